@@ -1,0 +1,74 @@
+# Abacus. `make help` lists what there is to do; `make up` runs the whole system on this machine.
+# BUILD, CC and SANITIZE make a second build beside the first: make BUILD=build/asan SANITIZE=address,undefined tests
+
+BUILD ?= build
+CC = gcc
+OPTIMIZE ?= -O2
+SANITIZE ?=
+COVERAGE ?=
+PORT ?= 8080
+VERSION := 0.1.0
+REVISION := $(shell git rev-parse --short=8 HEAD 2>/dev/null || echo unknown)
+
+SERVICES := users values worker
+PACKAGES_OF_LIBCOMMON := libevent_core libevent_extra libevent_pthreads libpq hiredis libcjson libargon2
+
+CPPFLAGS += -D_GNU_SOURCE -Ilibcommon/include $(shell pkg-config --cflags $(PACKAGES_OF_LIBCOMMON))
+CFLAGS += -std=c11 -g $(OPTIMIZE) -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+	-Wformat=2 -Wundef -Wvla -Wno-unused-parameter -Wno-gnu-zero-variadic-macro-arguments -fno-omit-frame-pointer -pthread
+LDLIBS += $(shell pkg-config --libs $(PACKAGES_OF_LIBCOMMON)) -lmbedcrypto -lcrypt -lgmp -lm -pthread
+
+ifneq ($(SANITIZE),)
+CFLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
+LDFLAGS += -fsanitize=$(SANITIZE)
+else
+CPPFLAGS += -U_FORTIFY_SOURCE $(if $(filter -O0,$(OPTIMIZE)),,-D_FORTIFY_SOURCE=2)
+CFLAGS += -fstack-protector-strong -fPIE
+LDFLAGS += -pie -Wl,-z,relro,-z,now
+endif
+ifneq ($(COVERAGE),)
+CFLAGS += --coverage -fprofile-update=atomic
+LDFLAGS += --coverage
+endif
+
+COMMON_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard libcommon/src/*.c))
+LIBCOMMON := $(BUILD)/libcommon.a
+BINARIES := $(SERVICES:%=$(BUILD)/bin/%) $(SERVICES:%=$(BUILD)/bin/%-manage)
+TEST_SOURCES := $(wildcard libcommon/tests/test_*.c libcommon/tests/io_*.c services/*/tests/test_*.c services/*/tests/io_*.c)
+TESTS := $(foreach t,$(TEST_SOURCES),$(BUILD)/$(basename $(t)))
+
+.DEFAULT_GOAL := build
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+build: $(BINARIES) ## build the daemons and their manage commands
+tests: build $(TESTS) ## build the test programs too
+
+$(BUILD)/libcommon/src/version.o: CPPFLAGS += -DABACUS_VERSION='"$(VERSION)"' -DABACUS_REVISION='"$(REVISION)"'
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(if $(findstring /tests/,$<),-Iservices/$(word 2,$(subst /, ,$<))) -MMD -MP -c -o $@ $<
+
+$(LIBCOMMON): $(COMMON_OBJECTS)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+# A service is all .c of its folder: main.c makes the daemon, manage.c the command line, the rest is in both.
+define SERVICE_RULES
+$(1)_OBJECTS := $$(patsubst %.c,$$(BUILD)/%.o,$$(filter-out services/$(1)/main.c services/$(1)/manage.c,$$(wildcard services/$(1)/*.c)))
+$$(BUILD)/bin/$(1): $$(BUILD)/services/$(1)/main.o $$($(1)_OBJECTS) $$(LIBCOMMON)
+	@mkdir -p $$(@D)
+	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LDLIBS)
+$$(BUILD)/bin/$(1)-manage: $$(BUILD)/services/$(1)/manage.o $$($(1)_OBJECTS) $$(LIBCOMMON)
+	@mkdir -p $$(@D)
+	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LDLIBS)
+$$(BUILD)/services/$(1)/tests/%: $$(BUILD)/services/$(1)/tests/%.o $$($(1)_OBJECTS) $$(LIBCOMMON)
+	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LDLIBS) -lcmocka -lcurl
+endef
+$(foreach service,$(SERVICES),$(eval $(call SERVICE_RULES,$(service))))
+
+$(BUILD)/libcommon/tests/%: $(BUILD)/libcommon/tests/%.o $(LIBCOMMON)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka -lcurl
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

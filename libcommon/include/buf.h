@@ -1,0 +1,21 @@
+/* A growing byte buffer, and the JSON string escaping (RFC 8259 §7) that logs and hot replies share. */
+#ifndef ABACUS_BUF_H
+#define ABACUS_BUF_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf {
+	char *bytes; /* NUL-terminated whenever not NULL */
+	size_t len, capacity;
+};
+
+void buf_free(struct buf *buf); /* leaves it empty and usable */
+void buf_add(struct buf *buf, const char *bytes, size_t len);
+void buf_text(struct buf *buf, const char *text);
+void buf_int(struct buf *buf, int64_t number);
+void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Adds text with its quotes, control characters escaped, invalid UTF-8 replaced by U+FFFD; NULL becomes null. */
+void buf_json_text(struct buf *buf, const char *text);
+
+#endif

@@ -1,0 +1,14 @@
+/* Time: one monotonic clock for durations and one wall clock for people, both in units that the name says. */
+#ifndef ABACUS_CLOCK_H
+#define ABACUS_CLOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+int64_t clock_monotonic_us(void);
+int64_t clock_unix_ms(void);
+#define CLOCK_TEXT_BYTES 25
+/* RFC 3339 §5.6 in UTC with Z and milliseconds: 2026-01-02T03:04:05.678Z */
+void clock_format(int64_t unix_ms, char text[CLOCK_TEXT_BYTES]);
+
+#endif

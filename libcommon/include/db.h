@@ -1,0 +1,64 @@
+/* Asynchronous Postgres over libpq's pipeline mode: a few connections, every request's queries in flight on them at once,
+ * each its own implicit transaction (one PQpipelineSync a call), written in one flush per loop turn.
+ * https://www.postgresql.org/docs/15/libpq-pipeline-mode.html
+ *
+ * Lost connection: everything in flight on it ends with STATUS_UNAVAILABLE (writes are never repeated by this module),
+ * reconnecting goes on with back-off, and calls made meanwhile end with STATUS_UNAVAILABLE at once. */
+#ifndef ABACUS_DB_H
+#define ABACUS_DB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "scope.h"
+#include "status.h"
+
+struct event_base;
+struct db;
+struct db_rows; /* borrowed for the callback's duration */
+
+struct db_config {
+	char *url; /* DATABASE_URL, or NULL when PGHOST, PGPORT, … are to speak (libpq reads them itself) */
+	long connections, in_flight_max, query_timeout_ms, connect_timeout_ms;
+};
+extern const struct config_option db_options[]; /* DATABASE_URL, POSTGRES_CONNECTIONS=2, POSTGRES_IN_FLIGHT_MAX=10000, … */
+
+/* A prepared statement; static. Prepared on each connection before it is used for calls. */
+struct db_statement {
+	const char *name;
+	const char *sql;
+};
+
+#define DB_PARAMS_MAX 12
+struct db_params { /* build with {0} and the calls below; texts are borrowed until db_exec() returns */
+	int count;
+	const char *texts[DB_PARAMS_MAX];
+	char digits[DB_PARAMS_MAX][24];
+};
+void db_param_text(struct db_params *params, const char *text); /* NULL is SQL null */
+void db_param_int(struct db_params *params, int64_t number);
+void db_param_bool(struct db_params *params, bool flag);
+
+/* `statements` ends with a NULL entry. Connecting starts at once; the call itself never blocks. */
+struct db *db_new(struct event_base *base, const struct db_config *config, const struct db_statement *const *statements);
+void db_free(struct db *db); /* what is in flight is dropped, its callbacks do not run */
+bool db_is_ready(const struct db *db); /* at least one connection answers */
+int db_in_flight(const struct db *db);
+
+/* STATUS_OK with rows; STATUS_CONFLICT (SQLSTATE 23505) with rows so that db_constraint() can say which;
+ * otherwise rows is NULL: BUSY (in_flight_max), UNAVAILABLE, TIMEOUT (57014, or no answer), INTERNAL (logged here with its
+ * SQLSTATE and the statement's name, never with its parameters). */
+typedef void db_done(enum status status, const struct db_rows *rows, void *arg);
+void db_exec(struct db *db, struct scope *scope, const struct db_statement *statement, const struct db_params *params,
+	     db_done *done, void *arg);
+
+int db_count(const struct db_rows *rows);
+int64_t db_affected(const struct db_rows *rows);
+bool db_is_null(const struct db_rows *rows, int row, int column);
+const char *db_text(const struct db_rows *rows, int row, int column); /* "" for null */
+int64_t db_int(const struct db_rows *rows, int row, int column);
+bool db_bool(const struct db_rows *rows, int row, int column);
+const char *db_constraint(const struct db_rows *rows); /* "" if none */
+
+#endif

@@ -1,0 +1,28 @@
+/* cJSON, bounded and strict: depth and size are limited before parsing, doubled keys and embedded NULs are refused, and
+ * integers are read without going through a double. cJSON keeps numbers as doubles: beyond 2^53 use strings. */
+#ifndef ABACUS_JSON_H
+#define ABACUS_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cjson/cJSON.h>
+
+#include "status.h"
+
+#define JSON_DEPTH_MAX 16
+
+/* The whole input must be one JSON text (RFC 8259); white space around it is fine. The caller owns *ret_json. */
+enum status json_parse(const char *bytes, size_t len, cJSON **ret_json) MUST_CHECK;
+/* NULL when absent or not a string. Borrowed from the object. Case-sensitive. */
+const char *json_text(const cJSON *object, const char *key);
+/* A JSON number that is a whole number within ±2^53. */
+enum status json_int(const cJSON *object, const char *key, int64_t *ret_number) MUST_CHECK;
+enum status json_bool(const cJSON *object, const char *key, bool *ret_flag) MUST_CHECK;
+bool json_has(const cJSON *object, const char *key);
+
+/* Text that is a whole non-negative or negative decimal and nothing else: "007" and "+7" and " 7" are refused. */
+enum status int64_parse(const char *text, int64_t *ret_number) MUST_CHECK;
+
+#endif

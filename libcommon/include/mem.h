@@ -1,0 +1,18 @@
+/* Allocation that cannot fail: out of memory ends the process with a log line, because on Linux the failing path cannot be
+ * tested into correctness. Everything that a peer sends is bounded before it is allocated for. */
+#ifndef ABACUS_MEM_H
+#define ABACUS_MEM_H
+
+#include <stddef.h>
+
+#define MEM_ALLOCATES __attribute__((malloc, returns_nonnull, warn_unused_result))
+
+void *mem_alloc(size_t bytes) MEM_ALLOCATES;  /* zeroed */
+void *mem_resize(void *old, size_t bytes) __attribute__((returns_nonnull, warn_unused_result));
+char *mem_strdup(const char *text) MEM_ALLOCATES;
+char *mem_strndup(const char *text, size_t len) MEM_ALLOCATES;
+char *mem_printf(const char *format, ...) __attribute__((format(printf, 1, 2), returns_nonnull, warn_unused_result));
+/* Overwrites in a way that the compiler keeps (explicit_bzero), then frees. NULL is fine. */
+void mem_free_secret(char *secret);
+
+#endif

@@ -1,0 +1,44 @@
+/* Tokens that died before they expired. Truth is in the users service's Postgres; it tells the others through a Redis stream
+ * (`revocations`), of which each process keeps a copy in memory: a check costs no round trip, and works while Redis is away.
+ *
+ * Why this is strict: the entry reaches this process's socket before the reply to the logout has left Redis, and the loop
+ * reads that socket (LOOP_PRIORITY_FIRST) before any request that the reply could have caused.
+ * A process knows nothing until it has read the stream once (the stream is never empty: users sees to it); it trusts its
+ * copy for `max_age_s` after it lost Redis, and then says STATUS_UNAVAILABLE. */
+#ifndef ABACUS_REVOCATIONS_H
+#define ABACUS_REVOCATIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "jwt.h"
+#include "redis.h"
+
+#define REVOCATIONS_STREAM "revocations"
+
+/* One entry. Stream fields: `token` (jti text) or `user` (id) + `until` (unix ms: tokens issued up to then are dead;
+ * INT64_MAX while the user is inactive or gone), `inactive` 0|1 (which of contract.md's messages), `expires` (unix s after
+ * which no such token can be valid), or `hello` 1: nothing, so that the stream is never empty. */
+struct revocation {
+	bool is_user;
+	uint8_t jti[JWT_JTI_BYTES];
+	int64_t user_id, until_ms;
+	bool is_inactive;
+	int64_t expires_s;
+};
+
+enum revocation_verdict { REVOCATION_NONE, REVOCATION_REVOKED, REVOCATION_INACTIVE, REVOCATION_UNKNOWN };
+
+struct revocations;
+/* Opens a connection of its own and follows the stream (XREAD BLOCK). */
+struct revocations *revocations_new(struct event_base *base, const struct redis_config *config, long max_age_s);
+void revocations_free(struct revocations *revocations);
+bool revocations_is_ready(const struct revocations *revocations);
+enum revocation_verdict revocations_check(const struct revocations *revocations, const struct jwt_claims *claims);
+
+/* The writing side (users alone). XADDs n entries, and a hello when n is 0, atomically, trimming what is older than lifetime_s. */
+void revocations_publish(struct redis *redis, struct scope *scope, const struct revocation *entries, int n, int64_t lifetime_s,
+			 void (*done)(enum status status, void *arg), void *arg);
+extern const struct redis_script revocations_publish_script; /* users lists it in its redis_new() */
+
+#endif

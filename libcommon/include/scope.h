@@ -1,0 +1,35 @@
+/* The law of asynchronous calls, which every one of libcommon's obeys:
+ *  1. A call takes the scope it belongs to (a request's, a service's) and completes exactly once, never before the
+ *     call itself has returned, always on the loop's thread.
+ *  2. After a scope is cancelled (the client left, the deadline passed, drain) none of its callbacks runs. Cancelling
+ *     detaches, it never dequeues: Postgres and Redis answer in strict order.
+ *  3. Nothing is freed inside a callback of the library that owns it: mark, and reap from the loop.
+ *  4. A reply ends the request: its context is invalid after it, and its destructor runs exactly once.
+ *
+ * A module that starts something embeds a `struct op` in its own pending record, calls op_start() when it accepts the
+ * call, and op_end() when the answer is there: op_end() says whether the callback may still run. */
+#ifndef ABACUS_SCOPE_H
+#define ABACUS_SCOPE_H
+
+#include <stdbool.h>
+#include <sys/queue.h>
+
+struct op {
+	struct scope *scope; /* NULL once detached */
+	LIST_ENTRY(op) link;
+};
+
+struct scope {
+	LIST_HEAD(, op) ops;
+};
+
+void scope_init(struct scope *scope);
+/* Detaches every pending op; the scope may be used again afterwards. Idempotent. */
+void scope_cancel(struct scope *scope);
+bool scope_is_idle(const struct scope *scope);
+
+void op_start(struct scope *scope, struct op *op);
+/* True exactly when the scope still stands: the caller then runs the callback. Unlinks either way. */
+bool op_end(struct op *op);
+
+#endif
