@@ -1,0 +1,222 @@
+"""The system under test, seen from outside: HTTP through nginx or straight at a daemon, raw sockets, and the stack's own
+commands. Python's standard library alone, so that the tests share no code, and no bug, with what they test.
+
+Where the system runs is told by the variables that scripts/stack itself takes: RUN_DIR PORT PORT_OFFSET INSTANCES."""
+
+import http.client
+import itertools
+import json
+import os
+import pathlib
+import secrets
+import signal
+import socket
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PORT = int(os.environ.get("PORT", "8080"))
+OFFSET = int(os.environ.get("PORT_OFFSET", "0"))
+INSTANCES = int(os.environ.get("INSTANCES", "1"))
+RUN_DIR = (ROOT / os.environ.get("RUN_DIR", ".run")).resolve()
+
+PORTS = {"nginx": PORT, "users": 5001 + OFFSET, "values": 5002 + OFFSET}
+ADMIN_PORTS = {"users": 9001 + OFFSET, "values": 9002 + OFFSET, "worker": 9004 + OFFSET}
+SECOND_INSTANCE = 100
+
+ADMIN = ("admin@abacus.test", "abacus-admin-dev")
+USER = ("user@abacus.test", "abacus-user-dev")
+
+REQUEST_ID = "test-request"
+
+
+class Reply:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def text(self):
+        return self.body.decode()
+
+    def __repr__(self):
+        return f"{self.status} {self.body[:300]!r}"
+
+
+def call(method, path, body=None, token=None, headers=None, to="nginx", port=None, timeout=20):
+    """One request on a connection of its own. A dict or list as body is sent as JSON, bytes and str as they are."""
+    headers = {"X-Request-ID": REQUEST_ID, **(headers or {})}
+    if isinstance(body, (dict, list)):
+        body = json.dumps(body)
+        headers.setdefault("Content-Type", "application/json")
+    if isinstance(body, str):
+        body = body.encode()
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
+    connection = http.client.HTTPConnection("127.0.0.1", port or PORTS[to], timeout=timeout)
+    try:
+        connection.request(method, path, body, headers)
+        response = connection.getresponse()
+        return Reply(response.status, response.headers, response.read())
+    finally:
+        connection.close()
+
+
+def get(path, **options):
+    return call("GET", path, **options)
+
+
+def post(path, body=None, **options):
+    return call("POST", path, body, **options)
+
+
+def fail(code, message, status="fail"):
+    """The envelope of a failure, whole, for a request that was sent by call()."""
+    return {"status": status, "message": message, "code": code, "request_id": REQUEST_ID}
+
+
+class Person:
+    """A fresh registered user."""
+
+    count = itertools.count()
+
+    def __init__(self, **options):
+        word = f"{secrets.token_hex(4)}{next(Person.count)}"
+        self.username, self.email, self.password = f"person-{word}", f"{word}@example.com", f"password-{word}"
+        reply = post("/auth/register", self.credentials, **options)
+        assert reply.status == 201, reply
+        self.token = reply.json["auth_token"]
+        self.id = get("/auth/status", token=self.token, **options).json["data"]["id"]
+
+    @property
+    def credentials(self):
+        return {"username": self.username, "email": self.email, "password": self.password}
+
+    def login(self):
+        return log_in(self.email, self.password)
+
+
+def log_in(email, password):
+    reply = post("/auth/login", {"email": email, "password": password})
+    assert reply.status == 200, reply
+    return reply.json["auth_token"]
+
+
+def exchange(raw, to="nginx", port=None, timeout=20, until_closed=True):
+    """Sends bytes as they are; returns all that comes back until the peer closes (or the first bytes)."""
+    with socket.create_connection(("127.0.0.1", port or PORTS[to]), timeout=timeout) as peer:
+        peer.sendall(raw)
+        received = b""
+        while True:
+            try:
+                part = peer.recv(65536)
+            except ConnectionResetError:
+                return received
+            if not part:
+                return received
+            received += part
+            if not until_closed:
+                return received
+
+
+def eventually(check, limit_s=20, every_s=0.02, message=None):
+    """Polls until check() is truthy and returns that; fails after the limit with what was seen last."""
+    end = time.monotonic() + limit_s
+    while True:
+        seen = check()
+        if seen:
+            return seen
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {limit_s} s: {message or check}")
+        time.sleep(every_s)
+
+
+def stack(*arguments, **options):
+    """scripts/stack itself, with the variables that it was started with."""
+    done = subprocess.run(
+        ["sh", str(ROOT / "scripts/stack"), *arguments], capture_output=True, text=True, cwd=ROOT, timeout=120, **options
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def redis_cli(*arguments):
+    return stack("redis-cli", *arguments).strip()
+
+
+def psql(database, sql):
+    return stack("psql", database, "-qAt", "-c", sql).strip()
+
+
+def service_dir(name):
+    return RUN_DIR / "service" / name
+
+
+def service_pid(name):
+    """The pid of the process that runit keeps, or None."""
+    text = (service_dir(name) / "supervise" / "pid").read_text().strip()
+    return int(text) if text else None
+
+
+def kill(name, signal_number=signal.SIGKILL):
+    pid = service_pid(name)
+    os.kill(pid, signal_number)
+    return pid
+
+
+def is_ready(name, second=False):
+    try:
+        port = ADMIN_PORTS[name] + (SECOND_INSTANCE if second else 0)
+        return get("/readyz", port=port, timeout=2).status == 200
+    except OSError:
+        return False
+
+
+def all_ready():
+    return all(is_ready(name, second) for name in ADMIN_PORTS for second in ([False, True] if INSTANCES > 1 else [False]))
+
+
+FIBONACCI = {}
+
+
+def fibonacci(index):
+    """What the system should answer for an index: F(index + 1)."""
+    if not FIBONACCI:
+        previous, current = 0, 1
+        for number in range(301):
+            FIBONACCI[number] = current
+            previous, current = current, previous + current
+    return FIBONACCI[index]
+
+
+def submit(index, token, kind="fibonacci"):
+    return post("/api/values", {"index": index, "kind": kind}, token=token)
+
+
+def result(index, token=None, kind="fibonacci", limit_s=30):
+    """The whole decimal, once it is there."""
+
+    def done():
+        reply = get(f"/api/values/{kind}/{index}", token=token, headers={"Accept": "text/plain"})
+        return reply if reply.status == 200 else None
+
+    return eventually(done, limit_s, message=f"the result of {kind} {index}").text
+
+
+def stop(name):
+    """Stops a service through its supervisor and waits for it."""
+    subprocess.run(["sv", "-w", "15", "force-stop", str(service_dir(name))], check=True, capture_output=True)
+
+
+def start(name):
+    subprocess.run(["sv", "start", str(service_dir(name))], check=True, capture_output=True)
+    base = name.removesuffix("-2")
+    if base in ADMIN_PORTS:
+        eventually(lambda: is_ready(base, second=name.endswith("-2")), message=f"{name} is ready")
+
+
+def manage(service, *arguments):
+    return stack("manage", service, *arguments)

@@ -1,0 +1,287 @@
+"""Registering, logging in and out, tokens: contract.md's rows, each failure compared whole."""
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+
+import pytest
+
+import abacus
+from abacus import Person, call, fail, get, post
+
+INVALID_TOKEN = fail("token_invalid", "Invalid token. Please log in again.")
+
+
+def test_ping_answers_pong():
+    reply = get("/users/ping")
+    assert reply.status == 200
+    assert reply.json == {"status": "success", "message": "pong!"}
+    assert reply.headers["Content-Type"] == "application/json"
+
+
+def test_registering_gives_a_token_that_opens_status():
+    person = Person()
+    data = get("/auth/status", token=person.token).json
+    assert data == {
+        "status": "success",
+        "data": {"id": person.id, "username": person.username, "email": person.email, "active": True, "admin": False},
+    }
+
+
+def test_registering_says_so_exactly():
+    reply = post("/auth/register", {"username": "exact-words", "email": "exact.words@example.com", "password": "a password"})
+    body = reply.json
+    assert body.pop("auth_token").count(".") == 2
+    assert (reply.status, body) == (201, {"status": "success", "message": "Successfully registered."})
+
+
+@pytest.mark.parametrize("taken", ["email", "username"])
+def test_a_taken_name_or_email_is_refused_whatever_its_case(person, taken):
+    other = {"username": "someone-else", "email": "someone.else@example.com", "password": "long enough"}
+    other[taken] = getattr(person, taken).upper()
+    reply = post("/auth/register", other)
+    assert reply.status == 400
+    assert reply.json == fail("user_exists", "Sorry. That user already exists.")
+
+
+VALID = {"username": "valid-name", "email": "valid@example.com", "password": "valid password"}
+
+
+@pytest.mark.parametrize(
+    "payload, fields",
+    [
+        ({}, {"username", "email", "password"}),
+        ({"email": VALID["email"], "password": VALID["password"]}, {"username"}),
+        ({"username": VALID["username"], "password": VALID["password"]}, {"email"}),
+        ({"username": VALID["username"], "email": VALID["email"]}, {"password"}),
+        ({**VALID, "username": 7}, {"username"}),
+        ({**VALID, "email": None}, {"email"}),
+        ({**VALID, "password": ["a"]}, {"password"}),
+        ({**VALID, "username": "ab"}, {"username"}),
+        ({**VALID, "username": "a" * 129}, {"username"}),
+        ({**VALID, "email": "no-at-sign"}, {"email"}),
+        ({**VALID, "email": "a@" + "b" * 250 + ".com"}, {"email"}),
+        ({**VALID, "password": "short"}, {"password"}),
+        ({**VALID, "password": "p" * 129}, {"password"}),
+    ],
+)
+def test_a_bad_registration_names_its_fields(payload, fields):
+    reply = post("/auth/register", payload)
+    body = reply.json
+    errors = body.pop("errors")
+    assert (reply.status, body) == (400, fail("invalid_payload", "Invalid payload."))
+    assert {error["field"] for error in errors} == fields
+    assert all(error["message"] for error in errors)
+
+
+@pytest.mark.parametrize("path", ["/auth/register", "/auth/login"])
+def test_an_empty_body_is_an_invalid_payload(path):
+    reply = post(path, "", headers={"Content-Type": "application/json"})
+    assert (reply.status, reply.json["message"], reply.json["status"]) == (400, "Invalid payload.", "fail")
+
+
+@pytest.mark.parametrize("body", ["{", "[1,2", '{"a":1}x', '{"a":1,"a":2}', '{"a":"\\u0000"}', '{"a":"\x00"}', "[" * 5000, "7", "[]", '"text"'])
+def test_malformed_json_is_refused(body):
+    reply = post("/auth/register", body, headers={"Content-Type": "application/json"})
+    assert reply.status == 400
+    assert reply.json["message"] == "Invalid payload."
+
+
+def test_a_body_that_is_not_json_by_name_is_an_unsupported_media_type():
+    reply = post("/auth/register", "username=a", headers={"Content-Type": "application/x-www-form-urlencoded"})
+    assert reply.status == 415
+    assert reply.json == fail("unsupported_media_type", reply.json["message"])
+
+
+def test_login_gives_a_token(person):
+    reply = post("/auth/login", {"email": person.email.upper(), "password": person.password})
+    body = reply.json
+    token = body.pop("auth_token")
+    assert (reply.status, body) == (200, {"status": "success", "message": "Successfully logged in."})
+    assert get("/auth/status", token=token).status == 200
+
+
+def test_a_wrong_password_and_an_unknown_user_get_the_same_answer(person):
+    wrong = post("/auth/login", {"email": person.email, "password": "not the password"})
+    unknown = post("/auth/login", {"email": "nobody-" + person.email, "password": "not the password"})
+    assert wrong.status == unknown.status == 404
+    assert wrong.json == unknown.json == fail("login_failed", "Login failed.")
+
+
+def test_a_wrong_password_and_an_unknown_user_take_the_same_time():
+    def median_s(make_email):
+        times = []
+        for round_ in range(9):
+            start = time.monotonic()
+            post("/auth/login", {"email": make_email(round_), "password": "not the password"})
+            times.append(time.monotonic() - start)
+        return sorted(times)[len(times) // 2]
+
+    people = [Person() for _ in range(9)]
+    known, unknown = median_s(lambda n: people[n].email), median_s(lambda n: f"nobody{n}@example.com")
+    assert 0.5 < known / unknown < 2
+
+
+def test_too_many_failed_logins_are_refused_for_a_while(person):
+    replies = [post("/auth/login", {"email": person.email, "password": "wrong wrong"}) for _ in range(11)]
+    assert [reply.status for reply in replies] == [404] * 10 + [429]
+    assert int(replies[-1].headers["Retry-After"]) > 0
+    assert replies[-1].json == fail("too_many_attempts", replies[-1].json["message"])
+    assert post("/auth/login", {"email": person.email, "password": person.password}).status == 429
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_token_is_dead_everywhere_after_logout(person, method):
+    reply = call(method, "/auth/logout", token=person.token)
+    assert (reply.status, reply.json) == (200, {"status": "success", "message": "Successfully logged out."})
+    for path in ["/auth/status", "/auth/logout", "/api/user", "/api/values"]:
+        reply = get(path, token=person.token)
+        assert (reply.status, reply.json) == (401, INVALID_TOKEN), path
+        assert reply.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_logout_is_known_to_values_before_the_next_request_can_arrive():
+    for _ in range(25):
+        person = Person()
+        assert get("/api/values", token=person.token).status == 200
+        get("/auth/logout", token=person.token)
+        assert get("/api/values", token=person.token).status == 401
+
+
+def test_the_older_login_gives_an_access_token(person):
+    for name in (person.username, person.email):
+        reply = post("/auth", {"username": name, "password": person.password})
+        assert reply.status == 200
+        assert list(reply.json) == ["access_token"]
+        token = reply.json["access_token"]
+        assert get("/api/user", headers={"Authorization": f"JWT {token}"}).status == 200
+
+
+def test_the_older_login_refuses_in_its_own_words(person):
+    reply = post("/auth", {"username": person.username, "password": "not the password"})
+    assert reply.status == 401
+    assert reply.json == {"status_code": 401, "error": "Bad Request", "description": "Invalid credentials"}
+
+
+@pytest.mark.parametrize("path", ["/auth/status", "/auth/logout", "/api/user", "/api/values"])
+def test_no_token_is_refused(path):
+    reply = get(path)
+    assert (reply.status, reply.json) == (403, fail("token_missing", "Provide a valid auth token."))
+
+
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER", "jwt", "Jwt"])
+def test_the_scheme_is_read_in_any_case(person, scheme):
+    assert get("/auth/status", headers={"Authorization": f"{scheme} {person.token}"}).status == 200
+
+
+def b64(raw):
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def forge(claims, secret, header=None):
+    signed = b64(json.dumps(header or {"alg": "HS256", "typ": "JWT"}).encode()) + "." + b64(json.dumps(claims).encode())
+    return signed + "." + b64(hmac.new(secret, signed.encode(), hashlib.sha256).digest())
+
+
+def claims_of(token):
+    part = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+
+
+def test_a_token_carries_the_claims_that_the_contract_names(person):
+    claims = claims_of(person.token)
+    assert set(claims) == {"iss", "sub", "iat", "nbf", "exp", "jti", "adm"}
+    assert claims["sub"] == str(person.id)
+    assert claims["adm"] is False
+
+
+def secret_key():
+    path = abacus.RUN_DIR / "secrets" / "SECRET_KEY"
+    return path.read_bytes().rstrip(b"\n")
+
+
+def test_an_expired_token_is_refused_with_its_own_message(person):
+    claims = claims_of(person.token)
+    claims.update(iat=int(time.time()) - 100, nbf=int(time.time()) - 100, exp=int(time.time()) - 1)
+    for path in ["/auth/status", "/api/values"]:
+        reply = get(path, token=forge(claims, secret_key()))
+        assert (reply.status, reply.json) == (401, fail("token_expired", "Signature expired. Please log in again."))
+
+
+def test_forged_tokens_open_nothing(person):
+    claims = claims_of(person.token)
+    head, body, signature = person.token.split(".")
+    none = b64(b'{"alg":"none","typ":"JWT"}') + "." + body + "."
+    forged = [
+        none,
+        none + signature,
+        forge({**claims, "adm": True}, b"another secret"),
+        forge(claims, secret_key(), {"alg": "HS512", "typ": "JWT"}),
+        forge({**claims, "sub": 1}, secret_key()),
+        forge({**claims, "iss": "someone"}, secret_key()),
+        head + "." + b64(json.dumps({**claims, "sub": "1"}).encode()) + "." + signature,
+        person.token[:-1],
+        person.token + "=",
+        person.token + ".",
+        "a.b.c",
+        "x" * 8000,
+    ]
+    for token in forged:
+        for path in ["/auth/status", "/api/values"]:
+            reply = get(path, token=token)
+            assert (reply.status, reply.json) == (401, INVALID_TOKEN), token
+
+
+def test_a_password_change_kills_the_older_tokens(person):
+    second = person.login()
+    wrong = call("PUT", "/auth/password", {"current": "not the password", "new": "a new password"}, token=second)
+    assert wrong.status == 400
+    reply = call("PUT", "/auth/password", {"current": person.password, "new": "a new password"}, token=second)
+    assert (reply.status, reply.json["status"]) == (200, "success")
+    for token in (person.token, second):
+        for path in ["/auth/status", "/api/values"]:
+            assert get(path, token=token).json == INVALID_TOKEN
+    assert post("/auth/login", {"email": person.email, "password": person.password}).status == 404
+    assert get("/api/values", token=abacus.log_in(person.email, "a new password")).status == 200
+
+
+def test_an_inactive_user_can_log_in_and_the_token_opens_nothing(person, admin):
+    refused = fail("user_inactive", "Provide a valid auth token.")
+    assert call("PATCH", f"/users/{person.id}", {"active": False}, token=admin).status == 200
+    for token in (person.token, person.login()):
+        for path in ["/auth/status", "/api/values"]:
+            reply = get(path, token=token)
+            assert (reply.status, reply.json) == (401, refused), path
+    assert call("PATCH", f"/users/{person.id}", {"active": True}, token=admin).status == 200
+    assert get("/auth/status", token=person.token).status == 401
+    fresh = person.login()
+    assert get("/auth/status", token=fresh).status == 200
+    assert get("/api/values", token=fresh).status == 200
+
+
+def test_a_deleted_user_is_gone_and_so_are_the_tokens(person, admin):
+    assert call("DELETE", f"/users/{person.id}", token=admin).status == 200
+    for path in ["/auth/status", "/api/values"]:
+        reply = get(path, token=person.token)
+        assert (reply.status, reply.json) == (401, fail("user_inactive", "Provide a valid auth token."))
+    assert post("/auth/login", {"email": person.email, "password": person.password}).status == 404
+    assert get(f"/users/{person.id}", token=admin).status == 404
+
+
+
+
+def test_a_bcrypt_hash_of_the_older_system_verifies_and_is_replaced(person):
+    import crypt
+
+    old = crypt.crypt("the older password", "$2b$04$abcdefghijklmnopqrstuu")
+    assert old and old.startswith("$2b$")
+    abacus.psql("users", f"UPDATE users SET password_hash = '{old}' WHERE id = {person.id}")
+    assert post("/auth/login", {"email": person.email, "password": "not the password"}).status == 404
+    abacus.log_in(person.email, "the older password")
+    stored = abacus.eventually(
+        lambda: abacus.psql("users", f"SELECT password_hash FROM users WHERE id = {person.id} AND password_hash LIKE '$argon2id$%'")
+    )
+    assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    abacus.log_in(person.email, "the older password")

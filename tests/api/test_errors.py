@@ -1,0 +1,91 @@
+"""Errors that do not belong to one resource: whole bodies, through nginx and straight at the services."""
+
+import pytest
+
+import abacus
+from abacus import call, fail, get, post
+
+SERVICES = ["nginx", "users", "values"]
+
+
+@pytest.mark.parametrize("to", SERVICES)
+def test_an_unknown_path_is_404(to):
+    path = {"nginx": "/api/values/no/such/path", "users": "/no/such/path", "values": "/no/such/path"}[to]
+    reply = get(path, to=to)
+    assert (reply.status, reply.json) == (404, fail("not_found", "Not found."))
+    assert reply.headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize("path, methods", [("/users/ping", {"GET", "HEAD"}), ("/auth/login", {"POST"}), ("/api/values/all", {"GET", "HEAD"})])
+def test_a_wrong_method_is_405_with_allow(path, methods):
+    reply = call("PATCH", path)
+    assert (reply.status, reply.json) == (405, fail("method_not_allowed", "Method not allowed."))
+    assert {method.strip() for method in reply.headers["Allow"].split(",")} >= methods
+
+
+@pytest.mark.parametrize("to", SERVICES)
+def test_a_body_that_is_too_large_is_413(to):
+    path = "/values" if to == "values" else "/auth/register"
+    reply = post(path, '{"a":"' + "x" * 140_000 + '"}', to=to, headers={"Content-Type": "application/json"})
+    assert (reply.status, reply.json["code"], reply.json["status"]) == (413, "body_too_large", "fail")
+
+
+def test_head_is_answered_like_get_without_the_body():
+    reply = call("HEAD", "/users/ping")
+    assert (reply.status, reply.body) == (200, b"")
+    assert int(reply.headers["Content-Length"]) == len(get("/users/ping").body)
+
+
+@pytest.mark.parametrize("to", SERVICES)
+def test_a_request_id_comes_back(to):
+    path = "/api/values/all" if to == "values" else "/users/ping"
+    assert get(path, to=to, headers={"X-Request-ID": "my-id.1_2"}).headers["X-Request-ID"] == "my-id.1_2"
+    made = get(path, to=to, headers={"X-Request-ID": "not\tsane {}"}).headers["X-Request-ID"]
+    assert made and "not" not in made
+
+
+def test_security_headers_are_on_every_answer_and_the_server_does_not_boast():
+    for reply in (get("/users/ping"), get("/api/values/no/such/path"), get("/")):
+        assert reply.headers["X-Content-Type-Options"] == "nosniff"
+        assert reply.headers["X-Frame-Options"] in ("DENY", "SAMEORIGIN")
+        assert reply.headers["Referrer-Policy"]
+        assert "/" not in (reply.headers["Server"] or "")
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/healthz", "/readyz", "/users/metrics", "/api/values/metrics"])
+def test_the_admin_listener_is_not_reached_from_outside(path):
+    reply = get(path, headers={"Authorization": ""})
+    assert b"process_cpu_seconds_total" not in reply.body
+    assert b"build_info" not in reply.body
+
+
+@pytest.mark.parametrize("name", ["users", "values", "worker"])
+def test_the_admin_listener_answers(name):
+    port = abacus.ADMIN_PORTS[name]
+    assert get("/healthz", port=port).status == 200
+    assert get("/readyz", port=port).status == 200
+    metrics = get("/metrics", port=port)
+    assert metrics.headers["Content-Type"].startswith("text/plain")
+    for metric in (b"process_cpu_seconds_total", b"process_resident_memory_bytes", b"process_start_time_seconds", b"build_info{"):
+        assert metric in metrics.body
+
+
+def test_metrics_count_requests_by_route_template(reader):
+    def count():
+        text = get("/metrics", port=abacus.ADMIN_PORTS["users"]).text
+        return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith("http_requests_total") and 'route="/users/{id}"' in line and 'code="200"' in line)
+
+    before = count()
+    for _ in range(3):
+        get(f"/users/{reader.id}", token=reader.token, to="users")
+    assert count() == before + 3
+
+
+def test_an_outside_client_can_not_choose_its_address(reader):
+    get("/users/ping", headers={"X-Forwarded-For": "203.0.113.7", "X-Request-ID": "forwarded-for-test"})
+
+    def line():
+        logs = "".join(path.read_text(errors="replace") for path in abacus.RUN_DIR.glob("log/users*/current"))
+        return next((line for line in logs.splitlines() if "forwarded-for-test" in line), None)
+
+    assert "203.0.113.7" not in abacus.eventually(line)

@@ -1,0 +1,106 @@
+"""Peers that are slow on purpose: everything that they make the system wait for ends, and meanwhile others are served.
+HTTP_READ_TIMEOUT_SECONDS is 10 in every environment; a few seconds more are granted here."""
+
+import socket
+import threading
+import time
+
+import pytest
+
+import abacus
+from abacus import get
+
+SERVICES = ["nginx", "users", "values"]
+PATH = {"nginx": b"/auth/login", "users": b"/auth/login", "values": b"/values"}
+LIMIT_S = 25
+
+
+def drip(to, head, part, every_s=0.2):
+    """Sends head, then part again and again, until the peer closes; returns how long that took."""
+    start = time.monotonic()
+    with socket.create_connection(("127.0.0.1", abacus.PORTS[to]), timeout=LIMIT_S) as peer:
+        peer.sendall(head)
+        peer.setblocking(False)
+        while time.monotonic() - start < LIMIT_S:
+            try:
+                peer.send(part)
+            except BlockingIOError:
+                pass
+            except OSError:
+                return time.monotonic() - start
+            try:
+                if peer.recv(65536) == b"":
+                    return time.monotonic() - start
+            except BlockingIOError:
+                pass
+            except OSError:
+                return time.monotonic() - start
+            time.sleep(every_s)
+    raise AssertionError(f"still open after {LIMIT_S} s")
+
+
+HEAD = b"POST %s HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+DRIPS = {
+    "headers": (b"", b"X-Slow: a\r\n"),
+    "one endless header": (b"X-Slow: ", b"a"),
+    "body": (b"Content-Length: 1000\r\n\r\n", b"a"),
+    "chunk size": (b"Transfer-Encoding: chunked\r\n\r\n", b"0"),
+    "chunks": (b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n"),
+}
+
+
+@pytest.mark.parametrize("what", DRIPS)
+def test_a_request_that_comes_too_slowly_is_ended(what):
+    headers, part = DRIPS[what]
+    ended = {}
+
+    def one(to):
+        ended[to] = drip(to, HEAD % PATH[to] + headers, part)
+
+    threads = [threading.Thread(target=one, args=(to,)) for to in SERVICES]
+    for thread in threads:
+        thread.start()
+    time.sleep(1)
+    assert get("/users/ping", timeout=2).status == 200
+    for thread in threads:
+        thread.join()
+    assert set(ended) == set(SERVICES), f"not ended: {set(SERVICES) - set(ended)}"
+
+
+@pytest.mark.parametrize("to", ["users", "values"])
+def test_an_endless_chunk_size_takes_no_memory(to):
+    pid = abacus.service_pid(to)
+    before = resident_bytes(pid)
+    with socket.create_connection(("127.0.0.1", abacus.PORTS[to]), timeout=5) as peer:
+        peer.sendall(HEAD % PATH[to] + b"Transfer-Encoding: chunked\r\n\r\n")
+        peer.settimeout(1)
+        try:
+            for _ in range(400):
+                peer.sendall(b"0" * 65536)
+        except OSError:
+            pass
+        assert resident_bytes(pid) - before < 8 << 20
+    assert get("/users/ping").status == 200
+
+
+def resident_bytes(pid):
+    with open(f"/proc/{pid}/statm") as statm:
+        return int(statm.read().split()[1]) * 4096
+
+
+def test_a_reader_that_stops_reading_takes_bounded_memory(reader):
+    """A result of 209,000 digits is asked for again and again on one connection, and never read."""
+    abacus.submit(1_000_000, reader.token)
+    abacus.result(1_000_000, reader.token)
+    pid = abacus.service_pid("values")
+    before = resident_bytes(pid)
+    request = b"GET /values/fibonacci/1000000 HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + reader.token.encode() + b"\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", abacus.PORTS["values"]), timeout=2) as peer:
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        try:
+            for _ in range(500):
+                peer.sendall(request)
+        except OSError:
+            pass
+        assert resident_bytes(pid) - before < 32 << 20
+    assert get("/api/values/all?limit=1").status == 200

@@ -1,0 +1,121 @@
+"""The users collection: who may see it, who may change it, and every refusal of contract.md."""
+
+import pytest
+
+import abacus
+from abacus import Person, call, fail, get, post
+
+FORBIDDEN = fail("not_permitted", "You do not have permission to do that.")
+NEW = {"username": "added-by-admin", "email": "added.by.admin@example.com", "password": "a password"}
+
+
+def test_one_user_is_shown_without_the_admin_flag(reader):
+    reply = get(f"/users/{reader.id}", token=reader.token)
+    assert reply.status == 200
+    assert reply.json == {
+        "status": "success",
+        "data": {"id": reader.id, "username": reader.username, "email": reader.email, "active": True},
+    }
+
+
+@pytest.mark.parametrize("id_, message, code", [
+    ("999999999", "User does not exist", "user_not_found"),
+    ("blah", "User ID should be an integer", "user_id_invalid"),
+    ("1.5", "User ID should be an integer", "user_id_invalid"),
+])
+def test_a_user_who_is_not_there_is_404(reader, id_, message, code):
+    reply = get(f"/users/{id_}", token=reader.token)
+    assert (reply.status, reply.json) == (404, fail(code, message))
+
+
+def test_a_huge_id_is_404_and_not_an_error(reader):
+    assert get("/users/99999999999999999999999999", token=reader.token).status == 404
+
+
+def test_users_are_listed_by_id(reader):
+    reply = get("/users", token=reader.token)
+    users = reply.json["data"]["users"]
+    assert reply.json["status"] == "success"
+    assert [user["id"] for user in users] == sorted(user["id"] for user in users)
+    assert set(users[0]) == {"id", "username", "email", "active", "admin"}
+
+
+def test_the_list_pages_with_a_link(reader):
+    people = [Person() for _ in range(3)]
+    first = get(f"/users?limit=2&after={people[0].id - 1}", token=reader.token)
+    assert [user["id"] for user in first.json["data"]["users"]] == [people[0].id, people[1].id]
+    assert first.headers["Link"] == f'</users?limit=2&after={people[1].id}>; rel="next"'
+    following = get(f"/users?limit=2&after={people[1].id}", token=reader.token)
+    assert people[2].id in [user["id"] for user in following.json["data"]["users"]]
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=-1", "limit=x", "limit=100000000", "after=-1", "after=x", "after=99999999999999999999"])
+def test_a_bad_page_is_refused(reader, query):
+    reply = get(f"/users?{query}", token=reader.token)
+    assert reply.status == 400
+    assert reply.json["message"] == "Invalid payload."
+
+
+def test_the_caller_s_own_record(reader):
+    reply = get("/api/user", token=reader.token)
+    assert reply.status == 200
+    assert reply.json["data"]["email"] == reader.email
+
+
+def test_the_api_prefix_reaches_users_too(reader):
+    assert get(f"/api/users/{reader.id}", token=reader.token).json == get(f"/users/{reader.id}", token=reader.token).json
+    assert get("/api/users/ping").json == {"status": "success", "message": "pong!"}
+    assert get("/api/users/ping", to="users").json == {"status": "success", "message": "pong!"}
+
+
+def test_an_admin_adds_a_user(admin):
+    person = {**NEW, "username": "added-once", "email": "added.once@example.com"}
+    reply = post("/users", person, token=admin)
+    assert (reply.status, reply.json) == (201, {"status": "success", "message": "added.once@example.com was added!"})
+    again = post("/users", person, token=admin)
+    assert (again.status, again.json) == (400, fail("user_exists", "Sorry. That email already exists."))
+
+
+def test_checks_run_in_the_order_token_admin_payload(reader, admin):
+    assert post("/users", {}).status == 403
+    forbidden = post("/users", {}, token=reader.token)
+    assert (forbidden.status, forbidden.json) == (401, FORBIDDEN)
+    invalid = post("/users", {}, token=admin)
+    assert (invalid.status, invalid.json["message"]) == (400, "Invalid payload.")
+
+
+@pytest.mark.parametrize("method, body", [("POST", NEW), ("PATCH", {"admin": True}), ("DELETE", None)])
+def test_only_an_admin_changes_users(reader, method, body):
+    path = "/users" if method == "POST" else f"/users/{reader.id}"
+    reply = call(method, path, body, token=reader.token)
+    assert (reply.status, reply.json) == (401, FORBIDDEN)
+
+
+def test_an_admin_makes_an_admin(person, admin):
+    assert call("PATCH", f"/users/{person.id}", {"admin": True}, token=admin).status == 200
+    assert get("/auth/status", token=person.login()).json["data"]["admin"] is True
+
+
+@pytest.mark.parametrize("body", [{}, {"active": "yes"}, {"admin": 1}, {"active": None}])
+def test_a_bad_change_is_refused(person, admin, body):
+    reply = call("PATCH", f"/users/{person.id}", body, token=admin)
+    assert (reply.status, reply.json["message"]) == (400, "Invalid payload.")
+
+
+@pytest.mark.parametrize("method, body", [("PATCH", {"active": False}), ("DELETE", None)])
+def test_changing_a_user_who_is_not_there_is_404(admin, method, body):
+    reply = call(method, "/users/999999999", body, token=admin)
+    assert (reply.status, reply.json) == (404, fail("user_not_found", "User does not exist"))
+
+
+def test_no_password_and_no_token_reaches_a_log(person):
+    post("/auth/login", {"email": person.email, "password": person.password})
+    get("/auth/status", token=person.token)
+    logs = "".join(path.read_text(errors="replace") for path in abacus.RUN_DIR.glob("log/**/*") if path.is_file())
+    assert REQUEST_IN_LOG in logs
+    assert person.password not in logs
+    assert person.token not in logs
+    assert abacus.RUN_DIR.joinpath("secrets/SECRET_KEY").read_text().strip() not in logs
+
+
+REQUEST_IN_LOG = f'"request_id":"{abacus.REQUEST_ID}"'

@@ -1,0 +1,237 @@
+"""Whatever is killed, every acknowledged submission gets its result, and everything is ready again by itself."""
+
+import http.client
+import json
+import os
+import random
+import signal
+import threading
+import time
+
+import pytest
+
+import abacus
+from abacus import eventually, get, result, submit
+
+DAEMONS = ["users", "values", "worker"]
+SEED = int(os.environ.get("SEED", random.randrange(1 << 30)))
+
+
+@pytest.fixture(autouse=True)
+def all_is_well_afterwards():
+    print(f"SEED={SEED}")
+    yield
+    eventually(abacus.all_ready, 30, message="every daemon is ready again")
+
+
+def fresh_indexes(count, low=20_000, high=60_000):
+    """Indexes that nobody asked for yet, each a real calculation."""
+    seen = {int(row) for row in abacus.psql("values", "SELECT index FROM calculations").split()}
+    return random.Random(SEED + len(seen)).sample([index for index in range(low, high) if index not in seen], count)
+
+
+def acknowledged(indexes, token):
+    """Submits each; returns those for which the system said yes."""
+    taken = []
+    for index in indexes:
+        try:
+            if submit(index, token).status == 200:
+                taken.append(index)
+        except (OSError, http.client.HTTPException):
+            pass
+    return taken
+
+
+def assert_every_result_comes(indexes, token, limit_s=60):
+    for index in indexes:
+        assert len(result(index, token, limit_s=limit_s)) > 1000
+
+
+class Load:
+    """Requests on keep-alive connections from a few threads until stopped; keeps what failed."""
+
+    def __init__(self, method, path, token=None, body=None, threads=4):
+        self.method, self.path, self.body = method, path, body
+        self.headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+        self.stopping, self.done, self.failed, self.threads = False, 0, [], []
+        self.workers = [threading.Thread(target=self.run) for _ in range(threads)]
+
+    def run(self):
+        connection = http.client.HTTPConnection("127.0.0.1", abacus.PORT, timeout=20)
+        while not self.stopping:
+            try:
+                connection.request(self.method, self.path, json.dumps(self.body) if self.body else None, self.headers)
+                reply = connection.getresponse()
+                reply.read()
+                self.done += 1
+                if reply.status != 200:
+                    self.failed.append(reply.status)
+            except (OSError, http.client.HTTPException) as error:
+                self.failed.append(repr(error))
+                connection.close()
+
+    def __enter__(self):
+        for worker in self.workers:
+            worker.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping = True
+        for worker in self.workers:
+            worker.join()
+
+    def wait_for(self, more):
+        goal = self.done + more
+        eventually(lambda: self.done >= goal, 60, message=f"{more} more requests")
+
+
+@pytest.mark.skipif(abacus.INSTANCES < 2, reason="needs two instances of each daemon (INSTANCES=2)")
+@pytest.mark.parametrize("name, path", [("users", "/users/ping"), ("values", "/api/values/current"), ("users-2", "/users/ping")])
+def test_no_get_fails_when_one_of_two_instances_is_killed(name, path):
+    with Load("GET", path) as load:
+        load.wait_for(500)
+        killed = abacus.kill(name)
+        start = time.monotonic()
+        eventually(lambda: (pid := abacus.service_pid(name)) and pid != killed and is_ready(name), 1.5, 0.005, f"{name} is back")
+        back_s = time.monotonic() - start
+        load.wait_for(1500)
+    print(f"{name} was back after {back_s * 1000:.0f} ms; {load.done} requests, {len(load.failed)} failed")
+    assert load.failed == []
+    assert back_s < 1
+
+
+def is_ready(name):
+    return abacus.is_ready(name.removesuffix("-2"), second=name.endswith("-2"))
+
+
+@pytest.mark.skipif(abacus.INSTANCES < 2, reason="needs two instances of each daemon (INSTANCES=2)")
+def test_at_most_what_is_in_flight_fails_for_post(reader):
+    threads = 4
+    with Load("POST", "/api/values", reader.token, {"index": 7}, threads) as load:
+        load.wait_for(300)
+        abacus.kill("values")
+        load.wait_for(1000)
+    print(f"{load.done} requests, failed: {load.failed}")
+    assert len(load.failed) <= threads
+
+
+@pytest.mark.parametrize("name", DAEMONS)
+def test_a_stop_loses_no_request_and_exits_cleanly(name):
+    pid = abacus.kill(name, signal.SIGTERM)
+    eventually(lambda: abacus.service_pid(name) not in (None, pid) and abacus.is_ready(name), 15, message=f"{name} came back")
+
+
+def test_the_worker_killed_in_the_middle_of_jobs_loses_none(reader):
+    taken = acknowledged(fresh_indexes(30) + fresh_indexes(2, 700_000, 900_000), reader.token)
+    assert len(taken) == 32
+    for name in ["worker", "worker-2"][: abacus.INSTANCES]:
+        abacus.kill(name)
+    assert_every_result_comes(taken, reader.token, 90)
+
+
+def test_flushall_loses_nothing(reader):
+    taken = acknowledged(fresh_indexes(20), reader.token)
+    assert_every_result_comes(taken[:5], reader.token)
+    before = result(taken[0], reader.token)
+    abacus.redis_cli("FLUSHALL")
+    taken += acknowledged(fresh_indexes(5), reader.token)
+    assert_every_result_comes(taken, reader.token)
+    assert result(taken[0], reader.token) == before
+
+
+def test_a_revoked_token_stays_dead_after_flushall_and_a_restart(reader):
+    person = abacus.Person()
+    get("/auth/logout", token=person.token)
+    abacus.redis_cli("FLUSHALL")
+    abacus.kill("values")
+    eventually(lambda: abacus.is_ready("values"), 40, message="values knows the revocations again")
+    for to in ("nginx", "values"):
+        assert get("/api/values", token=person.token, to=to).status == 401
+
+
+def test_redis_away_for_five_seconds_loses_nothing(reader):
+    abacus.stop("redis")
+    down_since = time.monotonic()
+    started = time.monotonic()
+    taken = acknowledged(fresh_indexes(3), reader.token)
+    assert len(taken) == 3, "a submission stands without Redis"
+    assert time.monotonic() - started < 3, "and the reply does not wait for it"
+    unavailable = get(f"/api/values/fibonacci/{taken[0]}", token=reader.token)
+    assert (unavailable.status, unavailable.headers["Retry-After"] is not None) == (503, True)
+    eventually(lambda: not abacus.is_ready("values"), 5, message="readiness tells the truth")
+    time.sleep(max(0, 5 - (time.monotonic() - down_since)))
+    abacus.start("redis")
+    assert_every_result_comes(taken, reader.token)
+
+
+def test_postgres_restarted_loses_nothing(reader):
+    stopping, taken = threading.Event(), []
+
+    def submit_until_stopped():
+        for index in fresh_indexes(2000):
+            if stopping.is_set():
+                return
+            taken.extend(acknowledged([index], reader.token))
+
+    thread = threading.Thread(target=submit_until_stopped)
+    thread.start()
+    eventually(lambda: len(taken) >= 10)
+    abacus.stop("postgres")
+    eventually(lambda: get("/users/ping").status == 200)
+    failed = submit(3, reader.token)
+    assert (failed.status, failed.json["status"]) == (503, "error")
+    assert failed.headers["Retry-After"]
+    abacus.start("postgres")
+    before = len(taken)
+    eventually(lambda: len(taken) >= before + 10, 30, message="submissions are taken again")
+    stopping.set()
+    thread.join()
+    stored = set(abacus.psql("values", "SELECT index FROM calculations").split())
+    assert {str(index) for index in taken} <= stored
+    assert_every_result_comes(taken[:20] + taken[-20:], reader.token)
+
+
+def test_pings_stay_prompt_while_fifty_log_in():
+    people = [abacus.Person() for _ in range(10)]
+    stopping = threading.Event()
+
+    def log_in_again_and_again(person):
+        while not stopping.is_set():
+            abacus.post("/auth/login", {"email": person.email, "password": person.password}, to="users")
+
+    threads = [threading.Thread(target=log_in_again_and_again, args=(people[n % 10],)) for n in range(50)]
+    for thread in threads:
+        thread.start()
+    times = []
+    connection = http.client.HTTPConnection("127.0.0.1", abacus.PORTS["users"], timeout=20)
+    for _ in range(600):
+        start = time.perf_counter()
+        connection.request("GET", "/users/ping")
+        connection.getresponse().read()
+        times.append((time.perf_counter() - start) * 1000)
+    stopping.set()
+    for thread in threads:
+        thread.join()
+    times.sort()
+    print(f"ping while 50 log in: median {times[300]:.2f} ms, p99 {times[594]:.2f} ms")
+    assert times[594] < 10
+
+
+def test_clients_that_hang_up_in_the_middle_harm_nothing(reader):
+    """During hashing, a query, a wait for Redis: each half-done request is left by its client."""
+    import socket
+
+    login = json.dumps({"email": reader.email, "password": reader.password}).encode()
+    for name, path, body in [("users", b"/auth/login", login), ("values", b"/values", b'{"index": 12}'), ("values", b"/values", b'{"index": 12}')]:
+        for delay_s in (0, 0.0002, 0.001, 0.01):
+            for _ in range(20):
+                with socket.create_connection(("127.0.0.1", abacus.PORTS[name]), timeout=5) as peer:
+                    peer.sendall(
+                        b"POST %s HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s"
+                        % (path, reader.token.encode(), len(body), body)
+                    )
+                    time.sleep(delay_s)
+    pids = {name: abacus.service_pid(name) for name in DAEMONS}
+    eventually(abacus.all_ready)
+    assert get("/auth/status", token=reader.token).status == 200
+    assert pids == {name: abacus.service_pid(name) for name in DAEMONS}
