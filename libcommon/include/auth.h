@@ -18,7 +18,7 @@ extern const struct config_option auth_options[];
 
 enum auth_verdict { AUTH_OK, AUTH_MISSING, AUTH_EXPIRED, AUTH_INVALID, AUTH_INACTIVE, AUTH_UNKNOWN };
 
-/* No header at all (or an empty one): AUTH_MISSING. A header that is not "Bearer T" or "JWT T": AUTH_INVALID. */
+/* revocations NULL: not asked, by the service that knows itself. No header at all (or an empty one): AUTH_MISSING. A header that is not "Bearer T" or "JWT T": AUTH_INVALID. */
 enum auth_verdict auth_check(const struct jwt_key *key, const struct revocations *revocations, const char *authorization,
 			     struct jwt_claims *ret_claims);
 /* 403 "Provide a valid auth token." | 401 "Signature expired. Please log in again." | 401 "Invalid token. Please log in again." |

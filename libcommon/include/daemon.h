@@ -11,12 +11,17 @@
 
 struct daemon; /* one serving process's handle */
 
+/* A table to load, with the struct that takes it; a list of them ends with {NULL, NULL}. */
+struct daemon_config {
+	const struct config_option *options;
+	void *into;
+};
+
 struct daemon_spec {
 	const char *name;               /* "users" */
 	const char *summary;            /* one line for --help */
 	long admin_port;                /* default of ADMIN_PORT */
-	/* Tables to load, with the structs that take them; ends with {NULL, NULL}. */
-	const struct daemon_config { const struct config_option *options; void *into; } *configs;
+	const struct daemon_config *configs;
 	void (*check)(struct config *config);   /* rules that span options; may be NULL */
 	void (*register_metrics)(void);         /* once, before any fork; may be NULL */
 	/* Builds the service in this process: dependencies, routes, listeners. Non-OK (logged) ends the process with 1. */

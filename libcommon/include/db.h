@@ -20,9 +20,13 @@ struct db_rows; /* borrowed for the callback's duration */
 
 struct db_config {
 	char *url; /* DATABASE_URL, or NULL when PGHOST, PGPORT, … are to speak (libpq reads them itself) */
+	char *test_url; /* DATABASE_TEST_URL */
 	long connections, in_flight_max, query_timeout_ms, connect_timeout_ms;
 };
 extern const struct config_option db_options[]; /* DATABASE_URL, POSTGRES_CONNECTIONS=2, POSTGRES_IN_FLIGHT_MAX=10000, … */
+
+/* Puts the test database in the other's place when APP_ENV is testing and it is given. Before db_new(). */
+void db_config_choose(struct db_config *config, enum app_env env);
 
 /* A prepared statement; static. Prepared on each connection before it is used for calls. */
 struct db_statement {

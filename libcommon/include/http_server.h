@@ -72,6 +72,12 @@ const char *http_request_query(struct http_request *req, const char *name);     
 const char *http_request_header(const struct http_request *req, const char *name); /* NULL when absent */
 const char *http_request_remote_ip(struct http_request *req);          /* right-most untrusted address of X-Forwarded-For */
 const cJSON *http_request_json(const struct http_request *req);        /* the body, when the route wants_json */
+/* What wants_json does, for a handler that checks something else first: false when it has answered the request. */
+bool http_request_read_json(struct http_request *req) MUST_CHECK;
+const struct http_route *http_request_route(const struct http_request *req);
+/* One pointer of the service's own, from its authentication to its handlers. */
+void http_request_set_context(struct http_request *req, void *context);
+void *http_request_context(const struct http_request *req);
 /* Zeroed memory that lives as long as the request; drop (may be NULL) runs once when it ends, however it ends. */
 void *http_request_alloc(struct http_request *req, size_t bytes, void (*drop)(void *memory));
 /* For the access log, and for handlers behind wants_token. */

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "buf.h"
 #include "kinds.h"
 #include "redis.h"
 
@@ -48,6 +49,14 @@ void jobs_look_up(struct redis *redis, struct scope *scope, const struct job_key
 typedef void jobs_read(enum status status, enum job_state state, const char *digits, size_t len, void *arg);
 void jobs_read_result(struct redis *redis, struct scope *scope, struct job_key key, jobs_read *done, void *arg);
 
+/* Puts a dead letter back. NOT_FOUND: it was none. */
+typedef void jobs_done(enum status status, void *arg);
+void jobs_retry(struct redis *redis, struct scope *scope, struct job_key key, jobs_done *done, void *arg);
+/* Adds the whole decimal, or "first 20…last 20 (N digits)" when it is longer than JOBS_PREVIEW_DIGITS. */
+void jobs_preview(const char *digits, size_t len, struct buf *out);
+/* "kind:index" back into a key; 0, or -1 when it is none. */
+int jobs_parse_name(const char *name, struct job_key *ret_key);
+
 /* worker's side. */
 typedef void jobs_received(enum status status, const struct job *jobs, int n, void *arg);
 /* Creates the group when it is missing; waits up to block_ms; n may be 0. On a connection of its own. */
@@ -57,7 +66,6 @@ void jobs_take_over(struct redis *redis, struct scope *scope, const char *consum
 		    jobs_received *done, void *arg);
 /* One finished calculation: value is the whole decimal. */
 struct job_finished { const struct job *job; const char *digits; size_t len; int64_t duration_us; };
-typedef void jobs_done(enum status status, void *arg);
 /* Stores, announces, acknowledges n results in one atomic step. */
 void jobs_finish(struct redis *redis, struct scope *scope, const struct job_finished *finished, int n, jobs_done *done, void *arg);
 /* "Still at it": renews the lease of n jobs. release: hands them back at once (drain). */

@@ -43,14 +43,19 @@ void redis_on_change(struct redis *redis, void (*changed)(bool is_ready, void *a
  * with the command's name and Redis's own text, reply passed too). UNAVAILABLE, TIMEOUT, BUSY: reply is NULL. */
 typedef void redis_done(enum status status, const redisReply *reply, void *arg);
 
+/* The call that was just made, good until the loop's next turn, for redis_call_own(). */
+struct redis_call;
+/* Malloc'ed memory that goes with the call: freed after done has run, or when it never will. */
+void redis_call_own(struct redis_call *call, void *memory);
+
 /* argv and lens are copied before the call returns; lens NULL: C strings. */
-void redis_command(struct redis *redis, struct scope *scope, int argc, const char **argv, const size_t *lens, redis_done *done,
+struct redis_call *redis_command(struct redis *redis, struct scope *scope, int argc, const char **argv, const size_t *lens, redis_done *done,
 		   void *arg);
 /* EVALSHA script numkeys argv[0..argc): the first `keys` of them are the keys. */
-void redis_eval(struct redis *redis, struct scope *scope, const struct redis_script *script, int keys, int argc,
+struct redis_call *redis_eval(struct redis *redis, struct scope *scope, const struct redis_script *script, int keys, int argc,
 		const char **argv, const size_t *lens, redis_done *done, void *arg);
 /* As redis_command(), for a command that blocks in Redis for up to block_ms: its time limit is that much longer. */
-void redis_command_blocking(struct redis *redis, struct scope *scope, long block_ms, int argc, const char **argv,
+struct redis_call *redis_command_blocking(struct redis *redis, struct scope *scope, long block_ms, int argc, const char **argv,
 			    const size_t *lens, redis_done *done, void *arg);
 /* Subscribes now and after every reconnect. This connection then does nothing else. message runs once a message. */
 void redis_subscribe(struct redis *redis, const char *channel, void (*message)(const char *bytes, size_t len, void *arg), void *arg);

@@ -3,7 +3,7 @@
  *
  * Why this is strict: the entry reaches this process's socket before the reply to the logout has left Redis, and the loop
  * reads that socket (LOOP_PRIORITY_FIRST) before any request that the reply could have caused.
- * A process knows nothing until it has read the stream once (the stream is never empty: users sees to it); it trusts its
+ * A process knows nothing until it has read the stream whole while REVOCATIONS_COMPLETE was there (users sees to it); it trusts its
  * copy for `max_age_s` after it lost Redis, and then says STATUS_UNAVAILABLE. */
 #ifndef ABACUS_REVOCATIONS_H
 #define ABACUS_REVOCATIONS_H
@@ -15,10 +15,11 @@
 #include "redis.h"
 
 #define REVOCATIONS_STREAM "revocations"
+#define REVOCATIONS_COMPLETE "revocations:complete" /* there while the stream holds all that matters; gone when Redis was emptied */
 
 /* One entry. Stream fields: `token` (jti text) or `user` (id) + `until` (unix ms: tokens issued up to then are dead;
  * INT64_MAX while the user is inactive or gone), `inactive` 0|1 (which of contract.md's messages), `expires` (unix s after
- * which no such token can be valid), or `hello` 1: nothing, so that the stream is never empty. */
+ * which no such token can be valid), or `hello` 1: nothing; it ends a telling of everything. */
 struct revocation {
 	bool is_user;
 	uint8_t jti[JWT_JTI_BYTES];
@@ -36,9 +37,10 @@ void revocations_free(struct revocations *revocations);
 bool revocations_is_ready(const struct revocations *revocations);
 enum revocation_verdict revocations_check(const struct revocations *revocations, const struct jwt_claims *claims);
 
-/* The writing side (users alone). XADDs n entries, and a hello when n is 0, atomically, trimming what is older than lifetime_s. */
+/* The writing side (users alone). XADDs n entries atomically, trimming what is older than lifetime_s; n 0 adds a hello and sets
+ * REVOCATIONS_COMPLETE. */
 void revocations_publish(struct redis *redis, struct scope *scope, const struct revocation *entries, int n, int64_t lifetime_s,
-			 void (*done)(enum status status, void *arg), void *arg);
+			 redis_done *done, void *arg);
 extern const struct redis_script revocations_publish_script; /* users lists it in its redis_new() */
 
 #endif

@@ -1,0 +1,318 @@
+/* One connection in pipeline mode: waiting -> connecting -> preparing -> ready -> (lost) -> waiting …
+ *
+ * Each call is sent with a sync of its own, so that it is its own transaction and a failing one harms nobody. The answers come as the
+ * result or results, a NULL, and the sync; whose they are is told by the order alone.
+ * libpq is never left by freeing its connection: a loss is noted, and reaped from the loop. */
+#include "db_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "log.h"
+#include "mem.h"
+
+static void lose(struct db_connection *connection, const char *reason, enum status oldest)
+{
+	if (connection->is_lost)
+		return;
+	connection->is_lost = true;
+	connection->lost_reason = reason;
+	connection->oldest_failure = oldest;
+	loop_deferred_schedule(connection->db->reap);
+}
+
+static struct event *new_event(struct db_connection *connection, evutil_socket_t fd, short what,
+			       void (*run)(evutil_socket_t, short, void *))
+{
+	struct event *event = event_new(connection->db->base, fd, what, run, connection);
+
+	event_priority_set(event, LOOP_PRIORITY_NORMAL);
+	return event;
+}
+
+static void free_events(struct db_connection *connection)
+{
+	if (connection->read)
+		event_free(connection->read);
+	if (connection->write)
+		event_free(connection->write);
+	connection->read = connection->write = NULL;
+}
+
+static void ignore_notice(void *arg, const PGresult *result)
+{
+}
+
+/* ---- answers ---- */
+
+static void become_ready(struct db_connection *connection)
+{
+	connection->state = DB_READY;
+	connection->attempt = 0;
+	if (connection->has_reported_loss)
+		log_line(LOG_INFO, "postgres is reachable again");
+	connection->has_reported_loss = false;
+}
+
+static void prepared(enum status status, const struct db_rows *rows, void *arg)
+{
+	struct db_connection *connection = arg;
+
+	if (status != STATUS_OK)
+		lose(connection, "a statement can not be prepared; is the schema up to date?", STATUS_UNAVAILABLE);
+}
+
+static void end_oldest(struct db_connection *connection)
+{
+	struct db_call *call = STAILQ_FIRST(&connection->sent);
+
+	STAILQ_REMOVE_HEAD(&connection->sent, link);
+	connection->in_flight--;
+	connection->db->in_flight--;
+	db_call_recycle(connection->db, call);
+	if (PQtransactionStatus(connection->pg) == PQTRANS_INTRANS || PQtransactionStatus(connection->pg) == PQTRANS_INERROR)
+		lose(connection, "a statement left a transaction open", STATUS_UNAVAILABLE);
+	if (connection->state == DB_PREPARING && STAILQ_EMPTY(&connection->sent) && !connection->is_lost)
+		become_ready(connection);
+}
+
+static void take(struct db_connection *connection, PGresult *result)
+{
+	struct db_call *call = STAILQ_FIRST(&connection->sent);
+
+	if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
+		if (!call->has_result)
+			lose(connection, "an answer is missing", STATUS_INTERNAL);
+		else
+			end_oldest(connection);
+	} else if (!call->has_result && call->statement) {
+		db_call_answer(connection->db, call, result);
+	} else {
+		call->has_result = true;
+		if (!call->statement && PQresultStatus(result) != PGRES_COMMAND_OK) {
+			log_line(LOG_ERROR, "preparing failed", LOG_TEXT("reason", PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)));
+			prepared(STATUS_INTERNAL, NULL, connection);
+		}
+	}
+}
+
+/* A NULL ends one call's results and comes before its sync, so one NULL is not "empty". */
+static void take_all(struct db_connection *connection)
+{
+	while (!STAILQ_EMPTY(&connection->sent) && !connection->is_lost && !PQisBusy(connection->pg)) {
+		PGresult *result = PQgetResult(connection->pg);
+
+		if (!result)
+			continue;
+		take(connection, result);
+		PQclear(result);
+	}
+}
+
+static void readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct db_connection *connection = arg;
+
+	if (connection->is_lost)
+		return;
+	if (!PQconsumeInput(connection->pg) || PQstatus(connection->pg) == CONNECTION_BAD) {
+		lose(connection, "the connection was closed", STATUS_UNAVAILABLE);
+		return;
+	}
+	take_all(connection);
+	db_connection_flush(connection);
+}
+
+static void writable(evutil_socket_t fd, short what, void *arg)
+{
+	db_connection_flush(arg);
+}
+
+/* ---- sending ---- */
+
+void db_connection_flush(struct db_connection *connection)
+{
+	int left;
+
+	if (connection->state < DB_PREPARING || connection->is_lost)
+		return;
+	left = PQflush(connection->pg);
+	if (left < 0)
+		lose(connection, "writing failed", STATUS_UNAVAILABLE);
+	else if (left == 1)
+		event_add(connection->write, NULL);
+}
+
+static void append(struct db_connection *connection, struct db_call *call)
+{
+	STAILQ_INSERT_TAIL(&connection->sent, call, link);
+	connection->in_flight++;
+	connection->db->in_flight++;
+}
+
+enum status db_connection_send(struct db_connection *connection, struct db_call *call, const struct db_params *params)
+{
+	const char *name = call->statement->name;
+	int count = params ? params->count : 0;
+	const char *const *texts = params ? params->texts : NULL;
+
+	if (!PQsendQueryPrepared(connection->pg, name, count, texts, NULL, NULL, 0) || !PQpipelineSync(connection->pg)) {
+		lose(connection, "sending failed", STATUS_UNAVAILABLE);
+		return STATUS_UNAVAILABLE;
+	}
+	append(connection, call);
+	return STATUS_OK;
+}
+
+/* ---- connecting ---- */
+
+static bool prepare(struct db_connection *connection, const struct db_statement *statement)
+{
+	struct db_call *call = mem_alloc(sizeof *call);
+
+	call->deadline_us = connection->connect_deadline_us;
+	append(connection, call);
+	return PQsendPrepare(connection->pg, statement->name, statement->sql, 0, NULL) && PQpipelineSync(connection->pg);
+}
+
+static void prepare_all(struct db_connection *connection)
+{
+	connection->state = DB_PREPARING;
+	free_events(connection);
+	connection->read = new_event(connection, PQsocket(connection->pg), EV_READ | EV_PERSIST, readable);
+	connection->write = new_event(connection, PQsocket(connection->pg), EV_WRITE, writable);
+	event_add(connection->read, NULL);
+	if (PQsetnonblocking(connection->pg, 1) != 0 || !PQenterPipelineMode(connection->pg)) {
+		lose(connection, "pipeline mode was refused", STATUS_UNAVAILABLE);
+		return;
+	}
+	for (const struct db_statement *const *statement = connection->db->statements; *statement; statement++)
+		if (!prepare(connection, *statement)) {
+			lose(connection, "preparing failed", STATUS_UNAVAILABLE);
+			return;
+		}
+	if (STAILQ_EMPTY(&connection->sent))
+		become_ready(connection);
+	else
+		db_connection_flush(connection);
+}
+
+static void poll_connecting(evutil_socket_t fd, short what, void *arg)
+{
+	struct db_connection *connection = arg;
+	PostgresPollingStatusType next = PQconnectPoll(connection->pg);
+
+	free_events(connection); /* the socket may be another one now */
+	if (next == PGRES_POLLING_OK) {
+		prepare_all(connection);
+	} else if (next == PGRES_POLLING_FAILED) {
+		lose(connection, "connecting failed", STATUS_UNAVAILABLE);
+	} else {
+		connection->read = new_event(connection, PQsocket(connection->pg), next == PGRES_POLLING_READING ? EV_READ : EV_WRITE,
+					     poll_connecting);
+		event_add(connection->read, NULL);
+	}
+}
+
+/* The URL, or what libpq itself reads from PGHOST and the like, with our own time limit for statements. */
+static PGconn *start(const struct db_config *config)
+{
+	char options[64];
+	const char *keys[] = {"options", "application_name", config->url ? "dbname" : NULL, NULL};
+	const char *values[] = {options, "abacus", config->url, NULL};
+
+	snprintf(options, sizeof options, "-c statement_timeout=%ld", config->query_timeout_ms);
+	return PQconnectStartParams(keys, values, 1);
+}
+
+static void begin(evutil_socket_t fd, short what, void *arg)
+{
+	struct db_connection *connection = arg;
+
+	connection->state = DB_CONNECTING;
+	connection->connect_deadline_us = clock_monotonic_us() + connection->db->config.connect_timeout_ms * 1000;
+	connection->pg = start(&connection->db->config);
+	if (!connection->pg || PQstatus(connection->pg) == CONNECTION_BAD) {
+		lose(connection, "connecting failed", STATUS_UNAVAILABLE);
+		return;
+	}
+	PQsetNoticeReceiver(connection->pg, ignore_notice, NULL);
+	connection->read = new_event(connection, PQsocket(connection->pg), EV_WRITE, poll_connecting);
+	event_add(connection->read, NULL);
+}
+
+void db_connection_init(struct db_connection *connection, struct db *db)
+{
+	connection->db = db;
+	STAILQ_INIT(&connection->sent);
+	connection->retry = new_event(connection, -1, 0, begin);
+	event_add(connection->retry, &(struct timeval){0});
+}
+
+void db_connection_close(struct db_connection *connection)
+{
+	free_events(connection);
+	event_free(connection->retry);
+	PQfinish(connection->pg);
+	connection->pg = NULL;
+}
+
+/* ---- losing it ---- */
+
+/* libpq's own words name the host and the user but never a password. */
+static void report(struct db_connection *connection)
+{
+	const char *words = connection->pg ? PQerrorMessage(connection->pg) : "";
+	char line[300];
+
+	if (connection->has_reported_loss)
+		return;
+	snprintf(line, sizeof line, "%.*s", (int)strcspn(words, "\n"), words);
+	log_line(LOG_WARN, "postgres is not reachable", LOG_TEXT("reason", connection->lost_reason), LOG_TEXT("postgres", line),
+		 LOG_INT("in_flight", connection->in_flight));
+	connection->has_reported_loss = true;
+}
+
+void db_connection_reap(struct db_connection *connection)
+{
+	enum status status = connection->oldest_failure;
+	struct timeval delay;
+	struct db_call *call;
+
+	if (!connection->is_lost)
+		return;
+	report(connection);
+	free_events(connection);
+	PQfinish(connection->pg);
+	connection->pg = NULL;
+	while ((call = STAILQ_FIRST(&connection->sent))) {
+		STAILQ_REMOVE_HEAD(&connection->sent, link);
+		connection->db->in_flight--;
+		if (call->has_result || !call->statement) {
+			op_end(&call->op);
+			db_call_recycle(connection->db, call);
+		} else {
+			db_call_fail(connection->db, call, status);
+		}
+		status = STATUS_UNAVAILABLE;
+	}
+	connection->in_flight = 0;
+	connection->is_lost = false;
+	connection->state = DB_WAITING;
+	delay = loop_backoff(connection->attempt++);
+	event_add(connection->retry, &delay);
+}
+
+void db_connection_watch(struct db_connection *connection, int64_t now_us)
+{
+	struct db_call *oldest = STAILQ_FIRST(&connection->sent);
+
+	if (connection->is_lost || connection->state == DB_WAITING)
+		return;
+	if (connection->state < DB_READY && now_us > connection->connect_deadline_us)
+		lose(connection, "connecting took too long", STATUS_UNAVAILABLE);
+	else if (oldest && now_us > oldest->deadline_us)
+		lose(connection, "no answer in time", STATUS_TIMEOUT);
+}

@@ -1,0 +1,76 @@
+/* What the files of the Postgres client share.
+ *   db.c             the pool of connections, calls, results
+ *   db_connection.c  one connection: connecting, preparing, the pipeline, losing it
+ *   db_params.c      parameters */
+#ifndef ABACUS_DB_INTERNAL_H
+#define ABACUS_DB_INTERNAL_H
+
+#include <event2/event.h>
+#include <libpq-fe.h>
+#include <sys/queue.h>
+
+#include "db.h"
+#include "loop.h"
+
+struct db_call {
+	struct op op;
+	const struct db_statement *statement; /* NULL: one of the connection's own preparations */
+	db_done *done;
+	void *arg;
+	int64_t deadline_us;
+	enum status failure; /* of one that was never sent, or was lost */
+	bool has_result;
+	STAILQ_ENTRY(db_call) link;
+};
+STAILQ_HEAD(db_calls, db_call);
+
+enum db_state { DB_WAITING, DB_CONNECTING, DB_PREPARING, DB_READY };
+
+struct db_connection {
+	struct db *db;
+	enum db_state state;
+	PGconn *pg;
+	struct event *read, *write, *retry;
+	struct db_calls sent; /* in the order of asking, which is that of the answers */
+	int in_flight;
+	unsigned attempt;
+	int64_t connect_deadline_us;
+	bool is_lost; /* to be reaped from the loop */
+	bool has_reported_loss;
+	const char *lost_reason;
+	enum status oldest_failure;
+};
+
+struct db {
+	struct event_base *base;
+	struct db_config config;
+	const struct db_statement *const *statements;
+	struct db_connection *connections;
+	struct db_calls failed; /* their callers are told from the loop */
+	struct db_calls spare;
+	struct event *watch;
+	struct loop_deferred *flush, *reap;
+	int in_flight;
+};
+
+struct db_rows {
+	const PGresult *result;
+};
+
+/* db_connection.c */
+void db_connection_init(struct db_connection *connection, struct db *db);
+void db_connection_close(struct db_connection *connection);
+/* STATUS_UNAVAILABLE: the call was not sent and still belongs to the caller. */
+enum status db_connection_send(struct db_connection *connection, struct db_call *call, const struct db_params *params);
+void db_connection_flush(struct db_connection *connection);
+void db_connection_watch(struct db_connection *connection, int64_t now_us);
+/* Fails what was in flight on a lost connection and starts anew; from the loop alone. */
+void db_connection_reap(struct db_connection *connection);
+
+/* db.c */
+/* A result for the oldest call in flight, and the end of that call. */
+void db_call_answer(struct db *db, struct db_call *call, const PGresult *result);
+void db_call_fail(struct db *db, struct db_call *call, enum status status);
+void db_call_recycle(struct db *db, struct db_call *call);
+
+#endif

@@ -1,0 +1,149 @@
+/* One record a connection. evhttp makes the connection after it has asked us for its bufferevent and tells nobody, so a new record waits
+ * for the end of the loop's turn; by then evhttp's own callback argument, the evhttp_connection, can be read off the bufferevent, and its
+ * close callback tells when the record must go. Nothing can be read or closed between the two. */
+#include "http_internal.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "clock.h"
+#include "log.h"
+#include "loop.h"
+#include "mem.h"
+
+/* Above this reading stops until evhttp has taken some: what it never takes (an endless line) stays this small. */
+#define INPUT_BYTES_MAX (64 * 1024)
+
+static void input_changed(struct evbuffer *input, const struct evbuffer_cb_info *info, void *arg)
+{
+	struct http_connection *conn = arg;
+
+	if (!conn->request && !conn->reading_since_us && evbuffer_get_length(input) > 0)
+		conn->reading_since_us = clock_monotonic_us();
+}
+
+struct bufferevent *http_connection_accept(struct event_base *base, void *arg)
+{
+	struct http_server *server = arg;
+	struct http_connection *conn = mem_alloc(sizeof *conn);
+
+	conn->server = server;
+	conn->bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+	conn->idle_since_us = clock_monotonic_us();
+	bufferevent_priority_set(conn->bev, LOOP_PRIORITY_NORMAL);
+	bufferevent_setwatermark(conn->bev, EV_READ, 0, INPUT_BYTES_MAX);
+	evbuffer_add_cb(bufferevent_get_input(conn->bev), input_changed, conn);
+	LIST_INSERT_HEAD(&server->newborn, conn, link);
+	loop_deferred_schedule(server->adopt);
+	return conn->bev;
+}
+
+static void forget_fd(struct http_connection *conn)
+{
+	struct http_server *server = conn->server;
+
+	for (evutil_socket_t fd = bufferevent_getfd(conn->bev); fd >= 0 && (size_t)fd < server->by_fd_count; fd = -1)
+		if (server->by_fd[fd] == conn)
+			server->by_fd[fd] = NULL;
+}
+
+/* evhttp frees the connection right after this. A request that is still being answered is then ours to free, if evhttp has let go of it. */
+static void closed(struct evhttp_connection *evcon, void *arg)
+{
+	struct http_connection *conn = arg;
+	struct http_server *server = conn->server;
+	struct http_request *req = conn->request;
+
+	LIST_REMOVE(conn, link);
+	forget_fd(conn);
+	server->connections_count--;
+	if (req || conn->is_writing)
+		server->in_flight--;
+	if (req)
+		http_request_left(req);
+	free(conn);
+}
+
+static void remember_fd(struct http_connection *conn, evutil_socket_t fd)
+{
+	struct http_server *server = conn->server;
+
+	if ((size_t)fd >= server->by_fd_count) {
+		size_t count = ((size_t)fd + 1) * 2;
+
+		server->by_fd = mem_resize(server->by_fd, count * sizeof *server->by_fd);
+		for (size_t i = server->by_fd_count; i < count; i++)
+			server->by_fd[i] = NULL;
+		server->by_fd_count = count;
+	}
+	server->by_fd[fd] = conn;
+}
+
+static void close_longest_idle(struct http_server *server)
+{
+	struct http_connection *conn, *oldest = NULL;
+
+	LIST_FOREACH(conn, &server->connections, link)
+		if (!conn->request && !conn->is_writing && (!oldest || conn->idle_since_us < oldest->idle_since_us))
+			oldest = conn;
+	if (oldest)
+		http_connection_close(oldest);
+}
+
+static void adopt(struct http_connection *conn)
+{
+	struct http_server *server = conn->server;
+	evutil_socket_t fd = bufferevent_getfd(conn->bev);
+	void *evcon = NULL;
+	int on = 1;
+
+	bufferevent_getcb(conn->bev, NULL, NULL, NULL, &evcon);
+	conn->evcon = evcon;
+	LIST_REMOVE(conn, link);
+	LIST_INSERT_HEAD(&server->connections, conn, link);
+	server->connections_count++;
+	remember_fd(conn, fd);
+	evhttp_connection_set_closecb(conn->evcon, closed, conn);
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	if (server->is_draining)
+		http_connection_close(conn);
+	else if (server->connections_count > (unsigned)server->config.connections_max)
+		close_longest_idle(server);
+}
+
+void http_connection_adopt_all(void *arg)
+{
+	struct http_server *server = arg;
+	struct http_connection *conn;
+
+	while ((conn = LIST_FIRST(&server->newborn)))
+		adopt(conn);
+}
+
+struct http_connection *http_connection_of(struct http_server *server, struct evhttp_request *ev)
+{
+	evutil_socket_t fd = bufferevent_getfd(evhttp_connection_get_bufferevent(evhttp_request_get_connection(ev)));
+
+	http_connection_adopt_all(server);
+	return server->by_fd[fd];
+}
+
+void http_connection_close(struct http_connection *conn)
+{
+	evhttp_connection_free(conn->evcon);
+}
+
+/* evhttp stops reading while a request is answered and so does not see its client leave. Reading goes on without a read callback: bytes
+ * of a next request wait in the buffer (up to its high watermark), and the end of the stream reaches evhttp's error callback. */
+void http_connection_watch(struct http_connection *conn)
+{
+	bufferevent_data_cb write_cb;
+	bufferevent_event_cb event_cb;
+	void *arg;
+
+	bufferevent_getcb(conn->bev, NULL, &write_cb, &event_cb, &arg);
+	bufferevent_setcb(conn->bev, NULL, write_cb, event_cb, arg);
+	bufferevent_enable(conn->bev, EV_READ);
+}

@@ -1,0 +1,89 @@
+#include "redis_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json.h"
+#include "mem.h"
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if ((c | 32) >= 'a' && (c | 32) <= 'f')
+		return (c | 32) - 'a' + 10;
+	return -1;
+}
+
+/* Percent-decoding in place (RFC 3986 §2.1); what is no escape stays as it is. */
+static void decode(char *text)
+{
+	char *out = text;
+
+	for (; *text; text++) {
+		int high = *text == '%' ? hex_digit(text[1]) : -1, low = high >= 0 ? hex_digit(text[2]) : -1;
+
+		if (low >= 0) {
+			*out++ = (char)(high << 4 | low);
+			text += 2;
+		} else {
+			*out++ = *text;
+		}
+	}
+	*out = '\0';
+}
+
+enum status redis_url_parse(const char *url, struct redis_address *ret_address)
+{
+	static const char scheme[] = "redis://";
+	char *copy, *authority, *path, *at, *colon;
+	struct redis_address address = {.port = 6379};
+	int64_t number;
+	enum status status = STATUS_INVALID;
+
+	if (strncmp(url, scheme, sizeof scheme - 1) != 0)
+		return STATUS_INVALID;
+	copy = authority = mem_strdup(url + sizeof scheme - 1);
+	if ((path = strchr(authority, '/'))) {
+		*path++ = '\0';
+		if (*path && (int64_parse(path, &number) != STATUS_OK || number < 0 || number > 9999))
+			goto out;
+		address.database = *path ? (int)number : 0;
+	}
+	if ((at = strrchr(authority, '@'))) {
+		*at = '\0';
+		if ((colon = strchr(authority, ':'))) {
+			*colon = '\0';
+			decode(colon + 1);
+			address.password = mem_strdup(colon + 1);
+		}
+		decode(authority);
+		address.user = *authority ? mem_strdup(authority) : NULL;
+		authority = at + 1;
+	}
+	if ((colon = strrchr(authority, ':'))) {
+		*colon = '\0';
+		if (int64_parse(colon + 1, &number) != STATUS_OK || number < 1 || number > 65535)
+			goto out;
+		address.port = (int)number;
+	}
+	if (!*authority)
+		goto out;
+	address.host = mem_strdup(authority);
+	*ret_address = address;
+	address = (struct redis_address){0};
+	status = STATUS_OK;
+out:
+	redis_address_free(&address);
+	mem_free_secret(copy);
+	return status;
+}
+
+void redis_address_free(struct redis_address *address)
+{
+	free(address->host);
+	free(address->user);
+	mem_free_secret(address->password);
+	*address = (struct redis_address){0};
+}

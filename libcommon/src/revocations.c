@@ -1,0 +1,313 @@
+#include "revocations.h"
+
+#include <event2/event.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <stddef.h>
+#include <sys/queue.h>
+
+#include "clock.h"
+#include "json.h"
+#include "log.h"
+#include "loop.h"
+#include "mem.h"
+
+#define BUCKETS 4096 /* of either table; a chain's length is the number of live revocations over this */
+#define BLOCK_MS 5000
+#define BATCH "1000"
+#define FORGET_S 60
+
+struct entry {
+	struct revocation revocation;
+	LIST_ENTRY(entry) link;
+};
+LIST_HEAD(entries, entry);
+
+struct revocations {
+	struct redis *redis;
+	struct scope scope;
+	struct event *forget;
+	struct entries by_jti[BUCKETS], by_user[BUCKETS];
+	char last_id[48]; /* of the stream; reading goes on behind it */
+	bool is_read;     /* the stream has been read to its end once */
+	bool is_complete; /* and was all there is, by users' word */
+	int64_t lost_us, max_age_us;
+};
+
+static void follow(struct revocations *revocations);
+
+/* ---- the copy in memory ---- */
+
+static struct entries *bucket_of_jti(struct revocations *revocations, const uint8_t jti[JWT_JTI_BYTES])
+{
+	unsigned hash;
+
+	memcpy(&hash, jti + JWT_JTI_BYTES - sizeof hash, sizeof hash); /* random by RFC 9562 §5.7 */
+	return &revocations->by_jti[hash % BUCKETS];
+}
+
+static struct entries *bucket_of_user(struct revocations *revocations, int64_t user_id)
+{
+	return &revocations->by_user[(uint64_t)user_id % BUCKETS];
+}
+
+static struct entry *find_jti(const struct revocations *revocations, const uint8_t jti[JWT_JTI_BYTES])
+{
+	struct entry *entry;
+
+	LIST_FOREACH(entry, bucket_of_jti((struct revocations *)(uintptr_t)revocations, jti), link)
+		if (memcmp(entry->revocation.jti, jti, JWT_JTI_BYTES) == 0)
+			return entry;
+	return NULL;
+}
+
+static struct entry *find_user(const struct revocations *revocations, int64_t user_id)
+{
+	struct entry *entry;
+
+	LIST_FOREACH(entry, bucket_of_user((struct revocations *)(uintptr_t)revocations, user_id), link)
+		if (entry->revocation.user_id == user_id)
+			return entry;
+	return NULL;
+}
+
+/* The last word about a user counts: one who is active again may be followed by an older cut-off. */
+static void remember(struct revocations *revocations, const struct revocation *revocation)
+{
+	struct entry *entry = revocation->is_user ? find_user(revocations, revocation->user_id) : find_jti(revocations, revocation->jti);
+
+	if (!entry) {
+		entry = mem_alloc(sizeof *entry);
+		LIST_INSERT_HEAD(revocation->is_user ? bucket_of_user(revocations, revocation->user_id)
+						     : bucket_of_jti(revocations, revocation->jti),
+				 entry, link);
+	}
+	entry->revocation = *revocation;
+}
+
+static void forget_expired(struct entries *table, int64_t now_s)
+{
+	for (int i = 0; i < BUCKETS; i++) {
+		struct entry *entry = LIST_FIRST(&table[i]);
+
+		while (entry) {
+			struct entry *next = LIST_NEXT(entry, link);
+
+			if (entry->revocation.expires_s < now_s) {
+				LIST_REMOVE(entry, link);
+				free(entry);
+			}
+			entry = next;
+		}
+	}
+}
+
+static void forget_due(evutil_socket_t fd, short what, void *arg)
+{
+	struct revocations *revocations = arg;
+
+	forget_expired(revocations->by_jti, clock_unix_ms() / 1000);
+	forget_expired(revocations->by_user, clock_unix_ms() / 1000);
+}
+
+static bool is_trusted(const struct revocations *revocations)
+{
+	return revocations->is_complete &&
+	       (redis_is_ready(revocations->redis) || clock_monotonic_us() - revocations->lost_us < revocations->max_age_us);
+}
+
+bool revocations_is_ready(const struct revocations *revocations)
+{
+	return is_trusted(revocations);
+}
+
+enum revocation_verdict revocations_check(const struct revocations *revocations, const struct jwt_claims *claims)
+{
+	const struct entry *entry;
+
+	if (!is_trusted(revocations))
+		return REVOCATION_UNKNOWN;
+	entry = find_user(revocations, claims->user_id);
+	if (!entry || jwt_jti_unix_ms(claims->jti) > entry->revocation.until_ms)
+		entry = find_jti(revocations, claims->jti);
+	if (!entry)
+		return REVOCATION_NONE;
+	return entry->revocation.is_inactive ? REVOCATION_INACTIVE : REVOCATION_REVOKED;
+}
+
+/* ---- following the stream ---- */
+
+static const char *field(const redisReply *fields, const char *name)
+{
+	for (size_t i = 0; i + 1 < fields->elements; i += 2)
+		if (strcmp(fields->element[i]->str, name) == 0)
+			return fields->element[i + 1]->str;
+	return "";
+}
+
+static void read_entry(struct revocations *revocations, const redisReply *fields)
+{
+	struct revocation revocation = {.is_inactive = strcmp(field(fields, "inactive"), "1") == 0};
+
+	if (int64_parse(field(fields, "expires"), &revocation.expires_s) != STATUS_OK)
+		return; /* a hello */
+	revocation.is_user = *field(fields, "user") != '\0';
+	if (revocation.is_user ? int64_parse(field(fields, "user"), &revocation.user_id) == STATUS_OK &&
+					 int64_parse(field(fields, "until"), &revocation.until_ms) == STATUS_OK
+			       : jwt_jti_parse(field(fields, "token"), revocation.jti) == STATUS_OK)
+		remember(revocations, &revocation);
+	else
+		log_line(LOG_WARN, "a revocation that can not be read was passed over");
+}
+
+static void read_stream(struct revocations *revocations, const redisReply *entries)
+{
+	for (size_t i = 0; i < entries->elements; i++) {
+		const redisReply *entry = entries->element[i];
+
+		if (entry->elements != 2 || entry->element[1]->type != REDIS_REPLY_ARRAY)
+			continue;
+		read_entry(revocations, entry->element[1]);
+		snprintf(revocations->last_id, sizeof revocations->last_id, "%s", entry->element[0]->str);
+	}
+	revocations->is_read |= entries->elements < (size_t)atoi(BATCH);
+}
+
+/* Asked again whenever something came, since telling everything ends with a hello. */
+static void looked(enum status status, const redisReply *reply, void *arg)
+{
+	struct revocations *revocations = arg;
+
+	revocations->is_complete |= status == STATUS_OK && reply->integer == 1 && revocations->is_read;
+}
+
+static void look(struct revocations *revocations)
+{
+	redis_command(revocations->redis, &revocations->scope, 2, (const char *[]){"EXISTS", REVOCATIONS_COMPLETE}, NULL, looked,
+		      revocations);
+}
+
+/* [[name, [[id, [field, value, …]], …]]], or nil when the time ran out */
+static void received(enum status status, const redisReply *reply, void *arg)
+{
+	struct revocations *revocations = arg;
+
+	if (status != STATUS_OK)
+		return; /* the next connection goes on */
+	if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 1 && reply->element[0]->elements == 2)
+		read_stream(revocations, reply->element[0]->element[1]);
+	else
+		revocations->is_read = true;
+	if (!revocations->is_complete)
+		look(revocations);
+	follow(revocations);
+}
+
+static void follow(struct revocations *revocations)
+{
+	char block[16];
+
+	snprintf(block, sizeof block, "%d", BLOCK_MS);
+	redis_command_blocking(revocations->redis, &revocations->scope, BLOCK_MS, 8,
+			       (const char *[]){"XREAD", "COUNT", BATCH, "BLOCK", block, "STREAMS", REVOCATIONS_STREAM,
+						revocations->last_id},
+			       NULL, received, revocations);
+}
+
+/* From the beginning on each new connection: what is known already changes nothing, and an emptied Redis may count anew. */
+static void connection_changed(bool is_ready, void *arg)
+{
+	struct revocations *revocations = arg;
+
+	if (!is_ready) {
+		revocations->lost_us = clock_monotonic_us();
+		return;
+	}
+	strcpy(revocations->last_id, "0-0");
+	follow(revocations);
+}
+
+struct revocations *revocations_new(struct event_base *base, const struct redis_config *config, long max_age_s)
+{
+	struct revocations *revocations = mem_alloc(sizeof *revocations);
+
+	scope_init(&revocations->scope);
+	revocations->max_age_us = (int64_t)max_age_s * 1000000;
+	revocations->redis = redis_new(base, config, NULL, LOOP_PRIORITY_FIRST);
+	redis_on_change(revocations->redis, connection_changed, revocations);
+	revocations->forget = event_new(base, -1, EV_PERSIST, forget_due, revocations);
+	event_add(revocations->forget, &(struct timeval){.tv_sec = FORGET_S});
+	return revocations;
+}
+
+void revocations_free(struct revocations *revocations)
+{
+	if (!revocations)
+		return;
+	redis_free(revocations->redis);
+	forget_expired(revocations->by_jti, INT64_MAX);
+	forget_expired(revocations->by_user, INT64_MAX);
+	event_free(revocations->forget);
+	free(revocations);
+}
+
+/* ---- the writing side ---- */
+
+const struct redis_script revocations_publish_script = {
+	.name = "revocations_publish",
+	.lua = "local now = tonumber(redis.call('TIME')[1])\n"
+	       "local oldest = string.format('%d-0', math.max(0, now - tonumber(ARGV[1])) * 1000)\n"
+	       "if #ARGV == 1 then\n"
+	       "  redis.call('SET', KEYS[2], '1')\n"
+	       "  redis.call('XADD', KEYS[1], 'MINID', '~', oldest, '*', 'hello', '1')\n"
+	       "end\n"
+	       "for i = 2, #ARGV, 5 do\n"
+	       "  if ARGV[i] ~= '' then\n"
+	       "    redis.call('XADD', KEYS[1], 'MINID', '~', oldest, '*', 'token', ARGV[i], 'inactive', ARGV[i + 3], 'expires', ARGV[i + 4])\n"
+	       "  else\n"
+	       "    redis.call('XADD', KEYS[1], 'MINID', '~', oldest, '*', 'user', ARGV[i + 1], 'until', ARGV[i + 2], 'inactive', ARGV[i + 3],\n"
+	       "      'expires', ARGV[i + 4])\n"
+	       "  end\n"
+	       "end\n"
+	       "return 1\n",
+};
+
+struct arguments { /* of one entry */
+	char token[37], user[24], until[24], expires[24];
+};
+
+static void fill(const struct revocation *entry, struct arguments *arguments, const char **argv)
+{
+	if (entry->is_user) {
+		snprintf(arguments->user, sizeof arguments->user, "%" PRId64, entry->user_id);
+		snprintf(arguments->until, sizeof arguments->until, "%" PRId64, entry->until_ms);
+	} else {
+		jwt_jti_format(entry->jti, arguments->token);
+	}
+	snprintf(arguments->expires, sizeof arguments->expires, "%" PRId64, entry->expires_s);
+	argv[0] = arguments->token;
+	argv[1] = arguments->user;
+	argv[2] = arguments->until;
+	argv[3] = entry->is_inactive ? "1" : "0";
+	argv[4] = arguments->expires;
+}
+
+void revocations_publish(struct redis *redis, struct scope *scope, const struct revocation *entries, int n, int64_t lifetime_s,
+			 redis_done *done, void *arg)
+{
+	struct arguments *arguments = mem_alloc((size_t)(n + 1) * sizeof *arguments);
+	const char **argv = mem_alloc((size_t)(3 + 5 * n) * sizeof *argv);
+	char lifetime[24];
+
+	snprintf(lifetime, sizeof lifetime, "%" PRId64, lifetime_s);
+	argv[0] = REVOCATIONS_STREAM;
+	argv[1] = REVOCATIONS_COMPLETE;
+	argv[2] = lifetime;
+	for (int i = 0; i < n; i++)
+		fill(&entries[i], &arguments[i], argv + 3 + (ptrdiff_t)5 * i);
+	redis_eval(redis, scope, &revocations_publish_script, 2, 3 + 5 * n, argv, NULL, done, arg);
+	free(argv);
+	free(arguments);
+}

@@ -1,0 +1,62 @@
+/* Failed logins are counted in Redis by what was typed and the address it came from. An attempt counts before it is tried, so that many at
+ * once gain nothing; success forgets it. Without Redis there is no limit of ours: nginx's per address stands. */
+#include "service.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#define KEY_BYTES 400
+
+const struct redis_script attempts_script = {
+	.name = "attempts",
+	.lua = "local count = redis.call('INCR', KEYS[1])\n"
+	       "if count == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end\n"
+	       "return {count, redis.call('TTL', KEYS[1])}\n",
+};
+
+struct attempt {
+	struct http_request *req;
+	attempts_counted *done;
+	void *arg;
+};
+
+static void make_key(struct http_request *req, const char *login, char key[KEY_BYTES])
+{
+	snprintf(key, KEY_BYTES, "attempts:%s:%.260s", http_request_remote_ip(req), login);
+	for (char *at = key; *at; at++)
+		*at = (char)tolower((unsigned char)*at);
+}
+
+static void counted(enum status status, const redisReply *reply, void *arg)
+{
+	struct attempt *attempt = arg;
+	long most = users_of(attempt->req)->config->attempts_max;
+	bool is_known = status == STATUS_OK && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2;
+
+	attempt->done(!is_known || reply->element[0]->integer <= most, is_known ? (long)reply->element[1]->integer : 0, attempt->arg);
+}
+
+void attempts_count(struct http_request *req, const char *login, attempts_counted *done, void *arg)
+{
+	struct attempt *attempt = http_request_alloc(req, sizeof *attempt, NULL);
+	char key[KEY_BYTES], window[24];
+
+	*attempt = (struct attempt){.req = req, .done = done, .arg = arg};
+	make_key(req, login, key);
+	snprintf(window, sizeof window, "%ld", users_of(req)->config->attempts_window_s);
+	redis_eval(users_of(req)->redis, http_request_scope(req), &attempts_script, 1, 2, (const char *[]){key, window}, NULL, counted,
+		   attempt);
+}
+
+static void forgotten(enum status status, const redisReply *reply, void *arg)
+{
+}
+
+void attempts_forget(struct http_request *req, const char *login)
+{
+	char key[KEY_BYTES];
+
+	make_key(req, login, key);
+	redis_command(users_of(req)->redis, http_request_scope(req), 2, (const char *[]){"DEL", key}, NULL, forgotten, NULL);
+}

@@ -1,0 +1,85 @@
+/* Who is calling. Here Postgres, and not the copy that other services keep, says whether a token is dead: the caller's row is wanted
+ * anyway, so it costs nothing.
+ * Flow: users_authenticate -> loaded -> the route's handler. */
+#include "service.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem.h"
+#include "store.h"
+
+static void caller_drop(void *memory)
+{
+	struct caller *caller = memory;
+
+	free(caller->username);
+	free(caller->email);
+	free(caller->password_hash);
+}
+
+static void loaded(enum status status, const struct db_rows *rows, void *arg)
+{
+	struct http_request *req = arg;
+	struct caller *caller = http_request_context(req);
+
+	if (status != STATUS_OK)
+		return http_reply_status(req, status);
+	if (db_count(rows) == 0 || !db_bool(rows, 0, STORE_ACTIVE) || db_bool(rows, 0, STORE_TOKEN_INACTIVE))
+		return auth_refuse(req, AUTH_INACTIVE);
+	if (db_bool(rows, 0, STORE_TOKEN_REVOKED))
+		return auth_refuse(req, AUTH_INVALID);
+	caller->username = mem_strdup(db_text(rows, 0, STORE_USERNAME));
+	caller->email = mem_strdup(db_text(rows, 0, STORE_EMAIL));
+	caller->password_hash = mem_strdup(db_text(rows, 0, STORE_PASSWORD_HASH));
+	caller->is_active = true;
+	caller->is_admin = db_bool(rows, 0, STORE_ADMIN);
+	http_request_set_user(req, caller->claims.user_id, caller->is_admin);
+	http_request_proceed(req);
+}
+
+/* PUBLIC_USERS leaves the reading of users open. */
+static bool is_open(const struct http_request *req)
+{
+	const char *path = http_request_route(req)->path;
+
+	return users_of(req)->config->public_users && strcmp(http_request_route(req)->method, "GET") == 0 &&
+	       (strcmp(path, "/users") == 0 || strcmp(path, "/users/{id}") == 0);
+}
+
+void users_authenticate(struct http_request *req)
+{
+	struct users *users = users_of(req);
+	struct db_params params = {0};
+	struct jwt_claims claims;
+	enum auth_verdict verdict;
+	struct caller *caller;
+	char jti[37];
+
+	if (is_open(req))
+		return http_request_proceed(req);
+	verdict = auth_check(&users->key, NULL, http_request_header(req, "Authorization"), &claims);
+	if (verdict != AUTH_OK)
+		return auth_refuse(req, verdict);
+	caller = http_request_alloc(req, sizeof *caller, caller_drop);
+	caller->claims = claims;
+	http_request_set_context(req, caller);
+	jwt_jti_format(claims.jti, jti);
+	db_param_int(&params, claims.user_id);
+	db_param_text(&params, jti);
+	db_param_int(&params, jwt_jti_unix_ms(claims.jti));
+	db_exec(users->db, http_request_scope(req), &store_user_of_token, &params, loaded, req);
+}
+
+const struct caller *users_caller(const struct http_request *req)
+{
+	return http_request_context(req);
+}
+
+bool users_require_admin(struct http_request *req)
+{
+	if (users_caller(req)->is_admin)
+		return true;
+	http_reply_fail(req, 401, "not_permitted", "You do not have permission to do that.");
+	return false;
+}

@@ -1,0 +1,36 @@
+/* The options of the users service; those of each module stand beside it in libcommon. */
+#include "service.h"
+
+#include <stdlib.h>
+
+struct users_config users_config;
+
+static const struct config_option own_options[] = {
+	{"PORT", CONFIG_INT, offsetof(struct users_config, http.port), "5001", "port to listen on", 0, 65535, false},
+	{"PUBLIC_USERS", CONFIG_BOOL, offsetof(struct users_config, public_users), NULL,
+	 "true: users can be listed without a token; default: in development alone", 0, 0, true},
+	{"REPAIR_SECONDS", CONFIG_INT, offsetof(struct users_config, repair_s), "15",
+	 "how often to look whether Redis still knows the revocations", 1, 3600, false},
+	{"LOGIN_ATTEMPTS_MAX", CONFIG_INT, offsetof(struct users_config, attempts_max), "10",
+	 "failed logins of one e-mail from one address, then 429", 1, 1000000, false},
+	{"LOGIN_ATTEMPTS_WINDOW_SECONDS", CONFIG_INT, offsetof(struct users_config, attempts_window_s), "300",
+	 "time after which failed logins are forgotten", 1, 86400, false},
+	{0},
+};
+
+const struct daemon_config users_configs[] = {
+	{own_options, &users_config},
+	{auth_options, &users_config.auth},
+	{db_options, &users_config.db},
+	{redis_options, &users_config.redis},
+	{password_options, &users_config.password},
+	{http_options, &users_config.http},
+	{NULL, NULL},
+};
+
+void users_check(struct config *config)
+{
+	if (config_env(config) == APP_ENV_DEVELOPMENT && !getenv("PUBLIC_USERS"))
+		users_config.public_users = true;
+	db_config_choose(&users_config.db, config_env(config));
+}

@@ -1,0 +1,84 @@
+/* The users daemon: who there is, who may log in, and which tokens are dead. */
+#include "service.h"
+
+#include <stdlib.h>
+
+#include "loop.h"
+#include "mem.h"
+#include "metrics.h"
+#include "store.h"
+
+static struct users *users; /* of this process */
+
+static double queries_in_flight(void *arg)
+{
+	return users ? db_in_flight(users->db) : 0;
+}
+
+static void register_metrics(void)
+{
+	http_server_register_metrics(users_routes);
+	metrics_gauge_read("postgres_queries_in_flight", NULL, "Queries sent and not answered yet.", queries_in_flight, NULL);
+}
+
+static enum status start(struct daemon *daemon, struct event_base *base, void **ret_service)
+{
+	static const struct redis_script *const scripts[] = {&revocations_publish_script, &attempts_script, NULL};
+
+	users = mem_alloc(sizeof *users);
+	users->config = &users_config;
+	users->key = (struct jwt_key){AUTH_ISSUER, users_config.auth.secret, users_config.auth.previous_secret};
+	users->db = db_new(base, &users_config.db, store_statements);
+	users->redis = redis_new(base, &users_config.redis, scripts, LOOP_PRIORITY_NORMAL);
+	users->hasher = password_hasher_new(base, &users_config.password);
+	users->republisher = republisher_new(base, users);
+	users->http = http_server_new(base, &users_config.http, users_routes, users);
+	http_server_set_auth(users->http, users_authenticate);
+	*ret_service = users;
+	return http_server_listen(users->http);
+}
+
+static bool is_ready(void *service, const char **ret_reason)
+{
+	*ret_reason = !db_is_ready(users->db) ? "postgres" : "redis";
+	return db_is_ready(users->db) && redis_is_ready(users->redis);
+}
+
+static void drained(void *arg)
+{
+	daemon_drained(arg);
+}
+
+static void drain(void *service, struct daemon *daemon)
+{
+	http_server_drain(users->http, drained, daemon);
+}
+
+static void stop(void *service)
+{
+	http_server_free(users->http);
+	republisher_free(users->republisher);
+	password_hasher_free(users->hasher);
+	redis_free(users->redis);
+	db_free(users->db);
+	free(users);
+	users = NULL;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct daemon_spec spec = {
+		.name = "users",
+		.summary = "registers people, logs them in, and says which tokens are dead",
+		.admin_port = 9001,
+		.configs = users_configs,
+		.check = users_check,
+		.register_metrics = register_metrics,
+		.start = start,
+		.is_ready = is_ready,
+		.drain = drain,
+		.stop = stop,
+	};
+
+	return daemon_main(&spec, argc, argv);
+}

@@ -1,0 +1,3 @@
+DROP TABLE deleted_users;
+DROP TABLE revoked_tokens;
+DROP TABLE users;

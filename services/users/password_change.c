@@ -1,0 +1,81 @@
+/* PUT /auth/password {current, new}: a new password; every token from before is dead, also the one that asked.
+ * Flow: password_change -> verified -> hashed -> stored -> told -> reply. */
+#include "service.h"
+
+#include <string.h>
+
+#include "clock.h"
+#include "json.h"
+#include "store.h"
+#include "validation.h"
+
+struct change {
+	struct http_request *req;
+	const char *new_password; /* borrowed from the request */
+	int64_t now_ms;
+};
+
+static void told(enum status status, void *arg)
+{
+	struct change *change = arg;
+
+	if (status != STATUS_OK)
+		http_reply_status(change->req, status);
+	else
+		http_reply_success(change->req, 200, "Password changed. Please log in again.", NULL);
+}
+
+static void stored(enum status status, const struct db_rows *rows, void *arg)
+{
+	struct change *change = arg;
+
+	if (status != STATUS_OK)
+		http_reply_status(change->req, status);
+	else if (db_affected(rows) == 0)
+		http_reply_fail(change->req, 409, "password_changed", "The password was changed meanwhile.");
+	else
+		revoke_user(change->req, http_request_user_id(change->req), false, change->now_ms, told, change);
+}
+
+static void hashed(enum status status, const char *phc, void *arg)
+{
+	struct change *change = arg;
+	struct db_params params = {0};
+
+	if (status != STATUS_OK)
+		return http_reply_status(change->req, status);
+	change->now_ms = clock_unix_ms();
+	db_param_int(&params, http_request_user_id(change->req));
+	db_param_text(&params, phc);
+	db_param_text(&params, users_caller(change->req)->password_hash);
+	db_param_int(&params, change->now_ms);
+	db_exec(users_of(change->req)->db, http_request_scope(change->req), &store_password_set, &params, stored, change);
+}
+
+static void verified(enum status status, bool matches, const char *new_phc, void *arg)
+{
+	struct change *change = arg;
+
+	if (status != STATUS_OK)
+		return http_reply_status(change->req, status);
+	if (!matches)
+		return http_reply_invalid(change->req, http_errors_add(NULL, "current", "is not your password"));
+	password_hash(users_of(change->req)->hasher, http_request_scope(change->req), change->new_password, hashed, change);
+}
+
+void password_change(struct http_request *req)
+{
+	struct change *change = http_request_alloc(req, sizeof *change, NULL);
+	const char *current = json_text(http_request_json(req), "current"), *problem;
+	cJSON *errors = NULL;
+
+	change->req = req;
+	change->new_password = json_text(http_request_json(req), "new");
+	if (password_problem(current))
+		errors = http_errors_add(errors, "current", "is not your password");
+	if ((problem = password_problem(change->new_password)))
+		errors = http_errors_add(errors, "new", problem);
+	if (errors)
+		return http_reply_invalid(req, errors);
+	password_verify(users_of(req)->hasher, http_request_scope(req), users_caller(req)->password_hash, current, verified, change);
+}

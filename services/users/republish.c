@@ -1,0 +1,170 @@
+/* Redis may be emptied at any moment, and with it the stream from which the other services know which tokens are dead. On every connection
+ * to Redis and every REPAIR_SECONDS: if it was emptied, all that still matters is told again from Postgres, page by page.
+ * Flow: look -> looked -> tokens_loaded … -> users_loaded … -> done. */
+#include "service.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "log.h"
+#include "loop.h"
+#include "mem.h"
+#include "store.h"
+
+#define PAGE 500
+#define NO_JTI "00000000-0000-0000-0000-000000000000"
+
+struct republisher {
+	struct users *users;
+	struct scope scope;
+	struct event *timer;
+	bool is_running;
+	int told;
+	char last_jti[37];
+	int64_t last_user;
+	void (*next)(struct republisher *republisher); /* page */
+};
+
+static void load_tokens(struct republisher *republisher);
+static void load_users(struct republisher *republisher);
+
+static void finish(struct republisher *republisher, bool is_complete)
+{
+	republisher->is_running = false;
+	log_line(is_complete ? LOG_INFO : LOG_WARN, is_complete ? "revocations were told again" : "telling the revocations again failed",
+		 LOG_INT("told", republisher->told));
+}
+
+static void told(enum status status, const redisReply *reply, void *arg)
+{
+	struct republisher *republisher = arg;
+
+	if (status == STATUS_OK && republisher->next)
+		republisher->next(republisher);
+	else
+		finish(republisher, status == STATUS_OK);
+}
+
+static void tell(struct republisher *republisher, const struct revocation *entries, int count)
+{
+	republisher->told += count;
+	revocations_publish(republisher->users->redis, &republisher->scope, entries, count,
+			    republisher->users->config->auth.token_lifetime_s, told, republisher);
+}
+
+/* The last page is empty, and telling nothing sets the mark that all has been told. */
+static void users_loaded(enum status status, const struct db_rows *rows, void *arg)
+{
+	struct republisher *republisher = arg;
+	int64_t expires_s = clock_unix_ms() / 1000 + republisher->users->config->auth.token_lifetime_s;
+	struct revocation entries[PAGE];
+	int count = status == STATUS_OK ? db_count(rows) : 0;
+
+	if (status != STATUS_OK)
+		return finish(republisher, false);
+	for (int i = 0; i < count; i++)
+		entries[i] = (struct revocation){.is_user = true,
+						 .user_id = db_int(rows, i, 0),
+						 .until_ms = db_int(rows, i, 1),
+						 .is_inactive = db_bool(rows, i, 2),
+						 .expires_s = expires_s};
+	if (count)
+		republisher->last_user = entries[count - 1].user_id;
+	republisher->next = count ? load_users : NULL;
+	tell(republisher, entries, count);
+}
+
+static void load_users(struct republisher *republisher)
+{
+	struct db_params params = {0};
+
+	db_param_int(&params, republisher->last_user);
+	db_param_int(&params, PAGE);
+	db_param_int(&params, clock_unix_ms() - republisher->users->config->auth.token_lifetime_s * 1000);
+	db_exec(republisher->users->db, &republisher->scope, &store_revoked_users, &params, users_loaded, republisher);
+}
+
+static void tokens_loaded(enum status status, const struct db_rows *rows, void *arg)
+{
+	struct republisher *republisher = arg;
+	struct revocation entries[PAGE];
+	int count = status == STATUS_OK ? db_count(rows) : 0, kept = 0;
+
+	if (status != STATUS_OK)
+		return finish(republisher, false);
+	if (count == 0)
+		return load_users(republisher);
+	for (int i = 0; i < count; i++) {
+		entries[kept] = (struct revocation){.is_inactive = db_bool(rows, i, 1), .expires_s = db_int(rows, i, 2)};
+		if (jwt_jti_parse(db_text(rows, i, 0), entries[kept].jti) == STATUS_OK)
+			kept++;
+	}
+	strcpy(republisher->last_jti, db_text(rows, count - 1, 0));
+	republisher->next = load_tokens;
+	tell(republisher, entries, kept);
+}
+
+static void load_tokens(struct republisher *republisher)
+{
+	struct db_params params = {0};
+
+	db_param_text(&params, republisher->last_jti);
+	db_param_int(&params, PAGE);
+	db_exec(republisher->users->db, &republisher->scope, &store_revoked_tokens, &params, tokens_loaded, republisher);
+}
+
+static void looked(enum status status, const redisReply *reply, void *arg)
+{
+	struct republisher *republisher = arg;
+
+	if (status != STATUS_OK || reply->integer != 0) {
+		republisher->is_running = false;
+		return;
+	}
+	republisher->told = 0;
+	republisher->last_user = 0;
+	strcpy(republisher->last_jti, NO_JTI);
+	load_tokens(republisher);
+}
+
+static void look(struct republisher *republisher)
+{
+	if (republisher->is_running || !redis_is_ready(republisher->users->redis))
+		return;
+	republisher->is_running = true;
+	redis_command(republisher->users->redis, &republisher->scope, 2, (const char *[]){"EXISTS", REVOCATIONS_COMPLETE}, NULL, looked,
+		      republisher);
+}
+
+static void due(evutil_socket_t fd, short what, void *arg)
+{
+	look(arg);
+}
+
+static void redis_changed(bool is_ready, void *arg)
+{
+	if (is_ready)
+		look(arg);
+}
+
+struct republisher *republisher_new(struct event_base *base, struct users *users)
+{
+	struct republisher *republisher = mem_alloc(sizeof *republisher);
+
+	republisher->users = users;
+	scope_init(&republisher->scope);
+	republisher->timer = event_new(base, -1, EV_PERSIST, due, republisher);
+	event_priority_set(republisher->timer, LOOP_PRIORITY_NORMAL);
+	event_add(republisher->timer, &(struct timeval){.tv_sec = users->config->repair_s});
+	redis_on_change(users->redis, redis_changed, republisher);
+	return republisher;
+}
+
+void republisher_free(struct republisher *republisher)
+{
+	scope_cancel(&republisher->scope);
+	event_free(republisher->timer);
+	free(republisher);
+}

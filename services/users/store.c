@@ -1,0 +1,82 @@
+#include "store.h"
+
+#define USER "users.id, users.username, users.email, users.active, users.admin, users.password_hash"
+/* Nobody could make admins again. */
+#define IS_LAST_ADMIN                                                                                                              \
+	"admin AND active AND NOT EXISTS (SELECT FROM users other WHERE other.admin AND other.active AND other.id <> users.id)"
+
+const struct db_statement store_user_insert = {
+	"user_insert", "INSERT INTO users (username, email, password_hash) VALUES ($1, $2, $3) RETURNING id"};
+
+const struct db_statement store_user_by_email = {"user_by_email", "SELECT " USER " FROM users WHERE lower(email) = lower($1)"};
+
+const struct db_statement store_user_by_login = {
+	"user_by_login", "SELECT " USER " FROM users WHERE lower(email) = lower($1) OR lower(username) = lower($1)"
+			 " ORDER BY lower(email) = lower($1) DESC LIMIT 1"};
+
+const struct db_statement store_user_by_id = {"user_by_id", "SELECT " USER " FROM users WHERE id = $1"};
+
+const struct db_statement store_user_of_token = {
+	"user_of_token", "SELECT " USER ", tokens_dead_until_ms >= $3::bigint OR revoked_tokens.jti IS NOT NULL,"
+			 " coalesce(revoked_tokens.inactive, false)"
+			 " FROM users LEFT JOIN revoked_tokens ON revoked_tokens.jti = $2::uuid WHERE users.id = $1"};
+
+const struct db_statement store_users_page = {"users_page",
+					      "SELECT " USER " FROM users WHERE id > $1 ORDER BY id LIMIT $2::bigint"};
+
+const struct db_statement store_user_change = {
+	"user_change",
+	"WITH target AS (SELECT id, " IS_LAST_ADMIN " AS is_last_admin FROM users WHERE id = $1 FOR UPDATE),"
+	" changed AS (UPDATE users SET active = coalesce($2::boolean, active), admin = coalesce($3::boolean, admin),"
+	" tokens_dead_until_ms = CASE WHEN active <> coalesce($2::boolean, active) THEN $4::bigint ELSE tokens_dead_until_ms END"
+	" FROM target WHERE users.id = target.id"
+	" AND NOT (is_last_admin AND NOT (coalesce($2::boolean, true) AND coalesce($3::boolean, true)))"
+	" RETURNING " USER ")"
+	" SELECT changed.*, target.is_last_admin FROM target LEFT JOIN changed ON changed.id = target.id"};
+
+const struct db_statement store_user_delete = {
+	"user_delete", "WITH target AS (SELECT id, " IS_LAST_ADMIN " AS is_last_admin FROM users WHERE id = $1 FOR UPDATE),"
+		       " gone AS (DELETE FROM users USING target WHERE users.id = target.id AND NOT is_last_admin RETURNING users.id),"
+		       " noted AS (INSERT INTO deleted_users SELECT id, now() + $2::bigint * interval '1 second' FROM gone)"
+		       " SELECT gone.id, target.is_last_admin FROM target LEFT JOIN gone ON gone.id = target.id"};
+
+const struct db_statement store_password_set = {
+	"password_set", "UPDATE users SET password_hash = $2, tokens_dead_until_ms = $4 WHERE id = $1 AND password_hash = $3"};
+
+const struct db_statement store_password_replace = {
+	"password_replace", "UPDATE users SET password_hash = $2 WHERE id = $1 AND password_hash = $3"};
+
+const struct db_statement store_token_revoke = {
+	"token_revoke", "WITH expired AS (DELETE FROM revoked_tokens WHERE expires_at < now() - interval '1 minute')"
+			" INSERT INTO revoked_tokens (jti, user_id, inactive, expires_at)"
+			" VALUES ($1::uuid, $2::bigint, $3::boolean, to_timestamp($4::bigint)) ON CONFLICT DO NOTHING"};
+
+const struct db_statement store_revoked_tokens = {
+	"revoked_tokens", "SELECT jti, inactive, extract(epoch FROM expires_at)::bigint FROM revoked_tokens"
+			  " WHERE jti > $1::uuid AND expires_at > now() ORDER BY jti LIMIT $2::bigint"};
+
+const struct db_statement store_revoked_users = {
+	"revoked_users",
+	"SELECT id, CASE WHEN active THEN tokens_dead_until_ms ELSE 9223372036854775807 END, NOT active FROM users"
+	" WHERE id > $1::bigint AND (tokens_dead_until_ms > $3::bigint)"
+	" UNION ALL SELECT user_id, 9223372036854775807, true FROM deleted_users WHERE user_id > $1::bigint AND expires_at > now()"
+	" ORDER BY 1 LIMIT $2::bigint"};
+
+const struct db_statement *const store_statements[] = {
+	&store_user_insert,   &store_user_by_email, &store_user_by_login, &store_user_by_id,      &store_user_of_token,
+	&store_users_page,    &store_user_change,   &store_user_delete,   &store_password_set,    &store_password_replace,
+	&store_token_revoke,  &store_revoked_tokens, &store_revoked_users, NULL,
+};
+
+cJSON *store_user_json(const struct db_rows *rows, int row, bool with_admin)
+{
+	cJSON *user = cJSON_CreateObject();
+
+	cJSON_AddNumberToObject(user, "id", (double)db_int(rows, row, STORE_ID));
+	cJSON_AddStringToObject(user, "username", db_text(rows, row, STORE_USERNAME));
+	cJSON_AddStringToObject(user, "email", db_text(rows, row, STORE_EMAIL));
+	cJSON_AddBoolToObject(user, "active", db_bool(rows, row, STORE_ACTIVE));
+	if (with_admin)
+		cJSON_AddBoolToObject(user, "admin", db_bool(rows, row, STORE_ADMIN));
+	return user;
+}

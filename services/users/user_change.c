@@ -1,0 +1,121 @@
+/* PATCH and DELETE /users/{id}, for admins: (de)activate, make admin, delete. The tokens of one who is deactivated or deleted die with it.
+ * Flow: user_change -> changed -> (told) -> reply;  user_delete -> deleted -> told -> reply. */
+#include "service.h"
+
+#include "clock.h"
+#include "json.h"
+#include "store.h"
+
+struct change {
+	struct http_request *req;
+	int64_t id, now_ms;
+	cJSON *reply; /* the user as it is now; NULL after a deletion */
+};
+
+static void change_drop(void *memory)
+{
+	cJSON_Delete(((struct change *)memory)->reply);
+}
+
+static struct change *change_new(struct http_request *req)
+{
+	struct change *change = http_request_alloc(req, sizeof *change, change_drop);
+
+	change->req = req;
+	change->now_ms = clock_unix_ms();
+	return change;
+}
+
+static void told(enum status status, void *arg)
+{
+	struct change *change = arg;
+	cJSON *reply = change->reply;
+
+	change->reply = NULL;
+	if (status == STATUS_OK)
+		return http_reply_success(change->req, 200, reply ? "The user was changed." : "The user was deleted.", reply);
+	cJSON_Delete(reply);
+	http_reply_status(change->req, status);
+}
+
+/* True when there is a row and it was touched; otherwise the request has been answered. */
+static bool was_possible(struct change *change, enum status status, const struct db_rows *rows)
+{
+	if (status != STATUS_OK)
+		http_reply_status(change->req, status);
+	else if (db_count(rows) == 0)
+		http_reply_fail(change->req, 404, "user_not_found", "User does not exist");
+	else if (db_is_null(rows, 0, STORE_ID))
+		http_reply_fail(change->req, 409, "last_admin", "That is the last active admin.");
+	else
+		return true;
+	return false;
+}
+
+static void changed(enum status status, const struct db_rows *rows, void *arg)
+{
+	struct change *change = arg;
+
+	if (!was_possible(change, status, rows))
+		return;
+	change->reply = store_user_json(rows, 0, true);
+	if (json_has(http_request_json(change->req), "active"))
+		revoke_user(change->req, change->id, !db_bool(rows, 0, STORE_ACTIVE), change->now_ms, told, change);
+	else
+		told(STATUS_OK, change);
+}
+
+static const char *flag_text(const cJSON *json, const char *key, cJSON **errors)
+{
+	bool flag;
+
+	if (!json_has(json, key))
+		return NULL;
+	if (json_bool(json, key, &flag) != STATUS_OK) {
+		*errors = http_errors_add(*errors, key, "must be true or false");
+		return NULL;
+	}
+	return flag ? "true" : "false";
+}
+
+void user_change(struct http_request *req)
+{
+	struct change *change = change_new(req);
+	struct db_params params = {0};
+	const char *active, *admin;
+	cJSON *errors = NULL;
+
+	if (!users_require_admin(req) || !http_request_read_json(req) || !user_id_of_path(req, &change->id))
+		return;
+	active = flag_text(http_request_json(req), "active", &errors);
+	admin = flag_text(http_request_json(req), "admin", &errors);
+	if (!errors && !active && !admin)
+		errors = http_errors_add(errors, "active", "active or admin is required");
+	if (errors)
+		return http_reply_invalid(req, errors);
+	db_param_int(&params, change->id);
+	db_param_text(&params, active);
+	db_param_text(&params, admin);
+	db_param_int(&params, change->now_ms);
+	db_exec(users_of(req)->db, http_request_scope(req), &store_user_change, &params, changed, change);
+}
+
+static void deleted(enum status status, const struct db_rows *rows, void *arg)
+{
+	struct change *change = arg;
+
+	if (was_possible(change, status, rows))
+		revoke_user(change->req, change->id, true, 0, told, change);
+}
+
+void user_delete(struct http_request *req)
+{
+	struct change *change = change_new(req);
+	struct db_params params = {0};
+
+	if (!users_require_admin(req) || !user_id_of_path(req, &change->id))
+		return;
+	db_param_int(&params, change->id);
+	db_param_int(&params, users_of(req)->config->auth.token_lifetime_s);
+	db_exec(users_of(req)->db, http_request_scope(req), &store_user_delete, &params, deleted, change);
+}

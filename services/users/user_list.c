@@ -1,0 +1,90 @@
+/* GET /users, GET /users/{id}, GET /auth/status and GET /api/user: reading users. */
+#include "service.h"
+
+#include "json.h"
+#include "store.h"
+
+#define PAGE_DEFAULT 1000
+#define PAGE_MAX 1000
+
+void user_status(struct http_request *req)
+{
+	const struct caller *caller = users_caller(req);
+	cJSON *user = cJSON_CreateObject();
+
+	cJSON_AddNumberToObject(user, "id", (double)caller->claims.user_id);
+	cJSON_AddStringToObject(user, "username", caller->username);
+	cJSON_AddStringToObject(user, "email", caller->email);
+	cJSON_AddBoolToObject(user, "active", caller->is_active);
+	cJSON_AddBoolToObject(user, "admin", caller->is_admin);
+	http_reply_success(req, 200, NULL, user);
+}
+
+static void shown(enum status status, const struct db_rows *rows, void *arg)
+{
+	struct http_request *req = arg;
+
+	if (status != STATUS_OK)
+		http_reply_status(req, status);
+	else if (db_count(rows) == 0)
+		http_reply_fail(req, 404, "user_not_found", "User does not exist");
+	else
+		http_reply_success(req, 200, NULL, store_user_json(rows, 0, false));
+}
+
+bool user_id_of_path(struct http_request *req, int64_t *ret_id)
+{
+	if (int64_parse(http_request_param(req, "id"), ret_id) == STATUS_OK && *ret_id > 0)
+		return true;
+	http_reply_fail(req, 404, "user_id_invalid", "User ID should be an integer");
+	return false;
+}
+
+void user_show(struct http_request *req)
+{
+	struct db_params params = {0};
+	int64_t id;
+
+	if (!user_id_of_path(req, &id))
+		return;
+	db_param_int(&params, id);
+	db_exec(users_of(req)->db, http_request_scope(req), &store_user_by_id, &params, shown, req);
+}
+
+struct listing {
+	struct http_request *req;
+	struct http_page page;
+};
+
+static void listed(enum status status, const struct db_rows *rows, void *arg)
+{
+	struct listing *listing = arg;
+	cJSON *data, *users;
+	int count;
+
+	if (status != STATUS_OK)
+		return http_reply_status(listing->req, status);
+	count = db_count(rows);
+	if (count > listing->page.limit) {
+		count--;
+		http_reply_next_page(listing->req, &listing->page, db_int(rows, count - 1, STORE_ID));
+	}
+	data = cJSON_CreateObject();
+	users = cJSON_AddArrayToObject(data, "users");
+	for (int i = 0; i < count; i++)
+		cJSON_AddItemToArray(users, store_user_json(rows, i, true));
+	http_reply_success(listing->req, 200, NULL, data);
+}
+
+void user_list(struct http_request *req)
+{
+	struct listing *listing = http_request_alloc(req, sizeof *listing, NULL);
+	struct db_params params = {0};
+
+	listing->req = req;
+	if (!http_request_page(req, PAGE_DEFAULT, PAGE_MAX, &listing->page))
+		return;
+	db_param_int(&params, listing->page.after);
+	db_param_int(&params, listing->page.limit + 1);
+	db_exec(users_of(req)->db, http_request_scope(req), &store_users_page, &params, listed, listing);
+}

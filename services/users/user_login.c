@@ -1,0 +1,164 @@
+/* POST /auth/login {email, password} and the older POST /auth {username, password}: a token for a password.
+ * Flow: user_login | user_login_older -> counted -> loaded -> verified -> (an inactive user's token is revoked) -> reply.
+ * A user who is not there takes the same way, and as long, as one whose password is wrong. */
+#include "service.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json.h"
+#include "mem.h"
+#include "store.h"
+
+#define LOGIN_BYTES_MAX 512 /* no name and no e-mail is longer in bytes */
+
+struct login {
+	struct http_request *req;
+	const char *name, *password; /* borrowed from the request */
+	bool is_older, is_active, is_admin;
+	int64_t user_id;
+	char *stored_hash, *token;
+	struct jwt_claims claims;
+};
+
+static void login_drop(void *memory)
+{
+	struct login *login = memory;
+
+	free(login->stored_hash);
+	free(login->token);
+}
+
+static void refuse(struct login *login)
+{
+	static const char older[] = "{\"status_code\":401,\"error\":\"Bad Request\",\"description\":\"Invalid credentials\"}";
+
+	if (login->is_older)
+		http_reply(login->req, 401, "application/json", older, sizeof older - 1);
+	else
+		http_reply_fail(login->req, 404, "login_failed", "Login failed.");
+}
+
+static void reply_token(struct login *login)
+{
+	cJSON *json = cJSON_CreateObject();
+
+	if (!login->is_older) {
+		cJSON_AddStringToObject(json, "status", "success");
+		cJSON_AddStringToObject(json, "message", "Successfully logged in.");
+	}
+	cJSON_AddStringToObject(json, login->is_older ? "access_token" : "auth_token", login->token);
+	http_reply_json(login->req, 200, json);
+}
+
+static void inactive_token_revoked(enum status status, void *arg)
+{
+	struct login *login = arg;
+
+	if (status != STATUS_OK)
+		http_reply_status(login->req, status);
+	else
+		reply_token(login);
+}
+
+/* An older hash, or one of weaker parameters, is replaced, unless the password was changed meanwhile. */
+static void replaced(enum status status, const struct db_rows *rows, void *arg)
+{
+}
+
+static void replace_hash(struct login *login, const char *new_phc)
+{
+	struct db_params params = {0};
+
+	db_param_int(&params, login->user_id);
+	db_param_text(&params, new_phc);
+	db_param_text(&params, login->stored_hash);
+	db_exec(users_of(login->req)->db, http_request_scope(login->req), &store_password_replace, &params, replaced, NULL);
+}
+
+static void verified(enum status status, bool matches, const char *new_phc, void *arg)
+{
+	struct login *login = arg;
+	struct users *users = users_of(login->req);
+
+	if (status != STATUS_OK)
+		return http_reply_status(login->req, status);
+	if (!matches)
+		return refuse(login);
+	attempts_forget(login->req, login->name);
+	if (new_phc)
+		replace_hash(login, new_phc);
+	http_request_set_user(login->req, login->user_id, login->is_admin);
+	login->token = jwt_issue(&users->key, login->user_id, login->is_admin, users->config->auth.token_lifetime_s, &login->claims);
+	if (login->is_active)
+		reply_token(login);
+	else /* the older system let them log in, and so do we: the token opens nothing, anywhere */
+		revoke_token(login->req, &login->claims, true, inactive_token_revoked, login);
+}
+
+static void loaded(enum status status, const struct db_rows *rows, void *arg)
+{
+	struct login *login = arg;
+
+	if (status != STATUS_OK)
+		return http_reply_status(login->req, status);
+	if (db_count(rows) > 0) {
+		login->user_id = db_int(rows, 0, STORE_ID);
+		login->is_active = db_bool(rows, 0, STORE_ACTIVE);
+		login->is_admin = db_bool(rows, 0, STORE_ADMIN);
+		login->stored_hash = mem_strdup(db_text(rows, 0, STORE_PASSWORD_HASH));
+	}
+	password_verify(users_of(login->req)->hasher, http_request_scope(login->req), login->stored_hash, login->password, verified,
+			login);
+}
+
+static void counted(bool may_try, long retry_s, void *arg)
+{
+	struct login *login = arg;
+	struct db_params params = {0};
+	char retry[24];
+
+	if (!may_try) {
+		snprintf(retry, sizeof retry, "%ld", retry_s > 0 ? retry_s : 1);
+		http_reply_header(login->req, "Retry-After", retry);
+		http_reply_fail(login->req, 429, "too_many_attempts", "Too many attempts. Please try again later.");
+		return;
+	}
+	db_param_text(&params, login->name);
+	db_exec(users_of(login->req)->db, http_request_scope(login->req), login->is_older ? &store_user_by_login : &store_user_by_email,
+		&params, loaded, login);
+}
+
+static void begin(struct http_request *req, const char *name_field, bool is_older)
+{
+	struct login *login = http_request_alloc(req, sizeof *login, login_drop);
+	const cJSON *json = http_request_json(req);
+	cJSON *errors = NULL;
+
+	login->req = req;
+	login->is_older = is_older;
+	login->name = json_text(json, name_field);
+	login->password = json_text(json, "password");
+	if (!login->name)
+		errors = http_errors_add(errors, name_field, "is required and must be text");
+	else if (strlen(login->name) > LOGIN_BYTES_MAX)
+		errors = http_errors_add(errors, name_field, "is too long");
+	if (!login->password)
+		errors = http_errors_add(errors, "password", "is required and must be text");
+	else if (strlen(login->password) > LOGIN_BYTES_MAX)
+		errors = http_errors_add(errors, "password", "is too long");
+	if (errors)
+		return http_reply_invalid(req, errors);
+	attempts_count(req, login->name, counted, login);
+}
+
+void user_login(struct http_request *req)
+{
+	begin(req, "email", false);
+}
+
+void user_login_older(struct http_request *req)
+{
+	begin(req, "username", true);
+}

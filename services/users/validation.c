@@ -1,0 +1,123 @@
+#include "validation.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "http_server.h"
+#include "json.h"
+
+#define USERNAME_MIN 3
+#define USERNAME_MAX 128
+#define EMAIL_BYTES_MAX 254 /* RFC 5321 §4.5.3.1.3, less the angle brackets */
+#define LOCAL_BYTES_MAX 64  /* RFC 5321 §4.5.3.1.1 */
+#define PASSWORD_MIN 8
+#define PASSWORD_MAX 128
+
+/* Code points: bytes that do not continue one. The text is well-formed UTF-8, since it came through json_parse(). */
+static size_t length(const char *text)
+{
+	size_t count = 0;
+
+	for (; *text; text++)
+		count += ((unsigned char)*text & 0xC0) != 0x80;
+	return count;
+}
+
+const char *username_problem(const char *text)
+{
+	size_t len = text ? length(text) : 0;
+
+	if (!text)
+		return "is required and must be text";
+	if (len < USERNAME_MIN || len > USERNAME_MAX)
+		return "must have 3 to 128 characters";
+	for (const char *at = text; *at; at++)
+		if ((unsigned char)*at < 0x20 || *at == 0x7F)
+			return "must not contain control characters";
+	return NULL;
+}
+
+static bool is_label(const char *text, size_t len)
+{
+	if (len == 0 || len > 63 || text[0] == '-' || text[len - 1] == '-')
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		char c = text[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-'))
+			return false;
+	}
+	return true;
+}
+
+/* At least two labels (RFC 1034 §3.5). */
+static bool is_domain(const char *text)
+{
+	int labels = 0;
+
+	for (;; labels++) {
+		size_t len = strcspn(text, ".");
+
+		if (!is_label(text, len))
+			return false;
+		if (!text[len])
+			return labels > 0;
+		text += len + 1;
+	}
+}
+
+/* A dot-string (RFC 5321 §4.1.2); quoted local parts exist on paper only. */
+static bool is_local_part(const char *text, size_t len)
+{
+	static const char others[] = "!#$%&'*+-/=?^_`{|}~.";
+
+	if (len == 0 || len > LOCAL_BYTES_MAX || text[0] == '.' || text[len - 1] == '.')
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		char c = text[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr(others, c)) ||
+		    (c == '.' && text[i - 1] == '.'))
+			return false;
+	}
+	return true;
+}
+
+const char *email_problem(const char *text)
+{
+	const char *at = text ? strrchr(text, '@') : NULL;
+
+	if (!text)
+		return "is required and must be text";
+	if (strlen(text) > EMAIL_BYTES_MAX)
+		return "must have at most 254 characters";
+	if (!at || !is_local_part(text, (size_t)(at - text)) || !is_domain(at + 1))
+		return "must be an e-mail address";
+	return NULL;
+}
+
+const char *password_problem(const char *text)
+{
+	size_t len = text ? length(text) : 0;
+
+	if (!text)
+		return "is required and must be text";
+	return len < PASSWORD_MIN || len > PASSWORD_MAX ? "must have 8 to 128 characters" : NULL;
+}
+
+cJSON *registration_errors(const cJSON *json)
+{
+	static const struct {
+		const char *field, *(*problem)(const char *text);
+	} rules[] = {{"username", username_problem}, {"email", email_problem}, {"password", password_problem}};
+	cJSON *errors = NULL;
+
+	for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+		const char *problem = rules[i].problem(json_text(json, rules[i].field));
+
+		if (problem)
+			errors = http_errors_add(errors, rules[i].field, problem);
+	}
+	return errors;
+}
