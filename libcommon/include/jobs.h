@@ -21,6 +21,9 @@
 
 #define JOBS_PREVIEW_DIGITS 1000 /* up to here the preview is the whole result */
 #define JOBS_BATCH_MAX 256
+/* For `manage jobs`, which only looks. */
+#define JOBS_QUEUED_KEY "jobs:queued"
+#define JOBS_DEAD_KEY "jobs:dead"
 
 enum job_state { JOB_ABSENT, JOB_PENDING, JOB_DONE, JOB_FAILED };
 

@@ -6,6 +6,7 @@
 #include <libpq-fe.h>
 
 #include "config.h"
+#include "daemon.h"
 #include "http_server.h"
 
 struct manage; /* config, connection */

@@ -10,8 +10,8 @@
 
 #define JOBS_STREAM "jobs"
 #define JOBS_GROUP "workers"
-#define JOBS_QUEUED "jobs:queued"
-#define JOBS_DEAD "jobs:dead"
+#define JOBS_QUEUED JOBS_QUEUED_KEY
+#define JOBS_DEAD JOBS_DEAD_KEY
 #define JOBS_RESULTS "results:" /* and the kind */
 #define JOBS_RESULT "result:"   /* and "kind:index" */
 #define JOBS_LIVE "live"

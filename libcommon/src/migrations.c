@@ -1,0 +1,314 @@
+#include "migrations.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <mbedtls/md.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "buf.h"
+#include "mem.h"
+
+#define LOCK_NUMBER "20260101" /* of the advisory lock; any number that all runs agree on */
+#define VERSION_LEN 4
+#define COUNT_MAX 512
+
+struct migration {
+	char *name; /* 0001_users */
+	bool is_applied;
+	char checksum[65]; /* as recorded */
+};
+
+struct list {
+	struct migration all[COUNT_MAX];
+	int count;
+};
+
+static bool is_up_file(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > VERSION_LEN + 8 && isdigit((unsigned char)name[0]) && isdigit((unsigned char)name[1]) &&
+	       isdigit((unsigned char)name[2]) && isdigit((unsigned char)name[3]) && name[4] == '_' && strcmp(name + len - 7, ".up.sql") == 0;
+}
+
+static int by_name(const void *left, const void *right)
+{
+	return strcmp(((const struct migration *)left)->name, ((const struct migration *)right)->name);
+}
+
+static enum status list_files(const char *dir, struct list *list)
+{
+	DIR *handle = opendir(dir);
+	struct dirent *entry;
+
+	if (!handle) {
+		fprintf(stderr, "manage: the folder of migrations, %s, can not be read; set MIGRATIONS_DIR\n", dir);
+		return STATUS_NOT_FOUND;
+	}
+	while ((entry = readdir(handle)) && list->count < COUNT_MAX)
+		if (is_up_file(entry->d_name))
+			list->all[list->count++].name = mem_strndup(entry->d_name, strlen(entry->d_name) - 7);
+	closedir(handle);
+	qsort(list->all, (size_t)list->count, sizeof *list->all, by_name);
+	return STATUS_OK;
+}
+
+static void list_free(struct list *list)
+{
+	for (int i = 0; i < list->count; i++)
+		free(list->all[i].name);
+	free(list);
+}
+
+/* The text of NAME.up.sql or NAME.down.sql; the caller frees. */
+static char *read_sql(const char *dir, const char *name, const char *direction)
+{
+	char *path = mem_printf("%s/%s.%s.sql", dir, name, direction);
+	FILE *file = fopen(path, "re");
+	struct buf text = {0};
+	char part[4096];
+	size_t len;
+
+	if (!file)
+		fprintf(stderr, "manage: %s can not be read\n", path);
+	while (file && (len = fread(part, 1, sizeof part, file)) > 0)
+		buf_add(&text, part, len);
+	if (file)
+		fclose(file);
+	free(path);
+	return file && !text.bytes ? mem_strdup("") : text.bytes;
+}
+
+static void checksum_of(const char *text, char checksum[65])
+{
+	unsigned char hash[32];
+
+	mbedtls_md(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), (const unsigned char *)text, strlen(text), hash);
+	for (int i = 0; i < 32; i++)
+		snprintf(checksum + 2 * i, 3, "%02x", hash[i]);
+}
+
+static enum status run(PGconn *conn, const char *sql)
+{
+	PGresult *result = PQexec(conn, sql);
+	ExecStatusType status = PQresultStatus(result);
+
+	PQclear(result);
+	if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK)
+		return STATUS_OK;
+	fprintf(stderr, "manage: %s", PQerrorMessage(conn));
+	return STATUS_INTERNAL;
+}
+
+static enum status record(PGconn *conn, const char *name, const char *checksum, bool is_applied)
+{
+	const char *params[] = {name, checksum};
+	PGresult *result = is_applied ? PQexecParams(conn, "INSERT INTO schema_migrations (version, name, checksum) VALUES (left($1, 4), $1, $2)",
+						     2, NULL, params, NULL, NULL, 0)
+				      : PQexecParams(conn, "DELETE FROM schema_migrations WHERE name = $1", 1, NULL, params, NULL, NULL, 0);
+	bool is_fine = PQresultStatus(result) == PGRES_COMMAND_OK;
+
+	if (!is_fine)
+		fprintf(stderr, "manage: %s", PQerrorMessage(conn));
+	PQclear(result);
+	return is_fine ? STATUS_OK : STATUS_INTERNAL;
+}
+
+static enum status read_applied(PGconn *conn, struct list *list)
+{
+	PGresult *result;
+	enum status status = run(conn, "CREATE TABLE IF NOT EXISTS schema_migrations (version text PRIMARY KEY, name text NOT NULL,"
+				       " checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())");
+
+	if (status != STATUS_OK)
+		return status;
+	result = PQexec(conn, "SELECT name, checksum FROM schema_migrations ORDER BY version");
+	if (PQresultStatus(result) != PGRES_TUPLES_OK)
+		status = STATUS_INTERNAL;
+	for (int row = 0; status == STATUS_OK && row < PQntuples(result); row++)
+		for (int i = 0; i < list->count; i++)
+			if (strcmp(list->all[i].name, PQgetvalue(result, row, 0)) == 0) {
+				list->all[i].is_applied = true;
+				snprintf(list->all[i].checksum, sizeof list->all[i].checksum, "%s", PQgetvalue(result, row, 1));
+			}
+	PQclear(result);
+	return status;
+}
+
+/* Everything happens under one lock, so that two instances that start at once do not both migrate. */
+static enum status load(PGconn *conn, const char *dir, struct list **ret_list)
+{
+	struct list *list = mem_alloc(sizeof *list);
+	enum status status = list_files(dir, list);
+
+	if (status == STATUS_OK)
+		status = run(conn, "SET client_min_messages = warning; SELECT pg_advisory_lock(" LOCK_NUMBER ")");
+	if (status == STATUS_OK)
+		status = read_applied(conn, list);
+	if (status != STATUS_OK) {
+		list_free(list);
+		return status;
+	}
+	*ret_list = list;
+	return STATUS_OK;
+}
+
+static enum status unload(PGconn *conn, struct list *list, enum status status)
+{
+	enum status unlocked = run(conn, "SELECT pg_advisory_unlock(" LOCK_NUMBER ")");
+
+	list_free(list);
+	return status == STATUS_OK ? unlocked : status;
+}
+
+/* The file and its record in one transaction. */
+static enum status apply(PGconn *conn, const char *dir, const struct migration *migration, bool is_up)
+{
+	char *sql = read_sql(dir, migration->name, is_up ? "up" : "down"), checksum[65] = "";
+	enum status status = sql ? run(conn, "BEGIN") : STATUS_NOT_FOUND;
+
+	if (status == STATUS_OK)
+		status = run(conn, sql);
+	if (status == STATUS_OK && is_up)
+		checksum_of(sql, checksum);
+	if (status == STATUS_OK)
+		status = record(conn, migration->name, checksum, is_up);
+	if (sql && run(conn, status == STATUS_OK ? "COMMIT" : "ROLLBACK") != STATUS_OK && status == STATUS_OK)
+		status = STATUS_INTERNAL;
+	free(sql);
+	if (status == STATUS_OK)
+		printf("%s %s\n", is_up ? "applied" : "taken back", migration->name);
+	return status;
+}
+
+static enum status check_unchanged(const char *dir, const struct migration *migration)
+{
+	char *sql = read_sql(dir, migration->name, "up"), checksum[65];
+	enum status status = STATUS_OK;
+
+	if (!sql)
+		return STATUS_NOT_FOUND;
+	checksum_of(sql, checksum);
+	free(sql);
+	if (strcmp(checksum, migration->checksum) != 0) {
+		fprintf(stderr, "manage: %s was changed after it had been applied; write a new migration instead\n", migration->name);
+		status = STATUS_CONFLICT;
+	}
+	return status;
+}
+
+enum status migrations_upgrade(PGconn *conn, const char *dir)
+{
+	struct list *list;
+	enum status status = load(conn, dir, &list);
+
+	if (status != STATUS_OK)
+		return status;
+	for (int i = 0; i < list->count && status == STATUS_OK; i++)
+		status = list->all[i].is_applied ? check_unchanged(dir, &list->all[i]) : apply(conn, dir, &list->all[i], true);
+	return unload(conn, list, status);
+}
+
+enum status migrations_downgrade(PGconn *conn, const char *dir)
+{
+	struct list *list;
+	enum status status = load(conn, dir, &list);
+
+	if (status != STATUS_OK)
+		return status;
+	for (int i = list->count - 1; i >= 0; i--)
+		if (list->all[i].is_applied) {
+			status = apply(conn, dir, &list->all[i], false);
+			break;
+		}
+	return unload(conn, list, status);
+}
+
+enum status migrations_current(PGconn *conn, const char *dir)
+{
+	struct list *list;
+	enum status status = load(conn, dir, &list);
+	const char *current = "none";
+
+	if (status != STATUS_OK)
+		return status;
+	for (int i = 0; i < list->count; i++)
+		if (list->all[i].is_applied)
+			current = list->all[i].name;
+	printf("%s\n", current);
+	return unload(conn, list, STATUS_OK);
+}
+
+enum status migrations_history(PGconn *conn, const char *dir)
+{
+	struct list *list;
+	enum status status = load(conn, dir, &list);
+
+	if (status != STATUS_OK)
+		return status;
+	for (int i = 0; i < list->count; i++)
+		printf("%s %s\n", list->all[i].is_applied ? "applied" : "pending", list->all[i].name);
+	return unload(conn, list, STATUS_OK);
+}
+
+enum status migrations_stamp(PGconn *conn, const char *dir, const char *version)
+{
+	struct list *list;
+	enum status status = load(conn, dir, &list);
+	bool is_found = false;
+
+	if (status != STATUS_OK)
+		return status;
+	for (int i = 0; i < list->count && status == STATUS_OK && !is_found; i++) {
+		char *sql = list->all[i].is_applied ? NULL : read_sql(dir, list->all[i].name, "up"), checksum[65];
+
+		is_found = strncmp(list->all[i].name, version, VERSION_LEN) == 0;
+		if (!sql)
+			continue;
+		checksum_of(sql, checksum);
+		free(sql);
+		status = record(conn, list->all[i].name, checksum, true);
+	}
+	if (!is_found) {
+		fprintf(stderr, "manage: there is no migration %s\n", version);
+		status = STATUS_NOT_FOUND;
+	}
+	return unload(conn, list, status);
+}
+
+static enum status make_file(const char *dir, int number, const char *name, const char *direction)
+{
+	char *path = mem_printf("%s/%04d_%s.%s.sql", dir, number, name, direction);
+	FILE *file = fopen(path, "wxe");
+
+	if (file) {
+		printf("%s\n", path);
+		fclose(file);
+	} else {
+		fprintf(stderr, "manage: %s can not be made\n", path);
+	}
+	free(path);
+	return file ? STATUS_OK : STATUS_INTERNAL;
+}
+
+enum status migrations_new(const char *dir, const char *name)
+{
+	struct list *list = mem_alloc(sizeof *list);
+	enum status status = list_files(dir, list);
+	int number = list->count ? atoi(list->all[list->count - 1].name) + 1 : 1;
+
+	list_free(list);
+	if (status == STATUS_OK && (!*name || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(name))) {
+		fprintf(stderr, "manage: a migration's name is made of a-z, 0-9 and _\n");
+		return STATUS_INVALID;
+	}
+	if (status == STATUS_OK)
+		status = make_file(dir, number, name, "up");
+	if (status == STATUS_OK)
+		status = make_file(dir, number, name, "down");
+	return status;
+}

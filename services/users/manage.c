@@ -1,0 +1,103 @@
+/* The users service's command line: what every service has, and create_admin and seed_db. */
+#include "manage.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "mem.h"
+#include "service.h"
+#include "validation.h"
+
+/* Inserts, or leaves one who is there as he is. Returns an exit code. */
+static int insert_user(struct manage *manage, const char *username, const char *email, const char *password, bool is_admin, bool may_exist)
+{
+	char *hash = password_hash_now(&users_config.password, password);
+	const char *params[] = {username, email, hash, is_admin ? "true" : "false"};
+	PGresult *result = PQexecParams(manage_db(manage),
+					"INSERT INTO users (username, email, password_hash, admin) VALUES ($1, $2, $3, $4::boolean)"
+					" ON CONFLICT DO NOTHING",
+					4, NULL, params, NULL, NULL, 0);
+	bool is_fine = PQresultStatus(result) == PGRES_COMMAND_OK, was_inserted = is_fine && strcmp(PQcmdTuples(result), "1") == 0;
+
+	if (!is_fine)
+		fprintf(stderr, "manage: %s", PQerrorMessage(manage_db(manage)));
+	else if (was_inserted)
+		printf("made %s\n", email);
+	else if (!may_exist)
+		fprintf(stderr, "manage: there is such a user name or e-mail already\n");
+	PQclear(result);
+	free(hash);
+	return is_fine && (was_inserted || may_exist) ? 0 : 1;
+}
+
+/* One line from stdin, not echoed on a terminal. The caller frees. */
+static char *read_password(void)
+{
+	struct termios before, silent;
+	bool is_terminal = tcgetattr(STDIN_FILENO, &before) == 0;
+	char *line = NULL;
+	size_t size = 0;
+
+	if (is_terminal) {
+		fprintf(stderr, "password: ");
+		silent = before;
+		silent.c_lflag &= ~(tcflag_t)ECHO;
+		tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+	}
+	if (getline(&line, &size, stdin) < 0) {
+		free(line);
+		line = NULL;
+	}
+	if (is_terminal)
+		tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+	if (line)
+		line[strcspn(line, "\r\n")] = '\0';
+	return line;
+}
+
+static int create_admin(struct manage *manage, int argc, char **argv)
+{
+	const char *problem;
+	char *password;
+	int code = 1;
+
+	if (argc != 2)
+		return 64; /* EX_USAGE */
+	password = read_password();
+	if ((problem = username_problem(argv[0])))
+		fprintf(stderr, "manage: the user name %s\n", problem);
+	else if ((problem = email_problem(argv[1])))
+		fprintf(stderr, "manage: the e-mail %s\n", problem);
+	else if ((problem = password_problem(password)))
+		fprintf(stderr, "manage: the password, read from standard input, %s\n", problem);
+	else
+		code = insert_user(manage, argv[0], argv[1], password, true, false);
+	mem_free_secret(password);
+	return code;
+}
+
+static int seed_db(struct manage *manage, int argc, char **argv)
+{
+	if (manage_env(manage) >= APP_ENV_STAGING) {
+		fprintf(stderr, "manage: seed_db makes users whose passwords everybody knows; it is for development and testing\n");
+		return 1;
+	}
+	return insert_user(manage, "admin", "admin@abacus.test", "abacus-admin-dev", true, true) |
+	       insert_user(manage, "user", "user@abacus.test", "abacus-user-dev", false, true);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct manage_command commands[] = {
+		{"create_admin", "USERNAME EMAIL", "make an admin; the password is read from standard input", create_admin},
+		{"seed_db", "", "make the users of development", seed_db},
+		{0},
+	};
+	static const struct manage_spec spec = {
+		.service = "users", .configs = users_configs, .routes = users_routes, .commands = commands, .has_database = true};
+
+	return manage_main(&spec, argc, argv);
+}

@@ -1,0 +1,84 @@
+/* The values daemon: takes submissions, and answers with what has been calculated. */
+#include "service.h"
+
+#include <stdlib.h>
+
+#include "loop.h"
+#include "mem.h"
+#include "metrics.h"
+#include "store.h"
+
+static struct values *values; /* of this process */
+
+static double queries_in_flight(void *arg)
+{
+	return values ? db_in_flight(values->db) : 0;
+}
+
+static void register_metrics(void)
+{
+	http_server_register_metrics(values_routes);
+	value_submit_register_metrics();
+	repair_register_metrics();
+	metrics_gauge_read("postgres_queries_in_flight", NULL, "Queries sent and not answered yet.", queries_in_flight, NULL);
+}
+
+static enum status start(struct daemon *daemon, struct event_base *base, void **ret_service)
+{
+	values = mem_alloc(sizeof *values);
+	values->config = &values_config;
+	values->key = (struct jwt_key){AUTH_ISSUER, values_config.auth.secret, values_config.auth.previous_secret};
+	values->db = db_new(base, &values_config.db, store_statements);
+	values->redis = redis_new(base, &values_config.redis, jobs_scripts, LOOP_PRIORITY_NORMAL);
+	values->revocations = revocations_new(base, &values_config.redis, values_config.auth.max_age_s);
+	values->repair = repair_new(base, values);
+	values->http = http_server_new(base, &values_config.http, values_routes, values);
+	http_server_set_auth(values->http, values_authenticate);
+	*ret_service = values;
+	return http_server_listen(values->http);
+}
+
+static bool is_ready(void *service, const char **ret_reason)
+{
+	*ret_reason = !db_is_ready(values->db) ? "postgres" : !redis_is_ready(values->redis) ? "redis" : "revocations";
+	return db_is_ready(values->db) && redis_is_ready(values->redis) && revocations_is_ready(values->revocations);
+}
+
+static void drained(void *arg)
+{
+	daemon_drained(arg);
+}
+
+static void drain(void *service, struct daemon *daemon)
+{
+	http_server_drain(values->http, drained, daemon);
+}
+
+static void stop(void *service)
+{
+	http_server_free(values->http);
+	repair_free(values->repair);
+	revocations_free(values->revocations);
+	redis_free(values->redis);
+	db_free(values->db);
+	free(values);
+	values = NULL;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct daemon_spec spec = {
+		.name = "values",
+		.summary = "takes submissions, and answers with what has been calculated",
+		.admin_port = 9002,
+		.configs = values_configs,
+		.check = values_check,
+		.register_metrics = register_metrics,
+		.start = start,
+		.is_ready = is_ready,
+		.drain = drain,
+		.stop = stop,
+	};
+
+	return daemon_main(&spec, argc, argv);
+}

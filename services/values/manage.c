@@ -1,0 +1,151 @@
+/* The values service's command line: what every service has, and jobs list|dead|retry. */
+#include "manage.h"
+
+#include <event2/event.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "jobs.h"
+#include "json.h"
+#include "log.h"
+#include "loop.h"
+#include "service.h"
+
+#define LIMIT_S 5
+
+/* One exchange with Redis on a loop of its own. */
+struct session {
+	struct event_base *base;
+	struct redis *redis;
+	struct scope scope;
+	void (*begin)(struct session *session);
+	struct job_key key;
+	bool wants_all;
+	int exit_code, retries_left;
+};
+
+static void end(struct session *session, int exit_code)
+{
+	session->exit_code = exit_code;
+	event_base_loopbreak(session->base);
+}
+
+static void connection_changed(bool is_ready, void *arg)
+{
+	struct session *session = arg;
+
+	if (is_ready)
+		session->begin(session);
+}
+
+static int run(struct session *session)
+{
+	log_init("manage", "manage", LOG_ERROR);
+	session->base = loop_new();
+	session->exit_code = -1;
+	scope_init(&session->scope);
+	session->redis = redis_new(session->base, &values_config.redis, jobs_scripts, LOOP_PRIORITY_NORMAL);
+	redis_on_change(session->redis, connection_changed, session);
+	event_base_loopexit(session->base, &(struct timeval){.tv_sec = LIMIT_S});
+	event_base_dispatch(session->base);
+	if (session->exit_code < 0)
+		fprintf(stderr, "manage: Redis can not be reached; see REDIS_URL\n");
+	redis_free(session->redis);
+	event_base_free(session->base);
+	return session->exit_code ? 1 : 0;
+}
+
+/* ---- jobs list, jobs dead ---- */
+
+static void listed(enum status status, const redisReply *reply, void *arg)
+{
+	if (status == STATUS_OK && reply->type == REDIS_REPLY_ARRAY)
+		for (size_t i = 0; i + 1 < reply->elements; i += 2)
+			printf("%s %s\n", reply->element[i]->str, reply->element[i + 1]->str);
+	end(arg, status != STATUS_OK);
+}
+
+static void begin_list(struct session *session)
+{
+	redis_command(session->redis, &session->scope, 2, (const char *[]){"HGETALL", JOBS_QUEUED_KEY}, NULL, listed, session);
+}
+
+static void begin_dead(struct session *session)
+{
+	redis_command(session->redis, &session->scope, 2, (const char *[]){"HGETALL", JOBS_DEAD_KEY}, NULL, listed, session);
+}
+
+static int jobs_list(struct manage *manage, int argc, char **argv)
+{
+	return run(&(struct session){.begin = begin_list});
+}
+
+static int jobs_dead(struct manage *manage, int argc, char **argv)
+{
+	return run(&(struct session){.begin = begin_dead});
+}
+
+/* ---- jobs retry ---- */
+
+static void retried(enum status status, void *arg)
+{
+	struct session *session = arg;
+
+	if (status == STATUS_NOT_FOUND)
+		fprintf(stderr, "manage: that is no dead letter; see manage jobs dead\n");
+	if (--session->retries_left == 0)
+		end(session, status != STATUS_OK);
+}
+
+static void retry(struct session *session, struct job_key key)
+{
+	printf("put back %s %" PRId64 "\n", kind_name(key.kind), key.index);
+	session->retries_left++;
+	jobs_retry(session->redis, &session->scope, key, retried, session);
+}
+
+static void dead_listed(enum status status, const redisReply *reply, void *arg)
+{
+	struct session *session = arg;
+	struct job_key key;
+
+	for (size_t i = 0; status == STATUS_OK && i < reply->elements; i++)
+		if (jobs_parse_name(reply->element[i]->str, &key) == 0)
+			retry(session, key);
+	if (session->retries_left == 0)
+		end(session, status != STATUS_OK);
+}
+
+static void begin_retry(struct session *session)
+{
+	if (session->wants_all)
+		redis_command(session->redis, &session->scope, 2, (const char *[]){"HKEYS", JOBS_DEAD_KEY}, NULL, dead_listed, session);
+	else
+		retry(session, session->key);
+}
+
+static int jobs_retry_command(struct manage *manage, int argc, char **argv)
+{
+	struct session session = {.begin = begin_retry, .wants_all = argc == 1 && strcmp(argv[0], "--all") == 0};
+
+	if (!session.wants_all && (argc != 2 || kind_parse(argv[0], &session.key.kind) < 0 ||
+				   int64_parse(argv[1], &session.key.index) != STATUS_OK || session.key.index < 0))
+		return 64; /* EX_USAGE */
+	return run(&session);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct manage_command commands[] = {
+		{"jobs list", "", "print what is queued or being calculated, with its stream id", jobs_list},
+		{"jobs dead", "", "print the dead letters: deliveries, Unix time in ms, request id", jobs_dead},
+		{"jobs retry", "KIND INDEX | --all", "put dead letters back", jobs_retry_command},
+		{0},
+	};
+	static const struct manage_spec spec = {
+		.service = "values", .configs = values_configs, .routes = values_routes, .commands = commands, .has_database = true};
+
+	return manage_main(&spec, argc, argv);
+}

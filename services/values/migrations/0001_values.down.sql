@@ -1,0 +1,2 @@
+DROP TABLE calculations;
+DROP TABLE "values";

@@ -1,0 +1,68 @@
+/* What the files of the values service share. */
+#ifndef ABACUS_VALUES_SERVICE_H
+#define ABACUS_VALUES_SERVICE_H
+
+#include "auth.h"
+#include "daemon.h"
+#include "db.h"
+#include "http_server.h"
+#include "jobs.h"
+#include "kinds.h"
+#include "redis.h"
+
+struct values_config {
+	struct http_config http;
+	struct db_config db;
+	struct redis_config redis;
+	struct auth_config auth;
+	struct kinds_config kinds;
+	bool anonymous;
+	long repair_s;
+};
+
+struct repair;
+
+struct values {
+	const struct values_config *config;
+	struct db *db;
+	struct redis *redis;
+	struct revocations *revocations;
+	struct http_server *http;
+	struct repair *repair;
+	struct jwt_key key;
+};
+
+extern struct values_config values_config;
+extern const struct daemon_config values_configs[];
+void values_check(struct config *config);
+extern const struct http_route values_routes[];
+
+static inline struct values *values_of(const struct http_request *req)
+{
+	return http_request_service(req);
+}
+
+/* authenticate.c: the token, against this process's copy of the revocations. */
+void values_authenticate(struct http_request *req);
+
+/* repair.c: what Postgres says was submitted and Redis does not know is put back, at start, on every connection and every REPAIR_SECONDS. */
+struct repair *repair_new(struct event_base *base, struct values *values);
+void repair_free(struct repair *repair);
+/* A read found these with neither result nor job: puts them back now. n <= JOBS_BATCH_MAX; more are left to the next sweep. */
+void repair_now(struct repair *repair, const struct job_key *keys, int n);
+/* A row stands that could not be queued: a sweep follows as soon as Redis is there. */
+void repair_soon(struct repair *repair);
+void repair_register_metrics(void);
+
+/* What every count of submissions adds to. */
+void value_submit_register_metrics(void);
+
+/* Handlers, each in the file of its name. */
+void value_submit(struct http_request *req);
+void value_list(struct http_request *req);
+void value_list_all(struct http_request *req);
+void value_list_current(struct http_request *req);
+void value_result(struct http_request *req);
+void kind_list(struct http_request *req);
+
+#endif

@@ -1,0 +1,46 @@
+/* The worker daemon: takes jobs from Redis, calculates, and stores the results there. It knows no other dependency. */
+#include "service.h"
+
+static enum status start(struct daemon *daemon, struct event_base *base, void **ret_service)
+{
+	*ret_service = work_new(base, &worker_config);
+	return STATUS_OK;
+}
+
+static bool is_ready(void *service, const char **ret_reason)
+{
+	*ret_reason = "redis";
+	return work_is_ready(service);
+}
+
+static void drained(void *arg)
+{
+	daemon_drained(arg);
+}
+
+static void drain(void *service, struct daemon *daemon)
+{
+	work_drain(service, drained, daemon);
+}
+
+static void stop(void *service)
+{
+	work_free(service);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct daemon_spec spec = {
+		.name = "worker",
+		.summary = "calculates what was submitted",
+		.admin_port = 9004,
+		.configs = worker_configs,
+		.register_metrics = work_register_metrics,
+		.start = start,
+		.is_ready = is_ready,
+		.drain = drain,
+		.stop = stop,
+	};
+
+	return daemon_main(&spec, argc, argv);
+}

@@ -1,0 +1,28 @@
+/* What the files of the worker share. */
+#ifndef ABACUS_WORKER_SERVICE_H
+#define ABACUS_WORKER_SERVICE_H
+
+#include "daemon.h"
+#include "jobs.h"
+#include "pool.h"
+#include "redis.h"
+
+struct worker_config {
+	struct redis_config redis;
+	long lease_s, max_deliveries, batch, threads;
+	char *name; /* of this consumer in the group; NULL: the instance's */
+};
+
+extern struct worker_config worker_config;
+extern const struct daemon_config worker_configs[];
+
+/* work.c: receives, calculates, stores. */
+struct work;
+struct work *work_new(struct event_base *base, const struct worker_config *config);
+void work_register_metrics(void);
+bool work_is_ready(const struct work *work);
+/* Receives no more; calls back once what is being calculated is stored and the rest has been handed back. */
+void work_drain(struct work *work, void (*drained)(void *arg), void *arg);
+void work_free(struct work *work);
+
+#endif
