@@ -72,3 +72,52 @@ $(BUILD)/libcommon/tests/%: $(BUILD)/libcommon/tests/%.o $(LIBCOMMON)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka -lcurl
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+# ---- running it: scripts/stack does the work ----
+
+STACK = RUN_DIR=$(RUN_DIR) BUILD=$(BUILD) PORT=$(PORT) scripts/stack
+RUN_DIR ?= .run
+DB ?=
+ARGS ?=
+
+up: ## install what is missing, build, and start the whole system (PORT=8080, INSTANCES=1)
+	@scripts/install-packages build run
+	@$(MAKE) --no-print-directory -j2 build >$(BUILD).log 2>&1 || { tail -20 $(BUILD).log >&2; echo "the build failed; see $(BUILD).log" >&2; exit 1; }
+	@$(STACK) up
+
+down: ## stop it
+	@$(STACK) down
+
+status: ## say what is running
+	@$(STACK) status
+
+logs: ## follow all logs
+	@$(STACK) logs
+
+psql: ## a shell on a database: make psql DB=users
+	@$(STACK) psql $(DB)
+
+redis-cli: ## a shell on Redis: make redis-cli ARGS="XLEN jobs"
+	@$(STACK) redis-cli $(ARGS)
+
+bench: ## measure, beside nginx's own return 200
+	@scripts/install-packages build run bench
+	@$(MAKE) --no-print-directory -j2 build >/dev/null
+	@bench/run
+
+test: ## what CI runs
+	@sh test.sh all
+
+lint: ## formatter check, warnings, clang-tidy, cppcheck
+	@sh test.sh server --only lint
+
+format: ## put all C into the house's form
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+clean: ## remove what was built
+	rm -rf $(BUILD) $(BUILD).log
+
+help: ## this
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+.PHONY: build tests up down status logs psql redis-cli bench test lint format clean help

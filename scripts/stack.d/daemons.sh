@@ -1,0 +1,97 @@
+# users, values and worker: their binaries, migrations, environment and places under the supervisor.
+
+daemons_names() {
+	echo users values worker
+	[ "$INSTANCES" -lt 2 ] || echo users-2 values-2 worker-2
+}
+
+# The ports of NAME or NAME-2.
+daemon_shift() {
+	case $1 in *-2) echo $((PORT_OFFSET + 100)) ;; *) echo "$PORT_OFFSET" ;; esac
+}
+
+daemon_port() {
+	case $1 in
+	users*) echo $((5001 + $(daemon_shift "$1"))) ;;
+	values*) echo $((5002 + $(daemon_shift "$1"))) ;;
+	esac
+}
+
+daemon_admin_port() {
+	case $1 in
+	users*) echo $((9001 + $(daemon_shift "$1"))) ;;
+	values*) echo $((9002 + $(daemon_shift "$1"))) ;;
+	worker*) echo $((9004 + $(daemon_shift "$1"))) ;;
+	esac
+}
+
+daemons_admin_ports() {
+	for name in $(daemons_names); do daemon_admin_port "$name"; done
+}
+
+daemons_ports() {
+	for name in $(daemons_names); do daemon_port "$name"; done
+	daemons_admin_ports
+}
+
+# What a daemon is told. Variables of the caller that a daemon knows go on to it.
+daemon_environment() {
+	cat <<ENVIRONMENT
+export APP_ENV=$APP_ENV INSTANCE=$1 HTTP_HOST=127.0.0.1 ADMIN_PORT=$(daemon_admin_port "$1") PORT=$(daemon_port "$1")
+export SECRET_KEY_FILE=$RUN_DIR/secrets/SECRET_KEY REDIS_URL_FILE=$RUN_DIR/secrets/redis.url
+ENVIRONMENT
+	case ${1%-2} in users | values) echo "export DATABASE_URL_FILE=$RUN_DIR/secrets/${1%-2}.url" ;; esac
+	"$RUN_DIR/bin/${1%-2}" --help | sed -n 's/^  \([A-Z][A-Z0-9_]*\) .*/\1/p' | while read -r variable; do
+		case $variable in APP_ENV | INSTANCE | HTTP_HOST | ADMIN_PORT | PORT | SECRET_KEY | REDIS_URL | DATABASE_URL) continue ;; esac
+		eval "value=\${$variable:-}"
+		[ -z "$value" ] || printf "export %s='%s'\n" "$variable" "$value"
+	done
+}
+
+daemons_install() {
+	for name in users values worker; do
+		for binary in $name $name-manage; do
+			cmp -s "$BUILD/bin/$binary" "$RUN_DIR/bin/$binary" && continue
+			cp "$BUILD/bin/$binary" "$RUN_DIR/bin/.$binary"
+			mv "$RUN_DIR/bin/.$binary" "$RUN_DIR/bin/$binary"
+			changed="$changed $RUN_DIR/bin/$binary"
+		done
+		mkdir -p "$RUN_DIR/share/$name"
+		[ ! -d "services/$name/migrations" ] || cp -R "services/$name/migrations" "$RUN_DIR/share/$name/"
+	done
+	chmod -R a+rX "$RUN_DIR/bin" "$RUN_DIR/share"
+}
+
+daemons_make() {
+	daemons_install
+	for service in users values; do
+		stack_manage $service db upgrade
+	done
+	[ "$APP_ENV" != development ] && [ "$APP_ENV" != testing ] || stack_manage users seed_db
+	for name in $(daemons_names); do
+		install_text "$RUN_DIR/service.$name.run" 755 <<RUN
+#!/bin/sh
+exec 2>&1
+$(daemon_environment "$name")
+${DAEMON_SETUP:-}
+exec $RUN_DIR/bin/${name%-2}
+RUN
+		supervisor_service "$name" "$RUN_DIR/service.$name.run" "$RUN_DIR/bin/${name%-2}"
+	done
+}
+
+# In a child of its own, so that nothing of the environment stays here.
+stack_manage() (
+	service=$1
+	shift
+	eval "$(daemon_environment "$service")"
+	MIGRATIONS_DIR=$RUN_DIR/share/$service/migrations
+	export MIGRATIONS_DIR
+	exec "$RUN_DIR/bin/$service-manage" "$@"
+)
+
+manage() {
+	[ $# -gt 0 ] || usage
+	RUN_DIR=$(readlink -f "$RUN_DIR")
+	stack_manage "$@"
+}

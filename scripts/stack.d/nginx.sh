@@ -1,0 +1,32 @@
+# nginx with the one template, in the foreground under the supervisor, as the stack's user.
+
+nginx_servers() {
+	for name in $(daemons_names); do
+		case $name in "$1" | "$1-2") printf 'server 127.0.0.1:%s max_fails=1 fail_timeout=1s; ' "$(daemon_port "$name")" ;; esac
+	done
+}
+
+nginx_make() {
+	for dir in nginx nginx/conf nginx/html; do
+		mkdir -p "$RUN_DIR/$dir"
+		[ "$(id -u)" != 0 ] || chown "$run_user" "$RUN_DIR/$dir"
+	done
+	nginx_changed=$changed
+	for file in headers.conf proxy.conf; do install_text "$RUN_DIR/nginx/conf/$file" 644 <nginx/$file; done
+	install_text "$RUN_DIR/nginx/html/index.html" 644 <nginx/html/index.html
+	# Services that are not built yet: the discard port refuses, and nginx says 503.
+	absent='server 127.0.0.1:9 max_fails=0;'
+	LISTEN=$PORT USERS_SERVERS=$(nginx_servers users) VALUES_SERVERS=$(nginx_servers values) \
+		HEALTHCHECK_SERVERS=$absent SWAGGER_SERVERS=$absent AUTH_RATE=$AUTH_RATE AUTH_BURST=$AUTH_BURST \
+		CLIENT_ROOT=$RUN_DIR/nginx/html CONF=$RUN_DIR/nginx/conf RUN=$RUN_DIR/nginx ACCESS_LOG=/dev/stdout \
+		HTTP_INCLUDE="$RUN_DIR/nginx/conf/*.http" envsubst '$LISTEN $USERS_SERVERS $VALUES_SERVERS $HEALTHCHECK_SERVERS
+		$SWAGGER_SERVERS $AUTH_RATE $AUTH_BURST $CLIENT_ROOT $CONF $RUN $ACCESS_LOG $HTTP_INCLUDE' \
+		<nginx/abacus.conf.template | install_text "$RUN_DIR/nginx/nginx.conf" 644
+	install_text "$RUN_DIR/service.nginx.run" 755 <<RUN
+#!/bin/sh
+exec 2>&1
+# Another master whose worker still holds the port would keep this one from starting.
+exec /usr/sbin/nginx -c $RUN_DIR/nginx/nginx.conf -e stderr -g 'daemon off;'
+RUN
+	supervisor_service nginx "$RUN_DIR/service.nginx.run" "$RUN_DIR/nginx/nginx.conf"
+}

@@ -1,0 +1,60 @@
+# A Postgres cluster of our own: reached over loopback with passwords, each service the owner of its database and of nothing more.
+
+postgres_bin() {
+	for dir in /usr/lib/postgresql/*/bin; do last=$dir; done
+	[ -x "$last/postgres" ] || die "postgres is missing; run scripts/install-packages run"
+	echo "$last"
+}
+
+postgres_make() {
+	if [ ! -e "$RUN_DIR/postgres/PG_VERSION" ]; then
+		as_user "$(postgres_bin)/initdb" -D "$RUN_DIR/postgres" -U postgres --pwfile="$RUN_DIR/secrets/postgres" \
+			--auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8 >"$RUN_DIR/log/initdb" 2>&1 ||
+			{ tail -5 "$RUN_DIR/log/initdb" >&2; die "initdb failed"; }
+	fi
+	install_text "$RUN_DIR/service.postgres.run" 755 <<RUN
+#!/bin/sh
+exec 2>&1
+# Postgres reads SIGTERM as "wait until all have left": the supervisor's stop must be a fast one.
+exec $(postgres_bin)/postgres -D "$RUN_DIR/postgres" -c listen_addresses=127.0.0.1 -c port=$postgres_port \\
+	-c unix_socket_directories= -c max_connections=100 -c shared_buffers=64MB -c jit=off -c log_min_messages=warning
+RUN
+	supervisor_service postgres "$RUN_DIR/service.postgres.run"
+	install_text "$RUN_DIR/staged/postgres/control/t" 755 <<'CONTROL'
+#!/bin/sh
+exec kill -INT "$(cat supervise/pid)"
+CONTROL
+}
+
+postgres_admin() {
+	PGPASSFILE=$RUN_DIR/secrets/pgpass "$(postgres_bin)/psql" -h 127.0.0.1 -p $postgres_port -U postgres -d postgres -qAtX -v ON_ERROR_STOP=1 "$@"
+}
+
+postgres_wait() {
+	limit=$(($(date +%s) + 30))
+	until "$(postgres_bin)/pg_isready" -q -h 127.0.0.1 -p $postgres_port; do
+		[ "$(date +%s)" -lt $limit ] || { tail -5 "$RUN_DIR/log/postgres/current" >&2; die "Postgres did not start; the lines above say why"; }
+		sleep 0.05
+	done
+	for name in users values; do
+		[ "$(postgres_admin -c "SELECT count(*) FROM pg_database WHERE datname = '$name'")" = 1 ] || postgres_create $name
+	done
+}
+
+# The password comes over the connection, not on a command line.
+postgres_create() {
+	{
+		printf "CREATE ROLE %s LOGIN PASSWORD '%s';\n" "$1" "$(secret "$1")"
+		printf 'CREATE DATABASE %s OWNER %s;\nREVOKE ALL ON DATABASE %s FROM PUBLIC;\n' "$1" "$1" "$1"
+		printf '\\connect %s\nALTER SCHEMA public OWNER TO %s;\n' "$1" "$1"
+	} | postgres_admin -f - >/dev/null
+	changed="$changed database $1"
+}
+
+psql() {
+	database=${1:-}
+	[ -n "$database" ] || die "which database? make psql DB=users or DB=values"
+	shift
+	RUN_DIR=$(readlink -f "$RUN_DIR")
+	PGPASSFILE=$RUN_DIR/secrets/pgpass exec "$(postgres_bin)/psql" -X -h 127.0.0.1 -p $postgres_port -U "$database" -d "$database" "$@"
+}

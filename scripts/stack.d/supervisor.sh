@@ -1,0 +1,47 @@
+# runit's runsvdir keeps everything alive: a process that dies is back within milliseconds.
+# A service is made in staged/ and linked into service/ when it is whole, so that runsvdir never sees a half-made one.
+
+supervisor_is_running() {
+	[ -s "$RUN_DIR/runsvdir.pid" ] && kill -0 "$(cat "$RUN_DIR/runsvdir.pid")" 2>/dev/null &&
+		grep -q runsvdir "/proc/$(cat "$RUN_DIR/runsvdir.pid")/comm" 2>/dev/null
+}
+
+# supervisor_service NAME RUN_FILE [FILES]: restarts it later if the run file or one of the others changed.
+supervisor_service() {
+	staged=$RUN_DIR/staged/$1
+	mkdir -p "$staged/log" "$staged/control" "$RUN_DIR/log/$1"
+	printf '#!/bin/sh\nexec svlogd -t %s\n' "$RUN_DIR/log/$1" | install_text "$staged/log/run" 755
+	ln -sfn "$2" "$staged/run"
+	[ "$(id -u)" != 0 ] || chown -R "$run_user" "$staged" "$RUN_DIR/log/$1"
+	name=$1
+	shift
+	for file; do
+		case " $changed " in *" $file "*) [ ! -e "$RUN_DIR/service/$name" ] || restart="${restart:-} $name" ;; esac
+	done
+	[ -e "$RUN_DIR/service/$name" ] || ln -s "$staged" "$RUN_DIR/service/$name"
+}
+
+supervisor_start() {
+	supervisor_is_running && return
+	find "$RUN_DIR/staged/" -name 'supervise' -type d -prune -exec rm -rf {} +
+	as_user env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
+		setsid runsvdir -P "$RUN_DIR/service" >/dev/null 2>"$RUN_DIR/log/runsvdir" </dev/null &
+	echo $! >"$RUN_DIR/runsvdir.pid"
+	changed="$changed supervisor"
+}
+
+# setsid may fork; what counts is the pid of runsvdir itself.
+supervisor_scan() {
+	for name in ${restart:-}; do sv -w 15 restart "$RUN_DIR/service/$name" >/dev/null || die "$name did not restart; see make logs"; done
+}
+
+supervisor_stop() {
+	pid=$(cat "$RUN_DIR/runsvdir.pid")
+	for name in nginx users users-2 values values-2 worker worker-2 redis postgres; do
+		[ ! -e "$RUN_DIR/service/$name" ] || sv -w 15 force-stop "$RUN_DIR/service/$name" >/dev/null || true
+	done
+	kill -HUP "$pid"
+	limit=$(($(date +%s) + 10))
+	while kill -0 "$pid" 2>/dev/null && [ "$(date +%s)" -lt $limit ]; do sleep 0.05; done
+	rm -f "$RUN_DIR/runsvdir.pid" "$RUN_DIR"/service/*
+}
