@@ -6,6 +6,7 @@ CC = gcc
 OPTIMIZE ?= -O2
 SANITIZE ?=
 COVERAGE ?=
+WERROR ?=
 PORT ?= 8080
 VERSION := 0.1.0
 REVISION := $(shell git rev-parse --short=8 HEAD 2>/dev/null || echo unknown)
@@ -16,6 +17,9 @@ PACKAGES_OF_LIBCOMMON := libevent_core libevent_extra libevent_pthreads libpq hi
 CPPFLAGS += -D_GNU_SOURCE -Ilibcommon/include $(shell pkg-config --cflags $(PACKAGES_OF_LIBCOMMON))
 CFLAGS += -std=c11 -g $(OPTIMIZE) -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wformat=2 -Wundef -Wvla -Wno-unused-parameter -Wno-gnu-zero-variadic-macro-arguments -fno-omit-frame-pointer -pthread
+ifneq ($(WERROR),)
+CFLAGS += -Werror
+endif
 LDLIBS += $(shell pkg-config --libs $(PACKAGES_OF_LIBCOMMON)) -lmbedcrypto -lcrypt -lgmp -lm -pthread
 
 ifneq ($(SANITIZE),)

@@ -24,11 +24,11 @@ enum config_type {
 struct config_option {
 	const char *name;
 	enum config_type type;
-	size_t offset;              /* offsetof() into the program's struct */
-	const char *default_value;  /* NULL: none; the option is then required unless `optional` */
-	const char *meaning;        /* one line for --help, unit included */
-	long min, max;              /* CONFIG_INT; both 0: unbounded */
-	bool optional;              /* unset leaves NULL, 0 or false */
+	size_t offset;             /* offsetof() into the program's struct */
+	const char *default_value; /* NULL: none; the option is then required unless `optional` */
+	const char *meaning;       /* one line for --help, unit included */
+	long min, max;             /* CONFIG_INT; both 0: unbounded */
+	bool optional;             /* unset leaves NULL, 0 or false */
 };
 
 enum app_env { APP_ENV_DEVELOPMENT, APP_ENV_TESTING, APP_ENV_STAGING, APP_ENV_PRODUCTION };

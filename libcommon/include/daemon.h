@@ -1,6 +1,7 @@
-/* The life of a daemon: --help, --version, --check, --check-ready; log; PROCESSES=N|auto serving processes under one supervising
- * parent that share the port; SIGTERM and SIGINT drain within DRAIN_SECONDS; the admin listener (/healthz /readyz /metrics).
- * With PROCESSES=1 there is no parent. A serving process that dies is replaced within 100 ms, with back-off when it keeps dying. */
+/* The life of a daemon: --help, --version, --check, --check-ready; log; PROCESSES=N|auto serving processes under one
+ * supervising parent that share the port; SIGTERM and SIGINT drain within DRAIN_SECONDS; the admin listener (/healthz /readyz
+ * /metrics). With PROCESSES=1 there is no parent. A serving process that dies is replaced within 100 ms, with back-off when it
+ * keeps dying. */
 #ifndef ABACUS_DAEMON_H
 #define ABACUS_DAEMON_H
 
@@ -18,18 +19,18 @@ struct daemon_config {
 };
 
 struct daemon_spec {
-	const char *name;               /* "users" */
-	const char *summary;            /* one line for --help */
-	long admin_port;                /* default of ADMIN_PORT */
+	const char *name;    /* "users" */
+	const char *summary; /* one line for --help */
+	long admin_port;     /* default of ADMIN_PORT */
 	const struct daemon_config *configs;
-	void (*check)(struct config *config);   /* rules that span options; may be NULL */
-	void (*register_metrics)(void);         /* once, before any fork; may be NULL */
+	void (*check)(struct config *config); /* rules that span options; may be NULL */
+	void (*register_metrics)(void);       /* once, before any fork; may be NULL */
 	/* Builds the service in this process: dependencies, routes, listeners. Non-OK (logged) ends the process with 1. */
 	enum status (*start)(struct daemon *daemon, struct event_base *base, void **ret_service);
 	bool (*is_ready)(void *service, const char **ret_reason); /* reason e.g. "postgres", for /readyz */
 	/* Begins draining; the service calls daemon_drained() when nothing is left in flight. */
 	void (*drain)(void *service, struct daemon *daemon);
-	void (*stop)(void *service);            /* frees everything; runs after the loop has ended, also after the drain limit */
+	void (*stop)(void *service); /* frees everything; runs after the loop has ended, also after the drain limit */
 };
 
 /* Returns the exit code: 0 after a clean drain, 1, or 78 for configuration. Call from main() with nothing done before. */

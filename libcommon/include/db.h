@@ -19,7 +19,7 @@ struct db;
 struct db_rows; /* borrowed for the callback's duration */
 
 struct db_config {
-	char *url; /* DATABASE_URL, or NULL when PGHOST, PGPORT, … are to speak (libpq reads them itself) */
+	char *url;      /* DATABASE_URL, or NULL when PGHOST, PGPORT, … are to speak (libpq reads them itself) */
 	char *test_url; /* DATABASE_TEST_URL */
 	long connections, in_flight_max, query_timeout_ms, connect_timeout_ms;
 };
@@ -46,7 +46,7 @@ void db_param_bool(struct db_params *params, bool flag);
 
 /* `statements` ends with a NULL entry. Connecting starts at once; the call itself never blocks. */
 struct db *db_new(struct event_base *base, const struct db_config *config, const struct db_statement *const *statements);
-void db_free(struct db *db); /* what is in flight is dropped, its callbacks do not run */
+void db_free(struct db *db);           /* what is in flight is dropped, its callbacks do not run */
 bool db_is_ready(const struct db *db); /* at least one connection answers */
 int db_in_flight(const struct db *db);
 

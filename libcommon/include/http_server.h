@@ -30,19 +30,21 @@ struct http_config {
 	long read_timeout_s;   /* HTTP_READ_TIMEOUT_SECONDS 10: a whole request, header and body, from its first byte */
 	long idle_timeout_s;   /* HTTP_IDLE_TIMEOUT_SECONDS 75: keep-alive connections */
 	long deadline_ms;      /* HTTP_DEADLINE_MS 8000: a handler's time until 504 */
-	long connections_max;  /* HTTP_CONNECTIONS_MAX 10000; beyond it the oldest idle ones are closed, else new ones refused */
-	char *trusted_proxies; /* TRUSTED_PROXIES "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16": whose X-Forwarded-For counts */
+	long connections_max; /* HTTP_CONNECTIONS_MAX 10000; beyond it the oldest idle ones are closed, else new ones refused */
+	char *trusted_proxies; /* TRUSTED_PROXIES "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16": whose
+				  X-Forwarded-For counts */
 };
 extern const struct config_option http_options[]; /* all but PORT */
 
 typedef void http_handler(struct http_request *req);
 
 struct http_route {
-	const char *method;   /* "GET"; HEAD is answered by GET routes without the body */
-	const char *path;     /* "/users/{id}": a parameter is one whole segment; at most 4. A leading /api is cut off before matching */
+	const char *method; /* "GET"; HEAD is answered by GET routes without the body */
+	const char *path;   /* "/users/{id}": a parameter is one whole segment; at most 4. A leading /api is cut off before
+			       matching */
 	http_handler *handle;
-	bool wants_token;     /* checked before the handler, by http_server_set_auth()'s function */
-	bool wants_json;      /* 415 unless application/json (parameters allowed), 400 unless it parses to an object */
+	bool wants_token; /* checked before the handler, by http_server_set_auth()'s function */
+	bool wants_json;  /* 415 unless application/json (parameters allowed), 400 unless it parses to an object */
 };
 
 /* routes end with an entry whose method is NULL. service_ctx comes back from http_request_service(). */
@@ -65,13 +67,14 @@ void http_server_register_metrics(const struct http_route *routes);
 
 void *http_request_service(const struct http_request *req);
 struct scope *http_request_scope(struct http_request *req);
-const char *http_request_id(const struct http_request *req);           /* X-Request-ID if it is sane ([A-Za-z0-9._-]{1,64}), else made */
+const char *http_request_id(const struct http_request *req); /* X-Request-ID if it is sane ([A-Za-z0-9._-]{1,64}), else made */
 const char *http_request_method(const struct http_request *req);
-const char *http_request_param(const struct http_request *req, const char *name); /* percent-decoded path segment; never NULL for a declared one */
-const char *http_request_query(struct http_request *req, const char *name);       /* NULL when absent */
+const char *http_request_param(const struct http_request *req,
+			       const char *name); /* percent-decoded path segment; never NULL for a declared one */
+const char *http_request_query(struct http_request *req, const char *name);        /* NULL when absent */
 const char *http_request_header(const struct http_request *req, const char *name); /* NULL when absent */
-const char *http_request_remote_ip(struct http_request *req);          /* right-most untrusted address of X-Forwarded-For */
-const cJSON *http_request_json(const struct http_request *req);        /* the body, when the route wants_json */
+const char *http_request_remote_ip(struct http_request *req);   /* right-most untrusted address of X-Forwarded-For */
+const cJSON *http_request_json(const struct http_request *req); /* the body, when the route wants_json */
 /* What wants_json does, for a handler that checks something else first: false when it has answered the request. */
 bool http_request_read_json(struct http_request *req) MUST_CHECK;
 const struct http_route *http_request_route(const struct http_request *req);
@@ -89,20 +92,24 @@ bool http_request_is_admin(const struct http_request *req);
 void http_reply_header(struct http_request *req, const char *name, const char *value);
 /* Each of these ends the request. Content-Type is exactly application/json but where given. body is copied. */
 void http_reply(struct http_request *req, int code, const char *content_type, const char *body, size_t len);
-void http_reply_json(struct http_request *req, int code, cJSON *json); /* takes json */
+void http_reply_json(struct http_request *req, int code, cJSON *json);     /* takes json */
 void http_reply_buf(struct http_request *req, int code, struct buf *json); /* takes the bytes; buf is empty afterwards */
 /* {"status":"success","message":…,"data":…}; either may be NULL; takes data */
 void http_reply_success(struct http_request *req, int code, const char *message, cJSON *data);
-/* {"status":"fail"|"error","message","code","request_id"}: fail below 500. 401 adds WWW-Authenticate: Bearer; 429 and 503 add Retry-After: 1
- * unless http_reply_header() set one. */
+/* {"status":"fail"|"error","message","code","request_id"}: fail below 500. 401 adds WWW-Authenticate: Bearer; 429 and 503 add
+ * Retry-After: 1 unless http_reply_header() set one. */
 void http_reply_fail(struct http_request *req, int code, const char *code_word, const char *message);
 /* 400 "Invalid payload." with "errors":[{"field","message"}]; takes errors (array; NULL: none) */
 void http_reply_invalid(struct http_request *req, cJSON *errors);
 cJSON *http_errors_add(cJSON *errors, const char *field, const char *message); /* errors NULL makes the array; returns it */
-void http_reply_status(struct http_request *req, enum status status); /* by status_info() */
+void http_reply_status(struct http_request *req, enum status status);          /* by status_info() */
 
 /* ?limit=&after= of a listing. Replies itself with 400 and returns false when they are wrong. after 0: from the start. */
-struct http_page { long limit; int64_t after; bool was_asked; };
+struct http_page {
+	long limit;
+	int64_t after;
+	bool was_asked;
+};
 bool http_request_page(struct http_request *req, long limit_default, long limit_max, struct http_page *ret_page) MUST_CHECK;
 /* Link: <path?limit=&after=>; rel="next" (RFC 8288); path as the client sees it, /api included where it came with it */
 void http_reply_next_page(struct http_request *req, const struct http_page *page, int64_t last);

@@ -7,8 +7,8 @@
  *   result:KIND:INDEX  the whole decimal, only when longer than JOBS_PREVIEW_DIGITS
  *   live               channel: one JSON message a finished calculation (contract.md)
  *
- * Everything that changes more than one of them is one Lua script, so it happens whole or not at all. Redis may be emptied at any
- * moment: Postgres knows what was submitted, and values puts back what is missing (repair). */
+ * Everything that changes more than one of them is one Lua script, so it happens whole or not at all. Redis may be emptied at
+ * any moment: Postgres knows what was submitted, and values puts back what is missing (repair). */
 #ifndef ABACUS_JOBS_H
 #define ABACUS_JOBS_H
 
@@ -27,8 +27,15 @@
 
 enum job_state { JOB_ABSENT, JOB_PENDING, JOB_DONE, JOB_FAILED };
 
-struct job_key { enum kind kind; int64_t index; };
-struct job { struct job_key key; char id[32]; /* stream id */ char request_id[65]; };
+struct job_key {
+	enum kind kind;
+	int64_t index;
+};
+struct job {
+	struct job_key key;
+	char id[32]; /* stream id */
+	char request_id[65];
+};
 struct job_result { /* borrowed strings */
 	struct job_key key;
 	enum job_state state;
@@ -41,7 +48,8 @@ extern const struct redis_script *const jobs_scripts[]; /* for redis_new(); ends
 
 /* values' side. */
 typedef void jobs_added(enum status status, enum job_state state, void *arg);
-void jobs_add(struct redis *redis, struct scope *scope, struct job_key key, const char *request_id, jobs_added *done, void *arg);
+void jobs_add(struct redis *redis, struct scope *scope, struct job_key key, const char *request_id, jobs_added *done,
+	      void *arg);
 /* Adds those of n keys that have neither result, job nor dead letter; added: how many. n <= JOBS_BATCH_MAX */
 typedef void jobs_repaired(enum status status, int added, void *arg);
 void jobs_repair(struct redis *redis, struct scope *scope, const struct job_key *keys, int n, jobs_repaired *done, void *arg);
@@ -63,21 +71,33 @@ int jobs_parse_name(const char *name, struct job_key *ret_key);
 /* worker's side. */
 typedef void jobs_received(enum status status, const struct job *jobs, int n, void *arg);
 /* Creates the group when it is missing; waits up to block_ms; n may be 0. On a connection of its own. */
-void jobs_receive(struct redis *redis, struct scope *scope, const char *consumer, int most, long block_ms, jobs_received *done, void *arg);
+void jobs_receive(struct redis *redis, struct scope *scope, const char *consumer, int most, long block_ms, jobs_received *done,
+		  void *arg);
 /* Jobs of dead workers (idle over lease_ms), up to most; those delivered max_deliveries times go to jobs:dead instead. */
-void jobs_take_over(struct redis *redis, struct scope *scope, const char *consumer, long lease_ms, long max_deliveries, int most,
-		    jobs_received *done, void *arg);
+void jobs_take_over(struct redis *redis, struct scope *scope, const char *consumer, long lease_ms, long max_deliveries,
+		    int most, jobs_received *done, void *arg);
 /* One finished calculation: value is the whole decimal. */
-struct job_finished { const struct job *job; const char *digits; size_t len; int64_t duration_us; };
+struct job_finished {
+	const struct job *job;
+	const char *digits;
+	size_t len;
+	int64_t duration_us;
+};
 /* Stores, announces, acknowledges n results in one atomic step. */
-void jobs_finish(struct redis *redis, struct scope *scope, const struct job_finished *finished, int n, jobs_done *done, void *arg);
+void jobs_finish(struct redis *redis, struct scope *scope, const struct job_finished *finished, int n, jobs_done *done,
+		 void *arg);
 /* "Still at it": renews the lease of n jobs. release: hands them back at once (drain). */
-void jobs_renew(struct redis *redis, struct scope *scope, const char *consumer, const struct job *jobs, int n, jobs_done *done, void *arg);
-void jobs_release(struct redis *redis, struct scope *scope, const char *consumer, const struct job *jobs, int n, long lease_ms, jobs_done *done, void *arg);
+void jobs_renew(struct redis *redis, struct scope *scope, const char *consumer, const struct job *jobs, int n, jobs_done *done,
+		void *arg);
+void jobs_release(struct redis *redis, struct scope *scope, const char *consumer, const struct job *jobs, int n, long lease_ms,
+		  jobs_done *done, void *arg);
 /* A job that can never be calculated (unknown kind, bad index): straight to jobs:dead. */
 void jobs_bury(struct redis *redis, struct scope *scope, const struct job *job, jobs_done *done, void *arg);
 /* Gauges for metrics. */
-struct jobs_stats { int64_t depth, dead; double oldest_s; };
+struct jobs_stats {
+	int64_t depth, dead;
+	double oldest_s;
+};
 typedef void jobs_counted(enum status status, const struct jobs_stats *stats, void *arg);
 void jobs_count(struct redis *redis, struct scope *scope, jobs_counted *done, void *arg);
 

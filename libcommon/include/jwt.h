@@ -20,8 +20,8 @@ struct jwt_key { /* the secrets are borrowed and must outlive the key */
 };
 
 struct jwt_claims {
-	int64_t user_id;     /* sub, a decimal string in the token */
-	bool is_admin;       /* adm */
+	int64_t user_id; /* sub, a decimal string in the token */
+	bool is_admin;   /* adm */
 	int64_t issued_s, not_before_s, expires_s;
 	uint8_t jti[JWT_JTI_BYTES];
 };
@@ -32,8 +32,8 @@ enum jwt_verdict { JWT_VALID, JWT_EXPIRED, JWT_INVALID };
 char *jwt_issue(const struct jwt_key *key, int64_t user_id, bool is_admin, int64_t lifetime_s, struct jwt_claims *ret_claims);
 /* now_s is given so that expiry can be tested to the second. exp <= now is expired; nbf and iat may lie 30 s ahead.
  * Claims are set only on JWT_VALID. Constant-time comparison of the signature; everything is checked after it. */
-enum jwt_verdict jwt_verify(const struct jwt_key *key, const char *token, size_t len, int64_t now_s, struct jwt_claims *ret_claims)
-	MUST_CHECK;
+enum jwt_verdict jwt_verify(const struct jwt_key *key, const char *token, size_t len, int64_t now_s,
+			    struct jwt_claims *ret_claims) MUST_CHECK;
 int64_t jwt_jti_unix_ms(const uint8_t jti[JWT_JTI_BYTES]);
 void jwt_jti_format(const uint8_t jti[JWT_JTI_BYTES], char text[37]);
 enum status jwt_jti_parse(const char *text, uint8_t ret_jti[JWT_JTI_BYTES]) MUST_CHECK;

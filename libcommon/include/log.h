@@ -22,7 +22,7 @@ const char *log_instance(void);
 struct log_field {
 	const char *name;
 	enum { LOG_FIELD_TEXT, LOG_FIELD_INT, LOG_FIELD_MS } type; /* LOG_FIELD_MS: a double, three decimals */
-	const char *text; /* NULL leaves the field out */
+	const char *text;                                          /* NULL leaves the field out */
 	int64_t integer;
 	double ms;
 };
@@ -32,8 +32,8 @@ struct log_field {
 
 void log_write(enum log_level level, const char *msg, const struct log_field *fields, size_t count);
 /* log_line(LOG_WARN, "postgres connection lost", LOG_TEXT("reason", why), LOG_INT("in_flight", n)); */
-#define log_line(level, msg, ...)                                                                                                  \
-	log_write((level), (msg), (const struct log_field[]){{0}, ##__VA_ARGS__} + 1,                                              \
+#define log_line(level, msg, ...)                                                     \
+	log_write((level), (msg), (const struct log_field[]){{0}, ##__VA_ARGS__} + 1, \
 		  sizeof((const struct log_field[]){{0}, ##__VA_ARGS__}) / sizeof(struct log_field) - 1)
 
 #endif

@@ -7,7 +7,7 @@
 
 #define MEM_ALLOCATES __attribute__((malloc, returns_nonnull, warn_unused_result))
 
-void *mem_alloc(size_t bytes) MEM_ALLOCATES;  /* zeroed */
+void *mem_alloc(size_t bytes) MEM_ALLOCATES; /* zeroed */
 void *mem_resize(void *old, size_t bytes) __attribute__((returns_nonnull, warn_unused_result));
 char *mem_strdup(const char *text) MEM_ALLOCATES;
 char *mem_strndup(const char *text, size_t len) MEM_ALLOCATES;

@@ -11,7 +11,8 @@
 struct password_config {
 	long memory_kib, passes, lanes, threads, queue_max; /* 19456, 2, 1, 1, 128 */
 };
-extern const struct config_option password_options[]; /* ARGON2_MEMORY_KIB ARGON2_PASSES ARGON2_LANES HASH_THREADS HASH_QUEUE_MAX */
+extern const struct config_option
+	password_options[]; /* ARGON2_MEMORY_KIB ARGON2_PASSES ARGON2_LANES HASH_THREADS HASH_QUEUE_MAX */
 
 struct password_hasher;
 struct password_hasher *password_hasher_new(struct event_base *base, const struct password_config *config);

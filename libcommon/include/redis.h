@@ -19,12 +19,13 @@ struct event_base;
 struct redis;
 
 struct redis_config {
-	char *url;  /* REDIS_URL redis://[user:password@]host:port/db; or NULL and host, port, password */
+	char *url; /* REDIS_URL redis://[user:password@]host:port/db; or NULL and host, port, password */
 	char *host;
 	char *password;
 	long port, command_timeout_ms, connect_timeout_ms, in_flight_max;
 };
-extern const struct config_option redis_options[]; /* REDIS_URL REDIS_HOST REDIS_PORT REDIS_PASSWORD REDIS_COMMAND_TIMEOUT_MS=2000 … */
+extern const struct config_option
+	redis_options[]; /* REDIS_URL REDIS_HOST REDIS_PORT REDIS_PASSWORD REDIS_COMMAND_TIMEOUT_MS=2000 … */
 
 struct redis_script { /* static */
 	const char *name;
@@ -36,7 +37,8 @@ struct redis *redis_new(struct event_base *base, const struct redis_config *conf
 			int priority);
 void redis_free(struct redis *redis); /* callbacks of what is in flight do not run */
 bool redis_is_ready(const struct redis *redis);
-/* Called (from the loop) each time the connection has been authenticated and its scripts are loaded, and each time it is lost. */
+/* Called (from the loop) each time the connection has been authenticated and its scripts are loaded, and each time it is lost.
+ */
 void redis_on_change(struct redis *redis, void (*changed)(bool is_ready, void *arg), void *arg);
 
 /* The reply is hiredis's and borrowed for the call. STATUS_OK: any reply but an error. INTERNAL: an error reply (logged here
@@ -49,15 +51,16 @@ struct redis_call;
 void redis_call_own(struct redis_call *call, void *memory);
 
 /* argv and lens are copied before the call returns; lens NULL: C strings. */
-struct redis_call *redis_command(struct redis *redis, struct scope *scope, int argc, const char **argv, const size_t *lens, redis_done *done,
-		   void *arg);
+struct redis_call *redis_command(struct redis *redis, struct scope *scope, int argc, const char **argv, const size_t *lens,
+				 redis_done *done, void *arg);
 /* EVALSHA script numkeys argv[0..argc): the first `keys` of them are the keys. */
 struct redis_call *redis_eval(struct redis *redis, struct scope *scope, const struct redis_script *script, int keys, int argc,
-		const char **argv, const size_t *lens, redis_done *done, void *arg);
+			      const char **argv, const size_t *lens, redis_done *done, void *arg);
 /* As redis_command(), for a command that blocks in Redis for up to block_ms: its time limit is that much longer. */
 struct redis_call *redis_command_blocking(struct redis *redis, struct scope *scope, long block_ms, int argc, const char **argv,
-			    const size_t *lens, redis_done *done, void *arg);
+					  const size_t *lens, redis_done *done, void *arg);
 /* Subscribes now and after every reconnect. This connection then does nothing else. message runs once a message. */
-void redis_subscribe(struct redis *redis, const char *channel, void (*message)(const char *bytes, size_t len, void *arg), void *arg);
+void redis_subscribe(struct redis *redis, const char *channel, void (*message)(const char *bytes, size_t len, void *arg),
+		     void *arg);
 
 #endif

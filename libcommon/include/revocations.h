@@ -3,8 +3,8 @@
  *
  * Why this is strict: the entry reaches this process's socket before the reply to the logout has left Redis, and the loop
  * reads that socket (LOOP_PRIORITY_FIRST) before any request that the reply could have caused.
- * A process knows nothing until it has read the stream whole while REVOCATIONS_COMPLETE was there (users sees to it); it trusts its
- * copy for `max_age_s` after it lost Redis, and then says STATUS_UNAVAILABLE. */
+ * A process knows nothing until it has read the stream whole while REVOCATIONS_COMPLETE was there (users sees to it); it trusts
+ * its copy for `max_age_s` after it lost Redis, and then says STATUS_UNAVAILABLE. */
 #ifndef ABACUS_REVOCATIONS_H
 #define ABACUS_REVOCATIONS_H
 
@@ -15,7 +15,8 @@
 #include "redis.h"
 
 #define REVOCATIONS_STREAM "revocations"
-#define REVOCATIONS_COMPLETE "revocations:complete" /* there while the stream holds all that matters; gone when Redis was emptied */
+#define REVOCATIONS_COMPLETE \
+	"revocations:complete" /* there while the stream holds all that matters; gone when Redis was emptied */
 
 /* One entry. Stream fields: `token` (jti text) or `user` (id) + `until` (unix ms: tokens issued up to then are dead;
  * INT64_MAX while the user is inactive or gone), `inactive` 0|1 (which of contract.md's messages), `expires` (unix s after

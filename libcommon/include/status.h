@@ -7,7 +7,7 @@
 
 enum status {
 	STATUS_OK,
-	STATUS_INVALID,     /* what the peer sent is wrong */
+	STATUS_INVALID, /* what the peer sent is wrong */
 	STATUS_NOT_FOUND,
 	STATUS_CONFLICT,    /* a unique constraint says no */
 	STATUS_BUSY,        /* a bounded queue is full */

@@ -10,8 +10,8 @@ const struct config_option auth_options[] = {
 	 "key that signs tokens, the same in every service", 0, 0, false},
 	{"SECRET_KEY_PREVIOUS", CONFIG_SECRET, offsetof(struct auth_config, previous_secret), NULL,
 	 "a key that still verifies, while keys are changed", 0, 0, true},
-	{"TOKEN_LIFETIME_SECONDS", CONFIG_INT, offsetof(struct auth_config, token_lifetime_s), "86400", "how long a token is good", 1,
-	 31536000, false},
+	{"TOKEN_LIFETIME_SECONDS", CONFIG_INT, offsetof(struct auth_config, token_lifetime_s), "86400",
+	 "how long a token is good", 1, 31536000, false},
 	{"REVOCATIONS_MAX_AGE_SECONDS", CONFIG_INT, offsetof(struct auth_config, max_age_s), "300",
 	 "while Redis is away: how long the copy of the revocations is trusted", 0, 86400, false},
 	{0},
@@ -31,7 +31,8 @@ static const struct {
 static const char *token_of(const char *authorization)
 {
 	size_t len = strcspn(authorization, " ");
-	bool is_known = (len == 6 && strncasecmp(authorization, "Bearer", 6) == 0) || (len == 3 && strncasecmp(authorization, "JWT", 3) == 0);
+	bool is_known = (len == 6 && strncasecmp(authorization, "Bearer", 6) == 0) ||
+			(len == 3 && strncasecmp(authorization, "JWT", 3) == 0);
 
 	if (!is_known || !authorization[len])
 		return NULL;

@@ -141,8 +141,8 @@ static void check_secret(struct config *config, const struct config_option *opti
 	if (config->env < APP_ENV_STAGING)
 		return;
 	if (option->default_value && strcmp(secret, option->default_value) == 0)
-		config_problem(config, "%s: the default is for development alone; set %s or %s_FILE", option->name, option->name,
-			       option->name);
+		config_problem(config, "%s: the default is for development alone; set %s or %s_FILE", option->name,
+			       option->name, option->name);
 	else if (strlen(secret) < CONFIG_SECRET_BYTES_MIN)
 		config_problem(config, "%s: must have at least %d bytes", option->name, CONFIG_SECRET_BYTES_MIN);
 }

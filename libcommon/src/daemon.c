@@ -24,14 +24,16 @@ static const struct config_option options_table[] = {
 	 "serving processes, a number or auto for one a processor; above 1 under a supervising parent", 0, 0, false},
 	{"DRAIN_SECONDS", CONFIG_INT, offsetof(struct daemon_options, drain_s), "10",
 	 "on SIGTERM: time to answer what is in flight", 0, 3600, false},
-	{"INSTANCE", CONFIG_TEXT, offsetof(struct daemon_options, instance), NULL, "name of this instance in logs; default host:pid", 0, 0,
-	 true},
-	{"LOG_LEVEL", CONFIG_TEXT, offsetof(struct daemon_options, log_level), "info", "debug, info, warn or error", 0, 0, false},
+	{"INSTANCE", CONFIG_TEXT, offsetof(struct daemon_options, instance), NULL,
+	 "name of this instance in logs; default host:pid", 0, 0, true},
+	{"LOG_LEVEL", CONFIG_TEXT, offsetof(struct daemon_options, log_level), "info", "debug, info, warn or error", 0, 0,
+	 false},
 	{0},
 };
 
 static struct config_option admin_port_table[] = {
-	{"ADMIN_PORT", CONFIG_INT, offsetof(struct daemon_options, admin_port), NULL, "port of the admin listener", 0, 65535, false},
+	{"ADMIN_PORT", CONFIG_INT, offsetof(struct daemon_options, admin_port), NULL, "port of the admin listener", 0, 65535,
+	 false},
 	{0},
 };
 

@@ -80,7 +80,8 @@ int daemon_admin_ask_ready(const struct daemon_options *options)
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 	is_ready = connect(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
 		   write(fd, question, sizeof question - 1) == (ssize_t)sizeof question - 1 &&
-		   recv(fd, answer, sizeof answer - 1, MSG_WAITALL) == (ssize_t)sizeof answer - 1 && strcmp(answer, "HTTP/1.1 200") == 0;
+		   recv(fd, answer, sizeof answer - 1, MSG_WAITALL) == (ssize_t)sizeof answer - 1 &&
+		   strcmp(answer, "HTTP/1.1 200") == 0;
 	if (fd >= 0)
 		close(fd);
 	return is_ready ? 0 : 1;

@@ -1,5 +1,5 @@
-/* The parent of several serving processes: forks them before any loop exists, passes SIGTERM and SIGINT on, and replaces one that dies,
- * with a growing delay when it keeps dying soon after its start. It holds no loop and no socket. */
+/* The parent of several serving processes: forks them before any loop exists, passes SIGTERM and SIGINT on, and replaces one
+ * that dies, with a growing delay when it keeps dying soon after its start. It holds no loop and no socket. */
 #include "daemon_internal.h"
 
 #include <errno.h>
@@ -65,7 +65,9 @@ static void reap(struct daemon *daemon, struct child *children)
 			child->pid = 0;
 			atomic_store(&daemon->slots[i].is_ready, false);
 			strcpy(daemon->slots[i].reason, "starting");
-			child->delay_ms = now_ms() - child->started_ms > SHORT_LIFE_MS || !child->delay_ms ? RESTART_MS : child->delay_ms * 2;
+			child->delay_ms = now_ms() - child->started_ms > SHORT_LIFE_MS || !child->delay_ms
+						  ? RESTART_MS
+						  : child->delay_ms * 2;
 			if (child->delay_ms > RESTART_MS_MAX)
 				child->delay_ms = RESTART_MS_MAX;
 			child->due_ms = now_ms() + child->delay_ms;

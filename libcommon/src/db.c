@@ -12,15 +12,16 @@
 const struct config_option db_options[] = {
 	{"DATABASE_URL", CONFIG_URL, offsetof(struct db_config, url), NULL,
 	 "postgres://user:password@host:port/database; or libpq's PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE", 0, 0, true},
-	{"DATABASE_TEST_URL", CONFIG_URL, offsetof(struct db_config, test_url), NULL, "taken instead of DATABASE_URL when APP_ENV=testing",
-	 0, 0, true},
-	{"POSTGRES_CONNECTIONS", CONFIG_INT, offsetof(struct db_config, connections), "2", "connections a process", 1, 64, false},
+	{"DATABASE_TEST_URL", CONFIG_URL, offsetof(struct db_config, test_url), NULL,
+	 "taken instead of DATABASE_URL when APP_ENV=testing", 0, 0, true},
+	{"POSTGRES_CONNECTIONS", CONFIG_INT, offsetof(struct db_config, connections), "2", "connections a process", 1, 64,
+	 false},
 	{"POSTGRES_IN_FLIGHT_MAX", CONFIG_INT, offsetof(struct db_config, in_flight_max), "10000",
 	 "queries in flight at once; beyond it 503", 1, 1000000, false},
-	{"POSTGRES_QUERY_TIMEOUT_MS", CONFIG_INT, offsetof(struct db_config, query_timeout_ms), "5000", "time limit of a query", 10,
-	 600000, false},
-	{"POSTGRES_CONNECT_TIMEOUT_MS", CONFIG_INT, offsetof(struct db_config, connect_timeout_ms), "3000", "time limit of connecting",
+	{"POSTGRES_QUERY_TIMEOUT_MS", CONFIG_INT, offsetof(struct db_config, query_timeout_ms), "5000", "time limit of a query",
 	 10, 600000, false},
+	{"POSTGRES_CONNECT_TIMEOUT_MS", CONFIG_INT, offsetof(struct db_config, connect_timeout_ms), "3000",
+	 "time limit of connecting", 10, 600000, false},
 	{0},
 };
 
@@ -73,7 +74,8 @@ static enum status status_of(const PGresult *result, const struct db_call *call)
 			return STATUS_CONFLICT;
 		if (strncmp(sqlstate, "57P", 3) == 0 || strncmp(sqlstate, "53", 2) == 0) /* shutting down, out of resources */
 			return STATUS_UNAVAILABLE;
-		log_line(LOG_ERROR, "a statement failed", LOG_TEXT("statement", call->statement ? call->statement->name : "prepare"),
+		log_line(LOG_ERROR, "a statement failed",
+			 LOG_TEXT("statement", call->statement ? call->statement->name : "prepare"),
 			 LOG_TEXT("sqlstate", sqlstate));
 		return strcmp(sqlstate, "57014") == 0 ? STATUS_TIMEOUT : STATUS_INTERNAL; /* query_canceled */
 	default:
@@ -203,8 +205,8 @@ static struct db_connection *least_busy(struct db *db)
 	return best;
 }
 
-void db_exec(struct db *db, struct scope *scope, const struct db_statement *statement, const struct db_params *params, db_done *done,
-	     void *arg)
+void db_exec(struct db *db, struct scope *scope, const struct db_statement *statement, const struct db_params *params,
+	     db_done *done, void *arg)
 {
 	struct db_connection *connection = least_busy(db);
 	struct db_call *call = call_new(db);

@@ -1,8 +1,8 @@
 /* One connection in pipeline mode: waiting -> connecting -> preparing -> ready -> (lost) -> waiting …
  *
- * Each call is sent with a sync of its own, so that it is its own transaction and a failing one harms nobody. The answers come as the
- * result or results, a NULL, and the sync; whose they are is told by the order alone.
- * libpq is never left by freeing its connection: a loss is noted, and reaped from the loop. */
+ * Each call is sent with a sync of its own, so that it is its own transaction and a failing one harms nobody. The answers come
+ * as the result or results, a NULL, and the sync; whose they are is told by the order alone. libpq is never left by freeing its
+ * connection: a loss is noted, and reaped from the loop. */
 #include "db_internal.h"
 
 #include <stdio.h>
@@ -92,7 +92,8 @@ static void take(struct db_connection *connection, PGresult *result)
 	} else {
 		call->has_result = true;
 		if (!call->statement && PQresultStatus(result) != PGRES_COMMAND_OK) {
-			log_line(LOG_ERROR, "preparing failed", LOG_TEXT("reason", PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)));
+			log_line(LOG_ERROR, "preparing failed",
+				 LOG_TEXT("reason", PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)));
 			prepared(STATUS_INTERNAL, NULL, connection);
 		}
 	}
@@ -210,8 +211,8 @@ static void poll_connecting(evutil_socket_t fd, short what, void *arg)
 	} else if (next == PGRES_POLLING_FAILED) {
 		lose(connection, "connecting failed", STATUS_UNAVAILABLE);
 	} else {
-		connection->read = new_event(connection, PQsocket(connection->pg), next == PGRES_POLLING_READING ? EV_READ : EV_WRITE,
-					     poll_connecting);
+		connection->read = new_event(connection, PQsocket(connection->pg),
+					     next == PGRES_POLLING_READING ? EV_READ : EV_WRITE, poll_connecting);
 		event_add(connection->read, NULL);
 	}
 }

@@ -1,6 +1,6 @@
-/* One record a connection. evhttp makes the connection after it has asked us for its bufferevent and tells nobody, so a new record waits
- * for the end of the loop's turn; by then evhttp's own callback argument, the evhttp_connection, can be read off the bufferevent, and its
- * close callback tells when the record must go. Nothing can be read or closed between the two. */
+/* One record a connection. evhttp makes the connection after it has asked us for its bufferevent and tells nobody, so a new
+ * record waits for the end of the loop's turn; by then evhttp's own callback argument, the evhttp_connection, can be read off
+ * the bufferevent, and its close callback tells when the record must go. Nothing can be read or closed between the two. */
 #include "http_internal.h"
 
 #include <netinet/in.h>
@@ -49,7 +49,8 @@ static void forget_fd(struct http_connection *conn)
 			server->by_fd[fd] = NULL;
 }
 
-/* evhttp frees the connection right after this. A request that is still being answered is then ours to free, if evhttp has let go of it. */
+/* evhttp frees the connection right after this. A request that is still being answered is then ours to free, if evhttp has let
+ * go of it. */
 static void closed(struct evhttp_connection *evcon, void *arg)
 {
 	struct http_connection *conn = arg;
@@ -86,8 +87,8 @@ static void close_longest_idle(struct http_server *server)
 	struct http_connection *conn, *oldest = NULL;
 
 	LIST_FOREACH(conn, &server->connections, link)
-		if (!conn->request && !conn->is_writing && (!oldest || conn->idle_since_us < oldest->idle_since_us))
-			oldest = conn;
+	if (!conn->request && !conn->is_writing && (!oldest || conn->idle_since_us < oldest->idle_since_us))
+		oldest = conn;
 	if (oldest)
 		http_connection_close(oldest);
 }
@@ -135,8 +136,9 @@ void http_connection_close(struct http_connection *conn)
 	evhttp_connection_free(conn->evcon);
 }
 
-/* evhttp stops reading while a request is answered and so does not see its client leave. Reading goes on without a read callback: bytes
- * of a next request wait in the buffer (up to its high watermark), and the end of the stream reaches evhttp's error callback. */
+/* evhttp stops reading while a request is answered and so does not see its client leave. Reading goes on without a read
+ * callback: bytes of a next request wait in the buffer (up to its high watermark), and the end of the stream reaches evhttp's
+ * error callback. */
 void http_connection_watch(struct http_connection *conn)
 {
 	bufferevent_data_cb write_cb;

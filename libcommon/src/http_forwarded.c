@@ -96,7 +96,8 @@ bool http_networks_contain(const struct http_networks *networks, const char *add
 	return false;
 }
 
-void http_forwarded_address(const struct http_networks *trusted, const char *peer, const char *forwarded_for, char *text, size_t size)
+void http_forwarded_address(const struct http_networks *trusted, const char *peer, const char *forwarded_for, char *text,
+			    size_t size)
 {
 	size_t len = forwarded_for ? strlen(forwarded_for) : 0;
 	unsigned char bytes[16];

@@ -31,7 +31,8 @@ static const char *read_headers(const struct evkeyvalq *headers, struct framing 
 {
 	const struct evkeyval *header;
 
-	TAILQ_FOREACH(header, headers, next) {
+	TAILQ_FOREACH(header, headers, next)
+	{
 		if (!is_token(header->key))
 			return "A header's name is not a token.";
 		if (strcasecmp(header->key, "Content-Length") == 0) {
@@ -66,8 +67,7 @@ const char *http_guard_problem(struct evhttp_request *evreq)
 		return "There must be exactly one Host.";
 	/* evhttp does not read the body of these, so what follows would pass as the next request. */
 	if ((framing.coding || (framing.length && strspn(framing.length, "0") != strlen(framing.length))) &&
-	    (evhttp_request_get_command(evreq) &
-	     (EVHTTP_REQ_HEAD | EVHTTP_REQ_TRACE | EVHTTP_REQ_CONNECT)))
+	    (evhttp_request_get_command(evreq) & (EVHTTP_REQ_HEAD | EVHTTP_REQ_TRACE | EVHTTP_REQ_CONNECT)))
 		return "This method has no body.";
 	return NULL;
 }

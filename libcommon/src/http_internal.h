@@ -29,8 +29,8 @@ struct http_connection {
 	struct evhttp_connection *evcon; /* NULL until http_connection_adopt() */
 	int64_t reading_since_us;        /* 0: no request is being read */
 	int64_t idle_since_us;
-	struct http_request *request;    /* being answered, or NULL */
-	bool is_writing;                 /* its reply is on its way out */
+	struct http_request *request; /* being answered, or NULL */
+	bool is_writing;              /* its reply is on its way out */
 	LIST_ENTRY(http_connection) link;
 };
 LIST_HEAD(http_connections, http_connection);
@@ -114,6 +114,7 @@ struct http_networks *http_networks_parse(const char *list); /* unparsable entri
 void http_networks_free(struct http_networks *networks);
 bool http_networks_contain(const struct http_networks *networks, const char *address);
 /* The right-most address of the chain peer, X-Forwarded-For that is not a trusted proxy's. */
-void http_forwarded_address(const struct http_networks *trusted, const char *peer, const char *forwarded_for, char *text, size_t size);
+void http_forwarded_address(const struct http_networks *trusted, const char *peer, const char *forwarded_for, char *text,
+			    size_t size);
 
 #endif

@@ -156,7 +156,8 @@ void http_reply_buf(struct http_request *req, int code, struct buf *json)
 	}
 	add_headers(req, code, "application/json", json->len);
 	if (wants_body(req, code))
-		evbuffer_add_reference(evhttp_request_get_output_buffer(req->ev), json->bytes, json->len, free_bytes, json->bytes);
+		evbuffer_add_reference(evhttp_request_get_output_buffer(req->ev), json->bytes, json->len, free_bytes,
+				       json->bytes);
 	else
 		free(json->bytes);
 	http_request_account(req, code, json->len);
@@ -248,7 +249,8 @@ bool http_request_page(struct http_request *req, long limit_default, long limit_
 		http_reply_invalid(req, errors);
 		return false;
 	}
-	*ret_page = (struct http_page){.limit = (long)limit, .after = after, .was_asked = http_request_query(req, "limit") != NULL};
+	*ret_page =
+		(struct http_page){.limit = (long)limit, .after = after, .was_asked = http_request_query(req, "limit") != NULL};
 	return true;
 }
 

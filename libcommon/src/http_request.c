@@ -1,5 +1,6 @@
 /* One request, from the moment that evhttp has read it whole.
- * Flow: received -> checked (framing, size, route) -> authenticate -> http_request_proceed -> handler -> a reply, now or later. */
+ * Flow: received -> checked (framing, size, route) -> authenticate -> http_request_proceed -> handler -> a reply, now or later.
+ */
 #include "http_internal.h"
 
 #include <stdio.h>
@@ -248,7 +249,8 @@ const char *http_request_param(const struct http_request *req, const char *name)
 	size_t len = strlen(name);
 	int place = 0;
 
-	for (const char *open = strchr(req->route->path, '{'); open && place < HTTP_PARAMS_MAX; open = strchr(open + 1, '{'), place++)
+	for (const char *open = strchr(req->route->path, '{'); open && place < HTTP_PARAMS_MAX;
+	     open = strchr(open + 1, '{'), place++)
 		if (strncmp(open + 1, name, len) == 0 && open[1 + len] == '}')
 			return req->params[place];
 	return NULL;

@@ -14,22 +14,22 @@
 
 #define BACKLOG 1024
 #define SWEEP_MS 500
-#define ALL_METHODS                                                                                                                \
-	(EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS |            \
+#define ALL_METHODS                                                                                                     \
+	(EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | \
 	 EVHTTP_REQ_TRACE | EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH)
 
 const struct config_option http_options[] = {
 	{"HTTP_HOST", CONFIG_TEXT, offsetof(struct http_config, host), "0.0.0.0", "address to listen on", 0, 0, false},
-	{"HTTP_BODY_BYTES_MAX", CONFIG_INT, offsetof(struct http_config, body_bytes_max), "131072", "largest request body", 1024,
-	 64 << 20, false},
-	{"HTTP_HEADER_BYTES_MAX", CONFIG_INT, offsetof(struct http_config, header_bytes_max), "16384", "largest request head", 1024,
-	 60000, false},
+	{"HTTP_BODY_BYTES_MAX", CONFIG_INT, offsetof(struct http_config, body_bytes_max), "131072", "largest request body",
+	 1024, 64 << 20, false},
+	{"HTTP_HEADER_BYTES_MAX", CONFIG_INT, offsetof(struct http_config, header_bytes_max), "16384", "largest request head",
+	 1024, 60000, false},
 	{"HTTP_READ_TIMEOUT_SECONDS", CONFIG_INT, offsetof(struct http_config, read_timeout_s), "10",
 	 "time for a whole request to arrive, from its first byte", 1, 3600, false},
 	{"HTTP_IDLE_TIMEOUT_SECONDS", CONFIG_INT, offsetof(struct http_config, idle_timeout_s), "75",
 	 "time a connection may be idle, or a reply unread", 1, 3600, false},
-	{"HTTP_DEADLINE_MS", CONFIG_INT, offsetof(struct http_config, deadline_ms), "8000", "time to answer a request, then 504", 100,
-	 3600000, false},
+	{"HTTP_DEADLINE_MS", CONFIG_INT, offsetof(struct http_config, deadline_ms), "8000",
+	 "time to answer a request, then 504", 100, 3600000, false},
 	{"HTTP_CONNECTIONS_MAX", CONFIG_INT, offsetof(struct http_config, connections_max), "10000",
 	 "connections at once; beyond it the longest idle one is closed", 10, 1000000, false},
 	{"TRUSTED_PROXIES", CONFIG_TEXT, offsetof(struct http_config, trusted_proxies),
@@ -47,7 +47,8 @@ static void tell_when_drained(struct http_server *server)
 	}
 }
 
-/* Ends what takes too long to arrive, and answers 504 to what takes too long to answer. evhttp's own time-outs are for each wait alone, and none fires while reading is suspended. */
+/* Ends what takes too long to arrive, and answers 504 to what takes too long to answer. evhttp's own time-outs are for each
+ * wait alone, and none fires while reading is suspended. */
 static void sweep(evutil_socket_t fd, short what, void *arg)
 {
 	struct http_server *server = arg;
@@ -135,8 +136,8 @@ enum status http_server_listen(struct http_server *server)
 		log_line(LOG_ERROR, "HTTP_HOST is not an address", LOG_TEXT("host", server->config.host));
 		return STATUS_INTERNAL;
 	}
-	server->listener = evconnlistener_new_bind(server->base, NULL, NULL, flags, BACKLOG, address->ai_addr,
-						   (int)address->ai_addrlen);
+	server->listener =
+		evconnlistener_new_bind(server->base, NULL, NULL, flags, BACKLOG, address->ai_addr, (int)address->ai_addrlen);
 	freeaddrinfo(address);
 	if (!server->listener) {
 		log_line(LOG_ERROR, "can not listen", LOG_TEXT("host", server->config.host), LOG_TEXT("port", port),

@@ -8,8 +8,8 @@
 #include "mem.h"
 
 const struct redis_script *const jobs_scripts[] = {
-	&jobs_add_script,       &jobs_repair_script, &jobs_look_up_script, &jobs_read_script, &jobs_retry_script, &jobs_take_over_script,
-	&jobs_finish_script,    &jobs_bury_script,   &jobs_count_script, NULL,
+	&jobs_add_script,       &jobs_repair_script, &jobs_look_up_script, &jobs_read_script,  &jobs_retry_script,
+	&jobs_take_over_script, &jobs_finish_script, &jobs_bury_script,    &jobs_count_script, NULL,
 };
 
 /* KEYS: results:KIND, jobs:dead, jobs:queued, jobs. ARGV: kind, index, "kind:index", request id. */
@@ -24,8 +24,8 @@ const struct redis_script jobs_add_script = {
 	       "return 1\n",
 };
 
-/* KEYS: jobs:dead, jobs:queued, jobs. ARGV: kind, index, kind, index, … A job that is noted as queued but is not on the stream (the stream
- * alone was deleted) is put back as well. */
+/* KEYS: jobs:dead, jobs:queued, jobs. ARGV: kind, index, kind, index, … A job that is noted as queued but is not on the stream
+ * (the stream alone was deleted) is put back as well. */
 const struct redis_script jobs_repair_script = {
 	.name = "jobs_repair",
 	.lua = "local added = 0\n"
@@ -133,8 +133,8 @@ void jobs_add(struct redis *redis, struct scope *scope, struct job_key key, cons
 	job_name(key, name);
 	snprintf(results, sizeof results, JOBS_RESULTS "%s", kind);
 	redis_call_own(redis_eval(redis, scope, &jobs_add_script, 4, 8,
-				  (const char *[]){results, JOBS_DEAD, JOBS_QUEUED, JOBS_STREAM, kind, strchr(name, ':') + 1, name,
-						   request_id},
+				  (const char *[]){results, JOBS_DEAD, JOBS_QUEUED, JOBS_STREAM, kind, strchr(name, ':') + 1,
+						   name, request_id},
 				  NULL, added, call),
 		       call);
 }
@@ -176,7 +176,8 @@ void jobs_retry(struct redis *redis, struct scope *scope, struct job_key key, jo
 	call->done = done;
 	snprintf(index, sizeof index, "%" PRId64, key.index);
 	redis_call_own(redis_eval(redis, scope, &jobs_retry_script, 3, 5,
-				  (const char *[]){JOBS_DEAD, JOBS_QUEUED, JOBS_STREAM, kind_name(key.kind), index}, NULL, retried, call),
+				  (const char *[]){JOBS_DEAD, JOBS_QUEUED, JOBS_STREAM, kind_name(key.kind), index}, NULL,
+				  retried, call),
 		       call);
 }
 
@@ -235,7 +236,7 @@ static void looked_up(enum status status, const redisReply *reply, void *arg)
 void jobs_look_up(struct redis *redis, struct scope *scope, const struct job_key *keys, int n, jobs_looked_up *done, void *arg)
 {
 	const char **argv = mem_alloc((size_t)(2 + 2 * n) * sizeof *argv);
-	char (*indexes)[24] = mem_alloc((size_t)n * sizeof *indexes);
+	char(*indexes)[24] = mem_alloc((size_t)n * sizeof *indexes);
 	struct call *call = call_new(arg, n);
 
 	call->looked_up = done;

@@ -37,7 +37,8 @@ const struct redis_script jobs_take_over_script = {
 	       "return taken\n",
 };
 
-/* KEYS: jobs, jobs:queued, jobs:dead. ARGV: group, now in ms, then for each: id, kind, index, digits, duration, preview, whole or ''. */
+/* KEYS: jobs, jobs:queued, jobs:dead. ARGV: group, now in ms, then for each: id, kind, index, digits, duration, preview, whole
+ * or ''. */
 const struct redis_script jobs_finish_script = {
 	.name = "jobs_finish",
 	.lua = "for i = 3, #ARGV, 7 do\n"
@@ -47,7 +48,8 @@ const struct redis_script jobs_finish_script = {
 	       "  if redis.call('HSETNX', 'results:' .. kind, index, summary) == 1 then\n"
 	       "    if ARGV[i + 6] ~= '' then redis.call('SET', 'result:' .. name, ARGV[i + 6]) end\n"
 	       "    redis.call('PUBLISH', 'live', '{\"event\":\"value\",\"kind\":\"' .. kind .. '\",\"index\":' .. index ..\n"
-	       "      ',\"digits\":' .. ARGV[i + 3] .. ',\"preview\":\"' .. ARGV[i + 5] .. '\",\"duration_us\":' .. ARGV[i + 4] .. '}')\n"
+	       "      ',\"digits\":' .. ARGV[i + 3] .. ',\"preview\":\"' .. ARGV[i + 5] .. '\",\"duration_us\":' .. ARGV[i + "
+	       "4] .. '}')\n"
 	       "  end\n"
 	       "  redis.call('HDEL', KEYS[2], name)\n"
 	       "  redis.call('HDEL', KEYS[3], name)\n"
@@ -109,7 +111,8 @@ static void read_job(const redisReply *entry, struct job *job)
 
 	*job = (struct job){.key.index = -1};
 	snprintf(job->id, sizeof job->id, "%s", entry->element[0]->str);
-	if (fields->type != REDIS_REPLY_ARRAY || fields->elements < 4 || kind_parse(fields->element[1]->str, &job->key.kind) < 0 ||
+	if (fields->type != REDIS_REPLY_ARRAY || fields->elements < 4 ||
+	    kind_parse(fields->element[1]->str, &job->key.kind) < 0 ||
 	    int64_parse(fields->element[3]->str, &job->key.index) != STATUS_OK)
 		job->key.index = -1;
 	if (fields->type == REDIS_REPLY_ARRAY && fields->elements >= 6)
@@ -141,8 +144,8 @@ static void make_group(const struct call *call)
 
 	again->received = call->received;
 	redis_call_own(redis_command(call->redis, call->scope, 6,
-				     (const char *[]){"XGROUP", "CREATE", JOBS_STREAM, JOBS_GROUP, "0", "MKSTREAM"}, NULL, group_made,
-				     again),
+				     (const char *[]){"XGROUP", "CREATE", JOBS_STREAM, JOBS_GROUP, "0", "MKSTREAM"}, NULL,
+				     group_made, again),
 		       again);
 }
 
@@ -150,7 +153,8 @@ static void received(enum status status, const redisReply *reply, void *arg)
 {
 	struct call *call = arg;
 
-	if (status == STATUS_INTERNAL && reply && (strncmp(reply->str, "NOGROUP", 7) == 0 || strncmp(reply->str, "UNBLOCKED", 9) == 0))
+	if (status == STATUS_INTERNAL && reply &&
+	    (strncmp(reply->str, "NOGROUP", 7) == 0 || strncmp(reply->str, "UNBLOCKED", 9) == 0))
 		make_group(call);
 	else if (status != STATUS_OK)
 		call->received(status, NULL, 0, call->arg);
@@ -160,8 +164,8 @@ static void received(enum status status, const redisReply *reply, void *arg)
 		call->received(STATUS_OK, NULL, 0, call->arg);
 }
 
-void jobs_receive(struct redis *redis, struct scope *scope, const char *consumer, int most, long block_ms, jobs_received *done_receiving,
-		  void *arg)
+void jobs_receive(struct redis *redis, struct scope *scope, const char *consumer, int most, long block_ms,
+		  jobs_received *done_receiving, void *arg)
 {
 	struct call *call = call_new(redis, scope, arg);
 	char count[16], block[24];
@@ -170,8 +174,8 @@ void jobs_receive(struct redis *redis, struct scope *scope, const char *consumer
 	snprintf(count, sizeof count, "%d", most);
 	snprintf(block, sizeof block, "%ld", block_ms);
 	redis_call_own(redis_command_blocking(redis, scope, block_ms, 11,
-					      (const char *[]){"XREADGROUP", "GROUP", JOBS_GROUP, consumer, "COUNT", count, "BLOCK",
-							       block, "STREAMS", JOBS_STREAM, ">"},
+					      (const char *[]){"XREADGROUP", "GROUP", JOBS_GROUP, consumer, "COUNT", count,
+							       "BLOCK", block, "STREAMS", JOBS_STREAM, ">"},
 					      NULL, received, call),
 		       call);
 }
@@ -186,8 +190,8 @@ static void taken_over(enum status status, const redisReply *reply, void *arg)
 		deliver(call, reply);
 }
 
-void jobs_take_over(struct redis *redis, struct scope *scope, const char *consumer, long lease_ms, long max_deliveries, int most,
-		    jobs_received *done_taking, void *arg)
+void jobs_take_over(struct redis *redis, struct scope *scope, const char *consumer, long lease_ms, long max_deliveries,
+		    int most, jobs_received *done_taking, void *arg)
 {
 	struct call *call = call_new(redis, scope, arg);
 	char lease[24], deliveries[24], count[16], now[24];
@@ -198,8 +202,8 @@ void jobs_take_over(struct redis *redis, struct scope *scope, const char *consum
 	snprintf(count, sizeof count, "%d", most);
 	snprintf(now, sizeof now, "%" PRId64, clock_unix_ms());
 	redis_call_own(redis_eval(redis, scope, &jobs_take_over_script, 3, 9,
-				  (const char *[]){JOBS_STREAM, JOBS_DEAD, JOBS_QUEUED, JOBS_GROUP, consumer, lease, deliveries, count,
-						   now},
+				  (const char *[]){JOBS_STREAM, JOBS_DEAD, JOBS_QUEUED, JOBS_GROUP, consumer, lease, deliveries,
+						   count, now},
 				  NULL, taken_over, call),
 		       call);
 }
@@ -235,7 +239,8 @@ static void fill(const struct job_finished *finished, struct finish_texts *texts
 	lens[6] = is_long ? finished->len : 0;
 }
 
-void jobs_finish(struct redis *redis, struct scope *scope, const struct job_finished *finished, int n, jobs_done *done_finishing, void *arg)
+void jobs_finish(struct redis *redis, struct scope *scope, const struct job_finished *finished, int n,
+		 jobs_done *done_finishing, void *arg)
 {
 	size_t argc = 5 + (size_t)FINISH_ARGS * (size_t)n;
 	struct call *call = call_new(redis, scope, arg);
@@ -261,7 +266,8 @@ void jobs_finish(struct redis *redis, struct scope *scope, const struct job_fini
 
 /* ---- leases ---- */
 
-/* XCLAIM to oneself sets how long a job has been idle: 0 renews the lease, a whole lease hands it back. JUSTID counts no delivery. */
+/* XCLAIM to oneself sets how long a job has been idle: 0 renews the lease, a whole lease hands it back. JUSTID counts no
+ * delivery. */
 static void claim(struct redis *redis, struct scope *scope, const char *consumer, const struct job *jobs, int n, long idle_ms,
 		  jobs_done *done_claiming, void *arg)
 {
@@ -282,8 +288,8 @@ static void claim(struct redis *redis, struct scope *scope, const char *consumer
 	free(argv);
 }
 
-void jobs_renew(struct redis *redis, struct scope *scope, const char *consumer, const struct job *jobs, int n, jobs_done *done_renewing,
-		void *arg)
+void jobs_renew(struct redis *redis, struct scope *scope, const char *consumer, const struct job *jobs, int n,
+		jobs_done *done_renewing, void *arg)
 {
 	claim(redis, scope, consumer, jobs, n, 0, done_renewing, arg);
 }
@@ -303,8 +309,8 @@ void jobs_bury(struct redis *redis, struct scope *scope, const struct job *job, 
 	job_name(job->key, name);
 	snprintf(kept, sizeof kept, "0 %" PRId64 " %s", clock_unix_ms(), job->request_id);
 	redis_call_own(redis_eval(redis, scope, &jobs_bury_script, 3, 7,
-				  (const char *[]){JOBS_STREAM, JOBS_DEAD, JOBS_QUEUED, JOBS_GROUP, job->id, name, kept}, NULL, done,
-				  call),
+				  (const char *[]){JOBS_STREAM, JOBS_DEAD, JOBS_QUEUED, JOBS_GROUP, job->id, name, kept}, NULL,
+				  done, call),
 		       call);
 }
 
@@ -330,6 +336,7 @@ void jobs_count(struct redis *redis, struct scope *scope, jobs_counted *done_cou
 	struct call *call = call_new(redis, scope, arg);
 
 	call->counted = done_counting;
-	redis_call_own(redis_eval(redis, scope, &jobs_count_script, 2, 2, (const char *[]){JOBS_STREAM, JOBS_DEAD}, NULL, counted, call),
+	redis_call_own(redis_eval(redis, scope, &jobs_count_script, 2, 2, (const char *[]){JOBS_STREAM, JOBS_DEAD}, NULL,
+				  counted, call),
 		       call);
 }

@@ -7,8 +7,8 @@
 
 #define EXACT_MAX 9007199254740992.0 /* 2^53 */
 
-/* What cJSON lets pass and we do not, seen before it parses: nesting without bound and escaped or plain NULs. Brackets inside strings do
- * not count. */
+/* What cJSON lets pass and we do not, seen before it parses: nesting without bound and escaped or plain NULs. Brackets inside
+ * strings do not count. */
 static bool is_acceptable(const char *bytes, size_t len)
 {
 	bool in_string = false;

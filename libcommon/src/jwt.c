@@ -24,7 +24,8 @@ static void sign(const char *secret, const char *text, size_t len, uint8_t signa
 {
 	const mbedtls_md_info_t *sha256 = mbedtls_md_info_from_type(MBEDTLS_MD_SHA256);
 
-	if (mbedtls_md_hmac(sha256, (const unsigned char *)secret, strlen(secret), (const unsigned char *)text, len, signature) != 0)
+	if (mbedtls_md_hmac(sha256, (const unsigned char *)secret, strlen(secret), (const unsigned char *)text, len,
+			    signature) != 0)
 		abort();
 }
 
@@ -101,8 +102,8 @@ char *jwt_issue(const struct jwt_key *key, int64_t user_id, bool is_admin, int64
 	make_jti(now_ms, claims.jti);
 	jwt_jti_format(claims.jti, jti);
 	payload_len = snprintf(payload, sizeof payload,
-			       "{\"iss\":\"%s\",\"sub\":\"%" PRId64 "\",\"iat\":%" PRId64 ",\"nbf\":%" PRId64 ",\"exp\":%" PRId64
-			       ",\"jti\":\"%s\",\"adm\":%s}",
+			       "{\"iss\":\"%s\",\"sub\":\"%" PRId64 "\",\"iat\":%" PRId64 ",\"nbf\":%" PRId64
+			       ",\"exp\":%" PRId64 ",\"jti\":\"%s\",\"adm\":%s}",
 			       key->issuer, user_id, claims.issued_s, claims.not_before_s, claims.expires_s, jti,
 			       is_admin ? "true" : "false");
 	if (payload_len < 0 || (size_t)payload_len >= sizeof payload)
@@ -146,8 +147,8 @@ static bool is_our_header(const char *text, size_t len)
 		return false;
 	alg = json_text(json, "alg");
 	typ = json_text(json, "typ");
-	is_ours = cJSON_IsObject(json) && alg && strcmp(alg, "HS256") == 0 && (!json_has(json, "typ") || (typ && strcmp(typ, "JWT") == 0)) &&
-		  !json_has(json, "crit");
+	is_ours = cJSON_IsObject(json) && alg && strcmp(alg, "HS256") == 0 &&
+		  (!json_has(json, "typ") || (typ && strcmp(typ, "JWT") == 0)) && !json_has(json, "crit");
 	cJSON_Delete(json);
 	return is_ours;
 }
@@ -159,8 +160,8 @@ static bool read_claims(const struct jwt_key *key, const cJSON *json, struct jwt
 	return cJSON_IsObject(json) && issuer && strcmp(issuer, key->issuer) == 0 && subject &&
 	       int64_parse(subject, &claims->user_id) == STATUS_OK && claims->user_id > 0 && jti &&
 	       jwt_jti_parse(jti, claims->jti) == STATUS_OK && json_int(json, "iat", &claims->issued_s) == STATUS_OK &&
-	       json_int(json, "nbf", &claims->not_before_s) == STATUS_OK && json_int(json, "exp", &claims->expires_s) == STATUS_OK &&
-	       json_bool(json, "adm", &claims->is_admin) == STATUS_OK;
+	       json_int(json, "nbf", &claims->not_before_s) == STATUS_OK &&
+	       json_int(json, "exp", &claims->expires_s) == STATUS_OK && json_bool(json, "adm", &claims->is_admin) == STATUS_OK;
 }
 
 static enum jwt_verdict judge_payload(const struct jwt_key *key, const char *text, size_t len, int64_t now_s,
@@ -185,7 +186,8 @@ static enum jwt_verdict judge_payload(const struct jwt_key *key, const char *tex
 	return JWT_VALID;
 }
 
-enum jwt_verdict jwt_verify(const struct jwt_key *key, const char *token, size_t len, int64_t now_s, struct jwt_claims *ret_claims)
+enum jwt_verdict jwt_verify(const struct jwt_key *key, const char *token, size_t len, int64_t now_s,
+			    struct jwt_claims *ret_claims)
 {
 	uint8_t signature[SIGNATURE_BYTES + 3];
 	const char *payload, *end, *mark;

@@ -15,8 +15,8 @@ static const struct {
 const struct config_option kinds_options[] = {
 	{"VALUES_MAX_FIBONACCI", CONFIG_INT, offsetof(struct kinds_config, max[KIND_FIBONACCI]), "1000000",
 	 "highest index of kind fibonacci", 1, 10000000, false},
-	{"VALUES_MAX_LUCAS", CONFIG_INT, offsetof(struct kinds_config, max[KIND_LUCAS]), "1000000", "highest index of kind lucas", 1,
-	 10000000, false},
+	{"VALUES_MAX_LUCAS", CONFIG_INT, offsetof(struct kinds_config, max[KIND_LUCAS]), "1000000",
+	 "highest index of kind lucas", 1, 10000000, false},
 	{"VALUES_MAX_FACTORIAL", CONFIG_INT, offsetof(struct kinds_config, max[KIND_FACTORIAL]), "100000",
 	 "highest index of kind factorial", 1, 1000000, false},
 	{"VALUES_MAX_PRIMORIAL", CONFIG_INT, offsetof(struct kinds_config, max[KIND_PRIMORIAL]), "1000000",

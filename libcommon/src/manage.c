@@ -92,10 +92,12 @@ static int recreate_db(struct manage *manage, int argc, char **argv)
 	bool is_done;
 
 	if (manage->env == APP_ENV_PRODUCTION && !is_confirmed) {
-		fprintf(stderr, "manage: recreate_db destroys everything in the production database; say --yes-destroy to do it\n");
+		fprintf(stderr,
+			"manage: recreate_db destroys everything in the production database; say --yes-destroy to do it\n");
 		return 1;
 	}
-	result = PQexec(manage_db(manage), "SET client_min_messages = warning; DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+	result = PQexec(manage_db(manage),
+			"SET client_min_messages = warning; DROP SCHEMA public CASCADE; CREATE SCHEMA public");
 	is_done = PQresultStatus(result) == PGRES_COMMAND_OK;
 	if (!is_done)
 		fprintf(stderr, "manage: %s", PQerrorMessage(manage->conn));
@@ -115,7 +117,11 @@ static int shell(struct manage *manage, int argc, char **argv)
 {
 	static const struct {
 		const char *keyword, *variable;
-	} names[] = {{"host", "PGHOST"}, {"port", "PGPORT"}, {"user", "PGUSER"}, {"password", "PGPASSWORD"}, {"dbname", "PGDATABASE"}};
+	} names[] = {{"host", "PGHOST"},
+		     {"port", "PGPORT"},
+		     {"user", "PGUSER"},
+		     {"password", "PGPASSWORD"},
+		     {"dbname", "PGDATABASE"}};
 	const struct db_config *config = db_config_of(manage);
 	PQconninfoOption *parts = config && config->url ? PQconninfoParse(config->url, NULL) : NULL;
 
@@ -141,7 +147,8 @@ static const struct manage_command database_commands[] = {
 	{0},
 };
 
-static const struct manage_command route_commands[] = {{"routes", "", "print method, path and whether a token is needed", routes}, {0}};
+static const struct manage_command route_commands[] = {
+	{"routes", "", "print method, path and whether a token is needed", routes}, {0}};
 
 /* ---- finding the command ---- */
 

@@ -1,6 +1,6 @@
-/* How it is laid out: a series is one or more numbers ("cells") at a fixed place of a slab. There is one slab a process in memory that all
- * processes of the daemon share; a process writes only its own, and a reader adds them up. Cells are aligned doubles, so a reader sees
- * the one or the other value and never half of one. */
+/* How it is laid out: a series is one or more numbers ("cells") at a fixed place of a slab. There is one slab a process in
+ * memory that all processes of the daemon share; a process writes only its own, and a reader adds them up. Cells are aligned
+ * doubles, so a reader sees the one or the other value and never half of one. */
 #include "metrics.h"
 
 #include <dirent.h>
@@ -178,8 +178,10 @@ static void register_process(void)
 	struct buf labels = {0};
 
 	started_s = (double)clock_unix_ms() / 1000;
-	metrics_gauge_read("process_cpu_seconds_total", NULL, "User and system CPU time of the answering process.", cpu_s, NULL);
-	metrics_gauge_read("process_resident_memory_bytes", NULL, "Resident memory of the answering process.", resident_bytes, NULL);
+	metrics_gauge_read("process_cpu_seconds_total", NULL, "User and system CPU time of the answering process.", cpu_s,
+			   NULL);
+	metrics_gauge_read("process_resident_memory_bytes", NULL, "Resident memory of the answering process.", resident_bytes,
+			   NULL);
 	metrics_gauge_read("process_start_time_seconds", NULL, "When the daemon started, in Unix time.", start_time_s, NULL);
 	metrics_gauge_read("process_open_fds", NULL, "Open file descriptors of the answering process.", open_fds, NULL);
 	metrics_label(&labels, "version", version_number);

@@ -32,7 +32,8 @@ static bool is_up_file(const char *name)
 	size_t len = strlen(name);
 
 	return len > VERSION_LEN + 8 && isdigit((unsigned char)name[0]) && isdigit((unsigned char)name[1]) &&
-	       isdigit((unsigned char)name[2]) && isdigit((unsigned char)name[3]) && name[4] == '_' && strcmp(name + len - 7, ".up.sql") == 0;
+	       isdigit((unsigned char)name[2]) && isdigit((unsigned char)name[3]) && name[4] == '_' &&
+	       strcmp(name + len - 7, ".up.sql") == 0;
 }
 
 static int by_name(const void *left, const void *right)
@@ -107,9 +108,12 @@ static enum status run(PGconn *conn, const char *sql)
 static enum status record(PGconn *conn, const char *name, const char *checksum, bool is_applied)
 {
 	const char *params[] = {name, checksum};
-	PGresult *result = is_applied ? PQexecParams(conn, "INSERT INTO schema_migrations (version, name, checksum) VALUES (left($1, 4), $1, $2)",
-						     2, NULL, params, NULL, NULL, 0)
-				      : PQexecParams(conn, "DELETE FROM schema_migrations WHERE name = $1", 1, NULL, params, NULL, NULL, 0);
+	PGresult *result =
+		is_applied
+			? PQexecParams(conn,
+				       "INSERT INTO schema_migrations (version, name, checksum) VALUES (left($1, 4), $1, $2)",
+				       2, NULL, params, NULL, NULL, 0)
+			: PQexecParams(conn, "DELETE FROM schema_migrations WHERE name = $1", 1, NULL, params, NULL, NULL, 0);
 	bool is_fine = PQresultStatus(result) == PGRES_COMMAND_OK;
 
 	if (!is_fine)
@@ -121,8 +125,9 @@ static enum status record(PGconn *conn, const char *name, const char *checksum, 
 static enum status read_applied(PGconn *conn, struct list *list)
 {
 	PGresult *result;
-	enum status status = run(conn, "CREATE TABLE IF NOT EXISTS schema_migrations (version text PRIMARY KEY, name text NOT NULL,"
-				       " checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())");
+	enum status status =
+		run(conn, "CREATE TABLE IF NOT EXISTS schema_migrations (version text PRIMARY KEY, name text NOT NULL,"
+			  " checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())");
 
 	if (status != STATUS_OK)
 		return status;
@@ -195,7 +200,8 @@ static enum status check_unchanged(const char *dir, const struct migration *migr
 	checksum_of(sql, checksum);
 	free(sql);
 	if (strcmp(checksum, migration->checksum) != 0) {
-		fprintf(stderr, "manage: %s was changed after it had been applied; write a new migration instead\n", migration->name);
+		fprintf(stderr, "manage: %s was changed after it had been applied; write a new migration instead\n",
+			migration->name);
 		status = STATUS_CONFLICT;
 	}
 	return status;

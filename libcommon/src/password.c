@@ -18,11 +18,13 @@
 #define PASSES_MAX 64
 
 const struct config_option password_options[] = {
-	{"ARGON2_MEMORY_KIB", CONFIG_INT, offsetof(struct password_config, memory_kib), "19456", "memory of one password hash", 8,
-	 MEMORY_KIB_MAX, false},
-	{"ARGON2_PASSES", CONFIG_INT, offsetof(struct password_config, passes), "2", "passes over that memory", 1, PASSES_MAX, false},
+	{"ARGON2_MEMORY_KIB", CONFIG_INT, offsetof(struct password_config, memory_kib), "19456", "memory of one password hash",
+	 8, MEMORY_KIB_MAX, false},
+	{"ARGON2_PASSES", CONFIG_INT, offsetof(struct password_config, passes), "2", "passes over that memory", 1, PASSES_MAX,
+	 false},
 	{"ARGON2_LANES", CONFIG_INT, offsetof(struct password_config, lanes), "1", "lanes of a password hash", 1, 16, false},
-	{"HASH_THREADS", CONFIG_INT, offsetof(struct password_config, threads), "1", "threads that hash passwords", 1, 64, false},
+	{"HASH_THREADS", CONFIG_INT, offsetof(struct password_config, threads), "1", "threads that hash passwords", 1, 64,
+	 false},
 	{"HASH_QUEUE_MAX", CONFIG_INT, offsetof(struct password_config, queue_max), "128",
 	 "hashes that may wait; beyond it 503", 1, 100000, false},
 	{0},
@@ -64,8 +66,9 @@ static bool read_parameters(const char *phc, struct password_config *parameters)
 	int end = 0;
 
 	*parameters = (struct password_config){0};
-	return sscanf(phc, "$argon2id$v=19$m=%ld,t=%ld,p=%ld$%n", &parameters->memory_kib, &parameters->passes, &parameters->lanes,
-		      &end) == 3 && end > 0;
+	return sscanf(phc, "$argon2id$v=19$m=%ld,t=%ld,p=%ld$%n", &parameters->memory_kib, &parameters->passes,
+		      &parameters->lanes, &end) == 3 &&
+	       end > 0;
 }
 
 static bool verify_argon2(struct password_job *job)
@@ -171,7 +174,8 @@ static struct password_job *job_new(const struct password_hasher *hasher, const 
 	return job;
 }
 
-void password_hash(struct password_hasher *hasher, struct scope *scope, const char *password, password_hashed *hashed, void *arg)
+void password_hash(struct password_hasher *hasher, struct scope *scope, const char *password, password_hashed *hashed,
+		   void *arg)
 {
 	struct password_job *job = job_new(hasher, password, arg);
 

@@ -1,5 +1,5 @@
-/* How it works: submissions wait in a bounded list under a mutex; threads take them, and finished ones go to a second list, for which an
- * eventfd wakes the loop. Only the loop's thread touches scopes. */
+/* How it works: submissions wait in a bounded list under a mutex; threads take them, and finished ones go to a second list, for
+ * which an eventfd wakes the loop. Only the loop's thread touches scopes. */
 #include "pool.h"
 
 #include <event2/event.h>

@@ -1,8 +1,9 @@
 /* States: connecting (name looked up, connected, authenticated, scripts loaded) -> ready -> lost -> waiting -> connecting …
  *
- * hiredis answers in the order of asking, so what is in flight is a list of our own: its first entry is the oldest, and one timer that
- * looks at it is the time limit of all. hiredis 0.14 has no asynchronous time-outs, and when it frees a context it runs all callbacks at
- * once; so a lost connection first detaches ours (each callback of hiredis then finds nobody), and is freed from the loop. */
+ * hiredis answers in the order of asking, so what is in flight is a list of our own: its first entry is the oldest, and one
+ * timer that looks at it is the time limit of all. hiredis 0.14 has no asynchronous time-outs, and when it frees a context it
+ * runs all callbacks at once; so a lost connection first detaches ours (each callback of hiredis then finds nobody), and is
+ * freed from the loop. */
 #include "redis_internal.h"
 
 #include <arpa/inet.h>
@@ -30,8 +31,8 @@ const struct config_option redis_options[] = {
 	{"REDIS_PASSWORD", CONFIG_URL, offsetof(struct redis_config, password), NULL, "Redis's password", 0, 0, true},
 	{"REDIS_COMMAND_TIMEOUT_MS", CONFIG_INT, offsetof(struct redis_config, command_timeout_ms), "2000",
 	 "time limit of a command", 10, 600000, false},
-	{"REDIS_CONNECT_TIMEOUT_MS", CONFIG_INT, offsetof(struct redis_config, connect_timeout_ms), "2000", "time limit of connecting",
-	 10, 600000, false},
+	{"REDIS_CONNECT_TIMEOUT_MS", CONFIG_INT, offsetof(struct redis_config, connect_timeout_ms), "2000",
+	 "time limit of connecting", 10, 600000, false},
 	{"REDIS_IN_FLIGHT_MAX", CONFIG_INT, offsetof(struct redis_config, in_flight_max), "10000",
 	 "commands in flight at once; beyond it 503", 1, 1000000, false},
 	{0},
@@ -44,9 +45,10 @@ struct redis_call {
 	redis_done *done;
 	void *arg;
 	int64_t deadline_us;
-	const char *name;                 /* of the command, for the log */
-	const struct redis_script *script; /* of redis_eval(); then what follows repeats it when Redis has forgotten the script */
-	char *bytes;                       /* as it was sent */
+	const char *name; /* of the command, for the log */
+	const struct redis_script
+		*script; /* of redis_eval(); then what follows repeats it when Redis has forgotten the script */
+	char *bytes;     /* as it was sent */
 	int len;
 	bool is_repeated;
 	void *owned; /* redis_call_own() */
@@ -138,7 +140,8 @@ static void lose(struct redis *redis, const char *reason, enum status oldest)
 	bool was_ready = redis->state == READY;
 
 	if (!redis->has_reported_loss)
-		log_line(LOG_WARN, "redis is not reachable", LOG_TEXT("reason", reason), LOG_INT("in_flight", redis->in_flight_count));
+		log_line(LOG_WARN, "redis is not reachable", LOG_TEXT("reason", reason),
+			 LOG_INT("in_flight", redis->in_flight_count));
 	redis->has_reported_loss = true;
 	redis->doomed = redis->context ? redis->context : redis->doomed;
 	redis->context = NULL;
@@ -297,7 +300,8 @@ static void looked_up(int error, struct evutil_addrinfo *found, void *arg)
 		redis->lookup = NULL;
 	if (error == EVUTIL_EAI_CANCEL || !redis)
 		return;
-	if (error || getnameinfo(found->ai_addr, (socklen_t)found->ai_addrlen, address, sizeof address, NULL, 0, NI_NUMERICHOST) != 0)
+	if (error ||
+	    getnameinfo(found->ai_addr, (socklen_t)found->ai_addrlen, address, sizeof address, NULL, 0, NI_NUMERICHOST) != 0)
 		lose(redis, "its name is not known", STATUS_UNAVAILABLE);
 	else
 		connect_to(redis, address);
@@ -370,7 +374,8 @@ static void answered(redisAsyncContext *context, void *reply_void, void *arg)
 	if (reply->type == REDIS_REPLY_ERROR) {
 		if (repeat(redis, call, reply))
 			return;
-		log_line(LOG_WARN, "redis refused a command", LOG_TEXT("command", call->name), LOG_TEXT("reason", argument(reply)));
+		log_line(LOG_WARN, "redis refused a command", LOG_TEXT("command", call->name),
+			 LOG_TEXT("reason", argument(reply)));
 		status = STATUS_INTERNAL;
 	}
 	if (op_end(&call->op))
@@ -408,8 +413,8 @@ static struct redis_call *call_new(struct redis *redis, struct scope *scope, con
 	return call;
 }
 
-struct redis_call *redis_command_blocking(struct redis *redis, struct scope *scope, long block_ms, int argc, const char **argv, const size_t *lens,
-			    redis_done *done, void *arg)
+struct redis_call *redis_command_blocking(struct redis *redis, struct scope *scope, long block_ms, int argc, const char **argv,
+					  const size_t *lens, redis_done *done, void *arg)
 {
 	bool is_sendable;
 	struct redis_call *call =
@@ -424,7 +429,8 @@ struct redis_call *redis_command_blocking(struct redis *redis, struct scope *sco
 	return call;
 }
 
-struct redis_call *redis_command(struct redis *redis, struct scope *scope, int argc, const char **argv, const size_t *lens, redis_done *done, void *arg)
+struct redis_call *redis_command(struct redis *redis, struct scope *scope, int argc, const char **argv, const size_t *lens,
+				 redis_done *done, void *arg)
 {
 	return redis_command_blocking(redis, scope, 0, argc, argv, lens, done, arg);
 }
@@ -437,8 +443,8 @@ static const char *sha1_of(const struct redis *redis, const struct redis_script 
 	return NULL;
 }
 
-struct redis_call *redis_eval(struct redis *redis, struct scope *scope, const struct redis_script *script, int keys, int argc, const char **argv,
-		const size_t *lens, redis_done *done, void *arg)
+struct redis_call *redis_eval(struct redis *redis, struct scope *scope, const struct redis_script *script, int keys, int argc,
+			      const char **argv, const size_t *lens, redis_done *done, void *arg)
 {
 	bool is_sendable;
 	struct redis_call *call =
@@ -474,7 +480,8 @@ out:
 	return call;
 }
 
-void redis_subscribe(struct redis *redis, const char *channel, void (*message)(const char *bytes, size_t len, void *arg), void *arg)
+void redis_subscribe(struct redis *redis, const char *channel, void (*message)(const char *bytes, size_t len, void *arg),
+		     void *arg)
 {
 	redis->channel = mem_strdup(channel);
 	redis->message = message;

@@ -58,8 +58,8 @@ static struct entry *find_jti(const struct revocations *revocations, const uint8
 	struct entry *entry;
 
 	LIST_FOREACH(entry, bucket_of_jti((struct revocations *)(uintptr_t)revocations, jti), link)
-		if (memcmp(entry->revocation.jti, jti, JWT_JTI_BYTES) == 0)
-			return entry;
+	if (memcmp(entry->revocation.jti, jti, JWT_JTI_BYTES) == 0)
+		return entry;
 	return NULL;
 }
 
@@ -68,15 +68,16 @@ static struct entry *find_user(const struct revocations *revocations, int64_t us
 	struct entry *entry;
 
 	LIST_FOREACH(entry, bucket_of_user((struct revocations *)(uintptr_t)revocations, user_id), link)
-		if (entry->revocation.user_id == user_id)
-			return entry;
+	if (entry->revocation.user_id == user_id)
+		return entry;
 	return NULL;
 }
 
 /* The last word about a user counts: one who is active again may be followed by an older cut-off. */
 static void remember(struct revocations *revocations, const struct revocation *revocation)
 {
-	struct entry *entry = revocation->is_user ? find_user(revocations, revocation->user_id) : find_jti(revocations, revocation->jti);
+	struct entry *entry =
+		revocation->is_user ? find_user(revocations, revocation->user_id) : find_jti(revocations, revocation->jti);
 
 	if (!entry) {
 		entry = mem_alloc(sizeof *entry);
@@ -185,8 +186,8 @@ static void looked(enum status status, const redisReply *reply, void *arg)
 
 static void look(struct revocations *revocations)
 {
-	redis_command(revocations->redis, &revocations->scope, 2, (const char *[]){"EXISTS", REVOCATIONS_COMPLETE}, NULL, looked,
-		      revocations);
+	redis_command(revocations->redis, &revocations->scope, 2, (const char *[]){"EXISTS", REVOCATIONS_COMPLETE}, NULL,
+		      looked, revocations);
 }
 
 /* [[name, [[id, [field, value, …]], …]]], or nil when the time ran out */
@@ -210,10 +211,10 @@ static void follow(struct revocations *revocations)
 	char block[16];
 
 	snprintf(block, sizeof block, "%d", BLOCK_MS);
-	redis_command_blocking(revocations->redis, &revocations->scope, BLOCK_MS, 8,
-			       (const char *[]){"XREAD", "COUNT", BATCH, "BLOCK", block, "STREAMS", REVOCATIONS_STREAM,
-						revocations->last_id},
-			       NULL, received, revocations);
+	redis_command_blocking(
+		revocations->redis, &revocations->scope, BLOCK_MS, 8,
+		(const char *[]){"XREAD", "COUNT", BATCH, "BLOCK", block, "STREAMS", REVOCATIONS_STREAM, revocations->last_id},
+		NULL, received, revocations);
 }
 
 /* From the beginning on each new connection: what is known already changes nothing, and an emptied Redis may count anew. */
@@ -265,9 +266,11 @@ const struct redis_script revocations_publish_script = {
 	       "end\n"
 	       "for i = 2, #ARGV, 5 do\n"
 	       "  if ARGV[i] ~= '' then\n"
-	       "    redis.call('XADD', KEYS[1], 'MINID', '~', oldest, '*', 'token', ARGV[i], 'inactive', ARGV[i + 3], 'expires', ARGV[i + 4])\n"
+	       "    redis.call('XADD', KEYS[1], 'MINID', '~', oldest, '*', 'token', ARGV[i], 'inactive', ARGV[i + 3], "
+	       "'expires', ARGV[i + 4])\n"
 	       "  else\n"
-	       "    redis.call('XADD', KEYS[1], 'MINID', '~', oldest, '*', 'user', ARGV[i + 1], 'until', ARGV[i + 2], 'inactive', ARGV[i + 3],\n"
+	       "    redis.call('XADD', KEYS[1], 'MINID', '~', oldest, '*', 'user', ARGV[i + 1], 'until', ARGV[i + 2], "
+	       "'inactive', ARGV[i + 3],\n"
 	       "      'expires', ARGV[i + 4])\n"
 	       "  end\n"
 	       "end\n"

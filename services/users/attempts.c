@@ -1,5 +1,5 @@
-/* Failed logins are counted in Redis by what was typed and the address it came from. An attempt counts before it is tried, so that many at
- * once gain nothing; success forgets it. Without Redis there is no limit of ours: nginx's per address stands. */
+/* Failed logins are counted in Redis by what was typed and the address it came from. An attempt counts before it is tried, so
+ * that many at once gain nothing; success forgets it. Without Redis there is no limit of ours: nginx's per address stands. */
 #include "service.h"
 
 #include <ctype.h>
@@ -34,7 +34,8 @@ static void counted(enum status status, const redisReply *reply, void *arg)
 	long most = users_of(attempt->req)->config->attempts_max;
 	bool is_known = status == STATUS_OK && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2;
 
-	attempt->done(!is_known || reply->element[0]->integer <= most, is_known ? (long)reply->element[1]->integer : 0, attempt->arg);
+	attempt->done(!is_known || reply->element[0]->integer <= most, is_known ? (long)reply->element[1]->integer : 0,
+		      attempt->arg);
 }
 
 void attempts_count(struct http_request *req, const char *login, attempts_counted *done, void *arg)
@@ -45,8 +46,8 @@ void attempts_count(struct http_request *req, const char *login, attempts_counte
 	*attempt = (struct attempt){.req = req, .done = done, .arg = arg};
 	make_key(req, login, key);
 	snprintf(window, sizeof window, "%ld", users_of(req)->config->attempts_window_s);
-	redis_eval(users_of(req)->redis, http_request_scope(req), &attempts_script, 1, 2, (const char *[]){key, window}, NULL, counted,
-		   attempt);
+	redis_eval(users_of(req)->redis, http_request_scope(req), &attempts_script, 1, 2, (const char *[]){key, window}, NULL,
+		   counted, attempt);
 }
 
 static void forgotten(enum status status, const redisReply *reply, void *arg)

@@ -1,6 +1,5 @@
-/* Who is calling. Here Postgres, and not the copy that other services keep, says whether a token is dead: the caller's row is wanted
- * anyway, so it costs nothing.
- * Flow: users_authenticate -> loaded -> the route's handler. */
+/* Who is calling. Here Postgres, and not the copy that other services keep, says whether a token is dead: the caller's row is
+ * wanted anyway, so it costs nothing. Flow: users_authenticate -> loaded -> the route's handler. */
 #include "service.h"
 
 #include <stdlib.h>

@@ -12,15 +12,18 @@
 #include "validation.h"
 
 /* Inserts, or leaves one who is there as he is. Returns an exit code. */
-static int insert_user(struct manage *manage, const char *username, const char *email, const char *password, bool is_admin, bool may_exist)
+static int insert_user(struct manage *manage, const char *username, const char *email, const char *password, bool is_admin,
+		       bool may_exist)
 {
 	char *hash = password_hash_now(&users_config.password, password);
 	const char *params[] = {username, email, hash, is_admin ? "true" : "false"};
-	PGresult *result = PQexecParams(manage_db(manage),
-					"INSERT INTO users (username, email, password_hash, admin) VALUES ($1, $2, $3, $4::boolean)"
-					" ON CONFLICT DO NOTHING",
-					4, NULL, params, NULL, NULL, 0);
-	bool is_fine = PQresultStatus(result) == PGRES_COMMAND_OK, was_inserted = is_fine && strcmp(PQcmdTuples(result), "1") == 0;
+	PGresult *result =
+		PQexecParams(manage_db(manage),
+			     "INSERT INTO users (username, email, password_hash, admin) VALUES ($1, $2, $3, $4::boolean)"
+			     " ON CONFLICT DO NOTHING",
+			     4, NULL, params, NULL, NULL, 0);
+	bool is_fine = PQresultStatus(result) == PGRES_COMMAND_OK,
+	     was_inserted = is_fine && strcmp(PQcmdTuples(result), "1") == 0;
 
 	if (!is_fine)
 		fprintf(stderr, "manage: %s", PQerrorMessage(manage_db(manage)));
@@ -82,7 +85,8 @@ static int create_admin(struct manage *manage, int argc, char **argv)
 static int seed_db(struct manage *manage, int argc, char **argv)
 {
 	if (manage_env(manage) >= APP_ENV_STAGING) {
-		fprintf(stderr, "manage: seed_db makes users whose passwords everybody knows; it is for development and testing\n");
+		fprintf(stderr,
+			"manage: seed_db makes users whose passwords everybody knows; it is for development and testing\n");
 		return 1;
 	}
 	return insert_user(manage, "admin", "admin@abacus.test", "abacus-admin-dev", true, true) |
@@ -96,8 +100,11 @@ int main(int argc, char **argv)
 		{"seed_db", "", "make the users of development", seed_db},
 		{0},
 	};
-	static const struct manage_spec spec = {
-		.service = "users", .configs = users_configs, .routes = users_routes, .commands = commands, .has_database = true};
+	static const struct manage_spec spec = {.service = "users",
+						.configs = users_configs,
+						.routes = users_routes,
+						.commands = commands,
+						.has_database = true};
 
 	return manage_main(&spec, argc, argv);
 }

@@ -77,5 +77,6 @@ void password_change(struct http_request *req)
 		errors = http_errors_add(errors, "new", problem);
 	if (errors)
 		return http_reply_invalid(req, errors);
-	password_verify(users_of(req)->hasher, http_request_scope(req), users_caller(req)->password_hash, current, verified, change);
+	password_verify(users_of(req)->hasher, http_request_scope(req), users_caller(req)->password_hash, current, verified,
+			change);
 }

@@ -1,6 +1,6 @@
-/* Redis may be emptied at any moment, and with it the stream from which the other services know which tokens are dead. On every connection
- * to Redis and every REPAIR_SECONDS: if it was emptied, all that still matters is told again from Postgres, page by page.
- * Flow: look -> looked -> tokens_loaded … -> users_loaded … -> done. */
+/* Redis may be emptied at any moment, and with it the stream from which the other services know which tokens are dead. On every
+ * connection to Redis and every REPAIR_SECONDS: if it was emptied, all that still matters is told again from Postgres, page by
+ * page. Flow: look -> looked -> tokens_loaded … -> users_loaded … -> done. */
 #include "service.h"
 
 #include <event2/event.h>
@@ -33,7 +33,8 @@ static void load_users(struct republisher *republisher);
 static void finish(struct republisher *republisher, bool is_complete)
 {
 	republisher->is_running = false;
-	log_line(is_complete ? LOG_INFO : LOG_WARN, is_complete ? "revocations were told again" : "telling the revocations again failed",
+	log_line(is_complete ? LOG_INFO : LOG_WARN,
+		 is_complete ? "revocations were told again" : "telling the revocations again failed",
 		 LOG_INT("told", republisher->told));
 }
 
@@ -134,8 +135,8 @@ static void look(struct republisher *republisher)
 	if (republisher->is_running || !redis_is_ready(republisher->users->redis))
 		return;
 	republisher->is_running = true;
-	redis_command(republisher->users->redis, &republisher->scope, 2, (const char *[]){"EXISTS", REVOCATIONS_COMPLETE}, NULL, looked,
-		      republisher);
+	redis_command(republisher->users->redis, &republisher->scope, 2, (const char *[]){"EXISTS", REVOCATIONS_COMPLETE}, NULL,
+		      looked, republisher);
 }
 
 static void due(evutil_socket_t fd, short what, void *arg)

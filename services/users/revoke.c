@@ -1,5 +1,5 @@
-/* How a token dies: a row in Postgres, which is the truth; then an entry in Redis's stream, from which the other services learn it; and
- * only then the reply. */
+/* How a token dies: a row in Postgres, which is the truth; then an entry in Redis's stream, from which the other services learn
+ * it; and only then the reply. */
 #include "service.h"
 
 #include "clock.h"

@@ -18,8 +18,8 @@ const struct http_route users_routes[] = {
 	{"GET", "/auth/status", user_status, true, false},
 	{"PUT", "/auth/password", password_change, true, true},
 	{"POST", "/auth", user_login_older, false, true},
-	{"GET", "/users", user_list, true, false}, /* unless PUBLIC_USERS */
-	{"POST", "/users", user_add, true, false}, /* JSON is looked at after the right to do it */
+	{"GET", "/users", user_list, true, false},      /* unless PUBLIC_USERS */
+	{"POST", "/users", user_add, true, false},      /* JSON is looked at after the right to do it */
 	{"GET", "/users/{id}", user_show, true, false}, /* unless PUBLIC_USERS */
 	{"PATCH", "/users/{id}", user_change, true, false},
 	{"DELETE", "/users/{id}", user_delete, true, false},

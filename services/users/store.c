@@ -2,8 +2,9 @@
 
 #define USER "users.id, users.username, users.email, users.active, users.admin, users.password_hash"
 /* Nobody could make admins again. */
-#define IS_LAST_ADMIN                                                                                                              \
-	"admin AND active AND NOT EXISTS (SELECT FROM users other WHERE other.admin AND other.active AND other.id <> users.id)"
+#define IS_LAST_ADMIN                                                                                                  \
+	"admin AND active AND NOT EXISTS (SELECT FROM users other WHERE other.admin AND other.active AND other.id <> " \
+	"users.id)"
 
 const struct db_statement store_user_insert = {
 	"user_insert", "INSERT INTO users (username, email, password_hash) VALUES ($1, $2, $3) RETURNING id"};
@@ -28,23 +29,25 @@ const struct db_statement store_user_change = {
 	"user_change",
 	"WITH target AS (SELECT id, " IS_LAST_ADMIN " AS is_last_admin FROM users WHERE id = $1 FOR UPDATE),"
 	" changed AS (UPDATE users SET active = coalesce($2::boolean, active), admin = coalesce($3::boolean, admin),"
-	" tokens_dead_until_ms = CASE WHEN active <> coalesce($2::boolean, active) THEN $4::bigint ELSE tokens_dead_until_ms END"
+	" tokens_dead_until_ms = CASE WHEN active <> coalesce($2::boolean, active) THEN $4::bigint ELSE tokens_dead_until_ms "
+	"END"
 	" FROM target WHERE users.id = target.id"
 	" AND NOT (is_last_admin AND NOT (coalesce($2::boolean, true) AND coalesce($3::boolean, true)))"
 	" RETURNING " USER ")"
 	" SELECT changed.*, target.is_last_admin FROM target LEFT JOIN changed ON changed.id = target.id"};
 
 const struct db_statement store_user_delete = {
-	"user_delete", "WITH target AS (SELECT id, " IS_LAST_ADMIN " AS is_last_admin FROM users WHERE id = $1 FOR UPDATE),"
-		       " gone AS (DELETE FROM users USING target WHERE users.id = target.id AND NOT is_last_admin RETURNING users.id),"
-		       " noted AS (INSERT INTO deleted_users SELECT id, now() + $2::bigint * interval '1 second' FROM gone)"
-		       " SELECT gone.id, target.is_last_admin FROM target LEFT JOIN gone ON gone.id = target.id"};
+	"user_delete",
+	"WITH target AS (SELECT id, " IS_LAST_ADMIN " AS is_last_admin FROM users WHERE id = $1 FOR UPDATE),"
+	" gone AS (DELETE FROM users USING target WHERE users.id = target.id AND NOT is_last_admin RETURNING users.id),"
+	" noted AS (INSERT INTO deleted_users SELECT id, now() + $2::bigint * interval '1 second' FROM gone)"
+	" SELECT gone.id, target.is_last_admin FROM target LEFT JOIN gone ON gone.id = target.id"};
 
 const struct db_statement store_password_set = {
 	"password_set", "UPDATE users SET password_hash = $2, tokens_dead_until_ms = $4 WHERE id = $1 AND password_hash = $3"};
 
-const struct db_statement store_password_replace = {
-	"password_replace", "UPDATE users SET password_hash = $2 WHERE id = $1 AND password_hash = $3"};
+const struct db_statement store_password_replace = {"password_replace",
+						    "UPDATE users SET password_hash = $2 WHERE id = $1 AND password_hash = $3"};
 
 const struct db_statement store_token_revoke = {
 	"token_revoke", "WITH expired AS (DELETE FROM revoked_tokens WHERE expires_at < now() - interval '1 minute')"
@@ -59,13 +62,18 @@ const struct db_statement store_revoked_users = {
 	"revoked_users",
 	"SELECT id, CASE WHEN active THEN tokens_dead_until_ms ELSE 9223372036854775807 END, NOT active FROM users"
 	" WHERE id > $1::bigint AND (tokens_dead_until_ms > $3::bigint)"
-	" UNION ALL SELECT user_id, 9223372036854775807, true FROM deleted_users WHERE user_id > $1::bigint AND expires_at > now()"
+	" UNION ALL SELECT user_id, 9223372036854775807, true FROM deleted_users WHERE user_id > $1::bigint AND expires_at > "
+	"now()"
 	" ORDER BY 1 LIMIT $2::bigint"};
 
 const struct db_statement *const store_statements[] = {
-	&store_user_insert,   &store_user_by_email, &store_user_by_login, &store_user_by_id,      &store_user_of_token,
-	&store_users_page,    &store_user_change,   &store_user_delete,   &store_password_set,    &store_password_replace,
-	&store_token_revoke,  &store_revoked_tokens, &store_revoked_users, NULL,
+	&store_user_insert,   &store_user_by_email,
+	&store_user_by_login, &store_user_by_id,
+	&store_user_of_token, &store_users_page,
+	&store_user_change,   &store_user_delete,
+	&store_password_set,  &store_password_replace,
+	&store_token_revoke,  &store_revoked_tokens,
+	&store_revoked_users, NULL,
 };
 
 cJSON *store_user_json(const struct db_rows *rows, int row, bool with_admin)

@@ -1,5 +1,5 @@
-/* PATCH and DELETE /users/{id}, for admins: (de)activate, make admin, delete. The tokens of one who is deactivated or deleted die with it.
- * Flow: user_change -> changed -> (told) -> reply;  user_delete -> deleted -> told -> reply. */
+/* PATCH and DELETE /users/{id}, for admins: (de)activate, make admin, delete. The tokens of one who is deactivated or deleted
+ * die with it. Flow: user_change -> changed -> (told) -> reply;  user_delete -> deleted -> told -> reply. */
 #include "service.h"
 
 #include "clock.h"

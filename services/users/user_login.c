@@ -90,7 +90,8 @@ static void verified(enum status status, bool matches, const char *new_phc, void
 	if (new_phc)
 		replace_hash(login, new_phc);
 	http_request_set_user(login->req, login->user_id, login->is_admin);
-	login->token = jwt_issue(&users->key, login->user_id, login->is_admin, users->config->auth.token_lifetime_s, &login->claims);
+	login->token =
+		jwt_issue(&users->key, login->user_id, login->is_admin, users->config->auth.token_lifetime_s, &login->claims);
 	if (login->is_active)
 		reply_token(login);
 	else /* the older system let them log in, and so do we: the token opens nothing, anywhere */
@@ -109,8 +110,8 @@ static void loaded(enum status status, const struct db_rows *rows, void *arg)
 		login->is_admin = db_bool(rows, 0, STORE_ADMIN);
 		login->stored_hash = mem_strdup(db_text(rows, 0, STORE_PASSWORD_HASH));
 	}
-	password_verify(users_of(login->req)->hasher, http_request_scope(login->req), login->stored_hash, login->password, verified,
-			login);
+	password_verify(users_of(login->req)->hasher, http_request_scope(login->req), login->stored_hash, login->password,
+			verified, login);
 }
 
 static void counted(bool may_try, long retry_s, void *arg)
@@ -126,8 +127,8 @@ static void counted(bool may_try, long retry_s, void *arg)
 		return;
 	}
 	db_param_text(&params, login->name);
-	db_exec(users_of(login->req)->db, http_request_scope(login->req), login->is_older ? &store_user_by_login : &store_user_by_email,
-		&params, loaded, login);
+	db_exec(users_of(login->req)->db, http_request_scope(login->req),
+		login->is_older ? &store_user_by_login : &store_user_by_email, &params, loaded, login);
 }
 
 static void begin(struct http_request *req, const char *name_field, bool is_older)

@@ -79,7 +79,8 @@ static void begin(struct registration *registration)
 
 	if (errors)
 		return http_reply_invalid(req, errors);
-	password_hash(users_of(req)->hasher, http_request_scope(req), json_text(registration->json, "password"), hashed, registration);
+	password_hash(users_of(req)->hasher, http_request_scope(req), json_text(registration->json, "password"), hashed,
+		      registration);
 }
 
 static struct registration *registration_new(struct http_request *req)

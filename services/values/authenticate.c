@@ -6,7 +6,8 @@ void values_authenticate(struct http_request *req)
 {
 	struct values *values = values_of(req);
 	struct jwt_claims claims;
-	enum auth_verdict verdict = auth_check(&values->key, values->revocations, http_request_header(req, "Authorization"), &claims);
+	enum auth_verdict verdict =
+		auth_check(&values->key, values->revocations, http_request_header(req, "Authorization"), &claims);
 	bool is_submission = strcmp(http_request_route(req)->method, "POST") == 0;
 
 	if (verdict == AUTH_OK)

@@ -5,7 +5,8 @@ struct values_config values_config;
 
 static const struct config_option own_options[] = {
 	{"PORT", CONFIG_INT, offsetof(struct values_config, http.port), "5002", "port to listen on", 0, 65535, false},
-	{"VALUES_ANONYMOUS", CONFIG_BOOL, offsetof(struct values_config, anonymous), "false", "true: submitting needs no token", 0, 0, false},
+	{"VALUES_ANONYMOUS", CONFIG_BOOL, offsetof(struct values_config, anonymous), "false", "true: submitting needs no token",
+	 0, 0, false},
 	{"REPAIR_SECONDS", CONFIG_INT, offsetof(struct values_config, repair_s), "15",
 	 "how often to compare what was submitted with what Redis knows", 1, 3600, false},
 	{0},

@@ -121,7 +121,8 @@ static void dead_listed(enum status status, const redisReply *reply, void *arg)
 static void begin_retry(struct session *session)
 {
 	if (session->wants_all)
-		redis_command(session->redis, &session->scope, 2, (const char *[]){"HKEYS", JOBS_DEAD_KEY}, NULL, dead_listed, session);
+		redis_command(session->redis, &session->scope, 2, (const char *[]){"HKEYS", JOBS_DEAD_KEY}, NULL, dead_listed,
+			      session);
 	else
 		retry(session, session->key);
 }
@@ -144,8 +145,11 @@ int main(int argc, char **argv)
 		{"jobs retry", "KIND INDEX | --all", "put dead letters back", jobs_retry_command},
 		{0},
 	};
-	static const struct manage_spec spec = {
-		.service = "values", .configs = values_configs, .routes = values_routes, .commands = commands, .has_database = true};
+	static const struct manage_spec spec = {.service = "values",
+						.configs = values_configs,
+						.routes = values_routes,
+						.commands = commands,
+						.has_database = true};
 
 	return manage_main(&spec, argc, argv);
 }

@@ -1,6 +1,6 @@
-/* Postgres is the truth, Redis may have lost anything. A sweep goes through all calculations that were ever asked for, a page at a time, and
- * has each page's missing jobs put back in one atomic step; the next page only after that, so that it never crowds out requests.
- * Flow: sweep -> page_loaded -> page_repaired -> the next page … -> swept. */
+/* Postgres is the truth, Redis may have lost anything. A sweep goes through all calculations that were ever asked for, a page
+ * at a time, and has each page's missing jobs put back in one atomic step; the next page only after that, so that it never
+ * crowds out requests. Flow: sweep -> page_loaded -> page_repaired -> the next page … -> swept. */
 #include "service.h"
 
 #include <event2/event.h>

@@ -45,7 +45,8 @@ static inline struct values *values_of(const struct http_request *req)
 /* authenticate.c: the token, against this process's copy of the revocations. */
 void values_authenticate(struct http_request *req);
 
-/* repair.c: what Postgres says was submitted and Redis does not know is put back, at start, on every connection and every REPAIR_SECONDS. */
+/* repair.c: what Postgres says was submitted and Redis does not know is put back, at start, on every connection and every
+ * REPAIR_SECONDS. */
 struct repair *repair_new(struct event_base *base, struct values *values);
 void repair_free(struct repair *repair);
 /* A read found these with neither result nor job: puts them back now. n <= JOBS_BATCH_MAX; more are left to the next sweep. */

@@ -1,6 +1,7 @@
 #include "store.h"
 
-/* Looked for before it is inserted: ON CONFLICT alone would write a dead row for each submission of an index that is known already. */
+/* Looked for before it is inserted: ON CONFLICT alone would write a dead row for each submission of an index that is known
+ * already. */
 const struct db_statement store_value_insert = {
 	"value_insert",
 	"WITH calculation AS (INSERT INTO calculations (kind, index) SELECT $2::text, $3::bigint"
@@ -15,7 +16,8 @@ const struct db_statement store_values_of_user = {
 			  " WHERE user_id = $1::bigint AND id < $2::bigint ORDER BY id DESC LIMIT $3::bigint"};
 
 const struct db_statement store_calculations_of = {
-	"calculations_of", "SELECT index FROM calculations WHERE kind = $1::text AND index > $2::bigint ORDER BY index LIMIT $3::bigint"};
+	"calculations_of",
+	"SELECT index FROM calculations WHERE kind = $1::text AND index > $2::bigint ORDER BY index LIMIT $3::bigint"};
 
 const struct db_statement store_calculation_exists = {
 	"calculation_exists", "SELECT 1 FROM calculations WHERE kind = $1::text AND index = $2::bigint"};
@@ -25,7 +27,11 @@ const struct db_statement store_calculations_page = {
 			     " ORDER BY kind, index LIMIT $3::bigint"};
 
 const struct db_statement *const store_statements[] = {
-	&store_value_insert,    &store_values_all,         &store_values_of_user,
-	&store_calculations_of, &store_calculation_exists, &store_calculations_page,
+	&store_value_insert,
+	&store_values_all,
+	&store_values_of_user,
+	&store_calculations_of,
+	&store_calculation_exists,
+	&store_calculations_page,
 	NULL,
 };

@@ -1,6 +1,5 @@
-/* GET /values/current: {"7":"21","90":"Nothing yet!"}, one entry for each distinct index. The older client knows one kind, so this is of kind
- * fibonacci alone.
- * Flow: value_list_current -> listed -> looked_up -> reply. */
+/* GET /values/current: {"7":"21","90":"Nothing yet!"}, one entry for each distinct index. The older client knows one kind, so
+ * this is of kind fibonacci alone. Flow: value_list_current -> listed -> looked_up -> reply. */
 #include "service.h"
 
 #include "store.h"
@@ -52,7 +51,8 @@ static void listed(enum status status, const struct db_rows *rows, void *arg)
 		listing->keys[listing->count++] = (struct job_key){KIND_FIBONACCI, db_int(rows, i, 0)};
 	if (db_count(rows) > listing->page.limit)
 		http_reply_next_page(listing->req, &listing->page, listing->keys[listing->count - 1].index);
-	jobs_look_up(values_of(listing->req)->redis, http_request_scope(listing->req), listing->keys, listing->count, looked_up, listing);
+	jobs_look_up(values_of(listing->req)->redis, http_request_scope(listing->req), listing->keys, listing->count, looked_up,
+		     listing);
 }
 
 void value_list_current(struct http_request *req)

@@ -39,12 +39,14 @@ static void add_time(struct buf *json, int64_t unix_ms)
 
 static void add_value(struct buf *json, const struct value *value, const struct job_result *result)
 {
-	buf_printf(json, "{\"id\":\"%lld\",\"kind\":\"%s\",\"index\":%lld,\"state\":\"%s\",\"submitted_at\":", (long long)value->id,
+	buf_printf(json,
+		   "{\"id\":\"%lld\",\"kind\":\"%s\",\"index\":%lld,\"state\":\"%s\",\"submitted_at\":", (long long)value->id,
 		   kind_name(result->key.kind), (long long)result->key.index, state_names[result->state]);
 	add_time(json, value->submitted_unix_ms);
 	if (result->state == JOB_DONE) {
 		buf_printf(json, ",\"digits\":%lld,\"preview\":\"%.*s\",\"duration_us\":%lld,\"calculated_at\":",
-			   (long long)result->digits, (int)result->preview_len, result->preview, (long long)result->duration_us);
+			   (long long)result->digits, (int)result->preview_len, result->preview,
+			   (long long)result->duration_us);
 		add_time(json, result->calculated_unix_ms);
 		buf_text(json, "}");
 	} else {
@@ -89,7 +91,8 @@ static void listed(enum status status, const struct db_rows *rows, void *arg)
 	}
 	if (db_count(rows) > listing->page.limit)
 		http_reply_next_page(listing->req, &listing->page, listing->values[listing->count - 1].id);
-	jobs_look_up(values_of(listing->req)->redis, http_request_scope(listing->req), listing->keys, listing->count, looked_up, listing);
+	jobs_look_up(values_of(listing->req)->redis, http_request_scope(listing->req), listing->keys, listing->count, looked_up,
+		     listing);
 }
 
 void value_list(struct http_request *req)

@@ -23,7 +23,8 @@ static bool wants_text(const struct http_request *req)
 /* A result never changes, so its name is its validator (RFC 9110 §8.8.3); the two forms are two representations. */
 static void make_etag(const struct reading *reading, size_t len, bool is_text, char etag[80])
 {
-	snprintf(etag, 80, "\"%s-%lld-%zu%s\"", kind_name(reading->key.kind), (long long)reading->key.index, len, is_text ? "-text" : "");
+	snprintf(etag, 80, "\"%s-%lld-%zu%s\"", kind_name(reading->key.kind), (long long)reading->key.index, len,
+		 is_text ? "-text" : "");
 }
 
 static void reply_result(struct reading *reading, const char *digits, size_t len)

@@ -39,7 +39,9 @@ static void reply(struct submission *submission, enum job_state state)
 	buf_text(&json, kind_name(submission->key.kind));
 	buf_text(&json, "\",\"index\":");
 	buf_int(&json, submission->key.index);
-	buf_text(&json, state == JOB_DONE ? ",\"state\":\"done\"}" : state == JOB_FAILED ? ",\"state\":\"failed\"}" : ",\"state\":\"pending\"}");
+	buf_text(&json, state == JOB_DONE     ? ",\"state\":\"done\"}"
+			: state == JOB_FAILED ? ",\"state\":\"failed\"}"
+					      : ",\"state\":\"pending\"}");
 	metrics_add(submitted_total[submission->key.kind], 1);
 	http_reply_buf(submission->req, 200, &json);
 }

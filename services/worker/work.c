@@ -1,10 +1,11 @@
-/* The worker's day: receive a batch, calculate the small ones at once and the large ones on the pool, store what is finished in one step.
+/* The worker's day: receive a batch, calculate the small ones at once and the large ones on the pool, store what is finished in
+ * one step.
  *
  *   receive -> received -> take each: small -> calculated -> finished list -> store (one atomic step a turn)
  *                                     large -> pool -> calculated -> …
  *
- * The next batch is asked for as soon as the last has been taken, while its results are on their way to Redis. Jobs held longer than a
- * third of their lease are renewed; those of dead workers are looked for twice a lease. */
+ * The next batch is asked for as soon as the last has been taken, while its results are on their way to Redis. Jobs held longer
+ * than a third of their lease are renewed; those of dead workers are looked for twice a lease. */
 #include "service.h"
 
 #include <event2/event.h>
@@ -62,7 +63,8 @@ void work_register_metrics(void)
 		done_total[kind] = metrics_counter("worker_jobs_total", labels.bytes, "Jobs ended, by kind and result.");
 	}
 	buf_free(&labels);
-	failed_total = metrics_counter("worker_jobs_total", "kind=\"unknown\",result=\"failed\"", "Jobs ended, by kind and result.");
+	failed_total =
+		metrics_counter("worker_jobs_total", "kind=\"unknown\",result=\"failed\"", "Jobs ended, by kind and result.");
 	duration_seconds = metrics_histogram("worker_job_duration_seconds", NULL, "Time that a calculation took.");
 	depth = metrics_gauge("worker_queue_depth", NULL, "Jobs queued or being calculated, by all workers.");
 	oldest = metrics_gauge("worker_oldest_job_seconds", NULL, "Age of the oldest of them.");
@@ -106,7 +108,8 @@ static void stored(enum status status, void *arg)
 	struct work *work = batch->work;
 
 	if (status != STATUS_OK)
-		log_line(LOG_WARN, "results could not be stored", LOG_INT("jobs", batch->n), LOG_TEXT("status", status_name(status)));
+		log_line(LOG_WARN, "results could not be stored", LOG_INT("jobs", batch->n),
+			 LOG_TEXT("status", status_name(status)));
 	for (int i = 0; i < batch->n; i++) {
 		if (status == STATUS_OK)
 			metrics_add(done_total[batch->held[i]->job.key.kind], 1);
@@ -145,7 +148,8 @@ static void store_finished(void *arg)
 	struct batch *batch = NULL;
 	struct held *held;
 
-	LIST_FOREACH(held, &work->held, link) {
+	LIST_FOREACH(held, &work->held, link)
+	{
 		if (!held->digits || held->is_storing)
 			continue;
 		if (!batch)
@@ -314,8 +318,8 @@ static void renew_due(evutil_socket_t fd, short what, void *arg)
 	int n = 0;
 
 	LIST_FOREACH(held, &work->held, link)
-		if (n < JOBS_BATCH_MAX && !held->is_storing)
-			jobs[n++] = held->job;
+	if (n < JOBS_BATCH_MAX && !held->is_storing)
+		jobs[n++] = held->job;
 	if (n)
 		jobs_renew(work->redis, &work->scope, work->consumer, jobs, n, renewed, NULL);
 }
@@ -338,8 +342,8 @@ static void take_over_due(evutil_socket_t fd, short what, void *arg)
 	if (work->is_draining || work->is_taking_over || !redis_is_ready(work->redis) || work->large_count >= LARGE_MAX)
 		return;
 	work->is_taking_over = true;
-	jobs_take_over(work->redis, &work->scope, work->consumer, work->config->lease_s * 1000, work->config->max_deliveries, LARGE_MAX,
-		       taken_over, work);
+	jobs_take_over(work->redis, &work->scope, work->consumer, work->config->lease_s * 1000, work->config->max_deliveries,
+		       LARGE_MAX, taken_over, work);
 }
 
 static void counted(enum status status, const struct jobs_stats *stats, void *arg)
@@ -416,14 +420,16 @@ static void release_waiting(struct work *work)
 	struct job jobs[JOBS_BATCH_MAX];
 	struct held *held;
 
-	LIST_FOREACH(held, &work->held, link) {
+	LIST_FOREACH(held, &work->held, link)
+	{
 		if (held->digits || batch->n == JOBS_BATCH_MAX)
 			continue;
 		jobs[batch->n] = held->job;
 		batch->held[batch->n++] = held;
 	}
 	if (batch->n)
-		jobs_release(work->redis, &work->scope, work->consumer, jobs, batch->n, work->config->lease_s * 1000, released, batch);
+		jobs_release(work->redis, &work->scope, work->consumer, jobs, batch->n, work->config->lease_s * 1000, released,
+			     batch);
 	else
 		free(batch);
 }

@@ -1,0 +1,144 @@
+#!/bin/sh
+# usage: sh test.sh server [--only NAME] | coverage | all
+# server: everything that a change must pass. A step is one line; the output of one that fails is shown. The last line counts them.
+set -u
+cd "$(dirname "$0")"
+root=$PWD
+passed=0 failed=0 only=
+out=$(mktemp)
+jobs=$(nproc)
+
+# The stack that the tests run on: ports and folders of its own, two instances of each daemon, short times.
+export RUN_DIR="$root/.run-test" PORT=18080 PORT_OFFSET=10000 INSTANCES=2 APP_ENV=testing
+export AUTH_RATE=10000r/s AUTH_BURST=1000 REPAIR_SECONDS=2 LEASE_SECONDS=3
+export ASAN_OPTIONS=detect_leaks=1:halt_on_error=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+
+cleanup() {
+	scripts/stack down >/dev/null 2>&1
+	rm -f "$out"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+
+# step NAME COMMAND...: one line; counted.
+step() {
+	name=$1
+	shift
+	case $name in *"$only"*) ;; *) return 0 ;; esac
+	start=$(date +%s)
+	if "$@" >"$out" 2>&1; then
+		passed=$((passed + 1))
+		echo "ok      $name ($(($(date +%s) - start)) s)$(count_line)"
+	else
+		failed=$((failed + 1))
+		echo "FAILED  $name ($(($(date +%s) - start)) s)"
+		tail -n 150 "$out"
+	fi
+}
+
+# How many tests were in a step that runs many.
+count_line() {
+	sed -n 's/^\([0-9]* passed.*\) in [0-9.]*s.*/ \1/p; s/^=* \([0-9]* passed.*\) in .*/ \1/p' "$out" | tail -1
+}
+
+formatted() {
+	git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror
+}
+
+shell_is_sound() {
+	for script in test.sh scripts/stack scripts/install-packages scripts/stack.d/*.sh; do sh -n "$script" || return 1; done
+}
+
+tidy() {
+	git ls-files '*.c' | grep -v /tests/ | xargs -P "$jobs" -n 4 clang-tidy --quiet --warnings-as-errors='*' -- -std=c11 -D_GNU_SOURCE \
+		-Ilibcommon/include -I/usr/include/postgresql
+}
+
+check() {
+	cppcheck --quiet --std=c11 -j "$jobs" --enable=warning,portability,performance --inline-suppr --error-exitcode=1 \
+		--suppressions-list=.cppcheck -Ilibcommon/include -Iservices libcommon/src services/*/*.c
+}
+
+build() {
+	make -j"$jobs" "$@" tests
+}
+
+# A fresh database and Redis for the tests of modules: those of the test stack.
+stack_up() {
+	scripts/stack down >/dev/null 2>&1
+	scripts/stack up
+}
+
+unit_test() {
+	case $1 in
+	*/io_*)
+		TEST_DATABASE_URL=$(cat "$RUN_DIR/secrets/values.url") TEST_REDIS_URL=$(sed 's|/0$|/5|' "$RUN_DIR/secrets/redis.url") "$1"
+		;;
+	*) "$1" ;;
+	esac
+}
+
+unit_tests() {
+	for source in $(ls libcommon/tests/test_*.c libcommon/tests/io_*.c services/*/tests/test_*.c 2>/dev/null); do
+		step "$1 $(basename "$source" .c)" unit_test "$BUILD/${source%.c}"
+	done
+}
+
+black_box() {
+	/usr/bin/python3 -m pytest -q -p no:cacheprovider -rs "$@"
+}
+
+# What the sanitizers have to say of the daemons stands in their logs.
+no_sanitizer_report() {
+	! grep -rhE -A 40 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$RUN_DIR/log"
+}
+
+# One whole round with the binaries of $BUILD.
+round() {
+	case "$1 tests" in *"$only"*) ;; esac
+	step "$1 stack" stack_up
+	unit_tests "$1"
+	step "$1 tests/api" black_box tests/api
+	step "$1 tests/chaos" black_box tests/chaos
+	step "$1 stop" scripts/stack down
+}
+
+server() {
+	scripts/install-packages build run test || exit 1
+	step "lint format" formatted
+	step "lint shell" shell_is_sound
+	step "build gcc" build BUILD=build WERROR=1
+	step "build clang" build BUILD=build/clang CC=clang WERROR=1
+	step "lint clang-tidy" tidy
+	step "lint cppcheck" check
+	export BUILD=build
+	round plain
+	step "build sanitizers" build BUILD=build/asan SANITIZE=address,undefined OPTIMIZE=-O1 WERROR=1
+	rm -rf "$RUN_DIR/log"/*/current
+	export BUILD=build/asan SANITIZED=1
+	round sanitized
+	step "sanitized no report" no_sanitizer_report
+}
+
+coverage() {
+	scripts/install-packages build run test || exit 1
+	rm -rf build/coverage
+	make -j"$jobs" BUILD=build/coverage COVERAGE=1 OPTIMIZE=-O0 tests >"$out" 2>&1 || { cat "$out"; exit 1; }
+	find build/coverage -type d -exec chmod a+rwx {} +
+	export BUILD=build/coverage
+	round coverage
+	scripts/stack down >/dev/null 2>&1
+	gcovr --root . --exclude '.*/tests/.*' --object-directory build/coverage build/coverage
+}
+
+[ $# -gt 0 ] || { sed -n 's/^# usage: //p' test.sh >&2; exit 64; }
+command=$1
+shift
+case ${1:-} in --only) only=$2 ;; esac
+case $command in
+server | all) server ;;
+coverage) coverage ;;
+*) echo "test.sh: unknown command $command; see its first lines" >&2; exit 64 ;;
+esac
+echo "$passed passed, $failed failed"
+[ $failed = 0 ]
