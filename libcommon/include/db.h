@@ -2,6 +2,7 @@
  * each its own implicit transaction (one PQpipelineSync a call), written in one flush per loop turn.
  * https://www.postgresql.org/docs/15/libpq-pipeline-mode.html
  *
+ * A call ends when its transaction has ended: STATUS_OK of a write means that it is committed.
  * Lost connection: everything in flight on it ends with STATUS_UNAVAILABLE (writes are never repeated by this module),
  * reconnecting goes on with back-off, and calls made meanwhile end with STATUS_UNAVAILABLE at once. */
 #ifndef ABACUS_DB_H
@@ -27,6 +28,8 @@ extern const struct config_option db_options[]; /* DATABASE_URL, POSTGRES_CONNEC
 
 /* Puts the test database in the other's place when APP_ENV is testing and it is given. Before db_new(). */
 void db_config_choose(struct db_config *config, enum app_env env);
+/* What is wrong with the URL, a static sentence without any part of it; NULL when it can be used. */
+const char *db_config_problem(const struct db_config *config);
 
 /* A prepared statement; static. Prepared on each connection before it is used for calls. */
 struct db_statement {
@@ -35,7 +38,8 @@ struct db_statement {
 };
 
 #define DB_PARAMS_MAX 12
-struct db_params { /* build with {0} and the calls below; texts are borrowed until db_exec() returns */
+struct db_params { /* build with {0} and the calls below, never copy: it points into itself; texts are borrowed until db_exec()
+		      returns */
 	int count;
 	const char *texts[DB_PARAMS_MAX];
 	char digits[DB_PARAMS_MAX][24];
@@ -44,7 +48,8 @@ void db_param_text(struct db_params *params, const char *text); /* NULL is SQL n
 void db_param_int(struct db_params *params, int64_t number);
 void db_param_bool(struct db_params *params, bool flag);
 
-/* `statements` ends with a NULL entry. Connecting starts at once; the call itself never blocks. */
+/* `statements` ends with a NULL entry. Connecting starts at once; the call itself never blocks. The look-up of a host's name is
+ * libpq's and blocks the loop, so the URL should hold an address, or a name that is resolved on the machine or beside it. */
 struct db *db_new(struct event_base *base, const struct db_config *config, const struct db_statement *const *statements);
 void db_free(struct db *db);           /* what is in flight is dropped, its callbacks do not run */
 bool db_is_ready(const struct db *db); /* at least one connection answers */

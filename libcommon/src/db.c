@@ -35,6 +35,21 @@ void db_config_choose(struct db_config *config, enum app_env env)
 	config->test_url = url;
 }
 
+/* libpq takes for a database's name what does not begin like a URL, and then names it in its errors, with the password in it.
+ */
+const char *db_config_problem(const struct db_config *config)
+{
+	PQconninfoOption *parts;
+
+	if (!config->url)
+		return NULL;
+	if (strncmp(config->url, "postgres://", 11) != 0 && strncmp(config->url, "postgresql://", 13) != 0)
+		return "DATABASE_URL must begin with postgres:// or postgresql://";
+	parts = PQconninfoParse(config->url, NULL);
+	PQconninfoFree(parts);
+	return parts ? NULL : "DATABASE_URL is not a URL that libpq understands; are special characters in it percent-encoded?";
+}
+
 void db_call_recycle(struct db *db, struct db_call *call)
 {
 	STAILQ_INSERT_HEAD(&db->spare, call, link);
@@ -55,7 +70,8 @@ void db_call_fail(struct db *db, struct db_call *call, enum status status)
 {
 	call->failure = status;
 	STAILQ_INSERT_TAIL(&db->failed, call, link);
-	loop_deferred_schedule(db->reap);
+	if (!event_pending(db->tell, EV_TIMEOUT, NULL))
+		event_add(db->tell, &(struct timeval){0});
 }
 
 static enum status status_of(const PGresult *result, const struct db_call *call)
@@ -74,8 +90,7 @@ static enum status status_of(const PGresult *result, const struct db_call *call)
 			return STATUS_CONFLICT;
 		if (strncmp(sqlstate, "57P", 3) == 0 || strncmp(sqlstate, "53", 2) == 0) /* shutting down, out of resources */
 			return STATUS_UNAVAILABLE;
-		log_line(LOG_ERROR, "a statement failed",
-			 LOG_TEXT("statement", call->statement ? call->statement->name : "prepare"),
+		log_line(LOG_ERROR, "a statement failed", LOG_TEXT("statement", call->statement->name),
 			 LOG_TEXT("sqlstate", sqlstate));
 		return strcmp(sqlstate, "57014") == 0 ? STATUS_TIMEOUT : STATUS_INTERNAL; /* query_canceled */
 	default:
@@ -84,22 +99,25 @@ static enum status status_of(const PGresult *result, const struct db_call *call)
 	}
 }
 
-void db_call_answer(struct db *db, struct db_call *call, const PGresult *result)
+void db_call_answer(struct db_call *call, const PGresult *result)
 {
 	enum status status = status_of(result, call);
 	struct db_rows rows = {.result = result};
 
-	call->has_result = true;
 	if (op_end(&call->op))
 		call->done(status, status == STATUS_OK || status == STATUS_CONFLICT ? &rows : NULL, call->arg);
 }
 
-static void tell_failed(struct db *db)
+/* In the loop's next turn, by a timer: one whose callback tries again at once would be told in the same turn for ever. */
+static void tell_failed(evutil_socket_t fd, short what, void *arg)
 {
+	struct db *db = arg;
+	struct db_calls failed = STAILQ_HEAD_INITIALIZER(failed);
 	struct db_call *call;
 
-	while ((call = STAILQ_FIRST(&db->failed))) {
-		STAILQ_REMOVE_HEAD(&db->failed, link);
+	STAILQ_CONCAT(&failed, &db->failed);
+	while ((call = STAILQ_FIRST(&failed))) {
+		STAILQ_REMOVE_HEAD(&failed, link);
 		if (op_end(&call->op))
 			call->done(call->failure, NULL, call->arg);
 		db_call_recycle(db, call);
@@ -112,7 +130,6 @@ static void reap(void *arg)
 
 	for (long i = 0; i < db->config.connections; i++)
 		db_connection_reap(&db->connections[i]);
-	tell_failed(db);
 }
 
 static void flush(void *arg)
@@ -142,6 +159,8 @@ struct db *db_new(struct event_base *base, const struct db_config *config, const
 	STAILQ_INIT(&db->spare);
 	db->flush = loop_deferred_new(base, flush, db);
 	db->reap = loop_deferred_new(base, reap, db);
+	db->tell = event_new(base, -1, 0, tell_failed, db);
+	event_priority_set(db->tell, LOOP_PRIORITY_NORMAL);
 	db->watch = event_new(base, -1, EV_PERSIST, watch, db);
 	event_priority_set(db->watch, LOOP_PRIORITY_NORMAL);
 	event_add(db->watch, &(struct timeval){.tv_usec = WATCH_MS * 1000});
@@ -172,6 +191,7 @@ void db_free(struct db *db)
 	}
 	free_calls(&db->failed);
 	free_calls(&db->spare);
+	event_free(db->tell);
 	event_free(db->watch);
 	loop_deferred_free(db->flush);
 	loop_deferred_free(db->reap);

@@ -41,6 +41,14 @@ static void free_events(struct db_connection *connection)
 	connection->read = connection->write = NULL;
 }
 
+static void finish(struct db_connection *connection)
+{
+	PQclear(connection->result);
+	connection->result = NULL;
+	PQfinish(connection->pg);
+	connection->pg = NULL;
+}
+
 static void ignore_notice(void *arg, const PGresult *result)
 {
 }
@@ -56,47 +64,90 @@ static void become_ready(struct db_connection *connection)
 	connection->has_reported_loss = false;
 }
 
-static void prepared(enum status status, const struct db_rows *rows, void *arg)
+static void take_preparation(struct db_connection *connection, const PGresult *result)
 {
-	struct db_connection *connection = arg;
-
-	if (status != STATUS_OK)
+	if (PQresultStatus(result) != PGRES_COMMAND_OK) {
+		log_line(LOG_ERROR, "preparing failed",
+			 LOG_TEXT("reason", PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)));
 		lose(connection, "a statement can not be prepared; is the schema up to date?", STATUS_UNAVAILABLE);
+	}
 }
 
-static void end_oldest(struct db_connection *connection)
+/* While more is in flight libpq does not say whether a transaction is open, so the statement that opens one is known by its
+ * tag. */
+static bool opens_transaction(const struct db_connection *connection, PGresult *result)
+{
+	const char *tag = PQcmdStatus(result);
+	PGTransactionStatusType state = PQtransactionStatus(connection->pg);
+
+	return state == PQTRANS_INTRANS || state == PQTRANS_INERROR || strcmp(tag, "BEGIN") == 0 ||
+	       strcmp(tag, "START TRANSACTION") == 0;
+}
+
+/* After a migration a statement may no longer fit what was prepared ("cached plan must not change result type", or it is gone).
+ * The first has no SQLSTATE of its own, so it is known by the server's function, as in pgjdbc. */
+static bool is_stale(const PGresult *result)
+{
+	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *function = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
+
+	return (sqlstate && strcmp(sqlstate, "26000") == 0) || (function && strcmp(function, "RevalidateCachedQuery") == 0);
+}
+
+static struct db_call *take_oldest(struct db_connection *connection)
 {
 	struct db_call *call = STAILQ_FIRST(&connection->sent);
 
 	STAILQ_REMOVE_HEAD(&connection->sent, link);
 	connection->in_flight--;
-	connection->db->in_flight--;
+	connection->db->in_flight -= call->statement != NULL;
+	return call;
+}
+
+/* The oldest call is committed, or has failed: it ends here. */
+static void end_oldest(struct db_connection *connection)
+{
+	PGresult *result = connection->result;
+	struct db_call *call;
+
+	if (!result) {
+		lose(connection, "an answer is missing", STATUS_INTERNAL);
+		return;
+	}
+	if (opens_transaction(connection, result)) {
+		lose(connection, "a statement left a transaction open", STATUS_INTERNAL);
+		return;
+	}
+	if (is_stale(result)) {
+		lose(connection, "a prepared statement is out of date", STATUS_UNAVAILABLE);
+		return;
+	}
+	call = take_oldest(connection);
+	connection->result = NULL;
+	if (call->statement)
+		db_call_answer(call, result);
+	else
+		take_preparation(connection, result);
+	PQclear(result);
 	db_call_recycle(connection->db, call);
-	if (PQtransactionStatus(connection->pg) == PQTRANS_INTRANS || PQtransactionStatus(connection->pg) == PQTRANS_INERROR)
-		lose(connection, "a statement left a transaction open", STATUS_UNAVAILABLE);
 	if (connection->state == DB_PREPARING && STAILQ_EMPTY(&connection->sent) && !connection->is_lost)
 		become_ready(connection);
 }
 
+/* A result is kept until its sync: it comes before the commit, which may yet fail (a deferred constraint, a crash of the
+ * server). */
 static void take(struct db_connection *connection, PGresult *result)
 {
-	struct db_call *call = STAILQ_FIRST(&connection->sent);
+	ExecStatusType status = PQresultStatus(result);
 
-	if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
-		if (!call->has_result)
-			lose(connection, "an answer is missing", STATUS_INTERNAL);
-		else
-			end_oldest(connection);
-	} else if (!call->has_result && call->statement) {
-		db_call_answer(connection->db, call, result);
-	} else {
-		call->has_result = true;
-		if (!call->statement && PQresultStatus(result) != PGRES_COMMAND_OK) {
-			log_line(LOG_ERROR, "preparing failed",
-				 LOG_TEXT("reason", PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)));
-			prepared(STATUS_INTERNAL, NULL, connection);
-		}
+	if (status != PGRES_PIPELINE_SYNC && (!connection->result || status == PGRES_FATAL_ERROR)) {
+		PQclear(connection->result);
+		connection->result = result;
+		return;
 	}
+	PQclear(result);
+	if (status == PGRES_PIPELINE_SYNC)
+		end_oldest(connection);
 }
 
 /* A NULL ends one call's results and comes before its sync, so one NULL is not "empty". */
@@ -105,10 +156,8 @@ static void take_all(struct db_connection *connection)
 	while (!STAILQ_EMPTY(&connection->sent) && !connection->is_lost && !PQisBusy(connection->pg)) {
 		PGresult *result = PQgetResult(connection->pg);
 
-		if (!result)
-			continue;
-		take(connection, result);
-		PQclear(result);
+		if (result)
+			take(connection, result);
 	}
 }
 
@@ -126,9 +175,11 @@ static void readable(evutil_socket_t fd, short what, void *arg)
 	db_connection_flush(connection);
 }
 
+/* A PQflush() that can not write all reads what has come meanwhile, of which the socket then says nothing more. */
 static void writable(evutil_socket_t fd, short what, void *arg)
 {
 	db_connection_flush(arg);
+	take_all(arg);
 }
 
 /* ---- sending ---- */
@@ -150,7 +201,17 @@ static void append(struct db_connection *connection, struct db_call *call)
 {
 	STAILQ_INSERT_TAIL(&connection->sent, call, link);
 	connection->in_flight++;
-	connection->db->in_flight++;
+	connection->db->in_flight += call->statement != NULL;
+}
+
+/* libpq 17 can leave the writing to the one flush of the loop's turn; before it each sync is a send(2). */
+static int sync_pipeline(PGconn *pg)
+{
+#ifdef LIBPQ_HAS_SEND_PIPELINE_SYNC
+	return PQsendPipelineSync(pg);
+#else
+	return PQpipelineSync(pg);
+#endif
 }
 
 enum status db_connection_send(struct db_connection *connection, struct db_call *call, const struct db_params *params)
@@ -159,7 +220,7 @@ enum status db_connection_send(struct db_connection *connection, struct db_call 
 	int count = params ? params->count : 0;
 	const char *const *texts = params ? params->texts : NULL;
 
-	if (!PQsendQueryPrepared(connection->pg, name, count, texts, NULL, NULL, 0) || !PQpipelineSync(connection->pg)) {
+	if (!PQsendQueryPrepared(connection->pg, name, count, texts, NULL, NULL, 0) || !sync_pipeline(connection->pg)) {
 		lose(connection, "sending failed", STATUS_UNAVAILABLE);
 		return STATUS_UNAVAILABLE;
 	}
@@ -169,35 +230,46 @@ enum status db_connection_send(struct db_connection *connection, struct db_call 
 
 /* ---- connecting ---- */
 
-static bool prepare(struct db_connection *connection, const struct db_statement *statement)
+/* A query of the connection's own has been sent: its sync, and its place among the calls. */
+static bool end_preparation(struct db_connection *connection, int is_sent)
 {
-	struct db_call *call = mem_alloc(sizeof *call);
+	struct db_call *call;
 
+	if (!is_sent || !sync_pipeline(connection->pg))
+		return false;
+	call = mem_alloc(sizeof *call);
 	call->deadline_us = connection->connect_deadline_us;
 	append(connection, call);
-	return PQsendPrepare(connection->pg, statement->name, statement->sql, 0, NULL) && PQpipelineSync(connection->pg);
+	return true;
+}
+
+/* The time limit is SET and not given in the connection's `options`, because those of a URL or of PGOPTIONS would replace it.
+ */
+static bool send_preparations(struct db_connection *connection)
+{
+	const struct db_statement *const *statement = connection->db->statements;
+	char set[64];
+
+	snprintf(set, sizeof set, "SET statement_timeout = %ld", connection->db->config.query_timeout_ms);
+	if (!end_preparation(connection, PQsendQueryParams(connection->pg, set, 0, NULL, NULL, NULL, NULL, 0)))
+		return false;
+	for (; *statement; statement++)
+		if (!end_preparation(connection, PQsendPrepare(connection->pg, (*statement)->name, (*statement)->sql, 0, NULL)))
+			return false;
+	return true;
 }
 
 static void prepare_all(struct db_connection *connection)
 {
 	connection->state = DB_PREPARING;
-	free_events(connection);
 	connection->read = new_event(connection, PQsocket(connection->pg), EV_READ | EV_PERSIST, readable);
 	connection->write = new_event(connection, PQsocket(connection->pg), EV_WRITE, writable);
 	event_add(connection->read, NULL);
-	if (PQsetnonblocking(connection->pg, 1) != 0 || !PQenterPipelineMode(connection->pg)) {
+	if (PQsetnonblocking(connection->pg, 1) != 0 || !PQenterPipelineMode(connection->pg))
 		lose(connection, "pipeline mode was refused", STATUS_UNAVAILABLE);
-		return;
-	}
-	for (const struct db_statement *const *statement = connection->db->statements; *statement; statement++)
-		if (!prepare(connection, *statement)) {
-			lose(connection, "preparing failed", STATUS_UNAVAILABLE);
-			return;
-		}
-	if (STAILQ_EMPTY(&connection->sent))
-		become_ready(connection);
-	else
-		db_connection_flush(connection);
+	else if (!send_preparations(connection))
+		lose(connection, "preparing failed", STATUS_UNAVAILABLE);
+	db_connection_flush(connection);
 }
 
 static void poll_connecting(evutil_socket_t fd, short what, void *arg)
@@ -217,15 +289,14 @@ static void poll_connecting(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-/* The URL, or what libpq itself reads from PGHOST and the like, with our own time limit for statements. */
+/* The URL, or what libpq itself reads from PGHOST and the like. Nothing here blocks but the look-up of a host's name, so a name
+ * should be one that the machine knows by itself (/etc/hosts, a local resolver), or an address. */
 static PGconn *start(const struct db_config *config)
 {
-	char options[64];
-	const char *keys[] = {"options", "application_name", config->url ? "dbname" : NULL, NULL};
-	const char *values[] = {options, "abacus", config->url, NULL};
+	const char *keys[] = {"application_name", config->url ? "dbname" : NULL, NULL};
+	const char *values[] = {"abacus", config->url, NULL};
 
-	snprintf(options, sizeof options, "-c statement_timeout=%ld", config->query_timeout_ms);
-	return PQconnectStartParams(keys, values, 1);
+	return db_config_problem(config) ? NULL : PQconnectStartParams(keys, values, 1);
 }
 
 static void begin(evutil_socket_t fd, short what, void *arg)
@@ -236,7 +307,8 @@ static void begin(evutil_socket_t fd, short what, void *arg)
 	connection->connect_deadline_us = clock_monotonic_us() + connection->db->config.connect_timeout_ms * 1000;
 	connection->pg = start(&connection->db->config);
 	if (!connection->pg || PQstatus(connection->pg) == CONNECTION_BAD) {
-		lose(connection, "connecting failed", STATUS_UNAVAILABLE);
+		lose(connection, connection->pg ? "connecting failed" : db_config_problem(&connection->db->config),
+		     STATUS_UNAVAILABLE);
 		return;
 	}
 	PQsetNoticeReceiver(connection->pg, ignore_notice, NULL);
@@ -256,13 +328,12 @@ void db_connection_close(struct db_connection *connection)
 {
 	free_events(connection);
 	event_free(connection->retry);
-	PQfinish(connection->pg);
-	connection->pg = NULL;
+	finish(connection);
 }
 
 /* ---- losing it ---- */
 
-/* libpq's own words name the host and the user but never a password. */
+/* libpq's own words name the host and the user, and never a password since db_config_problem() sorts out what is not a URL. */
 static void report(struct db_connection *connection)
 {
 	const char *words = connection->pg ? PQerrorMessage(connection->pg) : "";
@@ -286,20 +357,15 @@ void db_connection_reap(struct db_connection *connection)
 		return;
 	report(connection);
 	free_events(connection);
-	PQfinish(connection->pg);
-	connection->pg = NULL;
-	while ((call = STAILQ_FIRST(&connection->sent))) {
-		STAILQ_REMOVE_HEAD(&connection->sent, link);
-		connection->db->in_flight--;
-		if (call->has_result || !call->statement) {
-			op_end(&call->op);
-			db_call_recycle(connection->db, call);
-		} else {
+	finish(connection);
+	while (!STAILQ_EMPTY(&connection->sent)) {
+		call = take_oldest(connection);
+		if (call->statement)
 			db_call_fail(connection->db, call, status);
-		}
+		else
+			db_call_recycle(connection->db, call);
 		status = STATUS_UNAVAILABLE;
 	}
-	connection->in_flight = 0;
 	connection->is_lost = false;
 	connection->state = DB_WAITING;
 	delay = loop_backoff(connection->attempt++);

@@ -19,7 +19,6 @@ struct db_call {
 	void *arg;
 	int64_t deadline_us;
 	enum status failure; /* of one that was never sent, or was lost */
-	bool has_result;
 	STAILQ_ENTRY(db_call) link;
 };
 STAILQ_HEAD(db_calls, db_call);
@@ -33,6 +32,7 @@ struct db_connection {
 	struct event *read, *write, *retry;
 	struct db_calls sent; /* in the order of asking, which is that of the answers */
 	int in_flight;
+	PGresult *result; /* of the oldest in flight, kept until its sync */
 	unsigned attempt;
 	int64_t connect_deadline_us;
 	bool is_lost; /* to be reaped from the loop */
@@ -48,9 +48,9 @@ struct db {
 	struct db_connection *connections;
 	struct db_calls failed; /* their callers are told from the loop */
 	struct db_calls spare;
-	struct event *watch;
+	struct event *tell, *watch;
 	struct loop_deferred *flush, *reap;
-	int in_flight;
+	int in_flight; /* calls, not the connections' own preparations */
 };
 
 struct db_rows {
@@ -68,8 +68,9 @@ void db_connection_watch(struct db_connection *connection, int64_t now_us);
 void db_connection_reap(struct db_connection *connection);
 
 /* db.c */
-/* A result for the oldest call in flight, and the end of that call. */
-void db_call_answer(struct db *db, struct db_call *call, const PGresult *result);
+/* Runs the callback with what came back; the call is still the caller's. */
+void db_call_answer(struct db_call *call, const PGresult *result);
+/* Takes the call; its callback runs in the loop's next turn. */
 void db_call_fail(struct db *db, struct db_call *call, enum status status);
 void db_call_recycle(struct db *db, struct db_call *call);
 

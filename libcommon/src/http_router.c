@@ -54,28 +54,32 @@ static bool method_matches(const struct http_route *route, const char *method)
 
 enum http_match http_router_find(struct http_request *req, const char *path)
 {
-	enum http_match match = HTTP_MATCH_NO_PATH;
+	const char *pattern = NULL; /* the first that matches: /users/ping comes before /users/{id} and hides it for all methods */
 
 	for (const struct http_route *route = req->server->routes; route->method; route++) {
-		if (!path_matches(route->path, path, req->params))
+		if (pattern ? strcmp(route->path, pattern) != 0 : !path_matches(route->path, path, req->params))
 			continue;
+		pattern = route->path;
 		if (method_matches(route, req->method)) {
 			req->route = route;
 			return HTTP_MATCH_FOUND;
 		}
-		match = HTTP_MATCH_NO_METHOD;
 	}
-	return match;
+	return pattern ? HTTP_MATCH_NO_METHOD : HTTP_MATCH_NO_PATH;
 }
 
 void http_router_allow(const struct http_request *req, const char *path, char *text, size_t size)
 {
 	char params[HTTP_PARAMS_MAX][HTTP_PARAM_BYTES_MAX];
+	const char *pattern = NULL;
 	size_t len = 0;
 
 	text[0] = '\0';
-	for (const struct http_route *route = req->server->routes; route->method && len < size; route++)
-		if (path_matches(route->path, path, params))
-			len += (size_t)snprintf(text + len, size - len, "%s%s%s", len ? ", " : "", route->method,
-						strcmp(route->method, "GET") == 0 ? ", HEAD" : "");
+	for (const struct http_route *route = req->server->routes; route->method && len < size; route++) {
+		if (pattern ? strcmp(route->path, pattern) != 0 : !path_matches(route->path, path, params))
+			continue;
+		pattern = route->path;
+		len += (size_t)snprintf(text + len, size - len, "%s%s%s", len ? ", " : "", route->method,
+					strcmp(route->method, "GET") == 0 ? ", HEAD" : "");
+	}
 }

@@ -1,3 +1,4 @@
+/* `manage`: the commands that every service has, and the finding of the one that is meant. */
 #include "manage.h"
 
 #include <stdlib.h>
@@ -22,7 +23,7 @@ enum app_env manage_env(const struct manage *manage)
 	return manage->env;
 }
 
-static const struct db_config *db_config_of(const struct manage *manage)
+static struct db_config *db_config_of(const struct manage *manage)
 {
 	for (const struct daemon_config *part = manage->spec->configs; part->options; part++)
 		if (part->options == db_options)
@@ -34,14 +35,15 @@ PGconn *manage_db(struct manage *manage)
 {
 	const struct db_config *config = db_config_of(manage);
 	const char *keys[] = {"application_name", "connect_timeout", config && config->url ? "dbname" : NULL, NULL};
-	const char *values[] = {"abacus manage", "5", config ? config->url : NULL, NULL};
+	const char *values[] = {"abacus manage", "5", config ? config->url : NULL, NULL}, *words;
 
 	if (manage->conn)
 		return manage->conn;
 	manage->conn = PQconnectdbParams(keys, values, 1);
 	if (PQstatus(manage->conn) == CONNECTION_OK)
 		return manage->conn;
-	fprintf(stderr, "manage: the database can not be reached; see DATABASE_URL. %s", PQerrorMessage(manage->conn));
+	words = PQerrorMessage(manage->conn);
+	fprintf(stderr, "manage: the database can not be reached; see DATABASE_URL: %.*s\n", (int)strcspn(words, "\n"), words);
 	PQfinish(manage->conn);
 	exit(1);
 }
@@ -85,19 +87,21 @@ static int new_migration(struct manage *manage, int argc, char **argv)
 	return argc == 1 ? exit_code(migrations_new(manage->migrations_dir, argv[0])) : EXIT_USAGE;
 }
 
+/* The role owns its database but may not make one, so what is in it goes and the database stays. */
 static int recreate_db(struct manage *manage, int argc, char **argv)
 {
-	bool is_confirmed = argc == 1 && strcmp(argv[0], "--yes-destroy") == 0;
+	bool is_confirmed = argc == 1 && strcmp(argv[0], "--yes-destroy") == 0, is_done;
 	PGresult *result;
-	bool is_done;
 
+	if (argc > 0 && !is_confirmed)
+		return EXIT_USAGE;
 	if (manage->env == APP_ENV_PRODUCTION && !is_confirmed) {
 		fprintf(stderr,
 			"manage: recreate_db destroys everything in the production database; say --yes-destroy to do it\n");
 		return 1;
 	}
-	result = PQexec(manage_db(manage),
-			"SET client_min_messages = warning; DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+	result = PQexec(manage_db(manage), "SET client_min_messages = warning; SET lock_timeout = '30s';"
+					   " DROP SCHEMA public CASCADE; CREATE SCHEMA public");
 	is_done = PQresultStatus(result) == PGRES_COMMAND_OK;
 	if (!is_done)
 		fprintf(stderr, "manage: %s", PQerrorMessage(manage->conn));
@@ -115,20 +119,12 @@ static int routes(struct manage *manage, int argc, char **argv)
 /* psql takes over, with the connection in its environment: a password must not stand in a process list. */
 static int shell(struct manage *manage, int argc, char **argv)
 {
-	static const struct {
-		const char *keyword, *variable;
-	} names[] = {{"host", "PGHOST"},
-		     {"port", "PGPORT"},
-		     {"user", "PGUSER"},
-		     {"password", "PGPASSWORD"},
-		     {"dbname", "PGDATABASE"}};
 	const struct db_config *config = db_config_of(manage);
 	PQconninfoOption *parts = config && config->url ? PQconninfoParse(config->url, NULL) : NULL;
 
 	for (PQconninfoOption *part = parts; part && part->keyword; part++)
-		for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-			if (part->val && strcmp(part->keyword, names[i].keyword) == 0)
-				setenv(names[i].variable, part->val, 1);
+		if (part->val && part->envvar)
+			setenv(part->envvar, part->val, 1);
 	PQconninfoFree(parts);
 	execlp("psql", "psql", (char *)NULL);
 	fprintf(stderr, "manage: psql is not there\n");
@@ -182,22 +178,41 @@ static void print_help(FILE *out, const struct manage_command *const tables[])
 	fprintf(out, "The environment is the daemon's; MIGRATIONS_DIR is the folder of migrations [migrations].\n");
 }
 
+static int run_command(struct manage *manage, const struct manage_command *command, int argc, char **argv)
+{
+	bool takes_none = !*command->usage;
+	int code = takes_none && argc > 0 ? EXIT_USAGE : command->run(manage, argc, argv);
+
+	if (code == EXIT_USAGE)
+		fprintf(stderr, "usage: manage %s%s%s\n", command->name, takes_none ? "" : " ", command->usage);
+	return code;
+}
+
 static int dispatch(struct manage *manage, const struct manage_command *const tables[], int argc, char **argv)
 {
 	for (const struct manage_command *const *table = tables; *table; table++)
 		for (const struct manage_command *command = *table; command->name; command++) {
 			int words = words_matched(command, argc, argv);
 
-			if (words) {
-				int code = command->run(manage, argc - words, argv + words);
-
-				if (code == EXIT_USAGE)
-					fprintf(stderr, "usage: manage %s %s\n", command->name, command->usage);
-				return code;
-			}
+			if (words)
+				return run_command(manage, command, argc - words, argv + words);
 		}
 	print_help(stderr, tables);
 	return EXIT_USAGE;
+}
+
+/* Which database is meant is decided here as in the daemon: recreate_db with APP_ENV=testing must never meet the other one. */
+static void load_config(struct manage *manage, struct config *config)
+{
+	struct db_config *db = db_config_of(manage);
+
+	for (const struct daemon_config *part = manage->spec->configs; part->options; part++)
+		config_load(config, part->options, part->into);
+	if (!db)
+		return;
+	db_config_choose(db, manage->env);
+	if (db_config_problem(db))
+		config_problem(config, "%s", db_config_problem(db));
 }
 
 int manage_main(const struct manage_spec *spec, int argc, char **argv)
@@ -220,8 +235,7 @@ int manage_main(const struct manage_spec *spec, int argc, char **argv)
 		code = 0;
 		goto out;
 	}
-	for (const struct daemon_config *part = spec->configs; part->options; part++)
-		config_load(config, part->options, part->into);
+	load_config(&manage, config);
 	if (config_finish(config, "manage") > 0)
 		goto out;
 	code = dispatch(&manage, tables, argc - 1, argv + 1);

@@ -1,3 +1,5 @@
+/* Migrations: a folder of files on one side, the table schema_migrations on the other, joined by name into one list in the
+ * order of their numbers. Every call works on that list under one advisory lock. */
 #include "migrations.h"
 
 #include <ctype.h>
@@ -14,12 +16,16 @@
 
 #define LOCK_NUMBER "20260101" /* of the advisory lock; any number that all runs agree on */
 #define VERSION_LEN 4
+#define NUMBER_MAX 9999
 #define COUNT_MAX 512
 
+#define CHECKSUM_TEXT_BYTES 65
+
 struct migration {
-	char *name; /* 0001_users */
+	char *name;    /* 0001_users */
+	bool has_file; /* not so when a newer version of the service has been here */
 	bool is_applied;
-	char checksum[65]; /* as recorded */
+	char checksum[CHECKSUM_TEXT_BYTES]; /* as recorded */
 };
 
 struct list {
@@ -41,6 +47,18 @@ static int by_name(const void *left, const void *right)
 	return strcmp(((const struct migration *)left)->name, ((const struct migration *)right)->name);
 }
 
+/* The list is in order. Two branches that each add the next number are found here, and not by half of a migration. */
+static enum status check_numbers(const struct list *list)
+{
+	for (int i = 1; i < list->count; i++)
+		if (memcmp(list->all[i - 1].name, list->all[i].name, VERSION_LEN) == 0) {
+			fprintf(stderr, "manage: %s and %s have the same number; give the later one the next\n",
+				list->all[i - 1].name, list->all[i].name);
+			return STATUS_CONFLICT;
+		}
+	return STATUS_OK;
+}
+
 static enum status list_files(const char *dir, struct list *list)
 {
 	DIR *handle = opendir(dir);
@@ -52,10 +70,11 @@ static enum status list_files(const char *dir, struct list *list)
 	}
 	while ((entry = readdir(handle)) && list->count < COUNT_MAX)
 		if (is_up_file(entry->d_name))
-			list->all[list->count++].name = mem_strndup(entry->d_name, strlen(entry->d_name) - 7);
+			list->all[list->count++] = (struct migration){
+				.name = mem_strndup(entry->d_name, strlen(entry->d_name) - 7), .has_file = true};
 	closedir(handle);
 	qsort(list->all, (size_t)list->count, sizeof *list->all, by_name);
-	return STATUS_OK;
+	return check_numbers(list);
 }
 
 static void list_free(struct list *list)
@@ -84,7 +103,7 @@ static char *read_sql(const char *dir, const char *name, const char *direction)
 	return file && !text.bytes ? mem_strdup("") : text.bytes;
 }
 
-static void checksum_of(const char *text, char checksum[65])
+static void checksum_of(const char *text, char checksum[CHECKSUM_TEXT_BYTES])
 {
 	unsigned char hash[32];
 
@@ -99,7 +118,7 @@ static enum status run(PGconn *conn, const char *sql)
 	ExecStatusType status = PQresultStatus(result);
 
 	PQclear(result);
-	if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK)
+	if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY)
 		return STATUS_OK;
 	fprintf(stderr, "manage: %s", PQerrorMessage(conn));
 	return STATUS_INTERNAL;
@@ -122,6 +141,22 @@ static enum status record(PGconn *conn, const char *name, const char *checksum, 
 	return is_fine ? STATUS_OK : STATUS_INTERNAL;
 }
 
+static void note_applied(struct list *list, const char *name, const char *checksum)
+{
+	struct migration *migration = list->all;
+
+	while (migration < list->all + list->count && strcmp(migration->name, name) != 0)
+		migration++;
+	if (migration == list->all + COUNT_MAX)
+		return;
+	if (migration == list->all + list->count) {
+		*migration = (struct migration){.name = mem_strdup(name)};
+		list->count++;
+	}
+	migration->is_applied = true;
+	snprintf(migration->checksum, sizeof migration->checksum, "%s", checksum);
+}
+
 static enum status read_applied(PGconn *conn, struct list *list)
 {
 	PGresult *result;
@@ -132,34 +167,15 @@ static enum status read_applied(PGconn *conn, struct list *list)
 	if (status != STATUS_OK)
 		return status;
 	result = PQexec(conn, "SELECT name, checksum FROM schema_migrations ORDER BY version");
-	if (PQresultStatus(result) != PGRES_TUPLES_OK)
+	if (PQresultStatus(result) != PGRES_TUPLES_OK) {
+		fprintf(stderr, "manage: %s", PQerrorMessage(conn));
 		status = STATUS_INTERNAL;
+	}
 	for (int row = 0; status == STATUS_OK && row < PQntuples(result); row++)
-		for (int i = 0; i < list->count; i++)
-			if (strcmp(list->all[i].name, PQgetvalue(result, row, 0)) == 0) {
-				list->all[i].is_applied = true;
-				snprintf(list->all[i].checksum, sizeof list->all[i].checksum, "%s", PQgetvalue(result, row, 1));
-			}
+		note_applied(list, PQgetvalue(result, row, 0), PQgetvalue(result, row, 1));
+	qsort(list->all, (size_t)list->count, sizeof *list->all, by_name);
 	PQclear(result);
 	return status;
-}
-
-/* Everything happens under one lock, so that two instances that start at once do not both migrate. */
-static enum status load(PGconn *conn, const char *dir, struct list **ret_list)
-{
-	struct list *list = mem_alloc(sizeof *list);
-	enum status status = list_files(dir, list);
-
-	if (status == STATUS_OK)
-		status = run(conn, "SET client_min_messages = warning; SELECT pg_advisory_lock(" LOCK_NUMBER ")");
-	if (status == STATUS_OK)
-		status = read_applied(conn, list);
-	if (status != STATUS_OK) {
-		list_free(list);
-		return status;
-	}
-	*ret_list = list;
-	return STATUS_OK;
 }
 
 static enum status unload(PGconn *conn, struct list *list, enum status status)
@@ -170,31 +186,75 @@ static enum status unload(PGconn *conn, struct list *list, enum status status)
 	return status == STATUS_OK ? unlocked : status;
 }
 
+/* Everything happens under one lock, so that two instances that start at once do not both migrate. */
+static enum status load(PGconn *conn, const char *dir, struct list **ret_list)
+{
+	struct list *list = mem_alloc(sizeof *list);
+	enum status status = list_files(dir, list);
+
+	if (status == STATUS_OK)
+		status = run(conn,
+			     "SET client_min_messages = warning; SET lock_timeout = '30s'; SELECT pg_advisory_lock(" LOCK_NUMBER
+			     ")");
+	if (status != STATUS_OK) {
+		list_free(list);
+		return status;
+	}
+	status = read_applied(conn, list);
+	if (status != STATUS_OK)
+		return unload(conn, list, status);
+	*ret_list = list;
+	return STATUS_OK;
+}
+
+/* A file that commits by itself would leave its record behind when it then fails. */
+static enum status run_file(PGconn *conn, const char *sql)
+{
+	enum status status = run(conn, sql);
+
+	if (status == STATUS_OK && PQtransactionStatus(conn) != PQTRANS_INTRANS) {
+		fprintf(stderr, "manage: a migration must not end the transaction that it runs in\n");
+		status = STATUS_INVALID;
+	}
+	return status;
+}
+
 /* The file and its record in one transaction. */
 static enum status apply(PGconn *conn, const char *dir, const struct migration *migration, bool is_up)
 {
-	char *sql = read_sql(dir, migration->name, is_up ? "up" : "down"), checksum[65] = "";
+	char *sql = read_sql(dir, migration->name, is_up ? "up" : "down"), checksum[CHECKSUM_TEXT_BYTES] = "";
 	enum status status = sql ? run(conn, "BEGIN") : STATUS_NOT_FOUND;
 
-	if (status == STATUS_OK)
-		status = run(conn, sql);
-	if (status == STATUS_OK && is_up)
+	if (!sql)
+		return status;
+	if (is_up)
 		checksum_of(sql, checksum);
 	if (status == STATUS_OK)
+		status = run_file(conn, sql);
+	if (status == STATUS_OK)
 		status = record(conn, migration->name, checksum, is_up);
-	if (sql && run(conn, status == STATUS_OK ? "COMMIT" : "ROLLBACK") != STATUS_OK && status == STATUS_OK)
-		status = STATUS_INTERNAL;
-	free(sql);
+	if (status == STATUS_OK)
+		status = run(conn, "COMMIT");
 	if (status == STATUS_OK)
 		printf("%s %s\n", is_up ? "applied" : "taken back", migration->name);
+	else if (PQtransactionStatus(conn) != PQTRANS_IDLE && run(conn, "ROLLBACK") != STATUS_OK)
+		status = STATUS_UNAVAILABLE;
+	if (status != STATUS_OK)
+		fprintf(stderr, "manage: %s was not %s\n", migration->name, is_up ? "applied" : "taken back");
+	free(sql);
 	return status;
 }
 
 static enum status check_unchanged(const char *dir, const struct migration *migration)
 {
-	char *sql = read_sql(dir, migration->name, "up"), checksum[65];
+	char *sql, checksum[CHECKSUM_TEXT_BYTES];
 	enum status status = STATUS_OK;
 
+	if (!migration->has_file) { /* so an older version can be started again after a newer one */
+		fprintf(stderr, "manage: note: %s is applied, but its files are not in %s\n", migration->name, dir);
+		return STATUS_OK;
+	}
+	sql = read_sql(dir, migration->name, "up");
 	if (!sql)
 		return STATUS_NOT_FOUND;
 	checksum_of(sql, checksum);
@@ -223,14 +283,17 @@ enum status migrations_downgrade(PGconn *conn, const char *dir)
 {
 	struct list *list;
 	enum status status = load(conn, dir, &list);
+	int last;
 
 	if (status != STATUS_OK)
 		return status;
-	for (int i = list->count - 1; i >= 0; i--)
-		if (list->all[i].is_applied) {
-			status = apply(conn, dir, &list->all[i], false);
-			break;
-		}
+	last = list->count - 1;
+	while (last >= 0 && !list->all[last].is_applied)
+		last--;
+	if (last >= 0)
+		status = apply(conn, dir, &list->all[last], false);
+	else
+		printf("nothing is applied\n");
 	return unload(conn, list, status);
 }
 
@@ -257,32 +320,48 @@ enum status migrations_history(PGconn *conn, const char *dir)
 	if (status != STATUS_OK)
 		return status;
 	for (int i = 0; i < list->count; i++)
-		printf("%s %s\n", list->all[i].is_applied ? "applied" : "pending", list->all[i].name);
+		printf("%s %s%s\n", list->all[i].is_applied ? "applied" : "pending", list->all[i].name,
+		       list->all[i].has_file ? "" : " (its files are not here)");
 	return unload(conn, list, STATUS_OK);
+}
+
+static int find_version(const struct list *list, const char *version)
+{
+	for (int i = 0; i < list->count && strlen(version) == VERSION_LEN; i++)
+		if (list->all[i].has_file && memcmp(list->all[i].name, version, VERSION_LEN) == 0)
+			return i;
+	return -1;
+}
+
+static enum status stamp_one(PGconn *conn, const char *dir, const struct migration *migration)
+{
+	char *sql, checksum[CHECKSUM_TEXT_BYTES];
+
+	if (migration->is_applied)
+		return STATUS_OK;
+	sql = read_sql(dir, migration->name, "up");
+	if (!sql)
+		return STATUS_NOT_FOUND;
+	checksum_of(sql, checksum);
+	free(sql);
+	return record(conn, migration->name, checksum, true);
 }
 
 enum status migrations_stamp(PGconn *conn, const char *dir, const char *version)
 {
 	struct list *list;
 	enum status status = load(conn, dir, &list);
-	bool is_found = false;
+	int last;
 
 	if (status != STATUS_OK)
 		return status;
-	for (int i = 0; i < list->count && status == STATUS_OK && !is_found; i++) {
-		char *sql = list->all[i].is_applied ? NULL : read_sql(dir, list->all[i].name, "up"), checksum[65];
-
-		is_found = strncmp(list->all[i].name, version, VERSION_LEN) == 0;
-		if (!sql)
-			continue;
-		checksum_of(sql, checksum);
-		free(sql);
-		status = record(conn, list->all[i].name, checksum, true);
-	}
-	if (!is_found) {
+	last = find_version(list, version);
+	if (last < 0) {
 		fprintf(stderr, "manage: there is no migration %s\n", version);
 		status = STATUS_NOT_FOUND;
 	}
+	for (int i = 0; i <= last && status == STATUS_OK; i++)
+		status = stamp_one(conn, dir, &list->all[i]);
 	return unload(conn, list, status);
 }
 
@@ -308,6 +387,10 @@ enum status migrations_new(const char *dir, const char *name)
 	int number = list->count ? atoi(list->all[list->count - 1].name) + 1 : 1;
 
 	list_free(list);
+	if (status == STATUS_OK && number > NUMBER_MAX) {
+		fprintf(stderr, "manage: there is no number after %d\n", NUMBER_MAX);
+		return STATUS_INVALID;
+	}
 	if (status == STATUS_OK && (!*name || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(name))) {
 		fprintf(stderr, "manage: a migration's name is made of a-z, 0-9 and _\n");
 		return STATUS_INVALID;

@@ -24,13 +24,15 @@ supervisor_service() {
 supervisor_start() {
 	supervisor_is_running && return
 	find "$RUN_DIR/staged/" -name 'supervise' -type d -prune -exec rm -rf {} +
-	as_user env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
-		setsid runsvdir -P "$RUN_DIR/service" >/dev/null 2>"$RUN_DIR/log/runsvdir" </dev/null &
+	{
+		exec >/dev/null 2>"$RUN_DIR/log/runsvdir" </dev/null
+		as_user_exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
+			setsid runsvdir -P "$RUN_DIR/service"
+	} &
 	echo $! >"$RUN_DIR/runsvdir.pid"
 	changed="$changed supervisor"
 }
 
-# setsid may fork; what counts is the pid of runsvdir itself.
 supervisor_scan() {
 	for name in ${restart:-}; do sv -w 15 restart "$RUN_DIR/service/$name" >/dev/null || die "$name did not restart; see make logs"; done
 }

@@ -28,7 +28,12 @@ user_make_run_dir() {
 }
 
 as_user() {
-	if [ "$(id -u)" = 0 ]; then setpriv --reuid="$run_user" --regid="$run_user" --clear-groups --inh-caps=-all "$@"; else "$@"; fi
+	(as_user_exec "$@")
+}
+
+as_user_exec() {
+	[ "$(id -u)" != 0 ] || set -- setpriv --reuid="$run_user" --regid="$run_user" --clear-groups --inh-caps=-all "$@"
+	exec "$@"
 }
 
 # Writes stdin to a file of that user's, mode as given, and notes in `changed` when it was different before.

