@@ -13,9 +13,6 @@
 #include "loop.h"
 #include "mem.h"
 
-/* Above this reading stops until evhttp has taken some: what it never takes (an endless line) stays this small. */
-#define INPUT_BYTES_MAX (64 * 1024)
-
 static void input_changed(struct evbuffer *input, const struct evbuffer_cb_info *info, void *arg)
 {
 	struct http_connection *conn = arg;
@@ -33,7 +30,7 @@ struct bufferevent *http_connection_accept(struct event_base *base, void *arg)
 	conn->bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
 	conn->idle_since_us = clock_monotonic_us();
 	bufferevent_priority_set(conn->bev, LOOP_PRIORITY_NORMAL);
-	bufferevent_setwatermark(conn->bev, EV_READ, 0, INPUT_BYTES_MAX);
+	bufferevent_setwatermark(conn->bev, EV_READ, 0, http_server_input_bytes_max(server));
 	evbuffer_add_cb(bufferevent_get_input(conn->bev), input_changed, conn);
 	LIST_INSERT_HEAD(&server->newborn, conn, link);
 	loop_deferred_schedule(server->adopt);

@@ -83,6 +83,9 @@ struct http_request {
 	char params[HTTP_PARAMS_MAX][HTTP_PARAM_BYTES_MAX];
 };
 
+/* http_server.c: above this a connection is not read any further until evhttp has taken some. */
+size_t http_server_input_bytes_max(const struct http_server *server);
+
 /* http_connection.c */
 struct bufferevent *http_connection_accept(struct event_base *base, void *server);
 void http_connection_adopt_all(void *server);

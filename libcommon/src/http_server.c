@@ -37,6 +37,19 @@ const struct config_option http_options[] = {
 	{0},
 };
 
+/* Bodies a little too large are read, so that the 413 is ours and reaches the client. */
+static long accepted_body_bytes(const struct http_server *server)
+{
+	return 2 * server->config.body_bytes_max;
+}
+
+/* evhttp takes a body only when all of it is there, so a whole one must fit; and a chunk's size line, which it never limits, stays this
+ * small. */
+size_t http_server_input_bytes_max(const struct http_server *server)
+{
+	return (size_t)(accepted_body_bytes(server) + server->config.header_bytes_max);
+}
+
 static void tell_when_drained(struct http_server *server)
 {
 	if (server->is_draining && server->in_flight == 0 && server->drained) {
@@ -105,8 +118,7 @@ struct http_server *http_server_new(struct event_base *base, const struct http_c
 	evhttp_set_gencb(server->evhttp, http_request_received, server);
 	evhttp_set_timeout(server->evhttp, (int)config->idle_timeout_s);
 	evhttp_set_max_headers_size(server->evhttp, config->header_bytes_max);
-	/* Bodies a little too large are read, so that the answer is ours and reaches the client. */
-	evhttp_set_max_body_size(server->evhttp, 2 * config->body_bytes_max);
+	evhttp_set_max_body_size(server->evhttp, accepted_body_bytes(server));
 	evhttp_set_allowed_methods(server->evhttp, ALL_METHODS);
 	evhttp_set_default_content_type(server->evhttp, NULL);
 	server->listen_again = new_timer(server, 0, listen_again);

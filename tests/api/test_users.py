@@ -1,5 +1,7 @@
 """The users collection: who may see it, who may change it, and every refusal of contract.md."""
 
+import secrets
+
 import pytest
 
 import abacus
@@ -69,9 +71,10 @@ def test_the_api_prefix_reaches_users_too(reader):
 
 
 def test_an_admin_adds_a_user(admin):
-    person = {**NEW, "username": "added-once", "email": "added.once@example.com"}
+    word = secrets.token_hex(4)
+    person = {**NEW, "username": word, "email": f"{word}@example.com"}
     reply = post("/users", person, token=admin)
-    assert (reply.status, reply.json) == (201, {"status": "success", "message": "added.once@example.com was added!"})
+    assert (reply.status, reply.json) == (201, {"status": "success", "message": f"{word}@example.com was added!"})
     again = post("/users", person, token=admin)
     assert (again.status, again.json) == (400, fail("user_exists", "Sorry. That email already exists."))
 
