@@ -84,14 +84,13 @@ static bool opens_transaction(const struct db_connection *connection, PGresult *
 	       strcmp(tag, "START TRANSACTION") == 0;
 }
 
-/* After a migration a statement may no longer fit what was prepared ("cached plan must not change result type", or it is gone).
- * The first has no SQLSTATE of its own, so it is known by the server's function, as in pgjdbc. */
+/* After a migration a statement may no longer fit what was prepared ("cached plan must not change result type"). That has no
+ * SQLSTATE of its own, so it is known by the server's function, as in pgjdbc. */
 static bool is_stale(const PGresult *result)
 {
-	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	const char *function = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
 
-	return (sqlstate && strcmp(sqlstate, "26000") == 0) || (function && strcmp(function, "RevalidateCachedQuery") == 0);
+	return function && strcmp(function, "RevalidateCachedQuery") == 0;
 }
 
 static struct db_call *take_oldest(struct db_connection *connection)

@@ -166,8 +166,8 @@ static inline void fixture_unlock(void)
 	fixture_sql("SELECT pg_advisory_unlock(20260102)");
 }
 
-static const struct db_statement *const fixture_statements[] = {&echo,   &divide, &person_insert, &late_insert, &wait_for_lock,
-								&length, NULL};
+static const struct db_statement *const fixture_statements[] = {&echo,          &divide, &person_insert, &late_insert,
+								&wait_for_lock, &length, &backend,       NULL};
 
 static inline void fixture_ready(const struct db_config *config)
 {

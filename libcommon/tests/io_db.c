@@ -125,6 +125,19 @@ static void wait_for_both_connections(void)
 	} while (first.number == second.number);
 }
 
+static void test_a_statement_that_was_not_listed_fails_alone(void **state)
+{
+	static const struct db_statement unlisted = {"unlisted", "SELECT 1"};
+	struct answer first, second;
+
+	open_with(1);
+	fixture_ask(&first, &unlisted, NULL);
+	fixture_ask(&second, &echo, "7");
+	WAIT_FOR(first.is_there && second.is_there);
+	assert_int_equal(first.status, STATUS_INTERNAL);
+	assert_int_equal(second.status, STATUS_OK);
+}
+
 static void test_a_waiting_statement_does_not_hold_up_the_other_connection(void **state)
 {
 	struct answer slow, quick;
@@ -267,6 +280,7 @@ int main(void)
 		DB_TEST(test_a_write_is_not_ok_before_its_commit_is),
 		DB_TEST(test_a_statement_over_its_time_ends_with_timeout_and_the_next_goes_on),
 		DB_TEST(test_the_time_limit_stands_whatever_options_the_url_has),
+		DB_TEST(test_a_statement_that_was_not_listed_fails_alone),
 		DB_TEST(test_a_waiting_statement_does_not_hold_up_the_other_connection),
 		DB_TEST(test_a_cancelled_scope_hears_nothing_and_its_neighbours_all),
 		DB_TEST(test_beyond_the_limit_in_flight_a_call_is_busy),
