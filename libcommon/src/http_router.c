@@ -54,7 +54,8 @@ static bool method_matches(const struct http_route *route, const char *method)
 
 enum http_match http_router_find(struct http_request *req, const char *path)
 {
-	const char *pattern = NULL; /* the first that matches: /users/ping comes before /users/{id} and hides it for all methods */
+	const char *pattern =
+		NULL; /* the first that matches: /users/ping comes before /users/{id} and hides it for all methods */
 
 	for (const struct http_route *route = req->server->routes; route->method; route++) {
 		if (pattern ? strcmp(route->path, pattern) != 0 : !path_matches(route->path, path, req->params))

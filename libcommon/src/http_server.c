@@ -43,8 +43,8 @@ static long accepted_body_bytes(const struct http_server *server)
 	return 2 * server->config.body_bytes_max;
 }
 
-/* evhttp takes a body only when all of it is there, so a whole one must fit; and a chunk's size line, which it never limits, stays this
- * small. */
+/* evhttp takes a body only when all of it is there, so a whole one must fit; and a chunk's size line, which it never limits,
+ * stays this small. */
 size_t http_server_input_bytes_max(const struct http_server *server)
 {
 	return (size_t)(accepted_body_bytes(server) + server->config.header_bytes_max);
