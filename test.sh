@@ -50,8 +50,8 @@ shell_is_sound() {
 }
 
 tidy() {
-	git ls-files '*.c' | grep -v /tests/ | xargs -P "$jobs" -n 4 clang-tidy --quiet --warnings-as-errors='*' -- -std=c11 -D_GNU_SOURCE \
-		-Ilibcommon/include -I/usr/include/postgresql
+	git ls-files '*.c' | grep -v /tests/ | xargs -P "$jobs" -n 4 sh -c 'clang-tidy --quiet --warnings-as-errors="*" "$@" -- \
+		-std=c11 -D_GNU_SOURCE -Ilibcommon/include -I/usr/include/postgresql' tidy
 }
 
 check() {

@@ -20,7 +20,7 @@ struct op {
 };
 
 struct scope {
-	LIST_HEAD(, op) ops;
+	LIST_HEAD(scope_ops, op) ops;
 };
 
 void scope_init(struct scope *scope);

@@ -43,7 +43,7 @@ struct work {
 	struct scope scope, receive_scope, pool_scope;
 	struct event *renew, *take_over, *count, *resume;
 	struct loop_deferred *store;
-	LIST_HEAD(, held) held;
+	LIST_HEAD(held_jobs, held) held;
 	int held_count, large_count;
 	bool is_receiving, is_taking_over, is_draining;
 	void (*drained)(void *arg);
