@@ -1,10 +1,10 @@
 #!/bin/sh
 # usage: sh test.sh server [--only NAME] | coverage | all
-# server: everything that a change must pass. A step is one line; the output of one that fails is shown. The last line counts them.
+# server: everything that a change must pass; NAME is a part of a step's name, or of a test's in tests/. A step is one line; the output of one that fails is shown. The last line counts them.
 set -u
 cd "$(dirname "$0")"
 root=$PWD
-passed=0 failed=0 only=
+passed=0 failed=0 only= stack=
 out=$(mktemp)
 jobs=$(nproc)
 
@@ -20,11 +20,15 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 
+wanted() {
+	case $1 in *"$only"*) ;; *) return 1 ;; esac
+}
+
 # step NAME COMMAND...: one line; counted.
 step() {
 	name=$1
 	shift
-	case $name in *"$only"*) ;; *) return 0 ;; esac
+	wanted "$name" || return 0
 	start=$(date +%s)
 	if "$@" >"$out" 2>&1; then
 		passed=$((passed + 1))
@@ -54,8 +58,10 @@ tidy() {
 		-std=c11 -D_GNU_SOURCE -Ilibcommon/include -I/usr/include/postgresql' tidy
 }
 
+# cppcheck reads no system header, and has to be told what a loop over a list is.
 check() {
-	cppcheck --quiet --std=c11 -j "$jobs" --enable=warning,portability,performance --inline-suppr --error-exitcode=1 \
+	cppcheck --include="/usr/include/$(gcc -print-multiarch)/sys/queue.h" \
+		--quiet --std=c11 -j "$jobs" --enable=warning,portability,performance --inline-suppr --error-exitcode=1 \
 		--suppressions-list=.cppcheck -Ilibcommon/include -Iservices libcommon/src services/*/*.c
 }
 
@@ -63,15 +69,22 @@ build() {
 	make -j"$jobs" "$@" tests
 }
 
-# A fresh database and Redis for the tests of modules: those of the test stack.
+# The whole system with the binaries of $BUILD, from nothing.
 stack_up() {
 	scripts/stack down >/dev/null 2>&1
-	scripts/stack up
+	rm -rf "$(readlink -f "$RUN_DIR")" "$RUN_DIR"
+	scripts/stack up && stack=$BUILD
+}
+
+# For a single step that --only picked.
+need_stack() {
+	[ "$stack" = "$BUILD" ] || stack_up
 }
 
 unit_test() {
 	case $1 in
 	*/io_*)
+		need_stack || return 1
 		TEST_DATABASE_URL=$(cat "$RUN_DIR/secrets/values.url") TEST_REDIS_URL=$(sed 's|/0$|/5|' "$RUN_DIR/secrets/redis.url") "$1"
 		;;
 	*) "$1" ;;
@@ -79,12 +92,13 @@ unit_test() {
 }
 
 unit_tests() {
-	for source in $(ls libcommon/tests/test_*.c libcommon/tests/io_*.c services/*/tests/test_*.c 2>/dev/null); do
+	for source in libcommon/tests/test_*.c libcommon/tests/io_*.c services/*/tests/test_*.c; do
 		step "$1 $(basename "$source" .c)" unit_test "$BUILD/${source%.c}"
 	done
 }
 
 black_box() {
+	need_stack || return 1
 	/usr/bin/python3 -m pytest -q -p no:cacheprovider -rs "$@"
 }
 
@@ -95,7 +109,6 @@ no_sanitizer_report() {
 
 # One whole round with the binaries of $BUILD.
 round() {
-	case "$1 tests" in *"$only"*) ;; esac
 	step "$1 stack" stack_up
 	unit_tests "$1"
 	step "$1 tests/api" black_box tests/api
@@ -112,12 +125,17 @@ server() {
 	step "lint clang-tidy" tidy
 	step "lint cppcheck" check
 	export BUILD=build
+	[ -z "$only" ] || build >"$out" 2>&1 || { cat "$out"; exit 1; }
 	round plain
-	step "build sanitizers" build BUILD=build/asan SANITIZE=address,undefined OPTIMIZE=-O1 WERROR=1
-	rm -rf "$RUN_DIR/log"/*/current
-	export BUILD=build/asan SANITIZED=1
-	round sanitized
-	step "sanitized no report" no_sanitizer_report
+	case $only in
+	'' | *sanit*)
+		export BUILD=build/asan SANITIZED=1
+		step "build sanitizers" build SANITIZE=address,undefined OPTIMIZE=-O1 WERROR=1
+		round sanitized
+		step "sanitized no report" no_sanitizer_report
+		;;
+	esac
+	[ "$passed$failed" != 00 ] || step "$only" black_box tests -k "$only"
 }
 
 coverage() {
@@ -127,7 +145,6 @@ coverage() {
 	find build/coverage -type d -exec chmod a+rwx {} +
 	export BUILD=build/coverage
 	round coverage
-	scripts/stack down >/dev/null 2>&1
 	gcovr --root . --exclude '.*/tests/.*' --object-directory build/coverage build/coverage
 }
 

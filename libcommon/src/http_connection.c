@@ -3,10 +3,7 @@
  * the bufferevent, and its close callback tells when the record must go. Nothing can be read or closed between the two. */
 #include "http_internal.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 #include "clock.h"
 #include "log.h"
@@ -30,6 +27,7 @@ struct bufferevent *http_connection_accept(struct event_base *base, void *arg)
 	conn->bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
 	conn->idle_since_us = clock_monotonic_us();
 	bufferevent_priority_set(conn->bev, LOOP_PRIORITY_NORMAL);
+	bufferevent_set_max_single_write(conn->bev, HTTP_WRITE_BYTES);
 	bufferevent_setwatermark(conn->bev, EV_READ, 0, http_server_input_bytes_max(server));
 	evbuffer_add_cb(bufferevent_get_input(conn->bev), input_changed, conn);
 	LIST_INSERT_HEAD(&server->newborn, conn, link);
@@ -71,7 +69,7 @@ static void remember_fd(struct http_connection *conn, evutil_socket_t fd)
 	if ((size_t)fd >= server->by_fd_count) {
 		size_t count = ((size_t)fd + 1) * 2;
 
-		server->by_fd = mem_resize(server->by_fd, count * sizeof *server->by_fd);
+		server->by_fd = mem_resize(server->by_fd, count * sizeof(struct http_connection *));
 		for (size_t i = server->by_fd_count; i < count; i++)
 			server->by_fd[i] = NULL;
 		server->by_fd_count = count;
@@ -83,9 +81,9 @@ static void close_longest_idle(struct http_server *server)
 {
 	struct http_connection *conn, *oldest = NULL;
 
-	LIST_FOREACH(conn, &server->connections, link)
-	if (!conn->request && !conn->is_writing && (!oldest || conn->idle_since_us < oldest->idle_since_us))
-		oldest = conn;
+	LIST_FOREACH (conn, &server->connections, link)
+		if (!conn->request && !conn->is_writing && (!oldest || conn->idle_since_us < oldest->idle_since_us))
+			oldest = conn;
 	if (oldest)
 		http_connection_close(oldest);
 }
@@ -95,7 +93,6 @@ static void adopt(struct http_connection *conn)
 	struct http_server *server = conn->server;
 	evutil_socket_t fd = bufferevent_getfd(conn->bev);
 	void *evcon = NULL;
-	int on = 1;
 
 	bufferevent_getcb(conn->bev, NULL, NULL, NULL, &evcon);
 	conn->evcon = evcon;
@@ -104,7 +101,6 @@ static void adopt(struct http_connection *conn)
 	server->connections_count++;
 	remember_fd(conn, fd);
 	evhttp_connection_set_closecb(conn->evcon, closed, conn);
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	if (server->is_draining)
 		http_connection_close(conn);
 	else if (server->connections_count > (unsigned)server->config.connections_max)

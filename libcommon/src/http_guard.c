@@ -31,8 +31,7 @@ static const char *read_headers(const struct evkeyvalq *headers, struct framing 
 {
 	const struct evkeyval *header;
 
-	TAILQ_FOREACH(header, headers, next)
-	{
+	TAILQ_FOREACH (header, headers, next) {
 		if (!is_token(header->key))
 			return "A header's name is not a token.";
 		if (strcasecmp(header->key, "Content-Length") == 0) {

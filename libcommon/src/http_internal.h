@@ -22,6 +22,9 @@
 
 #define HTTP_PARAMS_MAX 4
 #define HTTP_PARAM_BYTES_MAX 256
+/* A reply up to this goes out in one write(2): a process that is killed has then sent it whole or not at all, and the proxy can
+ * ask another. libevent's own limit is 16 KiB. */
+#define HTTP_WRITE_BYTES (192 * 1024)
 
 struct http_connection {
 	struct http_server *server;

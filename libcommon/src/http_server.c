@@ -3,9 +3,12 @@
 #include <errno.h>
 #include <event2/listener.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "clock.h"
 #include "log.h"
@@ -137,6 +140,15 @@ static void accept_failed(struct evconnlistener *listener, void *arg)
 	event_add(server->listen_again, &(struct timeval){.tv_usec = 100000});
 }
 
+/* Linux hands them on to each accepted socket. */
+static void set_socket_options(evutil_socket_t fd)
+{
+	int on = 1, send_bytes = HTTP_WRITE_BYTES;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof send_bytes);
+}
+
 enum status http_server_listen(struct http_server *server)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICHOST}, *address = NULL;
@@ -156,6 +168,7 @@ enum status http_server_listen(struct http_server *server)
 			 LOG_TEXT("reason", strerror(errno)));
 		return STATUS_INTERNAL;
 	}
+	set_socket_options(evconnlistener_get_fd(server->listener));
 	server->bound = evhttp_bind_listener(server->evhttp, server->listener);
 	evconnlistener_set_error_cb(server->listener, accept_failed);
 	return STATUS_OK;

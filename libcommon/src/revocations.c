@@ -57,9 +57,9 @@ static struct entry *find_jti(const struct revocations *revocations, const uint8
 {
 	struct entry *entry;
 
-	LIST_FOREACH(entry, bucket_of_jti((struct revocations *)(uintptr_t)revocations, jti), link)
-	if (memcmp(entry->revocation.jti, jti, JWT_JTI_BYTES) == 0)
-		return entry;
+	LIST_FOREACH (entry, bucket_of_jti((struct revocations *)(uintptr_t)revocations, jti), link)
+		if (memcmp(entry->revocation.jti, jti, JWT_JTI_BYTES) == 0)
+			return entry;
 	return NULL;
 }
 
@@ -67,9 +67,9 @@ static struct entry *find_user(const struct revocations *revocations, int64_t us
 {
 	struct entry *entry;
 
-	LIST_FOREACH(entry, bucket_of_user((struct revocations *)(uintptr_t)revocations, user_id), link)
-	if (entry->revocation.user_id == user_id)
-		return entry;
+	LIST_FOREACH (entry, bucket_of_user((struct revocations *)(uintptr_t)revocations, user_id), link)
+		if (entry->revocation.user_id == user_id)
+			return entry;
 	return NULL;
 }
 

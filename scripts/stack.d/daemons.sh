@@ -54,7 +54,7 @@ daemons_install() {
 			cmp -s "$BUILD/bin/$binary" "$RUN_DIR/bin/$binary" && continue
 			cp "$BUILD/bin/$binary" "$RUN_DIR/bin/.$binary"
 			mv "$RUN_DIR/bin/.$binary" "$RUN_DIR/bin/$binary"
-			changed="$changed $RUN_DIR/bin/$binary"
+			note_change "$RUN_DIR/bin/$binary"
 		done
 		mkdir -p "$RUN_DIR/share/$name"
 		[ ! -d "services/$name/migrations" ] || cp -R "services/$name/migrations" "$RUN_DIR/share/$name/"

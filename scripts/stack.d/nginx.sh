@@ -1,8 +1,10 @@
 # nginx with the one template, in the foreground under the supervisor, as the stack's user.
 
 nginx_servers() {
-	for name in $(daemons_names); do
-		case $name in "$1" | "$1-2") printf 'server 127.0.0.1:%s max_fails=1 fail_timeout=1s; ' "$(daemon_port "$name")" ;; esac
+	for how in 'max_fails=1 fail_timeout=1s' 'max_fails=0 backup'; do
+		for name in $(daemons_names); do
+			case $name in "$1" | "$1-2") printf 'server 127.0.0.1:%s %s; ' "$(daemon_port "$name")" "$how" ;; esac
+		done
 	done
 }
 
@@ -11,7 +13,6 @@ nginx_make() {
 		mkdir -p "$RUN_DIR/$dir"
 		[ "$(id -u)" != 0 ] || chown "$run_user" "$RUN_DIR/$dir"
 	done
-	nginx_changed=$changed
 	for file in headers.conf proxy.conf; do install_text "$RUN_DIR/nginx/conf/$file" 644 <nginx/$file; done
 	install_text "$RUN_DIR/nginx/html/index.html" 644 <nginx/html/index.html
 	# Services that are not built yet: the discard port refuses, and nginx says 503.
@@ -25,8 +26,7 @@ nginx_make() {
 	install_text "$RUN_DIR/service.nginx.run" 755 <<RUN
 #!/bin/sh
 exec 2>&1
-# Another master whose worker still holds the port would keep this one from starting.
 exec /usr/sbin/nginx -c $RUN_DIR/nginx/nginx.conf -e stderr -g 'daemon off;'
 RUN
-	supervisor_service nginx "$RUN_DIR/service.nginx.run" "$RUN_DIR/nginx/nginx.conf"
+	supervisor_service nginx "$RUN_DIR/service.nginx.run" "$RUN_DIR/nginx/nginx.conf" "$RUN_DIR/nginx/conf/headers.conf" "$RUN_DIR/nginx/conf/proxy.conf"
 }

@@ -48,7 +48,7 @@ postgres_create() {
 		printf 'CREATE DATABASE %s OWNER %s;\nREVOKE ALL ON DATABASE %s FROM PUBLIC;\n' "$1" "$1" "$1"
 		printf '\\connect %s\nALTER SCHEMA public OWNER TO %s;\n' "$1" "$1"
 	} | postgres_admin -f - >/dev/null
-	changed="$changed database $1"
+	note_change "database $1"
 }
 
 psql() {

@@ -16,7 +16,10 @@ supervisor_service() {
 	name=$1
 	shift
 	for file; do
-		case " $changed " in *" $file "*) [ ! -e "$RUN_DIR/service/$name" ] || restart="${restart:-} $name" ;; esac
+		if has_changed "$file" && [ -e "$RUN_DIR/service/$name" ]; then
+			restart="${restart:-} $name"
+			break
+		fi
 	done
 	[ -e "$RUN_DIR/service/$name" ] || ln -s "$staged" "$RUN_DIR/service/$name"
 }
@@ -30,7 +33,7 @@ supervisor_start() {
 			setsid runsvdir -P "$RUN_DIR/service"
 	} &
 	echo $! >"$RUN_DIR/runsvdir.pid"
-	changed="$changed supervisor"
+	note_change supervisor
 }
 
 supervisor_scan() {

@@ -25,6 +25,7 @@ user_make_run_dir() {
 	mkdir -p "$RUN_DIR/bin" "$RUN_DIR/service" "$RUN_DIR/log" "$RUN_DIR/secrets" "$RUN_DIR/share" "$RUN_DIR/staged"
 	[ "$(id -u)" != 0 ] || chown "$run_user" "$RUN_DIR" "$RUN_DIR"/*
 	chmod 700 "$RUN_DIR/secrets"
+	: >"$RUN_DIR/.changed"
 }
 
 as_user() {
@@ -36,7 +37,16 @@ as_user_exec() {
 	exec "$@"
 }
 
-# Writes stdin to a file of that user's, mode as given, and notes in `changed` when it was different before.
+# What this run has changed, a line each, in a file: half of it happens in subshells.
+note_change() {
+	echo "$1" >>"$RUN_DIR/.changed"
+}
+
+has_changed() {
+	grep -qxF "$1" "$RUN_DIR/.changed"
+}
+
+# Writes stdin to a file of that user's, mode as given, and notes a change when it was different before.
 install_text() {
 	new=$RUN_DIR/.new
 	cat >"$new"
@@ -46,6 +56,6 @@ install_text() {
 		rm "$new"
 	else
 		mv "$new" "$1"
-		changed="$changed $1"
+		note_change "$1"
 	fi
 }

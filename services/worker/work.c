@@ -148,8 +148,7 @@ static void store_finished(void *arg)
 	struct batch *batch = NULL;
 	struct held *held;
 
-	LIST_FOREACH(held, &work->held, link)
-	{
+	LIST_FOREACH (held, &work->held, link) {
 		if (!held->digits || held->is_storing)
 			continue;
 		if (!batch)
@@ -317,9 +316,9 @@ static void renew_due(evutil_socket_t fd, short what, void *arg)
 	struct held *held;
 	int n = 0;
 
-	LIST_FOREACH(held, &work->held, link)
-	if (n < JOBS_BATCH_MAX && !held->is_storing)
-		jobs[n++] = held->job;
+	LIST_FOREACH (held, &work->held, link)
+		if (n < JOBS_BATCH_MAX && !held->is_storing)
+			jobs[n++] = held->job;
 	if (n)
 		jobs_renew(work->redis, &work->scope, work->consumer, jobs, n, renewed, NULL);
 }
@@ -420,8 +419,7 @@ static void release_waiting(struct work *work)
 	struct job jobs[JOBS_BATCH_MAX];
 	struct held *held;
 
-	LIST_FOREACH(held, &work->held, link)
-	{
+	LIST_FOREACH (held, &work->held, link) {
 		if (held->digits || batch->n == JOBS_BATCH_MAX)
 			continue;
 		jobs[batch->n] = held->job;

@@ -197,10 +197,11 @@ def test_the_other_kinds_are_exact(reader, kind, index, expected):
 
 def test_a_job_that_nobody_finishes_ends_as_failed_and_can_be_put_back(reader):
     """The deliveries are used up as dying workers would: taken from the group and never acknowledged."""
+    index = abacus.fresh_index()
     for name in ("worker", "worker-2")[: abacus.INSTANCES]:
         abacus.stop(name)
     try:
-        submit(77_777, reader.token)
+        submit(index, reader.token)
         entry = eventually(lambda: abacus.redis_cli("XREADGROUP", "GROUP", "workers", "dying", "COUNT", "1", "STREAMS", "jobs", ">"))
         job = next(line.split()[-1].strip('"') for line in entry.splitlines() if "-" in line and line.strip('" ')[0].isdigit())
         for _ in range(5):
@@ -209,10 +210,10 @@ def test_a_job_that_nobody_finishes_ends_as_failed_and_can_be_put_back(reader):
     finally:
         for name in ("worker", "worker-2")[: abacus.INSTANCES]:
             abacus.start(name)
-    failed = eventually(lambda: (r := get("/api/values/fibonacci/77777", token=reader.token)).status == 409 and r)
+    failed = eventually(lambda: (r := get(f"/api/values/fibonacci/{index}", token=reader.token)).status == 409 and r)
     assert failed.json == fail("calculation_failed", failed.json["message"])
     state = get("/api/values?limit=1", token=reader.token).json["data"]["values"][0]["state"]
     assert state == "failed"
-    assert "77777" in abacus.manage("values", "jobs", "dead")
-    abacus.manage("values", "jobs", "retry", "fibonacci", "77777")
-    assert result(77_777, reader.token) == str(exact_fibonacci(77_777))
+    assert str(index) in abacus.manage("values", "jobs", "dead")
+    abacus.manage("values", "jobs", "retry", "fibonacci", str(index))
+    assert result(index, reader.token) == str(exact_fibonacci(index))
