@@ -33,7 +33,8 @@ void buf_add(struct buf *buf, const char *bytes, size_t len)
 {
 	char *end = reserve(buf, len);
 
-	memcpy(end, bytes, len);
+	if (len) /* the bytes of an empty buffer are NULL */
+		memcpy(end, bytes, len);
 	end[len] = '\0';
 	buf->len += len;
 }

@@ -26,7 +26,7 @@ void clock_format(int64_t unix_ms, char text[CLOCK_TEXT_BYTES])
 	static _Thread_local int64_t cached_s = INT64_MIN;
 	static _Thread_local char cached[32];
 	int64_t seconds = unix_ms / 1000 - (unix_ms % 1000 < 0);
-	int ms = (int)(unix_ms - seconds * 1000);
+	int ms = (int)((unix_ms % 1000 + 1000) % 1000);
 
 	if (seconds != cached_s) {
 		time_t when = (time_t)seconds;
