@@ -1,4 +1,4 @@
-#include "jwt.h"
+#include "jwt_internal.h"
 
 #include <cjson/cJSON.h>
 #include <inttypes.h>
@@ -14,13 +14,12 @@
 #include "json.h"
 #include "mem.h"
 
-#define SIGNATURE_BYTES 32
 #define SKEW_S 30
 
 static const char header[] = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"; /* {"alg":"HS256","typ":"JWT"} */
 static const char digits[] = "0123456789abcdef";
 
-static void sign(const char *secret, const char *text, size_t len, uint8_t signature[SIGNATURE_BYTES])
+void jwt_sign(const char *secret, const char *text, size_t len, uint8_t signature[JWT_SIGNATURE_BYTES])
 {
 	const mbedtls_md_info_t *sha256 = mbedtls_md_info_from_type(MBEDTLS_MD_SHA256);
 
@@ -92,7 +91,7 @@ char *jwt_issue(const struct jwt_key *key, int64_t user_id, bool is_admin, int64
 {
 	struct jwt_claims claims = {.user_id = user_id, .is_admin = is_admin};
 	int64_t now_ms = clock_unix_ms();
-	uint8_t signature[SIGNATURE_BYTES];
+	uint8_t signature[JWT_SIGNATURE_BYTES];
 	char jti[37], payload[512], *token;
 	int payload_len;
 	size_t len;
@@ -113,7 +112,7 @@ char *jwt_issue(const struct jwt_key *key, int64_t user_id, bool is_admin, int64
 	memcpy(token, header, len);
 	token[len++] = '.';
 	len += base64url_encode((uint8_t *)payload, (size_t)payload_len, token + len);
-	sign(key->secret, token, len, signature);
+	jwt_sign(key->secret, token, len, signature);
 	token[len++] = '.';
 	len += base64url_encode(signature, sizeof signature, token + len);
 	token[len] = '\0';
@@ -123,12 +122,12 @@ char *jwt_issue(const struct jwt_key *key, int64_t user_id, bool is_admin, int64
 
 /* ---- verifying ---- */
 
-static bool is_signed_by(const char *secret, const char *token, size_t signed_len, const uint8_t signature[SIGNATURE_BYTES])
+static bool is_signed_by(const char *secret, const char *token, size_t signed_len, const uint8_t signature[JWT_SIGNATURE_BYTES])
 {
-	uint8_t expected[SIGNATURE_BYTES];
+	uint8_t expected[JWT_SIGNATURE_BYTES];
 
-	sign(secret, token, signed_len, expected);
-	return mbedtls_ct_memcmp(expected, signature, SIGNATURE_BYTES) == 0;
+	jwt_sign(secret, token, signed_len, expected);
+	return mbedtls_ct_memcmp(expected, signature, JWT_SIGNATURE_BYTES) == 0;
 }
 
 /* Signed by us, then; the header is looked at all the same, and nothing is decided by it. */
@@ -189,7 +188,7 @@ static enum jwt_verdict judge_payload(const struct jwt_key *key, const char *tex
 enum jwt_verdict jwt_verify(const struct jwt_key *key, const char *token, size_t len, int64_t now_s,
 			    struct jwt_claims *ret_claims)
 {
-	uint8_t signature[SIGNATURE_BYTES + 3];
+	uint8_t signature[JWT_SIGNATURE_BYTES + 3];
 	const char *payload, *end, *mark;
 	size_t signature_len;
 
@@ -197,10 +196,10 @@ enum jwt_verdict jwt_verify(const struct jwt_key *key, const char *token, size_t
 		return JWT_INVALID;
 	payload++;
 	end = token + len;
-	if (!(mark = memchr(payload, '.', (size_t)(end - payload))) || end - mark - 1 != BASE64URL_LEN(SIGNATURE_BYTES))
+	if (!(mark = memchr(payload, '.', (size_t)(end - payload))) || end - mark - 1 != BASE64URL_LEN(JWT_SIGNATURE_BYTES))
 		return JWT_INVALID;
 	if (base64url_decode(mark + 1, (size_t)(end - mark - 1), signature, &signature_len) != STATUS_OK ||
-	    signature_len != SIGNATURE_BYTES)
+	    signature_len != JWT_SIGNATURE_BYTES)
 		return JWT_INVALID;
 	if (!is_signed_by(key->secret, token, (size_t)(mark - token), signature) &&
 	    !(key->previous_secret && is_signed_by(key->previous_secret, token, (size_t)(mark - token), signature)))
