@@ -1,5 +1,5 @@
-/* cJSON, bounded and strict: depth and size are limited before parsing, doubled keys and embedded NULs are refused, and
- * integers are read without going through a double. cJSON keeps numbers as doubles: beyond 2^53 use strings. */
+/* cJSON, bounded and strict: depth is limited before parsing (size is the caller's to limit), doubled keys, objects of more
+ * than 64 keys and embedded NULs are refused. cJSON keeps numbers as doubles: beyond 2^53 use strings. */
 #ifndef ABACUS_JSON_H
 #define ABACUS_JSON_H
 
@@ -17,7 +17,7 @@
 enum status json_parse(const char *bytes, size_t len, cJSON **ret_json) MUST_CHECK;
 /* NULL when absent or not a string. Borrowed from the object. Case-sensitive. */
 const char *json_text(const cJSON *object, const char *key);
-/* A JSON number that is a whole number within ±2^53. */
+/* A JSON number that is a whole number within ±(2^53 - 1): beyond it a double no longer tells its neighbours apart. */
 enum status json_int(const cJSON *object, const char *key, int64_t *ret_number) MUST_CHECK;
 enum status json_bool(const cJSON *object, const char *key, bool *ret_flag) MUST_CHECK;
 bool json_has(const cJSON *object, const char *key);

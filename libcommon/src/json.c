@@ -5,10 +5,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXACT_MAX 9007199254740992.0 /* 2^53 */
+#define EXACT_MAX 9007199254740991.0 /* 2^53 - 1: 2^53 is what 2^53 + 1 becomes as a double, too */
 
-/* What cJSON lets pass and we do not, seen before it parses: nesting without bound and escaped or plain NULs. Brackets inside
- * strings do not count. */
+static const char *skip_digits(const char *at, const char *end)
+{
+	while (at < end && *at >= '0' && *at <= '9')
+		at++;
+	return at;
+}
+
+/* Length of the number at the start (RFC 8259 §6), 0 when there is none. cJSON takes whatever strtod() takes: 007, 1., -.5 */
+static size_t number_len(const char *bytes, const char *end)
+{
+	const char *digits = bytes + (*bytes == '-'), *at = skip_digits(digits, end);
+
+	if (at == digits || (*digits == '0' && at > digits + 1))
+		return 0;
+	if (at < end && *at == '.') {
+		digits = ++at;
+		if ((at = skip_digits(at, end)) == digits)
+			return 0;
+	}
+	if (at < end && (*at | 32) == 'e') {
+		at++;
+		digits = at += at < end && (*at == '+' || *at == '-');
+		if ((at = skip_digits(at, end)) == digits)
+			return 0;
+	}
+	return (size_t)(at - bytes);
+}
+
+/* What cJSON lets pass and we do not, seen before it parses: nesting without bound, escaped or plain NULs, other control
+ * characters, and numbers that are none. Brackets and digits inside strings do not count. */
 static bool is_acceptable(const char *bytes, size_t len)
 {
 	bool in_string = false;
@@ -17,7 +45,7 @@ static bool is_acceptable(const char *bytes, size_t len)
 	for (size_t i = 0; i < len; i++) {
 		char c = bytes[i];
 
-		if (c == '\0')
+		if ((unsigned char)c < 0x20 && (in_string || !memchr("\t\n\r", c, 3)))
 			return false;
 		if (in_string && c == '\\') {
 			if (len - i > 5 && memcmp(bytes + i, "\\u0000", 6) == 0)
@@ -26,8 +54,13 @@ static bool is_acceptable(const char *bytes, size_t len)
 		} else if (c == '"') {
 			in_string = !in_string;
 		} else if (in_string) {
-			if ((unsigned char)c < 0x20)
+			continue;
+		} else if (c == '-' || (c >= '0' && c <= '9')) {
+			size_t number = number_len(bytes + i, bytes + len);
+
+			if (!number)
 				return false;
+			i += number - 1;
 		} else if (c == '{' || c == '[') {
 			if (++depth > JSON_DEPTH_MAX)
 				return false;

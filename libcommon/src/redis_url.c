@@ -16,14 +16,16 @@ static int hex_digit(char c)
 	return -1;
 }
 
-/* Percent-decoding in place (RFC 3986 §2.1); what is no escape stays as it is. */
-static void decode(char *text)
+/* Percent-decoding in place (RFC 3986 §2.1); what is no escape stays as it is. False for a NUL, which would cut it short. */
+static bool decode(char *text)
 {
 	char *out = text;
 
 	for (; *text; text++) {
 		int high = *text == '%' ? hex_digit(text[1]) : -1, low = high >= 0 ? hex_digit(text[2]) : -1;
 
+		if (high == 0 && low == 0)
+			return false;
 		if (low >= 0) {
 			*out++ = (char)(high << 4 | low);
 			text += 2;
@@ -32,6 +34,7 @@ static void decode(char *text)
 		}
 	}
 	*out = '\0';
+	return true;
 }
 
 enum status redis_url_parse(const char *url, struct redis_address *ret_address)
@@ -40,11 +43,13 @@ enum status redis_url_parse(const char *url, struct redis_address *ret_address)
 	char *copy, *authority, *path, *at, *colon;
 	struct redis_address address = {.port = 6379};
 	int64_t number;
+	size_t len;
 	enum status status = STATUS_INVALID;
 
 	if (strncmp(url, scheme, sizeof scheme - 1) != 0)
 		return STATUS_INVALID;
 	copy = authority = mem_strdup(url + sizeof scheme - 1);
+	len = strlen(copy);
 	if ((path = strchr(authority, '/'))) {
 		*path++ = '\0';
 		if (*path && (int64_parse(path, &number) != STATUS_OK || number < 0 || number > 9999))
@@ -55,10 +60,12 @@ enum status redis_url_parse(const char *url, struct redis_address *ret_address)
 		*at = '\0';
 		if ((colon = strchr(authority, ':'))) {
 			*colon = '\0';
-			decode(colon + 1);
+			if (!decode(colon + 1))
+				goto out;
 			address.password = mem_strdup(colon + 1);
 		}
-		decode(authority);
+		if (!decode(authority))
+			goto out;
 		address.user = *authority ? mem_strdup(authority) : NULL;
 		authority = at + 1;
 	}
@@ -76,7 +83,8 @@ enum status redis_url_parse(const char *url, struct redis_address *ret_address)
 	status = STATUS_OK;
 out:
 	redis_address_free(&address);
-	mem_free_secret(copy);
+	explicit_bzero(copy, len); /* it has NULs before the password by now */
+	free(copy);
 	return status;
 }
 
