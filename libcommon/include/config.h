@@ -1,6 +1,7 @@
 /* Configuration from the environment alone. A program declares a table of options; config_load() reads them all, reports
  * every problem in one go, and the values land in the program's own struct.
- * NAME_FILE reads NAME from a file (one trailing newline is cut); NAME and NAME_FILE both set is an error. */
+ * NAME_FILE reads NAME from a file (one trailing newline is cut); NAME and NAME_FILE both set is an error. Empty counts as not
+ * set. */
 #ifndef ABACUS_CONFIG_H
 #define ABACUS_CONFIG_H
 

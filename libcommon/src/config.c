@@ -91,7 +91,7 @@ static char *read_file(struct config *config, const char *variable, const char *
 	return text;
 }
 
-/* What NAME or NAME_FILE says, owned by the caller; NULL when neither is set (an empty variable counts as not set). */
+/* What NAME or NAME_FILE says, owned by the caller; NULL when neither is set (an empty variable or file counts as not set). */
 static char *read_variable(struct config *config, const char *name)
 {
 	char file_variable[128];
@@ -103,8 +103,14 @@ static char *read_variable(struct config *config, const char *name)
 		config_problem(config, "%s: set either %s or %s, not both", name, name, file_variable);
 		return mem_strdup(direct);
 	}
-	if (path && *path)
-		return read_file(config, file_variable, path);
+	if (path && *path) {
+		char *text = read_file(config, file_variable, path);
+
+		if (text && *text)
+			return text;
+		free(text);
+		return NULL;
+	}
 	return direct && *direct ? mem_strdup(direct) : NULL;
 }
 
@@ -207,8 +213,14 @@ void config_help(FILE *out, const struct config_option *options)
 {
 	for (; options->name; options++) {
 		const char *shown = options->default_value ? options->default_value : options->optional ? "unset" : "required";
+		const char *scheme_end = strstr(shown, "://"), *at = scheme_end ? strrchr(scheme_end, '@') : NULL;
 
-		fprintf(out, "  %-32s %s [%s]\n", options->name, options->meaning,
-			options->type == CONFIG_SECRET && options->default_value ? "a default for development alone" : shown);
+		if (options->type == CONFIG_SECRET && options->default_value)
+			shown = "a default for development alone";
+		fprintf(out, "  %-32s %s [", options->name, options->meaning);
+		if (options->type == CONFIG_URL && at)
+			fprintf(out, "%.*s%s]\n", (int)(scheme_end + 3 - shown), shown, at + 1);
+		else
+			fprintf(out, "%s]\n", shown);
 	}
 }
