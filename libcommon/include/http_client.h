@@ -1,5 +1,9 @@
-/* HTTP client for asking other daemons: one GET, bounded in time and size. The name is resolved by evdns, never by a blocking
- * call. */
+/* HTTP client for asking other daemons: one GET a call, on a connection of its own, bounded in time and size whatever the peer
+ * does. Names are looked up by evdns, never by a blocking call; nothing is kept between calls, and while none is in flight
+ * there is no timer.
+ *
+ * Every call obeys the law of asynchronous calls (scope.h). A call whose scope was cancelled ends by itself, within its time.
+ */
 #ifndef ABACUS_HTTP_CLIENT_H
 #define ABACUS_HTTP_CLIENT_H
 
@@ -12,16 +16,39 @@ struct event_base;
 struct http_client;
 struct http_response {
 	int code;
-	const char *body; /* NUL-terminated, borrowed for the callback */
+	const char *body; /* NUL-terminated (it may hold other NULs), borrowed for the callback */
 	size_t len;
-	double duration_ms;
+	double duration_ms; /* from the call to the last byte, the name's look-up included */
 };
+
 struct http_client *http_client_new(struct event_base *base);
+/* Ends what is in flight without a callback; may be called from one. NULL is fine. evdns gives a look-up back only from the
+ * loop: let it turn once more before it is freed (event_base_loop(base, EVLOOP_NONBLOCK)), or what was being looked up leaks.
+ */
 void http_client_free(struct http_client *client);
-/* url: http://host:port/path. INVALID: not such a url. TIMEOUT: timeout_ms passed in all. UNAVAILABLE: refused or cut off, or
- * over body_bytes_max. Redirects are not followed. reason (static, "" when OK) says which, for a person. */
+
+/* url: as http_url.h has it. The answer is OK whatever its code; redirects are not followed; of a name's addresses the first
+ * that can be connected to is asked.
+ * INVALID: not such a url. TIMEOUT: timeout_ms passed in all. UNAVAILABLE: not found, refused, cut off, not HTTP (RFC 9112), or
+ * over body_bytes_max, which is noticed without buffering more. reason (static, "" when OK) says which, for a person.
+ * response is NULL unless OK. */
 typedef void http_client_done(enum status status, const struct http_response *response, const char *reason, void *arg);
 void http_client_get(struct http_client *client, struct scope *scope, const char *url, long timeout_ms, size_t body_bytes_max,
 		     http_client_done *done, void *arg);
+
+#define HTTP_CLIENT_ADDRESSES_MAX 64
+#define HTTP_CLIENT_RESOLVE_TIMEOUT_MS 3000
+/* All addresses of a name, because a name that has several is several instances: IPv4 and IPv6 as text (without brackets),
+ * each once, sorted as text, at most HTTP_CLIENT_ADDRESSES_MAX; borrowed for the callback. An address is its own answer.
+ * /etc/hosts comes before DNS; both it and /etc/resolv.conf are read once, at the first name.
+ * OK: count > 0, else count is 0. INVALID: not a host's name. NOT_FOUND: it has no address. UNAVAILABLE: the name servers are
+ * of no help (an answer too long for a datagram, some 28 addresses, is one of these cases: evdns has no TCP). TIMEOUT: they
+ * were silent for HTTP_CLIENT_RESOLVE_TIMEOUT_MS. */
+typedef void http_client_resolved(enum status status, const char *const *addresses, size_t count, const char *reason,
+				  void *arg);
+void http_client_resolve(struct http_client *client, struct scope *scope, const char *host, http_client_resolved *done,
+			 void *arg);
+/* Asks this name server (address[:port]) and none of /etc/resolv.conf. Before the first name; INVALID: not an address. */
+enum status http_client_set_nameserver(struct http_client *client, const char *address) MUST_CHECK;
 
 #endif
