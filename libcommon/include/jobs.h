@@ -47,9 +47,13 @@ struct job_result { /* borrowed strings */
 extern const struct redis_script *const jobs_scripts[]; /* for redis_new(); ends with NULL */
 
 /* values' side. */
-typedef void jobs_added(enum status status, enum job_state state, void *arg);
-void jobs_add(struct redis *redis, struct scope *scope, struct job_key key, const char *request_id, jobs_added *done,
-	      void *arg);
+struct job_to_add {
+	struct job_key key;
+	const char *request_id; /* borrowed until jobs_add() returns */
+};
+/* states: of each in order, borrowed for the callback, NULL unless OK. n <= JOBS_BATCH_MAX */
+typedef void jobs_added(enum status status, const enum job_state *states, void *arg);
+void jobs_add(struct redis *redis, struct scope *scope, const struct job_to_add *jobs, int n, jobs_added *done, void *arg);
 /* Adds those of n keys that have neither result, job nor dead letter; added: how many. n <= JOBS_BATCH_MAX */
 typedef void jobs_repaired(enum status status, int added, void *arg);
 void jobs_repair(struct redis *redis, struct scope *scope, const struct job_key *keys, int n, jobs_repaired *done, void *arg);

@@ -142,3 +142,18 @@ void http_connection_watch(struct http_connection *conn)
 	bufferevent_setcb(conn->bev, NULL, write_cb, event_cb, arg);
 	bufferevent_enable(conn->bev, EV_READ);
 }
+
+/* What is left when the socket is full is written by libevent as ever. When nothing is left, evhttp has to be told, at the end of
+ * this turn of the loop, for it may free the connection. libevent keeps the start of the buffer frozen for all but itself. */
+void http_connection_write(struct http_connection *conn)
+{
+	struct evbuffer *output = bufferevent_get_output(conn->bev);
+
+	evbuffer_unfreeze(output, 1);
+	evbuffer_write_atmost(output, bufferevent_getfd(conn->bev), HTTP_WRITE_BYTES);
+	evbuffer_freeze(output, 1);
+	if (evbuffer_get_length(output) > 0)
+		return;
+	bufferevent_disable(conn->bev, EV_WRITE);
+	bufferevent_trigger(conn->bev, EV_WRITE, BEV_OPT_DEFER_CALLBACKS);
+}

@@ -96,6 +96,9 @@ struct http_connection *http_connection_of(struct http_server *server, struct ev
 void http_connection_close(struct http_connection *conn);
 /* From now on the client's leaving is noticed, until the reply. */
 void http_connection_watch(struct http_connection *conn);
+/* Writes the reply that evhttp has just put into the connection's buffer, without waiting for the loop to say that it can be
+ * written: nearly always it can, and three system calls are saved. */
+void http_connection_write(struct http_connection *conn);
 
 /* http_request.c */
 void http_request_received(struct evhttp_request *ev, void *server);

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "log.h"
 #include "loop.h"
 #include "mem.h"
 
@@ -90,6 +91,12 @@ enum status http_resolver_set_nameserver(struct http_resolver *resolver, const c
 	return STATUS_OK;
 }
 
+static void log_dns(int is_warning, const char *text)
+{
+	if (is_warning)
+		log_line(LOG_WARN, "name server", LOG_TEXT("reason", text));
+}
+
 /* One lost datagram must not cost a whole poll (the default is 5 s), nor a name server that does not keep a name's case its
  * answers. What resolv.conf says of the time-out comes after and stands. */
 static struct evdns_base *dns_of(struct http_resolver *resolver)
@@ -99,6 +106,7 @@ static struct evdns_base *dns_of(struct http_resolver *resolver)
 	resolver->dns = evdns_base_new(resolver->base, 0);
 	if (!resolver->dns)
 		abort();
+	evdns_set_log_fn(log_dns);
 	evdns_base_set_option(resolver->dns, "timeout:", "1");
 	evdns_base_set_option(resolver->dns, "randomize-case:", "0");
 	if (resolver->nameserver) {
@@ -222,10 +230,11 @@ void http_lookup_drop(struct http_lookup *lookup)
 	make_due(lookup);
 }
 
-/* A name that exists in one family only is "no data" in the other. */
-static bool is_no_address(int result)
+/* What evdns tells apart: "there is no such name" is one thing, "it has no address of this family" is the same to it as any
+ * failure. A name of the hosts file with no address of a family has the result 0. */
+static bool is_no_name(int result)
 {
-	return result == 0 || result == EVUTIL_EAI_NONAME || result == EVUTIL_EAI_NODATA;
+	return result == 0 || result == EVUTIL_EAI_NONAME;
 }
 
 static void tell(struct http_lookup *lookup)
@@ -233,10 +242,10 @@ static void tell(struct http_lookup *lookup)
 	lookup->is_told = true;
 	if (lookup->addresses.count > 0)
 		lookup->done(STATUS_OK, &lookup->addresses, "", lookup->arg);
-	else if (is_no_address(lookup->questions[0].result) && is_no_address(lookup->questions[1].result))
-		lookup->done(STATUS_NOT_FOUND, NULL, "the name has no address", lookup->arg);
+	else if (is_no_name(lookup->questions[0].result) && is_no_name(lookup->questions[1].result))
+		lookup->done(STATUS_NOT_FOUND, NULL, "there is no such name", lookup->arg);
 	else
-		lookup->done(STATUS_UNAVAILABLE, NULL, "the name servers do not answer for the name", lookup->arg);
+		lookup->done(STATUS_UNAVAILABLE, NULL, "the name servers know no address of the name", lookup->arg);
 }
 
 /* What evdns still has comes back from the loop as cancelled, and the look-up is due again. */

@@ -102,6 +102,7 @@ static void hand_over(struct http_request *req, int code)
 	conn->is_writing = true;
 	evhttp_request_set_on_complete_cb(req->ev, written, conn);
 	evhttp_send_reply(req->ev, code, NULL, NULL);
+	http_connection_write(conn);
 	req->is_answered = true;
 	if (!req->is_in_handler)
 		http_request_end(req);

@@ -39,21 +39,37 @@ static const char *method_name(enum evhttp_cmd_type command)
 	return "OTHER";
 }
 
+#define ID_BYTES 16
+
+/* 32 hexadecimal digits; the kernel is asked once for many. */
+static void make_id(char *id)
+{
+	static const char digits[] = "0123456789abcdef";
+	static unsigned char random_bytes[16 * ID_BYTES];
+	static size_t used = sizeof random_bytes;
+
+	if (used == sizeof random_bytes) {
+		if (getrandom(random_bytes, sizeof random_bytes, 0) != sizeof random_bytes)
+			abort();
+		used = 0;
+	}
+	for (int i = 0; i < ID_BYTES; i++) {
+		*id++ = digits[random_bytes[used] >> 4];
+		*id++ = digits[random_bytes[used++] & 15];
+	}
+	*id = '\0';
+}
+
 static void set_id(struct http_request *req)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 	const char *given = http_request_header(req, "X-Request-ID");
 	size_t len = given ? strspn(given, allowed) : 0;
-	unsigned char random_bytes[16];
-
 	if (len > 0 && len < sizeof req->id && !given[len]) {
 		memcpy(req->id, given, len + 1);
 		return;
 	}
-	if (getrandom(random_bytes, sizeof random_bytes, 0) != sizeof random_bytes)
-		abort();
-	for (size_t i = 0; i < sizeof random_bytes; i++)
-		snprintf(req->id + 2 * i, 3, "%02x", random_bytes[i]);
+	make_id(req->id);
 }
 
 static struct http_request *request_new(struct http_server *server, struct evhttp_request *ev)

@@ -12,16 +12,24 @@ const struct redis_script *const jobs_scripts[] = {
 	&jobs_take_over_script, &jobs_finish_script, &jobs_bury_script,    &jobs_count_script, NULL,
 };
 
-/* KEYS: results:KIND, jobs:dead, jobs:queued, jobs. ARGV: kind, index, "kind:index", request id. */
+/* KEYS: jobs:dead, jobs:queued, jobs. ARGV: kind, index, request id, … Each one's state. */
 const struct redis_script jobs_add_script = {
 	.name = "jobs_add",
-	.lua = "if redis.call('HEXISTS', KEYS[1], ARGV[2]) == 1 then return 2 end\n"
-	       "if redis.call('HEXISTS', KEYS[2], ARGV[3]) == 1 then return 3 end\n"
-	       "if redis.call('HSETNX', KEYS[3], ARGV[3], '') == 1 then\n"
-	       "  local id = redis.call('XADD', KEYS[4], '*', 'kind', ARGV[1], 'index', ARGV[2], 'request_id', ARGV[4])\n"
-	       "  redis.call('HSET', KEYS[3], ARGV[3], id)\n"
+	.lua = "local states = {}\n"
+	       "for i = 1, #ARGV, 3 do\n"
+	       "  local kind, index = ARGV[i], ARGV[i + 1]\n"
+	       "  local name = kind .. ':' .. index\n"
+	       "  if redis.call('HEXISTS', 'results:' .. kind, index) == 1 then states[#states + 1] = 2\n"
+	       "  elseif redis.call('HEXISTS', KEYS[1], name) == 1 then states[#states + 1] = 3\n"
+	       "  else\n"
+	       "    states[#states + 1] = 1\n"
+	       "    if redis.call('HSETNX', KEYS[2], name, '') == 1 then\n"
+	       "      local id = redis.call('XADD', KEYS[3], '*', 'kind', kind, 'index', index, 'request_id', ARGV[i + 2])\n"
+	       "      redis.call('HSET', KEYS[2], name, id)\n"
+	       "    end\n"
+	       "  end\n"
 	       "end\n"
-	       "return 1\n",
+	       "return states\n",
 };
 
 /* KEYS: jobs:dead, jobs:queued, jobs. ARGV: kind, index, kind, index, … A job that is noted as queued but is not on the stream
@@ -72,7 +80,7 @@ struct call { /* of whichever function below; goes with its call */
 		jobs_done *done;
 	};
 	void *arg;
-	int n; /* keys of a look-up */
+	int n; /* how many answers there must be */
 	struct job_key keys[];
 };
 
@@ -119,24 +127,30 @@ static enum job_state state_of(long long number)
 static void added(enum status status, const redisReply *reply, void *arg)
 {
 	struct call *call = arg;
+	enum job_state states[JOBS_BATCH_MAX];
 
-	call->added(status, status == STATUS_OK ? state_of(reply->integer) : JOB_ABSENT, call->arg);
+	if (status == STATUS_OK && (reply->type != REDIS_REPLY_ARRAY || reply->elements != (size_t)call->n))
+		status = STATUS_INTERNAL;
+	for (int i = 0; status == STATUS_OK && i < call->n; i++)
+		states[i] = state_of(reply->element[i]->integer);
+	call->added(status, status == STATUS_OK ? states : NULL, call->arg);
 }
 
-void jobs_add(struct redis *redis, struct scope *scope, struct job_key key, const char *request_id, jobs_added *done, void *arg)
+void jobs_add(struct redis *redis, struct scope *scope, const struct job_to_add *jobs, int n, jobs_added *done, void *arg)
 {
+	const char *argv[3 + 3 * JOBS_BATCH_MAX] = {JOBS_DEAD, JOBS_QUEUED, JOBS_STREAM};
+	char indexes[JOBS_BATCH_MAX][24];
 	struct call *call = call_new(arg, 0);
-	char name[JOBS_NAME_BYTES], results[32];
-	const char *kind = kind_name(key.kind);
 
 	call->added = done;
-	job_name(key, name);
-	snprintf(results, sizeof results, JOBS_RESULTS "%s", kind);
-	redis_call_own(redis_eval(redis, scope, &jobs_add_script, 4, 8,
-				  (const char *[]){results, JOBS_DEAD, JOBS_QUEUED, JOBS_STREAM, kind, strchr(name, ':') + 1,
-						   name, request_id},
-				  NULL, added, call),
-		       call);
+	call->n = n;
+	for (int i = 0; i < n; i++) {
+		snprintf(indexes[i], sizeof indexes[i], "%" PRId64, jobs[i].key.index);
+		argv[3 + 3 * i] = kind_name(jobs[i].key.kind);
+		argv[4 + 3 * i] = indexes[i];
+		argv[5 + 3 * i] = jobs[i].request_id;
+	}
+	redis_call_own(redis_eval(redis, scope, &jobs_add_script, 3, 3 + 3 * n, argv, NULL, added, call), call);
 }
 
 static void repaired(enum status status, const redisReply *reply, void *arg)

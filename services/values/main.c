@@ -32,6 +32,7 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 	values->redis = redis_new(base, &values_config.redis, jobs_scripts, LOOP_PRIORITY_NORMAL);
 	values->revocations = revocations_new(base, &values_config.redis, values_config.auth.max_age_s);
 	values->repair = repair_new(base, values);
+	values->submissions = submissions_new(base, values);
 	values->http = http_server_new(base, &values_config.http, values_routes, values);
 	http_server_set_auth(values->http, values_authenticate);
 	*ret_service = values;
@@ -57,6 +58,7 @@ static void drain(void *service, struct daemon *daemon)
 static void stop(void *service)
 {
 	http_server_free(values->http);
+	submissions_free(values->submissions);
 	repair_free(values->repair);
 	revocations_free(values->revocations);
 	redis_free(values->redis);

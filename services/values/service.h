@@ -21,6 +21,7 @@ struct values_config {
 };
 
 struct repair;
+struct submissions;
 
 struct values {
 	const struct values_config *config;
@@ -29,6 +30,7 @@ struct values {
 	struct revocations *revocations;
 	struct http_server *http;
 	struct repair *repair;
+	struct submissions *submissions;
 	struct jwt_key key;
 };
 
@@ -54,6 +56,17 @@ void repair_now(struct repair *repair, const struct job_key *keys, int n);
 /* A row stands that could not be queued: a sweep follows as soon as Redis is there. */
 void repair_soon(struct repair *repair);
 void repair_register_metrics(void);
+
+/* submissions.c: many submissions go to Postgres and Redis together. OK: the row with this id is committed, and somebody
+ * calculates it unless `state` says that nobody needs to. Otherwise nothing was stored as far as anybody knows. A client that
+ * leaves does not take back what it submitted. */
+typedef void submission_taken(enum status status, int64_t id, enum job_state state, void *arg);
+struct submissions *submissions_new(struct event_base *base, struct values *values);
+void submissions_free(struct submissions *submissions);
+bool submissions_are_full(const struct submissions *submissions);
+/* user_id 0: nobody's. Not while they are full. */
+void submissions_add(struct submissions *submissions, struct scope *scope, int64_t user_id, struct job_key key,
+		     const char *request_id, submission_taken *done, void *arg);
 
 /* What every count of submissions adds to. */
 void value_submit_register_metrics(void);

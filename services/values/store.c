@@ -1,12 +1,19 @@
 #include "store.h"
 
-/* Looked for before it is inserted: ON CONFLICT alone would write a dead row for each submission of an index that is known
- * already. */
-const struct db_statement store_value_insert = {
-	"value_insert",
-	"WITH calculation AS (INSERT INTO calculations (kind, index) SELECT $2::text, $3::bigint"
-	" WHERE NOT EXISTS (SELECT FROM calculations WHERE kind = $2::text AND index = $3::bigint) ON CONFLICT DO NOTHING)"
-	" INSERT INTO \"values\" (user_id, kind, index) VALUES ($1::bigint, $2::text, $3::bigint) RETURNING id"};
+/* Many submissions, as three arrays; their ids in the order of the arrays. Calculations are looked for before they are
+ * inserted, for ON CONFLICT alone would write a dead row for each that is known already; and in order, so that two that insert
+ * the same ones wait for each other and never in a circle. */
+const struct db_statement store_values_insert = {
+	"values_insert",
+	"WITH asked AS MATERIALIZED ("
+	"  SELECT n, nextval(pg_get_serial_sequence('\"values\"', 'id')) AS id, user_id, kind, index"
+	"  FROM unnest($1::bigint[], $2::text[], $3::bigint[]) WITH ORDINALITY AS asked (user_id, kind, index, n)),"
+	" calculated AS (INSERT INTO calculations (kind, index) SELECT DISTINCT kind, index FROM asked"
+	"  WHERE NOT EXISTS (SELECT FROM calculations known WHERE known.kind = asked.kind AND known.index = asked.index)"
+	"  ORDER BY kind, index ON CONFLICT DO NOTHING),"
+	" stored AS (INSERT INTO \"values\" (id, user_id, kind, index) OVERRIDING SYSTEM VALUE"
+	"  SELECT id, user_id, kind, index FROM asked)"
+	" SELECT id FROM asked ORDER BY n"};
 
 const struct db_statement store_values_all = {
 	"values_all", "SELECT id, index FROM \"values\" WHERE id > $1::bigint ORDER BY id LIMIT $2::bigint"};
@@ -27,7 +34,7 @@ const struct db_statement store_calculations_page = {
 			     " ORDER BY kind, index LIMIT $3::bigint"};
 
 const struct db_statement *const store_statements[] = {
-	&store_value_insert,
+	&store_values_insert,
 	&store_values_all,
 	&store_values_of_user,
 	&store_calculations_of,

@@ -4,7 +4,7 @@
 
 #include "db.h"
 
-extern const struct db_statement store_value_insert;    /* user id|null, kind, index -> id */
+extern const struct db_statement store_values_insert;   /* user id|null, kind, index -> id */
 extern const struct db_statement store_values_all;      /* after id, limit -> id, index */
 extern const struct db_statement store_values_of_user;  /* user id, before id, limit -> id, kind, index, submitted in Unix ms */
 extern const struct db_statement store_calculations_of; /* kind, after index, limit -> index */

@@ -1,18 +1,15 @@
 /* POST /values: store the submission, then see to it that somebody calculates it.
- * Flow: value_submit -> stored -> queued -> reply. */
+ * Flow: value_submit -> submissions.c -> taken. */
 #include "service.h"
 
 #include <string.h>
 
 #include "json.h"
-#include "log.h"
 #include "metrics.h"
-#include "store.h"
 
 struct submission {
 	struct http_request *req;
 	struct job_key key;
-	int64_t id;
 };
 
 static struct metric *submitted_total[KIND_COUNT];
@@ -29,12 +26,15 @@ void value_submit_register_metrics(void)
 	buf_free(&labels);
 }
 
-static void reply(struct submission *submission, enum job_state state)
+static void taken(enum status status, int64_t id, enum job_state state, void *arg)
 {
+	struct submission *submission = arg;
 	struct buf json = {0};
 
+	if (status != STATUS_OK)
+		return http_reply_status(submission->req, status);
 	buf_text(&json, "{\"working\":true,\"id\":\"");
-	buf_int(&json, submission->id);
+	buf_int(&json, id);
 	buf_text(&json, "\",\"kind\":\"");
 	buf_text(&json, kind_name(submission->key.kind));
 	buf_text(&json, "\",\"index\":");
@@ -44,27 +44,6 @@ static void reply(struct submission *submission, enum job_state state)
 					      : ",\"state\":\"pending\"}");
 	metrics_add(submitted_total[submission->key.kind], 1);
 	http_reply_buf(submission->req, 200, &json);
-}
-
-/* The row stands whatever Redis says; without Redis the job follows as soon as it is back. */
-static void queued(enum status status, enum job_state state, void *arg)
-{
-	struct submission *submission = arg;
-
-	if (status != STATUS_OK)
-		repair_soon(values_of(submission->req)->repair);
-	reply(submission, status == STATUS_OK ? state : JOB_PENDING);
-}
-
-static void stored(enum status status, const struct db_rows *rows, void *arg)
-{
-	struct submission *submission = arg;
-	struct http_request *req = submission->req;
-
-	if (status != STATUS_OK)
-		return http_reply_status(req, status);
-	submission->id = db_int(rows, 0, 0);
-	jobs_add(values_of(req)->redis, http_request_scope(req), submission->key, http_request_id(req), queued, submission);
 }
 
 static enum status read_index(const cJSON *json, int64_t *ret_index, bool *ret_is_huge)
@@ -96,7 +75,6 @@ void value_submit(struct http_request *req)
 {
 	struct submission *submission = http_request_alloc(req, sizeof *submission, NULL);
 	struct values *values = values_of(req);
-	struct db_params params = {0};
 	bool is_huge;
 	cJSON *errors = problems(submission, http_request_json(req), &is_huge);
 
@@ -105,11 +83,8 @@ void value_submit(struct http_request *req)
 		return http_reply_invalid(req, errors);
 	if (is_huge || submission->key.index > values->config->kinds.max[submission->key.kind])
 		return http_reply_fail(req, 422, "index_too_high", "Index too high");
-	if (http_request_user_id(req))
-		db_param_int(&params, http_request_user_id(req));
-	else
-		db_param_text(&params, NULL);
-	db_param_text(&params, kind_name(submission->key.kind));
-	db_param_int(&params, submission->key.index);
-	db_exec(values->db, http_request_scope(req), &store_value_insert, &params, stored, submission);
+	if (submissions_are_full(values->submissions))
+		return http_reply_status(req, STATUS_BUSY);
+	submissions_add(values->submissions, http_request_scope(req), http_request_user_id(req), submission->key,
+			http_request_id(req), taken, submission);
 }

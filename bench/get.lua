@@ -1,0 +1,5 @@
+-- GET with the token of $TOKEN, if there is one.
+local token = os.getenv("TOKEN")
+if token ~= "" then
+	wrk.headers["Authorization"] = "Bearer " .. token
+end

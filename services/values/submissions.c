@@ -1,0 +1,187 @@
+/* Group commit: what is submitted while a batch is on its way to Postgres makes up the next one, so that a busy daemon pays one
+ * commit, one round trip and one script for many submissions, and an idle one waits for nothing.
+ * Flow: submissions_add -> (end of the loop's turn) send -> stored -> queued -> each one's `done`. */
+#include "service.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "loop.h"
+#include "mem.h"
+#include "store.h"
+
+#define WAITING_MAX 20000 /* clients may submit and leave faster than Postgres commits */
+#define BATCHES_MAX 2     /* on their way at once: one in Postgres, one in Redis */
+
+struct waiting {
+	struct op op; /* in the request's scope */
+	struct job_key key;
+	int64_t user_id;
+	char request_id[65];
+	submission_taken *done;
+	void *arg;
+	STAILQ_ENTRY(waiting) link;
+};
+
+struct batch {
+	struct submissions *submissions;
+	int n;
+	int64_t ids[JOBS_BATCH_MAX];
+	struct waiting *of[JOBS_BATCH_MAX];
+	LIST_ENTRY(batch) link;
+};
+
+struct submissions {
+	struct values *values;
+	struct scope scope;
+	struct loop_deferred *send;
+	STAILQ_HEAD(, waiting) waiting;
+	LIST_HEAD(, batch) batches;
+	int batches_count, waiting_count;
+};
+
+static void batch_drop(struct batch *batch)
+{
+	LIST_REMOVE(batch, link);
+	batch->submissions->batches_count--;
+	for (int i = 0; i < batch->n; i++)
+		free(batch->of[i]);
+	free(batch);
+}
+
+static void batch_end(struct batch *batch, enum status status, const enum job_state *states)
+{
+	struct submissions *submissions = batch->submissions;
+
+	for (int i = 0; i < batch->n; i++)
+		if (op_end(&batch->of[i]->op))
+			batch->of[i]->done(status, batch->ids[i], states ? states[i] : JOB_PENDING, batch->of[i]->arg);
+	batch_drop(batch);
+	if (!STAILQ_EMPTY(&submissions->waiting))
+		loop_deferred_schedule(submissions->send);
+}
+
+/* The rows stand whatever Redis says; without it the jobs follow as soon as it is back. */
+static void queued(enum status status, const enum job_state *states, void *arg)
+{
+	struct batch *batch = arg;
+
+	if (status != STATUS_OK)
+		repair_soon(batch->submissions->values->repair);
+	batch_end(batch, STATUS_OK, states);
+}
+
+static void stored(enum status status, const struct db_rows *rows, void *arg)
+{
+	struct batch *batch = arg;
+	struct submissions *submissions = batch->submissions;
+	struct job_to_add jobs[JOBS_BATCH_MAX];
+
+	if (status != STATUS_OK)
+		return batch_end(batch, status, NULL);
+	for (int i = 0; i < batch->n; i++) {
+		batch->ids[i] = db_int(rows, i, 0);
+		jobs[i] = (struct job_to_add){batch->of[i]->key, batch->of[i]->request_id};
+	}
+	jobs_add(submissions->values->redis, &submissions->scope, jobs, batch->n, queued, batch);
+}
+
+static struct batch *take_batch(struct submissions *submissions)
+{
+	struct batch *batch = mem_alloc(sizeof *batch);
+
+	batch->submissions = submissions;
+	while (batch->n < JOBS_BATCH_MAX && !STAILQ_EMPTY(&submissions->waiting)) {
+		batch->of[batch->n++] = STAILQ_FIRST(&submissions->waiting);
+		STAILQ_REMOVE_HEAD(&submissions->waiting, link);
+		submissions->waiting_count--;
+	}
+	LIST_INSERT_HEAD(&submissions->batches, batch, link);
+	submissions->batches_count++;
+	return batch;
+}
+
+/* Three array literals (https://www.postgresql.org/docs/15/arrays.html#ARRAYS-INPUT); no element needs quoting. */
+static void insert(struct batch *batch)
+{
+	struct submissions *submissions = batch->submissions;
+	struct buf users = {0}, kinds = {0}, indexes = {0};
+	struct db_params params = {0};
+
+	for (int i = 0; i < batch->n; i++) {
+		const char *separator = i ? "," : "{";
+
+		buf_text(&users, separator);
+		if (batch->of[i]->user_id)
+			buf_int(&users, batch->of[i]->user_id);
+		else
+			buf_text(&users, "NULL");
+		buf_text(&kinds, separator);
+		buf_text(&kinds, kind_name(batch->of[i]->key.kind));
+		buf_text(&indexes, separator);
+		buf_int(&indexes, batch->of[i]->key.index);
+	}
+	for (struct buf *const *array = (struct buf *[]){&users, &kinds, &indexes, NULL}; *array; array++) {
+		buf_text(*array, "}");
+		db_param_text(&params, (*array)->bytes);
+	}
+	db_exec(submissions->values->db, &submissions->scope, &store_values_insert, &params, stored, batch);
+	buf_free(&users);
+	buf_free(&kinds);
+	buf_free(&indexes);
+}
+
+static void send_batches(void *arg)
+{
+	struct submissions *submissions = arg;
+
+	while (submissions->batches_count < BATCHES_MAX && !STAILQ_EMPTY(&submissions->waiting))
+		insert(take_batch(submissions));
+}
+
+struct submissions *submissions_new(struct event_base *base, struct values *values)
+{
+	struct submissions *submissions = mem_alloc(sizeof *submissions);
+
+	submissions->values = values;
+	submissions->send = loop_deferred_new(base, send_batches, submissions);
+	scope_init(&submissions->scope);
+	STAILQ_INIT(&submissions->waiting);
+	LIST_INIT(&submissions->batches);
+	return submissions;
+}
+
+void submissions_free(struct submissions *submissions)
+{
+	scope_cancel(&submissions->scope);
+	loop_deferred_free(submissions->send);
+	while (!STAILQ_EMPTY(&submissions->waiting))
+		take_batch(submissions);
+	while (!LIST_EMPTY(&submissions->batches)) {
+		struct batch *batch = LIST_FIRST(&submissions->batches);
+
+		for (int i = 0; i < batch->n; i++)
+			op_end(&batch->of[i]->op);
+		batch_drop(batch);
+	}
+	free(submissions);
+}
+
+bool submissions_are_full(const struct submissions *submissions)
+{
+	return submissions->waiting_count >= WAITING_MAX;
+}
+
+void submissions_add(struct submissions *submissions, struct scope *scope, int64_t user_id, struct job_key key,
+		     const char *request_id, submission_taken *done, void *arg)
+{
+	struct waiting *waiting = mem_alloc(sizeof *waiting);
+
+	*waiting = (struct waiting){.key = key, .user_id = user_id, .done = done, .arg = arg};
+	strncpy(waiting->request_id, request_id, sizeof waiting->request_id - 1);
+	op_start(scope, &waiting->op);
+	STAILQ_INSERT_TAIL(&submissions->waiting, waiting, link);
+	submissions->waiting_count++;
+	loop_deferred_schedule(submissions->send);
+}
