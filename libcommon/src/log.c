@@ -1,6 +1,8 @@
 #include "log.h"
 
 #include <errno.h>
+#include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +53,11 @@ static void flush_deferred(void *arg)
 
 void log_attach(struct event_base *base)
 {
+	static bool will_flush_at_exit;
+
 	log_flush();
+	if (base && !will_flush_at_exit)
+		will_flush_at_exit = atexit(log_flush) == 0;
 	loop_deferred_free(log_state.flush);
 	log_state.flush = base ? loop_deferred_new(base, flush_deferred, NULL) : NULL;
 }
@@ -70,6 +76,23 @@ void log_flush(void)
 	log_state.lines.len = 0;
 }
 
+static void add_ms(struct buf *line, double ms)
+{
+	int64_t us;
+
+	if (!(ms > -1e12 && ms < 1e12)) { /* over 30 years, or no number */
+		buf_add(line, "null", 4);
+		return;
+	}
+	us = llround(ms * 1000);
+	if (us < 0) {
+		buf_add(line, "-", 1);
+		us = -us;
+	}
+	buf_int(line, us / 1000);
+	buf_add(line, (char[]){'.', (char)('0' + us / 100 % 10), (char)('0' + us / 10 % 10), (char)('0' + us % 10)}, 4);
+}
+
 static void add_field(struct buf *line, const struct log_field *field)
 {
 	if (field->type == LOG_FIELD_TEXT && !field->text)
@@ -77,16 +100,12 @@ static void add_field(struct buf *line, const struct log_field *field)
 	buf_add(line, ",\"", 2);
 	buf_text(line, field->name);
 	buf_add(line, "\":", 2);
-	if (field->type == LOG_FIELD_TEXT) {
+	if (field->type == LOG_FIELD_TEXT)
 		buf_json_text(line, field->text);
-	} else if (field->type == LOG_FIELD_INT) {
+	else if (field->type == LOG_FIELD_INT)
 		buf_int(line, field->integer);
-	} else {
-		int64_t us = (int64_t)(field->ms * 1000);
-
-		buf_int(line, us / 1000);
-		buf_add(line, (char[]){'.', (char)('0' + us / 100 % 10), (char)('0' + us / 10 % 10), (char)('0' + us % 10)}, 4);
-	}
+	else
+		add_ms(line, field->ms);
 }
 
 void log_write(enum log_level level, const char *msg, const struct log_field *fields, size_t count)
