@@ -73,7 +73,7 @@ struct redis {
 	unsigned in_flight_count, attempt;
 	int handshakes; /* replies of the handshake still to come */
 	int64_t connect_deadline_us;
-	struct event *retry, *watch;
+	struct event *retry, *watch, *tell;
 	struct loop_deferred *reap;
 	struct evdns_base *dns;
 	struct evdns_getaddrinfo_request *lookup;
@@ -110,6 +110,14 @@ static void report(struct redis *redis, bool is_ready)
 		redis->changed(is_ready, redis->changed_arg);
 }
 
+static void call_fail(struct redis *redis, struct redis_call *call, enum status status)
+{
+	call->failure = status;
+	TAILQ_INSERT_TAIL(&redis->failed, call, link);
+	if (!event_pending(redis->tell, EV_TIMEOUT, NULL))
+		event_add(redis->tell, &(struct timeval){0});
+}
+
 /* Everything in flight has failed; its callers learn of it from the loop, never from within what failed. */
 static void fail_in_flight(struct redis *redis, enum status oldest)
 {
@@ -120,7 +128,7 @@ static void fail_in_flight(struct redis *redis, enum status oldest)
 		struct redis_call *told = mem_alloc(sizeof *told);
 
 		TAILQ_REMOVE(&redis->in_flight, call, link);
-		*told = (struct redis_call){.done = call->done, .arg = call->arg, .owned = call->owned, .failure = status};
+		*told = (struct redis_call){.done = call->done, .arg = call->arg, .owned = call->owned};
 		call->owned = NULL;
 		if (call->op.scope) {
 			struct scope *scope = call->op.scope;
@@ -128,7 +136,7 @@ static void fail_in_flight(struct redis *redis, enum status oldest)
 			op_end(&call->op);
 			op_start(scope, &told->op);
 		}
-		TAILQ_INSERT_TAIL(&redis->failed, told, link);
+		call_fail(redis, told, status);
 		call->redis = NULL;
 		status = STATUS_UNAVAILABLE;
 	}
@@ -156,15 +164,24 @@ static void reap(void *arg)
 {
 	struct redis *redis = arg;
 	redisAsyncContext *doomed = redis->doomed;
-	struct redis_call *call;
 
 	redis->doomed = NULL;
-	if (doomed) {
-		doomed->data = NULL;
-		redisAsyncFree(doomed);
-	}
-	while ((call = TAILQ_FIRST(&redis->failed))) {
-		TAILQ_REMOVE(&redis->failed, call, link);
+	if (!doomed)
+		return;
+	doomed->data = NULL;
+	redisAsyncFree(doomed);
+}
+
+/* In the loop's next turn, by a timer: one whose callback tries again at once would be told in the same turn for ever. */
+static void tell_failed(evutil_socket_t fd, short what, void *arg)
+{
+	struct redis_calls failed = TAILQ_HEAD_INITIALIZER(failed);
+	struct redis *redis = arg;
+	struct redis_call *call;
+
+	TAILQ_CONCAT(&failed, &redis->failed, link);
+	while ((call = TAILQ_FIRST(&failed))) {
+		TAILQ_REMOVE(&failed, call, link);
 		if (op_end(&call->op))
 			call->done(call->failure, NULL, call->arg);
 		call_free(call);
@@ -407,9 +424,7 @@ static struct redis_call *call_new(struct redis *redis, struct scope *scope, con
 	*ret_is_sendable = redis->state == READY && redis->in_flight_count < (unsigned)redis->config.in_flight_max;
 	if (*ret_is_sendable)
 		return call;
-	call->failure = redis->state == READY ? STATUS_BUSY : STATUS_UNAVAILABLE;
-	TAILQ_INSERT_TAIL(&redis->failed, call, link);
-	loop_deferred_schedule(redis->reap);
+	call_fail(redis, call, redis->state == READY ? STATUS_BUSY : STATUS_UNAVAILABLE);
 	return call;
 }
 
@@ -528,7 +543,9 @@ struct redis *redis_new(struct event_base *base, const struct redis_config *conf
 	redis->retry = event_new(base, -1, 0, retry, redis);
 	redis->watch = event_new(base, -1, EV_PERSIST, watch, redis);
 	event_priority_set(redis->retry, LOOP_PRIORITY_NORMAL);
+	redis->tell = event_new(base, -1, 0, tell_failed, redis);
 	event_priority_set(redis->watch, LOOP_PRIORITY_NORMAL);
+	event_priority_set(redis->tell, LOOP_PRIORITY_NORMAL);
 	event_add(redis->watch, &(struct timeval){.tv_usec = WATCH_MS * 1000});
 	redis->reap = loop_deferred_new(base, reap, redis);
 	event_add(redis->retry, &(struct timeval){0});
@@ -572,6 +589,7 @@ void redis_free(struct redis *redis)
 		evdns_base_free(redis->dns, 0);
 	event_free(redis->retry);
 	event_free(redis->watch);
+	event_free(redis->tell);
 	loop_deferred_free(redis->reap);
 	redis_address_free(&redis->address);
 	free(redis->channel);
