@@ -124,20 +124,14 @@ static void test_a_wrong_password_never_becomes_ready(void **state)
 
 static void test_a_hosts_name_is_looked_up(void **state)
 {
+	static const char address[] = "127.0.0.1:";
 	struct redis_config config = fixture_config();
-	struct redis_address address;
+	const char *at = strstr(config.url, address);
 	char url[500];
 
-	assert_int_equal(redis_url_parse(config.url, &address), STATUS_OK);
-	if (strcmp(address.host, "127.0.0.1") != 0) {
-		redis_address_free(&address);
+	if (!at)
 		skip();
-	}
-	snprintf(url, sizeof url, "redis://%s:%s@localhost:%d/%d", address.user ? address.user : "",
-		 address.password ? address.password : "", address.port, address.database);
-	if (!address.password)
-		snprintf(url, sizeof url, "redis://localhost:%d/%d", address.port, address.database);
-	redis_address_free(&address);
+	snprintf(url, sizeof url, "%.*slocalhost:%s", (int)(at - config.url), config.url, at + sizeof address - 1);
 	config.url = url;
 	fixture_ready(&config, NULL);
 	get_until_ok();
