@@ -7,7 +7,7 @@ struct evhttp_request;
 
 /* NULL when the request is soundly framed; else one sentence for the 400, after which the connection must close: more than one
  * or a non-digit Content-Length, any Transfer-Encoding other than exactly "chunked", both together, white space or control
- * characters in a header name, anything but one Host (HTTP/1.1), HEAD/GET/DELETE rules: HEAD with a body. */
+ * characters in a header name, anything but one Host (HTTP/1.0 may have none), HEAD, TRACE or CONNECT with a body. */
 const char *http_guard_problem(struct evhttp_request *evreq);
 
 #endif

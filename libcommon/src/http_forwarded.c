@@ -106,16 +106,20 @@ void http_forwarded_address(const struct http_networks *trusted, const char *pee
 	snprintf(text, size, "%s", peer);
 	for (int hop = 0; hop < HOPS_MAX && len > 0 && http_networks_contain(trusted, text); hop++) {
 		char address[64];
-		size_t start = len;
+		size_t start = len, end = len;
 
 		while (start > 0 && forwarded_for[start - 1] != ',')
 			start--;
-		snprintf(address, sizeof address, "%.*s", (int)(len - start), forwarded_for + start);
 		len = start > 0 ? start - 1 : 0;
-		char *trimmed = address + strspn(address, " \t");
-		trimmed[strcspn(trimmed, " \t")] = '\0';
-		if (!parse_address(trimmed, bytes, &offset))
+		while (start < end && strchr(" \t", forwarded_for[start]))
+			start++;
+		while (start < end && strchr(" \t", forwarded_for[end - 1]))
+			end--;
+		if (end - start >= sizeof address)
 			return;
-		snprintf(text, size, "%s", trimmed);
+		snprintf(address, sizeof address, "%.*s", (int)(end - start), forwarded_for + start);
+		if (!parse_address(address, bytes, &offset))
+			return;
+		snprintf(text, size, "%s", address);
 	}
 }

@@ -1,6 +1,7 @@
 #include "http_guard.h"
 
 #include <event2/http.h>
+#include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
 #include <string.h>
 #include <strings.h>
@@ -62,7 +63,7 @@ const char *http_guard_problem(struct evhttp_request *evreq)
 		return "Transfer-Encoding is not exactly chunked.";
 	if (framing.coding && framing.length)
 		return "Content-Length and Transfer-Encoding exclude each other.";
-	if (framing.hosts != 1)
+	if (framing.hosts > 1 || (framing.hosts == 0 && !(evreq->major == 1 && evreq->minor == 0)))
 		return "There must be exactly one Host.";
 	/* evhttp does not read the body of these, so what follows would pass as the next request. */
 	if ((framing.coding || (framing.length && strspn(framing.length, "0") != strlen(framing.length))) &&
