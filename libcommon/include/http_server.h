@@ -96,6 +96,9 @@ void http_reply_json(struct http_request *req, int code, cJSON *json);     /* ta
 void http_reply_buf(struct http_request *req, int code, struct buf *json); /* takes the bytes; buf is empty afterwards */
 /* {"status":"success","message":…,"data":…}; either may be NULL; takes data */
 void http_reply_success(struct http_request *req, int code, const char *message, cJSON *data);
+/* The same without a tree, for hot replies: begins {"status":"success","message":…,"data": and the caller adds the data and
+ * "}". */
+void http_success_begin(struct buf *json, const char *message);
 /* {"status":"fail"|"error","message","code","request_id"}: fail below 500. 401 adds WWW-Authenticate: Bearer; 429 and 503 add
  * Retry-After: 1 unless http_reply_header() set one. */
 void http_reply_fail(struct http_request *req, int code, const char *code_word, const char *message);

@@ -187,6 +187,16 @@ void http_reply_success(struct http_request *req, int code, const char *message,
 	http_reply_json(req, code, json);
 }
 
+void http_success_begin(struct buf *json, const char *message)
+{
+	buf_text(json, "{\"status\":\"success\"");
+	if (message) {
+		buf_text(json, ",\"message\":");
+		buf_json_text(json, message);
+	}
+	buf_text(json, ",\"data\":");
+}
+
 static cJSON *failure(const struct http_request *req, int code, const char *code_word, const char *message)
 {
 	cJSON *json = cJSON_CreateObject();

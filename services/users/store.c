@@ -76,15 +76,16 @@ const struct db_statement *const store_statements[] = {
 	&store_revoked_users, NULL,
 };
 
-cJSON *store_user_json(const struct db_rows *rows, int row, bool with_admin)
+void store_user_json(struct buf *json, const struct db_rows *rows, int row, bool with_admin)
 {
-	cJSON *user = cJSON_CreateObject();
-
-	cJSON_AddNumberToObject(user, "id", (double)db_int(rows, row, STORE_ID));
-	cJSON_AddStringToObject(user, "username", db_text(rows, row, STORE_USERNAME));
-	cJSON_AddStringToObject(user, "email", db_text(rows, row, STORE_EMAIL));
-	cJSON_AddBoolToObject(user, "active", db_bool(rows, row, STORE_ACTIVE));
+	buf_text(json, "{\"id\":");
+	buf_int(json, db_int(rows, row, STORE_ID));
+	buf_text(json, ",\"username\":");
+	buf_json_text(json, db_text(rows, row, STORE_USERNAME));
+	buf_text(json, ",\"email\":");
+	buf_json_text(json, db_text(rows, row, STORE_EMAIL));
+	buf_text(json, db_bool(rows, row, STORE_ACTIVE) ? ",\"active\":true" : ",\"active\":false");
 	if (with_admin)
-		cJSON_AddBoolToObject(user, "admin", db_bool(rows, row, STORE_ADMIN));
-	return user;
+		buf_text(json, db_bool(rows, row, STORE_ADMIN) ? ",\"admin\":true" : ",\"admin\":false");
+	buf_text(json, "}");
 }

@@ -2,8 +2,7 @@
 #ifndef ABACUS_USERS_STORE_H
 #define ABACUS_USERS_STORE_H
 
-#include <cjson/cJSON.h>
-
+#include "buf.h"
 #include "db.h"
 
 /* Columns that each statement about a user starts with. */
@@ -32,7 +31,7 @@ extern const struct db_statement *const store_statements[];
 #define STORE_LAST_ADMIN 6
 #define STORE_DELETE_LAST_ADMIN 1
 
-/* {id, username, email, active} and, when asked, admin. */
-cJSON *store_user_json(const struct db_rows *rows, int row, bool with_admin);
+/* Adds {id, username, email, active} and, when asked, admin. */
+void store_user_json(struct buf *json, const struct db_rows *rows, int row, bool with_admin);
 
 #endif

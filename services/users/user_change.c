@@ -9,12 +9,12 @@
 struct change {
 	struct http_request *req;
 	int64_t id, now_ms;
-	cJSON *reply; /* the user as it is now; NULL after a deletion */
+	struct buf reply; /* with the user as it is now; empty after a deletion */
 };
 
 static void change_drop(void *memory)
 {
-	cJSON_Delete(((struct change *)memory)->reply);
+	buf_free(&((struct change *)memory)->reply);
 }
 
 static struct change *change_new(struct http_request *req)
@@ -29,13 +29,13 @@ static struct change *change_new(struct http_request *req)
 static void told(enum status status, void *arg)
 {
 	struct change *change = arg;
-	cJSON *reply = change->reply;
 
-	change->reply = NULL;
-	if (status == STATUS_OK)
-		return http_reply_success(change->req, 200, reply ? "The user was changed." : "The user was deleted.", reply);
-	cJSON_Delete(reply);
-	http_reply_status(change->req, status);
+	if (status != STATUS_OK)
+		http_reply_status(change->req, status);
+	else if (change->reply.len)
+		http_reply_buf(change->req, 200, &change->reply);
+	else
+		http_reply_success(change->req, 200, "The user was deleted.", NULL);
 }
 
 /* True when there is a row and it was touched; otherwise the request has been answered. */
@@ -58,7 +58,9 @@ static void changed(enum status status, const struct db_rows *rows, void *arg)
 
 	if (!was_possible(change, status, rows))
 		return;
-	change->reply = store_user_json(rows, 0, true);
+	http_success_begin(&change->reply, "The user was changed.");
+	store_user_json(&change->reply, rows, 0, true);
+	buf_text(&change->reply, "}");
 	if (json_has(http_request_json(change->req), "active"))
 		revoke_user(change->req, change->id, !db_bool(rows, 0, STORE_ACTIVE), change->now_ms, told, change);
 	else

@@ -23,13 +23,16 @@ void user_status(struct http_request *req)
 static void shown(enum status status, const struct db_rows *rows, void *arg)
 {
 	struct http_request *req = arg;
+	struct buf json = {0};
 
 	if (status != STATUS_OK)
-		http_reply_status(req, status);
-	else if (db_count(rows) == 0)
-		http_reply_fail(req, 404, "user_not_found", "User does not exist");
-	else
-		http_reply_success(req, 200, NULL, store_user_json(rows, 0, false));
+		return http_reply_status(req, status);
+	if (db_count(rows) == 0)
+		return http_reply_fail(req, 404, "user_not_found", "User does not exist");
+	http_success_begin(&json, NULL);
+	store_user_json(&json, rows, 0, false);
+	buf_text(&json, "}");
+	http_reply_buf(req, 200, &json);
 }
 
 bool user_id_of_path(struct http_request *req, int64_t *ret_id)
@@ -59,7 +62,7 @@ struct listing {
 static void listed(enum status status, const struct db_rows *rows, void *arg)
 {
 	struct listing *listing = arg;
-	cJSON *data, *users;
+	struct buf json = {0};
 	int count;
 
 	if (status != STATUS_OK)
@@ -69,11 +72,14 @@ static void listed(enum status status, const struct db_rows *rows, void *arg)
 		count--;
 		http_reply_next_page(listing->req, &listing->page, db_int(rows, count - 1, STORE_ID));
 	}
-	data = cJSON_CreateObject();
-	users = cJSON_AddArrayToObject(data, "users");
-	for (int i = 0; i < count; i++)
-		cJSON_AddItemToArray(users, store_user_json(rows, i, true));
-	http_reply_success(listing->req, 200, NULL, data);
+	http_success_begin(&json, NULL);
+	buf_text(&json, "{\"users\":[");
+	for (int i = 0; i < count; i++) {
+		buf_text(&json, i ? "," : "");
+		store_user_json(&json, rows, i, true);
+	}
+	buf_text(&json, "]}}");
+	http_reply_buf(listing->req, 200, &json);
 }
 
 void user_list(struct http_request *req)
