@@ -33,7 +33,8 @@ struct daemon_spec {
 	void (*stop)(void *service); /* frees everything; runs after the loop has ended, also after the drain limit */
 };
 
-/* Returns the exit code: 0 after a clean drain, 1, or 78 for configuration. Call from main() with nothing done before. */
+/* Returns the exit code: 0 after a clean drain of every process, 1, or 78 for configuration. Call from main() with nothing done
+ * before. */
 int daemon_main(const struct daemon_spec *spec, int argc, char **argv);
 void daemon_drained(struct daemon *daemon);
 enum app_env daemon_env(const struct daemon *daemon);

@@ -51,6 +51,12 @@ static bool spawn(struct daemon *daemon, struct child *child, unsigned number, c
 	return true;
 }
 
+/* SIGTERM kills one that has not come as far as handling it; nothing was in flight there. */
+static bool has_ended_well(int how)
+{
+	return WIFEXITED(how) ? WEXITSTATUS(how) == 0 : WTERMSIG(how) == SIGTERM;
+}
+
 static void reap(struct daemon *daemon, struct child *children)
 {
 	int how;
@@ -71,7 +77,9 @@ static void reap(struct daemon *daemon, struct child *children)
 			if (child->delay_ms > RESTART_MS_MAX)
 				child->delay_ms = RESTART_MS_MAX;
 			child->due_ms = now_ms() + child->delay_ms;
-			if (!daemon->is_draining)
+			if (daemon->is_draining)
+				daemon->was_cut_off |= !has_ended_well(how);
+			else
 				log_line(LOG_ERROR, "a serving process ended", LOG_INT("pid", pid),
 					 LOG_INT("signal", WIFSIGNALED(how) ? WTERMSIG(how) : 0),
 					 LOG_INT("exit_code", WIFEXITED(how) ? WEXITSTATUS(how) : 0),
@@ -133,6 +141,6 @@ bool daemon_supervise(struct daemon *daemon, int *ret_exit_code)
 		if (daemon->is_draining && now_ms() > kill_at_ms)
 			pass_on(daemon, children, SIGKILL);
 	}
-	*ret_exit_code = 0;
+	*ret_exit_code = daemon->was_cut_off ? 1 : 0;
 	return false;
 }
