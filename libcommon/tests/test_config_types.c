@@ -198,7 +198,7 @@ static void refuses_weak_secrets(const char *env)
 	assert_non_null(strstr(load(0), "T_SECRET: the default is for development alone"));
 	environment_set("T_SECRET", SECRET_DEFAULT);
 	assert_non_null(strstr(load(0), "T_SECRET: the default is for development alone"));
-	environment_set("T_SECRET", SECRET_32 + 1);
+	environment_set("T_SECRET", &SECRET_32[1]);
 	assert_non_null(strstr(load(0), "T_SECRET: must have at least 32 bytes"));
 	environment_set("T_SECRET", SECRET_32);
 	assert_string_equal(load(0), "");
