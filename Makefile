@@ -16,7 +16,7 @@ PACKAGES_OF_LIBCOMMON := libevent_core libevent_extra libevent_pthreads libpq hi
 
 CPPFLAGS += -D_GNU_SOURCE -Ilibcommon/include $(shell pkg-config --cflags $(PACKAGES_OF_LIBCOMMON))
 CFLAGS += -std=c11 -g $(OPTIMIZE) -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
-	-Wformat=2 -Wundef -Wvla -Wno-unused-parameter -Wno-gnu-zero-variadic-macro-arguments -fno-omit-frame-pointer -pthread
+	-Wformat=2 -Wundef -Wvla -Wno-unused-parameter -Wno-missing-field-initializers -Wno-gnu-zero-variadic-macro-arguments -fno-omit-frame-pointer -pthread
 ifneq ($(WERROR),)
 CFLAGS += -Werror
 endif

@@ -1,5 +1,7 @@
-/* Asynchronous Postgres over libpq's pipeline mode: a few connections, every request's queries in flight on them at once,
- * each its own implicit transaction (one PQpipelineSync a call), written in one flush per loop turn.
+/* Asynchronous Postgres over libpq's pipeline mode: a few connections, every request's queries in flight on them at once. A
+ * statement that writes is its own implicit transaction (one PQpipelineSync a call); those that only read share one a
+ * connection and turn of the loop, because before libpq 17 each sync is a send(2). One that fails aborts those behind it in its
+ * transaction, which are then asked again, each alone, so that it harms nobody.
  * https://www.postgresql.org/docs/15/libpq-pipeline-mode.html
  *
  * A call ends when its transaction has ended: STATUS_OK of a write means that it is committed.
@@ -35,6 +37,7 @@ const char *db_config_problem(const struct db_config *config);
 struct db_statement {
 	const char *name;
 	const char *sql;
+	bool only_reads; /* may be asked twice, and share a transaction */
 };
 
 #define DB_PARAMS_MAX 12

@@ -52,6 +52,8 @@ const char *db_config_problem(const struct db_config *config)
 
 void db_call_recycle(struct db *db, struct db_call *call)
 {
+	free(call->params);
+	call->params = NULL;
 	STAILQ_INSERT_HEAD(&db->spare, call, link);
 }
 
@@ -177,6 +179,7 @@ static void free_calls(struct db_calls *calls)
 	while ((call = STAILQ_FIRST(calls))) {
 		STAILQ_REMOVE_HEAD(calls, link);
 		op_end(&call->op);
+		free(call->params);
 		free(call);
 	}
 }

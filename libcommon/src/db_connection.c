@@ -1,8 +1,13 @@
 /* One connection in pipeline mode: waiting -> connecting -> preparing -> ready -> (lost) -> waiting …
  *
- * Each call is sent with a sync of its own, so that it is its own transaction and a failing one harms nobody. The answers come
- * as the result or results, a NULL, and the sync; whose they are is told by the order alone. libpq is never left by freeing its
- * connection: a loss is noted, and reaped from the loop. */
+ * A call that writes is sent with a sync of its own, so that it is its own transaction and a failing one harms nobody. Those
+ * that only read share a sync, which has a place of its own among the calls:
+ *
+ *     sent:      read  read  read  (sync)  write      preparation …
+ *     answered:  result NULL each, sync,   result NULL sync, …
+ *
+ * Whose an answer is is told by the order alone. libpq is never left by freeing its connection: a loss is noted, and reaped
+ * from the loop. */
 #include "db_internal.h"
 
 #include <stdio.h>
@@ -103,7 +108,29 @@ static struct db_call *take_oldest(struct db_connection *connection)
 	return call;
 }
 
-/* The oldest call is committed, or has failed: it ends here. */
+static enum status send_alone(struct db_connection *connection, struct db_call *call, const struct db_params *params);
+
+/* One before it in its transaction has failed. */
+static void ask_again(struct db_connection *connection)
+{
+	struct db_call *call = take_oldest(connection);
+	struct db_params *params = call->params;
+
+	PQclear(connection->result);
+	connection->result = NULL;
+	call->is_shared = false;
+	call->params = NULL;
+	if (send_alone(connection, call, params) != STATUS_OK)
+		db_call_fail(connection->db, call, STATUS_UNAVAILABLE);
+	free(params);
+}
+
+static void end_shared_transaction(struct db_connection *connection)
+{
+	db_call_recycle(connection->db, take_oldest(connection));
+}
+
+/* The oldest call is committed, or has failed, or was only reading: it ends here. */
 static void end_oldest(struct db_connection *connection)
 {
 	PGresult *result = connection->result;
@@ -145,11 +172,26 @@ static void take(struct db_connection *connection, PGresult *result)
 		return;
 	}
 	PQclear(result);
-	if (status == PGRES_PIPELINE_SYNC)
+	if (status != PGRES_PIPELINE_SYNC)
+		return;
+	if (STAILQ_FIRST(&connection->sent)->is_sync)
+		end_shared_transaction(connection);
+	else
 		end_oldest(connection);
 }
 
-/* A NULL ends one call's results and comes before its sync, so one NULL is not "empty". */
+/* A NULL ends one call's results. It comes before the sync, so one NULL is not "empty"; one that only reads need not wait for
+ * the sync. */
+static void take_end_of_results(struct db_connection *connection)
+{
+	if (!STAILQ_FIRST(&connection->sent)->is_shared || !connection->result)
+		return;
+	if (PQresultStatus(connection->result) == PGRES_PIPELINE_ABORTED)
+		ask_again(connection);
+	else
+		end_oldest(connection);
+}
+
 static void take_all(struct db_connection *connection)
 {
 	while (!STAILQ_EMPTY(&connection->sent) && !connection->is_lost && !PQisBusy(connection->pg)) {
@@ -157,6 +199,8 @@ static void take_all(struct db_connection *connection)
 
 		if (result)
 			take(connection, result);
+		else
+			take_end_of_results(connection);
 	}
 }
 
@@ -183,19 +227,6 @@ static void writable(evutil_socket_t fd, short what, void *arg)
 
 /* ---- sending ---- */
 
-void db_connection_flush(struct db_connection *connection)
-{
-	int left;
-
-	if (connection->state < DB_PREPARING || connection->is_lost)
-		return;
-	left = PQflush(connection->pg);
-	if (left < 0)
-		lose(connection, "writing failed", STATUS_UNAVAILABLE);
-	else if (left == 1)
-		event_add(connection->write, NULL);
-}
-
 static void append(struct db_connection *connection, struct db_call *call)
 {
 	STAILQ_INSERT_TAIL(&connection->sent, call, link);
@@ -213,13 +244,54 @@ static int sync_pipeline(PGconn *pg)
 #endif
 }
 
-enum status db_connection_send(struct db_connection *connection, struct db_call *call, const struct db_params *params)
+static struct db_call *own_call(struct db_connection *connection, int64_t deadline_us)
 {
-	const char *name = call->statement->name;
-	int count = params ? params->count : 0;
-	const char *const *texts = params ? params->texts : NULL;
+	struct db_call *call = mem_alloc(sizeof *call);
 
-	if (!PQsendQueryPrepared(connection->pg, name, count, texts, NULL, NULL, 0) || !sync_pipeline(connection->pg)) {
+	call->deadline_us = deadline_us;
+	append(connection, call);
+	return call;
+}
+
+static void sync_shared(struct db_connection *connection)
+{
+	if (!connection->is_sharing)
+		return;
+	connection->is_sharing = false;
+	if (sync_pipeline(connection->pg))
+		own_call(connection, connection->shared_deadline_us)->is_sync = true;
+	else
+		lose(connection, "sending failed", STATUS_UNAVAILABLE);
+}
+
+void db_connection_flush(struct db_connection *connection)
+{
+	int left;
+
+	if (connection->state < DB_PREPARING || connection->is_lost)
+		return;
+	sync_shared(connection);
+	left = PQflush(connection->pg);
+	if (left < 0)
+		lose(connection, "writing failed", STATUS_UNAVAILABLE);
+	else if (left == 1)
+		event_add(connection->write, NULL);
+}
+
+static enum status send_statement(struct db_connection *connection, struct db_call *call, const struct db_params *params)
+{
+	if (PQsendQueryPrepared(connection->pg, call->statement->name, params->count, params->texts, NULL, NULL, 0))
+		return STATUS_OK;
+	lose(connection, "sending failed", STATUS_UNAVAILABLE);
+	return STATUS_UNAVAILABLE;
+}
+
+static enum status send_alone(struct db_connection *connection, struct db_call *call, const struct db_params *params)
+{
+	sync_shared(connection);
+	if (connection->is_lost || send_statement(connection, call, params) != STATUS_OK)
+		return STATUS_UNAVAILABLE;
+	if (!sync_pipeline(connection->pg)) {
 		lose(connection, "sending failed", STATUS_UNAVAILABLE);
 		return STATUS_UNAVAILABLE;
 	}
@@ -227,18 +299,33 @@ enum status db_connection_send(struct db_connection *connection, struct db_call 
 	return STATUS_OK;
 }
 
+static enum status send_shared(struct db_connection *connection, struct db_call *call, const struct db_params *params)
+{
+	if (send_statement(connection, call, params) != STATUS_OK)
+		return STATUS_UNAVAILABLE;
+	call->is_shared = true;
+	call->params = db_params_copy(params);
+	connection->is_sharing = true;
+	connection->shared_deadline_us = call->deadline_us;
+	append(connection, call);
+	return STATUS_OK;
+}
+
+enum status db_connection_send(struct db_connection *connection, struct db_call *call, const struct db_params *params)
+{
+	static const struct db_params none;
+
+	return (call->statement->only_reads ? send_shared : send_alone)(connection, call, params ? params : &none);
+}
+
 /* ---- connecting ---- */
 
 /* A query of the connection's own has been sent: its sync, and its place among the calls. */
 static bool end_preparation(struct db_connection *connection, int is_sent)
 {
-	struct db_call *call;
-
 	if (!is_sent || !sync_pipeline(connection->pg))
 		return false;
-	call = mem_alloc(sizeof *call);
-	call->deadline_us = connection->connect_deadline_us;
-	append(connection, call);
+	own_call(connection, connection->connect_deadline_us);
 	return true;
 }
 
@@ -365,7 +452,7 @@ void db_connection_reap(struct db_connection *connection)
 			db_call_recycle(connection->db, call);
 		status = STATUS_UNAVAILABLE;
 	}
-	connection->is_lost = false;
+	connection->is_lost = connection->is_sharing = false;
 	connection->state = DB_WAITING;
 	delay = loop_backoff(connection->attempt++);
 	event_add(connection->retry, &delay);

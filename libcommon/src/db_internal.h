@@ -14,7 +14,10 @@
 
 struct db_call {
 	struct op op;
-	const struct db_statement *statement; /* NULL: one of the connection's own preparations */
+	const struct db_statement
+		*statement; /* NULL: a preparation of the connection's own, or the sync of a shared transaction */
+	bool is_shared, is_sync;
+	struct db_params *params; /* of one that shares a transaction, in case it must be asked again */
 	db_done *done;
 	void *arg;
 	int64_t deadline_us;
@@ -32,6 +35,8 @@ struct db_connection {
 	struct event *read, *write, *retry;
 	struct db_calls sent; /* in the order of asking, which is that of the answers */
 	int in_flight;
+	int64_t shared_deadline_us;
+	bool is_sharing;  /* a shared transaction is open: its sync is still to be sent */
 	PGresult *result; /* of the oldest in flight, kept until its sync */
 	unsigned attempt;
 	int64_t connect_deadline_us;
@@ -62,10 +67,14 @@ void db_connection_init(struct db_connection *connection, struct db *db);
 void db_connection_close(struct db_connection *connection);
 /* STATUS_UNAVAILABLE: the call was not sent and still belongs to the caller. */
 enum status db_connection_send(struct db_connection *connection, struct db_call *call, const struct db_params *params);
+/* Ends the shared transaction, if one is open, and writes. At the end of a turn of the loop. */
 void db_connection_flush(struct db_connection *connection);
 void db_connection_watch(struct db_connection *connection, int64_t now_us);
 /* Fails what was in flight on a lost connection and starts anew; from the loop alone. */
 void db_connection_reap(struct db_connection *connection);
+
+/* db_params.c: in one block, to be given to free(). */
+struct db_params *db_params_copy(const struct db_params *params);
 
 /* db.c */
 /* Runs the callback with what came back; the call is still the caller's. */

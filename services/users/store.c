@@ -9,21 +9,26 @@
 const struct db_statement store_user_insert = {
 	"user_insert", "INSERT INTO users (username, email, password_hash) VALUES ($1, $2, $3) RETURNING id"};
 
-const struct db_statement store_user_by_email = {"user_by_email", "SELECT " USER " FROM users WHERE lower(email) = lower($1)"};
+const struct db_statement store_user_by_email = {"user_by_email", "SELECT " USER " FROM users WHERE lower(email) = lower($1)",
+						 true};
 
-const struct db_statement store_user_by_login = {
-	"user_by_login", "SELECT " USER " FROM users WHERE lower(email) = lower($1) OR lower(username) = lower($1)"
-			 " ORDER BY lower(email) = lower($1) DESC LIMIT 1"};
+const struct db_statement store_user_by_login = {"user_by_login",
+						 "SELECT " USER
+						 " FROM users WHERE lower(email) = lower($1) OR lower(username) = lower($1)"
+						 " ORDER BY lower(email) = lower($1) DESC LIMIT 1",
+						 true};
 
-const struct db_statement store_user_by_id = {"user_by_id", "SELECT " USER " FROM users WHERE id = $1"};
+const struct db_statement store_user_by_id = {"user_by_id", "SELECT " USER " FROM users WHERE id = $1", true};
 
 const struct db_statement store_user_of_token = {
-	"user_of_token", "SELECT " USER ", tokens_dead_until_ms >= $3::bigint OR revoked_tokens.jti IS NOT NULL,"
-			 " coalesce(revoked_tokens.inactive, false)"
-			 " FROM users LEFT JOIN revoked_tokens ON revoked_tokens.jti = $2::uuid WHERE users.id = $1"};
+	"user_of_token",
+	"SELECT " USER ", tokens_dead_until_ms >= $3::bigint OR revoked_tokens.jti IS NOT NULL,"
+	" coalesce(revoked_tokens.inactive, false)"
+	" FROM users LEFT JOIN revoked_tokens ON revoked_tokens.jti = $2::uuid WHERE users.id = $1",
+	true};
 
 const struct db_statement store_users_page = {"users_page",
-					      "SELECT " USER " FROM users WHERE id > $1 ORDER BY id LIMIT $2::bigint"};
+					      "SELECT " USER " FROM users WHERE id > $1 ORDER BY id LIMIT $2::bigint", true};
 
 const struct db_statement store_user_change = {
 	"user_change",
@@ -55,8 +60,10 @@ const struct db_statement store_token_revoke = {
 			" VALUES ($1::uuid, $2::bigint, $3::boolean, to_timestamp($4::bigint)) ON CONFLICT DO NOTHING"};
 
 const struct db_statement store_revoked_tokens = {
-	"revoked_tokens", "SELECT jti, inactive, extract(epoch FROM expires_at)::bigint FROM revoked_tokens"
-			  " WHERE jti > $1::uuid AND expires_at > now() ORDER BY jti LIMIT $2::bigint"};
+	"revoked_tokens",
+	"SELECT jti, inactive, extract(epoch FROM expires_at)::bigint FROM revoked_tokens"
+	" WHERE jti > $1::uuid AND expires_at > now() ORDER BY jti LIMIT $2::bigint",
+	true};
 
 const struct db_statement store_revoked_users = {
 	"revoked_users",
@@ -64,7 +71,8 @@ const struct db_statement store_revoked_users = {
 	" WHERE id > $1::bigint AND (tokens_dead_until_ms > $3::bigint)"
 	" UNION ALL SELECT user_id, 9223372036854775807, true FROM deleted_users WHERE user_id > $1::bigint AND expires_at > "
 	"now()"
-	" ORDER BY 1 LIMIT $2::bigint"};
+	" ORDER BY 1 LIMIT $2::bigint",
+	true};
 
 const struct db_statement *const store_statements[] = {
 	&store_user_insert,   &store_user_by_email,

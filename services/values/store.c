@@ -16,22 +16,26 @@ const struct db_statement store_values_insert = {
 	" SELECT id FROM asked ORDER BY n"};
 
 const struct db_statement store_values_all = {
-	"values_all", "SELECT id, index FROM \"values\" WHERE id > $1::bigint ORDER BY id LIMIT $2::bigint"};
+	"values_all", "SELECT id, index FROM \"values\" WHERE id > $1::bigint ORDER BY id LIMIT $2::bigint", true};
 
 const struct db_statement store_values_of_user = {
-	"values_of_user", "SELECT id, kind, index, (extract(epoch FROM submitted_at) * 1000)::bigint FROM \"values\""
-			  " WHERE user_id = $1::bigint AND id < $2::bigint ORDER BY id DESC LIMIT $3::bigint"};
+	"values_of_user",
+	"SELECT id, kind, index, (extract(epoch FROM submitted_at) * 1000)::bigint FROM \"values\""
+	" WHERE user_id = $1::bigint AND id < $2::bigint ORDER BY id DESC LIMIT $3::bigint",
+	true};
 
 const struct db_statement store_calculations_of = {
 	"calculations_of",
-	"SELECT index FROM calculations WHERE kind = $1::text AND index > $2::bigint ORDER BY index LIMIT $3::bigint"};
+	"SELECT index FROM calculations WHERE kind = $1::text AND index > $2::bigint ORDER BY index LIMIT $3::bigint", true};
 
 const struct db_statement store_calculation_exists = {
-	"calculation_exists", "SELECT 1 FROM calculations WHERE kind = $1::text AND index = $2::bigint"};
+	"calculation_exists", "SELECT 1 FROM calculations WHERE kind = $1::text AND index = $2::bigint", true};
 
 const struct db_statement store_calculations_page = {
-	"calculations_page", "SELECT kind, index FROM calculations WHERE (kind, index) > ($1::text, $2::bigint)"
-			     " ORDER BY kind, index LIMIT $3::bigint"};
+	"calculations_page",
+	"SELECT kind, index FROM calculations WHERE (kind, index) > ($1::text, $2::bigint)"
+	" ORDER BY kind, index LIMIT $3::bigint",
+	true};
 
 const struct db_statement *const store_statements[] = {
 	&store_values_insert,
