@@ -1,5 +1,6 @@
 #include "http_internal.h"
 
+#include <event2/http_struct.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +102,8 @@ static void hand_over(struct http_request *req, int code)
 	conn->request = NULL;
 	conn->is_writing = true;
 	evhttp_request_set_on_complete_cb(req->ev, written, conn);
+	if (req->ev->type == EVHTTP_REQ_CONNECT) /* evhttp would keep its connection open, whatever Connection says */
+		req->ev->type = EVHTTP_REQ_GET;
 	evhttp_send_reply(req->ev, code, NULL, NULL);
 	http_connection_write(conn);
 	req->is_answered = true;
