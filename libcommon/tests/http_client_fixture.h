@@ -1,4 +1,5 @@
-/* What the tests of the HTTP client share: a client, a peer, and the answer of the one asked to the other. Include after cmocka.h. */
+/* What the tests of the HTTP client share: a client, a peer, and the answer of the one asked to the other. Include after
+ * cmocka.h. */
 #ifndef ABACUS_HTTP_CLIENT_FIXTURE_H
 #define ABACUS_HTTP_CLIENT_FIXTURE_H
 

@@ -8,6 +8,7 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/listener.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +44,7 @@ static inline void fixture_beat(evutil_socket_t fd, short what, void *arg)
 
 static inline void fixture_open_loop(void)
 {
+	signal(SIGPIPE, SIG_IGN); /* as every daemon does */
 	base = loop_new();
 	scope_init(&scope);
 	fixture_heart = event_new(base, -1, EV_PERSIST, fixture_beat, NULL);
