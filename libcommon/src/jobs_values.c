@@ -52,11 +52,17 @@ const struct redis_script jobs_repair_script = {
 	       "return added\n",
 };
 
-/* KEYS: results:KIND, result:KIND:INDEX, jobs:dead, jobs:queued. ARGV: index, "kind:index". */
+/* KEYS: results:KIND, result:KIND:INDEX, jobs:dead, jobs:queued. ARGV: index, "kind:index". A long result whose whole decimal
+ * is not there any more is forgotten: its preview is no number, and repair has it calculated again. */
 const struct redis_script jobs_read_script = {
 	.name = "jobs_read",
 	.lua = "local summary = redis.call('HGET', KEYS[1], ARGV[1])\n"
-	       "if summary then return {2, redis.call('GET', KEYS[2]) or string.match(summary, '^%S+ %S+ %S+ (.*)$')} end\n"
+	       "if summary then\n"
+	       "  local digits, preview = string.match(summary, '^(%d+) %S+ %S+ (.*)$')\n"
+	       "  local whole = redis.call('GET', KEYS[2]) or preview\n"
+	       "  if #whole == tonumber(digits) then return {2, whole} end\n"
+	       "  redis.call('HDEL', KEYS[1], ARGV[1])\n"
+	       "end\n"
 	       "if redis.call('HEXISTS', KEYS[3], ARGV[2]) == 1 then return {3} end\n"
 	       "return {redis.call('HEXISTS', KEYS[4], ARGV[2])}\n",
 };
