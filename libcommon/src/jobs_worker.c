@@ -24,7 +24,7 @@ const struct redis_script jobs_take_over_script = {
 	       "  if not entry then\n"
 	       "    redis.call('XACK', KEYS[1], ARGV[1], id)\n"
 	       "  elseif deliveries >= tonumber(ARGV[4]) then\n"
-	       "    local name = entry[2][2] .. ':' .. entry[2][4]\n"
+	       "    local name = tostring(entry[2][2]) .. ':' .. tostring(entry[2][4])\n"
 	       "    redis.call('HSET', KEYS[2], name, deliveries .. ' ' .. ARGV[6] .. ' ' .. tostring(entry[2][6]))\n"
 	       "    redis.call('HDEL', KEYS[3], name)\n"
 	       "    redis.call('XACK', KEYS[1], ARGV[1], id)\n"

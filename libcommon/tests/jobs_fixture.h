@@ -213,6 +213,16 @@ static inline void bury(const struct job *job)
 	assert_int_equal(outcome.status, STATUS_OK);
 }
 
+/* Received and not acknowledged. */
+static inline long long pending_count(void)
+{
+	redisReply *reply = fixture_reply(ARGV("XPENDING", "jobs", "workers"));
+	long long number = reply->element[0]->integer;
+
+	freeReplyObject(reply);
+	return number;
+}
+
 /* ---- whole ways ---- */
 
 static inline void make_done(struct job_key key, const char *digits)
