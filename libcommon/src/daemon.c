@@ -31,11 +31,19 @@ static const struct config_option options_table[] = {
 	{0},
 };
 
-static struct config_option admin_port_table[] = {
-	{"ADMIN_PORT", CONFIG_INT, offsetof(struct daemon_options, admin_port), NULL, "port of the admin listener", 0, 65535,
-	 false},
-	{0},
-};
+/* The default is each daemon's own. */
+static const struct config_option *admin_port_table(const struct daemon_spec *spec)
+{
+	static char port[16];
+	static const struct config_option table[] = {
+		{"ADMIN_PORT", CONFIG_INT, offsetof(struct daemon_options, admin_port), port, "port of the admin listener", 0,
+		 65535, false},
+		{0},
+	};
+
+	snprintf(port, sizeof port, "%ld", spec->admin_port);
+	return table;
+}
 
 /* ---- command line and configuration ---- */
 
@@ -50,7 +58,7 @@ static void print_help(const struct daemon_spec *spec)
 	       spec->name, spec->summary, spec->name, CONFIG_EXIT_CODE, "APP_ENV");
 	for (const struct daemon_config *part = spec->configs; part->options; part++)
 		config_help(stdout, part->options);
-	config_help(stdout, admin_port_table);
+	config_help(stdout, admin_port_table(spec));
 	config_help(stdout, options_table);
 }
 
@@ -81,16 +89,12 @@ static int load(struct daemon *daemon)
 {
 	const struct daemon_spec *spec = daemon->spec;
 	struct config *config = config_new();
-	char port[16];
 	int problems;
 
-	snprintf(port, sizeof port, "%ld", spec->admin_port);
-	admin_port_table[0].default_value = port;
 	for (const struct daemon_config *part = spec->configs; part->options; part++)
 		config_load(config, part->options, part->into);
-	config_load(config, admin_port_table, &daemon->options);
+	config_load(config, admin_port_table(spec), &daemon->options);
 	config_load(config, options_table, &daemon->options);
-	admin_port_table[0].default_value = NULL;
 	set_processes(daemon, config);
 	if (level_of(daemon->options.log_level) < 0)
 		config_problem(config, "LOG_LEVEL: must be debug, info, warn or error");
