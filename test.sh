@@ -15,7 +15,7 @@ export ASAN_OPTIONS=detect_leaks=1:halt_on_error=1:abort_on_error=0 UBSAN_OPTION
 
 cleanup() {
 	scripts/stack down >/dev/null 2>&1
-	rm -f "$out"
+	rm -f "$out" "$out.table"
 }
 trap cleanup EXIT
 trap 'exit 130' INT TERM
@@ -51,6 +51,12 @@ formatted() {
 
 shell_is_sound() {
 	for script in test.sh scripts/stack scripts/install-packages scripts/stack.d/*.sh; do sh -n "$script" || return 1; done
+}
+
+# README's table of variables is what the daemons' own --help says.
+readme_is_true() {
+	make -j"$jobs" build >/dev/null && scripts/environment-table build/bin >"$out.table" &&
+		sed -n '/<!-- environment -->/,/<!-- \/environment -->/p' README.md | grep '^|' | diff - "$out.table"
 }
 
 tidy() {
@@ -122,6 +128,7 @@ server() {
 	step "lint shell" shell_is_sound
 	step "build gcc" build BUILD=build WERROR=1
 	step "build clang" build BUILD=build/clang CC=clang WERROR=1
+	step "lint readme" readme_is_true
 	step "lint clang-tidy" tidy
 	step "lint cppcheck" check
 	export BUILD=build
