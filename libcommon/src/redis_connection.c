@@ -1,5 +1,4 @@
-/* One connection: waiting -> connecting (name looked up, connected, authenticated, scripts loaded) -> ready -> lost -> waiting,
- * …
+/* One connection: waiting -> connecting (looked up, connected, authenticated, scripts loaded) -> ready -> lost -> waiting.
  *
  * hiredis 0.14 has no asynchronous time-outs, and when it frees a context it runs all callbacks at once; so a lost connection
  * first detaches ours (each callback of hiredis then finds nobody), and is freed from the loop. */
