@@ -226,3 +226,78 @@ def start(name):
 
 def manage(service, *arguments):
     return stack("manage", service, *arguments)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Daemon:
+    """The binary of a daemon beside those of the stack, on its Postgres and Redis but on ports of its own. Variables go to it as they
+    are, None takes one away; `with` waits until it is ready and ends it. What it writes stands with the stack's logs."""
+
+    count = itertools.count()
+
+    def __init__(self, name, **environment):
+        self.name, self.port, self.admin_port = name, free_port(), free_port()
+        secrets_dir = RUN_DIR / "secrets"
+        defaults = {
+            "APP_ENV": "testing", "HTTP_HOST": "127.0.0.1", "PORT": self.port, "ADMIN_PORT": self.admin_port,
+            "SECRET_KEY_FILE": secrets_dir / "SECRET_KEY", "REDIS_URL_FILE": secrets_dir / "redis.url",
+            "DATABASE_URL_FILE": secrets_dir / f"{name}.url" if name in PORTS else None,
+        }
+        kept = {variable: os.environ[variable] for variable in ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS") if variable in os.environ}
+        chosen = {**defaults, **environment}
+        self.environment = kept | {variable: str(value) for variable, value in chosen.items() if value is not None}
+        self.log = RUN_DIR / "log" / f"test-{name}-{os.getpid()}-{next(Daemon.count)}" / "current"
+        self.process = None
+
+    def start(self):
+        self.log.parent.mkdir(exist_ok=True)
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen([RUN_DIR / "bin" / self.name], env=self.environment, stdout=log, stderr=log)
+        return self
+
+    def run(self, *arguments):
+        """To its end; for what is over at once."""
+        return subprocess.run(
+            [RUN_DIR / "bin" / self.name, *arguments], env=self.environment, capture_output=True, text=True, timeout=30
+        )
+
+    def __enter__(self):
+        self.start()
+        eventually(lambda: self.is_ready() or self.process.poll() is not None, message=f"{self.name} is ready")
+        assert self.process.poll() is None, self.log.read_text()
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(30)
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def is_ready(self):
+        try:
+            return get("/readyz", port=self.admin_port, timeout=5).status == 200
+        except OSError:
+            return False
+
+    def metric(self, name, *labels):
+        """The sum over all series of that name with all of those labels."""
+        lines = get("/metrics", port=self.admin_port).text.splitlines()
+        return sum(
+            float(line.split()[-1]) for line in lines
+            if line.split("{")[0].split(" ")[0] == name and all(label in line for label in labels)
+        )
+
+    def call(self, method, path, body=None, **options):
+        return call(method, path, body, port=self.port, **options)
+
+
+def resident_bytes(pid):
+    with open(f"/proc/{pid}/statm") as statm:
+        return int(statm.read().split()[1]) * 4096

@@ -28,9 +28,16 @@ const struct daemon_config users_configs[] = {
 	{NULL, NULL},
 };
 
+static bool is_set(const char *variable)
+{
+	const char *text = getenv(variable);
+
+	return text && *text;
+}
+
 void users_check(struct config *config)
 {
-	if (config_env(config) == APP_ENV_DEVELOPMENT && !getenv("PUBLIC_USERS"))
+	if (config_env(config) == APP_ENV_DEVELOPMENT && !is_set("PUBLIC_USERS") && !is_set("PUBLIC_USERS_FILE"))
 		users_config.public_users = true;
 	db_config_choose(&users_config.db, config_env(config));
 }

@@ -8,7 +8,7 @@ import time
 import pytest
 
 import abacus
-from abacus import get
+from abacus import get, resident_bytes
 
 SERVICES = ["nginx", "users", "values"]
 PATH = {"nginx": b"/auth/login", "users": b"/auth/login", "values": b"/values"}
@@ -83,11 +83,6 @@ def test_an_endless_chunk_size_takes_no_memory(to):
             pass
         assert resident_bytes(pid) - before < 8 << 20
     assert get("/users/ping").status == 200
-
-
-def resident_bytes(pid):
-    with open(f"/proc/{pid}/statm") as statm:
-        return int(statm.read().split()[1]) * 4096
 
 
 def test_a_reader_that_stops_reading_takes_bounded_memory(reader):

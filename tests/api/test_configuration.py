@@ -1,0 +1,147 @@
+"""What the environment changes: each test runs the daemon's own binary with the variables in question."""
+
+import secrets
+
+import pytest
+
+import abacus
+from abacus import Daemon, Person, fail, get
+
+NO_TOKEN = (403, fail("token_missing", "Provide a valid auth token."))
+INVALID_TOKEN = (401, fail("token_invalid", "Invalid token. Please log in again."))
+EXIT_CONFIG = 78
+DAEMONS = ["users", "values", "worker"]
+
+
+def seen(reply):
+    return reply.status, reply.json
+
+
+def test_values_may_be_submitted_without_a_token_if_anonymous():
+    with Daemon("values", VALUES_ANONYMOUS="true") as values:
+        reply = values.call("POST", "/values", {"index": 7})
+        assert (reply.status, reply.json["working"], reply.json["index"]) == (200, True, 7)
+        assert seen(values.call("POST", "/values", {"index": 7}, token="not.a.token")) == INVALID_TOKEN
+        assert seen(values.call("GET", "/values")) == NO_TOKEN
+        assert values.call("POST", "/values", {"index": -1}).status == 400
+
+
+def test_an_anonymous_submission_is_nobody_s_and_gets_its_result(reader):
+    index = abacus.fresh_index(12_000, 13_000)
+    with Daemon("values", VALUES_ANONYMOUS="1") as values:
+        number = values.call("POST", "/values", {"index": index}).json["id"]
+    assert abacus.psql("values", f"SELECT user_id IS NULL FROM values WHERE id = {number}") == "t"
+    assert len(abacus.result(index, reader.token)) > 1000
+
+
+@pytest.mark.parametrize(
+    "environment, is_public",
+    [
+        ({"PUBLIC_USERS": "true"}, True),
+        ({"PUBLIC_USERS": "false"}, False),
+        ({}, False),
+        ({"APP_ENV": "development"}, True),
+        ({"APP_ENV": "development", "PUBLIC_USERS": ""}, True),
+        ({"APP_ENV": "development", "PUBLIC_USERS": "false"}, False),
+        ({"APP_ENV": "production"}, False),
+        ({"APP_ENV": "production", "PUBLIC_USERS": "yes"}, True),
+    ],
+    ids=str,
+)
+def test_users_are_public_when_told_so_and_by_default_in_development_alone(person, environment, is_public):
+    with Daemon("users", **environment) as users:
+        for path in ("/users", f"/users/{person.id}"):
+            reply = users.call("GET", path)
+            assert reply.status == 200 if is_public else seen(reply) == NO_TOKEN, path
+        assert seen(users.call("POST", "/users", {})) == NO_TOKEN
+        assert seen(users.call("DELETE", f"/users/{person.id}")) == NO_TOKEN
+        assert seen(users.call("GET", "/auth/status")) == NO_TOKEN
+
+
+def test_a_previous_key_still_verifies_and_the_new_one_signs(person):
+    new_key, old_key = secrets.token_hex(32), abacus.RUN_DIR / "secrets/SECRET_KEY"
+    rotating = {"SECRET_KEY": new_key, "SECRET_KEY_FILE": None, "SECRET_KEY_PREVIOUS_FILE": old_key}
+    with Daemon("users", **rotating) as users, Daemon("values", **rotating) as values:
+        login = users.call("POST", "/auth/login", {"email": person.email, "password": person.password})
+        new_token = login.json["auth_token"]
+        for token in (person.token, new_token):
+            assert users.call("GET", "/auth/status", token=token).status == 200
+            assert values.call("GET", "/values", token=token).status == 200
+    assert seen(get("/auth/status", token=new_token)) == INVALID_TOKEN
+    with Daemon("users", SECRET_KEY=new_key, SECRET_KEY_FILE=None) as users:
+        assert users.call("GET", "/auth/status", token=new_token).status == 200
+        assert seen(users.call("GET", "/auth/status", token=person.token)) == INVALID_TOKEN
+
+
+@pytest.mark.parametrize("env", ["staging", "production"])
+@pytest.mark.parametrize("key", [None, "", "short", "x" * 31], ids=["default", "empty", "short", "31 bytes"])
+def test_a_default_or_short_secret_is_refused(env, key):
+    done = Daemon("users", APP_ENV=env, SECRET_KEY=key, SECRET_KEY_FILE=None).run()
+    assert done.returncode == EXIT_CONFIG
+    assert [line.split(": ")[:2] for line in done.stderr.splitlines()] == [["users", "SECRET_KEY"]]
+    assert not key or key not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_secret_of_32_bytes_is_taken():
+    assert Daemon("users", APP_ENV="production", SECRET_KEY="x" * 32, SECRET_KEY_FILE=None).run("--check").returncode == 0
+
+
+def test_every_problem_is_printed_in_one_go():
+    wrong = {
+        "APP_ENV": "production", "SECRET_KEY": "short", "SECRET_KEY_FILE": None, "PORT": "http", "DATABASE_URL_FILE": "/no/such/file",
+        "HASH_THREADS": "0", "PUBLIC_USERS": "perhaps", "PROCESSES": "many", "LOG_LEVEL": "loud", "DRAIN_SECONDS": "-1",
+    }
+    done = Daemon("users", **wrong).run()
+    assert done.returncode == EXIT_CONFIG
+    named = [line.split(": ")[1] for line in done.stderr.splitlines()]
+    expected = ["DATABASE_URL_FILE", "DRAIN_SECONDS", "HASH_THREADS", "LOG_LEVEL", "PORT", "PROCESSES", "PUBLIC_USERS", "SECRET_KEY"]
+    assert [name for name in sorted(named) if name != "DATABASE_URL"] == expected
+    assert all(line.startswith("users: ") for line in done.stderr.splitlines())
+
+
+def test_an_unknown_environment_is_refused():
+    done = Daemon("worker", APP_ENV="prod").run()
+    assert done.returncode == EXIT_CONFIG
+    assert "APP_ENV" in done.stderr
+
+
+@pytest.mark.parametrize("name", DAEMONS)
+def test_a_variable_and_its_file_at_once_are_refused(name, tmp_path):
+    file = tmp_path / "url"
+    file.write_text("redis://127.0.0.1:1/0")
+    done = Daemon(name, REDIS_URL="redis://:hidden-password@127.0.0.1:1/0", REDIS_URL_FILE=file).run("--check")
+    assert done.returncode == EXIT_CONFIG
+    assert done.stderr == f"{name}: REDIS_URL: set either REDIS_URL or REDIS_URL_FILE, not both\n"
+
+
+def test_a_secret_is_read_from_its_file_without_the_newline(person, tmp_path):
+    key = (abacus.RUN_DIR / "secrets/SECRET_KEY").read_text().rstrip("\n")
+    file = tmp_path / "key"
+    file.write_text(key + "\n")
+    with Daemon("values", SECRET_KEY_FILE=file) as values:
+        assert values.call("GET", "/values", token=person.token).status == 200
+
+
+@pytest.mark.parametrize("name", DAEMONS)
+def test_the_command_line_says_what_there_is(name):
+    daemon = Daemon(name)
+    assert daemon.run("--check").returncode == 0
+    assert daemon.run("--version").stdout.startswith(f"{name} ")
+    assert "SECRET_KEY" in daemon.run("--help").stdout or name == "worker"
+    unknown = daemon.run("--verbose")
+    assert (unknown.returncode, "--help" in unknown.stderr) == (64, True)
+
+
+@pytest.mark.parametrize("name", DAEMONS)
+def test_readiness_can_be_asked_by_the_binary_itself(name):
+    daemon = Daemon(name)
+    assert daemon.run("--check-ready").returncode == 1
+    with daemon:
+        assert daemon.run("--check-ready").returncode == 0
+
+
+def test_a_port_in_use_ends_the_daemon_with_a_line_that_names_it():
+    daemon = Daemon("values", PORT=abacus.PORT).start()
+    assert daemon.process.wait(20) == 1
+    assert f'"port":"{abacus.PORT}"' in daemon.log.read_text()
