@@ -89,7 +89,7 @@ struct peer {
 	struct event *beat;
 	int port;
 	LIST_HEAD(, peer_conn) conns;
-	unsigned accepted, gone;
+	unsigned accepted, gone, dripped;
 	size_t flooded;
 	char request[4000]; /* the last one */
 };
@@ -159,6 +159,7 @@ static inline void peer_beat(evutil_socket_t fd, short what, void *arg)
 
 	LIST_FOREACH (conn, &peer->conns, link) {
 		bufferevent_write(conn->bev, "a", 1);
+		peer->dripped++;
 	}
 }
 

@@ -20,7 +20,8 @@ static struct {
 	int fd;
 	struct event *readable;
 	char address[32];
-	unsigned ipv4, ipv6; /* addresses in an answer: 10.0.0.1 …, fd00::1 … */
+	unsigned ipv4, ipv6;   /* addresses in an answer: 10.0.0.1 …, fd00::1 …; the last comes first */
+	unsigned char network; /* 10, for IPv4 */
 	int rcode;
 	bool is_mute, is_mute_for_ipv6;
 	unsigned asked;
@@ -30,7 +31,7 @@ static size_t put_record(unsigned char *at, int qtype, unsigned number)
 {
 	/* a pointer to the question's name, type, class IN, 60 s, length */
 	unsigned char head[] = {0xC0, 12, 0, (unsigned char)qtype, 0, 1, 0, 0, 0, 60, 0, qtype == QTYPE_A ? 4 : 16};
-	unsigned char ipv4[4] = {10, 0, 0, (unsigned char)number}, ipv6[16] = {0xFD, [15] = (unsigned char)number};
+	unsigned char ipv4[4] = {server.network, 0, 0, (unsigned char)number}, ipv6[16] = {0xFD, [15] = (unsigned char)number};
 
 	memcpy(at, head, sizeof head);
 	memcpy(at + sizeof head, qtype == QTYPE_A ? ipv4 : ipv6, head[11]);
@@ -65,6 +66,7 @@ static int set_up(void **state)
 
 	fixture_set_up(state);
 	memset(&server, 0, sizeof server);
+	server.network = 10;
 	server.fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
 	assert_int_equal(bind(server.fd, (struct sockaddr *)&address, len), 0);
 	assert_int_equal(getsockname(server.fd, (struct sockaddr *)&address, &len), 0);
@@ -209,7 +211,9 @@ static void test_a_get_by_name_goes_on_to_the_address_that_can_be_reached(void *
 	char url[100];
 
 	peer_open(&peer, PEER_CLOSES, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nready");
-	snprintf(url, sizeof url, "http://localhost:%d/", peer.port); /* on ::1, which comes first or not, nobody listens */
+	server.network = 127;
+	server.ipv4 = 3; /* 127.0.0.3 and .2, where nobody listens, come before .1 */
+	snprintf(url, sizeof url, "http://values.test:%d/", peer.port);
 	ask(&answer, url, LONG_MS);
 	WAIT_FOR(answer.is_there);
 	assert_ok(200, "ready");

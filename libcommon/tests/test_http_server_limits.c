@@ -276,6 +276,20 @@ static void test_draining_waits_for_the_reply_and_closes_after_it(void **state)
 	WAIT_FOR(drained == 1);
 }
 
+static void test_draining_lets_a_request_that_has_begun_arrive(void **state)
+{
+	connect_to_server();
+	raw_send(&raw, SENT("GET /hello"));
+	WAIT_FOR(evbuffer_get_length(bufferevent_get_output(raw.bev)) == 0);
+	for (int i = 0; i < 5; i++) /* until the server has read it */
+		event_base_loop(base, EVLOOP_ONCE);
+	drain();
+	raw_send(&raw, "\r\n");
+	WAIT_FOR(raw.is_closed);
+	assert_code(200);
+	assert_has(&raw, "Connection: close\r\n");
+}
+
 static void test_draining_takes_no_new_connection(void **state)
 {
 	int port = http_server_port(server);
@@ -318,6 +332,7 @@ int main(void)
 		SERVER_TEST(test_a_connection_at_work_is_not_closed_for_a_new_one),
 		SERVER_TEST(test_draining_closes_idle_connections_and_says_so_once),
 		SERVER_TEST(test_draining_waits_for_the_reply_and_closes_after_it),
+		SERVER_TEST(test_draining_lets_a_request_that_has_begun_arrive),
 		SERVER_TEST(test_draining_takes_no_new_connection),
 		SERVER_TEST(test_a_host_that_is_no_address_is_not_listened_on),
 	};
