@@ -1,5 +1,6 @@
 /* Failed logins are counted in Redis by what was typed and the address it came from. An attempt counts before it is tried, so
- * that many at once gain nothing; success forgets it. Without Redis there is no limit of ours: nginx's per address stands. */
+ * that many at once gain nothing; success forgets them all, and one that we had no time to try is taken back. Without Redis
+ * there is no limit of ours: nginx's per address stands. */
 #include "service.h"
 
 #include <ctype.h>
@@ -13,6 +14,12 @@ const struct redis_script attempts_script = {
 	.lua = "local count = redis.call('INCR', KEYS[1])\n"
 	       "if count == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end\n"
 	       "return {count, redis.call('TTL', KEYS[1])}\n",
+};
+
+const struct redis_script attempts_undo_script = {
+	.name = "attempts_undo",
+	.lua = "if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('DECR', KEYS[1]) end\n"
+	       "return 1\n",
 };
 
 struct attempt {
@@ -60,4 +67,13 @@ void attempts_forget(struct http_request *req, const char *login)
 
 	make_key(req, login, key);
 	redis_command(users_of(req)->redis, http_request_scope(req), 2, (const char *[]){"DEL", key}, NULL, forgotten, NULL);
+}
+
+void attempts_undo(struct http_request *req, const char *login)
+{
+	char key[KEY_BYTES];
+
+	make_key(req, login, key);
+	redis_eval(users_of(req)->redis, http_request_scope(req), &attempts_undo_script, 1, 1, (const char *[]){key}, NULL,
+		   forgotten, NULL);
 }

@@ -23,7 +23,8 @@ static void register_metrics(void)
 
 static enum status start(struct daemon *daemon, struct event_base *base, void **ret_service)
 {
-	static const struct redis_script *const scripts[] = {&revocations_publish_script, &attempts_script, NULL};
+	static const struct redis_script *const scripts[] = {&revocations_publish_script, &attempts_script,
+							     &attempts_undo_script, NULL};
 
 	users = mem_alloc(sizeof *users);
 	users->config = &users_config;

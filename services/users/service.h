@@ -35,7 +35,7 @@ extern struct users_config users_config;
 extern const struct daemon_config users_configs[];
 void users_check(struct config *config);
 extern const struct http_route users_routes[];
-extern const struct redis_script attempts_script;
+extern const struct redis_script attempts_script, attempts_undo_script;
 
 static inline struct users *users_of(const struct http_request *req)
 {
@@ -71,6 +71,7 @@ void republisher_free(struct republisher *republisher);
 typedef void attempts_counted(bool may_try, long retry_s, void *arg);
 void attempts_count(struct http_request *req, const char *login, attempts_counted *done, void *arg);
 void attempts_forget(struct http_request *req, const char *login);
+void attempts_undo(struct http_request *req, const char *login);
 
 /* Handlers, each in the file of its name. */
 void ping(struct http_request *req);

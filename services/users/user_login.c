@@ -82,8 +82,10 @@ static void verified(enum status status, bool matches, const char *new_phc, void
 	struct login *login = arg;
 	struct users *users = users_of(login->req);
 
-	if (status != STATUS_OK)
+	if (status != STATUS_OK) {
+		attempts_undo(login->req, login->name);
 		return http_reply_status(login->req, status);
+	}
 	if (!matches)
 		return refuse(login);
 	attempts_forget(login->req, login->name);

@@ -1,0 +1,130 @@
+"""Hashing passwords is the most that a stranger can make the system work. What waits for it is bounded, and beyond that the answer
+comes at once."""
+
+import json
+import select
+import socket
+import threading
+import time
+
+import pytest
+
+import abacus
+from abacus import Daemon, eventually, fail, resident_bytes
+
+BUSY = fail("busy", "Too much to do at the moment. Please try again shortly.", "error")
+# One hash takes a good part of a second and 64 MB.
+SLOW = {"HASH_THREADS": "1", "HASH_QUEUE_MAX": "4", "ARGON2_MEMORY_KIB": "65536", "ARGON2_PASSES": "6", "HTTP_DEADLINE_MS": "30000"}
+
+
+@pytest.fixture(scope="module")
+def users():
+    with Daemon("users", **SLOW) as daemon:
+        yield daemon
+
+
+def registration(n):
+    word = f"queued-{time.time_ns()}-{n}"
+    return {"username": word, "email": f"{word}@example.com", "password": "a password"}
+
+
+def at_once(count, request):
+    """The replies to that many requests on as many connections, each with the time that it took."""
+    replies = []
+
+    def one(n):
+        start = time.monotonic()
+        reply = request(n)
+        replies.append((reply, time.monotonic() - start))
+
+    threads = [threading.Thread(target=one, args=(n,)) for n in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return replies
+
+
+def register_at_once(users, count):
+    return at_once(count, lambda n: users.call("POST", "/auth/register", registration(n), timeout=60))
+
+
+def test_beyond_the_queue_registering_is_refused_at_once_with_retry_after(users):
+    replies = register_at_once(users, 30)
+    taken = [reply for reply, _ in replies if reply.status == 201]
+    refused = [(reply, took_s) for reply, took_s in replies if reply.status != 201]
+    assert 4 <= len(taken) <= 8
+    for reply, took_s in refused:
+        assert (reply.status, reply.json) == (503, BUSY)
+        assert int(reply.headers["Retry-After"]) > 0
+    assert sorted(took_s for _, took_s in refused)[len(refused) // 2] < 1
+
+
+def test_a_login_that_finds_the_queue_full_is_no_failed_attempt(users, person):
+    """Whoever tries again as Retry-After says must not be locked out by it."""
+    credentials = {"email": person.email, "password": person.password}
+    refused = 0
+    crowd = None
+    while refused < 15:
+        if not crowd or not crowd.is_alive():
+            crowd = threading.Thread(target=register_at_once, args=(users, 30))
+            crowd.start()
+        reply = users.call("POST", "/auth/login", credentials, timeout=60)
+        assert reply.status in (200, 503), reply
+        if reply.status == 503:
+            assert reply.json == BUSY
+            assert int(reply.headers["Retry-After"]) > 0
+            refused += 1
+    crowd.join()
+    assert person.login()
+
+
+def test_others_are_served_while_the_queue_is_full(users, person):
+    crowd = threading.Thread(target=register_at_once, args=(users, 30))
+    crowd.start()
+    times = []
+    while crowd.is_alive():
+        start = time.monotonic()
+        assert users.call("GET", "/auth/status", token=person.token).status == 200
+        times.append(time.monotonic() - start)
+    assert sorted(times)[len(times) // 2] < 0.05
+
+
+def test_a_crowd_takes_no_more_memory_than_its_queue(users):
+    register_at_once(users, 10)
+    before, most = resident_bytes(users.pid), 0
+    for _ in range(4):
+        crowd = threading.Thread(target=register_at_once, args=(users, 60))
+        crowd.start()
+        while crowd.is_alive():
+            most = max(most, resident_bytes(users.pid))
+            time.sleep(0.02)
+        crowd.join()
+    assert most - before < 100 << 20, "one hash at a time, and small requests"
+    eventually(lambda: resident_bytes(users.pid) - before < 16 << 20, message="the memory is given back")
+
+
+def test_those_who_leave_the_queue_make_room(users):
+    """A hash whose client has left is not begun: of six in the queue one is under way, and one more is made for the next client."""
+
+    def cpu_s():
+        return users.metric("process_cpu_seconds_total")
+
+    start_s = cpu_s()
+    assert users.call("POST", "/auth/register", registration(0), timeout=60).status == 201
+    cost_s = cpu_s() - start_s
+    peers = [socket.create_connection(("127.0.0.1", users.port))]
+    while not select.select(peers, [], [], 0.02)[0]:
+        body = json.dumps(registration(len(peers))).encode()
+        peers[-1].sendall(b"POST /auth/register HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        peers.append(socket.create_connection(("127.0.0.1", users.port)))
+    left_before, start_s = left(users), cpu_s()
+    for peer in peers:
+        peer.close()
+    eventually(lambda: left(users) >= left_before + 4, every_s=0.005)
+    eventually(lambda: users.call("POST", "/auth/register", registration(10), timeout=60).status == 201)
+    assert cpu_s() - start_s < 3.5 * cost_s
+
+
+def left(users):
+    return users.metric("http_requests_total", 'route="/auth/register"', 'code="499"')
