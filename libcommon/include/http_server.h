@@ -21,6 +21,8 @@ struct event_base;
 struct http_server;
 struct http_request;
 struct http_auth;
+struct http_connection;
+struct evbuffer;
 
 struct http_config {
 	char *host;            /* HTTP_HOST 0.0.0.0 */
@@ -116,5 +118,28 @@ struct http_page {
 bool http_request_page(struct http_request *req, long limit_default, long limit_max, struct http_page *ret_page) MUST_CHECK;
 /* Link: <path?limit=&after=>; rel="next" (RFC 8288); path as the client sees it, /api included where it came with it */
 void http_reply_next_page(struct http_request *req, const struct http_page *page, int64_t last);
+
+/* Leaving HTTP (RFC 9110 §15.2.2): the connection of req speaks another protocol from here on. It counts as in flight until it
+ * is closed, has no time limit any more, and is never closed for a new one. All of these run on the loop's thread and not
+ * before http_reply_upgrade() has returned; nothing follows `closed`. */
+struct http_upgrade_calls {
+	void (*readable)(void *arg); /* there is input, or more of it than `readable` left there */
+	void (*written)(void *arg);  /* the output is empty again, after http_upgrade_write() had left some */
+	void (*left)(void *arg);     /* the peer closed its side, or the connection broke: close it, from the loop */
+	void (*draining)(void *arg); /* the server drains, and waits for this connection's end */
+	void (*closed)(void *arg);   /* exactly once, also from within http_upgrade_close() and http_server_free() */
+};
+/* Answers 101 with the headers of http_reply_header() and ends the request. Not while the server drains: that is answered with
+ * 503, and NULL is returned. calls is static. At most input_bytes_max are kept unread. */
+struct http_connection *http_reply_upgrade(struct http_request *req, const struct http_upgrade_calls *calls,
+					   size_t input_bytes_max, void *arg) MUST_CHECK;
+struct evbuffer *http_upgrade_input(struct http_connection *conn);
+struct evbuffer *http_upgrade_output(struct http_connection *conn);
+/* Sends what is in the output: at once what the socket takes, the rest as it goes. */
+void http_upgrade_write(struct http_connection *conn);
+/* No more will be sent; the peer reads an end. */
+void http_upgrade_shut(struct http_connection *conn);
+/* Ends it and forgets what was not sent. Not from within a call of http_upgrade_calls. */
+void http_upgrade_close(struct http_connection *conn);
 
 #endif

@@ -14,7 +14,7 @@ static void input_changed(struct evbuffer *input, const struct evbuffer_cb_info 
 {
 	struct http_connection *conn = arg;
 
-	if (!conn->request && !conn->reading_since_us && evbuffer_get_length(input) > 0)
+	if (!conn->request && !conn->upgrade && !conn->reading_since_us && evbuffer_get_length(input) > 0)
 		conn->reading_since_us = clock_monotonic_us();
 }
 
@@ -55,10 +55,12 @@ static void closed(struct evhttp_connection *evcon, void *arg)
 	LIST_REMOVE(conn, link);
 	forget_fd(conn);
 	server->connections_count--;
-	if (req || conn->is_writing)
+	if (req || conn->is_writing || conn->upgrade)
 		server->in_flight--;
 	if (req)
 		http_request_left(req);
+	if (conn->upgrade)
+		conn->upgrade->closed(conn->upgrade_arg);
 	free(conn);
 }
 
@@ -82,7 +84,8 @@ static void close_longest_idle(struct http_server *server)
 	struct http_connection *conn, *oldest = NULL;
 
 	LIST_FOREACH (conn, &server->connections, link)
-		if (!conn->request && !conn->is_writing && (!oldest || conn->idle_since_us < oldest->idle_since_us))
+		if (!conn->request && !conn->is_writing && !conn->upgrade &&
+		    (!oldest || conn->idle_since_us < oldest->idle_since_us))
 			oldest = conn;
 	if (oldest)
 		http_connection_close(oldest);
@@ -143,8 +146,9 @@ void http_connection_watch(struct http_connection *conn)
 	bufferevent_enable(conn->bev, EV_READ);
 }
 
-/* What is left when the socket is full is written by libevent as ever. When nothing is left, evhttp has to be told, at the end of
- * this turn of the loop, for it may free the connection. libevent keeps the start of the buffer frozen for all but itself. */
+/* What is left when the socket is full is written by libevent as ever. When nothing is left, evhttp has to be told, at the end
+ * of this turn of the loop, for it may free the connection. libevent keeps the start of the buffer frozen for all but itself.
+ */
 void http_connection_write(struct http_connection *conn)
 {
 	struct evbuffer *output = bufferevent_get_output(conn->bev);

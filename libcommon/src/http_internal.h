@@ -5,6 +5,7 @@
  *   http_request.c     one request: context, accessors, its end
  *   http_router.c      method and path to route
  *   http_reply.c       replies, access log, metrics
+ *   http_upgrade.c     a connection that leaves HTTP
  *   http_guard.c       framing
  *   http_forwarded.c   whose address it is */
 #ifndef ABACUS_HTTP_INTERNAL_H
@@ -32,8 +33,10 @@ struct http_connection {
 	struct evhttp_connection *evcon; /* NULL until http_connection_adopt() */
 	int64_t reading_since_us;        /* 0: no request is being read */
 	int64_t idle_since_us;
-	struct http_request *request; /* being answered, or NULL */
-	bool is_writing;              /* its reply is on its way out */
+	struct http_request *request;             /* being answered, or NULL */
+	bool is_writing;                          /* its reply is on its way out */
+	const struct http_upgrade_calls *upgrade; /* NULL: it speaks HTTP */
+	void *upgrade_arg;
 	LIST_ENTRY(http_connection) link;
 };
 LIST_HEAD(http_connections, http_connection);

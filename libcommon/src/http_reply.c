@@ -9,7 +9,8 @@
 #include "json.h"
 #include "log.h"
 
-static const int codes[] = {200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 409, 413, 415, 422, 429, 499, 500, 503, 504};
+static const int codes[] = {101, 200, 201, 202, 204, 304, 400, 401, 403, 404, 405,
+			    409, 413, 415, 422, 426, 429, 499, 500, 503, 504};
 #define CODES (sizeof codes / sizeof *codes)
 #define ROUTES_MAX 40
 

@@ -205,7 +205,9 @@ void http_server_drain(struct http_server *server, void (*drained)(void *arg), v
 	while (conn) {
 		struct http_connection *next = LIST_NEXT(conn, link);
 
-		if (!conn->request && !conn->is_writing && !conn->reading_since_us)
+		if (conn->upgrade)
+			conn->upgrade->draining(conn->upgrade_arg);
+		else if (!conn->request && !conn->is_writing && !conn->reading_since_us)
 			http_connection_close(conn);
 		conn = next;
 	}
