@@ -1,0 +1,98 @@
+"""What Prometheus is told, and what it and Grafana are to make of it: deploy/prometheus."""
+
+import json
+import re
+import subprocess
+
+import pytest
+
+import abacus
+
+FOLDER = abacus.ROOT / "deploy/prometheus"
+INSTANCES = [(name, second) for name in abacus.ADMIN_PORTS for second in (False, True)[: abacus.INSTANCES]]
+
+# Metrics that no daemon of ours has: Prometheus' own, prometheus-node-exporter's, prometheus-blackbox-exporter's.
+OF_OTHERS = {"up", "node_filesystem_avail_bytes", "node_filesystem_size_bytes", "probe_ssl_earliest_cert_expiry"}
+
+NO_METRIC = {"by", "without", "on", "ignoring", "and", "or", "unless", "bool", "offset"}
+
+
+def promtool(*arguments, **options):
+    done = subprocess.run(["promtool", *arguments], capture_output=True, text=True, cwd=FOLDER, timeout=60, **options)
+    assert done.returncode == 0 and not done.stderr, done.stdout + done.stderr
+
+
+def metrics(name, second=False):
+    return abacus.get("/metrics", port=abacus.ADMIN_PORTS[name] + (abacus.SECOND_INSTANCE if second else 0)).text
+
+
+@pytest.mark.parametrize("name", abacus.ADMIN_PORTS)
+def test_promtool_finds_nothing_in_what_a_daemon_tells(name):
+    promtool("check", "metrics", input=metrics(name))
+
+
+@pytest.mark.parametrize("name, second", INSTANCES)
+def test_a_daemon_tells_its_cpu_memory_and_start(name, second):
+    told = metrics(name, second)
+    for metric in ("process_cpu_seconds_total", "process_resident_memory_bytes", "process_start_time_seconds"):
+        assert float(re.search(rf"^{metric} (\S+)$", told, re.M)[1]) > 0
+
+
+@pytest.mark.parametrize("name", ["users", "values"])
+def test_latency_is_told_by_route(name):
+    path = {"users": "/users/ping", "values": "/values/current"}[name]
+    sample = rf'^http_request_duration_seconds_count{{method="GET",route="{path}"}} (\d+)$'
+
+    def count():
+        return int(re.search(sample, metrics(name), re.M)[1])
+
+    before = count()
+    assert abacus.get(path, to=name).status == 200
+    abacus.eventually(lambda: count() > before, 5)
+
+
+def test_the_scrape_configuration_is_sound():
+    promtool("check", "config", "prometheus.yml")
+
+
+def test_the_alert_rules_are_sound():
+    promtool("check", "rules", "rules.yml")
+
+
+def test_each_alert_fires_when_it_should_and_only_then():
+    promtool("test", "rules", "rules_test.yml")
+
+
+def test_each_alert_is_proved():
+    alerts = set(re.findall(r"- alert: (\w+)", (FOLDER / "rules.yml").read_text()))
+    proofs = (FOLDER / "rules_test.yml").read_text()
+    fired = set(re.findall(r"alertname: (\w+)\n +exp_alerts", proofs))
+    assert alerts == fired
+
+
+def names_in(expression):
+    """The metrics that a PromQL expression reads."""
+    bare = re.sub(r'"[^"]*"|\{[^}]*\}|\[[^\]]*\]', "", re.sub(r'"[^"]*"', '""', expression))
+    bare = re.sub(r"\b(by|without|on|ignoring)\s*\([^)]*\)", "", bare)
+    return {word for word in re.findall(r"\b[a-zA-Z_:][\w:]*\b(?!\s*\()", bare)} - NO_METRIC
+
+
+def expressions():
+    dashboard = json.loads((FOLDER / "grafana-dashboard.json").read_text())
+    queries = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", [])]
+    rules = re.findall(r"^ +expr: (.*)$", (FOLDER / "rules.yml").read_text(), re.M)
+    assert len(queries) > 20 and len(rules) > 10
+    return queries + rules
+
+
+def test_names_in_finds_metrics_and_nothing_else():
+    assert names_in('sum by (le, b) (rate(a_total{c="d{",e=~"f"}[5m])) / time() > 3 * 86400 or max(g)') == {"a_total", "g"}
+
+
+def test_rules_and_dashboard_name_metrics_that_a_daemon_has():
+    known = set(OF_OTHERS)
+    for name, second in INSTANCES:
+        known |= set(re.findall(r"^([a-z_]+)(?:\{.*\})? \S+$", metrics(name, second), re.M))
+    named = set().union(*map(names_in, expressions()))
+    assert named - known == set()
+    assert OF_OTHERS <= named, "an exception that nobody needs"
