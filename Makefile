@@ -11,7 +11,7 @@ PORT ?= 8080
 VERSION := 0.1.0
 REVISION := $(shell git rev-parse --short=8 HEAD 2>/dev/null || echo unknown)
 
-SERVICES := users values worker
+SERVICES := users values worker healthcheck
 PACKAGES_OF_LIBCOMMON := libevent_core libevent_extra libevent_pthreads libpq hiredis libcjson libargon2
 
 CPPFLAGS += -D_GNU_SOURCE -Ilibcommon/include $(shell pkg-config --cflags $(PACKAGES_OF_LIBCOMMON))
@@ -47,6 +47,9 @@ TESTS := $(foreach t,$(TEST_SOURCES),$(BUILD)/$(basename $(t)))
 
 build: $(BINARIES) ## build the daemons and their manage commands
 tests: build $(TESTS) ## build the test programs too
+
+web: ## fetch and build the pages that nginx serves
+	@services/swagger/build.sh
 
 $(BUILD)/libcommon/src/version.o: CPPFLAGS += -DABACUS_VERSION='"$(VERSION)"' -DABACUS_REVISION='"$(REVISION)"'
 
@@ -87,6 +90,7 @@ ARGS ?=
 up: ## install what is missing, build, and start the whole system (PORT=8080, INSTANCES=1)
 	@scripts/install-packages build run
 	@$(MAKE) --no-print-directory -j2 build >$(BUILD).log 2>&1 || { tail -20 $(BUILD).log >&2; echo "the build failed; see $(BUILD).log" >&2; exit 1; }
+	@$(MAKE) --no-print-directory web
 	@$(STACK) up
 
 down: ## stop it
@@ -124,4 +128,4 @@ clean: ## remove what was built
 help: ## this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
-.PHONY: build tests up down status logs psql redis-cli bench test lint format clean help
+.PHONY: build tests web up down status logs psql redis-cli bench test lint format clean help

@@ -15,10 +15,11 @@ nginx_make() {
 	done
 	for file in headers.conf proxy.conf; do install_text "$RUN_DIR/nginx/conf/$file" 644 <nginx/$file; done
 	install_text "$RUN_DIR/nginx/html/index.html" 644 <nginx/html/index.html
+	swagger_make
 	# Services that are not built yet: the discard port refuses, and nginx says 503.
 	absent='server 127.0.0.1:9 max_fails=0;'
 	LISTEN=$PORT USERS_SERVERS=$(nginx_servers users) VALUES_SERVERS=$(nginx_servers values) \
-		HEALTHCHECK_SERVERS=$absent SWAGGER_SERVERS=$absent AUTH_RATE=$AUTH_RATE AUTH_BURST=$AUTH_BURST \
+		HEALTHCHECK_SERVERS=$absent SWAGGER_SERVERS="server 127.0.0.1:$swagger_port max_fails=0;" AUTH_RATE=$AUTH_RATE AUTH_BURST=$AUTH_BURST \
 		CLIENT_ROOT=$RUN_DIR/nginx/html CONF=$RUN_DIR/nginx/conf RUN=$RUN_DIR/nginx ACCESS_LOG=/dev/stdout \
 		HTTP_INCLUDE="$RUN_DIR/nginx/conf/*.http" envsubst '$LISTEN $USERS_SERVERS $VALUES_SERVERS $HEALTHCHECK_SERVERS
 		$SWAGGER_SERVERS $AUTH_RATE $AUTH_BURST $CLIENT_ROOT $CONF $RUN $ACCESS_LOG $HTTP_INCLUDE' \
@@ -28,5 +29,6 @@ nginx_make() {
 exec 2>&1
 exec /usr/sbin/nginx -c $RUN_DIR/nginx/nginx.conf -e stderr -g 'daemon off;'
 RUN
-	supervisor_service nginx "$RUN_DIR/service.nginx.run" "$RUN_DIR/nginx/nginx.conf" "$RUN_DIR/nginx/conf/headers.conf" "$RUN_DIR/nginx/conf/proxy.conf"
+	supervisor_service nginx "$RUN_DIR/service.nginx.run" "$RUN_DIR/nginx/nginx.conf" "$RUN_DIR/nginx/conf/headers.conf" "$RUN_DIR/nginx/conf/proxy.conf" \
+		"$RUN_DIR/nginx/conf/swagger.http"
 }
