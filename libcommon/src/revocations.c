@@ -18,6 +18,7 @@
 #define BLOCK_MS 5000
 #define BATCH "1000"
 #define FORGET_S 60
+#define AGAIN_S 1 /* after an error reply */
 
 struct entry {
 	struct revocation revocation;
@@ -30,13 +31,15 @@ struct revocations {
 	struct scope scope;
 	struct event *forget;
 	struct entries by_jti[BUCKETS], by_user[BUCKETS];
-	char last_id[48]; /* of the stream; reading goes on behind it */
-	bool is_read;     /* the stream has been read to its end once */
-	bool is_complete; /* and was all there is, by users' word */
+	char last_id[48];   /* of the stream; reading goes on behind it */
+	bool is_current;    /* on this connection the stream was read whole, and was all there is, by users' word */
+	bool was_current;   /* ever; then the copy is trusted for a while */
+	bool was_announced; /* users' word was there before the read that is under way */
+	struct event *again;
 	int64_t lost_us, max_age_us;
 };
 
-static void follow(struct revocations *revocations);
+static void read_on(struct revocations *revocations);
 
 /* ---- the copy in memory ---- */
 
@@ -115,8 +118,8 @@ static void forget_due(evutil_socket_t fd, short what, void *arg)
 
 static bool is_trusted(const struct revocations *revocations)
 {
-	return revocations->is_complete &&
-	       (redis_is_ready(revocations->redis) || clock_monotonic_us() - revocations->lost_us < revocations->max_age_us);
+	return revocations->is_current ||
+	       (revocations->was_current && clock_monotonic_us() - revocations->lost_us < revocations->max_age_us);
 }
 
 bool revocations_is_ready(const struct revocations *revocations)
@@ -163,8 +166,14 @@ static void read_entry(struct revocations *revocations, const redisReply *fields
 		log_line(LOG_WARN, "a revocation that can not be read was passed over");
 }
 
-static void read_stream(struct revocations *revocations, const redisReply *entries)
+/* [[name, [[id, [field, value, …]], …]]], or nil when there was nothing. Returns the number of entries. */
+static size_t read_stream(struct revocations *revocations, const redisReply *reply)
 {
+	const redisReply *entries;
+
+	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 1 || reply->element[0]->elements != 2)
+		return 0;
+	entries = reply->element[0]->element[1];
 	for (size_t i = 0; i < entries->elements; i++) {
 		const redisReply *entry = entries->element[i];
 
@@ -173,37 +182,41 @@ static void read_stream(struct revocations *revocations, const redisReply *entri
 		read_entry(revocations, entry->element[1]);
 		snprintf(revocations->last_id, sizeof revocations->last_id, "%s", entry->element[0]->str);
 	}
-	revocations->is_read |= entries->elements < (size_t)atoi(BATCH);
+	return entries->elements;
 }
 
-/* Asked again whenever something came, since telling everything ends with a hello. */
-static void looked(enum status status, const redisReply *reply, void *arg)
+static void lose_track(struct revocations *revocations)
 {
-	struct revocations *revocations = arg;
-
-	revocations->is_complete |= status == STATUS_OK && reply->integer == 1 && revocations->is_read;
+	if (revocations->is_current)
+		revocations->lost_us = clock_monotonic_us();
+	revocations->is_current = false;
 }
 
-static void look(struct revocations *revocations)
+/* A lost connection: the next one goes on. An error reply (somebody unblocked the connection, or wrote another type there)
+ * would come again at once. */
+static void fail(struct revocations *revocations, enum status status)
 {
-	redis_command(revocations->redis, &revocations->scope, 2, (const char *[]){"EXISTS", REVOCATIONS_COMPLETE}, NULL,
-		      looked, revocations);
+	if (status != STATUS_INTERNAL && status != STATUS_BUSY)
+		return;
+	lose_track(revocations);
+	event_add(revocations->again, &(struct timeval){.tv_sec = AGAIN_S});
 }
 
-/* [[name, [[id, [field, value, …]], …]]], or nil when the time ran out */
+static void read_again(evutil_socket_t fd, short what, void *arg)
+{
+	read_on(arg);
+}
+
 static void received(enum status status, const redisReply *reply, void *arg)
 {
 	struct revocations *revocations = arg;
 
-	if (status != STATUS_OK)
-		return; /* the next connection goes on */
-	if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 1 && reply->element[0]->elements == 2)
-		read_stream(revocations, reply->element[0]->element[1]);
-	else
-		revocations->is_read = true;
-	if (!revocations->is_complete)
-		look(revocations);
-	follow(revocations);
+	if (status != STATUS_OK) {
+		fail(revocations, status);
+		return;
+	}
+	read_stream(revocations, reply);
+	read_on(revocations);
 }
 
 static void follow(struct revocations *revocations)
@@ -217,17 +230,61 @@ static void follow(struct revocations *revocations)
 		NULL, received, revocations);
 }
 
-/* From the beginning on each new connection: what is known already changes nothing, and an emptied Redis may count anew. */
+static void caught_up(enum status status, const redisReply *reply, void *arg)
+{
+	struct revocations *revocations = arg;
+	size_t count;
+
+	if (status != STATUS_OK) {
+		fail(revocations, status);
+		return;
+	}
+	count = read_stream(revocations, reply);
+	if (revocations->was_announced && count < (size_t)atoi(BATCH))
+		revocations->is_current = revocations->was_current = true;
+	if (count)
+		read_on(revocations); /* what came may be users' word */
+	else
+		follow(revocations);
+}
+
+static void looked(enum status status, const redisReply *reply, void *arg)
+{
+	struct revocations *revocations = arg;
+
+	if (status != STATUS_OK) {
+		fail(revocations, status);
+		return;
+	}
+	revocations->was_announced = reply->integer == 1;
+	redis_command(revocations->redis, &revocations->scope, 6,
+		      (const char *[]){"XREAD", "COUNT", BATCH, "STREAMS", REVOCATIONS_STREAM, revocations->last_id}, NULL,
+		      caught_up, revocations);
+}
+
+/* Users' word is looked for before a read that does not wait: what was told before the word is then in what is read. The other
+ * way round the word could come with entries that have not been read yet. */
+static void read_on(struct revocations *revocations)
+{
+	if (revocations->is_current)
+		follow(revocations);
+	else
+		redis_command(revocations->redis, &revocations->scope, 2, (const char *[]){"EXISTS", REVOCATIONS_COMPLETE},
+			      NULL, looked, revocations);
+}
+
+/* From the beginning on each new connection: what is known already changes nothing, and an emptied Redis may count anew. Until
+ * it is read the copy is as old as the loss. */
 static void connection_changed(bool is_ready, void *arg)
 {
 	struct revocations *revocations = arg;
 
-	if (!is_ready) {
-		revocations->lost_us = clock_monotonic_us();
+	lose_track(revocations);
+	event_del(revocations->again);
+	if (!is_ready)
 		return;
-	}
 	strcpy(revocations->last_id, "0-0");
-	follow(revocations);
+	read_on(revocations);
 }
 
 struct revocations *revocations_new(struct event_base *base, const struct redis_config *config, long max_age_s)
@@ -238,6 +295,7 @@ struct revocations *revocations_new(struct event_base *base, const struct redis_
 	revocations->max_age_us = (int64_t)max_age_s * 1000000;
 	revocations->redis = redis_new(base, config, NULL, LOOP_PRIORITY_FIRST);
 	redis_on_change(revocations->redis, connection_changed, revocations);
+	revocations->again = event_new(base, -1, 0, read_again, revocations);
 	revocations->forget = event_new(base, -1, EV_PERSIST, forget_due, revocations);
 	event_add(revocations->forget, &(struct timeval){.tv_sec = FORGET_S});
 	return revocations;
@@ -251,6 +309,7 @@ void revocations_free(struct revocations *revocations)
 	forget_expired(revocations->by_jti, INT64_MAX);
 	forget_expired(revocations->by_user, INT64_MAX);
 	event_free(revocations->forget);
+	event_free(revocations->again);
 	free(revocations);
 }
 
