@@ -1,0 +1,80 @@
+/* The options of the healthcheck; those of each module stand beside it in libcommon. */
+#include "service.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "mem.h"
+
+#define INTERVAL_S_MIN 0.01
+#define INTERVAL_S_MAX 60
+
+struct healthcheck_config healthcheck_config;
+
+static const struct config_option own_options[] = {
+	{"PORT", CONFIG_INT, offsetof(struct healthcheck_config, http.port), "5003", "port to listen on", 0, 65535, false},
+	{"HEALTHCHECK_TARGETS", CONFIG_TEXT, offsetof(struct healthcheck_config, targets), NULL,
+	 "admin listeners to watch: users=http://users:9001,values=http://values:9002,…; a name's addresses are its instances",
+	 0, 0, false},
+	{"HEALTHCHECK_INTERVAL", CONFIG_TEXT, offsetof(struct healthcheck_config, interval), "2",
+	 "seconds between two rounds of asking, e.g. 0.5", 0, 0, false},
+	{"HEALTHCHECK_TIMEOUT_MS", CONFIG_INT, offsetof(struct healthcheck_config, timeout_ms), "1500",
+	 "time limit of an answer; best under the interval", 10, 60000, false},
+	{"HEALTHCHECK_POSTGRES", CONFIG_URL, offsetof(struct healthcheck_config, db.url), NULL,
+	 "postgres://user:password@host:port/database to watch; any role may, it reads nothing but counts", 0, 0, true},
+	{"HEALTHCHECK_REDIS", CONFIG_BOOL, offsetof(struct healthcheck_config, watches_redis), "true",
+	 "false: Redis and the queue are not watched", 0, 0, false},
+	{"HEALTHCHECK_NGINX_URL", CONFIG_URL, offsetof(struct healthcheck_config, nginx_url), NULL,
+	 "http://host:port/path of nginx's stub_status to watch", 0, 0, true},
+	{"HEALTHCHECK_STREAMS_MAX", CONFIG_INT, offsetof(struct healthcheck_config, streams_max), "100",
+	 "open dashboards at once; beyond it 503, and they poll", 1, 10000, false},
+	{0},
+};
+
+const struct daemon_config healthcheck_configs[] = {
+	{own_options, &healthcheck_config},
+	{redis_options, &healthcheck_config.redis},
+	{http_options, &healthcheck_config.http},
+	{NULL, NULL},
+};
+
+static void check_interval(struct config *config)
+{
+	const char *text = healthcheck_config.interval;
+	char *end = NULL;
+	double seconds = text ? strtod(text, &end) : 0;
+
+	if (!text)
+		return;
+	if (end == text || *end || !(seconds >= INTERVAL_S_MIN && seconds <= INTERVAL_S_MAX))
+		config_problem(config, "HEALTHCHECK_INTERVAL: must be seconds from %g to %d", INTERVAL_S_MIN, INTERVAL_S_MAX);
+	else
+		healthcheck_config.interval_ms = lround(seconds * 1000);
+}
+
+static void check_targets(struct config *config)
+{
+	struct targets *targets = mem_alloc(sizeof *targets);
+	char problem[400];
+
+	if (healthcheck_config.targets &&
+	    targets_parse(healthcheck_config.targets, targets, problem, sizeof problem) != STATUS_OK)
+		config_problem(config, "HEALTHCHECK_TARGETS: %s", problem);
+	free(targets);
+}
+
+void healthcheck_check(struct config *config)
+{
+	struct db_config *db = &healthcheck_config.db;
+	struct http_url url;
+
+	check_interval(config);
+	check_targets(config);
+	db->connections = 1;
+	db->in_flight_max = 10;
+	db->query_timeout_ms = db->connect_timeout_ms = healthcheck_config.timeout_ms;
+	if (db->url && db_config_problem(db))
+		config_problem(config, "HEALTHCHECK_POSTGRES: %s", db_config_problem(db));
+	if (healthcheck_config.nginx_url && http_url_parse(healthcheck_config.nginx_url, &url) != STATUS_OK)
+		config_problem(config, "HEALTHCHECK_NGINX_URL: is not http://host:port/path");
+}

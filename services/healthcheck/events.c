@@ -1,0 +1,56 @@
+/* Who became what, and when: a ring of events, and the health that the latest of each one's events told. */
+#include "service.h"
+
+#include <stdio.h>
+
+const char *health_name(enum health health)
+{
+	static const char *const names[] = {"down", "up", "degraded", "down"};
+
+	return names[health];
+}
+
+/* NULL when it has left the ring already. */
+static struct event_entry *find(struct events *events, uint64_t number)
+{
+	if (number == 0 || number + EVENTS_MAX <= events->count)
+		return NULL;
+	return &events->ring[(number - 1) % EVENTS_MAX];
+}
+
+void events_forget(struct events *events, const struct watched *watched, int64_t now_ms)
+{
+	struct event_entry *latest = find(events, watched->event);
+
+	if (latest && latest->ended_ms == 0)
+		latest->ended_ms = now_ms;
+}
+
+static void add(struct events *events, struct watched *watched, enum health was, int64_t now_ms)
+{
+	struct event_entry *entry = &events->ring[events->count % EVENTS_MAX];
+
+	*entry = (struct event_entry){.health = watched->health, .was = was, .at_ms = now_ms};
+	snprintf(entry->service, sizeof entry->service, "%s", watched->service);
+	snprintf(entry->instance, sizeof entry->instance, "%s", watched->instance);
+	snprintf(entry->reason, sizeof entry->reason, "%s", watched->reason);
+	watched->event = ++events->count;
+}
+
+bool events_note(struct events *events, struct watched *watched, enum health health, const char *reason, int64_t now_ms)
+{
+	enum health was = watched->health;
+
+	if (health == HEALTH_UP || health == HEALTH_DEGRADED)
+		watched->last_seen_ms = now_ms;
+	snprintf(watched->reason, sizeof watched->reason, "%s", reason);
+	if (health == was)
+		return false;
+	watched->health = health;
+	watched->since_ms = now_ms;
+	if (was == HEALTH_UNKNOWN && health == HEALTH_UP)
+		return true;
+	events_forget(events, watched, now_ms);
+	add(events, watched, was, now_ms);
+	return true;
+}

@@ -1,0 +1,61 @@
+/* The healthcheck daemon: asks every instance of every service, Postgres, Redis and nginx, and shows what it knows. */
+#include "service.h"
+
+static struct monitor *monitor; /* of this process */
+
+static void register_metrics(void)
+{
+	http_server_register_metrics(healthcheck_routes);
+	poll_register_metrics();
+}
+
+static enum status start(struct daemon *daemon, struct event_base *base, void **ret_service)
+{
+	const struct healthcheck_config *config = &healthcheck_config;
+
+	monitor = monitor_new(base, config);
+	monitor->http = http_server_new(base, &config->http, healthcheck_routes, monitor);
+	*ret_service = monitor;
+	return http_server_listen(monitor->http);
+}
+
+/* It depends on nobody: to say who is down is what it is for. */
+static bool is_ready(void *service, const char **ret_reason)
+{
+	return true;
+}
+
+static void drained(void *arg)
+{
+	daemon_drained(arg);
+}
+
+static void drain(void *service, struct daemon *daemon)
+{
+	http_server_drain(monitor->http, drained, daemon);
+}
+
+static void stop(void *service)
+{
+	http_server_free(monitor->http);
+	monitor_free(monitor);
+	monitor = NULL;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct daemon_spec spec = {
+		.name = "healthcheck",
+		.summary = "asks every instance of every service how it is, and shows it",
+		.admin_port = 9003,
+		.configs = healthcheck_configs,
+		.check = healthcheck_check,
+		.register_metrics = register_metrics,
+		.start = start,
+		.is_ready = is_ready,
+		.drain = drain,
+		.stop = stop,
+	};
+
+	return daemon_main(&spec, argc, argv);
+}

@@ -1,0 +1,155 @@
+/* What others say of themselves. It is read strictly, for whoever listens at a target's address may be anybody. */
+#include "service.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json.h"
+
+#define NUMBER_BYTES 40
+
+/* ---- Prometheus text (exposition format 0.0.4): `name{labels} value` a line ---- */
+
+/* The end of {…}, in which a quoted value may hold anything; NULL when there is none before the line's end. */
+static const char *end_of_labels(const char *at, const char *end)
+{
+	bool is_quoted = false;
+
+	for (; at < end; at++) {
+		if (is_quoted && *at == '\\')
+			at++;
+		else if (*at == '"')
+			is_quoted = !is_quoted;
+		else if (*at == '}' && !is_quoted)
+			return at + 1;
+	}
+	return NULL;
+}
+
+static bool read_number(const char *at, const char *end, double *ret_number)
+{
+	char text[NUMBER_BYTES], *stop;
+	size_t len = (size_t)(end - at);
+
+	if (len == 0 || *at != ' ' || len >= sizeof text)
+		return false;
+	memcpy(text, at, len);
+	text[len] = '\0';
+	*ret_number = strtod(text, &stop);
+	return stop > text + 1 && (*stop == '\0' || *stop == ' ' || *stop == '\r') && isfinite(*ret_number) && *ret_number >= 0;
+}
+
+/* True when the line is of that name: labels and value then say the rest. */
+static bool is_series(const char *line, const char *end, const char *name, const char **ret_labels, double *ret_value)
+{
+	size_t len = strlen(name);
+	const char *rest = line + len;
+
+	if ((size_t)(end - line) <= len || memcmp(line, name, len) != 0 || (*rest != ' ' && *rest != '{'))
+		return false;
+	*ret_labels = rest;
+	if (*rest == '{')
+		rest = end_of_labels(rest, end);
+	return rest && read_number(rest, end, ret_value);
+}
+
+/* Several series of a name are several processes of a daemon, say. */
+static void sum(double *total, double value)
+{
+	*total = *total < 0 ? value : *total + value;
+}
+
+static void read_version(const char *labels, const char *end, struct metrics_reading *reading)
+{
+	static const char name[] = "version=\"";
+	const char *start = memmem(labels, (size_t)(end - labels), name, sizeof name - 1), *stop;
+
+	if (!start)
+		return;
+	start += sizeof name - 1;
+	stop = memchr(start, '"', (size_t)(end - start));
+	if (stop)
+		snprintf(reading->version, sizeof reading->version, "%.*s", (int)(stop - start), start);
+}
+
+static void read_line(const char *line, const char *end, struct metrics_reading *reading)
+{
+	const char *labels;
+	double value;
+
+	if (*line != 'p' && *line != 'b' && *line != 'w')
+		return;
+	if (is_series(line, end, "process_cpu_seconds_total", &labels, &value))
+		sum(&reading->cpu_s, value);
+	else if (is_series(line, end, "process_resident_memory_bytes", &labels, &value))
+		sum(&reading->memory_bytes, value);
+	else if (is_series(line, end, "process_start_time_seconds", &labels, &value))
+		reading->started_s = reading->started_s < 0 || value < reading->started_s ? value : reading->started_s;
+	else if (is_series(line, end, "worker_jobs_total", &labels, &value))
+		sum(&reading->jobs, value);
+	else if (is_series(line, end, "build_info", &labels, &value))
+		read_version(labels, end, reading);
+}
+
+enum status parse_metrics(const char *text, size_t len, struct metrics_reading *ret_reading)
+{
+	struct metrics_reading reading = {.cpu_s = -1, .memory_bytes = -1, .started_s = -1, .jobs = -1};
+	const char *end = text + len;
+
+	while (text < end) {
+		const char *newline = memchr(text, '\n', (size_t)(end - text)), *line_end = newline ? newline : end;
+
+		if (line_end > text)
+			read_line(text, line_end, &reading);
+		text = newline ? newline + 1 : end;
+	}
+	if (reading.cpu_s < 0 || reading.memory_bytes < 0 || reading.started_s < 0)
+		return STATUS_INVALID;
+	*ret_reading = reading;
+	return STATUS_OK;
+}
+
+/* ---- the others ---- */
+
+enum status parse_readiness(const char *body, size_t len, char *text, size_t size)
+{
+	const char *message;
+	cJSON *json;
+
+	if (json_parse(body, len, &json) != STATUS_OK)
+		return STATUS_INVALID;
+	if (!json_text(json, "status")) {
+		cJSON_Delete(json);
+		return STATUS_INVALID;
+	}
+	message = json_text(json, "message");
+	snprintf(text, size, "%s", message ? message : "");
+	cJSON_Delete(json);
+	return STATUS_OK;
+}
+
+enum status parse_stub_status(const char *text, int64_t *ret_active, int64_t *ret_requests)
+{
+	const char *totals = strstr(text, "server accepts handled requests\n");
+
+	if (!totals || sscanf(text, "Active connections: %" SCNd64, ret_active) != 1)
+		return STATUS_INVALID;
+	return sscanf(strchr(totals, '\n'), "%*d %*d %" SCNd64, ret_requests) == 1 ? STATUS_OK : STATUS_INVALID;
+}
+
+bool parse_info(const char *info, const char *name, char *value, size_t size)
+{
+	size_t len = strlen(name);
+
+	for (const char *line = info; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (strncmp(line, name, len) == 0 && line[len] == ':') {
+			snprintf(value, size, "%.*s", (int)strcspn(line + len + 1, "\r\n"), line + len + 1);
+			return true;
+		}
+	}
+	return false;
+}

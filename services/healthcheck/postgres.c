@@ -1,0 +1,74 @@
+/* Postgres: does it answer, how many connections are used, does it take writes. */
+#include "service.h"
+
+#include <stdlib.h>
+
+#include "mem.h"
+
+#define FULL_PERCENT 90
+
+static const struct db_statement look = {"healthcheck_look",
+					 "SELECT (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),"
+					 " current_setting('max_connections')::int, pg_is_in_recovery()",
+					 true};
+
+static const struct db_statement *const statements[] = {&look, NULL};
+
+static void note(struct postgres_watch *watch, enum health health, const char *reason)
+{
+	monitor_note(watch->monitor, &watch->watched, health, reason);
+}
+
+static void looked(enum status status, const struct db_rows *rows, void *arg)
+{
+	struct postgres_watch *watch = arg;
+
+	watch->is_asked = false;
+	watch->connections = watch->connections_max = -1;
+	if (status == STATUS_TIMEOUT)
+		return note(watch, HEALTH_DOWN, "no answer in time");
+	if (status == STATUS_UNAVAILABLE)
+		return note(watch, HEALTH_DOWN, "can not be connected to");
+	if (status != STATUS_OK || db_count(rows) != 1)
+		return note(watch, HEALTH_DOWN, "the query failed; the log says why");
+	watch->connections = db_int(rows, 0, 0);
+	watch->connections_max = db_int(rows, 0, 1);
+	watch->is_replica = db_bool(rows, 0, 2);
+	if (watch->is_replica)
+		note(watch, HEALTH_DEGRADED, "a standby: it takes no writes");
+	else if (watch->connections * 100 >= watch->connections_max * FULL_PERCENT)
+		note(watch, HEALTH_DEGRADED, "nearly all connections are used");
+	else
+		note(watch, HEALTH_UP, "");
+}
+
+void postgres_watch_ask(struct postgres_watch *watch)
+{
+	struct db_params params = {0};
+
+	if (watch->is_asked)
+		return;
+	watch->is_asked = true;
+	db_exec(watch->db, &watch->scope, &look, &params, looked, watch);
+}
+
+struct postgres_watch *postgres_watch_new(struct monitor *monitor)
+{
+	struct postgres_watch *watch = mem_alloc(sizeof *watch);
+
+	watch->monitor = monitor;
+	watch->watched = (struct watched){.service = "postgres", .instance = "postgres", .reason = "not asked yet"};
+	watch->connections = watch->connections_max = -1;
+	scope_init(&watch->scope);
+	watch->db = db_new(monitor->base, &monitor->config->db, statements);
+	return watch;
+}
+
+void postgres_watch_free(struct postgres_watch *watch)
+{
+	if (!watch)
+		return;
+	scope_cancel(&watch->scope);
+	db_free(watch->db);
+	free(watch);
+}

@@ -1,0 +1,10 @@
+/* Every path of the healthcheck service. A leading /api is cut off before a path is matched. */
+#include "service.h"
+
+const struct http_route healthcheck_routes[] = {
+	/* method, path, handler, wants_token, wants_json */
+	{"GET", "/healthcheck", health_show, false, false},
+	{"GET", "/healthcheck/history", history_show, false, false},
+	{"GET", "/healthcheck/events", events_show, false, false},
+	{0},
+};

@@ -1,0 +1,289 @@
+/* Who is watched. A target of the configuration is one address, which is one instance, or a name, whose addresses are looked up
+ * anew each round and are an instance each. An address that no look-up gives any more is watched on while it answers, and
+ * forgotten a minute after it has stopped; so a killed container is seen to be down, and one that was scaled away goes. */
+#include "service.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "log.h"
+#include "mem.h"
+
+#define FORGET_MS 60000
+
+/* ---- configuration ---- */
+
+int targets_service(const struct targets *targets, const char *name)
+{
+	for (size_t i = 0; i < targets->services_count; i++)
+		if (strcmp(targets->services[i], name) == 0)
+			return (int)i;
+	return -1;
+}
+
+static bool is_service_name(const char *name)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+
+	return *name && strlen(name) < SERVICE_NAME_BYTES && name[strspn(name, allowed)] == '\0';
+}
+
+static bool is_address(const char *host)
+{
+	struct in6_addr address;
+
+	return inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1;
+}
+
+static enum status add_target(struct targets *targets, const char *name, const char *url_text)
+{
+	struct target *target = &targets->list[targets->count];
+	struct http_url url;
+	int service = targets_service(targets, name);
+
+	if (!is_service_name(name) || targets->count == TARGETS_MAX || http_url_parse(url_text, &url) != STATUS_OK ||
+	    strcmp(url.path, "/") != 0)
+		return STATUS_INVALID;
+	if (service < 0) {
+		service = (int)targets->services_count++;
+		snprintf(targets->services[service], SERVICE_NAME_BYTES, "%s", name);
+	}
+	*target = (struct target){.service = (unsigned)service, .port = url.port, .is_name = !is_address(url.host)};
+	snprintf(target->host, sizeof target->host, "%s", url.host);
+	targets->count++;
+	return STATUS_OK;
+}
+
+enum status targets_parse(const char *text, struct targets *ret_targets, char *problem, size_t size)
+{
+	char *copy = mem_strdup(text), *left = copy, *entry;
+	enum status status = STATUS_OK;
+
+	*ret_targets = (struct targets){0};
+	while (status == STATUS_OK && (entry = strsep(&left, ",")) != NULL) {
+		char *name = entry + strspn(entry, " "), *url = strchr(name, '=');
+
+		if (url)
+			*url++ = '\0';
+		status = url ? add_target(ret_targets, name, url) : STATUS_INVALID;
+		if (status != STATUS_OK)
+			snprintf(problem, size, "%.80s%s%.200s is not service=http://host:port, or is one too many", name,
+				 url ? "=" : "", url ? url : "");
+	}
+	free(copy);
+	return status;
+}
+
+/* ---- instances ---- */
+
+static unsigned free_number(const struct monitor *monitor, unsigned service)
+{
+	unsigned number = 1;
+
+	for (size_t i = 0; i < monitor->instances_count; i++) {
+		const struct instance *instance = monitor->instances[i];
+
+		if (instance->target->service == service && instance->number == number)
+			number++;
+	}
+	return number;
+}
+
+static size_t place_of(const struct monitor *monitor, unsigned service, unsigned number)
+{
+	size_t at = 0;
+
+	for (; at < monitor->instances_count; at++) {
+		const struct instance *instance = monitor->instances[at];
+
+		if (instance->target->service > service || (instance->target->service == service && instance->number > number))
+			break;
+	}
+	return at;
+}
+
+static void insert(struct monitor *monitor, struct instance *instance)
+{
+	size_t at = place_of(monitor, instance->target->service, instance->number);
+
+	memmove(&monitor->instances[at + 1], &monitor->instances[at],
+		(monitor->instances_count - at) * sizeof(struct instance *));
+	monitor->instances[at] = instance;
+	monitor->instances_count++;
+	poll_inserted(monitor->poll, at);
+}
+
+static void set_address(struct instance *instance, const char *host, int port)
+{
+	bool is_ipv6 = strchr(host, ':') != NULL;
+
+	snprintf(instance->address, sizeof instance->address, "%s%s%s:%d", is_ipv6 ? "[" : "", host, is_ipv6 ? "]" : "", port);
+}
+
+static struct instance *instance_new(struct target *target, const char *host)
+{
+	struct monitor *monitor = target->monitor;
+	struct instance *instance;
+	const char *service = monitor->targets.services[target->service];
+
+	if (monitor->instances_count == INSTANCES_MAX) {
+		log_line(LOG_WARN, "one instance too many is not watched", LOG_TEXT("target", service), LOG_TEXT("host", host));
+		return NULL;
+	}
+	instance = mem_alloc(sizeof *instance);
+	instance->monitor = monitor;
+	instance->target = target;
+	instance->number = free_number(monitor, target->service);
+	instance->response_ms = instance->cpu_percent = instance->memory_bytes = -1;
+	instance->started_s = instance->jobs_per_s = instance->cpu_s = instance->jobs = -1;
+	instance->samples = history_samples_new(&monitor->history);
+	scope_init(&instance->scope);
+	set_address(instance, host, target->port);
+	snprintf(instance->watched.service, sizeof instance->watched.service, "%s", service);
+	snprintf(instance->watched.instance, sizeof instance->watched.instance, "%s-%u", service, instance->number);
+	snprintf(instance->watched.reason, sizeof instance->watched.reason, "not asked yet");
+	instance->watched.since_ms = clock_unix_ms();
+	insert(monitor, instance);
+	return instance;
+}
+
+static void instance_free(struct instance *instance)
+{
+	scope_cancel(&instance->scope);
+	free(instance->samples);
+	free(instance);
+}
+
+static void forget(struct monitor *monitor, size_t at)
+{
+	struct instance *instance = monitor->instances[at];
+
+	events_forget(&monitor->events, &instance->watched, clock_unix_ms());
+	monitor->instances_count--;
+	memmove(&monitor->instances[at], &monitor->instances[at + 1],
+		(monitor->instances_count - at) * sizeof(struct instance *));
+	instance_free(instance);
+}
+
+static struct instance *find(const struct target *target, const char *host)
+{
+	const struct monitor *monitor = target->monitor;
+	struct instance wanted;
+
+	set_address(&wanted, host, target->port);
+	for (size_t i = 0; i < monitor->instances_count; i++)
+		if (monitor->instances[i]->target == target && strcmp(monitor->instances[i]->address, wanted.address) == 0)
+			return monitor->instances[i];
+	return NULL;
+}
+
+/* ---- names ---- */
+
+static bool has_instances(const struct target *target)
+{
+	for (size_t i = 0; i < target->monitor->instances_count; i++)
+		if (target->monitor->instances[i]->target == target)
+			return true;
+	return false;
+}
+
+/* A name that has never had an address is down all the same. */
+static void note_nameless(struct target *target, const char *reason)
+{
+	struct instance *instance = find(target, target->host);
+
+	if (!instance && !has_instances(target)) {
+		instance = instance_new(target, target->host);
+		if (instance)
+			instance->is_placeholder = true;
+	}
+	if (instance)
+		monitor_note(target->monitor, &instance->watched, HEALTH_DOWN, reason);
+}
+
+static void drop_placeholder(struct target *target)
+{
+	struct monitor *monitor = target->monitor;
+
+	for (size_t i = monitor->instances_count; i-- > 0;)
+		if (monitor->instances[i]->target == target && monitor->instances[i]->is_placeholder)
+			monitor->instances[i]->unlisted_ms = 1; /* forgotten at the start of the next round */
+}
+
+static void unlist_all(struct target *target)
+{
+	for (size_t i = 0; i < target->monitor->instances_count; i++) {
+		struct instance *instance = target->monitor->instances[i];
+
+		if (instance->target == target && instance->unlisted_ms == 0 && !instance->is_placeholder)
+			instance->unlisted_ms = clock_unix_ms();
+	}
+}
+
+static void looked_up(enum status status, const char *const *addresses, size_t count, const char *reason, void *arg)
+{
+	struct target *target = arg;
+
+	target->is_being_looked_up = false;
+	if (status == STATUS_OK || status == STATUS_NOT_FOUND)
+		unlist_all(target);
+	if (status != STATUS_OK)
+		return note_nameless(target, reason);
+	drop_placeholder(target);
+	for (size_t i = 0; i < count; i++) {
+		struct instance *instance = find(target, addresses[i]);
+
+		if (instance) {
+			instance->unlisted_ms = 0;
+		} else if ((instance = instance_new(target, addresses[i]))) {
+			poll_instance(target->monitor->poll, instance);
+		}
+	}
+}
+
+static bool is_gone(const struct instance *instance, int64_t now_ms)
+{
+	const struct watched *watched = &instance->watched;
+
+	if (instance->unlisted_ms == 0)
+		return false;
+	return instance->is_placeholder || (watched->health == HEALTH_DOWN && now_ms - watched->since_ms > FORGET_MS &&
+					    now_ms - instance->unlisted_ms > FORGET_MS);
+}
+
+void targets_refresh(struct monitor *monitor)
+{
+	int64_t now_ms = clock_unix_ms();
+
+	for (size_t i = monitor->instances_count; i-- > 0;)
+		if (is_gone(monitor->instances[i], now_ms))
+			forget(monitor, i);
+	for (size_t i = 0; i < monitor->targets.count; i++) {
+		struct target *target = &monitor->targets.list[i];
+
+		if (!target->is_name || target->is_being_looked_up)
+			continue;
+		target->is_being_looked_up = true;
+		http_client_resolve(monitor->client, &monitor->scope, target->host, looked_up, target);
+	}
+}
+
+void targets_start(struct monitor *monitor)
+{
+	for (size_t i = 0; i < monitor->targets.count; i++) {
+		struct target *target = &monitor->targets.list[i];
+
+		target->monitor = monitor;
+		if (!target->is_name)
+			instance_new(target, target->host);
+	}
+}
+
+void targets_free(struct monitor *monitor)
+{
+	while (monitor->instances_count > 0)
+		instance_free(monitor->instances[--monitor->instances_count]);
+}
