@@ -20,8 +20,8 @@ OFFSET = int(os.environ.get("PORT_OFFSET", "0"))
 INSTANCES = int(os.environ.get("INSTANCES", "1"))
 RUN_DIR = (ROOT / os.environ.get("RUN_DIR", ".run")).resolve()
 
-PORTS = {"nginx": PORT, "users": 5001 + OFFSET, "values": 5002 + OFFSET}
-ADMIN_PORTS = {"users": 9001 + OFFSET, "values": 9002 + OFFSET, "worker": 9004 + OFFSET}
+PORTS = {"nginx": PORT, "users": 5001 + OFFSET, "values": 5002 + OFFSET, "healthcheck": 5003 + OFFSET}
+ADMIN_PORTS = {"users": 9001 + OFFSET, "values": 9002 + OFFSET, "healthcheck": 9003 + OFFSET, "worker": 9004 + OFFSET}
 SECOND_INSTANCE = 100
 
 ADMIN = ("admin@abacus.test", "abacus-admin-dev")

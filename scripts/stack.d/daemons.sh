@@ -1,8 +1,8 @@
-# users, values and worker: their binaries, migrations, environment and places under the supervisor.
+# users, values, worker and healthcheck: their binaries, migrations, environment and places under the supervisor.
 
 daemons_names() {
-	echo users values worker
-	[ "$INSTANCES" -lt 2 ] || echo users-2 values-2 worker-2
+	echo users values worker healthcheck
+	[ "$INSTANCES" -lt 2 ] || echo users-2 values-2 worker-2 healthcheck-2
 }
 
 # The ports of NAME or NAME-2.
@@ -14,6 +14,7 @@ daemon_port() {
 	case $1 in
 	users*) echo $((5001 + $(daemon_shift "$1"))) ;;
 	values*) echo $((5002 + $(daemon_shift "$1"))) ;;
+	healthcheck*) echo $((5003 + $(daemon_shift "$1"))) ;;
 	esac
 }
 
@@ -21,6 +22,7 @@ daemon_admin_port() {
 	case $1 in
 	users*) echo $((9001 + $(daemon_shift "$1"))) ;;
 	values*) echo $((9002 + $(daemon_shift "$1"))) ;;
+	healthcheck*) echo $((9003 + $(daemon_shift "$1"))) ;;
 	worker*) echo $((9004 + $(daemon_shift "$1"))) ;;
 	esac
 }
@@ -34,13 +36,28 @@ daemons_ports() {
 	daemons_admin_ports
 }
 
+# users=http://127.0.0.1:9001,…: all that healthcheck watches, itself too.
+daemons_targets() {
+	comma=
+	for name in $(daemons_names); do
+		printf '%s%s=http://127.0.0.1:%s' "$comma" "${name%-2}" "$(daemon_admin_port "$name")"
+		comma=,
+	done
+}
+
 # What a daemon is told. Variables of the caller that a daemon knows go on to it.
 daemon_environment() {
 	cat <<ENVIRONMENT
 export APP_ENV=$APP_ENV INSTANCE=$1 HTTP_HOST=127.0.0.1 ADMIN_PORT=$(daemon_admin_port "$1") PORT=$(daemon_port "$1")
 export SECRET_KEY_FILE=$RUN_DIR/secrets/SECRET_KEY REDIS_URL_FILE=$RUN_DIR/secrets/redis.url
 ENVIRONMENT
-	case ${1%-2} in users | values) echo "export DATABASE_URL_FILE=$RUN_DIR/secrets/${1%-2}.url" ;; esac
+	case ${1%-2} in
+	users | values) echo "export DATABASE_URL_FILE=$RUN_DIR/secrets/${1%-2}.url" ;;
+	healthcheck)
+		echo "export HEALTHCHECK_TARGETS=$(daemons_targets) HEALTHCHECK_POSTGRES_FILE=$RUN_DIR/secrets/healthcheck.url"
+		echo "export HEALTHCHECK_NGINX_URL=http://127.0.0.1:$nginx_status_port/nginx_status"
+		;;
+	esac
 	"$RUN_DIR/bin/${1%-2}" --help | sed -n 's/^  \([A-Z][A-Z0-9_]*\) .*/\1/p' | while read -r variable; do
 		case $variable in APP_ENV | INSTANCE | HTTP_HOST | ADMIN_PORT | PORT | SECRET_KEY | REDIS_URL | DATABASE_URL) continue ;; esac
 		eval "value=\${$variable:-}"
@@ -49,7 +66,7 @@ ENVIRONMENT
 }
 
 daemons_install() {
-	for name in users values worker; do
+	for name in users values worker healthcheck; do
 		for binary in $name $name-manage; do
 			cmp -s "$BUILD/bin/$binary" "$RUN_DIR/bin/$binary" && continue
 			cp "$BUILD/bin/$binary" "$RUN_DIR/bin/.$binary"

@@ -8,6 +8,16 @@ nginx_servers() {
 	done
 }
 
+# One healthcheck is asked for everything, so that what a page shows is one view; the second while the first is away.
+nginx_healthcheck_servers() {
+	how='max_fails=1 fail_timeout=1s'
+	for name in $(daemons_names); do
+		case $name in healthcheck*) printf 'server 127.0.0.1:%s %s; ' "$(daemon_port "$name")" "$how" ;; esac
+		case $name in healthcheck*) how='max_fails=0 backup' ;; esac
+	done
+	printf 'server 127.0.0.1:%s max_fails=0 backup; ' "$(daemon_port healthcheck)"
+}
+
 nginx_make() {
 	for dir in nginx nginx/conf nginx/html; do
 		mkdir -p "$RUN_DIR/$dir"
@@ -16,12 +26,10 @@ nginx_make() {
 	for file in headers.conf proxy.conf; do install_text "$RUN_DIR/nginx/conf/$file" 644 <nginx/$file; done
 	install_text "$RUN_DIR/nginx/html/index.html" 644 <nginx/html/index.html
 	swagger_make
-	# Services that are not built yet: the discard port refuses, and nginx says 503.
-	absent='server 127.0.0.1:9 max_fails=0;'
 	LISTEN=$PORT USERS_SERVERS=$(nginx_servers users) VALUES_SERVERS=$(nginx_servers values) \
-		HEALTHCHECK_SERVERS=$absent SWAGGER_SERVERS="server 127.0.0.1:$swagger_port max_fails=0;" AUTH_RATE=$AUTH_RATE AUTH_BURST=$AUTH_BURST \
+		HEALTHCHECK_SERVERS=$(nginx_healthcheck_servers) STATUS_LISTEN=127.0.0.1:$nginx_status_port SWAGGER_SERVERS="server 127.0.0.1:$swagger_port max_fails=0;" AUTH_RATE=$AUTH_RATE AUTH_BURST=$AUTH_BURST \
 		CLIENT_ROOT=$RUN_DIR/nginx/html CONF=$RUN_DIR/nginx/conf RUN=$RUN_DIR/nginx ACCESS_LOG=/dev/stdout \
-		HTTP_INCLUDE="$RUN_DIR/nginx/conf/*.http" envsubst '$LISTEN $USERS_SERVERS $VALUES_SERVERS $HEALTHCHECK_SERVERS
+		HTTP_INCLUDE="$RUN_DIR/nginx/conf/*.http" envsubst '$LISTEN $STATUS_LISTEN $USERS_SERVERS $VALUES_SERVERS $HEALTHCHECK_SERVERS
 		$SWAGGER_SERVERS $AUTH_RATE $AUTH_BURST $CLIENT_ROOT $CONF $RUN $ACCESS_LOG $HTTP_INCLUDE' \
 		<nginx/abacus.conf.template | install_text "$RUN_DIR/nginx/nginx.conf" 644
 	install_text "$RUN_DIR/service.nginx.run" 755 <<RUN

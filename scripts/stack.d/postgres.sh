@@ -39,6 +39,13 @@ postgres_wait() {
 	for name in users values; do
 		[ "$(postgres_admin -c "SELECT count(*) FROM pg_database WHERE datname = '$name'")" = 1 ] || postgres_create $name
 	done
+	[ "$(postgres_admin -c "SELECT count(*) FROM pg_roles WHERE rolname = 'healthcheck'")" = 1 ] || postgres_create_watcher
+}
+
+# Healthcheck's role owns nothing: it counts connections, from the database that everybody may enter.
+postgres_create_watcher() {
+	printf "CREATE ROLE healthcheck LOGIN PASSWORD '%s' CONNECTION LIMIT 10;\n" "$(secret healthcheck)" | postgres_admin -f - >/dev/null
+	note_change "role healthcheck"
 }
 
 # The password comes over the connection, not on a command line.

@@ -42,7 +42,7 @@ supervisor_scan() {
 
 supervisor_stop() {
 	pid=$(cat "$RUN_DIR/runsvdir.pid")
-	for name in nginx users users-2 values values-2 worker worker-2 redis postgres; do
+	for name in nginx healthcheck healthcheck-2 users users-2 values values-2 worker worker-2 redis postgres; do
 		[ ! -e "$RUN_DIR/service/$name" ] || sv -w 15 force-stop "$RUN_DIR/service/$name" >/dev/null || true
 	done
 	kill -HUP "$pid"
