@@ -129,6 +129,8 @@ struct http_upgrade_calls {
 	void (*draining)(void *arg); /* the server drains, and waits for this connection's end */
 	void (*closed)(void *arg);   /* exactly once, also from within http_upgrade_close() and http_server_free() */
 };
+/* HTTP/1.1 and no body (RFC 9110 §7.8). */
+bool http_request_can_upgrade(const struct http_request *req);
 /* Answers 101 with the headers of http_reply_header() and ends the request. Not while the server drains: that is answered with
  * 503, and NULL is returned. calls is static. At most input_bytes_max are kept unread. */
 struct http_connection *http_reply_upgrade(struct http_request *req, const struct http_upgrade_calls *calls,

@@ -3,7 +3,7 @@
  * frees it with the connection; its headers are let go of at once, for such a connection may be idle for hours. */
 #include "http_internal.h"
 
-#include <event2/buffer.h>
+#include <event2/http_struct.h>
 #include <sys/socket.h>
 
 static void readable(struct bufferevent *bev, void *arg)
@@ -40,6 +40,12 @@ static void take_over(struct http_connection *conn, size_t input_bytes_max)
 	bufferevent_trigger(conn->bev, EV_READ, BEV_OPT_DEFER_CALLBACKS); /* for what came right behind the request */
 }
 
+bool http_request_can_upgrade(const struct http_request *req)
+{
+	return req->ev->major == 1 && req->ev->minor >= 1 && !http_request_header(req, "Transfer-Encoding") &&
+	       evbuffer_get_length(evhttp_request_get_input_buffer(req->ev)) == 0;
+}
+
 static void write_head(struct http_request *req)
 {
 	struct evbuffer *output = bufferevent_get_output(req->conn->bev);
@@ -60,6 +66,7 @@ struct http_connection *http_reply_upgrade(struct http_request *req, const struc
 	struct http_connection *conn = req->conn;
 
 	if (req->server->is_draining) {
+		evhttp_clear_headers(evhttp_request_get_output_headers(req->ev));
 		http_reply_status(req, STATUS_UNAVAILABLE);
 		return NULL;
 	}
