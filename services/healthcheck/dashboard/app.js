@@ -37,9 +37,16 @@ function bytes(value) {
 function duration(s) {
 	s = Math.max(0, Math.floor(s));
 	if (s < 60) return `${s} s`;
-	if (s < 3600) return `${Math.floor(s / 60)} m ${s % 60} s`;
-	if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} m`;
+	if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
+	if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
 	return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
+}
+
+// One unit: an uptime is read at a glance, and has little room.
+function uptime(s) {
+	if (s < 60) return `${Math.floor(s)} s`;
+	if (s < 3600) return `${Math.floor(s / 60)} min`;
+	return s < 86400 ? `${number(s / 3600, 1)} h` : `${number(s / 86400, 1)} d`;
 }
 
 const percent = (value) => `${number(value, value < 10 ? 1 : 0)} %`;
@@ -192,7 +199,7 @@ function show_lost(data) {
 }
 
 // What is announced changes when something happened, not each second.
-const without_ages = (text) => text.replace(/ for \d+ (s|m|min|h|d)\b( \d+ (s|m|min|h)\b)?/g, "");
+const without_ages = (text) => text.replace(/ for \d+ (s|min|h|d)\b( \d+ (s|min|h)\b)?/g, "");
 
 const everything = (data) => [...data.services, data.postgres, data.redis, data.nginx].filter(Boolean);
 const worst = (things) => ["down", "degraded", "unknown", "up"].find((status) => things.some((thing) => status_of(thing) === status)) ?? "unknown";
@@ -260,7 +267,8 @@ function show_instance(node, s, tells_version) {
 	say(slot(node, "response"), known(s.response_ms, milliseconds));
 	say(slot(node, "cpu"), known(s.cpu_percent, percent));
 	say(slot(node, "memory"), known(s.memory_bytes, bytes));
-	say(slot(node, "uptime"), known(s.uptime_s, duration));
+	say(slot(node, "uptime"), known(s.uptime_s, uptime));
+	mark(slot(node, "uptime"), "title", known(s.uptime_s, duration));
 }
 
 // ---- graphs ----
@@ -358,9 +366,9 @@ function behind(data) {
 	const { queue, postgres, redis, nginx } = data;
 	const share = (part, whole) => (is_known(part) && whole > 0 ? part / whole : null);
 	const of = (part, whole, words) => known(part, words) + (whole > 0 ? ` of ${words(whole)}` : "");
-	return [
+	const parts = [
 		{
-			name: "Queue", status: queue_status(queue), bar: null, where: queue?.dead > 0 ? "some jobs were given up" : "jobs waiting for a worker",
+			name: "Queue", status: queue && queue_status(queue), bar: null, where: queue?.dead > 0 ? "some jobs were given up" : "jobs waiting for a worker",
 			figures: [["Depth", known(queue?.depth, number)], ["Oldest", known(queue?.oldest_s, (s) => (s < 10 ? `${number(s, 1)} s` : duration(s)))], ["Rate", known(queue?.per_s, rate)], ["Dead", known(queue?.dead, number)]],
 		},
 		{
@@ -373,10 +381,11 @@ function behind(data) {
 		},
 		{ name: "nginx", ...nginx, bar: null, where: "reverse proxy", figures: [["Connections", known(nginx?.active, number)], ["Requests", known(nginx?.requests_per_s, rate)]] },
 	];
+	return parts.map((part) => (part.status ? part : { ...part, where: "not watched" }));
 }
 
 function queue_status(queue) {
-	if (!is_known(queue?.depth)) return "unknown";
+	if (!is_known(queue.depth)) return "unknown";
 	return queue.dead > 0 ? "degraded" : "up";
 }
 
