@@ -119,6 +119,21 @@ bool http_request_page(struct http_request *req, long limit_default, long limit_
 /* Link: <path?limit=&after=>; rel="next" (RFC 8288); path as the client sees it, /api included where it came with it */
 void http_reply_next_page(struct http_request *req, const struct http_page *page, int64_t last);
 
+/* A reply without an end, server-sent events say: bytes as there are any, until one side has had enough. It has no time limit,
+ * and its connection ends with it. The owner says something now and then, so that a reader who is gone is noticed. */
+struct http_stream;
+#define HTTP_STREAM_BYTES_MAX (256 * 1024)
+/* Replies 200 with the headers of http_reply_header() and ends the request, as every reply does. `ended` runs once when the
+ * reader has left, has let more than HTTP_STREAM_BYTES_MAX wait, or the server drains or is freed; the stream is gone then. It
+ * never runs from within a call here. NULL: answered otherwise, HEAD by the headers alone, and 503 while the server drains. */
+struct http_stream *http_stream_start(struct http_request *req, const char *content_type, void (*ended)(void *arg),
+				      void *arg) MUST_CHECK;
+/* Copied. Sent at once as far as the socket takes it. */
+void http_stream_write(struct http_stream *stream, const char *bytes, size_t len);
+size_t http_stream_waiting(const struct http_stream *stream); /* bytes that the reader has not taken */
+/* What waits is still sent. The stream is the server's from here on, and `ended` does not run. */
+void http_stream_end(struct http_stream *stream);
+
 /* Leaving HTTP (RFC 9110 §15.2.2): the connection of req speaks another protocol from here on. It counts as in flight until it
  * is closed, has no time limit any more, and is never closed for a new one. All of these run on the loop's thread and not
  * before http_reply_upgrade() has returned; nothing follows `closed`. */

@@ -6,6 +6,7 @@
  *   http_router.c      method and path to route
  *   http_reply.c       replies, access log, metrics
  *   http_upgrade.c     a connection that leaves HTTP
+ *   http_stream.c      replies without an end
  *   http_guard.c       framing
  *   http_forwarded.c   whose address it is */
 #ifndef ABACUS_HTTP_INTERNAL_H
@@ -120,6 +121,10 @@ void http_router_allow(const struct http_request *req, const char *path, char *t
 /* http_reply.c */
 /* Access log, metrics. */
 void http_request_account(struct http_request *req, int code, size_t bytes);
+
+/* http_upgrade.c: http_reply_upgrade() with another code. */
+struct http_connection *http_upgrade_take(struct http_request *req, int code, const char *reason,
+					  const struct http_upgrade_calls *calls, size_t input_bytes_max, void *arg);
 
 /* http_forwarded.c */
 struct http_networks *http_networks_parse(const char *list); /* unparsable entries are logged and left out */

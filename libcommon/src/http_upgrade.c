@@ -46,13 +46,13 @@ bool http_request_can_upgrade(const struct http_request *req)
 	       evbuffer_get_length(evhttp_request_get_input_buffer(req->ev)) == 0;
 }
 
-static void write_head(struct http_request *req)
+static void write_head(struct http_request *req, int code, const char *reason)
 {
 	struct evbuffer *output = bufferevent_get_output(req->conn->bev);
 	struct evkeyvalq *headers = evhttp_request_get_output_headers(req->ev);
 	const struct evkeyval *header;
 
-	evbuffer_add_printf(output, "HTTP/1.1 101 Switching Protocols\r\nX-Request-ID: %s\r\n", req->id);
+	evbuffer_add_printf(output, "HTTP/1.1 %d %s\r\nX-Request-ID: %s\r\n", code, reason, req->id);
 	TAILQ_FOREACH (header, headers, next)
 		evbuffer_add_printf(output, "%s: %s\r\n", header->key, header->value);
 	evbuffer_add(output, "\r\n", 2);
@@ -60,8 +60,8 @@ static void write_head(struct http_request *req)
 	evhttp_clear_headers(evhttp_request_get_input_headers(req->ev));
 }
 
-struct http_connection *http_reply_upgrade(struct http_request *req, const struct http_upgrade_calls *calls,
-					   size_t input_bytes_max, void *arg)
+struct http_connection *http_upgrade_take(struct http_request *req, int code, const char *reason,
+					  const struct http_upgrade_calls *calls, size_t input_bytes_max, void *arg)
 {
 	struct http_connection *conn = req->conn;
 
@@ -70,17 +70,23 @@ struct http_connection *http_reply_upgrade(struct http_request *req, const struc
 		http_reply_status(req, STATUS_UNAVAILABLE);
 		return NULL;
 	}
-	http_request_account(req, 101, 0);
+	http_request_account(req, code, 0);
 	conn->request = NULL;
 	conn->upgrade = calls;
 	conn->upgrade_arg = arg;
 	take_over(conn, input_bytes_max);
-	write_head(req);
+	write_head(req, code, reason);
 	http_upgrade_write(conn);
 	req->is_answered = true;
 	if (!req->is_in_handler)
 		http_request_end(req);
 	return conn;
+}
+
+struct http_connection *http_reply_upgrade(struct http_request *req, const struct http_upgrade_calls *calls,
+					   size_t input_bytes_max, void *arg)
+{
+	return http_upgrade_take(req, 101, "Switching Protocols", calls, input_bytes_max, arg);
 }
 
 struct evbuffer *http_upgrade_input(struct http_connection *conn)
