@@ -29,6 +29,8 @@ USER = ("user@abacus.test", "abacus-user-dev")
 
 REQUEST_ID = "test-request"
 
+EXCHANGES = os.environ.get("EXCHANGES")
+
 
 class Reply:
     def __init__(self, status, headers, body):
@@ -60,9 +62,20 @@ def call(method, path, body=None, token=None, headers=None, to="nginx", port=Non
     try:
         connection.request(method, path, body, headers)
         response = connection.getresponse()
-        return Reply(response.status, response.headers, response.read())
+        reply = Reply(response.status, response.headers, response.read())
     finally:
         connection.close()
+    if port is None:
+        seen = {name.lower(): value for name, value in reply.headers.items()}
+        record(to=to, method=method, path=path, status=reply.status, headers=seen, body=reply.body.decode(errors="replace"))
+    return reply
+
+
+def record(**fields):
+    """Every answer is held against the API's document afterwards, by services/swagger/tests/exchanges.js."""
+    if EXCHANGES:
+        with open(EXCHANGES, "a") as lines:
+            lines.write(json.dumps(fields) + "\n")
 
 
 def get(path, **options):
@@ -107,7 +120,14 @@ def log_in(email, password):
 
 def exchange(raw, to="nginx", port=None, timeout=20, until_closed=True):
     """Sends bytes as they are; returns all that comes back until the peer closes (or the first bytes)."""
-    with socket.create_connection(("127.0.0.1", port or PORTS[to]), timeout=timeout) as peer:
+    received = send_raw(raw, port or PORTS[to], timeout, until_closed)
+    if port is None:
+        record(to=to, sent=raw.decode("latin-1"), received=received.decode("latin-1"))
+    return received
+
+
+def send_raw(raw, port, timeout, until_closed):
+    with socket.create_connection(("127.0.0.1", port), timeout=timeout) as peer:
         peer.sendall(raw)
         received = b""
         while True:
@@ -161,8 +181,30 @@ def service_pid(name):
     return int(text) if text else None
 
 
-def kill(name, signal_number=signal.SIGKILL):
+def children(pid):
+    try:
+        return [int(child) for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def serving_pid(name):
+    """The pid of a daemon's serving process: the child of the one that runit keeps, or that one if it has none. None between two."""
     pid = service_pid(name)
+    if not os.environ.get("HANG_SECONDS") == "0":
+        pid = next(iter(children(pid)), None)
+    return pid
+
+
+def kill(name, signal_number=signal.SIGKILL):
+    """The process that runit keeps: a daemon's supervising parent, nginx's master, Redis, Postgres."""
+    pid = service_pid(name)
+    os.kill(pid, signal_number)
+    return pid
+
+
+def kill_serving(name, signal_number=signal.SIGKILL):
+    pid = eventually(lambda: serving_pid(name), 5, message=f"{name} has a serving process")
     os.kill(pid, signal_number)
     return pid
 

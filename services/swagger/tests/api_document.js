@@ -1,0 +1,109 @@
+// The document, as something that answers can be held against.
+import { readFileSync } from "node:fs";
+import Ajv from "ajv/dist/2020.js";
+import addFormats from "ajv-formats";
+import { parse } from "yaml";
+
+const METHODS = ["get", "post", "put", "patch", "delete"];
+
+// Answers to requests that reached no operation: any path may give them. 404 and 405 are looked at apart.
+const BEFORE_ANY_OPERATION = { 400: "BadRequest", 413: "BodyTooLarge", 429: "TooManyRequests", 503: "Unavailable", 504: "Timeout" };
+const FAILURES_OF_FRAMING = [408, 414, 431, 501];
+
+const escape = (name) => encodeURIComponent(name.replaceAll("~", "~0").replaceAll("/", "~1"));
+const pointer = (...names) => `#/${names.map(escape).join("/")}`;
+
+export class ApiDocument {
+	constructor(path) {
+		this.root = parse(readFileSync(path, "utf8"));
+		this.ajv = new Ajv({ strict: false, allErrors: true });
+		addFormats(this.ajv);
+		this.ajv.addSchema(this.root, "api");
+		this.operations = Object.entries(this.root.paths).flatMap(([path, item]) =>
+			METHODS.filter((method) => item[method]).map((method) => ({
+				method: method.toUpperCase(),
+				path,
+				pattern: new RegExp(`^${path.replaceAll(/\{[^}]*\}/g, "[^/]+")}$`),
+				isOpen: (item[method].security ?? this.root.security).length === 0,
+				at: pointer("paths", path, method),
+				...item[method],
+			})),
+		);
+	}
+
+	// A path without a parameter goes before one that has some.
+	operationsOf(path) {
+		const exact = this.operations.filter((operation) => operation.path === path);
+		return exact.length ? exact : this.operations.filter((operation) => operation.pattern.test(path));
+	}
+
+	// What is wrong with an answer, in sentences; empty when it is as the document says.
+	problemsOf({ method, path, status, headers, body }) {
+		const candidates = this.operationsOf(path);
+		const operation = candidates.find((one) => one.method === (method === "HEAD" ? "GET" : method));
+		const [response, at] = this.responseOf(candidates, operation, status);
+		if (!response) {
+			return [operation ? `${operation.operationId} has no status ${status}` : `${status} for what is no operation`];
+		}
+		const problems = this.problemsOfHeaders(response, at, headers);
+		return method === "HEAD" || status === 304 ? problems : [...problems, ...this.problemsOfBody(response, at, headers, body)];
+	}
+
+	// The response object and where it stands.
+	responseOf(candidates, operation, status) {
+		const component = (name) => [this.root.components.responses[name], pointer("components", "responses", name)];
+		const listed = operation?.responses[status];
+		if (listed?.$ref) {
+			return component(listed.$ref.split("/").at(-1));
+		}
+		if (listed) {
+			return [listed, `${operation.at}/responses/${status}`];
+		}
+		if (FAILURES_OF_FRAMING.includes(status)) {
+			return [{ content: { "application/json": {} } }, null];
+		}
+		if (operation) {
+			return [];
+		}
+		const name = candidates.length ? (status === 405 ? "MethodNotAllowed" : null) : status === 404 ? "NotFound" : null;
+		return name || BEFORE_ANY_OPERATION[status] ? component(name ?? BEFORE_ANY_OPERATION[status]) : [];
+	}
+
+	problemsOfHeaders(response, at, headers) {
+		return Object.keys(response.headers ?? {}).flatMap((name) => {
+			const header = this.root.components.headers[response.headers[name].$ref.split("/").at(-1)];
+			const text = headers[name.toLowerCase()];
+			if (text === undefined) {
+				return header.required ? [`the header ${name} is missing`] : [];
+			}
+			const value = header.schema.type === "integer" ? Number(text) : text;
+			return this.problemsOfValue(response.headers[name].$ref + "/schema", value).map((problem) => `${name}: ${problem}`);
+		});
+	}
+
+	problemsOfBody(response, at, headers, body) {
+		if (!response.content) {
+			return body === "" ? [] : ["there is a body"];
+		}
+		const type = headers["content-type"] ?? "";
+		const media = type.startsWith("text/plain") ? "text/plain" : type;
+		if (!response.content[media]) {
+			return [`the content type is ${type || "missing"}`];
+		}
+		let value = body;
+		if (media === "application/json") {
+			try {
+				value = JSON.parse(body);
+			} catch (error) {
+				return [`the body is no JSON: ${error.message}`];
+			}
+		}
+		return this.problemsOfValue(at ? `${at}/content/${escape(media)}/schema` : "#/components/schemas/Failure", value);
+	}
+
+	problemsOfValue(reference, value) {
+		const id = `api${reference}`;
+		const validate = this.ajv.getSchema(id) ?? this.ajv.compile({ $ref: id });
+		return validate(value) ? [] : validate.errors.map((error) => `${error.instancePath || "it"} ${error.message} ${JSON.stringify(error.params)}`);
+	}
+}

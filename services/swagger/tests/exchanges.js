@@ -1,0 +1,79 @@
+// usage: node tests/exchanges.js FILE: holds every answer that the integration tests got (tests/abacus.py writes them to FILE, one JSON
+// object a line) against openapi.yaml. What was sent may be wrong on purpose; what came back may not.
+import { createReadStream } from "node:fs";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { ApiDocument } from "./api_document.js";
+
+const SHOWN_MAX = 20;
+
+// The path as a client of nginx writes it; null for what is no part of the API (pages, listeners of the operators).
+export function publicPath(to, target) {
+	const path = target.split("?")[0];
+	const bare = path.replace(/^\/api(?=\/)/, "");
+	if (to === "nginx" && !/^\/(api|auth|users)(\/|$)/.test(path)) {
+		return null;
+	}
+	return /^\/(user|values|healthcheck)(\/|$)/.test(bare) && (to !== "nginx" || path !== bare) ? `/api${bare}` : bare;
+}
+
+// Answers as they were on the wire (RFC 9112), one after the other; what is cut off is left out.
+export function* answersOf(wire) {
+	let rest = wire;
+	for (;;) {
+		const end = rest.indexOf("\r\n\r\n");
+		const [first, ...lines] = rest.slice(0, Math.max(end, 0)).split("\r\n");
+		const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(first)?.[1]);
+		if (end < 0 || !status) {
+			return;
+		}
+		const headers = Object.fromEntries(lines.map((line) => [line.split(":")[0].toLowerCase(), line.slice(line.indexOf(":") + 1).trim()]));
+		const length = Number(headers["content-length"] ?? 0);
+		yield { status, headers, body: rest.slice(end + 4, end + 4 + length) };
+		rest = rest.slice(end + 4 + length);
+	}
+}
+
+function* exchangesOf(record) {
+	if (record.received === undefined) {
+		yield record;
+		return;
+	}
+	const [method, target] = record.sent.split("\r\n")[0].split(" ");
+	for (const answer of answersOf(record.received)) {
+		yield { ...answer, to: record.to, method, path: target ?? "" };
+	}
+}
+
+async function main(file) {
+	const api = new ApiDocument(fileURLToPath(new URL("../openapi.yaml", import.meta.url)));
+	const start = performance.now();
+	const seen = new Set();
+	let passed = 0;
+	let failed = 0;
+	for await (const line of createInterface({ input: createReadStream(file) })) {
+		for (const exchange of exchangesOf(JSON.parse(line))) {
+			const path = publicPath(exchange.to, exchange.path);
+			if (path === null) {
+				continue;
+			}
+			const problems = api.problemsOf({ ...exchange, path });
+			const operation = api.operationsOf(path).find((one) => one.method === exchange.method);
+			seen.add(operation && `${operation.operationId} ${exchange.status}`);
+			if (problems.length === 0) {
+				passed++;
+			} else if (++failed <= SHOWN_MAX) {
+				console.log(`${exchange.method} ${exchange.path} (${exchange.to}) ${exchange.status} ${exchange.body.slice(0, 200)}`);
+				problems.forEach((problem) => console.log(`    ${problem}`));
+			}
+		}
+	}
+	const documented = api.operations.flatMap((one) => Object.keys(one.responses).map((status) => `${one.operationId} ${status}`));
+	console.log(`${documented.filter((one) => seen.has(one)).length} of ${documented.length} documented answers were seen`);
+	console.log(`${passed} passed${failed ? `, ${failed} failed` : ""} in ${((performance.now() - start) / 1000).toFixed(1)}s`);
+	process.exitCode = failed || !passed ? 1 : 0;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+	await main(process.argv[2]);
+}

@@ -1,0 +1,33 @@
+// What the services say they answer (`manage routes`) and what the document says are the same.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { test } from "node:test";
+import { ApiDocument } from "./api_document.js";
+
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+const build = process.env.BUILD ?? "build";
+const api = new ApiDocument(fileURLToPath(new URL("../openapi.yaml", import.meta.url)));
+
+const SERVICES = { users: /^\/(auth|users|api\/user)(\/|$)/, values: /^\/api\/values(\/|$)/, healthcheck: /^\/api\/healthcheck(\/|$)/ };
+
+function routesOf(service) {
+	const lines = execFileSync(`${build}/bin/${service}-manage`, ["routes"], { cwd: root, encoding: "utf8" }).trim().split("\n");
+	return lines
+		.map((line) => line.split(/\s+/))
+		.map(([method, path, access]) => `${method} ${path.replace(/^\/(user|values|healthcheck)(?=\/|$)/, "/api/$1")} ${access}`)
+		.filter((route) => SERVICES[service].test(route.split(" ")[1])); // pages have no place in the document
+}
+
+for (const [service, paths] of Object.entries(SERVICES)) {
+	test(`the document has every route of ${service} and no other`, { skip: !existsSync(`${root}${build}/bin/${service}-manage`) }, () => {
+		const documented = api.operations.filter((operation) => paths.test(operation.path));
+		assert.deepEqual(documented.map((one) => `${one.method} ${one.path} ${one.isOpen ? "open" : "token"}`).sort(), routesOf(service).sort());
+	});
+}
+
+test("every path of the document belongs to a service", () => {
+	const others = api.operations.filter((operation) => !Object.values(SERVICES).some((paths) => paths.test(operation.path)));
+	assert.deepEqual(others.map((one) => one.path), []);
+});
