@@ -61,9 +61,15 @@ $(LIBCOMMON): $(COMMON_OBJECTS)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
+# The files of a page are linked into the daemon that serves it, under names that ld makes of their paths (services/healthcheck/page.c).
+$(BUILD)/services/healthcheck/dashboard/%.o: services/healthcheck/dashboard/%
+	@mkdir -p $(@D)
+	$(LD) -r -z noexecstack -b binary -o $@ $<
+
 # A service is all .c of its folder: main.c makes the daemon, manage.c the command line, the rest is in both.
 define SERVICE_RULES
-$(1)_OBJECTS := $$(patsubst %.c,$$(BUILD)/%.o,$$(filter-out services/$(1)/main.c services/$(1)/manage.c,$$(wildcard services/$(1)/*.c)))
+$(1)_OBJECTS := $$(patsubst %.c,$$(BUILD)/%.o,$$(filter-out services/$(1)/main.c services/$(1)/manage.c,$$(wildcard services/$(1)/*.c))) \
+	$$(patsubst %,$$(BUILD)/%.o,$$(wildcard $$(addprefix services/$(1)/dashboard/*.,html js css svg)))
 $$(BUILD)/bin/$(1): $$(BUILD)/services/$(1)/main.o $$($(1)_OBJECTS) $$(LIBCOMMON)
 	@mkdir -p $$(@D)
 	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LDLIBS)

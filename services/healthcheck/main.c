@@ -7,6 +7,7 @@ static void register_metrics(void)
 {
 	http_server_register_metrics(healthcheck_routes);
 	poll_register_metrics();
+	stream_register_metrics();
 }
 
 static enum status start(struct daemon *daemon, struct event_base *base, void **ret_service)

@@ -17,6 +17,7 @@ static void publish(struct monitor *monitor)
 	monitor->is_told = true;
 	monitor->updated_ms = clock_unix_ms();
 	event_del(monitor->soon);
+	streams_publish(monitor->streams);
 }
 
 static void soon_due(evutil_socket_t fd, short what, void *arg)
@@ -63,6 +64,7 @@ struct monitor *monitor_new(struct event_base *base, const struct healthcheck_co
 	monitor->client = http_client_new(base);
 	monitor->soon = event_new(base, -1, 0, soon_due, monitor);
 	event_priority_set(monitor->soon, LOOP_PRIORITY_NORMAL);
+	monitor->streams = streams_new(monitor);
 	monitor->poll = poll_new(monitor);
 	if (targets_parse(config->targets, &monitor->targets, problem, sizeof problem) != STATUS_OK)
 		abort(); /* config.c has parsed them before */
@@ -87,6 +89,7 @@ void monitor_free(struct monitor *monitor)
 	targets_free(monitor);
 	http_client_free(monitor->client);
 	event_base_loop(monitor->base, EVLOOP_NONBLOCK); /* names that were being looked up */
+	streams_free(monitor->streams);
 	event_free(monitor->soon);
 	free(monitor);
 }

@@ -8,7 +8,7 @@
 #define FULL_PERCENT 90
 
 static const struct db_statement look = {"healthcheck_look",
-					 "SELECT (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),"
+					 "SELECT (SELECT sum(numbackends) FROM pg_stat_database),"
 					 " current_setting('max_connections')::int, pg_is_in_recovery()",
 					 true};
 

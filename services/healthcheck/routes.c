@@ -6,5 +6,11 @@ const struct http_route healthcheck_routes[] = {
 	{"GET", "/healthcheck", health_show, false, false},
 	{"GET", "/healthcheck/history", history_show, false, false},
 	{"GET", "/healthcheck/events", events_show, false, false},
+	{"GET", "/status", page_redirect, false, false},
+	{"GET", "/status/", page_show, false, false},
+	{"GET", "/status/app.js", page_show, false, false},
+	{"GET", "/status/style.css", page_show, false, false},
+	{"GET", "/status/icon.svg", page_show, false, false},
+	{"GET", "/status/stream", stream_begin, false, false},
 	{0},
 };

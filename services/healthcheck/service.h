@@ -240,6 +240,7 @@ struct monitor {
 	struct postgres_watch *postgres;
 	struct redis_watch *redis;
 	struct nginx_watch *nginx;
+	struct streams *streams;
 	struct scope scope;
 	struct event *soon;
 	bool is_told;       /* since this round began */
@@ -248,7 +249,7 @@ struct monitor {
 
 /* config must outlive it. Begins to ask. */
 struct monitor *monitor_new(struct event_base *base, const struct healthcheck_config *config);
-void monitor_free(struct monitor *monitor);
+void monitor_free(struct monitor *monitor); /* after the HTTP server */
 /* Somebody's health was found. Those who watch are told soon when it changed. */
 void monitor_note(struct monitor *monitor, struct watched *watched, enum health health, const char *reason);
 /* An instance has answered: those who watch are told once all have. */
@@ -256,7 +257,17 @@ void monitor_answered(struct monitor *monitor);
 /* They are told now if they were not since the last round began: somebody hangs. */
 void monitor_round_ends(struct monitor *monitor);
 
-/* ---- view.c, view_past.c, routes.c ---- */
+/* ---- stream.c ---- */
+
+struct streams;
+struct streams *streams_new(struct monitor *monitor);
+void stream_register_metrics(void);
+/* Tells every reader what is known now. */
+void streams_publish(struct streams *streams);
+/* After the HTTP server was freed. */
+void streams_free(struct streams *streams);
+
+/* ---- view.c, view_past.c, page.c, routes.c ---- */
 
 /* {"status":"success","data":{"summary",…}} of contract.md. */
 void view_health(const struct monitor *monitor, int64_t now_ms, struct buf *json);
@@ -264,7 +275,7 @@ void view_summary(const struct monitor *monitor, int64_t now_ms, struct buf *tex
 bool view_is_anything_down(const struct monitor *monitor);
 
 extern const struct http_route healthcheck_routes[];
-http_handler health_show, history_show, events_show;
+http_handler health_show, history_show, events_show, stream_begin, page_show, page_redirect;
 
 static inline struct monitor *monitor_of(const struct http_request *req)
 {

@@ -1,0 +1,79 @@
+/* GET /status/…: the operators' page. Its files (dashboard/) are linked into this program, so that the page is there whenever
+ * the daemon is. They are asked for anew each time, and answered with 304 while they are the same. */
+#include "service.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The linker's names for a file's first byte and the one after its last: see `ld -r -b binary` in the Makefile. */
+#define FILE_OF(name)                                                              \
+	extern const char _binary_services_healthcheck_dashboard_##name##_start[]; \
+	extern const char _binary_services_healthcheck_dashboard_##name##_end[]
+FILE_OF(index_html);
+FILE_OF(app_js);
+FILE_OF(style_css);
+FILE_OF(icon_svg);
+
+#define SPAN_OF(name) _binary_services_healthcheck_dashboard_##name##_start, _binary_services_healthcheck_dashboard_##name##_end
+
+static const struct page_file {
+	const char *path, *content_type, *start, *end;
+} files[] = {
+	{"/status/", "text/html; charset=utf-8", SPAN_OF(index_html)},
+	{"/status/app.js", "text/javascript; charset=utf-8", SPAN_OF(app_js)},
+	{"/status/style.css", "text/css; charset=utf-8", SPAN_OF(style_css)},
+	{"/status/icon.svg", "image/svg+xml", SPAN_OF(icon_svg)},
+};
+
+static const struct page_file *find(const char *path)
+{
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+		if (strcmp(files[i].path, path) == 0)
+			return &files[i];
+	return NULL;
+}
+
+/* FNV-1a, 64 bits: another text has another, and nobody gains from finding one that has not. */
+static uint64_t hash(const struct page_file *file)
+{
+	uint64_t hash = 0xcbf29ce484222325;
+
+	for (const char *at = file->start; at < file->end; at++)
+		hash = (hash ^ (unsigned char)*at) * 0x100000001b3;
+	return hash;
+}
+
+static void add_headers(struct http_request *req, const char *etag)
+{
+	http_reply_header(req, "ETag", etag);
+	http_reply_header(req, "Cache-Control", "no-cache");
+	http_reply_header(req, "X-Content-Type-Options", "nosniff");
+	http_reply_header(req, "X-Frame-Options", "DENY");
+	http_reply_header(req, "Referrer-Policy", "no-referrer");
+	http_reply_header(req, "Content-Security-Policy",
+			  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+			  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+}
+
+void page_show(struct http_request *req)
+{
+	const struct page_file *file = find(http_request_route(req)->path);
+	const char *known = http_request_header(req, "If-None-Match");
+	char etag[24];
+
+	if (!file)
+		return http_reply_status(req, STATUS_NOT_FOUND);
+	snprintf(etag, sizeof etag, "\"%016" PRIx64 "\"", hash(file));
+	add_headers(req, etag);
+	if (known && (strstr(known, etag) || strcmp(known, "*") == 0))
+		return http_reply(req, 304, NULL, "", 0);
+	http_reply(req, 200, file->content_type, file->start, (size_t)(file->end - file->start));
+}
+
+/* The page's own addresses are relative to its folder. */
+void page_redirect(struct http_request *req)
+{
+	http_reply_header(req, "Location", "/status/");
+	http_reply(req, 308, "text/plain; charset=utf-8", "", 0);
+}
