@@ -151,7 +151,11 @@ function heard(message, by) {
 	show(data);
 	tick();
 	if (untold.length) load_history(new Set(untold.map((s) => s.name)));
-	if (was_lost || statuses(before) !== statuses(data)) load_events();
+	if (was_lost || statuses(before) !== statuses(data)) {
+		load_events();
+		// Behind nginx another monitor may answer than the one that is heard, and notice a round later.
+		setTimeout(load_events, POLL_MS + 500);
+	}
 }
 
 const statuses = (data) => JSON.stringify([data.services.map((s) => [key_of(s), s.status]), data.postgres?.status, data.redis?.status, data.nginx?.status]);
