@@ -1,5 +1,5 @@
 #!/bin/sh
-# usage: sh test.sh server [--only NAME] | coverage | all
+# usage: sh test.sh server [--only NAME] | e2e [--only NAME] | coverage | all
 # server: everything that a change must pass; NAME is a part of a step's name, or of a test's in tests/. A step is one line; the output of one that fails is shown. The last line counts them.
 set -u
 cd "$(dirname "$0")"
@@ -10,7 +10,7 @@ jobs=$(nproc)
 
 # The stack that the tests run on: ports and folders of its own, two instances of each daemon, short times.
 export RUN_DIR="$root/.run-test" PORT=18080 PORT_OFFSET=10000 INSTANCES=2 APP_ENV=testing
-export AUTH_RATE=10000r/s AUTH_BURST=1000 REPAIR_SECONDS=2 LEASE_SECONDS=3
+export AUTH_RATE=10000r/s AUTH_BURST=1000 REPAIR_SECONDS=2 LEASE_SECONDS=3 EXCHANGES="$RUN_DIR/exchanges.jsonl"
 export ASAN_OPTIONS=detect_leaks=1:halt_on_error=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 
 cleanup() {
@@ -42,7 +42,7 @@ step() {
 
 # How many tests were in a step that runs many.
 count_line() {
-	sed -n 's/^\([0-9]* passed.*\) in [0-9.]*s.*/ \1/p; s/^=* \([0-9]* passed.*\) in .*/ \1/p' "$out" | tail -1
+	sed -n 's/^\([0-9]* passed.*\) in [0-9.]*s.*/ \1/p; s/^=* \([0-9]* passed.*\) in .*/ \1/p; s/^# pass \([0-9]*\)$/ \1 passed/p' "$out" | tail -1
 }
 
 formatted() {
@@ -50,7 +50,7 @@ formatted() {
 }
 
 shell_is_sound() {
-	for script in test.sh scripts/stack scripts/install-packages scripts/stack.d/*.sh; do sh -n "$script" || return 1; done
+	for script in test.sh scripts/stack scripts/install-packages scripts/stack.d/*.sh services/swagger/build.sh services/swagger/update-spec; do sh -n "$script" || return 1; done
 }
 
 # README's table of variables is what the daemons' own --help says.
@@ -108,6 +108,12 @@ black_box() {
 	/usr/bin/python3 -m pytest -q -p no:cacheprovider -rs "$@"
 }
 
+# Every answer that the tests before this got, held against the API's document.
+answers_are_documented() {
+	[ -s "$EXCHANGES" ] || black_box tests/api || return 1
+	node services/swagger/tests/exchanges.js "$EXCHANGES"
+}
+
 # What the sanitizers have to say of the daemons stands in their logs.
 no_sanitizer_report() {
 	! grep -rhE -A 40 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$RUN_DIR/log"
@@ -119,6 +125,7 @@ round() {
 	unit_tests "$1"
 	step "$1 tests/api" black_box tests/api
 	step "$1 tests/chaos" black_box tests/chaos
+	step "$1 openapi" answers_are_documented
 	step "$1 stop" scripts/stack down
 }
 
@@ -128,9 +135,12 @@ server() {
 	step "lint shell" shell_is_sound
 	step "build gcc" build BUILD=build WERROR=1
 	step "build clang" build BUILD=build/clang CC=clang WERROR=1
+	step "build web" make web
 	step "lint readme" readme_is_true
 	step "lint clang-tidy" tidy
 	step "lint cppcheck" check
+	step "lint openapi" npm --prefix services/swagger run lint
+	step "lint openapi routes" npm --prefix services/swagger test
 	export BUILD=build
 	[ -z "$only" ] || build >"$out" 2>&1 || { cat "$out"; exit 1; }
 	round plain
@@ -143,6 +153,24 @@ server() {
 		;;
 	esac
 	[ "$passed$failed" != 00 ] || step "$only" black_box tests -k "$only"
+}
+
+# In a real browser, on the plain build. The files run one after another: they stop and start what they all run on.
+browser_tests() {
+	need_stack || return 1
+	(cd tests/e2e && node --test --test-reporter=tap "$1")
+}
+
+e2e() {
+	scripts/install-packages build run e2e || exit 1
+	export BUILD=build
+	step "e2e build" build
+	step "e2e npm ci" npm ci --prefix tests/e2e --no-audit --no-fund
+	step "e2e stack" stack_up
+	for file in tests/e2e/*.test.mjs; do
+		step "e2e $(basename "$file" .test.mjs)" browser_tests "$(basename "$file")"
+	done
+	step "e2e stop" scripts/stack down
 }
 
 coverage() {
@@ -160,7 +188,9 @@ command=$1
 shift
 case ${1:-} in --only) only=$2 ;; esac
 case $command in
-server | all) server ;;
+server) server ;;
+e2e) e2e ;;
+all) server; e2e ;;
 coverage) coverage ;;
 *) echo "test.sh: unknown command $command; see its first lines" >&2; exit 64 ;;
 esac
