@@ -14,5 +14,8 @@ char *mem_strndup(const char *text, size_t len) MEM_ALLOCATES;
 char *mem_printf(const char *format, ...) __attribute__((format(printf, 1, 2), returns_nonnull, warn_unused_result));
 /* Overwrites in a way that the compiler keeps (explicit_bzero), then frees. NULL is fine. */
 void mem_free_secret(char *secret);
+/* Lets go of the pages of program and libraries that this process has only read; what it still needs of them comes back from
+ * the page cache. For a process that has little to do after its start. */
+void mem_drop_clean_pages(void);
 
 #endif

@@ -26,7 +26,8 @@ double metrics_value(const struct metric *metric); /* sum over processes */
 /* Allocates the shared slabs and registers process_cpu_seconds_total, process_resident_memory_bytes,
  * process_start_time_seconds, process_open_fds and build_info{version,revision}. */
 void metrics_share(unsigned processes);
-void metrics_process(unsigned process); /* in the child: which slab is mine; clears its gauges, keeps its counters */
+void metrics_process(
+	unsigned process); /* in the child: which slab is mine; clears its gauges, keeps its counters, notes its start */
 void metrics_text(struct buf *out);
 void metrics_label(struct buf *out, const char *name, const char *value); /* name="escaped" */
 

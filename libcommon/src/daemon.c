@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "json.h"
 #include "log.h"
 #include "loop.h"
@@ -21,7 +22,10 @@ static const struct config_option options_table[] = {
 	{"ADMIN_HOST", CONFIG_TEXT, offsetof(struct daemon_options, admin_host), "127.0.0.1",
 	 "address of the admin listener (/healthz /readyz /metrics)", 0, 0, false},
 	{"PROCESSES", CONFIG_TEXT, offsetof(struct daemon_options, processes), "1",
-	 "serving processes, a number or auto for one a processor; above 1 under a supervising parent", 0, 0, false},
+	 "serving processes, a number or auto for one a processor, under a supervising parent", 0, 0, false},
+	{"HANG_SECONDS", CONFIG_INT, offsetof(struct daemon_options, hang_s), "10",
+	 "a serving process that hangs is killed and replaced within that time; 0: never, and one process then has no parent",
+	 0, 3600, false},
 	{"DRAIN_SECONDS", CONFIG_INT, offsetof(struct daemon_options, drain_s), "10",
 	 "on SIGTERM: time to answer what is in flight", 0, 3600, false},
 	{"INSTANCE", CONFIG_TEXT, offsetof(struct daemon_options, instance), NULL,
@@ -96,6 +100,8 @@ static int load(struct daemon *daemon)
 	config_load(config, admin_port_table(spec), &daemon->options);
 	config_load(config, options_table, &daemon->options);
 	set_processes(daemon, config);
+	if (daemon->options.hang_s == 1)
+		config_problem(config, "HANG_SECONDS: must be 0, or 2 and more: a sign of life comes once a second");
 	if (level_of(daemon->options.log_level) < 0)
 		config_problem(config, "LOG_LEVEL: must be debug, info, warn or error");
 	if (spec->check)
@@ -138,11 +144,19 @@ static void note_readiness(struct daemon *daemon)
 	if (!is_ready)
 		snprintf(slot->reason, sizeof slot->reason, "%s", reason);
 	atomic_store(&slot->is_ready, is_ready);
+	atomic_store(&slot->turned_ms, clock_monotonic_us() / 1000);
 }
 
 static void readiness_due(evutil_socket_t fd, short what, void *arg)
 {
 	note_readiness(arg);
+}
+
+static void beat_due(evutil_socket_t fd, short what, void *arg)
+{
+	const struct daemon *daemon = arg;
+
+	(void)!write(daemon->beats, "", 1); /* full while the parent is stopped, which is then no matter */
 }
 
 static void limit_reached(evutil_socket_t fd, short what, void *arg)
@@ -189,6 +203,10 @@ static void arm(struct daemon *daemon)
 	event_add(daemon->signals[0], NULL);
 	event_add(daemon->signals[1], NULL);
 	event_add(daemon->readiness, &(struct timeval){.tv_usec = READINESS_MS * 1000});
+	daemon->beat = new_event(daemon, -1, EV_PERSIST, beat_due);
+	if (daemon->beats >= 0)
+		event_add(daemon->beat, &(struct timeval){.tv_sec = 1});
+	atomic_store(&daemon->slots[daemon->process].has_started, true);
 }
 
 static void disarm(struct daemon *daemon)
@@ -197,6 +215,7 @@ static void disarm(struct daemon *daemon)
 	event_free(daemon->signals[1]);
 	event_free(daemon->limit);
 	event_free(daemon->readiness);
+	event_free(daemon->beat);
 }
 
 int daemon_serve(struct daemon *daemon)
@@ -254,7 +273,8 @@ static int run(struct daemon *daemon)
 	if (daemon->spec->register_metrics)
 		daemon->spec->register_metrics();
 	metrics_share(daemon->processes);
-	if (daemon->processes == 1 || daemon_supervise(daemon, &exit_code))
+	daemon->beats = -1;
+	if ((daemon->processes == 1 && daemon->options.hang_s == 0) || daemon_supervise(daemon, &exit_code))
 		exit_code = daemon_serve(daemon);
 	return exit_code;
 }

@@ -6,27 +6,43 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "metrics.h"
 
 #define ASK_LIMIT_S 2
+#define HANGS_MS 2000
 
 static void healthz(struct http_request *req)
 {
 	http_reply_success(req, 200, "alive", NULL);
 }
 
+/* NULL: it is. A process that hangs can not take back its word, but the others see how old that is. */
+static const char *why_not_ready(const struct daemon *daemon, unsigned process)
+{
+	const struct daemon_slot *slot = &daemon->slots[process];
+
+	if (!atomic_load(&slot->is_ready))
+		return slot->reason;
+	if (process != daemon->process && clock_monotonic_us() / 1000 - atomic_load(&slot->turned_ms) > HANGS_MS)
+		return "a serving process hangs";
+	return NULL;
+}
+
 static void readyz(struct http_request *req)
 {
 	struct daemon *daemon = http_request_service(req);
 
-	for (unsigned i = 0; i < daemon->processes; i++)
-		if (!atomic_load(&daemon->slots[i].is_ready)) {
-			char message[DAEMON_REASON_BYTES + 32];
+	for (unsigned i = 0; i < daemon->processes; i++) {
+		const char *reason = why_not_ready(daemon, i);
+		char message[DAEMON_REASON_BYTES + 32];
 
-			snprintf(message, sizeof message, "Not ready: %.*s.", DAEMON_REASON_BYTES - 1, daemon->slots[i].reason);
-			http_reply_fail(req, 503, "not_ready", message);
-			return;
-		}
+		if (!reason)
+			continue;
+		snprintf(message, sizeof message, "Not ready: %.*s.", DAEMON_REASON_BYTES - 1, reason);
+		http_reply_fail(req, 503, "not_ready", message);
+		return;
+	}
 	http_reply_success(req, 200, "ready", NULL);
 }
 

@@ -19,6 +19,7 @@
 
 #define SERIES_MAX 1024
 #define CELLS_MAX 8192
+#define STARTED_CELL 0 /* when the process began to serve, in Unix time; of no series */
 
 static const double bounds[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
 #define BOUNDS (sizeof bounds / sizeof *bounds)
@@ -42,7 +43,7 @@ static struct {
 	double first_slab[CELLS_MAX]; /* until metrics_share() */
 	double *slabs, *mine;
 	unsigned processes;
-} metrics = {.processes = 1};
+} metrics = {.processes = 1, .cells = STARTED_CELL + 1};
 
 static double *slab(unsigned process)
 {
@@ -166,23 +167,33 @@ static double open_fds(void *arg)
 	return count;
 }
 
-static double started_s;
-
+/* The newest of the serving processes: one that was replaced is seen, whichever answers. */
 static double start_time_s(void *arg)
 {
-	return started_s;
+	double newest_s = 0;
+
+	for (unsigned process = 0; process < metrics.processes; process++)
+		if (slab(process)[STARTED_CELL] > newest_s)
+			newest_s = slab(process)[STARTED_CELL];
+	return newest_s;
+}
+
+static void note_start(void)
+{
+	(metrics.mine ? metrics.mine : slab(0))[STARTED_CELL] = (double)clock_unix_ms() / 1000;
 }
 
 static void register_process(void)
 {
 	struct buf labels = {0};
 
-	started_s = (double)clock_unix_ms() / 1000;
+	note_start();
 	metrics_gauge_read("process_cpu_seconds_total", NULL, "User and system CPU time of the answering process.", cpu_s,
 			   NULL);
 	metrics_gauge_read("process_resident_memory_bytes", NULL, "Resident memory of the answering process.", resident_bytes,
 			   NULL);
-	metrics_gauge_read("process_start_time_seconds", NULL, "When the daemon started, in Unix time.", start_time_s, NULL);
+	metrics_gauge_read("process_start_time_seconds", NULL, "When the newest serving process started, in Unix time.",
+			   start_time_s, NULL);
 	metrics_gauge_read("process_open_fds", NULL, "Open file descriptors of the answering process.", open_fds, NULL);
 	metrics_label(&labels, "version", version_number);
 	buf_text(&labels, ",");
@@ -209,6 +220,7 @@ void metrics_share(unsigned processes)
 void metrics_process(unsigned process)
 {
 	metrics.mine = slab(process);
+	note_start();
 	for (size_t i = 0; i < metrics.count; i++)
 		if (metrics.series[i].type == GAUGE && (process > 0 || strcmp(metrics.series[i].name, "build_info") != 0))
 			*my_cell(&metrics.series[i]) = 0;

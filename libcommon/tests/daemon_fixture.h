@@ -30,7 +30,7 @@ struct note {
 };
 
 static struct {
-	bool start_fails, never_drains, hangs_in_drain;
+	bool start_fails, never_drains, hangs_in_drain, hangs_when_armed;
 } behaviour;
 
 static struct {
@@ -75,6 +75,8 @@ static inline bool fixture_is_ready(void *service, const char **ret_reason)
 	if (!fixture.is_armed)
 		fixture_note(NOTE_ARMED);
 	fixture.is_armed = true;
+	while (behaviour.hangs_when_armed)
+		pause();
 	return true;
 }
 

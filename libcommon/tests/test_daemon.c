@@ -18,6 +18,7 @@ static void test_bad_configuration_ends_with_78_and_names_every_problem_in_one_g
 	environment_set("LOG_LEVEL", "loud");
 	environment_set("ADMIN_PORT", "65536");
 	environment_set("DRAIN_SECONDS", "soon");
+	environment_set("HANG_SECONDS", "1");
 	environment_set("T_NUMBER", "10");
 	environment_set("T_RULE", "1");
 	assert_int_equal(fixture_run(NULL), CONFIG_EXIT_CODE);
@@ -25,6 +26,7 @@ static void test_bad_configuration_ends_with_78_and_names_every_problem_in_one_g
 	assert_printed(fixture_err, "tester: LOG_LEVEL: ");
 	assert_printed(fixture_err, "tester: ADMIN_PORT: must be from 0 to 65535\n");
 	assert_printed(fixture_err, "tester: DRAIN_SECONDS: must be a whole number\n");
+	assert_printed(fixture_err, "tester: HANG_SECONDS: must be 0, or 2 and more");
 	assert_printed(fixture_err, "tester: T_NUMBER: must be from 1 to 9\n");
 	assert_printed(fixture_err, "tester: T_RULE: is broken\n");
 }
@@ -80,6 +82,7 @@ static void test_help_tells_what_it_is_and_every_option(void **state)
 					    "ADMIN_PORT",
 					    "PROCESSES",
 					    "DRAIN_SECONDS",
+					    "HANG_SECONDS",
 					    "LOG_LEVEL",
 					    "INSTANCE"};
 
@@ -108,10 +111,11 @@ static void test_an_unknown_argument_is_refused(void **state)
 	assert_printed(fixture_err, "--chekc");
 }
 
-static void test_one_process_serves_without_a_parent(void **state)
+static void test_one_process_that_nobody_watches_has_no_parent(void **state)
 {
 	struct note note;
 
+	environment_set("HANG_SECONDS", "0");
 	fixture_launch(NULL);
 	note = fixture_next(NOTE_STARTING);
 	assert_int_equal(note.pid, fixture.pid);
@@ -180,7 +184,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_version_is_one_line_that_begins_with_the_name, fixture_set_up,
 						fixture_tear_down),
 		cmocka_unit_test_setup_teardown(test_an_unknown_argument_is_refused, fixture_set_up, fixture_tear_down),
-		cmocka_unit_test_setup_teardown(test_one_process_serves_without_a_parent, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_one_process_that_nobody_watches_has_no_parent, fixture_set_up,
+						fixture_tear_down),
 		cmocka_unit_test_setup_teardown(test_the_service_knows_its_environment, fixture_set_up, fixture_tear_down),
 		cmocka_unit_test_setup_teardown(test_sigterm_drains_and_ends_with_0, fixture_set_up, fixture_tear_down),
 		cmocka_unit_test_setup_teardown(test_sigint_drains_and_ends_with_0, fixture_set_up, fixture_tear_down),

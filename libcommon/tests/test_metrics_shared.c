@@ -152,6 +152,15 @@ static void test_the_start_of_the_process_is_in_unix_time(void **state)
 	assert_true(started_s <= now_s + 2 && started_s > now_s - 600);
 }
 
+static void test_a_process_that_is_replaced_moves_the_start(void **state)
+{
+	double before_s = value_of("process_start_time_seconds");
+
+	nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+	run_as(1, act_none);
+	assert_true(value_of("process_start_time_seconds") > before_s);
+}
+
 static void test_open_descriptors_are_counted_exactly(void **state)
 {
 	double before = value_of("process_open_fds");
@@ -173,6 +182,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_build_info_is_one_however_many_processes_there_are, drop),
 		cmocka_unit_test_teardown(test_the_process_tells_its_memory_and_its_processor_time, drop),
 		cmocka_unit_test_teardown(test_the_start_of_the_process_is_in_unix_time, drop),
+		cmocka_unit_test_teardown(test_a_process_that_is_replaced_moves_the_start, drop),
 		cmocka_unit_test_teardown(test_open_descriptors_are_counted_exactly, drop),
 	};
 

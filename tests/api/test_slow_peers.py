@@ -71,7 +71,7 @@ def test_a_request_that_comes_too_slowly_is_ended(what):
 
 @pytest.mark.parametrize("to", ["users", "values"])
 def test_an_endless_chunk_size_takes_no_memory(to):
-    pid = abacus.service_pid(to)
+    pid = abacus.serving_pid(to)
     before = resident_bytes(pid)
     with socket.create_connection(("127.0.0.1", abacus.PORTS[to]), timeout=5) as peer:
         peer.sendall(HEAD % PATH[to] + b"Transfer-Encoding: chunked\r\n\r\n")
@@ -89,7 +89,7 @@ def test_a_reader_that_stops_reading_takes_bounded_memory(reader):
     """A result of 209,000 digits is asked for again and again on one connection, and never read."""
     abacus.submit(1_000_000, reader.token)
     abacus.result(1_000_000, reader.token)
-    pid = abacus.service_pid("values")
+    pid = abacus.serving_pid("values")
     before = resident_bytes(pid)
     request = b"GET /values/fibonacci/1000000 HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + reader.token.encode() + b"\r\n\r\n"
     with socket.create_connection(("127.0.0.1", abacus.PORTS["values"]), timeout=2) as peer:

@@ -87,12 +87,14 @@ class Load:
 
 @pytest.mark.skipif(abacus.INSTANCES < 2, reason="needs two instances of each daemon (INSTANCES=2)")
 @pytest.mark.parametrize("name, path", [("users", "/users/ping"), ("values", "/api/values/current"), ("users-2", "/users/ping")])
-def test_no_get_fails_when_one_of_two_instances_is_killed(name, path):
+@pytest.mark.parametrize("kill", [abacus.kill, abacus.kill_serving])
+def test_no_get_fails_when_one_of_two_instances_is_killed(name, path, kill):
     with Load("GET", path) as load:
         load.wait_for(500)
-        killed = abacus.kill(name)
+        before = abacus.serving_pid(name)
+        kill(name)
         start = time.monotonic()
-        eventually(lambda: (pid := abacus.service_pid(name)) and pid != killed and is_ready(name), 1.5, 0.005, f"{name} is back")
+        eventually(lambda: abacus.serving_pid(name) not in (None, before) and is_ready(name), 1.5, 0.005, f"{name} is back")
         back_s = time.monotonic() - start
         load.wait_for(1500)
     print(f"{name} was back after {back_s * 1000:.0f} ms; {load.done} requests, {len(load.failed)} failed")
@@ -105,11 +107,12 @@ def is_ready(name):
 
 
 @pytest.mark.skipif(abacus.INSTANCES < 2, reason="needs two instances of each daemon (INSTANCES=2)")
-def test_at_most_what_is_in_flight_fails_for_post(reader):
+@pytest.mark.parametrize("kill", [abacus.kill, abacus.kill_serving])
+def test_at_most_what_is_in_flight_fails_for_post(reader, kill):
     threads = 4
     with Load("POST", "/api/values", reader.token, {"index": 7}, threads) as load:
         load.wait_for(300)
-        abacus.kill("values")
+        kill("values")
         load.wait_for(1000)
     print(f"{load.done} requests, failed: {load.failed}")
     assert len(load.failed) <= threads
@@ -125,7 +128,7 @@ def test_the_worker_killed_in_the_middle_of_jobs_loses_none(reader):
     taken = acknowledged(fresh_indexes(30) + fresh_indexes(2, 700_000, 900_000), reader.token)
     assert len(taken) == 32
     for name in ["worker", "worker-2"][: abacus.INSTANCES]:
-        abacus.kill(name)
+        abacus.kill_serving(name)
     assert_every_result_comes(taken, reader.token, 90)
 
 
@@ -143,7 +146,7 @@ def test_a_revoked_token_stays_dead_after_flushall_and_a_restart(reader):
     person = abacus.Person()
     get("/auth/logout", token=person.token)
     abacus.redis_cli("FLUSHALL")
-    abacus.kill("values")
+    abacus.kill_serving("values")
     eventually(lambda: abacus.is_ready("values"), 40, message="values knows the revocations again")
     for to in ("nginx", "values"):
         assert get("/api/values", token=person.token, to=to).status == 401
@@ -233,7 +236,7 @@ def test_clients_that_hang_up_in_the_middle_harm_nothing(reader):
                         % (path, reader.token.encode(), len(body), body)
                     )
                     time.sleep(delay_s)
-    pids = {name: abacus.service_pid(name) for name in DAEMONS}
+    pids = {name: abacus.serving_pid(name) for name in DAEMONS}
     eventually(abacus.all_ready)
     assert get("/auth/status", token=reader.token).status == 200
-    assert pids == {name: abacus.service_pid(name) for name in DAEMONS}
+    assert pids == {name: abacus.serving_pid(name) for name in DAEMONS}
