@@ -1,0 +1,82 @@
+// The running stack as browser tests see it: where it listens, its services' supervisor, and one Chromium for each test file.
+// Where it runs is told by the variables that scripts/stack takes: RUN_DIR PORT PORT_OFFSET INSTANCES.
+
+import { execFile } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { after } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { AxeBuilder } from "@axe-core/playwright";
+import { chromium } from "playwright-core";
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+const run_dir = resolve(root, process.env.RUN_DIR ?? ".run");
+const offset = Number(process.env.PORT_OFFSET ?? 0);
+
+export const instances = Number(process.env.INSTANCES ?? 1);
+export const base = `http://127.0.0.1:${process.env.PORT ?? 8080}`; // through nginx
+export const direct = (port) => `http://127.0.0.1:${port + offset}`; // to a service by the port that README names
+export const artifact = (name) => resolve(root, "artifacts", name);
+mkdirSync(resolve(root, "artifacts"), { recursive: true });
+
+// ---- the services: "values", "values-2", "nginx", ... ----
+
+const service = (name) => resolve(run_dir, "service", name);
+const sv = (...words) => promisify(execFile)("sv", words);
+
+// As many as are there of a service: ["values", "values-2"].
+export const all_of = (name) => [name, `${name}-2`].filter((each) => existsSync(service(each)));
+
+// Returns when the process has ended.
+export const stop = (name) => sv("-w", "15", "force-stop", service(name));
+// Returns when it runs, which is before it is ready.
+export const start = (name) => sv("start", service(name));
+// Its supervisor starts it anew.
+export const kill = (name, signal = "SIGKILL") => process.kill(Number(readFileSync(resolve(service(name), "supervise/pid"), "utf8")), signal);
+
+// Polls until check() gives something truthy, and returns that; what it throws counts as not yet.
+export async function eventually(check, what, limit_ms = 15_000) {
+	for (const end = Date.now() + limit_ms; ; await pause(20)) {
+		const seen = await Promise.resolve().then(check).catch(() => false);
+		if (seen) return seen;
+		if (Date.now() > end) throw new Error(`not within ${limit_ms} ms: ${what}`);
+	}
+}
+
+export const answers = (url) => eventually(async () => (await fetch(url, { signal: AbortSignal.timeout(1000) })).ok, `${url} answers`);
+
+// ---- the browser ----
+
+let browser = null;
+after(() => browser?.close());
+
+async function launched() {
+	browser ??= await chromium.launch({
+		executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+		args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+	});
+	return browser;
+}
+
+// A page in a profile of its own, closed when the test ends. `page.complaints` collects what a developer's console would show in red.
+export async function new_page(t, options = {}) {
+	const context = await (await launched()).newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: "reduce", ...options });
+	t.after(() => context.close());
+	const page = await context.newPage();
+	page.setDefaultTimeout(15_000);
+	page.complaints = [];
+	page.on("console", (message) => ["error", "warning"].includes(message.type()) && page.complaints.push(`${message.text()} ${message.location().url}`));
+	page.on("pageerror", (error) => page.complaints.push(String(error)));
+	return page;
+}
+
+// What axe has against the page as it stands; [] is what a test wants.
+export async function violations(page) {
+	const { violations } = await new AxeBuilder({ page }).analyze();
+	return violations.map((each) => `${each.id}: ${each.nodes.map((node) => node.target.join(" ")).join(", ")}`);
+}
+
+// How far the page can be moved sideways, in pixels.
+export const sideways = (page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
