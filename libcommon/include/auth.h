@@ -22,6 +22,10 @@ enum auth_verdict { AUTH_OK, AUTH_MISSING, AUTH_EXPIRED, AUTH_INVALID, AUTH_INAC
  * that is not "Bearer T" or "JWT T": AUTH_INVALID. */
 enum auth_verdict auth_check(const struct jwt_key *key, const struct revocations *revocations, const char *authorization,
 			     struct jwt_claims *ret_claims);
+/* The same question later, of a token that was AUTH_OK: for what outlives a request. */
+enum auth_verdict auth_check_again(const struct revocations *revocations, const struct jwt_claims *claims);
+/* The sentence below, for where there is no HTTP reply. Must not be given AUTH_OK. */
+const char *auth_refusal(enum auth_verdict verdict);
 /* 403 "Provide a valid auth token." | 401 "Signature expired. Please log in again." | 401 "Invalid token. Please log in again."
  * | 401 "Provide a valid auth token." | 503. Must not be given AUTH_OK. */
 void auth_refuse(struct http_request *req, enum auth_verdict verdict);

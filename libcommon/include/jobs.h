@@ -21,6 +21,7 @@
 
 #define JOBS_PREVIEW_DIGITS 1000 /* up to here the preview is the whole result */
 #define JOBS_BATCH_MAX 256
+#define JOBS_LIVE_CHANNEL "live"
 /* For `manage jobs`, which only looks. */
 #define JOBS_QUEUED_KEY "jobs:queued"
 #define JOBS_DEAD_KEY "jobs:dead"

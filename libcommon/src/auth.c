@@ -39,6 +39,21 @@ static const char *token_of(const char *authorization)
 	return authorization + len + strspn(authorization + len, " ");
 }
 
+static enum auth_verdict check_revocations(const struct revocations *revocations, const struct jwt_claims *claims)
+{
+	switch (revocations ? revocations_check(revocations, claims) : REVOCATION_NONE) {
+	case REVOCATION_REVOKED:
+		return AUTH_INVALID;
+	case REVOCATION_INACTIVE:
+		return AUTH_INACTIVE;
+	case REVOCATION_UNKNOWN:
+		return AUTH_UNKNOWN;
+	case REVOCATION_NONE:
+		break;
+	}
+	return AUTH_OK;
+}
+
 enum auth_verdict auth_check(const struct jwt_key *key, const struct revocations *revocations, const char *authorization,
 			     struct jwt_claims *ret_claims)
 {
@@ -58,17 +73,18 @@ enum auth_verdict auth_check(const struct jwt_key *key, const struct revocations
 		break;
 	}
 	*ret_claims = claims;
-	switch (revocations ? revocations_check(revocations, &claims) : REVOCATION_NONE) {
-	case REVOCATION_REVOKED:
-		return AUTH_INVALID;
-	case REVOCATION_INACTIVE:
-		return AUTH_INACTIVE;
-	case REVOCATION_UNKNOWN:
-		return AUTH_UNKNOWN;
-	case REVOCATION_NONE:
-		break;
-	}
-	return AUTH_OK;
+	return check_revocations(revocations, &claims);
+}
+
+enum auth_verdict auth_check_again(const struct revocations *revocations, const struct jwt_claims *claims)
+{
+	return claims->expires_s <= clock_unix_ms() / 1000 ? AUTH_EXPIRED : check_revocations(revocations, claims);
+}
+
+const char *auth_refusal(enum auth_verdict verdict)
+{
+	return verdict == AUTH_UNKNOWN || verdict == AUTH_OK ? status_info(STATUS_UNAVAILABLE)->message
+							     : refusals[verdict].message;
 }
 
 void auth_refuse(struct http_request *req, enum auth_verdict verdict)

@@ -14,7 +14,6 @@
 #define JOBS_DEAD JOBS_DEAD_KEY
 #define JOBS_RESULTS "results:" /* and the kind */
 #define JOBS_RESULT "result:"   /* and "kind:index" */
-#define JOBS_LIVE "live"
 
 #define JOBS_NAME_BYTES 48 /* of "kind:index" */
 

@@ -84,12 +84,12 @@ static bool refuse(struct http_request *req)
 	} else if (!has_element(http_request_header(req, "Upgrade"), "websocket") ||
 		   !has_element(http_request_header(req, "Connection"), "upgrade")) {
 		http_reply_header(req, "Upgrade", "websocket");
-		http_reply_header(req, "Connection", "Upgrade, close");
+		http_reply_header(req, "Connection", "Upgrade");
 		http_reply_fail(req, 426, "upgrade_required", "This is a WebSocket.");
 	} else if (!version || strcmp(version, "13") != 0) {
 		http_reply_header(req, "Upgrade", "websocket");
 		http_reply_header(req, "Sec-WebSocket-Version", "13");
-		http_reply_header(req, "Connection", "Upgrade, close");
+		http_reply_header(req, "Connection", "Upgrade");
 		http_reply_fail(req, 426, "upgrade_required", "The version of a WebSocket must be 13.");
 	} else if (!is_key(http_request_header(req, "Sec-WebSocket-Key"))) {
 		http_reply_header(req, "Connection", "close");

@@ -41,7 +41,7 @@ static void assert_refused(const char *head, const char *status)
 	send_head(head);
 	if (!raw_has(&raw, status))
 		fail_msg("not %s: %s\n%s", status, head, raw.got.bytes);
-	WAIT_FOR(raw.is_closed);
+	WAIT_FOR(raw_has(&raw, "\"code\""));
 	assert_has(&raw, "Content-Type: application/json\r\n");
 	assert_null(last);
 }

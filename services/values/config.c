@@ -9,6 +9,12 @@ static const struct config_option own_options[] = {
 	 0, 0, false},
 	{"REPAIR_SECONDS", CONFIG_INT, offsetof(struct values_config, repair_s), "15",
 	 "how often to compare what was submitted with what Redis knows", 1, 3600, false},
+	{"LIVE_TOKEN_SECONDS", CONFIG_INT, offsetof(struct values_config, live_token_s), "5",
+	 "time for a WebSocket's token to arrive", 1, 3600, false},
+	{"LIVE_PING_SECONDS", CONFIG_INT, offsetof(struct values_config, live_ping_s), "25",
+	 "a WebSocket that is silent for so long is pinged, and after twice that dropped", 1, 3600, false},
+	{"LIVE_BUFFER_BYTES_MAX", CONFIG_INT, offsetof(struct values_config, live_buffer_bytes_max), "262144",
+	 "a WebSocket that leaves more than this unread is dropped", 4096, 64 << 20, false},
 	{0},
 };
 

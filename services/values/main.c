@@ -20,6 +20,7 @@ static void register_metrics(void)
 	http_server_register_metrics(values_routes);
 	value_submit_register_metrics();
 	repair_register_metrics();
+	live_register_metrics();
 	metrics_gauge_read("postgres_queries_in_flight", NULL, "Queries sent and not answered yet.", queries_in_flight, NULL);
 }
 
@@ -33,6 +34,7 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 	values->revocations = revocations_new(base, &values_config.redis, values_config.auth.max_age_s);
 	values->repair = repair_new(base, values);
 	values->submissions = submissions_new(base, values);
+	values->live = live_new(base, values);
 	values->http = http_server_new(base, &values_config.http, values_routes, values);
 	http_server_set_auth(values->http, values_authenticate);
 	*ret_service = values;
@@ -58,6 +60,7 @@ static void drain(void *service, struct daemon *daemon)
 static void stop(void *service)
 {
 	http_server_free(values->http);
+	live_free(values->live);
 	submissions_free(values->submissions);
 	repair_free(values->repair);
 	revocations_free(values->revocations);

@@ -8,6 +8,7 @@ const struct http_route values_routes[] = {
 	{"GET", "/values/all", value_list_all, false, false}, /* the older client reads these two without a token */
 	{"GET", "/values/current", value_list_current, false, false},
 	{"GET", "/values/kinds", kind_list, false, false},
+	{"GET", "/values/live", value_live, false, false}, /* a WebSocket; its token comes otherwise */
 	{"GET", "/values/{kind}/{index}", value_result, true, false},
 	{0},
 };

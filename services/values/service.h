@@ -9,6 +9,7 @@
 #include "jobs.h"
 #include "kinds.h"
 #include "redis.h"
+#include "websocket.h"
 
 struct values_config {
 	struct http_config http;
@@ -17,11 +18,12 @@ struct values_config {
 	struct auth_config auth;
 	struct kinds_config kinds;
 	bool anonymous;
-	long repair_s;
+	long repair_s, live_token_s, live_ping_s, live_buffer_bytes_max;
 };
 
 struct repair;
 struct submissions;
+struct live;
 
 struct values {
 	const struct values_config *config;
@@ -31,6 +33,7 @@ struct values {
 	struct http_server *http;
 	struct repair *repair;
 	struct submissions *submissions;
+	struct live *live;
 	struct jwt_key key;
 };
 
@@ -68,6 +71,19 @@ bool submissions_are_full(const struct submissions *submissions);
 void submissions_add(struct submissions *submissions, struct scope *scope, int64_t user_id, struct job_key key,
 		     const char *request_id, submission_taken *done, void *arg);
 
+/* value_live.c: GET /values/live, a WebSocket that is told of every finished calculation. The token comes as the first message,
+ * and that alone, or as the second of two subprotocols, `Sec-WebSocket-Protocol: abacus, TOKEN`, of which the first is chosen;
+ * never in the URL, which is logged. A result is public once it is calculated (GET /values/current is open), so whoever has a
+ * valid token is told of all. Messages, in the order in which Redis has them:
+ *   {"event":"ready"}  from here on nothing is missed; again after Redis was away: what came meanwhile has to be asked for
+ *   {"event":"value","kind","index","digits","preview","duration_us"}
+ * Close codes: 4401 and contract.md's sentence when the token is missing for LIVE_TOKEN_SECONDS, wrong, or dead, also later on
+ * (nothing is sent once it is); 1013 when it can not be checked; 1008 for anything said after the token; 1001 on drain. */
+struct live *live_new(struct event_base *base, struct values *values);
+/* After http_server_free(). */
+void live_free(struct live *live);
+void live_register_metrics(void);
+
 /* What every count of submissions adds to. */
 void value_submit_register_metrics(void);
 
@@ -76,6 +92,7 @@ void value_submit(struct http_request *req);
 void value_list(struct http_request *req);
 void value_list_all(struct http_request *req);
 void value_list_current(struct http_request *req);
+void value_live(struct http_request *req);
 void value_result(struct http_request *req);
 void kind_list(struct http_request *req);
 

@@ -1,0 +1,224 @@
+/* GET /values/live: what service.h says.
+ * Flow: value_live -> (the token was offered, or: said ->) settle -> a listener; announced -> deliver, once a turn, to all.
+ * Every process follows the channel and tells its own listeners. */
+#include "service.h"
+
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "loop.h"
+#include "mem.h"
+#include "metrics.h"
+
+#define PROTOCOL "abacus"
+#define READY "{\"event\":\"ready\"}"
+#define SWEEP_MS 250
+#define CLOSE_MS 2000
+#define CODE_TOKEN 4401 /* 4000 to 4999 are for the two ends to agree on (RFC 6455 §7.4.2) */
+#define CODE_TRY_AGAIN 1013
+#define CODE_POLICY 1008
+
+struct listener {
+	struct live *live;
+	struct websocket *ws;
+	struct jwt_claims claims;
+	bool is_admitted;
+	int64_t since_us;
+	LIST_ENTRY(listener) link;
+};
+
+struct live {
+	struct values *values;
+	struct websockets *group;
+	struct redis *redis;
+	struct event *sweep;
+	struct loop_deferred *deliver;
+	struct websocket_frames *frames; /* announced in this turn; NULL: none */
+	unsigned frames_count;
+	LIST_HEAD(, listener) listeners;
+};
+
+static struct metric *connections, *messages_total, *dropped_slow, *dropped_silent;
+
+void live_register_metrics(void)
+{
+	connections = metrics_gauge("values_live_connections", NULL, "WebSockets open.");
+	messages_total = metrics_counter("values_live_messages_total", NULL, "Messages sent to WebSockets, each time counted.");
+	dropped_slow = metrics_counter("values_live_dropped_total", "reason=\"slow\"", "WebSockets dropped.");
+	dropped_silent = metrics_counter("values_live_dropped_total", "reason=\"silent\"", "WebSockets dropped.");
+}
+
+/* ---- tokens ---- */
+
+static enum auth_verdict check(const struct values *values, const char *token, size_t len, struct jwt_claims *ret_claims)
+{
+	char authorization[sizeof "Bearer " + JWT_TOKEN_BYTES_MAX];
+
+	if (len > JWT_TOKEN_BYTES_MAX || memchr(token, '\0', len))
+		return AUTH_INVALID;
+	snprintf(authorization, sizeof authorization, "Bearer %.*s", (int)len, token);
+	return auth_check(&values->key, values->revocations, authorization, ret_claims);
+}
+
+static void refuse(struct listener *listener, enum auth_verdict verdict)
+{
+	listener->is_admitted = false;
+	websocket_close(listener->ws, verdict == AUTH_UNKNOWN ? CODE_TRY_AGAIN : CODE_TOKEN, auth_refusal(verdict));
+}
+
+static void settle(struct listener *listener, enum auth_verdict verdict)
+{
+	if (verdict != AUTH_OK)
+		return refuse(listener, verdict);
+	listener->is_admitted = true;
+	if (redis_is_ready(listener->live->redis)) /* else all are told together, once it is */
+		websocket_send(listener->ws, READY, strlen(READY));
+}
+
+static bool is_still_admitted(struct listener *listener)
+{
+	enum auth_verdict verdict;
+
+	if (!listener->is_admitted)
+		return false;
+	verdict = auth_check_again(listener->live->values->revocations, &listener->claims);
+	if (verdict != AUTH_OK)
+		refuse(listener, verdict);
+	return verdict == AUTH_OK;
+}
+
+static void said(struct websocket *ws, const char *text, size_t len, void *arg)
+{
+	struct listener *listener = arg;
+
+	if (listener->is_admitted)
+		websocket_close(ws, CODE_POLICY, "Nothing is expected after the token.");
+	else
+		settle(listener, check(listener->live->values, text, len, &listener->claims));
+}
+
+/* One that is being closed has sent its close frame already: refusing it again does nothing. */
+static void sweep(evutil_socket_t fd, short what, void *arg)
+{
+	struct live *live = arg;
+	struct listener *listener;
+	int64_t limit_us = clock_monotonic_us() - (int64_t)live->values->config->live_token_s * 1000000;
+
+	LIST_FOREACH (listener, &live->listeners, link)
+		if (!is_still_admitted(listener) && listener->since_us < limit_us)
+			refuse(listener, AUTH_MISSING);
+}
+
+/* ---- announcements ---- */
+
+static void deliver(void *arg)
+{
+	struct live *live = arg;
+	struct websocket_frames *frames = live->frames;
+	struct listener *listener;
+
+	live->frames = NULL;
+	LIST_FOREACH (listener, &live->listeners, link)
+		if (is_still_admitted(listener)) {
+			websocket_send_frames(listener->ws, frames);
+			metrics_add(messages_total, live->frames_count);
+		}
+	live->frames_count = 0;
+	websocket_frames_free(frames);
+}
+
+static void announced(const char *json, size_t len, void *arg)
+{
+	struct live *live = arg;
+
+	if (!live->frames)
+		live->frames = websocket_frames_new();
+	websocket_frames_add(live->frames, json, len);
+	live->frames_count++;
+	loop_deferred_schedule(live->deliver);
+}
+
+/* Redis is asked to subscribe right behind what makes the connection ready, so nothing comes in between. */
+static void connection_changed(bool is_ready, void *arg)
+{
+	if (is_ready)
+		announced(READY, strlen(READY), arg);
+}
+
+/* ---- the life of a listener ---- */
+
+static void ended(struct websocket *ws, enum websocket_end end, void *arg)
+{
+	struct listener *listener = arg;
+
+	if (end == WEBSOCKET_SLOW)
+		metrics_add(dropped_slow, 1);
+	else if (end == WEBSOCKET_SILENT)
+		metrics_add(dropped_silent, 1);
+	metrics_set(connections, websockets_count(listener->live->group));
+	LIST_REMOVE(listener, link);
+	free(listener);
+}
+
+void value_live(struct http_request *req)
+{
+	struct live *live = values_of(req)->live;
+	struct listener *listener = mem_alloc(sizeof *listener);
+	enum auth_verdict verdict = AUTH_MISSING;
+	char name[sizeof PROTOCOL], token[JWT_TOKEN_BYTES_MAX + 1];
+	bool is_ours = websocket_offer(req, 0, name, sizeof name) && strcmp(name, PROTOCOL) == 0;
+
+	if (is_ours && websocket_offer(req, 1, token, sizeof token))
+		verdict = check(live->values, token, strlen(token), &listener->claims);
+	if (verdict == AUTH_OK)
+		http_request_set_user(req, listener->claims.user_id, listener->claims.is_admin);
+	listener->live = live;
+	listener->since_us = clock_monotonic_us();
+	listener->ws = websocket_accept(live->group, req, is_ours ? PROTOCOL : NULL, listener);
+	if (!listener->ws)
+		return free(listener);
+	LIST_INSERT_HEAD(&live->listeners, listener, link);
+	metrics_set(connections, websockets_count(live->group));
+	if (verdict != AUTH_MISSING)
+		settle(listener, verdict);
+}
+
+/* ---- life ---- */
+
+struct live *live_new(struct event_base *base, struct values *values)
+{
+	static const struct websocket_calls calls = {.message = said, .closed = ended};
+	struct websocket_limits limits = {.message_bytes_max = JWT_TOKEN_BYTES_MAX,
+					  .output_bytes_max = (size_t)values->config->live_buffer_bytes_max,
+					  .ping_ms = values->config->live_ping_s * 1000,
+					  .pong_ms = values->config->live_ping_s * 1000,
+					  .close_ms = CLOSE_MS};
+	struct live *live = mem_alloc(sizeof *live);
+
+	live->values = values;
+	LIST_INIT(&live->listeners);
+	live->group = websockets_new(base, &limits, &calls);
+	live->deliver = loop_deferred_new(base, deliver, live);
+	live->sweep = event_new(base, -1, EV_PERSIST, sweep, live);
+	event_priority_set(live->sweep, LOOP_PRIORITY_NORMAL);
+	event_add(live->sweep, &(struct timeval){.tv_usec = SWEEP_MS * 1000});
+	live->redis = redis_new(base, &values->config->redis, NULL, LOOP_PRIORITY_NORMAL);
+	redis_on_change(live->redis, connection_changed, live);
+	redis_subscribe(live->redis, JOBS_LIVE_CHANNEL, announced, live);
+	return live;
+}
+
+void live_free(struct live *live)
+{
+	if (!live)
+		return;
+	redis_free(live->redis);
+	event_free(live->sweep);
+	loop_deferred_free(live->deliver);
+	websocket_frames_free(live->frames);
+	websockets_free(live->group);
+	free(live);
+}
