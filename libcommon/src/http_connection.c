@@ -30,6 +30,7 @@ struct bufferevent *http_connection_accept(struct event_base *base, void *arg)
 	bufferevent_set_max_single_write(conn->bev, HTTP_WRITE_BYTES);
 	bufferevent_setwatermark(conn->bev, EV_READ, 0, http_server_input_bytes_max(server));
 	evbuffer_add_cb(bufferevent_get_input(conn->bev), input_changed, conn);
+	evbuffer_add_cb(bufferevent_get_output(conn->bev), http_refusal_output_changed, conn);
 	LIST_INSERT_HEAD(&server->newborn, conn, link);
 	loop_deferred_schedule(server->adopt);
 	return conn->bev;
@@ -53,6 +54,7 @@ static void closed(struct evhttp_connection *evcon, void *arg)
 	struct http_request *req = conn->request;
 
 	LIST_REMOVE(conn, link);
+	http_refusal_forget(conn);
 	forget_fd(conn);
 	server->connections_count--;
 	if (req || conn->is_writing || conn->upgrade)

@@ -5,6 +5,7 @@
  *   http_request.c     one request: context, accessors, its end
  *   http_router.c      method and path to route
  *   http_reply.c       replies, access log, metrics
+ *   http_refusal.c     our envelope in place of evhttp's own pages
  *   http_upgrade.c     a connection that leaves HTTP
  *   http_stream.c      replies without an end
  *   http_guard.c       framing
@@ -22,6 +23,7 @@
 #include "http_server.h"
 #include "metrics.h"
 
+#define HTTP_ID_BYTES 65
 #define HTTP_PARAMS_MAX 4
 #define HTTP_PARAM_BYTES_MAX 256
 /* A reply up to this goes out in one write(2): a process that is killed has then sent it whole or not at all, and the proxy can
@@ -38,7 +40,8 @@ struct http_connection {
 	bool is_writing;                          /* its reply is on its way out */
 	const struct http_upgrade_calls *upgrade; /* NULL: it speaks HTTP */
 	void *upgrade_arg;
-	LIST_ENTRY(http_connection) link;
+	bool is_refused; /* is in the server's list `refused` */
+	LIST_ENTRY(http_connection) link, refused_link;
 };
 LIST_HEAD(http_connections, http_connection);
 
@@ -54,8 +57,8 @@ struct http_server {
 	struct evhttp_bound_socket *bound;
 	struct event *listen_again; /* after EMFILE */
 	struct event *sweep;
-	struct loop_deferred *adopt;
-	struct http_connections newborn, connections;
+	struct loop_deferred *adopt, *refuse;
+	struct http_connections newborn, connections, refused;
 	struct http_connection **by_fd;
 	size_t by_fd_count;
 	unsigned connections_count, in_flight;
@@ -85,7 +88,7 @@ struct http_request {
 	bool has_query, is_answered, is_in_handler, has_api_prefix, is_admin;
 	int64_t started_us, user_id;
 	const char *method;
-	char id[65];
+	char id[HTTP_ID_BYTES];
 	char remote_ip[64];
 	char params[HTTP_PARAMS_MAX][HTTP_PARAM_BYTES_MAX];
 };
@@ -104,7 +107,15 @@ void http_connection_watch(struct http_connection *conn);
  * written: nearly always it can, and three system calls are saved. */
 void http_connection_write(struct http_connection *conn);
 
+/* http_refusal.c: an evbuffer callback on a connection's output, with the connection; what then runs at the end of the turn;
+ * and the connection's end. */
+void http_refusal_output_changed(struct evbuffer *output, const struct evbuffer_cb_info *info, void *conn);
+void http_refusal_put_all(void *server);
+void http_refusal_forget(struct http_connection *conn);
+
 /* http_request.c */
+/* 32 hexadecimal digits. */
+void http_request_make_id(char id[HTTP_ID_BYTES]);
 void http_request_received(struct evhttp_request *ev, void *server);
 /* Cancels the scope, runs destructors, frees; the evhttp request is not touched. */
 void http_request_end(struct http_request *req);
@@ -121,6 +132,8 @@ void http_router_allow(const struct http_request *req, const char *path, char *t
 /* http_reply.c */
 /* Access log, metrics. */
 void http_request_account(struct http_request *req, int code, size_t bytes);
+/* Of what never became a request. */
+void http_refusal_account(const struct http_connection *conn, const char *id, int code);
 
 /* http_upgrade.c: http_reply_upgrade() with another code. */
 struct http_connection *http_upgrade_take(struct http_request *req, int code, const char *reason,

@@ -9,8 +9,8 @@
 #include "json.h"
 #include "log.h"
 
-static const int codes[] = {101, 200, 201, 202, 204, 304, 400, 401, 403, 404, 405,
-			    409, 413, 415, 422, 426, 429, 499, 500, 503, 504};
+static const int codes[] = {101, 200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 409,
+			    413, 415, 417, 422, 426, 429, 499, 500, 501, 503, 504};
 #define CODES (sizeof codes / sizeof *codes)
 #define ROUTES_MAX 40
 
@@ -55,15 +55,20 @@ void http_server_register_metrics(const struct http_route *routes)
 	register_route(route_metrics.count, "any", "other");
 }
 
+static void count_at(size_t at, int code)
+{
+	for (size_t i = 0; i < CODES; i++)
+		if (codes[i] == code)
+			metrics_add(route_metrics.of[at].by_code[i], 1);
+}
+
 static void count(const struct http_request *req, int code, double seconds)
 {
 	size_t at = req->route ? (size_t)(req->route - route_metrics.routes) : route_metrics.count;
 
 	if (!route_metrics.routes || req->server->routes != route_metrics.routes)
 		return;
-	for (size_t i = 0; i < CODES; i++)
-		if (codes[i] == code)
-			metrics_add(route_metrics.of[at].by_code[i], 1);
+	count_at(at, code);
 	metrics_observe(route_metrics.of[at].seconds, seconds);
 }
 
@@ -78,6 +83,20 @@ void http_request_account(struct http_request *req, int code, size_t bytes)
 		 LOG_TEXT("route", req->route ? req->route->path : "other"), LOG_INT("status", code), LOG_MS("duration_ms", ms),
 		 LOG_INT("bytes", (int64_t)bytes), LOG_INT("user_id", req->user_id),
 		 LOG_TEXT("remote_ip", http_request_remote_ip(req)));
+}
+
+void http_refusal_account(const struct http_connection *conn, const char *id, int code)
+{
+	char *peer = NULL;
+	ev_uint16_t port;
+
+	if (conn->server->is_quiet)
+		return;
+	if (conn->server->routes == route_metrics.routes)
+		count_at(route_metrics.count, code);
+	evhttp_connection_get_peer(conn->evcon, &peer, &port);
+	log_line(LOG_INFO, "refused", LOG_TEXT("request_id", id), LOG_INT("status", code),
+		 LOG_TEXT("remote_ip", peer ? peer : ""));
 }
 
 void http_reply_header(struct http_request *req, const char *name, const char *value)

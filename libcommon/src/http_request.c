@@ -3,6 +3,7 @@
  */
 #include "http_internal.h"
 
+#include <event2/http_struct.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,8 +42,8 @@ static const char *method_name(enum evhttp_cmd_type command)
 
 #define ID_BYTES 16
 
-/* 32 hexadecimal digits; the kernel is asked once for many. */
-static void make_id(char *id)
+/* The kernel is asked once for many. */
+void http_request_make_id(char id[HTTP_ID_BYTES])
 {
 	static const char digits[] = "0123456789abcdef";
 	static unsigned char random_bytes[16 * ID_BYTES];
@@ -69,7 +70,7 @@ static void set_id(struct http_request *req)
 		memcpy(req->id, given, len + 1);
 		return;
 	}
-	make_id(req->id);
+	http_request_make_id(req->id);
 }
 
 static struct http_request *request_new(struct http_server *server, struct evhttp_request *ev)
@@ -77,6 +78,9 @@ static struct http_request *request_new(struct http_server *server, struct evhtt
 	struct http_request *req = mem_alloc(sizeof *req);
 	struct http_connection *conn = http_connection_of(server, ev);
 
+	if (ev->major == 1 &&
+	    ev->minor > 1) /* RFC 9110 §2.5: we speak 1.1, and evhttp would answer in the peer's own version */
+		ev->minor = 1;
 	req->server = server;
 	req->conn = conn;
 	req->ev = ev;

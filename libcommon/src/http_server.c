@@ -25,7 +25,7 @@ const struct config_option http_options[] = {
 	{"HTTP_HOST", CONFIG_TEXT, offsetof(struct http_config, host), "0.0.0.0", "address to listen on", 0, 0, false},
 	{"HTTP_BODY_BYTES_MAX", CONFIG_INT, offsetof(struct http_config, body_bytes_max), "131072", "largest request body",
 	 1024, 64 << 20, false},
-	{"HTTP_HEADER_BYTES_MAX", CONFIG_INT, offsetof(struct http_config, header_bytes_max), "16384", "largest request head",
+	{"HTTP_HEADER_BYTES_MAX", CONFIG_INT, offsetof(struct http_config, header_bytes_max), "24576", "largest request head",
 	 1024, 60000, false},
 	{"HTTP_READ_TIMEOUT_SECONDS", CONFIG_INT, offsetof(struct http_config, read_timeout_s), "10",
 	 "time for a whole request to arrive, from its first byte", 1, 3600, false},
@@ -114,6 +114,7 @@ struct http_server *http_server_new(struct event_base *base, const struct http_c
 	server->service = service;
 	server->trusted = http_networks_parse(config->trusted_proxies);
 	server->adopt = loop_deferred_new(base, http_connection_adopt_all, server);
+	server->refuse = loop_deferred_new(base, http_refusal_put_all, server);
 	LIST_INIT(&server->newborn);
 	LIST_INIT(&server->connections);
 	server->evhttp = evhttp_new(base);
@@ -227,6 +228,7 @@ void http_server_free(struct http_server *server)
 	event_free(server->sweep);
 	event_free(server->listen_again);
 	loop_deferred_free(server->adopt);
+	loop_deferred_free(server->refuse);
 	http_networks_free(server->trusted);
 	free(server->by_fd);
 	free(server);

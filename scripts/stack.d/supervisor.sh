@@ -37,7 +37,7 @@ supervisor_start() {
 }
 
 supervisor_scan() {
-	for name in ${restart:-}; do sv -w 15 restart "$RUN_DIR/service/$name" >/dev/null || die "$name did not restart; see make logs"; done
+	for name in ${restart:-}; do sv -w 15 force-restart "$RUN_DIR/service/$name" >/dev/null || die "$name did not restart; see make logs"; done
 }
 
 supervisor_stop() {
