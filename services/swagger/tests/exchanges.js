@@ -63,7 +63,7 @@ async function main(file) {
 			if (problems.length === 0) {
 				passed++;
 			} else if (++failed <= SHOWN_MAX) {
-				console.log(`${exchange.method} ${exchange.path} (${exchange.to}) ${exchange.status} ${exchange.body.slice(0, 200)}`);
+				console.log(`${exchange.method} ${exchange.path.slice(0, 200)} (${exchange.to}) ${exchange.status} ${exchange.body.slice(0, 200)}`);
 				problems.forEach((problem) => console.log(`    ${problem}`));
 			}
 		}

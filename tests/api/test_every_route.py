@@ -1,0 +1,103 @@
+"""What all routes have in common, tried on each that a service says it has (`manage routes`), so that no new one is forgotten."""
+
+import pytest
+
+import abacus
+from abacus import call, fail
+
+PUBLIC = ("/user", "/values", "/healthcheck")  # paths that nginx knows under /api
+READS_NO_BODY = {("POST", "/auth/logout")}
+WEBSOCKET = "/values/live"
+
+
+def routes(reader):
+    """(method, path as nginx knows it, whether it wants a token), each parameter filled in."""
+    for service in ("users", "values"):
+        for line in abacus.manage(service, "routes").splitlines():
+            method, path, access = line.split()
+            if path != WEBSOCKET:
+                prefix = "/api" if path.startswith(PUBLIC) and not path.startswith("/users") else ""
+                filled = path.replace("{id}", str(reader.id)).replace("{kind}/{index}", "fibonacci/7")
+                yield method, prefix + filled, access == "token"
+
+
+def those_with_token(reader):
+    return [(method, path) for method, path, wants_token in routes(reader) if wants_token]
+
+
+def those_with_body(reader):
+    return [(method, path) for method, path, _ in routes(reader) if method in ("POST", "PUT", "PATCH") and (method, path) not in READS_NO_BODY]
+
+
+def test_there_are_routes_of_both_sorts(reader):
+    assert len(those_with_token(reader)) > 10
+    assert len(those_with_body(reader)) > 5
+
+
+def test_each_route_that_wants_a_token_refuses_whoever_has_none(reader):
+    for method, path in those_with_token(reader):
+        reply = call(method, path)
+        assert (reply.status, reply.json) == (403, fail("token_missing", "Provide a valid auth token.")), (method, path)
+
+
+def test_each_route_that_wants_a_token_refuses_a_dead_one(reader, person):
+    call("POST", "/auth/logout", token=person.token)
+    for method, path in those_with_token(reader):
+        reply = call(method, path, token=person.token)
+        assert (reply.status, reply.json) == (401, fail("token_invalid", "Invalid token. Please log in again.")), (method, path)
+
+
+@pytest.mark.parametrize(
+    "body, content_type, status, code",
+    [
+        ("index=7", "application/x-www-form-urlencoded", 415, "unsupported_media_type"),
+        ("<index/>", "text/xml", 415, "unsupported_media_type"),
+        ('{"a":', "application/json", 400, "malformed_json"),
+        ("[]", "application/json", 400, "invalid_payload"),
+        ("", "application/json", 400, "invalid_payload"),
+        ("{}", "application/json", 400, "invalid_payload"),
+        ('{"a":"' + "x" * 140_000 + '"}', "application/json", 413, "body_too_large"),
+    ],
+    ids=["a form", "XML", "half a JSON", "an array", "nothing", "no member", "too much"],
+)
+def test_each_route_that_reads_a_body_refuses_what_it_can_not_read(reader, admin, body, content_type, status, code):
+    for method, path in those_with_body(reader):
+        reply = call(method, path, body, token=admin, headers={"Content-Type": content_type})
+        assert (reply.status, reply.json["code"], reply.json["status"]) == (status, code, "fail"), (method, path)
+
+
+def test_each_route_refuses_another_method_and_names_its_own(reader):
+    methods = {}
+    for method, path, _ in routes(reader):
+        methods.setdefault(path, set()).add(method)
+    for path, known in methods.items():
+        reply = call("OPTIONS", path)
+        assert (reply.status, reply.json["code"]) == (405, "method_not_allowed"), path
+        assert known <= {method.strip() for method in reply.headers["Allow"].split(",")}, path
+
+
+def test_the_last_admin_can_not_be_undone(admin):
+    """The others are made ordinary users first; the tests need only this one."""
+    abacus.psql("users", f"UPDATE users SET admin = false WHERE email <> '{abacus.ADMIN[0]}'")
+    own = call("GET", "/auth/status", token=admin).json["data"]["id"]
+    for method, body in (("PATCH", {"admin": False}), ("PATCH", {"active": False}), ("DELETE", None)):
+        reply = call(method, f"/users/{own}", body, token=admin)
+        assert (reply.status, reply.json) == (409, fail("last_admin", "That is the last active admin.")), (method, body)
+    assert call("GET", "/auth/status", token=admin).json["data"]["admin"] is True
+
+
+@pytest.mark.parametrize(
+    "raw, status, code",
+    [
+        (b"GET /users/ping?" + b"a" * 40_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414, "uri_too_long"),
+        (b"GET /users/ping HTTP/1.1\r\nHost: a\r\nX-Long: " + b"a" * 40_000 + b"\r\n\r\n", 431, "headers_too_large"),
+        (b"POST /auth/login HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 501, "not_implemented"),
+        (b"GET /users/ping HTTP/1.1\r\n\r\n", 400, "bad_request"),
+    ],
+    ids=["address", "header", "coding", "no host"],
+)
+def test_nginx_refuses_in_the_envelope_of_all(raw, status, code):
+    head, body = abacus.exchange(raw).decode().split("\r\n\r\n", 1)
+    assert head.startswith(f"HTTP/1.1 {status} ")
+    assert "\r\nContent-Type: application/json\r\n" in head
+    assert f'"code":"{code}"' in body and '"status":"fail"' in body
