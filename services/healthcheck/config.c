@@ -6,7 +6,7 @@
 
 #include "mem.h"
 
-#define INTERVAL_S_MIN 0.01
+#define INTERVAL_S_MIN 0.001
 #define INTERVAL_S_MAX 60
 
 struct healthcheck_config healthcheck_config;

@@ -26,14 +26,15 @@ void events_forget(struct events *events, const struct watched *watched, int64_t
 		latest->ended_ms = now_ms;
 }
 
-static void add(struct events *events, struct watched *watched, enum health was, int64_t now_ms)
+static void add(struct events *events, struct watched *watched, enum health was, const char *reason, int64_t now_ms)
 {
 	struct event_entry *entry = &events->ring[events->count % EVENTS_MAX];
 
+	events_forget(events, watched, now_ms);
 	*entry = (struct event_entry){.health = watched->health, .was = was, .at_ms = now_ms};
 	snprintf(entry->service, sizeof entry->service, "%s", watched->service);
 	snprintf(entry->instance, sizeof entry->instance, "%s", watched->instance);
-	snprintf(entry->reason, sizeof entry->reason, "%s", watched->reason);
+	snprintf(entry->reason, sizeof entry->reason, "%s", reason);
 	watched->event = ++events->count;
 }
 
@@ -50,7 +51,11 @@ bool events_note(struct events *events, struct watched *watched, enum health hea
 	watched->since_ms = now_ms;
 	if (was == HEALTH_UNKNOWN && health == HEALTH_UP)
 		return true;
-	events_forget(events, watched, now_ms);
-	add(events, watched, was, now_ms);
+	add(events, watched, was, watched->reason, now_ms);
 	return true;
+}
+
+void events_note_restart(struct events *events, struct watched *watched, int64_t now_ms)
+{
+	add(events, watched, HEALTH_DOWN, "restarted between two rounds", now_ms);
 }

@@ -25,6 +25,12 @@ static void soon_due(evutil_socket_t fd, short what, void *arg)
 	publish(arg);
 }
 
+static void publish_soon(struct monitor *monitor)
+{
+	if (monitor->updated_ms > 0 && !event_pending(monitor->soon, EV_TIMEOUT, NULL))
+		event_add(monitor->soon, &(struct timeval){.tv_usec = SOON_US});
+}
+
 void monitor_note(struct monitor *monitor, struct watched *watched, enum health health, const char *reason)
 {
 	enum health was = watched->health;
@@ -35,8 +41,14 @@ void monitor_note(struct monitor *monitor, struct watched *watched, enum health 
 		log_line(health == HEALTH_UP ? LOG_INFO : LOG_WARN, "health changed", LOG_TEXT("of", watched->instance),
 			 LOG_TEXT("status", health_name(health)), LOG_TEXT("was", health_name(was)),
 			 LOG_TEXT("reason", reason));
-	if (monitor->updated_ms > 0 && !event_pending(monitor->soon, EV_TIMEOUT, NULL))
-		event_add(monitor->soon, &(struct timeval){.tv_usec = SOON_US});
+	publish_soon(monitor);
+}
+
+void monitor_note_restart(struct monitor *monitor, struct watched *watched)
+{
+	events_note_restart(&monitor->events, watched, clock_unix_ms());
+	log_line(LOG_WARN, "restarted between two rounds", LOG_TEXT("of", watched->instance));
+	publish_soon(monitor);
 }
 
 void monitor_answered(struct monitor *monitor)

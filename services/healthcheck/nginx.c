@@ -41,6 +41,8 @@ static void answered(enum status status, const struct http_response *response, c
 		return failed(watch, problem);
 	if (parse_stub_status(response->body, &watch->active, &requests) != STATUS_OK)
 		return failed(watch, "that is no stub_status page");
+	if (requests < watch->requests && watch->watched.health == HEALTH_UP)
+		monitor_note_restart(watch->monitor, &watch->watched);
 	set_rate(watch, requests);
 	monitor_note(watch->monitor, &watch->watched, HEALTH_UP, "");
 }

@@ -18,6 +18,7 @@
 #define SLICE 16
 #define SLICE_US 5000
 #define START_US 200000
+#define START_SLACK_S 0.5
 #define READINESS_BYTES_MAX 65536
 #define METRICS_BYTES_MAX (1 << 20)
 #define CPU_WINDOW_US_MIN 100000 /* a processor's time over less than that says nothing */
@@ -56,6 +57,20 @@ static void set_rates(struct instance *instance, const struct metrics_reading *r
 	instance->counted_us = now_us;
 }
 
+/* A process that is newer than all and was not there at the last answer has taken the place of one that died. Of several
+ * processes now this one answers and now that. */
+static void note_start(struct instance *instance, double started_s)
+{
+	int64_t now_ms = clock_unix_ms();
+
+	if (started_s > instance->newest_start_s + START_SLACK_S) {
+		instance->is_restarted =
+			instance->answered_ms > 0 && started_s + START_SLACK_S > (double)instance->answered_ms / 1000;
+		instance->newest_start_s = started_s;
+	}
+	instance->answered_ms = now_ms;
+}
+
 static void forget_readings(struct instance *instance)
 {
 	instance->cpu_percent = instance->memory_bytes = instance->started_s = instance->jobs_per_s = -1;
@@ -77,7 +92,7 @@ static void judge(struct instance *instance)
 {
 	struct monitor *monitor = instance->monitor;
 	char reason[REASON_BYTES];
-	enum health health = judge_health(instance, reason);
+	enum health health = judge_health(instance, reason), was = instance->watched.health;
 
 	if (!instance->metrics.is_sound)
 		forget_readings(instance);
@@ -88,6 +103,9 @@ static void judge(struct instance *instance)
 			history_sample(health, instance->memory_bytes, instance->cpu_percent, instance->response_ms);
 	metrics_add(health == HEALTH_DOWN ? failures_total : answers_total, 1);
 	monitor_note(monitor, &instance->watched, health, reason);
+	if (instance->is_restarted && was == HEALTH_UP && health == HEALTH_UP)
+		monitor_note_restart(monitor, &instance->watched);
+	instance->is_restarted = false;
 	monitor_answered(monitor);
 }
 
@@ -136,6 +154,7 @@ static void metrics_answered(enum status status, const struct http_response *res
 	if (parse_metrics(response->body, response->len, &reading) != STATUS_OK)
 		return took_answer(instance, answer, "/metrics did not answer as one of our daemons");
 	set_rates(instance, &reading);
+	note_start(instance, reading.started_s);
 	instance->memory_bytes = reading.memory_bytes;
 	instance->started_s = reading.started_s;
 	memcpy(instance->version, reading.version, sizeof instance->version);
@@ -188,7 +207,7 @@ static void begin_round(evutil_socket_t fd, short what, void *arg)
 
 	if (monitor->history.round == 0)
 		event_add(poll->tick, &(struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000});
-	else if (poll->next < monitor->instances_count)
+	else if (event_pending(poll->slice, EV_TIMEOUT, NULL))
 		return; /* the last one is not through: the interval is too short for so many */
 	monitor_round_ends(monitor);
 	history_begin_round(&monitor->history, clock_unix_ms());
@@ -214,7 +233,7 @@ bool poll_is_idle(const struct poll *poll)
 {
 	const struct monitor *monitor = poll->monitor;
 
-	if (poll->next < monitor->instances_count)
+	if (event_pending(poll->slice, EV_TIMEOUT, NULL))
 		return false;
 	for (size_t i = 0; i < monitor->instances_count; i++)
 		if (monitor->instances[i]->awaited > 0)

@@ -7,16 +7,24 @@
 
 #define FULL_PERCENT 90
 
-static const struct db_statement look = {"healthcheck_look",
-					 "SELECT (SELECT sum(numbackends) FROM pg_stat_database),"
-					 " current_setting('max_connections')::int, pg_is_in_recovery()",
-					 true};
+static const struct db_statement look = {
+	"healthcheck_look",
+	"SELECT (SELECT sum(numbackends) FROM pg_stat_database),"
+	" current_setting('max_connections')::int, pg_is_in_recovery(), extract(epoch FROM pg_postmaster_start_time())::text",
+	true};
 
 static const struct db_statement *const statements[] = {&look, NULL};
 
 static void note(struct postgres_watch *watch, enum health health, const char *reason)
 {
 	monitor_note(watch->monitor, &watch->watched, health, reason);
+}
+
+static void note_start(struct postgres_watch *watch, double started_s)
+{
+	if (watch->started_s > 0 && started_s > watch->started_s && watch->watched.health == HEALTH_UP)
+		monitor_note_restart(watch->monitor, &watch->watched);
+	watch->started_s = started_s;
 }
 
 static void looked(enum status status, const struct db_rows *rows, void *arg)
@@ -34,6 +42,7 @@ static void looked(enum status status, const struct db_rows *rows, void *arg)
 	watch->connections = db_int(rows, 0, 0);
 	watch->connections_max = db_int(rows, 0, 1);
 	watch->is_replica = db_bool(rows, 0, 2);
+	note_start(watch, strtod(db_text(rows, 0, 3), NULL));
 	if (watch->is_replica)
 		note(watch, HEALTH_DEGRADED, "a standby: it takes no writes");
 	else if (watch->connections * 100 >= watch->connections_max * FULL_PERCENT)

@@ -63,6 +63,8 @@ struct events {
 };
 /* Sets the health; an event when it is another than before. That something is up when first seen is none. True: it changed. */
 bool events_note(struct events *events, struct watched *watched, enum health health, const char *reason, int64_t now_ms);
+/* It was down and is back, and nobody has seen it. */
+void events_note_restart(struct events *events, struct watched *watched, int64_t now_ms);
 /* It is not watched any more: what its latest event told is over. */
 void events_forget(struct events *events, const struct watched *watched, int64_t now_ms);
 
@@ -143,6 +145,9 @@ struct instance {
 	char version[32];
 	double cpu_s, jobs; /* at counted_us, for the rates */
 	int64_t counted_us;
+	double newest_start_s; /* of any of its processes */
+	bool is_restarted;     /* since the last answer */
+	int64_t answered_ms;   /* its metrics, last; 0: never */
 	struct sample *samples;
 };
 
@@ -190,6 +195,7 @@ struct postgres_watch {
 	struct db *db;
 	struct scope scope;
 	bool is_asked, is_replica;
+	double started_s;                     /* 0: not known */
 	int64_t connections, connections_max; /* negative: not known */
 };
 struct postgres_watch *postgres_watch_new(struct monitor *monitor);
@@ -252,6 +258,8 @@ struct monitor *monitor_new(struct event_base *base, const struct healthcheck_co
 void monitor_free(struct monitor *monitor); /* after the HTTP server */
 /* Somebody's health was found. Those who watch are told soon when it changed. */
 void monitor_note(struct monitor *monitor, struct watched *watched, enum health health, const char *reason);
+/* It is up, and was down in between. */
+void monitor_note_restart(struct monitor *monitor, struct watched *watched);
 /* An instance has answered: those who watch are told once all have. */
 void monitor_answered(struct monitor *monitor);
 /* They are told now if they were not since the last round began: somebody hangs. */

@@ -1,0 +1,255 @@
+"""healthcheck on the running stack: contract.md's Health, what a killed instance looks like, the stream, the page."""
+
+import contextlib
+import http.client
+import json
+import re
+import time
+
+import pytest
+from abacus import ADMIN_PORTS, INSTANCES, PORTS, PORT, SECOND_INSTANCE, call, eventually, get, start, stop
+
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+SERVICES = ["users", "values", "worker", "healthcheck"]
+
+
+def health(**options):
+    reply = get("/api/healthcheck", **options)
+    assert reply.status == 200, reply
+    return reply.json["data"]
+
+
+def of(name, data=None):
+    """The instance `users-1` of all that are watched."""
+    return next(one for one in (data or health())["services"] if one["instance"] == name)
+
+
+def all_up():
+    return health()["summary"] == f"All {4 * INSTANCES} instances up"
+
+
+@pytest.fixture(autouse=True)
+def everything_is_up():
+    eventually(all_up, message="everything is up")
+
+
+def test_every_instance_of_every_service_is_told_of_with_all_that_is_known():
+    services = health()["services"]
+    assert [one["instance"] for one in services] == [f"{name}-{n + 1}" for name in SERVICES for n in range(INSTANCES)]
+    for one in services:
+        name, number = one["instance"].rsplit("-", 1)
+        assert one["name"] == name
+        assert one["address"] == f"127.0.0.1:{ADMIN_PORTS[name] + (SECOND_INSTANCE if number == '2' else 0)}"
+        assert one["status"] == "up" and one["reason"] is None and one["down_since"] is None
+        assert one["memory_bytes"] > 1_000_000 and one["uptime_s"] >= 0 and 0 < one["response_ms"] < 2000
+        assert one["version"] == "0.1.0" and TIME.fullmatch(one["last_seen"])
+    eventually(lambda: all(one["cpu_percent"] is not None and one["cpu_percent"] >= 0 for one in health()["services"]))
+
+
+def test_the_queue_postgres_redis_and_nginx_are_told_of():
+    def known():
+        data = health()
+        return data if data["nginx"]["requests_per_s"] is not None and data["queue"]["per_s"] is not None else None
+
+    data = eventually(known)
+    assert set(data) == {"summary", "services", "queue", "postgres", "redis", "nginx", "updated_at"}
+    assert data["queue"]["depth"] >= 0 and data["queue"]["oldest_s"] >= 0 and data["queue"]["dead"] >= 0
+    assert data["postgres"]["status"] == "up" and data["postgres"]["role"] == "primary"
+    assert 3 <= data["postgres"]["connections"] < data["postgres"]["connections_max"] == 100
+    assert data["redis"]["status"] == "up" and data["redis"]["role"] == "primary" and data["redis"]["evicted"] == 0
+    assert data["redis"]["memory_bytes"] > 100_000 and data["redis"]["clients"] > 3
+    assert data["redis"]["memory_max_bytes"] is None
+    assert data["nginx"]["status"] == "up" and data["nginx"]["active"] >= 1
+    assert TIME.fullmatch(data["updated_at"])
+
+
+def test_it_answers_with_and_without_api_and_on_its_own_port():
+    for path in ["/healthcheck", "/api/healthcheck"]:
+        reply = get(path, to="healthcheck")
+        assert reply.status == 200 and reply.json["status"] == "success"
+        assert reply.headers["Content-Type"] == "application/json"
+
+
+def test_while_a_dependency_is_away_its_users_are_degraded_and_strict_says_503():
+    stop("redis")
+    try:
+        eventually(lambda: get("/api/healthcheck?strict=1").status == 503, limit_s=6)
+        data = eventually(lambda: (d := health()) and of("values-1", d)["status"] == "degraded" and d, limit_s=6)
+        assert data["redis"]["status"] == "down" and data["redis"]["reason"] and data["redis"]["memory_bytes"] is None
+        assert data["queue"]["depth"] is None
+        assert "Redis down for " in data["summary"]
+        assert "redis" in of("values-1", data)["reason"]
+        assert get("/api/healthcheck").status == 200
+    finally:
+        start("redis")
+    eventually(lambda: get("/api/healthcheck?strict=1").status == 200)
+
+
+def test_a_stopped_instance_is_down_within_3_s_with_an_event_and_comes_back():
+    stop("worker")
+    stopped = time.monotonic()
+    try:
+        data = eventually(lambda: (d := health()) and of("worker-1", d)["status"] == "down" and d, limit_s=3)
+        seen_s = time.monotonic() - stopped
+        one = of("worker-1", data)
+        assert one["reason"] == "the connection was refused" and TIME.fullmatch(one["down_since"])
+        assert one["cpu_percent"] is None and one["memory_bytes"] is None and one["last_seen"] < data["updated_at"]
+        assert re.match(rf"worker: 1 of {INSTANCES} down for \d s", data["summary"])
+        event = get("/api/healthcheck/events").json["data"]["events"][0]
+        assert event["service"] == "worker" and event["instance"] == "worker-1"
+        assert (event["status"], event["was"], event["lasted_s"]) == ("down", "up", None)
+        assert event["reason"] == one["reason"] and TIME.fullmatch(event["at"])
+    finally:
+        start("worker")
+    eventually(all_up)
+    up, down = get("/api/healthcheck/events").json["data"]["events"][:2]
+    assert (up["instance"], up["status"], up["was"], up["lasted_s"]) == ("worker-1", "up", "down", None)
+    assert down["at"] == event["at"] and 0 < down["lasted_s"] < 30
+    print(f"seen after {seen_s:.2f} s, away for {down['lasted_s']:.1f} s")
+
+
+def test_history_has_a_point_a_round_and_says_who_was_down():
+    reply = get("/api/healthcheck/history?service=worker&minutes=5").json
+    assert reply["status"] == "success"
+    data = reply["data"]
+    assert (data["service"], data["minutes"], data["interval_s"]) == ("worker", 5, 2)
+    assert [one["instance"] for one in data["instances"]] == [f"worker-{n + 1}" for n in range(INSTANCES)]
+    points = data["instances"][0]["points"]
+    assert 0 < len(points) <= 450
+    assert [point["at"] for point in points] == sorted(point["at"] for point in points)
+    for point in points:
+        assert set(point) == {"at", "status", "cpu_percent", "memory_bytes", "response_ms"}
+        assert TIME.fullmatch(point["at"]) and point["status"] in ("up", "degraded", "down")
+        assert (point["memory_bytes"] is None) == (point["status"] == "down")
+    assert points[-1]["memory_bytes"] > 1_000_000 and points[-1]["response_ms"] > 0
+
+
+def test_an_hour_of_history_is_at_most_450_points_further_apart():
+    data = get("/api/healthcheck/history?service=users&minutes=60").json["data"]
+    assert data["interval_s"] == 10
+    assert all(len(one["points"]) <= 450 for one in data["instances"])
+
+
+@pytest.mark.parametrize("query", ["", "?minutes=5", "?service=users&minutes=0", "?service=users&minutes=61", "?service=users&minutes=x"])
+def test_a_wrong_question_about_history_is_400(query):
+    reply = get(f"/api/healthcheck/history{query}")
+    assert reply.status == 400 and reply.json["code"] == "invalid_payload" and reply.json["errors"]
+
+
+def test_history_of_an_unknown_service_is_404():
+    assert get("/api/healthcheck/history?service=nobody").status == 404
+
+
+def test_only_get_is_allowed():
+    reply = call("POST", "/api/healthcheck", {})
+    assert reply.status == 405 and reply.headers["Allow"] == "GET, HEAD"
+
+
+# ---- the stream ----
+
+
+@contextlib.contextmanager
+def stream(port):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", "/status/stream")
+    try:
+        yield connection.getresponse()
+    finally:
+        connection.close()
+
+
+def messages(response):
+    """The events of a stream as (name, data)."""
+    lines = []
+    while True:
+        line = response.readline().decode().rstrip("\n")
+        if line:
+            lines.append(line)
+            continue
+        fields = dict(one.split(": ", 1) for one in lines if not one.startswith(":"))
+        if "data" in fields:
+            yield fields.get("event"), json.loads(fields["data"])
+        lines = []
+
+
+@pytest.mark.parametrize("port", [PORT, PORTS["healthcheck"]], ids=["nginx", "own port"])
+def test_the_stream_tells_at_once_and_each_round_what_healthcheck_answers(port):
+    with stream(port) as response:
+        begun = time.monotonic()
+        assert response.status == 200 and response.headers["Content-Type"] == "text/event-stream"
+        following = messages(response)
+        name, first = next(following)
+        assert time.monotonic() - begun < 1
+        assert name == "health" and set(first) == {"status", "data"}
+        assert set(first["data"]) == set(health()) and first["data"]["summary"] == f"All {4 * INSTANCES} instances up"
+        times = [first["data"]["updated_at"]] + [next(following)[1]["data"]["updated_at"] for _ in range(2)]
+        assert times[0] <= times[1] < times[2]
+        assert 2 <= time.monotonic() - begun < 6
+
+
+def test_the_stream_tells_of_a_killed_instance_within_3_s_and_of_its_return():
+    with stream(PORT) as response:
+        following = messages(response)
+        next(following)
+        stop("users")
+        stopped = time.monotonic()
+        try:
+            data = next(m["data"] for _, m in following if of("users-1", m["data"])["status"] == "down")
+            seen_s = time.monotonic() - stopped
+            assert seen_s < 3
+            assert f"users: 1 of {INSTANCES} down" in data["summary"]
+        finally:
+            start("users")
+        next(m for _, m in following if of("users-1", m["data"])["status"] == "up")
+        print(f"seen after {seen_s:.2f} s")
+
+
+def test_a_restarted_healthcheck_ends_its_streams_in_order_and_is_back():
+    with stream(PORTS["healthcheck"]) as response:
+        next(messages(response))
+        stop("healthcheck")
+        start("healthcheck")
+        response.read()  # up to an end, no reset
+
+
+@pytest.mark.skipif(INSTANCES < 2, reason="one healthcheck alone")
+def test_while_one_healthcheck_is_away_the_other_answers():
+    stop("healthcheck")
+    try:
+        assert health()["services"]
+        eventually(lambda: of("healthcheck-1")["status"] == "down", limit_s=4)
+    finally:
+        start("healthcheck")
+
+
+# ---- the page ----
+
+
+@pytest.mark.parametrize("to", ["nginx", "healthcheck"])
+@pytest.mark.parametrize(
+    "path, content_type",
+    [
+        ("/status/", "text/html; charset=utf-8"),
+        ("/status/app.js", "text/javascript; charset=utf-8"),
+        ("/status/style.css", "text/css; charset=utf-8"),
+        ("/status/icon.svg", "image/svg+xml"),
+    ],
+)
+def test_the_page_is_served_under_a_strict_policy_and_revalidated(to, path, content_type):
+    reply = get(path, to=to)
+    assert reply.status == 200 and reply.headers["Content-Type"] == content_type and reply.body
+    policy = reply.headers.get_all("Content-Security-Policy")[0]
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';") and "unsafe" not in policy
+    again = get(path, to=to, headers={"If-None-Match": reply.headers["ETag"]})
+    assert again.status == 304 and again.body == b""
+    assert get(path, to=to, headers={"If-None-Match": '"other"'}).status == 200
+
+
+@pytest.mark.parametrize("to", ["nginx", "healthcheck"])
+def test_the_page_without_its_slash_redirects(to):
+    reply = get("/status", to=to)
+    assert reply.status == 308 and reply.headers["Location"].endswith("/status/")
+
+
+def test_nginx_tells_its_own_figures_to_nobody_outside():
+    assert "Active connections" not in get("/nginx_status").text

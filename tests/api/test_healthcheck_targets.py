@@ -1,0 +1,352 @@
+"""A healthcheck of our own, beside the stack's, with targets that misbehave, and with 200 of them.
+
+The hostile targets answer as a broken, taken-over or overloaded host would; the 200 are one nginx on 200 loopback addresses, so
+that what is measured is healthcheck and not its targets."""
+
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+from abacus import ADMIN_PORTS, RUN_DIR, eventually, get
+
+SANITIZED = "SANITIZED" in os.environ  # then memory and time say nothing
+NGINX = "/usr/sbin/nginx"
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+class Healthcheck:
+    def __init__(self, targets, interval_s, timeout_ms=400):
+        self.port, self.admin_port = free_port(), free_port()
+        environment = {
+            **{name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")},
+            "PORT": str(self.port),
+            "ADMIN_PORT": str(self.admin_port),
+            "HTTP_HOST": "127.0.0.1",
+            "LOG_LEVEL": "error",
+            "HEALTHCHECK_REDIS": "false",
+            "HEALTHCHECK_TARGETS": ",".join(f"{name}={url}" for name, url in targets),
+            "HEALTHCHECK_INTERVAL": str(interval_s),
+            "HEALTHCHECK_TIMEOUT_MS": str(timeout_ms),
+        }
+        self.process = subprocess.Popen([RUN_DIR / "bin/healthcheck"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        eventually(self.is_ready)
+
+    def is_ready(self):
+        with contextlib.suppress(OSError):
+            return get("/readyz", port=self.admin_port).status == 200
+
+    def health(self):
+        return get("/healthcheck", port=self.port).json["data"]
+
+    def metric(self, name):
+        text = get("/metrics", port=self.admin_port).text
+        return sum(float(value) for value in re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", text, re.M))
+
+    def rounds(self):
+        return self.metric("healthcheck_rounds_total")
+
+    def resident_mb(self):
+        return self.metric("process_resident_memory_bytes") / (1 << 20)
+
+    def end(self):
+        self.process.send_signal(signal.SIGTERM)
+        output, _ = self.process.communicate(timeout=20)
+        assert self.process.returncode == 0, output.decode()
+
+
+@contextlib.contextmanager
+def healthcheck(*arguments, **options):
+    daemon = Healthcheck(*arguments, **options)
+    try:
+        yield daemon
+    finally:
+        daemon.end()
+
+
+# ---- hostile targets ----
+
+READY = b'{"status":"success","message":"ready"}'
+METRICS = b"process_cpu_seconds_total 1\nprocess_resident_memory_bytes 5000000\nprocess_start_time_seconds 1700000000\n"
+
+
+def whole(body, code=b"200 OK", headers=b""):
+    return b"HTTP/1.1 %s\r\n%sContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (code, headers, len(body), body)
+
+
+def good(peer, request):
+    peer.sendall(whole(METRICS if b"/metrics" in request else READY))
+
+
+def garbage(peer, request):
+    peer.sendall(os.urandom(5000))
+
+
+def flood(head):
+    def answer(peer, request):
+        peer.sendall(head)
+        for _ in range(2 << 14):  # 2 GB
+            peer.sendall(b"x" * 65536)
+
+    return answer
+
+
+def drip(peer, request):
+    for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 38\r\n\r\n" + READY:
+        peer.sendall(bytes([byte]))
+        time.sleep(1)
+
+
+def silence(peer, request):
+    time.sleep(20)
+
+
+def hang_up(peer, request):
+    pass
+
+
+def answer_with(reply):
+    return lambda peer, request: peer.sendall(reply)
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+HOSTILE = {
+    "garbage": (garbage, "not HTTP"),
+    "page": (answer_with(whole(b"<html>Welcome to nginx!</html>")), "did not answer as one of our daemons"),
+    "empty": (answer_with(whole(b"")), "did not answer as one of our daemons"),
+    "flood": (flood(OK + b"\r\n"), "larger than allowed"),
+    "length": (flood(OK + b"Content-Length: 2147483648\r\n\r\n"), "larger than allowed"),
+    "chunks": (flood(OK + b"Transfer-Encoding: chunked\r\n\r\n80000000\r\n"), "larger than allowed"),
+    "head": (flood(OK + b"X-Long: "), "larger than allowed"),
+    "nested": (answer_with(whole(b"[" * 60000)), "did not answer as one of our daemons"),
+    "drip": (drip, "took too long"),
+    "redirect": (answer_with(whole(b"", b"302 Found", b"Location: http://127.0.0.1:1/\r\n")), "302"),
+    "fault": (answer_with(whole(READY, b"500 Internal Server Error")), "500"),
+    "silence": (silence, "no answer in time"),
+    "hang-up": (hang_up, "closed without an answer"),
+}
+
+
+class Target:
+    """Listens, and answers each connection in a thread of its own."""
+
+    def __init__(self, answer):
+        self.answer = answer
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=100)
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                peer, _ = self.listener.accept()
+                threading.Thread(target=self.talk, args=(peer,), daemon=True).start()
+
+    def talk(self, peer):
+        with contextlib.suppress(OSError), peer:
+            request = peer.recv(4096)
+            if request:
+                self.answer(peer, request)
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+
+@contextlib.contextmanager
+def targets(answers):
+    standing = {name: Target(answer) for name, answer in answers.items()}
+    try:
+        yield standing
+    finally:
+        for target in standing.values():
+            target.listener.close()
+
+
+def by_name(daemon):
+    return {one["name"]: one for one in daemon.health()["services"]}
+
+
+def test_a_hostile_target_is_down_with_a_reason_and_disturbs_no_other():
+    answers = {name: answer for name, (answer, _) in HOSTILE.items()}
+    with targets({**answers, "good": good}) as standing:
+        urls = [(name, target.url) for name, target in standing.items()]
+        urls += [("refused", f"http://127.0.0.1:{free_port()}"), ("nameless", "http://no-such-name.invalid:80")]
+        with healthcheck(urls, interval_s=0.5) as daemon:
+            eventually(lambda: daemon.rounds() >= 8)
+            seen = by_name(daemon)
+            print({name: one["reason"] for name, one in seen.items()})
+            for name, (_, reason) in HOSTILE.items():
+                assert seen[name]["status"] == "down", seen[name]
+                assert reason in seen[name]["reason"], seen[name]
+            assert seen["refused"]["status"] == "down" and seen["refused"]["reason"] == "the connection was refused"
+            assert seen["nameless"]["status"] == "down" and seen["nameless"]["reason"]
+            assert seen["good"]["status"] == "up" and seen["good"]["memory_bytes"] == 5000000, seen["good"]
+            points = get("/healthcheck/history?service=good&minutes=1", port=daemon.port).json["data"]["instances"][0]["points"]
+            assert len(points) >= 7 and all(point["status"] == "up" for point in points), points
+            resident_mb = daemon.resident_mb()
+            print(f"resident {resident_mb:.1f} MB")
+            assert SANITIZED or resident_mb < 20
+
+
+def half(path, reply):
+    """Sound at one of the two, and not at the other."""
+    return lambda peer, request: peer.sendall(reply) if path in request else good(peer, request)
+
+
+def test_a_target_of_which_one_answer_is_sound_is_degraded_with_a_reason():
+    not_ready = whole(b'{"status":"error","message":"Not ready: postgres."}', b"503 Service Unavailable")
+    half_sound = {
+        "unready": (half(b"/readyz", not_ready), "Not ready: postgres."),
+        "speechless": (half(b"/readyz", b""), "closed without an answer"),
+        "uncounted": (half(b"/metrics", whole(b"", b"404 Not Found")), "/metrics answered 404"),
+    }
+    with targets({name: answer for name, (answer, _) in half_sound.items()}) as standing:
+        with healthcheck([(name, target.url) for name, target in standing.items()], interval_s=0.2) as daemon:
+            eventually(lambda: daemon.rounds() >= 3)
+            seen = by_name(daemon)
+            for name, (_, reason) in half_sound.items():
+                assert seen[name]["status"] == "degraded" and reason in seen[name]["reason"], seen[name]
+            assert get("/healthcheck?strict=1", port=daemon.port).status == 200  # nothing is down
+
+
+def test_an_instance_that_came_back_between_two_rounds_is_told_of():
+    started_s = [1700000000]
+
+    def answer(peer, request):
+        peer.sendall(whole(METRICS.replace(b"1700000000", b"%d" % started_s[0]) if b"/metrics" in request else READY))
+
+    with targets({"short": answer}) as standing:
+        with healthcheck([("short", standing["short"].url)], interval_s=0.2) as daemon:
+            eventually(lambda: by_name(daemon)["short"]["status"] == "up")
+            assert get("/healthcheck/events", port=daemon.port).json["data"]["events"] == []
+            started_s[0] = time.time() + 1
+            events = eventually(lambda: get("/healthcheck/events", port=daemon.port).json["data"]["events"])
+            assert len(events) == 1
+            assert (events[0]["status"], events[0]["was"]) == ("up", "down")
+            assert events[0]["reason"] == "restarted between two rounds"
+
+
+# ---- streams ----
+
+
+def test_streams_are_bounded_and_a_reader_who_takes_nothing_is_dropped():
+    many = [("many", f"http://127.9.{n // 250}.{n % 250 + 1}:1") for n in range(250)]  # all refuse; for large messages
+    with healthcheck(many, interval_s=0.05) as daemon:
+        with socket.create_connection(("127.0.0.1", daemon.port)) as slow:
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            slow.sendall(b"GET /status/stream HTTP/1.1\r\nHost: a\r\n\r\n")
+            eventually(lambda: daemon.metric("healthcheck_streams") == 1)
+            eventually(lambda: daemon.metric("healthcheck_streams") == 0, message="the slow reader is dropped")
+        readers = []
+        try:
+            for _ in range(100):
+                readers.append(socket.create_connection(("127.0.0.1", daemon.port)))
+                readers[-1].sendall(b"GET /status/stream HTTP/1.1\r\nHost: a\r\n\r\n")
+            eventually(lambda: get("/status/stream", port=daemon.port, headers={}).status == 503)
+        finally:
+            for reader in readers:
+                reader.close()
+        eventually(lambda: daemon.metric("healthcheck_streams") == 0)
+
+
+# ---- many targets ----
+
+
+@contextlib.contextmanager
+def many_targets(count, folder):
+    """One nginx that answers as one of our daemons does, on so many addresses."""
+    port = free_port()
+    (folder / "metrics").write_bytes(get("/metrics", port=ADMIN_PORTS["values"]).body)
+    (folder / "readyz").write_bytes(READY)
+    hosts = [f"127.1.{n // 250}.{n % 250 + 1}" for n in range(count)]
+    listens = "".join(f"listen {host}:{port};" for host in hosts)
+    (folder / "nginx.conf").write_text(f"""
+        daemon off; master_process off; pid {folder}/pid; error_log stderr;
+        events {{ worker_connections 4096; }}
+        http {{
+            access_log off; client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c;
+            uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e; server {{ {listens} root {folder}; }}
+        }}""")
+    nginx = subprocess.Popen([NGINX, "-c", folder / "nginx.conf", "-e", "stderr"], stderr=subprocess.DEVNULL)
+    try:
+        eventually(lambda: socket.socket().connect_ex((hosts[-1], port)) == 0)
+        yield [("many", f"http://{host}:{port}") for host in hosts]
+    finally:
+        nginx.terminate()
+        nginx.wait(timeout=10)
+
+
+
+
+def test_a_round_of_200_instances_takes_under_100_ms_of_cpu_and_15_mb(tmp_path):
+    with many_targets(200, tmp_path) as urls, healthcheck(urls, interval_s=0.25, timeout_ms=5000) as daemon:
+        eventually(lambda: daemon.health()["summary"] == "All 200 instances up")
+        reader = http.client.HTTPConnection("127.0.0.1", daemon.port)
+        reader.request("GET", "/status/stream")
+        stream = reader.getresponse()
+        threading.Thread(target=stream.read, daemon=True).start()
+        first, cpu_s = daemon.rounds(), daemon.metric("process_cpu_seconds_total")
+        eventually(lambda: daemon.rounds() >= first + 20, every_s=0.2)
+        rounds, cpu_s = daemon.rounds() - first, daemon.metric("process_cpu_seconds_total") - cpu_s
+        metrics_bytes = (tmp_path / "metrics").stat().st_size
+        print(f"{cpu_s / rounds * 1000:.1f} ms of CPU a round of 200 ({metrics_bytes} bytes of metrics each), {rounds:.0f} rounds, resident {daemon.resident_mb():.1f} MB")
+        assert daemon.health()["summary"] == "All 200 instances up"
+        reader.close()
+        assert SANITIZED or cpu_s / rounds < 0.1
+        assert SANITIZED or daemon.resident_mb() < 15
+
+
+ROUNDS = int(os.environ.get("HEALTHCHECK_ROUNDS", "10000"))
+LIMIT_S = float(os.environ.get("HEALTHCHECK_ROUNDS_LIMIT_S", "12"))
+
+
+def test_memory_stays_flat_over_10000_rounds(tmp_path):
+    """On a slow machine fewer in HEALTHCHECK_ROUNDS_LIMIT_S, but more than the ring of history holds."""
+    with many_targets(2, tmp_path) as urls, healthcheck(urls, interval_s=0.001, timeout_ms=5000) as daemon:
+        eventually(lambda: daemon.rounds() >= 2000, limit_s=60, every_s=0.1)  # the ring is full
+        first_mb, end = daemon.resident_mb(), time.monotonic() + LIMIT_S
+        eventually(lambda: daemon.rounds() >= (ROUNDS if time.monotonic() < end else 3000), limit_s=LIMIT_S + 60, every_s=0.1)
+        last_mb, answers = daemon.resident_mb(), daemon.metric("healthcheck_answers_total")
+        print(f"{daemon.rounds():.0f} rounds, {answers:.0f} answers: resident {first_mb:.2f} MB, then {last_mb:.2f} MB")
+        assert daemon.health()["summary"] == "All 2 instances up"
+        assert SANITIZED or last_mb - first_mb < 0.5
+
+
+# ---- configuration ----
+
+
+def check(**environment):
+    done = subprocess.run([RUN_DIR / "bin/healthcheck", "--check"], env=environment, capture_output=True, text=True)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(
+    "targets", ["users", "users=", "users=https://a:1", "users=http://a:1/path", "Users=http://a:1", "=http://a:1", "users=http://a:1,", "a=http://a:1,,b=http://b:1"]
+)
+def test_wrong_targets_are_refused_at_start(targets):
+    code, problem = check(HEALTHCHECK_TARGETS=targets)
+    assert code == 78 and "HEALTHCHECK_TARGETS: " in problem
+
+
+def test_every_other_wrong_option_is_named_too():
+    code, problem = check(HEALTHCHECK_INTERVAL="never", HEALTHCHECK_NGINX_URL="here", HEALTHCHECK_POSTGRES="there")
+    assert code == 78
+    for name in ["HEALTHCHECK_TARGETS", "HEALTHCHECK_INTERVAL", "HEALTHCHECK_NGINX_URL", "HEALTHCHECK_POSTGRES"]:
+        assert f"healthcheck: {name}: " in problem
+
+
+def test_several_targets_a_name_and_spaces_are_fine():
+    assert check(HEALTHCHECK_TARGETS="a=http://a:1, a=http://b:2,b-c=http://[::1]:3", HEALTHCHECK_INTERVAL="0.5") == (0, "")
