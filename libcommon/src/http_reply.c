@@ -173,19 +173,20 @@ static void free_bytes(const void *bytes, size_t len, void *arg)
 
 void http_reply_buf(struct http_request *req, int code, struct buf *json)
 {
-	if (json->len < 4096) { /* copying is cheaper than handing over */
-		http_reply(req, code, "application/json", json->bytes ? json->bytes : "", json->len);
-		buf_free(json);
+	struct buf body = *json; /* json may lie in the request's own memory, which ends with it */
+
+	*json = (struct buf){0};
+	if (body.len < 4096) { /* copying is cheaper than handing over */
+		http_reply(req, code, "application/json", body.bytes ? body.bytes : "", body.len);
+		buf_free(&body);
 		return;
 	}
-	add_headers(req, code, "application/json", json->len);
+	add_headers(req, code, "application/json", body.len);
 	if (wants_body(req, code))
-		evbuffer_add_reference(evhttp_request_get_output_buffer(req->ev), json->bytes, json->len, free_bytes,
-				       json->bytes);
+		evbuffer_add_reference(evhttp_request_get_output_buffer(req->ev), body.bytes, body.len, free_bytes, body.bytes);
 	else
-		free(json->bytes);
-	http_request_account(req, code, json->len);
-	*json = (struct buf){0};
+		free(body.bytes);
+	http_request_account(req, code, body.len);
 	hand_over(req, code);
 }
 

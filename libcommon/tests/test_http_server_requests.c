@@ -30,6 +30,26 @@ static void test_a_later_reply_is_one_answer_and_ends_its_request(void **state)
 	assert_int_equal(http_server_in_flight(server), 0);
 }
 
+static void drop_text(void *memory)
+{
+	buf_free(memory);
+}
+
+static void test_a_later_reply_may_lie_in_the_request_s_own_memory(void **state)
+{
+	struct buf *text;
+
+	connect_to_server();
+	raw_send(&raw, SENT("GET /slow") "Connection: close\r\n\r\n");
+	WAIT_FOR(slow.req);
+	text = http_request_alloc(slow.req, sizeof *text, drop_text);
+	buf_text(text, "from memory that ends with the request");
+	http_reply_buf(slow.req, 200, text);
+	WAIT_FOR(raw.is_closed);
+	assert_code(200);
+	assert_body("from memory that ends with the request");
+}
+
 static void test_a_client_that_leaves_cancels_its_scope_and_drops_once(void **state)
 {
 	start_slow();
@@ -194,6 +214,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SERVER_TEST(test_a_later_reply_is_one_answer_and_ends_its_request),
+		SERVER_TEST(test_a_later_reply_may_lie_in_the_request_s_own_memory),
 		SERVER_TEST(test_a_client_that_leaves_cancels_its_scope_and_drops_once),
 		SERVER_TEST(test_a_client_that_leaves_with_more_requests_sent_is_noticed_too),
 		SERVER_TEST(test_a_reply_to_a_client_that_has_just_left_harms_nothing),

@@ -297,7 +297,7 @@ def test_a_reader_that_does_not_read_is_dropped_and_others_are_not(reader):
         received.join(20)
         assert not received.is_alive()
     eventually(lambda: metric("values_live_dropped_total") == dropped + 1)
-    assert resident_bytes() - before < 8 << 20
+    assert SANITIZED or resident_bytes() - before < 8 << 20
     slow.close()
 
 
