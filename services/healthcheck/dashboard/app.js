@@ -433,14 +433,17 @@ function show_events() {
 	if (events.length) at("events").replaceChildren(...shown.map(event_row));
 }
 
+// Roles are told, for on a phone the rows are laid out as paragraphs, which takes a table's own roles away.
 function event_row(event) {
-	const row = element("tr", "", { "data-status": status_of(event) });
+	const row = element("tr", "", { role: "row", "data-status": status_of(event) });
 	const when = element("td", "");
 	when.append(element("time", clock(event.at), { datetime: event.at }));
 	const what = element("td", "");
 	what.append(element("span", event.status, { class: "badge" }), event.was ? ` was ${event.was}` : "");
 	const lasted = is_known(event.lasted_s) ? element("td", duration(event.lasted_s)) : element("td", `${since(event.at)} so far`, { "data-since": event.at });
-	row.append(when, element("td", title_of({ ...event, name: event.service })), what, lasted, element("td", event.reason ?? "", { class: "why" }));
+	const cells = [when, element("td", title_of({ ...event, name: event.service })), what, lasted, element("td", event.reason ?? "", { class: "why" })];
+	for (const cell of cells) cell.setAttribute("role", "cell");
+	row.append(...cells);
 	return row;
 }
 
