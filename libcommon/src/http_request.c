@@ -78,9 +78,8 @@ static struct http_request *request_new(struct http_server *server, struct evhtt
 	struct http_request *req = mem_alloc(sizeof *req);
 	struct http_connection *conn = http_connection_of(server, ev);
 
-	if (ev->major == 1 &&
-	    ev->minor > 1) /* RFC 9110 §2.5: we speak 1.1, and evhttp would answer in the peer's own version */
-		ev->minor = 1;
+	if (ev->major == 1 && ev->minor > 1)
+		ev->minor = 1; /* RFC 9110 §2.5: we speak 1.1, and evhttp would answer in the peer's own version */
 	req->server = server;
 	req->conn = conn;
 	req->ev = ev;

@@ -1,6 +1,8 @@
 /* GET /users, GET /users/{id}, GET /auth/status and GET /api/user: reading users. */
 #include "service.h"
 
+#include <string.h>
+
 #include "json.h"
 #include "store.h"
 
@@ -35,11 +37,22 @@ static void shown(enum status status, const struct db_rows *rows, void *arg)
 	http_reply_buf(req, 200, &json);
 }
 
+static bool is_integer(const char *text)
+{
+	text += *text == '-';
+	return *text && text[strspn(text, "0123456789")] == '\0';
+}
+
 bool user_id_of_path(struct http_request *req, int64_t *ret_id)
 {
-	if (int64_parse(http_request_param(req, "id"), ret_id) == STATUS_OK && *ret_id > 0)
+	const char *text = http_request_param(req, "id");
+
+	if (int64_parse(text, ret_id) == STATUS_OK && *ret_id > 0)
 		return true;
-	http_reply_fail(req, 404, "user_id_invalid", "User ID should be an integer");
+	if (is_integer(text))
+		http_reply_fail(req, 404, "user_not_found", "User does not exist");
+	else
+		http_reply_fail(req, 404, "user_id_invalid", "User ID should be an integer");
 	return false;
 }
 

@@ -151,6 +151,10 @@ static void begin(struct http_request *req, const char *name_field, bool is_olde
 		errors = http_errors_add(errors, "password", "is required and must be text");
 	else if (strlen(login->password) > LOGIN_BYTES_MAX)
 		errors = http_errors_add(errors, "password", "is too long");
+	if (errors && is_older) { /* the older system knew no other answer */
+		cJSON_Delete(errors);
+		return refuse(login);
+	}
 	if (errors)
 		return http_reply_invalid(req, errors);
 	attempts_count(req, login->name, counted, login);

@@ -81,20 +81,21 @@ def test_a_bad_registration_names_its_fields(payload, fields):
 @pytest.mark.parametrize("path", ["/auth/register", "/auth/login"])
 def test_an_empty_body_is_an_invalid_payload(path):
     reply = post(path, "", headers={"Content-Type": "application/json"})
-    assert (reply.status, reply.json["message"], reply.json["status"]) == (400, "Invalid payload.", "fail")
+    assert (reply.status, reply.json) == (400, {**fail("invalid_payload", "Invalid payload."), "errors": []})
 
 
 @pytest.mark.parametrize("body", ["{", "[1,2", '{"a":1}x', '{"a":1,"a":2}', '{"a":"\\u0000"}', '{"a":"\x00"}', "[" * 5000, "7", "[]", '"text"'])
 def test_malformed_json_is_refused(body):
     reply = post("/auth/register", body, headers={"Content-Type": "application/json"})
-    assert reply.status == 400
-    assert reply.json["message"] == "Invalid payload."
+    body = reply.json
+    assert body.pop("errors", []) == []
+    assert (reply.status, body) in [(400, fail(code, "Invalid payload.")) for code in ("malformed_json", "invalid_payload")]
 
 
 def test_a_body_that_is_not_json_by_name_is_an_unsupported_media_type():
     reply = post("/auth/register", "username=a", headers={"Content-Type": "application/x-www-form-urlencoded"})
     assert reply.status == 415
-    assert reply.json == fail("unsupported_media_type", reply.json["message"])
+    assert reply.json == fail("unsupported_media_type", "The body must be application/json.")
 
 
 def test_login_gives_a_token(person):
@@ -162,9 +163,16 @@ def test_the_older_login_gives_an_access_token(person):
 
 
 def test_the_older_login_refuses_in_its_own_words(person):
-    reply = post("/auth", {"username": person.username, "password": "not the password"})
-    assert reply.status == 401
-    assert reply.json == {"status_code": 401, "error": "Bad Request", "description": "Invalid credentials"}
+    payloads = [
+        {"username": person.username, "password": "not the password"}, {"username": "nobody-of-that-name", "password": "not the password"},
+        {"username": person.username}, {"password": person.password}, {}, {"username": 7, "password": person.password},
+        {"username": person.username, "password": "p" * 1000},
+    ]
+    for payload in payloads:
+        reply = post("/auth", payload)
+        assert reply.status == 401, payload
+        assert reply.json == {"status_code": 401, "error": "Bad Request", "description": "Invalid credentials"}
+        assert reply.headers["WWW-Authenticate"].startswith("Bearer")
 
 
 @pytest.mark.parametrize("path", ["/auth/status", "/auth/logout", "/api/user", "/api/values"])
@@ -239,7 +247,10 @@ def test_forged_tokens_open_nothing(person):
 def test_a_password_change_kills_the_older_tokens(person):
     second = person.login()
     wrong = call("PUT", "/auth/password", {"current": "not the password", "new": "a new password"}, token=second)
-    assert wrong.status == 400
+    errors = [{"field": "current", "message": "is not your password"}]
+    assert (wrong.status, wrong.json) == (400, {**fail("invalid_payload", "Invalid payload."), "errors": errors})
+    short = call("PUT", "/auth/password", {"current": person.password, "new": "short"}, token=second)
+    assert (short.status, [error["field"] for error in short.json["errors"]]) == (400, ["new"])
     reply = call("PUT", "/auth/password", {"current": person.password, "new": "a new password"}, token=second)
     assert (reply.status, reply.json["status"]) == (200, "success")
     for token in (person.token, second):

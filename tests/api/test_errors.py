@@ -27,7 +27,26 @@ def test_a_wrong_method_is_405_with_allow(path, methods):
 def test_a_body_that_is_too_large_is_413(to):
     path = "/values" if to == "values" else "/auth/register"
     reply = post(path, '{"a":"' + "x" * 140_000 + '"}', to=to, headers={"Content-Type": "application/json"})
-    assert (reply.status, reply.json["code"], reply.json["status"]) == (413, "body_too_large", "fail")
+    assert (reply.status, reply.json) == (413, fail("body_too_large", "The body is too large."))
+
+
+@pytest.mark.parametrize("path", ["/auth/register", "/auth/login", "/auth", "/users", "/auth/password", "/api/values"])
+def test_bodies_that_are_no_json_are_refused_alike(admin, path):
+    def send(body, media_type):
+        return call("PUT" if path == "/auth/password" else "POST", path, body, token=admin, headers={"Content-Type": media_type})
+
+    reply = send('{"a":', "application/json")
+    assert (reply.status, reply.json) == (400, fail("malformed_json", "Invalid payload."))
+    reply = send("a=b", "text/plain")
+    assert (reply.status, reply.json) == (415, fail("unsupported_media_type", "The body must be application/json."))
+    assert send("[" * 100_000, "application/json").json == fail("malformed_json", "Invalid payload.")
+
+
+def test_the_client_s_files_can_only_be_read():
+    for method in ("POST", "PUT", "DELETE", "PATCH"):
+        reply = call(method, "/")
+        assert (reply.status, reply.json) == (405, fail("method_not_allowed", "Method not allowed."))
+        assert reply.headers["Allow"] == "GET, HEAD"
 
 
 def test_head_is_answered_like_get_without_the_body():

@@ -137,9 +137,31 @@ def test_json_and_plain_text_have_etags_of_their_own(reader):
     assert len(tags) == 2
 
 
-@pytest.mark.parametrize("path", ["fibonacci/123456", "unknown/7", "fibonacci/x", "fibonacci/-1"])
-def test_a_result_that_was_never_asked_for_is_404(reader, path):
-    assert get(f"/api/values/{path}", token=reader.token).status == 404
+@pytest.mark.parametrize("path, message", [
+    ("fibonacci/123456", "Nobody has asked for that yet."),
+    ("unknown/7", "There is no such kind or index."),
+    ("fibonacci/x", "There is no such kind or index."),
+    ("fibonacci/-1", "There is no such kind or index."),
+])
+def test_a_result_that_was_never_asked_for_is_404(reader, path, message):
+    reply = get(f"/api/values/{path}", token=reader.token)
+    assert (reply.status, reply.json) == (404, fail("not_found", message))
+
+
+def test_a_result_that_is_still_being_calculated_is_202_with_retry_after(reader):
+    index = abacus.fresh_index()
+    for name in ("worker", "worker-2")[: abacus.INSTANCES]:
+        abacus.stop(name)
+    try:
+        submit(index, reader.token)
+        reply = get(f"/api/values/fibonacci/{index}", token=reader.token)
+        pending = {"kind": "fibonacci", "index": index, "state": "pending"}
+        assert (reply.status, reply.json) == (202, {"status": "success", "message": "Still being calculated.", "data": pending})
+        assert int(reply.headers["Retry-After"]) > 0
+    finally:
+        for name in ("worker", "worker-2")[: abacus.INSTANCES]:
+            abacus.start(name)
+    assert len(result(index, reader.token)) > 10_000
 
 
 def test_the_kinds_are_described(reader):
@@ -211,7 +233,7 @@ def test_a_job_that_nobody_finishes_ends_as_failed_and_can_be_put_back(reader):
         for name in ("worker", "worker-2")[: abacus.INSTANCES]:
             abacus.start(name)
     failed = eventually(lambda: (r := get(f"/api/values/fibonacci/{index}", token=reader.token)).status == 409 and r)
-    assert failed.json == fail("calculation_failed", failed.json["message"])
+    assert failed.json == fail("calculation_failed", "The calculation failed.")
     state = get("/api/values?limit=1", token=reader.token).json["data"]["values"][0]["state"]
     assert state == "failed"
     assert str(index) in abacus.manage("values", "jobs", "dead")
