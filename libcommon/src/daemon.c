@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -17,6 +18,7 @@
 #include "version.h"
 
 #define READINESS_MS 50
+#define FILES_MAX (1 << 20) /* a hard limit may be far beyond what tables by descriptor should grow to */
 
 static const struct config_option options_table[] = {
 	{"ADMIN_HOST", CONFIG_TEXT, offsetof(struct daemon_options, admin_host), "127.0.0.1",
@@ -260,6 +262,18 @@ unsigned daemon_processes(const struct daemon *daemon)
 	return daemon->processes;
 }
 
+/* The usual soft limit of 1,024 is for programs that use select(2); a connection each is wanted here. */
+static void raise_files_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= FILES_MAX)
+		return;
+	limit.rlim_cur = limit.rlim_max < FILES_MAX ? limit.rlim_max : FILES_MAX;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		log_line(LOG_WARN, "the limit of open files could not be raised");
+}
+
 static int run(struct daemon *daemon)
 {
 	size_t bytes = sizeof *daemon->slots * daemon->processes;
@@ -267,6 +281,7 @@ static int run(struct daemon *daemon)
 
 	signal(SIGPIPE, SIG_IGN);
 	name_instance(daemon);
+	raise_files_limit();
 	daemon->slots = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (daemon->slots == MAP_FAILED)
 		return 1;

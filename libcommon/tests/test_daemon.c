@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <sys/resource.h>
 #include "daemon_fixture.h"
 
 static void assert_printed(const char *text, const char *part)
@@ -161,6 +162,22 @@ static void test_a_service_that_can_not_start_ends_with_1(void **state)
 	assert_int_equal(fixture_run(NULL), 1);
 }
 
+static void test_as_many_files_may_be_open_as_the_hard_limit_allows(void **state)
+{
+	struct rlimit before, seen;
+	struct note note;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &(struct rlimit){.rlim_cur = 200, .rlim_max = before.rlim_max}), 0);
+	fixture_launch(NULL);
+	note = fixture_next(NOTE_ARMED);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(prlimit(note.pid, RLIMIT_NOFILE, NULL, &seen), 0);
+	assert_int_equal(seen.rlim_cur, before.rlim_max < 1 << 20 ? before.rlim_max : 1 << 20);
+	kill(fixture.pid, SIGTERM);
+	assert_int_equal(fixture_wait(), 0);
+}
+
 static void test_nobody_is_ready_where_nothing_listens(void **state)
 {
 	environment_set("ADMIN_PORT", "1"); /* tcpmux: no machine has it any more */
@@ -192,6 +209,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_drain_that_does_not_end_is_cut_off_at_the_limit_with_1, fixture_set_up,
 						fixture_tear_down),
 		cmocka_unit_test_setup_teardown(test_a_service_that_can_not_start_ends_with_1, fixture_set_up,
+						fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_as_many_files_may_be_open_as_the_hard_limit_allows, fixture_set_up,
 						fixture_tear_down),
 		cmocka_unit_test_setup_teardown(test_nobody_is_ready_where_nothing_listens, fixture_set_up, fixture_tear_down),
 	};
