@@ -10,6 +10,7 @@
 
 #include "auth.h"
 #include "buf.h"
+#include "clock.h"
 #include "loop.h"
 #include "mem.h"
 
@@ -112,6 +113,16 @@ static void test_a_token_whose_lifetime_is_over_is_expired(void **state)
 	free(token);
 }
 
+static void test_a_token_that_was_good_is_asked_of_again(void **state)
+{
+	struct jwt_claims claims;
+
+	free(jwt_issue(&key, 42, false, 3600, &claims));
+	assert_int_equal(auth_check_again(NULL, &claims), AUTH_OK);
+	claims.expires_s = clock_unix_ms() / 1000;
+	assert_int_equal(auth_check_again(NULL, &claims), AUTH_EXPIRED);
+}
+
 static void test_an_expired_token_of_another_key_is_invalid_and_not_expired(void **state)
 {
 	const struct jwt_key other = {.issuer = AUTH_ISSUER, .secret = "another secret of thirty characters"};
@@ -210,6 +221,7 @@ int main(void)
 	const struct CMUnitTest others[] = {
 		cmocka_unit_test(test_the_claims_of_a_good_token_are_handed_out),
 		cmocka_unit_test(test_a_token_whose_lifetime_is_over_is_expired),
+		cmocka_unit_test(test_a_token_that_was_good_is_asked_of_again),
 		cmocka_unit_test(test_an_expired_token_of_another_key_is_invalid_and_not_expired),
 		cmocka_unit_test(test_a_token_of_the_previous_key_is_good_while_that_is_known),
 		cmocka_unit_test(test_a_token_of_another_issuer_is_invalid),
