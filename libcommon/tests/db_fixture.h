@@ -10,11 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
 #include "db.h"
 #include "loop.h"
-
-#define FIXTURE_LIMIT_US (20 * 1000000LL) /* far beyond what anything here takes */
+#include "wait_for.h"
 
 struct answer {
 	bool is_there;
@@ -30,17 +28,6 @@ static struct db *db;
 static struct scope scope;
 static PGconn *beside;
 static unsigned answers;
-
-/* Turns the loop until the condition holds. The client's own timer sees to it that a turn ends. */
-#define WAIT_FOR(condition)                                                      \
-	do {                                                                     \
-		int64_t limit_us = clock_monotonic_us() + FIXTURE_LIMIT_US;      \
-		while (!(condition)) {                                           \
-			if (clock_monotonic_us() > limit_us)                     \
-				fail_msg("waited too long for: %s", #condition); \
-			event_base_loop(base, EVLOOP_ONCE);                      \
-		}                                                                \
-	} while (0)
 
 static inline void fixture_sql(const char *text)
 {

@@ -16,27 +16,14 @@
 #include <sys/queue.h>
 
 #include "buf.h"
-#include "clock.h"
 #include "loop.h"
 #include "mem.h"
 #include "scope.h"
-
-#define FIXTURE_LIMIT_US (20 * 1000000LL) /* far beyond what anything here takes */
+#include "wait_for.h"
 
 static struct event_base *base;
 static struct scope scope;
 static struct event *fixture_heart;
-
-/* Turns the loop until the condition holds. The fixture's heart sees to it that a turn ends. */
-#define WAIT_FOR(condition)                                                      \
-	do {                                                                     \
-		int64_t limit_us = clock_monotonic_us() + FIXTURE_LIMIT_US;      \
-		while (!(condition)) {                                           \
-			if (clock_monotonic_us() > limit_us)                     \
-				fail_msg("waited too long for: %s", #condition); \
-			event_base_loop(base, EVLOOP_ONCE);                      \
-		}                                                                \
-	} while (0)
 
 static inline void fixture_beat(evutil_socket_t fd, short what, void *arg)
 {

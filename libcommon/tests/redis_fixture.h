@@ -14,28 +14,15 @@
 #include <unistd.h>
 
 #include "../src/redis_internal.h"
-#include "clock.h"
 #include "loop.h"
 #include "mem.h"
-
-#define FIXTURE_LIMIT_US (20 * 1000000LL) /* far beyond what anything here takes */
+#include "wait_for.h"
 
 static struct event_base *base;
 static struct redis *redis;
 static struct scope scope;
 static redisContext *beside;
 static unsigned answers;
-
-/* Turns the loop until the condition holds. The client's own timer sees to it that a turn ends. */
-#define WAIT_FOR(condition)                                                      \
-	do {                                                                     \
-		int64_t limit_us = clock_monotonic_us() + FIXTURE_LIMIT_US;      \
-		while (!(condition)) {                                           \
-			if (clock_monotonic_us() > limit_us)                     \
-				fail_msg("waited too long for: %s", #condition); \
-			event_base_loop(base, EVLOOP_ONCE);                      \
-		}                                                                \
-	} while (0)
 
 /* ---- beside the client ---- */
 

@@ -10,12 +10,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "clock.h"
 #include "loop.h"
 #include "mem.h"
 #include "password.h"
-
-#define LIMIT_US (60 * 1000000LL)
+#include "wait_for.h"
 
 static const struct password_config small = {.memory_kib = 64, .passes = 1, .lanes = 1, .threads = 1, .queue_max = 8};
 static struct event_base *base;
@@ -28,16 +26,6 @@ struct answer {
 	bool matches;
 	char *phc; /* new_phc of a verification */
 };
-
-#define WAIT_FOR(condition)                                                      \
-	do {                                                                     \
-		int64_t limit_us = clock_monotonic_us() + LIMIT_US;              \
-		while (!(condition)) {                                           \
-			if (clock_monotonic_us() > limit_us)                     \
-				fail_msg("waited too long for: %s", #condition); \
-			event_base_loop(base, EVLOOP_ONCE);                      \
-		}                                                                \
-	} while (0)
 
 static void keep(struct answer *answer, enum status status, bool matches, const char *phc)
 {

@@ -1,0 +1,22 @@
+/* WAIT_FOR(condition): turns the loop `base` until it holds, and fails the test when that takes far longer than anything may.
+ * Something of the test's own must see to it that a turn ends. Include after cmocka.h. */
+#ifndef ABACUS_WAIT_FOR_H
+#define ABACUS_WAIT_FOR_H
+
+#include <event2/event.h>
+
+#include "clock.h"
+
+#define WAIT_FOR_US (60 * 1000000LL)
+
+#define WAIT_FOR(condition)                                                      \
+	do {                                                                     \
+		int64_t limit_us = clock_monotonic_us() + WAIT_FOR_US;           \
+		while (!(condition)) {                                           \
+			if (clock_monotonic_us() > limit_us)                     \
+				fail_msg("waited too long for: %s", #condition); \
+			event_base_loop(base, EVLOOP_ONCE);                      \
+		}                                                                \
+	} while (0)
+
+#endif
