@@ -8,7 +8,7 @@ const METHODS = ["get", "post", "put", "patch", "delete"];
 
 // Answers to requests that reached no operation: any path may give them. 404 and 405 are looked at apart.
 const BEFORE_ANY_OPERATION = { 400: "BadRequest", 413: "BodyTooLarge", 429: "TooManyRequests", 503: "Unavailable", 504: "Timeout" };
-const FAILURES_OF_FRAMING = [408, 414, 431, 501];
+const FAILURES_OF_FRAMING = [408, 414, 417, 431, 501];
 
 const escape = (name) => encodeURIComponent(name.replaceAll("~", "~0").replaceAll("/", "~1"));
 const pointer = (...names) => `#/${names.map(escape).join("/")}`;
@@ -70,14 +70,15 @@ export class ApiDocument {
 	}
 
 	problemsOfHeaders(response, at, headers) {
-		return Object.keys(response.headers ?? {}).flatMap((name) => {
-			const header = this.root.components.headers[response.headers[name].$ref.split("/").at(-1)];
+		return Object.entries(response.headers ?? {}).flatMap(([name, given]) => {
+			const place = given.$ref ?? `${at}/headers/${escape(name)}`;
+			const header = given.$ref ? this.root.components.headers[given.$ref.split("/").at(-1)] : given;
 			const text = headers[name.toLowerCase()];
 			if (text === undefined) {
 				return header.required ? [`the header ${name} is missing`] : [];
 			}
 			const value = header.schema.type === "integer" ? Number(text) : text;
-			return this.problemsOfValue(response.headers[name].$ref + "/schema", value).map((problem) => `${name}: ${problem}`);
+			return this.problemsOfValue(`${place}/schema`, value).map((problem) => `${name}: ${problem}`);
 		});
 	}
 

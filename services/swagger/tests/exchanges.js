@@ -11,7 +11,7 @@ const SHOWN_MAX = 20;
 export function publicPath(to, target) {
 	const path = target.split("?")[0];
 	const bare = path.replace(/^\/api(?=\/)/, "");
-	if (to === "nginx" && !/^\/(api|auth|users)(\/|$)/.test(path)) {
+	if (to === "nginx" ? !/^\/(api|auth|users)(\/|$)/.test(path) : /^\/status(\/|$)/.test(path)) {
 		return null;
 	}
 	return /^\/(user|values|healthcheck)(\/|$)/.test(bare) && (to !== "nginx" || path !== bare) ? `/api${bare}` : bare;

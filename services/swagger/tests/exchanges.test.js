@@ -44,6 +44,8 @@ test("paths are compared as a client of nginx writes them", () => {
 	assert.equal(publicPath("values", "/api/values/all"), "/api/values/all");
 	assert.equal(publicPath("nginx", "/values/all"), null);
 	assert.equal(publicPath("nginx", "/"), null);
+	assert.equal(publicPath("healthcheck", "/status/app.js"), null);
+	assert.equal(publicPath("healthcheck", "/healthcheck"), "/api/healthcheck");
 });
 
 test("answers are read off the wire one by one", () => {
