@@ -155,6 +155,7 @@ static void connected(const redisAsyncContext *context, int status)
 	if (!redis || redis->context != context)
 		return;
 	if (status == REDIS_OK) {
+		redisEnableKeepAlive(&redis->context->c); /* one that only listens would never learn that its peer is gone */
 		introduce(redis);
 		return;
 	}

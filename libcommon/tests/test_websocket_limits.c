@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <sys/socket.h>
 
+#include "random_input.h"
 #include "websocket_fixture.h"
 
 static void turn(int times)
@@ -52,6 +53,37 @@ static void test_what_follows_an_oversized_message_does_not_hide_the_close(void 
 	raw_send_bytes(&raw, zeros, len);
 	free(zeros);
 	expect_close(1009);
+}
+
+static void test_random_bytes_and_frames_harm_nobody(void **state)
+{
+	static const int firsts[] = {0x00, 0x01, 0x81, 0x80, 0x81, 0x82, 0x88, 0x89, 0x8A, 0x83, 0xC1, 0x09};
+	uint8_t bytes[300];
+
+	random_input_start();
+	for (int i = 0; i < 300; i++) {
+		join();
+		for (int frames = (int)(random() % 20); frames > 0 && !raw.is_closed; frames--) {
+			size_t len = random_input_bytes(bytes, sizeof bytes - 1);
+
+			if (random() % 8 == 0) {
+				raw_send_bytes(&raw, (const char *)bytes, len);
+				continue;
+			}
+			for (size_t at = 0; at < len && random() % 8; at++)
+				bytes[at] = (uint8_t)(bytes[at] & 0x7F); /* text, for the most part */
+			send_frame(firsts[(size_t)random() % (sizeof firsts / sizeof *firsts)], (const char *)bytes,
+				   random() % 4 ? len % 126 : len);
+			event_base_loop(base, EVLOOP_NONBLOCK);
+		}
+		turn(1);
+		raw_leave(&raw);
+		WAIT_FOR(websockets_count(group) == 0);
+	}
+	assert_int_equal(seen.closed, 300);
+	join();
+	send_text(TEXT, "still here");
+	expect_text("still here");
 }
 
 /* ---- slow readers ---- */
@@ -351,6 +383,7 @@ int main(void)
 		WEBSOCKET_TEST(test_a_message_over_the_limit_is_1009_before_it_is_there),
 		WEBSOCKET_TEST(test_fragments_over_the_limit_are_1009),
 		WEBSOCKET_TEST(test_what_follows_an_oversized_message_does_not_hide_the_close),
+		WEBSOCKET_TEST(test_random_bytes_and_frames_harm_nobody),
 		WEBSOCKET_TEST(test_a_reader_that_does_not_read_is_dropped),
 		WEBSOCKET_TEST(test_a_flood_of_pings_whose_pongs_are_not_read_ends),
 		WEBSOCKET_TEST(test_a_reader_that_reads_gets_everything_however_much),
