@@ -1,0 +1,132 @@
+/* Who became what, and when. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "service.h"
+
+static struct events events;
+static struct watched users, values;
+
+static int set_up(void **state)
+{
+	events = (struct events){0};
+	users = (struct watched){.service = "users", .instance = "users-1"};
+	values = (struct watched){.service = "values", .instance = "values-1"};
+	return 0;
+}
+
+/* Backwards from the latest: 0, 1, … */
+static const struct event_entry *latest(unsigned back)
+{
+	return &events.ring[(events.count - 1 - back) % EVENTS_MAX];
+}
+
+static void test_that_something_is_up_when_first_seen_is_no_event(void **state)
+{
+	assert_true(events_note(&events, &users, HEALTH_UP, "", 1000));
+	assert_int_equal(events.count, 0);
+	assert_int_equal(users.health, HEALTH_UP);
+	assert_int_equal(users.since_ms, 1000);
+	assert_int_equal(users.last_seen_ms, 1000);
+}
+
+static void test_that_something_is_down_when_first_seen_is_one(void **state)
+{
+	assert_true(events_note(&events, &users, HEALTH_DOWN, "refused", 1000));
+	assert_int_equal(events.count, 1);
+	assert_int_equal(latest(0)->was, HEALTH_UNKNOWN);
+	assert_string_equal(latest(0)->reason, "refused");
+	assert_int_equal(users.last_seen_ms, 0);
+}
+
+static void test_the_same_again_is_no_event_but_its_reason_and_time_are_kept(void **state)
+{
+	events_note(&events, &users, HEALTH_DOWN, "refused", 1000);
+	assert_false(events_note(&events, &users, HEALTH_DOWN, "no answer in time", 2000));
+	assert_int_equal(events.count, 1);
+	assert_string_equal(latest(0)->reason, "refused");
+	assert_string_equal(users.reason, "no answer in time");
+	assert_int_equal(users.since_ms, 1000);
+}
+
+static void test_an_event_lasts_until_the_next_of_the_same_one(void **state)
+{
+	events_note(&events, &users, HEALTH_UP, "", 1000);
+	events_note(&events, &users, HEALTH_DOWN, "refused", 2000);
+	events_note(&events, &values, HEALTH_DOWN, "refused", 3000);
+	assert_int_equal(latest(1)->ended_ms, 0);
+	events_note(&events, &users, HEALTH_UP, "", 5000);
+	assert_int_equal(events.count, 3);
+	assert_int_equal(latest(0)->health, HEALTH_UP);
+	assert_int_equal(latest(0)->was, HEALTH_DOWN);
+	assert_int_equal(latest(0)->ended_ms, 0);
+	assert_int_equal(latest(1)->ended_ms, 0); /* values' */
+	assert_int_equal(latest(2)->ended_ms, 5000);
+}
+
+static void test_a_restart_that_nobody_saw_is_an_event_that_changes_nothing_else(void **state)
+{
+	events_note(&events, &users, HEALTH_UP, "", 1000);
+	events_note_restart(&events, &users, 2000);
+	assert_int_equal(latest(0)->health, HEALTH_UP);
+	assert_int_equal(latest(0)->was, HEALTH_DOWN);
+	assert_string_equal(latest(0)->reason, "restarted between two rounds");
+	assert_int_equal(users.since_ms, 1000);
+	assert_string_equal(users.reason, "");
+}
+
+static void test_who_is_forgotten_is_no_longer_down(void **state)
+{
+	events_note(&events, &users, HEALTH_DOWN, "refused", 1000);
+	events_forget(&events, &users, 4000);
+	assert_int_equal(latest(0)->ended_ms, 4000);
+	events_forget(&events, &users, 5000);
+	assert_int_equal(latest(0)->ended_ms, 4000);
+	events_forget(&events, &values, 5000); /* of which there is no event */
+}
+
+static void test_the_ring_holds_the_last_and_an_event_that_left_it_is_not_touched(void **state)
+{
+	events_note(&events, &users, HEALTH_DOWN, "refused", 1000);
+	for (int i = 0; i < EVENTS_MAX; i++)
+		events_note(&events, &values, i % 2 ? HEALTH_UP : HEALTH_DOWN, "", 2000 + i);
+	assert_int_equal(events.count, EVENTS_MAX + 1);
+	assert_string_equal(latest(EVENTS_MAX - 1)->instance, "values-1");
+	events_note(&events, &users, HEALTH_UP, "", 9000);
+	for (unsigned i = 1; i < EVENTS_MAX; i++)
+		assert_true(latest(i)->ended_ms < 9000);
+}
+
+static void test_long_reasons_are_cut_off(void **state)
+{
+	char reason[300];
+
+	memset(reason, 'x', sizeof reason - 1);
+	reason[sizeof reason - 1] = '\0';
+	events_note(&events, &users, HEALTH_DOWN, reason, 1000);
+	assert_int_equal(strlen(latest(0)->reason), REASON_BYTES - 1);
+}
+
+#define TEST(test) cmocka_unit_test_setup(test, set_up)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(test_that_something_is_up_when_first_seen_is_no_event),
+		TEST(test_that_something_is_down_when_first_seen_is_one),
+		TEST(test_the_same_again_is_no_event_but_its_reason_and_time_are_kept),
+		TEST(test_an_event_lasts_until_the_next_of_the_same_one),
+		TEST(test_a_restart_that_nobody_saw_is_an_event_that_changes_nothing_else),
+		TEST(test_who_is_forgotten_is_no_longer_down),
+		TEST(test_the_ring_holds_the_last_and_an_event_that_left_it_is_not_touched),
+		TEST(test_long_reasons_are_cut_off),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

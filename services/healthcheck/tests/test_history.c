@@ -1,0 +1,178 @@
+/* The ring of samples, and the points that are made of it. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+
+#include "near.h"
+#include "service.h"
+
+#define INTERVAL_MS 2000
+#define START_MS 1700000000000
+
+static struct history history;
+static struct sample *samples;
+static struct history_point points[HISTORY_POINTS_MAX];
+static int64_t now_ms;
+
+static int set_up(void **state)
+{
+	history_init(&history, INTERVAL_MS);
+	samples = history_samples_new(&history);
+	now_ms = START_MS;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	free(samples);
+	return 0;
+}
+
+static void add_round(struct sample sample)
+{
+	now_ms += INTERVAL_MS;
+	history_begin_round(&history, now_ms);
+	samples[history.round % history.rounds_max] = sample;
+}
+
+static void add_rounds(size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		add_round(history_sample(HEALTH_UP, 4096, 1, 2));
+}
+
+static size_t read_points(int minutes, size_t points_max)
+{
+	return history_points(&history, samples, minutes, history_step(&history, minutes, points_max), now_ms, points);
+}
+
+static void test_it_holds_an_hour_of_rounds_and_no_more_than_1800(void **state)
+{
+	assert_int_equal(history.rounds_max, 1800);
+	history_init(&history, 60000);
+	assert_int_equal(history.rounds_max, 60);
+	history_init(&history, 10);
+	assert_int_equal(history.rounds_max, 1800);
+}
+
+static void test_a_new_one_has_no_points(void **state)
+{
+	assert_int_equal(read_points(60, 450), 0);
+}
+
+static void test_a_sample_comes_back_as_it_was(void **state)
+{
+	add_round(history_sample(HEALTH_DEGRADED, 12345 * 1024.0, 12.3, 45.6));
+	assert_int_equal(read_points(15, 450), 1);
+	assert_int_equal(points[0].at_ms, START_MS + INTERVAL_MS);
+	assert_int_equal(points[0].health, HEALTH_DEGRADED);
+	assert_near(points[0].memory_bytes, 12345 * 1024.0, 0);
+	assert_near(points[0].cpu_percent, 12.3, 1e-9);
+	assert_near(points[0].response_ms, 45.6, 1e-9);
+}
+
+static void test_what_is_not_known_stays_unknown(void **state)
+{
+	add_round(history_sample(HEALTH_DOWN, 4096, 1, 1));
+	add_round(history_sample(HEALTH_DEGRADED, -1, -1, 7));
+	assert_int_equal(read_points(15, 450), 2);
+	assert_true(points[0].memory_bytes < 0 && points[0].cpu_percent < 0 && points[0].response_ms < 0);
+	assert_true(points[1].memory_bytes < 0 && points[1].cpu_percent < 0);
+	assert_near(points[1].response_ms, 7, 1e-9);
+}
+
+static void test_what_is_beyond_a_sample_is_its_most(void **state)
+{
+	add_round(history_sample(HEALTH_UP, 1e18, 1e9, 1e9));
+	assert_int_equal(read_points(15, 450), 1);
+	assert_near(points[0].memory_bytes, ((1u << 30) - 1) * 1024.0, 0);
+	assert_near(points[0].cpu_percent, 6553.5, 1e-9);
+	assert_near(points[0].response_ms, 6553.5, 1e-9);
+}
+
+static void test_rounds_in_which_it_was_not_asked_are_left_out(void **state)
+{
+	add_rounds(2);
+	add_round((struct sample){0});
+	add_rounds(1);
+	assert_int_equal(read_points(15, 450), 3);
+	assert_int_equal(points[2].at_ms - points[1].at_ms, 2 * INTERVAL_MS);
+}
+
+static void test_only_the_minutes_asked_for_are_given(void **state)
+{
+	add_rounds(200);
+	assert_int_equal(read_points(1, 450), 31); /* both ends */
+	assert_int_equal(points[30].at_ms, now_ms);
+	assert_int_equal(points[0].at_ms, now_ms - 60000);
+}
+
+static void test_the_ring_goes_round_and_keeps_the_last_hour(void **state)
+{
+	add_rounds(5000);
+	assert_int_equal(history_step(&history, 60, 450), 5);
+	assert_true(read_points(60, 450) >= 360 && read_points(60, 450) <= 361);
+	assert_true(now_ms - points[0].at_ms <= 3600000);
+}
+
+static void test_there_are_never_more_points_than_asked_for(void **state)
+{
+	for (size_t rounds = 1; rounds < 4000; rounds += 37) {
+		add_rounds(37);
+		for (int minutes = 1; minutes <= 60; minutes += 7)
+			for (size_t most = 30; most <= 450; most += 60)
+				assert_true(read_points(minutes, most) <= most);
+	}
+}
+
+static void test_a_point_of_several_rounds_has_their_worst_health_and_their_means(void **state)
+{
+	add_rounds(4); /* with the next, the first whole step: rounds 5 to 9 */
+	add_round(history_sample(HEALTH_UP, 4096, 10, 1));
+	add_round(history_sample(HEALTH_UP, 8192, 20, 2));
+	add_round(history_sample(HEALTH_DOWN, 0, 0, 0));
+	add_round(history_sample(HEALTH_DEGRADED, -1, -1, 3));
+	add_round((struct sample){0});
+	assert_int_equal(history_points(&history, samples, 60, 5, now_ms, points), 2);
+	assert_int_equal(points[1].health, HEALTH_DOWN);
+	assert_near(points[1].memory_bytes, 6144, 0);
+	assert_near(points[1].cpu_percent, 15, 1e-9);
+	assert_near(points[1].response_ms, 2, 1e-9);
+}
+
+static void test_points_stay_the_same_while_rounds_go_on(void **state)
+{
+	int64_t at_ms;
+
+	add_rounds(1000);
+	read_points(60, 450);
+	at_ms = points[100].at_ms;
+	add_rounds(1);
+	read_points(60, 450);
+	assert_int_equal(points[100].at_ms, at_ms);
+}
+
+#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(test_it_holds_an_hour_of_rounds_and_no_more_than_1800),
+		TEST(test_a_new_one_has_no_points),
+		TEST(test_a_sample_comes_back_as_it_was),
+		TEST(test_what_is_not_known_stays_unknown),
+		TEST(test_what_is_beyond_a_sample_is_its_most),
+		TEST(test_rounds_in_which_it_was_not_asked_are_left_out),
+		TEST(test_only_the_minutes_asked_for_are_given),
+		TEST(test_the_ring_goes_round_and_keeps_the_last_hour),
+		TEST(test_there_are_never_more_points_than_asked_for),
+		TEST(test_a_point_of_several_rounds_has_their_worst_health_and_their_means),
+		TEST(test_points_stay_the_same_while_rounds_go_on),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
