@@ -165,6 +165,7 @@ e2e() {
 	scripts/install-packages build run e2e || exit 1
 	export BUILD=build
 	step "e2e build" build
+	step "e2e web" make web
 	step "e2e npm ci" npm ci --prefix tests/e2e --no-audit --no-fund
 	step "e2e stack" stack_up
 	for file in tests/e2e/*.test.mjs; do

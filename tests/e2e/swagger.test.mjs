@@ -1,0 +1,63 @@
+// The API's own page: Swagger UI, trying calls out on the running system.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { artifact, base, new_page } from "./stack.mjs";
+
+const operation = (page, id) => page.locator(`#operations-${id}`);
+
+async function open(t, options) {
+	const page = await new_page(t, options);
+	await page.goto(`${base}/swagger/`);
+	await operation(page, "auth-getStatus").waitFor();
+	return page;
+}
+
+// Sends what the document gives as example; returns the status and the body.
+async function try_out(page, id) {
+	const block = operation(page, id);
+	if (!(await block.locator("button.execute").count())) await block.locator(".opblock-summary-control").click();
+	const answered = page.waitForResponse((response) => response.request().resourceType() === "fetch");
+	await block.locator("button.execute").click();
+	const response = await answered;
+	const shown = block.locator(".live-responses-table .response-col_status").last();
+	await shown.filter({ hasText: String(response.status()) }).waitFor();
+	return { status: response.status(), body: await response.json() };
+}
+
+test("every operation is shown, and no request leaves the machine", async (t) => {
+	const elsewhere = [];
+	const page = await open(t, {});
+	page.on("request", (request) => request.url().startsWith(base) || request.url().startsWith("data:") || elsewhere.push(request.url()));
+	await page.reload();
+	await operation(page, "auth-getStatus").waitFor();
+	const document = await (await fetch(`${base}/swagger/openapi.yaml`)).text();
+	assert.equal(await page.locator(".opblock").count(), document.match(/^ +operationId:/gm).length);
+	assert.deepEqual(elsewhere, []);
+	assert.deepEqual(page.complaints, []);
+	await page.screenshot({ path: artifact("swagger.png") });
+});
+
+test("whoever logs in by trying it out is logged in for what is tried out next", async (t) => {
+	const page = await open(t, {});
+	assert.equal((await try_out(page, "auth-getStatus")).body.code, "token_missing");
+	assert.equal((await try_out(page, "auth-logIn")).status, 200);
+	const { status, body } = await try_out(page, "auth-getStatus");
+	assert.equal(status, 200);
+	assert.equal(body.data.email, "user@abacus.test");
+	assert.equal((await try_out(page, "values-submitValue")).body.working, true);
+	assert.equal((await try_out(page, "auth-logOut")).status, 200);
+	assert.equal((await try_out(page, "auth-getStatus")).body.code, "token_invalid");
+});
+
+test("a token that is pasted opens what wants one", async (t) => {
+	const credentials = { email: "user@abacus.test", password: "abacus-user-dev" };
+	const login = await fetch(`${base}/auth/login`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(credentials) });
+	const page = await open(t, {});
+	await page.locator("button.authorize").first().click();
+	await page.locator(".auth-container input").fill((await login.json()).auth_token);
+	await page.locator(".auth-container button.authorize").click();
+	await page.locator(".auth-container button.btn-done").click();
+	assert.equal((await try_out(page, "auth-getStatus")).status, 200);
+	assert.ok(Array.isArray((await try_out(page, "values-listValues")).body.data.values));
+});
