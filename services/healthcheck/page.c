@@ -12,6 +12,8 @@
 	extern const char _binary_services_healthcheck_dashboard_##name##_end[]
 FILE_OF(index_html);
 FILE_OF(app_js);
+FILE_OF(graphs_js);
+FILE_OF(words_js);
 FILE_OF(style_css);
 FILE_OF(icon_svg);
 
@@ -22,6 +24,8 @@ static const struct page_file {
 } files[] = {
 	{"/status/", "text/html; charset=utf-8", SPAN_OF(index_html)},
 	{"/status/app.js", "text/javascript; charset=utf-8", SPAN_OF(app_js)},
+	{"/status/graphs.js", "text/javascript; charset=utf-8", SPAN_OF(graphs_js)},
+	{"/status/words.js", "text/javascript; charset=utf-8", SPAN_OF(words_js)},
 	{"/status/style.css", "text/css; charset=utf-8", SPAN_OF(style_css)},
 	{"/status/icon.svg", "image/svg+xml", SPAN_OF(icon_svg)},
 };

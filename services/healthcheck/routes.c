@@ -9,6 +9,8 @@ const struct http_route healthcheck_routes[] = {
 	{"GET", "/status", page_redirect, false, false},
 	{"GET", "/status/", page_show, false, false},
 	{"GET", "/status/app.js", page_show, false, false},
+	{"GET", "/status/graphs.js", page_show, false, false},
+	{"GET", "/status/words.js", page_show, false, false},
 	{"GET", "/status/style.css", page_show, false, false},
 	{"GET", "/status/icon.svg", page_show, false, false},
 	{"GET", "/status/stream", stream_begin, false, false},

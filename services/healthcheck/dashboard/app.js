@@ -3,68 +3,21 @@
 // Flow: listen() and poll() hear -> heard() keeps and shows -> tick() lets the ages go on and notices that nobody speaks any more.
 // All ages are told by the daemon's clock: what it said last, and how long ago that was heard here.
 
+import { add_point, expect_points_every, figures, graphs_of, has_points, MINUTES } from "./graphs.js";
+import { bytes, clock, duration, is_known, known, milliseconds, NONE, number, percent, rate, status_of, uptime } from "./words.js";
+
 const POLL_MS = 2000; // how often to ask while there is no stream
 const QUIET_MS = 3000; // a stream this quiet is helped out by asking
 const LOST_MS = 4000; // nothing heard for this long: the monitor is unreachable
-const MINUTES = 15;
-const BIN_S = 10; // a graph has a point for each
-const BINS = (MINUTES * 60) / BIN_S;
 const EVENTS_SHOWN = 20;
 const TROUBLED_SHOWN = 8;
 
 const at = (id) => document.getElementById(id);
-const health = { data: null, heard_ms: -Infinity, clock_ms: 0, by: "", is_lost: false };
-const history = new Map(); // of an instance: bins by number
-let bridged_bins = 1; // a line goes on over so many bins without a point: the points are not always as close as the bins
+// heard_ms: when it spoke last, on this page's clock, which begins with the page.
+const health = { data: null, heard_ms: 0, clock_ms: 0, by: "", is_lost: false };
 let figure = "response_ms";
 let events = [];
 let shows_all_events = false;
-
-// ---- words ----
-
-const NONE = "–";
-const number = (value, digits = 0) => value.toLocaleString("en", { maximumFractionDigits: digits, minimumFractionDigits: digits });
-const is_known = (value) => typeof value === "number" && Number.isFinite(value);
-const known = (value, say) => (is_known(value) ? say(value) : NONE);
-
-function bytes(value) {
-	const units = ["B", "KB", "MB", "GB", "TB"];
-	let unit = 0;
-	for (; value >= 1000 && unit < units.length - 1; unit++) value /= 1024;
-	return `${number(value, unit && value < 100 ? 1 : 0)} ${units[unit]}`;
-}
-
-function duration(s) {
-	s = Math.max(0, Math.floor(s));
-	if (s < 60) return `${s} s`;
-	if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
-	if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
-	return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
-}
-
-// One unit: an uptime is read at a glance, and has little room.
-function uptime(s) {
-	if (s < 60) return `${Math.floor(s)} s`;
-	if (s < 3600) return `${Math.floor(s / 60)} min`;
-	return s < 86400 ? `${number(s / 3600, 1)} h` : `${number(s / 86400, 1)} d`;
-}
-
-const percent = (value) => `${number(value, value < 10 ? 1 : 0)} %`;
-const milliseconds = (value) => (value < 1000 ? `${number(value, value < 10 ? 1 : 0)} ms` : `${number(value / 1000, 1)} s`);
-const rate = (value) => `${number(value, value < 10 ? 1 : 0)}/s`;
-const figures = {
-	response_ms: { name: "Response time", say: milliseconds, least_scale: 2 },
-	cpu_percent: { name: "CPU", say: percent, least_scale: 5 },
-	memory_bytes: { name: "Memory", say: bytes, least_scale: 1 << 20 },
-};
-
-function clock(text) {
-	const time = new Date(text);
-	const day = time.toDateString() === new Date().toDateString() ? {} : { day: "2-digit", month: "short" };
-	return time.toLocaleString("en-GB", { ...day, hour: "2-digit", minute: "2-digit", second: "2-digit" });
-}
-
-const status_of = (thing) => (["up", "degraded", "down"].includes(thing?.status) ? thing.status : "unknown");
 
 // ---- the page's parts; only what differs is touched, so that selections and screen readers are left in peace ----
 
@@ -141,13 +94,13 @@ async function poll() {
 	}
 }
 
-function heard(message, by) {
+function heard({ data }, by) {
 	const before = health.data;
 	const was_lost = health.is_lost || !before;
-	const data = message.data;
-	Object.assign(health, { data, by, heard_ms: performance.now(), clock_ms: Date.parse(data.updated_at) || Date.now(), is_lost: false });
-	const untold = data.services.filter((s) => was_lost || !history.has(history_key(s.name, s.instance)));
-	for (const instance of data.services) keep_point(instance, data.updated_at);
+	if (!data.updated_at) return heard_nothing_yet();
+	Object.assign(health, { data, by, heard_ms: performance.now(), clock_ms: Date.parse(data.updated_at), is_lost: false });
+	const untold = data.services.filter((s) => was_lost || !has_points(s));
+	for (const instance of data.services) add_point(instance, { ...instance, at: data.updated_at });
 	show(data);
 	tick();
 	if (untold.length) load_history(new Set(untold.map((s) => s.name)));
@@ -158,14 +111,18 @@ function heard(message, by) {
 	}
 }
 
+// A monitor that has just begun has asked nobody, and calls everything down. What was known until now is better.
+function heard_nothing_yet() {
+	Object.assign(health, { clock_ms: now_ms(), heard_ms: performance.now() });
+}
+
 const statuses = (data) => JSON.stringify([data.services.map((s) => [key_of(s), s.status]), data.postgres?.status, data.redis?.status, data.nginx?.status]);
 
 function tick() {
 	const silence_ms = performance.now() - health.heard_ms;
 	const patience_ms = stream?.readyState === EventSource.OPEN ? QUIET_MS : POLL_MS;
 	if (Math.min(silence_ms, performance.now() - asked_ms) >= patience_ms) poll();
-	// At the very start there is no last word to count from: the page's own age counts.
-	health.is_lost = (health.data ? silence_ms : performance.now()) > LOST_MS;
+	health.is_lost = silence_ms > LOST_MS;
 	show_summary();
 	if (!health.data || health.is_lost) return;
 	for (const card of document.querySelectorAll(".card[data-since]")) say(slot(card, "word"), `down for ${since(card.dataset.since)}`);
@@ -277,31 +234,12 @@ function show_instance(node, s, tells_version) {
 
 // ---- graphs ----
 
-const bin_of = (time) => Math.floor(Date.parse(time) / 1000 / BIN_S);
-
-// A bin keeps the worst that fell into it.
-function add_point(key, point) {
-	const bins = history.get(key) ?? history.set(key, new Map()).get(key);
-	const bin = bins.get(bin_of(point.at)) ?? { is_down: false };
-	for (const name of Object.keys(figures)) if (is_known(point[name])) bin[name] = Math.max(bin[name] ?? 0, point[name]);
-	bin.is_down ||= point.status === "down";
-	bins.set(bin_of(point.at), bin);
-}
-
-function keep_point(instance, time) {
-	const key = history_key(instance.name, instance.instance);
-	add_point(key, { ...instance, at: time });
-	for (const bin of history.get(key).keys()) if (bin < bin_of(time) - BINS) history.get(key).delete(bin);
-}
-
-const history_key = (service, instance) => `${service}/${instance ?? ""}`;
-
 async function load_history(services) {
 	for (const name of services) {
 		try {
 			const answer = await ask(`../api/healthcheck/history?service=${encodeURIComponent(name)}&minutes=${MINUTES}`);
-			bridged_bins = Math.max(bridged_bins, Math.ceil(answer.data.interval_s / BIN_S));
-			for (const { instance, points } of answer.data.instances) for (const point of points) add_point(history_key(name, instance), point);
+			expect_points_every(answer.data.interval_s);
+			for (const { instance, points } of answer.data.instances) for (const point of points) add_point({ name, instance }, point);
 		} catch (error) {
 			console.warn("history", name, error.message); // the graphs then begin now
 		}
@@ -309,16 +247,10 @@ async function load_history(services) {
 	if (health.data) show(health.data);
 }
 
-// All instances of a service share a scale, so that they compare at a glance.
 function show_graphs(node, instances) {
-	const { name, say: words, least_scale } = figures[figure];
-	const last = Math.floor(health.clock_ms / 1000 / BIN_S);
-	const all = instances.map((s) => history.get(history_key(s.name, s.instance)) ?? new Map());
-	const most = Math.max(0, ...all.flatMap((bins) => [...bins.values()].map((bin) => bin[figure] ?? 0)));
-	const scale = Math.max(least_scale, most * 1.1);
-	instances.forEach((s, i) => {
+	const { name, say: words } = figures[figure];
+	graphs_of(instances, figure, health.clock_ms).forEach(({ line, area, gone, highest, gone_s }, i) => {
 		const card = slot(node, "cards").children[i];
-		const { line, area, gone, highest, gone_s } = graph(all[i], last, scale);
 		mark(card.querySelector(".line"), "d", line);
 		mark(card.querySelector(".area"), "d", area);
 		mark(card.querySelector(".gone"), "d", gone);
@@ -326,42 +258,6 @@ function show_graphs(node, instances) {
 		const down = gone_s ? `, down for about ${duration(gone_s)} of it` : "";
 		mark(slot(card, "spark"), "aria-label", highest === null ? `${name}: no history yet` : `${name} over the last ${MINUTES} minutes: at most ${words(highest)}${down}`);
 	});
-}
-
-// Paths in a box of 300 by 44. Where nothing is known the line has a gap; where the instance was down a block stands.
-function graph(bins, last, scale) {
-	const width = 300 / BINS;
-	const x_of = (i) => ((i + 0.5) * width).toFixed(1);
-	const drawn = { line: "", area: "", gone: "", highest: null, gone_s: 0 };
-	let latest = null; // the bin that the line has come to
-	const lift = () => {
-		if (latest !== null) drawn.area += `L${x_of(latest)} 44z`;
-		latest = null;
-	};
-	for (let i = 0; i < BINS; i++) {
-		const bin = bins.get(last - BINS + 1 + i);
-		const value = bin?.[figure];
-		if (bin?.is_down) {
-			drawn.gone += `M${(i * width).toFixed(1)} 0h${width.toFixed(1)}v44h-${width.toFixed(1)}z`;
-			drawn.gone_s += BIN_S;
-			lift();
-		} else if (is_known(value)) {
-			drawn.highest = Math.max(drawn.highest ?? 0, value);
-			// The bin that is being filled has not seen its worst yet; the line would droop at its end.
-			if (i === BINS - 1 && latest !== null) break;
-			const point = `${x_of(i)} ${(43 - (value / scale) * 40).toFixed(1)}`;
-			if (latest === null || i - latest > bridged_bins) {
-				lift();
-				drawn.area += `M${x_of(i)} 44`;
-				drawn.line += `M${point}h.1`;
-			}
-			drawn.area += `L${point}`;
-			drawn.line += `L${point}`;
-			latest = i;
-		}
-	}
-	lift();
-	return drawn;
 }
 
 // ---- what stands behind them ----
