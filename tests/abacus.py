@@ -316,11 +316,24 @@ class Daemon:
 
     def __exit__(self, *_):
         self.process.terminate()
-        self.process.wait(30)
+        try:
+            self.process.wait(30)
+        finally:
+            self.process.kill()
 
     @property
     def pid(self):
         return self.process.pid
+
+    @property
+    def serving(self):
+        """The pids of the serving processes under the supervising parent."""
+        return {int(pid) for pid in pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()}
+
+    def terminate(self, limit_s):
+        """SIGTERM; its exit code, which must come within the limit."""
+        self.process.terminate()
+        return self.process.wait(limit_s)
 
     def is_ready(self):
         try:

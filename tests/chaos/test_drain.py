@@ -1,0 +1,140 @@
+"""SIGTERM: what is in flight is answered, what is idle is closed, and the exit code is 0 within DRAIN_SECONDS."""
+
+import json
+import socket
+import threading
+import time
+
+import pytest
+
+import abacus
+from abacus import Daemon, Person, eventually, get
+
+DRAIN_S = 10
+# A hash that takes half a second or more.
+SLOW = {"ARGON2_MEMORY_KIB": "65536", "ARGON2_PASSES": "16", "DRAIN_SECONDS": DRAIN_S, "HTTP_DEADLINE_MS": "30000"}
+
+
+@pytest.fixture(params=["users", "values"])
+def daemon(request):
+    with Daemon(request.param, DRAIN_SECONDS=DRAIN_S) as daemon:
+        daemon.path = {"users": "/users/ping", "values": "/values/kinds"}[request.param]
+        yield daemon
+
+
+@pytest.fixture
+def users():
+    with Daemon("users", **SLOW) as daemon:
+        yield daemon
+
+
+def connect(daemon):
+    return socket.create_connection(("127.0.0.1", daemon.port), timeout=30)
+
+
+def registration():
+    word = f"drained-{time.time_ns()}"
+    return json.dumps({"username": word, "email": f"{word}@example.com", "password": "a password"}).encode()
+
+
+def register(daemon):
+    """A connection whose request is being answered for half a second."""
+    body = registration()
+    peer = connect(daemon)
+    peer.sendall(b"POST /auth/register HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    assert daemon.call("GET", "/users/ping").status == 200  # the loop has turned since
+    return peer
+
+
+def read_all(peer):
+    received = b""
+    while part := peer.recv(65536):
+        received += part
+    return received
+
+
+def stop(daemon, limit_s=DRAIN_S):
+    start = time.monotonic()
+    assert daemon.terminate(limit_s + 5) == 0, daemon.log.read_text()[-2000:]
+    took_s = time.monotonic() - start
+    assert took_s < limit_s
+    return took_s
+
+
+def test_idle_connections_are_closed(daemon):
+    request = f"GET {daemon.path} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+    peers = [connect(daemon) for _ in range(30)]
+    for peer in peers[:20]:  # the others have never sent anything
+        peer.sendall(request)
+        assert peer.recv(65536).startswith(b"HTTP/1.1 200")
+    assert stop(daemon) < 3
+    assert all(peer.recv(1) == b"" for peer in peers)
+
+
+def test_what_is_in_flight_is_answered(users):
+    peers = [register(users) for _ in range(3)]
+    took_s = stop(users)
+    replies = [read_all(peer) for peer in peers]
+    assert all(reply.startswith(b"HTTP/1.1 201") and b"Successfully registered." in reply for reply in replies)
+    assert all(b"Connection: close" in reply for reply in replies)
+    print(f"three hashes in flight: drained within {took_s:.1f} s")
+
+
+def test_while_draining_nothing_new_is_taken(users):
+    peer = register(users)
+    users.process.terminate()
+    admin = eventually(lambda: (reply := get("/readyz", port=users.admin_port)).status == 503 and reply)
+    assert "draining" in admin.json["message"]
+    with pytest.raises(ConnectionRefusedError):
+        connect(users)
+    assert read_all(peer).startswith(b"HTTP/1.1 201")
+    assert users.process.wait(DRAIN_S) == 0
+
+
+@pytest.mark.parametrize("part", ["headers", "body", "chunks"])
+def test_a_client_that_sends_slowly_does_not_hold_it_up(users, part):
+    """What is not whole yet is not in flight; it is cut off, or answered, but what is in flight is answered in any case."""
+    head = b"POST /auth/register HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+    head += {"headers": b"X-Slow: ", "body": b"Content-Length: 100000\r\n\r\n", "chunks": b"Transfer-Encoding: chunked\r\n\r\n"}[part]
+    drip = {"headers": b"a", "body": b" ", "chunks": b"1\r\n \r\n"}[part]
+    peer, stopping = connect(users), threading.Event()
+    peer.sendall(head)
+
+    def send_slowly():
+        while not stopping.wait(0.05):
+            try:
+                peer.sendall(drip)
+            except OSError:
+                return
+
+    thread = threading.Thread(target=send_slowly)
+    thread.start()
+    try:
+        in_flight = register(users)
+        stop(users)
+        assert read_all(in_flight).startswith(b"HTTP/1.1 201")
+    finally:
+        stopping.set()
+        thread.join()
+
+
+def test_what_takes_longer_than_the_limit_is_cut_off():
+    with Daemon("users", **{**SLOW, "DRAIN_SECONDS": 1, "ARGON2_PASSES": 60}) as users:
+        peers = [register(users) for _ in range(4)]
+        start = time.monotonic()
+        assert users.terminate(20) == 1
+        assert time.monotonic() - start < 8
+        assert len(peers) == 4
+
+
+def test_a_worker_hands_back_what_it_has_not_begun():
+    """The large job that it calculates is stored, those that wait are another's within moments, not after the lease."""
+    person = Person()
+    indexes = [abacus.fresh_index(940_000 + 1000 * n, 941_000 + 1000 * n) for n in range(24)]
+    with Daemon("worker", LEASE_SECONDS=30, WORKER_NAME="drained") as worker:
+        for index in indexes:
+            assert abacus.submit(index, person.token).status == 200
+        eventually(lambda: "drained" in abacus.redis_cli("XPENDING", "jobs", "workers"), message="it has taken some")
+        assert worker.terminate(DRAIN_S) == 0
+    for index in indexes:
+        assert len(abacus.result(index, person.token, limit_s=30)) > 190_000
