@@ -72,13 +72,13 @@ void submissions_add(struct submissions *submissions, struct scope *scope, int64
 		     const char *request_id, submission_taken *done, void *arg);
 
 /* value_live.c: GET /values/live, a WebSocket that is told of every finished calculation. The token comes as the first message,
- * and that alone, or as the second of two subprotocols, `Sec-WebSocket-Protocol: abacus, TOKEN`, of which the first is chosen;
- * never in the URL, which is logged. A result is public once it is calculated (GET /values/current is open), so whoever has a
- * valid token is told of all. Messages, in the order in which Redis has them:
+ * bare or as {"token":"…"}, or as the second of two subprotocols, `Sec-WebSocket-Protocol: abacus, TOKEN`, of which the first
+ * is chosen; never in the URL, which is logged. A result is public once it is calculated (GET /values/current is open), so
+ * whoever has a valid token is told of all. Messages, in the order in which Redis has them:
  *   {"event":"ready"}  from here on nothing is missed; again after Redis was away: what came meanwhile has to be asked for
  *   {"event":"value","kind","index","digits","preview","duration_us"}
- * Close codes: 4401 and contract.md's sentence when the token is missing for LIVE_TOKEN_SECONDS, wrong, or dead, also later on
- * (nothing is sent once it is); 1013 when it can not be checked; 1008 for anything said after the token; 1001 on drain. */
+ * Close codes: 1008 and contract.md's sentence when the token is missing for LIVE_TOKEN_SECONDS, wrong, or dead, also later on
+ * (nothing is sent once it is); 1013 when it can not be checked; 1003 for anything said after the token; 1001 on drain. */
 struct live *live_new(struct event_base *base, struct values *values);
 /* After http_server_free(). */
 void live_free(struct live *live);

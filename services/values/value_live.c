@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "json.h"
 #include "loop.h"
 #include "mem.h"
 #include "metrics.h"
@@ -17,9 +18,11 @@
 #define READY "{\"event\":\"ready\"}"
 #define SWEEP_MS 250
 #define CLOSE_MS 2000
-#define CODE_TOKEN 4401 /* 4000 to 4999 are for the two ends to agree on (RFC 6455 §7.4.2) */
+#define MESSAGE_BYTES_MAX (JWT_TOKEN_BYTES_MAX * 2)
+/* RFC 6455 §7.4.1, and IANA's registry */
+#define CODE_TOKEN 1008
 #define CODE_TRY_AGAIN 1013
-#define CODE_POLICY 1008
+#define CODE_UNEXPECTED 1003
 
 struct listener {
 	struct live *live;
@@ -90,14 +93,29 @@ static bool is_still_admitted(struct listener *listener)
 	return verdict == AUTH_OK;
 }
 
+/* The token, or {"token":"…"}; a token never begins with a brace. */
+static enum auth_verdict check_message(struct listener *listener, const char *text, size_t len)
+{
+	enum auth_verdict verdict = AUTH_INVALID;
+	const char *token;
+	cJSON *json = NULL;
+
+	if (len == 0 || *text != '{')
+		return check(listener->live->values, text, len, &listener->claims);
+	if (json_parse(text, len, &json) == STATUS_OK && (token = json_text(json, "token")))
+		verdict = check(listener->live->values, token, strlen(token), &listener->claims);
+	cJSON_Delete(json);
+	return verdict;
+}
+
 static void said(struct websocket *ws, const char *text, size_t len, void *arg)
 {
 	struct listener *listener = arg;
 
 	if (listener->is_admitted)
-		websocket_close(ws, CODE_POLICY, "Nothing is expected after the token.");
+		websocket_close(ws, CODE_UNEXPECTED, "Nothing is expected after the token.");
 	else
-		settle(listener, check(listener->live->values, text, len, &listener->claims));
+		settle(listener, check_message(listener, text, len));
 }
 
 /* One that is being closed has sent its close frame already: refusing it again does nothing. */
@@ -191,7 +209,7 @@ void value_live(struct http_request *req)
 struct live *live_new(struct event_base *base, struct values *values)
 {
 	static const struct websocket_calls calls = {.message = said, .closed = ended};
-	struct websocket_limits limits = {.message_bytes_max = JWT_TOKEN_BYTES_MAX,
+	struct websocket_limits limits = {.message_bytes_max = MESSAGE_BYTES_MAX,
 					  .output_bytes_max = (size_t)values->config->live_buffer_bytes_max,
 					  .ping_ms = values->config->live_ping_s * 1000,
 					  .pong_ms = values->config->live_ping_s * 1000,
