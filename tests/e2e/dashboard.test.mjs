@@ -145,18 +145,39 @@ test("without a stream it asks", async (t) => {
 	await headline(page, /^All \d+ instances up$/);
 });
 
+// The page is given what the daemon says, changed.
+const instead = (change) => async (page) => {
+	await page.route("**/status/stream", (route) => route.abort());
+	await page.route("**/api/healthcheck", async (route) => {
+		const body = await (await route.fetch()).json();
+		change(body.data);
+		await route.fulfill({ json: body });
+	});
+};
+
+test("dead jobs are told of though all instances are up", async (t) => {
+	const page = await open(t, { before: instead((data) => (data.queue.dead = 3)) });
+	await page.locator("#summary[data-status=degraded]").waitFor();
+	assert.equal(await page.locator("#detail").innerText(), "Queue degraded: jobs were given up");
+	assert.match(await page.locator("#card-Queue").innerText(), /Dead\s+3/);
+});
+
+test("what is not known is a dash, and what is not watched is no trouble", async (t) => {
+	const unknown = { cpu_percent: null, memory_bytes: null, uptime_s: null, response_ms: null, version: null };
+	const page = await open(t, { before: instead((data) => Object.assign(data, { queue: null, postgres: null, redis: null, nginx: null, services: data.services.map((s) => ({ ...s, ...unknown })) })) });
+	await page.locator("#summary[data-status=up]").waitFor();
+	assert.deepEqual(await page.locator("#services dd").allInnerTexts(), Array(4 * (await page.locator("#services .card").count())).fill("–"));
+	assert.deepEqual(await page.locator("#behind .where").allInnerTexts(), Array(4).fill("not watched"));
+	assert.deepEqual(page.complaints.filter((each) => !each.includes("/status/stream")), []);
+});
+
 test("what a service says of itself is text, never markup", async (t) => {
 	const hostile = "<img src=x onerror=document.title='owned'>";
 	const page = await open(t, {
-		before: async (page) => {
-			await page.route("**/status/stream", (route) => route.abort());
-			await page.route("**/api/healthcheck", async (route) => {
-				const body = await (await route.fetch()).json();
-				Object.assign(body.data.services[0], { status: "down", reason: hostile, version: hostile, instance: hostile });
-				Object.assign(body.data, { summary: hostile, postgres: null, queue: null });
-				await route.fulfill({ json: body });
-			});
-		},
+		before: instead((data) => {
+			data.summary = hostile;
+			Object.assign(data.services[0], { status: "down", reason: hostile, version: hostile, instance: hostile });
+		}),
 	});
 	await headline(page, hostile);
 	assert.equal(await page.locator("img").count(), 0);

@@ -145,7 +145,7 @@ function show_summary() {
 	say(at("headline"), data.summary);
 	say(at("announcement"), without_ages(data.summary));
 	document.title = `${data.summary} – Abacus`;
-	show_status(at("summary"), worst(everything(data)));
+	show_status(at("summary"), worst([...data.services, ...watched(data)]));
 	show_detail(data);
 }
 
@@ -162,12 +162,12 @@ function show_lost(data) {
 // What is announced changes when something happened, not each second.
 const without_ages = (text) => text.replace(/ for \d+ (s|min|h|d)\b( \d+ (s|min|h)\b)?/g, "");
 
-const everything = (data) => [...data.services, data.postgres, data.redis, data.nginx].filter(Boolean);
+const watched = (data) => behind(data).filter((part) => part.status);
 const worst = (things) => ["down", "degraded", "unknown", "up"].find((status) => things.some((thing) => status_of(thing) === status)) ?? "unknown";
 
 // What is not up, each a link to its card; or what is watched at all.
 function show_detail(data) {
-	const parts = behind(data).filter((part) => part.status);
+	const parts = watched(data);
 	const troubled = [...data.services.map((s) => ({ ...s, title: title_of(s), id: card_id(s) })), ...parts.map((part) => ({ ...part, title: part.name, id: `card-${part.name}` }))].filter((thing) => status_of(thing) !== "up");
 	const key = JSON.stringify(troubled.map((thing) => [thing.id, thing.status, thing.reason]));
 	if (at("detail").dataset.key === key) return;
@@ -268,7 +268,7 @@ function behind(data) {
 	const of = (part, whole, words) => known(part, words) + (whole > 0 ? ` of ${words(whole)}` : "");
 	const parts = [
 		{
-			name: "Queue", status: queue && queue_status(queue), bar: null, where: queue?.dead > 0 ? "some jobs were given up" : "jobs waiting for a worker",
+			name: "Queue", status: queue && queue_status(queue), bar: null, where: "jobs waiting for a worker", reason: queue?.dead > 0 && "jobs were given up",
 			figures: [["Depth", known(queue?.depth, number)], ["Oldest", known(queue?.oldest_s, (s) => (s < 10 ? `${number(s, 1)} s` : duration(s)))], ["Rate", known(queue?.per_s, rate)], ["Dead", known(queue?.dead, number)]],
 		},
 		{
@@ -350,6 +350,7 @@ at("choice").addEventListener("change", (event) => {
 at("more").addEventListener("click", () => {
 	shows_all_events = true;
 	show_events();
+	at("events-table").focus(); // the button is gone
 });
 
 listen();
