@@ -35,6 +35,12 @@ nginx_make() {
 	install_text "$RUN_DIR/service.nginx.run" 755 <<RUN
 #!/bin/sh
 exec 2>&1
+# A master that was killed leaves its workers, which hold the ports. They are known by their log, which is this script's; they end when they
+# have answered what they are at.
+for process in /proc/[0-9]*; do
+	[ "\$(readlink "\$process/exe")" = "$(readlink -f /usr/sbin/nginx)" ] || continue
+	[ "\$(readlink "\$process/fd/2")" != "\$(readlink /proc/\$\$/fd/2)" ] || kill -QUIT "\${process#/proc/}" || :
+done
 exec /usr/sbin/nginx -c $RUN_DIR/nginx/nginx.conf -e stderr -g 'daemon off;'
 RUN
 	supervisor_service nginx "$RUN_DIR/service.nginx.run" "$RUN_DIR/nginx/nginx.conf" "$RUN_DIR/nginx/conf/headers.conf" "$RUN_DIR/nginx/conf/proxy.conf" \
