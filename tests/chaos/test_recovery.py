@@ -12,6 +12,7 @@ import pytest
 
 import abacus
 from abacus import eventually, get, result, submit
+from load import Load
 
 DAEMONS = ["users", "values", "worker"]
 SEED = int(os.environ.get("SEED", random.randrange(1 << 30)))
@@ -45,44 +46,6 @@ def acknowledged(indexes, token):
 def assert_every_result_comes(indexes, token, limit_s=60):
     for index in indexes:
         assert len(result(index, token, limit_s=limit_s)) > 1000
-
-
-class Load:
-    """Requests on keep-alive connections from a few threads until stopped; keeps what failed."""
-
-    def __init__(self, method, path, token=None, body=None, threads=4):
-        self.method, self.path, self.body = method, path, body
-        self.headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
-        self.stopping, self.done, self.failed, self.threads = False, 0, [], []
-        self.workers = [threading.Thread(target=self.run) for _ in range(threads)]
-
-    def run(self):
-        connection = http.client.HTTPConnection("127.0.0.1", abacus.PORT, timeout=20)
-        while not self.stopping:
-            try:
-                connection.request(self.method, self.path, json.dumps(self.body) if self.body else None, self.headers)
-                reply = connection.getresponse()
-                reply.read()
-                self.done += 1
-                if reply.status != 200:
-                    self.failed.append(reply.status)
-            except (OSError, http.client.HTTPException) as error:
-                self.failed.append(repr(error))
-                connection.close()
-
-    def __enter__(self):
-        for worker in self.workers:
-            worker.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopping = True
-        for worker in self.workers:
-            worker.join()
-
-    def wait_for(self, more):
-        goal = self.done + more
-        eventually(lambda: self.done >= goal, 60, message=f"{more} more requests")
 
 
 @pytest.mark.skipif(abacus.INSTANCES < 2, reason="needs two instances of each daemon (INSTANCES=2)")
