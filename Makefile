@@ -50,6 +50,7 @@ tests: build $(TESTS) ## build the test programs too
 
 web: ## fetch and build the pages that nginx serves
 	@services/swagger/build.sh
+	@[ "$(CLIENT)" = 0 ] || services/client/build.sh
 
 $(BUILD)/libcommon/src/version.o: CPPFLAGS += -DABACUS_VERSION='"$(VERSION)"' -DABACUS_REVISION='"$(REVISION)"'
 
@@ -90,6 +91,7 @@ $(BUILD)/libcommon/tests/%: $(BUILD)/libcommon/tests/%.o $(LIBCOMMON)
 
 STACK = RUN_DIR=$(RUN_DIR) BUILD=$(BUILD) PORT=$(PORT) scripts/stack
 RUN_DIR ?= .run
+CLIENT ?= 1
 DB ?=
 ARGS ?=
 

@@ -24,11 +24,11 @@ nginx_make() {
 		[ "$(id -u)" != 0 ] || chown "$run_user" "$RUN_DIR/$dir"
 	done
 	for file in headers.conf proxy.conf; do install_text "$RUN_DIR/nginx/conf/$file" 644 <nginx/$file; done
-	install_text "$RUN_DIR/nginx/html/index.html" 644 <nginx/html/index.html
+	client_make
 	swagger_make
 	LISTEN=$PORT USERS_SERVERS=$(nginx_servers users) VALUES_SERVERS=$(nginx_servers values) \
 		HEALTHCHECK_SERVERS=$(nginx_healthcheck_servers) STATUS_LISTEN=127.0.0.1:$nginx_status_port SWAGGER_SERVERS="server 127.0.0.1:$swagger_port max_fails=0;" AUTH_RATE=$AUTH_RATE AUTH_BURST=$AUTH_BURST \
-		CLIENT_ROOT=$RUN_DIR/nginx/html CONF=$RUN_DIR/nginx/conf RUN=$RUN_DIR/nginx ACCESS_LOG=/dev/stdout \
+		CLIENT_ROOT=$(client_root) CONF=$RUN_DIR/nginx/conf RUN=$RUN_DIR/nginx ACCESS_LOG=/dev/stdout \
 		HTTP_INCLUDE="$RUN_DIR/nginx/conf/*.http" envsubst '$LISTEN $STATUS_LISTEN $USERS_SERVERS $VALUES_SERVERS $HEALTHCHECK_SERVERS
 		$SWAGGER_SERVERS $AUTH_RATE $AUTH_BURST $CLIENT_ROOT $CONF $RUN $ACCESS_LOG $HTTP_INCLUDE' \
 		<nginx/abacus.conf.template | install_text "$RUN_DIR/nginx/nginx.conf" 644

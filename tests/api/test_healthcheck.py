@@ -245,9 +245,9 @@ def test_the_page_is_served_under_a_strict_policy_and_revalidated(to, path, cont
     assert get(path, to=to, headers={"If-None-Match": '"other"'}).status == 200
 
 
-@pytest.mark.parametrize("to", ["nginx", "healthcheck"])
-def test_the_page_without_its_slash_redirects(to):
-    reply = get("/status", to=to)
+def test_the_page_without_its_slash_redirects_to_it_on_the_service_and_is_a_page_of_the_client_behind_nginx():
+    assert get("/status").headers["Content-Type"] == "text/html"
+    reply = get("/status", to="healthcheck")
     assert reply.status == 308 and reply.headers["Location"].endswith("/status/")
 
 

@@ -1,0 +1,28 @@
+# The client's files, which nginx serves at /. CLIENT=0, or where they were not built (services/client/build.sh): a page that says so.
+
+client_root() {
+	if [ "${CLIENT:-1}" != 0 ] && [ -e services/client/dist/index.html ]; then
+		echo "$RUN_DIR/share/client"
+	else
+		echo "$RUN_DIR/nginx/html"
+	fi
+}
+
+# The assets first and index.html last, so that it never names what is not there yet; those of older versions go after it.
+client_make() {
+	install_text "$RUN_DIR/nginx/html/index.html" 644 <nginx/html/index.html
+	from=services/client/dist
+	to=$(client_root)
+	[ "$to" = "$RUN_DIR/share/client" ] || return 0
+	! cmp -s $from/index.html "$to/index.html" || [ -n "$(find $from -newer "$to/index.html" -type f)" ] || return 0
+	mkdir -p "$to/assets"
+	cp -R $from/assets "$to/"
+	for file in "$from"/*; do
+		case $file in */index.html | */assets) ;; *) cp "$file" "$to/" ;; esac
+	done
+	cp $from/index.html "$to/.index.html"
+	mv "$to/.index.html" "$to/index.html"
+	for file in "$to"/assets/*; do [ -e "$from/assets/${file##*/}" ] || rm "$file"; done
+	chmod -R a+rX "$to"
+	note_change "$to"
+}

@@ -1,0 +1,32 @@
+#!/bin/sh
+# usage: services/client/build.sh makes services/client/dist, ready to be served: hashed assets, each with a compressed twin.
+# Nothing is done when the sources are those that it was made of. The network is needed only when node_modules is not what package-lock.json says.
+set -eu
+cd "$(dirname "$0")"
+log=.build.log
+
+fail() {
+	tail -20 $log >&2
+	echo "client: $1; services/client/$log has all of it" >&2
+	exit 1
+}
+
+fetch() {
+	command -v npm >/dev/null || { echo "client: npm is missing; run scripts/install-packages build" >&2; exit 1; }
+	npm ci --prefer-offline --no-audit --no-fund --fetch-retries=1 --fetch-retry-mintimeout=1000 >$log 2>&1 || {
+		echo "client: npm could not fetch what package-lock.json names (no network?); services/client/$log has npm's words" >&2
+		exit 1
+	}
+	cp package-lock.json node_modules/.fetched
+}
+
+sum_of_sources() {
+	find src public scripts package.json package-lock.json tsconfig.json ./*.config.ts index.html build.sh ../swagger/openapi.yaml -type f -exec cksum {} + | sort -k 3 | cksum
+}
+
+[ -e dist/index.html ] && [ "$(cat .built 2>/dev/null)" = "$(sum_of_sources)" ] && exit 0
+cmp -s package-lock.json node_modules/.fetched || fetch
+rm -f .built
+npm run --silent generate >$log 2>&1 || fail "services/swagger/openapi.yaml cannot be read"
+npm run --silent build >$log 2>&1 || fail "the build failed"
+sum_of_sources >.built

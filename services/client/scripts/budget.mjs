@@ -1,0 +1,41 @@
+// What a first visit may cost, in bytes after gzip. Fails the build when a part is above it. Run after compress.mjs.
+// The manifest says what index.html loads by itself; the file is not for visitors and goes.
+import { readFileSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+
+const dist = process.env.DIST ?? "dist";
+const manifest = JSON.parse(readFileSync(join(dist, "manifest.json"), "utf8"));
+
+// FILE and what it imports at once.
+function closure(key, seen = new Set()) {
+	if (seen.has(key)) return seen;
+	seen.add(key);
+	for (const next of manifest[key].imports ?? []) closure(next, seen);
+	return seen;
+}
+
+function bytes(files) {
+	return [...new Set(files)].reduce((sum, file) => sum + statSync(join(dist, `${file}.gz`), { throwIfNoEntry: false })?.size, 0);
+}
+
+const initial = closure("index.html");
+const plot = [...closure("src/values/plot.tsx")].filter((key) => !initial.has(key));
+const parts = [
+	["initial JavaScript", 100_000, [...initial].map((key) => manifest[key].file).filter((file) => file.endsWith(".js"))],
+	["CSS", 12_000, [...initial].flatMap((key) => manifest[key].css ?? [])],
+	["plots", 25_000, plot.flatMap((key) => [manifest[key].file, ...(manifest[key].css ?? [])])],
+];
+
+let failed = false;
+for (const [name, limit, files] of parts) {
+	const size = bytes(files);
+	const isOver = files.length === 0 || !(size <= limit);
+	failed ||= isOver;
+	console.log(`${isOver ? "OVER" : "ok  "} ${name}: ${(size / 1000).toFixed(1)} of ${limit / 1000} kB gzip`);
+}
+rmSync(join(dist, "manifest.json"));
+rmSync(join(dist, "manifest.json.gz"), { force: true });
+if (failed) {
+	console.error("budget: the build is larger than scripts/budget.mjs allows");
+	process.exit(1);
+}

@@ -1,0 +1,39 @@
+/* What went wrong with a call, as the pages tell it. */
+import type { FieldError } from "./generated";
+
+export class Failure extends Error {
+	readonly httpStatus: number; // 0: no answer came
+	readonly code: string;
+	readonly fields: Record<string, string>;
+
+	constructor(httpStatus: number, code: string, message: string, fields: Record<string, string> = {}) {
+		super(message);
+		this.httpStatus = httpStatus;
+		this.code = code;
+		this.fields = fields;
+	}
+
+	/* Nobody is there, or somebody who cannot answer now: worth trying again by itself. */
+	get isTransient(): boolean {
+		return this.httpStatus === 0 || this.httpStatus === 429 || this.httpStatus >= 502;
+	}
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+	return typeof value === "object" && value !== null;
+}
+
+/* BODY: what was thrown or answered; whatever it is, a Failure comes out. */
+export function failureOf(body: unknown, response: Response | undefined): Failure {
+	if (body instanceof Failure) return body;
+	if (!response) return new Failure(0, "unreachable", "The server cannot be reached.");
+	if (!isRecord(body) || typeof body.message !== "string")
+		return new Failure(response.status, "unknown", "The server gave an answer that cannot be read.");
+	const errors = Array.isArray(body.errors) ? (body.errors as FieldError[]) : [];
+	const fields = Object.fromEntries(errors.map((error) => [error.field, error.message]));
+	return new Failure(response.status, String(body.code ?? "unknown"), body.message, fields);
+}
+
+export function messageOf(error: unknown): string {
+	return error instanceof Error ? error.message : "Something went wrong.";
+}

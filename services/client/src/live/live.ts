@@ -1,0 +1,89 @@
+/* The WebSocket of live results.
+ *
+ *     off ──start──▶ connecting ──ready──▶ open ──ready: something may have been missed
+ *                        ▲                  │ lost
+ *                        └── back-off ── waiting
+ *
+ * The token goes out as the first message, never in the URL. The server says ready when nothing is missed from there on: each time the
+ * owner is told that it is open, and fetches what it has missed. */
+import type { LiveReady, LiveValue } from "../api/generated";
+
+export type LiveState = "connecting" | "open" | "waiting";
+
+export interface LiveOptions {
+	url: string;
+	token: string;
+	onState(state: LiveState): void;
+	onValue(value: LiveValue): void;
+	/* The server does not take the token. */
+	onRefused(): void;
+	open?: (url: string) => WebSocket;
+}
+
+const FIRST_WAIT_MS = 500;
+const LAST_WAIT_MS = 15_000;
+const STEADY_AFTER_MS = 5000; // a connection that lasted this long starts the back-off anew
+const REFUSED = 1008; // RFC 6455 §7.4.1: policy violation
+
+/* Events that are not known here are passed over. */
+function parse(text: unknown): LiveReady | LiveValue | null {
+	try {
+		const message = JSON.parse(String(text));
+		return message?.event === "value" || message?.event === "ready" ? message : null;
+	} catch {
+		return null;
+	}
+}
+
+/* Connects, and connects again, until the function that it returns is called. */
+export function startLive(options: LiveOptions): () => void {
+	const open = options.open ?? ((url) => new WebSocket(url));
+	let socket: WebSocket | null = null;
+	let timer: ReturnType<typeof setTimeout> | undefined;
+	let attempts = 0;
+	let isOver = false;
+
+	function wait() {
+		const ms = Math.min(FIRST_WAIT_MS * 2 ** attempts++, LAST_WAIT_MS);
+		options.onState("waiting");
+		timer = setTimeout(connect, ms * (0.75 + Math.random() / 2));
+	}
+
+	function connect() {
+		clearTimeout(timer);
+		options.onState("connecting");
+		let readyAt = 0;
+		const mine = open(options.url);
+		socket = mine;
+		mine.onopen = () => mine.send(JSON.stringify({ token: options.token }));
+		mine.onmessage = (event) => {
+			const message = parse(event.data);
+			if (!message || isOver) return;
+			if (message.event === "value") return options.onValue(message);
+			readyAt ||= Date.now();
+			options.onState("open");
+		};
+		mine.onclose = (event) => {
+			if (isOver) return;
+			if (readyAt && Date.now() - readyAt >= STEADY_AFTER_MS) attempts = 0;
+			if (event.code === REFUSED) options.onRefused();
+			if (!isOver) wait();
+		};
+	}
+
+	const hurry = () => {
+		if (timer !== undefined && socket?.readyState === WebSocket.CLOSED) {
+			attempts = 0;
+			connect();
+		}
+	};
+
+	window.addEventListener("online", hurry);
+	connect();
+	return () => {
+		isOver = true;
+		clearTimeout(timer);
+		window.removeEventListener("online", hurry);
+		socket?.close(1000);
+	};
+}

@@ -1,0 +1,38 @@
+import { register } from "../api/calls";
+import { Field } from "../parts/field";
+import { Link } from "../parts/link";
+import { notify } from "../parts/notices";
+import { Page } from "../parts/page";
+import { RuleList } from "../parts/rule-list";
+import { areMet, registrationRules } from "../parts/rules";
+import { useForm } from "../parts/use-form";
+import { sessions } from "../session/session";
+import { REGISTRATION_LABELS } from "./labels";
+
+export default function Register() {
+	const form = useForm(REGISTRATION_LABELS, async (texts) => {
+		sessions.start(await register(texts), false);
+		notify("success", "Welcome!");
+	});
+	const rules = registrationRules(form.texts);
+
+	return (
+		<Page title="Register" narrow>
+			<form className="sheet" onSubmit={form.submit} noValidate>
+				<RuleList rules={rules} />
+				<Field {...form.field("username")} autoComplete="username" autoCapitalize="none" spellCheck={false} required />
+				<Field {...form.field("email")} type="email" autoComplete="email" required />
+				<Field {...form.field("password")} type="password" autoComplete="new-password" required />
+				<input
+					className="button is-primary is-fullwidth"
+					type="submit"
+					value={form.isSending ? "Registering…" : "Register"}
+					disabled={!areMet(rules) || form.isSending}
+				/>
+			</form>
+			<p className="aside">
+				Registered already? <Link to="/login">Log in</Link>
+			</p>
+		</Page>
+	);
+}

@@ -1,0 +1,202 @@
+import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { addUser, changeUser, deleteUser, fetchUsers } from "../api/calls";
+import { Failure, messageOf } from "../api/failure";
+import type { User, UserChange } from "../api/generated";
+import { Dialog } from "../parts/dialog";
+import { Field } from "../parts/field";
+import { LogInFirst } from "../parts/log-in-first";
+import { dismissErrors, notify } from "../parts/notices";
+import { Page } from "../parts/page";
+import { RuleList } from "../parts/rule-list";
+import { areMet, registrationRules } from "../parts/rules";
+import { useForm } from "../parts/use-form";
+import type { Session } from "../session/session";
+import { useSession } from "../session/use-session";
+import { REGISTRATION_LABELS } from "./labels";
+
+const USERS = ["users"];
+
+/* Runs ACTION, tells of it, and fetches the list anew, also when it failed: somebody else may have changed it. */
+function useAdminAction<T>(action: (arg: T) => Promise<unknown>, done: (arg: T) => string) {
+	const queries = useQueryClient();
+
+	return useMutation({
+		mutationFn: action,
+		onMutate: dismissErrors,
+		onSuccess: (_, arg) => notify("success", done(arg)),
+		onError: (error) => notify("danger", messageOf(error)),
+		onSettled: () => queries.invalidateQueries({ queryKey: USERS }),
+	});
+}
+
+function changeText({ user, to }: { user: User; to: UserChange }): string {
+	if (to.active !== undefined) return `${user.username} is ${to.active ? "active" : "no longer active"}.`;
+	return `${user.username} is ${to.admin ? "an admin" : "no longer an admin"}.`;
+}
+
+function DeleteDialog({ user, onClose }: { user: User; onClose: () => void }) {
+	const deleting = useAdminAction(deleteUser, () => `${user.username} was deleted.`);
+
+	return (
+		<Dialog title={`Delete ${user.username}?`} onClose={onClose}>
+			<div className="dialog-body">
+				<p className="block">{user.email} can no longer log in, and is logged out everywhere. This cannot be undone.</p>
+				<div className="buttons">
+					<button
+						type="button"
+						className="button is-danger"
+						disabled={deleting.isPending}
+						onClick={() => deleting.mutate(user.id, { onSettled: onClose })}
+					>
+						Delete
+					</button>
+					<button type="button" className="button" onClick={onClose}>
+						Keep
+					</button>
+				</div>
+			</div>
+		</Dialog>
+	);
+}
+
+function AddDialog({ onClose }: { onClose: () => void }) {
+	const queries = useQueryClient();
+	const form = useForm(REGISTRATION_LABELS, async (texts) => {
+		notify("success", await addUser(texts));
+		queries.invalidateQueries({ queryKey: USERS });
+		onClose();
+	});
+	const rules = registrationRules(form.texts);
+
+	return (
+		<Dialog title="Add a user" onClose={onClose}>
+			<form className="dialog-body" onSubmit={form.submit} noValidate>
+				<RuleList rules={rules} />
+				<Field {...form.field("username")} autoComplete="off" autoCapitalize="none" spellCheck={false} required />
+				<Field {...form.field("email")} type="email" autoComplete="off" required />
+				<Field {...form.field("password")} type="password" autoComplete="new-password" required />
+				<input
+					className="button is-primary"
+					type="submit"
+					value={form.isSending ? "Adding…" : "Add"}
+					disabled={!areMet(rules) || form.isSending}
+				/>
+			</form>
+		</Dialog>
+	);
+}
+
+function Actions({ user, onDelete }: { user: User; onDelete: () => void }) {
+	const changing = useAdminAction(({ user, to }: { user: User; to: UserChange }) => changeUser(user.id, to), changeText);
+	const button = (text: string, onClick: () => void) => (
+		<button type="button" className="button is-small" disabled={changing.isPending} onClick={onClick}>
+			{text}
+			<span className="is-sr-only"> {user.username}</span>
+		</button>
+	);
+
+	return (
+		<div className="actions">
+			{button(user.active ? "Deactivate" : "Activate", () => changing.mutate({ user, to: { active: !user.active } }))}
+			{button(user.admin ? "Remove admin" : "Make admin", () => changing.mutate({ user, to: { admin: !user.admin } }))}
+			{button("Delete", onDelete)}
+		</div>
+	);
+}
+
+function UserTable({ users, canChange, ownId }: { users: User[]; canChange: boolean; ownId: number | undefined }) {
+	const [deleted, setDeleted] = useState<User | null>(null);
+
+	return (
+		<div className="sheet table-sheet">
+			<table className="table is-fullwidth users">
+				<thead>
+					<tr>
+						<th scope="col">ID</th>
+						<th scope="col">Username</th>
+						<th scope="col">Email</th>
+						<th scope="col">Active</th>
+						<th scope="col">Admin</th>
+						{canChange && <th scope="col">Change</th>}
+					</tr>
+				</thead>
+				<tbody>
+					{users.map((user) => (
+						<tr key={user.id} data-user={user.username}>
+							<td data-label="ID">{user.id}</td>
+							<th scope="row" className="username">
+								{user.username}
+								{user.id === ownId && <span className="soft"> (you)</span>}
+							</th>
+							<td data-label="Email" className="email">
+								{user.email}
+							</td>
+							<td data-label="Active">
+								<span className={user.active ? "flag is-on" : "flag"}>{user.active ? "yes" : "no"}</span>
+							</td>
+							<td data-label="Admin">
+								<span className={user.admin ? "flag is-on" : "flag"}>{user.admin ? "yes" : "no"}</span>
+							</td>
+							{canChange && (
+								<td className="actions-cell">
+									<Actions user={user} onDelete={() => setDeleted(user)} />
+								</td>
+							)}
+						</tr>
+					))}
+				</tbody>
+			</table>
+			{deleted && <DeleteDialog user={deleted} onClose={() => setDeleted(null)} />}
+		</div>
+	);
+}
+
+function UserListing({ session }: { session: Session | null }) {
+	const [isAdding, setAdding] = useState(false);
+	const listing = useInfiniteQuery({
+		queryKey: [...USERS, session?.userId ?? null],
+		queryFn: ({ pageParam }) => fetchUsers(pageParam),
+		initialPageParam: 0,
+		getNextPageParam: (page) => page.next,
+	});
+	const users = listing.data?.pages.flatMap((page) => page.users);
+	const canChange = users?.find((user) => user.id === session?.userId)?.admin ?? session?.isAdmin ?? false;
+
+	if (listing.error instanceof Failure && [401, 403].includes(listing.error.httpStatus)) return <LogInFirst />;
+	if (listing.error && !users) return <p className="sheet">{messageOf(listing.error)}</p>;
+	if (!users) return <div className="sheet table-sheet table-blank" aria-busy="true" />;
+	return (
+		<>
+			{canChange && (
+				<p className="page-tools">
+					<button type="button" className="button is-primary" onClick={() => setAdding(true)}>
+						Add a user
+					</button>
+				</p>
+			)}
+			<UserTable users={users} canChange={canChange} ownId={session?.userId} />
+			{listing.hasNextPage && (
+				<button
+					type="button"
+					className="button is-fullwidth more"
+					disabled={listing.isFetchingNextPage}
+					onClick={() => listing.fetchNextPage()}
+				>
+					More
+				</button>
+			)}
+			{isAdding && <AddDialog onClose={() => setAdding(false)} />}
+		</>
+	);
+}
+
+export default function Users() {
+	const session = useSession();
+
+	return (
+		<Page title="All Users">
+			<UserListing session={session} />
+		</Page>
+	);
+}

@@ -1,0 +1,45 @@
+import { type ReactNode, useEffect, useId, useRef } from "react";
+
+/* A modal dialog while it is mounted. The browser keeps the focus in it, and gives it back at the end. */
+export function Dialog({
+	title,
+	onClose,
+	children,
+	isWide,
+}: {
+	title: string;
+	onClose: () => void;
+	children: ReactNode;
+	isWide?: boolean;
+}) {
+	const ref = useRef<HTMLDialogElement>(null);
+	const id = useId();
+
+	useEffect(() => {
+		const dialog = ref.current;
+		dialog?.showModal();
+		return () => dialog?.close();
+	}, []);
+
+	return (
+		// biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes it by onCancel; this is for a click beside it
+		<dialog
+			ref={ref}
+			className={isWide ? "dialog is-wide" : "dialog"}
+			aria-labelledby={id}
+			onCancel={(event) => {
+				event.preventDefault();
+				onClose();
+			}}
+			onClick={(event) => event.target === ref.current && onClose()}
+		>
+			<div className="dialog-inner">
+				<div className="dialog-head">
+					<h2 id={id}>{title}</h2>
+					<button type="button" className="delete is-medium" aria-label="Close" onClick={onClose} />
+				</div>
+				{children}
+			</div>
+		</dialog>
+	);
+}

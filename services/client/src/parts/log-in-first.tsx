@@ -1,0 +1,16 @@
+import { useLocation } from "react-router";
+import { Link } from "./link";
+
+/* In place of what only those who are logged in may see. */
+export function LogInFirst() {
+	const { pathname } = useLocation();
+
+	return (
+		<div className="sheet">
+			<p className="block">You must be logged in to view this.</p>
+			<Link className="button is-primary" to="/login" state={{ from: pathname }}>
+				Log In
+			</Link>
+		</div>
+	);
+}

@@ -1,0 +1,54 @@
+/* What a form asks for. Stricter than the server (3 and 8 characters): these are the older client's rules. */
+export interface Rule {
+	text: string;
+	isMet: boolean;
+}
+
+const SHORTEST_NAME = 6;
+const SHORTEST_EMAIL = 6;
+const SHORTEST_PASSWORD = 11;
+const LONGEST = 128;
+const LONGEST_EMAIL = 254;
+
+/* A dot-string and at least two labels (RFC 5321 §4.1.2, RFC 1034 §3.5), as the server has it. */
+const LOCAL = /^[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*$/;
+const DOMAIN = /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i;
+
+function length(text: string): number {
+	return [...text].length;
+}
+
+export function isEmail(text: string): boolean {
+	const at = text.lastIndexOf("@");
+
+	return at > 0 && at <= 64 && text.length <= LONGEST_EMAIL && LOCAL.test(text.slice(0, at)) && DOMAIN.test(text.slice(at + 1));
+}
+
+export function passwordRules(password: string, whose = "Passwords"): Rule[] {
+	return [
+		{ text: `${whose} must be longer than 10 characters.`, isMet: length(password) >= SHORTEST_PASSWORD && length(password) <= LONGEST },
+	];
+}
+
+export function registrationRules(form: { username: string; email: string; password: string }): Rule[] {
+	return [
+		{
+			text: "User names must be longer than 5 characters.",
+			isMet: length(form.username) >= SHORTEST_NAME && length(form.username) <= LONGEST,
+		},
+		{ text: "E-mail addresses must be longer than 5 characters.", isMet: length(form.email) >= SHORTEST_EMAIL },
+		{ text: "E-mail addresses must look like name@example.com.", isMet: isEmail(form.email) },
+		...passwordRules(form.password),
+	];
+}
+
+export function logInRules(form: { email: string; password: string }): Rule[] {
+	return [
+		{ text: "An e-mail address is needed.", isMet: form.email !== "" },
+		{ text: "A password is needed.", isMet: form.password !== "" },
+	];
+}
+
+export function areMet(rules: Rule[]): boolean {
+	return rules.every((rule) => rule.isMet);
+}

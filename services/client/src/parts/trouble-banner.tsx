@@ -1,0 +1,40 @@
+import { useQueryClient } from "@tanstack/react-query";
+import { useCallback, useEffect, useState, useSyncExternalStore } from "react";
+import { subscribeToTrouble, type Trouble, troubleOf, tryNow } from "./trouble";
+
+const TEXTS: Record<Trouble, string> = {
+	offline: "This device is offline. What is shown may be old.",
+	unreachable: "The server cannot be reached. Trying again.",
+	unavailable: "A part of Abacus cannot answer at the moment. Trying again.",
+};
+
+const SHOWN_AFTER_MS = 400; // not for a single attempt that failed
+
+export function TroubleBanner() {
+	const queries = useQueryClient();
+	const subscribe = useCallback((listener: () => void) => subscribeToTrouble(queries, listener), [queries]);
+	const trouble = useSyncExternalStore(subscribe, () => troubleOf(queries));
+	const [isShown, setShown] = useState(false);
+
+	useEffect(() => {
+		if (!trouble) return setShown(false);
+		const timer = setTimeout(() => setShown(true), SHOWN_AFTER_MS);
+		return () => clearTimeout(timer);
+	}, [trouble]);
+
+	return (
+		<div className="trouble" role="status">
+			{trouble && isShown && (
+				<div className="trouble-box">
+					<span className="trouble-dot" aria-hidden="true" />
+					<span>{TEXTS[trouble]}</span>
+					{trouble !== "offline" && (
+						<button type="button" className="button is-small" onClick={() => tryNow(queries)}>
+							Try now
+						</button>
+					)}
+				</div>
+			)}
+		</div>
+	);
+}

@@ -1,0 +1,52 @@
+import { useMutation } from "@tanstack/react-query";
+import { type ChangeEvent, type SyntheticEvent, useState } from "react";
+import { Failure, messageOf } from "../api/failure";
+import { dismissErrors, notify } from "./notices";
+
+type Texts = Record<string, string>;
+
+/* "must have 3 characters" and "User name" make a sentence. */
+function sentences(fields: Record<string, string>, labels: Texts): Texts {
+	return Object.fromEntries(Object.entries(fields).map(([name, problem]) => [name, `${labels[name] ?? name} ${problem}.`]));
+}
+
+/* A form: its texts, the server's word on each of them, and sending it. What belongs to no field becomes a notification. */
+export function useForm<T extends Texts>(labels: T, send: (texts: T) => Promise<void>) {
+	const empty = Object.fromEntries(Object.keys(labels).map((name) => [name, ""])) as T;
+	const [texts, setTexts] = useState(empty);
+	const [errors, setErrors] = useState<Texts>({});
+	const sending = useMutation({
+		mutationFn: send,
+		onError: (error) => {
+			const fields = error instanceof Failure ? error.fields : {};
+			setErrors(sentences(fields, labels));
+			if (!Object.keys(fields).some((name) => name in labels)) notify("danger", messageOf(error));
+		},
+	});
+
+	return {
+		texts,
+		isSending: sending.isPending,
+		clear: () => setTexts(empty),
+		submit(event: SyntheticEvent) {
+			event.preventDefault();
+			if (sending.isPending) return;
+			dismissErrors();
+			setErrors({});
+			sending.mutate(texts);
+		},
+		field(name: keyof T & string) {
+			return {
+				name,
+				label: labels[name] ?? name,
+				value: texts[name],
+				error: errors[name],
+				onChange(event: ChangeEvent<HTMLInputElement>) {
+					const { value } = event.currentTarget;
+					setTexts((before) => ({ ...before, [name]: value }));
+					setErrors(({ [name]: _, ...others }) => others);
+				},
+			};
+		},
+	};
+}

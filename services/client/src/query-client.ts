@@ -1,0 +1,19 @@
+import { QueryClient } from "@tanstack/react-query";
+import { Failure } from "./api/failure";
+
+const FIRST_RETRY_MS = 1000;
+const LAST_RETRY_MS = 10_000;
+
+/* What is transient is tried again until it works (parts/trouble.ts tells of it); what the server refuses is an answer. */
+export function createQueryClient(): QueryClient {
+	return new QueryClient({
+		defaultOptions: {
+			queries: {
+				staleTime: 5000,
+				retry: (_count, error) => error instanceof Failure && error.isTransient,
+				retryDelay: (count) => Math.min(FIRST_RETRY_MS * 2 ** count, LAST_RETRY_MS) * (0.75 + Math.random() / 2),
+			},
+			mutations: { networkMode: "always" },
+		},
+	});
+}

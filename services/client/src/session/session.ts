@@ -1,0 +1,138 @@
+/* Who is logged in, in this tab and in the others of this browser.
+ *
+ * A token lives in sessionStorage: it survives a reload, and a new tab starts logged out. With "Keep me logged in on this browser" it lives
+ * in localStorage, which all tabs see, also those opened tomorrow. Logging out in one tab logs out every tab: a message on a
+ * BroadcastChannel, or where there is none a key of localStorage, whose change the others are told of. */
+
+export type Ending = "logged_out" | "logged_out_elsewhere" | "token_expired" | "token_invalid" | "user_inactive" | "password_changed";
+
+export interface Session {
+	token: string;
+	tokenId: string; // claim jti
+	userId: number;
+	isAdmin: boolean;
+	isKept: boolean;
+}
+
+interface LogoutMessage {
+	type: "logout";
+	tokenId: string;
+}
+
+/* What a store of sessions needs of its surroundings, so that tests can run two tabs in one process. */
+export interface Surroundings {
+	tab: Storage;
+	browser: Storage;
+	channel: Pick<BroadcastChannel, "postMessage" | "addEventListener"> | null;
+	events: Pick<Window, "addEventListener">;
+}
+
+export interface Sessions {
+	current(): Session | null;
+	subscribe(listener: () => void): () => void;
+	start(token: string, keep: boolean): void;
+	/* Ends this tab's session; nobody else is told. */
+	end(why: Ending): void;
+	/* Ends the sessions of all tabs. */
+	endEverywhere(why: Ending): void;
+	/* Called after a session has ended, with what it was, and whether its token is still to be revoked. */
+	onEnd(listener: EndListener): () => void;
+}
+
+export type EndListener = (why: Ending, ended: Session, wantsRevoking: boolean) => void;
+
+const TOKEN_KEY = "abacus.token";
+const LOGOUT_KEY = "abacus.logout";
+
+/* The claims of a token are read for display alone; whether it is good is the server's word. null: that is no token. */
+export function readToken(token: string, isKept: boolean): Session | null {
+	try {
+		const payload = (token.split(".")[1] ?? "").replace(/-/g, "+").replace(/_/g, "/");
+		const claims = JSON.parse(atob(payload));
+		return { token, tokenId: String(claims.jti), userId: Number(claims.sub), isAdmin: claims.adm === true, isKept };
+	} catch {
+		return null;
+	}
+}
+
+/* Storage may be forbidden by the browser's settings; then a session lasts as long as the page. */
+function guarded<T>(action: () => T): T | null {
+	try {
+		return action();
+	} catch {
+		return null;
+	}
+}
+
+function stored({ tab, browser }: Surroundings): Session | null {
+	const own = guarded(() => tab.getItem(TOKEN_KEY));
+	const kept = guarded(() => browser.getItem(TOKEN_KEY));
+
+	return (own && readToken(own, false)) || (kept && readToken(kept, true)) || null;
+}
+
+export function createSessions(around: Surroundings): Sessions {
+	let session = stored(around);
+	const listeners = new Set<() => void>();
+	const endListeners = new Set<EndListener>();
+
+	function become(next: Session | null) {
+		session = next;
+		for (const listener of listeners) listener();
+	}
+
+	/* REVOKED_ID: the token that whoever ended this is revoking; a tab with another one has to revoke its own. */
+	function end(why: Ending, revokedId?: string) {
+		const ended = session;
+		if (!ended) return;
+		guarded(() => around.tab.removeItem(TOKEN_KEY));
+		if (guarded(() => around.browser.getItem(TOKEN_KEY)) === ended.token) guarded(() => around.browser.removeItem(TOKEN_KEY));
+		become(null);
+		for (const listener of endListeners) listener(why, ended, revokedId !== undefined && revokedId !== ended.tokenId);
+	}
+
+	around.channel?.addEventListener("message", (event) => {
+		const message = (event as MessageEvent<LogoutMessage>).data;
+		if (message.type === "logout") end("logged_out_elsewhere", message.tokenId);
+	});
+
+	around.events.addEventListener("storage", (event) => {
+		if (event.key === LOGOUT_KEY && event.newValue) end("logged_out_elsewhere", event.newValue.split(" ")[0]);
+		if (event.key !== TOKEN_KEY) return;
+		/* Another tab logged in and keeps it, or changed the token that both use. */
+		if (event.newValue && (!session || session.isKept)) become(readToken(event.newValue, true));
+		else if (!event.newValue && session?.isKept) end("logged_out_elsewhere");
+	});
+
+	return {
+		current: () => session,
+		subscribe(listener) {
+			listeners.add(listener);
+			return () => listeners.delete(listener);
+		},
+		start(token, keep) {
+			guarded(() => (keep ? around.tab : around.browser).removeItem(TOKEN_KEY));
+			guarded(() => (keep ? around.browser : around.tab).setItem(TOKEN_KEY, token));
+			become(readToken(token, keep));
+		},
+		end: (why) => end(why),
+		endEverywhere(why) {
+			const tokenId = session?.tokenId ?? "";
+			guarded(() => around.browser.removeItem(TOKEN_KEY));
+			end(why);
+			if (around.channel) around.channel.postMessage({ type: "logout", tokenId } satisfies LogoutMessage);
+			else guarded(() => around.browser.setItem(LOGOUT_KEY, `${tokenId} ${Date.now()}`));
+		},
+		onEnd(listener) {
+			endListeners.add(listener);
+			return () => endListeners.delete(listener);
+		},
+	};
+}
+
+export const sessions = createSessions({
+	tab: window.sessionStorage,
+	browser: window.localStorage,
+	channel: typeof BroadcastChannel === "function" ? new BroadcastChannel("abacus") : null,
+	events: window,
+});

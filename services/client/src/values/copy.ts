@@ -1,0 +1,34 @@
+/* Returns whether the clipboard has it. The modern way exists on https and localhost alone. */
+export async function copyText(text: string): Promise<boolean> {
+	try {
+		await navigator.clipboard.writeText(text);
+		return true;
+	} catch {
+		return copyBySelection(text);
+	}
+}
+
+/* The older way needs the text selected in a field that has the focus, inside the dialog that is open. */
+function copyBySelection(text: string): boolean {
+	const field = document.createElement("textarea");
+	const before = document.activeElement;
+
+	field.className = "is-sr-only";
+	field.value = text;
+	(document.querySelector("dialog[open]") ?? document.body).append(field);
+	field.select();
+	const worked = document.execCommand("copy");
+	field.remove();
+	if (before instanceof HTMLElement) before.focus();
+	return worked;
+}
+
+export function downloadText(name: string, text: string): void {
+	const url = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+	const link = document.createElement("a");
+
+	link.href = url;
+	link.download = name;
+	link.click();
+	setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}

@@ -1,0 +1,57 @@
+/* What the pages know of each kind beyond what GET /api/values/kinds says. A kind that is missing here fails the type check. */
+import type { Kind } from "../api/generated";
+
+interface KindFacts {
+	name: string;
+	notation: (index: string) => string;
+	examples: number[];
+	/* About how many digits the result has. */
+	digits: (index: number) => number;
+}
+
+const LOG10_PHI = Math.log10((1 + Math.sqrt(5)) / 2);
+
+/* Stirling's series (DLMF 5.11.1). */
+function digitsOfFactorial(n: number): number {
+	return n < 2 ? 1 : (n * Math.log(n / Math.E) + Math.log(2 * Math.PI * n) / 2 + 1 / (12 * n)) / Math.LN10 + 1;
+}
+
+export const KINDS: Record<Kind, KindFacts> = {
+	fibonacci: {
+		name: "Fibonacci",
+		notation: (index) => `F(${index} + 1)`,
+		examples: [7, 40, 90, 300, 1000, 10_000, 100_000, 1_000_000],
+		digits: (index) => (index + 1) * LOG10_PHI - Math.log10(5) / 2 + 1,
+	},
+	lucas: {
+		name: "Lucas",
+		notation: (index) => `L(${index})`,
+		examples: [7, 40, 90, 300, 1000, 10_000, 100_000, 1_000_000],
+		digits: (index) => index * LOG10_PHI + 1,
+	},
+	factorial: {
+		name: "Factorial",
+		notation: (index) => `${index}!`,
+		examples: [5, 10, 20, 52, 100, 1000, 10_000, 100_000],
+		digits: digitsOfFactorial,
+	},
+	primorial: {
+		name: "Primorial",
+		notation: (index) => `${index}#`,
+		examples: [5, 10, 30, 100, 1000, 10_000, 100_000, 1_000_000],
+		digits: (index) => index / Math.LN10 + 1, // the prime number theorem
+	},
+};
+
+export const KIND_NAMES = Object.keys(KINDS) as Kind[];
+
+export function isKind(text: string | undefined): text is Kind {
+	return text !== undefined && text in KINDS;
+}
+
+/* The whole number that TEXT is, or null. */
+export function parseIndex(text: string): number | null {
+	const index = /^[0-9]{1,15}$/.test(text.trim()) ? Number(text) : Number.NaN;
+
+	return Number.isSafeInteger(index) ? index : null;
+}

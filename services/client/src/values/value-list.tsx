@@ -1,0 +1,138 @@
+import type { UseInfiniteQueryResult } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
+import { messageOf } from "../api/failure";
+import type { Value } from "../api/generated";
+import { Working } from "../parts/beads";
+import { Link } from "../parts/link";
+import { formatAge, formatCount, formatDigits, formatDuration, formatTime } from "./format";
+import { KINDS } from "./kinds";
+import { useSubmit } from "./submit-form";
+
+function useNow(everyMs: number): number {
+	const [now, setNow] = useState(Date.now);
+
+	useEffect(() => {
+		const timer = setInterval(() => setNow(Date.now()), everyMs);
+		return () => clearInterval(timer);
+	}, [everyMs]);
+	return now;
+}
+
+/* What there is to say of a value in its state; the same two lines in each, so that a row does not change its height. */
+function Outcome({ value }: { value: Value }) {
+	const submitting = useSubmit();
+
+	if (value.state === "pending") {
+		return (
+			<>
+				<p className="value-main">
+					<Working />
+					<span>Being calculated</span>
+				</p>
+				<p className="value-side" />
+			</>
+		);
+	}
+	if (value.state === "failed") {
+		return (
+			<>
+				<p className="value-main value-problem">Failed: it was tried several times, and each time its worker stopped.</p>
+				<p className="value-side">
+					<button type="button" className="button is-small" disabled={submitting.isPending} onClick={() => submitting.mutate(value)}>
+						Submit again
+						<span className="is-sr-only">
+							{" "}
+							{KINDS[value.kind].name} {value.index}
+						</span>
+					</button>
+				</p>
+			</>
+		);
+	}
+	return (
+		<>
+			<p className="value-main">
+				<Link
+					className="number"
+					to={`/values/${value.kind}/${value.index}`}
+					aria-label={`${KINDS[value.kind].name} ${value.index}, the whole result`}
+				>
+					{value.preview}
+				</Link>
+			</p>
+			<p className="value-side">
+				{formatDigits(value.digits ?? 0)} in {formatDuration(value.duration_us ?? 0)}
+			</p>
+		</>
+	);
+}
+
+function ValueRow({ value, now }: { value: Value; now: number }) {
+	return (
+		<li className="value" data-state={value.state} data-kind={value.kind}>
+			<p className="value-name">
+				{KINDS[value.kind].name} <b>{formatCount(value.index)}</b>
+			</p>
+			<time className="value-age" dateTime={value.submitted_at} title={formatTime(value.submitted_at)}>
+				{formatAge(value.submitted_at, now)}
+			</time>
+			<Outcome value={value} />
+		</li>
+	);
+}
+
+/* Room for what is being fetched, as high as what comes. */
+function Skeleton() {
+	return (
+		<ul className="values" aria-hidden="true">
+			{[1, 2, 3, 4].map((row) => (
+				<li key={row} className="value value-blank" />
+			))}
+		</ul>
+	);
+}
+
+type Listing = Pick<UseInfiniteQueryResult, "isPending" | "error" | "refetch" | "hasNextPage" | "fetchNextPage" | "isFetchingNextPage">;
+
+export function ValueList({ values, listing }: { values: Value[]; listing: Listing }) {
+	const now = useNow(30_000);
+
+	if (listing.isPending) return <Skeleton />;
+	if (listing.error && values.length === 0) {
+		return (
+			<div className="values-empty">
+				<p className="block">{messageOf(listing.error)}</p>
+				<button type="button" className="button" onClick={() => listing.refetch()}>
+					Try again
+				</button>
+			</div>
+		);
+	}
+	if (values.length === 0) {
+		return (
+			<div className="values-empty">
+				<p>Nothing submitted yet.</p>
+				<p className="soft">Try Fibonacci 7: it gives 21.</p>
+			</div>
+		);
+	}
+	return (
+		<>
+			<ul className="values">
+				{values.map((value) => (
+					<ValueRow key={value.id} value={value} now={now} />
+				))}
+			</ul>
+			{listing.hasNextPage && (
+				<button
+					type="button"
+					className="button is-fullwidth more"
+					disabled={listing.isFetchingNextPage}
+					onClick={() => listing.fetchNextPage()}
+				>
+					{listing.isFetchingNextPage ? "Fetching…" : "Older ones"}
+				</button>
+			)}
+		</>
+	);
+}

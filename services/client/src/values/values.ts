@@ -1,0 +1,98 @@
+/* The caller's submissions as the pages have them: pages of GET /api/values, newest first, into which what arrives live is written. */
+import { type InfiniteData, infiniteQueryOptions, type QueryClient, queryOptions } from "@tanstack/react-query";
+import { fetchKinds, fetchResult, fetchValues, type ValuePage } from "../api/calls";
+import type { Kind, LiveValue, Submitted, Value } from "../api/generated";
+
+type Pages = InfiniteData<ValuePage>;
+
+const POLL_MS = 2000; // while nothing comes live
+const LOOK_AGAIN_MS = 10_000; // while it does: a failure is not announced
+const RECENT_MAX = 200;
+
+export function valuesOf(data: Pages | undefined): Value[] {
+	return data?.pages.flatMap((page) => page.values) ?? [];
+}
+
+/* What came live lately. A result may be announced before the reply to its submission is here. */
+const recent: LiveValue[] = [];
+
+function isOf(value: { kind: Kind; index: number }, other: { kind: Kind; index: number }): boolean {
+	return value.kind === other.kind && value.index === other.index;
+}
+
+function finished(value: Value, live: LiveValue): Value {
+	const { digits, preview, duration_us } = live;
+
+	return { ...value, state: "done", digits, preview, duration_us, calculated_at: new Date().toISOString() };
+}
+
+export function valuesQuery(userId: number, isLive: boolean) {
+	return infiniteQueryOptions({
+		queryKey: ["values", userId],
+		queryFn: ({ pageParam }) => fetchValues(pageParam),
+		initialPageParam: null as string | null,
+		getNextPageParam: (page) => page.next,
+		refetchInterval: ({ state }) =>
+			valuesOf(state.data).some((value) => value.state === "pending") ? (isLive ? LOOK_AGAIN_MS : POLL_MS) : false,
+	});
+}
+
+export const kindsQuery = queryOptions({ queryKey: ["kinds"], queryFn: fetchKinds, staleTime: Number.POSITIVE_INFINITY });
+
+export function resultQuery(kind: Kind, index: number) {
+	return queryOptions({
+		queryKey: ["result", kind, index],
+		queryFn: () => fetchResult(kind, index),
+		refetchInterval: ({ state }) => (state.data === null ? 1000 : false),
+		staleTime: ({ state }) => (state.data ? Number.POSITIVE_INFINITY : 0), // a result never changes
+		gcTime: 60_000, // a megabyte at most, but each
+	});
+}
+
+function change(queries: QueryClient, of: (pages: ValuePage[]) => ValuePage[]) {
+	queries.setQueriesData<Pages>({ queryKey: ["values"] }, (data) => data && { ...data, pages: of(data.pages) });
+}
+
+/* A result arrived. Returns whether the caller had been waiting for it. */
+export function addLive(queries: QueryClient, live: LiveValue): boolean {
+	let wasAwaited = false;
+
+	recent.push(live);
+	if (recent.length > RECENT_MAX) recent.shift();
+	change(queries, (pages) =>
+		pages.map((page) => ({
+			...page,
+			values: page.values.map((value) => {
+				if (value.state === "done" || !isOf(value, live)) return value;
+				wasAwaited = true;
+				return finished(value, live);
+			}),
+		})),
+	);
+	if (wasAwaited) queries.invalidateQueries({ queryKey: ["result", live.kind, live.index] });
+	return wasAwaited;
+}
+
+/* The reply to a submission stands in the list at once; what the reply does not say is asked for. */
+export function addSubmitted(queries: QueryClient, submitted: Submitted): void {
+	const { id, kind, index, state } = submitted;
+	const blank: Value = {
+		id,
+		kind,
+		index,
+		state,
+		digits: null,
+		preview: null,
+		submitted_at: new Date().toISOString(),
+		calculated_at: null,
+		duration_us: null,
+	};
+	const live = recent.find((value) => isOf(value, submitted));
+	const known = live ? finished(blank, live) : state === "done" ? { ...blank, state: "pending" as const } : blank;
+
+	change(queries, ([first, ...others]) => {
+		if (!first) return [];
+		return first.values.some((value) => value.id === id) ? [first, ...others] : [{ ...first, values: [known, ...first.values] }, ...others];
+	});
+	if (state !== "pending" && !live) queries.invalidateQueries({ queryKey: ["values"] });
+}
