@@ -142,7 +142,7 @@ server() {
 	step "lint openapi" npm --prefix services/swagger run lint
 	step "lint openapi routes" npm --prefix services/swagger test
 	export BUILD=build
-	[ -z "$only" ] || build >"$out" 2>&1 || { cat "$out"; exit 1; }
+	[ -z "$only" ] || build web >"$out" 2>&1 || { cat "$out"; exit 1; }
 	round plain
 	case $only in
 	'' | *sanit*)
