@@ -78,7 +78,8 @@ typedef void jobs_received(enum status status, const struct job *jobs, int n, vo
 /* Creates the group when it is missing; waits up to block_ms; n may be 0. On a connection of its own. */
 void jobs_receive(struct redis *redis, struct scope *scope, const char *consumer, int most, long block_ms, jobs_received *done,
 		  void *arg);
-/* Jobs of dead workers (idle over lease_ms), up to most; those delivered max_deliveries times go to jobs:dead instead. */
+/* Jobs of dead workers (idle over lease_ms), up to most (<= JOBS_BATCH_MAX); those delivered max_deliveries times go to
+ * jobs:dead instead. Workers without jobs that were idle for ten leases are taken out of the group. */
 void jobs_take_over(struct redis *redis, struct scope *scope, const char *consumer, long lease_ms, long max_deliveries,
 		    int most, jobs_received *done, void *arg);
 /* One finished calculation: value is the whole decimal. */

@@ -11,7 +11,9 @@
 #include "mem.h"
 
 /* KEYS: jobs, jobs:dead, jobs:queued. ARGV: group, consumer, lease in ms, most deliveries, most jobs, now in ms.
- * A job that was delivered often enough killed each of its workers, or so it must be taken: nobody calculates it again. */
+ * A job that was delivered often enough killed each of its workers, or so it must be taken: nobody calculates it again.
+ * Consumers that have nothing pending and were not heard of for ten leases are forgotten; one that lives after all is made anew
+ * by its next read. */
 const struct redis_script jobs_take_over_script = {
 	.name = "jobs_take_over",
 	.lua = "if redis.call('EXISTS', KEYS[1]) == 0 then return {} end\n"
@@ -32,6 +34,11 @@ const struct redis_script jobs_take_over_script = {
 	       "  else\n"
 	       "    local claimed = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], id)\n"
 	       "    if claimed[1] then taken[#taken + 1] = claimed[1] end\n"
+	       "  end\n"
+	       "end\n"
+	       "for _, one in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do\n"
+	       "  if one[2] ~= ARGV[2] and one[4] == 0 and one[6] > 10 * tonumber(ARGV[3]) then\n"
+	       "    redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], one[2])\n"
 	       "  end\n"
 	       "end\n"
 	       "return taken\n",

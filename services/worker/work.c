@@ -23,7 +23,9 @@
 
 #define BLOCK_MS 5000
 #define COUNT_MS 2000
-#define LARGE_MAX 16 /* large jobs held at once by a worker, waiting or being calculated; more are left to others */
+/* Large jobs held at once by a worker, waiting for the pool or being calculated. Many, for while they wait here the small ones
+ * behind them in the stream go by; not all, for a worker that is started later shall find some. */
+#define LARGE_MAX 1024
 
 /* A job that this worker holds. */
 struct held {
@@ -31,7 +33,7 @@ struct held {
 	char *digits; /* malloc'ed; NULL until calculated */
 	size_t len;
 	int64_t duration_us;
-	bool is_storing;
+	bool is_storing; /* or is being handed back */
 	LIST_ENTRY(held) link;
 };
 
@@ -316,13 +318,22 @@ static void renew_due(evutil_socket_t fd, short what, void *arg)
 	struct held *held;
 	int n = 0;
 
-	LIST_FOREACH (held, &work->held, link)
-		if (n < JOBS_BATCH_MAX && !held->is_storing)
-			jobs[n++] = held->job;
+	LIST_FOREACH (held, &work->held, link) {
+		if (held->is_storing)
+			continue;
+		jobs[n++] = held->job;
+		if (n == JOBS_BATCH_MAX) {
+			jobs_renew(work->redis, &work->scope, work->consumer, jobs, n, renewed, NULL);
+			n = 0;
+		}
+	}
 	if (n)
 		jobs_renew(work->redis, &work->scope, work->consumer, jobs, n, renewed, NULL);
 }
 
+static void take_over_due(evutil_socket_t fd, short what, void *arg);
+
+/* A whole batch: there may be more. */
 static void taken_over(enum status status, const struct job *jobs, int n, void *arg)
 {
 	struct work *work = arg;
@@ -332,6 +343,8 @@ static void taken_over(enum status status, const struct job *jobs, int n, void *
 		log_line(LOG_WARN, "took over jobs of another worker", LOG_INT("jobs", n));
 	for (int i = 0; i < n; i++)
 		take(work, &jobs[i]);
+	if (n == JOBS_BATCH_MAX)
+		take_over_due(-1, 0, work);
 }
 
 static void take_over_due(evutil_socket_t fd, short what, void *arg)
@@ -342,7 +355,7 @@ static void take_over_due(evutil_socket_t fd, short what, void *arg)
 		return;
 	work->is_taking_over = true;
 	jobs_take_over(work->redis, &work->scope, work->consumer, work->config->lease_s * 1000, work->config->max_deliveries,
-		       LARGE_MAX, taken_over, work);
+		       JOBS_BATCH_MAX, taken_over, work);
 }
 
 static void counted(enum status status, const struct jobs_stats *stats, void *arg)
@@ -412,24 +425,36 @@ static void released(enum status status, void *arg)
 	tell_when_drained(work);
 }
 
+static void release_batch(struct work *work, struct batch *batch)
+{
+	struct job jobs[JOBS_BATCH_MAX];
+
+	for (int i = 0; i < batch->n; i++) {
+		batch->held[i]->is_storing = true;
+		jobs[i] = batch->held[i]->job;
+	}
+	jobs_release(work->redis, &work->scope, work->consumer, jobs, batch->n, work->config->lease_s * 1000, released, batch);
+}
+
 /* What is not calculated yet goes back at once, so that another worker need not wait for the lease to run out. */
 static void release_waiting(struct work *work)
 {
-	struct batch *batch = batch_new(work);
-	struct job jobs[JOBS_BATCH_MAX];
+	struct batch *batch = NULL;
 	struct held *held;
 
 	LIST_FOREACH (held, &work->held, link) {
-		if (held->digits || batch->n == JOBS_BATCH_MAX)
+		if (held->digits || held->is_storing)
 			continue;
-		jobs[batch->n] = held->job;
+		if (!batch)
+			batch = batch_new(work);
 		batch->held[batch->n++] = held;
+		if (batch->n == JOBS_BATCH_MAX) {
+			release_batch(work, batch);
+			batch = NULL;
+		}
 	}
-	if (batch->n)
-		jobs_release(work->redis, &work->scope, work->consumer, jobs, batch->n, work->config->lease_s * 1000, released,
-			     batch);
-	else
-		free(batch);
+	if (batch)
+		release_batch(work, batch);
 }
 
 void work_drain(struct work *work, void (*drained)(void *arg), void *arg)

@@ -1,0 +1,82 @@
+"""Nobody's work keeps that of others waiting, and what a worker leaves behind is tidied up by the others."""
+
+import threading
+import time
+
+import abacus
+from abacus import Daemon, Person, eventually, result, submit
+
+
+def fresh_large_indexes(count):
+    seen = {int(row) for row in abacus.psql("values", "SELECT index FROM calculations WHERE index > 900000").split()}
+    return [index for index in range(900_000, 999_999) if index not in seen][:count]
+
+
+def test_hundreds_of_large_jobs_do_not_keep_small_ones_waiting():
+    greedy, other = Person(), Person()
+    indexes = fresh_large_indexes(400)
+    quarters = [threading.Thread(target=lambda part: [submit(index, greedy.token) for index in part], args=(indexes[n::4],)) for n in range(4)]
+    for name in ("worker", "worker-2")[: abacus.INSTANCES]:
+        abacus.stop(name)
+    try:
+        for quarter in quarters:
+            quarter.start()
+        for quarter in quarters:
+            quarter.join()
+        small = [abacus.fresh_index(2000 + 200 * n, 2199 + 200 * n) for n in range(10)]
+        for index in small:
+            assert submit(index, other.token).status == 200
+    finally:
+        for name in ("worker", "worker-2")[: abacus.INSTANCES]:
+            abacus.start(name)
+    start = time.monotonic()
+    for index in small:
+        assert result(index, other.token, limit_s=20)
+    small_s = time.monotonic() - start
+    waiting = sum(value["state"] == "pending" for value in abacus.get("/api/values?limit=200", token=greedy.token).json["data"]["values"])
+    for index in indexes:
+        assert result(index, greedy.token, limit_s=120)
+    print(f"10 small results behind 400 large jobs: {small_s:.2f} s; all: {time.monotonic() - start:.1f} s")
+    assert small_s < 2
+    assert waiting > 100, "the large ones were still at it"
+
+
+def consumers():
+    text = abacus.redis_cli("XINFO", "CONSUMERS", "jobs", "workers").split("\n")
+    return {text[n + 1].strip() for n, line in enumerate(text) if line.strip() == "name"}
+
+
+def test_a_worker_that_never_comes_back_is_forgotten(reader):
+    index = abacus.fresh_index(3000, 4999)
+    submit(index, reader.token)
+    assert result(index, reader.token)
+    abacus.redis_cli("XGROUP", "CREATECONSUMER", "jobs", "workers", "gone-for-good")
+    assert "gone-for-good" in consumers()
+    with Daemon("worker", WORKER_NAME="still-there", LEASE_SECONDS=1):
+        eventually(lambda: "gone-for-good" not in consumers(), 30, 0.2, "it is not in the group any more")
+    index = abacus.fresh_index(3000, 4999)
+    submit(index, reader.token)
+    assert result(index, reader.token)
+
+
+def test_a_killed_worker_s_hundreds_of_jobs_are_taken_over_at_once(reader):
+    """By the time that the lease has run out, not a few a lease."""
+    indexes = fresh_large_indexes(300)
+    for name in ("worker", "worker-2")[: abacus.INSTANCES]:
+        abacus.stop(name)
+    try:
+        for index in indexes:
+            submit(index, reader.token)
+        with Daemon("worker", WORKER_NAME="to-be-killed") as worker:
+            eventually(lambda: int(abacus.redis_cli("XPENDING", "jobs", "workers").split("\n")[0]) >= 200)
+            for pid in worker.serving:
+                abacus.os.kill(worker.pid, abacus.signal.SIGKILL)
+                abacus.os.kill(pid, abacus.signal.SIGKILL)
+    finally:
+        for name in ("worker", "worker-2")[: abacus.INSTANCES]:
+            abacus.start(name)
+    start = time.monotonic()
+    for index in indexes:
+        assert result(index, reader.token, limit_s=60)
+    print(f"300 jobs of a killed worker: {time.monotonic() - start:.1f} s")
+    assert time.monotonic() - start < 40
