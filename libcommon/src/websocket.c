@@ -170,7 +170,6 @@ struct websockets *websockets_new(struct event_base *base, const struct websocke
 	struct websockets *group = mem_alloc(sizeof *group);
 	long ms = tick_ms(limits);
 
-	group->base = base;
 	group->limits = *limits;
 	group->calls = calls;
 	LIST_INIT(&group->members);

@@ -32,7 +32,6 @@ struct websocket {
 };
 
 struct websockets {
-	struct event_base *base;
 	struct websocket_limits limits;
 	const struct websocket_calls *calls;
 	struct event *tick;
