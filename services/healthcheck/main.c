@@ -1,6 +1,8 @@
 /* The healthcheck daemon: asks every instance of every service, Postgres, Redis and nginx, and shows what it knows. */
 #include "service.h"
 
+#include "log.h"
+
 static struct monitor *monitor; /* of this process */
 
 static void register_metrics(void)
@@ -14,6 +16,9 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 {
 	const struct healthcheck_config *config = &healthcheck_config;
 
+	if (daemon_processes(daemon) > 1)
+		log_line(LOG_WARN,
+			 "with several processes each watches for itself, and answers differ: start a second instance instead");
 	monitor = monitor_new(base, config);
 	monitor->http = http_server_new(base, &config->http, healthcheck_routes, monitor);
 	*ret_service = monitor;

@@ -240,6 +240,7 @@ struct monitor {
 	struct targets targets;
 	struct instance *instances[INSTANCES_MAX]; /* by service and number */
 	size_t instances_count;
+	bool was_full; /* which is logged once */
 	struct poll *poll;
 	struct history history;
 	struct events events;

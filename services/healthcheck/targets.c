@@ -130,7 +130,10 @@ static struct instance *instance_new(struct target *target, const char *host)
 	const char *service = monitor->targets.services[target->service];
 
 	if (monitor->instances_count == INSTANCES_MAX) {
-		log_line(LOG_WARN, "one instance too many is not watched", LOG_TEXT("target", service), LOG_TEXT("host", host));
+		if (!monitor->was_full)
+			log_line(LOG_WARN, "more instances than can be watched", LOG_TEXT("first", service),
+				 LOG_TEXT("host", host), LOG_INT("most", INSTANCES_MAX));
+		monitor->was_full = true;
 		return NULL;
 	}
 	instance = mem_alloc(sizeof *instance);

@@ -113,7 +113,7 @@ static void summarize(const struct monitor *monitor, enum health health, int64_t
 
 void view_summary(const struct monitor *monitor, int64_t now_ms, struct buf *text)
 {
-	if (monitor->history.round <= 1 && !poll_is_idle(monitor->poll)) {
+	if (monitor->instances_count == 0 || (monitor->history.round <= 1 && !poll_is_idle(monitor->poll))) {
 		buf_text(text, "Asking for the first time");
 		return;
 	}

@@ -306,7 +306,8 @@ def test_a_round_of_200_instances_takes_under_100_ms_of_cpu_and_15_mb(tmp_path):
         assert daemon.health()["summary"] == "All 200 instances up"
         reader.close()
         assert SANITIZED or cpu_s / rounds < 0.1
-        assert SANITIZED or daemon.resident_mb() < 15
+        history_mb = 200 * 1800 * 8 / (1 << 20)  # which is touched in the course of an hour
+        assert SANITIZED or daemon.resident_mb() + history_mb < 15
 
 
 ROUNDS = int(os.environ.get("HEALTHCHECK_ROUNDS", "10000"))
