@@ -24,6 +24,7 @@ nginx_make() {
 		[ "$(id -u)" != 0 ] || chown "$run_user" "$RUN_DIR/$dir"
 	done
 	for file in headers.conf proxy.conf; do install_text "$RUN_DIR/nginx/conf/$file" 644 <nginx/$file; done
+	CONF=$RUN_DIR/nginx/conf envsubst '$CONF' <nginx/client.conf | install_text "$RUN_DIR/nginx/conf/client.conf" 644
 	client_make
 	swagger_make
 	LISTEN=$PORT USERS_SERVERS=$(nginx_servers users) VALUES_SERVERS=$(nginx_servers values) \
@@ -44,5 +45,5 @@ done
 exec /usr/sbin/nginx -c $RUN_DIR/nginx/nginx.conf -e stderr -g 'daemon off;'
 RUN
 	supervisor_service nginx "$RUN_DIR/service.nginx.run" "$RUN_DIR/nginx/nginx.conf" "$RUN_DIR/nginx/conf/headers.conf" "$RUN_DIR/nginx/conf/proxy.conf" \
-		"$RUN_DIR/nginx/conf/swagger.http"
+		"$RUN_DIR/nginx/conf/swagger.http" "$RUN_DIR/nginx/conf/client.conf"
 }
