@@ -2,7 +2,6 @@
 #include "service.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include "json.h"
 
 #define NUMBER_BYTES 40
+#define NUMBER_MAX 1e15 /* beyond it nothing is true, and rates of it would be no numbers */
 
 /* ---- Prometheus text (exposition format 0.0.4): `name{labels} value` a line ---- */
 
@@ -39,7 +39,8 @@ static bool read_number(const char *at, const char *end, double *ret_number)
 	memcpy(text, at, len);
 	text[len] = '\0';
 	*ret_number = strtod(text, &stop);
-	return stop > text + 1 && (*stop == '\0' || *stop == ' ' || *stop == '\r') && isfinite(*ret_number) && *ret_number >= 0;
+	return stop > text + 1 && (*stop == '\0' || *stop == ' ' || *stop == '\r') && *ret_number >= 0 &&
+	       *ret_number <= NUMBER_MAX;
 }
 
 /* True when the line is of that name: labels and value then say the rest. */

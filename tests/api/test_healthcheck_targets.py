@@ -132,6 +132,7 @@ HOSTILE = {
     "head": (flood(OK + b"X-Long: "), "larger than allowed"),
     "nested": (answer_with(whole(b"[" * 60000)), "did not answer as one of our daemons"),
     "drip": (drip, "took too long"),
+    "boaster": (answer_with(whole(METRICS.replace(b"1\n", b"1e300\n"))), "did not answer as one of our daemons"),
     "redirect": (answer_with(whole(b"", b"302 Found", b"Location: http://127.0.0.1:1/\r\n")), "302"),
     "fault": (answer_with(whole(READY, b"500 Internal Server Error")), "500"),
     "silence": (silence, "no answer in time"),
