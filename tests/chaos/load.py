@@ -6,6 +6,8 @@ import time
 import abacus
 from abacus import eventually
 
+RECOVERIES = []  # (what was done to whom, seconds until all was well again, requests that failed meanwhile): printed at the end
+
 
 class Load:
     """Requests on keep-alive connections from a few threads until stopped; keeps what failed, and how long the slowest took."""

@@ -1,0 +1,133 @@
+"""Every process is killed in turn, and one daemon stopped, under light load: all comes back by itself. The table at the end of the
+output says how long each took."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+import abacus
+from abacus import eventually, get
+from load import RECOVERIES, Load
+
+SLOWER = 4 if os.environ.get("SANITIZED") else 1
+HANG_S = 10
+
+DAEMONS = [name + second for second in ("", "-2")[: abacus.INSTANCES] for name in ("users", "values", "worker", "healthcheck")]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def load(reader):
+    """What people do meanwhile: some read, some submit."""
+    with Load("GET", "/users/ping", threads=2, every_s=0.05) as reads:
+        with Load("POST", "/api/values", reader.token, {"index": 7}, threads=1, every_s=0.05) as submissions:
+            yield lambda: len(reads.failed) + len(submissions.failed)
+
+
+@pytest.fixture(autouse=True)
+def all_is_well_before():
+    eventually(lambda: abacus.all_ready() and is_served(), 60, message="all is well")
+
+
+def is_served():
+    try:
+        return get("/users/ping", timeout=2).status == 200 and get("/api/values/current", timeout=2).status == 200
+    except OSError:
+        return False
+
+
+def recover(what, act, is_well, limit_s, load):
+    """Runs act(), and measures until is_well()."""
+    failed, start = load(), time.monotonic()
+    act()
+    eventually(is_well, 60, 0.01, f"well again after: {what}")
+    took_s = time.monotonic() - start
+    RECOVERIES.append((what, took_s, load() - failed))
+    assert took_s < limit_s * SLOWER
+
+
+def daemon_is_back(name, before):
+    ready = abacus.is_ready(name.removesuffix("-2"), second=name.endswith("-2"))
+    return ready and abacus.serving_pid(name) not in (None, before)
+
+
+def need(name):
+    if not abacus.service_dir(name).exists():
+        pytest.skip(f"there is no service {name} in this stack")
+
+
+@pytest.mark.parametrize("name", DAEMONS)
+def test_a_killed_serving_process_is_back(name, load):
+    need(name)
+    before = abacus.serving_pid(name)
+    recover(f"{name}: serving process killed", lambda: abacus.kill_serving(name), lambda: daemon_is_back(name, before), 2, load)
+
+
+@pytest.mark.parametrize("kill", [abacus.kill_serving, abacus.kill])
+def test_the_operators_are_told_of_what_was_away(kill):
+    need("healthcheck")
+    since = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
+    kill("users")
+
+    def told():
+        events = get("/api/healthcheck/events").json["data"]["events"]
+        return [event for event in events if event["instance"] == "users-1" and event["at"] >= since]
+
+    eventually(told, 10, message="an event")
+
+
+@pytest.mark.parametrize("name", DAEMONS)
+def test_a_killed_parent_is_back_with_its_serving_process(name, load):
+    need(name)
+    before = abacus.serving_pid(name)
+    recover(f"{name}: supervising parent killed", lambda: abacus.kill(name), lambda: daemon_is_back(name, before), 2, load)
+
+
+@pytest.mark.parametrize("name", DAEMONS[:4])
+def test_a_stopped_serving_process_is_replaced(name, load):
+    need(name)
+    before = abacus.serving_pid(name)
+    stop = lambda: abacus.kill_serving(name, signal.SIGSTOP)  # noqa: E731
+    recover(f"{name}: serving process stopped", stop, lambda: daemon_is_back(name, before), HANG_S + 1, load)
+
+
+def nginx_workers():
+    return set(abacus.children(abacus.service_pid("nginx")))
+
+
+def test_a_killed_worker_of_nginx_is_back(load):
+    before = nginx_workers()
+    killed = before.copy().pop()
+    is_well = lambda: killed not in nginx_workers() and len(nginx_workers()) == len(before) and is_served()  # noqa: E731
+    recover("nginx: worker killed", lambda: os.kill(killed, signal.SIGKILL), is_well, 2, load)
+
+
+def test_the_killed_master_of_nginx_is_back_and_has_all_connections(load):
+    master, workers = abacus.service_pid("nginx"), nginx_workers()
+    is_well = lambda: abacus.service_pid("nginx") not in (None, master) and len(nginx_workers()) == len(workers) and is_served()  # noqa: E731
+    recover("nginx: master killed", lambda: abacus.kill("nginx"), is_well, 4, load)
+    eventually(lambda: not any(is_running(pid) for pid in workers), 20, message="the workers that were left are gone")
+
+
+def is_running(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("name, limit_s", [("redis", 10), ("postgres", 20)])
+def test_a_killed_store_is_back_and_the_daemons_with_it(name, limit_s, load):
+    before = abacus.service_pid(name)
+    was_away = threading.Event()
+
+    def is_well():
+        if not abacus.all_ready():
+            was_away.set()
+            return False
+        return was_away.is_set() and abacus.service_pid(name) not in (None, before) and is_served()
+
+    recover(f"{name}: killed", lambda: abacus.kill(name), is_well, limit_s, load)
