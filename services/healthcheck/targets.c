@@ -116,11 +116,11 @@ static void insert(struct monitor *monitor, struct instance *instance)
 	poll_inserted(monitor->poll, at);
 }
 
-static void set_address(struct instance *instance, const char *host, int port)
+static void make_address(const char *host, int port, char address[ADDRESS_BYTES])
 {
 	bool is_ipv6 = strchr(host, ':') != NULL;
 
-	snprintf(instance->address, sizeof instance->address, "%s%s%s:%d", is_ipv6 ? "[" : "", host, is_ipv6 ? "]" : "", port);
+	snprintf(address, ADDRESS_BYTES, "%s%s%s:%d", is_ipv6 ? "[" : "", host, is_ipv6 ? "]" : "", port);
 }
 
 static struct instance *instance_new(struct target *target, const char *host)
@@ -144,7 +144,7 @@ static struct instance *instance_new(struct target *target, const char *host)
 	instance->started_s = instance->jobs_per_s = instance->cpu_s = instance->jobs = -1;
 	instance->samples = history_samples_new(&monitor->history);
 	scope_init(&instance->scope);
-	set_address(instance, host, target->port);
+	make_address(host, target->port, instance->address);
 	snprintf(instance->watched.service, sizeof instance->watched.service, "%s", service);
 	snprintf(instance->watched.instance, sizeof instance->watched.instance, "%s-%u", service, instance->number);
 	snprintf(instance->watched.reason, sizeof instance->watched.reason, "not asked yet");
@@ -174,11 +174,11 @@ static void forget(struct monitor *monitor, size_t at)
 static struct instance *find(const struct target *target, const char *host)
 {
 	const struct monitor *monitor = target->monitor;
-	struct instance wanted;
+	char address[ADDRESS_BYTES];
 
-	set_address(&wanted, host, target->port);
+	make_address(host, target->port, address);
 	for (size_t i = 0; i < monitor->instances_count; i++)
-		if (monitor->instances[i]->target == target && strcmp(monitor->instances[i]->address, wanted.address) == 0)
+		if (monitor->instances[i]->target == target && strcmp(monitor->instances[i]->address, address) == 0)
 			return monitor->instances[i];
 	return NULL;
 }
