@@ -1,5 +1,5 @@
 #!/bin/sh
-# usage: sh test.sh server [--only NAME] | e2e [--only NAME] | coverage | all
+# usage: sh test.sh server [--only NAME] | e2e [--only NAME] | deploy | coverage | all
 # server: everything that a change must pass; NAME is a part of a step's name, or of a test's in tests/. A step is one line; the output of one that fails is shown. The last line counts them.
 set -u
 cd "$(dirname "$0")"
@@ -174,6 +174,16 @@ e2e() {
 	step "e2e stop" scripts/stack down
 }
 
+# Pushing, rolling out and certificates, against servers of this machine in place of the cloud's. What cannot be tested here is named.
+delivery() {
+	scripts/install-packages deploy || exit 1
+	for file in tests/deploy/test_*.py; do
+		name=$(basename "$file" .py)
+		step "deploy ${name#test_}" /usr/bin/python3 -m pytest -q -p no:cacheprovider -rs "$file"
+		sed -n 's/^SKIPPED \[\([0-9]*\)\] [^ ]*: /skipped \1: /p' "$out"
+	done
+}
+
 coverage() {
 	scripts/install-packages build run test || exit 1
 	rm -rf build/coverage
@@ -192,6 +202,7 @@ case $command in
 server) server ;;
 e2e) e2e ;;
 all) server; e2e ;;
+deploy) delivery ;;
 coverage) coverage ;;
 *) echo "test.sh: unknown command $command; see its first lines" >&2; exit 64 ;;
 esac

@@ -1,0 +1,40 @@
+"""What the tests of delivery stand on: real servers of this machine in place of the cloud's. A fixture that lacks its program skips, and says
+which one: `sh test.sh deploy` prints it."""
+
+import os
+import urllib.request
+
+import pytest
+from delivery import ACCOUNT, REGION, Server, free_port, need, run
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory):
+    """The variables that send every aws command to a moto server on this machine."""
+    need("aws", "moto_server")
+    port = free_port()
+    server = Server(tmp_path_factory.mktemp("moto") / "log", "moto_server", "-H", "127.0.0.1", "-p", port,
+                    MOTO_ECS_SERVICE_RUNNING="2", MOTO_ACCOUNT_ID=ACCOUNT, AWS_EC2_METADATA_DISABLED="true").wait_for_port(port)
+    yield {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+           "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION, "AWS_ACCOUNT_ID": ACCOUNT, "AWS_EC2_METADATA_DISABLED": "true",
+           "AWS_PAGER": "", "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+    server.stop()
+
+
+@pytest.fixture
+def aws_emptied(aws):
+    """moto without anything that another test made."""
+    request = urllib.request.Request(aws["AWS_ENDPOINT_URL"] + "/moto-api/reset", method="POST")
+    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=20).read()
+    return aws
+
+
+@pytest.fixture(scope="session")
+def engine():
+    """The variables under which `docker` speaks to an engine: the one that answers, started by whoever runs the tests."""
+    need("docker")
+    tried = [os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock"), "unix:///var/tmp/abacus-docker/docker.sock"]
+    for host in tried:
+        if run("docker", "version", ok=False, DOCKER_HOST=host).returncode == 0:
+            return {"DOCKER_HOST": host, "DOCKER_BUILDKIT": "0"}
+    pytest.skip("no Docker engine answers at " + " or ".join(tried))

@@ -1,0 +1,175 @@
+"""docker-push.sh: what is pushed, where to, and what is not. The registry is Debian's docker-registry behind a password, in the place of
+ECR's; the calls of `aws ecr` are answered by moto."""
+
+import base64
+import crypt
+import json
+import os
+import pathlib
+import subprocess
+import urllib.error
+import urllib.request
+
+import pytest
+from delivery import ROOT, Server, free_port, need, run
+
+IMAGES = "abacus-push-test"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+class Registry:
+    def __init__(self, folder, user, password):
+        self.host, self.user, self.password = f"127.0.0.1:{free_port()}", user, password
+        (folder / "htpasswd").write_text(f"{user}:{crypt.crypt(password, crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=32))}\n")
+        (folder / "config.json").write_text(json.dumps({
+            "version": "0.1", "log": {"level": "warn"}, "storage": {"filesystem": {"rootdirectory": str(folder / "images")}},
+            "http": {"addr": self.host}, "auth": {"htpasswd": {"realm": "test", "path": str(folder / "htpasswd")}}}))
+        self.server = Server(folder / "log", "docker-registry", "serve", folder / "config.json").wait_for_port(int(self.host.split(":")[1]))
+
+    def get(self, path, logged_in=True):
+        request = urllib.request.Request(f"http://{self.host}/v2/{path}")
+        if logged_in:
+            request.add_header("Authorization", "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode())
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=20) as reply:
+            return json.load(reply)
+
+    def tags(self, repository):
+        return sorted(self.get(f"{repository}/tags/list")["tags"])
+
+
+@pytest.fixture
+def registry(tmp_path):
+    need("docker-registry")
+    started = []
+
+    def start(user, password):
+        started.append(Registry(tmp_path, user, password))
+        return started[0]
+
+    yield start
+    for one in started:
+        one.server.stop()
+
+
+@pytest.fixture
+def image(engine, tmp_path):
+    """A small image of the commit, as if it had been built."""
+    (tmp_path / "proof").write_text(COMMIT)
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY proof /proof\nCMD [\"/proof\"]\n")
+    name = f"{IMAGES}/users"
+    run("docker", "build", "-q", "-t", f"{name}:{COMMIT[:8]}", tmp_path, **engine)
+    yield name
+    ids = run("docker", "images", "-q", f"{name}", **engine).stdout.split()
+    if ids:
+        run("docker", "rmi", "-f", *set(ids), **engine)
+
+
+def push(branch="staging", ok=True, **variables):
+    quiet = {"TRAVIS_BRANCH": "", "TRAVIS_PULL_REQUEST": "false", "REGISTRY": "ecr", "IMAGES": IMAGES, "SERVICES": "users"}
+    return run("sh", "docker-push.sh", ok=ok, **{**quiet, "BRANCH": branch, "COMMIT": COMMIT, **variables})
+
+
+@pytest.mark.parametrize("branch, pull_request", [("staging", "17"), ("production", "17"), ("main", "false"), ("staging2", "false")])
+def test_neither_a_pull_request_nor_another_branch_is_pushed(branch, pull_request):
+    assert "nothing is pushed" in push(branch, TRAVIS_PULL_REQUEST=pull_request).stdout
+
+
+@pytest.mark.parametrize("registry_name, names", [
+    ("ecr", ["AWS_ACCOUNT_ID", "AWS_REGION"]), ("dockerhub", ["DOCKERHUB_USERNAME", "DOCKERHUB_TOKEN"]),
+    ("gcr", ["GCP_PROJECT", "GCP_REGION", "GCP_KEY_FILE"]), ("acr", ["ACR_NAME", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"])])
+def test_all_variables_that_are_missing_are_named_in_one_line(registry_name, names):
+    done = push(REGISTRY=registry_name, ok=False, **{name: "" for name in names})
+    assert done.returncode == 1
+    assert done.stdout == f"docker-push: REGISTRY={registry_name} wants these variables: {' '.join(names)}\n"
+
+
+def test_an_unknown_registry_is_refused_with_a_list_of_those_there_are():
+    done = push(REGISTRY="quay", ok=False)
+    assert done.returncode == 1
+    assert "acr dockerhub ecr gcr" in done.stdout
+
+
+def test_ecr_gets_both_tags_and_repositories_that_were_missing(engine, aws_emptied, registry, image):
+    aws = aws_emptied
+    password = run("aws", "ecr", "get-login-password", **aws).stdout.strip()
+    target = registry("AWS", password)
+    done = push(REGISTRY_HOST=target.host, **engine, **aws)
+    assert f"made the repository {image}" in done.stdout
+    assert target.tags(image) == ["01234567", "staging"]
+    found = json.loads(run("aws", "ecr", "describe-repositories", **aws).stdout)["repositories"]
+    assert [(one["repositoryName"], one["imageScanningConfiguration"]["scanOnPush"]) for one in found] == [(image, True)]
+    again = push("production", REGISTRY_HOST=target.host, **engine, **aws)
+    assert "made the repository" not in again.stdout
+    assert target.tags(image) == ["01234567", "production", "staging"]
+
+
+def test_what_was_pushed_can_be_pulled_after_a_login_alone(engine, registry, image, tmp_path):
+    target = registry("somebody", "an access token")
+    push(REGISTRY="dockerhub", REGISTRY_HOST=target.host, DOCKERHUB_USERNAME="somebody", DOCKERHUB_TOKEN="an access token", **engine)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        target.get("somebody/users/tags/list", logged_in=False)
+    assert refused.value.code == 401
+    pushed = f"{target.host}/somebody/users:{COMMIT[:8]}"
+    run("docker", "rmi", pushed, **engine)
+    home = {"DOCKER_CONFIG": str(tmp_path / "docker"), **engine}
+    assert run("docker", "pull", pushed, ok=False, **home).returncode != 0
+    subprocess.run(["docker", "login", "-u", "somebody", "--password-stdin", target.host], input=b"an access token", check=True,
+                   env={**os.environ, **home})
+    run("docker", "pull", pushed, **home)
+
+
+@pytest.mark.parametrize("name, user, repository", [
+    ("gcr", "_json_key", "a-project/abacus-push-test/users"), ("acr", "client", "abacus-push-test/users")])
+def test_the_other_registries_differ_by_their_file_alone(engine, registry, image, tmp_path, name, user, repository):
+    target = registry(user, "secret")
+    (tmp_path / "key.json").write_text("secret")
+    push(REGISTRY=name, REGISTRY_HOST=target.host, GCP_PROJECT="a-project", GCP_REGION="europe-west3",
+         GCP_KEY_FILE=str(tmp_path / "key.json"), ACR_NAME="abacus", AZURE_CLIENT_ID="client", AZURE_CLIENT_SECRET="secret", **engine)
+    assert target.tags(repository) == ["01234567", "staging"]
+
+
+def test_no_login_stays_behind(engine, registry, image):
+    home = pathlib.Path.home() / ".docker/config.json"
+    before = home.read_text() if home.exists() else None
+    target = registry("client", "secret")
+    push(REGISTRY="acr", REGISTRY_HOST=target.host, ACR_NAME="abacus", AZURE_CLIENT_ID="client", AZURE_CLIENT_SECRET="secret", **engine)
+    assert (home.read_text() if home.exists() else None) == before
+
+
+def test_a_wrong_password_pushes_nothing_and_says_so(engine, registry, image):
+    target = registry("client", "secret")
+    done = push(REGISTRY="acr", REGISTRY_HOST=target.host, ACR_NAME="abacus", AZURE_CLIENT_ID="client", AZURE_CLIENT_SECRET="wrong",
+                ok=False, **engine)
+    assert done.returncode != 0
+    assert "unauthorized" in done.stdout.lower()
+    assert target.get("_catalog") == {"repositories": []}
+
+
+def test_every_image_has_its_recipe_for_both_branches():
+    text = (ROOT / "docker-push.sh").read_text()
+    names = text.split('SERVICES:=')[1].split("}")[0].split()
+    for kind in "stage", "prod":
+        for name in names:
+            assert (ROOT / "services" / name.removesuffix("-tunnel") / f"Dockerfile-{kind}").exists()
+    used = set()
+    for kind in "stage", "prod":
+        for line in (ROOT / f"docker-compose-{kind}.yml").read_text().splitlines():
+            if "image:" in line:
+                used.add(line.split("/")[-1].split(":")[0])
+    assert used <= set(names)
+
+
+def test_travis_pushes_from_the_two_branches_alone():
+    need("yamllint")
+    run("yamllint", "-d", "{extends: default, rules: {line-length: {max: 160}}}", ".travis.yml")
+    yaml = pytest.importorskip("yaml")
+    jsonschema = pytest.importorskip("jsonschema")
+    travis = yaml.safe_load((ROOT / ".travis.yml").read_text())
+    job = {"type": "object", "additionalProperties": False, "required": ["stage", "name", "script"], "properties": {
+        "stage": {"type": "string"}, "name": {"type": "string"}, "if": {"type": "string"}, "addons": {"type": "object"},
+        "script": {"type": ["string", "array"]}}}
+    jsonschema.validate(travis, {"type": "object", "additionalProperties": False, "properties": {
+        "os": {"const": "linux"}, "dist": {"type": "string"}, "language": {"const": "minimal"}, "services": {"const": ["docker"]},
+        "jobs": {"type": "object", "additionalProperties": False, "properties": {"include": {"type": "array", "items": job}}}}})
+    pushing = [one for one in travis["jobs"]["include"] if "docker-push.sh" in str(one["script"])]
+    assert [one["if"] for one in pushing] == ["type = push AND branch IN (staging, production)"]
