@@ -4,7 +4,7 @@
 // All ages are told by the daemon's clock: what it said last, and how long ago that was heard here.
 
 import { add_point, expect_points_every, figures, graphs_of, has_points, MINUTES } from "./graphs.js";
-import { bytes, clock, duration, is_known, known, milliseconds, NONE, number, percent, rate, status_of, uptime } from "./words.js";
+import { bytes, clock, duration, is_known, known, milliseconds, NONE, number, percent, rate, short_duration, status_of, uptime } from "./words.js";
 
 const POLL_MS = 2000; // how often to ask while there is no stream
 const QUIET_MS = 3000; // a stream this quiet is helped out by asking
@@ -269,7 +269,7 @@ function behind(data) {
 	const parts = [
 		{
 			name: "Queue", status: queue && queue_status(queue), bar: null, where: "jobs waiting for a worker", reason: queue?.dead > 0 && "jobs were given up",
-			figures: [["Depth", known(queue?.depth, number)], ["Oldest", known(queue?.oldest_s, (s) => (s < 10 ? `${number(s, 1)} s` : duration(s)))], ["Rate", known(queue?.per_s, rate)], ["Dead", known(queue?.dead, number)]],
+			figures: [["Depth", known(queue?.depth, number)], ["Oldest", known(queue?.oldest_s, short_duration)], ["Rate", known(queue?.per_s, rate)], ["Dead", known(queue?.dead, number)]],
 		},
 		{
 			name: "Postgres", ...postgres, bar: share(postgres?.connections, postgres?.connections_max), where: postgres?.role,
@@ -336,7 +336,7 @@ function event_row(event) {
 	when.append(element("time", clock(event.at), { datetime: event.at }));
 	const what = element("td", "");
 	what.append(element("span", event.status, { class: "badge" }), event.was ? ` was ${event.was}` : "");
-	const lasted = is_known(event.lasted_s) ? element("td", duration(event.lasted_s)) : element("td", `${since(event.at)} so far`, { "data-since": event.at });
+	const lasted = is_known(event.lasted_s) ? element("td", short_duration(event.lasted_s)) : element("td", `${since(event.at)} so far`, { "data-since": event.at });
 	const cells = [when, element("td", title_of({ ...event, name: event.service })), what, lasted, element("td", event.reason ?? "", { class: "why" })];
 	for (const cell of cells) cell.setAttribute("role", "cell");
 	row.append(...cells);

@@ -41,9 +41,11 @@ export function add_point(instance, point) {
 // Of all instances of a service, in their order. They share a scale, so that they compare at a glance.
 export function graphs_of(instances, figure, now_ms) {
 	const all = instances.map(bins_of);
-	const most = Math.max(0, ...all.flatMap((bins) => [...bins.values()].map((bin) => bin[figure] ?? 0)));
+	const last = bin_of(now_ms);
+	let most = 0;
+	for (const bins of all) for (const [number, bin] of bins) if (!bin.is_down && number > last - BINS) most = Math.max(most, bin[figure] ?? 0);
 	const scale = Math.max(figures[figure].least_scale, most * 1.1);
-	return all.map((bins) => draw(bins, figure, bin_of(now_ms), scale));
+	return all.map((bins) => draw(bins, figure, last, scale));
 }
 
 // Paths in a box of 300 by 44. Where nothing is known the line has a gap; where the instance was down a block stands.

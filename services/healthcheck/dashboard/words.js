@@ -20,6 +20,8 @@ export function duration(s) {
 	return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
 }
 
+export const short_duration = (s) => (s < 10 ? `${number(s, 1)} s` : duration(s));
+
 // One unit: an uptime is read at a glance, and has little room.
 export function uptime(s) {
 	if (s < 60) return `${Math.floor(s)} s`;
