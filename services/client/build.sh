@@ -1,6 +1,6 @@
 #!/bin/sh
-# usage: services/client/build.sh makes services/client/dist, ready to be served: hashed assets, each with a compressed twin.
-# Nothing is done when the sources are those that it was made of. The network is needed only when node_modules is not what package-lock.json says.
+# usage: services/client/build.sh [fetch] makes services/client/dist, ready to be served: hashed assets, each with a compressed twin.
+# fetch: only what package-lock.json names, anew. Nothing is done when the sources are those that it was made of. The network is needed only when node_modules is not what package-lock.json says.
 set -eu
 cd "$(dirname "$0")"
 log=.build.log
@@ -24,6 +24,7 @@ sum_of_sources() {
 	find src public scripts package.json package-lock.json tsconfig.json ./*.config.ts index.html build.sh ../swagger/openapi.yaml -type f -exec cksum {} + | sort -k 3 | cksum
 }
 
+[ "${1:-}" != fetch ] || { fetch; exit; }
 [ -e dist/index.html ] && [ "$(cat .built 2>/dev/null)" = "$(sum_of_sources)" ] && exit 0
 cmp -s package-lock.json node_modules/.fetched || fetch
 rm -f .built

@@ -91,8 +91,7 @@ function Actions({ user, onDelete }: { user: User; onDelete: () => void }) {
 	const changing = useAdminAction(({ user, to }: { user: User; to: UserChange }) => changeUser(user.id, to), changeText);
 	const button = (text: string, onClick: () => void) => (
 		<button type="button" className="button is-small" disabled={changing.isPending} onClick={onClick}>
-			{text}
-			<span className="is-sr-only"> {user.username}</span>
+			{text} <span className="is-sr-only">{user.username}</span>
 		</button>
 	);
 

@@ -1,9 +1,8 @@
 import { useEffect, useState } from "react";
 import { useLocation } from "react-router";
-import { logOutEverywhere } from "../session/follow";
 import { useSession } from "../session/use-session";
 import { Mark } from "./beads";
-import { MenuLink } from "./link";
+import { Link, MenuLink } from "./link";
 
 const MENU = "site-menu";
 
@@ -28,10 +27,10 @@ export function Navbar() {
 		<nav className="navbar" aria-label="Main" onKeyDown={(event) => event.key === "Escape" && setOpen(false)}>
 			<div className="navbar-inner">
 				<div className="navbar-brand">
-					<MenuLink to="/" className="navbar-item brand" aria-label="Abacus, home">
+					<Link to="/" className="navbar-item brand" aria-label="Abacus, home">
 						<Mark />
 						<span>Abacus</span>
-					</MenuLink>
+					</Link>
 					<button
 						type="button"
 						className={`navbar-burger${active}`}
@@ -55,9 +54,7 @@ export function Navbar() {
 					</div>
 					<div className="navbar-end">
 						{session ? (
-							<button type="button" className="navbar-item" onClick={logOutEverywhere}>
-								Log Out
-							</button>
+							<Item to="/logout">Log Out</Item>
 						) : (
 							<>
 								<Item to="/register">Register</Item>

@@ -1,9 +1,15 @@
 const whole = new Intl.NumberFormat("en");
+const short = new Intl.NumberFormat("en", { notation: "compact" });
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 const precise = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "medium" });
 
 export function formatCount(count: number): string {
 	return whole.format(count);
+}
+
+/* For an axis: 100, 10K, 1M. */
+export function formatShort(count: number): string {
+	return short.format(count);
 }
 
 export function formatDigits(count: number): string {

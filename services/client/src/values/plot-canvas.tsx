@@ -2,7 +2,7 @@ import "uplot/dist/uPlot.min.css";
 import { useEffect, useRef } from "react";
 import uPlot from "uplot";
 import type { Kind, Value } from "../api/generated";
-import { formatCount, formatDuration } from "./format";
+import { formatDuration, formatShort } from "./format";
 import { KIND_NAMES, KINDS } from "./kinds";
 
 const HEIGHT_PX = 240;
@@ -40,7 +40,7 @@ function optionsOf(element: HTMLElement, width: number, onCursor: (at: number | 
 		cursor: { x: false, y: false, drag: { x: false, y: false }, points: { size: 11 } },
 		scales: { x: { time: false, distr: 3, log: 10, range: rangeOf }, y: { distr: 3, log: 10, range: rangeOf } },
 		axes: [
-			{ ...axis, size: 28, values: (_, splits) => splits.map((split) => (split === null ? "" : formatCount(split))) },
+			{ ...axis, size: 28, values: (_, splits) => splits.map((split) => (split === null ? "" : formatShort(split))) },
 			{ ...axis, size: 58, values: (_, splits) => splits.map((split) => (split === null ? "" : formatDuration(split))) },
 		],
 		series: [

@@ -39,9 +39,8 @@ function Outcome({ value }: { value: Value }) {
 				<p className="value-main value-problem">Failed: it was tried several times, and each time its worker stopped.</p>
 				<p className="value-side">
 					<button type="button" className="button is-small" disabled={submitting.isPending} onClick={() => submitting.mutate(value)}>
-						Submit again
+						Submit again{" "}
 						<span className="is-sr-only">
-							{" "}
 							{KINDS[value.kind].name} {value.index}
 						</span>
 					</button>
@@ -57,7 +56,7 @@ function Outcome({ value }: { value: Value }) {
 					to={`/values/${value.kind}/${value.index}`}
 					aria-label={`${KINDS[value.kind].name} ${value.index}, the whole result`}
 				>
-					{value.preview}
+					{value.preview?.replace(/ \(\d+ digits\)$/, "")}
 				</Link>
 			</p>
 			<p className="value-side">

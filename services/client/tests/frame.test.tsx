@@ -1,0 +1,80 @@
+import { render, screen } from "@testing-library/react";
+import { expect, it, vi } from "vitest";
+import { ErrorBoundary } from "../src/parts/error-boundary";
+import { answer, failure } from "./server";
+import { show } from "./show";
+
+it("an unknown path says so", async () => {
+	show("/no/such/page");
+	await screen.findByRole("heading", { level: 1, name: "There is no such page" });
+	screen.getByText("/no/such/page");
+	expect(document.title).toBe("Not Found · Abacus");
+});
+
+it("the burger opens the menu, and Escape closes it", async () => {
+	const hands = show("/about");
+	const burger = await screen.findByRole("button", { name: "Menu" });
+	expect(burger.classList.contains("navbar-burger")).toBe(true);
+	await hands.click(burger);
+	expect(burger.getAttribute("aria-expanded")).toBe("true");
+	expect(document.querySelector(".navbar-menu")?.classList.contains("is-active")).toBe(true);
+	await hands.keyboard("{Escape}");
+	expect(burger.getAttribute("aria-expanded")).toBe("false");
+});
+
+it("who follows a link has the focus on the heading of where it led", async () => {
+	const hands = show("/about");
+	await screen.findByRole("heading", { level: 1, name: "About" });
+	await hands.click(screen.getByRole("link", { name: "Register" }));
+	const heading = await screen.findByRole("heading", { level: 1, name: "Register" });
+	expect(document.activeElement).toBe(heading);
+});
+
+it("the health page tells of each service, and of what is not watched it tells nothing", async () => {
+	const instance = (name: string, status: string, reason: string | null) => ({ name, instance: `${name}-1`, status, reason });
+	answer("GET /api/healthcheck", 200, {
+		status: "success",
+		data: {
+			summary: "values: 1 of 2 down for 14 s",
+			services: [instance("users", "up", null), instance("values", "up", null), instance("values", "down", "connection refused")],
+			queue: null,
+			postgres: { status: "up", reason: null },
+			redis: null,
+			nginx: null,
+			updated_at: null,
+		},
+	});
+	show("/health");
+	await screen.findByText("values: 1 of 2 down for 14 s");
+	expect([...document.querySelectorAll(".health li")].map((line) => line.textContent)).toEqual([
+		"usersup1 of 1 up",
+		"valuesdown1 of 2 up: connection refused",
+		"postgresupanswers",
+	]);
+	expect(screen.getByRole("link", { name: "Open the dashboard" }).getAttribute("href")).toBe("/status/");
+});
+
+it("a monitor that gives no answer is told of", async () => {
+	answer("GET /api/healthcheck", 503, failure("unavailable", "Temporarily unavailable. Please try again shortly."));
+	show("/health");
+	await screen.findByText(/^The monitor gives no answer: Temporarily unavailable/);
+});
+
+it("a page that breaks does not take the rest with it, and the next one is tried", () => {
+	vi.spyOn(console, "error").mockImplementation(() => {});
+	const Broken = () => {
+		throw new Error("It broke.");
+	};
+	const { rerender } = render(
+		<ErrorBoundary resetKey="/a">
+			<Broken />
+		</ErrorBoundary>,
+	);
+	expect(screen.getByRole("alert").textContent).toContain("It broke.");
+	rerender(
+		<ErrorBoundary resetKey="/b">
+			<p>All is well</p>
+		</ErrorBoundary>,
+	);
+	screen.getByText("All is well");
+});

@@ -1,0 +1,113 @@
+import { screen, within } from "@testing-library/react";
+import { expect, it, vi } from "vitest";
+import type { Value } from "../src/api/generated";
+import { answer, answerBy, askedFor, failure, setReachable } from "./server";
+import { show } from "./show";
+
+vi.mock("../src/values/plot-canvas", () => ({ PlotCanvas: ({ label }: { label: string }) => <div role="img" aria-label={label} /> }));
+
+function value(id: string, more: Partial<Value> = {}): Value {
+	return {
+		id,
+		kind: "fibonacci",
+		index: 7,
+		state: "pending",
+		digits: null,
+		preview: null,
+		submitted_at: new Date().toISOString(),
+		calculated_at: null,
+		duration_us: null,
+		...more,
+	};
+}
+
+const done = { state: "done", digits: 2, preview: "21", duration_us: 4, calculated_at: "2026-01-02T03:04:05.000Z" } as const;
+
+function have(...values: Value[]) {
+	answer("GET /api/values", 200, { status: "success", data: { values } });
+}
+
+const calculate = () => screen.getByRole<HTMLInputElement>("button", { name: "Calculate" });
+
+it("without a session Home says what there is, and leads to logging in", async () => {
+	show("/");
+	await screen.findByRole("heading", { level: 1 });
+	expect((await screen.findAllByText(/^Index 0 to /)).map((line) => line.textContent)).toContain("Index 0 to 100,000");
+	within(screen.getByRole("main")).getByRole("link", { name: "Log in" });
+	expect(askedFor("GET /api/values")).toHaveLength(0);
+});
+
+it("an index is submitted and stands in the list, being calculated", async () => {
+	have();
+	answer("POST /api/values", 200, { working: true, id: "5", kind: "lucas", index: 40, state: "pending" });
+	const hands = show("/", { as: { id: 7 } });
+	await screen.findByText("Nothing submitted yet.");
+	expect(calculate().disabled).toBe(true);
+	await hands.click(screen.getByLabelText("Lucas"));
+	await hands.type(screen.getByLabelText("Index"), "40");
+	await screen.findByText("L(40) has 9 digits.");
+	await hands.click(calculate());
+	await screen.findByText("Being calculated");
+	expect(askedFor("POST /api/values")[0]?.body).toEqual({ kind: "lucas", index: 40 });
+	expect(screen.getByLabelText<HTMLInputElement>("Index").value).toBe("");
+});
+
+it.each([
+	["-3", "The index must be a whole number, 0 or more."],
+	["1000001", "Index too high: 1,000,000 is the highest of this kind."],
+])("%s is not sent", async (text, problem) => {
+	have();
+	const hands = show("/", { as: { id: 7 } });
+	await hands.type(await screen.findByLabelText("Index"), text);
+	await screen.findByText(problem);
+	expect(calculate().disabled).toBe(true);
+	expect(screen.getByLabelText("Index").getAttribute("aria-invalid")).toBe("true");
+});
+
+it("what the server refuses is told", async () => {
+	have();
+	answer("POST /api/values", 422, failure("index_too_high", "Index too high"));
+	const hands = show("/", { as: { id: 7 } });
+	await hands.type(await screen.findByLabelText("Index"), "7{Enter}");
+	expect((await screen.findByText("Index too high")).className).toBe("notification is-danger");
+	expect(screen.getByLabelText<HTMLInputElement>("Index").value).toBe("7");
+});
+
+it("a failed one says why, and is submitted again", async () => {
+	have(value("1", { state: "failed", index: 9 }));
+	answer("POST /api/values", 200, { working: true, id: "2", kind: "fibonacci", index: 9, state: "pending" });
+	const hands = show("/", { as: { id: 7 } });
+	await screen.findByText(/^Failed: /);
+	await hands.click(screen.getByRole("button", { name: "Submit again Fibonacci 9" }));
+	await screen.findByText("Being calculated");
+	expect(askedFor("POST /api/values")[0]?.body).toEqual({ kind: "fibonacci", index: 9 });
+});
+
+it("a result opens whole, is copied, and closes", async () => {
+	have(value("1", done));
+	answer("GET /api/values/fibonacci/7", 200, {
+		status: "success",
+		data: { kind: "fibonacci", index: 7, digits: 2, result: "21", duration_us: 4 },
+	});
+	const hands = show("/", { as: { id: 7 } });
+	await screen.findByRole("img", { name: "1 calculations. The slowest is Fibonacci 7: 2 digits in 4 µs." });
+	await hands.click(await screen.findByRole("link", { name: "Fibonacci 7, the whole result" }));
+	const dialog = within(await screen.findByRole("dialog", { name: "Fibonacci 7" }));
+	expect((await dialog.findByLabelText("The whole result")).textContent).toBe("21");
+	await hands.click(dialog.getByRole("button", { name: "Copy" }));
+	await screen.findByText("Copied 2 digits");
+	expect(await navigator.clipboard.readText()).toBe("21");
+	await hands.click(dialog.getByRole("button", { name: "Close" }));
+	expect(screen.queryByRole("dialog")).toBeNull();
+});
+
+it("while the server is away that is said, and it is tried again", async () => {
+	setReachable(false);
+	answerBy("GET /api/values", () => [200, { status: "success", data: { values: [value("1", done)] } }]);
+	const hands = show("/", { as: { id: 7 } });
+	await screen.findByText("The server cannot be reached. Trying again.");
+	setReachable(true);
+	await hands.click(screen.getByRole("button", { name: "Try now" }));
+	await screen.findByText("21");
+	expect(screen.queryByText("The server cannot be reached. Trying again.")).toBeNull();
+});

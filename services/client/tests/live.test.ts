@@ -1,0 +1,129 @@
+import { beforeEach, expect, it, vi } from "vitest";
+import type { LiveValue } from "../src/api/generated";
+import { type LiveState, startLive } from "../src/live/live";
+
+class Socket {
+	readyState = 0;
+	sent: string[] = [];
+	closedWith: number | undefined;
+	onopen: () => void = () => {};
+	onmessage: (event: { data: unknown }) => void = () => {};
+	onclose: (event: { code: number }) => void = () => {};
+	send(text: string) {
+		this.sent.push(text);
+	}
+	close(code: number) {
+		this.closedWith = code;
+	}
+	opens() {
+		this.readyState = 1;
+		this.onopen();
+	}
+	says(data: unknown) {
+		this.onmessage({ data: typeof data === "string" ? data : JSON.stringify(data) });
+	}
+	isLost(code = 1006) {
+		this.readyState = 3;
+		this.onclose({ code });
+	}
+}
+
+const value: LiveValue = { event: "value", kind: "fibonacci", index: 7, digits: 2, preview: "21", duration_us: 4 };
+
+let sockets: Socket[];
+let states: LiveState[];
+let values: LiveValue[];
+let refusals: number;
+let stop: () => void;
+const last = () => sockets.at(-1) as Socket;
+
+beforeEach(() => {
+	vi.useFakeTimers();
+	vi.spyOn(Math, "random").mockReturnValue(0.5);
+	vi.stubGlobal("WebSocket", { CLOSED: 3 });
+	[sockets, states, values, refusals] = [[], [], [], 0];
+	stop = startLive({
+		url: "ws://here/api/values/live",
+		token: "the-token",
+		onState: (state) => states.push(state),
+		onValue: (one) => values.push(one),
+		onRefused: () => refusals++,
+		open(url) {
+			expect(url).not.toContain("the-token");
+			sockets.push(new Socket());
+			return last() as unknown as WebSocket;
+		},
+	});
+	return () => stop();
+});
+
+it("the token is the first message, and it is open when the server says ready", () => {
+	last().opens();
+	expect(last().sent).toEqual(['{"token":"the-token"}']);
+	expect(states).toEqual(["connecting"]);
+	last().says({ event: "ready" });
+	expect(states).toEqual(["connecting", "open"]);
+});
+
+it("values are handed on; what is not understood is passed over", () => {
+	last().opens();
+	for (const message of [{ event: "ready" }, value, { event: "later" }, "{", "null", "7"]) last().says(message);
+	expect(values).toEqual([value]);
+});
+
+it("ready again says that something may have been missed", () => {
+	last().opens();
+	last().says({ event: "ready" });
+	last().says({ event: "ready" });
+	expect(states).toEqual(["connecting", "open", "open"]);
+});
+
+it("a lost one is connected again, each time later, up to 15 s", () => {
+	for (const wait of [500, 1000, 2000, 4000, 8000, 15_000, 15_000]) {
+		const before = sockets.length;
+		last().isLost();
+		vi.advanceTimersByTime(wait - 1);
+		expect(sockets.length).toBe(before);
+		vi.advanceTimersByTime(1);
+		expect(sockets.length).toBe(before + 1);
+	}
+});
+
+it("one that had lasted starts the back-off anew", () => {
+	for (let i = 0; i < 5; i++) {
+		last().isLost();
+		vi.advanceTimersByTime(20_000);
+	}
+	last().opens();
+	last().says({ event: "ready" });
+	vi.advanceTimersByTime(6000);
+	const before = sockets.length;
+	last().isLost();
+	vi.advanceTimersByTime(500);
+	expect(sockets.length).toBe(before + 1);
+});
+
+it("the network's return is not waited out", () => {
+	last().isLost();
+	window.dispatchEvent(new Event("online"));
+	expect(sockets.length).toBe(2);
+});
+
+it("a refused token is told of", () => {
+	last().opens();
+	last().isLost(1008);
+	expect(refusals).toBe(1);
+	expect(states.at(-1)).toBe("waiting");
+});
+
+it("stopped, it closes and stays away", () => {
+	last().opens();
+	stop();
+	expect(last().closedWith).toBe(1000);
+	last().isLost(1000);
+	last().says(value);
+	vi.advanceTimersByTime(60_000);
+	window.dispatchEvent(new Event("online"));
+	expect(sockets.length).toBe(1);
+	expect(values).toEqual([]);
+});

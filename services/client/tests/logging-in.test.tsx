@@ -1,0 +1,142 @@
+import { screen, waitFor } from "@testing-library/react";
+import { expect, it } from "vitest";
+import { sessions } from "../src/session/session";
+import { answer, askedFor, failure, token, user } from "./server";
+import { show } from "./show";
+
+const rulesMet = () => document.querySelectorAll(".validation-list > .success").length;
+const submit = (name: string) => screen.getByRole<HTMLInputElement>("button", { name });
+
+function answerValues() {
+	answer("GET /api/values", 200, { status: "success", data: { values: [] } });
+}
+
+it("registering shows its rules as they are met, and cannot be sent before", async () => {
+	const hands = show("/register");
+	await screen.findByRole("heading", { level: 1, name: "Register" });
+	expect(document.querySelectorAll(".validation-list > .error")).toHaveLength(4);
+	await hands.type(screen.getByLabelText("User name"), "somebody");
+	expect(rulesMet()).toBe(1);
+	await hands.type(screen.getByLabelText("E-mail"), "some@body.org");
+	expect(rulesMet()).toBe(3);
+	expect(submit("Register").disabled).toBe(true);
+	await hands.type(screen.getByLabelText("Password"), "long enough");
+	expect(rulesMet()).toBe(4);
+	expect(submit("Register").disabled).toBe(false);
+});
+
+it("registering logs in and welcomes", async () => {
+	answer("POST /auth/register", 201, { status: "success", message: "Successfully registered.", auth_token: token() });
+	answerValues();
+	const hands = show("/register");
+	await hands.type(await screen.findByLabelText("User name"), "somebody");
+	await hands.type(screen.getByLabelText("E-mail"), "some@body.org");
+	await hands.type(screen.getByLabelText("Password"), "long enough{Enter}");
+	expect((await screen.findByText("Welcome!")).className).toBe("notification is-success");
+	expect(askedFor("POST /auth/register")[0]?.body).toEqual({ username: "somebody", email: "some@body.org", password: "long enough" });
+	await screen.findByRole("heading", { level: 1, name: "Your values" });
+});
+
+it("what the server has against a field stands beside it until it is changed", async () => {
+	answer("POST /auth/register", 400, failure("invalid_payload", "Invalid payload.", [{ field: "email", message: "is no e-mail address" }]));
+	const hands = show("/register");
+	await hands.type(await screen.findByLabelText("User name"), "somebody");
+	await hands.type(screen.getByLabelText("E-mail"), "some@body.org");
+	await hands.type(screen.getByLabelText("Password"), "long enough{Enter}");
+	await screen.findByText("E-mail is no e-mail address.");
+	expect(screen.getByLabelText("E-mail").getAttribute("aria-invalid")).toBe("true");
+	expect(document.querySelector(".notification")).toBeNull();
+	await hands.type(screen.getByLabelText("E-mail"), "x");
+	expect(screen.queryByText("E-mail is no e-mail address.")).toBeNull();
+});
+
+it("logging in keeps the token in the tab", async () => {
+	answer("POST /auth/login", 200, { status: "success", message: "Successfully logged in.", auth_token: token() });
+	answerValues();
+	const hands = show("/login");
+	await screen.findByRole("heading", { level: 1, name: "Log In" });
+	expect(submit("Log In").disabled).toBe(true);
+	await hands.type(screen.getByLabelText("E-mail"), "some@body.org");
+	await hands.type(screen.getByLabelText("Password"), "long enough{Enter}");
+	await screen.findByText("Welcome!");
+	expect([window.sessionStorage.length, window.localStorage.length]).toEqual([1, 0]);
+});
+
+it("logging in keeps the token in the browser when asked to", async () => {
+	answer("POST /auth/login", 200, { status: "success", message: "Successfully logged in.", auth_token: token() });
+	answerValues();
+	const hands = show("/login");
+	await hands.type(await screen.findByLabelText("E-mail"), "some@body.org");
+	await hands.click(screen.getByLabelText(/^Keep me logged in on this browser/));
+	await hands.type(screen.getByLabelText("Password"), "long enough{Enter}");
+	await screen.findByText("Welcome!");
+	expect([window.sessionStorage.length, window.localStorage.length]).toEqual([0, 1]);
+});
+
+it("a wrong password is told, and no longer after the next attempt", async () => {
+	answer("POST /auth/login", 404, failure("login_failed", "Login failed."));
+	answerValues();
+	const hands = show("/login");
+	await hands.type(await screen.findByLabelText("E-mail"), "some@body.org");
+	await hands.type(screen.getByLabelText("Password"), "wrong{Enter}");
+	expect((await screen.findByText("Login failed.")).className).toBe("notification is-danger");
+	answer("POST /auth/login", 200, { status: "success", message: "Successfully logged in.", auth_token: token() });
+	await hands.type(screen.getByLabelText("Password"), "{Enter}");
+	await screen.findByText("Welcome!");
+	expect(screen.queryByText("Login failed.")).toBeNull();
+});
+
+it("logging out ends the session at once, and has the token revoked", async () => {
+	answerValues();
+	answer("POST /auth/logout", 200, { status: "success", message: "Successfully logged out." });
+	const hands = show("/", { as: { id: 7 } });
+	await hands.click(await screen.findByRole("link", { name: "Log Out" }));
+	await screen.findByText("You have logged out");
+	expect(sessions.current()).toBeNull();
+	await waitFor(() => expect(askedFor("POST /auth/logout")[0]?.authorization).toBe(`Bearer ${token()}`));
+	await screen.findByText("You are now logged out, in every tab.");
+});
+
+it("a token whose time is over ends the session and says so", async () => {
+	answer("GET /auth/status", 401, failure("token_expired", "Signature expired. Please log in again."));
+	show("/status", { as: { id: 7 } });
+	const notice = await screen.findByText("Signature expired. Please log in again.");
+	expect(notice.className).toBe("notification is-danger");
+	await screen.findByText("You must be logged in to view this.");
+});
+
+it("the profile has id, e-mail and user name", async () => {
+	answer("GET /auth/status", 200, { status: "success", data: user(7, "somebody") });
+	show("/status", { as: { id: 7 } });
+	await screen.findByText("somebody@example.com");
+	expect([...document.querySelectorAll(".facts li")].map((fact) => fact.textContent)).toEqual([
+		"User ID: 7",
+		"Email: somebody@example.com",
+		"Username: somebody",
+		"Admin: no",
+	]);
+});
+
+it("a changed password logs this tab in anew, for its token is dead", async () => {
+	answer("GET /auth/status", 200, { status: "success", data: user(7, "somebody") });
+	answer("PUT /auth/password", 200, { status: "success", message: "Password changed." });
+	answer("POST /auth/login", 200, { status: "success", message: "Successfully logged in.", auth_token: `${token()}2` });
+	const hands = show("/status", { as: { id: 7 } });
+	await screen.findByText("somebody@example.com");
+	await hands.type(screen.getByLabelText("Current password"), "the old one");
+	await hands.type(screen.getByLabelText("New password"), "a longer new one{Enter}");
+	await screen.findByText(/^Password changed\./);
+	expect(askedFor("PUT /auth/password")[0]?.body).toEqual({ current: "the old one", new: "a longer new one" });
+	expect(sessions.current()?.token).toBe(`${token()}2`);
+});
+
+it("a page that needs a session leads to it, and back", async () => {
+	answer("POST /auth/login", 200, { status: "success", message: "Successfully logged in.", auth_token: token() });
+	answer("GET /auth/status", 200, { status: "success", data: user(7, "somebody") });
+	const hands = show("/status");
+	await screen.findByText("You must be logged in to view this.");
+	await hands.click(screen.getAllByRole("link", { name: "Log In" }).at(-1) as HTMLElement);
+	await hands.type(await screen.findByLabelText("E-mail"), "some@body.org");
+	await hands.type(screen.getByLabelText("Password"), "long enough{Enter}");
+	await screen.findByText("somebody@example.com");
+});

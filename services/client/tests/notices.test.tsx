@@ -1,0 +1,47 @@
+import { act, fireEvent, render, screen } from "@testing-library/react";
+import { beforeEach, expect, it, vi } from "vitest";
+import { NoticeList } from "../src/parts/notice-list";
+import { notify } from "../src/parts/notices";
+
+const pass = (ms: number) => act(() => vi.advanceTimersByTime(ms));
+
+beforeEach(() => {
+	vi.useFakeTimers();
+	render(<NoticeList />);
+});
+
+it.each(["success", "warning"] as const)("a %s clears after 3 s", (tone) => {
+	act(() => notify(tone, "Welcome!"));
+	expect(screen.getByText("Welcome!").className).toBe(`notification is-${tone}`);
+	pass(2900);
+	screen.getByText("Welcome!");
+	pass(200);
+	expect(screen.queryByText("Welcome!")).toBeNull();
+});
+
+it("an error stays until it is dismissed", () => {
+	act(() => notify("danger", "Login failed."));
+	pass(60_000);
+	const box = screen.getByText("Login failed.");
+	expect(box.className).toBe("notification is-danger");
+	expect(box.closest("[role=alert]")).not.toBeNull();
+	fireEvent.click(screen.getByRole("button", { name: "Dismiss: Login failed." }));
+	expect(screen.queryByText("Login failed.")).toBeNull();
+});
+
+it("one that is pointed at waits", () => {
+	act(() => notify("success", "Welcome!"));
+	fireEvent.mouseEnter(screen.getByText("Welcome!"));
+	pass(10_000);
+	fireEvent.mouseLeave(screen.getByText("Welcome!"));
+	pass(3100);
+	expect(screen.queryByText("Welcome!")).toBeNull();
+});
+
+it("the same words are there once, and never more than four notices", () => {
+	act(() => notify("danger", "Again."));
+	act(() => notify("danger", "Again."));
+	expect(screen.getAllByText("Again.")).toHaveLength(1);
+	for (let i = 0; i < 9; i++) act(() => notify("danger", `Problem ${i}.`));
+	expect(document.querySelectorAll(".notification")).toHaveLength(4);
+});

@@ -1,0 +1,47 @@
+import { describe, expect, it } from "vitest";
+import { areMet, isEmail, logInRules, passwordRules, registrationRules } from "../src/parts/rules";
+
+const good = { username: "somebody", email: "some@body.org", password: "long enough" };
+
+describe("the rules of registering", () => {
+	it("are met by what is long enough", () => {
+		expect(areMet(registrationRules(good))).toBe(true);
+	});
+
+	it.each([
+		["username", "abcde", "User names must be longer than 5 characters."],
+		["email", "a@b.c", "E-mail addresses must be longer than 5 characters."],
+		["email", "nobody.example.com", "E-mail addresses must look like name@example.com."],
+		["password", "0123456789", "Passwords must be longer than 10 characters."],
+	])("say which one is not: %s %s", (field, text, rule) => {
+		const unmet = registrationRules({ ...good, [field]: text }).filter(({ isMet }) => !isMet);
+		expect(unmet.map(({ text }) => text)).toContain(rule);
+	});
+
+	it("count characters, not UTF-16 units", () => {
+		expect(areMet(passwordRules("🧮🧮🧮🧮🧮🧮"))).toBe(false);
+		expect(areMet(passwordRules("🧮".repeat(11)))).toBe(true);
+		expect(areMet(passwordRules("a".repeat(129)))).toBe(false);
+	});
+});
+
+it("an e-mail address is what the server takes for one", () => {
+	for (const text of ["a@b.co", "first.last+tag@sub.example.org", "o'neil@example.com"]) expect(isEmail(text), text).toBe(true);
+	for (const text of [
+		"@b.co",
+		"a@b",
+		"a b@c.de",
+		".a@b.co",
+		"a..b@c.de",
+		"a@-b.co",
+		"a@b..co",
+		`${"a".repeat(65)}@b.co`,
+		`a@${"b".repeat(260)}.co`,
+	])
+		expect(isEmail(text), text).toBe(false);
+});
+
+it("logging in asks for both, and not for how long they are", () => {
+	expect(areMet(logInRules({ email: "a", password: "b" }))).toBe(true);
+	expect(areMet(logInRules({ email: "", password: "b" }))).toBe(false);
+});

@@ -1,0 +1,72 @@
+/* The server as tests want it: what it answers to each call, and what it was asked. */
+import { vi } from "vitest";
+
+interface Asked {
+	call: string; // "POST /auth/login"
+	body: unknown;
+	authorization: string | null;
+}
+
+type Answer = [number, unknown] | ((body: unknown) => [number, unknown]);
+
+const answers = new Map<string, Answer>();
+export let asked: Asked[] = [];
+let isReachable = true;
+
+export function forgetServer(): void {
+	answers.clear();
+	asked = [];
+	isReachable = true;
+	vi.stubGlobal("fetch", respond);
+	answer("GET /api/values/kinds", 200, { status: "success", data: { kinds: KINDS } });
+}
+
+/* CALL: a method and a path, without a query. */
+export function answer(call: string, status: number, body: unknown): void {
+	answers.set(call, [status, body]);
+}
+
+export function answerBy(call: string, answer: (body: unknown) => [number, unknown]): void {
+	answers.set(call, answer);
+}
+
+export function setReachable(to: boolean): void {
+	isReachable = to;
+}
+
+export function askedFor(call: string): Asked[] {
+	return asked.filter((one) => one.call === call);
+}
+
+async function respond(request: Request): Promise<Response> {
+	const call = `${request.method} ${new URL(request.url).pathname}`;
+	const text = await request.text();
+	const body = text ? JSON.parse(text) : null;
+	asked.push({ call, body, authorization: request.headers.get("Authorization") });
+	if (!isReachable) throw new TypeError("Failed to fetch");
+	const answer = answers.get(call);
+	if (!answer) throw new Error(`the test has no answer to ${call}`);
+	const [status, reply] = typeof answer === "function" ? answer(body) : answer;
+	return new Response(JSON.stringify(reply), { status, headers: { "Content-Type": "application/json" } });
+}
+
+export const KINDS = [
+	{ kind: "fibonacci", limit: 1_000_000, description: "The Fibonacci number F(index + 1)." },
+	{ kind: "lucas", limit: 1_000_000, description: "The Lucas number L(index)." },
+	{ kind: "factorial", limit: 100_000, description: "The product of all whole numbers from 1 to index." },
+	{ kind: "primorial", limit: 1_000_000, description: "The product of all primes up to index." },
+];
+
+export function failure(code: string, message: string, errors?: { field: string; message: string }[]) {
+	return { status: "fail", message, code, request_id: "5f0c2d6e9b7a4c31", ...(errors ? { errors } : {}) };
+}
+
+export function user(id: number, username: string, more: object = {}) {
+	return { id, username, email: `${username}@example.com`, active: true, admin: false, ...more };
+}
+
+/* A token as the server makes them; nobody verifies its signature here. */
+export function token({ id = 7, admin = false }: { id?: number; admin?: boolean } = {}): string {
+	const part = (claims: object) => btoa(JSON.stringify(claims)).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
+	return `${part({ alg: "HS256", typ: "JWT" })}.${part({ sub: `${id}`, jti: `jti-${id}`, adm: admin })}.c2lnbmF0dXJl`;
+}

@@ -1,0 +1,130 @@
+import { describe, expect, it } from "vitest";
+import { createSessions, type Ending, readToken, type Surroundings } from "../src/session/session";
+import { token } from "./server";
+
+type Listener = (event: unknown) => void;
+
+/* A browser: its localStorage and its channel are seen by all tabs, its sessionStorage by one. */
+function browser({ hasChannel = true } = {}) {
+	const kept = new Map<string, string>();
+	const tabs: { hear: (key: string, newValue: string | null) => void; message: Listener[] }[] = [];
+
+	function storage(map: Map<string, string>, tell: (key: string, value: string | null) => void): Storage {
+		return {
+			getItem: (key: string) => map.get(key) ?? null,
+			setItem(key: string, value: string) {
+				map.set(key, value);
+				tell(key, value);
+			},
+			removeItem(key: string) {
+				if (map.delete(key)) tell(key, null);
+			},
+		} as Storage;
+	}
+
+	return function open(own = new Map<string, string>()) {
+		const listeners: Listener[] = [];
+		const me = {
+			hear: (key: string, newValue: string | null) => listeners.forEach((listener) => void listener({ key, newValue })),
+			message: [] as Listener[],
+		};
+		const others = () => tabs.filter((tab) => tab !== me);
+		tabs.push(me);
+		const around = {
+			tab: storage(own, () => {}),
+			browser: storage(kept, (key, value) => others().forEach((tab) => void tab.hear(key, value))),
+			channel: hasChannel
+				? {
+						postMessage: (data: unknown) => others().forEach((tab) => void tab.message.forEach((listener) => void listener({ data }))),
+						addEventListener: (_: string, listener: Listener) => me.message.push(listener),
+					}
+				: null,
+			events: { addEventListener: (_: string, listener: Listener) => listeners.push(listener) },
+		} as unknown as Surroundings;
+		const sessions = createSessions(around);
+		const endings: [Ending, boolean][] = [];
+		sessions.onEnd((why, _, wantsRevoking) => endings.push([why, wantsRevoking]));
+		return { sessions, endings, own };
+	};
+}
+
+describe("a session", () => {
+	it("reads who it is from the token, and takes no rubbish for one", () => {
+		expect(readToken(token({ id: 3, admin: true }), false)).toMatchObject({ userId: 3, isAdmin: true, tokenId: "jti-3", isKept: false });
+		for (const rubbish of ["", "a.b.c", "..", "{}"]) expect(readToken(rubbish, false)).toBeNull();
+	});
+
+	it("survives a reload of its tab", () => {
+		const open = browser();
+		const first = open();
+		first.sessions.start(token(), false);
+		expect(open(first.own).sessions.current()?.userId).toBe(7);
+	});
+
+	it("is not that of a new tab", () => {
+		const open = browser();
+		open().sessions.start(token(), false);
+		expect(open().sessions.current()).toBeNull();
+	});
+
+	it("is that of a new tab when it is kept", () => {
+		const open = browser();
+		open().sessions.start(token(), true);
+		expect(open().sessions.current()).toMatchObject({ userId: 7, isKept: true });
+	});
+
+	it("that is kept logs in the tabs that are open and logged out", () => {
+		const open = browser();
+		const other = open();
+		open().sessions.start(token(), true);
+		expect(other.sessions.current()?.userId).toBe(7);
+	});
+
+	it("that is kept leaves alone a tab with a session of its own", () => {
+		const open = browser();
+		const other = open();
+		other.sessions.start(token({ id: 1 }), false);
+		open().sessions.start(token({ id: 2 }), true);
+		expect(other.sessions.current()?.userId).toBe(1);
+	});
+
+	it("tells those who subscribed", () => {
+		const { sessions } = browser()();
+		const seen: unknown[] = [];
+		sessions.subscribe(() => seen.push(sessions.current()?.userId));
+		sessions.start(token(), false);
+		sessions.end("token_expired");
+		expect(seen).toEqual([7, undefined]);
+	});
+
+	it("that the server refused ends in this tab alone", () => {
+		const open = browser();
+		const [one, two] = [open(), open()];
+		for (const tab of [one, two]) tab.sessions.start(token(), false);
+		one.sessions.end("token_expired");
+		expect(one.endings).toEqual([["token_expired", false]]);
+		expect(two.sessions.current()).not.toBeNull();
+	});
+});
+
+describe.each([{ hasChannel: true }, { hasChannel: false }])("logging out ($hasChannel)", (how) => {
+	it("logs out every tab at once", () => {
+		const open = browser(how);
+		const tabs = [open(), open(), open()];
+		for (const tab of tabs) tab.sessions.start(token(), true);
+		tabs[0]?.sessions.endEverywhere("logged_out");
+		for (const tab of tabs) expect(tab.sessions.current()).toBeNull();
+		expect(tabs[0]?.endings).toEqual([["logged_out", false]]);
+		expect(tabs[1]?.endings.map(([why]) => why)).toEqual(["logged_out_elsewhere"]);
+		expect(open().sessions.current()).toBeNull();
+	});
+
+	it("has a tab with a token of its own revoke that", () => {
+		const open = browser(how);
+		const [one, two] = [open(), open()];
+		one.sessions.start(token({ id: 1 }), false);
+		two.sessions.start(token({ id: 2 }), false);
+		one.sessions.endEverywhere("logged_out");
+		expect(two.endings).toEqual([["logged_out_elsewhere", true]]);
+	});
+});

@@ -1,0 +1,84 @@
+import { screen, waitFor, within } from "@testing-library/react";
+import { beforeEach, expect, it } from "vitest";
+import { answer, answerBy, askedFor, failure, user } from "./server";
+import { show } from "./show";
+
+let users: ReturnType<typeof user>[];
+const row = (name: string) => document.querySelector(`[data-user=${name}]`) as HTMLElement;
+
+beforeEach(() => {
+	users = [user(1, "theadmin", { admin: true }), user(2, "somebody")];
+	answerBy("GET /users", () => [200, { status: "success", data: { users } }]);
+});
+
+it("everybody is listed; who is no admin can change nobody", async () => {
+	show("/all-users", { as: { id: 2 } });
+	await screen.findByRole("heading", { level: 1, name: "All Users" });
+	await screen.findByText("theadmin@example.com");
+	expect(document.querySelectorAll("tbody tr")).toHaveLength(2);
+	expect(screen.queryByRole("button", { name: /Deactivate|Add|Delete/ })).toBeNull();
+});
+
+it("who is not logged in is asked to, where the list is not public", async () => {
+	answer("GET /users", 403, failure("token_missing", "Provide a valid auth token."));
+	show("/all-users");
+	await screen.findByText("You must be logged in to view this.");
+});
+
+it.each([
+	["Deactivate", { active: false }, "somebody is no longer active."],
+	["Make admin", { admin: true }, "somebody is an admin."],
+])("an admin: %s", async (button, change, told) => {
+	answerBy("PATCH /users/2", (body) => {
+		users = users.map((one) => (one.id === 2 ? { ...one, ...(body as object) } : one));
+		return [200, { status: "success", data: users[1] }];
+	});
+	const hands = show("/all-users", { as: { id: 1, admin: true } });
+	await hands.click(await screen.findByRole("button", { name: `${button} somebody` }));
+	await screen.findByText(told);
+	expect(askedFor("PATCH /users/2")[0]?.body).toEqual(change);
+	await waitFor(() => expect(within(row("somebody")).queryByRole("button", { name: `${button} somebody` })).toBeNull());
+});
+
+it("an admin deletes somebody, after a second question", async () => {
+	answerBy("DELETE /users/2", () => {
+		users = users.slice(0, 1);
+		return [200, { status: "success", message: "gone" }];
+	});
+	const hands = show("/all-users", { as: { id: 1, admin: true } });
+	await hands.click(await screen.findByRole("button", { name: "Delete somebody" }));
+	const dialog = await screen.findByRole("dialog", { name: "Delete somebody?" });
+	await hands.click(within(dialog).getByRole("button", { name: "Keep" }));
+	expect(askedFor("DELETE /users/2")).toHaveLength(0);
+	await hands.click(screen.getByRole("button", { name: "Delete somebody" }));
+	await hands.click(within(await screen.findByRole("dialog")).getByRole("button", { name: "Delete" }));
+	await screen.findByText("somebody was deleted.");
+	await waitFor(() => expect(row("somebody")).toBeNull());
+});
+
+it("an admin adds somebody; that one is there already is told", async () => {
+	answer("POST /users", 400, failure("user_exists", "Sorry. That email already exists."));
+	const hands = show("/all-users", { as: { id: 1, admin: true } });
+	await hands.click(await screen.findByRole("button", { name: "Add a user" }));
+	const dialog = within(await screen.findByRole("dialog", { name: "Add a user" }));
+	await hands.type(dialog.getByLabelText("User name"), "newcomer");
+	await hands.type(dialog.getByLabelText("E-mail"), "new@comer.org");
+	await hands.type(dialog.getByLabelText("Password"), "long enough{Enter}");
+	await screen.findByText("Sorry. That email already exists.");
+	answerBy("POST /users", () => {
+		users = [...users, user(3, "newcomer")];
+		return [201, { status: "success", message: "new@comer.org was added!" }];
+	});
+	await hands.type(dialog.getByLabelText("Password"), "{Enter}");
+	await screen.findByText("new@comer.org was added!");
+	await waitFor(() => expect(row("newcomer")).not.toBeNull());
+	expect(screen.queryByRole("dialog")).toBeNull();
+});
+
+it("somebody who is no admin any more is told so", async () => {
+	answer("PATCH /users/2", 401, failure("not_permitted", "You do not have permission to do that."));
+	const hands = show("/all-users", { as: { id: 1, admin: true } });
+	await hands.click(await screen.findByRole("button", { name: "Deactivate somebody" }));
+	expect((await screen.findByText("You do not have permission to do that.")).className).toBe("notification is-danger");
+	screen.getByRole("link", { name: "Log Out" }); // and is still logged in
+});

@@ -1,0 +1,60 @@
+import { describe, expect, it } from "vitest";
+import { Failure, failureOf, messageOf } from "../src/api/failure";
+import { formatAge, formatBytes, formatDigits, formatDuration, formatShort } from "../src/values/format";
+import { isKind, KINDS, parseIndex } from "../src/values/kinds";
+
+describe("a failure", () => {
+	const response = (status: number) => new Response("", { status });
+
+	it("has the server's words, and those for each field", () => {
+		const failure = failureOf(
+			{ message: "Invalid payload.", code: "invalid_payload", errors: [{ field: "email", message: "is taken" }] },
+			response(400),
+		);
+		expect([failure.httpStatus, failure.code, failure.message, failure.fields]).toEqual([
+			400,
+			"invalid_payload",
+			"Invalid payload.",
+			{ email: "is taken" },
+		]);
+	});
+
+	it("says so when nobody answered, or not in our words", () => {
+		expect(messageOf(failureOf(new TypeError("Failed to fetch"), undefined))).toBe("The server cannot be reached.");
+		expect(failureOf("<html>", response(500)).message).toBe("The server gave an answer that cannot be read.");
+		expect(messageOf("what")).toBe("Something went wrong.");
+	});
+
+	it("is transient when trying again may help", () => {
+		for (const status of [0, 429, 502, 503, 504]) expect(new Failure(status, "", "").isTransient, `${status}`).toBe(true);
+		for (const status of [400, 401, 403, 404, 422, 500]) expect(new Failure(status, "", "").isTransient, `${status}`).toBe(false);
+	});
+});
+
+it("numbers are written for people", () => {
+	expect([formatDigits(1), formatDigits(104_494)]).toEqual(["1 digit", "104,494 digits"]);
+	expect([4, 1500, 73_200, 2_500_000].map(formatDuration)).toEqual(["4 µs", "1.50 ms", "73.2 ms", "2.50 s"]);
+	expect([1, 1000, 1_000_000].map(formatShort)).toEqual(["1", "1K", "1M"]);
+	expect([2048, 3 * 1024 * 1024].map(formatBytes)).toEqual(["2 KiB", "3.00 MiB"]);
+	const now = Date.parse("2026-01-02T12:00:00Z");
+	const ages = ["2026-01-02T11:59:50Z", "2026-01-02T11:57:00Z", "2026-01-02T09:00:00Z", "2026-01-01T11:00:00Z"];
+	expect(ages.map((time) => formatAge(time, now))).toEqual(["just now", "3 minutes ago", "3 hours ago", "yesterday"]);
+});
+
+it("an index is a whole number, and nothing else is", () => {
+	expect(["0", "7", " 40 ", "1000000"].map(parseIndex)).toEqual([0, 7, 40, 1_000_000]);
+	expect(["", " ", "-1", "1.5", "1e3", "seven", "9".repeat(16)].map(parseIndex)).toEqual([null, null, null, null, null, null, null]);
+	expect([isKind("lucas"), isKind("prime"), isKind(undefined)]).toEqual([true, false, false]);
+});
+
+it("the digits to expect are those that come", () => {
+	const known: [keyof typeof KINDS, number, number][] = [
+		["fibonacci", 7, 2],
+		["fibonacci", 1000, 209],
+		["fibonacci", 500_000, 104_494],
+		["lucas", 90, 19],
+		["factorial", 1000, 2568],
+		["factorial", 20_000, 77_338],
+	];
+	for (const [kind, index, digits] of known) expect(Math.floor(KINDS[kind].digits(index)), `${kind} ${index}`).toBe(digits);
+});
