@@ -25,11 +25,15 @@ struct db_config {
 	char *url;      /* DATABASE_URL, or NULL when PGHOST, PGPORT, … are to speak (libpq reads them itself) */
 	char *test_url; /* DATABASE_TEST_URL */
 	long connections, in_flight_max, query_timeout_ms, connect_timeout_ms;
+	const char *variable; /* where the URL came from, for the log; NULL: DATABASE_URL */
 };
 extern const struct config_option db_options[]; /* DATABASE_URL, POSTGRES_CONNECTIONS=2, POSTGRES_IN_FLIGHT_MAX=10000, … */
 
-/* Puts the test database in the other's place when APP_ENV is testing and it is given. Before db_new(). */
-void db_config_choose(struct db_config *config, enum app_env env);
+/* Puts the test database in the other's place when APP_ENV is testing and it is given. */
+void db_config_choose(struct db_config *db, enum app_env env);
+/* After loading: chooses, and adds a problem where the URL is no URL, or where staging or production would speak to whatever
+ * database is on this machine. */
+void db_config_check(struct db_config *db, struct config *config);
 /* What is wrong with the URL, a static sentence without any part of it; NULL when it can be used. */
 const char *db_config_problem(const struct db_config *config);
 

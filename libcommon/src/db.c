@@ -25,14 +25,26 @@ const struct config_option db_options[] = {
 	{0},
 };
 
-void db_config_choose(struct db_config *config, enum app_env env)
+void db_config_choose(struct db_config *db, enum app_env env)
 {
-	char *url = config->url;
+	char *url = db->url;
 
-	if (env != APP_ENV_TESTING || !config->test_url)
+	if (env != APP_ENV_TESTING || !db->test_url)
 		return;
-	config->url = config->test_url;
-	config->test_url = url;
+	db->url = db->test_url;
+	db->test_url = url;
+}
+
+void db_config_check(struct db_config *db, struct config *config)
+{
+	const char *host = getenv("PGHOST"), *problem;
+
+	db_config_choose(db, config_env(config));
+	problem = db_config_problem(db);
+	if (problem)
+		config_problem(config, "%s", problem);
+	if (config_env(config) >= APP_ENV_STAGING && !db->url && (!host || !*host))
+		config_problem(config, "DATABASE_URL: is not set; set DATABASE_URL or DATABASE_URL_FILE");
 }
 
 /* libpq takes for a database's name what does not begin like a URL, and then names it in its errors, with the password in it.

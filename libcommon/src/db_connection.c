@@ -422,13 +422,14 @@ void db_connection_close(struct db_connection *connection)
 /* libpq's own words name the host and the user, and never a password since db_config_problem() sorts out what is not a URL. */
 static void report(struct db_connection *connection)
 {
-	const char *words = connection->pg ? PQerrorMessage(connection->pg) : "";
+	const char *words = connection->pg ? PQerrorMessage(connection->pg) : "", *variable = connection->db->config.variable;
 	char line[300];
 
 	if (connection->has_reported_loss)
 		return;
 	snprintf(line, sizeof line, "%.*s", (int)strcspn(words, "\n"), words);
-	log_line(LOG_WARN, "postgres is not reachable", LOG_TEXT("reason", connection->lost_reason), LOG_TEXT("postgres", line),
+	log_line(LOG_WARN, "postgres is not reachable", LOG_TEXT("see", variable ? variable : "DATABASE_URL"),
+		 LOG_TEXT("reason", connection->lost_reason), LOG_TEXT("postgres", line),
 		 LOG_INT("in_flight", connection->in_flight));
 	connection->has_reported_loss = true;
 }

@@ -208,11 +208,8 @@ static void load_config(struct manage *manage, struct config *config)
 
 	for (const struct daemon_config *part = manage->spec->configs; part->options; part++)
 		config_load(config, part->options, part->into);
-	if (!db)
-		return;
-	db_config_choose(db, manage->env);
-	if (db_config_problem(db))
-		config_problem(config, "%s", db_config_problem(db));
+	if (db)
+		db_config_check(db, config);
 }
 
 int manage_main(const struct manage_spec *spec, int argc, char **argv)

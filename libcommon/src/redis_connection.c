@@ -35,7 +35,7 @@ void redis_lose(struct redis *redis, const char *reason, enum status oldest)
 	bool was_ready = redis->state == REDIS_READY;
 
 	if (!redis->has_reported_loss)
-		log_line(LOG_WARN, "redis is not reachable", LOG_TEXT("reason", reason),
+		log_line(LOG_WARN, "redis is not reachable", LOG_TEXT("see", "REDIS_URL"), LOG_TEXT("reason", reason),
 			 LOG_INT("in_flight", redis->in_flight_count));
 	redis->has_reported_loss = true;
 	redis->doomed = redis->context ? redis->context : redis->doomed;

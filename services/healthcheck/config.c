@@ -70,6 +70,7 @@ void healthcheck_check(struct config *config)
 
 	check_interval(config);
 	check_targets(config);
+	db->variable = "HEALTHCHECK_POSTGRES";
 	db->connections = 1;
 	db->in_flight_max = 10;
 	db->query_timeout_ms = db->connect_timeout_ms = healthcheck_config.timeout_ms;

@@ -30,5 +30,5 @@ const struct daemon_config values_configs[] = {
 
 void values_check(struct config *config)
 {
-	db_config_choose(&values_config.db, config_env(config));
+	db_config_check(&values_config.db, config);
 }
