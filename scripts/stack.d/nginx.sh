@@ -13,7 +13,8 @@ nginx_healthcheck_servers() {
 	how='max_fails=1 fail_timeout=1s'
 	for name in $(daemons_names); do
 		case $name in healthcheck*) printf 'server 127.0.0.1:%s %s; ' "$(daemon_port "$name")" "$how" ;; esac
-		case $name in healthcheck*) how='max_fails=0 backup' ;; esac
+		# Before the first is asked again: it may be hanging.
+		case $name in healthcheck*) how='weight=1000 max_fails=0 backup' ;; esac
 	done
 	printf 'server 127.0.0.1:%s max_fails=0 backup; ' "$(daemon_port healthcheck)"
 }

@@ -28,7 +28,7 @@ def wait_until_replaced(name, before, limit_s):
 
 
 @two_instances
-@pytest.mark.parametrize("name, path", [("users", "/users/ping"), ("values", "/api/values/current")])
+@pytest.mark.parametrize("name, path", [("users", "/users/ping"), ("values", "/api/values/current"), ("healthcheck", "/api/healthcheck")])
 def test_gets_succeed_while_one_of_two_instances_hangs_and_it_is_replaced(name, path):
     with Load("GET", path, every_s=0.02) as load:
         load.wait_for(50)
