@@ -126,6 +126,7 @@ round() {
 	unit_tests "$1"
 	step "$1 tests/api" black_box tests/api
 	step "$1 tests/chaos" black_box tests/chaos
+	[ "$1" != plain ] || step "$1 tests/stack" black_box tests/stack
 	step "$1 openapi" answers_are_documented
 	step "$1 stop" scripts/stack down
 }

@@ -30,10 +30,15 @@ postgres_admin() {
 	PGPASSFILE=$RUN_DIR/secrets/pgpass "$(postgres_bin)/psql" -h 127.0.0.1 -p $postgres_port -U postgres -d postgres -qAtX -v ON_ERROR_STOP=1 "$@"
 }
 
+postgres_reason() {
+	reason=$(grep -hE '(FATAL|PANIC): ' "$RUN_DIR/log/postgres/current" | tail -1 | sed 's/.*\(\(FATAL\|PANIC\): .*\)/\1/')
+	echo "${reason:-see $RUN_DIR/log/postgres/current}"
+}
+
 postgres_wait() {
 	limit=$(($(date +%s) + 30))
 	until "$(postgres_bin)/pg_isready" -q -h 127.0.0.1 -p $postgres_port; do
-		[ "$(date +%s)" -lt $limit ] || { tail -5 "$RUN_DIR/log/postgres/current" >&2; die "Postgres did not start; the lines above say why"; }
+		[ "$(date +%s)" -lt $limit ] || die "Postgres did not start: $(postgres_reason)"
 		sleep 0.05
 	done
 	for name in users values; do

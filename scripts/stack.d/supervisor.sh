@@ -1,9 +1,16 @@
 # runit's runsvdir keeps everything alive: a process that dies is back within milliseconds.
 # A service is made in staged/ and linked into service/ when it is whole, so that runsvdir never sees a half-made one.
 
+# One that has died and whose parent has not noticed yet is not running.
 supervisor_is_running() {
-	[ -s "$RUN_DIR/runsvdir.pid" ] && kill -0 "$(cat "$RUN_DIR/runsvdir.pid")" 2>/dev/null &&
-		grep -q runsvdir "/proc/$(cat "$RUN_DIR/runsvdir.pid")/comm" 2>/dev/null
+	[ -s "$RUN_DIR/runsvdir.pid" ] && grep -q '(runsvdir) [^Z]' "/proc/$(cat "$RUN_DIR/runsvdir.pid")/stat" 2>/dev/null
+}
+
+# Where runsvdir was killed its services have lived on: they hold the ports and the databases.
+supervisor_end_orphans() {
+	for dir in "$RUN_DIR"/service/*; do
+		[ ! -p "$dir/supervise/ok" ] || sv -w 15 force-shutdown "$dir" >/dev/null 2>&1 || true
+	done
 }
 
 # supervisor_service NAME RUN_FILE [FILES]: restarts it later if the run file or one of the others changed.

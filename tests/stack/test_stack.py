@@ -1,0 +1,289 @@
+"""scripts/stack as a newcomer meets it: a stack of its own, from nothing, in a folder that only its maker can walk into."""
+
+import contextlib
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+import abacus
+from abacus import ROOT, call, eventually
+
+PORT, OFFSET = 18211, 12500
+DAEMONS = ["users", "values", "worker", "healthcheck"]
+
+
+class Stack:
+    def __init__(self, run_dir):
+        self.run_dir = run_dir
+        taken = ("PORT", "PORT_OFFSET", "INSTANCES", "APP_ENV", "AUTH_RATE", "AUTH_BURST", "RUN_DIR")
+        self.environment = {name: value for name, value in os.environ.items() if name not in taken} | {
+            "RUN_DIR": str(run_dir), "PORT": str(PORT), "PORT_OFFSET": str(OFFSET), "INSTANCES": "1", "AUTH_RATE": "2r/s", "AUTH_BURST": "5",
+            "BUILD": os.environ.get("BUILD", "build"),
+        }
+
+    def __call__(self, *arguments, timeout=120, stdin=None, **environment):
+        return subprocess.run(
+            ["sh", str(ROOT / "scripts/stack"), *arguments], env=self.environment | environment, capture_output=True, text=True,
+            timeout=timeout, input=stdin, cwd="/",
+        )
+
+    def processes(self):
+        """All that has to do with this stack's folder, this test's own commands left out."""
+        real = str(self.run_dir.resolve())
+        found = {}
+        for entry in pathlib.Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                cmdline = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                places = [os.readlink(entry / "exe"), os.readlink(entry / "cwd"), cmdline]
+                if any(real in place for place in places):
+                    found[int(entry.name)] = cmdline
+        return found
+
+    def pid(self, name):
+        return int((self.run_dir / "service" / name / "supervise/pid").read_text())
+
+    def secrets(self):
+        return {path.name: path.read_text().strip() for path in (self.run_dir / "secrets").iterdir() if "." not in path.name and path.name != "pgpass"}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    stack = Stack(tmp_path_factory.mktemp("closed") / "run")
+    stack.run_dir.parent.chmod(0o700)
+    stack.first = stack("up")
+    yield stack
+    stack("down")
+    shutil.rmtree(stack.run_dir.resolve(), ignore_errors=True)
+
+
+@pytest.fixture
+def stack(made):
+    """It is up."""
+    if made("status").returncode != 0:
+        up = made("up")
+        assert up.returncode == 0, up.stderr
+    return made
+
+
+@pytest.fixture
+def stopped(made):
+    """It is down."""
+    made("down")
+    return made
+
+
+@contextlib.contextmanager
+def listening(port):
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        yield
+
+
+def get(path, **options):
+    return call("GET", path, port=PORT, **options)
+
+
+def test_up_makes_the_whole_system_from_nothing(stack):
+    assert stack.first.returncode == 0, stack.first.stderr + (stack.run_dir / "log/redis/current").read_text()[-2000:]
+    assert f"Abacus is up at http://localhost:{PORT}" in stack.first.stdout
+    command = next(line.strip() for line in stack.first.stdout.splitlines() if line.strip().startswith("curl "))
+    login = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=20)
+    assert "Successfully logged in." in login.stdout, "the command that it shows"
+    assert get("/users/ping").status == 200
+
+
+def test_nobody_of_it_is_root(stack):
+    assert stack.processes()
+    for pid in stack.processes():
+        with contextlib.suppress(FileNotFoundError):
+            if os.geteuid() == 0:
+                assert os.stat(f"/proc/{pid}").st_uid != 0, stack.processes()[pid]
+
+
+def test_up_again_changes_nothing(stack):
+    names = [*DAEMONS, "postgres", "redis", "nginx"]
+    before = {name: stack.pid(name) for name in names}
+    again = stack("up")
+    assert (again.returncode, again.stderr) == (0, "")
+    assert "nothing changed" in again.stdout
+    assert {name: stack.pid(name) for name in names} == before
+
+
+def test_a_changed_setting_restarts_only_what_reads_it(stack):
+    before = {name: stack.pid(name) for name in ["users", "values", "postgres", "redis", "nginx"]}
+    assert stack("up", LOGIN_ATTEMPTS_MAX="7").returncode == 0
+    after = {name: stack.pid(name) for name in before}
+    assert {name for name in before if before[name] != after[name]} == {"users"}
+    assert stack("up").returncode == 0
+
+
+def test_the_commands_reach_the_private_servers(stack):
+    assert stack("psql", "users", "-qAt", "-c", "SELECT count(*) FROM users").stdout.strip() == "2"
+    assert stack("psql", "values", "-qAt", stdin="SELECT current_user").stdout.strip() == "values"
+    assert stack("redis-cli", "PING").stdout.strip() == "PONG"
+    assert stack("redis-cli", "CONFIG", "GET", "port").stdout.split() == ["port", str(6390 + OFFSET)]
+    assert "/auth/login" in stack("manage", "users", "routes").stdout
+    assert "0001" in stack("manage", "values", "db", "current").stdout
+    status = stack("status")
+    assert (status.returncode, status.stderr) == (0, "")
+    assert all(re.search(rf"run: \S*/{name}: \(pid {stack.pid(name)}\)", status.stdout) for name in [*DAEMONS, "nginx"])
+
+
+def test_a_database_must_be_named(stack):
+    refused = stack("psql")
+    assert (refused.returncode, refused.stderr.count("\n"), "DB=users" in refused.stderr) == (1, 1, True)
+
+
+def test_logs_follow_all_or_one(stack):
+    tail = subprocess.Popen(["sh", str(ROOT / "scripts/stack"), "logs", "users"], env=stack.environment, stdout=subprocess.PIPE, text=True)
+    try:
+        call("GET", "/users/ping", port=PORT, headers={"X-Request-ID": "seen-in-the-logs"})
+        lines = iter(tail.stdout.readline, "")
+        assert any("seen-in-the-logs" in line for line in lines)
+    finally:
+        tail.kill()
+        tail.wait()
+
+
+def test_an_unknown_command_shows_the_usage(stack):
+    refused = stack("restart")
+    assert (refused.returncode, refused.stderr.startswith("usage: stack up | down")) == (64, True)
+
+
+def test_nginx_s_limit_on_auth_is_429_in_the_envelope(stack):
+    def try_login():
+        reply = call("POST", "/auth/login", {"email": "nobody@example.com", "password": "a password"}, port=PORT)
+        return reply if reply.status == 429 and reply.json["code"] == "too_many_requests" else None
+
+    reply = eventually(try_login, 10)
+    assert reply.json == abacus.fail("too_many_requests", "Too many requests. Please slow down.")
+    assert int(reply.headers["Retry-After"]) > 0
+
+
+def test_no_secret_is_in_a_process_list_or_a_log(stack):
+    """Not while it comes up, not while its commands run, not in what has been written."""
+    known = stack.secrets()
+    assert set(known) >= {"SECRET_KEY", "postgres", "users", "values", "redis"}
+    seen, stopping = set(), threading.Event()
+
+    def watch():
+        while not stopping.is_set():
+            for entry in pathlib.Path("/proc").glob("[0-9]*"):
+                with contextlib.suppress(OSError):
+                    seen.add((entry / "cmdline").read_bytes())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        assert stack("down").returncode == 0
+        assert stack("up").returncode == 0
+        stack("psql", "users", "-c", "SELECT 1")
+        stack("redis-cli", "PING")
+        stack("manage", "users", "db", "current")
+    finally:
+        stopping.set()
+        watcher.join()
+    everything = b"\n".join(seen)
+    assert b"redis-server" in everything
+    logs = b"".join(path.read_bytes() for path in (stack.run_dir / "log").resolve().rglob("*") if path.is_file())
+    assert b'"msg":"started"' in logs
+    for name, value in known.items():
+        assert value.encode() not in everything, name
+        assert value.encode() not in logs, name
+
+
+def test_secrets_are_their_owner_s_alone(stack):
+    for path in (stack.run_dir / "secrets").iterdir():
+        assert path.stat().st_mode & 0o077 == 0, path
+    assert (stack.run_dir / "secrets").stat().st_mode & 0o077 == 0
+
+
+def test_down_leaves_no_process_and_up_brings_all_back(stack):
+    person = call("POST", "/auth/register", {"username": "kept", "email": "kept@example.com", "password": "a password"}, port=PORT)
+    assert person.status in (201, 429)
+    pids = stack.processes()
+    assert len(pids) > 10
+    down = stack("down")
+    assert (down.returncode, down.stdout, down.stderr) == (0, "Abacus is down.\n", "")
+    assert stack.processes() == {}
+    assert stack("down").stdout == "Abacus is not up.\n"
+    status = stack("status")
+    assert (status.returncode, status.stderr) == (1, "stack: Abacus is not up\n")
+    assert stack("up").returncode == 0
+    assert get("/users/ping").status == 200
+
+
+@pytest.mark.parametrize("port", [PORT, 5435 + OFFSET, 6390 + OFFSET, 5001 + OFFSET, 9004 + OFFSET])
+def test_a_port_in_use_is_one_clear_line(stopped, port):
+    with listening(port):
+        refused = stopped("up", timeout=20)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(f"stack: in use by something else: {port};") and refused.stderr.count("\n") == 1
+    assert refused.stdout == ""
+    assert stopped.processes() == {}
+
+
+@pytest.mark.parametrize("program", ["runsvdir", "redis-server", "envsubst", "curl"])
+def test_a_missing_program_is_one_clear_line(stopped, program, tmp_path):
+    for folder in ("/usr/bin", "/usr/sbin", "/bin", "/sbin"):
+        for path in pathlib.Path(folder).iterdir():
+            link = tmp_path / path.name
+            if path.name != program and not link.is_symlink():
+                link.symlink_to(path)
+    refused = stopped("up", timeout=20, PATH=str(tmp_path))
+    assert (refused.returncode, refused.stderr) == (1, f"stack: {program} is missing; run scripts/install-packages run\n")
+    assert stopped.processes() == {}
+
+
+def test_a_binary_that_was_not_built_is_one_clear_line(stopped):
+    refused = stopped("up", timeout=20, BUILD="no/such/build")
+    assert (refused.returncode, refused.stderr) == (1, "stack: no/such/build/bin/users is missing; run make\n")
+
+
+def test_a_postgres_that_can_not_start_ends_up_within_its_limit(stopped):
+    control = stopped.run_dir.resolve() / "postgres/global/pg_control"
+    kept = control.read_bytes()
+    try:
+        control.write_bytes(b"\0" * len(kept))
+        start = time.monotonic()
+        refused = stopped("up", timeout=60)
+        assert time.monotonic() - start < 40
+        assert refused.returncode == 1
+        assert re.fullmatch(r"stack: Postgres did not start: (FATAL|PANIC): .*\n", refused.stderr)
+        assert stopped("down").returncode == 0
+        assert stopped.processes() == {}
+    finally:
+        control.write_bytes(kept)
+
+
+def test_a_daemon_that_can_not_start_ends_up_within_its_limit(stopped):
+    start = time.monotonic()
+    refused = stopped("up", timeout=60, HASH_THREADS="many")
+    assert time.monotonic() - start < 40
+    assert refused.returncode != 0
+    assert "HASH_THREADS: must be a whole number" in refused.stderr
+
+
+def test_what_a_killed_supervisor_leaves_does_not_stop_up(stack):
+    stack("up")
+    os.kill(int((stack.run_dir / "runsvdir.pid").read_text()), signal.SIGKILL)
+    up = stack("up")
+    assert up.returncode == 0, up.stderr
+    assert get("/users/ping").status == 200
+
+
+def test_what_a_killed_supervisor_leaves_is_ended_by_down(stack):
+    stack("up")
+    os.kill(int((stack.run_dir / "runsvdir.pid").read_text()), signal.SIGKILL)
+    assert stack("down").returncode == 0
+    eventually(lambda: stack.processes() == {}, 5)
