@@ -1,7 +1,9 @@
 """The system under test, seen from outside: HTTP through nginx or straight at a daemon, raw sockets, and the stack's own
 commands. Python's standard library alone, so that the tests share no code, and no bug, with what they test.
 
-Where the system runs is told by the variables that scripts/stack itself takes: RUN_DIR PORT PORT_OFFSET INSTANCES."""
+Where the system runs is told by the variables that scripts/stack itself takes: RUN_DIR PORT PORT_OFFSET INSTANCES. For a system in
+containers PUBLISHED names the ports that can be reached (nginx=8080,users=5001); a test that touches what only a native run has, another
+port, a process, a file, a database, is skipped there with the reason."""
 
 import http.client
 import itertools
@@ -13,15 +15,45 @@ import signal
 import socket
 import subprocess
 import time
+import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PORT = int(os.environ.get("PORT", "8080"))
 OFFSET = int(os.environ.get("PORT_OFFSET", "0"))
 INSTANCES = int(os.environ.get("INSTANCES", "1"))
 RUN_DIR = (ROOT / os.environ.get("RUN_DIR", ".run")).resolve()
+PUBLISHED = os.environ.get("PUBLISHED")
+
+
+def native(what):
+    """To be called where only a native run has it."""
+    if PUBLISHED:
+        raise unittest.SkipTest(f"native: needs {what}")
+
+
+class NativePath:
+    """Stands for a folder of a native run."""
+
+    def __getattr__(self, _):
+        native("the files of a native run")
+
+    def __truediv__(self, _):
+        native("the files of a native run")
+
+
+class PublishedPorts(dict):
+    """Every name is there; one that is not published has no number."""
+
+    def __getitem__(self, name):
+        return self.get(name) or native(f"the port of {name}")
+
 
 PORTS = {"nginx": PORT, "users": 5001 + OFFSET, "values": 5002 + OFFSET, "healthcheck": 5003 + OFFSET}
 ADMIN_PORTS = {"users": 9001 + OFFSET, "values": 9002 + OFFSET, "healthcheck": 9003 + OFFSET, "worker": 9004 + OFFSET}
+if PUBLISHED:
+    PORTS = PublishedPorts(dict.fromkeys(PORTS) | {name: int(port) for name, port in (pair.split("=") for pair in PUBLISHED.split(","))})
+    ADMIN_PORTS = PublishedPorts(dict.fromkeys(ADMIN_PORTS))
+    RUN_DIR = NativePath()
 SECOND_INSTANCE = 100
 
 ADMIN = ("admin@abacus.test", "abacus-admin-dev")
@@ -156,6 +188,7 @@ def eventually(check, limit_s=20, every_s=0.02, message=None):
 
 def stack(*arguments, **options):
     """scripts/stack itself, with the variables that it was started with."""
+    native("scripts/stack")
     done = subprocess.run(
         ["sh", str(ROOT / "scripts/stack"), *arguments], capture_output=True, text=True, cwd=ROOT, timeout=120, **options
     )
@@ -172,6 +205,7 @@ def psql(database, sql):
 
 
 def service_dir(name):
+    native("a process under runit")
     return RUN_DIR / "service" / name
 
 
@@ -283,6 +317,7 @@ class Daemon:
     count = itertools.count()
 
     def __init__(self, name, **environment):
+        native("a daemon beside the stack's")
         self.name, self.port, self.admin_port = name, free_port(), free_port()
         secrets_dir = RUN_DIR / "secrets"
         defaults = {

@@ -22,7 +22,7 @@ WAYS = ["values", "nginx"]
 MISSING = "Provide a valid auth token."
 INVALID = "Invalid token. Please log in again."
 SANITIZED = bool(os.environ.get("SANITIZED"))
-SECOND_VALUES = abacus.PORTS["values"] + abacus.SECOND_INSTANCE
+SECOND_VALUES = abacus.PORTS.get("values") and abacus.PORTS["values"] + abacus.SECOND_INSTANCE
 
 
 def publish(text, times=1):

@@ -53,6 +53,7 @@ DRIPS = {
 def test_a_request_that_comes_too_slowly_is_ended(what):
     headers, part = DRIPS[what]
     ended = {}
+    assert all(abacus.PORTS[to] for to in PATH)
 
     def one(to):
         ended[to] = drip(to, HEAD % PATH[to] + headers, part)
