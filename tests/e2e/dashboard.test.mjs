@@ -84,7 +84,9 @@ test("a stopped instance is seen within 3 s, and so is its return", async (t) =>
 	const shown = instances > 1 ? "values-2" : "values-1";
 	const page = await open(t);
 	await stop(name);
+	const stopped_ms = performance.now();
 	await headline(page, /^values: 1 of \d+ down for /, seen_within_ms);
+	t.diagnostic(`seen after ${Math.round(performance.now() - stopped_ms)} ms`);
 	assert.match(await page.title(), /^values: 1 of \d+ down for /);
 	assert.match(await word_of(page, shown), /^down for \d+ s$/);
 	assert.match(await page.locator("#announcement").innerText(), /^values: 1 of \d+ down$/);
@@ -100,10 +102,24 @@ test("a stopped instance is seen within 3 s, and so is its return", async (t) =>
 	assert.deepEqual(page.complaints, []);
 });
 
+test("a killed instance that is back at once is an event within 3 s", async (t) => {
+	const page = await open(t);
+	const rows = page.locator("#events tr").filter({ hasText: "worker-1" });
+	const newest = async () => ((await rows.count()) ? rows.first().locator("time").getAttribute("datetime") : null);
+	await page.locator("#events time").or(page.locator("#events .quiet")).first().waitFor();
+	const before = await newest();
+	kill("worker");
+	const killed_ms = performance.now();
+	await eventually(async () => (await newest()) !== before, "an event of worker-1", seen_within_ms);
+	t.diagnostic(`seen after ${Math.round(performance.now() - killed_ms)} ms`);
+});
+
 test("a monitor that is gone is said to be unreachable, and found again", async (t) => {
 	const page = await open(t);
 	for (const name of all_of("healthcheck")) await stop(name);
+	const gone_ms = performance.now();
 	await headline(page, /^Monitor unreachable$/, 6000);
+	t.diagnostic(`said after ${Math.round(performance.now() - gone_ms)} ms`);
 	assert.match(await page.title(), /^Monitor unreachable/);
 	assert.deepEqual(await violations(page), []);
 	await page.screenshot({ path: artifact("dashboard-unreachable.png"), fullPage: true });

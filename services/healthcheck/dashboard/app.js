@@ -104,7 +104,7 @@ function heard({ data }, by) {
 	show(data);
 	tick();
 	if (untold.length) load_history(new Set(untold.map((s) => s.name)));
-	if (was_lost || statuses(before) !== statuses(data)) {
+	if (was_lost || is_news(before, data)) {
 		load_events();
 		// Behind nginx another monitor may answer than the one that is heard, and notice a round later.
 		setTimeout(load_events, POLL_MS + 500);
@@ -114,6 +114,12 @@ function heard({ data }, by) {
 // A monitor that has just begun has asked nobody, and calls everything down. What was known until now is better.
 function heard_nothing_yet() {
 	Object.assign(health, { clock_ms: now_ms(), heard_ms: performance.now() });
+}
+
+// Somebody's status is another, or somebody came back so fast that it is not.
+function is_news(before, data) {
+	const uptimes = new Map(before.services.map((s) => [key_of(s), s.uptime_s]));
+	return statuses(before) !== statuses(data) || data.services.some((s) => is_known(s.uptime_s) && uptimes.get(key_of(s)) > s.uptime_s);
 }
 
 const statuses = (data) => JSON.stringify([data.services.map((s) => [key_of(s), s.status]), data.postgres?.status, data.redis?.status, data.nginx?.status]);
