@@ -1,10 +1,10 @@
 #!/bin/sh
-# usage: sh test.sh server [--only NAME] | client [--only NAME] | e2e [--only NAME] | deploy | coverage | all
+# usage: sh test.sh server [--only NAME] | client [--only NAME] | e2e [--only NAME] | deploy | docker | coverage | all
 # server: everything that a change must pass; NAME is a part of a step's name, or of a test's in tests/. A step is one line; the output of one that fails is shown. The last line counts them.
 set -u
 cd "$(dirname "$0")"
 root=$PWD
-passed=0 failed=0 only= stack=
+passed=0 failed=0 skipped=0 only= stack=
 out=$(mktemp)
 jobs=$(nproc)
 
@@ -197,6 +197,14 @@ delivery() {
 	done
 }
 
+# The images and the Compose files, where a Docker engine answers or can be started.
+containers() {
+	scripts/install-packages docker || exit 1
+	. tests/docker/steps.sh
+	trap 'engine_stop; cleanup' EXIT
+	docker_steps
+}
+
 coverage() {
 	scripts/install-packages build run test || exit 1
 	rm -rf build/coverage
@@ -217,8 +225,9 @@ client) client ;;
 e2e) e2e ;;
 all) server; client; e2e ;;
 deploy) delivery ;;
+docker) containers ;;
 coverage) coverage ;;
 *) echo "test.sh: unknown command $command; see its first lines" >&2; exit 64 ;;
 esac
-echo "$passed passed, $failed failed"
+echo "$passed passed, $failed failed$([ $skipped = 0 ] || echo ", $skipped skipped")"
 [ $failed = 0 ]

@@ -1,0 +1,163 @@
+# sh test.sh docker: the images, and what docker-compose-{dev,stage,prod}.yml bring up, with a real engine. Read by test.sh.
+# The engine is the one that answers; where none does, one of our own is started, as root, and stopped at the end.
+
+daemons="users values worker healthcheck"
+images="$daemons client swagger nginx db redis"
+
+# The engine's client must be able to use BuildKit: Debian 12's has it built in, newer ones need docker-buildx.
+engine_client() {
+	DOCKER_BUILDKIT=1 COMPOSE_DOCKER_CLI_BUILD=1
+	export DOCKER_BUILDKIT COMPOSE_DOCKER_CLI_BUILD
+	docker buildx version >/dev/null 2>&1 || [ ! -x /usr/bin/docker ] || PATH=/usr/bin:$PATH
+	export PATH
+}
+
+engine_start() {
+	engine_client
+	docker info >/dev/null 2>&1 && return
+	[ "$(id -u)" = 0 ] || { echo "no Docker engine answers, and only root can start one"; return 1; }
+	command -v dockerd >/dev/null || { echo "no Docker engine answers, and there is no dockerd"; return 1; }
+	engine=$RUN_DIR-engine
+	mkdir -p "$engine"
+	export DOCKER_HOST="unix://$engine/socket"
+	setsid dockerd -H "$DOCKER_HOST" --data-root "$engine/data" --exec-root "$engine/exec" --pidfile "$engine/pid" >"$engine/log" 2>&1 </dev/null &
+	for _ in $(seq 100); do
+		! docker info >/dev/null 2>&1 || return 0
+		sleep 0.2
+	done
+	tail -1 "$engine/log"
+	return 1
+}
+
+engine_stop() {
+	[ -n "${engine:-}" ] && [ -s "$engine/pid" ] || return 0
+	pid=$(cat "$engine/pid")
+	kill "$pid" 2>/dev/null
+	for _ in $(seq 100); do
+		kill -0 "$pid" 2>/dev/null || return 0
+		sleep 0.2
+	done
+}
+
+# image NAME KIND: production's redis is the tunnel to a managed one, and has that name.
+image() {
+	tag=abacus/$1:$2
+	[ "$1$2" != redisprod ] || tag=abacus/redis-tunnel:prod
+	docker build -q -f "services/$1/Dockerfile-$2" --secret id=cabundle,src="${CA_BUNDLE:-${NODE_EXTRA_CA_CERTS:-/dev/null}}" \
+		--build-arg BASE="${BASE:-debian:trixie-slim}" --build-arg VERSION="$(sed -n 's/^VERSION := //p' Makefile)" \
+		--build-arg REVISION="$(git rev-parse --short=8 HEAD)" --build-arg CREATED="$(git show -s --format=%cI HEAD)" -t "$tag" . &&
+		docker image inspect -f '{{.Size}}' "$tag" | awk '{ printf "size %.1f MB\n", $1 / 1e6 }'
+}
+
+debug_image() {
+	docker build -q --target debug -f services/users/Dockerfile-prod -t abacus/users:debug . &&
+		docker run --rm --entrypoint sh abacus/users:debug -c 'test -x /bin/users'
+}
+
+# What Debian 13 calls docker-compose is Compose 2.
+compose_2_accepts() {
+	docker run --rm -v "$root:/abacus:ro" -w /abacus "${BASE:-debian:trixie-slim}" sh -c '
+		apt-get update -q >/dev/null && apt-get install -qy --no-install-recommends docker-compose >/dev/null 2>&1 && docker-compose version &&
+		for kind in dev stage prod; do REDIS_TLS_HOST=redis.test docker-compose -f docker-compose-$kind.yml config -q || exit 1; done'
+}
+
+compose_accepts() {
+	docker-compose version | head -1
+	for kind in dev stage prod; do REDIS_TLS_HOST=redis.test docker-compose -f docker-compose-$kind.yml config -q || return 1; done
+}
+
+# system KIND: chooses it for all that follows.
+system() {
+	export COMPOSE_PROJECT_NAME=abacus-test-$1 COMPOSE_FILE=docker-compose-$1.yml SECRETS=$RUN_DIR-secrets/$1
+	export PUBLISHED=nginx=$PORT INSTANCES=1 REDIS_TLS_HOST=redis.test
+	export DB_PORT=15435 USERS_PORT=15001 VALUES_PORT=15002 HEALTHCHECK_PORT=15003 CLIENT_PORT=13007 SWAGGER_PORT=13008
+	unset APP_ENV EXCHANGES
+	case $1 in
+	dev) export APP_ENV=testing PUBLISHED="$PUBLISHED,users=$USERS_PORT,values=$VALUES_PORT,healthcheck=$HEALTHCHECK_PORT" ;;
+	stage) scripts/make-secrets stage "$SECRETS" ;;
+	prod)
+		export COMPOSE_FILE=docker-compose-prod.yml:tests/docker/outside.yml INSTANCES=2
+		prod_secrets
+		;;
+	esac
+}
+
+prod_secrets() {
+	mkdir -p "$SECRETS/tls"
+	tests/docker/make-tls "$SECRETS/tls"
+	cp -f "$SECRETS/tls/ca.pem" "$SECRETS/postgres-ca.pem"
+	cp -f "$SECRETS/tls/ca.pem" "$SECRETS/redis-ca.pem"
+	verified='sslmode=verify-full&sslrootcert=/run/secrets/postgres-ca.pem'
+	echo "postgres://users:outside@postgres.test:5432/users?$verified" >"$SECRETS/users.url"
+	echo "postgres://values:outside@postgres.test:5432/values?$verified" >"$SECRETS/values.url"
+	echo "postgres://healthcheck:outside@postgres.test:5432/postgres?$verified" >"$SECRETS/healthcheck.url"
+	echo 'redis://:outside@redis:6379/0' >"$SECRETS/redis.url"
+	scripts/make-secrets production "$SECRETS"
+}
+
+system_up() {
+	docker-compose down -v --remove-orphans >/dev/null 2>&1
+	case $COMPOSE_PROJECT_NAME in
+	*-dev) docker-compose up -d --build || return 1 ;;
+	*-prod)
+		docker-compose up -d --no-build postgres.test redis.test || return 1
+		healthy postgres.test && healthy redis.test || return 1
+		docker-compose up -d --no-build || return 1
+		;;
+	*) docker-compose up -d --no-build || return 1 ;;
+	esac
+	healthy nginx || { docker-compose ps; docker-compose logs --tail 20; return 1; }
+	accounts
+}
+
+healthy() {
+	for _ in $(seq 150); do
+		[ "$(docker inspect -f '{{.State.Health.Status}}' "$(docker-compose ps -q "$1")")" != healthy ] || return 0
+		sleep 0.2
+	done
+	return 1
+}
+
+# Those that the black-box tests log in as; development is seeded with them.
+accounts() {
+	case $COMPOSE_PROJECT_NAME in *-dev) return ;; esac
+	echo abacus-admin-dev | docker-compose exec -T users manage create_admin admin admin@abacus.test &&
+		curl -fsS -o /dev/null "http://localhost:$PORT/auth/register" -H 'Content-Type: application/json' \
+			-d '{"username":"user","email":"user@abacus.test","password":"abacus-user-dev"}'
+}
+
+containers_test() {
+	/usr/bin/python3 -m pytest -q -p no:cacheprovider -rs "$@"
+}
+
+skips() {
+	sed -n 's/^SKIPPED \[\([0-9]*\)\] [^ ]*: /        skipped \1: /p' "$out" | sort | uniq
+}
+
+docker_steps() {
+	engine_start >"$out" 2>&1 || {
+		echo "skipped docker: $(tail -1 "$out")"
+		skipped=$((skipped + 1))
+		return
+	}
+	step "docker base image" scripts/offline-base-images
+	for kind in prod stage dev; do
+		for service in $images; do
+			step "docker image $service $kind" image "$service" $kind
+			sed -n 's/^size /        /p' "$out"
+		done
+	done
+	step "docker image users debug" debug_image
+	step "docker compose accepts" compose_accepts
+	step "docker compose 2 accepts" compose_2_accepts
+	for kind in dev stage prod; do
+		system $kind
+		step "docker $kind up" system_up
+		step "docker $kind tests/api" containers_test tests/api
+		skips
+		for file in system hardening misconfigured replicas; do
+			step "docker $kind $file" containers_test "tests/docker/test_$file.py"
+		done
+		step "docker $kind down" docker-compose down -v --remove-orphans
+	done
+}

@@ -1,0 +1,91 @@
+"""How each container runs: with as little as it needs."""
+
+import json
+
+import pytest
+from engine import KIND, containers, docker, run, service_of
+
+DAEMONS = ["users", "values", "worker", "healthcheck"]
+
+
+@pytest.fixture(scope="module")
+def running():
+    found = containers()
+    assert {service_of(one) for one in found} >= {*DAEMONS, "nginx", "client", "swagger", "redis"}
+    return found
+
+
+def those_that(running, wrong):
+    return sorted({service_of(one) for one in running if wrong(one)})
+
+
+def test_every_root_file_system_is_read_only(running):
+    assert those_that(running, lambda one: not one["HostConfig"]["ReadonlyRootfs"]) == []
+
+
+def test_nobody_is_root(running):
+    names = {}
+    for one in running:
+        uids = docker("top", one["Id"], "-eo", "uid").split()[1:]
+        names[service_of(one)] = set(uids)
+    assert {service: uids for service, uids in names.items() if uids != {"65532"}} == {}
+
+
+def test_no_capability_is_left_and_none_can_be_gained(running):
+    assert those_that(running, lambda one: one["HostConfig"]["CapDrop"] != ["ALL"]) == []
+    assert those_that(running, lambda one: "no-new-privileges:true" not in one["HostConfig"]["SecurityOpt"]) == []
+    assert those_that(running, lambda one: one["HostConfig"]["Privileged"]) == []
+
+
+def test_memory_and_processes_are_limited_and_stay_far_below(running):
+    assert those_that(running, lambda one: not one["HostConfig"]["Memory"]) == []
+    assert those_that(running, lambda one: not one["HostConfig"]["PidsLimit"]) == []
+    lines = docker("stats", "--no-stream", "--format", "{{.Name}} {{.MemPerc}}", *[one["Id"] for one in running]).splitlines()
+    print("\n".join(lines))
+    assert [line for line in lines if float(line.split()[1].rstrip("%")) > 90] == []
+
+
+def test_logs_are_rotated_and_whoever_dies_comes_back(running):
+    assert those_that(running, lambda one: one["HostConfig"]["LogConfig"]["Config"].get("max-size") != "10m") == []
+    own = [one for one in running if not service_of(one).endswith(".test")]
+    assert those_that(own, lambda one: one["HostConfig"]["RestartPolicy"]["Name"] != "unless-stopped") == []
+
+
+def test_every_container_tells_its_health(running):
+    assert those_that(running, lambda one: one["State"]["Health"]["Status"] != "healthy") == []
+
+
+@pytest.mark.skipif(KIND == "dev", reason="development publishes its services on this machine")
+def test_nothing_is_published_but_nginx(running):
+    published = {service_of(one) for one in running if any(one["NetworkSettings"]["Ports"].values())}
+    assert published == {"nginx"}
+
+
+@pytest.mark.skipif(KIND == "dev", reason="development has compilers in its images")
+@pytest.mark.parametrize("service", DAEMONS)
+def test_a_daemon_s_image_is_small_has_no_shell_and_says_what_it_is(running, service):
+    one = next(one for one in running if service_of(one) == service)
+    image = json.loads(docker("image", "inspect", one["Image"]))[0]
+    assert image["Size"] <= 20_000_000
+    assert run("docker", "exec", one["Id"], "/bin/sh", "-c", "true").returncode != 0
+    labels = {name.rsplit(".", 1)[1]: text for name, text in image["Config"]["Labels"].items() if name.startswith("org.opencontainers.image.")}
+    assert labels["title"] == f"abacus-{service}" and labels["licenses"] == "MIT"
+    assert {"version", "revision", "created", "description"} <= set(labels)
+    assert image["Config"]["Healthcheck"]["Test"] == ["CMD", f"/bin/{service}", "--check-ready"]
+
+
+@pytest.mark.skipif(KIND == "dev", reason="in development secrets are words that everybody knows")
+def test_no_secret_stands_in_an_environment(running):
+    words = ("PASSWORD", "SECRET", "_URL")
+    wrong = [variable for one in running for variable in one["Config"]["Env"] if not service_of(one).endswith(".test")
+             and any(word in variable.split("=")[0] for word in words) and not variable.split("=")[0].endswith(("_FILE", "NGINX_URL"))]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("service", DAEMONS)
+def test_a_container_stops_in_order_and_soon(running, service):
+    one = next(one for one in running if service_of(one) == service)
+    docker("stop", one["Id"])
+    stopped = json.loads(docker("inspect", one["Id"]))[0]["State"]
+    docker("start", one["Id"])
+    assert stopped["ExitCode"] == 0

@@ -1,0 +1,85 @@
+"""A container that is told something wrong says in one line what to set."""
+
+import secrets
+
+import pytest
+from engine import containers, run, service_of
+
+KEY = secrets.token_hex(32)
+
+
+def said(image, *arguments, **environment):
+    options = [word for name, text in environment.items() for word in ("-e", f"{name}={text}")]
+    done = run("docker", "run", "--rm", "--read-only", "--tmpfs", "/tmp", *options, image, *arguments, timeout=60)
+    return done.returncode, done.out.strip().splitlines()
+
+
+def manage(service, *arguments, network="none", **environment):
+    options = [word for name, text in environment.items() for word in ("-e", f"{name}={text}")]
+    done = run("docker", "run", "--rm", "--network", network, "--entrypoint", "/bin/manage", *options, f"abacus/{service}:stage", *arguments)
+    return done.returncode, done.out.strip().splitlines()
+
+
+@pytest.mark.parametrize("image, environment, variable", [
+    ("users:stage", {"DATABASE_URL": "postgres://u@h/d"}, "SECRET_KEY"),
+    ("users:stage", {"DATABASE_URL": "postgres://u@h/d", "SECRET_KEY": "short"}, "SECRET_KEY"),
+    ("users:stage", {"SECRET_KEY": KEY}, "DATABASE_URL"),
+    ("values:stage", {"SECRET_KEY": KEY, "DATABASE_URL": "db:5432"}, "DATABASE_URL"),
+    ("worker:stage", {"REDIS_URL": "redis:6379"}, "REDIS_URL"),
+    ("healthcheck:stage", {}, "HEALTHCHECK_TARGETS"),
+    ("db:stage", {"POSTGRES_PASSWORD": "x", "USERS_PASSWORD": "x", "HEALTHCHECK_PASSWORD": "x"}, "VALUES_PASSWORD"),
+    ("db:stage", {"POSTGRES_PASSWORD_FILE": "/none"}, "POSTGRES_PASSWORD_FILE"),
+    ("redis:stage", {}, "REDIS_PASSWORD"),
+    ("redis-tunnel:prod", {}, "REDIS_TLS_HOST"),
+    ("redis-tunnel:prod", {"REDIS_TLS_HOST": "redis.test", "REDIS_CA_FILE": "/none"}, "REDIS_CA_FILE"),
+])
+def test_what_is_missing_or_wrong_ends_it_with_one_line_that_names_the_variable(image, environment, variable):
+    code, lines = said(f"abacus/{image}", **environment)
+    assert code == 78 and len(lines) == 1 and variable in lines[0], (code, lines)
+
+
+@pytest.mark.parametrize("service", ["users", "values"])
+def test_a_migration_without_its_database_says_so(service):
+    code, lines = manage(service, "db", "upgrade", SECRET_KEY=KEY, DATABASE_URL="postgres://u:hidden@127.0.0.1:1/d")
+    assert code == 1 and len(lines) == 1 and "see DATABASE_URL" in lines[0] and "hidden" not in lines[0], lines
+
+
+def network_of(service):
+    return next(name for one in containers() if service_of(one) == service for name in one["NetworkSettings"]["Networks"] if name.endswith("back"))
+
+
+def database():
+    return next(service_of(one) for one in containers() if service_of(one) in ("db", "postgres.test"))
+
+
+def test_a_wrong_password_is_told_as_that():
+    tls = "?sslmode=require" if database() == "postgres.test" else ""
+    code, lines = manage("users", "db", "upgrade", network=network_of("worker"), SECRET_KEY=KEY,
+                         DATABASE_URL=f"postgres://users:wrong@{database()}/users{tls}")
+    assert code == 1 and len(lines) == 1 and "DATABASE_URL" in lines[0] and "password authentication failed" in lines[0], lines
+
+
+def test_a_daemon_without_its_database_lives_is_not_ready_and_names_the_variables():
+    name = f"abacus-lost-{secrets.token_hex(4)}"
+    run("docker", "run", "-d", "--name", name, "--network", "none", "-e", f"SECRET_KEY={KEY}", "-e",
+        "DATABASE_URL=postgres://u:hidden@127.0.0.1:1/d", "-e", "REDIS_URL=redis://127.0.0.1:1/0", "abacus/users:stage")
+    try:
+        for _ in range(100):
+            log = run("docker", "logs", name).out
+            if '"see":"DATABASE_URL"' in log and '"see":"REDIS_URL"' in log:
+                break
+        assert '"see":"DATABASE_URL"' in log and '"see":"REDIS_URL"' in log and "hidden" not in log, log
+        assert run("docker", "exec", name, "/bin/users", "--check-ready").returncode == 1
+    finally:
+        run("docker", "rm", "-f", name)
+
+
+def test_tls_to_a_host_of_another_name_or_authority_is_refused():
+    if database() != "postgres.test":
+        pytest.skip("the database of stage has no TLS")
+    for reason, url in {
+        "certificate verify failed": "postgres://users:outside@postgres.test/users?sslmode=verify-full&sslrootcert=/etc/ssl/certs/ca-certificates.crt",
+        "no encryption": "postgres://users:outside@postgres.test/users?sslmode=disable",
+    }.items():
+        code, lines = manage("users", "db", "upgrade", network=network_of("worker"), SECRET_KEY=KEY, DATABASE_URL=url)
+        assert code == 1 and "DATABASE_URL" in lines[0] and reason in " ".join(lines), lines
