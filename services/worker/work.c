@@ -6,13 +6,12 @@
  *
  * The next batch is asked for as soon as the last has been taken, while its results are on their way to Redis. Jobs held longer
  * than a third of their lease are renewed; those of dead workers are looked for twice a lease. */
-#include "service.h"
+#include "work_internal.h"
 
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #include "calculate.h"
 #include "clock.h"
@@ -23,35 +22,6 @@
 
 #define BLOCK_MS 5000
 #define COUNT_MS 2000
-/* Large jobs held at once by a worker, waiting for the pool or being calculated. Many, for while they wait here the small ones
- * behind them in the stream go by; not all, for a worker that is started later shall find some. */
-#define LARGE_MAX 1024
-
-/* A job that this worker holds. */
-struct held {
-	struct job job;
-	char *digits; /* malloc'ed; NULL until calculated */
-	size_t len;
-	int64_t duration_us;
-	bool is_storing; /* or is being handed back */
-	LIST_ENTRY(held) link;
-};
-
-struct work {
-	const struct worker_config *config;
-	char consumer[200];
-	struct redis *redis, *receiving; /* one for all but the blocking reads */
-	struct pool *pool;
-	struct scope scope, receive_scope, pool_scope;
-	struct event *renew, *take_over, *count, *resume;
-	struct loop_deferred *store;
-	LIST_HEAD(held_jobs, held) held;
-	int held_count, large_count;
-	bool is_receiving, is_taking_over, is_draining;
-	void (*drained)(void *arg);
-	void *drained_arg;
-};
-
 static struct metric *done_total[KIND_COUNT], *failed_total, *duration_seconds, *depth, *oldest, *dead;
 
 void work_register_metrics(void)
@@ -75,7 +45,7 @@ void work_register_metrics(void)
 
 static void receive(struct work *work);
 
-static void drop_held(struct work *work, struct held *held)
+void work_drop_held(struct work *work, struct held *held)
 {
 	LIST_REMOVE(held, link);
 	work->held_count--;
@@ -85,7 +55,7 @@ static void drop_held(struct work *work, struct held *held)
 	free(held);
 }
 
-static void tell_when_drained(struct work *work)
+void work_tell_when_drained(struct work *work)
 {
 	if (work->is_draining && work->held_count == 0 && work->drained) {
 		void (*drained)(void *arg) = work->drained;
@@ -96,12 +66,6 @@ static void tell_when_drained(struct work *work)
 }
 
 /* ---- storing ---- */
-
-struct batch {
-	struct work *work;
-	int n;
-	struct held *held[JOBS_BATCH_MAX];
-};
 
 /* When storing failed the jobs are still pending in Redis: they come again when their lease has run out, or by repair. */
 static void stored(enum status status, void *arg)
@@ -115,11 +79,11 @@ static void stored(enum status status, void *arg)
 	for (int i = 0; i < batch->n; i++) {
 		if (status == STATUS_OK)
 			metrics_add(done_total[batch->held[i]->job.key.kind], 1);
-		drop_held(work, batch->held[i]);
+		work_drop_held(work, batch->held[i]);
 	}
 	free(batch);
 	receive(work);
-	tell_when_drained(work);
+	work_tell_when_drained(work);
 }
 
 static void store_batch(struct work *work, struct batch *batch)
@@ -135,7 +99,7 @@ static void store_batch(struct work *work, struct batch *batch)
 	jobs_finish(work->redis, &work->scope, finished, batch->n, stored, batch);
 }
 
-static struct batch *batch_new(struct work *work)
+struct batch *work_batch_new(struct work *work)
 {
 	struct batch *batch = mem_alloc(sizeof *batch);
 
@@ -154,7 +118,7 @@ static void store_finished(void *arg)
 		if (!held->digits || held->is_storing)
 			continue;
 		if (!batch)
-			batch = batch_new(work);
+			batch = work_batch_new(work);
 		batch->held[batch->n++] = held;
 		if (batch->n == JOBS_BATCH_MAX) {
 			store_batch(work, batch);
@@ -206,7 +170,7 @@ static void large_done(enum status status, void *job, void *arg)
 
 	large->digits = NULL;
 	if (status != STATUS_OK) { /* the pool's queue is as long as LARGE_MAX: this can not be */
-		drop_held(large->work, held);
+		work_drop_held(large->work, held);
 		return;
 	}
 	log_line(LOG_INFO, "calculated", LOG_TEXT("kind", kind_name(large->key.kind)), LOG_INT("index", large->key.index),
@@ -249,7 +213,7 @@ static void buried(enum status status, void *arg)
 {
 }
 
-static void take(struct work *work, const struct job *job)
+void work_take(struct work *work, const struct job *job)
 {
 	struct held *held;
 
@@ -277,7 +241,7 @@ static void received(enum status status, const struct job *jobs, int n, void *ar
 
 	work->is_receiving = false;
 	for (int i = 0; i < n; i++)
-		take(work, &jobs[i]);
+		work_take(work, &jobs[i]);
 	if (status == STATUS_OK)
 		receive(work);
 }
@@ -305,58 +269,7 @@ static void resume_due(evutil_socket_t fd, short what, void *arg)
 	receive(arg);
 }
 
-/* ---- leases ---- */
-
-static void renewed(enum status status, void *arg)
-{
-}
-
-static void renew_due(evutil_socket_t fd, short what, void *arg)
-{
-	struct work *work = arg;
-	struct job jobs[JOBS_BATCH_MAX];
-	struct held *held;
-	int n = 0;
-
-	LIST_FOREACH (held, &work->held, link) {
-		if (held->is_storing)
-			continue;
-		jobs[n++] = held->job;
-		if (n == JOBS_BATCH_MAX) {
-			jobs_renew(work->redis, &work->scope, work->consumer, jobs, n, renewed, NULL);
-			n = 0;
-		}
-	}
-	if (n)
-		jobs_renew(work->redis, &work->scope, work->consumer, jobs, n, renewed, NULL);
-}
-
-static void take_over_due(evutil_socket_t fd, short what, void *arg);
-
-/* A whole batch: there may be more. */
-static void taken_over(enum status status, const struct job *jobs, int n, void *arg)
-{
-	struct work *work = arg;
-
-	work->is_taking_over = false;
-	if (n)
-		log_line(LOG_WARN, "took over jobs of another worker", LOG_INT("jobs", n));
-	for (int i = 0; i < n; i++)
-		take(work, &jobs[i]);
-	if (n == JOBS_BATCH_MAX)
-		take_over_due(-1, 0, work);
-}
-
-static void take_over_due(evutil_socket_t fd, short what, void *arg)
-{
-	struct work *work = arg;
-
-	if (work->is_draining || work->is_taking_over || !redis_is_ready(work->redis) || work->large_count >= LARGE_MAX)
-		return;
-	work->is_taking_over = true;
-	jobs_take_over(work->redis, &work->scope, work->consumer, work->config->lease_s * 1000, work->config->max_deliveries,
-		       JOBS_BATCH_MAX, taken_over, work);
-}
+/* ---- gauges ---- */
 
 static void counted(enum status status, const struct jobs_stats *stats, void *arg)
 {
@@ -402,8 +315,8 @@ struct work *work_new(struct event_base *base, const struct worker_config *confi
 	redis_on_change(work->receiving, connection_changed, work);
 	work->pool = pool_new(base, (unsigned)config->threads, JOBS_BATCH_MAX + 2 * LARGE_MAX);
 	work->store = loop_deferred_new(base, store_finished, work);
-	work->renew = every(base, work, config->lease_s * 1000 / 3, renew_due);
-	work->take_over = every(base, work, config->lease_s * 1000 / 2, take_over_due);
+	work->renew = every(base, work, config->lease_s * 1000 / 3, leases_renew_due);
+	work->take_over = every(base, work, config->lease_s * 1000 / 2, leases_take_over_due);
 	work->count = every(base, work, COUNT_MS, count_due);
 	work->resume = every(base, work, 500, resume_due);
 	return work;
@@ -414,49 +327,6 @@ bool work_is_ready(const struct work *work)
 	return redis_is_ready(work->redis) && redis_is_ready(work->receiving);
 }
 
-static void released(enum status status, void *arg)
-{
-	struct batch *batch = arg;
-	struct work *work = batch->work;
-
-	for (int i = 0; i < batch->n; i++)
-		drop_held(work, batch->held[i]);
-	free(batch);
-	tell_when_drained(work);
-}
-
-static void release_batch(struct work *work, struct batch *batch)
-{
-	struct job jobs[JOBS_BATCH_MAX];
-
-	for (int i = 0; i < batch->n; i++) {
-		batch->held[i]->is_storing = true;
-		jobs[i] = batch->held[i]->job;
-	}
-	jobs_release(work->redis, &work->scope, work->consumer, jobs, batch->n, work->config->lease_s * 1000, released, batch);
-}
-
-/* What is not calculated yet goes back at once, so that another worker need not wait for the lease to run out. */
-static void release_waiting(struct work *work)
-{
-	struct batch *batch = NULL;
-	struct held *held;
-
-	LIST_FOREACH (held, &work->held, link) {
-		if (held->digits || held->is_storing)
-			continue;
-		if (!batch)
-			batch = batch_new(work);
-		batch->held[batch->n++] = held;
-		if (batch->n == JOBS_BATCH_MAX) {
-			release_batch(work, batch);
-			batch = NULL;
-		}
-	}
-	if (batch)
-		release_batch(work, batch);
-}
-
 void work_drain(struct work *work, void (*drained)(void *arg), void *arg)
 {
 	work->is_draining = true;
@@ -464,8 +334,8 @@ void work_drain(struct work *work, void (*drained)(void *arg), void *arg)
 	work->drained_arg = arg;
 	scope_cancel(&work->receive_scope);
 	scope_cancel(&work->pool_scope);
-	release_waiting(work);
-	tell_when_drained(work);
+	leases_release_waiting(work);
+	work_tell_when_drained(work);
 }
 
 void work_free(struct work *work)
@@ -481,6 +351,6 @@ void work_free(struct work *work)
 	event_free(work->resume);
 	loop_deferred_free(work->store);
 	while ((held = LIST_FIRST(&work->held)))
-		drop_held(work, held);
+		work_drop_held(work, held);
 	free(work);
 }
