@@ -18,6 +18,7 @@ const offset = Number(process.env.PORT_OFFSET ?? 0);
 export const instances = Number(process.env.INSTANCES ?? 1);
 export const base = `http://127.0.0.1:${process.env.PORT ?? 8080}`; // through nginx
 export const direct = (port) => `http://127.0.0.1:${port + offset}`; // to a service by the port that README names
+export const secret = (name) => readFileSync(resolve(run_dir, "secrets", name), "utf8");
 export const artifact = (name) => resolve(root, "artifacts", name);
 mkdirSync(resolve(root, "artifacts"), { recursive: true });
 

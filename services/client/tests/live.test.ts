@@ -33,7 +33,6 @@ const value: LiveValue = { event: "value", kind: "fibonacci", index: 7, digits: 
 let sockets: Socket[];
 let states: LiveState[];
 let values: LiveValue[];
-let refusals: number;
 let stop: () => void;
 const last = () => sockets.at(-1) as Socket;
 
@@ -41,13 +40,12 @@ beforeEach(() => {
 	vi.useFakeTimers();
 	vi.spyOn(Math, "random").mockReturnValue(0.5);
 	vi.stubGlobal("WebSocket", { CLOSED: 3 });
-	[sockets, states, values, refusals] = [[], [], [], 0];
+	[sockets, states, values] = [[], [], []];
 	stop = startLive({
 		url: "ws://here/api/values/live",
 		token: "the-token",
 		onState: (state) => states.push(state),
 		onValue: (one) => values.push(one),
-		onRefused: () => refusals++,
 		open(url) {
 			expect(url).not.toContain("the-token");
 			sockets.push(new Socket());
@@ -107,13 +105,6 @@ it("the network's return is not waited out", () => {
 	last().isLost();
 	window.dispatchEvent(new Event("online"));
 	expect(sockets.length).toBe(2);
-});
-
-it("a refused token is told of", () => {
-	last().opens();
-	last().isLost(1008);
-	expect(refusals).toBe(1);
-	expect(states.at(-1)).toBe("waiting");
 });
 
 it("stopped, it closes and stays away", () => {

@@ -15,15 +15,12 @@ export interface LiveOptions {
 	token: string;
 	onState(state: LiveState): void;
 	onValue(value: LiveValue): void;
-	/* The server does not take the token. */
-	onRefused(): void;
 	open?: (url: string) => WebSocket;
 }
 
 const FIRST_WAIT_MS = 500;
 const LAST_WAIT_MS = 15_000;
 const STEADY_AFTER_MS = 5000; // a connection that lasted this long starts the back-off anew
-const REFUSED = 1008; // RFC 6455 §7.4.1: policy violation
 
 /* Events that are not known here are passed over. */
 function parse(text: unknown): LiveReady | LiveValue | null {
@@ -63,11 +60,10 @@ export function startLive(options: LiveOptions): () => void {
 			readyAt ||= Date.now();
 			options.onState("open");
 		};
-		mine.onclose = (event) => {
+		mine.onclose = () => {
 			if (isOver) return;
 			if (readyAt && Date.now() - readyAt >= STEADY_AFTER_MS) attempts = 0;
-			if (event.code === REFUSED) options.onRefused();
-			if (!isOver) wait();
+			wait();
 		};
 	}
 

@@ -17,14 +17,12 @@ export function useLive(session: Session, onArrived: (value: LiveValue) => void)
 				token: session.token,
 				onState(next) {
 					setState(next);
-					/* Opened: fetch what came meanwhile. Lost: see whether the server is there at all. */
+					/* Opened: fetch what came meanwhile. Lost: see whether the server is there at all, and still takes the token. */
 					if (next !== "connecting") queries.invalidateQueries({ queryKey: ["values"] });
 				},
 				onValue(value) {
 					if (addLive(queries, value)) onArrived(value);
 				},
-				/* A call with the same token says why it is refused, and ends the session. */
-				onRefused: () => queries.invalidateQueries({ queryKey: ["profile"], refetchType: "all" }),
 			}),
 		[session.token, queries, onArrived],
 	);

@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useId, useRef } from "react";
+import { type ReactNode, useId, useLayoutEffect, useRef } from "react";
 
 /* A modal dialog while it is mounted. The browser keeps the focus in it, and gives it back at the end. */
 export function Dialog({
@@ -15,7 +15,8 @@ export function Dialog({
 	const ref = useRef<HTMLDialogElement>(null);
 	const id = useId();
 
-	useEffect(() => {
+	/* Closed while it is still in the page: else the focus would be lost. */
+	useLayoutEffect(() => {
 		const dialog = ref.current;
 		dialog?.showModal();
 		return () => dialog?.close();

@@ -1,0 +1,493 @@
+// The web client, as people use it, on a stack whose services are stopped and started beneath it.
+
+import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { after, test } from "node:test";
+import { all_of, answers, artifact, base, direct, eventually, new_page, secret, sideways, start, stop, violations } from "./stack.mjs";
+
+const PASSWORD = "a long password";
+const first_paint_within_ms = 500;
+let count = 0;
+
+// ---- the system, asked directly ----
+
+async function call(method, path, { body, token, at = base } = {}) {
+	const headers = { ...(body ? { "Content-Type": "application/json" } : {}), ...(token ? { Authorization: `Bearer ${token}` } : {}) };
+	const response = await fetch(`${at}${path}`, { method, headers, body: body && JSON.stringify(body) });
+	return { ...(await response.json()), status: response.status };
+}
+
+// Somebody new: {username, email, token}.
+async function somebody() {
+	const username = `person${process.pid}x${++count}x${Date.now()}`;
+	const body = { username, email: `${username}@example.com`, password: PASSWORD };
+	return { ...body, token: (await call("POST", "/auth/register", { body })).auth_token };
+}
+
+// An index that nobody has asked for before.
+const fresh_index = () => 200_000 + Math.floor(Math.random() * 700_000);
+
+// As the server signs them, but for another time.
+function expired(token) {
+	const [header, payload] = token.split(".");
+	const claims = { ...JSON.parse(Buffer.from(payload, "base64url")), iat: 1_600_000_000, nbf: 1_600_000_000, exp: 1_600_000_060 };
+	const signed = `${header}.${Buffer.from(JSON.stringify(claims)).toString("base64url")}`;
+	return `${signed}.${createHmac("sha256", secret("SECRET_KEY")).update(signed).digest("base64url")}`;
+}
+
+async function bring_up() {
+	for (const name of ["nginx", ...all_of("values"), ...all_of("worker")]) await start(name);
+	await answers(`${base}/api/values/kinds`);
+}
+after(bring_up);
+
+// ---- the pages ----
+
+const h1 = (page, text) => page.getByRole("heading", { level: 1, name: text, exact: true }).waitFor();
+const notice = (page, tone, text) => page.locator(`.notification.is-${tone}`, { hasText: text });
+const value = (page, index) => page.locator(".value").filter({ has: page.locator(".value-name b", { hasText: new RegExp(`^${index.toLocaleString("en")}$`) }) });
+const is_live = (page) => page.locator(".live[data-live=open]").waitFor();
+const logged_out = (page) => page.locator(".navbar-menu").getByText("Log In", { exact: true }).waitFor({ state: "attached" });
+
+async function open(t, path, options = {}) {
+	const page = await new_page(t, options);
+	await page.goto(`${base}${path}`);
+	return page;
+}
+
+async function log_in(page, { email, password = PASSWORD }, { keep = false } = {}) {
+	await page.goto(`${base}/login`);
+	await page.getByLabel("E-mail").fill(email);
+	await page.getByLabel("Password").fill(password);
+	if (keep) await page.getByLabel(/^Keep me logged in/).check();
+	await page.locator("[type=submit]").click();
+	await page.getByRole("heading", { level: 1, name: "Your values" }).waitFor();
+}
+
+async function open_as(t, who, options = {}) {
+	const page = await new_page(t, options);
+	await log_in(page, who, options);
+	await is_live(page);
+	return page;
+}
+
+const admin = { email: "admin@abacus.test", password: "abacus-admin-dev" };
+
+async function submit(page, kind, index) {
+	await page.locator(`[name=kind][value=${kind}]`).check({ force: true });
+	await page.getByLabel("Index", { exact: true }).fill(String(index));
+	await page.getByRole("button", { name: "Calculate" }).click();
+}
+
+// What a refused call leaves in every browser's console is no complaint about the page.
+const own = (complaints) => complaints.filter((text) => !text.startsWith("Failed to load resource"));
+
+// ---- every page ----
+
+const PUBLIC = [["/", "Large numbers, the moment they are known"], ["/register", "Register"], ["/login", "Log In"], ["/about", "About"], ["/health", "Health"], ["/no/such/page", "There is no such page"]];
+const PRIVATE = [["/status", "User Status"], ["/all-users", "All Users"], ["/", "Your values"]];
+
+async function settled(page) {
+	await page.locator("[aria-busy=true]").waitFor({ state: "detached" });
+	await page.evaluate(() => document.fonts.ready);
+}
+
+async function inspect(page, [path, title], name) {
+	await page.goto(`${base}${path}`);
+	await h1(page, title);
+	await settled(page);
+	assert.deepEqual(await violations(page), [], path);
+	assert.ok((await sideways(page)) <= 0, `${path} moves sideways`);
+	assert.notEqual(await page.title(), "");
+	await page.screenshot({ path: artifact(`client-${name}-${path === "/" ? title.split(" ")[0].toLowerCase() : path.split("/").at(-1)}.png`), fullPage: true });
+}
+
+for (const [name, options] of Object.entries({
+	light: {},
+	dark: { colorScheme: "dark" },
+	phone: { viewport: { width: 360, height: 740 } },
+	"phone-dark": { viewport: { width: 360, height: 740 }, colorScheme: "dark" },
+}))
+	test(`every page (${name}): axe finds nothing, the console is silent, nothing moves sideways`, async (t) => {
+		const page = await new_page(t, options);
+		const elsewhere = [];
+		page.on("request", (request) => request.url().startsWith(base) || elsewhere.push(request.url()));
+		for (const each of PUBLIC) await inspect(page, each, name);
+		await log_in(page, admin);
+		await is_live(page);
+		for (const [kind, index] of [["fibonacci", 7], ["fibonacci", 1000], ["lucas", 90], ["factorial", 1000], ["primorial", 5000]]) {
+			await submit(page, kind, index);
+			await value(page, index).first().and(page.locator("[data-state=done]")).waitFor();
+		}
+		for (const each of PRIVATE) await inspect(page, each, name);
+		await page.locator(".plot canvas").waitFor();
+		await page.locator(".value[data-state=done] a").first().click();
+		await page.locator("dialog .digits").waitFor();
+		assert.deepEqual(await violations(page), [], "a result");
+		await page.screenshot({ path: artifact(`client-${name}-result.png`) });
+		assert.deepEqual(page.complaints, []);
+		assert.deepEqual(elsewhere, []);
+	});
+
+test("Home shows what it is about within 500 ms", async (t) => {
+	const times = [];
+	for (let i = 0; i < 5; i++) {
+		const page = await new_page(t); // a profile of its own: nothing is cached
+		await page.goto(base);
+		await page.locator("h1").waitFor();
+		times.push(await eventually(() => page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime), "it is painted"));
+	}
+	times.sort((a, b) => a - b);
+	t.diagnostic(`first contentful paint, which has the heading: ${times.map(Math.round).join(" ")} ms`);
+	assert.ok(times[2] < first_paint_within_ms);
+});
+
+test("assets are kept for ever, pages are asked for anew, and only scripts and styles of our own run", async () => {
+	const page = await fetch(base);
+	const policy = page.headers.get("Content-Security-Policy");
+	assert.match(policy, /script-src 'self'; style-src 'self'/);
+	assert.doesNotMatch(policy, /unsafe/);
+	assert.equal(page.headers.get("Cache-Control"), "no-cache");
+	const html = await page.text();
+	assert.match(html, /<html lang="en">[^]*<meta name="description" content="[^"]{20,}">[^]*<title>Abacus<\/title>/);
+	for (const [, path] of html.matchAll(/(?:src|href)="(\/[^"]+)"/g)) {
+		const asset = await fetch(`${base}${path}`, { headers: { "Accept-Encoding": "gzip" } });
+		assert.equal(asset.status, 200, path);
+		if (!path.startsWith("/assets/")) continue;
+		assert.equal(asset.headers.get("Cache-Control"), "public, max-age=31536000, immutable", path);
+		if (Number(asset.headers.get("Content-Length")) > 1000) assert.equal(asset.headers.get("Content-Encoding"), "gzip", path);
+	}
+	assert.equal((await fetch(`${base}/assets/none.js`)).status, 404);
+});
+
+test("/status is the profile, /status/ the dashboard that the health page leads to", async (t) => {
+	const page = await open(t, "/status");
+	await h1(page, "User Status");
+	await page.goto(`${base}/health`);
+	await page.locator(".health-head", { hasText: /instances? up|down|degraded/ }).waitFor();
+	await page.getByRole("link", { name: "Open the dashboard" }).click();
+	await page.waitForURL(`${base}/status/`);
+	await page.locator("#headline").waitFor();
+});
+
+// ---- sessions ----
+
+test("somebody registers, and the rules are shown as they are met", async (t) => {
+	const page = await open(t, "/");
+	await page.getByRole("link", { name: "Register" }).first().click();
+	await h1(page, "Register");
+	assert.equal(await page.locator(".validation-list > .error").count(), 4);
+	const name = `newcomer${Date.now()}`;
+	await page.getByLabel("User name").fill(name);
+	await page.getByLabel("E-mail").fill(`${name}@example.com`);
+	assert.equal(await page.locator(".validation-list > .success").count(), 3);
+	assert.ok(await page.locator("[type=submit]").isDisabled());
+	await page.getByLabel("Password").fill(PASSWORD);
+	await page.locator("[type=submit]").click();
+	await notice(page, "success", "Welcome!").waitFor();
+	await h1(page, "Your values");
+	await notice(page, "success", "Welcome!").waitFor({ state: "detached", timeout: 5000 });
+	await page.getByRole("link", { name: "User Status" }).click();
+	await page.getByText(`${name}@example.com`).waitFor();
+	assert.deepEqual(page.complaints, []);
+});
+
+test("wrong input is told where it is wrong, and an error stays until it is dismissed", async (t) => {
+	const who = await somebody();
+	const page = await open(t, "/login");
+	await page.getByLabel("E-mail").fill(who.email);
+	await page.getByLabel("Password").fill("not the password");
+	await page.locator("[type=submit]").click();
+	await notice(page, "danger", "Login failed.").waitFor();
+	await page.waitForTimeout(3500); // longer than others stay
+	await notice(page, "danger", "Login failed.").locator(".delete").click();
+	await notice(page, "danger", "Login failed.").waitFor({ state: "detached" });
+	await page.goto(`${base}/register`);
+	await page.getByLabel("User name").fill(who.username);
+	await page.getByLabel("E-mail").fill("nobody.example.com");
+	await page.getByLabel("Password").fill(PASSWORD);
+	assert.ok(await page.locator("[type=submit]").isDisabled());
+	await page.getByLabel("E-mail").fill("some@body.example.com");
+	await page.locator("[type=submit]").click();
+	await notice(page, "danger", "Sorry. That user already exists.").waitFor();
+	await log_in(page, who);
+	for (const [index, problem] of [["-1", /must be a whole number/], ["1.5", /must be a whole number/], ["1000001", /Index too high/]]) {
+		await page.getByLabel("Index", { exact: true }).fill(index);
+		await page.locator(".help.is-danger", { hasText: problem }).waitFor();
+		assert.ok(await page.getByRole("button", { name: "Calculate" }).isDisabled());
+	}
+	assert.deepEqual(await violations(page), []);
+	assert.deepEqual(own(page.complaints), []);
+});
+
+test("a session survives a reload, and a new tab starts logged out", async (t) => {
+	const page = await open_as(t, await somebody());
+	await page.reload();
+	await h1(page, "Your values");
+	const other = await page.context().newPage();
+	await other.goto(base);
+	await logged_out(other);
+});
+
+test("a session that is kept is there in a new tab, and after the first one was closed", async (t) => {
+	const page = await open_as(t, await somebody(), { keep: true });
+	const other = await page.context().newPage();
+	await other.goto(base);
+	await h1(other, "Your values");
+	await page.close();
+	await other.reload();
+	await h1(other, "Your values");
+});
+
+test("logging out in one tab logs out every tab at once, and the tokens are dead", async (t) => {
+	const [kept, single] = [await somebody(), await somebody()];
+	const page = await open_as(t, kept, { keep: true });
+	const same = await page.context().newPage();
+	await same.goto(`${base}/status`);
+	await same.getByText(kept.email).waitFor();
+	const other = await page.context().newPage();
+	await other.goto(base);
+	await other.evaluate((token) => sessionStorage.setItem("abacus.token", token), single.token);
+	await other.reload();
+	await is_live(other);
+	const token = await page.evaluate(() => localStorage.getItem("abacus.token"));
+	await page.getByRole("link", { name: "Log Out" }).click();
+	await notice(page, "success", "You have logged out").waitFor();
+	for (const tab of [same, other]) {
+		await notice(tab, "success", "You have logged out").waitFor({ timeout: 1000 });
+		await logged_out(tab);
+	}
+	await same.getByText("You must be logged in to view this.").waitFor();
+	for (const dead of [token, single.token]) await eventually(async () => (await call("GET", "/auth/status", { token: dead })).status === 401, "the token is dead");
+	await page.reload();
+	await logged_out(page);
+});
+
+test("a token whose time is over, or that was revoked elsewhere, ends the session with a word", async (t) => {
+	const who = await somebody();
+	const page = await open(t, "/");
+	await page.evaluate((token) => sessionStorage.setItem("abacus.token", token), expired(who.token));
+	await page.reload();
+	await notice(page, "danger", "Signature expired. Please log in again.").waitFor();
+	await logged_out(page);
+	await log_in(page, who);
+	await is_live(page);
+	const token = await page.evaluate(() => sessionStorage.getItem("abacus.token"));
+	await call("POST", "/auth/logout", { token });
+	await notice(page, "danger", "Invalid token. Please log in again.").waitFor(); // by itself: the live connection is closed
+	await logged_out(page);
+	assert.deepEqual(own(page.complaints), []);
+});
+
+test("a changed password keeps this tab logged in, and no other", async (t) => {
+	const who = await somebody();
+	const page = await open_as(t, who);
+	const elsewhere = await open_as(t, who);
+	await page.getByRole("link", { name: "User Status" }).click();
+	await page.getByText(who.email).waitFor();
+	await page.getByLabel("Current password").fill(PASSWORD);
+	await page.getByLabel("New password").fill("another long password");
+	await page.locator("[type=submit]").click();
+	await notice(page, "success", "Password changed.").waitFor();
+	await page.getByRole("link", { name: "Abacus, home" }).click();
+	await is_live(page);
+	await logged_out(elsewhere);
+});
+
+test("the keyboard alone logs in, submits, opens a result and closes it", async (t) => {
+	const who = await somebody();
+	const page = await open(t, "/login");
+	await h1(page, "Log In");
+	const tab_to = async (label) => {
+		for (let i = 0; i < 20; i++) {
+			await page.keyboard.press("Tab");
+			if (await page.evaluate((label) => document.activeElement.matches(label), label)) return;
+		}
+		assert.fail(`${label} is not reached`);
+	};
+	await page.keyboard.press("Tab");
+	assert.equal(await page.evaluate(() => document.activeElement.textContent), "Skip to the content");
+	await tab_to("[name=email]");
+	await page.keyboard.type(who.email);
+	await tab_to("[name=password]");
+	await page.keyboard.type(PASSWORD);
+	await page.keyboard.press("Enter");
+	await is_live(page);
+	await tab_to("[name=kind]");
+	await page.keyboard.press("ArrowRight");
+	await tab_to("[name=index]");
+	await page.keyboard.type("90");
+	await page.keyboard.press("Enter");
+	await value(page, 90).and(page.locator("[data-kind=lucas][data-state=done]")).waitFor();
+	await tab_to(".value a");
+	await page.keyboard.press("Enter");
+	await page.getByRole("dialog", { name: "Lucas 90" }).waitFor();
+	await page.keyboard.press("Escape");
+	await page.locator("dialog").waitFor({ state: "detached" });
+	assert.ok(await page.evaluate(() => document.activeElement.matches(".value a")), "the focus is where it was");
+});
+
+// ---- values ----
+
+test("a submitted index is calculated before one's eyes, without being asked for", async (t) => {
+	const page = await open_as(t, await somebody());
+	for (const name of all_of("worker")) await stop(name);
+	t.after(bring_up);
+	const index = fresh_index();
+	await submit(page, "fibonacci", index);
+	await value(page, index).getByText("Being calculated").waitFor();
+	assert.deepEqual(await violations(page), []);
+	await page.screenshot({ path: artifact("client-pending.png") });
+	const asked = [];
+	page.on("request", (request) => new URL(request.url()).pathname === "/api/values" && asked.push(request.url()));
+	await is_live(page);
+	await page.evaluate(() => {
+		window.shifts = 0;
+		new PerformanceObserver((list) => list.getEntries().forEach((entry) => (window.shifts += entry.value))).observe({ type: "layout-shift" });
+	});
+	const height = (await value(page, index).boundingBox()).height;
+	for (const name of all_of("worker")) await start(name);
+	await value(page, index).and(page.locator("[data-state=done]")).waitFor();
+	await eventually(async () => (await page.locator("[role=status]", { hasText: "is calculated" }).count()) === 1, "a screen reader is told");
+	assert.ok(asked.length <= 1, "it came live; a look every 10 s is for failures");
+	assert.equal((await value(page, index).boundingBox()).height, height);
+	assert.ok((await page.evaluate(() => window.shifts)) < 0.02, "nothing jumps");
+	await page.locator(".plot canvas").waitFor();
+	assert.deepEqual(page.complaints, []);
+});
+
+test("a result that somebody else waits for arrives in each one's list", async (t) => {
+	const [one, two] = [await open_as(t, await somebody()), await open_as(t, await somebody())];
+	const index = fresh_index();
+	await submit(one, "lucas", index);
+	await submit(two, "lucas", index);
+	for (const page of [one, two]) await value(page, index).and(page.locator("[data-state=done]")).waitFor();
+});
+
+test("a result opens whole, at an address of its own, is copied and downloaded", async (t) => {
+	const page = await open_as(t, await somebody(), { permissions: ["clipboard-read", "clipboard-write"] });
+	await submit(page, "factorial", 1000);
+	await value(page, 1000).locator("a").click();
+	await page.waitForURL(`${base}/values/factorial/1000`);
+	const whole = await page.locator("dialog .digits").innerText();
+	assert.equal(whole.length, 2568);
+	assert.ok(whole.startsWith("402387260077093773543702433923003985719374864210714632543799910429938512398629020592044208486969"));
+	await page.getByRole("button", { name: "Copy" }).click();
+	await notice(page, "success", "Copied 2,568 digits").waitFor();
+	assert.equal(await page.evaluate(() => navigator.clipboard.readText()), whole);
+	const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Download" }).click()]);
+	assert.equal(download.suggestedFilename(), "factorial-1000.txt");
+	assert.equal(readFileSync(await download.path(), "utf8"), whole);
+	await page.reload();
+	await page.locator("dialog .digits").waitFor();
+	await page.goBack();
+	await page.locator("dialog").waitFor({ state: "detached" });
+	assert.deepEqual(page.complaints, []);
+});
+
+test("the server goes and comes back: that is said, tried again, and what was missed is fetched", async (t) => {
+	const page = await open_as(t, await somebody());
+	const token = await page.evaluate(() => sessionStorage.getItem("abacus.token"));
+	t.after(bring_up);
+	await submit(page, "fibonacci", 40);
+	await value(page, 40).and(page.locator("[data-state=done]")).waitFor();
+	await stop("nginx");
+	await page.getByText("The server cannot be reached. Trying again.").waitFor();
+	await value(page, 40).waitFor(); // what is known stays
+	assert.deepEqual(await violations(page), []);
+	await page.screenshot({ path: artifact("client-unreachable.png") });
+	const index = fresh_index();
+	await call("POST", "/values", { at: direct(5002), token, body: { kind: "primorial", index } });
+	await start("nginx");
+	await value(page, index).and(page.locator("[data-state=done]")).waitFor({ timeout: 30_000 });
+	await is_live(page);
+	await page.getByText("The server cannot be reached. Trying again.").waitFor({ state: "detached" });
+});
+
+test("while nothing can come live, pending ones are asked after", async (t) => {
+	const page = await new_page(t);
+	await page.routeWebSocket("**/api/values/live", (socket) => socket.close());
+	await log_in(page, await somebody());
+	const index = fresh_index();
+	await submit(page, "fibonacci", index);
+	await value(page, index).and(page.locator("[data-state=done]")).waitFor();
+	assert.notEqual(await page.locator(".live").getAttribute("data-live"), "open");
+});
+
+test("a device that is offline is told so, until it is online", async (t) => {
+	const page = await open_as(t, await somebody());
+	await page.context().setOffline(true);
+	await page.getByText("This device is offline. What is shown may be old.").waitFor();
+	assert.deepEqual(await violations(page), []);
+	await page.screenshot({ path: artifact("client-offline.png") });
+	await page.context().setOffline(false);
+	await page.getByText("This device is offline.").waitFor({ state: "detached" });
+	await is_live(page);
+});
+
+// ---- admins ----
+
+test("an admin deactivates, activates, promotes, adds and deletes", async (t) => {
+	const who = await somebody();
+	const page = await open_as(t, admin);
+	const theirs = await open_as(t, who);
+	await page.getByRole("link", { name: "Users", exact: true }).click();
+	await h1(page, "All Users");
+	const row = (name) => page.locator(`[data-user="${name}"]`);
+	await eventually(async () => {
+		if (await row(who.username).count()) return true;
+		await page.getByRole("button", { name: "More" }).click({ timeout: 500 });
+	}, "they are listed");
+	const press = (name, button) => row(name).getByRole("button", { name: button }).click();
+	await press(who.username, "Deactivate");
+	await notice(page, "success", `${who.username} is no longer active.`).waitFor();
+	await logged_out(theirs);
+	await press(who.username, "Activate");
+	await notice(page, "success", `${who.username} is active.`).waitFor();
+	await press(who.username, "Make admin");
+	await notice(page, "success", `${who.username} is an admin.`).waitFor();
+	await row(who.username).getByRole("button", { name: "Remove admin" }).waitFor();
+	await press(who.username, "Delete");
+	assert.deepEqual(await violations(page), []);
+	await page.getByRole("dialog").getByRole("button", { name: "Delete", exact: true }).click();
+	await notice(page, "success", `${who.username} was deleted.`).waitFor();
+	await row(who.username).waitFor({ state: "detached" });
+	await page.getByRole("button", { name: "Add a user" }).click();
+	const dialog = page.getByRole("dialog", { name: "Add a user" });
+	await dialog.getByLabel("User name").fill(who.username);
+	await dialog.getByLabel("E-mail").fill(who.email);
+	await dialog.getByLabel("Password").fill(PASSWORD);
+	await page.screenshot({ path: artifact("client-add-user.png") });
+	await dialog.locator("[type=submit]").click();
+	await notice(page, "success", `${who.email} was added!`).waitFor();
+	await row(who.username).waitFor();
+	assert.deepEqual(page.complaints, []);
+});
+
+test("who is no admin sees all users, and changes none", async (t) => {
+	const page = await open_as(t, await somebody());
+	await page.getByRole("link", { name: "Users", exact: true }).click();
+	await page.locator("[data-user=admin]").waitFor();
+	assert.equal(await page.locator("main button", { hasText: /Deactivate|Delete|Add/ }).count(), 0);
+});
+
+// ---- a phone ----
+
+test("on a phone the menu opens by its burger, and one finger does the rest", async (t) => {
+	const page = await open(t, "/", { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
+	await page.locator(".navbar-burger").tap();
+	assert.deepEqual(await violations(page), []);
+	await page.screenshot({ path: artifact("client-phone-menu.png") });
+	await page.locator(".navbar-menu").getByText("Log In").tap();
+	const who = await somebody();
+	await page.getByLabel("E-mail").fill(who.email);
+	await page.getByLabel("Password").fill(PASSWORD);
+	await page.locator("[type=submit]").tap();
+	await is_live(page);
+	await page.locator("[name=kind][value=lucas]").tap();
+	await page.getByLabel("Examples").fill("3");
+	await page.getByRole("button", { name: "Calculate" }).tap();
+	await value(page, 300).and(page.locator("[data-kind=lucas][data-state=done]")).waitFor();
+	assert.ok((await sideways(page)) <= 0);
+});
