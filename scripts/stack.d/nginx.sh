@@ -28,7 +28,7 @@ nginx_make() {
 	CONF=$RUN_DIR/nginx/conf envsubst '$CONF' <nginx/client.conf | install_text "$RUN_DIR/nginx/conf/client.conf" 644
 	client_make
 	swagger_make
-	LISTEN=$PORT USERS_SERVERS=$(nginx_servers users) VALUES_SERVERS=$(nginx_servers values) \
+	LISTEN=${LISTEN:-$PORT} USERS_SERVERS=$(nginx_servers users) VALUES_SERVERS=$(nginx_servers values) \
 		HEALTHCHECK_SERVERS=$(nginx_healthcheck_servers) STATUS_LISTEN=127.0.0.1:$nginx_status_port SWAGGER_SERVERS="server 127.0.0.1:$swagger_port max_fails=0;" AUTH_RATE=$AUTH_RATE AUTH_BURST=$AUTH_BURST \
 		CLIENT_ROOT=$(client_root) CONF=$RUN_DIR/nginx/conf RUN=$RUN_DIR/nginx ACCESS_LOG=/dev/stdout \
 		HTTP_INCLUDE="$RUN_DIR/nginx/conf/*.http" envsubst '$LISTEN $STATUS_LISTEN $USERS_SERVERS $VALUES_SERVERS $HEALTHCHECK_SERVERS

@@ -1,0 +1,364 @@
+"""deploy/certificates: certificates by ACME through a running nginx that has the system's own configuration. pebble (and the name server that
+comes with it) stands for Let's Encrypt."""
+
+import base64
+import contextlib
+import http.client
+import http.server
+import json
+import os
+import re
+import shutil
+import signal
+import ssl
+import subprocess
+import threading
+import urllib.parse
+
+import pytest
+from delivery import ROOT, Server, eventually, free_port, need, run
+
+DOMAINS = ["abacus.example", "www.abacus.example"]
+SCRIPT = ROOT / "deploy/certificates/certificates"
+
+
+class Place:
+    """An nginx with HTTPS and a certificate authority that believes what it serves on its plain port."""
+
+    def __init__(self, folder):
+        self.folder, self.servers = folder, []
+        self.http, self.https, self.status, self.acme = free_port(), free_port(), free_port(), free_port()
+        self.conf, self.pid, self.access = folder / "conf", folder / "run/nginx.pid", folder / "access.log"
+        for name in "conf", "run", "html", "kept":
+            (folder / name).mkdir()
+        (folder / "html/index.html").write_text("hello")
+        self.variables = {
+            "DOMAINS": " ".join(DOMAINS), "FOLDER": str(folder / "kept"), "CONF": str(self.conf / "tls.http"), "REDIRECT_LISTEN": str(self.http),
+            "HTTPS_PORT": str(self.https), "NGINX_CONF": str(folder / "run/nginx.conf"), "NGINX_PID": str(self.pid),
+            "ACME_SERVER": f"https://127.0.0.1:{self.acme}/dir", "REQUESTS_CA_BUNDLE": str(folder / "acme.pem"), "EMAIL": "you@abacus.example"}
+
+    def start_nginx(self, listen=None):
+        for name in "headers.conf", "proxy.conf", "client.conf":
+            (self.conf / name).write_text((ROOT / "nginx" / name).read_text().replace("${CONF}", str(self.conf)))
+        values = {"LISTEN": listen or f"{self.https} ssl http2", "STATUS_LISTEN": f"127.0.0.1:{self.status}", "AUTH_RATE": "1000r/s",
+                  "AUTH_BURST": "1000", "CLIENT_ROOT": str(self.folder / "html"), "CONF": str(self.conf), "RUN": str(self.folder / "run"),
+                  "ACCESS_LOG": str(self.access), "HTTP_INCLUDE": str(self.conf / "*.http")}
+        text = (ROOT / "nginx/abacus.conf.template").read_text()
+        text = re.sub(r"\$\{([A-Z_]+)\}", lambda found: values.get(found[1], "server 127.0.0.1:1;"), text)
+        (self.folder / "run/nginx.conf").write_text(text.replace("buffer=32k flush=1s", ""))
+        user = ["-g", "daemon off; user root;"] if os.getuid() == 0 else ["-g", "daemon off;"]
+        self.start("nginx", shutil.which("nginx", path="/usr/sbin:/usr/bin"), "-c", self.folder / "run/nginx.conf", "-e", "stderr", *user,
+                   port=self.status)
+
+    def start_authority(self):
+        need("pebble", "pebble-challtestsrv", "certbot", "openssl")
+        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=acme", "-addext",
+            "subjectAltName=IP:127.0.0.1", "-keyout", self.folder / "acme.key", "-out", self.folder / "acme.pem")
+        dns, dns_management, management = free_port(), free_port(), free_port()
+        (self.folder / "pebble.json").write_text(json.dumps({"pebble": {
+            "listenAddress": f"127.0.0.1:{self.acme}", "managementListenAddress": f"127.0.0.1:{management}", "httpPort": self.http,
+            "tlsPort": self.https, "certificate": str(self.folder / "acme.pem"), "privateKey": str(self.folder / "acme.key"),
+            "ocspResponderURL": "", "externalAccountBindingRequired": False, "certificateValidityPeriod": 10 * 86400}}))
+        self.start("dns", "pebble-challtestsrv", "-defaultIPv4", "127.0.0.1", "-defaultIPv6", "", "-dns01", f"127.0.0.1:{dns}",
+                   "-management", f"127.0.0.1:{dns_management}", "-http01", "", "-https01", "", "-tlsalpn01", "", port=dns_management)
+        self.start("pebble", "pebble", "-config", self.folder / "pebble.json", "-dnsserver", f"127.0.0.1:{dns}", port=self.acme,
+                   PEBBLE_VA_NOSLEEP="1", PEBBLE_WFE_NONCEREJECT="0")
+        self.root = run("curl", "-sf", "--noproxy", "*", "--cacert", self.folder / "acme.pem", f"https://127.0.0.1:{management}/roots/0").stdout
+        (self.folder / "root.pem").write_text(self.root)
+
+    def start(self, name, *command, port, **variables):
+        self.servers.append(Server(self.folder / f"{name}.log", *command, **variables).wait_for_port(port))
+
+    def stop(self):
+        for server in reversed(self.servers):
+            server.stop()
+
+    def certificates(self, command, ok=True, **variables):
+        return run(SCRIPT, command, ok=ok, **{**self.variables, **variables})
+
+    def served(self):
+        """Issuer and serial number of the certificate that a new connection is shown."""
+        pem = ssl.get_server_certificate(("127.0.0.1", self.https))
+        return subprocess.run(["openssl", "x509", "-noout", "-issuer", "-serial"], input=pem, capture_output=True, text=True, check=True).stdout
+
+    def get(self, path="/", secure=True, **headers):
+        if secure:
+            connection = http.client.HTTPSConnection("127.0.0.1", self.https, timeout=10, context=ssl._create_unverified_context())
+        else:
+            connection = http.client.HTTPConnection("127.0.0.1", self.http, timeout=10)
+        connection.request("GET", path, headers={"Host": DOMAINS[0], **headers})
+        reply = connection.getresponse()
+        reply.text = reply.read().decode()
+        connection.close()
+        return reply
+
+    def handshake(self, *options):
+        done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{self.https}", "-servername", DOMAINS[0], *options],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+        return done.stdout
+
+
+class Requests:
+    """One request after another, each on a connection of its own, until the block ends; failures are kept."""
+
+    def __init__(self, place):
+        self.place, self.done, self.failed, self.going = place, 0, [], True
+        self.thread = threading.Thread(target=self.ask)
+
+    def ask(self):
+        while self.going:
+            try:
+                assert self.place.get().status == 200
+                self.done += 1
+            except Exception as problem:
+                self.failed.append(repr(problem))
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.going = False
+        self.thread.join()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    need("nginx", "openssl", "envsubst")
+    one = Place(tmp_path_factory.mktemp("place"))
+    try:
+        one.start_authority()
+        one.certificates("prepare")
+        one.start_nginx()
+        yield one
+    finally:
+        one.stop()
+
+
+@pytest.fixture(scope="module")
+def certified(place):
+    place.certificates("get")
+    eventually(lambda: "Pebble" in place.served(), "nginx shows the authority's certificate")
+    return place
+
+
+def test_before_there_is_a_certificate_nginx_answers_with_its_own(place):
+    assert "issuer=CN = abacus.example" in place.served()
+    assert place.get().text == "hello"
+
+
+def test_an_authority_that_is_not_there_changes_nothing(place):
+    before = place.served()
+    done = place.certificates("get", ok=False, ACME_SERVER=f"https://127.0.0.1:{free_port()}/dir")
+    assert done.returncode != 0
+    assert place.served() == before
+
+
+def test_a_certificate_is_fetched_and_renewed_without_a_failed_request(place):
+    with Requests(place) as requests:
+        place.certificates("get")
+        eventually(lambda: "Pebble" in place.served(), "nginx shows the authority's certificate")
+        first = place.served()
+        place.certificates("renew")  # due, for it is good for ten days alone
+        eventually(lambda: place.served() != first, "nginx shows the renewed certificate")
+    assert "Pebble" in place.served()
+    assert requests.failed == []
+    assert requests.done > 20
+
+
+def test_what_is_not_due_is_not_renewed(certified):
+    renewal = certified.folder / f"kept/letsencrypt/renewal/{DOMAINS[0]}.conf"
+    text = renewal.read_text()
+    renewal.write_text("renew_before_expiry = 1 days\n" + text)
+    before = certified.served()
+    certified.certificates("renew")
+    renewal.write_text(text)
+    assert certified.served() == before
+
+
+def test_the_chain_and_all_names_verify(certified):
+    for name in DOMAINS:
+        seen = certified.handshake("-CAfile", str(certified.folder / "root.pem"), "-verify_hostname", name, "-verify_return_error")
+        assert "Verify return code: 0 (ok)" in seen
+
+
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+def test_a_modern_version_is_spoken(certified, version):
+    assert "Server certificate" in certified.handshake(version)
+
+
+@pytest.mark.parametrize("options", [["-tls1"], ["-tls1_1"], ["-tls1_2", "-cipher", "AES128-SHA"], ["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA256"]])
+def test_an_old_version_or_cipher_is_refused(certified, options):
+    # At security level 0 openssl itself would take part.
+    options = [*options[:1], "-cipher", (options[2] if len(options) > 2 else "ALL") + ":@SECLEVEL=0"]
+    seen = certified.handshake(*options)
+    assert "alert" in seen and "Cipher is (NONE)" in seen
+
+
+def test_http2_is_offered(certified):
+    assert "ALPN protocol: h2" in certified.handshake("-alpn", "h2,http/1.1")
+
+
+def test_https_alone_says_that_it_is_to_stay(certified):
+    assert certified.get().getheader("Strict-Transport-Security") == "max-age=63072000"
+    assert certified.get("/api/unknown").getheader("Strict-Transport-Security") == "max-age=63072000"
+    assert certified.get(secure=False).getheader("Strict-Transport-Security") is None
+
+
+def test_plain_http_is_sent_to_https_with_path_and_query(certified):
+    reply = certified.get("/api/values/all?limit=3", secure=False)
+    assert (reply.status, reply.getheader("Location")) == (308, f"https://{DOMAINS[0]}:{certified.https}/api/values/all?limit=3")
+
+
+def test_a_challenge_is_answered_in_plain_http(certified):
+    challenge = certified.folder / "kept/webroot/.well-known/acme-challenge/token"
+    challenge.write_text("token.thumbprint")
+    challenge.chmod(0o644)
+    assert certified.get("/.well-known/acme-challenge/token", secure=False).text == "token.thumbprint"
+    assert certified.get("/.well-known/acme-challenge/unknown", secure=False).status == 404
+
+
+def test_a_pair_that_nginx_does_not_accept_is_left_out(certified, tmp_path):
+    before, conf = certified.served(), (certified.conf / "tls.http").read_text()
+    for number in "12":
+        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=other", "-keyout", tmp_path / f"{number}.key",
+            "-out", tmp_path / f"{number}.pem")
+    shutil.copy(tmp_path / "1.pem", tmp_path / "fullchain.pem")
+    shutil.copy(tmp_path / "1.pem", tmp_path / "chain.pem")
+    shutil.copy(tmp_path / "2.key", tmp_path / "privkey.pem")
+    done = certified.certificates("renewed", ok=False, RENEWED_LINEAGE=str(tmp_path))
+    assert done.returncode == 1 and "the one before stays" in done.stdout
+    assert (certified.conf / "tls.http").read_text() == conf
+    assert certified.served() == before and certified.get().status == 200
+
+
+def test_the_key_is_readable_by_its_owner_alone(certified):
+    keys = list((certified.folder / "kept/include").glob("*/privkey.pem"))
+    assert keys and {key.stat().st_mode & 0o777 for key in keys} == {0o400}
+
+
+def test_show_tells_what_is_in_use(certified):
+    shown = certified.certificates("show").stdout
+    assert "Pebble" in shown and all(f"DNS:{name}" in shown for name in DOMAINS)
+
+
+def test_a_missing_name_is_asked_for_in_one_line(tmp_path):
+    done = run(SCRIPT, "prepare", ok=False, FOLDER=str(tmp_path / "kept"), DOMAINS="")
+    assert done.stdout == "certificates: DOMAINS is not set; set it to the names that the certificate is for\n"
+
+
+@pytest.fixture
+def other(tmp_path):
+    """A place of its own for tests that change it."""
+    need("nginx", "openssl", "envsubst")
+    one = Place(tmp_path)
+    yield one
+    one.stop()
+
+
+class Responder(http.server.BaseHTTPRequestHandler):
+    """An authority's OCSP responder. `openssl ocsp` makes the answers; its own server does not read what nginx sends."""
+
+    folder = None
+
+    def do_GET(self):
+        (self.folder / "request").write_bytes(base64.b64decode(urllib.parse.unquote(self.path[1:])))
+        run("openssl", "ocsp", "-index", "index.txt", "-CA", "chain.pem", "-rkey", "ca.key", "-rsigner", "chain.pem", "-reqin", "request",
+            "-respout", "response", "-ndays", "1", cwd=self.folder)
+        answer = (self.folder / "response").read_bytes()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/ocsp-response")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def serving(handler):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port
+    server.shutdown()
+
+
+def test_a_certificate_that_names_an_ocsp_responder_is_stapled(other, tmp_path):
+    Responder.folder = tmp_path
+    with serving(Responder) as port:
+        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=authority", "-keyout", tmp_path / "ca.key",
+            "-out", tmp_path / "chain.pem")
+        run("openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={DOMAINS[0]}", "-keyout", tmp_path / "privkey.pem", "-out",
+            tmp_path / "csr")
+        (tmp_path / "extensions").write_text(f"authorityInfoAccess=OCSP;URI:http://127.0.0.1:{port}/\nsubjectAltName=DNS:{DOMAINS[0]}\n")
+        run("openssl", "x509", "-req", "-in", tmp_path / "csr", "-CA", tmp_path / "chain.pem", "-CAkey", tmp_path / "ca.key", "-set_serial", "0x4711",
+            "-days", "2", "-extfile", tmp_path / "extensions", "-out", tmp_path / "fullchain.pem")
+        (tmp_path / "index.txt").write_text(f"V\t491231235959Z\t\t4711\tunknown\t/CN={DOMAINS[0]}\n")
+        (other.folder / "kept/include").mkdir()
+        other.certificates("renewed", RENEWED_LINEAGE=str(tmp_path))
+        other.start_nginx()
+        # nginx asks when it is asked; until the answer is there it staples none.
+        eventually(lambda: "Cert Status: good" in other.handshake("-status"), "the handshake holds the responder's answer")
+
+
+def access(place, path):
+    return eventually(lambda: [json.loads(line) for line in place.access.read_text().splitlines() if f'"{path}"' in line], f"{path} is in the log")
+
+
+def test_the_client_s_address_is_believed_from_cloudflare_s_ranges_alone(other):
+    shutil.copy(ROOT / "deploy/certificates/cloudflare.http", other.conf)
+    other.certificates("prepare")
+    other.start_nginx()
+    other.get("/api/forged", **{"CF-Connecting-IP": "198.51.100.7", "X-Forwarded-For": "198.51.100.7"})
+    assert access(other, "/api/forged")[0]["remote_ip"] == "127.0.0.1"
+    # The same with this machine's address among the ranges.
+    with open(other.conf / "cloudflare.http", "a") as more:
+        more.write("set_real_ip_from 127.0.0.1;\n")
+    os.kill(int(other.pid.read_text()), signal.SIGHUP)
+    eventually(lambda: other.get("/api/true", **{"CF-Connecting-IP": "198.51.100.7"}) and access(other, "/api/true")[-1]["remote_ip"] == "198.51.100.7",
+               "the client's own address is in the log")
+
+
+class Published(http.server.BaseHTTPRequestHandler):
+    answers = {}
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.answers[self.path].encode())
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def published():
+    with serving(Published) as port:
+        yield {"CLOUDFLARE": f"http://127.0.0.1:{port}", "no_proxy": "127.0.0.1", "NO_PROXY": "127.0.0.1"}
+
+
+def test_cloudflare_s_ranges_are_written_anew_from_what_it_publishes(published, tmp_path):
+    shipped = (ROOT / "deploy/certificates/cloudflare.http").read_text()
+    ranges = re.findall(r"set_real_ip_from (\S+);", shipped)
+    # As published, the last line of each list has no end.
+    Published.answers = {"/ips-v4": "\n".join(one for one in ranges if "." in one), "/ips-v6": "\n".join(one for one in ranges if ":" in one)}
+    run(ROOT / "deploy/certificates/cloudflare-ranges", tmp_path / "written", **published)
+    assert (tmp_path / "written").read_text() == shipped
+
+
+@pytest.mark.parametrize("answer", ["<html>attention required</html>", "", "10.0.0.0/8\n" * 3])
+def test_an_answer_that_is_no_list_of_ranges_changes_nothing(published, tmp_path, answer):
+    (tmp_path / "written").write_text("as it was")
+    Published.answers = {"/ips-v4": answer, "/ips-v6": ""}
+    done = run(ROOT / "deploy/certificates/cloudflare-ranges", tmp_path / "written", ok=False, **published)
+    assert done.returncode == 1 and "stays as it is" in done.stdout
+    assert (tmp_path / "written").read_text() == "as it was"
+
+
+@pytest.mark.parametrize("kind", ["stage", "prod"])
+def test_compose_accepts_the_addition(kind):
+    need("docker-compose")
+    shown = run("docker-compose", "-f", f"docker-compose-{kind}.yml", "-f", "deploy/certificates/docker-compose.yml", "config",
+                DOMAINS=DOMAINS[0], REDIS_TLS_HOST="redis.example").stdout
+    assert "8443 ssl http2" in shown and "DOMAINS: abacus.example" in shown
