@@ -23,7 +23,7 @@ static const char *why_not_ready(const struct daemon *daemon, unsigned process)
 	const struct daemon_slot *slot = &daemon->slots[process];
 
 	if (!atomic_load(&slot->is_ready))
-		return slot->reason;
+		return slot->reason[0] ? slot->reason : "starting";
 	if (process != daemon->process && clock_monotonic_us() / 1000 - atomic_load(&slot->turned_ms) > HANGS_MS)
 		return "a serving process hangs";
 	return NULL;
