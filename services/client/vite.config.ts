@@ -85,5 +85,11 @@ export default defineConfig({
 	server: {
 		proxy: { "/api": { target: backend, ws: true }, "/auth": backend, "/users": backend, "/status/": backend, "/swagger": backend },
 	},
-	test: { environment: "jsdom", setupFiles: ["tests/setup.ts"], include: ["tests/**/*.test.{ts,tsx}"], restoreMocks: true },
+	test: {
+		environment: "jsdom",
+		setupFiles: ["tests/setup.ts"],
+		include: ["tests/**/*.test.{ts,tsx}"],
+		restoreMocks: true,
+		testTimeout: 20_000,
+	},
 });

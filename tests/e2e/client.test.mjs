@@ -357,6 +357,21 @@ test("a submitted index is calculated before one's eyes, without being asked for
 	assert.deepEqual(page.complaints, []);
 });
 
+test("README's picture: some results, one being calculated", async (t) => {
+	const page = await open_as(t, await somebody(), { viewport: { width: 1180, height: 800 } });
+	t.after(bring_up);
+	for (const [kind, index] of [["fibonacci", 7], ["lucas", 90], ["factorial", 52], ["primorial", 5000], ["fibonacci", 500_000], ["factorial", 100_000]]) {
+		await submit(page, kind, index);
+		await value(page, index).and(page.locator("[data-state=done]")).waitFor();
+	}
+	for (const name of all_of("worker")) await stop(name);
+	await submit(page, "lucas", fresh_index());
+	await page.getByText("Being calculated").waitFor();
+	await page.getByLabel("Examples").fill("4");
+	await notice(page, "success", "Welcome!").waitFor({ state: "detached" });
+	await page.screenshot({ path: artifact("client.png") });
+});
+
 test("a result that somebody else waits for arrives in each one's list", async (t) => {
 	const [one, two] = [await open_as(t, await somebody()), await open_as(t, await somebody())];
 	const index = fresh_index();
@@ -396,6 +411,8 @@ test("the server goes and comes back: that is said, tried again, and what was mi
 	await page.getByText("The server cannot be reached. Trying again.").waitFor();
 	await value(page, 40).waitFor(); // what is known stays
 	assert.deepEqual(await violations(page), []);
+	await page.waitForTimeout(2000); // some attempts
+	assert.ok(await page.getByText("The server cannot be reached. Trying again.").isVisible());
 	await page.screenshot({ path: artifact("client-unreachable.png") });
 	const index = fresh_index();
 	await call("POST", "/values", { at: direct(5002), token, body: { kind: "primorial", index } });

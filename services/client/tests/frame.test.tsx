@@ -1,4 +1,4 @@
-import { render, screen } from "@testing-library/react";
+import { render, screen, waitFor } from "@testing-library/react";
 import { expect, it, vi } from "vitest";
 import { ErrorBoundary } from "../src/parts/error-boundary";
 import { answer, failure } from "./server";
@@ -8,7 +8,7 @@ it("an unknown path says so", async () => {
 	show("/no/such/page");
 	await screen.findByRole("heading", { level: 1, name: "There is no such page" });
 	screen.getByText("/no/such/page");
-	expect(document.title).toBe("Not Found · Abacus");
+	await waitFor(() => expect(document.title).toBe("Not Found · Abacus"));
 });
 
 it("the burger opens the menu, and Escape closes it", async () => {
@@ -27,7 +27,7 @@ it("who follows a link has the focus on the heading of where it led", async () =
 	await screen.findByRole("heading", { level: 1, name: "About" });
 	await hands.click(screen.getByRole("link", { name: "Register" }));
 	const heading = await screen.findByRole("heading", { level: 1, name: "Register" });
-	expect(document.activeElement).toBe(heading);
+	await waitFor(() => expect(document.activeElement).toBe(heading));
 });
 
 it("the health page tells of each service, and of what is not watched it tells nothing", async () => {

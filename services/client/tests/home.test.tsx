@@ -105,7 +105,11 @@ it("while the server is away that is said, and it is tried again", async () => {
 	setReachable(false);
 	answerBy("GET /api/values", () => [200, { status: "success", data: { values: [value("1", done)] } }]);
 	const hands = show("/", { as: { id: 7 } });
-	await screen.findByText("The server cannot be reached. Trying again.");
+	const banner = await screen.findByText("The server cannot be reached. Trying again.");
+	const attempts = askedFor("GET /api/values").length;
+	await hands.click(screen.getByRole("button", { name: "Try now" }));
+	await vi.waitFor(() => expect(askedFor("GET /api/values").length).toBeGreaterThan(attempts));
+	expect(banner.isConnected).toBe(true); // it does not come and go with each attempt
 	setReachable(true);
 	await hands.click(screen.getByRole("button", { name: "Try now" }));
 	await screen.findByText("21");

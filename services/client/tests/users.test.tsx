@@ -64,7 +64,7 @@ it("an admin adds somebody; that one is there already is told", async () => {
 	await hands.type(dialog.getByLabelText("User name"), "newcomer");
 	await hands.type(dialog.getByLabelText("E-mail"), "new@comer.org");
 	await hands.type(dialog.getByLabelText("Password"), "long enough{Enter}");
-	await screen.findByText("Sorry. That email already exists.");
+	await dialog.findByText("Sorry. That email already exists."); // within reach: what is outside of a dialog is not
 	answerBy("POST /users", () => {
 		users = [...users, user(3, "newcomer")];
 		return [201, { status: "success", message: "new@comer.org was added!" }];

@@ -1,4 +1,6 @@
 import { type ReactNode, useId, useLayoutEffect, useRef } from "react";
+import { NoticeList } from "./notice-list";
+import { openDialog } from "./notices";
 
 /* A modal dialog while it is mounted. The browser keeps the focus in it, and gives it back at the end. */
 export function Dialog({
@@ -18,8 +20,12 @@ export function Dialog({
 	/* Closed while it is still in the page: else the focus would be lost. */
 	useLayoutEffect(() => {
 		const dialog = ref.current;
+		const end = openDialog();
 		dialog?.showModal();
-		return () => dialog?.close();
+		return () => {
+			dialog?.close();
+			end();
+		};
 	}, []);
 
 	return (
@@ -41,6 +47,7 @@ export function Dialog({
 				</div>
 				{children}
 			</div>
+			<NoticeList isInDialog />
 		</dialog>
 	);
 }

@@ -1,5 +1,5 @@
 import { useEffect, useState, useSyncExternalStore } from "react";
-import { current, dismiss, type Notice, subscribe } from "./notices";
+import { current, dismiss, hasDialog, type Notice, subscribe } from "./notices";
 
 const CLEARS_AFTER_MS = 3000;
 
@@ -31,11 +31,13 @@ function NoticeBox({ notice }: { notice: Notice }) {
 	);
 }
 
-export function NoticeList() {
+export function NoticeList({ isInDialog = false }: { isInDialog?: boolean }) {
 	const notices = useSyncExternalStore(subscribe, current);
+	const isCovered = useSyncExternalStore(subscribe, hasDialog) && !isInDialog;
 	const errors = notices.filter((notice) => notice.tone === "danger");
 	const others = notices.filter((notice) => notice.tone !== "danger");
 
+	if (isCovered) return null;
 	return (
 		<section className="notices" aria-label="Notifications">
 			<div role="alert">

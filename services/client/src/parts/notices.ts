@@ -10,6 +10,7 @@ export interface Notice {
 const MOST = 4;
 let notices: readonly Notice[] = [];
 let lastId = 0;
+let dialogs = 0;
 const listeners = new Set<() => void>();
 
 function become(next: readonly Notice[]) {
@@ -20,6 +21,20 @@ function become(next: readonly Notice[]) {
 export function notify(tone: Tone, text: string): void {
 	const others = notices.filter((notice) => notice.text !== text);
 	become([...others, { id: ++lastId, tone, text }].slice(-MOST));
+}
+
+/* A modal dialog makes all but itself out of reach, so while one is open it has the notices in it. Returns what ends that. */
+export function openDialog(): () => void {
+	dialogs++;
+	become(notices);
+	return () => {
+		dialogs--;
+		become(notices);
+	};
+}
+
+export function hasDialog(): boolean {
+	return dialogs > 0;
 }
 
 export function dismiss(id: number): void {

@@ -1,6 +1,6 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { useCallback, useEffect, useState, useSyncExternalStore } from "react";
-import { subscribeToTrouble, type Trouble, troubleOf, tryNow } from "./trouble";
+import { useEffect, useMemo, useState, useSyncExternalStore } from "react";
+import { createTroubles, type Trouble, tryNow } from "./trouble";
 
 const TEXTS: Record<Trouble, string> = {
 	offline: "This device is offline. What is shown may be old.",
@@ -12,8 +12,8 @@ const SHOWN_AFTER_MS = 400; // not for a single attempt that failed
 
 export function TroubleBanner() {
 	const queries = useQueryClient();
-	const subscribe = useCallback((listener: () => void) => subscribeToTrouble(queries, listener), [queries]);
-	const trouble = useSyncExternalStore(subscribe, () => troubleOf(queries));
+	const troubles = useMemo(() => createTroubles(queries), [queries]);
+	const trouble = useSyncExternalStore(troubles.subscribe, troubles.current);
 	const [isShown, setShown] = useState(false);
 
 	useEffect(() => {

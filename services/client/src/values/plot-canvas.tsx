@@ -24,7 +24,7 @@ function powersOnly(_plot: uPlot, splits: number[]): (number | null)[] {
 }
 
 function rangeOf(_plot: uPlot, min: number, max: number): [number, number] {
-	return [10 ** Math.floor(Math.log10(min || 1)), 10 ** Math.max(1, Math.ceil(Math.log10(max || 1) + 0.01))];
+	return [10 ** Math.max(0, Math.floor(Math.log10(min || 1))), 10 ** Math.max(1, Math.ceil(Math.log10(max || 1) + 0.01))];
 }
 
 function optionsOf(element: HTMLElement, width: number, onCursor: (at: number | null) => void): uPlot.Options {
