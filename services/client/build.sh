@@ -14,7 +14,7 @@ fail() {
 fetch() {
 	command -v npm >/dev/null || { echo "client: npm is missing; run scripts/install-packages build" >&2; exit 1; }
 	npm ci --prefer-offline --no-audit --no-fund --fetch-retries=1 --fetch-retry-mintimeout=1000 >$log 2>&1 || {
-		echo "client: npm could not fetch what package-lock.json names (no network?); services/client/$log has npm's words" >&2
+		echo "client: npm could not fetch what package-lock.json names (no network?); services/client/$log has npm's words; CLIENT=0 does without" >&2
 		exit 1
 	}
 	cp package-lock.json node_modules/.fetched
