@@ -39,6 +39,13 @@ engine_stop() {
 	done
 }
 
+# BuildKit takes a Dockerfile for unchanged that has the name, the size and the time of the one that it saw before, wherever it lies.
+dockerfiles_differ_in_size() {
+	for kind in dev stage prod; do
+		[ -z "$(stat -L -c %s services/*/Dockerfile-$kind | sort | uniq -d)" ] || { stat -L -c '%s %n' services/*/Dockerfile-$kind; return 1; }
+	done
+}
+
 # image NAME KIND: production's redis is the tunnel to a managed one, and has that name.
 image() {
 	tag=abacus/$1:$2
@@ -140,6 +147,7 @@ docker_steps() {
 		skipped=$((skipped + 1))
 		return
 	}
+	step "docker files differ" dockerfiles_differ_in_size
 	step "docker base image" scripts/offline-base-images
 	for kind in prod stage dev; do
 		for service in $images; do
