@@ -1,6 +1,7 @@
 #!/bin/sh
 # usage: services/client/build.sh [fetch] makes services/client/dist, ready to be served: hashed assets, each with a compressed twin.
-# fetch: only what package-lock.json names, anew. Nothing is done when the sources are those that it was made of. The network is needed only when node_modules is not what package-lock.json says.
+# fetch: only what package-lock.json names, anew.
+# Nothing is done when the sources are those that it was made of. The network is needed only when node_modules is not what package-lock.json says.
 set -eu
 cd "$(dirname "$0")"
 log=.build.log
@@ -13,6 +14,10 @@ fail() {
 
 fetch() {
 	command -v npm >/dev/null || { echo "client: npm is missing; run scripts/install-packages build" >&2; exit 1; }
+	node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major > 20 || (major == 20 && minor >= 19) ? 0 : 1)' || {
+		echo "client: Node.js $(node -p process.versions.node) is too old, 20.19 is needed; CLIENT=0 does without" >&2
+		exit 1
+	}
 	npm ci --prefer-offline --no-audit --no-fund --fetch-retries=1 --fetch-retry-mintimeout=1000 >$log 2>&1 || {
 		echo "client: npm could not fetch what package-lock.json names (no network?); services/client/$log has npm's words; CLIENT=0 does without" >&2
 		exit 1

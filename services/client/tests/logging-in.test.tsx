@@ -94,7 +94,7 @@ it("logging out ends the session at once, and has the token revoked", async () =
 	await screen.findByText("You have logged out");
 	expect(sessions.current()).toBeNull();
 	await waitFor(() => expect(askedFor("POST /auth/logout")[0]?.authorization).toBe(`Bearer ${token()}`));
-	await screen.findByText("You are now logged out, in every tab.");
+	await screen.findByText("You are now logged out.");
 });
 
 it("a token whose time is over ends the session and says so", async () => {

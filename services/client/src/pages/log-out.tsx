@@ -15,7 +15,7 @@ export default function LogOut() {
 	return (
 		<Page title="Log Out" narrow>
 			<div className="sheet">
-				<p className="block">You are now logged out, in every tab.</p>
+				<p className="block">You are now logged out.</p>
 				<Link className="button is-primary" to="/login">
 					Log in again
 				</Link>
