@@ -26,8 +26,8 @@ def test_every_root_file_system_is_read_only(running):
 def test_nobody_is_root(running):
     names = {}
     for one in running:
-        uids = docker("top", one["Id"], "-eo", "uid").split()[1:]
-        names[service_of(one)] = set(uids)
+        lines = docker("top", one["Id"], "-eo", "pid,uid").splitlines()[1:]
+        names[service_of(one)] = {line.split()[1] for line in lines}
     assert {service: uids for service, uids in names.items() if uids != {"65532"}} == {}
 
 
