@@ -54,6 +54,9 @@ struct http_server *http_server_new(struct event_base *base, const struct http_c
 				    void *service_ctx);
 /* Listens with SO_REUSEPORT and a backlog of 1024. port 0 picks one, http_server_port() tells. INTERNAL: logged. */
 enum status http_server_listen(struct http_server *server) MUST_CHECK;
+/* Before http_server_listen(): connections wait in the kernel's queue until is_ready() says yes, or a second has passed, so
+ * that a restart is a short wait and no 503. The reason is not looked at. */
+void http_server_accept_when(struct http_server *server, bool (*is_ready)(void *service, const char **ret_reason));
 int http_server_port(const struct http_server *server);
 /* Stops accepting and closes idle connections; replies still out carry Connection: close; `drained` runs once none is left. */
 void http_server_drain(struct http_server *server, void (*drained)(void *arg), void *arg);

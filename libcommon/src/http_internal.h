@@ -56,6 +56,9 @@ struct http_server {
 	struct evconnlistener *listener;
 	struct evhttp_bound_socket *bound;
 	struct event *listen_again; /* after EMFILE */
+	struct event *accept;       /* asks is_ready */
+	bool (*is_ready)(void *service, const char **ret_reason);
+	int64_t accept_at_us; /* ready or not */
 	struct event *sweep;
 	struct loop_deferred *adopt, *refuse;
 	struct http_connections newborn, connections, refused;

@@ -17,6 +17,8 @@
 
 #define BACKLOG 1024
 #define SWEEP_MS 500
+#define ACCEPT_US 2000
+#define ACCEPT_US_MAX 1000000
 #define ALL_METHODS                                                                                                     \
 	(EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | \
 	 EVHTTP_REQ_TRACE | EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH)
@@ -103,6 +105,17 @@ static void listen_again(evutil_socket_t fd, short what, void *arg)
 		evconnlistener_enable(server->listener);
 }
 
+static void accept_when_ready(evutil_socket_t fd, short what, void *arg)
+{
+	struct http_server *server = arg;
+	const char *reason;
+
+	if (!server->is_ready(server->service, &reason) && clock_monotonic_us() < server->accept_at_us)
+		return;
+	event_del(server->accept);
+	listen_again(-1, 0, server);
+}
+
 struct http_server *http_server_new(struct event_base *base, const struct http_config *config, const struct http_route *routes,
 				    void *service)
 {
@@ -126,6 +139,7 @@ struct http_server *http_server_new(struct event_base *base, const struct http_c
 	evhttp_set_allowed_methods(server->evhttp, ALL_METHODS);
 	evhttp_set_default_content_type(server->evhttp, NULL);
 	server->listen_again = new_timer(server, 0, listen_again);
+	server->accept = new_timer(server, EV_PERSIST, accept_when_ready);
 	server->sweep = new_timer(server, EV_PERSIST, sweep);
 	event_add(server->sweep, &(struct timeval){.tv_usec = SWEEP_MS * 1000});
 	return server;
@@ -172,7 +186,17 @@ enum status http_server_listen(struct http_server *server)
 	set_socket_options(evconnlistener_get_fd(server->listener));
 	server->bound = evhttp_bind_listener(server->evhttp, server->listener);
 	evconnlistener_set_error_cb(server->listener, accept_failed);
+	if (server->is_ready) {
+		evconnlistener_disable(server->listener);
+		server->accept_at_us = clock_monotonic_us() + ACCEPT_US_MAX;
+		event_add(server->accept, &(struct timeval){.tv_usec = ACCEPT_US});
+	}
 	return STATUS_OK;
+}
+
+void http_server_accept_when(struct http_server *server, bool (*is_ready)(void *service, const char **ret_reason))
+{
+	server->is_ready = is_ready;
 }
 
 int http_server_port(const struct http_server *server)
@@ -227,6 +251,7 @@ void http_server_free(struct http_server *server)
 	evhttp_free(server->evhttp);
 	event_free(server->sweep);
 	event_free(server->listen_again);
+	event_free(server->accept);
 	loop_deferred_free(server->adopt);
 	loop_deferred_free(server->refuse);
 	http_networks_free(server->trusted);

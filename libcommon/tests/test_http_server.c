@@ -257,6 +257,49 @@ static void test_the_next_page_is_linked_as_the_client_sees_it(void **state)
 	assert_has(&raw, "Link: </page?limit=5&after=42>");
 }
 
+static bool is_service_ready;
+
+static bool is_ready(void *service, const char **ret_reason)
+{
+	return is_service_ready;
+}
+
+/* Connects before the server is ready. */
+static void open_unready(void)
+{
+	struct http_config config = server_config();
+
+	http_server_free(server);
+	is_service_ready = false;
+	server = http_server_new(base, &config, routes, NULL);
+	http_server_accept_when(server, is_ready);
+	assert_int_equal(http_server_listen(server), STATUS_OK);
+	connect_to_server();
+	raw_send(&raw, LAST);
+}
+
+static void test_who_comes_before_the_service_is_ready_waits_for_it(void **state)
+{
+	int64_t begin_us = clock_monotonic_us();
+
+	open_unready();
+	WAIT_FOR(clock_monotonic_us() - begin_us > 50000);
+	assert_int_equal(raw.got.len, 0);
+	is_service_ready = true;
+	WAIT_FOR(raw.is_closed);
+	assert_code(200);
+}
+
+static void test_nobody_waits_long_for_a_service_that_does_not_become_ready(void **state)
+{
+	int64_t begin_us = clock_monotonic_us();
+
+	open_unready();
+	WAIT_FOR(raw.is_closed);
+	assert_code(200);
+	assert_in_range(clock_monotonic_us() - begin_us, 900000, 10000000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -283,6 +326,8 @@ int main(void)
 		SERVER_TEST(test_a_page_is_bounded),
 		SERVER_TEST(test_a_page_has_defaults_and_says_whether_it_was_asked_for),
 		SERVER_TEST(test_the_next_page_is_linked_as_the_client_sees_it),
+		SERVER_TEST(test_who_comes_before_the_service_is_ready_waits_for_it),
+		SERVER_TEST(test_nobody_waits_long_for_a_service_that_does_not_become_ready),
 	};
 
 	return cmocka_run_group_tests_name("test_http_server", tests, NULL, NULL);

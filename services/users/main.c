@@ -21,6 +21,12 @@ static void register_metrics(void)
 	metrics_gauge_read("postgres_queries_in_flight", NULL, "Queries sent and not answered yet.", queries_in_flight, NULL);
 }
 
+static bool is_ready(void *service, const char **ret_reason)
+{
+	*ret_reason = !db_is_ready(users->db) ? "postgres" : "redis";
+	return db_is_ready(users->db) && redis_is_ready(users->redis);
+}
+
 static enum status start(struct daemon *daemon, struct event_base *base, void **ret_service)
 {
 	static const struct redis_script *const scripts[] = {&revocations_publish_script, &attempts_script,
@@ -35,14 +41,9 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 	users->republisher = republisher_new(base, users);
 	users->http = http_server_new(base, &users_config.http, users_routes, users);
 	http_server_set_auth(users->http, users_authenticate);
+	http_server_accept_when(users->http, is_ready);
 	*ret_service = users;
 	return http_server_listen(users->http);
-}
-
-static bool is_ready(void *service, const char **ret_reason)
-{
-	*ret_reason = !db_is_ready(users->db) ? "postgres" : "redis";
-	return db_is_ready(users->db) && redis_is_ready(users->redis);
 }
 
 static void drained(void *arg)

@@ -24,6 +24,12 @@ static void register_metrics(void)
 	metrics_gauge_read("postgres_queries_in_flight", NULL, "Queries sent and not answered yet.", queries_in_flight, NULL);
 }
 
+static bool is_ready(void *service, const char **ret_reason)
+{
+	*ret_reason = !db_is_ready(values->db) ? "postgres" : !redis_is_ready(values->redis) ? "redis" : "revocations";
+	return db_is_ready(values->db) && redis_is_ready(values->redis) && revocations_is_ready(values->revocations);
+}
+
 static enum status start(struct daemon *daemon, struct event_base *base, void **ret_service)
 {
 	values = mem_alloc(sizeof *values);
@@ -37,14 +43,9 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 	values->live = live_new(base, values);
 	values->http = http_server_new(base, &values_config.http, values_routes, values);
 	http_server_set_auth(values->http, values_authenticate);
+	http_server_accept_when(values->http, is_ready);
 	*ret_service = values;
 	return http_server_listen(values->http);
-}
-
-static bool is_ready(void *service, const char **ret_reason)
-{
-	*ret_reason = !db_is_ready(values->db) ? "postgres" : !redis_is_ready(values->redis) ? "redis" : "revocations";
-	return db_is_ready(values->db) && redis_is_ready(values->redis) && revocations_is_ready(values->revocations);
 }
 
 static void drained(void *arg)

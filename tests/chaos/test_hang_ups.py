@@ -23,7 +23,7 @@ def daemon(request):
         yield daemon
         assert daemon.serving == pids, "no serving process died"
         assert daemon.is_ready()
-        assert daemon.metric("postgres_queries_in_flight") == 0
+        eventually(lambda: daemon.metric("postgres_queries_in_flight") == 0, message="no query is left")
         assert daemon.terminate(5) == 0, "nothing was left in flight"
 
 
