@@ -3,7 +3,7 @@ import { Page } from "../parts/page";
 
 export default function About() {
 	return (
-		<Page title="About" lead="What happens between a click and a number with a million digits.">
+		<Page title="About" lead="What happens between a click and a number with half a million digits.">
 			<div className="sheet prose">
 				<Mark />
 				<p>
