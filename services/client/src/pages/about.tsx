@@ -8,8 +8,7 @@ export default function About() {
 				<Mark />
 				<p>
 					You submit an <b>index</b> and a <b>kind</b> of calculation. It is written down before it is acknowledged, so that nothing can
-					lose it. A worker takes it, calculates, and everybody who waits is told at once. What was calculated once is never calculated
-					again.
+					lose it. A worker takes it, calculates, and everybody who waits is told at once. What was calculated once is kept.
 				</p>
 				<h2>How it is built</h2>
 				<p>
