@@ -31,7 +31,7 @@ def test_health_counts_every_replica_once():
         time.sleep(0.2)
     replicas = 2 if KIND == "prod" else 1
     assert sorted(one["instance"] for one in data["services"]) == sorted(
-        ["worker-1", "healthcheck-1"] + [f"{name}-{n + 1}" for name in ("users", "values") for n in range(replicas)])
+        f"{name}-{n + 1}" for name in ("users", "values", "worker", "healthcheck") for n in range(replicas))
     assert data["summary"].startswith("All"), data["summary"]
 
 
