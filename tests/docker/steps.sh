@@ -79,11 +79,14 @@ system() {
 	export PORT=18880 PUBLISHED=nginx=18880 INSTANCES=1 REDIS_TLS_HOST=redis.test
 	export DB_PORT=16435 USERS_PORT=16001 VALUES_PORT=16002 HEALTHCHECK_PORT=16003 CLIENT_PORT=16007 SWAGGER_PORT=16008
 	unset APP_ENV EXCHANGES
+	not_here=
 	case $1 in
 	dev) export APP_ENV=testing PUBLISHED="$PUBLISHED,users=$USERS_PORT,values=$VALUES_PORT,healthcheck=$HEALTHCHECK_PORT" ;;
 	stage) scripts/make-secrets stage "$SECRETS" ;;
 	prod)
 		export COMPOSE_FILE=docker-compose-prod.yml:tests/docker/outside.yml INSTANCES=2
+		# Holds on one machine alone, as ARCHITECTURE.md says: through a tunnel the news may be a millisecond behind the reply.
+		not_here="--deselect=tests/api/test_auth.py::test_logout_is_known_to_values_before_the_next_request_can_arrive"
 		prod_secrets
 		;;
 	esac
@@ -161,7 +164,7 @@ docker_steps() {
 	for kind in dev stage prod; do
 		system $kind
 		step "docker $kind up" system_up
-		step "docker $kind tests/api" containers_test tests/api
+		step "docker $kind tests/api" containers_test tests/api $not_here
 		skips
 		for file in system hardening misconfigured replicas; do
 			step "docker $kind $file" containers_test "tests/docker/test_$file.py"
