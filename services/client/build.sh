@@ -12,12 +12,16 @@ fail() {
 	exit 1
 }
 
+node_is_new_enough() {
+	node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major > 20 || (major == 20 && minor >= 19) ? 0 : 1)' || {
+		echo "client: Node.js $(node -p process.versions.node) is too old, 20.19 is needed; without it all but the web client is there" >&2
+		return 1
+	}
+}
+
 fetch() {
 	command -v npm >/dev/null || { echo "client: npm is missing; run scripts/install-packages build" >&2; exit 1; }
-	node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major > 20 || (major == 20 && minor >= 19) ? 0 : 1)' || {
-		echo "client: Node.js $(node -p process.versions.node) is too old, 20.19 is needed; CLIENT=0 does without" >&2
-		exit 1
-	}
+	node_is_new_enough || exit 1
 	npm ci --prefer-offline --no-audit --no-fund --fetch-retries=1 --fetch-retry-mintimeout=1000 >$log 2>&1 || {
 		echo "client: npm could not fetch what package-lock.json names (no network?); services/client/$log has npm's words; CLIENT=0 does without" >&2
 		exit 1
@@ -30,6 +34,7 @@ sum_of_sources() {
 }
 
 [ "${1:-}" != fetch ] || { fetch; exit; }
+node_is_new_enough || exit 0 # Debian 12's own is older: the system runs all the same, with a page in the client's place that says so
 [ -e dist/index.html ] && [ "$(cat .built 2>/dev/null)" = "$(sum_of_sources)" ] && exit 0
 cmp -s package-lock.json node_modules/.fetched || fetch
 rm -f .built
