@@ -1,0 +1,3 @@
+#!/bin/sh
+# usage: docker-deploy-prod.sh [COMMIT]: deploy/ecs/deploy explains.
+exec "$(dirname "$0")/deploy" prod "$@"

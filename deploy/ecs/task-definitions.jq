@@ -1,0 +1,132 @@
+# The task definition of one service, for `aws ecs register-task-definition --cli-input-json`.
+#   --arg kind stage|prod   --arg service users|values|worker|healthcheck|client|swagger|users-migrate|values-migrate|database
+#   --arg images HOST/abacus --arg tag COMMIT --arg region REGION --rawfile roles roles.sql
+# Input: the outputs of abacus.yaml, as one object.
+#
+# A task of a daemon has three containers:
+#   prepare   ends at once: opens the volumes that the read-only containers write to, and writes what signs Postgres's certificate into one
+#   redis     the tunnel to ElastiCache: TLS with a verified certificate, on the task's own 127.0.0.1
+#   NAME      the daemon
+. as $place |
+
+# CPU units and MiB of memory that Fargate sells together.
+{stage: {small: [256, 512], large: [256, 512]}, prod: {small: [256, 512], large: [1024, 2048]}}[$kind] as $sizes |
+{stage: "staging", prod: "production"}[$kind] as $app_env |
+"\($place.Cluster)-\($service)" as $family |
+
+def variables: to_entries | map({name: .key, value: .value});
+def secrets: to_entries | map({name: .key, valueFrom: .value});
+def url(name): "\($place.Urls):\(name)::";
+
+# Read-only, without a capability, as nobody in particular; its log goes where CloudWatch has it.
+def container(name; image): {
+  name: name, image: "\($images)/\(image):\($tag)", essential: true, user: "65532:65532", readonlyRootFilesystem: true,
+  linuxParameters: {capabilities: {drop: ["ALL"]}},
+  ulimits: [{name: "nofile", softLimit: 16384, hardLimit: 16384}],
+  stopTimeout: 30,
+  mountPoints: [{sourceVolume: "tmp", containerPath: "/tmp"}],
+  logConfiguration: {logDriver: "awslogs", options: {"awslogs-group": $place.LogGroup, "awslogs-region": $region, "awslogs-stream-prefix": $service,
+    "mode": "non-blocking", "max-buffer-size": "4m"}}
+};
+
+# Five minutes of patience: replacing a task does not bring a lost database back. Its first good answer makes it ready nevertheless.
+def health(command): {command: command, interval: 10, timeout: 5, retries: 10, startPeriod: 60};
+
+def prepare(image): container("prepare"; image) + {essential: false, memory: 64, user: "0:0", entryPoint: ["sh", "-euc"]} |
+  del(.linuxParameters.capabilities, .stopTimeout);
+def prepare_daemon: prepare("redis-tunnel") + {
+  command: ["chmod 1777 /tmp; printf '%s\\n' \"$DATABASE_CA\" >/certificates/database.pem"],
+  secrets: ({DATABASE_CA: $place.DatabaseCa} | secrets),
+  mountPoints: [{sourceVolume: "tmp", containerPath: "/tmp"}, {sourceVolume: "certificates", containerPath: "/certificates"}]
+};
+def prepare_page: prepare($service) + {
+  command: ["chmod 1777 /tmp /run/nginx"],
+  mountPoints: [{sourceVolume: "tmp", containerPath: "/tmp"}, {sourceVolume: "run", containerPath: "/run/nginx"}]
+};
+def prepared: [{containerName: "prepare", condition: "SUCCESS"}];
+def certificates: [{sourceVolume: "tmp", containerPath: "/tmp"}, {sourceVolume: "certificates", containerPath: "/certificates", readOnly: true}];
+
+def tunnel: container("redis"; "redis-tunnel") + {
+  memory: 64,
+  environment: ({REDIS_TLS_HOST: $place.RedisHost} | variables),
+  healthCheck: health(["CMD", "tunnel", "ping"]),
+  dependsOn: prepared
+};
+
+def task(size; volumes; containers): {
+  family: $family, networkMode: "awsvpc", requiresCompatibilities: ["FARGATE"], runtimePlatform: {cpuArchitecture: "X86_64", operatingSystemFamily: "LINUX"},
+  cpu: (size[0] | tostring), memory: (size[1] | tostring), executionRoleArn: $place.ExecutionRole, taskRoleArn: $place.TaskRole,
+  volumes: (volumes | map({name: .})), containerDefinitions: containers,
+  tags: [{key: "place", value: $place.Cluster}, {key: "commit", value: $tag}]
+};
+
+# Environment and secrets of each daemon.
+def settings(name):
+  {APP_ENV: $app_env, ADMIN_HOST: "0.0.0.0", LOG_LEVEL: "info", DRAIN_SECONDS: "20", TRUSTED_PROXIES: "10.20.0.0/16"} + ({
+    users: {}, values: {}, worker: {},
+    healthcheck: {HEALTHCHECK_TARGETS: (["users=9001", "values=9002", "worker=9004", "healthcheck=9003"] |
+      map(split("=") | "\(.[0])=http://\(.[0]).\($place.Namespace):\(.[1])") | join(","))}
+  }[name]);
+def secrets_of(name):
+  {REDIS_URL: url("redis")} + ({
+    users: {SECRET_KEY: $place.SecretKey, DATABASE_URL: url("users")}, values: {SECRET_KEY: $place.SecretKey, DATABASE_URL: url("values")},
+    worker: {}, healthcheck: {HEALTHCHECK_POSTGRES: url("healthcheck")}
+  }[name]);
+
+def daemon(name; size; ports): task(size; ["tmp", "certificates"]; [
+  prepare_daemon, tunnel,
+  container(name; name) + {
+    memory: (size[1] - 128),
+    environment: (settings(name) | if name == "worker" then del(.TRUSTED_PROXIES) else . end | variables),
+    secrets: (secrets_of(name) | secrets),
+    portMappings: (ports | map({containerPort: ., protocol: "tcp"})),
+    mountPoints: certificates,
+    healthCheck: health(["CMD", "/bin/\(name)", "--check-ready"]),
+    dependsOn: (prepared + [{containerName: "redis", condition: "HEALTHY"}])
+  }
+]);
+
+def migrate(name): task($sizes.small; ["tmp", "certificates"]; [
+  prepare_daemon,
+  container("migrate"; name) + {
+    memory: ($sizes.small[1] - 64), entryPoint: ["/bin/manage"], command: ["db", "upgrade"],
+    environment: (settings(name) | variables), secrets: (secrets_of(name) | secrets), mountPoints: certificates, dependsOn: prepared
+  }
+]);
+
+def page(port): task($sizes.small; ["tmp", "run"]; [
+  prepare_page,
+  container($service; $service) + {
+    memory: ($sizes.small[1] - 64),
+    portMappings: [{containerPort: port, protocol: "tcp"}],
+    mountPoints: [{sourceVolume: "tmp", containerPath: "/tmp"}, {sourceVolume: "run", containerPath: "/run/nginx"}],
+    healthCheck: health(["CMD", "curl", "-fsS", "-o", "/dev/null", "http://127.0.0.1:\(port)/" + (if $service == "swagger" then "swagger/" else "" end)]),
+    dependsOn: prepared
+  }
+]);
+
+# Roles and databases, as RDS's master; run once, and as often as one likes.
+def database: task($sizes.small; ["tmp", "certificates"]; [
+  prepare_daemon,
+  container("database"; "db") + {
+    memory: ($sizes.small[1] - 64),
+    entryPoint: ["sh", "-euc"],
+    command: ["printf '%s\\n' \"$ROLES\" | psql -X -q -v ON_ERROR_STOP=1"],
+    environment: ({ROLES: $roles, PGHOST: $place.DatabaseHost, PGPORT: "5432", PGDATABASE: "postgres", PGSSLMODE: "verify-full",
+      PGSSLROOTCERT: "/certificates/database.pem"} | variables),
+    secrets: ({PGUSER: "\($place.DatabaseMaster):username::", PGPASSWORD: "\($place.DatabaseMaster):password::", USERS_PASSWORD: $place.UsersPassword,
+      VALUES_PASSWORD: $place.ValuesPassword, HEALTHCHECK_PASSWORD: $place.HealthcheckPassword} | secrets),
+    mountPoints: certificates, dependsOn: prepared
+  }
+]);
+
+if $service == "users" then daemon("users"; $sizes.large; [5001, 9001])
+elif $service == "values" then daemon("values"; $sizes.large; [5002, 9002])
+elif $service == "healthcheck" then daemon("healthcheck"; $sizes.small; [5003, 9003])
+elif $service == "worker" then daemon("worker"; $sizes.large; [9004])
+elif $service == "client" then page(3007)
+elif $service == "swagger" then page(3008)
+elif $service == "users-migrate" then migrate("users")
+elif $service == "values-migrate" then migrate("values")
+elif $service == "database" then database
+else error("no such service: \($service)") end
