@@ -1,6 +1,7 @@
 #include "daemon_internal.h"
 
 #include <event2/event.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -280,6 +281,7 @@ static int run(struct daemon *daemon)
 	int exit_code;
 
 	signal(SIGPIPE, SIG_IGN);
+	mallopt(M_MXFAST, 0); /* the thread's cache has small blocks; fast bins are merged anew at each larger free() */
 	name_instance(daemon);
 	raise_files_limit();
 	daemon->slots = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
