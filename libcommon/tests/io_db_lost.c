@@ -123,8 +123,11 @@ static void test_terminated_under_load_all_in_flight_is_unavailable_and_the_next
 
 	fixture_ready(&config);
 	fixture_lock();
-	for (int i = 0; i < CALLS; i++)
-		fixture_ask(&calls[i], i % 2 ? &echo : &wait_for_lock, i % 2 ? "7" : NULL);
+	for (int i = 0; i < CALLS; i++) { /* the first of each connection waits, and all others behind it */
+		bool waits = i < config.connections || i % 2;
+
+		fixture_ask(&calls[i], waits ? &wait_for_lock : &echo, waits ? NULL : "7");
+	}
 	fixture_sql(TERMINATE);
 	WAIT_FOR(answers == CALLS);
 	for (int i = 0; i < CALLS; i++)
