@@ -152,7 +152,9 @@ server() {
 	case $only in
 	'' | *sanit*)
 		export BUILD=build/asan SANITIZED=1
-		step "build sanitizers" build SANITIZE=address,undefined OPTIMIZE=-O1 WERROR=1
+		sanitizers="SANITIZE=address,undefined OPTIMIZE=-O1 WERROR=1"
+		step "build sanitizers" build $sanitizers
+		[ -z "$only" ] || build $sanitizers >"$out" 2>&1 || { cat "$out"; exit 1; }
 		round sanitized
 		step "sanitized no report" no_sanitizer_report
 		;;

@@ -14,12 +14,13 @@
 #include "store.h"
 
 #define PAGE 500
+#define AGAIN_MS 500 /* at a start Redis is often there before Postgres, and nobody's token is good until all is told */
 #define NO_JTI "00000000-0000-0000-0000-000000000000"
 
 struct republisher {
 	struct users *users;
 	struct scope scope;
-	struct event *timer;
+	struct event *timer, *again;
 	bool is_running;
 	int told;
 	char last_jti[37];
@@ -33,6 +34,8 @@ static void load_users(struct republisher *republisher);
 static void finish(struct republisher *republisher, bool is_complete)
 {
 	republisher->is_running = false;
+	if (!is_complete)
+		event_add(republisher->again, &(struct timeval){.tv_usec = AGAIN_MS * 1000});
 	log_line(is_complete ? LOG_INFO : LOG_WARN,
 		 is_complete ? "revocations were told again" : "telling the revocations again failed",
 		 LOG_INT("told", republisher->told));
@@ -157,7 +160,9 @@ struct republisher *republisher_new(struct event_base *base, struct users *users
 	republisher->users = users;
 	scope_init(&republisher->scope);
 	republisher->timer = event_new(base, -1, EV_PERSIST, due, republisher);
+	republisher->again = event_new(base, -1, 0, due, republisher);
 	event_priority_set(republisher->timer, LOOP_PRIORITY_NORMAL);
+	event_priority_set(republisher->again, LOOP_PRIORITY_NORMAL);
 	event_add(republisher->timer, &(struct timeval){.tv_sec = users->config->repair_s});
 	redis_on_change(users->redis, redis_changed, republisher);
 	return republisher;
@@ -167,5 +172,6 @@ void republisher_free(struct republisher *republisher)
 {
 	scope_cancel(&republisher->scope);
 	event_free(republisher->timer);
+	event_free(republisher->again);
 	free(republisher);
 }
