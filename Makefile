@@ -94,6 +94,8 @@ RUN_DIR ?= .run
 CLIENT ?= 1
 DB ?=
 ARGS ?=
+TO ?=
+FROM ?=
 
 up: ## install what is missing, build, and start the whole system (PORT=8080, INSTANCES=1)
 	@scripts/install-packages build run
@@ -116,6 +118,12 @@ psql: ## a shell on a database: make psql DB=users
 redis-cli: ## a shell on Redis: make redis-cli ARGS="XLEN jobs"
 	@$(STACK) redis-cli $(ARGS)
 
+backup: ## dump the databases: make backup, or make backup TO=folder
+	@$(STACK) backup $(TO)
+
+restore: ## put a backup back: make restore FROM=folder
+	@$(STACK) restore $(FROM)
+
 bench: ## measure, beside nginx's own return 200
 	@scripts/install-packages build run bench
 	@$(MAKE) --no-print-directory -j2 build >/dev/null
@@ -136,4 +144,4 @@ clean: ## remove what was built
 help: ## this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
-.PHONY: build tests web up down status logs psql redis-cli bench test lint format clean help
+.PHONY: build tests web up down status logs psql redis-cli backup restore bench test lint format clean help

@@ -52,7 +52,7 @@ formatted() {
 
 shell_is_sound() {
 	for script in test.sh scripts/stack scripts/install-packages scripts/stack.d/*.sh services/swagger/build.sh services/swagger/update-spec services/client/build.sh \
-		scripts/image scripts/develop* scripts/make-secrets scripts/offline-base-images scripts/rolling-replace nginx/entrypoint services/db/entrypoint \
+		scripts/image scripts/develop* scripts/make-secrets scripts/offline-base-images scripts/rolling-replace scripts/backup scripts/restore nginx/entrypoint services/db/entrypoint \
 		services/redis/entrypoint services/redis/tunnel tests/docker/steps.sh tests/docker/make-tls; do sh -n "$script" || return 1; done
 }
 

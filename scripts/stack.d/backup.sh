@@ -1,0 +1,37 @@
+# Backups of the databases, and the way back.
+
+# Where pg_dump, and services/db/restore, find this stack's Postgres.
+backup_environment() {
+	echo "env PATH=$(postgres_bin):$root/services/db:$PATH PGPASSFILE=$RUN_DIR/secrets/pgpass PGHOST=127.0.0.1 PGPORT=$postgres_port"
+}
+
+backup() {
+	supervisor_is_running || die "Abacus is not up"
+	RUN_DIR=$(readlink -f "$RUN_DIR")
+	scripts/backup "${1:-backups/$(date -u +%Y-%m-%dT%H-%M-%SZ)}" $(backup_environment)
+}
+
+# Everybody must log in anew, by a new SECRET_KEY: a token from after the backup would name a user who is not there, or somebody else who got
+# that id since. What Redis holds is from after the backup too; it is told and calculated anew.
+restore() {
+	[ $# = 1 ] || usage
+	supervisor_is_running || die "Abacus is not up"
+	user_prepare
+	stopped=
+	for name in $(daemons_names); do
+		case $name in users* | values* | worker*) stopped="$stopped $name" ;; esac
+	done
+	for name in $stopped; do sv -w 15 force-stop "$RUN_DIR/service/$name" >/dev/null; done
+	status=0
+	scripts/restore "$1" $(backup_environment) || status=$?
+	if [ $status = 0 ]; then
+		(redis_cli flushdb >/dev/null)
+		rm "$RUN_DIR/secrets/SECRET_KEY"
+		secrets_make
+		daemons_make
+	fi
+	for name in $stopped; do sv start "$RUN_DIR/service/$name" >/dev/null; done
+	wait_ready
+	[ $status = 0 ] || exit $status
+	echo "restored from $1; everybody has to log in anew"
+}

@@ -1,0 +1,144 @@
+"""What was backed up is found again, every user and every value, though the databases and Redis were lost in between."""
+
+import hashlib
+import shutil
+
+import pytest
+from abacus import call, eventually
+from test_stack import PORT, Stack
+
+WORDS = ["ada", "grace", "edsger"]
+
+
+def to(method, path, body=None, **options):
+    return call(method, path, body, port=PORT, **options)
+
+
+def register(word):
+    reply = to("POST", "/auth/register", {"username": word, "email": f"{word}@example.com", "password": f"password-{word}"})
+    assert reply.status == 201, reply
+    return reply.json["auth_token"]
+
+
+def log_in(word):
+    return to("POST", "/auth/login", {"email": f"{word}@example.com", "password": f"password-{word}"})
+
+
+def submit(index, token):
+    assert to("POST", "/api/values", {"index": index}, token=token).status in (200, 201)
+
+
+def rows(stack):
+    """All that the databases hold."""
+    return {table: stack("psql", database, "-qAt", "-c", f"SELECT * FROM {table} ORDER BY 1").stdout
+            for database, table in [("users", "users"), ("users", "revoked_tokens"), ("users", "deleted_users"), ("users", "schema_migrations"),
+                                    ("values", "values"), ("values", "schema_migrations")]}
+
+
+def results(token):
+    return to("GET", "/api/values/current", token=token).json
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory):
+    stack = Stack(tmp_path_factory.mktemp("backup") / "run")
+    stack.environment |= {"AUTH_RATE": "1000r/s", "AUTH_BURST": "100"}
+    up = stack("up")
+    assert up.returncode == 0, up.stderr
+    yield stack
+    stack("down")
+    shutil.rmtree(stack.run_dir.resolve(), ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def filled(stack):
+    """Three people with two values each, and one who has left again."""
+    tokens = {word: register(word) for word in WORDS}
+    for number, token in enumerate(tokens.values()):
+        submit(20 + number, token)
+        submit(40, token)
+    eventually(lambda: set(results(tokens["ada"])) == {"20", "21", "22", "40"})
+    assert to("GET", "/auth/logout", token=register("left")).status == 200
+    return tokens
+
+
+@pytest.fixture
+def backup(stack, filled, tmp_path):
+    folder = tmp_path / "backup"
+    done = stack("backup", str(folder))
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def lose_everything(stack):
+    for database in ("users", "values"):
+        assert stack("psql", database, "-c", "DROP SCHEMA public CASCADE; CREATE SCHEMA public").returncode == 0
+    stack("redis-cli", "FLUSHALL")
+
+
+def test_every_user_and_every_value_is_back(stack, filled, backup):
+    before, answers = rows(stack), results(log_in("ada").json["auth_token"])
+    lose_everything(stack)
+    assert log_in("ada").status == 500
+    restored = stack("restore", str(backup))
+    assert restored.returncode == 0, restored.stderr
+    assert rows(stack) == before
+    assert before["users"].count("\n") == 6 and before["values"].count("\n") == 6 and before["revoked_tokens"]
+    for word in WORDS:
+        token = log_in(word).json["auth_token"]
+        eventually(lambda token=token: results(token) == answers)
+
+
+def test_no_token_from_before_is_good_for_whoever_has_that_id_now(stack, backup):
+    late = register("late")
+    old = log_in("ada").json["auth_token"]
+    assert stack("restore", str(backup)).returncode == 0
+    assert log_in("late").status == 404
+    new = register("new")
+    status = {name: to("GET", "/auth/status", token=token).status for name, token in {"late": late, "old": old, "new": new}.items()}
+    assert status == {"late": 401, "old": 401, "new": 200}
+
+
+def test_whoever_was_deleted_after_the_backup_can_log_in_again(stack, backup):
+    identity = to("GET", "/auth/status", token=log_in("grace").json["auth_token"]).json["data"]["id"]
+    admin = to("POST", "/auth/login", {"email": "admin@abacus.test", "password": "abacus-admin-dev"}).json["auth_token"]
+    assert to("DELETE", f"/users/{identity}", token=admin).status == 200
+    assert log_in("grace").status == 404
+    assert stack("restore", str(backup)).returncode == 0
+    assert to("GET", "/auth/status", token=log_in("grace").json["auth_token"]).status == 200
+
+
+def refused(stack, backup):
+    token, before = log_in("ada").json["auth_token"], rows(stack)
+    done = stack("restore", str(backup))
+    assert done.returncode == 1
+    assert rows(stack) == before
+    assert to("GET", "/auth/status", token=token).status == 200, "nobody was logged out"
+    return done.stderr
+
+
+def test_a_damaged_backup_is_refused_and_nothing_is_touched(stack, backup):
+    file = backup / "values.dump"
+    damaged = bytearray(file.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    file.write_bytes(damaged)
+    assert "is damaged; nothing was touched" in refused(stack, backup)
+
+
+def test_a_dump_that_ends_too_early_leaves_the_database_as_it_was(stack, backup):
+    """As somebody might have it who cut the file and made its checksum fit."""
+    file = backup / "users.dump"
+    file.write_bytes(file.read_bytes()[:-200])
+    sums = "".join(f"{hashlib.sha256((backup / name).read_bytes()).hexdigest()}  {name}\n" for name in ("values.dump", "users.dump"))
+    (backup / "SHA256SUMS").write_text(sums)
+    assert "users stays as it was" in refused(stack, backup)
+
+
+def test_a_backup_is_whole_or_not_there_and_nobody_else_s_to_read(stack, backup, tmp_path):
+    assert backup.stat().st_mode & 0o077 == 0
+    again = stack("backup", str(backup))
+    assert (again.returncode, again.stderr.strip()) == (1, f"backup: {backup} is there already")
+    stack("down")
+    assert "not up" in stack("backup", str(tmp_path / "other")).stderr
+    assert stack("up").returncode == 0
+    assert list(tmp_path.iterdir()) == [backup]
