@@ -103,19 +103,79 @@ static void test_a_renewed_lease_is_not_taken_over_and_counts_no_delivery(void *
 	assert_int_equal(deliveries(), 1);
 }
 
-static void test_a_released_job_is_taken_over_at_once_and_its_release_counts_no_delivery(void **state)
+static void release(const char *consumer, const struct job *job)
 {
 	struct outcome outcome = {0};
+
+	jobs_release(redis, &scope, consumer, job, 1, LEASE_MS, outcome_done, &outcome);
+	AWAIT(outcome);
+	assert_int_equal(outcome.status, STATUS_OK);
+}
+
+static void test_a_released_job_is_taken_over_at_once_and_was_never_delivered_to_who_released_it(void **state)
+{
 	struct batch batch;
 	struct job job;
 
 	add(FIB(7));
 	job = receive_one("worker-1");
-	jobs_release(redis, &scope, "worker-1", &job, 1, LEASE_MS, outcome_done, &outcome);
-	AWAIT(outcome);
-	assert_int_equal(deliveries(), 1);
+	release("worker-1", &job);
+	assert_int_equal(deliveries(), 0);
 	assert_int_equal(take_over(&batch, "worker-2", LEASE_MS), 1);
 	assert_int_equal(batch.jobs[0].key.index, 7);
+	assert_int_equal(deliveries(), 1);
+}
+
+static void test_however_often_it_is_released_a_job_is_no_dead_letter(void **state)
+{
+	struct batch batch;
+	struct job job;
+
+	add(FIB(7));
+	job = receive_one("worker");
+	for (int i = 0; i < 6; i++) {
+		release("worker", &job);
+		assert_int_equal(take_over_of(&batch, "worker", LEASE_MS, 5, 8), 1);
+	}
+	finish(&batch.jobs[0], "21");
+	assert_int_equal(state_of(FIB(7)), JOB_DONE);
+}
+
+static void test_deliveries_to_those_who_died_over_it_count_in_spite_of_a_release(void **state)
+{
+	struct batch batch;
+
+	add(FIB(7));
+	receive_one("worker-1");
+	assert_int_equal(take_over_of(&batch, "worker-2", 0, 2, 8), 1);
+	release("worker-2", &batch.jobs[0]);
+	assert_int_equal(take_over_of(&batch, "worker-3", LEASE_MS, 2, 8), 1);
+	assert_int_equal(take_over_of(&batch, "worker-4", 0, 2, 8), 0);
+	assert_int_equal(state_of(FIB(7)), JOB_FAILED);
+}
+
+static void test_what_another_has_taken_over_is_not_released(void **state)
+{
+	struct batch batch;
+	struct job job;
+
+	add(FIB(7));
+	job = receive_one("worker-1");
+	assert_int_equal(take_over(&batch, "worker-2", 0), 1);
+	release("worker-1", &job);
+	assert_int_equal(take_over(&batch, "worker-3", LEASE_MS), 0);
+	assert_int_equal(deliveries(), 2);
+}
+
+static void test_releasing_when_redis_was_emptied_brings_nothing_back(void **state)
+{
+	struct job job;
+
+	add(FIB(7));
+	job = receive_one("worker");
+	BESIDE("FLUSHDB");
+	release("worker", &job);
+	assert_int_equal(BESIDE("DBSIZE"), 0);
 }
 
 static void test_renewing_what_is_finished_brings_nothing_back(void **state)
@@ -205,7 +265,11 @@ int main(void)
 		JOBS_TEST(test_without_a_group_nothing_is_taken_over),
 		JOBS_TEST(test_a_job_that_is_gone_from_the_stream_is_not_taken_over_and_forgotten),
 		JOBS_TEST(test_a_renewed_lease_is_not_taken_over_and_counts_no_delivery),
-		JOBS_TEST(test_a_released_job_is_taken_over_at_once_and_its_release_counts_no_delivery),
+		JOBS_TEST(test_a_released_job_is_taken_over_at_once_and_was_never_delivered_to_who_released_it),
+		JOBS_TEST(test_however_often_it_is_released_a_job_is_no_dead_letter),
+		JOBS_TEST(test_deliveries_to_those_who_died_over_it_count_in_spite_of_a_release),
+		JOBS_TEST(test_what_another_has_taken_over_is_not_released),
+		JOBS_TEST(test_releasing_when_redis_was_emptied_brings_nothing_back),
 		JOBS_TEST(test_renewing_what_is_finished_brings_nothing_back),
 		JOBS_TEST(test_an_entry_of_other_fields_does_not_keep_others_from_being_taken_over),
 		JOBS_TEST(test_delivered_too_often_a_job_is_a_dead_letter),

@@ -21,7 +21,8 @@ restore() {
 	for name in $(daemons_names); do
 		case $name in users* | values* | worker*) stopped="$stopped $name" ;; esac
 	done
-	for name in $stopped; do sv -w 15 force-stop "$RUN_DIR/service/$name" >/dev/null; done
+	export SVDIR="$RUN_DIR/service"
+	sv -w 15 force-stop $stopped >/dev/null
 	status=0
 	scripts/restore "$1" $(backup_environment) || status=$?
 	if [ $status = 0 ]; then
@@ -30,7 +31,7 @@ restore() {
 		secrets_make
 		daemons_make
 	fi
-	for name in $stopped; do sv start "$RUN_DIR/service/$name" >/dev/null; done
+	sv start $stopped >/dev/null
 	wait_ready
 	[ $status = 0 ] || exit $status
 	echo "restored from $1; everybody has to log in anew"
