@@ -1,4 +1,4 @@
-/* The job protocol between values and worker, whole: every Redis key and script of it lives in jobs.c.
+/* The job protocol between values and worker, whole: every Redis key and script of it lives in jobs_*.c.
  *
  *   jobs               stream, consumer group "workers"; fields kind, index, request_id
  *   jobs:queued        hash "kind:index" -> stream id: is queued or being calculated
@@ -92,7 +92,8 @@ struct job_finished {
 /* Stores, announces, acknowledges n results in one atomic step. */
 void jobs_finish(struct redis *redis, struct scope *scope, const struct job_finished *finished, int n, jobs_done *done,
 		 void *arg);
-/* "Still at it": renews the lease of n jobs. release: hands them back at once (drain). */
+/* "Still at it": renews the lease of n jobs. release (drain): hands back at once those that are still this consumer's, and
+ * takes back that they were delivered to it. */
 void jobs_renew(struct redis *redis, struct scope *scope, const char *consumer, const struct job *jobs, int n, jobs_done *done,
 		void *arg);
 void jobs_release(struct redis *redis, struct scope *scope, const char *consumer, const struct job *jobs, int n, long lease_ms,

@@ -23,6 +23,6 @@ static inline void job_name(struct job_key key, char name[JOBS_NAME_BYTES])
 }
 
 extern const struct redis_script jobs_add_script, jobs_repair_script, jobs_look_up_script, jobs_read_script, jobs_retry_script,
-	jobs_take_over_script, jobs_finish_script, jobs_bury_script, jobs_count_script;
+	jobs_take_over_script, jobs_finish_script, jobs_release_script, jobs_bury_script, jobs_count_script;
 
 #endif

@@ -8,8 +8,17 @@
 #include "mem.h"
 
 const struct redis_script *const jobs_scripts[] = {
-	&jobs_add_script,       &jobs_repair_script, &jobs_look_up_script, &jobs_read_script,  &jobs_retry_script,
-	&jobs_take_over_script, &jobs_finish_script, &jobs_bury_script,    &jobs_count_script, NULL,
+	&jobs_add_script,
+	&jobs_repair_script,
+	&jobs_look_up_script,
+	&jobs_read_script,
+	&jobs_retry_script,
+	&jobs_take_over_script,
+	&jobs_finish_script,
+	&jobs_release_script,
+	&jobs_bury_script,
+	&jobs_count_script,
+	NULL,
 };
 
 /* KEYS: jobs:dead, jobs:queued, jobs. ARGV: kind, index, request id, … Each one's state. */

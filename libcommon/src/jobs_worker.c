@@ -66,6 +66,22 @@ const struct redis_script jobs_finish_script = {
 	       "return 1\n",
 };
 
+/* KEYS: jobs. ARGV: group, consumer, how long from now on nobody is to have heard of them in ms, ids.
+ * Who takes a job over counts a delivery, so that of this consumer's goes: nobody died over it. What another has taken over
+ * meanwhile is his. */
+const struct redis_script jobs_release_script = {
+	.name = "jobs_release",
+	.lua = "for i = 4, #ARGV do\n"
+	       "  local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2])\n"
+	       "  if pending.err then return 0 end\n"
+	       "  if pending[1] then\n"
+	       "    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'IDLE', ARGV[3], 'RETRYCOUNT', "
+	       "pending[1][4] - 1, 'JUSTID')\n"
+	       "  end\n"
+	       "end\n"
+	       "return 1\n",
+};
+
 /* KEYS: jobs, jobs:dead, jobs:queued. ARGV: group, id, "kind:index", what is kept of it. */
 const struct redis_script jobs_bury_script = {
 	.name = "jobs_bury",
@@ -273,38 +289,38 @@ void jobs_finish(struct redis *redis, struct scope *scope, const struct job_fini
 
 /* ---- leases ---- */
 
-/* XCLAIM to oneself sets how long a job has been idle: 0 renews the lease, a whole lease hands it back. JUSTID counts no
- * delivery. */
-static void claim(struct redis *redis, struct scope *scope, const char *consumer, const struct job *jobs, int n, long idle_ms,
-		  jobs_done *done_claiming, void *arg)
+/* XCLAIM to oneself begins the lease anew; JUSTID counts no delivery. */
+void jobs_renew(struct redis *redis, struct scope *scope, const char *consumer, const struct job *jobs, int n,
+		jobs_done *done_renewing, void *arg)
 {
 	struct call *call = call_new(redis, scope, arg);
-	const char **argv = mem_alloc((size_t)(n + 8) * sizeof *argv);
-	char idle[24];
+	const char **argv = mem_alloc((size_t)(n + 6) * sizeof *argv);
 	int argc = 5;
 
-	call->done = done_claiming;
-	snprintf(idle, sizeof idle, "%ld", idle_ms);
+	call->done = done_renewing;
 	memcpy(argv, (const char *[]){"XCLAIM", JOBS_STREAM, JOBS_GROUP, consumer, "0"}, 5 * sizeof *argv);
 	for (int i = 0; i < n; i++)
 		argv[argc++] = jobs[i].id;
-	argv[argc++] = "IDLE";
-	argv[argc++] = idle;
 	argv[argc++] = "JUSTID";
 	redis_call_own(redis_command(redis, scope, argc, argv, NULL, done, call), call);
 	free(argv);
 }
 
-void jobs_renew(struct redis *redis, struct scope *scope, const char *consumer, const struct job *jobs, int n,
-		jobs_done *done_renewing, void *arg)
-{
-	claim(redis, scope, consumer, jobs, n, 0, done_renewing, arg);
-}
-
 void jobs_release(struct redis *redis, struct scope *scope, const char *consumer, const struct job *jobs, int n, long lease_ms,
 		  jobs_done *done_releasing, void *arg)
 {
-	claim(redis, scope, consumer, jobs, n, lease_ms, done_releasing, arg);
+	struct call *call = call_new(redis, scope, arg);
+	const char **argv = mem_alloc((size_t)(n + 4) * sizeof *argv);
+	char lease[24];
+	int argc = 4;
+
+	call->done = done_releasing;
+	snprintf(lease, sizeof lease, "%ld", lease_ms);
+	memcpy(argv, (const char *[]){JOBS_STREAM, JOBS_GROUP, consumer, lease}, 4 * sizeof *argv);
+	for (int i = 0; i < n; i++)
+		argv[argc++] = jobs[i].id;
+	redis_call_own(redis_eval(redis, scope, &jobs_release_script, 1, argc, argv, NULL, done, call), call);
+	free(argv);
 }
 
 void jobs_bury(struct redis *redis, struct scope *scope, const struct job *job, jobs_done *done_burying, void *arg)

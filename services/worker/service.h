@@ -21,7 +21,7 @@ struct work;
 struct work *work_new(struct event_base *base, const struct worker_config *config);
 void work_register_metrics(void);
 bool work_is_ready(const struct work *work);
-/* Receives no more; calls back once what is being calculated is stored and the rest has been handed back. */
+/* Receives no more; calls back once what is calculated is stored and the rest, begun or not, has been handed back. */
 void work_drain(struct work *work, void (*drained)(void *arg), void *arg);
 void work_free(struct work *work);
 
