@@ -17,6 +17,7 @@
 #define REVOCATIONS_STREAM "revocations"
 #define REVOCATIONS_COMPLETE \
 	"revocations:complete" /* there while the stream holds all that matters; gone when Redis was emptied */
+#define REVOCATIONS_TELLING "revocations:telling" /* the mark; there while somebody tells everything */
 
 /* One entry. Stream fields: `token` (jti text) or `user` (id) + `until` (unix ms: tokens issued up to then are dead;
  * INT64_MAX while the user is inactive or gone), `inactive` 0|1 (which of contract.md's messages), `expires` (unix s after
@@ -38,10 +39,16 @@ void revocations_free(struct revocations *revocations);
 bool revocations_is_ready(const struct revocations *revocations);
 enum revocation_verdict revocations_check(const struct revocations *revocations, const struct jwt_claims *claims);
 
-/* The writing side (users alone). XADDs n entries atomically, trimming what is older than lifetime_s; n 0 adds a hello and sets
- * REVOCATIONS_COMPLETE. */
+/* The writing side (users alone). XADDs n entries atomically, trimming what is older than lifetime_s. */
 void revocations_publish(struct redis *redis, struct scope *scope, const struct revocation *entries, int n, int64_t lifetime_s,
 			 redis_done *done, void *arg);
-extern const struct redis_script revocations_publish_script; /* users lists it in its redis_new() */
+/* Around telling everything. Begin answers "" when that has been done, otherwise a mark to end with. Ending sets
+ * REVOCATIONS_COMPLETE and answers 1; or 0, when Redis was emptied since the beginning and all is to be told once more.
+ * Any number of processes may tell at once. */
+#define REVOCATIONS_MARK_BYTES 48
+void revocations_begin(struct redis *redis, struct scope *scope, redis_done *done, void *arg);
+void revocations_end(struct redis *redis, struct scope *scope, const char *mark, redis_done *done, void *arg);
+/* users lists them in its redis_new() */
+extern const struct redis_script revocations_publish_script, revocations_begin_script, revocations_end_script;
 
 #endif

@@ -315,14 +315,11 @@ void revocations_free(struct revocations *revocations)
 
 /* ---- the writing side ---- */
 
+/* KEYS: the stream. ARGV: lifetime in s, then for each: token or '', user, until, inactive, expires. */
 const struct redis_script revocations_publish_script = {
 	.name = "revocations_publish",
 	.lua = "local now = tonumber(redis.call('TIME')[1])\n"
 	       "local oldest = string.format('%d-0', math.max(0, now - tonumber(ARGV[1])) * 1000)\n"
-	       "if #ARGV == 1 then\n"
-	       "  redis.call('SET', KEYS[2], '1')\n"
-	       "  redis.call('XADD', KEYS[1], 'MINID', '~', oldest, '*', 'hello', '1')\n"
-	       "end\n"
 	       "for i = 2, #ARGV, 5 do\n"
 	       "  if ARGV[i] ~= '' then\n"
 	       "    redis.call('XADD', KEYS[1], 'MINID', '~', oldest, '*', 'token', ARGV[i], 'inactive', ARGV[i + 3], "
@@ -360,16 +357,49 @@ void revocations_publish(struct redis *redis, struct scope *scope, const struct 
 			 redis_done *done, void *arg)
 {
 	struct arguments *arguments = mem_alloc((size_t)(n + 1) * sizeof *arguments);
-	const char **argv = mem_alloc((size_t)(3 + 5 * n) * sizeof *argv);
+	const char **argv = mem_alloc((size_t)(2 + 5 * n) * sizeof *argv);
 	char lifetime[24];
 
 	snprintf(lifetime, sizeof lifetime, "%" PRId64, lifetime_s);
 	argv[0] = REVOCATIONS_STREAM;
-	argv[1] = REVOCATIONS_COMPLETE;
-	argv[2] = lifetime;
+	argv[1] = lifetime;
 	for (int i = 0; i < n; i++)
-		fill(&entries[i], &arguments[i], argv + 3 + (ptrdiff_t)5 * i);
-	redis_eval(redis, scope, &revocations_publish_script, 2, 3 + 5 * n, argv, NULL, done, arg);
+		fill(&entries[i], &arguments[i], argv + 2 + (ptrdiff_t)5 * i);
+	redis_eval(redis, scope, &revocations_publish_script, 1, 2 + 5 * n, argv, NULL, done, arg);
 	free(argv);
 	free(arguments);
+}
+
+/* ---- telling everything ---- */
+
+/* KEYS: complete, telling. Who finds a mark shares it: Redis was not emptied since it was set. */
+const struct redis_script revocations_begin_script = {
+	.name = "revocations_begin",
+	.lua = "if redis.call('EXISTS', KEYS[1]) == 1 then return '' end\n"
+	       "local now = redis.call('TIME')\n"
+	       "redis.call('SET', KEYS[2], now[1] .. '.' .. now[2], 'NX')\n"
+	       "return redis.call('GET', KEYS[2])\n",
+};
+
+/* KEYS: complete, telling, the stream. ARGV: the mark. The first who ends has ended it for all. */
+const struct redis_script revocations_end_script = {
+	.name = "revocations_end",
+	.lua = "if redis.call('EXISTS', KEYS[1]) == 1 then return 1 end\n"
+	       "if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end\n"
+	       "redis.call('DEL', KEYS[2])\n"
+	       "redis.call('SET', KEYS[1], '1')\n"
+	       "redis.call('XADD', KEYS[3], '*', 'hello', '1')\n"
+	       "return 1\n",
+};
+
+void revocations_begin(struct redis *redis, struct scope *scope, redis_done *done, void *arg)
+{
+	redis_eval(redis, scope, &revocations_begin_script, 2, 2, (const char *[]){REVOCATIONS_COMPLETE, REVOCATIONS_TELLING},
+		   NULL, done, arg);
+}
+
+void revocations_end(struct redis *redis, struct scope *scope, const char *mark, redis_done *done, void *arg)
+{
+	redis_eval(redis, scope, &revocations_end_script, 3, 4,
+		   (const char *[]){REVOCATIONS_COMPLETE, REVOCATIONS_TELLING, REVOCATIONS_STREAM, mark}, NULL, done, arg);
 }

@@ -168,7 +168,7 @@ static void test_what_is_older_than_a_lifetime_is_trimmed(void **state)
 		snprintf(id, sizeof id, "%d-0", i);
 		BESIDE("XADD", "revocations", id, "hello", "1");
 	}
-	say_all_is_told();
+	publish_one(of_user(1, now_ms, false));
 	assert_true(BESIDE("XLEN", "revocations") < 500); /* roughly: Redis trims whole nodes */
 }
 
@@ -193,6 +193,60 @@ static void test_entries_of_one_publication_become_known_together(void **state)
 	WAIT_FOR(answer.is_there);
 }
 
+/* ---- telling everything ---- */
+
+static void test_who_has_told_everything_says_so_and_nobody_begins_again(void **state)
+{
+	char mark[REVOCATIONS_MARK_BYTES];
+
+	begin_telling(mark);
+	assert_string_not_equal(mark, "complete");
+	publish_one(of_user(1, now_ms, false));
+	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_COMPLETE), 0);
+	assert_true(end_telling(mark));
+	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_COMPLETE), 1);
+	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_TELLING), 0);
+	begin_telling(mark);
+	assert_string_equal(mark, "complete");
+}
+
+static void test_two_who_tell_at_once_are_both_right(void **state)
+{
+	char one[REVOCATIONS_MARK_BYTES], other[REVOCATIONS_MARK_BYTES];
+
+	begin_telling(one);
+	begin_telling(other);
+	assert_true(end_telling(one));
+	assert_true(end_telling(other));
+	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_COMPLETE), 1);
+}
+
+static void test_a_redis_emptied_in_the_middle_of_the_telling_is_not_complete(void **state)
+{
+	char mark[REVOCATIONS_MARK_BYTES];
+
+	begin_telling(mark);
+	publish_one(of_user(1, now_ms, false));
+	BESIDE("FLUSHDB");
+	publish_one(of_user(2, now_ms, false));
+	assert_false(end_telling(mark));
+	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_COMPLETE), 0);
+}
+
+static void test_nor_is_it_when_another_has_begun_since_until_that_one_ends(void **state)
+{
+	char before[REVOCATIONS_MARK_BYTES], since[REVOCATIONS_MARK_BYTES];
+
+	begin_telling(before);
+	BESIDE("FLUSHDB");
+	begin_telling(since);
+	assert_string_not_equal(before, since);
+	assert_false(end_telling(before));
+	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_COMPLETE), 0);
+	assert_true(end_telling(since));
+	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_COMPLETE), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -212,6 +266,10 @@ int main(void)
 		REVOCATIONS_TEST(test_what_is_older_than_a_lifetime_is_trimmed),
 		REVOCATIONS_TEST(test_what_is_younger_than_a_lifetime_is_kept),
 		REVOCATIONS_TEST(test_entries_of_one_publication_become_known_together),
+		REVOCATIONS_TEST(test_who_has_told_everything_says_so_and_nobody_begins_again),
+		REVOCATIONS_TEST(test_two_who_tell_at_once_are_both_right),
+		REVOCATIONS_TEST(test_a_redis_emptied_in_the_middle_of_the_telling_is_not_complete),
+		REVOCATIONS_TEST(test_nor_is_it_when_another_has_begun_since_until_that_one_ends),
 	};
 
 	return fixture_run("io_revocations", tests, sizeof tests / sizeof *tests);

@@ -8,7 +8,8 @@
 #define LIFETIME_S 3600
 #define MAX_AGE_S 300
 
-static const struct redis_script *const scripts[] = {&revocations_publish_script, NULL};
+static const struct redis_script *const scripts[] = {&revocations_begin_script, &revocations_publish_script,
+						     &revocations_end_script, NULL};
 static struct revocations *revocations;
 static int64_t now_ms;
 
@@ -50,9 +51,40 @@ static inline void publish(const struct revocation *entries, int n)
 	assert_int_equal(answer.status, STATUS_OK);
 }
 
+static inline void begun(enum status status, const redisReply *reply, void *arg)
+{
+	char *mark = arg;
+
+	assert_int_equal(status, STATUS_OK);
+	assert_in_range(reply->len, 0, REVOCATIONS_MARK_BYTES - 1);
+	strcpy(mark, *reply->str ? reply->str : "complete");
+}
+
+static inline void begin_telling(char mark[REVOCATIONS_MARK_BYTES])
+{
+	*mark = '\0';
+	revocations_begin(redis, &scope, begun, mark);
+	WAIT_FOR(*mark);
+}
+
+/* Whether that made it complete. */
+static inline bool end_telling(const char *mark)
+{
+	struct answer answer = {0};
+
+	revocations_end(redis, &scope, mark, fixture_answered, &answer);
+	assert_false(answer.is_there);
+	WAIT_FOR(answer.is_there);
+	assert_int_equal(answer.status, STATUS_OK);
+	return answer.integer == 1;
+}
+
 static inline void say_all_is_told(void)
 {
-	publish(NULL, 0);
+	char mark[REVOCATIONS_MARK_BYTES];
+
+	begin_telling(mark);
+	assert_true(end_telling(mark));
 }
 
 static inline void start_and_know(long max_age_s)

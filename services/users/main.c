@@ -29,8 +29,9 @@ static bool is_ready(void *service, const char **ret_reason)
 
 static enum status start(struct daemon *daemon, struct event_base *base, void **ret_service)
 {
-	static const struct redis_script *const scripts[] = {&revocations_publish_script, &attempts_script,
-							     &attempts_undo_script, NULL};
+	static const struct redis_script *const scripts[] = {&revocations_publish_script, &revocations_begin_script,
+							     &revocations_end_script,     &attempts_script,
+							     &attempts_undo_script,       NULL};
 
 	users = mem_alloc(sizeof *users);
 	users->config = &users_config;

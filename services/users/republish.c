@@ -1,9 +1,11 @@
 /* Redis may be emptied at any moment, and with it the stream from which the other services know which tokens are dead. On every
  * connection to Redis and every REPAIR_SECONDS: if it was emptied, all that still matters is told again from Postgres, page by
- * page. Flow: look -> looked -> tokens_loaded … -> users_loaded … -> done. */
+ * page. Flow: look -> begun -> tokens_loaded … -> users_loaded … -> ended; from the beginning once more if Redis was emptied
+ * meanwhile. */
 #include "service.h"
 
 #include <event2/event.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +25,7 @@ struct republisher {
 	struct event *timer, *again;
 	bool is_running;
 	int told;
+	char mark[REVOCATIONS_MARK_BYTES]; /* of the beginning */
 	char last_jti[37];
 	int64_t last_user;
 	void (*next)(struct republisher *republisher); /* page */
@@ -45,10 +48,10 @@ static void told(enum status status, const redisReply *reply, void *arg)
 {
 	struct republisher *republisher = arg;
 
-	if (status == STATUS_OK && republisher->next)
+	if (status == STATUS_OK)
 		republisher->next(republisher);
 	else
-		finish(republisher, status == STATUS_OK);
+		finish(republisher, false);
 }
 
 static void tell(struct republisher *republisher, const struct revocation *entries, int count)
@@ -58,7 +61,12 @@ static void tell(struct republisher *republisher, const struct revocation *entri
 			    republisher->users->config->auth.token_lifetime_s, told, republisher);
 }
 
-/* The last page is empty, and telling nothing sets the mark that all has been told. */
+static void ended(enum status status, const redisReply *reply, void *arg)
+{
+	finish(arg, status == STATUS_OK && reply->integer == 1);
+}
+
+/* The last page is empty. */
 static void users_loaded(enum status status, const struct db_rows *rows, void *arg)
 {
 	struct republisher *republisher = arg;
@@ -68,15 +76,18 @@ static void users_loaded(enum status status, const struct db_rows *rows, void *a
 
 	if (status != STATUS_OK)
 		return finish(republisher, false);
+	if (count == 0) {
+		revocations_end(republisher->users->redis, &republisher->scope, republisher->mark, ended, republisher);
+		return;
+	}
 	for (int i = 0; i < count; i++)
 		entries[i] = (struct revocation){.is_user = true,
 						 .user_id = db_int(rows, i, 0),
 						 .until_ms = db_int(rows, i, 1),
 						 .is_inactive = db_bool(rows, i, 2),
 						 .expires_s = expires_s};
-	if (count)
-		republisher->last_user = entries[count - 1].user_id;
-	republisher->next = count ? load_users : NULL;
+	republisher->last_user = entries[count - 1].user_id;
+	republisher->next = load_users;
 	tell(republisher, entries, count);
 }
 
@@ -119,14 +130,15 @@ static void load_tokens(struct republisher *republisher)
 	db_exec(republisher->users->db, &republisher->scope, &store_revoked_tokens, &params, tokens_loaded, republisher);
 }
 
-static void looked(enum status status, const redisReply *reply, void *arg)
+static void begun(enum status status, const redisReply *reply, void *arg)
 {
 	struct republisher *republisher = arg;
 
-	if (status != STATUS_OK || reply->integer != 0) {
+	if (status != STATUS_OK || reply->type != REDIS_REPLY_STRING || !*reply->str) {
 		republisher->is_running = false;
 		return;
 	}
+	snprintf(republisher->mark, sizeof republisher->mark, "%s", reply->str);
 	republisher->told = 0;
 	republisher->last_user = 0;
 	strcpy(republisher->last_jti, NO_JTI);
@@ -138,8 +150,7 @@ static void look(struct republisher *republisher)
 	if (republisher->is_running || !redis_is_ready(republisher->users->redis))
 		return;
 	republisher->is_running = true;
-	redis_command(republisher->users->redis, &republisher->scope, 2, (const char *[]){"EXISTS", REVOCATIONS_COMPLETE}, NULL,
-		      looked, republisher);
+	revocations_begin(republisher->users->redis, &republisher->scope, begun, republisher);
 }
 
 static void due(evutil_socket_t fd, short what, void *arg)

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import signal
+import subprocess
 import threading
 import time
 
@@ -113,6 +114,26 @@ def test_a_revoked_token_stays_dead_after_flushall_and_a_restart(reader):
     eventually(lambda: abacus.is_ready("values"), 40, message="values knows the revocations again")
     for to in ("nginx", "values"):
         assert get("/api/values", token=person.token, to=to).status == 401
+
+
+def test_a_revoked_token_stays_dead_when_redis_is_emptied_while_all_is_told_again():
+    """Tokens are told before users, so whoever locks the table of users stops the telling in its middle."""
+    person = abacus.Person()
+    get("/auth/logout", token=person.token)
+    with subprocess.Popen(["sh", abacus.ROOT / "scripts/stack", "psql", "users", "-q"], stdin=subprocess.PIPE, text=True) as postgres:
+        postgres.stdin.write("BEGIN; LOCK TABLE users;\n")
+        postgres.stdin.flush()
+        eventually(lambda: psql_count("pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'users'::regclass AND granted") == 1)
+        abacus.redis_cli("FLUSHALL")
+        eventually(lambda: psql_count("pg_stat_activity WHERE wait_event_type = 'Lock'"), 30, message="tokens are told, users are not")
+        abacus.redis_cli("FLUSHALL")
+    eventually(lambda: abacus.redis_cli("EXISTS", "revocations:complete") == "1", message="all is told")
+    with abacus.Daemon("values") as values:
+        assert values.call("GET", "/values", token=person.token).status == 401
+
+
+def psql_count(rows):
+    return int(abacus.psql("users", f"SELECT count(*) FROM {rows}"))
 
 
 def test_redis_away_for_five_seconds_loses_nothing(reader):
