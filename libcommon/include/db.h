@@ -34,7 +34,7 @@ void db_config_choose(struct db_config *db, enum app_env env);
 /* After loading: chooses, and adds a problem where the URL is no URL, or where staging or production would speak to whatever
  * database is on this machine. */
 void db_config_check(struct db_config *db, struct config *config);
-/* What is wrong with the URL, a static sentence without any part of it; NULL when it can be used. */
+/* What is wrong with the URL, static words ("must …") without any part of it; NULL when it can be used. */
 const char *db_config_problem(const struct db_config *config);
 
 /* A prepared statement; static. Prepared on each connection before it is used for calls. */

@@ -27,6 +27,9 @@ struct redis_config {
 extern const struct config_option
 	redis_options[]; /* REDIS_URL REDIS_HOST REDIS_PORT REDIS_PASSWORD REDIS_COMMAND_TIMEOUT_MS=2000 … */
 
+/* After loading: adds a problem where REDIS_URL is none, without any part of it. redis_new() takes no such URL. */
+void redis_config_check(const struct redis_config *redis, struct config *config);
+
 struct redis_script { /* static */
 	const char *name;
 	const char *lua;

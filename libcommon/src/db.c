@@ -33,6 +33,7 @@ void db_config_choose(struct db_config *db, enum app_env env)
 		return;
 	db->url = db->test_url;
 	db->test_url = url;
+	db->variable = "DATABASE_TEST_URL";
 }
 
 void db_config_check(struct db_config *db, struct config *config)
@@ -42,7 +43,7 @@ void db_config_check(struct db_config *db, struct config *config)
 	db_config_choose(db, config_env(config));
 	problem = db_config_problem(db);
 	if (problem)
-		config_problem(config, "%s", problem);
+		config_problem(config, "%s: %s", db->variable ? db->variable : "DATABASE_URL", problem);
 	if (config_env(config) >= APP_ENV_STAGING && !db->url && (!host || !*host))
 		config_problem(config, "DATABASE_URL: is not set; set DATABASE_URL or DATABASE_URL_FILE");
 }
@@ -56,10 +57,10 @@ const char *db_config_problem(const struct db_config *config)
 	if (!config->url)
 		return NULL;
 	if (strncmp(config->url, "postgres://", 11) != 0 && strncmp(config->url, "postgresql://", 13) != 0)
-		return "DATABASE_URL must begin with postgres:// or postgresql://";
+		return "must begin with postgres:// or postgresql://";
 	parts = PQconninfoParse(config->url, NULL);
 	PQconninfoFree(parts);
-	return parts ? NULL : "DATABASE_URL is not a URL that libpq understands; are special characters in it percent-encoded?";
+	return parts ? NULL : "is not a URL that libpq understands; are special characters in it percent-encoded?";
 }
 
 void db_call_recycle(struct db *db, struct db_call *call)

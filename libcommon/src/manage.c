@@ -8,6 +8,7 @@
 #include "db.h"
 #include "mem.h"
 #include "migrations.h"
+#include "redis.h"
 
 #define EXIT_USAGE 64 /* EX_USAGE of sysexits.h */
 
@@ -23,12 +24,18 @@ enum app_env manage_env(const struct manage *manage)
 	return manage->env;
 }
 
-static struct db_config *db_config_of(const struct manage *manage)
+/* The struct that takes a module's options; NULL when the service has none. */
+static void *config_of(const struct manage *manage, const struct config_option *options)
 {
 	for (const struct daemon_config *part = manage->spec->configs; part->options; part++)
-		if (part->options == db_options)
+		if (part->options == options)
 			return part->into;
 	return NULL;
+}
+
+static struct db_config *db_config_of(const struct manage *manage)
+{
+	return config_of(manage, db_options);
 }
 
 PGconn *manage_db(struct manage *manage)
@@ -204,12 +211,15 @@ static int dispatch(struct manage *manage, const struct manage_command *const ta
 /* Which database is meant is decided here as in the daemon: recreate_db with APP_ENV=testing must never meet the other one. */
 static void load_config(struct manage *manage, struct config *config)
 {
+	const struct redis_config *redis = config_of(manage, redis_options);
 	struct db_config *db = db_config_of(manage);
 
 	for (const struct daemon_config *part = manage->spec->configs; part->options; part++)
 		config_load(config, part->options, part->into);
 	if (db)
 		db_config_check(db, config);
+	if (redis)
+		redis_config_check(redis, config);
 }
 
 int manage_main(const struct manage_spec *spec, int argc, char **argv)

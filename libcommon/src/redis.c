@@ -3,7 +3,6 @@
 #include <event2/dns.h>
 #include <stdlib.h>
 
-#include "log.h"
 #include "mem.h"
 
 #define WATCH_MS 100
@@ -23,16 +22,23 @@ const struct config_option redis_options[] = {
 	{0},
 };
 
+void redis_config_check(const struct redis_config *redis, struct config *config)
+{
+	struct redis_address address = {0};
+
+	if (redis->url && redis_url_parse(redis->url, &address) != STATUS_OK)
+		config_problem(config, "REDIS_URL: must be redis://[user:password@]host:port/database, special characters in "
+				       "user and password percent-encoded");
+	redis_address_free(&address);
+}
+
 static void set_address(struct redis *redis)
 {
 	const struct redis_config *config = &redis->config;
 
 	if (config->url) {
-		if (redis_url_parse(config->url, &redis->address) == STATUS_OK)
-			return;
-		log_line(LOG_ERROR, "REDIS_URL is not redis://[user:password@]host:port/database");
-		redis->address.host = mem_strdup("127.0.0.1");
-		redis->address.port = 6379;
+		if (redis_url_parse(config->url, &redis->address) != STATUS_OK)
+			abort(); /* redis_config_check() was not asked */
 		return;
 	}
 	redis->address.host = mem_strdup(config->host);

@@ -87,6 +87,7 @@ static void test_the_test_database_is_taken_in_testing_alone(void **state)
 
 		db_config_choose(&config, env);
 		assert_ptr_equal(config.url, env == APP_ENV_TESTING ? test_url : url);
+		assert_int_equal(config.variable != NULL, env == APP_ENV_TESTING);
 	}
 }
 

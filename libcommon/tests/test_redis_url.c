@@ -4,13 +4,18 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <string.h>
+
 #include "../src/redis_internal.h"
+#include "capture.h"
+#include "environment.h"
 
 static struct redis_address address;
 
 static int drop(void **state)
 {
 	redis_address_free(&address);
+	environment_restore();
 	return 0;
 }
 
@@ -126,6 +131,52 @@ static void test_what_is_no_such_url_is_refused_and_sets_nothing(void **state)
 	}
 }
 
+/* What the configuration check of a daemon prints. */
+static const char *problems(void)
+{
+	static struct capture capture;
+	struct redis_config redis = {0};
+	struct config *config = config_new();
+	const char *printed;
+	int count;
+
+	config_load(config, redis_options, &redis);
+	redis_config_check(&redis, config);
+	capture_start(&capture, STDERR_FILENO);
+	count = config_finish(config, "daemon");
+	printed = capture_end(&capture);
+	assert_int_equal(count, *printed ? 1 : 0);
+	config_release(redis_options, &redis);
+	config_free(config);
+	return printed;
+}
+
+static void test_a_configuration_with_a_redis_url_or_without_one_is_sound(void **state)
+{
+	assert_string_equal(problems(), "");
+	environment_set("REDIS_URL", "redis://me:secret@h:7000/1");
+	assert_string_equal(problems(), "");
+}
+
+static void test_a_configuration_with_another_url_is_refused_in_one_line_without_the_url(void **state)
+{
+	static const char line[] =
+		"daemon: REDIS_URL: must be redis://[user:password@]host:port/database, special characters in "
+		"user and password percent-encoded\n";
+
+	environment_set("REDIS_URL", "redis:6379");
+	assert_string_equal(problems(), line);
+	environment_set("REDIS_URL", "redis://me:hidden/password@h:6379");
+	assert_string_equal(problems(), line);
+}
+
+static void test_a_file_with_another_url_is_refused_too(void **state)
+{
+	environment_set_file("REDIS_URL_FILE", "rediss://:hidden@h\n", 19);
+	assert_non_null(strstr(problems(), "REDIS_URL: must be redis://"));
+	assert_null(strstr(problems(), "hidden"));
+}
+
 static void test_a_freed_address_is_empty_and_may_be_freed_again(void **state)
 {
 	assert_int_equal(redis_url_parse("redis://me:secret@h", &address), STATUS_OK);
@@ -150,6 +201,9 @@ int main(void)
 		cmocka_unit_test_teardown(test_a_slash_without_a_number_is_the_first_database, drop),
 		cmocka_unit_test_teardown(test_the_ends_of_the_ports_are_read, drop),
 		cmocka_unit_test_teardown(test_what_is_no_such_url_is_refused_and_sets_nothing, drop),
+		cmocka_unit_test_teardown(test_a_configuration_with_a_redis_url_or_without_one_is_sound, drop),
+		cmocka_unit_test_teardown(test_a_configuration_with_another_url_is_refused_in_one_line_without_the_url, drop),
+		cmocka_unit_test_teardown(test_a_file_with_another_url_is_refused_too, drop),
 		cmocka_unit_test_teardown(test_a_freed_address_is_empty_and_may_be_freed_again, drop),
 	};
 

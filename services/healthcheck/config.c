@@ -74,6 +74,7 @@ void healthcheck_check(struct config *config)
 	db->connections = 1;
 	db->in_flight_max = 10;
 	db->query_timeout_ms = db->connect_timeout_ms = healthcheck_config.timeout_ms;
+	redis_config_check(&healthcheck_config.redis, config);
 	if (db->url && db_config_problem(db))
 		config_problem(config, "HEALTHCHECK_POSTGRES: %s", db_config_problem(db));
 	if (healthcheck_config.nginx_url && http_url_parse(healthcheck_config.nginx_url, &url) != STATUS_OK)

@@ -40,4 +40,5 @@ void users_check(struct config *config)
 	if (config_env(config) == APP_ENV_DEVELOPMENT && !is_set("PUBLIC_USERS") && !is_set("PUBLIC_USERS_FILE"))
 		users_config.public_users = true;
 	db_config_check(&users_config.db, config);
+	redis_config_check(&users_config.redis, config);
 }

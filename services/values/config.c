@@ -31,4 +31,5 @@ const struct daemon_config values_configs[] = {
 void values_check(struct config *config)
 {
 	db_config_check(&values_config.db, config);
+	redis_config_check(&values_config.redis, config);
 }

@@ -22,3 +22,8 @@ const struct daemon_config worker_configs[] = {
 	{redis_options, &worker_config.redis},
 	{NULL, NULL},
 };
+
+void worker_check(struct config *config)
+{
+	redis_config_check(&worker_config.redis, config);
+}

@@ -35,6 +35,7 @@ int main(int argc, char **argv)
 		.summary = "calculates what was submitted",
 		.admin_port = 9004,
 		.configs = worker_configs,
+		.check = worker_check,
 		.register_metrics = work_register_metrics,
 		.start = start,
 		.is_ready = is_ready,

@@ -15,6 +15,7 @@ struct worker_config {
 
 extern struct worker_config worker_config;
 extern const struct daemon_config worker_configs[];
+void worker_check(struct config *config);
 
 /* work.c: receives, calculates, stores. */
 struct work;

@@ -115,6 +115,17 @@ def test_a_variable_and_its_file_at_once_are_refused(name, tmp_path):
     assert done.stderr == f"{name}: REDIS_URL: set either REDIS_URL or REDIS_URL_FILE, not both\n"
 
 
+@pytest.mark.parametrize("name", [*DAEMONS, "healthcheck"])
+@pytest.mark.parametrize("argument", [[], ["--check"]], ids=["start", "check"])
+def test_a_redis_url_that_is_none_is_refused_and_not_shown(name, argument, tmp_path):
+    file = tmp_path / "url"
+    file.write_text("redis://:hidden/password@127.0.0.1:1/0\n")
+    done = Daemon(name, REDIS_URL_FILE=file, HEALTHCHECK_TARGETS="users=http://127.0.0.1:1").run(*argument)
+    assert done.returncode == EXIT_CONFIG
+    assert done.stderr.startswith(f"{name}: REDIS_URL: must be redis://") and done.stderr.count("\n") == 1
+    assert "hidden" not in done.stderr
+
+
 def test_a_secret_is_read_from_its_file_without_the_newline(person, tmp_path):
     key = (abacus.RUN_DIR / "secrets/SECRET_KEY").read_text().rstrip("\n")
     file = tmp_path / "key"
