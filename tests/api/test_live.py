@@ -11,6 +11,7 @@ import signal
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -87,14 +88,18 @@ def test_a_token_that_is_too_long_for_one_is_too_big():
         assert live.expect_close() == (1009, "")
 
 
-@pytest.mark.parametrize("to", WAYS)
-def test_without_a_token_it_is_closed_after_five_seconds(to):
-    start = time.monotonic()
-    with WebSocket(to=to) as live:
-        live.send(PING)
-        assert live.next_frame() == (PONG, b"")
-        assert live.expect_close() == (1008, MISSING)
-    assert 4.5 < time.monotonic() - start < 8
+def test_without_a_token_it_is_closed_after_five_seconds():
+    def silence(to):
+        start = time.monotonic()
+        with WebSocket(to=to) as live:
+            live.send(PING)
+            assert live.next_frame() == (PONG, b"")
+            assert live.expect_close() == (1008, MISSING)
+        return time.monotonic() - start
+
+    with ThreadPoolExecutor() as both:
+        for took_s in both.map(silence, WAYS):
+            assert 4.5 < took_s < 8
 
 
 def test_anything_said_after_the_token_ends_it(reader):

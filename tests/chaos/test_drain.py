@@ -2,6 +2,7 @@
 
 import json
 import socket
+import subprocess
 import threading
 import time
 
@@ -138,3 +139,18 @@ def test_a_worker_hands_back_what_it_has_not_begun():
         assert worker.terminate(DRAIN_S) == 0
     for index in indexes:
         assert len(abacus.result(index, person.token, limit_s=30)) > 190_000
+
+
+def test_a_worker_that_stops_under_load_leaves_no_job_to_wait_for_its_lease():
+    """Redis goes on delivering to it until it has said that it wants no more."""
+    command = ["sh", abacus.ROOT / "scripts/stack", "redis-cli", "-r", "100000", "XADD", "jobs", "*", "kind", "fibonacci", "index", "7", "request_id", "load"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as load:
+        try:
+            for number in range(5):
+                with Daemon("worker", LEASE_SECONDS=30, WORKER_NAME=f"stopped-{number}") as worker:
+                    eventually(lambda: worker.metric("worker_jobs_total") > 100, message="it has work")
+                    assert worker.terminate(DRAIN_S) == 0
+                assert abacus.redis_cli("XPENDING", "jobs", "workers", "-", "+", "10", f"stopped-{number}") == ""
+            assert load.poll() is None
+        finally:
+            load.terminate()

@@ -16,7 +16,7 @@ import threading
 import urllib.parse
 
 import pytest
-from delivery import ROOT, Server, eventually, free_port, need, run
+from delivery import ROOT, Authority, Server, eventually, free_port, need, run
 
 DOMAINS = ["abacus.example", "www.abacus.example"]
 SCRIPT = ROOT / "deploy/certificates/certificates"
@@ -27,7 +27,7 @@ class Place:
 
     def __init__(self, folder):
         self.folder, self.servers = folder, []
-        self.http, self.https, self.status, self.acme = free_port(), free_port(), free_port(), free_port()
+        self.http, self.https, self.status = free_port(), free_port(), free_port()
         self.conf, self.pid, self.access = folder / "conf", folder / "run/nginx.pid", folder / "access.log"
         for name in "conf", "run", "html", "kept":
             (folder / name).mkdir()
@@ -35,7 +35,7 @@ class Place:
         self.variables = {
             "DOMAINS": " ".join(DOMAINS), "FOLDER": str(folder / "kept"), "CONF": str(self.conf / "tls.http"), "REDIRECT_LISTEN": str(self.http),
             "HTTPS_PORT": str(self.https), "NGINX_CONF": str(folder / "run/nginx.conf"), "NGINX_PID": str(self.pid),
-            "ACME_SERVER": f"https://127.0.0.1:{self.acme}/dir", "REQUESTS_CA_BUNDLE": str(folder / "acme.pem"), "EMAIL": "you@abacus.example"}
+            "EMAIL": "you@abacus.example"}
 
     def start_nginx(self, listen=None):
         for name in "headers.conf", "proxy.conf", "client.conf":
@@ -51,20 +51,10 @@ class Place:
                    port=self.status)
 
     def start_authority(self):
-        need("pebble", "pebble-challtestsrv", "certbot", "openssl")
-        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=acme", "-addext",
-            "subjectAltName=IP:127.0.0.1", "-keyout", self.folder / "acme.key", "-out", self.folder / "acme.pem")
-        dns, dns_management, management = free_port(), free_port(), free_port()
-        (self.folder / "pebble.json").write_text(json.dumps({"pebble": {
-            "listenAddress": f"127.0.0.1:{self.acme}", "managementListenAddress": f"127.0.0.1:{management}", "httpPort": self.http,
-            "tlsPort": self.https, "certificate": str(self.folder / "acme.pem"), "privateKey": str(self.folder / "acme.key"),
-            "ocspResponderURL": "", "externalAccountBindingRequired": False, "certificateValidityPeriod": 10 * 86400}}))
-        self.start("dns", "pebble-challtestsrv", "-defaultIPv4", "127.0.0.1", "-defaultIPv6", "", "-dns01", f"127.0.0.1:{dns}",
-                   "-management", f"127.0.0.1:{dns_management}", "-http01", "", "-https01", "", "-tlsalpn01", "", port=dns_management)
-        self.start("pebble", "pebble", "-config", self.folder / "pebble.json", "-dnsserver", f"127.0.0.1:{dns}", port=self.acme,
-                   PEBBLE_VA_NOSLEEP="1", PEBBLE_WFE_NONCEREJECT="0")
-        self.root = run("curl", "-sf", "--noproxy", "*", "--cacert", self.folder / "acme.pem", f"https://127.0.0.1:{management}/roots/0").stdout
-        (self.folder / "root.pem").write_text(self.root)
+        need("certbot")
+        authority = Authority(self.folder, "127.0.0.1", http_port=self.http, https_port=self.https, domains_are_at="127.0.0.1")
+        self.servers += authority.servers
+        self.variables |= {"ACME_SERVER": authority.directory, "REQUESTS_CA_BUNDLE": str(authority.certificate)}
 
     def start(self, name, *command, port, **variables):
         self.servers.append(Server(self.folder / f"{name}.log", *command, **variables).wait_for_port(port))

@@ -8,7 +8,7 @@ import threading
 import time
 
 import pytest
-from engine import FILES, KIND, compose, containers, docker, run
+from engine import KIND, compose, containers, docker, run
 
 PORT = int(os.environ["PORT"])
 pytestmark = pytest.mark.skipif(KIND != "prod", reason="replicas run in production alone")
@@ -109,7 +109,7 @@ def test_all_replicas_are_replaced_one_by_one_and_no_request_fails(token):
     before = {one["Id"] for service in ("users", "values") for one in containers(service)}
     everything = [*reads(token), ("POST", "/api/values", {"index": 30}, token)]
     with Load(everything) as load:
-        done = run("scripts/rolling-replace", FILES[0], "users", "values")
+        done = run("scripts/rolling-replace", "users", "values")
         assert done.returncode == 0, done.out
     after = {one["Id"] for service in ("users", "values") for one in containers(service)}
     assert load.failed == [] and load.count > 100

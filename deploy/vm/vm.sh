@@ -1,0 +1,105 @@
+# Read by the numbered scripts, which run on the host itself, as root; deploy/vm/on runs them there from elsewhere.
+# All that makes this host this host is in $place, so the tree can be replaced: env (what Compose is told, one NAME='value' a line), secrets/, and, if you
+# put it there, docker-compose.override.yml, which Compose reads last.
+set -eu
+cd "$(dirname "$0")/../.."
+place=${PLACE:-/etc/abacus}
+backups=${BACKUPS:-/var/backups/abacus}
+
+die() {
+	echo "$(basename "$0"): $*" >&2
+	exit 1
+}
+
+usage() {
+	sed -n 's/^# usage: //p' "$0" >&2
+	exit 64
+}
+
+[ "$(id -u)" = 0 ] || die "must be run as root, on the host; from elsewhere: deploy/vm/on USER@HOST $(basename "$0")"
+
+# For Compose 1.29, which builds by itself unless it is told to let the engine do it.
+export COMPOSE_DOCKER_CLI_BUILD=1 DOCKER_BUILDKIT=1
+
+# load: the settings, for Compose and for the scripts. Those of the caller do not count.
+load() {
+	[ -r "$place/env" ] || die "this host is not prepared; run deploy/vm/1-prepare first"
+	set -a
+	. "$place/env"
+	set +a
+	[ ! -e "$place/docker-compose.override.yml" ] || COMPOSE_FILE=$COMPOSE_FILE:$place/docker-compose.override.yml
+}
+
+# set_env NAME VALUE
+set_env() {
+	case $2 in *[\'\"\\]*) die "$1 must not have quotes in it" ;; esac
+	touch "$place/env"
+	{
+		grep -v "^$1=" "$place/env" || true
+		echo "$1='$2'"
+	} >"$place/env.new"
+	mv "$place/env.new" "$place/env"
+}
+
+# build SERVICE...: none for all. The daemons know which commit they are of; of the others the image is a new one only when it has changed.
+build() {
+	revision=$(cat COMMIT 2>/dev/null || git rev-parse --short=8 HEAD 2>/dev/null || echo unknown)
+	[ $# -gt 0 ] || set -- $(docker-compose config --services)
+	daemons= others=
+	for service; do
+		case $service in users* | values* | worker | healthcheck) daemons="$daemons $service" ;; *) others="$others $service" ;; esac
+	done
+	[ -z "$others" ] || docker-compose build $fresh $others >"$log" 2>&1 || failed
+	[ -z "$daemons" ] || docker-compose build $fresh --build-arg REVISION="$revision" $daemons >"$log" 2>&1 || failed
+}
+
+fresh=
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+trap 'exit 130' INT TERM
+
+failed() {
+	tail -n 40 "$log" >&2
+	die "the lines above say why it failed"
+}
+
+# healthy SERVICE...: within two minutes, all that have a health check.
+healthy() {
+	limit=$(($(date +%s) + 120))
+	for service; do
+		for container in $(docker-compose ps -q "$service"); do
+			until [ "$(docker inspect -f '{{if .State.Health}}{{.State.Health.Status}}{{else}}healthy{{end}}' "$container")" = healthy ]; do
+				[ "$(date +%s)" -lt $limit ] || { docker-compose logs --tail 10 "$service" >&2; die "$service does not become healthy; the lines above say why"; }
+				sleep 0.5
+			done
+		done
+	done
+}
+
+# Those that run all the time.
+services() {
+	docker-compose config --services | grep -v -- '-migrate$'
+}
+
+is_running() {
+	[ -n "$(docker-compose ps -q "$1" 2>/dev/null)" ] && [ "$(docker inspect -f '{{.State.Running}}' $(docker-compose ps -q "$1") | sort -u)" = true ]
+}
+
+# What runs is of the image that is there now.
+is_current() {
+	container=$(docker-compose ps -q "$1" | head -1)
+	[ "$(docker inspect -f '{{.Image}}' "$container")" = "$(docker image inspect -f '{{.Id}}' "$(docker inspect -f '{{.Config.Image}}' "$container")")" ]
+}
+
+# replace SERVICE...: what runs becomes what was built. users, values and healthcheck without a failed request.
+replace() {
+	for service; do
+		case $service in
+		users | values) docker-compose run --rm -T "$service-migrate" >"$log" 2>&1 </dev/null || failed ;;
+		esac
+		case $service in
+		users | values | healthcheck) ! is_running "$service" || { scripts/rolling-replace "$service" && continue; } ;;
+		esac
+		docker-compose up -d --no-build --no-deps "$service" >"$log" 2>&1 || failed
+	done
+}

@@ -1,0 +1,270 @@
+"""deploy/vm: one host, from nothing to a running system with certificates, and through what happens to it. A container with sshd and an engine of its
+own (Debian 13's, with Compose 2) plays the host; pebble is Let's Encrypt. The tests are a story: each needs those before it."""
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import secrets
+import ssl
+import subprocess
+import threading
+import time
+
+import pytest
+from delivery import ROOT, Authority, eventually, listens, need, run
+
+DOMAINS = ["abacus.example", "www.abacus.example"]
+IMAGE, COMMIT = "abacus-test/host", run("git", "rev-parse", "--short=8", "HEAD").stdout.strip()
+SERVICES = "users values worker healthcheck client swagger nginx db redis".split()
+PERSON = {"username": "ada", "email": "ada@example.com", "password": "password-ada"}
+
+# An engine in a container wants to mount, and to make networks of its own. It is started as soon as it is installed, as systemd does it.
+CAPABILITIES = [word for name in ("SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE", "DAC_READ_SEARCH") for word in ("--cap-add", name)]
+INIT = """mount -o remount,rw /proc/sys
+mkdir -p /run/sshd
+(until command -v dockerd && command -v docker-compose; do sleep 0.5; done; exec dockerd) >/var/log/docker.log 2>&1 &
+exec /usr/sbin/sshd -D"""
+
+
+class Host:
+    def __init__(self, folder, engine):
+        self.folder, self.engine, self.name = folder, engine, f"abacus-test-host-{secrets.token_hex(4)}"
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "key")
+        (folder / "Dockerfile").write_text("""FROM debian:trixie-slim
+            RUN apt-get update -q && apt-get install -qy --no-install-recommends openssh-server
+            COPY --chmod=600 key.pub /root/.ssh/authorized_keys""")
+        run("docker", "build", "-q", "-t", IMAGE, folder, **(engine | {"DOCKER_BUILDKIT": "1"}))
+        run("docker", "run", "-d", "--init", "--name", self.name, *CAPABILITIES, "--security-opt", "seccomp=unconfined",
+            "--security-opt", "apparmor=unconfined", "--tmpfs", "/tmp:exec", "--tmpfs", "/run", "-v", "/var/lib/docker",
+            "-v", "/sys/fs/cgroup:/sys/fs/cgroup", IMAGE, "sh", "-c", INIT, **engine)
+        self.address = self.inspect("IPAddress")
+        eventually(lambda: listens(22, self.address), "sshd listens")
+
+    def inspect(self, what):
+        return run("docker", "inspect", "-f", f"{{{{.NetworkSettings.{what}}}}}", self.name, **self.engine).stdout.strip()
+
+    @property
+    def ssh(self):
+        return f"ssh -i {self.folder}/key -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o BatchMode=yes"
+
+    def on(self, *arguments, ok=True, stdin="", **variables):
+        """deploy/vm/on, as whoever runs the host would from their own machine."""
+        done = subprocess.run([ROOT / "deploy/vm/on", f"root@{self.address}", *arguments], input=stdin, text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=600, env={**os.environ, **variables, "SSH": self.ssh})
+        assert not ok or done.returncode == 0, done.stdout
+        return done
+
+    def shell(self, command, ok=True, stdin=subprocess.DEVNULL):
+        done = subprocess.run([*self.ssh.split(), f"root@{self.address}", f"cd /opt/abacus 2>/dev/null; {command}"], stdin=stdin, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
+        assert not ok or done.returncode == 0, done.stdout
+        return done.stdout.strip()
+
+    def load(self, *images):
+        with subprocess.Popen(["docker", "save", *images], stdout=subprocess.PIPE, env={**os.environ, **self.engine}) as save:
+            self.shell("docker load", stdin=save.stdout)
+
+    def call(self, method, path, body=None, token=None, port=443):
+        """By the first domain's name, whose certificate is verified."""
+        if port == 443:
+            trusted = ssl.create_default_context(cafile=self.folder / "root.pem")
+            connection = http.client.HTTPSConnection(DOMAINS[0], timeout=20, context=trusted)
+        else:
+            connection = http.client.HTTPConnection(DOMAINS[0], timeout=20)
+        connection._create_connection = lambda _, *rest: socket_to(self.address, port, *rest)
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+        with contextlib.closing(connection):
+            connection.request(method, path, json.dumps(body) if body else None, headers)
+            reply = connection.getresponse()
+            reply.text = reply.read().decode()
+        return reply
+
+    def answers(self):
+        with contextlib.suppress(http.client.HTTPException):
+            return self.call("GET", "/users/ping").status == 200
+
+    def log_in(self):
+        reply = self.call("POST", "/auth/login", PERSON)
+        assert reply.status == 200, reply.text
+        return json.loads(reply.text)["auth_token"]
+
+    def results(self):
+        return json.loads(self.call("GET", "/api/values/current", token=self.log_in()).text)
+
+
+def socket_to(address, port, timeout, *_):
+    import socket
+    return socket.create_connection((address, port), timeout)
+
+
+class Requests:
+    """Reads by four at a time until the block ends; failures are kept."""
+
+    def __init__(self, host, *paths):
+        self.host, self.paths, self.done, self.failed, self.going = host, paths, 0, [], True
+        self.threads = [threading.Thread(target=self.ask) for _ in range(4)]
+
+    def ask(self):
+        while self.going:
+            for path in self.paths:
+                try:
+                    reply = self.host.call("GET", path)
+                    if reply.status != 200:
+                        self.failed.append((path, reply.status, reply.text[:100]))
+                except OSError as problem:
+                    self.failed.append((path, repr(problem)))
+                self.done += 1
+            time.sleep(0.02)
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.going = False
+        for thread in self.threads:
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def host(engine, tmp_path_factory):
+    need("ssh", "ssh-keygen", "git")
+    missing = [name for name in SERVICES if run("docker", "image", "inspect", f"abacus/{name}:stage", ok=False, **engine).returncode]
+    if missing:
+        pytest.skip(f"images of stage are missing (sh test.sh docker builds them): {' '.join(missing)}")
+    one = Host(tmp_path_factory.mktemp("host"), engine)
+    yield one
+    run("docker", "rm", "-fv", one.name, **engine)
+
+
+@pytest.fixture(scope="module")
+def authority(host):
+    one = Authority(host.folder, host.inspect("Gateway"), http_port=80, https_port=443, domains_are_at=host.address)
+    yield one
+    for server in one.servers:
+        server.stop()
+
+
+def test_1_a_host_that_is_not_prepared_says_so(host):
+    assert "there is no deploy/vm/9-dance" in host.on("9-dance", ok=False).stdout
+    host.on("3-start", ok=False)  # sends the tree
+    assert host.on("4-stop", ok=False).stdout == "4-stop: this host is not prepared; run deploy/vm/1-prepare first\n"
+
+
+def test_1_prepare_makes_a_host_of_a_bare_machine_and_again_changes_nothing(host):
+    assert "prepared" in host.on("1-prepare").stdout
+    before = host.shell("sha256sum /etc/abacus/env /etc/abacus/secrets/*")
+    assert "prepared" in host.on("1-prepare").stdout
+    assert host.shell("sha256sum /etc/abacus/env /etc/abacus/secrets/*") == before
+    assert host.shell("stat -c %a /etc/abacus /etc/abacus/secrets /var/backups/abacus").split() == ["700", "700", "700"]
+    assert host.shell("cat COMMIT") == COMMIT
+
+
+def test_2_certificates_are_there_before_anybody_can_log_in(host, authority):
+    assert "usage" not in host.on("2-certificates", "you@abacus.example", ok=False).stdout.splitlines()[0]
+    host.shell(f"cat >/etc/abacus/acme.pem <<'PEM'\n{authority.certificate.read_text()}PEM\nchmod 644 /etc/abacus/acme.pem")
+    host.shell("""cat >/etc/abacus/docker-compose.override.yml <<'YML'
+services:
+  certificates:
+    environment: {REQUESTS_CA_BUNDLE: /acme.pem}
+    volumes: ["/etc/abacus/acme.pem:/acme.pem:ro"]
+YML""")
+    shown = host.on("2-certificates", "you@abacus.example", *DOMAINS, ACME_SERVER=authority.directory).stdout
+    assert "Pebble" in shown and all(f"DNS:{name}" in shown for name in DOMAINS)
+    eventually(lambda: host.call("GET", "/users/ping").status == 503, "nginx has the certificate; there is nothing behind it yet")
+    plain = host.call("GET", "/auth/login?a=b", port=80)
+    assert (plain.status, plain.getheader("Location")) == (308, f"https://{DOMAINS[0]}/auth/login?a=b")
+
+
+def test_3_start_brings_it_up(host):
+    host.load("debian:trixie-slim", *[f"abacus/{name}:stage" for name in SERVICES])
+    assert "Abacus is up at https://abacus.example" in host.on("3-start", "--no-build").stdout
+    reply = host.call("POST", "/auth/register", PERSON)
+    assert reply.status == 201, reply.text
+    token = json.loads(reply.text)["auth_token"]
+    for index in (10, 40):
+        assert host.call("POST", "/api/values", {"index": index}, token=token).status in (200, 201)
+    eventually(lambda: host.results() == {"10": "89", "40": "165580141"}, "the results are there")
+
+
+def test_3_start_again_leaves_all_that_runs_as_it_is(host):
+    before = host.shell("docker ps -q | sort")
+    host.on("3-start", "--no-build")
+    assert host.shell("docker ps -q | sort") == before
+
+
+def test_an_admin_is_made_with_a_password_that_no_command_line_shows(host):
+    host.on("admin", "root", "root@abacus.example", stdin="a-long-password\n")
+    token = json.loads(host.call("POST", "/auth/login", {"email": "root@abacus.example", "password": "a-long-password"}).text)["auth_token"]
+    assert json.loads(host.call("GET", "/auth/status", token=token).text)["data"]["admin"] is True
+
+
+def test_4_stop_and_3_start_lose_nothing(host):
+    assert "down" in host.on("4-stop").stdout
+    with pytest.raises(OSError):
+        host.answers()
+    host.on("3-start", "--no-build")
+    assert host.results() == {"10": "89", "40": "165580141"}
+
+
+def test_5_rebuild_replaces_users_without_a_failed_request(host):
+    assert "there is no service user;" in host.on("5-rebuild", "user", ok=False).stdout
+    before = host.shell("docker-compose ps -q users")
+    with Requests(host, "/users/ping", "/api/values/kinds") as requests:
+        host.on("5-rebuild", "users")
+    assert requests.failed == [] and requests.done > 100
+    after = host.shell("docker-compose ps -q users")
+    assert len(after.split()) == 1 and after != before
+    assert f"({COMMIT})" in host.shell(f"docker exec {after} /bin/users --version")
+    assert host.results() == {"10": "89", "40": "165580141"}
+
+
+def test_6_logs_are_lines_of_the_service_that_was_asked_for(host):
+    lines = host.on("6-logs", "--no-log-prefix", "--tail", "3", "users").stdout.strip().splitlines()
+    assert len(lines) == 3 and all(json.loads(line)["service"] == "users" for line in lines)
+
+
+def everything(host):
+    return host.shell("""for database in users values; do
+        docker-compose exec -T db pg_dump -U $database --data-only --inserts $database | grep INSERT | grep -v '"\\?calculations' | sort; done""")
+
+
+def test_7_backup_and_8_restore_bring_back_every_user_and_every_value(host):
+    said = host.on("7-backup").stdout
+    folder = re.search(r"backed up to (/var/backups/abacus/\S+):", said)[1]
+    before, results, token = everything(host), host.results(), host.log_in()
+    assert before.count("INSERT INTO public.users ") == 2 and before.count('INSERT INTO public."values" ') == 2
+    for database in ("users", "values"):
+        host.shell(f"docker-compose exec -T db psql -U {database} -c 'DROP SCHEMA public CASCADE; CREATE SCHEMA public' {database}")
+    assert host.call("POST", "/auth/login", PERSON).status == 500
+    host.on("8-restore", folder)
+    assert everything(host) == before
+    assert host.call("GET", "/auth/status", token=token).status == 401, "from before"
+    eventually(lambda: host.results() == results, "the results are calculated anew")
+    assert len(host.shell("ls -d /var/backups/abacus/before-*").split()) == 1
+
+
+def test_7_backup_keeps_the_last(host):
+    for _ in range(3):
+        host.on("7-backup", KEEP="2")
+        time.sleep(1)  # a folder is named after the second
+    assert len(host.shell("ls /var/backups/abacus | grep -v before").split()) == 2
+
+
+def test_8_restore_of_a_damaged_backup_changes_nothing(host):
+    before, token = everything(host), host.log_in()
+    folder = host.shell("ls -d /var/backups/abacus/2*").split()[0]
+    host.shell(f"cp -r {folder} /tmp/damaged; printf x >>/tmp/damaged/users.dump")
+    done = host.on("8-restore", "/tmp/damaged", ok=False)
+    assert done.returncode == 1 and "is damaged; nothing was touched" in done.stdout
+    assert everything(host) == before
+    assert host.call("GET", "/auth/status", token=token).status == 200
+
+
+def test_after_a_reboot_all_is_back_by_itself(host):
+    run("docker", "restart", "-t", "5", host.name, **host.engine)
+    assert host.inspect("IPAddress") == host.address
+    eventually(lambda: host.answers() and host.results() == {"10": "89", "40": "165580141"}, "it answers again", 60)
