@@ -62,6 +62,10 @@ struct redis_call *redis_eval(struct redis *redis, struct scope *scope, const st
 /* As redis_command(), for a command that blocks in Redis for up to block_ms: its time limit is that much longer. */
 struct redis_call *redis_command_blocking(struct redis *redis, struct scope *scope, long block_ms, int argc, const char **argv,
 					  const size_t *lens, redis_done *done, void *arg);
+/* Ends what blocks on another connection, which is then answered as if its time were over. Answers 1, or 0 when nothing was
+ * blocking there (any more, or yet). */
+struct redis_call *redis_unblock(struct redis *redis, struct scope *scope, const struct redis *blocked, redis_done *done,
+				 void *arg);
 /* Subscribes now and after every reconnect. This connection then does nothing else. message runs once a message. */
 void redis_subscribe(struct redis *redis, const char *channel, void (*message)(const char *bytes, size_t len, void *arg),
 		     void *arg);

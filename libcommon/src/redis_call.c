@@ -183,6 +183,15 @@ struct redis_call *redis_command(struct redis *redis, struct scope *scope, int a
 	return redis_command_blocking(redis, scope, 0, argc, argv, lens, done, arg);
 }
 
+struct redis_call *redis_unblock(struct redis *redis, struct scope *scope, const struct redis *blocked, redis_done *done,
+				 void *arg)
+{
+	char id[24];
+
+	snprintf(id, sizeof id, "%lld", blocked->client_id);
+	return redis_command(redis, scope, 3, (const char *[]){"CLIENT", "UNBLOCK", id}, NULL, done, arg);
+}
+
 static const char *sha1_of(const struct redis *redis, const struct redis_script *script)
 {
 	for (size_t i = 0; redis->scripts && redis->scripts[i]; i++)

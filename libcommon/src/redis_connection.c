@@ -110,6 +110,16 @@ static void handshake_answered(redisAsyncContext *context, void *reply_void, voi
 	report(redis, true);
 }
 
+/* Its being refused (an ACL without CLIENT) is no reason not to be ready. */
+static void identified(redisAsyncContext *context, void *reply_void, void *arg)
+{
+	struct redis *redis = context->data;
+	const redisReply *reply = reply_void;
+
+	if (redis && redis->context == context && reply)
+		redis->client_id = reply->type == REDIS_REPLY_INTEGER ? reply->integer : 0;
+}
+
 static void message_arrived(redisAsyncContext *context, void *reply_void, void *arg)
 {
 	struct redis *redis = context->data;
@@ -143,6 +153,7 @@ static void introduce(struct redis *redis)
 	}
 	for (size_t i = 0; redis->scripts && redis->scripts[i]; i++)
 		handshake(redis, 3, (const char *[]){"SCRIPT", "LOAD", redis->scripts[i]->lua}, redis->scripts[i]->name);
+	redisAsyncCommand(redis->context, identified, NULL, "CLIENT ID");
 	handshake(redis, 1, (const char *[]){"PING"}, NULL);
 	if (redis->channel)
 		redisAsyncCommand(redis->context, message_arrived, NULL, "SUBSCRIBE %s", redis->channel);

@@ -59,7 +59,8 @@ struct redis {
 	redisAsyncContext *context, *doomed;
 	struct redis_calls in_flight, failed; /* failed: their callers are told from the loop */
 	unsigned in_flight_count, attempt;
-	int handshakes; /* replies of the handshake still to come */
+	int handshakes;      /* replies of the handshake still to come */
+	long long client_id; /* of this connection, as Redis counts them; 0: it does not say */
 	int64_t connect_deadline_us;
 	struct event *retry, *watch, *tell;
 	struct loop_deferred *reap;

@@ -240,6 +240,27 @@ static void test_a_blocking_command_has_that_much_more_time(void **state)
 	assert_int_equal(answer.type, REDIS_REPLY_NIL);
 }
 
+static void test_what_blocks_can_be_ended_from_another_connection(void **state)
+{
+	struct redis_config config = fixture_config();
+	struct redis *blocked = redis_new(base, &config, NULL, LOOP_PRIORITY_NORMAL);
+	struct answer answer = {0}, unblocked = {0};
+
+	open_ready();
+	WAIT_FOR(redis_is_ready(blocked));
+	redis_command_blocking(blocked, &scope, 60000, 3, (const char *[]){"BLPOP", "nothing", "60"}, NULL, fixture_answered,
+			       &answer);
+	do { /* until Redis has read it */
+		unblocked = (struct answer){0};
+		redis_unblock(redis, &scope, blocked, fixture_answered, &unblocked);
+		WAIT_FOR(unblocked.is_there);
+	} while (unblocked.integer == 0);
+	WAIT_FOR(answer.is_there);
+	assert_int_equal(answer.status, STATUS_OK);
+	assert_int_equal(answer.type, REDIS_REPLY_NIL);
+	redis_free(blocked);
+}
+
 /* ---- scopes and what goes with a call ---- */
 
 static void test_a_cancelled_scope_hears_nothing_and_its_neighbours_all(void **state)
@@ -396,6 +417,7 @@ int main(void)
 		REDIS_TEST(test_a_command_over_its_time_ends_with_timeout_and_the_rest_is_unavailable),
 		REDIS_TEST(test_after_a_timeout_it_connects_again_by_itself),
 		REDIS_TEST(test_a_blocking_command_has_that_much_more_time),
+		REDIS_TEST(test_what_blocks_can_be_ended_from_another_connection),
 		REDIS_TEST(test_a_cancelled_scope_hears_nothing_and_its_neighbours_all),
 		REDIS_TEST(test_a_scope_that_is_cancelled_before_a_refusal_is_told_hears_nothing),
 		REDIS_TEST(test_freeing_with_commands_in_flight_runs_no_callback),

@@ -38,8 +38,7 @@ static void taken_over(enum status status, const struct job *jobs, int n, void *
 	work->is_taking_over = false;
 	if (n)
 		log_line(LOG_WARN, "took over jobs of another worker", LOG_INT("jobs", n));
-	for (int i = 0; i < n; i++)
-		work_take(work, &jobs[i]);
+	work_take(work, jobs, n);
 	if (n == JOBS_BATCH_MAX)
 		leases_take_over_due(-1, 0, work);
 }

@@ -22,6 +22,8 @@
 
 #define BLOCK_MS 5000
 #define COUNT_MS 2000
+#define RESUME_MS 500
+
 static struct metric *done_total[KIND_COUNT], *failed_total, *duration_seconds, *depth, *oldest, *dead;
 
 void work_register_metrics(void)
@@ -57,7 +59,7 @@ void work_drop_held(struct work *work, struct held *held)
 
 void work_tell_when_drained(struct work *work)
 {
-	if (work->is_draining && work->held_count == 0 && work->drained) {
+	if (work->is_draining && !work->is_receiving && !work->is_taking_over && work->held_count == 0 && work->drained) {
 		void (*drained)(void *arg) = work->drained;
 
 		work->drained = NULL;
@@ -189,7 +191,6 @@ static void start_large(struct work *work, struct held *held)
 	struct large *large = mem_alloc(sizeof *large);
 
 	*large = (struct large){.key = held->job.key, .work = work};
-	work->large_count++;
 	pool_submit(work->pool, &work->pool_scope, calculate_large, large_done, large_drop, large, held);
 }
 
@@ -213,8 +214,9 @@ static void buried(enum status status, void *arg)
 {
 }
 
-void work_take(struct work *work, const struct job *job)
+static void take(struct work *work, const struct job *job)
 {
+	bool is_small = job->key.index >= 0 && calculation_is_small(job->key.kind, job->key.index);
 	struct held *held;
 
 	if (job->key.index < 0) {
@@ -227,10 +229,22 @@ void work_take(struct work *work, const struct job *job)
 	held->job = *job;
 	LIST_INSERT_HEAD(&work->held, held, link);
 	work->held_count++;
-	if (calculation_is_small(job->key.kind, job->key.index))
+	work->large_count += !is_small;
+	if (work->is_draining)
+		return;
+	if (is_small)
 		calculate_small(work, held);
 	else
 		start_large(work, held);
+}
+
+void work_take(struct work *work, const struct job *jobs, int n)
+{
+	for (int i = 0; i < n; i++)
+		take(work, &jobs[i]);
+	if (work->is_draining)
+		leases_release_waiting(work);
+	work_tell_when_drained(work);
 }
 
 /* ---- receiving ---- */
@@ -240,8 +254,7 @@ static void received(enum status status, const struct job *jobs, int n, void *ar
 	struct work *work = arg;
 
 	work->is_receiving = false;
-	for (int i = 0; i < n; i++)
-		work_take(work, &jobs[i]);
+	work_take(work, jobs, n);
 	if (status == STATUS_OK)
 		receive(work);
 }
@@ -264,9 +277,33 @@ static void connection_changed(bool is_ready, void *arg)
 		receive(work);
 }
 
+static void unblocked(enum status status, const redisReply *reply, void *arg)
+{
+	struct work *work = arg;
+
+	if (status == STATUS_OK || !work->is_receiving)
+		return;
+	scope_cancel(&work->receive_scope); /* what is delivered now waits for its lease to run out */
+	work->is_receiving = false;
+	work_tell_when_drained(work);
+}
+
+/* Redis may be about to deliver, so it is told, and its answer waited for. */
+static void stop_receiving(struct work *work)
+{
+	if (work->is_receiving)
+		redis_unblock(work->redis, &work->scope, work->receiving, unblocked, work);
+}
+
+/* Unblocking came too early when the asking was still on its way. */
 static void resume_due(evutil_socket_t fd, short what, void *arg)
 {
-	receive(arg);
+	struct work *work = arg;
+
+	if (work->is_draining)
+		stop_receiving(work);
+	else
+		receive(work);
 }
 
 /* ---- gauges ---- */
@@ -318,7 +355,7 @@ struct work *work_new(struct event_base *base, const struct worker_config *confi
 	work->renew = every(base, work, config->lease_s * 1000 / 3, leases_renew_due);
 	work->take_over = every(base, work, config->lease_s * 1000 / 2, leases_take_over_due);
 	work->count = every(base, work, COUNT_MS, count_due);
-	work->resume = every(base, work, 500, resume_due);
+	work->resume = every(base, work, RESUME_MS, resume_due);
 	return work;
 }
 
@@ -332,7 +369,7 @@ void work_drain(struct work *work, void (*drained)(void *arg), void *arg)
 	work->is_draining = true;
 	work->drained = drained;
 	work->drained_arg = arg;
-	scope_cancel(&work->receive_scope);
+	stop_receiving(work);
 	scope_cancel(&work->pool_scope);
 	leases_release_waiting(work);
 	work_tell_when_drained(work);

@@ -47,7 +47,7 @@ struct batch {
 };
 
 /* work.c */
-void work_take(struct work *work, const struct job *job);
+void work_take(struct work *work, const struct job *jobs, int n); /* while draining only to hand them back */
 void work_drop_held(struct work *work, struct held *held);
 void work_tell_when_drained(struct work *work);
 struct batch *work_batch_new(struct work *work); /* to be freed */

@@ -299,7 +299,7 @@ def test_a_round_of_200_instances_takes_under_100_ms_of_cpu_and_15_mb(tmp_path):
         stream = reader.getresponse()
         threading.Thread(target=stream.read, daemon=True).start()
         first, cpu_s = daemon.rounds(), daemon.metric("process_cpu_seconds_total")
-        eventually(lambda: daemon.rounds() >= first + 20, every_s=0.2)
+        eventually(lambda: daemon.rounds() >= first + (2 if SANITIZED else 12), every_s=0.2)
         rounds, cpu_s = daemon.rounds() - first, daemon.metric("process_cpu_seconds_total") - cpu_s
         print(f"{cpu_s / rounds * 1000:.1f} ms of CPU a round of 200 ({len(metrics)} bytes of metrics each), {rounds:.0f} rounds, resident {daemon.resident_mb():.1f} MB")
         assert daemon.health()["summary"] == "All 200 instances up"
@@ -309,20 +309,22 @@ def test_a_round_of_200_instances_takes_under_100_ms_of_cpu_and_15_mb(tmp_path):
         assert SANITIZED or daemon.resident_mb() + history_mb < 15
 
 
-ROUNDS = int(os.environ.get("HEALTHCHECK_ROUNDS", "10000"))
-LIMIT_S = float(os.environ.get("HEALTHCHECK_ROUNDS_LIMIT_S", "12"))
+# More than the ring of history holds; sanitizers meet that one's turn in test_history, and here want only the daemon to go on.
+ROUNDS = int(os.environ.get("HEALTHCHECK_ROUNDS", "600" if SANITIZED else "2200"))
 
 
-def test_memory_stays_flat_over_10000_rounds(tmp_path):
-    """On a slow machine fewer in HEALTHCHECK_ROUNDS_LIMIT_S, but more than the ring of history holds."""
-    with many_targets(2, tmp_path) as urls, healthcheck(urls, interval_s=0.001, timeout_ms=5000) as daemon:
-        eventually(lambda: daemon.rounds() >= 2000, limit_s=60, every_s=0.1)  # the ring is full
-        first_mb, end = daemon.resident_mb(), time.monotonic() + LIMIT_S
-        eventually(lambda: daemon.rounds() >= (ROUNDS if time.monotonic() < end else 3000), limit_s=LIMIT_S + 60, every_s=0.1)
+def test_memory_stays_flat_over_thousands_of_rounds(tmp_path):
+    """HEALTHCHECK_ROUNDS: how many. There are 250 a second, so that each asks many."""
+    count = 10
+    with many_targets(count, tmp_path) as urls, healthcheck(urls, interval_s=0.001, timeout_ms=5000) as daemon:
+        eventually(lambda: daemon.rounds() >= 200, limit_s=60)
+        first_rounds, first_mb = daemon.rounds(), daemon.resident_mb()
+        eventually(lambda: daemon.rounds() >= ROUNDS, limit_s=60 + ROUNDS / 50, every_s=0.1)
         last_mb, answers = daemon.resident_mb(), daemon.metric("healthcheck_answers_total")
+        history_mb = count * min(ROUNDS - first_rounds, 1800) * 8 / (1 << 20)
         print(f"{daemon.rounds():.0f} rounds, {answers:.0f} answers: resident {first_mb:.2f} MB, then {last_mb:.2f} MB")
-        assert daemon.health()["summary"] == "All 2 instances up"
-        assert SANITIZED or last_mb - first_mb < 0.5
+        assert daemon.health()["summary"] == f"All {count} instances up"
+        assert SANITIZED or last_mb - first_mb - history_mb < 0.3
 
 
 # ---- configuration ----

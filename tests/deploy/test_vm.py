@@ -20,11 +20,11 @@ IMAGE, COMMIT = "abacus-test/host", run("git", "rev-parse", "--short=8", "HEAD")
 SERVICES = "users values worker healthcheck client swagger nginx db redis".split()
 PERSON = {"username": "ada", "email": "ada@example.com", "password": "password-ada"}
 
-# An engine in a container wants to mount, and to make networks of its own. It is started as soon as it is installed, as systemd does it.
+# An engine in a container wants to mount, and to make networks of its own. It is kept running from when it is installed, as systemd does it.
 CAPABILITIES = [word for name in ("SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE", "DAC_READ_SEARCH") for word in ("--cap-add", name)]
 INIT = """mount -o remount,rw /proc/sys
 mkdir -p /run/sshd
-(until command -v dockerd && command -v docker-compose; do sleep 0.5; done; exec dockerd) >/var/log/docker.log 2>&1 &
+while :; do ! command -v dockerd || dockerd; sleep 0.5; done >/var/log/docker.log 2>&1 &
 exec /usr/sbin/sshd -D"""
 
 
