@@ -36,7 +36,7 @@ postgres_reason() {
 }
 
 postgres_wait() {
-	limit=$(($(date +%s) + 30))
+	limit=$(($(date +%s) + START_SECONDS))
 	until "$(postgres_bin)/pg_isready" -q -h 127.0.0.1 -p $postgres_port; do
 		[ "$(date +%s)" -lt $limit ] || die "Postgres did not start: $(postgres_reason)"
 		sleep 0.05

@@ -49,8 +49,10 @@ supervisor_scan() {
 
 supervisor_stop() {
 	pid=$(cat "$RUN_DIR/runsvdir.pid")
-	for name in nginx healthcheck healthcheck-2 users users-2 values values-2 worker worker-2 redis postgres; do
-		[ ! -e "$RUN_DIR/service/$name" ] || sv -w 15 force-stop "$RUN_DIR/service/$name" >/dev/null || true
+	for group in nginx "healthcheck healthcheck-2 users users-2 values values-2 worker worker-2" "redis postgres"; do
+		set --
+		for name in $group; do [ ! -e "$RUN_DIR/service/$name" ] || set -- "$@" "$RUN_DIR/service/$name"; done
+		[ $# = 0 ] || sv -w 15 force-stop "$@" >/dev/null || true
 	done
 	kill -HUP "$pid"
 	limit=$(($(date +%s) + 10))
