@@ -8,9 +8,9 @@ supervisor_is_running() {
 
 # Where runsvdir was killed its services have lived on: they hold the ports and the databases.
 supervisor_end_orphans() {
-	for dir in "$RUN_DIR"/service/*; do
-		[ ! -p "$dir/supervise/ok" ] || sv -w 15 force-shutdown "$dir" >/dev/null 2>&1 || true
-	done
+	set --
+	for dir in "$RUN_DIR"/service/*; do [ ! -p "$dir/supervise/ok" ] || set -- "$@" "$dir"; done
+	[ $# = 0 ] || sv -w 15 force-shutdown "$@" >/dev/null 2>&1 || true
 }
 
 # supervisor_service NAME RUN_FILE [FILES]: restarts it later if the run file or one of the others changed.
