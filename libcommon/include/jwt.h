@@ -28,7 +28,10 @@ struct jwt_claims {
 
 enum jwt_verdict { JWT_VALID, JWT_EXPIRED, JWT_INVALID };
 
-/* Fills issued_s, not_before_s, jti from the clock; expires_s = now + lifetime_s. The caller frees the token. */
+/* Fills issued_s, not_before_s, jti from issued_ms, a Unix time; expires_s is lifetime_s later. The caller frees the token. */
+char *jwt_issue_at(const struct jwt_key *key, int64_t user_id, bool is_admin, int64_t issued_ms, int64_t lifetime_s,
+		   struct jwt_claims *ret_claims);
+/* Now. */
 char *jwt_issue(const struct jwt_key *key, int64_t user_id, bool is_admin, int64_t lifetime_s, struct jwt_claims *ret_claims);
 /* now_s is given so that expiry can be tested to the second. exp <= now is expired; nbf and iat may lie 30 s ahead.
  * Claims are set only on JWT_VALID. Constant-time comparison of the signature; everything is checked after it. */

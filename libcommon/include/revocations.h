@@ -19,9 +19,10 @@
 	"revocations:complete" /* there while the stream holds all that matters; gone when Redis was emptied */
 #define REVOCATIONS_TELLING "revocations:telling" /* the mark; there while somebody tells everything */
 
-/* One entry. Stream fields: `token` (jti text) or `user` (id) + `until` (unix ms: tokens issued up to then are dead;
- * INT64_MAX while the user is inactive or gone), `inactive` 0|1 (which of contract.md's messages), `expires` (unix s after
- * which no such token can be valid), or `hello` 1: nothing; it ends a telling of everything. */
+/* One entry. Stream fields: `token` (jti text) or `user` (id) + `until` (unix ms: tokens issued up to then are dead, and all of
+ * them while the user is inactive; INT64_MAX for one who is gone), `inactive` 0|1 (which of contract.md's messages), `expires`
+ * (unix s after which no such token can be valid), or `hello` 1: nothing; it ends a telling of everything.
+ * What is said of a user grows by `until`: an entry with a lesser one was overtaken on its way, and says nothing. */
 struct revocation {
 	bool is_user;
 	uint8_t jti[JWT_JTI_BYTES];

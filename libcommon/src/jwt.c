@@ -87,18 +87,18 @@ enum status jwt_jti_parse(const char *text, uint8_t ret_jti[JWT_JTI_BYTES])
 
 /* ---- issuing ---- */
 
-char *jwt_issue(const struct jwt_key *key, int64_t user_id, bool is_admin, int64_t lifetime_s, struct jwt_claims *ret_claims)
+char *jwt_issue_at(const struct jwt_key *key, int64_t user_id, bool is_admin, int64_t issued_ms, int64_t lifetime_s,
+		   struct jwt_claims *ret_claims)
 {
 	struct jwt_claims claims = {.user_id = user_id, .is_admin = is_admin};
-	int64_t now_ms = clock_unix_ms();
 	uint8_t signature[JWT_SIGNATURE_BYTES];
 	char jti[37], payload[512], *token;
 	int payload_len;
 	size_t len;
 
-	claims.issued_s = claims.not_before_s = now_ms / 1000;
+	claims.issued_s = claims.not_before_s = issued_ms / 1000;
 	claims.expires_s = claims.issued_s + lifetime_s;
-	make_jti(now_ms, claims.jti);
+	make_jti(issued_ms, claims.jti);
 	jwt_jti_format(claims.jti, jti);
 	payload_len = snprintf(payload, sizeof payload,
 			       "{\"iss\":\"%s\",\"sub\":\"%" PRId64 "\",\"iat\":%" PRId64 ",\"nbf\":%" PRId64
@@ -118,6 +118,11 @@ char *jwt_issue(const struct jwt_key *key, int64_t user_id, bool is_admin, int64
 	token[len] = '\0';
 	*ret_claims = claims;
 	return token;
+}
+
+char *jwt_issue(const struct jwt_key *key, int64_t user_id, bool is_admin, int64_t lifetime_s, struct jwt_claims *ret_claims)
+{
+	return jwt_issue_at(key, user_id, is_admin, clock_unix_ms(), lifetime_s, ret_claims);
 }
 
 /* ---- verifying ---- */

@@ -76,12 +76,13 @@ static struct entry *find_user(const struct revocations *revocations, int64_t us
 	return NULL;
 }
 
-/* The last word about a user counts: one who is active again may be followed by an older cut-off. */
 static void remember(struct revocations *revocations, const struct revocation *revocation)
 {
 	struct entry *entry =
 		revocation->is_user ? find_user(revocations, revocation->user_id) : find_jti(revocations, revocation->jti);
 
+	if (entry && revocation->is_user && revocation->until_ms < entry->revocation.until_ms)
+		return;
 	if (!entry) {
 		entry = mem_alloc(sizeof *entry);
 		LIST_INSERT_HEAD(revocation->is_user ? bucket_of_user(revocations, revocation->user_id)
@@ -134,7 +135,7 @@ enum revocation_verdict revocations_check(const struct revocations *revocations,
 	if (!is_trusted(revocations))
 		return REVOCATION_UNKNOWN;
 	entry = find_user(revocations, claims->user_id);
-	if (!entry || jwt_jti_unix_ms(claims->jti) > entry->revocation.until_ms)
+	if (!entry || (!entry->revocation.is_inactive && jwt_jti_unix_ms(claims->jti) > entry->revocation.until_ms))
 		entry = find_jti(revocations, claims->jti);
 	if (!entry)
 		return REVOCATION_NONE;

@@ -59,7 +59,7 @@ static void test_a_users_tokens_are_dead_up_to_the_millisecond_and_good_behind_i
 static void test_an_inactive_users_tokens_are_all_inactive(void **state)
 {
 	start_and_know(MAX_AGE_S);
-	publish_one(of_user(7, INT64_MAX, true));
+	publish_one(of_user(7, now_ms, true));
 	WAIT_FOR(check(token_of(7, now_ms, 1)) == REVOCATION_INACTIVE);
 	assert_int_equal(check(token_of(7, now_ms + 1000000, 1)), REVOCATION_INACTIVE);
 }
@@ -67,10 +67,27 @@ static void test_an_inactive_users_tokens_are_all_inactive(void **state)
 static void test_a_user_who_is_active_again_has_good_new_tokens_and_dead_old_ones(void **state)
 {
 	start_and_know(MAX_AGE_S);
-	publish_one(of_user(7, INT64_MAX, true));
+	publish_one(of_user(7, now_ms - 10, true));
 	publish_one(of_user(7, now_ms, false));
 	WAIT_FOR(check(token_of(7, now_ms + 1, 1)) == REVOCATION_NONE);
 	assert_int_equal(check(token_of(7, now_ms, 1)), REVOCATION_REVOKED);
+}
+
+/* Two changes of a user on their way at once, or one and the telling of everything. */
+static void test_what_is_said_of_a_user_is_not_undone_by_what_was_true_before(void **state)
+{
+	start_and_know(MAX_AGE_S);
+	publish_one(of_user(7, now_ms, true));
+	publish_one(of_user(7, now_ms - 10, false));
+	publish_one(of_user(8, now_ms, false));
+	publish_one(of_user(8, now_ms - 10, false));
+	publish_one(of_user(9, INT64_MAX, true));
+	publish_one(of_user(9, now_ms, false));
+	publish_one(of_token(token_of(1, now_ms, 1)));
+	WAIT_FOR(check(token_of(1, now_ms, 1)) == REVOCATION_REVOKED);
+	assert_int_equal(check(token_of(7, now_ms + 1, 1)), REVOCATION_INACTIVE);
+	assert_int_equal(check(token_of(8, now_ms, 1)), REVOCATION_REVOKED);
+	assert_int_equal(check(token_of(9, now_ms + 1, 1)), REVOCATION_INACTIVE);
 }
 
 static void test_a_token_revoked_by_itself_stays_dead_whatever_is_said_of_its_user(void **state)
@@ -257,6 +274,7 @@ int main(void)
 		REVOCATIONS_TEST(test_a_users_tokens_are_dead_up_to_the_millisecond_and_good_behind_it),
 		REVOCATIONS_TEST(test_an_inactive_users_tokens_are_all_inactive),
 		REVOCATIONS_TEST(test_a_user_who_is_active_again_has_good_new_tokens_and_dead_old_ones),
+		REVOCATIONS_TEST(test_what_is_said_of_a_user_is_not_undone_by_what_was_true_before),
 		REVOCATIONS_TEST(test_a_token_revoked_by_itself_stays_dead_whatever_is_said_of_its_user),
 		REVOCATIONS_TEST(test_the_greatest_user_id_is_as_good_as_any),
 		REVOCATIONS_TEST(test_thousands_of_revocations_are_all_known_when_it_is_ready),

@@ -208,6 +208,19 @@ static void test_a_jti_of_another_form_is_refused(void **state)
 			fail_msg("accepted: \"%s\"", texts[i]);
 }
 
+static void test_a_token_may_be_of_an_earlier_moment_and_ends_that_much_earlier(void **state)
+{
+	struct jwt_claims issued, verified;
+	int64_t issued_ms = clock_unix_ms() - 90123;
+	char *token = jwt_issue_at(&key, 42, false, issued_ms, 3600, &issued);
+
+	assert_int_equal(jwt_verify(&key, token, strlen(token), issued_ms / 1000 + 3599, &verified), JWT_VALID);
+	assert_true(jwt_jti_unix_ms(verified.jti) == issued_ms);
+	assert_true(verified.issued_s == issued_ms / 1000);
+	assert_int_equal(jwt_verify(&key, token, strlen(token), issued_ms / 1000 + 3600, &verified), JWT_EXPIRED);
+	free(token);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -226,6 +239,7 @@ int main(void)
 		cmocka_unit_test(test_a_jti_carries_the_millisecond_of_issue),
 		cmocka_unit_test(test_rfc_9562_appendix_a_6_is_read_and_written),
 		cmocka_unit_test(test_a_jti_of_another_form_is_refused),
+		cmocka_unit_test(test_a_token_may_be_of_an_earlier_moment_and_ends_that_much_earlier),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* PUT /auth/password {current, new}: a new password; every token from before is dead, also the one that asked.
- * Flow: password_change -> verified -> hashed -> stored -> told -> reply. */
+ * Flow: password_change -> verified -> hashed -> stored -> ended -> told -> reply. */
 #include "service.h"
 
 #include <string.h>
@@ -12,7 +12,6 @@
 struct change {
 	struct http_request *req;
 	const char *new_password; /* borrowed from the request */
-	int64_t now_ms;
 };
 
 static void told(enum status status, void *arg)
@@ -25,16 +24,32 @@ static void told(enum status status, void *arg)
 		http_reply_success(change->req, 200, "Password changed. Please log in again.", NULL);
 }
 
-static void stored(enum status status, const struct db_rows *rows, void *arg)
+static void ended(enum status status, const struct db_rows *rows, void *arg)
 {
 	struct change *change = arg;
 
 	if (status != STATUS_OK)
 		http_reply_status(change->req, status);
-	else if (db_affected(rows) == 0)
-		http_reply_fail(change->req, 409, "password_changed", "The password was changed meanwhile.");
+	else if (db_count(rows) == 0)
+		told(STATUS_OK, change); /* deleted meanwhile, with all tokens */
 	else
-		revoke_user(change->req, http_request_user_id(change->req), false, change->now_ms, told, change);
+		revoke_user(change->req, http_request_user_id(change->req), db_bool(rows, 0, 1), db_int(rows, 0, 0), told,
+			    change);
+}
+
+/* A login that found the older hash did so before this moment, and its token is of the moment before it looked: dead. */
+static void stored(enum status status, const struct db_rows *rows, void *arg)
+{
+	struct change *change = arg;
+	struct db_params params = {0};
+
+	if (status != STATUS_OK)
+		return http_reply_status(change->req, status);
+	if (db_affected(rows) == 0)
+		return http_reply_fail(change->req, 409, "password_changed", "The password was changed meanwhile.");
+	db_param_int(&params, http_request_user_id(change->req));
+	db_param_int(&params, clock_unix_ms());
+	db_exec(users_of(change->req)->db, http_request_scope(change->req), &store_tokens_end, &params, ended, change);
 }
 
 static void hashed(enum status status, const char *phc, void *arg)
@@ -44,11 +59,10 @@ static void hashed(enum status status, const char *phc, void *arg)
 
 	if (status != STATUS_OK)
 		return http_reply_status(change->req, status);
-	change->now_ms = clock_unix_ms();
 	db_param_int(&params, http_request_user_id(change->req));
 	db_param_text(&params, phc);
 	db_param_text(&params, users_caller(change->req)->password_hash);
-	db_param_int(&params, change->now_ms);
+	db_param_int(&params, clock_unix_ms());
 	db_exec(users_of(change->req)->db, http_request_scope(change->req), &store_password_set, &params, stored, change);
 }
 

@@ -72,7 +72,7 @@ void revoke_user(struct http_request *req, int64_t user_id, bool is_inactive, in
 		.is_user = true,
 		.user_id = user_id,
 		.is_inactive = is_inactive,
-		.until_ms = is_inactive ? INT64_MAX : until_ms,
+		.until_ms = until_ms,
 		.expires_s = clock_unix_ms() / 1000 + users_of(req)->config->auth.token_lifetime_s,
 	};
 	tell(revoking);

@@ -60,7 +60,7 @@ bool user_id_of_path(struct http_request *req, int64_t *ret_id);
 /* revoke.c: writes it down, tells the other services, and then calls back. */
 typedef void revoked(enum status status, void *arg);
 void revoke_token(struct http_request *req, const struct jwt_claims *claims, bool is_inactive, revoked *done, void *arg);
-/* Only tells: the row of the user says it already. is_inactive: until further notice, else up to until_ms. */
+/* Only tells what the row of the user says: tokens issued up to until_ms are dead, and all of them when is_inactive. */
 void revoke_user(struct http_request *req, int64_t user_id, bool is_inactive, int64_t until_ms, revoked *done, void *arg);
 
 /* republish.c: after Redis was emptied, tells everything again. */

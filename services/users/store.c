@@ -9,11 +9,11 @@
 const struct db_statement store_user_insert = {
 	"user_insert", "INSERT INTO users (username, email, password_hash) VALUES ($1, $2, $3) RETURNING id"};
 
-const struct db_statement store_user_by_email = {"user_by_email", "SELECT " USER " FROM users WHERE lower(email) = lower($1)",
-						 true};
+const struct db_statement store_user_by_email = {
+	"user_by_email", "SELECT " USER ", tokens_dead_until_ms FROM users WHERE lower(email) = lower($1)", true};
 
 const struct db_statement store_user_by_login = {"user_by_login",
-						 "SELECT " USER
+						 "SELECT " USER ", tokens_dead_until_ms"
 						 " FROM users WHERE lower(email) = lower($1) OR lower(username) = lower($1)"
 						 " ORDER BY lower(email) = lower($1) DESC LIMIT 1",
 						 true};
@@ -34,11 +34,11 @@ const struct db_statement store_user_change = {
 	"user_change",
 	"WITH target AS (SELECT id, " IS_LAST_ADMIN " AS is_last_admin FROM users WHERE id = $1 FOR UPDATE),"
 	" changed AS (UPDATE users SET active = coalesce($2::boolean, active), admin = coalesce($3::boolean, admin),"
-	" tokens_dead_until_ms = CASE WHEN active <> coalesce($2::boolean, active) THEN $4::bigint ELSE tokens_dead_until_ms "
-	"END"
+	" tokens_dead_until_ms = CASE WHEN active <> coalesce($2::boolean, active)"
+	" THEN greatest($4::bigint, tokens_dead_until_ms + 1) ELSE tokens_dead_until_ms END"
 	" FROM target WHERE users.id = target.id"
 	" AND NOT (is_last_admin AND NOT (coalesce($2::boolean, true) AND coalesce($3::boolean, true)))"
-	" RETURNING " USER ")"
+	" RETURNING " USER ", tokens_dead_until_ms)"
 	" SELECT changed.*, target.is_last_admin FROM target LEFT JOIN changed ON changed.id = target.id"};
 
 const struct db_statement store_user_delete = {
@@ -49,7 +49,13 @@ const struct db_statement store_user_delete = {
 	" SELECT gone.id, target.is_last_admin FROM target LEFT JOIN gone ON gone.id = target.id"};
 
 const struct db_statement store_password_set = {
-	"password_set", "UPDATE users SET password_hash = $2, tokens_dead_until_ms = $4 WHERE id = $1 AND password_hash = $3"};
+	"password_set",
+	"UPDATE users SET password_hash = $2, tokens_dead_until_ms = greatest($4::bigint, tokens_dead_until_ms + 1)"
+	" WHERE id = $1 AND password_hash = $3"};
+
+const struct db_statement store_tokens_end = {
+	"tokens_end", "UPDATE users SET tokens_dead_until_ms = greatest($2::bigint, tokens_dead_until_ms + 1)"
+		      " WHERE id = $1 RETURNING tokens_dead_until_ms, NOT active"};
 
 const struct db_statement store_password_replace = {"password_replace",
 						    "UPDATE users SET password_hash = $2 WHERE id = $1 AND password_hash = $3"};
@@ -67,7 +73,7 @@ const struct db_statement store_revoked_tokens = {
 
 const struct db_statement store_revoked_users = {
 	"revoked_users",
-	"SELECT id, CASE WHEN active THEN tokens_dead_until_ms ELSE 9223372036854775807 END, NOT active FROM users"
+	"SELECT id, tokens_dead_until_ms, NOT active FROM users"
 	" WHERE id > $1::bigint AND (tokens_dead_until_ms > $3::bigint)"
 	" UNION ALL SELECT user_id, 9223372036854775807, true FROM deleted_users WHERE user_id > $1::bigint AND expires_at > "
 	"now()"
@@ -75,13 +81,9 @@ const struct db_statement store_revoked_users = {
 	true};
 
 const struct db_statement *const store_statements[] = {
-	&store_user_insert,   &store_user_by_email,
-	&store_user_by_login, &store_user_by_id,
-	&store_user_of_token, &store_users_page,
-	&store_user_change,   &store_user_delete,
-	&store_password_set,  &store_password_replace,
-	&store_token_revoke,  &store_revoked_tokens,
-	&store_revoked_users, NULL,
+	&store_user_insert, &store_user_by_email, &store_user_by_login,  &store_user_by_id,    &store_user_of_token,
+	&store_users_page,  &store_user_change,   &store_user_delete,    &store_password_set,  &store_password_replace,
+	&store_tokens_end,  &store_token_revoke,  &store_revoked_tokens, &store_revoked_users, NULL,
 };
 
 void store_user_json(struct buf *json, const struct db_rows *rows, int row, bool with_admin)

@@ -9,17 +9,18 @@
 enum store_column { STORE_ID, STORE_USERNAME, STORE_EMAIL, STORE_ACTIVE, STORE_ADMIN, STORE_PASSWORD_HASH };
 
 extern const struct db_statement store_user_insert;   /* username, email, password_hash -> id; CONFLICT */
-extern const struct db_statement store_user_by_email; /* email -> user */
-extern const struct db_statement store_user_by_login; /* e-mail or user name -> user */
+extern const struct db_statement store_user_by_email; /* email -> user, STORE_DEAD_UNTIL_MS */
+extern const struct db_statement store_user_by_login; /* e-mail or user name -> user, STORE_DEAD_UNTIL_MS */
 extern const struct db_statement store_user_by_id;    /* id -> user */
 extern const struct db_statement
 	store_user_of_token;                       /* id, jti, ms of issue -> user, STORE_TOKEN_REVOKED, STORE_TOKEN_INACTIVE */
 extern const struct db_statement store_users_page; /* after, limit -> users */
-extern const struct db_statement
-	store_user_change; /* id, active|null, admin|null, now_ms -> user, STORE_LAST_ADMIN (then id is null) */
+extern const struct db_statement store_user_change; /* id, active|null, admin|null, now_ms -> user, STORE_DEAD_UNTIL_MS,
+						       STORE_LAST_ADMIN (then id is null) */
 extern const struct db_statement
 	store_user_delete; /* id, token lifetime in s -> id, STORE_DELETE_LAST_ADMIN (then id is null) */
 extern const struct db_statement store_password_set;     /* id, new hash, old hash, now_ms */
+extern const struct db_statement store_tokens_end;       /* id, now_ms -> ms up to which they are dead, whether all are */
 extern const struct db_statement store_password_replace; /* id, new hash, old hash; tokens live on */
 extern const struct db_statement store_token_revoke; /* jti, user id, inactive, expires in Unix s; also forgets expired ones */
 extern const struct db_statement store_revoked_tokens; /* after jti, limit -> jti, inactive, expires in Unix s */
@@ -28,8 +29,11 @@ extern const struct db_statement *const store_statements[];
 
 #define STORE_TOKEN_REVOKED 6
 #define STORE_TOKEN_INACTIVE 7
-#define STORE_LAST_ADMIN 6
+#define STORE_LAST_ADMIN 7
 #define STORE_DELETE_LAST_ADMIN 1
+
+/* tokens_dead_until_ms grows with each change, whatever the clocks say: revocations.h. */
+#define STORE_DEAD_UNTIL_MS 6
 
 /* Adds {id, username, email, active} and, when asked, admin. */
 void store_user_json(struct buf *json, const struct db_rows *rows, int row, bool with_admin);

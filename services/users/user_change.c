@@ -62,7 +62,8 @@ static void changed(enum status status, const struct db_rows *rows, void *arg)
 	store_user_json(&change->reply, rows, 0, true);
 	buf_text(&change->reply, "}");
 	if (json_has(http_request_json(change->req), "active"))
-		revoke_user(change->req, change->id, !db_bool(rows, 0, STORE_ACTIVE), change->now_ms, told, change);
+		revoke_user(change->req, change->id, !db_bool(rows, 0, STORE_ACTIVE), db_int(rows, 0, STORE_DEAD_UNTIL_MS),
+			    told, change);
 	else
 		told(STATUS_OK, change);
 }
@@ -107,7 +108,7 @@ static void deleted(enum status status, const struct db_rows *rows, void *arg)
 	struct change *change = arg;
 
 	if (was_possible(change, status, rows))
-		revoke_user(change->req, change->id, true, 0, told, change);
+		revoke_user(change->req, change->id, true, INT64_MAX, told, change);
 }
 
 void user_delete(struct http_request *req)

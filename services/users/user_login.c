@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "json.h"
 #include "mem.h"
 #include "store.h"
@@ -18,6 +19,7 @@ struct login {
 	const char *name, *password; /* borrowed from the request */
 	bool is_older, is_active, is_admin;
 	int64_t user_id;
+	int64_t token_ms; /* when the token is of: before the user was looked up, so that it is older than any change since */
 	char *stored_hash, *token;
 	struct jwt_claims claims;
 };
@@ -92,8 +94,8 @@ static void verified(enum status status, bool matches, const char *new_phc, void
 	if (new_phc)
 		replace_hash(login, new_phc);
 	http_request_set_user(login->req, login->user_id, login->is_admin);
-	login->token =
-		jwt_issue(&users->key, login->user_id, login->is_admin, users->config->auth.token_lifetime_s, &login->claims);
+	login->token = jwt_issue_at(&users->key, login->user_id, login->is_admin, login->token_ms,
+				    users->config->auth.token_lifetime_s, &login->claims);
 	if (login->is_active)
 		reply_token(login);
 	else /* the older system let them log in, and so do we: the token opens nothing, anywhere */
@@ -111,6 +113,9 @@ static void loaded(enum status status, const struct db_rows *rows, void *arg)
 		login->is_active = db_bool(rows, 0, STORE_ACTIVE);
 		login->is_admin = db_bool(rows, 0, STORE_ADMIN);
 		login->stored_hash = mem_strdup(db_text(rows, 0, STORE_PASSWORD_HASH));
+		/* What was changed in this very millisecond, or by a clock that is ahead, is over. */
+		if (login->token_ms <= db_int(rows, 0, STORE_DEAD_UNTIL_MS))
+			login->token_ms = db_int(rows, 0, STORE_DEAD_UNTIL_MS) + 1;
 	}
 	password_verify(users_of(login->req)->hasher, http_request_scope(login->req), login->stored_hash, login->password,
 			verified, login);
@@ -128,6 +133,7 @@ static void counted(bool may_try, long retry_s, void *arg)
 		http_reply_fail(login->req, 429, "too_many_attempts", "Too many attempts. Please try again later.");
 		return;
 	}
+	login->token_ms = clock_unix_ms();
 	db_param_text(&params, login->name);
 	db_exec(users_of(login->req)->db, http_request_scope(login->req),
 		login->is_older ? &store_user_by_login : &store_user_by_email, &params, loaded, login);

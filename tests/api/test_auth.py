@@ -6,11 +6,12 @@ import hmac
 import json
 import secrets
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 import abacus
-from abacus import Person, call, fail, get, post
+from abacus import Daemon, Person, call, eventually, fail, get, post
 
 INVALID_TOKEN = fail("token_invalid", "Invalid token. Please log in again.")
 
@@ -257,6 +258,32 @@ def test_a_password_change_kills_the_older_tokens(person):
             assert get(path, token=token).json == INVALID_TOKEN
     assert post("/auth/login", {"email": person.email, "password": person.password}).status == 404
     assert get("/api/values", token=abacus.log_in(person.email, "a new password")).status == 200
+
+
+def registration():
+    word = secrets.token_hex(6)
+    return {"username": word, "email": f"{word}@example.com", "password": "a password"}
+
+
+def test_a_login_that_began_before_a_password_change_opens_nothing_behind_it(person):
+    """It found the older hash, and waits for its turn to be held against it, behind one that takes a good part of a second."""
+    slow = {"HASH_THREADS": "1", "ARGON2_MEMORY_KIB": "65536", "ARGON2_PASSES": "16", "HTTP_DEADLINE_MS": "30000"}
+    with Daemon("users", **slow) as users, ThreadPoolExecutor() as threads:
+        slow_one = threads.submit(lambda: users.call("POST", "/auth/register", registration()))
+        eventually(lambda: abacus.resident_bytes(min(users.serving)) > 60 << 20, every_s=0.001, message="its hash is being made")
+        login = threads.submit(lambda: users.call("POST", "/auth/login", {"email": person.email, "password": person.password}))
+        eventually(lambda: abacus.redis_cli("EXISTS", f"attempts:127.0.0.1:{person.email}") == "1", message="it is under way")
+        change = call("PUT", "/auth/password", {"current": person.password, "new": "a new password"}, token=person.token)
+        assert change.status == 200 and not slow_one.done()
+        late = login.result().json["auth_token"]
+    for path in ["/auth/status", "/api/values"]:
+        assert get(path, token=late).json == INVALID_TOKEN
+
+
+def test_an_active_user_who_is_made_active_keeps_the_tokens(person, admin):
+    assert call("PATCH", f"/users/{person.id}", {"active": True}, token=admin).status == 200
+    for path in ["/auth/status", "/api/values"]:
+        assert get(path, token=person.token).status == 200, path
 
 
 def test_an_inactive_user_can_log_in_and_the_token_opens_nothing(person, admin):
