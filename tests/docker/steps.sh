@@ -19,8 +19,9 @@ engine_start() {
 	command -v dockerd >/dev/null || { echo "no Docker engine answers, and there is no dockerd"; return 1; }
 	engine=$RUN_DIR-engine
 	mkdir -p "$engine"
-	export DOCKER_HOST="unix://$engine/socket"
-	setsid dockerd -H "$DOCKER_HOST" --data-root "$engine/data" --exec-root "$engine/exec" --pidfile "$engine/pid" >"$engine/log" 2>&1 </dev/null &
+	sockets=$(mktemp -d) # the path of a socket must be short, and the tree's may be long
+	export DOCKER_HOST="unix://$sockets/docker.sock"
+	setsid dockerd -H "$DOCKER_HOST" --data-root "$engine/data" --exec-root "$sockets/exec" --pidfile "$engine/pid" >"$engine/log" 2>&1 </dev/null &
 	for _ in $(seq 100); do
 		! docker info >/dev/null 2>&1 || return 0
 		sleep 0.2
@@ -34,7 +35,7 @@ engine_stop() {
 	pid=$(cat "$engine/pid")
 	kill "$pid" 2>/dev/null
 	for _ in $(seq 100); do
-		kill -0 "$pid" 2>/dev/null || return 0
+		kill -0 "$pid" 2>/dev/null || { rm -rf "$sockets"; return 0; }
 		sleep 0.2
 	done
 }
