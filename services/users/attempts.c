@@ -1,11 +1,9 @@
-/* Failed logins are counted in Redis by what was typed and the address it came from. An attempt counts before it is tried, so
- * that many at once gain nothing; success forgets them all, and one that we had no time to try is taken back. Without Redis
- * there is no limit of ours: nginx's per address stands. */
+/* Failed logins are counted in Redis by the name that was typed, in small letters, and the address it came from. An attempt
+ * counts before it is tried, so that many at once gain nothing; success forgets them all, and one that we had no time to try is
+ * taken back. Without Redis there is no limit of ours: nginx's per address stands. */
 #include "service.h"
 
-#include <ctype.h>
 #include <stdio.h>
-#include <string.h>
 
 #define KEY_BYTES 400
 
@@ -31,8 +29,6 @@ struct attempt {
 static void make_key(struct http_request *req, const char *login, char key[KEY_BYTES])
 {
 	snprintf(key, KEY_BYTES, "attempts:%s:%.260s", http_request_remote_ip(req), login);
-	for (char *at = key; *at; at++)
-		*at = (char)tolower((unsigned char)*at);
 }
 
 static void counted(enum status status, const redisReply *reply, void *arg)

@@ -67,7 +67,7 @@ void revoke_user(struct http_request *req, int64_t user_id, bool is_inactive, in
 struct republisher *republisher_new(struct event_base *base, struct users *users);
 void republisher_free(struct republisher *republisher);
 
-/* attempts.c: failed logins by e-mail or name and address. */
+/* attempts.c: failed logins by e-mail or name (as Postgres compares it: store.h) and address. */
 typedef void attempts_counted(bool may_try, long retry_s, void *arg);
 void attempts_count(struct http_request *req, const char *login, attempts_counted *done, void *arg);
 void attempts_forget(struct http_request *req, const char *login);

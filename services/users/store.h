@@ -8,10 +8,10 @@
 /* Columns that each statement about a user starts with. */
 enum store_column { STORE_ID, STORE_USERNAME, STORE_EMAIL, STORE_ACTIVE, STORE_ADMIN, STORE_PASSWORD_HASH };
 
-extern const struct db_statement store_user_insert;   /* username, email, password_hash -> id; CONFLICT */
-extern const struct db_statement store_user_by_email; /* email -> user, STORE_DEAD_UNTIL_MS */
-extern const struct db_statement store_user_by_login; /* e-mail or user name -> user, STORE_DEAD_UNTIL_MS */
-extern const struct db_statement store_user_by_id;    /* id -> user */
+extern const struct db_statement store_user_insert; /* username, email, password_hash -> id; CONFLICT */
+/* E-mail, or e-mail or user name -> user (id null: nobody), STORE_DEAD_UNTIL_MS, STORE_TYPED: what it was compared as */
+extern const struct db_statement store_user_by_email, store_user_by_login;
+extern const struct db_statement store_user_by_id; /* id -> user */
 extern const struct db_statement
 	store_user_of_token;                       /* id, jti, ms of issue -> user, STORE_TOKEN_REVOKED, STORE_TOKEN_INACTIVE */
 extern const struct db_statement store_users_page; /* after, limit -> users */
@@ -34,6 +34,7 @@ extern const struct db_statement *const store_statements[];
 
 /* tokens_dead_until_ms grows with each change, whatever the clocks say: revocations.h. */
 #define STORE_DEAD_UNTIL_MS 6
+#define STORE_TYPED 7
 
 /* Adds {id, username, email, active} and, when asked, admin. */
 void store_user_json(struct buf *json, const struct db_rows *rows, int row, bool with_admin);

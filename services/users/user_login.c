@@ -1,5 +1,5 @@
 /* POST /auth/login {email, password} and the older POST /auth {username, password}: a token for a password.
- * Flow: user_login | user_login_older -> counted -> loaded -> verified -> (an inactive user's token is revoked) -> reply.
+ * Flow: user_login | user_login_older -> loaded -> counted -> verified -> (an inactive user's token is revoked) -> reply.
  * A user who is not there takes the same way, and as long, as one whose password is wrong. */
 #include "service.h"
 
@@ -16,11 +16,11 @@
 
 struct login {
 	struct http_request *req;
-	const char *name, *password; /* borrowed from the request */
+	const char *password; /* borrowed from the request */
 	bool is_older, is_active, is_admin;
 	int64_t user_id;
 	int64_t token_ms; /* when the token is of: before the user was looked up, so that it is older than any change since */
-	char *stored_hash, *token;
+	char *typed, *stored_hash, *token; /* typed: the name, as it is compared */
 	struct jwt_claims claims;
 };
 
@@ -28,6 +28,7 @@ static void login_drop(void *memory)
 {
 	struct login *login = memory;
 
+	free(login->typed);
 	free(login->stored_hash);
 	free(login->token);
 }
@@ -85,12 +86,12 @@ static void verified(enum status status, bool matches, const char *new_phc, void
 	struct users *users = users_of(login->req);
 
 	if (status != STATUS_OK) {
-		attempts_undo(login->req, login->name);
+		attempts_undo(login->req, login->typed);
 		return http_reply_status(login->req, status);
 	}
 	if (!matches)
 		return refuse(login);
-	attempts_forget(login->req, login->name);
+	attempts_forget(login->req, login->typed);
 	if (new_phc)
 		replace_hash(login, new_phc);
 	http_request_set_user(login->req, login->user_id, login->is_admin);
@@ -102,13 +103,29 @@ static void verified(enum status status, bool matches, const char *new_phc, void
 		revoke_token(login->req, &login->claims, true, inactive_token_revoked, login);
 }
 
+static void counted(bool may_try, long retry_s, void *arg)
+{
+	struct login *login = arg;
+	char retry[24];
+
+	if (may_try) {
+		password_verify(users_of(login->req)->hasher, http_request_scope(login->req), login->stored_hash,
+				login->password, verified, login);
+		return;
+	}
+	snprintf(retry, sizeof retry, "%ld", retry_s > 0 ? retry_s : 1);
+	http_reply_header(login->req, "Retry-After", retry);
+	http_reply_fail(login->req, 429, "too_many_attempts", "Too many attempts. Please try again later.");
+}
+
 static void loaded(enum status status, const struct db_rows *rows, void *arg)
 {
 	struct login *login = arg;
 
 	if (status != STATUS_OK)
 		return http_reply_status(login->req, status);
-	if (db_count(rows) > 0) {
+	login->typed = mem_strdup(db_text(rows, 0, STORE_TYPED));
+	if (!db_is_null(rows, 0, STORE_ID)) {
 		login->user_id = db_int(rows, 0, STORE_ID);
 		login->is_active = db_bool(rows, 0, STORE_ACTIVE);
 		login->is_admin = db_bool(rows, 0, STORE_ADMIN);
@@ -117,24 +134,15 @@ static void loaded(enum status status, const struct db_rows *rows, void *arg)
 		if (login->token_ms <= db_int(rows, 0, STORE_DEAD_UNTIL_MS))
 			login->token_ms = db_int(rows, 0, STORE_DEAD_UNTIL_MS) + 1;
 	}
-	password_verify(users_of(login->req)->hasher, http_request_scope(login->req), login->stored_hash, login->password,
-			verified, login);
+	attempts_count(login->req, login->typed, counted, login);
 }
 
-static void counted(bool may_try, long retry_s, void *arg)
+static void load(struct login *login, const char *name)
 {
-	struct login *login = arg;
 	struct db_params params = {0};
-	char retry[24];
 
-	if (!may_try) {
-		snprintf(retry, sizeof retry, "%ld", retry_s > 0 ? retry_s : 1);
-		http_reply_header(login->req, "Retry-After", retry);
-		http_reply_fail(login->req, 429, "too_many_attempts", "Too many attempts. Please try again later.");
-		return;
-	}
 	login->token_ms = clock_unix_ms();
-	db_param_text(&params, login->name);
+	db_param_text(&params, name);
 	db_exec(users_of(login->req)->db, http_request_scope(login->req),
 		login->is_older ? &store_user_by_login : &store_user_by_email, &params, loaded, login);
 }
@@ -143,15 +151,15 @@ static void begin(struct http_request *req, const char *name_field, bool is_olde
 {
 	struct login *login = http_request_alloc(req, sizeof *login, login_drop);
 	const cJSON *json = http_request_json(req);
+	const char *name = json_text(json, name_field);
 	cJSON *errors = NULL;
 
 	login->req = req;
 	login->is_older = is_older;
-	login->name = json_text(json, name_field);
 	login->password = json_text(json, "password");
-	if (!login->name)
+	if (!name)
 		errors = http_errors_add(errors, name_field, "is required and must be text");
-	else if (strlen(login->name) > LOGIN_BYTES_MAX)
+	else if (strlen(name) > LOGIN_BYTES_MAX)
 		errors = http_errors_add(errors, name_field, "is too long");
 	if (!login->password)
 		errors = http_errors_add(errors, "password", "is required and must be text");
@@ -163,7 +171,7 @@ static void begin(struct http_request *req, const char *name_field, bool is_olde
 	}
 	if (errors)
 		return http_reply_invalid(req, errors);
-	attempts_count(req, login->name, counted, login);
+	load(login, name);
 }
 
 void user_login(struct http_request *req)

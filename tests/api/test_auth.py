@@ -135,6 +135,17 @@ def test_too_many_failed_logins_are_refused_for_a_while(person):
     assert post("/auth/login", {"email": person.email, "password": person.password}).status == 429
 
 
+def test_another_spelling_of_the_same_name_is_no_further_attempt():
+    """Postgres's lower() makes k and i of more than their capitals (KELVIN SIGN, I WITH DOT ABOVE)."""
+    word = f"ki{secrets.token_hex(6)}"
+    person = {"username": word, "email": f"{word}@example.com", "password": "a password"}
+    assert post("/auth/register", person).status == 201
+    spellings = [word.replace("k", k).replace("i", i) for k in "kK\u212a" for i in "iI\u0130"]
+    for path, field, end in (("/auth/login", "email", "@example.com"), ("/auth", "username", "")):
+        codes = [post(path, {field: spelling + end, "password": "wrong wrong"}).status for spelling in spellings * 2]
+        assert codes.count(429) == len(codes) - 10, path
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_token_is_dead_everywhere_after_logout(person, method):
     reply = call(method, "/auth/logout", token=person.token)
