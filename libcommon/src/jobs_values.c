@@ -32,7 +32,7 @@ const struct redis_script jobs_add_script = {
 	       "  elseif redis.call('HEXISTS', KEYS[1], name) == 1 then states[#states + 1] = 3\n"
 	       "  else\n"
 	       "    states[#states + 1] = 1\n"
-	       "    if redis.call('HSETNX', KEYS[2], name, '') == 1 then\n"
+	       "    if redis.call('HEXISTS', KEYS[2], name) == 0 then\n"
 	       "      local id = redis.call('XADD', KEYS[3], '*', 'kind', kind, 'index', index, 'request_id', ARGV[i + 2])\n"
 	       "      redis.call('HSET', KEYS[2], name, id)\n"
 	       "    end\n"
@@ -182,7 +182,7 @@ void jobs_repair(struct redis *redis, struct scope *scope, const struct job_key 
 	struct call *call = call_new(arg, 0);
 
 	call->repaired = done;
-	for (int i = 0; i < n && i < JOBS_BATCH_MAX; i++) {
+	for (int i = 0; i < n; i++) {
 		snprintf(indexes[i], sizeof indexes[i], "%" PRId64, keys[i].index);
 		argv[3 + 2 * i] = kind_name(keys[i].kind);
 		argv[4 + 2 * i] = indexes[i];

@@ -289,6 +289,21 @@ static void test_when_the_stream_alone_is_lost_repair_puts_its_jobs_back(void **
 	assert_string_equal(job.request_id, "repair");
 }
 
+/* Somebody wrote another type there. */
+static void test_what_could_not_be_queued_is_repaired_once_it_can_be(void **state)
+{
+	const struct job_to_add job = {FIB(7), "request-1"};
+	struct outcome outcome = {.asked = 1};
+
+	BESIDE("SET", "jobs", "no stream");
+	jobs_add(redis, &scope, &job, 1, outcome_added, &outcome);
+	AWAIT(outcome);
+	assert_int_equal(outcome.status, STATUS_INTERNAL);
+	BESIDE("DEL", "jobs");
+	assert_int_equal(repair(&FIB(7), 1), 1);
+	assert_int_equal(BESIDE("XLEN", "jobs"), 1);
+}
+
 static void test_a_whole_batch_is_repaired_at_once(void **state)
 {
 	struct job_key keys[JOBS_BATCH_MAX];
@@ -401,6 +416,7 @@ int main(void)
 		JOBS_TEST(test_repaired_again_nothing_is_missing),
 		JOBS_TEST(test_repair_leaves_alone_what_is_being_calculated),
 		JOBS_TEST(test_when_the_stream_alone_is_lost_repair_puts_its_jobs_back),
+		JOBS_TEST(test_what_could_not_be_queued_is_repaired_once_it_can_be),
 		JOBS_TEST(test_a_whole_batch_is_repaired_at_once),
 		JOBS_TEST(test_a_repaired_job_is_calculated_like_any_other),
 		JOBS_TEST(test_a_dead_letter_that_is_retried_is_a_job_again),
