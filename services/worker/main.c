@@ -3,7 +3,7 @@
 
 static enum status start(struct daemon *daemon, struct event_base *base, void **ret_service)
 {
-	*ret_service = work_new(base, &worker_config);
+	*ret_service = work_new(base, &worker_config, daemon_process(daemon) == 0);
 	return STATUS_OK;
 }
 

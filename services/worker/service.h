@@ -19,7 +19,8 @@ void worker_check(struct config *config);
 
 /* work.c: receives, calculates, stores. */
 struct work;
-struct work *work_new(struct event_base *base, const struct worker_config *config);
+/* counts: the gauges of what all workers share are set by it, which one process of a daemon does, for /metrics adds them up. */
+struct work *work_new(struct event_base *base, const struct worker_config *config, bool counts);
 void work_register_metrics(void);
 bool work_is_ready(const struct work *work);
 /* Receives no more; calls back once what is calculated is stored and the rest, begun or not, has been handed back. */

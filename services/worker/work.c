@@ -336,7 +336,7 @@ static struct event *every(struct event_base *base, struct work *work, long ms, 
 	return event;
 }
 
-struct work *work_new(struct event_base *base, const struct worker_config *config)
+struct work *work_new(struct event_base *base, const struct worker_config *config, bool counts)
 {
 	struct work *work = mem_alloc(sizeof *work);
 
@@ -354,7 +354,7 @@ struct work *work_new(struct event_base *base, const struct worker_config *confi
 	work->store = loop_deferred_new(base, store_finished, work);
 	work->renew = every(base, work, config->lease_s * 1000 / 3, leases_renew_due);
 	work->take_over = every(base, work, config->lease_s * 1000 / 2, leases_take_over_due);
-	work->count = every(base, work, COUNT_MS, count_due);
+	work->count = counts ? every(base, work, COUNT_MS, count_due) : NULL;
 	work->resume = every(base, work, RESUME_MS, resume_due);
 	return work;
 }
@@ -384,7 +384,8 @@ void work_free(struct work *work)
 	redis_free(work->receiving);
 	event_free(work->renew);
 	event_free(work->take_over);
-	event_free(work->count);
+	if (work->count)
+		event_free(work->count);
 	event_free(work->resume);
 	loop_deferred_free(work->store);
 	while ((held = LIST_FIRST(&work->held)))

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+import abacus
 from abacus import Daemon, eventually
 
 THREADS = 6
@@ -123,3 +124,15 @@ def test_no_orphan_stays_when_the_parent_is_killed(users):
     users.process.kill()
     users.process.wait(5)
     eventually(lambda: not any(is_alive(pid) for pid in pids), 10, message="the children have ended")
+
+
+def test_what_all_workers_share_is_told_once_however_many_processes_there_are():
+    """They count at the same moment, so a few looks after the first count see the others', if they did."""
+    abacus.redis_cli("HSET", "jobs:dead", "fibonacci:999999", "0 0 test")
+    try:
+        expected = int(abacus.redis_cli("HLEN", "jobs:dead"))
+        with Daemon("worker", PROCESSES="3") as worker:
+            eventually(lambda: worker.metric("worker_dead_jobs"), message="it has counted")
+            assert {worker.metric("worker_dead_jobs") for _ in range(100)} == {expected}
+    finally:
+        abacus.redis_cli("HDEL", "jobs:dead", "fibonacci:999999")
