@@ -52,6 +52,27 @@ it("an index is submitted and stands in the list, being calculated", async () =>
 	expect(screen.getByLabelText<HTMLInputElement>("Index").value).toBe("");
 });
 
+it("an index that is typed while the one before is being submitted stays", async () => {
+	have();
+	answer("POST /api/values", 200, { working: true, id: "5", kind: "fibonacci", index: 40, state: "pending" });
+	const hands = show("/", { as: { id: 7 } });
+	let release = () => {};
+	const held = new Promise<void>((resolve) => (release = resolve));
+	const respond = fetch;
+	vi.stubGlobal("fetch", async (request: Request) => {
+		if (request.method === "POST") await held;
+		return respond(request);
+	});
+	await hands.type(await screen.findByLabelText("Index"), "40{Enter}");
+	await screen.findByRole("button", { name: "Submitting…" });
+	await hands.clear(screen.getByLabelText("Index"));
+	await hands.type(screen.getByLabelText("Index"), "41");
+	release();
+	await screen.findByText("Being calculated");
+	expect(calculate().disabled).toBe(false);
+	expect(screen.getByLabelText<HTMLInputElement>("Index").value).toBe("41");
+});
+
 it.each([
 	["-3", "The index must be a whole number, 0 or more."],
 	["1000001", "Index too high: 1,000,000 is the highest of this kind."],

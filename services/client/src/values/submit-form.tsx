@@ -57,7 +57,7 @@ export function SubmitForm() {
 	function submit(event: SyntheticEvent) {
 		event.preventDefault();
 		if (index === null || problem || submitting.isPending) return;
-		submitting.mutate({ kind, index }, { onSuccess: () => setText("") });
+		submitting.mutate({ kind, index }, { onSuccess: () => setText((now) => (now === text ? "" : now)) });
 	}
 
 	function choose(next: string) {
