@@ -25,15 +25,20 @@ mkdirSync(resolve(root, "artifacts"), { recursive: true });
 // ---- the services: "values", "values-2", "nginx", ... ----
 
 const service = (name) => resolve(run_dir, "service", name);
-const sv = (...words) => promisify(execFile)("sv", words);
+const sv = async (command, name) => (await promisify(execFile)("sv", [command, service(name)])).stdout;
 
 // As many as are there of a service: ["values", "values-2"].
 export const all_of = (name) => [name, `${name}-2`].filter((each) => existsSync(service(each)));
 
+// sv's own waiting looks but every 0.4 s.
+async function bring(name, command, is_there) {
+	await sv(command, name);
+	await eventually(async () => is_there(await sv("status", name)), `${name} is ${command}`);
+}
 // Returns when the process has ended.
-export const stop = (name) => sv("-w", "15", "force-stop", service(name));
+export const stop = (name) => bring(name, "down", (said) => said.startsWith("down:") && !said.includes("want up"));
 // Returns when it runs, which is before it is ready.
-export const start = (name) => sv("start", service(name));
+export const start = (name) => bring(name, "up", (said) => said.startsWith("run:"));
 // Its supervisor starts it anew.
 export const kill = (name, signal = "SIGKILL") => process.kill(Number(readFileSync(resolve(service(name), "supervise/pid"), "utf8")), signal);
 
