@@ -40,6 +40,7 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 	users->redis = redis_new(base, &users_config.redis, scripts, LOOP_PRIORITY_NORMAL);
 	users->hasher = password_hasher_new(base, &users_config.password);
 	users->republisher = republisher_new(base, users);
+	users->owed = owed_new(base, users);
 	users->http = http_server_new(base, &users_config.http, users_routes, users);
 	http_server_set_auth(users->http, users_authenticate);
 	http_server_accept_when(users->http, is_ready);
@@ -60,6 +61,7 @@ static void drain(void *service, struct daemon *daemon)
 static void stop(void *service)
 {
 	http_server_free(users->http);
+	owed_free(users->owed);
 	republisher_free(users->republisher);
 	password_hasher_free(users->hasher);
 	redis_free(users->redis);

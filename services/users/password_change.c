@@ -11,6 +11,7 @@
 
 struct change {
 	struct http_request *req;
+	struct revoking *revoking;
 	const char *new_password; /* borrowed from the request */
 };
 
@@ -33,8 +34,7 @@ static void ended(enum status status, const struct db_rows *rows, void *arg)
 	else if (db_count(rows) == 0)
 		told(STATUS_OK, change); /* deleted meanwhile, with all tokens */
 	else
-		revoke_user(change->req, http_request_user_id(change->req), db_bool(rows, 0, 1), db_int(rows, 0, 0), told,
-			    change);
+		revoke_user(change->revoking, db_bool(rows, 0, 1), db_int(rows, 0, 0), told, change);
 }
 
 /* A login that found the older hash did so before this moment, and its token is of the moment before it looked: dead. */
@@ -63,6 +63,7 @@ static void hashed(enum status status, const char *phc, void *arg)
 	db_param_text(&params, phc);
 	db_param_text(&params, users_caller(change->req)->password_hash);
 	db_param_int(&params, clock_unix_ms());
+	change->revoking = revoke_begin(change->req, http_request_user_id(change->req));
 	db_exec(users_of(change->req)->db, http_request_scope(change->req), &store_password_set, &params, stored, change);
 }
 

@@ -1,5 +1,5 @@
 /* How a token dies: a row in Postgres, which is the truth; then an entry in Redis's stream, from which the other services learn
- * it; and only then the reply. */
+ * it; and only then the reply. When that was not the end of it, for Redis was away or the client left, owed.c tells it. */
 #include "service.h"
 
 #include "clock.h"
@@ -7,18 +7,27 @@
 
 struct revoking {
 	struct http_request *req;
+	struct users *users;
 	struct revocation revocation;
+	bool is_told;
 	revoked *done;
 	void *arg;
 };
 
-static struct revoking *revoking_new(struct http_request *req, revoked *done, void *arg)
+static void revoking_drop(void *memory)
 {
-	struct revoking *revoking = http_request_alloc(req, sizeof *revoking, NULL);
+	struct revoking *revoking = memory;
+
+	if (!revoking->is_told)
+		owed_add(revoking->users->owed, &revoking->revocation);
+}
+
+static struct revoking *revoking_new(struct http_request *req)
+{
+	struct revoking *revoking = http_request_alloc(req, sizeof *revoking, revoking_drop);
 
 	revoking->req = req;
-	revoking->done = done;
-	revoking->arg = arg;
+	revoking->users = users_of(req);
 	return revoking;
 }
 
@@ -26,12 +35,13 @@ static void told(enum status status, const redisReply *reply, void *arg)
 {
 	struct revoking *revoking = arg;
 
+	revoking->is_told = status == STATUS_OK;
 	revoking->done(status, revoking->arg);
 }
 
 static void tell(struct revoking *revoking)
 {
-	struct users *users = users_of(revoking->req);
+	struct users *users = revoking->users;
 
 	revocations_publish(users->redis, http_request_scope(revoking->req), &revoking->revocation, 1,
 			    users->config->auth.token_lifetime_s, told, revoking);
@@ -49,10 +59,12 @@ static void stored(enum status status, const struct db_rows *rows, void *arg)
 
 void revoke_token(struct http_request *req, const struct jwt_claims *claims, bool is_inactive, revoked *done, void *arg)
 {
-	struct revoking *revoking = revoking_new(req, done, arg);
+	struct revoking *revoking = revoking_new(req);
 	struct db_params params = {0};
 	char jti[37];
 
+	revoking->done = done;
+	revoking->arg = arg;
 	revoking->revocation = (struct revocation){.is_inactive = is_inactive, .expires_s = claims->expires_s};
 	for (int i = 0; i < JWT_JTI_BYTES; i++)
 		revoking->revocation.jti[i] = claims->jti[i];
@@ -64,16 +76,20 @@ void revoke_token(struct http_request *req, const struct jwt_claims *claims, boo
 	db_exec(users_of(req)->db, http_request_scope(req), &store_token_revoke, &params, stored, revoking);
 }
 
-void revoke_user(struct http_request *req, int64_t user_id, bool is_inactive, int64_t until_ms, revoked *done, void *arg)
+struct revoking *revoke_begin(struct http_request *req, int64_t user_id)
 {
-	struct revoking *revoking = revoking_new(req, done, arg);
+	struct revoking *revoking = revoking_new(req);
 
-	revoking->revocation = (struct revocation){
-		.is_user = true,
-		.user_id = user_id,
-		.is_inactive = is_inactive,
-		.until_ms = until_ms,
-		.expires_s = clock_unix_ms() / 1000 + users_of(req)->config->auth.token_lifetime_s,
-	};
+	revoking->revocation = (struct revocation){.is_user = true, .user_id = user_id};
+	return revoking;
+}
+
+void revoke_user(struct revoking *revoking, bool is_inactive, int64_t until_ms, revoked *done, void *arg)
+{
+	revoking->done = done;
+	revoking->arg = arg;
+	revoking->revocation.is_inactive = is_inactive;
+	revoking->revocation.until_ms = until_ms;
+	revoking->revocation.expires_s = clock_unix_ms() / 1000 + revoking->users->config->auth.token_lifetime_s;
 	tell(revoking);
 }

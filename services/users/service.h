@@ -20,6 +20,7 @@ struct users_config {
 };
 
 struct republisher;
+struct owed;
 
 struct users {
 	const struct users_config *config;
@@ -28,6 +29,7 @@ struct users {
 	struct password_hasher *hasher;
 	struct http_server *http;
 	struct republisher *republisher;
+	struct owed *owed;
 	struct jwt_key key;
 };
 
@@ -60,8 +62,16 @@ bool user_id_of_path(struct http_request *req, int64_t *ret_id);
 /* revoke.c: writes it down, tells the other services, and then calls back. */
 typedef void revoked(enum status status, void *arg);
 void revoke_token(struct http_request *req, const struct jwt_claims *claims, bool is_inactive, revoked *done, void *arg);
+/* Before the row of a user is changed: whatever becomes of the request, what the row says in the end is told. */
+struct revoking;
+struct revoking *revoke_begin(struct http_request *req, int64_t user_id);
 /* Only tells what the row of the user says: tokens issued up to until_ms are dead, and all of them when is_inactive. */
-void revoke_user(struct http_request *req, int64_t user_id, bool is_inactive, int64_t until_ms, revoked *done, void *arg);
+void revoke_user(struct revoking *revoking, bool is_inactive, int64_t until_ms, revoked *done, void *arg);
+
+/* owed.c: tells later what could not be told. Of a user only the id matters: the row is read. */
+struct owed *owed_new(struct event_base *base, struct users *users);
+void owed_free(struct owed *owed); /* after the server, whose requests may add to it to the last */
+void owed_add(struct owed *owed, const struct revocation *revocation);
 
 /* republish.c: after Redis was emptied, tells everything again. */
 struct republisher *republisher_new(struct event_base *base, struct users *users);

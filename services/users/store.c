@@ -82,10 +82,17 @@ const struct db_statement store_revoked_users = {
 	" ORDER BY 1 LIMIT $2::bigint",
 	true};
 
+const struct db_statement store_user_revocation = {
+	"user_revocation",
+	"SELECT tokens_dead_until_ms, NOT active FROM users WHERE id = $1::bigint"
+	" UNION ALL SELECT 9223372036854775807, true FROM deleted_users WHERE user_id = $1::bigint",
+	true};
+
 const struct db_statement *const store_statements[] = {
-	&store_user_insert, &store_user_by_email, &store_user_by_login,  &store_user_by_id,    &store_user_of_token,
-	&store_users_page,  &store_user_change,   &store_user_delete,    &store_password_set,  &store_password_replace,
-	&store_tokens_end,  &store_token_revoke,  &store_revoked_tokens, &store_revoked_users, NULL,
+	&store_user_insert,    &store_user_by_email,    &store_user_by_login,   &store_user_by_id,
+	&store_user_of_token,  &store_users_page,       &store_user_change,     &store_user_delete,
+	&store_password_set,   &store_password_replace, &store_tokens_end,      &store_token_revoke,
+	&store_revoked_tokens, &store_revoked_users,    &store_user_revocation, NULL,
 };
 
 void store_user_json(struct buf *json, const struct db_rows *rows, int row, bool with_admin)

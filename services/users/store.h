@@ -25,6 +25,8 @@ extern const struct db_statement store_password_replace; /* id, new hash, old ha
 extern const struct db_statement store_token_revoke; /* jti, user id, inactive, expires in Unix s; also forgets expired ones */
 extern const struct db_statement store_revoked_tokens; /* after jti, limit -> jti, inactive, expires in Unix s */
 extern const struct db_statement store_revoked_users;  /* after id, limit, oldest ms that matters -> id, until ms, inactive */
+/* id -> until ms, inactive, also of one who is gone; nothing: there was none */
+extern const struct db_statement store_user_revocation;
 extern const struct db_statement *const store_statements[];
 
 #define STORE_TOKEN_REVOKED 6

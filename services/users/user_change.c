@@ -8,6 +8,7 @@
 
 struct change {
 	struct http_request *req;
+	struct revoking *revoking;
 	int64_t id, now_ms;
 	struct buf reply; /* with the user as it is now; empty after a deletion */
 };
@@ -62,8 +63,8 @@ static void changed(enum status status, const struct db_rows *rows, void *arg)
 	store_user_json(&change->reply, rows, 0, true);
 	buf_text(&change->reply, "}");
 	if (json_has(http_request_json(change->req), "active"))
-		revoke_user(change->req, change->id, !db_bool(rows, 0, STORE_ACTIVE), db_int(rows, 0, STORE_DEAD_UNTIL_MS),
-			    told, change);
+		revoke_user(change->revoking, !db_bool(rows, 0, STORE_ACTIVE), db_int(rows, 0, STORE_DEAD_UNTIL_MS), told,
+			    change);
 	else
 		told(STATUS_OK, change);
 }
@@ -100,6 +101,7 @@ void user_change(struct http_request *req)
 	db_param_text(&params, active);
 	db_param_text(&params, admin);
 	db_param_int(&params, change->now_ms);
+	change->revoking = revoke_begin(req, change->id);
 	db_exec(users_of(req)->db, http_request_scope(req), &store_user_change, &params, changed, change);
 }
 
@@ -108,7 +110,7 @@ static void deleted(enum status status, const struct db_rows *rows, void *arg)
 	struct change *change = arg;
 
 	if (was_possible(change, status, rows))
-		revoke_user(change->req, change->id, true, INT64_MAX, told, change);
+		revoke_user(change->revoking, true, INT64_MAX, told, change);
 }
 
 void user_delete(struct http_request *req)
@@ -120,5 +122,6 @@ void user_delete(struct http_request *req)
 		return;
 	db_param_int(&params, change->id);
 	db_param_int(&params, users_of(req)->config->auth.token_lifetime_s);
+	change->revoking = revoke_begin(req, change->id);
 	db_exec(users_of(req)->db, http_request_scope(req), &store_user_delete, &params, deleted, change);
 }

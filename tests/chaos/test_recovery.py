@@ -8,6 +8,7 @@ import signal
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -130,6 +131,42 @@ def test_a_revoked_token_stays_dead_when_redis_is_emptied_while_all_is_told_agai
     eventually(lambda: abacus.redis_cli("EXISTS", "revocations:complete") == "1", message="all is told")
     with abacus.Daemon("values") as values:
         assert values.call("GET", "/values", token=person.token).status == 401
+
+
+def test_a_logout_that_found_no_redis_is_told_as_soon_as_it_is_there(reader):
+    person = abacus.Person()
+    abacus.stop("redis")
+    assert get("/auth/logout", token=person.token).status == 503
+    abacus.start("redis")
+    eventually(lambda: get("/api/values", token=person.token).status == 401, 10, message="values knows")
+
+
+def test_who_leaves_before_the_answer_has_changed_it_for_every_service():
+    """The rows are written when the lock goes; those who asked are gone by then."""
+    admin, people = abacus.log_in(*abacus.ADMIN), [abacus.Person() for _ in range(4)]
+    logs_out, changes, deactivated, deleted = people
+    requests = [
+        ("GET", "/auth/logout", None, logs_out.token),
+        ("PUT", "/auth/password", {"current": changes.password, "new": "a new password"}, changes.token),
+        ("PATCH", f"/users/{deactivated.id}", {"active": False}, admin),
+        ("DELETE", f"/users/{deleted.id}", None, admin),
+    ]
+
+    def ask_and_leave(request):
+        method, path, body, token = request
+        with pytest.raises(TimeoutError):
+            users.call(method, path, body, token=token, timeout=1)
+
+    users = abacus.Daemon("users", POSTGRES_CONNECTIONS=8, POSTGRES_QUERY_TIMEOUT_MS=4000)
+    with users, subprocess.Popen(["sh", abacus.ROOT / "scripts/stack", "psql", "users", "-q"], stdin=subprocess.PIPE, text=True) as postgres:
+        postgres.stdin.write("BEGIN; LOCK TABLE users, revoked_tokens IN EXCLUSIVE MODE;\n")  # reading goes on
+        postgres.stdin.flush()
+        eventually(lambda: psql_count("pg_locks WHERE mode = 'ExclusiveLock' AND relation = 'users'::regclass AND granted") == 1)
+        with ThreadPoolExecutor() as threads:
+            list(threads.map(ask_and_leave, requests))
+        postgres.stdin.close()
+        for path in ("/auth/status", "/api/values"):
+            eventually(lambda: all(get(path, token=person.token).status == 401 for person in people), 20, message=f"{path} knows")
 
 
 def psql_count(rows):
