@@ -154,5 +154,8 @@ def test_readiness_can_be_asked_by_the_binary_itself(name):
 
 def test_a_port_in_use_ends_the_daemon_with_a_line_that_names_it():
     daemon = Daemon("values", PORT=abacus.PORT).start()
-    assert daemon.process.wait(20) == 1
+    try:
+        assert daemon.process.wait(20) == 1
+    finally:
+        daemon.process.kill()
     assert f'"port":"{abacus.PORT}"' in daemon.log.read_text()
