@@ -2,7 +2,6 @@
 ECR's; the calls of `aws ecr` are answered by moto."""
 
 import base64
-import crypt
 import json
 import os
 import pathlib
@@ -20,7 +19,8 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 class Registry:
     def __init__(self, folder, user, password):
         self.host, self.user, self.password = f"127.0.0.1:{free_port()}", user, password
-        (folder / "htpasswd").write_text(f"{user}:{crypt.crypt(password, crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=32))}\n")
+        bcrypt = run("perl", "-e", "print crypt($ARGV[0], $ARGV[1])", password, "$2b$05$abcdefghijklmnopqrstuu").stdout
+        (folder / "htpasswd").write_text(f"{user}:{bcrypt}\n")
         (folder / "config.json").write_text(json.dumps({
             "version": "0.1", "log": {"level": "warn"}, "storage": {"filesystem": {"rootdirectory": str(folder / "images")}},
             "http": {"addr": self.host}, "auth": {"htpasswd": {"realm": "test", "path": str(folder / "htpasswd")}}}))
