@@ -9,14 +9,22 @@ registry_login() {
 	aws ecr get-login-password | docker login --username AWS --password-stdin "$REGISTRY_HOST"
 }
 
-# The branch's tag moves, so tags are mutable. The last 50 images are kept: pushing adds one, or none, a commit.
+# The branch's tag moves, so tags are mutable. Pushing adds an image a commit, or none: the last 50 are kept, and besides them the one that each
+# branch's tag is at, for staging's commits must not push out what production runs. What matches a rule is not expired by those after it.
+# (An older commit that was gone back to by hand has no branch's tag any more, and is one of the 50.)
+lifecycle='{"rules":[
+	{"rulePriority":1,"description":"production","selection":{"tagStatus":"tagged","tagPrefixList":["production"],
+		"countType":"imageCountMoreThan","countNumber":1},"action":{"type":"expire"}},
+	{"rulePriority":2,"description":"staging","selection":{"tagStatus":"tagged","tagPrefixList":["staging"],
+		"countType":"imageCountMoreThan","countNumber":1},"action":{"type":"expire"}},
+	{"rulePriority":3,"description":"the last 50","selection":{"tagStatus":"any",
+		"countType":"imageCountMoreThan","countNumber":50},"action":{"type":"expire"}}]}'
+
 registry_make_repository() {
 	aws ecr describe-repositories --repository-names "$IMAGES/$1" >/dev/null 2>&1 || {
 		aws ecr create-repository --repository-name "$IMAGES/$1" --image-tag-mutability MUTABLE \
 			--image-scanning-configuration scanOnPush=true >/dev/null
-		aws ecr put-lifecycle-policy --repository-name "$IMAGES/$1" --lifecycle-policy-text '{"rules":[{"rulePriority":1,
-			"description":"the last 50","selection":{"tagStatus":"any","countType":"imageCountMoreThan","countNumber":50},
-			"action":{"type":"expire"}}]}' >/dev/null
+		aws ecr put-lifecycle-policy --repository-name "$IMAGES/$1" --lifecycle-policy-text "$lifecycle" >/dev/null
 		echo "made the repository $IMAGES/$1"
 	}
 }

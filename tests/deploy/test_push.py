@@ -103,6 +103,31 @@ def test_ecr_gets_both_tags_and_repositories_that_were_missing(engine, aws_empti
     assert target.tags(image) == ["01234567", "production", "staging"]
 
 
+def expired(rules, images):
+    """What ECR's guide says of a policy: rules count on their own, oldest first, but what an earlier one matches, a later one spares."""
+    gone, matched = set(), set()
+    for rule in sorted(rules, key=lambda one: one["rulePriority"]):
+        of = rule["selection"]
+        assert of["countType"] == "imageCountMoreThan" and (of["tagStatus"] == "any" or rule is not rules[-1])
+        found = [one for one, tags in images.items() if of["tagStatus"] == "any" or
+                 all(any(tag.startswith(prefix) for tag in tags) for prefix in of["tagPrefixList"])]
+        gone |= set(found[:-of["countNumber"]]) - matched
+        matched |= set(found)
+    return gone
+
+
+def test_ecr_keeps_what_production_runs_however_often_staging_is_pushed(aws_emptied):
+    run("sh", "-euc", "need() { :; }; . deploy/registries/ecr.sh; registry_make_repository users", **aws_emptied, IMAGES=IMAGES)
+    policy = json.loads(run("aws", "ecr", "get-lifecycle-policy", "--repository-name", f"{IMAGES}/users", **aws_emptied).stdout)
+    rules = json.loads(policy["lifecyclePolicyText"])["rules"]
+    images = {"live": ["aaaaaaaa", "production"], **{f"staged {n}": [f"{n:08x}"] for n in range(60)}}
+    images["staged 59"].append("staging")
+    assert expired(rules, images) == {f"staged {n}" for n in range(10)}
+    images["released"] = ["bbbbbbbb", "production"]
+    images["live"].remove("production")
+    assert "live" in expired(rules, images) and "released" not in expired(rules, images)
+
+
 def test_what_was_pushed_can_be_pulled_after_a_login_alone(engine, registry, image, tmp_path):
     target = registry("somebody", "an access token")
     push(REGISTRY="dockerhub", REGISTRY_HOST=target.host, DOCKERHUB_USERNAME="somebody", DOCKERHUB_TOKEN="an access token", **engine)
