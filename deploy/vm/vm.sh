@@ -1,6 +1,6 @@
 # Read by the numbered scripts, which run on the host itself, as root; deploy/vm/on runs them there from elsewhere.
-# All that makes this host this host is in $place, so the tree can be replaced: env (what Compose is told, one NAME='value' a line), secrets/, and, if you
-# put it there, docker-compose.override.yml, which Compose reads last.
+# All that makes this host this host is in $place, so the tree can be replaced: env (what Compose is told, one NAME='value' a line), secrets/, and
+# docker-compose.override.yml, which is the operator's and which Compose reads last.
 set -eu
 cd "$(dirname "$0")/../.."
 place=${PLACE:-/etc/abacus}
@@ -21,13 +21,19 @@ usage() {
 # For Compose 1.29, which builds by itself unless it is told to let the engine do it.
 export COMPOSE_DOCKER_CLI_BUILD=1 DOCKER_BUILDKIT=1
 
-# load: the settings, for Compose and for the scripts. Those of the caller do not count.
+# alone [SECONDS]: nobody else changes this host meanwhile; deploy/vm/on takes the same lock while it replaces the tree.
+alone() {
+	exec 9>/run/abacus.lock
+	flock -w "${1:-0}" 9 || die "another of these scripts is at work on this host; try again when it is done"
+}
+
+# load: the settings, for Compose and for the scripts; they win over the caller's.
 load() {
 	[ -r "$place/env" ] || die "this host is not prepared; run deploy/vm/1-prepare first"
+	docker info >/dev/null 2>&1 || die "the Docker engine does not answer: $(docker info 2>&1 | tail -1)"
 	set -a
 	. "$place/env"
 	set +a
-	[ ! -e "$place/docker-compose.override.yml" ] || COMPOSE_FILE=$COMPOSE_FILE:$place/docker-compose.override.yml
 }
 
 # set_env NAME VALUE
@@ -43,6 +49,7 @@ set_env() {
 
 # build SERVICE...: none for all. The daemons know which commit they are of; of the others the image is a new one only when it has changed.
 build() {
+	scripts/offline-base-images # what is never used for a container, 3-start takes away when it is a week old
 	revision=$(cat COMMIT 2>/dev/null || git rev-parse --short=8 HEAD 2>/dev/null || echo unknown)
 	[ $# -gt 0 ] || set -- $(docker-compose config --services)
 	daemons= others=
@@ -56,7 +63,7 @@ build() {
 fresh=
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' HUP INT TERM
 
 failed() {
 	tail -n 40 "$log" >&2
@@ -69,7 +76,7 @@ healthy() {
 	for service; do
 		for container in $(docker-compose ps -q "$service"); do
 			until [ "$(docker inspect -f '{{if .State.Health}}{{.State.Health.Status}}{{else}}healthy{{end}}' "$container")" = healthy ]; do
-				[ "$(date +%s)" -lt $limit ] || { docker-compose logs --tail 10 "$service" >&2; die "$service does not become healthy; the lines above say why"; }
+				[ "$(date +%s)" -lt $limit ] || { docker-compose logs --tail 10 "$service" >&2 || true; die "$service does not become healthy; the lines above say why"; }
 				sleep 0.5
 			done
 		done
@@ -98,7 +105,12 @@ replace() {
 		users | values) docker-compose run --rm -T "$service-migrate" >"$log" 2>&1 </dev/null || failed ;;
 		esac
 		case $service in
-		users | values | healthcheck) ! is_running "$service" || { scripts/rolling-replace "$service" && continue; } ;;
+		users | values | healthcheck)
+			if is_running "$service" && is_running nginx; then
+				scripts/rolling-replace "$service" || die "$service was not replaced"
+				continue
+			fi
+			;;
 		esac
 		docker-compose up -d --no-build --no-deps "$service" >"$log" 2>&1 || failed
 	done

@@ -15,6 +15,7 @@ backup() {
 # that id since. What Redis holds is from after the backup too; it is told and calculated anew.
 restore() {
 	[ $# = 1 ] || usage
+	scripts/restore "$1"
 	supervisor_is_running || die "Abacus is not up"
 	user_prepare
 	stopped=
@@ -25,7 +26,7 @@ restore() {
 	sv -w 15 force-stop $stopped >/dev/null
 	status=0
 	scripts/restore "$1" $(backup_environment) || status=$?
-	if [ $status = 0 ]; then
+	if [ $status != 1 ]; then
 		(redis_cli flushdb >/dev/null)
 		rm "$RUN_DIR/secrets/SECRET_KEY"
 		secrets_make

@@ -166,6 +166,25 @@ def test_what_is_not_due_is_not_renewed(certified):
     assert certified.served() == before
 
 
+def test_the_certificate_of_another_authority_takes_the_place_of_the_one_in_use(certified, tmp_path):
+    """As when Let's Encrypt's own follows that of its server for trying out."""
+    other = Authority(tmp_path, "127.0.0.1", http_port=certified.http, https_port=certified.https, domains_are_at="127.0.0.1")
+    variables = {"ACME_SERVER": other.directory, "REQUESTS_CA_BUNDLE": str(other.certificate)}
+    first = certified.served()
+    assert certified.certificates("check").returncode == 0
+    assert certified.certificates("check", ok=False, **variables).returncode == 1
+    assert certified.certificates("check", ok=False, DOMAINS="other.example").returncode == 1
+    try:
+        certified.certificates("get", **variables)
+        eventually(lambda: certified.served() != first, "nginx shows the other authority's certificate")
+        assert certified.certificates("check", **variables).returncode == 0
+    finally:
+        for server in other.servers:
+            server.stop()
+    certified.certificates("get")
+    assert certified.certificates("check").returncode == 0
+
+
 def test_the_chain_and_all_names_verify(certified):
     for name in DOMAINS:
         seen = certified.handshake("-CAfile", str(certified.folder / "root.pem"), "-verify_hostname", name, "-verify_return_error")

@@ -166,6 +166,7 @@ def test_1_prepare_makes_a_host_of_a_bare_machine_and_again_changes_nothing(host
 def test_2_certificates_are_there_before_anybody_can_log_in(host, authority):
     assert "usage" not in host.on("2-certificates", "you@abacus.example", ok=False).stdout.splitlines()[0]
     host.shell(f"cat >/etc/abacus/acme.pem <<'PEM'\n{authority.certificate.read_text()}PEM\nchmod 644 /etc/abacus/acme.pem")
+    assert "Yours" in host.shell("cat /etc/abacus/docker-compose.override.yml")
     host.shell("""cat >/etc/abacus/docker-compose.override.yml <<'YML'
 services:
   certificates:
@@ -222,6 +223,29 @@ def test_5_rebuild_replaces_users_without_a_failed_request(host):
     assert host.results() == {"10": "89", "40": "165580141"}
 
 
+def test_a_version_that_does_not_become_healthy_replaces_nothing(host):
+    """It is restarted over and over: a secret that is given twice is refused."""
+    before = host.shell("docker-compose ps -q users")
+    host.shell("""docker tag abacus/users:stage abacus/users:good
+        printf 'FROM abacus/users:good\\nENV SECRET_KEY=twice\\n' | docker build -q -t abacus/users:stage - """)
+    with Requests(host, "/users/ping", "/api/values/kinds") as requests:
+        said = host.shell("HEALTHY_SECONDS=8 scripts/rolling-replace users; echo $?")
+    assert said.splitlines() == ["rolling-replace: a new container of users does not become healthy; the old ones go on", "1"]
+    host.shell("docker tag abacus/users:good abacus/users:stage")
+    assert host.shell("docker-compose ps -q -a users") == before
+    assert requests.failed == [] and requests.done > 100
+
+
+def test_two_at_once_are_not_let_in(host):
+    with subprocess.Popen([*host.ssh.split(), f"root@{host.address}", "flock /run/abacus.lock cat"], stdin=subprocess.PIPE) as other:
+        eventually(lambda: host.shell("flock -n /run/abacus.lock true && echo free", ok=False) != "free", "the lock is taken")
+        commit = host.shell("cat COMMIT")
+        for script in "4-stop", "3-start":
+            assert "is at work on this host; try again" in host.on(script, ok=False).stdout
+        other.stdin.close()
+    assert host.answers() and host.shell("cat COMMIT") == commit
+
+
 def test_6_logs_are_lines_of_the_service_that_was_asked_for(host):
     lines = host.on("6-logs", "--no-log-prefix", "--tail", "3", "users").stdout.strip().splitlines()
     assert len(lines) == 3 and all(json.loads(line)["service"] == "users" for line in lines)
@@ -248,6 +272,8 @@ def test_7_backup_and_8_restore_bring_back_every_user_and_every_value(host):
 
 
 def test_7_backup_keeps_the_last(host):
+    assert "set it to how many" in host.on("7-backup", KEEP="none", ok=False).stdout
+    assert host.on("7-backup", "relative", ok=False).returncode == 64, "it would lie in the tree, which the next deploy replaces"
     for _ in range(3):
         host.on("7-backup", KEEP="2")
         time.sleep(1)  # a folder is named after the second

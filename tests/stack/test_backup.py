@@ -2,9 +2,10 @@
 
 import hashlib
 import shutil
+import subprocess
 
 import pytest
-from abacus import call, eventually
+from abacus import ROOT, call, eventually
 from test_stack import PORT, Stack
 
 WORDS = ["ada", "grace", "edsger"]
@@ -131,7 +132,23 @@ def test_a_dump_that_ends_too_early_leaves_the_database_as_it_was(stack, backup)
     file.write_bytes(file.read_bytes()[:-200])
     sums = "".join(f"{hashlib.sha256((backup / name).read_bytes()).hexdigest()}  {name}\n" for name in ("values.dump", "users.dump"))
     (backup / "SHA256SUMS").write_text(sums)
-    assert "users stays as it was" in refused(stack, backup)
+    assert "nothing was touched" in refused(stack, backup)
+
+
+def test_when_one_of_the_two_could_not_be_restored_no_old_token_is_good_and_again_is_all_that_it_takes(stack, backup):
+    before, token = rows(stack), log_in("ada").json["auth_token"]
+    busy = subprocess.Popen(["sh", str(ROOT / "scripts/stack"), "psql", "values", "-c", "BEGIN; LOCK TABLE values IN ROW EXCLUSIVE MODE; SELECT pg_sleep(600)"],
+                            env=stack.environment, stdout=subprocess.DEVNULL)
+    try:
+        eventually(lambda: "pg_sleep" in stack("psql", "values", "-c", "SELECT query FROM pg_stat_activity WHERE wait_event = 'PgSleep'").stdout)
+        done = stack("restore", str(backup))
+    finally:
+        busy.kill()
+        stack("psql", "values", "-c", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+    assert done.returncode == 3 and "users is restored, values is NOT; run this again" in done.stderr
+    assert to("GET", "/auth/status", token=token).status == 401
+    assert stack("restore", str(backup)).returncode == 0
+    assert rows(stack) == before
 
 
 def test_a_backup_is_whole_or_not_there_and_nobody_else_s_to_read(stack, backup, tmp_path):
