@@ -1,4 +1,5 @@
-# A Redis of our own, with a password and an append-only file. It never evicts: it would lose jobs without a word.
+# A Redis of our own, with a password and an append-only file. It never evicts: it would lose jobs without a word. No
+# maxmemory here: nothing else limits it, unlike in a container, and a developer's machine has more than a queue fills.
 
 redis_make() {
 	mkdir -p "$RUN_DIR/redis"

@@ -59,7 +59,7 @@ def test_the_queue_postgres_redis_and_nginx_are_told_of():
     assert 3 <= data["postgres"]["connections"] < data["postgres"]["connections_max"] == 100
     assert data["redis"]["status"] == "up" and data["redis"]["role"] == "primary" and data["redis"]["evicted"] == 0
     assert data["redis"]["memory_bytes"] > 100_000 and data["redis"]["clients"] > 3
-    assert data["redis"]["memory_max_bytes"] is None
+    assert data["redis"]["memory_max_bytes"] in (None, 160 << 20) # a container's Redis has a limit
     assert data["nginx"]["status"] == "up" and data["nginx"]["active"] >= 1
     assert TIME.fullmatch(data["updated_at"])
 
