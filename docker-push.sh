@@ -4,10 +4,11 @@
 #   REGISTRY_HOST      its address, where it is not the usual one
 #   BRANCH, COMMIT     default: Travis's, else what is checked out. Only staging and production are pushed, and never a pull request.
 #   SERVICES           which images, default: all; IMAGES (abacus): the name before their slash, here and in the registry
-# An image is built unless it is there as abacus/SERVICE:COMMIT. docker-compose finds what was pushed by IMAGES=registry/abacus TAG=commit.
+# An image is built unless it is there as abacus/SERVICE:COMMIT; from what lies here, which then has to be that commit without a change.
+# docker-compose finds what was pushed by IMAGES=registry/abacus TAG=commit.
 set -eu
 cd "$(dirname "$0")"
-: "${REGISTRY:=ecr}" "${IMAGES:=abacus}" "${SERVICES:=users values worker healthcheck client swagger nginx db redis redis-tunnel}"
+: "${REGISTRY:=ecr}" "${IMAGES:=abacus}" "${SERVICES:=users values worker healthcheck client swagger nginx db redis redis-tunnel certificates}"
 branch=${BRANCH:-${TRAVIS_BRANCH:-$(git symbolic-ref -q --short HEAD || echo none)}}
 commit=$(printf %.8s "${COMMIT:-${TRAVIS_COMMIT:-$(git rev-parse HEAD)}}")
 
@@ -46,12 +47,15 @@ recipe() {
 	case $1 in
 	redis) echo services/redis/Dockerfile-stage ;;
 	redis-tunnel) echo services/redis/Dockerfile-prod ;;
+	certificates) echo deploy/certificates/Dockerfile ;;
 	*) echo "services/$1/Dockerfile-$kind" ;;
 	esac
 }
 
 build() {
 	! docker image inspect "$IMAGES/$1:$commit" >/dev/null 2>&1 || return 0
+	[ "$(printf %.8s "$(git rev-parse HEAD)")" = "$commit" ] && [ -z "$(git status --porcelain)" ] ||
+		die "$IMAGES/$1:$commit is not there, and can not be built: what lies here is not commit $commit without a change"
 	echo "building $1"
 	DOCKER_BUILDKIT=1 docker build -q -f "$(recipe "$1")" --secret id=cabundle,src="${CA_BUNDLE:-/dev/null}" \
 		--build-arg BASE="${BASE:-debian:trixie-slim}" --build-arg VERSION="$(sed -n 's/^VERSION := //p' Makefile)" \

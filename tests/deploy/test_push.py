@@ -5,6 +5,7 @@ import base64
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import urllib.error
 import urllib.request
@@ -170,18 +171,79 @@ def test_a_wrong_password_pushes_nothing_and_says_so(engine, registry, image):
     assert target.get("_catalog") == {"repositories": []}
 
 
-def test_every_image_has_its_recipe_for_both_branches():
-    text = (ROOT / "docker-push.sh").read_text()
-    names = text.split('SERVICES:=')[1].split("}")[0].split()
-    for kind in "stage", "prod":
-        for name in names:
-            assert (ROOT / "services" / name.removesuffix("-tunnel") / f"Dockerfile-{kind}").exists()
+class Checkout:
+    """docker-push.sh in a repository of its own, and a `docker` that has no image, builds and pushes whatever it is told, and notes that."""
+
+    def __init__(self, folder):
+        self.folder, self.tree = folder, folder / "tree"
+        (self.tree / "deploy").mkdir(parents=True)
+        for name in "docker-push.sh", "Makefile":
+            shutil.copy(ROOT / name, self.tree)
+        shutil.copytree(ROOT / "deploy/registries", self.tree / "deploy/registries")
+        self.git("init", "-q")
+        self.git("add", ".")
+        self.commit = self.commit_all("one")
+        (folder / "bin").mkdir()
+        self.docker('[ "$1 $2" != "image inspect" ]')
+
+    def git(self, *command):
+        return run("git", "-c", "user.name=a", "-c", "user.email=a@abacus.test", *command, cwd=self.tree).stdout.strip()
+
+    def commit_all(self, message):
+        self.git("commit", "-q", "--allow-empty", "-a", "-m", message)
+        return self.git("rev-parse", "HEAD")
+
+    def docker(self, does):
+        path = self.folder / "bin/docker"
+        path.write_text(f'#!/bin/sh\necho "$*" >>{self.folder}/calls\n{does}\n')
+        path.chmod(0o755)
+
+    def push(self, branch="staging", ok=True, **variables):
+        (self.folder / "calls").write_text("")
+        quiet = {"TRAVIS_BRANCH": "", "TRAVIS_PULL_REQUEST": "false", "TRAVIS_COMMIT": "", "REGISTRY": "dockerhub", "DOCKERHUB_USERNAME": "a",
+                 "DOCKERHUB_TOKEN": "b", "BRANCH": branch, "PATH": f"{self.folder}/bin:{os.environ['PATH']}"}
+        return run("sh", "docker-push.sh", ok=ok, cwd=self.tree, **{**quiet, **variables})
+
+    def called(self, what):
+        return [line.split() for line in (self.folder / "calls").read_text().splitlines() if line.startswith(what + " ")]
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    need("git")
+    return Checkout(tmp_path)
+
+
+@pytest.mark.parametrize("branch, kind", [("staging", "stage"), ("production", "prod")])
+def test_every_image_that_compose_pulls_is_pushed_and_has_its_recipe(checkout, branch, kind):
+    checkout.push(branch)
+    for call in checkout.called("build"):
+        assert (ROOT / call[call.index("-f") + 1]).exists()
     used = set()
-    for kind in "stage", "prod":
-        for line in (ROOT / f"docker-compose-{kind}.yml").read_text().splitlines():
-            if "image:" in line:
-                used.add(line.split("/")[-1].split(":")[0])
-    assert used <= set(names)
+    for file in f"docker-compose-{kind}.yml", "deploy/certificates/docker-compose.yml":
+        used |= {line.split("/")[-1].split(":")[0] for line in (ROOT / file).read_text().splitlines() if "image:" in line}
+    assert used <= {call[-1].split("/")[-1].split(":")[0] for call in checkout.called("push")}
+
+
+@pytest.mark.parametrize("what", ["another commit", "a change", "a file that nobody added"])
+def test_what_is_not_the_commit_is_not_built_under_its_name(checkout, what):
+    if what == "another commit":
+        checkout.commit_all("two")
+    else:
+        (checkout.tree / ("Makefile" if what == "a change" else "more")).write_text("VERSION := 2\n")
+    done = checkout.push(ok=False, COMMIT=checkout.commit)
+    assert done.returncode == 1 and done.stdout == (
+        f"docker-push: abacus/users:{checkout.commit[:8]} is not there, and can not be built: "
+        f"what lies here is not commit {checkout.commit[:8]} without a change\n")
+    assert not checkout.called("build") and not checkout.called("push")
+
+
+def test_what_is_built_already_needs_no_checkout(checkout):
+    checkout.docker("true")
+    checkout.commit_all("two")
+    checkout.push(COMMIT=checkout.commit, SERVICES="users")
+    assert not checkout.called("build")
+    assert [call[-1] for call in checkout.called("push")] == [f"docker.io/a/users:{tag}" for tag in (checkout.commit[:8], "staging")]
 
 
 def test_travis_pushes_from_the_two_branches_alone():
