@@ -62,7 +62,10 @@ build() {
 		--build-arg REVISION="$commit" --build-arg CREATED="$(git show -s --format=%cI "$commit")" -t "$IMAGES/$1:$commit" . >/dev/null
 }
 
+# push SERVICE. That of a daemon starts from nothing, and so has no label of the base.
 push() {
+	[ "$(docker image inspect -f '{{index .Config.Labels "abacus.base"}}' "$IMAGES/$1:$commit")" != offline ] ||
+		echo "docker-push: warning: $1 is built on the base of scripts/offline-base-images, and names the package sources of the machine that made it"
 	for tag in "$commit" "$branch"; do
 		docker tag "$IMAGES/$1:$commit" "$repository/$1:$tag"
 		docker push -q "$repository/$1:$tag"

@@ -260,3 +260,10 @@ def test_travis_pushes_from_the_two_branches_alone():
         "jobs": {"type": "object", "additionalProperties": False, "properties": {"include": {"type": "array", "items": job}}}}})
     pushing = [one for one in travis["jobs"]["include"] if "docker-push.sh" in str(one["script"])]
     assert [one["if"] for one in pushing] == ["type = push AND branch IN (staging, production)"]
+
+
+def test_an_image_that_names_a_machines_package_sources_is_pushed_with_a_warning(checkout):
+    checkout.docker('case "$*" in "image inspect -f"*abacus.base*abacus/nginx:*) echo offline ;; esac')
+    warnings = [line for line in checkout.push(SERVICES="users nginx").stdout.splitlines() if "warning" in line]
+    assert len(warnings) == 1 and warnings[0].startswith("docker-push: warning: nginx is built on the base of scripts/offline-base-images")
+    assert len(checkout.called("push")) == 4
