@@ -54,6 +54,9 @@ shell_is_sound() {
 	for script in $(git grep -lE '^#!/bin/sh$') scripts/stack.d/*.sh deploy/registries/*.sh deploy/vm/vm.sh tests/docker/steps.sh; do
 		sh -n "$script" || return 1
 	done
+	for script in $(git grep -lE '^#!/bin/bash$'); do
+		bash -n "$script" || return 1
+	done
 }
 
 # README's table of variables is what the daemons' own --help says.
@@ -192,11 +195,17 @@ e2e() {
 	step "e2e stop" scripts/stack down
 }
 
-# need_engine WHAT: the engine that answers, or one of our own, which ends with this script. Without one WHAT is skipped.
+# need_engine WHAT: the engine that answers, or one of our own, which ends with this script. Without one WHAT is skipped, and has failed
+# where ENGINE=required (nothing may be pushed from there untested).
 need_engine() {
 	. tests/docker/steps.sh
 	trap 'engine_stop; cleanup' EXIT
-	{ scripts/install-packages docker && engine_start; } >"$out" 2>&1 || { echo "skipped $1: $(tail -1 "$out")"; return 1; }
+	{ scripts/install-packages docker && engine_start; } >"$out" 2>&1 && return
+	case ${ENGINE:-} in
+	required) failed=$((failed + 1)) && echo "FAILED  $1: $(tail -1 "$out")" ;;
+	*) echo "skipped $1: $(tail -1 "$out")" ;;
+	esac
+	return 1
 }
 
 # Pushing, rolling out, certificates and one remote host, against servers of this machine in place of the cloud's. What cannot be tested here is named.

@@ -260,6 +260,21 @@ def test_travis_pushes_from_the_two_branches_alone():
         "jobs": {"type": "object", "additionalProperties": False, "properties": {"include": {"type": "array", "items": job}}}}})
     pushing = [one for one in travis["jobs"]["include"] if "docker-push.sh" in str(one["script"])]
     assert [one["if"] for one in pushing] == ["type = push AND branch IN (staging, production)"]
+    assert "ENGINE=required sh test.sh docker" in [one["script"] for one in travis["jobs"]["include"]]
+
+
+@pytest.mark.parametrize("variables, code, said", [
+    ({"ENGINE": ""}, 0, "skipped docker: no Docker engine"), ({"ENGINE": "required"}, 1, "FAILED  docker: no Docker engine")])
+def test_without_an_engine_what_wants_one_is_skipped_and_failed_where_it_is_required(tmp_path, variables, code, said):
+    for name in "test.sh", "tests/docker/steps.sh":
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    for name, does in {"scripts/install-packages": "true", "scripts/stack": "true", "bin/docker": '[ "$1" = buildx ]', "bin/id": "echo 1000"}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
+        (tmp_path / name).chmod(0o755)
+    done = run("sh", "test.sh", "docker", ok=False, cwd=tmp_path, PATH=f"{tmp_path}/bin:{os.environ['PATH']}", DOCKER_HOST="unix:///none", **variables)
+    assert done.returncode == code and done.stdout.startswith(said)
 
 
 def test_an_image_that_names_a_machines_package_sources_is_pushed_with_a_warning(checkout):
