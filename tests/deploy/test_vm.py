@@ -91,7 +91,10 @@ class Host:
         return json.loads(reply.text)["auth_token"]
 
     def results(self):
-        return json.loads(self.call("GET", "/api/values/current", token=self.log_in()).text)
+        """None while the system can not tell them."""
+        login = self.call("POST", "/auth/login", PERSON)
+        reply = self.call("GET", "/api/values/current", token=json.loads(login.text)["auth_token"]) if login.status == 200 else login
+        return json.loads(reply.text) if reply.status == 200 else None
 
 
 def socket_to(address, port, timeout, *_):
@@ -293,4 +296,4 @@ def test_8_restore_of_a_damaged_backup_changes_nothing(host):
 def test_after_a_reboot_all_is_back_by_itself(host):
     run("docker", "restart", "-t", "5", host.name, **host.engine)
     assert host.inspect("IPAddress") == host.address
-    eventually(lambda: host.answers() and host.results() == {"10": "89", "40": "165580141"}, "it answers again", 60)
+    eventually(lambda: host.results() == {"10": "89", "40": "165580141"}, "it answers again", 60)
