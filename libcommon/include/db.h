@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "config.h"
+#include "int64.h"
 #include "scope.h"
 #include "status.h"
 
@@ -49,7 +50,7 @@ struct db_params { /* build with {0} and the calls below, never copy: it points 
 		      returns */
 	int count;
 	const char *texts[DB_PARAMS_MAX];
-	char digits[DB_PARAMS_MAX][24];
+	char digits[DB_PARAMS_MAX][INT64_TEXT_BYTES];
 };
 void db_param_text(struct db_params *params, const char *text); /* NULL is SQL null */
 void db_param_int(struct db_params *params, int64_t number);

@@ -22,7 +22,4 @@ enum status json_int(const cJSON *object, const char *key, int64_t *ret_number) 
 enum status json_bool(const cJSON *object, const char *key, bool *ret_flag) MUST_CHECK;
 bool json_has(const cJSON *object, const char *key);
 
-/* Text that is a whole non-negative or negative decimal and nothing else: "007" and "+7" and " 7" are refused. */
-enum status int64_parse(const char *text, int64_t *ret_number) MUST_CHECK;
-
 #endif

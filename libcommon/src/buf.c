@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "int64.h"
 #include "mem.h"
 
 void buf_free(struct buf *buf)
@@ -46,16 +47,9 @@ void buf_text(struct buf *buf, const char *text)
 
 void buf_int(struct buf *buf, int64_t number)
 {
-	char digits[24], *at = digits + sizeof digits;
-	uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
+	char digits[INT64_TEXT_BYTES];
 
-	do {
-		*--at = (char)('0' + rest % 10);
-		rest /= 10;
-	} while (rest);
-	if (number < 0)
-		*--at = '-';
-	buf_add(buf, at, (size_t)(digits + sizeof digits - at));
+	buf_add(buf, digits, int64_format(number, digits));
 }
 
 void buf_printf(struct buf *buf, const char *format, ...)

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "json.h"
+#include "int64.h"
 #include "log.h"
 #include "loop.h"
 #include "mem.h"

@@ -1,10 +1,9 @@
 #include "db_internal.h"
 
 #include <assert.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "int64.h"
 #include "mem.h"
 
 void db_param_text(struct db_params *params, const char *text)
@@ -16,7 +15,7 @@ void db_param_text(struct db_params *params, const char *text)
 void db_param_int(struct db_params *params, int64_t number)
 {
 	assert(params->count < DB_PARAMS_MAX);
-	snprintf(params->digits[params->count], sizeof params->digits[0], "%" PRId64, number);
+	int64_format(number, params->digits[params->count]);
 	params->texts[params->count] = params->digits[params->count];
 	params->count++;
 }

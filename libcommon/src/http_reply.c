@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "int64.h"
 #include "json.h"
 #include "log.h"
 
@@ -134,10 +135,10 @@ static void hand_over(struct http_request *req, int code)
 static void add_headers(struct http_request *req, int code, const char *content_type, size_t len)
 {
 	struct evkeyvalq *headers = evhttp_request_get_output_headers(req->ev);
-	char digits[24];
+	char digits[INT64_TEXT_BYTES];
 
 	if (code != 304 && code != 204) {
-		snprintf(digits, sizeof digits, "%zu", len);
+		int64_format((int64_t)len, digits);
 		evhttp_add_header(headers, "Content-Length", digits);
 		evhttp_add_header(headers, "Content-Type", content_type);
 	}

@@ -1,10 +1,9 @@
 #include "jobs_internal.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "json.h"
+#include "int64.h"
 #include "mem.h"
 
 const struct redis_script *const jobs_scripts[] = {
@@ -154,13 +153,13 @@ static void added(enum status status, const redisReply *reply, void *arg)
 void jobs_add(struct redis *redis, struct scope *scope, const struct job_to_add *jobs, int n, jobs_added *done, void *arg)
 {
 	const char *argv[3 + 3 * JOBS_BATCH_MAX] = {JOBS_DEAD, JOBS_QUEUED, JOBS_STREAM};
-	char indexes[JOBS_BATCH_MAX][24];
+	char indexes[JOBS_BATCH_MAX][INT64_TEXT_BYTES];
 	struct call *call = call_new(arg, 0);
 
 	call->added = done;
 	call->n = n;
 	for (int i = 0; i < n; i++) {
-		snprintf(indexes[i], sizeof indexes[i], "%" PRId64, jobs[i].key.index);
+		int64_format(jobs[i].key.index, indexes[i]);
 		argv[3 + 3 * i] = kind_name(jobs[i].key.kind);
 		argv[4 + 3 * i] = indexes[i];
 		argv[5 + 3 * i] = jobs[i].request_id;
@@ -178,12 +177,12 @@ static void repaired(enum status status, const redisReply *reply, void *arg)
 void jobs_repair(struct redis *redis, struct scope *scope, const struct job_key *keys, int n, jobs_repaired *done, void *arg)
 {
 	const char *argv[3 + 2 * JOBS_BATCH_MAX] = {JOBS_DEAD, JOBS_QUEUED, JOBS_STREAM};
-	char indexes[JOBS_BATCH_MAX][24];
+	char indexes[JOBS_BATCH_MAX][INT64_TEXT_BYTES];
 	struct call *call = call_new(arg, 0);
 
 	call->repaired = done;
 	for (int i = 0; i < n; i++) {
-		snprintf(indexes[i], sizeof indexes[i], "%" PRId64, keys[i].index);
+		int64_format(keys[i].index, indexes[i]);
 		argv[3 + 2 * i] = kind_name(keys[i].kind);
 		argv[4 + 2 * i] = indexes[i];
 	}
@@ -200,10 +199,10 @@ static void retried(enum status status, const redisReply *reply, void *arg)
 void jobs_retry(struct redis *redis, struct scope *scope, struct job_key key, jobs_done *done, void *arg)
 {
 	struct call *call = call_new(arg, 0);
-	char index[24];
+	char index[INT64_TEXT_BYTES];
 
 	call->done = done;
-	snprintf(index, sizeof index, "%" PRId64, key.index);
+	int64_format(key.index, index);
 	redis_call_own(redis_eval(redis, scope, &jobs_retry_script, 3, 5,
 				  (const char *[]){JOBS_DEAD, JOBS_QUEUED, JOBS_STREAM, kind_name(key.kind), index}, NULL,
 				  retried, call),
@@ -265,7 +264,7 @@ static void looked_up(enum status status, const redisReply *reply, void *arg)
 void jobs_look_up(struct redis *redis, struct scope *scope, const struct job_key *keys, int n, jobs_looked_up *done, void *arg)
 {
 	const char **argv = mem_alloc((size_t)(2 + 2 * n) * sizeof *argv);
-	char(*indexes)[24] = mem_alloc((size_t)n * sizeof *indexes);
+	char(*indexes)[INT64_TEXT_BYTES] = mem_alloc((size_t)n * sizeof *indexes);
 	struct call *call = call_new(arg, n);
 
 	call->looked_up = done;
@@ -273,7 +272,7 @@ void jobs_look_up(struct redis *redis, struct scope *scope, const struct job_key
 	argv[1] = JOBS_QUEUED;
 	for (int i = 0; i < n; i++) {
 		call->keys[i] = keys[i];
-		snprintf(indexes[i], sizeof indexes[i], "%" PRId64, keys[i].index);
+		int64_format(keys[i].index, indexes[i]);
 		argv[2 + 2 * i] = kind_name(keys[i].kind);
 		argv[3 + 2 * i] = indexes[i];
 	}

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "clock.h"
-#include "json.h"
+#include "int64.h"
 #include "mem.h"
 
 /* KEYS: jobs, jobs:dead, jobs:queued. ARGV: group, consumer, lease in ms, most deliveries, most jobs, now in ms.
@@ -217,13 +217,13 @@ void jobs_take_over(struct redis *redis, struct scope *scope, const char *consum
 		    int most, jobs_received *done_taking, void *arg)
 {
 	struct call *call = call_new(redis, scope, arg);
-	char lease[24], deliveries[24], count[16], now[24];
+	char lease[24], deliveries[24], count[16], now[INT64_TEXT_BYTES];
 
 	call->received = done_taking;
 	snprintf(lease, sizeof lease, "%ld", lease_ms);
 	snprintf(deliveries, sizeof deliveries, "%ld", max_deliveries);
 	snprintf(count, sizeof count, "%d", most);
-	snprintf(now, sizeof now, "%" PRId64, clock_unix_ms());
+	int64_format(clock_unix_ms(), now);
 	redis_call_own(redis_eval(redis, scope, &jobs_take_over_script, 3, 9,
 				  (const char *[]){JOBS_STREAM, JOBS_DEAD, JOBS_QUEUED, JOBS_GROUP, consumer, lease, deliveries,
 						   count, now},
@@ -236,7 +236,7 @@ void jobs_take_over(struct redis *redis, struct scope *scope, const char *consum
 #define FINISH_ARGS 7
 
 struct finish_texts {
-	char index[24], digits[24], duration[24];
+	char index[INT64_TEXT_BYTES], digits[INT64_TEXT_BYTES], duration[INT64_TEXT_BYTES];
 	struct buf preview;
 };
 
@@ -244,9 +244,9 @@ static void fill(const struct job_finished *finished, struct finish_texts *texts
 {
 	bool is_long = finished->len > JOBS_PREVIEW_DIGITS;
 
-	snprintf(texts->index, sizeof texts->index, "%" PRId64, finished->job->key.index);
-	snprintf(texts->digits, sizeof texts->digits, "%zu", finished->len);
-	snprintf(texts->duration, sizeof texts->duration, "%" PRId64, finished->duration_us);
+	int64_format(finished->job->key.index, texts->index);
+	int64_format((int64_t)finished->len, texts->digits);
+	int64_format(finished->duration_us, texts->duration);
 	argv[0] = finished->job->id;
 	argv[1] = kind_name(finished->job->key.kind);
 	argv[2] = texts->index;
@@ -270,10 +270,10 @@ void jobs_finish(struct redis *redis, struct scope *scope, const struct job_fini
 	struct finish_texts *texts = mem_alloc((size_t)n * sizeof *texts);
 	const char **argv = mem_alloc(argc * sizeof *argv);
 	size_t *lens = mem_alloc(argc * sizeof *lens);
-	char now[24];
+	char now[INT64_TEXT_BYTES];
 
 	call->done = done_finishing;
-	snprintf(now, sizeof now, "%" PRId64, clock_unix_ms());
+	int64_format(clock_unix_ms(), now);
 	memcpy(argv, (const char *[]){JOBS_STREAM, JOBS_QUEUED, JOBS_DEAD, JOBS_GROUP, now}, 5 * sizeof *argv);
 	for (int i = 0; i < 5; i++)
 		lens[i] = strlen(argv[i]);

@@ -1,7 +1,6 @@
 #include "json.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -169,20 +168,4 @@ enum status json_bool(const cJSON *object, const char *key, bool *ret_flag)
 bool json_has(const cJSON *object, const char *key)
 {
 	return cJSON_GetObjectItemCaseSensitive(object, key) != NULL;
-}
-
-enum status int64_parse(const char *text, int64_t *ret_number)
-{
-	const char *digits = text + (*text == '-');
-	size_t len = strspn(digits, "0123456789");
-	int64_t number;
-
-	if (len == 0 || len > 19 || digits[len] || (*digits == '0' && (len > 1 || *text == '-')))
-		return STATUS_INVALID;
-	errno = 0;
-	number = strtoll(text, NULL, 10);
-	if (errno)
-		return STATUS_INVALID;
-	*ret_number = number;
-	return STATUS_OK;
 }

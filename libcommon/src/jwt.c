@@ -11,6 +11,7 @@
 
 #include "base64url.h"
 #include "clock.h"
+#include "int64.h"
 #include "json.h"
 #include "mem.h"
 

@@ -1,10 +1,9 @@
 #include "redis_internal.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "json.h"
+#include "int64.h"
 #include "mem.h"
 
 static int hex_digit(char c)

@@ -9,7 +9,7 @@
 #include <sys/queue.h>
 
 #include "clock.h"
-#include "json.h"
+#include "int64.h"
 #include "log.h"
 #include "loop.h"
 #include "mem.h"
@@ -335,18 +335,18 @@ const struct redis_script revocations_publish_script = {
 };
 
 struct arguments { /* of one entry */
-	char token[37], user[24], until[24], expires[24];
+	char token[37], user[INT64_TEXT_BYTES], until[INT64_TEXT_BYTES], expires[INT64_TEXT_BYTES];
 };
 
 static void fill(const struct revocation *entry, struct arguments *arguments, const char **argv)
 {
 	if (entry->is_user) {
-		snprintf(arguments->user, sizeof arguments->user, "%" PRId64, entry->user_id);
-		snprintf(arguments->until, sizeof arguments->until, "%" PRId64, entry->until_ms);
+		int64_format(entry->user_id, arguments->user);
+		int64_format(entry->until_ms, arguments->until);
 	} else {
 		jwt_jti_format(entry->jti, arguments->token);
 	}
-	snprintf(arguments->expires, sizeof arguments->expires, "%" PRId64, entry->expires_s);
+	int64_format(entry->expires_s, arguments->expires);
 	argv[0] = arguments->token;
 	argv[1] = arguments->user;
 	argv[2] = arguments->until;
@@ -359,9 +359,9 @@ void revocations_publish(struct redis *redis, struct scope *scope, const struct 
 {
 	struct arguments *arguments = mem_alloc((size_t)(n + 1) * sizeof *arguments);
 	const char **argv = mem_alloc((size_t)(2 + 5 * n) * sizeof *argv);
-	char lifetime[24];
+	char lifetime[INT64_TEXT_BYTES];
 
-	snprintf(lifetime, sizeof lifetime, "%" PRId64, lifetime_s);
+	int64_format(lifetime_s, lifetime);
 	argv[0] = REVOCATIONS_STREAM;
 	argv[1] = lifetime;
 	for (int i = 0; i < n; i++)

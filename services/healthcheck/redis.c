@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "int64.h"
 #include "jobs.h"
-#include "json.h"
 #include "loop.h"
 #include "mem.h"
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "int64.h"
 #include "json.h"
 
 #define MINUTES_DEFAULT 15

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "int64.h"
 #include "json.h"
 #include "store.h"
 

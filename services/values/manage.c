@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "int64.h"
 #include "jobs.h"
-#include "json.h"
 #include "log.h"
 #include "loop.h"
 #include "service.h"

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "int64.h"
 #include "json.h"
 #include "store.h"
 

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "int64.h"
 #include "json.h"
 #include "metrics.h"
 

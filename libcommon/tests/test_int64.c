@@ -1,4 +1,4 @@
-/* Whole decimals out of text, each with one spelling. */
+/* Whole decimals out of text and back, each with one spelling. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -6,8 +6,9 @@
 #include <cmocka.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
-#include "json.h"
+#include "int64.h"
 #include "random_input.h"
 
 static void test_decimals_are_read_from_the_least_to_the_greatest(void **state)
@@ -69,13 +70,27 @@ static void test_random_numbers_survive_there_and_back(void **state)
 	for (int round = 0; round < 10000; round++) {
 		uint64_t bits = (uint64_t)random() << 62 ^ (uint64_t)random() << 31 ^ (uint64_t)random();
 		int64_t before = (int64_t)(bits >> random() % 64), after = before + 1;
-		char text[32];
+		char text[32], formatted[INT64_TEXT_BYTES];
 
 		before = random() % 2 ? before : -(before == INT64_MIN ? 0 : before);
 		snprintf(text, sizeof text, "%" PRId64, before);
 		assert_int_equal(int64_parse(text, &after), STATUS_OK);
 		assert_int_equal(after, before);
+		assert_int_equal(int64_format(before, formatted), strlen(text));
+		assert_string_equal(formatted, text);
 	}
+}
+
+static void test_the_least_and_the_greatest_fit(void **state)
+{
+	char text[INT64_TEXT_BYTES];
+
+	assert_int_equal(int64_format(INT64_MIN, text), 20);
+	assert_string_equal(text, "-9223372036854775808");
+	assert_int_equal(int64_format(INT64_MAX, text), 19);
+	assert_string_equal(text, "9223372036854775807");
+	assert_int_equal(int64_format(0, text), 1);
+	assert_string_equal(text, "0");
 }
 
 int main(void)
@@ -86,6 +101,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_no_number_is_refused),
 		cmocka_unit_test(test_one_beyond_either_end_is_refused),
 		cmocka_unit_test(test_random_numbers_survive_there_and_back),
+		cmocka_unit_test(test_the_least_and_the_greatest_fit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
