@@ -48,8 +48,9 @@ void buf_text(struct buf *buf, const char *text)
 void buf_int(struct buf *buf, int64_t number)
 {
 	char digits[INT64_TEXT_BYTES];
+	size_t len = int64_format(number, digits);
 
-	buf_add(buf, digits, int64_format(number, digits));
+	buf_add(buf, digits, len);
 }
 
 void buf_printf(struct buf *buf, const char *format, ...)
