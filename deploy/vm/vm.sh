@@ -3,8 +3,8 @@
 # docker-compose.override.yml, which is the operator's and which Compose reads last.
 set -eu
 cd "$(dirname "$0")/../.."
-place=${PLACE:-/etc/abacus}
-backups=${BACKUPS:-/var/backups/abacus}
+place=/etc/abacus
+backups=/var/backups/abacus
 
 die() {
 	echo "$(basename "$0"): $*" >&2
