@@ -58,7 +58,7 @@ def test_redis_has_a_limit_that_leaves_it_room_in_its_container(tmp_path):
 @pytest.mark.parametrize("signals, code", [([signal.SIGINT, signal.SIGTERM], 130), ([signal.SIGHUP], 130), ([], 0)],
                          ids=["interrupted", "hung up", "to the end"])
 def test_installing_packages_leaves_nothing_that_keeps_services_from_starting(tmp_path, signals, code):
-    """In a folder of its own, with an apt-get that takes as long as it is let."""
+    """In a folder of its own, with an apt-get that takes as long as it is let. Whoever runs the tests may ignore a signal; no shell could trap it then."""
     policy, begun = tmp_path / "policy-rc.d", tmp_path / "begun"
     script = (ROOT / "scripts/install-packages").read_text()
     assert "policy=/usr/sbin/policy-rc.d\n" in script
@@ -66,7 +66,7 @@ def test_installing_packages_leaves_nothing_that_keeps_services_from_starting(tm
     (tmp_path / "packages").write_text("some  a-package\n")
     programs = {"apt-get": f'touch {begun}; [ "$1" = update ] || while [ ! -e {tmp_path}/enough ]; do sleep 0.05; done',
                 "dpkg-query": '[ "$1 $2" = "-W postgresql" ]', "sudo": 'exec "$@"'}
-    server = Server(tmp_path / "log", "sh", tmp_path / "install-packages", "some", PATH=played(tmp_path, programs), TMPDIR=str(tmp_path))
+    server = Server(tmp_path / "log", "env", "--default-signal=HUP,INT,TERM", "sh", tmp_path / "install-packages", "some", PATH=played(tmp_path, programs), TMPDIR=str(tmp_path))
     eventually(begun.exists, "apt-get runs")
     assert policy.read_text() == "#!/bin/sh\nexit 101\n" and os.access(policy, os.X_OK)
     for one in signals:
