@@ -14,7 +14,7 @@ backup() {
 # Everybody must log in anew, by a new SECRET_KEY: a token from after the backup would name a user who is not there, or somebody else who got
 # that id since. What Redis holds is from after the backup too; it is told and calculated anew.
 restore() {
-	[ $# = 1 ] || usage
+	[ $# = 1 ] || die "which backup? make restore FROM=folder"
 	scripts/restore "$1"
 	supervisor_is_running || die "Abacus is not up"
 	user_prepare
