@@ -3,7 +3,9 @@
  * taken back. Without Redis there is no limit of ours: nginx's per address stands. */
 #include "service.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
+#include <string.h>
 
 #define KEY_BYTES 400
 
@@ -26,9 +28,24 @@ struct attempt {
 	void *arg;
 };
 
+/* Who has one address of IPv6 has the whole /64 around it (RFC 6177, section 2): that counts as one. */
+static void network_of(const char *address, char ret_text[INET6_ADDRSTRLEN])
+{
+	struct in6_addr bits;
+
+	snprintf(ret_text, INET6_ADDRSTRLEN, "%s", address);
+	if (inet_pton(AF_INET6, address, &bits) != 1 || IN6_IS_ADDR_V4MAPPED(&bits))
+		return;
+	memset(bits.s6_addr + 8, 0, 8);
+	inet_ntop(AF_INET6, &bits, ret_text, INET6_ADDRSTRLEN);
+}
+
 static void make_key(struct http_request *req, const char *login, char key[KEY_BYTES])
 {
-	snprintf(key, KEY_BYTES, "attempts:%s:%.260s", http_request_remote_ip(req), login);
+	char network[INET6_ADDRSTRLEN];
+
+	network_of(http_request_remote_ip(req), network);
+	snprintf(key, KEY_BYTES, "attempts:%s:%.260s", network, login);
 }
 
 static void counted(enum status status, const redisReply *reply, void *arg)

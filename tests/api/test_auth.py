@@ -135,6 +135,14 @@ def test_too_many_failed_logins_are_refused_for_a_while(person):
     assert post("/auth/login", {"email": person.email, "password": person.password}).status == 429
 
 
+def test_another_address_of_the_same_ipv6_network_is_no_further_attempt(person):
+    def log_in_from(address):
+        return post("/auth/login", {"email": person.email, "password": "wrong wrong"}, to="users", headers={"X-Forwarded-For": address}).status
+
+    assert [log_in_from(f"2001:db8:0:7:{n}::{n}") for n in range(1, 12)] == [404] * 10 + [429]
+    assert log_in_from("2001:db8:0:8::1") == log_in_from("198.51.100.7") == log_in_from("198.51.100.8") == 404
+
+
 def test_another_spelling_of_the_same_name_is_no_further_attempt():
     """Postgres's lower() makes k and i of more than their capitals (KELVIN SIGN, I WITH DOT ABOVE)."""
     word = f"ki{secrets.token_hex(6)}"
