@@ -9,7 +9,7 @@ import shutil
 import sys
 
 import pytest
-from delivery import ACCOUNT, REGION, ROOT, Server, eventually, free_port, need, run
+from delivery import ACCOUNT, REGION, ROOT, Server, free_port, need, run
 
 ECS = ROOT / "deploy/ecs"
 SERVICES = ["users", "values", "worker", "healthcheck", "client", "swagger"]
@@ -20,18 +20,9 @@ PLACE = {name: f"arn:{name}" for name in (
 PLACE.update(Cluster="abacus-prod", LogGroup="/abacus/abacus-prod", Namespace="abacus-prod.internal", RedisHost="redis.example", DatabaseHost="db.example")
 
 # Plays what moto does not: the outputs of a stack that was made by a change set, and how things go. The file `outcome` holds {"exit": {FAMILY: CODE},
-# "never_stable": SERVICE, "asleep": SERVICE}. Every call is noted in `calls`. The real aws is the one that quick_aws/sitecustomize.py keeps ready.
+# "never_stable": SERVICE, "asleep": SERVICE}. Every call is noted in `calls`.
 AWS = '''#!{python}
-import json, os, pathlib, socket, subprocess, sys
-def aws(*arguments, to=1):
-    if not os.path.exists("{ready}"):
-        return subprocess.run(["{aws}", *arguments], stdout=to).returncode
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect("{ready}")
-        socket.send_fds(connection, [b" "], [to, 2])
-        connection.sendall(json.dumps(dict(arguments=arguments, environment=dict(os.environ), folder=os.getcwd())).encode())
-        connection.shutdown(socket.SHUT_WR)
-        return connection.recv(1)[0]
+import json, os, pathlib, subprocess, sys
 here = pathlib.Path(__file__).parent
 with open(here / "calls", "a") as calls:
     calls.write(" ".join(sys.argv[1:]) + "\\n")
@@ -41,19 +32,15 @@ plain = sys.argv[1:3] in (["ecs", "describe-tasks"], ["ecs", "describe-services"
 if sys.argv[1:3] == ["cloudformation", "deploy"] and outcome.get("makes_services"):
     # moto does not look at a condition again when a stack is updated.
     for name in {services}:
-        with open("/dev/null", "w") as nowhere:
-            assert aws("ecs", "create-service", "--cluster", "abacus-stage", "--service-name", name, "--desired-count", "2",
-                       "--task-definition", "abacus-stage-" + name, to=nowhere.fileno()) == 0
+        subprocess.run(["{aws}", "ecs", "create-service", "--cluster", "abacus-stage", "--service-name", name, "--desired-count", "2",
+                        "--task-definition", "abacus-stage-" + name], stdout=subprocess.DEVNULL, check=True)
     sys.exit()
 if not plain or query < len(sys.argv):
-    sys.exit(aws(*sys.argv[1:]))
-with open(here / "answer", "w+") as file:
-    code = aws(*sys.argv[1:], to=file.fileno())
-    file.seek(0)
-    text = file.read()
-if code:
-    sys.exit(code)
-answer = json.loads(text)
+    os.execv("{aws}", ["{aws}", *sys.argv[1:]])
+done = subprocess.run(["{aws}", *sys.argv[1:]], stdout=subprocess.PIPE)
+if done.returncode:
+    sys.exit(done.returncode)
+answer = json.loads(done.stdout)
 for stack in answer.get("Stacks", []):
     stack["Outputs"] = [{{"OutputKey": key, "OutputValue": value}} for key, value in json.loads((here / "outputs").read_text()).items()]
 for task in answer.get("tasks", []):
@@ -224,13 +211,13 @@ def test_the_watcher_reads_what_healthcheck_says(template, tmp_path):
 class Cloud:
     """A stack abacus-stage in moto, and the `aws` that the scripts find first."""
 
-    def __init__(self, folder, variables, ready):
+    def __init__(self, folder, variables):
         self.folder = folder
         (folder / "bin").mkdir()
         self.variables = {**variables, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "POLL_SECONDS": "0.1", "DEPLOY_SECONDS": "5",
                           "TEMPLATE": str(folder / "abacus.yaml"), "TRAVIS_COMMIT": ""}
         aws = folder / "bin/aws"
-        aws.write_text(AWS.format(python=sys.executable, aws=shutil.which("aws"), ready=ready, services=SERVICES))
+        aws.write_text(AWS.format(python=sys.executable, aws=shutil.which("aws"), services=SERVICES))
         aws.chmod(0o755)
         self.outcome()
 
@@ -270,22 +257,12 @@ def bearable(template):
     return copy
 
 
-@pytest.fixture(scope="session")
-def ready_aws(aws, tmp_path_factory):
-    """The socket of an aws that is ready for commands. Where aws is none that can be, it just ends, and each command starts its own."""
-    folder = tmp_path_factory.mktemp("aws")
-    server = Server(folder / "log", "aws", "--version", **aws, PYTHONPATH=str(ROOT / "tests/deploy/quick_aws"), QUICK_AWS=str(folder / "socket"))
-    eventually(lambda: (folder / "socket").exists() or server.process.poll() is not None, "aws is ready")
-    yield folder / "socket"
-    server.stop()
-
-
 @pytest.fixture
-def cloud(aws_emptied, ready_aws, template, tmp_path):
+def cloud(aws_emptied, template, tmp_path):
     need("jq")
     import yaml
 
-    one = Cloud(tmp_path, aws_emptied, ready_aws)
+    one = Cloud(tmp_path, aws_emptied)
     (tmp_path / "abacus.yaml").write_text(yaml.safe_dump(bearable(template[1])))
     certificate = one.aws("acm", "request-certificate", "--domain-name", "abacus.example")["CertificateArn"]
     authority = one.aws("secretsmanager", "create-secret", "--name", "ca", "--secret-string", "x")["ARN"]
