@@ -27,7 +27,7 @@ restore() {
 	status=0
 	scripts/restore "$1" $(backup_environment) || status=$?
 	if [ $status != 1 ]; then
-		(redis_cli flushdb >/dev/null)
+		(redis_cli flushdb >/dev/null) || { status=3; echo "stack: Redis could not be emptied; run this again" >&2; }
 		rm "$RUN_DIR/secrets/SECRET_KEY"
 		secrets_make
 		daemons_make
