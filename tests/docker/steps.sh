@@ -106,8 +106,22 @@ prod_secrets() {
 	scripts/make-secrets production "$SECRETS"
 }
 
+# The engine now and then refuses for a moment to remove what has just stopped, or keeps a network for ever whose containers are gone
+# (github.com/moby/moby/issues/43286), and Compose 1 gives up at the first refusal. What must hold is that no container and no volume is left.
+system_down() {
+	for _ in 1 2 3; do
+		said=$(docker-compose down -v --remove-orphans 2>&1) && return
+		echo "$said" | grep -vE '\.\.\. *(done)?.?$'
+		sleep 2
+	done
+	mine="label=com.docker.compose.project=$COMPOSE_PROJECT_NAME"
+	docker-compose logs --tail 5
+	docker network ls --filter "$mine"
+	[ -z "$(docker ps -aq --filter "$mine"; docker volume ls -q --filter "$mine")" ]
+}
+
 system_up() {
-	docker-compose down -v --remove-orphans >/dev/null 2>&1
+	system_down >/dev/null 2>&1
 	case $COMPOSE_PROJECT_NAME in
 	*-dev) docker-compose up -d --build || return 1 ;;
 	*-prod)
@@ -171,7 +185,7 @@ docker_steps() {
 		for file in system hardening misconfigured replicas; do
 			step "docker $kind $file" containers_test "tests/docker/test_$file.py"
 		done
-		step "docker $kind down" docker-compose down -v --remove-orphans
+		step "docker $kind down" system_down
 	done
 	unset COMPOSE_PROJECT_NAME COMPOSE_FILE SECRETS PUBLISHED
 }
