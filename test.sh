@@ -214,7 +214,9 @@ delivery() {
 	! need_engine "what of deploy wants containers" || stage_steps
 	for file in tests/deploy/test_*.py; do
 		name=$(basename "$file" .py)
-		step "deploy ${name#test_}" /usr/bin/python3 -m pytest -q -p no:cacheprovider -rs "$file"
+		workers=0
+		[ "$name" != test_ecs ] || workers=$jobs # most of its time is the start of the aws command, some hundred times
+		step "deploy ${name#test_}" /usr/bin/python3 -m pytest -q -p no:cacheprovider -rs -n "$workers" "$file"
 		sed -n 's/^SKIPPED \[\([0-9]*\)\] [^ ]*: /skipped \1: /p' "$out"
 	done
 }

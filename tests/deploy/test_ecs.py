@@ -214,7 +214,7 @@ class Cloud:
     def __init__(self, folder, variables):
         self.folder = folder
         (folder / "bin").mkdir()
-        self.variables = {**variables, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "POLL_SECONDS": "0.1", "DEPLOY_SECONDS": "5",
+        self.variables = {**variables, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "POLL_SECONDS": "0.1", "DEPLOY_SECONDS": "20",
                           "TEMPLATE": str(folder / "abacus.yaml"), "TRAVIS_COMMIT": ""}
         aws = folder / "bin/aws"
         aws.write_text(AWS.format(python=sys.executable, aws=shutil.which("aws"), services=SERVICES))
@@ -342,7 +342,6 @@ def test_a_service_that_does_not_become_stable_takes_all_of_them_back(cloud, giv
 def test_a_service_that_is_scaled_to_nothing_is_rolled_out_like_the_others(cloud):
     make_stack(cloud, services="yes")
     cloud.outcome(asleep="worker")
-    cloud.variables["DEPLOY_SECONDS"] = "2"
     assert "runs bbbbbbbb" in cloud.deploy("bbbbbbbb").stdout
     assert cloud.running() == {name: f"abacus-stage-{name}:2" for name in SERVICES}
 
