@@ -30,6 +30,12 @@ struct db_config {
 };
 extern const struct config_option db_options[]; /* DATABASE_URL, POSTGRES_CONNECTIONS=2, POSTGRES_IN_FLIGHT_MAX=10000, … */
 
+/* After this long a statement that was sent is over, whatever became of who sent it: Postgres ends it at query_timeout_ms. */
+static inline long db_settled_ms(const struct db_config *config)
+{
+	return config->query_timeout_ms + 1000;
+}
+
 /* Puts the test database in the other's place when APP_ENV is testing and it is given. */
 void db_config_choose(struct db_config *db, enum app_env env);
 /* After loading: chooses, and adds a problem where the URL is no URL, or where staging or production would speak to whatever

@@ -43,9 +43,9 @@ enum revocation_verdict revocations_check(const struct revocations *revocations,
 /* The writing side (users alone). XADDs n entries atomically, trimming what is older than lifetime_s. */
 void revocations_publish(struct redis *redis, struct scope *scope, const struct revocation *entries, int n, int64_t lifetime_s,
 			 redis_done *done, void *arg);
-/* Around telling everything. Begin answers "" when that has been done, otherwise a mark to end with. Ending sets
- * REVOCATIONS_COMPLETE and answers 1; or 0, when Redis was emptied since the beginning and all is to be told once more.
- * Any number of processes may tell at once. */
+/* Around telling everything. Begin answers [whether that was done since Redis was emptied (0 or 1), a mark to end with]. Ending
+ * sets REVOCATIONS_COMPLETE, drops what was told before the beginning, for it was told again, and answers 1; or 0, when Redis
+ * was emptied since the beginning and all is to be told once more. Any number of processes may tell at once. */
 #define REVOCATIONS_MARK_BYTES 48
 void revocations_begin(struct redis *redis, struct scope *scope, redis_done *done, void *arg);
 void revocations_end(struct redis *redis, struct scope *scope, const char *mark, redis_done *done, void *arg);

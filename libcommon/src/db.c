@@ -250,7 +250,7 @@ void db_exec(struct db *db, struct scope *scope, const struct db_statement *stat
 	call->statement = statement;
 	call->done = done;
 	call->arg = arg;
-	call->deadline_us = clock_monotonic_us() + (db->config.query_timeout_ms + 1000) * 1000;
+	call->deadline_us = clock_monotonic_us() + db_settled_ms(&db->config) * 1000;
 	op_start(scope, &call->op);
 	if (db->in_flight >= db->config.in_flight_max)
 		db_call_fail(db, call, STATUS_BUSY);

@@ -376,20 +376,25 @@ void revocations_publish(struct redis *redis, struct scope *scope, const struct 
 /* KEYS: complete, telling. Who finds a mark shares it: Redis was not emptied since it was set. */
 const struct redis_script revocations_begin_script = {
 	.name = "revocations_begin",
-	.lua = "if redis.call('EXISTS', KEYS[1]) == 1 then return '' end\n"
-	       "local now = redis.call('TIME')\n"
-	       "redis.call('SET', KEYS[2], now[1] .. '.' .. now[2], 'NX')\n"
-	       "return redis.call('GET', KEYS[2])\n",
+	.lua = "local now = redis.call('TIME')\n"
+	       "local mark = now[1] .. '.' .. now[2]\n"
+	       "if redis.call('EXISTS', KEYS[1]) == 1 then return {1, mark} end\n"
+	       "redis.call('SET', KEYS[2], mark, 'NX')\n"
+	       "return {0, redis.call('GET', KEYS[2])}\n",
 };
 
-/* KEYS: complete, telling, the stream. ARGV: the mark. The first who ends has ended it for all. */
+/* KEYS: complete, telling, the stream. ARGV: the mark. The first who ends has ended it for all. What is older than the beginning
+ * has been told again. */
 const struct redis_script revocations_end_script = {
 	.name = "revocations_end",
-	.lua = "if redis.call('EXISTS', KEYS[1]) == 1 then return 1 end\n"
-	       "if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end\n"
-	       "redis.call('DEL', KEYS[2])\n"
-	       "redis.call('SET', KEYS[1], '1')\n"
-	       "redis.call('XADD', KEYS[3], '*', 'hello', '1')\n"
+	.lua = "if redis.call('EXISTS', KEYS[1]) == 0 then\n"
+	       "  if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end\n"
+	       "  redis.call('DEL', KEYS[2])\n"
+	       "  redis.call('SET', KEYS[1], '1')\n"
+	       "  redis.call('XADD', KEYS[3], '*', 'hello', '1')\n"
+	       "end\n"
+	       "local s, us = string.match(ARGV[1], '^(%d+)%.(%d+)$')\n"
+	       "redis.call('XTRIM', KEYS[3], 'MINID', string.format('%.0f-0', s * 1000 + math.floor(us / 1000)))\n"
 	       "return 1\n",
 };
 

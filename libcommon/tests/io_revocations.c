@@ -212,19 +212,70 @@ static void test_entries_of_one_publication_become_known_together(void **state)
 
 /* ---- telling everything ---- */
 
-static void test_who_has_told_everything_says_so_and_nobody_begins_again(void **state)
+static void test_who_has_told_everything_says_so_and_who_begins_hears_of_it(void **state)
 {
 	char mark[REVOCATIONS_MARK_BYTES];
 
-	begin_telling(mark);
-	assert_string_not_equal(mark, "complete");
+	assert_false(begin_telling(mark));
 	publish_one(of_user(1, now_ms, false));
 	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_COMPLETE), 0);
 	assert_true(end_telling(mark));
 	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_COMPLETE), 1);
 	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_TELLING), 0);
-	begin_telling(mark);
-	assert_string_equal(mark, "complete");
+	assert_true(begin_telling(mark));
+	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_TELLING), 0);
+}
+
+static void wait_for_the_next_millisecond(void)
+{
+	int64_t before_ms = clock_unix_ms();
+
+	while (clock_unix_ms() <= before_ms)
+		;
+}
+
+/* So the stream does not grow however often all is told, and who reads it meanwhile misses nothing. */
+static void test_what_is_told_again_takes_the_place_of_what_was_told(void **state)
+{
+	char mark[REVOCATIONS_MARK_BYTES];
+
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(begin_telling(mark), i > 0);
+		publish_many();
+		assert_true(end_telling(mark));
+		wait_for_the_next_millisecond();
+	}
+	assert_int_equal(BESIDE("XLEN", REVOCATIONS_STREAM), MANY);
+	start(MAX_AGE_S);
+	WAIT_FOR(revocations_is_ready(revocations));
+	assert_int_equal(check(token_of(MANY, now_ms, 1)), REVOCATION_INACTIVE);
+}
+
+static void test_what_is_told_while_all_is_told_again_stays(void **state)
+{
+	char mark[REVOCATIONS_MARK_BYTES];
+
+	say_all_is_told();
+	publish_one(of_token(token_of(1, now_ms, 1)));
+	wait_for_the_next_millisecond();
+	assert_true(begin_telling(mark));
+	publish_one(of_token(token_of(1, now_ms, 2)));
+	assert_true(end_telling(mark));
+	assert_int_equal(BESIDE("XLEN", REVOCATIONS_STREAM), 1);
+	start(MAX_AGE_S);
+	WAIT_FOR(revocations_is_ready(revocations));
+	assert_int_equal(check(token_of(1, now_ms, 2)), REVOCATION_REVOKED);
+}
+
+static void test_a_redis_emptied_while_all_is_told_once_more_is_not_complete(void **state)
+{
+	char mark[REVOCATIONS_MARK_BYTES];
+
+	say_all_is_told();
+	assert_true(begin_telling(mark));
+	BESIDE("FLUSHDB");
+	assert_false(end_telling(mark));
+	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_COMPLETE), 0);
 }
 
 static void test_two_who_tell_at_once_are_both_right(void **state)
@@ -284,7 +335,10 @@ int main(void)
 		REVOCATIONS_TEST(test_what_is_older_than_a_lifetime_is_trimmed),
 		REVOCATIONS_TEST(test_what_is_younger_than_a_lifetime_is_kept),
 		REVOCATIONS_TEST(test_entries_of_one_publication_become_known_together),
-		REVOCATIONS_TEST(test_who_has_told_everything_says_so_and_nobody_begins_again),
+		REVOCATIONS_TEST(test_who_has_told_everything_says_so_and_who_begins_hears_of_it),
+		REVOCATIONS_TEST(test_what_is_told_again_takes_the_place_of_what_was_told),
+		REVOCATIONS_TEST(test_what_is_told_while_all_is_told_again_stays),
+		REVOCATIONS_TEST(test_a_redis_emptied_while_all_is_told_once_more_is_not_complete),
 		REVOCATIONS_TEST(test_two_who_tell_at_once_are_both_right),
 		REVOCATIONS_TEST(test_a_redis_emptied_in_the_middle_of_the_telling_is_not_complete),
 		REVOCATIONS_TEST(test_nor_is_it_when_another_has_begun_since_until_that_one_ends),

@@ -1,6 +1,7 @@
 /* Revocations that stand in Postgres, or may come to stand there, and were not told: Redis was away, or whoever asked left
  * before the answer. They are told from here, without anybody who waits for it. What a user's row says is read once the
- * statement that could still change it is over. They are kept in memory: a process that is killed takes them along.
+ * statement that could still change it is over. They are kept in memory: what a process that was killed owed is told after its
+ * successor's start (republish.c).
  * Flow: owed_add -> (when due) pay -> row_read -> told. */
 #include "service.h"
 
@@ -15,7 +16,6 @@
 #include "store.h"
 
 #define EVERY_MS 200
-#define MARGIN_MS 1000
 #define OWED_MAX 10000
 
 struct debt {
@@ -101,7 +101,7 @@ static void due(evutil_socket_t fd, short what, void *arg)
 
 void owed_add(struct owed *owed, const struct revocation *revocation)
 {
-	long wait_ms = revocation->is_user ? owed->users->config->db.query_timeout_ms + MARGIN_MS : 0;
+	long wait_ms = revocation->is_user ? db_settled_ms(&owed->users->config->db) : 0;
 	struct debt *debt;
 
 	if (owed->count == OWED_MAX) {

@@ -1,6 +1,7 @@
 /* Redis may be emptied at any moment, and with it the stream from which the other services know which tokens are dead. On every
  * connection to Redis and every REPAIR_SECONDS: if it was emptied, all that still matters is told again from Postgres, page by
- * page. Flow: look -> begun -> tokens_loaded … -> users_loaded … -> ended; from the beginning once more if Redis was emptied
+ * page. So it is once after every start, for a process that was killed may have written what it did not come to tell.
+ * Flow: look -> begun -> tokens_loaded … -> users_loaded … -> ended; from the beginning once more if Redis was emptied
  * meanwhile. */
 #include "service.h"
 
@@ -22,8 +23,9 @@
 struct republisher {
 	struct users *users;
 	struct scope scope;
-	struct event *timer, *again;
+	struct event *timer, *again, *started;
 	bool is_running;
+	bool is_due; /* whatever Redis says */
 	int told;
 	char mark[REVOCATIONS_MARK_BYTES]; /* of the beginning */
 	char last_jti[37];
@@ -37,8 +39,10 @@ static void load_users(struct republisher *republisher);
 static void finish(struct republisher *republisher, bool is_complete)
 {
 	republisher->is_running = false;
-	if (!is_complete)
+	if (!is_complete) {
+		republisher->is_due = true;
 		event_add(republisher->again, &(struct timeval){.tv_usec = AGAIN_MS * 1000});
+	}
 	log_line(is_complete ? LOG_INFO : LOG_WARN,
 		 is_complete ? "revocations were told again" : "telling the revocations again failed",
 		 LOG_INT("told", republisher->told));
@@ -134,11 +138,12 @@ static void begun(enum status status, const redisReply *reply, void *arg)
 {
 	struct republisher *republisher = arg;
 
-	if (status != STATUS_OK || reply->type != REDIS_REPLY_STRING || !*reply->str) {
+	if (status != STATUS_OK || (reply->element[0]->integer == 1 && !republisher->is_due)) {
 		republisher->is_running = false;
 		return;
 	}
-	snprintf(republisher->mark, sizeof republisher->mark, "%s", reply->str);
+	snprintf(republisher->mark, sizeof republisher->mark, "%s", reply->element[1]->str);
+	republisher->is_due = false;
 	republisher->told = 0;
 	republisher->last_user = 0;
 	strcpy(republisher->last_jti, NO_JTI);
@@ -158,6 +163,15 @@ static void due(evutil_socket_t fd, short what, void *arg)
 	look(arg);
 }
 
+/* By now no statement of a process that was killed before this one started can change a row. */
+static void started(evutil_socket_t fd, short what, void *arg)
+{
+	struct republisher *republisher = arg;
+
+	republisher->is_due = true;
+	look(republisher);
+}
+
 static void redis_changed(bool is_ready, void *arg)
 {
 	if (is_ready)
@@ -167,14 +181,18 @@ static void redis_changed(bool is_ready, void *arg)
 struct republisher *republisher_new(struct event_base *base, struct users *users)
 {
 	struct republisher *republisher = mem_alloc(sizeof *republisher);
+	long settled_ms = db_settled_ms(&users->config->db);
 
 	republisher->users = users;
 	scope_init(&republisher->scope);
 	republisher->timer = event_new(base, -1, EV_PERSIST, due, republisher);
 	republisher->again = event_new(base, -1, 0, due, republisher);
+	republisher->started = event_new(base, -1, 0, started, republisher);
 	event_priority_set(republisher->timer, LOOP_PRIORITY_NORMAL);
 	event_priority_set(republisher->again, LOOP_PRIORITY_NORMAL);
+	event_priority_set(republisher->started, LOOP_PRIORITY_NORMAL);
 	event_add(republisher->timer, &(struct timeval){.tv_sec = users->config->repair_s});
+	event_add(republisher->started, &(struct timeval){settled_ms / 1000, settled_ms % 1000 * 1000});
 	redis_on_change(users->redis, redis_changed, republisher);
 	return republisher;
 }
@@ -184,5 +202,6 @@ void republisher_free(struct republisher *republisher)
 	scope_cancel(&republisher->scope);
 	event_free(republisher->timer);
 	event_free(republisher->again);
+	event_free(republisher->started);
 	free(republisher);
 }

@@ -73,7 +73,7 @@ struct owed *owed_new(struct event_base *base, struct users *users);
 void owed_free(struct owed *owed); /* after the server, whose requests may add to it to the last */
 void owed_add(struct owed *owed, const struct revocation *revocation);
 
-/* republish.c: after Redis was emptied, tells everything again. */
+/* republish.c: after Redis was emptied, and once after every start, tells everything again. */
 struct republisher *republisher_new(struct event_base *base, struct users *users);
 void republisher_free(struct republisher *republisher);
 

@@ -141,6 +141,19 @@ def test_a_logout_that_found_no_redis_is_told_as_soon_as_it_is_there(reader):
     eventually(lambda: get("/api/values", token=person.token).status == 401, 10, message="values knows")
 
 
+def test_a_logout_that_found_no_redis_is_told_though_its_process_was_killed(reader):
+    """What was owed dies with the process; the next one tells everything once it has started."""
+    person = abacus.Person()
+    with abacus.Daemon("users", POSTGRES_QUERY_TIMEOUT_MS=500) as users:
+        abacus.stop("redis")
+        eventually(lambda: not users.is_ready())
+        assert users.call("GET", "/auth/logout", token=person.token).status == 503
+        (pid,) = users.serving
+        os.kill(pid, signal.SIGKILL)
+        abacus.start("redis")
+        eventually(lambda: get("/api/values", token=person.token).status == 401, 15, message="values knows")
+
+
 def test_who_leaves_before_the_answer_has_changed_it_for_every_service():
     """The rows are written when the lock goes; those who asked are gone by then."""
     admin, people = abacus.log_in(*abacus.ADMIN), [abacus.Person() for _ in range(4)]
