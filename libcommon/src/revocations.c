@@ -383,8 +383,8 @@ const struct redis_script revocations_begin_script = {
 	       "return {0, redis.call('GET', KEYS[2])}\n",
 };
 
-/* KEYS: complete, telling, the stream. ARGV: the mark. The first who ends has ended it for all. What is older than the beginning
- * has been told again. */
+/* KEYS: complete, telling, the stream. ARGV: the mark. The first who ends has ended it for all. What is older than the
+ * beginning has been told again. */
 const struct redis_script revocations_end_script = {
 	.name = "revocations_end",
 	.lua = "if redis.call('EXISTS', KEYS[1]) == 0 then\n"
