@@ -40,6 +40,7 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 	values->revocations = revocations_new(base, &values_config.redis, values_config.auth.max_age_s);
 	values->repair = repair_new(base, values);
 	values->submissions = submissions_new(base, values);
+	values->previews = previews_new();
 	values->live = live_new(base, values);
 	values->http = http_server_new(base, &values_config.http, values_routes, values);
 	http_server_set_auth(values->http, values_authenticate);
@@ -63,6 +64,7 @@ static void stop(void *service)
 	http_server_free(values->http);
 	live_free(values->live);
 	submissions_free(values->submissions);
+	previews_free(values->previews);
 	repair_free(values->repair);
 	revocations_free(values->revocations);
 	redis_free(values->redis);

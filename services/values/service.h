@@ -23,6 +23,7 @@ struct values_config {
 
 struct repair;
 struct submissions;
+struct previews;
 struct live;
 
 struct values {
@@ -33,6 +34,7 @@ struct values {
 	struct http_server *http;
 	struct repair *repair;
 	struct submissions *submissions;
+	struct previews *previews;
 	struct live *live;
 	struct jwt_key key;
 };
@@ -70,6 +72,15 @@ bool submissions_are_full(const struct submissions *submissions);
 /* user_id 0: nobody's. Not while they are full. */
 void submissions_add(struct submissions *submissions, struct scope *scope, int64_t user_id, struct job_key key,
 		     const char *request_id, submission_taken *done, void *arg);
+
+/* previews.c: the previews that this process has seen of finished calculations. A preview never changes, so Redis need not be
+ * asked for one again. Bounded: those that came first make room. */
+struct previews *previews_new(void);
+void previews_free(struct previews *previews);
+/* Without a NUL, good until the next is kept; NULL: not known here. */
+const char *previews_find(struct previews *previews, struct job_key key, size_t *ret_len);
+/* Copies that of a result whose state is JOB_DONE. */
+void previews_keep(struct previews *previews, const struct job_result *result);
 
 /* value_live.c: GET /values/live, a WebSocket that is told of every finished calculation. The token comes as the first message,
  * bare or as {"token":"…"}, or as the second of two subprotocols, `Sec-WebSocket-Protocol: abacus, TOKEN`, of which the first

@@ -88,6 +88,20 @@ def test_current_shortens_results_of_over_a_thousand_digits(reader):
     assert shown == f"{whole[:20]}…{whole[-20:]} ({len(whole)} digits)"
 
 
+def test_current_needs_redis_once_for_what_never_changes(reader):
+    """Each process remembers the results that it has shown; of another kind or index it asks Redis."""
+    index = abacus.fresh_index()
+    path = f"/values/current?after={index - 1}&limit=1"
+    with abacus.Daemon("values") as values:
+        submit(index, reader.token)
+        eventually(lambda: values.call("GET", path).json[str(index)] != "Nothing yet!")
+        shown = values.call("GET", path).json
+        abacus.redis_cli("HDEL", "results:fibonacci", str(index))
+        assert values.call("GET", path).json == shown
+    with abacus.Daemon("values") as values:
+        eventually(lambda: values.call("GET", path).json == shown, message="repaired, and calculated to the same")
+
+
 def test_own_submissions_come_newest_first():
     person = abacus.Person()
     ids = [submit(index, person.token).json["id"] for index in (5, 6, 5)]

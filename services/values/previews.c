@@ -1,0 +1,69 @@
+/* What previews_find() answers from: sets of a few entries each, chosen by the index, so that a run of indexes never collides.
+ * The one that came first makes room. */
+#include "service.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem.h"
+
+#define SETS 1024
+#define WAYS 4 /* 4,096 previews of at most JOBS_PREVIEW_DIGITS */
+
+struct entry {
+	struct job_key key;
+	size_t len;
+	char preview[];
+};
+
+struct previews {
+	struct entry *sets[SETS][WAYS]; /* newest first */
+};
+
+static struct entry **set_of(struct previews *previews, struct job_key key)
+{
+	return previews->sets[((uint64_t)key.index + (uint64_t)key.kind * (SETS / KIND_COUNT)) % SETS];
+}
+
+const char *previews_find(struct previews *previews, struct job_key key, size_t *ret_len)
+{
+	struct entry **set = set_of(previews, key);
+
+	for (int i = 0; i < WAYS && set[i]; i++)
+		if (set[i]->key.index == key.index && set[i]->key.kind == key.kind) {
+			*ret_len = set[i]->len;
+			return set[i]->preview;
+		}
+	return NULL;
+}
+
+void previews_keep(struct previews *previews, const struct job_result *result)
+{
+	struct entry **set = set_of(previews, result->key), *entry;
+	size_t len;
+
+	if (previews_find(previews, result->key, &len))
+		return;
+	entry = mem_alloc(sizeof *entry + result->preview_len);
+	entry->key = result->key;
+	entry->len = result->preview_len;
+	memcpy(entry->preview, result->preview, result->preview_len);
+	free(set[WAYS - 1]);
+	memmove(set + 1, set, (WAYS - 1) * sizeof *set);
+	set[0] = entry;
+}
+
+struct previews *previews_new(void)
+{
+	return mem_alloc(sizeof(struct previews));
+}
+
+void previews_free(struct previews *previews)
+{
+	if (!previews)
+		return;
+	for (int i = 0; i < SETS; i++)
+		for (int j = 0; j < WAYS; j++)
+			free(previews->sets[i][j]);
+	free(previews);
+}

@@ -1,0 +1,142 @@
+/* What is kept of finished calculations: the right one, whole, and never more than there is room for. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "service.h"
+
+enum { ROOM = 4096 };
+
+static struct previews *previews;
+
+static int set_up(void **state)
+{
+	previews = previews_new();
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	previews_free(previews);
+	return 0;
+}
+
+/* ---- doing ---- */
+
+static void keep(enum kind kind, int64_t index, const char *preview, size_t len)
+{
+	struct job_result result = {.key = {kind, index}, .state = JOB_DONE, .preview = preview, .preview_len = len};
+
+	previews_keep(previews, &result);
+}
+
+static void keep_number(int64_t index)
+{
+	char text[24];
+
+	keep(KIND_FIBONACCI, index, text, (size_t)snprintf(text, sizeof text, "%lld", (long long)index));
+}
+
+static bool is_known(enum kind kind, int64_t index)
+{
+	size_t len;
+
+	return previews_find(previews, (struct job_key){kind, index}, &len);
+}
+
+static void assert_preview(enum kind kind, int64_t index, const char *expected, size_t expected_len)
+{
+	size_t len;
+	const char *preview = previews_find(previews, (struct job_key){kind, index}, &len);
+
+	assert_non_null(preview);
+	assert_int_equal(len, expected_len);
+	assert_memory_equal(preview, expected, len);
+}
+
+static int count_known(int64_t end)
+{
+	int count = 0;
+
+	for (int64_t i = 0; i < end; i++)
+		count += is_known(KIND_FIBONACCI, i);
+	return count;
+}
+
+/* ---- tests ---- */
+
+static void test_what_was_never_kept_is_not_known(void **state)
+{
+	assert_false(is_known(KIND_FIBONACCI, 0));
+	keep_number(7);
+	assert_false(is_known(KIND_FIBONACCI, 0));
+	assert_false(is_known(KIND_FIBONACCI, INT64_MAX));
+}
+
+static void test_each_kind_has_its_own(void **state)
+{
+	keep(KIND_FIBONACCI, 7, "21", 2);
+	assert_false(is_known(KIND_LUCAS, 7));
+	keep(KIND_LUCAS, 7, "29", 2);
+	assert_preview(KIND_FIBONACCI, 7, "21", 2);
+	assert_preview(KIND_LUCAS, 7, "29", 2);
+}
+
+static void test_it_is_a_copy_and_as_long_as_it_was(void **state)
+{
+	char digits[JOBS_PREVIEW_DIGITS];
+
+	memset(digits, '9', sizeof digits);
+	keep(KIND_FACTORIAL, 1, digits, sizeof digits);
+	keep(KIND_FACTORIAL, 2, digits, 1);
+	memset(digits, '0', sizeof digits);
+	assert_preview(KIND_FACTORIAL, 2, "9", 1);
+	memset(digits, '9', sizeof digits);
+	assert_preview(KIND_FACTORIAL, 1, digits, sizeof digits);
+}
+
+/* The widest page of GET /values/current. */
+static void test_a_run_of_a_thousand_indexes_stays(void **state)
+{
+	for (int64_t i = 500000; i < 501000; i++)
+		keep_number(i);
+	for (int64_t i = 500000; i < 501000; i++)
+		assert_true(is_known(KIND_FIBONACCI, i));
+}
+
+static void test_there_is_room_for_so_many_and_the_newest_are_kept(void **state)
+{
+	for (int64_t i = 0; i < 3 * ROOM; i++) {
+		keep_number(i);
+		assert_true(is_known(KIND_FIBONACCI, i));
+	}
+	assert_int_equal(count_known(3 * ROOM), ROOM);
+	assert_int_equal(count_known(2 * ROOM), 0);
+}
+
+static void test_what_is_kept_again_displaces_nothing(void **state)
+{
+	for (int64_t i = 0; i < 1000; i++)
+		keep_number(i);
+	for (int i = 0; i < ROOM; i++)
+		keep_number(7);
+	assert_int_equal(count_known(1000), 1000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_what_was_never_kept_is_not_known, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_each_kind_has_its_own, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_it_is_a_copy_and_as_long_as_it_was, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_run_of_a_thousand_indexes_stays, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_there_is_room_for_so_many_and_the_newest_are_kept, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_what_is_kept_again_displaces_nothing, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
