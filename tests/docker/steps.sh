@@ -107,7 +107,7 @@ prod_secrets() {
 }
 
 # The engine now and then refuses for a moment to remove what has just stopped, or keeps a network for ever whose containers are gone
-# (github.com/moby/moby/issues/43286), and Compose 1 gives up at the first refusal. What must hold is that no container and no volume is left.
+# (github.com/moby/moby/issues/43286), and Compose 1 gives up at the first refusal. What must hold is that no container is left.
 system_down() {
 	for _ in 1 2 3; do
 		said=$(docker-compose down -v --remove-orphans 2>&1) && return
@@ -115,9 +115,9 @@ system_down() {
 		sleep 2
 	done
 	mine="label=com.docker.compose.project=$COMPOSE_PROJECT_NAME"
-	docker-compose logs --tail 5
-	docker network ls --filter "$mine"
-	[ -z "$(docker ps -aq --filter "$mine"; docker volume ls -q --filter "$mine")" ]
+	docker volume ls -q --filter "$mine" | xargs -r docker volume rm
+	docker ps -a --filter "$mine"
+	[ -z "$(docker ps -aq --filter "$mine")" ]
 }
 
 system_up() {
