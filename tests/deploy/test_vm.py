@@ -223,6 +223,8 @@ def test_5_rebuild_replaces_users_without_a_failed_request(host):
     after = host.shell("docker-compose ps -q users")
     assert len(after.split()) == 1 and after != before
     assert f"({host.shell('cat COMMIT')})" in host.shell(f"docker exec {after} /bin/users --version")
+    label = host.shell(f"docker inspect -f '{{{{index .Config.Labels \"org.opencontainers.image.version\"}}}}' {after}")
+    assert label == host.shell("sed -n 's/^VERSION := //p' Makefile")
     assert host.results() == {"10": "89", "40": "165580141"}
 
 
