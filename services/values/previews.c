@@ -49,7 +49,8 @@ void previews_keep(struct previews *previews, const struct job_result *result)
 	entry->len = result->preview_len;
 	memcpy(entry->preview, result->preview, result->preview_len);
 	free(set[WAYS - 1]);
-	memmove(set + 1, set, (WAYS - 1) * sizeof *set);
+	for (int i = WAYS - 1; i > 0; i--)
+		set[i] = set[i - 1];
 	set[0] = entry;
 }
 

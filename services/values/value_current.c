@@ -78,14 +78,17 @@ static void listed(enum status status, const struct db_rows *rows, void *arg)
 	struct values *values = values_of(req);
 	struct job_key keys[PAGE_MAX];
 	struct buf json = {0};
-	int count = 0;
+	int count;
 
 	if (status != STATUS_OK)
 		return http_reply_status(req, status);
-	for (int i = 0; i < db_count(rows) && i < listing->page.limit; i++)
-		keys[count++] = (struct job_key){KIND_FIBONACCI, db_int(rows, i, 0)};
-	if (db_count(rows) > listing->page.limit)
-		http_reply_next_page(req, &listing->page, keys[count - 1].index);
+	count = db_count(rows);
+	if (count > listing->page.limit) {
+		count--;
+		http_reply_next_page(req, &listing->page, db_int(rows, count - 1, 0));
+	}
+	for (int i = 0; i < count; i++)
+		keys[i] = (struct job_key){KIND_FIBONACCI, db_int(rows, i, 0)};
 	if (add_known(values->previews, keys, count, &json))
 		reply(req, &json);
 	else
