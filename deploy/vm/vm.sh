@@ -56,9 +56,9 @@ build() {
 	for service; do
 		case $service in users* | values* | worker | healthcheck) daemons="$daemons $service" ;; *) others="$others $service" ;; esac
 	done
-	version=--build-arg=VERSION=$(sed -n 's/^VERSION := //p' Makefile)
-	[ -z "$others" ] || docker-compose build $fresh "$version" $others >"$log" 2>&1 || failed
-	[ -z "$daemons" ] || docker-compose build $fresh "$version" --build-arg REVISION="$revision" $daemons >"$log" 2>&1 || failed
+	version=$(sed -n 's/^VERSION := //p' Makefile)
+	[ -z "$others" ] || docker-compose build $fresh --build-arg VERSION="$version" $others >"$log" 2>&1 || failed
+	[ -z "$daemons" ] || docker-compose build $fresh --build-arg VERSION="$version" --build-arg REVISION="$revision" $daemons >"$log" 2>&1 || failed
 }
 
 fresh=

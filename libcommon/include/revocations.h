@@ -17,11 +17,11 @@
 #define REVOCATIONS_STREAM "revocations"
 #define REVOCATIONS_COMPLETE \
 	"revocations:complete" /* there while the stream holds all that matters; gone when Redis was emptied */
-#define REVOCATIONS_TELLING "revocations:telling" /* the mark; there while somebody tells everything */
+#define REVOCATIONS_TELLING "revocations:telling" /* the mark; there while somebody tells everything to an emptied Redis */
 
 /* One entry. Stream fields: `token` (jti text) or `user` (id) + `until` (unix ms: tokens issued up to then are dead, and all of
  * them while the user is inactive; INT64_MAX for one who is gone), `inactive` 0|1 (which of contract.md's messages), `expires`
- * (unix s after which no such token can be valid), or `hello` 1: nothing; it ends a telling of everything.
+ * (unix s after which no such token can be valid), or `hello` 1: nothing; after an emptied Redis was told everything.
  * What is said of a user grows by `until`: an entry with a lesser one was overtaken on its way, and says nothing. */
 struct revocation {
 	bool is_user;

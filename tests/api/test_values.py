@@ -89,7 +89,7 @@ def test_current_shortens_results_of_over_a_thousand_digits(reader):
 
 
 def test_current_needs_redis_once_for_what_never_changes(reader):
-    """Each process remembers the results that it has shown; of another kind or index it asks Redis."""
+    """Each process remembers what it has shown; one that starts asks Redis."""
     index = abacus.fresh_index()
     path = f"/values/current?after={index - 1}&limit=1"
     with abacus.Daemon("values") as values:
