@@ -14,7 +14,7 @@ REVISION := $(shell git rev-parse --short=8 HEAD 2>/dev/null || echo unknown)
 SERVICES := users values worker healthcheck
 PACKAGES_OF_LIBCOMMON := libevent_core libevent_extra libevent_pthreads libpq hiredis libcjson libargon2
 
-CPPFLAGS += -D_GNU_SOURCE -Ilibcommon/include $(shell pkg-config --cflags $(PACKAGES_OF_LIBCOMMON))
+CPPFLAGS += -D_GNU_SOURCE -Ilibcommon $(shell pkg-config --cflags $(PACKAGES_OF_LIBCOMMON))
 CFLAGS += -std=c11 -g $(OPTIMIZE) -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wformat=2 -Wundef -Wvla -Wno-unused-parameter -Wno-missing-field-initializers -Wno-gnu-zero-variadic-macro-arguments -fno-omit-frame-pointer -pthread
 ifneq ($(WERROR),)
@@ -35,10 +35,11 @@ CFLAGS += --coverage -fprofile-update=atomic
 LDFLAGS += --coverage
 endif
 
-COMMON_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard libcommon/src/*.c))
+# libcommon/ROOM/*.c; tests are in libcommon/tests/ROOM/.
+COMMON_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out libcommon/tests/%,$(wildcard libcommon/*/*.c)))
 LIBCOMMON := $(BUILD)/libcommon.a
 BINARIES := $(SERVICES:%=$(BUILD)/bin/%) $(SERVICES:%=$(BUILD)/bin/%-manage)
-TEST_SOURCES := $(wildcard libcommon/tests/test_*.c libcommon/tests/io_*.c services/*/tests/test_*.c services/*/tests/io_*.c)
+TEST_SOURCES := $(wildcard libcommon/tests/*/test_*.c libcommon/tests/*/io_*.c services/*/tests/test_*.c services/*/tests/io_*.c)
 TESTS := $(foreach t,$(TEST_SOURCES),$(BUILD)/$(basename $(t)))
 
 .DEFAULT_GOAL := build
@@ -52,7 +53,7 @@ web: ## fetch and build the pages that nginx serves
 	@services/swagger/build.sh
 	@[ "$(CLIENT)" = 0 ] || services/client/build.sh
 
-$(BUILD)/libcommon/src/version.o: CPPFLAGS += -DABACUS_VERSION='"$(VERSION)"' -DABACUS_REVISION='"$(REVISION)"'
+$(BUILD)/libcommon/base/version.o: CPPFLAGS += -DABACUS_VERSION='"$(VERSION)"' -DABACUS_REVISION='"$(REVISION)"'
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -60,7 +61,7 @@ $(BUILD)/%.o: %.c
 
 $(LIBCOMMON): $(COMMON_OBJECTS)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(AR) qcs $@ $^ # not r: rooms have files of the same name, and r keeps one of them
 
 # The files of a page are linked into the daemon that serves it, under names that ld makes of their paths (services/healthcheck/page.c).
 $(BUILD)/services/healthcheck/dashboard/%.o: services/healthcheck/dashboard/%

@@ -67,14 +67,14 @@ readme_is_true() {
 
 tidy() {
 	git ls-files '*.c' | grep -v /tests/ | xargs -P "$jobs" -n 4 sh -c 'clang-tidy --quiet --warnings-as-errors="*" "$@" -- \
-		-std=c11 -D_GNU_SOURCE -Ilibcommon/include -I/usr/include/postgresql' tidy
+		-std=c11 -D_GNU_SOURCE -Ilibcommon -I/usr/include/postgresql' tidy
 }
 
 # cppcheck reads no system header, and has to be told what a loop over a list is.
 check() {
 	cppcheck --include="/usr/include/$(gcc -print-multiarch)/sys/queue.h" \
 		--quiet --std=c11 -j "$jobs" --enable=warning,portability,performance --inline-suppr --error-exitcode=1 \
-		--suppressions-list=.cppcheck -Ilibcommon/include -Iservices libcommon/src services/*/*.c
+		--suppressions-list=.cppcheck -Ilibcommon -Iservices $(git ls-files 'libcommon/*.c' 'services/*.c' | grep -v /tests/)
 }
 
 build() {
@@ -103,9 +103,14 @@ unit_test() {
 	esac
 }
 
+# libcommon/tests/http/test_router.c: "http/test_router"; services/users/tests/test_validation.c: "users/test_validation".
+unit_name() {
+	echo "$1" | sed 's|^libcommon/tests/||; s|^services/||; s|/tests/|/|; s|\.c$||'
+}
+
 unit_tests() {
-	for source in libcommon/tests/test_*.c libcommon/tests/io_*.c services/*/tests/test_*.c; do
-		step "$1 $(basename "$source" .c)" unit_test "$BUILD/${source%.c}"
+	for source in libcommon/tests/*/test_*.c libcommon/tests/*/io_*.c services/*/tests/test_*.c; do
+		step "$1 $(unit_name "$source")" unit_test "$BUILD/${source%.c}"
 	done
 }
 

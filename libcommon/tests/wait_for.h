@@ -5,7 +5,7 @@
 
 #include <event2/event.h>
 
-#include "clock.h"
+#include "base/clock.h"
 
 #define WAIT_FOR_US (60 * 1000000LL)
 

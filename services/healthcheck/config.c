@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "mem.h"
+#include "base/mem.h"
 
 #define INTERVAL_S_MIN 0.001
 #define INTERVAL_S_MAX 60

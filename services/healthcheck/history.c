@@ -1,7 +1,7 @@
 /* An hour of samples an instance, 8 bytes each, made once; when a round was stands once for all instances. */
 #include "service.h"
 
-#include "mem.h"
+#include "base/mem.h"
 
 _Static_assert(sizeof(struct sample) == 8, "200 instances of 1800 samples are to be 2.9 MB");
 

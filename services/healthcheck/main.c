@@ -1,7 +1,7 @@
 /* The healthcheck daemon: asks every instance of every service, Postgres, Redis and nginx, and shows what it knows. */
 #include "service.h"
 
-#include "log.h"
+#include "base/log.h"
 
 static struct monitor *monitor; /* of this process */
 

@@ -1,5 +1,5 @@
 /* The healthcheck's command line. It has no database. */
-#include "manage.h"
+#include "daemon/manage.h"
 #include "service.h"
 
 int main(int argc, char **argv)

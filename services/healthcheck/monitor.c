@@ -5,10 +5,10 @@
 #include <event2/event.h>
 #include <stdlib.h>
 
-#include "clock.h"
-#include "log.h"
-#include "loop.h"
-#include "mem.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
 
 #define SOON_US 50000 /* a dependency's end changes several at once */
 

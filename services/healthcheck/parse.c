@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json.h"
+#include "base/json.h"
 
 #define NUMBER_BYTES 40
 #define NUMBER_MAX 1e15 /* beyond it nothing is true, and rates of it would be no numbers */

@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
-#include "loop.h"
-#include "mem.h"
-#include "metrics.h"
+#include "base/clock.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "base/metrics.h"
 
 #define SLICE 16
 #define SLICE_US 5000

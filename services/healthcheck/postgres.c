@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "mem.h"
+#include "base/mem.h"
 
 #define FULL_PERCENT 90
 

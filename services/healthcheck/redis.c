@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "int64.h"
-#include "jobs.h"
-#include "loop.h"
-#include "mem.h"
+#include "base/int64.h"
+#include "jobs/jobs.h"
+#include "base/loop.h"
+#include "base/mem.h"
 
 #define FULL_PERCENT 90
 

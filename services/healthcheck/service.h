@@ -5,12 +5,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon.h"
-#include "db.h"
-#include "http_client.h"
-#include "http_server.h"
-#include "http_url.h"
-#include "redis.h"
+#include "daemon/daemon.h"
+#include "postgres/postgres.h"
+#include "http/client.h"
+#include "http/server.h"
+#include "net/url.h"
+#include "redis/redis.h"
 
 #define INSTANCES_MAX 256
 #define TARGETS_MAX 256

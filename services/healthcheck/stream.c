@@ -6,10 +6,10 @@
 #include <event2/event.h>
 #include <stdlib.h>
 
-#include "clock.h"
-#include "loop.h"
-#include "mem.h"
-#include "metrics.h"
+#include "base/clock.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "base/metrics.h"
 
 #define BEAT_S 10
 

@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-#include "clock.h"
-#include "int64.h"
-#include "json.h"
+#include "base/clock.h"
+#include "base/int64.h"
+#include "base/json.h"
 
 #define MINUTES_DEFAULT 15
 #define POINTS_MIN 30 /* of an instance, however many there are */

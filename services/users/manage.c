@@ -1,5 +1,5 @@
 /* The users service's command line: what every service has, and create_admin and seed_db. */
-#include "manage.h"
+#include "daemon/manage.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "mem.h"
+#include "base/mem.h"
 #include "service.h"
 #include "validation.h"
 

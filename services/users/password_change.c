@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-#include "clock.h"
-#include "json.h"
+#include "base/clock.h"
+#include "base/json.h"
 #include "store.h"
 #include "validation.h"
 

@@ -2,7 +2,7 @@
  * it; and only then the reply. When that was not the end of it, for Redis was away or the client left, owed.c tells it. */
 #include "service.h"
 
-#include "clock.h"
+#include "base/clock.h"
 #include "store.h"
 
 struct revoking {

@@ -2,12 +2,12 @@
 #ifndef ABACUS_USERS_SERVICE_H
 #define ABACUS_USERS_SERVICE_H
 
-#include "auth.h"
-#include "daemon.h"
-#include "db.h"
-#include "http_server.h"
-#include "password.h"
-#include "redis.h"
+#include "auth/auth.h"
+#include "daemon/daemon.h"
+#include "postgres/postgres.h"
+#include "http/server.h"
+#include "auth/password.h"
+#include "redis/redis.h"
 
 struct users_config {
 	struct http_config http;

@@ -2,8 +2,8 @@
 #ifndef ABACUS_USERS_STORE_H
 #define ABACUS_USERS_STORE_H
 
-#include "buf.h"
-#include "db.h"
+#include "base/buf.h"
+#include "postgres/postgres.h"
 
 /* Columns that each statement about a user starts with. */
 enum store_column { STORE_ID, STORE_USERNAME, STORE_EMAIL, STORE_ACTIVE, STORE_ADMIN, STORE_PASSWORD_HASH };

@@ -2,8 +2,8 @@
  * die with it. Flow: user_change -> changed -> (told) -> reply;  user_delete -> deleted -> told -> reply. */
 #include "service.h"
 
-#include "clock.h"
-#include "json.h"
+#include "base/clock.h"
+#include "base/json.h"
 #include "store.h"
 
 struct change {

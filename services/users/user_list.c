@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "int64.h"
-#include "json.h"
+#include "base/int64.h"
+#include "base/json.h"
 #include "store.h"
 
 #define PAGE_DEFAULT 1000

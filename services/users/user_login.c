@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
-#include "json.h"
-#include "mem.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
 #include "store.h"
 
 #define LOGIN_BYTES_MAX 512 /* no name and no e-mail is longer in bytes */

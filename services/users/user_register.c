@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "json.h"
+#include "base/json.h"
 #include "store.h"
 #include "validation.h"
 

@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 
-#include "loop.h"
-#include "mem.h"
-#include "metrics.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "base/metrics.h"
 #include "store.h"
 
 static struct values *values; /* of this process */

@@ -1,5 +1,5 @@
 /* The values service's command line: what every service has, and jobs list|dead|retry. */
-#include "manage.h"
+#include "daemon/manage.h"
 
 #include <event2/event.h>
 #include <inttypes.h>
@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "int64.h"
-#include "jobs.h"
-#include "log.h"
-#include "loop.h"
+#include "base/int64.h"
+#include "jobs/jobs.h"
+#include "base/log.h"
+#include "base/loop.h"
 #include "service.h"
 
 #define LIMIT_S 5

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mem.h"
+#include "base/mem.h"
 
 #define SETS 1024
 #define WAYS 4 /* 4,096 previews of at most JOBS_PREVIEW_DIGITS */

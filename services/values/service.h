@@ -2,14 +2,14 @@
 #ifndef ABACUS_VALUES_SERVICE_H
 #define ABACUS_VALUES_SERVICE_H
 
-#include "auth.h"
-#include "daemon.h"
-#include "db.h"
-#include "http_server.h"
-#include "jobs.h"
-#include "kinds.h"
-#include "redis.h"
-#include "websocket.h"
+#include "auth/auth.h"
+#include "daemon/daemon.h"
+#include "postgres/postgres.h"
+#include "http/server.h"
+#include "jobs/jobs.h"
+#include "jobs/kinds.h"
+#include "redis/redis.h"
+#include "websocket/websocket.h"
 
 struct values_config {
 	struct http_config http;

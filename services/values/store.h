@@ -2,7 +2,7 @@
 #ifndef ABACUS_VALUES_STORE_H
 #define ABACUS_VALUES_STORE_H
 
-#include "db.h"
+#include "postgres/postgres.h"
 
 extern const struct db_statement store_values_insert;   /* user id|null, kind, index -> id */
 extern const struct db_statement store_values_all;      /* after id, limit -> id, index */

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#include "loop.h"
-#include "mem.h"
+#include "base/loop.h"
+#include "base/mem.h"
 #include "store.h"
 
 #define WAITING_MAX 20000 /* clients may submit and leave faster than Postgres commits */

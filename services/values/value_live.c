@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
-#include "json.h"
-#include "loop.h"
-#include "mem.h"
-#include "metrics.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "base/metrics.h"
 
 #define PROTOCOL "abacus"
 #define READY "{\"event\":\"ready\"}"

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "int64.h"
-#include "json.h"
+#include "base/int64.h"
+#include "base/json.h"
 #include "store.h"
 
 struct reading {

@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-#include "int64.h"
-#include "json.h"
-#include "metrics.h"
+#include "base/int64.h"
+#include "base/json.h"
+#include "base/metrics.h"
 
 struct submission {
 	struct http_request *req;

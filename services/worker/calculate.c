@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "mem.h"
+#include "base/mem.h"
 
 /* The largest indexes that stay under about 0.3 ms on a slow core, decimal conversion included. */
 static const int64_t small_max[KIND_COUNT] = {

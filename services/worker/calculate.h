@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "kinds.h"
+#include "jobs/kinds.h"
 
 /* index >= 0. Blocks for as long as it takes. */
 void calculate(enum kind kind, int64_t index, mpz_t result);

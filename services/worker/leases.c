@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "log.h"
+#include "base/log.h"
 
 static void renewed(enum status status, void *arg)
 {

@@ -1,5 +1,5 @@
 /* The worker's command line. It has no database and no routes; jobs are looked after by values' `manage jobs`. */
-#include "manage.h"
+#include "daemon/manage.h"
 #include "service.h"
 
 int main(int argc, char **argv)

@@ -2,10 +2,10 @@
 #ifndef ABACUS_WORKER_SERVICE_H
 #define ABACUS_WORKER_SERVICE_H
 
-#include "daemon.h"
-#include "jobs.h"
-#include "pool.h"
-#include "redis.h"
+#include "daemon/daemon.h"
+#include "jobs/jobs.h"
+#include "base/pool.h"
+#include "redis/redis.h"
 
 struct worker_config {
 	struct redis_config redis;

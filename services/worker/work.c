@@ -14,11 +14,11 @@
 #include <string.h>
 
 #include "calculate.h"
-#include "clock.h"
-#include "log.h"
-#include "loop.h"
-#include "mem.h"
-#include "metrics.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "base/metrics.h"
 
 #define BLOCK_MS 5000
 #define COUNT_MS 2000

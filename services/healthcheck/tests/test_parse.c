@@ -10,7 +10,7 @@
 
 #include "near.h"
 #include "service.h"
-#include "../../../libcommon/tests/random_input.h"
+#include "tests/random_input.h"
 
 #define LEAST "process_cpu_seconds_total 1.5\nprocess_resident_memory_bytes 4096\nprocess_start_time_seconds 1.7e9\n"
 

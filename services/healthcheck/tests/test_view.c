@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
-#include "json.h"
-#include "log.h"
-#include "loop.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/loop.h"
 #include "near.h"
 #include "service.h"
 

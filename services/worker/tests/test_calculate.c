@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "calculate.h"
-#include "../../../libcommon/tests/random_input.h"
+#include "tests/random_input.h"
 
 static mpz_t result;
 

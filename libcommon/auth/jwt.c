@@ -1,0 +1,216 @@
+#include "auth/jwt_internal.h"
+
+#include <cjson/cJSON.h>
+#include <inttypes.h>
+#include <mbedtls/constant_time.h>
+#include <mbedtls/md.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "auth/base64url.h"
+#include "base/clock.h"
+#include "base/int64.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+#define SKEW_S 30
+
+static const char header[] = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"; /* {"alg":"HS256","typ":"JWT"} */
+static const char digits[] = "0123456789abcdef";
+
+void jwt_sign(const char *secret, const char *text, size_t len, uint8_t signature[JWT_SIGNATURE_BYTES])
+{
+	const mbedtls_md_info_t *sha256 = mbedtls_md_info_from_type(MBEDTLS_MD_SHA256);
+
+	if (mbedtls_md_hmac(sha256, (const unsigned char *)secret, strlen(secret), (const unsigned char *)text, len,
+			    signature) != 0)
+		abort();
+}
+
+/* ---- jti ---- */
+
+static void make_jti(int64_t unix_ms, uint8_t jti[JWT_JTI_BYTES])
+{
+	if (getrandom(jti, JWT_JTI_BYTES, 0) != JWT_JTI_BYTES)
+		abort();
+	for (int i = 0; i < 6; i++)
+		jti[i] = (uint8_t)(unix_ms >> (40 - 8 * i));
+	jti[6] = (uint8_t)(0x70 | (jti[6] & 0x0F));
+	jti[8] = (uint8_t)(0x80 | (jti[8] & 0x3F));
+}
+
+int64_t jwt_jti_unix_ms(const uint8_t jti[JWT_JTI_BYTES])
+{
+	int64_t unix_ms = 0;
+
+	for (int i = 0; i < 6; i++)
+		unix_ms = unix_ms << 8 | jti[i];
+	return unix_ms;
+}
+
+static bool has_dash_before(int byte)
+{
+	return byte == 4 || byte == 6 || byte == 8 || byte == 10;
+}
+
+void jwt_jti_format(const uint8_t jti[JWT_JTI_BYTES], char text[37])
+{
+	for (int i = 0; i < JWT_JTI_BYTES; i++) {
+		if (has_dash_before(i))
+			*text++ = '-';
+		*text++ = digits[jti[i] >> 4];
+		*text++ = digits[jti[i] & 15];
+	}
+	*text = '\0';
+}
+
+enum status jwt_jti_parse(const char *text, uint8_t ret_jti[JWT_JTI_BYTES])
+{
+	uint8_t jti[JWT_JTI_BYTES];
+
+	for (int i = 0; i < JWT_JTI_BYTES; i++) {
+		const char *high, *low;
+
+		if (has_dash_before(i) && *text++ != '-')
+			return STATUS_INVALID;
+		if (!*text || !(high = strchr(digits, text[0])) || !text[1] || !(low = strchr(digits, text[1])))
+			return STATUS_INVALID;
+		jti[i] = (uint8_t)((high - digits) << 4 | (low - digits));
+		text += 2;
+	}
+	if (*text || jti[6] >> 4 != 7 || jti[8] >> 6 != 2)
+		return STATUS_INVALID;
+	memcpy(ret_jti, jti, sizeof jti);
+	return STATUS_OK;
+}
+
+/* ---- issuing ---- */
+
+char *jwt_issue_at(const struct jwt_key *key, int64_t user_id, bool is_admin, int64_t issued_ms, int64_t lifetime_s,
+		   struct jwt_claims *ret_claims)
+{
+	struct jwt_claims claims = {.user_id = user_id, .is_admin = is_admin};
+	uint8_t signature[JWT_SIGNATURE_BYTES];
+	char jti[37], payload[512], *token;
+	int payload_len;
+	size_t len;
+
+	claims.issued_s = claims.not_before_s = issued_ms / 1000;
+	claims.expires_s = claims.issued_s + lifetime_s;
+	make_jti(issued_ms, claims.jti);
+	jwt_jti_format(claims.jti, jti);
+	payload_len = snprintf(payload, sizeof payload,
+			       "{\"iss\":\"%s\",\"sub\":\"%" PRId64 "\",\"iat\":%" PRId64 ",\"nbf\":%" PRId64
+			       ",\"exp\":%" PRId64 ",\"jti\":\"%s\",\"adm\":%s}",
+			       key->issuer, user_id, claims.issued_s, claims.not_before_s, claims.expires_s, jti,
+			       is_admin ? "true" : "false");
+	if (payload_len < 0 || (size_t)payload_len >= sizeof payload)
+		abort();
+	token = mem_alloc(JWT_TOKEN_BYTES_MAX);
+	len = sizeof header - 1;
+	memcpy(token, header, len);
+	token[len++] = '.';
+	len += base64url_encode((uint8_t *)payload, (size_t)payload_len, token + len);
+	jwt_sign(key->secret, token, len, signature);
+	token[len++] = '.';
+	len += base64url_encode(signature, sizeof signature, token + len);
+	token[len] = '\0';
+	*ret_claims = claims;
+	return token;
+}
+
+char *jwt_issue(const struct jwt_key *key, int64_t user_id, bool is_admin, int64_t lifetime_s, struct jwt_claims *ret_claims)
+{
+	return jwt_issue_at(key, user_id, is_admin, clock_unix_ms(), lifetime_s, ret_claims);
+}
+
+/* ---- verifying ---- */
+
+static bool is_signed_by(const char *secret, const char *token, size_t signed_len, const uint8_t signature[JWT_SIGNATURE_BYTES])
+{
+	uint8_t expected[JWT_SIGNATURE_BYTES];
+
+	jwt_sign(secret, token, signed_len, expected);
+	return mbedtls_ct_memcmp(expected, signature, JWT_SIGNATURE_BYTES) == 0;
+}
+
+/* Signed by us, then; the header is looked at all the same, and nothing is decided by it. */
+static bool is_our_header(const char *text, size_t len)
+{
+	uint8_t bytes[JWT_TOKEN_BYTES_MAX];
+	size_t bytes_len;
+	cJSON *json = NULL;
+	const char *alg, *typ;
+	bool is_ours;
+
+	if (len == sizeof header - 1 && memcmp(text, header, len) == 0)
+		return true;
+	if (base64url_decode(text, len, bytes, &bytes_len) != STATUS_OK ||
+	    json_parse((const char *)bytes, bytes_len, &json) != STATUS_OK)
+		return false;
+	alg = json_text(json, "alg");
+	typ = json_text(json, "typ");
+	is_ours = cJSON_IsObject(json) && alg && strcmp(alg, "HS256") == 0 &&
+		  (!json_has(json, "typ") || (typ && strcmp(typ, "JWT") == 0)) && !json_has(json, "crit");
+	cJSON_Delete(json);
+	return is_ours;
+}
+
+static bool read_claims(const struct jwt_key *key, const cJSON *json, struct jwt_claims *claims)
+{
+	const char *issuer = json_text(json, "iss"), *subject = json_text(json, "sub"), *jti = json_text(json, "jti");
+
+	return cJSON_IsObject(json) && issuer && strcmp(issuer, key->issuer) == 0 && subject &&
+	       int64_parse(subject, &claims->user_id) == STATUS_OK && claims->user_id > 0 && jti &&
+	       jwt_jti_parse(jti, claims->jti) == STATUS_OK && json_int(json, "iat", &claims->issued_s) == STATUS_OK &&
+	       json_int(json, "nbf", &claims->not_before_s) == STATUS_OK &&
+	       json_int(json, "exp", &claims->expires_s) == STATUS_OK && json_bool(json, "adm", &claims->is_admin) == STATUS_OK;
+}
+
+static enum jwt_verdict judge_payload(const struct jwt_key *key, const char *text, size_t len, int64_t now_s,
+				      struct jwt_claims *ret_claims)
+{
+	struct jwt_claims claims = {0};
+	uint8_t bytes[JWT_TOKEN_BYTES_MAX];
+	size_t bytes_len;
+	cJSON *json = NULL;
+	bool is_sound;
+
+	if (base64url_decode(text, len, bytes, &bytes_len) != STATUS_OK ||
+	    json_parse((const char *)bytes, bytes_len, &json) != STATUS_OK)
+		return JWT_INVALID;
+	is_sound = read_claims(key, json, &claims);
+	cJSON_Delete(json);
+	if (!is_sound || claims.issued_s > now_s + SKEW_S || claims.not_before_s > now_s + SKEW_S)
+		return JWT_INVALID;
+	if (claims.expires_s <= now_s)
+		return JWT_EXPIRED;
+	*ret_claims = claims;
+	return JWT_VALID;
+}
+
+enum jwt_verdict jwt_verify(const struct jwt_key *key, const char *token, size_t len, int64_t now_s,
+			    struct jwt_claims *ret_claims)
+{
+	uint8_t signature[JWT_SIGNATURE_BYTES + 3];
+	const char *payload, *end, *mark;
+	size_t signature_len;
+
+	if (len > JWT_TOKEN_BYTES_MAX || !(payload = memchr(token, '.', len)))
+		return JWT_INVALID;
+	payload++;
+	end = token + len;
+	if (!(mark = memchr(payload, '.', (size_t)(end - payload))) || end - mark - 1 != BASE64URL_LEN(JWT_SIGNATURE_BYTES))
+		return JWT_INVALID;
+	if (base64url_decode(mark + 1, (size_t)(end - mark - 1), signature, &signature_len) != STATUS_OK ||
+	    signature_len != JWT_SIGNATURE_BYTES)
+		return JWT_INVALID;
+	if (!is_signed_by(key->secret, token, (size_t)(mark - token), signature) &&
+	    !(key->previous_secret && is_signed_by(key->previous_secret, token, (size_t)(mark - token), signature)))
+		return JWT_INVALID;
+	if (!is_our_header(token, (size_t)(payload - 1 - token)))
+		return JWT_INVALID;
+	return judge_payload(key, payload, (size_t)(mark - payload), now_s, ret_claims);
+}

@@ -1,0 +1,44 @@
+/* JSON Web Tokens (RFC 7519) signed with HMAC SHA-256 (RFC 7515, "HS256") and nothing else: the algorithm is pinned here and
+ * never taken from the token. jti is a UUIDv7 (RFC 9562 §5.7): it carries the millisecond of issue, to which "every token
+ * of this user up to now is dead" is compared. */
+#ifndef ABACUS_JWT_H
+#define ABACUS_JWT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+#define JWT_TOKEN_BYTES_MAX 1024
+#define JWT_JTI_BYTES 16
+
+struct jwt_key { /* the secrets are borrowed and must outlive the key */
+	const char *issuer;
+	const char *secret;
+	const char *previous_secret; /* still verifies; NULL when none */
+};
+
+struct jwt_claims {
+	int64_t user_id; /* sub, a decimal string in the token */
+	bool is_admin;   /* adm */
+	int64_t issued_s, not_before_s, expires_s;
+	uint8_t jti[JWT_JTI_BYTES];
+};
+
+enum jwt_verdict { JWT_VALID, JWT_EXPIRED, JWT_INVALID };
+
+/* Fills issued_s, not_before_s, jti from issued_ms, a Unix time; expires_s is lifetime_s later. The caller frees the token. */
+char *jwt_issue_at(const struct jwt_key *key, int64_t user_id, bool is_admin, int64_t issued_ms, int64_t lifetime_s,
+		   struct jwt_claims *ret_claims);
+/* Now. */
+char *jwt_issue(const struct jwt_key *key, int64_t user_id, bool is_admin, int64_t lifetime_s, struct jwt_claims *ret_claims);
+/* now_s is given so that expiry can be tested to the second. exp <= now is expired; nbf and iat may lie 30 s ahead.
+ * Claims are set only on JWT_VALID. Constant-time comparison of the signature; everything is checked after it. */
+enum jwt_verdict jwt_verify(const struct jwt_key *key, const char *token, size_t len, int64_t now_s,
+			    struct jwt_claims *ret_claims) MUST_CHECK;
+int64_t jwt_jti_unix_ms(const uint8_t jti[JWT_JTI_BYTES]);
+void jwt_jti_format(const uint8_t jti[JWT_JTI_BYTES], char text[37]);
+enum status jwt_jti_parse(const char *text, uint8_t ret_jti[JWT_JTI_BYTES]) MUST_CHECK;
+
+#endif

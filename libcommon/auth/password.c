@@ -1,0 +1,195 @@
+#include "auth/password.h"
+
+#include <argon2.h>
+#include <crypt.h>
+#include <mbedtls/constant_time.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#define SALT_BYTES 16
+#define TAG_BYTES 32
+#define PHC_BYTES 192
+#define MEMORY_KIB_MAX (1024 * 1024) /* a stored hash that asks for more is refused before any work */
+#define PASSES_MAX 64
+
+const struct config_option password_options[] = {
+	{"ARGON2_MEMORY_KIB", CONFIG_INT, offsetof(struct password_config, memory_kib), "19456", "memory of one password hash",
+	 8, MEMORY_KIB_MAX, false},
+	{"ARGON2_PASSES", CONFIG_INT, offsetof(struct password_config, passes), "2", "passes over that memory", 1, PASSES_MAX,
+	 false},
+	{"ARGON2_LANES", CONFIG_INT, offsetof(struct password_config, lanes), "1", "lanes of a password hash", 1, 16, false},
+	{"HASH_THREADS", CONFIG_INT, offsetof(struct password_config, threads), "1", "threads that hash passwords", 1, 64,
+	 false},
+	{"HASH_QUEUE_MAX", CONFIG_INT, offsetof(struct password_config, queue_max), "128",
+	 "hashes that may wait; beyond it 503", 1, 100000, false},
+	{0},
+};
+
+struct password_hasher {
+	struct password_config config;
+	struct pool *pool;
+	char *nobody; /* the hash that stands in for a user who is not there */
+};
+
+/* One password on its way through the pool. */
+struct password_job {
+	const struct password_config *config;
+	char *password;
+	char *phc;     /* to verify against; NULL: make a hash */
+	char *new_phc; /* the hash made, or the one to replace phc */
+	bool matches, is_nobody;
+	password_hashed *hashed;
+	password_verified *verified;
+	void *arg;
+};
+
+char *password_hash_now(const struct password_config *config, const char *password)
+{
+	unsigned char salt[SALT_BYTES];
+	char phc[PHC_BYTES];
+
+	if (getrandom(salt, sizeof salt, 0) != sizeof salt)
+		abort();
+	if (argon2id_hash_encoded((uint32_t)config->passes, (uint32_t)config->memory_kib, (uint32_t)config->lanes, password,
+				  strlen(password), salt, sizeof salt, TAG_BYTES, phc, sizeof phc) != ARGON2_OK)
+		return NULL;
+	return mem_strdup(phc);
+}
+
+static bool read_parameters(const char *phc, struct password_config *parameters)
+{
+	int end = 0;
+
+	*parameters = (struct password_config){0};
+	return sscanf(phc, "$argon2id$v=19$m=%ld,t=%ld,p=%ld$%n", &parameters->memory_kib, &parameters->passes,
+		      &parameters->lanes, &end) == 3 &&
+	       end > 0;
+}
+
+static bool verify_argon2(struct password_job *job)
+{
+	struct password_config is;
+	const struct password_config *wanted = job->config;
+
+	if (!read_parameters(job->phc, &is) || is.memory_kib > MEMORY_KIB_MAX || is.passes > PASSES_MAX || is.lanes > 16)
+		return false;
+	if (argon2id_verify(job->phc, job->password, strlen(job->password)) != ARGON2_OK)
+		return false;
+	if (is.memory_kib != wanted->memory_kib || is.passes != wanted->passes || is.lanes != wanted->lanes)
+		job->new_phc = password_hash_now(wanted, job->password);
+	return true;
+}
+
+/* crypt(5): the older system's hashes. Its cost is bounded as well. */
+static bool verify_bcrypt(struct password_job *job)
+{
+	struct crypt_data *data;
+	const char *again;
+	bool matches;
+
+	if (atoi(job->phc + 4) > 16)
+		return false;
+	data = mem_alloc(sizeof *data);
+	again = crypt_r(job->password, job->phc, data);
+	matches = again && strlen(again) == strlen(job->phc) && mbedtls_ct_memcmp(again, job->phc, strlen(again)) == 0;
+	explicit_bzero(data, sizeof *data);
+	free(data);
+	if (matches)
+		job->new_phc = password_hash_now(job->config, job->password);
+	return matches;
+}
+
+static void work(void *arg)
+{
+	struct password_job *job = arg;
+
+	if (!job->phc)
+		job->new_phc = password_hash_now(job->config, job->password);
+	else if (strncmp(job->phc, "$2a$", 4) == 0 || strncmp(job->phc, "$2b$", 4) == 0 || strncmp(job->phc, "$2y$", 4) == 0)
+		job->matches = verify_bcrypt(job);
+	else
+		job->matches = verify_argon2(job);
+}
+
+static void done(enum status status, void *arg, void *unused)
+{
+	struct password_job *job = arg;
+
+	if (job->verified)
+		job->verified(status, job->matches && !job->is_nobody, job->new_phc, job->arg);
+	else
+		job->hashed(status == STATUS_OK && !job->new_phc ? STATUS_INTERNAL : status, job->new_phc, job->arg);
+}
+
+static void drop(void *arg)
+{
+	struct password_job *job = arg;
+
+	mem_free_secret(job->password);
+	free(job->phc);
+	free(job->new_phc);
+	free(job);
+}
+
+struct password_hasher *password_hasher_new(struct event_base *base, const struct password_config *config)
+{
+	struct password_hasher *hasher = mem_alloc(sizeof *hasher);
+
+	hasher->config = *config;
+	hasher->nobody = password_hash_now(config, "nobody's password");
+	if (!hasher->nobody) {
+		log_line(LOG_ERROR, "the ARGON2_* parameters do not fit together");
+		abort();
+	}
+	hasher->pool = pool_new(base, (unsigned)config->threads, (unsigned)config->queue_max);
+	return hasher;
+}
+
+void password_hasher_free(struct password_hasher *hasher)
+{
+	if (!hasher)
+		return;
+	pool_free(hasher->pool);
+	free(hasher->nobody);
+	free(hasher);
+}
+
+unsigned password_queued(const struct password_hasher *hasher)
+{
+	return pool_queued(hasher->pool);
+}
+
+static struct password_job *job_new(const struct password_hasher *hasher, const char *password, void *arg)
+{
+	struct password_job *job = mem_alloc(sizeof *job);
+
+	job->config = &hasher->config;
+	job->password = mem_strdup(password);
+	job->arg = arg;
+	return job;
+}
+
+void password_hash(struct password_hasher *hasher, struct scope *scope, const char *password, password_hashed *hashed,
+		   void *arg)
+{
+	struct password_job *job = job_new(hasher, password, arg);
+
+	job->hashed = hashed;
+	pool_submit(hasher->pool, scope, work, done, drop, job, NULL);
+}
+
+void password_verify(struct password_hasher *hasher, struct scope *scope, const char *phc, const char *password,
+		     password_verified *verified, void *arg)
+{
+	struct password_job *job = job_new(hasher, password, arg);
+
+	job->phc = mem_strdup(phc ? phc : hasher->nobody);
+	job->is_nobody = !phc;
+	job->verified = verified;
+	pool_submit(hasher->pool, scope, work, done, drop, job, NULL);
+}

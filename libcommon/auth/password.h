@@ -1,0 +1,35 @@
+/* Password hashing: Argon2id (RFC 9106) as PHC strings, on a thread pool. Hashes of the older system (bcrypt, $2a$ $2b$ $2y$,
+ * through crypt(3)) verify, and are reported as wanting a new hash. */
+#ifndef ABACUS_PASSWORD_H
+#define ABACUS_PASSWORD_H
+
+#include <stdbool.h>
+
+#include "base/config.h"
+#include "base/pool.h"
+
+struct password_config {
+	long memory_kib, passes, lanes, threads, queue_max; /* 19456, 2, 1, 1, 128 */
+};
+extern const struct config_option
+	password_options[]; /* ARGON2_MEMORY_KIB ARGON2_PASSES ARGON2_LANES HASH_THREADS HASH_QUEUE_MAX */
+
+struct password_hasher;
+struct password_hasher *password_hasher_new(struct event_base *base, const struct password_config *config);
+void password_hasher_free(struct password_hasher *hasher);
+unsigned password_queued(const struct password_hasher *hasher);
+
+/* The password is copied and the copy wiped. phc is borrowed for the callback. STATUS_BUSY when the queue is full. */
+typedef void password_hashed(enum status status, const char *phc, void *arg);
+void password_hash(struct password_hasher *hasher, struct scope *scope, const char *password, password_hashed *done, void *arg);
+
+/* phc NULL: does the same amount of work against a made-up hash and answers false (no such user takes as long).
+ * STATUS_OK: matches says; new_phc is set when the hash should be replaced (bcrypt, or weaker parameters). */
+typedef void password_verified(enum status status, bool matches, const char *new_phc, void *arg);
+void password_verify(struct password_hasher *hasher, struct scope *scope, const char *phc, const char *password,
+		     password_verified *done, void *arg);
+
+/* Blocking, for manage. The caller frees. NULL when the parameters are refused. */
+char *password_hash_now(const struct password_config *config, const char *password);
+
+#endif

@@ -1,0 +1,411 @@
+#include "auth/revocations.h"
+
+#include <event2/event.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <stddef.h>
+#include <sys/queue.h>
+
+#include "base/clock.h"
+#include "base/int64.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+
+#define BUCKETS 4096 /* of either table; a chain's length is the number of live revocations over this */
+#define BLOCK_MS 5000
+#define BATCH "1000"
+#define FORGET_S 60
+#define AGAIN_S 1 /* after an error reply */
+
+struct entry {
+	struct revocation revocation;
+	LIST_ENTRY(entry) link;
+};
+LIST_HEAD(entries, entry);
+
+struct revocations {
+	struct redis *redis;
+	struct scope scope;
+	struct event *forget;
+	struct entries by_jti[BUCKETS], by_user[BUCKETS];
+	char last_id[48];   /* of the stream; reading goes on behind it */
+	bool is_current;    /* on this connection the stream was read whole, and was all there is, by users' word */
+	bool was_current;   /* ever; then the copy is trusted for a while */
+	bool was_announced; /* users' word was there before the read that is under way */
+	struct event *again;
+	int64_t lost_us, max_age_us;
+};
+
+static void read_on(struct revocations *revocations);
+
+/* ---- the copy in memory ---- */
+
+static struct entries *bucket_of_jti(struct revocations *revocations, const uint8_t jti[JWT_JTI_BYTES])
+{
+	unsigned hash;
+
+	memcpy(&hash, jti + JWT_JTI_BYTES - sizeof hash, sizeof hash); /* random by RFC 9562 §5.7 */
+	return &revocations->by_jti[hash % BUCKETS];
+}
+
+static struct entries *bucket_of_user(struct revocations *revocations, int64_t user_id)
+{
+	return &revocations->by_user[(uint64_t)user_id % BUCKETS];
+}
+
+static struct entry *find_jti(const struct revocations *revocations, const uint8_t jti[JWT_JTI_BYTES])
+{
+	struct entry *entry;
+
+	LIST_FOREACH (entry, bucket_of_jti((struct revocations *)(uintptr_t)revocations, jti), link)
+		if (memcmp(entry->revocation.jti, jti, JWT_JTI_BYTES) == 0)
+			return entry;
+	return NULL;
+}
+
+static struct entry *find_user(const struct revocations *revocations, int64_t user_id)
+{
+	struct entry *entry;
+
+	LIST_FOREACH (entry, bucket_of_user((struct revocations *)(uintptr_t)revocations, user_id), link)
+		if (entry->revocation.user_id == user_id)
+			return entry;
+	return NULL;
+}
+
+static void remember(struct revocations *revocations, const struct revocation *revocation)
+{
+	struct entry *entry =
+		revocation->is_user ? find_user(revocations, revocation->user_id) : find_jti(revocations, revocation->jti);
+
+	if (entry && revocation->is_user && revocation->until_ms < entry->revocation.until_ms)
+		return;
+	if (!entry) {
+		entry = mem_alloc(sizeof *entry);
+		LIST_INSERT_HEAD(revocation->is_user ? bucket_of_user(revocations, revocation->user_id)
+						     : bucket_of_jti(revocations, revocation->jti),
+				 entry, link);
+	}
+	entry->revocation = *revocation;
+}
+
+static void forget_expired(struct entries *table, int64_t now_s)
+{
+	for (int i = 0; i < BUCKETS; i++) {
+		struct entry *entry = LIST_FIRST(&table[i]);
+
+		while (entry) {
+			struct entry *next = LIST_NEXT(entry, link);
+
+			if (entry->revocation.expires_s < now_s) {
+				LIST_REMOVE(entry, link);
+				free(entry);
+			}
+			entry = next;
+		}
+	}
+}
+
+static void forget_due(evutil_socket_t fd, short what, void *arg)
+{
+	struct revocations *revocations = arg;
+
+	forget_expired(revocations->by_jti, clock_unix_ms() / 1000);
+	forget_expired(revocations->by_user, clock_unix_ms() / 1000);
+}
+
+static bool is_trusted(const struct revocations *revocations)
+{
+	return revocations->is_current ||
+	       (revocations->was_current && clock_monotonic_us() - revocations->lost_us < revocations->max_age_us);
+}
+
+bool revocations_is_ready(const struct revocations *revocations)
+{
+	return is_trusted(revocations);
+}
+
+enum revocation_verdict revocations_check(const struct revocations *revocations, const struct jwt_claims *claims)
+{
+	const struct entry *entry;
+
+	if (!is_trusted(revocations))
+		return REVOCATION_UNKNOWN;
+	entry = find_user(revocations, claims->user_id);
+	if (!entry || (!entry->revocation.is_inactive && jwt_jti_unix_ms(claims->jti) > entry->revocation.until_ms))
+		entry = find_jti(revocations, claims->jti);
+	if (!entry)
+		return REVOCATION_NONE;
+	return entry->revocation.is_inactive ? REVOCATION_INACTIVE : REVOCATION_REVOKED;
+}
+
+/* ---- following the stream ---- */
+
+static const char *field(const redisReply *fields, const char *name)
+{
+	for (size_t i = 0; i + 1 < fields->elements; i += 2)
+		if (strcmp(fields->element[i]->str, name) == 0)
+			return fields->element[i + 1]->str;
+	return "";
+}
+
+static void read_entry(struct revocations *revocations, const redisReply *fields)
+{
+	struct revocation revocation = {.is_inactive = strcmp(field(fields, "inactive"), "1") == 0};
+
+	if (int64_parse(field(fields, "expires"), &revocation.expires_s) != STATUS_OK)
+		return; /* a hello */
+	revocation.is_user = *field(fields, "user") != '\0';
+	if (revocation.is_user ? int64_parse(field(fields, "user"), &revocation.user_id) == STATUS_OK &&
+					 int64_parse(field(fields, "until"), &revocation.until_ms) == STATUS_OK
+			       : jwt_jti_parse(field(fields, "token"), revocation.jti) == STATUS_OK)
+		remember(revocations, &revocation);
+	else
+		log_line(LOG_WARN, "a revocation that can not be read was passed over");
+}
+
+/* [[name, [[id, [field, value, …]], …]]], or nil when there was nothing. Returns the number of entries. */
+static size_t read_stream(struct revocations *revocations, const redisReply *reply)
+{
+	const redisReply *entries;
+
+	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 1 || reply->element[0]->elements != 2)
+		return 0;
+	entries = reply->element[0]->element[1];
+	for (size_t i = 0; i < entries->elements; i++) {
+		const redisReply *entry = entries->element[i];
+
+		if (entry->elements != 2 || entry->element[1]->type != REDIS_REPLY_ARRAY)
+			continue;
+		read_entry(revocations, entry->element[1]);
+		snprintf(revocations->last_id, sizeof revocations->last_id, "%s", entry->element[0]->str);
+	}
+	return entries->elements;
+}
+
+static void lose_track(struct revocations *revocations)
+{
+	if (revocations->is_current)
+		revocations->lost_us = clock_monotonic_us();
+	revocations->is_current = false;
+}
+
+/* A lost connection: the next one goes on. An error reply (somebody unblocked the connection, or wrote another type there)
+ * would come again at once. */
+static void fail(struct revocations *revocations, enum status status)
+{
+	if (status != STATUS_INTERNAL && status != STATUS_BUSY)
+		return;
+	lose_track(revocations);
+	event_add(revocations->again, &(struct timeval){.tv_sec = AGAIN_S});
+}
+
+static void read_again(evutil_socket_t fd, short what, void *arg)
+{
+	read_on(arg);
+}
+
+static void received(enum status status, const redisReply *reply, void *arg)
+{
+	struct revocations *revocations = arg;
+
+	if (status != STATUS_OK) {
+		fail(revocations, status);
+		return;
+	}
+	read_stream(revocations, reply);
+	read_on(revocations);
+}
+
+static void follow(struct revocations *revocations)
+{
+	char block[16];
+
+	snprintf(block, sizeof block, "%d", BLOCK_MS);
+	redis_command_blocking(
+		revocations->redis, &revocations->scope, BLOCK_MS, 8,
+		(const char *[]){"XREAD", "COUNT", BATCH, "BLOCK", block, "STREAMS", REVOCATIONS_STREAM, revocations->last_id},
+		NULL, received, revocations);
+}
+
+static void caught_up(enum status status, const redisReply *reply, void *arg)
+{
+	struct revocations *revocations = arg;
+	size_t count;
+
+	if (status != STATUS_OK) {
+		fail(revocations, status);
+		return;
+	}
+	count = read_stream(revocations, reply);
+	if (revocations->was_announced && count < (size_t)atoi(BATCH))
+		revocations->is_current = revocations->was_current = true;
+	if (count)
+		read_on(revocations); /* what came may be users' word */
+	else
+		follow(revocations);
+}
+
+static void looked(enum status status, const redisReply *reply, void *arg)
+{
+	struct revocations *revocations = arg;
+
+	if (status != STATUS_OK) {
+		fail(revocations, status);
+		return;
+	}
+	revocations->was_announced = reply->integer == 1;
+	redis_command(revocations->redis, &revocations->scope, 6,
+		      (const char *[]){"XREAD", "COUNT", BATCH, "STREAMS", REVOCATIONS_STREAM, revocations->last_id}, NULL,
+		      caught_up, revocations);
+}
+
+/* Users' word is looked for before a read that does not wait: what was told before the word is then in what is read. The other
+ * way round the word could come with entries that have not been read yet. */
+static void read_on(struct revocations *revocations)
+{
+	if (revocations->is_current)
+		follow(revocations);
+	else
+		redis_command(revocations->redis, &revocations->scope, 2, (const char *[]){"EXISTS", REVOCATIONS_COMPLETE},
+			      NULL, looked, revocations);
+}
+
+/* From the beginning on each new connection: what is known already changes nothing, and an emptied Redis may count anew. Until
+ * it is read the copy is as old as the loss. */
+static void connection_changed(bool is_ready, void *arg)
+{
+	struct revocations *revocations = arg;
+
+	lose_track(revocations);
+	event_del(revocations->again);
+	if (!is_ready)
+		return;
+	strcpy(revocations->last_id, "0-0");
+	read_on(revocations);
+}
+
+struct revocations *revocations_new(struct event_base *base, const struct redis_config *config, long max_age_s)
+{
+	struct revocations *revocations = mem_alloc(sizeof *revocations);
+
+	scope_init(&revocations->scope);
+	revocations->max_age_us = (int64_t)max_age_s * 1000000;
+	revocations->redis = redis_new(base, config, NULL, LOOP_PRIORITY_FIRST);
+	redis_on_change(revocations->redis, connection_changed, revocations);
+	revocations->again = event_new(base, -1, 0, read_again, revocations);
+	revocations->forget = event_new(base, -1, EV_PERSIST, forget_due, revocations);
+	event_add(revocations->forget, &(struct timeval){.tv_sec = FORGET_S});
+	return revocations;
+}
+
+void revocations_free(struct revocations *revocations)
+{
+	if (!revocations)
+		return;
+	redis_free(revocations->redis);
+	forget_expired(revocations->by_jti, INT64_MAX);
+	forget_expired(revocations->by_user, INT64_MAX);
+	event_free(revocations->forget);
+	event_free(revocations->again);
+	free(revocations);
+}
+
+/* ---- the writing side ---- */
+
+/* KEYS: the stream. ARGV: lifetime in s, then for each: token or '', user, until, inactive, expires. */
+const struct redis_script revocations_publish_script = {
+	.name = "revocations_publish",
+	.lua = "local now = tonumber(redis.call('TIME')[1])\n"
+	       "local oldest = string.format('%d-0', math.max(0, now - tonumber(ARGV[1])) * 1000)\n"
+	       "for i = 2, #ARGV, 5 do\n"
+	       "  if ARGV[i] ~= '' then\n"
+	       "    redis.call('XADD', KEYS[1], 'MINID', '~', oldest, '*', 'token', ARGV[i], 'inactive', ARGV[i + 3], "
+	       "'expires', ARGV[i + 4])\n"
+	       "  else\n"
+	       "    redis.call('XADD', KEYS[1], 'MINID', '~', oldest, '*', 'user', ARGV[i + 1], 'until', ARGV[i + 2], "
+	       "'inactive', ARGV[i + 3],\n"
+	       "      'expires', ARGV[i + 4])\n"
+	       "  end\n"
+	       "end\n"
+	       "return 1\n",
+};
+
+struct arguments { /* of one entry */
+	char token[37], user[INT64_TEXT_BYTES], until[INT64_TEXT_BYTES], expires[INT64_TEXT_BYTES];
+};
+
+static void fill(const struct revocation *entry, struct arguments *arguments, const char **argv)
+{
+	if (entry->is_user) {
+		int64_format(entry->user_id, arguments->user);
+		int64_format(entry->until_ms, arguments->until);
+	} else {
+		jwt_jti_format(entry->jti, arguments->token);
+	}
+	int64_format(entry->expires_s, arguments->expires);
+	argv[0] = arguments->token;
+	argv[1] = arguments->user;
+	argv[2] = arguments->until;
+	argv[3] = entry->is_inactive ? "1" : "0";
+	argv[4] = arguments->expires;
+}
+
+void revocations_publish(struct redis *redis, struct scope *scope, const struct revocation *entries, int n, int64_t lifetime_s,
+			 redis_done *done, void *arg)
+{
+	struct arguments *arguments = mem_alloc((size_t)(n + 1) * sizeof *arguments);
+	const char **argv = mem_alloc((size_t)(2 + 5 * n) * sizeof *argv);
+	char lifetime[INT64_TEXT_BYTES];
+
+	int64_format(lifetime_s, lifetime);
+	argv[0] = REVOCATIONS_STREAM;
+	argv[1] = lifetime;
+	for (int i = 0; i < n; i++)
+		fill(&entries[i], &arguments[i], argv + 2 + (ptrdiff_t)5 * i);
+	redis_eval(redis, scope, &revocations_publish_script, 1, 2 + 5 * n, argv, NULL, done, arg);
+	free(argv);
+	free(arguments);
+}
+
+/* ---- telling everything ---- */
+
+/* KEYS: complete, telling. Who finds a mark shares it: Redis was not emptied since it was set. */
+const struct redis_script revocations_begin_script = {
+	.name = "revocations_begin",
+	.lua = "local now = redis.call('TIME')\n"
+	       "local mark = now[1] .. '.' .. now[2]\n"
+	       "if redis.call('EXISTS', KEYS[1]) == 1 then return {1, mark} end\n"
+	       "redis.call('SET', KEYS[2], mark, 'NX')\n"
+	       "return {0, redis.call('GET', KEYS[2])}\n",
+};
+
+/* KEYS: complete, telling, the stream. ARGV: the mark. The first who ends has ended it for all. What is older than the
+ * beginning has been told again. */
+const struct redis_script revocations_end_script = {
+	.name = "revocations_end",
+	.lua = "if redis.call('EXISTS', KEYS[1]) == 0 then\n"
+	       "  if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end\n"
+	       "  redis.call('DEL', KEYS[2])\n"
+	       "  redis.call('SET', KEYS[1], '1')\n"
+	       "  redis.call('XADD', KEYS[3], '*', 'hello', '1')\n"
+	       "end\n"
+	       "local s, us = string.match(ARGV[1], '^(%d+)%.(%d+)$')\n"
+	       "redis.call('XTRIM', KEYS[3], 'MINID', string.format('%.0f-0', s * 1000 + math.floor(us / 1000)))\n"
+	       "return 1\n",
+};
+
+void revocations_begin(struct redis *redis, struct scope *scope, redis_done *done, void *arg)
+{
+	redis_eval(redis, scope, &revocations_begin_script, 2, 2, (const char *[]){REVOCATIONS_COMPLETE, REVOCATIONS_TELLING},
+		   NULL, done, arg);
+}
+
+void revocations_end(struct redis *redis, struct scope *scope, const char *mark, redis_done *done, void *arg)
+{
+	redis_eval(redis, scope, &revocations_end_script, 3, 4,
+		   (const char *[]){REVOCATIONS_COMPLETE, REVOCATIONS_TELLING, REVOCATIONS_STREAM, mark}, NULL, done, arg);
+}

@@ -1,0 +1,133 @@
+#include "base/buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/int64.h"
+#include "base/mem.h"
+
+void buf_free(struct buf *buf)
+{
+	free(buf->bytes);
+	*buf = (struct buf){0};
+}
+
+/* Room for len more bytes and the closing NUL. */
+static char *reserve(struct buf *buf, size_t len)
+{
+	size_t needed = buf->len + len + 1;
+
+	if (needed > buf->capacity) {
+		size_t capacity = buf->capacity ? buf->capacity : 256;
+
+		while (capacity < needed)
+			capacity *= 2;
+		buf->bytes = mem_resize(buf->bytes, capacity);
+		buf->capacity = capacity;
+	}
+	return buf->bytes + buf->len;
+}
+
+void buf_add(struct buf *buf, const char *bytes, size_t len)
+{
+	char *end = reserve(buf, len);
+
+	if (len) /* the bytes of an empty buffer are NULL */
+		memcpy(end, bytes, len);
+	end[len] = '\0';
+	buf->len += len;
+}
+
+void buf_text(struct buf *buf, const char *text)
+{
+	buf_add(buf, text, strlen(text));
+}
+
+void buf_int(struct buf *buf, int64_t number)
+{
+	char digits[INT64_TEXT_BYTES];
+	size_t len = int64_format(number, digits);
+
+	buf_add(buf, digits, len);
+}
+
+void buf_printf(struct buf *buf, const char *format, ...)
+{
+	va_list args;
+	int len;
+
+	va_start(args, format);
+	len = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	if (len < 0)
+		return;
+	va_start(args, format);
+	vsnprintf(reserve(buf, (size_t)len), (size_t)len + 1, format, args);
+	va_end(args);
+	buf->len += (size_t)len;
+}
+
+/* Length of the well-formed UTF-8 sequence at text (Unicode 15, table 3-7), 0 when there is none. */
+static size_t utf8_len(const unsigned char *text)
+{
+	unsigned char first = text[0], low = 0x80, high = 0xBF;
+	size_t len = first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
+
+	if (len < 2)
+		return len;
+	if (first == 0xE0)
+		low = 0xA0;
+	else if (first == 0xED)
+		high = 0x9F;
+	else if (first == 0xF0)
+		low = 0x90;
+	else if (first == 0xF4)
+		high = 0x8F;
+	if (text[1] < low || text[1] > high)
+		return 0;
+	for (size_t i = 2; i < len; i++)
+		if ((text[i] & 0xC0) != 0x80)
+			return 0;
+	return len;
+}
+
+static void add_escaped(struct buf *buf, unsigned char c)
+{
+	static const char shorts[] = "\"\"\\\\\nn\tt\rr\bb\ff";
+
+	for (const char *at = shorts; *at; at += 2)
+		if ((unsigned char)at[0] == c) {
+			buf_add(buf, (char[]){'\\', at[1]}, 2);
+			return;
+		}
+	buf_printf(buf, "\\u%04x", c);
+}
+
+void buf_json_text(struct buf *buf, const char *text)
+{
+	const unsigned char *at = (const unsigned char *)text, *plain = at;
+
+	if (!text) {
+		buf_add(buf, "null", 4);
+		return;
+	}
+	buf_add(buf, "\"", 1);
+	while (*at) {
+		size_t len = utf8_len(at);
+
+		if (len && *at >= 0x20 && *at != '"' && *at != '\\') {
+			at += len;
+			continue;
+		}
+		buf_add(buf, (const char *)plain, (size_t)(at - plain));
+		if (len)
+			add_escaped(buf, *at);
+		else
+			buf_add(buf, "\xEF\xBF\xBD", 3);
+		plain = ++at;
+	}
+	buf_add(buf, (const char *)plain, (size_t)(at - plain));
+	buf_add(buf, "\"", 1);
+}

@@ -1,0 +1,44 @@
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+int64_t clock_monotonic_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t clock_unix_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* The text up to the second is kept: a busy daemon formats thousands of times within one. */
+void clock_format(int64_t unix_ms, char text[CLOCK_TEXT_BYTES])
+{
+	static _Thread_local int64_t cached_s = INT64_MIN;
+	static _Thread_local char cached[32];
+	int64_t seconds = unix_ms / 1000 - (unix_ms % 1000 < 0);
+	int ms = (int)((unix_ms % 1000 + 1000) % 1000);
+
+	if (seconds != cached_s) {
+		time_t when = (time_t)seconds;
+		struct tm parts;
+
+		gmtime_r(&when, &parts);
+		if (strftime(cached, sizeof cached, "%Y-%m-%dT%H:%M:%S.000Z", &parts) != CLOCK_TEXT_BYTES - 1)
+			memcpy(cached, "0000-00-00T00:00:00.000Z", CLOCK_TEXT_BYTES); /* beyond the year 9999 */
+		cached_s = seconds;
+	}
+	memcpy(text, cached, CLOCK_TEXT_BYTES);
+	text[20] = (char)('0' + ms / 100);
+	text[21] = (char)('0' + ms / 10 % 10);
+	text[22] = (char)('0' + ms % 10);
+}

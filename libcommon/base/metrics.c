@@ -1,0 +1,301 @@
+/* How it is laid out: a series is one or more numbers ("cells") at a fixed place of a slab. There is one slab a process in
+ * memory that all processes of the daemon share; a process writes only its own, and a reader adds them up. Cells are aligned
+ * doubles, so a reader sees the one or the other value and never half of one. */
+#include "base/metrics.h"
+
+#include <dirent.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/version.h"
+
+#define SERIES_MAX 1024
+#define CELLS_MAX 8192
+#define STARTED_CELL 0 /* when the process began to serve, in Unix time; of no series */
+
+static const double bounds[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
+#define BOUNDS (sizeof bounds / sizeof *bounds)
+#define HISTOGRAM_CELLS (BOUNDS + 3) /* a bucket a bound, +Inf, sum, count */
+
+enum metric_type { COUNTER, GAUGE, HISTOGRAM, GAUGE_READ };
+static const char *const type_names[] = {"counter", "gauge", "histogram", "gauge"};
+
+struct metric {
+	enum metric_type type;
+	const char *name, *help;
+	char *labels; /* NULL: none */
+	size_t cell;
+	double (*read)(void *arg);
+	void *arg;
+};
+
+static struct {
+	struct metric series[SERIES_MAX];
+	size_t count, cells;
+	double first_slab[CELLS_MAX]; /* until metrics_share() */
+	double *slabs, *mine;
+	unsigned processes;
+} metrics = {.processes = 1, .cells = STARTED_CELL + 1};
+
+static double *slab(unsigned process)
+{
+	return metrics.slabs ? metrics.slabs + (size_t)process * CELLS_MAX : metrics.first_slab;
+}
+
+static double *my_cell(const struct metric *metric)
+{
+	return (metrics.mine ? metrics.mine : slab(0)) + metric->cell;
+}
+
+static struct metric *add_series(enum metric_type type, const char *name, const char *labels, const char *help)
+{
+	struct metric *metric = &metrics.series[metrics.count];
+	size_t cells = type == HISTOGRAM ? HISTOGRAM_CELLS : type == GAUGE_READ ? 0 : 1;
+
+	if (metrics.count == SERIES_MAX || metrics.cells + cells > CELLS_MAX) {
+		log_line(LOG_ERROR, "too many metrics", LOG_TEXT("name", name));
+		abort();
+	}
+	*metric = (struct metric){.type = type, .name = name, .help = help, .cell = metrics.cells};
+	metric->labels = labels && *labels ? mem_strdup(labels) : NULL;
+	metrics.count++;
+	metrics.cells += cells;
+	return metric;
+}
+
+struct metric *metrics_counter(const char *name, const char *labels, const char *help)
+{
+	return add_series(COUNTER, name, labels, help);
+}
+
+struct metric *metrics_gauge(const char *name, const char *labels, const char *help)
+{
+	return add_series(GAUGE, name, labels, help);
+}
+
+struct metric *metrics_histogram(const char *name, const char *labels, const char *help)
+{
+	return add_series(HISTOGRAM, name, labels, help);
+}
+
+void metrics_gauge_read(const char *name, const char *labels, const char *help, double (*read)(void *arg), void *arg)
+{
+	struct metric *metric = add_series(GAUGE_READ, name, labels, help);
+
+	metric->read = read;
+	metric->arg = arg;
+}
+
+void metrics_add(struct metric *metric, double by)
+{
+	*my_cell(metric) += by;
+}
+
+void metrics_set(struct metric *metric, double value)
+{
+	*my_cell(metric) = value;
+}
+
+void metrics_observe(struct metric *histogram, double seconds)
+{
+	double *cells = my_cell(histogram);
+	size_t bucket = 0;
+
+	while (bucket < BOUNDS && seconds > bounds[bucket])
+		bucket++;
+	cells[bucket] += 1;
+	cells[BOUNDS + 1] += seconds;
+	cells[BOUNDS + 2] += 1;
+}
+
+static double cell_sum(size_t cell)
+{
+	double sum = 0;
+
+	for (unsigned process = 0; process < metrics.processes; process++)
+		sum += slab(process)[cell];
+	return sum;
+}
+
+double metrics_value(const struct metric *metric)
+{
+	if (metric->type == GAUGE_READ)
+		return metric->read(metric->arg);
+	return cell_sum(metric->cell + (metric->type == HISTOGRAM ? BOUNDS + 2 : 0));
+}
+
+static double cpu_s(void *arg)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+static double resident_bytes(void *arg)
+{
+	FILE *statm = fopen("/proc/self/statm", "re");
+	long pages = 0;
+
+	if (!statm)
+		return 0;
+	if (fscanf(statm, "%*s %ld", &pages) != 1)
+		pages = 0;
+	fclose(statm);
+	return (double)pages * (double)sysconf(_SC_PAGESIZE);
+}
+
+static double open_fds(void *arg)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	double count = -3; /* . and .. and the directory itself */
+
+	if (!dir)
+		return 0;
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
+/* The newest of the serving processes: one that was replaced is seen, whichever answers. */
+static double start_time_s(void *arg)
+{
+	double newest_s = 0;
+
+	for (unsigned process = 0; process < metrics.processes; process++)
+		if (slab(process)[STARTED_CELL] > newest_s)
+			newest_s = slab(process)[STARTED_CELL];
+	return newest_s;
+}
+
+static void note_start(void)
+{
+	(metrics.mine ? metrics.mine : slab(0))[STARTED_CELL] = (double)clock_unix_ms() / 1000;
+}
+
+static void register_process(void)
+{
+	struct buf labels = {0};
+
+	note_start();
+	metrics_gauge_read("process_cpu_seconds_total", NULL, "User and system CPU time of the answering process.", cpu_s,
+			   NULL);
+	metrics_gauge_read("process_resident_memory_bytes", NULL, "Resident memory of the answering process.", resident_bytes,
+			   NULL);
+	metrics_gauge_read("process_start_time_seconds", NULL, "When the newest serving process started, in Unix time.",
+			   start_time_s, NULL);
+	metrics_gauge_read("process_open_fds", NULL, "Open file descriptors of the answering process.", open_fds, NULL);
+	metrics_label(&labels, "version", version_number);
+	buf_text(&labels, ",");
+	metrics_label(&labels, "revision", version_revision);
+	metrics_set(metrics_gauge("build_info", labels.bytes, "Which build this is; always 1."), 1);
+	buf_free(&labels);
+}
+
+void metrics_share(unsigned processes)
+{
+	size_t bytes = sizeof(double) * CELLS_MAX * processes;
+
+	register_process();
+	metrics.slabs = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (metrics.slabs == MAP_FAILED) {
+		log_line(LOG_ERROR, "no shared memory for metrics");
+		abort();
+	}
+	memcpy(metrics.slabs, metrics.first_slab, sizeof metrics.first_slab);
+	metrics.processes = processes;
+	metrics.mine = metrics.slabs;
+}
+
+void metrics_process(unsigned process)
+{
+	metrics.mine = slab(process);
+	note_start();
+	for (size_t i = 0; i < metrics.count; i++)
+		if (metrics.series[i].type == GAUGE && (process > 0 || strcmp(metrics.series[i].name, "build_info") != 0))
+			*my_cell(&metrics.series[i]) = 0;
+}
+
+void metrics_label(struct buf *out, const char *name, const char *value)
+{
+	buf_printf(out, "%s=\"", name);
+	for (; *value; value++) {
+		if (*value == '\\' || *value == '"')
+			buf_add(out, "\\", 1);
+		if (*value == '\n')
+			buf_text(out, "\\n");
+		else
+			buf_add(out, value, 1);
+	}
+	buf_add(out, "\"", 1);
+}
+
+/* name_suffix{labels,extra} number */
+static void add_sample(struct buf *out, const struct metric *metric, const char *suffix, const char *extra, double number)
+{
+	buf_printf(out, "%s%s", metric->name, suffix);
+	if (metric->labels || extra)
+		buf_printf(out, "{%s%s%s}", metric->labels ? metric->labels : "", metric->labels && extra ? "," : "",
+			   extra ? extra : "");
+	buf_printf(out, " %.15g\n", number);
+}
+
+static void add_histogram(struct buf *out, const struct metric *metric)
+{
+	double below = 0;
+	char bound[40];
+
+	for (size_t i = 0; i <= BOUNDS; i++) {
+		below += cell_sum(metric->cell + i);
+		if (i < BOUNDS)
+			snprintf(bound, sizeof bound, "le=\"%g\"", bounds[i]);
+		add_sample(out, metric, "_bucket", i < BOUNDS ? bound : "le=\"+Inf\"", below);
+	}
+	add_sample(out, metric, "_sum", NULL, cell_sum(metric->cell + BOUNDS + 1));
+	add_sample(out, metric, "_count", NULL, below);
+}
+
+static bool is_first_of_family(size_t at)
+{
+	for (size_t i = 0; i < at; i++)
+		if (strcmp(metrics.series[i].name, metrics.series[at].name) == 0)
+			return false;
+	return true;
+}
+
+static void add_family(struct buf *out, size_t first)
+{
+	const struct metric *family = &metrics.series[first];
+	size_t len = strlen(family->name);
+	bool is_total = len > 6 && strcmp(family->name + len - 6, "_total") == 0;
+
+	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", family->name, family->help, family->name,
+		   is_total ? "counter" : type_names[family->type]);
+	for (size_t i = first; i < metrics.count; i++) {
+		const struct metric *metric = &metrics.series[i];
+
+		if (strcmp(metric->name, family->name) != 0)
+			continue;
+		if (metric->type == HISTOGRAM)
+			add_histogram(out, metric);
+		else
+			add_sample(out, metric, "", NULL, metrics_value(metric));
+	}
+}
+
+void metrics_text(struct buf *out)
+{
+	for (size_t i = 0; i < metrics.count; i++)
+		if (is_first_of_family(i))
+			add_family(out, i);
+}

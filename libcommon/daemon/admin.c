@@ -1,0 +1,104 @@
+#include "daemon/daemon_internal.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/metrics.h"
+
+#define ASK_LIMIT_S 2
+#define HANGS_MS 2000
+
+static void healthz(struct http_request *req)
+{
+	http_reply_success(req, 200, "alive", NULL);
+}
+
+/* NULL: it is. A process that hangs can not take back its word, but the others see how old that is. */
+static const char *why_not_ready(const struct daemon *daemon, unsigned process)
+{
+	const struct daemon_slot *slot = &daemon->slots[process];
+
+	if (!atomic_load(&slot->is_ready))
+		return slot->reason[0] ? slot->reason : "starting";
+	if (process != daemon->process && clock_monotonic_us() / 1000 - atomic_load(&slot->turned_ms) > HANGS_MS)
+		return "a serving process hangs";
+	return NULL;
+}
+
+static void readyz(struct http_request *req)
+{
+	struct daemon *daemon = http_request_service(req);
+
+	for (unsigned i = 0; i < daemon->processes; i++) {
+		const char *reason = why_not_ready(daemon, i);
+		char message[DAEMON_REASON_BYTES + 32];
+
+		if (!reason)
+			continue;
+		snprintf(message, sizeof message, "Not ready: %.*s.", DAEMON_REASON_BYTES - 1, reason);
+		http_reply_fail(req, 503, "not_ready", message);
+		return;
+	}
+	http_reply_success(req, 200, "ready", NULL);
+}
+
+static void metrics(struct http_request *req)
+{
+	struct buf text = {0};
+
+	metrics_text(&text);
+	http_reply(req, 200, "text/plain; version=0.0.4; charset=utf-8", text.bytes, text.len);
+	buf_free(&text);
+}
+
+static const struct http_route routes[] = {
+	{"GET", "/healthz", healthz, false, false},
+	{"GET", "/readyz", readyz, false, false},
+	{"GET", "/metrics", metrics, false, false},
+	{0},
+};
+
+enum status daemon_admin_start(struct daemon *daemon)
+{
+	static char no_proxies[] = "";
+	struct http_config config = {
+		.host = daemon->options.admin_host,
+		.port = daemon->options.admin_port,
+		.body_bytes_max = 1024,
+		.header_bytes_max = 8192,
+		.read_timeout_s = 5,
+		.idle_timeout_s = 75,
+		.deadline_ms = 2000,
+		.connections_max = 64,
+		.trusted_proxies = no_proxies,
+	};
+
+	daemon->admin = http_server_new(daemon->base, &config, routes, daemon);
+	http_server_set_quiet(daemon->admin);
+	return http_server_listen(daemon->admin);
+}
+
+int daemon_admin_ask_ready(const struct daemon_options *options)
+{
+	static const char question[] = "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+	const char *host = strcmp(options->admin_host, "0.0.0.0") == 0 ? "127.0.0.1" : options->admin_host;
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)options->admin_port)};
+	struct timeval limit = {.tv_sec = ASK_LIMIT_S};
+	char answer[13] = "";
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), is_ready;
+
+	inet_pton(AF_INET, host, &address.sin_addr);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+	is_ready = connect(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
+		   write(fd, question, sizeof question - 1) == (ssize_t)sizeof question - 1 &&
+		   recv(fd, answer, sizeof answer - 1, MSG_WAITALL) == (ssize_t)sizeof answer - 1 &&
+		   strcmp(answer, "HTTP/1.1 200") == 0;
+	if (fd >= 0)
+		close(fd);
+	return is_ready ? 0 : 1;
+}

@@ -1,0 +1,31 @@
+/* `manage`, each service's command line: db upgrade|downgrade|current|history|stamp V|new NAME, recreate_db, seed_db, routes,
+ * shell, and the service's own commands. recreate_db refuses in production without --yes-destroy. Blocking. */
+#ifndef ABACUS_MANAGE_H
+#define ABACUS_MANAGE_H
+
+#include <libpq-fe.h>
+
+#include "base/config.h"
+#include "daemon/daemon.h"
+#include "http/server.h"
+
+struct manage; /* config, connection */
+struct manage_command {
+	const char *name;  /* "create_admin" or "jobs list" */
+	const char *usage; /* arguments, "" if none */
+	const char *meaning;
+	int (*run)(struct manage *manage, int argc, char **argv); /* argv after the name; returns the exit code */
+};
+struct manage_spec {
+	const char *service;
+	const struct daemon_config *configs;   /* as the daemon's own, of daemon.h */
+	const struct http_route *routes;       /* NULL: no `routes` command */
+	const struct manage_command *commands; /* ends with a NULL name; "seed_db" among them when the service seeds */
+	bool has_database;
+};
+int manage_main(const struct manage_spec *spec, int argc, char **argv);
+/* Connects on first use; ends the program with one clear line when it cannot. */
+PGconn *manage_db(struct manage *manage);
+enum app_env manage_env(const struct manage *manage);
+
+#endif

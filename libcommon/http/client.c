@@ -1,0 +1,372 @@
+/* Calls: each has its record, in one of two queues. Whatever ends or advances one in a callback of libevent only puts it among
+ * those that are due; from the loop's deferred turn it is advanced (the next address), or told and freed.
+ *
+ *   get:      start -> looked_up -> connect -> read … -> finish -> told
+ *   resolve:  start -> looked_up -> finish -> told */
+#include "http/client_internal.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "base/clock.h"
+#include "net/url.h"
+#include "base/loop.h"
+#include "base/mem.h"
+
+struct http_call {
+	struct http_client *client;
+	struct op op;
+	TAILQ_ENTRY(http_call) link;
+	bool is_due, is_finished, is_connected;
+	struct event *deadline;
+	struct http_lookup *lookup; /* NULL when there is none in flight */
+	struct http_addresses addresses;
+	enum status status;
+	const char *reason; /* static */
+	int64_t started_us;
+	http_client_resolved *resolved; /* one of the two */
+	http_client_done *done;
+	void *arg;
+	int port; /* from here on only for GET */
+	char *request;
+	size_t tried; /* addresses */
+	struct bufferevent *bev;
+	struct http_reader reader;
+};
+TAILQ_HEAD(http_calls, http_call);
+
+struct http_client {
+	struct event_base *base;
+	struct http_resolver *resolver;
+	struct loop_deferred *deferred;
+	struct http_calls in_flight, due;
+	bool is_telling, is_freed;
+};
+
+static void run_due(void *arg);
+
+struct http_client *http_client_new(struct event_base *base)
+{
+	struct http_client *client = mem_alloc(sizeof *client);
+
+	client->base = base;
+	client->resolver = http_resolver_new(base);
+	client->deferred = loop_deferred_new(base, run_due, client);
+	TAILQ_INIT(&client->in_flight);
+	TAILQ_INIT(&client->due);
+	return client;
+}
+
+/* Not from a callback of its bufferevent. */
+static void close_connection(struct http_call *call)
+{
+	if (call->bev)
+		bufferevent_free(call->bev);
+	call->bev = NULL;
+}
+
+static void call_free(struct http_call *call)
+{
+	struct http_client *client = call->client;
+
+	TAILQ_REMOVE(call->is_due ? &client->due : &client->in_flight, call, link);
+	op_end(&call->op);
+	if (call->lookup)
+		http_lookup_drop(call->lookup);
+	close_connection(call);
+	http_reader_free(&call->reader);
+	event_free(call->deadline);
+	free(call->request);
+	free(call);
+}
+
+static void detach(struct http_calls *calls)
+{
+	struct http_call *call;
+
+	TAILQ_FOREACH (call, calls, link)
+		op_end(&call->op);
+}
+
+void http_client_free(struct http_client *client)
+{
+	struct http_call *call;
+
+	if (!client)
+		return;
+	client->is_freed = true;
+	detach(&client->in_flight); /* their scopes may be gone by the time that run_due() comes back here */
+	detach(&client->due);
+	if (client->is_telling)
+		return;
+	while ((call = TAILQ_FIRST(&client->in_flight)))
+		call_free(call);
+	while ((call = TAILQ_FIRST(&client->due)))
+		call_free(call);
+	http_resolver_free(client->resolver);
+	loop_deferred_free(client->deferred);
+	free(client);
+}
+
+enum status http_client_set_nameserver(struct http_client *client, const char *address)
+{
+	return http_resolver_set_nameserver(client->resolver, address);
+}
+
+static void make_due(struct http_call *call)
+{
+	struct http_client *client = call->client;
+
+	if (call->is_due)
+		return;
+	call->is_due = true;
+	TAILQ_REMOVE(&client->in_flight, call, link);
+	TAILQ_INSERT_TAIL(&client->due, call, link);
+	loop_deferred_schedule(client->deferred);
+}
+
+static void mute(struct http_call *call)
+{
+	if (!call->bev)
+		return;
+	bufferevent_setcb(call->bev, NULL, NULL, NULL, NULL);
+	bufferevent_disable(call->bev, EV_READ | EV_WRITE);
+}
+
+static void finish(struct http_call *call, enum status status, const char *reason)
+{
+	if (call->is_finished)
+		return;
+	call->is_finished = true;
+	call->status = status;
+	call->reason = reason;
+	event_del(call->deadline);
+	mute(call);
+	make_due(call);
+}
+
+static void time_is_over(evutil_socket_t fd, short what, void *arg)
+{
+	struct http_call *call = arg;
+
+	if (call->lookup)
+		finish(call, STATUS_TIMEOUT, "looking up the name took too long");
+	else
+		finish(call, STATUS_TIMEOUT, call->reader.has_begun ? "the answer took too long" : "no answer in time");
+}
+
+static const char *connect_problem(int error)
+{
+	switch (error) {
+	case ECONNREFUSED:
+		return "the connection was refused";
+	case ENETUNREACH:
+	case EHOSTUNREACH:
+		return "there is no route to the address";
+	case EMFILE:
+	case ENFILE:
+		return "no file descriptor is left for a connection";
+	default:
+		return "the address can not be connected to";
+	}
+}
+
+/* Nobody listens any more: no need to read on. */
+static bool is_abandoned(struct http_call *call)
+{
+	if (!call->op.scope)
+		finish(call, STATUS_UNAVAILABLE, "abandoned");
+	return !call->op.scope;
+}
+
+static void readable(struct bufferevent *bev, void *arg)
+{
+	struct http_call *call = arg;
+
+	if (is_abandoned(call))
+		return;
+	switch (http_reader_read(&call->reader, bufferevent_get_input(bev))) {
+	case HTTP_READING_MORE:
+		break;
+	case HTTP_READING_DONE:
+		finish(call, STATUS_OK, "");
+		break;
+	case HTTP_READING_FAILED:
+		finish(call, STATUS_UNAVAILABLE, call->reader.problem);
+		break;
+	}
+}
+
+static void changed(struct bufferevent *bev, short what, void *arg)
+{
+	struct http_call *call = arg;
+
+	if (what & BEV_EVENT_CONNECTED) {
+		call->is_connected = true;
+		if (!is_abandoned(call))
+			bufferevent_enable(bev, EV_READ);
+	} else if (!call->is_connected) {
+		call->reason = connect_problem(EVUTIL_SOCKET_ERROR());
+		mute(call);
+		make_due(call); /* to try the next */
+	} else if ((what & BEV_EVENT_EOF) && http_reader_end(&call->reader) == HTTP_READING_DONE) {
+		finish(call, STATUS_OK, "");
+	} else {
+		(void)http_reader_end(&call->reader);
+		finish(call, STATUS_UNAVAILABLE, call->reader.problem ? call->reader.problem : "the answer was cut off");
+	}
+}
+
+static void connect_to_next(struct http_call *call)
+{
+	close_connection(call);
+	if (is_abandoned(call))
+		return;
+	while (call->tried < call->addresses.count) {
+		union http_address address = call->addresses.list[call->tried++];
+
+		if (address.any.sa_family == AF_INET)
+			address.ipv4.sin_port = htons((uint16_t)call->port);
+		else
+			address.ipv6.sin6_port = htons((uint16_t)call->port);
+		call->bev = bufferevent_socket_new(call->client->base, -1, BEV_OPT_CLOSE_ON_FREE);
+		bufferevent_priority_set(call->bev, LOOP_PRIORITY_NORMAL);
+		bufferevent_setcb(call->bev, readable, NULL, changed, call);
+		bufferevent_write(call->bev, call->request, strlen(call->request));
+		if (bufferevent_socket_connect(call->bev, &address.any, sizeof address) == 0)
+			return;
+		call->reason = connect_problem(errno);
+		close_connection(call);
+	}
+	finish(call, STATUS_UNAVAILABLE, call->reason);
+}
+
+static void looked_up(enum status status, const struct http_addresses *addresses, const char *reason, void *arg)
+{
+	struct http_call *call = arg;
+
+	call->lookup = NULL;
+	if (addresses)
+		call->addresses = *addresses;
+	if (call->resolved || (status != STATUS_OK && status != STATUS_NOT_FOUND))
+		finish(call, status, reason);
+	else if (status == STATUS_NOT_FOUND)
+		finish(call, STATUS_UNAVAILABLE, reason);
+	else
+		connect_to_next(call);
+}
+
+static struct http_call *call_new(struct http_client *client, struct scope *scope, long timeout_ms, void *arg)
+{
+	struct timeval limit = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000}, none = {0};
+	struct http_call *call = mem_alloc(sizeof *call);
+
+	call->client = client;
+	call->arg = arg;
+	call->reason = "";
+	call->started_us = clock_monotonic_us();
+	call->deadline = event_new(client->base, -1, 0, time_is_over, call);
+	event_add(call->deadline, timeout_ms > 0 ? &limit : &none);
+	TAILQ_INSERT_TAIL(&client->in_flight, call, link);
+	op_start(scope, &call->op);
+	return call;
+}
+
+void http_client_get(struct http_client *client, struct scope *scope, const char *text, long timeout_ms, size_t body_bytes_max,
+		     http_client_done *done, void *arg)
+{
+	struct http_call *call = call_new(client, scope, timeout_ms, arg);
+	struct http_url url;
+
+	call->done = done;
+	http_reader_init(&call->reader, body_bytes_max);
+	if (http_url_parse(text, &url) != STATUS_OK) {
+		finish(call, STATUS_INVALID, "not a url of the form http://host:port/path");
+		return;
+	}
+	call->port = url.port;
+	call->request =
+		mem_printf("GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: abacus\r\nAccept: */*\r\nConnection: close\r\n\r\n",
+			   url.path, url.authority);
+	call->lookup = http_lookup_start(client->resolver, url.host, looked_up, call);
+}
+
+void http_client_resolve(struct http_client *client, struct scope *scope, const char *host, http_client_resolved *done,
+			 void *arg)
+{
+	struct http_call *call = call_new(client, scope, HTTP_CLIENT_RESOLVE_TIMEOUT_MS, arg);
+
+	call->resolved = done;
+	if (http_url_is_host(host))
+		call->lookup = http_lookup_start(client->resolver, host, looked_up, call);
+	else
+		finish(call, STATUS_INVALID, "not the name of a host");
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+static void tell_addresses(const struct http_call *call)
+{
+	char texts[HTTP_CLIENT_ADDRESSES_MAX][INET6_ADDRSTRLEN];
+	const char *list[HTTP_CLIENT_ADDRESSES_MAX];
+
+	for (size_t i = 0; i < call->addresses.count; i++) {
+		const union http_address *address = &call->addresses.list[i];
+		const void *bytes = address->any.sa_family == AF_INET ? (const void *)&address->ipv4.sin_addr
+								      : (const void *)&address->ipv6.sin6_addr;
+
+		inet_ntop(address->any.sa_family, bytes, texts[i], sizeof texts[i]);
+		list[i] = texts[i];
+	}
+	qsort(texts, call->addresses.count, sizeof *texts, compare_texts);
+	call->resolved(call->status, list, call->addresses.count, call->reason, call->arg);
+}
+
+static void tell(struct http_call *call)
+{
+	struct http_response response = {
+		.code = call->reader.code,
+		.body = call->reader.body.len ? call->reader.body.bytes : "",
+		.len = call->reader.body.len,
+		.duration_ms = (double)(clock_monotonic_us() - call->started_us) / 1000,
+	};
+
+	if (!op_end(&call->op))
+		return;
+	if (call->resolved)
+		tell_addresses(call);
+	else
+		call->done(call->status, call->status == STATUS_OK ? &response : NULL, call->reason, call->arg);
+}
+
+static void run_due(void *arg)
+{
+	struct http_client *client = arg;
+	struct http_call *call;
+
+	client->is_telling = true;
+	while (!client->is_freed && (call = TAILQ_FIRST(&client->due))) {
+		if (call->is_finished) {
+			tell(call);
+			call_free(call);
+		} else {
+			TAILQ_REMOVE(&client->due, call, link);
+			TAILQ_INSERT_TAIL(&client->in_flight, call, link);
+			call->is_due = false;
+			connect_to_next(call);
+		}
+	}
+	client->is_telling = false;
+	if (client->is_freed)
+		http_client_free(client);
+}

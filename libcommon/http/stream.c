@@ -1,0 +1,120 @@
+/* Replies without an end. The connection leaves evhttp as an upgraded one does (http_upgrade.c), so that the client's leaving
+ * is noticed, evhttp's time-outs are gone, and a message goes out without a turn of the loop; what it speaks is the body of one
+ * reply, up to the connection's end (RFC 9112 §6.3). Not evhttp's chunks: it can not say how much of them waits, and a chunked
+ * body would only tell what the end of the connection tells as well.
+ *
+ *   open -> dropped (the reader left, or is too slow; the server drains) -> closed
+ *        -> ending (http_stream_end(); what waits is sent)              -> closed */
+#include "http/server_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/loop.h"
+#include "base/mem.h"
+
+#define INPUT_BYTES_MAX 4096
+
+struct http_stream {
+	struct http_connection *conn;
+	struct loop_deferred *close;
+	bool is_dropped, is_ending;
+	void (*ended)(void *arg); /* NULL once the owner has ended it */
+	void *arg;
+};
+
+static void drop(struct http_stream *stream)
+{
+	stream->is_dropped = true;
+	loop_deferred_schedule(stream->close);
+}
+
+static void close_now(void *arg)
+{
+	struct http_stream *stream = arg;
+
+	if (stream->is_dropped || evbuffer_get_length(http_upgrade_output(stream->conn)) == 0)
+		http_upgrade_close(stream->conn);
+}
+
+/* Whatever a reader says goes unread: it has been told that this connection ends with this reply. */
+static void readable(void *arg)
+{
+	struct http_stream *stream = arg;
+	struct evbuffer *input = http_upgrade_input(stream->conn);
+
+	evbuffer_drain(input, evbuffer_get_length(input));
+}
+
+static void written(void *arg)
+{
+	struct http_stream *stream = arg;
+
+	if (stream->is_ending)
+		loop_deferred_schedule(stream->close);
+}
+
+static void left(void *arg)
+{
+	drop(arg);
+}
+
+static void draining(void *arg)
+{
+	drop(arg);
+}
+
+static void closed(void *arg)
+{
+	struct http_stream *stream = arg;
+
+	if (stream->ended)
+		stream->ended(stream->arg);
+	loop_deferred_free(stream->close);
+	free(stream);
+}
+
+struct http_stream *http_stream_start(struct http_request *req, const char *content_type, void (*ended)(void *arg), void *arg)
+{
+	static const struct http_upgrade_calls calls = {readable, written, left, draining, closed};
+	struct http_stream *stream;
+
+	if (strcmp(req->method, "HEAD") == 0) {
+		http_reply(req, 200, content_type, "", 0);
+		return NULL;
+	}
+	stream = mem_alloc(sizeof *stream);
+	*stream = (struct http_stream){.ended = ended, .arg = arg};
+	stream->close = loop_deferred_new(req->server->base, close_now, stream);
+	http_reply_header(req, "Content-Type", content_type);
+	http_reply_header(req, "Cache-Control", "no-store");
+	http_reply_header(req, "Connection", "close");
+	stream->conn = http_upgrade_take(req, 200, "OK", &calls, INPUT_BYTES_MAX, stream);
+	if (stream->conn)
+		return stream;
+	loop_deferred_free(stream->close);
+	free(stream);
+	return NULL;
+}
+
+void http_stream_write(struct http_stream *stream, const char *bytes, size_t len)
+{
+	if (stream->is_dropped)
+		return;
+	evbuffer_add(http_upgrade_output(stream->conn), bytes, len);
+	http_upgrade_write(stream->conn);
+	if (http_stream_waiting(stream) > HTTP_STREAM_BYTES_MAX)
+		drop(stream);
+}
+
+size_t http_stream_waiting(const struct http_stream *stream)
+{
+	return evbuffer_get_length(http_upgrade_output(stream->conn));
+}
+
+void http_stream_end(struct http_stream *stream)
+{
+	stream->ended = NULL;
+	stream->is_ending = true;
+	loop_deferred_schedule(stream->close);
+}

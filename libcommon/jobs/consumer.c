@@ -1,0 +1,365 @@
+#include "jobs/jobs_internal.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/int64.h"
+#include "base/mem.h"
+
+/* KEYS: jobs, jobs:dead, jobs:queued. ARGV: group, consumer, lease in ms, most deliveries, most jobs, now in ms.
+ * A job that was delivered often enough killed each of its workers, or so it must be taken: nobody calculates it again.
+ * Consumers that have nothing pending and were not heard of for ten leases are forgotten; one that lives after all is made anew
+ * by its next read. */
+const struct redis_script jobs_take_over_script = {
+	.name = "jobs_take_over",
+	.lua = "if redis.call('EXISTS', KEYS[1]) == 0 then return {} end\n"
+	       "local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], 'IDLE', ARGV[3], '-', '+', ARGV[5])\n"
+	       "if pending.err then return {} end\n"
+	       "local taken = {}\n"
+	       "for _, job in ipairs(pending) do\n"
+	       "  local id, deliveries = job[1], job[4]\n"
+	       "  local entry = redis.call('XRANGE', KEYS[1], id, id)[1]\n"
+	       "  if not entry then\n"
+	       "    redis.call('XACK', KEYS[1], ARGV[1], id)\n"
+	       "  elseif deliveries >= tonumber(ARGV[4]) then\n"
+	       "    local name = tostring(entry[2][2]) .. ':' .. tostring(entry[2][4])\n"
+	       "    redis.call('HSET', KEYS[2], name, deliveries .. ' ' .. ARGV[6] .. ' ' .. tostring(entry[2][6]))\n"
+	       "    redis.call('HDEL', KEYS[3], name)\n"
+	       "    redis.call('XACK', KEYS[1], ARGV[1], id)\n"
+	       "    redis.call('XDEL', KEYS[1], id)\n"
+	       "  else\n"
+	       "    local claimed = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], id)\n"
+	       "    if claimed[1] then taken[#taken + 1] = claimed[1] end\n"
+	       "  end\n"
+	       "end\n"
+	       "for _, one in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do\n"
+	       "  if one[2] ~= ARGV[2] and one[4] == 0 and one[6] > 10 * tonumber(ARGV[3]) then\n"
+	       "    redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], one[2])\n"
+	       "  end\n"
+	       "end\n"
+	       "return taken\n",
+};
+
+/* KEYS: jobs, jobs:queued, jobs:dead. ARGV: group, now in ms, then for each: id, kind, index, digits, duration, preview, whole
+ * or ''. */
+const struct redis_script jobs_finish_script = {
+	.name = "jobs_finish",
+	.lua = "for i = 3, #ARGV, 7 do\n"
+	       "  local id, kind, index = ARGV[i], ARGV[i + 1], ARGV[i + 2]\n"
+	       "  local name = kind .. ':' .. index\n"
+	       "  local summary = ARGV[i + 3] .. ' ' .. ARGV[i + 4] .. ' ' .. ARGV[2] .. ' ' .. ARGV[i + 5]\n"
+	       "  if redis.call('HSETNX', 'results:' .. kind, index, summary) == 1 then\n"
+	       "    if ARGV[i + 6] ~= '' then redis.call('SET', 'result:' .. name, ARGV[i + 6]) end\n"
+	       "    redis.call('PUBLISH', 'live', '{\"event\":\"value\",\"kind\":\"' .. kind .. '\",\"index\":' .. index ..\n"
+	       "      ',\"digits\":' .. ARGV[i + 3] .. ',\"preview\":\"' .. ARGV[i + 5] .. '\",\"duration_us\":' .. ARGV[i + "
+	       "4] .. '}')\n"
+	       "  end\n"
+	       "  redis.call('HDEL', KEYS[2], name)\n"
+	       "  redis.call('HDEL', KEYS[3], name)\n"
+	       "  redis.call('XACK', KEYS[1], ARGV[1], id)\n"
+	       "  redis.call('XDEL', KEYS[1], id)\n"
+	       "end\n"
+	       "return 1\n",
+};
+
+/* KEYS: jobs. ARGV: group, consumer, how long from now on nobody is to have heard of them in ms, ids.
+ * Who takes a job over counts a delivery, so that of this consumer's goes: nobody died over it. What another has taken over
+ * meanwhile is his. */
+const struct redis_script jobs_release_script = {
+	.name = "jobs_release",
+	.lua = "for i = 4, #ARGV do\n"
+	       "  local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2])\n"
+	       "  if pending.err then return 0 end\n"
+	       "  if pending[1] then\n"
+	       "    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'IDLE', ARGV[3], 'RETRYCOUNT', "
+	       "pending[1][4] - 1, 'JUSTID')\n"
+	       "  end\n"
+	       "end\n"
+	       "return 1\n",
+};
+
+/* KEYS: jobs, jobs:dead, jobs:queued. ARGV: group, id, "kind:index", what is kept of it. */
+const struct redis_script jobs_bury_script = {
+	.name = "jobs_bury",
+	.lua = "redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])\n"
+	       "redis.call('HDEL', KEYS[3], ARGV[3])\n"
+	       "redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])\n"
+	       "redis.call('XDEL', KEYS[1], ARGV[2])\n"
+	       "return 1\n",
+};
+
+/* KEYS: jobs, jobs:dead. */
+const struct redis_script jobs_count_script = {
+	.name = "jobs_count",
+	.lua = "local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]\n"
+	       "return {redis.call('XLEN', KEYS[1]), redis.call('HLEN', KEYS[2]), first and first[1] or ''}\n",
+};
+
+struct call { /* of whichever function below; goes with its call */
+	union {
+		jobs_received *received;
+		jobs_done *done;
+		jobs_counted *counted;
+	};
+	void *arg;
+	struct redis *redis;
+	struct scope *scope;
+};
+
+static struct call *call_new(struct redis *redis, struct scope *scope, void *arg)
+{
+	struct call *call = mem_alloc(sizeof *call);
+
+	*call = (struct call){.arg = arg, .redis = redis, .scope = scope};
+	return call;
+}
+
+static void done(enum status status, const redisReply *reply, void *arg)
+{
+	struct call *call = arg;
+
+	call->done(status, call->arg);
+}
+
+/* ---- receiving ---- */
+
+/* [id, [field, value, …]]; an entry that nobody of us wrote gets an index of -1, and ends as a dead letter. */
+static void read_job(const redisReply *entry, struct job *job)
+{
+	const redisReply *fields = entry->element[1];
+
+	*job = (struct job){.key.index = -1};
+	snprintf(job->id, sizeof job->id, "%s", entry->element[0]->str);
+	if (fields->type != REDIS_REPLY_ARRAY || fields->elements < 4 ||
+	    kind_parse(fields->element[1]->str, &job->key.kind) < 0 ||
+	    int64_parse(fields->element[3]->str, &job->key.index) != STATUS_OK)
+		job->key.index = -1;
+	if (fields->type == REDIS_REPLY_ARRAY && fields->elements >= 6)
+		snprintf(job->request_id, sizeof job->request_id, "%s", fields->element[5]->str);
+}
+
+static void deliver(struct call *call, const redisReply *entries)
+{
+	struct job jobs[JOBS_BATCH_MAX];
+	int n = 0;
+
+	for (size_t i = 0; i < entries->elements && n < JOBS_BATCH_MAX; i++)
+		if (entries->element[i]->type == REDIS_REPLY_ARRAY && entries->element[i]->elements == 2)
+			read_job(entries->element[i], &jobs[n++]);
+	call->received(STATUS_OK, jobs, n, call->arg);
+}
+
+static void group_made(enum status status, const redisReply *reply, void *arg)
+{
+	struct call *call = arg;
+
+	call->received(STATUS_OK, NULL, 0, call->arg); /* or made by another meanwhile; either way receiving goes on */
+}
+
+/* The group goes with the stream when Redis is emptied. */
+static void make_group(const struct call *call)
+{
+	struct call *again = call_new(call->redis, call->scope, call->arg);
+
+	again->received = call->received;
+	redis_call_own(redis_command(call->redis, call->scope, 6,
+				     (const char *[]){"XGROUP", "CREATE", JOBS_STREAM, JOBS_GROUP, "0", "MKSTREAM"}, NULL,
+				     group_made, again),
+		       again);
+}
+
+static void received(enum status status, const redisReply *reply, void *arg)
+{
+	struct call *call = arg;
+
+	if (status == STATUS_INTERNAL && reply &&
+	    (strncmp(reply->str, "NOGROUP", 7) == 0 || strncmp(reply->str, "UNBLOCKED", 9) == 0))
+		make_group(call);
+	else if (status != STATUS_OK)
+		call->received(status, NULL, 0, call->arg);
+	else if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 1 && reply->element[0]->elements == 2)
+		deliver(call, reply->element[0]->element[1]);
+	else
+		call->received(STATUS_OK, NULL, 0, call->arg);
+}
+
+void jobs_receive(struct redis *redis, struct scope *scope, const char *consumer, int most, long block_ms,
+		  jobs_received *done_receiving, void *arg)
+{
+	struct call *call = call_new(redis, scope, arg);
+	char count[16], block[24];
+
+	call->received = done_receiving;
+	snprintf(count, sizeof count, "%d", most);
+	snprintf(block, sizeof block, "%ld", block_ms);
+	redis_call_own(redis_command_blocking(redis, scope, block_ms, 11,
+					      (const char *[]){"XREADGROUP", "GROUP", JOBS_GROUP, consumer, "COUNT", count,
+							       "BLOCK", block, "STREAMS", JOBS_STREAM, ">"},
+					      NULL, received, call),
+		       call);
+}
+
+static void taken_over(enum status status, const redisReply *reply, void *arg)
+{
+	struct call *call = arg;
+
+	if (status != STATUS_OK || reply->type != REDIS_REPLY_ARRAY)
+		call->received(status, NULL, 0, call->arg);
+	else
+		deliver(call, reply);
+}
+
+void jobs_take_over(struct redis *redis, struct scope *scope, const char *consumer, long lease_ms, long max_deliveries,
+		    int most, jobs_received *done_taking, void *arg)
+{
+	struct call *call = call_new(redis, scope, arg);
+	char lease[24], deliveries[24], count[16], now[INT64_TEXT_BYTES];
+
+	call->received = done_taking;
+	snprintf(lease, sizeof lease, "%ld", lease_ms);
+	snprintf(deliveries, sizeof deliveries, "%ld", max_deliveries);
+	snprintf(count, sizeof count, "%d", most);
+	int64_format(clock_unix_ms(), now);
+	redis_call_own(redis_eval(redis, scope, &jobs_take_over_script, 3, 9,
+				  (const char *[]){JOBS_STREAM, JOBS_DEAD, JOBS_QUEUED, JOBS_GROUP, consumer, lease, deliveries,
+						   count, now},
+				  NULL, taken_over, call),
+		       call);
+}
+
+/* ---- finishing ---- */
+
+#define FINISH_ARGS 7
+
+struct finish_texts {
+	char index[INT64_TEXT_BYTES], digits[INT64_TEXT_BYTES], duration[INT64_TEXT_BYTES];
+	struct buf preview;
+};
+
+static void fill(const struct job_finished *finished, struct finish_texts *texts, const char **argv, size_t *lens)
+{
+	bool is_long = finished->len > JOBS_PREVIEW_DIGITS;
+
+	int64_format(finished->job->key.index, texts->index);
+	int64_format((int64_t)finished->len, texts->digits);
+	int64_format(finished->duration_us, texts->duration);
+	argv[0] = finished->job->id;
+	argv[1] = kind_name(finished->job->key.kind);
+	argv[2] = texts->index;
+	argv[3] = texts->digits;
+	argv[4] = texts->duration;
+	for (int i = 0; i < 5; i++)
+		lens[i] = strlen(argv[i]);
+	if (is_long)
+		jobs_preview(finished->digits, finished->len, &texts->preview);
+	argv[5] = is_long ? texts->preview.bytes : finished->digits;
+	lens[5] = is_long ? texts->preview.len : finished->len;
+	argv[6] = is_long ? finished->digits : "";
+	lens[6] = is_long ? finished->len : 0;
+}
+
+void jobs_finish(struct redis *redis, struct scope *scope, const struct job_finished *finished, int n,
+		 jobs_done *done_finishing, void *arg)
+{
+	size_t argc = 5 + (size_t)FINISH_ARGS * (size_t)n;
+	struct call *call = call_new(redis, scope, arg);
+	struct finish_texts *texts = mem_alloc((size_t)n * sizeof *texts);
+	const char **argv = mem_alloc(argc * sizeof *argv);
+	size_t *lens = mem_alloc(argc * sizeof *lens);
+	char now[INT64_TEXT_BYTES];
+
+	call->done = done_finishing;
+	int64_format(clock_unix_ms(), now);
+	memcpy(argv, (const char *[]){JOBS_STREAM, JOBS_QUEUED, JOBS_DEAD, JOBS_GROUP, now}, 5 * sizeof *argv);
+	for (int i = 0; i < 5; i++)
+		lens[i] = strlen(argv[i]);
+	for (int i = 0; i < n; i++)
+		fill(&finished[i], &texts[i], argv + 5 + (ptrdiff_t)FINISH_ARGS * i, lens + 5 + (ptrdiff_t)FINISH_ARGS * i);
+	redis_call_own(redis_eval(redis, scope, &jobs_finish_script, 3, (int)argc, argv, lens, done, call), call);
+	for (int i = 0; i < n; i++)
+		buf_free(&texts[i].preview);
+	free(texts);
+	free(argv);
+	free(lens);
+}
+
+/* ---- leases ---- */
+
+/* XCLAIM to oneself begins the lease anew; JUSTID counts no delivery. */
+void jobs_renew(struct redis *redis, struct scope *scope, const char *consumer, const struct job *jobs, int n,
+		jobs_done *done_renewing, void *arg)
+{
+	struct call *call = call_new(redis, scope, arg);
+	const char **argv = mem_alloc((size_t)(n + 6) * sizeof *argv);
+	int argc = 5;
+
+	call->done = done_renewing;
+	memcpy(argv, (const char *[]){"XCLAIM", JOBS_STREAM, JOBS_GROUP, consumer, "0"}, 5 * sizeof *argv);
+	for (int i = 0; i < n; i++)
+		argv[argc++] = jobs[i].id;
+	argv[argc++] = "JUSTID";
+	redis_call_own(redis_command(redis, scope, argc, argv, NULL, done, call), call);
+	free(argv);
+}
+
+void jobs_release(struct redis *redis, struct scope *scope, const char *consumer, const struct job *jobs, int n, long lease_ms,
+		  jobs_done *done_releasing, void *arg)
+{
+	struct call *call = call_new(redis, scope, arg);
+	const char **argv = mem_alloc((size_t)(n + 4) * sizeof *argv);
+	char lease[24];
+	int argc = 4;
+
+	call->done = done_releasing;
+	snprintf(lease, sizeof lease, "%ld", lease_ms);
+	memcpy(argv, (const char *[]){JOBS_STREAM, JOBS_GROUP, consumer, lease}, 4 * sizeof *argv);
+	for (int i = 0; i < n; i++)
+		argv[argc++] = jobs[i].id;
+	redis_call_own(redis_eval(redis, scope, &jobs_release_script, 1, argc, argv, NULL, done, call), call);
+	free(argv);
+}
+
+void jobs_bury(struct redis *redis, struct scope *scope, const struct job *job, jobs_done *done_burying, void *arg)
+{
+	struct call *call = call_new(redis, scope, arg);
+	char name[JOBS_NAME_BYTES], kept[128];
+
+	call->done = done_burying;
+	job_name(job->key, name);
+	snprintf(kept, sizeof kept, "0 %" PRId64 " %s", clock_unix_ms(), job->request_id);
+	redis_call_own(redis_eval(redis, scope, &jobs_bury_script, 3, 7,
+				  (const char *[]){JOBS_STREAM, JOBS_DEAD, JOBS_QUEUED, JOBS_GROUP, job->id, name, kept}, NULL,
+				  done, call),
+		       call);
+}
+
+/* ---- counting ---- */
+
+static void counted(enum status status, const redisReply *reply, void *arg)
+{
+	struct call *call = arg;
+	struct jobs_stats stats = {0};
+	int64_t oldest_ms;
+
+	if (status == STATUS_OK && reply->type == REDIS_REPLY_ARRAY && reply->elements == 3) {
+		stats.depth = reply->element[0]->integer;
+		stats.dead = reply->element[1]->integer;
+		oldest_ms = strtoll(reply->element[2]->str, NULL, 10); /* "milliseconds-sequence" */
+		stats.oldest_s = oldest_ms ? (double)(clock_unix_ms() - oldest_ms) / 1000 : 0;
+	}
+	call->counted(status, &stats, call->arg);
+}
+
+void jobs_count(struct redis *redis, struct scope *scope, jobs_counted *done_counting, void *arg)
+{
+	struct call *call = call_new(redis, scope, arg);
+
+	call->counted = done_counting;
+	redis_call_own(redis_eval(redis, scope, &jobs_count_script, 2, 2, (const char *[]){JOBS_STREAM, JOBS_DEAD}, NULL,
+				  counted, call),
+		       call);
+}

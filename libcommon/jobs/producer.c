@@ -1,0 +1,315 @@
+#include "jobs/jobs_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/int64.h"
+#include "base/mem.h"
+
+const struct redis_script *const jobs_scripts[] = {
+	&jobs_add_script,
+	&jobs_repair_script,
+	&jobs_look_up_script,
+	&jobs_read_script,
+	&jobs_retry_script,
+	&jobs_take_over_script,
+	&jobs_finish_script,
+	&jobs_release_script,
+	&jobs_bury_script,
+	&jobs_count_script,
+	NULL,
+};
+
+/* KEYS: jobs:dead, jobs:queued, jobs. ARGV: kind, index, request id, … Each one's state. */
+const struct redis_script jobs_add_script = {
+	.name = "jobs_add",
+	.lua = "local states = {}\n"
+	       "for i = 1, #ARGV, 3 do\n"
+	       "  local kind, index = ARGV[i], ARGV[i + 1]\n"
+	       "  local name = kind .. ':' .. index\n"
+	       "  if redis.call('HEXISTS', 'results:' .. kind, index) == 1 then states[#states + 1] = 2\n"
+	       "  elseif redis.call('HEXISTS', KEYS[1], name) == 1 then states[#states + 1] = 3\n"
+	       "  else\n"
+	       "    states[#states + 1] = 1\n"
+	       "    if redis.call('HEXISTS', KEYS[2], name) == 0 then\n"
+	       "      local id = redis.call('XADD', KEYS[3], '*', 'kind', kind, 'index', index, 'request_id', ARGV[i + 2])\n"
+	       "      redis.call('HSET', KEYS[2], name, id)\n"
+	       "    end\n"
+	       "  end\n"
+	       "end\n"
+	       "return states\n",
+};
+
+/* KEYS: jobs:dead, jobs:queued, jobs. ARGV: kind, index, kind, index, … A job that is noted as queued but is not on the stream
+ * (the stream alone was deleted) is put back as well. */
+const struct redis_script jobs_repair_script = {
+	.name = "jobs_repair",
+	.lua = "local added = 0\n"
+	       "for i = 1, #ARGV, 2 do\n"
+	       "  local kind, index = ARGV[i], ARGV[i + 1]\n"
+	       "  local name = kind .. ':' .. index\n"
+	       "  if redis.call('HEXISTS', 'results:' .. kind, index) == 0 and redis.call('HEXISTS', KEYS[1], name) == 0 then\n"
+	       "    local id = redis.call('HGET', KEYS[2], name)\n"
+	       "    if not id or #redis.call('XRANGE', KEYS[3], id, id) == 0 then\n"
+	       "      id = redis.call('XADD', KEYS[3], '*', 'kind', kind, 'index', index, 'request_id', 'repair')\n"
+	       "      redis.call('HSET', KEYS[2], name, id)\n"
+	       "      added = added + 1\n"
+	       "    end\n"
+	       "  end\n"
+	       "end\n"
+	       "return added\n",
+};
+
+/* KEYS: results:KIND, result:KIND:INDEX, jobs:dead, jobs:queued. ARGV: index, "kind:index". A long result whose whole decimal
+ * is not there any more is forgotten: its preview is no number, and repair has it calculated again. */
+const struct redis_script jobs_read_script = {
+	.name = "jobs_read",
+	.lua = "local summary = redis.call('HGET', KEYS[1], ARGV[1])\n"
+	       "if summary then\n"
+	       "  local digits, preview = string.match(summary, '^(%d+) %S+ %S+ (.*)$')\n"
+	       "  local whole = redis.call('GET', KEYS[2]) or preview\n"
+	       "  if #whole == tonumber(digits) then return {2, whole} end\n"
+	       "  redis.call('HDEL', KEYS[1], ARGV[1])\n"
+	       "end\n"
+	       "if redis.call('HEXISTS', KEYS[3], ARGV[2]) == 1 then return {3} end\n"
+	       "return {redis.call('HEXISTS', KEYS[4], ARGV[2])}\n",
+};
+
+/* KEYS: jobs:dead, jobs:queued, jobs. ARGV: kind, index. Returns 1 when it was dead. */
+const struct redis_script jobs_retry_script = {
+	.name = "jobs_retry",
+	.lua = "local name = ARGV[1] .. ':' .. ARGV[2]\n"
+	       "if redis.call('HDEL', KEYS[1], name) == 0 then return 0 end\n"
+	       "local id = redis.call('XADD', KEYS[3], '*', 'kind', ARGV[1], 'index', ARGV[2], 'request_id', 'retry')\n"
+	       "redis.call('HSET', KEYS[2], name, id)\n"
+	       "return 1\n",
+};
+
+struct call { /* of whichever function below; goes with its call */
+	union {
+		jobs_added *added;
+		jobs_repaired *repaired;
+		jobs_looked_up *looked_up;
+		jobs_read *read;
+		jobs_done *done;
+	};
+	void *arg;
+	int n; /* how many answers there must be */
+	struct job_key keys[];
+};
+
+static struct call *call_new(void *arg, int n)
+{
+	struct call *call = mem_alloc(sizeof *call + (size_t)n * sizeof *call->keys);
+
+	call->arg = arg;
+	call->n = n;
+	return call;
+}
+
+int jobs_parse_name(const char *name, struct job_key *ret_key)
+{
+	const char *colon = strchr(name, ':');
+	struct job_key key;
+	char kind[24];
+
+	if (!colon || (size_t)(colon - name) >= sizeof kind)
+		return -1;
+	snprintf(kind, sizeof kind, "%.*s", (int)(colon - name), name);
+	if (kind_parse(kind, &key.kind) < 0 || int64_parse(colon + 1, &key.index) != STATUS_OK || key.index < 0)
+		return -1;
+	*ret_key = key;
+	return 0;
+}
+
+void jobs_preview(const char *digits, size_t len, struct buf *out)
+{
+	if (len <= JOBS_PREVIEW_DIGITS)
+		buf_add(out, digits, len);
+	else
+		buf_printf(out, "%.20s…%.20s (%zu digits)", digits, digits + len - 20, len);
+}
+
+/* The scripts' own numbers are those of the enum. */
+static enum job_state state_of(long long number)
+{
+	return number == 1 ? JOB_PENDING : number == 2 ? JOB_DONE : number == 3 ? JOB_FAILED : JOB_ABSENT;
+}
+
+/* ---- adding and repairing ---- */
+
+static void added(enum status status, const redisReply *reply, void *arg)
+{
+	struct call *call = arg;
+	enum job_state states[JOBS_BATCH_MAX];
+
+	if (status == STATUS_OK && (reply->type != REDIS_REPLY_ARRAY || reply->elements != (size_t)call->n))
+		status = STATUS_INTERNAL;
+	for (int i = 0; status == STATUS_OK && i < call->n; i++)
+		states[i] = state_of(reply->element[i]->integer);
+	call->added(status, status == STATUS_OK ? states : NULL, call->arg);
+}
+
+void jobs_add(struct redis *redis, struct scope *scope, const struct job_to_add *jobs, int n, jobs_added *done, void *arg)
+{
+	const char *argv[3 + 3 * JOBS_BATCH_MAX] = {JOBS_DEAD, JOBS_QUEUED, JOBS_STREAM};
+	char indexes[JOBS_BATCH_MAX][INT64_TEXT_BYTES];
+	struct call *call = call_new(arg, 0);
+
+	call->added = done;
+	call->n = n;
+	for (int i = 0; i < n; i++) {
+		int64_format(jobs[i].key.index, indexes[i]);
+		argv[3 + 3 * i] = kind_name(jobs[i].key.kind);
+		argv[4 + 3 * i] = indexes[i];
+		argv[5 + 3 * i] = jobs[i].request_id;
+	}
+	redis_call_own(redis_eval(redis, scope, &jobs_add_script, 3, 3 + 3 * n, argv, NULL, added, call), call);
+}
+
+static void repaired(enum status status, const redisReply *reply, void *arg)
+{
+	struct call *call = arg;
+
+	call->repaired(status, status == STATUS_OK ? (int)reply->integer : 0, call->arg);
+}
+
+void jobs_repair(struct redis *redis, struct scope *scope, const struct job_key *keys, int n, jobs_repaired *done, void *arg)
+{
+	const char *argv[3 + 2 * JOBS_BATCH_MAX] = {JOBS_DEAD, JOBS_QUEUED, JOBS_STREAM};
+	char indexes[JOBS_BATCH_MAX][INT64_TEXT_BYTES];
+	struct call *call = call_new(arg, 0);
+
+	call->repaired = done;
+	for (int i = 0; i < n; i++) {
+		int64_format(keys[i].index, indexes[i]);
+		argv[3 + 2 * i] = kind_name(keys[i].kind);
+		argv[4 + 2 * i] = indexes[i];
+	}
+	redis_call_own(redis_eval(redis, scope, &jobs_repair_script, 3, 3 + 2 * n, argv, NULL, repaired, call), call);
+}
+
+static void retried(enum status status, const redisReply *reply, void *arg)
+{
+	struct call *call = arg;
+
+	call->done(status == STATUS_OK && reply->integer == 0 ? STATUS_NOT_FOUND : status, call->arg);
+}
+
+void jobs_retry(struct redis *redis, struct scope *scope, struct job_key key, jobs_done *done, void *arg)
+{
+	struct call *call = call_new(arg, 0);
+	char index[INT64_TEXT_BYTES];
+
+	call->done = done;
+	int64_format(key.index, index);
+	redis_call_own(redis_eval(redis, scope, &jobs_retry_script, 3, 5,
+				  (const char *[]){JOBS_DEAD, JOBS_QUEUED, JOBS_STREAM, kind_name(key.kind), index}, NULL,
+				  retried, call),
+		       call);
+}
+
+/* ---- looking up ---- */
+
+/* KEYS: jobs:dead, jobs:queued. ARGV: kind, index, … One reply each: the summary, or the number of a state. */
+const struct redis_script jobs_look_up_script = {
+	.name = "jobs_look_up",
+	.lua = "local found = {}\n"
+	       "for i = 1, #ARGV, 2 do\n"
+	       "  local name = ARGV[i] .. ':' .. ARGV[i + 1]\n"
+	       "  local summary = redis.call('HGET', 'results:' .. ARGV[i], ARGV[i + 1])\n"
+	       "  if summary then found[#found + 1] = summary\n"
+	       "  elseif redis.call('HEXISTS', KEYS[1], name) == 1 then found[#found + 1] = 3\n"
+	       "  else found[#found + 1] = redis.call('HEXISTS', KEYS[2], name) end\n"
+	       "end\n"
+	       "return found\n",
+};
+
+/* "digits duration_us calculated_unix_ms preview" */
+static void read_summary(const redisReply *reply, struct job_result *result)
+{
+	char *rest = reply->str;
+
+	result->state = JOB_DONE;
+	result->digits = strtoll(rest, &rest, 10);
+	result->duration_us = strtoll(rest, &rest, 10);
+	result->calculated_unix_ms = strtoll(rest, &rest, 10);
+	result->preview = *rest ? rest + 1 : rest;
+	result->preview_len = reply->len - (size_t)(result->preview - reply->str);
+}
+
+static void looked_up(enum status status, const redisReply *reply, void *arg)
+{
+	struct call *call = arg;
+	struct job_result *results;
+
+	if (status == STATUS_OK && (reply->type != REDIS_REPLY_ARRAY || reply->elements != (size_t)call->n))
+		status = STATUS_INTERNAL;
+	if (status != STATUS_OK) {
+		call->looked_up(status, NULL, 0, call->arg);
+		return;
+	}
+	results = mem_alloc((size_t)call->n * sizeof *results);
+	for (int i = 0; i < call->n; i++) {
+		results[i].key = call->keys[i];
+		if (reply->element[i]->type == REDIS_REPLY_STRING)
+			read_summary(reply->element[i], &results[i]);
+		else
+			results[i].state = state_of(reply->element[i]->integer);
+	}
+	call->looked_up(STATUS_OK, results, call->n, call->arg);
+	free(results);
+}
+
+void jobs_look_up(struct redis *redis, struct scope *scope, const struct job_key *keys, int n, jobs_looked_up *done, void *arg)
+{
+	const char **argv = mem_alloc((size_t)(2 + 2 * n) * sizeof *argv);
+	char(*indexes)[INT64_TEXT_BYTES] = mem_alloc((size_t)n * sizeof *indexes);
+	struct call *call = call_new(arg, n);
+
+	call->looked_up = done;
+	argv[0] = JOBS_DEAD;
+	argv[1] = JOBS_QUEUED;
+	for (int i = 0; i < n; i++) {
+		call->keys[i] = keys[i];
+		int64_format(keys[i].index, indexes[i]);
+		argv[2 + 2 * i] = kind_name(keys[i].kind);
+		argv[3 + 2 * i] = indexes[i];
+	}
+	redis_call_own(redis_eval(redis, scope, &jobs_look_up_script, 2, 2 + 2 * n, argv, NULL, looked_up, call), call);
+	free(indexes);
+	free(argv);
+}
+
+static void result_read(enum status status, const redisReply *reply, void *arg)
+{
+	struct call *call = arg;
+	enum job_state state;
+
+	if (status == STATUS_OK && (reply->type != REDIS_REPLY_ARRAY || reply->elements < 1))
+		status = STATUS_INTERNAL;
+	if (status != STATUS_OK) {
+		call->read(status, JOB_ABSENT, NULL, 0, call->arg);
+		return;
+	}
+	state = state_of(reply->element[0]->integer);
+	if (state == JOB_DONE && reply->elements == 2 && reply->element[1]->type == REDIS_REPLY_STRING)
+		call->read(STATUS_OK, state, reply->element[1]->str, reply->element[1]->len, call->arg);
+	else
+		call->read(STATUS_NOT_FOUND, state, NULL, 0, call->arg);
+}
+
+void jobs_read_result(struct redis *redis, struct scope *scope, struct job_key key, jobs_read *done, void *arg)
+{
+	struct call *call = call_new(arg, 0);
+	char name[JOBS_NAME_BYTES], results[32], result[JOBS_NAME_BYTES + 8];
+
+	call->read = done;
+	job_name(key, name);
+	snprintf(results, sizeof results, JOBS_RESULTS "%s", kind_name(key.kind));
+	snprintf(result, sizeof result, JOBS_RESULT "%s", name);
+	redis_call_own(redis_eval(redis, scope, &jobs_read_script, 4, 6,
+				  (const char *[]){results, result, JOBS_DEAD, JOBS_QUEUED, strchr(name, ':') + 1, name}, NULL,
+				  result_read, call),
+		       call);
+}

@@ -1,0 +1,289 @@
+/* Names to addresses by evdns, in the two ways that libevent 2.1 gets wrong by itself: evdns_getaddrinfo() for both families at
+ * once goes on with the evdns_base after its callback, and freeing the base under an answer that is already queued reads freed
+ * memory. So each family is asked alone, which has exactly one callback whatever happens, and the base is freed from the loop
+ * once the last callback has come.
+ *
+ *   start -> asking (A, AAAA) -> answered, or one is and the other is late -> told -> gone when both callbacks have come
+ *
+ * A name of the hosts file is answered inside of the call; the loop's deferred turn makes that late enough too. */
+#include "http/client_internal.h"
+
+#include <arpa/inet.h>
+#include <event2/dns.h>
+#include <event2/event.h>
+#include <event2/util.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+
+#define GRACE_MS 300 /* for the other family once one has answered: some name servers never answer AAAA */
+#define FAMILIES 2
+
+struct question {
+	struct http_lookup *lookup;
+	struct evdns_getaddrinfo_request *request; /* NULL when not with evdns */
+	bool is_asked;                             /* its callback has not come */
+	int result;                                /* EVUTIL_EAI_*, 0 */
+};
+
+struct http_lookup {
+	struct http_resolver *resolver;
+	TAILQ_ENTRY(http_lookup) link;
+	struct question questions[FAMILIES];
+	struct http_addresses addresses;
+	struct event *grace;
+	bool is_due, is_over, is_told; /* over: whoever has not answered is not waited for */
+	http_lookup_done *done;
+	void *arg;
+};
+TAILQ_HEAD(http_lookups, http_lookup);
+
+struct http_resolver {
+	struct event_base *base;
+	struct evdns_base *dns; /* made at the first name */
+	struct loop_deferred *deferred;
+	struct http_lookups due;
+	char *nameserver;
+	unsigned lookups;
+	bool is_freed; /* as soon as the last look-up is gone */
+};
+
+static void run_due(void *arg);
+
+struct http_resolver *http_resolver_new(struct event_base *base)
+{
+	struct http_resolver *resolver = mem_alloc(sizeof *resolver);
+
+	resolver->base = base;
+	resolver->deferred = loop_deferred_new(base, run_due, resolver);
+	TAILQ_INIT(&resolver->due);
+	return resolver;
+}
+
+static void resolver_drop(struct http_resolver *resolver)
+{
+	if (resolver->dns)
+		evdns_base_free(resolver->dns, 0);
+	loop_deferred_free(resolver->deferred);
+	free(resolver->nameserver);
+	free(resolver);
+}
+
+void http_resolver_free(struct http_resolver *resolver)
+{
+	resolver->is_freed = true;
+	run_due(resolver);
+}
+
+enum status http_resolver_set_nameserver(struct http_resolver *resolver, const char *address)
+{
+	struct sockaddr_storage parsed;
+	int len = sizeof parsed;
+
+	if (evutil_parse_sockaddr_port(address, (struct sockaddr *)&parsed, &len) < 0)
+		return STATUS_INVALID;
+	free(resolver->nameserver);
+	resolver->nameserver = mem_strdup(address);
+	return STATUS_OK;
+}
+
+static void log_dns(int is_warning, const char *text)
+{
+	if (is_warning)
+		log_line(LOG_WARN, "name server", LOG_TEXT("reason", text));
+}
+
+/* One lost datagram must not cost a whole poll (the default is 5 s), nor a name server that does not keep a name's case its
+ * answers. What resolv.conf says of the time-out comes after and stands. */
+static struct evdns_base *dns_of(struct http_resolver *resolver)
+{
+	if (resolver->dns)
+		return resolver->dns;
+	resolver->dns = evdns_base_new(resolver->base, 0);
+	if (!resolver->dns)
+		abort();
+	evdns_set_log_fn(log_dns);
+	evdns_base_set_option(resolver->dns, "timeout:", "1");
+	evdns_base_set_option(resolver->dns, "randomize-case:", "0");
+	if (resolver->nameserver) {
+		evdns_base_load_hosts(resolver->dns, "/etc/hosts");
+		evdns_base_nameserver_ip_add(resolver->dns, resolver->nameserver);
+	} else {
+		evdns_base_resolv_conf_parse(resolver->dns, DNS_OPTIONS_ALL, "/etc/resolv.conf");
+	}
+	return resolver->dns;
+}
+
+static void make_due(struct http_lookup *lookup)
+{
+	if (lookup->is_due)
+		return;
+	lookup->is_due = true;
+	TAILQ_INSERT_TAIL(&lookup->resolver->due, lookup, link);
+	loop_deferred_schedule(lookup->resolver->deferred);
+}
+
+static bool same(const union http_address *a, const union http_address *b)
+{
+	if (a->any.sa_family != b->any.sa_family)
+		return false;
+	if (a->any.sa_family == AF_INET)
+		return a->ipv4.sin_addr.s_addr == b->ipv4.sin_addr.s_addr;
+	return memcmp(&a->ipv6.sin6_addr, &b->ipv6.sin6_addr, sizeof a->ipv6.sin6_addr) == 0;
+}
+
+static void add_address(struct http_addresses *addresses, const struct sockaddr *address, size_t len)
+{
+	union http_address added = {0};
+
+	if (addresses->count == HTTP_CLIENT_ADDRESSES_MAX || len > sizeof added)
+		return;
+	memcpy(&added, address, len);
+	for (size_t i = 0; i < addresses->count; i++)
+		if (same(&addresses->list[i], &added))
+			return;
+	addresses->list[addresses->count++] = added;
+}
+
+static unsigned asked(const struct http_lookup *lookup)
+{
+	unsigned count = 0;
+
+	for (int i = 0; i < FAMILIES; i++)
+		count += lookup->questions[i].is_asked;
+	return count;
+}
+
+static void answered(int result, struct evutil_addrinfo *answers, void *arg)
+{
+	struct question *question = arg;
+	struct http_lookup *lookup = question->lookup;
+
+	question->is_asked = false;
+	question->request = NULL;
+	question->result = result;
+	if (!lookup->is_over)
+		for (struct evutil_addrinfo *answer = answers; answer; answer = answer->ai_next)
+			add_address(&lookup->addresses, answer->ai_addr, answer->ai_addrlen);
+	if (answers)
+		evutil_freeaddrinfo(answers);
+	if (asked(lookup) > 0 && lookup->addresses.count > 0 && !lookup->is_over)
+		event_add(lookup->grace, &(struct timeval){.tv_usec = GRACE_MS * 1000});
+	if (asked(lookup) == 0)
+		make_due(lookup);
+}
+
+static void grace_ended(evutil_socket_t fd, short what, void *arg)
+{
+	struct http_lookup *lookup = arg;
+
+	lookup->is_over = true;
+	make_due(lookup);
+}
+
+static void ask(struct http_lookup *lookup, const char *host)
+{
+	static const int families[FAMILIES] = {AF_INET, AF_INET6};
+	struct evdns_base *dns = dns_of(lookup->resolver);
+
+	for (int i = 0; i < FAMILIES; i++)
+		lookup->questions[i] = (struct question){.lookup = lookup, .is_asked = true};
+	for (int i = 0; i < FAMILIES; i++) {
+		struct evutil_addrinfo hints = {.ai_family = families[i], .ai_socktype = SOCK_STREAM};
+		struct evdns_getaddrinfo_request *request =
+			evdns_getaddrinfo(dns, host, NULL, &hints, answered, &lookup->questions[i]);
+
+		if (lookup->questions[i].is_asked)
+			lookup->questions[i].request = request;
+	}
+}
+
+struct http_lookup *http_lookup_start(struct http_resolver *resolver, const char *host, http_lookup_done *done, void *arg)
+{
+	struct http_lookup *lookup = mem_alloc(sizeof *lookup);
+	union http_address address = {0};
+
+	*lookup = (struct http_lookup){.resolver = resolver, .done = done, .arg = arg};
+	lookup->grace = event_new(resolver->base, -1, 0, grace_ended, lookup);
+	resolver->lookups++;
+	if (inet_pton(AF_INET, host, &address.ipv4.sin_addr) == 1) {
+		address.any.sa_family = AF_INET;
+		add_address(&lookup->addresses, &address.any, sizeof address.ipv4);
+	} else if (inet_pton(AF_INET6, host, &address.ipv6.sin6_addr) == 1) {
+		address.any.sa_family = AF_INET6;
+		add_address(&lookup->addresses, &address.any, sizeof address.ipv6);
+	}
+	if (lookup->addresses.count > 0)
+		make_due(lookup);
+	else
+		ask(lookup, host);
+	return lookup;
+}
+
+void http_lookup_drop(struct http_lookup *lookup)
+{
+	lookup->is_told = lookup->is_over = true;
+	make_due(lookup);
+}
+
+/* What evdns tells apart: "there is no such name" is one thing, "it has no address of this family" is the same to it as any
+ * failure. A name of the hosts file with no address of a family has the result 0. */
+static bool is_no_name(int result)
+{
+	return result == 0 || result == EVUTIL_EAI_NONAME;
+}
+
+static void tell(struct http_lookup *lookup)
+{
+	lookup->is_told = true;
+	if (lookup->addresses.count > 0)
+		lookup->done(STATUS_OK, &lookup->addresses, "", lookup->arg);
+	else if (is_no_name(lookup->questions[0].result) && is_no_name(lookup->questions[1].result))
+		lookup->done(STATUS_NOT_FOUND, NULL, "there is no such name", lookup->arg);
+	else
+		lookup->done(STATUS_UNAVAILABLE, NULL, "the name servers know no address of the name", lookup->arg);
+}
+
+/* What evdns still has comes back from the loop as cancelled, and the look-up is due again. */
+static void recall(struct http_lookup *lookup)
+{
+	for (int i = 0; i < FAMILIES; i++) {
+		struct evdns_getaddrinfo_request *request = lookup->questions[i].request;
+
+		lookup->questions[i].request = NULL;
+		if (request)
+			evdns_getaddrinfo_cancel(request);
+	}
+}
+
+static void lookup_free(struct http_lookup *lookup)
+{
+	lookup->resolver->lookups--;
+	event_free(lookup->grace);
+	free(lookup);
+}
+
+/* Nothing of evdns is on the stack here. */
+static void run_due(void *arg)
+{
+	struct http_resolver *resolver = arg;
+	struct http_lookup *lookup;
+
+	while ((lookup = TAILQ_FIRST(&resolver->due))) {
+		TAILQ_REMOVE(&resolver->due, lookup, link);
+		lookup->is_due = false;
+		event_del(lookup->grace);
+		if (!lookup->is_told)
+			tell(lookup);
+		if (asked(lookup) > 0)
+			recall(lookup);
+		else if (!lookup->is_due)
+			lookup_free(lookup);
+	}
+	if (resolver->is_freed && resolver->lookups == 0)
+		resolver_drop(resolver);
+}

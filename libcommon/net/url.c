@@ -1,0 +1,87 @@
+#include "net/url.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static bool is_name(const char *text)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
+
+	return *text && *text != '.' && *text != '-' && !text[strspn(text, allowed)];
+}
+
+bool http_url_is_host(const char *text)
+{
+	struct in6_addr address;
+
+	return strnlen(text, HTTP_URL_HOST_BYTES_MAX) < HTTP_URL_HOST_BYTES_MAX &&
+	       (is_name(text) || inet_pton(AF_INET6, text, &address) == 1);
+}
+
+static bool copy(char *into, size_t size, const char *bytes, size_t len)
+{
+	if (len >= size)
+		return false;
+	memcpy(into, bytes, len);
+	into[len] = '\0';
+	return true;
+}
+
+/* ":8080" or nothing. */
+static bool read_port(const char *text, size_t len, int *ret_port)
+{
+	char digits[6];
+
+	*ret_port = 80;
+	if (len == 0)
+		return true;
+	if (*text != ':' || !copy(digits, sizeof digits, text + 1, len - 1) || !*digits || digits[strspn(digits, "0123456789")])
+		return false;
+	*ret_port = atoi(digits); // NOLINT: five digits at most
+	return *ret_port > 0 && *ret_port <= 65535;
+}
+
+static bool read_authority(const char *text, size_t len, struct http_url *url)
+{
+	struct in6_addr address;
+	size_t host_len;
+
+	if (!copy(url->authority, sizeof url->authority, text, len))
+		return false;
+	if (*url->authority == '[') {
+		host_len = strcspn(url->authority, "]");
+		return url->authority[host_len] == ']' && copy(url->host, sizeof url->host, text + 1, host_len - 1) &&
+		       inet_pton(AF_INET6, url->host, &address) == 1 &&
+		       read_port(text + host_len + 1, len - host_len - 1, &url->port);
+	}
+	host_len = strcspn(url->authority, ":");
+	return copy(url->host, sizeof url->host, text, host_len) && is_name(url->host) &&
+	       read_port(text + host_len, len - host_len, &url->port);
+}
+
+static bool is_path(const char *text)
+{
+	for (; *text; text++)
+		if (*text <= ' ' || *text > '~' || *text == '#')
+			return false;
+	return true;
+}
+
+enum status http_url_parse(const char *text, struct http_url *ret_url)
+{
+	static const char scheme[] = "http://";
+	struct http_url url;
+	size_t len;
+
+	if (strnlen(text, HTTP_URL_BYTES_MAX + 1) > HTTP_URL_BYTES_MAX || strncasecmp(text, scheme, strlen(scheme)) != 0)
+		return STATUS_INVALID;
+	text += strlen(scheme);
+	len = strcspn(text, "/?#");
+	if (!read_authority(text, len, &url) || (text[len] && text[len] != '/') || !is_path(text + len))
+		return STATUS_INVALID;
+	url.path = text[len] ? text + len : "/";
+	*ret_url = url;
+	return STATUS_OK;
+}

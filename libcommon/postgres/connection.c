@@ -1,0 +1,472 @@
+/* One connection in pipeline mode: waiting -> connecting -> preparing -> ready -> (lost) -> waiting …
+ *
+ * A call that writes is sent with a sync of its own, so that it is its own transaction and a failing one harms nobody. Those
+ * that only read share a sync, which has a place of its own among the calls:
+ *
+ *     sent:      read  read  read  (sync)  write      preparation …
+ *     answered:  result NULL each, sync,   result NULL sync, …
+ *
+ * Whose an answer is is told by the order alone. libpq is never left by freeing its connection: a loss is noted, and reaped
+ * from the loop. */
+#include "postgres/postgres_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+static void lose(struct db_connection *connection, const char *reason, enum status oldest)
+{
+	if (connection->is_lost)
+		return;
+	connection->is_lost = true;
+	connection->lost_reason = reason;
+	connection->oldest_failure = oldest;
+	loop_deferred_schedule(connection->db->reap);
+}
+
+static struct event *new_event(struct db_connection *connection, evutil_socket_t fd, short what,
+			       void (*run)(evutil_socket_t, short, void *))
+{
+	struct event *event = event_new(connection->db->base, fd, what, run, connection);
+
+	event_priority_set(event, LOOP_PRIORITY_NORMAL);
+	return event;
+}
+
+static void free_events(struct db_connection *connection)
+{
+	if (connection->read)
+		event_free(connection->read);
+	if (connection->write)
+		event_free(connection->write);
+	connection->read = connection->write = NULL;
+}
+
+static void finish(struct db_connection *connection)
+{
+	PQclear(connection->result);
+	connection->result = NULL;
+	PQfinish(connection->pg);
+	connection->pg = NULL;
+}
+
+static void ignore_notice(void *arg, const PGresult *result)
+{
+}
+
+/* ---- answers ---- */
+
+static void become_ready(struct db_connection *connection)
+{
+	connection->state = DB_READY;
+	connection->attempt = 0;
+	if (connection->has_reported_loss)
+		log_line(LOG_INFO, "postgres is reachable again");
+	connection->has_reported_loss = false;
+}
+
+static void take_preparation(struct db_connection *connection, const PGresult *result)
+{
+	if (PQresultStatus(result) != PGRES_COMMAND_OK) {
+		log_line(LOG_ERROR, "preparing failed",
+			 LOG_TEXT("reason", PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)));
+		lose(connection, "a statement can not be prepared; is the schema up to date?", STATUS_UNAVAILABLE);
+	}
+}
+
+/* While more is in flight libpq does not say whether a transaction is open, so the statement that opens one is known by its
+ * tag. */
+static bool opens_transaction(const struct db_connection *connection, PGresult *result)
+{
+	const char *tag = PQcmdStatus(result);
+	PGTransactionStatusType state = PQtransactionStatus(connection->pg);
+
+	return state == PQTRANS_INTRANS || state == PQTRANS_INERROR || strcmp(tag, "BEGIN") == 0 ||
+	       strcmp(tag, "START TRANSACTION") == 0;
+}
+
+/* After a migration a statement may no longer fit what was prepared ("cached plan must not change result type"). That has no
+ * SQLSTATE of its own, so it is known by the server's function, as in pgjdbc. */
+static bool is_stale(const PGresult *result)
+{
+	const char *function = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
+
+	return function && strcmp(function, "RevalidateCachedQuery") == 0;
+}
+
+static struct db_call *take_oldest(struct db_connection *connection)
+{
+	struct db_call *call = STAILQ_FIRST(&connection->sent);
+
+	STAILQ_REMOVE_HEAD(&connection->sent, link);
+	connection->in_flight--;
+	connection->db->in_flight -= call->statement != NULL;
+	return call;
+}
+
+static enum status send_alone(struct db_connection *connection, struct db_call *call, const struct db_params *params);
+
+/* One before it in its transaction has failed. */
+static void ask_again(struct db_connection *connection)
+{
+	struct db_call *call = take_oldest(connection);
+	struct db_params *params = call->params;
+
+	PQclear(connection->result);
+	connection->result = NULL;
+	call->is_shared = false;
+	call->params = NULL;
+	if (send_alone(connection, call, params) != STATUS_OK)
+		db_call_fail(connection->db, call, STATUS_UNAVAILABLE);
+	free(params);
+}
+
+static void end_shared_transaction(struct db_connection *connection)
+{
+	db_call_recycle(connection->db, take_oldest(connection));
+}
+
+/* The oldest call is committed, or has failed, or was only reading: it ends here. */
+static void end_oldest(struct db_connection *connection)
+{
+	PGresult *result = connection->result;
+	struct db_call *call;
+
+	if (!result) {
+		lose(connection, "an answer is missing", STATUS_INTERNAL);
+		return;
+	}
+	if (opens_transaction(connection, result)) {
+		lose(connection, "a statement left a transaction open", STATUS_INTERNAL);
+		return;
+	}
+	if (is_stale(result)) {
+		lose(connection, "a prepared statement is out of date", STATUS_UNAVAILABLE);
+		return;
+	}
+	call = take_oldest(connection);
+	connection->result = NULL;
+	if (call->statement)
+		db_call_answer(call, result);
+	else
+		take_preparation(connection, result);
+	PQclear(result);
+	db_call_recycle(connection->db, call);
+	if (connection->state == DB_PREPARING && STAILQ_EMPTY(&connection->sent) && !connection->is_lost)
+		become_ready(connection);
+}
+
+/* A result is kept until its sync: it comes before the commit, which may yet fail (a deferred constraint, a crash of the
+ * server). */
+static void take(struct db_connection *connection, PGresult *result)
+{
+	ExecStatusType status = PQresultStatus(result);
+
+	if (status != PGRES_PIPELINE_SYNC && (!connection->result || status == PGRES_FATAL_ERROR)) {
+		PQclear(connection->result);
+		connection->result = result;
+		return;
+	}
+	PQclear(result);
+	if (status != PGRES_PIPELINE_SYNC)
+		return;
+	if (STAILQ_FIRST(&connection->sent)->is_sync)
+		end_shared_transaction(connection);
+	else
+		end_oldest(connection);
+}
+
+/* A NULL ends one call's results. It comes before the sync, so one NULL is not "empty"; one that only reads need not wait for
+ * the sync. */
+static void take_end_of_results(struct db_connection *connection)
+{
+	if (!STAILQ_FIRST(&connection->sent)->is_shared || !connection->result)
+		return;
+	if (PQresultStatus(connection->result) == PGRES_PIPELINE_ABORTED)
+		ask_again(connection);
+	else
+		end_oldest(connection);
+}
+
+static void take_all(struct db_connection *connection)
+{
+	while (!STAILQ_EMPTY(&connection->sent) && !connection->is_lost && !PQisBusy(connection->pg)) {
+		PGresult *result = PQgetResult(connection->pg);
+
+		if (result)
+			take(connection, result);
+		else
+			take_end_of_results(connection);
+	}
+}
+
+static void readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct db_connection *connection = arg;
+
+	if (connection->is_lost)
+		return;
+	if (!PQconsumeInput(connection->pg) || PQstatus(connection->pg) == CONNECTION_BAD) {
+		lose(connection, "the connection was closed", STATUS_UNAVAILABLE);
+		return;
+	}
+	take_all(connection);
+	db_connection_flush(connection);
+}
+
+/* A PQflush() that can not write all reads what has come meanwhile, of which the socket then says nothing more. */
+static void writable(evutil_socket_t fd, short what, void *arg)
+{
+	db_connection_flush(arg);
+	take_all(arg);
+}
+
+/* ---- sending ---- */
+
+static void append(struct db_connection *connection, struct db_call *call)
+{
+	STAILQ_INSERT_TAIL(&connection->sent, call, link);
+	connection->in_flight++;
+	connection->db->in_flight += call->statement != NULL;
+}
+
+/* libpq 17 can leave the writing to the one flush of the loop's turn; before it each sync is a send(2). */
+static int sync_pipeline(PGconn *pg)
+{
+#ifdef LIBPQ_HAS_SEND_PIPELINE_SYNC
+	return PQsendPipelineSync(pg);
+#else
+	return PQpipelineSync(pg);
+#endif
+}
+
+static struct db_call *own_call(struct db_connection *connection, int64_t deadline_us)
+{
+	struct db_call *call = mem_alloc(sizeof *call);
+
+	call->deadline_us = deadline_us;
+	append(connection, call);
+	return call;
+}
+
+static void sync_shared(struct db_connection *connection)
+{
+	if (!connection->is_sharing)
+		return;
+	connection->is_sharing = false;
+	if (sync_pipeline(connection->pg))
+		own_call(connection, connection->shared_deadline_us)->is_sync = true;
+	else
+		lose(connection, "sending failed", STATUS_UNAVAILABLE);
+}
+
+void db_connection_flush(struct db_connection *connection)
+{
+	int left;
+
+	if (connection->state < DB_PREPARING || connection->is_lost)
+		return;
+	sync_shared(connection);
+	left = PQflush(connection->pg);
+	if (left < 0)
+		lose(connection, "writing failed", STATUS_UNAVAILABLE);
+	else if (left == 1)
+		event_add(connection->write, NULL);
+}
+
+static enum status send_statement(struct db_connection *connection, struct db_call *call, const struct db_params *params)
+{
+	if (PQsendQueryPrepared(connection->pg, call->statement->name, params->count, params->texts, NULL, NULL, 0))
+		return STATUS_OK;
+	lose(connection, "sending failed", STATUS_UNAVAILABLE);
+	return STATUS_UNAVAILABLE;
+}
+
+static enum status send_alone(struct db_connection *connection, struct db_call *call, const struct db_params *params)
+{
+	sync_shared(connection);
+	if (connection->is_lost || send_statement(connection, call, params) != STATUS_OK)
+		return STATUS_UNAVAILABLE;
+	if (!sync_pipeline(connection->pg)) {
+		lose(connection, "sending failed", STATUS_UNAVAILABLE);
+		return STATUS_UNAVAILABLE;
+	}
+	append(connection, call);
+	return STATUS_OK;
+}
+
+static enum status send_shared(struct db_connection *connection, struct db_call *call, const struct db_params *params)
+{
+	if (send_statement(connection, call, params) != STATUS_OK)
+		return STATUS_UNAVAILABLE;
+	call->is_shared = true;
+	call->params = db_params_copy(params);
+	connection->is_sharing = true;
+	connection->shared_deadline_us = call->deadline_us;
+	append(connection, call);
+	return STATUS_OK;
+}
+
+enum status db_connection_send(struct db_connection *connection, struct db_call *call, const struct db_params *params)
+{
+	static const struct db_params none;
+
+	return (call->statement->only_reads ? send_shared : send_alone)(connection, call, params ? params : &none);
+}
+
+/* ---- connecting ---- */
+
+/* A query of the connection's own has been sent: its sync, and its place among the calls. */
+static bool end_preparation(struct db_connection *connection, int is_sent)
+{
+	if (!is_sent || !sync_pipeline(connection->pg))
+		return false;
+	own_call(connection, connection->connect_deadline_us);
+	return true;
+}
+
+/* The time limit is SET and not given in the connection's `options`, because those of a URL or of PGOPTIONS would replace it.
+ */
+static bool send_preparations(struct db_connection *connection)
+{
+	const struct db_statement *const *statement = connection->db->statements;
+	char set[64];
+
+	snprintf(set, sizeof set, "SET statement_timeout = %ld", connection->db->config.query_timeout_ms);
+	if (!end_preparation(connection, PQsendQueryParams(connection->pg, set, 0, NULL, NULL, NULL, NULL, 0)))
+		return false;
+	for (; *statement; statement++)
+		if (!end_preparation(connection, PQsendPrepare(connection->pg, (*statement)->name, (*statement)->sql, 0, NULL)))
+			return false;
+	return true;
+}
+
+static void prepare_all(struct db_connection *connection)
+{
+	connection->state = DB_PREPARING;
+	connection->read = new_event(connection, PQsocket(connection->pg), EV_READ | EV_PERSIST, readable);
+	connection->write = new_event(connection, PQsocket(connection->pg), EV_WRITE, writable);
+	event_add(connection->read, NULL);
+	if (PQsetnonblocking(connection->pg, 1) != 0 || !PQenterPipelineMode(connection->pg))
+		lose(connection, "pipeline mode was refused", STATUS_UNAVAILABLE);
+	else if (!send_preparations(connection))
+		lose(connection, "preparing failed", STATUS_UNAVAILABLE);
+	db_connection_flush(connection);
+}
+
+static void poll_connecting(evutil_socket_t fd, short what, void *arg)
+{
+	struct db_connection *connection = arg;
+	PostgresPollingStatusType next = PQconnectPoll(connection->pg);
+
+	free_events(connection); /* the socket may be another one now */
+	if (next == PGRES_POLLING_OK) {
+		prepare_all(connection);
+	} else if (next == PGRES_POLLING_FAILED) {
+		lose(connection, "connecting failed", STATUS_UNAVAILABLE);
+	} else {
+		connection->read = new_event(connection, PQsocket(connection->pg),
+					     next == PGRES_POLLING_READING ? EV_READ : EV_WRITE, poll_connecting);
+		event_add(connection->read, NULL);
+	}
+}
+
+/* The URL, or what libpq itself reads from PGHOST and the like. Nothing here blocks but the look-up of a host's name, so a name
+ * should be one that the machine knows by itself (/etc/hosts, a local resolver), or an address. */
+static PGconn *start(const struct db_config *config)
+{
+	const char *keys[] = {"application_name", config->url ? "dbname" : NULL, NULL};
+	const char *values[] = {"abacus", config->url, NULL};
+
+	return db_config_problem(config) ? NULL : PQconnectStartParams(keys, values, 1);
+}
+
+static void begin(evutil_socket_t fd, short what, void *arg)
+{
+	struct db_connection *connection = arg;
+
+	connection->state = DB_CONNECTING;
+	connection->connect_deadline_us = clock_monotonic_us() + connection->db->config.connect_timeout_ms * 1000;
+	connection->pg = start(&connection->db->config);
+	if (!connection->pg || PQstatus(connection->pg) == CONNECTION_BAD) {
+		lose(connection, connection->pg ? "connecting failed" : db_config_problem(&connection->db->config),
+		     STATUS_UNAVAILABLE);
+		return;
+	}
+	PQsetNoticeReceiver(connection->pg, ignore_notice, NULL);
+	connection->read = new_event(connection, PQsocket(connection->pg), EV_WRITE, poll_connecting);
+	event_add(connection->read, NULL);
+}
+
+void db_connection_init(struct db_connection *connection, struct db *db)
+{
+	connection->db = db;
+	STAILQ_INIT(&connection->sent);
+	connection->retry = new_event(connection, -1, 0, begin);
+	event_add(connection->retry, &(struct timeval){0});
+}
+
+void db_connection_close(struct db_connection *connection)
+{
+	free_events(connection);
+	event_free(connection->retry);
+	finish(connection);
+}
+
+/* ---- losing it ---- */
+
+/* libpq's own words name the host and the user, and never a password since db_config_problem() sorts out what is not a URL. */
+static void report(struct db_connection *connection)
+{
+	const char *words = connection->pg ? PQerrorMessage(connection->pg) : "", *variable = connection->db->config.variable;
+	char line[300];
+
+	if (connection->has_reported_loss)
+		return;
+	snprintf(line, sizeof line, "%.*s", (int)strcspn(words, "\n"), words);
+	log_line(LOG_WARN, "postgres is not reachable", LOG_TEXT("see", variable ? variable : "DATABASE_URL"),
+		 LOG_TEXT("reason", connection->lost_reason), LOG_TEXT("postgres", line),
+		 LOG_INT("in_flight", connection->in_flight));
+	connection->has_reported_loss = true;
+}
+
+void db_connection_reap(struct db_connection *connection)
+{
+	enum status status = connection->oldest_failure;
+	struct timeval delay;
+	struct db_call *call;
+
+	if (!connection->is_lost)
+		return;
+	report(connection);
+	free_events(connection);
+	finish(connection);
+	while (!STAILQ_EMPTY(&connection->sent)) {
+		call = take_oldest(connection);
+		if (call->statement)
+			db_call_fail(connection->db, call, status);
+		else
+			db_call_recycle(connection->db, call);
+		status = STATUS_UNAVAILABLE;
+	}
+	connection->is_lost = connection->is_sharing = false;
+	connection->state = DB_WAITING;
+	delay = loop_backoff(connection->attempt++);
+	event_add(connection->retry, &delay);
+}
+
+void db_connection_watch(struct db_connection *connection, int64_t now_us)
+{
+	struct db_call *oldest = STAILQ_FIRST(&connection->sent);
+
+	if (connection->is_lost || connection->state == DB_WAITING)
+		return;
+	if (connection->state < DB_READY && now_us > connection->connect_deadline_us)
+		lose(connection, "connecting took too long", STATUS_UNAVAILABLE);
+	else if (oldest && now_us > oldest->deadline_us)
+		lose(connection, "no answer in time", STATUS_TIMEOUT);
+}

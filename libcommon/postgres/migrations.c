@@ -1,0 +1,403 @@
+/* Migrations: a folder of files on one side, the table schema_migrations on the other, joined by name into one list in the
+ * order of their numbers. Every call works on that list under one advisory lock. */
+#include "postgres/migrations.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <mbedtls/md.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+
+#define LOCK_NUMBER "20260101" /* of the advisory lock; any number that all runs agree on */
+#define VERSION_LEN 4
+#define NUMBER_MAX 9999
+#define COUNT_MAX 512
+
+#define CHECKSUM_TEXT_BYTES 65
+
+struct migration {
+	char *name;    /* 0001_users */
+	bool has_file; /* not so when a newer version of the service has been here */
+	bool is_applied;
+	char checksum[CHECKSUM_TEXT_BYTES]; /* as recorded */
+};
+
+struct list {
+	struct migration all[COUNT_MAX];
+	int count;
+};
+
+static bool is_up_file(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > VERSION_LEN + 8 && isdigit((unsigned char)name[0]) && isdigit((unsigned char)name[1]) &&
+	       isdigit((unsigned char)name[2]) && isdigit((unsigned char)name[3]) && name[4] == '_' &&
+	       strcmp(name + len - 7, ".up.sql") == 0;
+}
+
+static int by_name(const void *left, const void *right)
+{
+	return strcmp(((const struct migration *)left)->name, ((const struct migration *)right)->name);
+}
+
+/* The list is in order. Two branches that each add the next number are found here, and not by half of a migration. */
+static enum status check_numbers(const struct list *list)
+{
+	for (int i = 1; i < list->count; i++)
+		if (memcmp(list->all[i - 1].name, list->all[i].name, VERSION_LEN) == 0) {
+			fprintf(stderr, "manage: %s and %s have the same number; give the later one the next\n",
+				list->all[i - 1].name, list->all[i].name);
+			return STATUS_CONFLICT;
+		}
+	return STATUS_OK;
+}
+
+static enum status list_files(const char *dir, struct list *list)
+{
+	DIR *handle = opendir(dir);
+	struct dirent *entry;
+
+	if (!handle) {
+		fprintf(stderr, "manage: the folder of migrations, %s, can not be read; set MIGRATIONS_DIR\n", dir);
+		return STATUS_NOT_FOUND;
+	}
+	while ((entry = readdir(handle)) && list->count < COUNT_MAX)
+		if (is_up_file(entry->d_name))
+			list->all[list->count++] = (struct migration){
+				.name = mem_strndup(entry->d_name, strlen(entry->d_name) - 7), .has_file = true};
+	closedir(handle);
+	qsort(list->all, (size_t)list->count, sizeof *list->all, by_name);
+	return check_numbers(list);
+}
+
+static void list_free(struct list *list)
+{
+	for (int i = 0; i < list->count; i++)
+		free(list->all[i].name);
+	free(list);
+}
+
+/* The text of NAME.up.sql or NAME.down.sql; the caller frees. */
+static char *read_sql(const char *dir, const char *name, const char *direction)
+{
+	char *path = mem_printf("%s/%s.%s.sql", dir, name, direction);
+	FILE *file = fopen(path, "re");
+	struct buf text = {0};
+	char part[4096];
+	size_t len;
+
+	if (!file)
+		fprintf(stderr, "manage: %s can not be read\n", path);
+	while (file && (len = fread(part, 1, sizeof part, file)) > 0)
+		buf_add(&text, part, len);
+	if (file)
+		fclose(file);
+	free(path);
+	return file && !text.bytes ? mem_strdup("") : text.bytes;
+}
+
+static void checksum_of(const char *text, char checksum[CHECKSUM_TEXT_BYTES])
+{
+	unsigned char hash[32];
+
+	mbedtls_md(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), (const unsigned char *)text, strlen(text), hash);
+	for (int i = 0; i < 32; i++)
+		snprintf(checksum + 2 * i, 3, "%02x", hash[i]);
+}
+
+static enum status run(PGconn *conn, const char *sql)
+{
+	PGresult *result = PQexec(conn, sql);
+	ExecStatusType status = PQresultStatus(result);
+
+	PQclear(result);
+	if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY)
+		return STATUS_OK;
+	fprintf(stderr, "manage: %s", PQerrorMessage(conn));
+	return STATUS_INTERNAL;
+}
+
+static enum status record(PGconn *conn, const char *name, const char *checksum, bool is_applied)
+{
+	const char *params[] = {name, checksum};
+	PGresult *result =
+		is_applied
+			? PQexecParams(conn,
+				       "INSERT INTO schema_migrations (version, name, checksum) VALUES (left($1, 4), $1, $2)",
+				       2, NULL, params, NULL, NULL, 0)
+			: PQexecParams(conn, "DELETE FROM schema_migrations WHERE name = $1", 1, NULL, params, NULL, NULL, 0);
+	bool is_fine = PQresultStatus(result) == PGRES_COMMAND_OK;
+
+	if (!is_fine)
+		fprintf(stderr, "manage: %s", PQerrorMessage(conn));
+	PQclear(result);
+	return is_fine ? STATUS_OK : STATUS_INTERNAL;
+}
+
+static void note_applied(struct list *list, const char *name, const char *checksum)
+{
+	struct migration *migration = list->all;
+
+	while (migration < list->all + list->count && strcmp(migration->name, name) != 0)
+		migration++;
+	if (migration == list->all + COUNT_MAX)
+		return;
+	if (migration == list->all + list->count) {
+		*migration = (struct migration){.name = mem_strdup(name)};
+		list->count++;
+	}
+	migration->is_applied = true;
+	snprintf(migration->checksum, sizeof migration->checksum, "%s", checksum);
+}
+
+static enum status read_applied(PGconn *conn, struct list *list)
+{
+	PGresult *result;
+	enum status status =
+		run(conn, "CREATE TABLE IF NOT EXISTS schema_migrations (version text PRIMARY KEY, name text NOT NULL,"
+			  " checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())");
+
+	if (status != STATUS_OK)
+		return status;
+	result = PQexec(conn, "SELECT name, checksum FROM schema_migrations ORDER BY version");
+	if (PQresultStatus(result) != PGRES_TUPLES_OK) {
+		fprintf(stderr, "manage: %s", PQerrorMessage(conn));
+		status = STATUS_INTERNAL;
+	}
+	for (int row = 0; status == STATUS_OK && row < PQntuples(result); row++)
+		note_applied(list, PQgetvalue(result, row, 0), PQgetvalue(result, row, 1));
+	qsort(list->all, (size_t)list->count, sizeof *list->all, by_name);
+	PQclear(result);
+	return status;
+}
+
+static enum status unload(PGconn *conn, struct list *list, enum status status)
+{
+	enum status unlocked = run(conn, "SELECT pg_advisory_unlock(" LOCK_NUMBER ")");
+
+	list_free(list);
+	return status == STATUS_OK ? unlocked : status;
+}
+
+/* Everything happens under one lock, so that two instances that start at once do not both migrate. */
+static enum status load(PGconn *conn, const char *dir, struct list **ret_list)
+{
+	struct list *list = mem_alloc(sizeof *list);
+	enum status status = list_files(dir, list);
+
+	if (status == STATUS_OK)
+		status = run(conn,
+			     "SET client_min_messages = warning; SET lock_timeout = '30s'; SELECT pg_advisory_lock(" LOCK_NUMBER
+			     ")");
+	if (status != STATUS_OK) {
+		list_free(list);
+		return status;
+	}
+	status = read_applied(conn, list);
+	if (status != STATUS_OK)
+		return unload(conn, list, status);
+	*ret_list = list;
+	return STATUS_OK;
+}
+
+/* A file that commits by itself would leave its record behind when it then fails. */
+static enum status run_file(PGconn *conn, const char *sql)
+{
+	enum status status = run(conn, sql);
+
+	if (status == STATUS_OK && PQtransactionStatus(conn) != PQTRANS_INTRANS) {
+		fprintf(stderr, "manage: a migration must not end the transaction that it runs in\n");
+		status = STATUS_INVALID;
+	}
+	return status;
+}
+
+/* The file and its record in one transaction. */
+static enum status apply(PGconn *conn, const char *dir, const struct migration *migration, bool is_up)
+{
+	char *sql = read_sql(dir, migration->name, is_up ? "up" : "down"), checksum[CHECKSUM_TEXT_BYTES] = "";
+	enum status status = sql ? run(conn, "BEGIN") : STATUS_NOT_FOUND;
+
+	if (!sql)
+		return status;
+	if (is_up)
+		checksum_of(sql, checksum);
+	if (status == STATUS_OK)
+		status = run_file(conn, sql);
+	if (status == STATUS_OK)
+		status = record(conn, migration->name, checksum, is_up);
+	if (status == STATUS_OK)
+		status = run(conn, "COMMIT");
+	if (status == STATUS_OK)
+		printf("%s %s\n", is_up ? "applied" : "taken back", migration->name);
+	else if (PQtransactionStatus(conn) != PQTRANS_IDLE && run(conn, "ROLLBACK") != STATUS_OK)
+		status = STATUS_UNAVAILABLE;
+	if (status != STATUS_OK)
+		fprintf(stderr, "manage: %s was not %s\n", migration->name, is_up ? "applied" : "taken back");
+	free(sql);
+	return status;
+}
+
+static enum status check_unchanged(const char *dir, const struct migration *migration)
+{
+	char *sql, checksum[CHECKSUM_TEXT_BYTES];
+	enum status status = STATUS_OK;
+
+	if (!migration->has_file) { /* so an older version can be started again after a newer one */
+		fprintf(stderr, "manage: note: %s is applied, but its files are not in %s\n", migration->name, dir);
+		return STATUS_OK;
+	}
+	sql = read_sql(dir, migration->name, "up");
+	if (!sql)
+		return STATUS_NOT_FOUND;
+	checksum_of(sql, checksum);
+	free(sql);
+	if (strcmp(checksum, migration->checksum) != 0) {
+		fprintf(stderr, "manage: %s was changed after it had been applied; write a new migration instead\n",
+			migration->name);
+		status = STATUS_CONFLICT;
+	}
+	return status;
+}
+
+enum status migrations_upgrade(PGconn *conn, const char *dir)
+{
+	struct list *list;
+	enum status status = load(conn, dir, &list);
+
+	if (status != STATUS_OK)
+		return status;
+	for (int i = 0; i < list->count && status == STATUS_OK; i++)
+		status = list->all[i].is_applied ? check_unchanged(dir, &list->all[i]) : apply(conn, dir, &list->all[i], true);
+	return unload(conn, list, status);
+}
+
+enum status migrations_downgrade(PGconn *conn, const char *dir)
+{
+	struct list *list;
+	enum status status = load(conn, dir, &list);
+	int last;
+
+	if (status != STATUS_OK)
+		return status;
+	last = list->count - 1;
+	while (last >= 0 && !list->all[last].is_applied)
+		last--;
+	if (last >= 0)
+		status = apply(conn, dir, &list->all[last], false);
+	else
+		printf("nothing is applied\n");
+	return unload(conn, list, status);
+}
+
+enum status migrations_current(PGconn *conn, const char *dir)
+{
+	struct list *list;
+	enum status status = load(conn, dir, &list);
+	const char *current = "none";
+
+	if (status != STATUS_OK)
+		return status;
+	for (int i = 0; i < list->count; i++)
+		if (list->all[i].is_applied)
+			current = list->all[i].name;
+	printf("%s\n", current);
+	return unload(conn, list, STATUS_OK);
+}
+
+enum status migrations_history(PGconn *conn, const char *dir)
+{
+	struct list *list;
+	enum status status = load(conn, dir, &list);
+
+	if (status != STATUS_OK)
+		return status;
+	for (int i = 0; i < list->count; i++)
+		printf("%s %s%s\n", list->all[i].is_applied ? "applied" : "pending", list->all[i].name,
+		       list->all[i].has_file ? "" : " (its files are not here)");
+	return unload(conn, list, STATUS_OK);
+}
+
+static int find_version(const struct list *list, const char *version)
+{
+	for (int i = 0; i < list->count && strlen(version) == VERSION_LEN; i++)
+		if (list->all[i].has_file && memcmp(list->all[i].name, version, VERSION_LEN) == 0)
+			return i;
+	return -1;
+}
+
+static enum status stamp_one(PGconn *conn, const char *dir, const struct migration *migration)
+{
+	char *sql, checksum[CHECKSUM_TEXT_BYTES];
+
+	if (migration->is_applied)
+		return STATUS_OK;
+	sql = read_sql(dir, migration->name, "up");
+	if (!sql)
+		return STATUS_NOT_FOUND;
+	checksum_of(sql, checksum);
+	free(sql);
+	return record(conn, migration->name, checksum, true);
+}
+
+enum status migrations_stamp(PGconn *conn, const char *dir, const char *version)
+{
+	struct list *list;
+	enum status status = load(conn, dir, &list);
+	int last;
+
+	if (status != STATUS_OK)
+		return status;
+	last = find_version(list, version);
+	if (last < 0) {
+		fprintf(stderr, "manage: there is no migration %s\n", version);
+		status = STATUS_NOT_FOUND;
+	}
+	for (int i = 0; i <= last && status == STATUS_OK; i++)
+		status = stamp_one(conn, dir, &list->all[i]);
+	return unload(conn, list, status);
+}
+
+static enum status make_file(const char *dir, int number, const char *name, const char *direction)
+{
+	char *path = mem_printf("%s/%04d_%s.%s.sql", dir, number, name, direction);
+	FILE *file = fopen(path, "wxe");
+
+	if (file) {
+		printf("%s\n", path);
+		fclose(file);
+	} else {
+		fprintf(stderr, "manage: %s can not be made\n", path);
+	}
+	free(path);
+	return file ? STATUS_OK : STATUS_INTERNAL;
+}
+
+enum status migrations_new(const char *dir, const char *name)
+{
+	struct list *list = mem_alloc(sizeof *list);
+	enum status status = list_files(dir, list);
+	int number = list->count ? atoi(list->all[list->count - 1].name) + 1 : 1;
+
+	list_free(list);
+	if (status == STATUS_OK && number > NUMBER_MAX) {
+		fprintf(stderr, "manage: there is no number after %d\n", NUMBER_MAX);
+		return STATUS_INVALID;
+	}
+	if (status == STATUS_OK && (!*name || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(name))) {
+		fprintf(stderr, "manage: a migration's name is made of a-z, 0-9 and _\n");
+		return STATUS_INVALID;
+	}
+	if (status == STATUS_OK)
+		status = make_file(dir, number, name, "up");
+	if (status == STATUS_OK)
+		status = make_file(dir, number, name, "down");
+	return status;
+}

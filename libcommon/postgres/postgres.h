@@ -1,0 +1,87 @@
+/* Asynchronous Postgres over libpq's pipeline mode: a few connections, every request's queries in flight on them at once. A
+ * statement that writes is its own implicit transaction (one PQpipelineSync a call); those that only read share one a
+ * connection and turn of the loop, because before libpq 17 each sync is a send(2). One that fails aborts those behind it in its
+ * transaction, which are then asked again, each alone, so that it harms nobody.
+ * https://www.postgresql.org/docs/15/libpq-pipeline-mode.html
+ *
+ * A call ends when its transaction has ended: STATUS_OK of a write means that it is committed.
+ * Lost connection: everything in flight on it ends with STATUS_UNAVAILABLE (writes are never repeated by this module),
+ * reconnecting goes on with back-off, and calls made meanwhile end with STATUS_UNAVAILABLE at once. */
+#ifndef ABACUS_DB_H
+#define ABACUS_DB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/config.h"
+#include "base/int64.h"
+#include "base/scope.h"
+#include "base/status.h"
+
+struct event_base;
+struct db;
+struct db_rows; /* borrowed for the callback's duration */
+
+struct db_config {
+	char *url;      /* DATABASE_URL, or NULL when PGHOST, PGPORT, … are to speak (libpq reads them itself) */
+	char *test_url; /* DATABASE_TEST_URL */
+	long connections, in_flight_max, query_timeout_ms, connect_timeout_ms;
+	const char *variable; /* where the URL came from, for the log; NULL: DATABASE_URL */
+};
+extern const struct config_option db_options[]; /* DATABASE_URL, POSTGRES_CONNECTIONS=2, POSTGRES_IN_FLIGHT_MAX=10000, … */
+
+/* After this long a statement that was sent is over, whatever became of who sent it: Postgres ends it at query_timeout_ms. */
+static inline long db_settled_ms(const struct db_config *config)
+{
+	return config->query_timeout_ms + 1000;
+}
+
+/* Puts the test database in the other's place when APP_ENV is testing and it is given. */
+void db_config_choose(struct db_config *db, enum app_env env);
+/* After loading: chooses, and adds a problem where the URL is no URL, or where staging or production would speak to whatever
+ * database is on this machine. */
+void db_config_check(struct db_config *db, struct config *config);
+/* What is wrong with the URL, static words ("must …") without any part of it; NULL when it can be used. */
+const char *db_config_problem(const struct db_config *config);
+
+/* A prepared statement; static. Prepared on each connection before it is used for calls. */
+struct db_statement {
+	const char *name;
+	const char *sql;
+	bool only_reads; /* may be asked twice, and share a transaction */
+};
+
+#define DB_PARAMS_MAX 12
+struct db_params { /* build with {0} and the calls below, never copy: it points into itself; texts are borrowed until db_exec()
+		      returns */
+	int count;
+	const char *texts[DB_PARAMS_MAX];
+	char digits[DB_PARAMS_MAX][INT64_TEXT_BYTES];
+};
+void db_param_text(struct db_params *params, const char *text); /* NULL is SQL null */
+void db_param_int(struct db_params *params, int64_t number);
+void db_param_bool(struct db_params *params, bool flag);
+
+/* `statements` ends with a NULL entry. Connecting starts at once; the call itself never blocks. The look-up of a host's name is
+ * libpq's and blocks the loop, so the URL should hold an address, or a name that is resolved on the machine or beside it. */
+struct db *db_new(struct event_base *base, const struct db_config *config, const struct db_statement *const *statements);
+void db_free(struct db *db);           /* what is in flight is dropped, its callbacks do not run */
+bool db_is_ready(const struct db *db); /* at least one connection answers */
+int db_in_flight(const struct db *db);
+
+/* STATUS_OK with rows; STATUS_CONFLICT (SQLSTATE 23505) with rows so that db_constraint() can say which;
+ * otherwise rows is NULL: BUSY (in_flight_max), UNAVAILABLE, TIMEOUT (57014, or no answer), INTERNAL (logged here with its
+ * SQLSTATE and the statement's name, never with its parameters). */
+typedef void db_done(enum status status, const struct db_rows *rows, void *arg);
+void db_exec(struct db *db, struct scope *scope, const struct db_statement *statement, const struct db_params *params,
+	     db_done *done, void *arg);
+
+int db_count(const struct db_rows *rows);
+int64_t db_affected(const struct db_rows *rows);
+bool db_is_null(const struct db_rows *rows, int row, int column);
+const char *db_text(const struct db_rows *rows, int row, int column); /* "" for null */
+int64_t db_int(const struct db_rows *rows, int row, int column);
+bool db_bool(const struct db_rows *rows, int row, int column);
+const char *db_constraint(const struct db_rows *rows); /* "" if none */
+
+#endif

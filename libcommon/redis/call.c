@@ -1,0 +1,238 @@
+/* Commands. hiredis answers in the order of asking, so what is in flight is a list of our own: its first entry is the oldest,
+ * and one timer that looks at it is the time limit of all. */
+#include "redis/redis_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+static void redis_call_free(struct redis_call *call)
+{
+	redisFreeCommand(call->bytes);
+	free(call->owned);
+	free(call);
+}
+
+static void redis_call_fail(struct redis *redis, struct redis_call *call, enum status status)
+{
+	call->failure = status;
+	TAILQ_INSERT_TAIL(&redis->failed, call, link);
+	if (!event_pending(redis->tell, EV_TIMEOUT, NULL))
+		event_add(redis->tell, &(struct timeval){0});
+}
+
+/* Everything in flight has failed; its callers learn of it from the loop, never from within what failed. */
+void redis_calls_fail(struct redis *redis, enum status oldest)
+{
+	struct redis_call *call;
+	enum status status = oldest;
+
+	while ((call = TAILQ_FIRST(&redis->in_flight))) {
+		struct redis_call *told = mem_alloc(sizeof *told);
+
+		TAILQ_REMOVE(&redis->in_flight, call, link);
+		*told = (struct redis_call){.done = call->done, .arg = call->arg, .owned = call->owned};
+		call->owned = NULL;
+		if (call->op.scope) {
+			struct scope *scope = call->op.scope;
+
+			op_end(&call->op);
+			op_start(scope, &told->op);
+		}
+		redis_call_fail(redis, told, status);
+		call->redis = NULL;
+		status = STATUS_UNAVAILABLE;
+	}
+	redis->in_flight_count = 0;
+}
+
+/* In the loop's next turn, by a timer: one whose callback tries again at once would be told in the same turn for ever. */
+void redis_calls_tell(evutil_socket_t fd, short what, void *arg)
+{
+	struct redis_calls failed = TAILQ_HEAD_INITIALIZER(failed);
+	struct redis *redis = arg;
+	struct redis_call *call;
+
+	TAILQ_CONCAT(&failed, &redis->failed, link);
+	while ((call = TAILQ_FIRST(&failed))) {
+		TAILQ_REMOVE(&failed, call, link);
+		if (op_end(&call->op))
+			call->done(call->failure, NULL, call->arg);
+		redis_call_free(call);
+	}
+}
+
+void redis_calls_detach(struct redis *redis)
+{
+	struct redis_call *call;
+
+	while ((call = TAILQ_FIRST(&redis->in_flight))) {
+		TAILQ_REMOVE(&redis->in_flight, call, link);
+		op_end(&call->op);
+		call->redis = NULL;
+	}
+	while ((call = TAILQ_FIRST(&redis->failed))) {
+		TAILQ_REMOVE(&redis->failed, call, link);
+		op_end(&call->op);
+		redis_call_free(call);
+	}
+}
+
+/* ---- asking and being answered ---- */
+
+static const char *argument(const redisReply *reply)
+{
+	return reply->str ? reply->str : "";
+}
+
+static void send_call(struct redis *redis, struct redis_call *call);
+
+/* Redis has forgotten the script (SCRIPT FLUSH): it is loaded again, and the call repeated behind that. */
+static bool repeat(struct redis *redis, struct redis_call *call, const redisReply *reply)
+{
+	if (!call->script || call->is_repeated || strncmp(argument(reply), "NOSCRIPT", 8) != 0)
+		return false;
+	call->is_repeated = true;
+	redisAsyncCommand(redis->context, NULL, NULL, "SCRIPT LOAD %s", call->script->lua);
+	send_call(redis, call);
+	return true;
+}
+
+static void answered(redisAsyncContext *context, void *reply_void, void *arg)
+{
+	struct redis_call *call = arg;
+	struct redis *redis = call->redis;
+	const redisReply *reply = reply_void;
+	enum status status = STATUS_OK;
+
+	if (!redis) {
+		redis_call_free(call);
+		return;
+	}
+	if (!reply) { /* the connection is going down */
+		redis->context = redis->context == context ? NULL : redis->context;
+		redis_lose(redis, context->errstr && *context->errstr ? context->errstr : "closed", STATUS_UNAVAILABLE);
+		redis_call_free(call);
+		return;
+	}
+	TAILQ_REMOVE(&redis->in_flight, call, link);
+	redis->in_flight_count--;
+	if (reply->type == REDIS_REPLY_ERROR) {
+		if (repeat(redis, call, reply))
+			return;
+		log_line(LOG_WARN, "redis refused a command", LOG_TEXT("command", call->name),
+			 LOG_TEXT("reason", argument(reply)));
+		status = STATUS_INTERNAL;
+	}
+	if (op_end(&call->op))
+		call->done(status, reply, call->arg);
+	redis_call_free(call);
+}
+
+static void send_call(struct redis *redis, struct redis_call *call)
+{
+	TAILQ_INSERT_TAIL(&redis->in_flight, call, link);
+	redis->in_flight_count++;
+	redisAsyncFormattedCommand(redis->context, answered, call, call->bytes, (size_t)call->len);
+}
+
+void redis_call_own(struct redis_call *call, void *memory)
+{
+	call->owned = memory;
+}
+
+/* A call that can not be sent is failed from the loop: is_sendable says which it is. */
+static struct redis_call *call_new(struct redis *redis, struct scope *scope, const char *name, long limit_ms, redis_done *done,
+				   void *arg, bool *ret_is_sendable)
+{
+	struct redis_call *call = mem_alloc(sizeof *call);
+
+	*call = (struct redis_call){.redis = redis, .done = done, .arg = arg, .name = name};
+	call->deadline_us = clock_monotonic_us() + limit_ms * 1000;
+	op_start(scope, &call->op);
+	*ret_is_sendable = redis->state == REDIS_READY && redis->in_flight_count < (unsigned)redis->config.in_flight_max;
+	if (*ret_is_sendable)
+		return call;
+	redis_call_fail(redis, call, redis->state == REDIS_READY ? STATUS_BUSY : STATUS_UNAVAILABLE);
+	return call;
+}
+
+struct redis_call *redis_command_blocking(struct redis *redis, struct scope *scope, long block_ms, int argc, const char **argv,
+					  const size_t *lens, redis_done *done, void *arg)
+{
+	bool is_sendable;
+	struct redis_call *call =
+		call_new(redis, scope, "command", redis->config.command_timeout_ms + block_ms, done, arg, &is_sendable);
+
+	if (!is_sendable)
+		return call;
+	call->len = redisFormatCommandArgv(&call->bytes, argc, argv, lens);
+	if (call->len < 0)
+		abort();
+	send_call(redis, call);
+	return call;
+}
+
+struct redis_call *redis_command(struct redis *redis, struct scope *scope, int argc, const char **argv, const size_t *lens,
+				 redis_done *done, void *arg)
+{
+	return redis_command_blocking(redis, scope, 0, argc, argv, lens, done, arg);
+}
+
+struct redis_call *redis_unblock(struct redis *redis, struct scope *scope, const struct redis *blocked, redis_done *done,
+				 void *arg)
+{
+	char id[24];
+
+	snprintf(id, sizeof id, "%lld", blocked->client_id);
+	return redis_command(redis, scope, 3, (const char *[]){"CLIENT", "UNBLOCK", id}, NULL, done, arg);
+}
+
+static const char *sha1_of(const struct redis *redis, const struct redis_script *script)
+{
+	for (size_t i = 0; redis->scripts && redis->scripts[i]; i++)
+		if (redis->scripts[i] == script && redis->sha1[i][0])
+			return redis->sha1[i];
+	return NULL;
+}
+
+struct redis_call *redis_eval(struct redis *redis, struct scope *scope, const struct redis_script *script, int keys, int argc,
+			      const char **argv, const size_t *lens, redis_done *done, void *arg)
+{
+	bool is_sendable;
+	struct redis_call *call =
+		call_new(redis, scope, script->name, redis->config.command_timeout_ms, done, arg, &is_sendable);
+	const char *sha1 = sha1_of(redis, script);
+	const char *stack_argv[16], **all = argc + 3 <= 16 ? stack_argv : mem_alloc((size_t)(argc + 3) * sizeof *all);
+	size_t stack_lens[16], *all_lens = argc + 3 <= 16 ? stack_lens : mem_alloc((size_t)(argc + 3) * sizeof *all_lens);
+	char keys_text[16];
+
+	if (!is_sendable)
+		goto out;
+	snprintf(keys_text, sizeof keys_text, "%d", keys);
+	all[2] = keys_text;
+	all_lens[2] = strlen(keys_text);
+	for (int i = 0; i < argc; i++) {
+		all[3 + i] = argv[i];
+		all_lens[3 + i] = lens ? lens[i] : strlen(argv[i]);
+	}
+	all[0] = sha1 ? "EVALSHA" : "EVAL";
+	all[1] = sha1 ? sha1 : script->lua;
+	all_lens[0] = strlen(all[0]);
+	all_lens[1] = strlen(all[1]);
+	call->script = script;
+	call->len = redisFormatCommandArgv(&call->bytes, argc + 3, all, all_lens);
+	if (call->len < 0)
+		abort();
+	send_call(redis, call);
+out:
+	if (all != stack_argv)
+		free(all);
+	if (all_lens != stack_lens)
+		free(all_lens);
+	return call;
+}

@@ -1,0 +1,115 @@
+#include "redis/redis_internal.h"
+
+#include <event2/dns.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+#define WATCH_MS 100
+
+const struct config_option redis_options[] = {
+	{"REDIS_URL", CONFIG_URL, offsetof(struct redis_config, url), NULL,
+	 "redis://[user:password@]host:port/database; or REDIS_HOST, REDIS_PORT, REDIS_PASSWORD", 0, 0, true},
+	{"REDIS_HOST", CONFIG_TEXT, offsetof(struct redis_config, host), "127.0.0.1", "Redis's host", 0, 0, false},
+	{"REDIS_PORT", CONFIG_INT, offsetof(struct redis_config, port), "6379", "Redis's port", 1, 65535, false},
+	{"REDIS_PASSWORD", CONFIG_URL, offsetof(struct redis_config, password), NULL, "Redis's password", 0, 0, true},
+	{"REDIS_COMMAND_TIMEOUT_MS", CONFIG_INT, offsetof(struct redis_config, command_timeout_ms), "2000",
+	 "time limit of a command", 10, 600000, false},
+	{"REDIS_CONNECT_TIMEOUT_MS", CONFIG_INT, offsetof(struct redis_config, connect_timeout_ms), "2000",
+	 "time limit of connecting", 10, 600000, false},
+	{"REDIS_IN_FLIGHT_MAX", CONFIG_INT, offsetof(struct redis_config, in_flight_max), "10000",
+	 "commands in flight at once; beyond it 503", 1, 1000000, false},
+	{0},
+};
+
+void redis_config_check(const struct redis_config *redis, struct config *config)
+{
+	struct redis_address address = {0};
+
+	if (redis->url && redis_url_parse(redis->url, &address) != STATUS_OK)
+		config_problem(config, "REDIS_URL: must be redis://[user:password@]host:port/database, special characters in "
+				       "user and password percent-encoded");
+	redis_address_free(&address);
+}
+
+static void set_address(struct redis *redis)
+{
+	const struct redis_config *config = &redis->config;
+
+	if (config->url) {
+		if (redis_url_parse(config->url, &redis->address) != STATUS_OK)
+			abort(); /* redis_config_check() was not asked */
+		return;
+	}
+	redis->address.host = mem_strdup(config->host);
+	redis->address.port = (int)config->port;
+	redis->address.password = config->password ? mem_strdup(config->password) : NULL;
+}
+
+struct redis *redis_new(struct event_base *base, const struct redis_config *config, const struct redis_script *const *scripts,
+			int priority)
+{
+	struct redis *redis = mem_alloc(sizeof *redis);
+	size_t count = 0;
+
+	while (scripts && scripts[count])
+		count++;
+	redis->base = base;
+	redis->config = *config;
+	redis->scripts = scripts;
+	redis->sha1 = mem_alloc((count + 1) * sizeof *redis->sha1);
+	redis->priority = priority;
+	TAILQ_INIT(&redis->in_flight);
+	TAILQ_INIT(&redis->failed);
+	set_address(redis);
+	redis->retry = event_new(base, -1, 0, redis_connect, redis);
+	redis->watch = event_new(base, -1, EV_PERSIST, redis_watch, redis);
+	event_priority_set(redis->retry, LOOP_PRIORITY_NORMAL);
+	redis->tell = event_new(base, -1, 0, redis_calls_tell, redis);
+	event_priority_set(redis->watch, LOOP_PRIORITY_NORMAL);
+	event_priority_set(redis->tell, LOOP_PRIORITY_NORMAL);
+	event_add(redis->watch, &(struct timeval){.tv_usec = WATCH_MS * 1000});
+	redis->reap = loop_deferred_new(base, redis_reap, redis);
+	event_add(redis->retry, &(struct timeval){0});
+	return redis;
+}
+
+void redis_free(struct redis *redis)
+{
+	redisAsyncContext *contexts[2];
+
+	if (!redis)
+		return;
+	redis_calls_detach(redis);
+	contexts[0] = redis->context;
+	contexts[1] = redis->doomed;
+	redis->context = redis->doomed = NULL;
+	for (int i = 0; i < 2; i++)
+		if (contexts[i]) {
+			contexts[i]->data = NULL;
+			redisAsyncFree(contexts[i]);
+		}
+	if (redis->lookup)
+		evdns_getaddrinfo_cancel(redis->lookup);
+	if (redis->dns)
+		evdns_base_free(redis->dns, 0);
+	event_free(redis->retry);
+	event_free(redis->watch);
+	event_free(redis->tell);
+	loop_deferred_free(redis->reap);
+	redis_address_free(&redis->address);
+	free(redis->channel);
+	free(redis->sha1);
+	free(redis);
+}
+
+bool redis_is_ready(const struct redis *redis)
+{
+	return redis->state == REDIS_READY;
+}
+
+void redis_on_change(struct redis *redis, void (*changed)(bool is_ready, void *arg), void *arg)
+{
+	redis->changed = changed;
+	redis->changed_arg = arg;
+}

@@ -1,0 +1,73 @@
+/* Asynchronous Redis over hiredis (0.14 and 1.x): one multiplexed connection with many commands in flight, timers of our
+ * own for connecting and for each command, reconnecting with back-off. Lua scripts are loaded on connecting and called by
+ * their SHA1; one that Redis has forgotten (NOSCRIPT) is sent whole, once, without the caller noticing.
+ * A connection for blocking reads or subscriptions is a second struct redis. */
+#ifndef ABACUS_REDIS_H
+#define ABACUS_REDIS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <hiredis/hiredis.h>
+
+#include "base/config.h"
+#include "base/scope.h"
+#include "base/status.h"
+
+struct event_base;
+struct redis;
+
+struct redis_config {
+	char *url; /* REDIS_URL redis://[user:password@]host:port/db; or NULL and host, port, password */
+	char *host;
+	char *password;
+	long port, command_timeout_ms, connect_timeout_ms, in_flight_max;
+};
+extern const struct config_option
+	redis_options[]; /* REDIS_URL REDIS_HOST REDIS_PORT REDIS_PASSWORD REDIS_COMMAND_TIMEOUT_MS=2000 … */
+
+/* After loading: adds a problem where REDIS_URL is none, without any part of it. redis_new() takes no such URL. */
+void redis_config_check(const struct redis_config *redis, struct config *config);
+
+struct redis_script { /* static */
+	const char *name;
+	const char *lua;
+};
+
+/* scripts ends with NULL, or is NULL. priority: LOOP_PRIORITY_*. Connecting starts at once, never blocks. */
+struct redis *redis_new(struct event_base *base, const struct redis_config *config, const struct redis_script *const *scripts,
+			int priority);
+void redis_free(struct redis *redis); /* callbacks of what is in flight do not run */
+bool redis_is_ready(const struct redis *redis);
+/* Called (from the loop) each time the connection has been authenticated and its scripts are loaded, and each time it is lost.
+ */
+void redis_on_change(struct redis *redis, void (*changed)(bool is_ready, void *arg), void *arg);
+
+/* The reply is hiredis's and borrowed for the call. STATUS_OK: any reply but an error. INTERNAL: an error reply (logged here
+ * with the command's name and Redis's own text, reply passed too). UNAVAILABLE, TIMEOUT, BUSY: reply is NULL. */
+typedef void redis_done(enum status status, const redisReply *reply, void *arg);
+
+/* The call that was just made, good until the loop's next turn, for redis_call_own(). */
+struct redis_call;
+/* Malloc'ed memory that goes with the call: freed after done has run, or when it never will. */
+void redis_call_own(struct redis_call *call, void *memory);
+
+/* argv and lens are copied before the call returns; lens NULL: C strings. */
+struct redis_call *redis_command(struct redis *redis, struct scope *scope, int argc, const char **argv, const size_t *lens,
+				 redis_done *done, void *arg);
+/* EVALSHA script numkeys argv[0..argc): the first `keys` of them are the keys. */
+struct redis_call *redis_eval(struct redis *redis, struct scope *scope, const struct redis_script *script, int keys, int argc,
+			      const char **argv, const size_t *lens, redis_done *done, void *arg);
+/* As redis_command(), for a command that blocks in Redis for up to block_ms: its time limit is that much longer. */
+struct redis_call *redis_command_blocking(struct redis *redis, struct scope *scope, long block_ms, int argc, const char **argv,
+					  const size_t *lens, redis_done *done, void *arg);
+/* Ends what blocks on another connection, which is then answered as if its time were over. Answers 1, or 0 when nothing was
+ * blocking there (any more, or yet). */
+struct redis_call *redis_unblock(struct redis *redis, struct scope *scope, const struct redis *blocked, redis_done *done,
+				 void *arg);
+/* Subscribes now and after every reconnect. This connection then does nothing else. message runs once a message. */
+void redis_subscribe(struct redis *redis, const char *channel, void (*message)(const char *bytes, size_t len, void *arg),
+		     void *arg);
+
+#endif

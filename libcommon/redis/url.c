@@ -1,0 +1,96 @@
+#include "redis/redis_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/int64.h"
+#include "base/mem.h"
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if ((c | 32) >= 'a' && (c | 32) <= 'f')
+		return (c | 32) - 'a' + 10;
+	return -1;
+}
+
+/* Percent-decoding in place (RFC 3986 §2.1); what is no escape stays as it is. False for a NUL, which would cut it short. */
+static bool decode(char *text)
+{
+	char *out = text;
+
+	for (; *text; text++) {
+		int high = *text == '%' ? hex_digit(text[1]) : -1, low = high >= 0 ? hex_digit(text[2]) : -1;
+
+		if (high == 0 && low == 0)
+			return false;
+		if (low >= 0) {
+			*out++ = (char)(high << 4 | low);
+			text += 2;
+		} else {
+			*out++ = *text;
+		}
+	}
+	*out = '\0';
+	return true;
+}
+
+enum status redis_url_parse(const char *url, struct redis_address *ret_address)
+{
+	static const char scheme[] = "redis://";
+	char *copy, *authority, *path, *at, *colon;
+	struct redis_address address = {.port = 6379};
+	int64_t number;
+	size_t len;
+	enum status status = STATUS_INVALID;
+
+	if (strncmp(url, scheme, sizeof scheme - 1) != 0)
+		return STATUS_INVALID;
+	copy = authority = mem_strdup(url + sizeof scheme - 1);
+	len = strlen(copy);
+	if ((path = strchr(authority, '/'))) {
+		*path++ = '\0';
+		if (*path && (int64_parse(path, &number) != STATUS_OK || number < 0 || number > 9999))
+			goto out;
+		address.database = *path ? (int)number : 0;
+	}
+	if ((at = strrchr(authority, '@'))) {
+		*at = '\0';
+		if ((colon = strchr(authority, ':'))) {
+			*colon = '\0';
+			if (!decode(colon + 1))
+				goto out;
+			address.password = mem_strdup(colon + 1);
+		}
+		if (!decode(authority))
+			goto out;
+		address.user = *authority ? mem_strdup(authority) : NULL;
+		authority = at + 1;
+	}
+	if ((colon = strrchr(authority, ':'))) {
+		*colon = '\0';
+		if (int64_parse(colon + 1, &number) != STATUS_OK || number < 1 || number > 65535)
+			goto out;
+		address.port = (int)number;
+	}
+	if (!*authority)
+		goto out;
+	address.host = mem_strdup(authority);
+	*ret_address = address;
+	address = (struct redis_address){0};
+	status = STATUS_OK;
+out:
+	redis_address_free(&address);
+	explicit_bzero(copy, len); /* it has NULs before the password by now */
+	free(copy);
+	return status;
+}
+
+void redis_address_free(struct redis_address *address)
+{
+	free(address->host);
+	free(address->user);
+	mem_free_secret(address->password);
+	*address = (struct redis_address){0};
+}

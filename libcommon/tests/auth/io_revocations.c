@@ -1,0 +1,348 @@
+/* Revocations on a real Redis: what one process publishes, another knows, and says so when it can not know. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "auth/auth.h"
+#include "tests/auth/revocations_fixture.h"
+
+/* ---- what is known ---- */
+
+static void test_a_token_that_nobody_revoked_is_good(void **state)
+{
+	start_and_know(MAX_AGE_S);
+	assert_int_equal(check(token_of(1, now_ms, 1)), REVOCATION_NONE);
+}
+
+static void test_a_revoked_token_is_dead_and_its_user_is_not(void **state)
+{
+	struct jwt_claims token = token_of(1, now_ms, 1);
+
+	start_and_know(MAX_AGE_S);
+	publish_one(of_token(token));
+	WAIT_FOR(check(token) == REVOCATION_REVOKED);
+	assert_int_equal(check(token_of(1, now_ms, 2)), REVOCATION_NONE);
+}
+
+/* revocations.h: the entry is there before a request that the reply could have caused. */
+static void test_when_the_publisher_has_its_answer_the_token_is_already_dead(void **state)
+{
+	start_and_know(MAX_AGE_S);
+	for (uint8_t i = 0; i < 20; i++) {
+		WAIT_FOR(follower());
+		publish_one(of_token(token_of(1, now_ms, i)));
+		assert_int_equal(check(token_of(1, now_ms, i)), REVOCATION_REVOKED);
+	}
+}
+
+static void test_what_was_revoked_before_it_started_is_known(void **state)
+{
+	struct jwt_claims token = token_of(1, now_ms, 1);
+
+	publish_one(of_token(token));
+	start_and_know(MAX_AGE_S);
+	assert_int_equal(check(token), REVOCATION_REVOKED);
+}
+
+static void test_a_users_tokens_are_dead_up_to_the_millisecond_and_good_behind_it(void **state)
+{
+	start_and_know(MAX_AGE_S);
+	publish_one(of_user(7, now_ms, false));
+	WAIT_FOR(check(token_of(7, now_ms, 1)) == REVOCATION_REVOKED);
+	assert_int_equal(check(token_of(7, now_ms - 1, 1)), REVOCATION_REVOKED);
+	assert_int_equal(check(token_of(7, now_ms + 1, 1)), REVOCATION_NONE);
+	assert_int_equal(check(token_of(8, now_ms, 1)), REVOCATION_NONE);
+}
+
+static void test_an_inactive_users_tokens_are_all_inactive(void **state)
+{
+	start_and_know(MAX_AGE_S);
+	publish_one(of_user(7, now_ms, true));
+	WAIT_FOR(check(token_of(7, now_ms, 1)) == REVOCATION_INACTIVE);
+	assert_int_equal(check(token_of(7, now_ms + 1000000, 1)), REVOCATION_INACTIVE);
+}
+
+static void test_a_user_who_is_active_again_has_good_new_tokens_and_dead_old_ones(void **state)
+{
+	start_and_know(MAX_AGE_S);
+	publish_one(of_user(7, now_ms - 10, true));
+	publish_one(of_user(7, now_ms, false));
+	WAIT_FOR(check(token_of(7, now_ms + 1, 1)) == REVOCATION_NONE);
+	assert_int_equal(check(token_of(7, now_ms, 1)), REVOCATION_REVOKED);
+}
+
+/* Two changes of a user on their way at once, or one and the telling of everything. */
+static void test_what_is_said_of_a_user_is_not_undone_by_what_was_true_before(void **state)
+{
+	start_and_know(MAX_AGE_S);
+	publish_one(of_user(7, now_ms, true));
+	publish_one(of_user(7, now_ms - 10, false));
+	publish_one(of_user(8, now_ms, false));
+	publish_one(of_user(8, now_ms - 10, false));
+	publish_one(of_user(9, INT64_MAX, true));
+	publish_one(of_user(9, now_ms, false));
+	publish_one(of_token(token_of(1, now_ms, 1)));
+	WAIT_FOR(check(token_of(1, now_ms, 1)) == REVOCATION_REVOKED);
+	assert_int_equal(check(token_of(7, now_ms + 1, 1)), REVOCATION_INACTIVE);
+	assert_int_equal(check(token_of(8, now_ms, 1)), REVOCATION_REVOKED);
+	assert_int_equal(check(token_of(9, now_ms + 1, 1)), REVOCATION_INACTIVE);
+}
+
+static void test_a_token_revoked_by_itself_stays_dead_whatever_is_said_of_its_user(void **state)
+{
+	struct jwt_claims token = token_of(7, now_ms, 1);
+
+	start_and_know(MAX_AGE_S);
+	publish_one(of_token(token));
+	publish_one(of_user(7, now_ms - 1000, false));
+	WAIT_FOR(check(token_of(7, now_ms - 1000, 1)) == REVOCATION_REVOKED);
+	assert_int_equal(check(token), REVOCATION_REVOKED);
+}
+
+static void test_the_greatest_user_id_is_as_good_as_any(void **state)
+{
+	start_and_know(MAX_AGE_S);
+	publish_one(of_user(INT64_MAX, INT64_MAX, false));
+	WAIT_FOR(check(token_of(INT64_MAX, now_ms, 1)) == REVOCATION_REVOKED);
+	assert_int_equal(check(token_of(1, now_ms, 1)), REVOCATION_NONE);
+}
+
+enum { MANY = 5000 };
+
+/* More than one batch of the stream, more than there are buckets. */
+static void publish_many(void)
+{
+	struct revocation *entries = mem_alloc(MANY * sizeof *entries);
+
+	for (int i = 0; i < MANY; i++)
+		entries[i] = of_user(i + 1, now_ms, i % 2);
+	for (int i = 0; i < MANY; i += 500)
+		publish(entries + i, 500);
+	free(entries);
+}
+
+static void test_thousands_of_revocations_are_all_known_when_it_is_ready(void **state)
+{
+	publish_many();
+	start_and_know(MAX_AGE_S);
+	for (int i = 0; i < MANY; i++)
+		assert_int_equal(check(token_of(i + 1, now_ms, 1)), i % 2 ? REVOCATION_INACTIVE : REVOCATION_REVOKED);
+	assert_int_equal(check(token_of(MANY + 1, now_ms, 1)), REVOCATION_NONE);
+}
+
+static void test_entries_that_can_not_be_read_are_passed_over(void **state)
+{
+	struct jwt_claims token = token_of(1, now_ms, 1);
+
+	start_and_know(MAX_AGE_S);
+	BESIDE("XADD", "revocations", "*", "nonsense", "1");
+	BESIDE("XADD", "revocations", "*", "token", "no uuid", "inactive", "0", "expires", "9999999999");
+	BESIDE("XADD", "revocations", "*", "user", "-", "until", "x", "inactive", "0", "expires", "9999999999");
+	BESIDE("XADD", "revocations", "*", "user", "1", "inactive", "0", "expires", "9999999999");
+	publish_one(of_token(token));
+	WAIT_FOR(check(token) == REVOCATION_REVOKED);
+	assert_int_equal(check(token_of(1, now_ms, 2)), REVOCATION_NONE);
+}
+
+/* ---- what it means to a request ---- */
+
+static enum auth_verdict verdict_after(bool is_inactive)
+{
+	const struct jwt_key key = {.issuer = AUTH_ISSUER, .secret = "a secret of thirty-two characters"};
+	struct jwt_claims claims;
+	char *token = jwt_issue(&key, 7, false, 3600, &claims), *header = mem_printf("Bearer %s", token);
+	enum auth_verdict verdict;
+
+	start_and_know(MAX_AGE_S);
+	assert_int_equal(auth_check(&key, revocations, header, &claims), AUTH_OK);
+	publish_one(is_inactive ? of_user(7, INT64_MAX, true) : of_token(claims));
+	WAIT_FOR(check(claims) != REVOCATION_NONE);
+	verdict = auth_check(&key, revocations, header, &claims);
+	free(header);
+	free(token);
+	return verdict;
+}
+
+static void test_a_request_with_a_revoked_token_is_invalid(void **state)
+{
+	assert_int_equal(verdict_after(false), AUTH_INVALID);
+}
+
+static void test_a_request_of_an_inactive_user_is_inactive(void **state)
+{
+	assert_int_equal(verdict_after(true), AUTH_INACTIVE);
+}
+
+/* ---- the stream ---- */
+
+static void test_what_is_older_than_a_lifetime_is_trimmed(void **state)
+{
+	for (int i = 1; i <= 1000; i++) {
+		char id[16];
+
+		snprintf(id, sizeof id, "%d-0", i);
+		BESIDE("XADD", "revocations", id, "hello", "1");
+	}
+	publish_one(of_user(1, now_ms, false));
+	assert_true(BESIDE("XLEN", "revocations") < 500); /* roughly: Redis trims whole nodes */
+}
+
+static void test_what_is_younger_than_a_lifetime_is_kept(void **state)
+{
+	publish_many();
+	say_all_is_told();
+	assert_int_equal(BESIDE("XLEN", "revocations"), MANY + 1);
+}
+
+static void test_entries_of_one_publication_become_known_together(void **state)
+{
+	struct revocation entries[2] = {of_user(1, now_ms, false), of_user(2, now_ms, false)};
+	struct answer answer = {0};
+
+	start_and_know(MAX_AGE_S);
+	revocations_publish(redis, &scope, entries, 2, LIFETIME_S, fixture_answered, &answer);
+	do {
+		event_base_loop(base, EVLOOP_ONCE);
+		assert_int_equal(check(token_of(1, now_ms, 1)), check(token_of(2, now_ms, 1)));
+	} while (check(token_of(1, now_ms, 1)) == REVOCATION_NONE);
+	WAIT_FOR(answer.is_there);
+}
+
+/* ---- telling everything ---- */
+
+static void test_who_has_told_everything_says_so_and_who_begins_hears_of_it(void **state)
+{
+	char mark[REVOCATIONS_MARK_BYTES];
+
+	assert_false(begin_telling(mark));
+	publish_one(of_user(1, now_ms, false));
+	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_COMPLETE), 0);
+	assert_true(end_telling(mark));
+	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_COMPLETE), 1);
+	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_TELLING), 0);
+	assert_true(begin_telling(mark));
+	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_TELLING), 0);
+}
+
+static void wait_for_the_next_millisecond(void)
+{
+	int64_t before_ms = clock_unix_ms();
+
+	while (clock_unix_ms() <= before_ms)
+		;
+}
+
+/* So the stream does not grow however often all is told, and who reads it meanwhile misses nothing. */
+static void test_what_is_told_again_takes_the_place_of_what_was_told(void **state)
+{
+	char mark[REVOCATIONS_MARK_BYTES];
+
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(begin_telling(mark), i > 0);
+		publish_many();
+		assert_true(end_telling(mark));
+		wait_for_the_next_millisecond();
+	}
+	assert_int_equal(BESIDE("XLEN", REVOCATIONS_STREAM), MANY);
+	start(MAX_AGE_S);
+	WAIT_FOR(revocations_is_ready(revocations));
+	assert_int_equal(check(token_of(MANY, now_ms, 1)), REVOCATION_INACTIVE);
+}
+
+static void test_what_is_told_while_all_is_told_again_stays(void **state)
+{
+	char mark[REVOCATIONS_MARK_BYTES];
+
+	say_all_is_told();
+	publish_one(of_token(token_of(1, now_ms, 1)));
+	wait_for_the_next_millisecond();
+	assert_true(begin_telling(mark));
+	publish_one(of_token(token_of(1, now_ms, 2)));
+	assert_true(end_telling(mark));
+	assert_int_equal(BESIDE("XLEN", REVOCATIONS_STREAM), 1);
+	start(MAX_AGE_S);
+	WAIT_FOR(revocations_is_ready(revocations));
+	assert_int_equal(check(token_of(1, now_ms, 2)), REVOCATION_REVOKED);
+}
+
+static void test_a_redis_emptied_while_all_is_told_once_more_is_not_complete(void **state)
+{
+	char mark[REVOCATIONS_MARK_BYTES];
+
+	say_all_is_told();
+	assert_true(begin_telling(mark));
+	BESIDE("FLUSHDB");
+	assert_false(end_telling(mark));
+	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_COMPLETE), 0);
+}
+
+static void test_two_who_tell_at_once_are_both_right(void **state)
+{
+	char one[REVOCATIONS_MARK_BYTES], other[REVOCATIONS_MARK_BYTES];
+
+	begin_telling(one);
+	begin_telling(other);
+	assert_true(end_telling(one));
+	assert_true(end_telling(other));
+	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_COMPLETE), 1);
+}
+
+static void test_a_redis_emptied_in_the_middle_of_the_telling_is_not_complete(void **state)
+{
+	char mark[REVOCATIONS_MARK_BYTES];
+
+	begin_telling(mark);
+	publish_one(of_user(1, now_ms, false));
+	BESIDE("FLUSHDB");
+	publish_one(of_user(2, now_ms, false));
+	assert_false(end_telling(mark));
+	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_COMPLETE), 0);
+}
+
+static void test_nor_is_it_when_another_has_begun_since_until_that_one_ends(void **state)
+{
+	char before[REVOCATIONS_MARK_BYTES], since[REVOCATIONS_MARK_BYTES];
+
+	begin_telling(before);
+	BESIDE("FLUSHDB");
+	begin_telling(since);
+	assert_string_not_equal(before, since);
+	assert_false(end_telling(before));
+	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_COMPLETE), 0);
+	assert_true(end_telling(since));
+	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_COMPLETE), 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		REVOCATIONS_TEST(test_a_token_that_nobody_revoked_is_good),
+		REVOCATIONS_TEST(test_a_revoked_token_is_dead_and_its_user_is_not),
+		REVOCATIONS_TEST(test_when_the_publisher_has_its_answer_the_token_is_already_dead),
+		REVOCATIONS_TEST(test_what_was_revoked_before_it_started_is_known),
+		REVOCATIONS_TEST(test_a_users_tokens_are_dead_up_to_the_millisecond_and_good_behind_it),
+		REVOCATIONS_TEST(test_an_inactive_users_tokens_are_all_inactive),
+		REVOCATIONS_TEST(test_a_user_who_is_active_again_has_good_new_tokens_and_dead_old_ones),
+		REVOCATIONS_TEST(test_what_is_said_of_a_user_is_not_undone_by_what_was_true_before),
+		REVOCATIONS_TEST(test_a_token_revoked_by_itself_stays_dead_whatever_is_said_of_its_user),
+		REVOCATIONS_TEST(test_the_greatest_user_id_is_as_good_as_any),
+		REVOCATIONS_TEST(test_thousands_of_revocations_are_all_known_when_it_is_ready),
+		REVOCATIONS_TEST(test_entries_that_can_not_be_read_are_passed_over),
+		REVOCATIONS_TEST(test_a_request_with_a_revoked_token_is_invalid),
+		REVOCATIONS_TEST(test_a_request_of_an_inactive_user_is_inactive),
+		REVOCATIONS_TEST(test_what_is_older_than_a_lifetime_is_trimmed),
+		REVOCATIONS_TEST(test_what_is_younger_than_a_lifetime_is_kept),
+		REVOCATIONS_TEST(test_entries_of_one_publication_become_known_together),
+		REVOCATIONS_TEST(test_who_has_told_everything_says_so_and_who_begins_hears_of_it),
+		REVOCATIONS_TEST(test_what_is_told_again_takes_the_place_of_what_was_told),
+		REVOCATIONS_TEST(test_what_is_told_while_all_is_told_again_stays),
+		REVOCATIONS_TEST(test_a_redis_emptied_while_all_is_told_once_more_is_not_complete),
+		REVOCATIONS_TEST(test_two_who_tell_at_once_are_both_right),
+		REVOCATIONS_TEST(test_a_redis_emptied_in_the_middle_of_the_telling_is_not_complete),
+		REVOCATIONS_TEST(test_nor_is_it_when_another_has_begun_since_until_that_one_ends),
+	};
+
+	return fixture_run("io_revocations", tests, sizeof tests / sizeof *tests);
+}

@@ -1,0 +1,232 @@
+/* What a process says of tokens while it can not know: before all was told, while it reads, and after it lost Redis. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "tests/auth/revocations_fixture.h"
+
+static struct jwt_claims revoked, other;
+
+static void start_revoked(long max_age_s)
+{
+	revoked = token_of(1, now_ms, 1);
+	other = token_of(1, now_ms, 2);
+	publish_one(of_token(revoked));
+	start(max_age_s);
+	WAIT_FOR(follower());
+}
+
+/* ---- before all was told ---- */
+
+static void test_before_it_has_connected_nothing_is_known(void **state)
+{
+	say_all_is_told();
+	start(MAX_AGE_S);
+	assert_false(revocations_is_ready(revocations));
+	assert_int_equal(check(token_of(1, now_ms, 1)), REVOCATION_UNKNOWN);
+}
+
+static void test_without_the_word_that_all_is_told_nothing_is_known(void **state)
+{
+	start_revoked(MAX_AGE_S);
+	assert_false(revocations_is_ready(revocations));
+	assert_int_equal(check(revoked), REVOCATION_UNKNOWN);
+	assert_int_equal(check(other), REVOCATION_UNKNOWN);
+}
+
+static void test_when_all_was_told_it_knows_at_once(void **state)
+{
+	int64_t begin_us;
+
+	start_revoked(MAX_AGE_S);
+	begin_us = clock_monotonic_us();
+	say_all_is_told();
+	WAIT_FOR(revocations_is_ready(revocations));
+	assert_int_equal(check(revoked), REVOCATION_REVOKED);
+	assert_int_equal(check(other), REVOCATION_NONE);
+	assert_true(clock_monotonic_us() - begin_us < 2000000); /* and not when the time of XREAD is over */
+}
+
+static void test_when_all_was_told_and_that_is_nothing_it_knows_at_once(void **state)
+{
+	int64_t begin_us = clock_monotonic_us();
+
+	BESIDE("SET", REVOCATIONS_COMPLETE, "1");
+	start(MAX_AGE_S);
+	WAIT_FOR(revocations_is_ready(revocations));
+	assert_int_equal(check(token_of(1, now_ms, 1)), REVOCATION_NONE);
+	assert_true(clock_monotonic_us() - begin_us < 2000000);
+}
+
+/* All is told at once, more than two batches: in no turn of the loop may the last of it be good. */
+static void test_while_it_reads_what_is_told_no_revoked_token_is_good(void **state)
+{
+	char until[24], user[16];
+	enum revocation_verdict verdict;
+
+	start_revoked(MAX_AGE_S);
+	snprintf(until, sizeof until, "%lld", (long long)now_ms);
+	for (int i = 1; i <= 3000; i++) {
+		snprintf(user, sizeof user, "%d", i);
+		BESIDE("XADD", "revocations", "*", "user", user, "until", until, "inactive", "0", "expires", "9999999999");
+	}
+	say_all_is_told();
+	do {
+		event_base_loop(base, EVLOOP_ONCE);
+		verdict = check(token_of(3000, now_ms, 3)); /* not the jti of the one revoked */
+		assert_int_not_equal(verdict, REVOCATION_NONE);
+	} while (verdict == REVOCATION_UNKNOWN);
+	assert_int_equal(verdict, REVOCATION_REVOKED);
+}
+
+/* ---- lost ---- */
+
+static void know_revoked(long max_age_s)
+{
+	start_revoked(max_age_s);
+	say_all_is_told();
+	WAIT_FOR(revocations_is_ready(revocations));
+}
+
+static void test_connection_lost_it_trusts_its_copy(void **state)
+{
+	int64_t until_us;
+
+	know_revoked(MAX_AGE_S);
+	kill_follower();
+	until_us = clock_monotonic_us() + 200000; /* it notices, and is back */
+	while (clock_monotonic_us() < until_us) {
+		event_base_loop(base, EVLOOP_ONCE);
+		assert_int_equal(check(revoked), REVOCATION_REVOKED);
+		assert_int_equal(check(other), REVOCATION_NONE);
+	}
+}
+
+static void test_connection_lost_for_longer_than_the_maximum_age_nothing_is_known(void **state)
+{
+	know_revoked(0);
+	assert_int_equal(check(other), REVOCATION_NONE);
+	kill_follower();
+	WAIT_FOR(check(other) == REVOCATION_UNKNOWN);
+	assert_int_equal(check(revoked), REVOCATION_UNKNOWN);
+	assert_false(revocations_is_ready(revocations));
+}
+
+static void test_connected_again_it_knows_again(void **state)
+{
+	know_revoked(0);
+	kill_follower();
+	WAIT_FOR(check(other) == REVOCATION_UNKNOWN);
+	WAIT_FOR(check(other) == REVOCATION_NONE);
+	assert_int_equal(check(revoked), REVOCATION_REVOKED);
+}
+
+static void test_connected_again_it_does_not_know_before_it_has_read_what_it_missed(void **state)
+{
+	char jti[37];
+
+	know_revoked(0);
+	jwt_jti_format(other.jti, jti);
+	kill_follower();
+	BESIDE("XADD", "revocations", "*", "token", jti, "inactive", "0", "expires", "9999999999");
+	WAIT_FOR(check(other) == REVOCATION_UNKNOWN);
+	while (check(other) == REVOCATION_UNKNOWN)
+		event_base_loop(base, EVLOOP_ONCE);
+	assert_int_equal(check(other), REVOCATION_REVOKED);
+}
+
+/* By an operator, or a Redis that changes its role. */
+static void test_an_error_reply_does_not_end_the_following(void **state)
+{
+	char id[24];
+
+	know_revoked(MAX_AGE_S);
+	WAIT_FOR(follower());
+	snprintf(id, sizeof id, "%lld", follower());
+	assert_int_equal(BESIDE("CLIENT", "UNBLOCK", id, "ERROR"), 1);
+	publish_one(of_token(other));
+	WAIT_FOR(check(other) == REVOCATION_REVOKED);
+}
+
+static void test_a_stream_of_another_type_is_waited_for(void **state)
+{
+	BESIDE("SET", REVOCATIONS_STREAM, "no stream");
+	BESIDE("SET", REVOCATIONS_COMPLETE, "1");
+	start(MAX_AGE_S);
+	for (int i = 0; i < 5; i++) {
+		event_base_loop(base, EVLOOP_ONCE);
+		assert_int_equal(check(token_of(1, now_ms, 1)), REVOCATION_UNKNOWN);
+	}
+	BESIDE("DEL", REVOCATIONS_STREAM);
+	WAIT_FOR(revocations_is_ready(revocations));
+}
+
+/* ---- an emptied Redis ---- */
+
+static void test_when_redis_is_emptied_the_copy_stays_and_hears_what_is_new(void **state)
+{
+	int64_t emptied_ms;
+
+	know_revoked(MAX_AGE_S);
+	WAIT_FOR(follower());
+	BESIDE("FLUSHDB");
+	emptied_ms = clock_unix_ms();
+	while (clock_unix_ms() <= emptied_ms) /* of one millisecond Redis would count the ids anew */
+		;
+	assert_int_equal(check(revoked), REVOCATION_REVOKED);
+	assert_int_equal(check(other), REVOCATION_NONE);
+	publish_one(of_token(other));
+	WAIT_FOR(check(other) == REVOCATION_REVOKED);
+	assert_int_equal(check(revoked), REVOCATION_REVOKED);
+}
+
+static void test_a_process_that_starts_on_an_emptied_redis_knows_nothing_until_it_is_told(void **state)
+{
+	publish_one(of_token(token_of(1, now_ms, 1)));
+	say_all_is_told();
+	BESIDE("FLUSHDB");
+	start_revoked(MAX_AGE_S);
+	assert_int_equal(check(revoked), REVOCATION_UNKNOWN);
+	say_all_is_told();
+	WAIT_FOR(check(revoked) == REVOCATION_REVOKED);
+}
+
+/* What was revoked while it was away may be among what was lost. */
+static void test_connected_again_to_an_emptied_redis_it_knows_nothing_until_it_is_told(void **state)
+{
+	know_revoked(0);
+	kill_follower();
+	BESIDE("FLUSHDB");
+	WAIT_FOR(check(other) == REVOCATION_UNKNOWN);
+	WAIT_FOR(follower());
+	assert_int_equal(check(other), REVOCATION_UNKNOWN);
+	publish_one(of_token(other));
+	say_all_is_told();
+	WAIT_FOR(revocations_is_ready(revocations));
+	assert_int_equal(check(other), REVOCATION_REVOKED);
+	assert_int_equal(check(revoked), REVOCATION_REVOKED); /* its copy */
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		REVOCATIONS_TEST(test_before_it_has_connected_nothing_is_known),
+		REVOCATIONS_TEST(test_without_the_word_that_all_is_told_nothing_is_known),
+		REVOCATIONS_TEST(test_when_all_was_told_it_knows_at_once),
+		REVOCATIONS_TEST(test_when_all_was_told_and_that_is_nothing_it_knows_at_once),
+		REVOCATIONS_TEST(test_while_it_reads_what_is_told_no_revoked_token_is_good),
+		REVOCATIONS_TEST(test_connection_lost_it_trusts_its_copy),
+		REVOCATIONS_TEST(test_connection_lost_for_longer_than_the_maximum_age_nothing_is_known),
+		REVOCATIONS_TEST(test_connected_again_it_knows_again),
+		REVOCATIONS_TEST(test_connected_again_it_does_not_know_before_it_has_read_what_it_missed),
+		REVOCATIONS_TEST(test_an_error_reply_does_not_end_the_following),
+		REVOCATIONS_TEST(test_a_stream_of_another_type_is_waited_for),
+		REVOCATIONS_TEST(test_when_redis_is_emptied_the_copy_stays_and_hears_what_is_new),
+		REVOCATIONS_TEST(test_a_process_that_starts_on_an_emptied_redis_knows_nothing_until_it_is_told),
+		REVOCATIONS_TEST(test_connected_again_to_an_emptied_redis_it_knows_nothing_until_it_is_told),
+	};
+
+	return fixture_run("io_revocations_unknown", tests, sizeof tests / sizeof *tests);
+}

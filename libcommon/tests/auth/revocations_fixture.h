@@ -1,0 +1,163 @@
+/* What the tests of the revocations share: a client that publishes, a copy that follows, and tokens. Include after cmocka.h. */
+#ifndef ABACUS_REVOCATIONS_FIXTURE_H
+#define ABACUS_REVOCATIONS_FIXTURE_H
+
+#include "tests/redis/redis_fixture.h"
+#include "auth/revocations.h"
+
+#define LIFETIME_S 3600
+#define MAX_AGE_S 300
+
+static const struct redis_script *const scripts[] = {&revocations_begin_script, &revocations_publish_script,
+						     &revocations_end_script, NULL};
+static struct revocations *revocations;
+static int64_t now_ms;
+static bool was_complete;
+
+static inline int revocations_set_up(void **state)
+{
+	struct redis_config config = fixture_config();
+
+	fixture_set_up(state);
+	fixture_ready(&config, scripts);
+	revocations = NULL;
+	now_ms = clock_unix_ms();
+	return 0;
+}
+
+static inline int revocations_tear_down(void **state)
+{
+	revocations_free(revocations);
+	return fixture_tear_down(state);
+}
+
+#define REVOCATIONS_TEST(test) cmocka_unit_test_setup_teardown(test, revocations_set_up, revocations_tear_down)
+
+/* ---- doing ---- */
+
+static inline void start(long max_age_s)
+{
+	struct redis_config config = fixture_config();
+
+	revocations = revocations_new(base, &config, max_age_s);
+}
+
+static inline void publish(const struct revocation *entries, int n)
+{
+	struct answer answer = {0};
+
+	revocations_publish(redis, &scope, entries, n, LIFETIME_S, fixture_answered, &answer);
+	assert_false(answer.is_there);
+	WAIT_FOR(answer.is_there);
+	assert_int_equal(answer.status, STATUS_OK);
+}
+
+static inline void begun(enum status status, const redisReply *reply, void *arg)
+{
+	char *mark = arg;
+
+	assert_int_equal(status, STATUS_OK);
+	assert_int_equal(reply->elements, 2);
+	assert_in_range(reply->element[1]->len, 1, REVOCATIONS_MARK_BYTES - 1);
+	was_complete = reply->element[0]->integer == 1;
+	strcpy(mark, reply->element[1]->str);
+}
+
+/* Whether all had been told. */
+static inline bool begin_telling(char mark[REVOCATIONS_MARK_BYTES])
+{
+	*mark = '\0';
+	revocations_begin(redis, &scope, begun, mark);
+	WAIT_FOR(*mark);
+	return was_complete;
+}
+
+/* Whether that made it complete. */
+static inline bool end_telling(const char *mark)
+{
+	struct answer answer = {0};
+
+	revocations_end(redis, &scope, mark, fixture_answered, &answer);
+	assert_false(answer.is_there);
+	WAIT_FOR(answer.is_there);
+	assert_int_equal(answer.status, STATUS_OK);
+	return answer.integer == 1;
+}
+
+/* As the end of a telling does, without one. */
+static inline void say_all_is_told(void)
+{
+	BESIDE("SET", REVOCATIONS_COMPLETE, "1");
+	BESIDE("XADD", REVOCATIONS_STREAM, "*", "hello", "1");
+}
+
+static inline void start_and_know(long max_age_s)
+{
+	say_all_is_told();
+	start(max_age_s);
+	WAIT_FOR(revocations_is_ready(revocations));
+}
+
+/* A token of this user, issued at that moment; number makes it another of the same moment. */
+static inline struct jwt_claims token_of(int64_t user_id, int64_t issued_ms, uint8_t number)
+{
+	struct jwt_claims claims = {.user_id = user_id};
+
+	for (int i = 0; i < 6; i++)
+		claims.jti[i] = (uint8_t)(issued_ms >> (40 - 8 * i));
+	claims.jti[6] = 0x70;
+	claims.jti[8] = 0x80;
+	claims.jti[15] = number;
+	return claims;
+}
+
+static inline enum revocation_verdict check(struct jwt_claims claims)
+{
+	return revocations_check(revocations, &claims);
+}
+
+static inline struct revocation of_token(struct jwt_claims claims)
+{
+	struct revocation revocation = {.expires_s = now_ms / 1000 + LIFETIME_S};
+
+	memcpy(revocation.jti, claims.jti, JWT_JTI_BYTES);
+	return revocation;
+}
+
+static inline struct revocation of_user(int64_t user_id, int64_t until_ms, bool is_inactive)
+{
+	return (struct revocation){.is_user = true,
+				   .user_id = user_id,
+				   .until_ms = until_ms,
+				   .is_inactive = is_inactive,
+				   .expires_s = now_ms / 1000 + LIFETIME_S};
+}
+
+static inline void publish_one(struct revocation revocation)
+{
+	publish(&revocation, 1);
+}
+
+/* The id of the copy's connection while it waits for more of the stream; 0: it does not. */
+static inline long long follower(void)
+{
+	char *list = BESIDE_TEXT("CLIENT", "LIST"), *rest = list, *line;
+	long long id = 0;
+
+	while ((line = strsep(&rest, "\n")))
+		if (is_ours(line) && strstr(line, " cmd=xread ") && strstr(line, " flags=b "))
+			id = atoll(line + 3);
+	free(list);
+	return id;
+}
+
+static inline void kill_follower(void)
+{
+	char id[24];
+
+	WAIT_FOR(follower());
+	snprintf(id, sizeof id, "%lld", follower());
+	BESIDE("CLIENT", "KILL", "ID", id);
+}
+
+#endif

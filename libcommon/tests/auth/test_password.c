@@ -1,0 +1,412 @@
+/* Hashing and verifying on the pool's thread: what matches, what is replaced, what is refused, and what a full queue does. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/loop.h"
+#include "base/mem.h"
+#include "auth/password.h"
+#include "tests/wait_for.h"
+
+static const struct password_config small = {.memory_kib = 64, .passes = 1, .lanes = 1, .threads = 1, .queue_max = 8};
+static struct event_base *base;
+static struct password_hasher *hasher;
+static struct scope scope;
+
+struct answer {
+	int count;
+	enum status status;
+	bool matches;
+	char *phc; /* new_phc of a verification */
+};
+
+static void keep(struct answer *answer, enum status status, bool matches, const char *phc)
+{
+	answer->count++;
+	answer->status = status;
+	answer->matches = matches;
+	answer->phc = phc ? mem_strdup(phc) : NULL;
+}
+
+static void hashed(enum status status, const char *phc, void *arg)
+{
+	keep(arg, status, false, phc);
+}
+
+static void verified(enum status status, bool matches, const char *new_phc, void *arg)
+{
+	keep(arg, status, matches, new_phc);
+}
+
+static void start_with(const struct password_config *config)
+{
+	password_hasher_free(hasher);
+	hasher = password_hasher_new(base, config);
+}
+
+static struct answer hash(const char *password)
+{
+	struct answer answer = {0};
+
+	password_hash(hasher, &scope, password, hashed, &answer);
+	assert_int_equal(answer.count, 0); /* never before the call has returned */
+	WAIT_FOR(answer.count);
+	return answer;
+}
+
+static struct answer verify(const char *phc, const char *password)
+{
+	struct answer answer = {0};
+
+	password_verify(hasher, &scope, phc, password, verified, &answer);
+	assert_int_equal(answer.count, 0);
+	WAIT_FOR(answer.count);
+	return answer;
+}
+
+static void expect(const char *phc, const char *password, bool matches, bool wants_new)
+{
+	struct answer answer = verify(phc, password);
+	bool has_new = answer.phc != NULL;
+
+	free(answer.phc);
+	assert_int_equal(answer.status, STATUS_OK);
+	assert_int_equal(answer.matches, matches);
+	assert_int_equal(has_new, wants_new);
+}
+
+static int set_up(void **state)
+{
+	base = loop_new();
+	scope_init(&scope);
+	hasher = password_hasher_new(base, &small);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	password_hasher_free(hasher);
+	hasher = NULL;
+	assert_true(scope_is_idle(&scope));
+	event_base_free(base);
+	return 0;
+}
+
+/* ---- Argon2id ---- */
+
+static void test_a_hash_is_a_phc_string_of_the_configured_parameters(void **state)
+{
+	static const char start[] = "$argon2id$v=19$m=64,t=1,p=1$";
+	struct answer answer = hash("correct horse");
+	const char *salt, *tag;
+
+	assert_int_equal(answer.status, STATUS_OK);
+	assert_non_null(answer.phc);
+	assert_memory_equal(answer.phc, start, sizeof start - 1);
+	salt = answer.phc + sizeof start - 1;
+	tag = strchr(salt, '$');
+	assert_non_null(tag);
+	assert_int_equal(tag - salt, 22); /* 16 bytes in base64 without padding */
+	assert_int_equal(strlen(tag + 1), 43);
+	free(answer.phc);
+}
+
+static void test_two_hashes_of_one_password_differ(void **state)
+{
+	struct answer first = hash("correct horse"), second = hash("correct horse");
+
+	assert_string_not_equal(first.phc, second.phc);
+	free(first.phc);
+	free(second.phc);
+}
+
+static void test_the_right_password_matches_and_keeps_its_hash(void **state)
+{
+	struct answer answer = hash("correct horse");
+
+	expect(answer.phc, "correct horse", true, false);
+	free(answer.phc);
+}
+
+static void test_another_password_does_not_match(void **state)
+{
+	static const char *const wrong[] = {"correct horsf", "correct hors", "correct horse ", "Correct horse", ""};
+	struct answer answer = hash("correct horse");
+
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		expect(answer.phc, wrong[i], false, false);
+	free(answer.phc);
+}
+
+static void test_a_password_of_any_characters_and_128_of_them_counts_to_the_last(void **state)
+{
+	char password[4 * 128 + 1] = "";
+	struct answer answer;
+
+	for (int i = 0; i < 128; i++)
+		strcat(password, "\xf0\x9f\x90\x8e");
+	answer = hash(password);
+	expect(answer.phc, password, true, false);
+	password[sizeof password - 2] ^= 1;
+	expect(answer.phc, password, false, false);
+	free(answer.phc);
+}
+
+static void test_a_hash_made_elsewhere_verifies(void **state)
+{
+	/* test.c of the reference implementation (phc-winner-argon2) */
+	static const char phc[] = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
+
+	expect(phc, "password", true, true);
+	expect(phc, "passwore", false, false);
+}
+
+static void expect_replaced(struct password_config weaker)
+{
+	char *old = password_hash_now(&weaker, "correct horse");
+	struct answer answer;
+
+	assert_non_null(old);
+	answer = verify(old, "correct horse");
+	free(old);
+	assert_true(answer.matches);
+	assert_non_null(answer.phc);
+	assert_non_null(strstr(answer.phc, "$m=64,t=1,p=1$"));
+	expect(answer.phc, "correct horse", true, false);
+	free(answer.phc);
+}
+
+static void test_a_hash_of_less_memory_is_replaced(void **state)
+{
+	expect_replaced((struct password_config){.memory_kib = 32, .passes = 1, .lanes = 1});
+}
+
+static void test_a_hash_of_other_passes_is_replaced(void **state)
+{
+	expect_replaced((struct password_config){.memory_kib = 64, .passes = 2, .lanes = 1});
+}
+
+static void test_a_hash_of_other_lanes_is_replaced(void **state)
+{
+	expect_replaced((struct password_config){.memory_kib = 64, .passes = 1, .lanes = 2});
+}
+
+static void test_a_weaker_hash_is_not_replaced_for_a_wrong_password(void **state)
+{
+	char *old = password_hash_now(&(struct password_config){.memory_kib = 32, .passes = 1, .lanes = 1}, "correct horse");
+
+	expect(old, "wrong horse", false, false);
+	free(old);
+}
+
+static void test_parameters_that_do_not_fit_make_no_hash(void **state)
+{
+	assert_null(password_hash_now(&(struct password_config){.memory_kib = 8, .passes = 1, .lanes = 16}, "correct horse"));
+	assert_null(password_hash_now(&(struct password_config){.memory_kib = 64, .passes = 0, .lanes = 1}, "correct horse"));
+}
+
+/* ---- bcrypt ---- */
+
+static void test_the_older_systems_hashes_verify_and_are_replaced(void **state)
+{
+	/* Openwall's crypt_blowfish 1.3, wrapper.c: test vectors for "U*U" */
+	static const char *const old[] = {
+		"$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+		"$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+		"$2y$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+	};
+
+	for (size_t i = 0; i < sizeof old / sizeof *old; i++) {
+		struct answer answer = verify(old[i], "U*U");
+
+		assert_int_equal(answer.status, STATUS_OK);
+		assert_true(answer.matches);
+		assert_non_null(answer.phc);
+		expect(answer.phc, "U*U", true, false);
+		free(answer.phc);
+	}
+}
+
+static void test_the_older_systems_hashes_refuse_another_password(void **state)
+{
+	expect("$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "U*V", false, false);
+	expect("$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "", false, false);
+}
+
+/* ---- a user who is not there ---- */
+
+/* Processor time of all threads, so that a busy machine does not count. */
+static void measure(const char *phc, clock_t *least)
+{
+	clock_t begin = clock(), took;
+
+	expect(phc, "correct horse", false, false);
+	took = clock() - begin;
+	if (took < *least)
+		*least = took;
+}
+
+static void test_nobody_takes_as_much_work_as_somebody_and_does_not_match(void **state)
+{
+	clock_t nobody = CLOCKS_PER_SEC * 60, somebody = nobody;
+	struct password_config config = small;
+	char *phc;
+
+	config.memory_kib = 8192;
+	start_with(&config);
+	phc = password_hash_now(&config, "another password");
+	for (int i = 0; i < 10; i++) {
+		measure(phc, &somebody);
+		measure(NULL, &nobody);
+	}
+	free(phc);
+	if (nobody < somebody / 2 || nobody > somebody * 2)
+		fail_msg("%ld us for nobody, %ld us for somebody", (long)nobody, (long)somebody);
+}
+
+/* "nobody's password" is in the source for all to read. */
+static void test_nobody_has_no_password(void **state)
+{
+	expect(NULL, "nobody's password", false, false);
+}
+
+/* ---- hashes that somebody made up ---- */
+
+#include "tests/auth/password_refused_rows.h"
+
+/* Refused before the work: an eighth of a second is far below what 4 GiB, cost 17 or 65,536 times the passes would take. */
+static void test_refused(void **state)
+{
+	const struct refused *row = *state;
+	clock_t begin = clock();
+
+	expect(row->phc, "U*U", false, false);
+	assert_true(clock() - begin < CLOCKS_PER_SEC / 8);
+}
+
+/* ---- the queue ---- */
+
+/* No thread takes anything, so that the queue stands still. */
+static void start_still(long queue_max)
+{
+	struct password_config config = small;
+
+	config.threads = 0;
+	config.queue_max = queue_max;
+	start_with(&config);
+}
+
+static void test_beyond_the_queues_length_a_hash_is_busy(void **state)
+{
+	struct answer first = {0}, second = {0};
+
+	start_still(1);
+	password_hash(hasher, &scope, "correct horse", hashed, &first);
+	password_hash(hasher, &scope, "correct horse", hashed, &second);
+	WAIT_FOR(second.count);
+	assert_int_equal(second.status, STATUS_BUSY);
+	assert_null(second.phc);
+	assert_int_equal(first.count, 0);
+}
+
+static void test_beyond_the_queues_length_a_verification_is_busy_and_does_not_match(void **state)
+{
+	struct answer first = {0}, second = {0};
+
+	start_still(1);
+	password_verify(hasher, &scope, NULL, "correct horse", verified, &first);
+	password_verify(hasher, &scope, NULL, "correct horse", verified, &second);
+	WAIT_FOR(second.count);
+	assert_int_equal(second.status, STATUS_BUSY);
+	assert_false(second.matches);
+	assert_null(second.phc);
+}
+
+static void test_the_length_of_the_queue_is_told(void **state)
+{
+	struct answer answer = {0};
+
+	start_still(8);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(password_queued(hasher), i);
+		password_hash(hasher, &scope, "correct horse", hashed, &answer);
+	}
+	assert_int_equal(password_queued(hasher), 3);
+}
+
+static void test_freeing_with_work_in_the_queue_runs_no_callback(void **state)
+{
+	struct answer answer = {0};
+
+	start_still(8);
+	for (int i = 0; i < 3; i++)
+		password_hash(hasher, &scope, "correct horse", hashed, &answer);
+	password_hasher_free(hasher);
+	hasher = NULL;
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	assert_int_equal(answer.count, 0);
+	assert_true(scope_is_idle(&scope));
+}
+
+static void test_a_cancelled_scope_hears_nothing_and_its_neighbour_all(void **state)
+{
+	struct answer cancelled = {0}, neighbour = {0};
+	struct scope other;
+
+	scope_init(&other);
+	password_hash(hasher, &other, "correct horse", hashed, &cancelled);
+	password_verify(hasher, &other, NULL, "correct horse", verified, &cancelled);
+	password_hash(hasher, &scope, "correct horse", hashed, &neighbour);
+	scope_cancel(&other);
+	WAIT_FOR(neighbour.count); /* one thread: what was asked before is over too */
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	assert_int_equal(cancelled.count, 0);
+	assert_int_equal(neighbour.status, STATUS_OK);
+	free(neighbour.phc);
+}
+
+#define PASSWORD_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest others[] = {
+		PASSWORD_TEST(test_a_hash_is_a_phc_string_of_the_configured_parameters),
+		PASSWORD_TEST(test_two_hashes_of_one_password_differ),
+		PASSWORD_TEST(test_the_right_password_matches_and_keeps_its_hash),
+		PASSWORD_TEST(test_another_password_does_not_match),
+		PASSWORD_TEST(test_a_password_of_any_characters_and_128_of_them_counts_to_the_last),
+		PASSWORD_TEST(test_a_hash_made_elsewhere_verifies),
+		PASSWORD_TEST(test_a_hash_of_less_memory_is_replaced),
+		PASSWORD_TEST(test_a_hash_of_other_passes_is_replaced),
+		PASSWORD_TEST(test_a_hash_of_other_lanes_is_replaced),
+		PASSWORD_TEST(test_a_weaker_hash_is_not_replaced_for_a_wrong_password),
+		PASSWORD_TEST(test_parameters_that_do_not_fit_make_no_hash),
+		PASSWORD_TEST(test_the_older_systems_hashes_verify_and_are_replaced),
+		PASSWORD_TEST(test_the_older_systems_hashes_refuse_another_password),
+		PASSWORD_TEST(test_nobody_takes_as_much_work_as_somebody_and_does_not_match),
+		PASSWORD_TEST(test_nobody_has_no_password),
+		PASSWORD_TEST(test_beyond_the_queues_length_a_hash_is_busy),
+		PASSWORD_TEST(test_beyond_the_queues_length_a_verification_is_busy_and_does_not_match),
+		PASSWORD_TEST(test_the_length_of_the_queue_is_told),
+		PASSWORD_TEST(test_freeing_with_work_in_the_queue_runs_no_callback),
+		PASSWORD_TEST(test_a_cancelled_scope_hears_nothing_and_its_neighbour_all),
+	};
+	enum { REFUSED = sizeof refused / sizeof *refused, OTHERS = sizeof others / sizeof *others };
+	struct CMUnitTest tests[REFUSED + OTHERS];
+
+	for (size_t i = 0; i < REFUSED; i++)
+		tests[i] = (struct CMUnitTest){.name = refused[i].name,
+					       .test_func = test_refused,
+					       .setup_func = set_up,
+					       .teardown_func = tear_down,
+					       .initial_state = (void *)(uintptr_t)&refused[i]};
+	memcpy(tests + REFUSED, others, sizeof others);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

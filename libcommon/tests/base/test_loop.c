@@ -1,0 +1,216 @@
+/* The event loop: work put off to the end of a turn, and the delays between attempts. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include "base/loop.h"
+
+static struct event_base *base;
+static unsigned runs;
+static struct loop_deferred *deferred;
+
+static void count(void *arg)
+{
+	runs++;
+}
+
+static void schedule_again_once(void *arg)
+{
+	if (++runs == 1)
+		loop_deferred_schedule(deferred);
+}
+
+static int open_base(void **state)
+{
+	base = loop_new();
+	deferred = loop_deferred_new(base, count, NULL);
+	runs = 0;
+	return 0;
+}
+
+static int close_base(void **state)
+{
+	loop_deferred_free(deferred);
+	event_base_free(base);
+	return 0;
+}
+
+static void turn(void)
+{
+	event_base_loop(base, EVLOOP_NONBLOCK);
+}
+
+static void test_the_loop_has_two_priorities(void **state)
+{
+	assert_int_equal(event_base_get_npriorities(base), LOOP_PRIORITIES);
+}
+
+static void test_the_loop_waits_with_epoll(void **state)
+{
+	assert_string_equal(event_base_get_method(base), "epoll (with changelist)");
+}
+
+static void test_what_is_not_scheduled_does_not_run(void **state)
+{
+	turn();
+	assert_int_equal(runs, 0);
+}
+
+static void test_what_is_scheduled_does_not_run_before_the_loop_does(void **state)
+{
+	loop_deferred_schedule(deferred);
+	assert_int_equal(runs, 0);
+	turn();
+	assert_int_equal(runs, 1);
+}
+
+static void test_scheduling_often_runs_once(void **state)
+{
+	for (int i = 0; i < 100; i++)
+		loop_deferred_schedule(deferred);
+	turn();
+	turn();
+	assert_int_equal(runs, 1);
+}
+
+static void test_it_may_be_scheduled_again_after_it_has_run(void **state)
+{
+	loop_deferred_schedule(deferred);
+	turn();
+	loop_deferred_schedule(deferred);
+	turn();
+	assert_int_equal(runs, 2);
+}
+
+static void test_it_may_schedule_itself_again(void **state)
+{
+	loop_deferred_free(deferred);
+	deferred = loop_deferred_new(base, schedule_again_once, NULL);
+	loop_deferred_schedule(deferred);
+	turn();
+	turn();
+	assert_int_equal(runs, 2);
+}
+
+static void test_a_freed_one_does_not_run_though_it_was_scheduled(void **state)
+{
+	loop_deferred_schedule(deferred);
+	loop_deferred_free(deferred);
+	deferred = NULL;
+	turn();
+	assert_int_equal(runs, 0);
+}
+
+static void test_nothing_may_be_freed(void **state)
+{
+	loop_deferred_free(NULL);
+	turn();
+	assert_int_equal(runs, 0);
+}
+
+static void schedule_it(evutil_socket_t fd, short what, void *arg)
+{
+	assert_int_equal(runs, 0);
+	loop_deferred_schedule(deferred);
+}
+
+static void note_runs(evutil_socket_t fd, short what, void *arg)
+{
+	*(unsigned *)arg = runs;
+}
+
+static void test_it_runs_after_everything_else_of_its_turn(void **state)
+{
+	unsigned seen = 99;
+	struct event *first = event_new(base, -1, 0, schedule_it, NULL), *second = event_new(base, -1, 0, note_runs, &seen);
+
+	event_active(first, EV_TIMEOUT, 0);
+	event_active(second, EV_TIMEOUT, 0);
+	turn();
+	assert_int_equal(seen, 0);
+	assert_int_equal(runs, 1);
+	event_free(first);
+	event_free(second);
+}
+
+static void set_to_one(void *arg)
+{
+	*(unsigned *)arg = 1;
+}
+
+static void test_its_argument_is_the_one_that_was_given(void **state)
+{
+	unsigned given = 0;
+
+	loop_deferred_free(deferred);
+	deferred = loop_deferred_new(base, set_to_one, &given);
+	loop_deferred_schedule(deferred);
+	turn();
+	assert_int_equal(given, 1);
+}
+
+static long ms_of(struct timeval delay)
+{
+	return delay.tv_sec * 1000 + delay.tv_usec / 1000;
+}
+
+static void test_delays_double_from_50_ms_to_5_s_with_a_quarter_of_jitter(void **state)
+{
+	static const long middles[] = {50, 100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000};
+
+	for (unsigned attempt = 0; attempt < sizeof middles / sizeof *middles; attempt++)
+		for (int i = 0; i < 1000; i++)
+			assert_in_range(ms_of(loop_backoff(attempt)), middles[attempt] * 3 / 4, middles[attempt] * 5 / 4);
+}
+
+static void test_any_number_of_attempts_has_a_delay(void **state)
+{
+	assert_in_range(ms_of(loop_backoff(64)), 3750, 6250);
+	assert_in_range(ms_of(loop_backoff(UINT32_MAX)), 3750, 6250);
+}
+
+static void test_delays_of_many_differ(void **state)
+{
+	long least = 6250, greatest = 0;
+
+	for (int i = 0; i < 1000; i++) {
+		long ms = ms_of(loop_backoff(9));
+
+		least = ms < least ? ms : least;
+		greatest = ms > greatest ? ms : greatest;
+	}
+	assert_true(greatest - least > 2000);
+}
+
+static void test_a_delay_is_a_sound_timeval(void **state)
+{
+	for (unsigned attempt = 0; attempt < 10; attempt++)
+		for (int i = 0; i < 1000; i++)
+			assert_in_range(loop_backoff(attempt).tv_usec, 0, 999999);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_the_loop_has_two_priorities, open_base, close_base),
+		cmocka_unit_test_setup_teardown(test_the_loop_waits_with_epoll, open_base, close_base),
+		cmocka_unit_test_setup_teardown(test_what_is_not_scheduled_does_not_run, open_base, close_base),
+		cmocka_unit_test_setup_teardown(test_what_is_scheduled_does_not_run_before_the_loop_does, open_base,
+						close_base),
+		cmocka_unit_test_setup_teardown(test_scheduling_often_runs_once, open_base, close_base),
+		cmocka_unit_test_setup_teardown(test_it_may_be_scheduled_again_after_it_has_run, open_base, close_base),
+		cmocka_unit_test_setup_teardown(test_it_may_schedule_itself_again, open_base, close_base),
+		cmocka_unit_test_setup_teardown(test_a_freed_one_does_not_run_though_it_was_scheduled, open_base, close_base),
+		cmocka_unit_test_setup_teardown(test_nothing_may_be_freed, open_base, close_base),
+		cmocka_unit_test_setup_teardown(test_it_runs_after_everything_else_of_its_turn, open_base, close_base),
+		cmocka_unit_test_setup_teardown(test_its_argument_is_the_one_that_was_given, open_base, close_base),
+		cmocka_unit_test_setup_teardown(test_delays_double_from_50_ms_to_5_s_with_a_quarter_of_jitter, open_base,
+						close_base),
+		cmocka_unit_test_setup_teardown(test_any_number_of_attempts_has_a_delay, open_base, close_base),
+		cmocka_unit_test_setup_teardown(test_delays_of_many_differ, open_base, close_base),
+		cmocka_unit_test_setup_teardown(test_a_delay_is_a_sound_timeval, open_base, close_base),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

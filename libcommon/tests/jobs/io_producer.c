@@ -1,0 +1,429 @@
+/* The job protocol on a real Redis, as the values service sees it: adding, looking up, reading, repairing, retrying. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "tests/jobs/jobs_fixture.h"
+
+/* ---- adding ---- */
+
+static void test_a_job_is_pending_when_it_was_added(void **state)
+{
+	assert_int_equal(add(FIB(7)), JOB_PENDING);
+	assert_int_equal(state_of(FIB(7)), JOB_PENDING);
+	assert_int_equal(BESIDE("XLEN", "jobs"), 1);
+}
+
+static void test_added_again_it_stays_one_job(void **state)
+{
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(add(FIB(7)), JOB_PENDING);
+	assert_int_equal(BESIDE("XLEN", "jobs"), 1);
+}
+
+static void test_added_again_while_it_is_being_calculated_it_stays_one_job(void **state)
+{
+	add(FIB(7));
+	receive_one("worker");
+	assert_int_equal(add(FIB(7)), JOB_PENDING);
+	assert_int_equal(BESIDE("XLEN", "jobs"), 1);
+}
+
+static void test_added_when_it_is_done_it_is_done_and_no_job(void **state)
+{
+	make_done(FIB(7), "21");
+	assert_int_equal(add(FIB(7)), JOB_DONE);
+	assert_int_equal(BESIDE("XLEN", "jobs"), 0);
+}
+
+static void test_added_when_it_is_a_dead_letter_it_has_failed_and_is_no_job(void **state)
+{
+	make_dead(FIB(7));
+	assert_int_equal(add(FIB(7)), JOB_FAILED);
+	assert_int_equal(BESIDE("XLEN", "jobs"), 0);
+}
+
+static void test_the_same_index_of_two_kinds_is_two_jobs(void **state)
+{
+	add(FIB(7));
+	assert_int_equal(state_of((struct job_key){KIND_LUCAS, 7}), JOB_ABSENT);
+	assert_int_equal(add((struct job_key){KIND_LUCAS, 7}), JOB_PENDING);
+	assert_int_equal(BESIDE("XLEN", "jobs"), 2);
+}
+
+static void test_of_a_whole_batch_each_gets_its_own_state_in_order(void **state)
+{
+	static const enum job_state expected[] = {JOB_PENDING, JOB_DONE, JOB_FAILED, JOB_PENDING};
+	struct job_to_add jobs[JOBS_BATCH_MAX];
+	struct outcome outcome = {.asked = JOBS_BATCH_MAX};
+
+	make_done(FIB(1), "1");
+	make_dead(FIB(2));
+	add(FIB(3));
+	for (int i = 0; i < JOBS_BATCH_MAX; i++)
+		jobs[i] = (struct job_to_add){FIB(i), "request-1"};
+	jobs_add(redis, &scope, jobs, JOBS_BATCH_MAX, outcome_added, &outcome);
+	AWAIT(outcome);
+	assert_int_equal(outcome.status, STATUS_OK);
+	for (int i = 0; i < JOBS_BATCH_MAX; i++)
+		assert_int_equal(outcome.states[i], i < 4 ? expected[i] : JOB_PENDING);
+	assert_int_equal(BESIDE("XLEN", "jobs"), JOBS_BATCH_MAX - 2);
+}
+
+static void test_twice_in_one_batch_it_is_one_job(void **state)
+{
+	const struct job_to_add jobs[] = {{FIB(7), "request-1"}, {FIB(7), "request-2"}};
+	struct outcome outcome = {.asked = 2};
+
+	jobs_add(redis, &scope, jobs, 2, outcome_added, &outcome);
+	AWAIT(outcome);
+	assert_int_equal(outcome.states[0], JOB_PENDING);
+	assert_int_equal(outcome.states[1], JOB_PENDING);
+	assert_int_equal(BESIDE("XLEN", "jobs"), 1);
+	assert_string_equal(receive_one("worker").request_id, "request-1");
+}
+
+/* ---- looking up ---- */
+
+enum { KEYS = 1000 };
+
+struct looked_up {
+	bool is_there;
+	enum status status;
+	int n;
+	struct job_result results[KEYS];
+	char previews[KEYS][100];
+};
+
+static void keep_results(enum status status, const struct job_result *results, int n, void *arg)
+{
+	struct looked_up *looked_up = arg;
+
+	looked_up->is_there = true;
+	looked_up->status = status;
+	looked_up->n = n;
+	for (int i = 0; i < n; i++) {
+		looked_up->results[i] = results[i];
+		snprintf(looked_up->previews[i], sizeof looked_up->previews[i], "%.*s", (int)results[i].preview_len,
+			 results[i].preview ? results[i].preview : "");
+	}
+}
+
+static const struct looked_up *look_up(const struct job_key *keys, int n)
+{
+	static struct looked_up looked_up;
+
+	memset(&looked_up, 0, sizeof looked_up);
+	jobs_look_up(redis, &scope, keys, n, keep_results, &looked_up);
+	AWAIT(looked_up);
+	assert_int_equal(looked_up.status, STATUS_OK);
+	assert_int_equal(looked_up.n, n);
+	return &looked_up;
+}
+
+static void test_states_are_looked_up_in_the_order_of_asking(void **state)
+{
+	const struct job_key keys[] = {FIB(4), FIB(3), FIB(2), FIB(1), FIB(3)};
+	static const enum job_state expected[] = {JOB_ABSENT, JOB_PENDING, JOB_FAILED, JOB_DONE, JOB_PENDING};
+	const struct looked_up *found;
+
+	make_done(FIB(1), "1");
+	make_dead(FIB(2));
+	add(FIB(3));
+	found = look_up(keys, 5);
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(found->results[i].state, expected[i]);
+		assert_int_equal(found->results[i].key.index, keys[i].index);
+	}
+}
+
+static void test_a_thousand_are_looked_up_at_once(void **state)
+{
+	static struct job_key keys[KEYS];
+	const struct looked_up *found;
+
+	for (int i = 0; i < KEYS; i++)
+		keys[i] = FIB(i);
+	make_done(FIB(KEYS - 1), "1");
+	found = look_up(keys, KEYS);
+	for (int i = 0; i < KEYS - 1; i++)
+		assert_int_equal(found->results[i].state, JOB_ABSENT);
+	assert_int_equal(found->results[KEYS - 1].state, JOB_DONE);
+}
+
+static void test_what_is_looked_up_has_digits_duration_and_time(void **state)
+{
+	int64_t before_ms = clock_unix_ms();
+	const struct looked_up *found;
+
+	make_done(FIB(40), "165580141");
+	found = look_up(&FIB(40), 1);
+	assert_int_equal(found->results[0].digits, 9);
+	assert_int_equal(found->results[0].duration_us, 1234);
+	assert_in_range(found->results[0].calculated_unix_ms, before_ms, clock_unix_ms());
+	assert_string_equal(found->previews[0], "165580141");
+}
+
+static void test_up_to_a_thousand_digits_the_preview_is_the_whole(void **state)
+{
+	char *digits = digits_of(JOBS_PREVIEW_DIGITS);
+	const struct looked_up *found;
+
+	make_done(FIB(1), digits);
+	found = look_up(&FIB(1), 1);
+	assert_int_equal(found->results[0].preview_len, JOBS_PREVIEW_DIGITS);
+	assert_memory_equal(found->previews[0], digits, 99);
+	free(digits);
+}
+
+static void test_beyond_a_thousand_digits_the_preview_is_both_ends_and_their_number(void **state)
+{
+	char *digits = digits_of(JOBS_PREVIEW_DIGITS + 1);
+	const struct looked_up *found;
+
+	make_done(FIB(1), digits);
+	free(digits);
+	found = look_up(&FIB(1), 1);
+	assert_int_equal(found->results[0].digits, JOBS_PREVIEW_DIGITS + 1);
+	assert_string_equal(found->previews[0], "12345678912345678912…12345678912345678912 (1001 digits)");
+}
+
+/* ---- reading ---- */
+
+static void expect_whole(size_t len)
+{
+	char *digits = digits_of(len);
+	struct outcome outcome;
+
+	make_done(FIB(1), digits);
+	outcome = read_result(FIB(1));
+	assert_int_equal(outcome.status, STATUS_OK);
+	assert_int_equal(outcome.state, JOB_DONE);
+	assert_int_equal(outcome.len, len);
+	assert_memory_equal(outcome.digits, digits, len);
+	free(outcome.digits);
+	free(digits);
+}
+
+static void test_one_digit_is_read_as_it_was_written(void **state)
+{
+	expect_whole(1);
+}
+
+static void test_a_thousand_digits_are_read_as_they_were_written(void **state)
+{
+	expect_whole(JOBS_PREVIEW_DIGITS);
+}
+
+static void test_a_thousand_and_one_digits_are_read_as_they_were_written(void **state)
+{
+	expect_whole(JOBS_PREVIEW_DIGITS + 1);
+}
+
+static void test_a_million_digits_are_read_as_they_were_written(void **state)
+{
+	expect_whole(1000000);
+}
+
+static void test_what_is_not_done_is_not_found_and_its_state_says_why(void **state)
+{
+	make_dead(FIB(2));
+	add(FIB(3));
+	assert_int_equal(state_of(FIB(1)), JOB_ABSENT);
+	assert_int_equal(state_of(FIB(2)), JOB_FAILED);
+	assert_int_equal(state_of(FIB(3)), JOB_PENDING);
+}
+
+static void test_when_the_whole_of_a_long_result_is_lost_the_preview_is_not_taken_for_it(void **state)
+{
+	char *digits = digits_of(JOBS_PREVIEW_DIGITS + 1);
+
+	make_done(FIB(1), digits);
+	free(digits);
+	BESIDE("DEL", "result:fibonacci:1");
+	assert_int_equal(state_of(FIB(1)), JOB_ABSENT);
+	assert_int_equal(repair(&FIB(1), 1), 1); /* and it is calculated again */
+}
+
+/* ---- repairing ---- */
+
+static void test_repair_adds_what_is_missing_and_nothing_else(void **state)
+{
+	const struct job_key keys[] = {FIB(1), FIB(2), FIB(3), FIB(4), {KIND_LUCAS, 1}};
+
+	make_done(FIB(1), "1");
+	make_dead(FIB(2));
+	add(FIB(3));
+	assert_int_equal(repair(keys, 5), 2);
+	assert_int_equal(BESIDE("XLEN", "jobs"), 3);
+	assert_int_equal(state_of(FIB(4)), JOB_PENDING);
+	assert_int_equal(state_of((struct job_key){KIND_LUCAS, 1}), JOB_PENDING);
+}
+
+static void test_repaired_again_nothing_is_missing(void **state)
+{
+	const struct job_key keys[] = {FIB(1), FIB(2)};
+
+	assert_int_equal(repair(keys, 2), 2);
+	assert_int_equal(repair(keys, 2), 0);
+}
+
+static void test_repair_leaves_alone_what_is_being_calculated(void **state)
+{
+	add(FIB(1));
+	receive_one("worker");
+	assert_int_equal(repair(&FIB(1), 1), 0);
+}
+
+static void test_when_the_stream_alone_is_lost_repair_puts_its_jobs_back(void **state)
+{
+	struct job job;
+
+	add(FIB(1));
+	BESIDE("DEL", "jobs");
+	assert_int_equal(repair(&FIB(1), 1), 1);
+	job = receive_one("worker");
+	assert_int_equal(job.key.index, 1);
+	assert_string_equal(job.request_id, "repair");
+}
+
+/* Somebody wrote another type there. */
+static void test_what_could_not_be_queued_is_repaired_once_it_can_be(void **state)
+{
+	const struct job_to_add job = {FIB(7), "request-1"};
+	struct outcome outcome = {.asked = 1};
+
+	BESIDE("SET", "jobs", "no stream");
+	jobs_add(redis, &scope, &job, 1, outcome_added, &outcome);
+	AWAIT(outcome);
+	assert_int_equal(outcome.status, STATUS_INTERNAL);
+	BESIDE("DEL", "jobs");
+	assert_int_equal(repair(&FIB(7), 1), 1);
+	assert_int_equal(BESIDE("XLEN", "jobs"), 1);
+}
+
+static void test_a_whole_batch_is_repaired_at_once(void **state)
+{
+	struct job_key keys[JOBS_BATCH_MAX];
+
+	for (int i = 0; i < JOBS_BATCH_MAX; i++)
+		keys[i] = FIB(i);
+	assert_int_equal(repair(keys, JOBS_BATCH_MAX), JOBS_BATCH_MAX);
+	assert_int_equal(BESIDE("XLEN", "jobs"), JOBS_BATCH_MAX);
+}
+
+static void test_a_repaired_job_is_calculated_like_any_other(void **state)
+{
+	struct job job;
+
+	repair(&FIB(7), 1);
+	job = receive_one("worker");
+	finish(&job, "21");
+	assert_int_equal(state_of(FIB(7)), JOB_DONE);
+	assert_int_equal(repair(&FIB(7), 1), 0);
+}
+
+/* ---- retrying ---- */
+
+static void test_a_dead_letter_that_is_retried_is_a_job_again(void **state)
+{
+	struct job job;
+
+	make_dead(FIB(7));
+	assert_int_equal(retry(FIB(7)), STATUS_OK);
+	assert_int_equal(state_of(FIB(7)), JOB_PENDING);
+	job = receive_one("worker");
+	assert_int_equal(job.key.index, 7);
+	assert_string_equal(job.request_id, "retry");
+}
+
+static void test_what_is_no_dead_letter_can_not_be_retried(void **state)
+{
+	make_done(FIB(1), "1");
+	add(FIB(2));
+	assert_int_equal(retry(FIB(1)), STATUS_NOT_FOUND);
+	assert_int_equal(retry(FIB(2)), STATUS_NOT_FOUND);
+	assert_int_equal(retry(FIB(3)), STATUS_NOT_FOUND);
+	assert_int_equal(BESIDE("XLEN", "jobs"), 1);
+}
+
+/* ---- an emptied Redis ---- */
+
+static void test_after_redis_was_emptied_all_is_absent_and_can_be_added(void **state)
+{
+	make_done(FIB(1), "1");
+	make_dead(FIB(2));
+	add(FIB(3));
+	BESIDE("FLUSHDB");
+	for (int i = 1; i <= 3; i++) {
+		assert_int_equal(state_of(FIB(i)), JOB_ABSENT);
+		assert_int_equal(add(FIB(i)), JOB_PENDING);
+	}
+	assert_int_equal(BESIDE("XLEN", "jobs"), 3);
+}
+
+/* ---- no Redis ---- */
+
+static void test_without_a_connection_every_call_is_unavailable(void **state)
+{
+	struct looked_up *looked_up = mem_alloc(sizeof *looked_up);
+	struct outcome added = {0}, repaired = {0}, read = {0}, retried = {0}, counted = {0};
+
+	assert_int_equal(fixture_kill(), 2);
+	WAIT_FOR(!redis_is_ready(redis));
+	jobs_add(redis, &scope, &(struct job_to_add){FIB(1), "request-1"}, 1, outcome_added, &added);
+	jobs_repair(redis, &scope, &FIB(1), 1, outcome_repaired, &repaired);
+	jobs_look_up(redis, &scope, &FIB(1), 1, keep_results, looked_up);
+	jobs_read_result(redis, &scope, FIB(1), outcome_read, &read);
+	jobs_retry(redis, &scope, FIB(1), outcome_done, &retried);
+	jobs_count(redis, &scope, outcome_counted, &counted);
+	AWAIT(counted);
+	assert_int_equal(added.status, STATUS_UNAVAILABLE);
+	assert_int_equal(repaired.status, STATUS_UNAVAILABLE);
+	assert_int_equal(looked_up->status, STATUS_UNAVAILABLE);
+	assert_int_equal(looked_up->n, 0);
+	assert_int_equal(read.status, STATUS_UNAVAILABLE);
+	assert_int_equal(retried.status, STATUS_UNAVAILABLE);
+	assert_int_equal(counted.status, STATUS_UNAVAILABLE);
+	free(looked_up);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		JOBS_TEST(test_a_job_is_pending_when_it_was_added),
+		JOBS_TEST(test_added_again_it_stays_one_job),
+		JOBS_TEST(test_added_again_while_it_is_being_calculated_it_stays_one_job),
+		JOBS_TEST(test_added_when_it_is_done_it_is_done_and_no_job),
+		JOBS_TEST(test_added_when_it_is_a_dead_letter_it_has_failed_and_is_no_job),
+		JOBS_TEST(test_the_same_index_of_two_kinds_is_two_jobs),
+		JOBS_TEST(test_of_a_whole_batch_each_gets_its_own_state_in_order),
+		JOBS_TEST(test_twice_in_one_batch_it_is_one_job),
+		JOBS_TEST(test_states_are_looked_up_in_the_order_of_asking),
+		JOBS_TEST(test_a_thousand_are_looked_up_at_once),
+		JOBS_TEST(test_what_is_looked_up_has_digits_duration_and_time),
+		JOBS_TEST(test_up_to_a_thousand_digits_the_preview_is_the_whole),
+		JOBS_TEST(test_beyond_a_thousand_digits_the_preview_is_both_ends_and_their_number),
+		JOBS_TEST(test_one_digit_is_read_as_it_was_written),
+		JOBS_TEST(test_a_thousand_digits_are_read_as_they_were_written),
+		JOBS_TEST(test_a_thousand_and_one_digits_are_read_as_they_were_written),
+		JOBS_TEST(test_a_million_digits_are_read_as_they_were_written),
+		JOBS_TEST(test_what_is_not_done_is_not_found_and_its_state_says_why),
+		JOBS_TEST(test_when_the_whole_of_a_long_result_is_lost_the_preview_is_not_taken_for_it),
+		JOBS_TEST(test_repair_adds_what_is_missing_and_nothing_else),
+		JOBS_TEST(test_repaired_again_nothing_is_missing),
+		JOBS_TEST(test_repair_leaves_alone_what_is_being_calculated),
+		JOBS_TEST(test_when_the_stream_alone_is_lost_repair_puts_its_jobs_back),
+		JOBS_TEST(test_what_could_not_be_queued_is_repaired_once_it_can_be),
+		JOBS_TEST(test_a_whole_batch_is_repaired_at_once),
+		JOBS_TEST(test_a_repaired_job_is_calculated_like_any_other),
+		JOBS_TEST(test_a_dead_letter_that_is_retried_is_a_job_again),
+		JOBS_TEST(test_what_is_no_dead_letter_can_not_be_retried),
+		JOBS_TEST(test_after_redis_was_emptied_all_is_absent_and_can_be_added),
+		JOBS_TEST(test_without_a_connection_every_call_is_unavailable),
+	};
+
+	return fixture_run("io_jobs", tests, sizeof tests / sizeof *tests);
+}

@@ -1,0 +1,258 @@
+/* What the tests of the job protocol share: each of its calls as a function that waits for the answer. Include after cmocka.h.
+ */
+#ifndef ABACUS_JOBS_FIXTURE_H
+#define ABACUS_JOBS_FIXTURE_H
+
+#include "jobs/jobs.h"
+#include "tests/redis/redis_fixture.h"
+
+#define LEASE_MS 60000 /* never runs out by itself */
+#define FIB(i) ((struct job_key){KIND_FIBONACCI, (i)})
+
+static struct redis *blocking; /* the worker's connection for receiving */
+
+static inline int jobs_set_up(void **state)
+{
+	struct redis_config config = fixture_config();
+
+	fixture_set_up(state);
+	blocking = redis_new(base, &config, NULL, LOOP_PRIORITY_NORMAL);
+	fixture_ready(&config, jobs_scripts);
+	WAIT_FOR(redis_is_ready(blocking));
+	return 0;
+}
+
+static inline int jobs_tear_down(void **state)
+{
+	redis_free(blocking);
+	return fixture_tear_down(state);
+}
+
+#define JOBS_TEST(test) cmocka_unit_test_setup_teardown(test, jobs_set_up, jobs_tear_down)
+
+/* ---- values' side ---- */
+
+struct outcome {
+	bool is_there;
+	enum status status;
+	int asked; /* states there will be */
+	enum job_state state, states[JOBS_BATCH_MAX];
+	int added;
+	struct jobs_stats stats;
+	char *digits;
+	size_t len;
+};
+
+static inline void outcome_added(enum status status, const enum job_state *states, void *arg)
+{
+	struct outcome *outcome = arg;
+
+	assert_int_equal(states != NULL, status == STATUS_OK);
+	outcome->is_there = true;
+	outcome->status = status;
+	if (states)
+		memcpy(outcome->states, states, (size_t)outcome->asked * sizeof *states);
+}
+
+static inline void outcome_repaired(enum status status, int added, void *arg)
+{
+	*(struct outcome *)arg = (struct outcome){.is_there = true, .status = status, .added = added};
+}
+
+static inline void outcome_read(enum status status, enum job_state state, const char *digits, size_t len, void *arg)
+{
+	*(struct outcome *)arg = (struct outcome){.is_there = true, .status = status, .state = state, .len = len};
+	if (digits)
+		((struct outcome *)arg)->digits = mem_strndup(digits, len);
+}
+
+static inline void outcome_done(enum status status, void *arg)
+{
+	*(struct outcome *)arg = (struct outcome){.is_there = true, .status = status};
+}
+
+static inline void outcome_counted(enum status status, const struct jobs_stats *stats, void *arg)
+{
+	*(struct outcome *)arg = (struct outcome){.is_there = true, .status = status, .stats = *stats};
+}
+
+#define AWAIT(outcome)                            \
+	do {                                      \
+		assert_false((outcome).is_there); \
+		WAIT_FOR((outcome).is_there);     \
+	} while (0)
+
+static inline enum job_state add(struct job_key key)
+{
+	const struct job_to_add job = {key, "request-1"};
+	struct outcome outcome = {.asked = 1};
+
+	jobs_add(redis, &scope, &job, 1, outcome_added, &outcome);
+	AWAIT(outcome);
+	assert_int_equal(outcome.status, STATUS_OK);
+	return outcome.states[0];
+}
+
+static inline int repair(const struct job_key *keys, int n)
+{
+	struct outcome outcome = {0};
+
+	jobs_repair(redis, &scope, keys, n, outcome_repaired, &outcome);
+	AWAIT(outcome);
+	assert_int_equal(outcome.status, STATUS_OK);
+	return outcome.added;
+}
+
+/* The caller frees digits. */
+static inline struct outcome read_result(struct job_key key)
+{
+	struct outcome outcome = {0};
+
+	jobs_read_result(redis, &scope, key, outcome_read, &outcome);
+	AWAIT(outcome);
+	return outcome;
+}
+
+static inline enum job_state state_of(struct job_key key)
+{
+	struct outcome outcome = read_result(key);
+
+	assert_int_equal(outcome.status, outcome.state == JOB_DONE ? STATUS_OK : STATUS_NOT_FOUND);
+	free(outcome.digits);
+	return outcome.state;
+}
+
+static inline enum status retry(struct job_key key)
+{
+	struct outcome outcome = {0};
+
+	jobs_retry(redis, &scope, key, outcome_done, &outcome);
+	AWAIT(outcome);
+	return outcome.status;
+}
+
+static inline struct jobs_stats count(void)
+{
+	struct outcome outcome = {0};
+
+	jobs_count(redis, &scope, outcome_counted, &outcome);
+	AWAIT(outcome);
+	assert_int_equal(outcome.status, STATUS_OK);
+	return outcome.stats;
+}
+
+/* ---- worker's side ---- */
+
+struct batch {
+	bool is_there;
+	enum status status;
+	int n;
+	struct job jobs[JOBS_BATCH_MAX];
+};
+
+static inline void batch_received(enum status status, const struct job *jobs, int n, void *arg)
+{
+	struct batch *batch = arg;
+
+	assert_false(batch->is_there);
+	batch->is_there = true;
+	batch->status = status;
+	batch->n = n;
+	if (n)
+		memcpy(batch->jobs, jobs, (size_t)n * sizeof *jobs);
+}
+
+static inline int receive(struct batch *batch, const char *consumer, int most)
+{
+	*batch = (struct batch){0};
+	jobs_receive(blocking, &scope, consumer, most, 1, batch_received, batch);
+	AWAIT(*batch);
+	assert_int_equal(batch->status, STATUS_OK);
+	return batch->n;
+}
+
+/* The first time the group is made. */
+static inline struct job receive_one(const char *consumer)
+{
+	struct batch batch;
+
+	WAIT_FOR(receive(&batch, consumer, 1) == 1);
+	return batch.jobs[0];
+}
+
+static inline int take_over_of(struct batch *batch, const char *consumer, long lease_ms, long max_deliveries, int most)
+{
+	*batch = (struct batch){0};
+	jobs_take_over(redis, &scope, consumer, lease_ms, max_deliveries, most, batch_received, batch);
+	AWAIT(*batch);
+	assert_int_equal(batch->status, STATUS_OK);
+	return batch->n;
+}
+
+static inline int take_over(struct batch *batch, const char *consumer, long lease_ms)
+{
+	return take_over_of(batch, consumer, lease_ms, 10, JOBS_BATCH_MAX);
+}
+
+static inline void finish(const struct job *job, const char *digits)
+{
+	const struct job_finished finished = {.job = job, .digits = digits, .len = strlen(digits), .duration_us = 1234};
+	struct outcome outcome = {0};
+
+	jobs_finish(redis, &scope, &finished, 1, outcome_done, &outcome);
+	AWAIT(outcome);
+	assert_int_equal(outcome.status, STATUS_OK);
+}
+
+static inline void bury(const struct job *job)
+{
+	struct outcome outcome = {0};
+
+	jobs_bury(redis, &scope, job, outcome_done, &outcome);
+	AWAIT(outcome);
+	assert_int_equal(outcome.status, STATUS_OK);
+}
+
+/* Received and not acknowledged. */
+static inline long long pending_count(void)
+{
+	redisReply *reply = fixture_reply(ARGV("XPENDING", "jobs", "workers"));
+	long long number = reply->element[0]->integer;
+
+	freeReplyObject(reply);
+	return number;
+}
+
+/* ---- whole ways ---- */
+
+static inline void make_done(struct job_key key, const char *digits)
+{
+	struct job job;
+
+	assert_int_equal(add(key), JOB_PENDING);
+	job = receive_one("maker");
+	assert_int_equal(job.key.index, key.index);
+	finish(&job, digits);
+}
+
+static inline void make_dead(struct job_key key)
+{
+	struct job job;
+
+	assert_int_equal(add(key), JOB_PENDING);
+	job = receive_one("maker");
+	assert_int_equal(job.key.index, key.index);
+	bury(&job);
+}
+
+/* So many digits, no two of them in a row the same. The caller frees. */
+static inline char *digits_of(size_t len)
+{
+	char *digits = mem_alloc(len + 1);
+
+	for (size_t i = 0; i < len; i++)
+		digits[i] = (char)('1' + i % 9);
+	return digits;
+}
+
+#endif

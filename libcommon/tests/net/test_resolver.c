@@ -1,0 +1,312 @@
+/* Names: from the hosts file, and from a name server of the test's own (RFC 1035 §4), which says what each test needs. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <unistd.h>
+
+#include "tests/http/client_fixture.h"
+
+#define QTYPE_A 1
+#define QTYPE_AAAA 28
+#define RCODE_SERVFAIL 2
+#define RCODE_NXDOMAIN 3
+
+/* ---- a name server ---- */
+
+static struct {
+	int fd;
+	struct event *readable;
+	char address[32];
+	unsigned ipv4, ipv6;   /* addresses in an answer: 10.0.0.1 …, fd00::1 …; the last comes first */
+	unsigned char network; /* 10, for IPv4 */
+	int rcode;
+	bool is_mute, is_mute_for_ipv6;
+	unsigned asked;
+} server;
+
+static size_t put_record(unsigned char *at, int qtype, unsigned number)
+{
+	/* a pointer to the question's name, type, class IN, 60 s, length */
+	unsigned char head[] = {0xC0, 12, 0, (unsigned char)qtype, 0, 1, 0, 0, 0, 60, 0, qtype == QTYPE_A ? 4 : 16};
+	unsigned char ipv4[4] = {server.network, 0, 0, (unsigned char)number}, ipv6[16] = {0xFD, [15] = (unsigned char)number};
+
+	memcpy(at, head, sizeof head);
+	memcpy(at + sizeof head, qtype == QTYPE_A ? ipv4 : ipv6, head[11]);
+	return sizeof head + head[11];
+}
+
+static void server_asked(evutil_socket_t fd, short what, void *arg)
+{
+	unsigned char message[2000];
+	struct sockaddr_in from;
+	socklen_t from_len = sizeof from;
+	ssize_t got = recvfrom(fd, message, 512, 0, (struct sockaddr *)&from, &from_len);
+	int qtype = message[got - 3]; /* the question's type and class end the message */
+	unsigned count = server.rcode ? 0 : qtype == QTYPE_A ? server.ipv4 : server.ipv6;
+	size_t len = (size_t)got;
+
+	server.asked++;
+	if (server.is_mute || (server.is_mute_for_ipv6 && qtype == QTYPE_AAAA))
+		return;
+	message[2] = 0x81;
+	message[3] = (unsigned char)(0x80 | server.rcode);
+	message[7] = (unsigned char)count;
+	for (unsigned i = 0; i < count; i++)
+		len += put_record(message + len, qtype, count - i);
+	assert_int_equal(sendto(fd, message, len, 0, (struct sockaddr *)&from, from_len), len);
+}
+
+static int set_up(void **state)
+{
+	struct sockaddr_in address = fixture_loopback(0);
+	socklen_t len = sizeof address;
+
+	fixture_set_up(state);
+	memset(&server, 0, sizeof server);
+	server.network = 10;
+	server.fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	assert_int_equal(bind(server.fd, (struct sockaddr *)&address, len), 0);
+	assert_int_equal(getsockname(server.fd, (struct sockaddr *)&address, &len), 0);
+	snprintf(server.address, sizeof server.address, "127.0.0.1:%d", ntohs(address.sin_port));
+	server.readable = event_new(base, server.fd, EV_READ | EV_PERSIST, server_asked, NULL);
+	event_add(server.readable, NULL);
+	assert_int_equal(http_client_set_nameserver(client, server.address), STATUS_OK);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	fixture_tear_down(state);
+	event_free(server.readable);
+	close(server.fd);
+	return 0;
+}
+
+/* ---- its client ---- */
+
+static struct {
+	bool is_there;
+	enum status status;
+	size_t count;
+	char text[2000]; /* all addresses, each with a space after it */
+	char reason[100];
+} names;
+
+static void resolved(enum status status, const char *const *addresses, size_t count, const char *reason, void *arg)
+{
+	assert_false(names.is_there);
+	assert_int_equal(count > 0, status == STATUS_OK);
+	assert_int_equal(*reason != '\0', status != STATUS_OK);
+	names.is_there = true;
+	names.status = status;
+	names.count = count;
+	for (size_t i = 0; i < count; i++) {
+		strcat(names.text, addresses[i]);
+		strcat(names.text, " ");
+	}
+	snprintf(names.reason, sizeof names.reason, "%s", reason);
+}
+
+static void start_to_resolve(const char *host)
+{
+	memset(&names, 0, sizeof names);
+	http_client_resolve(client, &scope, host, resolved, NULL);
+	assert_false(names.is_there);
+}
+
+static enum status resolve(const char *host)
+{
+	start_to_resolve(host);
+	WAIT_FOR(names.is_there);
+	return names.status;
+}
+
+/* ---- what it says ---- */
+
+static void test_localhost_is_known_without_a_name_server(void **state)
+{
+	assert_int_equal(resolve("localhost"), STATUS_OK);
+	assert_non_null(strstr(names.text, "127.0.0.1 "));
+	assert_int_equal(server.asked, 0);
+}
+
+static void test_an_address_is_its_own_answer(void **state)
+{
+	assert_int_equal(resolve("10.1.2.3"), STATUS_OK);
+	assert_string_equal(names.text, "10.1.2.3 ");
+	assert_int_equal(resolve("FD00:0::1"), STATUS_OK);
+	assert_string_equal(names.text, "fd00::1 ");
+	assert_int_equal(server.asked, 0);
+}
+
+static void test_what_is_no_host_is_invalid(void **state)
+{
+	static const char *const hosts[] = {"",     "a b", "a:80", "[::1]",  "a/b",     "http://a",
+					    "me@a", ".a",  "-a",   "::1%lo", "\xc3\xbc"};
+
+	for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
+		if (resolve(hosts[i]) != STATUS_INVALID)
+			fail_msg("taken: %s", hosts[i]);
+	assert_int_equal(server.asked, 0);
+}
+
+static void test_all_addresses_of_both_families_come_sorted(void **state)
+{
+	server.ipv4 = 3;
+	server.ipv6 = 2;
+	assert_int_equal(resolve("values.test"), STATUS_OK);
+	assert_string_equal(names.text, "10.0.0.1 10.0.0.2 10.0.0.3 fd00::1 fd00::2 ");
+}
+
+static void test_a_name_of_one_family_is_found(void **state)
+{
+	server.ipv6 = 1;
+	assert_int_equal(resolve("values.test"), STATUS_OK);
+	assert_string_equal(names.text, "fd00::1 ");
+}
+
+static void test_a_server_that_ignores_ipv6_costs_little_time(void **state)
+{
+	int64_t start_us = clock_monotonic_us();
+
+	server.ipv4 = 1;
+	server.is_mute_for_ipv6 = true;
+	assert_int_equal(resolve("values.test"), STATUS_OK);
+	assert_string_equal(names.text, "10.0.0.1 ");
+	assert_true(clock_monotonic_us() - start_us < 1000000);
+}
+
+static void test_a_name_that_does_not_exist_is_not_found(void **state)
+{
+	server.rcode = RCODE_NXDOMAIN;
+	assert_int_equal(resolve("values.test"), STATUS_NOT_FOUND);
+	assert_string_equal(names.reason, "there is no such name");
+}
+
+static void test_a_name_without_addresses_is_unavailable(void **state)
+{
+	assert_int_equal(resolve("values.test"), STATUS_UNAVAILABLE);
+}
+
+static void test_a_server_that_fails_is_unavailable_and_not_not_found(void **state)
+{
+	server.rcode = RCODE_SERVFAIL;
+	assert_int_equal(resolve("values.test"), STATUS_UNAVAILABLE);
+}
+
+static void test_a_mute_server_is_a_timeout(void **state)
+{
+	server.is_mute = true;
+	ask(&answer, "http://values.test/", SHORT_MS);
+	WAIT_FOR(answer.is_there);
+	assert_int_equal(answer.status, STATUS_TIMEOUT);
+	assert_string_equal(answer.reason, "looking up the name took too long");
+}
+
+static void test_a_get_by_name_goes_on_to_the_address_that_can_be_reached(void **state)
+{
+	char url[100];
+
+	peer_open(&peer, PEER_CLOSES, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nready");
+	server.network = 127;
+	server.ipv4 = 3; /* 127.0.0.3 and .2, where nobody listens, come before .1 */
+	snprintf(url, sizeof url, "http://values.test:%d/", peer.port);
+	ask(&answer, url, LONG_MS);
+	WAIT_FOR(answer.is_there);
+	assert_ok(200, "ready");
+}
+
+static void test_a_get_of_a_name_that_does_not_exist_is_unavailable(void **state)
+{
+	server.rcode = RCODE_NXDOMAIN;
+	ask(&answer, "http://values.test/", LONG_MS);
+	WAIT_FOR(answer.is_there);
+	assert_unavailable("there is no such name");
+}
+
+static void test_a_cancelled_scope_does_not_hear_of_its_name(void **state)
+{
+	server.ipv4 = 1;
+	start_to_resolve("values.test");
+	WAIT_FOR(server.asked > 0);
+	scope_cancel(&scope);
+	WAIT_FOR(server.asked == 2);
+	server.rcode = RCODE_NXDOMAIN;
+	ask(&answer, "http://other.test/", LONG_MS); /* asked after it, answered after it */
+	WAIT_FOR(answer.is_there);
+	assert_false(names.is_there);
+}
+
+static void free_in_flight(void)
+{
+	http_client_free(client);
+	client = NULL;
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	assert_false(names.is_there);
+	assert_false(answer.is_there);
+	assert_true(scope_is_idle(&scope));
+}
+
+static void test_freeing_before_the_name_server_answers_runs_no_callback(void **state)
+{
+	server.is_mute = true;
+	start_to_resolve("values.test");
+	ask(&answer, "http://values.test/", LONG_MS);
+	WAIT_FOR(server.asked == 4);
+	free_in_flight();
+}
+
+static void test_freeing_between_the_answers_of_two_families_runs_no_callback(void **state)
+{
+	server.ipv4 = 1;
+	server.is_mute_for_ipv6 = true;
+	answer = (struct answer){0};
+	start_to_resolve("values.test");
+	WAIT_FOR(server.asked == 2);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	free_in_flight();
+}
+
+static void test_freeing_right_after_the_call_runs_no_callback(void **state)
+{
+	answer = (struct answer){0};
+	start_to_resolve("localhost");
+	free_in_flight();
+}
+
+static void test_a_nameserver_is_an_address(void **state)
+{
+	assert_int_equal(http_client_set_nameserver(client, "ns.test"), STATUS_INVALID);
+	assert_int_equal(http_client_set_nameserver(client, "127.0.0.1:x"), STATUS_INVALID);
+	assert_int_equal(http_client_set_nameserver(client, "[::1]:53"), STATUS_OK);
+}
+
+#define LOOKUP_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		LOOKUP_TEST(test_localhost_is_known_without_a_name_server),
+		LOOKUP_TEST(test_an_address_is_its_own_answer),
+		LOOKUP_TEST(test_what_is_no_host_is_invalid),
+		LOOKUP_TEST(test_all_addresses_of_both_families_come_sorted),
+		LOOKUP_TEST(test_a_name_of_one_family_is_found),
+		LOOKUP_TEST(test_a_server_that_ignores_ipv6_costs_little_time),
+		LOOKUP_TEST(test_a_name_that_does_not_exist_is_not_found),
+		LOOKUP_TEST(test_a_name_without_addresses_is_unavailable),
+		LOOKUP_TEST(test_a_server_that_fails_is_unavailable_and_not_not_found),
+		LOOKUP_TEST(test_a_mute_server_is_a_timeout),
+		LOOKUP_TEST(test_a_get_by_name_goes_on_to_the_address_that_can_be_reached),
+		LOOKUP_TEST(test_a_get_of_a_name_that_does_not_exist_is_unavailable),
+		LOOKUP_TEST(test_a_cancelled_scope_does_not_hear_of_its_name),
+		LOOKUP_TEST(test_freeing_before_the_name_server_answers_runs_no_callback),
+		LOOKUP_TEST(test_freeing_between_the_answers_of_two_families_runs_no_callback),
+		LOOKUP_TEST(test_freeing_right_after_the_call_runs_no_callback),
+		LOOKUP_TEST(test_a_nameserver_is_an_address),
+	};
+
+	return cmocka_run_group_tests_name("test_http_lookup", tests, NULL, NULL);
+}

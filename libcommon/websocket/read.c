@@ -1,0 +1,270 @@
+/* Frames become messages, and control frames are answered: RFC 6455 §5 to §8. wslay takes frames apart; what may follow what,
+ * and what a message may hold, is decided here, because wslay's own event layer answers some of it without a code and keeps 8
+ * KB for each connection. Everything here lives only while a frame or a message is there in part. */
+#include "websocket/websocket_internal.h"
+
+#include <event2/buffer.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+
+/* Where in a sequence of UTF-8 the text stopped: so many bytes are still to come, the next of them from low to high. */
+struct utf8 {
+	unsigned char missing, low, high;
+};
+
+struct websocket_reading {
+	struct websocket *ws;
+	wslay_frame_context_ptr wslay;
+	int64_t unparsed_bytes; /* given to wslay, less all of the frames that it has begun: 0 between frames when it holds
+				   nothing */
+	struct wslay_frame_iocb frame; /* the current one's header */
+	uint64_t frame_missing;
+	bool is_in_frame, is_in_message;
+	struct buf message;
+	struct utf8 utf8;
+	unsigned char control[WEBSOCKET_CONTROL_BYTES_MAX];
+	size_t control_len;
+};
+
+/* ---- UTF-8 (Unicode 15, table 3-7), which is refused at the first wrong byte, for the rest may be long in coming ---- */
+
+static bool utf8_begin(struct utf8 *utf8, unsigned char first)
+{
+	*utf8 = (struct utf8){.low = 0x80, .high = 0xBF};
+	if (first < 0x80)
+		return true;
+	if (first < 0xC2 || first > 0xF4)
+		return false;
+	utf8->missing = first < 0xE0 ? 1 : first < 0xF0 ? 2 : 3;
+	if (first == 0xE0)
+		utf8->low = 0xA0;
+	else if (first == 0xED)
+		utf8->high = 0x9F;
+	else if (first == 0xF0)
+		utf8->low = 0x90;
+	else if (first == 0xF4)
+		utf8->high = 0x8F;
+	return true;
+}
+
+static bool utf8_goes_on(struct utf8 *utf8, const unsigned char *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (!utf8->missing) {
+			if (!utf8_begin(utf8, bytes[i]))
+				return false;
+			continue;
+		}
+		if (bytes[i] < utf8->low || bytes[i] > utf8->high)
+			return false;
+		*utf8 = (struct utf8){.missing = (unsigned char)(utf8->missing - 1), .low = 0x80, .high = 0xBF};
+	}
+	return true;
+}
+
+/* ---- what is wrong with it: a close code, or 0 ---- */
+
+static int problem_of_header(const struct websocket_reading *reading, const struct wslay_frame_iocb *frame)
+{
+	size_t room = reading->ws->group->limits.message_bytes_max - reading->message.len;
+
+	if (frame->rsv || !frame->mask)
+		return WSLAY_CODE_PROTOCOL_ERROR;
+	switch (frame->opcode) {
+	case WSLAY_CONNECTION_CLOSE:
+	case WSLAY_PING:
+	case WSLAY_PONG:
+		return 0;
+	case WSLAY_CONTINUATION_FRAME:
+		if (!reading->is_in_message)
+			return WSLAY_CODE_PROTOCOL_ERROR;
+		break;
+	case WSLAY_TEXT_FRAME:
+	case WSLAY_BINARY_FRAME:
+		if (reading->is_in_message)
+			return WSLAY_CODE_PROTOCOL_ERROR;
+		if (frame->opcode == WSLAY_BINARY_FRAME)
+			return WSLAY_CODE_UNSUPPORTED_DATA;
+		break;
+	default:
+		return WSLAY_CODE_PROTOCOL_ERROR;
+	}
+	return frame->payload_length > room ? WSLAY_CODE_MESSAGE_TOO_BIG : 0;
+}
+
+/* RFC 6455 §7.4 and IANA's registry: those that may stand in a close frame. */
+static bool is_close_code(int code)
+{
+	return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
+}
+
+static int problem_of_close(const unsigned char *payload, size_t len)
+{
+	struct utf8 utf8 = {0};
+
+	if (len == 0)
+		return 0;
+	if (len == 1 || !is_close_code(payload[0] << 8 | payload[1]))
+		return WSLAY_CODE_PROTOCOL_ERROR;
+	if (!utf8_goes_on(&utf8, payload + 2, len - 2) || utf8.missing)
+		return WSLAY_CODE_INVALID_FRAME_PAYLOAD_DATA;
+	return 0;
+}
+
+/* ---- a frame's begin, middle and end ---- */
+
+static int64_t header_len(uint64_t payload_len)
+{
+	return 2 + 4 + (payload_len < 126 ? 0 : payload_len <= UINT16_MAX ? 2 : 8);
+}
+
+static int begin_frame(struct websocket_reading *reading, const struct wslay_frame_iocb *frame)
+{
+	int problem = problem_of_header(reading, frame);
+
+	if (problem)
+		return problem;
+	reading->frame = *frame;
+	reading->frame_missing = frame->payload_length;
+	reading->unparsed_bytes -= header_len(frame->payload_length) + (int64_t)frame->payload_length;
+	reading->is_in_frame = true;
+	reading->control_len = 0;
+	if (!wslay_is_ctrl_frame(frame->opcode))
+		reading->is_in_message = true;
+	return 0;
+}
+
+static int add_payload(struct websocket_reading *reading, const uint8_t *bytes, size_t len)
+{
+	reading->frame_missing -= len;
+	if (len == 0)
+		return 0;
+	if (wslay_is_ctrl_frame(reading->frame.opcode)) { /* at most 125 bytes: wslay sees to it */
+		memcpy(reading->control + reading->control_len, bytes, len);
+		reading->control_len += len;
+		return 0;
+	}
+	if (!utf8_goes_on(&reading->utf8, bytes, len))
+		return WSLAY_CODE_INVALID_FRAME_PAYLOAD_DATA;
+	buf_add(&reading->message, (const char *)bytes, len);
+	return 0;
+}
+
+static int end_message(struct websocket_reading *reading)
+{
+	struct websocket *ws = reading->ws;
+
+	if (reading->utf8.missing)
+		return WSLAY_CODE_INVALID_FRAME_PAYLOAD_DATA;
+	if (ws->state == WEBSOCKET_IS_OPEN)
+		ws->group->calls->message(ws, reading->message.bytes ? reading->message.bytes : "", reading->message.len,
+					  ws->arg);
+	reading->message.len = 0;
+	reading->is_in_message = false;
+	return 0;
+}
+
+/* Answered with the same code (RFC 6455 §5.5.1). */
+static int end_close(struct websocket_reading *reading)
+{
+	const unsigned char *payload = reading->control;
+	int problem = problem_of_close(payload, reading->control_len);
+
+	if (!problem)
+		websocket_begin_closing(reading->ws, reading->control_len ? payload[0] << 8 | payload[1] : 0, "", 0, true);
+	return problem;
+}
+
+static int end_frame(struct websocket_reading *reading)
+{
+	struct websocket *ws = reading->ws;
+
+	reading->is_in_frame = false;
+	switch (reading->frame.opcode) {
+	case WSLAY_CONNECTION_CLOSE:
+		return end_close(reading);
+	case WSLAY_PING:
+		if (ws->state == WEBSOCKET_IS_OPEN)
+			websocket_send_frame(ws, WSLAY_PONG, reading->control, reading->control_len);
+		return 0;
+	case WSLAY_PONG:
+		return 0;
+	default:
+		return reading->frame.fin ? end_message(reading) : 0;
+	}
+}
+
+static int take(struct websocket_reading *reading, const struct wslay_frame_iocb *frame)
+{
+	int problem = reading->is_in_frame ? 0 : begin_frame(reading, frame);
+
+	if (!problem)
+		problem = add_payload(reading, frame->data, frame->data_length);
+	if (!problem && reading->frame_missing == 0)
+		problem = end_frame(reading);
+	return problem;
+}
+
+/* ---- reading ---- */
+
+static ssize_t give(uint8_t *bytes, size_t len, int flags, void *arg)
+{
+	struct websocket_reading *reading = arg;
+	int given = evbuffer_remove(http_upgrade_input(reading->ws->conn), bytes, len);
+
+	if (given > 0)
+		reading->unparsed_bytes += given;
+	return given > 0 ? given : -1;
+}
+
+static struct websocket_reading *reading_new(struct websocket *ws)
+{
+	static const struct wslay_frame_callbacks callbacks = {.recv_callback = give};
+	struct websocket_reading *reading = mem_alloc(sizeof *reading);
+
+	reading->ws = ws;
+	if (wslay_frame_context_init(&reading->wslay, &callbacks, reading) != 0)
+		abort();
+	return reading;
+}
+
+void websocket_reading_free(struct websocket_reading *reading)
+{
+	if (!reading)
+		return;
+	wslay_frame_context_free(reading->wslay);
+	buf_free(&reading->message);
+	free(reading);
+}
+
+static bool is_read(const struct websocket *ws)
+{
+	return ws->state == WEBSOCKET_IS_OPEN || ws->state == WEBSOCKET_IS_CLOSING;
+}
+
+void websocket_read(struct websocket *ws)
+{
+	struct websocket_reading *reading = ws->reading ? ws->reading : reading_new(ws);
+	ssize_t got = 0;
+	int problem = 0;
+
+	ws->reading = reading;
+	while (!problem && is_read(ws)) {
+		struct wslay_frame_iocb frame = {0};
+
+		if ((got = wslay_frame_recv(reading->wslay, &frame)) < 0)
+			break;
+		problem = take(reading, &frame);
+	}
+	if (got < 0 && got != WSLAY_ERR_WANT_READ)
+		problem = WSLAY_CODE_PROTOCOL_ERROR;
+	if (problem)
+		websocket_begin_closing(ws, problem, "", 0, true);
+	if (!is_read(ws) || (!reading->is_in_frame && !reading->is_in_message && reading->unparsed_bytes == 0)) {
+		websocket_reading_free(reading);
+		ws->reading = NULL;
+	}
+}
