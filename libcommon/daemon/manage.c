@@ -33,14 +33,14 @@ static void *config_of(const struct manage *manage, const struct config_option *
 	return NULL;
 }
 
-static struct db_config *db_config_of(const struct manage *manage)
+static struct postgres_config *postgres_config_of(const struct manage *manage)
 {
-	return config_of(manage, db_options);
+	return config_of(manage, postgres_options);
 }
 
 PGconn *manage_db(struct manage *manage)
 {
-	const struct db_config *config = db_config_of(manage);
+	const struct postgres_config *config = postgres_config_of(manage);
 	const char *keys[] = {"application_name", "connect_timeout", config && config->url ? "dbname" : NULL, NULL};
 	const char *values[] = {"abacus manage", "5", config ? config->url : NULL, NULL}, *words;
 
@@ -126,7 +126,7 @@ static int routes(struct manage *manage, int argc, char **argv)
 /* psql takes over, with the connection in its environment: a password must not stand in a process list. */
 static int shell(struct manage *manage, int argc, char **argv)
 {
-	const struct db_config *config = db_config_of(manage);
+	const struct postgres_config *config = postgres_config_of(manage);
 	PQconninfoOption *parts = config && config->url ? PQconninfoParse(config->url, NULL) : NULL;
 
 	for (PQconninfoOption *part = parts; part && part->keyword; part++)
@@ -212,12 +212,12 @@ static int dispatch(struct manage *manage, const struct manage_command *const ta
 static void load_config(struct manage *manage, struct config *config)
 {
 	const struct redis_config *redis = config_of(manage, redis_options);
-	struct db_config *db = db_config_of(manage);
+	struct postgres_config *postgres = postgres_config_of(manage);
 
 	for (const struct daemon_config *part = manage->spec->configs; part->options; part++)
 		config_load(config, part->options, part->into);
-	if (db)
-		db_config_check(db, config);
+	if (postgres)
+		postgres_config_check(postgres, config);
 	if (redis)
 		redis_config_check(redis, config);
 }

@@ -26,8 +26,8 @@ struct http_call {
 	TAILQ_ENTRY(http_call) link;
 	bool is_due, is_finished, is_connected;
 	struct event *deadline;
-	struct http_lookup *lookup; /* NULL when there is none in flight */
-	struct http_addresses addresses;
+	struct resolver_lookup *lookup; /* NULL when there is none in flight */
+	struct resolver_addresses addresses;
 	enum status status;
 	const char *reason; /* static */
 	int64_t started_us;
@@ -38,13 +38,13 @@ struct http_call {
 	char *request;
 	size_t tried; /* addresses */
 	struct bufferevent *bev;
-	struct http_reader reader;
+	struct http_response_reader reader;
 };
 TAILQ_HEAD(http_calls, http_call);
 
 struct http_client {
 	struct event_base *base;
-	struct http_resolver *resolver;
+	struct resolver *resolver;
 	struct loop_deferred *deferred;
 	struct http_calls in_flight, due;
 	bool is_telling, is_freed;
@@ -57,7 +57,7 @@ struct http_client *http_client_new(struct event_base *base)
 	struct http_client *client = mem_alloc(sizeof *client);
 
 	client->base = base;
-	client->resolver = http_resolver_new(base);
+	client->resolver = resolver_new(base);
 	client->deferred = loop_deferred_new(base, run_due, client);
 	TAILQ_INIT(&client->in_flight);
 	TAILQ_INIT(&client->due);
@@ -79,9 +79,9 @@ static void call_free(struct http_call *call)
 	TAILQ_REMOVE(call->is_due ? &client->due : &client->in_flight, call, link);
 	op_end(&call->op);
 	if (call->lookup)
-		http_lookup_drop(call->lookup);
+		resolver_lookup_drop(call->lookup);
 	close_connection(call);
-	http_reader_free(&call->reader);
+	http_response_reader_free(&call->reader);
 	event_free(call->deadline);
 	free(call->request);
 	free(call);
@@ -110,14 +110,14 @@ void http_client_free(struct http_client *client)
 		call_free(call);
 	while ((call = TAILQ_FIRST(&client->due)))
 		call_free(call);
-	http_resolver_free(client->resolver);
+	resolver_free(client->resolver);
 	loop_deferred_free(client->deferred);
 	free(client);
 }
 
 enum status http_client_set_nameserver(struct http_client *client, const char *address)
 {
-	return http_resolver_set_nameserver(client->resolver, address);
+	return resolver_set_nameserver(client->resolver, address);
 }
 
 static void make_due(struct http_call *call)
@@ -192,7 +192,7 @@ static void readable(struct bufferevent *bev, void *arg)
 
 	if (is_abandoned(call))
 		return;
-	switch (http_reader_read(&call->reader, bufferevent_get_input(bev))) {
+	switch (http_response_reader_read(&call->reader, bufferevent_get_input(bev))) {
 	case HTTP_READING_MORE:
 		break;
 	case HTTP_READING_DONE:
@@ -216,10 +216,10 @@ static void changed(struct bufferevent *bev, short what, void *arg)
 		call->reason = connect_problem(EVUTIL_SOCKET_ERROR());
 		mute(call);
 		make_due(call); /* to try the next */
-	} else if ((what & BEV_EVENT_EOF) && http_reader_end(&call->reader) == HTTP_READING_DONE) {
+	} else if ((what & BEV_EVENT_EOF) && http_response_reader_end(&call->reader) == HTTP_READING_DONE) {
 		finish(call, STATUS_OK, "");
 	} else {
-		(void)http_reader_end(&call->reader);
+		(void)http_response_reader_end(&call->reader);
 		finish(call, STATUS_UNAVAILABLE, call->reader.problem ? call->reader.problem : "the answer was cut off");
 	}
 }
@@ -230,7 +230,7 @@ static void connect_to_next(struct http_call *call)
 	if (is_abandoned(call))
 		return;
 	while (call->tried < call->addresses.count) {
-		union http_address address = call->addresses.list[call->tried++];
+		union resolver_address address = call->addresses.list[call->tried++];
 
 		if (address.any.sa_family == AF_INET)
 			address.ipv4.sin_port = htons((uint16_t)call->port);
@@ -248,7 +248,7 @@ static void connect_to_next(struct http_call *call)
 	finish(call, STATUS_UNAVAILABLE, call->reason);
 }
 
-static void looked_up(enum status status, const struct http_addresses *addresses, const char *reason, void *arg)
+static void looked_up(enum status status, const struct resolver_addresses *addresses, const char *reason, void *arg)
 {
 	struct http_call *call = arg;
 
@@ -283,11 +283,11 @@ void http_client_get(struct http_client *client, struct scope *scope, const char
 		     http_client_done *done, void *arg)
 {
 	struct http_call *call = call_new(client, scope, timeout_ms, arg);
-	struct http_url url;
+	struct url url;
 
 	call->done = done;
-	http_reader_init(&call->reader, body_bytes_max);
-	if (http_url_parse(text, &url) != STATUS_OK) {
+	http_response_reader_init(&call->reader, body_bytes_max);
+	if (url_parse(text, &url) != STATUS_OK) {
 		finish(call, STATUS_INVALID, "not a url of the form http://host:port/path");
 		return;
 	}
@@ -295,7 +295,7 @@ void http_client_get(struct http_client *client, struct scope *scope, const char
 	call->request =
 		mem_printf("GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: abacus\r\nAccept: */*\r\nConnection: close\r\n\r\n",
 			   url.path, url.authority);
-	call->lookup = http_lookup_start(client->resolver, url.host, looked_up, call);
+	call->lookup = resolver_look_up(client->resolver, url.host, looked_up, call);
 }
 
 void http_client_resolve(struct http_client *client, struct scope *scope, const char *host, http_client_resolved *done,
@@ -304,8 +304,8 @@ void http_client_resolve(struct http_client *client, struct scope *scope, const 
 	struct http_call *call = call_new(client, scope, HTTP_CLIENT_RESOLVE_TIMEOUT_MS, arg);
 
 	call->resolved = done;
-	if (http_url_is_host(host))
-		call->lookup = http_lookup_start(client->resolver, host, looked_up, call);
+	if (url_is_host(host))
+		call->lookup = resolver_look_up(client->resolver, host, looked_up, call);
 	else
 		finish(call, STATUS_INVALID, "not the name of a host");
 }
@@ -317,11 +317,11 @@ static int compare_texts(const void *a, const void *b)
 
 static void tell_addresses(const struct http_call *call)
 {
-	char texts[HTTP_CLIENT_ADDRESSES_MAX][INET6_ADDRSTRLEN];
-	const char *list[HTTP_CLIENT_ADDRESSES_MAX];
+	char texts[RESOLVER_ADDRESSES_MAX][INET6_ADDRSTRLEN];
+	const char *list[RESOLVER_ADDRESSES_MAX];
 
 	for (size_t i = 0; i < call->addresses.count; i++) {
-		const union http_address *address = &call->addresses.list[i];
+		const union resolver_address *address = &call->addresses.list[i];
 		const void *bytes = address->any.sa_family == AF_INET ? (const void *)&address->ipv4.sin_addr
 								      : (const void *)&address->ipv6.sin6_addr;
 

@@ -27,7 +27,7 @@ struct http_client *http_client_new(struct event_base *base);
  */
 void http_client_free(struct http_client *client);
 
-/* url: as http_url.h has it. The answer is OK whatever its code; redirects are not followed; of a name's addresses the first
+/* url: as url.h has it. The answer is OK whatever its code; redirects are not followed; of a name's addresses the first
  * that can be connected to is asked.
  * INVALID: not such a url. TIMEOUT: timeout_ms passed in all. UNAVAILABLE: not found, refused, cut off, not HTTP (RFC 9112), or
  * over body_bytes_max, which is noticed without buffering more. reason (static, "" when OK) says which, for a person.
@@ -36,10 +36,10 @@ typedef void http_client_done(enum status status, const struct http_response *re
 void http_client_get(struct http_client *client, struct scope *scope, const char *url, long timeout_ms, size_t body_bytes_max,
 		     http_client_done *done, void *arg);
 
-#define HTTP_CLIENT_ADDRESSES_MAX 64
+#define RESOLVER_ADDRESSES_MAX 64
 #define HTTP_CLIENT_RESOLVE_TIMEOUT_MS 3000
 /* All addresses of a name, because a name that has several is several instances: IPv4 and IPv6 as text (without brackets),
- * each once, sorted as text, at most HTTP_CLIENT_ADDRESSES_MAX; borrowed for the callback. An address is its own answer.
+ * each once, sorted as text, at most RESOLVER_ADDRESSES_MAX; borrowed for the callback. An address is its own answer.
  * /etc/hosts comes before DNS; both it and /etc/resolv.conf are read once, at the first name.
  * OK: count > 0, else count is 0. INVALID: not a host's name. NOT_FOUND: there is no such name. UNAVAILABLE: the name servers
  * failed, or the name has no address, or more than a datagram holds (some 28): evdns does not tell these apart, and has no TCP.

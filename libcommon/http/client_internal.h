@@ -1,7 +1,7 @@
 /* What the files of the HTTP client share; nobody else includes it.
  *
  *   http_client.c    calls: their time, their connection, their end
- *   http_lookup.c    names to addresses, by evdns
+ *   resolver_lookup.c    names to addresses, by evdns
  *   http_response.c  reading an answer, however odd, in bounded memory */
 #ifndef ABACUS_HTTP_CLIENT_INTERNAL_H
 #define ABACUS_HTTP_CLIENT_INTERNAL_H
@@ -17,46 +17,47 @@
 struct evbuffer;
 struct event_base;
 
-/* ---- http_lookup.c ---- */
+/* ---- resolver_lookup.c ---- */
 
-union http_address {
+union resolver_address {
 	struct sockaddr any;
 	struct sockaddr_in ipv4;
 	struct sockaddr_in6 ipv6;
 };
-struct http_addresses {
+struct resolver_addresses {
 	size_t count;
-	union http_address list[HTTP_CLIENT_ADDRESSES_MAX]; /* each once, in the order in which they came */
+	union resolver_address list[RESOLVER_ADDRESSES_MAX]; /* each once, in the order in which they came */
 };
 
-struct http_resolver;
-struct http_resolver *http_resolver_new(struct event_base *base);
+struct resolver;
+struct resolver *resolver_new(struct event_base *base);
 /* Look-ups must have been answered or dropped. What of them is still in evdns is freed from the loop. Not from a done. */
-void http_resolver_free(struct http_resolver *resolver);
-enum status http_resolver_set_nameserver(struct http_resolver *resolver, const char *address) MUST_CHECK;
+void resolver_free(struct resolver *resolver);
+enum status resolver_set_nameserver(struct resolver *resolver, const char *address) MUST_CHECK;
 
-/* done runs once, from the loop, never before http_lookup_start() returned; the look-up is gone then. addresses are borrowed,
+/* done runs once, from the loop, never before resolver_look_up() returned; the look-up is gone then. addresses are borrowed,
  * and NULL unless OK. Else NOT_FOUND or UNAVAILABLE: the time is the caller's to bound. */
-struct http_lookup;
-typedef void http_lookup_done(enum status status, const struct http_addresses *addresses, const char *reason, void *arg);
-struct http_lookup *http_lookup_start(struct http_resolver *resolver, const char *host, http_lookup_done *done, void *arg);
-void http_lookup_drop(struct http_lookup *lookup); /* done does not run any more */
+struct resolver_lookup;
+typedef void resolver_lookup_done(enum status status, const struct resolver_addresses *addresses, const char *reason,
+				  void *arg);
+struct resolver_lookup *resolver_look_up(struct resolver *resolver, const char *host, resolver_lookup_done *done, void *arg);
+void resolver_lookup_drop(struct resolver_lookup *lookup); /* done does not run any more */
 
 /* ---- http_response.c ---- */
 
 enum http_reading { HTTP_READING_MORE, HTTP_READING_DONE, HTTP_READING_FAILED };
 
-struct http_reader {
-	enum http_reader_state {
-		HTTP_READER_STATUS,     /* -> HEADERS */
-		HTTP_READER_HEADERS,    /* -> STATUS after 1xx, else one of the next three, or DONE */
-		HTTP_READER_LENGTH,     /* -> DONE */
-		HTTP_READER_TO_END,     /* until the peer closes */
-		HTTP_READER_CHUNK_SIZE, /* -> CHUNK, or TRAILERS after size 0 */
-		HTTP_READER_CHUNK,      /* -> CHUNK_END */
-		HTTP_READER_CHUNK_END,  /* -> CHUNK_SIZE */
-		HTTP_READER_TRAILERS,   /* -> DONE */
-		HTTP_READER_DONE,
+struct http_response_reader {
+	enum http_response_reader_state {
+		HTTP_RESPONSE_READER_STATUS,     /* -> HEADERS */
+		HTTP_RESPONSE_READER_HEADERS,    /* -> STATUS after 1xx, else one of the next three, or DONE */
+		HTTP_RESPONSE_READER_LENGTH,     /* -> DONE */
+		HTTP_RESPONSE_READER_TO_END,     /* until the peer closes */
+		HTTP_RESPONSE_READER_CHUNK_SIZE, /* -> CHUNK, or TRAILERS after size 0 */
+		HTTP_RESPONSE_READER_CHUNK,      /* -> CHUNK_END */
+		HTTP_RESPONSE_READER_CHUNK_END,  /* -> CHUNK_SIZE */
+		HTTP_RESPONSE_READER_TRAILERS,   /* -> DONE */
+		HTTP_RESPONSE_READER_DONE,
 	} state;
 	int code;
 	bool has_length, is_chunked, has_begun;
@@ -67,11 +68,11 @@ struct http_reader {
 	const char *problem; /* static; set when FAILED */
 };
 
-void http_reader_init(struct http_reader *reader, size_t body_bytes_max);
+void http_response_reader_init(struct http_response_reader *reader, size_t body_bytes_max);
 /* Takes what there is. Never leaves more in the input than a line's limit. */
-enum http_reading http_reader_read(struct http_reader *reader, struct evbuffer *input);
+enum http_reading http_response_reader_read(struct http_response_reader *reader, struct evbuffer *input);
 /* The peer has closed: DONE or FAILED. */
-enum http_reading http_reader_end(struct http_reader *reader);
-void http_reader_free(struct http_reader *reader);
+enum http_reading http_response_reader_end(struct http_response_reader *reader);
+void http_response_reader_free(struct http_response_reader *reader);
 
 #endif

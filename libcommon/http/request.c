@@ -301,8 +301,8 @@ const char *http_request_remote_ip(struct http_request *req)
 
 	if (!req->remote_ip[0] && evhttp_request_get_connection(req->ev)) {
 		evhttp_connection_get_peer(evhttp_request_get_connection(req->ev), &peer, &port);
-		http_forwarded_address(req->server->trusted, peer ? peer : "", http_request_header(req, "X-Forwarded-For"),
-				       req->remote_ip, sizeof req->remote_ip);
+		forwarded_address(req->server->trusted, peer ? peer : "", http_request_header(req, "X-Forwarded-For"),
+				  req->remote_ip, sizeof req->remote_ip);
 	}
 	return req->remote_ip;
 }

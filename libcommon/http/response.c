@@ -17,26 +17,26 @@
 static const char not_http[] = "the answer is not HTTP";
 static const char too_large[] = "the body is larger than allowed";
 
-void http_reader_init(struct http_reader *reader, size_t body_bytes_max)
+void http_response_reader_init(struct http_response_reader *reader, size_t body_bytes_max)
 {
-	*reader = (struct http_reader){.line_bytes_left = HEAD_BYTES_MAX, .body_bytes_max = body_bytes_max};
+	*reader = (struct http_response_reader){.line_bytes_left = HEAD_BYTES_MAX, .body_bytes_max = body_bytes_max};
 }
 
-void http_reader_free(struct http_reader *reader)
+void http_response_reader_free(struct http_response_reader *reader)
 {
 	buf_free(&reader->body);
 }
 
-static enum http_reading failed(struct http_reader *reader, const char *problem)
+static enum http_reading failed(struct http_response_reader *reader, const char *problem)
 {
 	reader->problem = problem;
 	return HTTP_READING_FAILED;
 }
 
 /* The next line without its end, to be freed; NULL and MORE, or NULL and FAILED. */
-static char *take_line(struct http_reader *reader, struct evbuffer *input, enum http_reading *ret_reading)
+static char *take_line(struct http_response_reader *reader, struct evbuffer *input, enum http_reading *ret_reading)
 {
-	bool is_size = reader->state == HTTP_READER_CHUNK_SIZE || reader->state == HTTP_READER_CHUNK_END;
+	bool is_size = reader->state == HTTP_RESPONSE_READER_CHUNK_SIZE || reader->state == HTTP_RESPONSE_READER_CHUNK_END;
 	size_t limit = is_size ? CHUNK_LINE_BYTES_MAX : reader->line_bytes_left;
 	size_t before = evbuffer_get_length(input), len, used;
 	char *line = evbuffer_readln(input, &len, EVBUFFER_EOL_CRLF);
@@ -56,7 +56,7 @@ static char *take_line(struct http_reader *reader, struct evbuffer *input, enum 
 }
 
 /* "HTTP/1.1 200 OK" */
-static enum http_reading read_status(struct http_reader *reader, const char *line)
+static enum http_reading read_status(struct http_response_reader *reader, const char *line)
 {
 	static const char version[] = "HTTP/1.";
 	const char *code = line + sizeof version + 1;
@@ -68,11 +68,11 @@ static enum http_reading read_status(struct http_reader *reader, const char *lin
 	if (reader->code < 100 || reader->code > 599)
 		return failed(reader, not_http);
 	reader->has_length = reader->is_chunked = false;
-	reader->state = HTTP_READER_HEADERS;
+	reader->state = HTTP_RESPONSE_READER_HEADERS;
 	return HTTP_READING_MORE;
 }
 
-static bool read_length(struct http_reader *reader, const char *value)
+static bool read_length(struct http_response_reader *reader, const char *value)
 {
 	size_t digits = strspn(value, "0123456789");
 	uint64_t length;
@@ -87,7 +87,7 @@ static bool read_length(struct http_reader *reader, const char *value)
 	return true;
 }
 
-static enum http_reading read_header(struct http_reader *reader, char *line)
+static enum http_reading read_header(struct http_response_reader *reader, char *line)
 {
 	size_t name_len = strcspn(line, ": \t");
 	char *value = line + name_len + 1, *end = line + strlen(line);
@@ -109,29 +109,29 @@ static enum http_reading read_header(struct http_reader *reader, char *line)
 }
 
 /* RFC 9112 §6.3: where does the body end? */
-static enum http_reading head_ended(struct http_reader *reader)
+static enum http_reading head_ended(struct http_response_reader *reader)
 {
 	if (reader->is_chunked && reader->has_length)
 		return failed(reader, "the answer's length is not sound");
 	if (reader->code == 101)
 		return failed(reader, not_http);
 	if (reader->code < 200)
-		reader->state = HTTP_READER_STATUS;
+		reader->state = HTTP_RESPONSE_READER_STATUS;
 	else if (reader->code == 204 || reader->code == 304)
-		reader->state = HTTP_READER_DONE;
+		reader->state = HTTP_RESPONSE_READER_DONE;
 	else if (reader->is_chunked)
-		reader->state = HTTP_READER_CHUNK_SIZE;
+		reader->state = HTTP_RESPONSE_READER_CHUNK_SIZE;
 	else if (!reader->has_length)
-		reader->state = HTTP_READER_TO_END;
+		reader->state = HTTP_RESPONSE_READER_TO_END;
 	else if (reader->left > reader->body_bytes_max)
 		return failed(reader, too_large);
 	else
-		reader->state = reader->left ? HTTP_READER_LENGTH : HTTP_READER_DONE;
+		reader->state = reader->left ? HTTP_RESPONSE_READER_LENGTH : HTTP_RESPONSE_READER_DONE;
 	return HTTP_READING_MORE;
 }
 
 /* "1a;extension" (RFC 9112 §7.1) */
-static enum http_reading read_chunk_size(struct http_reader *reader, const char *line)
+static enum http_reading read_chunk_size(struct http_response_reader *reader, const char *line)
 {
 	size_t digits = strspn(line, "0123456789abcdefABCDEF");
 	const char *rest = line + digits;
@@ -142,37 +142,37 @@ static enum http_reading read_chunk_size(struct http_reader *reader, const char 
 	reader->left = strtoull(line, NULL, 16);
 	if (reader->left > reader->body_bytes_max - reader->body.len)
 		return failed(reader, too_large);
-	reader->state = reader->left ? HTTP_READER_CHUNK : HTTP_READER_TRAILERS;
+	reader->state = reader->left ? HTTP_RESPONSE_READER_CHUNK : HTTP_RESPONSE_READER_TRAILERS;
 	return HTTP_READING_MORE;
 }
 
-static enum http_reading read_line(struct http_reader *reader, char *line)
+static enum http_reading read_line(struct http_response_reader *reader, char *line)
 {
 	switch (reader->state) {
-	case HTTP_READER_STATUS:
+	case HTTP_RESPONSE_READER_STATUS:
 		return read_status(reader, line);
-	case HTTP_READER_HEADERS:
+	case HTTP_RESPONSE_READER_HEADERS:
 		return *line ? read_header(reader, line) : head_ended(reader);
-	case HTTP_READER_CHUNK_SIZE:
+	case HTTP_RESPONSE_READER_CHUNK_SIZE:
 		return read_chunk_size(reader, line);
-	case HTTP_READER_CHUNK_END:
-		reader->state = HTTP_READER_CHUNK_SIZE;
+	case HTTP_RESPONSE_READER_CHUNK_END:
+		reader->state = HTTP_RESPONSE_READER_CHUNK_SIZE;
 		return *line ? failed(reader, not_http) : HTTP_READING_MORE;
-	case HTTP_READER_TRAILERS:
+	case HTTP_RESPONSE_READER_TRAILERS:
 		if (!*line)
-			reader->state = HTTP_READER_DONE;
+			reader->state = HTTP_RESPONSE_READER_DONE;
 		return HTTP_READING_MORE;
-	case HTTP_READER_LENGTH:
-	case HTTP_READER_TO_END:
-	case HTTP_READER_CHUNK:
-	case HTTP_READER_DONE:
+	case HTTP_RESPONSE_READER_LENGTH:
+	case HTTP_RESPONSE_READER_TO_END:
+	case HTTP_RESPONSE_READER_CHUNK:
+	case HTTP_RESPONSE_READER_DONE:
 		break;
 	}
 	return HTTP_READING_MORE;
 }
 
 /* What there is of the body, up to `most` bytes, moves into it. */
-static void take_body(struct http_reader *reader, struct evbuffer *input, uint64_t most)
+static void take_body(struct http_response_reader *reader, struct evbuffer *input, uint64_t most)
 {
 	size_t len = evbuffer_get_length(input);
 
@@ -182,17 +182,18 @@ static void take_body(struct http_reader *reader, struct evbuffer *input, uint64
 		return;
 	buf_add(&reader->body, (const char *)evbuffer_pullup(input, (ev_ssize_t)len), len);
 	evbuffer_drain(input, len);
-	reader->left -= reader->state == HTTP_READER_TO_END ? 0 : len;
+	reader->left -= reader->state == HTTP_RESPONSE_READER_TO_END ? 0 : len;
 }
 
-static bool is_in_body(const struct http_reader *reader)
+static bool is_in_body(const struct http_response_reader *reader)
 {
-	return reader->state == HTTP_READER_LENGTH || reader->state == HTTP_READER_CHUNK || reader->state == HTTP_READER_TO_END;
+	return reader->state == HTTP_RESPONSE_READER_LENGTH || reader->state == HTTP_RESPONSE_READER_CHUNK ||
+	       reader->state == HTTP_RESPONSE_READER_TO_END;
 }
 
-static enum http_reading read_body(struct http_reader *reader, struct evbuffer *input)
+static enum http_reading read_body(struct http_response_reader *reader, struct evbuffer *input)
 {
-	if (reader->state == HTTP_READER_TO_END) {
+	if (reader->state == HTTP_RESPONSE_READER_TO_END) {
 		if (evbuffer_get_length(input) > reader->body_bytes_max - reader->body.len)
 			return failed(reader, too_large);
 		take_body(reader, input, reader->body_bytes_max);
@@ -200,17 +201,18 @@ static enum http_reading read_body(struct http_reader *reader, struct evbuffer *
 	}
 	take_body(reader, input, reader->left);
 	if (reader->left == 0)
-		reader->state = reader->state == HTTP_READER_CHUNK ? HTTP_READER_CHUNK_END : HTTP_READER_DONE;
+		reader->state = reader->state == HTTP_RESPONSE_READER_CHUNK ? HTTP_RESPONSE_READER_CHUNK_END
+									    : HTTP_RESPONSE_READER_DONE;
 	return HTTP_READING_MORE;
 }
 
-enum http_reading http_reader_read(struct http_reader *reader, struct evbuffer *input)
+enum http_reading http_response_reader_read(struct http_response_reader *reader, struct evbuffer *input)
 {
 	enum http_reading reading = HTTP_READING_MORE;
 	char *line;
 
 	reader->has_begun |= evbuffer_get_length(input) > 0;
-	while (reading == HTTP_READING_MORE && reader->state != HTTP_READER_DONE) {
+	while (reading == HTTP_READING_MORE && reader->state != HTTP_RESPONSE_READER_DONE) {
 		if (is_in_body(reader)) {
 			if (evbuffer_get_length(input) == 0)
 				break;
@@ -222,12 +224,12 @@ enum http_reading http_reader_read(struct http_reader *reader, struct evbuffer *
 			break;
 		}
 	}
-	return reading == HTTP_READING_MORE && reader->state == HTTP_READER_DONE ? HTTP_READING_DONE : reading;
+	return reading == HTTP_READING_MORE && reader->state == HTTP_RESPONSE_READER_DONE ? HTTP_READING_DONE : reading;
 }
 
-enum http_reading http_reader_end(struct http_reader *reader)
+enum http_reading http_response_reader_end(struct http_response_reader *reader)
 {
-	if (reader->state == HTTP_READER_DONE || reader->state == HTTP_READER_TO_END)
+	if (reader->state == HTTP_RESPONSE_READER_DONE || reader->state == HTTP_RESPONSE_READER_TO_END)
 		return HTTP_READING_DONE;
 	return failed(reader, reader->has_begun ? "the answer was cut off" : "the connection was closed without an answer");
 }

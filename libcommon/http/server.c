@@ -125,7 +125,7 @@ struct http_server *http_server_new(struct event_base *base, const struct http_c
 	server->config = *config;
 	server->routes = routes;
 	server->service = service;
-	server->trusted = http_networks_parse(config->trusted_proxies);
+	server->trusted = networks_parse(config->trusted_proxies);
 	server->adopt = loop_deferred_new(base, http_connection_adopt_all, server);
 	server->refuse = loop_deferred_new(base, http_refusal_put_all, server);
 	LIST_INIT(&server->newborn);
@@ -254,7 +254,7 @@ void http_server_free(struct http_server *server)
 	event_free(server->accept);
 	loop_deferred_free(server->adopt);
 	loop_deferred_free(server->refuse);
-	http_networks_free(server->trusted);
+	networks_free(server->trusted);
 	free(server->by_fd);
 	free(server);
 }

@@ -45,7 +45,7 @@ struct http_connection {
 };
 LIST_HEAD(http_connections, http_connection);
 
-struct http_networks; /* trusted proxies */
+struct networks; /* trusted proxies */
 
 struct http_server {
 	struct event_base *base;
@@ -65,7 +65,7 @@ struct http_server {
 	struct http_connection **by_fd;
 	size_t by_fd_count;
 	unsigned connections_count, in_flight;
-	struct http_networks *trusted;
+	struct networks *trusted;
 	http_handler *authenticate;
 	bool is_quiet, is_draining;
 	void (*drained)(void *arg);
@@ -143,11 +143,10 @@ struct http_connection *http_upgrade_take(struct http_request *req, int code, co
 					  const struct http_upgrade_calls *calls, size_t input_bytes_max, void *arg);
 
 /* http_forwarded.c */
-struct http_networks *http_networks_parse(const char *list); /* unparsable entries are logged and left out */
-void http_networks_free(struct http_networks *networks);
-bool http_networks_contain(const struct http_networks *networks, const char *address);
+struct networks *networks_parse(const char *list); /* unparsable entries are logged and left out */
+void networks_free(struct networks *networks);
+bool networks_contain(const struct networks *networks, const char *address);
 /* The right-most address of the chain peer, X-Forwarded-For that is not a trusted proxy's. */
-void http_forwarded_address(const struct http_networks *trusted, const char *peer, const char *forwarded_for, char *text,
-			    size_t size);
+void forwarded_address(const struct networks *trusted, const char *peer, const char *forwarded_for, char *text, size_t size);
 
 #endif

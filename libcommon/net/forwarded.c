@@ -15,7 +15,7 @@ struct network {
 	unsigned bits;
 };
 
-struct http_networks {
+struct networks {
 	size_t count;
 	struct network networks[];
 };
@@ -51,10 +51,10 @@ static bool parse_network(char *text, struct network *network)
 	return true;
 }
 
-struct http_networks *http_networks_parse(const char *list)
+struct networks *networks_parse(const char *list)
 {
 	char *copy = mem_strdup(list), *rest = copy, *text;
-	struct http_networks *networks = mem_alloc(sizeof *networks);
+	struct networks *networks = mem_alloc(sizeof *networks);
 
 	while ((text = strsep(&rest, ", "))) {
 		if (!*text)
@@ -69,7 +69,7 @@ struct http_networks *http_networks_parse(const char *list)
 	return networks;
 }
 
-void http_networks_free(struct http_networks *networks)
+void networks_free(struct networks *networks)
 {
 	free(networks);
 }
@@ -83,7 +83,7 @@ static bool contains(const struct network *network, const unsigned char address[
 	       (!rest || ((network->address[bytes] ^ address[bytes]) & mask) == 0);
 }
 
-bool http_networks_contain(const struct http_networks *networks, const char *address)
+bool networks_contain(const struct networks *networks, const char *address)
 {
 	unsigned char bytes[16];
 	unsigned offset;
@@ -96,15 +96,14 @@ bool http_networks_contain(const struct http_networks *networks, const char *add
 	return false;
 }
 
-void http_forwarded_address(const struct http_networks *trusted, const char *peer, const char *forwarded_for, char *text,
-			    size_t size)
+void forwarded_address(const struct networks *trusted, const char *peer, const char *forwarded_for, char *text, size_t size)
 {
 	size_t len = forwarded_for ? strlen(forwarded_for) : 0;
 	unsigned char bytes[16];
 	unsigned offset;
 
 	snprintf(text, size, "%s", peer);
-	for (int hop = 0; hop < HOPS_MAX && len > 0 && http_networks_contain(trusted, text); hop++) {
+	for (int hop = 0; hop < HOPS_MAX && len > 0 && networks_contain(trusted, text); hop++) {
 		char address[64];
 		size_t start = len, end = len;
 

@@ -24,29 +24,29 @@
 #define FAMILIES 2
 
 struct question {
-	struct http_lookup *lookup;
+	struct resolver_lookup *lookup;
 	struct evdns_getaddrinfo_request *request; /* NULL when not with evdns */
 	bool is_asked;                             /* its callback has not come */
 	int result;                                /* EVUTIL_EAI_*, 0 */
 };
 
-struct http_lookup {
-	struct http_resolver *resolver;
-	TAILQ_ENTRY(http_lookup) link;
+struct resolver_lookup {
+	struct resolver *resolver;
+	TAILQ_ENTRY(resolver_lookup) link;
 	struct question questions[FAMILIES];
-	struct http_addresses addresses;
+	struct resolver_addresses addresses;
 	struct event *grace;
 	bool is_due, is_over, is_told; /* over: whoever has not answered is not waited for */
-	http_lookup_done *done;
+	resolver_lookup_done *done;
 	void *arg;
 };
-TAILQ_HEAD(http_lookups, http_lookup);
+TAILQ_HEAD(resolver_lookups, resolver_lookup);
 
-struct http_resolver {
+struct resolver {
 	struct event_base *base;
 	struct evdns_base *dns; /* made at the first name */
 	struct loop_deferred *deferred;
-	struct http_lookups due;
+	struct resolver_lookups due;
 	char *nameserver;
 	unsigned lookups;
 	bool is_freed; /* as soon as the last look-up is gone */
@@ -54,9 +54,9 @@ struct http_resolver {
 
 static void run_due(void *arg);
 
-struct http_resolver *http_resolver_new(struct event_base *base)
+struct resolver *resolver_new(struct event_base *base)
 {
-	struct http_resolver *resolver = mem_alloc(sizeof *resolver);
+	struct resolver *resolver = mem_alloc(sizeof *resolver);
 
 	resolver->base = base;
 	resolver->deferred = loop_deferred_new(base, run_due, resolver);
@@ -64,7 +64,7 @@ struct http_resolver *http_resolver_new(struct event_base *base)
 	return resolver;
 }
 
-static void resolver_drop(struct http_resolver *resolver)
+static void resolver_drop(struct resolver *resolver)
 {
 	if (resolver->dns)
 		evdns_base_free(resolver->dns, 0);
@@ -73,13 +73,13 @@ static void resolver_drop(struct http_resolver *resolver)
 	free(resolver);
 }
 
-void http_resolver_free(struct http_resolver *resolver)
+void resolver_free(struct resolver *resolver)
 {
 	resolver->is_freed = true;
 	run_due(resolver);
 }
 
-enum status http_resolver_set_nameserver(struct http_resolver *resolver, const char *address)
+enum status resolver_set_nameserver(struct resolver *resolver, const char *address)
 {
 	struct sockaddr_storage parsed;
 	int len = sizeof parsed;
@@ -99,7 +99,7 @@ static void log_dns(int is_warning, const char *text)
 
 /* One lost datagram must not cost a whole poll (the default is 5 s), nor a name server that does not keep a name's case its
  * answers. What resolv.conf says of the time-out comes after and stands. */
-static struct evdns_base *dns_of(struct http_resolver *resolver)
+static struct evdns_base *dns_of(struct resolver *resolver)
 {
 	if (resolver->dns)
 		return resolver->dns;
@@ -118,7 +118,7 @@ static struct evdns_base *dns_of(struct http_resolver *resolver)
 	return resolver->dns;
 }
 
-static void make_due(struct http_lookup *lookup)
+static void make_due(struct resolver_lookup *lookup)
 {
 	if (lookup->is_due)
 		return;
@@ -127,7 +127,7 @@ static void make_due(struct http_lookup *lookup)
 	loop_deferred_schedule(lookup->resolver->deferred);
 }
 
-static bool same(const union http_address *a, const union http_address *b)
+static bool same(const union resolver_address *a, const union resolver_address *b)
 {
 	if (a->any.sa_family != b->any.sa_family)
 		return false;
@@ -136,11 +136,11 @@ static bool same(const union http_address *a, const union http_address *b)
 	return memcmp(&a->ipv6.sin6_addr, &b->ipv6.sin6_addr, sizeof a->ipv6.sin6_addr) == 0;
 }
 
-static void add_address(struct http_addresses *addresses, const struct sockaddr *address, size_t len)
+static void add_address(struct resolver_addresses *addresses, const struct sockaddr *address, size_t len)
 {
-	union http_address added = {0};
+	union resolver_address added = {0};
 
-	if (addresses->count == HTTP_CLIENT_ADDRESSES_MAX || len > sizeof added)
+	if (addresses->count == RESOLVER_ADDRESSES_MAX || len > sizeof added)
 		return;
 	memcpy(&added, address, len);
 	for (size_t i = 0; i < addresses->count; i++)
@@ -149,7 +149,7 @@ static void add_address(struct http_addresses *addresses, const struct sockaddr 
 	addresses->list[addresses->count++] = added;
 }
 
-static unsigned asked(const struct http_lookup *lookup)
+static unsigned asked(const struct resolver_lookup *lookup)
 {
 	unsigned count = 0;
 
@@ -161,7 +161,7 @@ static unsigned asked(const struct http_lookup *lookup)
 static void answered(int result, struct evutil_addrinfo *answers, void *arg)
 {
 	struct question *question = arg;
-	struct http_lookup *lookup = question->lookup;
+	struct resolver_lookup *lookup = question->lookup;
 
 	question->is_asked = false;
 	question->request = NULL;
@@ -179,13 +179,13 @@ static void answered(int result, struct evutil_addrinfo *answers, void *arg)
 
 static void grace_ended(evutil_socket_t fd, short what, void *arg)
 {
-	struct http_lookup *lookup = arg;
+	struct resolver_lookup *lookup = arg;
 
 	lookup->is_over = true;
 	make_due(lookup);
 }
 
-static void ask(struct http_lookup *lookup, const char *host)
+static void ask(struct resolver_lookup *lookup, const char *host)
 {
 	static const int families[FAMILIES] = {AF_INET, AF_INET6};
 	struct evdns_base *dns = dns_of(lookup->resolver);
@@ -202,12 +202,12 @@ static void ask(struct http_lookup *lookup, const char *host)
 	}
 }
 
-struct http_lookup *http_lookup_start(struct http_resolver *resolver, const char *host, http_lookup_done *done, void *arg)
+struct resolver_lookup *resolver_look_up(struct resolver *resolver, const char *host, resolver_lookup_done *done, void *arg)
 {
-	struct http_lookup *lookup = mem_alloc(sizeof *lookup);
-	union http_address address = {0};
+	struct resolver_lookup *lookup = mem_alloc(sizeof *lookup);
+	union resolver_address address = {0};
 
-	*lookup = (struct http_lookup){.resolver = resolver, .done = done, .arg = arg};
+	*lookup = (struct resolver_lookup){.resolver = resolver, .done = done, .arg = arg};
 	lookup->grace = event_new(resolver->base, -1, 0, grace_ended, lookup);
 	resolver->lookups++;
 	if (inet_pton(AF_INET, host, &address.ipv4.sin_addr) == 1) {
@@ -224,7 +224,7 @@ struct http_lookup *http_lookup_start(struct http_resolver *resolver, const char
 	return lookup;
 }
 
-void http_lookup_drop(struct http_lookup *lookup)
+void resolver_lookup_drop(struct resolver_lookup *lookup)
 {
 	lookup->is_told = lookup->is_over = true;
 	make_due(lookup);
@@ -237,7 +237,7 @@ static bool is_no_name(int result)
 	return result == 0 || result == EVUTIL_EAI_NONAME;
 }
 
-static void tell(struct http_lookup *lookup)
+static void tell(struct resolver_lookup *lookup)
 {
 	lookup->is_told = true;
 	if (lookup->addresses.count > 0)
@@ -249,7 +249,7 @@ static void tell(struct http_lookup *lookup)
 }
 
 /* What evdns still has comes back from the loop as cancelled, and the look-up is due again. */
-static void recall(struct http_lookup *lookup)
+static void recall(struct resolver_lookup *lookup)
 {
 	for (int i = 0; i < FAMILIES; i++) {
 		struct evdns_getaddrinfo_request *request = lookup->questions[i].request;
@@ -260,7 +260,7 @@ static void recall(struct http_lookup *lookup)
 	}
 }
 
-static void lookup_free(struct http_lookup *lookup)
+static void lookup_free(struct resolver_lookup *lookup)
 {
 	lookup->resolver->lookups--;
 	event_free(lookup->grace);
@@ -270,8 +270,8 @@ static void lookup_free(struct http_lookup *lookup)
 /* Nothing of evdns is on the stack here. */
 static void run_due(void *arg)
 {
-	struct http_resolver *resolver = arg;
-	struct http_lookup *lookup;
+	struct resolver *resolver = arg;
+	struct resolver_lookup *lookup;
 
 	while ((lookup = TAILQ_FIRST(&resolver->due))) {
 		TAILQ_REMOVE(&resolver->due, lookup, link);

@@ -12,11 +12,11 @@ static bool is_name(const char *text)
 	return *text && *text != '.' && *text != '-' && !text[strspn(text, allowed)];
 }
 
-bool http_url_is_host(const char *text)
+bool url_is_host(const char *text)
 {
 	struct in6_addr address;
 
-	return strnlen(text, HTTP_URL_HOST_BYTES_MAX) < HTTP_URL_HOST_BYTES_MAX &&
+	return strnlen(text, URL_HOST_BYTES_MAX) < URL_HOST_BYTES_MAX &&
 	       (is_name(text) || inet_pton(AF_INET6, text, &address) == 1);
 }
 
@@ -43,7 +43,7 @@ static bool read_port(const char *text, size_t len, int *ret_port)
 	return *ret_port > 0 && *ret_port <= 65535;
 }
 
-static bool read_authority(const char *text, size_t len, struct http_url *url)
+static bool read_authority(const char *text, size_t len, struct url *url)
 {
 	struct in6_addr address;
 	size_t host_len;
@@ -69,13 +69,13 @@ static bool is_path(const char *text)
 	return true;
 }
 
-enum status http_url_parse(const char *text, struct http_url *ret_url)
+enum status url_parse(const char *text, struct url *ret_url)
 {
 	static const char scheme[] = "http://";
-	struct http_url url;
+	struct url url;
 	size_t len;
 
-	if (strnlen(text, HTTP_URL_BYTES_MAX + 1) > HTTP_URL_BYTES_MAX || strncasecmp(text, scheme, strlen(scheme)) != 0)
+	if (strnlen(text, URL_BYTES_MAX + 1) > URL_BYTES_MAX || strncasecmp(text, scheme, strlen(scheme)) != 0)
 		return STATUS_INVALID;
 	text += strlen(scheme);
 	len = strcspn(text, "/?#");

@@ -7,19 +7,19 @@
 
 #include "base/status.h"
 
-#define HTTP_URL_HOST_BYTES_MAX 254
-#define HTTP_URL_BYTES_MAX 2048
+#define URL_HOST_BYTES_MAX 254
+#define URL_BYTES_MAX 2048
 
-struct http_url {
-	char host[HTTP_URL_HOST_BYTES_MAX];          /* a name, an IPv4 address, or an IPv6 address without its brackets */
-	char authority[HTTP_URL_HOST_BYTES_MAX + 8]; /* host[:port] as it stood there: the value of Host */
-	int port;                                    /* 80 when there is none */
-	const char *path;                            /* with the query; "/" when there is none; borrowed from the url */
+struct url {
+	char host[URL_HOST_BYTES_MAX];          /* a name, an IPv4 address, or an IPv6 address without its brackets */
+	char authority[URL_HOST_BYTES_MAX + 8]; /* host[:port] as it stood there: the value of Host */
+	int port;                               /* 80 when there is none */
+	const char *path;                       /* with the query; "/" when there is none; borrowed from the url */
 };
 
 /* INVALID: not http://host[:port][/path[?query]]. No user, no fragment, no zone, nothing outside of printable ASCII. */
-enum status http_url_parse(const char *url, struct http_url *ret_url) MUST_CHECK;
+enum status url_parse(const char *url, struct url *ret_url) MUST_CHECK;
 /* A name, an IPv4 address, or an IPv6 address without brackets. */
-bool http_url_is_host(const char *text) MUST_CHECK;
+bool url_is_host(const char *text) MUST_CHECK;
 
 #endif

@@ -18,26 +18,26 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-static void lose(struct db_connection *connection, const char *reason, enum status oldest)
+static void lose(struct postgres_connection *connection, const char *reason, enum status oldest)
 {
 	if (connection->is_lost)
 		return;
 	connection->is_lost = true;
 	connection->lost_reason = reason;
 	connection->oldest_failure = oldest;
-	loop_deferred_schedule(connection->db->reap);
+	loop_deferred_schedule(connection->postgres->reap);
 }
 
-static struct event *new_event(struct db_connection *connection, evutil_socket_t fd, short what,
+static struct event *new_event(struct postgres_connection *connection, evutil_socket_t fd, short what,
 			       void (*run)(evutil_socket_t, short, void *))
 {
-	struct event *event = event_new(connection->db->base, fd, what, run, connection);
+	struct event *event = event_new(connection->postgres->base, fd, what, run, connection);
 
 	event_priority_set(event, LOOP_PRIORITY_NORMAL);
 	return event;
 }
 
-static void free_events(struct db_connection *connection)
+static void free_events(struct postgres_connection *connection)
 {
 	if (connection->read)
 		event_free(connection->read);
@@ -46,7 +46,7 @@ static void free_events(struct db_connection *connection)
 	connection->read = connection->write = NULL;
 }
 
-static void finish(struct db_connection *connection)
+static void finish(struct postgres_connection *connection)
 {
 	PQclear(connection->result);
 	connection->result = NULL;
@@ -60,16 +60,16 @@ static void ignore_notice(void *arg, const PGresult *result)
 
 /* ---- answers ---- */
 
-static void become_ready(struct db_connection *connection)
+static void become_ready(struct postgres_connection *connection)
 {
-	connection->state = DB_READY;
+	connection->state = POSTGRES_READY;
 	connection->attempt = 0;
 	if (connection->has_reported_loss)
 		log_line(LOG_INFO, "postgres is reachable again");
 	connection->has_reported_loss = false;
 }
 
-static void take_preparation(struct db_connection *connection, const PGresult *result)
+static void take_preparation(struct postgres_connection *connection, const PGresult *result)
 {
 	if (PQresultStatus(result) != PGRES_COMMAND_OK) {
 		log_line(LOG_ERROR, "preparing failed",
@@ -80,7 +80,7 @@ static void take_preparation(struct db_connection *connection, const PGresult *r
 
 /* While more is in flight libpq does not say whether a transaction is open, so the statement that opens one is known by its
  * tag. */
-static bool opens_transaction(const struct db_connection *connection, PGresult *result)
+static bool opens_transaction(const struct postgres_connection *connection, PGresult *result)
 {
 	const char *tag = PQcmdStatus(result);
 	PGTransactionStatusType state = PQtransactionStatus(connection->pg);
@@ -98,43 +98,44 @@ static bool is_stale(const PGresult *result)
 	return function && strcmp(function, "RevalidateCachedQuery") == 0;
 }
 
-static struct db_call *take_oldest(struct db_connection *connection)
+static struct postgres_call *take_oldest(struct postgres_connection *connection)
 {
-	struct db_call *call = STAILQ_FIRST(&connection->sent);
+	struct postgres_call *call = STAILQ_FIRST(&connection->sent);
 
 	STAILQ_REMOVE_HEAD(&connection->sent, link);
 	connection->in_flight--;
-	connection->db->in_flight -= call->statement != NULL;
+	connection->postgres->in_flight -= call->statement != NULL;
 	return call;
 }
 
-static enum status send_alone(struct db_connection *connection, struct db_call *call, const struct db_params *params);
+static enum status send_alone(struct postgres_connection *connection, struct postgres_call *call,
+			      const struct postgres_params *params);
 
 /* One before it in its transaction has failed. */
-static void ask_again(struct db_connection *connection)
+static void ask_again(struct postgres_connection *connection)
 {
-	struct db_call *call = take_oldest(connection);
-	struct db_params *params = call->params;
+	struct postgres_call *call = take_oldest(connection);
+	struct postgres_params *params = call->params;
 
 	PQclear(connection->result);
 	connection->result = NULL;
 	call->is_shared = false;
 	call->params = NULL;
 	if (send_alone(connection, call, params) != STATUS_OK)
-		db_call_fail(connection->db, call, STATUS_UNAVAILABLE);
+		postgres_call_fail(connection->postgres, call, STATUS_UNAVAILABLE);
 	free(params);
 }
 
-static void end_shared_transaction(struct db_connection *connection)
+static void end_shared_transaction(struct postgres_connection *connection)
 {
-	db_call_recycle(connection->db, take_oldest(connection));
+	postgres_call_recycle(connection->postgres, take_oldest(connection));
 }
 
 /* The oldest call is committed, or has failed, or was only reading: it ends here. */
-static void end_oldest(struct db_connection *connection)
+static void end_oldest(struct postgres_connection *connection)
 {
 	PGresult *result = connection->result;
-	struct db_call *call;
+	struct postgres_call *call;
 
 	if (!result) {
 		lose(connection, "an answer is missing", STATUS_INTERNAL);
@@ -151,18 +152,18 @@ static void end_oldest(struct db_connection *connection)
 	call = take_oldest(connection);
 	connection->result = NULL;
 	if (call->statement)
-		db_call_answer(call, result);
+		postgres_call_answer(call, result);
 	else
 		take_preparation(connection, result);
 	PQclear(result);
-	db_call_recycle(connection->db, call);
-	if (connection->state == DB_PREPARING && STAILQ_EMPTY(&connection->sent) && !connection->is_lost)
+	postgres_call_recycle(connection->postgres, call);
+	if (connection->state == POSTGRES_PREPARING && STAILQ_EMPTY(&connection->sent) && !connection->is_lost)
 		become_ready(connection);
 }
 
 /* A result is kept until its sync: it comes before the commit, which may yet fail (a deferred constraint, a crash of the
  * server). */
-static void take(struct db_connection *connection, PGresult *result)
+static void take(struct postgres_connection *connection, PGresult *result)
 {
 	ExecStatusType status = PQresultStatus(result);
 
@@ -182,7 +183,7 @@ static void take(struct db_connection *connection, PGresult *result)
 
 /* A NULL ends one call's results. It comes before the sync, so one NULL is not "empty"; one that only reads need not wait for
  * the sync. */
-static void take_end_of_results(struct db_connection *connection)
+static void take_end_of_results(struct postgres_connection *connection)
 {
 	if (!STAILQ_FIRST(&connection->sent)->is_shared || !connection->result)
 		return;
@@ -192,7 +193,7 @@ static void take_end_of_results(struct db_connection *connection)
 		end_oldest(connection);
 }
 
-static void take_all(struct db_connection *connection)
+static void take_all(struct postgres_connection *connection)
 {
 	while (!STAILQ_EMPTY(&connection->sent) && !connection->is_lost && !PQisBusy(connection->pg)) {
 		PGresult *result = PQgetResult(connection->pg);
@@ -206,7 +207,7 @@ static void take_all(struct db_connection *connection)
 
 static void readable(evutil_socket_t fd, short what, void *arg)
 {
-	struct db_connection *connection = arg;
+	struct postgres_connection *connection = arg;
 
 	if (connection->is_lost)
 		return;
@@ -215,23 +216,23 @@ static void readable(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	take_all(connection);
-	db_connection_flush(connection);
+	postgres_connection_flush(connection);
 }
 
 /* A PQflush() that can not write all reads what has come meanwhile, of which the socket then says nothing more. */
 static void writable(evutil_socket_t fd, short what, void *arg)
 {
-	db_connection_flush(arg);
+	postgres_connection_flush(arg);
 	take_all(arg);
 }
 
 /* ---- sending ---- */
 
-static void append(struct db_connection *connection, struct db_call *call)
+static void append(struct postgres_connection *connection, struct postgres_call *call)
 {
 	STAILQ_INSERT_TAIL(&connection->sent, call, link);
 	connection->in_flight++;
-	connection->db->in_flight += call->statement != NULL;
+	connection->postgres->in_flight += call->statement != NULL;
 }
 
 /* libpq 17 can leave the writing to the one flush of the loop's turn; before it each sync is a send(2). */
@@ -244,16 +245,16 @@ static int sync_pipeline(PGconn *pg)
 #endif
 }
 
-static struct db_call *own_call(struct db_connection *connection, int64_t deadline_us)
+static struct postgres_call *own_call(struct postgres_connection *connection, int64_t deadline_us)
 {
-	struct db_call *call = mem_alloc(sizeof *call);
+	struct postgres_call *call = mem_alloc(sizeof *call);
 
 	call->deadline_us = deadline_us;
 	append(connection, call);
 	return call;
 }
 
-static void sync_shared(struct db_connection *connection)
+static void sync_shared(struct postgres_connection *connection)
 {
 	if (!connection->is_sharing)
 		return;
@@ -264,11 +265,11 @@ static void sync_shared(struct db_connection *connection)
 		lose(connection, "sending failed", STATUS_UNAVAILABLE);
 }
 
-void db_connection_flush(struct db_connection *connection)
+void postgres_connection_flush(struct postgres_connection *connection)
 {
 	int left;
 
-	if (connection->state < DB_PREPARING || connection->is_lost)
+	if (connection->state < POSTGRES_PREPARING || connection->is_lost)
 		return;
 	sync_shared(connection);
 	left = PQflush(connection->pg);
@@ -278,7 +279,8 @@ void db_connection_flush(struct db_connection *connection)
 		event_add(connection->write, NULL);
 }
 
-static enum status send_statement(struct db_connection *connection, struct db_call *call, const struct db_params *params)
+static enum status send_statement(struct postgres_connection *connection, struct postgres_call *call,
+				  const struct postgres_params *params)
 {
 	if (PQsendQueryPrepared(connection->pg, call->statement->name, params->count, params->texts, NULL, NULL, 0))
 		return STATUS_OK;
@@ -286,7 +288,8 @@ static enum status send_statement(struct db_connection *connection, struct db_ca
 	return STATUS_UNAVAILABLE;
 }
 
-static enum status send_alone(struct db_connection *connection, struct db_call *call, const struct db_params *params)
+static enum status send_alone(struct postgres_connection *connection, struct postgres_call *call,
+			      const struct postgres_params *params)
 {
 	sync_shared(connection);
 	if (connection->is_lost || send_statement(connection, call, params) != STATUS_OK)
@@ -299,21 +302,23 @@ static enum status send_alone(struct db_connection *connection, struct db_call *
 	return STATUS_OK;
 }
 
-static enum status send_shared(struct db_connection *connection, struct db_call *call, const struct db_params *params)
+static enum status send_shared(struct postgres_connection *connection, struct postgres_call *call,
+			       const struct postgres_params *params)
 {
 	if (send_statement(connection, call, params) != STATUS_OK)
 		return STATUS_UNAVAILABLE;
 	call->is_shared = true;
-	call->params = db_params_copy(params);
+	call->params = postgres_params_copy(params);
 	connection->is_sharing = true;
 	connection->shared_deadline_us = call->deadline_us;
 	append(connection, call);
 	return STATUS_OK;
 }
 
-enum status db_connection_send(struct db_connection *connection, struct db_call *call, const struct db_params *params)
+enum status postgres_connection_send(struct postgres_connection *connection, struct postgres_call *call,
+				     const struct postgres_params *params)
 {
-	static const struct db_params none;
+	static const struct postgres_params none;
 
 	return (call->statement->only_reads ? send_shared : send_alone)(connection, call, params ? params : &none);
 }
@@ -321,7 +326,7 @@ enum status db_connection_send(struct db_connection *connection, struct db_call 
 /* ---- connecting ---- */
 
 /* A query of the connection's own has been sent: its sync, and its place among the calls. */
-static bool end_preparation(struct db_connection *connection, int is_sent)
+static bool end_preparation(struct postgres_connection *connection, int is_sent)
 {
 	if (!is_sent || !sync_pipeline(connection->pg))
 		return false;
@@ -331,12 +336,12 @@ static bool end_preparation(struct db_connection *connection, int is_sent)
 
 /* The time limit is SET and not given in the connection's `options`, because those of a URL or of PGOPTIONS would replace it.
  */
-static bool send_preparations(struct db_connection *connection)
+static bool send_preparations(struct postgres_connection *connection)
 {
-	const struct db_statement *const *statement = connection->db->statements;
+	const struct postgres_statement *const *statement = connection->postgres->statements;
 	char set[64];
 
-	snprintf(set, sizeof set, "SET statement_timeout = %ld", connection->db->config.query_timeout_ms);
+	snprintf(set, sizeof set, "SET statement_timeout = %ld", connection->postgres->config.query_timeout_ms);
 	if (!end_preparation(connection, PQsendQueryParams(connection->pg, set, 0, NULL, NULL, NULL, NULL, 0)))
 		return false;
 	for (; *statement; statement++)
@@ -345,9 +350,9 @@ static bool send_preparations(struct db_connection *connection)
 	return true;
 }
 
-static void prepare_all(struct db_connection *connection)
+static void prepare_all(struct postgres_connection *connection)
 {
-	connection->state = DB_PREPARING;
+	connection->state = POSTGRES_PREPARING;
 	connection->read = new_event(connection, PQsocket(connection->pg), EV_READ | EV_PERSIST, readable);
 	connection->write = new_event(connection, PQsocket(connection->pg), EV_WRITE, writable);
 	event_add(connection->read, NULL);
@@ -355,12 +360,12 @@ static void prepare_all(struct db_connection *connection)
 		lose(connection, "pipeline mode was refused", STATUS_UNAVAILABLE);
 	else if (!send_preparations(connection))
 		lose(connection, "preparing failed", STATUS_UNAVAILABLE);
-	db_connection_flush(connection);
+	postgres_connection_flush(connection);
 }
 
 static void poll_connecting(evutil_socket_t fd, short what, void *arg)
 {
-	struct db_connection *connection = arg;
+	struct postgres_connection *connection = arg;
 	PostgresPollingStatusType next = PQconnectPoll(connection->pg);
 
 	free_events(connection); /* the socket may be another one now */
@@ -377,23 +382,23 @@ static void poll_connecting(evutil_socket_t fd, short what, void *arg)
 
 /* The URL, or what libpq itself reads from PGHOST and the like. Nothing here blocks but the look-up of a host's name, so a name
  * should be one that the machine knows by itself (/etc/hosts, a local resolver), or an address. */
-static PGconn *start(const struct db_config *config)
+static PGconn *start(const struct postgres_config *config)
 {
 	const char *keys[] = {"application_name", config->url ? "dbname" : NULL, NULL};
 	const char *values[] = {"abacus", config->url, NULL};
 
-	return db_config_problem(config) ? NULL : PQconnectStartParams(keys, values, 1);
+	return postgres_config_problem(config) ? NULL : PQconnectStartParams(keys, values, 1);
 }
 
 static void begin(evutil_socket_t fd, short what, void *arg)
 {
-	struct db_connection *connection = arg;
+	struct postgres_connection *connection = arg;
 
-	connection->state = DB_CONNECTING;
-	connection->connect_deadline_us = clock_monotonic_us() + connection->db->config.connect_timeout_ms * 1000;
-	connection->pg = start(&connection->db->config);
+	connection->state = POSTGRES_CONNECTING;
+	connection->connect_deadline_us = clock_monotonic_us() + connection->postgres->config.connect_timeout_ms * 1000;
+	connection->pg = start(&connection->postgres->config);
 	if (!connection->pg || PQstatus(connection->pg) == CONNECTION_BAD) {
-		lose(connection, connection->pg ? "connecting failed" : db_config_problem(&connection->db->config),
+		lose(connection, connection->pg ? "connecting failed" : postgres_config_problem(&connection->postgres->config),
 		     STATUS_UNAVAILABLE);
 		return;
 	}
@@ -402,15 +407,15 @@ static void begin(evutil_socket_t fd, short what, void *arg)
 	event_add(connection->read, NULL);
 }
 
-void db_connection_init(struct db_connection *connection, struct db *db)
+void postgres_connection_init(struct postgres_connection *connection, struct postgres *postgres)
 {
-	connection->db = db;
+	connection->postgres = postgres;
 	STAILQ_INIT(&connection->sent);
 	connection->retry = new_event(connection, -1, 0, begin);
 	event_add(connection->retry, &(struct timeval){0});
 }
 
-void db_connection_close(struct db_connection *connection)
+void postgres_connection_close(struct postgres_connection *connection)
 {
 	free_events(connection);
 	event_free(connection->retry);
@@ -419,10 +424,12 @@ void db_connection_close(struct db_connection *connection)
 
 /* ---- losing it ---- */
 
-/* libpq's own words name the host and the user, and never a password since db_config_problem() sorts out what is not a URL. */
-static void report(struct db_connection *connection)
+/* libpq's own words name the host and the user, and never a password since postgres_config_problem() sorts out what is not a
+ * URL. */
+static void report(struct postgres_connection *connection)
 {
-	const char *words = connection->pg ? PQerrorMessage(connection->pg) : "", *variable = connection->db->config.variable;
+	const char *words = connection->pg ? PQerrorMessage(connection->pg) : "",
+		   *variable = connection->postgres->config.variable;
 	char line[300];
 
 	if (connection->has_reported_loss)
@@ -434,11 +441,11 @@ static void report(struct db_connection *connection)
 	connection->has_reported_loss = true;
 }
 
-void db_connection_reap(struct db_connection *connection)
+void postgres_connection_reap(struct postgres_connection *connection)
 {
 	enum status status = connection->oldest_failure;
 	struct timeval delay;
-	struct db_call *call;
+	struct postgres_call *call;
 
 	if (!connection->is_lost)
 		return;
@@ -448,24 +455,24 @@ void db_connection_reap(struct db_connection *connection)
 	while (!STAILQ_EMPTY(&connection->sent)) {
 		call = take_oldest(connection);
 		if (call->statement)
-			db_call_fail(connection->db, call, status);
+			postgres_call_fail(connection->postgres, call, status);
 		else
-			db_call_recycle(connection->db, call);
+			postgres_call_recycle(connection->postgres, call);
 		status = STATUS_UNAVAILABLE;
 	}
 	connection->is_lost = connection->is_sharing = false;
-	connection->state = DB_WAITING;
+	connection->state = POSTGRES_WAITING;
 	delay = loop_backoff(connection->attempt++);
 	event_add(connection->retry, &delay);
 }
 
-void db_connection_watch(struct db_connection *connection, int64_t now_us)
+void postgres_connection_watch(struct postgres_connection *connection, int64_t now_us)
 {
-	struct db_call *oldest = STAILQ_FIRST(&connection->sent);
+	struct postgres_call *oldest = STAILQ_FIRST(&connection->sent);
 
-	if (connection->is_lost || connection->state == DB_WAITING)
+	if (connection->is_lost || connection->state == POSTGRES_WAITING)
 		return;
-	if (connection->state < DB_READY && now_us > connection->connect_deadline_us)
+	if (connection->state < POSTGRES_READY && now_us > connection->connect_deadline_us)
 		lose(connection, "connecting took too long", STATUS_UNAVAILABLE);
 	else if (oldest && now_us > oldest->deadline_us)
 		lose(connection, "no answer in time", STATUS_TIMEOUT);

@@ -6,29 +6,29 @@
 #include "base/int64.h"
 #include "base/mem.h"
 
-void db_param_text(struct db_params *params, const char *text)
+void postgres_param_text(struct postgres_params *params, const char *text)
 {
-	assert(params->count < DB_PARAMS_MAX);
+	assert(params->count < POSTGRES_PARAMS_MAX);
 	params->texts[params->count++] = text;
 }
 
-void db_param_int(struct db_params *params, int64_t number)
+void postgres_param_int(struct postgres_params *params, int64_t number)
 {
-	assert(params->count < DB_PARAMS_MAX);
+	assert(params->count < POSTGRES_PARAMS_MAX);
 	int64_format(number, params->digits[params->count]);
 	params->texts[params->count] = params->digits[params->count];
 	params->count++;
 }
 
-void db_param_bool(struct db_params *params, bool flag)
+void postgres_param_bool(struct postgres_params *params, bool flag)
 {
-	db_param_text(params, flag ? "true" : "false");
+	postgres_param_text(params, flag ? "true" : "false");
 }
 
-struct db_params *db_params_copy(const struct db_params *params)
+struct postgres_params *postgres_params_copy(const struct postgres_params *params)
 {
 	size_t bytes = sizeof *params;
-	struct db_params *copy;
+	struct postgres_params *copy;
 	char *end;
 
 	for (int i = 0; i < params->count; i++)

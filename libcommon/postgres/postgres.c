@@ -9,48 +9,48 @@
 
 #define WATCH_MS 100
 
-const struct config_option db_options[] = {
-	{"DATABASE_URL", CONFIG_URL, offsetof(struct db_config, url), NULL,
+const struct config_option postgres_options[] = {
+	{"DATABASE_URL", CONFIG_URL, offsetof(struct postgres_config, url), NULL,
 	 "postgres://user:password@host:port/database; or libpq's PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE", 0, 0, true},
-	{"DATABASE_TEST_URL", CONFIG_URL, offsetof(struct db_config, test_url), NULL,
+	{"DATABASE_TEST_URL", CONFIG_URL, offsetof(struct postgres_config, test_url), NULL,
 	 "taken instead of DATABASE_URL when APP_ENV=testing", 0, 0, true},
-	{"POSTGRES_CONNECTIONS", CONFIG_INT, offsetof(struct db_config, connections), "2", "connections a process", 1, 64,
+	{"POSTGRES_CONNECTIONS", CONFIG_INT, offsetof(struct postgres_config, connections), "2", "connections a process", 1, 64,
 	 false},
-	{"POSTGRES_IN_FLIGHT_MAX", CONFIG_INT, offsetof(struct db_config, in_flight_max), "10000",
+	{"POSTGRES_IN_FLIGHT_MAX", CONFIG_INT, offsetof(struct postgres_config, in_flight_max), "10000",
 	 "queries in flight at once; beyond it 503", 1, 1000000, false},
-	{"POSTGRES_QUERY_TIMEOUT_MS", CONFIG_INT, offsetof(struct db_config, query_timeout_ms), "5000", "time limit of a query",
-	 10, 600000, false},
-	{"POSTGRES_CONNECT_TIMEOUT_MS", CONFIG_INT, offsetof(struct db_config, connect_timeout_ms), "3000",
+	{"POSTGRES_QUERY_TIMEOUT_MS", CONFIG_INT, offsetof(struct postgres_config, query_timeout_ms), "5000",
+	 "time limit of a query", 10, 600000, false},
+	{"POSTGRES_CONNECT_TIMEOUT_MS", CONFIG_INT, offsetof(struct postgres_config, connect_timeout_ms), "3000",
 	 "time limit of connecting", 10, 600000, false},
 	{0},
 };
 
-void db_config_choose(struct db_config *db, enum app_env env)
+void postgres_config_choose(struct postgres_config *postgres, enum app_env env)
 {
-	char *url = db->url;
+	char *url = postgres->url;
 
-	if (env != APP_ENV_TESTING || !db->test_url)
+	if (env != APP_ENV_TESTING || !postgres->test_url)
 		return;
-	db->url = db->test_url;
-	db->test_url = url;
-	db->variable = "DATABASE_TEST_URL";
+	postgres->url = postgres->test_url;
+	postgres->test_url = url;
+	postgres->variable = "DATABASE_TEST_URL";
 }
 
-void db_config_check(struct db_config *db, struct config *config)
+void postgres_config_check(struct postgres_config *postgres, struct config *config)
 {
 	const char *host = getenv("PGHOST"), *problem;
 
-	db_config_choose(db, config_env(config));
-	problem = db_config_problem(db);
+	postgres_config_choose(postgres, config_env(config));
+	problem = postgres_config_problem(postgres);
 	if (problem)
-		config_problem(config, "%s: %s", db->variable ? db->variable : "DATABASE_URL", problem);
-	if (config_env(config) >= APP_ENV_STAGING && !db->url && (!host || !*host))
+		config_problem(config, "%s: %s", postgres->variable ? postgres->variable : "DATABASE_URL", problem);
+	if (config_env(config) >= APP_ENV_STAGING && !postgres->url && (!host || !*host))
 		config_problem(config, "DATABASE_URL: is not set; set DATABASE_URL or DATABASE_URL_FILE");
 }
 
 /* libpq takes for a database's name what does not begin like a URL, and then names it in its errors, with the password in it.
  */
-const char *db_config_problem(const struct db_config *config)
+const char *postgres_config_problem(const struct postgres_config *config)
 {
 	PQconninfoOption *parts;
 
@@ -63,33 +63,33 @@ const char *db_config_problem(const struct db_config *config)
 	return parts ? NULL : "is not a URL that libpq understands; are special characters in it percent-encoded?";
 }
 
-void db_call_recycle(struct db *db, struct db_call *call)
+void postgres_call_recycle(struct postgres *postgres, struct postgres_call *call)
 {
 	free(call->params);
 	call->params = NULL;
-	STAILQ_INSERT_HEAD(&db->spare, call, link);
+	STAILQ_INSERT_HEAD(&postgres->spare, call, link);
 }
 
-static struct db_call *call_new(struct db *db)
+static struct postgres_call *call_new(struct postgres *postgres)
 {
-	struct db_call *call = STAILQ_FIRST(&db->spare);
+	struct postgres_call *call = STAILQ_FIRST(&postgres->spare);
 
 	if (!call)
 		return mem_alloc(sizeof *call);
-	STAILQ_REMOVE_HEAD(&db->spare, link);
+	STAILQ_REMOVE_HEAD(&postgres->spare, link);
 	memset(call, 0, sizeof *call);
 	return call;
 }
 
-void db_call_fail(struct db *db, struct db_call *call, enum status status)
+void postgres_call_fail(struct postgres *postgres, struct postgres_call *call, enum status status)
 {
 	call->failure = status;
-	STAILQ_INSERT_TAIL(&db->failed, call, link);
-	if (!event_pending(db->tell, EV_TIMEOUT, NULL))
-		event_add(db->tell, &(struct timeval){0});
+	STAILQ_INSERT_TAIL(&postgres->failed, call, link);
+	if (!event_pending(postgres->tell, EV_TIMEOUT, NULL))
+		event_add(postgres->tell, &(struct timeval){0});
 }
 
-static enum status status_of(const PGresult *result, const struct db_call *call)
+static enum status status_of(const PGresult *result, const struct postgres_call *call)
 {
 	const char *sqlstate;
 
@@ -114,10 +114,10 @@ static enum status status_of(const PGresult *result, const struct db_call *call)
 	}
 }
 
-void db_call_answer(struct db_call *call, const PGresult *result)
+void postgres_call_answer(struct postgres_call *call, const PGresult *result)
 {
 	enum status status = status_of(result, call);
-	struct db_rows rows = {.result = result};
+	struct postgres_rows rows = {.result = result};
 
 	if (op_end(&call->op))
 		call->done(status, status == STATUS_OK || status == STATUS_CONFLICT ? &rows : NULL, call->arg);
@@ -126,68 +126,69 @@ void db_call_answer(struct db_call *call, const PGresult *result)
 /* In the loop's next turn, by a timer: one whose callback tries again at once would be told in the same turn for ever. */
 static void tell_failed(evutil_socket_t fd, short what, void *arg)
 {
-	struct db *db = arg;
-	struct db_calls failed = STAILQ_HEAD_INITIALIZER(failed);
-	struct db_call *call;
+	struct postgres *postgres = arg;
+	struct postgres_calls failed = STAILQ_HEAD_INITIALIZER(failed);
+	struct postgres_call *call;
 
-	STAILQ_CONCAT(&failed, &db->failed);
+	STAILQ_CONCAT(&failed, &postgres->failed);
 	while ((call = STAILQ_FIRST(&failed))) {
 		STAILQ_REMOVE_HEAD(&failed, link);
 		if (op_end(&call->op))
 			call->done(call->failure, NULL, call->arg);
-		db_call_recycle(db, call);
+		postgres_call_recycle(postgres, call);
 	}
 }
 
 static void reap(void *arg)
 {
-	struct db *db = arg;
+	struct postgres *postgres = arg;
 
-	for (long i = 0; i < db->config.connections; i++)
-		db_connection_reap(&db->connections[i]);
+	for (long i = 0; i < postgres->config.connections; i++)
+		postgres_connection_reap(&postgres->connections[i]);
 }
 
 static void flush(void *arg)
 {
-	struct db *db = arg;
+	struct postgres *postgres = arg;
 
-	for (long i = 0; i < db->config.connections; i++)
-		db_connection_flush(&db->connections[i]);
+	for (long i = 0; i < postgres->config.connections; i++)
+		postgres_connection_flush(&postgres->connections[i]);
 }
 
 static void watch(evutil_socket_t fd, short what, void *arg)
 {
-	struct db *db = arg;
+	struct postgres *postgres = arg;
 
-	for (long i = 0; i < db->config.connections; i++)
-		db_connection_watch(&db->connections[i], clock_monotonic_us());
+	for (long i = 0; i < postgres->config.connections; i++)
+		postgres_connection_watch(&postgres->connections[i], clock_monotonic_us());
 }
 
-struct db *db_new(struct event_base *base, const struct db_config *config, const struct db_statement *const *statements)
+struct postgres *postgres_new(struct event_base *base, const struct postgres_config *config,
+			      const struct postgres_statement *const *statements)
 {
-	struct db *db = mem_alloc(sizeof *db);
+	struct postgres *postgres = mem_alloc(sizeof *postgres);
 
-	db->base = base;
-	db->config = *config;
-	db->statements = statements;
-	STAILQ_INIT(&db->failed);
-	STAILQ_INIT(&db->spare);
-	db->flush = loop_deferred_new(base, flush, db);
-	db->reap = loop_deferred_new(base, reap, db);
-	db->tell = event_new(base, -1, 0, tell_failed, db);
-	event_priority_set(db->tell, LOOP_PRIORITY_NORMAL);
-	db->watch = event_new(base, -1, EV_PERSIST, watch, db);
-	event_priority_set(db->watch, LOOP_PRIORITY_NORMAL);
-	event_add(db->watch, &(struct timeval){.tv_usec = WATCH_MS * 1000});
-	db->connections = mem_alloc((size_t)config->connections * sizeof *db->connections);
+	postgres->base = base;
+	postgres->config = *config;
+	postgres->statements = statements;
+	STAILQ_INIT(&postgres->failed);
+	STAILQ_INIT(&postgres->spare);
+	postgres->flush = loop_deferred_new(base, flush, postgres);
+	postgres->reap = loop_deferred_new(base, reap, postgres);
+	postgres->tell = event_new(base, -1, 0, tell_failed, postgres);
+	event_priority_set(postgres->tell, LOOP_PRIORITY_NORMAL);
+	postgres->watch = event_new(base, -1, EV_PERSIST, watch, postgres);
+	event_priority_set(postgres->watch, LOOP_PRIORITY_NORMAL);
+	event_add(postgres->watch, &(struct timeval){.tv_usec = WATCH_MS * 1000});
+	postgres->connections = mem_alloc((size_t)config->connections * sizeof *postgres->connections);
 	for (long i = 0; i < config->connections; i++)
-		db_connection_init(&db->connections[i], db);
-	return db;
+		postgres_connection_init(&postgres->connections[i], postgres);
+	return postgres;
 }
 
-static void free_calls(struct db_calls *calls)
+static void free_calls(struct postgres_calls *calls)
 {
-	struct db_call *call;
+	struct postgres_call *call;
 
 	while ((call = STAILQ_FIRST(calls))) {
 		STAILQ_REMOVE_HEAD(calls, link);
@@ -197,100 +198,101 @@ static void free_calls(struct db_calls *calls)
 	}
 }
 
-void db_free(struct db *db)
+void postgres_free(struct postgres *postgres)
 {
-	if (!db)
+	if (!postgres)
 		return;
-	for (long i = 0; i < db->config.connections; i++) {
-		db_connection_close(&db->connections[i]);
-		free_calls(&db->connections[i].sent);
+	for (long i = 0; i < postgres->config.connections; i++) {
+		postgres_connection_close(&postgres->connections[i]);
+		free_calls(&postgres->connections[i].sent);
 	}
-	free_calls(&db->failed);
-	free_calls(&db->spare);
-	event_free(db->tell);
-	event_free(db->watch);
-	loop_deferred_free(db->flush);
-	loop_deferred_free(db->reap);
-	free(db->connections);
-	free(db);
+	free_calls(&postgres->failed);
+	free_calls(&postgres->spare);
+	event_free(postgres->tell);
+	event_free(postgres->watch);
+	loop_deferred_free(postgres->flush);
+	loop_deferred_free(postgres->reap);
+	free(postgres->connections);
+	free(postgres);
 }
 
-bool db_is_ready(const struct db *db)
+bool postgres_is_ready(const struct postgres *postgres)
 {
-	for (long i = 0; i < db->config.connections; i++)
-		if (db->connections[i].state == DB_READY && !db->connections[i].is_lost)
+	for (long i = 0; i < postgres->config.connections; i++)
+		if (postgres->connections[i].state == POSTGRES_READY && !postgres->connections[i].is_lost)
 			return true;
 	return false;
 }
 
-int db_in_flight(const struct db *db)
+int postgres_in_flight(const struct postgres *postgres)
 {
-	return db->in_flight;
+	return postgres->in_flight;
 }
 
-static struct db_connection *least_busy(struct db *db)
+static struct postgres_connection *least_busy(struct postgres *postgres)
 {
-	struct db_connection *best = NULL;
+	struct postgres_connection *best = NULL;
 
-	for (long i = 0; i < db->config.connections; i++) {
-		struct db_connection *connection = &db->connections[i];
+	for (long i = 0; i < postgres->config.connections; i++) {
+		struct postgres_connection *connection = &postgres->connections[i];
 
-		if (connection->state == DB_READY && !connection->is_lost && (!best || connection->in_flight < best->in_flight))
+		if (connection->state == POSTGRES_READY && !connection->is_lost &&
+		    (!best || connection->in_flight < best->in_flight))
 			best = connection;
 	}
 	return best;
 }
 
-void db_exec(struct db *db, struct scope *scope, const struct db_statement *statement, const struct db_params *params,
-	     db_done *done, void *arg)
+void postgres_exec(struct postgres *postgres, struct scope *scope, const struct postgres_statement *statement,
+		   const struct postgres_params *params, postgres_done *done, void *arg)
 {
-	struct db_connection *connection = least_busy(db);
-	struct db_call *call = call_new(db);
+	struct postgres_connection *connection = least_busy(postgres);
+	struct postgres_call *call = call_new(postgres);
 
 	call->statement = statement;
 	call->done = done;
 	call->arg = arg;
-	call->deadline_us = clock_monotonic_us() + db_settled_ms(&db->config) * 1000;
+	call->deadline_us = clock_monotonic_us() + postgres_settled_ms(&postgres->config) * 1000;
 	op_start(scope, &call->op);
-	if (db->in_flight >= db->config.in_flight_max)
-		db_call_fail(db, call, STATUS_BUSY);
-	else if (!connection || db_connection_send(connection, call, params) != STATUS_OK)
-		db_call_fail(db, call, STATUS_UNAVAILABLE);
+	if (postgres->in_flight >= postgres->config.in_flight_max)
+		postgres_call_fail(postgres, call, STATUS_BUSY);
+	else if (!connection || postgres_connection_send(connection, call, params) != STATUS_OK)
+		postgres_call_fail(postgres, call, STATUS_UNAVAILABLE);
 	else
-		loop_deferred_schedule(db->flush);
+		loop_deferred_schedule(postgres->flush);
 }
 
-int db_count(const struct db_rows *rows)
+int postgres_count(const struct postgres_rows *rows)
 {
 	return PQntuples(rows->result);
 }
 
-int64_t db_affected(const struct db_rows *rows)
+int64_t postgres_affected(const struct postgres_rows *rows)
 {
 	return strtoll(PQcmdTuples((PGresult *)(uintptr_t)rows->result), NULL, 10);
 }
 
-bool db_is_null(const struct db_rows *rows, int row, int column)
+bool postgres_is_null(const struct postgres_rows *rows, int row, int column)
 {
 	return PQgetisnull(rows->result, row, column);
 }
 
-const char *db_text(const struct db_rows *rows, int row, int column)
+const char *postgres_text(const struct postgres_rows *rows, int row, int column)
 {
 	return PQgetvalue(rows->result, row, column);
 }
 
-int64_t db_int(const struct db_rows *rows, int row, int column)
+int64_t postgres_int(const struct postgres_rows *rows, int row, int column)
 {
-	return strtoll(db_text(rows, row, column), NULL, 10);
+	return strtoll(postgres_text(rows, row, column), NULL, 10);
 }
 
-bool db_bool(const struct db_rows *rows, int row, int column)
+bool postgres_bool(const struct postgres_rows *rows, int row, int column)
 {
-	return db_text(rows, row, column)[0] == 't';
+	return postgres_text(rows, row, column)[0] == 't';
 }
 
-const char *db_constraint(const struct db_rows *rows)
+const char *postgres_constraint(const struct postgres_rows *rows)
 {
 	const char *name = PQresultErrorField(rows->result, PG_DIAG_CONSTRAINT_NAME);
 

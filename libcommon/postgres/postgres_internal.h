@@ -1,7 +1,7 @@
 /* What the files of the Postgres client share.
- *   db.c             the pool of connections, calls, results
- *   db_connection.c  one connection: connecting, preparing, the pipeline, losing it
- *   db_params.c      parameters */
+ *   postgres.c             the pool of connections, calls, results
+ *   postgres_connection.c  one connection: connecting, preparing, the pipeline, losing it
+ *   postgres_params.c      parameters */
 #ifndef ABACUS_DB_INTERNAL_H
 #define ABACUS_DB_INTERNAL_H
 
@@ -12,28 +12,28 @@
 #include "postgres/postgres.h"
 #include "base/loop.h"
 
-struct db_call {
+struct postgres_call {
 	struct op op;
-	const struct db_statement
+	const struct postgres_statement
 		*statement; /* NULL: a preparation of the connection's own, or the sync of a shared transaction */
 	bool is_shared, is_sync;
-	struct db_params *params; /* of one that shares a transaction, in case it must be asked again */
-	db_done *done;
+	struct postgres_params *params; /* of one that shares a transaction, in case it must be asked again */
+	postgres_done *done;
 	void *arg;
 	int64_t deadline_us;
 	enum status failure; /* of one that was never sent, or was lost */
-	STAILQ_ENTRY(db_call) link;
+	STAILQ_ENTRY(postgres_call) link;
 };
-STAILQ_HEAD(db_calls, db_call);
+STAILQ_HEAD(postgres_calls, postgres_call);
 
-enum db_state { DB_WAITING, DB_CONNECTING, DB_PREPARING, DB_READY };
+enum postgres_state { POSTGRES_WAITING, POSTGRES_CONNECTING, POSTGRES_PREPARING, POSTGRES_READY };
 
-struct db_connection {
-	struct db *db;
-	enum db_state state;
+struct postgres_connection {
+	struct postgres *postgres;
+	enum postgres_state state;
 	PGconn *pg;
 	struct event *read, *write, *retry;
-	struct db_calls sent; /* in the order of asking, which is that of the answers */
+	struct postgres_calls sent; /* in the order of asking, which is that of the answers */
 	int in_flight;
 	int64_t shared_deadline_us;
 	bool is_sharing;  /* a shared transaction is open: its sync is still to be sent */
@@ -46,41 +46,42 @@ struct db_connection {
 	enum status oldest_failure;
 };
 
-struct db {
+struct postgres {
 	struct event_base *base;
-	struct db_config config;
-	const struct db_statement *const *statements;
-	struct db_connection *connections;
-	struct db_calls failed; /* their callers are told from the loop */
-	struct db_calls spare;
+	struct postgres_config config;
+	const struct postgres_statement *const *statements;
+	struct postgres_connection *connections;
+	struct postgres_calls failed; /* their callers are told from the loop */
+	struct postgres_calls spare;
 	struct event *tell, *watch;
 	struct loop_deferred *flush, *reap;
 	int in_flight; /* calls, not the connections' own preparations */
 };
 
-struct db_rows {
+struct postgres_rows {
 	const PGresult *result;
 };
 
-/* db_connection.c */
-void db_connection_init(struct db_connection *connection, struct db *db);
-void db_connection_close(struct db_connection *connection);
+/* postgres_connection.c */
+void postgres_connection_init(struct postgres_connection *connection, struct postgres *postgres);
+void postgres_connection_close(struct postgres_connection *connection);
 /* STATUS_UNAVAILABLE: the call was not sent and still belongs to the caller. */
-enum status db_connection_send(struct db_connection *connection, struct db_call *call, const struct db_params *params);
+enum status postgres_connection_send(struct postgres_connection *connection, struct postgres_call *call,
+				     const struct postgres_params *params);
 /* Ends the shared transaction, if one is open, and writes. At the end of a turn of the loop. */
-void db_connection_flush(struct db_connection *connection);
-void db_connection_watch(struct db_connection *connection, int64_t now_us);
+void postgres_connection_flush(struct postgres_connection *connection);
+void postgres_connection_watch(struct postgres_connection *connection, int64_t now_us);
 /* Fails what was in flight on a lost connection and starts anew; from the loop alone. */
-void db_connection_reap(struct db_connection *connection);
+void postgres_connection_reap(struct postgres_connection *connection);
 
-/* db_params.c: in one block, to be given to free(). */
-struct db_params *db_params_copy(const struct db_params *params);
+/* postgres_params.c: in one block, to be given to free(). */
+struct postgres_params *postgres_params_copy(const struct postgres_params *params);
 
-/* db.c */
+/* postgres.c */
 /* Runs the callback with what came back; the call is still the caller's. */
-void db_call_answer(struct db_call *call, const PGresult *result);
+void postgres_call_answer(struct postgres_call *call, const PGresult *result);
 /* Takes the call; its callback runs in the loop's next turn. */
-void db_call_fail(struct db *db, struct db_call *call, enum status status);
-void db_call_recycle(struct db *db, struct db_call *call);
+void postgres_call_fail(struct postgres *postgres, struct postgres_call *call, enum status status);
+void postgres_call_recycle(struct postgres *postgres, struct postgres_call *call);
 
 #endif

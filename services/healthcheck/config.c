@@ -20,7 +20,7 @@ static const struct config_option own_options[] = {
 	 "seconds between two rounds of asking, e.g. 0.5", 0, 0, false},
 	{"HEALTHCHECK_TIMEOUT_MS", CONFIG_INT, offsetof(struct healthcheck_config, timeout_ms), "1500",
 	 "time limit of an answer; best under the interval", 10, 60000, false},
-	{"HEALTHCHECK_POSTGRES", CONFIG_URL, offsetof(struct healthcheck_config, db.url), NULL,
+	{"HEALTHCHECK_POSTGRES", CONFIG_URL, offsetof(struct healthcheck_config, postgres.url), NULL,
 	 "postgres://user:password@host:port/database to watch; any role may, it reads nothing but counts", 0, 0, true},
 	{"HEALTHCHECK_REDIS", CONFIG_BOOL, offsetof(struct healthcheck_config, watches_redis), "true",
 	 "false: Redis and the queue are not watched", 0, 0, false},
@@ -65,18 +65,18 @@ static void check_targets(struct config *config)
 
 void healthcheck_check(struct config *config)
 {
-	struct db_config *db = &healthcheck_config.db;
-	struct http_url url;
+	struct postgres_config *postgres = &healthcheck_config.postgres;
+	struct url url;
 
 	check_interval(config);
 	check_targets(config);
-	db->variable = "HEALTHCHECK_POSTGRES";
-	db->connections = 1;
-	db->in_flight_max = 10;
-	db->query_timeout_ms = db->connect_timeout_ms = healthcheck_config.timeout_ms;
+	postgres->variable = "HEALTHCHECK_POSTGRES";
+	postgres->connections = 1;
+	postgres->in_flight_max = 10;
+	postgres->query_timeout_ms = postgres->connect_timeout_ms = healthcheck_config.timeout_ms;
 	redis_config_check(&healthcheck_config.redis, config);
-	if (db->url && db_config_problem(db))
-		config_problem(config, "HEALTHCHECK_POSTGRES: %s", db_config_problem(db));
-	if (healthcheck_config.nginx_url && http_url_parse(healthcheck_config.nginx_url, &url) != STATUS_OK)
+	if (postgres->url && postgres_config_problem(postgres))
+		config_problem(config, "HEALTHCHECK_POSTGRES: %s", postgres_config_problem(postgres));
+	if (healthcheck_config.nginx_url && url_parse(healthcheck_config.nginx_url, &url) != STATUS_OK)
 		config_problem(config, "HEALTHCHECK_NGINX_URL: is not http://host:port/path");
 }

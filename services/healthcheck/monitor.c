@@ -81,7 +81,7 @@ struct monitor *monitor_new(struct event_base *base, const struct healthcheck_co
 	if (targets_parse(config->targets, &monitor->targets, problem, sizeof problem) != STATUS_OK)
 		abort(); /* config.c has parsed them before */
 	targets_start(monitor);
-	if (config->db.url)
+	if (config->postgres.url)
 		monitor->postgres = postgres_watch_new(monitor);
 	if (config->watches_redis)
 		monitor->redis = redis_watch_new(monitor);

@@ -7,13 +7,13 @@
 
 #define FULL_PERCENT 90
 
-static const struct db_statement look = {
+static const struct postgres_statement look = {
 	"healthcheck_look",
 	"SELECT (SELECT sum(numbackends) FROM pg_stat_database),"
 	" current_setting('max_connections')::int, pg_is_in_recovery(), extract(epoch FROM pg_postmaster_start_time())::text",
 	true};
 
-static const struct db_statement *const statements[] = {&look, NULL};
+static const struct postgres_statement *const statements[] = {&look, NULL};
 
 static void note(struct postgres_watch *watch, enum health health, const char *reason)
 {
@@ -27,7 +27,7 @@ static void note_start(struct postgres_watch *watch, double started_s)
 	watch->started_s = started_s;
 }
 
-static void looked(enum status status, const struct db_rows *rows, void *arg)
+static void looked(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct postgres_watch *watch = arg;
 
@@ -37,12 +37,12 @@ static void looked(enum status status, const struct db_rows *rows, void *arg)
 		return note(watch, HEALTH_DOWN, "no answer in time");
 	if (status == STATUS_UNAVAILABLE)
 		return note(watch, HEALTH_DOWN, "can not be connected to");
-	if (status != STATUS_OK || db_count(rows) != 1)
+	if (status != STATUS_OK || postgres_count(rows) != 1)
 		return note(watch, HEALTH_DOWN, "the query failed; the log says why");
-	watch->connections = db_int(rows, 0, 0);
-	watch->connections_max = db_int(rows, 0, 1);
-	watch->is_replica = db_bool(rows, 0, 2);
-	note_start(watch, strtod(db_text(rows, 0, 3), NULL));
+	watch->connections = postgres_int(rows, 0, 0);
+	watch->connections_max = postgres_int(rows, 0, 1);
+	watch->is_replica = postgres_bool(rows, 0, 2);
+	note_start(watch, strtod(postgres_text(rows, 0, 3), NULL));
 	if (watch->is_replica)
 		note(watch, HEALTH_DEGRADED, "a standby: it takes no writes");
 	else if (watch->connections * 100 >= watch->connections_max * FULL_PERCENT)
@@ -53,12 +53,12 @@ static void looked(enum status status, const struct db_rows *rows, void *arg)
 
 void postgres_watch_ask(struct postgres_watch *watch)
 {
-	struct db_params params = {0};
+	struct postgres_params params = {0};
 
 	if (watch->is_asked)
 		return;
 	watch->is_asked = true;
-	db_exec(watch->db, &watch->scope, &look, &params, looked, watch);
+	postgres_exec(watch->postgres, &watch->scope, &look, &params, looked, watch);
 }
 
 struct postgres_watch *postgres_watch_new(struct monitor *monitor)
@@ -69,7 +69,7 @@ struct postgres_watch *postgres_watch_new(struct monitor *monitor)
 	watch->watched = (struct watched){.service = "postgres", .instance = "postgres", .reason = "not asked yet"};
 	watch->connections = watch->connections_max = -1;
 	scope_init(&watch->scope);
-	watch->db = db_new(monitor->base, &monitor->config->db, statements);
+	watch->postgres = postgres_new(monitor->base, &monitor->config->postgres, statements);
 	return watch;
 }
 
@@ -78,6 +78,6 @@ void postgres_watch_free(struct postgres_watch *watch)
 	if (!watch)
 		return;
 	scope_cancel(&watch->scope);
-	db_free(watch->db);
+	postgres_free(watch->postgres);
 	free(watch);
 }

@@ -23,7 +23,7 @@
 
 struct healthcheck_config {
 	struct http_config http;
-	struct db_config db;
+	struct postgres_config postgres;
 	struct redis_config redis;
 	char *targets, *interval, *nginx_url;
 	bool watches_redis;
@@ -153,7 +153,7 @@ struct instance {
 
 struct target { /* one name=url */
 	unsigned service;
-	char host[HTTP_URL_HOST_BYTES_MAX];
+	char host[URL_HOST_BYTES_MAX];
 	int port;
 	bool is_name, is_being_looked_up;
 	struct monitor *monitor;
@@ -192,7 +192,7 @@ bool poll_is_idle(const struct poll *poll); /* everybody has answered, or failed
 struct postgres_watch {
 	struct watched watched;
 	struct monitor *monitor;
-	struct db *db;
+	struct postgres *postgres;
 	struct scope scope;
 	bool is_asked, is_replica;
 	double started_s;                     /* 0: not known */

@@ -41,10 +41,10 @@ static bool is_address(const char *host)
 static enum status add_target(struct targets *targets, const char *name, const char *url_text)
 {
 	struct target *target = &targets->list[targets->count];
-	struct http_url url;
+	struct url url;
 	int service = targets_service(targets, name);
 
-	if (!is_service_name(name) || targets->count == TARGETS_MAX || http_url_parse(url_text, &url) != STATUS_OK ||
+	if (!is_service_name(name) || targets->count == TARGETS_MAX || url_parse(url_text, &url) != STATUS_OK ||
 	    strcmp(url.path, "/") != 0)
 		return STATUS_INVALID;
 	if (service < 0) {

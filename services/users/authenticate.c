@@ -17,22 +17,22 @@ static void caller_drop(void *memory)
 	free(caller->password_hash);
 }
 
-static void loaded(enum status status, const struct db_rows *rows, void *arg)
+static void loaded(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct http_request *req = arg;
 	struct caller *caller = http_request_context(req);
 
 	if (status != STATUS_OK)
 		return http_reply_status(req, status);
-	if (db_count(rows) == 0 || !db_bool(rows, 0, STORE_ACTIVE) || db_bool(rows, 0, STORE_TOKEN_INACTIVE))
+	if (postgres_count(rows) == 0 || !postgres_bool(rows, 0, STORE_ACTIVE) || postgres_bool(rows, 0, STORE_TOKEN_INACTIVE))
 		return auth_refuse(req, AUTH_INACTIVE);
-	if (db_bool(rows, 0, STORE_TOKEN_REVOKED))
+	if (postgres_bool(rows, 0, STORE_TOKEN_REVOKED))
 		return auth_refuse(req, AUTH_INVALID);
-	caller->username = mem_strdup(db_text(rows, 0, STORE_USERNAME));
-	caller->email = mem_strdup(db_text(rows, 0, STORE_EMAIL));
-	caller->password_hash = mem_strdup(db_text(rows, 0, STORE_PASSWORD_HASH));
+	caller->username = mem_strdup(postgres_text(rows, 0, STORE_USERNAME));
+	caller->email = mem_strdup(postgres_text(rows, 0, STORE_EMAIL));
+	caller->password_hash = mem_strdup(postgres_text(rows, 0, STORE_PASSWORD_HASH));
 	caller->is_active = true;
-	caller->is_admin = db_bool(rows, 0, STORE_ADMIN);
+	caller->is_admin = postgres_bool(rows, 0, STORE_ADMIN);
 	http_request_set_user(req, caller->claims.user_id, caller->is_admin);
 	http_request_proceed(req);
 }
@@ -49,7 +49,7 @@ static bool is_open(const struct http_request *req)
 void users_authenticate(struct http_request *req)
 {
 	struct users *users = users_of(req);
-	struct db_params params = {0};
+	struct postgres_params params = {0};
 	struct jwt_claims claims;
 	enum auth_verdict verdict;
 	struct caller *caller;
@@ -64,10 +64,10 @@ void users_authenticate(struct http_request *req)
 	caller->claims = claims;
 	http_request_set_context(req, caller);
 	jwt_jti_format(claims.jti, jti);
-	db_param_int(&params, claims.user_id);
-	db_param_text(&params, jti);
-	db_param_int(&params, jwt_jti_unix_ms(claims.jti));
-	db_exec(users->db, http_request_scope(req), &store_user_of_token, &params, loaded, req);
+	postgres_param_int(&params, claims.user_id);
+	postgres_param_text(&params, jti);
+	postgres_param_int(&params, jwt_jti_unix_ms(claims.jti));
+	postgres_exec(users->postgres, http_request_scope(req), &store_user_of_token, &params, loaded, req);
 }
 
 const struct caller *users_caller(const struct http_request *req)

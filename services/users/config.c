@@ -21,7 +21,7 @@ static const struct config_option own_options[] = {
 const struct daemon_config users_configs[] = {
 	{own_options, &users_config},
 	{auth_options, &users_config.auth},
-	{db_options, &users_config.db},
+	{postgres_options, &users_config.postgres},
 	{redis_options, &users_config.redis},
 	{password_options, &users_config.password},
 	{http_options, &users_config.http},
@@ -39,6 +39,6 @@ void users_check(struct config *config)
 {
 	if (config_env(config) == APP_ENV_DEVELOPMENT && !is_set("PUBLIC_USERS") && !is_set("PUBLIC_USERS_FILE"))
 		users_config.public_users = true;
-	db_config_check(&users_config.db, config);
+	postgres_config_check(&users_config.postgres, config);
 	redis_config_check(&users_config.redis, config);
 }

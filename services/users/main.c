@@ -12,7 +12,7 @@ static struct users *users; /* of this process */
 
 static double queries_in_flight(void *arg)
 {
-	return users ? db_in_flight(users->db) : 0;
+	return users ? postgres_in_flight(users->postgres) : 0;
 }
 
 static void register_metrics(void)
@@ -23,8 +23,8 @@ static void register_metrics(void)
 
 static bool is_ready(void *service, const char **ret_reason)
 {
-	*ret_reason = !db_is_ready(users->db) ? "postgres" : "redis";
-	return db_is_ready(users->db) && redis_is_ready(users->redis);
+	*ret_reason = !postgres_is_ready(users->postgres) ? "postgres" : "redis";
+	return postgres_is_ready(users->postgres) && redis_is_ready(users->redis);
 }
 
 static enum status start(struct daemon *daemon, struct event_base *base, void **ret_service)
@@ -36,7 +36,7 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 	users = mem_alloc(sizeof *users);
 	users->config = &users_config;
 	users->key = (struct jwt_key){AUTH_ISSUER, users_config.auth.secret, users_config.auth.previous_secret};
-	users->db = db_new(base, &users_config.db, store_statements);
+	users->postgres = postgres_new(base, &users_config.postgres, store_statements);
 	users->redis = redis_new(base, &users_config.redis, scripts, LOOP_PRIORITY_NORMAL);
 	users->hasher = password_hasher_new(base, &users_config.password);
 	users->republisher = republisher_new(base, users);
@@ -65,7 +65,7 @@ static void stop(void *service)
 	republisher_free(users->republisher);
 	password_hasher_free(users->hasher);
 	redis_free(users->redis);
-	db_free(users->db);
+	postgres_free(users->postgres);
 	free(users);
 	users = NULL;
 }

@@ -61,15 +61,15 @@ static void tell(struct owed *owed)
 			    told, owed);
 }
 
-static void row_read(enum status status, const struct db_rows *rows, void *arg)
+static void row_read(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct owed *owed = arg;
 	struct revocation *revocation = &owed->current->revocation;
 
-	if (status != STATUS_OK || db_count(rows) == 0)
+	if (status != STATUS_OK || postgres_count(rows) == 0)
 		return settle(owed, status == STATUS_OK); /* there was no such user */
-	revocation->until_ms = db_int(rows, 0, 0);
-	revocation->is_inactive = db_bool(rows, 0, 1);
+	revocation->until_ms = postgres_int(rows, 0, 0);
+	revocation->is_inactive = postgres_bool(rows, 0, 1);
 	revocation->expires_s = clock_unix_ms() / 1000 + owed->users->config->auth.token_lifetime_s;
 	tell(owed);
 }
@@ -77,7 +77,7 @@ static void row_read(enum status status, const struct db_rows *rows, void *arg)
 static void pay(struct owed *owed)
 {
 	int64_t now_us = clock_monotonic_us();
-	struct db_params params = {0};
+	struct postgres_params params = {0};
 	struct debt *debt;
 
 	if (owed->current || !redis_is_ready(owed->users->redis))
@@ -90,8 +90,8 @@ static void pay(struct owed *owed)
 	owed->current = debt;
 	if (!debt->revocation.is_user)
 		return tell(owed);
-	db_param_int(&params, debt->revocation.user_id);
-	db_exec(owed->users->db, &owed->scope, &store_user_revocation, &params, row_read, owed);
+	postgres_param_int(&params, debt->revocation.user_id);
+	postgres_exec(owed->users->postgres, &owed->scope, &store_user_revocation, &params, row_read, owed);
 }
 
 static void due(evutil_socket_t fd, short what, void *arg)
@@ -101,7 +101,7 @@ static void due(evutil_socket_t fd, short what, void *arg)
 
 void owed_add(struct owed *owed, const struct revocation *revocation)
 {
-	long wait_ms = revocation->is_user ? db_settled_ms(&owed->users->config->db) : 0;
+	long wait_ms = revocation->is_user ? postgres_settled_ms(&owed->users->config->postgres) : 0;
 	struct debt *debt;
 
 	if (owed->count == OWED_MAX) {

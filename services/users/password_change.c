@@ -25,46 +25,48 @@ static void told(enum status status, void *arg)
 		http_reply_success(change->req, 200, "Password changed. Please log in again.", NULL);
 }
 
-static void ended(enum status status, const struct db_rows *rows, void *arg)
+static void ended(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct change *change = arg;
 
 	if (status != STATUS_OK)
 		http_reply_status(change->req, status);
-	else if (db_count(rows) == 0)
+	else if (postgres_count(rows) == 0)
 		told(STATUS_OK, change); /* deleted meanwhile, with all tokens */
 	else
-		revoke_user(change->revoking, db_bool(rows, 0, 1), db_int(rows, 0, 0), told, change);
+		revoke_user(change->revoking, postgres_bool(rows, 0, 1), postgres_int(rows, 0, 0), told, change);
 }
 
 /* A login that found the older hash did so before this moment, and its token is of the moment before it looked: dead. */
-static void stored(enum status status, const struct db_rows *rows, void *arg)
+static void stored(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct change *change = arg;
-	struct db_params params = {0};
+	struct postgres_params params = {0};
 
 	if (status != STATUS_OK)
 		return http_reply_status(change->req, status);
-	if (db_affected(rows) == 0)
+	if (postgres_affected(rows) == 0)
 		return http_reply_fail(change->req, 409, "password_changed", "The password was changed meanwhile.");
-	db_param_int(&params, http_request_user_id(change->req));
-	db_param_int(&params, clock_unix_ms());
-	db_exec(users_of(change->req)->db, http_request_scope(change->req), &store_tokens_end, &params, ended, change);
+	postgres_param_int(&params, http_request_user_id(change->req));
+	postgres_param_int(&params, clock_unix_ms());
+	postgres_exec(users_of(change->req)->postgres, http_request_scope(change->req), &store_tokens_end, &params, ended,
+		      change);
 }
 
 static void hashed(enum status status, const char *phc, void *arg)
 {
 	struct change *change = arg;
-	struct db_params params = {0};
+	struct postgres_params params = {0};
 
 	if (status != STATUS_OK)
 		return http_reply_status(change->req, status);
-	db_param_int(&params, http_request_user_id(change->req));
-	db_param_text(&params, phc);
-	db_param_text(&params, users_caller(change->req)->password_hash);
-	db_param_int(&params, clock_unix_ms());
+	postgres_param_int(&params, http_request_user_id(change->req));
+	postgres_param_text(&params, phc);
+	postgres_param_text(&params, users_caller(change->req)->password_hash);
+	postgres_param_int(&params, clock_unix_ms());
 	change->revoking = revoke_begin(change->req, http_request_user_id(change->req));
-	db_exec(users_of(change->req)->db, http_request_scope(change->req), &store_password_set, &params, stored, change);
+	postgres_exec(users_of(change->req)->postgres, http_request_scope(change->req), &store_password_set, &params, stored,
+		      change);
 }
 
 static void verified(enum status status, bool matches, const char *new_phc, void *arg)

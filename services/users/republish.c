@@ -71,12 +71,12 @@ static void ended(enum status status, const redisReply *reply, void *arg)
 }
 
 /* The last page is empty. */
-static void users_loaded(enum status status, const struct db_rows *rows, void *arg)
+static void users_loaded(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct republisher *republisher = arg;
 	int64_t expires_s = clock_unix_ms() / 1000 + republisher->users->config->auth.token_lifetime_s;
 	struct revocation entries[PAGE];
-	int count = status == STATUS_OK ? db_count(rows) : 0;
+	int count = status == STATUS_OK ? postgres_count(rows) : 0;
 
 	if (status != STATUS_OK)
 		return finish(republisher, false);
@@ -86,9 +86,9 @@ static void users_loaded(enum status status, const struct db_rows *rows, void *a
 	}
 	for (int i = 0; i < count; i++)
 		entries[i] = (struct revocation){.is_user = true,
-						 .user_id = db_int(rows, i, 0),
-						 .until_ms = db_int(rows, i, 1),
-						 .is_inactive = db_bool(rows, i, 2),
+						 .user_id = postgres_int(rows, i, 0),
+						 .until_ms = postgres_int(rows, i, 1),
+						 .is_inactive = postgres_bool(rows, i, 2),
 						 .expires_s = expires_s};
 	republisher->last_user = entries[count - 1].user_id;
 	republisher->next = load_users;
@@ -97,41 +97,44 @@ static void users_loaded(enum status status, const struct db_rows *rows, void *a
 
 static void load_users(struct republisher *republisher)
 {
-	struct db_params params = {0};
+	struct postgres_params params = {0};
 
-	db_param_int(&params, republisher->last_user);
-	db_param_int(&params, PAGE);
-	db_param_int(&params, clock_unix_ms() - republisher->users->config->auth.token_lifetime_s * 1000);
-	db_exec(republisher->users->db, &republisher->scope, &store_revoked_users, &params, users_loaded, republisher);
+	postgres_param_int(&params, republisher->last_user);
+	postgres_param_int(&params, PAGE);
+	postgres_param_int(&params, clock_unix_ms() - republisher->users->config->auth.token_lifetime_s * 1000);
+	postgres_exec(republisher->users->postgres, &republisher->scope, &store_revoked_users, &params, users_loaded,
+		      republisher);
 }
 
-static void tokens_loaded(enum status status, const struct db_rows *rows, void *arg)
+static void tokens_loaded(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct republisher *republisher = arg;
 	struct revocation entries[PAGE];
-	int count = status == STATUS_OK ? db_count(rows) : 0, kept = 0;
+	int count = status == STATUS_OK ? postgres_count(rows) : 0, kept = 0;
 
 	if (status != STATUS_OK)
 		return finish(republisher, false);
 	if (count == 0)
 		return load_users(republisher);
 	for (int i = 0; i < count; i++) {
-		entries[kept] = (struct revocation){.is_inactive = db_bool(rows, i, 1), .expires_s = db_int(rows, i, 2)};
-		if (jwt_jti_parse(db_text(rows, i, 0), entries[kept].jti) == STATUS_OK)
+		entries[kept] =
+			(struct revocation){.is_inactive = postgres_bool(rows, i, 1), .expires_s = postgres_int(rows, i, 2)};
+		if (jwt_jti_parse(postgres_text(rows, i, 0), entries[kept].jti) == STATUS_OK)
 			kept++;
 	}
-	strcpy(republisher->last_jti, db_text(rows, count - 1, 0));
+	strcpy(republisher->last_jti, postgres_text(rows, count - 1, 0));
 	republisher->next = load_tokens;
 	tell(republisher, entries, kept);
 }
 
 static void load_tokens(struct republisher *republisher)
 {
-	struct db_params params = {0};
+	struct postgres_params params = {0};
 
-	db_param_text(&params, republisher->last_jti);
-	db_param_int(&params, PAGE);
-	db_exec(republisher->users->db, &republisher->scope, &store_revoked_tokens, &params, tokens_loaded, republisher);
+	postgres_param_text(&params, republisher->last_jti);
+	postgres_param_int(&params, PAGE);
+	postgres_exec(republisher->users->postgres, &republisher->scope, &store_revoked_tokens, &params, tokens_loaded,
+		      republisher);
 }
 
 static void begun(enum status status, const redisReply *reply, void *arg)
@@ -181,7 +184,7 @@ static void redis_changed(bool is_ready, void *arg)
 struct republisher *republisher_new(struct event_base *base, struct users *users)
 {
 	struct republisher *republisher = mem_alloc(sizeof *republisher);
-	long settled_ms = db_settled_ms(&users->config->db);
+	long settled_ms = postgres_settled_ms(&users->config->postgres);
 
 	republisher->users = users;
 	scope_init(&republisher->scope);

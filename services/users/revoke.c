@@ -47,7 +47,7 @@ static void tell(struct revoking *revoking)
 			    users->config->auth.token_lifetime_s, told, revoking);
 }
 
-static void stored(enum status status, const struct db_rows *rows, void *arg)
+static void stored(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct revoking *revoking = arg;
 
@@ -60,7 +60,7 @@ static void stored(enum status status, const struct db_rows *rows, void *arg)
 void revoke_token(struct http_request *req, const struct jwt_claims *claims, bool is_inactive, revoked *done, void *arg)
 {
 	struct revoking *revoking = revoking_new(req);
-	struct db_params params = {0};
+	struct postgres_params params = {0};
 	char jti[37];
 
 	revoking->done = done;
@@ -69,11 +69,11 @@ void revoke_token(struct http_request *req, const struct jwt_claims *claims, boo
 	for (int i = 0; i < JWT_JTI_BYTES; i++)
 		revoking->revocation.jti[i] = claims->jti[i];
 	jwt_jti_format(claims->jti, jti);
-	db_param_text(&params, jti);
-	db_param_int(&params, claims->user_id);
-	db_param_bool(&params, is_inactive);
-	db_param_int(&params, claims->expires_s);
-	db_exec(users_of(req)->db, http_request_scope(req), &store_token_revoke, &params, stored, revoking);
+	postgres_param_text(&params, jti);
+	postgres_param_int(&params, claims->user_id);
+	postgres_param_bool(&params, is_inactive);
+	postgres_param_int(&params, claims->expires_s);
+	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_token_revoke, &params, stored, revoking);
 }
 
 struct revoking *revoke_begin(struct http_request *req, int64_t user_id)

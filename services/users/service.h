@@ -11,7 +11,7 @@
 
 struct users_config {
 	struct http_config http;
-	struct db_config db;
+	struct postgres_config postgres;
 	struct redis_config redis;
 	struct auth_config auth;
 	struct password_config password;
@@ -24,7 +24,7 @@ struct owed;
 
 struct users {
 	const struct users_config *config;
-	struct db *db;
+	struct postgres *postgres;
 	struct redis *redis;
 	struct password_hasher *hasher;
 	struct http_server *http;

@@ -6,33 +6,33 @@
 	"admin AND active AND NOT EXISTS (SELECT FROM users other WHERE other.admin AND other.active AND other.id <> " \
 	"users.id)"
 
-const struct db_statement store_user_insert = {
+const struct postgres_statement store_user_insert = {
 	"user_insert", "INSERT INTO users (username, email, password_hash) VALUES ($1, $2, $3) RETURNING id"};
 
 /* A row even when nobody is meant: failed logins are counted by what was typed as it is compared here, for lower() makes one of
  * more spellings than a program without its tables would find. */
 #define LOGIN_OF "SELECT " USER ", tokens_dead_until_ms, typed.name FROM (SELECT lower($1) AS name) typed LEFT JOIN users ON "
 
-const struct db_statement store_user_by_email = {"user_by_email", LOGIN_OF "lower(email) = typed.name", true};
+const struct postgres_statement store_user_by_email = {"user_by_email", LOGIN_OF "lower(email) = typed.name", true};
 
-const struct db_statement store_user_by_login = {"user_by_login",
-						 LOGIN_OF "lower(email) = typed.name OR lower(username) = typed.name"
-							  " ORDER BY lower(email) = typed.name DESC LIMIT 1",
-						 true};
+const struct postgres_statement store_user_by_login = {"user_by_login",
+						       LOGIN_OF "lower(email) = typed.name OR lower(username) = typed.name"
+								" ORDER BY lower(email) = typed.name DESC LIMIT 1",
+						       true};
 
-const struct db_statement store_user_by_id = {"user_by_id", "SELECT " USER " FROM users WHERE id = $1", true};
+const struct postgres_statement store_user_by_id = {"user_by_id", "SELECT " USER " FROM users WHERE id = $1", true};
 
-const struct db_statement store_user_of_token = {
+const struct postgres_statement store_user_of_token = {
 	"user_of_token",
 	"SELECT " USER ", tokens_dead_until_ms >= $3::bigint OR revoked_tokens.jti IS NOT NULL,"
 	" coalesce(revoked_tokens.inactive, false)"
 	" FROM users LEFT JOIN revoked_tokens ON revoked_tokens.jti = $2::uuid WHERE users.id = $1",
 	true};
 
-const struct db_statement store_users_page = {"users_page",
-					      "SELECT " USER " FROM users WHERE id > $1 ORDER BY id LIMIT $2::bigint", true};
+const struct postgres_statement store_users_page = {
+	"users_page", "SELECT " USER " FROM users WHERE id > $1 ORDER BY id LIMIT $2::bigint", true};
 
-const struct db_statement store_user_change = {
+const struct postgres_statement store_user_change = {
 	"user_change",
 	"WITH target AS (SELECT id, " IS_LAST_ADMIN " AS is_last_admin FROM users WHERE id = $1 FOR UPDATE),"
 	" changed AS (UPDATE users SET active = coalesce($2::boolean, active), admin = coalesce($3::boolean, admin),"
@@ -43,37 +43,37 @@ const struct db_statement store_user_change = {
 	" RETURNING " USER ", tokens_dead_until_ms)"
 	" SELECT changed.*, target.is_last_admin FROM target LEFT JOIN changed ON changed.id = target.id"};
 
-const struct db_statement store_user_delete = {
+const struct postgres_statement store_user_delete = {
 	"user_delete",
 	"WITH target AS (SELECT id, " IS_LAST_ADMIN " AS is_last_admin FROM users WHERE id = $1 FOR UPDATE),"
 	" gone AS (DELETE FROM users USING target WHERE users.id = target.id AND NOT is_last_admin RETURNING users.id),"
 	" noted AS (INSERT INTO deleted_users SELECT id, now() + $2::bigint * interval '1 second' FROM gone)"
 	" SELECT gone.id, target.is_last_admin FROM target LEFT JOIN gone ON gone.id = target.id"};
 
-const struct db_statement store_password_set = {
+const struct postgres_statement store_password_set = {
 	"password_set",
 	"UPDATE users SET password_hash = $2, tokens_dead_until_ms = greatest($4::bigint, tokens_dead_until_ms + 1)"
 	" WHERE id = $1 AND password_hash = $3"};
 
-const struct db_statement store_tokens_end = {
+const struct postgres_statement store_tokens_end = {
 	"tokens_end", "UPDATE users SET tokens_dead_until_ms = greatest($2::bigint, tokens_dead_until_ms + 1)"
 		      " WHERE id = $1 RETURNING tokens_dead_until_ms, NOT active"};
 
-const struct db_statement store_password_replace = {"password_replace",
-						    "UPDATE users SET password_hash = $2 WHERE id = $1 AND password_hash = $3"};
+const struct postgres_statement store_password_replace = {
+	"password_replace", "UPDATE users SET password_hash = $2 WHERE id = $1 AND password_hash = $3"};
 
-const struct db_statement store_token_revoke = {
+const struct postgres_statement store_token_revoke = {
 	"token_revoke", "WITH expired AS (DELETE FROM revoked_tokens WHERE expires_at < now() - interval '1 minute')"
 			" INSERT INTO revoked_tokens (jti, user_id, inactive, expires_at)"
 			" VALUES ($1::uuid, $2::bigint, $3::boolean, to_timestamp($4::bigint)) ON CONFLICT DO NOTHING"};
 
-const struct db_statement store_revoked_tokens = {
+const struct postgres_statement store_revoked_tokens = {
 	"revoked_tokens",
 	"SELECT jti, inactive, extract(epoch FROM expires_at)::bigint FROM revoked_tokens"
 	" WHERE jti > $1::uuid AND expires_at > now() ORDER BY jti LIMIT $2::bigint",
 	true};
 
-const struct db_statement store_revoked_users = {
+const struct postgres_statement store_revoked_users = {
 	"revoked_users",
 	"SELECT id, tokens_dead_until_ms, NOT active FROM users"
 	" WHERE id > $1::bigint AND (tokens_dead_until_ms > $3::bigint)"
@@ -82,29 +82,29 @@ const struct db_statement store_revoked_users = {
 	" ORDER BY 1 LIMIT $2::bigint",
 	true};
 
-const struct db_statement store_user_revocation = {
+const struct postgres_statement store_user_revocation = {
 	"user_revocation",
 	"SELECT tokens_dead_until_ms, NOT active FROM users WHERE id = $1::bigint"
 	" UNION ALL SELECT 9223372036854775807, true FROM deleted_users WHERE user_id = $1::bigint",
 	true};
 
-const struct db_statement *const store_statements[] = {
+const struct postgres_statement *const store_statements[] = {
 	&store_user_insert,    &store_user_by_email,    &store_user_by_login,   &store_user_by_id,
 	&store_user_of_token,  &store_users_page,       &store_user_change,     &store_user_delete,
 	&store_password_set,   &store_password_replace, &store_tokens_end,      &store_token_revoke,
 	&store_revoked_tokens, &store_revoked_users,    &store_user_revocation, NULL,
 };
 
-void store_user_json(struct buf *json, const struct db_rows *rows, int row, bool with_admin)
+void store_user_json(struct buf *json, const struct postgres_rows *rows, int row, bool with_admin)
 {
 	buf_text(json, "{\"id\":");
-	buf_int(json, db_int(rows, row, STORE_ID));
+	buf_int(json, postgres_int(rows, row, STORE_ID));
 	buf_text(json, ",\"username\":");
-	buf_json_text(json, db_text(rows, row, STORE_USERNAME));
+	buf_json_text(json, postgres_text(rows, row, STORE_USERNAME));
 	buf_text(json, ",\"email\":");
-	buf_json_text(json, db_text(rows, row, STORE_EMAIL));
-	buf_text(json, db_bool(rows, row, STORE_ACTIVE) ? ",\"active\":true" : ",\"active\":false");
+	buf_json_text(json, postgres_text(rows, row, STORE_EMAIL));
+	buf_text(json, postgres_bool(rows, row, STORE_ACTIVE) ? ",\"active\":true" : ",\"active\":false");
 	if (with_admin)
-		buf_text(json, db_bool(rows, row, STORE_ADMIN) ? ",\"admin\":true" : ",\"admin\":false");
+		buf_text(json, postgres_bool(rows, row, STORE_ADMIN) ? ",\"admin\":true" : ",\"admin\":false");
 	buf_text(json, "}");
 }

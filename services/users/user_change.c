@@ -40,20 +40,20 @@ static void told(enum status status, void *arg)
 }
 
 /* True when there is a row and it was touched; otherwise the request has been answered. */
-static bool was_possible(struct change *change, enum status status, const struct db_rows *rows)
+static bool was_possible(struct change *change, enum status status, const struct postgres_rows *rows)
 {
 	if (status != STATUS_OK)
 		http_reply_status(change->req, status);
-	else if (db_count(rows) == 0)
+	else if (postgres_count(rows) == 0)
 		http_reply_fail(change->req, 404, "user_not_found", "User does not exist");
-	else if (db_is_null(rows, 0, STORE_ID))
+	else if (postgres_is_null(rows, 0, STORE_ID))
 		http_reply_fail(change->req, 409, "last_admin", "That is the last active admin.");
 	else
 		return true;
 	return false;
 }
 
-static void changed(enum status status, const struct db_rows *rows, void *arg)
+static void changed(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct change *change = arg;
 
@@ -63,8 +63,8 @@ static void changed(enum status status, const struct db_rows *rows, void *arg)
 	store_user_json(&change->reply, rows, 0, true);
 	buf_text(&change->reply, "}");
 	if (json_has(http_request_json(change->req), "active"))
-		revoke_user(change->revoking, !db_bool(rows, 0, STORE_ACTIVE), db_int(rows, 0, STORE_DEAD_UNTIL_MS), told,
-			    change);
+		revoke_user(change->revoking, !postgres_bool(rows, 0, STORE_ACTIVE), postgres_int(rows, 0, STORE_DEAD_UNTIL_MS),
+			    told, change);
 	else
 		told(STATUS_OK, change);
 }
@@ -85,7 +85,7 @@ static const char *flag_text(const cJSON *json, const char *key, cJSON **errors)
 void user_change(struct http_request *req)
 {
 	struct change *change = change_new(req);
-	struct db_params params = {0};
+	struct postgres_params params = {0};
 	const char *active, *admin;
 	cJSON *errors = NULL;
 
@@ -97,15 +97,15 @@ void user_change(struct http_request *req)
 		errors = http_errors_add(errors, "active", "active or admin is required");
 	if (errors)
 		return http_reply_invalid(req, errors);
-	db_param_int(&params, change->id);
-	db_param_text(&params, active);
-	db_param_text(&params, admin);
-	db_param_int(&params, change->now_ms);
+	postgres_param_int(&params, change->id);
+	postgres_param_text(&params, active);
+	postgres_param_text(&params, admin);
+	postgres_param_int(&params, change->now_ms);
 	change->revoking = revoke_begin(req, change->id);
-	db_exec(users_of(req)->db, http_request_scope(req), &store_user_change, &params, changed, change);
+	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_user_change, &params, changed, change);
 }
 
-static void deleted(enum status status, const struct db_rows *rows, void *arg)
+static void deleted(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct change *change = arg;
 
@@ -116,12 +116,12 @@ static void deleted(enum status status, const struct db_rows *rows, void *arg)
 void user_delete(struct http_request *req)
 {
 	struct change *change = change_new(req);
-	struct db_params params = {0};
+	struct postgres_params params = {0};
 
 	if (!users_require_admin(req) || !user_id_of_path(req, &change->id))
 		return;
-	db_param_int(&params, change->id);
-	db_param_int(&params, users_of(req)->config->auth.token_lifetime_s);
+	postgres_param_int(&params, change->id);
+	postgres_param_int(&params, users_of(req)->config->auth.token_lifetime_s);
 	change->revoking = revoke_begin(req, change->id);
-	db_exec(users_of(req)->db, http_request_scope(req), &store_user_delete, &params, deleted, change);
+	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_user_delete, &params, deleted, change);
 }

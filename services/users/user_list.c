@@ -23,14 +23,14 @@ void user_status(struct http_request *req)
 	http_reply_success(req, 200, NULL, user);
 }
 
-static void shown(enum status status, const struct db_rows *rows, void *arg)
+static void shown(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct http_request *req = arg;
 	struct buf json = {0};
 
 	if (status != STATUS_OK)
 		return http_reply_status(req, status);
-	if (db_count(rows) == 0)
+	if (postgres_count(rows) == 0)
 		return http_reply_fail(req, 404, "user_not_found", "User does not exist");
 	http_success_begin(&json, NULL);
 	store_user_json(&json, rows, 0, false);
@@ -59,13 +59,13 @@ bool user_id_of_path(struct http_request *req, int64_t *ret_id)
 
 void user_show(struct http_request *req)
 {
-	struct db_params params = {0};
+	struct postgres_params params = {0};
 	int64_t id;
 
 	if (!user_id_of_path(req, &id))
 		return;
-	db_param_int(&params, id);
-	db_exec(users_of(req)->db, http_request_scope(req), &store_user_by_id, &params, shown, req);
+	postgres_param_int(&params, id);
+	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_user_by_id, &params, shown, req);
 }
 
 struct listing {
@@ -73,7 +73,7 @@ struct listing {
 	struct http_page page;
 };
 
-static void listed(enum status status, const struct db_rows *rows, void *arg)
+static void listed(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct listing *listing = arg;
 	struct buf json = {0};
@@ -81,10 +81,10 @@ static void listed(enum status status, const struct db_rows *rows, void *arg)
 
 	if (status != STATUS_OK)
 		return http_reply_status(listing->req, status);
-	count = db_count(rows);
+	count = postgres_count(rows);
 	if (count > listing->page.limit) {
 		count--;
-		http_reply_next_page(listing->req, &listing->page, db_int(rows, count - 1, STORE_ID));
+		http_reply_next_page(listing->req, &listing->page, postgres_int(rows, count - 1, STORE_ID));
 	}
 	http_success_begin(&json, NULL);
 	buf_text(&json, "{\"users\":[");
@@ -99,12 +99,12 @@ static void listed(enum status status, const struct db_rows *rows, void *arg)
 void user_list(struct http_request *req)
 {
 	struct listing *listing = http_request_alloc(req, sizeof *listing, NULL);
-	struct db_params params = {0};
+	struct postgres_params params = {0};
 
 	listing->req = req;
 	if (!http_request_page(req, PAGE_DEFAULT, PAGE_MAX, &listing->page))
 		return;
-	db_param_int(&params, listing->page.after);
-	db_param_int(&params, listing->page.limit + 1);
-	db_exec(users_of(req)->db, http_request_scope(req), &store_users_page, &params, listed, listing);
+	postgres_param_int(&params, listing->page.after);
+	postgres_param_int(&params, listing->page.limit + 1);
+	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_users_page, &params, listed, listing);
 }

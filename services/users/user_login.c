@@ -66,18 +66,19 @@ static void inactive_token_revoked(enum status status, void *arg)
 }
 
 /* An older hash, or one of weaker parameters, is replaced, unless the password was changed meanwhile. */
-static void replaced(enum status status, const struct db_rows *rows, void *arg)
+static void replaced(enum status status, const struct postgres_rows *rows, void *arg)
 {
 }
 
 static void replace_hash(struct login *login, const char *new_phc)
 {
-	struct db_params params = {0};
+	struct postgres_params params = {0};
 
-	db_param_int(&params, login->user_id);
-	db_param_text(&params, new_phc);
-	db_param_text(&params, login->stored_hash);
-	db_exec(users_of(login->req)->db, http_request_scope(login->req), &store_password_replace, &params, replaced, NULL);
+	postgres_param_int(&params, login->user_id);
+	postgres_param_text(&params, new_phc);
+	postgres_param_text(&params, login->stored_hash);
+	postgres_exec(users_of(login->req)->postgres, http_request_scope(login->req), &store_password_replace, &params,
+		      replaced, NULL);
 }
 
 static void verified(enum status status, bool matches, const char *new_phc, void *arg)
@@ -118,33 +119,33 @@ static void counted(bool may_try, long retry_s, void *arg)
 	http_reply_fail(login->req, 429, "too_many_attempts", "Too many attempts. Please try again later.");
 }
 
-static void loaded(enum status status, const struct db_rows *rows, void *arg)
+static void loaded(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct login *login = arg;
 
 	if (status != STATUS_OK)
 		return http_reply_status(login->req, status);
-	login->typed = mem_strdup(db_text(rows, 0, STORE_TYPED));
-	if (!db_is_null(rows, 0, STORE_ID)) {
-		login->user_id = db_int(rows, 0, STORE_ID);
-		login->is_active = db_bool(rows, 0, STORE_ACTIVE);
-		login->is_admin = db_bool(rows, 0, STORE_ADMIN);
-		login->stored_hash = mem_strdup(db_text(rows, 0, STORE_PASSWORD_HASH));
+	login->typed = mem_strdup(postgres_text(rows, 0, STORE_TYPED));
+	if (!postgres_is_null(rows, 0, STORE_ID)) {
+		login->user_id = postgres_int(rows, 0, STORE_ID);
+		login->is_active = postgres_bool(rows, 0, STORE_ACTIVE);
+		login->is_admin = postgres_bool(rows, 0, STORE_ADMIN);
+		login->stored_hash = mem_strdup(postgres_text(rows, 0, STORE_PASSWORD_HASH));
 		/* What was changed in this very millisecond, or by a clock that is ahead, is over. */
-		if (login->token_ms <= db_int(rows, 0, STORE_DEAD_UNTIL_MS))
-			login->token_ms = db_int(rows, 0, STORE_DEAD_UNTIL_MS) + 1;
+		if (login->token_ms <= postgres_int(rows, 0, STORE_DEAD_UNTIL_MS))
+			login->token_ms = postgres_int(rows, 0, STORE_DEAD_UNTIL_MS) + 1;
 	}
 	attempts_count(login->req, login->typed, counted, login);
 }
 
 static void load(struct login *login, const char *name)
 {
-	struct db_params params = {0};
+	struct postgres_params params = {0};
 
 	login->token_ms = clock_unix_ms();
-	db_param_text(&params, name);
-	db_exec(users_of(login->req)->db, http_request_scope(login->req),
-		login->is_older ? &store_user_by_login : &store_user_by_email, &params, loaded, login);
+	postgres_param_text(&params, name);
+	postgres_exec(users_of(login->req)->postgres, http_request_scope(login->req),
+		      login->is_older ? &store_user_by_login : &store_user_by_email, &params, loaded, login);
 }
 
 static void begin(struct http_request *req, const char *name_field, bool is_older)

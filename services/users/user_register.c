@@ -37,7 +37,7 @@ static void reply_added(struct registration *registration)
 	buf_free(&message);
 }
 
-static void inserted(enum status status, const struct db_rows *rows, void *arg)
+static void inserted(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct registration *registration = arg;
 
@@ -50,22 +50,22 @@ static void inserted(enum status status, const struct db_rows *rows, void *arg)
 	} else if (registration->by_admin) {
 		reply_added(registration);
 	} else {
-		reply_with_token(registration, db_int(rows, 0, STORE_ID));
+		reply_with_token(registration, postgres_int(rows, 0, STORE_ID));
 	}
 }
 
 static void hashed(enum status status, const char *phc, void *arg)
 {
 	struct registration *registration = arg;
-	struct db_params params = {0};
+	struct postgres_params params = {0};
 
 	if (status != STATUS_OK)
 		return http_reply_status(registration->req, status);
-	db_param_text(&params, json_text(registration->json, "username"));
-	db_param_text(&params, json_text(registration->json, "email"));
-	db_param_text(&params, phc);
-	db_exec(users_of(registration->req)->db, http_request_scope(registration->req), &store_user_insert, &params, inserted,
-		registration);
+	postgres_param_text(&params, json_text(registration->json, "username"));
+	postgres_param_text(&params, json_text(registration->json, "email"));
+	postgres_param_text(&params, phc);
+	postgres_exec(users_of(registration->req)->postgres, http_request_scope(registration->req), &store_user_insert, &params,
+		      inserted, registration);
 }
 
 static void begin(struct registration *registration)

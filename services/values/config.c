@@ -22,7 +22,7 @@ const struct daemon_config values_configs[] = {
 	{own_options, &values_config},
 	{kinds_options, &values_config.kinds},
 	{auth_options, &values_config.auth},
-	{db_options, &values_config.db},
+	{postgres_options, &values_config.postgres},
 	{redis_options, &values_config.redis},
 	{http_options, &values_config.http},
 	{NULL, NULL},
@@ -30,6 +30,6 @@ const struct daemon_config values_configs[] = {
 
 void values_check(struct config *config)
 {
-	db_config_check(&values_config.db, config);
+	postgres_config_check(&values_config.postgres, config);
 	redis_config_check(&values_config.redis, config);
 }

@@ -12,7 +12,7 @@ static struct values *values; /* of this process */
 
 static double queries_in_flight(void *arg)
 {
-	return values ? db_in_flight(values->db) : 0;
+	return values ? postgres_in_flight(values->postgres) : 0;
 }
 
 static void register_metrics(void)
@@ -26,8 +26,11 @@ static void register_metrics(void)
 
 static bool is_ready(void *service, const char **ret_reason)
 {
-	*ret_reason = !db_is_ready(values->db) ? "postgres" : !redis_is_ready(values->redis) ? "redis" : "revocations";
-	return db_is_ready(values->db) && redis_is_ready(values->redis) && revocations_is_ready(values->revocations);
+	*ret_reason = !postgres_is_ready(values->postgres) ? "postgres"
+		      : !redis_is_ready(values->redis)     ? "redis"
+							   : "revocations";
+	return postgres_is_ready(values->postgres) && redis_is_ready(values->redis) &&
+	       revocations_is_ready(values->revocations);
 }
 
 static enum status start(struct daemon *daemon, struct event_base *base, void **ret_service)
@@ -35,7 +38,7 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 	values = mem_alloc(sizeof *values);
 	values->config = &values_config;
 	values->key = (struct jwt_key){AUTH_ISSUER, values_config.auth.secret, values_config.auth.previous_secret};
-	values->db = db_new(base, &values_config.db, store_statements);
+	values->postgres = postgres_new(base, &values_config.postgres, store_statements);
 	values->redis = redis_new(base, &values_config.redis, jobs_scripts, LOOP_PRIORITY_NORMAL);
 	values->revocations = revocations_new(base, &values_config.redis, values_config.auth.max_age_s);
 	values->repair = repair_new(base, values);
@@ -68,7 +71,7 @@ static void stop(void *service)
 	repair_free(values->repair);
 	revocations_free(values->revocations);
 	redis_free(values->redis);
-	db_free(values->db);
+	postgres_free(values->postgres);
 	free(values);
 	values = NULL;
 }

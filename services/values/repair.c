@@ -52,32 +52,32 @@ static void page_repaired(enum status status, int added, void *arg)
 	load_page(repair);
 }
 
-static void page_loaded(enum status status, const struct db_rows *rows, void *arg)
+static void page_loaded(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct repair *repair = arg;
 	struct job_key keys[JOBS_BATCH_MAX];
-	int count = status == STATUS_OK ? db_count(rows) : 0, n = 0;
+	int count = status == STATUS_OK ? postgres_count(rows) : 0, n = 0;
 
 	if (count == 0)
 		return swept(repair, status == STATUS_OK);
 	for (int i = 0; i < count; i++) {
-		keys[n].index = db_int(rows, i, 1);
-		if (kind_parse(db_text(rows, i, 0), &keys[n].kind) == 0)
+		keys[n].index = postgres_int(rows, i, 1);
+		if (kind_parse(postgres_text(rows, i, 0), &keys[n].kind) == 0)
 			n++;
 	}
-	strncpy(repair->last_kind, db_text(rows, count - 1, 0), sizeof repair->last_kind - 1);
-	repair->last_index = db_int(rows, count - 1, 1);
+	strncpy(repair->last_kind, postgres_text(rows, count - 1, 0), sizeof repair->last_kind - 1);
+	repair->last_index = postgres_int(rows, count - 1, 1);
 	jobs_repair(repair->values->redis, &repair->scope, keys, n, page_repaired, repair);
 }
 
 static void load_page(struct repair *repair)
 {
-	struct db_params params = {0};
+	struct postgres_params params = {0};
 
-	db_param_text(&params, repair->last_kind);
-	db_param_int(&params, repair->last_index);
-	db_param_int(&params, JOBS_BATCH_MAX);
-	db_exec(repair->values->db, &repair->scope, &store_calculations_page, &params, page_loaded, repair);
+	postgres_param_text(&params, repair->last_kind);
+	postgres_param_int(&params, repair->last_index);
+	postgres_param_int(&params, JOBS_BATCH_MAX);
+	postgres_exec(repair->values->postgres, &repair->scope, &store_calculations_page, &params, page_loaded, repair);
 }
 
 static void sweep(struct repair *repair)
@@ -86,7 +86,7 @@ static void sweep(struct repair *repair)
 		repair->is_owed = true;
 		return;
 	}
-	if (!redis_is_ready(repair->values->redis) || !db_is_ready(repair->values->db)) {
+	if (!redis_is_ready(repair->values->redis) || !postgres_is_ready(repair->values->postgres)) {
 		repair->is_owed = true;
 		return;
 	}

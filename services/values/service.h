@@ -13,7 +13,7 @@
 
 struct values_config {
 	struct http_config http;
-	struct db_config db;
+	struct postgres_config postgres;
 	struct redis_config redis;
 	struct auth_config auth;
 	struct kinds_config kinds;
@@ -28,7 +28,7 @@ struct live;
 
 struct values {
 	const struct values_config *config;
-	struct db *db;
+	struct postgres *postgres;
 	struct redis *redis;
 	struct revocations *revocations;
 	struct http_server *http;

@@ -3,7 +3,7 @@
 /* Many submissions, as three arrays; their ids in the order of the arrays. Calculations are looked for before they are
  * inserted, for ON CONFLICT alone would write a dead row for each that is known already; and in order, so that two that insert
  * the same ones wait for each other and never in a circle. */
-const struct db_statement store_values_insert = {
+const struct postgres_statement store_values_insert = {
 	"values_insert",
 	"WITH asked AS MATERIALIZED ("
 	"  SELECT n, nextval(pg_get_serial_sequence('\"values\"', 'id')) AS id, user_id, kind, index"
@@ -15,29 +15,29 @@ const struct db_statement store_values_insert = {
 	"  SELECT id, user_id, kind, index FROM asked)"
 	" SELECT id FROM asked ORDER BY n"};
 
-const struct db_statement store_values_all = {
+const struct postgres_statement store_values_all = {
 	"values_all", "SELECT id, index FROM \"values\" WHERE id > $1::bigint ORDER BY id LIMIT $2::bigint", true};
 
-const struct db_statement store_values_of_user = {
+const struct postgres_statement store_values_of_user = {
 	"values_of_user",
 	"SELECT id, kind, index, (extract(epoch FROM submitted_at) * 1000)::bigint FROM \"values\""
 	" WHERE user_id = $1::bigint AND id < $2::bigint ORDER BY id DESC LIMIT $3::bigint",
 	true};
 
-const struct db_statement store_calculations_of = {
+const struct postgres_statement store_calculations_of = {
 	"calculations_of",
 	"SELECT index FROM calculations WHERE kind = $1::text AND index > $2::bigint ORDER BY index LIMIT $3::bigint", true};
 
-const struct db_statement store_calculation_exists = {
+const struct postgres_statement store_calculation_exists = {
 	"calculation_exists", "SELECT 1 FROM calculations WHERE kind = $1::text AND index = $2::bigint", true};
 
-const struct db_statement store_calculations_page = {
+const struct postgres_statement store_calculations_page = {
 	"calculations_page",
 	"SELECT kind, index FROM calculations WHERE (kind, index) > ($1::text, $2::bigint)"
 	" ORDER BY kind, index LIMIT $3::bigint",
 	true};
 
-const struct db_statement *const store_statements[] = {
+const struct postgres_statement *const store_statements[] = {
 	&store_values_insert,
 	&store_values_all,
 	&store_values_of_user,

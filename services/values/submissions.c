@@ -72,7 +72,7 @@ static void queued(enum status status, const enum job_state *states, void *arg)
 	batch_end(batch, STATUS_OK, states);
 }
 
-static void stored(enum status status, const struct db_rows *rows, void *arg)
+static void stored(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct batch *batch = arg;
 	struct submissions *submissions = batch->submissions;
@@ -81,7 +81,7 @@ static void stored(enum status status, const struct db_rows *rows, void *arg)
 	if (status != STATUS_OK)
 		return batch_end(batch, status, NULL);
 	for (int i = 0; i < batch->n; i++) {
-		batch->ids[i] = db_int(rows, i, 0);
+		batch->ids[i] = postgres_int(rows, i, 0);
 		jobs[i] = (struct job_to_add){batch->of[i]->key, batch->of[i]->request_id};
 	}
 	jobs_add(submissions->values->redis, &submissions->scope, jobs, batch->n, queued, batch);
@@ -107,7 +107,7 @@ static void insert(struct batch *batch)
 {
 	struct submissions *submissions = batch->submissions;
 	struct buf users = {0}, kinds = {0}, indexes = {0};
-	struct db_params params = {0};
+	struct postgres_params params = {0};
 
 	for (int i = 0; i < batch->n; i++) {
 		const char *separator = i ? "," : "{";
@@ -124,9 +124,9 @@ static void insert(struct batch *batch)
 	}
 	for (struct buf *const *array = (struct buf *[]){&users, &kinds, &indexes, NULL}; *array; array++) {
 		buf_text(*array, "}");
-		db_param_text(&params, (*array)->bytes);
+		postgres_param_text(&params, (*array)->bytes);
 	}
-	db_exec(submissions->values->db, &submissions->scope, &store_values_insert, &params, stored, batch);
+	postgres_exec(submissions->values->postgres, &submissions->scope, &store_values_insert, &params, stored, batch);
 	buf_free(&users);
 	buf_free(&kinds);
 	buf_free(&indexes);

@@ -71,7 +71,7 @@ static bool add_known(struct previews *previews, const struct job_key *keys, int
 	return true;
 }
 
-static void listed(enum status status, const struct db_rows *rows, void *arg)
+static void listed(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct listing *listing = arg;
 	struct http_request *req = listing->req;
@@ -82,13 +82,13 @@ static void listed(enum status status, const struct db_rows *rows, void *arg)
 
 	if (status != STATUS_OK)
 		return http_reply_status(req, status);
-	count = db_count(rows);
+	count = postgres_count(rows);
 	if (count > listing->page.limit) {
 		count--;
-		http_reply_next_page(req, &listing->page, db_int(rows, count - 1, 0));
+		http_reply_next_page(req, &listing->page, postgres_int(rows, count - 1, 0));
 	}
 	for (int i = 0; i < count; i++)
-		keys[i] = (struct job_key){KIND_FIBONACCI, db_int(rows, i, 0)};
+		keys[i] = (struct job_key){KIND_FIBONACCI, postgres_int(rows, i, 0)};
 	if (add_known(values->previews, keys, count, &json))
 		reply(req, &json);
 	else
@@ -98,13 +98,13 @@ static void listed(enum status status, const struct db_rows *rows, void *arg)
 void value_list_current(struct http_request *req)
 {
 	struct listing *listing = http_request_alloc(req, sizeof *listing, NULL);
-	struct db_params params = {0};
+	struct postgres_params params = {0};
 
 	listing->req = req;
 	if (!http_request_page(req, PAGE_DEFAULT, PAGE_MAX, &listing->page))
 		return;
-	db_param_text(&params, kind_name(KIND_FIBONACCI));
-	db_param_int(&params, http_request_query(req, "after") ? listing->page.after : -1);
-	db_param_int(&params, listing->page.limit + 1);
-	db_exec(values_of(req)->db, http_request_scope(req), &store_calculations_of, &params, listed, listing);
+	postgres_param_text(&params, kind_name(KIND_FIBONACCI));
+	postgres_param_int(&params, http_request_query(req, "after") ? listing->page.after : -1);
+	postgres_param_int(&params, listing->page.limit + 1);
+	postgres_exec(values_of(req)->postgres, http_request_scope(req), &store_calculations_of, &params, listed, listing);
 }

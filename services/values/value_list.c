@@ -76,20 +76,20 @@ static void looked_up(enum status status, const struct job_result *results, int 
 	http_reply_buf(listing->req, 200, &json);
 }
 
-static void listed(enum status status, const struct db_rows *rows, void *arg)
+static void listed(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct listing *listing = arg;
 
 	if (status != STATUS_OK)
 		return http_reply_status(listing->req, status);
-	for (int i = 0; i < db_count(rows) && i < listing->page.limit; i++) {
-		if (kind_parse(db_text(rows, i, 1), &listing->keys[i].kind) < 0)
+	for (int i = 0; i < postgres_count(rows) && i < listing->page.limit; i++) {
+		if (kind_parse(postgres_text(rows, i, 1), &listing->keys[i].kind) < 0)
 			return http_reply_status(listing->req, STATUS_INTERNAL);
-		listing->keys[i].index = db_int(rows, i, 2);
-		listing->values[i] = (struct value){db_int(rows, i, 0), db_int(rows, i, 3)};
+		listing->keys[i].index = postgres_int(rows, i, 2);
+		listing->values[i] = (struct value){postgres_int(rows, i, 0), postgres_int(rows, i, 3)};
 		listing->count++;
 	}
-	if (db_count(rows) > listing->page.limit)
+	if (postgres_count(rows) > listing->page.limit)
 		http_reply_next_page(listing->req, &listing->page, listing->values[listing->count - 1].id);
 	jobs_look_up(values_of(listing->req)->redis, http_request_scope(listing->req), listing->keys, listing->count, looked_up,
 		     listing);
@@ -98,15 +98,15 @@ static void listed(enum status status, const struct db_rows *rows, void *arg)
 void value_list(struct http_request *req)
 {
 	struct listing *listing = http_request_alloc(req, sizeof *listing, NULL);
-	struct db_params params = {0};
+	struct postgres_params params = {0};
 
 	listing->req = req;
 	if (!http_request_page(req, PAGE_DEFAULT, PAGE_MAX, &listing->page))
 		return;
-	db_param_int(&params, http_request_user_id(req));
-	db_param_int(&params, listing->page.after ? listing->page.after : INT64_MAX);
-	db_param_int(&params, listing->page.limit + 1);
-	db_exec(values_of(req)->db, http_request_scope(req), &store_values_of_user, &params, listed, listing);
+	postgres_param_int(&params, http_request_user_id(req));
+	postgres_param_int(&params, listing->page.after ? listing->page.after : INT64_MAX);
+	postgres_param_int(&params, listing->page.limit + 1);
+	postgres_exec(values_of(req)->postgres, http_request_scope(req), &store_values_of_user, &params, listed, listing);
 }
 
 struct all_listing {
@@ -114,7 +114,7 @@ struct all_listing {
 	struct http_page page;
 };
 
-static void all_listed(enum status status, const struct db_rows *rows, void *arg)
+static void all_listed(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct all_listing *listing = arg;
 	struct buf json = {0};
@@ -122,15 +122,15 @@ static void all_listed(enum status status, const struct db_rows *rows, void *arg
 
 	if (status != STATUS_OK)
 		return http_reply_status(listing->req, status);
-	count = db_count(rows);
+	count = postgres_count(rows);
 	if (count > listing->page.limit) {
 		count--;
-		http_reply_next_page(listing->req, &listing->page, db_int(rows, count - 1, 0));
+		http_reply_next_page(listing->req, &listing->page, postgres_int(rows, count - 1, 0));
 	}
 	buf_text(&json, "[");
 	for (int i = 0; i < count; i++) {
 		buf_text(&json, i ? ",{\"number\":" : "{\"number\":");
-		buf_text(&json, db_text(rows, i, 1));
+		buf_text(&json, postgres_text(rows, i, 1));
 		buf_text(&json, "}");
 	}
 	buf_text(&json, "]");
@@ -140,12 +140,12 @@ static void all_listed(enum status status, const struct db_rows *rows, void *arg
 void value_list_all(struct http_request *req)
 {
 	struct all_listing *listing = http_request_alloc(req, sizeof *listing, NULL);
-	struct db_params params = {0};
+	struct postgres_params params = {0};
 
 	listing->req = req;
 	if (!http_request_page(req, ALL_DEFAULT, ALL_MAX, &listing->page))
 		return;
-	db_param_int(&params, listing->page.after);
-	db_param_int(&params, listing->page.limit + 1);
-	db_exec(values_of(req)->db, http_request_scope(req), &store_values_all, &params, all_listed, listing);
+	postgres_param_int(&params, listing->page.after);
+	postgres_param_int(&params, listing->page.limit + 1);
+	postgres_exec(values_of(req)->postgres, http_request_scope(req), &store_values_all, &params, all_listed, listing);
 }

@@ -63,13 +63,13 @@ static void reply_pending(struct reading *reading)
 }
 
 /* Redis knows neither result nor job: it was never asked for, or Redis was emptied. */
-static void looked_for(enum status status, const struct db_rows *rows, void *arg)
+static void looked_for(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct reading *reading = arg;
 
 	if (status != STATUS_OK)
 		return http_reply_status(reading->req, status);
-	if (db_count(rows) == 0)
+	if (postgres_count(rows) == 0)
 		return http_reply_fail(reading->req, 404, "not_found", "Nobody has asked for that yet.");
 	repair_now(values_of(reading->req)->repair, &reading->key, 1);
 	reply_pending(reading);
@@ -79,7 +79,7 @@ static void read_back(enum status status, enum job_state state, const char *digi
 {
 	struct reading *reading = arg;
 	struct http_request *req = reading->req;
-	struct db_params params = {0};
+	struct postgres_params params = {0};
 
 	if (status == STATUS_OK)
 		return reply_result(reading, digits, len);
@@ -89,9 +89,10 @@ static void read_back(enum status status, enum job_state state, const char *digi
 		return http_reply_fail(req, 409, "calculation_failed", "The calculation failed.");
 	if (state == JOB_PENDING)
 		return reply_pending(reading);
-	db_param_text(&params, kind_name(reading->key.kind));
-	db_param_int(&params, reading->key.index);
-	db_exec(values_of(req)->db, http_request_scope(req), &store_calculation_exists, &params, looked_for, reading);
+	postgres_param_text(&params, kind_name(reading->key.kind));
+	postgres_param_int(&params, reading->key.index);
+	postgres_exec(values_of(req)->postgres, http_request_scope(req), &store_calculation_exists, &params, looked_for,
+		      reading);
 }
 
 void value_result(struct http_request *req)

@@ -13,11 +13,11 @@
 
 #define DEFAULT_PROXIES "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
 
-static struct http_networks *networks;
+static struct networks *networks;
 
 static int drop(void **state)
 {
-	http_networks_free(networks);
+	networks_free(networks);
 	networks = NULL;
 	return 0;
 }
@@ -25,8 +25,8 @@ static int drop(void **state)
 static bool contains(const char *list, const char *address)
 {
 	drop(NULL);
-	networks = http_networks_parse(list);
-	return http_networks_contain(networks, address);
+	networks = networks_parse(list);
+	return networks_contain(networks, address);
 }
 
 static void test_a_network_contains_its_first_and_last_address_and_no_other(void **state)
@@ -110,7 +110,7 @@ static void test_a_network_that_is_none_is_logged_and_left_out(void **state)
 		capture_end(&capture);
 		assert_true(keeps_others);
 		assert_non_null(strstr(capture.text, "TRUSTED_PROXIES"));
-		assert_false(http_networks_contain(networks, "10.0.0.1"));
+		assert_false(networks_contain(networks, "10.0.0.1"));
 	}
 }
 
@@ -119,8 +119,8 @@ static const char *address(const char *peer, const char *forwarded_for)
 	static char text[64];
 
 	drop(NULL);
-	networks = http_networks_parse(DEFAULT_PROXIES);
-	http_forwarded_address(networks, peer, forwarded_for, text, sizeof text);
+	networks = networks_parse(DEFAULT_PROXIES);
+	forwarded_address(networks, peer, forwarded_for, text, sizeof text);
 	return text;
 }
 

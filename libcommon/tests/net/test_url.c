@@ -11,9 +11,9 @@
 
 static void assert_url(const char *text, const char *host, int port, const char *authority, const char *path)
 {
-	struct http_url url;
+	struct url url;
 
-	assert_int_equal(http_url_parse(text, &url), STATUS_OK);
+	assert_int_equal(url_parse(text, &url), STATUS_OK);
 	assert_string_equal(url.host, host);
 	assert_int_equal(url.port, port);
 	assert_string_equal(url.authority, authority);
@@ -31,15 +31,15 @@ static void test_a_url_is_taken_apart(void **state)
 
 static void test_a_url_too_long_is_invalid(void **state)
 {
-	char url[HTTP_URL_BYTES_MAX + 10];
-	struct http_url parts;
+	char url[URL_BYTES_MAX + 10];
+	struct url parts;
 
 	memset(url, 'a', sizeof url);
 	memcpy(url, "http://a/", 9);
-	url[HTTP_URL_BYTES_MAX + 1] = '\0';
-	assert_int_equal(http_url_parse(url, &parts), STATUS_INVALID);
-	url[HTTP_URL_BYTES_MAX] = '\0';
-	assert_int_equal(http_url_parse(url, &parts), STATUS_OK);
+	url[URL_BYTES_MAX + 1] = '\0';
+	assert_int_equal(url_parse(url, &parts), STATUS_INVALID);
+	url[URL_BYTES_MAX] = '\0';
+	assert_int_equal(url_parse(url, &parts), STATUS_OK);
 }
 
 static void test_an_odd_url_is_invalid(void **state)
@@ -75,10 +75,10 @@ static void test_an_odd_url_is_invalid(void **state)
 		"http://.a/",
 		"http://-a/",
 	};
-	struct http_url url;
+	struct url url;
 
 	for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
-		if (http_url_parse(urls[i], &url) != STATUS_INVALID)
+		if (url_parse(urls[i], &url) != STATUS_INVALID)
 			fail_msg("taken: %s", urls[i]);
 	}
 }

@@ -21,7 +21,7 @@ static const char *digits(int number)
 
 static void open_with(long connections)
 {
-	struct db_config config = fixture_config(fixture_url(""));
+	struct postgres_config config = fixture_config(fixture_url(""));
 
 	config.connections = connections;
 	fixture_ready(&config);
@@ -32,13 +32,13 @@ static void test_a_thousand_calls_at_once_each_get_their_own_row(void **state)
 	open_with(4);
 	for (int i = 0; i < MANY; i++)
 		fixture_ask(&many[i], &echo, digits(i));
-	assert_int_equal(db_in_flight(db), MANY);
+	assert_int_equal(postgres_in_flight(postgres), MANY);
 	WAIT_FOR(answers == MANY);
 	for (int i = 0; i < MANY; i++) {
 		assert_int_equal(many[i].status, STATUS_OK);
 		assert_int_equal(many[i].number, i);
 	}
-	assert_int_equal(db_in_flight(db), 0);
+	assert_int_equal(postgres_in_flight(postgres), 0);
 }
 
 static void test_one_connection_answers_in_the_order_of_asking(void **state)
@@ -89,7 +89,7 @@ static void test_a_write_is_not_ok_before_its_commit_is(void **state)
 
 static void expect_timeout_with(const char *more)
 {
-	struct db_config config = fixture_config(fixture_url(more));
+	struct postgres_config config = fixture_config(fixture_url(more));
 	struct answer slow, next;
 
 	config.query_timeout_ms = 100;
@@ -127,7 +127,7 @@ static void wait_for_both_connections(void)
 
 static void test_a_statement_that_was_not_listed_fails_alone(void **state)
 {
-	static const struct db_statement unlisted = {"unlisted", "SELECT 1"};
+	static const struct postgres_statement unlisted = {"unlisted", "SELECT 1"};
 	struct answer first, second;
 
 	open_with(1);
@@ -162,20 +162,21 @@ static void test_a_cancelled_scope_hears_nothing_and_its_neighbours_all(void **s
 	scope_init(&other);
 	open_with(1);
 	fixture_lock();
-	db_exec(db, &other, &wait_for_lock, NULL, fixture_answered, &cancelled);
-	db_exec(db, &other, &echo, &(struct db_params){.count = 1, .texts = {"1"}}, fixture_answered, &cancelled);
+	postgres_exec(postgres, &other, &wait_for_lock, NULL, fixture_answered, &cancelled);
+	postgres_exec(postgres, &other, &echo, &(struct postgres_params){.count = 1, .texts = {"1"}}, fixture_answered,
+		      &cancelled);
 	fixture_ask(&neighbour, &echo, "7");
 	scope_cancel(&other);
 	fixture_unlock();
 	WAIT_FOR(neighbour.is_there);
 	assert_int_equal(neighbour.number, 7);
 	assert_false(cancelled.is_there);
-	assert_int_equal(db_in_flight(db), 0);
+	assert_int_equal(postgres_in_flight(postgres), 0);
 }
 
 static void test_beyond_the_limit_in_flight_a_call_is_busy(void **state)
 {
-	struct db_config config = fixture_config(fixture_url(""));
+	struct postgres_config config = fixture_config(fixture_url(""));
 	struct answer first, second, third;
 
 	config.in_flight_max = 2;
@@ -191,18 +192,19 @@ static void test_beyond_the_limit_in_flight_a_call_is_busy(void **state)
 
 static int left_in_chain;
 
-static void ask_the_next(enum status status, const struct db_rows *rows, void *arg)
+static void ask_the_next(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	assert_int_equal(status, STATUS_OK);
 	if (--left_in_chain > 0)
-		db_exec(db, &scope, &echo, &(struct db_params){.count = 1, .texts = {"1"}}, ask_the_next, NULL);
+		postgres_exec(postgres, &scope, &echo, &(struct postgres_params){.count = 1, .texts = {"1"}}, ask_the_next,
+			      NULL);
 }
 
 static void test_a_callback_may_make_the_next_call(void **state)
 {
 	open_with(1);
 	left_in_chain = MANY;
-	db_exec(db, &scope, &echo, &(struct db_params){.count = 1, .texts = {"1"}}, ask_the_next, NULL);
+	postgres_exec(postgres, &scope, &echo, &(struct postgres_params){.count = 1, .texts = {"1"}}, ask_the_next, NULL);
 	WAIT_FOR(left_in_chain == 0);
 }
 
@@ -231,63 +233,63 @@ static void test_freeing_with_calls_in_flight_runs_no_callback(void **state)
 	fixture_lock();
 	fixture_ask(&answer, &wait_for_lock, NULL);
 	event_base_loop(base, EVLOOP_NONBLOCK);
-	db_free(db);
-	db = NULL;
+	postgres_free(postgres);
+	postgres = NULL;
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	assert_false(answer.is_there);
 	assert_true(scope_is_idle(&scope));
 }
 
-static void check_values(enum status status, const struct db_rows *rows, void *arg)
+static void check_values(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	assert_int_equal(status, STATUS_OK);
-	assert_int_equal(db_count(rows), 1);
-	assert_int_equal(db_int(rows, 0, 0), INT64_MIN);
-	assert_string_equal(db_text(rows, 0, 1), "gr\xc3\xbc\xc3\x9f");
-	assert_true(db_bool(rows, 0, 2));
-	assert_true(db_is_null(rows, 0, 3));
-	assert_string_equal(db_text(rows, 0, 3), "");
-	assert_false(db_bool(rows, 0, 3));
-	assert_int_equal(db_affected(rows), 1);
+	assert_int_equal(postgres_count(rows), 1);
+	assert_int_equal(postgres_int(rows, 0, 0), INT64_MIN);
+	assert_string_equal(postgres_text(rows, 0, 1), "gr\xc3\xbc\xc3\x9f");
+	assert_true(postgres_bool(rows, 0, 2));
+	assert_true(postgres_is_null(rows, 0, 3));
+	assert_string_equal(postgres_text(rows, 0, 3), "");
+	assert_false(postgres_bool(rows, 0, 3));
+	assert_int_equal(postgres_affected(rows), 1);
 	*(bool *)arg = true;
 }
 
 static void test_values_come_back_as_they_went(void **state)
 {
-	static const struct db_statement values = {"values", "SELECT $1::bigint, $2::text, $3::boolean, $4::boolean"};
-	static const struct db_statement *const statements[] = {&values, NULL};
-	struct db_config config = fixture_config(fixture_url(""));
-	struct db_params params = {0};
+	static const struct postgres_statement values = {"values", "SELECT $1::bigint, $2::text, $3::boolean, $4::boolean"};
+	static const struct postgres_statement *const statements[] = {&values, NULL};
+	struct postgres_config config = fixture_config(fixture_url(""));
+	struct postgres_params params = {0};
 	bool is_checked = false;
 
 	fixture_open(&config, statements);
-	WAIT_FOR(db_is_ready(db));
-	db_param_int(&params, INT64_MIN);
-	db_param_text(&params, "gr\xc3\xbc\xc3\x9f");
-	db_param_bool(&params, true);
-	db_param_text(&params, NULL);
-	db_exec(db, &scope, &values, &params, check_values, &is_checked);
+	WAIT_FOR(postgres_is_ready(postgres));
+	postgres_param_int(&params, INT64_MIN);
+	postgres_param_text(&params, "gr\xc3\xbc\xc3\x9f");
+	postgres_param_bool(&params, true);
+	postgres_param_text(&params, NULL);
+	postgres_exec(postgres, &scope, &values, &params, check_values, &is_checked);
 	WAIT_FOR(is_checked);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		DB_TEST(test_a_thousand_calls_at_once_each_get_their_own_row),
-		DB_TEST(test_one_connection_answers_in_the_order_of_asking),
-		DB_TEST(test_failing_statements_do_not_harm_their_neighbours),
-		DB_TEST(test_a_unique_violation_is_a_conflict_that_names_its_constraint),
-		DB_TEST(test_a_write_is_not_ok_before_its_commit_is),
-		DB_TEST(test_a_statement_over_its_time_ends_with_timeout_and_the_next_goes_on),
-		DB_TEST(test_the_time_limit_stands_whatever_options_the_url_has),
-		DB_TEST(test_a_statement_that_was_not_listed_fails_alone),
-		DB_TEST(test_a_waiting_statement_does_not_hold_up_the_other_connection),
-		DB_TEST(test_a_cancelled_scope_hears_nothing_and_its_neighbours_all),
-		DB_TEST(test_beyond_the_limit_in_flight_a_call_is_busy),
-		DB_TEST(test_a_callback_may_make_the_next_call),
-		DB_TEST(test_more_than_the_sockets_hold_goes_both_ways_at_once),
-		DB_TEST(test_freeing_with_calls_in_flight_runs_no_callback),
-		DB_TEST(test_values_come_back_as_they_went),
+		POSTGRES_TEST(test_a_thousand_calls_at_once_each_get_their_own_row),
+		POSTGRES_TEST(test_one_connection_answers_in_the_order_of_asking),
+		POSTGRES_TEST(test_failing_statements_do_not_harm_their_neighbours),
+		POSTGRES_TEST(test_a_unique_violation_is_a_conflict_that_names_its_constraint),
+		POSTGRES_TEST(test_a_write_is_not_ok_before_its_commit_is),
+		POSTGRES_TEST(test_a_statement_over_its_time_ends_with_timeout_and_the_next_goes_on),
+		POSTGRES_TEST(test_the_time_limit_stands_whatever_options_the_url_has),
+		POSTGRES_TEST(test_a_statement_that_was_not_listed_fails_alone),
+		POSTGRES_TEST(test_a_waiting_statement_does_not_hold_up_the_other_connection),
+		POSTGRES_TEST(test_a_cancelled_scope_hears_nothing_and_its_neighbours_all),
+		POSTGRES_TEST(test_beyond_the_limit_in_flight_a_call_is_busy),
+		POSTGRES_TEST(test_a_callback_may_make_the_next_call),
+		POSTGRES_TEST(test_more_than_the_sockets_hold_goes_both_ways_at_once),
+		POSTGRES_TEST(test_freeing_with_calls_in_flight_runs_no_callback),
+		POSTGRES_TEST(test_values_come_back_as_they_went),
 	};
 
 	return fixture_run("io_db", tests, sizeof tests / sizeof *tests);

@@ -14,9 +14,9 @@
 
 #define TERMINATE "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'io_db'"
 
-static void get_until_ok(struct answer *answer, const struct db_statement *statement, const char *param)
+static void get_until_ok(struct answer *answer, const struct postgres_statement *statement, const char *param)
 {
-	WAIT_FOR(db_is_ready(db) && fixture_get(answer, statement, param) == STATUS_OK);
+	WAIT_FOR(postgres_is_ready(postgres) && fixture_get(answer, statement, param) == STATUS_OK);
 }
 
 /* A port of this machine on which connections are accepted by the kernel and never answered, or, when closed, refused. */
@@ -37,7 +37,7 @@ static void test_without_a_server_calls_are_unavailable_at_once(void **state)
 {
 	char url[100];
 	int fd = listen_silently(url);
-	struct db_config config = fixture_config(url);
+	struct postgres_config config = fixture_config(url);
 	struct answer answer;
 	int64_t begin_us;
 
@@ -46,16 +46,16 @@ static void test_without_a_server_calls_are_unavailable_at_once(void **state)
 	begin_us = clock_monotonic_us();
 	assert_int_equal(fixture_get(&answer, &echo, "7"), STATUS_UNAVAILABLE);
 	assert_true(clock_monotonic_us() - begin_us < 1000000);
-	assert_false(db_is_ready(db));
+	assert_false(postgres_is_ready(postgres));
 }
 
 static int refusals;
 
-static void ask_again(enum status status, const struct db_rows *rows, void *arg)
+static void ask_again(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	assert_int_equal(status, STATUS_UNAVAILABLE);
 	refusals++;
-	db_exec(db, &scope, &echo, NULL, ask_again, NULL);
+	postgres_exec(postgres, &scope, &echo, NULL, ask_again, NULL);
 }
 
 static void count_turn(evutil_socket_t fd, short what, void *arg)
@@ -67,14 +67,14 @@ static void test_a_caller_who_tries_again_at_once_does_not_stop_the_loop(void **
 {
 	char url[100];
 	int fd = listen_silently(url), ticks = 0;
-	struct db_config config = fixture_config(url);
+	struct postgres_config config = fixture_config(url);
 	struct event *tick = event_new(base, -1, EV_PERSIST, count_turn, &ticks);
 
 	close(fd);
 	refusals = 0;
 	event_add(tick, &(struct timeval){.tv_usec = 1000});
 	fixture_open(&config, fixture_statements);
-	db_exec(db, &scope, &echo, NULL, ask_again, NULL);
+	postgres_exec(postgres, &scope, &echo, NULL, ask_again, NULL);
 	alarm(20); /* else this would stand here for ever */
 	WAIT_FOR(ticks > 3 && refusals > 3);
 	alarm(0);
@@ -85,7 +85,7 @@ static void test_a_server_that_accepts_and_says_nothing_is_given_up(void **state
 {
 	char url[100];
 	int fd = listen_silently(url), first, second;
-	struct db_config config = fixture_config(url);
+	struct postgres_config config = fixture_config(url);
 
 	config.connections = 1;
 	config.connect_timeout_ms = 50;
@@ -95,7 +95,7 @@ static void test_a_server_that_accepts_and_says_nothing_is_given_up(void **state
 	assert_true(first >= 0);
 	evutil_make_socket_nonblocking(fd);
 	WAIT_FOR((second = accept(fd, NULL, NULL)) >= 0); /* it tries anew */
-	assert_false(db_is_ready(db));
+	assert_false(postgres_is_ready(postgres));
 	close(first);
 	close(second);
 	close(fd);
@@ -110,7 +110,7 @@ static void test_the_second_host_of_the_url_is_tried(void **state)
 	if (!at)
 		skip();
 	snprintf(url, sizeof url, "%.*s127.0.0.1:1,%s", (int)(at + 1 - given), given, at + 1);
-	fixture_ready(&(struct db_config){url, NULL, 1, 10, 1000, 2000});
+	fixture_ready(&(struct postgres_config){url, NULL, 1, 10, 1000, 2000});
 	assert_int_equal(fixture_get(&answer, &echo, "7"), STATUS_OK);
 }
 
@@ -118,7 +118,7 @@ static void test_terminated_under_load_all_in_flight_is_unavailable_and_the_next
 {
 	enum { CALLS = 500 };
 	static struct answer calls[CALLS];
-	struct db_config config = fixture_config(fixture_url(""));
+	struct postgres_config config = fixture_config(fixture_url(""));
 	struct answer next;
 
 	fixture_ready(&config);
@@ -132,20 +132,20 @@ static void test_terminated_under_load_all_in_flight_is_unavailable_and_the_next
 	WAIT_FOR(answers == CALLS);
 	for (int i = 0; i < CALLS; i++)
 		assert_int_equal(calls[i].status, STATUS_UNAVAILABLE);
-	assert_int_equal(db_in_flight(db), 0);
+	assert_int_equal(postgres_in_flight(postgres), 0);
 	get_until_ok(&next, &echo, "7");
 	assert_int_equal(next.number, 7);
 }
 
 static void test_a_connection_that_dies_idle_is_replaced(void **state)
 {
-	struct db_config config = fixture_config(fixture_url(""));
+	struct postgres_config config = fixture_config(fixture_url(""));
 	struct answer answer;
 
 	config.connections = 1;
 	fixture_ready(&config);
 	fixture_sql(TERMINATE);
-	WAIT_FOR(!db_is_ready(db));
+	WAIT_FOR(!postgres_is_ready(postgres));
 	get_until_ok(&answer, &echo, "7");
 }
 
@@ -162,7 +162,7 @@ static int backend_pid(void)
 
 static void test_a_schema_that_is_not_there_yet_is_waited_for(void **state)
 {
-	struct db_config config = fixture_config(fixture_url(""));
+	struct postgres_config config = fixture_config(fixture_url(""));
 	struct answer answer;
 	int first = 0, second = 0;
 
@@ -171,21 +171,21 @@ static void test_a_schema_that_is_not_there_yet_is_waited_for(void **state)
 	fixture_open(&config, fixture_statements);
 	WAIT_FOR((first = backend_pid()) != 0);
 	WAIT_FOR((second = backend_pid()) != first && second != 0); /* it tries anew */
-	assert_false(db_is_ready(db));
+	assert_false(postgres_is_ready(postgres));
 	fixture_sql("ALTER TABLE io_db.elsewhere RENAME TO people");
 	get_until_ok(&answer, &person_insert, "ada");
 }
 
 static void test_after_a_migration_that_changes_a_statements_columns_it_is_prepared_anew(void **state)
 {
-	static const struct db_statement all_people = {"all_people", "SELECT * FROM io_db.people"};
-	static const struct db_statement *const statements[] = {&all_people, NULL};
-	struct db_config config = fixture_config(fixture_url(""));
+	static const struct postgres_statement all_people = {"all_people", "SELECT * FROM io_db.people"};
+	static const struct postgres_statement *const statements[] = {&all_people, NULL};
+	struct postgres_config config = fixture_config(fixture_url(""));
 	struct answer answer;
 
 	config.connections = 1;
 	fixture_open(&config, statements);
-	WAIT_FOR(db_is_ready(db));
+	WAIT_FOR(postgres_is_ready(postgres));
 	fixture_sql("ALTER TABLE io_db.people ADD COLUMN age int");
 	assert_int_equal(fixture_get(&answer, &all_people, NULL), STATUS_UNAVAILABLE);
 	get_until_ok(&answer, &all_people, NULL);
@@ -193,14 +193,14 @@ static void test_after_a_migration_that_changes_a_statements_columns_it_is_prepa
 
 static void test_a_statement_that_opens_a_transaction_costs_its_connection_and_writes_nothing(void **state)
 {
-	static const struct db_statement begin = {"begin", "BEGIN"};
-	static const struct db_statement *const statements[] = {&begin, &person_insert, &echo, NULL};
-	struct db_config config = fixture_config(fixture_url(""));
+	static const struct postgres_statement begin = {"begin", "BEGIN"};
+	static const struct postgres_statement *const statements[] = {&begin, &person_insert, &echo, NULL};
+	struct postgres_config config = fixture_config(fixture_url(""));
 	struct answer first, insert, again;
 
 	config.connections = 1;
 	fixture_open(&config, statements);
-	WAIT_FOR(db_is_ready(db));
+	WAIT_FOR(postgres_is_ready(postgres));
 	fixture_ask(&first, &begin, NULL);
 	fixture_ask(&insert, &person_insert, "ada");
 	WAIT_FOR(first.is_there && insert.is_there);
@@ -212,16 +212,16 @@ static void test_a_statement_that_opens_a_transaction_costs_its_connection_and_w
 /* The server's own time limit is taken away, so that it is as silent as one that hangs. */
 static void test_when_the_server_falls_silent_the_oldest_call_times_out_and_the_rest_is_unavailable(void **state)
 {
-	static const struct db_statement unlimited = {"unlimited", "SELECT set_config('statement_timeout', '0', false)"};
-	static const struct db_statement *const statements[] = {&unlimited, &wait_for_lock, &echo, NULL};
-	struct db_config config = fixture_config(fixture_url(""));
+	static const struct postgres_statement unlimited = {"unlimited", "SELECT set_config('statement_timeout', '0', false)"};
+	static const struct postgres_statement *const statements[] = {&unlimited, &wait_for_lock, &echo, NULL};
+	struct postgres_config config = fixture_config(fixture_url(""));
 	struct answer first, second;
 	int64_t begin_us;
 
 	config.connections = 1;
 	config.query_timeout_ms = 100;
 	fixture_open(&config, statements);
-	WAIT_FOR(db_is_ready(db));
+	WAIT_FOR(postgres_is_ready(postgres));
 	assert_int_equal(fixture_get(&first, &unlimited, NULL), STATUS_OK);
 	fixture_lock();
 	begin_us = clock_monotonic_us();
@@ -238,16 +238,16 @@ static void test_when_the_server_falls_silent_the_oldest_call_times_out_and_the_
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		DB_TEST(test_without_a_server_calls_are_unavailable_at_once),
-		DB_TEST(test_a_caller_who_tries_again_at_once_does_not_stop_the_loop),
-		DB_TEST(test_a_server_that_accepts_and_says_nothing_is_given_up),
-		DB_TEST(test_the_second_host_of_the_url_is_tried),
-		DB_TEST(test_terminated_under_load_all_in_flight_is_unavailable_and_the_next_is_answered),
-		DB_TEST(test_a_connection_that_dies_idle_is_replaced),
-		DB_TEST(test_a_schema_that_is_not_there_yet_is_waited_for),
-		DB_TEST(test_after_a_migration_that_changes_a_statements_columns_it_is_prepared_anew),
-		DB_TEST(test_a_statement_that_opens_a_transaction_costs_its_connection_and_writes_nothing),
-		DB_TEST(test_when_the_server_falls_silent_the_oldest_call_times_out_and_the_rest_is_unavailable),
+		POSTGRES_TEST(test_without_a_server_calls_are_unavailable_at_once),
+		POSTGRES_TEST(test_a_caller_who_tries_again_at_once_does_not_stop_the_loop),
+		POSTGRES_TEST(test_a_server_that_accepts_and_says_nothing_is_given_up),
+		POSTGRES_TEST(test_the_second_host_of_the_url_is_tried),
+		POSTGRES_TEST(test_terminated_under_load_all_in_flight_is_unavailable_and_the_next_is_answered),
+		POSTGRES_TEST(test_a_connection_that_dies_idle_is_replaced),
+		POSTGRES_TEST(test_a_schema_that_is_not_there_yet_is_waited_for),
+		POSTGRES_TEST(test_after_a_migration_that_changes_a_statements_columns_it_is_prepared_anew),
+		POSTGRES_TEST(test_a_statement_that_opens_a_transaction_costs_its_connection_and_writes_nothing),
+		POSTGRES_TEST(test_when_the_server_falls_silent_the_oldest_call_times_out_and_the_rest_is_unavailable),
 	};
 
 	return fixture_run("io_db_lost", tests, sizeof tests / sizeof *tests);

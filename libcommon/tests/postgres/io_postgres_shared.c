@@ -11,21 +11,21 @@
 
 static struct answer many[MANY];
 
-static const struct db_statement read_echo = {"read_echo", "SELECT $1::bigint", true};
-static const struct db_statement read_divide = {"read_divide", "SELECT 1 / $1::bigint", true};
-static const struct db_statement read_length = {"read_length", "SELECT coalesce(length($1), -1)", true};
-static const struct db_statement read_count = {"read_count", "SELECT count(*) FROM io_db.people", true};
-static const struct db_statement read_blocked = {"read_blocked", "SELECT pg_advisory_xact_lock(20260102)", true};
-static const struct db_statement *const statements[] = {&read_echo,    &read_divide,   &read_length, &read_count,
-							&read_blocked, &person_insert, NULL};
+static const struct postgres_statement read_echo = {"read_echo", "SELECT $1::bigint", true};
+static const struct postgres_statement read_divide = {"read_divide", "SELECT 1 / $1::bigint", true};
+static const struct postgres_statement read_length = {"read_length", "SELECT coalesce(length($1), -1)", true};
+static const struct postgres_statement read_count = {"read_count", "SELECT count(*) FROM io_db.people", true};
+static const struct postgres_statement read_blocked = {"read_blocked", "SELECT pg_advisory_xact_lock(20260102)", true};
+static const struct postgres_statement *const statements[] = {&read_echo,    &read_divide,   &read_length, &read_count,
+							      &read_blocked, &person_insert, NULL};
 
 static void open_one(void)
 {
-	struct db_config config = fixture_config(fixture_url(""));
+	struct postgres_config config = fixture_config(fixture_url(""));
 
 	config.connections = 1;
 	fixture_open(&config, statements);
-	WAIT_FOR(db_is_ready(db));
+	WAIT_FOR(postgres_is_ready(postgres));
 }
 
 static const char *digits(int number)
@@ -46,7 +46,7 @@ static void test_a_failing_read_harms_none_that_share_its_transaction(void **sta
 		assert_int_equal(many[i].status, i % 7 ? STATUS_OK : STATUS_INTERNAL);
 		assert_int_equal(many[i].number, i % 7 ? i : 0);
 	}
-	WAIT_FOR(db_in_flight(db) == 0);
+	WAIT_FOR(postgres_in_flight(postgres) == 0);
 }
 
 static void test_a_read_that_is_asked_again_has_its_parameters(void **state)
@@ -103,7 +103,7 @@ static void test_reads_of_a_cancelled_scope_are_answered_to_nobody(void **state)
 		fixture_ask(&many[i], i % 3 ? &read_echo : &read_divide, i % 3 ? "1" : "0");
 	scope_cancel(&scope);
 	fixture_ask(&kept, &read_echo, "7");
-	WAIT_FOR(kept.is_there && db_in_flight(db) == 0);
+	WAIT_FOR(kept.is_there && postgres_in_flight(postgres) == 0);
 	assert_int_equal(answers, 1);
 	assert_int_equal(kept.number, 7);
 }
@@ -119,7 +119,7 @@ static void test_shared_reads_of_a_lost_connection_fail_once_each(void **state)
 	WAIT_FOR(answers == 20);
 	for (int i = 0; i < 20; i++)
 		assert_int_equal(many[i].status, STATUS_UNAVAILABLE);
-	WAIT_FOR(db_is_ready(db));
+	WAIT_FOR(postgres_is_ready(postgres));
 	assert_int_equal(fixture_get(&many[0], &read_echo, "5"), STATUS_OK);
 	assert_int_equal(many[0].number, 5);
 }
@@ -127,12 +127,12 @@ static void test_shared_reads_of_a_lost_connection_fail_once_each(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		DB_TEST(test_a_failing_read_harms_none_that_share_its_transaction),
-		DB_TEST(test_a_read_that_is_asked_again_has_its_parameters),
-		DB_TEST(test_a_read_sees_the_write_that_was_asked_before_it),
-		DB_TEST(test_a_failing_read_rolls_back_no_write),
-		DB_TEST(test_reads_of_a_cancelled_scope_are_answered_to_nobody),
-		DB_TEST(test_shared_reads_of_a_lost_connection_fail_once_each),
+		POSTGRES_TEST(test_a_failing_read_harms_none_that_share_its_transaction),
+		POSTGRES_TEST(test_a_read_that_is_asked_again_has_its_parameters),
+		POSTGRES_TEST(test_a_read_sees_the_write_that_was_asked_before_it),
+		POSTGRES_TEST(test_a_failing_read_rolls_back_no_write),
+		POSTGRES_TEST(test_reads_of_a_cancelled_scope_are_answered_to_nobody),
+		POSTGRES_TEST(test_shared_reads_of_a_lost_connection_fail_once_each),
 	};
 
 	return fixture_run("io_db_shared", tests, sizeof tests / sizeof *tests);

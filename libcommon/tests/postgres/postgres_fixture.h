@@ -24,7 +24,7 @@ struct answer {
 };
 
 static struct event_base *base;
-static struct db *db;
+static struct postgres *postgres;
 static struct scope scope;
 static PGconn *beside;
 static unsigned answers;
@@ -48,21 +48,21 @@ static inline const char *fixture_url(const char *more)
 	return url;
 }
 
-static inline struct db_config fixture_config(const char *url)
+static inline struct postgres_config fixture_config(const char *url)
 {
-	return (struct db_config){.url = (char *)(uintptr_t)url,
-				  .connections = 2,
-				  .in_flight_max = 10000,
-				  .query_timeout_ms = 10000,
-				  .connect_timeout_ms = 5000};
+	return (struct postgres_config){.url = (char *)(uintptr_t)url,
+					.connections = 2,
+					.in_flight_max = 10000,
+					.query_timeout_ms = 10000,
+					.connect_timeout_ms = 5000};
 }
 
-static inline void fixture_open(const struct db_config *config, const struct db_statement *const *statements)
+static inline void fixture_open(const struct postgres_config *config, const struct postgres_statement *const *statements)
 {
-	db = db_new(base, config, statements);
+	postgres = postgres_new(base, config, statements);
 }
 
-static inline void fixture_answered(enum status status, const struct db_rows *rows, void *arg)
+static inline void fixture_answered(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct answer *answer = arg;
 
@@ -71,25 +71,25 @@ static inline void fixture_answered(enum status status, const struct db_rows *ro
 	answer->is_there = true;
 	answer->status = status;
 	answer->place = ++answers;
-	if (status == STATUS_OK && (answer->rows = db_count(rows)) > 0)
-		answer->number = db_int(rows, 0, 0);
+	if (status == STATUS_OK && (answer->rows = postgres_count(rows)) > 0)
+		answer->number = postgres_int(rows, 0, 0);
 	if (status == STATUS_CONFLICT)
-		snprintf(answer->constraint, sizeof answer->constraint, "%s", db_constraint(rows));
+		snprintf(answer->constraint, sizeof answer->constraint, "%s", postgres_constraint(rows));
 }
 
 /* Every call of every test proves here that no callback runs before the call has returned. */
-static inline void fixture_ask(struct answer *answer, const struct db_statement *statement, const char *param)
+static inline void fixture_ask(struct answer *answer, const struct postgres_statement *statement, const char *param)
 {
-	struct db_params params = {0};
+	struct postgres_params params = {0};
 
 	*answer = (struct answer){0};
 	if (param)
-		db_param_text(&params, param);
-	db_exec(db, &scope, statement, &params, fixture_answered, answer);
+		postgres_param_text(&params, param);
+	postgres_exec(postgres, &scope, statement, &params, fixture_answered, answer);
 	assert_false(answer->is_there);
 }
 
-static inline enum status fixture_get(struct answer *answer, const struct db_statement *statement, const char *param)
+static inline enum status fixture_get(struct answer *answer, const struct postgres_statement *statement, const char *param)
 {
 	fixture_ask(answer, statement, param);
 	WAIT_FOR(answer->is_there);
@@ -99,7 +99,7 @@ static inline enum status fixture_get(struct answer *answer, const struct db_sta
 static inline int fixture_set_up(void **state)
 {
 	answers = 0;
-	db = NULL;
+	postgres = NULL;
 	base = loop_new();
 	scope_init(&scope);
 	beside = PQconnectdb(getenv("TEST_DATABASE_URL"));
@@ -112,7 +112,7 @@ static inline int fixture_set_up(void **state)
 
 static inline int fixture_tear_down(void **state)
 {
-	db_free(db);
+	postgres_free(postgres);
 	scope_cancel(&scope);
 	PQfinish(beside); /* and with it its locks */
 	event_base_free(base);
@@ -122,7 +122,7 @@ static inline int fixture_tear_down(void **state)
 	return 0;
 }
 
-#define DB_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_set_up, fixture_tear_down)
+#define POSTGRES_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_set_up, fixture_tear_down)
 
 static inline int fixture_run(const char *program, const struct CMUnitTest *tests, size_t count)
 {
@@ -135,13 +135,14 @@ static inline int fixture_run(const char *program, const struct CMUnitTest *test
 
 /* ---- statements ---- */
 
-static const struct db_statement echo = {"echo", "SELECT $1::bigint"};
-static const struct db_statement divide = {"divide", "SELECT 1 / $1::bigint"};
-static const struct db_statement person_insert = {"person_insert", "INSERT INTO io_db.people (name) VALUES ($1) RETURNING id"};
-static const struct db_statement late_insert = {"late_insert", "INSERT INTO io_db.late (name) VALUES ($1)"};
-static const struct db_statement wait_for_lock = {"wait_for_lock", "SELECT pg_advisory_xact_lock(20260102)"};
-static const struct db_statement backend = {"backend", "SELECT pg_backend_pid()"};
-static const struct db_statement length = {"length", "SELECT length($1), $1"};
+static const struct postgres_statement echo = {"echo", "SELECT $1::bigint"};
+static const struct postgres_statement divide = {"divide", "SELECT 1 / $1::bigint"};
+static const struct postgres_statement person_insert = {"person_insert",
+							"INSERT INTO io_db.people (name) VALUES ($1) RETURNING id"};
+static const struct postgres_statement late_insert = {"late_insert", "INSERT INTO io_db.late (name) VALUES ($1)"};
+static const struct postgres_statement wait_for_lock = {"wait_for_lock", "SELECT pg_advisory_xact_lock(20260102)"};
+static const struct postgres_statement backend = {"backend", "SELECT pg_backend_pid()"};
+static const struct postgres_statement length = {"length", "SELECT length($1), $1"};
 
 static inline void fixture_lock(void)
 {
@@ -153,13 +154,13 @@ static inline void fixture_unlock(void)
 	fixture_sql("SELECT pg_advisory_unlock(20260102)");
 }
 
-static const struct db_statement *const fixture_statements[] = {&echo,          &divide, &person_insert, &late_insert,
-								&wait_for_lock, &length, &backend,       NULL};
+static const struct postgres_statement *const fixture_statements[] = {&echo,          &divide, &person_insert, &late_insert,
+								      &wait_for_lock, &length, &backend,       NULL};
 
-static inline void fixture_ready(const struct db_config *config)
+static inline void fixture_ready(const struct postgres_config *config)
 {
 	fixture_open(config, fixture_statements);
-	WAIT_FOR(db_is_ready(db));
+	WAIT_FOR(postgres_is_ready(postgres));
 }
 
 #endif

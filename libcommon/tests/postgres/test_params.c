@@ -11,11 +11,11 @@
 
 static void test_parameters_keep_their_order(void **state)
 {
-	struct db_params params = {0};
+	struct postgres_params params = {0};
 
-	db_param_text(&params, "first");
-	db_param_int(&params, 2);
-	db_param_bool(&params, true);
+	postgres_param_text(&params, "first");
+	postgres_param_int(&params, 2);
+	postgres_param_bool(&params, true);
 	assert_int_equal(params.count, 3);
 	assert_string_equal(params.texts[0], "first");
 	assert_string_equal(params.texts[1], "2");
@@ -24,37 +24,37 @@ static void test_parameters_keep_their_order(void **state)
 
 static void test_no_text_is_sql_null(void **state)
 {
-	struct db_params params = {0};
+	struct postgres_params params = {0};
 
-	db_param_text(&params, NULL);
+	postgres_param_text(&params, NULL);
 	assert_int_equal(params.count, 1);
 	assert_null(params.texts[0]);
 }
 
 static void test_the_least_and_the_greatest_integer_are_written_whole(void **state)
 {
-	struct db_params params = {0};
+	struct postgres_params params = {0};
 
-	db_param_int(&params, INT64_MIN);
-	db_param_int(&params, INT64_MAX);
+	postgres_param_int(&params, INT64_MIN);
+	postgres_param_int(&params, INT64_MAX);
 	assert_string_equal(params.texts[0], "-9223372036854775808");
 	assert_string_equal(params.texts[1], "9223372036854775807");
 }
 
 static void test_false_is_written_as_postgres_reads_it(void **state)
 {
-	struct db_params params = {0};
+	struct postgres_params params = {0};
 
-	db_param_bool(&params, false);
+	postgres_param_bool(&params, false);
 	assert_string_equal(params.texts[0], "false");
 }
 
 static const char *problem_of(const char *url)
 {
 	char copy[200];
-	struct db_config config = {.url = strcpy(copy, url)};
+	struct postgres_config config = {.url = strcpy(copy, url)};
 
-	return db_config_problem(&config);
+	return postgres_config_problem(&config);
 }
 
 static void test_both_names_of_the_url_scheme_are_accepted(void **state)
@@ -65,7 +65,7 @@ static void test_both_names_of_the_url_scheme_are_accepted(void **state)
 
 static void test_no_url_leaves_it_to_libpq(void **state)
 {
-	assert_null(db_config_problem(&(struct db_config){0}));
+	assert_null(postgres_config_problem(&(struct postgres_config){0}));
 }
 
 static void test_what_is_not_a_url_of_postgres_is_refused_without_repeating_it(void **state)
@@ -83,9 +83,9 @@ static void test_the_test_database_is_taken_in_testing_alone(void **state)
 {
 	for (enum app_env env = APP_ENV_DEVELOPMENT; env <= APP_ENV_PRODUCTION; env++) {
 		char url[] = "postgres://real", test_url[] = "postgres://test";
-		struct db_config config = {.url = url, .test_url = test_url};
+		struct postgres_config config = {.url = url, .test_url = test_url};
 
-		db_config_choose(&config, env);
+		postgres_config_choose(&config, env);
 		assert_ptr_equal(config.url, env == APP_ENV_TESTING ? test_url : url);
 		assert_int_equal(config.variable != NULL, env == APP_ENV_TESTING);
 	}
