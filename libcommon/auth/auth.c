@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "http/reply.h"
 
 const struct config_option auth_options[] = {
 	{"SECRET_KEY", CONFIG_SECRET, offsetof(struct auth_config, secret), "development-secret-key-not-for-production",

@@ -3,9 +3,9 @@
 #ifndef ABACUS_AUTH_H
 #define ABACUS_AUTH_H
 
-#include "http/server.h"
 #include "auth/jwt.h"
 #include "auth/revocations.h"
+#include "http/request.h"
 
 struct auth_config {
 	char *secret;          /* SECRET_KEY */

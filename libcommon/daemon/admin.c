@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "http/reply.h"
 
 #define ASK_LIMIT_S 2
 #define HANGS_MS 2000

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "postgres/postgres.h"
 #include "base/mem.h"
 #include "postgres/migrations.h"
+#include "postgres/postgres.h"
 #include "redis/redis.h"
 
 #define EXIT_USAGE 64 /* EX_USAGE of sysexits.h */

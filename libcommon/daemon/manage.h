@@ -7,7 +7,7 @@
 
 #include "base/config.h"
 #include "daemon/daemon.h"
-#include "http/server.h"
+#include "http/request.h"
 
 struct manage; /* config, connection */
 struct manage_command {

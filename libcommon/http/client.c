@@ -3,7 +3,7 @@
  *
  *   get:      start -> looked_up -> connect -> read … -> finish -> told
  *   resolve:  start -> looked_up -> finish -> told */
-#include "http/client_internal.h"
+#include "http/client.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -16,9 +16,11 @@
 #include <sys/queue.h>
 
 #include "base/clock.h"
-#include "net/url.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "http/client_internal.h"
+#include "net/resolver.h"
+#include "net/url.h"
 
 struct http_call {
 	struct http_client *client;

@@ -36,7 +36,6 @@ typedef void http_client_done(enum status status, const struct http_response *re
 void http_client_get(struct http_client *client, struct scope *scope, const char *url, long timeout_ms, size_t body_bytes_max,
 		     http_client_done *done, void *arg);
 
-#define RESOLVER_ADDRESSES_MAX 64
 #define HTTP_CLIENT_RESOLVE_TIMEOUT_MS 3000
 /* All addresses of a name, because a name that has several is several instances: IPv4 and IPv6 as text (without brackets),
  * each once, sorted as text, at most RESOLVER_ADDRESSES_MAX; borrowed for the callback. An address is its own answer.

@@ -1,49 +1,18 @@
 /* What the files of the HTTP client share; nobody else includes it.
  *
- *   http_client.c    calls: their time, their connection, their end
- *   resolver_lookup.c    names to addresses, by evdns
- *   http_response.c  reading an answer, however odd, in bounded memory */
+ *   client.c    calls: their time, their connection, their end
+ *   response.c  reading an answer, however odd, in bounded memory */
 #ifndef ABACUS_HTTP_CLIENT_INTERNAL_H
 #define ABACUS_HTTP_CLIENT_INTERNAL_H
 
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "http/client.h"
 #include "base/status.h"
 
 struct evbuffer;
 struct event_base;
-
-/* ---- resolver_lookup.c ---- */
-
-union resolver_address {
-	struct sockaddr any;
-	struct sockaddr_in ipv4;
-	struct sockaddr_in6 ipv6;
-};
-struct resolver_addresses {
-	size_t count;
-	union resolver_address list[RESOLVER_ADDRESSES_MAX]; /* each once, in the order in which they came */
-};
-
-struct resolver;
-struct resolver *resolver_new(struct event_base *base);
-/* Look-ups must have been answered or dropped. What of them is still in evdns is freed from the loop. Not from a done. */
-void resolver_free(struct resolver *resolver);
-enum status resolver_set_nameserver(struct resolver *resolver, const char *address) MUST_CHECK;
-
-/* done runs once, from the loop, never before resolver_look_up() returned; the look-up is gone then. addresses are borrowed,
- * and NULL unless OK. Else NOT_FOUND or UNAVAILABLE: the time is the caller's to bound. */
-struct resolver_lookup;
-typedef void resolver_lookup_done(enum status status, const struct resolver_addresses *addresses, const char *reason,
-				  void *arg);
-struct resolver_lookup *resolver_look_up(struct resolver *resolver, const char *host, resolver_lookup_done *done, void *arg);
-void resolver_lookup_drop(struct resolver_lookup *lookup); /* done does not run any more */
-
-/* ---- http_response.c ---- */
 
 enum http_reading { HTTP_READING_MORE, HTTP_READING_DONE, HTTP_READING_FAILED };
 

@@ -66,7 +66,7 @@ static void replace(struct http_connection *conn)
 	if (refusal) { /* else evhttp has only told the client to go on */
 		http_request_make_id(id);
 		put(output, refusal, id);
-		http_refusal_account(conn, id, refusal->code);
+		http_access_record_refusal(conn, id, refusal->code);
 	}
 	evbuffer_freeze(output, 1);
 }

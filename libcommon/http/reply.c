@@ -10,96 +10,6 @@
 #include "base/json.h"
 #include "base/log.h"
 
-static const int codes[] = {101, 200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 409,
-			    413, 415, 417, 422, 426, 429, 499, 500, 501, 503, 504};
-#define CODES (sizeof codes / sizeof *codes)
-#define ROUTES_MAX 40
-
-/* The series of each route of the daemon's table; the last is for what matched none. */
-static struct {
-	const struct http_route *routes;
-	size_t count;
-	struct {
-		struct metric *by_code[CODES], *seconds;
-	} of[ROUTES_MAX + 1];
-} route_metrics;
-
-static void register_route(size_t at, const char *method, const char *path)
-{
-	struct buf labels = {0};
-
-	for (size_t i = 0; i <= CODES; i++) {
-		char code[8];
-
-		labels.len = 0;
-		metrics_label(&labels, "method", method);
-		buf_text(&labels, ",");
-		metrics_label(&labels, "route", path);
-		if (i == CODES)
-			break;
-		snprintf(code, sizeof code, "%d", codes[i]);
-		buf_text(&labels, ",");
-		metrics_label(&labels, "code", code);
-		route_metrics.of[at].by_code[i] =
-			metrics_counter("http_requests_total", labels.bytes, "Requests answered, by route and status code.");
-	}
-	route_metrics.of[at].seconds = metrics_histogram("http_request_duration_seconds", labels.bytes,
-							 "Time from a request read whole to its reply.");
-	buf_free(&labels);
-}
-
-void http_server_register_metrics(const struct http_route *routes)
-{
-	route_metrics.routes = routes;
-	for (; routes[route_metrics.count].method && route_metrics.count < ROUTES_MAX; route_metrics.count++)
-		register_route(route_metrics.count, routes[route_metrics.count].method, routes[route_metrics.count].path);
-	register_route(route_metrics.count, "any", "other");
-}
-
-static void count_at(size_t at, int code)
-{
-	for (size_t i = 0; i < CODES; i++)
-		if (codes[i] == code)
-			metrics_add(route_metrics.of[at].by_code[i], 1);
-}
-
-static void count(const struct http_request *req, int code, double seconds)
-{
-	size_t at = req->route ? (size_t)(req->route - route_metrics.routes) : route_metrics.count;
-
-	if (!route_metrics.routes || req->server->routes != route_metrics.routes)
-		return;
-	count_at(at, code);
-	metrics_observe(route_metrics.of[at].seconds, seconds);
-}
-
-void http_request_account(struct http_request *req, int code, size_t bytes)
-{
-	double ms = (double)(clock_monotonic_us() - req->started_us) / 1000;
-
-	if (req->server->is_quiet)
-		return;
-	count(req, code, ms / 1000);
-	log_line(LOG_INFO, "request", LOG_TEXT("request_id", req->id), LOG_TEXT("method", req->method),
-		 LOG_TEXT("route", req->route ? req->route->path : "other"), LOG_INT("status", code), LOG_MS("duration_ms", ms),
-		 LOG_INT("bytes", (int64_t)bytes), LOG_INT("user_id", req->user_id),
-		 LOG_TEXT("remote_ip", http_request_remote_ip(req)));
-}
-
-void http_refusal_account(const struct http_connection *conn, const char *id, int code)
-{
-	char *peer = NULL;
-	ev_uint16_t port;
-
-	if (conn->server->is_quiet)
-		return;
-	if (conn->server->routes == route_metrics.routes)
-		count_at(route_metrics.count, code);
-	evhttp_connection_get_peer(conn->evcon, &peer, &port);
-	log_line(LOG_INFO, "refused", LOG_TEXT("request_id", id), LOG_INT("status", code),
-		 LOG_TEXT("remote_ip", peer ? peer : ""));
-}
-
 void http_reply_header(struct http_request *req, const char *name, const char *value)
 {
 	if (evhttp_add_header(evhttp_request_get_output_headers(req->ev), name, value) < 0)
@@ -163,7 +73,7 @@ void http_reply(struct http_request *req, int code, const char *content_type, co
 	add_headers(req, code, content_type, len);
 	if (wants_body(req, code))
 		evbuffer_add(evhttp_request_get_output_buffer(req->ev), body, len);
-	http_request_account(req, code, len);
+	http_access_record(req, code, len);
 	hand_over(req, code);
 }
 
@@ -187,7 +97,7 @@ void http_reply_buf(struct http_request *req, int code, struct buf *json)
 		evbuffer_add_reference(evhttp_request_get_output_buffer(req->ev), body.bytes, body.len, free_bytes, body.bytes);
 	else
 		free(body.bytes);
-	http_request_account(req, code, body.len);
+	http_access_record(req, code, body.len);
 	hand_over(req, code);
 }
 
@@ -263,41 +173,4 @@ void http_reply_status(struct http_request *req, enum status status)
 	const struct status_info *info = status_info(status);
 
 	http_reply_fail(req, info->http_code, info->code, info->message);
-}
-
-static bool read_bound(struct http_request *req, const char *name, int64_t least, int64_t most, int64_t *ret_number)
-{
-	const char *text = http_request_query(req, name);
-
-	return !text || (int64_parse(text, ret_number) == STATUS_OK && *ret_number >= least && *ret_number <= most);
-}
-
-bool http_request_page(struct http_request *req, long limit_default, long limit_max, struct http_page *ret_page)
-{
-	int64_t limit = limit_default, after = 0;
-	cJSON *errors = NULL;
-
-	if (!read_bound(req, "limit", 1, limit_max, &limit))
-		errors = http_errors_add(errors, "limit", "must be a whole number from 1 up to the listing's limit");
-	if (!read_bound(req, "after", 0, INT64_MAX, &after))
-		errors = http_errors_add(errors, "after", "must be a whole number, 0 or more");
-	if (errors) {
-		http_reply_invalid(req, errors);
-		return false;
-	}
-	*ret_page =
-		(struct http_page){.limit = (long)limit, .after = after, .was_asked = http_request_query(req, "limit") != NULL};
-	return true;
-}
-
-/* nginx tells in X-Forwarded-Prefix what it cut off. */
-void http_reply_next_page(struct http_request *req, const struct http_page *page, int64_t last)
-{
-	const char *prefix = http_request_header(req, "X-Forwarded-Prefix");
-	bool has_prefix = req->has_api_prefix || (prefix && strcmp(prefix, "/api") == 0);
-	char link[300];
-
-	snprintf(link, sizeof link, "<%s%s?limit=%ld&after=%lld>; rel=\"next\"", has_prefix ? "/api" : "", req->route->path,
-		 page->limit, (long long)last);
-	http_reply_header(req, "Link", link);
 }

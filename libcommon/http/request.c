@@ -11,9 +11,9 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
-#include "http/guard.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "http/guard.h"
 
 static const char *method_name(enum evhttp_cmd_type command)
 {
@@ -114,7 +114,7 @@ void http_request_left(struct http_request *req)
 {
 	struct evhttp_request *ev = req->ev;
 
-	http_request_account(req, 499, 0);
+	http_access_record(req, 499, 0);
 	http_request_end(req);
 	if (!evhttp_request_get_connection(ev))
 		evhttp_request_free(ev);
@@ -337,18 +337,12 @@ void *http_request_alloc(struct http_request *req, size_t bytes, void (*drop)(vo
 	return memory->bytes;
 }
 
-void http_request_set_user(struct http_request *req, int64_t user_id, bool is_admin)
+void http_request_set_user(struct http_request *req, int64_t user_id)
 {
 	req->user_id = user_id;
-	req->is_admin = is_admin;
 }
 
 int64_t http_request_user_id(const struct http_request *req)
 {
 	return req->user_id;
-}
-
-bool http_request_is_admin(const struct http_request *req)
-{
-	return req->is_admin;
 }

@@ -1,15 +1,16 @@
 /* What the files of the HTTP server share; nobody else includes it.
  *
- *   http_server.c      listener, limits, drain, the sweep that ends what takes too long
- *   http_connection.c  one record a connection: when did its request begin, which request is being answered
- *   http_request.c     one request: context, accessors, its end
- *   http_router.c      method and path to route
- *   http_reply.c       replies, access log, metrics
- *   http_refusal.c     our envelope in place of evhttp's own pages
- *   http_upgrade.c     a connection that leaves HTTP
- *   http_stream.c      replies without an end
- *   http_guard.c       framing
- *   http_forwarded.c   whose address it is */
+ *   server.c      listener, limits, drain, the sweep that ends what takes too long
+ *   connection.c  one record a connection: when did its request begin, which request is being answered
+ *   request.c     one request: context, accessors, its end
+ *   router.c      method and path to route
+ *   reply.c       replies
+ *   access.c      access log, metrics
+ *   page.c        paging of listings
+ *   refusal.c     our envelope in place of evhttp's own pages
+ *   upgrade.c     a connection that leaves HTTP
+ *   stream.c      replies without an end
+ *   guard.c       framing */
 #ifndef ABACUS_HTTP_INTERNAL_H
 #define ABACUS_HTTP_INTERNAL_H
 
@@ -20,8 +21,17 @@
 #include <event2/keyvalq_struct.h>
 #include <sys/queue.h>
 
-#include "http/server.h"
+#include "base/config.h"
 #include "base/metrics.h"
+#include "base/scope.h"
+#include "http/access.h"
+#include "http/page.h"
+#include "http/reply.h"
+#include "http/request.h"
+#include "http/server.h"
+#include "http/stream.h"
+#include "http/upgrade.h"
+#include "net/forwarded.h"
 
 #define HTTP_ID_BYTES 65
 #define HTTP_PARAMS_MAX 4
@@ -44,8 +54,6 @@ struct http_connection {
 	LIST_ENTRY(http_connection) link, refused_link;
 };
 LIST_HEAD(http_connections, http_connection);
-
-struct networks; /* trusted proxies */
 
 struct http_server {
 	struct event_base *base;
@@ -88,7 +96,7 @@ struct http_request {
 	void *context;
 	cJSON *json;
 	struct evkeyvalq query;
-	bool has_query, is_answered, is_in_handler, has_api_prefix, is_admin;
+	bool has_query, is_answered, is_in_handler, has_api_prefix;
 	int64_t started_us, user_id;
 	const char *method;
 	char id[HTTP_ID_BYTES];
@@ -96,10 +104,10 @@ struct http_request {
 	char params[HTTP_PARAMS_MAX][HTTP_PARAM_BYTES_MAX];
 };
 
-/* http_server.c: above this a connection is not read any further until evhttp has taken some. */
+/* server.c: above this a connection is not read any further until evhttp has taken some. */
 size_t http_server_input_bytes_max(const struct http_server *server);
 
-/* http_connection.c */
+/* connection.c */
 struct bufferevent *http_connection_accept(struct event_base *base, void *server);
 void http_connection_adopt_all(void *server);
 struct http_connection *http_connection_of(struct http_server *server, struct evhttp_request *ev);
@@ -110,13 +118,13 @@ void http_connection_watch(struct http_connection *conn);
  * written: nearly always it can, and three system calls are saved. */
 void http_connection_write(struct http_connection *conn);
 
-/* http_refusal.c: an evbuffer callback on a connection's output, with the connection; what then runs at the end of the turn;
+/* refusal.c: an evbuffer callback on a connection's output, with the connection; what then runs at the end of the turn;
  * and the connection's end. */
 void http_refusal_output_changed(struct evbuffer *output, const struct evbuffer_cb_info *info, void *conn);
 void http_refusal_put_all(void *server);
 void http_refusal_forget(struct http_connection *conn);
 
-/* http_request.c */
+/* request.c */
 /* 32 hexadecimal digits. */
 void http_request_make_id(char id[HTTP_ID_BYTES]);
 void http_request_received(struct evhttp_request *ev, void *server);
@@ -125,28 +133,20 @@ void http_request_end(struct http_request *req);
 /* The client left, and evhttp is about to free its connection. */
 void http_request_left(struct http_request *req);
 
-/* http_router.c */
+/* router.c */
 enum http_match { HTTP_MATCH_FOUND, HTTP_MATCH_NO_PATH, HTTP_MATCH_NO_METHOD };
 /* Fills req->route and req->params. path: decoded by the router itself, one segment at a time. */
 enum http_match http_router_find(struct http_request *req, const char *path);
 /* "GET, HEAD, POST" for a 405 */
 void http_router_allow(const struct http_request *req, const char *path, char *text, size_t size);
 
-/* http_reply.c */
-/* Access log, metrics. */
-void http_request_account(struct http_request *req, int code, size_t bytes);
+/* access.c */
+void http_access_record(struct http_request *req, int code, size_t bytes);
 /* Of what never became a request. */
-void http_refusal_account(const struct http_connection *conn, const char *id, int code);
+void http_access_record_refusal(const struct http_connection *conn, const char *id, int code);
 
-/* http_upgrade.c: http_reply_upgrade() with another code. */
+/* upgrade.c: http_reply_upgrade() with another code. */
 struct http_connection *http_upgrade_take(struct http_request *req, int code, const char *reason,
 					  const struct http_upgrade_calls *calls, size_t input_bytes_max, void *arg);
-
-/* http_forwarded.c */
-struct networks *networks_parse(const char *list); /* unparsable entries are logged and left out */
-void networks_free(struct networks *networks);
-bool networks_contain(const struct networks *networks, const char *address);
-/* The right-most address of the chain peer, X-Forwarded-For that is not a trusted proxy's. */
-void forwarded_address(const struct networks *trusted, const char *peer, const char *forwarded_for, char *text, size_t size);
 
 #endif

@@ -3,8 +3,7 @@
  * reply, up to the connection's end (RFC 9112 §6.3). Not evhttp's chunks: it can not say how much of them waits, and a chunked
  * body would only tell what the end of the connection tells as well.
  *
- *   open -> dropped (the reader left, or is too slow; the server drains) -> closed
- *        -> ending (http_stream_end(); what waits is sent)              -> closed */
+ *   open -> dropped (the reader left, or is too slow; the server drains) -> closed */
 #include "http/server_internal.h"
 
 #include <stdlib.h>
@@ -18,8 +17,8 @@
 struct http_stream {
 	struct http_connection *conn;
 	struct loop_deferred *close;
-	bool is_dropped, is_ending;
-	void (*ended)(void *arg); /* NULL once the owner has ended it */
+	bool is_dropped;
+	void (*ended)(void *arg);
 	void *arg;
 };
 
@@ -33,8 +32,7 @@ static void close_now(void *arg)
 {
 	struct http_stream *stream = arg;
 
-	if (stream->is_dropped || evbuffer_get_length(http_upgrade_output(stream->conn)) == 0)
-		http_upgrade_close(stream->conn);
+	http_upgrade_close(stream->conn);
 }
 
 /* Whatever a reader says goes unread: it has been told that this connection ends with this reply. */
@@ -48,10 +46,6 @@ static void readable(void *arg)
 
 static void written(void *arg)
 {
-	struct http_stream *stream = arg;
-
-	if (stream->is_ending)
-		loop_deferred_schedule(stream->close);
 }
 
 static void left(void *arg)
@@ -68,8 +62,7 @@ static void closed(void *arg)
 {
 	struct http_stream *stream = arg;
 
-	if (stream->ended)
-		stream->ended(stream->arg);
+	stream->ended(stream->arg);
 	loop_deferred_free(stream->close);
 	free(stream);
 }
@@ -110,11 +103,4 @@ void http_stream_write(struct http_stream *stream, const char *bytes, size_t len
 size_t http_stream_waiting(const struct http_stream *stream)
 {
 	return evbuffer_get_length(http_upgrade_output(stream->conn));
-}
-
-void http_stream_end(struct http_stream *stream)
-{
-	stream->ended = NULL;
-	stream->is_ending = true;
-	loop_deferred_schedule(stream->close);
 }

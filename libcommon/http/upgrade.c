@@ -70,7 +70,7 @@ struct http_connection *http_upgrade_take(struct http_request *req, int code, co
 		http_reply_status(req, STATUS_UNAVAILABLE);
 		return NULL;
 	}
-	http_request_account(req, code, 0);
+	http_access_record(req, code, 0);
 	conn->request = NULL;
 	conn->upgrade = calls;
 	conn->upgrade_arg = arg;

@@ -1,4 +1,4 @@
-#include "http/server_internal.h"
+#include "net/forwarded.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>

@@ -6,12 +6,13 @@
  *   start -> asking (A, AAAA) -> answered, or one is and the other is late -> told -> gone when both callbacks have come
  *
  * A name of the hosts file is answered inside of the call; the loop's deferred turn makes that late enough too. */
-#include "http/client_internal.h"
+#include "net/resolver.h"
 
 #include <arpa/inet.h>
 #include <event2/dns.h>
 #include <event2/event.h>
 #include <event2/util.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>

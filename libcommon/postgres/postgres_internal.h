@@ -9,8 +9,8 @@
 #include <libpq-fe.h>
 #include <sys/queue.h>
 
-#include "postgres/postgres.h"
 #include "base/loop.h"
+#include "postgres/postgres.h"
 
 struct postgres_call {
 	struct op op;

@@ -14,8 +14,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "http/server.h"
+#include "base/status.h"
+#include "http/request.h"
 
+struct event_base;
 struct websockets; /* a group: what they have in common */
 struct websocket;  /* one; owned by its group, valid until its `closed` has run */
 

@@ -10,6 +10,8 @@
 #include <sys/queue.h>
 #include <wslay/wslay.h>
 
+#include "http/reply.h"
+#include "http/upgrade.h"
 #include "websocket/websocket.h"
 
 #define WEBSOCKET_CONTROL_BYTES_MAX 125 /* RFC 6455 §5.5 */

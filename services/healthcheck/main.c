@@ -2,12 +2,13 @@
 #include "service.h"
 
 #include "base/log.h"
+#include "http/access.h"
 
 static struct monitor *monitor; /* of this process */
 
 static void register_metrics(void)
 {
-	http_server_register_metrics(healthcheck_routes);
+	http_access_register_metrics(healthcheck_routes);
 	poll_register_metrics();
 	stream_register_metrics();
 }

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/int64.h"
-#include "jobs/jobs.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "jobs/jobs.h"
 
 #define FULL_PERCENT 90
 

@@ -6,10 +6,11 @@
 #include <stdint.h>
 
 #include "daemon/daemon.h"
-#include "postgres/postgres.h"
 #include "http/client.h"
+#include "http/reply.h"
 #include "http/server.h"
 #include "net/url.h"
+#include "postgres/postgres.h"
 #include "redis/redis.h"
 
 #define INSTANCES_MAX 256

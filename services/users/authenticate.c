@@ -33,7 +33,7 @@ static void loaded(enum status status, const struct postgres_rows *rows, void *a
 	caller->password_hash = mem_strdup(postgres_text(rows, 0, STORE_PASSWORD_HASH));
 	caller->is_active = true;
 	caller->is_admin = postgres_bool(rows, 0, STORE_ADMIN);
-	http_request_set_user(req, caller->claims.user_id, caller->is_admin);
+	http_request_set_user(req, caller->claims.user_id);
 	http_request_proceed(req);
 }
 

@@ -6,6 +6,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "http/access.h"
 #include "store.h"
 
 static struct users *users; /* of this process */
@@ -17,7 +18,7 @@ static double queries_in_flight(void *arg)
 
 static void register_metrics(void)
 {
-	http_server_register_metrics(users_routes);
+	http_access_register_metrics(users_routes);
 	metrics_gauge_read("postgres_queries_in_flight", NULL, "Queries sent and not answered yet.", queries_in_flight, NULL);
 }
 

@@ -3,10 +3,11 @@
 #define ABACUS_USERS_SERVICE_H
 
 #include "auth/auth.h"
-#include "daemon/daemon.h"
-#include "postgres/postgres.h"
-#include "http/server.h"
 #include "auth/password.h"
+#include "daemon/daemon.h"
+#include "http/reply.h"
+#include "http/server.h"
+#include "postgres/postgres.h"
 #include "redis/redis.h"
 
 struct users_config {

@@ -5,6 +5,7 @@
 
 #include "base/int64.h"
 #include "base/json.h"
+#include "http/page.h"
 #include "store.h"
 
 #define PAGE_DEFAULT 1000
@@ -81,11 +82,9 @@ static void listed(enum status status, const struct postgres_rows *rows, void *a
 
 	if (status != STATUS_OK)
 		return http_reply_status(listing->req, status);
-	count = postgres_count(rows);
-	if (count > listing->page.limit) {
-		count--;
-		http_reply_next_page(listing->req, &listing->page, postgres_int(rows, count - 1, STORE_ID));
-	}
+	count = http_page_trim(&listing->page, postgres_count(rows));
+	if (listing->page.has_next)
+		http_page_link_next(listing->req, &listing->page, postgres_int(rows, count - 1, STORE_ID));
 	http_success_begin(&json, NULL);
 	buf_text(&json, "{\"users\":[");
 	for (int i = 0; i < count; i++) {
@@ -102,9 +101,9 @@ void user_list(struct http_request *req)
 	struct postgres_params params = {0};
 
 	listing->req = req;
-	if (!http_request_page(req, PAGE_DEFAULT, PAGE_MAX, &listing->page))
+	if (!http_page_read(req, PAGE_DEFAULT, PAGE_MAX, &listing->page))
 		return;
 	postgres_param_int(&params, listing->page.after);
-	postgres_param_int(&params, listing->page.limit + 1);
+	postgres_param_int(&params, http_page_rows(&listing->page));
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_users_page, &params, listed, listing);
 }

@@ -95,7 +95,7 @@ static void verified(enum status status, bool matches, const char *new_phc, void
 	attempts_forget(login->req, login->typed);
 	if (new_phc)
 		replace_hash(login, new_phc);
-	http_request_set_user(login->req, login->user_id, login->is_admin);
+	http_request_set_user(login->req, login->user_id);
 	login->token = jwt_issue_at(&users->key, login->user_id, login->is_admin, login->token_ms,
 				    users->config->auth.token_lifetime_s, &login->claims);
 	if (login->is_active)

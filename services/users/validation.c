@@ -4,8 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "http/server.h"
 #include "base/json.h"
+#include "http/reply.h"
 
 #define USERNAME_MIN 3
 #define USERNAME_MAX 128

@@ -11,7 +11,7 @@ void values_authenticate(struct http_request *req)
 	bool is_submission = strcmp(http_request_route(req)->method, "POST") == 0;
 
 	if (verdict == AUTH_OK)
-		http_request_set_user(req, claims.user_id, claims.is_admin);
+		http_request_set_user(req, claims.user_id);
 	else if (verdict != AUTH_MISSING || !values->config->anonymous || !is_submission)
 		return auth_refuse(req, verdict);
 	http_request_proceed(req);

@@ -6,6 +6,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "http/access.h"
 #include "store.h"
 
 static struct values *values; /* of this process */
@@ -17,7 +18,7 @@ static double queries_in_flight(void *arg)
 
 static void register_metrics(void)
 {
-	http_server_register_metrics(values_routes);
+	http_access_register_metrics(values_routes);
 	value_submit_register_metrics();
 	repair_register_metrics();
 	live_register_metrics();

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "base/int64.h"
-#include "jobs/jobs.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "jobs/jobs.h"
 #include "service.h"
 
 #define LIMIT_S 5

@@ -4,10 +4,11 @@
 
 #include "auth/auth.h"
 #include "daemon/daemon.h"
-#include "postgres/postgres.h"
+#include "http/reply.h"
 #include "http/server.h"
 #include "jobs/jobs.h"
 #include "jobs/kinds.h"
+#include "postgres/postgres.h"
 #include "redis/redis.h"
 #include "websocket/websocket.h"
 

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "http/page.h"
 #include "store.h"
 
 #define PAGE_DEFAULT 1000
@@ -82,11 +83,9 @@ static void listed(enum status status, const struct postgres_rows *rows, void *a
 
 	if (status != STATUS_OK)
 		return http_reply_status(req, status);
-	count = postgres_count(rows);
-	if (count > listing->page.limit) {
-		count--;
-		http_reply_next_page(req, &listing->page, postgres_int(rows, count - 1, 0));
-	}
+	count = http_page_trim(&listing->page, postgres_count(rows));
+	if (listing->page.has_next)
+		http_page_link_next(req, &listing->page, postgres_int(rows, count - 1, 0));
 	for (int i = 0; i < count; i++)
 		keys[i] = (struct job_key){KIND_FIBONACCI, postgres_int(rows, i, 0)};
 	if (add_known(values->previews, keys, count, &json))
@@ -101,10 +100,10 @@ void value_list_current(struct http_request *req)
 	struct postgres_params params = {0};
 
 	listing->req = req;
-	if (!http_request_page(req, PAGE_DEFAULT, PAGE_MAX, &listing->page))
+	if (!http_page_read(req, PAGE_DEFAULT, PAGE_MAX, &listing->page))
 		return;
 	postgres_param_text(&params, kind_name(KIND_FIBONACCI));
 	postgres_param_int(&params, http_request_query(req, "after") ? listing->page.after : -1);
-	postgres_param_int(&params, listing->page.limit + 1);
+	postgres_param_int(&params, http_page_rows(&listing->page));
 	postgres_exec(values_of(req)->postgres, http_request_scope(req), &store_calculations_of, &params, listed, listing);
 }

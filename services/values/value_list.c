@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "http/page.h"
 #include "store.h"
 
 #define PAGE_DEFAULT 50
@@ -82,15 +83,15 @@ static void listed(enum status status, const struct postgres_rows *rows, void *a
 
 	if (status != STATUS_OK)
 		return http_reply_status(listing->req, status);
-	for (int i = 0; i < postgres_count(rows) && i < listing->page.limit; i++) {
+	listing->count = http_page_trim(&listing->page, postgres_count(rows));
+	for (int i = 0; i < listing->count; i++) {
 		if (kind_parse(postgres_text(rows, i, 1), &listing->keys[i].kind) < 0)
 			return http_reply_status(listing->req, STATUS_INTERNAL);
 		listing->keys[i].index = postgres_int(rows, i, 2);
 		listing->values[i] = (struct value){postgres_int(rows, i, 0), postgres_int(rows, i, 3)};
-		listing->count++;
 	}
-	if (postgres_count(rows) > listing->page.limit)
-		http_reply_next_page(listing->req, &listing->page, listing->values[listing->count - 1].id);
+	if (listing->page.has_next)
+		http_page_link_next(listing->req, &listing->page, listing->values[listing->count - 1].id);
 	jobs_look_up(values_of(listing->req)->redis, http_request_scope(listing->req), listing->keys, listing->count, looked_up,
 		     listing);
 }
@@ -101,11 +102,11 @@ void value_list(struct http_request *req)
 	struct postgres_params params = {0};
 
 	listing->req = req;
-	if (!http_request_page(req, PAGE_DEFAULT, PAGE_MAX, &listing->page))
+	if (!http_page_read(req, PAGE_DEFAULT, PAGE_MAX, &listing->page))
 		return;
 	postgres_param_int(&params, http_request_user_id(req));
 	postgres_param_int(&params, listing->page.after ? listing->page.after : INT64_MAX);
-	postgres_param_int(&params, listing->page.limit + 1);
+	postgres_param_int(&params, http_page_rows(&listing->page));
 	postgres_exec(values_of(req)->postgres, http_request_scope(req), &store_values_of_user, &params, listed, listing);
 }
 
@@ -122,11 +123,9 @@ static void all_listed(enum status status, const struct postgres_rows *rows, voi
 
 	if (status != STATUS_OK)
 		return http_reply_status(listing->req, status);
-	count = postgres_count(rows);
-	if (count > listing->page.limit) {
-		count--;
-		http_reply_next_page(listing->req, &listing->page, postgres_int(rows, count - 1, 0));
-	}
+	count = http_page_trim(&listing->page, postgres_count(rows));
+	if (listing->page.has_next)
+		http_page_link_next(listing->req, &listing->page, postgres_int(rows, count - 1, 0));
 	buf_text(&json, "[");
 	for (int i = 0; i < count; i++) {
 		buf_text(&json, i ? ",{\"number\":" : "{\"number\":");
@@ -143,9 +142,9 @@ void value_list_all(struct http_request *req)
 	struct postgres_params params = {0};
 
 	listing->req = req;
-	if (!http_request_page(req, ALL_DEFAULT, ALL_MAX, &listing->page))
+	if (!http_page_read(req, ALL_DEFAULT, ALL_MAX, &listing->page))
 		return;
 	postgres_param_int(&params, listing->page.after);
-	postgres_param_int(&params, listing->page.limit + 1);
+	postgres_param_int(&params, http_page_rows(&listing->page));
 	postgres_exec(values_of(req)->postgres, http_request_scope(req), &store_values_all, &params, all_listed, listing);
 }

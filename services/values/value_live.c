@@ -192,7 +192,7 @@ void value_live(struct http_request *req)
 	if (is_ours && websocket_offer(req, 1, token, sizeof token))
 		verdict = check(live->values, token, strlen(token), &listener->claims);
 	if (verdict == AUTH_OK)
-		http_request_set_user(req, listener->claims.user_id, listener->claims.is_admin);
+		http_request_set_user(req, listener->claims.user_id);
 	listener->live = live;
 	listener->since_us = clock_monotonic_us();
 	listener->ws = websocket_accept(live->group, req, is_ours ? PROTOCOL : NULL, listener);

@@ -2,9 +2,9 @@
 #ifndef ABACUS_WORKER_SERVICE_H
 #define ABACUS_WORKER_SERVICE_H
 
+#include "base/pool.h"
 #include "daemon/daemon.h"
 #include "jobs/jobs.h"
-#include "base/pool.h"
 #include "redis/redis.h"
 
 struct worker_config {

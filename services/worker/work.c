@@ -13,12 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "calculate.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "calculate.h"
 
 #define BLOCK_MS 5000
 #define COUNT_MS 2000

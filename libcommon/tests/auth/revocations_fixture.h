@@ -2,8 +2,8 @@
 #ifndef ABACUS_REVOCATIONS_FIXTURE_H
 #define ABACUS_REVOCATIONS_FIXTURE_H
 
-#include "tests/redis/redis_fixture.h"
 #include "auth/revocations.h"
+#include "tests/redis/redis_fixture.h"
 
 #define LIFETIME_S 3600
 #define MAX_AGE_S 300

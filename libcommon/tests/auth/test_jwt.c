@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "auth/jwt_internal.h"
 #include "auth/base64url.h"
+#include "auth/jwt_internal.h"
 #include "base/clock.h"
 
 static const struct jwt_key key = {.issuer = "abacus", .secret = "a secret of thirty-two characters"};

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "auth/jwt_internal.h"
 #include "auth/base64url.h"
+#include "auth/jwt_internal.h"
 #include "base/clock.h"
 
 #define NOW_S 1700000000

@@ -10,9 +10,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "auth/password.h"
 #include "base/loop.h"
 #include "base/mem.h"
-#include "auth/password.h"
 #include "tests/wait_for.h"
 
 static const struct password_config small = {.memory_kib = 64, .passes = 1, .lanes = 1, .threads = 1, .queue_max = 8};

@@ -6,8 +6,8 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "tests/capture.h"
 #include "base/config.h"
+#include "tests/capture.h"
 #include "tests/environment.h"
 
 struct settings {

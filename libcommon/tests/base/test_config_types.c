@@ -7,8 +7,8 @@
 #include <limits.h>
 #include <string.h>
 
-#include "tests/capture.h"
 #include "base/config.h"
+#include "tests/capture.h"
 #include "tests/environment.h"
 
 #define SECRET_DEFAULT "a default that is long enough to pass, if only it were none"

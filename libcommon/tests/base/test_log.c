@@ -10,10 +10,10 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "tests/capture.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "tests/capture.h"
 
 static struct capture capture;
 static struct event_base *base;

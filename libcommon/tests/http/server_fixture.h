@@ -3,9 +3,11 @@
 #ifndef ABACUS_HTTP_SERVER_FIXTURE_H
 #define ABACUS_HTTP_SERVER_FIXTURE_H
 
-#include "tests/http/http_fixture.h"
-#include "http/server.h"
 #include "base/log.h"
+#include "http/page.h"
+#include "http/reply.h"
+#include "http/server.h"
+#include "tests/http/http_fixture.h"
 
 #define HEADER_MAX 2048
 #define BODY_MAX 1024
@@ -79,10 +81,10 @@ static inline void say_page(struct http_request *req)
 	struct http_page page;
 	char text[100];
 
-	if (!http_request_page(req, 10, 50, &page))
+	if (!http_page_read(req, 10, 50, &page))
 		return;
-	http_reply_next_page(req, &page, 42);
-	snprintf(text, sizeof text, "%ld %lld %d", page.limit, (long long)page.after, page.was_asked);
+	http_page_link_next(req, &page, 42);
+	snprintf(text, sizeof text, "%ld %lld", page.limit, (long long)page.after);
 	reply_text(req, text);
 }
 
@@ -122,8 +124,7 @@ static inline void say_user(struct http_request *req)
 {
 	char text[100];
 
-	snprintf(text, sizeof text, "user %lld%s", (long long)http_request_user_id(req),
-		 http_request_is_admin(req) ? ", admin" : "");
+	snprintf(text, sizeof text, "user %lld", (long long)http_request_user_id(req));
 	reply_text(req, text);
 }
 

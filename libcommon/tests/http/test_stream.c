@@ -5,9 +5,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "tests/http/http_fixture.h"
-#include "http/server.h"
 #include "base/log.h"
+#include "http/reply.h"
+#include "http/server.h"
+#include "http/stream.h"
+#include "tests/http/http_fixture.h"
 
 static struct http_server *server;
 static struct http_stream *stream; /* NULL: none is open */
@@ -34,23 +36,13 @@ static void begin(struct http_request *req)
 	started++;
 }
 
-static void begin_and_end(struct http_request *req)
-{
-	begin(req);
-	http_stream_write(stream, "all", 3);
-	http_stream_end(stream);
-	stream = NULL;
-}
-
 static void say_hello(struct http_request *req)
 {
 	http_reply(req, 200, "text/plain", "hello", 5);
 }
 
-static const struct http_route routes[] = {{"GET", "/stream", begin, false, false},
-					   {"GET", "/short", begin_and_end, false, false},
-					   {"GET", "/hello", say_hello, false, false},
-					   {0}};
+static const struct http_route routes[] = {
+	{"GET", "/stream", begin, false, false}, {"GET", "/hello", say_hello, false, false}, {0}};
 
 static int set_up(void **state)
 {
@@ -168,36 +160,6 @@ static void test_what_is_written_after_the_limit_is_dropped(void **state)
 	WAIT_FOR(ended == 1);
 }
 
-static void test_an_end_sends_what_waits_and_closes(void **state)
-{
-	ask("GET /short");
-	WAIT_FOR(raw.is_closed);
-	assert_has(&raw, "\r\n\r\nall");
-	assert_int_equal(ended, 0);
-	WAIT_FOR(http_server_in_flight(server) == 0);
-}
-
-static void test_an_end_waits_for_a_slow_reader(void **state)
-{
-	static char bytes[HTTP_STREAM_BYTES_MAX];
-	size_t len;
-
-	memset(bytes, 'x', sizeof bytes);
-	open_stream();
-	len = raw.got.len;
-	bufferevent_disable(raw.bev, EV_READ);
-	for (int i = 0; i < 40 && http_stream_waiting(stream) == 0; i++, len += sizeof bytes)
-		http_stream_write(stream, bytes, sizeof bytes);
-	assert_true(http_stream_waiting(stream) > 0);
-	http_stream_end(stream);
-	for (int i = 0; i < 5; i++)
-		event_base_loop(base, EVLOOP_NONBLOCK);
-	bufferevent_enable(raw.bev, EV_READ);
-	WAIT_FOR(raw.is_closed);
-	assert_int_equal(raw.got.len, len);
-	assert_int_equal(ended, 0);
-}
-
 static void test_head_is_answered_by_the_headers_alone(void **state)
 {
 	ask("HEAD /stream");
@@ -266,8 +228,6 @@ int main(void)
 		TEST(test_a_reader_who_leaves_ends_it_once),
 		TEST(test_a_reader_who_takes_nothing_is_dropped_with_bounded_memory),
 		TEST(test_what_is_written_after_the_limit_is_dropped),
-		TEST(test_an_end_sends_what_waits_and_closes),
-		TEST(test_an_end_waits_for_a_slow_reader),
 		TEST(test_head_is_answered_by_the_headers_alone),
 		TEST(test_a_second_request_behind_it_is_not_answered),
 		TEST(test_draining_ends_a_stream),

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "http/server_internal.h"
-#include "tests/capture.h"
 #include "base/log.h"
+#include "net/forwarded.h"
+#include "tests/capture.h"
 
 #define DEFAULT_PROXIES "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
 

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "postgres/postgres.h"
 #include "base/loop.h"
+#include "postgres/postgres.h"
 #include "tests/wait_for.h"
 
 struct answer {

@@ -13,9 +13,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "redis/redis_internal.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "redis/redis_internal.h"
 #include "tests/wait_for.h"
 
 static struct event_base *base;

@@ -3,9 +3,10 @@
 #ifndef ABACUS_WEBSOCKET_FIXTURE_H
 #define ABACUS_WEBSOCKET_FIXTURE_H
 
-#include "tests/http/http_fixture.h"
-#include "http/server.h"
 #include "base/log.h"
+#include "http/reply.h"
+#include "http/server.h"
+#include "tests/http/http_fixture.h"
 #include "websocket/websocket.h"
 
 #define MESSAGE_MAX 1000

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/random_input.h"
 #include "near.h"
 #include "service.h"
-#include "tests/random_input.h"
 
 #define LEAST "process_cpu_seconds_total 1.5\nprocess_resident_memory_bytes 4096\nprocess_start_time_seconds 1.7e9\n"
 

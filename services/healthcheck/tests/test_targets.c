@@ -9,8 +9,8 @@
 #include <event2/dns_struct.h>
 #include <unistd.h>
 
-#include "tests/http/http_fixture.h"
 #include "base/log.h"
+#include "tests/http/http_fixture.h"
 #include "service.h"
 
 static struct healthcheck_config config;

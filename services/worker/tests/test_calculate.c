@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "calculate.h"
 #include "tests/random_input.h"
+#include "calculate.h"
 
 static mpz_t result;
 

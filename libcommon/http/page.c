@@ -1,0 +1,53 @@
+#include "http/server_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/int64.h"
+
+static bool read_bound(struct http_request *req, const char *name, int64_t least, int64_t most, int64_t *ret_number)
+{
+	const char *text = http_request_query(req, name);
+
+	return !text || (int64_parse(text, ret_number) == STATUS_OK && *ret_number >= least && *ret_number <= most);
+}
+
+bool http_page_read(struct http_request *req, long limit_default, long limit_max, struct http_page *ret_page)
+{
+	int64_t limit = limit_default, after = 0;
+	cJSON *errors = NULL;
+
+	if (!read_bound(req, "limit", 1, limit_max, &limit))
+		errors = http_errors_add(errors, "limit", "must be a whole number from 1 up to the listing's limit");
+	if (!read_bound(req, "after", 0, INT64_MAX, &after))
+		errors = http_errors_add(errors, "after", "must be a whole number, 0 or more");
+	if (errors) {
+		http_reply_invalid(req, errors);
+		return false;
+	}
+	*ret_page = (struct http_page){.limit = (long)limit, .after = after};
+	return true;
+}
+
+long http_page_rows(const struct http_page *page)
+{
+	return page->limit + 1;
+}
+
+int http_page_trim(struct http_page *page, int found)
+{
+	page->has_next = found > page->limit;
+	return page->has_next ? (int)page->limit : found;
+}
+
+/* nginx sends the prefix that it removed in X-Forwarded-Prefix. */
+void http_page_link_next(struct http_request *req, const struct http_page *page, int64_t last)
+{
+	const char *prefix = http_request_header(req, "X-Forwarded-Prefix");
+	bool has_prefix = req->has_api_prefix || (prefix && strcmp(prefix, "/api") == 0);
+	char link[300];
+
+	snprintf(link, sizeof link, "<%s%s?limit=%ld&after=%lld>; rel=\"next\"", has_prefix ? "/api" : "", req->route->path,
+		 page->limit, (long long)last);
+	http_reply_header(req, "Link", link);
+}
