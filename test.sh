@@ -9,7 +9,7 @@ out=$(mktemp)
 jobs=$(nproc)
 
 # The stack that the tests run on: ports and folders of its own, two instances of each daemon, short times.
-export RUN_DIR="$root/.run-test" PORT=18080 PORT_OFFSET=10000 INSTANCES=2 APP_ENV=testing
+export RUN_DIR="$root/.run-test" PORT=${TEST_PORT:-18080} PORT_OFFSET=${TEST_PORT_OFFSET:-10000} INSTANCES=2 APP_ENV=testing
 export CLIENT=0 NO_COLOR=1 # only the browser's tests want the client built
 export AUTH_RATE=10000r/s AUTH_BURST=1000 REPAIR_SECONDS=2 LEASE_SECONDS=3 HANG_SECONDS=5 EXCHANGES="$RUN_DIR/exchanges.jsonl"
 export ASAN_OPTIONS=detect_leaks=1:halt_on_error=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1

@@ -7,6 +7,7 @@
 
 #include "base/int64.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 
 void buf_free(struct buf *buf)
 {
@@ -69,30 +70,6 @@ void buf_printf(struct buf *buf, const char *format, ...)
 	buf->len += (size_t)len;
 }
 
-/* Length of the well-formed UTF-8 sequence at text (Unicode 15, table 3-7), 0 when there is none. */
-static size_t utf8_len(const unsigned char *text)
-{
-	unsigned char first = text[0], low = 0x80, high = 0xBF;
-	size_t len = first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
-
-	if (len < 2)
-		return len;
-	if (first == 0xE0)
-		low = 0xA0;
-	else if (first == 0xED)
-		high = 0x9F;
-	else if (first == 0xF0)
-		low = 0x90;
-	else if (first == 0xF4)
-		high = 0x8F;
-	if (text[1] < low || text[1] > high)
-		return 0;
-	for (size_t i = 2; i < len; i++)
-		if ((text[i] & 0xC0) != 0x80)
-			return 0;
-	return len;
-}
-
 static void add_escaped(struct buf *buf, unsigned char c)
 {
 	static const char shorts[] = "\"\"\\\\\nn\tt\rr\bb\ff";
@@ -107,7 +84,7 @@ static void add_escaped(struct buf *buf, unsigned char c)
 
 void buf_json_text(struct buf *buf, const char *text)
 {
-	const unsigned char *at = (const unsigned char *)text, *plain = at;
+	const char *at = text, *plain = at;
 
 	if (!text) {
 		buf_add(buf, "null", 4);
@@ -115,19 +92,19 @@ void buf_json_text(struct buf *buf, const char *text)
 	}
 	buf_add(buf, "\"", 1);
 	while (*at) {
-		size_t len = utf8_len(at);
+		size_t len = utf8_sequence_len(at);
 
-		if (len && *at >= 0x20 && *at != '"' && *at != '\\') {
+		if (len && (unsigned char)*at >= 0x20 && *at != '"' && *at != '\\') {
 			at += len;
 			continue;
 		}
-		buf_add(buf, (const char *)plain, (size_t)(at - plain));
+		buf_add(buf, plain, (size_t)(at - plain));
 		if (len)
-			add_escaped(buf, *at);
+			add_escaped(buf, (unsigned char)*at);
 		else
 			buf_add(buf, "\xEF\xBF\xBD", 3);
 		plain = ++at;
 	}
-	buf_add(buf, (const char *)plain, (size_t)(at - plain));
+	buf_add(buf, plain, (size_t)(at - plain));
 	buf_add(buf, "\"", 1);
 }

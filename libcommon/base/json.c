@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 #define EXACT_MAX 9007199254740991.0 /* 2^53 - 1: 2^53 is what 2^53 + 1 becomes as a double, too */
 
 static const char *skip_digits(const char *at, const char *end)
@@ -70,26 +72,6 @@ static bool is_acceptable(const char *bytes, size_t len)
 	return true;
 }
 
-/* Well-formed UTF-8 (Unicode 15, table 3-7). */
-static bool is_utf8(const unsigned char *at, const unsigned char *end)
-{
-	while (at < end) {
-		unsigned char c = *at;
-		size_t more = c < 0x80 ? 0 : c < 0xC2 ? 9 : c < 0xE0 ? 1 : c < 0xF0 ? 2 : c < 0xF5 ? 3 : 9;
-
-		if (more > (size_t)(end - at - 1))
-			return false;
-		for (size_t i = 1; i <= more; i++)
-			if ((at[i] & 0xC0) != 0x80)
-				return false;
-		if ((c == 0xE0 && at[1] < 0xA0) || (c == 0xED && at[1] > 0x9F) || (c == 0xF0 && at[1] < 0x90) ||
-		    (c == 0xF4 && at[1] > 0x8F))
-			return false;
-		at += 1 + more;
-	}
-	return true;
-}
-
 /* RFC 8259 §4: names should be unique, since readers differ about doubled ones. */
 static bool has_doubled_key(const cJSON *json)
 {
@@ -121,7 +103,7 @@ enum status json_parse(const char *bytes, size_t len, cJSON **ret_json)
 	const char *end = NULL;
 	cJSON *json;
 
-	if (!is_acceptable(bytes, len) || !is_utf8((const unsigned char *)bytes, (const unsigned char *)bytes + len))
+	if (!is_acceptable(bytes, len) || !utf8_is_valid(bytes, len))
 		return STATUS_INVALID;
 	json = cJSON_ParseWithLengthOpts(bytes, len, &end, false);
 	if (!json)

@@ -1,10 +1,13 @@
-/* What every module needs of the event loop: one configured base, and work put off to the end of the current turn
- * (one flush of many writes, the freeing of what a library's callback may not free). */
-#ifndef ABACUS_LOOP_H
-#define ABACUS_LOOP_H
+/* The event loop's helpers: one configured base, timers in milliseconds, and work put off to the end of the current turn (one
+ * flush of many writes, the freeing of what a library's callback may not free). */
+#ifndef ABACUS_BASE_LOOP_H
+#define ABACUS_BASE_LOOP_H
+
+#include <stdbool.h>
 
 #include <event2/event.h>
 
+/* Events get LOOP_PRIORITY_NORMAL when nothing else is said: it is libevent's own default for two priorities. */
 #define LOOP_PRIORITY_FIRST 0 /* revocations: applied before any request that could have been caused by them */
 #define LOOP_PRIORITY_NORMAL 1
 #define LOOP_PRIORITIES 2
@@ -18,7 +21,19 @@ struct loop_deferred *loop_deferred_new(struct event_base *base, void (*run)(voi
 void loop_deferred_schedule(struct loop_deferred *deferred);
 void loop_deferred_free(struct loop_deferred *deferred); /* NULL is fine; a scheduled run is dropped */
 
-/* Delay before attempt n (0, 1, …): exponential from 50 ms to 5 s, with ±25 % jitter. */
-struct timeval loop_backoff(unsigned attempt);
+/* A timer, which rests until it is started. Starting it again replaces what it was waiting for. Its callback may start, stop or
+ * free it. */
+struct loop_timer;
+struct loop_timer *loop_timer_new(struct event_base *base, void (*run)(void *arg), void *arg);
+void loop_timer_start(struct loop_timer *timer, long ms);  /* once, after ms; 0: in the loop's next turn */
+void loop_timer_repeat(struct loop_timer *timer, long ms); /* every ms, the first time after ms */
+void loop_timer_stop(struct loop_timer *timer);
+bool loop_timer_is_running(const struct loop_timer *timer);
+void loop_timer_free(struct loop_timer *timer); /* NULL is fine */
+/* A timer that repeats from the start. */
+struct loop_timer *loop_every(struct event_base *base, long ms, void (*run)(void *arg), void *arg);
+
+/* Milliseconds before attempt n (0, 1, …): exponential from 50 ms to 5 s, with ±25 % jitter. */
+long loop_backoff_ms(unsigned attempt);
 
 #endif

@@ -1,5 +1,5 @@
-/* Allocation that cannot fail: out of memory ends the process with a log line, because on Linux the failing path cannot be
- * tested into correctness. Everything that a peer sends is bounded before it is allocated for. */
+/* Allocation that cannot fail: running out of memory writes one line to standard error and aborts, because on Linux the failing
+ * path cannot be tested into correctness. Everything that a peer sends is bounded before it is allocated for. */
 #ifndef ABACUS_MEM_H
 #define ABACUS_MEM_H
 
@@ -12,6 +12,9 @@ void *mem_resize(void *old, size_t bytes) __attribute__((returns_nonnull, warn_u
 char *mem_strdup(const char *text) MEM_ALLOCATES;
 char *mem_strndup(const char *text, size_t len) MEM_ALLOCATES;
 char *mem_printf(const char *format, ...) __attribute__((format(printf, 1, 2), returns_nonnull, warn_unused_result));
+/* Ends the process: writes the line (newline included) to standard error and aborts. Allocates nothing and does not log,
+ * because the log needs memory too. */
+void mem_die(const char *line) __attribute__((noreturn));
 /* Overwrites in a way that the compiler keeps (explicit_bzero), then frees. NULL is fine. */
 void mem_free_secret(char *secret);
 /* Lets go of the pages of program and libraries that this process has only read; what it still needs of them comes back from

@@ -444,7 +444,7 @@ static void report(struct postgres_connection *connection)
 void postgres_connection_reap(struct postgres_connection *connection)
 {
 	enum status status = connection->oldest_failure;
-	struct timeval delay;
+	long delay_ms;
 	struct postgres_call *call;
 
 	if (!connection->is_lost)
@@ -462,8 +462,8 @@ void postgres_connection_reap(struct postgres_connection *connection)
 	}
 	connection->is_lost = connection->is_sharing = false;
 	connection->state = POSTGRES_WAITING;
-	delay = loop_backoff(connection->attempt++);
-	event_add(connection->retry, &delay);
+	delay_ms = loop_backoff_ms(connection->attempt++);
+	event_add(connection->retry, &(struct timeval){.tv_sec = delay_ms / 1000, .tv_usec = delay_ms % 1000 * 1000});
 }
 
 void postgres_connection_watch(struct postgres_connection *connection, int64_t now_us)

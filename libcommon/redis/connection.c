@@ -18,10 +18,10 @@
 
 static void schedule_retry(struct redis *redis)
 {
-	struct timeval delay = loop_backoff(redis->attempt++);
+	long delay_ms = loop_backoff_ms(redis->attempt++);
 
 	redis->state = REDIS_WAITING;
-	event_add(redis->retry, &delay);
+	event_add(redis->retry, &(struct timeval){.tv_sec = delay_ms / 1000, .tv_usec = delay_ms % 1000 * 1000});
 }
 
 static void report(struct redis *redis, bool is_ready)

@@ -9,11 +9,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-
-/* Where in a sequence of UTF-8 the text stopped: so many bytes are still to come, the next of them from low to high. */
-struct utf8 {
-	unsigned char missing, low, high;
-};
+#include "base/utf8.h"
 
 struct websocket_reading {
 	struct websocket *ws;
@@ -28,42 +24,6 @@ struct websocket_reading {
 	unsigned char control[WEBSOCKET_CONTROL_BYTES_MAX];
 	size_t control_len;
 };
-
-/* ---- UTF-8 (Unicode 15, table 3-7), which is refused at the first wrong byte, for the rest may be long in coming ---- */
-
-static bool utf8_begin(struct utf8 *utf8, unsigned char first)
-{
-	*utf8 = (struct utf8){.low = 0x80, .high = 0xBF};
-	if (first < 0x80)
-		return true;
-	if (first < 0xC2 || first > 0xF4)
-		return false;
-	utf8->missing = first < 0xE0 ? 1 : first < 0xF0 ? 2 : 3;
-	if (first == 0xE0)
-		utf8->low = 0xA0;
-	else if (first == 0xED)
-		utf8->high = 0x9F;
-	else if (first == 0xF0)
-		utf8->low = 0x90;
-	else if (first == 0xF4)
-		utf8->high = 0x8F;
-	return true;
-}
-
-static bool utf8_goes_on(struct utf8 *utf8, const unsigned char *bytes, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		if (!utf8->missing) {
-			if (!utf8_begin(utf8, bytes[i]))
-				return false;
-			continue;
-		}
-		if (bytes[i] < utf8->low || bytes[i] > utf8->high)
-			return false;
-		*utf8 = (struct utf8){.missing = (unsigned char)(utf8->missing - 1), .low = 0x80, .high = 0xBF};
-	}
-	return true;
-}
 
 /* ---- what is wrong with it: a close code, or 0 ---- */
 
@@ -103,13 +63,11 @@ static bool is_close_code(int code)
 
 static int problem_of_close(const unsigned char *payload, size_t len)
 {
-	struct utf8 utf8 = {0};
-
 	if (len == 0)
 		return 0;
 	if (len == 1 || !is_close_code(payload[0] << 8 | payload[1]))
 		return WSLAY_CODE_PROTOCOL_ERROR;
-	if (!utf8_goes_on(&utf8, payload + 2, len - 2) || utf8.missing)
+	if (!utf8_is_valid((const char *)payload + 2, len - 2))
 		return WSLAY_CODE_INVALID_FRAME_PAYLOAD_DATA;
 	return 0;
 }
@@ -147,7 +105,7 @@ static int add_payload(struct websocket_reading *reading, const uint8_t *bytes, 
 		reading->control_len += len;
 		return 0;
 	}
-	if (!utf8_goes_on(&reading->utf8, bytes, len))
+	if (!utf8_read(&reading->utf8, (const char *)bytes, len))
 		return WSLAY_CODE_INVALID_FRAME_PAYLOAD_DATA;
 	buf_add(&reading->message, (const char *)bytes, len);
 	return 0;
@@ -157,7 +115,7 @@ static int end_message(struct websocket_reading *reading)
 {
 	struct websocket *ws = reading->ws;
 
-	if (reading->utf8.missing)
+	if (!utf8_is_whole(&reading->utf8))
 		return WSLAY_CODE_INVALID_FRAME_PAYLOAD_DATA;
 	if (ws->state == WEBSOCKET_IS_OPEN)
 		ws->group->calls->message(ws, reading->message.bytes ? reading->message.bytes : "", reading->message.len,
