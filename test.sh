@@ -146,6 +146,7 @@ server() {
 	scripts/install-packages build run test || exit 1
 	step "lint format" formatted
 	step "lint shell" shell_is_sound
+	step "lint rooms" scripts/lint/rooms.py
 	step "build gcc" build BUILD=build WERROR=1
 	step "build clang" build BUILD=build/clang CC=clang WERROR=1
 	step "build web" make web
