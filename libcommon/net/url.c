@@ -85,3 +85,53 @@ enum status url_parse(const char *text, struct url *ret_url)
 	*ret_url = url;
 	return STATUS_OK;
 }
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if ((c | 32) >= 'a' && (c | 32) <= 'f')
+		return (c | 32) - 'a' + 10;
+	return -1;
+}
+
+/* The byte that the escape stands for, -1 when it is none. */
+static int decode_escape(const char *bytes, size_t len)
+{
+	int high, low;
+
+	if (len < 3)
+		return -1;
+	high = hex_digit(bytes[1]);
+	low = hex_digit(bytes[2]);
+	return high < 0 || low < 0 ? -1 : high << 4 | low;
+}
+
+static enum status decode(const char *bytes, size_t len, char plus, char *ret_text, size_t size)
+{
+	size_t at = 0, out = 0;
+
+	while (at < len) {
+		bool is_escape = bytes[at] == '%';
+		int byte = is_escape ? decode_escape(bytes + at, len - at) : bytes[at] == '+' ? plus : (unsigned char)bytes[at];
+
+		if (byte <= 0 || out + 1 >= size)
+			return STATUS_INVALID;
+		ret_text[out++] = (char)byte;
+		at += is_escape ? 3 : 1;
+	}
+	if (out >= size)
+		return STATUS_INVALID;
+	ret_text[out] = '\0';
+	return STATUS_OK;
+}
+
+enum status url_decode(const char *bytes, size_t len, char *ret_text, size_t size)
+{
+	return decode(bytes, len, '+', ret_text, size);
+}
+
+enum status url_decode_query(const char *bytes, size_t len, char *ret_text, size_t size)
+{
+	return decode(bytes, len, ' ', ret_text, size);
+}

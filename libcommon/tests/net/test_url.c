@@ -1,10 +1,11 @@
-/* Which texts are urls of a daemon, and what is in them. */
+/* Which texts are URLs of a daemon, what their parts are, and what percent-decoding makes of a text. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "net/url.h"
@@ -83,13 +84,114 @@ static void test_an_odd_url_is_invalid(void **state)
 	}
 }
 
+static void assert_decoded(const char *encoded, const char *expected)
+{
+	char text[32];
+
+	assert_int_equal(url_decode(encoded, strlen(encoded), text, sizeof text), STATUS_OK);
+	assert_string_equal(text, expected);
+}
+
+static void test_escapes_become_their_bytes(void **state)
+{
+	assert_decoded("", "");
+	assert_decoded("plain", "plain");
+	assert_decoded("a%20b", "a b");
+	assert_decoded("%41%5a%7A%c3%BC", "AZz\xc3\xbc");
+	assert_decoded("%2f%25%FF", "/%\xff");
+	assert_decoded("%2541", "%41");
+	assert_decoded("1+1", "1+1");
+}
+
+static void test_every_byte_but_nul_can_be_encoded(void **state)
+{
+	for (int byte = 1; byte < 256; byte++) {
+		char encoded[4], text[2];
+
+		snprintf(encoded, sizeof encoded, byte % 2 ? "%%%02x" : "%%%02X", byte);
+		assert_int_equal(url_decode(encoded, 3, text, sizeof text), STATUS_OK);
+		assert_int_equal((unsigned char)text[0], byte);
+		assert_int_equal(text[1], 0);
+	}
+}
+
+static void test_plus_is_a_space_in_a_query_alone(void **state)
+{
+	char text[32];
+
+	assert_int_equal(url_decode_query("a+b%2B%20+", 10, text, sizeof text), STATUS_OK);
+	assert_string_equal(text, "a b+  ");
+	assert_decoded("a+b%2B", "a+b+");
+}
+
+static void test_a_broken_escape_is_invalid(void **state)
+{
+	static const char *const texts[] = {"%", "a%", "%4", "a%4", "%zz", "%4g", "%g4", "%+1", "% 1", "%-1", "%0x", "%%41"};
+	char text[32];
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		if (url_decode(texts[i], strlen(texts[i]), text, sizeof text) != STATUS_INVALID ||
+		    url_decode_query(texts[i], strlen(texts[i]), text, sizeof text) != STATUS_INVALID)
+			fail_msg("taken: %s", texts[i]);
+	}
+}
+
+/* The digits may follow in memory: in another segment, or in the next member of a query. */
+static void test_an_escape_does_not_reach_beyond_the_length(void **state)
+{
+	char text[32];
+
+	assert_int_equal(url_decode("a%41", 3, text, sizeof text), STATUS_INVALID);
+	assert_int_equal(url_decode("a%41", 2, text, sizeof text), STATUS_INVALID);
+	assert_int_equal(url_decode("a%41", 1, text, sizeof text), STATUS_OK);
+	assert_string_equal(text, "a");
+}
+
+static void test_a_nul_is_invalid(void **state)
+{
+	char text[32];
+
+	assert_int_equal(url_decode("a%00b", 5, text, sizeof text), STATUS_INVALID);
+	assert_int_equal(url_decode("a\0b", 3, text, sizeof text), STATUS_INVALID);
+	assert_int_equal(url_decode_query("%00", 3, text, sizeof text), STATUS_INVALID);
+}
+
+static void test_the_size_bounds_the_decoded_text_with_its_nul(void **state)
+{
+	char text[5] = "...|";
+
+	assert_int_equal(url_decode("%41%42%43", 9, text, 4), STATUS_OK);
+	assert_string_equal(text, "ABC");
+	memcpy(text, "...|", 5);
+	assert_int_equal(url_decode("%41%42%43", 9, text, 3), STATUS_INVALID);
+	assert_int_equal(text[2], '.');
+	assert_int_equal(url_decode("", 0, text, 1), STATUS_OK);
+	assert_int_equal(url_decode("", 0, text, 0), STATUS_INVALID);
+}
+
+static void test_a_text_can_be_decoded_in_its_own_place(void **state)
+{
+	char text[] = "%41b%43d";
+
+	assert_int_equal(url_decode(text, strlen(text), text, sizeof text), STATUS_OK);
+	assert_string_equal(text, "AbCd");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_url_is_taken_apart),
 		cmocka_unit_test(test_a_url_too_long_is_invalid),
 		cmocka_unit_test(test_an_odd_url_is_invalid),
+		cmocka_unit_test(test_escapes_become_their_bytes),
+		cmocka_unit_test(test_every_byte_but_nul_can_be_encoded),
+		cmocka_unit_test(test_plus_is_a_space_in_a_query_alone),
+		cmocka_unit_test(test_a_broken_escape_is_invalid),
+		cmocka_unit_test(test_an_escape_does_not_reach_beyond_the_length),
+		cmocka_unit_test(test_a_nul_is_invalid),
+		cmocka_unit_test(test_the_size_bounds_the_decoded_text_with_its_nul),
+		cmocka_unit_test(test_a_text_can_be_decoded_in_its_own_place),
 	};
 
-	return cmocka_run_group_tests_name("test_http_url", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("test_url", tests, NULL, NULL);
 }
