@@ -57,7 +57,7 @@ $(BUILD)/libcommon/base/version.o: CPPFLAGS += -DABACUS_VERSION='"$(VERSION)"' -
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(if $(findstring /tests/,$<),-Iservices/$(word 2,$(subst /, ,$<))) -MMD -MP -c -o $@ $<
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(if $(filter services/%,$<),-Iservices/$(word 2,$(subst /, ,$<))) -MMD -MP -c -o $@ $<
 
 $(LIBCOMMON): $(COMMON_OBJECTS)
 	@rm -f $@
@@ -68,9 +68,9 @@ $(BUILD)/services/healthcheck/dashboard/%.o: services/healthcheck/dashboard/%
 	@mkdir -p $(@D)
 	$(LD) -r -z noexecstack -b binary -o $@ $<
 
-# A service is all .c of its folder: main.c makes the daemon, manage.c the command line, the rest is in both.
+# A service is all .c of its folder and its rooms: main.c makes the daemon, manage.c the command line, the rest is in both.
 define SERVICE_RULES
-$(1)_OBJECTS := $$(patsubst %.c,$$(BUILD)/%.o,$$(filter-out services/$(1)/main.c services/$(1)/manage.c,$$(wildcard services/$(1)/*.c))) \
+$(1)_OBJECTS := $$(patsubst %.c,$$(BUILD)/%.o,$$(filter-out services/$(1)/main.c services/$(1)/manage.c services/$(1)/tests/%,$$(wildcard services/$(1)/*.c services/$(1)/*/*.c))) \
 	$$(patsubst %,$$(BUILD)/%.o,$$(wildcard $$(addprefix services/$(1)/dashboard/*.,html js css svg)))
 $$(BUILD)/bin/$(1): $$(BUILD)/services/$(1)/main.o $$($(1)_OBJECTS) $$(LIBCOMMON)
 	@mkdir -p $$(@D)

@@ -67,14 +67,14 @@ readme_is_true() {
 
 tidy() {
 	git ls-files '*.c' | grep -v /tests/ | xargs -P "$jobs" -n 4 sh -c 'clang-tidy --quiet --warnings-as-errors="*" "$@" -- \
-		-std=c11 -D_GNU_SOURCE -Ilibcommon -I/usr/include/postgresql' tidy
+		-std=c11 -D_GNU_SOURCE -Ilibcommon -Iservices/users -I/usr/include/postgresql' tidy
 }
 
 # cppcheck reads no system header, and has to be told what a loop over a list is.
 check() {
 	cppcheck --include="/usr/include/$(gcc -print-multiarch)/sys/queue.h" \
 		--quiet --std=c11 -j "$jobs" --enable=warning,portability,performance --inline-suppr --error-exitcode=1 \
-		--suppressions-list=.cppcheck -Ilibcommon -Iservices $(git ls-files 'libcommon/*.c' 'services/*.c' | grep -v /tests/)
+		--suppressions-list=.cppcheck -Ilibcommon -Iservices/users $(git ls-files 'libcommon/*.c' 'services/*.c' | grep -v /tests/)
 }
 
 build() {

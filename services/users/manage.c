@@ -9,7 +9,7 @@
 
 #include "base/mem.h"
 #include "service.h"
-#include "validation.h"
+#include "accounts/validation.h"
 
 /* Inserts, or leaves one who is there as he is. Returns an exit code. */
 static int insert_user(struct manage *manage, const char *username, const char *email, const char *password, bool is_admin,

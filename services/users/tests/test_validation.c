@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "validation.h"
+#include "accounts/validation.h"
 
 /* A text of so many characters, each the given one. */
 static const char *repeated(const char *character, int times)

@@ -6,7 +6,7 @@
 
 #include "base/json.h"
 #include "store.h"
-#include "validation.h"
+#include "accounts/validation.h"
 
 struct registration {
 	struct http_request *req;

@@ -1,4 +1,4 @@
-#include "validation.h"
+#include "accounts/validation.h"
 
 #include <stdbool.h>
 #include <stddef.h>

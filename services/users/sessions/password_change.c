@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "store.h"
-#include "validation.h"
+#include "accounts/validation.h"
 
 struct change {
 	struct http_request *req;
