@@ -1,4 +1,4 @@
-// Fails when src/api/generated is not what `npm run generate` makes of ../swagger/openapi.yaml.
+// Fails when src/api/generated is not what `npm run generate` makes of services/swagger/openapi.yaml.
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
