@@ -92,3 +92,11 @@ void json_write_member_null(struct buf *out, const char *name)
 	json_write_key(out, name);
 	buf_add(out, "null", 4);
 }
+
+void json_write_member_plain(struct buf *out, const char *name, const char *text, size_t len)
+{
+	json_write_key(out, name);
+	buf_add(out, "\"", 1);
+	buf_add(out, text, len);
+	buf_add(out, "\"", 1);
+}

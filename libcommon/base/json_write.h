@@ -13,6 +13,7 @@
 #define ABACUS_BASE_JSON_WRITE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -36,5 +37,7 @@ void json_write_member_text(struct buf *out, const char *name, const char *text)
 void json_write_member_int(struct buf *out, const char *name, int64_t number);
 void json_write_member_bool(struct buf *out, const char *name, bool flag);
 void json_write_member_null(struct buf *out, const char *name);
+/* A text of len bytes that needs no escaping, such as the digits of a result: copied without a look at each byte. */
+void json_write_member_plain(struct buf *out, const char *name, const char *text, size_t len);
 
 #endif
