@@ -40,6 +40,7 @@ esac
 [ -r "deploy/registries/$REGISTRY.sh" ] || die "REGISTRY=$REGISTRY is none of: $(cd deploy/registries && ls ./*.sh | sed 's|^\./||; s|\.sh$||' | tr '\n' ' ')"
 
 # It sets $repository, what stands before "/SERVICE", and has registry_login and registry_make_repository NAME.
+# shellcheck source=deploy/registries/ecr.sh
 . "deploy/registries/$REGISTRY.sh"
 
 # Which recipe an image comes from: production's redis is the tunnel to a managed one, stage's a Redis.

@@ -2,14 +2,14 @@
 # usage: sh test.sh server | client | e2e | docker | deploy | all | coverage, each with [--only NAME]
 # server: everything that a change must pass; NAME is a part of a step's name, or of a test's in tests/. A step is one line; the output of one that fails is shown. The last line counts them.
 set -u
-cd "$(dirname "$0")"
+cd "$(dirname "$0")" || exit
 root=$PWD
-passed=0 failed=0 only= stack=
+passed=0 failed=0 only="" stack=""
 out=$(mktemp)
 jobs=$(nproc)
 
 # The stack that the tests run on: ports and folders of its own, two instances of each daemon, short times.
-export RUN_DIR="$root/.run-test" PORT=${TEST_PORT:-18080} PORT_OFFSET=${TEST_PORT_OFFSET:-10000} INSTANCES=2 APP_ENV=testing
+export RUN_DIR="$root/.run-test" PORT="${TEST_PORT:-18080}" PORT_OFFSET="${TEST_PORT_OFFSET:-10000}" INSTANCES=2 APP_ENV=testing
 export CLIENT=0 NO_COLOR=1 # only the browser's tests want the client built
 export AUTH_RATE=10000r/s AUTH_BURST=1000 REPAIR_SECONDS=2 LEASE_SECONDS=3 HANG_SECONDS=5 EXCHANGES="$RUN_DIR/exchanges.jsonl"
 export ASAN_OPTIONS=detect_leaks=1:halt_on_error=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
@@ -50,13 +50,10 @@ formatted() {
 	git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror
 }
 
+# Every script, each with what it sources. docker-push.sh sources one of the registries, so they are named here.
 shell_is_sound() {
-	for script in $(git grep -lE '^#!/bin/sh$') scripts/stack.d/*.sh deploy/registries/*.sh deploy/vm/vm.sh tests/docker/steps.sh; do
-		sh -n "$script" || return 1
-	done
-	for script in $(git grep -lE '^#!/bin/bash$'); do
-		bash -n "$script" || return 1
-	done
+	git ls-files | xargs awk 'FNR == 1 && /^#!\/bin\/(ba)?sh/ { print FILENAME } { nextfile }' |
+		xargs shellcheck --external-sources --check-sourced deploy/registries/*.sh
 }
 
 # README's table of variables is what the daemons' own --help says.
@@ -65,20 +62,35 @@ readme_is_true() {
 		sed -n '/<!-- environment -->/,/<!-- \/environment -->/p' README.md | grep '^|' | diff - "$out.table"
 }
 
+# sources FOLDER: its C, without the tests.
+sources() {
+	git ls-files "$1/*.c" | grep -v /tests/
+}
+
+# libcommon and each service by itself, because each finds its headers from its own folder.
 tidy() {
-	git ls-files '*.c' | grep -v /tests/ | xargs -P "$jobs" -n 4 sh -c 'clang-tidy --quiet --warnings-as-errors="*" "$@" -- \
-		-std=c11 -D_GNU_SOURCE -Ilibcommon -Iservices/users -I/usr/include/postgresql' tidy
+	for part in libcommon services/users services/values services/worker services/healthcheck; do
+		# shellcheck disable=SC2016 # the inner shell expands them
+		sources "$part" | xargs -P "$jobs" -n 4 sh -c 'part=$1 && shift && clang-tidy --quiet --warnings-as-errors="*" "$@" -- \
+			-std=c11 -D_GNU_SOURCE -Ilibcommon -I"$part" -I/usr/include/postgresql' tidy "$part" || return 1
+	done
 }
 
 # cppcheck reads no system header, and has to be told what a loop over a list is.
 check() {
-	cppcheck --include="/usr/include/$(gcc -print-multiarch)/sys/queue.h" \
-		--quiet --std=c11 -j "$jobs" --enable=warning,portability,performance --inline-suppr --error-exitcode=1 \
-		--suppressions-list=.cppcheck -Ilibcommon -Iservices/users $(git ls-files 'libcommon/*.c' 'services/*.c' | grep -v /tests/)
+	for part in libcommon services/users services/values services/worker services/healthcheck; do
+		sources "$part" | xargs cppcheck --include="/usr/include/$(gcc -print-multiarch)/sys/queue.h" \
+			--quiet --std=c11 -j "$jobs" --enable=warning,portability,performance --inline-suppr --error-exitcode=1 \
+			--suppressions-list=.cppcheck -Ilibcommon -I"$part" || return 1
+	done
 }
 
 build() {
 	make -j"$jobs" "$@" tests
+}
+
+build_sanitized() {
+	build SANITIZE=address,undefined OPTIMIZE=-O1 WERROR=1
 }
 
 # The whole system with the binaries of $BUILD, from nothing.
@@ -161,9 +173,8 @@ server() {
 	case $only in
 	'' | *sanit*)
 		export BUILD=build/asan SANITIZED=1
-		sanitizers="SANITIZE=address,undefined OPTIMIZE=-O1 WERROR=1"
-		step "build sanitizers" build $sanitizers
-		[ -z "$only" ] || build $sanitizers >"$out" 2>&1 || { cat "$out"; exit 1; }
+		step "build sanitizers" build_sanitized
+		[ -z "$only" ] || build_sanitized >"$out" 2>&1 || { cat "$out"; exit 1; }
 		round sanitized
 		step "sanitized no report" no_sanitizer_report
 		;;

@@ -1,5 +1,6 @@
 # Amazon ECR, by the aws command. Credentials as aws finds them: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role.
 # What they must be allowed: deploy/README.md.
+# shellcheck shell=sh disable=SC2034 # docker-push.sh, which sources this, reads $repository
 need AWS_ACCOUNT_ID AWS_REGION
 export AWS_REGION AWS_DEFAULT_REGION="$AWS_REGION"
 : "${REGISTRY_HOST:=$AWS_ACCOUNT_ID.dkr.ecr.$AWS_REGION.amazonaws.com}"

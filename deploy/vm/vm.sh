@@ -4,6 +4,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 place=/etc/abacus
+# shellcheck disable=SC2034 # read by the scripts that source this
 backups=/var/backups/abacus
 
 die() {
@@ -22,6 +23,7 @@ usage() {
 export COMPOSE_DOCKER_CLI_BUILD=1 DOCKER_BUILDKIT=1
 
 # alone [SECONDS]: nobody else changes this host meanwhile; deploy/vm/on takes the same lock while it replaces the tree.
+# shellcheck disable=SC2120 # deploy/vm/on gives the argument
 alone() {
 	exec 9>/run/abacus.lock
 	flock -w "${1:-0}" 9 || die "another of these scripts is at work on this host; try again when it is done"
@@ -32,6 +34,7 @@ load() {
 	[ -r "$place/env" ] || die "this host is not prepared; run deploy/vm/1-prepare first"
 	docker info >/dev/null 2>&1 || die "the Docker engine does not answer: $(docker info 2>&1 | tail -1)"
 	set -a
+	# shellcheck source=/dev/null
 	. "$place/env"
 	set +a
 }
@@ -51,13 +54,16 @@ set_env() {
 build() {
 	scripts/offline-base-images # what is never used for a container, 3-start takes away when it is a week old
 	revision=$(cat COMMIT 2>/dev/null || git rev-parse --short=8 HEAD 2>/dev/null || echo unknown)
+	# shellcheck disable=SC2046 # a list
 	[ $# -gt 0 ] || set -- $(docker-compose config --services)
-	daemons= others=
+	daemons='' others=''
 	for service; do
 		case $service in users* | values* | worker | healthcheck) daemons="$daemons $service" ;; *) others="$others $service" ;; esac
 	done
 	version=$(sed -n 's/^VERSION := //p' Makefile)
+	# shellcheck disable=SC2086 # lists
 	[ -z "$others" ] || docker-compose build $fresh --build-arg VERSION="$version" $others >"$log" 2>&1 || failed
+	# shellcheck disable=SC2086 # lists
 	[ -z "$daemons" ] || docker-compose build $fresh --build-arg VERSION="$version" --build-arg REVISION="$revision" $daemons >"$log" 2>&1 || failed
 }
 
@@ -90,6 +96,7 @@ services() {
 }
 
 is_running() {
+	# shellcheck disable=SC2046 # a list
 	[ -n "$(docker-compose ps -q "$1" 2>/dev/null)" ] && [ "$(docker inspect -f '{{.State.Running}}' $(docker-compose ps -q "$1") | sort -u)" = true ]
 }
 

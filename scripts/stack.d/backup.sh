@@ -8,6 +8,7 @@ backup_environment() {
 backup() {
 	supervisor_is_running || die "Abacus is not up"
 	RUN_DIR=$(readlink -f "$RUN_DIR")
+	# shellcheck disable=SC2046 # a command with its arguments
 	scripts/backup "${1:-backups/$(date -u +%Y-%m-%dT%H-%M-%SZ)}" $(backup_environment)
 }
 
@@ -23,8 +24,10 @@ restore() {
 		case $name in users* | values* | worker*) stopped="$stopped $name" ;; esac
 	done
 	export SVDIR="$RUN_DIR/service"
+	# shellcheck disable=SC2086 # a list
 	sv -w 15 force-stop $stopped >/dev/null
 	status=0
+	# shellcheck disable=SC2046 # a command with its arguments
 	scripts/restore "$1" $(backup_environment) || status=$?
 	if [ $status != 1 ]; then
 		(redis_cli flushdb >/dev/null) || { status=3; echo "stack: Redis could not be emptied; run this again" >&2; }
@@ -32,6 +35,7 @@ restore() {
 		secrets_make
 		daemons_make
 	fi
+	# shellcheck disable=SC2086 # a list
 	sv start $stopped >/dev/null
 	wait_ready
 	[ $status = 0 ] || exit $status

@@ -25,9 +25,11 @@ nginx_make() {
 		[ "$(id -u)" != 0 ] || chown "$run_user" "$RUN_DIR/$dir"
 	done
 	for file in headers.conf proxy.conf; do install_text "$RUN_DIR/nginx/conf/$file" 644 <nginx/$file; done
+	# shellcheck disable=SC2016 # envsubst reads this name
 	CONF=$RUN_DIR/nginx/conf envsubst '$CONF' <nginx/client.conf | install_text "$RUN_DIR/nginx/conf/client.conf" 644
 	client_make
 	swagger_make
+	# shellcheck disable=SC2016 # envsubst reads these names
 	LISTEN=${LISTEN:-$PORT} USERS_SERVERS=$(nginx_servers users) VALUES_SERVERS=$(nginx_servers values) \
 		HEALTHCHECK_SERVERS=$(nginx_healthcheck_servers) STATUS_LISTEN=127.0.0.1:$nginx_status_port SWAGGER_SERVERS="server 127.0.0.1:$swagger_port max_fails=0;" AUTH_RATE=$AUTH_RATE AUTH_BURST=$AUTH_BURST \
 		CLIENT_ROOT=$(client_root) CONF=$RUN_DIR/nginx/conf RUN=$RUN_DIR/nginx ACCESS_LOG=/dev/stdout \

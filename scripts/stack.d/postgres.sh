@@ -27,7 +27,7 @@ CONTROL
 }
 
 postgres_admin() {
-	PGPASSFILE=$RUN_DIR/secrets/pgpass "$(postgres_bin)/psql" -h 127.0.0.1 -p $postgres_port -U postgres -d postgres -qAtX -v ON_ERROR_STOP=1 "$@"
+	PGPASSFILE=$RUN_DIR/secrets/pgpass "$(postgres_bin)/psql" -h 127.0.0.1 -p "$postgres_port" -U postgres -d postgres -qAtX -v ON_ERROR_STOP=1 "$@"
 }
 
 postgres_reason() {
@@ -37,7 +37,7 @@ postgres_reason() {
 
 postgres_wait() {
 	limit=$(($(date +%s) + START_SECONDS))
-	until "$(postgres_bin)/pg_isready" -q -h 127.0.0.1 -p $postgres_port; do
+	until "$(postgres_bin)/pg_isready" -q -h 127.0.0.1 -p "$postgres_port"; do
 		[ "$(date +%s)" -lt $limit ] || die "Postgres did not start: $(postgres_reason)"
 		sleep 0.05
 	done
@@ -68,5 +68,5 @@ psql() {
 	[ -n "$database" ] || die "which database? make psql DB=users or DB=values"
 	shift
 	RUN_DIR=$(readlink -f "$RUN_DIR")
-	PGPASSFILE=$RUN_DIR/secrets/pgpass exec "$(postgres_bin)/psql" -X -h 127.0.0.1 -p $postgres_port -U "$database" -d "$database" "$@"
+	PGPASSFILE=$RUN_DIR/secrets/pgpass exec "$(postgres_bin)/psql" -X -h 127.0.0.1 -p "$postgres_port" -U "$database" -d "$database" "$@"
 }

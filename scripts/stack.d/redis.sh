@@ -22,5 +22,5 @@ RUN
 }
 
 redis_cli() {
-	REDISCLI_AUTH=$(secret redis) exec redis-cli -h 127.0.0.1 -p $redis_port "$@"
+	REDISCLI_AUTH=$(secret redis) exec redis-cli -h 127.0.0.1 -p "$redis_port" "$@"
 }

@@ -11,13 +11,13 @@ secret() {
 secrets_make() {
 	for name in SECRET_KEY postgres users values healthcheck redis; do secret_make $name; done
 	for name in users values; do
-		printf 'postgres://%s:%s@127.0.0.1:%s/%s' $name "$(secret $name)" $postgres_port $name |
+		printf 'postgres://%s:%s@127.0.0.1:%s/%s' $name "$(secret $name)" "$postgres_port" $name |
 			install_text "$RUN_DIR/secrets/$name.url" 600
 	done
-	printf 'postgres://healthcheck:%s@127.0.0.1:%s/postgres' "$(secret healthcheck)" $postgres_port |
+	printf 'postgres://healthcheck:%s@127.0.0.1:%s/postgres' "$(secret healthcheck)" "$postgres_port" |
 		install_text "$RUN_DIR/secrets/healthcheck.url" 600
-	printf 'redis://:%s@127.0.0.1:%s/0' "$(secret redis)" $redis_port | install_text "$RUN_DIR/secrets/redis.url" 600
+	printf 'redis://:%s@127.0.0.1:%s/0' "$(secret redis)" "$redis_port" | install_text "$RUN_DIR/secrets/redis.url" 600
 	{
-		for name in postgres users values; do printf '127.0.0.1:%s:*:%s:%s\n' $postgres_port $name "$(secret $name)"; done
+		for name in postgres users values; do printf '127.0.0.1:%s:*:%s:%s\n' "$postgres_port" $name "$(secret $name)"; done
 	} | install_text "$RUN_DIR/secrets/pgpass" 600
 }

@@ -7,6 +7,7 @@ swagger_make() {
 	for file in services/swagger/dist/swagger/*; do
 		install_text "$RUN_DIR/share/swagger/${file##*/}" 644 <"$file"
 	done
+	# shellcheck disable=SC2016 # envsubst reads these names
 	LISTEN=127.0.0.1:$swagger_port ROOT=$RUN_DIR/share envsubst '$LISTEN $ROOT' <services/swagger/server.conf.template |
 		install_text "$RUN_DIR/nginx/conf/swagger.http" 644
 }

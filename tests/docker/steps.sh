@@ -76,7 +76,7 @@ compose_accepts() {
 
 # system KIND: chooses it for all that follows.
 system() {
-	export COMPOSE_PROJECT_NAME=abacus-test-$1 COMPOSE_FILE=docker-compose-$1.yml SECRETS=$RUN_DIR-secrets/$1
+	export COMPOSE_PROJECT_NAME="abacus-test-$1" COMPOSE_FILE="docker-compose-$1.yml" SECRETS="$RUN_DIR-secrets/$1"
 	export PORT=18880 PUBLISHED=nginx=18880 INSTANCES=1 REDIS_TLS_HOST=redis.test
 	export DB_PORT=16435 USERS_PORT=16001 VALUES_PORT=16002 HEALTHCHECK_PORT=16003 CLIENT_PORT=16007 SWAGGER_PORT=16008
 	unset APP_ENV EXCHANGES
