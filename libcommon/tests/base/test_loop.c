@@ -1,10 +1,13 @@
-/* The event loop: work put off to the end of a turn, and the delays between attempts. */
+/* The event loop: work put off to the end of a turn, timers, and the delays between attempts. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
+
+#include "base/clock.h"
 #include "base/loop.h"
+#include "tests/wait_for.h"
 
 static struct event_base *base;
 static unsigned runs;
@@ -150,6 +153,238 @@ static void test_its_argument_is_the_one_that_was_given(void **state)
 	assert_int_equal(given, 1);
 }
 
+/* ---- timers ---- */
+
+static struct loop_timer *timer;
+static unsigned timer_runs;
+
+static void count_run(void *arg)
+{
+	timer_runs++;
+}
+
+static void restart(void *arg)
+{
+	if (++timer_runs < 3)
+		loop_timer_start(timer, 1);
+}
+
+static void stop_at_the_third_run(void *arg)
+{
+	if (++timer_runs == 3)
+		loop_timer_stop(timer);
+}
+
+static void become_single(void *arg)
+{
+	if (++timer_runs == 1)
+		loop_timer_start(timer, 1);
+}
+
+static void free_itself(void *arg)
+{
+	timer_runs++;
+	loop_timer_free(timer);
+	timer = NULL;
+}
+
+static bool was_running;
+
+static void note_whether_it_runs(void *arg)
+{
+	timer_runs++;
+	was_running = loop_timer_is_running(timer);
+}
+
+static void set_flag(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+static int open_timer(void **state)
+{
+	base = loop_new();
+	timer_runs = 0;
+	timer = loop_timer_new(base, count_run, NULL);
+	return 0;
+}
+
+static void open_again(void (*run)(void *arg))
+{
+	loop_timer_free(timer);
+	timer = loop_timer_new(base, run, NULL);
+}
+
+static int close_timer(void **state)
+{
+	loop_timer_free(timer);
+	timer = NULL;
+	event_base_free(base);
+	return 0;
+}
+
+/* Another timer ends the wait; what runs more often than it should has run by then. */
+static void turn_for(long ms)
+{
+	bool is_over = false;
+	struct loop_timer *end = loop_timer_new(base, set_flag, &is_over);
+
+	loop_timer_start(end, ms);
+	WAIT_FOR(is_over);
+	loop_timer_free(end);
+}
+
+static void test_a_timer_rests_until_it_is_started(void **state)
+{
+	assert_false(loop_timer_is_running(timer));
+	turn_for(5);
+	assert_int_equal(timer_runs, 0);
+}
+
+static void test_a_started_timer_runs_once_after_its_time(void **state)
+{
+	int64_t started_us = clock_monotonic_us();
+
+	loop_timer_start(timer, 20);
+	assert_true(loop_timer_is_running(timer));
+	WAIT_FOR(timer_runs == 1);
+	assert_true(clock_monotonic_us() - started_us >= 19000);
+	assert_false(loop_timer_is_running(timer));
+	turn_for(50);
+	assert_int_equal(timer_runs, 1);
+}
+
+static void test_a_timer_of_no_time_runs_in_the_next_turn_and_not_before(void **state)
+{
+	loop_timer_start(timer, 0);
+	assert_int_equal(timer_runs, 0);
+	turn();
+	assert_int_equal(timer_runs, 1);
+}
+
+static void test_a_repeating_timer_runs_again_and_again(void **state)
+{
+	int64_t started_us = clock_monotonic_us();
+
+	loop_timer_repeat(timer, 5);
+	WAIT_FOR(timer_runs == 4);
+	assert_true(clock_monotonic_us() - started_us >= 4 * 5000 - 4000);
+	assert_true(loop_timer_is_running(timer));
+}
+
+static void test_every_is_a_timer_that_repeats_from_the_start(void **state)
+{
+	loop_timer_free(timer);
+	timer = loop_every(base, 1, count_run, NULL);
+	assert_true(loop_timer_is_running(timer));
+	WAIT_FOR(timer_runs == 3);
+}
+
+static void test_starting_again_replaces_the_time_before(void **state)
+{
+	loop_timer_start(timer, 60000);
+	loop_timer_start(timer, 1);
+	WAIT_FOR(timer_runs == 1);
+	loop_timer_start(timer, 1);
+	loop_timer_start(timer, 60000);
+	turn_for(20);
+	assert_int_equal(timer_runs, 1);
+	assert_true(loop_timer_is_running(timer));
+}
+
+static void test_starting_a_repeating_timer_makes_it_run_once(void **state)
+{
+	loop_timer_repeat(timer, 1);
+	loop_timer_start(timer, 1);
+	WAIT_FOR(timer_runs == 1);
+	turn_for(20);
+	assert_int_equal(timer_runs, 1);
+}
+
+static void test_a_stopped_timer_does_not_run_and_can_be_started_again(void **state)
+{
+	loop_timer_start(timer, 1);
+	loop_timer_stop(timer);
+	assert_false(loop_timer_is_running(timer));
+	turn_for(20);
+	assert_int_equal(timer_runs, 0);
+	loop_timer_start(timer, 1);
+	WAIT_FOR(timer_runs == 1);
+}
+
+static void test_stopping_a_timer_that_rests_changes_nothing(void **state)
+{
+	loop_timer_stop(timer);
+	loop_timer_stop(timer);
+	assert_false(loop_timer_is_running(timer));
+}
+
+static void test_a_timer_may_start_itself_again_from_its_callback(void **state)
+{
+	open_again(restart);
+	loop_timer_start(timer, 1);
+	WAIT_FOR(timer_runs == 3);
+	turn_for(20);
+	assert_int_equal(timer_runs, 3);
+}
+
+static void test_a_repeating_timer_may_stop_itself_from_its_callback(void **state)
+{
+	open_again(stop_at_the_third_run);
+	loop_timer_repeat(timer, 1);
+	WAIT_FOR(timer_runs == 3);
+	turn_for(20);
+	assert_int_equal(timer_runs, 3);
+}
+
+static void test_a_repeating_timer_may_run_only_once_more_from_its_callback(void **state)
+{
+	open_again(become_single);
+	loop_timer_repeat(timer, 1);
+	WAIT_FOR(timer_runs == 2);
+	turn_for(20);
+	assert_int_equal(timer_runs, 2);
+}
+
+static void test_a_timer_may_be_freed_from_its_callback(void **state)
+{
+	open_again(free_itself);
+	loop_timer_start(timer, 1);
+	WAIT_FOR(timer_runs == 1);
+	open_again(free_itself);
+	loop_timer_repeat(timer, 1);
+	WAIT_FOR(timer_runs == 2);
+	turn_for(20);
+	assert_int_equal(timer_runs, 2);
+}
+
+static void test_in_its_callback_only_a_repeating_timer_is_running(void **state)
+{
+	open_again(note_whether_it_runs);
+	loop_timer_start(timer, 1);
+	WAIT_FOR(timer_runs == 1);
+	assert_false(was_running);
+	loop_timer_repeat(timer, 1);
+	WAIT_FOR(timer_runs == 2);
+	assert_true(was_running);
+}
+
+static void test_a_freed_timer_does_not_run(void **state)
+{
+	loop_timer_repeat(timer, 1);
+	loop_timer_free(timer);
+	timer = NULL;
+	turn_for(20);
+	assert_int_equal(timer_runs, 0);
+}
+
+static void test_no_timer_may_be_freed(void **state)
+{
+	loop_timer_free(NULL);
+}
+
+/* ---- delays between attempts ---- */
+
 static void test_delays_double_from_50_ms_to_5_s_with_a_quarter_of_jitter(void **state)
 {
 	static const long middles[] = {50, 100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000};
@@ -193,6 +428,27 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_nothing_may_be_freed, open_base, close_base),
 		cmocka_unit_test_setup_teardown(test_it_runs_after_everything_else_of_its_turn, open_base, close_base),
 		cmocka_unit_test_setup_teardown(test_its_argument_is_the_one_that_was_given, open_base, close_base),
+		cmocka_unit_test_setup_teardown(test_a_timer_rests_until_it_is_started, open_timer, close_timer),
+		cmocka_unit_test_setup_teardown(test_a_started_timer_runs_once_after_its_time, open_timer, close_timer),
+		cmocka_unit_test_setup_teardown(test_a_timer_of_no_time_runs_in_the_next_turn_and_not_before, open_timer,
+						close_timer),
+		cmocka_unit_test_setup_teardown(test_a_repeating_timer_runs_again_and_again, open_timer, close_timer),
+		cmocka_unit_test_setup_teardown(test_every_is_a_timer_that_repeats_from_the_start, open_timer, close_timer),
+		cmocka_unit_test_setup_teardown(test_starting_again_replaces_the_time_before, open_timer, close_timer),
+		cmocka_unit_test_setup_teardown(test_starting_a_repeating_timer_makes_it_run_once, open_timer, close_timer),
+		cmocka_unit_test_setup_teardown(test_a_stopped_timer_does_not_run_and_can_be_started_again, open_timer,
+						close_timer),
+		cmocka_unit_test_setup_teardown(test_stopping_a_timer_that_rests_changes_nothing, open_timer, close_timer),
+		cmocka_unit_test_setup_teardown(test_a_timer_may_start_itself_again_from_its_callback, open_timer, close_timer),
+		cmocka_unit_test_setup_teardown(test_a_repeating_timer_may_stop_itself_from_its_callback, open_timer,
+						close_timer),
+		cmocka_unit_test_setup_teardown(test_a_repeating_timer_may_run_only_once_more_from_its_callback, open_timer,
+						close_timer),
+		cmocka_unit_test_setup_teardown(test_a_timer_may_be_freed_from_its_callback, open_timer, close_timer),
+		cmocka_unit_test_setup_teardown(test_in_its_callback_only_a_repeating_timer_is_running, open_timer,
+						close_timer),
+		cmocka_unit_test_setup_teardown(test_a_freed_timer_does_not_run, open_timer, close_timer),
+		cmocka_unit_test_setup_teardown(test_no_timer_may_be_freed, open_timer, close_timer),
 		cmocka_unit_test_setup_teardown(test_delays_double_from_50_ms_to_5_s_with_a_quarter_of_jitter, open_base,
 						close_base),
 		cmocka_unit_test_setup_teardown(test_any_number_of_attempts_has_a_delay, open_base, close_base),
