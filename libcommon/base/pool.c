@@ -125,7 +125,6 @@ struct pool *pool_new(struct event_base *base, unsigned threads, unsigned queue_
 	pool->threads = mem_alloc(threads * sizeof *pool->threads);
 	pool->wakes_loop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pool->event = event_new(base, pool->wakes_loop, EV_READ | EV_PERSIST, deliver_finished, pool);
-	event_priority_set(pool->event, LOOP_PRIORITY_NORMAL);
 	event_add(pool->event, NULL);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);

@@ -27,7 +27,7 @@ struct http_call {
 	struct op op;
 	TAILQ_ENTRY(http_call) link;
 	bool is_due, is_finished, is_connected;
-	struct event *deadline;
+	struct loop_timer *deadline;
 	struct resolver_lookup *lookup; /* NULL when there is none in flight */
 	struct resolver_addresses addresses;
 	enum status status;
@@ -84,7 +84,7 @@ static void call_free(struct http_call *call)
 		resolver_lookup_drop(call->lookup);
 	close_connection(call);
 	http_response_reader_free(&call->reader);
-	event_free(call->deadline);
+	loop_timer_free(call->deadline);
 	free(call->request);
 	free(call);
 }
@@ -149,12 +149,12 @@ static void finish(struct http_call *call, enum status status, const char *reaso
 	call->is_finished = true;
 	call->status = status;
 	call->reason = reason;
-	event_del(call->deadline);
+	loop_timer_stop(call->deadline);
 	mute(call);
 	make_due(call);
 }
 
-static void time_is_over(evutil_socket_t fd, short what, void *arg)
+static void time_is_over(void *arg)
 {
 	struct http_call *call = arg;
 
@@ -239,7 +239,6 @@ static void connect_to_next(struct http_call *call)
 		else
 			address.ipv6.sin6_port = htons((uint16_t)call->port);
 		call->bev = bufferevent_socket_new(call->client->base, -1, BEV_OPT_CLOSE_ON_FREE);
-		bufferevent_priority_set(call->bev, LOOP_PRIORITY_NORMAL);
 		bufferevent_setcb(call->bev, readable, NULL, changed, call);
 		bufferevent_write(call->bev, call->request, strlen(call->request));
 		if (bufferevent_socket_connect(call->bev, &address.any, sizeof address) == 0)
@@ -267,15 +266,14 @@ static void looked_up(enum status status, const struct resolver_addresses *addre
 
 static struct http_call *call_new(struct http_client *client, struct scope *scope, long timeout_ms, void *arg)
 {
-	struct timeval limit = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000}, none = {0};
 	struct http_call *call = mem_alloc(sizeof *call);
 
 	call->client = client;
 	call->arg = arg;
 	call->reason = "";
 	call->started_us = clock_monotonic_us();
-	call->deadline = event_new(client->base, -1, 0, time_is_over, call);
-	event_add(call->deadline, timeout_ms > 0 ? &limit : &none);
+	call->deadline = loop_timer_new(client->base, time_is_over, call);
+	loop_timer_start(call->deadline, timeout_ms > 0 ? timeout_ms : 0);
 	TAILQ_INSERT_TAIL(&client->in_flight, call, link);
 	op_start(scope, &call->op);
 	return call;

@@ -36,7 +36,7 @@ struct resolver_lookup {
 	TAILQ_ENTRY(resolver_lookup) link;
 	struct question questions[FAMILIES];
 	struct resolver_addresses addresses;
-	struct event *grace;
+	struct loop_timer *grace;
 	bool is_due, is_over, is_told; /* over: whoever has not answered is not waited for */
 	resolver_lookup_done *done;
 	void *arg;
@@ -173,12 +173,12 @@ static void answered(int result, struct evutil_addrinfo *answers, void *arg)
 	if (answers)
 		evutil_freeaddrinfo(answers);
 	if (asked(lookup) > 0 && lookup->addresses.count > 0 && !lookup->is_over)
-		event_add(lookup->grace, &(struct timeval){.tv_usec = GRACE_MS * 1000});
+		loop_timer_start(lookup->grace, GRACE_MS);
 	if (asked(lookup) == 0)
 		make_due(lookup);
 }
 
-static void grace_ended(evutil_socket_t fd, short what, void *arg)
+static void grace_ended(void *arg)
 {
 	struct resolver_lookup *lookup = arg;
 
@@ -209,7 +209,7 @@ struct resolver_lookup *resolver_look_up(struct resolver *resolver, const char *
 	union resolver_address address = {0};
 
 	*lookup = (struct resolver_lookup){.resolver = resolver, .done = done, .arg = arg};
-	lookup->grace = event_new(resolver->base, -1, 0, grace_ended, lookup);
+	lookup->grace = loop_timer_new(resolver->base, grace_ended, lookup);
 	resolver->lookups++;
 	if (inet_pton(AF_INET, host, &address.ipv4.sin_addr) == 1) {
 		address.any.sa_family = AF_INET;
@@ -264,7 +264,7 @@ static void recall(struct resolver_lookup *lookup)
 static void lookup_free(struct resolver_lookup *lookup)
 {
 	lookup->resolver->lookups--;
-	event_free(lookup->grace);
+	loop_timer_free(lookup->grace);
 	free(lookup);
 }
 
@@ -277,7 +277,7 @@ static void run_due(void *arg)
 	while ((lookup = TAILQ_FIRST(&resolver->due))) {
 		TAILQ_REMOVE(&resolver->due, lookup, link);
 		lookup->is_due = false;
-		event_del(lookup->grace);
+		loop_timer_stop(lookup->grace);
 		if (!lookup->is_told)
 			tell(lookup);
 		if (asked(lookup) > 0)

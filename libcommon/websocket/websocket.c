@@ -3,7 +3,6 @@
 #include "websocket/websocket_internal.h"
 
 #include <event2/buffer.h>
-#include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,7 +129,7 @@ static void look_after(struct websocket *ws, int64_t now_us)
 	}
 }
 
-static void tick(evutil_socket_t fd, short what, void *arg)
+static void tick(void *arg)
 {
 	struct websockets *group = arg;
 	struct websocket *ws = LIST_FIRST(&group->members);
@@ -168,16 +167,13 @@ struct websockets *websockets_new(struct event_base *base, const struct websocke
 				  const struct websocket_calls *calls)
 {
 	struct websockets *group = mem_alloc(sizeof *group);
-	long ms = tick_ms(limits);
 
 	group->limits = *limits;
 	group->calls = calls;
 	LIST_INIT(&group->members);
 	LIST_INIT(&group->over);
 	group->reap = loop_deferred_new(base, reap, group);
-	group->tick = event_new(base, -1, EV_PERSIST, tick, group);
-	event_priority_set(group->tick, LOOP_PRIORITY_NORMAL);
-	event_add(group->tick, &(struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000});
+	group->tick = loop_every(base, tick_ms(limits), tick, group);
 	return group;
 }
 
@@ -185,7 +181,7 @@ void websockets_free(struct websockets *group)
 {
 	if (!group)
 		return;
-	event_free(group->tick);
+	loop_timer_free(group->tick);
 	loop_deferred_free(group->reap);
 	free(group);
 }

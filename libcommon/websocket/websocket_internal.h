@@ -36,7 +36,7 @@ struct websocket {
 struct websockets {
 	struct websocket_limits limits;
 	const struct websocket_calls *calls;
-	struct event *tick;
+	struct loop_timer *tick;
 	struct loop_deferred *reap;
 	LIST_HEAD(, websocket) members, over;
 	unsigned count;
