@@ -56,10 +56,10 @@ shell_is_sound() {
 		xargs shellcheck --external-sources --check-sourced deploy/registries/*.sh
 }
 
-# README's table of variables is what the daemons' own --help says.
-readme_is_true() {
+# The table in docs/configuration.md is what the daemons' own --help says.
+variables_are_documented() {
 	make -j"$jobs" build >/dev/null && scripts/environment-table build/bin >"$out.table" &&
-		sed -n '/<!-- environment -->/,/<!-- \/environment -->/p' README.md | grep '^|' | diff - "$out.table"
+		sed -n '/<!-- environment -->/,/<!-- \/environment -->/p' docs/configuration.md | grep '^|' | diff - "$out.table"
 }
 
 # sources FOLDER: its C, without the tests.
@@ -162,7 +162,7 @@ server() {
 	step "build gcc" build BUILD=build WERROR=1
 	step "build clang" build BUILD=build/clang CC=clang WERROR=1
 	step "build web" make web
-	step "lint readme" readme_is_true
+	step "lint configuration" variables_are_documented
 	step "lint clang-tidy" tidy
 	step "lint cppcheck" check
 	step "lint openapi" npm --prefix services/swagger run lint
