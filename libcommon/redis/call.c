@@ -1,5 +1,5 @@
-/* Commands. hiredis answers in the order of asking, so what is in flight is a list of our own: its first entry is the oldest,
- * and one timer that looks at it is the time limit of all. */
+/* Commands. hiredis answers in the order of sending, so the calls in flight are a list whose first entry is the oldest: one
+ * timer that checks it enforces the time limit of all. */
 #include "redis/redis_internal.h"
 
 #include <stdio.h>
@@ -21,37 +21,37 @@ static void redis_call_fail(struct redis *redis, struct redis_call *call, enum s
 {
 	call->failure = status;
 	TAILQ_INSERT_TAIL(&redis->failed, call, link);
-	if (!event_pending(redis->tell, EV_TIMEOUT, NULL))
-		event_add(redis->tell, &(struct timeval){0});
+	if (!loop_timer_is_running(redis->failures))
+		loop_timer_start(redis->failures, 0);
 }
 
-/* Everything in flight has failed; its callers learn of it from the loop, never from within what failed. */
+/* A copy of each call goes to the list of failed calls, whose callbacks run from the loop; hiredis still owns the original. */
 void redis_calls_fail(struct redis *redis, enum status oldest)
 {
 	struct redis_call *call;
 	enum status status = oldest;
 
 	while ((call = TAILQ_FIRST(&redis->in_flight))) {
-		struct redis_call *told = mem_alloc(sizeof *told);
+		struct redis_call *failed = mem_alloc(sizeof *failed);
 
 		TAILQ_REMOVE(&redis->in_flight, call, link);
-		*told = (struct redis_call){.done = call->done, .arg = call->arg, .owned = call->owned};
+		*failed = (struct redis_call){.done = call->done, .arg = call->arg, .owned = call->owned};
 		call->owned = NULL;
 		if (call->op.scope) {
 			struct scope *scope = call->op.scope;
 
 			op_end(&call->op);
-			op_start(scope, &told->op);
+			op_start(scope, &failed->op);
 		}
-		redis_call_fail(redis, told, status);
+		redis_call_fail(redis, failed, status);
 		call->redis = NULL;
 		status = STATUS_UNAVAILABLE;
 	}
 	redis->in_flight_count = 0;
 }
 
-/* In the loop's next turn, by a timer: one whose callback tries again at once would be told in the same turn for ever. */
-void redis_calls_tell(evutil_socket_t fd, short what, void *arg)
+/* By a timer, in the loop's next turn: a callback that tries again at once would otherwise keep this turn going for ever. */
+void redis_calls_report_failed(void *arg)
 {
 	struct redis_calls failed = TAILQ_HEAD_INITIALIZER(failed);
 	struct redis *redis = arg;
@@ -82,19 +82,14 @@ void redis_calls_detach(struct redis *redis)
 	}
 }
 
-/* ---- asking and being answered ---- */
-
-static const char *argument(const redisReply *reply)
-{
-	return reply->str ? reply->str : "";
-}
+/* ---- sending and answering ---- */
 
 static void send_call(struct redis *redis, struct redis_call *call);
 
-/* Redis has forgotten the script (SCRIPT FLUSH): it is loaded again, and the call repeated behind that. */
+/* Redis no longer has the script (SCRIPT FLUSH): load it again and repeat the call behind that. */
 static bool repeat(struct redis *redis, struct redis_call *call, const redisReply *reply)
 {
-	if (!call->script || call->is_repeated || strncmp(argument(reply), "NOSCRIPT", 8) != 0)
+	if (!call->script || call->is_repeated || strncmp(reply->str, "NOSCRIPT", 8) != 0)
 		return false;
 	call->is_repeated = true;
 	redisAsyncCommand(redis->context, NULL, NULL, "SCRIPT LOAD %s", call->script->lua);
@@ -124,8 +119,7 @@ static void answered(redisAsyncContext *context, void *reply_void, void *arg)
 	if (reply->type == REDIS_REPLY_ERROR) {
 		if (repeat(redis, call, reply))
 			return;
-		log_line(LOG_WARN, "redis refused a command", LOG_TEXT("command", call->name),
-			 LOG_TEXT("reason", argument(reply)));
+		log_line(LOG_WARN, "redis refused a command", LOG_TEXT("command", call->name), LOG_TEXT("reason", reply->str));
 		status = STATUS_INTERNAL;
 	}
 	if (op_end(&call->op))
@@ -145,7 +139,7 @@ void redis_call_own(struct redis_call *call, void *memory)
 	call->owned = memory;
 }
 
-/* A call that can not be sent is failed from the loop: is_sendable says which it is. */
+/* A call that cannot be sent fails from the loop; ret_is_sendable says whether the caller may send it. */
 static struct redis_call *call_new(struct redis *redis, struct scope *scope, const char *name, long limit_ms, redis_done *done,
 				   void *arg, bool *ret_is_sendable)
 {

@@ -1,12 +1,15 @@
 /* One connection: waiting -> connecting (looked up, connected, authenticated, scripts loaded) -> ready -> lost -> waiting.
+ * An address that fails before it is ready is followed by the name's next one; after the last comes the back-off, and a new
+ * look-up. The connect time limit holds for the look-up and the first address, then for each further address.
  *
- * hiredis 0.14 has no asynchronous time-outs, and when it frees a context it runs all callbacks at once; so a lost connection
- * first detaches ours (each callback of hiredis then finds nobody), and is freed from the loop. */
+ * Each asynchronous step is recognized when it comes back: a callback of hiredis compares its context with the current one, and
+ * a look-up that was dropped has no callback. So a late answer never opens a second connection.
+ *
+ * hiredis 0.14 has no asynchronous time-outs, and runs all callbacks at once when it frees a context; so a lost connection is
+ * first detached (hiredis's callbacks then do nothing), and freed from the loop. */
 #include "redis/redis_internal.h"
 
 #include <arpa/inet.h>
-#include <event2/dns.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,14 +17,38 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-/* ---- losing it and coming back ---- */
+/* ---- losing the connection and reconnecting ---- */
 
+static bool has_address_left(const struct redis *redis)
+{
+	return redis->tried < redis->addresses.count;
+}
+
+static void forget_addresses(struct redis *redis)
+{
+	redis->addresses.count = redis->tried = 0;
+}
+
+/* From the loop also for the next address, because hiredis may be on the stack. */
 static void schedule_retry(struct redis *redis)
 {
-	long delay_ms = loop_backoff_ms(redis->attempt++);
-
 	redis->state = REDIS_WAITING;
-	event_add(redis->retry, &(struct timeval){.tv_sec = delay_ms / 1000, .tv_usec = delay_ms % 1000 * 1000});
+	loop_timer_start(redis->retry, has_address_left(redis) ? 0 : loop_backoff_ms(redis->attempt++));
+}
+
+static void drop_lookup(struct redis *redis)
+{
+	if (redis->lookup)
+		resolver_lookup_drop(redis->lookup);
+	redis->lookup = NULL;
+}
+
+static void log_loss(struct redis *redis, const char *reason)
+{
+	if (!redis->has_reported_loss)
+		log_line(LOG_WARN, "redis is not reachable", LOG_TEXT("see", "REDIS_URL"), LOG_TEXT("reason", reason),
+			 LOG_INT("in_flight", redis->in_flight_count));
+	redis->has_reported_loss = true;
 }
 
 static void report(struct redis *redis, bool is_ready)
@@ -34,10 +61,9 @@ void redis_lose(struct redis *redis, const char *reason, enum status oldest)
 {
 	bool was_ready = redis->state == REDIS_READY;
 
-	if (!redis->has_reported_loss)
-		log_line(LOG_WARN, "redis is not reachable", LOG_TEXT("see", "REDIS_URL"), LOG_TEXT("reason", reason),
-			 LOG_INT("in_flight", redis->in_flight_count));
-	redis->has_reported_loss = true;
+	if (!has_address_left(redis))
+		log_loss(redis, reason);
+	drop_lookup(redis);
 	redis->doomed = redis->context ? redis->context : redis->doomed;
 	redis->context = NULL;
 	redis_calls_fail(redis, oldest);
@@ -59,19 +85,20 @@ void redis_reap(void *arg)
 	redisAsyncFree(doomed);
 }
 
-void redis_watch(evutil_socket_t fd, short what, void *arg)
+void redis_watch(void *arg)
 {
 	struct redis *redis = arg;
 	struct redis_call *oldest = TAILQ_FIRST(&redis->in_flight);
 	int64_t now_us = clock_monotonic_us();
 
 	if (redis->state == REDIS_CONNECTING && now_us > redis->connect_deadline_us)
-		redis_lose(redis, "connecting took too long", STATUS_UNAVAILABLE);
+		redis_lose(redis, redis->lookup ? "looking up the name took too long" : "connecting took too long",
+			   STATUS_UNAVAILABLE);
 	else if (oldest && now_us > oldest->deadline_us)
 		redis_lose(redis, "a command took too long", STATUS_TIMEOUT);
 }
 
-/* hiredis frees the context after either of these, so it is forgotten first. */
+/* hiredis frees the context after this callback. */
 static void disconnected(const redisAsyncContext *context, int status)
 {
 	struct redis *redis = context->data;
@@ -84,7 +111,7 @@ static void disconnected(const redisAsyncContext *context, int status)
 
 /* ---- connecting ---- */
 
-static void handshake_answered(redisAsyncContext *context, void *reply_void, void *name)
+static void handshake_answered(redisAsyncContext *context, void *reply_void, void *script)
 {
 	struct redis *redis = context->data;
 	const redisReply *reply = reply_void;
@@ -98,19 +125,20 @@ static void handshake_answered(redisAsyncContext *context, void *reply_void, voi
 		return;
 	}
 	for (size_t i = 0; redis->scripts && redis->scripts[i]; i++)
-		if (redis->scripts[i]->name == name && reply->type == REDIS_REPLY_STRING && reply->len == 40)
+		if (redis->scripts[i] == script && reply->type == REDIS_REPLY_STRING && reply->len == 40)
 			memcpy(redis->sha1[i], reply->str, 41);
 	if (--redis->handshakes > 0)
 		return;
 	redis->state = REDIS_READY;
 	redis->attempt = 0;
+	forget_addresses(redis);
 	if (redis->has_reported_loss)
 		log_line(LOG_INFO, "redis is reachable again");
 	redis->has_reported_loss = false;
 	report(redis, true);
 }
 
-/* Its being refused (an ACL without CLIENT) is no reason not to be ready. */
+/* An error (an ACL without CLIENT) does not keep the connection from becoming ready. */
 static void identified(redisAsyncContext *context, void *reply_void, void *arg)
 {
 	struct redis *redis = context->data;
@@ -125,16 +153,17 @@ static void message_arrived(redisAsyncContext *context, void *reply_void, void *
 	struct redis *redis = context->data;
 	const redisReply *reply = reply_void;
 
-	if (!redis || !reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != 3)
+	if (!redis || redis->context != context || !reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != 3 ||
+	    reply->element[0]->type != REDIS_REPLY_STRING || reply->element[2]->type != REDIS_REPLY_STRING)
 		return;
 	if (strcmp(reply->element[0]->str, "message") == 0)
 		redis->message(reply->element[2]->str, reply->element[2]->len, redis->message_arg);
 }
 
-static void handshake(struct redis *redis, int argc, const char **argv, const char *name)
+static void handshake(struct redis *redis, int argc, const char **argv, const struct redis_script *script)
 {
 	redis->handshakes++;
-	redisAsyncCommandArgv(redis->context, handshake_answered, (void *)(uintptr_t)name, argc, argv, NULL);
+	redisAsyncCommandArgv(redis->context, handshake_answered, (void *)(uintptr_t)script, argc, argv, NULL);
 }
 
 static void introduce(struct redis *redis)
@@ -152,7 +181,7 @@ static void introduce(struct redis *redis)
 		handshake(redis, 2, (const char *[]){"SELECT", database}, NULL);
 	}
 	for (size_t i = 0; redis->scripts && redis->scripts[i]; i++)
-		handshake(redis, 3, (const char *[]){"SCRIPT", "LOAD", redis->scripts[i]->lua}, redis->scripts[i]->name);
+		handshake(redis, 3, (const char *[]){"SCRIPT", "LOAD", redis->scripts[i]->lua}, redis->scripts[i]);
 	redisAsyncCommand(redis->context, identified, NULL, "CLIENT ID");
 	handshake(redis, 1, (const char *[]){"PING"}, NULL);
 	if (redis->channel)
@@ -166,7 +195,7 @@ static void connected(const redisAsyncContext *context, int status)
 	if (!redis || redis->context != context)
 		return;
 	if (status == REDIS_OK) {
-		redisEnableKeepAlive(&redis->context->c); /* one that only listens would never learn that its peer is gone */
+		redisEnableKeepAlive(&redis->context->c); /* a subscriber sends nothing, and would not notice a vanished peer */
 		introduce(redis);
 		return;
 	}
@@ -191,41 +220,42 @@ static void connect_to(struct redis *redis, const char *address)
 	redisAsyncSetDisconnectCallback(context, disconnected);
 }
 
-static void looked_up(int error, struct evutil_addrinfo *found, void *arg)
+static void connect_to_next(struct redis *redis)
 {
-	struct redis *redis = arg;
-	char address[INET6_ADDRSTRLEN + 1] = "";
+	const union resolver_address *address = &redis->addresses.list[redis->tried++];
+	const void *bytes = address->any.sa_family == AF_INET ? (const void *)&address->ipv4.sin_addr
+							      : (const void *)&address->ipv6.sin6_addr;
+	char text[INET6_ADDRSTRLEN];
 
-	if (redis)
-		redis->lookup = NULL;
-	if (error == EVUTIL_EAI_CANCEL || !redis)
-		return;
-	if (error ||
-	    getnameinfo(found->ai_addr, (socklen_t)found->ai_addrlen, address, sizeof address, NULL, 0, NI_NUMERICHOST) != 0)
-		redis_lose(redis, "its name is not known", STATUS_UNAVAILABLE);
-	else
-		connect_to(redis, address);
-	if (found)
-		evutil_freeaddrinfo(found);
+	connect_to(redis, inet_ntop(address->any.sa_family, bytes, text, sizeof text));
 }
 
-/* redisAsyncConnect() would look the name up and block. */
-void redis_connect(evutil_socket_t fd, short what, void *arg)
+static void looked_up(enum status status, const struct resolver_addresses *addresses, const char *reason, void *arg)
 {
 	struct redis *redis = arg;
-	struct evutil_addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-	unsigned char bytes[16];
-	const char *host = redis->address.host;
+
+	redis->lookup = NULL;
+	if (status != STATUS_OK) {
+		redis_lose(redis, reason, STATUS_UNAVAILABLE);
+		return;
+	}
+	redis->addresses = *addresses;
+	connect_to_next(redis);
+}
+
+/* hiredis gets an address, because it would block while it looks up a name. */
+void redis_connect(void *arg)
+{
+	struct redis *redis = arg;
 
 	redis->state = REDIS_CONNECTING;
 	redis->connect_deadline_us = clock_monotonic_us() + redis->config.connect_timeout_ms * 1000;
-	if (inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1) {
-		connect_to(redis, host);
+	if (has_address_left(redis)) {
+		connect_to_next(redis);
 		return;
 	}
-	if (!redis->dns)
-		redis->dns = evdns_base_new(redis->base, EVDNS_BASE_INITIALIZE_NAMESERVERS | EVDNS_BASE_DISABLE_WHEN_INACTIVE);
-	redis->lookup = evdns_getaddrinfo(redis->dns, host, NULL, &hints, looked_up, redis);
+	forget_addresses(redis);
+	redis->lookup = resolver_look_up(redis->resolver, redis->address.host, looked_up, redis);
 }
 
 /* ---- subscribing ---- */

@@ -1,6 +1,5 @@
 #include "redis/redis_internal.h"
 
-#include <event2/dns.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -38,7 +37,7 @@ static void set_address(struct redis *redis)
 
 	if (config->url) {
 		if (redis_url_parse(config->url, &redis->address) != STATUS_OK)
-			abort(); /* redis_config_check() was not asked */
+			abort(); /* redis_config_check() was not called */
 		return;
 	}
 	redis->address.host = mem_strdup(config->host);
@@ -62,15 +61,12 @@ struct redis *redis_new(struct event_base *base, const struct redis_config *conf
 	TAILQ_INIT(&redis->in_flight);
 	TAILQ_INIT(&redis->failed);
 	set_address(redis);
-	redis->retry = event_new(base, -1, 0, redis_connect, redis);
-	redis->watch = event_new(base, -1, EV_PERSIST, redis_watch, redis);
-	event_priority_set(redis->retry, LOOP_PRIORITY_NORMAL);
-	redis->tell = event_new(base, -1, 0, redis_calls_tell, redis);
-	event_priority_set(redis->watch, LOOP_PRIORITY_NORMAL);
-	event_priority_set(redis->tell, LOOP_PRIORITY_NORMAL);
-	event_add(redis->watch, &(struct timeval){.tv_usec = WATCH_MS * 1000});
+	redis->resolver = resolver_new(base);
+	redis->retry = loop_timer_new(base, redis_connect, redis);
+	redis->failures = loop_timer_new(base, redis_calls_report_failed, redis);
+	redis->watch = loop_every(base, WATCH_MS, redis_watch, redis);
 	redis->reap = loop_deferred_new(base, redis_reap, redis);
-	event_add(redis->retry, &(struct timeval){0});
+	loop_timer_start(redis->retry, 0);
 	return redis;
 }
 
@@ -90,12 +86,11 @@ void redis_free(struct redis *redis)
 			redisAsyncFree(contexts[i]);
 		}
 	if (redis->lookup)
-		evdns_getaddrinfo_cancel(redis->lookup);
-	if (redis->dns)
-		evdns_base_free(redis->dns, 0);
-	event_free(redis->retry);
-	event_free(redis->watch);
-	event_free(redis->tell);
+		resolver_lookup_drop(redis->lookup);
+	resolver_free(redis->resolver);
+	loop_timer_free(redis->retry);
+	loop_timer_free(redis->watch);
+	loop_timer_free(redis->failures);
 	loop_deferred_free(redis->reap);
 	redis_address_free(&redis->address);
 	free(redis->channel);

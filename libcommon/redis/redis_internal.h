@@ -1,17 +1,17 @@
 /* What the files of the Redis client share.
- *   redis.c             a client: options, its making and its end
- *   redis_connection.c  connecting, introducing itself, losing the connection and coming back
- *   redis_call.c        commands and their answers
- *   redis_url.c         REDIS_URL
- *   redis_loop.c        hiredis on libevent */
+ *   redis.c       options, creating and freeing a client
+ *   connection.c  looking up the name, connecting, the handshake, losing the connection, reconnecting
+ *   call.c        commands and their replies
+ *   url.c         REDIS_URL
+ *   loop.c        hiredis on libevent */
 #ifndef ABACUS_REDIS_INTERNAL_H
 #define ABACUS_REDIS_INTERNAL_H
 
-#include <event2/event.h>
 #include <hiredis/async.h>
 #include <sys/queue.h>
 
 #include "base/loop.h"
+#include "net/resolver.h"
 #include "redis/redis.h"
 
 struct redis_address {
@@ -23,20 +23,19 @@ struct redis_address {
 enum status redis_url_parse(const char *url, struct redis_address *ret_address) MUST_CHECK;
 void redis_address_free(struct redis_address *address);
 
-/* Before the context's callbacks are set (hiredis then starts at once). The attachment goes with the context. */
+/* Call it before setting the context's callbacks, because hiredis then starts at once. Freed with the context. */
 void redis_loop_attach(struct redisAsyncContext *context, struct event_base *base, int priority);
 
-/* One command. Lives until both hiredis has answered it (or let go of it) and its caller has been told. */
+/* One command. Lives until hiredis has answered or dropped it and its callback has run or was cancelled. */
 struct redis_call {
 	struct op op;
-	struct redis *redis; /* NULL once its connection was lost: hiredis's callback then only frees it */
+	struct redis *redis; /* NULL after its connection was lost: hiredis's callback then only frees the call */
 	redis_done *done;
 	void *arg;
 	int64_t deadline_us;
-	const char *name; /* of the command, for the log */
-	const struct redis_script
-		*script; /* of redis_eval(); then what follows repeats it when Redis has forgotten the script */
-	char *bytes;     /* as it was sent */
+	const char *name;                  /* of the command, for the log */
+	const struct redis_script *script; /* of redis_eval(); NULL: a plain command, which is never repeated */
+	char *bytes;                       /* as sent; sent again when Redis no longer has the script */
 	int len;
 	bool is_repeated;
 	void *owned; /* redis_call_own() */
@@ -57,15 +56,17 @@ struct redis {
 	enum redis_state state;
 	bool has_reported_loss;
 	redisAsyncContext *context, *doomed;
-	struct redis_calls in_flight, failed; /* failed: their callers are told from the loop */
+	struct redis_calls in_flight, failed; /* failed: their callbacks run from the loop */
 	unsigned in_flight_count, attempt;
 	int handshakes;      /* replies of the handshake still to come */
-	long long client_id; /* of this connection, as Redis counts them; 0: it does not say */
+	long long client_id; /* Redis's id of this connection; 0: unknown */
 	int64_t connect_deadline_us;
-	struct event *retry, *watch, *tell;
+	struct loop_timer *retry, *watch, *failures;
 	struct loop_deferred *reap;
-	struct evdns_base *dns;
-	struct evdns_getaddrinfo_request *lookup;
+	struct resolver *resolver;
+	struct resolver_lookup *lookup; /* NULL when none is in flight */
+	struct resolver_addresses addresses;
+	size_t tried; /* of the addresses */
 	void (*changed)(bool is_ready, void *arg);
 	void *changed_arg;
 	char *channel;
@@ -73,17 +74,17 @@ struct redis {
 	void *message_arg;
 };
 
-/* redis_connection.c */
-void redis_connect(evutil_socket_t fd, short what, void *redis); /* of the retry timer */
-void redis_watch(evutil_socket_t fd, short what, void *redis);   /* looks at time limits */
-/* The connection is of no use any more: all that is in flight fails, the oldest with this status, and connecting begins anew.
- */
+/* connection.c */
+void redis_connect(void *redis); /* run by the retry timer */
+void redis_watch(void *redis);   /* checks the time limits */
+/* Gives up the connection, or the attempt to connect: everything in flight fails, the oldest call with this status, and
+ * connecting begins again, at the name's next address if one is left. */
 void redis_lose(struct redis *redis, const char *reason, enum status oldest);
 void redis_reap(void *redis); /* frees a lost connection, from the loop */
 
-/* redis_call.c */
+/* call.c */
 void redis_calls_fail(struct redis *redis, enum status oldest);
-void redis_calls_tell(evutil_socket_t fd, short what, void *redis); /* those that have failed */
-void redis_calls_detach(struct redis *redis);                       /* no callback runs any more */
+void redis_calls_report_failed(void *redis);  /* runs their callbacks; by the failures timer */
+void redis_calls_detach(struct redis *redis); /* no callback runs after it */
 
 #endif

@@ -8,71 +8,12 @@
 #include <unistd.h>
 
 #include "tests/http/client_fixture.h"
-
-#define QTYPE_A 1
-#define QTYPE_AAAA 28
-#define RCODE_SERVFAIL 2
-#define RCODE_NXDOMAIN 3
-
-/* ---- a name server ---- */
-
-static struct {
-	int fd;
-	struct event *readable;
-	char address[32];
-	unsigned ipv4, ipv6;   /* addresses in an answer: 10.0.0.1 …, fd00::1 …; the last comes first */
-	unsigned char network; /* 10, for IPv4 */
-	int rcode;
-	bool is_mute, is_mute_for_ipv6;
-	unsigned asked;
-} server;
-
-static size_t put_record(unsigned char *at, int qtype, unsigned number)
-{
-	/* a pointer to the question's name, type, class IN, 60 s, length */
-	unsigned char head[] = {0xC0, 12, 0, (unsigned char)qtype, 0, 1, 0, 0, 0, 60, 0, qtype == QTYPE_A ? 4 : 16};
-	unsigned char ipv4[4] = {server.network, 0, 0, (unsigned char)number}, ipv6[16] = {0xFD, [15] = (unsigned char)number};
-
-	memcpy(at, head, sizeof head);
-	memcpy(at + sizeof head, qtype == QTYPE_A ? ipv4 : ipv6, head[11]);
-	return sizeof head + head[11];
-}
-
-static void server_asked(evutil_socket_t fd, short what, void *arg)
-{
-	unsigned char message[2000];
-	struct sockaddr_in from;
-	socklen_t from_len = sizeof from;
-	ssize_t got = recvfrom(fd, message, 512, 0, (struct sockaddr *)&from, &from_len);
-	int qtype = message[got - 3]; /* the question's type and class end the message */
-	unsigned count = server.rcode ? 0 : qtype == QTYPE_A ? server.ipv4 : server.ipv6;
-	size_t len = (size_t)got;
-
-	server.asked++;
-	if (server.is_mute || (server.is_mute_for_ipv6 && qtype == QTYPE_AAAA))
-		return;
-	message[2] = 0x81;
-	message[3] = (unsigned char)(0x80 | server.rcode);
-	message[7] = (unsigned char)count;
-	for (unsigned i = 0; i < count; i++)
-		len += put_record(message + len, qtype, count - i);
-	assert_int_equal(sendto(fd, message, len, 0, (struct sockaddr *)&from, from_len), len);
-}
+#include "tests/net/name_server.h"
 
 static int set_up(void **state)
 {
-	struct sockaddr_in address = fixture_loopback(0);
-	socklen_t len = sizeof address;
-
 	fixture_set_up(state);
-	memset(&server, 0, sizeof server);
-	server.network = 10;
-	server.fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-	assert_int_equal(bind(server.fd, (struct sockaddr *)&address, len), 0);
-	assert_int_equal(getsockname(server.fd, (struct sockaddr *)&address, &len), 0);
-	snprintf(server.address, sizeof server.address, "127.0.0.1:%d", ntohs(address.sin_port));
-	server.readable = event_new(base, server.fd, EV_READ | EV_PERSIST, server_asked, NULL);
-	event_add(server.readable, NULL);
+	name_server_open(base);
 	assert_int_equal(http_client_set_nameserver(client, server.address), STATUS_OK);
 	return 0;
 }
@@ -80,8 +21,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	fixture_tear_down(state);
-	event_free(server.readable);
-	close(server.fd);
+	name_server_close();
 	return 0;
 }
 
