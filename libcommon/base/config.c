@@ -62,11 +62,6 @@ enum app_env config_env(const struct config *config)
 	return config->env;
 }
 
-const char *config_env_name(const struct config *config)
-{
-	return env_names[config->env];
-}
-
 /* The whole file, one trailing newline cut; NULL after adding a problem. */
 static char *read_file(struct config *config, const char *variable, const char *path)
 {

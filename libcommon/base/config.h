@@ -40,7 +40,6 @@ struct config;
 struct config *config_new(void);
 void config_free(struct config *config);
 enum app_env config_env(const struct config *config);
-const char *config_env_name(const struct config *config);
 void config_load(struct config *config, const struct config_option *options, void *into);
 /* For a rule that spans options ("DATABASE_URL or PGHOST"): adds one problem line, as printf. */
 void config_problem(struct config *config, const char *format, ...) __attribute__((format(printf, 2, 3)));

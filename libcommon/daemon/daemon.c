@@ -109,7 +109,6 @@ static int load(struct daemon *daemon)
 		config_problem(config, "LOG_LEVEL: must be debug, info, warn or error");
 	if (spec->check)
 		spec->check(config);
-	daemon->env = config_env(config);
 	problems = config_finish(config, spec->name);
 	config_free(config);
 	return problems;
@@ -171,8 +170,10 @@ static void limit_reached(evutil_socket_t fd, short what, void *arg)
 	event_base_loopbreak(daemon->base);
 }
 
-void daemon_drained(struct daemon *daemon)
+static void drained(void *arg)
 {
+	struct daemon *daemon = arg;
+
 	event_base_loopbreak(daemon->base);
 }
 
@@ -186,7 +187,7 @@ static void stop_asked(evutil_socket_t number, short what, void *arg)
 	log_line(LOG_INFO, "draining");
 	note_readiness(daemon);
 	event_add(daemon->limit, &(struct timeval){.tv_sec = daemon->options.drain_s});
-	daemon->spec->drain(daemon->service, daemon);
+	daemon->spec->drain(daemon->service, drained, daemon);
 }
 
 static struct event *new_event(struct daemon *daemon, int number, short what, void (*run)(evutil_socket_t, short, void *))
@@ -246,11 +247,6 @@ int daemon_serve(struct daemon *daemon)
 	log_attach(NULL);
 	event_base_free(daemon->base);
 	return has_started && !daemon->was_cut_off ? 0 : 1;
-}
-
-enum app_env daemon_env(const struct daemon *daemon)
-{
-	return daemon->env;
 }
 
 unsigned daemon_process(const struct daemon *daemon)

@@ -29,16 +29,14 @@ struct daemon_spec {
 	/* Builds the service in this process: dependencies, routes, listeners. Non-OK (logged) ends the process with 1. */
 	enum status (*start)(struct daemon *daemon, struct event_base *base, void **ret_service);
 	bool (*is_ready)(void *service, const char **ret_reason); /* reason e.g. "postgres", for /readyz */
-	/* Begins draining; the service calls daemon_drained() when nothing is left in flight. */
-	void (*drain)(void *service, struct daemon *daemon);
+	/* Begins draining; the service calls drained(arg) once nothing is left in flight. */
+	void (*drain)(void *service, void (*drained)(void *arg), void *arg);
 	void (*stop)(void *service); /* frees everything; runs after the loop has ended, also after the drain limit */
 };
 
 /* Returns the exit code: 0 after a clean drain of every process, 1, or 78 for configuration. Call from main() with nothing done
  * before. */
 int daemon_main(const struct daemon_spec *spec, int argc, char **argv);
-void daemon_drained(struct daemon *daemon);
-enum app_env daemon_env(const struct daemon *daemon);
 /* 0-based number of this serving process, and how many there are. */
 unsigned daemon_process(const struct daemon *daemon);
 unsigned daemon_processes(const struct daemon *daemon);

@@ -27,7 +27,6 @@ struct daemon_slot {
 struct daemon {
 	const struct daemon_spec *spec;
 	struct daemon_options options;
-	enum app_env env;
 	unsigned process, processes;
 	int beats; /* where the parent listens for a byte a second; -1: nobody does */
 	struct daemon_slot *slots;

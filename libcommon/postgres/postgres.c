@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 
 #define WATCH_MS 100
 
@@ -163,11 +164,14 @@ static void watch(evutil_socket_t fd, short what, void *arg)
 		postgres_connection_watch(&postgres->connections[i], clock_monotonic_us());
 }
 
+static const struct postgres *measured; /* what the gauge reads; NULL: nothing yet */
+
 struct postgres *postgres_new(struct event_base *base, const struct postgres_config *config,
 			      const struct postgres_statement *const *statements)
 {
 	struct postgres *postgres = mem_alloc(sizeof *postgres);
 
+	measured = postgres;
 	postgres->base = base;
 	postgres->config = *config;
 	postgres->statements = statements;
@@ -202,6 +206,8 @@ void postgres_free(struct postgres *postgres)
 {
 	if (!postgres)
 		return;
+	if (measured == postgres)
+		measured = NULL;
 	for (long i = 0; i < postgres->config.connections; i++) {
 		postgres_connection_close(&postgres->connections[i]);
 		free_calls(&postgres->connections[i].sent);
@@ -227,6 +233,16 @@ bool postgres_is_ready(const struct postgres *postgres)
 int postgres_in_flight(const struct postgres *postgres)
 {
 	return postgres->in_flight;
+}
+
+static double measured_in_flight(void *arg)
+{
+	return measured ? measured->in_flight : 0;
+}
+
+void postgres_register_metrics(void)
+{
+	metrics_gauge_read("postgres_queries_in_flight", NULL, "Queries sent and not answered yet.", measured_in_flight, NULL);
 }
 
 static struct postgres_connection *least_busy(struct postgres *postgres)

@@ -70,6 +70,8 @@ struct postgres *postgres_new(struct event_base *base, const struct postgres_con
 void postgres_free(struct postgres *postgres);           /* what is in flight is dropped, its callbacks do not run */
 bool postgres_is_ready(const struct postgres *postgres); /* at least one connection answers */
 int postgres_in_flight(const struct postgres *postgres);
+/* Registers the gauge postgres_queries_in_flight, of the postgres that the process makes last. */
+void postgres_register_metrics(void);
 
 /* STATUS_OK with rows; STATUS_CONFLICT (SQLSTATE 23505) with rows so that postgres_constraint() can say which;
  * otherwise rows is NULL: BUSY (in_flight_max), UNAVAILABLE, TIMEOUT (57014, or no answer), INTERNAL (logged here with its

@@ -32,14 +32,9 @@ static bool is_ready(void *service, const char **ret_reason)
 	return true;
 }
 
-static void drained(void *arg)
+static void drain(void *service, void (*drained)(void *arg), void *arg)
 {
-	daemon_drained(arg);
-}
-
-static void drain(void *service, struct daemon *daemon)
-{
-	http_server_drain(monitor->http, drained, daemon);
+	http_server_drain(monitor->http, drained, arg);
 }
 
 static void stop(void *service)

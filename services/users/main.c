@@ -5,21 +5,15 @@
 
 #include "base/loop.h"
 #include "base/mem.h"
-#include "base/metrics.h"
 #include "http/access.h"
 #include "store.h"
 
 static struct users *users; /* of this process */
 
-static double queries_in_flight(void *arg)
-{
-	return users ? postgres_in_flight(users->postgres) : 0;
-}
-
 static void register_metrics(void)
 {
 	http_access_register_metrics(users_routes);
-	metrics_gauge_read("postgres_queries_in_flight", NULL, "Queries sent and not answered yet.", queries_in_flight, NULL);
+	postgres_register_metrics();
 }
 
 static bool is_ready(void *service, const char **ret_reason)
@@ -49,14 +43,9 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 	return http_server_listen(users->http);
 }
 
-static void drained(void *arg)
+static void drain(void *service, void (*drained)(void *arg), void *arg)
 {
-	daemon_drained(arg);
-}
-
-static void drain(void *service, struct daemon *daemon)
-{
-	http_server_drain(users->http, drained, daemon);
+	http_server_drain(users->http, drained, arg);
 }
 
 static void stop(void *service)

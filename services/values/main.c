@@ -5,16 +5,10 @@
 
 #include "base/loop.h"
 #include "base/mem.h"
-#include "base/metrics.h"
 #include "http/access.h"
 #include "store.h"
 
 static struct values *values; /* of this process */
-
-static double queries_in_flight(void *arg)
-{
-	return values ? postgres_in_flight(values->postgres) : 0;
-}
 
 static void register_metrics(void)
 {
@@ -22,7 +16,7 @@ static void register_metrics(void)
 	value_submit_register_metrics();
 	repair_register_metrics();
 	live_register_metrics();
-	metrics_gauge_read("postgres_queries_in_flight", NULL, "Queries sent and not answered yet.", queries_in_flight, NULL);
+	postgres_register_metrics();
 }
 
 static bool is_ready(void *service, const char **ret_reason)
@@ -53,14 +47,9 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 	return http_server_listen(values->http);
 }
 
-static void drained(void *arg)
+static void drain(void *service, void (*drained)(void *arg), void *arg)
 {
-	daemon_drained(arg);
-}
-
-static void drain(void *service, struct daemon *daemon)
-{
-	http_server_drain(values->http, drained, daemon);
+	http_server_drain(values->http, drained, arg);
 }
 
 static void stop(void *service)

@@ -13,14 +13,9 @@ static bool is_ready(void *service, const char **ret_reason)
 	return work_is_ready(service);
 }
 
-static void drained(void *arg)
+static void drain(void *service, void (*drained)(void *arg), void *arg)
 {
-	daemon_drained(arg);
-}
-
-static void drain(void *service, struct daemon *daemon)
-{
-	work_drain(service, drained, daemon);
+	work_drain(service, drained, arg);
 }
 
 static void stop(void *service)

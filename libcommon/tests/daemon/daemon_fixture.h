@@ -25,7 +25,6 @@ struct note {
 	enum note_kind kind;
 	pid_t pid;
 	unsigned process, processes;
-	enum app_env env;
 	int64_t at_us;
 };
 
@@ -53,7 +52,6 @@ static inline void fixture_note(enum note_kind kind)
 			    .pid = getpid(),
 			    .process = daemon_process(fixture.daemon),
 			    .processes = daemon_processes(fixture.daemon),
-			    .env = daemon_env(fixture.daemon),
 			    .at_us = clock_monotonic_us()};
 
 	(void)!write(fixture.notes_write, &note, sizeof note);
@@ -80,12 +78,12 @@ static inline bool fixture_is_ready(void *service, const char **ret_reason)
 	return true;
 }
 
-static inline void fixture_drain(void *service, struct daemon *daemon)
+static inline void fixture_drain(void *service, void (*drained)(void *arg), void *arg)
 {
 	while (behaviour.hangs_in_drain)
 		pause();
 	if (!behaviour.never_drains)
-		daemon_drained(daemon);
+		drained(arg);
 }
 
 static inline void fixture_stop(void *service)

@@ -124,13 +124,6 @@ static void test_one_process_that_nobody_watches_has_no_parent(void **state)
 	assert_int_equal(note.processes, 1);
 }
 
-static void test_the_service_knows_its_environment(void **state)
-{
-	environment_set("APP_ENV", "staging");
-	fixture_launch(NULL);
-	assert_int_equal(fixture_next(NOTE_STARTING).env, APP_ENV_STAGING);
-}
-
 static void ends_with(int number, int expected_exit_code)
 {
 	fixture_launch(NULL);
@@ -203,7 +196,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_an_unknown_argument_is_refused, fixture_set_up, fixture_tear_down),
 		cmocka_unit_test_setup_teardown(test_one_process_that_nobody_watches_has_no_parent, fixture_set_up,
 						fixture_tear_down),
-		cmocka_unit_test_setup_teardown(test_the_service_knows_its_environment, fixture_set_up, fixture_tear_down),
 		cmocka_unit_test_setup_teardown(test_sigterm_drains_and_ends_with_0, fixture_set_up, fixture_tear_down),
 		cmocka_unit_test_setup_teardown(test_sigint_drains_and_ends_with_0, fixture_set_up, fixture_tear_down),
 		cmocka_unit_test_setup_teardown(test_a_drain_that_does_not_end_is_cut_off_at_the_limit_with_1, fixture_set_up,
