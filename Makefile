@@ -133,11 +133,13 @@ bench: ## measure, beside nginx's own return 200
 test: ## what CI runs
 	@sh test.sh all
 
-lint: ## formatter check, warnings, clang-tidy, cppcheck
+lint: ## check the form and look for mistakes, without running anything
 	@sh test.sh server --only lint
 
-format: ## put all C into the house's form
-	clang-format -i $$(git ls-files '*.c' '*.h')
+format: ## format C, Python, JavaScript and CSS
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+	@scripts/lint/python format
+	@scripts/lint/javascript format
 
 clean: ## remove what was built
 	rm -rf $(BUILD) $(BUILD).log services/*/dist

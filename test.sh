@@ -158,6 +158,8 @@ server() {
 	scripts/install-packages build run test || exit 1
 	step "lint format" formatted
 	step "lint shell" shell_is_sound
+	step "lint javascript" scripts/lint/javascript check
+	step "lint python" scripts/lint/python check
 	step "lint rooms" scripts/lint/rooms.py
 	step "build gcc" build BUILD=build WERROR=1
 	step "build clang" build BUILD=build/clang CC=clang WERROR=1
@@ -188,7 +190,6 @@ client() {
 	step "client npm ci" services/client/build.sh fetch
 	step "client generated" npm --prefix services/client run check:generated
 	step "client types" npm --prefix services/client run types
-	step "client lint" npm --prefix services/client run lint
 	step "client unit" npm --prefix services/client test
 	step "client build" services/client/build.sh
 }

@@ -3,7 +3,7 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { ApiDocument } from "./api_document.js";
+import { ApiDocument } from "./api-document.js";
 
 const SHOWN_MAX = 20;
 
@@ -64,7 +64,9 @@ async function main(file) {
 				passed++;
 			} else if (++failed <= SHOWN_MAX) {
 				console.log(`${exchange.method} ${exchange.path.slice(0, 200)} (${exchange.to}) ${exchange.status} ${exchange.body.slice(0, 200)}`);
-				problems.forEach((problem) => console.log(`    ${problem}`));
+				for (const problem of problems) {
+					console.log(`    ${problem}`);
+				}
 			}
 		}
 	}

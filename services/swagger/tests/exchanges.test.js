@@ -1,8 +1,8 @@
 // That the comparison finds what is wrong: a test that cannot fail proves nothing.
 import assert from "node:assert/strict";
-import { fileURLToPath } from "node:url";
 import { test } from "node:test";
-import { ApiDocument } from "./api_document.js";
+import { fileURLToPath } from "node:url";
+import { ApiDocument } from "./api-document.js";
 import { answersOf, publicPath } from "./exchanges.js";
 
 const api = new ApiDocument(fileURLToPath(new URL("../openapi.yaml", import.meta.url)));
@@ -24,7 +24,11 @@ for (const [what, change] of Object.entries({
 	"an unknown path that is not 404": { path: "/users/ping/pong" },
 	"a wrong method that is not 405": { method: "DELETE", path: "/auth/login", status: 404, body: failure("not_found", "Not found.") },
 	"a method not allowed without Allow": { method: "DELETE", status: 405, body: failure("method_not_allowed", "Method not allowed.") },
-	"a failure without WWW-Authenticate": { path: "/auth/status", status: 401, body: failure("token_expired", "Signature expired. Please log in again.") },
+	"a failure without WWW-Authenticate": {
+		path: "/auth/status",
+		status: 401,
+		body: failure("token_expired", "Signature expired. Please log in again."),
+	},
 	"a failure with the code of another": { status: 503, headers: { ...headers, "retry-after": "1" }, body: failure("timeout", "Too slow.") },
 })) {
 	test(`${what} is a problem`, () => {
@@ -33,7 +37,10 @@ for (const [what, change] of Object.entries({
 }
 
 test("a refusal that came before any operation is looked at too", () => {
-	assert.deepEqual(api.problemsOf({ ...ping, method: "TRACE", path: "/users", status: 400, body: failure("bad_request", "Bad request.") }), []);
+	assert.deepEqual(
+		api.problemsOf({ ...ping, method: "TRACE", path: "/users", status: 400, body: failure("bad_request", "Bad request.") }),
+		[],
+	);
 	assert.notDeepEqual(api.problemsOf({ ...ping, status: 414, body: "<html>" }), []);
 });
 
@@ -50,5 +57,11 @@ test("paths are compared as a client of nginx writes them", () => {
 
 test("answers are read off the wire one by one", () => {
 	const one = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-A: b\r\n\r\n{}";
-	assert.deepEqual([...answersOf(`${one}${one}HTTP/1.1 200`)].map((answer) => [answer.status, answer.headers["x-a"], answer.body]), [[200, "b", "{}"], [200, "b", "{}"]]);
+	assert.deepEqual(
+		[...answersOf(`${one}${one}HTTP/1.1 200`)].map((answer) => [answer.status, answer.headers["x-a"], answer.body]),
+		[
+			[200, "b", "{}"],
+			[200, "b", "{}"],
+		],
+	);
 });

@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { resolve } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { ApiDocument } from "./api_document.js";
+import { ApiDocument } from "./api-document.js";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const build = resolve(root, process.env.BUILD ?? "build");
@@ -24,11 +24,17 @@ function routesOf(service) {
 for (const [service, paths] of Object.entries(SERVICES)) {
 	test(`the document has every route of ${service} and no other`, () => {
 		const documented = api.operations.filter((operation) => paths.test(operation.path));
-		assert.deepEqual(documented.map((one) => `${one.method} ${one.path} ${one.isOpen ? "open" : "token"}`).sort(), routesOf(service).sort());
+		assert.deepEqual(
+			documented.map((one) => `${one.method} ${one.path} ${one.isOpen ? "open" : "token"}`).sort(),
+			routesOf(service).sort(),
+		);
 	});
 }
 
 test("every path of the document belongs to a service", () => {
 	const others = api.operations.filter((operation) => !Object.values(SERVICES).some((paths) => paths.test(operation.path)));
-	assert.deepEqual(others.map((one) => one.path), []);
+	assert.deepEqual(
+		others.map((one) => one.path),
+		[],
+	);
 });

@@ -10,8 +10,8 @@ const METHODS = ["get", "post", "put", "patch", "delete"];
 const BEFORE_ANY_OPERATION = { 400: "BadRequest", 413: "BodyTooLarge", 429: "TooManyRequests", 503: "Unavailable", 504: "Timeout" };
 const FAILURES_OF_FRAMING = [408, 414, 417, 431, 501];
 
-const escape = (name) => encodeURIComponent(name.replaceAll("~", "~0").replaceAll("/", "~1"));
-const pointer = (...names) => `#/${names.map(escape).join("/")}`;
+const escapeName = (name) => encodeURIComponent(name.replaceAll("~", "~0").replaceAll("/", "~1"));
+const pointer = (...names) => `#/${names.map(escapeName).join("/")}`;
 
 export class ApiDocument {
 	constructor(path) {
@@ -71,7 +71,7 @@ export class ApiDocument {
 
 	problemsOfHeaders(response, at, headers) {
 		return Object.entries(response.headers ?? {}).flatMap(([name, given]) => {
-			const place = given.$ref ?? `${at}/headers/${escape(name)}`;
+			const place = given.$ref ?? `${at}/headers/${escapeName(name)}`;
 			const header = given.$ref ? this.root.components.headers[given.$ref.split("/").at(-1)] : given;
 			const text = headers[name.toLowerCase()];
 			if (text === undefined) {
@@ -99,12 +99,14 @@ export class ApiDocument {
 				return [`the body is no JSON: ${error.message}`];
 			}
 		}
-		return this.problemsOfValue(at ? `${at}/content/${escape(media)}/schema` : "#/components/schemas/Failure", value);
+		return this.problemsOfValue(at ? `${at}/content/${escapeName(media)}/schema` : "#/components/schemas/Failure", value);
 	}
 
 	problemsOfValue(reference, value) {
 		const id = `api${reference}`;
 		const validate = this.ajv.getSchema(id) ?? this.ajv.compile({ $ref: id });
-		return validate(value) ? [] : validate.errors.map((error) => `${error.instancePath || "it"} ${error.message} ${JSON.stringify(error.params)}`);
+		return validate(value)
+			? []
+			: validate.errors.map((error) => `${error.instancePath || "it"} ${error.message} ${JSON.stringify(error.params)}`);
 	}
 }
