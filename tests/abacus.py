@@ -51,7 +51,9 @@ class PublishedPorts(dict):
 PORTS = {"nginx": PORT, "users": 5001 + OFFSET, "values": 5002 + OFFSET, "healthcheck": 5003 + OFFSET}
 ADMIN_PORTS = {"users": 9001 + OFFSET, "values": 9002 + OFFSET, "healthcheck": 9003 + OFFSET, "worker": 9004 + OFFSET}
 if PUBLISHED:
-    PORTS = PublishedPorts(dict.fromkeys(PORTS) | {name: int(port) for name, port in (pair.split("=") for pair in PUBLISHED.split(","))})
+    PORTS = PublishedPorts(
+        dict.fromkeys(PORTS) | {name: int(port) for name, port in (pair.split("=") for pair in PUBLISHED.split(","))}
+    )
     ADMIN_PORTS = PublishedPorts(dict.fromkeys(ADMIN_PORTS))
     RUN_DIR = NativePath()
 SECOND_INSTANCE = 100
@@ -296,7 +298,9 @@ def sv(command, name):
 def stop(name):
     """Stops a service through its supervisor and waits for it."""
     sv("down", name)
-    eventually(lambda: (said := sv("status", name)).startswith("down:") and "want up" not in said, 15, message=f"{name} has ended")
+    eventually(
+        lambda: (said := sv("status", name)).startswith("down:") and "want up" not in said, 15, message=f"{name} has ended"
+    )
 
 
 def start(name):
@@ -329,11 +333,17 @@ class Daemon:
         self.name, self.port, self.admin_port = name, free_port(), free_port()
         secrets_dir = RUN_DIR / "secrets"
         defaults = {
-            "APP_ENV": "testing", "HTTP_HOST": "127.0.0.1", "PORT": self.port, "ADMIN_PORT": self.admin_port,
-            "SECRET_KEY_FILE": secrets_dir / "SECRET_KEY", "REDIS_URL_FILE": secrets_dir / "redis.url",
+            "APP_ENV": "testing",
+            "HTTP_HOST": "127.0.0.1",
+            "PORT": self.port,
+            "ADMIN_PORT": self.admin_port,
+            "SECRET_KEY_FILE": secrets_dir / "SECRET_KEY",
+            "REDIS_URL_FILE": secrets_dir / "redis.url",
             "DATABASE_URL_FILE": secrets_dir / f"{name}.url" if name in PORTS else None,
         }
-        kept = {variable: os.environ[variable] for variable in ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS") if variable in os.environ}
+        kept = {
+            variable: os.environ[variable] for variable in ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS") if variable in os.environ
+        }
         chosen = {**defaults, **environment}
         self.environment = kept | {variable: str(value) for variable, value in chosen.items() if value is not None}
         self.log = RUN_DIR / "log" / f"test-{name}-{os.getpid()}-{next(Daemon.count)}" / "current"
@@ -388,7 +398,8 @@ class Daemon:
         """The sum over all series of that name with all of those labels."""
         lines = get("/metrics", port=self.admin_port).text.splitlines()
         return sum(
-            float(line.split()[-1]) for line in lines
+            float(line.split()[-1])
+            for line in lines
             if line.split("{")[0].split(" ")[0] == name and all(label in line for label in labels)
         )
 

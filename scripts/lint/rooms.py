@@ -64,7 +64,9 @@ def fault(path, name):
 
 
 os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
-files = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "*.c", "*.h"], capture_output=True, text=True, check=True).stdout.split()
+files = subprocess.run(
+    ["git", "ls-files", "-co", "--exclude-standard", "*.c", "*.h"], capture_output=True, text=True, check=True
+).stdout.split()
 faults = 0
 for path in filter(os.path.exists, files):
     with open(path, encoding="utf-8") as source:

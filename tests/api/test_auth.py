@@ -85,7 +85,9 @@ def test_an_empty_body_is_an_invalid_payload(path):
     assert (reply.status, reply.json) == (400, {**fail("invalid_payload", "Invalid payload."), "errors": []})
 
 
-@pytest.mark.parametrize("body", ["{", "[1,2", '{"a":1}x', '{"a":1,"a":2}', '{"a":"\\u0000"}', '{"a":"\x00"}', "[" * 5000, "7", "[]", '"text"'])
+@pytest.mark.parametrize(
+    "body", ["{", "[1,2", '{"a":1}x', '{"a":1,"a":2}', '{"a":"\\u0000"}', '{"a":"\x00"}', "[" * 5000, "7", "[]", '"text"']
+)
 def test_malformed_json_is_refused(body):
     reply = post("/auth/register", body, headers={"Content-Type": "application/json"})
     body = reply.json
@@ -137,7 +139,9 @@ def test_too_many_failed_logins_are_refused_for_a_while(person):
 
 def test_another_address_of_the_same_ipv6_network_is_no_further_attempt(person):
     def log_in_from(address):
-        return post("/auth/login", {"email": person.email, "password": "wrong wrong"}, to="users", headers={"X-Forwarded-For": address}).status
+        return post(
+            "/auth/login", {"email": person.email, "password": "wrong wrong"}, to="users", headers={"X-Forwarded-For": address}
+        ).status
 
     assert [log_in_from(f"2001:db8:0:7:{n}::{n}") for n in range(1, 12)] == [404] * 10 + [429]
     assert log_in_from("2001:db8:0:8::1") == log_in_from("198.51.100.7") == log_in_from("198.51.100.8") == 404
@@ -183,8 +187,12 @@ def test_the_older_login_gives_an_access_token(person):
 
 def test_the_older_login_refuses_in_its_own_words(person):
     payloads = [
-        {"username": person.username, "password": "not the password"}, {"username": "nobody-of-that-name", "password": "not the password"},
-        {"username": person.username}, {"password": person.password}, {}, {"username": 7, "password": person.password},
+        {"username": person.username, "password": "not the password"},
+        {"username": "nobody-of-that-name", "password": "not the password"},
+        {"username": person.username},
+        {"password": person.password},
+        {},
+        {"username": 7, "password": person.password},
         {"username": person.username, "password": "p" * 1000},
     ]
     for payload in payloads:
@@ -289,7 +297,9 @@ def test_a_login_that_began_before_a_password_change_opens_nothing_behind_it(per
     slow = {"HASH_THREADS": "1", "ARGON2_MEMORY_KIB": "65536", "ARGON2_PASSES": "16", "HTTP_DEADLINE_MS": "30000"}
     with Daemon("users", **slow) as users, ThreadPoolExecutor() as threads:
         slow_one = threads.submit(lambda: users.call("POST", "/auth/register", registration()))
-        eventually(lambda: abacus.resident_bytes(min(users.serving)) > 60 << 20, every_s=0.001, message="its hash is being made")
+        eventually(
+            lambda: abacus.resident_bytes(min(users.serving)) > 60 << 20, every_s=0.001, message="its hash is being made"
+        )
         login = threads.submit(lambda: users.call("POST", "/auth/login", {"email": person.email, "password": person.password}))
         eventually(lambda: abacus.redis_cli("EXISTS", f"attempts:127.0.0.1:{person.email}") == "1", message="it is under way")
         change = call("PUT", "/auth/password", {"current": person.password, "new": "a new password"}, token=person.token)
@@ -334,7 +344,9 @@ def test_a_bcrypt_hash_of_the_older_system_verifies_and_is_replaced(person):
     assert post("/auth/login", {"email": person.email, "password": "not the password"}).status == 404
     abacus.log_in(person.email, "the older password")
     stored = abacus.eventually(
-        lambda: abacus.psql("users", f"SELECT password_hash FROM users WHERE id = {person.id} AND password_hash LIKE '$argon2id$%'")
+        lambda: abacus.psql(
+            "users", f"SELECT password_hash FROM users WHERE id = {person.id} AND password_hash LIKE '$argon2id$%'"
+        )
     )
     assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     abacus.log_in(person.email, "the older password")

@@ -89,13 +89,30 @@ def test_a_secret_of_32_bytes_is_taken():
 
 def test_every_problem_is_printed_in_one_go():
     wrong = {
-        "APP_ENV": "production", "SECRET_KEY": "short", "SECRET_KEY_FILE": None, "PORT": "http", "DATABASE_URL_FILE": "/no/such/file",
-        "HASH_THREADS": "0", "PUBLIC_USERS": "perhaps", "PROCESSES": "many", "LOG_LEVEL": "loud", "DRAIN_SECONDS": "-1",
+        "APP_ENV": "production",
+        "SECRET_KEY": "short",
+        "SECRET_KEY_FILE": None,
+        "PORT": "http",
+        "DATABASE_URL_FILE": "/no/such/file",
+        "HASH_THREADS": "0",
+        "PUBLIC_USERS": "perhaps",
+        "PROCESSES": "many",
+        "LOG_LEVEL": "loud",
+        "DRAIN_SECONDS": "-1",
     }
     done = Daemon("users", **wrong).run()
     assert done.returncode == EXIT_CONFIG
     named = [line.split(": ")[1] for line in done.stderr.splitlines()]
-    expected = ["DATABASE_URL_FILE", "DRAIN_SECONDS", "HASH_THREADS", "LOG_LEVEL", "PORT", "PROCESSES", "PUBLIC_USERS", "SECRET_KEY"]
+    expected = [
+        "DATABASE_URL_FILE",
+        "DRAIN_SECONDS",
+        "HASH_THREADS",
+        "LOG_LEVEL",
+        "PORT",
+        "PROCESSES",
+        "PUBLIC_USERS",
+        "SECRET_KEY",
+    ]
     assert [name for name in sorted(named) if name != "DATABASE_URL"] == expected
     assert all(line.startswith("users: ") for line in done.stderr.splitlines())
 

@@ -11,7 +11,9 @@ DAEMONS = sorted(path.name for path in (abacus.RUN_DIR / "bin").iterdir() if not
 
 
 def variables_of(daemon):
-    text = subprocess.run([abacus.RUN_DIR / "bin" / daemon, "--help"], capture_output=True, text=True, check=True, timeout=20).stdout
+    text = subprocess.run(
+        [abacus.RUN_DIR / "bin" / daemon, "--help"], capture_output=True, text=True, check=True, timeout=20
+    ).stdout
     return set(re.findall(r"^  ([A-Z][A-Z0-9_]*) ", text, re.MULTILINE))
 
 

@@ -16,7 +16,9 @@ def test_an_unknown_path_is_404(to):
     assert reply.headers["Content-Type"] == "application/json"
 
 
-@pytest.mark.parametrize("path, methods", [("/users/ping", {"GET", "HEAD"}), ("/auth/login", {"POST"}), ("/api/values/all", {"GET", "HEAD"})])
+@pytest.mark.parametrize(
+    "path, methods", [("/users/ping", {"GET", "HEAD"}), ("/auth/login", {"POST"}), ("/api/values/all", {"GET", "HEAD"})]
+)
 def test_a_wrong_method_is_405_with_allow(path, methods):
     reply = call("PATCH", path)
     assert (reply.status, reply.json) == (405, fail("method_not_allowed", "Method not allowed."))
@@ -33,7 +35,9 @@ def test_a_body_that_is_too_large_is_413(to):
 @pytest.mark.parametrize("path", ["/auth/register", "/auth/login", "/auth", "/users", "/auth/password", "/api/values"])
 def test_bodies_that_are_no_json_are_refused_alike(admin, path):
     def send(body, media_type):
-        return call("PUT" if path == "/auth/password" else "POST", path, body, token=admin, headers={"Content-Type": media_type})
+        return call(
+            "PUT" if path == "/auth/password" else "POST", path, body, token=admin, headers={"Content-Type": media_type}
+        )
 
     reply = send('{"a":', "application/json")
     assert (reply.status, reply.json) == (400, fail("malformed_json", "Invalid payload."))
@@ -85,14 +89,23 @@ def test_the_admin_listener_answers(name):
     assert get("/readyz", port=port).status == 200
     metrics = get("/metrics", port=port)
     assert metrics.headers["Content-Type"].startswith("text/plain")
-    for metric in (b"process_cpu_seconds_total", b"process_resident_memory_bytes", b"process_start_time_seconds", b"build_info{"):
+    for metric in (
+        b"process_cpu_seconds_total",
+        b"process_resident_memory_bytes",
+        b"process_start_time_seconds",
+        b"build_info{",
+    ):
         assert metric in metrics.body
 
 
 def test_metrics_count_requests_by_route_template(reader):
     def count():
         text = get("/metrics", port=abacus.ADMIN_PORTS["users"]).text
-        return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith("http_requests_total") and 'route="/users/{id}"' in line and 'code="200"' in line)
+        return sum(
+            float(line.split()[-1])
+            for line in text.splitlines()
+            if line.startswith("http_requests_total") and 'route="/users/{id}"' in line and 'code="200"' in line
+        )
 
     before = count()
     for _ in range(3):

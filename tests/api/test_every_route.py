@@ -26,7 +26,11 @@ def those_with_token(reader):
 
 
 def those_with_body(reader):
-    return [(method, path) for method, path, _ in routes(reader) if method in ("POST", "PUT", "PATCH") and (method, path) not in READS_NO_BODY]
+    return [
+        (method, path)
+        for method, path, _ in routes(reader)
+        if method in ("POST", "PUT", "PATCH") and (method, path) not in READS_NO_BODY
+    ]
 
 
 def test_there_are_routes_of_both_sorts(reader):

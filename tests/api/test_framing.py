@@ -57,7 +57,15 @@ HEADERS = {
 @pytest.mark.parametrize("to", ["users", "values"])
 @pytest.mark.parametrize("headers", HEADERS.values(), ids=HEADERS.keys())
 def test_unsound_framing_is_refused_by_the_service(headers, to):
-    raw = b"POST " + PATH[to] + b" HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n" + headers + b"\r\n" + BODY + SMUGGLED
+    raw = (
+        b"POST "
+        + PATH[to]
+        + b" HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+        + headers
+        + b"\r\n"
+        + BODY
+        + SMUGGLED
+    )
     received = exchange(raw, to=to)
     assert b"smuggled" not in received
     assert received == b"" or received.startswith(b"HTTP/1.1 4") or received.startswith(b"HTTP/1.1 501"), received[:200]
@@ -105,7 +113,10 @@ UNREADABLE = {
     "too many headers": (b"GET /users/ping HTTP/1.1\r\nHost: a\r\n" + b"X-Many: bbbbbbbbbbbbbb\r\n" * 4000 + b"\r\n", 431),
     "an address that is too long": (b"GET /users/" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
     "a version that is not supported": (b"GET /users/ping HTTP/2.0\r\nHost: a\r\n\r\n", 400),
-    "an expectation of something else": (b"POST /auth/login HTTP/1.1\r\nHost: a\r\nExpect: tea\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}", 415),
+    "an expectation of something else": (
+        b"POST /auth/login HTTP/1.1\r\nHost: a\r\nExpect: tea\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}",
+        415,
+    ),
 }
 
 
@@ -142,13 +153,20 @@ def test_a_head_that_nginx_lets_through_is_not_too_large_for_a_service():
     headers = {f"X-Large-{n}": "a" * 7900 for n in range(2)}
     assert abacus.get("/users/ping", headers=headers).status == 200
     reply = abacus.get("/users/ping", headers={**headers, "X-Large-2": "a" * 7900})
-    assert (reply.status, reply.json) == (431, {**fail("headers_too_large", "The headers are too large."), "request_id": reply.json["request_id"]})
+    assert (reply.status, reply.json) == (
+        431,
+        {**fail("headers_too_large", "The headers are too large."), "request_id": reply.json["request_id"]},
+    )
 
 
 def test_a_refusal_is_counted_and_logged():
     def count():
         text = abacus.get("/metrics", port=abacus.ADMIN_PORTS["users"]).text
-        return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith("http_requests_total") and 'route="other"' in line and 'code="501"' in line)
+        return sum(
+            float(line.split()[-1])
+            for line in text.splitlines()
+            if line.startswith("http_requests_total") and 'route="other"' in line and 'code="501"' in line
+        )
 
     before = count()
     received = exchange(b"BREW / HTTP/1.1\r\nHost: a\r\n\r\n", to="users")
@@ -158,7 +176,14 @@ def test_a_refusal_is_counted_and_logged():
 
 
 def post(to, headers, body):
-    return b"POST " + {"values": b"/values"}.get(to, b"/auth/login") + b" HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n" + headers + b"\r\n" + body
+    return (
+        b"POST "
+        + {"values": b"/values"}.get(to, b"/auth/login")
+        + b" HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+        + headers
+        + b"\r\n"
+        + body
+    )
 
 
 CHUNKS = {
@@ -221,7 +246,10 @@ def test_a_later_version_is_answered_in_ours(to):
 @pytest.mark.parametrize("method", [b"GET", b"DELETE", b"OPTIONS"])
 def test_the_body_of_a_method_that_needs_none_is_no_request(method, to):
     last = b"GET " + PATH[to] + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
-    received = exchange(method + b" " + PATH[to] + b" HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(SMUGGLED) + SMUGGLED + last, to=to)
+    received = exchange(
+        method + b" " + PATH[to] + b" HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(SMUGGLED) + SMUGGLED + last,
+        to=to,
+    )
     assert (answers(received), b"smuggled" in received) == (2, False)
 
 
@@ -254,7 +282,9 @@ def test_a_client_that_expects_100_continue_gets_it_or_its_answer(to):
         assert peer.recv(65536).startswith(b"HTTP/1.1 40")
 
 
-@pytest.mark.parametrize("garbage", [b"\x00" * 64 + b"\r\n\r\n", b"GET\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc", b"GET / HTTP/9.9\r\n\r\n"])
+@pytest.mark.parametrize(
+    "garbage", [b"\x00" * 64 + b"\r\n\r\n", b"GET\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc", b"GET / HTTP/9.9\r\n\r\n"]
+)
 @pytest.mark.parametrize("to", SERVICES)
 def test_garbage_harms_nothing(to, garbage):
     with socket.create_connection(("127.0.0.1", abacus.PORTS[to]), timeout=5) as peer:

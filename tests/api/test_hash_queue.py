@@ -14,7 +14,13 @@ from abacus import Daemon, eventually, fail, resident_bytes
 
 BUSY = fail("busy", "Too much to do at the moment. Please try again shortly.", "error")
 # One hash takes a good part of a second and 64 MB.
-SLOW = {"HASH_THREADS": "1", "HASH_QUEUE_MAX": "4", "ARGON2_MEMORY_KIB": "65536", "ARGON2_PASSES": "6", "HTTP_DEADLINE_MS": "30000"}
+SLOW = {
+    "HASH_THREADS": "1",
+    "HASH_QUEUE_MAX": "4",
+    "ARGON2_MEMORY_KIB": "65536",
+    "ARGON2_PASSES": "6",
+    "HTTP_DEADLINE_MS": "30000",
+}
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +127,11 @@ def test_those_who_leave_the_queue_make_room(users):
     peers = [socket.create_connection(("127.0.0.1", users.port))]
     while not select.select(peers, [], [], 0.02)[0]:
         body = json.dumps(registration(len(peers))).encode()
-        peers[-1].sendall(b"POST /auth/register HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        peers[-1].sendall(
+            b"POST /auth/register HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+            % len(body)
+            + body
+        )
         peers.append(socket.create_connection(("127.0.0.1", users.port)))
     left_before, start_s = left(users), cpu_s()
     for peer in peers:

@@ -8,7 +8,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from abacus import ADMIN_PORTS, INSTANCES, PORTS, PORT, SECOND_INSTANCE, call, eventually, get, start, stop
+
+from abacus import ADMIN_PORTS, INSTANCES, PORT, PORTS, SECOND_INSTANCE, call, eventually, get, start, stop
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 SERVICES = ["users", "values", "worker", "healthcheck"]
@@ -59,7 +60,7 @@ def test_the_queue_postgres_redis_and_nginx_are_told_of():
     assert 3 <= data["postgres"]["connections"] < data["postgres"]["connections_max"] == 100
     assert data["redis"]["status"] == "up" and data["redis"]["role"] == "primary" and data["redis"]["evicted"] == 0
     assert data["redis"]["memory_bytes"] > 100_000 and data["redis"]["clients"] > 3
-    assert data["redis"]["memory_max_bytes"] in (None, 160 << 20) # a container's Redis has a limit
+    assert data["redis"]["memory_max_bytes"] in (None, 160 << 20)  # a container's Redis has a limit
     assert data["nginx"]["status"] == "up" and data["nginx"]["active"] >= 1
     assert TIME.fullmatch(data["updated_at"])
 
@@ -131,7 +132,9 @@ def test_an_hour_of_history_is_at_most_450_points_further_apart():
     assert all(len(one["points"]) <= 450 for one in data["instances"])
 
 
-@pytest.mark.parametrize("query", ["", "?minutes=5", "?service=users&minutes=0", "?service=users&minutes=61", "?service=users&minutes=x"])
+@pytest.mark.parametrize(
+    "query", ["", "?minutes=5", "?service=users&minutes=0", "?service=users&minutes=61", "?service=users&minutes=x"]
+)
 def test_a_wrong_question_about_history_is_400(query):
     reply = get(f"/api/healthcheck/history{query}")
     assert reply.status == 400 and reply.json["code"] == "invalid_payload" and reply.json["errors"]

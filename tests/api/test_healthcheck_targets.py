@@ -16,6 +16,7 @@ import threading
 import time
 
 import pytest
+
 from abacus import ADMIN_PORTS, RUN_DIR, eventually, get
 
 SANITIZED = "SANITIZED" in os.environ  # then memory and time say nothing
@@ -41,7 +42,9 @@ class Healthcheck:
             "HEALTHCHECK_INTERVAL": str(interval_s),
             "HEALTHCHECK_TIMEOUT_MS": str(timeout_ms),
         }
-        self.process = subprocess.Popen([RUN_DIR / "bin/healthcheck"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.process = subprocess.Popen(
+            [RUN_DIR / "bin/healthcheck"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
         eventually(self.is_ready)
 
     def is_ready(self):
@@ -301,7 +304,9 @@ def test_a_round_of_200_instances_takes_under_100_ms_of_cpu_and_15_mb(tmp_path):
         first, cpu_s = daemon.rounds(), daemon.metric("process_cpu_seconds_total")
         eventually(lambda: daemon.rounds() >= first + (2 if SANITIZED else 12), every_s=0.2)
         rounds, cpu_s = daemon.rounds() - first, daemon.metric("process_cpu_seconds_total") - cpu_s
-        print(f"{cpu_s / rounds * 1000:.1f} ms of CPU a round of 200 ({len(metrics)} bytes of metrics each), {rounds:.0f} rounds, resident {daemon.resident_mb():.1f} MB")
+        print(
+            f"{cpu_s / rounds * 1000:.1f} ms of CPU a round of 200 ({len(metrics)} bytes of metrics each), {rounds:.0f} rounds, resident {daemon.resident_mb():.1f} MB"
+        )
         assert daemon.health()["summary"] == "All 200 instances up"
         reader.close()
         assert SANITIZED or cpu_s / rounds < 0.1
@@ -336,7 +341,17 @@ def check(**environment):
 
 
 @pytest.mark.parametrize(
-    "targets", ["users", "users=", "users=https://a:1", "users=http://a:1/path", "Users=http://a:1", "=http://a:1", "users=http://a:1,", "a=http://a:1,,b=http://b:1"]
+    "targets",
+    [
+        "users",
+        "users=",
+        "users=https://a:1",
+        "users=http://a:1/path",
+        "Users=http://a:1",
+        "=http://a:1",
+        "users=http://a:1,",
+        "a=http://a:1,,b=http://b:1",
+    ],
 )
 def test_wrong_targets_are_refused_at_start(targets):
     code, problem = check(HEALTHCHECK_TARGETS=targets)

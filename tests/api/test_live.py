@@ -73,7 +73,9 @@ def test_a_token_in_the_url_opens_nothing(reader):
 
 
 @pytest.mark.parametrize("to", WAYS)
-@pytest.mark.parametrize("token", ["wrong", "a.b.c", "é", "x" * 1025, "", "{}", '{"token":7}', '{"token":"wrong"}', "{", '["token"]'])
+@pytest.mark.parametrize(
+    "token", ["wrong", "a.b.c", "é", "x" * 1025, "", "{}", '{"token":7}', '{"token":"wrong"}', "{", '["token"]']
+)
 def test_a_wrong_token_is_told_so(to, token):
     with WebSocket(to=to) as live:
         live.say(token)
@@ -203,7 +205,9 @@ def test_one_without_a_token_is_told_nothing(reader):
 def test_many_results_at_once_come_whole_and_in_order(reader):
     count = 300
     with listen(reader.token) as live:
-        abacus.redis_cli("EVAL", f"for i = 1, {count} do redis.call('PUBLISH', 'live', '{{\"event\":\"test\",\"n\":' .. i .. '}}') end", "0")
+        abacus.redis_cli(
+            "EVAL", f"for i = 1, {count} do redis.call('PUBLISH', 'live', '{{\"event\":\"test\",\"n\":' .. i .. '}}') end", "0"
+        )
         assert [live.next_message()["n"] for _ in range(count)] == list(range(1, count + 1))
 
 
@@ -376,7 +380,9 @@ def redis_connection():
     peer = socket.create_connection((host, int(port)), timeout=10)
     words = [word.encode() for word in login.split(":") if word]
     if words:
-        peer.sendall(b"*%d\r\n$4\r\nAUTH\r\n" % (len(words) + 1) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words))
+        peer.sendall(
+            b"*%d\r\n$4\r\nAUTH\r\n" % (len(words) + 1) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
+        )
         assert peer.recv(100).startswith(b"+OK")
     return peer
 

@@ -101,7 +101,9 @@ def test_a_reader_that_stops_reading_takes_bounded_memory(reader):
     abacus.result(1_000_000, reader.token)
     pid = abacus.serving_pid("values")
     before = resident_bytes(pid)
-    request = b"GET /values/fibonacci/1000000 HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + reader.token.encode() + b"\r\n\r\n"
+    request = (
+        b"GET /values/fibonacci/1000000 HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + reader.token.encode() + b"\r\n\r\n"
+    )
     with socket.create_connection(("127.0.0.1", abacus.PORTS["values"]), timeout=2) as peer:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         try:

@@ -20,15 +20,18 @@ def test_one_user_is_shown_without_the_admin_flag(reader):
     }
 
 
-@pytest.mark.parametrize("id_, message, code", [
-    ("999999999", "User does not exist", "user_not_found"),
-    ("blah", "User ID should be an integer", "user_id_invalid"),
-    ("1.5", "User ID should be an integer", "user_id_invalid"),
-    ("-", "User ID should be an integer", "user_id_invalid"),
-    ("0", "User does not exist", "user_not_found"),
-    ("-1", "User does not exist", "user_not_found"),
-    ("99999999999999999999999999", "User does not exist", "user_not_found"),
-])
+@pytest.mark.parametrize(
+    "id_, message, code",
+    [
+        ("999999999", "User does not exist", "user_not_found"),
+        ("blah", "User ID should be an integer", "user_id_invalid"),
+        ("1.5", "User ID should be an integer", "user_id_invalid"),
+        ("-", "User ID should be an integer", "user_id_invalid"),
+        ("0", "User does not exist", "user_not_found"),
+        ("-1", "User does not exist", "user_not_found"),
+        ("99999999999999999999999999", "User does not exist", "user_not_found"),
+    ],
+)
 def test_a_user_who_is_not_there_is_404(reader, id_, message, code):
     reply = get(f"/users/{id_}", token=reader.token)
     assert (reply.status, reply.json) == (404, fail(code, message))
@@ -61,7 +64,9 @@ def test_the_last_active_admin_stays(admin):
     assert get("/auth/status", token=admin).status == 200
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=-1", "limit=x", "limit=100000000", "after=-1", "after=x", "after=99999999999999999999"])
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=-1", "limit=x", "limit=100000000", "after=-1", "after=x", "after=99999999999999999999"]
+)
 def test_a_bad_page_is_refused(reader, query):
     for path in ("/users", "/api/values", "/api/values/all", "/api/values/current"):
         reply = get(f"{path}?{query}", token=reader.token)

@@ -30,8 +30,24 @@ def test_the_prefix_may_be_left_on_at_the_service(reader):
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"index": -1}, {"index": "-1"}, {"index": 1.5}, {"index": "1.5"}, {"index": "x"}, {"index": ""}, {"index": None}, {"index": [1]},
-     {"index": True}, {"index": " 7"}, {"index": "7 "}, {"index": "+7"}, {"index": "0x7"}, {"index": 7, "kind": "unknown"}, {"index": 7, "kind": 1}],
+    [
+        {},
+        {"index": -1},
+        {"index": "-1"},
+        {"index": 1.5},
+        {"index": "1.5"},
+        {"index": "x"},
+        {"index": ""},
+        {"index": None},
+        {"index": [1]},
+        {"index": True},
+        {"index": " 7"},
+        {"index": "7 "},
+        {"index": "+7"},
+        {"index": "0x7"},
+        {"index": 7, "kind": "unknown"},
+        {"index": 7, "kind": 1},
+    ],
 )
 def test_a_bad_index_or_kind_is_an_invalid_payload(reader, body):
     reply = post("/api/values", body, token=reader.token)
@@ -41,7 +57,10 @@ def test_a_bad_index_or_kind_is_an_invalid_payload(reader, body):
     assert {error["field"] for error in errors} <= {"index", "kind"}
 
 
-@pytest.mark.parametrize("kind, index", [("fibonacci", 1_000_001), ("fibonacci", "99999999999999999999999"), ("lucas", 1_000_001), ("factorial", 10_000_000)])
+@pytest.mark.parametrize(
+    "kind, index",
+    [("fibonacci", 1_000_001), ("fibonacci", "99999999999999999999999"), ("lucas", 1_000_001), ("factorial", 10_000_000)],
+)
 def test_an_index_above_the_limit_is_422(reader, kind, index):
     reply = submit(index, reader.token, kind)
     assert (reply.status, reply.json) == (422, fail("index_too_high", "Index too high"))
@@ -56,7 +75,7 @@ def test_all_lists_every_submission_oldest_first_with_duplicates(reader):
     before = everything()
     for index in (13, 12, 13):
         submit(index, reader.token)
-    assert everything()[len(before):] == [{"number": 13}, {"number": 12}, {"number": 13}]
+    assert everything()[len(before) :] == [{"number": 13}, {"number": 12}, {"number": 13}]
 
 
 def everything():
@@ -111,7 +130,12 @@ def test_own_submissions_come_newest_first():
     assert [value["id"] for value in values] == ids[::-1]
     first = values[0]
     assert {key: first[key] for key in ("kind", "index", "state", "digits", "preview")} == {
-        "kind": "fibonacci", "index": 5, "state": "done", "digits": 1, "preview": "8"}
+        "kind": "fibonacci",
+        "index": 5,
+        "state": "done",
+        "digits": 1,
+        "preview": "8",
+    }
     assert first["submitted_at"].endswith("Z") and first["calculated_at"].endswith("Z")
     assert isinstance(first["duration_us"], int)
 
@@ -147,16 +171,22 @@ def test_a_result_has_a_strong_etag(reader):
 def test_json_and_plain_text_have_etags_of_their_own(reader):
     submit(10, reader.token)
     result(10, reader.token)
-    tags = {get("/api/values/fibonacci/10", token=reader.token, headers={"Accept": accept}).headers["ETag"] for accept in ("application/json", "text/plain")}
+    tags = {
+        get("/api/values/fibonacci/10", token=reader.token, headers={"Accept": accept}).headers["ETag"]
+        for accept in ("application/json", "text/plain")
+    }
     assert len(tags) == 2
 
 
-@pytest.mark.parametrize("path, message", [
-    ("fibonacci/123456", "Nobody has asked for that yet."),
-    ("unknown/7", "There is no such kind or index."),
-    ("fibonacci/x", "There is no such kind or index."),
-    ("fibonacci/-1", "There is no such kind or index."),
-])
+@pytest.mark.parametrize(
+    "path, message",
+    [
+        ("fibonacci/123456", "Nobody has asked for that yet."),
+        ("unknown/7", "There is no such kind or index."),
+        ("fibonacci/x", "There is no such kind or index."),
+        ("fibonacci/-1", "There is no such kind or index."),
+    ],
+)
 def test_a_result_that_was_never_asked_for_is_404(reader, path, message):
     reply = get(f"/api/values/{path}", token=reader.token)
     assert (reply.status, reply.json) == (404, fail("not_found", message))
@@ -238,7 +268,9 @@ def test_a_job_that_nobody_finishes_ends_as_failed_and_can_be_put_back(reader):
         abacus.stop(name)
     try:
         submit(index, reader.token)
-        entry = eventually(lambda: abacus.redis_cli("XREADGROUP", "GROUP", "workers", "dying", "COUNT", "1", "STREAMS", "jobs", ">"))
+        entry = eventually(
+            lambda: abacus.redis_cli("XREADGROUP", "GROUP", "workers", "dying", "COUNT", "1", "STREAMS", "jobs", ">")
+        )
         job = next(line.split()[-1].strip('"') for line in entry.splitlines() if "-" in line and line.strip('" ')[0].isdigit())
         for _ in range(5):
             abacus.redis_cli("XCLAIM", "jobs", "workers", "dying", "0", job)

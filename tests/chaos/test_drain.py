@@ -42,7 +42,10 @@ def register(daemon):
     """A connection whose request is being answered for half a second."""
     body = registration()
     peer = connect(daemon)
-    peer.sendall(b"POST /auth/register HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    peer.sendall(
+        b"POST /auth/register HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+        + body
+    )
     assert daemon.call("GET", "/users/ping").status == 200  # the loop has turned since
     return peer
 
@@ -96,7 +99,11 @@ def test_while_draining_nothing_new_is_taken(users):
 def test_a_client_that_sends_slowly_does_not_hold_it_up(users, part):
     """What is not whole yet is not in flight; it is cut off, or answered, but what is in flight is answered in any case."""
     head = b"POST /auth/register HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-    head += {"headers": b"X-Slow: ", "body": b"Content-Length: 100000\r\n\r\n", "chunks": b"Transfer-Encoding: chunked\r\n\r\n"}[part]
+    head += {
+        "headers": b"X-Slow: ",
+        "body": b"Content-Length: 100000\r\n\r\n",
+        "chunks": b"Transfer-Encoding: chunked\r\n\r\n",
+    }[part]
     drip = {"headers": b"a", "body": b" ", "chunks": b"1\r\n \r\n"}[part]
     peer, stopping = connect(users), threading.Event()
     peer.sendall(head)
@@ -143,7 +150,22 @@ def test_a_worker_hands_back_what_it_has_not_begun():
 
 def test_a_worker_that_stops_under_load_leaves_no_job_to_wait_for_its_lease():
     """Redis goes on delivering to it until it has said that it wants no more."""
-    command = ["sh", abacus.ROOT / "scripts/stack", "redis-cli", "-r", "100000", "XADD", "jobs", "*", "kind", "fibonacci", "index", "7", "request_id", "load"]
+    command = [
+        "sh",
+        abacus.ROOT / "scripts/stack",
+        "redis-cli",
+        "-r",
+        "100000",
+        "XADD",
+        "jobs",
+        "*",
+        "kind",
+        "fibonacci",
+        "index",
+        "7",
+        "request_id",
+        "load",
+    ]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as load:
         try:
             for number in range(5):

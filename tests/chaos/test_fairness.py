@@ -38,7 +38,10 @@ def fresh_large_indexes(count):
 def test_hundreds_of_large_jobs_do_not_keep_small_ones_waiting():
     greedy, other = Person(), Person()
     indexes = fresh_large_indexes(400)
-    quarters = [threading.Thread(target=lambda part: [submit(index, greedy.token) for index in part], args=(indexes[n::4],)) for n in range(4)]
+    quarters = [
+        threading.Thread(target=lambda part: [submit(index, greedy.token) for index in part], args=(indexes[n::4],))
+        for n in range(4)
+    ]
     for name in ("worker", "worker-2")[: abacus.INSTANCES]:
         abacus.stop(name)
     try:
@@ -56,7 +59,9 @@ def test_hundreds_of_large_jobs_do_not_keep_small_ones_waiting():
     for index in small:
         assert result(index, other.token, limit_s=20)
     small_s = time.monotonic() - start
-    waiting = sum(value["state"] == "pending" for value in abacus.get("/api/values?limit=200", token=greedy.token).json["data"]["values"])
+    waiting = sum(
+        value["state"] == "pending" for value in abacus.get("/api/values?limit=200", token=greedy.token).json["data"]["values"]
+    )
     for index in indexes:
         assert result(index, greedy.token, limit_s=120)
     print(f"10 small results behind 400 large jobs: {small_s:.2f} s; all: {time.monotonic() - start:.1f} s")

@@ -24,11 +24,15 @@ def all_is_well_afterwards():
 
 
 def wait_until_replaced(name, before, limit_s):
-    eventually(lambda: abacus.serving_pid(name) not in (None, before) and abacus.is_ready(name), limit_s, 0.02, f"{name} is replaced")
+    eventually(
+        lambda: abacus.serving_pid(name) not in (None, before) and abacus.is_ready(name), limit_s, 0.02, f"{name} is replaced"
+    )
 
 
 @two_instances
-@pytest.mark.parametrize("name, path", [("users", "/users/ping"), ("values", "/api/values/current"), ("healthcheck", "/api/healthcheck")])
+@pytest.mark.parametrize(
+    "name, path", [("users", "/users/ping"), ("values", "/api/values/current"), ("healthcheck", "/api/healthcheck")]
+)
 def test_gets_succeed_while_one_of_two_instances_hangs_and_it_is_replaced(name, path):
     with Load("GET", path, every_s=0.02) as load:
         load.wait_for(50)

@@ -31,7 +31,11 @@ def daemon(request):
 def locked(database, table):
     """Every query on the table waits within."""
     psql = subprocess.Popen(
-        ["sh", "scripts/stack", "psql", database, "-qAt"], cwd=abacus.ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ["sh", "scripts/stack", "psql", database, "-qAt"],
+        cwd=abacus.ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     psql.stdin.write(f"BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE; SELECT 'locked';\n")
     psql.stdin.flush()

@@ -89,7 +89,9 @@ def test_one_that_is_killed_takes_only_its_own_connections_along_and_is_back_at_
         eventually(users.is_ready, 2, 0.002, "all three are ready")
         back_s = time.monotonic() - start
         load.wait_for(2000)
-    print(f"gone after {gone_s * 1000:.0f} ms, back after {back_s * 1000:.0f} ms; {sum(load.done)} requests, failed: {load.failed}")
+    print(
+        f"gone after {gone_s * 1000:.0f} ms, back after {back_s * 1000:.0f} ms; {sum(load.done)} requests, failed: {load.failed}"
+    )
     assert back_s < 1
     # What was in flight there, and who connected while the kernel was still taking it down.
     assert len(load.failed) <= THREADS

@@ -51,7 +51,9 @@ def assert_every_result_comes(indexes, token, limit_s=60):
 
 
 @pytest.mark.skipif(abacus.INSTANCES < 2, reason="needs two instances of each daemon (INSTANCES=2)")
-@pytest.mark.parametrize("name, path", [("users", "/users/ping"), ("values", "/api/values/current?limit=1"), ("users-2", "/users/ping")])
+@pytest.mark.parametrize(
+    "name, path", [("users", "/users/ping"), ("values", "/api/values/current?limit=1"), ("users-2", "/users/ping")]
+)
 @pytest.mark.parametrize("kill", [abacus.kill, abacus.kill_serving])
 def test_no_get_fails_when_one_of_two_instances_is_killed(name, path, kill):
     with Load("GET", path) as load:
@@ -121,12 +123,18 @@ def test_a_revoked_token_stays_dead_when_redis_is_emptied_while_all_is_told_agai
     """Tokens are told before users, so whoever locks the table of users stops the telling in its middle."""
     person = abacus.Person()
     get("/auth/logout", token=person.token)
-    with subprocess.Popen(["sh", abacus.ROOT / "scripts/stack", "psql", "users", "-q"], stdin=subprocess.PIPE, text=True) as postgres:
+    with subprocess.Popen(
+        ["sh", abacus.ROOT / "scripts/stack", "psql", "users", "-q"], stdin=subprocess.PIPE, text=True
+    ) as postgres:
         postgres.stdin.write("BEGIN; LOCK TABLE users;\n")
         postgres.stdin.flush()
-        eventually(lambda: psql_count("pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'users'::regclass AND granted") == 1)
+        eventually(
+            lambda: psql_count("pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'users'::regclass AND granted") == 1
+        )
         abacus.redis_cli("FLUSHALL")
-        eventually(lambda: psql_count("pg_stat_activity WHERE wait_event_type = 'Lock'"), 30, message="tokens are told, users are not")
+        eventually(
+            lambda: psql_count("pg_stat_activity WHERE wait_event_type = 'Lock'"), 30, message="tokens are told, users are not"
+        )
         abacus.redis_cli("FLUSHALL")
     eventually(lambda: abacus.redis_cli("EXISTS", "revocations:complete") == "1", message="all is told")
     with abacus.Daemon("values") as values:
@@ -171,15 +179,24 @@ def test_who_leaves_before_the_answer_has_changed_it_for_every_service():
             users.call(method, path, body, token=token, timeout=1)
 
     users = abacus.Daemon("users", POSTGRES_CONNECTIONS=8, POSTGRES_QUERY_TIMEOUT_MS=4000)
-    with users, subprocess.Popen(["sh", abacus.ROOT / "scripts/stack", "psql", "users", "-q"], stdin=subprocess.PIPE, text=True) as postgres:
+    with (
+        users,
+        subprocess.Popen(
+            ["sh", abacus.ROOT / "scripts/stack", "psql", "users", "-q"], stdin=subprocess.PIPE, text=True
+        ) as postgres,
+    ):
         postgres.stdin.write("BEGIN; LOCK TABLE users, revoked_tokens IN EXCLUSIVE MODE;\n")  # reading goes on
         postgres.stdin.flush()
-        eventually(lambda: psql_count("pg_locks WHERE mode = 'ExclusiveLock' AND relation = 'users'::regclass AND granted") == 1)
+        eventually(
+            lambda: psql_count("pg_locks WHERE mode = 'ExclusiveLock' AND relation = 'users'::regclass AND granted") == 1
+        )
         with ThreadPoolExecutor() as threads:
             list(threads.map(ask_and_leave, requests))
         postgres.stdin.close()
         for path in ("/auth/status", "/api/values"):
-            eventually(lambda: all(get(path, token=person.token).status == 401 for person in people), 20, message=f"{path} knows")
+            eventually(
+                lambda: all(get(path, token=person.token).status == 401 for person in people), 20, message=f"{path} knows"
+            )
 
 
 def psql_count(rows):
@@ -265,7 +282,11 @@ def test_clients_that_hang_up_in_the_middle_harm_nothing(reader):
     import socket
 
     login = json.dumps({"email": reader.email, "password": reader.password}).encode()
-    for name, path, body in [("users", b"/auth/login", login), ("values", b"/values", b'{"index": 12}'), ("values", b"/values", b'{"index": 12}')]:
+    for name, path, body in [
+        ("users", b"/auth/login", login),
+        ("values", b"/values", b'{"index": 12}'),
+        ("values", b"/values", b'{"index": 12}'),
+    ]:
         for delay_s in (0, 0.0002, 0.001, 0.01):
             for _ in range(20):
                 with socket.create_connection(("127.0.0.1", abacus.PORTS[name]), timeout=5) as peer:

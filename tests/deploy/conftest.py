@@ -5,6 +5,7 @@ import os
 import urllib.request
 
 import pytest
+
 from delivery import ACCOUNT, REGION, Server, free_port, need, run
 
 
@@ -13,11 +14,30 @@ def aws(tmp_path_factory):
     """The variables that send every aws command to a moto server on this machine."""
     need("aws", "moto_server")
     port = free_port()
-    server = Server(tmp_path_factory.mktemp("moto") / "log", "moto_server", "-H", "127.0.0.1", "-p", port,
-                    MOTO_ECS_SERVICE_RUNNING="2", MOTO_ACCOUNT_ID=ACCOUNT, AWS_EC2_METADATA_DISABLED="true").wait_for_port(port)
-    yield {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
-           "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION, "AWS_ACCOUNT_ID": ACCOUNT, "AWS_EC2_METADATA_DISABLED": "true",
-           "AWS_PAGER": "", "AWS_MAX_ATTEMPTS": "1", "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+    server = Server(
+        tmp_path_factory.mktemp("moto") / "log",
+        "moto_server",
+        "-H",
+        "127.0.0.1",
+        "-p",
+        port,
+        MOTO_ECS_SERVICE_RUNNING="2",
+        MOTO_ACCOUNT_ID=ACCOUNT,
+        AWS_EC2_METADATA_DISABLED="true",
+    ).wait_for_port(port)
+    yield {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCOUNT_ID": ACCOUNT,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_PAGER": "",
+        "AWS_MAX_ATTEMPTS": "1",
+        "NO_PROXY": "127.0.0.1",
+        "no_proxy": "127.0.0.1",
+    }
     server.stop()
 
 

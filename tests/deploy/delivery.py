@@ -28,8 +28,16 @@ def need(*programs):
 
 def run(*command, ok=True, cwd=ROOT, **variables):
     """The finished command, its two outputs as one text in stdout. A failure is shown whole."""
-    done = subprocess.run([str(part) for part in command], cwd=cwd, env={**os.environ, **variables}, text=True,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=cwd,
+        env={**os.environ, **variables},
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=300,
+    )
     assert not ok or done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}"
     return done
 
@@ -58,8 +66,14 @@ class Server:
     def __init__(self, log, *command, **variables):
         self.log = log
         with open(log, "w") as out:
-            self.process = subprocess.Popen([str(part) for part in command], cwd=log.parent, env={**os.environ, **variables},
-                                            stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+            self.process = subprocess.Popen(
+                [str(part) for part in command],
+                cwd=log.parent,
+                env={**os.environ, **variables},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
 
     def wait_for_port(self, port, address="127.0.0.1"):
         def answers():
@@ -82,16 +96,72 @@ class Authority:
         need("pebble", "pebble-challtestsrv", "openssl", "curl")
         port, management, dns, dns_management = free_port(), free_port(), free_port(), free_port()
         self.directory, self.certificate = f"https://{address}:{port}/dir", folder / "acme.pem"
-        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=acme", "-addext",
-            f"subjectAltName=IP:{address}", "-keyout", folder / "acme.key", "-out", self.certificate)
-        (folder / "pebble.json").write_text(json.dumps({"pebble": {
-            "listenAddress": f"{address}:{port}", "managementListenAddress": f"{address}:{management}", "httpPort": http_port,
-            "tlsPort": https_port, "certificate": str(self.certificate), "privateKey": str(folder / "acme.key"),
-            "ocspResponderURL": "", "externalAccountBindingRequired": False, "certificateValidityPeriod": 10 * 86400}}))
+        run(
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=acme",
+            "-addext",
+            f"subjectAltName=IP:{address}",
+            "-keyout",
+            folder / "acme.key",
+            "-out",
+            self.certificate,
+        )
+        (folder / "pebble.json").write_text(
+            json.dumps(
+                {
+                    "pebble": {
+                        "listenAddress": f"{address}:{port}",
+                        "managementListenAddress": f"{address}:{management}",
+                        "httpPort": http_port,
+                        "tlsPort": https_port,
+                        "certificate": str(self.certificate),
+                        "privateKey": str(folder / "acme.key"),
+                        "ocspResponderURL": "",
+                        "externalAccountBindingRequired": False,
+                        "certificateValidityPeriod": 10 * 86400,
+                    }
+                }
+            )
+        )
         self.servers = [
-            Server(folder / "dns.log", "pebble-challtestsrv", "-defaultIPv4", domains_are_at, "-defaultIPv6", "", "-dns01", f"127.0.0.1:{dns}",
-                   "-management", f"127.0.0.1:{dns_management}", "-http01", "", "-https01", "", "-tlsalpn01", "").wait_for_port(dns_management),
-            Server(folder / "pebble.log", "pebble", "-config", folder / "pebble.json", "-dnsserver", f"127.0.0.1:{dns}",
-                   PEBBLE_VA_NOSLEEP="1", PEBBLE_WFE_NONCEREJECT="0").wait_for_port(port, address)]
-        root = run("curl", "-sf", "--noproxy", "*", "--cacert", self.certificate, f"https://{address}:{management}/roots/0").stdout
+            Server(
+                folder / "dns.log",
+                "pebble-challtestsrv",
+                "-defaultIPv4",
+                domains_are_at,
+                "-defaultIPv6",
+                "",
+                "-dns01",
+                f"127.0.0.1:{dns}",
+                "-management",
+                f"127.0.0.1:{dns_management}",
+                "-http01",
+                "",
+                "-https01",
+                "",
+                "-tlsalpn01",
+                "",
+            ).wait_for_port(dns_management),
+            Server(
+                folder / "pebble.log",
+                "pebble",
+                "-config",
+                folder / "pebble.json",
+                "-dnsserver",
+                f"127.0.0.1:{dns}",
+                PEBBLE_VA_NOSLEEP="1",
+                PEBBLE_WFE_NONCEREJECT="0",
+            ).wait_for_port(port, address),
+        ]
+        root = run(
+            "curl", "-sf", "--noproxy", "*", "--cacert", self.certificate, f"https://{address}:{management}/roots/0"
+        ).stdout
         (folder / "root.pem").write_text(root)

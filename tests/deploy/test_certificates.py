@@ -16,6 +16,7 @@ import threading
 import urllib.parse
 
 import pytest
+
 from delivery import ROOT, Authority, Server, eventually, free_port, need, run
 
 DOMAINS = ["abacus.example", "www.abacus.example"]
@@ -33,22 +34,44 @@ class Place:
             (folder / name).mkdir()
         (folder / "html/index.html").write_text("hello")
         self.variables = {
-            "DOMAINS": " ".join(DOMAINS), "FOLDER": str(folder / "kept"), "CONF": str(self.conf / "tls.http"), "REDIRECT_LISTEN": str(self.http),
-            "HTTPS_PORT": str(self.https), "NGINX_CONF": str(folder / "run/nginx.conf"), "NGINX_PID": str(self.pid),
-            "EMAIL": "you@abacus.example"}
+            "DOMAINS": " ".join(DOMAINS),
+            "FOLDER": str(folder / "kept"),
+            "CONF": str(self.conf / "tls.http"),
+            "REDIRECT_LISTEN": str(self.http),
+            "HTTPS_PORT": str(self.https),
+            "NGINX_CONF": str(folder / "run/nginx.conf"),
+            "NGINX_PID": str(self.pid),
+            "EMAIL": "you@abacus.example",
+        }
 
     def start_nginx(self, listen=None):
         for name in "headers.conf", "proxy.conf", "client.conf":
             (self.conf / name).write_text((ROOT / "nginx" / name).read_text().replace("${CONF}", str(self.conf)))
-        values = {"LISTEN": listen or f"{self.https} ssl http2", "STATUS_LISTEN": f"127.0.0.1:{self.status}", "AUTH_RATE": "1000r/s",
-                  "AUTH_BURST": "1000", "CLIENT_ROOT": str(self.folder / "html"), "CONF": str(self.conf), "RUN": str(self.folder / "run"),
-                  "ACCESS_LOG": str(self.access), "HTTP_INCLUDE": str(self.conf / "*.http")}
+        values = {
+            "LISTEN": listen or f"{self.https} ssl http2",
+            "STATUS_LISTEN": f"127.0.0.1:{self.status}",
+            "AUTH_RATE": "1000r/s",
+            "AUTH_BURST": "1000",
+            "CLIENT_ROOT": str(self.folder / "html"),
+            "CONF": str(self.conf),
+            "RUN": str(self.folder / "run"),
+            "ACCESS_LOG": str(self.access),
+            "HTTP_INCLUDE": str(self.conf / "*.http"),
+        }
         text = (ROOT / "nginx/abacus.conf.template").read_text()
         text = re.sub(r"\$\{([A-Z_]+)\}", lambda found: values.get(found[1], "server 127.0.0.1:1;"), text)
         (self.folder / "run/nginx.conf").write_text(text.replace("buffer=32k flush=1s", ""))
         user = ["-g", "daemon off; user root;"] if os.getuid() == 0 else ["-g", "daemon off;"]
-        self.start("nginx", shutil.which("nginx", path="/usr/sbin:/usr/bin"), "-c", self.folder / "run/nginx.conf", "-e", "stderr", *user,
-                   port=self.status)
+        self.start(
+            "nginx",
+            shutil.which("nginx", path="/usr/sbin:/usr/bin"),
+            "-c",
+            self.folder / "run/nginx.conf",
+            "-e",
+            "stderr",
+            *user,
+            port=self.status,
+        )
 
     def start_authority(self):
         need("certbot")
@@ -69,11 +92,15 @@ class Place:
     def served(self):
         """Issuer and serial number of the certificate that a new connection is shown."""
         pem = ssl.get_server_certificate(("127.0.0.1", self.https))
-        return subprocess.run(["openssl", "x509", "-noout", "-issuer", "-serial"], input=pem, capture_output=True, text=True, check=True).stdout
+        return subprocess.run(
+            ["openssl", "x509", "-noout", "-issuer", "-serial"], input=pem, capture_output=True, text=True, check=True
+        ).stdout
 
     def get(self, path="/", secure=True, **headers):
         if secure:
-            connection = http.client.HTTPSConnection("127.0.0.1", self.https, timeout=10, context=ssl._create_unverified_context())
+            connection = http.client.HTTPSConnection(
+                "127.0.0.1", self.https, timeout=10, context=ssl._create_unverified_context()
+            )
         else:
             connection = http.client.HTTPConnection("127.0.0.1", self.http, timeout=10)
         connection.request("GET", path, headers={"Host": DOMAINS[0], **headers})
@@ -83,8 +110,14 @@ class Place:
         return reply
 
     def handshake(self, *options):
-        done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{self.https}", "-servername", DOMAINS[0], *options],
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+        done = subprocess.run(
+            ["openssl", "s_client", "-connect", f"127.0.0.1:{self.https}", "-servername", DOMAINS[0], *options],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
         return done.stdout
 
 
@@ -187,7 +220,9 @@ def test_the_certificate_of_another_authority_takes_the_place_of_the_one_in_use(
 
 def test_the_chain_and_all_names_verify(certified):
     for name in DOMAINS:
-        seen = certified.handshake("-CAfile", str(certified.folder / "root.pem"), "-verify_hostname", name, "-verify_return_error")
+        seen = certified.handshake(
+            "-CAfile", str(certified.folder / "root.pem"), "-verify_hostname", name, "-verify_return_error"
+        )
         assert "Verify return code: 0 (ok)" in seen
 
 
@@ -196,7 +231,10 @@ def test_a_modern_version_is_spoken(certified, version):
     assert "Server certificate" in certified.handshake(version)
 
 
-@pytest.mark.parametrize("options", [["-tls1"], ["-tls1_1"], ["-tls1_2", "-cipher", "AES128-SHA"], ["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA256"]])
+@pytest.mark.parametrize(
+    "options",
+    [["-tls1"], ["-tls1_1"], ["-tls1_2", "-cipher", "AES128-SHA"], ["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA256"]],
+)
 def test_an_old_version_or_cipher_is_refused(certified, options):
     # At security level 0 openssl itself would take part.
     options = [*options[:1], "-cipher", (options[2] if len(options) > 2 else "ALL") + ":@SECLEVEL=0"]
@@ -216,7 +254,10 @@ def test_https_alone_says_that_it_is_to_stay(certified):
 
 def test_plain_http_is_sent_to_https_with_path_and_query(certified):
     reply = certified.get("/api/values/all?limit=3", secure=False)
-    assert (reply.status, reply.getheader("Location")) == (308, f"https://{DOMAINS[0]}:{certified.https}/api/values/all?limit=3")
+    assert (reply.status, reply.getheader("Location")) == (
+        308,
+        f"https://{DOMAINS[0]}:{certified.https}/api/values/all?limit=3",
+    )
 
 
 def test_a_challenge_is_answered_in_plain_http(certified):
@@ -230,8 +271,20 @@ def test_a_challenge_is_answered_in_plain_http(certified):
 def test_a_pair_that_nginx_does_not_accept_is_left_out(certified, tmp_path):
     before, conf = certified.served(), (certified.conf / "tls.http").read_text()
     for number in "12":
-        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=other", "-keyout", tmp_path / f"{number}.key",
-            "-out", tmp_path / f"{number}.pem")
+        run(
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-subj",
+            "/CN=other",
+            "-keyout",
+            tmp_path / f"{number}.key",
+            "-out",
+            tmp_path / f"{number}.pem",
+        )
     shutil.copy(tmp_path / "1.pem", tmp_path / "fullchain.pem")
     shutil.copy(tmp_path / "1.pem", tmp_path / "chain.pem")
     shutil.copy(tmp_path / "2.key", tmp_path / "privkey.pem")
@@ -272,8 +325,25 @@ class Responder(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         (self.folder / "request").write_bytes(base64.b64decode(urllib.parse.unquote(self.path[1:])))
-        run("openssl", "ocsp", "-index", "index.txt", "-CA", "chain.pem", "-rkey", "ca.key", "-rsigner", "chain.pem", "-reqin", "request",
-            "-respout", "response", "-ndays", "1", cwd=self.folder)
+        run(
+            "openssl",
+            "ocsp",
+            "-index",
+            "index.txt",
+            "-CA",
+            "chain.pem",
+            "-rkey",
+            "ca.key",
+            "-rsigner",
+            "chain.pem",
+            "-reqin",
+            "request",
+            "-respout",
+            "response",
+            "-ndays",
+            "1",
+            cwd=self.folder,
+        )
         answer = (self.folder / "response").read_bytes()
         self.send_response(200)
         self.send_header("Content-Type", "application/ocsp-response")
@@ -296,13 +366,57 @@ def serving(handler):
 def test_a_certificate_that_names_an_ocsp_responder_is_stapled(other, tmp_path):
     Responder.folder = tmp_path
     with serving(Responder) as port:
-        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=authority", "-keyout", tmp_path / "ca.key",
-            "-out", tmp_path / "chain.pem")
-        run("openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={DOMAINS[0]}", "-keyout", tmp_path / "privkey.pem", "-out",
-            tmp_path / "csr")
-        (tmp_path / "extensions").write_text(f"authorityInfoAccess=OCSP;URI:http://127.0.0.1:{port}/\nsubjectAltName=DNS:{DOMAINS[0]}\n")
-        run("openssl", "x509", "-req", "-in", tmp_path / "csr", "-CA", tmp_path / "chain.pem", "-CAkey", tmp_path / "ca.key", "-set_serial", "0x4711",
-            "-days", "2", "-extfile", tmp_path / "extensions", "-out", tmp_path / "fullchain.pem")
+        run(
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=authority",
+            "-keyout",
+            tmp_path / "ca.key",
+            "-out",
+            tmp_path / "chain.pem",
+        )
+        run(
+            "openssl",
+            "req",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-subj",
+            f"/CN={DOMAINS[0]}",
+            "-keyout",
+            tmp_path / "privkey.pem",
+            "-out",
+            tmp_path / "csr",
+        )
+        (tmp_path / "extensions").write_text(
+            f"authorityInfoAccess=OCSP;URI:http://127.0.0.1:{port}/\nsubjectAltName=DNS:{DOMAINS[0]}\n"
+        )
+        run(
+            "openssl",
+            "x509",
+            "-req",
+            "-in",
+            tmp_path / "csr",
+            "-CA",
+            tmp_path / "chain.pem",
+            "-CAkey",
+            tmp_path / "ca.key",
+            "-set_serial",
+            "0x4711",
+            "-days",
+            "2",
+            "-extfile",
+            tmp_path / "extensions",
+            "-out",
+            tmp_path / "fullchain.pem",
+        )
         (tmp_path / "index.txt").write_text(f"V\t491231235959Z\t\t4711\tunknown\t/CN={DOMAINS[0]}\n")
         (other.folder / "kept/include").mkdir()
         other.certificates("renewed", RENEWED_LINEAGE=str(tmp_path))
@@ -312,7 +426,10 @@ def test_a_certificate_that_names_an_ocsp_responder_is_stapled(other, tmp_path):
 
 
 def access(place, path):
-    return eventually(lambda: [json.loads(line) for line in place.access.read_text().splitlines() if f'"{path}"' in line], f"{path} is in the log")
+    return eventually(
+        lambda: [json.loads(line) for line in place.access.read_text().splitlines() if f'"{path}"' in line],
+        f"{path} is in the log",
+    )
 
 
 def test_the_client_s_address_is_believed_from_cloudflare_s_ranges_alone(other):
@@ -325,8 +442,13 @@ def test_the_client_s_address_is_believed_from_cloudflare_s_ranges_alone(other):
     with open(other.conf / "cloudflare.http", "a") as more:
         more.write("set_real_ip_from 127.0.0.1;\n")
     os.kill(int(other.pid.read_text()), signal.SIGHUP)
-    eventually(lambda: other.get("/api/true", **{"CF-Connecting-IP": "198.51.100.7"}) and access(other, "/api/true")[-1]["remote_ip"] == "198.51.100.7",
-               "the client's own address is in the log")
+    eventually(
+        lambda: (
+            other.get("/api/true", **{"CF-Connecting-IP": "198.51.100.7"})
+            and access(other, "/api/true")[-1]["remote_ip"] == "198.51.100.7"
+        ),
+        "the client's own address is in the log",
+    )
 
 
 class Published(http.server.BaseHTTPRequestHandler):
@@ -351,7 +473,10 @@ def test_cloudflare_s_ranges_are_written_anew_from_what_it_publishes(published, 
     shipped = (ROOT / "deploy/certificates/cloudflare.http").read_text()
     ranges = re.findall(r"set_real_ip_from (\S+);", shipped)
     # As published, the last line of each list has no end.
-    Published.answers = {"/ips-v4": "\n".join(one for one in ranges if "." in one), "/ips-v6": "\n".join(one for one in ranges if ":" in one)}
+    Published.answers = {
+        "/ips-v4": "\n".join(one for one in ranges if "." in one),
+        "/ips-v6": "\n".join(one for one in ranges if ":" in one),
+    }
     run(ROOT / "deploy/certificates/cloudflare-ranges", tmp_path / "written", **published)
     assert (tmp_path / "written").read_text() == shipped
 
@@ -368,6 +493,14 @@ def test_an_answer_that_is_no_list_of_ranges_changes_nothing(published, tmp_path
 @pytest.mark.parametrize("kind", ["stage", "prod"])
 def test_compose_accepts_the_addition(kind):
     need("docker-compose")
-    shown = run("docker-compose", "-f", f"docker-compose-{kind}.yml", "-f", "deploy/certificates/docker-compose.yml", "config",
-                DOMAINS=DOMAINS[0], REDIS_TLS_HOST="redis.example").stdout
+    shown = run(
+        "docker-compose",
+        "-f",
+        f"docker-compose-{kind}.yml",
+        "-f",
+        "deploy/certificates/docker-compose.yml",
+        "config",
+        DOMAINS=DOMAINS[0],
+        REDIS_TLS_HOST="redis.example",
+    ).stdout
     assert "8443 ssl http2" in shown and "DOMAINS: abacus.example" in shown

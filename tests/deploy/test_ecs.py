@@ -9,19 +9,30 @@ import shutil
 import sys
 
 import pytest
+
 from delivery import ACCOUNT, REGION, ROOT, Server, free_port, need, run
 
 ECS = ROOT / "deploy/ecs"
 SERVICES = ["users", "values", "worker", "healthcheck", "client", "swagger"]
 DAEMONS = SERVICES[:4]
 ONCE = ["database", "users-migrate", "values-migrate"]
-PLACE = {name: f"arn:{name}" for name in (
-    "Urls SecretKey ExecutionRole TaskRole DatabaseCa DatabaseMaster UsersPassword ValuesPassword HealthcheckPassword").split()}
-PLACE.update(Cluster="abacus-prod", LogGroup="/abacus/abacus-prod", Namespace="abacus-prod.internal", RedisHost="redis.example", DatabaseHost="db.example")
+PLACE = {
+    name: f"arn:{name}"
+    for name in (
+        "Urls SecretKey ExecutionRole TaskRole DatabaseCa DatabaseMaster UsersPassword ValuesPassword HealthcheckPassword"
+    ).split()
+}
+PLACE.update(
+    Cluster="abacus-prod",
+    LogGroup="/abacus/abacus-prod",
+    Namespace="abacus-prod.internal",
+    RedisHost="redis.example",
+    DatabaseHost="db.example",
+)
 
 # Plays what moto does not: the outputs of a stack that was made by a change set, and how things go. The file `outcome` holds {"exit": {FAMILY: CODE},
 # "never_stable": SERVICE, "asleep": SERVICE}. Every call is noted in `calls`.
-AWS = '''#!{python}
+AWS = """#!{python}
 import json, os, pathlib, subprocess, sys
 here = pathlib.Path(__file__).parent
 with open(here / "calls", "a") as calls:
@@ -54,14 +65,37 @@ for service in answer.get("services", []):
     state = ("FAILED" if outcome.get("gives_up") else "IN_PROGRESS") if bad else "COMPLETED"
     service["deployments"] = [{{"taskDefinition": wanted, "rolloutState": state, "status": "PRIMARY"}}]
 print(json.dumps(answer))
-'''
+"""
 
 
 def definition(service, kind="prod"):
     need("jq")
-    done = run("jq", "-n", "--arg", "kind", kind, "--arg", "service", service, "--arg", "images", "registry.example/abacus", "--arg", "tag", "01234567",
-               "--arg", "region", REGION, "--rawfile", "roles", ECS / "roles.sql", "--argjson", "place", json.dumps(PLACE),
-               "$place | " + (ECS / "task-definitions.jq").read_text())
+    done = run(
+        "jq",
+        "-n",
+        "--arg",
+        "kind",
+        kind,
+        "--arg",
+        "service",
+        service,
+        "--arg",
+        "images",
+        "registry.example/abacus",
+        "--arg",
+        "tag",
+        "01234567",
+        "--arg",
+        "region",
+        REGION,
+        "--rawfile",
+        "roles",
+        ECS / "roles.sql",
+        "--argjson",
+        "place",
+        json.dumps(PLACE),
+        "$place | " + (ECS / "task-definitions.jq").read_text(),
+    )
     return json.loads(done.stdout)
 
 
@@ -108,9 +142,12 @@ def test_the_daemon_takes_the_configuration_that_its_task_gives_it(service, kind
     one = container(service, kind=kind)
     given = {variable["name"]: variable["value"] for variable in one["environment"]}
     assert given["APP_ENV"] == app_env
-    example = {"SECRET_KEY": "k" * 64, "REDIS_URL": "redis://:secret@127.0.0.1:6379/0",
-               "DATABASE_URL": "postgres://users:secret@db.example:5432/users?sslmode=verify-full&sslrootcert=/certificates/database.pem",
-               "HEALTHCHECK_POSTGRES": "postgres://healthcheck:secret@db.example:5432/postgres?sslmode=verify-full&sslrootcert=/certificates/database.pem"}
+    example = {
+        "SECRET_KEY": "k" * 64,
+        "REDIS_URL": "redis://:secret@127.0.0.1:6379/0",
+        "DATABASE_URL": "postgres://users:secret@db.example:5432/users?sslmode=verify-full&sslrootcert=/certificates/database.pem",
+        "HEALTHCHECK_POSTGRES": "postgres://healthcheck:secret@db.example:5432/postgres?sslmode=verify-full&sslrootcert=/certificates/database.pem",
+    }
     for name in (secret["name"] for secret in one["secrets"]):
         given[name] = example[name]
     run("env", "-i", *(f"{name}={value}" for name, value in given.items()), binary, "--check")
@@ -128,8 +165,20 @@ def template(tmp_path_factory):
     need("aws")
     yaml = pytest.importorskip("yaml")
     path = tmp_path_factory.mktemp("template") / "abacus.yaml"
-    run("aws", "cloudformation", "package", "--template-file", ECS / "abacus.yaml", "--s3-bucket", "none", "--output-template-file", path,
-        AWS_DEFAULT_REGION=REGION, AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test")
+    run(
+        "aws",
+        "cloudformation",
+        "package",
+        "--template-file",
+        ECS / "abacus.yaml",
+        "--s3-bucket",
+        "none",
+        "--output-template-file",
+        path,
+        AWS_DEFAULT_REGION=REGION,
+        AWS_ACCESS_KEY_ID="test",
+        AWS_SECRET_ACCESS_KEY="test",
+    )
     return path, yaml.safe_load(path.read_text())
 
 
@@ -149,21 +198,49 @@ def test_the_world_reaches_80_and_443_alone(template):
 
 
 def rules(template):
-    found = [one["Properties"] for one in template[1]["Resources"].values() if one["Type"] == "AWS::ElasticLoadBalancingV2::ListenerRule"]
+    found = [
+        one["Properties"]
+        for one in template[1]["Resources"].values()
+        if one["Type"] == "AWS::ElasticLoadBalancingV2::ListenerRule"
+    ]
     return sorted(found, key=lambda one: one["Priority"])
 
 
-@pytest.mark.parametrize("path, target", [
-    ("/", "Client"), ("/status", "Client"), ("/anything", "Client"), ("/assets/index.js", "Client"), ("/auth", "Users"), ("/auth/login", "Users"),
-    ("/users", "Users"), ("/users/ping", "Users"), ("/api/user", "Users"), ("/api/users/3", "Users"), ("/api/values", "Values"),
-    ("/api/values/live", "Values"), ("/api/healthcheck", "Healthcheck"), ("/status/", "Healthcheck"), ("/status/stream", "Healthcheck"),
-    ("/swagger", "Swagger"), ("/swagger/", "Swagger"), ("/api/other", None)])
+@pytest.mark.parametrize(
+    "path, target",
+    [
+        ("/", "Client"),
+        ("/status", "Client"),
+        ("/anything", "Client"),
+        ("/assets/index.js", "Client"),
+        ("/auth", "Users"),
+        ("/auth/login", "Users"),
+        ("/users", "Users"),
+        ("/users/ping", "Users"),
+        ("/api/user", "Users"),
+        ("/api/users/3", "Users"),
+        ("/api/values", "Values"),
+        ("/api/values/live", "Values"),
+        ("/api/healthcheck", "Healthcheck"),
+        ("/status/", "Healthcheck"),
+        ("/status/stream", "Healthcheck"),
+        ("/swagger", "Swagger"),
+        ("/swagger/", "Swagger"),
+        ("/api/other", None),
+    ],
+)
 def test_paths_go_where_nginx_sends_them(template, path, target):
     def matches(pattern):
         return path.startswith(pattern[:-1]) if pattern.endswith("*") else path == pattern
 
-    found = next((one["Actions"][0] for one in rules(template) if any(matches(p) for p in one["Conditions"][0]["PathPatternConfig"]["Values"])),
-                 {"TargetGroupArn": {"Ref": "ClientTargets"}})
+    found = next(
+        (
+            one["Actions"][0]
+            for one in rules(template)
+            if any(matches(p) for p in one["Conditions"][0]["PathPatternConfig"]["Values"])
+        ),
+        {"TargetGroupArn": {"Ref": "ClientTargets"}},
+    )
     assert found.get("TargetGroupArn") == (target and {"Ref": target + "Targets"})
 
 
@@ -201,9 +278,17 @@ def watcher(template, tmp_path):
 
 def test_the_watcher_reads_what_healthcheck_says(template, tmp_path):
     figures = watcher(template, tmp_path).figures
-    services = [{"name": "users", "status": "up"}, {"name": "worker", "status": "down"}, {"name": "values", "status": "degraded"}]
+    services = [
+        {"name": "users", "status": "up"},
+        {"name": "worker", "status": "down"},
+        {"name": "values", "status": "degraded"},
+    ]
     assert figures({"services": services, "queue": {"depth": 3, "oldest_s": 16.5, "per_s": 1, "dead": 0}}) == {
-        "InstancesDown": 1, "QueueDepth": 3, "OldestJobSeconds": 16.5, "DeadJobs": 0}
+        "InstancesDown": 1,
+        "QueueDepth": 3,
+        "OldestJobSeconds": 16.5,
+        "DeadJobs": 0,
+    }
     assert figures({"services": services, "queue": {"depth": None, "oldest_s": None, "dead": None}}) == {"InstancesDown": 1}
     assert figures({"services": services, "queue": None}) == {"InstancesDown": 1}
 
@@ -214,8 +299,14 @@ class Cloud:
     def __init__(self, folder, variables):
         self.folder = folder
         (folder / "bin").mkdir()
-        self.variables = {**variables, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "POLL_SECONDS": "0.1", "DEPLOY_SECONDS": "20",
-                          "TEMPLATE": str(folder / "abacus.yaml"), "TRAVIS_COMMIT": ""}
+        self.variables = {
+            **variables,
+            "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
+            "POLL_SECONDS": "0.1",
+            "DEPLOY_SECONDS": "20",
+            "TEMPLATE": str(folder / "abacus.yaml"),
+            "TRAVIS_COMMIT": "",
+        }
         aws = folder / "bin/aws"
         aws.write_text(AWS.format(python=sys.executable, aws=shutil.which("aws"), services=SERVICES))
         aws.chmod(0o755)
@@ -273,21 +364,42 @@ def cloud(aws_emptied, template, tmp_path):
 def make_stack(cloud, services="no"):
     if services == "yes":
         for name in SERVICES:
-            cloud.aws("ecs", "register-task-definition", "--family", f"abacus-stage-{name}", "--container-definitions",
-                      '[{"name":"x","image":"x","memory":64}]')
+            cloud.aws(
+                "ecs",
+                "register-task-definition",
+                "--family",
+                f"abacus-stage-{name}",
+                "--container-definitions",
+                '[{"name":"x","image":"x","memory":64}]',
+            )
     run(ECS / "stack", "stage", *cloud.parameters, f"Services={services}", **cloud.variables)
     subnets = cloud.aws("ec2", "describe-subnets", "--filters", "Name=cidr-block,Values=10.20.10.0/24,10.20.11.0/24")["Subnets"]
     # moto does not take this from the template, and no task starts without.
     cloud.aws("ec2", "modify-vpc-attribute", "--vpc-id", subnets[0]["VpcId"], "--enable-dns-hostnames")
-    group = cloud.aws("ec2", "describe-security-groups", "--filters", "Name=description,Values=Tasks of all services")["SecurityGroups"][0]
-    outputs = {**PLACE, "Cluster": "abacus-stage", "TasksGroup": group["GroupId"], "Subnets": ",".join(one["SubnetId"] for one in subnets)}
+    group = cloud.aws("ec2", "describe-security-groups", "--filters", "Name=description,Values=Tasks of all services")[
+        "SecurityGroups"
+    ][0]
+    outputs = {
+        **PLACE,
+        "Cluster": "abacus-stage",
+        "TasksGroup": group["GroupId"],
+        "Subnets": ",".join(one["SubnetId"] for one in subnets),
+    }
     (cloud.folder / "bin/outputs").write_text(json.dumps(outputs))
 
 
 def test_the_stack_is_made_without_services(cloud):
     run(ECS / "stack", "stage", *cloud.parameters, **cloud.variables)
-    kinds = {one["ResourceType"] for one in cloud.aws("cloudformation", "list-stack-resources", "--stack-name", "abacus-stage")["StackResourceSummaries"]}
-    assert {"AWS::RDS::DBInstance", "AWS::ElasticLoadBalancingV2::ListenerRule", "AWS::ECS::Cluster", "AWS::EC2::NatGateway"} <= kinds
+    kinds = {
+        one["ResourceType"]
+        for one in cloud.aws("cloudformation", "list-stack-resources", "--stack-name", "abacus-stage")["StackResourceSummaries"]
+    }
+    assert {
+        "AWS::RDS::DBInstance",
+        "AWS::ElasticLoadBalancingV2::ListenerRule",
+        "AWS::ECS::Cluster",
+        "AWS::EC2::NatGateway",
+    } <= kinds
     assert "AWS::ECS::Service" not in kinds
 
 
@@ -310,9 +422,13 @@ def test_a_deploy_migrates_and_then_moves_every_service(cloud):
     cloud.deploy("bbbbbbbbcccc")
     assert cloud.running() == {name: f"abacus-stage-{name}:2" for name in SERVICES}
     calls = cloud.calls()
-    ran = [call.split("--task-definition ")[1].split("/")[-1].split(":")[0] for call in calls if call.startswith("ecs run-task")]
+    ran = [
+        call.split("--task-definition ")[1].split("/")[-1].split(":")[0] for call in calls if call.startswith("ecs run-task")
+    ]
     assert ran == [f"abacus-stage-{name}" for name in ONCE]
-    assert max(calls.index(call) for call in calls if "run-task" in call) < min(calls.index(call) for call in calls if "update-service" in call)
+    assert max(calls.index(call) for call in calls if "run-task" in call) < min(
+        calls.index(call) for call in calls if "update-service" in call
+    )
     users = cloud.aws("ecs", "describe-task-definition", "--task-definition", "abacus-stage-users:2")["taskDefinition"]
     assert users["containerDefinitions"][2]["image"] == f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/abacus/users:bbbbbbbb"
     assert users["requiresCompatibilities"] == ["FARGATE"] and users["networkMode"] == "awsvpc"
@@ -348,8 +464,15 @@ def test_a_service_that_is_scaled_to_nothing_is_rolled_out_like_the_others(cloud
 
 @pytest.mark.parametrize("name", ["AWS_REGION", "AWS_ACCOUNT_ID"])
 def test_a_missing_variable_is_told_in_one_line(name):
-    done = run("sh", ECS / "docker-deploy-prod.sh", ok=False, **{"AWS_REGION": REGION, "AWS_ACCOUNT_ID": ACCOUNT, "IMAGES": "", name: ""})
-    assert done.returncode == 1 and done.stdout.startswith(f"deploy: {name} is not set; set it") and done.stdout.count("\n") == 1
+    done = run(
+        "sh",
+        ECS / "docker-deploy-prod.sh",
+        ok=False,
+        **{"AWS_REGION": REGION, "AWS_ACCOUNT_ID": ACCOUNT, "IMAGES": "", name: ""},
+    )
+    assert (
+        done.returncode == 1 and done.stdout.startswith(f"deploy: {name} is not set; set it") and done.stdout.count("\n") == 1
+    )
 
 
 @pytest.fixture(scope="session")
@@ -367,7 +490,9 @@ def postgres(tmp_path_factory):
         shutil.chown(folder, "postgres")
     port = free_port()
     run(*user, found[-1], "-D", folder / "data", "-U", "root", "--auth=trust", cwd="/")
-    server = Server(folder / "log", *user, found[-1].parent / "postgres", "-D", folder / "data", "-p", port, "-k", "/tmp", "-h", "127.0.0.1").wait_for_port(port)
+    server = Server(
+        folder / "log", *user, found[-1].parent / "postgres", "-D", folder / "data", "-p", port, "-k", "/tmp", "-h", "127.0.0.1"
+    ).wait_for_port(port)
     run("psql", "-h", "127.0.0.1", "-p", port, "-U", "root", "postgres", "-c", "CREATE ROLE master LOGIN CREATEROLE CREATEDB")
     yield {"PGHOST": "127.0.0.1", "PGPORT": str(port), "PGUSER": "master", "PGDATABASE": "postgres"}
     server.stop()

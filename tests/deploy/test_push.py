@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 
 import pytest
+
 from delivery import ROOT, Server, free_port, need, run
 
 IMAGES = "abacus-push-test"
@@ -22,10 +23,20 @@ class Registry:
         self.host, self.user, self.password = f"127.0.0.1:{free_port()}", user, password
         bcrypt = run("perl", "-e", "print crypt($ARGV[0], $ARGV[1])", password, "$2b$05$abcdefghijklmnopqrstuu").stdout
         (folder / "htpasswd").write_text(f"{user}:{bcrypt}\n")
-        (folder / "config.json").write_text(json.dumps({
-            "version": "0.1", "log": {"level": "warn"}, "storage": {"filesystem": {"rootdirectory": str(folder / "images")}},
-            "http": {"addr": self.host}, "auth": {"htpasswd": {"realm": "test", "path": str(folder / "htpasswd")}}}))
-        self.server = Server(folder / "log", "docker-registry", "serve", folder / "config.json").wait_for_port(int(self.host.split(":")[1]))
+        (folder / "config.json").write_text(
+            json.dumps(
+                {
+                    "version": "0.1",
+                    "log": {"level": "warn"},
+                    "storage": {"filesystem": {"rootdirectory": str(folder / "images")}},
+                    "http": {"addr": self.host},
+                    "auth": {"htpasswd": {"realm": "test", "path": str(folder / "htpasswd")}},
+                }
+            )
+        )
+        self.server = Server(folder / "log", "docker-registry", "serve", folder / "config.json").wait_for_port(
+            int(self.host.split(":")[1])
+        )
 
     def get(self, path, logged_in=True):
         request = urllib.request.Request(f"http://{self.host}/v2/{path}")
@@ -56,7 +67,7 @@ def registry(tmp_path):
 def image(engine, tmp_path):
     """A small image of the commit, as if it had been built."""
     (tmp_path / "proof").write_text(COMMIT)
-    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY proof /proof\nCMD [\"/proof\"]\n")
+    (tmp_path / "Dockerfile").write_text('FROM scratch\nCOPY proof /proof\nCMD ["/proof"]\n')
     name = f"{IMAGES}/users"
     run("docker", "build", "-q", "-t", f"{name}:{COMMIT[:8]}", tmp_path, **engine)
     yield name
@@ -70,14 +81,22 @@ def push(branch="staging", ok=True, **variables):
     return run("sh", "docker-push.sh", ok=ok, **{**quiet, "BRANCH": branch, "COMMIT": COMMIT, **variables})
 
 
-@pytest.mark.parametrize("branch, pull_request", [("staging", "17"), ("production", "17"), ("main", "false"), ("staging2", "false")])
+@pytest.mark.parametrize(
+    "branch, pull_request", [("staging", "17"), ("production", "17"), ("main", "false"), ("staging2", "false")]
+)
 def test_neither_a_pull_request_nor_another_branch_is_pushed(branch, pull_request):
     assert "nothing is pushed" in push(branch, TRAVIS_PULL_REQUEST=pull_request).stdout
 
 
-@pytest.mark.parametrize("registry_name, names", [
-    ("ecr", ["AWS_ACCOUNT_ID", "AWS_REGION"]), ("dockerhub", ["DOCKERHUB_USERNAME", "DOCKERHUB_TOKEN"]),
-    ("gcr", ["GCP_PROJECT", "GCP_REGION", "GCP_KEY_FILE"]), ("acr", ["ACR_NAME", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"])])
+@pytest.mark.parametrize(
+    "registry_name, names",
+    [
+        ("ecr", ["AWS_ACCOUNT_ID", "AWS_REGION"]),
+        ("dockerhub", ["DOCKERHUB_USERNAME", "DOCKERHUB_TOKEN"]),
+        ("gcr", ["GCP_PROJECT", "GCP_REGION", "GCP_KEY_FILE"]),
+        ("acr", ["ACR_NAME", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"]),
+    ],
+)
 def test_all_variables_that_are_missing_are_named_in_one_line(registry_name, names):
     done = push(REGISTRY=registry_name, ok=False, **{name: "" for name in names})
     assert done.returncode == 1
@@ -110,9 +129,12 @@ def expired(rules, images):
     for rule in sorted(rules, key=lambda one: one["rulePriority"]):
         of = rule["selection"]
         assert of["countType"] == "imageCountMoreThan" and (of["tagStatus"] == "any" or rule is not rules[-1])
-        found = [one for one, tags in images.items() if of["tagStatus"] == "any" or
-                 all(any(tag.startswith(prefix) for tag in tags) for prefix in of["tagPrefixList"])]
-        gone |= set(found[:-of["countNumber"]]) - matched
+        found = [
+            one
+            for one, tags in images.items()
+            if of["tagStatus"] == "any" or all(any(tag.startswith(prefix) for tag in tags) for prefix in of["tagPrefixList"])
+        ]
+        gone |= set(found[: -of["countNumber"]]) - matched
         matched |= set(found)
     return gone
 
@@ -131,7 +153,13 @@ def test_ecr_keeps_what_production_runs_however_often_staging_is_pushed(aws_empt
 
 def test_what_was_pushed_can_be_pulled_after_a_login_alone(engine, registry, image, tmp_path):
     target = registry("somebody", "an access token")
-    push(REGISTRY="dockerhub", REGISTRY_HOST=target.host, DOCKERHUB_USERNAME="somebody", DOCKERHUB_TOKEN="an access token", **engine)
+    push(
+        REGISTRY="dockerhub",
+        REGISTRY_HOST=target.host,
+        DOCKERHUB_USERNAME="somebody",
+        DOCKERHUB_TOKEN="an access token",
+        **engine,
+    )
     with pytest.raises(urllib.error.HTTPError) as refused:
         target.get("somebody/users/tags/list", logged_in=False)
     assert refused.value.code == 401
@@ -139,18 +167,33 @@ def test_what_was_pushed_can_be_pulled_after_a_login_alone(engine, registry, ima
     run("docker", "rmi", pushed, **engine)
     home = {"DOCKER_CONFIG": str(tmp_path / "docker"), **engine}
     assert run("docker", "pull", pushed, ok=False, **home).returncode != 0
-    subprocess.run(["docker", "login", "-u", "somebody", "--password-stdin", target.host], input=b"an access token", check=True,
-                   env={**os.environ, **home})
+    subprocess.run(
+        ["docker", "login", "-u", "somebody", "--password-stdin", target.host],
+        input=b"an access token",
+        check=True,
+        env={**os.environ, **home},
+    )
     run("docker", "pull", pushed, **home)
 
 
-@pytest.mark.parametrize("name, user, repository", [
-    ("gcr", "_json_key", "a-project/abacus-push-test/users"), ("acr", "client", "abacus-push-test/users")])
+@pytest.mark.parametrize(
+    "name, user, repository",
+    [("gcr", "_json_key", "a-project/abacus-push-test/users"), ("acr", "client", "abacus-push-test/users")],
+)
 def test_the_other_registries_differ_by_their_file_alone(engine, registry, image, tmp_path, name, user, repository):
     target = registry(user, "secret")
     (tmp_path / "key.json").write_text("secret")
-    push(REGISTRY=name, REGISTRY_HOST=target.host, GCP_PROJECT="a-project", GCP_REGION="europe-west3",
-         GCP_KEY_FILE=str(tmp_path / "key.json"), ACR_NAME="abacus", AZURE_CLIENT_ID="client", AZURE_CLIENT_SECRET="secret", **engine)
+    push(
+        REGISTRY=name,
+        REGISTRY_HOST=target.host,
+        GCP_PROJECT="a-project",
+        GCP_REGION="europe-west3",
+        GCP_KEY_FILE=str(tmp_path / "key.json"),
+        ACR_NAME="abacus",
+        AZURE_CLIENT_ID="client",
+        AZURE_CLIENT_SECRET="secret",
+        **engine,
+    )
     assert target.tags(repository) == ["01234567", "staging"]
 
 
@@ -158,14 +201,28 @@ def test_no_login_stays_behind(engine, registry, image):
     home = pathlib.Path.home() / ".docker/config.json"
     before = home.read_text() if home.exists() else None
     target = registry("client", "secret")
-    push(REGISTRY="acr", REGISTRY_HOST=target.host, ACR_NAME="abacus", AZURE_CLIENT_ID="client", AZURE_CLIENT_SECRET="secret", **engine)
+    push(
+        REGISTRY="acr",
+        REGISTRY_HOST=target.host,
+        ACR_NAME="abacus",
+        AZURE_CLIENT_ID="client",
+        AZURE_CLIENT_SECRET="secret",
+        **engine,
+    )
     assert (home.read_text() if home.exists() else None) == before
 
 
 def test_a_wrong_password_pushes_nothing_and_says_so(engine, registry, image):
     target = registry("client", "secret")
-    done = push(REGISTRY="acr", REGISTRY_HOST=target.host, ACR_NAME="abacus", AZURE_CLIENT_ID="client", AZURE_CLIENT_SECRET="wrong",
-                ok=False, **engine)
+    done = push(
+        REGISTRY="acr",
+        REGISTRY_HOST=target.host,
+        ACR_NAME="abacus",
+        AZURE_CLIENT_ID="client",
+        AZURE_CLIENT_SECRET="wrong",
+        ok=False,
+        **engine,
+    )
     assert done.returncode != 0
     assert "unauthorized" in done.stdout.lower()
     assert target.get("_catalog") == {"repositories": []}
@@ -200,8 +257,16 @@ class Checkout:
 
     def push(self, branch="staging", ok=True, **variables):
         (self.folder / "calls").write_text("")
-        quiet = {"TRAVIS_BRANCH": "", "TRAVIS_PULL_REQUEST": "false", "TRAVIS_COMMIT": "", "REGISTRY": "dockerhub", "DOCKERHUB_USERNAME": "a",
-                 "DOCKERHUB_TOKEN": "b", "BRANCH": branch, "PATH": f"{self.folder}/bin:{os.environ['PATH']}"}
+        quiet = {
+            "TRAVIS_BRANCH": "",
+            "TRAVIS_PULL_REQUEST": "false",
+            "TRAVIS_COMMIT": "",
+            "REGISTRY": "dockerhub",
+            "DOCKERHUB_USERNAME": "a",
+            "DOCKERHUB_TOKEN": "b",
+            "BRANCH": branch,
+            "PATH": f"{self.folder}/bin:{os.environ['PATH']}",
+        }
         return run("sh", "docker-push.sh", ok=ok, cwd=self.tree, **{**quiet, **variables})
 
     def called(self, what):
@@ -234,7 +299,8 @@ def test_what_is_not_the_commit_is_not_built_under_its_name(checkout, what):
     done = checkout.push(ok=False, COMMIT=checkout.commit)
     assert done.returncode == 1 and done.stdout == (
         f"docker-push: abacus/users:{checkout.commit[:8]} is not there, and can not be built: "
-        f"what lies here is not commit {checkout.commit[:8]} without a change\n")
+        f"what lies here is not commit {checkout.commit[:8]} without a change\n"
+    )
     assert not checkout.called("build") and not checkout.called("push")
 
 
@@ -243,7 +309,9 @@ def test_what_is_built_already_needs_no_checkout(checkout):
     checkout.commit_all("two")
     checkout.push(COMMIT=checkout.commit, SERVICES="users")
     assert not checkout.called("build")
-    assert [call[-1] for call in checkout.called("push")] == [f"docker.io/a/users:{tag}" for tag in (checkout.commit[:8], "staging")]
+    assert [call[-1] for call in checkout.called("push")] == [
+        f"docker.io/a/users:{tag}" for tag in (checkout.commit[:8], "staging")
+    ]
 
 
 def test_travis_pushes_from_the_two_branches_alone():
@@ -252,33 +320,75 @@ def test_travis_pushes_from_the_two_branches_alone():
     yaml = pytest.importorskip("yaml")
     jsonschema = pytest.importorskip("jsonschema")
     travis = yaml.safe_load((ROOT / ".travis.yml").read_text())
-    job = {"type": "object", "additionalProperties": False, "required": ["stage", "name", "script"], "properties": {
-        "stage": {"type": "string"}, "name": {"type": "string"}, "if": {"type": "string"}, "addons": {"type": "object"},
-        "script": {"type": ["string", "array"]}}}
-    jsonschema.validate(travis, {"type": "object", "additionalProperties": False, "properties": {
-        "os": {"const": "linux"}, "dist": {"type": "string"}, "language": {"const": "minimal"}, "services": {"const": ["docker"]},
-        "jobs": {"type": "object", "additionalProperties": False, "properties": {"include": {"type": "array", "items": job}}}}})
+    job = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["stage", "name", "script"],
+        "properties": {
+            "stage": {"type": "string"},
+            "name": {"type": "string"},
+            "if": {"type": "string"},
+            "addons": {"type": "object"},
+            "script": {"type": ["string", "array"]},
+        },
+    }
+    jsonschema.validate(
+        travis,
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "os": {"const": "linux"},
+                "dist": {"type": "string"},
+                "language": {"const": "minimal"},
+                "services": {"const": ["docker"]},
+                "jobs": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "properties": {"include": {"type": "array", "items": job}},
+                },
+            },
+        },
+    )
     pushing = [one for one in travis["jobs"]["include"] if "docker-push.sh" in str(one["script"])]
     assert [one["if"] for one in pushing] == ["type = push AND branch IN (staging, production)"]
     assert "ENGINE=required sh test.sh docker" in [one["script"] for one in travis["jobs"]["include"]]
 
 
-@pytest.mark.parametrize("variables, code, said", [
-    ({"ENGINE": ""}, 0, "skipped docker: no Docker engine"), ({"ENGINE": "required"}, 1, "FAILED  docker: no Docker engine")])
+@pytest.mark.parametrize(
+    "variables, code, said",
+    [({"ENGINE": ""}, 0, "skipped docker: no Docker engine"), ({"ENGINE": "required"}, 1, "FAILED  docker: no Docker engine")],
+)
 def test_without_an_engine_what_wants_one_is_skipped_and_failed_where_it_is_required(tmp_path, variables, code, said):
     for name in "test.sh", "tests/docker/steps.sh":
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
-    for name, does in {"scripts/install-packages": "true", "scripts/stack": "true", "bin/docker": '[ "$1" = buildx ]', "bin/id": "echo 1000"}.items():
+    for name, does in {
+        "scripts/install-packages": "true",
+        "scripts/stack": "true",
+        "bin/docker": '[ "$1" = buildx ]',
+        "bin/id": "echo 1000",
+    }.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
         (tmp_path / name).chmod(0o755)
-    done = run("sh", "test.sh", "docker", ok=False, cwd=tmp_path, PATH=f"{tmp_path}/bin:{os.environ['PATH']}", DOCKER_HOST="unix:///none", **variables)
+    done = run(
+        "sh",
+        "test.sh",
+        "docker",
+        ok=False,
+        cwd=tmp_path,
+        PATH=f"{tmp_path}/bin:{os.environ['PATH']}",
+        DOCKER_HOST="unix:///none",
+        **variables,
+    )
     assert done.returncode == code and done.stdout.startswith(said)
 
 
 def test_an_image_that_names_a_machines_package_sources_is_pushed_with_a_warning(checkout):
     checkout.docker('case "$*" in "image inspect -f"*abacus.base*abacus/nginx:*) echo offline ;; esac')
     warnings = [line for line in checkout.push(SERVICES="users nginx").stdout.splitlines() if "warning" in line]
-    assert len(warnings) == 1 and warnings[0].startswith("docker-push: warning: nginx is built on the base of scripts/offline-base-images")
+    assert len(warnings) == 1 and warnings[0].startswith(
+        "docker-push: warning: nginx is built on the base of scripts/offline-base-images"
+    )
     assert len(checkout.called("push")) == 4

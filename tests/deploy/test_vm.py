@@ -13,6 +13,7 @@ import threading
 import time
 
 import pytest
+
 from delivery import ROOT, Authority, eventually, listens, need, run
 
 DOMAINS = ["abacus.example", "www.abacus.example"]
@@ -36,9 +37,32 @@ class Host:
             RUN apt-get update -q && apt-get install -qy --no-install-recommends openssh-server
             COPY --chmod=600 key.pub /root/.ssh/authorized_keys""")
         run("docker", "build", "-q", "-t", IMAGE, folder, **(engine | {"DOCKER_BUILDKIT": "1"}))
-        run("docker", "run", "-d", "--init", "--name", self.name, *CAPABILITIES, "--security-opt", "seccomp=unconfined",
-            "--security-opt", "apparmor=unconfined", "--tmpfs", "/tmp:exec", "--tmpfs", "/run", "-v", "/var/lib/docker",
-            "-v", "/sys/fs/cgroup:/sys/fs/cgroup", IMAGE, "sh", "-c", INIT, **engine)
+        run(
+            "docker",
+            "run",
+            "-d",
+            "--init",
+            "--name",
+            self.name,
+            *CAPABILITIES,
+            "--security-opt",
+            "seccomp=unconfined",
+            "--security-opt",
+            "apparmor=unconfined",
+            "--tmpfs",
+            "/tmp:exec",
+            "--tmpfs",
+            "/run",
+            "-v",
+            "/var/lib/docker",
+            "-v",
+            "/sys/fs/cgroup:/sys/fs/cgroup",
+            IMAGE,
+            "sh",
+            "-c",
+            INIT,
+            **engine,
+        )
         self.address = self.inspect("IPAddress")
         eventually(lambda: listens(22, self.address), "sshd listens")
 
@@ -51,14 +75,27 @@ class Host:
 
     def on(self, *arguments, ok=True, stdin="", **variables):
         """deploy/vm/on, as whoever runs the host would from their own machine."""
-        done = subprocess.run([ROOT / "deploy/vm/on", f"root@{self.address}", *arguments], input=stdin, text=True, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, timeout=600, env={**os.environ, **variables, "SSH": self.ssh})
+        done = subprocess.run(
+            [ROOT / "deploy/vm/on", f"root@{self.address}", *arguments],
+            input=stdin,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=600,
+            env={**os.environ, **variables, "SSH": self.ssh},
+        )
         assert not ok or done.returncode == 0, done.stdout
         return done
 
     def shell(self, command, ok=True, stdin=subprocess.DEVNULL):
-        done = subprocess.run([*self.ssh.split(), f"root@{self.address}", f"cd /opt/abacus 2>/dev/null; {command}"], stdin=stdin, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
+        done = subprocess.run(
+            [*self.ssh.split(), f"root@{self.address}", f"cd /opt/abacus 2>/dev/null; {command}"],
+            stdin=stdin,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=300,
+        )
         assert not ok or done.returncode == 0, done.stdout
         return done.stdout.strip()
 
@@ -93,12 +130,17 @@ class Host:
     def results(self):
         """None while the system can not tell them."""
         login = self.call("POST", "/auth/login", PERSON)
-        reply = self.call("GET", "/api/values/current", token=json.loads(login.text)["auth_token"]) if login.status == 200 else login
+        reply = (
+            self.call("GET", "/api/values/current", token=json.loads(login.text)["auth_token"])
+            if login.status == 200
+            else login
+        )
         return json.loads(reply.text) if reply.status == 200 else None
 
 
 def socket_to(address, port, timeout, *_):
     import socket
+
     return socket.create_connection((address, port), timeout)
 
 
@@ -135,7 +177,9 @@ class Requests:
 @pytest.fixture(scope="module")
 def host(engine, tmp_path_factory):
     need("ssh", "ssh-keygen", "git")
-    missing = [name for name in SERVICES if run("docker", "image", "inspect", f"abacus/{name}:stage", ok=False, **engine).returncode]
+    missing = [
+        name for name in SERVICES if run("docker", "image", "inspect", f"abacus/{name}:stage", ok=False, **engine).returncode
+    ]
     if missing:
         pytest.skip(f"images of stage are missing (sh test.sh docker builds them): {' '.join(missing)}")
     one = Host(tmp_path_factory.mktemp("host"), engine)
@@ -178,7 +222,9 @@ services:
 YML""")
     shown = host.on("2-certificates", "you@abacus.example", *DOMAINS, ACME_SERVER=authority.directory).stdout
     assert "Pebble" in shown and all(f"DNS:{name}" in shown for name in DOMAINS)
-    eventually(lambda: host.call("GET", "/users/ping").status == 503, "nginx has the certificate; there is nothing behind it yet")
+    eventually(
+        lambda: host.call("GET", "/users/ping").status == 503, "nginx has the certificate; there is nothing behind it yet"
+    )
     plain = host.call("GET", "/auth/login?a=b", port=80)
     assert (plain.status, plain.getheader("Location")) == (308, f"https://{DOMAINS[0]}/auth/login?a=b")
 
@@ -202,7 +248,9 @@ def test_3_start_again_leaves_all_that_runs_as_it_is(host):
 
 def test_an_admin_is_made_with_a_password_that_no_command_line_shows(host):
     host.on("admin", "root", "root@abacus.example", stdin="a-long-password\n")
-    token = json.loads(host.call("POST", "/auth/login", {"email": "root@abacus.example", "password": "a-long-password"}).text)["auth_token"]
+    token = json.loads(host.call("POST", "/auth/login", {"email": "root@abacus.example", "password": "a-long-password"}).text)[
+        "auth_token"
+    ]
     assert json.loads(host.call("GET", "/auth/status", token=token).text)["data"]["admin"] is True
 
 
@@ -242,7 +290,9 @@ def test_a_version_that_does_not_become_healthy_replaces_nothing(host):
 
 
 def test_two_at_once_are_not_let_in(host):
-    with subprocess.Popen([*host.ssh.split(), f"root@{host.address}", "flock /run/abacus.lock cat"], stdin=subprocess.PIPE) as other:
+    with subprocess.Popen(
+        [*host.ssh.split(), f"root@{host.address}", "flock /run/abacus.lock cat"], stdin=subprocess.PIPE
+    ) as other:
         eventually(lambda: host.shell("flock -n /run/abacus.lock true && echo free", ok=False) != "free", "the lock is taken")
         commit = host.shell("cat COMMIT")
         for script in "4-stop", "3-start":
@@ -267,7 +317,9 @@ def test_7_backup_and_8_restore_bring_back_every_user_and_every_value(host):
     before, results, token = everything(host), host.results(), host.log_in()
     assert before.count("INSERT INTO public.users ") == 2 and before.count('INSERT INTO public."values" ') == 2
     for database in ("users", "values"):
-        host.shell(f"docker-compose exec -T db psql -U {database} -c 'DROP SCHEMA public CASCADE; CREATE SCHEMA public' {database}")
+        host.shell(
+            f"docker-compose exec -T db psql -U {database} -c 'DROP SCHEMA public CASCADE; CREATE SCHEMA public' {database}"
+        )
     assert host.call("POST", "/auth/login", PERSON).status == 500
     host.on("8-restore", folder)
     assert everything(host) == before
@@ -278,7 +330,9 @@ def test_7_backup_and_8_restore_bring_back_every_user_and_every_value(host):
 
 def test_7_backup_keeps_the_last(host):
     assert "set it to how many" in host.on("7-backup", KEEP="none", ok=False).stdout
-    assert host.on("7-backup", "relative", ok=False).returncode == 64, "it would lie in the tree, which the next deploy replaces"
+    assert host.on("7-backup", "relative", ok=False).returncode == 64, (
+        "it would lie in the tree, which the next deploy replaces"
+    )
     for _ in range(3):
         host.on("7-backup", KEEP="2")
         time.sleep(1)  # a folder is named after the second

@@ -12,8 +12,15 @@ KIND = FILES[0].rsplit("-", 1)[-1].removesuffix(".yml")
 
 def run(*command, **options):
     """Its end, whatever that is: returncode, and out, which is both streams."""
-    done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT,
-                          timeout=options.pop("timeout", 180), **options)
+    done = subprocess.run(
+        [str(word) for word in command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=ROOT,
+        timeout=options.pop("timeout", 180),
+        **options,
+    )
     done.out = done.stdout
     return done
 

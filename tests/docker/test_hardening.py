@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from engine import KIND, containers, docker, run, service_of
 
 DAEMONS = ["users", "values", "worker", "healthcheck"]
@@ -68,7 +69,11 @@ def test_a_daemon_s_image_is_small_has_no_shell_and_says_what_it_is(running, ser
     image = json.loads(docker("image", "inspect", one["Image"]))[0]
     assert image["Size"] <= 20_000_000
     assert run("docker", "exec", one["Id"], "/bin/sh", "-c", "true").returncode != 0
-    labels = {name.rsplit(".", 1)[1]: text for name, text in image["Config"]["Labels"].items() if name.startswith("org.opencontainers.image.")}
+    labels = {
+        name.rsplit(".", 1)[1]: text
+        for name, text in image["Config"]["Labels"].items()
+        if name.startswith("org.opencontainers.image.")
+    }
     assert labels["title"] == f"abacus-{service}" and labels["licenses"] == "MIT"
     assert {"version", "revision", "created", "description"} <= set(labels)
     assert image["Config"]["Healthcheck"]["Test"] == ["CMD", f"/bin/{service}", "--check-ready"]
@@ -77,8 +82,14 @@ def test_a_daemon_s_image_is_small_has_no_shell_and_says_what_it_is(running, ser
 @pytest.mark.skipif(KIND == "dev", reason="in development secrets are words that everybody knows")
 def test_no_secret_stands_in_an_environment(running):
     words = ("PASSWORD", "SECRET", "_URL")
-    wrong = [variable for one in running for variable in one["Config"]["Env"] if not service_of(one).endswith(".test")
-             and any(word in variable.split("=")[0] for word in words) and not variable.split("=")[0].endswith(("_FILE", "NGINX_URL"))]
+    wrong = [
+        variable
+        for one in running
+        for variable in one["Config"]["Env"]
+        if not service_of(one).endswith(".test")
+        and any(word in variable.split("=")[0] for word in words)
+        and not variable.split("=")[0].endswith(("_FILE", "NGINX_URL"))
+    ]
     assert wrong == []
 
 

@@ -3,6 +3,7 @@
 import secrets
 
 import pytest
+
 from engine import containers, run, service_of
 
 KEY = secrets.token_hex(32)
@@ -16,23 +17,37 @@ def said(image, *arguments, **environment):
 
 def manage(service, *arguments, network="none", **environment):
     options = [word for name, text in environment.items() for word in ("-e", f"{name}={text}")]
-    done = run("docker", "run", "--rm", "--network", network, "--entrypoint", "/bin/manage", *options, f"abacus/{service}:stage", *arguments)
+    done = run(
+        "docker",
+        "run",
+        "--rm",
+        "--network",
+        network,
+        "--entrypoint",
+        "/bin/manage",
+        *options,
+        f"abacus/{service}:stage",
+        *arguments,
+    )
     return done.returncode, done.out.strip().splitlines()
 
 
-@pytest.mark.parametrize("image, environment, variable", [
-    ("users:stage", {"DATABASE_URL": "postgres://u@h/d"}, "SECRET_KEY"),
-    ("users:stage", {"DATABASE_URL": "postgres://u@h/d", "SECRET_KEY": "short"}, "SECRET_KEY"),
-    ("users:stage", {"SECRET_KEY": KEY}, "DATABASE_URL"),
-    ("values:stage", {"SECRET_KEY": KEY, "DATABASE_URL": "db:5432"}, "DATABASE_URL"),
-    ("worker:stage", {"REDIS_URL": "redis:6379"}, "REDIS_URL"),
-    ("healthcheck:stage", {}, "HEALTHCHECK_TARGETS"),
-    ("db:stage", {"POSTGRES_PASSWORD": "x", "USERS_PASSWORD": "x", "HEALTHCHECK_PASSWORD": "x"}, "VALUES_PASSWORD"),
-    ("db:stage", {"POSTGRES_PASSWORD_FILE": "/none"}, "POSTGRES_PASSWORD_FILE"),
-    ("redis:stage", {}, "REDIS_PASSWORD"),
-    ("redis-tunnel:prod", {}, "REDIS_TLS_HOST"),
-    ("redis-tunnel:prod", {"REDIS_TLS_HOST": "redis.test", "REDIS_CA_FILE": "/none"}, "REDIS_CA_FILE"),
-])
+@pytest.mark.parametrize(
+    "image, environment, variable",
+    [
+        ("users:stage", {"DATABASE_URL": "postgres://u@h/d"}, "SECRET_KEY"),
+        ("users:stage", {"DATABASE_URL": "postgres://u@h/d", "SECRET_KEY": "short"}, "SECRET_KEY"),
+        ("users:stage", {"SECRET_KEY": KEY}, "DATABASE_URL"),
+        ("values:stage", {"SECRET_KEY": KEY, "DATABASE_URL": "db:5432"}, "DATABASE_URL"),
+        ("worker:stage", {"REDIS_URL": "redis:6379"}, "REDIS_URL"),
+        ("healthcheck:stage", {}, "HEALTHCHECK_TARGETS"),
+        ("db:stage", {"POSTGRES_PASSWORD": "x", "USERS_PASSWORD": "x", "HEALTHCHECK_PASSWORD": "x"}, "VALUES_PASSWORD"),
+        ("db:stage", {"POSTGRES_PASSWORD_FILE": "/none"}, "POSTGRES_PASSWORD_FILE"),
+        ("redis:stage", {}, "REDIS_PASSWORD"),
+        ("redis-tunnel:prod", {}, "REDIS_TLS_HOST"),
+        ("redis-tunnel:prod", {"REDIS_TLS_HOST": "redis.test", "REDIS_CA_FILE": "/none"}, "REDIS_CA_FILE"),
+    ],
+)
 def test_what_is_missing_or_wrong_ends_it_with_one_line_that_names_the_variable(image, environment, variable):
     code, lines = said(f"abacus/{image}", **environment)
     assert code == 78 and len(lines) == 1 and variable in lines[0], (code, lines)
@@ -54,14 +69,27 @@ def database():
 
 def test_a_wrong_password_is_told_as_that():
     tls = "?sslmode=require" if database() == "postgres.test" else ""
-    code, lines = manage("users", "db", "upgrade", network=network_of("worker"), SECRET_KEY=KEY,
-                         DATABASE_URL=f"postgres://users:wrong@{database()}/users{tls}")
+    code, lines = manage(
+        "users",
+        "db",
+        "upgrade",
+        network=network_of("worker"),
+        SECRET_KEY=KEY,
+        DATABASE_URL=f"postgres://users:wrong@{database()}/users{tls}",
+    )
     assert code == 1 and len(lines) == 1 and "DATABASE_URL" in lines[0] and "password authentication failed" in lines[0], lines
 
 
-@pytest.mark.parametrize("service, environment, words", [
-    ("users", {"SECRET_KEY": KEY, "DATABASE_URL": "postgres://u:hidden@127.0.0.1:1/d", "REDIS_URL": "redis://127.0.0.1:1/0"},
-     ['"see":"DATABASE_URL"', '"see":"REDIS_URL"'])])
+@pytest.mark.parametrize(
+    "service, environment, words",
+    [
+        (
+            "users",
+            {"SECRET_KEY": KEY, "DATABASE_URL": "postgres://u:hidden@127.0.0.1:1/d", "REDIS_URL": "redis://127.0.0.1:1/0"},
+            ['"see":"DATABASE_URL"', '"see":"REDIS_URL"'],
+        )
+    ],
+)
 def test_a_daemon_that_reaches_nothing_lives_is_not_ready_and_names_the_variables(service, environment, words):
     name = f"abacus-lost-{secrets.token_hex(4)}"
     options = [word for variable, text in environment.items() for word in ("-e", f"{variable}={text}")]

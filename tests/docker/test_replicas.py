@@ -8,6 +8,7 @@ import threading
 import time
 
 import pytest
+
 from engine import KIND, compose, containers, docker, run
 
 PORT = int(os.environ["PORT"])
@@ -65,14 +66,21 @@ class Load:
 @pytest.fixture(scope="module")
 def token():
     word = secrets.token_hex(6)
-    status, body = call("POST", "/auth/register", {"username": f"load-{word}", "email": f"{word}@example.com", "password": word * 2})
+    status, body = call(
+        "POST", "/auth/register", {"username": f"load-{word}", "email": f"{word}@example.com", "password": word * 2}
+    )
     assert status == 201, body
     return json.loads(body)["auth_token"]
 
 
 def reads(token):
-    return [("GET", "/users/ping", None, None), ("GET", "/auth/status", None, token), ("GET", "/api/values/kinds", None, None),
-            ("GET", "/api/values/current?limit=10", None, token), ("GET", "/", None, None)]
+    return [
+        ("GET", "/users/ping", None, None),
+        ("GET", "/auth/status", None, token),
+        ("GET", "/api/values/kinds", None, None),
+        ("GET", "/api/values/current?limit=10", None, token),
+        ("GET", "/", None, None),
+    ]
 
 
 def healthy(service, count):

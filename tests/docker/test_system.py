@@ -6,6 +6,7 @@ import time
 import urllib.request
 
 import pytest
+
 from engine import KIND, ROOT, compose, containers, docker, run
 
 PORT = int(os.environ["PORT"])
@@ -15,8 +16,10 @@ def manage(*arguments, service="users", **options):
     return run("docker-compose", "exec", "-T", service, "manage", *arguments, **options)
 
 
-@pytest.mark.parametrize("command, expected", [
-    (["routes"], "/auth/login"), (["db", "current"], "0001_users"), (["db", "upgrade"], ""), (["--help"], "recreate_db")])
+@pytest.mark.parametrize(
+    "command, expected",
+    [(["routes"], "/auth/login"), (["db", "current"], "0001_users"), (["db", "upgrade"], ""), (["--help"], "recreate_db")],
+)
 def test_manage_runs_inside_the_container(command, expected):
     done = manage(*command)
     assert done.returncode == 0 and expected in done.out, done.out
@@ -31,7 +34,8 @@ def test_health_counts_every_replica_once():
         time.sleep(0.2)
     replicas = 2 if KIND == "prod" else 1
     assert sorted(one["instance"] for one in data["services"]) == sorted(
-        f"{name}-{n + 1}" for name in ("users", "values", "worker", "healthcheck") for n in range(replicas))
+        f"{name}-{n + 1}" for name in ("users", "values", "worker", "healthcheck") for n in range(replicas)
+    )
     assert data["summary"].startswith("All"), data["summary"]
 
 

@@ -5,8 +5,9 @@ import shutil
 import subprocess
 
 import pytest
-from abacus import ROOT, call, eventually
 from test_stack import PORT, Stack
+
+from abacus import ROOT, call, eventually
 
 WORDS = ["ada", "grace", "edsger"]
 
@@ -31,9 +32,17 @@ def submit(index, token):
 
 def rows(stack):
     """All that the databases hold."""
-    return {table: stack("psql", database, "-qAt", "-c", f"SELECT * FROM {table} ORDER BY 1").stdout
-            for database, table in [("users", "users"), ("users", "revoked_tokens"), ("users", "deleted_users"), ("users", "schema_migrations"),
-                                    ("values", "values"), ("values", "schema_migrations")]}
+    return {
+        table: stack("psql", database, "-qAt", "-c", f"SELECT * FROM {table} ORDER BY 1").stdout
+        for database, table in [
+            ("users", "users"),
+            ("users", "revoked_tokens"),
+            ("users", "deleted_users"),
+            ("users", "schema_migrations"),
+            ("values", "values"),
+            ("values", "schema_migrations"),
+        ]
+    }
 
 
 def results(token):
@@ -96,7 +105,9 @@ def test_no_token_from_before_is_good_for_whoever_has_that_id_now(stack, backup)
     assert stack("restore", str(backup)).returncode == 0
     assert log_in("late").status == 404
     new = register("new")
-    status = {name: to("GET", "/auth/status", token=token).status for name, token in {"late": late, "old": old, "new": new}.items()}
+    status = {
+        name: to("GET", "/auth/status", token=token).status for name, token in {"late": late, "old": old, "new": new}.items()
+    }
     assert status == {"late": 401, "old": 401, "new": 200}
 
 
@@ -130,17 +141,34 @@ def test_a_dump_that_ends_too_early_leaves_the_database_as_it_was(stack, backup)
     """As somebody might have it who cut the file and made its checksum fit."""
     file = backup / "users.dump"
     file.write_bytes(file.read_bytes()[:-200])
-    sums = "".join(f"{hashlib.sha256((backup / name).read_bytes()).hexdigest()}  {name}\n" for name in ("values.dump", "users.dump"))
+    sums = "".join(
+        f"{hashlib.sha256((backup / name).read_bytes()).hexdigest()}  {name}\n" for name in ("values.dump", "users.dump")
+    )
     (backup / "SHA256SUMS").write_text(sums)
     assert "nothing was touched" in refused(stack, backup)
 
 
 def test_when_one_of_the_two_could_not_be_restored_no_old_token_is_good_and_again_is_all_that_it_takes(stack, backup):
     before, token = rows(stack), log_in("ada").json["auth_token"]
-    busy = subprocess.Popen(["sh", str(ROOT / "scripts/stack"), "psql", "values", "-c", "BEGIN; LOCK TABLE values IN ROW EXCLUSIVE MODE; SELECT pg_sleep(600)"],
-                            env=stack.environment, stdout=subprocess.DEVNULL)
+    busy = subprocess.Popen(
+        [
+            "sh",
+            str(ROOT / "scripts/stack"),
+            "psql",
+            "values",
+            "-c",
+            "BEGIN; LOCK TABLE values IN ROW EXCLUSIVE MODE; SELECT pg_sleep(600)",
+        ],
+        env=stack.environment,
+        stdout=subprocess.DEVNULL,
+    )
     try:
-        eventually(lambda: "pg_sleep" in stack("psql", "values", "-c", "SELECT query FROM pg_stat_activity WHERE wait_event = 'PgSleep'").stdout)
+        eventually(
+            lambda: (
+                "pg_sleep"
+                in stack("psql", "values", "-c", "SELECT query FROM pg_stat_activity WHERE wait_event = 'PgSleep'").stdout
+            )
+        )
         done = stack("restore", str(backup))
     finally:
         busy.kill()

@@ -25,14 +25,24 @@ class Stack:
         self.run_dir = run_dir
         taken = ("PORT", "PORT_OFFSET", "INSTANCES", "APP_ENV", "AUTH_RATE", "AUTH_BURST", "RUN_DIR")
         self.environment = {name: value for name, value in os.environ.items() if name not in taken} | {
-            "RUN_DIR": str(run_dir), "PORT": str(PORT), "PORT_OFFSET": str(OFFSET), "INSTANCES": "1", "AUTH_RATE": "2r/s", "AUTH_BURST": "5",
+            "RUN_DIR": str(run_dir),
+            "PORT": str(PORT),
+            "PORT_OFFSET": str(OFFSET),
+            "INSTANCES": "1",
+            "AUTH_RATE": "2r/s",
+            "AUTH_BURST": "5",
             "BUILD": os.environ.get("BUILD", "build"),
         }
 
     def __call__(self, *arguments, timeout=120, stdin=None, **environment):
         return subprocess.run(
-            ["sh", str(ROOT / "scripts/stack"), *arguments], env=self.environment | environment, capture_output=True, text=True,
-            timeout=timeout, input=stdin, cwd="/",
+            ["sh", str(ROOT / "scripts/stack"), *arguments],
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            input=stdin,
+            cwd="/",
         )
 
     def processes(self):
@@ -51,7 +61,11 @@ class Stack:
         return int((self.run_dir / "service" / name / "supervise/pid").read_text())
 
     def secrets(self):
-        return {path.name: path.read_text().strip() for path in (self.run_dir / "secrets").iterdir() if "." not in path.name and path.name != "pgpass"}
+        return {
+            path.name: path.read_text().strip()
+            for path in (self.run_dir / "secrets").iterdir()
+            if "." not in path.name and path.name != "pgpass"
+        }
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +159,9 @@ def test_a_database_must_be_named(stack):
 
 
 def test_logs_follow_all_or_one(stack):
-    tail = subprocess.Popen(["sh", str(ROOT / "scripts/stack"), "logs", "users"], env=stack.environment, stdout=subprocess.PIPE, text=True)
+    tail = subprocess.Popen(
+        ["sh", str(ROOT / "scripts/stack"), "logs", "users"], env=stack.environment, stdout=subprocess.PIPE, text=True
+    )
     try:
         call("GET", "/users/ping", port=PORT, headers={"X-Request-ID": "seen-in-the-logs"})
         lines = iter(tail.stdout.readline, "")
@@ -209,7 +225,9 @@ def test_secrets_are_their_owner_s_alone(stack):
 
 
 def test_down_leaves_no_process_and_up_brings_all_back(stack):
-    person = call("POST", "/auth/register", {"username": "kept", "email": "kept@example.com", "password": "a password"}, port=PORT)
+    person = call(
+        "POST", "/auth/register", {"username": "kept", "email": "kept@example.com", "password": "a password"}, port=PORT
+    )
     assert person.status in (201, 429)
     pids = stack.processes()
     assert len(pids) > 10
