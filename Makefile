@@ -63,7 +63,7 @@ $(LIBCOMMON): $(COMMON_OBJECTS)
 	@rm -f $@
 	$(AR) qcs $@ $^ # not r: rooms have files of the same name, and r keeps one of them
 
-# The files of a page are linked into the daemon that serves it, under names that ld makes of their paths (services/healthcheck/page.c).
+# The files of a page are linked into the daemon that serves it, under names that ld makes of their paths (services/healthcheck/show/page.c).
 $(BUILD)/services/healthcheck/dashboard/%.o: services/healthcheck/dashboard/%
 	@mkdir -p $(@D)
 	$(LD) -r -z noexecstack -b binary -o $@ $<
