@@ -1,10 +1,11 @@
-/* The options of the healthcheck; those of each module stand beside it in libcommon. */
+/* The options of the healthcheck itself; those of each module are beside it in libcommon. */
 #include "service.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/mem.h"
+#include "net/url.h"
+#include "watch/targets.h"
 
 #define INTERVAL_S_MIN 0.001
 #define INTERVAL_S_MAX 60
@@ -54,13 +55,15 @@ static void check_interval(struct config *config)
 
 static void check_targets(struct config *config)
 {
-	struct targets *targets = mem_alloc(sizeof *targets);
+	struct targets *targets;
 	char problem[400];
 
-	if (healthcheck_config.targets &&
-	    targets_parse(healthcheck_config.targets, targets, problem, sizeof problem) != STATUS_OK)
+	if (!healthcheck_config.targets)
+		return;
+	if (targets_parse(healthcheck_config.targets, &targets, problem, sizeof problem) == STATUS_OK)
+		targets_free(targets);
+	else
 		config_problem(config, "HEALTHCHECK_TARGETS: %s", problem);
-	free(targets);
 }
 
 void healthcheck_check(struct config *config)

@@ -3,6 +3,9 @@
 
 #include "base/log.h"
 #include "http/access.h"
+#include "monitor.h"
+#include "show/stream.h"
+#include "watch/poll.h"
 
 static struct monitor *monitor; /* of this process */
 

@@ -1,6 +1,4 @@
-/* All that one process watches, and when those who watch it in turn are told: once a round, when all have answered, and soon
- * after somebody's health has changed. */
-#include "service.h"
+#include "monitor.h"
 
 #include <event2/event.h>
 #include <stdlib.h>
@@ -9,26 +7,28 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "http/client.h"
+#include "service.h"
+#include "show/stream.h"
+#include "watch/poll.h"
+#include "watch/targets.h"
 
-#define SOON_US 50000 /* a dependency's end changes several at once */
+#define SOON_MS 50 /* when a dependency goes down, several instances change at almost the same time */
 
-static void publish(struct monitor *monitor)
+static void publish(void *arg)
 {
-	monitor->is_told = true;
+	struct monitor *monitor = arg;
+
+	monitor->is_published = true;
 	monitor->updated_ms = clock_unix_ms();
-	event_del(monitor->soon);
+	loop_timer_stop(monitor->soon);
 	streams_publish(monitor->streams);
-}
-
-static void soon_due(evutil_socket_t fd, short what, void *arg)
-{
-	publish(arg);
 }
 
 static void publish_soon(struct monitor *monitor)
 {
-	if (monitor->updated_ms > 0 && !event_pending(monitor->soon, EV_TIMEOUT, NULL))
-		event_add(monitor->soon, &(struct timeval){.tv_usec = SOON_US});
+	if (monitor->updated_ms > 0 && !loop_timer_is_running(monitor->soon))
+		loop_timer_start(monitor->soon, SOON_MS);
 }
 
 void monitor_note(struct monitor *monitor, struct watched *watched, enum health health, const char *reason)
@@ -59,9 +59,9 @@ void monitor_answered(struct monitor *monitor)
 
 void monitor_round_ends(struct monitor *monitor)
 {
-	if (!monitor->is_told && monitor->history.round > 0)
+	if (!monitor->is_published && monitor->history.round > 0)
 		publish(monitor);
-	monitor->is_told = false;
+	monitor->is_published = false;
 }
 
 struct monitor *monitor_new(struct event_base *base, const struct healthcheck_config *config)
@@ -71,37 +71,34 @@ struct monitor *monitor_new(struct event_base *base, const struct healthcheck_co
 
 	monitor->base = base;
 	monitor->config = config;
-	scope_init(&monitor->scope);
 	history_init(&monitor->history, config->interval_ms);
 	monitor->client = http_client_new(base);
-	monitor->soon = event_new(base, -1, 0, soon_due, monitor);
-	event_priority_set(monitor->soon, LOOP_PRIORITY_NORMAL);
+	monitor->soon = loop_timer_new(base, publish, monitor);
 	monitor->streams = streams_new(monitor);
 	monitor->poll = poll_new(monitor);
 	if (targets_parse(config->targets, &monitor->targets, problem, sizeof problem) != STATUS_OK)
-		abort(); /* config.c has parsed them before */
-	targets_start(monitor);
+		abort(); /* config.c has checked them */
+	targets_start(monitor->targets, monitor);
 	if (config->postgres.url)
-		monitor->postgres = postgres_watch_new(monitor);
+		monitor->postgres_watch = postgres_watch_new(monitor);
 	if (config->watches_redis)
-		monitor->redis = redis_watch_new(monitor);
+		monitor->redis_watch = redis_watch_new(monitor);
 	if (config->nginx_url)
-		monitor->nginx = nginx_watch_new(monitor);
+		monitor->nginx_watch = nginx_watch_new(monitor);
 	poll_start(monitor->poll);
 	return monitor;
 }
 
 void monitor_free(struct monitor *monitor)
 {
-	scope_cancel(&monitor->scope);
-	nginx_watch_free(monitor->nginx);
-	redis_watch_free(monitor->redis);
-	postgres_watch_free(monitor->postgres);
+	nginx_watch_free(monitor->nginx_watch);
+	redis_watch_free(monitor->redis_watch);
+	postgres_watch_free(monitor->postgres_watch);
 	poll_free(monitor->poll);
-	targets_free(monitor);
+	targets_free(monitor->targets);
 	http_client_free(monitor->client);
-	event_base_loop(monitor->base, EVLOOP_NONBLOCK); /* names that were being looked up */
+	event_base_loop(monitor->base, EVLOOP_NONBLOCK); /* frees the look-ups that were in flight: http/client.h */
 	streams_free(monitor->streams);
-	event_free(monitor->soon);
+	loop_timer_free(monitor->soon);
 	free(monitor);
 }

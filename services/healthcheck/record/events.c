@@ -1,5 +1,4 @@
-/* Who became what, and when: a ring of events, and the health that the latest of each one's events told. */
-#include "service.h"
+#include "record/events.h"
 
 #include <stdio.h>
 
@@ -10,7 +9,7 @@ const char *health_name(enum health health)
 	return names[health];
 }
 
-/* NULL when it has left the ring already. */
+/* NULL when newer events have overwritten it. */
 static struct event_entry *find(struct events *events, uint64_t number)
 {
 	if (number == 0 || number + EVENTS_MAX <= events->count)
@@ -53,6 +52,13 @@ bool events_note(struct events *events, struct watched *watched, enum health hea
 		return true;
 	add(events, watched, was, watched->reason, now_ms);
 	return true;
+}
+
+const struct event_entry *events_latest(const struct events *events, uint64_t back)
+{
+	if (back >= events->count || back >= EVENTS_MAX)
+		return NULL;
+	return &events->ring[(events->count - 1 - back) % EVENTS_MAX];
 }
 
 void events_note_restart(struct events *events, struct watched *watched, int64_t now_ms)

@@ -1,9 +1,8 @@
-/* An hour of samples an instance, 8 bytes each, made once; when a round was stands once for all instances. */
-#include "service.h"
+#include "record/history.h"
 
 #include "base/mem.h"
 
-_Static_assert(sizeof(struct sample) == 8, "200 instances of 1800 samples are to be 2.9 MB");
+_Static_assert(sizeof(struct sample) == 8, "200 instances with 1800 samples each take 2.9 MB");
 
 void history_init(struct history *history, long interval_ms)
 {
@@ -41,7 +40,7 @@ struct sample history_sample(enum health health, double memory_bytes, double cpu
 	return sample;
 }
 
-/* A point while it is being added up. */
+/* The sums that a point is the mean of. */
 struct sums {
 	unsigned samples, alive, answers;
 	double memory_kib, cpu_permille, response_100us;
@@ -72,7 +71,7 @@ static void finish(struct history_point *point, const struct sums *sums)
 	point->response_ms = sums->answers ? sums->response_100us / sums->answers / 10 : -1;
 }
 
-/* The oldest round that is still there and not older than that. */
+/* The oldest round in the ring that began at oldest_ms or later. */
 static uint64_t first_round(const struct history *history, int64_t oldest_ms)
 {
 	uint64_t first = history->round >= history->rounds_max ? history->round - history->rounds_max + 1 : 1;
@@ -82,7 +81,7 @@ static uint64_t first_round(const struct history *history, int64_t oldest_ms)
 	return first;
 }
 
-/* One point less than allowed: the first and the last of them may stand for a part of a step. */
+/* Plans one point less than allowed, because the first and the last point may cover only a part of a step. */
 size_t history_step(const struct history *history, int minutes, size_t points_max)
 {
 	size_t rounds = (size_t)(minutes * 60000L / history->interval_ms);

@@ -1,10 +1,11 @@
-/* GET /status/…: the operators' page. Its files (dashboard/) are linked into this program, so that the page is there whenever
- * the daemon is. They are asked for anew each time, and answered with 304 while they are the same. */
-#include "service.h"
-
+/* GET /status/…: the operators' page. Its files (dashboard/) are linked into this program, so that the page needs nothing but
+ * the daemon. Browsers ask for them each time, and get 304 while they have not changed. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "http/reply.h"
+#include "service.h"
 
 /* The linker's names for a file's first byte and the one after its last: see `ld -r -b binary` in the Makefile. */
 #define FILE_OF(name)                                                              \
@@ -38,7 +39,7 @@ static const struct page_file *find(const char *path)
 	return NULL;
 }
 
-/* FNV-1a, 64 bits: another text has another, and nobody gains from finding one that has not. */
+/* FNV-1a, 64 bits: enough for an ETag, because an attacker would gain nothing from a collision. */
 static uint64_t hash(const struct page_file *file)
 {
 	uint64_t hash = 0xcbf29ce484222325;
@@ -75,7 +76,7 @@ void page_show(struct http_request *req)
 	http_reply(req, 200, file->content_type, file->start, (size_t)(file->end - file->start));
 }
 
-/* The page's own addresses are relative to its folder. */
+/* The page's own links are relative, so its address must end with a slash. */
 void page_redirect(struct http_request *req)
 {
 	http_reply_header(req, "Location", "/status/");

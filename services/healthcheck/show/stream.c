@@ -1,18 +1,22 @@
 /* GET /status/stream: server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html). Each reader gets
- * what GET /healthcheck answers, at once, after each round, and soon after somebody's health has changed. The message is
- * written once for all. A comment now and then keeps proxies from taking a long interval for an end. */
-#include "service.h"
+ * what GET /healthcheck answers: at once, after each round, and soon after any health has changed. The message is made once for
+ * all readers. A comment every few seconds keeps proxies from closing a connection that has been quiet for a long interval. */
+#include "show/stream.h"
 
-#include <event2/event.h>
 #include <stdlib.h>
+#include <sys/queue.h>
 
 #include "base/clock.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "http/reply.h"
 #include "http/stream.h"
+#include "monitor.h"
+#include "service.h"
+#include "show/view.h"
 
-#define BEAT_S 10
+#define BEAT_MS 10000
 
 struct reader {
 	struct streams *streams;
@@ -22,7 +26,7 @@ struct reader {
 
 struct streams {
 	struct monitor *monitor;
-	struct event *beat;
+	struct loop_timer *beat;
 	unsigned count;
 	LIST_HEAD(, reader) readers;
 };
@@ -60,7 +64,7 @@ void streams_publish(struct streams *streams)
 	buf_free(&message);
 }
 
-static void beat(evutil_socket_t fd, short what, void *arg)
+static void beat(void *arg)
 {
 	write_all(arg, ":\n\n", 3);
 }
@@ -105,15 +109,12 @@ struct streams *streams_new(struct monitor *monitor)
 
 	streams->monitor = monitor;
 	LIST_INIT(&streams->readers);
-	streams->beat = event_new(monitor->base, -1, EV_PERSIST, beat, streams);
-	event_priority_set(streams->beat, LOOP_PRIORITY_NORMAL);
-	event_add(streams->beat, &(struct timeval){.tv_sec = BEAT_S});
+	streams->beat = loop_every(monitor->base, BEAT_MS, beat, streams);
 	return streams;
 }
 
-/* The server, whose end is the end of every reader, is gone by now. */
 void streams_free(struct streams *streams)
 {
-	event_free(streams->beat);
+	loop_timer_free(streams->beat);
 	free(streams);
 }

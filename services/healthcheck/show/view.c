@@ -1,44 +1,45 @@
-/* What is known, as JSON: GET /healthcheck, /healthcheck/history, /healthcheck/events. Written without a tree: 200 instances
- * are written every two seconds for each who watches. */
-#include "service.h"
+/* Written without a tree, because with 200 instances it is long and every reader gets it after each round. */
+#include "show/view.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json_write.h"
+#include "http/reply.h"
+#include "monitor.h"
+#include "watch/poll.h"
+#include "watch/targets.h"
 
 /* ---- members ---- */
 
-static void add_time(struct buf *json, const char *name, int64_t unix_ms)
+void view_time(struct buf *json, const char *name, int64_t unix_ms)
 {
 	char text[CLOCK_TEXT_BYTES];
 
 	if (unix_ms > 0)
 		clock_format(unix_ms, text);
-	buf_printf(json, "\"%s\":", name);
-	buf_json_text(json, unix_ms > 0 ? text : NULL);
+	json_write_member_text(json, name, unix_ms > 0 ? text : NULL);
 }
 
-static void add_text(struct buf *json, const char *name, const char *text)
+void view_text(struct buf *json, const char *name, const char *text)
 {
-	buf_printf(json, "\"%s\":", name);
-	buf_json_text(json, *text ? text : NULL);
+	json_write_member_text(json, name, *text ? text : NULL);
 }
 
-/* Negative numbers are those that are not known. */
-static void add_number(struct buf *json, const char *name, double number, int decimals)
+void view_number(struct buf *json, const char *name, double number, int decimals)
 {
+	json_write_key(json, name);
 	if (number < 0)
-		buf_printf(json, "\"%s\":null", name);
+		json_write_null(json);
 	else
-		buf_printf(json, "\"%s\":%.*f", name, decimals, number);
+		buf_printf(json, "%.*f", decimals, number);
 }
 
 static void add_health(struct buf *json, const struct watched *watched)
 {
-	buf_printf(json, "\"status\":\"%s\",", health_name(watched->health));
-	add_text(json, "reason", watched->reason);
+	json_write_member_text(json, "status", health_name(watched->health));
+	view_text(json, "reason", watched->reason);
 }
 
 static bool is_down(const struct watched *watched)
@@ -50,40 +51,45 @@ static bool is_down(const struct watched *watched)
 
 static void add_duration(struct buf *text, int64_t ms)
 {
-	long long s = ms > 0 ? ms / 1000 : 0;
+	long s = ms > 0 ? (long)(ms / 1000) : 0;
 
 	if (s < 60)
-		buf_printf(text, "%lld s", s);
+		buf_printf(text, "%ld s", s);
 	else if (s < 3600)
-		buf_printf(text, "%lld min", s / 60);
+		buf_printf(text, "%ld min", s / 60);
 	else if (s < 86400)
-		buf_printf(text, "%lld h %lld min", s / 3600, s % 3600 / 60);
+		buf_printf(text, "%ld h %ld min", s / 3600, s % 3600 / 60);
 	else
-		buf_printf(text, "%lld d %lld h", s / 86400, s % 86400 / 3600);
+		buf_printf(text, "%ld d %ld h", s / 86400, s % 86400 / 3600);
 }
 
-static void add_trouble(struct buf *text, const char *who, const char *what, int64_t ms)
+static void add_trouble(struct buf *text, const char *subject, enum health health, int64_t ms)
 {
-	buf_printf(text, "%s%s %s for ", text->len ? "; " : "", who, what);
+	buf_printf(text, "%s%s %s for ", text->len ? "; " : "", subject, health_name(health));
 	add_duration(text, ms);
 }
 
-/* "values: 1 of 2 down for 14 s" */
+/* Unknown is shown as down. */
+static bool is_shown_as(const struct watched *watched, enum health health)
+{
+	return strcmp(health_name(watched->health), health_name(health)) == 0;
+}
+
+/* "values: 1 of 2 down for 14 s", where the time is that of the one that changed first. */
 static void summarize_service(const struct monitor *monitor, unsigned service, enum health health, int64_t now_ms,
 			      struct buf *text)
 {
-	const char *name = monitor->targets.services[service];
 	unsigned all = 0, such = 0;
 	int64_t since_ms = now_ms;
-	char who[SERVICE_NAME_BYTES + 32];
+	char subject[SERVICE_NAME_BYTES + 32];
 
 	for (size_t i = 0; i < monitor->instances_count; i++) {
 		const struct instance *instance = monitor->instances[i];
 
-		if (instance->target->service != service)
+		if (instance->service != service)
 			continue;
 		all++;
-		if (strcmp(health_name(instance->watched.health), health_name(health)) != 0)
+		if (!is_shown_as(&instance->watched, health))
 			continue;
 		such++;
 		if (instance->watched.since_ms < since_ms)
@@ -91,24 +97,28 @@ static void summarize_service(const struct monitor *monitor, unsigned service, e
 	}
 	if (such == 0)
 		return;
-	snprintf(who, sizeof who, "%s: %u of %u", name, such, all);
-	add_trouble(text, who, health_name(health), now_ms - since_ms);
+	snprintf(subject, sizeof subject, "%s: %u of %u", targets_service_name(monitor->targets, service), such, all);
+	add_trouble(text, subject, health, now_ms - since_ms);
 }
 
-static void summarize_dependency(const struct watched *watched, const char *name, enum health health, int64_t now_ms,
-				 struct buf *text)
+static void summarize_dependency(bool is_watched, const struct watched *watched, const char *name, enum health health,
+				 int64_t now_ms, struct buf *text)
 {
-	if (watched && strcmp(health_name(watched->health), health_name(health)) == 0)
-		add_trouble(text, name, health_name(health), now_ms - watched->since_ms);
+	if (is_watched && is_shown_as(watched, health))
+		add_trouble(text, name, health, now_ms - watched->since_ms);
 }
 
 static void summarize(const struct monitor *monitor, enum health health, int64_t now_ms, struct buf *text)
 {
-	for (unsigned service = 0; service < monitor->targets.services_count; service++)
+	const struct postgres_readings *postgres = &monitor->postgres;
+	const struct redis_readings *redis = &monitor->redis;
+	const struct nginx_readings *nginx = &monitor->nginx;
+
+	for (unsigned service = 0; service < targets_services_count(monitor->targets); service++)
 		summarize_service(monitor, service, health, now_ms, text);
-	summarize_dependency(monitor->postgres ? &monitor->postgres->watched : NULL, "Postgres", health, now_ms, text);
-	summarize_dependency(monitor->redis ? &monitor->redis->watched : NULL, "Redis", health, now_ms, text);
-	summarize_dependency(monitor->nginx ? &monitor->nginx->watched : NULL, "nginx", health, now_ms, text);
+	summarize_dependency(postgres->is_watched, &postgres->watched, "Postgres", health, now_ms, text);
+	summarize_dependency(redis->is_watched, &redis->watched, "Redis", health, now_ms, text);
+	summarize_dependency(nginx->is_watched, &nginx->watched, "nginx", health, now_ms, text);
 }
 
 void view_summary(const struct monitor *monitor, int64_t now_ms, struct buf *text)
@@ -129,8 +139,9 @@ bool view_is_anything_down(const struct monitor *monitor)
 	for (size_t i = 0; i < monitor->instances_count; i++)
 		if (is_down(&monitor->instances[i]->watched))
 			return true;
-	return (monitor->postgres && is_down(&monitor->postgres->watched)) ||
-	       (monitor->redis && is_down(&monitor->redis->watched)) || (monitor->nginx && is_down(&monitor->nginx->watched));
+	return (monitor->postgres.is_watched && is_down(&monitor->postgres.watched)) ||
+	       (monitor->redis.is_watched && is_down(&monitor->redis.watched)) ||
+	       (monitor->nginx.is_watched && is_down(&monitor->nginx.watched));
 }
 
 /* ---- GET /healthcheck ---- */
@@ -138,26 +149,21 @@ bool view_is_anything_down(const struct monitor *monitor)
 static void add_instance(struct buf *json, const struct instance *instance, int64_t now_ms)
 {
 	const struct watched *watched = &instance->watched;
-	double uptime_s = instance->started_s < 0 ? -1 : (double)now_ms / 1000 - instance->started_s;
+	double uptime_s = (double)now_ms / 1000 - instance->started_s;
 
-	buf_printf(json, "{\"name\":\"%s\",\"instance\":\"%s\",\"address\":\"%s\",", watched->service, watched->instance,
-		   instance->address);
+	json_write_object(json);
+	json_write_member_text(json, "name", watched->service);
+	json_write_member_text(json, "instance", watched->instance);
+	json_write_member_text(json, "address", instance->address);
 	add_health(json, watched);
-	buf_text(json, ",");
-	add_number(json, "cpu_percent", instance->cpu_percent, 1);
-	buf_text(json, ",");
-	add_number(json, "memory_bytes", instance->memory_bytes, 0);
-	buf_text(json, ",");
-	add_number(json, "uptime_s", instance->started_s >= 0 && uptime_s < 0 ? 0 : uptime_s, 0);
-	buf_text(json, ",");
-	add_number(json, "response_ms", instance->response_ms, 2);
-	buf_text(json, ",");
-	add_text(json, "version", instance->version);
-	buf_text(json, ",");
-	add_time(json, "last_seen", watched->last_seen_ms);
-	buf_text(json, ",");
-	add_time(json, "down_since", is_down(watched) ? watched->since_ms : 0);
-	buf_text(json, "}");
+	view_number(json, "cpu_percent", instance->cpu_percent, 1);
+	view_number(json, "memory_bytes", instance->memory_bytes, 0);
+	view_number(json, "uptime_s", instance->started_s < 0 ? -1 : uptime_s > 0 ? uptime_s : 0, 0);
+	view_number(json, "response_ms", instance->response_ms, 2);
+	view_text(json, "version", instance->version);
+	view_time(json, "last_seen", watched->last_seen_ms);
+	view_time(json, "down_since", is_down(watched) ? watched->since_ms : 0);
+	json_write_object_end(json);
 }
 
 static double jobs_per_s(const struct monitor *monitor)
@@ -172,74 +178,57 @@ static double jobs_per_s(const struct monitor *monitor)
 
 static void add_queue(struct buf *json, const struct monitor *monitor)
 {
-	const struct redis_watch *watch = monitor->redis;
+	const struct redis_readings *redis = &monitor->redis;
 
-	if (!watch) {
-		buf_text(json, "\"queue\":null");
-		return;
-	}
-	buf_text(json, "\"queue\":{");
-	add_number(json, "depth", watch->has_queue ? (double)watch->depth : -1, 0);
-	buf_text(json, ",");
-	add_number(json, "oldest_s", watch->has_queue ? watch->oldest_s : -1, 1);
-	buf_text(json, ",");
-	add_number(json, "per_s", jobs_per_s(monitor), 1);
-	buf_text(json, ",");
-	add_number(json, "dead", watch->has_queue ? (double)watch->dead : -1, 0);
-	buf_text(json, "}");
+	if (!redis->is_watched)
+		return json_write_member_null(json, "queue");
+	json_write_key(json, "queue");
+	json_write_object(json);
+	view_number(json, "depth", redis->has_queue ? (double)redis->depth : -1, 0);
+	view_number(json, "oldest_s", redis->has_queue ? redis->oldest_s : -1, 1);
+	view_number(json, "per_s", jobs_per_s(monitor), 1);
+	view_number(json, "dead", redis->has_queue ? (double)redis->dead : -1, 0);
+	json_write_object_end(json);
 }
 
-static void add_postgres(struct buf *json, const struct postgres_watch *watch)
+static void add_postgres(struct buf *json, const struct postgres_readings *postgres)
 {
-	if (!watch) {
-		buf_text(json, "\"postgres\":null");
-		return;
-	}
-	buf_text(json, "\"postgres\":{");
-	add_health(json, &watch->watched);
-	buf_text(json, ",");
-	add_number(json, "connections", (double)watch->connections, 0);
-	buf_text(json, ",");
-	add_number(json, "connections_max", (double)watch->connections_max, 0);
-	buf_text(json, ",");
-	add_text(json, "role", watch->connections < 0 ? "" : watch->is_replica ? "replica" : "primary");
-	buf_text(json, "}");
+	if (!postgres->is_watched)
+		return json_write_member_null(json, "postgres");
+	json_write_key(json, "postgres");
+	json_write_object(json);
+	add_health(json, &postgres->watched);
+	view_number(json, "connections", (double)postgres->connections, 0);
+	view_number(json, "connections_max", (double)postgres->connections_max, 0);
+	view_text(json, "role", postgres->connections < 0 ? "" : postgres->is_replica ? "replica" : "primary");
+	json_write_object_end(json);
 }
 
-static void add_redis(struct buf *json, const struct redis_watch *watch)
+static void add_redis(struct buf *json, const struct redis_readings *redis)
 {
-	if (!watch) {
-		buf_text(json, "\"redis\":null");
-		return;
-	}
-	buf_text(json, "\"redis\":{");
-	add_health(json, &watch->watched);
-	buf_text(json, ",");
-	add_number(json, "memory_bytes", (double)watch->memory_bytes, 0);
-	buf_text(json, ",");
-	add_number(json, "memory_max_bytes", watch->memory_max_bytes > 0 ? (double)watch->memory_max_bytes : -1, 0);
-	buf_text(json, ",");
-	add_number(json, "evicted", (double)watch->evicted, 0);
-	buf_text(json, ",");
-	add_text(json, "role", watch->role);
-	buf_text(json, ",");
-	add_number(json, "clients", (double)watch->clients, 0);
-	buf_text(json, "}");
+	if (!redis->is_watched)
+		return json_write_member_null(json, "redis");
+	json_write_key(json, "redis");
+	json_write_object(json);
+	add_health(json, &redis->watched);
+	view_number(json, "memory_bytes", (double)redis->memory_bytes, 0);
+	view_number(json, "memory_max_bytes", redis->memory_max_bytes > 0 ? (double)redis->memory_max_bytes : -1, 0);
+	view_number(json, "evicted", (double)redis->evicted, 0);
+	view_text(json, "role", redis->role);
+	view_number(json, "clients", (double)redis->clients, 0);
+	json_write_object_end(json);
 }
 
-static void add_nginx(struct buf *json, const struct nginx_watch *watch)
+static void add_nginx(struct buf *json, const struct nginx_readings *nginx)
 {
-	if (!watch) {
-		buf_text(json, "\"nginx\":null");
-		return;
-	}
-	buf_text(json, "\"nginx\":{");
-	add_health(json, &watch->watched);
-	buf_text(json, ",");
-	add_number(json, "active", (double)watch->active, 0);
-	buf_text(json, ",");
-	add_number(json, "requests_per_s", watch->requests_per_s, 1);
-	buf_text(json, "}");
+	if (!nginx->is_watched)
+		return json_write_member_null(json, "nginx");
+	json_write_key(json, "nginx");
+	json_write_object(json);
+	add_health(json, &nginx->watched);
+	view_number(json, "active", (double)nginx->active, 0);
+	view_number(json, "requests_per_s", nginx->requests_per_s, 1);
+	json_write_object_end(json);
 }
 
 void view_health(const struct monitor *monitor, int64_t now_ms, struct buf *json)
@@ -248,35 +237,19 @@ void view_health(const struct monitor *monitor, int64_t now_ms, struct buf *json
 
 	view_summary(monitor, now_ms, &summary);
 	http_success_begin(json, NULL);
-	buf_text(json, "{\"summary\":");
-	buf_json_text(json, summary.bytes);
-	buf_text(json, ",\"services\":[");
-	for (size_t i = 0; i < monitor->instances_count; i++) {
-		if (i)
-			buf_text(json, ",");
+	json_write_object(json);
+	json_write_member_text(json, "summary", summary.bytes);
+	json_write_key(json, "services");
+	json_write_array(json);
+	for (size_t i = 0; i < monitor->instances_count; i++)
 		add_instance(json, monitor->instances[i], now_ms);
-	}
-	buf_text(json, "],");
+	json_write_array_end(json);
 	add_queue(json, monitor);
-	buf_text(json, ",");
-	add_postgres(json, monitor->postgres);
-	buf_text(json, ",");
-	add_redis(json, monitor->redis);
-	buf_text(json, ",");
-	add_nginx(json, monitor->nginx);
-	buf_text(json, ",");
-	add_time(json, "updated_at", monitor->updated_ms);
-	buf_text(json, "}}");
+	add_postgres(json, &monitor->postgres);
+	add_redis(json, &monitor->redis);
+	add_nginx(json, &monitor->nginx);
+	view_time(json, "updated_at", monitor->updated_ms);
+	json_write_object_end(json);
+	json_write_object_end(json);
 	buf_free(&summary);
-}
-
-void health_show(struct http_request *req)
-{
-	const struct monitor *monitor = monitor_of(req);
-	const char *strict = http_request_query(req, "strict");
-	bool is_strict = strict && strcmp(strict, "0") != 0;
-	struct buf json = {0};
-
-	view_health(monitor, clock_unix_ms(), &json);
-	http_reply_buf(req, is_strict && view_is_anything_down(monitor) ? 503 : 200, &json);
 }

@@ -1,4 +1,4 @@
-/* Who became what, and when. */
+/* Health as it changes, and the events that record it. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "service.h"
+#include "record/events.h"
 
 static struct events events;
 static struct watched users, values;
@@ -21,22 +21,25 @@ static int set_up(void **state)
 	return 0;
 }
 
-/* Backwards from the latest: 0, 1, … */
 static const struct event_entry *latest(unsigned back)
 {
-	return &events.ring[(events.count - 1 - back) % EVENTS_MAX];
+	const struct event_entry *entry = events_latest(&events, back);
+
+	assert_non_null(entry);
+	return entry;
 }
 
-static void test_that_something_is_up_when_first_seen_is_no_event(void **state)
+static void test_being_up_when_first_seen_is_no_event(void **state)
 {
 	assert_true(events_note(&events, &users, HEALTH_UP, "", 1000));
 	assert_int_equal(events.count, 0);
+	assert_null(events_latest(&events, 0));
 	assert_int_equal(users.health, HEALTH_UP);
 	assert_int_equal(users.since_ms, 1000);
 	assert_int_equal(users.last_seen_ms, 1000);
 }
 
-static void test_that_something_is_down_when_first_seen_is_one(void **state)
+static void test_being_down_when_first_seen_is_an_event(void **state)
 {
 	assert_true(events_note(&events, &users, HEALTH_DOWN, "refused", 1000));
 	assert_int_equal(events.count, 1);
@@ -45,7 +48,7 @@ static void test_that_something_is_down_when_first_seen_is_one(void **state)
 	assert_int_equal(users.last_seen_ms, 0);
 }
 
-static void test_the_same_again_is_no_event_but_its_reason_and_time_are_kept(void **state)
+static void test_the_same_health_again_is_no_event_but_updates_the_reason(void **state)
 {
 	events_note(&events, &users, HEALTH_DOWN, "refused", 1000);
 	assert_false(events_note(&events, &users, HEALTH_DOWN, "no answer in time", 2000));
@@ -55,7 +58,7 @@ static void test_the_same_again_is_no_event_but_its_reason_and_time_are_kept(voi
 	assert_int_equal(users.since_ms, 1000);
 }
 
-static void test_an_event_lasts_until_the_next_of_the_same_one(void **state)
+static void test_an_event_lasts_until_the_next_event_of_the_same_instance(void **state)
 {
 	events_note(&events, &users, HEALTH_UP, "", 1000);
 	events_note(&events, &users, HEALTH_DOWN, "refused", 2000);
@@ -70,7 +73,7 @@ static void test_an_event_lasts_until_the_next_of_the_same_one(void **state)
 	assert_int_equal(latest(2)->ended_ms, 5000);
 }
 
-static void test_a_restart_that_nobody_saw_is_an_event_that_changes_nothing_else(void **state)
+static void test_a_restart_between_two_rounds_is_an_event_and_changes_nothing_else(void **state)
 {
 	events_note(&events, &users, HEALTH_UP, "", 1000);
 	events_note_restart(&events, &users, 2000);
@@ -81,23 +84,25 @@ static void test_a_restart_that_nobody_saw_is_an_event_that_changes_nothing_else
 	assert_string_equal(users.reason, "");
 }
 
-static void test_who_is_forgotten_is_no_longer_down(void **state)
+static void test_forgetting_an_instance_ends_its_latest_event(void **state)
 {
 	events_note(&events, &users, HEALTH_DOWN, "refused", 1000);
 	events_forget(&events, &users, 4000);
 	assert_int_equal(latest(0)->ended_ms, 4000);
 	events_forget(&events, &users, 5000);
 	assert_int_equal(latest(0)->ended_ms, 4000);
-	events_forget(&events, &values, 5000); /* of which there is no event */
+	events_forget(&events, &values, 5000); /* it has no event */
+	assert_int_equal(events.count, 1);
 }
 
-static void test_the_ring_holds_the_last_and_an_event_that_left_it_is_not_touched(void **state)
+static void test_the_ring_holds_the_latest_events_and_an_overwritten_one_is_not_ended(void **state)
 {
 	events_note(&events, &users, HEALTH_DOWN, "refused", 1000);
 	for (int i = 0; i < EVENTS_MAX; i++)
 		events_note(&events, &values, i % 2 ? HEALTH_UP : HEALTH_DOWN, "", 2000 + i);
 	assert_int_equal(events.count, EVENTS_MAX + 1);
 	assert_string_equal(latest(EVENTS_MAX - 1)->instance, "values-1");
+	assert_null(events_latest(&events, EVENTS_MAX));
 	events_note(&events, &users, HEALTH_UP, "", 9000);
 	for (unsigned i = 1; i < EVENTS_MAX; i++)
 		assert_true(latest(i)->ended_ms < 9000);
@@ -118,13 +123,13 @@ static void test_long_reasons_are_cut_off(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(test_that_something_is_up_when_first_seen_is_no_event),
-		TEST(test_that_something_is_down_when_first_seen_is_one),
-		TEST(test_the_same_again_is_no_event_but_its_reason_and_time_are_kept),
-		TEST(test_an_event_lasts_until_the_next_of_the_same_one),
-		TEST(test_a_restart_that_nobody_saw_is_an_event_that_changes_nothing_else),
-		TEST(test_who_is_forgotten_is_no_longer_down),
-		TEST(test_the_ring_holds_the_last_and_an_event_that_left_it_is_not_touched),
+		TEST(test_being_up_when_first_seen_is_no_event),
+		TEST(test_being_down_when_first_seen_is_an_event),
+		TEST(test_the_same_health_again_is_no_event_but_updates_the_reason),
+		TEST(test_an_event_lasts_until_the_next_event_of_the_same_instance),
+		TEST(test_a_restart_between_two_rounds_is_an_event_and_changes_nothing_else),
+		TEST(test_forgetting_an_instance_ends_its_latest_event),
+		TEST(test_the_ring_holds_the_latest_events_and_an_overwritten_one_is_not_ended),
 		TEST(test_long_reasons_are_cut_off),
 	};
 

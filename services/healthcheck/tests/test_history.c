@@ -1,4 +1,4 @@
-/* The ring of samples, and the points that are made of it. */
+/* The ring of samples, and the points made from it. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "near.h"
-#include "service.h"
+#include "record/history.h"
 
 #define INTERVAL_MS 2000
 #define START_MS 1700000000000
@@ -59,12 +59,12 @@ static void test_it_holds_an_hour_of_rounds_and_no_more_than_1800(void **state)
 	assert_int_equal(history.rounds_max, 1800);
 }
 
-static void test_a_new_one_has_no_points(void **state)
+static void test_a_new_history_has_no_points(void **state)
 {
 	assert_int_equal(read_points(60, 450), 0);
 }
 
-static void test_a_sample_comes_back_as_it_was(void **state)
+static void test_a_sample_keeps_its_figures(void **state)
 {
 	add_round(history_sample(HEALTH_DEGRADED, 12345 * 1024.0, 12.3, 45.6));
 	assert_int_equal(read_points(15, 450), 1);
@@ -85,7 +85,7 @@ static void test_what_is_not_known_stays_unknown(void **state)
 	assert_near(points[1].response_ms, 7, 1e-9);
 }
 
-static void test_what_is_beyond_a_sample_is_its_most(void **state)
+static void test_figures_too_large_for_a_sample_become_its_maximum(void **state)
 {
 	add_round(history_sample(HEALTH_UP, 1e18, 1e9, 1e9));
 	assert_int_equal(read_points(15, 450), 1);
@@ -94,7 +94,7 @@ static void test_what_is_beyond_a_sample_is_its_most(void **state)
 	assert_near(points[0].response_ms, 6553.5, 1e-9);
 }
 
-static void test_rounds_in_which_it_was_not_asked_are_left_out(void **state)
+static void test_rounds_in_which_the_instance_was_not_asked_are_skipped(void **state)
 {
 	add_rounds(2);
 	add_round((struct sample){0});
@@ -103,7 +103,7 @@ static void test_rounds_in_which_it_was_not_asked_are_left_out(void **state)
 	assert_int_equal(points[2].at_ms - points[1].at_ms, 2 * INTERVAL_MS);
 }
 
-static void test_only_the_minutes_asked_for_are_given(void **state)
+static void test_only_points_of_the_requested_minutes_are_returned(void **state)
 {
 	add_rounds(200);
 	assert_int_equal(read_points(1, 450), 31); /* both ends */
@@ -111,7 +111,7 @@ static void test_only_the_minutes_asked_for_are_given(void **state)
 	assert_int_equal(points[0].at_ms, now_ms - 60000);
 }
 
-static void test_the_ring_goes_round_and_keeps_the_last_hour(void **state)
+static void test_the_ring_keeps_the_last_hour(void **state)
 {
 	add_rounds(5000);
 	assert_int_equal(history_step(&history, 60, 450), 5);
@@ -119,7 +119,7 @@ static void test_the_ring_goes_round_and_keeps_the_last_hour(void **state)
 	assert_true(now_ms - points[0].at_ms <= 3600000);
 }
 
-static void test_there_are_never_more_points_than_asked_for(void **state)
+static void test_there_are_never_more_points_than_requested(void **state)
 {
 	for (size_t rounds = 1; rounds < 4000; rounds += 37) {
 		add_rounds(37);
@@ -129,9 +129,9 @@ static void test_there_are_never_more_points_than_asked_for(void **state)
 	}
 }
 
-static void test_a_point_of_several_rounds_has_their_worst_health_and_their_means(void **state)
+static void test_a_point_of_several_rounds_has_their_worst_health_and_mean_figures(void **state)
 {
-	add_rounds(4); /* with the next, the first whole step: rounds 5 to 9 */
+	add_rounds(4); /* the first whole step is rounds 5 to 9 */
 	add_round(history_sample(HEALTH_UP, 4096, 10, 1));
 	add_round(history_sample(HEALTH_UP, 8192, 20, 2));
 	add_round(history_sample(HEALTH_DOWN, 0, 0, 0));
@@ -144,7 +144,7 @@ static void test_a_point_of_several_rounds_has_their_worst_health_and_their_mean
 	assert_near(points[1].response_ms, 2, 1e-9);
 }
 
-static void test_points_stay_the_same_while_rounds_go_on(void **state)
+static void test_later_rounds_do_not_change_earlier_points(void **state)
 {
 	int64_t at_ms;
 
@@ -162,16 +162,16 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(test_it_holds_an_hour_of_rounds_and_no_more_than_1800),
-		TEST(test_a_new_one_has_no_points),
-		TEST(test_a_sample_comes_back_as_it_was),
+		TEST(test_a_new_history_has_no_points),
+		TEST(test_a_sample_keeps_its_figures),
 		TEST(test_what_is_not_known_stays_unknown),
-		TEST(test_what_is_beyond_a_sample_is_its_most),
-		TEST(test_rounds_in_which_it_was_not_asked_are_left_out),
-		TEST(test_only_the_minutes_asked_for_are_given),
-		TEST(test_the_ring_goes_round_and_keeps_the_last_hour),
-		TEST(test_there_are_never_more_points_than_asked_for),
-		TEST(test_a_point_of_several_rounds_has_their_worst_health_and_their_means),
-		TEST(test_points_stay_the_same_while_rounds_go_on),
+		TEST(test_figures_too_large_for_a_sample_become_its_maximum),
+		TEST(test_rounds_in_which_the_instance_was_not_asked_are_skipped),
+		TEST(test_only_points_of_the_requested_minutes_are_returned),
+		TEST(test_the_ring_keeps_the_last_hour),
+		TEST(test_there_are_never_more_points_than_requested),
+		TEST(test_a_point_of_several_rounds_has_their_worst_health_and_mean_figures),
+		TEST(test_later_rounds_do_not_change_earlier_points),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,16 +1,17 @@
-/* What others say of themselves, sound and unsound. */
+/* What other processes report about themselves, well-formed and not. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/random_input.h"
 #include "near.h"
-#include "service.h"
+#include "watch/parse.h"
 
 #define LEAST "process_cpu_seconds_total 1.5\nprocess_resident_memory_bytes 4096\nprocess_start_time_seconds 1.7e9\n"
 
@@ -23,7 +24,7 @@ static enum status parse(const char *text)
 
 /* ---- metrics ---- */
 
-static void test_what_is_there_is_read(void **state)
+static void test_metrics_are_read(void **state)
 {
 	assert_int_equal(parse("# HELP build_info Which build.\n# TYPE build_info gauge\n"
 			       "build_info{version=\"0.1.0\",revision=\"abcdef01\"} 1\n" LEAST
@@ -37,14 +38,14 @@ static void test_what_is_there_is_read(void **state)
 	assert_string_equal(reading.version, "0.1.0");
 }
 
-static void test_what_is_not_there_is_negative_or_empty(void **state)
+static void test_absent_metrics_are_negative_or_empty(void **state)
 {
 	assert_int_equal(parse(LEAST), STATUS_OK);
 	assert_true(reading.jobs < 0);
 	assert_string_equal(reading.version, "");
 }
 
-static void test_several_processes_are_added_up_and_the_first_start_counts(void **state)
+static void test_metrics_of_several_processes_are_added_up_and_the_earliest_start_counts(void **state)
 {
 	assert_int_equal(
 		parse("process_cpu_seconds_total{process=\"0\"} 1\nprocess_cpu_seconds_total{process=\"1\"} 2\n"
@@ -56,13 +57,13 @@ static void test_several_processes_are_added_up_and_the_first_start_counts(void 
 	assert_near(reading.started_s, 100, 0);
 }
 
-static void test_a_label_may_hold_anything(void **state)
+static void test_a_label_value_may_hold_any_character(void **state)
 {
 	assert_int_equal(parse(LEAST "worker_jobs_total{kind=\"a} 9 \\\" {\"} 7\n"), STATUS_OK);
 	assert_near(reading.jobs, 7, 0);
 }
 
-static void test_a_timestamp_and_line_ends_of_two_characters_are_fine(void **state)
+static void test_a_timestamp_and_crlf_are_accepted(void **state)
 {
 	assert_int_equal(parse("process_cpu_seconds_total 1 1700000000000\r\nprocess_resident_memory_bytes 2\r\n"
 			       "process_start_time_seconds 3"),
@@ -70,13 +71,13 @@ static void test_a_timestamp_and_line_ends_of_two_characters_are_fine(void **sta
 	assert_near(reading.started_s, 3, 0);
 }
 
-static void test_a_name_is_taken_whole(void **state)
+static void test_a_metric_is_found_by_its_whole_name(void **state)
 {
 	assert_int_equal(parse(LEAST "worker_jobs_total_created 5\nworker_jobs_totals 6\nworker_jobs_total\n"), STATUS_OK);
 	assert_true(reading.jobs < 0);
 }
 
-static void test_unsound_numbers_are_not_there(void **state)
+static void test_malformed_numbers_are_ignored(void **state)
 {
 	static const char *const texts[] = {
 		"NaN", "+Inf", "-1",    "",         "x",   "1x",
@@ -91,7 +92,7 @@ static void test_unsound_numbers_are_not_there(void **state)
 	}
 }
 
-static void test_what_says_nothing_of_its_process_is_none_of_ours(void **state)
+static void test_metrics_without_those_of_the_process_are_refused(void **state)
 {
 	static const char *const texts[] = {
 		"",
@@ -105,14 +106,34 @@ static void test_what_says_nothing_of_its_process_is_none_of_ours(void **state)
 		assert_int_equal(parse(texts[i]), STATUS_INVALID);
 }
 
-static void test_a_long_version_is_cut_off(void **state)
+static void test_a_long_version_is_truncated(void **state)
 {
 	assert_int_equal(parse(LEAST "build_info{version=\"0123456789012345678901234567890123456789\"} 1\n"), STATUS_OK);
 	assert_int_equal(strlen(reading.version), sizeof reading.version - 1);
 }
 
-/* Under the sanitizers this finds reads beyond the end: the bytes stand at the end of their memory. */
-static void test_random_bytes_and_damaged_texts_are_survived(void **state)
+static bool is_absent_or_sane(double number)
+{
+	return number == -1 || (number >= 0 && number <= 4e15); /* four series of the largest number that is accepted */
+}
+
+static void check_damaged_metrics(const char *bytes, size_t len)
+{
+	struct metrics_reading unset = {.cpu_s = -7}, read = unset;
+
+	if (parse_metrics(bytes, len, &read) != STATUS_OK) {
+		assert_memory_equal(&read, &unset, sizeof read);
+		return;
+	}
+	assert_true(read.cpu_s >= 0 && is_absent_or_sane(read.cpu_s));
+	assert_true(read.memory_bytes >= 0 && is_absent_or_sane(read.memory_bytes));
+	assert_true(read.started_s >= 0 && is_absent_or_sane(read.started_s));
+	assert_true(is_absent_or_sane(read.jobs));
+	assert_non_null(memchr(read.version, '\0', sizeof read.version));
+}
+
+/* The bytes are at the end of their allocation, so that the sanitizers find reads beyond it. */
+static void test_damaged_metrics_are_refused_or_give_sane_readings(void **state)
 {
 	static const char sound[] = LEAST "build_info{version=\"0.1.0\"} 1\nworker_jobs_total{kind=\"a\"} 40\n";
 
@@ -120,21 +141,19 @@ static void test_random_bytes_and_damaged_texts_are_survived(void **state)
 	for (int i = 0; i < 20000; i++) {
 		size_t len = (size_t)random() % sizeof sound;
 		char *bytes = malloc(len + 1);
-		int64_t number;
 
 		memcpy(bytes, sound, len);
 		for (long damage = random() % 4; damage > 0 && len > 0; damage--)
 			bytes[(size_t)random() % len] = "{}\" \n\\=p\x00\xff"[random() % 10];
 		bytes[len] = '\0';
-		(void)!parse_metrics(bytes, len, &reading);
-		(void)!parse_stub_status(bytes, &number, &number);
+		check_damaged_metrics(bytes, len);
 		free(bytes);
 	}
 }
 
-/* ---- the others ---- */
+/* ---- /readyz, stub_status, INFO ---- */
 
-static void test_readiness_is_our_envelope_and_nothing_else(void **state)
+static void test_readiness_must_be_our_envelope(void **state)
 {
 	static const char *const unsound[] = {"", "ready", "[]", "{}", "\"status\"", "{\"status\":1}", "{\"message\":\"x\"}"};
 	static const char ready[] = "{\"status\":\"success\",\"message\":\"ready\"}", mute[] = "{\"status\":\"success\"}";
@@ -148,7 +167,7 @@ static void test_readiness_is_our_envelope_and_nothing_else(void **state)
 		assert_int_equal(parse_readiness(unsound[i], strlen(unsound[i]), text, sizeof text), STATUS_INVALID);
 }
 
-static void test_nginx_status_is_read(void **state)
+static void test_stub_status_is_read(void **state)
 {
 	int64_t active = 0, requests = 0;
 
@@ -164,7 +183,27 @@ static void test_nginx_status_is_read(void **state)
 			 STATUS_INVALID);
 }
 
-static void test_info_is_searched_by_whole_names_at_the_starts_of_lines(void **state)
+static void test_damaged_stub_status_is_refused_or_read(void **state)
+{
+	static const char sound[] = "Active connections: 3 \nserver accepts handled requests\n 10 9 8 \n";
+
+	random_input_start();
+	for (int i = 0; i < 20000; i++) {
+		char *text = malloc(sizeof sound);
+		int64_t active = -7, requests = -7;
+
+		memcpy(text, sound, sizeof sound);
+		for (long damage = random() % 4; damage > 0; damage--)
+			text[(size_t)random() % (sizeof sound - 1)] = "{ \n-1a\x00\xff"[random() % 8];
+		if (parse_stub_status(text, &active, &requests) == STATUS_OK) {
+			assert_non_null(strstr(text, "server accepts handled requests\n"));
+			assert_true(active != -7 && requests != -7);
+		}
+		free(text);
+	}
+}
+
+static void test_info_is_searched_by_whole_name_at_the_start_of_a_line(void **state)
 {
 	static const char info[] = "# Memory\r\nused_memory_peak:9\r\nused_memory:7\r\nrole:master";
 	char value[8];
@@ -182,19 +221,20 @@ static void test_info_is_searched_by_whole_names_at_the_starts_of_lines(void **s
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_what_is_there_is_read),
-		cmocka_unit_test(test_what_is_not_there_is_negative_or_empty),
-		cmocka_unit_test(test_several_processes_are_added_up_and_the_first_start_counts),
-		cmocka_unit_test(test_a_label_may_hold_anything),
-		cmocka_unit_test(test_a_timestamp_and_line_ends_of_two_characters_are_fine),
-		cmocka_unit_test(test_a_name_is_taken_whole),
-		cmocka_unit_test(test_unsound_numbers_are_not_there),
-		cmocka_unit_test(test_what_says_nothing_of_its_process_is_none_of_ours),
-		cmocka_unit_test(test_a_long_version_is_cut_off),
-		cmocka_unit_test(test_random_bytes_and_damaged_texts_are_survived),
-		cmocka_unit_test(test_readiness_is_our_envelope_and_nothing_else),
-		cmocka_unit_test(test_nginx_status_is_read),
-		cmocka_unit_test(test_info_is_searched_by_whole_names_at_the_starts_of_lines),
+		cmocka_unit_test(test_metrics_are_read),
+		cmocka_unit_test(test_absent_metrics_are_negative_or_empty),
+		cmocka_unit_test(test_metrics_of_several_processes_are_added_up_and_the_earliest_start_counts),
+		cmocka_unit_test(test_a_label_value_may_hold_any_character),
+		cmocka_unit_test(test_a_timestamp_and_crlf_are_accepted),
+		cmocka_unit_test(test_a_metric_is_found_by_its_whole_name),
+		cmocka_unit_test(test_malformed_numbers_are_ignored),
+		cmocka_unit_test(test_metrics_without_those_of_the_process_are_refused),
+		cmocka_unit_test(test_a_long_version_is_truncated),
+		cmocka_unit_test(test_damaged_metrics_are_refused_or_give_sane_readings),
+		cmocka_unit_test(test_readiness_must_be_our_envelope),
+		cmocka_unit_test(test_stub_status_is_read),
+		cmocka_unit_test(test_damaged_stub_status_is_refused_or_read),
+		cmocka_unit_test(test_info_is_searched_by_whole_name_at_the_start_of_a_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* A name that has several addresses is several instances, looked up anew each round: at a name server of the test's own. */
+/* Each address of a name is an instance; names are looked up in each round, here at a name server that the test runs. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -10,14 +10,17 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "http/client.h"
 #include "tests/http/http_fixture.h"
+#include "monitor.h"
 #include "service.h"
+#include "watch/poll.h"
 
 static struct healthcheck_config config;
 static struct monitor *monitor;
 static char targets[] = "users=http://users.test:1,values=http://127.0.0.1:2";
 
-/* What the name server says: 127.0.0.N for each N of these, or that there is no such name. */
+/* The name server's answer: 127.0.0.N for each of these numbers, or that there is no such name. */
 static struct {
 	int fd;
 	struct evdns_server_port *port;
@@ -119,7 +122,7 @@ static void test_each_address_of_a_name_is_an_instance(void **state)
 	assert_string_equal(monitor->instances[0]->watched.reason, "the connection was refused");
 }
 
-static void test_a_new_address_is_found_at_the_next_round_and_takes_the_next_number(void **state)
+static void test_a_new_address_is_found_in_the_next_round_and_gets_the_next_number(void **state)
 {
 	names_are(1, "\x08");
 	WAIT_FOR(monitor->instances_count == 2);
@@ -128,7 +131,7 @@ static void test_a_new_address_is_found_at_the_next_round_and_takes_the_next_num
 	assert_string_equal(instances(), "users-1=127.0.0.8:1 users-2=127.0.0.7:1 values-1=127.0.0.1:2");
 }
 
-static void test_an_address_that_is_gone_is_down_for_a_minute_and_then_forgotten(void **state)
+static void test_an_address_that_is_no_longer_listed_is_down_for_a_minute_and_then_forgotten(void **state)
 {
 	names_are(2, "\x08\x09");
 	WAIT_FOR(monitor->instances_count == 3);
@@ -160,20 +163,20 @@ static void test_an_address_that_comes_back_in_time_is_the_same_instance(void **
 	assert_string_equal(instances(), "users-1=127.0.0.8:1 values-1=127.0.0.1:2");
 }
 
-static void test_a_name_without_an_address_is_down_and_gives_way_to_the_first(void **state)
+static void test_a_name_without_an_address_is_down_until_it_gets_one(void **state)
 {
 	names.has_no_name = true;
 	WAIT_FOR(monitor->instances_count == 2);
 	assert_string_equal(instances(), "users-1=users.test:1 values-1=127.0.0.1:2");
 	assert_string_equal(monitor->instances[0]->watched.reason, "there is no such name");
-	wait_for_rounds(); /* it stops nobody's rounds */
+	wait_for_rounds(); /* rounds go on without it */
 	names.has_no_name = false;
 	names_are(1, "\x08");
 	WAIT_FOR(monitor->instances_count == 2 && !monitor->instances[0]->is_placeholder);
 	assert_string_equal(monitor->instances[0]->address, "127.0.0.8:1");
 }
 
-static void test_a_name_server_that_fails_takes_no_instance_away(void **state)
+static void test_a_failing_name_server_removes_no_instance(void **state)
 {
 	names_are(1, "\x08");
 	WAIT_FOR(monitor->instances_count == 2);
@@ -184,7 +187,7 @@ static void test_a_name_server_that_fails_takes_no_instance_away(void **state)
 	assert_string_equal(instances(), "users-1=127.0.0.8:1 values-1=127.0.0.1:2");
 }
 
-static void test_a_name_is_looked_up_anew_each_round(void **state)
+static void test_a_name_is_looked_up_in_each_round(void **state)
 {
 	unsigned asked;
 
@@ -201,12 +204,12 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(test_each_address_of_a_name_is_an_instance),
-		TEST(test_a_new_address_is_found_at_the_next_round_and_takes_the_next_number),
-		TEST(test_an_address_that_is_gone_is_down_for_a_minute_and_then_forgotten),
+		TEST(test_a_new_address_is_found_in_the_next_round_and_gets_the_next_number),
+		TEST(test_an_address_that_is_no_longer_listed_is_down_for_a_minute_and_then_forgotten),
 		TEST(test_an_address_that_comes_back_in_time_is_the_same_instance),
-		TEST(test_a_name_without_an_address_is_down_and_gives_way_to_the_first),
-		TEST(test_a_name_server_that_fails_takes_no_instance_away),
-		TEST(test_a_name_is_looked_up_anew_each_round),
+		TEST(test_a_name_without_an_address_is_down_until_it_gets_one),
+		TEST(test_a_failing_name_server_removes_no_instance),
+		TEST(test_a_name_is_looked_up_in_each_round),
 	};
 
 	poll_register_metrics();

@@ -1,37 +1,51 @@
-/* nginx, by its stub_status: does it answer, with how many connections, how many requests. */
-#include "service.h"
+#include "watch/nginx_watch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "http/client.h"
+#include "monitor.h"
+#include "service.h"
+#include "watch/parse.h"
 
 #define BYTES_MAX 4096
 
-static void set_rate(struct nginx_watch *watch, int64_t requests)
-{
-	int64_t now_us = clock_monotonic_us();
+struct nginx_watch {
+	struct monitor *monitor;
+	struct scope scope;
+	bool is_asked;
+	int64_t requests; /* since nginx started, as of counted_us; negative: not known */
+	int64_t counted_us;
+};
 
-	watch->requests_per_s = watch->requests >= 0 && requests >= watch->requests && now_us > watch->counted_us
-					? (double)(requests - watch->requests) * 1e6 / (double)(now_us - watch->counted_us)
-					: -1;
-	watch->requests = requests;
-	watch->counted_us = now_us;
+static double rate(const struct nginx_watch *watch, int64_t requests, int64_t now_us)
+{
+	if (watch->requests < 0 || requests < watch->requests || now_us <= watch->counted_us)
+		return -1;
+	return (double)(requests - watch->requests) * 1e6 / (double)(now_us - watch->counted_us);
+}
+
+static void forget_readings(struct nginx_watch *watch)
+{
+	watch->requests = -1;
+	watch->monitor->nginx.active = -1;
+	watch->monitor->nginx.requests_per_s = -1;
 }
 
 static void failed(struct nginx_watch *watch, const char *reason)
 {
-	watch->active = watch->requests = -1;
-	watch->requests_per_s = -1;
-	monitor_note(watch->monitor, &watch->watched, HEALTH_DOWN, reason);
+	forget_readings(watch);
+	monitor_note(watch->monitor, &watch->monitor->nginx.watched, HEALTH_DOWN, reason);
 }
 
 static void answered(enum status status, const struct http_response *response, const char *reason, void *arg)
 {
 	struct nginx_watch *watch = arg;
+	struct nginx_readings *readings = &watch->monitor->nginx;
 	char problem[REASON_BYTES];
-	int64_t requests;
+	int64_t requests, now_us = clock_monotonic_us();
 
 	watch->is_asked = false;
 	if (status != STATUS_OK)
@@ -39,20 +53,23 @@ static void answered(enum status status, const struct http_response *response, c
 	snprintf(problem, sizeof problem, "its status page answered %d", response->code);
 	if (response->code != 200)
 		return failed(watch, problem);
-	if (parse_stub_status(response->body, &watch->active, &requests) != STATUS_OK)
+	if (parse_stub_status(response->body, &readings->active, &requests) != STATUS_OK)
 		return failed(watch, "that is no stub_status page");
-	if (requests < watch->requests && watch->watched.health == HEALTH_UP)
-		monitor_note_restart(watch->monitor, &watch->watched);
-	set_rate(watch, requests);
-	monitor_note(watch->monitor, &watch->watched, HEALTH_UP, "");
+	if (requests < watch->requests && readings->watched.health == HEALTH_UP)
+		monitor_note_restart(watch->monitor, &readings->watched);
+	readings->requests_per_s = rate(watch, requests, now_us);
+	watch->requests = requests;
+	watch->counted_us = now_us;
+	monitor_note(watch->monitor, &readings->watched, HEALTH_UP, "");
 }
 
 void nginx_watch_ask(struct nginx_watch *watch)
 {
-	const struct healthcheck_config *config = watch->monitor->config;
+	const struct healthcheck_config *config;
 
-	if (watch->is_asked)
+	if (!watch || watch->is_asked)
 		return;
+	config = watch->monitor->config;
 	watch->is_asked = true;
 	http_client_get(watch->monitor->client, &watch->scope, config->nginx_url, config->timeout_ms, BYTES_MAX, answered,
 			watch);
@@ -63,9 +80,11 @@ struct nginx_watch *nginx_watch_new(struct monitor *monitor)
 	struct nginx_watch *watch = mem_alloc(sizeof *watch);
 
 	watch->monitor = monitor;
-	watch->watched = (struct watched){.service = "nginx", .instance = "nginx", .reason = "not asked yet"};
-	watch->active = watch->requests = -1;
-	watch->requests_per_s = -1;
+	monitor->nginx = (struct nginx_readings){
+		.is_watched = true,
+		.watched = {.service = "nginx", .instance = "nginx", .reason = "not asked yet"},
+	};
+	forget_readings(watch);
 	scope_init(&watch->scope);
 	return watch;
 }

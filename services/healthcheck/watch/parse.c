@@ -1,5 +1,4 @@
-/* What others say of themselves. It is read strictly, for whoever listens at a target's address may be anybody. */
-#include "service.h"
+#include "watch/parse.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,11 +8,11 @@
 #include "base/json.h"
 
 #define NUMBER_BYTES 40
-#define NUMBER_MAX 1e15 /* beyond it nothing is true, and rates of it would be no numbers */
+#define NUMBER_MAX 1e15 /* no real metric is larger, and the rates of larger ones could overflow */
 
 /* ---- Prometheus text (exposition format 0.0.4): `name{labels} value` a line ---- */
 
-/* The end of {…}, in which a quoted value may hold anything; NULL when there is none before the line's end. */
+/* The byte after {…}, whose quoted values may hold any character; NULL when the line ends before that. */
 static const char *end_of_labels(const char *at, const char *end)
 {
 	bool is_quoted = false;
@@ -43,7 +42,7 @@ static bool read_number(const char *at, const char *end, double *ret_number)
 	       *ret_number <= NUMBER_MAX;
 }
 
-/* True when the line is of that name: labels and value then say the rest. */
+/* Whether the line is a sample of the metric `name`; sets its labels (which may be absent) and value. */
 static bool is_series(const char *line, const char *end, const char *name, const char **ret_labels, double *ret_value)
 {
 	size_t len = strlen(name);
@@ -57,7 +56,7 @@ static bool is_series(const char *line, const char *end, const char *name, const
 	return rest && read_number(rest, end, ret_value);
 }
 
-/* Several series of a name are several processes of a daemon, say. */
+/* A metric may have several series: one for each process of a daemon, for example. */
 static void sum(double *total, double value)
 {
 	*total = *total < 0 ? value : *total + value;
@@ -113,7 +112,7 @@ enum status parse_metrics(const char *text, size_t len, struct metrics_reading *
 	return STATUS_OK;
 }
 
-/* ---- the others ---- */
+/* ---- /readyz, stub_status, INFO ---- */
 
 enum status parse_readiness(const char *body, size_t len, char *text, size_t size)
 {

@@ -1,11 +1,21 @@
-/* Postgres: does it answer, how many connections are used, does it take writes. */
-#include "service.h"
+#include "watch/postgres_watch.h"
 
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "monitor.h"
+#include "postgres/postgres.h"
+#include "service.h"
 
 #define FULL_PERCENT 90
+
+struct postgres_watch {
+	struct monitor *monitor;
+	struct postgres *postgres;
+	struct scope scope;
+	bool is_asked;
+	double started_s; /* 0: not known */
+};
 
 static const struct postgres_statement look = {
 	"healthcheck_look",
@@ -17,35 +27,38 @@ static const struct postgres_statement *const statements[] = {&look, NULL};
 
 static void note(struct postgres_watch *watch, enum health health, const char *reason)
 {
-	monitor_note(watch->monitor, &watch->watched, health, reason);
+	monitor_note(watch->monitor, &watch->monitor->postgres.watched, health, reason);
 }
 
 static void note_start(struct postgres_watch *watch, double started_s)
 {
-	if (watch->started_s > 0 && started_s > watch->started_s && watch->watched.health == HEALTH_UP)
-		monitor_note_restart(watch->monitor, &watch->watched);
+	struct watched *watched = &watch->monitor->postgres.watched;
+
+	if (watch->started_s > 0 && started_s > watch->started_s && watched->health == HEALTH_UP)
+		monitor_note_restart(watch->monitor, watched);
 	watch->started_s = started_s;
 }
 
 static void looked(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct postgres_watch *watch = arg;
+	struct postgres_readings *readings = &watch->monitor->postgres;
 
 	watch->is_asked = false;
-	watch->connections = watch->connections_max = -1;
+	readings->connections = readings->connections_max = -1;
 	if (status == STATUS_TIMEOUT)
 		return note(watch, HEALTH_DOWN, "no answer in time");
 	if (status == STATUS_UNAVAILABLE)
 		return note(watch, HEALTH_DOWN, "can not be connected to");
 	if (status != STATUS_OK || postgres_count(rows) != 1)
 		return note(watch, HEALTH_DOWN, "the query failed; the log says why");
-	watch->connections = postgres_int(rows, 0, 0);
-	watch->connections_max = postgres_int(rows, 0, 1);
-	watch->is_replica = postgres_bool(rows, 0, 2);
+	readings->connections = postgres_int(rows, 0, 0);
+	readings->connections_max = postgres_int(rows, 0, 1);
+	readings->is_replica = postgres_bool(rows, 0, 2);
 	note_start(watch, strtod(postgres_text(rows, 0, 3), NULL));
-	if (watch->is_replica)
+	if (readings->is_replica)
 		note(watch, HEALTH_DEGRADED, "a standby: it takes no writes");
-	else if (watch->connections * 100 >= watch->connections_max * FULL_PERCENT)
+	else if (readings->connections * 100 >= readings->connections_max * FULL_PERCENT)
 		note(watch, HEALTH_DEGRADED, "nearly all connections are used");
 	else
 		note(watch, HEALTH_UP, "");
@@ -55,7 +68,7 @@ void postgres_watch_ask(struct postgres_watch *watch)
 {
 	struct postgres_params params = {0};
 
-	if (watch->is_asked)
+	if (!watch || watch->is_asked)
 		return;
 	watch->is_asked = true;
 	postgres_exec(watch->postgres, &watch->scope, &look, &params, looked, watch);
@@ -66,8 +79,12 @@ struct postgres_watch *postgres_watch_new(struct monitor *monitor)
 	struct postgres_watch *watch = mem_alloc(sizeof *watch);
 
 	watch->monitor = monitor;
-	watch->watched = (struct watched){.service = "postgres", .instance = "postgres", .reason = "not asked yet"};
-	watch->connections = watch->connections_max = -1;
+	monitor->postgres = (struct postgres_readings){
+		.is_watched = true,
+		.watched = {.service = "postgres", .instance = "postgres", .reason = "not asked yet"},
+		.connections = -1,
+		.connections_max = -1,
+	};
 	scope_init(&watch->scope);
 	watch->postgres = postgres_new(monitor->base, &monitor->config->postgres, statements);
 	return watch;

@@ -1,5 +1,4 @@
-/* Redis: does it answer, what does its INFO say; and the queue of jobs that lives in it. */
-#include "service.h"
+#include "watch/redis_watch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,34 +8,57 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "jobs/jobs.h"
+#include "monitor.h"
+#include "redis/redis.h"
+#include "service.h"
+#include "watch/parse.h"
 
 #define FULL_PERCENT 90
 
+struct redis_watch {
+	struct monitor *monitor;
+	struct redis *redis;
+	struct scope scope;
+	bool is_asked;
+};
+
 static void note(struct redis_watch *watch, enum health health, const char *reason)
 {
-	monitor_note(watch->monitor, &watch->watched, health, reason);
+	monitor_note(watch->monitor, &watch->monitor->redis.watched, health, reason);
 }
 
-static void forget_readings(struct redis_watch *watch)
+static void forget_readings(struct redis_readings *readings)
 {
-	watch->memory_bytes = watch->memory_max_bytes = watch->evicted = watch->clients = -1;
-	watch->role[0] = '\0';
-	watch->has_queue = false;
+	readings->memory_bytes = readings->memory_max_bytes = readings->evicted = readings->clients = -1;
+	readings->role[0] = '\0';
+	readings->has_queue = false;
 }
 
 static int64_t number_of(const char *info, const char *name)
 {
-	char text[24];
+	char text[INT64_TEXT_BYTES];
 	int64_t number;
 
 	return parse_info(info, name, text, sizeof text) && int64_parse(text, &number) == STATUS_OK ? number : -1;
 }
 
-static void judge(struct redis_watch *watch)
+/* Redis calls its roles master and slave; everything that we show says primary and replica, as for Postgres. */
+static void read_role(const char *info, struct redis_readings *readings)
 {
-	if (strcmp(watch->role, "replica") == 0)
+	char role[sizeof readings->role] = "";
+
+	parse_info(info, "role", role, sizeof role);
+	snprintf(readings->role, sizeof readings->role, "%s",
+		 strcmp(role, "master") == 0  ? "primary"
+		 : strcmp(role, "slave") == 0 ? "replica"
+					      : role);
+}
+
+static void judge(struct redis_watch *watch, const struct redis_readings *readings)
+{
+	if (strcmp(readings->role, "replica") == 0)
 		note(watch, HEALTH_DEGRADED, "a replica: it takes no writes");
-	else if (watch->memory_max_bytes > 0 && watch->memory_bytes / FULL_PERCENT * 100 >= watch->memory_max_bytes)
+	else if (readings->memory_max_bytes > 0 && readings->memory_bytes / FULL_PERCENT * 100 >= readings->memory_max_bytes)
 		note(watch, HEALTH_DEGRADED, "nearly all memory is used");
 	else
 		note(watch, HEALTH_UP, "");
@@ -45,44 +67,40 @@ static void judge(struct redis_watch *watch)
 static void informed(enum status status, const redisReply *reply, void *arg)
 {
 	struct redis_watch *watch = arg;
+	struct redis_readings *readings = &watch->monitor->redis;
 
 	watch->is_asked = false;
 	if (status != STATUS_OK)
-		forget_readings(watch);
+		forget_readings(readings);
 	if (status == STATUS_TIMEOUT)
 		return note(watch, HEALTH_DOWN, "no answer in time");
 	if (status == STATUS_INTERNAL && reply)
 		return note(watch, HEALTH_DOWN, reply->str);
 	if (status != STATUS_OK || reply->type != REDIS_REPLY_STRING)
 		return note(watch, HEALTH_DOWN, "can not be connected to");
-	watch->memory_bytes = number_of(reply->str, "used_memory");
-	watch->memory_max_bytes = number_of(reply->str, "maxmemory");
-	watch->evicted = number_of(reply->str, "evicted_keys");
-	watch->clients = number_of(reply->str, "connected_clients");
-	if (!parse_info(reply->str, "role", watch->role, sizeof watch->role))
-		watch->role[0] = '\0';
-	if (strcmp(watch->role, "master") == 0)
-		snprintf(watch->role, sizeof watch->role, "primary");
-	else if (strcmp(watch->role, "slave") == 0)
-		snprintf(watch->role, sizeof watch->role, "replica");
-	judge(watch);
+	readings->memory_bytes = number_of(reply->str, "used_memory");
+	readings->memory_max_bytes = number_of(reply->str, "maxmemory");
+	readings->evicted = number_of(reply->str, "evicted_keys");
+	readings->clients = number_of(reply->str, "connected_clients");
+	read_role(reply->str, readings);
+	judge(watch, readings);
 }
 
 static void counted(enum status status, const struct jobs_stats *stats, void *arg)
 {
-	struct redis_watch *watch = arg;
+	struct redis_readings *readings = &((struct redis_watch *)arg)->monitor->redis;
 
-	watch->has_queue = status == STATUS_OK;
+	readings->has_queue = status == STATUS_OK;
 	if (status != STATUS_OK)
 		return;
-	watch->depth = stats->depth;
-	watch->dead = stats->dead;
-	watch->oldest_s = stats->oldest_s;
+	readings->depth = stats->depth;
+	readings->dead = stats->dead;
+	readings->oldest_s = stats->oldest_s;
 }
 
 void redis_watch_ask(struct redis_watch *watch)
 {
-	if (watch->is_asked)
+	if (!watch || watch->is_asked)
 		return;
 	watch->is_asked = true;
 	jobs_count(watch->redis, &watch->scope, counted, watch);
@@ -99,8 +117,11 @@ struct redis_watch *redis_watch_new(struct monitor *monitor)
 	struct redis_watch *watch = mem_alloc(sizeof *watch);
 
 	watch->monitor = monitor;
-	watch->watched = (struct watched){.service = "redis", .instance = "redis", .reason = "not asked yet"};
-	forget_readings(watch);
+	monitor->redis = (struct redis_readings){
+		.is_watched = true,
+		.watched = {.service = "redis", .instance = "redis", .reason = "not asked yet"},
+	};
+	forget_readings(&monitor->redis);
 	scope_init(&watch->scope);
 	watch->redis = redis_new(monitor->base, &monitor->config->redis, jobs_scripts, LOOP_PRIORITY_NORMAL);
 	redis_on_change(watch->redis, changed, watch);

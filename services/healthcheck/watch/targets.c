@@ -1,7 +1,6 @@
-/* Who is watched. A target of the configuration is one address, which is one instance, or a name, whose addresses are looked up
- * anew each round and are an instance each. An address that no look-up gives any more is watched on while it answers, and
- * forgotten a minute after it has stopped; so a killed container is seen to be down, and one that was scaled away goes. */
-#include "service.h"
+/* An address that look-ups no longer return is still watched while it answers, and is forgotten a minute after it has stopped
+ * to answer. So a killed container is reported as down, and one that was scaled away disappears. */
+#include "watch/targets.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -11,14 +10,46 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "http/client.h"
+#include "monitor.h"
+#include "net/url.h"
+#include "watch/poll.h"
 
 #define FORGET_MS 60000
 
+struct target { /* one name=url */
+	struct targets *targets;
+	unsigned service;
+	char host[URL_HOST_BYTES_MAX];
+	int port;
+	bool is_name, is_being_looked_up;
+};
+
+struct targets {
+	struct monitor *monitor; /* NULL until targets_start() */
+	struct scope scope;
+	bool was_full; /* which is logged once */
+	size_t count;
+	unsigned services_count;
+	struct target list[TARGETS_MAX];
+	char services[TARGETS_MAX][SERVICE_NAME_BYTES];
+};
+
 /* ---- configuration ---- */
+
+unsigned targets_services_count(const struct targets *targets)
+{
+	return targets->services_count;
+}
+
+const char *targets_service_name(const struct targets *targets, unsigned service)
+{
+	return targets->services[service];
+}
 
 int targets_service(const struct targets *targets, const char *name)
 {
-	for (size_t i = 0; i < targets->services_count; i++)
+	for (unsigned i = 0; i < targets->services_count; i++)
 		if (strcmp(targets->services[i], name) == 0)
 			return (int)i;
 	return -1;
@@ -51,29 +82,35 @@ static enum status add_target(struct targets *targets, const char *name, const c
 		service = (int)targets->services_count++;
 		snprintf(targets->services[service], SERVICE_NAME_BYTES, "%s", name);
 	}
-	*target = (struct target){.service = (unsigned)service, .port = url.port, .is_name = !is_address(url.host)};
+	*target = (struct target){
+		.targets = targets, .service = (unsigned)service, .port = url.port, .is_name = !is_address(url.host)};
 	snprintf(target->host, sizeof target->host, "%s", url.host);
 	targets->count++;
 	return STATUS_OK;
 }
 
-enum status targets_parse(const char *text, struct targets *ret_targets, char *problem, size_t size)
+enum status targets_parse(const char *text, struct targets **ret_targets, char *problem, size_t size)
 {
+	struct targets *targets = mem_alloc(sizeof *targets);
 	char *copy = mem_strdup(text), *left = copy, *entry;
 	enum status status = STATUS_OK;
 
-	*ret_targets = (struct targets){0};
+	scope_init(&targets->scope);
 	while (status == STATUS_OK && (entry = strsep(&left, ",")) != NULL) {
 		char *name = entry + strspn(entry, " "), *url = strchr(name, '=');
 
 		if (url)
 			*url++ = '\0';
-		status = url ? add_target(ret_targets, name, url) : STATUS_INVALID;
+		status = url ? add_target(targets, name, url) : STATUS_INVALID;
 		if (status != STATUS_OK)
 			snprintf(problem, size, "%.80s%s%.200s is not service=http://host:port, or is one too many", name,
 				 url ? "=" : "", url ? url : "");
 	}
 	free(copy);
+	if (status == STATUS_OK)
+		*ret_targets = targets;
+	else
+		free(targets);
 	return status;
 }
 
@@ -86,7 +123,7 @@ static unsigned free_number(const struct monitor *monitor, unsigned service)
 	for (size_t i = 0; i < monitor->instances_count; i++) {
 		const struct instance *instance = monitor->instances[i];
 
-		if (instance->target->service == service && instance->number == number)
+		if (instance->service == service && instance->number == number)
 			number++;
 	}
 	return number;
@@ -99,7 +136,7 @@ static size_t place_of(const struct monitor *monitor, unsigned service, unsigned
 	for (; at < monitor->instances_count; at++) {
 		const struct instance *instance = monitor->instances[at];
 
-		if (instance->target->service > service || (instance->target->service == service && instance->number > number))
+		if (instance->service > service || (instance->service == service && instance->number > number))
 			break;
 	}
 	return at;
@@ -107,7 +144,7 @@ static size_t place_of(const struct monitor *monitor, unsigned service, unsigned
 
 static void insert(struct monitor *monitor, struct instance *instance)
 {
-	size_t at = place_of(monitor, instance->target->service, instance->number);
+	size_t at = place_of(monitor, instance->service, instance->number);
 
 	memmove(&monitor->instances[at + 1], &monitor->instances[at],
 		(monitor->instances_count - at) * sizeof(struct instance *));
@@ -125,25 +162,27 @@ static void make_address(const char *host, int port, char address[ADDRESS_BYTES]
 
 static struct instance *instance_new(struct target *target, const char *host)
 {
-	struct monitor *monitor = target->monitor;
+	struct targets *targets = target->targets;
+	struct monitor *monitor = targets->monitor;
 	struct instance *instance;
-	const char *service = monitor->targets.services[target->service];
+	const char *service = targets->services[target->service];
 
 	if (monitor->instances_count == INSTANCES_MAX) {
-		if (!monitor->was_full)
+		if (!targets->was_full)
 			log_line(LOG_WARN, "more instances than can be watched", LOG_TEXT("first", service),
 				 LOG_TEXT("host", host), LOG_INT("most", INSTANCES_MAX));
-		monitor->was_full = true;
+		targets->was_full = true;
 		return NULL;
 	}
 	instance = mem_alloc(sizeof *instance);
 	instance->monitor = monitor;
 	instance->target = target;
+	instance->service = target->service;
 	instance->number = free_number(monitor, target->service);
 	instance->response_ms = instance->cpu_percent = instance->memory_bytes = -1;
-	instance->started_s = instance->jobs_per_s = instance->cpu_s = instance->jobs = -1;
+	instance->started_s = instance->jobs_per_s = instance->polling.cpu_s = instance->polling.jobs = -1;
 	instance->samples = history_samples_new(&monitor->history);
-	scope_init(&instance->scope);
+	scope_init(&instance->polling.scope);
 	make_address(host, target->port, instance->address);
 	snprintf(instance->watched.service, sizeof instance->watched.service, "%s", service);
 	snprintf(instance->watched.instance, sizeof instance->watched.instance, "%s-%u", service, instance->number);
@@ -155,7 +194,7 @@ static struct instance *instance_new(struct target *target, const char *host)
 
 static void instance_free(struct instance *instance)
 {
-	scope_cancel(&instance->scope);
+	scope_cancel(&instance->polling.scope);
 	free(instance->samples);
 	free(instance);
 }
@@ -173,7 +212,7 @@ static void forget(struct monitor *monitor, size_t at)
 
 static struct instance *find(const struct target *target, const char *host)
 {
-	const struct monitor *monitor = target->monitor;
+	const struct monitor *monitor = target->targets->monitor;
 	char address[ADDRESS_BYTES];
 
 	make_address(host, target->port, address);
@@ -187,14 +226,16 @@ static struct instance *find(const struct target *target, const char *host)
 
 static bool has_instances(const struct target *target)
 {
-	for (size_t i = 0; i < target->monitor->instances_count; i++)
-		if (target->monitor->instances[i]->target == target)
+	const struct monitor *monitor = target->targets->monitor;
+
+	for (size_t i = 0; i < monitor->instances_count; i++)
+		if (monitor->instances[i]->target == target)
 			return true;
 	return false;
 }
 
-/* A name that has never had an address is down all the same. */
-static void note_nameless(struct target *target, const char *reason)
+/* A name without an address is shown as an instance that is down. */
+static void note_unresolved(struct target *target, const char *reason)
 {
 	struct instance *instance = find(target, target->host);
 
@@ -204,22 +245,24 @@ static void note_nameless(struct target *target, const char *reason)
 			instance->is_placeholder = true;
 	}
 	if (instance)
-		monitor_note(target->monitor, &instance->watched, HEALTH_DOWN, reason);
+		monitor_note(target->targets->monitor, &instance->watched, HEALTH_DOWN, reason);
 }
 
 static void drop_placeholder(struct target *target)
 {
-	struct monitor *monitor = target->monitor;
+	const struct monitor *monitor = target->targets->monitor;
 
-	for (size_t i = monitor->instances_count; i-- > 0;)
+	for (size_t i = 0; i < monitor->instances_count; i++)
 		if (monitor->instances[i]->target == target && monitor->instances[i]->is_placeholder)
 			monitor->instances[i]->unlisted_ms = 1; /* forgotten at the start of the next round */
 }
 
 static void unlist_all(struct target *target)
 {
-	for (size_t i = 0; i < target->monitor->instances_count; i++) {
-		struct instance *instance = target->monitor->instances[i];
+	const struct monitor *monitor = target->targets->monitor;
+
+	for (size_t i = 0; i < monitor->instances_count; i++) {
+		struct instance *instance = monitor->instances[i];
 
 		if (instance->target == target && instance->unlisted_ms == 0 && !instance->is_placeholder)
 			instance->unlisted_ms = clock_unix_ms();
@@ -234,7 +277,7 @@ static void looked_up(enum status status, const char *const *addresses, size_t c
 	if (status == STATUS_OK || status == STATUS_NOT_FOUND)
 		unlist_all(target);
 	if (status != STATUS_OK)
-		return note_nameless(target, reason);
+		return note_unresolved(target, reason);
 	drop_placeholder(target);
 	for (size_t i = 0; i < count; i++) {
 		struct instance *instance = find(target, addresses[i]);
@@ -242,7 +285,7 @@ static void looked_up(enum status status, const char *const *addresses, size_t c
 		if (instance) {
 			instance->unlisted_ms = 0;
 		} else if ((instance = instance_new(target, addresses[i]))) {
-			poll_instance(target->monitor->poll, instance);
+			poll_instance(target->targets->monitor->poll, instance);
 		}
 	}
 }
@@ -257,36 +300,41 @@ static bool is_gone(const struct instance *instance, int64_t now_ms)
 					    now_ms - instance->unlisted_ms > FORGET_MS);
 }
 
-void targets_refresh(struct monitor *monitor)
+void targets_refresh(struct targets *targets)
 {
+	struct monitor *monitor = targets->monitor;
 	int64_t now_ms = clock_unix_ms();
 
 	for (size_t i = monitor->instances_count; i-- > 0;)
 		if (is_gone(monitor->instances[i], now_ms))
 			forget(monitor, i);
-	for (size_t i = 0; i < monitor->targets.count; i++) {
-		struct target *target = &monitor->targets.list[i];
+	for (size_t i = 0; i < targets->count; i++) {
+		struct target *target = &targets->list[i];
 
 		if (!target->is_name || target->is_being_looked_up)
 			continue;
 		target->is_being_looked_up = true;
-		http_client_resolve(monitor->client, &monitor->scope, target->host, looked_up, target);
+		http_client_resolve(monitor->client, &targets->scope, target->host, looked_up, target);
 	}
 }
 
-void targets_start(struct monitor *monitor)
+void targets_start(struct targets *targets, struct monitor *monitor)
 {
-	for (size_t i = 0; i < monitor->targets.count; i++) {
-		struct target *target = &monitor->targets.list[i];
-
-		target->monitor = monitor;
-		if (!target->is_name)
-			instance_new(target, target->host);
-	}
+	targets->monitor = monitor;
+	for (size_t i = 0; i < targets->count; i++)
+		if (!targets->list[i].is_name)
+			instance_new(&targets->list[i], targets->list[i].host);
 }
 
-void targets_free(struct monitor *monitor)
+void targets_free(struct targets *targets)
 {
-	while (monitor->instances_count > 0)
+	struct monitor *monitor;
+
+	if (!targets)
+		return;
+	monitor = targets->monitor;
+	scope_cancel(&targets->scope);
+	while (monitor && monitor->instances_count > 0)
 		instance_free(monitor->instances[--monitor->instances_count]);
+	free(targets);
 }

@@ -1,0 +1,63 @@
+/* Everything that one process watches and knows, in fixed memory, and when it publishes that to the readers of /status/stream:
+ * once a round, after all instances have answered, and soon after any health has changed. */
+#ifndef ABACUS_HEALTHCHECK_MONITOR_H
+#define ABACUS_HEALTHCHECK_MONITOR_H
+
+#include "http/request.h"
+#include "record/events.h"
+#include "record/history.h"
+#include "watch/instance.h"
+#include "watch/nginx_watch.h"
+#include "watch/postgres_watch.h"
+#include "watch/redis_watch.h"
+
+struct healthcheck_config;
+
+struct monitor {
+	const struct healthcheck_config *config;
+	struct event_base *base;
+	struct http_client *client;
+	struct http_server *http; /* set and freed by main.c */
+
+	/* What is known. */
+	struct instance *instances[INSTANCES_MAX]; /* sorted by service and number; targets.c's */
+	size_t instances_count;
+	struct postgres_readings postgres;
+	struct redis_readings redis;
+	struct nginx_readings nginx;
+	struct history history;
+	struct events events;
+	int64_t updated_ms; /* when it was last published; 0: never */
+
+	/* What finds it out. */
+	struct targets *targets;
+	struct poll *poll;
+	struct postgres_watch *postgres_watch; /* these three are NULL when not watched */
+	struct redis_watch *redis_watch;
+	struct nginx_watch *nginx_watch;
+
+	/* What publishes it. */
+	struct streams *streams;
+	struct loop_timer *soon;
+	bool is_published; /* since this round began */
+};
+
+/* Starts to watch. config must outlive it. */
+struct monitor *monitor_new(struct event_base *base, const struct healthcheck_config *config);
+void monitor_free(struct monitor *monitor); /* after the HTTP server */
+
+/* Records a health that was found, and publishes soon when it changed. */
+void monitor_note(struct monitor *monitor, struct watched *watched, enum health health, const char *reason);
+/* Records that something is up and was down in between. */
+void monitor_note_restart(struct monitor *monitor, struct watched *watched);
+/* An instance has answered: publishes when it was the last of its round. */
+void monitor_answered(struct monitor *monitor);
+/* Publishes now unless this round already did, because some instance hangs. */
+void monitor_round_ends(struct monitor *monitor);
+
+static inline struct monitor *monitor_of(const struct http_request *req)
+{
+	return http_request_service(req);
+}
+
+#endif

@@ -1,0 +1,46 @@
+/* An hour of samples of each instance, 8 bytes each. */
+#ifndef ABACUS_HEALTHCHECK_HISTORY_H
+#define ABACUS_HEALTHCHECK_HISTORY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "record/events.h"
+
+#define HISTORY_MINUTES 60
+#define HISTORY_ROUNDS_MAX 1800
+#define HISTORY_POINTS_MAX 450      /* of an instance in one answer */
+#define HISTORY_POINTS_ALL_MAX 9000 /* of all instances in one answer */
+
+struct sample {
+	uint32_t health : 2; /* HEALTH_UNKNOWN: not asked */
+	uint32_t memory_kib : 30;
+	uint16_t cpu_permille;   /* of one processor */
+	uint16_t response_100us; /* 0: none */
+};
+
+/* When each round began. Rounds are counted from 1; round n of an instance is its sample n % rounds_max. */
+struct history {
+	long interval_ms;
+	size_t rounds_max; /* as many as fit an hour, at most HISTORY_ROUNDS_MAX */
+	uint64_t round;
+	int64_t times_ms[HISTORY_ROUNDS_MAX];
+};
+void history_init(struct history *history, long interval_ms);
+void history_begin_round(struct history *history, int64_t now_ms);
+struct sample *history_samples_new(const struct history *history); /* rounds_max of them, zeroed; free() it */
+struct sample history_sample(enum health health, double memory_bytes, double cpu_percent, double response_ms);
+
+struct history_point {
+	int64_t at_ms;
+	enum health health;                            /* the worst of its rounds */
+	double memory_bytes, cpu_percent, response_ms; /* means of its rounds; negative: not known */
+};
+/* How many rounds each point must cover so that there are at most points_max (2 or more) points. */
+size_t history_step(const struct history *history, int minutes, size_t points_max);
+/* Writes the points of the last minutes, oldest first, each of `step` rounds. Later calls with the same step give the same
+ * points. Skips rounds in which the instance was not asked. Returns the number of points. */
+size_t history_points(const struct history *history, const struct sample *samples, int minutes, size_t step, int64_t now_ms,
+		      struct history_point *points);
+
+#endif
