@@ -1,4 +1,4 @@
-/* The users daemon: who there is, who may log in, and which tokens are dead. */
+/* The users daemon: registers users, logs them in, and says which tokens are revoked. */
 #include "service.h"
 
 #include <stdlib.h>
@@ -6,6 +6,10 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "http/access.h"
+#include "revocations/republisher.h"
+#include "revocations/retry_queue.h"
+#include "sessions/authenticate.h"
+#include "sessions/login_attempts.h"
 #include "store.h"
 
 static struct users *users; /* of this process */
@@ -25,8 +29,8 @@ static bool is_ready(void *service, const char **ret_reason)
 static enum status start(struct daemon *daemon, struct event_base *base, void **ret_service)
 {
 	static const struct redis_script *const scripts[] = {&revocations_publish_script, &revocations_begin_script,
-							     &revocations_end_script,     &attempts_script,
-							     &attempts_undo_script,       NULL};
+							     &revocations_end_script,     &login_attempts_count_script,
+							     &login_attempts_undo_script, NULL};
 
 	users = mem_alloc(sizeof *users);
 	users->config = &users_config;
@@ -35,7 +39,7 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 	users->redis = redis_new(base, &users_config.redis, scripts, LOOP_PRIORITY_NORMAL);
 	users->hasher = password_hasher_new(base, &users_config.password);
 	users->republisher = republisher_new(base, users);
-	users->owed = owed_new(base, users);
+	users->retry_queue = retry_queue_new(base, users);
 	users->http = http_server_new(base, &users_config.http, users_routes, users);
 	http_server_set_auth(users->http, users_authenticate);
 	http_server_accept_when(users->http, is_ready);
@@ -51,7 +55,7 @@ static void drain(void *service, void (*drained)(void *arg), void *arg)
 static void stop(void *service)
 {
 	http_server_free(users->http);
-	owed_free(users->owed);
+	retry_queue_free(users->retry_queue);
 	republisher_free(users->republisher);
 	password_hasher_free(users->hasher);
 	redis_free(users->redis);

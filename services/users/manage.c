@@ -1,4 +1,4 @@
-/* The users service's command line: what every service has, and create_admin and seed_db. */
+/* The users service's command line: the commands of every service, and create_admin and seed_db. */
 #include "daemon/manage.h"
 
 #include <stdio.h>
@@ -7,36 +7,33 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "accounts/validation.h"
 #include "base/mem.h"
 #include "service.h"
-#include "accounts/validation.h"
+#include "store.h"
 
-/* Inserts, or leaves one who is there as he is. Returns an exit code. */
+/* A user that exists is left as it is. Returns an exit code. */
 static int insert_user(struct manage *manage, const char *username, const char *email, const char *password, bool is_admin,
 		       bool may_exist)
 {
 	char *hash = password_hash_now(&users_config.password, password);
 	const char *params[] = {username, email, hash, is_admin ? "true" : "false"};
-	PGresult *result =
-		PQexecParams(manage_db(manage),
-			     "INSERT INTO users (username, email, password_hash, admin) VALUES ($1, $2, $3, $4::boolean)"
-			     " ON CONFLICT DO NOTHING",
-			     4, NULL, params, NULL, NULL, 0);
+	PGresult *result = PQexecParams(manage_db(manage), store_user_insert_if_absent.sql, 4, NULL, params, NULL, NULL, 0);
 	bool is_fine = PQresultStatus(result) == PGRES_COMMAND_OK,
 	     was_inserted = is_fine && strcmp(PQcmdTuples(result), "1") == 0;
 
 	if (!is_fine)
 		fprintf(stderr, "manage: %s", PQerrorMessage(manage_db(manage)));
 	else if (was_inserted)
-		printf("made %s\n", email);
+		printf("created %s\n", email);
 	else if (!may_exist)
-		fprintf(stderr, "manage: there is such a user name or e-mail already\n");
+		fprintf(stderr, "manage: a user with this user name or e-mail exists already\n");
 	PQclear(result);
 	free(hash);
 	return is_fine && (was_inserted || may_exist) ? 0 : 1;
 }
 
-/* One line from stdin, not echoed on a terminal. The caller frees. */
+/* One line from stdin, not echoed on a terminal. The caller frees. NULL: end of input. */
 static char *read_password(void)
 {
 	struct termios before, silent;
@@ -86,7 +83,7 @@ static int seed_db(struct manage *manage, int argc, char **argv)
 {
 	if (manage_env(manage) >= APP_ENV_STAGING) {
 		fprintf(stderr,
-			"manage: seed_db makes users whose passwords everybody knows; it is for development and testing\n");
+			"manage: seed_db creates users with publicly known passwords; it is for development and testing\n");
 		return 1;
 	}
 	return insert_user(manage, "admin", "admin@abacus.test", "abacus-admin-dev", true, true) |
@@ -96,8 +93,8 @@ static int seed_db(struct manage *manage, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	static const struct manage_command commands[] = {
-		{"create_admin", "USERNAME EMAIL", "make an admin; the password is read from standard input", create_admin},
-		{"seed_db", "", "make the users of development", seed_db},
+		{"create_admin", "USERNAME EMAIL", "create an admin; the password is read from standard input", create_admin},
+		{"seed_db", "", "create the users for development", seed_db},
 		{0},
 	};
 	static const struct manage_spec spec = {.service = "users",

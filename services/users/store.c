@@ -1,7 +1,7 @@
 #include "store.h"
 
 #define USER "users.id, users.username, users.email, users.active, users.admin, users.password_hash"
-/* Nobody could make admins again. */
+/* Without an active admin, nothing in the API could make another one. */
 #define IS_LAST_ADMIN                                                                                                  \
 	"admin AND active AND NOT EXISTS (SELECT FROM users other WHERE other.admin AND other.active AND other.id <> " \
 	"users.id)"
@@ -9,8 +9,12 @@
 const struct postgres_statement store_user_insert = {
 	"user_insert", "INSERT INTO users (username, email, password_hash) VALUES ($1, $2, $3) RETURNING id"};
 
-/* A row even when nobody is meant: failed logins are counted by what was typed as it is compared here, for lower() makes one of
- * more spellings than a program without its tables would find. */
+const struct postgres_statement store_user_insert_if_absent = {
+	"user_insert_if_absent", "INSERT INTO users (username, email, password_hash, admin) VALUES ($1, $2, $3, $4::boolean)"
+				 " ON CONFLICT DO NOTHING"};
+
+/* Answers with a row even when there is no such user. Failed logins are counted by the name as Postgres lowers it, because
+ * lower() maps more spellings to one name than a program without its tables could. */
 #define LOGIN_OF "SELECT " USER ", tokens_dead_until_ms, typed.name FROM (SELECT lower($1) AS name) typed LEFT JOIN users ON "
 
 const struct postgres_statement store_user_by_email = {"user_by_email", LOGIN_OF "lower(email) = typed.name", true};
@@ -41,14 +45,14 @@ const struct postgres_statement store_user_change = {
 	" FROM target WHERE users.id = target.id"
 	" AND NOT (is_last_admin AND NOT (coalesce($2::boolean, true) AND coalesce($3::boolean, true)))"
 	" RETURNING " USER ", tokens_dead_until_ms)"
-	" SELECT changed.*, target.is_last_admin FROM target LEFT JOIN changed ON changed.id = target.id"};
+	" SELECT changed.* FROM target LEFT JOIN changed ON changed.id = target.id"};
 
 const struct postgres_statement store_user_delete = {
 	"user_delete",
 	"WITH target AS (SELECT id, " IS_LAST_ADMIN " AS is_last_admin FROM users WHERE id = $1 FOR UPDATE),"
 	" gone AS (DELETE FROM users USING target WHERE users.id = target.id AND NOT is_last_admin RETURNING users.id),"
 	" noted AS (INSERT INTO deleted_users SELECT id, now() + $2::bigint * interval '1 second' FROM gone)"
-	" SELECT gone.id, target.is_last_admin FROM target LEFT JOIN gone ON gone.id = target.id"};
+	" SELECT gone.id FROM target LEFT JOIN gone ON gone.id = target.id"};
 
 const struct postgres_statement store_password_set = {
 	"password_set",
@@ -94,17 +98,3 @@ const struct postgres_statement *const store_statements[] = {
 	&store_password_set,   &store_password_replace, &store_tokens_end,      &store_token_revoke,
 	&store_revoked_tokens, &store_revoked_users,    &store_user_revocation, NULL,
 };
-
-void store_user_json(struct buf *json, const struct postgres_rows *rows, int row, bool with_admin)
-{
-	buf_text(json, "{\"id\":");
-	buf_int(json, postgres_int(rows, row, STORE_ID));
-	buf_text(json, ",\"username\":");
-	buf_json_text(json, postgres_text(rows, row, STORE_USERNAME));
-	buf_text(json, ",\"email\":");
-	buf_json_text(json, postgres_text(rows, row, STORE_EMAIL));
-	buf_text(json, postgres_bool(rows, row, STORE_ACTIVE) ? ",\"active\":true" : ",\"active\":false");
-	if (with_admin)
-		buf_text(json, postgres_bool(rows, row, STORE_ADMIN) ? ",\"admin\":true" : ",\"admin\":false");
-	buf_text(json, "}");
-}

@@ -9,12 +9,12 @@
 
 #define USERNAME_MIN 3
 #define USERNAME_MAX 128
-#define EMAIL_BYTES_MAX 254 /* RFC 5321 §4.5.3.1.3, less the angle brackets */
+#define EMAIL_BYTES_MAX 254 /* RFC 5321 §4.5.3.1.3, without the angle brackets */
 #define LOCAL_BYTES_MAX 64  /* RFC 5321 §4.5.3.1.1 */
 #define PASSWORD_MIN 8
 #define PASSWORD_MAX 128
 
-/* Code points: bytes that do not continue one. The text is well-formed UTF-8, since it came through json_parse(). */
+/* In code points: counts the bytes that do not continue one. json_parse() has checked that the text is well-formed UTF-8. */
 static size_t length(const char *text)
 {
 	size_t count = 0;
@@ -67,17 +67,17 @@ static bool is_domain(const char *text)
 	}
 }
 
-/* A dot-string (RFC 5321 §4.1.2); quoted local parts exist on paper only. */
+/* A dot-string (RFC 5321 §4.1.2). Quoted local parts are refused, because no mail provider offers them. */
 static bool is_local_part(const char *text, size_t len)
 {
-	static const char others[] = "!#$%&'*+-/=?^_`{|}~.";
+	static const char specials[] = "!#$%&'*+-/=?^_`{|}~.";
 
 	if (len == 0 || len > LOCAL_BYTES_MAX || text[0] == '.' || text[len - 1] == '.')
 		return false;
 	for (size_t i = 0; i < len; i++) {
 		char c = text[i];
 
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr(others, c)) ||
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr(specials, c)) ||
 		    (c == '.' && text[i - 1] == '.'))
 			return false;
 	}

@@ -1,15 +1,15 @@
-/* What a user name, an e-mail and a password may be; the sentences are for people. */
+/* The rules for user names, e-mail addresses and passwords. Each problem is text that the user reads. */
 #ifndef ABACUS_USERS_VALIDATION_H
 #define ABACUS_USERS_VALIDATION_H
 
 #include <cjson/cJSON.h>
 
-/* Each returns NULL when the text is fine, else what is wrong with it. NULL as text: it is missing or not a string. */
+/* Each returns NULL when the text is fine, else what is wrong with it. text is NULL when it is missing or not a string. */
 const char *username_problem(const char *text);
 const char *email_problem(const char *text);
 const char *password_problem(const char *text);
 
-/* The three of a registration. Returns an array for http_reply_invalid(), or NULL when all is fine. */
+/* Checks all three fields of a registration. Returns an array for http_reply_invalid(), or NULL when all are fine. */
 cJSON *registration_errors(const cJSON *json);
 
 #endif

@@ -1,11 +1,6 @@
-/* Revocations that stand in Postgres, or may come to stand there, and were not told: Redis was away, or whoever asked left
- * before the answer. They are told from here, without anybody who waits for it. What a user's row says is read once the
- * statement that could still change it is over. They are kept in memory: what a process that was killed owed is told after its
- * successor's start (republish.c).
- * Flow: owed_add -> (when due) pay -> row_read -> told. */
-#include "service.h"
+/* Flow: retry_queue_add … (the timer) -> retry_next -> (of a user: row_loaded) -> publish -> published -> retry_next. */
+#include "revocations/retry_queue.h"
 
-#include <event2/event.h>
 #include <stdlib.h>
 #include <sys/queue.h>
 
@@ -13,130 +8,134 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "service.h"
 #include "store.h"
 
 #define EVERY_MS 200
-#define OWED_MAX 10000
+#define ENTRIES_MAX 10000
 
-struct debt {
+struct entry {
 	struct revocation revocation;
 	int64_t due_us;
-	TAILQ_ENTRY(debt) link;
+	TAILQ_ENTRY(entry) link;
 };
 
-struct owed {
+struct retry_queue {
 	struct users *users;
 	struct scope scope;
-	struct event *timer;
-	TAILQ_HEAD(, debt) debts;
+	struct loop_timer *timer;
+	TAILQ_HEAD(, entry) entries;
 	unsigned count;
-	struct debt *current; /* being told; NULL: none */
+	struct entry *current; /* being published; NULL: none */
 };
 
-static void pay(struct owed *owed);
+static void retry_next(void *arg);
+static void row_loaded(enum status status, const struct postgres_rows *rows, void *arg);
+static void publish(struct retry_queue *queue);
+static void published(enum status status, const redisReply *reply, void *arg);
+static void finish_current(struct retry_queue *queue, bool is_done);
 
-static void settle(struct owed *owed, bool is_paid)
+void retry_queue_add(struct retry_queue *queue, const struct revocation *revocation)
 {
-	struct debt *debt = owed->current;
+	long wait_ms = revocation->is_user ? postgres_settled_ms(&queue->users->config->postgres) : 0;
+	struct entry *entry;
 
-	owed->current = NULL;
-	if (!is_paid)
-		return; /* the timer tries again */
-	TAILQ_REMOVE(&owed->debts, debt, link);
-	owed->count--;
-	free(debt);
-	pay(owed);
+	if (queue->count == ENTRIES_MAX) {
+		log_line(LOG_ERROR, "the revocation retry queue is full; one revocation is lost");
+		return;
+	}
+	entry = mem_alloc(sizeof *entry);
+	entry->revocation = *revocation;
+	entry->due_us = clock_monotonic_us() + wait_ms * 1000;
+	TAILQ_INSERT_TAIL(&queue->entries, entry, link);
+	queue->count++;
 }
 
-static void told(enum status status, const redisReply *reply, void *arg)
-{
-	settle(arg, status == STATUS_OK);
-}
-
-static void tell(struct owed *owed)
-{
-	struct users *users = owed->users;
-
-	revocations_publish(users->redis, &owed->scope, &owed->current->revocation, 1, users->config->auth.token_lifetime_s,
-			    told, owed);
-}
-
-static void row_read(enum status status, const struct postgres_rows *rows, void *arg)
-{
-	struct owed *owed = arg;
-	struct revocation *revocation = &owed->current->revocation;
-
-	if (status != STATUS_OK || postgres_count(rows) == 0)
-		return settle(owed, status == STATUS_OK); /* there was no such user */
-	revocation->until_ms = postgres_int(rows, 0, 0);
-	revocation->is_inactive = postgres_bool(rows, 0, 1);
-	revocation->expires_s = clock_unix_ms() / 1000 + owed->users->config->auth.token_lifetime_s;
-	tell(owed);
-}
-
-static void pay(struct owed *owed)
+static struct entry *first_due(struct retry_queue *queue)
 {
 	int64_t now_us = clock_monotonic_us();
+	struct entry *entry;
+
+	TAILQ_FOREACH (entry, &queue->entries, link)
+		if (entry->due_us <= now_us)
+			return entry;
+	return NULL;
+}
+
+static void retry_next(void *arg)
+{
+	struct retry_queue *queue = arg;
 	struct postgres_params params = {0};
-	struct debt *debt;
 
-	if (owed->current || !redis_is_ready(owed->users->redis))
+	if (queue->current || !redis_is_ready(queue->users->redis))
 		return;
-	TAILQ_FOREACH (debt, &owed->debts, link)
-		if (debt->due_us <= now_us)
-			break;
-	if (!debt)
+	queue->current = first_due(queue);
+	if (!queue->current)
 		return;
-	owed->current = debt;
-	if (!debt->revocation.is_user)
-		return tell(owed);
-	postgres_param_int(&params, debt->revocation.user_id);
-	postgres_exec(owed->users->postgres, &owed->scope, &store_user_revocation, &params, row_read, owed);
+	if (!queue->current->revocation.is_user)
+		return publish(queue);
+	postgres_param_int(&params, queue->current->revocation.user_id);
+	postgres_exec(queue->users->postgres, &queue->scope, &store_user_revocation, &params, row_loaded, queue);
 }
 
-static void due(evutil_socket_t fd, short what, void *arg)
+static void row_loaded(enum status status, const struct postgres_rows *rows, void *arg)
 {
-	pay(arg);
+	struct retry_queue *queue = arg;
+	struct revocation *revocation = &queue->current->revocation;
+
+	if (status != STATUS_OK || postgres_count(rows) == 0)
+		return finish_current(queue, status == STATUS_OK); /* there was no such user */
+	revocation->until_ms = postgres_int(rows, 0, COLUMN_REVOCATION_UNTIL_MS);
+	revocation->is_inactive = postgres_bool(rows, 0, COLUMN_REVOCATION_IS_INACTIVE);
+	revocation->expires_s = clock_unix_ms() / 1000 + queue->users->config->auth.token_lifetime_s;
+	publish(queue);
 }
 
-void owed_add(struct owed *owed, const struct revocation *revocation)
+static void publish(struct retry_queue *queue)
 {
-	long wait_ms = revocation->is_user ? postgres_settled_ms(&owed->users->config->postgres) : 0;
-	struct debt *debt;
+	revocations_publish(queue->users->redis, &queue->scope, &queue->current->revocation, 1,
+			    queue->users->config->auth.token_lifetime_s, published, queue);
+}
 
-	if (owed->count == OWED_MAX) {
-		log_line(LOG_ERROR, "too many revocations could not be told; one is given up");
+static void published(enum status status, const redisReply *reply, void *arg)
+{
+	finish_current(arg, status == STATUS_OK);
+}
+
+/* An entry that is not done stays in the queue, and the timer tries again. */
+static void finish_current(struct retry_queue *queue, bool is_done)
+{
+	struct entry *entry = queue->current;
+
+	queue->current = NULL;
+	if (!is_done)
 		return;
+	TAILQ_REMOVE(&queue->entries, entry, link);
+	queue->count--;
+	free(entry);
+	retry_next(queue);
+}
+
+struct retry_queue *retry_queue_new(struct event_base *base, struct users *users)
+{
+	struct retry_queue *queue = mem_alloc(sizeof *queue);
+
+	queue->users = users;
+	scope_init(&queue->scope);
+	TAILQ_INIT(&queue->entries);
+	queue->timer = loop_every(base, EVERY_MS, retry_next, queue);
+	return queue;
+}
+
+void retry_queue_free(struct retry_queue *queue)
+{
+	struct entry *entry;
+
+	scope_cancel(&queue->scope);
+	loop_timer_free(queue->timer);
+	while ((entry = TAILQ_FIRST(&queue->entries))) {
+		TAILQ_REMOVE(&queue->entries, entry, link);
+		free(entry);
 	}
-	debt = mem_alloc(sizeof *debt);
-	debt->revocation = *revocation;
-	debt->due_us = clock_monotonic_us() + wait_ms * 1000;
-	TAILQ_INSERT_TAIL(&owed->debts, debt, link);
-	owed->count++;
-}
-
-struct owed *owed_new(struct event_base *base, struct users *users)
-{
-	struct owed *owed = mem_alloc(sizeof *owed);
-
-	owed->users = users;
-	scope_init(&owed->scope);
-	TAILQ_INIT(&owed->debts);
-	owed->timer = event_new(base, -1, EV_PERSIST, due, owed);
-	event_priority_set(owed->timer, LOOP_PRIORITY_NORMAL);
-	event_add(owed->timer, &(struct timeval){.tv_usec = EVERY_MS * 1000});
-	return owed;
-}
-
-void owed_free(struct owed *owed)
-{
-	struct debt *debt;
-
-	scope_cancel(&owed->scope);
-	event_free(owed->timer);
-	while ((debt = TAILQ_FIRST(&owed->debts))) {
-		TAILQ_REMOVE(&owed->debts, debt, link);
-		free(debt);
-	}
-	free(owed);
+	free(queue);
 }

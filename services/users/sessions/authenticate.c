@@ -1,12 +1,26 @@
-/* Who is calling. Here Postgres, and not the copy that other services keep, says whether a token is dead: the caller's row is
- * wanted anyway, so it costs nothing. Flow: users_authenticate -> loaded -> the route's handler. */
-#include "service.h"
+/* Checks the token of a request. This service asks Postgres whether a token is revoked, and not the copy in memory that the
+ * other services keep: it loads the caller's row anyway, so the check costs nothing.
+ * Flow: users_authenticate -> loaded -> the route's handler. */
+#include "sessions/authenticate.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "service.h"
 #include "store.h"
+
+static void load(struct http_request *req, const struct jwt_claims *claims);
+static void loaded(enum status status, const struct postgres_rows *rows, void *arg);
+
+/* PUBLIC_USERS opens the routes that read users. */
+static bool is_open(const struct http_request *req)
+{
+	const char *path = http_request_route(req)->path;
+
+	return users_of(req)->config->public_users && strcmp(http_request_route(req)->method, "GET") == 0 &&
+	       (strcmp(path, "/users") == 0 || strcmp(path, "/users/{id}") == 0);
+}
 
 static void caller_drop(void *memory)
 {
@@ -17,6 +31,35 @@ static void caller_drop(void *memory)
 	free(caller->password_hash);
 }
 
+void users_authenticate(struct http_request *req)
+{
+	struct jwt_claims claims;
+	enum auth_verdict verdict;
+	struct caller *caller;
+
+	if (is_open(req))
+		return http_request_proceed(req);
+	verdict = auth_check(&users_of(req)->key, NULL, http_request_header(req, "Authorization"), &claims);
+	if (verdict != AUTH_OK)
+		return auth_refuse(req, verdict);
+	caller = http_request_alloc(req, sizeof *caller, caller_drop);
+	caller->claims = claims;
+	http_request_set_context(req, caller);
+	load(req, &claims);
+}
+
+static void load(struct http_request *req, const struct jwt_claims *claims)
+{
+	struct postgres_params params = {0};
+	char jti[37];
+
+	jwt_jti_format(claims->jti, jti);
+	postgres_param_int(&params, claims->user_id);
+	postgres_param_text(&params, jti);
+	postgres_param_int(&params, jwt_jti_unix_ms(claims->jti));
+	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_user_of_token, &params, loaded, req);
+}
+
 static void loaded(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct http_request *req = arg;
@@ -24,50 +67,17 @@ static void loaded(enum status status, const struct postgres_rows *rows, void *a
 
 	if (status != STATUS_OK)
 		return http_reply_status(req, status);
-	if (postgres_count(rows) == 0 || !postgres_bool(rows, 0, STORE_ACTIVE) || postgres_bool(rows, 0, STORE_TOKEN_INACTIVE))
+	if (postgres_count(rows) == 0 || !postgres_bool(rows, 0, COLUMN_USER_IS_ACTIVE) ||
+	    postgres_bool(rows, 0, COLUMN_TOKEN_IS_INACTIVE))
 		return auth_refuse(req, AUTH_INACTIVE);
-	if (postgres_bool(rows, 0, STORE_TOKEN_REVOKED))
+	if (postgres_bool(rows, 0, COLUMN_TOKEN_IS_REVOKED))
 		return auth_refuse(req, AUTH_INVALID);
-	caller->username = mem_strdup(postgres_text(rows, 0, STORE_USERNAME));
-	caller->email = mem_strdup(postgres_text(rows, 0, STORE_EMAIL));
-	caller->password_hash = mem_strdup(postgres_text(rows, 0, STORE_PASSWORD_HASH));
-	caller->is_active = true;
-	caller->is_admin = postgres_bool(rows, 0, STORE_ADMIN);
+	caller->username = mem_strdup(postgres_text(rows, 0, COLUMN_USER_USERNAME));
+	caller->email = mem_strdup(postgres_text(rows, 0, COLUMN_USER_EMAIL));
+	caller->password_hash = mem_strdup(postgres_text(rows, 0, COLUMN_USER_PASSWORD_HASH));
+	caller->is_admin = postgres_bool(rows, 0, COLUMN_USER_IS_ADMIN);
 	http_request_set_user(req, caller->claims.user_id);
 	http_request_proceed(req);
-}
-
-/* PUBLIC_USERS leaves the reading of users open. */
-static bool is_open(const struct http_request *req)
-{
-	const char *path = http_request_route(req)->path;
-
-	return users_of(req)->config->public_users && strcmp(http_request_route(req)->method, "GET") == 0 &&
-	       (strcmp(path, "/users") == 0 || strcmp(path, "/users/{id}") == 0);
-}
-
-void users_authenticate(struct http_request *req)
-{
-	struct users *users = users_of(req);
-	struct postgres_params params = {0};
-	struct jwt_claims claims;
-	enum auth_verdict verdict;
-	struct caller *caller;
-	char jti[37];
-
-	if (is_open(req))
-		return http_request_proceed(req);
-	verdict = auth_check(&users->key, NULL, http_request_header(req, "Authorization"), &claims);
-	if (verdict != AUTH_OK)
-		return auth_refuse(req, verdict);
-	caller = http_request_alloc(req, sizeof *caller, caller_drop);
-	caller->claims = claims;
-	http_request_set_context(req, caller);
-	jwt_jti_format(claims.jti, jti);
-	postgres_param_int(&params, claims.user_id);
-	postgres_param_text(&params, jti);
-	postgres_param_int(&params, jwt_jti_unix_ms(claims.jti));
-	postgres_exec(users->postgres, http_request_scope(req), &store_user_of_token, &params, loaded, req);
 }
 
 const struct caller *users_caller(const struct http_request *req)

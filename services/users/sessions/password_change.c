@@ -1,13 +1,13 @@
-/* PUT /auth/password {current, new}: a new password; every token from before is dead, also the one that asked.
- * Flow: password_change -> verified -> hashed -> stored -> ended -> told -> reply. */
+/* PUT /auth/password {current, new}: changes the password. Every token issued before is revoked, also that of this request.
+ * Flow: password_change -> verified -> hashed -> stored -> tokens_ended -> published -> reply. */
 #include "service.h"
 
-#include <string.h>
-
+#include "accounts/validation.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "revocations/revoke.h"
+#include "sessions/authenticate.h"
 #include "store.h"
-#include "accounts/validation.h"
 
 struct change {
 	struct http_request *req;
@@ -15,42 +15,39 @@ struct change {
 	const char *new_password; /* borrowed from the request */
 };
 
-static void told(enum status status, void *arg)
-{
-	struct change *change = arg;
+static void verified(enum status status, bool matches, const char *new_phc, void *arg);
+static void hashed(enum status status, const char *phc, void *arg);
+static void stored(enum status status, const struct postgres_rows *rows, void *arg);
+static void tokens_ended(enum status status, const struct postgres_rows *rows, void *arg);
+static void published(enum status status, void *arg);
 
-	if (status != STATUS_OK)
-		http_reply_status(change->req, status);
-	else
-		http_reply_success(change->req, 200, "Password changed. Please log in again.", NULL);
+void password_change(struct http_request *req)
+{
+	struct change *change = http_request_alloc(req, sizeof *change, NULL);
+	const char *current = json_text(http_request_json(req), "current"), *problem;
+	cJSON *errors = NULL;
+
+	change->req = req;
+	change->new_password = json_text(http_request_json(req), "new");
+	if (password_problem(current))
+		errors = http_errors_add(errors, "current", "is not your password");
+	if ((problem = password_problem(change->new_password)))
+		errors = http_errors_add(errors, "new", problem);
+	if (errors)
+		return http_reply_invalid(req, errors);
+	password_verify(users_of(req)->hasher, http_request_scope(req), users_caller(req)->password_hash, current, verified,
+			change);
 }
 
-static void ended(enum status status, const struct postgres_rows *rows, void *arg)
+static void verified(enum status status, bool matches, const char *new_phc, void *arg)
 {
 	struct change *change = arg;
-
-	if (status != STATUS_OK)
-		http_reply_status(change->req, status);
-	else if (postgres_count(rows) == 0)
-		told(STATUS_OK, change); /* deleted meanwhile, with all tokens */
-	else
-		revoke_user(change->revoking, postgres_bool(rows, 0, 1), postgres_int(rows, 0, 0), told, change);
-}
-
-/* A login that found the older hash did so before this moment, and its token is of the moment before it looked: dead. */
-static void stored(enum status status, const struct postgres_rows *rows, void *arg)
-{
-	struct change *change = arg;
-	struct postgres_params params = {0};
 
 	if (status != STATUS_OK)
 		return http_reply_status(change->req, status);
-	if (postgres_affected(rows) == 0)
-		return http_reply_fail(change->req, 409, "password_changed", "The password was changed meanwhile.");
-	postgres_param_int(&params, http_request_user_id(change->req));
-	postgres_param_int(&params, clock_unix_ms());
-	postgres_exec(users_of(change->req)->postgres, http_request_scope(change->req), &store_tokens_end, &params, ended,
-		      change);
+	if (!matches)
+		return http_reply_invalid(change->req, http_errors_add(NULL, "current", "is not your password"));
+	password_hash(users_of(change->req)->hasher, http_request_scope(change->req), change->new_password, hashed, change);
 }
 
 static void hashed(enum status status, const char *phc, void *arg)
@@ -69,31 +66,42 @@ static void hashed(enum status status, const char *phc, void *arg)
 		      change);
 }
 
-static void verified(enum status status, bool matches, const char *new_phc, void *arg)
+/* Ends the tokens a second time. A login that verified the old hash loaded it before this moment, and dates its token from
+ * before the loading: so this revokes its token too. */
+static void stored(enum status status, const struct postgres_rows *rows, void *arg)
+{
+	struct change *change = arg;
+	struct postgres_params params = {0};
+
+	if (status != STATUS_OK)
+		return http_reply_status(change->req, status);
+	if (postgres_affected(rows) == 0)
+		return http_reply_fail(change->req, 409, "password_changed", "The password was changed meanwhile.");
+	postgres_param_int(&params, http_request_user_id(change->req));
+	postgres_param_int(&params, clock_unix_ms());
+	postgres_exec(users_of(change->req)->postgres, http_request_scope(change->req), &store_tokens_end, &params,
+		      tokens_ended, change);
+}
+
+static void tokens_ended(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct change *change = arg;
 
 	if (status != STATUS_OK)
-		return http_reply_status(change->req, status);
-	if (!matches)
-		return http_reply_invalid(change->req, http_errors_add(NULL, "current", "is not your password"));
-	password_hash(users_of(change->req)->hasher, http_request_scope(change->req), change->new_password, hashed, change);
+		http_reply_status(change->req, status);
+	else if (postgres_count(rows) == 0)
+		published(STATUS_OK, change); /* the user was deleted meanwhile, with all tokens */
+	else
+		revoke_user(change->revoking, postgres_bool(rows, 0, COLUMN_REVOCATION_IS_INACTIVE),
+			    postgres_int(rows, 0, COLUMN_REVOCATION_UNTIL_MS), published, change);
 }
 
-void password_change(struct http_request *req)
+static void published(enum status status, void *arg)
 {
-	struct change *change = http_request_alloc(req, sizeof *change, NULL);
-	const char *current = json_text(http_request_json(req), "current"), *problem;
-	cJSON *errors = NULL;
+	struct change *change = arg;
 
-	change->req = req;
-	change->new_password = json_text(http_request_json(req), "new");
-	if (password_problem(current))
-		errors = http_errors_add(errors, "current", "is not your password");
-	if ((problem = password_problem(change->new_password)))
-		errors = http_errors_add(errors, "new", problem);
-	if (errors)
-		return http_reply_invalid(req, errors);
-	password_verify(users_of(req)->hasher, http_request_scope(req), users_caller(req)->password_hash, current, verified,
-			change);
+	if (status != STATUS_OK)
+		http_reply_status(change->req, status);
+	else
+		http_reply_success(change->req, 200, "Password changed. Please log in again.", NULL);
 }

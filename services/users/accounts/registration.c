@@ -1,0 +1,54 @@
+/* Flow: registration_start -> hashed -> inserted -> the handler's `done`. */
+#include "accounts/registration.h"
+
+#include "accounts/validation.h"
+#include "base/json.h"
+#include "service.h"
+#include "store.h"
+
+struct registration {
+	struct http_request *req;
+	const char *conflict;
+	registered *done;
+};
+
+static void hashed(enum status status, const char *phc, void *arg);
+static void inserted(enum status status, const struct postgres_rows *rows, void *arg);
+
+void registration_start(struct http_request *req, const char *conflict, registered *done)
+{
+	struct registration *registration = http_request_alloc(req, sizeof *registration, NULL);
+	cJSON *errors = registration_errors(http_request_json(req));
+
+	if (errors)
+		return http_reply_invalid(req, errors);
+	*registration = (struct registration){.req = req, .conflict = conflict, .done = done};
+	password_hash(users_of(req)->hasher, http_request_scope(req), json_text(http_request_json(req), "password"), hashed,
+		      registration);
+}
+
+static void hashed(enum status status, const char *phc, void *arg)
+{
+	struct registration *registration = arg;
+	struct http_request *req = registration->req;
+	struct postgres_params params = {0};
+
+	if (status != STATUS_OK)
+		return http_reply_status(req, status);
+	postgres_param_text(&params, json_text(http_request_json(req), "username"));
+	postgres_param_text(&params, json_text(http_request_json(req), "email"));
+	postgres_param_text(&params, phc);
+	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_user_insert, &params, inserted, registration);
+}
+
+static void inserted(enum status status, const struct postgres_rows *rows, void *arg)
+{
+	struct registration *registration = arg;
+
+	if (status == STATUS_CONFLICT)
+		http_reply_fail(registration->req, 400, "user_exists", registration->conflict);
+	else if (status != STATUS_OK)
+		http_reply_status(registration->req, status);
+	else
+		registration->done(registration->req, postgres_int(rows, 0, COLUMN_INSERTED_ID));
+}

@@ -1,0 +1,14 @@
+/* Publishes all revocations again when Redis was emptied, because the other services learn only from Redis's stream which
+ * tokens are revoked. It looks on each connection to Redis and every REPAIR_SECONDS. It also publishes all once after each
+ * start: a process that was killed may have stored a revocation without publishing it. */
+#ifndef ABACUS_USERS_REPUBLISHER_H
+#define ABACUS_USERS_REPUBLISHER_H
+
+struct event_base;
+struct users;
+struct republisher;
+
+struct republisher *republisher_new(struct event_base *base, struct users *users);
+void republisher_free(struct republisher *republisher);
+
+#endif

@@ -1,0 +1,20 @@
+/* The revocation retry queue: revocations that Postgres has, or may still come to have, and that were not published, because
+ * Redis was away or because the client disconnected before its reply. A timer publishes them.
+ * The queue is in memory. What was in it when the process was killed, the process that starts next publishes (republisher.h).
+ */
+#ifndef ABACUS_USERS_RETRY_QUEUE_H
+#define ABACUS_USERS_RETRY_QUEUE_H
+
+#include "auth/revocations.h"
+
+struct event_base;
+struct users;
+struct retry_queue;
+
+struct retry_queue *retry_queue_new(struct event_base *base, struct users *users);
+/* After http_server_free(), because requests add to the queue until the last of them has ended. */
+void retry_queue_free(struct retry_queue *queue);
+/* Copies the revocation. Of a user's only the id counts: the user's row is read when no statement can change it any more. */
+void retry_queue_add(struct retry_queue *queue, const struct revocation *revocation);
+
+#endif

@@ -1,0 +1,23 @@
+/* Revokes tokens: stores the revocation in Postgres, which is the truth; then publishes it in Redis's stream, from which the
+ * other services learn it; only then does `done` run, and its handler replies. When publishing fails, or the request ends
+ * before it, the revocation goes into the retry queue. */
+#ifndef ABACUS_USERS_REVOKE_H
+#define ABACUS_USERS_REVOKE_H
+
+#include "auth/jwt.h"
+#include "base/status.h"
+#include "http/request.h"
+
+typedef void revoked(enum status status, void *arg);
+
+/* One token. is_inactive: because its user is inactive, which has a message of its own. */
+void revoke_token(struct http_request *req, const struct jwt_claims *claims, bool is_inactive, revoked *done, void *arg);
+
+/* All tokens of a user. The caller changes the row itself: it calls revoke_begin() before it sends the statement, so that the
+ * revocation is published even if the client disconnects meanwhile, and revoke_user() with what the row then says. */
+struct revoking; /* belongs to the request */
+struct revoking *revoke_begin(struct http_request *req, int64_t user_id);
+/* Publishes that tokens issued up to until_ms are revoked; all tokens while is_inactive. */
+void revoke_user(struct revoking *revoking, bool is_inactive, int64_t until_ms, revoked *done, void *arg);
+
+#endif

@@ -1,0 +1,22 @@
+/* Limits failed logins by name and network address (LOGIN_ATTEMPTS_*). Redis keeps the counts; without Redis this limit does
+ * not apply, and the one that nginx puts on each address remains. */
+#ifndef ABACUS_USERS_LOGIN_ATTEMPTS_H
+#define ABACUS_USERS_LOGIN_ATTEMPTS_H
+
+#include "http/request.h"
+#include "redis/redis.h"
+
+/* retry_s: seconds until the count expires; 0: unknown. */
+typedef void login_attempts_counted(bool may_try, long retry_s, void *arg);
+/* Counts an attempt before it is made, so that parallel attempts gain nothing. name: as Postgres lowers it (COLUMN_LOGIN_NAME).
+ */
+void login_attempts_count(struct http_request *req, const char *name, login_attempts_counted *done, void *arg);
+/* After a login that succeeded: removes the count. */
+void login_attempts_forget(struct http_request *req, const char *name);
+/* The attempt was counted, but the password could not be checked. */
+void login_attempts_undo(struct http_request *req, const char *name);
+
+/* For the scripts of redis_new(). */
+extern const struct redis_script login_attempts_count_script, login_attempts_undo_script;
+
+#endif
