@@ -26,7 +26,7 @@ void jwt_sign(const char *secret, const char *text, size_t len, uint8_t signatur
 
 	if (mbedtls_md_hmac(sha256, (const unsigned char *)secret, strlen(secret), (const unsigned char *)text, len,
 			    signature) != 0)
-		abort();
+		mem_die("mbedtls has no HMAC-SHA256\n");
 }
 
 /* ---- jti ---- */
@@ -34,7 +34,7 @@ void jwt_sign(const char *secret, const char *text, size_t len, uint8_t signatur
 static void make_jti(int64_t unix_ms, uint8_t jti[JWT_JTI_BYTES])
 {
 	if (getrandom(jti, JWT_JTI_BYTES, 0) != JWT_JTI_BYTES)
-		abort();
+		mem_die("the kernel gives no random bytes\n");
 	for (int i = 0; i < 6; i++)
 		jti[i] = (uint8_t)(unix_ms >> (40 - 8 * i));
 	jti[6] = (uint8_t)(0x70 | (jti[6] & 0x0F));
@@ -107,7 +107,7 @@ char *jwt_issue_at(const struct jwt_key *key, int64_t user_id, bool is_admin, in
 			       key->issuer, user_id, claims.issued_s, claims.not_before_s, claims.expires_s, jti,
 			       is_admin ? "true" : "false");
 	if (payload_len < 0 || (size_t)payload_len >= sizeof payload)
-		abort();
+		mem_die("the claims of a token do not fit\n");
 	token = mem_alloc(JWT_TOKEN_BYTES_MAX);
 	len = sizeof header - 1;
 	memcpy(token, header, len);

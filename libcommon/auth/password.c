@@ -54,7 +54,7 @@ char *password_hash_now(const struct password_config *config, const char *passwo
 	char phc[PHC_BYTES];
 
 	if (getrandom(salt, sizeof salt, 0) != sizeof salt)
-		abort();
+		mem_die("the kernel gives no random bytes\n");
 	if (argon2id_hash_encoded((uint32_t)config->passes, (uint32_t)config->memory_kib, (uint32_t)config->lanes, password,
 				  strlen(password), salt, sizeof salt, TAG_BYTES, phc, sizeof phc) != ARGON2_OK)
 		return NULL;

@@ -133,7 +133,7 @@ struct pool *pool_new(struct event_base *base, unsigned threads, unsigned queue_
 		pool->threads_count++;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (pool->threads_count == 0 && threads > 0)
-		abort();
+		mem_die("no thread can be started\n");
 	return pool;
 }
 

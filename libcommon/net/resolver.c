@@ -106,7 +106,7 @@ static struct evdns_base *dns_of(struct resolver *resolver)
 		return resolver->dns;
 	resolver->dns = evdns_base_new(resolver->base, 0);
 	if (!resolver->dns)
-		abort();
+		mem_die("no name resolver can be made\n");
 	evdns_set_log_fn(log_dns);
 	evdns_base_set_option(resolver->dns, "timeout:", "1");
 	evdns_base_set_option(resolver->dns, "randomize-case:", "0");

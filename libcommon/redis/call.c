@@ -166,7 +166,7 @@ struct redis_call *redis_command_blocking(struct redis *redis, struct scope *sco
 		return call;
 	call->len = redisFormatCommandArgv(&call->bytes, argc, argv, lens);
 	if (call->len < 0)
-		abort();
+		mem_die("no memory for a Redis command\n");
 	send_call(redis, call);
 	return call;
 }
@@ -221,7 +221,7 @@ struct redis_call *redis_eval(struct redis *redis, struct scope *scope, const st
 	call->script = script;
 	call->len = redisFormatCommandArgv(&call->bytes, argc + 3, all, all_lens);
 	if (call->len < 0)
-		abort();
+		mem_die("no memory for a Redis command\n");
 	send_call(redis, call);
 out:
 	if (all != stack_argv)

@@ -4,9 +4,10 @@
 #include <mbedtls/base64.h>
 #include <mbedtls/md.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "base/mem.h"
 
 #define KEY_LEN 24 /* base64 of 16 bytes */
 #define SHA1_BYTES 20
@@ -70,7 +71,7 @@ static void make_accept(const char *key, char accept[32])
 
 	if (mbedtls_md(mbedtls_md_info_from_type(MBEDTLS_MD_SHA1), (const unsigned char *)text, (size_t)text_len, hash) != 0 ||
 	    mbedtls_base64_encode((unsigned char *)accept, 32, &len, hash, sizeof hash) != 0)
-		abort();
+		mem_die("mbedtls has no SHA-1\n");
 }
 
 /* Answers a request that is no handshake, and returns true. */

@@ -185,7 +185,7 @@ static struct websocket_reading *reading_new(struct websocket *ws)
 
 	reading->ws = ws;
 	if (wslay_frame_context_init(&reading->wslay, &callbacks, reading) != 0)
-		abort();
+		mem_die("no memory for reading a WebSocket\n");
 	return reading;
 }
 

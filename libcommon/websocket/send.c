@@ -28,7 +28,7 @@ static void add_frame(struct buf *buf, enum wslay_opcode opcode, const void *byt
 	wslay_frame_context_ptr wslay;
 
 	if (wslay_frame_context_init(&wslay, &callbacks, buf) != 0 || wslay_frame_send(wslay, &frame) != (ssize_t)len)
-		abort();
+		mem_die("no memory for a WebSocket frame\n");
 	wslay_frame_context_free(wslay);
 }
 
@@ -87,6 +87,6 @@ void websocket_send_frames(struct websocket *ws, struct websocket_frames *frames
 		return;
 	frames->references++;
 	if (evbuffer_add_reference(http_upgrade_output(ws->conn), frames->bytes.bytes, frames->bytes.len, sent, frames) < 0)
-		abort();
+		mem_die("no memory for a WebSocket frame\n");
 	flush(ws);
 }
