@@ -44,14 +44,14 @@ static void test_bytes_may_hold_nuls(void **state)
 	assert_memory_equal(buf.bytes, "a\0b", 4);
 }
 
-static void test_nothing_added_makes_an_empty_text(void **state)
+static void test_adding_an_empty_text_makes_an_empty_string(void **state)
 {
 	buf_text(&buf, "");
 	assert_int_equal(buf.len, 0);
 	assert_string_equal(buf.bytes, "");
 }
 
-static void test_no_bytes_may_come_from_nowhere(void **state)
+static void test_adding_no_bytes_takes_a_null_pointer(void **state)
 {
 	buf_add(&buf, NULL, 0);
 	assert_string_equal(buf.bytes, "");
@@ -119,7 +119,7 @@ static void test_formatted_text_may_be_longer_than_the_buffer(void **state)
 	assert_int_equal(buf.bytes[4999], '7');
 }
 
-static void test_no_text_is_json_null(void **state)
+static void test_a_null_pointer_is_json_null(void **state)
 {
 	assert_string_equal(escaped(NULL), "null");
 }
@@ -208,15 +208,15 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_pieces_are_put_end_to_end_with_a_nul_after_them, drop),
 		cmocka_unit_test_teardown(test_bytes_may_hold_nuls, drop),
-		cmocka_unit_test_teardown(test_nothing_added_makes_an_empty_text, drop),
-		cmocka_unit_test_teardown(test_no_bytes_may_come_from_nowhere, drop),
+		cmocka_unit_test_teardown(test_adding_an_empty_text_makes_an_empty_string, drop),
+		cmocka_unit_test_teardown(test_adding_no_bytes_takes_a_null_pointer, drop),
 		cmocka_unit_test_teardown(test_a_buffer_grows_without_losing_a_byte, drop),
 		cmocka_unit_test_teardown(test_one_piece_beyond_twice_the_capacity_fits, drop),
 		cmocka_unit_test_teardown(test_a_freed_buffer_is_empty_and_usable, drop),
 		cmocka_unit_test_teardown(test_numbers_are_written_whole_from_the_least_to_the_greatest, drop),
 		cmocka_unit_test_teardown(test_formatted_text_is_added_at_the_end, drop),
 		cmocka_unit_test_teardown(test_formatted_text_may_be_longer_than_the_buffer, drop),
-		cmocka_unit_test_teardown(test_no_text_is_json_null, drop),
+		cmocka_unit_test_teardown(test_a_null_pointer_is_json_null, drop),
 		cmocka_unit_test_teardown(test_empty_text_is_two_quotes, drop),
 		cmocka_unit_test_teardown(test_quotes_and_backslashes_are_escaped, drop),
 		cmocka_unit_test_teardown(test_common_control_characters_have_their_short_escapes, drop),

@@ -39,7 +39,7 @@ static void test_two_times_of_the_same_second_differ_in_their_milliseconds(void 
 	assert_string_equal(first, "2026-01-02T03:04:05.999Z");
 }
 
-static void test_the_next_second_is_not_the_one_kept(void **state)
+static void test_the_next_second_is_not_taken_from_the_cache(void **state)
 {
 	format(1767323045999);
 	assert_string_equal(format(1767323046000), "2026-01-02T03:04:06.000Z");
@@ -74,7 +74,7 @@ static void test_the_least_and_the_greatest_number_give_a_text_of_the_same_form(
 	}
 }
 
-static void test_the_zone_of_the_machine_does_not_count(void **state)
+static void test_the_time_zone_of_the_machine_has_no_effect(void **state)
 {
 	setenv("TZ", "Asia/Kathmandu", 1);
 	tzset();
@@ -119,12 +119,12 @@ int main(void)
 		cmocka_unit_test(test_the_epoch_is_written_with_milliseconds_and_z),
 		cmocka_unit_test(test_a_time_keeps_its_milliseconds),
 		cmocka_unit_test(test_two_times_of_the_same_second_differ_in_their_milliseconds),
-		cmocka_unit_test(test_the_next_second_is_not_the_one_kept),
+		cmocka_unit_test(test_the_next_second_is_not_taken_from_the_cache),
 		cmocka_unit_test(test_leap_day_and_the_end_of_a_year_are_right),
 		cmocka_unit_test(test_times_before_the_epoch_count_their_milliseconds_forwards),
 		cmocka_unit_test(test_the_last_moment_of_the_year_9999_is_the_last_that_can_be_written),
 		cmocka_unit_test(test_the_least_and_the_greatest_number_give_a_text_of_the_same_form),
-		cmocka_unit_test(test_the_zone_of_the_machine_does_not_count),
+		cmocka_unit_test(test_the_time_zone_of_the_machine_has_no_effect),
 		cmocka_unit_test(test_the_monotonic_clock_never_goes_back),
 		cmocka_unit_test(test_the_monotonic_clock_counts_microseconds),
 		cmocka_unit_test(test_the_wall_clock_counts_milliseconds_since_the_epoch),

@@ -60,7 +60,7 @@ static void test_variables_land_in_the_struct_and_no_problem_is_printed(void **s
 	assert_int_equal(settings.count, 41);
 }
 
-static void test_what_is_not_set_takes_its_default_and_what_is_optional_stays_empty(void **state)
+static void test_an_unset_option_takes_its_default_and_an_optional_one_stays_empty(void **state)
 {
 	int problems;
 
@@ -91,7 +91,7 @@ static void test_an_empty_variable_counts_as_not_set(void **state)
 	assert_int_equal(settings.count, 7);
 }
 
-static void test_all_problems_are_reported_in_one_go(void **state)
+static void test_all_problems_are_reported_at_once(void **state)
 {
 	const char *printed;
 	int problems;
@@ -123,7 +123,7 @@ static void test_problems_of_several_tables_and_rules_are_collected(void **state
 	assert_non_null(strstr(capture.text, "daemon: T_A or T_B: set one\n"));
 }
 
-static void test_a_file_is_read_in_place_of_the_variable_less_one_newline(void **state)
+static void test_a_file_replaces_the_variable_without_its_last_newline(void **state)
 {
 	int problems;
 
@@ -226,7 +226,7 @@ static void test_a_file_of_64_kib_is_read_and_a_longer_one_a_problem(void **stat
 	assert_non_null(strstr(load(&problems), "at most 65536 bytes"));
 }
 
-static void test_a_problem_longer_than_a_line_is_cut_and_the_next_one_whole(void **state)
+static void test_a_problem_longer_than_a_line_is_truncated_and_the_next_one_is_whole(void **state)
 {
 	static char text[3000];
 
@@ -258,14 +258,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_variables_land_in_the_struct_and_no_problem_is_printed, close_config),
-		cmocka_unit_test_teardown(test_what_is_not_set_takes_its_default_and_what_is_optional_stays_empty,
-					  close_config),
+		cmocka_unit_test_teardown(test_an_unset_option_takes_its_default_and_an_optional_one_stays_empty, close_config),
 		cmocka_unit_test_teardown(test_a_required_variable_that_is_not_set_is_named_with_both_ways_to_set_it,
 					  close_config),
 		cmocka_unit_test_teardown(test_an_empty_variable_counts_as_not_set, close_config),
-		cmocka_unit_test_teardown(test_all_problems_are_reported_in_one_go, close_config),
+		cmocka_unit_test_teardown(test_all_problems_are_reported_at_once, close_config),
 		cmocka_unit_test_teardown(test_problems_of_several_tables_and_rules_are_collected, close_config),
-		cmocka_unit_test_teardown(test_a_file_is_read_in_place_of_the_variable_less_one_newline, close_config),
+		cmocka_unit_test_teardown(test_a_file_replaces_the_variable_without_its_last_newline, close_config),
 		cmocka_unit_test_teardown(test_a_file_without_a_newline_is_read_whole, close_config),
 		cmocka_unit_test_teardown(test_a_number_may_come_from_a_file, close_config),
 		cmocka_unit_test_teardown(test_a_variable_and_its_file_exclude_each_other, close_config),
@@ -275,7 +274,8 @@ int main(void)
 		cmocka_unit_test_teardown(test_a_folder_in_place_of_a_file_is_a_problem, close_config),
 		cmocka_unit_test_teardown(test_a_file_with_a_nul_is_a_problem, close_config),
 		cmocka_unit_test_teardown(test_a_file_of_64_kib_is_read_and_a_longer_one_a_problem, close_config),
-		cmocka_unit_test_teardown(test_a_problem_longer_than_a_line_is_cut_and_the_next_one_whole, close_config),
+		cmocka_unit_test_teardown(test_a_problem_longer_than_a_line_is_truncated_and_the_next_one_is_whole,
+					  close_config),
 		cmocka_unit_test_teardown(test_releasing_frees_the_texts_and_may_be_repeated, close_config),
 	};
 

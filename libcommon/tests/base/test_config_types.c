@@ -59,7 +59,7 @@ static const char *load(int option)
 	return capture.text;
 }
 
-static void test_the_environment_is_development_unless_it_is_said(void **state)
+static void test_the_environment_is_development_unless_app_env_is_set(void **state)
 {
 	struct config *config;
 
@@ -83,7 +83,7 @@ static void test_each_environment_is_set_by_its_name(void **state)
 	}
 }
 
-static void test_an_unknown_environment_is_a_problem_and_the_strictest(void **state)
+static void test_an_unknown_environment_is_a_problem_and_counts_as_production(void **state)
 {
 	struct config *config;
 	int problems;
@@ -98,7 +98,7 @@ static void test_an_unknown_environment_is_a_problem_and_the_strictest(void **st
 	config_free(config);
 }
 
-static void test_numbers_at_their_bounds_are_taken(void **state)
+static void test_numbers_at_their_bounds_are_accepted(void **state)
 {
 	environment_set("T_BOUNDED", "5");
 	assert_string_equal(load(2), "");
@@ -126,7 +126,7 @@ static void test_an_unbounded_number_goes_from_the_least_to_the_greatest(void **
 	assert_true(settings.unbounded == LONG_MAX);
 }
 
-static void test_what_is_no_whole_number_is_refused(void **state)
+static void test_text_that_is_not_a_whole_number_is_refused(void **state)
 {
 	static const char *const texts[] = {
 		"x", "7x", "7.0", "1e3", "7 ", "-", "0x10", "9223372036854775808", "-9223372036854775809"};
@@ -156,7 +156,7 @@ static void test_flags_are_read_in_any_case(void **state)
 	}
 }
 
-static void test_what_is_no_flag_is_refused(void **state)
+static void test_text_that_is_not_a_flag_is_refused(void **state)
 {
 	static const char *const texts[] = {"on", "off", "2", "t", "truee", " true"};
 
@@ -177,7 +177,7 @@ static void test_an_optional_flag_or_number_that_is_not_set_is_zero(void **state
 	assert_int_equal(settings.unbounded, 0);
 }
 
-static void test_development_and_testing_take_the_default_secret_and_short_ones(void **state)
+static void test_development_and_testing_accept_the_default_secret_and_short_ones(void **state)
 {
 	static const char *const names[] = {"development", "testing"};
 
@@ -261,17 +261,18 @@ static void test_help_shows_a_url_without_its_password(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(test_the_environment_is_development_unless_it_is_said, close_settings),
+		cmocka_unit_test_teardown(test_the_environment_is_development_unless_app_env_is_set, close_settings),
 		cmocka_unit_test_teardown(test_each_environment_is_set_by_its_name, close_settings),
-		cmocka_unit_test_teardown(test_an_unknown_environment_is_a_problem_and_the_strictest, close_settings),
-		cmocka_unit_test_teardown(test_numbers_at_their_bounds_are_taken, close_settings),
+		cmocka_unit_test_teardown(test_an_unknown_environment_is_a_problem_and_counts_as_production, close_settings),
+		cmocka_unit_test_teardown(test_numbers_at_their_bounds_are_accepted, close_settings),
 		cmocka_unit_test_teardown(test_numbers_beyond_their_bounds_are_refused_with_the_bounds, close_settings),
 		cmocka_unit_test_teardown(test_an_unbounded_number_goes_from_the_least_to_the_greatest, close_settings),
-		cmocka_unit_test_teardown(test_what_is_no_whole_number_is_refused, close_settings),
+		cmocka_unit_test_teardown(test_text_that_is_not_a_whole_number_is_refused, close_settings),
 		cmocka_unit_test_teardown(test_flags_are_read_in_any_case, close_settings),
-		cmocka_unit_test_teardown(test_what_is_no_flag_is_refused, close_settings),
+		cmocka_unit_test_teardown(test_text_that_is_not_a_flag_is_refused, close_settings),
 		cmocka_unit_test_teardown(test_an_optional_flag_or_number_that_is_not_set_is_zero, close_settings),
-		cmocka_unit_test_teardown(test_development_and_testing_take_the_default_secret_and_short_ones, close_settings),
+		cmocka_unit_test_teardown(test_development_and_testing_accept_the_default_secret_and_short_ones,
+					  close_settings),
 		cmocka_unit_test_teardown(test_staging_refuses_the_default_secret_and_one_under_32_bytes, close_settings),
 		cmocka_unit_test_teardown(test_production_refuses_the_default_secret_and_one_under_32_bytes, close_settings),
 		cmocka_unit_test_teardown(test_a_secret_that_is_refused_is_never_printed, close_settings),

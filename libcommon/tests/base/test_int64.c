@@ -41,7 +41,7 @@ static void test_other_spellings_of_a_number_are_refused(void **state)
 	}
 }
 
-static void test_what_is_no_number_is_refused(void **state)
+static void test_text_that_is_not_a_number_is_refused(void **state)
 {
 	static const char *const texts[] = {"", "-", "a", "7a", "٧", "\xFF"};
 
@@ -52,7 +52,7 @@ static void test_what_is_no_number_is_refused(void **state)
 	}
 }
 
-static void test_one_beyond_either_end_is_refused(void **state)
+static void test_numbers_just_beyond_64_bits_are_refused(void **state)
 {
 	static const char *const texts[] = {"9223372036854775808",  "-9223372036854775809", "9999999999999999999",
 					    "-9999999999999999999", "10000000000000000000", "100000000000000000000000000"};
@@ -64,7 +64,7 @@ static void test_one_beyond_either_end_is_refused(void **state)
 	}
 }
 
-static void test_random_numbers_survive_there_and_back(void **state)
+static void test_random_numbers_survive_formatting_and_parsing(void **state)
 {
 	random_input_start();
 	for (int round = 0; round < 10000; round++) {
@@ -81,7 +81,7 @@ static void test_random_numbers_survive_there_and_back(void **state)
 	}
 }
 
-static void test_the_least_and_the_greatest_fit(void **state)
+static void test_the_least_and_the_greatest_number_fit_into_the_text(void **state)
 {
 	char text[INT64_TEXT_BYTES];
 
@@ -98,10 +98,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_decimals_are_read_from_the_least_to_the_greatest),
 		cmocka_unit_test(test_other_spellings_of_a_number_are_refused),
-		cmocka_unit_test(test_what_is_no_number_is_refused),
-		cmocka_unit_test(test_one_beyond_either_end_is_refused),
-		cmocka_unit_test(test_random_numbers_survive_there_and_back),
-		cmocka_unit_test(test_the_least_and_the_greatest_fit),
+		cmocka_unit_test(test_text_that_is_not_a_number_is_refused),
+		cmocka_unit_test(test_numbers_just_beyond_64_bits_are_refused),
+		cmocka_unit_test(test_random_numbers_survive_formatting_and_parsing),
+		cmocka_unit_test(test_the_least_and_the_greatest_number_fit_into_the_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

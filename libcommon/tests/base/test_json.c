@@ -63,7 +63,7 @@ static void test_other_characters_around_the_text_are_refused(void **state)
 			fail_msg("case %zu", i);
 }
 
-static void test_no_text_at_all_is_refused(void **state)
+static void test_empty_text_is_refused(void **state)
 {
 	assert_int_equal(parse(""), STATUS_INVALID);
 	assert_int_equal(parse("  "), STATUS_INVALID);
@@ -100,7 +100,7 @@ static void test_broken_texts_are_refused(void **state)
 			fail_msg("%s", texts[i]);
 }
 
-static void test_numbers_that_are_not_of_the_grammar_are_refused(void **state)
+static void test_numbers_that_break_the_grammar_are_refused(void **state)
 {
 	static const char *const texts[] = {"01", "-01", "00",   "1.",   "-.5",   ".5",  "+1",    "1e",    "1e+",
 					    "-",  "--1", "1.e3", "0x10", "1.2.3", "1-2", "1e5.0", "[007]", "{\"a\":1.}"};
@@ -110,7 +110,7 @@ static void test_numbers_that_are_not_of_the_grammar_are_refused(void **state)
 			fail_msg("%s", texts[i]);
 }
 
-static void test_what_looks_like_a_wrong_number_in_a_string_is_text(void **state)
+static void test_a_malformed_number_in_a_string_is_text(void **state)
 {
 	assert_int_equal(parse("{\"a\":\"007 1. -.5\"}"), STATUS_OK);
 	assert_string_equal(json_text(json, "a"), "007 1. -.5");
@@ -196,19 +196,19 @@ static void test_a_hundred_thousand_brackets_are_refused(void **state)
 	free(text);
 }
 
-static void test_a_doubled_key_is_refused_at_every_depth(void **state)
+static void test_a_duplicate_key_is_refused_at_every_depth(void **state)
 {
 	assert_int_equal(parse("{\"a\":1,\"a\":1}"), STATUS_INVALID);
 	assert_int_equal(parse("{\"a\":1,\"b\":2,\"a\":3}"), STATUS_INVALID);
 	assert_int_equal(parse("[{\"x\":{\"a\":1,\"a\":2}}]"), STATUS_INVALID);
 }
 
-static void test_a_key_that_is_doubled_through_an_escape_is_refused(void **state)
+static void test_a_key_duplicated_through_an_escape_is_refused(void **state)
 {
 	assert_int_equal(parse("{\"a\":1,\"\\u0061\":2}"), STATUS_INVALID);
 }
 
-static void test_keys_that_differ_in_case_or_in_place_are_not_doubled(void **state)
+static void test_keys_that_differ_in_case_or_in_place_are_not_duplicates(void **state)
 {
 	assert_int_equal(parse("{\"a\":{\"a\":1},\"A\":[{\"a\":1},{\"a\":2}]}"), STATUS_OK);
 }
@@ -263,10 +263,10 @@ int main(void)
 		cmocka_unit_test_teardown(test_every_kind_of_value_is_read, drop),
 		cmocka_unit_test_teardown(test_white_space_around_the_text_is_fine, drop),
 		cmocka_unit_test_teardown(test_other_characters_around_the_text_are_refused, drop),
-		cmocka_unit_test_teardown(test_no_text_at_all_is_refused, drop),
+		cmocka_unit_test_teardown(test_empty_text_is_refused, drop),
 		cmocka_unit_test_teardown(test_broken_texts_are_refused, drop),
-		cmocka_unit_test_teardown(test_numbers_that_are_not_of_the_grammar_are_refused, drop),
-		cmocka_unit_test_teardown(test_what_looks_like_a_wrong_number_in_a_string_is_text, drop),
+		cmocka_unit_test_teardown(test_numbers_that_break_the_grammar_are_refused, drop),
+		cmocka_unit_test_teardown(test_a_malformed_number_in_a_string_is_text, drop),
 		cmocka_unit_test_teardown(test_a_plain_nul_is_refused_wherever_it_is, drop),
 		cmocka_unit_test_teardown(test_an_escaped_nul_is_refused_in_values_and_in_keys, drop),
 		cmocka_unit_test_teardown(test_an_escaped_backslash_before_u0000_is_no_nul, drop),
@@ -276,9 +276,9 @@ int main(void)
 		cmocka_unit_test_teardown(test_brackets_side_by_side_do_not_nest, drop),
 		cmocka_unit_test_teardown(test_brackets_in_strings_do_not_nest, drop),
 		cmocka_unit_test_teardown(test_a_hundred_thousand_brackets_are_refused, drop),
-		cmocka_unit_test_teardown(test_a_doubled_key_is_refused_at_every_depth, drop),
-		cmocka_unit_test_teardown(test_a_key_that_is_doubled_through_an_escape_is_refused, drop),
-		cmocka_unit_test_teardown(test_keys_that_differ_in_case_or_in_place_are_not_doubled, drop),
+		cmocka_unit_test_teardown(test_a_duplicate_key_is_refused_at_every_depth, drop),
+		cmocka_unit_test_teardown(test_a_key_duplicated_through_an_escape_is_refused, drop),
+		cmocka_unit_test_teardown(test_keys_that_differ_in_case_or_in_place_are_not_duplicates, drop),
 		cmocka_unit_test_teardown(test_an_object_of_64_keys_is_read_and_of_65_refused, drop),
 		cmocka_unit_test_teardown(test_nothing_is_set_when_the_text_is_refused, drop),
 		cmocka_unit_test_teardown(test_random_bytes_never_break_the_parser, drop),

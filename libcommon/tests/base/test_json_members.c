@@ -31,7 +31,7 @@ static void test_text_is_found_by_its_exact_key(void **state)
 	assert_null(json_text(json, "NAME"));
 }
 
-static void test_a_member_that_is_no_text_is_none(void **state)
+static void test_a_member_that_is_not_text_reads_as_null(void **state)
 {
 	assert_int_equal(parse("{\"a\":1,\"b\":null,\"c\":[\"x\"]}"), STATUS_OK);
 	assert_null(json_text(json, "a"));
@@ -39,7 +39,7 @@ static void test_a_member_that_is_no_text_is_none(void **state)
 	assert_null(json_text(json, "c"));
 }
 
-static void test_what_is_no_object_has_no_members(void **state)
+static void test_a_value_that_is_not_an_object_has_no_members(void **state)
 {
 	assert_int_equal(parse("[1,\"a\"]"), STATUS_OK);
 	assert_null(json_text(json, "a"));
@@ -110,7 +110,7 @@ static void test_numbers_that_are_not_whole_or_too_large_for_a_double_are_refuse
 	}
 }
 
-static void test_what_is_no_number_is_no_whole_number(void **state)
+static void test_a_member_that_is_not_a_number_is_invalid(void **state)
 {
 	static const char *const texts[] = {"\"7\"", "true", "null", "[7]", "{}"};
 	int64_t number;
@@ -120,7 +120,7 @@ static void test_what_is_no_number_is_no_whole_number(void **state)
 	assert_int_equal(json_int(json, "absent", &number), STATUS_INVALID);
 }
 
-static void test_true_and_false_are_read_and_nothing_else_is_a_flag(void **state)
+static void test_only_true_and_false_are_flags(void **state)
 {
 	bool flag = false;
 
@@ -139,13 +139,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_text_is_found_by_its_exact_key, drop),
-		cmocka_unit_test_teardown(test_a_member_that_is_no_text_is_none, drop),
-		cmocka_unit_test_teardown(test_what_is_no_object_has_no_members, drop),
+		cmocka_unit_test_teardown(test_a_member_that_is_not_text_reads_as_null, drop),
+		cmocka_unit_test_teardown(test_a_value_that_is_not_an_object_has_no_members, drop),
 		cmocka_unit_test_teardown(test_a_member_is_there_even_when_it_is_null, drop),
 		cmocka_unit_test_teardown(test_whole_numbers_are_read_however_they_are_written, drop),
 		cmocka_unit_test_teardown(test_numbers_that_are_not_whole_or_too_large_for_a_double_are_refused, drop),
-		cmocka_unit_test_teardown(test_what_is_no_number_is_no_whole_number, drop),
-		cmocka_unit_test_teardown(test_true_and_false_are_read_and_nothing_else_is_a_flag, drop),
+		cmocka_unit_test_teardown(test_a_member_that_is_not_a_number_is_invalid, drop),
+		cmocka_unit_test_teardown(test_only_true_and_false_are_flags, drop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,7 +122,7 @@ static void test_negative_milliseconds_are_a_number_too(void **state)
 	assert_non_null(strstr(capture.text, "\"a\":-1.500,\"b\":-0.250}"));
 }
 
-static void test_milliseconds_that_are_no_number_or_too_many_are_null(void **state)
+static void test_milliseconds_that_are_not_a_number_or_out_of_range_are_null(void **state)
 {
 	log_line(LOG_INFO, "x", LOG_MS("a", (double)NAN), LOG_MS("b", (double)INFINITY), LOG_MS("c", 1e300));
 	read_line();
@@ -181,7 +181,7 @@ static void test_a_warning_is_written_at_once_with_the_lines_before_it(void **st
 	assert_non_null(strstr(capture.text, "\"warning\""));
 }
 
-static void test_flushing_writes_what_waits_and_each_line_only_once(void **state)
+static void test_flushing_writes_each_buffered_line_exactly_once(void **state)
 {
 	log_attach(base);
 	log_line(LOG_INFO, "x");
@@ -191,7 +191,7 @@ static void test_flushing_writes_what_waits_and_each_line_only_once(void **state
 	read_line();
 }
 
-static void test_going_back_from_the_loop_writes_what_waits_and_buffers_no_more(void **state)
+static void test_detaching_from_the_loop_writes_buffered_lines_and_stops_buffering(void **state)
 {
 	log_attach(base);
 	log_line(LOG_INFO, "before");
@@ -202,7 +202,7 @@ static void test_going_back_from_the_loop_writes_what_waits_and_buffers_no_more(
 	assert_non_null(strstr(capture.text, "\"after\""));
 }
 
-static void test_more_than_64_kib_of_lines_do_not_wait(void **state)
+static void test_more_than_64_kib_of_lines_are_written_at_once(void **state)
 {
 	static char text[1000];
 	size_t written;
@@ -217,7 +217,7 @@ static void test_more_than_64_kib_of_lines_do_not_wait(void **state)
 	assert_true(written > 64 * 1024);
 }
 
-static void test_lines_that_wait_are_written_when_the_process_exits(void **state)
+static void test_buffered_lines_are_written_when_the_process_exits(void **state)
 {
 	pid_t child = fork();
 	int how;
@@ -243,7 +243,7 @@ static int write_a_line_before_set_up(void **state)
 	return 0;
 }
 
-static void test_before_it_is_set_up_lines_carry_the_name_of_the_program(void **state)
+static void test_before_log_init_lines_carry_the_name_of_the_program(void **state)
 {
 	capture_end(&capture);
 	assert_int_equal(json_parse(early.text, early.len, &line), STATUS_OK);
@@ -264,19 +264,19 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_integers_are_written_whole, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_milliseconds_have_three_decimals_rounded, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_negative_milliseconds_are_a_number_too, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_milliseconds_that_are_no_number_or_too_many_are_null, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_milliseconds_that_are_not_a_number_or_out_of_range_are_null, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(test_no_text_can_break_out_of_its_line, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_service_and_instance_are_copied, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_without_a_loop_each_line_is_written_at_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_with_a_loop_lines_wait_for_the_end_of_the_turn, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_warning_is_written_at_once_with_the_lines_before_it, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_flushing_writes_what_waits_and_each_line_only_once, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_going_back_from_the_loop_writes_what_waits_and_buffers_no_more, set_up,
+		cmocka_unit_test_setup_teardown(test_flushing_writes_each_buffered_line_exactly_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_detaching_from_the_loop_writes_buffered_lines_and_stops_buffering, set_up,
 						tear_down),
-		cmocka_unit_test_setup_teardown(test_more_than_64_kib_of_lines_do_not_wait, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_lines_that_wait_are_written_when_the_process_exits, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_before_it_is_set_up_lines_carry_the_name_of_the_program, set_up,
-						tear_down),
+		cmocka_unit_test_setup_teardown(test_more_than_64_kib_of_lines_are_written_at_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_buffered_lines_are_written_when_the_process_exits, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_before_log_init_lines_carry_the_name_of_the_program, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, write_a_line_before_set_up, NULL);

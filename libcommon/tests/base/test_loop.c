@@ -54,13 +54,13 @@ static void test_the_loop_waits_with_epoll(void **state)
 	assert_string_equal(event_base_get_method(base), "epoll (with changelist)");
 }
 
-static void test_what_is_not_scheduled_does_not_run(void **state)
+static void test_deferred_work_that_is_not_scheduled_does_not_run(void **state)
 {
 	turn();
 	assert_int_equal(runs, 0);
 }
 
-static void test_what_is_scheduled_does_not_run_before_the_loop_does(void **state)
+static void test_deferred_work_does_not_run_before_the_loop_does(void **state)
 {
 	loop_deferred_schedule(deferred);
 	assert_int_equal(runs, 0);
@@ -68,7 +68,7 @@ static void test_what_is_scheduled_does_not_run_before_the_loop_does(void **stat
 	assert_int_equal(runs, 1);
 }
 
-static void test_scheduling_often_runs_once(void **state)
+static void test_work_that_is_scheduled_often_runs_once(void **state)
 {
 	for (int i = 0; i < 100; i++)
 		loop_deferred_schedule(deferred);
@@ -77,7 +77,7 @@ static void test_scheduling_often_runs_once(void **state)
 	assert_int_equal(runs, 1);
 }
 
-static void test_it_may_be_scheduled_again_after_it_has_run(void **state)
+static void test_deferred_work_can_be_scheduled_again_after_it_has_run(void **state)
 {
 	loop_deferred_schedule(deferred);
 	turn();
@@ -86,7 +86,7 @@ static void test_it_may_be_scheduled_again_after_it_has_run(void **state)
 	assert_int_equal(runs, 2);
 }
 
-static void test_it_may_schedule_itself_again(void **state)
+static void test_deferred_work_can_schedule_itself_again(void **state)
 {
 	loop_deferred_free(deferred);
 	deferred = loop_deferred_new(base, schedule_again_once, NULL);
@@ -96,7 +96,7 @@ static void test_it_may_schedule_itself_again(void **state)
 	assert_int_equal(runs, 2);
 }
 
-static void test_a_freed_one_does_not_run_though_it_was_scheduled(void **state)
+static void test_freed_work_does_not_run_although_it_was_scheduled(void **state)
 {
 	loop_deferred_schedule(deferred);
 	loop_deferred_free(deferred);
@@ -105,7 +105,7 @@ static void test_a_freed_one_does_not_run_though_it_was_scheduled(void **state)
 	assert_int_equal(runs, 0);
 }
 
-static void test_nothing_may_be_freed(void **state)
+static void test_freeing_null_work_does_nothing(void **state)
 {
 	loop_deferred_free(NULL);
 	turn();
@@ -123,7 +123,7 @@ static void note_runs(evutil_socket_t fd, short what, void *arg)
 	*(unsigned *)arg = runs;
 }
 
-static void test_it_runs_after_everything_else_of_its_turn(void **state)
+static void test_deferred_work_runs_after_everything_else_of_its_turn(void **state)
 {
 	unsigned seen = 99;
 	struct event *first = event_new(base, -1, 0, schedule_it, NULL), *second = event_new(base, -1, 0, note_runs, &seen);
@@ -142,7 +142,7 @@ static void set_to_one(void *arg)
 	*(unsigned *)arg = 1;
 }
 
-static void test_its_argument_is_the_one_that_was_given(void **state)
+static void test_deferred_work_gets_its_argument(void **state)
 {
 	unsigned given = 0;
 
@@ -254,7 +254,7 @@ static void test_a_started_timer_runs_once_after_its_time(void **state)
 	assert_int_equal(timer_runs, 1);
 }
 
-static void test_a_timer_of_no_time_runs_in_the_next_turn_and_not_before(void **state)
+static void test_a_timer_of_0_ms_runs_in_the_next_turn_and_not_before(void **state)
 {
 	loop_timer_start(timer, 0);
 	assert_int_equal(timer_runs, 0);
@@ -319,7 +319,7 @@ static void test_stopping_a_timer_that_rests_changes_nothing(void **state)
 	assert_false(loop_timer_is_running(timer));
 }
 
-static void test_a_timer_may_start_itself_again_from_its_callback(void **state)
+static void test_a_timer_can_start_itself_again_from_its_callback(void **state)
 {
 	open_again(restart);
 	loop_timer_start(timer, 1);
@@ -328,7 +328,7 @@ static void test_a_timer_may_start_itself_again_from_its_callback(void **state)
 	assert_int_equal(timer_runs, 3);
 }
 
-static void test_a_repeating_timer_may_stop_itself_from_its_callback(void **state)
+static void test_a_repeating_timer_can_stop_itself_from_its_callback(void **state)
 {
 	open_again(stop_at_the_third_run);
 	loop_timer_repeat(timer, 1);
@@ -337,7 +337,7 @@ static void test_a_repeating_timer_may_stop_itself_from_its_callback(void **stat
 	assert_int_equal(timer_runs, 3);
 }
 
-static void test_a_repeating_timer_may_run_only_once_more_from_its_callback(void **state)
+static void test_a_repeating_timer_started_from_its_callback_runs_only_once_more(void **state)
 {
 	open_again(become_single);
 	loop_timer_repeat(timer, 1);
@@ -346,7 +346,7 @@ static void test_a_repeating_timer_may_run_only_once_more_from_its_callback(void
 	assert_int_equal(timer_runs, 2);
 }
 
-static void test_a_timer_may_be_freed_from_its_callback(void **state)
+static void test_a_timer_can_be_freed_from_its_callback(void **state)
 {
 	open_again(free_itself);
 	loop_timer_start(timer, 1);
@@ -378,7 +378,7 @@ static void test_a_freed_timer_does_not_run(void **state)
 	assert_int_equal(timer_runs, 0);
 }
 
-static void test_no_timer_may_be_freed(void **state)
+static void test_freeing_a_null_timer_does_nothing(void **state)
 {
 	loop_timer_free(NULL);
 }
@@ -418,19 +418,20 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_the_loop_has_two_priorities, open_base, close_base),
 		cmocka_unit_test_setup_teardown(test_the_loop_waits_with_epoll, open_base, close_base),
-		cmocka_unit_test_setup_teardown(test_what_is_not_scheduled_does_not_run, open_base, close_base),
-		cmocka_unit_test_setup_teardown(test_what_is_scheduled_does_not_run_before_the_loop_does, open_base,
+		cmocka_unit_test_setup_teardown(test_deferred_work_that_is_not_scheduled_does_not_run, open_base, close_base),
+		cmocka_unit_test_setup_teardown(test_deferred_work_does_not_run_before_the_loop_does, open_base, close_base),
+		cmocka_unit_test_setup_teardown(test_work_that_is_scheduled_often_runs_once, open_base, close_base),
+		cmocka_unit_test_setup_teardown(test_deferred_work_can_be_scheduled_again_after_it_has_run, open_base,
 						close_base),
-		cmocka_unit_test_setup_teardown(test_scheduling_often_runs_once, open_base, close_base),
-		cmocka_unit_test_setup_teardown(test_it_may_be_scheduled_again_after_it_has_run, open_base, close_base),
-		cmocka_unit_test_setup_teardown(test_it_may_schedule_itself_again, open_base, close_base),
-		cmocka_unit_test_setup_teardown(test_a_freed_one_does_not_run_though_it_was_scheduled, open_base, close_base),
-		cmocka_unit_test_setup_teardown(test_nothing_may_be_freed, open_base, close_base),
-		cmocka_unit_test_setup_teardown(test_it_runs_after_everything_else_of_its_turn, open_base, close_base),
-		cmocka_unit_test_setup_teardown(test_its_argument_is_the_one_that_was_given, open_base, close_base),
+		cmocka_unit_test_setup_teardown(test_deferred_work_can_schedule_itself_again, open_base, close_base),
+		cmocka_unit_test_setup_teardown(test_freed_work_does_not_run_although_it_was_scheduled, open_base, close_base),
+		cmocka_unit_test_setup_teardown(test_freeing_null_work_does_nothing, open_base, close_base),
+		cmocka_unit_test_setup_teardown(test_deferred_work_runs_after_everything_else_of_its_turn, open_base,
+						close_base),
+		cmocka_unit_test_setup_teardown(test_deferred_work_gets_its_argument, open_base, close_base),
 		cmocka_unit_test_setup_teardown(test_a_timer_rests_until_it_is_started, open_timer, close_timer),
 		cmocka_unit_test_setup_teardown(test_a_started_timer_runs_once_after_its_time, open_timer, close_timer),
-		cmocka_unit_test_setup_teardown(test_a_timer_of_no_time_runs_in_the_next_turn_and_not_before, open_timer,
+		cmocka_unit_test_setup_teardown(test_a_timer_of_0_ms_runs_in_the_next_turn_and_not_before, open_timer,
 						close_timer),
 		cmocka_unit_test_setup_teardown(test_a_repeating_timer_runs_again_and_again, open_timer, close_timer),
 		cmocka_unit_test_setup_teardown(test_every_is_a_timer_that_repeats_from_the_start, open_timer, close_timer),
@@ -439,16 +440,16 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_stopped_timer_does_not_run_and_can_be_started_again, open_timer,
 						close_timer),
 		cmocka_unit_test_setup_teardown(test_stopping_a_timer_that_rests_changes_nothing, open_timer, close_timer),
-		cmocka_unit_test_setup_teardown(test_a_timer_may_start_itself_again_from_its_callback, open_timer, close_timer),
-		cmocka_unit_test_setup_teardown(test_a_repeating_timer_may_stop_itself_from_its_callback, open_timer,
+		cmocka_unit_test_setup_teardown(test_a_timer_can_start_itself_again_from_its_callback, open_timer, close_timer),
+		cmocka_unit_test_setup_teardown(test_a_repeating_timer_can_stop_itself_from_its_callback, open_timer,
 						close_timer),
-		cmocka_unit_test_setup_teardown(test_a_repeating_timer_may_run_only_once_more_from_its_callback, open_timer,
-						close_timer),
-		cmocka_unit_test_setup_teardown(test_a_timer_may_be_freed_from_its_callback, open_timer, close_timer),
+		cmocka_unit_test_setup_teardown(test_a_repeating_timer_started_from_its_callback_runs_only_once_more,
+						open_timer, close_timer),
+		cmocka_unit_test_setup_teardown(test_a_timer_can_be_freed_from_its_callback, open_timer, close_timer),
 		cmocka_unit_test_setup_teardown(test_in_its_callback_only_a_repeating_timer_is_running, open_timer,
 						close_timer),
 		cmocka_unit_test_setup_teardown(test_a_freed_timer_does_not_run, open_timer, close_timer),
-		cmocka_unit_test_setup_teardown(test_no_timer_may_be_freed, open_timer, close_timer),
+		cmocka_unit_test_setup_teardown(test_freeing_a_null_timer_does_nothing, open_timer, close_timer),
 		cmocka_unit_test_setup_teardown(test_delays_double_from_50_ms_to_5_s_with_a_quarter_of_jitter, open_base,
 						close_base),
 		cmocka_unit_test_setup_teardown(test_any_number_of_attempts_has_a_delay, open_base, close_base),

@@ -107,7 +107,7 @@ static void die(void)
 	mem_die("the reason\n");
 }
 
-static void test_dying_writes_its_line_and_aborts(void **state)
+static void test_mem_die_writes_its_line_and_aborts(void **state)
 {
 	assert_int_equal(run_in_child(die, false), SIGABRT);
 	assert_string_equal(written, "the reason\n");
@@ -122,7 +122,7 @@ static void test_memory_is_zeroed(void **state)
 	free(memory);
 }
 
-static void test_no_bytes_at_all_are_memory_too(void **state)
+static void test_allocating_no_bytes_returns_memory(void **state)
 {
 	void *memory = mem_alloc(0);
 
@@ -131,7 +131,7 @@ static void test_no_bytes_at_all_are_memory_too(void **state)
 	free(memory);
 }
 
-static void test_a_secret_that_is_not_there_can_be_freed(void **state)
+static void test_freeing_a_null_secret_does_nothing(void **state)
 {
 	mem_free_secret(NULL);
 }
@@ -142,10 +142,10 @@ int main(void)
 		cmocka_unit_test(test_allocating_too_much_writes_one_line_and_aborts),
 		cmocka_unit_test(test_resizing_too_far_writes_one_line_and_aborts),
 		cmocka_unit_test(test_a_buffer_that_can_not_grow_writes_one_line_and_aborts),
-		cmocka_unit_test(test_dying_writes_its_line_and_aborts),
+		cmocka_unit_test(test_mem_die_writes_its_line_and_aborts),
 		cmocka_unit_test(test_memory_is_zeroed),
-		cmocka_unit_test(test_no_bytes_at_all_are_memory_too),
-		cmocka_unit_test(test_a_secret_that_is_not_there_can_be_freed),
+		cmocka_unit_test(test_allocating_no_bytes_returns_memory),
+		cmocka_unit_test(test_freeing_a_null_secret_does_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

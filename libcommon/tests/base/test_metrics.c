@@ -80,7 +80,7 @@ static void test_labels_are_copied(void **state)
 	assert_has("g3{kind=\"a\"} 0\n");
 }
 
-static void test_empty_labels_are_none(void **state)
+static void test_empty_labels_are_left_out(void **state)
 {
 	metrics_gauge("g4", "", "Help.");
 	read_text();
@@ -189,7 +189,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_a_family_has_its_help_and_its_type_before_its_sample, drop),
 		cmocka_unit_test_teardown(test_series_of_one_family_stand_together_under_one_head, drop),
 		cmocka_unit_test_teardown(test_labels_are_copied, drop),
-		cmocka_unit_test_teardown(test_empty_labels_are_none, drop),
+		cmocka_unit_test_teardown(test_empty_labels_are_left_out, drop),
 		cmocka_unit_test_teardown(test_large_counters_keep_every_digit, drop),
 		cmocka_unit_test_teardown(test_a_read_gauge_is_computed_when_it_is_read, drop),
 		cmocka_unit_test_teardown(test_a_read_series_named_total_is_a_counter, drop),

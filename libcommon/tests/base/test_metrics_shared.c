@@ -138,7 +138,7 @@ static void test_build_info_is_one_however_many_processes_there_are(void **state
 	assert_true(value_of(name) == 1);
 }
 
-static void test_the_process_tells_its_memory_and_its_processor_time(void **state)
+static void test_the_process_reports_its_memory_and_its_processor_time(void **state)
 {
 	assert_true(value_of("process_resident_memory_bytes") > 100 * 1024);
 	assert_true(value_of("process_cpu_seconds_total") >= 0);
@@ -180,7 +180,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_a_process_that_is_replaced_clears_its_gauges, drop),
 		cmocka_unit_test_teardown(test_buckets_of_all_processes_are_added_up, drop),
 		cmocka_unit_test_teardown(test_build_info_is_one_however_many_processes_there_are, drop),
-		cmocka_unit_test_teardown(test_the_process_tells_its_memory_and_its_processor_time, drop),
+		cmocka_unit_test_teardown(test_the_process_reports_its_memory_and_its_processor_time, drop),
 		cmocka_unit_test_teardown(test_the_start_of_the_process_is_in_unix_time, drop),
 		cmocka_unit_test_teardown(test_a_process_that_is_replaced_moves_the_start, drop),
 		cmocka_unit_test_teardown(test_open_descriptors_are_counted_exactly, drop),

@@ -134,7 +134,7 @@ static void test_a_job_is_done_once_and_dropped_once(void **state)
 	assert_int_equal(job.dropped, 1);
 }
 
-static void test_the_argument_comes_back(void **state)
+static void test_done_gets_the_argument_of_the_call(void **state)
 {
 	struct job job = {0};
 
@@ -169,7 +169,7 @@ static void test_a_job_beyond_the_queue_is_busy_and_is_not_worked_on(void **stat
 	assert_int_equal(jobs[0].done + jobs[1].done, 0);
 }
 
-static void test_what_is_running_takes_no_place_of_the_queue(void **state)
+static void test_a_running_job_takes_no_place_in_the_queue(void **state)
 {
 	struct job running = {0}, waiting = {0}, refused = {0};
 
@@ -185,7 +185,7 @@ static void test_what_is_running_takes_no_place_of_the_queue(void **state)
 	assert_int_equal(refused.status, STATUS_BUSY);
 }
 
-static void test_the_queue_is_counted(void **state)
+static void test_pool_queued_counts_the_queue(void **state)
 {
 	static struct job jobs[3];
 
@@ -285,7 +285,7 @@ static void test_the_scope_is_idle_when_its_jobs_are_done(void **state)
 	assert_true(scope_is_idle(&scope));
 }
 
-static void test_freeing_drops_what_is_queued_without_working_on_it_or_calling_back(void **state)
+static void test_freeing_drops_queued_jobs_without_working_on_them_or_calling_back(void **state)
 {
 	struct job jobs[2] = {0};
 
@@ -301,7 +301,7 @@ static void test_freeing_drops_what_is_queued_without_working_on_it_or_calling_b
 	assert_true(scope_is_idle(&scope));
 }
 
-static void test_freeing_waits_for_what_is_running(void **state)
+static void test_freeing_waits_for_running_jobs(void **state)
 {
 	struct job job = {0};
 
@@ -351,11 +351,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_a_job_is_worked_on_by_a_thread_and_done_on_the_loop, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_job_is_done_once_and_dropped_once, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_the_argument_comes_back, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_done_gets_the_argument_of_the_call, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_nothing_is_done_before_the_call_has_returned, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_job_beyond_the_queue_is_busy_and_is_not_worked_on, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_what_is_running_takes_no_place_of_the_queue, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_the_queue_is_counted, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_running_job_takes_no_place_in_the_queue, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_pool_queued_counts_the_queue, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_jobs_of_one_thread_are_done_in_their_order, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_two_threads_work_at_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_threads_run_at_nice_10_and_the_loop_does_not, set_up, tear_down),
@@ -363,9 +363,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_job_cancelled_before_it_runs_is_not_worked_on, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_busy_job_that_is_cancelled_is_dropped_and_not_done, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_the_scope_is_idle_when_its_jobs_are_done, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_freeing_drops_what_is_queued_without_working_on_it_or_calling_back, set_up,
+		cmocka_unit_test_setup_teardown(test_freeing_drops_queued_jobs_without_working_on_them_or_calling_back, set_up,
 						tear_down),
-		cmocka_unit_test_setup_teardown(test_freeing_waits_for_what_is_running, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_freeing_waits_for_running_jobs, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_job_that_is_done_may_submit_the_next, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_thousand_jobs_on_four_threads_are_each_done_once, set_up, tear_down),
 	};

@@ -29,7 +29,7 @@ static void test_a_pending_operation_keeps_its_scope_busy(void **state)
 	scope_cancel(&scope);
 }
 
-static void test_an_operation_of_a_standing_scope_may_call_back(void **state)
+static void test_an_operation_may_call_back_while_its_scope_is_not_cancelled(void **state)
 {
 	struct op op;
 
@@ -90,7 +90,7 @@ static void test_a_cancelled_scope_is_idle_before_its_operations_have_ended(void
 	assert_true(scope_is_idle(&scope));
 }
 
-static void test_cancelling_spares_what_has_ended_before(void **state)
+static void test_cancelling_does_not_touch_operations_that_have_ended(void **state)
 {
 	struct op ended, pending;
 
@@ -138,13 +138,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_a_new_scope_is_idle, open_scope),
 		cmocka_unit_test_setup(test_a_pending_operation_keeps_its_scope_busy, open_scope),
-		cmocka_unit_test_setup(test_an_operation_of_a_standing_scope_may_call_back, open_scope),
+		cmocka_unit_test_setup(test_an_operation_may_call_back_while_its_scope_is_not_cancelled, open_scope),
 		cmocka_unit_test_setup(test_the_last_operation_that_ends_leaves_the_scope_idle, open_scope),
 		cmocka_unit_test_setup(test_operations_end_in_any_order, open_scope),
 		cmocka_unit_test_setup(test_an_operation_calls_back_at_most_once, open_scope),
 		cmocka_unit_test_setup(test_after_cancelling_no_operation_may_call_back, open_scope),
 		cmocka_unit_test_setup(test_a_cancelled_scope_is_idle_before_its_operations_have_ended, open_scope),
-		cmocka_unit_test_setup(test_cancelling_spares_what_has_ended_before, open_scope),
+		cmocka_unit_test_setup(test_cancelling_does_not_touch_operations_that_have_ended, open_scope),
 		cmocka_unit_test_setup(test_cancelling_twice_is_the_same_as_once, open_scope),
 		cmocka_unit_test_setup(test_a_cancelled_scope_may_be_used_again, open_scope),
 		cmocka_unit_test_setup(test_cancelling_one_scope_leaves_the_others_alone, open_scope),

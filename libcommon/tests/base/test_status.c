@@ -52,7 +52,7 @@ static void test_the_names_in_logs_are_words(void **state)
 	assert_string_equal(status_name(STATUS_TIMEOUT), "timeout");
 }
 
-static void test_a_number_that_is_no_status_counts_as_internal(void **state)
+static void test_an_unknown_status_counts_as_internal(void **state)
 {
 	assert_ptr_equal(status_info(STATUS_COUNT), status_info(STATUS_INTERNAL));
 	assert_ptr_equal(status_info((enum status) - 1), status_info(STATUS_INTERNAL));
@@ -67,7 +67,7 @@ int main(void)
 		cmocka_unit_test(test_no_two_statuses_share_a_code_or_a_name),
 		cmocka_unit_test(test_each_message_is_a_sentence),
 		cmocka_unit_test(test_the_names_in_logs_are_words),
-		cmocka_unit_test(test_a_number_that_is_no_status_counts_as_internal),
+		cmocka_unit_test(test_an_unknown_status_counts_as_internal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,7 @@ static void assert_printed(const char *text, const char *part)
 		fail_msg("%s is not in\n%s", part, text);
 }
 
-static void test_bad_configuration_ends_with_78_and_names_every_problem_in_one_go(void **state)
+static void test_bad_configuration_ends_with_78_and_names_every_problem_at_once(void **state)
 {
 	environment_set("PROCESSES", "0");
 	environment_set("LOG_LEVEL", "loud");
@@ -32,7 +32,7 @@ static void test_bad_configuration_ends_with_78_and_names_every_problem_in_one_g
 	assert_printed(fixture_err, "tester: T_RULE: is broken\n");
 }
 
-static void test_a_number_of_processes_that_is_none_is_a_problem(void **state)
+static void test_an_invalid_number_of_processes_is_a_problem(void **state)
 {
 	static const char *const texts[] = {"0", "-1", "65", "two", "1.5", "AUTO", " 2"};
 
@@ -56,7 +56,7 @@ static void test_check_ends_with_0_when_the_configuration_is_sound_and_prints_no
 	assert_string_equal(fixture_err, "");
 }
 
-static void test_check_ends_with_78_when_it_is_not(void **state)
+static void test_check_ends_with_78_when_the_configuration_is_bad(void **state)
 {
 	environment_set("T_NUMBER", "0");
 	assert_int_equal(fixture_run("--check"), CONFIG_EXIT_CODE);
@@ -72,7 +72,7 @@ static void test_check_starts_nothing(void **state)
 	assert_int_equal(fixture_wait(), 0);
 }
 
-static void test_help_tells_what_it_is_and_every_option(void **state)
+static void test_help_names_the_daemon_and_every_option(void **state)
 {
 	static const char *const parts[] = {"tester: does nothing\n",
 					    "--check-ready",
@@ -92,7 +92,7 @@ static void test_help_tells_what_it_is_and_every_option(void **state)
 		assert_printed(fixture_out, parts[i]);
 }
 
-static void test_help_is_given_though_the_configuration_is_bad(void **state)
+static void test_help_is_printed_although_the_configuration_is_bad(void **state)
 {
 	environment_set("T_NUMBER", "0");
 	assert_int_equal(fixture_run("--help"), 0);
@@ -112,7 +112,7 @@ static void test_an_unknown_argument_is_refused(void **state)
 	assert_printed(fixture_err, "--chekc");
 }
 
-static void test_one_process_that_nobody_watches_has_no_parent(void **state)
+static void test_one_process_without_hang_seconds_has_no_parent(void **state)
 {
 	struct note note;
 
@@ -171,7 +171,7 @@ static void test_as_many_files_may_be_open_as_the_hard_limit_allows(void **state
 	assert_int_equal(fixture_wait(), 0);
 }
 
-static void test_nobody_is_ready_where_nothing_listens(void **state)
+static void test_check_ready_fails_where_nothing_listens(void **state)
 {
 	environment_set("ADMIN_PORT", "1"); /* tcpmux: no machine has it any more */
 	assert_int_equal(fixture_run("--check-ready"), 1);
@@ -180,21 +180,22 @@ static void test_nobody_is_ready_where_nothing_listens(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_bad_configuration_ends_with_78_and_names_every_problem_in_one_go,
+		cmocka_unit_test_setup_teardown(test_bad_configuration_ends_with_78_and_names_every_problem_at_once,
 						fixture_set_up, fixture_tear_down),
-		cmocka_unit_test_setup_teardown(test_a_number_of_processes_that_is_none_is_a_problem, fixture_set_up,
+		cmocka_unit_test_setup_teardown(test_an_invalid_number_of_processes_is_a_problem, fixture_set_up,
 						fixture_tear_down),
 		cmocka_unit_test_setup_teardown(test_check_ends_with_0_when_the_configuration_is_sound_and_prints_nothing,
 						fixture_set_up, fixture_tear_down),
-		cmocka_unit_test_setup_teardown(test_check_ends_with_78_when_it_is_not, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_check_ends_with_78_when_the_configuration_is_bad, fixture_set_up,
+						fixture_tear_down),
 		cmocka_unit_test_setup_teardown(test_check_starts_nothing, fixture_set_up, fixture_tear_down),
-		cmocka_unit_test_setup_teardown(test_help_tells_what_it_is_and_every_option, fixture_set_up, fixture_tear_down),
-		cmocka_unit_test_setup_teardown(test_help_is_given_though_the_configuration_is_bad, fixture_set_up,
+		cmocka_unit_test_setup_teardown(test_help_names_the_daemon_and_every_option, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_help_is_printed_although_the_configuration_is_bad, fixture_set_up,
 						fixture_tear_down),
 		cmocka_unit_test_setup_teardown(test_version_is_one_line_that_begins_with_the_name, fixture_set_up,
 						fixture_tear_down),
 		cmocka_unit_test_setup_teardown(test_an_unknown_argument_is_refused, fixture_set_up, fixture_tear_down),
-		cmocka_unit_test_setup_teardown(test_one_process_that_nobody_watches_has_no_parent, fixture_set_up,
+		cmocka_unit_test_setup_teardown(test_one_process_without_hang_seconds_has_no_parent, fixture_set_up,
 						fixture_tear_down),
 		cmocka_unit_test_setup_teardown(test_sigterm_drains_and_ends_with_0, fixture_set_up, fixture_tear_down),
 		cmocka_unit_test_setup_teardown(test_sigint_drains_and_ends_with_0, fixture_set_up, fixture_tear_down),
@@ -204,7 +205,8 @@ int main(void)
 						fixture_tear_down),
 		cmocka_unit_test_setup_teardown(test_as_many_files_may_be_open_as_the_hard_limit_allows, fixture_set_up,
 						fixture_tear_down),
-		cmocka_unit_test_setup_teardown(test_nobody_is_ready_where_nothing_listens, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_check_ready_fails_where_nothing_listens, fixture_set_up,
+						fixture_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,7 +22,7 @@ static void launch(void)
 	}
 }
 
-static void test_as_many_processes_serve_as_were_asked_for_each_with_its_number(void **state)
+static void test_as_many_processes_serve_as_are_configured_each_with_its_number(void **state)
 {
 	memset(pids, 0, sizeof pids);
 	launch();
@@ -81,7 +81,7 @@ static void test_the_others_go_on_while_one_is_replaced(void **state)
 	assert_int_equal(fixture_wait(), 0);
 }
 
-static void test_one_that_keeps_dying_is_replaced_after_ever_longer_delays(void **state)
+static void test_a_process_that_keeps_dying_is_replaced_after_growing_delays(void **state)
 {
 	int64_t before_us = 0;
 	int lives = 0;
@@ -115,14 +115,14 @@ static void test_sigint_ends_all_processes_with_0(void **state)
 	assert_int_equal(fixture_wait(), 0);
 }
 
-static void test_a_serving_process_that_is_asked_to_end_is_replaced(void **state)
+static void test_a_serving_process_that_gets_sigterm_is_replaced(void **state)
 {
 	launch();
 	kill(pids[0], SIGTERM);
 	assert_int_equal(fixture_next(NOTE_STARTING).process, 0);
 }
 
-static void test_nothing_is_replaced_once_the_daemon_ends(void **state)
+static void test_no_process_is_replaced_once_the_daemon_ends(void **state)
 {
 	struct note note;
 
@@ -165,7 +165,7 @@ static void test_serving_processes_end_when_their_parent_is_killed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_as_many_processes_serve_as_were_asked_for_each_with_its_number,
+		cmocka_unit_test_setup_teardown(test_as_many_processes_serve_as_are_configured_each_with_its_number,
 						fixture_set_up, fixture_tear_down),
 		cmocka_unit_test_setup_teardown(test_auto_is_one_for_each_processor, fixture_set_up, fixture_tear_down),
 		cmocka_unit_test_setup_teardown(test_a_killed_serving_process_is_replaced_under_its_number, fixture_set_up,
@@ -173,13 +173,13 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_killed_serving_process_is_replaced_within_100_ms, fixture_set_up,
 						fixture_tear_down),
 		cmocka_unit_test_setup_teardown(test_the_others_go_on_while_one_is_replaced, fixture_set_up, fixture_tear_down),
-		cmocka_unit_test_setup_teardown(test_one_that_keeps_dying_is_replaced_after_ever_longer_delays, fixture_set_up,
-						fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_a_process_that_keeps_dying_is_replaced_after_growing_delays,
+						fixture_set_up, fixture_tear_down),
 		cmocka_unit_test_setup_teardown(test_sigterm_ends_all_processes_with_0, fixture_set_up, fixture_tear_down),
 		cmocka_unit_test_setup_teardown(test_sigint_ends_all_processes_with_0, fixture_set_up, fixture_tear_down),
-		cmocka_unit_test_setup_teardown(test_a_serving_process_that_is_asked_to_end_is_replaced, fixture_set_up,
+		cmocka_unit_test_setup_teardown(test_a_serving_process_that_gets_sigterm_is_replaced, fixture_set_up,
 						fixture_tear_down),
-		cmocka_unit_test_setup_teardown(test_nothing_is_replaced_once_the_daemon_ends, fixture_set_up,
+		cmocka_unit_test_setup_teardown(test_no_process_is_replaced_once_the_daemon_ends, fixture_set_up,
 						fixture_tear_down),
 		cmocka_unit_test_setup_teardown(test_a_drain_that_was_cut_off_in_any_process_ends_with_1, fixture_set_up,
 						fixture_tear_down),

@@ -53,7 +53,7 @@ static void assert_replaced(int64_t since_us, pid_t hanging)
 		fail_msg("replaced after %ld ms", (long)took_ms);
 }
 
-static void test_a_watched_process_has_a_parent_though_it_is_the_only_one(void **state)
+static void test_a_watched_process_has_a_parent_even_when_it_is_the_only_one(void **state)
 {
 	launch(1);
 	assert_int_not_equal(pids[0], fixture.pid);
@@ -110,7 +110,7 @@ static void test_an_idle_process_does_not_hang(void **state)
 	assert_none_was_replaced();
 }
 
-static void test_processes_do_not_mind_that_their_parent_is_stopped(void **state)
+static void test_processes_go_on_while_their_parent_is_stopped(void **state)
 {
 	launch(2);
 	kill(fixture.pid, SIGSTOP);
@@ -122,7 +122,7 @@ static void test_processes_do_not_mind_that_their_parent_is_stopped(void **state
 }
 
 /* As when a machine is suspended. The parent wakes up first, which is the worst for the other. */
-static void test_time_in_which_parent_and_process_were_stopped_is_no_silence(void **state)
+static void test_time_in_which_parent_and_process_were_stopped_does_not_count_as_silence(void **state)
 {
 	launch(1);
 	kill(fixture.pid, SIGSTOP);
@@ -198,7 +198,7 @@ static void wait_for_answer(int port, const char *part)
 	}
 }
 
-static void test_a_process_tells_that_another_hangs(void **state)
+static void test_a_process_reports_that_another_hangs(void **state)
 {
 	int port = free_port();
 	char text[16];
@@ -218,17 +218,17 @@ static void test_a_process_tells_that_another_hangs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_a_watched_process_has_a_parent_though_it_is_the_only_one),
+		TEST(test_a_watched_process_has_a_parent_even_when_it_is_the_only_one),
 		TEST(test_the_only_process_is_replaced_when_it_is_killed),
 		TEST(test_a_stopped_process_is_replaced_within_hang_seconds),
 		TEST(test_a_process_whose_loop_does_not_turn_is_replaced_within_hang_seconds),
 		TEST(test_of_two_processes_the_one_that_hangs_is_replaced_and_the_other_goes_on),
 		TEST(test_an_idle_process_does_not_hang),
-		TEST(test_processes_do_not_mind_that_their_parent_is_stopped),
-		TEST(test_time_in_which_parent_and_process_were_stopped_is_no_silence),
+		TEST(test_processes_go_on_while_their_parent_is_stopped),
+		TEST(test_time_in_which_parent_and_process_were_stopped_does_not_count_as_silence),
 		TEST(test_a_stopped_process_ends_when_its_parent_is_killed),
 		TEST(test_a_stopped_process_does_not_keep_the_daemon_from_ending),
-		TEST(test_a_process_tells_that_another_hangs),
+		TEST(test_a_process_reports_that_another_hangs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

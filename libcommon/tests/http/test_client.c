@@ -22,7 +22,7 @@ static void test_a_refused_connection_is_unavailable(void **state)
 	assert_unavailable("the connection was refused");
 }
 
-static void test_a_peer_that_closes_without_a_word_is_unavailable(void **state)
+static void test_a_peer_that_closes_without_an_answer_is_unavailable(void **state)
 {
 	get_from(PEER_CLOSES, "");
 	assert_unavailable("the connection was closed without an answer");
@@ -30,7 +30,7 @@ static void test_a_peer_that_closes_without_a_word_is_unavailable(void **state)
 
 /* ---- the law of asynchronous calls ---- */
 
-static void test_a_cancelled_scope_hears_nothing_and_its_neighbour_all(void **state)
+static void test_a_cancelled_scope_gets_no_callback_and_another_scope_gets_all(void **state)
 {
 	struct scope other;
 	struct answer cancelled = {0};
@@ -45,7 +45,7 @@ static void test_a_cancelled_scope_hears_nothing_and_its_neighbour_all(void **st
 	assert_false(cancelled.is_there);
 }
 
-static void test_a_call_cancelled_while_it_waits_is_given_up_at_the_next_byte(void **state)
+static void test_a_call_cancelled_while_it_waits_is_abandoned_at_the_next_byte(void **state)
 {
 	peer_open(&peer, PEER_DRIPS, "HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n");
 	ask(&answer, url_of(&peer, "/"), LONG_MS);
@@ -109,7 +109,7 @@ static void test_a_callback_may_make_the_next_call(void **state)
 	assert_int_equal(peer.accepted, 2);
 }
 
-static void test_two_hundred_at_once_are_each_answered(void **state)
+static void test_two_hundred_calls_at_once_are_each_answered(void **state)
 {
 	static struct answer many[MANY];
 	unsigned there = 0;
@@ -125,7 +125,7 @@ static void test_two_hundred_at_once_are_each_answered(void **state)
 	assert_int_equal(peer.accepted, MANY);
 }
 
-static void test_nothing_in_flight_leaves_no_event_in_the_loop(void **state)
+static void test_without_calls_in_flight_the_loop_has_no_event(void **state)
 {
 	int before = event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED);
 
@@ -140,14 +140,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CLIENT_TEST(test_a_refused_connection_is_unavailable),
-		CLIENT_TEST(test_a_peer_that_closes_without_a_word_is_unavailable),
-		CLIENT_TEST(test_a_cancelled_scope_hears_nothing_and_its_neighbour_all),
-		CLIENT_TEST(test_a_call_cancelled_while_it_waits_is_given_up_at_the_next_byte),
+		CLIENT_TEST(test_a_peer_that_closes_without_an_answer_is_unavailable),
+		CLIENT_TEST(test_a_cancelled_scope_gets_no_callback_and_another_scope_gets_all),
+		CLIENT_TEST(test_a_call_cancelled_while_it_waits_is_abandoned_at_the_next_byte),
 		CLIENT_TEST(test_freeing_with_calls_in_flight_runs_no_callback),
 		CLIENT_TEST(test_a_callback_may_free_the_client),
 		CLIENT_TEST(test_a_callback_may_make_the_next_call),
-		CLIENT_TEST(test_two_hundred_at_once_are_each_answered),
-		CLIENT_TEST(test_nothing_in_flight_leaves_no_event_in_the_loop),
+		CLIENT_TEST(test_two_hundred_calls_at_once_are_each_answered),
+		CLIENT_TEST(test_without_calls_in_flight_the_loop_has_no_event),
 	};
 
 	return cmocka_run_group_tests_name("test_http_client", tests, NULL, NULL);

@@ -45,7 +45,7 @@ static void test_a_redirect_is_an_answer_and_not_followed(void **state)
 	peer_close(&elsewhere);
 }
 
-static void test_chunks_are_put_together(void **state)
+static void test_chunks_are_joined(void **state)
 {
 	get_from(PEER_STAYS, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 			     "3\r\nrea\r\n2;note=x\r\ndy\r\n0\r\nTrailer: x\r\n\r\n");
@@ -77,7 +77,7 @@ static void test_a_code_without_a_body_ends_with_its_head(void **state)
 	assert_ok(304, "");
 }
 
-static void test_an_interim_answer_is_passed_over(void **state)
+static void test_an_interim_answer_is_skipped(void **state)
 {
 	get_from(PEER_STAYS, "HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nready");
 	assert_ok(200, "ready");
@@ -93,7 +93,7 @@ static void test_a_body_may_hold_nul(void **state)
 	assert_memory_equal(answer.body, "a\0b", 3);
 }
 
-static void test_a_body_of_exactly_the_limit_is_taken(void **state)
+static void test_a_body_of_exactly_the_limit_is_accepted(void **state)
 {
 	char text[BODY_MAX + 100];
 
@@ -113,7 +113,7 @@ static void assert_cut(const char *head)
 	peer_close(&peer);
 }
 
-static void test_a_body_over_the_limit_is_cut_however_it_is_framed(void **state)
+static void test_a_body_over_the_limit_is_unavailable_however_it_is_framed(void **state)
 {
 	assert_cut("HTTP/1.1 200 OK\r\nContent-Length: 2147483648\r\n\r\n");
 	assert_cut("HTTP/1.1 200 OK\r\n\r\n");
@@ -121,13 +121,13 @@ static void test_a_body_over_the_limit_is_cut_however_it_is_framed(void **state)
 	peer.listener = NULL;
 }
 
-static void test_an_endless_head_is_cut(void **state)
+static void test_an_endless_head_is_unavailable(void **state)
 {
 	get_from(PEER_FLOODS, "HTTP/1.1 200 OK\r\nX-Endless: ");
 	assert_unavailable("the answer's head is larger than allowed");
 }
 
-static void test_an_endless_chunk_size_is_cut(void **state)
+static void test_an_endless_chunk_size_is_unavailable(void **state)
 {
 	char text[400];
 
@@ -179,7 +179,7 @@ static void test_an_answer_cut_off_is_unavailable(void **state)
 	peer.listener = NULL;
 }
 
-static void test_what_is_not_http_is_unavailable(void **state)
+static void test_an_answer_that_is_not_http_is_unavailable(void **state)
 {
 	static const char head[] = "HTTP/1.1 200 OK\r\n", chunked[] = "Transfer-Encoding: chunked\r\n";
 	static const struct {
@@ -238,21 +238,21 @@ int main(void)
 		CLIENT_TEST(test_the_request_names_host_and_path_and_wants_the_connection_closed),
 		CLIENT_TEST(test_an_answer_of_503_is_an_answer),
 		CLIENT_TEST(test_a_redirect_is_an_answer_and_not_followed),
-		CLIENT_TEST(test_chunks_are_put_together),
+		CLIENT_TEST(test_chunks_are_joined),
 		CLIENT_TEST(test_many_small_chunks_do_not_count_as_head),
 		CLIENT_TEST(test_a_body_without_a_length_ends_with_the_connection),
 		CLIENT_TEST(test_a_code_without_a_body_ends_with_its_head),
-		CLIENT_TEST(test_an_interim_answer_is_passed_over),
+		CLIENT_TEST(test_an_interim_answer_is_skipped),
 		CLIENT_TEST(test_a_body_may_hold_nul),
-		CLIENT_TEST(test_a_body_of_exactly_the_limit_is_taken),
-		CLIENT_TEST(test_a_body_over_the_limit_is_cut_however_it_is_framed),
-		CLIENT_TEST(test_an_endless_head_is_cut),
-		CLIENT_TEST(test_an_endless_chunk_size_is_cut),
+		CLIENT_TEST(test_a_body_of_exactly_the_limit_is_accepted),
+		CLIENT_TEST(test_a_body_over_the_limit_is_unavailable_however_it_is_framed),
+		CLIENT_TEST(test_an_endless_head_is_unavailable),
+		CLIENT_TEST(test_an_endless_chunk_size_is_unavailable),
 		CLIENT_TEST(test_no_answer_is_a_timeout),
 		CLIENT_TEST(test_a_body_that_comes_byte_by_byte_is_a_timeout),
 		CLIENT_TEST(test_a_head_that_comes_byte_by_byte_is_a_timeout),
 		CLIENT_TEST(test_an_answer_cut_off_is_unavailable),
-		CLIENT_TEST(test_what_is_not_http_is_unavailable),
+		CLIENT_TEST(test_an_answer_that_is_not_http_is_unavailable),
 		CLIENT_TEST(test_a_nul_in_the_head_is_not_http),
 	};
 

@@ -50,7 +50,7 @@ static void test_bits_of_an_address_beyond_its_prefix_do_not_count(void **state)
 	assert_true(contains("10.1.2.3/8", "10.200.0.1"));
 }
 
-static void test_networks_of_ipv6_are_known(void **state)
+static void test_ipv6_networks_are_understood(void **state)
 {
 	assert_true(contains("2001:db8::/33", "2001:db8:7fff::1"));
 	assert_false(contains("2001:db8::/33", "2001:db8:8000::1"));
@@ -87,14 +87,14 @@ static void test_an_empty_list_contains_nothing(void **state)
 	assert_false(contains(",, ,", "127.0.0.1"));
 }
 
-static void test_what_is_no_address_is_in_no_network(void **state)
+static void test_text_that_is_not_an_address_is_in_no_network(void **state)
 {
 	assert_false(contains("0.0.0.0/0,::/0", ""));
 	assert_false(contains("0.0.0.0/0,::/0", "localhost"));
 	assert_false(contains("0.0.0.0/0,::/0", "10.0.0.1:80"));
 }
 
-static void test_a_network_that_is_none_is_logged_and_left_out(void **state)
+static void test_an_invalid_network_is_logged_and_left_out(void **state)
 {
 	static const char *const wrong[] = {"10.0.0.0/33", "::/129",   "10.0.0.0/", "10.0.0.0/x", "10.0.0.0/8x",
 					    "10.0.0.0/-1", "10.0.0/8", "host",      "/8"};
@@ -124,29 +124,29 @@ static const char *address(const char *peer, const char *forwarded_for)
 	return text;
 }
 
-static void test_without_the_header_it_is_the_peer(void **state)
+static void test_without_the_header_the_address_is_the_peer(void **state)
 {
 	assert_string_equal(address("10.0.0.1", NULL), "10.0.0.1");
 	assert_string_equal(address("10.0.0.1", ""), "10.0.0.1");
 }
 
-static void test_a_peer_that_is_no_proxy_is_not_asked(void **state)
+static void test_the_header_of_a_peer_that_is_not_a_proxy_is_ignored(void **state)
 {
 	assert_string_equal(address("203.0.113.7", "198.51.100.1"), "203.0.113.7");
 }
 
-static void test_behind_a_proxy_it_is_the_address_that_the_proxy_saw(void **state)
+static void test_behind_a_proxy_the_address_is_the_one_that_the_proxy_saw(void **state)
 {
 	assert_string_equal(address("127.0.0.1", "203.0.113.7"), "203.0.113.7");
 	assert_string_equal(address("::1", "2001:db8::7"), "2001:db8::7");
 }
 
-static void test_what_the_client_wrote_itself_to_the_left_is_not_believed(void **state)
+static void test_addresses_that_the_client_sent_itself_are_ignored(void **state)
 {
 	assert_string_equal(address("127.0.0.1", "198.51.100.1, 203.0.113.7"), "203.0.113.7");
 }
 
-static void test_several_proxies_are_passed(void **state)
+static void test_several_proxies_are_skipped(void **state)
 {
 	assert_string_equal(address("127.0.0.1", "198.51.100.1,203.0.113.7 ,\t10.0.0.9, 192.168.1.1"), "203.0.113.7");
 }
@@ -156,7 +156,7 @@ static void test_a_chain_of_proxies_alone_ends_at_its_left_end(void **state)
 	assert_string_equal(address("127.0.0.1", "10.0.0.2, 10.0.0.1"), "10.0.0.2");
 }
 
-static void test_the_chain_ends_at_the_last_proxy_before_what_is_no_address(void **state)
+static void test_the_chain_ends_at_the_last_proxy_before_an_invalid_address(void **state)
 {
 	static const char *const chains[] = {"203.0.113.7, unknown, 10.0.0.1",
 					     "203.0.113.7, 198.51.100.1 x, 10.0.0.1",
@@ -178,7 +178,7 @@ static void test_an_endless_chain_is_not_followed_to_its_end(void **state)
 	assert_string_equal(address("127.0.0.1", chain), "10.0.0.1");
 }
 
-static void test_an_overlong_element_is_no_address(void **state)
+static void test_an_overlong_element_is_not_an_address(void **state)
 {
 	char chain[200];
 
@@ -211,23 +211,23 @@ int main(void)
 		cmocka_unit_test_teardown(test_a_network_contains_its_first_and_last_address_and_no_other, drop),
 		cmocka_unit_test_teardown(test_an_address_alone_is_a_network_of_one, drop),
 		cmocka_unit_test_teardown(test_bits_of_an_address_beyond_its_prefix_do_not_count, drop),
-		cmocka_unit_test_teardown(test_networks_of_ipv6_are_known, drop),
+		cmocka_unit_test_teardown(test_ipv6_networks_are_understood, drop),
 		cmocka_unit_test_teardown(test_an_ipv4_address_in_ipv6_form_is_the_same_address, drop),
 		cmocka_unit_test_teardown(test_all_of_ipv4_contains_no_ipv6, drop),
 		cmocka_unit_test_teardown(test_each_network_of_a_list_counts, drop),
 		cmocka_unit_test_teardown(test_spaces_after_commas_are_fine, drop),
 		cmocka_unit_test_teardown(test_an_empty_list_contains_nothing, drop),
-		cmocka_unit_test_teardown(test_what_is_no_address_is_in_no_network, drop),
-		cmocka_unit_test_teardown(test_a_network_that_is_none_is_logged_and_left_out, drop),
-		cmocka_unit_test_teardown(test_without_the_header_it_is_the_peer, drop),
-		cmocka_unit_test_teardown(test_a_peer_that_is_no_proxy_is_not_asked, drop),
-		cmocka_unit_test_teardown(test_behind_a_proxy_it_is_the_address_that_the_proxy_saw, drop),
-		cmocka_unit_test_teardown(test_what_the_client_wrote_itself_to_the_left_is_not_believed, drop),
-		cmocka_unit_test_teardown(test_several_proxies_are_passed, drop),
+		cmocka_unit_test_teardown(test_text_that_is_not_an_address_is_in_no_network, drop),
+		cmocka_unit_test_teardown(test_an_invalid_network_is_logged_and_left_out, drop),
+		cmocka_unit_test_teardown(test_without_the_header_the_address_is_the_peer, drop),
+		cmocka_unit_test_teardown(test_the_header_of_a_peer_that_is_not_a_proxy_is_ignored, drop),
+		cmocka_unit_test_teardown(test_behind_a_proxy_the_address_is_the_one_that_the_proxy_saw, drop),
+		cmocka_unit_test_teardown(test_addresses_that_the_client_sent_itself_are_ignored, drop),
+		cmocka_unit_test_teardown(test_several_proxies_are_skipped, drop),
 		cmocka_unit_test_teardown(test_a_chain_of_proxies_alone_ends_at_its_left_end, drop),
-		cmocka_unit_test_teardown(test_the_chain_ends_at_the_last_proxy_before_what_is_no_address, drop),
+		cmocka_unit_test_teardown(test_the_chain_ends_at_the_last_proxy_before_an_invalid_address, drop),
 		cmocka_unit_test_teardown(test_an_endless_chain_is_not_followed_to_its_end, drop),
-		cmocka_unit_test_teardown(test_an_overlong_element_is_no_address, drop),
+		cmocka_unit_test_teardown(test_an_overlong_element_is_not_an_address, drop),
 		cmocka_unit_test_teardown(test_an_address_after_much_white_space_is_never_cut_short, drop),
 		cmocka_unit_test_teardown(test_a_peer_without_an_address_is_left_as_it_is, drop),
 	};

@@ -66,7 +66,7 @@ static enum status resolve(const char *host)
 
 /* ---- what it says ---- */
 
-static void test_localhost_is_known_without_a_name_server(void **state)
+static void test_localhost_is_found_without_a_name_server(void **state)
 {
 	assert_int_equal(resolve("localhost"), STATUS_OK);
 	assert_non_null(strstr(names.text, "127.0.0.1 "));
@@ -82,7 +82,7 @@ static void test_an_address_is_its_own_answer(void **state)
 	assert_int_equal(server.asked, 0);
 }
 
-static void test_what_is_no_host_is_invalid(void **state)
+static void test_text_that_is_not_a_host_is_invalid(void **state)
 {
 	static const char *const hosts[] = {"",     "a b", "a:80", "[::1]",  "a/b",     "http://a",
 					    "me@a", ".a",  "-a",   "::1%lo", "\xc3\xbc"};
@@ -137,7 +137,7 @@ static void test_a_server_that_fails_is_unavailable_and_not_not_found(void **sta
 	assert_int_equal(resolve("values.test"), STATUS_UNAVAILABLE);
 }
 
-static void test_a_mute_server_is_a_timeout(void **state)
+static void test_a_silent_server_is_a_timeout(void **state)
 {
 	server.is_mute = true;
 	ask(&answer, "http://values.test/", SHORT_MS);
@@ -146,7 +146,7 @@ static void test_a_mute_server_is_a_timeout(void **state)
 	assert_string_equal(answer.reason, "looking up the name took too long");
 }
 
-static void test_a_get_by_name_goes_on_to_the_address_that_can_be_reached(void **state)
+static void test_a_get_by_name_tries_addresses_until_one_can_be_reached(void **state)
 {
 	char url[100];
 
@@ -167,7 +167,7 @@ static void test_a_get_of_a_name_that_does_not_exist_is_unavailable(void **state
 	assert_unavailable("there is no such name");
 }
 
-static void test_a_cancelled_scope_does_not_hear_of_its_name(void **state)
+static void test_a_look_up_whose_scope_was_cancelled_runs_no_callback(void **state)
 {
 	server.ipv4 = 1;
 	start_to_resolve("values.test");
@@ -217,7 +217,7 @@ static void test_freeing_right_after_the_call_runs_no_callback(void **state)
 	free_in_flight();
 }
 
-static void test_a_nameserver_is_an_address(void **state)
+static void test_a_nameserver_must_be_an_address(void **state)
 {
 	assert_int_equal(http_client_set_nameserver(client, "ns.test"), STATUS_INVALID);
 	assert_int_equal(http_client_set_nameserver(client, "127.0.0.1:x"), STATUS_INVALID);
@@ -229,23 +229,23 @@ static void test_a_nameserver_is_an_address(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		LOOKUP_TEST(test_localhost_is_known_without_a_name_server),
+		LOOKUP_TEST(test_localhost_is_found_without_a_name_server),
 		LOOKUP_TEST(test_an_address_is_its_own_answer),
-		LOOKUP_TEST(test_what_is_no_host_is_invalid),
+		LOOKUP_TEST(test_text_that_is_not_a_host_is_invalid),
 		LOOKUP_TEST(test_all_addresses_of_both_families_come_sorted),
 		LOOKUP_TEST(test_a_name_of_one_family_is_found),
 		LOOKUP_TEST(test_a_server_that_ignores_ipv6_costs_little_time),
 		LOOKUP_TEST(test_a_name_that_does_not_exist_is_not_found),
 		LOOKUP_TEST(test_a_name_without_addresses_is_unavailable),
 		LOOKUP_TEST(test_a_server_that_fails_is_unavailable_and_not_not_found),
-		LOOKUP_TEST(test_a_mute_server_is_a_timeout),
-		LOOKUP_TEST(test_a_get_by_name_goes_on_to_the_address_that_can_be_reached),
+		LOOKUP_TEST(test_a_silent_server_is_a_timeout),
+		LOOKUP_TEST(test_a_get_by_name_tries_addresses_until_one_can_be_reached),
 		LOOKUP_TEST(test_a_get_of_a_name_that_does_not_exist_is_unavailable),
-		LOOKUP_TEST(test_a_cancelled_scope_does_not_hear_of_its_name),
+		LOOKUP_TEST(test_a_look_up_whose_scope_was_cancelled_runs_no_callback),
 		LOOKUP_TEST(test_freeing_before_the_name_server_answers_runs_no_callback),
 		LOOKUP_TEST(test_freeing_between_the_answers_of_two_families_runs_no_callback),
 		LOOKUP_TEST(test_freeing_right_after_the_call_runs_no_callback),
-		LOOKUP_TEST(test_a_nameserver_is_an_address),
+		LOOKUP_TEST(test_a_nameserver_must_be_an_address),
 	};
 
 	return cmocka_run_group_tests_name("test_http_lookup", tests, NULL, NULL);

@@ -21,7 +21,7 @@ static void assert_url(const char *text, const char *host, int port, const char 
 	assert_string_equal(url.path, path);
 }
 
-static void test_a_url_is_taken_apart(void **state)
+static void test_a_url_is_split_into_its_parts(void **state)
 {
 	assert_url("http://users", "users", 80, "users", "/");
 	assert_url("HTTP://users:8001/", "users", 8001, "users:8001", "/");
@@ -43,7 +43,7 @@ static void test_a_url_too_long_is_invalid(void **state)
 	assert_int_equal(url_parse(url, &parts), STATUS_OK);
 }
 
-static void test_an_odd_url_is_invalid(void **state)
+static void test_a_malformed_url_is_invalid(void **state)
 {
 	static const char *const urls[] = {
 		"",
@@ -180,9 +180,9 @@ static void test_a_text_can_be_decoded_in_its_own_place(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_a_url_is_taken_apart),
+		cmocka_unit_test(test_a_url_is_split_into_its_parts),
 		cmocka_unit_test(test_a_url_too_long_is_invalid),
-		cmocka_unit_test(test_an_odd_url_is_invalid),
+		cmocka_unit_test(test_a_malformed_url_is_invalid),
 		cmocka_unit_test(test_escapes_become_their_bytes),
 		cmocka_unit_test(test_every_byte_but_nul_can_be_encoded),
 		cmocka_unit_test(test_plus_is_a_space_in_a_query_alone),

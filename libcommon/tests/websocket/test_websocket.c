@@ -46,7 +46,7 @@ static void assert_refused(const char *head, const char *status)
 	assert_null(last);
 }
 
-static void test_a_request_that_is_no_handshake_is_told_to_upgrade(void **state)
+static void test_a_request_that_is_not_a_handshake_is_426(void **state)
 {
 	assert_refused("GET /echo HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 426 ");
 	assert_has(&raw, "Upgrade: websocket\r\n");
@@ -55,7 +55,7 @@ static void test_a_request_that_is_no_handshake_is_told_to_upgrade(void **state)
 		       "HTTP/1.1 426 ");
 }
 
-static void test_another_version_is_426_with_ours(void **state)
+static void test_another_version_is_426_with_the_supported_version(void **state)
 {
 	assert_refused("GET /echo HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" KEY
 		       "Sec-WebSocket-Version: 8\r\n\r\n",
@@ -65,7 +65,7 @@ static void test_another_version_is_426_with_ours(void **state)
 		       "HTTP/1.1 426 ");
 }
 
-static void test_a_key_that_is_none_is_refused(void **state)
+static void test_an_invalid_key_is_refused(void **state)
 {
 	assert_refused(HEAD("/echo") "\r\n", "HTTP/1.1 400 ");
 	assert_refused(HEAD("/echo") "Sec-WebSocket-Key: short\r\n\r\n", "HTTP/1.1 400 ");
@@ -104,7 +104,7 @@ static void test_a_message_is_echoed(void **state)
 	expect_text("\xCE\xBA\xE1\xBD\xB9\xCF\x83\xCE\xBC\xCE\xB5 \xF0\x9F\xA7\xAE");
 }
 
-static void test_lengths_around_the_forms_of_a_header_are_echoed(void **state)
+static void test_payloads_around_the_limits_of_each_header_form_are_echoed(void **state)
 {
 	static const size_t lens[] = {124, 125, 126, 127, 128, 255, 256, MESSAGE_MAX};
 	char text[MESSAGE_MAX + 1];
@@ -118,7 +118,7 @@ static void test_lengths_around_the_forms_of_a_header_are_echoed(void **state)
 	}
 }
 
-static void test_frames_right_behind_the_handshake_are_read(void **state)
+static void test_frames_sent_together_with_the_handshake_are_read(void **state)
 {
 	struct buf all = {0};
 
@@ -157,7 +157,7 @@ static void test_one_byte_at_a_time_makes_the_same_messages(void **state)
 	buf_free(&frames);
 }
 
-static void test_fragments_are_put_together(void **state)
+static void test_fragments_are_joined(void **state)
 {
 	join();
 	send_text(0x01, "one ");
@@ -285,7 +285,7 @@ static void test_a_binary_message_is_1003(void **state)
 	assert_fails(1003);
 }
 
-static void test_text_that_is_no_utf_8_is_1007(void **state)
+static void test_text_that_is_not_utf_8_is_1007(void **state)
 {
 	static const char *const texts[] = {
 		"\xCE\xBA\xE1\xBD\xB9\xCF\x83\xCE\xBC\xCE\xB5\xED\xA0\x80", /* a surrogate */
@@ -308,7 +308,7 @@ static void test_text_that_is_no_utf_8_is_1007(void **state)
 	assert_int_equal(seen.messages, 0);
 }
 
-static void test_wrong_utf_8_is_not_waited_for_to_the_end(void **state)
+static void test_malformed_utf_8_is_refused_before_the_message_is_complete(void **state)
 {
 	join();
 	send_text(0x01, "fine \xF4");
@@ -351,14 +351,14 @@ static void test_a_close_with_a_code_that_may_not_be_sent_is_1002(void **state)
 	assert_fails(1002);
 }
 
-static void test_a_reason_that_is_no_utf_8_is_1007(void **state)
+static void test_a_reason_that_is_not_utf_8_is_1007(void **state)
 {
 	join();
 	send_frame(CLOSE, "\x03\xE8\xCE\xBA\xE1\xBD", 6);
 	assert_fails(1007);
 }
 
-static void test_nothing_is_read_behind_a_close(void **state)
+static void test_nothing_after_a_close_is_read(void **state)
 {
 	struct buf frames = {0};
 
@@ -372,7 +372,7 @@ static void test_nothing_is_read_behind_a_close(void **state)
 	assert_int_equal(seen.messages, 0);
 }
 
-static void test_our_close_waits_for_the_answer_and_hears_no_more_messages(void **state)
+static void test_our_close_waits_for_the_answer_and_ignores_messages(void **state)
 {
 	join();
 	send_text(TEXT, "close me");
@@ -405,16 +405,16 @@ int main(void)
 		WEBSOCKET_TEST(test_the_handshake_is_that_of_the_rfc),
 		WEBSOCKET_TEST(test_only_the_chosen_subprotocol_is_echoed),
 		WEBSOCKET_TEST(test_offers_are_read_one_by_one),
-		WEBSOCKET_TEST(test_a_request_that_is_no_handshake_is_told_to_upgrade),
-		WEBSOCKET_TEST(test_another_version_is_426_with_ours),
-		WEBSOCKET_TEST(test_a_key_that_is_none_is_refused),
+		WEBSOCKET_TEST(test_a_request_that_is_not_a_handshake_is_426),
+		WEBSOCKET_TEST(test_another_version_is_426_with_the_supported_version),
+		WEBSOCKET_TEST(test_an_invalid_key_is_refused),
 		WEBSOCKET_TEST(test_a_handshake_with_a_body_or_of_http_1_0_is_refused),
 		WEBSOCKET_TEST(test_other_methods_are_405),
 		WEBSOCKET_TEST(test_a_message_is_echoed),
-		WEBSOCKET_TEST(test_lengths_around_the_forms_of_a_header_are_echoed),
-		WEBSOCKET_TEST(test_frames_right_behind_the_handshake_are_read),
+		WEBSOCKET_TEST(test_payloads_around_the_limits_of_each_header_form_are_echoed),
+		WEBSOCKET_TEST(test_frames_sent_together_with_the_handshake_are_read),
 		WEBSOCKET_TEST(test_one_byte_at_a_time_makes_the_same_messages),
-		WEBSOCKET_TEST(test_fragments_are_put_together),
+		WEBSOCKET_TEST(test_fragments_are_joined),
 		WEBSOCKET_TEST(test_control_frames_may_stand_between_fragments),
 		WEBSOCKET_TEST(test_a_ping_is_answered_with_its_own_payload),
 		WEBSOCKET_TEST(test_an_unmasked_frame_is_1002),
@@ -424,13 +424,13 @@ int main(void)
 		WEBSOCKET_TEST(test_fragments_out_of_place_are_1002),
 		WEBSOCKET_TEST(test_a_length_in_a_longer_form_than_needed_is_1002),
 		WEBSOCKET_TEST(test_a_binary_message_is_1003),
-		WEBSOCKET_TEST(test_text_that_is_no_utf_8_is_1007),
-		WEBSOCKET_TEST(test_wrong_utf_8_is_not_waited_for_to_the_end),
+		WEBSOCKET_TEST(test_text_that_is_not_utf_8_is_1007),
+		WEBSOCKET_TEST(test_malformed_utf_8_is_refused_before_the_message_is_complete),
 		WEBSOCKET_TEST(test_a_close_is_answered_with_its_code),
 		WEBSOCKET_TEST(test_a_close_with_a_code_that_may_not_be_sent_is_1002),
-		WEBSOCKET_TEST(test_a_reason_that_is_no_utf_8_is_1007),
-		WEBSOCKET_TEST(test_nothing_is_read_behind_a_close),
-		WEBSOCKET_TEST(test_our_close_waits_for_the_answer_and_hears_no_more_messages),
+		WEBSOCKET_TEST(test_a_reason_that_is_not_utf_8_is_1007),
+		WEBSOCKET_TEST(test_nothing_after_a_close_is_read),
+		WEBSOCKET_TEST(test_our_close_waits_for_the_answer_and_ignores_messages),
 	};
 
 	return cmocka_run_group_tests_name("test_websocket", tests, NULL, NULL);

@@ -18,7 +18,7 @@ static void turn(int times)
 
 /* ---- size ---- */
 
-static void test_a_message_over_the_limit_is_1009_before_it_is_there(void **state)
+static void test_a_message_over_the_limit_is_1009_before_its_bytes_arrive(void **state)
 {
 	char text[MESSAGE_MAX + 1] = {0};
 
@@ -55,7 +55,7 @@ static void test_what_follows_an_oversized_message_does_not_hide_the_close(void 
 	expect_close(1009);
 }
 
-static void test_random_bytes_and_frames_harm_nobody(void **state)
+static void test_random_bytes_and_frames_do_not_break_the_server(void **state)
 {
 	static const int firsts[] = {0x00, 0x01, 0x81, 0x80, 0x81, 0x82, 0x88, 0x89, 0x8A, 0x83, 0xC1, 0x09};
 	uint8_t bytes[300];
@@ -108,7 +108,7 @@ static void test_a_reader_that_does_not_read_is_dropped(void **state)
 	assert_int_equal(seen.end, WEBSOCKET_SLOW);
 }
 
-static void test_a_flood_of_pings_whose_pongs_are_not_read_ends(void **state)
+static void test_a_peer_that_floods_with_pings_and_reads_no_pongs_is_dropped(void **state)
 {
 	struct buf pings = {0};
 
@@ -143,7 +143,7 @@ static void test_a_reader_that_reads_gets_everything_however_much(void **state)
 
 /* ---- shared frames ---- */
 
-static void test_frames_made_once_reach_everybody(void **state)
+static void test_frames_made_once_reach_every_websocket(void **state)
 {
 	struct websocket_frames *frames = websocket_frames_new();
 	struct websocket *first;
@@ -163,7 +163,7 @@ static void test_frames_made_once_reach_everybody(void **state)
 	expect_bytes("\x81\x03one\x81\x00\x81\x03two\x81\x03one\x81\x00\x81\x03two", 24);
 }
 
-static void test_frames_wait_for_a_slow_reader_after_their_owner_let_go(void **state)
+static void test_frames_outlive_their_owner_until_a_slow_reader_has_them(void **state)
 {
 	struct websocket_limits limits = test_limits();
 	char text[60000];
@@ -224,7 +224,7 @@ static void test_a_peer_that_does_not_answer_our_close_is_dropped(void **state)
 	assert_int_equal(seen.end, WEBSOCKET_SILENT);
 }
 
-static void test_a_peer_that_does_not_go_after_its_close_is_dropped(void **state)
+static void test_a_peer_that_stays_connected_after_its_close_is_dropped(void **state)
 {
 	struct websocket_limits limits = test_limits();
 
@@ -249,7 +249,7 @@ static void test_an_idle_websocket_outlives_the_time_limits_of_http(void **state
 
 /* ---- leaving ---- */
 
-static void test_a_peer_that_goes_in_the_middle_of_a_frame_is_gone(void **state)
+static void test_a_peer_that_disconnects_in_the_middle_of_a_frame_has_left(void **state)
 {
 	static const char *const starts[] = {"", "\x81", "\x81\xFE", "\x81\x85\x01\x02", "\x81\x85\x01\x02\x03\x04hel"};
 
@@ -264,7 +264,7 @@ static void test_a_peer_that_goes_in_the_middle_of_a_frame_is_gone(void **state)
 	}
 }
 
-static void test_a_reset_is_a_leaving(void **state)
+static void test_a_reset_counts_as_left(void **state)
 {
 	struct linger at_once = {.l_onoff = 1};
 
@@ -297,7 +297,7 @@ static void count_drained(void *arg)
 	drained++;
 }
 
-static void test_draining_says_1001_and_waits_for_the_answer(void **state)
+static void test_draining_closes_with_1001_and_waits_for_the_answer(void **state)
 {
 	drained = 0;
 	join();
@@ -344,7 +344,7 @@ static void test_freeing_the_server_ends_every_websocket(void **state)
 	WAIT_FOR(raw.is_closed);
 }
 
-static void test_a_websocket_is_not_closed_for_a_new_connection(void **state)
+static void test_a_new_connection_does_not_evict_a_websocket(void **state)
 {
 	struct raw others[10];
 
@@ -364,7 +364,7 @@ static void test_a_websocket_is_not_closed_for_a_new_connection(void **state)
 	WAIT_FOR(seen.closed == 10);
 }
 
-static void test_http_goes_on_beside_it(void **state)
+static void test_http_requests_are_answered_beside_a_websocket(void **state)
 {
 	struct raw other;
 
@@ -380,27 +380,27 @@ static void test_http_goes_on_beside_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WEBSOCKET_TEST(test_a_message_over_the_limit_is_1009_before_it_is_there),
+		WEBSOCKET_TEST(test_a_message_over_the_limit_is_1009_before_its_bytes_arrive),
 		WEBSOCKET_TEST(test_fragments_over_the_limit_are_1009),
 		WEBSOCKET_TEST(test_what_follows_an_oversized_message_does_not_hide_the_close),
-		WEBSOCKET_TEST(test_random_bytes_and_frames_harm_nobody),
+		WEBSOCKET_TEST(test_random_bytes_and_frames_do_not_break_the_server),
 		WEBSOCKET_TEST(test_a_reader_that_does_not_read_is_dropped),
-		WEBSOCKET_TEST(test_a_flood_of_pings_whose_pongs_are_not_read_ends),
+		WEBSOCKET_TEST(test_a_peer_that_floods_with_pings_and_reads_no_pongs_is_dropped),
 		WEBSOCKET_TEST(test_a_reader_that_reads_gets_everything_however_much),
-		WEBSOCKET_TEST(test_frames_made_once_reach_everybody),
-		WEBSOCKET_TEST(test_frames_wait_for_a_slow_reader_after_their_owner_let_go),
+		WEBSOCKET_TEST(test_frames_made_once_reach_every_websocket),
+		WEBSOCKET_TEST(test_frames_outlive_their_owner_until_a_slow_reader_has_them),
 		WEBSOCKET_TEST(test_a_silent_peer_is_pinged_and_one_that_answers_stays),
 		WEBSOCKET_TEST(test_a_peer_that_does_not_answer_our_close_is_dropped),
-		WEBSOCKET_TEST(test_a_peer_that_does_not_go_after_its_close_is_dropped),
+		WEBSOCKET_TEST(test_a_peer_that_stays_connected_after_its_close_is_dropped),
 		WEBSOCKET_TEST(test_an_idle_websocket_outlives_the_time_limits_of_http),
-		WEBSOCKET_TEST(test_a_peer_that_goes_in_the_middle_of_a_frame_is_gone),
-		WEBSOCKET_TEST(test_a_reset_is_a_leaving),
+		WEBSOCKET_TEST(test_a_peer_that_disconnects_in_the_middle_of_a_frame_has_left),
+		WEBSOCKET_TEST(test_a_reset_counts_as_left),
 		WEBSOCKET_TEST(test_a_half_closed_connection_is_ended),
-		WEBSOCKET_TEST(test_draining_says_1001_and_waits_for_the_answer),
+		WEBSOCKET_TEST(test_draining_closes_with_1001_and_waits_for_the_answer),
 		WEBSOCKET_TEST(test_a_server_that_drains_accepts_no_websocket),
 		WEBSOCKET_TEST(test_freeing_the_server_ends_every_websocket),
-		WEBSOCKET_TEST(test_a_websocket_is_not_closed_for_a_new_connection),
-		WEBSOCKET_TEST(test_http_goes_on_beside_it),
+		WEBSOCKET_TEST(test_a_new_connection_does_not_evict_a_websocket),
+		WEBSOCKET_TEST(test_http_requests_are_answered_beside_a_websocket),
 	};
 
 	return cmocka_run_group_tests_name("test_websocket_limits", tests, NULL, NULL);
