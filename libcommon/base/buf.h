@@ -1,6 +1,6 @@
 /* A growing byte buffer, and the JSON string escaping (RFC 8259 §7) that logs and hot replies share. */
-#ifndef ABACUS_BUF_H
-#define ABACUS_BUF_H
+#ifndef ABACUS_BASE_BUF_H
+#define ABACUS_BASE_BUF_H
 
 #include <stddef.h>
 #include <stdint.h>

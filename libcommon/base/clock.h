@@ -1,6 +1,6 @@
 /* Time: one monotonic clock for durations and one wall clock for people, both in units that the name says. */
-#ifndef ABACUS_CLOCK_H
-#define ABACUS_CLOCK_H
+#ifndef ABACUS_BASE_CLOCK_H
+#define ABACUS_BASE_CLOCK_H
 
 #include <stddef.h>
 #include <stdint.h>

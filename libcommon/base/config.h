@@ -2,8 +2,8 @@
  * every problem in one go, and the values land in the program's own struct.
  * NAME_FILE reads NAME from a file (one trailing newline is cut); NAME and NAME_FILE both set is an error. Empty counts as not
  * set. */
-#ifndef ABACUS_CONFIG_H
-#define ABACUS_CONFIG_H
+#ifndef ABACUS_BASE_CONFIG_H
+#define ABACUS_BASE_CONFIG_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* Whole numbers as text and back. */
-#ifndef ABACUS_INT64_H
-#define ABACUS_INT64_H
+#ifndef ABACUS_BASE_INT64_H
+#define ABACUS_BASE_INT64_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* cJSON, bounded and strict: depth is limited before parsing (size is the caller's to limit), doubled keys, objects of more
  * than 64 keys and embedded NULs are refused. cJSON keeps numbers as doubles: beyond 2^53 use strings. */
-#ifndef ABACUS_JSON_H
-#define ABACUS_JSON_H
+#ifndef ABACUS_BASE_JSON_H
+#define ABACUS_BASE_JSON_H
 
 #include <stdbool.h>
 #include <stddef.h>

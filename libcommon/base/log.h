@@ -1,8 +1,8 @@
 /* Logs: one JSON object a line on stdout (ts level service instance msg …), written in one go per loop turn, so that a busy
  * daemon pays one write(2) for many lines. A line at LOG_WARN or above, and exit, flush at once.
  * Never give it a secret, a token, a password, a body or an e-mail address. */
-#ifndef ABACUS_LOG_H
-#define ABACUS_LOG_H
+#ifndef ABACUS_BASE_LOG_H
+#define ABACUS_BASE_LOG_H
 
 #include <stddef.h>
 #include <stdint.h>

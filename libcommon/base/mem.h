@@ -1,7 +1,7 @@
 /* Allocation that cannot fail: running out of memory writes one line to standard error and aborts, because on Linux the failing
  * path cannot be tested into correctness. Everything that a peer sends is bounded before it is allocated for. */
-#ifndef ABACUS_MEM_H
-#define ABACUS_MEM_H
+#ifndef ABACUS_BASE_MEM_H
+#define ABACUS_BASE_MEM_H
 
 #include <stddef.h>
 

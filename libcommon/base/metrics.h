@@ -1,8 +1,8 @@
 /* Prometheus metrics (text exposition format 0.0.4). Values live in memory shared by all processes of a daemon, one slab a
  * process, so whichever process answers /metrics reports the sum of all. Register before metrics_share(); that is before
  * the fork. Names and label sets are fixed at registration: a peer can never make a new series. */
-#ifndef ABACUS_METRICS_H
-#define ABACUS_METRICS_H
+#ifndef ABACUS_BASE_METRICS_H
+#define ABACUS_BASE_METRICS_H
 
 #include <stdint.h>
 

@@ -1,7 +1,7 @@
 /* A small thread pool for work that takes over a millisecond. The queue is bounded: beyond it a call ends with STATUS_BUSY.
  * Threads run at a lower scheduling priority (nice 10), so that the loop stays prompt while they are busy. */
-#ifndef ABACUS_POOL_H
-#define ABACUS_POOL_H
+#ifndef ABACUS_BASE_POOL_H
+#define ABACUS_BASE_POOL_H
 
 #include "base/scope.h"
 #include "base/status.h"

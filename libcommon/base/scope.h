@@ -8,8 +8,8 @@
  *
  * A module that starts something embeds a `struct op` in its own pending record, calls op_start() when it accepts the
  * call, and op_end() when the answer is there: op_end() says whether the callback may still run. */
-#ifndef ABACUS_SCOPE_H
-#define ABACUS_SCOPE_H
+#ifndef ABACUS_BASE_SCOPE_H
+#define ABACUS_BASE_SCOPE_H
 
 #include <stdbool.h>
 #include <sys/queue.h>

@@ -1,7 +1,7 @@
 /* The one list of outcomes that every fallible call of Abacus uses, and what each means to an HTTP client.
  * One table serves all services, so the same trouble always looks the same from outside. */
-#ifndef ABACUS_STATUS_H
-#define ABACUS_STATUS_H
+#ifndef ABACUS_BASE_STATUS_H
+#define ABACUS_BASE_STATUS_H
 
 #define MUST_CHECK __attribute__((warn_unused_result))
 

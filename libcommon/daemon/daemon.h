@@ -3,8 +3,8 @@
  * /metrics). A serving process that dies is replaced within 100 ms, with back-off when it keeps dying; one that hangs (stopped,
  * or its loop does not turn) within HANG_SECONDS. A parent that dies takes the serving processes with it; one that is stopped
  * does not disturb them, but replaces none. With PROCESSES=1 and HANG_SECONDS=0 there is no parent. */
-#ifndef ABACUS_DAEMON_H
-#define ABACUS_DAEMON_H
+#ifndef ABACUS_DAEMON_DAEMON_H
+#define ABACUS_DAEMON_DAEMON_H
 
 #include <stdbool.h>
 

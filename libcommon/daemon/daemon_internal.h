@@ -2,8 +2,8 @@
  *   daemon.c             command line, configuration, one serving process
  *   daemon_supervisor.c  the parent of the serving processes
  *   daemon_admin.c       /healthz /readyz /metrics, and --check-ready which asks */
-#ifndef ABACUS_DAEMON_INTERNAL_H
-#define ABACUS_DAEMON_INTERNAL_H
+#ifndef ABACUS_DAEMON_DAEMON_INTERNAL_H
+#define ABACUS_DAEMON_DAEMON_INTERNAL_H
 
 #include <stdatomic.h>
 

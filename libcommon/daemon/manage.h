@@ -1,7 +1,7 @@
 /* `manage`, each service's command line: db upgrade|downgrade|current|history|stamp V|new NAME, recreate_db, seed_db, routes,
  * shell, and the service's own commands. recreate_db refuses in production without --yes-destroy. Blocking. */
-#ifndef ABACUS_MANAGE_H
-#define ABACUS_MANAGE_H
+#ifndef ABACUS_DAEMON_MANAGE_H
+#define ABACUS_DAEMON_MANAGE_H
 
 #include <libpq-fe.h>
 

@@ -1,7 +1,7 @@
 /* What is written to a file descriptor meanwhile (stdout, stderr), caught for a test. End it before the first assertion: a
  * failure's message would be caught too. Include after cmocka.h. */
-#ifndef ABACUS_CAPTURE_H
-#define ABACUS_CAPTURE_H
+#ifndef ABACUS_TESTS_CAPTURE_H
+#define ABACUS_TESTS_CAPTURE_H
 
 #include <stdio.h>
 #include <sys/mman.h>

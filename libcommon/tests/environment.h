@@ -1,6 +1,6 @@
 /* Environment variables for one test, unset again afterwards, and files for NAME_FILE. Include after cmocka.h. */
-#ifndef ABACUS_ENVIRONMENT_H
-#define ABACUS_ENVIRONMENT_H
+#ifndef ABACUS_TESTS_ENVIRONMENT_H
+#define ABACUS_TESTS_ENVIRONMENT_H
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Random input whose seed is printed; TEST_SEED repeats a run. Include after cmocka.h. */
-#ifndef ABACUS_RANDOM_INPUT_H
-#define ABACUS_RANDOM_INPUT_H
+#ifndef ABACUS_TESTS_RANDOM_INPUT_H
+#define ABACUS_TESTS_RANDOM_INPUT_H
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* WAIT_FOR(condition): turns the loop `base` until it holds, and fails the test when that takes far longer than anything may.
  * Something of the test's own must see to it that a turn ends. Include after cmocka.h. */
-#ifndef ABACUS_WAIT_FOR_H
-#define ABACUS_WAIT_FOR_H
+#ifndef ABACUS_TESTS_WAIT_FOR_H
+#define ABACUS_TESTS_WAIT_FOR_H
 
 #include <event2/event.h>
 

@@ -8,8 +8,8 @@
  *     └──it left, reads too slowly or answers no ping──▶ closed()
  *
  * An idle WebSocket holds no buffer. The bytes of a message for many are framed once and shared (struct websocket_frames). */
-#ifndef ABACUS_WEBSOCKET_H
-#define ABACUS_WEBSOCKET_H
+#ifndef ABACUS_WEBSOCKET_WEBSOCKET_H
+#define ABACUS_WEBSOCKET_WEBSOCKET_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
  *   websocket_handshake.c  a request becomes a WebSocket
  *   websocket_read.c       frames become messages; control frames are answered
  *   websocket_send.c       messages become frames, once for many */
-#ifndef ABACUS_WEBSOCKET_INTERNAL_H
-#define ABACUS_WEBSOCKET_INTERNAL_H
+#ifndef ABACUS_WEBSOCKET_WEBSOCKET_INTERNAL_H
+#define ABACUS_WEBSOCKET_WEBSOCKET_INTERNAL_H
 
 #include <stdint.h>
 #include <sys/queue.h>

@@ -1,7 +1,7 @@
 /* A daemon that does nothing but tell, through a pipe, which of its processes lives: launched as a child of the test. What it
  * is to do is said by the environment and by `behaviour` before the launch. Include after cmocka.h. */
-#ifndef ABACUS_DAEMON_FIXTURE_H
-#define ABACUS_DAEMON_FIXTURE_H
+#ifndef ABACUS_TESTS_DAEMON_DAEMON_FIXTURE_H
+#define ABACUS_TESTS_DAEMON_DAEMON_FIXTURE_H
 
 #include <fcntl.h>
 #include <poll.h>

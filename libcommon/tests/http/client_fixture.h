@@ -1,7 +1,7 @@
 /* What the tests of the HTTP client share: a client, a peer, and the answer of the one asked to the other. Include after
  * cmocka.h. */
-#ifndef ABACUS_HTTP_CLIENT_FIXTURE_H
-#define ABACUS_HTTP_CLIENT_FIXTURE_H
+#ifndef ABACUS_TESTS_HTTP_CLIENT_FIXTURE_H
+#define ABACUS_TESTS_HTTP_CLIENT_FIXTURE_H
 
 #include "http/client.h"
 #include "tests/http/http_fixture.h"

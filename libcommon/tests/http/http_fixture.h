@@ -1,7 +1,7 @@
 /* What the tests of HTTP share: one loop, with both sides of each connection on it; answers that can be waited for; peers that
  * misbehave on order; a client that sends raw bytes. Include after cmocka.h. */
-#ifndef ABACUS_HTTP_FIXTURE_H
-#define ABACUS_HTTP_FIXTURE_H
+#ifndef ABACUS_TESTS_HTTP_HTTP_FIXTURE_H
+#define ABACUS_TESTS_HTTP_HTTP_FIXTURE_H
 
 #include <arpa/inet.h>
 #include <event2/buffer.h>

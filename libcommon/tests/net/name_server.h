@@ -1,6 +1,6 @@
 /* A name server of the test's own (RFC 1035 §4), which answers what each test needs. Include after cmocka.h. */
-#ifndef ABACUS_TESTS_NAME_SERVER_H
-#define ABACUS_TESTS_NAME_SERVER_H
+#ifndef ABACUS_TESTS_NET_NAME_SERVER_H
+#define ABACUS_TESTS_NET_NAME_SERVER_H
 
 #include <arpa/inet.h>
 #include <event2/event.h>

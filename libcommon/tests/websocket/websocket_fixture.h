@@ -1,7 +1,7 @@
 /* What the tests of WebSockets share: a server that echoes, and a raw client that makes its frames by hand, bad ones too.
  * Include after cmocka.h. */
-#ifndef ABACUS_WEBSOCKET_FIXTURE_H
-#define ABACUS_WEBSOCKET_FIXTURE_H
+#ifndef ABACUS_TESTS_WEBSOCKET_WEBSOCKET_FIXTURE_H
+#define ABACUS_TESTS_WEBSOCKET_WEBSOCKET_FIXTURE_H
 
 #include "base/log.h"
 #include "http/reply.h"
