@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """usage: scripts/lint/rooms.py: holds every #include "..." against the layers of ARCHITECTURE.md.
 
-Fails on an include that runs up, on a service that includes another service's header, on a _internal.h included from outside its room
-(the room's tests may include it), on a test's header outside tests, and on a file that does not exist."""
+Fails on an include that runs up, on a service that includes another service's header, on a _internal.h included from outside
+its room (the room's tests may include it), on a test's header outside tests, and on a file that does not exist."""
 
 import os
 import re
@@ -34,7 +34,7 @@ def room(path):
 
 
 def resolve(path, name):
-    """The file that the compiler finds: beside the includer, in libcommon/, and for tests of a service in the service's folder."""
+    """The file that the compiler finds: beside the includer, in libcommon/, or in the service's folder."""
     for folder in (os.path.dirname(path), "libcommon", "/".join(path.split("/")[:2])):
         if os.path.isfile(found := os.path.normpath(os.path.join(folder, name))):
             return found
