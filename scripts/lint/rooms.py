@@ -56,7 +56,7 @@ def fault(path, name):
         return f"belongs to {there}"
     if "/tests/" in target:
         return None  # fixtures may be shared
-    if there not in ROOMS or here not in ROOMS and not here.startswith("services/"):
+    if there not in ROOMS or not (here in ROOMS or here.startswith("services/")):
         return "has a room that scripts/lint/rooms.py does not know"
     if here in ROOMS and there not in ROOMS[here].split():
         return f"is in {there}, which {here} may not include"
