@@ -1,3 +1,3 @@
 #!/bin/sh
-# usage: docker-deploy-stage.sh [COMMIT]: deploy/ecs/deploy explains.
+# usage: docker-deploy-stage.sh [COMMIT] rolls a commit out to stage; see deploy/ecs/deploy.
 exec "$(dirname "$0")/deploy" stage "$@"

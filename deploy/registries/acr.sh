@@ -1,6 +1,6 @@
-# Azure Container Registry: ACR_NAME, and AZURE_CLIENT_ID and AZURE_CLIENT_SECRET of a service principal that has the role AcrPush.
-# A repository is made by the first push.
-# shellcheck shell=sh disable=SC2034 # docker-push.sh, which sources this, reads $repository
+# shellcheck shell=sh disable=SC2034 # docker-push.sh reads this file and its variables
+# Azure Container Registry. Needs ACR_NAME, and AZURE_CLIENT_ID and AZURE_CLIENT_SECRET of a service principal that has the role AcrPush.
+# The first push makes the repository.
 need ACR_NAME AZURE_CLIENT_ID AZURE_CLIENT_SECRET
 : "${REGISTRY_HOST:=$ACR_NAME.azurecr.io}"
 repository=$REGISTRY_HOST/$IMAGES

@@ -1,6 +1,6 @@
-# Amazon ECR, by the aws command. Credentials as aws finds them: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role.
-# What they must be allowed: deploy/README.md.
-# shellcheck shell=sh disable=SC2034 # docker-push.sh, which sources this, reads $repository
+# shellcheck shell=sh disable=SC2034 # docker-push.sh reads this file and its variables
+# Amazon ECR, through the aws command, which takes its credentials from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or from a role.
+# deploy/README.md lists the permissions that they need.
 need AWS_ACCOUNT_ID AWS_REGION
 export AWS_REGION AWS_DEFAULT_REGION="$AWS_REGION"
 : "${REGISTRY_HOST:=$AWS_ACCOUNT_ID.dkr.ecr.$AWS_REGION.amazonaws.com}"
@@ -10,9 +10,9 @@ registry_login() {
 	aws ecr get-login-password | docker login --username AWS --password-stdin "$REGISTRY_HOST"
 }
 
-# The branch's tag moves, so tags are mutable. Pushing adds an image a commit, or none: the last 50 are kept, and besides them the one that each
-# branch's tag is at, for staging's commits must not push out what production runs. What matches a rule is not expired by those after it.
-# (An older commit that was gone back to by hand has no branch's tag any more, and is one of the 50.)
+# Tags are mutable, because a branch's tag moves with every push. The last 50 images are kept, and in addition the image that each branch's tag
+# names, because pushes to staging must not expire the image that production runs: an image that matches a rule is not expired by later rules.
+# (After rolling back by hand to an earlier commit, its image has no branch's tag and counts among the 50.)
 lifecycle='{"rules":[
 	{"rulePriority":1,"description":"production","selection":{"tagStatus":"tagged","tagPrefixList":["production"],
 		"countType":"imageCountMoreThan","countNumber":1},"action":{"type":"expire"}},

@@ -1,5 +1,6 @@
-# Google Artifact Registry, which took over from gcr.io: GCP_PROJECT, GCP_REGION (europe-west3, say), and the file GCP_KEY_FILE with the JSON
-# key of a service account that has the role Artifact Registry Writer. Repositories hold many images there: one, named abacus, is made once by
+# shellcheck shell=sh disable=SC2034 # docker-push.sh reads this file and its variables
+# Google Artifact Registry, the successor of gcr.io. Needs GCP_PROJECT, GCP_REGION (such as europe-west3), and GCP_KEY_FILE: a file with the JSON
+# key of a service account that has the role Artifact Registry Writer. A repository there holds many images; make the one named abacus once with
 # `gcloud artifacts repositories create abacus --repository-format=docker --location=REGION`.
 # shellcheck shell=sh disable=SC2034 # docker-push.sh, which sources this, reads $repository
 need GCP_PROJECT GCP_REGION GCP_KEY_FILE

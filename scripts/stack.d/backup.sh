@@ -1,6 +1,6 @@
-# Backups of the databases, and the way back.
+# Backs the databases up and restores them.
 
-# Where pg_dump, and services/db/restore, find this stack's Postgres.
+# Prints the command before pg_dump and services/db/restore by which they find this stack's Postgres.
 backup_environment() {
 	echo "env PATH=$(postgres_bin):$root/services/db:$PATH PGPASSFILE=$RUN_DIR/secrets/pgpass PGHOST=127.0.0.1 PGPORT=$postgres_port"
 }
@@ -8,14 +8,14 @@ backup_environment() {
 backup() {
 	supervisor_is_running || die "Abacus is not up"
 	RUN_DIR=$(readlink -f "$RUN_DIR")
-	# shellcheck disable=SC2046 # a command with its arguments
+	# shellcheck disable=SC2046 # a command and its arguments
 	scripts/backup "${1:-backups/$(date -u +%Y-%m-%dT%H-%M-%SZ)}" $(backup_environment)
 }
 
-# Everybody must log in anew, by a new SECRET_KEY: a token from after the backup would name a user who is not there, or somebody else who got
-# that id since. What Redis holds is from after the backup too; it is told and calculated anew.
+# A new SECRET_KEY makes every token invalid, because a token issued after the backup could name a user who no longer exists, or another one who
+# gets the same id. Redis holds data from after the backup too and is emptied: values queues unfinished jobs again, users publishes revocations.
 restore() {
-	[ $# = 1 ] || die "which backup? make restore FROM=folder"
+	[ $# = 1 ] || die "name the backup: make restore FROM=folder"
 	scripts/restore "$1"
 	supervisor_is_running || die "Abacus is not up"
 	user_prepare
@@ -24,10 +24,10 @@ restore() {
 		case $name in users* | values* | worker*) stopped="$stopped $name" ;; esac
 	done
 	export SVDIR="$RUN_DIR/service"
-	# shellcheck disable=SC2086 # a list
+	# shellcheck disable=SC2086 # a list of names
 	sv -w 15 force-stop $stopped >/dev/null
 	status=0
-	# shellcheck disable=SC2046 # a command with its arguments
+	# shellcheck disable=SC2046 # a command and its arguments
 	scripts/restore "$1" $(backup_environment) || status=$?
 	if [ $status != 1 ]; then
 		(redis_cli flushdb >/dev/null) || { status=3; echo "stack: Redis could not be emptied; run this again" >&2; }
@@ -35,9 +35,9 @@ restore() {
 		secrets_make
 		daemons_make
 	fi
-	# shellcheck disable=SC2086 # a list
+	# shellcheck disable=SC2086 # a list of names
 	sv start $stopped >/dev/null
 	wait_ready
 	[ $status = 0 ] || exit $status
-	echo "restored from $1; everybody has to log in anew"
+	echo "restored from $1; all users have to log in again"
 }

@@ -1,4 +1,5 @@
-# The client's files, which nginx serves at /. CLIENT=0, or where they were not built (services/client/build.sh): a page that says so.
+# Installs the client's files, which nginx serves at /. With CLIENT=0, or when services/client/build.sh has not built them, nginx serves a page
+# that says so.
 
 client_root() {
 	if [ "${CLIENT:-1}" != 0 ] && [ -e services/client/dist/index.html ]; then
@@ -8,7 +9,7 @@ client_root() {
 	fi
 }
 
-# The assets first and index.html last, so that it never names what is not there yet; those of older versions go after it.
+# Assets first and index.html after them, so that it never names a file that is missing; assets of earlier versions are removed last.
 client_make() {
 	install_text "$RUN_DIR/nginx/html/index.html" 644 <nginx/html/index.html
 	from=services/client/dist

@@ -1,11 +1,11 @@
-# users, values, worker and healthcheck: their binaries, migrations, environment and places under the supervisor.
+# Installs users, values, worker and healthcheck: binaries, migrations, environment, and a service of each under the supervisor.
 
 daemons_names() {
 	echo users values worker healthcheck
 	[ "$INSTANCES" -lt 2 ] || echo users-2 values-2 worker-2 healthcheck-2
 }
 
-# The ports of NAME or NAME-2.
+# What is added to the ports of the daemon NAME or NAME-2.
 daemon_shift() {
 	case $1 in *-2) echo $((PORT_OFFSET + 100)) ;; *) echo "$PORT_OFFSET" ;; esac
 }
@@ -36,7 +36,7 @@ daemons_ports() {
 	daemons_admin_ports
 }
 
-# users=http://127.0.0.1:9001,…: all that healthcheck watches, itself too.
+# users=http://127.0.0.1:9001,…: the instances that healthcheck watches, itself included.
 daemons_targets() {
 	comma=
 	for name in $(daemons_names); do
@@ -45,7 +45,7 @@ daemons_targets() {
 	done
 }
 
-# What a daemon is told. Variables of the caller that a daemon knows go on to it.
+# daemon_environment NAME: prints the exports for the daemon, among them every variable of this script's caller that the daemon's --help lists.
 daemon_environment() {
 	cat <<ENVIRONMENT
 export APP_ENV=$APP_ENV INSTANCE=$1 HTTP_HOST=127.0.0.1 ADMIN_PORT=$(daemon_admin_port "$1") PORT=$(daemon_port "$1")
@@ -82,9 +82,9 @@ daemons_install() {
 daemons_make() {
 	daemons_install
 	for service in users values; do
-		stack_manage $service db upgrade
+		stack_manage "$service" db upgrade
 	done
-	[ "$APP_ENV" != development ] && [ "$APP_ENV" != testing ] || stack_manage users seed_db
+	case $APP_ENV in development | testing) stack_manage users seed_db ;; esac
 	for name in $(daemons_names); do
 		install_text "$RUN_DIR/service.$name.run" 755 <<RUN
 #!/bin/sh
@@ -97,7 +97,7 @@ RUN
 	done
 }
 
-# In a child of its own, so that nothing of the environment stays here.
+# In a subshell, so that the daemon's environment does not leak into this script.
 stack_manage() (
 	service=$1
 	shift

@@ -1,5 +1,6 @@
-# nginx with the one template, in the foreground under the supervisor, as the stack's user.
+# Runs nginx with nginx/abacus.conf.template, in the foreground under the supervisor, as the stack's user.
 
+# nginx_servers NAME: the servers of an upstream, each listed twice as the template's first lines explain.
 nginx_servers() {
 	for how in 'max_fails=1 fail_timeout=1s' 'max_fails=0 backup'; do
 		for name in $(daemons_names); do
@@ -8,12 +9,12 @@ nginx_servers() {
 	done
 }
 
-# One healthcheck is asked for everything, so that what a page shows is one view; the second while the first is away.
+# All requests go to the first healthcheck, so that a page shows the view of one process; the second serves while the first is down.
 nginx_healthcheck_servers() {
 	how='max_fails=1 fail_timeout=1s'
 	for name in $(daemons_names); do
 		case $name in healthcheck*) printf 'server 127.0.0.1:%s %s; ' "$(daemon_port "$name")" "$how" ;; esac
-		# Before the first is asked again: it may be hanging.
+		# The high weight makes nginx try the second before it tries the first again, which may be hanging.
 		case $name in healthcheck*) how='weight=1000 max_fails=0 backup' ;; esac
 	done
 	printf 'server 127.0.0.1:%s max_fails=0 backup; ' "$(daemon_port healthcheck)"
@@ -25,13 +26,14 @@ nginx_make() {
 		[ "$(id -u)" != 0 ] || chown "$run_user" "$RUN_DIR/$dir"
 	done
 	for file in headers.conf proxy.conf; do install_text "$RUN_DIR/nginx/conf/$file" 644 <nginx/$file; done
-	# shellcheck disable=SC2016 # envsubst reads this name
+	# shellcheck disable=SC2016 # envsubst replaces the variables
 	CONF=$RUN_DIR/nginx/conf envsubst '$CONF' <nginx/client.conf | install_text "$RUN_DIR/nginx/conf/client.conf" 644
 	client_make
 	swagger_make
-	# shellcheck disable=SC2016 # envsubst reads these names
+	# shellcheck disable=SC2016 # envsubst replaces the variables
 	LISTEN=${LISTEN:-$PORT} USERS_SERVERS=$(nginx_servers users) VALUES_SERVERS=$(nginx_servers values) \
-		HEALTHCHECK_SERVERS=$(nginx_healthcheck_servers) STATUS_LISTEN=127.0.0.1:$nginx_status_port SWAGGER_SERVERS="server 127.0.0.1:$swagger_port max_fails=0;" AUTH_RATE=$AUTH_RATE AUTH_BURST=$AUTH_BURST \
+		HEALTHCHECK_SERVERS=$(nginx_healthcheck_servers) SWAGGER_SERVERS="server 127.0.0.1:$swagger_port max_fails=0;" \
+		STATUS_LISTEN=127.0.0.1:$nginx_status_port AUTH_RATE=$AUTH_RATE AUTH_BURST=$AUTH_BURST \
 		CLIENT_ROOT=$(client_root) CONF=$RUN_DIR/nginx/conf RUN=$RUN_DIR/nginx ACCESS_LOG=/dev/stdout \
 		HTTP_INCLUDE="$RUN_DIR/nginx/conf/*.http" envsubst '$LISTEN $STATUS_LISTEN $USERS_SERVERS $VALUES_SERVERS $HEALTHCHECK_SERVERS
 		$SWAGGER_SERVERS $AUTH_RATE $AUTH_BURST $CLIENT_ROOT $CONF $RUN $ACCESS_LOG $HTTP_INCLUDE' \
@@ -39,8 +41,8 @@ nginx_make() {
 	install_text "$RUN_DIR/service.nginx.run" 755 <<RUN
 #!/bin/sh
 exec 2>&1
-# A master that was killed leaves its workers, which hold the ports. They are known by their log, which is this script's; they end when they
-# have answered what they are at.
+# A master that was killed leaves its workers behind, and they hold the ports. Those of this stack share this script's log (fd 2). SIGQUIT lets
+# them finish their requests.
 for process in /proc/[0-9]*; do
 	[ "\$(readlink "\$process/exe")" = "$(readlink -f /usr/sbin/nginx)" ] || continue
 	[ "\$(readlink "\$process/fd/2")" != "\$(readlink /proc/\$\$/fd/2)" ] || kill -QUIT "\${process#/proc/}" || :

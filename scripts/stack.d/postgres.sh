@@ -1,8 +1,8 @@
-# A Postgres cluster of our own: reached over loopback with passwords, each service the owner of its database and of nothing more.
+# Runs a Postgres cluster for this stack alone: reached over loopback with passwords; the role of each service owns its database and nothing else.
 
 postgres_bin() {
 	for dir in /usr/lib/postgresql/*/bin; do last=$dir; done
-	[ -x "$last/postgres" ] || die "postgres is missing; run scripts/install-packages run"
+	[ -x "$last/postgres" ] || die "Postgres is missing; run scripts/install-packages run"
 	echo "$last"
 }
 
@@ -15,7 +15,7 @@ postgres_make() {
 	install_text "$RUN_DIR/service.postgres.run" 755 <<RUN
 #!/bin/sh
 exec 2>&1
-# Postgres reads SIGTERM as "wait until all have left": the supervisor's stop must be a fast one.
+# On SIGTERM Postgres waits until every client has disconnected; control/t sends SIGINT instead, which ends it at once.
 exec $(postgres_bin)/postgres -D "$RUN_DIR/postgres" -c listen_addresses=127.0.0.1 -c port=$postgres_port \\
 	-c unix_socket_directories= -c max_connections=100 -c shared_buffers=64MB -c jit=off -c log_min_messages=warning
 RUN
@@ -42,18 +42,18 @@ postgres_wait() {
 		sleep 0.05
 	done
 	for name in users values; do
-		[ "$(postgres_admin -c "SELECT count(*) FROM pg_database WHERE datname = '$name'")" = 1 ] || postgres_create $name
+		[ "$(postgres_admin -c "SELECT count(*) FROM pg_database WHERE datname = '$name'")" = 1 ] || postgres_create "$name"
 	done
 	[ "$(postgres_admin -c "SELECT count(*) FROM pg_roles WHERE rolname = 'healthcheck'")" = 1 ] || postgres_create_watcher
 }
 
-# Healthcheck's role owns nothing: it counts connections, from the database that everybody may enter.
+# healthcheck's role owns nothing: it counts connections, connected to the database `postgres`, which every role may use.
 postgres_create_watcher() {
 	printf "CREATE ROLE healthcheck LOGIN PASSWORD '%s' CONNECTION LIMIT 10;\n" "$(secret healthcheck)" | postgres_admin -f - >/dev/null
 	note_change "role healthcheck"
 }
 
-# The password comes over the connection, not on a command line.
+# postgres_create NAME: the password goes over the connection, because other users can read command lines.
 postgres_create() {
 	{
 		printf "CREATE ROLE %s LOGIN PASSWORD '%s';\n" "$1" "$(secret "$1")"
@@ -65,7 +65,7 @@ postgres_create() {
 
 psql() {
 	database=${1:-}
-	[ -n "$database" ] || die "which database? make psql DB=users or DB=values"
+	[ -n "$database" ] || die "name the database: make psql DB=users or DB=values"
 	shift
 	RUN_DIR=$(readlink -f "$RUN_DIR")
 	PGPASSFILE=$RUN_DIR/secrets/pgpass exec "$(postgres_bin)/psql" -X -h 127.0.0.1 -p "$postgres_port" -U "$database" -d "$database" "$@"

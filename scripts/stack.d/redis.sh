@@ -1,5 +1,5 @@
-# A Redis of our own, with a password and an append-only file. It never evicts: it would lose jobs without a word. No
-# maxmemory here: nothing else limits it, unlike in a container, and a developer's machine has more than a queue fills.
+# Runs a Redis for this stack alone, with a password and an append-only file. It never evicts, because eviction would silently lose jobs. There
+# is no maxmemory: unlike a container, a developer's machine has more memory than a queue needs.
 
 redis_make() {
 	mkdir -p "$RUN_DIR/redis"

@@ -1,19 +1,19 @@
-# runit's runsvdir keeps everything alive: a process that dies is back within milliseconds.
-# A service is made in staged/ and linked into service/ when it is whole, so that runsvdir never sees a half-made one.
+# runit's runsvdir supervises everything: it restarts a process that dies within milliseconds.
+# A service is made in staged/ and linked into service/ when it is complete, so that runsvdir never sees half of one.
 
-# One that has died and whose parent has not noticed yet is not running.
+# A zombie does not count as running.
 supervisor_is_running() {
 	[ -s "$RUN_DIR/runsvdir.pid" ] && grep -q '(runsvdir) [^Z]' "/proc/$(cat "$RUN_DIR/runsvdir.pid")/stat" 2>/dev/null
 }
 
-# Where runsvdir was killed its services have lived on: they hold the ports and the databases.
+# When runsvdir was killed, its services live on and hold the ports and the databases.
 supervisor_end_orphans() {
 	set --
 	for dir in "$RUN_DIR"/service/*; do [ ! -p "$dir/supervise/ok" ] || set -- "$@" "$dir"; done
 	[ $# = 0 ] || sv -w 15 force-shutdown "$@" >/dev/null 2>&1 || true
 }
 
-# supervisor_service NAME RUN_FILE [FILES]: restarts it later if the run file or one of the others changed.
+# supervisor_service NAME RUN_FILE [FILE...]: supervisor_scan restarts it if one of these files has changed.
 supervisor_service() {
 	staged=$RUN_DIR/staged/$1
 	mkdir -p "$staged/log" "$staged/control" "$RUN_DIR/log/$1"
@@ -44,7 +44,7 @@ supervisor_start() {
 }
 
 supervisor_scan() {
-	for name in ${restart:-}; do sv -w 15 force-restart "$RUN_DIR/service/$name" >/dev/null || die "$name did not restart; see make logs"; done
+	for name in ${restart:-}; do sv -w 15 force-restart "$RUN_DIR/service/$name" >/dev/null || die "$name did not restart; make logs says why"; done
 }
 
 supervisor_stop() {

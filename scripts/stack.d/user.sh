@@ -1,4 +1,4 @@
-# Who runs it all: never root. As root, a system user `abacus` made on demand; else oneself.
+# Chooses the user that runs the stack: for root the system user `abacus`, made on demand; otherwise the caller. Nothing runs as root.
 
 user_prepare() {
 	if [ "$(id -u)" = 0 ]; then
@@ -10,7 +10,7 @@ user_prepare() {
 	user_make_run_dir
 }
 
-# The user must be able to walk to RUN_DIR. Where the tree lies in a folder of root's alone, RUN_DIR becomes a link to a place he can reach.
+# The user must be able to reach RUN_DIR. When the tree lies in a folder that only root can enter, RUN_DIR becomes a link to /var/tmp.
 user_make_run_dir() {
 	[ -e "$RUN_DIR" ] || {
 		mkdir -p "$RUN_DIR"
@@ -37,7 +37,7 @@ as_user_exec() {
 	exec "$@"
 }
 
-# What this run has changed, a line each, in a file: half of it happens in subshells.
+# note_change WHAT: adds a line to the list of this run's changes, which is a file because many callers are subshells.
 note_change() {
 	echo "$1" >>"$RUN_DIR/.changed"
 }
@@ -46,7 +46,7 @@ has_changed() {
 	grep -qxF "$1" "$RUN_DIR/.changed"
 }
 
-# Writes stdin to a file of that user's, mode as given, and notes a change when it was different before.
+# install_text FILE MODE: writes stdin to FILE, owned by the stack's user, and notes a change if FILE was different.
 install_text() {
 	new=$RUN_DIR/.new
 	cat >"$new"

@@ -298,8 +298,8 @@ def test_what_is_not_the_commit_is_not_built_under_its_name(checkout, what):
         (checkout.tree / ("Makefile" if what == "a change" else "more")).write_text("VERSION := 2\n")
     done = checkout.push(ok=False, COMMIT=checkout.commit)
     assert done.returncode == 1 and done.stdout == (
-        f"docker-push: abacus/users:{checkout.commit[:8]} is not there, and can not be built: "
-        f"what lies here is not commit {checkout.commit[:8]} without a change\n"
+        f"docker-push: abacus/users:{checkout.commit[:8]} does not exist and cannot be built: "
+        f"this folder is not commit {checkout.commit[:8]} without changes; check that commit out\n"
     )
     assert not checkout.called("build") and not checkout.called("push")
 
