@@ -1,20 +1,20 @@
 #!/bin/sh
-# usage: services/client/build.sh [fetch] makes services/client/dist, ready to be served: hashed assets, each with a compressed twin.
-# fetch: only what package-lock.json names, anew.
-# Nothing is done when the sources are those that it was made of. The network is needed only when node_modules is not what package-lock.json says.
+# usage: services/client/build.sh [fetch] makes services/client/dist, ready to be served: hashed assets, each with a .gz file beside it.
+# fetch only installs the packages of package-lock.json again.
+# It does nothing when no source has changed, and needs the network only when node_modules differs from package-lock.json.
 set -eu
 cd "$(dirname "$0")"
 log=.build.log
 
 fail() {
 	tail -20 $log >&2
-	echo "client: $1; services/client/$log has all of it" >&2
+	echo "client: $1; services/client/$log has the whole output" >&2
 	exit 1
 }
 
 node_is_new_enough() {
 	node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major > 20 || (major == 20 && minor >= 19) ? 0 : 1)' || {
-		echo "client: Node.js $(node -p process.versions.node) is too old, 20.19 is needed; without it all but the web client is there" >&2
+		echo "client: Node.js $(node -p process.versions.node) is too old, the web client needs 20.19; everything else works without it" >&2
 		return 1
 	}
 }
@@ -23,7 +23,7 @@ fetch() {
 	command -v npm >/dev/null || { echo "client: npm is missing; run scripts/install-packages build" >&2; exit 1; }
 	node_is_new_enough || exit 1
 	npm ci --prefer-offline --no-audit --no-fund --fetch-retries=1 --fetch-retry-mintimeout=1000 >$log 2>&1 || {
-		echo "client: npm could not fetch what package-lock.json names (no network?); services/client/$log has npm's words; CLIENT=0 does without" >&2
+		echo "client: npm could not fetch the packages of package-lock.json (no network?); services/client/$log has its output; CLIENT=0 leaves the client out" >&2
 		exit 1
 	}
 	cp package-lock.json node_modules/.fetched
@@ -34,7 +34,7 @@ sum_of_sources() {
 }
 
 [ "${1:-}" != fetch ] || { fetch; exit; }
-node_is_new_enough || exit 0 # Debian 12's own is older: the system runs all the same, with a page in the client's place that says so
+node_is_new_enough || exit 0 # Debian 12's is too old: the system runs without the client, and nginx serves a page that says so
 [ -e dist/index.html ] && [ "$(cat .built 2>/dev/null)" = "$(sum_of_sources)" ] && exit 0
 cmp -s package-lock.json node_modules/.fetched || fetch
 rm -f .built

@@ -1,6 +1,6 @@
 import { defineConfig } from "@hey-api/openapi-ts";
 
-// OUTPUT: where scripts/check-generated.mjs has a second copy made, to compare.
+// scripts/check-generated.mjs sets OUTPUT to get a second copy for comparison.
 export default defineConfig({
 	input: "../swagger/openapi.yaml",
 	output: process.env.OUTPUT ?? "src/api/generated",

@@ -10,7 +10,7 @@ const styles = () =>
 		.map((name) => readFileSync(join("src/style", name), "utf8"))
 		.join("\n");
 
-// Class names stand in string literals and elements in tags; the words of the text are neither, though Bulma has a class for half of them.
+// Class names are in string literals and element names in tags; words of the text are neither, and Bulma has classes named like many of them.
 function namesIn(source: string): string[] {
 	const literals = source.match(/"[^"\n]*"|`[^`]*`/g) ?? [];
 	const elements = source.match(/<[a-z][a-z0-9]*/g) ?? [];
@@ -18,7 +18,7 @@ function namesIn(source: string): string[] {
 	return [...literals, ...elements].flatMap((text) => text.match(/[A-Za-z][\w-]*/g) ?? []);
 }
 
-// Coloured forms of what has one colour here; each part of their selectors is used somewhere.
+// Coloured variants of parts that have one colour here; PurgeCSS keeps them, because each part of their selectors is used somewhere.
 const UNUSED = /^\.(navbar|table|input|control|select)\S*\.is-(primary|success|warning|danger)/;
 
 function withoutUnused(css: string): string {
@@ -27,7 +27,7 @@ function withoutUnused(css: string): string {
 	);
 }
 
-// Of Bulma only what the pages use: 680 kB become 45. Class names are written out in full in the sources, so that they are found there.
+// Keeps only the parts of Bulma that the pages use: 45 kB of 680. Sources write class names out in full, so that this finds them.
 function purgedBulma(): Plugin {
 	return {
 		name: "purged-bulma",
@@ -50,7 +50,7 @@ function purgedBulma(): Plugin {
 	};
 }
 
-// react-router's components that are not used here stay in the bundle because wrapping and naming them might have an effect: it has none.
+// Unused react-router components would stay in the bundle, because the bundler cannot know that wrapping and naming them has no side effect.
 function leanRouter(): Plugin {
 	return {
 		name: "lean-router",
@@ -73,10 +73,10 @@ export default defineConfig({
 	build: {
 		target: "es2023",
 		manifest: "manifest.json",
-		assetsInlineLimit: 0, // a data: URL is what the Content-Security-Policy forbids
+		assetsInlineLimit: 0, // the Content-Security-Policy forbids data: URLs
 		modulePreload: { polyfill: false },
 		rolldownOptions: {
-			// What changes with a library's version alone stays in the visitors' caches.
+			// Libraries get a chunk of their own, which stays in the visitors' caches until one of them is updated.
 			output: {
 				codeSplitting: { groups: [{ name: "libraries", test: /node_modules\/(react|react-dom|react-router|scheduler|@tanstack)\// }] },
 			},

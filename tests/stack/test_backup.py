@@ -182,7 +182,7 @@ def test_when_one_of_the_two_could_not_be_restored_no_old_token_is_good_and_agai
 def test_a_backup_is_whole_or_not_there_and_nobody_else_s_to_read(stack, backup, tmp_path):
     assert backup.stat().st_mode & 0o077 == 0
     again = stack("backup", str(backup))
-    assert (again.returncode, again.stderr.strip()) == (1, f"backup: {backup} is there already")
+    assert (again.returncode, again.stderr.strip()) == (1, f"backup: {backup} exists already; name a new folder")
     stack("down")
     assert "not up" in stack("backup", str(tmp_path / "other")).stderr
     assert stack("up").returncode == 0

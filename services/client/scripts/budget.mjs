@@ -1,12 +1,12 @@
-// What a first visit may cost, in bytes after gzip. Fails the build when a part is above it. Run after compress.mjs.
-// The manifest says what index.html loads by itself; the file is not for visitors and goes.
+// Limits what a first visit downloads, in bytes after gzip: fails the build when a part exceeds its limit. Run after compress.mjs.
+// The manifest lists what index.html loads by itself; it is removed afterwards, because visitors do not need it.
 import { readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 const dist = process.env.DIST ?? "dist";
 const manifest = JSON.parse(readFileSync(join(dist, "manifest.json"), "utf8"));
 
-// FILE and what it imports at once.
+// The keys of a file and of everything that it imports statically.
 function closure(key, seen = new Set()) {
 	if (seen.has(key)) return seen;
 	seen.add(key);
@@ -36,6 +36,6 @@ for (const [name, limit, files] of parts) {
 rmSync(join(dist, "manifest.json"));
 rmSync(join(dist, "manifest.json.gz"), { force: true });
 if (failed) {
-	console.error("budget: the build is larger than scripts/budget.mjs allows");
+	console.error("budget: a part marked OVER is larger than its limit in scripts/budget.mjs");
 	process.exit(1);
 }

@@ -1,4 +1,4 @@
-// Fails when src/api/generated is not what `npm run generate` makes of services/swagger/openapi.yaml.
+// Fails when src/api/generated differs from what `npm run generate` makes of services/swagger/openapi.yaml.
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -18,7 +18,7 @@ try {
 	const read = (root, name) => (statSync(join(root, name), { throwIfNoEntry: false }) ? readFileSync(join(root, name), "utf8") : null);
 	const stale = names.filter((name) => read(fresh, name) !== read(committed, name));
 	if (stale.length > 0) {
-		console.error(`${committed} is not what ../swagger/openapi.yaml says: ${stale.join(", ")}\nrun: npm run generate`);
+		console.error(`${committed} does not match ../swagger/openapi.yaml: ${stale.join(", ")}\nrun: npm run generate`);
 		process.exitCode = 1;
 	}
 } finally {

@@ -1,4 +1,4 @@
-// A .gz beside each file that shrinks by it: nginx hands those out (gzip_static) and compresses nothing itself.
+// Writes a .gz beside each file that gets smaller by it: nginx serves those (gzip_static) and compresses nothing itself.
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { constants, gzipSync } from "node:zlib";

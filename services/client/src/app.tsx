@@ -7,7 +7,7 @@ import { NoticeList } from "./parts/notice-list";
 import { TroubleBanner } from "./parts/trouble-banner";
 import { useSession } from "./session/use-session";
 
-/* Home is what most come for; the rest is loaded when it is asked for. */
+/* Most visitors come for Home; the other pages are loaded when they are opened. */
 const ResultDialog = lazy(() => import("./values/result-dialog"));
 const Register = lazy(() => import("./pages/register"));
 const LogIn = lazy(() => import("./pages/log-in"));
@@ -18,7 +18,7 @@ const About = lazy(() => import("./pages/about"));
 const Health = lazy(() => import("./pages/health"));
 const NotFound = lazy(() => import("./pages/not-found"));
 
-/* Pages for those who are not logged in: with a session there is nothing to do there. */
+/* Pages for logged-out visitors: a logged-in user is sent on. */
 function LoggedOutOnly() {
 	const session = useSession();
 	const from = (useLocation().state as { from?: string } | null)?.from;
@@ -43,7 +43,7 @@ function Layout() {
 				</ErrorBoundary>
 			</main>
 			<footer className="foot">
-				<p>Abacus calculates large numbers and shows each the moment that it is known.</p>
+				<p>Abacus calculates large numbers and shows each as soon as it is known.</p>
 				<p>
 					<a href="/swagger/">API</a> <a href="/status/">Dashboard</a>
 				</p>

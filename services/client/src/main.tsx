@@ -10,7 +10,7 @@ import { App } from "./app";
 import { createQueryClient } from "./query-client";
 import { followSessions } from "./session/follow";
 
-/* After a new version was put up, the parts of the old one are gone: load the page again, once. */
+/* After a deployment the chunks of the former version are gone: load the page again, once. */
 window.addEventListener("vite:preloadError", (event) => {
 	if (Date.now() - Number(sessionStorage.getItem("abacus.reloaded") ?? 0) < 10_000) return;
 	event.preventDefault();

@@ -4,7 +4,7 @@ import { Failure } from "./api/failure";
 const FIRST_RETRY_MS = 1000;
 const LAST_RETRY_MS = 10_000;
 
-/* What is transient is tried again until it works (parts/trouble.ts tells of it); what the server refuses is an answer. */
+/* A transient failure is retried until the call succeeds (parts/trouble.ts reports it meanwhile); a refusal by the server is final. */
 export function createQueryClient(): QueryClient {
 	return new QueryClient({
 		defaultOptions: {

@@ -4,7 +4,7 @@ import { ErrorBoundary } from "../src/parts/error-boundary";
 import { answer, failure } from "./server";
 import { show } from "./show";
 
-it("an unknown path says so", async () => {
+it("an unknown path leads to a page that says so", async () => {
 	show("/no/such/page");
 	await screen.findByRole("heading", { level: 1, name: "There is no such page" });
 	screen.getByText("/no/such/page");
@@ -22,7 +22,7 @@ it("the burger opens the menu, and Escape closes it", async () => {
 	expect(burger.getAttribute("aria-expanded")).toBe("false");
 });
 
-it("who follows a link has the focus on the heading of where it led", async () => {
+it("following a link moves the focus to the heading of the new page", async () => {
 	const hands = show("/about");
 	await screen.findByRole("heading", { level: 1, name: "About" });
 	await hands.click(screen.getByRole("link", { name: "Register" }));
@@ -30,7 +30,7 @@ it("who follows a link has the focus on the heading of where it led", async () =
 	await waitFor(() => expect(document.activeElement).toBe(heading));
 });
 
-it("the health page tells of each service, and of what is not watched it tells nothing", async () => {
+it("the health page has a line for each service, and none for what is not watched", async () => {
 	const instance = (name: string, status: string, reason: string | null) => ({ name, instance: `${name}-1`, status, reason });
 	answer("GET /api/healthcheck", 200, {
 		status: "success",
@@ -54,13 +54,13 @@ it("the health page tells of each service, and of what is not watched it tells n
 	expect(screen.getByRole("link", { name: "Open the dashboard" }).getAttribute("href")).toBe("/status/");
 });
 
-it("a monitor that gives no answer is told of", async () => {
+it("the health page says that the monitor does not answer", async () => {
 	answer("GET /api/healthcheck", 503, failure("unavailable", "Temporarily unavailable. Please try again shortly."));
 	show("/health");
-	await screen.findByText(/^The monitor gives no answer: Temporarily unavailable/);
+	await screen.findByText(/^The monitor does not answer: Temporarily unavailable/);
 });
 
-it("a page that breaks does not take the rest with it, and the next one is tried", () => {
+it("a page that throws leaves the rest working, and the next page is rendered", () => {
 	vi.spyOn(console, "error").mockImplementation(() => {});
 	const Broken = () => {
 		throw new Error("It broke.");

@@ -29,7 +29,7 @@ function have(...values: Value[]) {
 
 const calculate = () => screen.getByRole<HTMLInputElement>("button", { name: "Calculate" });
 
-it("without a session Home says what there is, and leads to logging in", async () => {
+it("without a session Home lists the kinds and links to logging in", async () => {
 	show("/");
 	await screen.findByRole("heading", { level: 1 });
 	expect((await screen.findAllByText(/^Index 0 to /)).map((line) => line.textContent)).toContain("Index 0 to 100,000");
@@ -37,7 +37,7 @@ it("without a session Home says what there is, and leads to logging in", async (
 	expect(askedFor("GET /api/values")).toHaveLength(0);
 });
 
-it("an index is submitted and stands in the list, being calculated", async () => {
+it("a submitted index appears in the list as being calculated", async () => {
 	have();
 	answer("POST /api/values", 200, { working: true, id: "5", kind: "lucas", index: 40, state: "pending" });
 	const hands = show("/", { as: { id: 7 } });
@@ -52,7 +52,7 @@ it("an index is submitted and stands in the list, being calculated", async () =>
 	expect(screen.getByLabelText<HTMLInputElement>("Index").value).toBe("");
 });
 
-it("an index that is typed while the one before is being submitted stays", async () => {
+it("an index typed while the one before is being submitted is kept", async () => {
 	have();
 	answer("POST /api/values", 200, { working: true, id: "5", kind: "fibonacci", index: 40, state: "pending" });
 	const hands = show("/", { as: { id: 7 } });
@@ -76,7 +76,7 @@ it("an index that is typed while the one before is being submitted stays", async
 it.each([
 	["-3", "The index must be a whole number, 0 or more."],
 	["1000001", "Index too high: 1,000,000 is the highest of this kind."],
-])("%s is not sent", async (text, problem) => {
+])("the index %s is not sent", async (text, problem) => {
 	have();
 	const hands = show("/", { as: { id: 7 } });
 	await hands.type(await screen.findByLabelText("Index"), text);
@@ -85,7 +85,7 @@ it.each([
 	expect(screen.getByLabelText("Index").getAttribute("aria-invalid")).toBe("true");
 });
 
-it("what the server refuses is told", async () => {
+it("a refusal by the server is shown", async () => {
 	have();
 	answer("POST /api/values", 422, failure("index_too_high", "Index too high"));
 	const hands = show("/", { as: { id: 7 } });
@@ -94,7 +94,7 @@ it("what the server refuses is told", async () => {
 	expect(screen.getByLabelText<HTMLInputElement>("Index").value).toBe("7");
 });
 
-it("a failed one says why, and is submitted again", async () => {
+it("a failed value says why, and can be submitted again", async () => {
 	have(value("1", { state: "failed", index: 9 }));
 	answer("POST /api/values", 200, { working: true, id: "2", kind: "fibonacci", index: 9, state: "pending" });
 	const hands = show("/", { as: { id: 7 } });
@@ -104,7 +104,7 @@ it("a failed one says why, and is submitted again", async () => {
 	expect(askedFor("POST /api/values")[0]?.body).toEqual({ kind: "fibonacci", index: 9 });
 });
 
-it("a result opens whole, is copied, and closes", async () => {
+it("a whole result can be opened, copied and closed", async () => {
 	have(value("1", done));
 	answer("GET /api/values/fibonacci/7", 200, {
 		status: "success",
@@ -122,7 +122,7 @@ it("a result opens whole, is copied, and closes", async () => {
 	expect(screen.queryByRole("dialog")).toBeNull();
 });
 
-it("while the server is away that is said, and it is tried again", async () => {
+it("while the server is unreachable the page says so and retries", async () => {
 	setReachable(false);
 	answerBy("GET /api/values", () => [200, { status: "success", data: { values: [value("1", done)] } }]);
 	const hands = show("/", { as: { id: 7 } });
@@ -130,7 +130,7 @@ it("while the server is away that is said, and it is tried again", async () => {
 	const attempts = askedFor("GET /api/values").length;
 	await hands.click(screen.getByRole("button", { name: "Try now" }));
 	await vi.waitFor(() => expect(askedFor("GET /api/values").length).toBeGreaterThan(attempts));
-	expect(banner.isConnected).toBe(true); // it does not come and go with each attempt
+	expect(banner.isConnected).toBe(true); // it does not disappear and reappear with each attempt
 	setReachable(true);
 	await hands.click(screen.getByRole("button", { name: "Try now" }));
 	await screen.findByText("21");

@@ -55,7 +55,7 @@ beforeEach(() => {
 	return () => stop();
 });
 
-it("the token is the first message, and it is open when the server says ready", () => {
+it("the token is the first message, and the connection is open when the server says ready", () => {
 	last().opens();
 	expect(last().sent).toEqual(['{"token":"the-token"}']);
 	expect(states).toEqual(["connecting"]);
@@ -63,20 +63,20 @@ it("the token is the first message, and it is open when the server says ready", 
 	expect(states).toEqual(["connecting", "open"]);
 });
 
-it("values are handed on; what is not understood is passed over", () => {
+it("values are reported, and unknown messages are ignored", () => {
 	last().opens();
 	for (const message of [{ event: "ready" }, value, { event: "later" }, "{", "null", "7"]) last().says(message);
 	expect(values).toEqual([value]);
 });
 
-it("ready again says that something may have been missed", () => {
+it("another ready reports open again, because results may have been missed", () => {
 	last().opens();
 	last().says({ event: "ready" });
 	last().says({ event: "ready" });
 	expect(states).toEqual(["connecting", "open", "open"]);
 });
 
-it("a lost one is connected again, each time later, up to 15 s", () => {
+it("a lost connection is made again, after delays that grow up to 15 s", () => {
 	for (const wait of [500, 1000, 2000, 4000, 8000, 15_000, 15_000]) {
 		const before = sockets.length;
 		last().isLost();
@@ -87,7 +87,7 @@ it("a lost one is connected again, each time later, up to 15 s", () => {
 	}
 });
 
-it("one that had lasted starts the back-off anew", () => {
+it("a connection that has lasted 5 s resets the back-off", () => {
 	for (let i = 0; i < 5; i++) {
 		last().isLost();
 		vi.advanceTimersByTime(20_000);
@@ -101,13 +101,13 @@ it("one that had lasted starts the back-off anew", () => {
 	expect(sockets.length).toBe(before + 1);
 });
 
-it("the network's return is not waited out", () => {
+it("when the network is back it connects at once", () => {
 	last().isLost();
 	window.dispatchEvent(new Event("online"));
 	expect(sockets.length).toBe(2);
 });
 
-it("stopped, it closes and stays away", () => {
+it("stopped, it closes and never reconnects", () => {
 	last().opens();
 	stop();
 	expect(last().closedWith).toBe(1000);

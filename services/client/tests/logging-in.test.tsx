@@ -11,7 +11,7 @@ function answerValues() {
 	answer("GET /api/values", 200, { status: "success", data: { values: [] } });
 }
 
-it("registering shows its rules as they are met, and cannot be sent before", async () => {
+it("registering shows which rules are met, and can be sent only when all are", async () => {
 	const hands = show("/register");
 	await screen.findByRole("heading", { level: 1, name: "Register" });
 	expect(document.querySelectorAll(".validation-list > .error")).toHaveLength(4);
@@ -25,7 +25,7 @@ it("registering shows its rules as they are met, and cannot be sent before", asy
 	expect(submit("Register").disabled).toBe(false);
 });
 
-it("registering logs in and welcomes", async () => {
+it("registering logs the user in", async () => {
 	answer("POST /auth/register", 201, { status: "success", message: "Successfully registered.", auth_token: token() });
 	answerValues();
 	const hands = show("/register");
@@ -37,7 +37,7 @@ it("registering logs in and welcomes", async () => {
 	await screen.findByRole("heading", { level: 1, name: "Your values" });
 });
 
-it("what the server has against a field stands beside it until it is changed", async () => {
+it("the server's error for a field is shown beside it until the field is changed", async () => {
 	answer("POST /auth/register", 400, failure("invalid_payload", "Invalid payload.", [{ field: "email", message: "is no e-mail address" }]));
 	const hands = show("/register");
 	await hands.type(await screen.findByLabelText("User name"), "somebody");
@@ -73,7 +73,7 @@ it("logging in keeps the token in the browser when asked to", async () => {
 	expect([window.sessionStorage.length, window.localStorage.length]).toEqual([0, 1]);
 });
 
-it("a wrong password is told, and no longer after the next attempt", async () => {
+it("the error of a wrong password is shown until the next attempt", async () => {
 	answer("POST /auth/login", 404, failure("login_failed", "Login failed."));
 	answerValues();
 	const hands = show("/login");
@@ -86,7 +86,7 @@ it("a wrong password is told, and no longer after the next attempt", async () =>
 	expect(screen.queryByText("Login failed.")).toBeNull();
 });
 
-it("logging out ends the session at once, and has the token revoked", async () => {
+it("logging out ends the session at once and revokes the token", async () => {
 	answerValues();
 	answer("POST /auth/logout", 200, { status: "success", message: "Successfully logged out." });
 	const hands = show("/", { as: { id: 7 } });
@@ -97,7 +97,7 @@ it("logging out ends the session at once, and has the token revoked", async () =
 	await screen.findByText("You are now logged out.");
 });
 
-it("a token whose time is over ends the session and says so", async () => {
+it("an expired token ends the session with a notification", async () => {
 	answer("GET /auth/status", 401, failure("token_expired", "Signature expired. Please log in again."));
 	show("/status", { as: { id: 7 } });
 	const notice = await screen.findByText("Signature expired. Please log in again.");
@@ -105,7 +105,7 @@ it("a token whose time is over ends the session and says so", async () => {
 	await screen.findByText("You must be logged in to view this.");
 });
 
-it("the profile has id, e-mail and user name", async () => {
+it("the profile shows id, e-mail and user name", async () => {
 	answer("GET /auth/status", 200, { status: "success", data: user(7, "somebody") });
 	show("/status", { as: { id: 7 } });
 	await screen.findByText("somebody@example.com");
@@ -117,7 +117,7 @@ it("the profile has id, e-mail and user name", async () => {
 	]);
 });
 
-it("a changed password logs this tab in anew, for its token is dead", async () => {
+it("a changed password logs this tab in again, because its token was revoked", async () => {
 	answer("GET /auth/status", 200, { status: "success", data: user(7, "somebody") });
 	answer("PUT /auth/password", 200, { status: "success", message: "Password changed." });
 	answer("POST /auth/login", 200, { status: "success", message: "Successfully logged in.", auth_token: `${token()}2` });
@@ -130,7 +130,7 @@ it("a changed password logs this tab in anew, for its token is dead", async () =
 	expect(sessions.current()?.token).toBe(`${token()}2`);
 });
 
-it("a page that needs a session leads to it, and back", async () => {
+it("a page that needs a session leads to logging in, and back", async () => {
 	answer("POST /auth/login", 200, { status: "success", message: "Successfully logged in.", auth_token: token() });
 	answer("GET /auth/status", 200, { status: "success", data: user(7, "somebody") });
 	const hands = show("/status");

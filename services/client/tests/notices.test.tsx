@@ -10,7 +10,7 @@ beforeEach(() => {
 	render(<NoticeList />);
 });
 
-it.each(["success", "warning"] as const)("a %s clears after 3 s", (tone) => {
+it.each(["success", "warning"] as const)("a %s notice clears after 3 s", (tone) => {
 	act(() => notify(tone, "Welcome!"));
 	expect(screen.getByText("Welcome!").className).toBe(`notification is-${tone}`);
 	pass(2900);
@@ -29,7 +29,7 @@ it("an error stays until it is dismissed", () => {
 	expect(screen.queryByText("Login failed.")).toBeNull();
 });
 
-it("one that is pointed at waits", () => {
+it("a notice stays while the pointer is over it", () => {
 	act(() => notify("success", "Welcome!"));
 	fireEvent.mouseEnter(screen.getByText("Welcome!"));
 	pass(10_000);
@@ -38,7 +38,7 @@ it("one that is pointed at waits", () => {
 	expect(screen.queryByText("Welcome!")).toBeNull();
 });
 
-it("the same words are there once, and never more than four notices", () => {
+it("a repeated notice is shown once, and at most four are shown", () => {
 	act(() => notify("danger", "Again."));
 	act(() => notify("danger", "Again."));
 	expect(screen.getAllByText("Again.")).toHaveLength(1);

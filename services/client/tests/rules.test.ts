@@ -4,7 +4,7 @@ import { areMet, isEmail, logInRules, passwordRules, registrationRules } from ".
 const good = { username: "somebody", email: "some@body.org", password: "long enough" };
 
 describe("the rules of registering", () => {
-	it("are met by what is long enough", () => {
+	it("are met by texts that are long enough", () => {
 		expect(areMet(registrationRules(good))).toBe(true);
 	});
 
@@ -13,7 +13,7 @@ describe("the rules of registering", () => {
 		["email", "a@b.c", "E-mail addresses must be longer than 5 characters."],
 		["email", "nobody.example.com", "E-mail addresses must look like name@example.com."],
 		["password", "0123456789", "Passwords must be longer than 10 characters."],
-	])("say which one is not: %s %s", (field, text, rule) => {
+	])("name the one that is not met by %s %s", (field, text, rule) => {
 		const unmet = registrationRules({ ...good, [field]: text }).filter(({ isMet }) => !isMet);
 		expect(unmet.map(({ text }) => text)).toContain(rule);
 	});
@@ -25,7 +25,7 @@ describe("the rules of registering", () => {
 	});
 });
 
-it("an e-mail address is what the server takes for one", () => {
+it("an e-mail address is one that the server accepts", () => {
 	for (const text of ["a@b.co", "first.last+tag@sub.example.org", "o'neil@example.com"]) expect(isEmail(text), text).toBe(true);
 	for (const text of [
 		"@b.co",
@@ -41,7 +41,7 @@ it("an e-mail address is what the server takes for one", () => {
 		expect(isEmail(text), text).toBe(false);
 });
 
-it("logging in asks for both, and not for how long they are", () => {
+it("logging in requires both texts, of any length", () => {
 	expect(areMet(logInRules({ email: "a", password: "b" }))).toBe(true);
 	expect(areMet(logInRules({ email: "", password: "b" }))).toBe(false);
 });

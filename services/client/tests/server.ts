@@ -1,4 +1,4 @@
-/* The server as tests want it: what it answers to each call, and what it was asked. */
+/* A fake server for the tests: gives the reply set for each call, and records the requests. */
 import { vi } from "vitest";
 
 interface Asked {
@@ -65,7 +65,7 @@ export function user(id: number, username: string, more: object = {}) {
 	return { id, username, email: `${username}@example.com`, active: true, admin: false, ...more };
 }
 
-/* A token as the server makes them; nobody verifies its signature here. */
+/* A token of the server's form; nothing verifies its signature here. */
 export function token({ id = 7, admin = false }: { id?: number; admin?: boolean } = {}): string {
 	const part = (claims: object) => btoa(JSON.stringify(claims)).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
 	return `${part({ alg: "HS256", typ: "JWT" })}.${part({ sub: `${id}`, jti: `jti-${id}`, adm: admin })}.c2lnbmF0dXJl`;

@@ -4,7 +4,7 @@ import { token } from "./server";
 
 type Listener = (event: unknown) => void;
 
-/* A browser: its localStorage and its channel are seen by all tabs, its sessionStorage by one. */
+/* A browser: all tabs share its localStorage and its channel; each has its own sessionStorage. */
 function browser({ hasChannel = true } = {}) {
 	const kept = new Map<string, string>();
 	const tabs: { hear: (key: string, newValue: string | null) => void; message: Listener[] }[] = [];
@@ -49,7 +49,7 @@ function browser({ hasChannel = true } = {}) {
 }
 
 describe("a session", () => {
-	it("reads who it is from the token, and takes no rubbish for one", () => {
+	it("has the claims of its token, and none without a valid one", () => {
 		expect(readToken(token({ id: 3, admin: true }), false)).toMatchObject({ userId: 3, isAdmin: true, tokenId: "jti-3", isKept: false });
 		for (const rubbish of ["", "a.b.c", "..", "{}"]) expect(readToken(rubbish, false)).toBeNull();
 	});
@@ -61,26 +61,26 @@ describe("a session", () => {
 		expect(open(first.own).sessions.current()?.userId).toBe(7);
 	});
 
-	it("is not that of a new tab", () => {
+	it("does not exist in a new tab", () => {
 		const open = browser();
 		open().sessions.start(token(), false);
 		expect(open().sessions.current()).toBeNull();
 	});
 
-	it("is that of a new tab when it is kept", () => {
+	it("that is kept exists in a new tab", () => {
 		const open = browser();
 		open().sessions.start(token(), true);
 		expect(open().sessions.current()).toMatchObject({ userId: 7, isKept: true });
 	});
 
-	it("that is kept logs in the tabs that are open and logged out", () => {
+	it("that is kept logs in the open tabs that are logged out", () => {
 		const open = browser();
 		const other = open();
 		open().sessions.start(token(), true);
 		expect(other.sessions.current()?.userId).toBe(7);
 	});
 
-	it("that is kept leaves alone a tab with a session of its own", () => {
+	it("that is kept does not change a tab with a session of its own", () => {
 		const open = browser();
 		const other = open();
 		other.sessions.start(token({ id: 1 }), false);
@@ -88,7 +88,7 @@ describe("a session", () => {
 		expect(other.sessions.current()?.userId).toBe(1);
 	});
 
-	it("tells those who subscribed", () => {
+	it("notifies its subscribers", () => {
 		const { sessions } = browser()();
 		const seen: unknown[] = [];
 		sessions.subscribe(() => seen.push(sessions.current()?.userId));
@@ -119,7 +119,7 @@ describe.each([{ hasChannel: true }, { hasChannel: false }])("logging out ($hasC
 		expect(open().sessions.current()).toBeNull();
 	});
 
-	it("has a tab with a token of its own revoke that", () => {
+	it("makes a tab with a token of its own revoke that token", () => {
 		const open = browser(how);
 		const [one, two] = [open(), open()];
 		one.sessions.start(token({ id: 1 }), false);

@@ -1,11 +1,11 @@
-/* What jsdom lacks of a browser, and a clean start for each test. */
+/* Adds what jsdom lacks, and starts each test clean. */
 import { cleanup, configure } from "@testing-library/react";
 import { afterEach, beforeEach, vi } from "vitest";
 import { current, dismiss } from "../src/parts/notices";
 import { sessions } from "../src/session/session";
 import { forgetServer } from "./server";
 
-configure({ asyncUtilTimeout: 5000 }); // a page is a file of its own, and the machine may be busy
+configure({ asyncUtilTimeout: 5000 }); // each page is loaded as a file, and the machine may be busy
 
 HTMLDialogElement.prototype.showModal = function () {
 	this.open = true;

@@ -1,4 +1,4 @@
-/* The whole client at a path, as somebody who is logged in or not. */
+/* Renders the whole client at a path, logged in as a user or logged out. */
 import { QueryClientProvider } from "@tanstack/react-query";
 import { render } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";

@@ -11,7 +11,7 @@ beforeEach(() => {
 	answerBy("GET /users", () => [200, { status: "success", data: { users } }]);
 });
 
-it("everybody is listed; who is no admin can change nobody", async () => {
+it("all users are listed, and a user who is not an admin cannot change them", async () => {
 	show("/all-users", { as: { id: 2 } });
 	await screen.findByRole("heading", { level: 1, name: "All Users" });
 	await screen.findByText("theadmin@example.com");
@@ -19,7 +19,7 @@ it("everybody is listed; who is no admin can change nobody", async () => {
 	expect(screen.queryByRole("button", { name: /Deactivate|Add|Delete/ })).toBeNull();
 });
 
-it("who is not logged in is asked to, where the list is not public", async () => {
+it("a logged-out visitor is asked to log in when the list is not public", async () => {
 	answer("GET /users", 403, failure("token_missing", "Provide a valid auth token."));
 	show("/all-users");
 	await screen.findByText("You must be logged in to view this.");
@@ -28,19 +28,19 @@ it("who is not logged in is asked to, where the list is not public", async () =>
 it.each([
 	["Deactivate", { active: false }, "somebody is no longer active."],
 	["Make admin", { admin: true }, "somebody is an admin."],
-])("an admin: %s", async (button, change, told) => {
+])("an admin can change a user: %s", async (button, change, text) => {
 	answerBy("PATCH /users/2", (body) => {
 		users = users.map((one) => (one.id === 2 ? { ...one, ...(body as object) } : one));
 		return [200, { status: "success", data: users[1] }];
 	});
 	const hands = show("/all-users", { as: { id: 1, admin: true } });
 	await hands.click(await screen.findByRole("button", { name: `${button} somebody` }));
-	await screen.findByText(told);
+	await screen.findByText(text);
 	expect(askedFor("PATCH /users/2")[0]?.body).toEqual(change);
 	await waitFor(() => expect(within(row("somebody")).queryByRole("button", { name: `${button} somebody` })).toBeNull());
 });
 
-it("an admin deletes somebody, after a second question", async () => {
+it("an admin deletes a user after confirming it", async () => {
 	answerBy("DELETE /users/2", () => {
 		users = users.slice(0, 1);
 		return [200, { status: "success", message: "gone" }];
@@ -56,7 +56,7 @@ it("an admin deletes somebody, after a second question", async () => {
 	await waitFor(() => expect(row("somebody")).toBeNull());
 });
 
-it("an admin adds somebody; that one is there already is told", async () => {
+it("an admin adds a user, and sees the error when that user exists", async () => {
 	answer("POST /users", 400, failure("user_exists", "Sorry. That email already exists."));
 	const hands = show("/all-users", { as: { id: 1, admin: true } });
 	await hands.click(await screen.findByRole("button", { name: "Add a user" }));
@@ -64,7 +64,7 @@ it("an admin adds somebody; that one is there already is told", async () => {
 	await hands.type(dialog.getByLabelText("User name"), "newcomer");
 	await hands.type(dialog.getByLabelText("E-mail"), "new@comer.org");
 	await hands.type(dialog.getByLabelText("Password"), "long enough{Enter}");
-	await dialog.findByText("Sorry. That email already exists."); // within reach: what is outside of a dialog is not
+	await dialog.findByText("Sorry. That email already exists."); // inside the dialog, because nothing outside of it can be reached
 	answerBy("POST /users", () => {
 		users = [...users, user(3, "newcomer")];
 		return [201, { status: "success", message: "new@comer.org was added!" }];
@@ -75,10 +75,10 @@ it("an admin adds somebody; that one is there already is told", async () => {
 	expect(screen.queryByRole("dialog")).toBeNull();
 });
 
-it("somebody who is no admin any more is told so", async () => {
+it("a former admin sees that the change is not permitted", async () => {
 	answer("PATCH /users/2", 401, failure("not_permitted", "You do not have permission to do that."));
 	const hands = show("/all-users", { as: { id: 1, admin: true } });
 	await hands.click(await screen.findByRole("button", { name: "Deactivate somebody" }));
 	expect((await screen.findByText("You do not have permission to do that.")).className).toBe("notification is-danger");
-	screen.getByRole("link", { name: "Log Out" }); // and is still logged in
+	screen.getByRole("link", { name: "Log Out" }); // the user is still logged in
 });

@@ -6,7 +6,7 @@ import { addLive, addSubmitted, valuesOf, valuesQuery } from "../src/values/valu
 
 const KEY = ["values", 7];
 let queries: QueryClient;
-let index = 1000; // what came live is remembered: each test has an index of its own
+let index = 1000; // live results are remembered, so each test has an index of its own
 
 function value(id: string, more: Partial<Value> = {}): Value {
 	return {
@@ -38,7 +38,7 @@ beforeEach(() => {
 	queries = createQueryClient();
 });
 
-it("a result that arrives is written into every submission that waits for it, on every page", () => {
+it("a live result is written into every submission that waits for it, on every page", () => {
 	have([value("3"), value("2", { kind: "lucas" })], [value("1")]);
 	expect(addLive(queries, live())).toBe(true);
 	expect(seen().map(({ state, preview }) => [state, preview])).toEqual([
@@ -48,32 +48,32 @@ it("a result that arrives is written into every submission that waits for it, on
 	]);
 });
 
-it("a result that nobody here waits for changes nothing", () => {
+it("a live result that no submission waits for changes nothing", () => {
 	have([value("1", { state: "done", preview: "x" })]);
 	expect(addLive(queries, live())).toBe(false);
 	expect(seen()[0]?.preview).toBe("x");
 });
 
-it("a submission stands in the list at once, on top", () => {
+it("a submission appears at the top of the list at once", () => {
 	have([value("1")]);
 	addSubmitted(queries, { working: true, id: "2", kind: "fibonacci", index, state: "pending" });
 	expect(seen().map(({ id }) => id)).toEqual(["2", "1"]);
 });
 
-it("a submission is in the list once, however often it is told of", () => {
+it("a submission is in the list once, even if it is added again", () => {
 	have([value("2")]);
 	addSubmitted(queries, { working: true, id: "2", kind: "fibonacci", index, state: "pending" });
 	expect(seen()).toHaveLength(1);
 });
 
-it("a result that was announced before the reply to its submission is not lost", () => {
+it("a live result that arrived before the reply to its submission is not lost", () => {
 	have([]);
 	addLive(queries, live());
 	addSubmitted(queries, { working: true, id: "2", kind: "fibonacci", index, state: "pending" });
 	expect(seen()[0]).toMatchObject({ state: "done", preview: "21" });
 });
 
-it("what was calculated long ago is asked for", () => {
+it("a result that was calculated earlier is fetched", () => {
 	const asking = vi.spyOn(queries, "invalidateQueries");
 	have([]);
 	addSubmitted(queries, { working: true, id: "2", kind: "fibonacci", index, state: "done" });
@@ -81,7 +81,7 @@ it("what was calculated long ago is asked for", () => {
 	expect(asking).toHaveBeenCalledWith({ queryKey: ["values"] });
 });
 
-it("pending ones are asked after often while nothing comes live, seldom while it does, and nothing is asked when all are done", () => {
+it("the list is polled every 2 s without a live connection, every 10 s with one, and never when all values are done", () => {
 	const every = (isLive: boolean, ...values: Value[]) => {
 		have(values);
 		const interval = valuesQuery(7, isLive).refetchInterval as (query: unknown) => number | false;

@@ -6,7 +6,7 @@ import { isKind, KINDS, parseIndex } from "../src/values/kinds";
 describe("a failure", () => {
 	const response = (status: number) => new Response("", { status });
 
-	it("has the server's words, and those for each field", () => {
+	it("has the server's message, and its message for each field", () => {
 		const failure = failureOf(
 			{ message: "Invalid payload.", code: "invalid_payload", errors: [{ field: "email", message: "is taken" }] },
 			response(400),
@@ -19,19 +19,19 @@ describe("a failure", () => {
 		]);
 	});
 
-	it("says so when nobody answered, or not in our words", () => {
+	it("says that there was no reply, or that it was not an envelope", () => {
 		expect(messageOf(failureOf(new TypeError("Failed to fetch"), undefined))).toBe("The server cannot be reached.");
-		expect(failureOf("<html>", response(500)).message).toBe("The server gave an answer that cannot be read.");
+		expect(failureOf("<html>", response(500)).message).toBe("The server sent a reply that this page cannot read.");
 		expect(messageOf("what")).toBe("Something went wrong.");
 	});
 
-	it("is transient when trying again may help", () => {
+	it("is transient when a retry may help", () => {
 		for (const status of [0, 429, 502, 503, 504]) expect(new Failure(status, "", "").isTransient, `${status}`).toBe(true);
 		for (const status of [400, 401, 403, 404, 422, 500]) expect(new Failure(status, "", "").isTransient, `${status}`).toBe(false);
 	});
 });
 
-it("numbers are written for people", () => {
+it("numbers, durations, sizes and ages are formatted for reading", () => {
 	expect([formatDigits(1), formatDigits(104_494)]).toEqual(["1 digit", "104,494 digits"]);
 	expect([4, 1500, 73_200, 2_500_000].map(formatDuration)).toEqual(["4 µs", "1.50 ms", "73.2 ms", "2.50 s"]);
 	expect([1, 1000, 1_000_000].map(formatShort)).toEqual(["1", "1K", "1M"]);
@@ -41,13 +41,13 @@ it("numbers are written for people", () => {
 	expect(ages.map((time) => formatAge(time, now))).toEqual(["just now", "3 minutes ago", "3 hours ago", "yesterday"]);
 });
 
-it("an index is a whole number, and nothing else is", () => {
+it("only a whole number is an index", () => {
 	expect(["0", "7", " 40 ", "1000000"].map(parseIndex)).toEqual([0, 7, 40, 1_000_000]);
 	expect(["", " ", "-1", "1.5", "1e3", "seven", "9".repeat(16)].map(parseIndex)).toEqual([null, null, null, null, null, null, null]);
 	expect([isKind("lucas"), isKind("prime"), isKind(undefined)]).toEqual([true, false, false]);
 });
 
-it("the digits to expect are those that come", () => {
+it("the estimated number of digits is that of the result", () => {
 	const known: [keyof typeof KINDS, number, number][] = [
 		["fibonacci", 7, 2],
 		["fibonacci", 1000, 209],

@@ -1,4 +1,4 @@
-/* Every call that the pages make, on top of what is generated from the API's document. Each rejects with a Failure. */
+/* Every call that the pages make, based on the client generated from the API's document. Each rejects with a Failure. */
 import { type Ending, sessions } from "../session/session";
 import { Failure, failureOf } from "./failure";
 import * as api from "./generated";
@@ -14,7 +14,7 @@ client.setConfig({
 	cache: "no-store",
 });
 
-/* A token that the server refuses ends the session, unless the tab has another one by now. */
+/* A token that the server refuses ends the session, unless the tab has got another one in the meantime. */
 client.interceptors.error.use((error, response, request) => {
 	const failure = failureOf(error, response);
 	const used = request?.headers.get("Authorization")?.replace(/^Bearer /, "");
@@ -33,7 +33,7 @@ export async function register(body: api.Registration): Promise<string> {
 	return (await api.register({ ...throwing, body })).data.auth_token;
 }
 
-/* Revokes TOKEN, also when the page is being left. A token that is dead already is as good. */
+/* Revokes TOKEN, also while the page is being left. A token that is already invalid counts as revoked. */
 export async function revoke(token: string): Promise<void> {
 	try {
 		await api.logOut({ ...throwing, auth: token, keepalive: true });
@@ -92,7 +92,7 @@ export async function fetchValues(after: string | null): Promise<ValuePage> {
 	return { values, next: response.headers.has("Link") ? (values.at(-1)?.id ?? null) : null };
 }
 
-/* null: it is still being calculated. */
+/* Resolves to null while the result is being calculated. */
 export async function fetchResult(kind: api.Kind, index: number): Promise<api.ValueResult["data"] | null> {
 	const { data } = await api.getValue({ ...throwing, path: { kind, index } });
 	return typeof data === "object" && "result" in data.data ? data.data : null;

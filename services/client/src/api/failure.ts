@@ -1,8 +1,8 @@
-/* What went wrong with a call, as the pages tell it. */
+/* The error of a call, as the pages show it. */
 import type { FieldError } from "./generated";
 
 export class Failure extends Error {
-	readonly httpStatus: number; // 0: no answer came
+	readonly httpStatus: number; // 0: there was no reply
 	readonly code: string;
 	readonly fields: Record<string, string>;
 
@@ -13,7 +13,7 @@ export class Failure extends Error {
 		this.fields = fields;
 	}
 
-	/* Nobody is there, or somebody who cannot answer now: worth trying again by itself. */
+	/* No server was reached, or one that cannot answer at the moment: worth an automatic retry. */
 	get isTransient(): boolean {
 		return this.httpStatus === 0 || this.httpStatus === 429 || this.httpStatus >= 502;
 	}
@@ -23,12 +23,12 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 	return typeof value === "object" && value !== null;
 }
 
-/* BODY: what was thrown or answered; whatever it is, a Failure comes out. */
+/* Makes a Failure of whatever was thrown or received as BODY. */
 export function failureOf(body: unknown, response: Response | undefined): Failure {
 	if (body instanceof Failure) return body;
 	if (!response) return new Failure(0, "unreachable", "The server cannot be reached.");
 	if (!isRecord(body) || typeof body.message !== "string")
-		return new Failure(response.status, "unknown", "The server gave an answer that cannot be read.");
+		return new Failure(response.status, "unknown", "The server sent a reply that this page cannot read.");
 	const errors = Array.isArray(body.errors) ? (body.errors as FieldError[]) : [];
 	const fields = Object.fromEntries(errors.map((error) => [error.field, error.message]));
 	return new Failure(response.status, String(body.code ?? "unknown"), body.message, fields);

@@ -1,11 +1,11 @@
 /* The WebSocket of live results.
  *
- *     off ──start──▶ connecting ──ready──▶ open ──ready: something may have been missed
+ *     off ──start──▶ connecting ──ready──▶ open ──ready: results may have been missed
  *                        ▲                  │ lost
  *                        └── back-off ── waiting
  *
- * The token goes out as the first message, never in the URL. The server says ready when nothing is missed from there on: each time the
- * owner is told that it is open, and fetches what it has missed. */
+ * The token is sent as the first message, never in the URL. From each `ready` on the client gets every result: onState("open") reports it, and
+ * the owner then fetches the results that it has missed before. */
 import type { LiveReady, LiveValue } from "../api/generated";
 
 export type LiveState = "connecting" | "open" | "waiting";
@@ -20,9 +20,9 @@ export interface LiveOptions {
 
 const FIRST_WAIT_MS = 500;
 const LAST_WAIT_MS = 15_000;
-const STEADY_AFTER_MS = 5000; // a connection that lasted this long starts the back-off anew
+const STEADY_AFTER_MS = 5000; // a connection that lasted this long resets the back-off
 
-/* Events that are not known here are passed over. */
+/* null for an unknown event, which is ignored. */
 function parse(text: unknown): LiveReady | LiveValue | null {
 	try {
 		const message = JSON.parse(String(text));
@@ -32,7 +32,7 @@ function parse(text: unknown): LiveReady | LiveValue | null {
 	}
 }
 
-/* Connects, and connects again, until the function that it returns is called. */
+/* Connects, and reconnects after each loss, until the function that it returns is called. */
 export function startLive(options: LiveOptions): () => void {
 	const open = options.open ?? ((url) => new WebSocket(url));
 	let socket: WebSocket | null = null;

@@ -5,7 +5,7 @@ import type { Session } from "../session/session";
 import { addLive } from "../values/values";
 import { type LiveState, startLive } from "./live";
 
-/* Results arrive in the list by themselves while this is mounted. ON_ARRIVED: one that the caller had waited for. */
+/* While this is mounted, results appear in the list by themselves. Calls ON_ARRIVED for each result that the list was waiting for. */
 export function useLive(session: Session, onArrived: (value: LiveValue) => void): LiveState {
 	const queries = useQueryClient();
 	const [state, setState] = useState<LiveState>("connecting");
@@ -17,7 +17,7 @@ export function useLive(session: Session, onArrived: (value: LiveValue) => void)
 				token: session.token,
 				onState(next) {
 					setState(next);
-					/* Opened: fetch what came meanwhile. Lost: see whether the server is there at all, and still takes the token. */
+					/* Opened: fetch the results that were missed. Lost: find out whether the server answers and still accepts the token. */
 					if (next !== "connecting") queries.invalidateQueries({ queryKey: ["values"] });
 				},
 				onValue(value) {

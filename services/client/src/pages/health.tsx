@@ -17,7 +17,7 @@ function worst(statuses: HealthStatus[]): HealthStatus {
 	return statuses.includes("down") ? "down" : statuses.includes("degraded") ? "degraded" : "up";
 }
 
-/* One line for each service, and for what is behind them. */
+/* One line for each service, and for each of Postgres, Redis and nginx that is watched. */
 function summariesOf(health: Health): Summary[] {
 	const names = [...new Set(health.services.map((instance) => instance.name))];
 	const services = names.map((name) => {
@@ -54,12 +54,12 @@ function SummaryList({ health }: { health: Health }) {
 					</li>
 				))}
 			</ul>
-			<p className="soft">{health.updated_at ? `As of ${formatTime(health.updated_at)}` : "Nobody has been asked yet."}</p>
+			<p className="soft">{health.updated_at ? `As of ${formatTime(health.updated_at)}` : "No instance has been checked yet."}</p>
 		</>
 	);
 }
 
-/* A summary; the dashboard has the rest. */
+/* A summary of what the dashboard shows. */
 export default function HealthPage() {
 	const {
 		data: health,
@@ -74,11 +74,11 @@ export default function HealthPage() {
 	const problem = error ?? failureReason;
 
 	return (
-		<Page title="Health" lead="Every service and what it stands on, a few seconds ago.">
+		<Page title="Health" lead="Every service and what it depends on, as of a few seconds ago.">
 			<div className="sheet health-sheet">
 				{problem && (
 					<p className="health-head" data-status="down" role="status">
-						The monitor gives no answer: {messageOf(problem)}
+						The monitor does not answer: {messageOf(problem)}
 					</p>
 				)}
 				{health && <SummaryList health={health} />}

@@ -6,7 +6,7 @@ import { Welcome } from "./welcome";
 const load = () => import("../values/dashboard");
 const Dashboard = lazy(load);
 
-/* Who is logged in will want it: it comes beside the rest, not after it. */
+/* A logged-in user needs the dashboard: load it in parallel with the rest. */
 if (sessions.current()) load();
 
 export function Home() {

@@ -29,7 +29,7 @@ export default function LogIn() {
 					<input type="checkbox" name="keep" checked={keep} onChange={(event) => setKeep(event.currentTarget.checked)} />
 					<span>
 						Keep me logged in on this browser
-						<span className="soft">Otherwise you are logged in until this tab is closed, and in this tab alone.</span>
+						<span className="soft">Otherwise you are logged in only in this tab, until you close it.</span>
 					</span>
 				</label>
 				<input

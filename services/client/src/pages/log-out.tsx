@@ -4,7 +4,7 @@ import { Page } from "../parts/page";
 import { logOutEverywhere } from "../session/follow";
 import { useSession } from "../session/use-session";
 
-/* /logout, as the older client had it. */
+/* Opening /logout logs out, as in the legacy client. */
 export default function LogOut() {
 	const session = useSession();
 

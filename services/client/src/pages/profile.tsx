@@ -10,13 +10,13 @@ import { useForm } from "../parts/use-form";
 import { type Session, sessions } from "../session/session";
 import { useSession } from "../session/use-session";
 
-/* The change kills every token of the user, this tab's too: it logs in again, and all others are logged out. */
+/* The change revokes every token of the user, this tab's included: this tab logs in again, all others are logged out. */
 async function change(session: Session, email: string, current: string, next: string) {
 	await changePassword({ current, new: next });
 	const token = await logIn(email, next).catch(() => null);
 	if (!token) return sessions.endEverywhere("password_changed");
 	sessions.start(token, session.isKept);
-	notify("success", "Password changed. Wherever else you were logged in, you are no longer.");
+	notify("success", "Password changed. You are logged out everywhere else.");
 }
 
 function PasswordForm({ session, email }: { session: Session; email: string | undefined }) {

@@ -17,7 +17,7 @@ import { REGISTRATION_LABELS } from "./labels";
 
 const USERS = ["users"];
 
-/* Runs ACTION, tells of it, and fetches the list anew, also when it failed: somebody else may have changed it. */
+/* Runs ACTION, shows its outcome, and fetches the list again, even after a failure: another admin may have changed it. */
 function useAdminAction<T>(action: (arg: T) => Promise<unknown>, done: (arg: T) => string) {
 	const queries = useQueryClient();
 

@@ -6,7 +6,7 @@ import { formatCount } from "../values/format";
 import { KIND_NAMES, KINDS } from "../values/kinds";
 import { kindsQuery } from "../values/values";
 
-/* Home of those who are not logged in. */
+/* Home of a logged-out visitor. */
 export function Welcome() {
 	const { data: kinds } = useQuery(kindsQuery);
 	const { pathname } = useLocation();

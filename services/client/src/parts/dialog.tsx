@@ -2,7 +2,7 @@ import { type ReactNode, useId, useLayoutEffect, useRef } from "react";
 import { NoticeList } from "./notice-list";
 import { openDialog } from "./notices";
 
-/* A modal dialog while it is mounted. The browser keeps the focus in it, and gives it back at the end. */
+/* A modal dialog while it is mounted. The browser keeps the focus inside, and restores it at the end. */
 export function Dialog({
 	title,
 	onClose,
@@ -17,7 +17,7 @@ export function Dialog({
 	const ref = useRef<HTMLDialogElement>(null);
 	const id = useId();
 
-	/* Closed while it is still in the page: else the focus would be lost. */
+	/* Close it while it is still in the document: otherwise the browser cannot restore the focus. */
 	useLayoutEffect(() => {
 		const dialog = ref.current;
 		const end = openDialog();

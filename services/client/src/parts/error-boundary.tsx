@@ -1,6 +1,6 @@
 import { Component, type ReactNode } from "react";
 
-/* A page that breaks does not take the rest with it. RESET_KEY: when it changes, there is another page to try. */
+/* Shows an error in place of a page that throws, and leaves the rest working. A new RESET_KEY means another page: render it. */
 export class ErrorBoundary extends Component<{ resetKey: string; children: ReactNode }, { error: Error | null }> {
 	override state: { error: Error | null } = { error: null };
 
@@ -16,8 +16,8 @@ export class ErrorBoundary extends Component<{ resetKey: string; children: React
 		if (!this.state.error) return this.props.children;
 		return (
 			<div className="sheet narrow" role="alert">
-				<h1 className="title">This page broke</h1>
-				<p className="block">That is our fault. Nothing that you submitted is lost.</p>
+				<h1 className="title">This page has failed</h1>
+				<p className="block">That is our fault. Everything that you submitted is safe.</p>
 				<p className="block soft">{this.state.error.message}</p>
 				<button type="button" className="button is-primary" onClick={() => window.location.reload()}>
 					Load it again

@@ -1,6 +1,6 @@
 import { type InputHTMLAttributes, useId } from "react";
 
-/* A labelled input with room kept for what is wrong with it, so that nothing moves when something is. */
+/* A labelled input that reserves space for its error, so that nothing moves when one appears. */
 export function Field({ label, error, ...input }: { label: string; error?: string | undefined } & InputHTMLAttributes<HTMLInputElement>) {
 	const id = useId();
 

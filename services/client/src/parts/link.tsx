@@ -1,7 +1,7 @@
 import type { AnchorHTMLAttributes, MouseEvent } from "react";
 import { useHref, useLinkClickHandler, useLocation } from "react-router";
 
-/* react-router's own Link brings forms and prefetching with it, a twentieth of all that the first page loads; this does what is needed here. */
+/* react-router's own Link includes forms and prefetching, a twentieth of what the first page loads; this one does only what is needed here. */
 export function Link({ to, state, ...anchor }: { to: string; state?: unknown } & AnchorHTMLAttributes<HTMLAnchorElement>) {
 	const href = useHref(to);
 	const follow = useLinkClickHandler<HTMLAnchorElement>(to, { state });
@@ -9,7 +9,7 @@ export function Link({ to, state, ...anchor }: { to: string; state?: unknown } &
 	return <a {...anchor} href={href} onClick={(event: MouseEvent<HTMLAnchorElement>) => follow(event)} />;
 }
 
-/* A link of a menu: it tells whether it leads to where one is. */
+/* A link of a menu, marked when it leads to the current page. */
 export function MenuLink({ to, className = "", ...anchor }: { to: string } & AnchorHTMLAttributes<HTMLAnchorElement>) {
 	const isHere = useLocation().pathname === to;
 

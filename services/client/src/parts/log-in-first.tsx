@@ -1,7 +1,7 @@
 import { useLocation } from "react-router";
 import { Link } from "./link";
 
-/* In place of what only those who are logged in may see. */
+/* Shown in place of what only a logged-in user may see. */
 export function LogInFirst() {
 	const { pathname } = useLocation();
 

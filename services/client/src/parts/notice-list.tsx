@@ -5,7 +5,7 @@ const CLEARS_AFTER_MS = 3000;
 
 const CLASSES = { success: "notification is-success", warning: "notification is-warning", danger: "notification is-danger" };
 
-/* It does not go while somebody points at it or has the focus in it. */
+/* It stays while the pointer is over it or the focus is in it. */
 function NoticeBox({ notice }: { notice: Notice }) {
 	const [isHeld, setHeld] = useState(false);
 	const clears = notice.tone !== "danger" && !isHeld;

@@ -1,4 +1,4 @@
-/* Messages to the user. Those that tell of an error stay until dismissed; the others clear by themselves (parts/notice-list.tsx). */
+/* Messages to the user. Errors stay until they are dismissed; the others clear by themselves (parts/notice-list.tsx). */
 export type Tone = "success" | "warning" | "danger";
 
 export interface Notice {
@@ -23,7 +23,7 @@ export function notify(tone: Tone, text: string): void {
 	become([...others, { id: ++lastId, tone, text }].slice(-MOST));
 }
 
-/* A modal dialog makes all but itself out of reach, so while one is open it has the notices in it. Returns what ends that. */
+/* While a modal dialog is open nothing else can be reached, so the dialog shows the notices. Returns the function that ends this. */
 export function openDialog(): () => void {
 	dialogs++;
 	become(notices);
@@ -41,7 +41,7 @@ export function dismiss(id: number): void {
 	become(notices.filter((notice) => notice.id !== id));
 }
 
-/* What an earlier attempt said is no longer true once the next one is made. */
+/* Called before an attempt, because the errors of the one before are then out of date. */
 export function dismissErrors(): void {
 	if (notices.some((notice) => notice.tone === "danger")) become(notices.filter((notice) => notice.tone !== "danger"));
 }

@@ -3,7 +3,7 @@ import { useLocation, useNavigationType } from "react-router";
 
 let hasNavigated = false;
 
-/* A page: its title in the window and as its h1, which has the focus after one came here by a link, so that screen readers read it. */
+/* A page: sets the window's title, and focuses its h1 after the user followed a link, so that a screen reader announces it. */
 export function Page({
 	title,
 	heading = title,

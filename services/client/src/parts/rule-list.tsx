@@ -2,7 +2,7 @@ import type { Rule } from "./rules";
 
 export function RuleList({ rules }: { rules: Rule[] }) {
 	return (
-		<ul className="validation-list" aria-label="What is asked for">
+		<ul className="validation-list" aria-label="Requirements">
 			{rules.map((rule) => (
 				<li key={rule.text} className={rule.isMet ? "success" : "error"}>
 					<span className="rule-mark" aria-hidden="true" />

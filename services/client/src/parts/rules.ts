@@ -1,4 +1,4 @@
-/* What a form asks for. Stricter than the server (3 and 8 characters): these are the older client's rules. */
+/* The requirements of a form. They are those of the legacy client, stricter than the server's (3 and 8 characters). */
 export interface Rule {
 	text: string;
 	isMet: boolean;
@@ -10,7 +10,7 @@ const SHORTEST_PASSWORD = 11;
 const LONGEST = 128;
 const LONGEST_EMAIL = 254;
 
-/* A dot-string and at least two labels (RFC 5321 §4.1.2, RFC 1034 §3.5), as the server has it. */
+/* A dot-string and at least two labels (RFC 5321 §4.1.2, RFC 1034 §3.5), the server's own rule. */
 const LOCAL = /^[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*$/;
 const DOMAIN = /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i;
 

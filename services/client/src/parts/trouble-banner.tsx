@@ -5,10 +5,10 @@ import { createTroubles, type Trouble, tryNow } from "./trouble";
 const TEXTS: Record<Trouble, string> = {
 	offline: "This device is offline. What is shown may be old.",
 	unreachable: "The server cannot be reached. Trying again.",
-	unavailable: "A part of Abacus cannot answer at the moment. Trying again.",
+	unavailable: "A part of Abacus is unavailable at the moment. Trying again.",
 };
 
-const SHOWN_AFTER_MS = 400; // not for a single attempt that failed
+const SHOWN_AFTER_MS = 400; // so that a single failed attempt shows nothing
 
 export function TroubleBanner() {
 	const queries = useQueryClient();

@@ -1,4 +1,4 @@
-/* Whether the server answers, seen from the queries: they try again by themselves, and while one of them has to, there is trouble. */
+/* Whether the server answers, derived from the queries: there is trouble while one of them has to retry. */
 import { onlineManager, type QueryClient } from "@tanstack/react-query";
 import { Failure } from "../api/failure";
 
@@ -6,11 +6,11 @@ export type Trouble = "offline" | "unreachable" | "unavailable";
 
 declare module "@tanstack/react-query" {
 	interface Register {
-		queryMeta: { isQuiet?: boolean }; // its page tells of its trouble itself
+		queryMeta: { isQuiet?: boolean }; // its page shows its trouble itself
 	}
 }
 
-/* BEFORE: what there was; a query that begins anew has not got out of it yet. */
+/* BEFORE: the trouble until now, which lasts while a query that was started again has not answered yet. */
 function troubleOf(queries: QueryClient, before: Trouble | null): Trouble | null {
 	if (!onlineManager.isOnline()) return "offline";
 	let trouble: Trouble | null = null;
@@ -43,7 +43,7 @@ export function createTroubles(queries: QueryClient) {
 	};
 }
 
-/* Does not wait for the next turn of the queries that wait for it. */
+/* Retries at once the queries that wait for their next attempt. */
 export async function tryNow(queries: QueryClient): Promise<void> {
 	await queries.cancelQueries({ type: "active", predicate: ({ state }) => state.data === undefined }, { silent: true });
 	await queries.refetchQueries({ type: "active" });

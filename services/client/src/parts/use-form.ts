@@ -5,12 +5,12 @@ import { dismissErrors, notify } from "./notices";
 
 type Texts = Record<string, string>;
 
-/* "must have 3 characters" and "User name" make a sentence. */
+/* Makes a sentence of a label and a problem: "User name must have 3 characters." */
 function sentences(fields: Record<string, string>, labels: Texts): Texts {
 	return Object.fromEntries(Object.entries(fields).map(([name, problem]) => [name, `${labels[name] ?? name} ${problem}.`]));
 }
 
-/* A form: its texts, the server's word on each of them, and sending it. What belongs to no field becomes a notification. */
+/* A form: its texts, the server's error for each, and sending it. An error that belongs to no field becomes a notification. */
 export function useForm<T extends Texts>(labels: T, send: (texts: T) => Promise<void>) {
 	const empty = Object.fromEntries(Object.keys(labels).map((name) => [name, ""])) as T;
 	const [texts, setTexts] = useState(empty);

@@ -1,4 +1,4 @@
-/* What else happens when a session ends, whoever ended it. */
+/* What else happens when a session ends, for whatever reason. */
 import type { QueryClient } from "@tanstack/react-query";
 import { revoke } from "../api/calls";
 import { notify, type Tone } from "../parts/notices";
@@ -13,7 +13,7 @@ const TEXTS: Record<Ending, [Tone, string]> = {
 	password_changed: ["success", "Password changed. Please log in again."],
 };
 
-/* Nothing that the one saw is left for the next. */
+/* Clears the cached data, so that the next user sees nothing of the last one's, and revokes the token if that is still to be done. */
 export function followSessions(queries: QueryClient): () => void {
 	return sessions.onEnd((why, ended, wantsRevoking) => {
 		const [tone, text] = TEXTS[why];
@@ -23,7 +23,7 @@ export function followSessions(queries: QueryClient): () => void {
 	});
 }
 
-/* Logs out every tab at once, and only then tells the server. */
+/* Logs out every tab at once, and then has the server revoke the token. */
 export async function logOutEverywhere(): Promise<void> {
 	const session = sessions.current();
 	if (!session) return;
@@ -31,6 +31,9 @@ export async function logOutEverywhere(): Promise<void> {
 	try {
 		await revoke(session.token);
 	} catch {
-		notify("warning", "The server could not be told. Until its time is over, the token would still be taken.");
+		notify(
+			"warning",
+			"You are logged out here, but the server could not be reached to revoke your token. It stays valid until it expires.",
+		);
 	}
 }

@@ -1,8 +1,8 @@
-/* Who is logged in, in this tab and in the others of this browser.
+/* The sessions of this tab and of the browser's other tabs.
  *
- * A token lives in sessionStorage: it survives a reload, and a new tab starts logged out. With "Keep me logged in on this browser" it lives
- * in localStorage, which all tabs see, also those opened tomorrow. Logging out in one tab logs out every tab: a message on a
- * BroadcastChannel, or where there is none a key of localStorage, whose change the others are told of. */
+ * A token is kept in sessionStorage: it survives a reload, and a new tab starts logged out. With "Keep me logged in on this browser" it is kept
+ * in localStorage, which all tabs share, even after the browser was closed. Logging out in one tab logs out every tab: by a message on a
+ * BroadcastChannel or, in browsers without one, by a key of localStorage, whose change the other tabs get as an event. */
 
 export type Ending = "logged_out" | "logged_out_elsewhere" | "token_expired" | "token_invalid" | "user_inactive" | "password_changed";
 
@@ -19,7 +19,7 @@ interface LogoutMessage {
 	tokenId: string;
 }
 
-/* What a store of sessions needs of its surroundings, so that tests can run two tabs in one process. */
+/* What a store of sessions uses of the browser, as an interface so that tests can run two tabs in one process. */
 export interface Surroundings {
 	tab: Storage;
 	browser: Storage;
@@ -31,11 +31,11 @@ export interface Sessions {
 	current(): Session | null;
 	subscribe(listener: () => void): () => void;
 	start(token: string, keep: boolean): void;
-	/* Ends this tab's session; nobody else is told. */
+	/* Ends this tab's session alone. */
 	end(why: Ending): void;
 	/* Ends the sessions of all tabs. */
 	endEverywhere(why: Ending): void;
-	/* Called after a session has ended, with what it was, and whether its token is still to be revoked. */
+	/* LISTENER is called after a session has ended, with that session and whether its token is still to be revoked. */
 	onEnd(listener: EndListener): () => void;
 }
 
@@ -44,7 +44,7 @@ export type EndListener = (why: Ending, ended: Session, wantsRevoking: boolean) 
 const TOKEN_KEY = "abacus.token";
 const LOGOUT_KEY = "abacus.logout";
 
-/* The claims of a token are read for display alone; whether it is good is the server's word. null: that is no token. */
+/* Reads the claims of a token for display only: the server alone decides whether it is valid. Returns null if it is not a token. */
 export function readToken(token: string, isKept: boolean): Session | null {
 	try {
 		const payload = (token.split(".")[1] ?? "").replace(/-/g, "+").replace(/_/g, "/");
@@ -55,7 +55,7 @@ export function readToken(token: string, isKept: boolean): Session | null {
 	}
 }
 
-/* Storage may be forbidden by the browser's settings; then a session lasts as long as the page. */
+/* The browser's settings may forbid storage; then a session lasts as long as the page. */
 function guarded<T>(action: () => T): T | null {
 	try {
 		return action();
@@ -81,7 +81,7 @@ export function createSessions(around: Surroundings): Sessions {
 		for (const listener of listeners) listener();
 	}
 
-	/* REVOKED_ID: the token that whoever ended this is revoking; a tab with another one has to revoke its own. */
+	/* REVOKED_ID: the token that the tab which logged out revokes; a tab with another token has to revoke its own. */
 	function end(why: Ending, revokedId?: string) {
 		const ended = session;
 		if (!ended) return;
@@ -99,7 +99,7 @@ export function createSessions(around: Surroundings): Sessions {
 	around.events.addEventListener("storage", (event) => {
 		if (event.key === LOGOUT_KEY && event.newValue) end("logged_out_elsewhere", event.newValue.split(" ")[0]);
 		if (event.key !== TOKEN_KEY) return;
-		/* Another tab logged in and keeps it, or changed the token that both use. */
+		/* Another tab started a kept session, or replaced the token that both use. */
 		if (event.newValue && (!session || session.isKept)) become(readToken(event.newValue, true));
 		else if (!event.newValue && session?.isKept) end("logged_out_elsewhere");
 	});

@@ -1,4 +1,4 @@
-/* Returns whether the clipboard has it. The modern way exists on https and localhost alone. */
+/* Returns whether the text was copied. navigator.clipboard exists only on https and localhost. */
 export async function copyText(text: string): Promise<boolean> {
 	try {
 		await navigator.clipboard.writeText(text);
@@ -8,7 +8,7 @@ export async function copyText(text: string): Promise<boolean> {
 	}
 }
 
-/* The older way needs the text selected in a field that has the focus, inside the dialog that is open. */
+/* execCommand needs the text selected in a focused field, inside the open dialog if there is one. */
 function copyBySelection(text: string): boolean {
 	const field = document.createElement("textarea");
 	const before = document.activeElement;

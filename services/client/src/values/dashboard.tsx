@@ -16,7 +16,7 @@ const Plot = lazy(() => import("./plot"));
 
 const LIVE_TEXTS: Record<LiveState, string> = { open: "Live", connecting: "Connecting", waiting: "Reconnecting" };
 
-/* Home of those who are logged in: submit, watch, look back. */
+/* Home of a logged-in user: the form, the list of results and the plot. */
 export default function Dashboard({ session }: { session: Session }) {
 	const [announcement, setAnnouncement] = useState("");
 	const onArrived = useCallback((value: LiveValue) => {
@@ -56,7 +56,7 @@ export default function Dashboard({ session }: { session: Session }) {
 								<Plot values={done} />
 							</Suspense>
 						) : (
-							<p className="soft plot-empty">Each result becomes a point here: how long it is, and how long it took.</p>
+							<p className="soft plot-empty">Each result becomes a point here: its number of digits and its calculation time.</p>
 						)}
 					</div>
 				</section>

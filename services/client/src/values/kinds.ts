@@ -1,11 +1,11 @@
-/* What the pages know of each kind beyond what GET /api/values/kinds says. A kind that is missing here fails the type check. */
+/* What the pages know about each kind in addition to GET /api/values/kinds. The type check fails if a kind is missing here. */
 import type { Kind } from "../api/generated";
 
 interface KindFacts {
 	name: string;
 	notation: (index: string) => string;
 	examples: number[];
-	/* About how many digits the result has. */
+	/* Estimates the number of digits of the result. */
 	digits: (index: number) => number;
 }
 
@@ -49,7 +49,7 @@ export function isKind(text: string | undefined): text is Kind {
 	return text !== undefined && text in KINDS;
 }
 
-/* The whole number that TEXT is, or null. */
+/* TEXT as a whole number, or null. */
 export function parseIndex(text: string): number | null {
 	const index = /^[0-9]{1,15}$/.test(text.trim()) ? Number(text) : Number.NaN;
 

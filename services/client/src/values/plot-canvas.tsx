@@ -11,14 +11,14 @@ function colour(element: Element, name: string): string {
 	return getComputedStyle(element).getPropertyValue(name).trim();
 }
 
-/* uPlot wants columns over one rising x: the digits; then one column of times for each kind, with gaps. */
+/* uPlot needs columns over one ascending x, which is the digits; then one column of times for each kind, with gaps. */
 function columnsOf(values: Value[]): uPlot.AlignedData {
 	const column = (kind: Kind) => values.map((value) => (value.kind === kind ? Math.max(1, value.duration_us ?? 0) : null));
 
 	return [values.map((value) => value.digits ?? 1), ...KIND_NAMES.map(column)];
 }
 
-/* Powers of ten alone: the other lines of a logarithmic scale would be crowded here. */
+/* Only powers of ten: the other lines of a logarithmic scale would be too dense here. */
 function powersOnly(_plot: uPlot, splits: number[]): (number | null)[] {
 	return splits.map((split) => (Number.isInteger(Math.log10(split)) ? split : null));
 }
@@ -56,7 +56,7 @@ function optionsOf(element: HTMLElement, width: number, onCursor: (at: number | 
 	};
 }
 
-/* The plot itself, in a chunk of its own with its library. Drawn anew when the values, the width or the colour scheme change. */
+/* The plot itself, in a chunk of its own with its library. It is redrawn when the values, the width or the colour scheme change. */
 export function PlotCanvas({ values, label, onPoint }: { values: Value[]; label: string; onPoint: (value: Value | null) => void }) {
 	const ref = useRef<HTMLDivElement>(null);
 	const plotRef = useRef<uPlot | null>(null);

@@ -8,7 +8,7 @@ function describe(value: Value): string {
 	return `${KINDS[value.kind].name} ${formatCount(value.index)}: ${formatDigits(value.digits ?? 0)} in ${formatDuration(value.duration_us ?? 0)}`;
 }
 
-/* Each calculation is a point, also when it was submitted several times. */
+/* Each calculation is one point, even if it was submitted several times. */
 export default function Plot({ values }: { values: Value[] }) {
 	const [pointed, setPointed] = useState<Value | null>(null);
 	const points = [...new Map(values.map((value) => [`${value.kind} ${value.index}`, value])).values()];

@@ -10,7 +10,7 @@ import { formatCount, formatDigits } from "./format";
 import { isKind, KINDS, parseIndex } from "./kinds";
 import { resultQuery } from "./values";
 
-/* Browsers lay out and paint only those chunks that are in view. */
+/* In chunks, because browsers lay out and paint only those in view. */
 const CHUNK = 4000;
 
 function chunksOf(text: string): string[] {
@@ -19,7 +19,7 @@ function chunksOf(text: string): string[] {
 
 async function copy(text: string) {
 	if (await copyText(text)) notify("success", `Copied ${formatDigits(text.length)}`);
-	else notify("danger", "The browser does not let this page copy. Download it instead.");
+	else notify("danger", "The browser does not allow this page to copy. Download the result instead.");
 }
 
 function Result({ kind, index }: { kind: Kind; index: number }) {
@@ -54,7 +54,7 @@ function Result({ kind, index }: { kind: Kind; index: number }) {
 					Download
 				</button>
 			</div>
-			{/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard */}
+			{/* biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard must reach what scrolls */}
 			<section className="digits number" tabIndex={0} aria-label="The whole result">
 				{chunksOf(data.result).map((chunk, at) => (
 					// biome-ignore lint/suspicious/noArrayIndexKey: the chunks of one number never change their order
@@ -65,7 +65,7 @@ function Result({ kind, index }: { kind: Kind; index: number }) {
 	);
 }
 
-/* One result in full, over Home. It has an address of its own, and the browser's Back closes it. */
+/* One whole result, above Home. It has its own address, and the browser's Back button closes it. */
 export default function ResultDialog() {
 	const { kind, index } = useParams();
 	const navigate = useNavigate();
@@ -74,7 +74,11 @@ export default function ResultDialog() {
 
 	return (
 		<Dialog title={isKnown ? `${KINDS[kind].name} ${formatCount(number)}` : "There is no such value"} onClose={() => navigate("/")} isWide>
-			{isKnown ? <Result kind={kind} index={number} /> : <p className="dialog-body">Its kind or its index is none.</p>}
+			{isKnown ? (
+				<Result kind={kind} index={number} />
+			) : (
+				<p className="dialog-body">Its kind is unknown, or its index is not a whole number.</p>
+			)}
 		</Dialog>
 	);
 }

@@ -8,7 +8,7 @@ import { formatCount, formatDigits } from "./format";
 import { KIND_NAMES, KINDS, parseIndex } from "./kinds";
 import { addSubmitted, kindsQuery } from "./values";
 
-/* Submitting, from here and from a failed value's row. */
+/* Submits an index, for this form and for the row of a failed value. */
 export function useSubmit() {
 	const queries = useQueryClient();
 
@@ -17,7 +17,7 @@ export function useSubmit() {
 		onMutate: dismissErrors,
 		onSuccess(submitted) {
 			addSubmitted(queries, submitted);
-			if (submitted.state === "failed") notify("warning", "That calculation has failed before. An operator can put it back.");
+			if (submitted.state === "failed") notify("warning", "That calculation has failed before. Ask an operator to queue it again.");
 		},
 		onError(error) {
 			if (!(error instanceof Failure && error.fields.index)) notify("danger", messageOf(error));
@@ -25,7 +25,7 @@ export function useSubmit() {
 	});
 }
 
-/* What is wrong with the index as it stands, in a sentence; null: nothing. */
+/* The error of the index as it is typed, as a sentence, or null. */
 function problemOf(text: string, limit: number | undefined): string | null {
 	const index = parseIndex(text);
 

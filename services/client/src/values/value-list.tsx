@@ -18,7 +18,7 @@ function useNow(everyMs: number): number {
 	return now;
 }
 
-/* What there is to say of a value in its state; the same two lines in each, so that a row does not change its height. */
+/* The state of a value; two lines in every state, so that a row does not change its height. */
 function Outcome({ value }: { value: Value }) {
 	const submitting = useSubmit();
 
@@ -36,7 +36,7 @@ function Outcome({ value }: { value: Value }) {
 	if (value.state === "failed") {
 		return (
 			<>
-				<p className="value-main value-problem">Failed: it was tried several times, and each time its worker stopped.</p>
+				<p className="value-main value-problem">Failed: several workers stopped while they calculated it.</p>
 				<p className="value-side">
 					<button type="button" className="button is-small" disabled={submitting.isPending} onClick={() => submitting.mutate(value)}>
 						Submit again{" "}
@@ -80,7 +80,7 @@ function ValueRow({ value, now }: { value: Value; now: number }) {
 	);
 }
 
-/* Room for what is being fetched, as high as what comes. */
+/* Reserves the height of the rows that are being fetched. */
 function Skeleton() {
 	return (
 		<ul className="values" aria-hidden="true">
@@ -129,7 +129,7 @@ export function ValueList({ values, listing }: { values: Value[]; listing: Listi
 					disabled={listing.isFetchingNextPage}
 					onClick={() => listing.fetchNextPage()}
 				>
-					{listing.isFetchingNextPage ? "Fetching…" : "Older ones"}
+					{listing.isFetchingNextPage ? "Fetching…" : "Earlier values"}
 				</button>
 			)}
 		</>

@@ -1,19 +1,19 @@
-/* The caller's submissions as the pages have them: pages of GET /api/values, newest first, into which what arrives live is written. */
+/* The user's submissions as cached pages of GET /api/values, newest first; results that arrive live are written into them. */
 import { type InfiniteData, infiniteQueryOptions, type QueryClient, queryOptions } from "@tanstack/react-query";
 import { fetchKinds, fetchResult, fetchValues, type ValuePage } from "../api/calls";
 import type { Kind, LiveValue, Submitted, Value } from "../api/generated";
 
 type Pages = InfiniteData<ValuePage>;
 
-const POLL_MS = 2000; // while nothing comes live
-const LOOK_AGAIN_MS = 10_000; // while it does: a failure is not announced
+const POLL_MS = 2000; // while the live connection is not open
+const LOOK_AGAIN_MS = 10_000; // while it is open, because it does not announce failures
 const RECENT_MAX = 200;
 
 export function valuesOf(data: Pages | undefined): Value[] {
 	return data?.pages.flatMap((page) => page.values) ?? [];
 }
 
-/* What came live lately. A result may be announced before the reply to its submission is here. */
+/* The latest live results, because a result may arrive before the reply to its submission. */
 const recent: LiveValue[] = [];
 
 function isOf(value: { kind: Kind; index: number }, other: { kind: Kind; index: number }): boolean {
@@ -45,7 +45,7 @@ export function resultQuery(kind: Kind, index: number) {
 		queryFn: () => fetchResult(kind, index),
 		refetchInterval: ({ state }) => (state.data === null ? 1000 : false),
 		staleTime: ({ state }) => (state.data ? Number.POSITIVE_INFINITY : 0), // a result never changes
-		gcTime: 60_000, // a megabyte at most, but each
+		gcTime: 60_000, // short, because a result has up to half a megabyte
 	});
 }
 
@@ -53,7 +53,7 @@ function change(queries: QueryClient, of: (pages: ValuePage[]) => ValuePage[]) {
 	queries.setQueriesData<Pages>({ queryKey: ["values"] }, (data) => data && { ...data, pages: of(data.pages) });
 }
 
-/* A result arrived. Returns whether the caller had been waiting for it. */
+/* Writes a live result into the list. Returns whether the list was waiting for it. */
 export function addLive(queries: QueryClient, live: LiveValue): boolean {
 	let wasAwaited = false;
 
@@ -73,7 +73,7 @@ export function addLive(queries: QueryClient, live: LiveValue): boolean {
 	return wasAwaited;
 }
 
-/* The reply to a submission stands in the list at once; what the reply does not say is asked for. */
+/* Puts a submission at the top of the list at once, and fetches what the reply does not contain. */
 export function addSubmitted(queries: QueryClient, submitted: Submitted): void {
 	const { id, kind, index, state } = submitted;
 	const blank: Value = {
