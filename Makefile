@@ -36,7 +36,8 @@ LDFLAGS += --coverage
 endif
 
 # libcommon/ROOM/*.c; tests are in libcommon/tests/ROOM/.
-COMMON_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out libcommon/tests/%,$(wildcard libcommon/*/*.c)))
+COMMON_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out libcommon/tests/%,$(wildcard libcommon/*/*.c))) \
+	$(patsubst %,$(BUILD)/%.o,$(wildcard libcommon/*/*.lua))
 LIBCOMMON := $(BUILD)/libcommon.a
 BINARIES := $(SERVICES:%=$(BUILD)/bin/%) $(SERVICES:%=$(BUILD)/bin/%-manage)
 TEST_SOURCES := $(wildcard libcommon/tests/*/test_*.c libcommon/tests/*/io_*.c services/*/tests/test_*.c services/*/tests/io_*.c)
@@ -63,6 +64,12 @@ $(LIBCOMMON): $(COMMON_OBJECTS)
 	@rm -f $@
 	$(AR) qcs $@ $^ # not r: rooms have files of the same name, and r keeps one of them
 
+# Scripts for Redis are linked in with a NUL at the end, because C passes them on as strings (REDIS_SCRIPT in libcommon/redis/redis.h).
+$(BUILD)/%.lua.o: %.lua
+	@mkdir -p $(@D)
+	{ cat $< && printf '\0'; } >$(BUILD)/$<
+	cd $(BUILD) && $(LD) -r -z noexecstack -b binary -o $<.o $<
+
 # The files of a page are linked into the daemon that serves it, under names that ld makes of their paths (services/healthcheck/show/page.c).
 $(BUILD)/services/healthcheck/dashboard/%.o: services/healthcheck/dashboard/%
 	@mkdir -p $(@D)
@@ -71,7 +78,7 @@ $(BUILD)/services/healthcheck/dashboard/%.o: services/healthcheck/dashboard/%
 # A service is all .c of its folder and its rooms: main.c makes the daemon, manage.c the command line, the rest is in both.
 define SERVICE_RULES
 $(1)_OBJECTS := $$(patsubst %.c,$$(BUILD)/%.o,$$(filter-out services/$(1)/main.c services/$(1)/manage.c services/$(1)/tests/%,$$(wildcard services/$(1)/*.c services/$(1)/*/*.c))) \
-	$$(patsubst %,$$(BUILD)/%.o,$$(wildcard $$(addprefix services/$(1)/dashboard/*.,html js css svg)))
+	$$(patsubst %,$$(BUILD)/%.o,$$(wildcard $$(addprefix services/$(1)/dashboard/*.,html js css svg) services/$(1)/*.lua services/$(1)/*/*.lua))
 $$(BUILD)/bin/$(1): $$(BUILD)/services/$(1)/main.o $$($(1)_OBJECTS) $$(LIBCOMMON)
 	@mkdir -p $$(@D)
 	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LDLIBS)

@@ -316,23 +316,7 @@ void revocations_free(struct revocations *revocations)
 
 /* ---- the writing side ---- */
 
-/* KEYS: the stream. ARGV: lifetime in s, then for each: token or '', user, until, inactive, expires. */
-const struct redis_script revocations_publish_script = {
-	.name = "revocations_publish",
-	.lua = "local now = tonumber(redis.call('TIME')[1])\n"
-	       "local oldest = string.format('%d-0', math.max(0, now - tonumber(ARGV[1])) * 1000)\n"
-	       "for i = 2, #ARGV, 5 do\n"
-	       "  if ARGV[i] ~= '' then\n"
-	       "    redis.call('XADD', KEYS[1], 'MINID', '~', oldest, '*', 'token', ARGV[i], 'inactive', ARGV[i + 3], "
-	       "'expires', ARGV[i + 4])\n"
-	       "  else\n"
-	       "    redis.call('XADD', KEYS[1], 'MINID', '~', oldest, '*', 'user', ARGV[i + 1], 'until', ARGV[i + 2], "
-	       "'inactive', ARGV[i + 3],\n"
-	       "      'expires', ARGV[i + 4])\n"
-	       "  end\n"
-	       "end\n"
-	       "return 1\n",
-};
+REDIS_SCRIPT(libcommon_auth, revocations_publish, revocations_publish);
 
 struct arguments { /* of one entry */
 	char token[37], user[INT64_TEXT_BYTES], until[INT64_TEXT_BYTES], expires[INT64_TEXT_BYTES];
@@ -371,32 +355,10 @@ void revocations_publish(struct redis *redis, struct scope *scope, const struct 
 	free(arguments);
 }
 
-/* ---- telling everything ---- */
+/* ---- publishing everything again ---- */
 
-/* KEYS: complete, telling. Who finds a mark shares it: Redis was not emptied since it was set. */
-const struct redis_script revocations_begin_script = {
-	.name = "revocations_begin",
-	.lua = "local now = redis.call('TIME')\n"
-	       "local mark = now[1] .. '.' .. now[2]\n"
-	       "if redis.call('EXISTS', KEYS[1]) == 1 then return {1, mark} end\n"
-	       "redis.call('SET', KEYS[2], mark, 'NX')\n"
-	       "return {0, redis.call('GET', KEYS[2])}\n",
-};
-
-/* KEYS: complete, telling, the stream. ARGV: the mark. The first who ends has ended it for all. What is older than the
- * beginning has been told again. */
-const struct redis_script revocations_end_script = {
-	.name = "revocations_end",
-	.lua = "if redis.call('EXISTS', KEYS[1]) == 0 then\n"
-	       "  if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end\n"
-	       "  redis.call('DEL', KEYS[2])\n"
-	       "  redis.call('SET', KEYS[1], '1')\n"
-	       "  redis.call('XADD', KEYS[3], '*', 'hello', '1')\n"
-	       "end\n"
-	       "local s, us = string.match(ARGV[1], '^(%d+)%.(%d+)$')\n"
-	       "redis.call('XTRIM', KEYS[3], 'MINID', string.format('%.0f-0', s * 1000 + math.floor(us / 1000)))\n"
-	       "return 1\n",
-};
+REDIS_SCRIPT(libcommon_auth, revocations_republish_begin, revocations_begin);
+REDIS_SCRIPT(libcommon_auth, revocations_republish_end, revocations_end);
 
 void revocations_begin(struct redis *redis, struct scope *scope, redis_done *done, void *arg)
 {

@@ -10,94 +10,11 @@
 #include "base/int64.h"
 #include "base/mem.h"
 
-/* KEYS: jobs, jobs:dead, jobs:queued. ARGV: group, consumer, lease in ms, most deliveries, most jobs, now in ms.
- * A job that was delivered often enough killed each of its workers, or so it must be taken: nobody calculates it again.
- * Consumers that have nothing pending and were not heard of for ten leases are forgotten; one that lives after all is made anew
- * by its next read. */
-const struct redis_script jobs_take_over_script = {
-	.name = "jobs_take_over",
-	.lua = "if redis.call('EXISTS', KEYS[1]) == 0 then return {} end\n"
-	       "local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], 'IDLE', ARGV[3], '-', '+', ARGV[5])\n"
-	       "if pending.err then return {} end\n"
-	       "local taken = {}\n"
-	       "for _, job in ipairs(pending) do\n"
-	       "  local id, deliveries = job[1], job[4]\n"
-	       "  local entry = redis.call('XRANGE', KEYS[1], id, id)[1]\n"
-	       "  if not entry then\n"
-	       "    redis.call('XACK', KEYS[1], ARGV[1], id)\n"
-	       "  elseif deliveries >= tonumber(ARGV[4]) then\n"
-	       "    local name = tostring(entry[2][2]) .. ':' .. tostring(entry[2][4])\n"
-	       "    redis.call('HSET', KEYS[2], name, deliveries .. ' ' .. ARGV[6] .. ' ' .. tostring(entry[2][6]))\n"
-	       "    redis.call('HDEL', KEYS[3], name)\n"
-	       "    redis.call('XACK', KEYS[1], ARGV[1], id)\n"
-	       "    redis.call('XDEL', KEYS[1], id)\n"
-	       "  else\n"
-	       "    local claimed = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], id)\n"
-	       "    if claimed[1] then taken[#taken + 1] = claimed[1] end\n"
-	       "  end\n"
-	       "end\n"
-	       "for _, one in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do\n"
-	       "  if one[2] ~= ARGV[2] and one[4] == 0 and one[6] > 10 * tonumber(ARGV[3]) then\n"
-	       "    redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], one[2])\n"
-	       "  end\n"
-	       "end\n"
-	       "return taken\n",
-};
-
-/* KEYS: jobs, jobs:queued, jobs:dead. ARGV: group, now in ms, then for each: id, kind, index, digits, duration, preview, whole
- * or ''. */
-const struct redis_script jobs_finish_script = {
-	.name = "jobs_finish",
-	.lua = "for i = 3, #ARGV, 7 do\n"
-	       "  local id, kind, index = ARGV[i], ARGV[i + 1], ARGV[i + 2]\n"
-	       "  local name = kind .. ':' .. index\n"
-	       "  local summary = ARGV[i + 3] .. ' ' .. ARGV[i + 4] .. ' ' .. ARGV[2] .. ' ' .. ARGV[i + 5]\n"
-	       "  if redis.call('HSETNX', 'results:' .. kind, index, summary) == 1 then\n"
-	       "    if ARGV[i + 6] ~= '' then redis.call('SET', 'result:' .. name, ARGV[i + 6]) end\n"
-	       "    redis.call('PUBLISH', 'live', '{\"event\":\"value\",\"kind\":\"' .. kind .. '\",\"index\":' .. index ..\n"
-	       "      ',\"digits\":' .. ARGV[i + 3] .. ',\"preview\":\"' .. ARGV[i + 5] .. '\",\"duration_us\":' .. ARGV[i + "
-	       "4] .. '}')\n"
-	       "  end\n"
-	       "  redis.call('HDEL', KEYS[2], name)\n"
-	       "  redis.call('HDEL', KEYS[3], name)\n"
-	       "  redis.call('XACK', KEYS[1], ARGV[1], id)\n"
-	       "  redis.call('XDEL', KEYS[1], id)\n"
-	       "end\n"
-	       "return 1\n",
-};
-
-/* KEYS: jobs. ARGV: group, consumer, how long from now on nobody is to have heard of them in ms, ids.
- * Who takes a job over counts a delivery, so that of this consumer's goes: nobody died over it. What another has taken over
- * meanwhile is his. */
-const struct redis_script jobs_release_script = {
-	.name = "jobs_release",
-	.lua = "for i = 4, #ARGV do\n"
-	       "  local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2])\n"
-	       "  if pending.err then return 0 end\n"
-	       "  if pending[1] then\n"
-	       "    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'IDLE', ARGV[3], 'RETRYCOUNT', "
-	       "pending[1][4] - 1, 'JUSTID')\n"
-	       "  end\n"
-	       "end\n"
-	       "return 1\n",
-};
-
-/* KEYS: jobs, jobs:dead, jobs:queued. ARGV: group, id, "kind:index", what is kept of it. */
-const struct redis_script jobs_bury_script = {
-	.name = "jobs_bury",
-	.lua = "redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])\n"
-	       "redis.call('HDEL', KEYS[3], ARGV[3])\n"
-	       "redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])\n"
-	       "redis.call('XDEL', KEYS[1], ARGV[2])\n"
-	       "return 1\n",
-};
-
-/* KEYS: jobs, jobs:dead. */
-const struct redis_script jobs_count_script = {
-	.name = "jobs_count",
-	.lua = "local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]\n"
-	       "return {redis.call('XLEN', KEYS[1]), redis.call('HLEN', KEYS[2]), first and first[1] or ''}\n",
-};
+REDIS_SCRIPT(libcommon_jobs, take_over, jobs_take_over);
+REDIS_SCRIPT(libcommon_jobs, finish, jobs_finish);
+REDIS_SCRIPT(libcommon_jobs, release, jobs_release);
+REDIS_SCRIPT(libcommon_jobs, bury, jobs_bury);
+REDIS_SCRIPT(libcommon_jobs, count, jobs_count);
 
 struct call { /* of whichever function below; goes with its call */
 	union {
@@ -225,15 +142,16 @@ void jobs_take_over(struct redis *redis, struct scope *scope, const char *consum
 	snprintf(count, sizeof count, "%d", most);
 	int64_format(clock_unix_ms(), now);
 	redis_call_own(redis_eval(redis, scope, &jobs_take_over_script, 3, 9,
-				  (const char *[]){JOBS_STREAM, JOBS_DEAD, JOBS_QUEUED, JOBS_GROUP, consumer, lease, deliveries,
-						   count, now},
+				  (const char *[]){JOBS_STREAM, JOBS_QUEUED_KEY, JOBS_DEAD_KEY, JOBS_GROUP, consumer, lease,
+						   deliveries, count, now},
 				  NULL, taken_over, call),
 		       call);
 }
 
 /* ---- finishing ---- */
 
-#define FINISH_ARGS 7
+#define FINISH_FIRST 8 /* keys and arguments before those of the first job */
+#define FINISH_ARGS 7  /* of one job */
 
 struct finish_texts {
 	char index[INT64_TEXT_BYTES], digits[INT64_TEXT_BYTES], duration[INT64_TEXT_BYTES];
@@ -265,7 +183,7 @@ static void fill(const struct job_finished *finished, struct finish_texts *texts
 void jobs_finish(struct redis *redis, struct scope *scope, const struct job_finished *finished, int n,
 		 jobs_done *done_finishing, void *arg)
 {
-	size_t argc = 5 + (size_t)FINISH_ARGS * (size_t)n;
+	size_t argc = FINISH_FIRST + (size_t)FINISH_ARGS * (size_t)n;
 	struct call *call = call_new(redis, scope, arg);
 	struct finish_texts *texts = mem_alloc((size_t)n * sizeof *texts);
 	const char **argv = mem_alloc(argc * sizeof *argv);
@@ -274,11 +192,17 @@ void jobs_finish(struct redis *redis, struct scope *scope, const struct job_fini
 
 	call->done = done_finishing;
 	int64_format(clock_unix_ms(), now);
-	memcpy(argv, (const char *[]){JOBS_STREAM, JOBS_QUEUED, JOBS_DEAD, JOBS_GROUP, now}, 5 * sizeof *argv);
-	for (int i = 0; i < 5; i++)
+	memcpy(argv,
+	       (const char *[FINISH_FIRST]){JOBS_STREAM, JOBS_QUEUED_KEY, JOBS_DEAD_KEY, JOBS_GROUP, now, JOBS_RESULTS_PREFIX,
+					    JOBS_DECIMAL_PREFIX, JOBS_LIVE_CHANNEL},
+	       FINISH_FIRST * sizeof *argv);
+	for (int i = 0; i < FINISH_FIRST; i++)
 		lens[i] = strlen(argv[i]);
-	for (int i = 0; i < n; i++)
-		fill(&finished[i], &texts[i], argv + 5 + (ptrdiff_t)FINISH_ARGS * i, lens + 5 + (ptrdiff_t)FINISH_ARGS * i);
+	for (int i = 0; i < n; i++) {
+		ptrdiff_t at = FINISH_FIRST + (ptrdiff_t)FINISH_ARGS * i;
+
+		fill(&finished[i], &texts[i], argv + at, lens + at);
+	}
 	redis_call_own(redis_eval(redis, scope, &jobs_finish_script, 3, (int)argc, argv, lens, done, call), call);
 	for (int i = 0; i < n; i++)
 		buf_free(&texts[i].preview);
@@ -331,10 +255,11 @@ void jobs_bury(struct redis *redis, struct scope *scope, const struct job *job, 
 	call->done = done_burying;
 	job_name(job->key, name);
 	snprintf(kept, sizeof kept, "0 %" PRId64 " %s", clock_unix_ms(), job->request_id);
-	redis_call_own(redis_eval(redis, scope, &jobs_bury_script, 3, 7,
-				  (const char *[]){JOBS_STREAM, JOBS_DEAD, JOBS_QUEUED, JOBS_GROUP, job->id, name, kept}, NULL,
-				  done, call),
-		       call);
+	redis_call_own(
+		redis_eval(redis, scope, &jobs_bury_script, 3, 7,
+			   (const char *[]){JOBS_STREAM, JOBS_QUEUED_KEY, JOBS_DEAD_KEY, JOBS_GROUP, job->id, name, kept}, NULL,
+			   done, call),
+		call);
 }
 
 /* ---- counting ---- */
@@ -359,7 +284,7 @@ void jobs_count(struct redis *redis, struct scope *scope, jobs_counted *done_cou
 	struct call *call = call_new(redis, scope, arg);
 
 	call->counted = done_counting;
-	redis_call_own(redis_eval(redis, scope, &jobs_count_script, 2, 2, (const char *[]){JOBS_STREAM, JOBS_DEAD}, NULL,
+	redis_call_own(redis_eval(redis, scope, &jobs_count_script, 2, 2, (const char *[]){JOBS_STREAM, JOBS_DEAD_KEY}, NULL,
 				  counted, call),
 		       call);
 }

@@ -1,6 +1,7 @@
-/* What the files of the job protocol share: the names of its keys.
- *   jobs_values.c   adding, repairing, looking up
- *   jobs_worker.c   receiving, taking over, finishing */
+/* What the files of the job protocol share: the names of its keys, each in one place; the scripts (*.lua) get them as KEYS and
+ * ARGV, so that C and Lua cannot disagree.
+ *   producer.c  values' side: adding, repairing, looking up
+ *   consumer.c  worker's side: receiving, taking over, finishing, renewing and releasing leases */
 #ifndef ABACUS_JOBS_INTERNAL_H
 #define ABACUS_JOBS_INTERNAL_H
 
@@ -10,10 +11,8 @@
 
 #define JOBS_STREAM "jobs"
 #define JOBS_GROUP "workers"
-#define JOBS_QUEUED JOBS_QUEUED_KEY
-#define JOBS_DEAD JOBS_DEAD_KEY
-#define JOBS_RESULTS "results:" /* and the kind */
-#define JOBS_RESULT "result:"   /* and "kind:index" */
+#define JOBS_RESULTS_PREFIX "results:" /* then the kind */
+#define JOBS_DECIMAL_PREFIX "result:"  /* then "kind:index" */
 
 #define JOBS_NAME_BYTES 48 /* of "kind:index" */
 

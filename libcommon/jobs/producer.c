@@ -20,70 +20,11 @@ const struct redis_script *const jobs_scripts[] = {
 	NULL,
 };
 
-/* KEYS: jobs:dead, jobs:queued, jobs. ARGV: kind, index, request id, … Each one's state. */
-const struct redis_script jobs_add_script = {
-	.name = "jobs_add",
-	.lua = "local states = {}\n"
-	       "for i = 1, #ARGV, 3 do\n"
-	       "  local kind, index = ARGV[i], ARGV[i + 1]\n"
-	       "  local name = kind .. ':' .. index\n"
-	       "  if redis.call('HEXISTS', 'results:' .. kind, index) == 1 then states[#states + 1] = 2\n"
-	       "  elseif redis.call('HEXISTS', KEYS[1], name) == 1 then states[#states + 1] = 3\n"
-	       "  else\n"
-	       "    states[#states + 1] = 1\n"
-	       "    if redis.call('HEXISTS', KEYS[2], name) == 0 then\n"
-	       "      local id = redis.call('XADD', KEYS[3], '*', 'kind', kind, 'index', index, 'request_id', ARGV[i + 2])\n"
-	       "      redis.call('HSET', KEYS[2], name, id)\n"
-	       "    end\n"
-	       "  end\n"
-	       "end\n"
-	       "return states\n",
-};
-
-/* KEYS: jobs:dead, jobs:queued, jobs. ARGV: kind, index, kind, index, … A job that is noted as queued but is not on the stream
- * (the stream alone was deleted) is put back as well. */
-const struct redis_script jobs_repair_script = {
-	.name = "jobs_repair",
-	.lua = "local added = 0\n"
-	       "for i = 1, #ARGV, 2 do\n"
-	       "  local kind, index = ARGV[i], ARGV[i + 1]\n"
-	       "  local name = kind .. ':' .. index\n"
-	       "  if redis.call('HEXISTS', 'results:' .. kind, index) == 0 and redis.call('HEXISTS', KEYS[1], name) == 0 then\n"
-	       "    local id = redis.call('HGET', KEYS[2], name)\n"
-	       "    if not id or #redis.call('XRANGE', KEYS[3], id, id) == 0 then\n"
-	       "      id = redis.call('XADD', KEYS[3], '*', 'kind', kind, 'index', index, 'request_id', 'repair')\n"
-	       "      redis.call('HSET', KEYS[2], name, id)\n"
-	       "      added = added + 1\n"
-	       "    end\n"
-	       "  end\n"
-	       "end\n"
-	       "return added\n",
-};
-
-/* KEYS: results:KIND, result:KIND:INDEX, jobs:dead, jobs:queued. ARGV: index, "kind:index". A long result whose whole decimal
- * is not there any more is forgotten: its preview is no number, and repair has it calculated again. */
-const struct redis_script jobs_read_script = {
-	.name = "jobs_read",
-	.lua = "local summary = redis.call('HGET', KEYS[1], ARGV[1])\n"
-	       "if summary then\n"
-	       "  local digits, preview = string.match(summary, '^(%d+) %S+ %S+ (.*)$')\n"
-	       "  local whole = redis.call('GET', KEYS[2]) or preview\n"
-	       "  if #whole == tonumber(digits) then return {2, whole} end\n"
-	       "  redis.call('HDEL', KEYS[1], ARGV[1])\n"
-	       "end\n"
-	       "if redis.call('HEXISTS', KEYS[3], ARGV[2]) == 1 then return {3} end\n"
-	       "return {redis.call('HEXISTS', KEYS[4], ARGV[2])}\n",
-};
-
-/* KEYS: jobs:dead, jobs:queued, jobs. ARGV: kind, index. Returns 1 when it was dead. */
-const struct redis_script jobs_retry_script = {
-	.name = "jobs_retry",
-	.lua = "local name = ARGV[1] .. ':' .. ARGV[2]\n"
-	       "if redis.call('HDEL', KEYS[1], name) == 0 then return 0 end\n"
-	       "local id = redis.call('XADD', KEYS[3], '*', 'kind', ARGV[1], 'index', ARGV[2], 'request_id', 'retry')\n"
-	       "redis.call('HSET', KEYS[2], name, id)\n"
-	       "return 1\n",
-};
+REDIS_SCRIPT(libcommon_jobs, add, jobs_add);
+REDIS_SCRIPT(libcommon_jobs, repair, jobs_repair);
+REDIS_SCRIPT(libcommon_jobs, look_up, jobs_look_up);
+REDIS_SCRIPT(libcommon_jobs, read, jobs_read);
+REDIS_SCRIPT(libcommon_jobs, retry, jobs_retry);
 
 struct call { /* of whichever function below; goes with its call */
 	union {
@@ -152,7 +93,7 @@ static void added(enum status status, const redisReply *reply, void *arg)
 
 void jobs_add(struct redis *redis, struct scope *scope, const struct job_to_add *jobs, int n, jobs_added *done, void *arg)
 {
-	const char *argv[3 + 3 * JOBS_BATCH_MAX] = {JOBS_DEAD, JOBS_QUEUED, JOBS_STREAM};
+	const char *argv[4 + 3 * JOBS_BATCH_MAX] = {JOBS_STREAM, JOBS_QUEUED_KEY, JOBS_DEAD_KEY, JOBS_RESULTS_PREFIX};
 	char indexes[JOBS_BATCH_MAX][INT64_TEXT_BYTES];
 	struct call *call = call_new(arg, 0);
 
@@ -160,11 +101,11 @@ void jobs_add(struct redis *redis, struct scope *scope, const struct job_to_add 
 	call->n = n;
 	for (int i = 0; i < n; i++) {
 		int64_format(jobs[i].key.index, indexes[i]);
-		argv[3 + 3 * i] = kind_name(jobs[i].key.kind);
-		argv[4 + 3 * i] = indexes[i];
-		argv[5 + 3 * i] = jobs[i].request_id;
+		argv[4 + 3 * i] = kind_name(jobs[i].key.kind);
+		argv[5 + 3 * i] = indexes[i];
+		argv[6 + 3 * i] = jobs[i].request_id;
 	}
-	redis_call_own(redis_eval(redis, scope, &jobs_add_script, 3, 3 + 3 * n, argv, NULL, added, call), call);
+	redis_call_own(redis_eval(redis, scope, &jobs_add_script, 3, 4 + 3 * n, argv, NULL, added, call), call);
 }
 
 static void repaired(enum status status, const redisReply *reply, void *arg)
@@ -176,17 +117,17 @@ static void repaired(enum status status, const redisReply *reply, void *arg)
 
 void jobs_repair(struct redis *redis, struct scope *scope, const struct job_key *keys, int n, jobs_repaired *done, void *arg)
 {
-	const char *argv[3 + 2 * JOBS_BATCH_MAX] = {JOBS_DEAD, JOBS_QUEUED, JOBS_STREAM};
+	const char *argv[4 + 2 * JOBS_BATCH_MAX] = {JOBS_STREAM, JOBS_QUEUED_KEY, JOBS_DEAD_KEY, JOBS_RESULTS_PREFIX};
 	char indexes[JOBS_BATCH_MAX][INT64_TEXT_BYTES];
 	struct call *call = call_new(arg, 0);
 
 	call->repaired = done;
 	for (int i = 0; i < n; i++) {
 		int64_format(keys[i].index, indexes[i]);
-		argv[3 + 2 * i] = kind_name(keys[i].kind);
-		argv[4 + 2 * i] = indexes[i];
+		argv[4 + 2 * i] = kind_name(keys[i].kind);
+		argv[5 + 2 * i] = indexes[i];
 	}
-	redis_call_own(redis_eval(redis, scope, &jobs_repair_script, 3, 3 + 2 * n, argv, NULL, repaired, call), call);
+	redis_call_own(redis_eval(redis, scope, &jobs_repair_script, 3, 4 + 2 * n, argv, NULL, repaired, call), call);
 }
 
 static void retried(enum status status, const redisReply *reply, void *arg)
@@ -204,26 +145,12 @@ void jobs_retry(struct redis *redis, struct scope *scope, struct job_key key, jo
 	call->done = done;
 	int64_format(key.index, index);
 	redis_call_own(redis_eval(redis, scope, &jobs_retry_script, 3, 5,
-				  (const char *[]){JOBS_DEAD, JOBS_QUEUED, JOBS_STREAM, kind_name(key.kind), index}, NULL,
-				  retried, call),
+				  (const char *[]){JOBS_STREAM, JOBS_QUEUED_KEY, JOBS_DEAD_KEY, kind_name(key.kind), index},
+				  NULL, retried, call),
 		       call);
 }
 
 /* ---- looking up ---- */
-
-/* KEYS: jobs:dead, jobs:queued. ARGV: kind, index, … One reply each: the summary, or the number of a state. */
-const struct redis_script jobs_look_up_script = {
-	.name = "jobs_look_up",
-	.lua = "local found = {}\n"
-	       "for i = 1, #ARGV, 2 do\n"
-	       "  local name = ARGV[i] .. ':' .. ARGV[i + 1]\n"
-	       "  local summary = redis.call('HGET', 'results:' .. ARGV[i], ARGV[i + 1])\n"
-	       "  if summary then found[#found + 1] = summary\n"
-	       "  elseif redis.call('HEXISTS', KEYS[1], name) == 1 then found[#found + 1] = 3\n"
-	       "  else found[#found + 1] = redis.call('HEXISTS', KEYS[2], name) end\n"
-	       "end\n"
-	       "return found\n",
-};
 
 /* "digits duration_us calculated_unix_ms preview" */
 static void read_summary(const redisReply *reply, struct job_result *result)
@@ -263,20 +190,21 @@ static void looked_up(enum status status, const redisReply *reply, void *arg)
 
 void jobs_look_up(struct redis *redis, struct scope *scope, const struct job_key *keys, int n, jobs_looked_up *done, void *arg)
 {
-	const char **argv = mem_alloc((size_t)(2 + 2 * n) * sizeof *argv);
+	const char **argv = mem_alloc((size_t)(3 + 2 * n) * sizeof *argv);
 	char(*indexes)[INT64_TEXT_BYTES] = mem_alloc((size_t)n * sizeof *indexes);
 	struct call *call = call_new(arg, n);
 
 	call->looked_up = done;
-	argv[0] = JOBS_DEAD;
-	argv[1] = JOBS_QUEUED;
+	argv[0] = JOBS_QUEUED_KEY;
+	argv[1] = JOBS_DEAD_KEY;
+	argv[2] = JOBS_RESULTS_PREFIX;
 	for (int i = 0; i < n; i++) {
 		call->keys[i] = keys[i];
 		int64_format(keys[i].index, indexes[i]);
-		argv[2 + 2 * i] = kind_name(keys[i].kind);
-		argv[3 + 2 * i] = indexes[i];
+		argv[3 + 2 * i] = kind_name(keys[i].kind);
+		argv[4 + 2 * i] = indexes[i];
 	}
-	redis_call_own(redis_eval(redis, scope, &jobs_look_up_script, 2, 2 + 2 * n, argv, NULL, looked_up, call), call);
+	redis_call_own(redis_eval(redis, scope, &jobs_look_up_script, 2, 3 + 2 * n, argv, NULL, looked_up, call), call);
 	free(indexes);
 	free(argv);
 }
@@ -306,10 +234,11 @@ void jobs_read_result(struct redis *redis, struct scope *scope, struct job_key k
 
 	call->read = done;
 	job_name(key, name);
-	snprintf(results, sizeof results, JOBS_RESULTS "%s", kind_name(key.kind));
-	snprintf(result, sizeof result, JOBS_RESULT "%s", name);
-	redis_call_own(redis_eval(redis, scope, &jobs_read_script, 4, 6,
-				  (const char *[]){results, result, JOBS_DEAD, JOBS_QUEUED, strchr(name, ':') + 1, name}, NULL,
-				  result_read, call),
-		       call);
+	snprintf(results, sizeof results, JOBS_RESULTS_PREFIX "%s", kind_name(key.kind));
+	snprintf(result, sizeof result, JOBS_DECIMAL_PREFIX "%s", name);
+	redis_call_own(
+		redis_eval(redis, scope, &jobs_read_script, 4, 6,
+			   (const char *[]){results, result, JOBS_QUEUED_KEY, JOBS_DEAD_KEY, strchr(name, ':') + 1, name}, NULL,
+			   result_read, call),
+		call);
 }

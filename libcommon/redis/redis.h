@@ -30,10 +30,15 @@ extern const struct config_option
 /* After loading: adds a problem where REDIS_URL is none, without any part of it. redis_new() takes no such URL. */
 void redis_config_check(const struct redis_config *redis, struct config *config);
 
-struct redis_script { /* static */
-	const char *name;
+struct redis_script {     /* static */
+	const char *name; /* for the log */
 	const char *lua;
 };
+/* Defines a script from its .lua file, which the Makefile links in with a NUL at its end: REDIS_SCRIPT(libcommon_jobs, add,
+ * jobs_add) defines jobs_add_script from libcommon/jobs/add.lua. */
+#define REDIS_SCRIPT(folder, file, script)                         \
+	extern const char _binary_##folder##_##file##_lua_start[]; \
+	const struct redis_script script##_script = {.name = #script, .lua = _binary_##folder##_##file##_lua_start}
 
 /* scripts ends with NULL, or is NULL. priority: LOOP_PRIORITY_*. Connecting starts at once, never blocks. */
 struct redis *redis_new(struct event_base *base, const struct redis_config *config, const struct redis_script *const *scripts,

@@ -9,18 +9,8 @@
 
 #define KEY_BYTES 400
 
-const struct redis_script login_attempts_count_script = {
-	.name = "attempts",
-	.lua = "local count = redis.call('INCR', KEYS[1])\n"
-	       "if count == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end\n"
-	       "return {count, redis.call('TTL', KEYS[1])}\n",
-};
-
-const struct redis_script login_attempts_undo_script = {
-	.name = "attempts_undo",
-	.lua = "if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('DECR', KEYS[1]) end\n"
-	       "return 1\n",
-};
+REDIS_SCRIPT(services_users_sessions, login_attempts_count, login_attempts_count);
+REDIS_SCRIPT(services_users_sessions, login_attempts_undo, login_attempts_undo);
 
 struct attempt {
 	struct http_request *req;

@@ -1,0 +1,46 @@
+-- Claims jobs whose lease has expired. A job that has reached the maximum of deliveries becomes a dead letter instead, because
+-- it seems to have killed each worker that it was delivered to. Consumers without pending jobs that were idle for ten leases are
+-- deleted; one that is alive after all is created again by its next read.
+-- KEYS: stream, hash of queued jobs, hash of dead letters
+-- ARGV: group, consumer, lease in ms, maximum of deliveries, maximum of jobs, now in Unix ms
+-- Answer: the claimed entries of the stream
+local stream, queued, dead = KEYS[1], KEYS[2], KEYS[3]
+local group, consumer, lease_ms = ARGV[1], ARGV[2], ARGV[3]
+local deliveries_max, jobs_max, now_ms = tonumber(ARGV[4]), ARGV[5], ARGV[6]
+
+local function bury(id, fields, deliveries)
+	local kind, index, request_id = tostring(fields[2]), tostring(fields[4]), tostring(fields[6])
+	local name = kind .. ':' .. index
+	redis.call('HSET', dead, name, deliveries .. ' ' .. now_ms .. ' ' .. request_id)
+	redis.call('HDEL', queued, name)
+	redis.call('XACK', stream, group, id)
+	redis.call('XDEL', stream, id)
+end
+
+local function delete_idle_consumers()
+	for _, info in ipairs(redis.call('XINFO', 'CONSUMERS', stream, group)) do
+		local name, pending, idle_ms = info[2], info[4], info[6]
+		if name ~= consumer and pending == 0 and idle_ms > 10 * tonumber(lease_ms) then
+			redis.call('XGROUP', 'DELCONSUMER', stream, group, name)
+		end
+	end
+end
+
+if redis.call('EXISTS', stream) == 0 then return {} end
+local expired = redis.pcall('XPENDING', stream, group, 'IDLE', lease_ms, '-', '+', jobs_max)
+if expired.err then return {} end -- the group does not exist
+local claimed = {}
+for _, job in ipairs(expired) do
+	local id, deliveries = job[1], job[4]
+	local entry = redis.call('XRANGE', stream, id, id)[1]
+	if not entry then
+		redis.call('XACK', stream, group, id)
+	elseif deliveries >= deliveries_max then
+		bury(id, entry[2], deliveries)
+	else
+		local won = redis.call('XCLAIM', stream, group, consumer, lease_ms, id)[1]
+		if won then claimed[#claimed + 1] = won end
+	end
+end
+delete_idle_consumers()
+return claimed
