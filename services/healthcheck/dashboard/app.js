@@ -1,56 +1,70 @@
-// The operators' page. Whatever the daemon says goes into the page as text, never as markup.
+// The operators' page. What the daemon sends goes into the page as text, never as markup.
 //
-// Flow: listen() and poll() hear -> heard() keeps and shows -> tick() lets the ages go on and notices that nobody speaks any more.
-// All ages are told by the daemon's clock: what it said last, and how long ago that was heard here.
+// Flow: listen() and poll() receive -> received() stores and shows -> tick() updates the ages and notices when nothing comes any more.
+// All ages are by the daemon's clock: the time that it sent last, plus the time that has passed here since then.
 
-import { add_point, expect_points_every, figures, graphs_of, has_points, MINUTES } from "./graphs.js";
-import { bytes, clock, duration, is_known, known, milliseconds, NONE, number, percent, rate, short_duration, status_of, uptime } from "./words.js";
+import { addPoint, expectPointsEvery, figures, graphsOf, hasPoints, MINUTES } from "./graphs.js";
+import {
+	bytes,
+	clock,
+	duration,
+	isKnown,
+	known,
+	milliseconds,
+	NONE,
+	number,
+	percent,
+	rate,
+	shortDuration,
+	statusOf,
+	uptime,
+} from "./words.js";
 
 const POLL_MS = 2000; // how often to ask while there is no stream
-const QUIET_MS = 3000; // a stream this quiet is helped out by asking
-const LOST_MS = 4000; // nothing heard for this long: the monitor is unreachable
+const QUIET_MS = 3000; // a stream that is silent for this long: poll too
+const LOST_MS = 4000; // nothing received for this long: the monitor is unreachable
 const EVENTS_SHOWN = 20;
-const TROUBLED_SHOWN = 8;
+const PROBLEMS_SHOWN = 8;
 
 const at = (id) => document.getElementById(id);
-// heard_ms: when it spoke last, on this page's clock, which begins with the page.
-const health = { data: null, heard_ms: 0, clock_ms: 0, by: "", is_lost: false };
+// The latest reply, and when it came: receivedMs by performance.now(), daemonMs by the daemon's clock.
+const health = { data: null, receivedMs: 0, daemonMs: 0, via: "", isLost: false };
 let figure = "response_ms";
 let events = [];
-let shows_all_events = false;
+let showsAllEvents = false;
 
-// ---- the page's parts; only what differs is touched, so that selections and screen readers are left in peace ----
+// ---- the page's parts; only what differs is written, so that selections and screen readers are not disturbed ----
 
-function say(node, text) {
+function setText(node, text) {
 	if (node.textContent !== text) node.textContent = text;
 }
 
-function mark(node, name, value) {
+function setAttribute(node, name, value) {
 	if (node.getAttribute(name) !== value) node.setAttribute(name, value);
 }
 
-function show_status(node, status) {
-	mark(node, "data-status", status);
-	mark(node.querySelector(".shape use"), "href", `#shape-${status}`);
+function showStatus(node, status) {
+	setAttribute(node, "data-status", status);
+	setAttribute(node.querySelector(".shape use"), "href", `#shape-${status}`);
 }
 
 const slot = (node, name) => node.querySelector(`[data-slot="${name}"]`);
 
-// The parent's children become one for each item, in order; one that stands already stays the same node.
-function children_for(parent, items, key_of, make, fill) {
-	const standing = new Map([...parent.children].map((node) => [node.dataset.key, node]));
+// Gives the parent one child for each item, in order. A child whose item is still there stays the same node.
+function fillChildren(parent, items, keyOf, make, fill) {
+	const present = new Map([...parent.children].map((node) => [node.dataset.key, node]));
 	items.forEach((item, i) => {
-		const key = key_of(item);
-		const node = standing.get(key) ?? make();
-		standing.delete(key);
-		mark(node, "data-key", key);
+		const key = keyOf(item);
+		const node = present.get(key) ?? make();
+		present.delete(key);
+		setAttribute(node, "data-key", key);
 		if (parent.children[i] !== node) parent.insertBefore(node, parent.children[i] ?? null);
 		fill(node, item);
 	});
-	for (const node of standing.values()) node.remove();
+	for (const node of present.values()) node.remove();
 }
 
-const from_template = (id) => () => at(id).content.firstElementChild.cloneNode(true);
+const fromTemplate = (id) => () => at(id).content.firstElementChild.cloneNode(true);
 
 function element(name, text, attributes = {}) {
 	const node = document.createElement(name);
@@ -59,10 +73,10 @@ function element(name, text, attributes = {}) {
 	return node;
 }
 
-// ---- hearing ----
+// ---- receiving ----
 
 // The daemon's time now.
-const now_ms = () => health.clock_ms + (performance.now() - health.heard_ms);
+const nowMs = () => health.daemonMs + (performance.now() - health.receivedMs);
 
 async function ask(path) {
 	const response = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(POLL_MS) });
@@ -74,243 +88,298 @@ let stream = null;
 
 function listen() {
 	stream = new EventSource("stream");
-	stream.addEventListener("health", (event) => heard(JSON.parse(event.data), "stream"));
+	stream.addEventListener("health", (event) => received(JSON.parse(event.data), "stream"));
 	stream.addEventListener("error", () => {
 		poll();
-		// The browser tries again by itself, except after an answer that is no stream (nginx's 502).
+		// The browser reconnects by itself, except after an answer that is not an event stream (nginx's 502).
 		if (stream.readyState === EventSource.CLOSED) setTimeout(listen, POLL_MS);
 	});
 }
 
-let asked_ms = -Infinity;
+let askedMs = -Infinity;
 
 async function poll() {
-	if (performance.now() - asked_ms < POLL_MS / 2) return;
-	asked_ms = performance.now();
+	if (performance.now() - askedMs < POLL_MS / 2) return;
+	askedMs = performance.now();
 	try {
-		heard(await ask("../api/healthcheck"), "poll");
+		received(await ask("../api/healthcheck"), "poll");
 	} catch {
 		tick();
 	}
 }
 
-function heard({ data }, by) {
+function received({ data }, via) {
 	const before = health.data;
-	const was_lost = health.is_lost || !before;
-	if (!data.updated_at) return heard_nothing_yet();
-	Object.assign(health, { data, by, heard_ms: performance.now(), clock_ms: Date.parse(data.updated_at), is_lost: false });
-	const untold = data.services.filter((s) => was_lost || !has_points(s));
-	for (const instance of data.services) add_point(instance, { ...instance, at: data.updated_at });
+	const wasLost = health.isLost || !before;
+	if (!data.updated_at) return receivedNothingYet();
+	Object.assign(health, { data, via, receivedMs: performance.now(), daemonMs: Date.parse(data.updated_at), isLost: false });
+	const withoutHistory = data.services.filter((s) => wasLost || !hasPoints(s));
+	for (const instance of data.services) addPoint(instance, { ...instance, at: data.updated_at });
 	show(data);
 	tick();
-	if (untold.length) load_history(new Set(untold.map((s) => s.name)));
-	if (was_lost || is_news(before, data)) {
-		load_events();
-		// Behind nginx another monitor may answer than the one that is heard, and notice a round later.
-		setTimeout(load_events, POLL_MS + 500);
+	if (withoutHistory.length) loadHistory(new Set(withoutHistory.map((s) => s.name)));
+	if (wasLost || hasChanged(before, data)) {
+		loadEvents();
+		// Behind nginx the stream and this request may go to different monitors, and the other one may notice a round later.
+		setTimeout(loadEvents, POLL_MS + 500);
 	}
 }
 
-// A monitor that has just begun has asked nobody, and calls everything down. What was known until now is better.
-function heard_nothing_yet() {
-	Object.assign(health, { clock_ms: now_ms(), heard_ms: performance.now() });
+// A monitor that has just started has asked nothing yet and reports everything as down. Keep showing what was known before.
+function receivedNothingYet() {
+	Object.assign(health, { daemonMs: nowMs(), receivedMs: performance.now() });
 }
 
-// Somebody's status is another, or somebody came back so fast that it is not.
-function is_news(before, data) {
-	const uptimes = new Map(before.services.map((s) => [key_of(s), s.uptime_s]));
-	return statuses(before) !== statuses(data) || data.services.some((s) => is_known(s.uptime_s) && uptimes.get(key_of(s)) > s.uptime_s);
+// A status has changed, or an instance has restarted so fast that its status has not.
+function hasChanged(before, data) {
+	const uptimes = new Map(before.services.map((s) => [keyOf(s), s.uptime_s]));
+	return statuses(before) !== statuses(data) || data.services.some((s) => isKnown(s.uptime_s) && uptimes.get(keyOf(s)) > s.uptime_s);
 }
 
-const statuses = (data) => JSON.stringify([data.services.map((s) => [key_of(s), s.status]), data.postgres?.status, data.redis?.status, data.nginx?.status]);
+const statuses = (data) =>
+	JSON.stringify([data.services.map((s) => [keyOf(s), s.status]), data.postgres?.status, data.redis?.status, data.nginx?.status]);
 
 function tick() {
-	const silence_ms = performance.now() - health.heard_ms;
-	const patience_ms = stream?.readyState === EventSource.OPEN ? QUIET_MS : POLL_MS;
-	if (Math.min(silence_ms, performance.now() - asked_ms) >= patience_ms) poll();
-	health.is_lost = silence_ms > LOST_MS;
-	show_summary();
-	if (!health.data || health.is_lost) return;
-	for (const card of document.querySelectorAll(".card[data-since]")) say(slot(card, "word"), `down for ${since(card.dataset.since)}`);
-	for (const cell of document.querySelectorAll("td[data-since]")) say(cell, `${since(cell.dataset.since)} so far`);
+	const silenceMs = performance.now() - health.receivedMs;
+	const patienceMs = stream?.readyState === EventSource.OPEN ? QUIET_MS : POLL_MS;
+	if (Math.min(silenceMs, performance.now() - askedMs) >= patienceMs) poll();
+	health.isLost = silenceMs > LOST_MS;
+	showSummary();
+	if (!health.data || health.isLost) return;
+	for (const card of document.querySelectorAll(".card[data-since]")) setText(slot(card, "word"), `down for ${since(card.dataset.since)}`);
+	for (const cell of document.querySelectorAll("td[data-since]")) setText(cell, `${since(cell.dataset.since)} so far`);
 }
 
-const since = (text) => duration((now_ms() - Date.parse(text)) / 1000);
+const since = (text) => duration((nowMs() - Date.parse(text)) / 1000);
 
 // ---- summary ----
 
-function show_summary() {
-	const { data, is_lost } = health;
-	at("main").setAttribute("aria-busy", String(!data && !is_lost));
-	document.body.classList.toggle("lost", is_lost);
-	const feed = is_lost ? "lost" : data ? health.by : "starting";
-	mark(at("feed"), "data-feed", feed);
-	say(at("feed-text"), { starting: "Connecting", stream: "Live", poll: "Polling", lost: "No connection" }[feed] + (data ? ` · ${clock(data.updated_at)}` : ""));
-	if (is_lost) return show_lost(data);
+function showSummary() {
+	const { data, isLost } = health;
+	at("main").setAttribute("aria-busy", String(!data && !isLost));
+	document.body.classList.toggle("lost", isLost);
+	const feed = isLost ? "lost" : data ? health.via : "starting";
+	setAttribute(at("feed"), "data-feed", feed);
+	setText(
+		at("feed-text"),
+		{ starting: "Connecting", stream: "Live", poll: "Polling", lost: "No connection" }[feed] + (data ? ` · ${clock(data.updated_at)}` : ""),
+	);
+	if (isLost) return showLost(data);
 	if (!data) return;
-	say(at("headline"), data.summary);
-	say(at("announcement"), without_ages(data.summary));
+	setText(at("headline"), data.summary);
+	setText(at("announcement"), withoutAges(data.summary));
 	document.title = `${data.summary} – Abacus`;
-	show_status(at("summary"), worst([...data.services, ...watched(data)]));
-	show_detail(data);
+	showStatus(at("summary"), worst([...data.services, ...watched(data)]));
+	showDetail(data);
 }
 
-function show_lost(data) {
-	say(at("headline"), "Monitor unreachable");
-	say(at("announcement"), "Monitor unreachable");
+function showLost(data) {
+	setText(at("headline"), "Monitor unreachable");
+	setText(at("announcement"), "Monitor unreachable");
 	document.title = "Monitor unreachable – Abacus";
-	show_status(at("summary"), "unknown");
-	const age = data ? `Last heard ${duration((performance.now() - health.heard_ms) / 1000)} ago; everything below is from ${clock(data.updated_at)}.` : "It has not answered yet.";
+	showStatus(at("summary"), "unknown");
+	const age = data
+		? `Last answer ${duration((performance.now() - health.receivedMs) / 1000)} ago; everything below is from ${clock(data.updated_at)}.`
+		: "It has not answered yet.";
 	delete at("detail").dataset.key;
-	say(at("detail"), `${age} Trying again.`);
+	setText(at("detail"), `${age} Trying again.`);
 }
 
-// What is announced changes when something happened, not each second.
-const without_ages = (text) => text.replace(/ for \d+ (s|min|h|d)\b( \d+ (s|min|h)\b)?/g, "");
+// Screen readers announce this text when it changes, so it must not change each second.
+const withoutAges = (text) => text.replace(/ for \d+ (s|min|h|d)\b( \d+ (s|min|h)\b)?/g, "");
 
-const watched = (data) => behind(data).filter((part) => part.status);
-const worst = (things) => ["down", "degraded", "unknown", "up"].find((status) => things.some((thing) => status_of(thing) === status)) ?? "unknown";
+const watched = (data) => dependencies(data).filter((part) => part.status);
+const worst = (things) =>
+	["down", "degraded", "unknown", "up"].find((status) => things.some((thing) => statusOf(thing) === status)) ?? "unknown";
 
-// What is not up, each a link to its card; or what is watched at all.
-function show_detail(data) {
+// Links to the cards of everything that is not up; when all is up, the names of what is watched.
+function showDetail(data) {
 	const parts = watched(data);
-	const troubled = [...data.services.map((s) => ({ ...s, title: title_of(s), id: card_id(s) })), ...parts.map((part) => ({ ...part, title: part.name, id: `card-${part.name}` }))].filter((thing) => status_of(thing) !== "up");
-	const key = JSON.stringify(troubled.map((thing) => [thing.id, thing.status, thing.reason]));
+	const problems = [
+		...data.services.map((s) => ({ ...s, title: titleOf(s), id: cardId(s) })),
+		...parts.map((part) => ({ ...part, title: part.name, id: `card-${part.name}` })),
+	].filter((thing) => statusOf(thing) !== "up");
+	const key = JSON.stringify(problems.map((thing) => [thing.id, thing.status, thing.reason]));
 	if (at("detail").dataset.key === key) return;
 	at("detail").dataset.key = key;
-	if (!troubled.length) return say(at("detail"), [...new Set(data.services.map((s) => s.name)), ...parts.map((part) => part.name)].join(" · "));
-	const more = troubled.length - TROUBLED_SHOWN;
+	if (!problems.length)
+		return setText(at("detail"), [...new Set(data.services.map((s) => s.name)), ...parts.map((part) => part.name)].join(" · "));
+	const more = problems.length - PROBLEMS_SHOWN;
 	at("detail").replaceChildren(
-		...troubled.slice(0, TROUBLED_SHOWN).map((thing) => element("a", `${thing.title} ${status_of(thing)}${thing.reason ? `: ${thing.reason}` : ""}`, { href: `#${thing.id}` })),
+		...problems
+			.slice(0, PROBLEMS_SHOWN)
+			.map((thing) =>
+				element("a", `${thing.title} ${statusOf(thing)}${thing.reason ? `: ${thing.reason}` : ""}`, { href: `#${thing.id}` }),
+			),
 		more > 0 ? `and ${more} more` : "",
 	);
 }
 
 // ---- instances ----
 
-const key_of = (s) => `${s.name}/${s.instance ?? ""}/${s.address ?? ""}`;
+const keyOf = (s) => `${s.name}/${s.instance ?? ""}/${s.address ?? ""}`;
 
-function title_of(s) {
+function titleOf(s) {
 	const name = s.instance || s.address || "";
 	return name.includes(s.name) ? name : `${s.name} ${name}`.trim();
 }
 
-const card_id = (s) => `card-${key_of(s).replace(/[^A-Za-z0-9]+/g, "-")}`;
+const cardId = (s) => `card-${keyOf(s).replace(/[^A-Za-z0-9]+/g, "-")}`;
 
 function show(data) {
 	const services = new Map();
 	for (const instance of data.services) services.set(instance.name, [...(services.get(instance.name) ?? []), instance]);
-	children_for(at("services"), [...services], ([name]) => name, from_template("service-template"), show_service);
-	children_for(at("behind"), behind(data), (part) => part.name, from_template("behind-template"), show_behind);
+	fillChildren(at("services"), [...services], ([name]) => name, fromTemplate("service-template"), showService);
+	fillChildren(at("behind"), dependencies(data), (part) => part.name, fromTemplate("behind-template"), showDependency);
 }
 
-function show_service(node, [name, instances]) {
-	const up = instances.filter((s) => status_of(s) === "up").length;
+function showService(node, [name, instances]) {
+	const up = instances.filter((s) => statusOf(s) === "up").length;
 	node.classList.toggle("many", instances.length > 4);
-	say(slot(node, "name"), name);
+	setText(slot(node, "name"), name);
 	const versions = [...new Set(instances.map((s) => s.version).filter(Boolean))];
-	say(slot(node, "version"), versions.join(", "));
-	say(slot(node, "share"), `${up} of ${instances.length} up`);
-	children_for(slot(node, "cards"), instances, key_of, from_template("card-template"), (card, s) => show_instance(card, s, versions.length > 1));
-	show_graphs(node, instances);
+	setText(slot(node, "version"), versions.join(", "));
+	setText(slot(node, "share"), `${up} of ${instances.length} up`);
+	fillChildren(slot(node, "cards"), instances, keyOf, fromTemplate("card-template"), (card, s) =>
+		showInstance(card, s, versions.length > 1),
+	);
+	showGraphs(node, instances);
 }
 
-function show_card(node, title, status, thing) {
-	show_status(node, status);
-	say(slot(node, "name"), title);
-	const is_down = status === "down" && thing.down_since;
-	if (is_down) mark(node, "data-since", thing.down_since);
+function showCard(node, title, status, thing) {
+	showStatus(node, status);
+	setText(slot(node, "name"), title);
+	const isDown = status === "down" && thing.down_since;
+	if (isDown) setAttribute(node, "data-since", thing.down_since);
 	else node.removeAttribute("data-since");
-	say(slot(node, "word"), is_down ? `down for ${since(thing.down_since)}` : status);
+	setText(slot(node, "word"), isDown ? `down for ${since(thing.down_since)}` : status);
 }
 
-function show_instance(node, s, tells_version) {
-	mark(node, "id", card_id(s));
-	mark(node, "tabindex", "-1"); // so that a link to it takes the keyboard along
-	show_card(node, title_of(s), status_of(s), s);
-	const where = (status_of(s) !== "up" && s.reason) || [s.address, tells_version && s.version].filter(Boolean).join(" · ") || NONE;
-	say(slot(node, "where"), where);
-	mark(slot(node, "where"), "title", where);
-	say(slot(node, "response"), known(s.response_ms, milliseconds));
-	say(slot(node, "cpu"), known(s.cpu_percent, percent));
-	say(slot(node, "memory"), known(s.memory_bytes, bytes));
-	say(slot(node, "uptime"), known(s.uptime_s, uptime));
-	mark(slot(node, "uptime"), "title", known(s.uptime_s, duration));
+function showInstance(node, s, showsVersion) {
+	setAttribute(node, "id", cardId(s));
+	setAttribute(node, "tabindex", "-1"); // so that a link to it moves the keyboard focus there
+	showCard(node, titleOf(s), statusOf(s), s);
+	const where = (statusOf(s) !== "up" && s.reason) || [s.address, showsVersion && s.version].filter(Boolean).join(" · ") || NONE;
+	setText(slot(node, "where"), where);
+	setAttribute(slot(node, "where"), "title", where);
+	setText(slot(node, "response"), known(s.response_ms, milliseconds));
+	setText(slot(node, "cpu"), known(s.cpu_percent, percent));
+	setText(slot(node, "memory"), known(s.memory_bytes, bytes));
+	setText(slot(node, "uptime"), known(s.uptime_s, uptime));
+	setAttribute(slot(node, "uptime"), "title", known(s.uptime_s, duration));
 }
 
 // ---- graphs ----
 
-async function load_history(services) {
+async function loadHistory(services) {
 	for (const name of services) {
 		try {
 			const answer = await ask(`../api/healthcheck/history?service=${encodeURIComponent(name)}&minutes=${MINUTES}`);
-			expect_points_every(answer.data.interval_s);
-			for (const { instance, points } of answer.data.instances) for (const point of points) add_point({ name, instance }, point);
+			expectPointsEvery(answer.data.interval_s);
+			for (const { instance, points } of answer.data.instances) for (const point of points) addPoint({ name, instance }, point);
 		} catch (error) {
-			console.warn("history", name, error.message); // the graphs then begin now
+			console.warn("history", name, error.message); // the graphs then start now
 		}
 	}
 	if (health.data) show(health.data);
 }
 
-function show_graphs(node, instances) {
-	const { name, say: words } = figures[figure];
-	graphs_of(instances, figure, health.clock_ms).forEach(({ line, area, gone, highest, gone_s }, i) => {
+function showGraphs(node, instances) {
+	const { name, format } = figures[figure];
+	graphsOf(instances, figure, health.daemonMs).forEach(({ line, area, outages, highest, outageS }, i) => {
 		const card = slot(node, "cards").children[i];
-		mark(card.querySelector(".line"), "d", line);
-		mark(card.querySelector(".area"), "d", area);
-		mark(card.querySelector(".gone"), "d", gone);
-		say(slot(card, "most"), highest === null ? "" : `max ${words(highest)}`);
-		const down = gone_s ? `, down for about ${duration(gone_s)} of it` : "";
-		mark(slot(card, "spark"), "aria-label", highest === null ? `${name}: no history yet` : `${name} over the last ${MINUTES} minutes: at most ${words(highest)}${down}`);
+		setAttribute(card.querySelector(".line"), "d", line);
+		setAttribute(card.querySelector(".area"), "d", area);
+		setAttribute(card.querySelector(".gone"), "d", outages);
+		setText(slot(card, "most"), highest === null ? "" : `max ${format(highest)}`);
+		const down = outageS ? `, down for about ${duration(outageS)} of it` : "";
+		setAttribute(
+			slot(card, "spark"),
+			"aria-label",
+			highest === null ? `${name}: no history yet` : `${name} over the last ${MINUTES} minutes: at most ${format(highest)}${down}`,
+		);
 	});
 }
 
-// ---- what stands behind them ----
+// ---- dependencies ----
 
-function behind(data) {
+function dependencies(data) {
 	const { queue, postgres, redis, nginx } = data;
-	const share = (part, whole) => (is_known(part) && whole > 0 ? part / whole : null);
-	const of = (part, whole, words) => known(part, words) + (whole > 0 ? ` of ${words(whole)}` : "");
+	const share = (part, whole) => (isKnown(part) && whole > 0 ? part / whole : null);
+	const of = (part, whole, format) => known(part, format) + (whole > 0 ? ` of ${format(whole)}` : "");
 	const parts = [
 		{
-			name: "Queue", status: queue && queue_status(queue), bar: null, where: "jobs waiting for a worker", reason: queue?.dead > 0 && "jobs were given up",
-			figures: [["Depth", known(queue?.depth, number)], ["Oldest", known(queue?.oldest_s, short_duration)], ["Rate", known(queue?.per_s, rate)], ["Dead", known(queue?.dead, number)]],
+			name: "Queue",
+			status: queue && queueStatus(queue),
+			bar: null,
+			where: "jobs waiting for a worker",
+			reason: queue?.dead > 0 && "jobs were given up",
+			figures: [
+				["Depth", known(queue?.depth, number)],
+				["Oldest", known(queue?.oldest_s, shortDuration)],
+				["Rate", known(queue?.per_s, rate)],
+				["Dead", known(queue?.dead, number)],
+			],
 		},
 		{
-			name: "Postgres", ...postgres, bar: share(postgres?.connections, postgres?.connections_max), where: postgres?.role,
+			name: "Postgres",
+			...postgres,
+			bar: share(postgres?.connections, postgres?.connections_max),
+			where: postgres?.role,
 			figures: [["Connections", of(postgres?.connections, postgres?.connections_max, number)]],
 		},
 		{
-			name: "Redis", ...redis, bar: share(redis?.memory_bytes, redis?.memory_max_bytes), where: redis?.role,
-			figures: [["Memory", of(redis?.memory_bytes, redis?.memory_max_bytes, bytes)], ["Clients", known(redis?.clients, number)], ["Evicted", known(redis?.evicted, number)]],
+			name: "Redis",
+			...redis,
+			bar: share(redis?.memory_bytes, redis?.memory_max_bytes),
+			where: redis?.role,
+			figures: [
+				["Memory", of(redis?.memory_bytes, redis?.memory_max_bytes, bytes)],
+				["Clients", known(redis?.clients, number)],
+				["Evicted", known(redis?.evicted, number)],
+			],
 		},
-		{ name: "nginx", ...nginx, bar: null, where: "reverse proxy", figures: [["Connections", known(nginx?.active, number)], ["Requests", known(nginx?.requests_per_s, rate)]] },
+		{
+			name: "nginx",
+			...nginx,
+			bar: null,
+			where: "reverse proxy",
+			figures: [
+				["Connections", known(nginx?.active, number)],
+				["Requests", known(nginx?.requests_per_s, rate)],
+			],
+		},
 	];
 	return parts.map((part) => (part.status ? part : { ...part, where: "not watched" }));
 }
 
-function queue_status(queue) {
-	if (!is_known(queue.depth)) return "unknown";
+function queueStatus(queue) {
+	if (!isKnown(queue.depth)) return "unknown";
 	return queue.dead > 0 ? "degraded" : "up";
 }
 
-function show_behind(node, part) {
-	mark(node, "id", `card-${part.name}`);
-	mark(node, "tabindex", "-1");
-	show_card(node, part.name, status_of(part), part);
-	const where = (status_of(part) !== "up" && part.reason) || part.where || "";
-	say(slot(node, "where"), where);
-	mark(slot(node, "where"), "title", where);
+function showDependency(node, part) {
+	setAttribute(node, "id", `card-${part.name}`);
+	setAttribute(node, "tabindex", "-1");
+	showCard(node, part.name, statusOf(part), part);
+	const where = (statusOf(part) !== "up" && part.reason) || part.where || "";
+	setText(slot(node, "where"), where);
+	setAttribute(slot(node, "where"), "title", where);
 	node.querySelector(".bar").classList.toggle("none", part.bar === null);
 	slot(node, "bar").style.width = `${100 * Math.min(1, part.bar ?? 0)}%`;
-	children_for(slot(node, "figures"), part.figures, ([name]) => name, make_figure, (row, [name, value]) => {
-		say(row.firstChild, name);
-		say(row.lastChild, value);
-	});
+	fillChildren(
+		slot(node, "figures"),
+		part.figures,
+		([name]) => name,
+		makeFigure,
+		(row, [name, value]) => {
+			setText(row.firstChild, name);
+			setText(row.lastChild, value);
+		},
+	);
 }
 
-function make_figure() {
+function makeFigure() {
 	const row = element("div", "");
 	row.append(element("dt", ""), element("dd", ""));
 	return row;
@@ -318,32 +387,40 @@ function make_figure() {
 
 // ---- events ----
 
-async function load_events() {
+async function loadEvents() {
 	try {
 		events = (await ask("../api/healthcheck/events")).data.events;
 	} catch (error) {
 		console.warn("events", error.message); // the next change of a status asks again
 	}
-	show_events();
+	showEvents();
 }
 
-function show_events() {
-	const shown = shows_all_events ? events : events.slice(0, EVENTS_SHOWN);
+function showEvents() {
+	const shown = showsAllEvents ? events : events.slice(0, EVENTS_SHOWN);
 	at("more").hidden = shown.length === events.length;
-	say(at("more"), `Show all ${events.length}`);
-	say(at("events-count"), events.length > EVENTS_SHOWN ? `${events.length} remembered` : "");
-	if (events.length) at("events").replaceChildren(...shown.map(event_row));
+	setText(at("more"), `Show all ${events.length}`);
+	setText(at("events-count"), events.length > EVENTS_SHOWN ? `the latest ${events.length}` : "");
+	if (events.length) at("events").replaceChildren(...shown.map(eventRow));
 }
 
-// Roles are told, for on a phone the rows are laid out as paragraphs, which takes a table's own roles away.
-function event_row(event) {
-	const row = element("tr", "", { role: "row", "data-status": status_of(event) });
+// The roles are explicit because rows are laid out as blocks on a phone, which removes the implicit roles of a table.
+function eventRow(event) {
+	const row = element("tr", "", { role: "row", "data-status": statusOf(event) });
 	const when = element("td", "");
 	when.append(element("time", clock(event.at), { datetime: event.at }));
 	const what = element("td", "");
 	what.append(element("span", event.status, { class: "badge" }), event.was ? ` was ${event.was}` : "");
-	const lasted = is_known(event.lasted_s) ? element("td", short_duration(event.lasted_s)) : element("td", `${since(event.at)} so far`, { "data-since": event.at });
-	const cells = [when, element("td", title_of({ ...event, name: event.service })), what, lasted, element("td", event.reason ?? "", { class: "why" })];
+	const lasted = isKnown(event.lasted_s)
+		? element("td", shortDuration(event.lasted_s))
+		: element("td", `${since(event.at)} so far`, { "data-since": event.at });
+	const cells = [
+		when,
+		element("td", titleOf({ ...event, name: event.service })),
+		what,
+		lasted,
+		element("td", event.reason ?? "", { class: "why" }),
+	];
 	for (const cell of cells) cell.setAttribute("role", "cell");
 	row.append(...cells);
 	return row;
@@ -354,8 +431,8 @@ at("choice").addEventListener("change", (event) => {
 	if (health.data) show(health.data);
 });
 at("more").addEventListener("click", () => {
-	shows_all_events = true;
-	show_events();
+	showsAllEvents = true;
+	showEvents();
 	at("events-table").focus(); // the button is gone
 });
 

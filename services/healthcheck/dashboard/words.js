@@ -1,9 +1,9 @@
-// How figures and times read. What is not known is a dash.
+// Figures and times as text. A dash stands for what is not known.
 
 export const NONE = "–";
 export const number = (value, digits = 0) => value.toLocaleString("en", { maximumFractionDigits: digits, minimumFractionDigits: digits });
-export const is_known = (value) => typeof value === "number" && Number.isFinite(value);
-export const known = (value, say) => (is_known(value) ? say(value) : NONE);
+export const isKnown = (value) => typeof value === "number" && Number.isFinite(value);
+export const known = (value, format) => (isKnown(value) ? format(value) : NONE);
 
 export function bytes(value) {
 	const units = ["B", "KB", "MB", "GB", "TB"];
@@ -20,9 +20,9 @@ export function duration(s) {
 	return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
 }
 
-export const short_duration = (s) => (s < 10 ? `${number(s, 1)} s` : duration(s));
+export const shortDuration = (s) => (s < 10 ? `${number(s, 1)} s` : duration(s));
 
-// One unit: an uptime is read at a glance, and has little room.
+// One unit only: there is little room for an uptime, and it is read at a glance.
 export function uptime(s) {
 	if (s < 60) return `${Math.floor(s)} s`;
 	if (s < 3600) return `${Math.floor(s / 60)} min`;
@@ -39,4 +39,4 @@ export function clock(text) {
 	return time.toLocaleString("en-GB", { ...day, hour: "2-digit", minute: "2-digit", second: "2-digit" });
 }
 
-export const status_of = (thing) => (["up", "degraded", "down"].includes(thing?.status) ? thing.status : "unknown");
+export const statusOf = (thing) => (["up", "degraded", "down"].includes(thing?.status) ? thing.status : "unknown");
