@@ -1,4 +1,4 @@
-/* Time: one monotonic clock for durations and one wall clock for people, both in units that the name says. */
+/* Time: a monotonic clock for durations and a wall clock for dates. Their units are in their names. */
 #ifndef ABACUS_BASE_CLOCK_H
 #define ABACUS_BASE_CLOCK_H
 

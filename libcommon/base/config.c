@@ -45,7 +45,7 @@ struct config *config_new(void)
 			return config;
 		}
 	config_problem(config, "APP_ENV: must be development, testing, staging or production");
-	config->env = APP_ENV_PRODUCTION; /* the strictest, for the checks that follow */
+	config->env = APP_ENV_PRODUCTION; /* the strictest rules for the checks that follow */
 	return config;
 }
 
@@ -62,7 +62,7 @@ enum app_env config_env(const struct config *config)
 	return config->env;
 }
 
-/* The whole file, one trailing newline cut; NULL after adding a problem. */
+/* The whole file without one trailing newline; NULL after adding a problem. */
 static char *read_file(struct config *config, const char *variable, const char *path)
 {
 	FILE *file = fopen(path, "re");
@@ -86,7 +86,8 @@ static char *read_file(struct config *config, const char *variable, const char *
 	return text;
 }
 
-/* What NAME or NAME_FILE says, owned by the caller; NULL when neither is set (an empty variable or file counts as not set). */
+/* The value of NAME or NAME_FILE, owned by the caller; NULL when neither is set (an empty variable or file counts as not set).
+ */
 static char *read_variable(struct config *config, const char *name)
 {
 	char file_variable[128];

@@ -1,7 +1,6 @@
-/* Configuration from the environment alone. A program declares a table of options; config_load() reads them all, reports
- * every problem in one go, and the values land in the program's own struct.
- * NAME_FILE reads NAME from a file (one trailing newline is cut); NAME and NAME_FILE both set is an error. Empty counts as not
- * set. */
+/* Configuration, from the environment alone. A program declares a table of options, and config_load() stores their values in
+ * the program's own struct. All problems are reported together, so that an operator corrects them in one attempt.
+ * NAME_FILE reads NAME from a file, without one trailing newline; setting both is a problem. Empty counts as not set. */
 #ifndef ABACUS_BASE_CONFIG_H
 #define ABACUS_BASE_CONFIG_H
 
@@ -16,18 +15,18 @@
 
 enum config_type {
 	CONFIG_TEXT,   /* char *, owned by the struct */
-	CONFIG_SECRET, /* char *; never printed; staging and production refuse the default and under 32 bytes */
+	CONFIG_SECRET, /* char *; never printed; staging and production refuse the default, and less than 32 bytes */
 	CONFIG_INT,    /* long, within [min, max] */
 	CONFIG_BOOL,   /* bool: true|false|1|0|yes|no, any case */
-	CONFIG_URL,    /* char *; may hold a password, so printed without it */
+	CONFIG_URL,    /* char *; may hold a password, so it is printed without */
 };
 
 struct config_option {
 	const char *name;
 	enum config_type type;
 	size_t offset;             /* offsetof() into the program's struct */
-	const char *default_value; /* NULL: none; the option is then required unless `optional` */
-	const char *meaning;       /* one line for --help, unit included */
+	const char *default_value; /* NULL: the option is required, unless it is `optional` */
+	const char *meaning;       /* one line for --help, with the unit */
 	long min, max;             /* CONFIG_INT; both 0: unbounded */
 	bool optional;             /* unset leaves NULL, 0 or false */
 };
@@ -41,7 +40,7 @@ struct config *config_new(void);
 void config_free(struct config *config);
 enum app_env config_env(const struct config *config);
 void config_load(struct config *config, const struct config_option *options, void *into);
-/* For a rule that spans options ("DATABASE_URL or PGHOST"): adds one problem line, as printf. */
+/* Adds a problem, formatted as printf() does: for a rule about several options ("DATABASE_URL or PGHOST"). */
 void config_problem(struct config *config, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Prints every problem to stderr, one a line, `service: NAME: what is wrong and what to set`; returns their number. */
 int config_finish(const struct config *config, const char *program) MUST_CHECK;

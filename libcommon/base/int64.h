@@ -1,4 +1,4 @@
-/* Whole numbers as text and back. */
+/* Whole numbers of 64 bits from decimal text, and as decimal text. */
 #ifndef ABACUS_BASE_INT64_H
 #define ABACUS_BASE_INT64_H
 
@@ -7,9 +7,10 @@
 
 #include "base/status.h"
 
-/* Text that is a whole non-negative or negative decimal and nothing else: "007" and "+7" and " 7" are refused. */
+/* INVALID unless the text is the one decimal spelling of a number that fits: "007", "+7", "-0" and " 7" are refused. */
 enum status int64_parse(const char *text, int64_t *ret_number) MUST_CHECK;
-/* The other way round, ended with '\0'; returns the length. snprintf() was felt where one request names twenty indexes. */
+/* Writes the number with a closing NUL and returns its length. Not snprintf(), because that cost measurable time in requests
+ * that name twenty indexes. */
 #define INT64_TEXT_BYTES 24
 size_t int64_format(int64_t number, char ret_text[INT64_TEXT_BYTES]);
 

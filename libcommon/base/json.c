@@ -6,7 +6,7 @@
 
 #include "base/utf8.h"
 
-#define EXACT_MAX 9007199254740991.0 /* 2^53 - 1: 2^53 is what 2^53 + 1 becomes as a double, too */
+#define EXACT_MAX 9007199254740991.0 /* 2^53 - 1, because 2^53 + 1 becomes 2^53 as a double */
 
 static const char *skip_digits(const char *at, const char *end)
 {
@@ -15,7 +15,7 @@ static const char *skip_digits(const char *at, const char *end)
 	return at;
 }
 
-/* Length of the number at the start (RFC 8259 §6), 0 when there is none. cJSON takes whatever strtod() takes: 007, 1., -.5 */
+/* Length of the number at the start (RFC 8259 §6), 0 when it is malformed. cJSON accepts what strtod() accepts: 007, 1., -.5 */
 static size_t number_len(const char *bytes, const char *end)
 {
 	const char *digits = bytes + (*bytes == '-'), *at = skip_digits(digits, end);
@@ -36,8 +36,8 @@ static size_t number_len(const char *bytes, const char *end)
 	return (size_t)(at - bytes);
 }
 
-/* What cJSON lets pass and we do not, seen before it parses: nesting without bound, escaped or plain NULs, other control
- * characters, and numbers that are none. Brackets and digits inside strings do not count. */
+/* Refuses, before cJSON parses, what cJSON would accept: nesting without bound, escaped or plain NULs, other control
+ * characters, and malformed numbers. Brackets and digits inside strings do not count. */
 static bool is_acceptable(const char *bytes, size_t len)
 {
 	bool in_string = false;
@@ -72,21 +72,21 @@ static bool is_acceptable(const char *bytes, size_t len)
 	return true;
 }
 
-/* RFC 8259 §4: names should be unique, since readers differ about doubled ones. */
-static bool has_doubled_key(const cJSON *json)
+/* RFC 8259 §4: names should be unique, because readers differ in which of two they take. */
+static bool has_duplicate_key(const cJSON *json)
 {
 	for (const cJSON *child = json->child; child; child = child->next) {
 		if (cJSON_IsObject(json))
 			for (const cJSON *later = child->next; later; later = later->next)
 				if (strcmp(child->string, later->string) == 0)
 					return true;
-		if (has_doubled_key(child))
+		if (has_duplicate_key(child))
 			return true;
 	}
 	return false;
 }
 
-/* An object of many keys would make the look for doubled ones quadratic: none of ours has more than a few. */
+/* Searching for duplicate keys takes quadratic time, so their number is limited: no object of the API has more than a few. */
 #define KEYS_MAX 64
 static bool has_too_many_keys(const cJSON *json)
 {
@@ -110,7 +110,7 @@ enum status json_parse(const char *bytes, size_t len, cJSON **ret_json)
 		return STATUS_INVALID;
 	while (end < bytes + len && strchr(" \t\r\n", *end))
 		end++;
-	if (end != bytes + len || has_too_many_keys(json) || has_doubled_key(json)) {
+	if (end != bytes + len || has_too_many_keys(json) || has_duplicate_key(json)) {
 		cJSON_Delete(json);
 		return STATUS_INVALID;
 	}

@@ -1,5 +1,6 @@
-/* cJSON, bounded and strict: depth is limited before parsing (size is the caller's to limit), doubled keys, objects of more
- * than 64 keys and embedded NULs are refused. cJSON keeps numbers as doubles: beyond 2^53 use strings. */
+/* Reads JSON that a peer sent, with cJSON made bounded and strict: nesting is limited before parsing, and duplicate keys,
+ * objects of more than 64 keys and NULs are refused. The caller limits the size. cJSON keeps numbers as doubles: use strings
+ * beyond 2^53. json_write.h writes. */
 #ifndef ABACUS_BASE_JSON_H
 #define ABACUS_BASE_JSON_H
 
@@ -13,11 +14,11 @@
 
 #define JSON_DEPTH_MAX 16
 
-/* The whole input must be one JSON text (RFC 8259); white space around it is fine. The caller owns *ret_json. */
+/* INVALID unless the whole input is one JSON text (RFC 8259), with white space around it or not. The caller owns *ret_json. */
 enum status json_parse(const char *bytes, size_t len, cJSON **ret_json) MUST_CHECK;
-/* NULL when absent or not a string. Borrowed from the object. Case-sensitive. */
+/* The string at the key (case-sensitive), borrowed from the object; NULL when it is absent or not a string. */
 const char *json_text(const cJSON *object, const char *key);
-/* A JSON number that is a whole number within ±(2^53 - 1): beyond it a double no longer tells its neighbours apart. */
+/* INVALID unless it is a whole number within ±(2^53 - 1): beyond, different numbers become the same double. */
 enum status json_int(const cJSON *object, const char *key, int64_t *ret_number) MUST_CHECK;
 enum status json_bool(const cJSON *object, const char *key, bool *ret_flag) MUST_CHECK;
 bool json_has(const cJSON *object, const char *key);

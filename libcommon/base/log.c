@@ -70,7 +70,7 @@ void log_flush(void)
 		ssize_t n = write(STDOUT_FILENO, log_state.lines.bytes + written, log_state.lines.len - written);
 
 		if (n < 0 && errno != EINTR)
-			break; /* nobody can be told */
+			break; /* there is nowhere left to report it */
 		written += n > 0 ? (size_t)n : 0;
 	}
 	log_state.lines.len = 0;
@@ -80,7 +80,7 @@ static void add_ms(struct buf *line, double ms)
 {
 	int64_t us;
 
-	if (!(ms > -1e12 && ms < 1e12)) { /* over 30 years, or no number */
+	if (!(ms > -1e12 && ms < 1e12)) { /* over 30 years, or not a number */
 		buf_add(line, "null", 4);
 		return;
 	}

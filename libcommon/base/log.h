@@ -1,6 +1,6 @@
-/* Logs: one JSON object a line on stdout (ts level service instance msg …), written in one go per loop turn, so that a busy
- * daemon pays one write(2) for many lines. A line at LOG_WARN or above, and exit, flush at once.
- * Never give it a secret, a token, a password, a body or an e-mail address. */
+/* Logs: one JSON object a line on stdout (ts level service instance msg …). The lines of one loop turn are written together, so
+ * that a busy daemon pays one write(2) for many. A line at LOG_WARN or above, and exit, flush at once.
+ * Never log a secret, a token, a password, a body or an e-mail address. */
 #ifndef ABACUS_BASE_LOG_H
 #define ABACUS_BASE_LOG_H
 
@@ -11,9 +11,9 @@ struct event_base;
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
-/* service and instance are copied. Before this, lines go out with the program's name. */
+/* service and instance are copied. Before this call, lines carry the program's name. */
 void log_init(const char *service, const char *instance, enum log_level least);
-/* From now on lines are buffered until the end of the loop's turn. Called after fork, once per process; NULL goes back. */
+/* Buffers lines until the end of the loop's turn; NULL: writes each at once again. Call it after fork(), in each process. */
 void log_attach(struct event_base *base);
 void log_flush(void);
 const char *log_instance(void);

@@ -33,8 +33,8 @@ static void deferred_run(evutil_socket_t fd, short what, void *arg)
 	deferred->run(deferred->arg);
 }
 
-/* At normal priority (the default) and not below: an active event is appended to the queue that is being run, so it runs at the
- * end of this turn; a lower priority would wait for a turn in which nothing else happens. */
+/* At the default priority and not a lower one: an active event is appended to the queue that is being run, so it runs at the
+ * end of this turn; with a lower priority it would wait for a turn in which nothing else happens. */
 struct loop_deferred *loop_deferred_new(struct event_base *base, void (*run)(void *arg), void *arg)
 {
 	struct loop_deferred *deferred = mem_alloc(sizeof *deferred);

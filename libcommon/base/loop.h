@@ -1,5 +1,5 @@
-/* The event loop's helpers: one configured base, timers in milliseconds, and work put off to the end of the current turn (one
- * flush of many writes, the freeing of what a library's callback may not free). */
+/* The event loop: its configuration, timers in milliseconds, and work deferred to the end of the current turn (one flush for
+ * many writes; freeing what a library's callback may not free). */
 #ifndef ABACUS_BASE_LOOP_H
 #define ABACUS_BASE_LOOP_H
 
@@ -7,22 +7,22 @@
 
 #include <event2/event.h>
 
-/* Events get LOOP_PRIORITY_NORMAL when nothing else is said: it is libevent's own default for two priorities. */
-#define LOOP_PRIORITY_FIRST 0 /* revocations: applied before any request that could have been caused by them */
+/* Events have LOOP_PRIORITY_NORMAL unless it is set: it is libevent's default for two priorities. */
+#define LOOP_PRIORITY_FIRST \
+	0 /* revocations, which must take effect before any request that they caused; a daemon's own signals */
 #define LOOP_PRIORITY_NORMAL 1
 #define LOOP_PRIORITIES 2
 
 /* epoll with a changelist (several changes of interest in one turn cost one system call), two priorities. */
 struct event_base *loop_new(void);
 
-/* A callback that runs once at the end of the turn in which it was scheduled, however often it was scheduled. */
+/* A callback that runs once at the end of the turn in which it was scheduled, however often that was. */
 struct loop_deferred;
 struct loop_deferred *loop_deferred_new(struct event_base *base, void (*run)(void *arg), void *arg);
 void loop_deferred_schedule(struct loop_deferred *deferred);
 void loop_deferred_free(struct loop_deferred *deferred); /* NULL is fine; a scheduled run is dropped */
 
-/* A timer, which rests until it is started. Starting it again replaces what it was waiting for. Its callback may start, stop or
- * free it. */
+/* A timer, which rests until it is started. Starting it again replaces its time. Its callback may start, stop or free it. */
 struct loop_timer;
 struct loop_timer *loop_timer_new(struct event_base *base, void (*run)(void *arg), void *arg);
 void loop_timer_start(struct loop_timer *timer, long ms);  /* once, after ms; 0: in the loop's next turn */

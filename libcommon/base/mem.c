@@ -64,8 +64,8 @@ void mem_free_secret(char *secret)
 	free(secret);
 }
 
-/* Segments that were never writable alone: the others hold relocated addresses, which no file has. Whole pages inside of them.
- */
+/* Only segments that were never writable, because the others hold relocated addresses, which no file has; and only their whole
+ * pages. */
 static int drop_segments(struct dl_phdr_info *object, size_t size, void *arg)
 {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);

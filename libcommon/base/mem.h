@@ -15,9 +15,9 @@ char *mem_printf(const char *format, ...) __attribute__((format(printf, 1, 2), r
 /* Ends the process: writes the line (newline included) to standard error and aborts. Allocates nothing and does not log,
  * because the log needs memory too. */
 void mem_die(const char *line) __attribute__((noreturn));
-/* Overwrites in a way that the compiler keeps (explicit_bzero), then frees. NULL is fine. */
+/* Overwrites the text in a way that the compiler does not optimize away, then frees it. NULL is fine. */
 void mem_free_secret(char *secret);
-/* Lets go of the pages of program and libraries that this process has only read; what it still needs of them comes back from
+/* Releases the pages of the program and its libraries that this process has only read; pages that it needs again come back from
  * the page cache. For a process that has little to do after its start. */
 void mem_drop_clean_pages(void);
 

@@ -1,6 +1,6 @@
-/* How it is laid out: a series is one or more numbers ("cells") at a fixed place of a slab. There is one slab a process in
- * memory that all processes of the daemon share; a process writes only its own, and a reader adds them up. Cells are aligned
- * doubles, so a reader sees the one or the other value and never half of one. */
+/* Layout: a series is one or more numbers ("cells") at a fixed place of a slab. Each process has a slab in memory that all
+ * processes of the daemon share; it writes only to its own, and a reader adds them up. Cells are aligned doubles, so a reader
+ * sees the value before or after a write and never half of one. */
 #include "base/metrics.h"
 
 #include <dirent.h>
@@ -19,11 +19,11 @@
 
 #define SERIES_MAX 1024
 #define CELLS_MAX 8192
-#define STARTED_CELL 0 /* when the process began to serve, in Unix time; of no series */
+#define STARTED_CELL 0 /* when the process began to serve, in Unix time; belongs to no series */
 
 static const double bounds[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
 #define BOUNDS (sizeof bounds / sizeof *bounds)
-#define HISTOGRAM_CELLS (BOUNDS + 3) /* a bucket a bound, +Inf, sum, count */
+#define HISTOGRAM_CELLS (BOUNDS + 3) /* one for each bound, +Inf, sum, count */
 
 enum metric_type { COUNTER, GAUGE, HISTOGRAM, GAUGE_READ };
 static const char *const type_names[] = {"counter", "gauge", "histogram", "gauge"};
@@ -167,7 +167,7 @@ static double open_fds(void *arg)
 	return count;
 }
 
-/* The newest of the serving processes: one that was replaced is seen, whichever answers. */
+/* Of the newest serving process, so that a replaced one shows whichever process answers. */
 static double start_time_s(void *arg)
 {
 	double newest_s = 0;

@@ -1,6 +1,6 @@
-/* Prometheus metrics (text exposition format 0.0.4). Values live in memory shared by all processes of a daemon, one slab a
- * process, so whichever process answers /metrics reports the sum of all. Register before metrics_share(); that is before
- * the fork. Names and label sets are fixed at registration: a peer can never make a new series. */
+/* Prometheus metrics (text exposition format 0.0.4). Values are in memory that all processes of a daemon share, one slab a
+ * process, so that any process answers /metrics with the sum of all. Register before metrics_share(), which comes before the
+ * fork. Names and label sets are fixed at registration: a peer can never add a series. */
 #ifndef ABACUS_BASE_METRICS_H
 #define ABACUS_BASE_METRICS_H
 
@@ -10,12 +10,12 @@
 
 struct metric; /* one series; lives until exit */
 
-/* labels: `method="GET",route="/users/{id}",code="200"` already escaped, or NULL. */
+/* labels: `method="GET",route="/users/{id}",code="200"`, escaped by the caller (metrics_label), or NULL. */
 struct metric *metrics_counter(const char *name, const char *labels, const char *help);
 struct metric *metrics_gauge(const char *name, const char *labels, const char *help);
-/* Seconds, buckets of 1 ms 2.5 5 10 25 50 100 250 500 ms 1 2.5 5 10 s. */
+/* Of seconds, with buckets up to 1, 2.5, 5, 10, 25, 50, 100, 250, 500 ms and 1, 2.5, 5, 10 s. */
 struct metric *metrics_histogram(const char *name, const char *labels, const char *help);
-/* A gauge computed when read, in the process that answers (memory, queue depth). */
+/* A gauge that is computed when it is read, in the process that answers (memory, queue depth). */
 void metrics_gauge_read(const char *name, const char *labels, const char *help, double (*read)(void *arg), void *arg);
 
 void metrics_add(struct metric *metric, double by);
@@ -26,8 +26,8 @@ double metrics_value(const struct metric *metric); /* sum over processes */
 /* Allocates the shared slabs and registers process_cpu_seconds_total, process_resident_memory_bytes,
  * process_start_time_seconds, process_open_fds and build_info{version,revision}. */
 void metrics_share(unsigned processes);
-void metrics_process(
-	unsigned process); /* in the child: which slab is mine; clears its gauges, keeps its counters, notes its start */
+/* In a child: takes the slab of that process, clears its gauges, keeps its counters, and notes the time as its start. */
+void metrics_process(unsigned process);
 void metrics_text(struct buf *out);
 void metrics_label(struct buf *out, const char *name, const char *value); /* name="escaped" */
 

@@ -1,5 +1,5 @@
-/* How it works: submissions wait in a bounded list under a mutex; threads take them, and finished ones go to a second list, for
- * which an eventfd wakes the loop. Only the loop's thread touches scopes. */
+/* Calls wait in a bounded list under a mutex. Threads take them and put finished ones into a second list, and an eventfd wakes
+ * the loop to deliver those. Only the loop's thread touches scopes. */
 #include "base/pool.h"
 
 #include <event2/event.h>
@@ -76,7 +76,7 @@ static void *thread_main(void *arg)
 	struct pool *pool = arg;
 	struct pool_call *call;
 
-	/* On Linux the priority is a thread's own when its thread id is named. */
+	/* Linux sets the priority of one thread when it gets a thread's id. */
 	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), THREAD_NICE);
 	while ((call = take(pool))) {
 		if (__atomic_load_n(&call->op.scope, __ATOMIC_RELAXED))

@@ -1,13 +1,13 @@
-/* The law of asynchronous calls, which every one of libcommon's obeys:
+/* The law that every asynchronous call of libcommon obeys:
  *  1. A call takes the scope it belongs to (a request's, a service's) and completes exactly once, never before the
  *     call itself has returned, always on the loop's thread.
- *  2. After a scope is cancelled (the client left, the deadline passed, drain) none of its callbacks runs. Cancelling
+ *  2. After a scope is cancelled (the client disconnected, the deadline passed, drain) none of its callbacks runs. Cancelling
  *     detaches, it never dequeues: Postgres and Redis answer in strict order.
  *  3. Nothing is freed inside a callback of the library that owns it: mark, and reap from the loop.
  *  4. A reply ends the request: its context is invalid after it, and its destructor runs exactly once.
  *
- * A module that starts something embeds a `struct op` in its own pending record, calls op_start() when it accepts the
- * call, and op_end() when the answer is there: op_end() says whether the callback may still run. */
+ * A module embeds a `struct op` in its record of a pending call, calls op_start() when it accepts the call, and op_end() when
+ * the answer has arrived: op_end() returns whether the callback may still run. */
 #ifndef ABACUS_BASE_SCOPE_H
 #define ABACUS_BASE_SCOPE_H
 
@@ -24,12 +24,12 @@ struct scope {
 };
 
 void scope_init(struct scope *scope);
-/* Detaches every pending op; the scope may be used again afterwards. Idempotent. */
+/* Detaches every pending op. The scope can be used again afterwards, and be cancelled again. */
 void scope_cancel(struct scope *scope);
 bool scope_is_idle(const struct scope *scope);
 
 void op_start(struct scope *scope, struct op *op);
-/* True exactly when the scope still stands: the caller then runs the callback. Unlinks either way. */
+/* True unless the scope was cancelled: the caller then runs the callback. Unlinks in either case. */
 bool op_end(struct op *op);
 
 #endif

@@ -1,5 +1,5 @@
-/* The one list of outcomes that every fallible call of Abacus uses, and what each means to an HTTP client.
- * One table serves all services, so the same trouble always looks the same from outside. */
+/* The outcomes of every call of Abacus that can fail, and what each means to an HTTP client: one table for all services, so
+ * that the same failure looks the same whichever service reports it. */
 #ifndef ABACUS_BASE_STATUS_H
 #define ABACUS_BASE_STATUS_H
 
@@ -7,20 +7,20 @@
 
 enum status {
 	STATUS_OK,
-	STATUS_INVALID, /* what the peer sent is wrong */
+	STATUS_INVALID, /* what the peer sent is malformed or not allowed */
 	STATUS_NOT_FOUND,
-	STATUS_CONFLICT,    /* a unique constraint says no */
+	STATUS_CONFLICT,    /* it would violate a unique constraint */
 	STATUS_BUSY,        /* a bounded queue is full */
 	STATUS_UNAVAILABLE, /* a dependency is not connected, or the connection was lost with the call in flight */
 	STATUS_TIMEOUT,     /* the dependency did not answer in time */
-	STATUS_INTERNAL,    /* ours: a statement that does not fit, a reply of the wrong shape */
+	STATUS_INTERNAL,    /* our own fault: a statement that does not match the schema, a reply of the wrong shape */
 	STATUS_COUNT
 };
 
 struct status_info {
 	int http_code;       /* 200, 400, 404, 409, 503, 503, 504, 500 */
 	const char *code;    /* snake_case word of the envelope */
-	const char *message; /* a sentence for a person; never SQL, never a secret */
+	const char *message; /* a sentence for a person; never holds SQL or a secret */
 };
 
 /* Never NULL; static storage. */

@@ -1,4 +1,4 @@
-/* Whose address a request has behind proxies: X-Forwarded-For, read from the right as far as it can be trusted. */
+/* The address of a client behind proxies: X-Forwarded-For, read from the right as far as it can be trusted. */
 #ifndef ABACUS_NET_FORWARDED_H
 #define ABACUS_NET_FORWARDED_H
 
@@ -6,12 +6,12 @@
 #include <stddef.h>
 
 struct networks; /* the trusted proxies */
-/* "127.0.0.0/8,::1/128,10.1.2.3": entries that do not parse are logged and left out. */
+/* "127.0.0.0/8,::1/128,10.1.2.3"; invalid entries are logged and left out. */
 struct networks *networks_parse(const char *list);
 void networks_free(struct networks *networks);
 bool networks_contain(const struct networks *networks, const char *address);
-/* Writes the right-most address of the chain (peer, X-Forwarded-For) that is not a trusted proxy's. forwarded_for may be NULL.
- */
+/* Writes the right-most address of the chain (X-Forwarded-For, then the peer) that no trusted proxy has. forwarded_for may be
+ * NULL. */
 void forwarded_address(const struct networks *trusted, const char *peer, const char *forwarded_for, char *text, size_t size);
 
 #endif

@@ -1,11 +1,10 @@
-/* Names to addresses by evdns, in the two ways that libevent 2.1 gets wrong by itself: evdns_getaddrinfo() for both families at
- * once goes on with the evdns_base after its callback, and freeing the base under an answer that is already queued reads freed
- * memory. So each family is asked alone, which has exactly one callback whatever happens, and the base is freed from the loop
- * once the last callback has come.
+/* Looks up names with evdns, around two faults of libevent 2.1: evdns_getaddrinfo() for both families at once still uses the
+ * evdns_base after its callback, and freeing the base while an answer is queued reads freed memory. So each family is asked for
+ * alone, which has exactly one callback whatever happens, and the base is freed from the loop after the last callback.
  *
- *   start -> asking (A, AAAA) -> answered, or one is and the other is late -> told -> gone when both callbacks have come
+ *   start -> asking (A, AAAA) -> both answered, or one and the grace time is over -> reported -> freed after both callbacks
  *
- * A name of the hosts file is answered inside of the call; the loop's deferred turn makes that late enough too. */
+ * evdns answers a name of the hosts file inside the call; deferring the report keeps the law of asynchronous calls then too. */
 #include "net/resolver.h"
 
 #include <arpa/inet.h>
@@ -21,13 +20,13 @@
 #include "base/loop.h"
 #include "base/mem.h"
 
-#define GRACE_MS 300 /* for the other family once one has answered: some name servers never answer AAAA */
+#define GRACE_MS 300 /* for the second family after the first has answered, because some name servers never answer AAAA */
 #define FAMILIES 2
 
 struct question {
 	struct resolver_lookup *lookup;
-	struct evdns_getaddrinfo_request *request; /* NULL when not with evdns */
-	bool is_asked;                             /* its callback has not come */
+	struct evdns_getaddrinfo_request *request; /* NULL: evdns does not have it */
+	bool is_asked;                             /* its callback has not run yet */
 	int result;                                /* EVUTIL_EAI_*, 0 */
 };
 
@@ -37,7 +36,7 @@ struct resolver_lookup {
 	struct question questions[FAMILIES];
 	struct resolver_addresses addresses;
 	struct loop_timer *grace;
-	bool is_due, is_over, is_told; /* over: whoever has not answered is not waited for */
+	bool is_due, is_over, is_reported; /* over: does not wait for a family that has not answered */
 	resolver_lookup_done *done;
 	void *arg;
 };
@@ -45,12 +44,12 @@ TAILQ_HEAD(resolver_lookups, resolver_lookup);
 
 struct resolver {
 	struct event_base *base;
-	struct evdns_base *dns; /* made at the first name */
+	struct evdns_base *dns; /* NULL until the first name */
 	struct loop_deferred *deferred;
 	struct resolver_lookups due;
 	char *nameserver;
 	unsigned lookups;
-	bool is_freed; /* as soon as the last look-up is gone */
+	bool is_freed; /* free it as soon as the last look-up is gone */
 };
 
 static void run_due(void *arg);
@@ -98,8 +97,8 @@ static void log_dns(int is_warning, const char *text)
 		log_line(LOG_WARN, "name server", LOG_TEXT("reason", text));
 }
 
-/* One lost datagram must not cost a whole poll (the default is 5 s), nor a name server that does not keep a name's case its
- * answers. What resolv.conf says of the time-out comes after and stands. */
+/* The default time-out of 5 s would let one lost datagram cost a whole poll, and random case would lose the answers of name
+ * servers that do not keep a name's case. A time-out in resolv.conf is read later and wins. */
 static struct evdns_base *dns_of(struct resolver *resolver)
 {
 	if (resolver->dns)
@@ -227,20 +226,20 @@ struct resolver_lookup *resolver_look_up(struct resolver *resolver, const char *
 
 void resolver_lookup_drop(struct resolver_lookup *lookup)
 {
-	lookup->is_told = lookup->is_over = true;
+	lookup->is_reported = lookup->is_over = true;
 	make_due(lookup);
 }
 
-/* What evdns tells apart: "there is no such name" is one thing, "it has no address of this family" is the same to it as any
- * failure. A name of the hosts file with no address of a family has the result 0. */
+/* evdns distinguishes only "there is no such name"; to it, "no address of this family" is a failure like any other. The result
+ * is 0 for a name of the hosts file that has no address of the family. */
 static bool is_no_name(int result)
 {
 	return result == 0 || result == EVUTIL_EAI_NONAME;
 }
 
-static void tell(struct resolver_lookup *lookup)
+static void report(struct resolver_lookup *lookup)
 {
-	lookup->is_told = true;
+	lookup->is_reported = true;
 	if (lookup->addresses.count > 0)
 		lookup->done(STATUS_OK, &lookup->addresses, "", lookup->arg);
 	else if (is_no_name(lookup->questions[0].result) && is_no_name(lookup->questions[1].result))
@@ -249,7 +248,7 @@ static void tell(struct resolver_lookup *lookup)
 		lookup->done(STATUS_UNAVAILABLE, NULL, "the name servers know no address of the name", lookup->arg);
 }
 
-/* What evdns still has comes back from the loop as cancelled, and the look-up is due again. */
+/* evdns returns what it still has from the loop, as cancelled, and the look-up becomes due again. */
 static void recall(struct resolver_lookup *lookup)
 {
 	for (int i = 0; i < FAMILIES; i++) {
@@ -268,7 +267,7 @@ static void lookup_free(struct resolver_lookup *lookup)
 	free(lookup);
 }
 
-/* Nothing of evdns is on the stack here. */
+/* Runs from the loop, so that no function of evdns is on the stack. */
 static void run_due(void *arg)
 {
 	struct resolver *resolver = arg;
@@ -278,8 +277,8 @@ static void run_due(void *arg)
 		TAILQ_REMOVE(&resolver->due, lookup, link);
 		lookup->is_due = false;
 		loop_timer_stop(lookup->grace);
-		if (!lookup->is_told)
-			tell(lookup);
+		if (!lookup->is_reported)
+			report(lookup);
 		if (asked(lookup) > 0)
 			recall(lookup);
 		else if (!lookup->is_due)

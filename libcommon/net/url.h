@@ -1,5 +1,5 @@
-/* URLs of other daemons (RFC 3986 §3, http only): taken apart strictly, because they come from configuration and go into a
- * request line. And percent-decoding, which paths, queries and the URLs of dependencies share. */
+/* URLs of other daemons (RFC 3986 §3, http only), parsed strictly, because they come from configuration and go into a request
+ * line; and percent-decoding, which paths, queries and the URLs of dependencies share. */
 #ifndef ABACUS_NET_URL_H
 #define ABACUS_NET_URL_H
 
@@ -13,12 +13,12 @@
 
 struct url {
 	char host[URL_HOST_BYTES_MAX];          /* a name, an IPv4 address, or an IPv6 address without its brackets */
-	char authority[URL_HOST_BYTES_MAX + 8]; /* host[:port] as it stood there: the value of Host */
-	int port;                               /* 80 when there is none */
-	const char *path;                       /* with the query; "/" when there is none; borrowed from the url */
+	char authority[URL_HOST_BYTES_MAX + 8]; /* host[:port] as the URL spells it: the value of Host */
+	int port;                               /* 80 when the URL has none */
+	const char *path;                       /* with the query; "/" when the URL has none; borrowed from it */
 };
 
-/* INVALID: not http://host[:port][/path[?query]]. No user, no fragment, no zone, nothing outside of printable ASCII. */
+/* INVALID: not http://host[:port][/path[?query]], or with a user, a fragment, a zone or anything but printable ASCII. */
 enum status url_parse(const char *url, struct url *ret_url) MUST_CHECK;
 /* A name, an IPv4 address, or an IPv6 address without brackets. */
 bool url_is_host(const char *text) MUST_CHECK;
