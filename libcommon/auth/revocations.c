@@ -1,11 +1,10 @@
 #include "auth/revocations.h"
 
-#include <event2/event.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <stddef.h>
 #include <sys/queue.h>
 
 #include "base/clock.h"
@@ -17,8 +16,8 @@
 #define BUCKETS 4096 /* of either table; a chain's length is the number of live revocations over this */
 #define BLOCK_MS 5000
 #define BATCH "1000"
-#define FORGET_S 60
-#define AGAIN_S 1 /* after an error reply */
+#define FORGET_MS 60000
+#define AGAIN_MS 1000 /* after an error reply */
 
 struct entry {
 	struct revocation revocation;
@@ -29,17 +28,16 @@ LIST_HEAD(entries, entry);
 struct revocations {
 	struct redis *redis;
 	struct scope scope;
-	struct event *forget;
 	struct entries by_jti[BUCKETS], by_user[BUCKETS];
-	char last_id[48];   /* of the stream; reading goes on behind it */
-	bool is_current;    /* on this connection the stream was read whole, and was all there is, by users' word */
-	bool was_current;   /* ever; then the copy is trusted for a while */
-	bool was_announced; /* users' word was there before the read that is under way */
-	struct event *again;
+	char last_id[48];  /* of the stream; reading goes on after it */
+	bool is_current;   /* the whole stream was read on this connection while REVOCATIONS_COMPLETE was set */
+	bool was_current;  /* at some time; the copy is then trusted for max_age_us */
+	bool was_complete; /* REVOCATIONS_COMPLETE was set before the read that is under way */
+	struct loop_timer *forget, *again;
 	int64_t lost_us, max_age_us;
 };
 
-static void read_on(struct revocations *revocations);
+static void read_on(void *revocations);
 
 /* ---- the copy in memory ---- */
 
@@ -109,7 +107,7 @@ static void forget_expired(struct entries *table, int64_t now_s)
 	}
 }
 
-static void forget_due(evutil_socket_t fd, short what, void *arg)
+static void forget_due(void *arg)
 {
 	struct revocations *revocations = arg;
 
@@ -147,8 +145,8 @@ enum revocation_verdict revocations_check(const struct revocations *revocations,
 static const char *field(const redisReply *fields, const char *name)
 {
 	for (size_t i = 0; i + 1 < fields->elements; i += 2)
-		if (strcmp(fields->element[i]->str, name) == 0)
-			return fields->element[i + 1]->str;
+		if (strcmp(redis_text(fields->element[i]), name) == 0)
+			return redis_text(fields->element[i + 1]);
 	return "";
 }
 
@@ -167,23 +165,20 @@ static void read_entry(struct revocations *revocations, const redisReply *fields
 		log_line(LOG_WARN, "a revocation that can not be read was passed over");
 }
 
-/* [[name, [[id, [field, value, …]], …]]], or nil when there was nothing. Returns the number of entries. */
+/* Reads the reply to XREAD. Returns the number of entries. */
 static size_t read_stream(struct revocations *revocations, const redisReply *reply)
 {
-	const redisReply *entries;
+	const redisReply *entries = redis_stream_entries(reply);
 
-	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 1 || reply->element[0]->elements != 2)
-		return 0;
-	entries = reply->element[0]->element[1];
-	for (size_t i = 0; i < entries->elements; i++) {
+	for (size_t i = 0; entries && i < entries->elements; i++) {
 		const redisReply *entry = entries->element[i];
 
-		if (entry->elements != 2 || entry->element[1]->type != REDIS_REPLY_ARRAY)
+		if (!redis_is_entry(entry))
 			continue;
 		read_entry(revocations, entry->element[1]);
 		snprintf(revocations->last_id, sizeof revocations->last_id, "%s", entry->element[0]->str);
 	}
-	return entries->elements;
+	return entries ? entries->elements : 0;
 }
 
 static void lose_track(struct revocations *revocations)
@@ -193,19 +188,14 @@ static void lose_track(struct revocations *revocations)
 	revocations->is_current = false;
 }
 
-/* A lost connection: the next one goes on. An error reply (somebody unblocked the connection, or wrote another type there)
- * would come again at once. */
+/* After a lost connection the next one goes on. After an error reply (an operator unblocked the connection, or the key holds
+ * another type) reading waits, because the error would come again at once. */
 static void fail(struct revocations *revocations, enum status status)
 {
 	if (status != STATUS_INTERNAL && status != STATUS_BUSY)
 		return;
 	lose_track(revocations);
-	event_add(revocations->again, &(struct timeval){.tv_sec = AGAIN_S});
-}
-
-static void read_again(evutil_socket_t fd, short what, void *arg)
-{
-	read_on(arg);
+	loop_timer_start(revocations->again, AGAIN_MS);
 }
 
 static void received(enum status status, const redisReply *reply, void *arg)
@@ -241,10 +231,10 @@ static void caught_up(enum status status, const redisReply *reply, void *arg)
 		return;
 	}
 	count = read_stream(revocations, reply);
-	if (revocations->was_announced && count < (size_t)atoi(BATCH))
+	if (revocations->was_complete && count < (size_t)atoi(BATCH))
 		revocations->is_current = revocations->was_current = true;
 	if (count)
-		read_on(revocations); /* what came may be users' word */
+		read_on(revocations); /* REVOCATIONS_COMPLETE may have been set meanwhile */
 	else
 		follow(revocations);
 }
@@ -257,16 +247,18 @@ static void looked(enum status status, const redisReply *reply, void *arg)
 		fail(revocations, status);
 		return;
 	}
-	revocations->was_announced = reply->integer == 1;
+	revocations->was_complete = reply->type == REDIS_REPLY_INTEGER && reply->integer == 1;
 	redis_command(revocations->redis, &revocations->scope, 6,
 		      (const char *[]){"XREAD", "COUNT", BATCH, "STREAMS", REVOCATIONS_STREAM, revocations->last_id}, NULL,
 		      caught_up, revocations);
 }
 
-/* Users' word is looked for before a read that does not wait: what was told before the word is then in what is read. The other
- * way round the word could come with entries that have not been read yet. */
-static void read_on(struct revocations *revocations)
+/* REVOCATIONS_COMPLETE is looked at before a read that does not wait: the read then returns everything that was published
+ * before it was set. In the other order it could be set together with entries that have not been read yet. */
+static void read_on(void *arg)
 {
+	struct revocations *revocations = arg;
+
 	if (revocations->is_current)
 		follow(revocations);
 	else
@@ -274,14 +266,14 @@ static void read_on(struct revocations *revocations)
 			      NULL, looked, revocations);
 }
 
-/* From the beginning on each new connection: what is known already changes nothing, and an emptied Redis may count anew. Until
- * it is read the copy is as old as the loss. */
+/* Each new connection reads from the beginning, because an emptied Redis may begin its ids anew; entries that are known already
+ * change nothing. Until the stream has been read the copy is as old as the loss. */
 static void connection_changed(bool is_ready, void *arg)
 {
 	struct revocations *revocations = arg;
 
 	lose_track(revocations);
-	event_del(revocations->again);
+	loop_timer_stop(revocations->again);
 	if (!is_ready)
 		return;
 	strcpy(revocations->last_id, "0-0");
@@ -296,9 +288,8 @@ struct revocations *revocations_new(struct event_base *base, const struct redis_
 	revocations->max_age_us = (int64_t)max_age_s * 1000000;
 	revocations->redis = redis_new(base, config, NULL, LOOP_PRIORITY_FIRST);
 	redis_on_change(revocations->redis, connection_changed, revocations);
-	revocations->again = event_new(base, -1, 0, read_again, revocations);
-	revocations->forget = event_new(base, -1, EV_PERSIST, forget_due, revocations);
-	event_add(revocations->forget, &(struct timeval){.tv_sec = FORGET_S});
+	revocations->again = loop_timer_new(base, read_on, revocations);
+	revocations->forget = loop_every(base, FORGET_MS, forget_due, revocations);
 	return revocations;
 }
 
@@ -309,8 +300,8 @@ void revocations_free(struct revocations *revocations)
 	redis_free(revocations->redis);
 	forget_expired(revocations->by_jti, INT64_MAX);
 	forget_expired(revocations->by_user, INT64_MAX);
-	event_free(revocations->forget);
-	event_free(revocations->again);
+	loop_timer_free(revocations->forget);
+	loop_timer_free(revocations->again);
 	free(revocations);
 }
 
@@ -357,17 +348,18 @@ void revocations_publish(struct redis *redis, struct scope *scope, const struct 
 
 /* ---- publishing everything again ---- */
 
-REDIS_SCRIPT(libcommon_auth, revocations_republish_begin, revocations_begin);
-REDIS_SCRIPT(libcommon_auth, revocations_republish_end, revocations_end);
+REDIS_SCRIPT(libcommon_auth, revocations_republish_begin, revocations_republish_begin);
+REDIS_SCRIPT(libcommon_auth, revocations_republish_end, revocations_republish_end);
 
-void revocations_begin(struct redis *redis, struct scope *scope, redis_done *done, void *arg)
+void revocations_republish_begin(struct redis *redis, struct scope *scope, redis_done *done, void *arg)
 {
-	redis_eval(redis, scope, &revocations_begin_script, 2, 2, (const char *[]){REVOCATIONS_COMPLETE, REVOCATIONS_TELLING},
-		   NULL, done, arg);
+	redis_eval(redis, scope, &revocations_republish_begin_script, 2, 2,
+		   (const char *[]){REVOCATIONS_COMPLETE, REVOCATIONS_REPUBLISHING}, NULL, done, arg);
 }
 
-void revocations_end(struct redis *redis, struct scope *scope, const char *mark, redis_done *done, void *arg)
+void revocations_republish_end(struct redis *redis, struct scope *scope, const char *epoch, redis_done *done, void *arg)
 {
-	redis_eval(redis, scope, &revocations_end_script, 3, 4,
-		   (const char *[]){REVOCATIONS_COMPLETE, REVOCATIONS_TELLING, REVOCATIONS_STREAM, mark}, NULL, done, arg);
+	redis_eval(redis, scope, &revocations_republish_end_script, 3, 4,
+		   (const char *[]){REVOCATIONS_COMPLETE, REVOCATIONS_REPUBLISHING, REVOCATIONS_STREAM, epoch}, NULL, done,
+		   arg);
 }

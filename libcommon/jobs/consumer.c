@@ -16,7 +16,7 @@ REDIS_SCRIPT(libcommon_jobs, release, jobs_release);
 REDIS_SCRIPT(libcommon_jobs, bury, jobs_bury);
 REDIS_SCRIPT(libcommon_jobs, count, jobs_count);
 
-struct call { /* of whichever function below; goes with its call */
+struct call { /* of any function below; freed with its redis_call */
 	union {
 		jobs_received *received;
 		jobs_done *done;
@@ -44,19 +44,18 @@ static void done(enum status status, const redisReply *reply, void *arg)
 
 /* ---- receiving ---- */
 
-/* [id, [field, value, …]]; an entry that nobody of us wrote gets an index of -1, and ends as a dead letter. */
+/* An entry that is no job (another program wrote it) gets the index -1, and ends as a dead letter. */
 static void read_job(const redisReply *entry, struct job *job)
 {
 	const redisReply *fields = entry->element[1];
 
 	*job = (struct job){.key.index = -1};
 	snprintf(job->id, sizeof job->id, "%s", entry->element[0]->str);
-	if (fields->type != REDIS_REPLY_ARRAY || fields->elements < 4 ||
-	    kind_parse(fields->element[1]->str, &job->key.kind) < 0 ||
-	    int64_parse(fields->element[3]->str, &job->key.index) != STATUS_OK)
+	if (fields->elements < 4 || kind_parse(redis_text(fields->element[1]), &job->key.kind) < 0 ||
+	    int64_parse(redis_text(fields->element[3]), &job->key.index) != STATUS_OK)
 		job->key.index = -1;
-	if (fields->type == REDIS_REPLY_ARRAY && fields->elements >= 6)
-		snprintf(job->request_id, sizeof job->request_id, "%s", fields->element[5]->str);
+	if (fields->elements >= 6)
+		snprintf(job->request_id, sizeof job->request_id, "%s", redis_text(fields->element[5]));
 }
 
 static void deliver(struct call *call, const redisReply *entries)
@@ -65,7 +64,7 @@ static void deliver(struct call *call, const redisReply *entries)
 	int n = 0;
 
 	for (size_t i = 0; i < entries->elements && n < JOBS_BATCH_MAX; i++)
-		if (entries->element[i]->type == REDIS_REPLY_ARRAY && entries->element[i]->elements == 2)
+		if (redis_is_entry(entries->element[i]))
 			read_job(entries->element[i], &jobs[n++]);
 	call->received(STATUS_OK, jobs, n, call->arg);
 }
@@ -74,10 +73,10 @@ static void group_made(enum status status, const redisReply *reply, void *arg)
 {
 	struct call *call = arg;
 
-	call->received(STATUS_OK, NULL, 0, call->arg); /* or made by another meanwhile; either way receiving goes on */
+	call->received(STATUS_OK, NULL, 0, call->arg); /* also when another worker created it meanwhile: receiving goes on */
 }
 
-/* The group goes with the stream when Redis is emptied. */
+/* Emptying Redis deletes the group with the stream. */
 static void make_group(const struct call *call)
 {
 	struct call *again = call_new(call->redis, call->scope, call->arg);
@@ -98,8 +97,8 @@ static void received(enum status status, const redisReply *reply, void *arg)
 		make_group(call);
 	else if (status != STATUS_OK)
 		call->received(status, NULL, 0, call->arg);
-	else if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 1 && reply->element[0]->elements == 2)
-		deliver(call, reply->element[0]->element[1]);
+	else if (redis_stream_entries(reply))
+		deliver(call, redis_stream_entries(reply));
 	else
 		call->received(STATUS_OK, NULL, 0, call->arg);
 }
@@ -213,7 +212,7 @@ void jobs_finish(struct redis *redis, struct scope *scope, const struct job_fini
 
 /* ---- leases ---- */
 
-/* XCLAIM to oneself begins the lease anew; JUSTID counts no delivery. */
+/* XCLAIM by the same consumer begins the lease anew; JUSTID counts no delivery. */
 void jobs_renew(struct redis *redis, struct scope *scope, const char *consumer, const struct job *jobs, int n,
 		jobs_done *done_renewing, void *arg)
 {
@@ -270,10 +269,11 @@ static void counted(enum status status, const redisReply *reply, void *arg)
 	struct jobs_stats stats = {0};
 	int64_t oldest_ms;
 
-	if (status == STATUS_OK && reply->type == REDIS_REPLY_ARRAY && reply->elements == 3) {
+	if (status == STATUS_OK && reply->type == REDIS_REPLY_ARRAY && reply->elements == 3 &&
+	    reply->element[0]->type == REDIS_REPLY_INTEGER && reply->element[1]->type == REDIS_REPLY_INTEGER) {
 		stats.depth = reply->element[0]->integer;
 		stats.dead = reply->element[1]->integer;
-		oldest_ms = strtoll(reply->element[2]->str, NULL, 10); /* "milliseconds-sequence" */
+		oldest_ms = strtoll(redis_text(reply->element[2]), NULL, 10); /* "milliseconds-sequence" */
 		stats.oldest_s = oldest_ms ? (double)(clock_unix_ms() - oldest_ms) / 1000 : 0;
 	}
 	call->counted(status, &stats, call->arg);

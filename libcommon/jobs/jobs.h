@@ -26,7 +26,7 @@
 #define JOBS_QUEUED_KEY "jobs:queued"
 #define JOBS_DEAD_KEY "jobs:dead"
 
-enum job_state { JOB_ABSENT, JOB_PENDING, JOB_DONE, JOB_FAILED };
+enum job_state { JOB_ABSENT, JOB_PENDING, JOB_DONE, JOB_FAILED }; /* the scripts use these numbers */
 
 struct job_key {
 	enum kind kind;

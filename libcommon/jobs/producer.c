@@ -26,7 +26,7 @@ REDIS_SCRIPT(libcommon_jobs, look_up, jobs_look_up);
 REDIS_SCRIPT(libcommon_jobs, read, jobs_read);
 REDIS_SCRIPT(libcommon_jobs, retry, jobs_retry);
 
-struct call { /* of whichever function below; goes with its call */
+struct call { /* of any function below; freed with its redis_call */
 	union {
 		jobs_added *added;
 		jobs_repaired *repaired;
@@ -35,7 +35,7 @@ struct call { /* of whichever function below; goes with its call */
 		jobs_done *done;
 	};
 	void *arg;
-	int n; /* how many answers there must be */
+	int n; /* answers expected */
 	struct job_key keys[];
 };
 
@@ -71,10 +71,12 @@ void jobs_preview(const char *digits, size_t len, struct buf *out)
 		buf_printf(out, "%.20s…%.20s (%zu digits)", digits, digits + len - 20, len);
 }
 
-/* The scripts' own numbers are those of the enum. */
-static enum job_state state_of(long long number)
+/* The scripts answer with the numbers of the enum. */
+static enum job_state state_of(const redisReply *reply)
 {
-	return number == 1 ? JOB_PENDING : number == 2 ? JOB_DONE : number == 3 ? JOB_FAILED : JOB_ABSENT;
+	bool is_known = reply->type == REDIS_REPLY_INTEGER && reply->integer >= JOB_ABSENT && reply->integer <= JOB_FAILED;
+
+	return is_known ? (enum job_state)reply->integer : JOB_ABSENT;
 }
 
 /* ---- adding and repairing ---- */
@@ -87,7 +89,7 @@ static void added(enum status status, const redisReply *reply, void *arg)
 	if (status == STATUS_OK && (reply->type != REDIS_REPLY_ARRAY || reply->elements != (size_t)call->n))
 		status = STATUS_INTERNAL;
 	for (int i = 0; status == STATUS_OK && i < call->n; i++)
-		states[i] = state_of(reply->element[i]->integer);
+		states[i] = state_of(reply->element[i]);
 	call->added(status, status == STATUS_OK ? states : NULL, call->arg);
 }
 
@@ -112,7 +114,7 @@ static void repaired(enum status status, const redisReply *reply, void *arg)
 {
 	struct call *call = arg;
 
-	call->repaired(status, status == STATUS_OK ? (int)reply->integer : 0, call->arg);
+	call->repaired(status, status == STATUS_OK && reply->type == REDIS_REPLY_INTEGER ? (int)reply->integer : 0, call->arg);
 }
 
 void jobs_repair(struct redis *redis, struct scope *scope, const struct job_key *keys, int n, jobs_repaired *done, void *arg)
@@ -182,7 +184,7 @@ static void looked_up(enum status status, const redisReply *reply, void *arg)
 		if (reply->element[i]->type == REDIS_REPLY_STRING)
 			read_summary(reply->element[i], &results[i]);
 		else
-			results[i].state = state_of(reply->element[i]->integer);
+			results[i].state = state_of(reply->element[i]);
 	}
 	call->looked_up(STATUS_OK, results, call->n, call->arg);
 	free(results);
@@ -220,7 +222,7 @@ static void result_read(enum status status, const redisReply *reply, void *arg)
 		call->read(status, JOB_ABSENT, NULL, 0, call->arg);
 		return;
 	}
-	state = state_of(reply->element[0]->integer);
+	state = state_of(reply->element[0]);
 	if (state == JOB_DONE && reply->elements == 2 && reply->element[1]->type == REDIS_REPLY_STRING)
 		call->read(STATUS_OK, state, reply->element[1]->str, reply->element[1]->len, call->arg);
 	else

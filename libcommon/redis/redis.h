@@ -53,6 +53,13 @@ void redis_on_change(struct redis *redis, void (*changed)(bool is_ready, void *a
  * with the command's name and Redis's own text, reply passed too). UNAVAILABLE, TIMEOUT, BUSY: reply is NULL. */
 typedef void redis_done(enum status status, const redisReply *reply, void *arg);
 
+/* The text of a string reply; "" for every other type, because hiredis leaves their str unset. */
+const char *redis_text(const redisReply *reply);
+/* Of a reply to XREAD or XREADGROUP on one stream ([[name, [entry, …]]]): the array of entries; NULL when there is none. */
+const redisReply *redis_stream_entries(const redisReply *reply);
+/* Is it an entry of a stream, [id, [field, value, …]]? */
+bool redis_is_entry(const redisReply *reply);
+
 /* The call that was just made, good until the loop's next turn, for redis_call_own(). */
 struct redis_call;
 /* Malloc'ed memory that goes with the call: freed after done has run, or when it never will. */

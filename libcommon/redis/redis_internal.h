@@ -2,6 +2,7 @@
  *   redis.c       options, creating and freeing a client
  *   connection.c  looking up the name, connecting, the handshake, losing the connection, reconnecting
  *   call.c        commands and their replies
+ *   reply.c       what a reply holds, by its type
  *   url.c         REDIS_URL
  *   loop.c        hiredis on libevent */
 #ifndef ABACUS_REDIS_INTERNAL_H

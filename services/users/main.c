@@ -28,9 +28,9 @@ static bool is_ready(void *service, const char **ret_reason)
 
 static enum status start(struct daemon *daemon, struct event_base *base, void **ret_service)
 {
-	static const struct redis_script *const scripts[] = {&revocations_publish_script, &revocations_begin_script,
-							     &revocations_end_script,     &login_attempts_count_script,
-							     &login_attempts_undo_script, NULL};
+	static const struct redis_script *const scripts[] = {
+		&revocations_publish_script,  &revocations_republish_begin_script, &revocations_republish_end_script,
+		&login_attempts_count_script, &login_attempts_undo_script,         NULL};
 
 	users = mem_alloc(sizeof *users);
 	users->config = &users_config;

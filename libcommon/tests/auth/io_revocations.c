@@ -192,7 +192,7 @@ static void test_what_is_older_than_a_lifetime_is_trimmed(void **state)
 static void test_what_is_younger_than_a_lifetime_is_kept(void **state)
 {
 	publish_many();
-	say_all_is_told();
+	set_complete();
 	assert_int_equal(BESIDE("XLEN", "revocations"), MANY + 1);
 }
 
@@ -214,16 +214,16 @@ static void test_entries_of_one_publication_become_known_together(void **state)
 
 static void test_who_has_told_everything_says_so_and_who_begins_hears_of_it(void **state)
 {
-	char mark[REVOCATIONS_MARK_BYTES];
+	char epoch[REVOCATIONS_EPOCH_BYTES];
 
-	assert_false(begin_telling(mark));
+	assert_false(begin_republishing(epoch));
 	publish_one(of_user(1, now_ms, false));
 	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_COMPLETE), 0);
-	assert_true(end_telling(mark));
+	assert_true(end_republishing(epoch));
 	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_COMPLETE), 1);
-	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_TELLING), 0);
-	assert_true(begin_telling(mark));
-	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_TELLING), 0);
+	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_REPUBLISHING), 0);
+	assert_true(begin_republishing(epoch));
+	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_REPUBLISHING), 0);
 }
 
 static void wait_for_the_next_millisecond(void)
@@ -237,12 +237,12 @@ static void wait_for_the_next_millisecond(void)
 /* So the stream does not grow however often all is told, and who reads it meanwhile misses nothing. */
 static void test_what_is_told_again_takes_the_place_of_what_was_told(void **state)
 {
-	char mark[REVOCATIONS_MARK_BYTES];
+	char epoch[REVOCATIONS_EPOCH_BYTES];
 
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(begin_telling(mark), i > 0);
+		assert_int_equal(begin_republishing(epoch), i > 0);
 		publish_many();
-		assert_true(end_telling(mark));
+		assert_true(end_republishing(epoch));
 		wait_for_the_next_millisecond();
 	}
 	assert_int_equal(BESIDE("XLEN", REVOCATIONS_STREAM), MANY);
@@ -253,14 +253,14 @@ static void test_what_is_told_again_takes_the_place_of_what_was_told(void **stat
 
 static void test_what_is_told_while_all_is_told_again_stays(void **state)
 {
-	char mark[REVOCATIONS_MARK_BYTES];
+	char epoch[REVOCATIONS_EPOCH_BYTES];
 
-	say_all_is_told();
+	set_complete();
 	publish_one(of_token(token_of(1, now_ms, 1)));
 	wait_for_the_next_millisecond();
-	assert_true(begin_telling(mark));
+	assert_true(begin_republishing(epoch));
 	publish_one(of_token(token_of(1, now_ms, 2)));
-	assert_true(end_telling(mark));
+	assert_true(end_republishing(epoch));
 	assert_int_equal(BESIDE("XLEN", REVOCATIONS_STREAM), 1);
 	start(MAX_AGE_S);
 	WAIT_FOR(revocations_is_ready(revocations));
@@ -269,49 +269,49 @@ static void test_what_is_told_while_all_is_told_again_stays(void **state)
 
 static void test_a_redis_emptied_while_all_is_told_once_more_is_not_complete(void **state)
 {
-	char mark[REVOCATIONS_MARK_BYTES];
+	char epoch[REVOCATIONS_EPOCH_BYTES];
 
-	say_all_is_told();
-	assert_true(begin_telling(mark));
+	set_complete();
+	assert_true(begin_republishing(epoch));
 	BESIDE("FLUSHDB");
-	assert_false(end_telling(mark));
+	assert_false(end_republishing(epoch));
 	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_COMPLETE), 0);
 }
 
 static void test_two_who_tell_at_once_are_both_right(void **state)
 {
-	char one[REVOCATIONS_MARK_BYTES], other[REVOCATIONS_MARK_BYTES];
+	char one[REVOCATIONS_EPOCH_BYTES], other[REVOCATIONS_EPOCH_BYTES];
 
-	begin_telling(one);
-	begin_telling(other);
-	assert_true(end_telling(one));
-	assert_true(end_telling(other));
+	begin_republishing(one);
+	begin_republishing(other);
+	assert_true(end_republishing(one));
+	assert_true(end_republishing(other));
 	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_COMPLETE), 1);
 }
 
 static void test_a_redis_emptied_in_the_middle_of_the_telling_is_not_complete(void **state)
 {
-	char mark[REVOCATIONS_MARK_BYTES];
+	char epoch[REVOCATIONS_EPOCH_BYTES];
 
-	begin_telling(mark);
+	begin_republishing(epoch);
 	publish_one(of_user(1, now_ms, false));
 	BESIDE("FLUSHDB");
 	publish_one(of_user(2, now_ms, false));
-	assert_false(end_telling(mark));
+	assert_false(end_republishing(epoch));
 	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_COMPLETE), 0);
 }
 
 static void test_nor_is_it_when_another_has_begun_since_until_that_one_ends(void **state)
 {
-	char before[REVOCATIONS_MARK_BYTES], since[REVOCATIONS_MARK_BYTES];
+	char before[REVOCATIONS_EPOCH_BYTES], since[REVOCATIONS_EPOCH_BYTES];
 
-	begin_telling(before);
+	begin_republishing(before);
 	BESIDE("FLUSHDB");
-	begin_telling(since);
+	begin_republishing(since);
 	assert_string_not_equal(before, since);
-	assert_false(end_telling(before));
+	assert_false(end_republishing(before));
 	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_COMPLETE), 0);
-	assert_true(end_telling(since));
+	assert_true(end_republishing(since));
 	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_COMPLETE), 1);
 }
 

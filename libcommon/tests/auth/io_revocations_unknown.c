@@ -22,7 +22,7 @@ static void start_revoked(long max_age_s)
 
 static void test_before_it_has_connected_nothing_is_known(void **state)
 {
-	say_all_is_told();
+	set_complete();
 	start(MAX_AGE_S);
 	assert_false(revocations_is_ready(revocations));
 	assert_int_equal(check(token_of(1, now_ms, 1)), REVOCATION_UNKNOWN);
@@ -42,7 +42,7 @@ static void test_when_all_was_told_it_knows_at_once(void **state)
 
 	start_revoked(MAX_AGE_S);
 	begin_us = clock_monotonic_us();
-	say_all_is_told();
+	set_complete();
 	WAIT_FOR(revocations_is_ready(revocations));
 	assert_int_equal(check(revoked), REVOCATION_REVOKED);
 	assert_int_equal(check(other), REVOCATION_NONE);
@@ -72,7 +72,7 @@ static void test_while_it_reads_what_is_told_no_revoked_token_is_good(void **sta
 		snprintf(user, sizeof user, "%d", i);
 		BESIDE("XADD", "revocations", "*", "user", user, "until", until, "inactive", "0", "expires", "9999999999");
 	}
-	say_all_is_told();
+	set_complete();
 	do {
 		event_base_loop(base, EVLOOP_ONCE);
 		verdict = check(token_of(3000, now_ms, 3)); /* not the jti of the one revoked */
@@ -86,7 +86,7 @@ static void test_while_it_reads_what_is_told_no_revoked_token_is_good(void **sta
 static void know_revoked(long max_age_s)
 {
 	start_revoked(max_age_s);
-	say_all_is_told();
+	set_complete();
 	WAIT_FOR(revocations_is_ready(revocations));
 }
 
@@ -185,11 +185,11 @@ static void test_when_redis_is_emptied_the_copy_stays_and_hears_what_is_new(void
 static void test_a_process_that_starts_on_an_emptied_redis_knows_nothing_until_it_is_told(void **state)
 {
 	publish_one(of_token(token_of(1, now_ms, 1)));
-	say_all_is_told();
+	set_complete();
 	BESIDE("FLUSHDB");
 	start_revoked(MAX_AGE_S);
 	assert_int_equal(check(revoked), REVOCATION_UNKNOWN);
-	say_all_is_told();
+	set_complete();
 	WAIT_FOR(check(revoked) == REVOCATION_REVOKED);
 }
 
@@ -203,7 +203,7 @@ static void test_connected_again_to_an_emptied_redis_it_knows_nothing_until_it_i
 	WAIT_FOR(follower());
 	assert_int_equal(check(other), REVOCATION_UNKNOWN);
 	publish_one(of_token(other));
-	say_all_is_told();
+	set_complete();
 	WAIT_FOR(revocations_is_ready(revocations));
 	assert_int_equal(check(other), REVOCATION_REVOKED);
 	assert_int_equal(check(revoked), REVOCATION_REVOKED); /* its copy */

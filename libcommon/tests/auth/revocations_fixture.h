@@ -8,8 +8,8 @@
 #define LIFETIME_S 3600
 #define MAX_AGE_S 300
 
-static const struct redis_script *const scripts[] = {&revocations_begin_script, &revocations_publish_script,
-						     &revocations_end_script, NULL};
+static const struct redis_script *const scripts[] = {&revocations_republish_begin_script, &revocations_publish_script,
+						     &revocations_republish_end_script, NULL};
 static struct revocations *revocations;
 static int64_t now_ms;
 static bool was_complete;
@@ -54,38 +54,38 @@ static inline void publish(const struct revocation *entries, int n)
 
 static inline void begun(enum status status, const redisReply *reply, void *arg)
 {
-	char *mark = arg;
+	char *epoch = arg;
 
 	assert_int_equal(status, STATUS_OK);
 	assert_int_equal(reply->elements, 2);
-	assert_in_range(reply->element[1]->len, 1, REVOCATIONS_MARK_BYTES - 1);
+	assert_in_range(reply->element[1]->len, 1, REVOCATIONS_EPOCH_BYTES - 1);
 	was_complete = reply->element[0]->integer == 1;
-	strcpy(mark, reply->element[1]->str);
+	strcpy(epoch, reply->element[1]->str);
 }
 
-/* Whether all had been told. */
-static inline bool begin_telling(char mark[REVOCATIONS_MARK_BYTES])
+/* Whether the stream was complete already. */
+static inline bool begin_republishing(char epoch[REVOCATIONS_EPOCH_BYTES])
 {
-	*mark = '\0';
-	revocations_begin(redis, &scope, begun, mark);
-	WAIT_FOR(*mark);
+	*epoch = '\0';
+	revocations_republish_begin(redis, &scope, begun, epoch);
+	WAIT_FOR(*epoch);
 	return was_complete;
 }
 
 /* Whether that made it complete. */
-static inline bool end_telling(const char *mark)
+static inline bool end_republishing(const char *epoch)
 {
 	struct answer answer = {0};
 
-	revocations_end(redis, &scope, mark, fixture_answered, &answer);
+	revocations_republish_end(redis, &scope, epoch, fixture_answered, &answer);
 	assert_false(answer.is_there);
 	WAIT_FOR(answer.is_there);
 	assert_int_equal(answer.status, STATUS_OK);
 	return answer.integer == 1;
 }
 
-/* As the end of a telling does, without one. */
-static inline void say_all_is_told(void)
+/* As the end of a republication does. */
+static inline void set_complete(void)
 {
 	BESIDE("SET", REVOCATIONS_COMPLETE, "1");
 	BESIDE("XADD", REVOCATIONS_STREAM, "*", "hello", "1");
@@ -93,7 +93,7 @@ static inline void say_all_is_told(void)
 
 static inline void start_and_know(long max_age_s)
 {
-	say_all_is_told();
+	set_complete();
 	start(max_age_s);
 	WAIT_FOR(revocations_is_ready(revocations));
 }
@@ -138,7 +138,7 @@ static inline void publish_one(struct revocation revocation)
 	publish(&revocation, 1);
 }
 
-/* The id of the copy's connection while it waits for more of the stream; 0: it does not. */
+/* The id of the copy's connection while it waits for more of the stream, else 0. */
 static inline long long follower(void)
 {
 	char *list = BESIDE_TEXT("CLIENT", "LIST"), *rest = list, *line;

@@ -25,7 +25,7 @@ struct republisher {
 	bool is_running;
 	bool is_due; /* even if Redis was not emptied */
 	int published;
-	char mark[REVOCATIONS_MARK_BYTES]; /* of revocations_begin() */
+	char epoch[REVOCATIONS_EPOCH_BYTES]; /* of revocations_republish_begin() */
 	char last_jti[37];
 	int64_t last_user;
 	void (*load_next)(struct republisher *republisher); /* page */
@@ -48,7 +48,7 @@ static void look(void *arg)
 	if (republisher->is_running || !redis_is_ready(republisher->users->redis))
 		return;
 	republisher->is_running = true;
-	revocations_begin(republisher->users->redis, &republisher->scope, begun, republisher);
+	revocations_republish_begin(republisher->users->redis, &republisher->scope, begun, republisher);
 }
 
 static bool is_beginning(const redisReply *reply)
@@ -65,7 +65,7 @@ static void begun(enum status status, const redisReply *reply, void *arg)
 		republisher->is_running = false;
 		return;
 	}
-	snprintf(republisher->mark, sizeof republisher->mark, "%s", reply->element[1]->str);
+	snprintf(republisher->epoch, sizeof republisher->epoch, "%s", reply->element[1]->str);
 	snprintf(republisher->last_jti, sizeof republisher->last_jti, "%s", NO_JTI);
 	republisher->is_due = false;
 	republisher->published = 0;
@@ -127,7 +127,8 @@ static void users_loaded(enum status status, const struct postgres_rows *rows, v
 	if (status != STATUS_OK)
 		return finish(republisher, false);
 	if (count == 0) {
-		revocations_end(republisher->users->redis, &republisher->scope, republisher->mark, ended, republisher);
+		revocations_republish_end(republisher->users->redis, &republisher->scope, republisher->epoch, ended,
+					  republisher);
 		return;
 	}
 	for (int i = 0; i < count; i++)

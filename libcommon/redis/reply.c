@@ -1,0 +1,24 @@
+#include "redis/redis.h"
+
+const char *redis_text(const redisReply *reply)
+{
+	return reply->type == REDIS_REPLY_STRING ? reply->str : "";
+}
+
+static bool is_pair(const redisReply *reply)
+{
+	return reply->type == REDIS_REPLY_ARRAY && reply->elements == 2;
+}
+
+const redisReply *redis_stream_entries(const redisReply *reply)
+{
+	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 1 || !is_pair(reply->element[0]))
+		return NULL;
+	reply = reply->element[0]->element[1];
+	return reply->type == REDIS_REPLY_ARRAY ? reply : NULL;
+}
+
+bool redis_is_entry(const redisReply *reply)
+{
+	return is_pair(reply) && reply->element[0]->type == REDIS_REPLY_STRING && reply->element[1]->type == REDIS_REPLY_ARRAY;
+}
