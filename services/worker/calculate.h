@@ -1,4 +1,4 @@
-/* The calculations themselves: exact, by GMP. */
+/* The mathematics: exact results by GMP (https://gmplib.org/manual/). */
 #ifndef ABACUS_WORKER_CALCULATE_H
 #define ABACUS_WORKER_CALCULATE_H
 
@@ -10,7 +10,8 @@
 
 /* index >= 0. Blocks for as long as it takes. */
 void calculate(enum kind kind, int64_t index, mpz_t result);
-/* Whether it, and its conversion to decimal, takes well under a millisecond, so that it may run on the loop. */
+/* Whether the calculation and the conversion of its result to decimal take well under a millisecond, so that the loop may run
+ * them. */
 bool calculation_is_small(enum kind kind, int64_t index);
 
 #endif

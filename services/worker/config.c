@@ -1,19 +1,19 @@
-/* The options of the worker; those of each module stand beside it in libcommon. */
+/* The options of the worker itself; those of each module are beside it in libcommon. */
 #include "service.h"
 
 struct worker_config worker_config;
 
 static const struct config_option own_options[] = {
 	{"LEASE_SECONDS", CONFIG_INT, offsetof(struct worker_config, lease_s), "30",
-	 "after this long without a sign of life a worker's job is taken over", 1, 3600, false},
+	 "lease of a job: a worker that has not renewed it for this long loses the job to another", 1, 3600, false},
 	{"MAX_DELIVERIES", CONFIG_INT, offsetof(struct worker_config, max_deliveries), "5",
-	 "deliveries of a job that nobody finishes, then it is a dead letter", 1, 1000, false},
-	{"WORKER_BATCH", CONFIG_INT, offsetof(struct worker_config, batch), "128", "most jobs received at once", 1,
+	 "deliveries of a job without a result after which it becomes a dead letter", 1, 1000, false},
+	{"WORKER_BATCH", CONFIG_INT, offsetof(struct worker_config, batch), "128", "largest number of jobs received at once", 1,
 	 JOBS_BATCH_MAX, false},
 	{"WORKER_THREADS", CONFIG_INT, offsetof(struct worker_config, threads), "1", "threads for large calculations", 1, 64,
 	 false},
 	{"WORKER_NAME", CONFIG_TEXT, offsetof(struct worker_config, name), NULL,
-	 "name of this consumer, unlike any other's; default: the instance's", 0, 0, true},
+	 "name of this consumer, which must be unique; default: the instance's", 0, 0, true},
 	{0},
 };
 

@@ -1,36 +1,46 @@
-/* A worker's claim on the jobs that it holds: renewed while it lives, taken over from those who do not, handed back when it
- * stops. */
-#include "work_internal.h"
-
+/* The leases on the jobs that this worker holds. Jobs held longer than a third of their lease are renewed; jobs of dead workers
+ * are looked for twice per lease. */
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "work_internal.h"
+
+/* jobs must have room for a batch. Returns their number. */
+static int copy_jobs(const struct batch *batch, struct job *jobs)
+{
+	for (int i = 0; i < batch->n; i++)
+		jobs[i] = batch->held[i]->job;
+	return batch->n;
+}
+
+/* ---- renewing ---- */
+
+static bool is_staying(const struct held *held)
+{
+	return !held->is_leaving;
+}
 
 static void renewed(enum status status, void *arg)
 {
 }
 
-void leases_renew_due(evutil_socket_t fd, short what, void *arg)
+static void renew(struct batch *batch)
 {
-	struct work *work = arg;
+	struct work *work = batch->work;
 	struct job jobs[JOBS_BATCH_MAX];
-	struct held *held;
-	int n = 0;
+	int n = copy_jobs(batch, jobs);
 
-	LIST_FOREACH (held, &work->held, link) {
-		if (held->is_storing)
-			continue;
-		jobs[n++] = held->job;
-		if (n == JOBS_BATCH_MAX) {
-			jobs_renew(work->redis, &work->scope, work->consumer, jobs, n, renewed, NULL);
-			n = 0;
-		}
-	}
-	if (n)
-		jobs_renew(work->redis, &work->scope, work->consumer, jobs, n, renewed, NULL);
+	jobs_renew(work->redis, &work->scope, work->consumer, jobs, n, renewed, NULL);
+	free(batch);
 }
 
-/* A whole batch: there may be more. */
+void leases_renew_due(void *arg)
+{
+	work_in_batches(arg, is_staying, renew);
+}
+
+/* ---- taking over ---- */
+
 static void taken_over(enum status status, const struct job *jobs, int n, void *arg)
 {
 	struct work *work = arg;
@@ -38,12 +48,12 @@ static void taken_over(enum status status, const struct job *jobs, int n, void *
 	work->is_taking_over = false;
 	if (n)
 		log_line(LOG_WARN, "took over jobs of another worker", LOG_INT("jobs", n));
-	work_take(work, jobs, n);
-	if (n == JOBS_BATCH_MAX)
-		leases_take_over_due(-1, 0, work);
+	run_jobs(work, jobs, n);
+	if (n == JOBS_BATCH_MAX) /* there may be more */
+		leases_take_over_due(work);
 }
 
-void leases_take_over_due(evutil_socket_t fd, short what, void *arg)
+void leases_take_over_due(void *arg)
 {
 	struct work *work = arg;
 
@@ -54,44 +64,34 @@ void leases_take_over_due(evutil_socket_t fd, short what, void *arg)
 		       JOBS_BATCH_MAX, taken_over, work);
 }
 
-static void released(enum status status, void *arg)
+/* ---- handing back ---- */
+
+static bool is_waiting(const struct held *held)
+{
+	return !held->digits && !held->is_leaving;
+}
+
+static void handed_back(enum status status, void *arg)
 {
 	struct batch *batch = arg;
 	struct work *work = batch->work;
 
-	for (int i = 0; i < batch->n; i++)
-		work_drop_held(work, batch->held[i]);
-	free(batch);
-	work_tell_when_drained(work);
+	work_release_batch(batch);
+	work_check_drained(work);
 }
 
-static void release_batch(struct work *work, struct batch *batch)
+static void hand_back(struct batch *batch)
 {
+	struct work *work = batch->work;
 	struct job jobs[JOBS_BATCH_MAX];
+	int n = copy_jobs(batch, jobs);
 
-	for (int i = 0; i < batch->n; i++) {
-		batch->held[i]->is_storing = true;
-		jobs[i] = batch->held[i]->job;
-	}
-	jobs_release(work->redis, &work->scope, work->consumer, jobs, batch->n, work->config->lease_s * 1000, released, batch);
+	for (int i = 0; i < n; i++)
+		batch->held[i]->is_leaving = true;
+	jobs_release(work->redis, &work->scope, work->consumer, jobs, n, work->config->lease_s * 1000, handed_back, batch);
 }
 
-void leases_release_waiting(struct work *work)
+void leases_hand_back(struct work *work)
 {
-	struct batch *batch = NULL;
-	struct held *held;
-
-	LIST_FOREACH (held, &work->held, link) {
-		if (held->digits || held->is_storing)
-			continue;
-		if (!batch)
-			batch = work_batch_new(work);
-		batch->held[batch->n++] = held;
-		if (batch->n == JOBS_BATCH_MAX) {
-			release_batch(work, batch);
-			batch = NULL;
-		}
-	}
-	if (batch)
-		release_batch(work, batch);
+	work_in_batches(work, is_waiting, hand_back);
 }

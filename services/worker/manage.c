@@ -1,4 +1,4 @@
-/* The worker's command line. It has no database and no routes; jobs are looked after by values' `manage jobs`. */
+/* The worker's command line. The worker has neither a database nor routes; to manage jobs, use `manage jobs` of values. */
 #include "daemon/manage.h"
 #include "service.h"
 

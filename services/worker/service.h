@@ -1,8 +1,7 @@
-/* What the files of the worker share. */
+/* What main.c and manage.c need of the worker. */
 #ifndef ABACUS_WORKER_SERVICE_H
 #define ABACUS_WORKER_SERVICE_H
 
-#include "base/pool.h"
 #include "daemon/daemon.h"
 #include "jobs/jobs.h"
 #include "redis/redis.h"
@@ -10,20 +9,21 @@
 struct worker_config {
 	struct redis_config redis;
 	long lease_s, max_deliveries, batch, threads;
-	char *name; /* of this consumer in the group; NULL: the instance's */
+	char *name; /* of this consumer in the consumer group; NULL: the instance's name */
 };
 
 extern struct worker_config worker_config;
 extern const struct daemon_config worker_configs[];
 void worker_check(struct config *config);
 
-/* work.c: receives, calculates, stores. */
+/* Receives jobs, calculates, stores the results. */
 struct work;
-/* counts: the gauges of what all workers share are set by it, which one process of a daemon does, for /metrics adds them up. */
+/* counts: sets the gauges of the queue. Only one process of a daemon may, because /metrics adds up the processes' gauges. */
 struct work *work_new(struct event_base *base, const struct worker_config *config, bool counts);
 void work_register_metrics(void);
 bool work_is_ready(const struct work *work);
-/* Receives no more; calls back once what is calculated is stored and the rest, begun or not, has been handed back. */
+/* Stops receiving. Calls back after every finished result was stored and every other job was handed back, even one whose
+ * calculation has begun. */
 void work_drain(struct work *work, void (*drained)(void *arg), void *arg);
 void work_free(struct work *work);
 

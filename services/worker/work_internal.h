@@ -1,17 +1,22 @@
-/* What the files of the worker's day share.
- *   work.c     receiving, calculating, storing
- *   leases.c   renewing, taking over, handing back */
+/* What the worker's files share. The life of a job in a worker:
+ *
+ *   receive.c   waits for jobs of the stream
+ *   run.c       calculates: small ones at once, large ones on the thread pool
+ *   finish.c    stores what was calculated in one turn of the loop, in one atomic step
+ *   leases.c    renews the leases of jobs that take long, takes over those of dead workers, hands back what is left when it
+ * stops work.c      holds the jobs, starts and stops it all */
 #ifndef ABACUS_WORKER_WORK_INTERNAL_H
 #define ABACUS_WORKER_WORK_INTERNAL_H
 
-#include <event2/event.h>
 #include <stdbool.h>
 #include <sys/queue.h>
 
+#include "base/loop.h"
+#include "base/pool.h"
 #include "service.h"
 
-/* Large jobs held at once by a worker, waiting for the pool or being calculated. Many, for while they wait here the small ones
- * behind them in the stream go by; not all, for a worker that is started later shall find some. */
+/* Large jobs that one worker holds, waiting for its pool or being calculated. Many, because Redis delivers the small jobs
+ * behind them only while this worker goes on receiving; but bounded, so that a worker that starts later still finds some. */
 #define LARGE_MAX 1024
 
 /* A job that this worker holds. */
@@ -20,42 +25,62 @@ struct held {
 	char *digits; /* malloc'ed; NULL until calculated */
 	size_t len;
 	int64_t duration_us;
-	bool is_storing; /* or is being handed back */
+	bool is_leaving; /* Redis was asked to store its result or to take it back */
 	LIST_ENTRY(held) link;
 };
 
 struct work {
 	const struct worker_config *config;
 	char consumer[200];
-	struct redis *redis, *receiving; /* one for all but the blocking reads */
+	struct redis *redis, *receiving; /* receiving is for blocking reads alone */
 	struct pool *pool;
 	struct scope scope, receive_scope, pool_scope;
-	struct event *renew, *take_over, *count, *resume;
-	struct loop_deferred *store;
+	struct loop_timer *renew, *take_over, *count, *resume; /* count is NULL unless this process sets the gauges */
+	struct loop_deferred *finish;
 	LIST_HEAD(held_jobs, held) held;
-	int held_count, large_count;
+	int held_count, large_count; /* large ones are in both */
 	bool is_receiving, is_taking_over, is_draining;
 	void (*drained)(void *arg);
 	void *drained_arg;
 };
 
-/* Jobs whose results are being stored, or that are being handed back, together. */
+/* Held jobs that one call to Redis is about. */
 struct batch {
 	struct work *work;
 	int n;
 	struct held *held[JOBS_BATCH_MAX];
 };
 
-/* work.c */
-void work_take(struct work *work, const struct job *jobs, int n); /* while draining only to hand them back */
-void work_drop_held(struct work *work, struct held *held);
-void work_tell_when_drained(struct work *work);
-struct batch *work_batch_new(struct work *work); /* to be freed */
+struct work_metrics {
+	struct metric *done_total[KIND_COUNT], *failed_total, *duration_seconds, *depth, *oldest, *dead;
+};
+extern struct work_metrics work_metrics;
 
-/* leases.c: timers' callbacks with the work; and what is not calculated yet goes back at once, so that another worker need not
- * wait for the lease to run out. */
-void leases_renew_due(evutil_socket_t fd, short what, void *work);
-void leases_take_over_due(evutil_socket_t fd, short what, void *work);
-void leases_release_waiting(struct work *work);
+/* work.c */
+void work_hold(struct work *work, struct held *held);    /* takes it over */
+void work_release(struct work *work, struct held *held); /* frees it */
+/* Calls `send` with batches of all held jobs that `selects` selects. send becomes the owner of the batch: free() it. */
+void work_in_batches(struct work *work, bool (*selects)(const struct held *held), void (*send)(struct batch *batch));
+/* Releases the batch's jobs and frees the batch. */
+void work_release_batch(struct batch *batch);
+/* Reports that the worker is drained as soon as it holds nothing and waits for nothing. */
+void work_check_drained(struct work *work);
+
+/* receive.c */
+void receive_more(struct work *work); /* unless it is receiving already, is draining, or holds enough */
+void receive_stop(struct work *work);
+void receive_resume_due(void *work); /* of timer `resume` */
+
+/* run.c: while draining it does not calculate them, but hands them back. */
+void run_jobs(struct work *work, const struct job *jobs, int n);
+
+/* finish.c */
+void finish_calculated(void *work); /* of `finish` */
+
+/* leases.c */
+void leases_renew_due(void *work);     /* of timer `renew` */
+void leases_take_over_due(void *work); /* of timer `take_over` */
+/* Hands back what is not calculated yet, so that another worker need not wait until the lease runs out. */
+void leases_hand_back(struct work *work);
 
 #endif

@@ -1,4 +1,5 @@
-/* The calculations against known values and against each other. Index k of fibonacci is F(k + 1): contract.md. */
+/* The calculations against known values and against each other. Index k of fibonacci is F(k + 1):
+ * services/swagger/openapi.yaml. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -37,7 +38,7 @@ static void assert_gives(enum kind kind, int64_t index, const char *expected)
 		fail_msg("%s of %lld is not %s", kind_name(kind), (long long)index, expected);
 }
 
-static void test_fibonacci_gives_the_values_of_the_contract(void **state)
+static void test_fibonacci_gives_the_values_that_the_api_documents(void **state)
 {
 	assert_gives(KIND_FIBONACCI, 0, "1");
 	assert_gives(KIND_FIBONACCI, 1, "1");
@@ -79,15 +80,25 @@ static void test_primorial_gives_known_values(void **state)
 	assert_gives(KIND_PRIMORIAL, 100, "2305567963945518424753102147331756070");
 }
 
-static void test_each_result_replaces_what_was_there(void **state)
+static void test_each_kind_is_calculated(void **state)
+{
+	for (int kind = 0; kind < KIND_COUNT; kind++) {
+		mpz_set_ui(result, 0);
+		calculate((enum kind)kind, 5, result);
+		if (mpz_sgn(result) <= 0)
+			fail_msg("%s of 5 is not positive", kind_name((enum kind)kind));
+	}
+}
+
+static void test_a_result_replaces_the_previous_number(void **state)
 {
 	mpz_set_ui(result, 99);
 	assert_gives(KIND_PRIMORIAL, 0, "1");
 	assert_gives(KIND_FACTORIAL, 3, "6");
 }
 
-/* GMP has its own primorial, which goes another way. */
-static void test_primorials_agree_with_those_of_gmp(void **state)
+/* GMP's own primorial uses another algorithm. */
+static void test_primorials_agree_with_gmp(void **state)
 {
 	mpz_t expected;
 
@@ -101,7 +112,7 @@ static void test_primorials_agree_with_those_of_gmp(void **state)
 	mpz_clear(expected);
 }
 
-static void test_a_large_primorial_agrees_with_that_of_gmp(void **state)
+static void test_a_large_primorial_agrees_with_gmp(void **state)
 {
 	mpz_t expected;
 	int differs;
@@ -114,8 +125,8 @@ static void test_a_large_primorial_agrees_with_that_of_gmp(void **state)
 	assert_int_equal(differs, 0);
 }
 
-/* F(k + 1) = F(k) + F(k - 1), L(k) = F(k - 1) + F(k + 1), k! = k (k - 1)! at random places. */
-static void test_random_results_keep_the_recurrences(void **state)
+/* F(k + 1) = F(k) + F(k - 1), L(k) = F(k - 1) + F(k + 1), k! = k (k - 1)! at random indexes. */
+static void test_random_results_satisfy_the_recurrences(void **state)
 {
 	mpz_t before, sum;
 
@@ -140,7 +151,7 @@ static void test_random_results_keep_the_recurrences(void **state)
 	mpz_clears(before, sum, NULL);
 }
 
-static void test_the_first_index_of_each_kind_is_small_and_a_great_one_is_not(void **state)
+static void test_index_0_of_each_kind_is_small_and_a_large_index_is_not(void **state)
 {
 	for (int kind = 0; kind < KIND_COUNT; kind++) {
 		assert_true(calculation_is_small((enum kind)kind, 0));
@@ -149,7 +160,7 @@ static void test_the_first_index_of_each_kind_is_small_and_a_great_one_is_not(vo
 	}
 }
 
-static void test_once_not_small_an_index_stays_so(void **state)
+static void test_no_index_is_small_above_one_that_is_not(void **state)
 {
 	for (int kind = 0; kind < KIND_COUNT; kind++)
 		for (int64_t index = 1; index < 20000; index++)
@@ -160,18 +171,18 @@ static void test_once_not_small_an_index_stays_so(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_fibonacci_gives_the_values_of_the_contract, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_fibonacci_gives_the_values_that_the_api_documents, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_fibonacci_beyond_64_bits_is_exact, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_lucas_gives_known_values, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_factorial_gives_known_values, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_primorial_gives_known_values, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_each_result_replaces_what_was_there, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_primorials_agree_with_those_of_gmp, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_a_large_primorial_agrees_with_that_of_gmp, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_random_results_keep_the_recurrences, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_the_first_index_of_each_kind_is_small_and_a_great_one_is_not, set_up,
-						tear_down),
-		cmocka_unit_test_setup_teardown(test_once_not_small_an_index_stays_so, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_each_kind_is_calculated, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_result_replaces_the_previous_number, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_primorials_agree_with_gmp, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_large_primorial_agrees_with_gmp, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_random_results_satisfy_the_recurrences, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_index_0_of_each_kind_is_small_and_a_large_index_is_not, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_no_index_is_small_above_one_that_is_not, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,59 @@
+/* Receiving jobs: a blocking read on a connection of its own. The next read begins as soon as the last batch was taken, while
+ * its results are still on their way to Redis. */
+#include "work_internal.h"
+
+#define BLOCK_MS 5000
+
+static void received(enum status status, const struct job *jobs, int n, void *arg)
+{
+	struct work *work = arg;
+
+	work->is_receiving = false;
+	run_jobs(work, jobs, n);
+	if (status == STATUS_OK)
+		receive_more(work);
+}
+
+/* With two batches of small jobs or enough large ones, this worker leaves further jobs to others. */
+static bool holds_enough(const struct work *work)
+{
+	return work->large_count >= LARGE_MAX || work->held_count - work->large_count >= 2 * work->config->batch;
+}
+
+void receive_more(struct work *work)
+{
+	if (work->is_receiving || work->is_draining || holds_enough(work) || !redis_is_ready(work->receiving) ||
+	    !redis_is_ready(work->redis))
+		return;
+	work->is_receiving = true;
+	jobs_receive(work->receiving, &work->receive_scope, work->consumer, (int)work->config->batch, BLOCK_MS, received, work);
+}
+
+static void unblocked(enum status status, const redisReply *reply, void *arg)
+{
+	struct work *work = arg;
+
+	if (status == STATUS_OK || !work->is_receiving)
+		return;
+	scope_cancel(&work->receive_scope); /* jobs that are delivered now wait until their lease runs out */
+	work->is_receiving = false;
+	work_check_drained(work);
+}
+
+/* Ends the blocking read in Redis and waits for its reply, because Redis may be delivering jobs at this moment. */
+void receive_stop(struct work *work)
+{
+	if (work->is_receiving)
+		redis_unblock(work->redis, &work->scope, work->receiving, unblocked, work);
+}
+
+/* Stops again while draining: the first attempt has no effect when it reaches Redis before the read that it is to end. */
+void receive_resume_due(void *arg)
+{
+	struct work *work = arg;
+
+	if (work->is_draining)
+		receive_stop(work);
+	else
+		receive_more(work);
+}
