@@ -10,7 +10,7 @@
 #include "base/metrics.h"
 #include "http/reply.h"
 
-#define ASK_LIMIT_S 2
+#define READY_LIMIT_S 2 /* for --check-ready */
 #define HANGS_MS 2000
 
 static void healthz(struct http_request *req)
@@ -18,7 +18,7 @@ static void healthz(struct http_request *req)
 	http_reply_success(req, 200, "alive", NULL);
 }
 
-/* NULL: it is. A process that hangs can not take back its word, but the others see how old that is. */
+/* NULL when the process is ready. A process that hangs can not withdraw its readiness, but the others see how old that is. */
 static const char *why_not_ready(const struct daemon *daemon, unsigned process)
 {
 	const struct daemon_slot *slot = &daemon->slots[process];
@@ -83,12 +83,12 @@ enum status daemon_admin_start(struct daemon *daemon)
 	return http_server_listen(daemon->admin);
 }
 
-int daemon_admin_ask_ready(const struct daemon_options *options)
+int daemon_admin_check_ready(const struct daemon_options *options)
 {
-	static const char question[] = "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+	static const char request[] = "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 	const char *host = strcmp(options->admin_host, "0.0.0.0") == 0 ? "127.0.0.1" : options->admin_host;
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)options->admin_port)};
-	struct timeval limit = {.tv_sec = ASK_LIMIT_S};
+	struct timeval limit = {.tv_sec = READY_LIMIT_S};
 	char answer[13] = "";
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), is_ready;
 
@@ -96,7 +96,7 @@ int daemon_admin_ask_ready(const struct daemon_options *options)
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 	is_ready = connect(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
-		   write(fd, question, sizeof question - 1) == (ssize_t)sizeof question - 1 &&
+		   write(fd, request, sizeof request - 1) == (ssize_t)sizeof request - 1 &&
 		   recv(fd, answer, sizeof answer - 1, MSG_WAITALL) == (ssize_t)sizeof answer - 1 &&
 		   strcmp(answer, "HTTP/1.1 200") == 0;
 	if (fd >= 0)

@@ -19,7 +19,7 @@
 #include "base/version.h"
 
 #define READINESS_MS 50
-#define FILES_MAX (1 << 20) /* a hard limit may be far beyond what tables by descriptor should grow to */
+#define FILES_MAX (1 << 20) /* the hard limit may be far beyond the size that tables indexed by descriptor should have */
 
 static const struct config_option options_table[] = {
 	{"ADMIN_HOST", CONFIG_TEXT, offsetof(struct daemon_options, admin_host), "127.0.0.1",
@@ -38,17 +38,17 @@ static const struct config_option options_table[] = {
 	{0},
 };
 
-/* The default is each daemon's own. */
+/* A table of its own, because each daemon has its own default. */
 static const struct config_option *admin_port_table(const struct daemon_spec *spec)
 {
-	static char port[16];
+	static char port[INT64_TEXT_BYTES];
 	static const struct config_option table[] = {
 		{"ADMIN_PORT", CONFIG_INT, offsetof(struct daemon_options, admin_port), port, "port of the admin listener", 0,
 		 65535, false},
 		{0},
 	};
 
-	snprintf(port, sizeof port, "%ld", spec->admin_port);
+	int64_format(spec->admin_port, port);
 	return table;
 }
 
@@ -91,7 +91,7 @@ static void set_processes(struct daemon *daemon, struct config *config)
 	daemon->processes = (unsigned)(count < 1 ? 1 : count > DAEMON_PROCESSES_MAX ? DAEMON_PROCESSES_MAX : count);
 }
 
-/* Returns the number of problems, all of them printed. */
+/* Returns the number of problems, all of which it prints. */
 static int load(struct daemon *daemon)
 {
 	const struct daemon_spec *spec = daemon->spec;
@@ -158,7 +158,7 @@ static void beat_due(evutil_socket_t fd, short what, void *arg)
 {
 	const struct daemon *daemon = arg;
 
-	(void)!write(daemon->beats, "", 1); /* full while the parent is stopped, which is then no matter */
+	(void)!write(daemon->beats, "", 1); /* fails while the pipe is full because the parent is stopped: nothing is lost */
 }
 
 static void limit_reached(evutil_socket_t fd, short what, void *arg)
@@ -177,7 +177,7 @@ static void drained(void *arg)
 	event_base_loopbreak(daemon->base);
 }
 
-static void stop_asked(evutil_socket_t number, short what, void *arg)
+static void stop_requested(evutil_socket_t number, short what, void *arg)
 {
 	struct daemon *daemon = arg;
 
@@ -200,8 +200,8 @@ static struct event *new_event(struct daemon *daemon, int number, short what, vo
 
 static void arm(struct daemon *daemon)
 {
-	daemon->signals[0] = new_event(daemon, SIGTERM, EV_SIGNAL | EV_PERSIST, stop_asked);
-	daemon->signals[1] = new_event(daemon, SIGINT, EV_SIGNAL | EV_PERSIST, stop_asked);
+	daemon->signals[0] = new_event(daemon, SIGTERM, EV_SIGNAL | EV_PERSIST, stop_requested);
+	daemon->signals[1] = new_event(daemon, SIGINT, EV_SIGNAL | EV_PERSIST, stop_requested);
 	daemon->limit = new_event(daemon, -1, 0, limit_reached);
 	daemon->readiness = new_event(daemon, -1, EV_PERSIST, readiness_due);
 	event_add(daemon->signals[0], NULL);
@@ -259,7 +259,7 @@ unsigned daemon_processes(const struct daemon *daemon)
 	return daemon->processes;
 }
 
-/* The usual soft limit of 1,024 is for programs that use select(2); a connection each is wanted here. */
+/* The usual soft limit of 1,024 protects programs that use select(2); this one needs a descriptor for each connection. */
 static void raise_files_limit(void)
 {
 	struct rlimit limit;
@@ -277,7 +277,7 @@ static int run(struct daemon *daemon)
 	int exit_code;
 
 	signal(SIGPIPE, SIG_IGN);
-	mallopt(M_MXFAST, 0); /* the thread's cache has small blocks; fast bins are merged anew at each larger free() */
+	mallopt(M_MXFAST, 0); /* the thread cache serves small blocks, and each larger free() would merge the fast bins again */
 	name_instance(daemon);
 	raise_files_limit();
 	daemon->slots = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -315,7 +315,7 @@ int daemon_main(const struct daemon_spec *spec, int argc, char **argv)
 	else if (strcmp(flag, "--check") == 0)
 		exit_code = 0;
 	else if (strcmp(flag, "--check-ready") == 0)
-		exit_code = daemon_admin_ask_ready(&daemon.options);
+		exit_code = daemon_admin_check_ready(&daemon.options);
 	else
 		exit_code = run(&daemon);
 	release(&daemon);

@@ -1,7 +1,7 @@
-/* What the files of the daemon module share.
- *   daemon.c             command line, configuration, one serving process
- *   daemon_supervisor.c  the parent of the serving processes
- *   daemon_admin.c       /healthz /readyz /metrics, and --check-ready which asks */
+/* What the files of the daemon share.
+ *   daemon.c      command line, configuration, one serving process
+ *   supervisor.c  the parent of the serving processes
+ *   admin.c       /healthz /readyz /metrics, and the client of --check-ready */
 #ifndef ABACUS_DAEMON_DAEMON_INTERNAL_H
 #define ABACUS_DAEMON_DAEMON_INTERNAL_H
 
@@ -17,18 +17,18 @@ struct daemon_options {
 	long drain_s, hang_s, admin_port;
 };
 
-/* Of one serving process, in memory that all of them share. */
+/* The state of one serving process, in memory that all of them share. */
 struct daemon_slot {
 	atomic_bool has_started, is_ready;
-	atomic_llong turned_ms;           /* when its loop last turned, CLOCK_MONOTONIC */
-	char reason[DAEMON_REASON_BYTES]; /* why not */
+	atomic_llong turned_ms;           /* when its loop turned last, CLOCK_MONOTONIC */
+	char reason[DAEMON_REASON_BYTES]; /* why it is not ready */
 };
 
 struct daemon {
 	const struct daemon_spec *spec;
 	struct daemon_options options;
 	unsigned process, processes;
-	int beats; /* where the parent listens for a byte a second; -1: nobody does */
+	int beats; /* write end of the pipe from which the parent reads a byte a second; -1: there is no such parent */
 	struct daemon_slot *slots;
 	struct event_base *base;
 	struct http_server *admin;
@@ -39,12 +39,12 @@ struct daemon {
 
 /* Serves until drained; returns the exit code. */
 int daemon_serve(struct daemon *daemon);
-/* Forks the serving processes and keeps them; returns true in a child, with its number and pipe, or false in the parent, with
- * the exit code. */
+/* Forks the serving processes and replaces those that end. Returns true in a child, whose number and pipe are set, and false in
+ * the parent, with the exit code. */
 bool daemon_supervise(struct daemon *daemon, int *ret_exit_code);
 
 enum status daemon_admin_start(struct daemon *daemon);
-/* 0 when /readyz of the running daemon says 200, else 1. */
-int daemon_admin_ask_ready(const struct daemon_options *options);
+/* Asks /readyz of the running daemon; returns 0 when the answer is 200, otherwise 1. */
+int daemon_admin_check_ready(const struct daemon_options *options);
 
 #endif

@@ -1,4 +1,4 @@
-/* `manage`: the commands that every service has, and the finding of the one that is meant. */
+/* `manage`: the commands that every service has, and the choice of the command to run. */
 #include "daemon/manage.h"
 
 #include <stdlib.h>
@@ -24,7 +24,7 @@ enum app_env manage_env(const struct manage *manage)
 	return manage->env;
 }
 
-/* The struct that takes a module's options; NULL when the service has none. */
+/* The struct that these options are loaded into; NULL when the service does not use the module. */
 static void *config_of(const struct manage *manage, const struct config_option *options)
 {
 	for (const struct daemon_config *part = manage->spec->configs; part->options; part++)
@@ -94,7 +94,7 @@ static int new_migration(struct manage *manage, int argc, char **argv)
 	return argc == 1 ? exit_code(migrations_new(manage->migrations_dir, argv[0])) : EXIT_USAGE;
 }
 
-/* The role owns its database but may not make one, so what is in it goes and the database stays. */
+/* The role owns its database but may not create one, so this drops the contents and keeps the database. */
 static int recreate_db(struct manage *manage, int argc, char **argv)
 {
 	bool is_confirmed = argc == 1 && strcmp(argv[0], "--yes-destroy") == 0, is_done;
@@ -123,7 +123,7 @@ static int routes(struct manage *manage, int argc, char **argv)
 	return 0;
 }
 
-/* psql takes over, with the connection in its environment: a password must not stand in a process list. */
+/* Becomes psql, with the connection in its environment, because a password must not appear in the list of processes. */
 static int shell(struct manage *manage, int argc, char **argv)
 {
 	const struct postgres_config *config = postgres_config_of(manage);
@@ -153,9 +153,9 @@ static const struct manage_command database_commands[] = {
 static const struct manage_command route_commands[] = {
 	{"routes", "", "print method, path and whether a token is needed", routes}, {0}};
 
-/* ---- finding the command ---- */
+/* ---- choosing the command ---- */
 
-/* The number of arguments that the command's name takes, 0 when it is another. */
+/* The number of arguments that spell the command's name; 0 when they are another command. */
 static int words_matched(const struct manage_command *command, int argc, char **argv)
 {
 	const char *rest = command->name;
@@ -208,7 +208,7 @@ static int dispatch(struct manage *manage, const struct manage_command *const ta
 	return EXIT_USAGE;
 }
 
-/* Which database is meant is decided here as in the daemon: recreate_db with APP_ENV=testing must never meet the other one. */
+/* Chooses the database as the daemon does, because recreate_db with APP_ENV=testing must never destroy another one. */
 static void load_config(struct manage *manage, struct config *config)
 {
 	const struct redis_config *redis = config_of(manage, redis_options);

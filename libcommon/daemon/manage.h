@@ -9,7 +9,7 @@
 #include "daemon/daemon.h"
 #include "http/request.h"
 
-struct manage; /* config, connection */
+struct manage; /* configuration and connection */
 struct manage_command {
 	const char *name;  /* "create_admin" or "jobs list" */
 	const char *usage; /* arguments, "" if none */
@@ -18,9 +18,9 @@ struct manage_command {
 };
 struct manage_spec {
 	const char *service;
-	const struct daemon_config *configs;   /* as the daemon's own, of daemon.h */
+	const struct daemon_config *configs;   /* the same as the daemon's (daemon.h) */
 	const struct http_route *routes;       /* NULL: no `routes` command */
-	const struct manage_command *commands; /* ends with a NULL name; "seed_db" among them when the service seeds */
+	const struct manage_command *commands; /* ends with a NULL name; includes "seed_db" when the service has seed data */
 	bool has_database;
 };
 int manage_main(const struct manage_spec *spec, int argc, char **argv);

@@ -1,11 +1,11 @@
-/* The parent of the serving processes: forks them before any loop exists, passes SIGTERM and SIGINT on, replaces one that dies,
- * with a growing delay when it keeps dying soon after its start, and kills and replaces one that hangs. It holds no loop and no
- * socket, and of memory little more than its stack.
+/* The parent of the serving processes. It forks them before any loop exists, passes SIGTERM and SIGINT on as SIGTERM,
+ * replaces a child that dies, with a growing delay when the child keeps dying soon after its start, and kills and replaces a
+ * child that hangs. It has no loop and no socket, and uses little memory beyond its stack.
  *
- * How a hanging one is known: each writes a byte a second into a pipe of its own, from its loop; so one that is stopped, or
- * whose loop does not turn, is silent. The one that writes never waits for the pipe, so a parent that is stopped disturbs
- * nobody; it only replaces nobody until it goes on. Time in which the parent did not run is nobody's silence: a machine that
- * was asleep does not wake up to killing. */
+ * Detecting a hang: each child's loop writes a byte a second into a pipe of the child's own, so a child that is stopped, or
+ * whose loop does not turn, is silent. Children never block on the pipe, so they go on while the parent is stopped; only
+ * nothing is replaced meanwhile. Time in which the parent did not run does not count as silence: otherwise it would kill
+ * healthy children when a suspended machine wakes up. */
 #include "daemon/daemon_internal.h"
 
 #include <errno.h>
@@ -26,16 +26,16 @@
 #define RESTART_MS 10
 #define RESTART_MS_MAX 5000
 #define SHORT_LIFE_MS 2000
-#define REPLACE_MS 500 /* before HANG_SECONDS are over, so that by then the next one serves */
+#define REPLACE_MS 500 /* before HANG_SECONDS are over, so that the replacement serves by then */
 #define LATE_MS 1000
-#define TURN_MS 1000 /* at most, so that a pause of this process itself is known as one */
+#define TURN_MS 1000 /* longest wait, so that a pause of the parent itself can be recognized */
 
 struct child {
 	pid_t pid; /* 0: not running */
 	int64_t started_ms, due_ms;
 	int64_t delay_ms;
-	int beats; /* read end of its pipe, -1: none */
-	int64_t heard_ms;
+	int beats;        /* read end of its pipe; -1: none */
+	int64_t heard_ms; /* its last byte */
 };
 
 struct supervisor {
@@ -55,7 +55,7 @@ static int64_t now_ms(void)
 
 static void become_child(struct supervisor *supervisor, unsigned number, pid_t parent, int beats)
 {
-	prctl(PR_SET_PDEATHSIG, SIGKILL); /* at once: whoever started the parent starts the next one now, on the same ports */
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* at once, because a new daemon may be starting on the same ports */
 	if (getppid() != parent)
 		_exit(1);
 	for (unsigned i = 0; i < supervisor->daemon->processes; i++)
@@ -119,7 +119,7 @@ static bool spawn_due(struct supervisor *supervisor)
 
 /* ---- end ---- */
 
-/* SIGTERM kills one that has not come as far as handling it; nothing was in flight there. */
+/* SIGTERM kills a child that does not handle it yet; such a child has nothing in flight. */
 static bool has_ended_well(int how)
 {
 	return WIFEXITED(how) ? WEXITSTATUS(how) == 0 : WTERMSIG(how) == SIGTERM;
@@ -147,7 +147,7 @@ static void note_end(struct supervisor *supervisor, unsigned number, int how)
 		daemon->was_cut_off |= !has_ended_well(how);
 		return;
 	}
-	/* The only one there is, and by its own word it can not start: then neither can the daemon. */
+	/* The only child exits because it can not start: then the daemon can not start either. */
 	if (daemon->processes == 1 && !atomic_load(&slot->has_started) && WIFEXITED(how) && WEXITSTATUS(how) != 0) {
 		daemon->is_draining = daemon->was_cut_off = true;
 		return;
@@ -187,7 +187,7 @@ static void pass_on(const struct supervisor *supervisor, int number)
 
 static bool is_watched(const struct supervisor *supervisor, const struct child *child)
 {
-	return child->pid && child->beats >= 0 && !supervisor->daemon->is_draining; /* draining has its own limit */
+	return child->pid && child->beats >= 0 && !supervisor->daemon->is_draining; /* draining has a limit of its own */
 }
 
 static int64_t hangs_at_ms(const struct supervisor *supervisor, const struct child *child)
@@ -203,7 +203,7 @@ static void listen_to(struct child *child)
 		child->heard_ms = now_ms();
 }
 
-/* was_late: this process itself did not run for a while, so that nobody's silence in that time counts. */
+/* was_late: the parent itself did not run for a while, so silence in that time does not count. */
 static void watch(struct supervisor *supervisor, bool was_late)
 {
 	for (unsigned i = 0; i < supervisor->daemon->processes; i++) {
@@ -240,7 +240,7 @@ static int wait_ms(const struct supervisor *supervisor)
 	return next <= now ? 1 : (int)(next - now);
 }
 
-/* Until something happens or is due; returns whether this process was kept from running meanwhile. */
+/* Waits until something happens or is due; returns whether the parent was kept from running meanwhile. */
 static bool sleep_until_due(const struct supervisor *supervisor)
 {
 	struct pollfd fds[DAEMON_PROCESSES_MAX + 1] = {{.fd = supervisor->signals, .events = POLLIN}};

@@ -1,8 +1,8 @@
-/* Calls: each has its record, in one of two queues. Whatever ends or advances one in a callback of libevent only puts it among
- * those that are due; from the loop's deferred turn it is advanced (the next address), or told and freed.
+/* Each call has a record in one of two queues. A callback of libevent that ends or advances a call only moves it to the queue
+ * of those that are due; the loop's deferred turn then tries the next address, or reports the result and frees the call.
  *
- *   get:      start -> looked_up -> connect -> read … -> finish -> told
- *   resolve:  start -> looked_up -> finish -> told */
+ *   get:      start -> looked_up -> connect -> read … -> finish -> report
+ *   resolve:  start -> looked_up -> finish -> report */
 #include "http/client.h"
 
 #include <arpa/inet.h>
@@ -28,15 +28,15 @@ struct http_call {
 	TAILQ_ENTRY(http_call) link;
 	bool is_due, is_finished, is_connected;
 	struct loop_timer *deadline;
-	struct resolver_lookup *lookup; /* NULL when there is none in flight */
+	struct resolver_lookup *lookup; /* NULL: none in flight */
 	struct resolver_addresses addresses;
 	enum status status;
 	const char *reason; /* static */
 	int64_t started_us;
-	http_client_resolved *resolved; /* one of the two */
+	http_client_resolved *resolved; /* this or done */
 	http_client_done *done;
 	void *arg;
-	int port; /* from here on only for GET */
+	int port; /* from here on for GET alone */
 	char *request;
 	size_t tried; /* addresses */
 	struct bufferevent *bev;
@@ -49,7 +49,7 @@ struct http_client {
 	struct resolver *resolver;
 	struct loop_deferred *deferred;
 	struct http_calls in_flight, due;
-	bool is_telling, is_freed;
+	bool is_reporting, is_freed;
 };
 
 static void run_due(void *arg);
@@ -104,9 +104,9 @@ void http_client_free(struct http_client *client)
 	if (!client)
 		return;
 	client->is_freed = true;
-	detach(&client->in_flight); /* their scopes may be gone by the time that run_due() comes back here */
+	detach(&client->in_flight); /* their scopes may be freed before run_due() comes back here */
 	detach(&client->due);
-	if (client->is_telling)
+	if (client->is_reporting)
 		return;
 	while ((call = TAILQ_FIRST(&client->in_flight)))
 		call_free(call);
@@ -180,7 +180,7 @@ static const char *connect_problem(int error)
 	}
 }
 
-/* Nobody listens any more: no need to read on. */
+/* Ends a call whose scope was cancelled, because nothing needs the rest of the answer. */
 static bool is_abandoned(struct http_call *call)
 {
 	if (!call->op.scope)
@@ -217,7 +217,7 @@ static void changed(struct bufferevent *bev, short what, void *arg)
 	} else if (!call->is_connected) {
 		call->reason = connect_problem(EVUTIL_SOCKET_ERROR());
 		mute(call);
-		make_due(call); /* to try the next */
+		make_due(call); /* tries the next address */
 	} else if ((what & BEV_EVENT_EOF) && http_response_reader_end(&call->reader) == HTTP_READING_DONE) {
 		finish(call, STATUS_OK, "");
 	} else {
@@ -315,7 +315,7 @@ static int compare_texts(const void *a, const void *b)
 	return strcmp(a, b);
 }
 
-static void tell_addresses(const struct http_call *call)
+static void report_addresses(const struct http_call *call)
 {
 	char texts[RESOLVER_ADDRESSES_MAX][INET6_ADDRSTRLEN];
 	const char *list[RESOLVER_ADDRESSES_MAX];
@@ -332,7 +332,7 @@ static void tell_addresses(const struct http_call *call)
 	call->resolved(call->status, list, call->addresses.count, call->reason, call->arg);
 }
 
-static void tell(struct http_call *call)
+static void report(struct http_call *call)
 {
 	struct http_response response = {
 		.code = call->reader.code,
@@ -344,7 +344,7 @@ static void tell(struct http_call *call)
 	if (!op_end(&call->op))
 		return;
 	if (call->resolved)
-		tell_addresses(call);
+		report_addresses(call);
 	else
 		call->done(call->status, call->status == STATUS_OK ? &response : NULL, call->reason, call->arg);
 }
@@ -354,10 +354,10 @@ static void run_due(void *arg)
 	struct http_client *client = arg;
 	struct http_call *call;
 
-	client->is_telling = true;
+	client->is_reporting = true;
 	while (!client->is_freed && (call = TAILQ_FIRST(&client->due))) {
 		if (call->is_finished) {
-			tell(call);
+			report(call);
 			call_free(call);
 		} else {
 			TAILQ_REMOVE(&client->due, call, link);
@@ -366,7 +366,7 @@ static void run_due(void *arg)
 			connect_to_next(call);
 		}
 	}
-	client->is_telling = false;
+	client->is_reporting = false;
 	if (client->is_freed)
 		http_client_free(client);
 }

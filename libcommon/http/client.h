@@ -1,6 +1,5 @@
-/* HTTP client for asking other daemons: one GET a call, on a connection of its own, bounded in time and size whatever the peer
- * does. Names are looked up by evdns, never by a blocking call; nothing is kept between calls, and while none is in flight
- * there is no timer.
+/* HTTP client that asks other daemons: one GET a call, on a connection of its own, limited in time and size whatever the peer
+ * does. evdns looks up names without blocking. Nothing is kept between calls, and while none is in flight there is no timer.
  *
  * Every call obeys the law of asynchronous calls (scope.h). A call whose scope was cancelled ends by itself, within its time.
  */
@@ -18,36 +17,36 @@ struct http_response {
 	int code;
 	const char *body; /* NUL-terminated (it may hold other NULs), borrowed for the callback */
 	size_t len;
-	double duration_ms; /* from the call to the last byte, the name's look-up included */
+	double duration_ms; /* from the call to the last byte, with the look-up of the name */
 };
 
 struct http_client *http_client_new(struct event_base *base);
-/* Ends what is in flight without a callback; may be called from one. NULL is fine. evdns gives a look-up back only from the
- * loop: let it turn once more before it is freed (event_base_loop(base, EVLOOP_NONBLOCK)), or what was being looked up leaks.
- */
+/* Ends what is in flight without a callback; may be called from a callback. NULL is fine. evdns returns a look-up only from the
+ * loop: let it turn once more before freeing it (event_base_loop(base, EVLOOP_NONBLOCK)), or look-ups in flight leak. */
 void http_client_free(struct http_client *client);
 
-/* url: as url.h has it. The answer is OK whatever its code; redirects are not followed; of a name's addresses the first
- * that can be connected to is asked.
- * INVALID: not such a url. TIMEOUT: timeout_ms passed in all. UNAVAILABLE: not found, refused, cut off, not HTTP (RFC 9112), or
- * over body_bytes_max, which is noticed without buffering more. reason (static, "" when OK) says which, for a person.
- * response is NULL unless OK. */
+/* url: as net/url.h has it. An answer is OK whatever its code; redirects are not followed; the first of a name's addresses that
+ * accepts a connection is asked.
+ * INVALID: not such a URL. TIMEOUT: the whole call took timeout_ms. UNAVAILABLE: name not found, connection refused or cut off,
+ * answer not HTTP (RFC 9112) or over body_bytes_max, which is noticed without buffering more. reason (static, "" when OK) says
+ * which, for a person. response is NULL unless OK. */
 typedef void http_client_done(enum status status, const struct http_response *response, const char *reason, void *arg);
 void http_client_get(struct http_client *client, struct scope *scope, const char *url, long timeout_ms, size_t body_bytes_max,
 		     http_client_done *done, void *arg);
 
 #define HTTP_CLIENT_RESOLVE_TIMEOUT_MS 3000
-/* All addresses of a name, because a name that has several is several instances: IPv4 and IPv6 as text (without brackets),
- * each once, sorted as text, at most RESOLVER_ADDRESSES_MAX; borrowed for the callback. An address is its own answer.
- * /etc/hosts comes before DNS; both it and /etc/resolv.conf are read once, at the first name.
- * OK: count > 0, else count is 0. INVALID: not a host's name. NOT_FOUND: there is no such name. UNAVAILABLE: the name servers
- * failed, or the name has no address, or more than a datagram holds (some 28): evdns does not tell these apart, and has no TCP.
- * TIMEOUT: the name servers were silent for HTTP_CLIENT_RESOLVE_TIMEOUT_MS. */
+/* All addresses of a name, because a name with several addresses stands for several instances: IPv4 and IPv6 as text (without
+ * brackets), each once, sorted as text, at most RESOLVER_ADDRESSES_MAX; borrowed for the callback. An address is its own
+ * answer. /etc/hosts comes before DNS; both it and /etc/resolv.conf are read once, at the first name. OK: count > 0, else count
+ * is 0. INVALID: not a host's name. NOT_FOUND: there is no such name. UNAVAILABLE: the name servers failed, or the name has no
+ * address, or more than a datagram holds (some 28): evdns does not distinguish these, and has no TCP. TIMEOUT: the name servers
+ * were silent for HTTP_CLIENT_RESOLVE_TIMEOUT_MS. */
 typedef void http_client_resolved(enum status status, const char *const *addresses, size_t count, const char *reason,
 				  void *arg);
 void http_client_resolve(struct http_client *client, struct scope *scope, const char *host, http_client_resolved *done,
 			 void *arg);
-/* Asks this name server (address[:port]) and none of /etc/resolv.conf. Before the first name; INVALID: not an address. */
+/* Asks this name server (address[:port]) and none of /etc/resolv.conf. Call it before the first name. INVALID: not an address.
+ */
 enum status http_client_set_nameserver(struct http_client *client, const char *address) MUST_CHECK;
 
 #endif

@@ -1,7 +1,6 @@
-/* What the files of the HTTP client share; nobody else includes it.
- *
- *   client.c    calls: their time, their connection, their end
- *   response.c  reading an answer, however odd, in bounded memory */
+/* What the files of the HTTP client share.
+ *   client.c    calls: their time limit, their connection, their end
+ *   response.c  reads any answer, also a malformed one, in bounded memory */
 #ifndef ABACUS_HTTP_CLIENT_INTERNAL_H
 #define ABACUS_HTTP_CLIENT_INTERNAL_H
 
@@ -31,16 +30,16 @@ struct http_response_reader {
 	int code;
 	bool has_length, is_chunked, has_begun;
 	uint64_t left;          /* of the body, or of the chunk */
-	size_t line_bytes_left; /* for all lines together: heads, trailers, but a chunk's size line has a limit of its own */
+	size_t line_bytes_left; /* for all lines of heads and trailers together; a chunk's size line has its own limit */
 	size_t body_bytes_max;
 	struct buf body;
 	const char *problem; /* static; set when FAILED */
 };
 
 void http_response_reader_init(struct http_response_reader *reader, size_t body_bytes_max);
-/* Takes what there is. Never leaves more in the input than a line's limit. */
+/* Reads what has arrived. Never leaves more in the input than the limit of a line. */
 enum http_reading http_response_reader_read(struct http_response_reader *reader, struct evbuffer *input);
-/* The peer has closed: DONE or FAILED. */
+/* Call it when the peer has closed: DONE or FAILED. */
 enum http_reading http_response_reader_end(struct http_response_reader *reader);
 void http_response_reader_free(struct http_response_reader *reader);
 

@@ -1,6 +1,6 @@
-/* One answer of HTTP/1.x (RFC 9112) to a GET with Connection: close, from whatever a peer sends. A reader of our own and not
- * evhttp's client: that one waits for a whole body before it looks at its size, bounds no chunk's size line, tries only the
- * first address of a name, and must not be freed in its callbacks, which is where all that is found out. */
+/* Reads one HTTP/1.x answer (RFC 9112) to a GET with Connection: close, whatever a peer sends. Decided against evhttp's client:
+ * it waits for a whole body before it checks the size, does not limit a chunk's size line, tries only the first address of a
+ * name, and must not be freed in its callbacks, which is where all of this is noticed. */
 #include "http/client_internal.h"
 
 #include <event2/buffer.h>
@@ -12,7 +12,7 @@
 
 #define HEAD_BYTES_MAX 16384
 #define CHUNK_LINE_BYTES_MAX 256
-#define DIGITS_MAX 15 /* of a length: far above any limit, far below an overflow */
+#define DIGITS_MAX 15 /* of a length: far more than any limit, far less than an overflow */
 
 static const char not_http[] = "the answer is not HTTP";
 static const char too_large[] = "the body is larger than allowed";
@@ -33,7 +33,7 @@ static enum http_reading failed(struct http_response_reader *reader, const char 
 	return HTTP_READING_FAILED;
 }
 
-/* The next line without its end, to be freed; NULL and MORE, or NULL and FAILED. */
+/* The next line without its end, which the caller frees; or NULL, with MORE or FAILED. */
 static char *take_line(struct http_response_reader *reader, struct evbuffer *input, enum http_reading *ret_reading)
 {
 	bool is_size = reader->state == HTTP_RESPONSE_READER_CHUNK_SIZE || reader->state == HTTP_RESPONSE_READER_CHUNK_END;
@@ -108,7 +108,7 @@ static enum http_reading read_header(struct http_response_reader *reader, char *
 	return HTTP_READING_MORE;
 }
 
-/* RFC 9112 §6.3: where does the body end? */
+/* Decides where the body ends (RFC 9112 §6.3). */
 static enum http_reading head_ended(struct http_response_reader *reader)
 {
 	if (reader->is_chunked && reader->has_length)
@@ -171,7 +171,7 @@ static enum http_reading read_line(struct http_response_reader *reader, char *li
 	return HTTP_READING_MORE;
 }
 
-/* What there is of the body, up to `most` bytes, moves into it. */
+/* Moves what has arrived of the body into it, up to `most` bytes. */
 static void take_body(struct http_response_reader *reader, struct evbuffer *input, uint64_t most)
 {
 	size_t len = evbuffer_get_length(input);

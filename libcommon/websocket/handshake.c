@@ -1,4 +1,4 @@
-/* A request becomes a WebSocket: RFC 6455 §4.2. */
+/* Turns a request into a WebSocket: RFC 6455 §4.2. */
 #include "websocket/websocket_internal.h"
 
 #include <mbedtls/base64.h>
@@ -12,7 +12,7 @@
 #define KEY_LEN 24 /* base64 of 16 bytes */
 #define SHA1_BYTES 20
 
-/* The element at place n of a comma-separated list (RFC 9110 §5.6.1); its length, or 0 when there is none. */
+/* Element n of a comma-separated list (RFC 9110 §5.6.1); returns its length, or 0 when the list has no such element. */
 static size_t element(const char *list, unsigned n, const char **ret_start)
 {
 	for (unsigned seen = 0; list && *list;) {
@@ -74,7 +74,7 @@ static void make_accept(const char *key, char accept[32])
 		mem_die("mbedtls has no SHA-1\n");
 }
 
-/* Answers a request that is no handshake, and returns true. */
+/* Answers a request that is not a handshake and returns true; false: it is one. */
 static bool refuse(struct http_request *req)
 {
 	const char *version = http_request_header(req, "Sec-WebSocket-Version");

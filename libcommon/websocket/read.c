@@ -1,6 +1,6 @@
-/* Frames become messages, and control frames are answered: RFC 6455 §5 to §8. wslay takes frames apart; what may follow what,
- * and what a message may hold, is decided here, because wslay's own event layer answers some of it without a code and keeps 8
- * KB for each connection. Everything here lives only while a frame or a message is there in part. */
+/* Makes messages of frames, and answers control frames: RFC 6455 §5 to §8. wslay parses frames; this file decides which frame
+ * may follow which, and what a message may hold, because wslay's own event layer answers some errors without a code and keeps 8
+ * KB for each connection. All state here exists only while a frame or a message has arrived in part. */
 #include "websocket/websocket_internal.h"
 
 #include <event2/buffer.h>
@@ -14,8 +14,8 @@
 struct websocket_reading {
 	struct websocket *ws;
 	wslay_frame_context_ptr wslay;
-	int64_t unparsed_bytes; /* given to wslay, less all of the frames that it has begun: 0 between frames when it holds
-				   nothing */
+	int64_t unparsed_bytes; /* given to wslay, minus the lengths of all frames that it has begun: 0 between frames, when it
+				   holds nothing */
 	struct wslay_frame_iocb frame; /* the current one's header */
 	uint64_t frame_missing;
 	bool is_in_frame, is_in_message;
@@ -25,7 +25,7 @@ struct websocket_reading {
 	size_t control_len;
 };
 
-/* ---- what is wrong with it: a close code, or 0 ---- */
+/* ---- checks: each returns the close code for what is wrong, or 0 ---- */
 
 static int problem_of_header(const struct websocket_reading *reading, const struct wslay_frame_iocb *frame)
 {
@@ -55,7 +55,7 @@ static int problem_of_header(const struct websocket_reading *reading, const stru
 	return frame->payload_length > room ? WSLAY_CODE_MESSAGE_TOO_BIG : 0;
 }
 
-/* RFC 6455 §7.4 and IANA's registry: those that may stand in a close frame. */
+/* Codes that are allowed in a close frame (RFC 6455 §7.4 and IANA's registry). */
 static bool is_close_code(int code)
 {
 	return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
@@ -72,7 +72,7 @@ static int problem_of_close(const unsigned char *payload, size_t len)
 	return 0;
 }
 
-/* ---- a frame's begin, middle and end ---- */
+/* ---- the beginning, the payload and the end of a frame ---- */
 
 static int64_t header_len(uint64_t payload_len)
 {
@@ -100,7 +100,7 @@ static int add_payload(struct websocket_reading *reading, const uint8_t *bytes, 
 	reading->frame_missing -= len;
 	if (len == 0)
 		return 0;
-	if (wslay_is_ctrl_frame(reading->frame.opcode)) { /* at most 125 bytes: wslay sees to it */
+	if (wslay_is_ctrl_frame(reading->frame.opcode)) { /* wslay refuses more than 125 bytes */
 		memcpy(reading->control + reading->control_len, bytes, len);
 		reading->control_len += len;
 		return 0;

@@ -1,5 +1,5 @@
-/* Sending. A server's frames are not masked (RFC 6455 §5.1), so the same bytes serve all who get them: they stand in memory
- * once, and each connection's output refers to them. */
+/* Sending. A server's frames are not masked (RFC 6455 §5.1), so all receivers of a message get the same bytes: they are in
+ * memory once, and the output of each connection refers to them. */
 #include "websocket/websocket_internal.h"
 
 #include <event2/buffer.h>
@@ -19,7 +19,7 @@ static ssize_t add(const uint8_t *bytes, size_t len, int flags, void *arg)
 	return (ssize_t)len;
 }
 
-/* wslay keeps nothing between whole frames, and a buffer takes all at once. */
+/* A context for each frame, because wslay keeps nothing between whole frames and a buffer takes a frame at once. */
 static void add_frame(struct buf *buf, enum wslay_opcode opcode, const void *bytes, size_t len)
 {
 	static const struct wslay_frame_callbacks callbacks = {.send_callback = add};

@@ -1,5 +1,5 @@
-/* Groups of WebSockets, their time limits, and how each comes to its end. One timer looks at all members: a timer for each
- * would cost more than the look. A connection is freed from the loop alone (scope.h, 3). */
+/* Groups of WebSockets, their time limits, and the end of each. One timer checks all members, because a timer for each would
+ * cost more than the check. Only the loop frees a connection (scope.h, 3). */
 #include "websocket/websocket_internal.h"
 
 #include <event2/buffer.h>
@@ -31,8 +31,8 @@ void websocket_drop(struct websocket *ws, enum websocket_end end)
 
 /* ---- the closing handshake ---- */
 
-/* What was sent must have left before the stream is ended. What the peer still sends is read and thrown away: closing over
- * unread bytes would reset the connection, and the peer might never see our close frame. */
+/* Ends the stream once everything is sent. What the peer still sends is read and discarded: closing with unread bytes would
+ * reset the connection, and the peer might never see our close frame. */
 static void shut_when_written(struct websocket *ws)
 {
 	if (ws->state == WEBSOCKET_IS_FINISHING && evbuffer_get_length(http_upgrade_output(ws->conn)) == 0)
@@ -51,7 +51,7 @@ void websocket_begin_closing(struct websocket *ws, int code, const char *reason,
 		memcpy(payload + 2, reason, len);
 	if (ws->state == WEBSOCKET_IS_OPEN)
 		websocket_send_frame(ws, WSLAY_CONNECTION_CLOSE, payload, code ? len + 2 : 0);
-	if (ws->state == WEBSOCKET_IS_OVER) /* the reader was too slow for it */
+	if (ws->state == WEBSOCKET_IS_OVER) /* the peer reads too slowly to take it */
 		return;
 	set_state(ws, is_last ? WEBSOCKET_IS_FINISHING : WEBSOCKET_IS_CLOSING);
 	shut_when_written(ws);
@@ -63,7 +63,7 @@ void websocket_close(struct websocket *ws, int code, const char *reason)
 		websocket_begin_closing(ws, code, reason, strlen(reason), false);
 }
 
-/* ---- what the connection tells ---- */
+/* ---- events of the connection ---- */
 
 static void readable(void *arg)
 {
@@ -113,7 +113,7 @@ static const struct http_upgrade_calls upgrade_calls = {
 
 /* ---- groups ---- */
 
-static void look_after(struct websocket *ws, int64_t now_us)
+static void check_limits(struct websocket *ws, int64_t now_us)
 {
 	const struct websocket_limits *limits = &ws->group->limits;
 	int64_t ms = (now_us - ws->since_us) / 1000;
@@ -138,7 +138,7 @@ static void tick(void *arg)
 	while (ws) {
 		struct websocket *next = LIST_NEXT(ws, link);
 
-		look_after(ws, now_us);
+		check_limits(ws, now_us);
 		ws = next;
 	}
 }
@@ -152,7 +152,7 @@ static void reap(void *arg)
 		http_upgrade_close(ws->conn);
 }
 
-/* A quarter of the shortest limit, so that each is kept to a quarter. */
+/* A quarter of the shortest limit, so that no limit is exceeded by more than a quarter. */
 static long tick_ms(const struct websocket_limits *limits)
 {
 	long ms = TICK_MS_MAX * 4L;

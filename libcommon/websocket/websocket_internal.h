@@ -1,8 +1,8 @@
 /* What the files of the WebSocket module share.
- *   websocket.c            groups, time limits, the end
- *   websocket_handshake.c  a request becomes a WebSocket
- *   websocket_read.c       frames become messages; control frames are answered
- *   websocket_send.c       messages become frames, once for many */
+ *   websocket.c  groups, time limits, the end
+ *   handshake.c  turns a request into a WebSocket
+ *   read.c       makes messages of frames, and answers control frames
+ *   send.c       makes frames of messages, once for many receivers */
 #ifndef ABACUS_WEBSOCKET_WEBSOCKET_INTERNAL_H
 #define ABACUS_WEBSOCKET_WEBSOCKET_INTERNAL_H
 
@@ -19,14 +19,14 @@
 
 enum websocket_state { WEBSOCKET_IS_OPEN, WEBSOCKET_IS_CLOSING, WEBSOCKET_IS_FINISHING, WEBSOCKET_IS_OVER };
 
-struct websocket_reading; /* websocket_read.c: of a frame or message that is not there whole */
+struct websocket_reading; /* read.c: a frame or message that has arrived in part */
 
 struct websocket {
 	struct websockets *group;
 	struct http_connection *conn;
 	struct websocket_reading *reading; /* NULL: between messages */
 	void *arg;
-	int64_t since_us; /* when it was heard last; once it is closing: when this state began */
+	int64_t since_us; /* when the peer last sent something; once closing, when this state began */
 	enum websocket_state state;
 	enum websocket_end end;
 	bool is_pinged;
@@ -44,18 +44,18 @@ struct websockets {
 
 /* websocket.c */
 struct websocket *websocket_new(struct websockets *group, struct http_request *req, void *arg);
-/* Our close frame goes out, unless one has; then it is waited for the peer's, or, when nothing more can be read from it
- * (is_last), for the end of its stream alone. code 0: a close frame without a code. */
+/* Sends our close frame, unless it is sent already; then waits for the peer's, or, when the peer's frames are not to be read
+ * any more (is_last), only for the end of its stream. code 0: a close frame without a code. */
 void websocket_begin_closing(struct websocket *ws, int code, const char *reason, size_t len, bool is_last);
-/* The connection is ended by the loop. */
+/* The loop ends the connection. */
 void websocket_drop(struct websocket *ws, enum websocket_end end);
 
-/* websocket_read.c */
+/* read.c */
 void websocket_read(struct websocket *ws);
 void websocket_reading_free(struct websocket_reading *reading);
 
-/* websocket_send.c */
-/* Whatever the state; a reader that is too slow is dropped. */
+/* send.c */
+/* In any state. Drops a peer that reads too slowly. */
 void websocket_send_frame(struct websocket *ws, enum wslay_opcode opcode, const void *bytes, size_t len);
 
 #endif

@@ -1,4 +1,4 @@
-/* The healthcheck daemon: asks every instance of every service, Postgres, Redis and nginx, and shows what it knows. */
+/* The healthcheck daemon: asks every instance of every service, Postgres, Redis and nginx, and shows their state. */
 #include "service.h"
 
 #include "base/log.h"
@@ -29,7 +29,7 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 	return http_server_listen(monitor->http);
 }
 
-/* It depends on nobody: to say who is down is what it is for. */
+/* Always ready, because it has to report what is down, whatever that is. */
 static bool is_ready(void *service, const char **ret_reason)
 {
 	return true;
@@ -51,7 +51,7 @@ int main(int argc, char **argv)
 {
 	static const struct daemon_spec spec = {
 		.name = "healthcheck",
-		.summary = "asks every instance of every service how it is, and shows it",
+		.summary = "asks every instance of every service for its health, and shows it",
 		.admin_port = 9003,
 		.configs = healthcheck_configs,
 		.check = healthcheck_check,

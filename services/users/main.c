@@ -68,7 +68,7 @@ int main(int argc, char **argv)
 {
 	static const struct daemon_spec spec = {
 		.name = "users",
-		.summary = "registers people, logs them in, and says which tokens are dead",
+		.summary = "registers users, logs them in, and revokes tokens",
 		.admin_port = 9001,
 		.configs = users_configs,
 		.check = users_check,

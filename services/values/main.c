@@ -1,4 +1,4 @@
-/* The values daemon: takes submissions, and answers with what has been calculated. */
+/* The values daemon: accepts submissions, and answers with results. */
 #include "service.h"
 
 #include <stdlib.h>
@@ -70,7 +70,7 @@ int main(int argc, char **argv)
 {
 	static const struct daemon_spec spec = {
 		.name = "values",
-		.summary = "takes submissions, and answers with what has been calculated",
+		.summary = "accepts submissions, and answers with results",
 		.admin_port = 9002,
 		.configs = values_configs,
 		.check = values_check,

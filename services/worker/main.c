@@ -1,4 +1,4 @@
-/* The worker daemon: takes jobs from Redis, calculates, and stores the results there. It knows no other dependency. */
+/* The worker daemon: takes jobs from Redis, calculates, and stores the results there. Redis is its only dependency. */
 #include "service.h"
 
 static enum status start(struct daemon *daemon, struct event_base *base, void **ret_service)
