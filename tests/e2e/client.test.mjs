@@ -1,16 +1,16 @@
-// The web client, as people use it, on a stack whose services are stopped and started beneath it.
+// The web client in use, on a stack whose services the tests stop and start.
 
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { after, test } from "node:test";
-import { all_of, answers, artifact, base, direct, eventually, new_page, secret, sideways, start, stop, violations } from "./stack.mjs";
+import { allOf, answers, artifact, base, direct, eventually, newPage, secret, sideways, start, stop, violations } from "./stack.mjs";
 
 const PASSWORD = "a long password";
-const first_paint_within_ms = 500;
+const FIRST_PAINT_WITHIN_MS = 500;
 let count = 0;
 
-// ---- the system, asked directly ----
+// ---- the API, called directly ----
 
 async function call(method, path, { body, token, at = base } = {}) {
 	const headers = { ...(body ? { "Content-Type": "application/json" } : {}), ...(token ? { Authorization: `Bearer ${token}` } : {}) };
@@ -18,17 +18,17 @@ async function call(method, path, { body, token, at = base } = {}) {
 	return { ...(await response.json()), status: response.status };
 }
 
-// Somebody new: {username, email, token}.
-async function somebody() {
+// Registers a new user: {username, email, password, token}.
+async function newUser() {
 	const username = `person${process.pid}x${++count}x${Date.now()}`;
 	const body = { username, email: `${username}@example.com`, password: PASSWORD };
 	return { ...body, token: (await call("POST", "/auth/register", { body })).auth_token };
 }
 
-// An index that nobody has asked for before.
-const fresh_index = () => 200_000 + Math.floor(Math.random() * 700_000);
+// An index that no test has submitted before.
+const freshIndex = () => 200_000 + Math.floor(Math.random() * 700_000);
 
-// As the server signs them, but for another time.
+// The token with a period of validity that is over, signed like the server does.
 function expired(token) {
 	const [header, payload] = token.split(".");
 	const claims = { ...JSON.parse(Buffer.from(payload, "base64url")), iat: 1_600_000_000, nbf: 1_600_000_000, exp: 1_600_000_060 };
@@ -36,27 +36,28 @@ function expired(token) {
 	return `${signed}.${createHmac("sha256", secret("SECRET_KEY")).update(signed).digest("base64url")}`;
 }
 
-async function bring_up() {
-	for (const name of ["nginx", ...all_of("values"), ...all_of("worker")]) await start(name);
+async function bringUp() {
+	for (const name of ["nginx", ...allOf("values"), ...allOf("worker")]) await start(name);
 	await answers(`${base}/api/values/kinds`);
 }
-after(bring_up);
+after(bringUp);
 
 // ---- the pages ----
 
 const h1 = (page, text) => page.getByRole("heading", { level: 1, name: text, exact: true }).waitFor();
 const notice = (page, tone, text) => page.locator(`.notification.is-${tone}`, { hasText: text });
-const value = (page, index) => page.locator(".value").filter({ has: page.locator(".value-name b", { hasText: new RegExp(`^${index.toLocaleString("en")}$`) }) });
-const is_live = (page) => page.locator(".live[data-live=open]").waitFor();
-const logged_out = (page) => page.locator(".navbar-menu").getByText("Log In", { exact: true }).waitFor({ state: "attached" });
+const value = (page, index) =>
+	page.locator(".value").filter({ has: page.locator(".value-name b", { hasText: new RegExp(`^${index.toLocaleString("en")}$`) }) });
+const isLive = (page) => page.locator(".live[data-live=open]").waitFor();
+const loggedOut = (page) => page.locator(".navbar-menu").getByText("Log In", { exact: true }).waitFor({ state: "attached" });
 
 async function open(t, path, options = {}) {
-	const page = await new_page(t, options);
+	const page = await newPage(t, options);
 	await page.goto(`${base}${path}`);
 	return page;
 }
 
-async function log_in(page, { email, password = PASSWORD }, { keep = false } = {}) {
+async function logIn(page, { email, password = PASSWORD }, { keep = false } = {}) {
 	await page.goto(`${base}/login`);
 	await page.getByLabel("E-mail").fill(email);
 	await page.getByLabel("Password").fill(password);
@@ -65,10 +66,10 @@ async function log_in(page, { email, password = PASSWORD }, { keep = false } = {
 	await page.getByRole("heading", { level: 1, name: "Your values" }).waitFor();
 }
 
-async function open_as(t, who, options = {}) {
-	const page = await new_page(t, options);
-	await log_in(page, who, options);
-	await is_live(page);
+async function openAs(t, who, options = {}) {
+	const page = await newPage(t, options);
+	await logIn(page, who, options);
+	await isLive(page);
 	return page;
 }
 
@@ -80,13 +81,24 @@ async function submit(page, kind, index) {
 	await page.getByRole("button", { name: "Calculate" }).click();
 }
 
-// What a refused call leaves in every browser's console is no complaint about the page.
+// Without the messages that every browser logs for a refused call, which are not the page's fault.
 const own = (complaints) => complaints.filter((text) => !text.startsWith("Failed to load resource"));
 
 // ---- every page ----
 
-const PUBLIC = [["/", "Large numbers, the moment they are known"], ["/register", "Register"], ["/login", "Log In"], ["/about", "About"], ["/health", "Health"], ["/no/such/page", "There is no such page"]];
-const PRIVATE = [["/status", "User Status"], ["/all-users", "All Users"], ["/", "Your values"]];
+const PUBLIC = [
+	["/", "Large numbers, the moment they are known"],
+	["/register", "Register"],
+	["/login", "Log In"],
+	["/about", "About"],
+	["/health", "Health"],
+	["/no/such/page", "There is no such page"],
+];
+const PRIVATE = [
+	["/status", "User Status"],
+	["/all-users", "All Users"],
+	["/", "Your values"],
+];
 
 async function settled(page) {
 	await page.locator("[aria-busy=true]").waitFor({ state: "detached" });
@@ -98,9 +110,12 @@ async function inspect(page, [path, title], name) {
 	await h1(page, title);
 	await settled(page);
 	assert.deepEqual(await violations(page), [], path);
-	assert.ok((await sideways(page)) <= 0, `${path} moves sideways`);
+	assert.ok((await sideways(page)) <= 0, `${path} scrolls sideways`);
 	assert.notEqual(await page.title(), "");
-	await page.screenshot({ path: artifact(`client-${name}-${path === "/" ? title.split(" ")[0].toLowerCase() : path.split("/").at(-1)}.png`), fullPage: true });
+	await page.screenshot({
+		path: artifact(`client-${name}-${path === "/" ? title.split(" ")[0].toLowerCase() : path.split("/").at(-1)}.png`),
+		fullPage: true,
+	});
 }
 
 for (const [name, options] of Object.entries({
@@ -109,14 +124,20 @@ for (const [name, options] of Object.entries({
 	phone: { viewport: { width: 360, height: 740 } },
 	"phone-dark": { viewport: { width: 360, height: 740 }, colorScheme: "dark" },
 }))
-	test(`every page (${name}): axe finds nothing, the console is silent, nothing moves sideways`, async (t) => {
-		const page = await new_page(t, options);
+	test(`every page (${name}): axe finds nothing, the console is silent, nothing scrolls sideways`, async (t) => {
+		const page = await newPage(t, options);
 		const elsewhere = [];
 		page.on("request", (request) => request.url().startsWith(base) || elsewhere.push(request.url()));
 		for (const each of PUBLIC) await inspect(page, each, name);
-		await log_in(page, admin);
-		await is_live(page);
-		for (const [kind, index] of [["fibonacci", 7], ["fibonacci", 1000], ["lucas", 90], ["factorial", 1000], ["primorial", 5000]]) {
+		await logIn(page, admin);
+		await isLive(page);
+		for (const [kind, index] of [
+			["fibonacci", 7],
+			["fibonacci", 1000],
+			["lucas", 90],
+			["factorial", 1000],
+			["primorial", 5000],
+		]) {
 			await submit(page, kind, index);
 			await value(page, index).first().and(page.locator("[data-state=done]")).waitFor();
 		}
@@ -130,27 +151,29 @@ for (const [name, options] of Object.entries({
 		assert.deepEqual(elsewhere, []);
 	});
 
-test("Home shows what it is about within 500 ms", async (t) => {
+test("Home shows its heading within 500 ms", async (t) => {
 	const times = [];
 	for (let i = 0; i < 5; i++) {
-		const page = await new_page(t); // a profile of its own: nothing is cached
+		const page = await newPage(t); // in a new profile nothing is cached
 		await page.goto(base);
 		await page.locator("h1").waitFor();
-		times.push(await eventually(() => page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime), "it is painted"));
+		times.push(
+			await eventually(() => page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime), "it is painted"),
+		);
 	}
 	times.sort((a, b) => a - b);
-	t.diagnostic(`first contentful paint, which has the heading: ${times.map(Math.round).join(" ")} ms`);
-	assert.ok(times[0] < first_paint_within_ms); // what else the machine does can only add to it
+	t.diagnostic(`first contentful paint, which contains the heading: ${times.map(Math.round).join(" ")} ms`);
+	assert.ok(times[0] < FIRST_PAINT_WITHIN_MS); // the fastest counts, because other load on the machine only adds to it
 });
 
-test("assets are kept for ever, pages are asked for anew, and only scripts and styles of our own run", async () => {
+test("assets are cached for a year, pages are revalidated, and only the site's own scripts and styles run", async () => {
 	const page = await fetch(base);
 	const policy = page.headers.get("Content-Security-Policy");
 	assert.match(policy, /script-src 'self'; style-src 'self'/);
 	assert.doesNotMatch(policy, /unsafe/);
 	assert.equal(page.headers.get("Cache-Control"), "no-cache");
 	const html = await page.text();
-	assert.match(html, /<html lang="en">[^]*<meta name="description" content="[^"]{20,}">[^]*<title>Abacus<\/title>/);
+	assert.match(html, /<html lang="en">[\s\S]*<meta name="description" content="[^"]{20,}">[\s\S]*<title>Abacus<\/title>/);
 	for (const [, path] of html.matchAll(/(?:src|href)="(\/[^"]+)"/g)) {
 		const asset = await fetch(`${base}${path}`, { headers: { "Accept-Encoding": "gzip" } });
 		assert.equal(asset.status, 200, path);
@@ -173,7 +196,7 @@ test("/status is the profile, /status/ the dashboard that the health page leads 
 
 // ---- sessions ----
 
-test("somebody registers, and the rules are shown as they are met", async (t) => {
+test("a visitor registers, and the page shows which rules are met", async (t) => {
 	const page = await open(t, "/");
 	await page.getByRole("link", { name: "Register" }).first().click();
 	await h1(page, "Register");
@@ -193,14 +216,14 @@ test("somebody registers, and the rules are shown as they are met", async (t) =>
 	assert.deepEqual(page.complaints, []);
 });
 
-test("wrong input is told where it is wrong, and an error stays until it is dismissed", async (t) => {
-	const who = await somebody();
+test("an error is shown beside the wrong input, and a notification of an error stays until it is dismissed", async (t) => {
+	const who = await newUser();
 	const page = await open(t, "/login");
 	await page.getByLabel("E-mail").fill(who.email);
 	await page.getByLabel("Password").fill("not the password");
 	await page.locator("[type=submit]").click();
 	await notice(page, "danger", "Login failed.").waitFor();
-	await page.waitForTimeout(3500); // longer than others stay
+	await page.waitForTimeout(3500); // longer than other notifications stay
 	await notice(page, "danger", "Login failed.").locator(".delete").click();
 	await notice(page, "danger", "Login failed.").waitFor({ state: "detached" });
 	await page.goto(`${base}/register`);
@@ -211,8 +234,12 @@ test("wrong input is told where it is wrong, and an error stays until it is dism
 	await page.getByLabel("E-mail").fill("some@body.example.com");
 	await page.locator("[type=submit]").click();
 	await notice(page, "danger", "Sorry. That user already exists.").waitFor();
-	await log_in(page, who);
-	for (const [index, problem] of [["-1", /must be a whole number/], ["1.5", /must be a whole number/], ["1000001", /Index too high/]]) {
+	await logIn(page, who);
+	for (const [index, problem] of [
+		["-1", /must be a whole number/],
+		["1.5", /must be a whole number/],
+		["1000001", /Index too high/],
+	]) {
 		await page.getByLabel("Index", { exact: true }).fill(index);
 		await page.locator(".help.is-danger", { hasText: problem }).waitFor();
 		assert.ok(await page.getByRole("button", { name: "Calculate" }).isDisabled());
@@ -222,16 +249,16 @@ test("wrong input is told where it is wrong, and an error stays until it is dism
 });
 
 test("a session survives a reload, and a new tab starts logged out", async (t) => {
-	const page = await open_as(t, await somebody());
+	const page = await openAs(t, await newUser());
 	await page.reload();
 	await h1(page, "Your values");
 	const other = await page.context().newPage();
 	await other.goto(base);
-	await logged_out(other);
+	await loggedOut(other);
 });
 
-test("a session that is kept is there in a new tab, and after the first one was closed", async (t) => {
-	const page = await open_as(t, await somebody(), { keep: true });
+test("a kept session exists in a new tab, even after the first tab was closed", async (t) => {
+	const page = await openAs(t, await newUser(), { keep: true });
 	const other = await page.context().newPage();
 	await other.goto(base);
 	await h1(other, "Your values");
@@ -240,9 +267,9 @@ test("a session that is kept is there in a new tab, and after the first one was 
 	await h1(other, "Your values");
 });
 
-test("logging out in one tab logs out every tab at once, and the tokens are dead", async (t) => {
-	const [kept, single] = [await somebody(), await somebody()];
-	const page = await open_as(t, kept, { keep: true });
+test("logging out in one tab logs out every tab at once and revokes the tokens", async (t) => {
+	const [kept, single] = [await newUser(), await newUser()];
+	const page = await openAs(t, kept, { keep: true });
 	const same = await page.context().newPage();
 	await same.goto(`${base}/status`);
 	await same.getByText(kept.email).waitFor();
@@ -250,40 +277,41 @@ test("logging out in one tab logs out every tab at once, and the tokens are dead
 	await other.goto(base);
 	await other.evaluate((token) => sessionStorage.setItem("abacus.token", token), single.token);
 	await other.reload();
-	await is_live(other);
+	await isLive(other);
 	const token = await page.evaluate(() => localStorage.getItem("abacus.token"));
 	await page.getByRole("link", { name: "Log Out" }).click();
 	await notice(page, "success", "You have logged out").waitFor();
 	for (const tab of [same, other]) {
 		await notice(tab, "success", "You have logged out").waitFor({ timeout: 1000 });
-		await logged_out(tab);
+		await loggedOut(tab);
 	}
 	await same.getByText("You must be logged in to view this.").waitFor();
-	for (const dead of [token, single.token]) await eventually(async () => (await call("GET", "/auth/status", { token: dead })).status === 401, "the token is dead");
+	for (const dead of [token, single.token])
+		await eventually(async () => (await call("GET", "/auth/status", { token: dead })).status === 401, "the token is revoked");
 	await page.reload();
-	await logged_out(page);
+	await loggedOut(page);
 });
 
-test("a token whose time is over, or that was revoked elsewhere, ends the session with a word", async (t) => {
-	const who = await somebody();
+test("an expired or revoked token ends the session with a notification", async (t) => {
+	const who = await newUser();
 	const page = await open(t, "/");
 	await page.evaluate((token) => sessionStorage.setItem("abacus.token", token), expired(who.token));
 	await page.reload();
 	await notice(page, "danger", "Signature expired. Please log in again.").waitFor();
-	await logged_out(page);
-	await log_in(page, who);
-	await is_live(page);
+	await loggedOut(page);
+	await logIn(page, who);
+	await isLive(page);
 	const token = await page.evaluate(() => sessionStorage.getItem("abacus.token"));
 	await call("POST", "/auth/logout", { token });
-	await notice(page, "danger", "Invalid token. Please log in again.").waitFor(); // by itself: the live connection is closed
-	await logged_out(page);
+	await notice(page, "danger", "Invalid token. Please log in again.").waitFor(); // without a call, because the server closes the live connection
+	await loggedOut(page);
 	assert.deepEqual(own(page.complaints), []);
 });
 
-test("a changed password keeps this tab logged in, and no other", async (t) => {
-	const who = await somebody();
-	const page = await open_as(t, who);
-	const elsewhere = await open_as(t, who);
+test("changing the password keeps this tab logged in and logs out all others", async (t) => {
+	const who = await newUser();
+	const page = await openAs(t, who);
+	const elsewhere = await openAs(t, who);
 	await page.getByRole("link", { name: "User Status" }).click();
 	await page.getByText(who.email).waitFor();
 	await page.getByLabel("Current password").fill(PASSWORD);
@@ -291,15 +319,15 @@ test("a changed password keeps this tab logged in, and no other", async (t) => {
 	await page.locator("[type=submit]").click();
 	await notice(page, "success", "Password changed.").waitFor();
 	await page.getByRole("link", { name: "Abacus, home" }).click();
-	await is_live(page);
-	await logged_out(elsewhere);
+	await isLive(page);
+	await loggedOut(elsewhere);
 });
 
 test("the keyboard alone logs in, submits, opens a result and closes it", async (t) => {
-	const who = await somebody();
+	const who = await newUser();
 	const page = await open(t, "/login");
 	await h1(page, "Log In");
-	const tab_to = async (label) => {
+	const tabTo = async (label) => {
 		for (let i = 0; i < 20; i++) {
 			await page.keyboard.press("Tab");
 			if (await page.evaluate((label) => document.activeElement.matches(label), label)) return;
@@ -308,19 +336,19 @@ test("the keyboard alone logs in, submits, opens a result and closes it", async 
 	};
 	await page.keyboard.press("Tab");
 	assert.equal(await page.evaluate(() => document.activeElement.textContent), "Skip to the content");
-	await tab_to("[name=email]");
+	await tabTo("[name=email]");
 	await page.keyboard.type(who.email);
-	await tab_to("[name=password]");
+	await tabTo("[name=password]");
 	await page.keyboard.type(PASSWORD);
 	await page.keyboard.press("Enter");
-	await is_live(page);
-	await tab_to("[name=kind]");
+	await isLive(page);
+	await tabTo("[name=kind]");
 	await page.keyboard.press("ArrowRight");
-	await tab_to("[name=index]");
+	await tabTo("[name=index]");
 	await page.keyboard.type("90");
 	await page.keyboard.press("Enter");
 	await value(page, 90).and(page.locator("[data-kind=lucas][data-state=done]")).waitFor();
-	await tab_to(".value a");
+	await tabTo(".value a");
 	await page.keyboard.press("Enter");
 	await page.getByRole("dialog", { name: "Lucas 90" }).waitFor();
 	await page.keyboard.press("Escape");
@@ -330,58 +358,72 @@ test("the keyboard alone logs in, submits, opens a result and closes it", async 
 
 // ---- values ----
 
-test("a submitted index is calculated before one's eyes, without being asked for", async (t) => {
-	const page = await open_as(t, await somebody());
-	for (const name of all_of("worker")) await stop(name);
-	t.after(bring_up);
-	const index = fresh_index();
+test("the result of a submitted index appears without polling", async (t) => {
+	const page = await openAs(t, await newUser());
+	for (const name of allOf("worker")) await stop(name);
+	t.after(bringUp);
+	const index = freshIndex();
 	await submit(page, "fibonacci", index);
 	await value(page, index).getByText("Being calculated").waitFor();
 	assert.deepEqual(await violations(page), []);
 	await page.screenshot({ path: artifact("client-pending.png") });
 	const asked = [];
 	page.on("request", (request) => new URL(request.url()).pathname === "/api/values" && asked.push(request.url()));
-	await is_live(page);
+	await isLive(page);
 	await page.evaluate(() => {
 		window.shifts = 0;
-		new PerformanceObserver((list) => list.getEntries().forEach((entry) => (window.shifts += entry.value))).observe({ type: "layout-shift" });
+		new PerformanceObserver((list) => {
+			for (const entry of list.getEntries()) window.shifts += entry.value;
+		}).observe({
+			type: "layout-shift",
+		});
 	});
 	const height = (await value(page, index).boundingBox()).height;
-	for (const name of all_of("worker")) await start(name);
+	for (const name of allOf("worker")) await start(name);
 	await value(page, index).and(page.locator("[data-state=done]")).waitFor();
-	await eventually(async () => (await page.locator("[role=status]", { hasText: "is calculated" }).count()) === 1, "a screen reader is told");
-	assert.ok(asked.length <= 1, "it came live; a look every 10 s is for failures");
+	await eventually(
+		async () => (await page.locator("[role=status]", { hasText: "is calculated" }).count()) === 1,
+		"the result is announced to screen readers",
+	);
+	assert.ok(asked.length <= 1, "the result came live; polling every 10 s is for failures");
 	assert.equal((await value(page, index).boundingBox()).height, height);
 	assert.ok((await page.evaluate(() => window.shifts)) < 0.02, "nothing jumps");
 	await page.locator(".plot canvas").waitFor();
 	assert.deepEqual(page.complaints, []);
 });
 
-test("README's picture: some results, one being calculated", async (t) => {
-	const page = await open_as(t, await somebody(), { viewport: { width: 1180, height: 800 } });
-	t.after(bring_up);
-	for (const [kind, index] of [["fibonacci", 7], ["lucas", 90], ["factorial", 52], ["primorial", 5000], ["fibonacci", 500_000], ["factorial", 100_000]]) {
+test("the screenshot of README shows some results and one being calculated", async (t) => {
+	const page = await openAs(t, await newUser(), { viewport: { width: 1180, height: 800 } });
+	t.after(bringUp);
+	for (const [kind, index] of [
+		["fibonacci", 7],
+		["lucas", 90],
+		["factorial", 52],
+		["primorial", 5000],
+		["fibonacci", 500_000],
+		["factorial", 100_000],
+	]) {
 		await submit(page, kind, index);
 		await value(page, index).and(page.locator("[data-state=done]")).waitFor();
 	}
-	for (const name of all_of("worker")) await stop(name);
-	await submit(page, "lucas", fresh_index());
+	for (const name of allOf("worker")) await stop(name);
+	await submit(page, "lucas", freshIndex());
 	await page.getByText("Being calculated").waitFor();
 	await page.getByLabel("Examples").fill("4");
 	await notice(page, "success", "Welcome!").waitFor({ state: "detached" });
 	await page.screenshot({ path: artifact("client.png") });
 });
 
-test("a result that somebody else waits for arrives in each one's list", async (t) => {
-	const [one, two] = [await open_as(t, await somebody()), await open_as(t, await somebody())];
-	const index = fresh_index();
+test("a result that two users wait for appears in both lists", async (t) => {
+	const [one, two] = [await openAs(t, await newUser()), await openAs(t, await newUser())];
+	const index = freshIndex();
 	await submit(one, "lucas", index);
 	await submit(two, "lucas", index);
 	for (const page of [one, two]) await value(page, index).and(page.locator("[data-state=done]")).waitFor();
 });
 
-test("a result opens whole, at an address of its own, is copied and downloaded", async (t) => {
-	const page = await open_as(t, await somebody(), { permissions: ["clipboard-read", "clipboard-write"] });
+test("a whole result has an address of its own, and can be copied and downloaded", async (t) => {
+	const page = await openAs(t, await newUser(), { permissions: ["clipboard-read", "clipboard-write"] });
 	await submit(page, "factorial", 1000);
 	await value(page, 1000).locator("a").click();
 	await page.waitForURL(`${base}/values/factorial/1000`);
@@ -401,54 +443,54 @@ test("a result opens whole, at an address of its own, is copied and downloaded",
 	assert.deepEqual(page.complaints, []);
 });
 
-test("the server goes and comes back: that is said, tried again, and what was missed is fetched", async (t) => {
-	const page = await open_as(t, await somebody());
+test("while the server is down the page says so and retries, and afterwards it fetches the missed results", async (t) => {
+	const page = await openAs(t, await newUser());
 	const token = await page.evaluate(() => sessionStorage.getItem("abacus.token"));
-	t.after(bring_up);
+	t.after(bringUp);
 	await submit(page, "fibonacci", 40);
 	await value(page, 40).and(page.locator("[data-state=done]")).waitFor();
 	await stop("nginx");
 	await page.getByText("The server cannot be reached. Trying again.").waitFor();
-	await value(page, 40).waitFor(); // what is known stays
+	await value(page, 40).waitFor(); // known values stay on the page
 	assert.deepEqual(await violations(page), []);
 	await page.waitForTimeout(2000); // some attempts
 	assert.ok(await page.getByText("The server cannot be reached. Trying again.").isVisible());
 	await page.screenshot({ path: artifact("client-unreachable.png") });
-	const index = fresh_index();
+	const index = freshIndex();
 	await call("POST", "/values", { at: direct(5002), token, body: { kind: "primorial", index } });
 	await start("nginx");
 	await value(page, index).and(page.locator("[data-state=done]")).waitFor({ timeout: 30_000 });
-	await is_live(page);
+	await isLive(page);
 	await page.getByText("The server cannot be reached. Trying again.").waitFor({ state: "detached" });
 });
 
-test("while nothing can come live, pending ones are asked after", async (t) => {
-	const page = await new_page(t);
+test("without a live connection the page polls for pending values", async (t) => {
+	const page = await newPage(t);
 	await page.routeWebSocket("**/api/values/live", (socket) => socket.close());
-	await log_in(page, await somebody());
-	const index = fresh_index();
+	await logIn(page, await newUser());
+	const index = freshIndex();
 	await submit(page, "fibonacci", index);
 	await value(page, index).and(page.locator("[data-state=done]")).waitFor();
 	assert.notEqual(await page.locator(".live").getAttribute("data-live"), "open");
 });
 
-test("a device that is offline is told so, until it is online", async (t) => {
-	const page = await open_as(t, await somebody());
+test("the page says that the device is offline until it is online again", async (t) => {
+	const page = await openAs(t, await newUser());
 	await page.context().setOffline(true);
 	await page.getByText("This device is offline. What is shown may be old.").waitFor();
 	assert.deepEqual(await violations(page), []);
 	await page.screenshot({ path: artifact("client-offline.png") });
 	await page.context().setOffline(false);
 	await page.getByText("This device is offline.").waitFor({ state: "detached" });
-	await is_live(page);
+	await isLive(page);
 });
 
 // ---- admins ----
 
 test("an admin deactivates, activates, promotes, adds and deletes", async (t) => {
-	const who = await somebody();
-	const page = await open_as(t, admin);
-	const theirs = await open_as(t, who);
+	const who = await newUser();
+	const page = await openAs(t, admin);
+	const theirs = await openAs(t, who);
 	await page.getByRole("link", { name: "Users", exact: true }).click();
 	await h1(page, "All Users");
 	const row = (name) => page.locator(`[data-user="${name}"]`);
@@ -459,7 +501,7 @@ test("an admin deactivates, activates, promotes, adds and deletes", async (t) =>
 	const press = (name, button) => row(name).getByRole("button", { name: button }).click();
 	await press(who.username, "Deactivate");
 	await notice(page, "success", `${who.username} is no longer active.`).waitFor();
-	await logged_out(theirs);
+	await loggedOut(theirs);
 	await press(who.username, "Activate");
 	await notice(page, "success", `${who.username} is active.`).waitFor();
 	await press(who.username, "Make admin");
@@ -482,8 +524,8 @@ test("an admin deactivates, activates, promotes, adds and deletes", async (t) =>
 	assert.deepEqual(page.complaints, []);
 });
 
-test("who is no admin sees all users, and changes none", async (t) => {
-	const page = await open_as(t, await somebody());
+test("a user who is not an admin sees all users and cannot change them", async (t) => {
+	const page = await openAs(t, await newUser());
 	await page.getByRole("link", { name: "Users", exact: true }).click();
 	await page.locator("[data-user=admin]").waitFor();
 	assert.equal(await page.locator("main button", { hasText: /Deactivate|Delete|Add/ }).count(), 0);
@@ -491,17 +533,17 @@ test("who is no admin sees all users, and changes none", async (t) => {
 
 // ---- a phone ----
 
-test("on a phone the menu opens by its burger, and one finger does the rest", async (t) => {
+test("on a phone the burger opens the menu, and touch does everything else", async (t) => {
 	const page = await open(t, "/", { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
 	await page.locator(".navbar-burger").tap();
 	assert.deepEqual(await violations(page), []);
 	await page.screenshot({ path: artifact("client-phone-menu.png") });
 	await page.locator(".navbar-menu").getByText("Log In").tap();
-	const who = await somebody();
+	const who = await newUser();
 	await page.getByLabel("E-mail").fill(who.email);
 	await page.getByLabel("Password").fill(PASSWORD);
 	await page.locator("[type=submit]").tap();
-	await is_live(page);
+	await isLive(page);
 	await page.locator("[name=kind][value=lucas]").tap();
 	await page.getByLabel("Examples").fill("3");
 	await page.getByRole("button", { name: "Calculate" }).tap();

@@ -1,23 +1,41 @@
-// The operators' page, on a stack whose services are stopped and started beneath it.
+// The operators' dashboard, on a stack whose services the tests stop and start.
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { all_of, answers, artifact, base, direct, eventually, instances, kill, new_page, sideways, start, stop, violations } from "./stack.mjs";
+import {
+	allOf,
+	answers,
+	artifact,
+	base,
+	direct,
+	eventually,
+	instances,
+	kill,
+	newPage,
+	sideways,
+	start,
+	stop,
+	violations,
+} from "./stack.mjs";
 
-const own_port = direct(5003);
-const seen_within_ms = 3000;
+const ownPort = direct(5003);
+const SEEN_WITHIN_MS = 3000;
 
-// Whatever a test has stopped runs again for the next one.
-async function bring_up() {
-	for (const name of ["nginx", ...all_of("healthcheck"), ...all_of("values")]) await start(name);
+// Starts again what a test has stopped, for the next test.
+async function bringUp() {
+	for (const name of ["nginx", ...allOf("healthcheck"), ...allOf("values")]) await start(name);
 	await answers(`${base}/api/healthcheck`);
-	await eventually(async () => (await (await fetch(`${base}/api/healthcheck`)).json()).data.summary.startsWith("All "), "all instances are up", 30_000);
+	await eventually(
+		async () => (await (await fetch(`${base}/api/healthcheck`)).json()).data.summary.startsWith("All "),
+		"all instances are up",
+		30_000,
+	);
 }
-after(bring_up);
+after(bringUp);
 
 async function open(t, options = {}) {
-	await bring_up();
-	const page = await new_page(t, options);
+	await bringUp();
+	const page = await newPage(t, options);
 	await (options.before?.(page) ?? null);
 	await page.goto(`${options.at ?? base}/status/`);
 	if (!options.before) await headline(page, /^All \d+ instances up$/);
@@ -26,18 +44,18 @@ async function open(t, options = {}) {
 
 const headline = (page, words, timeout = 15_000) => page.locator("#headline").filter({ hasText: words }).waitFor({ timeout });
 const card = (page, name) => page.locator(".services .card").filter({ has: page.getByRole("heading", { name, exact: true }) });
-const word_of = (page, name) => card(page, name).locator(".word").innerText();
+const wordOf = (page, name) => card(page, name).locator(".word").innerText();
 
-test("a healthy system is one calm line, a card for each instance, and no complaint in the console", async (t) => {
+test("a healthy system is shown as one line and a card for each instance, and the console is silent", async (t) => {
 	const page = await open(t);
 	await page.locator("#feed[data-feed=stream]").waitFor();
 	assert.match(await page.title(), /^All \d+ instances up/);
-	const told = (await (await fetch(`${base}/api/healthcheck`)).json()).data;
-	assert.equal(await page.locator(".services .card").count(), told.services.length);
-	assert.equal(await page.locator(".services .card[data-status=up]").count(), told.services.length);
+	const health = (await (await fetch(`${base}/api/healthcheck`)).json()).data;
+	assert.equal(await page.locator(".services .card").count(), health.services.length);
+	assert.equal(await page.locator(".services .card[data-status=up]").count(), health.services.length);
 	for (const name of ["Queue", "Postgres", "Redis", "nginx"]) await page.getByRole("heading", { name, exact: true }).waitFor();
 	for (const name of ["users", "values", "worker"])
-		for (let i = 1; i <= instances; i++) assert.equal(await word_of(page, `${name}-${i}`), "up");
+		for (let i = 1; i <= instances; i++) assert.equal(await wordOf(page, `${name}-${i}`), "up");
 	await page.locator("#services .spark[aria-label*='at most']").first().waitFor({ state: "attached" });
 	await page.screenshot({ path: artifact("dashboard-healthy.png"), fullPage: true });
 	assert.deepEqual(page.complaints, []);
@@ -50,7 +68,7 @@ for (const scheme of ["light", "dark"])
 		await page.screenshot({ path: artifact(`dashboard-${scheme}.png`), fullPage: true });
 	});
 
-test("a phone of 360 px shows it without moving sideways", async (t) => {
+test("a phone of 360 px shows the dashboard without scrolling sideways", async (t) => {
 	const page = await open(t, { viewport: { width: 360, height: 740 } });
 	assert.equal(await sideways(page), 0);
 	assert.deepEqual(await violations(page), []);
@@ -62,18 +80,23 @@ test("nothing jumps while the figures change", async (t) => {
 		before: (page) =>
 			page.addInitScript(() => {
 				window.shifts = 0;
-				new PerformanceObserver((list) => list.getEntries().forEach((entry) => (window.shifts += entry.value))).observe({ type: "layout-shift", buffered: true });
+				new PerformanceObserver((list) => {
+					for (const entry of list.getEntries()) window.shifts += entry.value;
+				}).observe({
+					type: "layout-shift",
+					buffered: true,
+				});
 			}),
 	});
 	await headline(page, /^All \d+ instances up$/);
-	const before = await page.evaluate(() => window.shifts); // filling an empty page is another matter
+	const before = await page.evaluate(() => window.shifts); // shifts while the empty page is filled do not count
 	const times = new Set();
 	await eventually(async () => times.add(await page.locator("#feed-text").innerText()).size > 3, "three rounds are shown");
 	const shifts = (await page.evaluate(() => window.shifts)) - before;
 	assert.ok(shifts < 0.01, `layout shifts: ${shifts}, and ${before} before`);
 });
 
-test("the keyboard chooses what the graphs show", async (t) => {
+test("the keyboard can choose what the graphs show", async (t) => {
 	const page = await open(t);
 	await page.keyboard.press("Tab");
 	assert.equal(await page.evaluate(() => document.activeElement.value), "response_ms");
@@ -82,16 +105,16 @@ test("the keyboard chooses what the graphs show", async (t) => {
 	await page.locator("#services .spark[aria-label^=CPU]").first().waitFor({ state: "attached" });
 });
 
-test("a stopped instance is seen within 3 s, and so is its return", async (t) => {
+test("a stopped instance is shown within 3 s, and so is its return", async (t) => {
 	const name = instances > 1 ? "values-2" : "values";
 	const shown = instances > 1 ? "values-2" : "values-1";
 	const page = await open(t);
 	await stop(name);
-	const stopped_ms = performance.now();
-	await headline(page, /^values: 1 of \d+ down for /, seen_within_ms);
-	t.diagnostic(`seen after ${Math.round(performance.now() - stopped_ms)} ms`);
+	const stoppedMs = performance.now();
+	await headline(page, /^values: 1 of \d+ down for /, SEEN_WITHIN_MS);
+	t.diagnostic(`seen after ${Math.round(performance.now() - stoppedMs)} ms`);
 	assert.match(await page.title(), /^values: 1 of \d+ down for /);
-	assert.match(await word_of(page, shown), /^down for \d+ s$/);
+	assert.match(await wordOf(page, shown), /^down for \d+ s$/);
 	assert.match(await page.locator("#announcement").innerText(), /^values: 1 of \d+ down$/);
 	await page.locator("#detail a", { hasText: shown }).click();
 	assert.equal(await page.evaluate(() => document.activeElement.querySelector("h4")?.textContent), shown);
@@ -100,53 +123,59 @@ test("a stopped instance is seen within 3 s, and so is its return", async (t) =>
 	await page.screenshot({ path: artifact("dashboard-down.png"), fullPage: true });
 	await start(name);
 	await headline(page, /^All \d+ instances up$/);
-	assert.equal(await word_of(page, shown), "up");
+	assert.equal(await wordOf(page, shown), "up");
 	await page.locator("#events tr[data-status=up]").filter({ hasText: shown }).first().waitFor();
 	assert.deepEqual(page.complaints, []);
 });
 
-test("a killed instance that is back at once is an event within 3 s", async (t) => {
+test("a killed instance that is restarted at once appears as an event within 3 s", async (t) => {
 	const page = await open(t);
 	const rows = page.locator("#events tr").filter({ hasText: "worker-1" });
 	const newest = async () => ((await rows.count()) ? rows.first().locator("time").getAttribute("datetime") : null);
-	const killed_at = new Date().toISOString();
-	const killed_ms = performance.now();
+	const killedAt = new Date().toISOString();
+	const killedMs = performance.now();
 	kill("worker");
-	await eventually(async () => (await newest()) > killed_at, "an event of worker-1", seen_within_ms);
-	t.diagnostic(`seen after ${Math.round(performance.now() - killed_ms)} ms`);
+	await eventually(async () => (await newest()) > killedAt, "an event of worker-1", SEEN_WITHIN_MS);
+	t.diagnostic(`seen after ${Math.round(performance.now() - killedMs)} ms`);
 });
 
-test("a monitor that is gone is said to be unreachable, and found again", async (t) => {
+test("the page says that a stopped monitor is unreachable, and finds it again", async (t) => {
 	const page = await open(t);
-	for (const name of all_of("healthcheck")) await stop(name);
-	const gone_ms = performance.now();
+	for (const name of allOf("healthcheck")) await stop(name);
+	const goneMs = performance.now();
 	await headline(page, /^Monitor unreachable$/, 6000);
-	t.diagnostic(`said after ${Math.round(performance.now() - gone_ms)} ms`);
+	t.diagnostic(`said after ${Math.round(performance.now() - goneMs)} ms`);
 	assert.match(await page.title(), /^Monitor unreachable/);
 	assert.deepEqual(await violations(page), []);
 	await page.screenshot({ path: artifact("dashboard-unreachable.png"), fullPage: true });
-	for (const name of all_of("healthcheck")) await start(name);
+	for (const name of allOf("healthcheck")) await start(name);
 	await headline(page, /^All \d+ instances up$/);
 	await page.locator("#feed[data-feed=stream]").waitFor();
 });
 
-test("a monitor that is killed is back before anybody is told, and knows nothing false", async (t) => {
-	const page = await open(t, { at: own_port });
+test("a killed monitor is back before the page reports it, and reports nothing false", async (t) => {
+	const page = await open(t, { at: ownPort });
 	await page.evaluate(() => {
 		window.titles = [];
 		new MutationObserver(() => window.titles.push(document.title)).observe(document.querySelector("title"), { childList: true });
 	});
 	const before = await page.locator("#feed-text").innerText();
 	kill("healthcheck");
-	await answers(`${own_port}/api/healthcheck`);
-	await eventually(async () => !["Connecting", before].includes(await page.locator("#feed-text").innerText()), "it is heard again");
-	assert.deepEqual((await page.evaluate(() => window.titles)).filter((title) => !title.startsWith("All ")), []);
+	await answers(`${ownPort}/api/healthcheck`);
+	await eventually(
+		async () => !["Connecting", before].includes(await page.locator("#feed-text").innerText()),
+		"the page hears the monitor again",
+	);
+	assert.deepEqual(
+		(await page.evaluate(() => window.titles)).filter((title) => !title.startsWith("All ")),
+		[],
+	);
 });
 
-test("its own port shows it while nginx is down", async (t) => {
-	const page = await open(t, { at: own_port });
+test("healthcheck's own port shows the dashboard while nginx is down", async (t) => {
+	const page = await open(t, { at: ownPort });
 	await stop("nginx");
-	await page.locator("#card-nginx[data-status=down]").waitFor({ timeout: seen_within_ms + 2000 });
+	await page.locator("#card-nginx[data-status=down]").waitFor({ timeout: SEEN_WITHIN_MS + 2000 });
 	await page.reload();
 	await page.locator("#card-nginx[data-status=down]").waitFor();
 	await page.locator("#feed[data-feed=stream]").waitFor();
@@ -155,7 +184,7 @@ test("its own port shows it while nginx is down", async (t) => {
 	await page.locator("#card-nginx[data-status=up]").waitFor();
 });
 
-test("without a stream it asks", async (t) => {
+test("without a stream the page polls", async (t) => {
 	const page = await open(t, { before: (page) => page.route("**/status/stream", (route) => route.abort()) });
 	await page.locator("#feed[data-feed=poll]").waitFor();
 	const first = await page.locator("#feed-text").innerText();
@@ -163,7 +192,7 @@ test("without a stream it asks", async (t) => {
 	await headline(page, /^All \d+ instances up$/);
 });
 
-// The page is given what the daemon says, changed.
+// Gives the page the daemon's reply with a change.
 const instead = (change) => async (page) => {
 	await page.route("**/status/stream", (route) => route.abort());
 	await page.route("**/api/healthcheck", async (route) => {
@@ -173,23 +202,39 @@ const instead = (change) => async (page) => {
 	});
 };
 
-test("dead jobs are told of though all instances are up", async (t) => {
+test("dead jobs are reported although all instances are up", async (t) => {
 	const page = await open(t, { before: instead((data) => (data.queue.dead = 3)) });
 	await page.locator("#summary[data-status=degraded]").waitFor();
 	assert.equal(await page.locator("#detail").innerText(), "Queue degraded: jobs were given up");
 	assert.match(await page.locator("#card-Queue").innerText(), /Dead\s+3/);
 });
 
-test("what is not known is a dash, and what is not watched is no trouble", async (t) => {
+test("unknown figures are shown as a dash, and unwatched parts are not a problem", async (t) => {
 	const unknown = { cpu_percent: null, memory_bytes: null, uptime_s: null, response_ms: null, version: null };
-	const page = await open(t, { before: instead((data) => Object.assign(data, { queue: null, postgres: null, redis: null, nginx: null, services: data.services.map((s) => ({ ...s, ...unknown })) })) });
+	const page = await open(t, {
+		before: instead((data) =>
+			Object.assign(data, {
+				queue: null,
+				postgres: null,
+				redis: null,
+				nginx: null,
+				services: data.services.map((s) => ({ ...s, ...unknown })),
+			}),
+		),
+	});
 	await page.locator("#summary[data-status=up]").waitFor();
-	assert.deepEqual(await page.locator("#services dd").allInnerTexts(), Array(4 * (await page.locator("#services .card").count())).fill("–"));
+	assert.deepEqual(
+		await page.locator("#services dd").allInnerTexts(),
+		Array(4 * (await page.locator("#services .card").count())).fill("–"),
+	);
 	assert.deepEqual(await page.locator("#behind .where").allInnerTexts(), Array(4).fill("not watched"));
-	assert.deepEqual(page.complaints.filter((each) => !each.includes("/status/stream")), []);
+	assert.deepEqual(
+		page.complaints.filter((each) => !each.includes("/status/stream")),
+		[],
+	);
 });
 
-test("what a service says of itself is text, never markup", async (t) => {
+test("what a service says about itself is shown as text, never as markup", async (t) => {
 	const hostile = "<img src=x onerror=document.title='owned'>";
 	const page = await open(t, {
 		before: instead((data) => {

@@ -1,5 +1,5 @@
-// The running stack as browser tests see it: where it listens, its services' supervisor, and one Chromium for each test file.
-// Where it runs is told by the variables that scripts/stack takes: RUN_DIR PORT PORT_OFFSET INSTANCES.
+// The running stack for the browser tests: its addresses, the supervisor of its services, and one Chromium for each test file.
+// The variables of scripts/stack say where it runs: RUN_DIR PORT PORT_OFFSET INSTANCES.
 
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
@@ -12,42 +12,45 @@ import { AxeBuilder } from "@axe-core/playwright";
 import { chromium } from "playwright-core";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
-const run_dir = resolve(root, process.env.RUN_DIR ?? ".run");
+const runDir = resolve(root, process.env.RUN_DIR ?? ".run");
 const offset = Number(process.env.PORT_OFFSET ?? 0);
 
 export const instances = Number(process.env.INSTANCES ?? 1);
 export const base = `http://127.0.0.1:${process.env.PORT ?? 8080}`; // through nginx
-export const direct = (port) => `http://127.0.0.1:${port + offset}`; // to a service by the port that README names
-export const secret = (name) => readFileSync(resolve(run_dir, "secrets", name), "utf8");
+export const direct = (port) => `http://127.0.0.1:${port + offset}`; // to a service itself; PORT is its documented port
+export const secret = (name) => readFileSync(resolve(runDir, "secrets", name), "utf8");
 export const artifact = (name) => resolve(root, "artifacts", name);
 mkdirSync(resolve(root, "artifacts"), { recursive: true });
 
 // ---- the services: "values", "values-2", "nginx", ... ----
 
-const service = (name) => resolve(run_dir, "service", name);
+const service = (name) => resolve(runDir, "service", name);
 const sv = async (command, name) => (await promisify(execFile)("sv", [command, service(name)])).stdout;
 
-// As many as are there of a service: ["values", "values-2"].
-export const all_of = (name) => [name, `${name}-2`].filter((each) => existsSync(service(each)));
+// The instances of a service: ["values", "values-2"].
+export const allOf = (name) => [name, `${name}-2`].filter((each) => existsSync(service(each)));
 
-// sv's own waiting looks but every 0.4 s.
-async function bring(name, command, is_there) {
+// Polls by itself, because sv would look only every 0.4 s.
+async function bring(name, command, isThere) {
 	await sv(command, name);
-	await eventually(async () => is_there(await sv("status", name)), `${name} is ${command}`);
+	await eventually(async () => isThere(await sv("status", name)), `${name} is ${command}`);
 }
 // Returns when the process has ended.
 export const stop = (name) => bring(name, "down", (said) => said.startsWith("down:") && !said.includes("want up"));
-// Returns when it runs, which is before it is ready.
+// Returns when the process runs, which is before it is ready.
 export const start = (name) => bring(name, "up", (said) => said.startsWith("run:"));
-// Its supervisor starts it anew.
-export const kill = (name, signal = "SIGKILL") => process.kill(Number(readFileSync(resolve(service(name), "supervise/pid"), "utf8")), signal);
+// Its supervisor restarts it.
+export const kill = (name, signal = "SIGKILL") =>
+	process.kill(Number(readFileSync(resolve(service(name), "supervise/pid"), "utf8")), signal);
 
-// Polls until check() gives something truthy, and returns that; what it throws counts as not yet.
-export async function eventually(check, what, limit_ms = 15_000) {
-	for (const end = Date.now() + limit_ms; ; await pause(20)) {
-		const seen = await Promise.resolve().then(check).catch(() => false);
+// Polls until check() returns something truthy, and returns that. An exception of check() counts as "not yet".
+export async function eventually(check, what, limitMs = 15_000) {
+	for (const end = Date.now() + limitMs; ; await pause(20)) {
+		const seen = await Promise.resolve()
+			.then(check)
+			.catch(() => false);
 		if (seen) return seen;
-		if (Date.now() > end) throw new Error(`not within ${limit_ms} ms: ${what}`);
+		if (Date.now() > end) throw new Error(`not within ${limitMs} ms: ${what}`);
 	}
 }
 
@@ -61,28 +64,39 @@ after(() => browser?.close());
 async function launched() {
 	browser ??= await chromium.launch({
 		executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-		args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+		args: [
+			"--no-sandbox",
+			"--disable-gpu",
+			"--disable-quic",
+			"--no-first-run",
+			"--disable-background-networking",
+			"--disable-component-update",
+			"--disable-sync",
+		],
 	});
 	return browser;
 }
 
-// A page in a profile of its own, closed when the test ends. `page.complaints` collects what a developer's console would show in red.
-export async function new_page(t, options = {}) {
+// A page in a profile of its own, closed when the test ends. `page.complaints` collects the errors and warnings of the browser's console.
+export async function newPage(t, options = {}) {
 	const context = await (await launched()).newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: "reduce", ...options });
 	t.after(() => context.close());
 	const page = await context.newPage();
 	page.setDefaultTimeout(15_000);
 	page.complaints = [];
-	page.on("console", (message) => ["error", "warning"].includes(message.type()) && page.complaints.push(`${message.text()} ${message.location().url}`));
+	page.on(
+		"console",
+		(message) => ["error", "warning"].includes(message.type()) && page.complaints.push(`${message.text()} ${message.location().url}`),
+	);
 	page.on("pageerror", (error) => page.complaints.push(String(error)));
 	return page;
 }
 
-// What axe has against the page as it stands; [] is what a test wants.
+// The violations that axe finds on the page at this moment; a test expects [].
 export async function violations(page) {
 	const { violations } = await new AxeBuilder({ page }).analyze();
 	return violations.map((each) => `${each.id}: ${each.nodes.map((node) => node.target.join(" ")).join(", ")}`);
 }
 
-// How far the page can be moved sideways, in pixels.
+// How far the page can be scrolled sideways, in pixels.
 export const sideways = (page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);

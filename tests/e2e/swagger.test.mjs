@@ -1,20 +1,20 @@
-// The API's own page: Swagger UI, trying calls out on the running system.
+// The page of the API, Swagger UI, whose calls run on the real system.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { artifact, base, new_page } from "./stack.mjs";
+import { artifact, base, newPage } from "./stack.mjs";
 
 const operation = (page, id) => page.locator(`#operations-${id}`);
 
 async function open(t, options) {
-	const page = await new_page(t, options);
+	const page = await newPage(t, options);
 	await page.goto(`${base}/swagger/`);
 	await operation(page, "auth-getStatus").waitFor();
 	return page;
 }
 
-// Sends what the document gives as example; returns the status and the body.
-async function try_out(page, id) {
+// Sends the document's example of an operation; returns status and body.
+async function tryOut(page, id) {
 	const block = operation(page, id);
 	if (!(await block.locator("button.execute").count())) await block.locator(".opblock-summary-control").click();
 	const answered = page.waitForResponse((response) => response.request().resourceType() === "fetch");
@@ -38,26 +38,30 @@ test("every operation is shown, and no request leaves the machine", async (t) =>
 	await page.screenshot({ path: artifact("swagger.png") });
 });
 
-test("whoever logs in by trying it out is logged in for what is tried out next", async (t) => {
+test("after trying out logging in, the following calls are authorized", async (t) => {
 	const page = await open(t, {});
-	assert.equal((await try_out(page, "auth-getStatus")).body.code, "token_missing");
-	assert.equal((await try_out(page, "auth-logIn")).status, 200);
-	const { status, body } = await try_out(page, "auth-getStatus");
+	assert.equal((await tryOut(page, "auth-getStatus")).body.code, "token_missing");
+	assert.equal((await tryOut(page, "auth-logIn")).status, 200);
+	const { status, body } = await tryOut(page, "auth-getStatus");
 	assert.equal(status, 200);
 	assert.equal(body.data.email, "user@abacus.test");
-	assert.equal((await try_out(page, "values-submitValue")).body.working, true);
-	assert.equal((await try_out(page, "auth-logOut")).status, 200);
-	assert.equal((await try_out(page, "auth-getStatus")).body.code, "token_invalid");
+	assert.equal((await tryOut(page, "values-submitValue")).body.working, true);
+	assert.equal((await tryOut(page, "auth-logOut")).status, 200);
+	assert.equal((await tryOut(page, "auth-getStatus")).body.code, "token_invalid");
 });
 
-test("a token that is pasted opens what wants one", async (t) => {
+test("a pasted token authorizes the calls that need one", async (t) => {
 	const credentials = { email: "user@abacus.test", password: "abacus-user-dev" };
-	const login = await fetch(`${base}/auth/login`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(credentials) });
+	const login = await fetch(`${base}/auth/login`, {
+		method: "POST",
+		headers: { "Content-Type": "application/json" },
+		body: JSON.stringify(credentials),
+	});
 	const page = await open(t, {});
 	await page.locator("button.authorize").first().click();
 	await page.locator(".auth-container input").fill((await login.json()).auth_token);
 	await page.locator(".auth-container button.authorize").click();
 	await page.locator(".auth-container button.btn-done").click();
-	assert.equal((await try_out(page, "auth-getStatus")).status, 200);
-	assert.ok(Array.isArray((await try_out(page, "values-listValues")).body.data.values));
+	assert.equal((await tryOut(page, "auth-getStatus")).status, 200);
+	assert.ok(Array.isArray((await tryOut(page, "values-listValues")).body.data.values));
 });

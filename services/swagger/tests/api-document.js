@@ -1,4 +1,4 @@
-// The document, as something that answers can be held against.
+// The API's document, against which replies can be checked.
 import { readFileSync } from "node:fs";
 import Ajv from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
@@ -6,7 +6,7 @@ import { parse } from "yaml";
 
 const METHODS = ["get", "post", "put", "patch", "delete"];
 
-// Answers to requests that reached no operation: any path may give them. 404 and 405 are looked at apart.
+// Replies to requests that reached no operation: any path may give them. 404 and 405 are checked separately.
 const BEFORE_ANY_OPERATION = { 400: "BadRequest", 413: "BodyTooLarge", 429: "TooManyRequests", 503: "Unavailable", 504: "Timeout" };
 const FAILURES_OF_FRAMING = [408, 414, 417, 431, 501];
 
@@ -31,13 +31,13 @@ export class ApiDocument {
 		);
 	}
 
-	// A path without a parameter goes before one that has some.
+	// A path without parameters takes precedence over one with parameters.
 	operationsOf(path) {
 		const exact = this.operations.filter((operation) => operation.path === path);
 		return exact.length ? exact : this.operations.filter((operation) => operation.pattern.test(path));
 	}
 
-	// What is wrong with an answer, in sentences; empty when it is as the document says.
+	// Where a reply differs from the document, in sentences; empty when it conforms.
 	problemsOf({ method, path, status, headers, body }) {
 		const candidates = this.operationsOf(path);
 		const operation = candidates.find((one) => one.method === (method === "HEAD" ? "GET" : method));
@@ -49,7 +49,7 @@ export class ApiDocument {
 		return method === "HEAD" || status === 304 ? problems : [...problems, ...this.problemsOfBody(response, at, headers, body)];
 	}
 
-	// The response object and where it stands.
+	// The response object and the pointer to it.
 	responseOf(candidates, operation, status) {
 		const component = (name) => [this.root.components.responses[name], pointer("components", "responses", name)];
 		const listed = operation?.responses[status];
@@ -96,7 +96,7 @@ export class ApiDocument {
 			try {
 				value = JSON.parse(body);
 			} catch (error) {
-				return [`the body is no JSON: ${error.message}`];
+				return [`the body is not JSON: ${error.message}`];
 			}
 		}
 		return this.problemsOfValue(at ? `${at}/content/${escapeName(media)}/schema` : "#/components/schemas/Failure", value);

@@ -1,5 +1,5 @@
-// usage: node tests/exchanges.js FILE: holds every answer that the integration tests got (tests/abacus.py writes them to FILE, one JSON
-// object a line) against openapi.yaml. What was sent may be wrong on purpose; what came back may not.
+// usage: node tests/exchanges.js FILE checks every reply that the integration tests got (tests/abacus.py writes them to FILE, one JSON object
+// per line) against openapi.yaml. Requests may be wrong on purpose; replies may not.
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -7,7 +7,7 @@ import { ApiDocument } from "./api-document.js";
 
 const SHOWN_MAX = 20;
 
-// The path as a client of nginx writes it; null for what is no part of the API (pages, listeners of the operators).
+// The path as a client of nginx writes it; null for what is not part of the API (pages, the operators' listeners).
 export function publicPath(to, target) {
 	const path = target.split("?")[0];
 	const bare = path.replace(/^\/api(?=\/)/, "");
@@ -17,7 +17,7 @@ export function publicPath(to, target) {
 	return /^\/(user|values|healthcheck)(\/|$)/.test(bare) && (to !== "nginx" || path !== bare) ? `/api${bare}` : bare;
 }
 
-// Answers as they were on the wire (RFC 9112), one after the other; what is cut off is left out.
+// The replies on the wire (RFC 9112), one after the other, without one that is cut off.
 export function* answersOf(wire) {
 	let rest = wire;
 	for (;;) {

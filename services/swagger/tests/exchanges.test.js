@@ -1,4 +1,4 @@
-// That the comparison finds what is wrong: a test that cannot fail proves nothing.
+// The check of replies finds every kind of difference: a test that cannot fail proves nothing.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -10,14 +10,14 @@ const headers = { "content-type": "application/json", "x-request-id": "a-1" };
 const failure = (code, message) => JSON.stringify({ status: "fail", message, code, request_id: "a-1" });
 const ping = { method: "GET", path: "/users/ping", status: 200, headers, body: '{"status":"success","message":"pong!"}' };
 
-test("an answer that fits has no problem", () => {
+test("a reply that conforms has no problem", () => {
 	assert.deepEqual(api.problemsOf(ping), []);
 });
 
 for (const [what, change] of Object.entries({
 	"another message": { body: '{"status":"success","message":"pong"}' },
 	"a member too many": { body: '{"status":"success","message":"pong!","more":1}' },
-	"a body that is no JSON": { body: "pong!" },
+	"a body that is not JSON": { body: "pong!" },
 	"a type that is not exactly JSON": { headers: { ...headers, "content-type": "application/json; charset=utf-8" } },
 	"no request id": { headers: { "content-type": "application/json" } },
 	"a status that the operation does not have": { status: 201 },
@@ -36,7 +36,7 @@ for (const [what, change] of Object.entries({
 	});
 }
 
-test("a refusal that came before any operation is looked at too", () => {
+test("a refusal before any operation is checked too", () => {
 	assert.deepEqual(
 		api.problemsOf({ ...ping, method: "TRACE", path: "/users", status: 400, body: failure("bad_request", "Bad request.") }),
 		[],
@@ -55,7 +55,7 @@ test("paths are compared as a client of nginx writes them", () => {
 	assert.equal(publicPath("healthcheck", "/healthcheck"), "/api/healthcheck");
 });
 
-test("answers are read off the wire one by one", () => {
+test("replies are read from the wire one by one", () => {
 	const one = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-A: b\r\n\r\n{}";
 	assert.deepEqual(
 		[...answersOf(`${one}${one}HTTP/1.1 200`)].map((answer) => [answer.status, answer.headers["x-a"], answer.body]),

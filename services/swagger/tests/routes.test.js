@@ -1,4 +1,4 @@
-// What the services say they answer (`manage routes`) and what the document says are the same.
+// The routes of the services (`manage routes`) and those of the document are the same.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { resolve } from "node:path";

@@ -1,4 +1,4 @@
-// No plugin, no validator of somebody else's, and nothing kept in the browser: a token lives as long as the page.
+// No plugins, no external validator, and nothing stored in the browser: a token lives as long as the page.
 const ui = SwaggerUIBundle({
 	url: "openapi.yaml",
 	dom_id: "#swagger-ui",
@@ -8,7 +8,7 @@ const ui = SwaggerUIBundle({
 	responseInterceptor: useToken,
 });
 
-// Whoever logs in by trying it out is logged in for all that is tried out next.
+// After logging in is tried out, the following calls send the token.
 function useToken(response) {
 	const token = response.ok && (response.obj?.auth_token ?? response.obj?.access_token);
 	if (token) {

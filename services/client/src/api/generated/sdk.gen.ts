@@ -19,7 +19,7 @@ export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends 
 };
 
 /**
- * Register, and be logged in
+ * Register and log in
  */
 export const register = <ThrowOnError extends boolean = false>(options: Options<RegisterData, ThrowOnError>): RequestResult<RegisterResponses, RegisterErrors, ThrowOnError> => (options.client ?? client).post<RegisterResponses, RegisterErrors, ThrowOnError>({
     url: '/auth/register',
@@ -33,7 +33,7 @@ export const register = <ThrowOnError extends boolean = false>(options: Options<
 /**
  * Log in
  *
- * A wrong password and an e-mail that nobody has get the same answer after the same time. An inactive user can log in; the token then opens nothing.
+ * A wrong password and an unknown e-mail get the same reply after the same time. An inactive user can log in, but no operation accepts the token.
  *
  */
 export const logIn = <ThrowOnError extends boolean = false>(options: Options<LogInData, ThrowOnError>): RequestResult<LogInResponses, LogInErrors, ThrowOnError> => (options.client ?? client).post<LogInResponses, LogInErrors, ThrowOnError>({
@@ -46,9 +46,9 @@ export const logIn = <ThrowOnError extends boolean = false>(options: Options<Log
 });
 
 /**
- * Log in, as clients of the older system do
+ * Log in, for legacy clients
  *
- * With the user name or the e-mail. Neither answer has the envelope.
+ * With the user name or the e-mail. Neither reply has the envelope.
  */
 export const logInOlder = <ThrowOnError extends boolean = false>(options: Options<LogInOlderData, ThrowOnError>): RequestResult<LogInOlderResponses, LogInOlderErrors, ThrowOnError> => (options.client ?? client).post<LogInOlderResponses, LogInOlderErrors, ThrowOnError>({
     url: '/auth',
@@ -60,7 +60,7 @@ export const logInOlder = <ThrowOnError extends boolean = false>(options: Option
 });
 
 /**
- * Log out, as clients of the older system do
+ * Log out, for legacy clients
  */
 export const logOutOlder = <ThrowOnError extends boolean = false>(options?: Options<LogOutOlderData, ThrowOnError>): RequestResult<LogOutOlderResponses, LogOutOlderErrors, ThrowOnError> => (options?.client ?? client).get<LogOutOlderResponses, LogOutOlderErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -71,7 +71,7 @@ export const logOutOlder = <ThrowOnError extends boolean = false>(options?: Opti
 /**
  * Log out
  *
- * The token is dead from the answer on, in every service.
+ * When the reply arrives, the token is revoked in every service.
  */
 export const logOut = <ThrowOnError extends boolean = false>(options?: Options<LogOutData, ThrowOnError>): RequestResult<LogOutResponses, LogOutErrors, ThrowOnError> => (options?.client ?? client).post<LogOutResponses, LogOutErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -80,7 +80,7 @@ export const logOut = <ThrowOnError extends boolean = false>(options?: Options<L
 });
 
 /**
- * Who am I?
+ * The caller's own user
  */
 export const getStatus = <ThrowOnError extends boolean = false>(options?: Options<GetStatusData, ThrowOnError>): RequestResult<GetStatusResponses, GetStatusErrors, ThrowOnError> => (options?.client ?? client).get<GetStatusResponses, GetStatusErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -89,9 +89,9 @@ export const getStatus = <ThrowOnError extends boolean = false>(options?: Option
 });
 
 /**
- * Change one's password
+ * Change the caller's password
  *
- * Every token from before is dead from then on, also the one that asked.
+ * Revokes every token that was issued before, including the one of this request.
  */
 export const changePassword = <ThrowOnError extends boolean = false>(options: Options<ChangePasswordData, ThrowOnError>): RequestResult<ChangePasswordResponses, ChangePasswordErrors, ThrowOnError> => (options.client ?? client).put<ChangePasswordResponses, ChangePasswordErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -104,7 +104,7 @@ export const changePassword = <ThrowOnError extends boolean = false>(options: Op
 });
 
 /**
- * The caller's own record, as clients of the older system ask for it
+ * The caller's own user, for legacy clients
  */
 export const getUserOfToken = <ThrowOnError extends boolean = false>(options?: Options<GetUserOfTokenData, ThrowOnError>): RequestResult<GetUserOfTokenResponses, GetUserOfTokenErrors, ThrowOnError> => (options?.client ?? client).get<GetUserOfTokenResponses, GetUserOfTokenErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -113,14 +113,14 @@ export const getUserOfToken = <ThrowOnError extends boolean = false>(options?: O
 });
 
 /**
- * Is anybody there?
+ * Check that the service answers
  */
 export const ping = <ThrowOnError extends boolean = false>(options?: Options<PingData, ThrowOnError>): RequestResult<PingResponses, PingErrors, ThrowOnError> => (options?.client ?? client).get<PingResponses, PingErrors, ThrowOnError>({ url: '/users/ping', ...options });
 
 /**
  * All users, by id, a page at a time
  *
- * Needs no token where `PUBLIC_USERS` is set, which is the default in development alone.
+ * Needs no token if `PUBLIC_USERS` is set, which is the default only in development.
  */
 export const listUsers = <ThrowOnError extends boolean = false>(options?: Options<ListUsersData, ThrowOnError>): RequestResult<ListUsersResponses, ListUsersErrors, ThrowOnError> => (options?.client ?? client).get<ListUsersResponses, ListUsersErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -146,7 +146,7 @@ export const addUser = <ThrowOnError extends boolean = false>(options: Options<A
 /**
  * Delete a user (admins)
  *
- * The user's tokens are dead from then on.
+ * Revokes the user's tokens.
  */
 export const deleteUser = <ThrowOnError extends boolean = false>(options: Options<DeleteUserData, ThrowOnError>): RequestResult<DeleteUserResponses, DeleteUserErrors, ThrowOnError> => (options.client ?? client).delete<DeleteUserResponses, DeleteUserErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -157,7 +157,7 @@ export const deleteUser = <ThrowOnError extends boolean = false>(options: Option
 /**
  * One user
  *
- * Needs no token where `PUBLIC_USERS` is set, which is the default in development alone.
+ * Needs no token if `PUBLIC_USERS` is set, which is the default only in development.
  */
 export const getUser = <ThrowOnError extends boolean = false>(options: Options<GetUserData, ThrowOnError>): RequestResult<GetUserResponses, GetUserErrors, ThrowOnError> => (options.client ?? client).get<GetUserResponses, GetUserErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -166,9 +166,9 @@ export const getUser = <ThrowOnError extends boolean = false>(options: Options<G
 });
 
 /**
- * Activate, deactivate, make admin or no longer admin (admins)
+ * Activate or deactivate a user, or change whether it is an admin (admins)
  *
- * The tokens of a user who is deactivated are dead from then on, also after being activated again.
+ * Deactivating a user revokes its tokens for good; activating it again does not restore them.
  */
 export const changeUser = <ThrowOnError extends boolean = false>(options: Options<ChangeUserData, ThrowOnError>): RequestResult<ChangeUserResponses, ChangeUserErrors, ThrowOnError> => (options.client ?? client).patch<ChangeUserResponses, ChangeUserErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -181,7 +181,7 @@ export const changeUser = <ThrowOnError extends boolean = false>(options: Option
 });
 
 /**
- * One's own submissions, newest first, a page at a time
+ * The caller's own submissions, newest first, a page at a time
  */
 export const listValues = <ThrowOnError extends boolean = false>(options?: Options<ListValuesData, ThrowOnError>): RequestResult<ListValuesResponses, ListValuesErrors, ThrowOnError> => (options?.client ?? client).get<ListValuesResponses, ListValuesErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -192,8 +192,8 @@ export const listValues = <ThrowOnError extends boolean = false>(options?: Optio
 /**
  * Submit an index
  *
- * Once this is acknowledged the result will come, whatever happens. Needs no token where `VALUES_ANONYMOUS` is set. The answer has no envelope, as in
- * the older system.
+ * Once it is acknowledged, a submission cannot get lost. Needs no token if `VALUES_ANONYMOUS` is set. The reply has no envelope, as in the legacy
+ * API.
  *
  */
 export const submitValue = <ThrowOnError extends boolean = false>(options: Options<SubmitValueData, ThrowOnError>): RequestResult<SubmitValueResponses, SubmitValueErrors, ThrowOnError> => (options.client ?? client).post<SubmitValueResponses, SubmitValueErrors, ThrowOnError>({
@@ -207,48 +207,47 @@ export const submitValue = <ThrowOnError extends boolean = false>(options: Optio
 });
 
 /**
- * The index of every submission of everybody, oldest first
+ * The index of every submission of all users, oldest first
  *
- * Duplicates are kept. The answer has no envelope, as in the older system.
+ * Duplicates are kept. The reply has no envelope, as in the legacy API.
  */
 export const listAllValues = <ThrowOnError extends boolean = false>(options?: Options<ListAllValuesData, ThrowOnError>): RequestResult<ListAllValuesResponses, ListAllValuesErrors, ThrowOnError> => (options?.client ?? client).get<ListAllValuesResponses, ListAllValuesErrors, ThrowOnError>({ url: '/api/values/all', ...options });
 
 /**
  * Every index of kind fibonacci that was submitted, with its result
  *
- * A result that is not there yet is `Nothing yet!`; one of over 1,000 digits is shortened. Always an object, never with an envelope, as in the
- * older system.
+ * A missing result is shown as `Nothing yet!`; one of over 1,000 digits is shortened. The reply is always an object without an envelope, as in the
+ * legacy API.
  *
  */
 export const listCurrentValues = <ThrowOnError extends boolean = false>(options?: Options<ListCurrentValuesData, ThrowOnError>): RequestResult<ListCurrentValuesResponses, ListCurrentValuesErrors, ThrowOnError> => (options?.client ?? client).get<ListCurrentValuesResponses, ListCurrentValuesErrors, ThrowOnError>({ url: '/api/values/current', ...options });
 
 /**
- * What can be calculated
+ * The kinds of calculation
  */
 export const listKinds = <ThrowOnError extends boolean = false>(options?: Options<ListKindsData, ThrowOnError>): RequestResult<ListKindsResponses, ListKindsErrors, ThrowOnError> => (options?.client ?? client).get<ListKindsResponses, ListKindsErrors, ThrowOnError>({ url: '/api/values/kinds', ...options });
 
 /**
- * Results as they are calculated, as a WebSocket
+ * A WebSocket that sends results as they are calculated
  *
- * RFC 6455, version 13, without extensions. The token comes as the first message within 5 s, bare or as `{"token":"…"}`; or as the second of
- * two subprotocols, `Sec-WebSocket-Protocol: abacus, TOKEN` (in a browser `new WebSocket(url, ["abacus", token])`), of which `abacus` is
- * chosen; never in the URL. Nothing else is expected from the client.
+ * RFC 6455, version 13, without extensions. The client sends the token as its first message within 5 s, bare or as `{"token":"…"}`; or as the
+ * second of two subprotocols, `Sec-WebSocket-Protocol: abacus, TOKEN` (in a browser `new WebSocket(url, ["abacus", token])`), of which the server
+ * selects `abacus`; never in the URL. The client sends nothing else.
  *
- * Each message is JSON: `{"event":"ready"}` (LiveReady) once the token was taken, and again after something may have been missed: ask
- * for what you missed then; and a LiveValue for each calculation that is finished, whoever asked for it. An event that you do not know
- * is to be passed over.
+ * Each message is JSON: `{"event":"ready"}` (LiveReady) once the token is accepted, and again when results may have been missed, which the
+ * client should then fetch; and a LiveValue for each finished calculation, whichever user submitted it. Clients must ignore unknown events.
  *
- * Close codes: 1008 when the token is missing, wrong, expired or revoked, then or later; 1013 when it can not be checked now; 1003 for
- * anything that is said after the token; 1001 when the server stops: connect again; 1002, 1003, 1007, 1009 as in RFC 6455. Whoever
- * reads too slowly or answers no ping is dropped.
+ * Close codes: 1008 when the token is missing, invalid, expired or revoked, then or later; 1013 when it cannot be checked at the moment; 1003
+ * for any message after the token; 1001 when the server stops (connect again); 1002, 1003, 1007, 1009 as in RFC 6455. The server drops a
+ * client that reads too slowly or does not answer a ping.
  *
  */
 export const listenToValues = <ThrowOnError extends boolean = false>(options?: Options<ListenToValuesData, ThrowOnError>): RequestResult<unknown, ListenToValuesErrors, ThrowOnError> => (options?.client ?? client).get<unknown, ListenToValuesErrors, ThrowOnError>({ url: '/api/values/live', ...options });
 
 /**
- * One result, whole
+ * One whole result
  *
- * A result never changes, so its `ETag` stays good for ever. `Accept: text/plain` gives the digits alone.
+ * A result never changes, so its `ETag` stays valid for ever. `Accept: text/plain` gives only the digits.
  *
  */
 export const getValue = <ThrowOnError extends boolean = false>(options: Options<GetValueData, ThrowOnError>): RequestResult<GetValueResponses, GetValueErrors, ThrowOnError> => (options.client ?? client).get<GetValueResponses, GetValueErrors, ThrowOnError>({
@@ -258,16 +257,16 @@ export const getValue = <ThrowOnError extends boolean = false>(options: Options<
 });
 
 /**
- * How everything is
+ * The state of the whole system
  */
 export const getHealth = <ThrowOnError extends boolean = false>(options?: Options<GetHealthData, ThrowOnError>): RequestResult<GetHealthResponses, GetHealthErrors, ThrowOnError> => (options?.client ?? client).get<GetHealthResponses, GetHealthErrors, ThrowOnError>({ url: '/api/healthcheck', ...options });
 
 /**
- * How each instance of a service was, up to an hour back
+ * The history of each instance of a service, up to the last hour
  */
 export const getHealthHistory = <ThrowOnError extends boolean = false>(options: Options<GetHealthHistoryData, ThrowOnError>): RequestResult<GetHealthHistoryResponses, GetHealthHistoryErrors, ThrowOnError> => (options.client ?? client).get<GetHealthHistoryResponses, GetHealthHistoryErrors, ThrowOnError>({ url: '/api/healthcheck/history', ...options });
 
 /**
- * Who went down or came up, when, and for how long
+ * Which instances went down or came up, when, and for how long
  */
 export const listHealthEvents = <ThrowOnError extends boolean = false>(options?: Options<ListHealthEventsData, ThrowOnError>): RequestResult<ListHealthEventsResponses, ListHealthEventsErrors, ThrowOnError> => (options?.client ?? client).get<ListHealthEventsResponses, ListHealthEventsErrors, ThrowOnError>({ url: '/api/healthcheck/events', ...options });

@@ -5,7 +5,7 @@ export type ClientOptions = {
 };
 
 /**
- * a success that has nothing to give
+ * a success without data
  */
 export type Success = {
     status: 'success';
@@ -17,7 +17,7 @@ export type Success = {
 
 export type Failure = {
     /**
-     * fail: the caller's fault; error: ours
+     * fail: the client's fault; error: the server's
      */
     status: 'fail' | 'error';
     /**
@@ -25,7 +25,7 @@ export type Failure = {
      */
     message: string;
     /**
-     * a word for programs
+     * the reason, for programs
      */
     code: string;
     request_id: string;
@@ -37,7 +37,7 @@ export type FieldError = {
      */
     field: string;
     /**
-     * what is wrong with it, to be read after its name
+     * the error, to be read after the name of the field
      */
     message: string;
 };
@@ -59,12 +59,12 @@ export type TokenRefused = Failure & {
 };
 
 /**
- * unique in any case
+ * unique, ignoring case
  */
 export type Username = string;
 
 /**
- * unique in any case
+ * unique, ignoring case
  */
 export type Email = string;
 
@@ -95,7 +95,7 @@ export type PasswordChange = {
 };
 
 /**
- * either or both
+ * at least one of the two
  */
 export type UserChange = {
     active?: boolean;
@@ -166,18 +166,18 @@ export type UserList = {
 };
 
 /**
- * which calculation
+ * the kind of calculation
  */
 export type Kind = 'fibonacci' | 'lucas' | 'factorial' | 'primorial';
 
 /**
- * pending: being calculated; failed: tried several times in vain
+ * pending: being calculated; failed: given up after several attempts
  */
 export type State = 'pending' | 'done' | 'failed';
 
 export type Submission = {
     /**
-     * a whole number, 0 or more, up to its kind's limit; as a number or as text
+     * a whole number from 0 to the limit of its kind, as a number or as a string
      */
     index: number | string;
     kind?: Kind;
@@ -192,7 +192,7 @@ export type Submitted = {
 };
 
 /**
- * one submission; what is null is not known before the result is there
+ * one submission; members are null until there is a result
  */
 export type Value = {
     id: string;
@@ -200,17 +200,17 @@ export type Value = {
     index: number;
     state: State;
     /**
-     * how many the result has
+     * the number of digits of the result
      */
     digits: number | null;
     /**
-     * the result; of over 1,000 digits the first and last 20
+     * the result; if it has over 1,000 digits, the first and last 20
      */
     preview: string | null;
     submitted_at: string;
     calculated_at: string | null;
     /**
-     * time that the calculation took
+     * how long the calculation took
      */
     duration_us: number | null;
 };
@@ -259,7 +259,7 @@ export type ValuePending = {
 };
 
 /**
- * a message of the WebSocket `/api/values/live`: nothing is missed from here on
+ * a message of the WebSocket `/api/values/live`: from here on the client gets every result
  */
 export type LiveReady = {
     event: 'ready';
@@ -278,7 +278,7 @@ export type LiveValue = {
 };
 
 /**
- * degraded: it turns, but something that it needs does not
+ * degraded: it runs, but something that it needs does not
  */
 export type HealthStatus = 'up' | 'degraded' | 'down';
 
@@ -305,12 +305,12 @@ export type InstanceHealth = {
 
 export type QueueHealth = {
     /**
-     * jobs that wait or are being calculated
+     * jobs that are waiting or being calculated
      */
     depth: number | null;
     oldest_s: number | null;
     /**
-     * jobs finished in a second
+     * jobs finished per second
      */
     per_s: number | null;
     /**
@@ -332,7 +332,7 @@ export type RedisHealth = {
     reason: string | null;
     memory_bytes: number | null;
     /**
-     * null: it has no limit
+     * null: no limit
      */
     memory_max_bytes: number | null;
     evicted: number | null;
@@ -344,7 +344,7 @@ export type NginxHealth = {
     status: HealthStatus;
     reason: string | null;
     /**
-     * connections
+     * open connections
      */
     active: number | null;
     requests_per_s: number | null;
@@ -361,7 +361,7 @@ export type Health = {
     redis: RedisHealth | null;
     nginx: NginxHealth | null;
     /**
-     * when everybody had been asked last
+     * when the last round of checks was complete
      */
     updated_at: string | null;
 };
@@ -385,7 +385,7 @@ export type HealthHistoryReply = {
         service: string;
         minutes: number;
         /**
-         * from one point to the next
+         * time between two points
          */
         interval_s: number;
         instances: Array<{
@@ -396,7 +396,7 @@ export type HealthHistoryReply = {
 };
 
 /**
- * somebody's status changed
+ * a change of status
  */
 export type HealthEvent = {
     at: string;
@@ -404,12 +404,12 @@ export type HealthEvent = {
     instance: string;
     status: HealthStatus;
     /**
-     * null: it was not known before
+     * null: unknown
      */
     was: HealthStatus | null;
     reason: string | null;
     /**
-     * null: it is so still
+     * null: it still has this status
      */
     lasted_s: number | null;
 };
@@ -430,14 +430,14 @@ export type RegisterData = {
 
 export type RegisterErrors = {
     /**
-     * As InvalidPayload; or the user name or the e-mail is taken, in whatever case.
+     * As InvalidPayload; or another user has the user name or the e-mail, ignoring case.
      */
     400: InvalidPayload | UnreadableRequest | (Failure & {
         code?: 'user_exists';
         message?: 'Sorry. That user already exists.';
     });
     /**
-     * The body has over 128 KiB.
+     * The body is larger than 128 KiB.
      */
     413: Failure & {
         code?: 'body_too_large';
@@ -455,13 +455,13 @@ export type RegisterErrors = {
         code?: 'too_many_requests';
     };
     /**
-     * Our fault; the log has it under the request's id.
+     * An error of the server; its log has the details under the request's id.
      */
     500: Failure & {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down, or there is too much to do; try again after `Retry-After`.
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -478,7 +478,7 @@ export type RegisterError = RegisterErrors[keyof RegisterErrors];
 
 export type RegisterResponses = {
     /**
-     * Registered; here is a token.
+     * Registered; the reply has a token.
      */
     201: Registered;
 };
@@ -494,18 +494,18 @@ export type LogInData = {
 
 export type LogInErrors = {
     /**
-     * The body is empty, not a JSON object, or a member of it is missing or wrong; `errors` says which.
+     * The body is empty or not a JSON object, or a member of it is missing or invalid; `errors` says which.
      */
     400: InvalidPayload | UnreadableRequest;
     /**
-     * Wrong password, or nobody has that e-mail.
+     * The password is wrong, or the e-mail is unknown.
      */
     404: Failure & {
         code?: 'login_failed';
         message?: 'Login failed.';
     };
     /**
-     * The body has over 128 KiB.
+     * The body is larger than 128 KiB.
      */
     413: Failure & {
         code?: 'body_too_large';
@@ -517,19 +517,19 @@ export type LogInErrors = {
         code?: 'unsupported_media_type';
     };
     /**
-     * Too many failed logins of one name from one address, or too many requests.
+     * Too many failed logins with one name from one address, or too many requests.
      */
     429: Failure & {
         code?: 'too_many_attempts' | 'too_many_requests';
     };
     /**
-     * Our fault; the log has it under the request's id.
+     * An error of the server; its log has the details under the request's id.
      */
     500: Failure & {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down, or there is too much to do; try again after `Retry-After`.
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -546,7 +546,7 @@ export type LogInError = LogInErrors[keyof LogInErrors];
 
 export type LogInResponses = {
     /**
-     * Logged in; here is a token.
+     * Logged in; the reply has a token.
      */
     200: LoggedIn;
 };
@@ -562,15 +562,15 @@ export type LogInOlderData = {
 
 export type LogInOlderErrors = {
     /**
-     * The body is empty, not a JSON object, or a member of it is missing or wrong; `errors` says which.
+     * The body is empty or not a JSON object, or a member of it is missing or invalid; `errors` says which.
      */
     400: InvalidPayload | UnreadableRequest;
     /**
-     * Wrong password, or nobody has that name or e-mail; or either is missing or no text.
+     * The password is wrong, the user name or e-mail is unknown, or one of them is missing or not a string.
      */
     401: OlderFailure;
     /**
-     * The body has over 128 KiB.
+     * The body is larger than 128 KiB.
      */
     413: Failure & {
         code?: 'body_too_large';
@@ -582,19 +582,19 @@ export type LogInOlderErrors = {
         code?: 'unsupported_media_type';
     };
     /**
-     * Too many failed logins of one name from one address, or too many requests.
+     * Too many failed logins with one name from one address, or too many requests.
      */
     429: Failure & {
         code?: 'too_many_attempts' | 'too_many_requests';
     };
     /**
-     * Our fault; the log has it under the request's id.
+     * An error of the server; its log has the details under the request's id.
      */
     500: Failure & {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down, or there is too much to do; try again after `Retry-After`.
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -611,7 +611,7 @@ export type LogInOlderError = LogInOlderErrors[keyof LogInOlderErrors];
 
 export type LogInOlderResponses = {
     /**
-     * Logged in; here is a token.
+     * Logged in; the reply has a token.
      */
     200: OlderLoggedIn;
 };
@@ -627,24 +627,24 @@ export type LogOutOlderData = {
 
 export type LogOutOlderErrors = {
     /**
-     * The framing of the request is not sound.
+     * The framing of the request is invalid.
      */
     400: Failure & {
         code?: 'bad_request';
     };
     /**
-     * The token is expired, or wrong, or dead; or its user is inactive or gone.
+     * The token is expired, invalid or revoked, or its user is inactive or deleted.
      */
     401: TokenRefused;
     /**
-     * There is no `Authorization` header.
+     * The `Authorization` header is missing.
      */
     403: Failure & {
         code?: 'token_missing';
         message?: 'Provide a valid auth token.';
     };
     /**
-     * The body has over 128 KiB.
+     * The body is larger than 128 KiB.
      */
     413: Failure & {
         code?: 'body_too_large';
@@ -656,13 +656,13 @@ export type LogOutOlderErrors = {
         code?: 'too_many_requests';
     };
     /**
-     * Our fault; the log has it under the request's id.
+     * An error of the server; its log has the details under the request's id.
      */
     500: Failure & {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down, or there is too much to do; try again after `Retry-After`.
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -697,24 +697,24 @@ export type LogOutData = {
 
 export type LogOutErrors = {
     /**
-     * The framing of the request is not sound.
+     * The framing of the request is invalid.
      */
     400: Failure & {
         code?: 'bad_request';
     };
     /**
-     * The token is expired, or wrong, or dead; or its user is inactive or gone.
+     * The token is expired, invalid or revoked, or its user is inactive or deleted.
      */
     401: TokenRefused;
     /**
-     * There is no `Authorization` header.
+     * The `Authorization` header is missing.
      */
     403: Failure & {
         code?: 'token_missing';
         message?: 'Provide a valid auth token.';
     };
     /**
-     * The body has over 128 KiB.
+     * The body is larger than 128 KiB.
      */
     413: Failure & {
         code?: 'body_too_large';
@@ -726,13 +726,13 @@ export type LogOutErrors = {
         code?: 'too_many_requests';
     };
     /**
-     * Our fault; the log has it under the request's id.
+     * An error of the server; its log has the details under the request's id.
      */
     500: Failure & {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down, or there is too much to do; try again after `Retry-After`.
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -767,24 +767,24 @@ export type GetStatusData = {
 
 export type GetStatusErrors = {
     /**
-     * The framing of the request is not sound.
+     * The framing of the request is invalid.
      */
     400: Failure & {
         code?: 'bad_request';
     };
     /**
-     * The token is expired, or wrong, or dead; or its user is inactive or gone.
+     * The token is expired, invalid or revoked, or its user is inactive or deleted.
      */
     401: TokenRefused;
     /**
-     * There is no `Authorization` header.
+     * The `Authorization` header is missing.
      */
     403: Failure & {
         code?: 'token_missing';
         message?: 'Provide a valid auth token.';
     };
     /**
-     * The body has over 128 KiB.
+     * The body is larger than 128 KiB.
      */
     413: Failure & {
         code?: 'body_too_large';
@@ -796,13 +796,13 @@ export type GetStatusErrors = {
         code?: 'too_many_requests';
     };
     /**
-     * Our fault; the log has it under the request's id.
+     * An error of the server; its log has the details under the request's id.
      */
     500: Failure & {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down, or there is too much to do; try again after `Retry-After`.
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -819,7 +819,7 @@ export type GetStatusError = GetStatusErrors[keyof GetStatusErrors];
 
 export type GetStatusResponses = {
     /**
-     * The user whose token it is.
+     * The user of the token.
      */
     200: UserReply;
 };
@@ -835,28 +835,28 @@ export type ChangePasswordData = {
 
 export type ChangePasswordErrors = {
     /**
-     * The body is empty, not a JSON object, or a member of it is missing or wrong; `errors` says which.
+     * The body is empty or not a JSON object, or a member of it is missing or invalid; `errors` says which.
      */
     400: InvalidPayload | UnreadableRequest;
     /**
-     * The token is expired, or wrong, or dead; or its user is inactive or gone.
+     * The token is expired, invalid or revoked, or its user is inactive or deleted.
      */
     401: TokenRefused;
     /**
-     * There is no `Authorization` header.
+     * The `Authorization` header is missing.
      */
     403: Failure & {
         code?: 'token_missing';
         message?: 'Provide a valid auth token.';
     };
     /**
-     * Somebody else changed it at the same time.
+     * Another request changed it at the same time.
      */
     409: Failure & {
         code?: 'password_changed';
     };
     /**
-     * The body has over 128 KiB.
+     * The body is larger than 128 KiB.
      */
     413: Failure & {
         code?: 'body_too_large';
@@ -874,13 +874,13 @@ export type ChangePasswordErrors = {
         code?: 'too_many_requests';
     };
     /**
-     * Our fault; the log has it under the request's id.
+     * An error of the server; its log has the details under the request's id.
      */
     500: Failure & {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down, or there is too much to do; try again after `Retry-After`.
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -915,24 +915,24 @@ export type GetUserOfTokenData = {
 
 export type GetUserOfTokenErrors = {
     /**
-     * The framing of the request is not sound.
+     * The framing of the request is invalid.
      */
     400: Failure & {
         code?: 'bad_request';
     };
     /**
-     * The token is expired, or wrong, or dead; or its user is inactive or gone.
+     * The token is expired, invalid or revoked, or its user is inactive or deleted.
      */
     401: TokenRefused;
     /**
-     * There is no `Authorization` header.
+     * The `Authorization` header is missing.
      */
     403: Failure & {
         code?: 'token_missing';
         message?: 'Provide a valid auth token.';
     };
     /**
-     * The body has over 128 KiB.
+     * The body is larger than 128 KiB.
      */
     413: Failure & {
         code?: 'body_too_large';
@@ -944,13 +944,13 @@ export type GetUserOfTokenErrors = {
         code?: 'too_many_requests';
     };
     /**
-     * Our fault; the log has it under the request's id.
+     * An error of the server; its log has the details under the request's id.
      */
     500: Failure & {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down, or there is too much to do; try again after `Retry-After`.
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -967,7 +967,7 @@ export type GetUserOfTokenError = GetUserOfTokenErrors[keyof GetUserOfTokenError
 
 export type GetUserOfTokenResponses = {
     /**
-     * The user whose token it is.
+     * The user of the token.
      */
     200: UserReply;
 };
@@ -983,13 +983,13 @@ export type PingData = {
 
 export type PingErrors = {
     /**
-     * The framing of the request is not sound.
+     * The framing of the request is invalid.
      */
     400: Failure & {
         code?: 'bad_request';
     };
     /**
-     * The body has over 128 KiB.
+     * The body is larger than 128 KiB.
      */
     413: Failure & {
         code?: 'body_too_large';
@@ -1001,13 +1001,13 @@ export type PingErrors = {
         code?: 'too_many_requests';
     };
     /**
-     * Our fault; the log has it under the request's id.
+     * An error of the server; its log has the details under the request's id.
      */
     500: Failure & {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down, or there is too much to do; try again after `Retry-After`.
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -1024,7 +1024,7 @@ export type PingError = PingErrors[keyof PingErrors];
 
 export type PingResponses = {
     /**
-     * Somebody is.
+     * It answers.
      */
     200: Success & {
         message?: 'pong!';
@@ -1038,7 +1038,7 @@ export type ListUsersData = {
     path?: never;
     query?: {
         /**
-         * most users in the answer
+         * the highest number of users in the reply
          */
         limit?: number;
         /**
@@ -1051,22 +1051,22 @@ export type ListUsersData = {
 
 export type ListUsersErrors = {
     /**
-     * A parameter of the query is wrong.
+     * A query parameter is invalid.
      */
     400: InvalidPayload | UnreadableRequest;
     /**
-     * The token is expired, or wrong, or dead; or its user is inactive or gone.
+     * The token is expired, invalid or revoked, or its user is inactive or deleted.
      */
     401: TokenRefused;
     /**
-     * There is no `Authorization` header.
+     * The `Authorization` header is missing.
      */
     403: Failure & {
         code?: 'token_missing';
         message?: 'Provide a valid auth token.';
     };
     /**
-     * The body has over 128 KiB.
+     * The body is larger than 128 KiB.
      */
     413: Failure & {
         code?: 'body_too_large';
@@ -1078,13 +1078,13 @@ export type ListUsersErrors = {
         code?: 'too_many_requests';
     };
     /**
-     * Our fault; the log has it under the request's id.
+     * An error of the server; its log has the details under the request's id.
      */
     500: Failure & {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down, or there is too much to do; try again after `Retry-After`.
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -1117,28 +1117,28 @@ export type AddUserData = {
 
 export type AddUserErrors = {
     /**
-     * As InvalidPayload; or the user name or the e-mail is taken, in whatever case.
+     * As InvalidPayload; or another user has the user name or the e-mail, ignoring case.
      */
     400: InvalidPayload | UnreadableRequest | (Failure & {
         code?: 'user_exists';
         message?: 'Sorry. That email already exists.';
     });
     /**
-     * As TokenRefused; or the caller is no admin.
+     * As TokenRefused; or the caller is not an admin.
      */
     401: TokenRefused | (Failure & {
         code?: 'not_permitted';
         message?: 'You do not have permission to do that.';
     });
     /**
-     * There is no `Authorization` header.
+     * The `Authorization` header is missing.
      */
     403: Failure & {
         code?: 'token_missing';
         message?: 'Provide a valid auth token.';
     };
     /**
-     * The body has over 128 KiB.
+     * The body is larger than 128 KiB.
      */
     413: Failure & {
         code?: 'body_too_large';
@@ -1156,13 +1156,13 @@ export type AddUserErrors = {
         code?: 'too_many_requests';
     };
     /**
-     * Our fault; the log has it under the request's id.
+     * An error of the server; its log has the details under the request's id.
      */
     500: Failure & {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down, or there is too much to do; try again after `Retry-After`.
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -1202,39 +1202,39 @@ export type DeleteUserData = {
 
 export type DeleteUserErrors = {
     /**
-     * The framing of the request is not sound.
+     * The framing of the request is invalid.
      */
     400: Failure & {
         code?: 'bad_request';
     };
     /**
-     * As TokenRefused; or the caller is no admin.
+     * As TokenRefused; or the caller is not an admin.
      */
     401: TokenRefused | (Failure & {
         code?: 'not_permitted';
         message?: 'You do not have permission to do that.';
     });
     /**
-     * There is no `Authorization` header.
+     * The `Authorization` header is missing.
      */
     403: Failure & {
         code?: 'token_missing';
         message?: 'Provide a valid auth token.';
     };
     /**
-     * There is no such user, or the id is none.
+     * There is no such user, or the id is not a number.
      */
     404: Failure & {
         code?: 'user_not_found' | 'user_id_invalid' | 'not_found';
     };
     /**
-     * That is the last active admin; nobody could make admins again.
+     * The user is the last active admin. Without one, no user could make admins.
      */
     409: Failure & {
         code?: 'last_admin';
     };
     /**
-     * The body has over 128 KiB.
+     * The body is larger than 128 KiB.
      */
     413: Failure & {
         code?: 'body_too_large';
@@ -1246,13 +1246,13 @@ export type DeleteUserErrors = {
         code?: 'too_many_requests';
     };
     /**
-     * Our fault; the log has it under the request's id.
+     * An error of the server; its log has the details under the request's id.
      */
     500: Failure & {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down, or there is too much to do; try again after `Retry-After`.
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -1292,30 +1292,30 @@ export type GetUserData = {
 
 export type GetUserErrors = {
     /**
-     * The framing of the request is not sound.
+     * The framing of the request is invalid.
      */
     400: Failure & {
         code?: 'bad_request';
     };
     /**
-     * The token is expired, or wrong, or dead; or its user is inactive or gone.
+     * The token is expired, invalid or revoked, or its user is inactive or deleted.
      */
     401: TokenRefused;
     /**
-     * There is no `Authorization` header.
+     * The `Authorization` header is missing.
      */
     403: Failure & {
         code?: 'token_missing';
         message?: 'Provide a valid auth token.';
     };
     /**
-     * There is no such user, or the id is none.
+     * There is no such user, or the id is not a number.
      */
     404: Failure & {
         code?: 'user_not_found' | 'user_id_invalid' | 'not_found';
     };
     /**
-     * The body has over 128 KiB.
+     * The body is larger than 128 KiB.
      */
     413: Failure & {
         code?: 'body_too_large';
@@ -1327,13 +1327,13 @@ export type GetUserErrors = {
         code?: 'too_many_requests';
     };
     /**
-     * Our fault; the log has it under the request's id.
+     * An error of the server; its log has the details under the request's id.
      */
     500: Failure & {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down, or there is too much to do; try again after `Retry-After`.
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -1371,37 +1371,37 @@ export type ChangeUserData = {
 
 export type ChangeUserErrors = {
     /**
-     * The body is empty, not a JSON object, or a member of it is missing or wrong; `errors` says which.
+     * The body is empty or not a JSON object, or a member of it is missing or invalid; `errors` says which.
      */
     400: InvalidPayload | UnreadableRequest;
     /**
-     * As TokenRefused; or the caller is no admin.
+     * As TokenRefused; or the caller is not an admin.
      */
     401: TokenRefused | (Failure & {
         code?: 'not_permitted';
         message?: 'You do not have permission to do that.';
     });
     /**
-     * There is no `Authorization` header.
+     * The `Authorization` header is missing.
      */
     403: Failure & {
         code?: 'token_missing';
         message?: 'Provide a valid auth token.';
     };
     /**
-     * There is no such user, or the id is none.
+     * There is no such user, or the id is not a number.
      */
     404: Failure & {
         code?: 'user_not_found' | 'user_id_invalid' | 'not_found';
     };
     /**
-     * That is the last active admin; nobody could make admins again.
+     * The user is the last active admin. Without one, no user could make admins.
      */
     409: Failure & {
         code?: 'last_admin';
     };
     /**
-     * The body has over 128 KiB.
+     * The body is larger than 128 KiB.
      */
     413: Failure & {
         code?: 'body_too_large';
@@ -1419,13 +1419,13 @@ export type ChangeUserErrors = {
         code?: 'too_many_requests';
     };
     /**
-     * Our fault; the log has it under the request's id.
+     * An error of the server; its log has the details under the request's id.
      */
     500: Failure & {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down, or there is too much to do; try again after `Retry-After`.
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -1442,7 +1442,7 @@ export type ChangeUserError = ChangeUserErrors[keyof ChangeUserErrors];
 
 export type ChangeUserResponses = {
     /**
-     * Changed; the user as it is now.
+     * Changed; the reply has the user after the change.
      */
     200: UserChanged;
 };
@@ -1454,11 +1454,11 @@ export type ListValuesData = {
     path?: never;
     query?: {
         /**
-         * most values in the answer
+         * the highest number of values in the reply
          */
         limit?: number;
         /**
-         * only values that are older than the one with this id
+         * only values submitted before the one with this id
          */
         after?: string;
     };
@@ -1467,22 +1467,22 @@ export type ListValuesData = {
 
 export type ListValuesErrors = {
     /**
-     * A parameter of the query is wrong.
+     * A query parameter is invalid.
      */
     400: InvalidPayload | UnreadableRequest;
     /**
-     * The token is expired, or wrong, or dead; or its user is inactive or gone.
+     * The token is expired, invalid or revoked, or its user is inactive or deleted.
      */
     401: TokenRefused;
     /**
-     * There is no `Authorization` header.
+     * The `Authorization` header is missing.
      */
     403: Failure & {
         code?: 'token_missing';
         message?: 'Provide a valid auth token.';
     };
     /**
-     * The body has over 128 KiB.
+     * The body is larger than 128 KiB.
      */
     413: Failure & {
         code?: 'body_too_large';
@@ -1494,13 +1494,13 @@ export type ListValuesErrors = {
         code?: 'too_many_requests';
     };
     /**
-     * Our fault; the log has it under the request's id.
+     * An error of the server; its log has the details under the request's id.
      */
     500: Failure & {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down, or there is too much to do; try again after `Retry-After`.
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -1533,22 +1533,22 @@ export type SubmitValueData = {
 
 export type SubmitValueErrors = {
     /**
-     * The body is empty, not a JSON object, or a member of it is missing or wrong; `errors` says which.
+     * The body is empty or not a JSON object, or a member of it is missing or invalid; `errors` says which.
      */
     400: InvalidPayload | UnreadableRequest;
     /**
-     * The token is expired, or wrong, or dead; or its user is inactive or gone.
+     * The token is expired, invalid or revoked, or its user is inactive or deleted.
      */
     401: TokenRefused;
     /**
-     * There is no `Authorization` header.
+     * The `Authorization` header is missing.
      */
     403: Failure & {
         code?: 'token_missing';
         message?: 'Provide a valid auth token.';
     };
     /**
-     * The body has over 128 KiB.
+     * The body is larger than 128 KiB.
      */
     413: Failure & {
         code?: 'body_too_large';
@@ -1573,13 +1573,13 @@ export type SubmitValueErrors = {
         code?: 'too_many_requests';
     };
     /**
-     * Our fault; the log has it under the request's id.
+     * An error of the server; its log has the details under the request's id.
      */
     500: Failure & {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down, or there is too much to do; try again after `Retry-After`.
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -1596,7 +1596,7 @@ export type SubmitValueError = SubmitValueErrors[keyof SubmitValueErrors];
 
 export type SubmitValueResponses = {
     /**
-     * Taken.
+     * The submission is stored.
      */
     200: Submitted;
 };
@@ -1608,11 +1608,11 @@ export type ListAllValuesData = {
     path?: never;
     query?: {
         /**
-         * most values in the answer
+         * the highest number of values in the reply
          */
         limit?: number;
         /**
-         * only values that are newer than the one with this id
+         * only values submitted after the one with this id
          */
         after?: string;
     };
@@ -1621,11 +1621,11 @@ export type ListAllValuesData = {
 
 export type ListAllValuesErrors = {
     /**
-     * A parameter of the query is wrong.
+     * A query parameter is invalid.
      */
     400: InvalidPayload | UnreadableRequest;
     /**
-     * The body has over 128 KiB.
+     * The body is larger than 128 KiB.
      */
     413: Failure & {
         code?: 'body_too_large';
@@ -1637,13 +1637,13 @@ export type ListAllValuesErrors = {
         code?: 'too_many_requests';
     };
     /**
-     * Our fault; the log has it under the request's id.
+     * An error of the server; its log has the details under the request's id.
      */
     500: Failure & {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down, or there is too much to do; try again after `Retry-After`.
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -1674,11 +1674,11 @@ export type ListCurrentValuesData = {
     path?: never;
     query?: {
         /**
-         * most indexes in the answer
+         * the highest number of indexes in the reply
          */
         limit?: number;
         /**
-         * only indexes that are higher
+         * only indexes higher than this one
          */
         after?: number;
     };
@@ -1687,11 +1687,11 @@ export type ListCurrentValuesData = {
 
 export type ListCurrentValuesErrors = {
     /**
-     * A parameter of the query is wrong.
+     * A query parameter is invalid.
      */
     400: InvalidPayload | UnreadableRequest;
     /**
-     * The body has over 128 KiB.
+     * The body is larger than 128 KiB.
      */
     413: Failure & {
         code?: 'body_too_large';
@@ -1703,13 +1703,13 @@ export type ListCurrentValuesErrors = {
         code?: 'too_many_requests';
     };
     /**
-     * Our fault; the log has it under the request's id.
+     * An error of the server; its log has the details under the request's id.
      */
     500: Failure & {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down, or there is too much to do; try again after `Retry-After`.
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -1744,13 +1744,13 @@ export type ListKindsData = {
 
 export type ListKindsErrors = {
     /**
-     * The framing of the request is not sound.
+     * The framing of the request is invalid.
      */
     400: Failure & {
         code?: 'bad_request';
     };
     /**
-     * The body has over 128 KiB.
+     * The body is larger than 128 KiB.
      */
     413: Failure & {
         code?: 'body_too_large';
@@ -1762,13 +1762,13 @@ export type ListKindsErrors = {
         code?: 'too_many_requests';
     };
     /**
-     * Our fault; the log has it under the request's id.
+     * An error of the server; its log has the details under the request's id.
      */
     500: Failure & {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down, or there is too much to do; try again after `Retry-After`.
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -1807,19 +1807,19 @@ export type ListenToValuesData = {
 
 export type ListenToValuesErrors = {
     /**
-     * The framing of the request is not sound.
+     * The framing of the request is invalid.
      */
     400: Failure & {
         code?: 'bad_request';
     };
     /**
-     * The body has over 128 KiB.
+     * The body is larger than 128 KiB.
      */
     413: Failure & {
         code?: 'body_too_large';
     };
     /**
-     * The request is no handshake of a WebSocket, or of another version than 13.
+     * The request is not a WebSocket handshake of version 13.
      */
     426: Failure & {
         code?: 'upgrade_required';
@@ -1831,13 +1831,13 @@ export type ListenToValuesErrors = {
         code?: 'too_many_requests';
     };
     /**
-     * Our fault; the log has it under the request's id.
+     * An error of the server; its log has the details under the request's id.
      */
     500: Failure & {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down, or there is too much to do; try again after `Retry-After`.
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -1856,7 +1856,7 @@ export type GetValueData = {
     body?: never;
     headers?: {
         /**
-         * the ETag of an answer that one has
+         * the ETag of a reply that the client has cached
          */
         'If-None-Match'?: string;
     };
@@ -1876,36 +1876,36 @@ export type GetValueData = {
 
 export type GetValueErrors = {
     /**
-     * The framing of the request is not sound.
+     * The framing of the request is invalid.
      */
     400: Failure & {
         code?: 'bad_request';
     };
     /**
-     * The token is expired, or wrong, or dead; or its user is inactive or gone.
+     * The token is expired, invalid or revoked, or its user is inactive or deleted.
      */
     401: TokenRefused;
     /**
-     * There is no `Authorization` header.
+     * The `Authorization` header is missing.
      */
     403: Failure & {
         code?: 'token_missing';
         message?: 'Provide a valid auth token.';
     };
     /**
-     * Nobody has asked for that yet, or there is no such kind or index.
+     * It was never submitted, or there is no such kind or index.
      */
     404: Failure & {
         code?: 'not_found';
     };
     /**
-     * The calculation was tried several times and failed; submitting it again does not help, an operator can put it back.
+     * The calculation failed several times. Submitting it again does not help; an operator can queue it again.
      */
     409: Failure & {
         code?: 'calculation_failed';
     };
     /**
-     * The body has over 128 KiB.
+     * The body is larger than 128 KiB.
      */
     413: Failure & {
         code?: 'body_too_large';
@@ -1917,13 +1917,13 @@ export type GetValueErrors = {
         code?: 'too_many_requests';
     };
     /**
-     * Our fault; the log has it under the request's id.
+     * An error of the server; its log has the details under the request's id.
      */
     500: Failure & {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down, or there is too much to do; try again after `Retry-After`.
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -1944,7 +1944,7 @@ export type GetValueResponses = {
      */
     200: ValueResult;
     /**
-     * Still being calculated; ask again after `Retry-After`.
+     * Still being calculated; try again after `Retry-After`.
      */
     202: ValuePending;
 };
@@ -1956,7 +1956,7 @@ export type GetHealthData = {
     path?: never;
     query?: {
         /**
-         * 1: answer 503 while anything is down
+         * 1: reply with 503 while anything is down
          */
         strict?: '0' | '1';
     };
@@ -1965,13 +1965,13 @@ export type GetHealthData = {
 
 export type GetHealthErrors = {
     /**
-     * The framing of the request is not sound.
+     * The framing of the request is invalid.
      */
     400: Failure & {
         code?: 'bad_request';
     };
     /**
-     * The body has over 128 KiB.
+     * The body is larger than 128 KiB.
      */
     413: Failure & {
         code?: 'body_too_large';
@@ -1983,13 +1983,13 @@ export type GetHealthErrors = {
         code?: 'too_many_requests';
     };
     /**
-     * Our fault; the log has it under the request's id.
+     * An error of the server; its log has the details under the request's id.
      */
     500: Failure & {
         code?: 'internal';
     };
     /**
-     * With `strict=1`, something is down, and this is what; or the monitor itself cannot be reached.
+     * With `strict=1`, something is down, as the reply shows; or the monitor itself cannot be reached.
      */
     503: HealthReply | Failure;
     /**
@@ -2004,7 +2004,7 @@ export type GetHealthError = GetHealthErrors[keyof GetHealthErrors];
 
 export type GetHealthResponses = {
     /**
-     * What the monitor last saw.
+     * The latest state that the monitor has seen.
      */
     200: HealthReply;
 };
@@ -2016,11 +2016,11 @@ export type GetHealthHistoryData = {
     path?: never;
     query: {
         /**
-         * which service
+         * the service
          */
         service: string;
         /**
-         * how far back
+         * length of the history
          */
         minutes?: number;
     };
@@ -2029,7 +2029,7 @@ export type GetHealthHistoryData = {
 
 export type GetHealthHistoryErrors = {
     /**
-     * A parameter of the query is wrong.
+     * A query parameter is invalid.
      */
     400: InvalidPayload | UnreadableRequest;
     /**
@@ -2039,7 +2039,7 @@ export type GetHealthHistoryErrors = {
         code?: 'not_found';
     };
     /**
-     * The body has over 128 KiB.
+     * The body is larger than 128 KiB.
      */
     413: Failure & {
         code?: 'body_too_large';
@@ -2051,13 +2051,13 @@ export type GetHealthHistoryErrors = {
         code?: 'too_many_requests';
     };
     /**
-     * Our fault; the log has it under the request's id.
+     * An error of the server; its log has the details under the request's id.
      */
     500: Failure & {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down, or there is too much to do; try again after `Retry-After`.
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -2090,13 +2090,13 @@ export type ListHealthEventsData = {
 
 export type ListHealthEventsErrors = {
     /**
-     * The framing of the request is not sound.
+     * The framing of the request is invalid.
      */
     400: Failure & {
         code?: 'bad_request';
     };
     /**
-     * The body has over 128 KiB.
+     * The body is larger than 128 KiB.
      */
     413: Failure & {
         code?: 'body_too_large';
@@ -2108,13 +2108,13 @@ export type ListHealthEventsErrors = {
         code?: 'too_many_requests';
     };
     /**
-     * Our fault; the log has it under the request's id.
+     * An error of the server; its log has the details under the request's id.
      */
     500: Failure & {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down, or there is too much to do; try again after `Retry-After`.
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
