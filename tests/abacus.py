@@ -1,9 +1,9 @@
-"""The system under test, seen from outside: HTTP through nginx or straight at a daemon, raw sockets, and the stack's own
-commands. Python's standard library alone, so that the tests share no code, and no bug, with what they test.
+"""The system under test, seen from outside: HTTP through nginx or straight to a daemon, raw sockets, and the stack's own
+commands. It uses only Python's standard library, so that tests share no code, and no bug, with what they test.
 
-Where the system runs is told by the variables that scripts/stack itself takes: RUN_DIR PORT PORT_OFFSET INSTANCES. For a system in
-containers PUBLISHED names the ports that can be reached (nginx=8080,users=5001); a test that touches what only a native run has, another
-port, a process, a file, a database, is skipped there with the reason."""
+The variables of scripts/stack (RUN_DIR PORT PORT_OFFSET INSTANCES) say where the system runs. For a system in containers
+PUBLISHED lists the reachable ports (nginx=8080,users=5001); there, a test is skipped with a reason when it needs something
+that only a native run has: another port, a process, a file, a database."""
 
 import http.client
 import itertools
@@ -14,10 +14,10 @@ import secrets
 import signal
 import socket
 import subprocess
-import time
 import unittest
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from harness import ROOT, eventually, free_port
+
 PORT = int(os.environ.get("PORT", "8080"))
 OFFSET = int(os.environ.get("PORT_OFFSET", "0"))
 INSTANCES = int(os.environ.get("INSTANCES", "1"))
@@ -26,13 +26,13 @@ PUBLISHED = os.environ.get("PUBLISHED")
 
 
 def native(what):
-    """To be called where only a native run has it."""
+    """Skips the test in containers, because only a native run has `what`."""
     if PUBLISHED:
         raise unittest.SkipTest(f"native: needs {what}")
 
 
 class NativePath:
-    """Stands for a folder of a native run."""
+    """In containers, in place of a folder of a native run: using it skips the test."""
 
     def __getattr__(self, _):
         native("the files of a native run")
@@ -42,7 +42,7 @@ class NativePath:
 
 
 class PublishedPorts(dict):
-    """Every name is there; one that is not published has no number."""
+    """Using the port of a service that publishes none skips the test."""
 
     def __getitem__(self, name):
         return self.get(name) or native(f"the port of {name}")
@@ -106,7 +106,7 @@ def call(method, path, body=None, token=None, headers=None, to="nginx", port=Non
 
 
 def record(**fields):
-    """Every answer is held against the API's document afterwards, by services/swagger/tests/exchanges.js."""
+    """Keeps an answer for services/swagger/tests/exchanges.js, which compares every one with the API's document."""
     if EXCHANGES:
         with open(EXCHANGES, "a") as lines:
             lines.write(json.dumps(fields) + "\n")
@@ -121,12 +121,12 @@ def post(path, body=None, **options):
 
 
 def fail(code, message, status="fail"):
-    """The envelope of a failure, whole, for a request that was sent by call()."""
+    """The whole error envelope that answers a request of call()."""
     return {"status": status, "message": message, "code": code, "request_id": REQUEST_ID}
 
 
 class Person:
-    """A fresh registered user."""
+    """A new user, registered by its constructor."""
 
     count = itertools.count()
 
@@ -153,9 +153,11 @@ def log_in(email, password):
 
 
 def exchange(raw, to="nginx", port=None, timeout=20, until_closed=True):
-    """Sends bytes as they are; returns all that comes back until the peer closes (or the first bytes)."""
+    """Sends bytes as they are; returns everything received until the peer closes, or only the first bytes."""
     received = send_raw(raw, port or PORTS[to], timeout, until_closed)
-    if port is None and received.count(b"HTTP/1.1 ") == 1:  # whose the second is nobody could say from outside
+    if (
+        port is None and received.count(b"HTTP/1.1 ") == 1
+    ):  # of two answers, the second cannot be assigned to a request from outside
         record(to=to, sent=raw.decode("latin-1"), received=received.decode("latin-1"))
     return received
 
@@ -176,20 +178,8 @@ def send_raw(raw, port, timeout, until_closed):
                 return received
 
 
-def eventually(check, limit_s=20, every_s=0.02, message=None):
-    """Polls until check() is truthy and returns that; fails after the limit with what was seen last."""
-    end = time.monotonic() + limit_s
-    while True:
-        seen = check()
-        if seen:
-            return seen
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {limit_s} s: {message or check}")
-        time.sleep(every_s)
-
-
 def stack(*arguments, **options):
-    """scripts/stack itself, with the variables that it was started with."""
+    """Runs scripts/stack with the variables that the stack was started with."""
     native("scripts/stack")
     done = subprocess.run(
         ["sh", str(ROOT / "scripts/stack"), *arguments], capture_output=True, text=True, cwd=ROOT, timeout=120, **options
@@ -225,15 +215,16 @@ def children(pid):
 
 
 def serving_pid(name):
-    """The pid of a daemon's serving process: the child of the one that runit keeps, or that one if it has none. None between two."""
+    """The pid of a daemon's serving process: the child of runit's process, or that process if it supervises none. None
+    meanwhile."""
     pid = service_pid(name)
-    if not os.environ.get("HANG_SECONDS") == "0":
+    if os.environ.get("HANG_SECONDS") != "0":
         pid = next(iter(children(pid)), None)
     return pid
 
 
 def kill(name, signal_number=signal.SIGKILL):
-    """The process that runit keeps: a daemon's supervising parent, nginx's master, Redis, Postgres."""
+    """Signals the process that runit keeps: a daemon's supervising parent, nginx's master, Redis, Postgres."""
     pid = service_pid(name)
     os.kill(pid, signal_number)
     return pid
@@ -271,7 +262,7 @@ def fibonacci(index):
 
 
 def fresh_index(low=70_000, high=79_999):
-    """One that nobody has asked for yet on this stack, which may have seen earlier runs."""
+    """One that was never submitted on this stack, not by earlier runs either."""
     seen = {int(row) for row in psql("values", "SELECT index FROM calculations").split()}
     return next(index for index in range(low, high) if index not in seen)
 
@@ -281,7 +272,7 @@ def submit(index, token, kind="fibonacci"):
 
 
 def result(index, token=None, kind="fibonacci", limit_s=30):
-    """The whole decimal, once it is there."""
+    """All digits of the result, as soon as it is calculated."""
 
     def done():
         reply = get(f"/api/values/{kind}/{index}", token=token, headers={"Accept": "text/plain"})
@@ -291,12 +282,12 @@ def result(index, token=None, kind="fibonacci", limit_s=30):
 
 
 def sv(command, name):
-    """Without sv's own waiting, which looks but every 0.4 s."""
+    """Does not use sv's own waiting, because that polls only every 0.4 s."""
     return subprocess.run(["sv", command, str(service_dir(name))], check=True, capture_output=True, text=True).stdout
 
 
 def stop(name):
-    """Stops a service through its supervisor and waits for it."""
+    """Stops a service through its supervisor and waits until it has ended."""
     sv("down", name)
     eventually(
         lambda: (said := sv("status", name)).startswith("down:") and "want up" not in said, 15, message=f"{name} has ended"
@@ -316,15 +307,9 @@ def manage(service, *arguments):
     return stack("manage", service, *arguments)
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Daemon:
-    """The binary of a daemon beside those of the stack, on its Postgres and Redis but on ports of its own. Variables go to it as they
-    are, None takes one away; `with` waits until it is ready and ends it. What it writes stands with the stack's logs."""
+    """A daemon of its own beside those of the stack, on the stack's Postgres and Redis but on other ports. It gets the given
+    variables; None removes a default. `with` waits until it is ready, and ends it. Its log is a file among the stack's logs."""
 
     count = itertools.count()
 
@@ -356,7 +341,7 @@ class Daemon:
         return self
 
     def run(self, *arguments):
-        """To its end; for what is over at once."""
+        """Runs it to its end, for arguments that make it exit at once."""
         return subprocess.run(
             [RUN_DIR / "bin" / self.name, *arguments], env=self.environment, capture_output=True, text=True, timeout=30
         )
@@ -384,7 +369,7 @@ class Daemon:
         return {int(pid) for pid in pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()}
 
     def terminate(self, limit_s):
-        """SIGTERM; its exit code, which must come within the limit."""
+        """Sends SIGTERM and returns the exit code; fails if it does not exit within the limit."""
         self.process.terminate()
         return self.process.wait(limit_s)
 

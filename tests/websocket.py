@@ -1,6 +1,7 @@
-"""A WebSocket client (RFC 6455) that makes its frames by hand, bad ones too. Python's standard library alone."""
+"""A WebSocket client (RFC 6455) that builds its frames itself, invalid ones too. Python's standard library alone."""
 
 import base64
+import contextlib
 import hashlib
 import json
 import os
@@ -16,8 +17,8 @@ PATHS = {"nginx": "/api/values/live", "values": "/values/live"}
 MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
-class Refused(Exception):
-    """The handshake was answered with something else than 101."""
+class RefusedError(Exception):
+    """The server answered the handshake with another status than 101."""
 
     def __init__(self, status, headers, body):
         super().__init__(f"{status} {body[:300]!r}")
@@ -53,7 +54,7 @@ def handshake(to="values", protocols=None, key=None, version="13", method="GET",
 
 
 class WebSocket:
-    """Connected and past the handshake when it is made. token: offered as a subprotocol; None: none is."""
+    """The constructor connects and completes the handshake. token: offered as a subprotocol, unless it is None."""
 
     def __init__(self, token=None, to="values", port=None, timeout=20, behind=b"", **options):
         if token is not None:
@@ -78,7 +79,7 @@ class WebSocket:
         if status != 101:
             while len(self.buffer) < int(self.headers.get("content-length", 0)):
                 self.receive()
-            raise Refused(status, self.headers, self.buffer)
+            raise RefusedError(status, self.headers, self.buffer)
         accept = base64.b64encode(hashlib.sha1(key.encode() + MAGIC).digest()).decode()
         assert self.headers["sec-websocket-accept"] == accept
         assert (self.headers["upgrade"].lower(), self.headers["connection"].lower()) == ("websocket", "upgrade")
@@ -118,7 +119,7 @@ class WebSocket:
             raise AssertionError(f"not a message: {opcode} {payload!r}")
 
     def next_value(self, index, kind="fibonacci"):
-        """Messages until the one of this calculation."""
+        """Skips messages until the one about this calculation."""
         while True:
             message = self.next_message()
             if (message.get("kind"), message.get("index")) == (kind, index):
@@ -129,15 +130,14 @@ class WebSocket:
         return self
 
     def expect_close(self):
-        """(code, reason) of the server's close frame, whatever messages come before it; it is answered, and the end follows."""
+        """(code, reason) of the server's close frame; skips messages before it, answers it, and expects the end of the
+        connection."""
         opcode, payload = self.next_frame()
         while opcode in (TEXT, PING, PONG):
             opcode, payload = self.next_frame()
         assert opcode == CLOSE, (opcode, payload)
-        try:
+        with contextlib.suppress(OSError):
             self.send(CLOSE, payload[:2])
-        except OSError:
-            pass
         self.expect_end()
         return (struct.unpack(">H", payload[:2])[0], payload[2:].decode()) if payload else (None, "")
 
@@ -166,7 +166,7 @@ class WebSocket:
 
 
 def listen(token, **options):
-    """One that is told of every result from here on."""
+    """A connection that receives every result from now on."""
     return WebSocket(token, **options).expect_ready()
 
 

@@ -1,4 +1,4 @@
-"""Registering, logging in and out, tokens: contract.md's rows, each failure compared whole."""
+"""Registering, logging in and out, tokens: every failure is compared whole."""
 
 import base64
 import hashlib
@@ -23,7 +23,7 @@ def test_ping_answers_pong():
     assert reply.headers["Content-Type"] == "application/json"
 
 
-def test_registering_gives_a_token_that_opens_status():
+def test_registering_returns_a_token_that_is_accepted():
     person = Person()
     data = get("/auth/status", token=person.token).json
     assert data == {
@@ -32,7 +32,7 @@ def test_registering_gives_a_token_that_opens_status():
     }
 
 
-def test_registering_says_so_exactly():
+def test_registering_is_answered_with_the_documented_body():
     word = secrets.token_hex(4)
     reply = post("/auth/register", {"username": word, "email": f"{word}@example.com", "password": "a password"})
     body = reply.json
@@ -95,13 +95,13 @@ def test_malformed_json_is_refused(body):
     assert (reply.status, body) in [(400, fail(code, "Invalid payload.")) for code in ("malformed_json", "invalid_payload")]
 
 
-def test_a_body_that_is_not_json_by_name_is_an_unsupported_media_type():
+def test_a_body_of_another_media_type_is_refused_with_415():
     reply = post("/auth/register", "username=a", headers={"Content-Type": "application/x-www-form-urlencoded"})
     assert reply.status == 415
     assert reply.json == fail("unsupported_media_type", "The body must be application/json.")
 
 
-def test_login_gives_a_token(person):
+def test_login_returns_a_token(person):
     reply = post("/auth/login", {"email": person.email.upper(), "password": person.password})
     body = reply.json
     token = body.pop("auth_token")
@@ -117,7 +117,7 @@ def test_a_wrong_password_and_an_unknown_user_get_the_same_answer(person):
 
 
 def test_a_wrong_password_and_an_unknown_user_take_the_same_time():
-    """By turns, and by the fastest of each, so that what else the machine does falls on neither alone."""
+    """Measured in turn, and the fastest of each compared, so that other load on the machine affects both alike."""
 
     def login_s(email):
         start = time.monotonic()
@@ -125,7 +125,7 @@ def test_a_wrong_password_and_an_unknown_user_take_the_same_time():
         return time.monotonic() - start
 
     pairs = [(login_s(Person().email), login_s(f"nobody{n}@example.com")) for n in range(9)]
-    known, unknown = (min(times) for times in zip(*pairs))
+    known, unknown = (min(times) for times in zip(*pairs, strict=True))
     assert 0.5 < known / unknown < 2
 
 
@@ -137,7 +137,7 @@ def test_too_many_failed_logins_are_refused_for_a_while(person):
     assert post("/auth/login", {"email": person.email, "password": person.password}).status == 429
 
 
-def test_another_address_of_the_same_ipv6_network_is_no_further_attempt(person):
+def test_addresses_of_one_ipv6_network_share_their_login_attempts(person):
     def log_in_from(address):
         return post(
             "/auth/login", {"email": person.email, "password": "wrong wrong"}, to="users", headers={"X-Forwarded-For": address}
@@ -147,8 +147,8 @@ def test_another_address_of_the_same_ipv6_network_is_no_further_attempt(person):
     assert log_in_from("2001:db8:0:8::1") == log_in_from("198.51.100.7") == log_in_from("198.51.100.8") == 404
 
 
-def test_another_spelling_of_the_same_name_is_no_further_attempt():
-    """Postgres's lower() makes k and i of more than their capitals (KELVIN SIGN, I WITH DOT ABOVE)."""
+def test_spellings_of_one_name_share_their_login_attempts():
+    """Postgres's lower() also maps KELVIN SIGN to k and I WITH DOT ABOVE to i."""
     word = f"ki{secrets.token_hex(6)}"
     person = {"username": word, "email": f"{word}@example.com", "password": "a password"}
     assert post("/auth/register", person).status == 201
@@ -159,7 +159,7 @@ def test_another_spelling_of_the_same_name_is_no_further_attempt():
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_token_is_dead_everywhere_after_logout(person, method):
+def test_a_token_is_refused_by_every_service_after_logout(person, method):
     reply = call(method, "/auth/logout", token=person.token)
     assert (reply.status, reply.json) == (200, {"status": "success", "message": "Successfully logged out."})
     for path in ["/auth/status", "/auth/logout", "/api/user", "/api/values"]:
@@ -168,7 +168,7 @@ def test_a_token_is_dead_everywhere_after_logout(person, method):
         assert reply.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-def test_logout_is_known_to_values_before_the_next_request_can_arrive():
+def test_values_refuses_a_token_from_the_first_request_after_its_logout():
     for _ in range(25):
         person = Person()
         assert get("/api/values", token=person.token).status == 200
@@ -176,7 +176,7 @@ def test_logout_is_known_to_values_before_the_next_request_can_arrive():
         assert get("/api/values", token=person.token).status == 401
 
 
-def test_the_older_login_gives_an_access_token(person):
+def test_the_legacy_login_returns_an_access_token(person):
     for name in (person.username, person.email):
         reply = post("/auth", {"username": name, "password": person.password})
         assert reply.status == 200
@@ -185,7 +185,7 @@ def test_the_older_login_gives_an_access_token(person):
         assert get("/api/user", headers={"Authorization": f"JWT {token}"}).status == 200
 
 
-def test_the_older_login_refuses_in_its_own_words(person):
+def test_the_legacy_login_keeps_its_own_error_texts(person):
     payloads = [
         {"username": person.username, "password": "not the password"},
         {"username": "nobody-of-that-name", "password": "not the password"},
@@ -227,7 +227,7 @@ def claims_of(token):
     return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
 
 
-def test_a_token_carries_the_claims_that_the_contract_names(person):
+def test_a_token_has_the_documented_claims(person):
     claims = claims_of(person.token)
     assert set(claims) == {"iss", "sub", "iat", "nbf", "exp", "jti", "adm"}
     assert claims["sub"] == str(person.id)
@@ -247,7 +247,7 @@ def test_an_expired_token_is_refused_with_its_own_message(person):
         assert (reply.status, reply.json) == (401, fail("token_expired", "Signature expired. Please log in again."))
 
 
-def test_forged_tokens_open_nothing(person):
+def test_forged_tokens_are_refused(person):
     claims = claims_of(person.token)
     head, body, signature = person.token.split(".")
     none = b64(b'{"alg":"none","typ":"JWT"}') + "." + body + "."
@@ -271,7 +271,7 @@ def test_forged_tokens_open_nothing(person):
             assert (reply.status, reply.json) == (401, INVALID_TOKEN), token
 
 
-def test_a_password_change_kills_the_older_tokens(person):
+def test_a_password_change_revokes_earlier_tokens(person):
     second = person.login()
     wrong = call("PUT", "/auth/password", {"current": "not the password", "new": "a new password"}, token=second)
     errors = [{"field": "current", "message": "is not your password"}]
@@ -292,16 +292,20 @@ def registration():
     return {"username": word, "email": f"{word}@example.com", "password": "a password"}
 
 
-def test_a_login_that_began_before_a_password_change_opens_nothing_behind_it(person):
-    """It found the older hash, and waits for its turn to be held against it, behind one that takes a good part of a second."""
+def test_a_login_that_began_before_a_password_change_returns_a_revoked_token(person):
+    """The login has read the old hash, and its verification waits in the queue behind a hash that takes most of a second."""
     slow = {"HASH_THREADS": "1", "ARGON2_MEMORY_KIB": "65536", "ARGON2_PASSES": "16", "HTTP_DEADLINE_MS": "30000"}
     with Daemon("users", **slow) as users, ThreadPoolExecutor() as threads:
         slow_one = threads.submit(lambda: users.call("POST", "/auth/register", registration()))
         eventually(
-            lambda: abacus.resident_bytes(min(users.serving)) > 60 << 20, every_s=0.001, message="its hash is being made"
+            lambda: abacus.resident_bytes(min(users.serving)) > 60 << 20,
+            every_s=0.001,
+            message="the slow hash is being calculated",
         )
         login = threads.submit(lambda: users.call("POST", "/auth/login", {"email": person.email, "password": person.password}))
-        eventually(lambda: abacus.redis_cli("EXISTS", f"attempts:127.0.0.1:{person.email}") == "1", message="it is under way")
+        eventually(
+            lambda: abacus.redis_cli("EXISTS", f"attempts:127.0.0.1:{person.email}") == "1", message="the login is waiting"
+        )
         change = call("PUT", "/auth/password", {"current": person.password, "new": "a new password"}, token=person.token)
         assert change.status == 200 and not slow_one.done()
         late = login.result().json["auth_token"]
@@ -309,13 +313,13 @@ def test_a_login_that_began_before_a_password_change_opens_nothing_behind_it(per
         assert get(path, token=late).json == INVALID_TOKEN
 
 
-def test_an_active_user_who_is_made_active_keeps_the_tokens(person, admin):
+def test_activating_an_active_user_revokes_no_token(person, admin):
     assert call("PATCH", f"/users/{person.id}", {"active": True}, token=admin).status == 200
     for path in ["/auth/status", "/api/values"]:
         assert get(path, token=person.token).status == 200, path
 
 
-def test_an_inactive_user_can_log_in_and_the_token_opens_nothing(person, admin):
+def test_an_inactive_user_can_log_in_but_the_token_is_refused(person, admin):
     refused = fail("user_inactive", "Provide a valid auth token.")
     assert call("PATCH", f"/users/{person.id}", {"active": False}, token=admin).status == 200
     for token in (person.token, person.login()):
@@ -329,7 +333,7 @@ def test_an_inactive_user_can_log_in_and_the_token_opens_nothing(person, admin):
     assert get("/api/values", token=fresh).status == 200
 
 
-def test_a_deleted_user_is_gone_and_so_are_the_tokens(person, admin):
+def test_deleting_a_user_revokes_their_tokens(person, admin):
     assert call("DELETE", f"/users/{person.id}", token=admin).status == 200
     for path in ["/auth/status", "/api/values"]:
         reply = get(path, token=person.token)
@@ -338,7 +342,7 @@ def test_a_deleted_user_is_gone_and_so_are_the_tokens(person, admin):
     assert get(f"/users/{person.id}", token=admin).status == 404
 
 
-def test_a_bcrypt_hash_of_the_older_system_verifies_and_is_replaced(person):
+def test_a_bcrypt_hash_of_the_legacy_system_verifies_and_is_replaced(person):
     old = "$2b$04$abcdefghijklmnopqrstuu2PywBF3HRQ7pea/hpDo2V7MCiTgDJ1e"
     abacus.psql("users", f"UPDATE users SET password_hash = '{old}' WHERE id = {person.id}")
     assert post("/auth/login", {"email": person.email, "password": "not the password"}).status == 404

@@ -1,11 +1,11 @@
-"""What the environment changes: each test runs the daemon's own binary with the variables in question."""
+"""The variables of the daemons: each test runs a daemon of its own with the variables in question."""
 
 import secrets
 
 import pytest
 
 import abacus
-from abacus import Daemon, Person, fail, get
+from abacus import Daemon, fail, get
 
 NO_TOKEN = (403, fail("token_missing", "Provide a valid auth token."))
 INVALID_TOKEN = (401, fail("token_invalid", "Invalid token. Please log in again."))
@@ -17,7 +17,7 @@ def seen(reply):
     return reply.status, reply.json
 
 
-def test_values_may_be_submitted_without_a_token_if_anonymous():
+def test_values_may_be_submitted_without_a_token_where_that_is_configured():
     with Daemon("values", VALUES_ANONYMOUS="true") as values:
         reply = values.call("POST", "/values", {"index": 7})
         assert (reply.status, reply.json["working"], reply.json["index"]) == (200, True, 7)
@@ -26,7 +26,7 @@ def test_values_may_be_submitted_without_a_token_if_anonymous():
         assert values.call("POST", "/values", {"index": -1}).status == 400
 
 
-def test_an_anonymous_submission_is_nobody_s_and_gets_its_result(reader):
+def test_an_anonymous_submission_has_no_user_and_gets_its_result(reader):
     index = abacus.fresh_index(12_000, 13_000)
     with Daemon("values", VALUES_ANONYMOUS="1") as values:
         number = values.call("POST", "/values", {"index": index}).json["id"]
@@ -48,7 +48,7 @@ def test_an_anonymous_submission_is_nobody_s_and_gets_its_result(reader):
     ],
     ids=str,
 )
-def test_users_are_public_when_told_so_and_by_default_in_development_alone(person, environment, is_public):
+def test_users_are_public_where_configured_and_by_default_only_in_development(person, environment, is_public):
     with Daemon("users", **environment) as users:
         for path in ("/users", f"/users/{person.id}"):
             reply = users.call("GET", path)
@@ -87,7 +87,7 @@ def test_a_secret_of_32_bytes_is_taken():
     assert Daemon("users", APP_ENV="production", SECRET_KEY="x" * 32, SECRET_KEY_FILE=None).run("--check").returncode == 0
 
 
-def test_every_problem_is_printed_in_one_go():
+def test_all_problems_are_printed_at_once():
     wrong = {
         "APP_ENV": "production",
         "SECRET_KEY": "short",
@@ -124,7 +124,7 @@ def test_an_unknown_environment_is_refused():
 
 
 @pytest.mark.parametrize("name", DAEMONS)
-def test_a_variable_and_its_file_at_once_are_refused(name, tmp_path):
+def test_a_variable_together_with_its_file_is_refused(name, tmp_path):
     file = tmp_path / "url"
     file.write_text("redis://127.0.0.1:1/0")
     done = Daemon(name, REDIS_URL="redis://:hidden-password@127.0.0.1:1/0", REDIS_URL_FILE=file).run("--check")
@@ -134,7 +134,7 @@ def test_a_variable_and_its_file_at_once_are_refused(name, tmp_path):
 
 @pytest.mark.parametrize("name", [*DAEMONS, "healthcheck"])
 @pytest.mark.parametrize("argument", [[], ["--check"]], ids=["start", "check"])
-def test_a_redis_url_that_is_none_is_refused_and_not_shown(name, argument, tmp_path):
+def test_an_invalid_redis_url_is_refused_and_not_printed(name, argument, tmp_path):
     file = tmp_path / "url"
     file.write_text("redis://:hidden/password@127.0.0.1:1/0\n")
     done = Daemon(name, REDIS_URL_FILE=file, HEALTHCHECK_TARGETS="users=http://127.0.0.1:1").run(*argument)
@@ -152,7 +152,7 @@ def test_a_secret_is_read_from_its_file_without_the_newline(person, tmp_path):
 
 
 @pytest.mark.parametrize("name", DAEMONS)
-def test_the_command_line_says_what_there_is(name):
+def test_check_version_and_help_work_and_other_options_are_refused(name):
     daemon = Daemon(name)
     assert daemon.run("--check").returncode == 0
     assert daemon.run("--version").stdout.startswith(f"{name} ")
@@ -162,14 +162,14 @@ def test_the_command_line_says_what_there_is(name):
 
 
 @pytest.mark.parametrize("name", DAEMONS)
-def test_readiness_can_be_asked_by_the_binary_itself(name):
+def test_check_ready_reports_the_readiness_of_the_running_daemon(name):
     daemon = Daemon(name)
     assert daemon.run("--check-ready").returncode == 1
     with daemon:
         assert daemon.run("--check-ready").returncode == 0
 
 
-def test_a_port_in_use_ends_the_daemon_with_a_line_that_names_it():
+def test_a_port_in_use_ends_the_daemon_with_one_line_that_names_it():
     daemon = Daemon("values", PORT=abacus.PORT).start()
     try:
         assert daemon.process.wait(20) == 1

@@ -18,7 +18,7 @@ def variables_of(daemon):
 
 
 @pytest.mark.parametrize("daemon", DAEMONS)
-def test_every_variable_of_its_help_is_in_the_document(daemon):
+def test_every_variable_of_the_help_is_documented(daemon):
     document = (abacus.ROOT / "docs/configuration.md").read_text()
     named = set(re.findall(r"`([A-Z][A-Z0-9_]*)`", document))
     variables = variables_of(daemon)

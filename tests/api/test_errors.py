@@ -1,4 +1,4 @@
-"""Errors that do not belong to one resource: whole bodies, through nginx and straight at the services."""
+"""Errors that do not belong to one resource: the whole body, through nginx and straight from the services."""
 
 import pytest
 
@@ -33,7 +33,7 @@ def test_a_body_that_is_too_large_is_413(to):
 
 
 @pytest.mark.parametrize("path", ["/auth/register", "/auth/login", "/auth", "/users", "/auth/password", "/api/values"])
-def test_bodies_that_are_no_json_are_refused_alike(admin, path):
+def test_bodies_other_than_json_are_refused_alike(admin, path):
     def send(body, media_type):
         return call(
             "PUT" if path == "/auth/password" else "POST", path, body, token=admin, headers={"Content-Type": media_type}
@@ -46,7 +46,7 @@ def test_bodies_that_are_no_json_are_refused_alike(admin, path):
     assert send("[" * 100_000, "application/json").json == fail("malformed_json", "Invalid payload.")
 
 
-def test_the_client_s_files_can_only_be_read():
+def test_the_clients_files_refuse_every_writing_method():
     for method in ("POST", "PUT", "DELETE", "PATCH"):
         reply = call(method, "/")
         assert (reply.status, reply.json) == (405, fail("method_not_allowed", "Method not allowed."))
@@ -60,14 +60,14 @@ def test_head_is_answered_like_get_without_the_body():
 
 
 @pytest.mark.parametrize("to", SERVICES)
-def test_a_request_id_comes_back(to):
+def test_a_request_id_is_returned(to):
     path = "/api/values/all" if to == "values" else "/users/ping"
     assert get(path, to=to, headers={"X-Request-ID": "my-id.1_2"}).headers["X-Request-ID"] == "my-id.1_2"
     made = get(path, to=to, headers={"X-Request-ID": "not\tsane {}"}).headers["X-Request-ID"]
     assert made and "not" not in made
 
 
-def test_security_headers_are_on_every_answer_and_the_server_does_not_boast():
+def test_every_answer_has_security_headers_and_no_version_of_the_server():
     for reply in (get("/users/ping"), get("/api/values/no/such/path"), get("/")):
         assert reply.headers["X-Content-Type-Options"] == "nosniff"
         assert reply.headers["X-Frame-Options"] in ("DENY", "SAMEORIGIN")
@@ -76,7 +76,7 @@ def test_security_headers_are_on_every_answer_and_the_server_does_not_boast():
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/healthz", "/readyz", "/users/metrics", "/api/values/metrics"])
-def test_the_admin_listener_is_not_reached_from_outside(path):
+def test_the_admin_listener_is_not_reachable_from_outside(path):
     reply = get(path, headers={"Authorization": ""})
     assert b"process_cpu_seconds_total" not in reply.body
     assert b"build_info" not in reply.body
@@ -113,7 +113,7 @@ def test_metrics_count_requests_by_route_template(reader):
     assert count() == before + 3
 
 
-def test_an_outside_client_can_not_choose_its_address(reader):
+def test_a_client_can_not_forge_its_address(reader):
     get("/users/ping", headers={"X-Forwarded-For": "203.0.113.7", "X-Request-ID": "forwarded-for-test"})
 
     def line():

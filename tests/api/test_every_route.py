@@ -1,4 +1,4 @@
-"""What all routes have in common, tried on each that a service says it has (`manage routes`), so that no new one is forgotten."""
+"""What all routes have in common, tried on every route that `manage routes` prints, so that no new one is forgotten."""
 
 import pytest
 
@@ -11,7 +11,7 @@ WEBSOCKET = "/values/live"
 
 
 def routes(reader):
-    """(method, path as nginx knows it, whether it wants a token), each parameter filled in."""
+    """(method, path behind nginx, whether it needs a token), with a value for each parameter."""
     for service in ("users", "values"):
         for line in abacus.manage(service, "routes").splitlines():
             method, path, access = line.split()
@@ -33,18 +33,18 @@ def those_with_body(reader):
     ]
 
 
-def test_there_are_routes_of_both_sorts(reader):
+def test_some_routes_need_a_token_and_some_do_not(reader):
     assert len(those_with_token(reader)) > 10
     assert len(those_with_body(reader)) > 5
 
 
-def test_each_route_that_wants_a_token_refuses_whoever_has_none(reader):
+def test_each_protected_route_refuses_a_request_without_a_token(reader):
     for method, path in those_with_token(reader):
         reply = call(method, path)
         assert (reply.status, reply.json) == (403, fail("token_missing", "Provide a valid auth token.")), (method, path)
 
 
-def test_each_route_that_wants_a_token_refuses_a_dead_one(reader, person):
+def test_each_protected_route_refuses_a_revoked_token(reader, person):
     call("POST", "/auth/logout", token=person.token)
     for method, path in those_with_token(reader):
         reply = call(method, path, token=person.token)
@@ -64,15 +64,15 @@ def test_each_route_that_wants_a_token_refuses_a_dead_one(reader, person):
     ],
     ids=["a form", "XML", "half a JSON", "an array", "nothing", "no member", "too much"],
 )
-def test_each_route_that_reads_a_body_refuses_what_it_can_not_read(reader, admin, body, content_type, status, code):
+def test_each_route_with_a_body_refuses_one_that_it_can_not_parse(reader, admin, body, content_type, status, code):
     for method, path in those_with_body(reader):
         if (path, body) == ("/auth", "{}"):
-            continue  # the older login: 401 in words of its own
+            continue  # the legacy login: 401 with its own text
         reply = call(method, path, body, token=admin, headers={"Content-Type": content_type})
         assert (reply.status, reply.json["code"], reply.json["status"]) == (status, code, "fail"), (method, path)
 
 
-def test_each_route_refuses_another_method_and_names_its_own(reader):
+def test_each_route_refuses_other_methods_and_lists_its_own(reader):
     methods = {}
     for method, path, _ in routes(reader):
         methods.setdefault(path, set()).add(method)
@@ -82,8 +82,8 @@ def test_each_route_refuses_another_method_and_names_its_own(reader):
         assert known <= {method.strip() for method in reply.headers["Allow"].split(",")}, path
 
 
-def test_the_last_admin_can_not_be_undone(admin):
-    """The others are made ordinary users first; the tests need only this one."""
+def test_the_last_admin_can_not_be_demoted_deactivated_or_deleted(admin):
+    """All other admins become ordinary users first; the tests need only this one."""
     abacus.psql("users", f"UPDATE users SET admin = false WHERE email <> '{abacus.ADMIN[0]}'")
     own = call("GET", "/auth/status", token=admin).json["data"]["id"]
     for method, body in (("PATCH", {"admin": False}), ("PATCH", {"active": False}), ("DELETE", None)):
@@ -102,7 +102,7 @@ def test_the_last_admin_can_not_be_undone(admin):
     ],
     ids=["address", "header", "coding", "no host"],
 )
-def test_nginx_refuses_in_the_envelope_of_all(raw, status, code):
+def test_nginx_refuses_in_the_error_envelope(raw, status, code):
     head, body = abacus.exchange(raw).decode().split("\r\n\r\n", 1)
     assert head.startswith(f"HTTP/1.1 {status} ")
     assert "\r\nContent-Type: application/json\r\n" in head

@@ -1,5 +1,5 @@
-"""Where does a request end? Nobody may be able to make nginx and a service, or two readers of one connection, disagree.
-RFC 9112 §6.3 and the smuggling attacks that follow from it; each sent through nginx and straight at a service."""
+"""nginx and a service must always agree on where a request ends (RFC 9112 §6.3), or requests could be smuggled. Each attack
+is sent through nginx and straight to a service."""
 
 import json
 import socket
@@ -34,7 +34,7 @@ def test_head_with_a_body_can_not_smuggle_a_second_request(to):
 
 
 @pytest.mark.parametrize("to", SERVICES)
-def test_head_with_a_chunked_body_can_not_smuggle_either(to):
+def test_head_with_a_chunked_body_can_not_smuggle_a_second_request(to):
     raw = b"HEAD " + PATH[to] + b" HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + SMUGGLED
     received = exchange(raw, to=to)
     assert_refused(received)
@@ -56,7 +56,7 @@ HEADERS = {
 
 @pytest.mark.parametrize("to", ["users", "values"])
 @pytest.mark.parametrize("headers", HEADERS.values(), ids=HEADERS.keys())
-def test_unsound_framing_is_refused_by_the_service(headers, to):
+def test_malformed_framing_is_refused_by_the_service(headers, to):
     raw = (
         b"POST "
         + PATH[to]
@@ -68,12 +68,12 @@ def test_unsound_framing_is_refused_by_the_service(headers, to):
     )
     received = exchange(raw, to=to)
     assert b"smuggled" not in received
-    assert received == b"" or received.startswith(b"HTTP/1.1 4") or received.startswith(b"HTTP/1.1 501"), received[:200]
+    assert received == b"" or received.startswith((b"HTTP/1.1 4", b"HTTP/1.1 501")), received[:200]
     assert answers(received) <= 1, received
 
 
 @pytest.mark.parametrize("headers", HEADERS.values(), ids=HEADERS.keys())
-def test_unsound_framing_does_not_pass_nginx(headers):
+def test_malformed_framing_does_not_pass_nginx(headers):
     raw = b"POST /auth/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n" + headers + b"\r\n" + BODY + SMUGGLED
     received = exchange(raw)
     assert received.startswith((b"HTTP/1.1 400", b"HTTP/1.1 501", b"HTTP/1.1 415")), received[:200]
@@ -125,19 +125,19 @@ def assert_envelope(received, code=None):
     status = int(head.split()[1])
     assert b"\r\nContent-Type: application/json\r\n" in head + b"\r\n", received[:300]
     assert set(json.loads(body)) >= {"status", "message", "code", "request_id"}
-    assert json.loads(body)["status"] == "fail" and 400 <= status < 500 or status in (501, 505)
+    assert json.loads(body)["status"] == "fail" and (400 <= status < 500 or status in (501, 505))
     assert code in (None, status)
 
 
 @pytest.mark.parametrize("to", SERVICES)
 @pytest.mark.parametrize("what", UNREADABLE)
-def test_what_can_not_be_read_is_refused_in_the_envelope_of_all_errors(what, to):
+def test_an_unreadable_request_is_refused_in_the_error_envelope(what, to):
     raw, code = UNREADABLE[what]
     assert_envelope(exchange(raw, to=to), code if to == "nginx" else None)
 
 
 @pytest.mark.parametrize("to", SERVICES)
-def test_what_can_not_be_read_after_a_sound_request_is_refused_too(to):
+def test_an_unreadable_request_after_a_valid_one_is_refused(to):
     sound = b"GET " + PATH[to] + b" HTTP/1.1\r\nHost: a\r\n\r\n"
     with socket.create_connection(("127.0.0.1", abacus.PORTS[to]), timeout=10) as peer:
         peer.sendall(sound)
@@ -149,7 +149,7 @@ def test_what_can_not_be_read_after_a_sound_request_is_refused_too(to):
     assert_envelope(received, 501)
 
 
-def test_a_head_that_nginx_lets_through_is_not_too_large_for_a_service():
+def test_headers_that_nginx_accepts_are_not_too_large_for_a_service():
     headers = {f"X-Large-{n}": "a" * 7900 for n in range(2)}
     assert abacus.get("/users/ping", headers=headers).status == 200
     reply = abacus.get("/users/ping", headers={**headers, "X-Large-2": "a" * 7900})
@@ -200,7 +200,7 @@ CHUNKS = {
 
 @pytest.mark.parametrize("to", SERVICES)
 @pytest.mark.parametrize("body", CHUNKS.values(), ids=CHUNKS.keys())
-def test_unsound_chunks_smuggle_nothing(body, to):
+def test_malformed_chunks_smuggle_nothing(body, to):
     received = exchange(post(to, b"Transfer-Encoding: chunked\r\nConnection: close\r\n", body + SMUGGLED), to=to)
     assert b"smuggled" not in received
     assert answers(received) == 1
@@ -221,7 +221,7 @@ LINES = {
 
 @pytest.mark.parametrize("to", SERVICES)
 @pytest.mark.parametrize("headers", LINES.values(), ids=LINES.keys())
-def test_unsound_lines_smuggle_nothing(headers, to):
+def test_malformed_lines_smuggle_nothing(headers, to):
     raw = post(to, headers + b"Connection: close\r\n", b"{}" + SMUGGLED)
     received = exchange(raw.replace(b"HTTP/1.1", b"HTTP/1.0", 1) if b"chunked\r\nConnection" in headers else raw, to=to)
     assert b"smuggled" not in received
@@ -230,21 +230,21 @@ def test_unsound_lines_smuggle_nothing(headers, to):
 
 
 @pytest.mark.parametrize("to", SERVICES)
-def test_lines_that_end_in_a_bare_lf_end_where_others_do(to):
+def test_lines_that_end_in_a_bare_lf_are_framed_like_others(to):
     raw = post(to, b"Content-Length: 2\r\nConnection: close\r\n", b"").replace(b"\r\n", b"\n") + b"{}" + SMUGGLED
     received = exchange(raw, to=to)
     assert (answers(received), b"smuggled" in received) == (1, False)
 
 
 @pytest.mark.parametrize("to", SERVICES)
-def test_a_later_version_is_answered_in_ours(to):
+def test_a_later_http_1_version_is_answered_as_http_1_1(to):
     received = exchange(b"GET " + PATH[to] + b" HTTP/1.9\r\nHost: a\r\nConnection: close\r\n\r\n", to=to)
     assert received.startswith(b"HTTP/1.1 200")
 
 
 @pytest.mark.parametrize("to", SERVICES)
 @pytest.mark.parametrize("method", [b"GET", b"DELETE", b"OPTIONS"])
-def test_the_body_of_a_method_that_needs_none_is_no_request(method, to):
+def test_the_body_of_a_method_that_needs_none_is_not_read_as_a_request(method, to):
     last = b"GET " + PATH[to] + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
     received = exchange(
         method + b" " + PATH[to] + b" HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(SMUGGLED) + SMUGGLED + last,
@@ -254,8 +254,9 @@ def test_the_body_of_a_method_that_needs_none_is_no_request(method, to):
 
 
 @pytest.mark.parametrize("to", ["users", "nginx"])
-def test_a_request_pipelined_behind_one_that_waits_is_answered_after_it(to, person):
-    """Hashing takes a while; what comes meanwhile, whole, in part, or much of it, waits its turn."""
+def test_a_request_pipelined_behind_a_slow_one_is_answered_after_it(to, person):
+    """While a password is hashed, the following requests arrive: in part, whole, and many. The pauses let each part arrive by
+    itself."""
     login = json.dumps({"email": person.email, "password": person.password}).encode()
     first = post(to, b"Content-Length: %d\r\n" % len(login), login)
     second = b"GET /users/ping HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -286,7 +287,7 @@ def test_a_client_that_expects_100_continue_gets_it_or_its_answer(to):
     "garbage", [b"\x00" * 64 + b"\r\n\r\n", b"GET\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc", b"GET / HTTP/9.9\r\n\r\n"]
 )
 @pytest.mark.parametrize("to", SERVICES)
-def test_garbage_harms_nothing(to, garbage):
+def test_random_bytes_do_no_harm(to, garbage):
     with socket.create_connection(("127.0.0.1", abacus.PORTS[to]), timeout=5) as peer:
         peer.sendall(garbage)
         peer.shutdown(socket.SHUT_WR)

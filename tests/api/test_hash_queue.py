@@ -1,5 +1,5 @@
-"""Hashing passwords is the most that a stranger can make the system work. What waits for it is bounded, and beyond that the answer
-comes at once."""
+"""Hashing passwords is the most expensive work that a client without a token can cause. The queue for it is limited; a
+request that finds it full is refused at once."""
 
 import json
 import select
@@ -9,11 +9,10 @@ import time
 
 import pytest
 
-import abacus
 from abacus import Daemon, eventually, fail, resident_bytes
 
 BUSY = fail("busy", "Too much to do at the moment. Please try again shortly.", "error")
-# One hash takes a good part of a second and 64 MB.
+# One hash takes most of a second and 64 MB.
 SLOW = {
     "HASH_THREADS": "1",
     "HASH_QUEUE_MAX": "4",
@@ -35,7 +34,7 @@ def registration(n):
 
 
 def at_once(count, request):
-    """The replies to that many requests on as many connections, each with the time that it took."""
+    """(reply, seconds) of as many concurrent requests."""
     replies = []
 
     def one(n):
@@ -55,19 +54,19 @@ def register_at_once(users, count):
     return at_once(count, lambda n: users.call("POST", "/auth/register", registration(n), timeout=60))
 
 
-def test_beyond_the_queue_registering_is_refused_at_once_with_retry_after(users):
+def test_while_the_queue_is_full_registering_is_refused_at_once_with_retry_after(users):
     replies = register_at_once(users, 30)
     taken = [reply for reply, _ in replies if reply.status == 201]
     refused = [(reply, took_s) for reply, took_s in replies if reply.status != 201]
     assert 4 <= len(taken) <= 8
-    for reply, took_s in refused:
+    for reply, _ in refused:
         assert (reply.status, reply.json) == (503, BUSY)
         assert int(reply.headers["Retry-After"]) > 0
     assert sorted(took_s for _, took_s in refused)[len(refused) // 2] < 1
 
 
-def test_a_login_that_finds_the_queue_full_is_no_failed_attempt(users, person):
-    """Whoever tries again as Retry-After says must not be locked out by it."""
+def test_a_login_refused_by_a_full_queue_is_not_counted_as_an_attempt(users, person):
+    """A client that retries as Retry-After says must not be locked out."""
     credentials = {"email": person.email, "password": person.password}
     refused, reply = 0, None
     while refused < 15:
@@ -89,7 +88,7 @@ def test_a_login_that_finds_the_queue_full_is_no_failed_attempt(users, person):
     assert person.login()
 
 
-def test_others_are_served_while_the_queue_is_full(users, person):
+def test_other_requests_are_served_while_the_queue_is_full(users, person):
     crowd = threading.Thread(target=register_at_once, args=(users, 30))
     crowd.start()
     times = []
@@ -100,7 +99,7 @@ def test_others_are_served_while_the_queue_is_full(users, person):
     assert sorted(times)[len(times) // 2] < 0.05
 
 
-def test_a_crowd_takes_no_more_memory_than_its_queue(users):
+def test_many_registrations_take_no_more_memory_than_the_queue(users):
     register_at_once(users, 10)
     (pid,) = users.serving
     before, most = resident_bytes(pid), 0
@@ -111,12 +110,13 @@ def test_a_crowd_takes_no_more_memory_than_its_queue(users):
             most = max(most, resident_bytes(pid))
             time.sleep(0.02)
         crowd.join()
-    assert most - before < 100 << 20, "one hash at a time, and small requests"
-    eventually(lambda: resident_bytes(pid) - before < 16 << 20, message="the memory is given back")
+    assert most - before < 100 << 20, "memory for one hash at a time, and for small requests"
+    eventually(lambda: resident_bytes(pid) - before < 16 << 20, message="the memory is freed")
 
 
-def test_those_who_leave_the_queue_make_room(users):
-    """A hash whose client has left is not begun: of six in the queue one is under way, and one more is made for the next client."""
+def test_clients_that_disconnect_make_room_in_the_queue(users):
+    """A hash is not begun when its client has disconnected: of six in the queue one is being calculated, and then the next
+    client's."""
 
     def cpu_s():
         return users.metric("process_cpu_seconds_total")

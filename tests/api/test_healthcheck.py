@@ -1,4 +1,4 @@
-"""healthcheck on the running stack: contract.md's Health, what a killed instance looks like, the stream, the page."""
+"""healthcheck on the running stack: its answer, what a killed instance looks like, the stream, the page."""
 
 import contextlib
 import http.client
@@ -22,7 +22,7 @@ def health(**options):
 
 
 def of(name, data=None):
-    """The instance `users-1` of all that are watched."""
+    """The instance of that name, such as users-1."""
     return next(one for one in (data or health())["services"] if one["instance"] == name)
 
 
@@ -35,7 +35,7 @@ def everything_is_up():
     eventually(all_up, message="everything is up")
 
 
-def test_every_instance_of_every_service_is_told_of_with_all_that_is_known():
+def test_every_instance_of_every_service_is_reported_with_all_fields():
     services = health()["services"]
     assert [one["instance"] for one in services] == [f"{name}-{n + 1}" for name in SERVICES for n in range(INSTANCES)]
     for one in services:
@@ -48,7 +48,7 @@ def test_every_instance_of_every_service_is_told_of_with_all_that_is_known():
     eventually(lambda: all(one["cpu_percent"] is not None and one["cpu_percent"] >= 0 for one in health()["services"]))
 
 
-def test_the_queue_postgres_redis_and_nginx_are_told_of():
+def test_the_queue_postgres_redis_and_nginx_are_reported():
     def known():
         data = health()
         return data if data["nginx"]["requests_per_s"] is not None and data["queue"]["per_s"] is not None else None
@@ -65,14 +65,14 @@ def test_the_queue_postgres_redis_and_nginx_are_told_of():
     assert TIME.fullmatch(data["updated_at"])
 
 
-def test_it_answers_with_and_without_api_and_on_its_own_port():
+def test_it_answers_with_and_without_the_api_prefix_and_on_its_own_port():
     for path in ["/healthcheck", "/api/healthcheck"]:
         reply = get(path, to="healthcheck")
         assert reply.status == 200 and reply.json["status"] == "success"
         assert reply.headers["Content-Type"] == "application/json"
 
 
-def test_while_a_dependency_is_away_its_users_are_degraded_and_strict_says_503():
+def test_without_a_dependency_its_services_are_degraded_and_strict_is_503():
     stop("redis")
     try:
         eventually(lambda: get("/api/healthcheck?strict=1").status == 503, limit_s=6)
@@ -87,7 +87,7 @@ def test_while_a_dependency_is_away_its_users_are_degraded_and_strict_says_503()
     eventually(lambda: get("/api/healthcheck?strict=1").status == 200)
 
 
-def test_a_stopped_instance_is_down_within_3_s_with_an_event_and_comes_back():
+def test_a_stopped_instance_is_down_within_3_s_with_an_event_and_recovers():
     stop("worker")
     stopped = time.monotonic()
     try:
@@ -110,7 +110,7 @@ def test_a_stopped_instance_is_down_within_3_s_with_an_event_and_comes_back():
     print(f"seen after {seen_s:.2f} s, away for {down['lasted_s']:.1f} s")
 
 
-def test_history_has_a_point_a_round_and_says_who_was_down():
+def test_history_has_a_point_for_each_round_and_shows_what_was_down():
     reply = get("/api/healthcheck/history?service=worker&minutes=5").json
     assert reply["status"] == "success"
     data = reply["data"]
@@ -126,7 +126,7 @@ def test_history_has_a_point_a_round_and_says_who_was_down():
     assert points[-1]["memory_bytes"] > 1_000_000 and points[-1]["response_ms"] > 0
 
 
-def test_an_hour_of_history_is_at_most_450_points_further_apart():
+def test_an_hour_of_history_is_thinned_to_at_most_450_points():
     data = get("/api/healthcheck/history?service=users&minutes=60").json["data"]
     assert data["interval_s"] == 10
     assert all(len(one["points"]) <= 450 for one in data["instances"])
@@ -135,7 +135,7 @@ def test_an_hour_of_history_is_at_most_450_points_further_apart():
 @pytest.mark.parametrize(
     "query", ["", "?minutes=5", "?service=users&minutes=0", "?service=users&minutes=61", "?service=users&minutes=x"]
 )
-def test_a_wrong_question_about_history_is_400(query):
+def test_invalid_history_parameters_are_400(query):
     reply = get(f"/api/healthcheck/history{query}")
     assert reply.status == 400 and reply.json["code"] == "invalid_payload" and reply.json["errors"]
 
@@ -163,7 +163,7 @@ def stream(port):
 
 
 def messages(response):
-    """The events of a stream as (name, data)."""
+    """The events of a stream, as (name, data)."""
     lines = []
     while True:
         line = response.readline().decode().rstrip("\n")
@@ -176,7 +176,7 @@ def messages(response):
         lines = []
 
 
-def test_the_stream_tells_at_once_and_each_round_what_healthcheck_answers():
+def test_the_stream_sends_the_healthcheck_at_once_and_each_round():
     def listen(to):
         with stream(PORTS[to]) as response:
             begun = time.monotonic()
@@ -194,7 +194,7 @@ def test_the_stream_tells_at_once_and_each_round_what_healthcheck_answers():
         list(both.map(listen, ["nginx", "healthcheck"]))
 
 
-def test_the_stream_tells_of_a_killed_instance_within_3_s_and_of_its_return():
+def test_the_stream_reports_a_killed_instance_within_3_s_and_its_recovery():
     with stream(PORT) as response:
         following = messages(response)
         next(following)
@@ -211,16 +211,16 @@ def test_the_stream_tells_of_a_killed_instance_within_3_s_and_of_its_return():
         print(f"seen after {seen_s:.2f} s")
 
 
-def test_a_restarted_healthcheck_ends_its_streams_in_order_and_is_back():
+def test_a_stopping_healthcheck_ends_its_streams_cleanly_and_restarts():
     with stream(PORTS["healthcheck"]) as response:
         next(messages(response))
         stop("healthcheck")
         start("healthcheck")
-        response.read()  # up to an end, no reset
+        response.read()  # raises if the connection is reset
 
 
-@pytest.mark.skipif(INSTANCES < 2, reason="one healthcheck alone")
-def test_while_one_healthcheck_is_away_the_other_answers():
+@pytest.mark.skipif(INSTANCES < 2, reason="needs two instances of healthcheck (INSTANCES=2)")
+def test_one_healthcheck_answers_while_the_other_is_stopped():
     stop("healthcheck")
     try:
         assert health()["services"]
@@ -242,7 +242,7 @@ def test_while_one_healthcheck_is_away_the_other_answers():
         ("/status/icon.svg", "image/svg+xml"),
     ],
 )
-def test_the_page_is_served_under_a_strict_policy_and_revalidated(to, path, content_type):
+def test_the_page_has_a_strict_content_security_policy_and_is_revalidated(to, path, content_type):
     reply = get(path, to=to)
     assert reply.status == 200 and reply.headers["Content-Type"] == content_type and reply.body
     policy = reply.headers.get_all("Content-Security-Policy")[0]
@@ -252,11 +252,11 @@ def test_the_page_is_served_under_a_strict_policy_and_revalidated(to, path, cont
     assert get(path, to=to, headers={"If-None-Match": '"other"'}).status == 200
 
 
-def test_the_page_without_its_slash_redirects_to_it_on_the_service_and_is_a_page_of_the_client_behind_nginx():
+def test_the_path_without_its_slash_redirects_at_the_service_and_is_the_clients_behind_nginx():
     assert get("/status").headers["Content-Type"] == "text/html"
     reply = get("/status", to="healthcheck")
     assert reply.status == 308 and reply.headers["Location"].endswith("/status/")
 
 
-def test_nginx_tells_its_own_figures_to_nobody_outside():
+def test_the_status_of_nginx_is_not_served_to_the_outside():
     assert "Active connections" not in get("/nginx_status").text

@@ -1,15 +1,11 @@
-"""A healthcheck of our own, beside the stack's, with targets that misbehave, and with 200 of them.
+"""A healthcheck of our own beside the stack's, with targets that misbehave, and with 200 targets.
 
-The hostile targets answer as a broken, taken-over or overloaded host would; the 200 are one nginx on 200 loopback addresses, so
-that what is measured is healthcheck and not its targets."""
+The hostile targets answer as a broken, compromised or overloaded host would. The 200 targets are one nginx on 200 loopback
+addresses, so that the tests measure healthcheck and not its targets."""
 
 import contextlib
 import http.client
-import json
 import os
-import pathlib
-import re
-import signal
 import socket
 import subprocess
 import threading
@@ -17,66 +13,38 @@ import time
 
 import pytest
 
-from abacus import ADMIN_PORTS, RUN_DIR, eventually, get
+from abacus import ADMIN_PORTS, RUN_DIR, Daemon, eventually, get
+from harness import free_port
 
-SANITIZED = "SANITIZED" in os.environ  # then memory and time say nothing
+SANITIZED = "SANITIZED" in os.environ  # sanitizers change memory and time
 NGINX = "/usr/sbin/nginx"
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
-class Healthcheck:
+class Healthcheck(Daemon):
     def __init__(self, targets, interval_s, timeout_ms=400):
-        self.port, self.admin_port = free_port(), free_port()
-        environment = {
-            **{name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")},
-            "PORT": str(self.port),
-            "ADMIN_PORT": str(self.admin_port),
-            "HTTP_HOST": "127.0.0.1",
-            "LOG_LEVEL": "error",
-            "HEALTHCHECK_REDIS": "false",
-            "HEALTHCHECK_TARGETS": ",".join(f"{name}={url}" for name, url in targets),
-            "HEALTHCHECK_INTERVAL": str(interval_s),
-            "HEALTHCHECK_TIMEOUT_MS": str(timeout_ms),
-        }
-        self.process = subprocess.Popen(
-            [RUN_DIR / "bin/healthcheck"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        super().__init__(
+            "healthcheck",
+            LOG_LEVEL="error",
+            DATABASE_URL_FILE=None,
+            REDIS_URL_FILE=None,
+            HEALTHCHECK_REDIS="false",
+            HEALTHCHECK_TARGETS=",".join(f"{name}={url}" for name, url in targets),
+            HEALTHCHECK_INTERVAL=interval_s,
+            HEALTHCHECK_TIMEOUT_MS=timeout_ms,
         )
-        eventually(self.is_ready)
 
-    def is_ready(self):
-        with contextlib.suppress(OSError):
-            return get("/readyz", port=self.admin_port).status == 200
+    def __exit__(self, *_):
+        super().__exit__()
+        assert self.process.returncode == 0, self.log.read_text()
 
     def health(self):
-        return get("/healthcheck", port=self.port).json["data"]
-
-    def metric(self, name):
-        text = get("/metrics", port=self.admin_port).text
-        return sum(float(value) for value in re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", text, re.M))
+        return self.call("GET", "/healthcheck").json["data"]
 
     def rounds(self):
         return self.metric("healthcheck_rounds_total")
 
     def resident_mb(self):
         return self.metric("process_resident_memory_bytes") / (1 << 20)
-
-    def end(self):
-        self.process.send_signal(signal.SIGTERM)
-        output, _ = self.process.communicate(timeout=20)
-        assert self.process.returncode == 0, output.decode()
-
-
-@contextlib.contextmanager
-def healthcheck(*arguments, **options):
-    daemon = Healthcheck(*arguments, **options)
-    try:
-        yield daemon
-    finally:
-        daemon.end()
 
 
 # ---- hostile targets ----
@@ -107,12 +75,14 @@ def flood(head):
 
 
 def drip(peer, request):
+    """One byte per second, which is the fault that is tested."""
     for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 38\r\n\r\n" + READY:
         peer.sendall(bytes([byte]))
         time.sleep(1)
 
 
 def silence(peer, request):
+    """Longer than any timeout of the test."""
     time.sleep(20)
 
 
@@ -144,7 +114,7 @@ HOSTILE = {
 
 
 class Target:
-    """Listens, and answers each connection in a thread of its own."""
+    """A server that answers each connection in a thread of its own."""
 
     def __init__(self, answer):
         self.answer = answer
@@ -183,12 +153,12 @@ def by_name(daemon):
     return {one["name"]: one for one in daemon.health()["services"]}
 
 
-def test_a_hostile_target_is_down_with_a_reason_and_disturbs_no_other():
+def test_a_hostile_target_is_down_with_a_reason_and_does_not_disturb_others():
     answers = {name: answer for name, (answer, _) in HOSTILE.items()}
     with targets({**answers, "good": good}) as standing:
         urls = [(name, target.url) for name, target in standing.items()]
         urls += [("refused", f"http://127.0.0.1:{free_port()}"), ("nameless", "http://no-such-name.invalid:80")]
-        with healthcheck(urls, interval_s=0.5) as daemon:
+        with Healthcheck(urls, interval_s=0.5) as daemon:
             eventually(lambda: daemon.rounds() >= 8)
             seen = by_name(daemon)
             print({name: one["reason"] for name, one in seen.items()})
@@ -206,54 +176,57 @@ def test_a_hostile_target_is_down_with_a_reason_and_disturbs_no_other():
 
 
 def half(path, reply):
-    """Sound at one of the two, and not at the other."""
+    """Valid at one of the two paths, not at the other."""
     return lambda peer, request: peer.sendall(reply) if path in request else good(peer, request)
 
 
-def test_a_target_of_which_one_answer_is_sound_is_degraded_with_a_reason():
+def test_a_target_with_one_valid_answer_is_degraded_with_a_reason():
     not_ready = whole(b'{"status":"error","message":"Not ready: postgres."}', b"503 Service Unavailable")
-    half_sound = {
+    half_valid = {
         "unready": (half(b"/readyz", not_ready), "Not ready: postgres."),
         "speechless": (half(b"/readyz", b""), "closed without an answer"),
         "uncounted": (half(b"/metrics", whole(b"", b"404 Not Found")), "/metrics answered 404"),
     }
-    with targets({name: answer for name, (answer, _) in half_sound.items()}) as standing:
-        with healthcheck([(name, target.url) for name, target in standing.items()], interval_s=0.2) as daemon:
-            eventually(lambda: daemon.rounds() >= 3)
-            seen = by_name(daemon)
-            for name, (_, reason) in half_sound.items():
-                assert seen[name]["status"] == "degraded" and reason in seen[name]["reason"], seen[name]
-            assert get("/healthcheck?strict=1", port=daemon.port).status == 200  # nothing is down
+    with (
+        targets({name: answer for name, (answer, _) in half_valid.items()}) as standing,
+        Healthcheck([(name, target.url) for name, target in standing.items()], interval_s=0.2) as daemon,
+    ):
+        eventually(lambda: daemon.rounds() >= 3)
+        seen = by_name(daemon)
+        for name, (_, reason) in half_valid.items():
+            assert seen[name]["status"] == "degraded" and reason in seen[name]["reason"], seen[name]
+        assert get("/healthcheck?strict=1", port=daemon.port).status == 200  # nothing is down
 
 
-def test_an_instance_that_came_back_between_two_rounds_is_told_of():
+def test_a_restart_between_two_rounds_is_reported():
     started_s = [1700000000]
 
     def answer(peer, request):
         peer.sendall(whole(METRICS.replace(b"1700000000", b"%d" % started_s[0]) if b"/metrics" in request else READY))
 
-    with targets({"short": answer}) as standing:
-        with healthcheck([("short", standing["short"].url)], interval_s=0.2) as daemon:
-            eventually(lambda: by_name(daemon)["short"]["status"] == "up")
-            assert get("/healthcheck/events", port=daemon.port).json["data"]["events"] == []
-            started_s[0] = time.time() + 1
-            events = eventually(lambda: get("/healthcheck/events", port=daemon.port).json["data"]["events"])
-            assert len(events) == 1
-            assert (events[0]["status"], events[0]["was"]) == ("up", "down")
-            assert events[0]["reason"] == "restarted between two rounds"
+    with targets({"short": answer}) as standing, Healthcheck([("short", standing["short"].url)], interval_s=0.2) as daemon:
+        eventually(lambda: by_name(daemon)["short"]["status"] == "up")
+        assert get("/healthcheck/events", port=daemon.port).json["data"]["events"] == []
+        started_s[0] = time.time() + 1
+        events = eventually(lambda: get("/healthcheck/events", port=daemon.port).json["data"]["events"])
+        assert len(events) == 1
+        assert (events[0]["status"], events[0]["was"]) == ("up", "down")
+        assert events[0]["reason"] == "restarted between two rounds"
 
 
 # ---- streams ----
 
 
-def test_streams_are_bounded_and_a_reader_who_takes_nothing_is_dropped():
-    many = [("many", f"http://127.9.{n // 250}.{n % 250 + 1}:1") for n in range(250)]  # all refuse; for large messages
-    with healthcheck(many, interval_s=0.05) as daemon:
+def test_streams_are_limited_and_a_client_that_does_not_read_is_dropped():
+    many = [
+        ("many", f"http://127.9.{n // 250}.{n % 250 + 1}:1") for n in range(250)
+    ]  # all of them refuse: this makes messages large
+    with Healthcheck(many, interval_s=0.05) as daemon:
         with socket.create_connection(("127.0.0.1", daemon.port)) as slow:
             slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             slow.sendall(b"GET /status/stream HTTP/1.1\r\nHost: a\r\n\r\n")
             eventually(lambda: daemon.metric("healthcheck_streams") == 1)
-            eventually(lambda: daemon.metric("healthcheck_streams") == 0, message="the slow reader is dropped")
+            eventually(lambda: daemon.metric("healthcheck_streams") == 0, message="the slow client is dropped")
         readers = []
         try:
             for _ in range(100):
@@ -271,7 +244,7 @@ def test_streams_are_bounded_and_a_reader_who_takes_nothing_is_dropped():
 
 @contextlib.contextmanager
 def many_targets(count, folder, metrics=METRICS):
-    """One nginx that answers as one of our daemons does, on so many addresses."""
+    """`count` targets: one nginx that answers as a daemon does, on that many addresses."""
     port = free_port()
     (folder / "metrics").write_bytes(metrics)
     (folder / "readyz").write_bytes(READY)
@@ -295,7 +268,7 @@ def many_targets(count, folder, metrics=METRICS):
 
 def test_a_round_of_200_instances_takes_under_100_ms_of_cpu_and_15_mb(tmp_path):
     metrics = get("/metrics", port=ADMIN_PORTS["values"]).body
-    with many_targets(200, tmp_path, metrics) as urls, healthcheck(urls, interval_s=0.25, timeout_ms=5000) as daemon:
+    with many_targets(200, tmp_path, metrics) as urls, Healthcheck(urls, interval_s=0.25, timeout_ms=5000) as daemon:
         eventually(lambda: daemon.health()["summary"] == "All 200 instances up")
         reader = http.client.HTTPConnection("127.0.0.1", daemon.port)
         reader.request("GET", "/status/stream")
@@ -305,23 +278,24 @@ def test_a_round_of_200_instances_takes_under_100_ms_of_cpu_and_15_mb(tmp_path):
         eventually(lambda: daemon.rounds() >= first + (2 if SANITIZED else 12), every_s=0.2)
         rounds, cpu_s = daemon.rounds() - first, daemon.metric("process_cpu_seconds_total") - cpu_s
         print(
-            f"{cpu_s / rounds * 1000:.1f} ms of CPU a round of 200 ({len(metrics)} bytes of metrics each), {rounds:.0f} rounds, resident {daemon.resident_mb():.1f} MB"
+            f"{cpu_s / rounds * 1000:.1f} ms of CPU a round of 200 ({len(metrics)} bytes of metrics each), "
+            f"{rounds:.0f} rounds, resident {daemon.resident_mb():.1f} MB"
         )
         assert daemon.health()["summary"] == "All 200 instances up"
         reader.close()
         assert SANITIZED or cpu_s / rounds < 0.1
-        history_mb = 200 * 1800 * 8 / (1 << 20)  # which is touched in the course of an hour
+        history_mb = 200 * 1800 * 8 / (1 << 20)  # its pages become resident within an hour
         assert SANITIZED or daemon.resident_mb() + history_mb < 15
 
 
-# More than the ring of history holds; sanitizers meet that one's turn in test_history, and here want only the daemon to go on.
+# More than the ring of history holds. Under sanitizers fewer: test_history covers the wrap-around of the ring.
 ROUNDS = int(os.environ.get("HEALTHCHECK_ROUNDS", "600" if SANITIZED else "2200"))
 
 
 def test_memory_stays_flat_over_thousands_of_rounds(tmp_path):
-    """HEALTHCHECK_ROUNDS: how many. There are 250 a second, so that each asks many."""
+    """HEALTHCHECK_ROUNDS sets the number of rounds; there are 250 per second."""
     count = 10
-    with many_targets(count, tmp_path) as urls, healthcheck(urls, interval_s=0.001, timeout_ms=5000) as daemon:
+    with many_targets(count, tmp_path) as urls, Healthcheck(urls, interval_s=0.001, timeout_ms=5000) as daemon:
         eventually(lambda: daemon.rounds() >= 200, limit_s=60)
         first_rounds, first_mb = daemon.rounds(), daemon.resident_mb()
         eventually(lambda: daemon.rounds() >= ROUNDS, limit_s=60 + ROUNDS / 50, every_s=0.1)
@@ -353,17 +327,17 @@ def check(**environment):
         "a=http://a:1,,b=http://b:1",
     ],
 )
-def test_wrong_targets_are_refused_at_start(targets):
+def test_invalid_targets_are_refused_at_start(targets):
     code, problem = check(HEALTHCHECK_TARGETS=targets)
     assert code == 78 and "HEALTHCHECK_TARGETS: " in problem
 
 
-def test_every_other_wrong_option_is_named_too():
+def test_every_invalid_option_is_named():
     code, problem = check(HEALTHCHECK_INTERVAL="never", HEALTHCHECK_NGINX_URL="here", HEALTHCHECK_POSTGRES="there")
     assert code == 78
     for name in ["HEALTHCHECK_TARGETS", "HEALTHCHECK_INTERVAL", "HEALTHCHECK_NGINX_URL", "HEALTHCHECK_POSTGRES"]:
         assert f"healthcheck: {name}: " in problem
 
 
-def test_several_targets_a_name_and_spaces_are_fine():
+def test_several_targets_of_one_name_and_spaces_are_accepted():
     assert check(HEALTHCHECK_TARGETS="a=http://a:1, a=http://b:2,b-c=http://[::1]:3", HEALTHCHECK_INTERVAL="0.5") == (0, "")

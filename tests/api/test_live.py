@@ -1,4 +1,4 @@
-"""Live results: GET /api/values/live, a WebSocket, straight at the service and through nginx."""
+"""Live results: GET /api/values/live, a WebSocket, straight from the service and through nginx."""
 
 import base64
 import hashlib
@@ -17,7 +17,7 @@ import pytest
 
 import abacus
 from abacus import eventually, fresh_index, get, submit
-from websocket import BINARY, CLOSE, FIN, PING, PONG, TEXT, Refused, WebSocket, frame, handshake, listen, metric, now_ms
+from websocket import BINARY, CLOSE, FIN, PING, PONG, TEXT, RefusedError, WebSocket, frame, handshake, listen, metric, now_ms
 
 WAYS = ["values", "nginx"]
 MISSING = "Provide a valid auth token."
@@ -27,7 +27,7 @@ SECOND_VALUES = abacus.PORTS.get("values") and abacus.PORTS["values"] + abacus.S
 
 
 def publish(text, times=1):
-    """As the worker does when a calculation is finished."""
+    """Publishes as the worker does when a calculation is finished."""
     abacus.redis_cli("-r", str(times), "PUBLISH", "live", text)
 
 
@@ -35,7 +35,7 @@ def publish(text, times=1):
 
 
 @pytest.mark.parametrize("to", WAYS)
-def test_a_token_as_a_subprotocol_opens_it_and_is_not_echoed(reader, to):
+def test_a_token_as_a_subprotocol_is_accepted_and_not_echoed(reader, to):
     with WebSocket(reader.token, to=to) as live:
         assert live.headers["sec-websocket-protocol"] == "abacus"
         live.expect_ready()
@@ -43,21 +43,21 @@ def test_a_token_as_a_subprotocol_opens_it_and_is_not_echoed(reader, to):
 
 @pytest.mark.parametrize("to", WAYS)
 @pytest.mark.parametrize("form", ["%s", '{"token":"%s"}', ' {"token" : "%s", "more": [1]}'[1:]])
-def test_a_token_as_the_first_message_opens_it(reader, to, form):
+def test_a_token_as_the_first_message_is_accepted(reader, to, form):
     with WebSocket(to=to) as live:
         assert "sec-websocket-protocol" not in live.headers
         live.say(form % reader.token)
         live.expect_ready()
 
 
-def test_a_token_may_follow_the_offer_of_the_bare_protocol(reader):
+def test_a_token_as_the_first_message_is_accepted_after_the_bare_subprotocol(reader):
     with WebSocket(protocols=["abacus"]) as live:
         assert live.headers["sec-websocket-protocol"] == "abacus"
         live.say(reader.token)
         live.expect_ready()
 
 
-def test_a_token_in_fragments_right_behind_the_handshake_is_taken(reader):
+def test_a_token_in_fragments_sent_with_the_handshake_is_accepted(reader):
     middle = len(reader.token) // 2
     behind = frame(TEXT, reader.token[:middle], first=TEXT) + frame(PING, "?") + frame(0, reader.token[middle:])
     with WebSocket(behind=behind) as live:
@@ -65,7 +65,7 @@ def test_a_token_in_fragments_right_behind_the_handshake_is_taken(reader):
         live.expect_ready()
 
 
-def test_a_token_in_the_url_opens_nothing(reader):
+def test_a_token_in_the_url_is_ignored(reader):
     reply = abacus.exchange(
         handshake()[1].replace(b"/values/live", b"/values/live?token=" + reader.token.encode()) + frame(CLOSE), to="values"
     )
@@ -76,7 +76,7 @@ def test_a_token_in_the_url_opens_nothing(reader):
 @pytest.mark.parametrize(
     "token", ["wrong", "a.b.c", "é", "x" * 1025, "", "{}", '{"token":7}', '{"token":"wrong"}', "{", '["token"]']
 )
-def test_a_wrong_token_is_told_so(to, token):
+def test_an_invalid_token_is_refused_with_a_reason(to, token):
     with WebSocket(to=to) as live:
         live.say(token)
         assert live.expect_close() == (1008, INVALID)
@@ -84,13 +84,13 @@ def test_a_wrong_token_is_told_so(to, token):
         assert WebSocket(token, to=to).expect_close() == (1008, INVALID)
 
 
-def test_a_token_that_is_too_long_for_one_is_too_big():
+def test_a_message_too_long_for_a_token_is_refused_as_too_big():
     with WebSocket() as live:
         live.say("x" * 2049)
         assert live.expect_close() == (1009, "")
 
 
-def test_without_a_token_it_is_closed_after_five_seconds():
+def test_a_connection_without_a_token_is_closed_after_five_seconds():
     def silence(to):
         start = time.monotonic()
         with WebSocket(to=to) as live:
@@ -104,20 +104,20 @@ def test_without_a_token_it_is_closed_after_five_seconds():
             assert 4.5 < took_s < 8
 
 
-def test_anything_said_after_the_token_ends_it(reader):
+def test_any_message_after_the_token_closes_the_connection(reader):
     with listen(reader.token) as live:
         live.say("and another thing")
         assert live.expect_close() == (1003, "Nothing is expected after the token.")
 
 
-def test_a_token_that_was_logged_out_does_not_open_it():
+def test_a_revoked_token_is_refused():
     person = abacus.Person()
     get("/auth/logout", token=person.token)
     assert WebSocket(person.token).expect_close() == (1008, INVALID)
 
 
 @pytest.mark.parametrize("to", WAYS)
-def test_logging_out_ends_it_and_nothing_is_sent_after_that(to):
+def test_logging_out_closes_the_connection_and_nothing_follows(to):
     person = abacus.Person()
     with listen(person.token, to=to) as live:
         assert get("/auth/logout", token=person.token).status == 200
@@ -125,14 +125,14 @@ def test_logging_out_ends_it_and_nothing_is_sent_after_that(to):
         assert live.next_frame() == (CLOSE, b"\x03\xf0" + INVALID.encode())
 
 
-def test_deactivating_a_user_ends_it(admin):
+def test_deactivating_a_user_closes_their_connection(admin):
     person = abacus.Person()
     with listen(person.token) as live:
         assert abacus.call("PATCH", f"/users/{person.id}", {"active": False}, token=admin).status == 200
         assert live.expect_close() == (1008, MISSING)
 
 
-def test_a_new_password_ends_it():
+def test_a_password_change_closes_the_connection():
     person = abacus.Person()
     with listen(person.token) as live:
         body = {"current": person.password, "new": "another-password"}
@@ -141,7 +141,7 @@ def test_a_new_password_ends_it():
 
 
 def token_for(person, seconds):
-    """As users would issue it, but for so many seconds."""
+    """A token as users issues it, but valid for so many seconds."""
     secret = (abacus.RUN_DIR / "secrets" / "SECRET_KEY").read_bytes().strip()
     header, payload, _ = person.token.split(".")
     claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
@@ -157,11 +157,11 @@ def b64(raw):
 EXPIRED = "Signature expired. Please log in again."
 
 
-def test_an_expired_token_does_not_open_it(reader):
+def test_an_expired_token_is_refused(reader):
     assert WebSocket(token_for(reader, -1)).expect_close() == (1008, EXPIRED)
 
 
-def test_a_token_that_expires_ends_it(reader):
+def test_the_connection_is_closed_when_its_token_expires(reader):
     start = time.monotonic()
     with listen(token_for(reader, 2)) as live:
         assert live.expect_close() == (1008, EXPIRED)
@@ -183,8 +183,8 @@ def test_a_result_arrives_after_its_submission(reader, to):
     assert message == {"event": "value", "kind": "fibonacci", "index": index, "digits": len(digits), "preview": preview}
 
 
-def test_every_process_and_every_user_is_told(reader):
-    """A result is public once it is calculated."""
+def test_every_process_sends_each_result_to_every_user(reader):
+    """Because a result is public once it is calculated."""
     index = fresh_index()
     ports = [abacus.PORTS["values"]] + ([SECOND_VALUES] if abacus.INSTANCES > 1 else [])
     listeners = [listen(token, port=port) for port in ports for token in (reader.token, abacus.Person().token)]
@@ -194,7 +194,7 @@ def test_every_process_and_every_user_is_told(reader):
         live.leave()
 
 
-def test_one_without_a_token_is_told_nothing(reader):
+def test_a_connection_without_a_token_receives_no_result(reader):
     with WebSocket() as silent, listen(reader.token) as live:
         publish('{"event":"test"}')
         assert live.next_message() == {"event": "test"}
@@ -202,7 +202,7 @@ def test_one_without_a_token_is_told_nothing(reader):
         assert silent.next_frame() == (PONG, b"?")
 
 
-def test_many_results_at_once_come_whole_and_in_order(reader):
+def test_many_results_at_once_arrive_whole_and_in_order(reader):
     count = 300
     with listen(reader.token) as live:
         abacus.redis_cli(
@@ -211,7 +211,7 @@ def test_many_results_at_once_come_whole_and_in_order(reader):
         assert [live.next_message()["n"] for _ in range(count)] == list(range(1, count + 1))
 
 
-def test_after_redis_was_away_it_says_ready_again_and_goes_on(reader):
+def test_after_an_outage_of_redis_ready_is_sent_again_and_results_follow(reader):
     index = fresh_index()
     with listen(reader.token, timeout=60) as live:
         abacus.redis_cli("CLIENT", "KILL", "TYPE", "pubsub")
@@ -228,22 +228,22 @@ def test_after_redis_was_away_it_says_ready_again_and_goes_on(reader):
 
 
 @pytest.mark.parametrize("to", WAYS)
-def test_a_request_that_is_no_handshake_is_told_to_upgrade(to):
+def test_a_request_without_a_handshake_is_426(to):
     reply = get("/api/values/live", to=to)
     assert (reply.status, reply.json["code"]) == (426, "upgrade_required")
 
 
 @pytest.mark.parametrize("to", WAYS)
-def test_another_version_is_told_ours(to):
-    with pytest.raises(Refused) as refused:
+def test_another_websocket_version_is_answered_with_the_supported_one(to):
+    with pytest.raises(RefusedError) as refused:
         WebSocket(to=to, version="8")
     assert (refused.value.status, refused.value.headers["sec-websocket-version"]) == (426, "13")
 
 
 @pytest.mark.parametrize("to", WAYS)
 @pytest.mark.parametrize("options, status", [({"key": ""}, 400), ({"key": "short"}, 400), ({"version": ""}, 426)])
-def test_a_handshake_that_lacks_something_is_refused(to, options, status):
-    with pytest.raises(Refused) as refused:
+def test_an_incomplete_handshake_is_refused(to, options, status):
+    with pytest.raises(RefusedError) as refused:
         WebSocket(to=to, **options)
     assert refused.value.status == status
 
@@ -273,15 +273,15 @@ BROKEN = {
 
 @pytest.mark.parametrize("to", WAYS)
 @pytest.mark.parametrize("what", BROKEN)
-def test_what_breaks_the_protocol_is_closed_with_its_code(reader, what, to):
+def test_a_violation_of_the_protocol_closes_with_its_code(reader, what, to):
     sent, code = BROKEN[what]
     with listen(reader.token, to=to) as live:
         live.socket.sendall(sent)
         assert live.expect_close()[0] == code
 
 
-def test_a_client_that_is_killed_in_the_middle_of_a_frame_is_forgotten(reader):
-    eventually(lambda: metric("values_live_connections") == 0, message="those of other tests are closed")
+def test_a_client_killed_in_the_middle_of_a_frame_is_released(reader):
+    eventually(lambda: metric("values_live_connections") == 0, message="the connections of other tests are closed")
     live = listen(reader.token)
     assert metric("values_live_connections") == 1
     live.socket.sendall(frame(TEXT, "x" * 500)[:100])
@@ -292,7 +292,7 @@ def test_a_client_that_is_killed_in_the_middle_of_a_frame_is_forgotten(reader):
 # ---- limits ----
 
 
-def test_a_reader_that_does_not_read_is_dropped_and_others_are_not(reader):
+def test_a_client_that_does_not_read_is_dropped_and_others_are_not(reader):
     dropped, text = metric("values_live_dropped_total"), '{"event":"test","padding":"%s"}' % ("x" * 1000)
     slow = socket.socket()
     slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -310,7 +310,8 @@ def test_a_reader_that_does_not_read_is_dropped_and_others_are_not(reader):
     def is_dropped():
         if metric("values_live_dropped_total") == dropped + 1:
             return True
-        publish(text, 1000)  # how much the kernel takes for it first depends on the machine
+        publish(text, 1000)  # how much the kernel buffers first depends on the machine
+        return False
 
     eventually(is_dropped)
     assert SANITIZED or resident_bytes() - before < 8 << 20
@@ -318,13 +319,13 @@ def test_a_reader_that_does_not_read_is_dropped_and_others_are_not(reader):
 
 
 def resident_bytes():
-    """Of the first instance of values, its supervising parent included."""
+    """Of the first instance of values, including its supervising parent."""
     pid = abacus.service_pid("values")
     return sum(abacus.resident_bytes(one) for one in [pid, *abacus.children(pid)])
 
 
 def open_many(count, token, port=None):
-    """Many that listen; their handshakes go on at the same time."""
+    """Connections that receive results; their handshakes run concurrently."""
     listeners = []
     for start in range(0, count, 200):
         batch = []
@@ -360,7 +361,7 @@ def test_one_result_reaches_a_thousand_listeners_within_100_ms(reader):
                 waiting = set(listeners)
                 while waiting:
                     ready = selector.select(timeout=10)
-                    assert ready, f"{len(waiting)} were told nothing"
+                    assert ready, f"{len(waiting)} received nothing"
                     for key, _ in ready:
                         if b"%s-%d" % (mark, attempt) in key.fileobj.recv(4096):
                             waiting.discard(key.fileobj)
@@ -370,7 +371,7 @@ def test_one_result_reaches_a_thousand_listeners_within_100_ms(reader):
         for peer in listeners:
             peer.close()
     print(f"one result to {count} listeners: " + ", ".join(f"{ms:.0f} ms" for ms in worst))
-    assert min(worst) < (1000 if SANITIZED else 100)  # the best: others may be at work on the machine
+    assert min(worst) < (1000 if SANITIZED else 100)  # the best run, because the machine may be busy with something else
 
 
 def redis_connection():
@@ -389,7 +390,7 @@ def redis_connection():
 
 def test_five_thousand_idle_connections_cost_under_60_mb(reader):
     count = 300 if SANITIZED else 5000
-    abacus.stop("values")  # a new process: memory that others have used before would be used again
+    abacus.stop("values")  # a new process, because memory that was freed before would be used again
     abacus.start("values")
     before = resident_bytes()
     listeners = open_many(count, reader.token)
@@ -409,13 +410,13 @@ def test_five_thousand_idle_connections_cost_under_60_mb(reader):
 
 
 @pytest.mark.parametrize("to", WAYS)
-def test_a_drain_closes_politely(reader, to):
-    """Through nginx one does not know which instance it is, so each gets its turn."""
+def test_a_drain_closes_with_1001(reader, to):
+    """Through nginx the instance is unknown, so each is stopped in turn."""
     names = ["values"] + (["values-2"] if to == "nginx" and abacus.INSTANCES > 1 else [])
     live = listen(reader.token, to=to, timeout=60)
     for name in names:
         pid = abacus.kill(name, signal.SIGTERM)
-        eventually(lambda: abacus.service_pid(name) not in (pid, None), message=f"{name} is another process")
+        eventually(lambda: abacus.service_pid(name) not in (pid, None), message=f"{name} has a new process")
         eventually(lambda: abacus.is_ready("values", second=name == "values-2"), message=f"{name} is ready")
     start = time.monotonic()
     assert live.expect_close() == (1001, "The server is stopping.")
@@ -423,11 +424,11 @@ def test_a_drain_closes_politely(reader, to):
     listen(reader.token, to=to).leave()
 
 
-def test_a_drain_does_not_wait_for_one_that_never_answers(reader):
+def test_a_drain_does_not_wait_for_a_client_that_never_answers(reader):
     with listen(reader.token, timeout=60) as live:
         pid = abacus.kill("values", signal.SIGTERM)
         start = time.monotonic()
-        eventually(lambda: abacus.service_pid("values") not in (pid, None), 20, message="it ended")
+        eventually(lambda: abacus.service_pid("values") not in (pid, None), 20, message="the old process has ended")
         assert time.monotonic() - start < 6
         opcode, payload = live.next_frame()
         assert (opcode, payload[:2]) == (CLOSE, b"\x03\xe9")

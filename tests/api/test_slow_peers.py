@@ -1,5 +1,5 @@
-"""Peers that are slow on purpose: everything that they make the system wait for ends, and meanwhile others are served.
-HTTP_READ_TIMEOUT_SECONDS is 10 in every environment; a few seconds more are granted here."""
+"""Clients that are slow on purpose: the system ends every wait that they cause, and serves other clients meanwhile.
+HTTP_READ_TIMEOUT_SECONDS is 10 in every environment; the tests allow a few seconds more."""
 
 import socket
 import threading
@@ -15,11 +15,12 @@ PATH = {"nginx": b"/auth/login", "users": b"/auth/login", "values": b"/values"}
 LIMIT_S = 25
 
 
-def drip(to, head, part, every_s=0.2):
-    """Sends head, then part again and again, until the peer closes; returns how long that took."""
+def drip(to, head, part, has_begun, every_s=0.2):
+    """Sends head, then part every every_s, until the server closes; returns how long that took."""
     start = time.monotonic()
     with socket.create_connection(("127.0.0.1", abacus.PORTS[to]), timeout=LIMIT_S) as peer:
         peer.sendall(head)
+        has_begun()
         peer.setblocking(False)
         while time.monotonic() - start < LIMIT_S:
             try:
@@ -49,24 +50,25 @@ DRIPS = {
 }
 
 
-# nginx limits the time of a head, but of a body only the time between two reads: what it holds is bounded by the body's size.
+# nginx limits the total time of the headers, but of a body only the time between two reads; the limit on its size bounds the
+# memory.
 SLOW = [(what, to) for what in DRIPS for to in SERVICES if to != "nginx" or "header" in what]
 
 
 @pytest.fixture(scope="module")
 def ended():
-    """All drip at the same time, for each takes as long as the daemon's patience: how long each was borne with."""
+    """How long each slow request was kept open. All run concurrently, because each takes the daemon's whole timeout."""
     assert all(abacus.PORTS[to] for to in PATH)
-    took_s = {}
+    took_s, all_have_begun = {}, threading.Barrier(len(SLOW) + 1)
 
     def one(what, to):
         headers, part = DRIPS[what]
-        took_s[what, to] = drip(to, HEAD % PATH[to] + headers, part)
+        took_s[what, to] = drip(to, HEAD % PATH[to] + headers, part, all_have_begun.wait)
 
     threads = [threading.Thread(target=one, args=each) for each in SLOW]
     for thread in threads:
         thread.start()
-    time.sleep(1)
+    all_have_begun.wait(10)
     others = get("/users/ping", timeout=2)
     for thread in threads:
         thread.join()
@@ -75,7 +77,7 @@ def ended():
 
 
 @pytest.mark.parametrize("what, to", SLOW)
-def test_a_request_that_comes_too_slowly_is_ended(ended, what, to):
+def test_a_request_that_arrives_too_slowly_is_ended(ended, what, to):
     assert (what, to) in ended
 
 
@@ -95,8 +97,8 @@ def test_an_endless_chunk_size_takes_no_memory(to):
     assert get("/users/ping").status == 200
 
 
-def test_a_reader_that_stops_reading_takes_bounded_memory(reader):
-    """A result of 209,000 digits is asked for again and again on one connection, and never read."""
+def test_a_client_that_stops_reading_takes_bounded_memory(reader):
+    """The client requests a result of 209,000 digits again and again on one connection, and never reads."""
     abacus.submit(1_000_000, reader.token)
     abacus.result(1_000_000, reader.token)
     pid = abacus.serving_pid("values")

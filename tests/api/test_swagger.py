@@ -1,4 +1,5 @@
-"""The document of the API and the page that shows it, as they are served, and the script that sets the document's server."""
+"""The document of the API and the page that shows it, as nginx serves them, and the script that sets the server in the
+document."""
 
 import gzip
 import shutil
@@ -12,7 +13,7 @@ from abacus import call, get
 SOURCE = abacus.ROOT / "services/swagger"
 
 
-def test_the_page_is_served_and_runs_scripts_of_its_own_alone():
+def test_the_page_runs_only_its_own_scripts():
     reply = get("/swagger/")
     assert (reply.status, reply.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     policy = dict(part.strip().split(" ", 1) for part in reply.headers["Content-Security-Policy"].split(";"))
@@ -21,7 +22,7 @@ def test_the_page_is_served_and_runs_scripts_of_its_own_alone():
 
 
 @pytest.mark.parametrize("name", ["swagger-ui-bundle.js", "swagger-ui.css", "page.js", "page.css", "openapi.yaml"])
-def test_what_the_page_needs_is_there_compressed_and_asked_for_anew(name):
+def test_the_pages_files_are_compressed_and_revalidated(name):
     plain = get(f"/swagger/{name}")
     packed = get(f"/swagger/{name}", headers={"Accept-Encoding": "gzip"})
     assert (plain.status, packed.status, packed.headers["Content-Encoding"]) == (200, 200, "gzip")
@@ -30,17 +31,17 @@ def test_what_the_page_needs_is_there_compressed_and_asked_for_anew(name):
     assert get(f"/swagger/{name}", headers={"If-None-Match": plain.headers["ETag"]}).status == 304
 
 
-def test_the_document_is_the_one_of_this_tree():
+def test_the_served_document_is_that_of_this_checkout():
     assert get("/swagger/openapi.yaml").body == (SOURCE / "openapi.yaml").read_bytes()
 
 
-def test_the_address_without_a_slash_leads_to_the_page():
+def test_the_path_without_its_slash_redirects_to_the_page():
     reply = get("/swagger")
     assert reply.status == 308
     assert reply.headers["Location"].endswith("/swagger/")
 
 
-def test_what_is_not_there_is_refused_in_the_envelope_of_all():
+def test_a_missing_file_is_404_in_the_error_envelope():
     assert (get("/swagger/nothing").status, get("/swagger/nothing").json["code"]) == (404, "not_found")
     assert (call("POST", "/swagger/").status, call("POST", "/swagger/").json["code"]) == (405, "method_not_allowed")
 
@@ -65,7 +66,7 @@ def test_update_spec_sets_the_server_and_nothing_else(tmp_path):
 
 
 @pytest.mark.parametrize("url", ["", "ftp://a", "abacus.example.com", "http://a b", "http://a|b", "http://a\nb", "http://"])
-def test_update_spec_refuses_what_is_no_url(tmp_path, url):
+def test_update_spec_refuses_an_invalid_url(tmp_path, url):
     document = tmp_path / "openapi.yaml"
     shutil.copy(SOURCE / "openapi.yaml", document)
     done = update_spec(url, document)

@@ -1,4 +1,4 @@
-"""The users collection: who may see it, who may change it, and every refusal of contract.md."""
+"""The users collection: who may read it, who may change it, and every refusal."""
 
 import secrets
 
@@ -32,7 +32,7 @@ def test_one_user_is_shown_without_the_admin_flag(reader):
         ("99999999999999999999999999", "User does not exist", "user_not_found"),
     ],
 )
-def test_a_user_who_is_not_there_is_404(reader, id_, message, code):
+def test_an_unknown_user_is_404(reader, id_, message, code):
     reply = get(f"/users/{id_}", token=reader.token)
     assert (reply.status, reply.json) == (404, fail(code, message))
 
@@ -45,7 +45,7 @@ def test_users_are_listed_by_id(reader):
     assert set(users[0]) == {"id", "username", "email", "active", "admin"}
 
 
-def test_the_list_pages_with_a_link(reader):
+def test_the_list_is_paged_with_a_link_header(reader):
     people = [Person() for _ in range(3)]
     first = get(f"/users?limit=2&after={people[0].id - 1}", token=reader.token)
     assert [user["id"] for user in first.json["data"]["users"]] == [people[0].id, people[1].id]
@@ -54,8 +54,8 @@ def test_the_list_pages_with_a_link(reader):
     assert people[2].id in [user["id"] for user in following.json["data"]["users"]]
 
 
-def test_the_last_active_admin_stays(admin):
-    """Others are made again by the tests that need them."""
+def test_the_last_active_admin_can_not_be_removed(admin):
+    """The tests that need other admins make them again."""
     me = get("/auth/status", token=admin).json["data"]["id"]
     abacus.psql("users", f"UPDATE users SET admin = false WHERE id <> {me}")
     for method, body in [("PATCH", {"active": False}), ("PATCH", {"admin": False}), ("DELETE", None)]:
@@ -67,7 +67,7 @@ def test_the_last_active_admin_stays(admin):
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=-1", "limit=x", "limit=100000000", "after=-1", "after=x", "after=99999999999999999999"]
 )
-def test_a_bad_page_is_refused(reader, query):
+def test_invalid_page_parameters_are_refused(reader, query):
     for path in ("/users", "/api/values", "/api/values/all", "/api/values/current"):
         reply = get(f"{path}?{query}", token=reader.token)
         body = reply.json
@@ -76,7 +76,7 @@ def test_a_bad_page_is_refused(reader, query):
         assert [error["field"] for error in errors] == [query.split("=")[0]]
 
 
-def test_the_caller_s_own_record(reader):
+def test_a_user_reads_their_own_record(reader):
     reply = get("/api/user", token=reader.token)
     assert reply.status == 200
     assert reply.json["data"]["email"] == reader.email
@@ -118,7 +118,7 @@ def test_an_admin_makes_an_admin(person, admin):
 
 
 @pytest.mark.parametrize("body", [{}, {"active": "yes"}, {"admin": 1}, {"active": None}])
-def test_a_bad_change_is_refused(person, admin, body):
+def test_an_invalid_change_is_refused(person, admin, body):
     reply = call("PATCH", f"/users/{person.id}", body, token=admin)
     seen = reply.json
     assert seen.pop("errors")
@@ -126,12 +126,12 @@ def test_a_bad_change_is_refused(person, admin, body):
 
 
 @pytest.mark.parametrize("method, body", [("PATCH", {"active": False}), ("DELETE", None)])
-def test_changing_a_user_who_is_not_there_is_404(admin, method, body):
+def test_changing_an_unknown_user_is_404(admin, method, body):
     reply = call(method, "/users/999999999", body, token=admin)
     assert (reply.status, reply.json) == (404, fail("user_not_found", "User does not exist"))
 
 
-def test_no_password_and_no_token_reaches_a_log(person):
+def test_passwords_and_tokens_are_never_logged(person):
     post("/auth/login", {"email": person.email, "password": person.password})
     get("/auth/status", token=person.token)
     logs = "".join(path.read_text(errors="replace") for path in abacus.RUN_DIR.glob("log/**/*") if path.is_file())

@@ -1,4 +1,4 @@
-"""Values: submitting, reading, and results that are right to the last digit."""
+"""Values: submitting, reading, and results that are correct to the last digit."""
 
 import hashlib
 import math
@@ -6,10 +6,10 @@ import math
 import pytest
 
 import abacus
-from abacus import call, eventually, fail, fibonacci, get, post, result, submit
+from abacus import eventually, fail, fibonacci, get, post, result, submit
 
 
-def test_submitting_is_acknowledged_in_the_older_system_s_words(reader):
+def test_submitting_is_acknowledged_in_the_legacy_form(reader):
     body = submit(7, reader.token).json
     assert int(body.pop("id")) > 0
     assert body.pop("state") in ("pending", "done")
@@ -23,7 +23,7 @@ def test_an_index_may_be_text_or_a_number(reader, index):
     assert (reply.status, reply.json["index"]) == (200, 7)
 
 
-def test_the_prefix_may_be_left_on_at_the_service(reader):
+def test_the_service_accepts_the_path_with_and_without_the_api_prefix(reader):
     assert post("/api/values", {"index": 1}, token=reader.token, to="values").status == 200
     assert post("/values", {"index": 1}, token=reader.token, to="values").status == 200
 
@@ -49,7 +49,7 @@ def test_the_prefix_may_be_left_on_at_the_service(reader):
         {"index": 7, "kind": 1},
     ],
 )
-def test_a_bad_index_or_kind_is_an_invalid_payload(reader, body):
+def test_an_invalid_index_or_kind_is_an_invalid_payload(reader, body):
     reply = post("/api/values", body, token=reader.token)
     seen = reply.json
     errors = seen.pop("errors")
@@ -107,8 +107,8 @@ def test_current_shortens_results_of_over_a_thousand_digits(reader):
     assert shown == f"{whole[:20]}…{whole[-20:]} ({len(whole)} digits)"
 
 
-def test_current_needs_redis_once_for_what_never_changes(reader):
-    """Each process remembers what it has shown; one that starts asks Redis."""
+def test_current_reads_a_result_from_redis_only_once(reader):
+    """Each process caches the results that it has sent; a new process reads them from Redis."""
     index = abacus.fresh_index()
     path = f"/values/current?after={index - 1}&limit=1"
     with abacus.Daemon("values") as values:
@@ -118,7 +118,7 @@ def test_current_needs_redis_once_for_what_never_changes(reader):
         abacus.redis_cli("HDEL", "results:fibonacci", str(index))
         assert values.call("GET", path).json == shown
     with abacus.Daemon("values") as values:
-        eventually(lambda: values.call("GET", path).json == shown, message="repaired, and calculated to the same")
+        eventually(lambda: values.call("GET", path).json == shown, message="calculated again, with the same result")
 
 
 def test_own_submissions_come_newest_first():
@@ -140,7 +140,7 @@ def test_own_submissions_come_newest_first():
     assert isinstance(first["duration_us"], int)
 
 
-def test_own_submissions_page():
+def test_own_submissions_are_paged():
     person = abacus.Person()
     ids = [submit(index, person.token).json["id"] for index in (5, 6, 7)]
     first = get("/api/values?limit=2", token=person.token)
@@ -151,7 +151,7 @@ def test_own_submissions_page():
     assert rest.headers["Link"] is None
 
 
-def test_nobody_sees_another_s_submissions(reader):
+def test_own_submissions_exclude_those_of_other_users(reader):
     person = abacus.Person()
     submit(3, reader.token)
     assert get("/api/values", token=person.token).json["data"]["values"] == []
@@ -187,7 +187,7 @@ def test_json_and_plain_text_have_etags_of_their_own(reader):
         ("fibonacci/-1", "There is no such kind or index."),
     ],
 )
-def test_a_result_that_was_never_asked_for_is_404(reader, path, message):
+def test_a_result_that_was_never_submitted_is_404(reader, path, message):
     reply = get(f"/api/values/{path}", token=reader.token)
     assert (reply.status, reply.json) == (404, fail("not_found", message))
 
@@ -261,8 +261,8 @@ def test_the_other_kinds_are_exact(reader, kind, index, expected):
     assert result(index, reader.token, kind) == str(expected)
 
 
-def test_a_job_that_nobody_finishes_ends_as_failed_and_can_be_put_back(reader):
-    """The deliveries are used up as dying workers would: taken from the group and never acknowledged."""
+def test_a_job_that_no_worker_finishes_fails_and_can_be_requeued(reader):
+    """The test uses up the deliveries as dying workers would: it claims the job and never acknowledges it."""
     index = abacus.fresh_index()
     for name in ("worker", "worker-2")[: abacus.INSTANCES]:
         abacus.stop(name)

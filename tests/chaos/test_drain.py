@@ -1,4 +1,4 @@
-"""SIGTERM: what is in flight is answered, what is idle is closed, and the exit code is 0 within DRAIN_SECONDS."""
+"""SIGTERM: requests in flight are answered, idle connections are closed, and the exit code is 0 within DRAIN_SECONDS."""
 
 import json
 import socket
@@ -39,14 +39,14 @@ def registration():
 
 
 def register(daemon):
-    """A connection whose request is being answered for half a second."""
+    """A connection with a request whose answer takes half a second."""
     body = registration()
     peer = connect(daemon)
     peer.sendall(
         b"POST /auth/register HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
         + body
     )
-    assert daemon.call("GET", "/users/ping").status == 200  # the loop has turned since
+    assert daemon.call("GET", "/users/ping").status == 200  # its event loop has run since
     return peer
 
 
@@ -68,14 +68,14 @@ def stop(daemon, limit_s=DRAIN_S):
 def test_idle_connections_are_closed(daemon):
     request = f"GET {daemon.path} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
     peers = [connect(daemon) for _ in range(30)]
-    for peer in peers[:20]:  # the others have never sent anything
+    for peer in peers[:20]:  # the others never sent a request
         peer.sendall(request)
         assert peer.recv(65536).startswith(b"HTTP/1.1 200")
     assert stop(daemon) < 3
     assert all(peer.recv(1) == b"" for peer in peers)
 
 
-def test_what_is_in_flight_is_answered(users):
+def test_requests_in_flight_are_answered(users):
     peers = [register(users) for _ in range(3)]
     took_s = stop(users)
     replies = [read_all(peer) for peer in peers]
@@ -84,7 +84,7 @@ def test_what_is_in_flight_is_answered(users):
     print(f"three hashes in flight: drained within {took_s:.1f} s")
 
 
-def test_while_draining_nothing_new_is_taken(users):
+def test_while_draining_new_connections_are_refused(users):
     peer = register(users)
     users.process.terminate()
     admin = eventually(lambda: (reply := get("/readyz", port=users.admin_port)).status == 503 and reply)
@@ -96,8 +96,9 @@ def test_while_draining_nothing_new_is_taken(users):
 
 
 @pytest.mark.parametrize("part", ["headers", "body", "chunks"])
-def test_a_client_that_sends_slowly_does_not_hold_it_up(users, part):
-    """What is not whole yet is not in flight; it is cut off, or answered, but what is in flight is answered in any case."""
+def test_a_client_that_sends_slowly_does_not_delay_the_drain(users, part):
+    """An incomplete request is not in flight: the daemon may cut it off or answer it. Requests in flight are answered in any
+    case."""
     head = b"POST /auth/register HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
     head += {
         "headers": b"X-Slow: ",
@@ -126,7 +127,7 @@ def test_a_client_that_sends_slowly_does_not_hold_it_up(users, part):
         thread.join()
 
 
-def test_what_takes_longer_than_the_limit_is_cut_off():
+def test_a_request_that_takes_longer_than_the_limit_is_cut_off():
     with Daemon("users", **{**SLOW, "DRAIN_SECONDS": 1, "ARGON2_PASSES": 60}) as users:
         peers = [register(users) for _ in range(4)]
         start = time.monotonic()
@@ -135,21 +136,21 @@ def test_what_takes_longer_than_the_limit_is_cut_off():
         assert len(peers) == 4
 
 
-def test_a_worker_hands_back_what_it_has_not_begun():
-    """The large job that it calculates is stored, those that wait are another's within moments, not after the lease."""
+def test_a_draining_worker_returns_the_jobs_that_it_has_not_begun():
+    """It stores the large job that it is calculating; another worker gets the waiting ones at once, not after the lease."""
     person = Person()
     indexes = [abacus.fresh_index(940_000 + 1000 * n, 941_000 + 1000 * n) for n in range(24)]
     with Daemon("worker", LEASE_SECONDS=30, WORKER_NAME="drained") as worker:
         for index in indexes:
             assert abacus.submit(index, person.token).status == 200
-        eventually(lambda: "drained" in abacus.redis_cli("XPENDING", "jobs", "workers"), message="it has taken some")
+        eventually(lambda: "drained" in abacus.redis_cli("XPENDING", "jobs", "workers"), message="it has claimed some jobs")
         assert worker.terminate(DRAIN_S) == 0
     for index in indexes:
         assert len(abacus.result(index, person.token, limit_s=30)) > 190_000
 
 
-def test_a_worker_that_stops_under_load_leaves_no_job_to_wait_for_its_lease():
-    """Redis goes on delivering to it until it has said that it wants no more."""
+def test_a_worker_stopped_under_load_leaves_no_job_waiting_for_its_lease():
+    """Redis delivers jobs to it until it has stopped asking."""
     command = [
         "sh",
         abacus.ROOT / "scripts/stack",
@@ -170,7 +171,7 @@ def test_a_worker_that_stops_under_load_leaves_no_job_to_wait_for_its_lease():
         try:
             for number in range(5):
                 with Daemon("worker", LEASE_SECONDS=30, WORKER_NAME=f"stopped-{number}") as worker:
-                    eventually(lambda: worker.metric("worker_jobs_total") > 100, message="it has work")
+                    eventually(lambda: worker.metric("worker_jobs_total") > 100, message="it is calculating")
                     assert worker.terminate(DRAIN_S) == 0
                 pending = abacus.redis_cli("XPENDING", "jobs", "workers", "-", "+", "1000", f"stopped-{number}").split()
                 assert all(int(idle_ms) >= 30_000 for idle_ms in pending[2::4]), pending

@@ -1,4 +1,4 @@
-"""Nobody's work keeps that of others waiting, and what a worker leaves behind is tidied up by the others."""
+"""Large jobs do not delay those of other users, and workers take over what another worker left behind."""
 
 import random
 import threading
@@ -14,7 +14,7 @@ LARGE = range(900_000, 1_000_000)
 
 @pytest.fixture(scope="module", autouse=True)
 def gone_for_good(reader):
-    """There long before the test that is about it: the ten leases until it is forgotten go by in the others."""
+    """A consumer that dies before the first test, because it is removed only after ten leases, which the other tests take."""
     index = abacus.fresh_index(3000, 4999)
     submit(index, reader.token)
     assert result(index, reader.token)
@@ -24,18 +24,18 @@ def gone_for_good(reader):
 
 @pytest.fixture(scope="module", autouse=True)
 def forgotten_afterwards():
-    """Whoever empties Redis in another test need not wait until all that is large has been calculated again."""
+    """Removes the large calculations, so that a test that empties Redis does not wait until they are calculated again."""
     yield
     abacus.psql("values", f"DELETE FROM calculations WHERE index BETWEEN {LARGE.start} AND {LARGE.stop - 1}")
 
 
 def fresh_large_indexes(count):
-    """Not the first ones: Redis may know results that Postgres has forgotten."""
+    """Not the lowest ones, because Redis may have results that Postgres no longer has."""
     seen = {int(row) for row in abacus.psql("values", f"SELECT index FROM calculations WHERE index >= {LARGE.start}").split()}
     return random.sample([index for index in LARGE if index not in seen], count)
 
 
-def test_hundreds_of_large_jobs_do_not_keep_small_ones_waiting():
+def test_hundreds_of_large_jobs_do_not_delay_small_ones():
     greedy, other = Person(), Person()
     indexes = fresh_large_indexes(400)
     quarters = [
@@ -66,11 +66,11 @@ def test_hundreds_of_large_jobs_do_not_keep_small_ones_waiting():
         assert result(index, greedy.token, limit_s=120)
     print(f"10 small results behind 400 large jobs: {small_s:.2f} s; all: {time.monotonic() - start:.1f} s")
     assert small_s < 2
-    assert waiting > 100, "the large ones were still at it"
+    assert waiting > 100, "large jobs were still waiting"
 
 
-def test_a_killed_worker_s_hundreds_of_jobs_are_taken_over_at_once(reader):
-    """By the time that the lease has run out, not a few a lease."""
+def test_all_jobs_of_a_killed_worker_are_taken_over_once_its_lease_is_over(reader):
+    """All at once when the lease ends, not a few with every lease."""
     indexes = fresh_large_indexes(300)
     for name in ("worker", "worker-2")[: abacus.INSTANCES]:
         abacus.stop(name)
@@ -97,8 +97,8 @@ def consumers():
     return {text[n + 1].strip() for n, line in enumerate(text) if line.strip() == "name"}
 
 
-def test_a_worker_that_never_comes_back_is_forgotten(reader):
-    """By this one, or before by the stack's own, whose leases are longer."""
+def test_a_consumer_that_never_returns_is_removed(reader):
+    """By this worker, or earlier by one of the stack, whose leases are longer."""
     with Daemon("worker", WORKER_NAME="still-there", LEASE_SECONDS=1):
         eventually(lambda: "gone-for-good" not in consumers(), 30, 0.2, "it is not in the group any more")
     index = abacus.fresh_index(3000, 4999)

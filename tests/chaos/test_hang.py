@@ -1,4 +1,4 @@
-"""A daemon that hangs rather than dies: who notices, who goes on being served, and who replaces it."""
+"""A daemon that hangs instead of ending: requests are still served, and its supervising parent replaces it."""
 
 import os
 import signal
@@ -8,11 +8,11 @@ import pytest
 
 import abacus
 from abacus import eventually
-from load import Load
+from load import requests_in_background
 
 HANG_S = int(os.environ.get("HANG_SECONDS", "10"))
-SLACK_S = 8 if os.environ.get("SANITIZED") else 1  # what a busy machine may add
-READ_S = 2  # nginx waits that long for a read, then asks another instance
+SLACK_S = 8 if os.environ.get("SANITIZED") else 1  # for a busy machine
+READ_S = 2  # nginx waits this long for an answer to a GET, then asks another instance
 
 two_instances = pytest.mark.skipif(abacus.INSTANCES < 2, reason="needs two instances of each daemon (INSTANCES=2)")
 
@@ -34,11 +34,11 @@ def wait_until_replaced(name, before, limit_s):
     "name, path", [("users", "/users/ping"), ("values", "/api/values/current"), ("healthcheck", "/api/healthcheck")]
 )
 def test_gets_succeed_while_one_of_two_instances_hangs_and_it_is_replaced(name, path):
-    with Load("GET", path, every_s=0.02) as load:
+    with requests_in_background("GET", path, every_s=0.02) as load:
         load.wait_for(50)
         start = time.monotonic()
         stopped = abacus.kill_serving(name, signal.SIGSTOP)
-        assert not abacus.is_ready(name), "what asks for readiness gets no answer"
+        assert not abacus.is_ready(name), "a hanging process does not answer /readyz"
         wait_until_replaced(name, stopped, HANG_S + SLACK_S)
         took_s = time.monotonic() - start
         load.wait_for(50)
@@ -48,7 +48,7 @@ def test_gets_succeed_while_one_of_two_instances_hangs_and_it_is_replaced(name, 
     assert load.slowest_s < READ_S + SLACK_S
 
 
-def test_a_stopped_parent_disturbs_nobody():
+def test_a_stopped_parent_does_not_disturb_its_serving_process():
     names = ["users", "values", "worker"]
     before = [(abacus.service_pid(name), abacus.serving_pid(name)) for name in names]
     try:
@@ -63,8 +63,8 @@ def test_a_stopped_parent_disturbs_nobody():
     assert [(abacus.service_pid(name), abacus.serving_pid(name)) for name in names] == before
 
 
-def test_nothing_is_left_of_a_hanging_process_when_its_parent_is_killed():
+def test_a_hanging_process_ends_when_its_parent_is_killed():
     stopped = abacus.kill_serving("users", signal.SIGSTOP)
     abacus.kill("users")
     wait_until_replaced("users", stopped, 2 + SLACK_S)
-    eventually(lambda: not os.path.exists(f"/proc/{stopped}"), 2, message="the hanging one is gone")
+    eventually(lambda: not os.path.exists(f"/proc/{stopped}"), 2, message="the hanging process is gone")

@@ -1,6 +1,6 @@
-"""Clients that leave in the middle: during a slow query, a slow Redis, a hash. Nothing of theirs goes on, nothing is leaked, and the daemon
-lives. Each test has a daemon of its own, so that its metrics are of these requests alone; that it drains at once in the end shows that
-no request is left in flight."""
+"""Clients that disconnect in the middle: during a slow query, a slow Redis, a hash. Their requests end, nothing leaks, and
+the daemon survives. Each test has a daemon of its own, so that its metrics count only these requests; that it drains at once
+in the end shows that no request is left in flight."""
 
 import contextlib
 import json
@@ -29,7 +29,7 @@ def daemon(request):
 
 @contextlib.contextmanager
 def locked(database, table):
-    """Every query on the table waits within."""
+    """Within the block, every query on the tables waits."""
     psql = subprocess.Popen(
         ["sh", "scripts/stack", "psql", database, "-qAt"],
         cwd=abacus.ROOT,
@@ -55,7 +55,7 @@ def request(method, path, token, body=None):
 
 
 def requests_of(daemon):
-    """Every kind of request that waits for something: a database, Redis, or a thread that hashes."""
+    """One request of every kind that waits for something: a database, Redis, or a hashing thread."""
     person, word = Person(), f"left-{time.time_ns()}"
     credentials = {"email": person.email, "password": person.password}
     if daemon.name == "values":
@@ -86,37 +86,37 @@ def answered(daemon):
 
 
 def start_and_leave(daemon, raw, count=CLIENTS):
-    """So many clients send it and leave before they are answered; returns when the daemon has noticed all of them."""
+    """Clients send the request and disconnect before the answer, half of them with a reset."""
     before, seen = left(daemon), answered(daemon)
     peers = [socket.create_connection(("127.0.0.1", daemon.port), timeout=10) for _ in range(count)]
     for peer in peers:
         peer.sendall(raw)
-    time.sleep(0.05)
+    time.sleep(0.05)  # most requests are to be read before their clients disconnect; which ones does not matter
     for peer in peers[: count // 2]:
         peer.close()
-    for peer in peers[count // 2 :]:  # with a reset
+    for peer in peers[count // 2 :]:  # by a reset
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         peer.close()
     return before, seen
 
 
 def assert_all_noticed(daemon, before, seen, count):
-    eventually(lambda: left(daemon) - before + answered(daemon) - seen >= count, message="each request ended")
+    eventually(lambda: left(daemon) - before + answered(daemon) - seen >= count, message="every request has ended")
 
 
-def test_while_a_query_waits(daemon):
+def test_clients_that_disconnect_during_a_query_leave_nothing_behind(daemon):
     kinds = requests_of(daemon)
     before, seen = left(daemon), answered(daemon)
     with locked(daemon.name, "users, revoked_tokens" if daemon.name == "users" else "values, calculations"):
         for raw in kinds:
             start_and_leave(daemon, raw, 5)
-        eventually(lambda: left(daemon) - before >= 2 * 5, message="their leaving is noticed while the query waits")
+        eventually(lambda: left(daemon) - before >= 2 * 5, message="the daemon notices the disconnects while the query waits")
         assert daemon.call("GET", {"users": "/users/ping", "values": "/values/kinds"}[daemon.name]).status == 200
     assert_all_noticed(daemon, before, seen, 5 * len(kinds))
     eventually(lambda: daemon.metric("postgres_queries_in_flight") == 0)
 
 
-def test_while_redis_waits(daemon):
+def test_clients_that_disconnect_while_redis_hangs_leave_nothing_behind(daemon):
     kinds = requests_of(daemon)
     before, seen = left(daemon), answered(daemon)
     abacus.redis_cli("CLIENT", "PAUSE", "1200", "ALL")
@@ -127,8 +127,8 @@ def test_while_redis_waits(daemon):
     eventually(lambda: daemon.metric("postgres_queries_in_flight") == 0)
 
 
-def test_at_random_moments(daemon):
-    """Whatever step a request has come to."""
+def test_clients_that_disconnect_at_any_moment_leave_nothing_behind(daemon):
+    """The delays are what is tested: each lets the requests come to another step."""
     kinds = requests_of(daemon)
     before, seen, count = left(daemon), answered(daemon), 0
     for delay_us in (0, 100, 300, 1000, 3000, 10_000, 30_000):
@@ -144,7 +144,7 @@ def test_at_random_moments(daemon):
     eventually(lambda: daemon.metric("postgres_queries_in_flight") == 0)
 
 
-def test_while_passwords_are_hashed():
+def test_clients_that_disconnect_during_hashing_leave_nothing_behind():
     with Daemon("users", ARGON2_PASSES=8, ARGON2_MEMORY_KIB=65536, HTTP_DEADLINE_MS=20000) as users:
         kinds = [raw for raw in requests_of(users) if b"password" in raw]
         before, seen = left(users), answered(users)
@@ -158,7 +158,7 @@ def test_while_passwords_are_hashed():
 
 
 @pytest.mark.parametrize("name, path, table", [("users", "/auth/status", "users"), ("values", "/values/all", "values")])
-def test_what_waits_too_long_is_answered_504(name, path, table, person):
+def test_a_request_past_its_deadline_is_answered_504(name, path, table, person):
     with Daemon(name, HTTP_DEADLINE_MS=500) as daemon:
         with locked(name, table):
             start = time.monotonic()
@@ -169,7 +169,7 @@ def test_what_waits_too_long_is_answered_504(name, path, table, person):
         eventually(lambda: daemon.metric("postgres_queries_in_flight") == 0)
 
 
-def test_a_query_that_waits_too_long_is_ended_by_postgres(person):
+def test_a_query_past_its_time_limit_is_ended_by_postgres(person):
     with Daemon("users", POSTGRES_QUERY_TIMEOUT_MS=300) as users:
         with locked("users", "users"):
             reply = users.call("GET", "/auth/status", token=person.token)

@@ -1,5 +1,5 @@
-"""Every process is killed in turn, and one daemon stopped, under light load: all comes back by itself. The table at the end of the
-output says how long each took."""
+"""Under light load every process is killed in turn, and one of each daemon stopped: everything recovers by itself. A table at
+the end of the output says how long each recovery took."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ import pytest
 
 import abacus
 from abacus import eventually, get
-from load import RECOVERIES, Load
+from load import RECOVERIES, requests_in_background
 
 SLOWER = 4 if os.environ.get("SANITIZED") else 1
 HANG_S = int(os.environ.get("HANG_SECONDS", "10"))
@@ -20,10 +20,12 @@ DAEMONS = [name + second for second in ("", "-2")[: abacus.INSTANCES] for name i
 
 @pytest.fixture(scope="module", autouse=True)
 def load(reader):
-    """What people do meanwhile: some read, some submit."""
-    with Load("GET", "/users/ping", threads=2, every_s=0.05) as reads:
-        with Load("POST", "/api/values", reader.token, {"index": 7}, threads=1, every_s=0.05) as submissions:
-            yield lambda: len(reads.failed) + len(submissions.failed)
+    """The requests that run meanwhile: reads and submissions."""
+    with (
+        requests_in_background("GET", "/users/ping", threads=2, every_s=0.05) as reads,
+        requests_in_background("POST", "/api/values", reader.token, {"index": 7}, threads=1, every_s=0.05) as submissions,
+    ):
+        yield lambda: len(reads.failed) + len(submissions.failed)
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +41,7 @@ def is_served():
 
 
 def recover(what, act, is_well, limit_s, load):
-    """Runs act(), and measures until is_well()."""
+    """Runs act(), and measures the time until is_well()."""
     failed, start = load(), time.monotonic()
     act()
     eventually(is_well, 60, 0.01, f"well again after: {what}")
@@ -59,34 +61,34 @@ def need(name):
 
 
 @pytest.mark.parametrize("name", DAEMONS)
-def test_a_killed_serving_process_is_back(name, load):
+def test_a_killed_serving_process_is_replaced(name, load):
     need(name)
     before = abacus.serving_pid(name)
     recover(f"{name}: serving process killed", lambda: abacus.kill_serving(name), lambda: daemon_is_back(name, before), 2, load)
 
 
 @pytest.mark.parametrize("kill", [abacus.kill_serving, abacus.kill])
-def test_the_operators_are_told_of_what_was_away(kill):
+def test_healthcheck_reports_a_killed_process_as_an_event(kill):
     need("healthcheck")
     since = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
     kill("users")
 
-    def told():
-        events = get("/api/healthcheck/events").json["data"]["events"]
-        return [event for event in events if event["instance"] == "users-1" and event["at"] >= since]
+    def events():
+        shown = get("/api/healthcheck/events").json["data"]["events"]
+        return [event for event in shown if event["instance"] == "users-1" and event["at"] >= since]
 
-    eventually(told, 10, message="an event")
+    eventually(events, 10, message="there is an event")
 
 
 @pytest.mark.parametrize("name", DAEMONS)
-def test_a_killed_parent_is_back_with_its_serving_process(name, load):
+def test_a_killed_parent_is_restarted_with_its_serving_process(name, load):
     need(name)
     before = abacus.serving_pid(name)
     recover(f"{name}: supervising parent killed", lambda: abacus.kill(name), lambda: daemon_is_back(name, before), 2, load)
 
 
 def test_stopped_serving_processes_are_replaced(load):
-    """One of each daemon at the same time, for each is waited for until HANG_SECONDS are over."""
+    """One of each daemon at the same time, because each is replaced only after HANG_SECONDS."""
     names = [name for name in DAEMONS[:4] if abacus.service_dir(name).exists()]
     before = {name: abacus.serving_pid(name) for name in names}
     took_s, failed, start = {}, load(), time.monotonic()
@@ -108,18 +110,18 @@ def nginx_workers():
     return set(abacus.children(abacus.service_pid("nginx")))
 
 
-def test_a_killed_worker_of_nginx_is_back(load):
+def test_a_killed_worker_of_nginx_is_replaced(load):
     before = nginx_workers()
     killed = before.copy().pop()
     is_well = lambda: killed not in nginx_workers() and len(nginx_workers()) == len(before) and is_served()  # noqa: E731
     recover("nginx: worker killed", lambda: os.kill(killed, signal.SIGKILL), is_well, 2, load)
 
 
-def test_the_killed_master_of_nginx_is_back_and_has_all_connections(load):
+def test_a_killed_master_of_nginx_is_restarted_and_has_all_connections(load):
     master, workers = abacus.service_pid("nginx"), nginx_workers()
     is_well = lambda: abacus.service_pid("nginx") not in (None, master) and len(nginx_workers()) == len(workers) and is_served()  # noqa: E731
     recover("nginx: master killed", lambda: abacus.kill("nginx"), is_well, 4, load)
-    eventually(lambda: not any(is_running(pid) for pid in workers), 20, message="the workers that were left are gone")
+    eventually(lambda: not any(is_running(pid) for pid in workers), 20, message="the remaining workers have ended")
 
 
 def is_running(pid):
@@ -131,7 +133,7 @@ def is_running(pid):
 
 
 @pytest.mark.parametrize("name, limit_s", [("redis", 10), ("postgres", 20)])
-def test_a_killed_store_is_back_and_the_daemons_with_it(name, limit_s, load):
+def test_a_killed_database_is_restarted_and_the_daemons_recover(name, limit_s, load):
     before = abacus.service_pid(name)
     was_away = threading.Event()
 

@@ -1,17 +1,18 @@
-"""What the tests of delivery stand on: real servers of this machine in place of the cloud's. A fixture that lacks its program skips, and says
-which one: `sh test.sh deploy` prints it."""
+"""Fixtures: real servers on this machine in place of the cloud's. Where a program is missing, the fixture skips its tests
+with the program's name, which `sh test.sh deploy` prints."""
 
 import os
 import urllib.request
 
 import pytest
 
-from delivery import ACCOUNT, REGION, Server, free_port, need, run
+from delivery import ACCOUNT, REGION, need
+from harness import Server, free_port, run
 
 
 @pytest.fixture(scope="session")
 def aws(tmp_path_factory):
-    """The variables that send every aws command to a moto server on this machine."""
+    """Variables that send every aws command to a moto server on this machine."""
     need("aws", "moto_server")
     port = free_port()
     server = Server(
@@ -43,7 +44,7 @@ def aws(tmp_path_factory):
 
 @pytest.fixture
 def aws_emptied(aws):
-    """moto without anything that another test made."""
+    """moto, emptied of what other tests made."""
     request = urllib.request.Request(aws["AWS_ENDPOINT_URL"] + "/moto-api/reset", method="POST")
     urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=20).read()
     return aws
@@ -51,7 +52,7 @@ def aws_emptied(aws):
 
 @pytest.fixture(scope="session")
 def engine():
-    """The variables under which `docker` speaks to an engine: the one that answers, started by whoever runs the tests."""
+    """Variables with which `docker` reaches the engine; test.sh has started one where none ran."""
     need("docker")
     host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
     if run("docker", "version", ok=False, DOCKER_HOST=host).returncode:

@@ -1,5 +1,5 @@
-"""deploy/certificates: certificates by ACME through a running nginx that has the system's own configuration. pebble (and the name server that
-comes with it) stands for Let's Encrypt."""
+"""deploy/certificates: certificates by ACME, through a running nginx with the system's own configuration. pebble, with its
+name server, takes the place of Let's Encrypt."""
 
 import base64
 import contextlib
@@ -13,18 +13,20 @@ import signal
 import ssl
 import subprocess
 import threading
+import typing
 import urllib.parse
 
 import pytest
 
-from delivery import ROOT, Authority, Server, eventually, free_port, need, run
+from delivery import Authority, eventually, need
+from harness import ROOT, Load, Server, UnexpectedAnswerError, free_port, run
 
 DOMAINS = ["abacus.example", "www.abacus.example"]
 SCRIPT = ROOT / "deploy/certificates/certificates"
 
 
 class Place:
-    """An nginx with HTTPS and a certificate authority that believes what it serves on its plain port."""
+    """An nginx with HTTPS, and a certificate authority that accepts the challenges that nginx answers over plain HTTP."""
 
     def __init__(self, folder):
         self.folder, self.servers = folder, []
@@ -90,7 +92,7 @@ class Place:
         return run(SCRIPT, command, ok=ok, **{**self.variables, **variables})
 
     def served(self):
-        """Issuer and serial number of the certificate that a new connection is shown."""
+        """Issuer and serial number of the certificate that a new connection gets."""
         pem = ssl.get_server_certificate(("127.0.0.1", self.https))
         return subprocess.run(
             ["openssl", "x509", "-noout", "-issuer", "-serial"], input=pem, capture_output=True, text=True, check=True
@@ -121,28 +123,15 @@ class Place:
         return done.stdout
 
 
-class Requests:
-    """One request after another, each on a connection of its own, until the block ends; failures are kept."""
+def requests_in_background(place):
+    """One after another, each on a connection of its own."""
 
-    def __init__(self, place):
-        self.place, self.done, self.failed, self.going = place, 0, [], True
-        self.thread = threading.Thread(target=self.ask)
+    def ask(_):
+        reply = place.get()
+        if reply.status != 200:
+            raise UnexpectedAnswerError(reply.status)
 
-    def ask(self):
-        while self.going:
-            try:
-                assert self.place.get().status == 200
-                self.done += 1
-            except Exception as problem:
-                self.failed.append(repr(problem))
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.going = False
-        self.thread.join()
+    return Load(ask, threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -161,16 +150,16 @@ def place(tmp_path_factory):
 @pytest.fixture(scope="module")
 def certified(place):
     place.certificates("get")
-    eventually(lambda: "Pebble" in place.served(), "nginx shows the authority's certificate")
+    eventually(lambda: "Pebble" in place.served(), message="nginx shows the authority's certificate")
     return place
 
 
-def test_before_there_is_a_certificate_nginx_answers_with_its_own(place):
+def test_without_a_certificate_nginx_serves_a_self_signed_one(place):
     assert "issuer=CN = abacus.example" in place.served()
     assert place.get().text == "hello"
 
 
-def test_an_authority_that_is_not_there_changes_nothing(place):
+def test_an_unreachable_authority_changes_nothing(place):
     before = place.served()
     done = place.certificates("get", ok=False, ACME_SERVER=f"https://127.0.0.1:{free_port()}/dir")
     assert done.returncode != 0
@@ -178,18 +167,18 @@ def test_an_authority_that_is_not_there_changes_nothing(place):
 
 
 def test_a_certificate_is_fetched_and_renewed_without_a_failed_request(place):
-    with Requests(place) as requests:
+    with requests_in_background(place) as requests:
         place.certificates("get")
-        eventually(lambda: "Pebble" in place.served(), "nginx shows the authority's certificate")
+        eventually(lambda: "Pebble" in place.served(), message="nginx shows the authority's certificate")
         first = place.served()
-        place.certificates("renew")  # due, for it is good for ten days alone
-        eventually(lambda: place.served() != first, "nginx shows the renewed certificate")
+        place.certificates("renew")  # due, because it is valid for only ten days
+        eventually(lambda: place.served() != first, message="nginx shows the renewed certificate")
     assert "Pebble" in place.served()
     assert requests.failed == []
     assert requests.done > 20
 
 
-def test_what_is_not_due_is_not_renewed(certified):
+def test_a_certificate_that_is_not_due_is_not_renewed(certified):
     renewal = certified.folder / f"kept/letsencrypt/renewal/{DOMAINS[0]}.conf"
     text = renewal.read_text()
     renewal.write_text("renew_before_expiry = 1 days\n" + text)
@@ -199,8 +188,8 @@ def test_what_is_not_due_is_not_renewed(certified):
     assert certified.served() == before
 
 
-def test_the_certificate_of_another_authority_takes_the_place_of_the_one_in_use(certified, tmp_path):
-    """As when Let's Encrypt's own follows that of its server for trying out."""
+def test_a_certificate_of_another_authority_replaces_the_current_one(certified, tmp_path):
+    """As when a certificate of Let's Encrypt follows one of its staging server."""
     other = Authority(tmp_path, "127.0.0.1", http_port=certified.http, https_port=certified.https, domains_are_at="127.0.0.1")
     variables = {"ACME_SERVER": other.directory, "REQUESTS_CA_BUNDLE": str(other.certificate)}
     first = certified.served()
@@ -209,7 +198,7 @@ def test_the_certificate_of_another_authority_takes_the_place_of_the_one_in_use(
     assert certified.certificates("check", ok=False, DOMAINS="other.example").returncode == 1
     try:
         certified.certificates("get", **variables)
-        eventually(lambda: certified.served() != first, "nginx shows the other authority's certificate")
+        eventually(lambda: certified.served() != first, message="nginx shows the other authority's certificate")
         assert certified.certificates("check", **variables).returncode == 0
     finally:
         for server in other.servers:
@@ -227,7 +216,7 @@ def test_the_chain_and_all_names_verify(certified):
 
 
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
-def test_a_modern_version_is_spoken(certified, version):
+def test_a_modern_version_of_tls_is_accepted(certified, version):
     assert "Server certificate" in certified.handshake(version)
 
 
@@ -235,8 +224,8 @@ def test_a_modern_version_is_spoken(certified, version):
     "options",
     [["-tls1"], ["-tls1_1"], ["-tls1_2", "-cipher", "AES128-SHA"], ["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA256"]],
 )
-def test_an_old_version_or_cipher_is_refused(certified, options):
-    # At security level 0 openssl itself would take part.
+def test_an_old_version_or_cipher_of_tls_is_refused(certified, options):
+    # Security level 0 makes openssl itself accept them, so that only nginx can refuse.
     options = [*options[:1], "-cipher", (options[2] if len(options) > 2 else "ALL") + ":@SECLEVEL=0"]
     seen = certified.handshake(*options)
     assert "alert" in seen and "Cipher is (NONE)" in seen
@@ -246,13 +235,13 @@ def test_http2_is_offered(certified):
     assert "ALPN protocol: h2" in certified.handshake("-alpn", "h2,http/1.1")
 
 
-def test_https_alone_says_that_it_is_to_stay(certified):
+def test_only_https_sends_strict_transport_security(certified):
     assert certified.get().getheader("Strict-Transport-Security") == "max-age=63072000"
     assert certified.get("/api/unknown").getheader("Strict-Transport-Security") == "max-age=63072000"
     assert certified.get(secure=False).getheader("Strict-Transport-Security") is None
 
 
-def test_plain_http_is_sent_to_https_with_path_and_query(certified):
+def test_plain_http_redirects_to_https_with_path_and_query(certified):
     reply = certified.get("/api/values/all?limit=3", secure=False)
     assert (reply.status, reply.getheader("Location")) == (
         308,
@@ -260,7 +249,7 @@ def test_plain_http_is_sent_to_https_with_path_and_query(certified):
     )
 
 
-def test_a_challenge_is_answered_in_plain_http(certified):
+def test_a_challenge_is_answered_over_plain_http(certified):
     challenge = certified.folder / "kept/webroot/.well-known/acme-challenge/token"
     challenge.write_text("token.thumbprint")
     challenge.chmod(0o644)
@@ -268,7 +257,7 @@ def test_a_challenge_is_answered_in_plain_http(certified):
     assert certified.get("/.well-known/acme-challenge/unknown", secure=False).status == 404
 
 
-def test_a_pair_that_nginx_does_not_accept_is_left_out(certified, tmp_path):
+def test_a_key_pair_that_nginx_rejects_is_not_used(certified, tmp_path):
     before, conf = certified.served(), (certified.conf / "tls.http").read_text()
     for number in "12":
         run(
@@ -294,24 +283,24 @@ def test_a_pair_that_nginx_does_not_accept_is_left_out(certified, tmp_path):
     assert certified.served() == before and certified.get().status == 200
 
 
-def test_the_key_is_readable_by_its_owner_alone(certified):
+def test_the_key_is_readable_only_by_its_owner(certified):
     keys = list((certified.folder / "kept/include").glob("*/privkey.pem"))
     assert keys and {key.stat().st_mode & 0o777 for key in keys} == {0o400}
 
 
-def test_show_tells_what_is_in_use(certified):
+def test_show_prints_the_certificate_in_use(certified):
     shown = certified.certificates("show").stdout
     assert "Pebble" in shown and all(f"DNS:{name}" in shown for name in DOMAINS)
 
 
-def test_a_missing_name_is_asked_for_in_one_line(tmp_path):
+def test_missing_domains_are_reported_in_one_line(tmp_path):
     done = run(SCRIPT, "prepare", ok=False, FOLDER=str(tmp_path / "kept"), DOMAINS="")
     assert done.stdout == "certificates: DOMAINS is not set; set it to the names that the certificate is for\n"
 
 
 @pytest.fixture
 def other(tmp_path):
-    """A place of its own for tests that change it."""
+    """Another place, for tests that change it."""
     need("nginx", "openssl", "envsubst")
     one = Place(tmp_path)
     yield one
@@ -319,7 +308,7 @@ def other(tmp_path):
 
 
 class Responder(http.server.BaseHTTPRequestHandler):
-    """An authority's OCSP responder. `openssl ocsp` makes the answers; its own server does not read what nginx sends."""
+    """The OCSP responder of an authority. `openssl ocsp` makes the answers; its own server cannot parse nginx's requests."""
 
     folder = None
 
@@ -421,24 +410,26 @@ def test_a_certificate_that_names_an_ocsp_responder_is_stapled(other, tmp_path):
         (other.folder / "kept/include").mkdir()
         other.certificates("renewed", RENEWED_LINEAGE=str(tmp_path))
         other.start_nginx()
-        # nginx asks when it is asked; until the answer is there it staples none.
-        eventually(lambda: "Cert Status: good" in other.handshake("-status"), "the handshake holds the responder's answer")
+        # nginx queries the responder on the first handshake, and staples nothing until it has the answer.
+        eventually(
+            lambda: "Cert Status: good" in other.handshake("-status"), message="the handshake holds the responder's answer"
+        )
 
 
 def access(place, path):
     return eventually(
         lambda: [json.loads(line) for line in place.access.read_text().splitlines() if f'"{path}"' in line],
-        f"{path} is in the log",
+        message=f"{path} is in the log",
     )
 
 
-def test_the_client_s_address_is_believed_from_cloudflare_s_ranges_alone(other):
+def test_the_clients_address_is_taken_only_from_cloudflares_ranges(other):
     shutil.copy(ROOT / "deploy/certificates/cloudflare.http", other.conf)
     other.certificates("prepare")
     other.start_nginx()
     other.get("/api/forged", **{"CF-Connecting-IP": "198.51.100.7", "X-Forwarded-For": "198.51.100.7"})
     assert access(other, "/api/forged")[0]["remote_ip"] == "127.0.0.1"
-    # The same with this machine's address among the ranges.
+    # The same, with this machine's address among the ranges.
     with open(other.conf / "cloudflare.http", "a") as more:
         more.write("set_real_ip_from 127.0.0.1;\n")
     os.kill(int(other.pid.read_text()), signal.SIGHUP)
@@ -447,12 +438,12 @@ def test_the_client_s_address_is_believed_from_cloudflare_s_ranges_alone(other):
             other.get("/api/true", **{"CF-Connecting-IP": "198.51.100.7"})
             and access(other, "/api/true")[-1]["remote_ip"] == "198.51.100.7"
         ),
-        "the client's own address is in the log",
+        message="the client's own address is in the log",
     )
 
 
 class Published(http.server.BaseHTTPRequestHandler):
-    answers = {}
+    answers: typing.ClassVar = {}
 
     def do_GET(self):
         self.send_response(200)
@@ -469,10 +460,10 @@ def published():
         yield {"CLOUDFLARE": f"http://127.0.0.1:{port}", "no_proxy": "127.0.0.1", "NO_PROXY": "127.0.0.1"}
 
 
-def test_cloudflare_s_ranges_are_written_anew_from_what_it_publishes(published, tmp_path):
+def test_cloudflares_ranges_are_updated_from_its_published_lists(published, tmp_path):
     shipped = (ROOT / "deploy/certificates/cloudflare.http").read_text()
     ranges = re.findall(r"set_real_ip_from (\S+);", shipped)
-    # As published, the last line of each list has no end.
+    # As Cloudflare publishes them, without a newline at the end.
     Published.answers = {
         "/ips-v4": "\n".join(one for one in ranges if "." in one),
         "/ips-v6": "\n".join(one for one in ranges if ":" in one),
@@ -482,7 +473,7 @@ def test_cloudflare_s_ranges_are_written_anew_from_what_it_publishes(published, 
 
 
 @pytest.mark.parametrize("answer", ["<html>attention required</html>", "", "10.0.0.0/8\n" * 3])
-def test_an_answer_that_is_no_list_of_ranges_changes_nothing(published, tmp_path, answer):
+def test_an_answer_that_is_not_a_list_of_ranges_changes_nothing(published, tmp_path, answer):
     (tmp_path / "written").write_text("as it was")
     Published.answers = {"/ips-v4": answer, "/ips-v6": ""}
     done = run(ROOT / "deploy/certificates/cloudflare-ranges", tmp_path / "written", ok=False, **published)
@@ -491,7 +482,7 @@ def test_an_answer_that_is_no_list_of_ranges_changes_nothing(published, tmp_path
 
 
 @pytest.mark.parametrize("kind", ["stage", "prod"])
-def test_compose_accepts_the_addition(kind):
+def test_compose_accepts_the_certificates_file(kind):
     need("docker-compose")
     shown = run(
         "docker-compose",

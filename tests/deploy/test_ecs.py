@@ -1,5 +1,6 @@
-"""deploy/ecs: the stack, the task definitions and the roll-out. AWS is moto, where everything is really called and its arguments are checked;
-what moto cannot play, that tasks end and services become stable or do not, is told by a small `aws` in front of the real one."""
+"""deploy/ecs: the stack, the task definitions and the roll-out. moto takes the place of AWS and checks every call and its
+arguments. A small `aws` in front of the real one simulates what moto cannot: that tasks end, and that services become stable
+or do not."""
 
 import importlib.util
 import json
@@ -10,7 +11,8 @@ import sys
 
 import pytest
 
-from delivery import ACCOUNT, REGION, ROOT, Server, free_port, need, run
+from delivery import ACCOUNT, REGION, need
+from harness import ROOT, Server, free_port, run
 
 ECS = ROOT / "deploy/ecs"
 SERVICES = ["users", "values", "worker", "healthcheck", "client", "swagger"]
@@ -30,8 +32,8 @@ PLACE.update(
     DatabaseHost="db.example",
 )
 
-# Plays what moto does not: the outputs of a stack that was made by a change set, and how things go. The file `outcome` holds {"exit": {FAMILY: CODE},
-# "never_stable": SERVICE, "asleep": SERVICE}. Every call is noted in `calls`.
+# Simulates what moto does not: the outputs of a stack that was made by a change set, and the outcome of tasks and services. The
+# file `outcome` has {"exit": {FAMILY: CODE}, "never_stable": SERVICE, "asleep": SERVICE}. The file `calls` lists every call.
 AWS = """#!{python}
 import json, os, pathlib, subprocess, sys
 here = pathlib.Path(__file__).parent
@@ -41,10 +43,11 @@ outcome = json.loads((here / "outcome").read_text())
 query = sys.argv.index("--query") if "--query" in sys.argv else len(sys.argv)
 plain = sys.argv[1:3] in (["ecs", "describe-tasks"], ["ecs", "describe-services"], ["cloudformation", "describe-stacks"])
 if sys.argv[1:3] == ["cloudformation", "deploy"] and outcome.get("makes_services"):
-    # moto does not look at a condition again when a stack is updated.
+    # moto does not evaluate a condition again when a stack is updated.
     for name in {services}:
-        subprocess.run(["{aws}", "ecs", "create-service", "--cluster", "abacus-stage", "--service-name", name, "--desired-count", "2",
-                        "--task-definition", "abacus-stage-" + name], stdout=subprocess.DEVNULL, check=True)
+        subprocess.run(["{aws}", "ecs", "create-service", "--cluster", "abacus-stage", "--service-name", name,
+                        "--desired-count", "2", "--task-definition", "abacus-stage-" + name],
+                       stdout=subprocess.DEVNULL, check=True)
     sys.exit()
 if not plain or query < len(sys.argv):
     os.execv("{aws}", ["{aws}", *sys.argv[1:]])
@@ -53,11 +56,13 @@ if done.returncode:
     sys.exit(done.returncode)
 answer = json.loads(done.stdout)
 for stack in answer.get("Stacks", []):
-    stack["Outputs"] = [{{"OutputKey": key, "OutputValue": value}} for key, value in json.loads((here / "outputs").read_text()).items()]
+    outputs = json.loads((here / "outputs").read_text())
+    stack["Outputs"] = [{{"OutputKey": key, "OutputValue": value}} for key, value in outputs.items()]
 for task in answer.get("tasks", []):
     family = task["taskDefinitionArn"].split("/")[-1].split(":")[0].removeprefix("abacus-stage-")
     task["lastStatus"] = "STOPPED"
-    task["containers"] = [{{"name": "prepare", "exitCode": 0}}, {{"name": family.split("-")[-1], "exitCode": outcome["exit"].get(family, 0)}}]
+    last = {{"name": family.split("-")[-1], "exitCode": outcome["exit"].get(family, 0)}}
+    task["containers"] = [{{"name": "prepare", "exitCode": 0}}, last]
 for service in answer.get("services", []):
     service["desiredCount"] = service["runningCount"] = 0 if service["serviceName"] == outcome.get("asleep") else 2
     wanted = service["taskDefinition"]
@@ -127,7 +132,7 @@ def test_every_service_has_a_health_check_and_one_essential_container_of_its_nam
 
 
 @pytest.mark.parametrize("service", DAEMONS)
-def test_what_is_secret_comes_from_secrets_manager_alone(service):
+def test_secrets_come_only_from_secrets_manager(service):
     secret = {"SECRET_KEY", "DATABASE_URL", "REDIS_URL", "HEALTHCHECK_POSTGRES"}
     assert not secret & {one["name"] for one in container(service)["environment"]}
     assert {one["name"] for one in container(service)["secrets"]} <= secret
@@ -153,15 +158,15 @@ def test_the_daemon_takes_the_configuration_that_its_task_gives_it(service, kind
     run("env", "-i", *(f"{name}={value}" for name, value in given.items()), binary, "--check")
 
 
-def test_cfn_lint_has_nothing_to_say():
+def test_cfn_lint_finds_no_fault():
     need("cfn-lint")
-    # W1100: YAML's merges, which deploy/ecs/stack writes out before CloudFormation sees them.
+    # W1100: merge keys of YAML, which deploy/ecs/stack resolves before CloudFormation gets the template.
     assert run("cfn-lint", "-i", "W1100", "--", ECS / "abacus.yaml").stdout == ""
 
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory):
-    """As CloudFormation gets it, without YAML's merges."""
+    """The template as CloudFormation gets it, without the merge keys of YAML."""
     need("aws")
     yaml = pytest.importorskip("yaml")
     path = tmp_path_factory.mktemp("template") / "abacus.yaml"
@@ -186,7 +191,7 @@ def test_the_template_needs_no_bucket(template):
     assert template[0].stat().st_size <= 51200
 
 
-def test_the_world_reaches_80_and_443_alone(template):
+def test_only_80_and_443_are_open_to_the_internet(template):
     open_to_all = []
     for name, resource in template[1]["Resources"].items():
         if resource["Type"] == "AWS::EC2::SecurityGroup":
@@ -229,7 +234,7 @@ def rules(template):
         ("/api/other", None),
     ],
 )
-def test_paths_go_where_nginx_sends_them(template, path, target):
+def test_paths_are_routed_as_nginx_routes_them(template, path, target):
     def matches(pattern):
         return path.startswith(pattern[:-1]) if pattern.endswith("*") else path == pattern
 
@@ -244,7 +249,7 @@ def test_paths_go_where_nginx_sends_them(template, path, target):
     assert found.get("TargetGroupArn") == (target and {"Ref": target + "Targets"})
 
 
-def test_services_are_named_by_family_roll_without_a_gap_and_are_taken_back(template):
+def test_services_name_a_family_roll_out_without_a_gap_and_roll_back(template):
     found = {}
     for resource in template[1]["Resources"].values():
         if resource["Type"] == "AWS::ECS::Service":
@@ -255,7 +260,7 @@ def test_services_are_named_by_family_roll_without_a_gap_and_are_taken_back(temp
     assert found == {name: {"Fn::Sub": "${AWS::StackName}-" + name} for name in SERVICES}
 
 
-def test_what_the_tasks_want_to_know_the_stack_tells(template):
+def test_the_stack_outputs_what_the_tasks_need(template):
     text = (ECS / "task-definitions.jq").read_text() + (ECS / "deploy").read_text()
     for name in PLACE:
         assert name in template[1]["Outputs"] and name in text
@@ -276,7 +281,7 @@ def watcher(template, tmp_path):
     return module
 
 
-def test_the_watcher_reads_what_healthcheck_says(template, tmp_path):
+def test_the_watcher_reads_the_healthcheck(template, tmp_path):
     figures = watcher(template, tmp_path).figures
     services = [
         {"name": "users", "status": "up"},
@@ -294,7 +299,7 @@ def test_the_watcher_reads_what_healthcheck_says(template, tmp_path):
 
 
 class Cloud:
-    """A stack abacus-stage in moto, and the `aws` that the scripts find first."""
+    """A stack abacus-stage in moto, and the small `aws` first on the PATH."""
 
     def __init__(self, folder, variables):
         self.folder = folder
@@ -331,8 +336,8 @@ class Cloud:
         return {one["serviceName"]: one["taskDefinition"].split("/")[-1] for one in found}
 
 
-# What this version of moto gets wrong is left out, and changes nothing about the roll-out.
-def bearable(template):
+# Leaves out what this version of moto does not support; the roll-out does not depend on it.
+def without_unsupported(template):
     def walk(node):
         if isinstance(node, dict):
             if node.get("Fn::GetAtt") in (["Database", "MasterUserSecret.SecretArn"], "Database.MasterUserSecret.SecretArn"):
@@ -354,7 +359,7 @@ def cloud(aws_emptied, template, tmp_path):
     import yaml
 
     one = Cloud(tmp_path, aws_emptied)
-    (tmp_path / "abacus.yaml").write_text(yaml.safe_dump(bearable(template[1])))
+    (tmp_path / "abacus.yaml").write_text(yaml.safe_dump(without_unsupported(template[1])))
     certificate = one.aws("acm", "request-certificate", "--domain-name", "abacus.example")["CertificateArn"]
     authority = one.aws("secretsmanager", "create-secret", "--name", "ca", "--secret-string", "x")["ARN"]
     one.parameters = [f"CertificateArn={certificate}", f"DatabaseCaArn={authority}", "AlertEmail=you@abacus.example"]
@@ -374,7 +379,7 @@ def make_stack(cloud, services="no"):
             )
     run(ECS / "stack", "stage", *cloud.parameters, f"Services={services}", **cloud.variables)
     subnets = cloud.aws("ec2", "describe-subnets", "--filters", "Name=cidr-block,Values=10.20.10.0/24,10.20.11.0/24")["Subnets"]
-    # moto does not take this from the template, and no task starts without.
+    # moto does not read this from the template, and starts no task without it.
     cloud.aws("ec2", "modify-vpc-attribute", "--vpc-id", subnets[0]["VpcId"], "--enable-dns-hostnames")
     group = cloud.aws("ec2", "describe-security-groups", "--filters", "Name=description,Values=Tasks of all services")[
         "SecurityGroups"
@@ -403,7 +408,7 @@ def test_the_stack_is_made_without_services(cloud):
     assert "AWS::ECS::Service" not in kinds
 
 
-def test_a_place_that_is_not_there_is_told_in_one_line(cloud):
+def test_a_missing_stack_is_reported_in_one_line(cloud):
     done = cloud.deploy("aaaaaaaa", ok=False)
     assert done.returncode == 1 and "there is no stack abacus-stage; deploy/ecs/stack stage makes it" in done.stdout
 
@@ -413,7 +418,8 @@ def test_the_first_deploy_makes_the_services(cloud):
     cloud.outcome(makes_services=True)
     done = cloud.deploy("aaaaaaaabbbb")
     assert "making the services" in done.stdout and "runs aaaaaaaa" in done.stdout
-    assert [call for call in cloud.calls() if call.startswith("cloudformation deploy")][0].endswith("Kind=stage Services=yes")
+    first = next(call for call in cloud.calls() if call.startswith("cloudformation deploy"))
+    assert first.endswith("Kind=stage Services=yes")
     assert cloud.running() == {name: f"abacus-stage-{name}:1" for name in SERVICES}
 
 
@@ -444,8 +450,8 @@ def test_a_migration_that_fails_changes_no_service(cloud, family):
     assert cloud.running() == {name: f"abacus-stage-{name}:1" for name in SERVICES}
 
 
-@pytest.mark.parametrize("gives_up", [True, False], ids=["ecs gives it up", "time is up"])
-def test_a_service_that_does_not_become_stable_takes_all_of_them_back(cloud, gives_up):
+@pytest.mark.parametrize("gives_up", [True, False], ids=["ECS gives up", "the time is over"])
+def test_a_service_that_does_not_become_stable_rolls_all_of_them_back(cloud, gives_up):
     make_stack(cloud, services="yes")
     cloud.outcome(never_stable="values", revision=":2", gives_up=gives_up)
     cloud.variables["DEPLOY_SECONDS"] = "2"
@@ -463,7 +469,7 @@ def test_a_service_that_is_scaled_to_nothing_is_rolled_out_like_the_others(cloud
 
 
 @pytest.mark.parametrize("name", ["AWS_REGION", "AWS_ACCOUNT_ID"])
-def test_a_missing_variable_is_told_in_one_line(name):
+def test_a_missing_variable_is_reported_in_one_line(name):
     done = run(
         "sh",
         ECS / "docker-deploy-prod.sh",
@@ -477,7 +483,7 @@ def test_a_missing_variable_is_told_in_one_line(name):
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory):
-    """A Postgres whose administrator is what RDS's is: no superuser, but may make roles and databases."""
+    """A Postgres with an administrator as on RDS: not a superuser, but with the right to make roles and databases."""
     found = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not found:
         pytest.skip("Postgres is not installed")
@@ -498,7 +504,7 @@ def postgres(tmp_path_factory):
     server.stop()
 
 
-def test_roles_and_databases_are_made_once_and_may_be_made_again(postgres):
+def test_making_the_roles_and_databases_again_changes_nothing(postgres):
     passwords = {"USERS_PASSWORD": "a", "VALUES_PASSWORD": "b", "HEALTHCHECK_PASSWORD": "c"}
     command = container("database")["command"]
     roles = {one["name"]: one["value"] for one in container("database")["environment"]}["ROLES"]

@@ -1,4 +1,4 @@
-"""What the images are made with and begin with, as far as it shows without an engine: the scripts are run here."""
+"""The scripts that build images and start in them, as far as they can be tested without an engine."""
 
 import os
 import signal
@@ -7,11 +7,12 @@ import tarfile
 
 import pytest
 
-from delivery import ROOT, Server, eventually, free_port, need, run
+from delivery import eventually, need
+from harness import ROOT, Server, free_port, run
 
 
-def played(folder, programs):
-    """A PATH on which these programs come first: name, and what it does."""
+def path_with(folder, programs):
+    """A PATH on which these programs come first; programs: their shell commands by name."""
     (folder / "bin").mkdir()
     for name, does in programs.items():
         (folder / "bin" / name).write_text(f"#!/bin/sh\n{does}\n")
@@ -20,9 +21,9 @@ def played(folder, programs):
 
 
 def redis(folder, port, **variables):
-    """services/redis/entrypoint with a folder and a port of this machine."""
+    """services/redis/entrypoint on a port of this machine, with its data in the folder."""
     need("redis-server", "redis-cli")
-    path = played(folder, {"redis-server": f'PATH=${{PATH#*:}} exec redis-server "$@" --dir {folder} --port {port}'})
+    path = path_with(folder, {"redis-server": f'PATH=${{PATH#*:}} exec redis-server "$@" --dir {folder} --port {port}'})
     return Server(
         folder / "log",
         "sh",
@@ -44,7 +45,7 @@ def redis_cli(port, *command, stdin=""):
     ).stdout.strip()
 
 
-def test_redis_that_is_full_refuses_and_keeps_what_it_has(tmp_path):
+def test_a_full_redis_refuses_writes_and_keeps_what_it_has(tmp_path):
     port = free_port()
     server = redis(tmp_path, port, REDIS_MAXMEMORY="3mb")
     try:
@@ -55,7 +56,7 @@ def test_redis_that_is_full_refuses_and_keeps_what_it_has(tmp_path):
         server.stop()
 
 
-def test_redis_has_a_limit_that_leaves_it_room_in_its_container(tmp_path):
+def test_the_memory_limit_of_redis_leaves_room_in_its_container(tmp_path):
     port = free_port()
     server = redis(tmp_path, port)
     try:
@@ -73,8 +74,9 @@ def test_redis_has_a_limit_that_leaves_it_room_in_its_container(tmp_path):
     [([signal.SIGINT, signal.SIGTERM], 130), ([signal.SIGHUP], 130), ([], 0)],
     ids=["interrupted", "hung up", "to the end"],
 )
-def test_installing_packages_leaves_nothing_that_keeps_services_from_starting(tmp_path, signals, code):
-    """In a folder of its own, with an apt-get that takes as long as it is let. Whoever runs the tests may ignore a signal; no shell could trap it then."""
+def test_installing_packages_leaves_no_policy_that_keeps_services_from_starting(tmp_path, signals, code):
+    """With an apt-get that blocks until it is told to end. The test resets signals, because a shell cannot trap one that its
+    parent ignores."""
     policy, begun = tmp_path / "policy-rc.d", tmp_path / "begun"
     script = (ROOT / "scripts/install-packages").read_text()
     assert "policy=/usr/sbin/policy-rc.d\n" in script
@@ -92,16 +94,19 @@ def test_installing_packages_leaves_nothing_that_keeps_services_from_starting(tm
         "sh",
         tmp_path / "install-packages",
         "some",
-        PATH=played(tmp_path, programs),
+        PATH=path_with(tmp_path, programs),
         TMPDIR=str(tmp_path),
     )
-    eventually(begun.exists, "apt-get runs")
+    eventually(begun.exists, message="apt-get is running")
     assert policy.read_text() == "#!/bin/sh\nexit 101\n" and os.access(policy, os.X_OK)
     for one in signals:
         server.process.send_signal(one)
     (tmp_path / "enough").touch()
     assert server.process.wait(10) == code, server.log.read_text()
     assert not policy.exists()
+
+
+IMAGE_FILES = ["sources.list.d/debian.sources", "apt.conf.d/90sources"]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +119,8 @@ def test_installing_packages_leaves_nothing_that_keeps_services_from_starting(tm
         ),
         ("Types: deb\nURIs: https://somebody:hidden@debian.example/debian\n", "", False),
         (
-            "deb http://debian.example/debian trixie main\ndeb https://somebody:hidden@debian.example/debian-security trixie main",
+            "deb http://debian.example/debian trixie main\n"
+            "deb https://somebody:hidden@debian.example/debian-security trixie main",
             "",
             False,
         ),
@@ -126,18 +132,19 @@ def test_installing_packages_leaves_nothing_that_keeps_services_from_starting(tm
     ],
 )
 def test_the_offline_base_has_the_machines_sources_but_no_password(tmp_path, sources, settings, is_made):
-    """With a debootstrap that makes what the script asks for, and a docker that takes it."""
+    """With a debootstrap that makes the folders, and a docker that keeps the image."""
     text = (ROOT / "scripts/offline-base-images").read_text()
     (tmp_path / "script").write_text(text.replace(" /etc/apt/sources.list", f" {tmp_path}/sources.list"))
     (tmp_path / "sources.list").write_text(sources + "\n")
     (tmp_path / "settings").write_text(settings + "\n")
+    folders = "etc/apt/apt.conf.d etc/apt/sources.list.d etc/dpkg/dpkg.cfg.d"
     programs = {
         "docker": f'case $1 in import) echo "$*" >{tmp_path}/import && cat >{tmp_path}/image.tar ;; *) false ;; esac',
-        "debootstrap": f'echo "$4" >{tmp_path}/from; mkdir -p "$3/etc/apt/apt.conf.d" "$3/etc/apt/sources.list.d" "$3/etc/dpkg/dpkg.cfg.d"',
+        "debootstrap": f'echo "$4" >{tmp_path}/from && cd "$3" && mkdir -p {folders}',
         "apt-config": f"cat {tmp_path}/settings",
         "id": "echo 0",
     }
-    done = run("sh", tmp_path / "script", ok=is_made, PATH=played(tmp_path, programs), BASE="base:test")
+    done = run("sh", tmp_path / "script", ok=is_made, PATH=path_with(tmp_path, programs), BASE="base:test")
     if not is_made:
         assert (
             done.returncode == 1
@@ -149,9 +156,7 @@ def test_the_offline_base_has_the_machines_sources_but_no_password(tmp_path, sou
         return
     assert (tmp_path / "from").read_text() == "http://debian.example/debian\n"
     assert "LABEL abacus.base=offline" in (tmp_path / "import").read_text()
-    image = tarfile.open(tmp_path / "image.tar")
-    assert (
-        "URIs: http://debian.example/debian-security"
-        in image.extractfile("./etc/apt/sources.list.d/debian.sources").read().decode()
-    )
-    assert image.extractfile("./etc/apt/apt.conf.d/90sources").read().decode() == settings + "\n"
+    with tarfile.open(tmp_path / "image.tar") as image:
+        written = {name: image.extractfile(f"./etc/apt/{name}").read().decode() for name in IMAGE_FILES}
+    assert "URIs: http://debian.example/debian-security" in written["sources.list.d/debian.sources"]
+    assert written["apt.conf.d/90sources"] == settings + "\n"

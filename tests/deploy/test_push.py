@@ -1,5 +1,5 @@
-"""docker-push.sh: what is pushed, where to, and what is not. The registry is Debian's docker-registry behind a password, in the place of
-ECR's; the calls of `aws ecr` are answered by moto."""
+"""docker-push.sh: what it pushes, where to, and what it refuses to push. Debian's docker-registry with a password takes the
+place of ECR's registry; moto answers the calls of `aws ecr`."""
 
 import base64
 import json
@@ -12,7 +12,8 @@ import urllib.request
 
 import pytest
 
-from delivery import ROOT, Server, free_port, need, run
+from delivery import need
+from harness import ROOT, Server, free_port, run
 
 IMAGES = "abacus-push-test"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -65,7 +66,7 @@ def registry(tmp_path):
 
 @pytest.fixture
 def image(engine, tmp_path):
-    """A small image of the commit, as if it had been built."""
+    """A small image, named as the commit's."""
     (tmp_path / "proof").write_text(COMMIT)
     (tmp_path / "Dockerfile").write_text('FROM scratch\nCOPY proof /proof\nCMD ["/proof"]\n')
     name = f"{IMAGES}/users"
@@ -97,19 +98,19 @@ def test_neither_a_pull_request_nor_another_branch_is_pushed(branch, pull_reques
         ("acr", ["ACR_NAME", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"]),
     ],
 )
-def test_all_variables_that_are_missing_are_named_in_one_line(registry_name, names):
-    done = push(REGISTRY=registry_name, ok=False, **{name: "" for name in names})
+def test_missing_variables_are_named_in_one_line(registry_name, names):
+    done = push(REGISTRY=registry_name, ok=False, **dict.fromkeys(names, ""))
     assert done.returncode == 1
     assert done.stdout == f"docker-push: REGISTRY={registry_name} wants these variables: {' '.join(names)}\n"
 
 
-def test_an_unknown_registry_is_refused_with_a_list_of_those_there_are():
+def test_an_unknown_registry_is_refused_with_a_list_of_the_known_ones():
     done = push(REGISTRY="quay", ok=False)
     assert done.returncode == 1
     assert "acr dockerhub ecr gcr" in done.stdout
 
 
-def test_ecr_gets_both_tags_and_repositories_that_were_missing(engine, aws_emptied, registry, image):
+def test_ecr_gets_both_tags_and_missing_repositories_are_made(engine, aws_emptied, registry, image):
     aws = aws_emptied
     password = run("aws", "ecr", "get-login-password", **aws).stdout.strip()
     target = registry("AWS", password)
@@ -124,7 +125,8 @@ def test_ecr_gets_both_tags_and_repositories_that_were_missing(engine, aws_empti
 
 
 def expired(rules, images):
-    """What ECR's guide says of a policy: rules count on their own, oldest first, but what an earlier one matches, a later one spares."""
+    """Applies a policy as ECR's guide says: each rule counts by itself, oldest first; a later rule spares what an earlier one
+    matches."""
     gone, matched = set(), set()
     for rule in sorted(rules, key=lambda one: one["rulePriority"]):
         of = rule["selection"]
@@ -139,7 +141,7 @@ def expired(rules, images):
     return gone
 
 
-def test_ecr_keeps_what_production_runs_however_often_staging_is_pushed(aws_emptied):
+def test_ecr_keeps_the_images_of_production_however_often_staging_is_pushed(aws_emptied):
     run("sh", "-euc", "need() { :; }; . deploy/registries/ecr.sh; registry_make_repository users", **aws_emptied, IMAGES=IMAGES)
     policy = json.loads(run("aws", "ecr", "get-lifecycle-policy", "--repository-name", f"{IMAGES}/users", **aws_emptied).stdout)
     rules = json.loads(policy["lifecyclePolicyText"])["rules"]
@@ -151,7 +153,7 @@ def test_ecr_keeps_what_production_runs_however_often_staging_is_pushed(aws_empt
     assert "live" in expired(rules, images) and "released" not in expired(rules, images)
 
 
-def test_what_was_pushed_can_be_pulled_after_a_login_alone(engine, registry, image, tmp_path):
+def test_a_pushed_image_can_be_pulled_only_after_a_login(engine, registry, image, tmp_path):
     target = registry("somebody", "an access token")
     push(
         REGISTRY="dockerhub",
@@ -180,7 +182,7 @@ def test_what_was_pushed_can_be_pulled_after_a_login_alone(engine, registry, ima
     "name, user, repository",
     [("gcr", "_json_key", "a-project/abacus-push-test/users"), ("acr", "client", "abacus-push-test/users")],
 )
-def test_the_other_registries_differ_by_their_file_alone(engine, registry, image, tmp_path, name, user, repository):
+def test_the_other_registries_differ_only_in_their_file(engine, registry, image, tmp_path, name, user, repository):
     target = registry(user, "secret")
     (tmp_path / "key.json").write_text("secret")
     push(
@@ -197,7 +199,7 @@ def test_the_other_registries_differ_by_their_file_alone(engine, registry, image
     assert target.tags(repository) == ["01234567", "staging"]
 
 
-def test_no_login_stays_behind(engine, registry, image):
+def test_no_login_is_left_behind(engine, registry, image):
     home = pathlib.Path.home() / ".docker/config.json"
     before = home.read_text() if home.exists() else None
     target = registry("client", "secret")
@@ -212,7 +214,7 @@ def test_no_login_stays_behind(engine, registry, image):
     assert (home.read_text() if home.exists() else None) == before
 
 
-def test_a_wrong_password_pushes_nothing_and_says_so(engine, registry, image):
+def test_a_wrong_password_pushes_nothing_and_is_reported(engine, registry, image):
     target = registry("client", "secret")
     done = push(
         REGISTRY="acr",
@@ -229,7 +231,7 @@ def test_a_wrong_password_pushes_nothing_and_says_so(engine, registry, image):
 
 
 class Checkout:
-    """docker-push.sh in a repository of its own, and a `docker` that has no image, builds and pushes whatever it is told, and notes that."""
+    """docker-push.sh in a repository of its own, with a `docker` that has no image, and records each build and push."""
 
     def __init__(self, folder):
         self.folder, self.tree = folder, folder / "tree"
@@ -280,7 +282,7 @@ def checkout(tmp_path):
 
 
 @pytest.mark.parametrize("branch, kind", [("staging", "stage"), ("production", "prod")])
-def test_every_image_that_compose_pulls_is_pushed_and_has_its_recipe(checkout, branch, kind):
+def test_every_image_that_compose_pulls_is_pushed_and_has_a_dockerfile(checkout, branch, kind):
     checkout.push(branch)
     for call in checkout.called("build"):
         assert (ROOT / call[call.index("-f") + 1]).exists()
@@ -291,7 +293,7 @@ def test_every_image_that_compose_pulls_is_pushed_and_has_its_recipe(checkout, b
 
 
 @pytest.mark.parametrize("what", ["another commit", "a change", "a file that nobody added"])
-def test_what_is_not_the_commit_is_not_built_under_its_name(checkout, what):
+def test_a_checkout_that_differs_from_the_commit_is_not_built_under_its_name(checkout, what):
     if what == "another commit":
         checkout.commit_all("two")
     else:
@@ -304,7 +306,7 @@ def test_what_is_not_the_commit_is_not_built_under_its_name(checkout, what):
     assert not checkout.called("build") and not checkout.called("push")
 
 
-def test_what_is_built_already_needs_no_checkout(checkout):
+def test_an_image_that_is_already_built_needs_no_checkout(checkout):
     checkout.docker("true")
     checkout.commit_all("two")
     checkout.push(COMMIT=checkout.commit, SERVICES="users")
@@ -314,7 +316,7 @@ def test_what_is_built_already_needs_no_checkout(checkout):
     ]
 
 
-def test_travis_pushes_from_the_two_branches_alone():
+def test_travis_pushes_only_from_the_two_branches():
     need("yamllint")
     run("yamllint", "-d", "{extends: default, rules: {line-length: {max: 160}}}", ".travis.yml")
     yaml = pytest.importorskip("yaml")
@@ -359,7 +361,7 @@ def test_travis_pushes_from_the_two_branches_alone():
     "variables, code, said",
     [({"ENGINE": ""}, 0, "skipped docker: no Docker engine"), ({"ENGINE": "required"}, 1, "FAILED  docker: no Docker engine")],
 )
-def test_without_an_engine_what_wants_one_is_skipped_and_failed_where_it_is_required(tmp_path, variables, code, said):
+def test_without_an_engine_the_tests_that_need_one_are_skipped_or_fail_where_it_is_required(tmp_path, variables, code, said):
     for name in "test.sh", "tests/docker/steps.sh":
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)

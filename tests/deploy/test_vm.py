@@ -1,27 +1,30 @@
-"""deploy/vm: one host, from nothing to a running system with certificates, and through what happens to it. A container with sshd and an engine of its
-own (Debian 13's, with Compose 2) plays the host; pebble is Let's Encrypt. The tests are a story: each needs those before it."""
+"""deploy/vm: one host, from a bare machine to a running system with certificates, and its operation. The host is a container
+with sshd and an engine of its own (Debian 13's, with Compose 2); pebble takes the place of Let's Encrypt. Each test needs
+those before it."""
 
 import contextlib
 import http.client
+import itertools
 import json
 import os
 import re
 import secrets
+import socket
 import ssl
 import subprocess
-import threading
 import time
 
 import pytest
 
-from delivery import ROOT, Authority, eventually, listens, need, run
+from delivery import Authority, eventually, need
+from harness import ROOT, Load, UnexpectedAnswerError, listens, run
 
 DOMAINS = ["abacus.example", "www.abacus.example"]
 IMAGE = "abacus-test/host"
 SERVICES = "users values worker healthcheck client swagger nginx db redis".split()
 PERSON = {"username": "ada", "email": "ada@example.com", "password": "password-ada"}
 
-# An engine in a container wants to mount, and to make networks of its own. It is kept running from when it is installed, as systemd does it.
+# An engine in a container needs to mount, and to make networks. Once installed, it is kept running, as by systemd.
 CAPABILITIES = [word for name in ("SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE", "DAC_READ_SEARCH") for word in ("--cap-add", name)]
 INIT = """mount -o remount,rw /proc/sys
 mkdir -p /run/sshd
@@ -64,17 +67,18 @@ class Host:
             **engine,
         )
         self.address = self.inspect("IPAddress")
-        eventually(lambda: listens(22, self.address), "sshd listens")
+        eventually(lambda: listens(22, self.address), message="sshd listens")
 
     def inspect(self, what):
         return run("docker", "inspect", "-f", f"{{{{.NetworkSettings.{what}}}}}", self.name, **self.engine).stdout.strip()
 
     @property
     def ssh(self):
-        return f"ssh -i {self.folder}/key -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o BatchMode=yes"
+        options = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o BatchMode=yes"
+        return f"ssh -i {self.folder}/key {options}"
 
     def on(self, *arguments, ok=True, stdin="", **variables):
-        """deploy/vm/on, as whoever runs the host would from their own machine."""
+        """deploy/vm/on, as an operator runs it on their own machine."""
         done = subprocess.run(
             [ROOT / "deploy/vm/on", f"root@{self.address}", *arguments],
             input=stdin,
@@ -104,7 +108,7 @@ class Host:
             self.shell("docker load", stdin=save.stdout)
 
     def call(self, method, path, body=None, token=None, port=443):
-        """By the first domain's name, whose certificate is verified."""
+        """A request to the first domain, whose certificate is verified."""
         if port == 443:
             trusted = ssl.create_default_context(cafile=self.folder / "root.pem")
             connection = http.client.HTTPSConnection(DOMAINS[0], timeout=20, context=trusted)
@@ -128,7 +132,7 @@ class Host:
         return json.loads(reply.text)["auth_token"]
 
     def results(self):
-        """None while the system can not tell them."""
+        """None while the system does not answer."""
         login = self.call("POST", "/auth/login", PERSON)
         reply = (
             self.call("GET", "/api/values/current", token=json.loads(login.text)["auth_token"])
@@ -139,39 +143,20 @@ class Host:
 
 
 def socket_to(address, port, timeout, *_):
-    import socket
-
     return socket.create_connection((address, port), timeout)
 
 
-class Requests:
-    """Reads by four at a time until the block ends; failures are kept."""
+def reads_in_background(host):
+    """Of two services, by four clients at a time."""
+    paths = itertools.cycle(["/users/ping", "/api/values/kinds"])
 
-    def __init__(self, host, *paths):
-        self.host, self.paths, self.done, self.failed, self.going = host, paths, 0, [], True
-        self.threads = [threading.Thread(target=self.ask) for _ in range(4)]
+    def ask(_):
+        path = next(paths)
+        reply = host.call("GET", path)
+        if reply.status != 200:
+            raise UnexpectedAnswerError(path, reply.status, reply.text[:100])
 
-    def ask(self):
-        while self.going:
-            for path in self.paths:
-                try:
-                    reply = self.host.call("GET", path)
-                    if reply.status != 200:
-                        self.failed.append((path, reply.status, reply.text[:100]))
-                except OSError as problem:
-                    self.failed.append((path, repr(problem)))
-                self.done += 1
-            time.sleep(0.02)
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.going = False
-        for thread in self.threads:
-            thread.join()
+    return Load(ask, threads=4, every_s=0.01)
 
 
 @pytest.fixture(scope="module")
@@ -195,13 +180,13 @@ def authority(host):
         server.stop()
 
 
-def test_1_a_host_that_is_not_prepared_says_so(host):
+def test_1_a_host_that_is_not_prepared_is_reported(host):
     assert "there is no deploy/vm/9-dance" in host.on("9-dance", ok=False).stdout
     host.on("3-start", ok=False)  # sends the tree
     assert host.on("4-stop", ok=False).stdout == "4-stop: this host is not prepared; run deploy/vm/1-prepare first\n"
 
 
-def test_1_prepare_makes_a_host_of_a_bare_machine_and_again_changes_nothing(host):
+def test_1_prepare_sets_up_a_bare_machine_and_again_changes_nothing(host):
     assert "prepared" in host.on("1-prepare").stdout
     before = host.shell("sha256sum /etc/abacus/env /etc/abacus/secrets/*")
     assert "prepared" in host.on("1-prepare").stdout
@@ -210,7 +195,7 @@ def test_1_prepare_makes_a_host_of_a_bare_machine_and_again_changes_nothing(host
     assert re.fullmatch("[0-9a-f]{8}", host.shell("cat COMMIT"))
 
 
-def test_2_certificates_are_there_before_anybody_can_log_in(host, authority):
+def test_2_certificates_exist_before_the_first_login(host, authority):
     assert "usage" not in host.on("2-certificates", "you@abacus.example", ok=False).stdout.splitlines()[0]
     host.shell(f"cat >/etc/abacus/acme.pem <<'PEM'\n{authority.certificate.read_text()}PEM\nchmod 644 /etc/abacus/acme.pem")
     assert "Yours" in host.shell("cat /etc/abacus/docker-compose.override.yml")
@@ -223,7 +208,7 @@ YML""")
     shown = host.on("2-certificates", "you@abacus.example", *DOMAINS, ACME_SERVER=authority.directory).stdout
     assert "Pebble" in shown and all(f"DNS:{name}" in shown for name in DOMAINS)
     eventually(
-        lambda: host.call("GET", "/users/ping").status == 503, "nginx has the certificate; there is nothing behind it yet"
+        lambda: host.call("GET", "/users/ping").status == 503, message="nginx has the certificate, and nothing behind it yet"
     )
     plain = host.call("GET", "/auth/login?a=b", port=80)
     assert (plain.status, plain.getheader("Location")) == (308, f"https://{DOMAINS[0]}/auth/login?a=b")
@@ -237,16 +222,16 @@ def test_3_start_brings_it_up(host):
     token = json.loads(reply.text)["auth_token"]
     for index in (10, 40):
         assert host.call("POST", "/api/values", {"index": index}, token=token).status in (200, 201)
-    eventually(lambda: host.results() == {"10": "89", "40": "165580141"}, "the results are there")
+    eventually(lambda: host.results() == {"10": "89", "40": "165580141"}, message="the results are there")
 
 
-def test_3_start_again_leaves_all_that_runs_as_it_is(host):
+def test_3_start_again_changes_nothing(host):
     before = host.shell("docker ps -q | sort")
     host.on("3-start", "--no-build")
     assert host.shell("docker ps -q | sort") == before
 
 
-def test_an_admin_is_made_with_a_password_that_no_command_line_shows(host):
+def test_an_admins_password_appears_on_no_command_line(host):
     host.on("admin", "root", "root@abacus.example", stdin="a-long-password\n")
     token = json.loads(host.call("POST", "/auth/login", {"email": "root@abacus.example", "password": "a-long-password"}).text)[
         "auth_token"
@@ -256,7 +241,7 @@ def test_an_admin_is_made_with_a_password_that_no_command_line_shows(host):
 
 def test_4_stop_and_3_start_lose_nothing(host):
     assert "down" in host.on("4-stop").stdout
-    with pytest.raises(OSError):
+    with pytest.raises(OSError):  # noqa: PT011 (refused, reset or unreachable)
         host.answers()
     host.on("3-start", "--no-build")
     assert host.results() == {"10": "89", "40": "165580141"}
@@ -265,7 +250,7 @@ def test_4_stop_and_3_start_lose_nothing(host):
 def test_5_rebuild_replaces_users_without_a_failed_request(host):
     assert "there is no service user;" in host.on("5-rebuild", "user", ok=False).stdout
     before = host.shell("docker-compose ps -q users")
-    with Requests(host, "/users/ping", "/api/values/kinds") as requests:
+    with reads_in_background(host) as requests:
         host.on("5-rebuild", "users")
     assert requests.failed == [] and requests.done > 100
     after = host.shell("docker-compose ps -q users")
@@ -276,12 +261,12 @@ def test_5_rebuild_replaces_users_without_a_failed_request(host):
     assert host.results() == {"10": "89", "40": "165580141"}
 
 
-def test_a_version_that_does_not_become_healthy_replaces_nothing(host):
-    """It is restarted over and over: a secret that is given twice is refused."""
+def test_a_version_that_does_not_become_healthy_is_not_rolled_out(host):
+    """The new version refuses to start, because a secret is given twice, and is restarted again and again."""
     before = host.shell("docker-compose ps -q users")
     host.shell("""docker tag abacus/users:stage abacus/users:good
         printf 'FROM abacus/users:good\\nENV SECRET_KEY=twice\\n' | docker build -q -t abacus/users:stage - """)
-    with Requests(host, "/users/ping", "/api/values/kinds") as requests:
+    with reads_in_background(host) as requests:
         said = host.shell("HEALTHY_SECONDS=8 scripts/rolling-replace users; echo $?")
     assert said.splitlines() == ["rolling-replace: a new container of users does not become healthy; the old ones go on", "1"]
     host.shell("docker tag abacus/users:good abacus/users:stage")
@@ -289,11 +274,13 @@ def test_a_version_that_does_not_become_healthy_replaces_nothing(host):
     assert requests.failed == [] and requests.done > 100
 
 
-def test_two_at_once_are_not_let_in(host):
+def test_a_script_is_refused_while_another_runs(host):
     with subprocess.Popen(
         [*host.ssh.split(), f"root@{host.address}", "flock /run/abacus.lock cat"], stdin=subprocess.PIPE
     ) as other:
-        eventually(lambda: host.shell("flock -n /run/abacus.lock true && echo free", ok=False) != "free", "the lock is taken")
+        eventually(
+            lambda: host.shell("flock -n /run/abacus.lock true && echo free", ok=False) != "free", message="the lock is taken"
+        )
         commit = host.shell("cat COMMIT")
         for script in "4-stop", "3-start":
             assert "is at work on this host; try again" in host.on(script, ok=False).stdout
@@ -301,14 +288,15 @@ def test_two_at_once_are_not_let_in(host):
     assert host.answers() and host.shell("cat COMMIT") == commit
 
 
-def test_6_logs_are_lines_of_the_service_that_was_asked_for(host):
+def test_6_logs_shows_only_the_service_that_was_named(host):
     lines = host.on("6-logs", "--no-log-prefix", "--tail", "3", "users").stdout.strip().splitlines()
     assert len(lines) == 3 and all(json.loads(line)["service"] == "users" for line in lines)
 
 
 def everything(host):
     return host.shell("""for database in users values; do
-        docker-compose exec -T db pg_dump -U $database --data-only --inserts $database | grep INSERT | grep -v '"\\?calculations' | sort; done""")
+        docker-compose exec -T db pg_dump -U $database --data-only --inserts $database |
+            grep INSERT | grep -v '"\\?calculations' | sort; done""")
 
 
 def test_7_backup_and_8_restore_bring_back_every_user_and_every_value(host):
@@ -323,19 +311,19 @@ def test_7_backup_and_8_restore_bring_back_every_user_and_every_value(host):
     assert host.call("POST", "/auth/login", PERSON).status == 500
     host.on("8-restore", folder)
     assert everything(host) == before
-    assert host.call("GET", "/auth/status", token=token).status == 401, "from before"
-    eventually(lambda: host.results() == results, "the results are calculated anew")
+    assert host.call("GET", "/auth/status", token=token).status == 401, "a token from before the backup"
+    eventually(lambda: host.results() == results, message="the results are calculated anew")
     assert len(host.shell("ls -d /var/backups/abacus/before-*").split()) == 1
 
 
-def test_7_backup_keeps_the_last(host):
+def test_7_backup_keeps_only_the_latest(host):
     assert "set it to how many" in host.on("7-backup", KEEP="none", ok=False).stdout
     assert host.on("7-backup", "relative", ok=False).returncode == 64, (
-        "it would lie in the tree, which the next deploy replaces"
+        "the backup would be in the tree, which the next deploy replaces"
     )
     for _ in range(3):
         host.on("7-backup", KEEP="2")
-        time.sleep(1)  # a folder is named after the second
+        time.sleep(1)  # because a folder is named after the second
     assert len(host.shell("ls /var/backups/abacus | grep -v before").split()) == 2
 
 
@@ -349,7 +337,7 @@ def test_8_restore_of_a_damaged_backup_changes_nothing(host):
     assert host.call("GET", "/auth/status", token=token).status == 200
 
 
-def test_after_a_reboot_all_is_back_by_itself(host):
+def test_everything_starts_again_after_a_reboot(host):
     run("docker", "restart", "-t", "5", host.name, **host.engine)
     assert host.inspect("IPAddress") == host.address
-    eventually(lambda: host.results() == {"10": "89", "40": "165580141"}, "it answers again", 60)
+    eventually(lambda: host.results() == {"10": "89", "40": "165580141"}, message="it answers again", limit_s=60)

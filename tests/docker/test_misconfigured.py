@@ -1,18 +1,20 @@
-"""A container that is told something wrong says in one line what to set."""
+"""A misconfigured container prints one line that names the variable to set."""
 
 import secrets
 
 import pytest
 
-from engine import containers, run, service_of
+from abacus import eventually
+from engine import containers, service_of
+from harness import run
 
 KEY = secrets.token_hex(32)
 
 
 def said(image, *arguments, **environment):
     options = [word for name, text in environment.items() for word in ("-e", f"{name}={text}")]
-    done = run("docker", "run", "--rm", "--read-only", "--tmpfs", "/tmp", *options, image, *arguments, timeout=60)
-    return done.returncode, done.out.strip().splitlines()
+    done = run("docker", "run", "--rm", "--read-only", "--tmpfs", "/tmp", *options, image, *arguments, ok=False, timeout=60)
+    return done.returncode, done.stdout.strip().splitlines()
 
 
 def manage(service, *arguments, network="none", **environment):
@@ -28,8 +30,9 @@ def manage(service, *arguments, network="none", **environment):
         *options,
         f"abacus/{service}:stage",
         *arguments,
+        ok=False,
     )
-    return done.returncode, done.out.strip().splitlines()
+    return done.returncode, done.stdout.strip().splitlines()
 
 
 @pytest.mark.parametrize(
@@ -48,13 +51,13 @@ def manage(service, *arguments, network="none", **environment):
         ("redis-tunnel:prod", {"REDIS_TLS_HOST": "redis.test", "REDIS_CA_FILE": "/none"}, "REDIS_CA_FILE"),
     ],
 )
-def test_what_is_missing_or_wrong_ends_it_with_one_line_that_names_the_variable(image, environment, variable):
+def test_a_missing_or_invalid_variable_ends_the_container_with_one_line_that_names_it(image, environment, variable):
     code, lines = said(f"abacus/{image}", **environment)
     assert code == 78 and len(lines) == 1 and variable in lines[0], (code, lines)
 
 
 @pytest.mark.parametrize("service", ["users", "values"])
-def test_a_migration_without_its_database_says_so(service):
+def test_a_migration_reports_that_its_database_is_unreachable(service):
     code, lines = manage(service, "db", "upgrade", SECRET_KEY=KEY, DATABASE_URL="postgres://u:hidden@127.0.0.1:1/d")
     assert code == 1 and len(lines) == 1 and "see DATABASE_URL" in lines[0] and "hidden" not in lines[0], lines
 
@@ -67,7 +70,7 @@ def database():
     return next(service_of(one) for one in containers() if service_of(one) in ("db", "postgres.test"))
 
 
-def test_a_wrong_password_is_told_as_that():
+def test_a_wrong_password_of_the_database_is_reported_as_such():
     tls = "?sslmode=require" if database() == "postgres.test" else ""
     code, lines = manage(
         "users",
@@ -90,22 +93,19 @@ def test_a_wrong_password_is_told_as_that():
         )
     ],
 )
-def test_a_daemon_that_reaches_nothing_lives_is_not_ready_and_names_the_variables(service, environment, words):
+def test_a_daemon_that_reaches_nothing_runs_unready_and_names_the_variables(service, environment, words):
     name = f"abacus-lost-{secrets.token_hex(4)}"
     options = [word for variable, text in environment.items() for word in ("-e", f"{variable}={text}")]
     run("docker", "run", "-d", "--name", name, "--network", "none", *options, f"abacus/{service}:stage")
     try:
-        for _ in range(100):
-            log = run("docker", "logs", name).out
-            if all(word in log for word in words):
-                break
-        assert all(word in log for word in words) and "hidden" not in log, log
-        assert run("docker", "exec", name, f"/bin/{service}", "--check-ready").returncode == 1
+        eventually(lambda: all(word in run("docker", "logs", name).stdout for word in words), message=f"{words} in the log")
+        assert "hidden" not in run("docker", "logs", name).stdout
+        assert run("docker", "exec", name, f"/bin/{service}", "--check-ready", ok=False).returncode == 1
     finally:
         run("docker", "rm", "-f", name)
 
 
-def test_tls_to_a_host_of_another_name_or_authority_is_refused():
+def test_tls_with_another_name_or_authority_is_refused():
     if database() != "postgres.test":
         pytest.skip("the database of stage has no TLS")
     for reason, url in {

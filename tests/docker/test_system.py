@@ -1,19 +1,14 @@
-"""What must work in each of the three systems, whatever its black-box tests say."""
-
-import json
-import os
-import time
-import urllib.request
+"""What must work in each of the three systems beside what tests/api checks."""
 
 import pytest
 
-from engine import KIND, ROOT, compose, containers, docker, run
-
-PORT = int(os.environ["PORT"])
+from abacus import eventually, get
+from engine import KIND, compose, containers, docker
+from harness import ROOT, run
 
 
 def manage(*arguments, service="users", **options):
-    return run("docker-compose", "exec", "-T", service, "manage", *arguments, **options)
+    return run("docker-compose", "exec", "-T", service, "manage", *arguments, ok=False, **options)
 
 
 @pytest.mark.parametrize(
@@ -22,62 +17,57 @@ def manage(*arguments, service="users", **options):
 )
 def test_manage_runs_inside_the_container(command, expected):
     done = manage(*command)
-    assert done.returncode == 0 and expected in done.out, done.out
+    assert done.returncode == 0 and expected in done.stdout, done.stdout
 
 
 def test_health_counts_every_replica_once():
-    for _ in range(50):
-        with urllib.request.urlopen(f"http://127.0.0.1:{PORT}/api/healthcheck") as reply:
-            data = json.load(reply)["data"]
-        if data["summary"].startswith("All"):
-            break
-        time.sleep(0.2)
+    def healthy():
+        data = get("/api/healthcheck").json["data"]
+        return data if data["summary"].startswith("All") else None
+
+    data = eventually(healthy, message="everything is up")
     replicas = 2 if KIND == "prod" else 1
     assert sorted(one["instance"] for one in data["services"]) == sorted(
         f"{name}-{n + 1}" for name in ("users", "values", "worker", "healthcheck") for n in range(replicas)
     )
-    assert data["summary"].startswith("All"), data["summary"]
 
 
-@pytest.mark.skipif(KIND == "dev", reason="what development answers is taken from its sources")
-def test_production_s_database_is_not_destroyed_by_mistake():
+@pytest.mark.skipif(KIND == "dev", reason="development may be destroyed")
+def test_the_database_of_production_can_not_be_destroyed_by_mistake():
     done = manage("seed_db")
-    assert done.returncode == 1 and "development" in done.out
+    assert done.returncode == 1 and "development" in done.stdout
     if KIND == "prod":
         done = manage("recreate_db")
-        assert done.returncode == 1 and "--yes-destroy" in done.out
+        assert done.returncode == 1 and "--yes-destroy" in done.stdout
 
 
-@pytest.mark.skipif(KIND != "dev", reason="development alone")
+@pytest.mark.skipif(KIND != "dev", reason="only for development")
 @pytest.mark.parametrize("command", [["recreate_db"], ["seed_db"], ["test"]])
-def test_development_has_commands_of_its_own(command):
+def test_the_commands_of_development_work(command):
     done = manage(*command, timeout=600)
-    assert done.returncode == 0, done.out[-3000:]
+    assert done.returncode == 0, done.stdout[-3000:]
 
 
-@pytest.mark.skipif(KIND != "dev", reason="development alone")
+@pytest.mark.skipif(KIND != "dev", reason="only for development")
 def test_manage_shell_is_psql():
-    done = manage("shell", input="SELECT 40 + 2;\n")
-    assert done.returncode == 0 and "42" in done.out
+    done = manage("shell", stdin="SELECT 40 + 2;\n")
+    assert done.returncode == 0 and "42" in done.stdout
 
 
-@pytest.mark.skipif(KIND != "dev", reason="development alone")
+@pytest.mark.skipif(KIND != "dev", reason="only for development")
 def test_a_changed_source_is_compiled_and_runs():
     source = ROOT / "services/users/main.c"
     before = source.read_bytes()
     started = containers("users")[0]["State"]["StartedAt"]
-    count = docker("logs", containers("users")[0]["Id"]).count('"msg":"started"')
+
+    def times_started():
+        return docker("logs", containers("users")[0]["Id"]).count('"msg":"started"')
+
+    count = times_started()
     try:
         source.write_bytes(before + b"\n")
-        for _ in range(300):
-            if docker("logs", containers("users")[0]["Id"]).count('"msg":"started"') > count:
-                break
-            time.sleep(0.2)
-        assert docker("logs", containers("users")[0]["Id"]).count('"msg":"started"') > count
+        eventually(lambda: times_started() > count, 120, 0.2, "the daemon was compiled and started anew")
         assert containers("users")[0]["State"]["StartedAt"] == started
     finally:
         source.write_bytes(before)
-    for _ in range(100):
-        if compose("ps", "users").count("healthy"):
-            break
-        time.sleep(0.2)
+    eventually(lambda: "healthy" in compose("ps", "users"), 60, 0.2, "users is healthy again")

@@ -1,13 +1,14 @@
-"""What was backed up is found again, every user and every value, though the databases and Redis were lost in between."""
+"""A backup brings back every user and every value after the databases and Redis were lost."""
 
 import hashlib
 import shutil
 import subprocess
 
 import pytest
-from test_stack import PORT, Stack
 
-from abacus import ROOT, call, eventually
+from abacus import call, eventually
+from harness import ROOT
+from own_stack import PORT, Stack
 
 WORDS = ["ada", "grace", "edsger"]
 
@@ -31,7 +32,7 @@ def submit(index, token):
 
 
 def rows(stack):
-    """All that the databases hold."""
+    """Everything in the databases."""
     return {
         table: stack("psql", database, "-qAt", "-c", f"SELECT * FROM {table} ORDER BY 1").stdout
         for database, table in [
@@ -62,7 +63,7 @@ def stack(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def filled(stack):
-    """Three people with two values each, and one who has left again."""
+    """Three users with two values each, and one who has logged out."""
     tokens = {word: register(word) for word in WORDS}
     for number, token in enumerate(tokens.values()):
         submit(20 + number, token)
@@ -86,7 +87,7 @@ def lose_everything(stack):
     stack("redis-cli", "FLUSHALL")
 
 
-def test_every_user_and_every_value_is_back(stack, filled, backup):
+def test_restore_brings_back_every_user_and_every_value(stack, filled, backup):
     before, answers = rows(stack), results(log_in("ada").json["auth_token"])
     lose_everything(stack)
     assert log_in("ada").status == 500
@@ -99,7 +100,7 @@ def test_every_user_and_every_value_is_back(stack, filled, backup):
         eventually(lambda token=token: results(token) == answers)
 
 
-def test_no_token_from_before_is_good_for_whoever_has_that_id_now(stack, backup):
+def test_a_token_from_before_the_restore_is_refused(stack, backup):
     late = register("late")
     old = log_in("ada").json["auth_token"]
     assert stack("restore", str(backup)).returncode == 0
@@ -111,7 +112,7 @@ def test_no_token_from_before_is_good_for_whoever_has_that_id_now(stack, backup)
     assert status == {"late": 401, "old": 401, "new": 200}
 
 
-def test_whoever_was_deleted_after_the_backup_can_log_in_again(stack, backup):
+def test_a_user_deleted_after_the_backup_can_log_in_again(stack, backup):
     identity = to("GET", "/auth/status", token=log_in("grace").json["auth_token"]).json["data"]["id"]
     admin = to("POST", "/auth/login", {"email": "admin@abacus.test", "password": "abacus-admin-dev"}).json["auth_token"]
     assert to("DELETE", f"/users/{identity}", token=admin).status == 200
@@ -125,11 +126,11 @@ def refused(stack, backup):
     done = stack("restore", str(backup))
     assert done.returncode == 1
     assert rows(stack) == before
-    assert to("GET", "/auth/status", token=token).status == 200, "nobody was logged out"
+    assert to("GET", "/auth/status", token=token).status == 200, "tokens are still accepted"
     return done.stderr
 
 
-def test_a_damaged_backup_is_refused_and_nothing_is_touched(stack, backup):
+def test_a_damaged_backup_is_refused_and_changes_nothing(stack, backup):
     file = backup / "values.dump"
     damaged = bytearray(file.read_bytes())
     damaged[len(damaged) // 2] ^= 1
@@ -137,8 +138,8 @@ def test_a_damaged_backup_is_refused_and_nothing_is_touched(stack, backup):
     assert "is damaged; nothing was touched" in refused(stack, backup)
 
 
-def test_a_dump_that_ends_too_early_leaves_the_database_as_it_was(stack, backup):
-    """As somebody might have it who cut the file and made its checksum fit."""
+def test_a_truncated_dump_leaves_the_database_unchanged(stack, backup):
+    """As if the file had been cut and its checksum changed to match."""
     file = backup / "users.dump"
     file.write_bytes(file.read_bytes()[:-200])
     sums = "".join(
@@ -148,7 +149,7 @@ def test_a_dump_that_ends_too_early_leaves_the_database_as_it_was(stack, backup)
     assert "nothing was touched" in refused(stack, backup)
 
 
-def test_when_one_of_the_two_could_not_be_restored_no_old_token_is_good_and_again_is_all_that_it_takes(stack, backup):
+def test_after_a_partial_restore_old_tokens_are_refused_and_a_second_try_completes_it(stack, backup):
     before, token = rows(stack), log_in("ada").json["auth_token"]
     busy = subprocess.Popen(
         [
@@ -179,7 +180,7 @@ def test_when_one_of_the_two_could_not_be_restored_no_old_token_is_good_and_agai
     assert rows(stack) == before
 
 
-def test_a_backup_is_whole_or_not_there_and_nobody_else_s_to_read(stack, backup, tmp_path):
+def test_a_backup_is_complete_or_absent_and_readable_only_by_its_owner(stack, backup, tmp_path):
     assert backup.stat().st_mode & 0o077 == 0
     again = stack("backup", str(backup))
     assert (again.returncode, again.stderr.strip()) == (1, f"backup: {backup} exists already; name a new folder")

@@ -1,4 +1,4 @@
-"""scripts/stack as a newcomer meets it: a stack of its own, from nothing, in a folder that only its maker can walk into."""
+"""scripts/stack as on a new machine: a stack of its own, from nothing, in a folder that only its owner can enter."""
 
 import contextlib
 import os
@@ -13,59 +13,11 @@ import time
 
 import pytest
 
-import abacus
-from abacus import ROOT, call, eventually
+from abacus import call, eventually, fail
+from harness import ROOT
+from own_stack import OFFSET, PORT, Stack
 
-PORT, OFFSET = 18211, 12500
 DAEMONS = ["users", "values", "worker", "healthcheck"]
-
-
-class Stack:
-    def __init__(self, run_dir):
-        self.run_dir = run_dir
-        taken = ("PORT", "PORT_OFFSET", "INSTANCES", "APP_ENV", "AUTH_RATE", "AUTH_BURST", "RUN_DIR")
-        self.environment = {name: value for name, value in os.environ.items() if name not in taken} | {
-            "RUN_DIR": str(run_dir),
-            "PORT": str(PORT),
-            "PORT_OFFSET": str(OFFSET),
-            "INSTANCES": "1",
-            "AUTH_RATE": "2r/s",
-            "AUTH_BURST": "5",
-            "BUILD": os.environ.get("BUILD", "build"),
-        }
-
-    def __call__(self, *arguments, timeout=120, stdin=None, **environment):
-        return subprocess.run(
-            ["sh", str(ROOT / "scripts/stack"), *arguments],
-            env=self.environment | environment,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            input=stdin,
-            cwd="/",
-        )
-
-    def processes(self):
-        """All that has to do with this stack's folder, this test's own commands left out."""
-        real = str(self.run_dir.resolve())
-        found = {}
-        for entry in pathlib.Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                cmdline = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                places = [os.readlink(entry / "exe"), os.readlink(entry / "cwd"), cmdline]
-                if any(real in place for place in places):
-                    found[int(entry.name)] = cmdline
-        return found
-
-    def pid(self, name):
-        return int((self.run_dir / "service" / name / "supervise/pid").read_text())
-
-    def secrets(self):
-        return {
-            path.name: path.read_text().strip()
-            for path in (self.run_dir / "secrets").iterdir()
-            if "." not in path.name and path.name != "pgpass"
-        }
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +32,7 @@ def made(tmp_path_factory):
 
 @pytest.fixture
 def stack(made):
-    """It is up."""
+    """A stack that is up."""
     if made("status").returncode != 0:
         up = made("up")
         assert up.returncode == 0, up.stderr
@@ -89,7 +41,7 @@ def stack(made):
 
 @pytest.fixture
 def stopped(made):
-    """It is down."""
+    """A stack that is down."""
     made("down")
     return made
 
@@ -112,11 +64,11 @@ def test_up_makes_the_whole_system_from_nothing(stack):
     assert f"Abacus is up at http://localhost:{PORT}" in stack.first.stdout
     command = next(line.strip() for line in stack.first.stdout.splitlines() if line.strip().startswith("curl "))
     login = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=20)
-    assert "Successfully logged in." in login.stdout, "the command that it shows"
+    assert "Successfully logged in." in login.stdout, "the command that `up` prints works"
     assert get("/users/ping").status == 200
 
 
-def test_nobody_of_it_is_root(stack):
+def test_no_process_runs_as_root(stack):
     assert stack.processes()
     for pid in stack.processes():
         with contextlib.suppress(FileNotFoundError):
@@ -176,18 +128,18 @@ def test_an_unknown_command_shows_the_usage(stack):
     assert (refused.returncode, refused.stderr.startswith("usage: stack up | down")) == (64, True)
 
 
-def test_nginx_s_limit_on_auth_is_429_in_the_envelope(stack):
+def test_the_rate_limit_of_nginx_is_429_in_the_error_envelope(stack):
     def try_login():
         reply = call("POST", "/auth/login", {"email": "nobody@example.com", "password": "a password"}, port=PORT)
         return reply if reply.status == 429 and reply.json["code"] == "too_many_requests" else None
 
     reply = eventually(try_login, 10)
-    assert reply.json == abacus.fail("too_many_requests", "Too many requests. Please slow down.")
+    assert reply.json == fail("too_many_requests", "Too many requests. Please slow down.")
     assert int(reply.headers["Retry-After"]) > 0
 
 
 def test_no_secret_is_in_a_process_list_or_a_log(stack):
-    """Not while it comes up, not while its commands run, not in what has been written."""
+    """Neither while it starts, nor while its commands run, nor in any log."""
     known = stack.secrets()
     assert set(known) >= {"SECRET_KEY", "postgres", "users", "values", "redis"}
     seen, stopping = set(), threading.Event()
@@ -218,7 +170,7 @@ def test_no_secret_is_in_a_process_list_or_a_log(stack):
         assert value.encode() not in logs, name
 
 
-def test_secrets_are_their_owner_s_alone(stack):
+def test_secrets_are_readable_only_by_their_owner(stack):
     for path in (stack.run_dir / "secrets").iterdir():
         assert path.stat().st_mode & 0o077 == 0, path
     assert (stack.run_dir / "secrets").stat().st_mode & 0o077 == 0
@@ -242,7 +194,7 @@ def test_down_leaves_no_process_and_up_brings_all_back(stack):
 
 
 @pytest.mark.parametrize("port", [PORT, 5435 + OFFSET, 6390 + OFFSET, 5001 + OFFSET, 9004 + OFFSET])
-def test_a_port_in_use_is_one_clear_line(stopped, port):
+def test_a_port_in_use_is_reported_in_one_line(stopped, port):
     with listening(port):
         refused = stopped("up", timeout=20)
     assert refused.returncode == 1
@@ -252,7 +204,7 @@ def test_a_port_in_use_is_one_clear_line(stopped, port):
 
 
 @pytest.mark.parametrize("program", ["runsvdir", "redis-server", "envsubst", "curl"])
-def test_a_missing_program_is_one_clear_line(stopped, program, tmp_path):
+def test_a_missing_program_is_reported_in_one_line(stopped, program, tmp_path):
     for folder in ("/usr/bin", "/usr/sbin", "/bin", "/sbin"):
         for path in pathlib.Path(folder).iterdir():
             link = tmp_path / path.name
@@ -263,7 +215,7 @@ def test_a_missing_program_is_one_clear_line(stopped, program, tmp_path):
     assert stopped.processes() == {}
 
 
-def test_a_binary_that_was_not_built_is_one_clear_line(stopped):
+def test_a_binary_that_was_not_built_is_reported_in_one_line(stopped):
     refused = stopped("up", timeout=20, BUILD="no/such/build")
     assert (refused.returncode, refused.stderr) == (1, "stack: no/such/build/bin/users is missing; run make\n")
 
@@ -292,7 +244,7 @@ def test_a_daemon_that_can_not_start_ends_up_within_its_limit(stopped):
     assert "HASH_THREADS: must be a whole number" in refused.stderr
 
 
-def test_what_a_killed_supervisor_leaves_does_not_stop_up(stack):
+def test_up_works_after_the_supervisor_was_killed(stack):
     stack("up")
     os.kill(int((stack.run_dir / "runsvdir.pid").read_text()), signal.SIGKILL)
     up = stack("up")
@@ -300,7 +252,7 @@ def test_what_a_killed_supervisor_leaves_does_not_stop_up(stack):
     assert get("/users/ping").status == 200
 
 
-def test_what_a_killed_supervisor_leaves_is_ended_by_down(stack):
+def test_down_ends_what_a_killed_supervisor_left_running(stack):
     stack("up")
     os.kill(int((stack.run_dir / "runsvdir.pid").read_text()), signal.SIGKILL)
     assert stack("down").returncode == 0
