@@ -14,7 +14,7 @@
 #define SALT_BYTES 16
 #define TAG_BYTES 32
 #define PHC_BYTES 192
-#define MEMORY_KIB_MAX (1024 * 1024) /* a stored hash that asks for more is refused before any work */
+#define MEMORY_KIB_MAX (1024 * 1024) /* a stored hash that needs more is refused before any work */
 #define PASSES_MAX 64
 
 const struct config_option password_options[] = {
@@ -33,16 +33,16 @@ const struct config_option password_options[] = {
 struct password_hasher {
 	struct password_config config;
 	struct pool *pool;
-	char *nobody; /* the hash that stands in for a user who is not there */
+	char *dummy; /* the hash that an unknown user's password is verified against */
 };
 
-/* One password on its way through the pool. */
+/* One password in the pool. */
 struct password_job {
 	const struct password_config *config;
 	char *password;
 	char *phc;     /* to verify against; NULL: make a hash */
 	char *new_phc; /* the hash made, or the one to replace phc */
-	bool matches, is_nobody;
+	bool matches, is_dummy;
 	password_hashed *hashed;
 	password_verified *verified;
 	void *arg;
@@ -85,7 +85,7 @@ static bool verify_argon2(struct password_job *job)
 	return true;
 }
 
-/* crypt(5): the older system's hashes. Its cost is bounded as well. */
+/* crypt(5): hashes of the legacy system. Their cost is bounded too. */
 static bool verify_bcrypt(struct password_job *job)
 {
 	struct crypt_data *data;
@@ -121,7 +121,7 @@ static void done(enum status status, void *arg, void *unused)
 	struct password_job *job = arg;
 
 	if (job->verified)
-		job->verified(status, job->matches && !job->is_nobody, job->new_phc, job->arg);
+		job->verified(status, job->matches && !job->is_dummy, job->new_phc, job->arg);
 	else
 		job->hashed(status == STATUS_OK && !job->new_phc ? STATUS_INTERNAL : status, job->new_phc, job->arg);
 }
@@ -141,8 +141,8 @@ struct password_hasher *password_hasher_new(struct event_base *base, const struc
 	struct password_hasher *hasher = mem_alloc(sizeof *hasher);
 
 	hasher->config = *config;
-	hasher->nobody = password_hash_now(config, "nobody's password");
-	if (!hasher->nobody) {
+	hasher->dummy = password_hash_now(config, "dummy password");
+	if (!hasher->dummy) {
 		log_line(LOG_ERROR, "the ARGON2_* parameters do not fit together");
 		abort();
 	}
@@ -155,13 +155,8 @@ void password_hasher_free(struct password_hasher *hasher)
 	if (!hasher)
 		return;
 	pool_free(hasher->pool);
-	free(hasher->nobody);
+	free(hasher->dummy);
 	free(hasher);
-}
-
-unsigned password_queued(const struct password_hasher *hasher)
-{
-	return pool_queued(hasher->pool);
 }
 
 static struct password_job *job_new(const struct password_hasher *hasher, const char *password, void *arg)
@@ -188,8 +183,8 @@ void password_verify(struct password_hasher *hasher, struct scope *scope, const 
 {
 	struct password_job *job = job_new(hasher, password, arg);
 
-	job->phc = mem_strdup(phc ? phc : hasher->nobody);
-	job->is_nobody = !phc;
+	job->phc = mem_strdup(phc ? phc : hasher->dummy);
+	job->is_dummy = !phc;
 	job->verified = verified;
 	pool_submit(hasher->pool, scope, work, done, drop, job, NULL);
 }

@@ -1,5 +1,5 @@
-/* Password hashing: Argon2id (RFC 9106) as PHC strings, on a thread pool. Hashes of the older system (bcrypt, $2a$ $2b$ $2y$,
- * through crypt(3)) verify, and are reported as wanting a new hash. */
+/* Password hashing: Argon2id (RFC 9106) as PHC strings, on a thread pool. Hashes of the legacy system (bcrypt, $2a$ $2b$ $2y$,
+ * through crypt(3)) verify, and the caller gets a new hash to store in their place. */
 #ifndef ABACUS_PASSWORD_H
 #define ABACUS_PASSWORD_H
 
@@ -9,27 +9,25 @@
 #include "base/pool.h"
 
 struct password_config {
-	long memory_kib, passes, lanes, threads, queue_max; /* 19456, 2, 1, 1, 128 */
+	long memory_kib, passes, lanes, threads, queue_max;
 };
-extern const struct config_option
-	password_options[]; /* ARGON2_MEMORY_KIB ARGON2_PASSES ARGON2_LANES HASH_THREADS HASH_QUEUE_MAX */
+extern const struct config_option password_options[];
 
 struct password_hasher;
 struct password_hasher *password_hasher_new(struct event_base *base, const struct password_config *config);
 void password_hasher_free(struct password_hasher *hasher);
-unsigned password_queued(const struct password_hasher *hasher);
 
 /* The password is copied and the copy wiped. phc is borrowed for the callback. STATUS_BUSY when the queue is full. */
 typedef void password_hashed(enum status status, const char *phc, void *arg);
 void password_hash(struct password_hasher *hasher, struct scope *scope, const char *password, password_hashed *done, void *arg);
 
-/* phc NULL: does the same amount of work against a made-up hash and answers false (no such user takes as long).
- * STATUS_OK: matches says; new_phc is set when the hash should be replaced (bcrypt, or weaker parameters). */
+/* phc NULL: does the same amount of work with a dummy hash and answers false, so that an unknown user takes as long.
+ * STATUS_OK: matches is valid; new_phc is set when it should replace phc (bcrypt, or other parameters than today's). */
 typedef void password_verified(enum status status, bool matches, const char *new_phc, void *arg);
 void password_verify(struct password_hasher *hasher, struct scope *scope, const char *phc, const char *password,
 		     password_verified *done, void *arg);
 
-/* Blocking, for manage. The caller frees. NULL when the parameters are refused. */
+/* Blocking, for manage. The caller frees. NULL when Argon2 refuses the parameters. */
 char *password_hash_now(const struct password_config *config, const char *password);
 
 #endif

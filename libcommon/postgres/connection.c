@@ -1,12 +1,12 @@
 /* One connection in pipeline mode: waiting -> connecting -> preparing -> ready -> (lost) -> waiting …
  *
- * A call that writes is sent with a sync of its own, so that it is its own transaction and a failing one harms nobody. Those
- * that only read share a sync, which has a place of its own among the calls:
+ * A call that writes is sent with a sync of its own, which makes it a transaction of its own: its failure affects no other
+ * call. The calls that only read share a sync, which has its own place among the calls:
  *
  *     sent:      read  read  read  (sync)  write      preparation …
  *     answered:  result NULL each, sync,   result NULL sync, …
  *
- * Whose an answer is is told by the order alone. libpq is never left by freeing its connection: a loss is noted, and reaped
+ * Only the order says which call an answer belongs to. A lost connection is only noted while libpq is on the stack, and freed
  * from the loop. */
 #include "postgres/postgres_internal.h"
 
@@ -31,10 +31,7 @@ static void lose(struct postgres_connection *connection, const char *reason, enu
 static struct event *new_event(struct postgres_connection *connection, evutil_socket_t fd, short what,
 			       void (*run)(evutil_socket_t, short, void *))
 {
-	struct event *event = event_new(connection->postgres->base, fd, what, run, connection);
-
-	event_priority_set(event, LOOP_PRIORITY_NORMAL);
-	return event;
+	return event_new(connection->postgres->base, fd, what, run, connection);
 }
 
 static void free_events(struct postgres_connection *connection)
@@ -78,8 +75,8 @@ static void take_preparation(struct postgres_connection *connection, const PGres
 	}
 }
 
-/* While more is in flight libpq does not say whether a transaction is open, so the statement that opens one is known by its
- * tag. */
+/* While more is in flight libpq does not say whether a transaction is open, so the command tag identifies the statement that
+ * opens one. */
 static bool opens_transaction(const struct postgres_connection *connection, PGresult *result)
 {
 	const char *tag = PQcmdStatus(result);
@@ -89,8 +86,8 @@ static bool opens_transaction(const struct postgres_connection *connection, PGre
 	       strcmp(tag, "START TRANSACTION") == 0;
 }
 
-/* After a migration a statement may no longer fit what was prepared ("cached plan must not change result type"). That has no
- * SQLSTATE of its own, so it is known by the server's function, as in pgjdbc. */
+/* After a migration a prepared statement may be out of date ("cached plan must not change result type"). That error has no
+ * SQLSTATE of its own, so the name of the server's function identifies it, as in pgjdbc. */
 static bool is_stale(const PGresult *result)
 {
 	const char *function = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
@@ -111,8 +108,8 @@ static struct postgres_call *take_oldest(struct postgres_connection *connection)
 static enum status send_alone(struct postgres_connection *connection, struct postgres_call *call,
 			      const struct postgres_params *params);
 
-/* One before it in its transaction has failed. */
-static void ask_again(struct postgres_connection *connection)
+/* A read before it in the shared transaction has failed. */
+static void send_again(struct postgres_connection *connection)
 {
 	struct postgres_call *call = take_oldest(connection);
 	struct postgres_params *params = call->params;
@@ -131,7 +128,7 @@ static void end_shared_transaction(struct postgres_connection *connection)
 	postgres_call_recycle(connection->postgres, take_oldest(connection));
 }
 
-/* The oldest call is committed, or has failed, or was only reading: it ends here. */
+/* The oldest call has been committed, has failed, or only read: it ends here. */
 static void end_oldest(struct postgres_connection *connection)
 {
 	PGresult *result = connection->result;
@@ -161,7 +158,7 @@ static void end_oldest(struct postgres_connection *connection)
 		become_ready(connection);
 }
 
-/* A result is kept until its sync: it comes before the commit, which may yet fail (a deferred constraint, a crash of the
+/* A result is kept until its sync, because it precedes the commit, which can still fail (a deferred constraint, a crash of the
  * server). */
 static void take(struct postgres_connection *connection, PGresult *result)
 {
@@ -181,14 +178,14 @@ static void take(struct postgres_connection *connection, PGresult *result)
 		end_oldest(connection);
 }
 
-/* A NULL ends one call's results. It comes before the sync, so one NULL is not "empty"; one that only reads need not wait for
- * the sync. */
+/* A NULL ends the results of one call; it does not mean that nothing is left, because the sync follows. A call that only reads
+ * need not wait for the sync. */
 static void take_end_of_results(struct postgres_connection *connection)
 {
 	if (!STAILQ_FIRST(&connection->sent)->is_shared || !connection->result)
 		return;
 	if (PQresultStatus(connection->result) == PGRES_PIPELINE_ABORTED)
-		ask_again(connection);
+		send_again(connection);
 	else
 		end_oldest(connection);
 }
@@ -219,7 +216,8 @@ static void readable(evutil_socket_t fd, short what, void *arg)
 	postgres_connection_flush(connection);
 }
 
-/* A PQflush() that can not write all reads what has come meanwhile, of which the socket then says nothing more. */
+/* A PQflush() that cannot write everything reads what has arrived, and the socket then does not become readable for it again.
+ */
 static void writable(evutil_socket_t fd, short what, void *arg)
 {
 	postgres_connection_flush(arg);
@@ -235,7 +233,7 @@ static void append(struct postgres_connection *connection, struct postgres_call 
 	connection->postgres->in_flight += call->statement != NULL;
 }
 
-/* libpq 17 can leave the writing to the one flush of the loop's turn; before it each sync is a send(2). */
+/* libpq 17 can leave the writing to the one flush at the end of the turn; in earlier versions each sync is a send(2). */
 static int sync_pipeline(PGconn *pg)
 {
 #ifdef LIBPQ_HAS_SEND_PIPELINE_SYNC
@@ -325,7 +323,7 @@ enum status postgres_connection_send(struct postgres_connection *connection, str
 
 /* ---- connecting ---- */
 
-/* A query of the connection's own has been sent: its sync, and its place among the calls. */
+/* After a preparing query was sent: its sync, and its place among the calls. */
 static bool end_preparation(struct postgres_connection *connection, int is_sent)
 {
 	if (!is_sent || !sync_pipeline(connection->pg))
@@ -334,8 +332,8 @@ static bool end_preparation(struct postgres_connection *connection, int is_sent)
 	return true;
 }
 
-/* The time limit is SET and not given in the connection's `options`, because those of a URL or of PGOPTIONS would replace it.
- */
+/* The time limit is a SET and not one of the connection's `options`, because the options of a URL or PGOPTIONS would replace
+ * it. */
 static bool send_preparations(struct postgres_connection *connection)
 {
 	const struct postgres_statement *const *statement = connection->postgres->statements;
@@ -368,7 +366,7 @@ static void poll_connecting(evutil_socket_t fd, short what, void *arg)
 	struct postgres_connection *connection = arg;
 	PostgresPollingStatusType next = PQconnectPoll(connection->pg);
 
-	free_events(connection); /* the socket may be another one now */
+	free_events(connection); /* the socket may have changed */
 	if (next == PGRES_POLLING_OK) {
 		prepare_all(connection);
 	} else if (next == PGRES_POLLING_FAILED) {
@@ -380,8 +378,8 @@ static void poll_connecting(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-/* The URL, or what libpq itself reads from PGHOST and the like. Nothing here blocks but the look-up of a host's name, so a name
- * should be one that the machine knows by itself (/etc/hosts, a local resolver), or an address. */
+/* From the URL, or from PGHOST and the like, which libpq reads itself. Only the look-up of a name blocks here, so the host
+ * should be an address, or a name that the machine knows (/etc/hosts, a local resolver). */
 static PGconn *start(const struct postgres_config *config)
 {
 	const char *keys[] = {"application_name", config->url ? "dbname" : NULL, NULL};
@@ -390,7 +388,7 @@ static PGconn *start(const struct postgres_config *config)
 	return postgres_config_problem(config) ? NULL : PQconnectStartParams(keys, values, 1);
 }
 
-static void begin(evutil_socket_t fd, short what, void *arg)
+static void begin(void *arg)
 {
 	struct postgres_connection *connection = arg;
 
@@ -411,30 +409,30 @@ void postgres_connection_init(struct postgres_connection *connection, struct pos
 {
 	connection->postgres = postgres;
 	STAILQ_INIT(&connection->sent);
-	connection->retry = new_event(connection, -1, 0, begin);
-	event_add(connection->retry, &(struct timeval){0});
+	connection->retry = loop_timer_new(postgres->base, begin, connection);
+	loop_timer_start(connection->retry, 0);
 }
 
 void postgres_connection_close(struct postgres_connection *connection)
 {
 	free_events(connection);
-	event_free(connection->retry);
+	loop_timer_free(connection->retry);
 	finish(connection);
 }
 
-/* ---- losing it ---- */
+/* ---- losing the connection ---- */
 
-/* libpq's own words name the host and the user, and never a password since postgres_config_problem() sorts out what is not a
- * URL. */
+/* libpq's error messages contain the host and the user, but no password, because postgres_config_problem() refuses what is not
+ * a URL. */
 static void report(struct postgres_connection *connection)
 {
-	const char *words = connection->pg ? PQerrorMessage(connection->pg) : "",
+	const char *message = connection->pg ? PQerrorMessage(connection->pg) : "",
 		   *variable = connection->postgres->config.variable;
 	char line[300];
 
 	if (connection->has_reported_loss)
 		return;
-	snprintf(line, sizeof line, "%.*s", (int)strcspn(words, "\n"), words);
+	snprintf(line, sizeof line, "%.*s", (int)strcspn(message, "\n"), message);
 	log_line(LOG_WARN, "postgres is not reachable", LOG_TEXT("see", variable ? variable : "DATABASE_URL"),
 		 LOG_TEXT("reason", connection->lost_reason), LOG_TEXT("postgres", line),
 		 LOG_INT("in_flight", connection->in_flight));
@@ -444,7 +442,6 @@ static void report(struct postgres_connection *connection)
 void postgres_connection_reap(struct postgres_connection *connection)
 {
 	enum status status = connection->oldest_failure;
-	long delay_ms;
 	struct postgres_call *call;
 
 	if (!connection->is_lost)
@@ -462,8 +459,7 @@ void postgres_connection_reap(struct postgres_connection *connection)
 	}
 	connection->is_lost = connection->is_sharing = false;
 	connection->state = POSTGRES_WAITING;
-	delay_ms = loop_backoff_ms(connection->attempt++);
-	event_add(connection->retry, &(struct timeval){.tv_sec = delay_ms / 1000, .tv_usec = delay_ms % 1000 * 1000});
+	loop_timer_start(connection->retry, loop_backoff_ms(connection->attempt++));
 }
 
 void postgres_connection_watch(struct postgres_connection *connection, int64_t now_us)

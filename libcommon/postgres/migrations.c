@@ -14,7 +14,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 
-#define LOCK_NUMBER "20260101" /* of the advisory lock; any number that all runs agree on */
+#define LOCK_NUMBER "20260101" /* of the advisory lock; an arbitrary constant */
 #define VERSION_LEN 4
 #define NUMBER_MAX 9999
 #define COUNT_MAX 512
@@ -23,7 +23,7 @@
 
 struct migration {
 	char *name;    /* 0001_users */
-	bool has_file; /* not so when a newer version of the service has been here */
+	bool has_file; /* false when a newer version of the service has applied it */
 	bool is_applied;
 	char checksum[CHECKSUM_TEXT_BYTES]; /* as recorded */
 };
@@ -47,7 +47,7 @@ static int by_name(const void *left, const void *right)
 	return strcmp(((const struct migration *)left)->name, ((const struct migration *)right)->name);
 }
 
-/* The list is in order. Two branches that each add the next number are found here, and not by half of a migration. */
+/* Finds two branches that each added the next number before anything is applied. The list is sorted. */
 static enum status check_numbers(const struct list *list)
 {
 	for (int i = 1; i < list->count; i++)
@@ -207,7 +207,7 @@ static enum status load(PGconn *conn, const char *dir, struct list **ret_list)
 	return STATUS_OK;
 }
 
-/* A file that commits by itself would leave its record behind when it then fails. */
+/* A file that commits by itself would stay unrecorded if it failed afterwards. */
 static enum status run_file(PGconn *conn, const char *sql)
 {
 	enum status status = run(conn, sql);
@@ -250,7 +250,7 @@ static enum status check_unchanged(const char *dir, const struct migration *migr
 	char *sql, checksum[CHECKSUM_TEXT_BYTES];
 	enum status status = STATUS_OK;
 
-	if (!migration->has_file) { /* so an older version can be started again after a newer one */
+	if (!migration->has_file) { /* an older version of the service may follow a newer one */
 		fprintf(stderr, "manage: note: %s is applied, but its files are not in %s\n", migration->name, dir);
 		return STATUS_OK;
 	}

@@ -1,6 +1,6 @@
 /* Numbered SQL pairs (0001_name.up.sql, 0001_name.down.sql), each run in a transaction under an advisory lock and recorded with
- * the SHA-256 of its up file in `schema_migrations(version, name, checksum, applied_at)`. Blocking, for manage and tests. Each
- * call prints what it does to stdout and what is wrong to stderr. */
+ * the SHA-256 of its up file in `schema_migrations(version, name, checksum, applied_at)`. Blocking, for manage and
+ * tests. Each call prints what it does to stdout and errors to stderr. */
 #ifndef ABACUS_MIGRATIONS_H
 #define ABACUS_MIGRATIONS_H
 
@@ -9,11 +9,11 @@
 #include "base/status.h"
 
 enum status migrations_upgrade(PGconn *conn, const char *dir) MUST_CHECK;   /* refuses when an applied file has changed */
-enum status migrations_downgrade(PGconn *conn, const char *dir) MUST_CHECK; /* the last one */
+enum status migrations_downgrade(PGconn *conn, const char *dir) MUST_CHECK; /* takes back the last one */
 enum status migrations_current(PGconn *conn, const char *dir) MUST_CHECK;
 enum status migrations_history(PGconn *conn, const char *dir) MUST_CHECK;
 enum status migrations_stamp(PGconn *conn, const char *dir,
-			     const char *version) MUST_CHECK;             /* record as applied without running */
+			     const char *version) MUST_CHECK; /* records as applied, without running, up to version */
 enum status migrations_new(const char *dir, const char *name) MUST_CHECK; /* makes the next pair */
 
 #endif

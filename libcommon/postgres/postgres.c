@@ -49,7 +49,7 @@ void postgres_config_check(struct postgres_config *postgres, struct config *conf
 		config_problem(config, "DATABASE_URL: is not set; set DATABASE_URL or DATABASE_URL_FILE");
 }
 
-/* libpq takes for a database's name what does not begin like a URL, and then names it in its errors, with the password in it.
+/* libpq takes a text that does not begin like a URL for the name of a database, and would show it in errors, password included.
  */
 const char *postgres_config_problem(const struct postgres_config *config)
 {
@@ -86,8 +86,8 @@ void postgres_call_fail(struct postgres *postgres, struct postgres_call *call, e
 {
 	call->failure = status;
 	STAILQ_INSERT_TAIL(&postgres->failed, call, link);
-	if (!event_pending(postgres->tell, EV_TIMEOUT, NULL))
-		event_add(postgres->tell, &(struct timeval){0});
+	if (!loop_timer_is_running(postgres->failures))
+		loop_timer_start(postgres->failures, 0);
 }
 
 static enum status status_of(const PGresult *result, const struct postgres_call *call)
@@ -121,11 +121,11 @@ void postgres_call_answer(struct postgres_call *call, const PGresult *result)
 	struct postgres_rows rows = {.result = result};
 
 	if (op_end(&call->op))
-		call->done(status, status == STATUS_OK || status == STATUS_CONFLICT ? &rows : NULL, call->arg);
+		call->done(status, status == STATUS_OK ? &rows : NULL, call->arg);
 }
 
-/* In the loop's next turn, by a timer: one whose callback tries again at once would be told in the same turn for ever. */
-static void tell_failed(evutil_socket_t fd, short what, void *arg)
+/* By a timer, in the loop's next turn: a callback that tries again at once would otherwise keep this turn going for ever. */
+static void report_failed(void *arg)
 {
 	struct postgres *postgres = arg;
 	struct postgres_calls failed = STAILQ_HEAD_INITIALIZER(failed);
@@ -156,7 +156,7 @@ static void flush(void *arg)
 		postgres_connection_flush(&postgres->connections[i]);
 }
 
-static void watch(evutil_socket_t fd, short what, void *arg)
+static void watch(void *arg)
 {
 	struct postgres *postgres = arg;
 
@@ -179,11 +179,8 @@ struct postgres *postgres_new(struct event_base *base, const struct postgres_con
 	STAILQ_INIT(&postgres->spare);
 	postgres->flush = loop_deferred_new(base, flush, postgres);
 	postgres->reap = loop_deferred_new(base, reap, postgres);
-	postgres->tell = event_new(base, -1, 0, tell_failed, postgres);
-	event_priority_set(postgres->tell, LOOP_PRIORITY_NORMAL);
-	postgres->watch = event_new(base, -1, EV_PERSIST, watch, postgres);
-	event_priority_set(postgres->watch, LOOP_PRIORITY_NORMAL);
-	event_add(postgres->watch, &(struct timeval){.tv_usec = WATCH_MS * 1000});
+	postgres->failures = loop_timer_new(base, report_failed, postgres);
+	postgres->watch = loop_every(base, WATCH_MS, watch, postgres);
 	postgres->connections = mem_alloc((size_t)config->connections * sizeof *postgres->connections);
 	for (long i = 0; i < config->connections; i++)
 		postgres_connection_init(&postgres->connections[i], postgres);
@@ -214,8 +211,8 @@ void postgres_free(struct postgres *postgres)
 	}
 	free_calls(&postgres->failed);
 	free_calls(&postgres->spare);
-	event_free(postgres->tell);
-	event_free(postgres->watch);
+	loop_timer_free(postgres->failures);
+	loop_timer_free(postgres->watch);
 	loop_deferred_free(postgres->flush);
 	loop_deferred_free(postgres->reap);
 	free(postgres->connections);
@@ -306,11 +303,4 @@ int64_t postgres_int(const struct postgres_rows *rows, int row, int column)
 bool postgres_bool(const struct postgres_rows *rows, int row, int column)
 {
 	return postgres_text(rows, row, column)[0] == 't';
-}
-
-const char *postgres_constraint(const struct postgres_rows *rows)
-{
-	const char *name = PQresultErrorField(rows->result, PG_DIAG_CONSTRAINT_NAME);
-
-	return name ? name : "";
 }

@@ -1,9 +1,9 @@
 /* What the files of the Postgres client share.
- *   postgres.c             the pool of connections, calls, results
- *   postgres_connection.c  one connection: connecting, preparing, the pipeline, losing it
- *   postgres_params.c      parameters */
-#ifndef ABACUS_DB_INTERNAL_H
-#define ABACUS_DB_INTERNAL_H
+ *   postgres.c    options, the pool of connections, calls, results
+ *   connection.c  one connection: connecting, preparing, the pipeline, losing the connection
+ *   params.c      parameters */
+#ifndef ABACUS_POSTGRES_INTERNAL_H
+#define ABACUS_POSTGRES_INTERNAL_H
 
 #include <event2/event.h>
 #include <libpq-fe.h>
@@ -14,14 +14,13 @@
 
 struct postgres_call {
 	struct op op;
-	const struct postgres_statement
-		*statement; /* NULL: a preparation of the connection's own, or the sync of a shared transaction */
+	const struct postgres_statement *statement; /* NULL: a preparation, or the sync of a shared transaction */
 	bool is_shared, is_sync;
-	struct postgres_params *params; /* of one that shares a transaction, in case it must be asked again */
+	struct postgres_params *params; /* of a shared read, which may have to be sent again */
 	postgres_done *done;
 	void *arg;
 	int64_t deadline_us;
-	enum status failure; /* of one that was never sent, or was lost */
+	enum status failure; /* of a call that was not sent, or whose connection was lost */
 	STAILQ_ENTRY(postgres_call) link;
 };
 STAILQ_HEAD(postgres_calls, postgres_call);
@@ -32,11 +31,12 @@ struct postgres_connection {
 	struct postgres *postgres;
 	enum postgres_state state;
 	PGconn *pg;
-	struct event *read, *write, *retry;
-	struct postgres_calls sent; /* in the order of asking, which is that of the answers */
+	struct event *read, *write;
+	struct loop_timer *retry;
+	struct postgres_calls sent; /* in the order of sending, which is the order of the answers */
 	int in_flight;
 	int64_t shared_deadline_us;
-	bool is_sharing;  /* a shared transaction is open: its sync is still to be sent */
+	bool is_sharing;  /* a shared transaction is open: its sync has not been sent */
 	PGresult *result; /* of the oldest in flight, kept until its sync */
 	unsigned attempt;
 	int64_t connect_deadline_us;
@@ -51,34 +51,34 @@ struct postgres {
 	struct postgres_config config;
 	const struct postgres_statement *const *statements;
 	struct postgres_connection *connections;
-	struct postgres_calls failed; /* their callers are told from the loop */
+	struct postgres_calls failed; /* their callbacks run from the loop */
 	struct postgres_calls spare;
-	struct event *tell, *watch;
+	struct loop_timer *failures, *watch;
 	struct loop_deferred *flush, *reap;
-	int in_flight; /* calls, not the connections' own preparations */
+	int in_flight; /* calls, without preparations */
 };
 
 struct postgres_rows {
 	const PGresult *result;
 };
 
-/* postgres_connection.c */
+/* connection.c */
 void postgres_connection_init(struct postgres_connection *connection, struct postgres *postgres);
 void postgres_connection_close(struct postgres_connection *connection);
 /* STATUS_UNAVAILABLE: the call was not sent and still belongs to the caller. */
 enum status postgres_connection_send(struct postgres_connection *connection, struct postgres_call *call,
 				     const struct postgres_params *params);
-/* Ends the shared transaction, if one is open, and writes. At the end of a turn of the loop. */
+/* Syncs the shared transaction, if one is open, and writes. Runs at the end of a turn of the loop. */
 void postgres_connection_flush(struct postgres_connection *connection);
 void postgres_connection_watch(struct postgres_connection *connection, int64_t now_us);
-/* Fails what was in flight on a lost connection and starts anew; from the loop alone. */
+/* Fails what was in flight on a lost connection and connects again. Only from the loop. */
 void postgres_connection_reap(struct postgres_connection *connection);
 
-/* postgres_params.c: in one block, to be given to free(). */
+/* params.c: a copy in one block; the caller frees. */
 struct postgres_params *postgres_params_copy(const struct postgres_params *params);
 
 /* postgres.c */
-/* Runs the callback with what came back; the call is still the caller's. */
+/* Runs the callback with the result; the caller still owns the call. */
 void postgres_call_answer(struct postgres_call *call, const PGresult *result);
 /* Takes the call; its callback runs in the loop's next turn. */
 void postgres_call_fail(struct postgres *postgres, struct postgres_call *call, enum status status);

@@ -81,7 +81,7 @@ static void test_a_second_upgrade_changes_nothing(void **state)
 	assert_true(is_true("(SELECT count(*) FROM a) = 1"));
 }
 
-static void test_downgrade_takes_back_the_last_one_alone(void **state)
+static void test_downgrade_takes_back_only_the_last_one(void **state)
 {
 	assert_int_equal(migrations_upgrade(conn, folder.path), STATUS_OK);
 	assert_int_equal(migrations_downgrade(conn, folder.path), STATUS_OK);
@@ -141,7 +141,7 @@ static void test_stamp_of_an_unknown_version_records_nothing(void **state)
 	assert_true(is_true("(SELECT count(*) FROM schema_migrations) = 0"));
 }
 
-static void test_downgrade_never_takes_back_an_older_one_for_one_whose_file_is_missing(void **state)
+static void test_downgrade_does_not_take_back_an_older_one_when_the_file_of_the_last_is_missing(void **state)
 {
 	assert_int_equal(migrations_upgrade(conn, folder.path), STATUS_OK);
 	migration_folder_delete(&folder, "0002_b.up.sql");
@@ -158,7 +158,7 @@ static void test_an_older_version_of_the_service_may_upgrade_after_a_newer_one(v
 	assert_true(is_true("(SELECT count(*) FROM schema_migrations) = 2"));
 }
 
-static void test_the_lock_is_given_back_even_after_a_failure(void **state)
+static void test_the_lock_is_released_even_after_a_failure(void **state)
 {
 	PGconn *other = connect_own_schema();
 
@@ -195,7 +195,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MIGRATION_TEST(test_upgrade_applies_all_in_order_and_records_them),
 		MIGRATION_TEST(test_a_second_upgrade_changes_nothing),
-		MIGRATION_TEST(test_downgrade_takes_back_the_last_one_alone),
+		MIGRATION_TEST(test_downgrade_takes_back_only_the_last_one),
 		MIGRATION_TEST(test_downgrade_of_nothing_is_no_error),
 		MIGRATION_TEST(test_a_migration_that_fails_leaves_nothing_of_itself),
 		MIGRATION_TEST(test_a_migration_that_commits_by_itself_is_refused),
@@ -203,9 +203,9 @@ int main(void)
 		MIGRATION_TEST(test_an_empty_file_is_a_migration_too),
 		MIGRATION_TEST(test_stamp_records_up_to_the_version_without_running_anything),
 		MIGRATION_TEST(test_stamp_of_an_unknown_version_records_nothing),
-		MIGRATION_TEST(test_downgrade_never_takes_back_an_older_one_for_one_whose_file_is_missing),
+		MIGRATION_TEST(test_downgrade_does_not_take_back_an_older_one_when_the_file_of_the_last_is_missing),
 		MIGRATION_TEST(test_an_older_version_of_the_service_may_upgrade_after_a_newer_one),
-		MIGRATION_TEST(test_the_lock_is_given_back_even_after_a_failure),
+		MIGRATION_TEST(test_the_lock_is_released_even_after_a_failure),
 		MIGRATION_TEST(test_two_upgrades_at_once_apply_each_migration_once),
 	};
 

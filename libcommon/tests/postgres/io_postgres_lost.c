@@ -63,7 +63,7 @@ static void count_turn(evutil_socket_t fd, short what, void *arg)
 	++*(int *)arg;
 }
 
-static void test_a_caller_who_tries_again_at_once_does_not_stop_the_loop(void **state)
+static void test_a_caller_that_tries_again_at_once_does_not_stop_the_loop(void **state)
 {
 	char url[100];
 	int fd = listen_silently(url), ticks = 0;
@@ -75,13 +75,13 @@ static void test_a_caller_who_tries_again_at_once_does_not_stop_the_loop(void **
 	event_add(tick, &(struct timeval){.tv_usec = 1000});
 	fixture_open(&config, fixture_statements);
 	postgres_exec(postgres, &scope, &echo, NULL, ask_again, NULL);
-	alarm(20); /* else this would stand here for ever */
+	alarm(20); /* else this would wait for ever */
 	WAIT_FOR(ticks > 3 && refusals > 3);
 	alarm(0);
 	event_free(tick);
 }
 
-static void test_a_server_that_accepts_and_says_nothing_is_given_up(void **state)
+static void test_a_server_that_accepts_and_never_answers_is_given_up(void **state)
 {
 	char url[100];
 	int fd = listen_silently(url), first, second;
@@ -239,8 +239,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		POSTGRES_TEST(test_without_a_server_calls_are_unavailable_at_once),
-		POSTGRES_TEST(test_a_caller_who_tries_again_at_once_does_not_stop_the_loop),
-		POSTGRES_TEST(test_a_server_that_accepts_and_says_nothing_is_given_up),
+		POSTGRES_TEST(test_a_caller_that_tries_again_at_once_does_not_stop_the_loop),
+		POSTGRES_TEST(test_a_server_that_accepts_and_never_answers_is_given_up),
 		POSTGRES_TEST(test_the_second_host_of_the_url_is_tried),
 		POSTGRES_TEST(test_terminated_under_load_all_in_flight_is_unavailable_and_the_next_is_answered),
 		POSTGRES_TEST(test_a_connection_that_dies_idle_is_replaced),

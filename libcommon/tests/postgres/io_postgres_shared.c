@@ -1,4 +1,4 @@
-/* Statements that only read share a transaction. Nobody may notice: each gets its own answer, whatever its neighbours do. */
+/* Statements that only read share a transaction, without a visible effect: each gets its own answer, whatever the others do. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -36,7 +36,7 @@ static const char *digits(int number)
 	return text;
 }
 
-static void test_a_failing_read_harms_none_that_share_its_transaction(void **state)
+static void test_a_failing_read_affects_no_other_in_its_transaction(void **state)
 {
 	open_one();
 	for (int i = 0; i < MANY; i++)
@@ -49,7 +49,7 @@ static void test_a_failing_read_harms_none_that_share_its_transaction(void **sta
 	WAIT_FOR(postgres_in_flight(postgres) == 0);
 }
 
-static void test_a_read_that_is_asked_again_has_its_parameters(void **state)
+static void test_a_read_that_is_sent_again_has_its_parameters(void **state)
 {
 	char text[5001];
 	struct answer failing, repeated, null;
@@ -67,7 +67,7 @@ static void test_a_read_that_is_asked_again_has_its_parameters(void **state)
 	assert_int_equal(null.number, 3);
 }
 
-static void test_a_read_sees_the_write_that_was_asked_before_it(void **state)
+static void test_a_read_sees_the_write_that_was_sent_before_it(void **state)
 {
 	struct answer first, write, second;
 
@@ -94,7 +94,7 @@ static void test_a_failing_read_rolls_back_no_write(void **state)
 	assert_int_equal(after.number, 1);
 }
 
-static void test_reads_of_a_cancelled_scope_are_answered_to_nobody(void **state)
+static void test_reads_of_a_cancelled_scope_run_no_callback(void **state)
 {
 	struct answer kept;
 
@@ -127,11 +127,11 @@ static void test_shared_reads_of_a_lost_connection_fail_once_each(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		POSTGRES_TEST(test_a_failing_read_harms_none_that_share_its_transaction),
-		POSTGRES_TEST(test_a_read_that_is_asked_again_has_its_parameters),
-		POSTGRES_TEST(test_a_read_sees_the_write_that_was_asked_before_it),
+		POSTGRES_TEST(test_a_failing_read_affects_no_other_in_its_transaction),
+		POSTGRES_TEST(test_a_read_that_is_sent_again_has_its_parameters),
+		POSTGRES_TEST(test_a_read_sees_the_write_that_was_sent_before_it),
 		POSTGRES_TEST(test_a_failing_read_rolls_back_no_write),
-		POSTGRES_TEST(test_reads_of_a_cancelled_scope_are_answered_to_nobody),
+		POSTGRES_TEST(test_reads_of_a_cancelled_scope_run_no_callback),
 		POSTGRES_TEST(test_shared_reads_of_a_lost_connection_fail_once_each),
 	};
 

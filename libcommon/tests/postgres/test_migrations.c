@@ -1,4 +1,4 @@
-/* `db new`: which files count as migrations, and the number that comes next. */
+/* `manage db new`: which files count as migrations, and the number that comes next. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

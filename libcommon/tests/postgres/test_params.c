@@ -22,7 +22,7 @@ static void test_parameters_keep_their_order(void **state)
 	assert_string_equal(params.texts[2], "true");
 }
 
-static void test_no_text_is_sql_null(void **state)
+static void test_a_missing_text_is_sql_null(void **state)
 {
 	struct postgres_params params = {0};
 
@@ -79,7 +79,7 @@ static void test_what_is_not_a_url_of_postgres_is_refused_without_repeating_it(v
 	}
 }
 
-static void test_the_test_database_is_taken_in_testing_alone(void **state)
+static void test_the_test_database_is_used_only_in_testing(void **state)
 {
 	for (enum app_env env = APP_ENV_DEVELOPMENT; env <= APP_ENV_PRODUCTION; env++) {
 		char url[] = "postgres://real", test_url[] = "postgres://test";
@@ -95,13 +95,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parameters_keep_their_order),
-		cmocka_unit_test(test_no_text_is_sql_null),
+		cmocka_unit_test(test_a_missing_text_is_sql_null),
 		cmocka_unit_test(test_the_least_and_the_greatest_integer_are_written_whole),
 		cmocka_unit_test(test_false_is_written_as_postgres_reads_it),
 		cmocka_unit_test(test_both_names_of_the_url_scheme_are_accepted),
 		cmocka_unit_test(test_no_url_leaves_it_to_libpq),
 		cmocka_unit_test(test_what_is_not_a_url_of_postgres_is_refused_without_repeating_it),
-		cmocka_unit_test(test_the_test_database_is_taken_in_testing_alone),
+		cmocka_unit_test(test_the_test_database_is_used_only_in_testing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
