@@ -1,3 +1,5 @@
+/* Checks the token of a request against this process's copy of the revocations. VALUES_ANONYMOUS lets submissions pass that
+ * have none. */
 #include "service.h"
 
 #include <string.h>

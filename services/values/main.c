@@ -6,7 +6,11 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "http/access.h"
+#include "previews.h"
+#include "repair.h"
 #include "store.h"
+#include "submissions.h"
+#include "value_live.h"
 
 static struct values *values; /* of this process */
 
@@ -15,7 +19,7 @@ static void register_metrics(void)
 	http_access_register_metrics(values_routes);
 	value_submit_register_metrics();
 	repair_register_metrics();
-	live_register_metrics();
+	value_live_register_metrics();
 	postgres_register_metrics();
 }
 
@@ -39,7 +43,7 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 	values->repair = repair_new(base, values);
 	values->submissions = submissions_new(base, values);
 	values->previews = previews_new();
-	values->live = live_new(base, values);
+	values->live = value_live_new(base, values);
 	values->http = http_server_new(base, &values_config.http, values_routes, values);
 	http_server_set_auth(values->http, values_authenticate);
 	http_server_accept_when(values->http, is_ready);
@@ -55,7 +59,7 @@ static void drain(void *service, void (*drained)(void *arg), void *arg)
 static void stop(void *service)
 {
 	http_server_free(values->http);
-	live_free(values->live);
+	value_live_free(values->live);
 	submissions_free(values->submissions);
 	previews_free(values->previews);
 	repair_free(values->repair);

@@ -1,8 +1,7 @@
-/* The values service's command line: what every service has, and jobs list|dead|retry. */
+/* The values service's command line: the commands of every service, and jobs list|dead|retry. */
 #include "daemon/manage.h"
 
 #include <event2/event.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,22 +14,16 @@
 
 #define LIMIT_S 5
 
-/* One exchange with Redis on a loop of its own. */
+/* One exchange with Redis, in an event loop of its own. */
 struct session {
 	struct event_base *base;
 	struct redis *redis;
 	struct scope scope;
-	void (*begin)(struct session *session);
+	void (*begin)(struct session *session); /* when Redis is ready */
 	struct job_key key;
 	bool wants_all;
-	int exit_code, retries_left;
+	int exit_code, retries_left; /* exit code -1: no answer yet */
 };
-
-static void end(struct session *session, int exit_code)
-{
-	session->exit_code = exit_code;
-	event_base_loopbreak(session->base);
-}
 
 static void connection_changed(bool is_ready, void *arg)
 {
@@ -57,14 +50,31 @@ static int run(struct session *session)
 	return session->exit_code ? 1 : 0;
 }
 
+static void end(struct session *session, int exit_code)
+{
+	session->exit_code = exit_code;
+	event_base_loopbreak(session->base);
+}
+
+static bool is_list_of_texts(enum status status, const redisReply *reply)
+{
+	if (status != STATUS_OK || reply->type != REDIS_REPLY_ARRAY)
+		return false;
+	for (size_t i = 0; i < reply->elements; i++)
+		if (reply->element[i]->type != REDIS_REPLY_STRING)
+			return false;
+	return true;
+}
+
 /* ---- jobs list, jobs dead ---- */
 
 static void listed(enum status status, const redisReply *reply, void *arg)
 {
-	if (status == STATUS_OK && reply->type == REDIS_REPLY_ARRAY)
-		for (size_t i = 0; i + 1 < reply->elements; i += 2)
-			printf("%s %s\n", reply->element[i]->str, reply->element[i + 1]->str);
-	end(arg, status != STATUS_OK);
+	bool is_list = is_list_of_texts(status, reply);
+
+	for (size_t i = 0; is_list && i + 1 < reply->elements; i += 2)
+		printf("%s %s\n", reply->element[i]->str, reply->element[i + 1]->str);
+	end(arg, !is_list);
 }
 
 static void begin_list(struct session *session)
@@ -94,28 +104,32 @@ static void retried(enum status status, void *arg)
 	struct session *session = arg;
 
 	if (status == STATUS_NOT_FOUND)
-		fprintf(stderr, "manage: that is no dead letter; see manage jobs dead\n");
+		fprintf(stderr, "manage: there is no such dead letter; see manage jobs dead\n");
 	if (--session->retries_left == 0)
 		end(session, status != STATUS_OK);
 }
 
 static void retry(struct session *session, struct job_key key)
 {
-	printf("put back %s %" PRId64 "\n", kind_name(key.kind), key.index);
+	char index[INT64_TEXT_BYTES];
+
+	int64_format(key.index, index);
+	printf("put back %s %s\n", kind_name(key.kind), index);
 	session->retries_left++;
 	jobs_retry(session->redis, &session->scope, key, retried, session);
 }
 
 static void dead_listed(enum status status, const redisReply *reply, void *arg)
 {
+	bool is_list = is_list_of_texts(status, reply);
 	struct session *session = arg;
 	struct job_key key;
 
-	for (size_t i = 0; status == STATUS_OK && i < reply->elements; i++)
+	for (size_t i = 0; is_list && i < reply->elements; i++)
 		if (jobs_parse_name(reply->element[i]->str, &key) == 0)
 			retry(session, key);
 	if (session->retries_left == 0)
-		end(session, status != STATUS_OK);
+		end(session, !is_list);
 }
 
 static void begin_retry(struct session *session)
@@ -140,8 +154,9 @@ static int jobs_retry_command(struct manage *manage, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	static const struct manage_command commands[] = {
-		{"jobs list", "", "print what is queued or being calculated, with its stream id", jobs_list},
-		{"jobs dead", "", "print the dead letters: deliveries, Unix time in ms, request id", jobs_dead},
+		{"jobs list", "", "print the jobs that are queued or being calculated, each with its stream id", jobs_list},
+		{"jobs dead", "", "print the dead letters, each with its deliveries, Unix time in ms and request id",
+		 jobs_dead},
 		{"jobs retry", "KIND INDEX | --all", "put dead letters back", jobs_retry_command},
 		{0},
 	};

@@ -1,6 +1,6 @@
-/* What previews_find() answers from: sets of a few entries each, chosen by the index, so that a run of indexes never collides.
- * The one that came first makes room. */
-#include "service.h"
+/* Sets of a few entries each. The index chooses the set, so indexes that follow each other never share one until all sets are
+ * in use. In a full set the oldest entry is replaced. */
+#include "previews.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,14 +1,14 @@
-/* Every path of the values service. A leading /api is cut off before a path is matched. */
+/* Every path of the values service. The server removes a leading /api before it matches a path. */
 #include "service.h"
 
 const struct http_route values_routes[] = {
 	/* method, path, handler, wants_token, wants_json */
 	{"POST", "/values", value_submit, true, true}, /* no token needed if VALUES_ANONYMOUS */
 	{"GET", "/values", value_list, true, false},
-	{"GET", "/values/all", value_list_all, false, false}, /* the older client reads these two without a token */
+	{"GET", "/values/all", value_list_all, false, false}, /* the legacy client reads these two without a token */
 	{"GET", "/values/current", value_list_current, false, false},
 	{"GET", "/values/kinds", kind_list, false, false},
-	{"GET", "/values/live", value_live, false, false}, /* a WebSocket; its token comes otherwise */
+	{"GET", "/values/live", value_live, false, false}, /* a WebSocket, which checks its token itself */
 	{"GET", "/values/{kind}/{index}", value_result, true, false},
 	{0},
 };

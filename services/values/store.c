@@ -1,8 +1,7 @@
 #include "store.h"
 
-/* Many submissions, as three arrays; their ids in the order of the arrays. Calculations are looked for before they are
- * inserted, for ON CONFLICT alone would write a dead row for each that is known already; and in order, so that two that insert
- * the same ones wait for each other and never in a circle. */
+/* Looks for calculations before it inserts them, because ON CONFLICT alone would leave a dead row for each that exists already.
+ * Inserts them in order, so that two statements with the same calculations wait for each other and never deadlock. */
 const struct postgres_statement store_values_insert = {
 	"values_insert",
 	"WITH asked AS MATERIALIZED ("

@@ -1,7 +1,7 @@
-/* Group commit: what is submitted while a batch is on its way to Postgres makes up the next one, so that a busy daemon pays one
- * commit, one round trip and one script for many submissions, and an idle one waits for nothing.
- * Flow: submissions_add -> (end of the loop's turn) send -> stored -> queued -> each one's `done`. */
-#include "service.h"
+/* Group commit: submissions that arrive while a batch is on its way to Postgres make up the next batch. So a busy daemon pays
+ * for one commit, one round trip and one script for many submissions, and an idle one never waits. Flow: submissions_add ->
+ * (end of the loop's turn) send_batches -> insert -> stored -> queued -> each submission's `done`. */
+#include "submissions.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,10 +9,12 @@
 
 #include "base/loop.h"
 #include "base/mem.h"
+#include "repair.h"
+#include "service.h"
 #include "store.h"
 
-#define WAITING_MAX 20000 /* clients may submit and leave faster than Postgres commits */
-#define BATCHES_MAX 2     /* on their way at once: one in Postgres, one in Redis */
+#define WAITING_MAX 20000 /* because clients may submit and disconnect faster than Postgres commits */
+#define BATCHES_MAX 2     /* at once: one in Postgres, one in Redis */
 
 struct waiting {
 	struct op op; /* in the request's scope */
@@ -28,7 +30,7 @@ struct batch {
 	struct submissions *submissions;
 	int n;
 	int64_t ids[JOBS_BATCH_MAX];
-	struct waiting *of[JOBS_BATCH_MAX];
+	struct waiting *waiting[JOBS_BATCH_MAX];
 	LIST_ENTRY(batch) link;
 };
 
@@ -41,50 +43,37 @@ struct submissions {
 	int batches_count, waiting_count;
 };
 
-static void batch_drop(struct batch *batch)
+static struct batch *take_batch(struct submissions *submissions);
+static void insert(struct batch *batch);
+static void stored(enum status status, const struct postgres_rows *rows, void *arg);
+static void queued(enum status status, const enum job_state *states, void *arg);
+static void batch_end(struct batch *batch, enum status status, const enum job_state *states);
+static void batch_drop(struct batch *batch);
+
+bool submissions_are_full(const struct submissions *submissions)
 {
-	LIST_REMOVE(batch, link);
-	batch->submissions->batches_count--;
-	for (int i = 0; i < batch->n; i++)
-		free(batch->of[i]);
-	free(batch);
+	return submissions->waiting_count >= WAITING_MAX;
 }
 
-static void batch_end(struct batch *batch, enum status status, const enum job_state *states)
+void submissions_add(struct submissions *submissions, struct scope *scope, int64_t user_id, struct job_key key,
+		     const char *request_id, submission_taken *done, void *arg)
 {
-	struct submissions *submissions = batch->submissions;
+	struct waiting *waiting = mem_alloc(sizeof *waiting);
 
-	for (int i = 0; i < batch->n; i++)
-		if (op_end(&batch->of[i]->op))
-			batch->of[i]->done(status, batch->ids[i], states ? states[i] : JOB_PENDING, batch->of[i]->arg);
-	batch_drop(batch);
-	if (!STAILQ_EMPTY(&submissions->waiting))
-		loop_deferred_schedule(submissions->send);
+	*waiting = (struct waiting){.key = key, .user_id = user_id, .done = done, .arg = arg};
+	strncpy(waiting->request_id, request_id, sizeof waiting->request_id - 1);
+	op_start(scope, &waiting->op);
+	STAILQ_INSERT_TAIL(&submissions->waiting, waiting, link);
+	submissions->waiting_count++;
+	loop_deferred_schedule(submissions->send);
 }
 
-/* The rows stand whatever Redis says; without it the jobs follow as soon as it is back. */
-static void queued(enum status status, const enum job_state *states, void *arg)
+static void send_batches(void *arg)
 {
-	struct batch *batch = arg;
+	struct submissions *submissions = arg;
 
-	if (status != STATUS_OK)
-		repair_soon(batch->submissions->values->repair);
-	batch_end(batch, STATUS_OK, states);
-}
-
-static void stored(enum status status, const struct postgres_rows *rows, void *arg)
-{
-	struct batch *batch = arg;
-	struct submissions *submissions = batch->submissions;
-	struct job_to_add jobs[JOBS_BATCH_MAX];
-
-	if (status != STATUS_OK)
-		return batch_end(batch, status, NULL);
-	for (int i = 0; i < batch->n; i++) {
-		batch->ids[i] = postgres_int(rows, i, 0);
-		jobs[i] = (struct job_to_add){batch->of[i]->key, batch->of[i]->request_id};
-	}
-	jobs_add(submissions->values->redis, &submissions->scope, jobs, batch->n, queued, batch);
+	while (submissions->batches_count < BATCHES_MAX && !STAILQ_EMPTY(&submissions->waiting))
+		insert(take_batch(submissions));
 }
 
 static struct batch *take_batch(struct submissions *submissions)
@@ -93,7 +82,7 @@ static struct batch *take_batch(struct submissions *submissions)
 
 	batch->submissions = submissions;
 	while (batch->n < JOBS_BATCH_MAX && !STAILQ_EMPTY(&submissions->waiting)) {
-		batch->of[batch->n++] = STAILQ_FIRST(&submissions->waiting);
+		batch->waiting[batch->n++] = STAILQ_FIRST(&submissions->waiting);
 		STAILQ_REMOVE_HEAD(&submissions->waiting, link);
 		submissions->waiting_count--;
 	}
@@ -113,14 +102,14 @@ static void insert(struct batch *batch)
 		const char *separator = i ? "," : "{";
 
 		buf_text(&users, separator);
-		if (batch->of[i]->user_id)
-			buf_int(&users, batch->of[i]->user_id);
+		if (batch->waiting[i]->user_id)
+			buf_int(&users, batch->waiting[i]->user_id);
 		else
 			buf_text(&users, "NULL");
 		buf_text(&kinds, separator);
-		buf_text(&kinds, kind_name(batch->of[i]->key.kind));
+		buf_text(&kinds, kind_name(batch->waiting[i]->key.kind));
 		buf_text(&indexes, separator);
-		buf_int(&indexes, batch->of[i]->key.index);
+		buf_int(&indexes, batch->waiting[i]->key.index);
 	}
 	for (struct buf *const *array = (struct buf *[]){&users, &kinds, &indexes, NULL}; *array; array++) {
 		buf_text(*array, "}");
@@ -132,12 +121,51 @@ static void insert(struct batch *batch)
 	buf_free(&indexes);
 }
 
-static void send_batches(void *arg)
+static void stored(enum status status, const struct postgres_rows *rows, void *arg)
 {
-	struct submissions *submissions = arg;
+	struct batch *batch = arg;
+	struct submissions *submissions = batch->submissions;
+	struct job_to_add jobs[JOBS_BATCH_MAX];
 
-	while (submissions->batches_count < BATCHES_MAX && !STAILQ_EMPTY(&submissions->waiting))
-		insert(take_batch(submissions));
+	if (status != STATUS_OK)
+		return batch_end(batch, status, NULL);
+	for (int i = 0; i < batch->n; i++) {
+		batch->ids[i] = postgres_int(rows, i, COLUMN_INSERTED_ID);
+		jobs[i] = (struct job_to_add){batch->waiting[i]->key, batch->waiting[i]->request_id};
+	}
+	jobs_add(submissions->values->redis, &submissions->scope, jobs, batch->n, queued, batch);
+}
+
+/* The rows are committed, whatever Redis answers. If it is away, repair adds the jobs as soon as it is back. */
+static void queued(enum status status, const enum job_state *states, void *arg)
+{
+	struct batch *batch = arg;
+
+	if (status != STATUS_OK)
+		repair_soon(batch->submissions->values->repair);
+	batch_end(batch, STATUS_OK, states);
+}
+
+static void batch_end(struct batch *batch, enum status status, const enum job_state *states)
+{
+	struct submissions *submissions = batch->submissions;
+
+	for (int i = 0; i < batch->n; i++)
+		if (op_end(&batch->waiting[i]->op))
+			batch->waiting[i]->done(status, batch->ids[i], states ? states[i] : JOB_PENDING,
+						batch->waiting[i]->arg);
+	batch_drop(batch);
+	if (!STAILQ_EMPTY(&submissions->waiting))
+		loop_deferred_schedule(submissions->send);
+}
+
+static void batch_drop(struct batch *batch)
+{
+	LIST_REMOVE(batch, link);
+	batch->submissions->batches_count--;
+	for (int i = 0; i < batch->n; i++)
+		free(batch->waiting[i]);
+	free(batch);
 }
 
 struct submissions *submissions_new(struct event_base *base, struct values *values)
@@ -162,26 +190,8 @@ void submissions_free(struct submissions *submissions)
 		struct batch *batch = LIST_FIRST(&submissions->batches);
 
 		for (int i = 0; i < batch->n; i++)
-			op_end(&batch->of[i]->op);
+			op_end(&batch->waiting[i]->op);
 		batch_drop(batch);
 	}
 	free(submissions);
-}
-
-bool submissions_are_full(const struct submissions *submissions)
-{
-	return submissions->waiting_count >= WAITING_MAX;
-}
-
-void submissions_add(struct submissions *submissions, struct scope *scope, int64_t user_id, struct job_key key,
-		     const char *request_id, submission_taken *done, void *arg)
-{
-	struct waiting *waiting = mem_alloc(sizeof *waiting);
-
-	*waiting = (struct waiting){.key = key, .user_id = user_id, .done = done, .arg = arg};
-	strncpy(waiting->request_id, request_id, sizeof waiting->request_id - 1);
-	op_start(scope, &waiting->op);
-	STAILQ_INSERT_TAIL(&submissions->waiting, waiting, link);
-	submissions->waiting_count++;
-	loop_deferred_schedule(submissions->send);
 }

@@ -1,9 +1,8 @@
-/* GET /values/live: what service.h says.
- * Flow: value_live -> (the token was offered, or: said ->) settle -> a listener; announced -> deliver, once a turn, to all.
- * Every process follows the channel and tells its own listeners. */
-#include "service.h"
+/* Each process subscribes to the channel and sends to its own listeners.
+ * Flow of a listener: value_live -> (message_received ->) admit … -> closed;
+ * of a calculation: announced -> deliver, once a turn of the loop, to all listeners. */
+#include "value_live.h"
 
-#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,8 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "service.h"
+#include "websocket/websocket.h"
 
 #define PROTOCOL "abacus"
 #define READY "{\"event\":\"ready\"}"
@@ -25,7 +26,7 @@
 #define CODE_UNEXPECTED 1003
 
 struct listener {
-	struct live *live;
+	struct value_live *live;
 	struct websocket *ws;
 	struct jwt_claims claims;
 	bool is_admitted;
@@ -33,11 +34,11 @@ struct listener {
 	LIST_ENTRY(listener) link;
 };
 
-struct live {
+struct value_live {
 	struct values *values;
 	struct websockets *group;
-	struct redis *redis;
-	struct event *sweep;
+	struct redis *redis; /* a connection of its own, because it subscribes */
+	struct loop_timer *sweep;
 	struct loop_deferred *deliver;
 	struct websocket_frames *frames; /* announced in this turn; NULL: none */
 	unsigned frames_count;
@@ -46,7 +47,10 @@ struct live {
 
 static struct metric *connections, *messages_total, *dropped_slow, *dropped_silent;
 
-void live_register_metrics(void)
+static enum auth_verdict check(const struct values *values, const char *token, size_t len, struct jwt_claims *ret_claims);
+static void admit(struct listener *listener, enum auth_verdict verdict);
+
+void value_live_register_metrics(void)
 {
 	connections = metrics_gauge("values_live_connections", NULL, "WebSockets open.");
 	messages_total = metrics_counter("values_live_messages_total", NULL, "Messages sent to WebSockets, each time counted.");
@@ -54,136 +58,11 @@ void live_register_metrics(void)
 	dropped_silent = metrics_counter("values_live_dropped_total", "reason=\"silent\"", "WebSockets dropped.");
 }
 
-/* ---- tokens ---- */
-
-static enum auth_verdict check(const struct values *values, const char *token, size_t len, struct jwt_claims *ret_claims)
-{
-	char authorization[sizeof "Bearer " + JWT_TOKEN_BYTES_MAX];
-
-	if (len > JWT_TOKEN_BYTES_MAX || memchr(token, '\0', len))
-		return AUTH_INVALID;
-	snprintf(authorization, sizeof authorization, "Bearer %.*s", (int)len, token);
-	return auth_check(&values->key, values->revocations, authorization, ret_claims);
-}
-
-static void refuse(struct listener *listener, enum auth_verdict verdict)
-{
-	listener->is_admitted = false;
-	websocket_close(listener->ws, verdict == AUTH_UNKNOWN ? CODE_TRY_AGAIN : CODE_TOKEN, auth_refusal(verdict));
-}
-
-static void settle(struct listener *listener, enum auth_verdict verdict)
-{
-	if (verdict != AUTH_OK)
-		return refuse(listener, verdict);
-	listener->is_admitted = true;
-	if (redis_is_ready(listener->live->redis)) /* else all are told together, once it is */
-		websocket_send(listener->ws, READY, strlen(READY));
-}
-
-static bool is_still_admitted(struct listener *listener)
-{
-	enum auth_verdict verdict;
-
-	if (!listener->is_admitted)
-		return false;
-	verdict = auth_check_again(listener->live->values->revocations, &listener->claims);
-	if (verdict != AUTH_OK)
-		refuse(listener, verdict);
-	return verdict == AUTH_OK;
-}
-
-/* The token, or {"token":"…"}; a token never begins with a brace. */
-static enum auth_verdict check_message(struct listener *listener, const char *text, size_t len)
-{
-	enum auth_verdict verdict = AUTH_INVALID;
-	const char *token;
-	cJSON *json = NULL;
-
-	if (len == 0 || *text != '{')
-		return check(listener->live->values, text, len, &listener->claims);
-	if (json_parse(text, len, &json) == STATUS_OK && (token = json_text(json, "token")))
-		verdict = check(listener->live->values, token, strlen(token), &listener->claims);
-	cJSON_Delete(json);
-	return verdict;
-}
-
-static void said(struct websocket *ws, const char *text, size_t len, void *arg)
-{
-	struct listener *listener = arg;
-
-	if (listener->is_admitted)
-		websocket_close(ws, CODE_UNEXPECTED, "Nothing is expected after the token.");
-	else
-		settle(listener, check_message(listener, text, len));
-}
-
-/* One that is being closed has sent its close frame already: refusing it again does nothing. */
-static void sweep(evutil_socket_t fd, short what, void *arg)
-{
-	struct live *live = arg;
-	struct listener *listener;
-	int64_t limit_us = clock_monotonic_us() - (int64_t)live->values->config->live_token_s * 1000000;
-
-	LIST_FOREACH (listener, &live->listeners, link)
-		if (!is_still_admitted(listener) && listener->since_us < limit_us)
-			refuse(listener, AUTH_MISSING);
-}
-
-/* ---- announcements ---- */
-
-static void deliver(void *arg)
-{
-	struct live *live = arg;
-	struct websocket_frames *frames = live->frames;
-	struct listener *listener;
-
-	live->frames = NULL;
-	LIST_FOREACH (listener, &live->listeners, link)
-		if (is_still_admitted(listener)) {
-			websocket_send_frames(listener->ws, frames);
-			metrics_add(messages_total, live->frames_count);
-		}
-	live->frames_count = 0;
-	websocket_frames_free(frames);
-}
-
-static void announced(const char *json, size_t len, void *arg)
-{
-	struct live *live = arg;
-
-	if (!live->frames)
-		live->frames = websocket_frames_new();
-	websocket_frames_add(live->frames, json, len);
-	live->frames_count++;
-	loop_deferred_schedule(live->deliver);
-}
-
-/* Redis is asked to subscribe right behind what makes the connection ready, so nothing comes in between. */
-static void connection_changed(bool is_ready, void *arg)
-{
-	if (is_ready)
-		announced(READY, strlen(READY), arg);
-}
-
-/* ---- the life of a listener ---- */
-
-static void ended(struct websocket *ws, enum websocket_end end, void *arg)
-{
-	struct listener *listener = arg;
-
-	if (end == WEBSOCKET_SLOW)
-		metrics_add(dropped_slow, 1);
-	else if (end == WEBSOCKET_SILENT)
-		metrics_add(dropped_silent, 1);
-	metrics_set(connections, websockets_count(listener->live->group));
-	LIST_REMOVE(listener, link);
-	free(listener);
-}
+/* ---- a listener ---- */
 
 void value_live(struct http_request *req)
 {
-	struct live *live = values_of(req)->live;
+	struct value_live *live = values_of(req)->live;
 	struct listener *listener = mem_alloc(sizeof *listener);
 	enum auth_verdict verdict = AUTH_MISSING;
 	char name[sizeof PROTOCOL], token[JWT_TOKEN_BYTES_MAX + 1];
@@ -201,40 +80,161 @@ void value_live(struct http_request *req)
 	LIST_INSERT_HEAD(&live->listeners, listener, link);
 	metrics_set(connections, websockets_count(live->group));
 	if (verdict != AUTH_MISSING)
-		settle(listener, verdict);
+		admit(listener, verdict);
 }
 
-/* ---- life ---- */
-
-struct live *live_new(struct event_base *base, struct values *values)
+static enum auth_verdict check(const struct values *values, const char *token, size_t len, struct jwt_claims *ret_claims)
 {
-	static const struct websocket_calls calls = {.message = said, .closed = ended};
+	char authorization[sizeof "Bearer " + JWT_TOKEN_BYTES_MAX];
+
+	if (len > JWT_TOKEN_BYTES_MAX || memchr(token, '\0', len))
+		return AUTH_INVALID;
+	snprintf(authorization, sizeof authorization, "Bearer %.*s", (int)len, token);
+	return auth_check(&values->key, values->revocations, authorization, ret_claims);
+}
+
+/* The token, or {"token":"…"}: a token never begins with a brace. */
+static enum auth_verdict check_message(struct listener *listener, const char *text, size_t len)
+{
+	enum auth_verdict verdict = AUTH_INVALID;
+	const char *token;
+	cJSON *json = NULL;
+
+	if (len == 0 || *text != '{')
+		return check(listener->live->values, text, len, &listener->claims);
+	if (json_parse(text, len, &json) == STATUS_OK && (token = json_text(json, "token")))
+		verdict = check(listener->live->values, token, strlen(token), &listener->claims);
+	cJSON_Delete(json);
+	return verdict;
+}
+
+static void message_received(struct websocket *ws, const char *text, size_t len, void *arg)
+{
+	struct listener *listener = arg;
+
+	if (listener->is_admitted)
+		websocket_close(ws, CODE_UNEXPECTED, "Nothing is expected after the token.");
+	else
+		admit(listener, check_message(listener, text, len));
+}
+
+static void refuse(struct listener *listener, enum auth_verdict verdict)
+{
+	listener->is_admitted = false;
+	websocket_close(listener->ws, verdict == AUTH_UNKNOWN ? CODE_TRY_AGAIN : CODE_TOKEN, auth_refusal(verdict));
+}
+
+static void admit(struct listener *listener, enum auth_verdict verdict)
+{
+	if (verdict != AUTH_OK)
+		return refuse(listener, verdict);
+	listener->is_admitted = true;
+	if (redis_is_ready(listener->live->redis)) /* otherwise connection_changed() sends it to all */
+		websocket_send(listener->ws, READY, strlen(READY));
+}
+
+static bool is_still_admitted(struct listener *listener)
+{
+	enum auth_verdict verdict;
+
+	if (!listener->is_admitted)
+		return false;
+	verdict = auth_check_again(listener->live->values->revocations, &listener->claims);
+	if (verdict != AUTH_OK)
+		refuse(listener, verdict);
+	return verdict == AUTH_OK;
+}
+
+/* Refusing a listener again does nothing: its close frame was sent already. */
+static void sweep(void *arg)
+{
+	struct value_live *live = arg;
+	struct listener *listener;
+	int64_t limit_us = clock_monotonic_us() - (int64_t)live->values->config->live_token_s * 1000000;
+
+	LIST_FOREACH (listener, &live->listeners, link)
+		if (!is_still_admitted(listener) && listener->since_us < limit_us)
+			refuse(listener, AUTH_MISSING);
+}
+
+static void closed(struct websocket *ws, enum websocket_end end, void *arg)
+{
+	struct listener *listener = arg;
+
+	if (end == WEBSOCKET_SLOW)
+		metrics_add(dropped_slow, 1);
+	else if (end == WEBSOCKET_SILENT)
+		metrics_add(dropped_silent, 1);
+	metrics_set(connections, websockets_count(listener->live->group));
+	LIST_REMOVE(listener, link);
+	free(listener);
+}
+
+/* ---- a calculation ---- */
+
+static void announced(const char *json, size_t len, void *arg)
+{
+	struct value_live *live = arg;
+
+	if (!live->frames)
+		live->frames = websocket_frames_new();
+	websocket_frames_add(live->frames, json, len);
+	live->frames_count++;
+	loop_deferred_schedule(live->deliver);
+}
+
+/* SUBSCRIBE is sent right behind the last command of the handshake, so no announcement is lost between the two. */
+static void connection_changed(bool is_ready, void *arg)
+{
+	if (is_ready)
+		announced(READY, strlen(READY), arg);
+}
+
+static void deliver(void *arg)
+{
+	struct value_live *live = arg;
+	struct websocket_frames *frames = live->frames;
+	struct listener *listener;
+
+	live->frames = NULL;
+	LIST_FOREACH (listener, &live->listeners, link)
+		if (is_still_admitted(listener)) {
+			websocket_send_frames(listener->ws, frames);
+			metrics_add(messages_total, live->frames_count);
+		}
+	live->frames_count = 0;
+	websocket_frames_free(frames);
+}
+
+/* ---- creation and end ---- */
+
+struct value_live *value_live_new(struct event_base *base, struct values *values)
+{
+	static const struct websocket_calls calls = {.message = message_received, .closed = closed};
 	struct websocket_limits limits = {.message_bytes_max = MESSAGE_BYTES_MAX,
 					  .output_bytes_max = (size_t)values->config->live_buffer_bytes_max,
 					  .ping_ms = values->config->live_ping_s * 1000,
 					  .pong_ms = values->config->live_ping_s * 1000,
 					  .close_ms = CLOSE_MS};
-	struct live *live = mem_alloc(sizeof *live);
+	struct value_live *live = mem_alloc(sizeof *live);
 
 	live->values = values;
 	LIST_INIT(&live->listeners);
 	live->group = websockets_new(base, &limits, &calls);
 	live->deliver = loop_deferred_new(base, deliver, live);
-	live->sweep = event_new(base, -1, EV_PERSIST, sweep, live);
-	event_priority_set(live->sweep, LOOP_PRIORITY_NORMAL);
-	event_add(live->sweep, &(struct timeval){.tv_usec = SWEEP_MS * 1000});
+	live->sweep = loop_every(base, SWEEP_MS, sweep, live);
 	live->redis = redis_new(base, &values->config->redis, NULL, LOOP_PRIORITY_NORMAL);
 	redis_on_change(live->redis, connection_changed, live);
 	redis_subscribe(live->redis, JOBS_LIVE_CHANNEL, announced, live);
 	return live;
 }
 
-void live_free(struct live *live)
+void value_live_free(struct value_live *live)
 {
 	if (!live)
 		return;
 	redis_free(live->redis);
-	event_free(live->sweep);
+	loop_timer_free(live->sweep);
 	loop_deferred_free(live->deliver);
 	websocket_frames_free(live->frames);
 	websockets_free(live->group);

@@ -1,12 +1,14 @@
-/* POST /values: store the submission, then see to it that somebody calculates it.
- * Flow: value_submit -> submissions.c -> taken. */
+/* POST /values {kind?, index}: stores a submission and queues its calculation.
+ * Flow: value_submit -> submissions.c -> taken -> reply. */
 #include "service.h"
 
 #include <string.h>
 
 #include "base/int64.h"
 #include "base/json.h"
+#include "base/json_write.h"
 #include "base/metrics.h"
+#include "submissions.h"
 
 struct submission {
 	struct http_request *req;
@@ -14,6 +16,9 @@ struct submission {
 };
 
 static struct metric *submitted_total[KIND_COUNT];
+
+static cJSON *problems(struct submission *submission, const cJSON *json, bool *ret_is_huge);
+static void taken(enum status status, int64_t id, enum job_state state, void *arg);
 
 void value_submit_register_metrics(void)
 {
@@ -27,24 +32,22 @@ void value_submit_register_metrics(void)
 	buf_free(&labels);
 }
 
-static void taken(enum status status, int64_t id, enum job_state state, void *arg)
+void value_submit(struct http_request *req)
 {
-	struct submission *submission = arg;
-	struct buf json = {0};
+	struct submission *submission = http_request_alloc(req, sizeof *submission, NULL);
+	struct values *values = values_of(req);
+	bool is_huge;
+	cJSON *errors = problems(submission, http_request_json(req), &is_huge);
 
-	if (status != STATUS_OK)
-		return http_reply_status(submission->req, status);
-	buf_text(&json, "{\"working\":true,\"id\":\"");
-	buf_int(&json, id);
-	buf_text(&json, "\",\"kind\":\"");
-	buf_text(&json, kind_name(submission->key.kind));
-	buf_text(&json, "\",\"index\":");
-	buf_int(&json, submission->key.index);
-	buf_text(&json, state == JOB_DONE     ? ",\"state\":\"done\"}"
-			: state == JOB_FAILED ? ",\"state\":\"failed\"}"
-					      : ",\"state\":\"pending\"}");
-	metrics_add(submitted_total[submission->key.kind], 1);
-	http_reply_buf(submission->req, 200, &json);
+	submission->req = req;
+	if (errors)
+		return http_reply_invalid(req, errors);
+	if (is_huge || submission->key.index > values->config->kinds.max[submission->key.kind])
+		return http_reply_fail(req, 422, "index_too_high", "Index too high");
+	if (submissions_are_full(values->submissions))
+		return http_reply_status(req, STATUS_BUSY);
+	submissions_add(values->submissions, http_request_scope(req), http_request_user_id(req), submission->key,
+			http_request_id(req), taken, submission);
 }
 
 static enum status read_index(const cJSON *json, int64_t *ret_index, bool *ret_is_huge)
@@ -52,7 +55,7 @@ static enum status read_index(const cJSON *json, int64_t *ret_index, bool *ret_i
 	const char *text = json_text(json, "index");
 	enum status status = text ? int64_parse(text, ret_index) : json_int(json, "index", ret_index);
 
-	/* More digits than an int64 holds, but a whole number all the same: too high rather than wrong. */
+	/* A whole number of more digits than an int64 holds: too high rather than wrong. */
 	*ret_is_huge = text && *text >= '1' && *text <= '9' && strlen(text) >= 19 && text[strspn(text, "0123456789")] == '\0';
 	if (*ret_is_huge)
 		return STATUS_OK;
@@ -72,20 +75,22 @@ static cJSON *problems(struct submission *submission, const cJSON *json, bool *r
 	return errors;
 }
 
-void value_submit(struct http_request *req)
+static void taken(enum status status, int64_t id, enum job_state state, void *arg)
 {
-	struct submission *submission = http_request_alloc(req, sizeof *submission, NULL);
-	struct values *values = values_of(req);
-	bool is_huge;
-	cJSON *errors = problems(submission, http_request_json(req), &is_huge);
+	struct submission *submission = arg;
+	struct buf json = {0};
+	char id_text[INT64_TEXT_BYTES];
 
-	submission->req = req;
-	if (errors)
-		return http_reply_invalid(req, errors);
-	if (is_huge || submission->key.index > values->config->kinds.max[submission->key.kind])
-		return http_reply_fail(req, 422, "index_too_high", "Index too high");
-	if (submissions_are_full(values->submissions))
-		return http_reply_status(req, STATUS_BUSY);
-	submissions_add(values->submissions, http_request_scope(req), http_request_user_id(req), submission->key,
-			http_request_id(req), taken, submission);
+	if (status != STATUS_OK)
+		return http_reply_status(submission->req, status);
+	int64_format(id, id_text);
+	json_write_object(&json);
+	json_write_member_bool(&json, "working", true);
+	json_write_member_text(&json, "id", id_text);
+	json_write_member_text(&json, "kind", kind_name(submission->key.kind));
+	json_write_member_int(&json, "index", submission->key.index);
+	json_write_member_text(&json, "state", state == JOB_DONE ? "done" : state == JOB_FAILED ? "failed" : "pending");
+	json_write_object_end(&json);
+	metrics_add(submitted_total[submission->key.kind], 1);
+	http_reply_buf(submission->req, 200, &json);
 }

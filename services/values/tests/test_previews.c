@@ -1,4 +1,4 @@
-/* What is kept of finished calculations: the right one, whole, and never more than there is room for. */
+/* Previews are found by their key, whole, and their number is bounded. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "service.h"
+#include "previews.h"
 
-enum { ROOM = 4096 };
+enum { ENTRIES = 4096 };
 
 static struct previews *previews;
 
@@ -24,8 +24,6 @@ static int tear_down(void **state)
 	previews_free(previews);
 	return 0;
 }
-
-/* ---- doing ---- */
 
 static void keep(enum kind kind, int64_t index, const char *preview, size_t len)
 {
@@ -69,7 +67,7 @@ static int count_known(int64_t end)
 
 /* ---- tests ---- */
 
-static void test_what_was_never_kept_is_not_known(void **state)
+static void test_a_preview_that_was_never_kept_is_not_found(void **state)
 {
 	assert_false(is_known(KIND_FIBONACCI, 0));
 	keep_number(7);
@@ -77,7 +75,7 @@ static void test_what_was_never_kept_is_not_known(void **state)
 	assert_false(is_known(KIND_FIBONACCI, INT64_MAX));
 }
 
-static void test_each_kind_has_its_own(void **state)
+static void test_each_kind_has_its_own_previews(void **state)
 {
 	keep(KIND_FIBONACCI, 7, "21", 2);
 	assert_false(is_known(KIND_LUCAS, 7));
@@ -86,7 +84,7 @@ static void test_each_kind_has_its_own(void **state)
 	assert_preview(KIND_LUCAS, 7, "29", 2);
 }
 
-static void test_it_is_a_copy_and_as_long_as_it_was(void **state)
+static void test_a_preview_is_copied_with_its_length(void **state)
 {
 	char digits[JOBS_PREVIEW_DIGITS];
 
@@ -99,8 +97,8 @@ static void test_it_is_a_copy_and_as_long_as_it_was(void **state)
 	assert_preview(KIND_FACTORIAL, 1, digits, sizeof digits);
 }
 
-/* The widest page of GET /values/current. */
-static void test_a_run_of_a_thousand_indexes_stays(void **state)
+/* The largest page of GET /values/current. */
+static void test_a_thousand_consecutive_indexes_are_all_kept(void **state)
 {
 	for (int64_t i = 500000; i < 501000; i++)
 		keep_number(i);
@@ -108,21 +106,21 @@ static void test_a_run_of_a_thousand_indexes_stays(void **state)
 		assert_true(is_known(KIND_FIBONACCI, i));
 }
 
-static void test_there_is_room_for_so_many_and_the_newest_are_kept(void **state)
+static void test_when_all_sets_are_full_the_newest_previews_are_kept(void **state)
 {
-	for (int64_t i = 0; i < 3 * ROOM; i++) {
+	for (int64_t i = 0; i < 3 * ENTRIES; i++) {
 		keep_number(i);
 		assert_true(is_known(KIND_FIBONACCI, i));
 	}
-	assert_int_equal(count_known(3 * ROOM), ROOM);
-	assert_int_equal(count_known(2 * ROOM), 0);
+	assert_int_equal(count_known(3 * ENTRIES), ENTRIES);
+	assert_int_equal(count_known(2 * ENTRIES), 0);
 }
 
-static void test_what_is_kept_again_displaces_nothing(void **state)
+static void test_keeping_a_preview_again_replaces_no_other(void **state)
 {
 	for (int64_t i = 0; i < 1000; i++)
 		keep_number(i);
-	for (int i = 0; i < ROOM; i++)
+	for (int i = 0; i < ENTRIES; i++)
 		keep_number(7);
 	assert_int_equal(count_known(1000), 1000);
 }
@@ -130,12 +128,12 @@ static void test_what_is_kept_again_displaces_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_what_was_never_kept_is_not_known, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_each_kind_has_its_own, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_it_is_a_copy_and_as_long_as_it_was, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_a_run_of_a_thousand_indexes_stays, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_there_is_room_for_so_many_and_the_newest_are_kept, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_what_is_kept_again_displaces_nothing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_preview_that_was_never_kept_is_not_found, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_each_kind_has_its_own_previews, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_preview_is_copied_with_its_length, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_thousand_consecutive_indexes_are_all_kept, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_when_all_sets_are_full_the_newest_previews_are_kept, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_keeping_a_preview_again_replaces_no_other, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
