@@ -1,4 +1,4 @@
-/* cmocka of Debian 12 compares floats alone, which do not hold a Unix time. Include after cmocka.h. */
+/* cmocka of Debian 12 compares only floats, which are too coarse for a Unix time. Include after cmocka.h. */
 #ifndef ABACUS_HEALTHCHECK_NEAR_H
 #define ABACUS_HEALTHCHECK_NEAR_H
 
