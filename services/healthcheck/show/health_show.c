@@ -1,4 +1,4 @@
-/* GET /healthcheck: what is known now. With ?strict it answers 503 when anything is down, for a load balancer. */
+/* GET /healthcheck: what is known now. With ?strict=1 the code is 503 when anything is down. */
 #include <string.h>
 
 #include "base/clock.h"
