@@ -80,14 +80,14 @@ static void test_a_metric_is_found_by_its_whole_name(void **state)
 static void test_malformed_numbers_are_ignored(void **state)
 {
 	static const char *const texts[] = {
-		"NaN", "+Inf", "-1",    "",         "x",   "1x",
+		"NaN", "+Inf", "-5",    "",         "x",   "1x",
 		"  ",  "1e16", "1e999", "0x1p9999", "1,5", "00000000000000000000000000000000000000000000000000001"};
 	char text[300];
 
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		snprintf(text, sizeof text, LEAST "worker_jobs_total %s\n", texts[i]);
 		assert_int_equal(parse(text), STATUS_OK);
-		if (reading.jobs >= 0)
+		if (reading.jobs != -1)
 			fail_msg("%s was read as %g", texts[i], reading.jobs);
 	}
 }
@@ -144,7 +144,7 @@ static void test_damaged_metrics_are_refused_or_give_sane_readings(void **state)
 
 		memcpy(bytes, sound, len);
 		for (long damage = random() % 4; damage > 0 && len > 0; damage--)
-			bytes[(size_t)random() % len] = "{}\" \n\\=p\x00\xff"[random() % 10];
+			bytes[(size_t)random() % len] = "{}\" \n\\=p-9e\x00\xff"[random() % 13];
 		bytes[len] = '\0';
 		check_damaged_metrics(bytes, len);
 		free(bytes);
