@@ -40,6 +40,7 @@ ELSEWHERE = {
     "FOLDER/include/cloudflare.http",  # in the volume of deploy/certificates
     "FOLDER/include/tls.http",
     "tls.http",
+    "server.conf",  # made from server.conf.template
     "services/client/dist",  # built
     "services/swagger/dist/swagger",
 }
