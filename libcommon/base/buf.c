@@ -7,7 +7,6 @@
 
 #include "base/int64.h"
 #include "base/mem.h"
-#include "base/utf8.h"
 
 void buf_free(struct buf *buf)
 {
@@ -68,43 +67,4 @@ void buf_printf(struct buf *buf, const char *format, ...)
 	vsnprintf(reserve(buf, (size_t)len), (size_t)len + 1, format, args);
 	va_end(args);
 	buf->len += (size_t)len;
-}
-
-static void add_escaped(struct buf *buf, unsigned char c)
-{
-	static const char shorts[] = "\"\"\\\\\nn\tt\rr\bb\ff";
-
-	for (const char *at = shorts; *at; at += 2)
-		if ((unsigned char)at[0] == c) {
-			buf_add(buf, (char[]){'\\', at[1]}, 2);
-			return;
-		}
-	buf_printf(buf, "\\u%04x", c);
-}
-
-void buf_json_text(struct buf *buf, const char *text)
-{
-	const char *at = text, *plain = at;
-
-	if (!text) {
-		buf_add(buf, "null", 4);
-		return;
-	}
-	buf_add(buf, "\"", 1);
-	while (*at) {
-		size_t len = utf8_sequence_len(at);
-
-		if (len && (unsigned char)*at >= 0x20 && *at != '"' && *at != '\\') {
-			at += len;
-			continue;
-		}
-		buf_add(buf, plain, (size_t)(at - plain));
-		if (len)
-			add_escaped(buf, (unsigned char)*at);
-		else
-			buf_add(buf, "\xEF\xBF\xBD", 3);
-		plain = ++at;
-	}
-	buf_add(buf, plain, (size_t)(at - plain));
-	buf_add(buf, "\"", 1);
 }

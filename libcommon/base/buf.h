@@ -1,4 +1,4 @@
-/* A growing byte buffer, and the JSON string escaping (RFC 8259 §7) that logs and hot replies share. */
+/* A growing byte buffer. */
 #ifndef ABACUS_BASE_BUF_H
 #define ABACUS_BASE_BUF_H
 
@@ -15,7 +15,5 @@ void buf_add(struct buf *buf, const char *bytes, size_t len);
 void buf_text(struct buf *buf, const char *text);
 void buf_int(struct buf *buf, int64_t number);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Adds text with its quotes, control characters escaped, invalid UTF-8 replaced by U+FFFD; NULL becomes null. */
-void buf_json_text(struct buf *buf, const char *text);
 
 #endif

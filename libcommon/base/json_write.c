@@ -2,7 +2,9 @@
 
 #include <string.h>
 
-/* A value follows another when the byte before it ends one. */
+#include "base/utf8.h"
+
+/* A comma is due when the byte before ends a value. */
 static void separate(struct buf *out)
 {
 	if (out->len > 0 && !strchr("{[:,", out->bytes[out->len - 1]))
@@ -39,10 +41,44 @@ void json_write_key(struct buf *out, const char *name)
 	buf_add(out, "\":", 2);
 }
 
+static void add_escaped(struct buf *out, unsigned char c)
+{
+	static const char shorts[] = "\"\"\\\\\nn\tt\rr\bb\ff";
+
+	for (const char *at = shorts; *at; at += 2)
+		if ((unsigned char)at[0] == c) {
+			buf_add(out, (char[]){'\\', at[1]}, 2);
+			return;
+		}
+	buf_printf(out, "\\u%04x", c);
+}
+
 void json_write_text(struct buf *out, const char *text)
 {
+	const char *at = text, *plain = at;
+
 	separate(out);
-	buf_json_text(out, text);
+	if (!text) {
+		buf_add(out, "null", 4);
+		return;
+	}
+	buf_add(out, "\"", 1);
+	while (*at) {
+		size_t len = utf8_sequence_len(at);
+
+		if (len && (unsigned char)*at >= 0x20 && *at != '"' && *at != '\\') {
+			at += len;
+			continue;
+		}
+		buf_add(out, plain, (size_t)(at - plain));
+		if (len)
+			add_escaped(out, (unsigned char)*at);
+		else
+			buf_add(out, "\xEF\xBF\xBD", 3);
+		plain = ++at;
+	}
+	buf_add(out, plain, (size_t)(at - plain));
+	buf_add(out, "\"", 1);
 }
 
 void json_write_int(struct buf *out, int64_t number)
@@ -72,25 +108,25 @@ void json_write_raw(struct buf *out, const char *json, size_t len)
 void json_write_member_text(struct buf *out, const char *name, const char *text)
 {
 	json_write_key(out, name);
-	buf_json_text(out, text);
+	json_write_text(out, text);
 }
 
 void json_write_member_int(struct buf *out, const char *name, int64_t number)
 {
 	json_write_key(out, name);
-	buf_int(out, number);
+	json_write_int(out, number);
 }
 
 void json_write_member_bool(struct buf *out, const char *name, bool flag)
 {
 	json_write_key(out, name);
-	buf_text(out, flag ? "true" : "false");
+	json_write_bool(out, flag);
 }
 
 void json_write_member_null(struct buf *out, const char *name)
 {
 	json_write_key(out, name);
-	buf_add(out, "null", 4);
+	json_write_null(out);
 }
 
 void json_write_member_plain(struct buf *out, const char *name, const char *text, size_t len)

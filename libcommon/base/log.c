@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/json_write.h"
 #include "base/loop.h"
 #include "base/mem.h"
 
@@ -30,9 +31,9 @@ void log_init(const char *service, const char *instance, enum log_level least)
 	struct buf origin = {0};
 
 	buf_text(&origin, ",\"service\":");
-	buf_json_text(&origin, service);
+	json_write_text(&origin, service);
 	buf_text(&origin, ",\"instance\":");
-	buf_json_text(&origin, instance);
+	json_write_text(&origin, instance);
 	buf_text(&origin, ",\"msg\":");
 	free(log_state.origin);
 	free(log_state.instance);
@@ -97,13 +98,11 @@ static void add_field(struct buf *line, const struct log_field *field)
 {
 	if (field->type == LOG_FIELD_TEXT && !field->text)
 		return;
-	buf_add(line, ",\"", 2);
-	buf_text(line, field->name);
-	buf_add(line, "\":", 2);
+	json_write_key(line, field->name);
 	if (field->type == LOG_FIELD_TEXT)
-		buf_json_text(line, field->text);
+		json_write_text(line, field->text);
 	else if (field->type == LOG_FIELD_INT)
-		buf_int(line, field->integer);
+		json_write_int(line, field->integer);
 	else
 		add_ms(line, field->ms);
 }
@@ -124,7 +123,7 @@ void log_write(enum log_level level, const char *msg, const struct log_field *fi
 	buf_text(line, level_names[level]);
 	buf_add(line, "\"", 1);
 	buf_text(line, log_state.origin);
-	buf_json_text(line, msg);
+	json_write_text(line, msg);
 	for (size_t i = 0; i < count; i++)
 		add_field(line, &fields[i]);
 	buf_add(line, "}\n", 2);

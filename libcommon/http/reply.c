@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/int64.h"
 #include "base/json.h"
+#include "base/json_write.h"
 #include "base/log.h"
 
 void http_reply_header(struct http_request *req, const char *name, const char *value)
@@ -127,7 +128,7 @@ void http_success_begin(struct buf *json, const char *message)
 	buf_text(json, "{\"status\":\"success\"");
 	if (message) {
 		buf_text(json, ",\"message\":");
-		buf_json_text(json, message);
+		json_write_text(json, message);
 	}
 	buf_text(json, ",\"data\":");
 }

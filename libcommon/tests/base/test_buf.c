@@ -1,17 +1,13 @@
-/* The growing buffer, and the escaping of JSON strings: RFC 8259 §7. */
+/* The growing buffer. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <cjson/cJSON.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/json.h"
-#include "tests/random_input.h"
 
 static struct buf buf;
 
@@ -19,14 +15,6 @@ static int drop(void **state)
 {
 	buf_free(&buf);
 	return 0;
-}
-
-static const char *escaped(const char *text)
-{
-	buf_free(&buf);
-	buf_json_text(&buf, text);
-	assert_int_equal(strlen(buf.bytes), buf.len);
-	return buf.bytes;
 }
 
 static void test_pieces_are_put_end_to_end_with_a_nul_after_them(void **state)
@@ -119,90 +107,6 @@ static void test_formatted_text_may_be_longer_than_the_buffer(void **state)
 	assert_int_equal(buf.bytes[4999], '7');
 }
 
-static void test_a_null_pointer_is_json_null(void **state)
-{
-	assert_string_equal(escaped(NULL), "null");
-}
-
-static void test_empty_text_is_two_quotes(void **state)
-{
-	assert_string_equal(escaped(""), "\"\"");
-}
-
-static void test_quotes_and_backslashes_are_escaped(void **state)
-{
-	assert_string_equal(escaped("say \"a\\b\""), "\"say \\\"a\\\\b\\\"\"");
-}
-
-static void test_common_control_characters_have_their_short_escapes(void **state)
-{
-	assert_string_equal(escaped("\n\t\r\b\f"), "\"\\n\\t\\r\\b\\f\"");
-}
-
-static void test_other_control_characters_are_written_as_numbers(void **state)
-{
-	assert_string_equal(escaped("\x01\x1f"), "\"\\u0001\\u001f\"");
-}
-
-static void test_what_needs_no_escape_is_left_as_it_is(void **state)
-{
-	assert_string_equal(escaped("a/b \x7f <ü> € 😀"), "\"a/b \x7f <ü> € 😀\"");
-}
-
-static void test_the_ends_of_each_length_of_utf8_are_left_as_they_are(void **state)
-{
-	static const char text[] =
-		"\xC2\x80\xDF\xBF\xE0\xA0\x80\xED\x9F\xBF\xEE\x80\x80\xEF\xBF\xBF\xF0\x90\x80\x80\xF4\x8F\xBF\xBF";
-
-	assert_memory_equal(escaped(text) + 1, text, sizeof text - 1);
-	assert_int_equal(buf.len, sizeof text - 1 + 2);
-}
-
-static void test_each_byte_that_begins_no_utf8_becomes_a_replacement_character(void **state)
-{
-	assert_string_equal(escaped("a\x80z"), "\"a\xEF\xBF\xBDz\"");
-	assert_string_equal(escaped("\xC0\xAF"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\"");
-	assert_string_equal(escaped("\xFF"), "\"\xEF\xBF\xBD\"");
-}
-
-static void test_overlong_surrogate_and_too_high_sequences_are_replaced(void **state)
-{
-	static const char *const texts[] = {"\xE0\x9F\xBF", "\xED\xA0\x80", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80",
-					    "\xF5\x80\x80\x80"};
-
-	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-		assert_memory_equal(escaped(texts[i]) + 1, "\xEF\xBF\xBD", 3);
-}
-
-static void test_utf8_that_ends_too_early_is_replaced_and_nothing_beyond_is_read(void **state)
-{
-	static const char *const texts[] = {"\xC3", "\xE2\x82", "\xF0\x9F\x98"};
-
-	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-		char *exact = strdup(texts[i]);
-
-		escaped(exact);
-		free(exact);
-		assert_int_equal(buf.len, 2 + 3 * strlen(texts[i]));
-	}
-}
-
-static void test_any_bytes_become_one_json_string(void **state)
-{
-	random_input_start();
-	for (int round = 0; round < 5000; round++) {
-		char text[41];
-		size_t len = random_input_bytes((uint8_t *)text, sizeof text - 1);
-		cJSON *json = NULL;
-
-		text[len] = '\0';
-		escaped(text);
-		assert_int_equal(json_parse(buf.bytes, buf.len, &json), STATUS_OK);
-		assert_true(cJSON_IsString(json));
-		cJSON_Delete(json);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,17 +120,6 @@ int main(void)
 		cmocka_unit_test_teardown(test_numbers_are_written_whole_from_the_least_to_the_greatest, drop),
 		cmocka_unit_test_teardown(test_formatted_text_is_added_at_the_end, drop),
 		cmocka_unit_test_teardown(test_formatted_text_may_be_longer_than_the_buffer, drop),
-		cmocka_unit_test_teardown(test_a_null_pointer_is_json_null, drop),
-		cmocka_unit_test_teardown(test_empty_text_is_two_quotes, drop),
-		cmocka_unit_test_teardown(test_quotes_and_backslashes_are_escaped, drop),
-		cmocka_unit_test_teardown(test_common_control_characters_have_their_short_escapes, drop),
-		cmocka_unit_test_teardown(test_other_control_characters_are_written_as_numbers, drop),
-		cmocka_unit_test_teardown(test_what_needs_no_escape_is_left_as_it_is, drop),
-		cmocka_unit_test_teardown(test_the_ends_of_each_length_of_utf8_are_left_as_they_are, drop),
-		cmocka_unit_test_teardown(test_each_byte_that_begins_no_utf8_becomes_a_replacement_character, drop),
-		cmocka_unit_test_teardown(test_overlong_surrogate_and_too_high_sequences_are_replaced, drop),
-		cmocka_unit_test_teardown(test_utf8_that_ends_too_early_is_replaced_and_nothing_beyond_is_read, drop),
-		cmocka_unit_test_teardown(test_any_bytes_become_one_json_string, drop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
