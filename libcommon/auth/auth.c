@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "auth/revocations.h"
 #include "base/clock.h"
 #include "http/reply.h"
 
@@ -28,7 +29,7 @@ static const struct {
 	[AUTH_INACTIVE] = {401, "user_inactive", "Provide a valid auth token."},
 };
 
-/* What follows "Bearer " or "JWT " in any case; NULL when it is something else. */
+/* What follows "Bearer " or "JWT ", in upper or lower case; NULL for any other scheme. */
 static const char *token_of(const char *authorization)
 {
 	size_t len = strcspn(authorization, " ");

@@ -1,4 +1,4 @@
-/* Base64 with the URL-safe alphabet and no padding (RFC 4648 §5, as RFC 7515 §2 wants it). */
+/* Base64 with the URL-safe alphabet and no padding (RFC 4648 §5, as RFC 7515 §2 requires). */
 #ifndef ABACUS_BASE64URL_H
 #define ABACUS_BASE64URL_H
 
@@ -7,7 +7,7 @@
 
 #include "base/status.h"
 
-#define BASE64URL_LEN(bytes) (((bytes)*4 + 2) / 3) /* characters that so many bytes become */
+#define BASE64URL_LEN(bytes) (((bytes)*4 + 2) / 3) /* the length in characters */
 
 /* Writes BASE64URL_LEN(len) characters and no NUL; returns their number. */
 size_t base64url_encode(const uint8_t *bytes, size_t len, char *text);

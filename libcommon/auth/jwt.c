@@ -136,7 +136,7 @@ static bool is_signed_by(const char *secret, const char *token, size_t signed_le
 	return mbedtls_ct_memcmp(expected, signature, JWT_SIGNATURE_BYTES) == 0;
 }
 
-/* Signed by us, then; the header is looked at all the same, and nothing is decided by it. */
+/* The signature has been verified, so the header only has to be one of ours; no algorithm is chosen by it. */
 static bool is_our_header(const char *text, size_t len)
 {
 	uint8_t bytes[JWT_TOKEN_BYTES_MAX];
@@ -195,22 +195,22 @@ enum jwt_verdict jwt_verify(const struct jwt_key *key, const char *token, size_t
 			    struct jwt_claims *ret_claims)
 {
 	uint8_t signature[JWT_SIGNATURE_BYTES + 3];
-	const char *payload, *end, *mark;
+	const char *payload, *end, *dot;
 	size_t signature_len;
 
 	if (len > JWT_TOKEN_BYTES_MAX || !(payload = memchr(token, '.', len)))
 		return JWT_INVALID;
 	payload++;
 	end = token + len;
-	if (!(mark = memchr(payload, '.', (size_t)(end - payload))) || end - mark - 1 != BASE64URL_LEN(JWT_SIGNATURE_BYTES))
+	if (!(dot = memchr(payload, '.', (size_t)(end - payload))) || end - dot - 1 != BASE64URL_LEN(JWT_SIGNATURE_BYTES))
 		return JWT_INVALID;
-	if (base64url_decode(mark + 1, (size_t)(end - mark - 1), signature, &signature_len) != STATUS_OK ||
+	if (base64url_decode(dot + 1, (size_t)(end - dot - 1), signature, &signature_len) != STATUS_OK ||
 	    signature_len != JWT_SIGNATURE_BYTES)
 		return JWT_INVALID;
-	if (!is_signed_by(key->secret, token, (size_t)(mark - token), signature) &&
-	    !(key->previous_secret && is_signed_by(key->previous_secret, token, (size_t)(mark - token), signature)))
+	if (!is_signed_by(key->secret, token, (size_t)(dot - token), signature) &&
+	    !(key->previous_secret && is_signed_by(key->previous_secret, token, (size_t)(dot - token), signature)))
 		return JWT_INVALID;
 	if (!is_our_header(token, (size_t)(payload - 1 - token)))
 		return JWT_INVALID;
-	return judge_payload(key, payload, (size_t)(mark - payload), now_s, ret_claims);
+	return judge_payload(key, payload, (size_t)(dot - payload), now_s, ret_claims);
 }

@@ -1,6 +1,6 @@
 /* JSON Web Tokens (RFC 7519) signed with HMAC SHA-256 (RFC 7515, "HS256") and nothing else: the algorithm is pinned here and
- * never taken from the token. jti is a UUIDv7 (RFC 9562 §5.7): it carries the millisecond of issue, to which "every token
- * of this user up to now is dead" is compared. */
+ * never taken from the token. jti is a UUIDv7 (RFC 9562 §5.7), which carries the millisecond of issue: the revocation of
+ * all tokens that a user has up to a moment is compared with it. */
 #ifndef ABACUS_JWT_H
 #define ABACUS_JWT_H
 
@@ -16,7 +16,7 @@
 struct jwt_key { /* the secrets are borrowed and must outlive the key */
 	const char *issuer;
 	const char *secret;
-	const char *previous_secret; /* still verifies; NULL when none */
+	const char *previous_secret; /* still verifies; NULL: none */
 };
 
 struct jwt_claims {
@@ -31,10 +31,10 @@ enum jwt_verdict { JWT_VALID, JWT_EXPIRED, JWT_INVALID };
 /* Fills issued_s, not_before_s, jti from issued_ms, a Unix time; expires_s is lifetime_s later. The caller frees the token. */
 char *jwt_issue_at(const struct jwt_key *key, int64_t user_id, bool is_admin, int64_t issued_ms, int64_t lifetime_s,
 		   struct jwt_claims *ret_claims);
-/* Now. */
+/* Issued now. */
 char *jwt_issue(const struct jwt_key *key, int64_t user_id, bool is_admin, int64_t lifetime_s, struct jwt_claims *ret_claims);
-/* now_s is given so that expiry can be tested to the second. exp <= now is expired; nbf and iat may lie 30 s ahead.
- * Claims are set only on JWT_VALID. Constant-time comparison of the signature; everything is checked after it. */
+/* now_s is a parameter so that tests can check expiry to the second. exp <= now is expired; nbf and iat may lie 30 s ahead.
+ * Claims are set only on JWT_VALID. The signature is compared in constant time, and everything else is checked after it. */
 enum jwt_verdict jwt_verify(const struct jwt_key *key, const char *token, size_t len, int64_t now_s,
 			    struct jwt_claims *ret_claims) MUST_CHECK;
 int64_t jwt_jti_unix_ms(const uint8_t jti[JWT_JTI_BYTES]);

@@ -1,4 +1,4 @@
-/* The signature of a token by itself, for jwt.c and for the tests that hold it against the documents' own vectors. */
+/* The signature alone, for jwt.c and for tests that compare it with the vectors of the RFCs. */
 #ifndef ABACUS_JWT_INTERNAL_H
 #define ABACUS_JWT_INTERNAL_H
 

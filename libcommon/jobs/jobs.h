@@ -1,14 +1,14 @@
-/* The job protocol between values and worker, whole: every Redis key and script of it lives in jobs_*.c.
+/* The whole job protocol between values (the producer) and worker (the consumer): only this room touches these Redis keys.
  *
  *   jobs               stream, consumer group "workers"; fields kind, index, request_id
- *   jobs:queued        hash "kind:index" -> stream id: is queued or being calculated
+ *   jobs:queued        hash "kind:index" -> stream id: queued or being calculated
  *   jobs:dead          hash "kind:index" -> "deliveries failed_unix_ms request_id"
  *   results:KIND       hash index -> "digits duration_us calculated_unix_ms preview"
  *   result:KIND:INDEX  the whole decimal, only when longer than JOBS_PREVIEW_DIGITS
- *   live               channel: one JSON message a finished calculation (contract.md)
+ *   live               channel: one JSON message for each new result (services/swagger/openapi.yaml)
  *
- * Everything that changes more than one of them is one Lua script, so it happens whole or not at all. Redis may be emptied at
- * any moment: Postgres knows what was submitted, and values puts back what is missing (repair). */
+ * A change of more than one of them is one Lua script, and so atomic. Redis may be emptied at any moment: Postgres holds what
+ * was submitted, and values adds again what is missing (repair). */
 #ifndef ABACUS_JOBS_H
 #define ABACUS_JOBS_H
 
@@ -19,10 +19,10 @@
 #include "jobs/kinds.h"
 #include "redis/redis.h"
 
-#define JOBS_PREVIEW_DIGITS 1000 /* up to here the preview is the whole result */
+#define JOBS_PREVIEW_DIGITS 1000 /* up to this length the preview is the whole result */
 #define JOBS_BATCH_MAX 256
 #define JOBS_LIVE_CHANNEL "live"
-/* For `manage jobs`, which only looks. */
+/* For `manage jobs`, which only reads them. */
 #define JOBS_QUEUED_KEY "jobs:queued"
 #define JOBS_DEAD_KEY "jobs:dead"
 
@@ -47,58 +47,60 @@ struct job_result { /* borrowed strings */
 
 extern const struct redis_script *const jobs_scripts[]; /* for redis_new(); ends with NULL */
 
-/* values' side. */
+/* ---- values' side ---- */
 struct job_to_add {
 	struct job_key key;
 	const char *request_id; /* borrowed until jobs_add() returns */
 };
-/* states: of each in order, borrowed for the callback, NULL unless OK. n <= JOBS_BATCH_MAX */
+/* states: one for each job, in order, borrowed for the callback; NULL unless OK. n <= JOBS_BATCH_MAX */
 typedef void jobs_added(enum status status, const enum job_state *states, void *arg);
 void jobs_add(struct redis *redis, struct scope *scope, const struct job_to_add *jobs, int n, jobs_added *done, void *arg);
-/* Adds those of n keys that have neither result, job nor dead letter; added: how many. n <= JOBS_BATCH_MAX */
+/* Adds those of n keys that have no result, no job and no dead letter; added: how many. n <= JOBS_BATCH_MAX */
 typedef void jobs_repaired(enum status status, int added, void *arg);
 void jobs_repair(struct redis *redis, struct scope *scope, const struct job_key *keys, int n, jobs_repaired *done, void *arg);
-/* States and summaries of n keys (any n up to 1,000), in order, in one round trip. results borrowed for the callback. */
+/* States and summaries of n keys (n <= 1,000), in order, in one round trip. results: borrowed for the callback. */
 typedef void jobs_looked_up(enum status status, const struct job_result *results, int n, void *arg);
 void jobs_look_up(struct redis *redis, struct scope *scope, const struct job_key *keys, int n, jobs_looked_up *done, void *arg);
-/* The whole decimal. NOT_FOUND: no result (state says pending, failed or absent). */
+/* The whole decimal. NOT_FOUND: there is no result; state is pending, failed or absent. */
 typedef void jobs_read(enum status status, enum job_state state, const char *digits, size_t len, void *arg);
 void jobs_read_result(struct redis *redis, struct scope *scope, struct job_key key, jobs_read *done, void *arg);
 
-/* Puts a dead letter back. NOT_FOUND: it was none. */
+/* Queues the job of a dead letter again. NOT_FOUND: there is no such dead letter. */
 typedef void jobs_done(enum status status, void *arg);
 void jobs_retry(struct redis *redis, struct scope *scope, struct job_key key, jobs_done *done, void *arg);
 /* Adds the whole decimal, or "first 20…last 20 (N digits)" when it is longer than JOBS_PREVIEW_DIGITS. */
 void jobs_preview(const char *digits, size_t len, struct buf *out);
-/* "kind:index" back into a key; 0, or -1 when it is none. */
+/* Reads "kind:index"; 0, or -1 when it is not a key. */
 int jobs_parse_name(const char *name, struct job_key *ret_key);
 
-/* worker's side. */
+/* ---- worker's side ---- */
 typedef void jobs_received(enum status status, const struct job *jobs, int n, void *arg);
-/* Creates the group when it is missing; waits up to block_ms; n may be 0. On a connection of its own. */
+/* Creates the group if it is missing; waits up to block_ms; n may be 0. Needs a connection that does nothing else. */
 void jobs_receive(struct redis *redis, struct scope *scope, const char *consumer, int most, long block_ms, jobs_received *done,
 		  void *arg);
-/* Jobs of dead workers (idle over lease_ms), up to most (<= JOBS_BATCH_MAX); those delivered max_deliveries times go to
- * jobs:dead instead. Workers without jobs that were idle for ten leases are taken out of the group. */
+/* Claims jobs whose lease has expired (idle for longer than lease_ms), up to most (<= JOBS_BATCH_MAX). A job with
+ * max_deliveries deliveries becomes a dead letter instead. Consumers without jobs that were idle for ten leases are deleted
+ * from the group. */
 void jobs_take_over(struct redis *redis, struct scope *scope, const char *consumer, long lease_ms, long max_deliveries,
 		    int most, jobs_received *done, void *arg);
-/* One finished calculation: value is the whole decimal. */
+/* One finished calculation: digits is the whole decimal. */
 struct job_finished {
 	const struct job *job;
 	const char *digits;
 	size_t len;
 	int64_t duration_us;
 };
-/* Stores, announces, acknowledges n results in one atomic step. */
+/* Stores, publishes and acknowledges n results in one atomic step. */
 void jobs_finish(struct redis *redis, struct scope *scope, const struct job_finished *finished, int n, jobs_done *done,
 		 void *arg);
-/* "Still at it": renews the lease of n jobs. release (drain): hands back at once those that are still this consumer's, and
- * takes back that they were delivered to it. */
+/* Renews the lease of n jobs. */
 void jobs_renew(struct redis *redis, struct scope *scope, const char *consumer, const struct job *jobs, int n, jobs_done *done,
 		void *arg);
+/* Hands back those of n jobs that this consumer still holds, so that another can claim them at once, and takes their last
+ * delivery off the count. For a consumer that drains. */
 void jobs_release(struct redis *redis, struct scope *scope, const char *consumer, const struct job *jobs, int n, long lease_ms,
 		  jobs_done *done, void *arg);
-/* A job that can never be calculated (unknown kind, bad index): straight to jobs:dead. */
+/* Makes a dead letter of a job that can never be calculated (unknown kind, invalid index). */
 void jobs_bury(struct redis *redis, struct scope *scope, const struct job *job, jobs_done *done, void *arg);
 /* Gauges for metrics. */
 struct jobs_stats {

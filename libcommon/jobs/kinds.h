@@ -11,7 +11,6 @@ enum kind { KIND_FIBONACCI, KIND_LUCAS, KIND_FACTORIAL, KIND_PRIMORIAL, KIND_COU
 struct kinds_config {
 	long max[KIND_COUNT];
 };
-/* VALUES_MAX_FIBONACCI 1000000, VALUES_MAX_LUCAS 1000000, VALUES_MAX_FACTORIAL 100000, VALUES_MAX_PRIMORIAL 1000000 */
 extern const struct config_option kinds_options[];
 
 const char *kind_name(enum kind kind);                 /* "fibonacci" */

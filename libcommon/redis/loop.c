@@ -1,4 +1,4 @@
-/* hiredis on libevent. Not hiredis's own adapter, because that of 1.x forgets an event's priority at each change. */
+/* hiredis on libevent. hiredis has an adapter of its own, but that of 1.x loses an event's priority at each change. */
 #include "redis/redis_internal.h"
 
 #include <event2/event.h>

@@ -1,6 +1,6 @@
-/* Asynchronous Redis over hiredis (0.14 and 1.x): one multiplexed connection with many commands in flight, timers of our
- * own for connecting and for each command, reconnecting with back-off. Lua scripts are loaded on connecting and called by
- * their SHA1; one that Redis has forgotten (NOSCRIPT) is sent whole, once, without the caller noticing.
+/* Asynchronous Redis over hiredis (0.14 and 1.x): one connection with many commands in flight, time limits of our own for
+ * connecting and for each command, reconnecting with back-off. Lua scripts are loaded on connecting and called by their SHA1; a
+ * script that Redis no longer has (NOSCRIPT) is loaded again without the caller noticing.
  * A connection for blocking reads or subscriptions is a second struct redis. */
 #ifndef ABACUS_REDIS_H
 #define ABACUS_REDIS_H
@@ -19,15 +19,15 @@ struct event_base;
 struct redis;
 
 struct redis_config {
-	char *url; /* REDIS_URL redis://[user:password@]host:port/db; or NULL and host, port, password */
+	char *url; /* redis://[user:password@]host:port/database; NULL: host, port and password */
 	char *host;
 	char *password;
 	long port, command_timeout_ms, connect_timeout_ms, in_flight_max;
 };
-extern const struct config_option
-	redis_options[]; /* REDIS_URL REDIS_HOST REDIS_PORT REDIS_PASSWORD REDIS_COMMAND_TIMEOUT_MS=2000 … */
+extern const struct config_option redis_options[];
 
-/* After loading: adds a problem where REDIS_URL is none, without any part of it. redis_new() takes no such URL. */
+/* Call it after loading: adds a problem, without any part of the URL, if REDIS_URL is invalid. redis_new() aborts on such a
+ * URL. */
 void redis_config_check(const struct redis_config *redis, struct config *config);
 
 struct redis_script {     /* static */
@@ -40,17 +40,21 @@ struct redis_script {     /* static */
 	extern const char _binary_##folder##_##file##_lua_start[]; \
 	const struct redis_script script##_script = {.name = #script, .lua = _binary_##folder##_##file##_lua_start}
 
-/* scripts ends with NULL, or is NULL. priority: LOOP_PRIORITY_*. Connecting starts at once, never blocks. */
+/* scripts ends with NULL, or is NULL. priority: LOOP_PRIORITY_*. Connecting starts at once and never blocks; each address of a
+ * name is tried in turn. */
 struct redis *redis_new(struct event_base *base, const struct redis_config *config, const struct redis_script *const *scripts,
 			int priority);
-void redis_free(struct redis *redis); /* callbacks of what is in flight do not run */
+/* Callbacks of what is in flight do not run. A look-up in flight is freed from the loop: let it turn once more before it is
+ * freed. */
+void redis_free(struct redis *redis);
 bool redis_is_ready(const struct redis *redis);
-/* Called (from the loop) each time the connection has been authenticated and its scripts are loaded, and each time it is lost.
- */
+/* changed runs, from the loop, each time the connection has become ready (authenticated, scripts loaded), and each time it is
+ * lost. */
 void redis_on_change(struct redis *redis, void (*changed)(bool is_ready, void *arg), void *arg);
 
-/* The reply is hiredis's and borrowed for the call. STATUS_OK: any reply but an error. INTERNAL: an error reply (logged here
- * with the command's name and Redis's own text, reply passed too). UNAVAILABLE, TIMEOUT, BUSY: reply is NULL. */
+/* The reply is borrowed for the callback. STATUS_OK: any reply but an error; check its type, because an operator can store
+ * another. INTERNAL: an error reply, which is passed too (logged here with the command's name and Redis's text). UNAVAILABLE,
+ * TIMEOUT, BUSY: reply is NULL. */
 typedef void redis_done(enum status status, const redisReply *reply, void *arg);
 
 /* The text of a string reply; "" for every other type, because hiredis leaves their str unset. */
@@ -60,9 +64,9 @@ const redisReply *redis_stream_entries(const redisReply *reply);
 /* Is it an entry of a stream, [id, [field, value, …]]? */
 bool redis_is_entry(const redisReply *reply);
 
-/* The call that was just made, good until the loop's next turn, for redis_call_own(). */
+/* The call that was just made; valid until the loop's next turn, for redis_call_own(). */
 struct redis_call;
-/* Malloc'ed memory that goes with the call: freed after done has run, or when it never will. */
+/* Memory of malloc() that the call owns from now on: freed after done has run, or once it can no longer run. */
 void redis_call_own(struct redis_call *call, void *memory);
 
 /* argv and lens are copied before the call returns; lens NULL: C strings. */
@@ -74,11 +78,11 @@ struct redis_call *redis_eval(struct redis *redis, struct scope *scope, const st
 /* As redis_command(), for a command that blocks in Redis for up to block_ms: its time limit is that much longer. */
 struct redis_call *redis_command_blocking(struct redis *redis, struct scope *scope, long block_ms, int argc, const char **argv,
 					  const size_t *lens, redis_done *done, void *arg);
-/* Ends what blocks on another connection, which is then answered as if its time were over. Answers 1, or 0 when nothing was
- * blocking there (any more, or yet). */
+/* Ends the command that blocks on another connection, which is then answered as if its time were over. Answers 1, or 0 when
+ * none is blocking there. */
 struct redis_call *redis_unblock(struct redis *redis, struct scope *scope, const struct redis *blocked, redis_done *done,
 				 void *arg);
-/* Subscribes now and after every reconnect. This connection then does nothing else. message runs once a message. */
+/* Subscribes now and after every reconnect. This connection can do nothing else. message runs once for each message. */
 void redis_subscribe(struct redis *redis, const char *channel, void (*message)(const char *bytes, size_t len, void *arg),
 		     void *arg);
 

@@ -15,7 +15,8 @@ static int hex_digit(char c)
 	return -1;
 }
 
-/* Percent-decoding in place (RFC 3986 §2.1); what is no escape stays as it is. False for a NUL, which would cut it short. */
+/* Percent-decoding in place (RFC 3986 §2.1); a percent sign that begins no escape stays. False for %00, which would end the
+ * text. */
 static bool decode(char *text)
 {
 	char *out = text;

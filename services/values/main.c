@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "auth/revocations.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "http/access.h"

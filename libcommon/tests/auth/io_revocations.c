@@ -1,4 +1,4 @@
-/* Revocations on a real Redis: what one process publishes, another knows, and says so when it can not know. */
+/* Revocations on a real Redis: what one process publishes, another process knows. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -10,13 +10,13 @@
 
 /* ---- what is known ---- */
 
-static void test_a_token_that_nobody_revoked_is_good(void **state)
+static void test_a_token_without_a_revocation_is_good(void **state)
 {
 	start_and_know(MAX_AGE_S);
 	assert_int_equal(check(token_of(1, now_ms, 1)), REVOCATION_NONE);
 }
 
-static void test_a_revoked_token_is_dead_and_its_user_is_not(void **state)
+static void test_revoking_a_token_leaves_other_tokens_of_its_user_good(void **state)
 {
 	struct jwt_claims token = token_of(1, now_ms, 1);
 
@@ -27,7 +27,7 @@ static void test_a_revoked_token_is_dead_and_its_user_is_not(void **state)
 }
 
 /* revocations.h: the entry is there before a request that the reply could have caused. */
-static void test_when_the_publisher_has_its_answer_the_token_is_already_dead(void **state)
+static void test_when_the_publisher_has_its_answer_the_token_is_already_refused(void **state)
 {
 	start_and_know(MAX_AGE_S);
 	for (uint8_t i = 0; i < 20; i++) {
@@ -37,7 +37,7 @@ static void test_when_the_publisher_has_its_answer_the_token_is_already_dead(voi
 	}
 }
 
-static void test_what_was_revoked_before_it_started_is_known(void **state)
+static void test_revocations_from_before_the_start_are_known(void **state)
 {
 	struct jwt_claims token = token_of(1, now_ms, 1);
 
@@ -46,7 +46,7 @@ static void test_what_was_revoked_before_it_started_is_known(void **state)
 	assert_int_equal(check(token), REVOCATION_REVOKED);
 }
 
-static void test_a_users_tokens_are_dead_up_to_the_millisecond_and_good_behind_it(void **state)
+static void test_a_users_tokens_are_revoked_up_to_the_millisecond_and_good_after_it(void **state)
 {
 	start_and_know(MAX_AGE_S);
 	publish_one(of_user(7, now_ms, false));
@@ -64,7 +64,7 @@ static void test_an_inactive_users_tokens_are_all_inactive(void **state)
 	assert_int_equal(check(token_of(7, now_ms + 1000000, 1)), REVOCATION_INACTIVE);
 }
 
-static void test_a_user_who_is_active_again_has_good_new_tokens_and_dead_old_ones(void **state)
+static void test_a_user_that_is_active_again_has_good_new_tokens_and_revoked_old_ones(void **state)
 {
 	start_and_know(MAX_AGE_S);
 	publish_one(of_user(7, now_ms - 10, true));
@@ -73,8 +73,8 @@ static void test_a_user_who_is_active_again_has_good_new_tokens_and_dead_old_one
 	assert_int_equal(check(token_of(7, now_ms, 1)), REVOCATION_REVOKED);
 }
 
-/* Two changes of a user on their way at once, or one and the telling of everything. */
-static void test_what_is_said_of_a_user_is_not_undone_by_what_was_true_before(void **state)
+/* Two changes of a user in flight at once, or a change and a republication. */
+static void test_an_older_entry_of_a_user_does_not_undo_a_newer_one(void **state)
 {
 	start_and_know(MAX_AGE_S);
 	publish_one(of_user(7, now_ms, true));
@@ -90,7 +90,7 @@ static void test_what_is_said_of_a_user_is_not_undone_by_what_was_true_before(vo
 	assert_int_equal(check(token_of(9, now_ms + 1, 1)), REVOCATION_INACTIVE);
 }
 
-static void test_a_token_revoked_by_itself_stays_dead_whatever_is_said_of_its_user(void **state)
+static void test_a_revoked_token_stays_revoked_whatever_entries_its_user_has(void **state)
 {
 	struct jwt_claims token = token_of(7, now_ms, 1);
 
@@ -101,7 +101,7 @@ static void test_a_token_revoked_by_itself_stays_dead_whatever_is_said_of_its_us
 	assert_int_equal(check(token), REVOCATION_REVOKED);
 }
 
-static void test_the_greatest_user_id_is_as_good_as_any(void **state)
+static void test_the_greatest_user_id_can_be_revoked(void **state)
 {
 	start_and_know(MAX_AGE_S);
 	publish_one(of_user(INT64_MAX, INT64_MAX, false));
@@ -132,7 +132,7 @@ static void test_thousands_of_revocations_are_all_known_when_it_is_ready(void **
 	assert_int_equal(check(token_of(MANY + 1, now_ms, 1)), REVOCATION_NONE);
 }
 
-static void test_entries_that_can_not_be_read_are_passed_over(void **state)
+static void test_invalid_entries_are_skipped(void **state)
 {
 	struct jwt_claims token = token_of(1, now_ms, 1);
 
@@ -177,7 +177,7 @@ static void test_a_request_of_an_inactive_user_is_inactive(void **state)
 
 /* ---- the stream ---- */
 
-static void test_what_is_older_than_a_lifetime_is_trimmed(void **state)
+static void test_entries_older_than_a_lifetime_are_trimmed(void **state)
 {
 	for (int i = 1; i <= 1000; i++) {
 		char id[16];
@@ -189,7 +189,7 @@ static void test_what_is_older_than_a_lifetime_is_trimmed(void **state)
 	assert_true(BESIDE("XLEN", "revocations") < 500); /* roughly: Redis trims whole nodes */
 }
 
-static void test_what_is_younger_than_a_lifetime_is_kept(void **state)
+static void test_entries_younger_than_a_lifetime_are_kept(void **state)
 {
 	publish_many();
 	set_complete();
@@ -212,7 +212,7 @@ static void test_entries_of_one_publication_become_known_together(void **state)
 
 /* ---- telling everything ---- */
 
-static void test_who_has_told_everything_says_so_and_who_begins_hears_of_it(void **state)
+static void test_the_end_of_a_republication_makes_the_stream_complete(void **state)
 {
 	char epoch[REVOCATIONS_EPOCH_BYTES];
 
@@ -235,7 +235,7 @@ static void wait_for_the_next_millisecond(void)
 }
 
 /* So the stream does not grow however often all is told, and who reads it meanwhile misses nothing. */
-static void test_what_is_told_again_takes_the_place_of_what_was_told(void **state)
+static void test_republished_entries_replace_earlier_ones(void **state)
 {
 	char epoch[REVOCATIONS_EPOCH_BYTES];
 
@@ -251,7 +251,7 @@ static void test_what_is_told_again_takes_the_place_of_what_was_told(void **stat
 	assert_int_equal(check(token_of(MANY, now_ms, 1)), REVOCATION_INACTIVE);
 }
 
-static void test_what_is_told_while_all_is_told_again_stays(void **state)
+static void test_entries_published_during_a_republication_are_kept(void **state)
 {
 	char epoch[REVOCATIONS_EPOCH_BYTES];
 
@@ -267,7 +267,7 @@ static void test_what_is_told_while_all_is_told_again_stays(void **state)
 	assert_int_equal(check(token_of(1, now_ms, 2)), REVOCATION_REVOKED);
 }
 
-static void test_a_redis_emptied_while_all_is_told_once_more_is_not_complete(void **state)
+static void test_a_redis_emptied_during_a_second_republication_is_not_complete(void **state)
 {
 	char epoch[REVOCATIONS_EPOCH_BYTES];
 
@@ -278,7 +278,7 @@ static void test_a_redis_emptied_while_all_is_told_once_more_is_not_complete(voi
 	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_COMPLETE), 0);
 }
 
-static void test_two_who_tell_at_once_are_both_right(void **state)
+static void test_two_republications_at_once_both_succeed(void **state)
 {
 	char one[REVOCATIONS_EPOCH_BYTES], other[REVOCATIONS_EPOCH_BYTES];
 
@@ -289,7 +289,7 @@ static void test_two_who_tell_at_once_are_both_right(void **state)
 	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_COMPLETE), 1);
 }
 
-static void test_a_redis_emptied_in_the_middle_of_the_telling_is_not_complete(void **state)
+static void test_a_redis_emptied_during_the_republication_is_not_complete(void **state)
 {
 	char epoch[REVOCATIONS_EPOCH_BYTES];
 
@@ -301,7 +301,7 @@ static void test_a_redis_emptied_in_the_middle_of_the_telling_is_not_complete(vo
 	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_COMPLETE), 0);
 }
 
-static void test_nor_is_it_when_another_has_begun_since_until_that_one_ends(void **state)
+static void test_an_emptied_redis_is_complete_only_when_a_republication_begun_since_ends(void **state)
 {
 	char before[REVOCATIONS_EPOCH_BYTES], since[REVOCATIONS_EPOCH_BYTES];
 
@@ -318,30 +318,30 @@ static void test_nor_is_it_when_another_has_begun_since_until_that_one_ends(void
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		REVOCATIONS_TEST(test_a_token_that_nobody_revoked_is_good),
-		REVOCATIONS_TEST(test_a_revoked_token_is_dead_and_its_user_is_not),
-		REVOCATIONS_TEST(test_when_the_publisher_has_its_answer_the_token_is_already_dead),
-		REVOCATIONS_TEST(test_what_was_revoked_before_it_started_is_known),
-		REVOCATIONS_TEST(test_a_users_tokens_are_dead_up_to_the_millisecond_and_good_behind_it),
+		REVOCATIONS_TEST(test_a_token_without_a_revocation_is_good),
+		REVOCATIONS_TEST(test_revoking_a_token_leaves_other_tokens_of_its_user_good),
+		REVOCATIONS_TEST(test_when_the_publisher_has_its_answer_the_token_is_already_refused),
+		REVOCATIONS_TEST(test_revocations_from_before_the_start_are_known),
+		REVOCATIONS_TEST(test_a_users_tokens_are_revoked_up_to_the_millisecond_and_good_after_it),
 		REVOCATIONS_TEST(test_an_inactive_users_tokens_are_all_inactive),
-		REVOCATIONS_TEST(test_a_user_who_is_active_again_has_good_new_tokens_and_dead_old_ones),
-		REVOCATIONS_TEST(test_what_is_said_of_a_user_is_not_undone_by_what_was_true_before),
-		REVOCATIONS_TEST(test_a_token_revoked_by_itself_stays_dead_whatever_is_said_of_its_user),
-		REVOCATIONS_TEST(test_the_greatest_user_id_is_as_good_as_any),
+		REVOCATIONS_TEST(test_a_user_that_is_active_again_has_good_new_tokens_and_revoked_old_ones),
+		REVOCATIONS_TEST(test_an_older_entry_of_a_user_does_not_undo_a_newer_one),
+		REVOCATIONS_TEST(test_a_revoked_token_stays_revoked_whatever_entries_its_user_has),
+		REVOCATIONS_TEST(test_the_greatest_user_id_can_be_revoked),
 		REVOCATIONS_TEST(test_thousands_of_revocations_are_all_known_when_it_is_ready),
-		REVOCATIONS_TEST(test_entries_that_can_not_be_read_are_passed_over),
+		REVOCATIONS_TEST(test_invalid_entries_are_skipped),
 		REVOCATIONS_TEST(test_a_request_with_a_revoked_token_is_invalid),
 		REVOCATIONS_TEST(test_a_request_of_an_inactive_user_is_inactive),
-		REVOCATIONS_TEST(test_what_is_older_than_a_lifetime_is_trimmed),
-		REVOCATIONS_TEST(test_what_is_younger_than_a_lifetime_is_kept),
+		REVOCATIONS_TEST(test_entries_older_than_a_lifetime_are_trimmed),
+		REVOCATIONS_TEST(test_entries_younger_than_a_lifetime_are_kept),
 		REVOCATIONS_TEST(test_entries_of_one_publication_become_known_together),
-		REVOCATIONS_TEST(test_who_has_told_everything_says_so_and_who_begins_hears_of_it),
-		REVOCATIONS_TEST(test_what_is_told_again_takes_the_place_of_what_was_told),
-		REVOCATIONS_TEST(test_what_is_told_while_all_is_told_again_stays),
-		REVOCATIONS_TEST(test_a_redis_emptied_while_all_is_told_once_more_is_not_complete),
-		REVOCATIONS_TEST(test_two_who_tell_at_once_are_both_right),
-		REVOCATIONS_TEST(test_a_redis_emptied_in_the_middle_of_the_telling_is_not_complete),
-		REVOCATIONS_TEST(test_nor_is_it_when_another_has_begun_since_until_that_one_ends),
+		REVOCATIONS_TEST(test_the_end_of_a_republication_makes_the_stream_complete),
+		REVOCATIONS_TEST(test_republished_entries_replace_earlier_ones),
+		REVOCATIONS_TEST(test_entries_published_during_a_republication_are_kept),
+		REVOCATIONS_TEST(test_a_redis_emptied_during_a_second_republication_is_not_complete),
+		REVOCATIONS_TEST(test_two_republications_at_once_both_succeed),
+		REVOCATIONS_TEST(test_a_redis_emptied_during_the_republication_is_not_complete),
+		REVOCATIONS_TEST(test_an_emptied_redis_is_complete_only_when_a_republication_begun_since_ends),
 	};
 
 	return fixture_run("io_revocations", tests, sizeof tests / sizeof *tests);

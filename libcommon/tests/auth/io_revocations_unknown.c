@@ -28,7 +28,7 @@ static void test_before_it_has_connected_nothing_is_known(void **state)
 	assert_int_equal(check(token_of(1, now_ms, 1)), REVOCATION_UNKNOWN);
 }
 
-static void test_without_the_word_that_all_is_told_nothing_is_known(void **state)
+static void test_while_the_stream_is_not_complete_nothing_is_known(void **state)
 {
 	start_revoked(MAX_AGE_S);
 	assert_false(revocations_is_ready(revocations));
@@ -36,7 +36,7 @@ static void test_without_the_word_that_all_is_told_nothing_is_known(void **state
 	assert_int_equal(check(other), REVOCATION_UNKNOWN);
 }
 
-static void test_when_all_was_told_it_knows_at_once(void **state)
+static void test_a_complete_stream_is_known_at_once(void **state)
 {
 	int64_t begin_us;
 
@@ -49,7 +49,7 @@ static void test_when_all_was_told_it_knows_at_once(void **state)
 	assert_true(clock_monotonic_us() - begin_us < 2000000); /* and not when the time of XREAD is over */
 }
 
-static void test_when_all_was_told_and_that_is_nothing_it_knows_at_once(void **state)
+static void test_a_complete_stream_without_entries_is_known_at_once(void **state)
 {
 	int64_t begin_us = clock_monotonic_us();
 
@@ -61,7 +61,7 @@ static void test_when_all_was_told_and_that_is_nothing_it_knows_at_once(void **s
 }
 
 /* All is told at once, more than two batches: in no turn of the loop may the last of it be good. */
-static void test_while_it_reads_what_is_told_no_revoked_token_is_good(void **state)
+static void test_while_it_reads_the_stream_no_revoked_token_is_good(void **state)
 {
 	char until[24], user[16];
 	enum revocation_verdict verdict;
@@ -90,7 +90,7 @@ static void know_revoked(long max_age_s)
 	WAIT_FOR(revocations_is_ready(revocations));
 }
 
-static void test_connection_lost_it_trusts_its_copy(void **state)
+static void test_after_a_lost_connection_it_trusts_its_copy(void **state)
 {
 	int64_t until_us;
 
@@ -104,7 +104,7 @@ static void test_connection_lost_it_trusts_its_copy(void **state)
 	}
 }
 
-static void test_connection_lost_for_longer_than_the_maximum_age_nothing_is_known(void **state)
+static void test_after_the_maximum_age_without_a_connection_nothing_is_known(void **state)
 {
 	know_revoked(0);
 	assert_int_equal(check(other), REVOCATION_NONE);
@@ -114,7 +114,7 @@ static void test_connection_lost_for_longer_than_the_maximum_age_nothing_is_know
 	assert_false(revocations_is_ready(revocations));
 }
 
-static void test_connected_again_it_knows_again(void **state)
+static void test_after_reconnecting_it_knows_again(void **state)
 {
 	know_revoked(0);
 	kill_follower();
@@ -123,7 +123,7 @@ static void test_connected_again_it_knows_again(void **state)
 	assert_int_equal(check(revoked), REVOCATION_REVOKED);
 }
 
-static void test_connected_again_it_does_not_know_before_it_has_read_what_it_missed(void **state)
+static void test_after_reconnecting_it_does_not_know_before_it_has_read_what_it_missed(void **state)
 {
 	char jti[37];
 
@@ -138,7 +138,7 @@ static void test_connected_again_it_does_not_know_before_it_has_read_what_it_mis
 }
 
 /* By an operator, or a Redis that changes its role. */
-static void test_an_error_reply_does_not_end_the_following(void **state)
+static void test_after_an_error_reply_it_reads_on(void **state)
 {
 	char id[24];
 
@@ -165,7 +165,7 @@ static void test_a_stream_of_another_type_is_waited_for(void **state)
 
 /* ---- an emptied Redis ---- */
 
-static void test_when_redis_is_emptied_the_copy_stays_and_hears_what_is_new(void **state)
+static void test_when_redis_is_emptied_the_copy_stays_and_gets_new_entries(void **state)
 {
 	int64_t emptied_ms;
 
@@ -182,7 +182,7 @@ static void test_when_redis_is_emptied_the_copy_stays_and_hears_what_is_new(void
 	assert_int_equal(check(revoked), REVOCATION_REVOKED);
 }
 
-static void test_a_process_that_starts_on_an_emptied_redis_knows_nothing_until_it_is_told(void **state)
+static void test_a_process_that_starts_on_an_emptied_redis_knows_nothing_until_the_republication_ends(void **state)
 {
 	publish_one(of_token(token_of(1, now_ms, 1)));
 	set_complete();
@@ -194,7 +194,7 @@ static void test_a_process_that_starts_on_an_emptied_redis_knows_nothing_until_i
 }
 
 /* What was revoked while it was away may be among what was lost. */
-static void test_connected_again_to_an_emptied_redis_it_knows_nothing_until_it_is_told(void **state)
+static void test_after_reconnecting_to_an_emptied_redis_nothing_is_known_until_the_republication_ends(void **state)
 {
 	know_revoked(0);
 	kill_follower();
@@ -213,19 +213,19 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		REVOCATIONS_TEST(test_before_it_has_connected_nothing_is_known),
-		REVOCATIONS_TEST(test_without_the_word_that_all_is_told_nothing_is_known),
-		REVOCATIONS_TEST(test_when_all_was_told_it_knows_at_once),
-		REVOCATIONS_TEST(test_when_all_was_told_and_that_is_nothing_it_knows_at_once),
-		REVOCATIONS_TEST(test_while_it_reads_what_is_told_no_revoked_token_is_good),
-		REVOCATIONS_TEST(test_connection_lost_it_trusts_its_copy),
-		REVOCATIONS_TEST(test_connection_lost_for_longer_than_the_maximum_age_nothing_is_known),
-		REVOCATIONS_TEST(test_connected_again_it_knows_again),
-		REVOCATIONS_TEST(test_connected_again_it_does_not_know_before_it_has_read_what_it_missed),
-		REVOCATIONS_TEST(test_an_error_reply_does_not_end_the_following),
+		REVOCATIONS_TEST(test_while_the_stream_is_not_complete_nothing_is_known),
+		REVOCATIONS_TEST(test_a_complete_stream_is_known_at_once),
+		REVOCATIONS_TEST(test_a_complete_stream_without_entries_is_known_at_once),
+		REVOCATIONS_TEST(test_while_it_reads_the_stream_no_revoked_token_is_good),
+		REVOCATIONS_TEST(test_after_a_lost_connection_it_trusts_its_copy),
+		REVOCATIONS_TEST(test_after_the_maximum_age_without_a_connection_nothing_is_known),
+		REVOCATIONS_TEST(test_after_reconnecting_it_knows_again),
+		REVOCATIONS_TEST(test_after_reconnecting_it_does_not_know_before_it_has_read_what_it_missed),
+		REVOCATIONS_TEST(test_after_an_error_reply_it_reads_on),
 		REVOCATIONS_TEST(test_a_stream_of_another_type_is_waited_for),
-		REVOCATIONS_TEST(test_when_redis_is_emptied_the_copy_stays_and_hears_what_is_new),
-		REVOCATIONS_TEST(test_a_process_that_starts_on_an_emptied_redis_knows_nothing_until_it_is_told),
-		REVOCATIONS_TEST(test_connected_again_to_an_emptied_redis_it_knows_nothing_until_it_is_told),
+		REVOCATIONS_TEST(test_when_redis_is_emptied_the_copy_stays_and_gets_new_entries),
+		REVOCATIONS_TEST(test_a_process_that_starts_on_an_emptied_redis_knows_nothing_until_the_republication_ends),
+		REVOCATIONS_TEST(test_after_reconnecting_to_an_emptied_redis_nothing_is_known_until_the_republication_ends),
 	};
 
 	return fixture_run("io_revocations_unknown", tests, sizeof tests / sizeof *tests);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "auth/auth.h"
+#include "auth/revocations.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/loop.h"
@@ -91,7 +92,7 @@ static void test_form(void **state)
 
 /* ---- the token ---- */
 
-static void test_the_claims_of_a_good_token_are_handed_out(void **state)
+static void test_the_claims_of_a_good_token_are_returned(void **state)
 {
 	struct jwt_claims issued, checked = {0};
 	char *token = jwt_issue(&key, 42, true, 3600, &issued), *header = with_token("Bearer @", token);
@@ -113,7 +114,7 @@ static void test_a_token_whose_lifetime_is_over_is_expired(void **state)
 	free(token);
 }
 
-static void test_a_token_that_was_good_is_asked_of_again(void **state)
+static void test_a_token_that_was_good_can_be_checked_again(void **state)
 {
 	struct jwt_claims claims;
 
@@ -133,7 +134,7 @@ static void test_an_expired_token_of_another_key_is_invalid_and_not_expired(void
 	free(token);
 }
 
-static void test_a_token_of_the_previous_key_is_good_while_that_is_known(void **state)
+static void test_a_token_of_the_previous_key_is_good_while_that_key_is_configured(void **state)
 {
 	const struct jwt_key before = {.issuer = AUTH_ISSUER, .secret = "the secret before this one"};
 	const struct jwt_key now = {.issuer = AUTH_ISSUER, .secret = key.secret, .previous_secret = before.secret};
@@ -219,11 +220,11 @@ static void test_while_the_revocations_are_not_known_no_header_is_still_missing(
 int main(void)
 {
 	const struct CMUnitTest others[] = {
-		cmocka_unit_test(test_the_claims_of_a_good_token_are_handed_out),
+		cmocka_unit_test(test_the_claims_of_a_good_token_are_returned),
 		cmocka_unit_test(test_a_token_whose_lifetime_is_over_is_expired),
-		cmocka_unit_test(test_a_token_that_was_good_is_asked_of_again),
+		cmocka_unit_test(test_a_token_that_was_good_can_be_checked_again),
 		cmocka_unit_test(test_an_expired_token_of_another_key_is_invalid_and_not_expired),
-		cmocka_unit_test(test_a_token_of_the_previous_key_is_good_while_that_is_known),
+		cmocka_unit_test(test_a_token_of_the_previous_key_is_good_while_that_key_is_configured),
 		cmocka_unit_test(test_a_token_of_another_issuer_is_invalid),
 		UNKNOWING_TEST(test_while_the_revocations_are_not_known_a_good_token_is_unknown),
 		UNKNOWING_TEST(test_while_the_revocations_are_not_known_an_expired_token_is_still_expired),

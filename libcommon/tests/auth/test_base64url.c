@@ -47,7 +47,7 @@ static void test_the_examples_of_the_rfc_are_decoded(void **state)
 	}
 }
 
-static void test_the_last_two_digits_are_those_of_the_url(void **state)
+static void test_the_last_two_digits_are_those_of_the_url_safe_alphabet(void **state)
 {
 	char text[4];
 
@@ -96,7 +96,7 @@ static void test_every_character_outside_the_alphabet_is_refused(void **state)
 	}
 }
 
-static void test_a_length_that_no_bytes_have_is_refused(void **state)
+static void test_an_impossible_length_is_refused(void **state)
 {
 	assert_int_equal(decode("A"), STATUS_INVALID);
 	assert_int_equal(decode("AAAAA"), STATUS_INVALID);
@@ -119,7 +119,7 @@ static void test_each_single_byte_has_exactly_one_spelling(void **state)
 	assert_int_equal(spellings, 256);
 }
 
-static void test_random_bytes_survive_there_and_back(void **state)
+static void test_random_bytes_survive_encoding_and_decoding(void **state)
 {
 	random_input_start();
 	for (int round = 0; round < 2000; round++) {
@@ -139,15 +139,15 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_examples_of_the_rfc_are_encoded_without_their_padding),
 		cmocka_unit_test(test_the_examples_of_the_rfc_are_decoded),
-		cmocka_unit_test(test_the_last_two_digits_are_those_of_the_url),
+		cmocka_unit_test(test_the_last_two_digits_are_those_of_the_url_safe_alphabet),
 		cmocka_unit_test(test_the_text_is_as_long_as_the_macro_says_and_has_no_nul),
 		cmocka_unit_test(test_padding_is_refused),
 		cmocka_unit_test(test_white_space_is_refused),
 		cmocka_unit_test(test_every_character_outside_the_alphabet_is_refused),
-		cmocka_unit_test(test_a_length_that_no_bytes_have_is_refused),
+		cmocka_unit_test(test_an_impossible_length_is_refused),
 		cmocka_unit_test(test_unused_bits_that_are_set_are_refused),
 		cmocka_unit_test(test_each_single_byte_has_exactly_one_spelling),
-		cmocka_unit_test(test_random_bytes_survive_there_and_back),
+		cmocka_unit_test(test_random_bytes_survive_encoding_and_decoding),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

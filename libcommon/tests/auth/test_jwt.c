@@ -108,7 +108,7 @@ static void test_rfc_7515_appendix_a_1(void **state)
 
 /* ---- issuing ---- */
 
-static void test_what_is_issued_verifies_with_the_same_claims(void **state)
+static void test_an_issued_token_verifies_with_the_same_claims(void **state)
 {
 	struct jwt_claims issued = {0}, verified = {0};
 	char *token = jwt_issue(&key, 42, true, 3600, &issued);
@@ -123,7 +123,7 @@ static void test_what_is_issued_verifies_with_the_same_claims(void **state)
 	free(token);
 }
 
-static void test_the_greatest_user_id_goes_through_a_token_whole(void **state)
+static void test_the_greatest_user_id_survives_in_a_token(void **state)
 {
 	struct jwt_claims issued = {0}, verified = {0};
 	char *token = jwt_issue(&key, INT64_MAX, false, 1, &issued);
@@ -232,8 +232,8 @@ int main(void)
 		cmocka_unit_test(test_rfc_4231_case_6_a_key_longer_than_a_block),
 		cmocka_unit_test(test_rfc_4231_case_7_key_and_data_longer_than_a_block),
 		cmocka_unit_test(test_rfc_7515_appendix_a_1),
-		cmocka_unit_test(test_what_is_issued_verifies_with_the_same_claims),
-		cmocka_unit_test(test_the_greatest_user_id_goes_through_a_token_whole),
+		cmocka_unit_test(test_an_issued_token_verifies_with_the_same_claims),
+		cmocka_unit_test(test_the_greatest_user_id_survives_in_a_token),
 		cmocka_unit_test(test_two_tokens_of_one_moment_differ),
 		cmocka_unit_test(test_claims_are_left_alone_when_a_token_is_refused),
 		cmocka_unit_test(test_a_jti_carries_the_millisecond_of_issue),

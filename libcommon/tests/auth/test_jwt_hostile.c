@@ -335,7 +335,7 @@ static void test_row(void **state)
 		fail_msg("%s: %s instead of %s", row->name, names[verdict], names[row->verdict]);
 }
 
-static void test_no_beginning_of_a_token_is_good(void **state)
+static void test_every_prefix_of_a_token_is_refused(void **state)
 {
 	struct token token;
 
@@ -345,7 +345,7 @@ static void test_no_beginning_of_a_token_is_good(void **state)
 			fail_msg("the first %zu of %zu characters", len, token.len);
 }
 
-static void test_no_changed_bit_is_overlooked(void **state)
+static void test_every_changed_bit_is_noticed(void **state)
 {
 	struct token token;
 
@@ -383,8 +383,8 @@ int main(void)
 {
 	enum { ROWS = sizeof rows / sizeof *rows };
 	struct CMUnitTest tests[ROWS + 3] = {
-		cmocka_unit_test(test_no_beginning_of_a_token_is_good),
-		cmocka_unit_test(test_no_changed_bit_is_overlooked),
+		cmocka_unit_test(test_every_prefix_of_a_token_is_refused),
+		cmocka_unit_test(test_every_changed_bit_is_noticed),
 		cmocka_unit_test(test_random_payloads_are_refused),
 	};
 

@@ -277,7 +277,7 @@ static void test_the_dummy_password_does_not_match(void **state)
 	expect(NULL, "dummy password", false, false);
 }
 
-/* ---- hashes that known made up ---- */
+/* ---- hashes that were made up ---- */
 
 #include "tests/auth/password_refused_rows.h"
 

@@ -9,7 +9,7 @@
 
 /* ---- receiving ---- */
 
-static void test_a_job_is_received_with_all_that_was_added(void **state)
+static void test_a_received_job_has_every_field_that_was_added(void **state)
 {
 	struct job job;
 
@@ -21,7 +21,7 @@ static void test_a_job_is_received_with_all_that_was_added(void **state)
 	assert_non_null(strchr(job.id, '-'));
 }
 
-static void test_nothing_is_received_where_nothing_is(void **state)
+static void test_an_empty_stream_gives_no_job(void **state)
 {
 	struct batch batch;
 
@@ -41,7 +41,7 @@ static void test_jobs_are_received_oldest_first_and_no_more_than_asked_for(void 
 	assert_int_equal(receive(&batch, "worker", 3), 2);
 }
 
-static void test_a_job_is_received_by_one_worker_alone(void **state)
+static void test_a_job_is_received_by_only_one_worker(void **state)
 {
 	struct batch batch;
 
@@ -51,7 +51,7 @@ static void test_a_job_is_received_by_one_worker_alone(void **state)
 	assert_int_equal(receive(&batch, "worker-1", 8), 0);
 }
 
-static void test_a_worker_who_waits_is_woken_by_a_job(void **state)
+static void test_a_waiting_worker_is_woken_by_a_job(void **state)
 {
 	struct batch batch = {0};
 	int64_t begin_us;
@@ -82,7 +82,7 @@ static void test_when_redis_is_emptied_under_a_waiting_worker_the_next_job_is_re
 	assert_int_equal(receive_one("worker").key.index, 7);
 }
 
-static void test_after_redis_was_emptied_the_group_is_made_anew(void **state)
+static void test_after_redis_was_emptied_the_group_is_created_again(void **state)
 {
 	struct batch batch;
 
@@ -93,7 +93,7 @@ static void test_after_redis_was_emptied_the_group_is_made_anew(void **state)
 	assert_int_equal(receive(&batch, "worker", 1), 1);
 }
 
-static void test_a_lost_connection_is_told_to_who_receives(void **state)
+static void test_a_lost_connection_is_reported_to_the_receiver(void **state)
 {
 	struct batch batch = {0};
 
@@ -148,7 +148,7 @@ static void test_an_entry_of_long_texts_is_cut_and_can_be_buried(void **state)
 
 /* ---- finishing ---- */
 
-static void test_a_finished_job_leaves_nothing_but_its_result(void **state)
+static void test_a_finished_job_leaves_only_its_result(void **state)
 {
 	struct job job;
 
@@ -182,7 +182,7 @@ static void test_several_are_finished_at_once(void **state)
 	assert_int_equal(pending_count(), 0);
 }
 
-static void test_of_two_results_of_one_job_the_first_stays(void **state)
+static void test_the_first_of_two_results_of_a_job_is_kept(void **state)
 {
 	struct outcome outcome;
 	struct job job;
@@ -196,7 +196,7 @@ static void test_of_two_results_of_one_job_the_first_stays(void **state)
 	free(outcome.digits);
 }
 
-static void test_a_result_that_comes_late_takes_its_dead_letter_away(void **state)
+static void test_a_late_result_deletes_its_dead_letter(void **state)
 {
 	struct job job;
 
@@ -257,13 +257,13 @@ static void listen_and_finish_twice(void)
 	redis_free(listener);
 }
 
-static void test_a_result_is_announced_once(void **state)
+static void test_a_result_is_published_once(void **state)
 {
 	listen_and_finish_twice();
 	assert_int_equal(announced, 1);
 }
 
-static void test_an_announcement_is_the_contracts_message(void **state)
+static void test_a_published_result_is_the_documented_message(void **state)
 {
 	listen_and_finish_twice();
 	assert_string_equal(live, "{\"event\":\"value\",\"kind\":\"lucas\",\"index\":76543217,\"digits\":2,\"preview\":\"29\","
@@ -272,7 +272,7 @@ static void test_an_announcement_is_the_contracts_message(void **state)
 
 /* ---- counting ---- */
 
-static void test_nothing_is_counted_where_nothing_is(void **state)
+static void test_without_jobs_all_counts_are_zero(void **state)
 {
 	struct jobs_stats stats = count();
 
@@ -300,26 +300,26 @@ static void test_jobs_and_dead_letters_are_counted_and_the_oldest_jobs_age(void 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		JOBS_TEST(test_a_job_is_received_with_all_that_was_added),
-		JOBS_TEST(test_nothing_is_received_where_nothing_is),
+		JOBS_TEST(test_a_received_job_has_every_field_that_was_added),
+		JOBS_TEST(test_an_empty_stream_gives_no_job),
 		JOBS_TEST(test_jobs_are_received_oldest_first_and_no_more_than_asked_for),
-		JOBS_TEST(test_a_job_is_received_by_one_worker_alone),
-		JOBS_TEST(test_a_worker_who_waits_is_woken_by_a_job),
+		JOBS_TEST(test_a_job_is_received_by_only_one_worker),
+		JOBS_TEST(test_a_waiting_worker_is_woken_by_a_job),
 		JOBS_TEST(test_when_redis_is_emptied_under_a_waiting_worker_the_next_job_is_received),
-		JOBS_TEST(test_after_redis_was_emptied_the_group_is_made_anew),
-		JOBS_TEST(test_a_lost_connection_is_told_to_who_receives),
+		JOBS_TEST(test_after_redis_was_emptied_the_group_is_created_again),
+		JOBS_TEST(test_a_lost_connection_is_reported_to_the_receiver),
 		JOBS_TEST(test_an_entry_of_other_fields_can_be_buried),
 		JOBS_TEST(test_an_entry_of_an_unknown_kind_can_be_buried),
 		JOBS_TEST(test_an_entry_whose_index_is_no_number_can_be_buried),
 		JOBS_TEST(test_an_entry_of_long_texts_is_cut_and_can_be_buried),
-		JOBS_TEST(test_a_finished_job_leaves_nothing_but_its_result),
+		JOBS_TEST(test_a_finished_job_leaves_only_its_result),
 		JOBS_TEST(test_several_are_finished_at_once),
-		JOBS_TEST(test_of_two_results_of_one_job_the_first_stays),
-		JOBS_TEST(test_a_result_that_comes_late_takes_its_dead_letter_away),
+		JOBS_TEST(test_the_first_of_two_results_of_a_job_is_kept),
+		JOBS_TEST(test_a_late_result_deletes_its_dead_letter),
 		JOBS_TEST(test_a_result_after_redis_was_emptied_is_kept),
-		JOBS_TEST(test_a_result_is_announced_once),
-		JOBS_TEST(test_an_announcement_is_the_contracts_message),
-		JOBS_TEST(test_nothing_is_counted_where_nothing_is),
+		JOBS_TEST(test_a_result_is_published_once),
+		JOBS_TEST(test_a_published_result_is_the_documented_message),
+		JOBS_TEST(test_without_jobs_all_counts_are_zero),
 		JOBS_TEST(test_jobs_and_dead_letters_are_counted_and_the_oldest_jobs_age),
 	};
 

@@ -9,7 +9,7 @@
 
 /* ---- leases ---- */
 
-static void test_a_lease_that_has_not_run_out_is_not_taken_over(void **state)
+static void test_a_job_whose_lease_has_not_expired_is_not_taken_over(void **state)
 {
 	struct batch batch;
 
@@ -18,7 +18,7 @@ static void test_a_lease_that_has_not_run_out_is_not_taken_over(void **state)
 	assert_int_equal(take_over(&batch, "worker-2", LEASE_MS), 0);
 }
 
-static void test_when_a_lease_has_run_out_another_takes_the_job_over(void **state)
+static void test_a_job_whose_lease_has_expired_is_taken_over(void **state)
 {
 	struct batch batch;
 
@@ -29,7 +29,7 @@ static void test_when_a_lease_has_run_out_another_takes_the_job_over(void **stat
 	assert_string_equal(batch.jobs[0].request_id, "request-1");
 }
 
-static void test_what_was_taken_over_has_a_new_lease(void **state)
+static void test_a_job_taken_over_has_a_new_lease(void **state)
 {
 	struct batch batch;
 	struct job job;
@@ -66,7 +66,7 @@ static void test_without_a_group_nothing_is_taken_over(void **state)
 	assert_int_equal(take_over(&batch, "worker", 0), 0);
 }
 
-static void test_a_job_that_is_gone_from_the_stream_is_not_taken_over_and_forgotten(void **state)
+static void test_a_job_that_is_missing_from_the_stream_is_acknowledged_and_not_taken_over(void **state)
 {
 	struct batch batch;
 	struct job job;
@@ -112,7 +112,7 @@ static void release(const char *consumer, const struct job *job)
 	assert_int_equal(outcome.status, STATUS_OK);
 }
 
-static void test_a_released_job_is_taken_over_at_once_and_was_never_delivered_to_who_released_it(void **state)
+static void test_a_released_job_can_be_taken_over_at_once_and_does_not_count_the_delivery(void **state)
 {
 	struct batch batch;
 	struct job job;
@@ -126,7 +126,7 @@ static void test_a_released_job_is_taken_over_at_once_and_was_never_delivered_to
 	assert_int_equal(deliveries(), 1);
 }
 
-static void test_however_often_it_is_released_a_job_is_no_dead_letter(void **state)
+static void test_a_job_never_becomes_a_dead_letter_by_being_released(void **state)
 {
 	struct batch batch;
 	struct job job;
@@ -141,7 +141,7 @@ static void test_however_often_it_is_released_a_job_is_no_dead_letter(void **sta
 	assert_int_equal(state_of(FIB(7)), JOB_DONE);
 }
 
-static void test_deliveries_to_those_who_died_over_it_count_in_spite_of_a_release(void **state)
+static void test_deliveries_to_workers_that_died_count_in_spite_of_a_release(void **state)
 {
 	struct batch batch;
 
@@ -154,7 +154,7 @@ static void test_deliveries_to_those_who_died_over_it_count_in_spite_of_a_releas
 	assert_int_equal(state_of(FIB(7)), JOB_FAILED);
 }
 
-static void test_what_another_has_taken_over_is_not_released(void **state)
+static void test_a_job_that_another_consumer_has_taken_over_is_not_released(void **state)
 {
 	struct batch batch;
 	struct job job;
@@ -167,7 +167,7 @@ static void test_what_another_has_taken_over_is_not_released(void **state)
 	assert_int_equal(deliveries(), 2);
 }
 
-static void test_releasing_when_redis_was_emptied_brings_nothing_back(void **state)
+static void test_releasing_after_redis_was_emptied_creates_no_job(void **state)
 {
 	struct job job;
 
@@ -178,7 +178,7 @@ static void test_releasing_when_redis_was_emptied_brings_nothing_back(void **sta
 	assert_int_equal(BESIDE("DBSIZE"), 0);
 }
 
-static void test_renewing_what_is_finished_brings_nothing_back(void **state)
+static void test_renewing_a_finished_job_does_not_create_it_again(void **state)
 {
 	struct outcome outcome = {0};
 	struct job job;
@@ -206,7 +206,7 @@ static void test_an_entry_of_other_fields_does_not_keep_others_from_being_taken_
 	assert_int_equal(state_of(FIB(7)), JOB_FAILED);
 }
 
-static void test_delivered_too_often_a_job_is_a_dead_letter(void **state)
+static void test_a_job_delivered_too_often_becomes_a_dead_letter(void **state)
 {
 	struct batch batch;
 	char *kept;
@@ -224,7 +224,7 @@ static void test_delivered_too_often_a_job_is_a_dead_letter(void **state)
 	free(kept);
 }
 
-static void test_a_retried_dead_letter_has_all_its_deliveries_again(void **state)
+static void test_a_retried_dead_letter_starts_with_no_deliveries(void **state)
 {
 	struct batch batch;
 
@@ -257,23 +257,23 @@ static void test_a_buried_job_is_a_dead_letter_with_its_request_and_the_time(voi
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		JOBS_TEST(test_a_lease_that_has_not_run_out_is_not_taken_over),
-		JOBS_TEST(test_when_a_lease_has_run_out_another_takes_the_job_over),
-		JOBS_TEST(test_what_was_taken_over_has_a_new_lease),
+		JOBS_TEST(test_a_job_whose_lease_has_not_expired_is_not_taken_over),
+		JOBS_TEST(test_a_job_whose_lease_has_expired_is_taken_over),
+		JOBS_TEST(test_a_job_taken_over_has_a_new_lease),
 		JOBS_TEST(test_no_more_are_taken_over_than_asked_for),
 		JOBS_TEST(test_without_a_stream_nothing_is_taken_over),
 		JOBS_TEST(test_without_a_group_nothing_is_taken_over),
-		JOBS_TEST(test_a_job_that_is_gone_from_the_stream_is_not_taken_over_and_forgotten),
+		JOBS_TEST(test_a_job_that_is_missing_from_the_stream_is_acknowledged_and_not_taken_over),
 		JOBS_TEST(test_a_renewed_lease_is_not_taken_over_and_counts_no_delivery),
-		JOBS_TEST(test_a_released_job_is_taken_over_at_once_and_was_never_delivered_to_who_released_it),
-		JOBS_TEST(test_however_often_it_is_released_a_job_is_no_dead_letter),
-		JOBS_TEST(test_deliveries_to_those_who_died_over_it_count_in_spite_of_a_release),
-		JOBS_TEST(test_what_another_has_taken_over_is_not_released),
-		JOBS_TEST(test_releasing_when_redis_was_emptied_brings_nothing_back),
-		JOBS_TEST(test_renewing_what_is_finished_brings_nothing_back),
+		JOBS_TEST(test_a_released_job_can_be_taken_over_at_once_and_does_not_count_the_delivery),
+		JOBS_TEST(test_a_job_never_becomes_a_dead_letter_by_being_released),
+		JOBS_TEST(test_deliveries_to_workers_that_died_count_in_spite_of_a_release),
+		JOBS_TEST(test_a_job_that_another_consumer_has_taken_over_is_not_released),
+		JOBS_TEST(test_releasing_after_redis_was_emptied_creates_no_job),
+		JOBS_TEST(test_renewing_a_finished_job_does_not_create_it_again),
 		JOBS_TEST(test_an_entry_of_other_fields_does_not_keep_others_from_being_taken_over),
-		JOBS_TEST(test_delivered_too_often_a_job_is_a_dead_letter),
-		JOBS_TEST(test_a_retried_dead_letter_has_all_its_deliveries_again),
+		JOBS_TEST(test_a_job_delivered_too_often_becomes_a_dead_letter),
+		JOBS_TEST(test_a_retried_dead_letter_starts_with_no_deliveries),
 		JOBS_TEST(test_a_buried_job_is_a_dead_letter_with_its_request_and_the_time),
 	};
 

@@ -9,21 +9,21 @@
 
 /* ---- adding ---- */
 
-static void test_a_job_is_pending_when_it_was_added(void **state)
+static void test_an_added_job_is_pending(void **state)
 {
 	assert_int_equal(add(FIB(7)), JOB_PENDING);
 	assert_int_equal(state_of(FIB(7)), JOB_PENDING);
 	assert_int_equal(BESIDE("XLEN", "jobs"), 1);
 }
 
-static void test_added_again_it_stays_one_job(void **state)
+static void test_adding_a_job_again_keeps_one_job(void **state)
 {
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(add(FIB(7)), JOB_PENDING);
 	assert_int_equal(BESIDE("XLEN", "jobs"), 1);
 }
 
-static void test_added_again_while_it_is_being_calculated_it_stays_one_job(void **state)
+static void test_adding_a_job_that_is_being_calculated_keeps_one_job(void **state)
 {
 	add(FIB(7));
 	receive_one("worker");
@@ -31,14 +31,14 @@ static void test_added_again_while_it_is_being_calculated_it_stays_one_job(void 
 	assert_int_equal(BESIDE("XLEN", "jobs"), 1);
 }
 
-static void test_added_when_it_is_done_it_is_done_and_no_job(void **state)
+static void test_adding_a_job_that_is_done_answers_done_and_adds_none(void **state)
 {
 	make_done(FIB(7), "21");
 	assert_int_equal(add(FIB(7)), JOB_DONE);
 	assert_int_equal(BESIDE("XLEN", "jobs"), 0);
 }
 
-static void test_added_when_it_is_a_dead_letter_it_has_failed_and_is_no_job(void **state)
+static void test_adding_a_dead_letter_answers_failed_and_adds_none(void **state)
 {
 	make_dead(FIB(7));
 	assert_int_equal(add(FIB(7)), JOB_FAILED);
@@ -53,7 +53,7 @@ static void test_the_same_index_of_two_kinds_is_two_jobs(void **state)
 	assert_int_equal(BESIDE("XLEN", "jobs"), 2);
 }
 
-static void test_of_a_whole_batch_each_gets_its_own_state_in_order(void **state)
+static void test_each_job_of_a_batch_gets_its_own_state_in_order(void **state)
 {
 	static const enum job_state expected[] = {JOB_PENDING, JOB_DONE, JOB_FAILED, JOB_PENDING};
 	struct job_to_add jobs[JOBS_BATCH_MAX];
@@ -72,7 +72,7 @@ static void test_of_a_whole_batch_each_gets_its_own_state_in_order(void **state)
 	assert_int_equal(BESIDE("XLEN", "jobs"), JOBS_BATCH_MAX - 2);
 }
 
-static void test_twice_in_one_batch_it_is_one_job(void **state)
+static void test_the_same_job_twice_in_one_batch_is_one_job(void **state)
 {
 	const struct job_to_add jobs[] = {{FIB(7), "request-1"}, {FIB(7), "request-2"}};
 	struct outcome outcome = {.asked = 2};
@@ -123,7 +123,7 @@ static const struct looked_up *look_up(const struct job_key *keys, int n)
 	return &looked_up;
 }
 
-static void test_states_are_looked_up_in_the_order_of_asking(void **state)
+static void test_states_are_looked_up_in_the_order_of_the_keys(void **state)
 {
 	const struct job_key keys[] = {FIB(4), FIB(3), FIB(2), FIB(1), FIB(3)};
 	static const enum job_state expected[] = {JOB_ABSENT, JOB_PENDING, JOB_FAILED, JOB_DONE, JOB_PENDING};
@@ -153,7 +153,7 @@ static void test_a_thousand_are_looked_up_at_once(void **state)
 	assert_int_equal(found->results[KEYS - 1].state, JOB_DONE);
 }
 
-static void test_what_is_looked_up_has_digits_duration_and_time(void **state)
+static void test_a_looked_up_result_has_digits_duration_and_time(void **state)
 {
 	int64_t before_ms = clock_unix_ms();
 	const struct looked_up *found;
@@ -227,7 +227,7 @@ static void test_a_million_digits_are_read_as_they_were_written(void **state)
 	expect_whole(1000000);
 }
 
-static void test_what_is_not_done_is_not_found_and_its_state_says_why(void **state)
+static void test_a_missing_result_is_not_found_and_its_state_says_why(void **state)
 {
 	make_dead(FIB(2));
 	add(FIB(3));
@@ -236,7 +236,7 @@ static void test_what_is_not_done_is_not_found_and_its_state_says_why(void **sta
 	assert_int_equal(state_of(FIB(3)), JOB_PENDING);
 }
 
-static void test_when_the_whole_of_a_long_result_is_lost_the_preview_is_not_taken_for_it(void **state)
+static void test_a_long_result_without_its_decimal_is_not_read_from_its_preview(void **state)
 {
 	char *digits = digits_of(JOBS_PREVIEW_DIGITS + 1);
 
@@ -249,7 +249,7 @@ static void test_when_the_whole_of_a_long_result_is_lost_the_preview_is_not_take
 
 /* ---- repairing ---- */
 
-static void test_repair_adds_what_is_missing_and_nothing_else(void **state)
+static void test_repair_adds_only_what_is_missing(void **state)
 {
 	const struct job_key keys[] = {FIB(1), FIB(2), FIB(3), FIB(4), {KIND_LUCAS, 1}};
 
@@ -262,7 +262,7 @@ static void test_repair_adds_what_is_missing_and_nothing_else(void **state)
 	assert_int_equal(state_of((struct job_key){KIND_LUCAS, 1}), JOB_PENDING);
 }
 
-static void test_repaired_again_nothing_is_missing(void **state)
+static void test_a_second_repair_adds_nothing(void **state)
 {
 	const struct job_key keys[] = {FIB(1), FIB(2)};
 
@@ -270,14 +270,14 @@ static void test_repaired_again_nothing_is_missing(void **state)
 	assert_int_equal(repair(keys, 2), 0);
 }
 
-static void test_repair_leaves_alone_what_is_being_calculated(void **state)
+static void test_repair_does_not_add_what_is_being_calculated(void **state)
 {
 	add(FIB(1));
 	receive_one("worker");
 	assert_int_equal(repair(&FIB(1), 1), 0);
 }
 
-static void test_when_the_stream_alone_is_lost_repair_puts_its_jobs_back(void **state)
+static void test_when_only_the_stream_is_lost_repair_adds_its_jobs_again(void **state)
 {
 	struct job job;
 
@@ -290,7 +290,7 @@ static void test_when_the_stream_alone_is_lost_repair_puts_its_jobs_back(void **
 }
 
 /* Somebody wrote another type there. */
-static void test_what_could_not_be_queued_is_repaired_once_it_can_be(void **state)
+static void test_a_job_that_could_not_be_queued_is_repaired_later(void **state)
 {
 	const struct job_to_add job = {FIB(7), "request-1"};
 	struct outcome outcome = {.asked = 1};
@@ -339,7 +339,7 @@ static void test_a_dead_letter_that_is_retried_is_a_job_again(void **state)
 	assert_string_equal(job.request_id, "retry");
 }
 
-static void test_what_is_no_dead_letter_can_not_be_retried(void **state)
+static void test_a_job_without_a_dead_letter_cannot_be_retried(void **state)
 {
 	make_done(FIB(1), "1");
 	add(FIB(2));
@@ -393,34 +393,34 @@ static void test_without_a_connection_every_call_is_unavailable(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		JOBS_TEST(test_a_job_is_pending_when_it_was_added),
-		JOBS_TEST(test_added_again_it_stays_one_job),
-		JOBS_TEST(test_added_again_while_it_is_being_calculated_it_stays_one_job),
-		JOBS_TEST(test_added_when_it_is_done_it_is_done_and_no_job),
-		JOBS_TEST(test_added_when_it_is_a_dead_letter_it_has_failed_and_is_no_job),
+		JOBS_TEST(test_an_added_job_is_pending),
+		JOBS_TEST(test_adding_a_job_again_keeps_one_job),
+		JOBS_TEST(test_adding_a_job_that_is_being_calculated_keeps_one_job),
+		JOBS_TEST(test_adding_a_job_that_is_done_answers_done_and_adds_none),
+		JOBS_TEST(test_adding_a_dead_letter_answers_failed_and_adds_none),
 		JOBS_TEST(test_the_same_index_of_two_kinds_is_two_jobs),
-		JOBS_TEST(test_of_a_whole_batch_each_gets_its_own_state_in_order),
-		JOBS_TEST(test_twice_in_one_batch_it_is_one_job),
-		JOBS_TEST(test_states_are_looked_up_in_the_order_of_asking),
+		JOBS_TEST(test_each_job_of_a_batch_gets_its_own_state_in_order),
+		JOBS_TEST(test_the_same_job_twice_in_one_batch_is_one_job),
+		JOBS_TEST(test_states_are_looked_up_in_the_order_of_the_keys),
 		JOBS_TEST(test_a_thousand_are_looked_up_at_once),
-		JOBS_TEST(test_what_is_looked_up_has_digits_duration_and_time),
+		JOBS_TEST(test_a_looked_up_result_has_digits_duration_and_time),
 		JOBS_TEST(test_up_to_a_thousand_digits_the_preview_is_the_whole),
 		JOBS_TEST(test_beyond_a_thousand_digits_the_preview_is_both_ends_and_their_number),
 		JOBS_TEST(test_one_digit_is_read_as_it_was_written),
 		JOBS_TEST(test_a_thousand_digits_are_read_as_they_were_written),
 		JOBS_TEST(test_a_thousand_and_one_digits_are_read_as_they_were_written),
 		JOBS_TEST(test_a_million_digits_are_read_as_they_were_written),
-		JOBS_TEST(test_what_is_not_done_is_not_found_and_its_state_says_why),
-		JOBS_TEST(test_when_the_whole_of_a_long_result_is_lost_the_preview_is_not_taken_for_it),
-		JOBS_TEST(test_repair_adds_what_is_missing_and_nothing_else),
-		JOBS_TEST(test_repaired_again_nothing_is_missing),
-		JOBS_TEST(test_repair_leaves_alone_what_is_being_calculated),
-		JOBS_TEST(test_when_the_stream_alone_is_lost_repair_puts_its_jobs_back),
-		JOBS_TEST(test_what_could_not_be_queued_is_repaired_once_it_can_be),
+		JOBS_TEST(test_a_missing_result_is_not_found_and_its_state_says_why),
+		JOBS_TEST(test_a_long_result_without_its_decimal_is_not_read_from_its_preview),
+		JOBS_TEST(test_repair_adds_only_what_is_missing),
+		JOBS_TEST(test_a_second_repair_adds_nothing),
+		JOBS_TEST(test_repair_does_not_add_what_is_being_calculated),
+		JOBS_TEST(test_when_only_the_stream_is_lost_repair_adds_its_jobs_again),
+		JOBS_TEST(test_a_job_that_could_not_be_queued_is_repaired_later),
 		JOBS_TEST(test_a_whole_batch_is_repaired_at_once),
 		JOBS_TEST(test_a_repaired_job_is_calculated_like_any_other),
 		JOBS_TEST(test_a_dead_letter_that_is_retried_is_a_job_again),
-		JOBS_TEST(test_what_is_no_dead_letter_can_not_be_retried),
+		JOBS_TEST(test_a_job_without_a_dead_letter_cannot_be_retried),
 		JOBS_TEST(test_after_redis_was_emptied_all_is_absent_and_can_be_added),
 		JOBS_TEST(test_without_a_connection_every_call_is_unavailable),
 	};

@@ -9,7 +9,7 @@
 
 #include "jobs/kinds.h"
 
-static void test_each_kind_has_the_name_of_the_contract(void **state)
+static void test_each_kind_has_its_documented_name(void **state)
 {
 	assert_string_equal(kind_name(KIND_FIBONACCI), "fibonacci");
 	assert_string_equal(kind_name(KIND_LUCAS), "lucas");
@@ -17,7 +17,7 @@ static void test_each_kind_has_the_name_of_the_contract(void **state)
 	assert_string_equal(kind_name(KIND_PRIMORIAL), "primorial");
 }
 
-static void test_each_name_leads_back_to_its_kind(void **state)
+static void test_each_name_is_parsed_to_its_kind(void **state)
 {
 	for (int kind = 0; kind < KIND_COUNT; kind++) {
 		enum kind found = KIND_COUNT;
@@ -58,7 +58,7 @@ static void load(struct kinds_config *ret_kinds, int expected_problems)
 	config_free(config);
 }
 
-static void test_the_default_limits_are_those_of_the_header(void **state)
+static void test_the_default_limits_are_set(void **state)
 {
 	struct kinds_config kinds;
 
@@ -97,11 +97,11 @@ static void test_a_limit_below_one_is_a_problem(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_each_kind_has_the_name_of_the_contract),
-		cmocka_unit_test(test_each_name_leads_back_to_its_kind),
+		cmocka_unit_test(test_each_kind_has_its_documented_name),
+		cmocka_unit_test(test_each_name_is_parsed_to_its_kind),
 		cmocka_unit_test(test_a_name_that_is_not_exactly_one_of_them_is_refused),
 		cmocka_unit_test(test_each_kind_is_described_in_one_line),
-		cmocka_unit_test(test_the_default_limits_are_those_of_the_header),
+		cmocka_unit_test(test_the_default_limits_are_set),
 		cmocka_unit_test(test_each_limit_is_set_by_its_own_variable),
 		cmocka_unit_test(test_a_limit_below_one_is_a_problem),
 	};

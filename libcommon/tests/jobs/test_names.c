@@ -27,7 +27,7 @@ static void test_the_least_and_the_greatest_index_are_read(void **state)
 	assert_int_equal(key.index, INT64_MAX);
 }
 
-static void test_each_key_survives_there_and_back(void **state)
+static void test_each_key_survives_formatting_and_parsing(void **state)
 {
 	for (int kind = 0; kind < KIND_COUNT; kind++) {
 		struct job_key key = {.kind = (enum kind)kind, .index = INT64_MAX - kind}, back;
@@ -40,7 +40,7 @@ static void test_each_key_survives_there_and_back(void **state)
 	}
 }
 
-static void test_what_is_no_name_is_refused_and_sets_nothing(void **state)
+static void test_an_invalid_name_is_refused_and_sets_nothing(void **state)
 {
 	static const char *const names[] = {"",
 					    ":",
@@ -125,8 +125,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_a_name_is_read_back_into_its_key, drop),
 		cmocka_unit_test_teardown(test_the_least_and_the_greatest_index_are_read, drop),
-		cmocka_unit_test_teardown(test_each_key_survives_there_and_back, drop),
-		cmocka_unit_test_teardown(test_what_is_no_name_is_refused_and_sets_nothing, drop),
+		cmocka_unit_test_teardown(test_each_key_survives_formatting_and_parsing, drop),
+		cmocka_unit_test_teardown(test_an_invalid_name_is_refused_and_sets_nothing, drop),
 		cmocka_unit_test_teardown(test_a_short_result_is_shown_whole, drop),
 		cmocka_unit_test_teardown(test_a_result_of_exactly_the_limit_is_shown_whole, drop),
 		cmocka_unit_test_teardown(test_a_result_of_one_digit_more_is_shortened_to_both_ends_and_its_length, drop),

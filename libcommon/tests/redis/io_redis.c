@@ -21,7 +21,7 @@ static void open_ready(void)
 	fixture_ready(&config, NULL);
 }
 
-static void test_a_thousand_commands_at_once_are_answered_in_the_order_of_asking(void **state)
+static void test_a_thousand_commands_at_once_are_answered_in_the_order_of_sending(void **state)
 {
 	open_ready();
 	for (int i = 0; i < MANY; i++)
@@ -58,7 +58,7 @@ static void test_an_error_reply_is_internal_and_comes_with_redis_own_text(void *
 	assert_memory_equal(answer.text, "WRONGTYPE", 9);
 }
 
-static void test_failing_commands_do_not_harm_their_neighbours(void **state)
+static void test_failing_commands_affect_no_other_call(void **state)
 {
 	open_ready();
 	BESIDE("SET", "key", "text");
@@ -159,7 +159,7 @@ static void test_beyond_the_limit_in_flight_a_call_is_busy(void **state)
 	assert_false(third.has_reply);
 }
 
-static void test_when_what_was_in_flight_is_answered_no_call_is_busy_any_more(void **state)
+static void test_when_everything_in_flight_is_answered_the_next_call_is_not_busy(void **state)
 {
 	struct redis_config config = fixture_config();
 	struct answer answer;
@@ -179,7 +179,7 @@ static void ask_again(enum status status, const redisReply *reply, void *arg)
 	redis_command(redis, &scope, 1, (const char *[]){"PING"}, NULL, ask_again, NULL);
 }
 
-static void test_a_caller_who_tries_again_at_once_does_not_stop_the_loop(void **state)
+static void test_a_caller_that_tries_again_at_once_does_not_stop_the_loop(void **state)
 {
 	struct redis_config config = fixture_config();
 	struct answer answer;
@@ -240,7 +240,7 @@ static void test_a_blocking_command_has_that_much_more_time(void **state)
 	assert_int_equal(answer.type, REDIS_REPLY_NIL);
 }
 
-static void test_what_blocks_can_be_ended_from_another_connection(void **state)
+static void test_a_blocking_command_can_be_ended_from_another_connection(void **state)
 {
 	struct redis_config config = fixture_config();
 	struct redis *blocked = redis_new(base, &config, NULL, LOOP_PRIORITY_NORMAL);
@@ -263,7 +263,7 @@ static void test_what_blocks_can_be_ended_from_another_connection(void **state)
 
 /* ---- scopes and what goes with a call ---- */
 
-static void test_a_cancelled_scope_hears_nothing_and_its_neighbours_all(void **state)
+static void test_a_cancelled_scope_runs_no_callback_and_other_scopes_run_all(void **state)
 {
 	struct answer cancelled = {0}, neighbour;
 	struct scope other;
@@ -279,7 +279,7 @@ static void test_a_cancelled_scope_hears_nothing_and_its_neighbours_all(void **s
 	assert_false(cancelled.is_there);
 }
 
-static void test_a_scope_that_is_cancelled_before_a_refusal_is_told_hears_nothing(void **state)
+static void test_a_scope_cancelled_before_a_refusal_is_reported_runs_no_callback(void **state)
 {
 	struct redis_config config = fixture_config();
 	struct answer first, cancelled = {0};
@@ -337,7 +337,7 @@ static void look_at_memory(enum status status, const redisReply *reply, void *me
 	answers++;
 }
 
-static void test_owned_memory_is_there_in_the_callback_and_freed_behind_it(void **state)
+static void test_owned_memory_is_there_in_the_callback_and_freed_after_it(void **state)
 {
 	size_t before;
 
@@ -365,7 +365,7 @@ static void test_owned_memory_is_freed_when_the_callback_never_runs(void **state
 	assert_true(bytes_in_use() < before + OWNED_BYTES);
 }
 
-static void test_owned_memory_of_a_refused_call_is_there_in_the_callback_and_freed_behind_it(void **state)
+static void test_owned_memory_of_a_refused_call_is_there_in_the_callback_and_freed_after_it(void **state)
 {
 	struct redis_config config = fixture_config();
 	struct answer first;
@@ -382,7 +382,7 @@ static void test_owned_memory_of_a_refused_call_is_there_in_the_callback_and_fre
 	assert_true(bytes_in_use() < before + OWNED_BYTES);
 }
 
-static void test_owned_memory_of_a_lost_connection_is_there_in_the_callback_and_freed_behind_it(void **state)
+static void test_owned_memory_of_a_lost_connection_is_there_in_the_callback_and_freed_after_it(void **state)
 {
 	struct redis_config config = fixture_config();
 	struct answer slow;
@@ -402,29 +402,29 @@ static void test_owned_memory_of_a_lost_connection_is_there_in_the_callback_and_
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		REDIS_TEST(test_a_thousand_commands_at_once_are_answered_in_the_order_of_asking),
+		REDIS_TEST(test_a_thousand_commands_at_once_are_answered_in_the_order_of_sending),
 		REDIS_TEST(test_the_urls_database_is_the_one_that_is_used),
 		REDIS_TEST(test_an_error_reply_is_internal_and_comes_with_redis_own_text),
-		REDIS_TEST(test_failing_commands_do_not_harm_their_neighbours),
+		REDIS_TEST(test_failing_commands_affect_no_other_call),
 		REDIS_TEST(test_no_value_is_ok_and_nil),
 		REDIS_TEST(test_bytes_come_back_as_they_went),
 		REDIS_TEST(test_arguments_are_copied_before_the_call_returns),
 		REDIS_TEST(test_more_than_the_sockets_hold_goes_both_ways_at_once),
 		REDIS_TEST(test_a_callback_may_make_the_next_call),
 		REDIS_TEST(test_beyond_the_limit_in_flight_a_call_is_busy),
-		REDIS_TEST(test_when_what_was_in_flight_is_answered_no_call_is_busy_any_more),
-		REDIS_TEST(test_a_caller_who_tries_again_at_once_does_not_stop_the_loop),
+		REDIS_TEST(test_when_everything_in_flight_is_answered_the_next_call_is_not_busy),
+		REDIS_TEST(test_a_caller_that_tries_again_at_once_does_not_stop_the_loop),
 		REDIS_TEST(test_a_command_over_its_time_ends_with_timeout_and_the_rest_is_unavailable),
 		REDIS_TEST(test_after_a_timeout_it_connects_again_by_itself),
 		REDIS_TEST(test_a_blocking_command_has_that_much_more_time),
-		REDIS_TEST(test_what_blocks_can_be_ended_from_another_connection),
-		REDIS_TEST(test_a_cancelled_scope_hears_nothing_and_its_neighbours_all),
-		REDIS_TEST(test_a_scope_that_is_cancelled_before_a_refusal_is_told_hears_nothing),
+		REDIS_TEST(test_a_blocking_command_can_be_ended_from_another_connection),
+		REDIS_TEST(test_a_cancelled_scope_runs_no_callback_and_other_scopes_run_all),
+		REDIS_TEST(test_a_scope_cancelled_before_a_refusal_is_reported_runs_no_callback),
 		REDIS_TEST(test_freeing_with_commands_in_flight_runs_no_callback),
-		REDIS_TEST(test_owned_memory_is_there_in_the_callback_and_freed_behind_it),
+		REDIS_TEST(test_owned_memory_is_there_in_the_callback_and_freed_after_it),
 		REDIS_TEST(test_owned_memory_is_freed_when_the_callback_never_runs),
-		REDIS_TEST(test_owned_memory_of_a_refused_call_is_there_in_the_callback_and_freed_behind_it),
-		REDIS_TEST(test_owned_memory_of_a_lost_connection_is_there_in_the_callback_and_freed_behind_it),
+		REDIS_TEST(test_owned_memory_of_a_refused_call_is_there_in_the_callback_and_freed_after_it),
+		REDIS_TEST(test_owned_memory_of_a_lost_connection_is_there_in_the_callback_and_freed_after_it),
 	};
 
 	return fixture_run("io_redis", tests, sizeof tests / sizeof *tests);

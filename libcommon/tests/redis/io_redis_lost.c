@@ -1,5 +1,5 @@
-/* A Redis that is not there, goes away, falls silent or says no: how calls end, and that all is well again by itself.
- * Subscriptions too, since it is all that they are about. */
+/* A Redis that is missing, disappears, falls silent or refuses: how calls end, and that the client recovers by itself.
+ * Subscriptions are here too, because surviving a lost connection is their purpose. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -71,7 +71,7 @@ static void test_without_a_server_calls_are_unavailable_at_once(void **state)
 	assert_false(redis_is_ready(redis));
 }
 
-static void test_a_server_that_accepts_and_says_nothing_is_given_up(void **state)
+static void test_a_server_that_accepts_and_never_answers_is_given_up(void **state)
 {
 	struct redis_config config;
 	int fd = listen_silently(&config), first = -1, second = -1;
@@ -122,7 +122,7 @@ static void test_a_wrong_password_never_becomes_ready(void **state)
 	}
 }
 
-static void test_a_hosts_name_is_looked_up(void **state)
+static void test_the_name_of_a_host_is_looked_up(void **state)
 {
 	static const char address[] = "127.0.0.1:";
 	struct redis_config config = fixture_config();
@@ -175,7 +175,7 @@ static void test_killed_again_and_again_it_comes_back_each_time(void **state)
 	}
 }
 
-static void test_a_cancelled_scope_does_not_hear_of_a_lost_connection(void **state)
+static void test_a_cancelled_scope_runs_no_callback_when_the_connection_is_lost(void **state)
 {
 	struct answer cancelled = {0}, neighbour;
 	struct scope other;
@@ -198,7 +198,7 @@ static void cancel_both(enum status status, const redisReply *reply, void *other
 	scope_cancel(other);
 }
 
-static void test_a_scope_cancelled_by_the_first_callback_of_a_loss_hears_no_second(void **state)
+static void test_a_scope_cancelled_by_the_first_callback_of_a_loss_runs_no_second(void **state)
 {
 	struct scope other;
 
@@ -222,7 +222,7 @@ static void ask_again(enum status status, const redisReply *reply, void *arg)
 	redis_command(redis, &scope, 1, (const char *[]){"PING"}, NULL, ask_again, NULL);
 }
 
-static void test_without_a_server_a_caller_who_tries_again_at_once_does_not_stop_the_loop(void **state)
+static void test_without_a_server_a_caller_that_tries_again_at_once_does_not_stop_the_loop(void **state)
 {
 	struct redis_config config;
 
@@ -230,7 +230,7 @@ static void test_without_a_server_a_caller_who_tries_again_at_once_does_not_stop
 	close(listen_silently(&config));
 	redis = redis_new(base, &config, NULL, LOOP_PRIORITY_NORMAL);
 	redis_command(redis, &scope, 1, (const char *[]){"PING"}, NULL, ask_again, NULL);
-	alarm(20); /* else this would stand here for ever */
+	alarm(20); /* else this would wait for ever */
 	WAIT_FOR(refusals > 3);
 	alarm(0);
 }
@@ -246,7 +246,7 @@ static void changed(bool is_ready, void *arg)
 	strcat(changes, is_ready ? "+" : "-");
 }
 
-static void test_each_change_between_ready_and_lost_is_told_once(void **state)
+static void test_each_change_between_ready_and_lost_is_reported_once(void **state)
 {
 	struct redis_config config = fixture_config();
 
@@ -260,7 +260,7 @@ static void test_each_change_between_ready_and_lost_is_told_once(void **state)
 	assert_string_equal(changes, "+-+");
 }
 
-static void test_attempts_that_fail_are_no_change(void **state)
+static void test_failed_attempts_are_not_reported_as_changes(void **state)
 {
 	struct redis_config config;
 	int fd = listen_silently(&config), first = -1, second = -1;
@@ -286,7 +286,7 @@ static void ask_when_ready(bool is_ready, void *arg)
 		ASK(&asked_on_change, "PING");
 }
 
-static void test_the_one_who_is_told_of_a_connection_may_use_it_at_once(void **state)
+static void test_the_callback_of_a_ready_connection_may_use_it_at_once(void **state)
 {
 	struct redis_config config = fixture_config();
 
@@ -328,7 +328,7 @@ static void say(const char *text)
 	WAIT_FOR(messages_len == before + strlen(text));
 }
 
-static void test_a_subscriber_hears_each_message_once_and_in_order(void **state)
+static void test_a_subscriber_gets_each_message_once_and_in_order(void **state)
 {
 	subscribe();
 	say("one ");
@@ -337,7 +337,7 @@ static void test_a_subscriber_hears_each_message_once_and_in_order(void **state)
 	assert_memory_equal(messages, "one two three", 13);
 }
 
-static void test_one_who_subscribes_when_already_connected_hears_as_well(void **state)
+static void test_subscribing_on_a_ready_connection_works_too(void **state)
 {
 	open_ready();
 	snprintf(channel, sizeof channel, "io_redis_lost:%d", (int)getpid());
@@ -358,7 +358,7 @@ static void test_a_subscription_survives_a_lost_connection(void **state)
 	assert_int_equal(messages_len, 7);
 }
 
-static void test_a_subscriber_is_told_of_a_lost_connection(void **state)
+static void test_a_lost_connection_is_reported_to_its_subscriber(void **state)
 {
 	changes[0] = '\0';
 	subscribe();
@@ -375,23 +375,23 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		REDIS_TEST(test_before_it_has_connected_a_call_is_unavailable),
 		REDIS_TEST(test_without_a_server_calls_are_unavailable_at_once),
-		REDIS_TEST(test_a_server_that_accepts_and_says_nothing_is_given_up),
+		REDIS_TEST(test_a_server_that_accepts_and_never_answers_is_given_up),
 		REDIS_TEST(test_a_server_that_speaks_another_protocol_is_given_up),
 		REDIS_TEST(test_a_wrong_password_never_becomes_ready),
-		REDIS_TEST(test_a_hosts_name_is_looked_up),
+		REDIS_TEST(test_the_name_of_a_host_is_looked_up),
 		REDIS_TEST(test_killed_under_load_all_in_flight_is_unavailable),
 		REDIS_TEST(test_killed_it_connects_again_by_itself_and_answers),
 		REDIS_TEST(test_killed_again_and_again_it_comes_back_each_time),
-		REDIS_TEST(test_a_cancelled_scope_does_not_hear_of_a_lost_connection),
-		REDIS_TEST(test_a_scope_cancelled_by_the_first_callback_of_a_loss_hears_no_second),
-		REDIS_TEST(test_without_a_server_a_caller_who_tries_again_at_once_does_not_stop_the_loop),
-		REDIS_TEST(test_each_change_between_ready_and_lost_is_told_once),
-		REDIS_TEST(test_attempts_that_fail_are_no_change),
-		REDIS_TEST(test_the_one_who_is_told_of_a_connection_may_use_it_at_once),
-		REDIS_TEST(test_a_subscriber_hears_each_message_once_and_in_order),
-		REDIS_TEST(test_one_who_subscribes_when_already_connected_hears_as_well),
+		REDIS_TEST(test_a_cancelled_scope_runs_no_callback_when_the_connection_is_lost),
+		REDIS_TEST(test_a_scope_cancelled_by_the_first_callback_of_a_loss_runs_no_second),
+		REDIS_TEST(test_without_a_server_a_caller_that_tries_again_at_once_does_not_stop_the_loop),
+		REDIS_TEST(test_each_change_between_ready_and_lost_is_reported_once),
+		REDIS_TEST(test_failed_attempts_are_not_reported_as_changes),
+		REDIS_TEST(test_the_callback_of_a_ready_connection_may_use_it_at_once),
+		REDIS_TEST(test_a_subscriber_gets_each_message_once_and_in_order),
+		REDIS_TEST(test_subscribing_on_a_ready_connection_works_too),
 		REDIS_TEST(test_a_subscription_survives_a_lost_connection),
-		REDIS_TEST(test_a_subscriber_is_told_of_a_lost_connection),
+		REDIS_TEST(test_a_lost_connection_is_reported_to_its_subscriber),
 	};
 
 	return fixture_run("io_redis_lost", tests, sizeof tests / sizeof *tests);

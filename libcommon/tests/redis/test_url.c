@@ -86,7 +86,7 @@ static void test_a_slash_without_a_number_is_the_first_database(void **state)
 	assert_int_equal(address.database, 0);
 }
 
-static void test_the_ends_of_the_ports_are_read(void **state)
+static void test_the_least_and_the_greatest_port_are_read(void **state)
 {
 	assert_int_equal(redis_url_parse("redis://h:1", &address), STATUS_OK);
 	assert_int_equal(address.port, 1);
@@ -95,7 +95,7 @@ static void test_the_ends_of_the_ports_are_read(void **state)
 	assert_int_equal(address.port, 65535);
 }
 
-static void test_what_is_no_such_url_is_refused_and_sets_nothing(void **state)
+static void test_any_other_text_is_refused_and_sets_nothing(void **state)
 {
 	static const char *const urls[] = {"",
 					   "h",
@@ -199,8 +199,8 @@ int main(void)
 		cmocka_unit_test_teardown(test_a_password_may_hold_colons_and_at_signs, drop),
 		cmocka_unit_test_teardown(test_an_encoded_nul_would_shorten_the_password_and_is_refused, drop),
 		cmocka_unit_test_teardown(test_a_slash_without_a_number_is_the_first_database, drop),
-		cmocka_unit_test_teardown(test_the_ends_of_the_ports_are_read, drop),
-		cmocka_unit_test_teardown(test_what_is_no_such_url_is_refused_and_sets_nothing, drop),
+		cmocka_unit_test_teardown(test_the_least_and_the_greatest_port_are_read, drop),
+		cmocka_unit_test_teardown(test_any_other_text_is_refused_and_sets_nothing, drop),
 		cmocka_unit_test_teardown(test_a_configuration_with_a_redis_url_or_without_one_is_sound, drop),
 		cmocka_unit_test_teardown(test_a_configuration_with_another_url_is_refused_in_one_line_without_the_url, drop),
 		cmocka_unit_test_teardown(test_a_file_with_another_url_is_refused_too, drop),
