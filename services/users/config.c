@@ -1,4 +1,4 @@
-/* The options of the users service; those of each module stand beside it in libcommon. */
+/* The options of the users service; the options of each module are beside it in libcommon. */
 #include "service.h"
 
 #include <stdlib.h>
@@ -8,9 +8,9 @@ struct users_config users_config;
 static const struct config_option own_options[] = {
 	{"PORT", CONFIG_INT, offsetof(struct users_config, http.port), "5001", "port to listen on", 0, 65535, false},
 	{"PUBLIC_USERS", CONFIG_BOOL, offsetof(struct users_config, public_users), NULL,
-	 "true: users can be listed without a token; default: in development alone", 0, 0, true},
+	 "true: users can be listed without a token; default: only in development", 0, 0, true},
 	{"REPAIR_SECONDS", CONFIG_INT, offsetof(struct users_config, repair_s), "15",
-	 "how often to look whether Redis still knows the revocations", 1, 3600, false},
+	 "how often to check that Redis still has the revocations", 1, 3600, false},
 	{"LOGIN_ATTEMPTS_MAX", CONFIG_INT, offsetof(struct users_config, attempts_max), "10",
 	 "failed logins of one e-mail from one address, then 429", 1, 1000000, false},
 	{"LOGIN_ATTEMPTS_WINDOW_SECONDS", CONFIG_INT, offsetof(struct users_config, attempts_window_s), "300",

@@ -1,4 +1,4 @@
-/* The options of the values service; those of each module stand beside it in libcommon. */
+/* The options of the values service; the options of each module are beside it in libcommon. */
 #include "service.h"
 
 struct values_config values_config;
@@ -8,11 +8,11 @@ static const struct config_option own_options[] = {
 	{"VALUES_ANONYMOUS", CONFIG_BOOL, offsetof(struct values_config, anonymous), "false", "true: submitting needs no token",
 	 0, 0, false},
 	{"REPAIR_SECONDS", CONFIG_INT, offsetof(struct values_config, repair_s), "15",
-	 "how often to compare what was submitted with what Redis knows", 1, 3600, false},
+	 "how often to compare the submissions in Postgres with the jobs in Redis", 1, 3600, false},
 	{"LIVE_TOKEN_SECONDS", CONFIG_INT, offsetof(struct values_config, live_token_s), "5",
-	 "time for a WebSocket's token to arrive", 1, 3600, false},
+	 "time limit for the token of a WebSocket", 1, 3600, false},
 	{"LIVE_PING_SECONDS", CONFIG_INT, offsetof(struct values_config, live_ping_s), "25",
-	 "a WebSocket that is silent for so long is pinged, and after twice that dropped", 1, 3600, false},
+	 "a WebSocket that is silent for this long is pinged, and dropped after twice this long", 1, 3600, false},
 	{"LIVE_BUFFER_BYTES_MAX", CONFIG_INT, offsetof(struct values_config, live_buffer_bytes_max), "262144",
 	 "a WebSocket that leaves more than this unread is dropped", 4096, 64 << 20, false},
 	{0},

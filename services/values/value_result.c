@@ -48,7 +48,7 @@ static void result_read(enum status status, enum job_state state, const char *di
 		look_for(reading);
 }
 
-/* Redis knows neither result nor job: nobody submitted this, or Redis was emptied. */
+/* Redis knows neither result nor job: this was never submitted, or Redis was emptied. */
 static void look_for(struct reading *reading)
 {
 	struct http_request *req = reading->req;

@@ -1,4 +1,4 @@
-/* What a user name, an e-mail and a password may be. */
+/* The rules for user names, e-mail addresses and passwords. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -9,7 +9,7 @@
 
 #include "accounts/validation.h"
 
-/* A text of so many characters, each the given one. */
+/* The character, so many times. */
 static const char *repeated(const char *character, int times)
 {
 	static char text[2000];
@@ -20,14 +20,14 @@ static const char *repeated(const char *character, int times)
 	return text;
 }
 
-static void test_what_is_missing_is_said_to_be_required(void **state)
+static void test_a_missing_field_is_required(void **state)
 {
 	assert_string_equal(username_problem(NULL), "is required and must be text");
 	assert_string_equal(email_problem(NULL), "is required and must be text");
 	assert_string_equal(password_problem(NULL), "is required and must be text");
 }
 
-static void test_user_names_from_3_to_128_characters_are_fine(void **state)
+static void test_user_names_from_3_to_128_characters_are_accepted(void **state)
 {
 	assert_null(username_problem("ada"));
 	assert_null(username_problem(repeated("x", 128)));
@@ -40,7 +40,7 @@ static void test_shorter_and_longer_user_names_are_refused(void **state)
 	assert_non_null(username_problem(repeated("x", 129)));
 }
 
-static void test_characters_of_user_names_are_counted_and_not_bytes(void **state)
+static void test_the_length_of_a_user_name_counts_characters_not_bytes(void **state)
 {
 	assert_non_null(username_problem("äö"));
 	assert_null(username_problem("äöü"));
@@ -48,7 +48,7 @@ static void test_characters_of_user_names_are_counted_and_not_bytes(void **state
 	assert_non_null(username_problem(repeated("😀", 129)));
 }
 
-static void test_user_names_may_have_spaces_and_any_script(void **state)
+static void test_user_names_may_contain_spaces_and_any_script(void **state)
 {
 	assert_null(username_problem("Ada Lovelace"));
 	assert_null(username_problem("Ада Лавлейс"));
@@ -62,7 +62,7 @@ static void test_control_characters_in_user_names_are_refused(void **state)
 		assert_non_null(username_problem(names[i]));
 }
 
-static void test_usual_addresses_are_fine(void **state)
+static void test_usual_addresses_are_accepted(void **state)
 {
 	static const char *const addresses[] = {"ada@example.com",
 						"a@b.c",
@@ -78,7 +78,7 @@ static void test_usual_addresses_are_fine(void **state)
 			fail_msg("%s: %s", addresses[i], email_problem(addresses[i]));
 }
 
-static void test_what_is_no_address_is_refused(void **state)
+static void test_text_that_is_not_an_address_is_refused(void **state)
 {
 	static const char *const texts[] = {"",
 					    "ada",
@@ -114,7 +114,7 @@ static void test_what_is_no_address_is_refused(void **state)
 			fail_msg("%s", texts[i]);
 }
 
-static void test_a_local_part_of_64_bytes_is_fine_and_a_longer_one_refused(void **state)
+static void test_a_local_part_of_64_bytes_is_accepted_and_a_longer_one_refused(void **state)
 {
 	char address[200];
 
@@ -124,7 +124,7 @@ static void test_a_local_part_of_64_bytes_is_fine_and_a_longer_one_refused(void 
 	assert_non_null(email_problem(address));
 }
 
-static void test_a_label_of_63_bytes_is_fine_and_a_longer_one_refused(void **state)
+static void test_a_label_of_63_bytes_is_accepted_and_a_longer_one_refused(void **state)
 {
 	char address[200];
 
@@ -134,7 +134,7 @@ static void test_a_label_of_63_bytes_is_fine_and_a_longer_one_refused(void **sta
 	assert_non_null(email_problem(address));
 }
 
-static void test_an_address_of_254_bytes_is_fine_and_a_longer_one_refused(void **state)
+static void test_an_address_of_254_bytes_is_accepted_and_a_longer_one_refused(void **state)
 {
 	char address[300];
 
@@ -145,7 +145,7 @@ static void test_an_address_of_254_bytes_is_fine_and_a_longer_one_refused(void *
 	assert_string_equal(email_problem(address), "must have at most 254 characters");
 }
 
-static void test_passwords_from_8_to_128_characters_of_any_kind_are_fine(void **state)
+static void test_passwords_from_8_to_128_characters_of_any_kind_are_accepted(void **state)
 {
 	assert_null(password_problem("password"));
 	assert_null(password_problem(repeated("x", 128)));
@@ -160,7 +160,7 @@ static void test_shorter_and_longer_passwords_are_refused(void **state)
 	assert_non_null(password_problem(repeated("x", 129)));
 }
 
-static void test_characters_of_passwords_are_counted_and_not_bytes(void **state)
+static void test_the_length_of_a_password_counts_characters_not_bytes(void **state)
 {
 	assert_non_null(password_problem("ääääää1"));
 	assert_null(password_problem(repeated("€", 128)));
@@ -179,18 +179,18 @@ static const char *field_of(const cJSON *errors, int at)
 	return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(errors, at), "field"));
 }
 
-static void test_a_sound_registration_has_no_errors(void **state)
+static void test_a_valid_registration_has_no_errors(void **state)
 {
 	assert_null(errors_of("{\"username\":\"ada\",\"email\":\"ada@example.com\",\"password\":\"greaterthaneight\"}"));
 }
 
-static void test_other_members_of_a_registration_do_not_matter(void **state)
+static void test_other_members_of_a_registration_are_ignored(void **state)
 {
 	assert_null(errors_of(
 		"{\"username\":\"ada\",\"email\":\"ada@example.com\",\"password\":\"greaterthaneight\",\"admin\":true}"));
 }
 
-static void test_each_wrong_field_is_named_once_with_its_problem(void **state)
+static void test_each_wrong_field_is_listed_once_with_its_problem(void **state)
 {
 	cJSON *errors = errors_of("{\"username\":\"ada\",\"email\":\"no\",\"password\":\"short\"}");
 
@@ -220,23 +220,23 @@ static void test_missing_members_and_wrong_types_are_errors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_what_is_missing_is_said_to_be_required),
-		cmocka_unit_test(test_user_names_from_3_to_128_characters_are_fine),
+		cmocka_unit_test(test_a_missing_field_is_required),
+		cmocka_unit_test(test_user_names_from_3_to_128_characters_are_accepted),
 		cmocka_unit_test(test_shorter_and_longer_user_names_are_refused),
-		cmocka_unit_test(test_characters_of_user_names_are_counted_and_not_bytes),
-		cmocka_unit_test(test_user_names_may_have_spaces_and_any_script),
+		cmocka_unit_test(test_the_length_of_a_user_name_counts_characters_not_bytes),
+		cmocka_unit_test(test_user_names_may_contain_spaces_and_any_script),
 		cmocka_unit_test(test_control_characters_in_user_names_are_refused),
-		cmocka_unit_test(test_usual_addresses_are_fine),
-		cmocka_unit_test(test_what_is_no_address_is_refused),
-		cmocka_unit_test(test_a_local_part_of_64_bytes_is_fine_and_a_longer_one_refused),
-		cmocka_unit_test(test_a_label_of_63_bytes_is_fine_and_a_longer_one_refused),
-		cmocka_unit_test(test_an_address_of_254_bytes_is_fine_and_a_longer_one_refused),
-		cmocka_unit_test(test_passwords_from_8_to_128_characters_of_any_kind_are_fine),
+		cmocka_unit_test(test_usual_addresses_are_accepted),
+		cmocka_unit_test(test_text_that_is_not_an_address_is_refused),
+		cmocka_unit_test(test_a_local_part_of_64_bytes_is_accepted_and_a_longer_one_refused),
+		cmocka_unit_test(test_a_label_of_63_bytes_is_accepted_and_a_longer_one_refused),
+		cmocka_unit_test(test_an_address_of_254_bytes_is_accepted_and_a_longer_one_refused),
+		cmocka_unit_test(test_passwords_from_8_to_128_characters_of_any_kind_are_accepted),
 		cmocka_unit_test(test_shorter_and_longer_passwords_are_refused),
-		cmocka_unit_test(test_characters_of_passwords_are_counted_and_not_bytes),
-		cmocka_unit_test(test_a_sound_registration_has_no_errors),
-		cmocka_unit_test(test_other_members_of_a_registration_do_not_matter),
-		cmocka_unit_test(test_each_wrong_field_is_named_once_with_its_problem),
+		cmocka_unit_test(test_the_length_of_a_password_counts_characters_not_bytes),
+		cmocka_unit_test(test_a_valid_registration_has_no_errors),
+		cmocka_unit_test(test_other_members_of_a_registration_are_ignored),
+		cmocka_unit_test(test_each_wrong_field_is_listed_once_with_its_problem),
 		cmocka_unit_test(test_missing_members_and_wrong_types_are_errors),
 	};
 
