@@ -1,5 +1,5 @@
-/* What is written to a file descriptor meanwhile (stdout, stderr), caught for a test. End it before the first assertion: a
- * failure's message would be caught too. Include after cmocka.h. */
+/* Captures what is written to a file descriptor (stdout, stderr). End it before the first assertion, because it would capture
+ * the message of a failure too. Include after cmocka.h. */
 #ifndef ABACUS_TESTS_CAPTURE_H
 #define ABACUS_TESTS_CAPTURE_H
 
@@ -20,10 +20,10 @@ static inline void capture_start(struct capture *capture, int fd)
 	capture->saved = dup(fd);
 	capture->file = memfd_create("capture", MFD_CLOEXEC);
 	if (capture->saved < 0 || capture->file < 0 || dup2(capture->file, fd) < 0)
-		fail_msg("what is written to %d can not be caught", fd);
+		fail_msg("what is written to %d can not be captured", fd);
 }
 
-/* What has been caught so far. */
+/* What has been captured so far. */
 static inline const char *capture_text(struct capture *capture)
 {
 	ssize_t n;

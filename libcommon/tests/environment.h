@@ -20,7 +20,7 @@ static inline void environment_set(const char *name, const char *value)
 	environment_names[environment_names_count++] = name;
 }
 
-/* Sets the variable to the path of a file of these bytes. */
+/* Sets the variable to the path of a file with these bytes. */
 static inline void environment_set_file(const char *name, const char *bytes, size_t len)
 {
 	int fd = memfd_create("environment", MFD_CLOEXEC);

@@ -1,5 +1,5 @@
-/* WAIT_FOR(condition): turns the loop `base` until it holds, and fails the test when that takes far longer than anything may.
- * Something of the test's own must see to it that a turn ends. Include after cmocka.h. */
+/* WAIT_FOR(condition): turns the loop `base` until the condition holds, and fails the test when that takes far longer than
+ * anything should. The test must have an event that ends each turn. Include after cmocka.h. */
 #ifndef ABACUS_TESTS_WAIT_FOR_H
 #define ABACUS_TESTS_WAIT_FOR_H
 

@@ -36,7 +36,7 @@ static int close_config(void **state)
 	return 0;
 }
 
-/* Returns what is printed; the number of problems by ret_problems. */
+/* Returns what was printed; *ret_problems is the number of problems. */
 static const char *load(int *ret_problems)
 {
 	config = config_new();

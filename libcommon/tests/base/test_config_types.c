@@ -1,4 +1,4 @@
-/* What each type of option takes, the rules for secrets, and --help. */
+/* What each type of option accepts, the rules for secrets, and --help. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -42,7 +42,7 @@ static int close_settings(void **state)
 	return 0;
 }
 
-/* Loads one option alone and returns what is printed. */
+/* Loads one option alone and returns what was printed. */
 static const char *load(int option)
 {
 	struct config *config = config_new();
@@ -63,7 +63,7 @@ static void test_the_environment_is_development_unless_app_env_is_set(void **sta
 {
 	struct config *config;
 
-	unsetenv("APP_ENV"); /* those who run the tests may have set it */
+	unsetenv("APP_ENV"); /* the environment of the test run may have set it */
 	config = config_new();
 	assert_int_equal(config_env(config), APP_ENV_DEVELOPMENT);
 	config_free(config);

@@ -1,4 +1,4 @@
-/* Whole decimals out of text and back, each with one spelling. */
+/* Whole numbers from decimal text and back: each has one spelling. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* JSON from strangers: what is refused before and after cJSON has read it (RFC 8259), and whole numbers. */
+/* JSON that a peer sent: what is refused before and after cJSON has parsed it (RFC 8259), and whole numbers. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -20,7 +20,7 @@ static int drop(void **state)
 	return 0;
 }
 
-/* From memory of exactly that length, so that the sanitizer sees what is read beyond. */
+/* Parses from memory of exactly that length, so that AddressSanitizer sees a read beyond it. */
 static enum status parse_bytes(const char *bytes, size_t len)
 {
 	char *exact = malloc(len ? len : 1);

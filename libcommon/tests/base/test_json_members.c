@@ -1,4 +1,4 @@
-/* What is read out of an object: texts, whole numbers, flags. */
+/* Reading members of an object: texts, whole numbers, flags. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

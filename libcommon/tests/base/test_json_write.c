@@ -1,4 +1,4 @@
-/* JSON that is written without a tree: commas, escaping, and that what is written can be read. */
+/* Writing JSON without a tree: commas, escaping, and that json_parse() reads what was written. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -131,7 +131,7 @@ static void test_any_kind_of_value_follows_a_key_without_a_comma(void **state)
 	assert_written("{\"a\":{\"b\":[]},\"c\":0.25,\"d\":null}");
 }
 
-/* The byte before a value decides about the comma, and a text may end with any byte: its quote comes after it. */
+/* The byte before a value decides about the comma. A text may end with any byte, but its closing quote comes after it. */
 static void test_a_text_that_ends_like_an_open_bracket_is_followed_by_a_comma(void **state)
 {
 	static const char *const texts[] = {"{", "[", ":", ",", "\n", "a,", ""};

@@ -1,4 +1,4 @@
-/* The event loop: work put off to the end of a turn, timers, and the delays between attempts. */
+/* The event loop: work deferred to the end of a turn, timers, and the delays between attempts. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -223,7 +223,7 @@ static int close_timer(void **state)
 	return 0;
 }
 
-/* Another timer ends the wait; what runs more often than it should has run by then. */
+/* Turns the loop for that time: a timer that runs too often has done so by then. */
 static void turn_for(long ms)
 {
 	bool is_over = false;

@@ -1,4 +1,4 @@
-/* Memory: what a process does when there is none left. */
+/* Memory: what a process does when it runs out, and what the allocation functions return. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

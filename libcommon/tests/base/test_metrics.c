@@ -1,5 +1,5 @@
-/* Metrics: the text format 0.0.4, and the sum over processes. State is the program's own, so each test uses series of its own;
- * test_metrics_shared.c has what follows metrics_share(). */
+/* Metrics: the text format 0.0.4 and the sum over processes. The whole program shares one registry, so each test uses series of
+ * its own; test_metrics_shared.c covers what follows metrics_share(). */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

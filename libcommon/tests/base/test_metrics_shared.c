@@ -35,7 +35,7 @@ static int drop(void **state)
 	return 0;
 }
 
-/* In a child that is the given process, until it has ended. */
+/* Runs act in a child that serves as the given process, and waits for its end. */
 static void run_as(unsigned process, void (*act)(void))
 {
 	pid_t child = fork();
@@ -83,7 +83,7 @@ static double value_of(const char *name)
 	return strtod(at + strlen(line), NULL);
 }
 
-/* These share their series and run in this order: each says what it adds to. */
+/* These tests share their series and run in this order: each states the values that it starts from. */
 static void test_what_was_counted_before_sharing_is_kept(void **state)
 {
 	assert_true(metrics_value(counter) == 100);

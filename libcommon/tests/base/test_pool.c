@@ -1,5 +1,5 @@
-/* The thread pool. Jobs wait at a gate where a test needs them to be running; nothing sleeps. Jobs that
- * tear_down() is to drop are static. */
+/* The thread pool. Jobs wait at a gate when a test needs them to be running; no test sleeps. Jobs that tear_down() drops are
+ * static. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -17,7 +17,7 @@
 #include "base/loop.h"
 #include "base/pool.h"
 
-#define LIMIT_US (20 * 1000000LL) /* far beyond what anything here takes */
+#define LIMIT_US (20 * 1000000LL) /* far longer than any test takes */
 
 struct job {
 	atomic_int worked, nice;
@@ -89,14 +89,14 @@ static void submit(struct job *job)
 	pool_submit(pool, &scope, work, done, drop, job, NULL);
 }
 
-/* Submits a job and waits until a thread is at it. */
+/* Submits a job and waits until a thread works on it. */
 static void submit_running(struct job *job)
 {
 	pool_submit(pool, &scope, work_at_the_gate, done, drop, job, NULL);
 	sem_wait(&begun);
 }
 
-/* Turns the loop until the job has been dropped, which is the last that happens to it. */
+/* Turns the loop until the job has been dropped, which is its last step. */
 static void wait_for(const struct job *job)
 {
 	int64_t limit_us = clock_monotonic_us() + LIMIT_US;

@@ -36,7 +36,7 @@ static bool fits(const struct row *row, size_t at, unsigned char byte)
 	return byte >= row->bytes[at].low && byte <= row->bytes[at].high;
 }
 
-/* By the table: the length of a well-formed sequence that begins with these two bytes; 0: there is none. */
+/* By the table: the length of a well-formed sequence that begins with these two bytes; 0: no sequence does. */
 static size_t len_of(unsigned char first, unsigned char second)
 {
 	for (size_t i = 0; i < ROWS; i++)
@@ -150,7 +150,7 @@ static void test_a_sequence_that_the_closing_nul_cuts_short_has_no_length(void *
 	}
 }
 
-/* Eight of them: a check that takes several bytes at once may mistake them for a character. */
+/* Eight bytes, because a check that reads several at once may mistake them for a character. */
 static void test_continuation_bytes_alone_are_malformed_in_a_json_string(void **state)
 {
 	static const char text[] = "\"\x80\x80\x80\x80\x80\x80\x80\x80\"";

@@ -1,5 +1,5 @@
-/* A daemon that does nothing but tell, through a pipe, which of its processes lives: launched as a child of the test. What it
- * is to do is said by the environment and by `behaviour` before the launch. Include after cmocka.h. */
+/* A daemon that only reports, through a pipe, which of its processes run; it is launched as a child of the test. The
+ * environment and `behaviour`, set before the launch, decide what it does. Include after cmocka.h. */
 #ifndef ABACUS_TESTS_DAEMON_DAEMON_FIXTURE_H
 #define ABACUS_TESTS_DAEMON_DAEMON_FIXTURE_H
 
@@ -17,7 +17,7 @@
 #include "daemon/daemon.h"
 #include "tests/environment.h"
 
-#define FIXTURE_LIMIT_MS 20000 /* far beyond what anything here takes */
+#define FIXTURE_LIMIT_MS 20000 /* far longer than any test takes */
 
 enum note_kind { NOTE_STARTING, NOTE_ARMED };
 
@@ -38,7 +38,7 @@ static struct {
 } settings;
 
 static struct {
-	pid_t pid; /* 0: none, or waited for */
+	pid_t pid; /* 0: none, or it has been waited for */
 	int notes, notes_write, out, err;
 	struct daemon *daemon; /* in a serving process */
 	bool is_armed;
@@ -67,7 +67,7 @@ static inline enum status fixture_start(struct daemon *daemon, struct event_base
 	return STATUS_OK;
 }
 
-/* Asked from the loop, so signals are handled by then. */
+/* Runs from the loop, so signals are handled by then. */
 static inline bool fixture_is_ready(void *service, const char **ret_reason)
 {
 	if (!fixture.is_armed)
@@ -139,7 +139,7 @@ static inline void fixture_launch(const char *flag)
 	close(ends[1]);
 }
 
-/* False when all processes have ended: none holds the pipe any more. */
+/* False when all processes have ended, so that none holds the pipe. */
 static inline bool fixture_read_note(struct note *ret_note)
 {
 	struct pollfd wait = {.fd = fixture.notes, .events = POLLIN};
@@ -152,7 +152,7 @@ static inline bool fixture_read_note(struct note *ret_note)
 	return n > 0;
 }
 
-/* The next note of that kind. */
+/* Waits for the next note of that kind. */
 static inline struct note fixture_next(enum note_kind kind)
 {
 	struct note note;
@@ -170,8 +170,8 @@ static inline void fixture_read_file(int fd, char *text, size_t size)
 	text[n > 0 ? n : 0] = '\0';
 }
 
-/* Waits until every process has ended; the exit code of the first, or minus the signal that ended it. What was printed is in
- * fixture_out and fixture_err. */
+/* Waits until every process has ended. Returns the exit code of the first, or minus the signal that ended it; fixture_out and
+ * fixture_err have what was printed. */
 static inline int fixture_wait(void)
 {
 	struct note note;
@@ -203,7 +203,7 @@ static inline int fixture_set_up(void **state)
 static inline int fixture_tear_down(void **state)
 {
 	if (fixture.pid > 0) {
-		kill(fixture.pid, SIGKILL); /* its serving processes then end by themselves */
+		kill(fixture.pid, SIGKILL); /* the kernel then kills its serving processes */
 		waitpid(fixture.pid, NULL, 0);
 	}
 	close(fixture.notes);

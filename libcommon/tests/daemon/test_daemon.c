@@ -1,4 +1,4 @@
-/* A daemon's command line and configuration, and the life of one serving process. Several: test_daemon_supervisor.c. */
+/* A daemon's command line and configuration, and the life of one serving process. test_supervisor.c covers several. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -173,7 +173,7 @@ static void test_as_many_files_may_be_open_as_the_hard_limit_allows(void **state
 
 static void test_check_ready_fails_where_nothing_listens(void **state)
 {
-	environment_set("ADMIN_PORT", "1"); /* tcpmux: no machine has it any more */
+	environment_set("ADMIN_PORT", "1"); /* tcpmux, which no machine runs any more */
 	assert_int_equal(fixture_run("--check-ready"), 1);
 }
 

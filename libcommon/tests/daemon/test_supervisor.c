@@ -52,7 +52,7 @@ static void test_a_killed_serving_process_is_replaced_under_its_number(void **st
 	assert_int_not_equal(note.pid, pids[1]);
 }
 
-/* The quickest of three, because other work of the machine may hold one of them up. */
+/* Checks the quickest of three, because other work of the machine may delay one of them. */
 static void test_a_killed_serving_process_is_replaced_within_100_ms(void **state)
 {
 	int64_t quickest_us = INT64_MAX;

@@ -1,4 +1,5 @@
-/* What the parent does with serving processes that hang, and what becomes of them when it is itself stopped or killed. */
+/* What the parent does when serving processes hang, and what serving processes do while the parent is stopped or when it is
+ * killed. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -9,8 +10,8 @@
 #include "tests/daemon/daemon_fixture.h"
 
 #define HANG_MS 2000
-#define PAUSE_MS 3000 /* longer than that, and by more than what two processes need to wake up */
-#define SLOW_MS 1000  /* what the machine may add */
+#define PAUSE_MS 3000 /* longer than HANG_MS, by more than two processes need to wake up */
+#define SLOW_MS 1000  /* delay that a busy machine may add */
 
 static pid_t pids[2]; /* of the serving processes, by their number */
 
@@ -31,7 +32,7 @@ static void pause_ms(int ms)
 	nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L}, NULL);
 }
 
-/* That every process that there was is the one that ends now, and well. */
+/* Stops the daemon: every process that was started ends now, with 0. */
 static void assert_none_was_replaced(void)
 {
 	struct note note;
@@ -121,7 +122,7 @@ static void test_processes_go_on_while_their_parent_is_stopped(void **state)
 	assert_none_was_replaced();
 }
 
-/* As when a machine is suspended. The parent wakes up first, which is the worst for the other. */
+/* As when a machine is suspended. The parent wakes up first, which is the harder case. */
 static void test_time_in_which_parent_and_process_were_stopped_does_not_count_as_silence(void **state)
 {
 	launch(1);
@@ -135,7 +136,7 @@ static void test_time_in_which_parent_and_process_were_stopped_does_not_count_as
 	assert_none_was_replaced();
 }
 
-/* SIGKILL reaches one that is stopped; any other signal would leave it with the port. */
+/* Only SIGKILL ends a stopped process; any other signal would leave it with the port. */
 static void test_a_stopped_process_ends_when_its_parent_is_killed(void **state)
 {
 	launch(2);
@@ -167,10 +168,10 @@ static int free_port(void)
 	return ntohs(address.sin_port);
 }
 
-/* The answer is empty when none came in time: the one that hangs was asked. */
+/* The answer is empty when none came in time, because the process that hangs got the request. */
 static void ask_ready(int port, char *answer, size_t size)
 {
-	static const char question[] = "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+	static const char request[] = "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	size_t len = 0;
@@ -179,7 +180,7 @@ static void ask_ready(int port, char *answer, size_t size)
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){.tv_usec = 200000}, sizeof(struct timeval));
 	if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
-	    write(fd, question, sizeof question - 1) == (ssize_t)sizeof question - 1)
+	    write(fd, request, sizeof request - 1) == (ssize_t)sizeof request - 1)
 		while (len < size - 1 && (n = read(fd, answer + len, size - 1 - len)) > 0)
 			len += (size_t)n;
 	answer[len] = '\0';

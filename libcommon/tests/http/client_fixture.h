@@ -1,4 +1,4 @@
-/* What the tests of the HTTP client share: a client, a peer, and the answer of the one asked to the other. Include after
+/* What the tests of the HTTP client share: a client, a peer, and the answer that the client got from it. Include after
  * cmocka.h. */
 #ifndef ABACUS_TESTS_HTTP_CLIENT_FIXTURE_H
 #define ABACUS_TESTS_HTTP_CLIENT_FIXTURE_H
@@ -44,7 +44,7 @@ static inline void answered(enum status status, const struct http_response *resp
 	memcpy(into->body, response->body, response->len + 1);
 }
 
-/* Every call of every test proves here that no callback runs before the call has returned. */
+/* Checks in every call of every test that no callback runs before the call has returned. */
 static inline void ask(struct answer *into, const char *url, long timeout_ms)
 {
 	*into = (struct answer){0};
@@ -66,7 +66,7 @@ static inline void get_in(long timeout_ms)
 	WAIT_FOR(answer.is_there);
 }
 
-/* Asks a peer that says this and does that afterwards. */
+/* Asks a peer that sends these bytes and then behaves as given. */
 static inline void get_from(enum peer_habit habit, const char *text)
 {
 	peer_open(&peer, habit, text);

@@ -1,5 +1,5 @@
-/* What the tests of HTTP share: one loop, with both sides of each connection on it; answers that can be waited for; peers that
- * misbehave on order; a client that sends raw bytes. Include after cmocka.h. */
+/* What the tests of HTTP share: one loop, with both sides of each connection on it; answers that a test can wait for; peers
+ * that misbehave as a test needs; a client that sends raw bytes. Include after cmocka.h. */
 #ifndef ABACUS_TESTS_HTTP_HTTP_FIXTURE_H
 #define ABACUS_TESTS_HTTP_HTTP_FIXTURE_H
 
@@ -40,7 +40,7 @@ static inline void fixture_open_loop(void)
 
 static inline void fixture_close_loop(void)
 {
-	for (int i = 0; i < 3; i++) /* what waits to be freed from the loop */
+	for (int i = 0; i < 3; i++) /* the loop frees what is left */
 		event_base_loop(base, EVLOOP_NONBLOCK);
 	event_free(fixture_heart);
 	event_base_free(base);
@@ -52,13 +52,13 @@ static inline struct sockaddr_in fixture_loopback(int port)
 		.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 }
 
-/* ---- a peer: a server that says what it is told to, whatever it is asked ---- */
+/* ---- a peer: a server that sends given bytes, whatever the request ---- */
 
 enum peer_habit {
 	PEER_CLOSES, /* after its answer */
 	PEER_STAYS,  /* silent after its answer */
-	PEER_DRIPS,  /* its answer, then one byte at each beat, for ever */
-	PEER_FLOODS, /* its answer, then as many bytes as are taken, for ever */
+	PEER_DRIPS,  /* its answer, then one byte at each beat, endlessly */
+	PEER_FLOODS, /* its answer, then as many bytes as the client reads, endlessly */
 };
 
 struct peer_conn {
@@ -179,7 +179,7 @@ static inline void peer_close(struct peer *peer)
 	evconnlistener_free(peer->listener);
 }
 
-/* ---- a raw client: sends bytes, keeps what it gets ---- */
+/* ---- a raw client: sends bytes and stores what it receives ---- */
 
 struct raw {
 	struct bufferevent *bev;

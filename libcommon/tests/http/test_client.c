@@ -1,4 +1,4 @@
-/* Calls at peers on the loop: how they fail, and that each is answered once, never after its scope is cancelled. */
+/* Calls to peers on the same loop: how they fail, and that each is answered once and never after its scope was cancelled. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -52,7 +52,7 @@ static void test_a_call_cancelled_while_it_waits_is_abandoned_at_the_next_byte(v
 	WAIT_FOR(peer.request[0]);
 	scope_cancel(&scope);
 	WAIT_FOR(peer.gone == 1);
-	assert_true(peer.dripped < 500); /* of the 999 that it had to say */
+	assert_true(peer.dripped < 500); /* of 999 bytes */
 	assert_false(answer.is_there);
 }
 
@@ -78,7 +78,7 @@ static void free_client(enum status status, const struct http_response *response
 	answered(status, response, reason, arg);
 	http_client_free(client);
 	client = NULL;
-	assert_true(scope_is_idle(&scope)); /* which the caller may free now */
+	assert_true(scope_is_idle(&scope)); /* so the caller may free it now */
 }
 
 static void test_a_callback_may_free_the_client(void **state)

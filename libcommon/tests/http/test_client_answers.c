@@ -1,4 +1,4 @@
-/* What a peer may answer, from sound to garbage to without end, and what the caller gets of it. */
+/* Answers of a peer, from correct to malformed to endless, and what the caller gets. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -109,7 +109,7 @@ static void assert_cut(const char *head)
 {
 	get_from(PEER_FLOODS, head);
 	assert_unavailable("the body is larger than allowed");
-	assert_true(peer.flooded < 16 << 20); /* what sockets hold, and not 2 GB */
+	assert_true(peer.flooded < 16 << 20); /* what the sockets buffer, and not 2 GB */
 	peer_close(&peer);
 }
 

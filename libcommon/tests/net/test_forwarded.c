@@ -1,4 +1,4 @@
-/* Whose address it is: trusted proxies, and the right-most address that is none of theirs. */
+/* The address of a client: trusted proxies, and the right-most address that no trusted proxy has. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* Names: from the hosts file, and from a name server of the test's own (RFC 1035 §4), which says what each test needs. */
+/* Names from the hosts file, and from a name server of the test's own (RFC 1035 §4), which answers as each test needs. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -25,7 +25,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* ---- its client ---- */
+/* ---- the client ---- */
 
 static struct {
 	bool is_there;
@@ -64,7 +64,7 @@ static enum status resolve(const char *host)
 	return names.status;
 }
 
-/* ---- what it says ---- */
+/* ---- results ---- */
 
 static void test_localhost_is_found_without_a_name_server(void **state)
 {
@@ -152,7 +152,7 @@ static void test_a_get_by_name_tries_addresses_until_one_can_be_reached(void **s
 
 	peer_open(&peer, PEER_CLOSES, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nready");
 	server.network = 127;
-	server.ipv4 = 3; /* 127.0.0.3 and .2, where nobody listens, come before .1 */
+	server.ipv4 = 3; /* 127.0.0.3 and .2, where no server listens, come before .1 */
 	snprintf(url, sizeof url, "http://values.test:%d/", peer.port);
 	ask(&answer, url, LONG_MS);
 	WAIT_FOR(answer.is_there);
@@ -175,7 +175,7 @@ static void test_a_look_up_whose_scope_was_cancelled_runs_no_callback(void **sta
 	scope_cancel(&scope);
 	WAIT_FOR(server.asked == 2);
 	server.rcode = RCODE_NXDOMAIN;
-	ask(&answer, "http://other.test/", LONG_MS); /* asked after it, answered after it */
+	ask(&answer, "http://other.test/", LONG_MS); /* asked later, answered later */
 	WAIT_FOR(answer.is_there);
 	assert_false(names.is_there);
 }

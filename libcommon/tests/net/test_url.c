@@ -1,4 +1,4 @@
-/* Which texts are URLs of a daemon, what their parts are, and what percent-decoding makes of a text. */
+/* Which texts are URLs of a daemon, what their parts are, and percent-decoding. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -136,7 +136,7 @@ static void test_a_broken_escape_is_invalid(void **state)
 	}
 }
 
-/* The digits may follow in memory: in another segment, or in the next member of a query. */
+/* Hexadecimal digits may follow in memory, as part of the next segment. */
 static void test_an_escape_does_not_reach_beyond_the_length(void **state)
 {
 	char text[32];

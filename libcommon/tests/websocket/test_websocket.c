@@ -1,5 +1,5 @@
-/* WebSockets as RFC 6455 has them: the handshake, messages and their fragments, control frames between them, and what breaks
- * the protocol. The cases are those of the Autobahn test suite's sections 1 to 7, made by hand. */
+/* WebSockets as RFC 6455 has them: the handshake, messages and their fragments, control frames between them, and
+ * violations of the protocol. The cases are those of sections 1 to 7 of the Autobahn test suite, made by hand. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -195,7 +195,7 @@ static void test_a_ping_is_answered_with_its_own_payload(void **state)
 	expect_frame(PONG, payload, 125);
 }
 
-/* ---- what breaks the protocol ---- */
+/* ---- violations of the protocol ---- */
 
 static void assert_fails(int code)
 {

@@ -1,5 +1,5 @@
-/* What a peer can not do to a server of WebSockets: send without end, not read, be silent, or go in the middle of a frame; and
- * how such a server comes to its end. */
+/* Peers that send without end, do not read, are silent, or disconnect in the middle of a frame; and the end of a server that
+ * has WebSockets. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -27,7 +27,7 @@ static void test_a_message_over_the_limit_is_1009_before_its_bytes_arrive(void *
 	expect_close(1009);
 	seen.closed = 0;
 	join();
-	raw_send_bytes(&raw, "\x81\xFF\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF\0\0\0\0h", 15); /* announced alone */
+	raw_send_bytes(&raw, "\x81\xFF\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF\0\0\0\0h", 15); /* only announced */
 	expect_close(1009);
 }
 
@@ -71,7 +71,7 @@ static void test_random_bytes_and_frames_do_not_break_the_server(void **state)
 				continue;
 			}
 			for (size_t at = 0; at < len && random() % 8; at++)
-				bytes[at] = (uint8_t)(bytes[at] & 0x7F); /* text, for the most part */
+				bytes[at] = (uint8_t)(bytes[at] & 0x7F); /* mostly text */
 			send_frame(firsts[(size_t)random() % (sizeof firsts / sizeof *firsts)], (const char *)bytes,
 				   random() % 4 ? len % 126 : len);
 			event_base_loop(base, EVLOOP_NONBLOCK);
@@ -150,7 +150,7 @@ static void test_frames_made_once_reach_every_websocket(void **state)
 
 	join();
 	first = last;
-	raw_leave(&raw); /* it is gone before the frames are, and gets none */
+	raw_leave(&raw); /* it disconnects before the frames exist, and gets none */
 	WAIT_FOR(seen.closed == 1);
 	join();
 	assert_non_null(first);
@@ -204,7 +204,7 @@ static void test_a_silent_peer_is_pinged_and_one_that_answers_stays(void **state
 		send_frame(PONG, "", 0);
 	}
 	assert_int_equal(seen.closed, 0);
-	WAIT_FOR(raw.is_closed); /* now it does not answer */
+	WAIT_FOR(raw.is_closed); /* now the peer does not answer */
 	assert_int_equal(seen.end, WEBSOCKET_SILENT);
 }
 
@@ -241,7 +241,7 @@ static void test_an_idle_websocket_outlives_the_time_limits_of_http(void **state
 	int64_t start_us = clock_monotonic_us();
 
 	join();
-	WAIT_FOR(clock_monotonic_us() > start_us + 1600000); /* deadline 100 ms, reading and idle 1 s, looked at every 500 ms */
+	WAIT_FOR(clock_monotonic_us() > start_us + 1600000); /* deadline 100 ms, reading and idle 1 s, checked every 500 ms */
 	assert_false(raw.is_closed);
 	send_text(TEXT, "still here");
 	expect_text("still here");

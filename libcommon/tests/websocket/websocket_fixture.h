@@ -1,5 +1,5 @@
-/* What the tests of WebSockets share: a server that echoes, and a raw client that makes its frames by hand, bad ones too.
- * Include after cmocka.h. */
+/* What the tests of WebSockets share: a server that echoes, and a raw client that makes its frames by hand, also malformed
+ * ones. Include after cmocka.h. */
 #ifndef ABACUS_TESTS_WEBSOCKET_WEBSOCKET_FIXTURE_H
 #define ABACUS_TESTS_WEBSOCKET_WEBSOCKET_FIXTURE_H
 
@@ -138,7 +138,7 @@ static inline void join(void)
 	assert_non_null(last);
 }
 
-/* One frame with any first byte; len goes into the shortest form. */
+/* Sends one frame with any first byte; its length has the shortest form. */
 static inline void add_frame(struct buf *out, int first, bool is_masked, const char *payload, size_t len)
 {
 	static const unsigned char mask[4] = {0x37, 0xFA, 0x21, 0x3D};
@@ -176,7 +176,7 @@ static inline const char *got_frames(size_t *ret_len)
 	return start;
 }
 
-/* Of exactly these bytes, all that came behind the handshake until now. */
+/* Everything that has arrived after the handshake is exactly these bytes. */
 static inline void expect_bytes(const char *bytes, size_t len)
 {
 	size_t got = 0;
@@ -186,7 +186,7 @@ static inline void expect_bytes(const char *bytes, size_t len)
 	assert_memory_equal(got_frames(&got), bytes, len);
 }
 
-/* Exactly one frame, unmasked as a server's is, and nothing before it. */
+/* Waits for exactly one frame, not masked because a server sent it, with nothing before it. */
 static inline void expect_frame(int first, const char *payload, size_t len)
 {
 	struct buf frame = {0};
@@ -208,7 +208,7 @@ static inline void expect_text(const char *text)
 	forget_frames();
 }
 
-/* The close frame with this code (0: none) and no reason, then the end of the stream; then this side ends too. */
+/* Waits for a close frame with this code (0: none) and no reason, then for the end of the stream; then ends this side too. */
 static inline void expect_close(int code)
 {
 	char payload[2] = {(char)(code >> 8), (char)code};
