@@ -1,7 +1,6 @@
+/* The reading side of the revocations: a copy in memory that follows the stream. */
 #include "auth/revocations.h"
 
-#include <inttypes.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -266,8 +265,8 @@ static void read_on(void *arg)
 			      NULL, looked, revocations);
 }
 
-/* Each new connection reads from the beginning, because an emptied Redis may begin its ids anew; entries that are known already
- * change nothing. Until the stream has been read the copy is as old as the loss. */
+/* Each new connection reads from the beginning, because an emptied Redis may begin its ids again; entries that are known
+ * already change nothing. Until the stream has been read the copy is as old as the loss. */
 static void connection_changed(bool is_ready, void *arg)
 {
 	struct revocations *revocations = arg;
@@ -303,63 +302,4 @@ void revocations_free(struct revocations *revocations)
 	loop_timer_free(revocations->forget);
 	loop_timer_free(revocations->again);
 	free(revocations);
-}
-
-/* ---- the writing side ---- */
-
-REDIS_SCRIPT(libcommon_auth, revocations_publish, revocations_publish);
-
-struct arguments { /* of one entry */
-	char token[37], user[INT64_TEXT_BYTES], until[INT64_TEXT_BYTES], expires[INT64_TEXT_BYTES];
-};
-
-static void fill(const struct revocation *entry, struct arguments *arguments, const char **argv)
-{
-	if (entry->is_user) {
-		int64_format(entry->user_id, arguments->user);
-		int64_format(entry->until_ms, arguments->until);
-	} else {
-		jwt_jti_format(entry->jti, arguments->token);
-	}
-	int64_format(entry->expires_s, arguments->expires);
-	argv[0] = arguments->token;
-	argv[1] = arguments->user;
-	argv[2] = arguments->until;
-	argv[3] = entry->is_inactive ? "1" : "0";
-	argv[4] = arguments->expires;
-}
-
-void revocations_publish(struct redis *redis, struct scope *scope, const struct revocation *entries, int n, int64_t lifetime_s,
-			 redis_done *done, void *arg)
-{
-	struct arguments *arguments = mem_alloc((size_t)(n + 1) * sizeof *arguments);
-	const char **argv = mem_alloc((size_t)(2 + 5 * n) * sizeof *argv);
-	char lifetime[INT64_TEXT_BYTES];
-
-	int64_format(lifetime_s, lifetime);
-	argv[0] = REVOCATIONS_STREAM;
-	argv[1] = lifetime;
-	for (int i = 0; i < n; i++)
-		fill(&entries[i], &arguments[i], argv + 2 + (ptrdiff_t)5 * i);
-	redis_eval(redis, scope, &revocations_publish_script, 1, 2 + 5 * n, argv, NULL, done, arg);
-	free(argv);
-	free(arguments);
-}
-
-/* ---- publishing everything again ---- */
-
-REDIS_SCRIPT(libcommon_auth, revocations_republish_begin, revocations_republish_begin);
-REDIS_SCRIPT(libcommon_auth, revocations_republish_end, revocations_republish_end);
-
-void revocations_republish_begin(struct redis *redis, struct scope *scope, redis_done *done, void *arg)
-{
-	redis_eval(redis, scope, &revocations_republish_begin_script, 2, 2,
-		   (const char *[]){REVOCATIONS_COMPLETE, REVOCATIONS_REPUBLISHING}, NULL, done, arg);
-}
-
-void revocations_republish_end(struct redis *redis, struct scope *scope, const char *epoch, redis_done *done, void *arg)
-{
-	redis_eval(redis, scope, &revocations_republish_end_script, 3, 4,
-		   (const char *[]){REVOCATIONS_COMPLETE, REVOCATIONS_REPUBLISHING, REVOCATIONS_STREAM, epoch}, NULL, done,
-		   arg);
 }

@@ -212,7 +212,7 @@ void jobs_finish(struct redis *redis, struct scope *scope, const struct job_fini
 
 /* ---- leases ---- */
 
-/* XCLAIM by the same consumer begins the lease anew; JUSTID counts no delivery. */
+/* XCLAIM by the same consumer begins the lease again; JUSTID counts no delivery. */
 void jobs_renew(struct redis *redis, struct scope *scope, const char *consumer, const struct job *jobs, int n,
 		jobs_done *done_renewing, void *arg)
 {

@@ -1,4 +1,4 @@
-/* The whole job protocol between values (the producer) and worker (the consumer): only this room touches these Redis keys.
+/* The whole job protocol between values (the producer) and worker (the consumer): only this room changes these Redis keys.
  *
  *   jobs               stream, consumer group "workers"; fields kind, index, request_id
  *   jobs:queued        hash "kind:index" -> stream id: queued or being calculated

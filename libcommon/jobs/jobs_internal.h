@@ -1,5 +1,6 @@
 /* What the files of the job protocol share: the names of its keys, each in one place; the scripts (*.lua) get them as KEYS and
  * ARGV, so that C and Lua cannot disagree.
+ *   names.c     "kind:index" and previews
  *   producer.c  values' side: adding, repairing, looking up
  *   consumer.c  worker's side: receiving, taking over, finishing, renewing and releasing leases */
 #ifndef ABACUS_JOBS_INTERNAL_H

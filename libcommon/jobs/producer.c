@@ -48,29 +48,6 @@ static struct call *call_new(void *arg, int n)
 	return call;
 }
 
-int jobs_parse_name(const char *name, struct job_key *ret_key)
-{
-	const char *colon = strchr(name, ':');
-	struct job_key key;
-	char kind[24];
-
-	if (!colon || (size_t)(colon - name) >= sizeof kind)
-		return -1;
-	snprintf(kind, sizeof kind, "%.*s", (int)(colon - name), name);
-	if (kind_parse(kind, &key.kind) < 0 || int64_parse(colon + 1, &key.index) != STATUS_OK || key.index < 0)
-		return -1;
-	*ret_key = key;
-	return 0;
-}
-
-void jobs_preview(const char *digits, size_t len, struct buf *out)
-{
-	if (len <= JOBS_PREVIEW_DIGITS)
-		buf_add(out, digits, len);
-	else
-		buf_printf(out, "%.20s…%.20s (%zu digits)", digits, digits + len - 20, len);
-}
-
 /* The scripts answer with the numbers of the enum. */
 static enum job_state state_of(const redisReply *reply)
 {

@@ -1,5 +1,6 @@
 /* What the files of the Postgres client share.
- *   postgres.c    options, the pool of connections, calls, results
+ *   config.c      options, and what is wrong with a URL
+ *   postgres.c    the pool of connections, calls, results
  *   connection.c  one connection: connecting, preparing, the pipeline, losing the connection
  *   params.c      parameters */
 #ifndef ABACUS_POSTGRES_INTERNAL_H

@@ -210,7 +210,7 @@ static void test_entries_of_one_publication_become_known_together(void **state)
 	WAIT_FOR(answer.is_there);
 }
 
-/* ---- telling everything ---- */
+/* ---- publishing everything again ---- */
 
 static void test_the_end_of_a_republication_makes_the_stream_complete(void **state)
 {
@@ -234,7 +234,7 @@ static void wait_for_the_next_millisecond(void)
 		;
 }
 
-/* So the stream does not grow however often all is told, and who reads it meanwhile misses nothing. */
+/* So the stream does not grow with each republication, and a reader meanwhile misses nothing. */
 static void test_republished_entries_replace_earlier_ones(void **state)
 {
 	char epoch[REVOCATIONS_EPOCH_BYTES];

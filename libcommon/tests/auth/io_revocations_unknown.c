@@ -1,4 +1,5 @@
-/* What a process says of tokens while it can not know: before all was told, while it reads, and after it lost Redis. */
+/* How a process judges tokens while it does not know the revocations: before the stream is complete, while it reads, and after
+ * it lost Redis. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -18,7 +19,7 @@ static void start_revoked(long max_age_s)
 	WAIT_FOR(follower());
 }
 
-/* ---- before all was told ---- */
+/* ---- before the stream is complete ---- */
 
 static void test_before_it_has_connected_nothing_is_known(void **state)
 {
@@ -60,7 +61,7 @@ static void test_a_complete_stream_without_entries_is_known_at_once(void **state
 	assert_true(clock_monotonic_us() - begin_us < 2000000);
 }
 
-/* All is told at once, more than two batches: in no turn of the loop may the last of it be good. */
+/* All entries come at once, more than two batches: in no turn of the loop may the last token be good. */
 static void test_while_it_reads_the_stream_no_revoked_token_is_good(void **state)
 {
 	char until[24], user[16];
@@ -173,7 +174,7 @@ static void test_when_redis_is_emptied_the_copy_stays_and_gets_new_entries(void 
 	WAIT_FOR(follower());
 	BESIDE("FLUSHDB");
 	emptied_ms = clock_unix_ms();
-	while (clock_unix_ms() <= emptied_ms) /* of one millisecond Redis would count the ids anew */
+	while (clock_unix_ms() <= emptied_ms) /* within one millisecond Redis would give the same ids again */
 		;
 	assert_int_equal(check(revoked), REVOCATION_REVOKED);
 	assert_int_equal(check(other), REVOCATION_NONE);

@@ -1,4 +1,4 @@
-/* The table of test_password.c: stored hashes that nobody of us wrote. */
+/* The table of test_password.c: stored hashes that this system did not make. */
 #ifndef ABACUS_PASSWORD_REFUSED_ROWS_H
 #define ABACUS_PASSWORD_REFUSED_ROWS_H
 

@@ -1,4 +1,4 @@
-/* Tokens that somebody made to get in: each row of the table is a test of its own. But for those that say otherwise they are
+/* Forged tokens: each row of the table is a test of its own. But for those that say otherwise they are
  * signed with the right key, so that what refuses them is the check that the row is named for. */
 #include <stdarg.h>
 #include <stddef.h>

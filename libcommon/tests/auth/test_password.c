@@ -240,7 +240,7 @@ static void test_legacy_hashes_refuse_another_password(void **state)
 	expect("$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "", false, false);
 }
 
-/* ---- a user who is not there ---- */
+/* ---- an unknown user ---- */
 
 /* Processor time of all threads, so that a busy machine does not count. */
 static void measure(const char *phc, clock_t *least)

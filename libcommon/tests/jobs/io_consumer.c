@@ -107,7 +107,7 @@ static void test_a_lost_connection_is_reported_to_the_receiver(void **state)
 	assert_int_equal(batch.n, 0);
 }
 
-/* ---- entries that nobody of us wrote ---- */
+/* ---- entries of other programs ---- */
 
 static void expect_unreadable(void)
 {

@@ -1,4 +1,4 @@
-/* The job protocol on a real Redis, as the worker sees it: what becomes of jobs whose worker died or can not do them. */
+/* The job protocol on a real Redis, the worker's side: what happens to jobs whose worker died or cannot calculate them. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

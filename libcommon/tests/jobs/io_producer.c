@@ -289,7 +289,7 @@ static void test_when_only_the_stream_is_lost_repair_adds_its_jobs_again(void **
 	assert_string_equal(job.request_id, "repair");
 }
 
-/* Somebody wrote another type there. */
+/* The key holds another type. */
 static void test_a_job_that_could_not_be_queued_is_repaired_later(void **state)
 {
 	const struct job_to_add job = {FIB(7), "request-1"};

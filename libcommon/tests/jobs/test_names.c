@@ -78,7 +78,7 @@ static int drop(void **state)
 	return 0;
 }
 
-/* A decimal whose first and last digits tell where they come from. */
+/* A decimal whose first and last digits show where they come from. */
 static void fill(char *digits, size_t len)
 {
 	for (size_t i = 0; i < len; i++)

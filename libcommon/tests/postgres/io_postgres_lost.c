@@ -94,7 +94,7 @@ static void test_a_server_that_accepts_and_never_answers_is_given_up(void **stat
 	first = accept(fd, NULL, NULL);
 	assert_true(first >= 0);
 	evutil_make_socket_nonblocking(fd);
-	WAIT_FOR((second = accept(fd, NULL, NULL)) >= 0); /* it tries anew */
+	WAIT_FOR((second = accept(fd, NULL, NULL)) >= 0); /* it tries again */
 	assert_false(postgres_is_ready(postgres));
 	close(first);
 	close(second);
@@ -170,7 +170,7 @@ static void test_a_schema_that_is_not_there_yet_is_waited_for(void **state)
 	config.connections = 1;
 	fixture_open(&config, fixture_statements);
 	WAIT_FOR((first = backend_pid()) != 0);
-	WAIT_FOR((second = backend_pid()) != first && second != 0); /* it tries anew */
+	WAIT_FOR((second = backend_pid()) != first && second != 0); /* it tries again */
 	assert_false(postgres_is_ready(postgres));
 	fixture_sql("ALTER TABLE io_db.elsewhere RENAME TO people");
 	get_until_ok(&answer, &person_insert, "ada");

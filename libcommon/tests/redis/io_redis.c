@@ -1,4 +1,4 @@
-/* Commands on a real Redis: who gets which answer, and what a failing, slow or abandoned one does to its neighbours.
+/* Commands on a real Redis: which call gets which answer, and what a failing, slow or abandoned one does to the others.
  * Connections that are lost, and scripts: io_redis_lost.c, io_redis_scripts.c. */
 #include <stdarg.h>
 #include <stddef.h>
@@ -107,7 +107,7 @@ static void test_arguments_are_copied_before_the_call_returns(void **state)
 	assert_string_equal(got.text, "before");
 }
 
-/* More than both sockets hold, in both directions: who only wrote, or only read, would stand still for ever. */
+/* More than both sockets hold, in both directions: a client that only wrote, or only read, would block for ever. */
 static void test_more_than_the_sockets_hold_goes_both_ways_at_once(void **state)
 {
 	enum { CALLS = 100, LEN = 300000 };
@@ -195,7 +195,7 @@ static void test_a_caller_that_tries_again_at_once_does_not_stop_the_loop(void *
 	assert_false(answer.is_there);
 }
 
-/* BLPOP is made to look like a command that Redis is slow at: nobody else is held up by it. */
+/* BLPOP stands for a slow command, because it holds up no other client. */
 static void test_a_command_over_its_time_ends_with_timeout_and_the_rest_is_unavailable(void **state)
 {
 	struct redis_config config = fixture_config();

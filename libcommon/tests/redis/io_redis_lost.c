@@ -80,7 +80,7 @@ static void test_a_server_that_accepts_and_never_answers_is_given_up(void **stat
 	config.connect_timeout_ms = 50;
 	redis = redis_new(base, &config, NULL, LOOP_PRIORITY_NORMAL);
 	WAIT_FOR((first = accept(fd, NULL, NULL)) >= 0);
-	WAIT_FOR((second = accept(fd, NULL, NULL)) >= 0); /* it tries anew */
+	WAIT_FOR((second = accept(fd, NULL, NULL)) >= 0); /* it tries again */
 	assert_false(redis_is_ready(redis));
 	close(first);
 	close(second);

@@ -32,7 +32,7 @@ static void count(struct answer *answer)
 	eval(answer, &count_up, 1, 1, (const char *[]){"number"});
 }
 
-/* The text is new in each run, so that nobody loaded it before. */
+/* The text is new in each run, so that Redis does not have it yet. */
 static void test_scripts_are_loaded_on_connecting(void **state)
 {
 	char lua[64], *sha1;
@@ -119,7 +119,7 @@ static void test_a_script_that_fails_is_internal(void **state)
 	assert_int_equal(answer.type, REDIS_REPLY_ERROR);
 }
 
-/* Whoever shares this Redis loads anew as well: that is what is tested. */
+/* Other clients of this Redis have to load their scripts again too, which is what is tested. */
 static void test_a_script_that_redis_forgot_runs_unnoticed_and_once(void **state)
 {
 	struct answer answer;

@@ -1,0 +1,63 @@
+/* The writing side of the revocations: what users calls. */
+#include "auth/revocations.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "base/int64.h"
+#include "base/mem.h"
+
+REDIS_SCRIPT(libcommon_auth, revocations_publish, revocations_publish);
+
+struct arguments { /* of one entry */
+	char token[37], user[INT64_TEXT_BYTES], until[INT64_TEXT_BYTES], expires[INT64_TEXT_BYTES];
+};
+
+static void fill(const struct revocation *entry, struct arguments *arguments, const char **argv)
+{
+	if (entry->is_user) {
+		int64_format(entry->user_id, arguments->user);
+		int64_format(entry->until_ms, arguments->until);
+	} else {
+		jwt_jti_format(entry->jti, arguments->token);
+	}
+	int64_format(entry->expires_s, arguments->expires);
+	argv[0] = arguments->token;
+	argv[1] = arguments->user;
+	argv[2] = arguments->until;
+	argv[3] = entry->is_inactive ? "1" : "0";
+	argv[4] = arguments->expires;
+}
+
+void revocations_publish(struct redis *redis, struct scope *scope, const struct revocation *entries, int n, int64_t lifetime_s,
+			 redis_done *done, void *arg)
+{
+	struct arguments *arguments = mem_alloc((size_t)(n + 1) * sizeof *arguments);
+	const char **argv = mem_alloc((size_t)(2 + 5 * n) * sizeof *argv);
+	char lifetime[INT64_TEXT_BYTES];
+
+	int64_format(lifetime_s, lifetime);
+	argv[0] = REVOCATIONS_STREAM;
+	argv[1] = lifetime;
+	for (int i = 0; i < n; i++)
+		fill(&entries[i], &arguments[i], argv + 2 + (ptrdiff_t)5 * i);
+	redis_eval(redis, scope, &revocations_publish_script, 1, 2 + 5 * n, argv, NULL, done, arg);
+	free(argv);
+	free(arguments);
+}
+
+REDIS_SCRIPT(libcommon_auth, revocations_republish_begin, revocations_republish_begin);
+REDIS_SCRIPT(libcommon_auth, revocations_republish_end, revocations_republish_end);
+
+void revocations_republish_begin(struct redis *redis, struct scope *scope, redis_done *done, void *arg)
+{
+	redis_eval(redis, scope, &revocations_republish_begin_script, 2, 2,
+		   (const char *[]){REVOCATIONS_COMPLETE, REVOCATIONS_REPUBLISHING}, NULL, done, arg);
+}
+
+void revocations_republish_end(struct redis *redis, struct scope *scope, const char *epoch, redis_done *done, void *arg)
+{
+	redis_eval(redis, scope, &revocations_republish_end_script, 3, 4,
+		   (const char *[]){REVOCATIONS_COMPLETE, REVOCATIONS_REPUBLISHING, REVOCATIONS_STREAM, epoch}, NULL, done,
+		   arg);
+}

@@ -1,0 +1,60 @@
+#include "postgres/postgres.h"
+
+#include <libpq-fe.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct config_option postgres_options[] = {
+	{"DATABASE_URL", CONFIG_URL, offsetof(struct postgres_config, url), NULL,
+	 "postgres://user:password@host:port/database; or libpq's PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE", 0, 0, true},
+	{"DATABASE_TEST_URL", CONFIG_URL, offsetof(struct postgres_config, test_url), NULL,
+	 "taken instead of DATABASE_URL when APP_ENV=testing", 0, 0, true},
+	{"POSTGRES_CONNECTIONS", CONFIG_INT, offsetof(struct postgres_config, connections), "2", "connections a process", 1, 64,
+	 false},
+	{"POSTGRES_IN_FLIGHT_MAX", CONFIG_INT, offsetof(struct postgres_config, in_flight_max), "10000",
+	 "queries in flight at once; beyond it 503", 1, 1000000, false},
+	{"POSTGRES_QUERY_TIMEOUT_MS", CONFIG_INT, offsetof(struct postgres_config, query_timeout_ms), "5000",
+	 "time limit of a query", 10, 600000, false},
+	{"POSTGRES_CONNECT_TIMEOUT_MS", CONFIG_INT, offsetof(struct postgres_config, connect_timeout_ms), "3000",
+	 "time limit of connecting", 10, 600000, false},
+	{0},
+};
+
+void postgres_config_choose(struct postgres_config *postgres, enum app_env env)
+{
+	char *url = postgres->url;
+
+	if (env != APP_ENV_TESTING || !postgres->test_url)
+		return;
+	postgres->url = postgres->test_url;
+	postgres->test_url = url;
+	postgres->variable = "DATABASE_TEST_URL";
+}
+
+void postgres_config_check(struct postgres_config *postgres, struct config *config)
+{
+	const char *host = getenv("PGHOST"), *problem;
+
+	postgres_config_choose(postgres, config_env(config));
+	problem = postgres_config_problem(postgres);
+	if (problem)
+		config_problem(config, "%s: %s", postgres->variable ? postgres->variable : "DATABASE_URL", problem);
+	if (config_env(config) >= APP_ENV_STAGING && !postgres->url && (!host || !*host))
+		config_problem(config, "DATABASE_URL: is not set; set DATABASE_URL or DATABASE_URL_FILE");
+}
+
+/* libpq takes a text that does not begin like a URL for the name of a database, and would show it in errors, password included.
+ */
+const char *postgres_config_problem(const struct postgres_config *config)
+{
+	PQconninfoOption *parts;
+
+	if (!config->url)
+		return NULL;
+	if (strncmp(config->url, "postgres://", 11) != 0 && strncmp(config->url, "postgresql://", 13) != 0)
+		return "must begin with postgres:// or postgresql://";
+	parts = PQconninfoParse(config->url, NULL);
+	PQconninfoFree(parts);
+	return parts ? NULL : "is not a URL that libpq understands; are special characters in it percent-encoded?";
+}
