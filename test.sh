@@ -1,6 +1,7 @@
 #!/bin/sh
 # usage: sh test.sh server | client | e2e | docker | deploy | all | coverage, each with [--only NAME]
-# server: everything that a change must pass; NAME is a part of a step's name, or of a test's in tests/. A step is one line; the output of one that fails is shown. The last line counts them.
+# server runs everything that a change must pass. With --only it runs the steps whose name contains NAME; if there are none, the tests in
+# tests/ that pytest finds by NAME. Each step prints one line; a failed step also prints the end of its output. The last line counts them.
 set -u
 cd "$(dirname "$0")" || exit
 root=$PWD
@@ -8,9 +9,10 @@ passed=0 failed=0 only="" stack=""
 out=$(mktemp)
 jobs=$(nproc)
 
-# The stack that the tests run on: ports and folders of its own, two instances of each daemon, short times.
+# The stack that the tests use: its own ports (TEST_PORT and TEST_PORT_OFFSET move them) and folder, two instances of each daemon, and
+# short times.
 export RUN_DIR="$root/.run-test" PORT="${TEST_PORT:-18080}" PORT_OFFSET="${TEST_PORT_OFFSET:-10000}" INSTANCES=2 APP_ENV=testing
-export CLIENT=0 NO_COLOR=1 # only the browser's tests want the client built
+export CLIENT=0 NO_COLOR=1 # only the browser tests need the client
 export AUTH_RATE=10000r/s AUTH_BURST=1000 REPAIR_SECONDS=2 LEASE_SECONDS=3 HANG_SECONDS=5 EXCHANGES="$RUN_DIR/exchanges.jsonl"
 export ASAN_OPTIONS=detect_leaks=1:halt_on_error=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 
@@ -25,7 +27,7 @@ wanted() {
 	case $1 in *"$only"*) ;; *) return 1 ;; esac
 }
 
-# step NAME COMMAND...: one line; counted.
+# step NAME COMMAND...: runs the command unless --only excludes it, prints its line, and counts it.
 step() {
 	name=$1
 	shift
@@ -41,7 +43,7 @@ step() {
 	fi
 }
 
-# How many tests were in a step that runs many.
+# The number of tests in the step, as pytest, node --test or Vitest printed it.
 count_line() {
 	sed -n 's/^\([0-9]* passed.*\) in [0-9.]*s.*/ \1/p; s/^=* \([0-9]* passed.*\) in .*/ \1/p; s/^# pass \([0-9]*\)$/ \1 passed/p; s/^ *Tests  *\([0-9]* passed\).*/ \1/p' "$out" | tail -1
 }
@@ -50,24 +52,24 @@ formatted() {
 	git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror
 }
 
-# Every script, each with what it sources. docker-push.sh sources one of the registries, so they are named here.
+# Checks every script together with the files that it sources. The registries are listed because docker-push.sh picks one at run time.
 shell_is_sound() {
 	git ls-files | xargs awk 'FNR == 1 && /^#!\/bin\/(ba)?sh/ { print FILENAME } { nextfile }' |
 		xargs shellcheck --external-sources --check-sourced deploy/registries/*.sh
 }
 
-# The table in docs/configuration.md is what the daemons' own --help says.
+# Compares the table in docs/configuration.md with the daemons' --help.
 variables_are_documented() {
 	make -j"$jobs" build >/dev/null && scripts/environment-table build/bin >"$out.table" &&
 		sed -n '/<!-- environment -->/,/<!-- \/environment -->/p' docs/configuration.md | grep '^|' | diff - "$out.table"
 }
 
-# sources FOLDER: its C, without the tests.
+# sources FOLDER: its C files, except tests.
 sources() {
 	git ls-files "$1/*.c" | grep -v /tests/
 }
 
-# libcommon and each service by itself, because each finds its headers from its own folder.
+# Runs for libcommon and each service separately, because each includes headers from its own folder.
 tidy() {
 	for part in libcommon services/users services/values services/worker services/healthcheck; do
 		# shellcheck disable=SC2016 # the inner shell expands them
@@ -76,7 +78,7 @@ tidy() {
 	done
 }
 
-# cppcheck reads no system header, and has to be told what a loop over a list is.
+# cppcheck reads no system headers, so it gets the one that defines the loops over lists.
 check() {
 	for part in libcommon services/users services/values services/worker services/healthcheck; do
 		sources "$part" | xargs cppcheck --include="/usr/include/$(gcc -print-multiarch)/sys/queue.h" \
@@ -93,14 +95,14 @@ build_sanitized() {
 	build SANITIZE=address,undefined OPTIMIZE=-O1 WERROR=1
 }
 
-# The whole system with the binaries of $BUILD, from nothing.
+# Starts the whole system with the binaries of $BUILD, in an empty folder.
 stack_up() {
 	scripts/stack down >/dev/null 2>&1
 	rm -rf "$(readlink -f "$RUN_DIR")" "$RUN_DIR"
 	scripts/stack up && stack=$BUILD
 }
 
-# For a single step that --only picked.
+# Starts the stack if no earlier step did, because --only excluded that step.
 need_stack() {
 	[ "$stack" = "$BUILD" ] || stack_up
 }
@@ -131,23 +133,23 @@ black_box() {
 	/usr/bin/python3 -m pytest -q -p no:cacheprovider -rs "$@"
 }
 
-# Every answer that the tests before this got, held against the API's document.
+# Compares every answer that tests/api got with the API's document.
 answers_are_documented() {
 	[ -s "$EXCHANGES" ] || black_box tests/api || return 1
 	node services/swagger/tests/exchanges.js "$EXCHANGES"
 }
 
-# What the sanitizers have to say of the daemons stands in their logs.
+# The sanitizers write what they find in the daemons to the daemons' logs.
 no_sanitizer_report() {
 	! grep -rhE -A 40 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$RUN_DIR/log"
 }
 
-# One whole round with the binaries of $BUILD.
+# round NAME: every test of the server, with the binaries of $BUILD.
 round() {
 	step "$1 stack" stack_up
 	unit_tests "$1"
 	step "$1 tests/api" black_box tests/api
-	[ "$1" != coverage ] || { scripts/stack down && stack=; } >/dev/null # what is killed leaves no counts
+	[ "$1" != coverage ] || { scripts/stack down && stack=; } >/dev/null # because a killed process writes no coverage
 	step "$1 tests/chaos" black_box tests/chaos
 	[ "$1" != plain ] || step "$1 tests/stack" black_box tests/stack
 	step "$1 openapi" answers_are_documented
@@ -161,6 +163,7 @@ server() {
 	step "lint javascript" scripts/lint/javascript check
 	step "lint python" scripts/lint/python check
 	step "lint rooms" scripts/lint/rooms.py
+	step "lint file names" scripts/lint/file_names.py
 	step "build gcc" build BUILD=build WERROR=1
 	step "build clang" build BUILD=build/clang CC=clang WERROR=1
 	step "build web" make web
@@ -184,7 +187,7 @@ server() {
 	[ "$passed$failed" != 00 ] || step "$only" black_box tests -k "$only"
 }
 
-# The web client by itself. Its build holds the budget, and fails where the API's document says something else than its calls.
+# The web client by itself. Its build checks the size budget, and fails if the client's calls do not match the API's document.
 client() {
 	scripts/install-packages pages || exit 1
 	step "client npm ci" services/client/build.sh fetch
@@ -194,7 +197,7 @@ client() {
 	step "client build" services/client/build.sh
 }
 
-# In a real browser, on the plain build. The files run one after another: they stop and start what they all run on.
+# In a real browser, with the plain build. The files run one after another, because they stop and start the stack that they share.
 browser_tests() {
 	need_stack || return 1
 	(cd tests/e2e && node --test --test-reporter=tap "$1")
@@ -213,8 +216,8 @@ e2e() {
 	step "e2e stop" scripts/stack down
 }
 
-# need_engine WHAT: the engine that answers, or one of our own, which ends with this script. Without one WHAT is skipped, and has failed
-# where ENGINE=required (nothing may be pushed from there untested).
+# need_engine WHAT: uses the Docker engine that answers, or starts one that ends with this script. Without an engine WHAT is skipped; with
+# ENGINE=required it fails, so that CI pushes nothing untested.
 need_engine() {
 	. tests/docker/steps.sh
 	trap 'engine_stop; cleanup' EXIT
@@ -226,20 +229,20 @@ need_engine() {
 	return 1
 }
 
-# Pushing, rolling out, certificates and one remote host, against servers of this machine in place of the cloud's. What cannot be tested here is named.
+# Pushing, rolling out, certificates and a remote host, with servers on this machine in place of the cloud's. Prints what it skipped.
 delivery() {
 	scripts/install-packages deploy || exit 1
-	! need_engine "what of deploy wants containers" || stage_steps
+	! need_engine "the tests of deploy that need containers" || stage_steps
 	for file in tests/deploy/test_*.py; do
 		name=$(basename "$file" .py)
 		workers=0
-		[ "$name" != test_ecs ] || workers=$jobs # most of its time is the start of the aws command, some hundred times
+		[ "$name" != test_ecs ] || workers=$jobs # because it starts the slow aws command some hundred times
 		step "deploy ${name#test_}" /usr/bin/python3 -m pytest -q -p no:cacheprovider -rs -n "$workers" "$file"
 		sed -n 's/^SKIPPED \[\([0-9]*\)\] [^ ]*: /skipped \1: /p' "$out"
 	done
 }
 
-# The images and the Compose files, where a Docker engine answers or can be started.
+# The images and the Compose files, if a Docker engine answers or can be started.
 containers() {
 	! need_engine docker || docker_steps
 }

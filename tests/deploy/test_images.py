@@ -140,7 +140,7 @@ def test_the_offline_base_has_the_machines_sources_but_no_password(tmp_path, sou
     folders = "etc/apt/apt.conf.d etc/apt/sources.list.d etc/dpkg/dpkg.cfg.d"
     programs = {
         "docker": f'case $1 in import) echo "$*" >{tmp_path}/import && cat >{tmp_path}/image.tar ;; *) false ;; esac',
-        "debootstrap": f'echo "$4" >{tmp_path}/from && cd "$3" && mkdir -p {folders}',
+        "debootstrap": f'echo "$4" >{tmp_path}/from && mkdir -p "$3" && cd "$3" && mkdir -p {folders}',
         "apt-config": f"cat {tmp_path}/settings",
         "id": "echo 0",
     }
