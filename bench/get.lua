@@ -1,4 +1,4 @@
--- GET with the token of $TOKEN, if there is one.
+-- GET, with the token in $TOKEN if there is one.
 local token = os.getenv("TOKEN")
 if token ~= "" then
 	wrk.headers["Authorization"] = "Bearer " .. token

@@ -1,4 +1,4 @@
--- POST /values of small indexes, each asked for many times, as people do.
+-- POST /values with small indexes, each submitted many times, as users do.
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
 wrk.headers["Authorization"] = "Bearer " .. os.getenv("TOKEN")

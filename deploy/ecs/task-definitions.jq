@@ -4,12 +4,12 @@
 # Input: the outputs of abacus.yaml, as one object.
 #
 # A task of a daemon has three containers:
-#   prepare   ends at once: opens the volumes that the read-only containers write to, and writes what signs Postgres's certificate into one
+#   prepare   ends at once: makes the volumes writable for the read-only containers, and writes the CA certificates of Postgres into one
 #   redis     the tunnel to ElastiCache: TLS with a verified certificate, on the task's own 127.0.0.1
 #   NAME      the daemon
 . as $place |
 
-# CPU units and MiB of memory that Fargate sells together.
+# CPU units and MiB of memory, in combinations that Fargate supports.
 {stage: {small: [256, 512], large: [256, 512]}, prod: {small: [256, 512], large: [1024, 2048]}}[$kind] as $sizes |
 {stage: "staging", prod: "production"}[$kind] as $app_env |
 "\($place.Cluster)-\($service)" as $family |
@@ -18,7 +18,7 @@ def variables: to_entries | map({name: .key, value: .value});
 def secrets: to_entries | map({name: .key, valueFrom: .value});
 def url(name): "\($place.Urls):\(name)::";
 
-# Read-only, without a capability, as nobody in particular; its log goes where CloudWatch has it.
+# Read-only, without capabilities, as an unprivileged user; CloudWatch gets its log.
 def container(name; image): {
   name: name, image: "\($images)/\(image):\($tag)", essential: true, user: "65532:65532", readonlyRootFilesystem: true,
   linuxParameters: {capabilities: {drop: ["ALL"]}},
@@ -29,7 +29,7 @@ def container(name; image): {
     "mode": "non-blocking", "max-buffer-size": "4m"}}
 };
 
-# Five minutes of patience: replacing a task does not bring a lost database back. Its first good answer makes it ready nevertheless.
+# Allows five minutes of failures, because replacing a task does not bring a lost database back. The first success makes it ready all the same.
 def health(command): {command: command, interval: 10, timeout: 5, retries: 10, startPeriod: 60};
 
 def prepare(image): container("prepare"; image) + {essential: false, memory: 64, user: "0:0", entryPoint: ["sh", "-euc"]} |
@@ -105,7 +105,7 @@ def page(port): task($sizes.small; ["tmp", "run"]; [
   }
 ]);
 
-# Roles and databases, as RDS's master; run once, and as often as one likes.
+# Makes roles and databases, as RDS's master; may be run any number of times.
 def database: task($sizes.small; ["tmp", "certificates"]; [
   prepare_daemon,
   container("database"; "db") + {
