@@ -344,5 +344,5 @@ int main(void)
 		REVOCATIONS_TEST(test_an_emptied_redis_is_complete_only_when_a_republication_begun_since_ends),
 	};
 
-	return fixture_run("io_revocations", tests, sizeof tests / sizeof *tests);
+	return fixture_run("auth/io_revocations", tests, sizeof tests / sizeof *tests);
 }

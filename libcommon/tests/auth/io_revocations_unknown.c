@@ -229,5 +229,5 @@ int main(void)
 		REVOCATIONS_TEST(test_after_reconnecting_to_an_emptied_redis_nothing_is_known_until_the_republication_ends),
 	};
 
-	return fixture_run("io_revocations_unknown", tests, sizeof tests / sizeof *tests);
+	return fixture_run("auth/io_revocations_unknown", tests, sizeof tests / sizeof *tests);
 }

@@ -323,5 +323,5 @@ int main(void)
 		JOBS_TEST(test_jobs_and_dead_letters_are_counted_and_the_oldest_jobs_age),
 	};
 
-	return fixture_run("io_jobs_worker", tests, sizeof tests / sizeof *tests);
+	return fixture_run("jobs/io_consumer", tests, sizeof tests / sizeof *tests);
 }

@@ -277,5 +277,5 @@ int main(void)
 		JOBS_TEST(test_a_buried_job_is_a_dead_letter_with_its_request_and_the_time),
 	};
 
-	return fixture_run("io_jobs_leases", tests, sizeof tests / sizeof *tests);
+	return fixture_run("jobs/io_leases", tests, sizeof tests / sizeof *tests);
 }

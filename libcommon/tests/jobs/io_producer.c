@@ -425,5 +425,5 @@ int main(void)
 		JOBS_TEST(test_without_a_connection_every_call_is_unavailable),
 	};
 
-	return fixture_run("io_jobs", tests, sizeof tests / sizeof *tests);
+	return fixture_run("jobs/io_producer", tests, sizeof tests / sizeof *tests);
 }

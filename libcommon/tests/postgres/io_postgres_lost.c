@@ -250,5 +250,5 @@ int main(void)
 		POSTGRES_TEST(test_when_the_server_falls_silent_the_oldest_call_times_out_and_the_rest_is_unavailable),
 	};
 
-	return fixture_run("io_db_lost", tests, sizeof tests / sizeof *tests);
+	return fixture_run("postgres/io_postgres_lost", tests, sizeof tests / sizeof *tests);
 }

@@ -135,5 +135,5 @@ int main(void)
 		POSTGRES_TEST(test_shared_reads_of_a_lost_connection_fail_once_each),
 	};
 
-	return fixture_run("io_db_shared", tests, sizeof tests / sizeof *tests);
+	return fixture_run("postgres/io_postgres_shared", tests, sizeof tests / sizeof *tests);
 }

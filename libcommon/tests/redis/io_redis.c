@@ -427,5 +427,5 @@ int main(void)
 		REDIS_TEST(test_owned_memory_of_a_lost_connection_is_there_in_the_callback_and_freed_after_it),
 	};
 
-	return fixture_run("io_redis", tests, sizeof tests / sizeof *tests);
+	return fixture_run("redis/io_redis", tests, sizeof tests / sizeof *tests);
 }

@@ -394,5 +394,5 @@ int main(void)
 		REDIS_TEST(test_a_lost_connection_is_reported_to_its_subscriber),
 	};
 
-	return fixture_run("io_redis_lost", tests, sizeof tests / sizeof *tests);
+	return fixture_run("redis/io_redis_lost", tests, sizeof tests / sizeof *tests);
 }

@@ -244,5 +244,5 @@ int main(void)
 		REDIS_TEST(test_beyond_the_limit_in_flight_a_script_is_busy),
 	};
 
-	return fixture_run("io_redis_scripts", tests, sizeof tests / sizeof *tests);
+	return fixture_run("redis/io_redis_scripts", tests, sizeof tests / sizeof *tests);
 }
