@@ -1,6 +1,6 @@
-/* Numbered SQL pairs (0001_name.up.sql, 0001_name.down.sql), each run in a transaction under an advisory lock and recorded with
- * the SHA-256 of its up file in `schema_migrations(version, name, checksum, applied_at)`. Blocking, for manage and
- * tests. Each call prints what it does to stdout and errors to stderr. */
+/* Numbered SQL pairs (0001_users.up.sql, 0001_users.down.sql), each run in a transaction under an advisory lock and recorded
+ * with the SHA-256 of its up file in `schema_migrations(version, name, checksum, applied_at)`. Blocking, for manage and tests.
+ * Each call prints what it does to stdout and errors to stderr. */
 #ifndef ABACUS_MIGRATIONS_H
 #define ABACUS_MIGRATIONS_H
 

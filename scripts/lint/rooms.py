@@ -19,7 +19,7 @@ ROOMS = {
     "redis": "base net",
     "auth": "base http redis",
     "jobs": "base redis",
-    "daemon": "base http net postgres redis",
+    "daemon": "base http postgres redis",
 }
 
 

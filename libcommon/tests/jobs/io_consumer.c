@@ -1,4 +1,4 @@
-/* The job protocol on a real Redis, as the worker sees it: receiving and finishing. Leases: io_jobs_leases.c. */
+/* The job protocol on a real Redis, as the worker sees it: receiving and finishing. Leases: io_leases.c. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
