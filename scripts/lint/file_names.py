@@ -26,7 +26,7 @@ COMMENT = [
     (r"", r"(?:^|(?<=\s))#[^\n]*"),
 ]
 # Written by a tool, without comments, or about the past.
-SKIPPED = re.compile(r"/generated/|package-lock\.json$|\.(json|png)$|^LICENSE$|^CHANGELOG\.md$")
+SKIPPED = re.compile(r"/generated/|/corpus/|package-lock\.json$|\.(json|png)$|^LICENSE$|^CHANGELOG\.md$")
 
 # Names of what the repository does not hold.
 ELSEWHERE = {
@@ -72,7 +72,7 @@ def main():
     for path in files:
         if SKIPPED.search(path):
             continue
-        with open(path, encoding="utf-8") as source:
+        with open(path, encoding="utf-8", errors="replace") as source:
             text = source.read()
         for comment in comments(path, text):
             for name in NAME.finditer(comment.group()):
