@@ -53,6 +53,16 @@ static void add_escaped(struct buf *out, unsigned char c)
 	buf_printf(out, "\\u%04x", c);
 }
 
+/* Bytes at the start that stand for themselves: ASCII but control characters, quotes and backslashes. */
+static size_t plain_len(const char *text)
+{
+	size_t len = 0;
+
+	for (unsigned char c; (c = (unsigned char)text[len]) >= 0x20 && c < 0x80 && c != '"' && c != '\\';)
+		len++;
+	return len;
+}
+
 void json_write_text(struct buf *out, const char *text)
 {
 	const char *at = text, *plain = at;
@@ -63,10 +73,10 @@ void json_write_text(struct buf *out, const char *text)
 		return;
 	}
 	buf_add(out, "\"", 1);
-	while (*at) {
+	while (*(at += plain_len(at))) {
 		size_t len = utf8_sequence_len(at);
 
-		if (len && (unsigned char)*at >= 0x20 && *at != '"' && *at != '\\') {
+		if (len > 1) {
 			at += len;
 			continue;
 		}
