@@ -48,7 +48,7 @@ TESTS := $(foreach t,$(TEST_SOURCES),$(BUILD)/$(basename $(t)))
 .SECONDARY:
 
 build: $(BINARIES) ## build the daemons and their manage commands
-tests: build $(TESTS) ## build the test programs too
+tests: build $(TESTS) $(BUILD)/tests/differential/reader ## build the test programs too
 
 web: ## fetch and build the pages that nginx serves
 	@services/swagger/build.sh
@@ -92,6 +92,20 @@ $(foreach service,$(SERVICES),$(eval $(call SERVICE_RULES,$(service))))
 
 $(BUILD)/libcommon/tests/%: $(BUILD)/libcommon/tests/%.o $(LIBCOMMON)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka -lcurl
+
+$(BUILD)/tests/differential/%: $(BUILD)/tests/differential/%.o $(LIBCOMMON)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# ---- fuzz targets: fuzz/NAME.c, its corpus in fuzz/corpus/NAME/ ----
+
+FUZZERS := $(patsubst fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard fuzz/*.c))
+
+$(BUILD)/fuzz/%: $(BUILD)/fuzz/%.o $(LIBCOMMON)
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+
+fuzzers: $(FUZZERS)
+fuzz-build: ## build the fuzz targets, with clang and sanitizers
+	@$(MAKE) --no-print-directory BUILD=build/fuzz CC=clang OPTIMIZE=-O1 SANITIZE=address,undefined,fuzzer-no-link fuzzers
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
@@ -154,4 +168,4 @@ clean: ## remove what was built
 help: ## this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
-.PHONY: build tests web up down status logs psql redis-cli backup restore bench test lint format clean help
+.PHONY: build tests web up down status logs psql redis-cli backup restore bench test lint format clean help fuzzers fuzz-build

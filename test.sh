@@ -1,5 +1,5 @@
 #!/bin/sh
-# usage: sh test.sh server | client | e2e | docker | deploy | all | coverage, each with [--only NAME]
+# usage: sh test.sh server | client | e2e | docker | deploy | all | coverage, each with [--only NAME], or fuzz [SECONDS]
 # server runs everything that a change must pass. With --only it runs the steps whose name contains NAME; if there are none, the tests in
 # tests/ that pytest finds by NAME. Each step prints one line; a failed step also prints the end of its output. The last line counts them.
 set -u
@@ -144,6 +144,33 @@ no_sanitizer_report() {
 	! grep -rhE -A 40 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$RUN_DIR/log"
 }
 
+# The same messages read by our parser and by another's.
+differential() {
+	node tests/differential/run.mjs "$BUILD/tests/differential/reader" "$@"
+}
+
+# Every input of a fuzz target's corpus once, under the sanitizers.
+replay_corpus() {
+	"build/fuzz/fuzz/$1" -runs=0 "fuzz/corpus/$1"
+}
+
+# New inputs for so many seconds. What is found stays beside the build, and is not added to the corpus by itself.
+fuzz_target() {
+	mkdir -p "build/fuzz/found/$1"
+	"build/fuzz/fuzz/$1" -max_total_time="$seconds" -max_len=2048 -dict=fuzz/http.dict -print_final_stats=1 -artifact_prefix="build/fuzz/$1-" \
+		"build/fuzz/found/$1" "fuzz/corpus/$1"
+}
+
+fuzz() {
+	scripts/install-packages build test || exit 1
+	step "fuzz build" make -j"$jobs" WERROR=1 fuzz-build
+	for source in fuzz/*.c; do
+		target=$(basename "$source" .c)
+		step "fuzz $target" fuzz_target "$target"
+		sed -n 's/^stat::number_of_executed_units: */        executions: /p' "$out"
+	done
+}
+
 # round NAME: every test of the server, with the binaries of $BUILD.
 round() {
 	step "$1 stack" stack_up
@@ -166,14 +193,20 @@ server() {
 	step "lint file names" scripts/lint/file_names.py
 	step "build gcc" build BUILD=build WERROR=1
 	step "build clang" build BUILD=build/clang CC=clang WERROR=1
+	step "build fuzz" make -j"$jobs" WERROR=1 fuzz-build
 	step "build web" make web
 	step "lint configuration" variables_are_documented
 	step "lint clang-tidy" tidy
 	step "lint cppcheck" check
 	step "lint openapi" npm --prefix services/swagger run lint
 	step "lint openapi routes" npm --prefix services/swagger test
+	for source in fuzz/*.c; do
+		step "fuzz corpus $(basename "$source" .c)" replay_corpus "$(basename "$source" .c)"
+	done
 	export BUILD=build
 	[ -z "$only" ] || build web >"$out" 2>&1 || { cat "$out"; exit 1; }
+	step "differential llhttp" differential llhttp
+	step "differential nginx" differential nginx
 	round plain
 	case $only in
 	'' | *sanit*)
@@ -261,6 +294,7 @@ coverage() {
 command=$1
 shift
 case ${1:-} in --only) only=$2 ;; esac
+seconds=${1:-20} # of fuzz, for each target
 case $command in
 server) server ;;
 client) client ;;
@@ -269,6 +303,7 @@ all) server; client; e2e; containers; delivery ;;
 deploy) delivery ;;
 docker) containers ;;
 coverage) coverage ;;
+fuzz) fuzz ;;
 *) echo "test.sh: unknown command $command; see its first lines" >&2; exit 64 ;;
 esac
 echo "$passed passed, $failed failed"
