@@ -5,9 +5,10 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 
-static const int codes[] = {101, 200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 409,
-			    413, 415, 417, 422, 426, 429, 499, 500, 501, 503, 504};
+static const int codes[] = {101, 200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 409, 413,
+			    414, 415, 417, 422, 426, 429, 431, 499, 500, 501, 503, 504, 505};
 #define CODES (sizeof codes / sizeof *codes)
 #define ROUTES_MAX 40
 
@@ -71,10 +72,12 @@ static void count(const struct http_request *req, int code, double seconds)
 
 void http_access_record(struct http_request *req, int code, size_t bytes)
 {
-	double ms = (double)(clock_monotonic_us() - req->started_us) / 1000;
+	double ms;
 
+	req->server->now_us = clock_monotonic_us();
 	if (req->server->is_quiet)
 		return;
+	ms = (double)(req->server->now_us - req->started_us) / 1000;
 	count(req, code, ms / 1000);
 	log_line(LOG_INFO, "request", LOG_TEXT("request_id", req->id), LOG_TEXT("method", req->method),
 		 LOG_TEXT("route", req->route ? req->route->path : "other"), LOG_INT("status", code), LOG_MS("duration_ms", ms),
@@ -82,16 +85,12 @@ void http_access_record(struct http_request *req, int code, size_t bytes)
 		 LOG_TEXT("remote_ip", http_request_remote_ip(req)));
 }
 
-void http_access_record_refusal(const struct http_connection *conn, const char *id, int code)
+void http_access_record_refusal(const struct http_request *req, const struct http_rule *rule)
 {
-	char *peer = NULL;
-	ev_uint16_t port;
-
-	if (conn->server->is_quiet)
+	if (req->server->is_quiet)
 		return;
-	if (conn->server->routes == route_metrics.routes)
-		count_at(route_metrics.count, code);
-	evhttp_connection_get_peer(conn->evcon, &peer, &port);
-	log_line(LOG_INFO, "refused", LOG_TEXT("request_id", id), LOG_INT("status", code),
-		 LOG_TEXT("remote_ip", peer ? peer : ""));
+	if (req->server->routes == route_metrics.routes)
+		count_at(route_metrics.count, rule->code);
+	log_line(LOG_INFO, "refused", LOG_TEXT("request_id", req->id), LOG_INT("status", rule->code),
+		 LOG_TEXT("rule", rule->section), LOG_TEXT("reason", rule->message), LOG_TEXT("remote_ip", req->conn->peer));
 }

@@ -1,105 +1,200 @@
 #include "http/server_internal.h"
 
-#include <event2/http_struct.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <time.h>
 
 #include "base/clock.h"
-#include "base/int64.h"
 #include "base/json.h"
 #include "base/json_write.h"
 #include "base/log.h"
 
+#define COPIED_BYTES_MAX 4096 /* a body under this is copied behind its head: cheaper than handing it over */
+
+static const struct {
+	int code;
+	const char *line;
+} status_lines[] = {
+	{101, "HTTP/1.1 101 Switching Protocols\r\n"},
+	{200, "HTTP/1.1 200 OK\r\n"},
+	{201, "HTTP/1.1 201 Created\r\n"},
+	{202, "HTTP/1.1 202 Accepted\r\n"},
+	{204, "HTTP/1.1 204 No Content\r\n"},
+	{304, "HTTP/1.1 304 Not Modified\r\n"},
+	{400, "HTTP/1.1 400 Bad Request\r\n"},
+	{401, "HTTP/1.1 401 Unauthorized\r\n"},
+	{403, "HTTP/1.1 403 Forbidden\r\n"},
+	{404, "HTTP/1.1 404 Not Found\r\n"},
+	{405, "HTTP/1.1 405 Method Not Allowed\r\n"},
+	{409, "HTTP/1.1 409 Conflict\r\n"},
+	{413, "HTTP/1.1 413 Content Too Large\r\n"},
+	{414, "HTTP/1.1 414 URI Too Long\r\n"},
+	{415, "HTTP/1.1 415 Unsupported Media Type\r\n"},
+	{417, "HTTP/1.1 417 Expectation Failed\r\n"},
+	{422, "HTTP/1.1 422 Unprocessable Content\r\n"},
+	{426, "HTTP/1.1 426 Upgrade Required\r\n"},
+	{429, "HTTP/1.1 429 Too Many Requests\r\n"},
+	{431, "HTTP/1.1 431 Request Header Fields Too Large\r\n"},
+	{500, "HTTP/1.1 500 Internal Server Error\r\n"},
+	{501, "HTTP/1.1 501 Not Implemented\r\n"},
+	{503, "HTTP/1.1 503 Service Unavailable\r\n"},
+	{504, "HTTP/1.1 504 Gateway Timeout\r\n"},
+	{505, "HTTP/1.1 505 HTTP Version Not Supported\r\n"},
+};
+
+/* RFC 9112 §4: the reason may be empty, the space before it not. */
+static void add_status_line(struct buf *out, int code)
+{
+	for (size_t i = 0; i < sizeof status_lines / sizeof *status_lines; i++)
+		if (status_lines[i].code == code) {
+			buf_text(out, status_lines[i].line);
+			return;
+		}
+	buf_printf(out, "HTTP/1.1 %d \r\n", code);
+}
+
+/* RFC 9110 §6.6.1; made once a second. */
+static void add_date(struct buf *out)
+{
+	static time_t made_s;
+	static char line[48];
+	time_t now_s = (time_t)(clock_unix_ms() / 1000);
+
+	if (now_s != made_s) {
+		struct tm parts;
+
+		gmtime_r(&now_s, &parts);
+		strftime(line, sizeof line, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts);
+		made_s = now_s;
+	}
+	buf_text(out, line);
+}
+
+/* ---- headers ---- */
+
+static unsigned own_header(const char *name, const char *value)
+{
+	if (strcasecmp(name, "Cache-Control") == 0)
+		return HTTP_OWN_CACHE_CONTROL;
+	if (strcasecmp(name, "Connection") == 0)
+		return HTTP_OWN_CONNECTION | (strcasecmp(value, "close") == 0 ? HTTP_OWN_CLOSES : 0);
+	if (strcasecmp(name, "WWW-Authenticate") == 0)
+		return HTTP_OWN_AUTHENTICATE;
+	return strcasecmp(name, "Retry-After") == 0 ? HTTP_OWN_RETRY_AFTER : 0;
+}
+
+static void add_header(struct buf *out, const char *name, const char *value)
+{
+	buf_text(out, name);
+	buf_add(out, ": ", 2);
+	buf_text(out, value);
+	buf_add(out, "\r\n", 2);
+}
+
 void http_reply_header(struct http_request *req, const char *name, const char *value)
 {
-	if (evhttp_add_header(evhttp_request_get_output_headers(req->ev), name, value) < 0)
+	if (strpbrk(name, "\r\n:") || strpbrk(value, "\r\n")) {
 		log_line(LOG_WARN, "a reply header was refused", LOG_TEXT("name", name));
-}
-
-static void written(struct evhttp_request *ev, void *arg)
-{
-	struct http_connection *conn = arg;
-
-	conn->is_writing = false;
-	conn->idle_since_us = clock_monotonic_us();
-	conn->server->in_flight--;
-}
-
-/* evhttp takes it from here, and the connection's close callback no longer knows of a request. */
-static void hand_over(struct http_request *req, int code)
-{
-	struct http_connection *conn = req->conn;
-
-	conn->request = NULL;
-	conn->is_writing = true;
-	evhttp_request_set_on_complete_cb(req->ev, written, conn);
-	if (req->ev->type == EVHTTP_REQ_CONNECT) /* evhttp would keep its connection open, whatever Connection says */
-		req->ev->type = EVHTTP_REQ_GET;
-	evhttp_send_reply(req->ev, code, NULL, NULL);
-	http_connection_write(conn);
-	req->is_answered = true;
-	if (!req->is_in_handler)
-		http_request_end(req);
-}
-
-static void add_headers(struct http_request *req, int code, const char *content_type, size_t len)
-{
-	struct evkeyvalq *headers = evhttp_request_get_output_headers(req->ev);
-	char digits[INT64_TEXT_BYTES];
-
-	if (code != 304 && code != 204) {
-		int64_format((int64_t)len, digits);
-		evhttp_add_header(headers, "Content-Length", digits);
-		evhttp_add_header(headers, "Content-Type", content_type);
+		return;
 	}
-	evhttp_add_header(headers, "X-Request-ID", req->id);
-	if (!evhttp_find_header(headers, "Cache-Control"))
-		evhttp_add_header(headers, "Cache-Control", "no-store");
-	if (req->server->is_draining)
-		evhttp_add_header(headers, "Connection", "close");
-	if (code == 401 && !evhttp_find_header(headers, "WWW-Authenticate"))
-		evhttp_add_header(headers, "WWW-Authenticate", "Bearer realm=\"abacus\"");
-	if ((code == 429 || code == 503) && !evhttp_find_header(headers, "Retry-After"))
-		evhttp_add_header(headers, "Retry-After", "1");
+	req->own_headers |= own_header(name, value);
+	add_header(&req->headers, name, value);
 }
+
+/* The connection closes after this reply: its client wants it, or the handler, or the server drains. */
+static bool is_last(const struct http_request *req)
+{
+	return !req->parser.keeps_alive || req->server->is_draining || (req->own_headers & HTTP_OWN_CLOSES);
+}
+
+static void add_common_headers(struct http_request *req, struct buf *out, int code)
+{
+	unsigned own = req->own_headers;
+
+	add_header(out, "X-Request-ID", req->id);
+	if (!(own & HTTP_OWN_CACHE_CONTROL))
+		buf_text(out, "Cache-Control: no-store\r\n");
+	if (!(own & HTTP_OWN_CLOSES) && is_last(req))
+		buf_text(out, "Connection: close\r\n");
+	else if (!(own & HTTP_OWN_CONNECTION) && req->parser.minor_version == 0)
+		buf_text(out, "Connection: keep-alive\r\n");
+	if (code == 401 && !(own & HTTP_OWN_AUTHENTICATE))
+		buf_text(out, "WWW-Authenticate: Bearer realm=\"abacus\"\r\n");
+	if ((code == 429 || code == 503) && !(own & HTTP_OWN_RETRY_AFTER))
+		buf_text(out, "Retry-After: 1\r\n");
+	buf_add(out, req->headers.bytes, req->headers.len);
+	buf_add(out, "\r\n", 2);
+}
+
+static void add_head(struct http_request *req, struct buf *out, int code, const char *content_type, size_t len)
+{
+	add_status_line(out, code);
+	add_date(out);
+	if (code != 304 && code != 204) {
+		add_header(out, "Content-Type", content_type);
+		buf_text(out, "Content-Length: ");
+		buf_int(out, (int64_t)len);
+		buf_add(out, "\r\n", 2);
+	}
+	add_common_headers(req, out, code);
+}
+
+void http_reply_head_without_end(struct http_request *req, int code, struct buf *out)
+{
+	add_status_line(out, code);
+	add_date(out);
+	add_header(out, "X-Request-ID", req->id);
+	buf_add(out, req->headers.bytes, req->headers.len);
+	buf_add(out, "\r\n", 2);
+}
+
+/* ---- replies ---- */
 
 static bool wants_body(const struct http_request *req, int code)
 {
 	return code != 304 && code != 204 && strcmp(req->method, "HEAD") != 0;
 }
 
-void http_reply(struct http_request *req, int code, const char *content_type, const char *body, size_t len)
+/* The request ends here, or when its handler returns. */
+static void finish(struct http_request *req, int code, size_t len)
 {
-	add_headers(req, code, content_type, len);
-	if (wants_body(req, code))
-		evbuffer_add(evhttp_request_get_output_buffer(req->ev), body, len);
+	struct http_connection *conn = req->conn;
+
 	http_access_record(req, code, len);
-	hand_over(req, code);
+	conn->is_last |= is_last(req);
+	http_connection_replied(conn);
+	req->is_answered = true;
+	if (req->is_in_handler)
+		return;
+	http_request_end(req);
+	http_connection_proceed(conn);
 }
 
-static void free_bytes(const void *bytes, size_t len, void *arg)
+void http_reply(struct http_request *req, int code, const char *content_type, const char *body, size_t len)
 {
-	free(arg);
+	struct buf *out = &req->conn->io->out;
+
+	add_head(req, out, code, content_type, len);
+	if (wants_body(req, code))
+		buf_add(out, body, len);
+	finish(req, code, len);
 }
 
 void http_reply_buf(struct http_request *req, int code, struct buf *json)
 {
 	struct buf body = *json; /* json may lie in the request's own memory, which ends with it */
+	struct http_io *io = req->conn->io;
 
 	*json = (struct buf){0};
-	if (body.len < 4096) { /* copying is cheaper than handing over */
-		http_reply(req, code, "application/json", body.bytes ? body.bytes : "", body.len);
-		buf_free(&body);
-		return;
-	}
-	add_headers(req, code, "application/json", body.len);
-	if (wants_body(req, code))
-		evbuffer_add_reference(evhttp_request_get_output_buffer(req->ev), body.bytes, body.len, free_bytes, body.bytes);
+	add_head(req, &io->out, code, "application/json", body.len);
+	if (wants_body(req, code) && body.len < COPIED_BYTES_MAX)
+		buf_add(&io->out, body.bytes, body.len);
+	if (wants_body(req, code) && body.len >= COPIED_BYTES_MAX)
+		io->body = body;
 	else
-		free(body.bytes);
-	http_access_record(req, code, body.len);
-	hand_over(req, code);
+		buf_free(&body);
+	finish(req, code, body.len);
 }
 
 void http_reply_json(struct http_request *req, int code, cJSON *json)
@@ -174,4 +269,47 @@ void http_reply_status(struct http_request *req, enum status status)
 	const struct status_info *info = status_info(status);
 
 	http_reply_fail(req, info->http_code, info->code, info->message);
+}
+
+/* ---- of what is no request ---- */
+
+static const char *code_word(int code)
+{
+	switch (code) {
+	case 413:
+		return "body_too_large";
+	case 414:
+		return "uri_too_long";
+	case 417:
+		return "expectation_failed";
+	case 431:
+		return "headers_too_large";
+	case 501:
+		return "not_implemented";
+	case 505:
+		return "version_not_supported";
+	default:
+		return "bad_request";
+	}
+}
+
+void http_reply_refusal(struct http_request *req, const struct http_rule *rule)
+{
+	struct buf *out = &req->conn->io->out, body = {0};
+
+	json_write_object(&body);
+	json_write_member_text(&body, "status", rule->code < 500 ? "fail" : "error");
+	json_write_member_text(&body, "message", rule->message);
+	json_write_member_text(&body, "code", code_word(rule->code));
+	json_write_member_text(&body, "request_id", req->id);
+	json_write_object_end(&body);
+	add_status_line(out, rule->code);
+	add_date(out);
+	buf_printf(out,
+		   "Content-Type: application/json\r\nContent-Length: %zu\r\nX-Request-ID: %s\r\nCache-Control: no-store\r\n"
+		   "Connection: close\r\n\r\n",
+		   body.len, req->id);
+	buf_add(out, body.bytes, body.len);
+	buf_free(&body);
+	http_access_record_refusal(req, rule);
 }

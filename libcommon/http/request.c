@@ -1,10 +1,7 @@
-/* One request, from the moment that evhttp has read it whole.
- * Flow: received -> checked (framing, size, route) -> authenticate -> http_request_proceed -> handler -> a reply, now or later.
- */
+/* One request, from the moment that its message is whole.
+ * Flow: run -> checked (method, route) -> authenticate -> http_request_proceed -> handler -> a reply, now or later. */
 #include "http/server_internal.h"
 
-#include <event2/http_struct.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -13,45 +10,30 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "http/guard.h"
-
-static const char *method_name(enum evhttp_cmd_type command)
-{
-	switch (command) {
-	case EVHTTP_REQ_GET:
-		return "GET";
-	case EVHTTP_REQ_POST:
-		return "POST";
-	case EVHTTP_REQ_HEAD:
-		return "HEAD";
-	case EVHTTP_REQ_PUT:
-		return "PUT";
-	case EVHTTP_REQ_DELETE:
-		return "DELETE";
-	case EVHTTP_REQ_OPTIONS:
-		return "OPTIONS";
-	case EVHTTP_REQ_TRACE:
-		return "TRACE";
-	case EVHTTP_REQ_CONNECT:
-		return "CONNECT";
-	case EVHTTP_REQ_PATCH:
-		return "PATCH";
-	}
-	return "OTHER";
-}
+#include "net/url.h"
 
 #define ID_BYTES 16
+#define SPARE_REQUESTS_MAX 32
+
+/* Under AddressSanitizer each request has memory of its own, so that a use after its end is found. */
+#ifdef __SANITIZE_ADDRESS__
+#define SPARES_ARE_KEPT false
+#else
+#define SPARES_ARE_KEPT true
+#endif
+
+/* ---- its life ---- */
 
 /* The kernel is asked once for many. */
-void http_request_make_id(char id[HTTP_ID_BYTES])
+static void make_id(char id[HTTP_ID_BYTES])
 {
 	static const char digits[] = "0123456789abcdef";
-	static unsigned char random_bytes[16 * ID_BYTES];
+	static unsigned char random_bytes[64 * ID_BYTES];
 	static size_t used = sizeof random_bytes;
 
 	if (used == sizeof random_bytes) {
 		if (getrandom(random_bytes, sizeof random_bytes, 0) != sizeof random_bytes)
-			abort();
+			mem_die("the kernel has no random bytes\n");
 		used = 0;
 	}
 	for (int i = 0; i < ID_BYTES; i++) {
@@ -61,40 +43,40 @@ void http_request_make_id(char id[HTTP_ID_BYTES])
 	*id = '\0';
 }
 
-static void set_id(struct http_request *req)
+struct http_request *http_request_new(struct http_connection *conn)
 {
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-	const char *given = http_request_header(req, "X-Request-ID");
-	size_t len = given ? strspn(given, allowed) : 0;
-	if (len > 0 && len < sizeof req->id && !given[len]) {
-		memcpy(req->id, given, len + 1);
-		return;
+	struct http_server *server = conn->server;
+	struct http_request *req = server->spare_requests;
+	struct buf headers;
+
+	if (req) {
+		server->spare_requests = req->next_spare;
+		server->spare_requests_count--;
+	} else {
+		req = mem_alloc(sizeof *req);
 	}
-	http_request_make_id(req->id);
-}
-
-static struct http_request *request_new(struct http_server *server, struct evhttp_request *ev)
-{
-	struct http_request *req = mem_alloc(sizeof *req);
-	struct http_connection *conn = http_connection_of(server, ev);
-
-	if (ev->major == 1 && ev->minor > 1)
-		ev->minor = 1; /* RFC 9110 §2.5: we speak 1.1, and evhttp would answer in the peer's own version */
+	headers = req->headers;
+	headers.len = 0;
+	memset(req, 0, offsetof(struct http_request, parser)); /* what is behind it is written before it is read */
+	req->tag = HTTP_REQUEST_TAG;
+	req->headers = headers;
 	req->server = server;
 	req->conn = conn;
-	req->ev = ev;
-	req->method = method_name(evhttp_request_get_command(ev));
-	req->started_us = clock_monotonic_us();
 	scope_init(&req->scope);
-	set_id(req);
-	conn->request = req;
-	conn->reading_since_us = 0;
-	server->in_flight++;
+	http_parser_init(&req->parser, (size_t)server->config.header_bytes_max, (uint64_t)server->config.body_bytes_max);
 	return req;
+}
+
+static void request_free(struct http_request *req)
+{
+	buf_free(&req->headers);
+	req->tag = 0;
+	free(req);
 }
 
 void http_request_end(struct http_request *req)
 {
+	struct http_server *server = req->server;
 	struct http_memory *memory;
 
 	scope_cancel(&req->scope);
@@ -102,63 +84,98 @@ void http_request_end(struct http_request *req)
 		req->memory = memory->next;
 		if (memory->drop)
 			memory->drop(memory->bytes);
-		free(memory);
+		if (memory->is_apart)
+			free(memory);
 	}
 	cJSON_Delete(req->json);
-	if (req->has_query)
-		evhttp_clear_headers(&req->query);
-	free(req);
-}
-
-void http_request_left(struct http_request *req)
-{
-	struct evhttp_request *ev = req->ev;
-
-	http_access_record(req, 499, 0);
-	http_request_end(req);
-	if (!evhttp_request_get_connection(ev))
-		evhttp_request_free(ev);
-}
-
-/* The path after a leading /api, which nginx cuts off and a cloud load balancer does not; NULL when there is none. */
-static const char *path_of(struct http_request *req)
-{
-	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req->ev);
-	const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
-
-	if (path && strncmp(path, "/api/", 5) == 0) {
-		req->has_api_prefix = true;
-		return path + 4;
+	if (!SPARES_ARE_KEPT || server->spare_requests_count == SPARE_REQUESTS_MAX) {
+		request_free(req);
+		return;
 	}
-	return path;
+	req->tag = 0;
+	req->next_spare = server->spare_requests;
+	server->spare_requests = req;
+	server->spare_requests_count++;
 }
 
-static void refuse_and_close(struct http_request *req, int code, const char *code_word, const char *message)
+void http_request_free_spares(struct http_server *server)
 {
-	http_reply_header(req, "Connection", "close");
-	http_reply_fail(req, code, code_word, message);
+	struct http_request *req;
+
+	while ((req = server->spare_requests)) {
+		server->spare_requests = req->next_spare;
+		request_free(req);
+	}
+}
+
+/* Its strings stand in the connection's input, each before a byte that the parser is done with: a space, a colon or a line's
+ * end.
+ */
+static char *text_of(const struct http_request *req, const struct http_slice *slice)
+{
+	char *text = req->message + slice->start;
+
+	text[slice->len] = '\0';
+	return text;
+}
+
+void http_request_set_id(struct http_request *req)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	const char *given = http_request_header(req, "X-Request-ID");
+	size_t len = given ? strspn(given, allowed) : 0;
+
+	if (len > 0 && len < sizeof req->id && !given[len])
+		memcpy(req->id, given, len + 1);
+	else
+		make_id(req->id);
+}
+
+/* Path and query of the target (RFC 9112 §3.2): of an absolute one what follows its authority; of "*" and of CONNECT's there is
+ * no path. A leading /api, which nginx removes and a cloud load balancer does not, is not part of it. */
+static void set_path(struct http_request *req)
+{
+	char *target = text_of(req, &req->parser.target), *query = strchr(target, '?'), *authority;
+
+	if (query) {
+		*query = '\0';
+		req->query = query + 1;
+	}
+	if (*target != '/' && (authority = strstr(target, "://")))
+		target = strchr(authority + 3, '/') ? strchr(authority + 3, '/') : (char *)(uintptr_t) "/";
+	if (*target != '/')
+		return;
+	req->has_api_prefix = strncmp(target, "/api/", 5) == 0;
+	req->path = target + (req->has_api_prefix ? 4 : 0);
+}
+
+/* ---- on its way to the handler ---- */
+
+static bool is_known_method(const char *method)
+{
+	static const char *const known[] = {"GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"};
+
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		if (strcmp(method, known[i]) == 0)
+			return true;
+	return false;
 }
 
 /* True when the request may go on; false when it has been answered. */
 static bool is_acceptable(struct http_request *req)
 {
-	const char *problem = http_guard_problem(req->ev), *path;
 	char allow[128];
 
-	if (problem) {
-		refuse_and_close(req, 400, "bad_request", problem);
+	if (!is_known_method(req->method)) {
+		http_reply_header(req, "Connection", "close");
+		http_reply_fail(req, 501, "not_implemented", "That method is not supported.");
 		return false;
 	}
-	if (evbuffer_get_length(evhttp_request_get_input_buffer(req->ev)) > (size_t)req->server->config.body_bytes_max) {
-		refuse_and_close(req, 413, "body_too_large", "The body is too large.");
-		return false;
-	}
-	path = path_of(req);
-	switch (path ? http_router_find(req, path) : HTTP_MATCH_NO_PATH) {
+	switch (req->path ? http_router_find(req, req->path) : HTTP_MATCH_NO_PATH) {
 	case HTTP_MATCH_FOUND:
 		return true;
 	case HTTP_MATCH_NO_METHOD:
-		http_router_allow(req, path, allow, sizeof allow);
+		http_router_allow(req, req->path, allow, sizeof allow);
 		http_reply_header(req, "Allow", allow);
 		http_reply_fail(req, 405, "method_not_allowed", "Method not allowed.");
 		return false;
@@ -178,18 +195,15 @@ static bool is_json_by_name(const char *content_type)
 
 bool http_request_read_json(struct http_request *req)
 {
-	struct evbuffer *body = evhttp_request_get_input_buffer(req->ev);
-	size_t len = evbuffer_get_length(body);
-
-	if (len > 0 && !is_json_by_name(http_request_header(req, "Content-Type"))) {
+	if (req->body_len > 0 && !is_json_by_name(http_request_header(req, "Content-Type"))) {
 		http_reply_fail(req, 415, "unsupported_media_type", "The body must be application/json.");
 		return false;
 	}
-	if (len == 0) {
+	if (req->body_len == 0) {
 		http_reply_invalid(req, NULL);
 		return false;
 	}
-	if (json_parse((const char *)evbuffer_pullup(body, -1), len, &req->json) != STATUS_OK) {
+	if (json_parse(req->message + req->body, req->body_len, &req->json) != STATUS_OK) {
 		http_reply_fail(req, 400, "malformed_json", "Invalid payload.");
 		return false;
 	}
@@ -200,20 +214,20 @@ bool http_request_read_json(struct http_request *req)
 	return true;
 }
 
-/* A handler may reply at once; its request must then outlive it, until it has returned. */
-static void run(struct http_request *req, http_handler *handle)
+/* A handler may reply at once; its request must then outlive it, until it has returned. True: it was answered, and is gone. */
+static bool run(struct http_request *req, http_handler *handle)
 {
 	bool is_nested = req->is_in_handler;
 
 	req->is_in_handler = true;
 	handle(req);
 	if (is_nested)
-		return;
+		return false;
 	req->is_in_handler = false;
-	if (req->is_answered)
-		http_request_end(req);
-	else
-		http_connection_watch(req->conn);
+	if (!req->is_answered)
+		return false;
+	http_request_end(req);
+	return true;
 }
 
 static void read_and_handle(struct http_request *req)
@@ -224,7 +238,10 @@ static void read_and_handle(struct http_request *req)
 
 void http_request_proceed(struct http_request *req)
 {
-	run(req, read_and_handle);
+	struct http_connection *conn = req->conn;
+
+	if (run(req, read_and_handle))
+		http_connection_proceed(conn);
 }
 
 static void check_and_handle(struct http_request *req)
@@ -237,10 +254,16 @@ static void check_and_handle(struct http_request *req)
 		read_and_handle(req);
 }
 
-void http_request_received(struct evhttp_request *ev, void *server)
+void http_request_run(struct http_request *req)
 {
-	run(request_new(server, ev), check_and_handle);
+	req->started_us = req->conn->since_us;
+	req->method = text_of(req, &req->parser.method);
+	set_path(req);
+	http_request_set_id(req);
+	run(req, check_and_handle);
 }
+
+/* ---- what a handler asks ---- */
 
 void *http_request_service(const struct http_request *req)
 {
@@ -275,36 +298,53 @@ const char *http_request_param(const struct http_request *req, const char *name)
 	return NULL;
 }
 
+/* Decoded where it stands: the text never becomes longer. What can not be decoded is left out. */
+static void add_parameter(struct http_request *req, char *name)
+{
+	size_t name_len = strcspn(name, "="), len = strlen(name);
+	char *value = name[name_len] ? name + name_len + 1 : name + name_len;
+	size_t value_len = (size_t)(name + len - value);
+
+	if (req->parameters_count == HTTP_QUERY_MAX || url_decode_query(value, value_len, value, value_len + 1) != STATUS_OK ||
+	    url_decode_query(name, name_len, name, name_len + 1) != STATUS_OK)
+		return;
+	req->parameters[req->parameters_count++] = (struct http_parameter){name, value};
+}
+
 const char *http_request_query(struct http_request *req, const char *name)
 {
-	const char *text = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(req->ev));
+	char *part;
 
-	if (!text)
-		return NULL;
-	if (!req->has_query) {
-		req->has_query = true;
-		if (evhttp_parse_query_str(text, &req->query) < 0)
-			TAILQ_INIT(&req->query);
-	}
-	return evhttp_find_header(&req->query, name);
+	while ((part = strsep(&req->query, "&")))
+		if (*part)
+			add_parameter(req, part);
+	for (unsigned i = 0; i < req->parameters_count; i++)
+		if (strcmp(req->parameters[i].name, name) == 0)
+			return req->parameters[i].value;
+	return NULL;
 }
 
 const char *http_request_header(const struct http_request *req, const char *name)
 {
-	return evhttp_find_header(evhttp_request_get_input_headers(req->ev), name);
+	const struct http_slice *value = http_parser_field(&req->parser, req->message, name);
+
+	return value ? text_of(req, value) : NULL;
 }
 
 const char *http_request_remote_ip(struct http_request *req)
 {
-	char *peer = NULL;
-	ev_uint16_t port;
+	const char *forwarded = http_request_header(req, "X-Forwarded-For");
 
-	if (!req->remote_ip[0] && evhttp_request_get_connection(req->ev)) {
-		evhttp_connection_get_peer(evhttp_request_get_connection(req->ev), &peer, &port);
-		forwarded_address(req->server->trusted, peer ? peer : "", http_request_header(req, "X-Forwarded-For"),
-				  req->remote_ip, sizeof req->remote_ip);
-	}
+	if (!forwarded)
+		return req->conn->peer;
+	if (!req->remote_ip[0])
+		forwarded_address(req->server->trusted, req->conn->peer, forwarded, req->remote_ip, sizeof req->remote_ip);
 	return req->remote_ip;
+}
+
+bool http_request_is_forwarded(const struct http_request *req)
+{
+	return http_request_header(req, "X-Forwarded-For") && networks_contain(req->server->trusted, req->conn->peer);
 }
 
 const cJSON *http_request_json(const struct http_request *req)
@@ -327,10 +367,20 @@ void *http_request_context(const struct http_request *req)
 	return req->context;
 }
 
+/* From the request's own bytes while there are some. */
 void *http_request_alloc(struct http_request *req, size_t bytes, void (*drop)(void *memory))
 {
-	struct http_memory *memory = mem_alloc(sizeof *memory + bytes);
+	size_t align = alignof(max_align_t), size = (sizeof(struct http_memory) + bytes + align - 1) / align * align;
+	struct http_memory *memory;
 
+	if (SPARES_ARE_KEPT && size <= sizeof req->bytes - req->used) {
+		memory = (struct http_memory *)(void *)(req->bytes + req->used);
+		memset(memory, 0, size);
+		req->used += size;
+	} else {
+		memory = mem_alloc(size);
+		memory->is_apart = true;
+	}
 	memory->drop = drop;
 	memory->next = req->memory;
 	req->memory = memory;

@@ -3,29 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
-/* One segment, percent-decoded into text. False when it is too long, badly encoded, or hides a slash or a NUL. */
+#include "net/url.h"
+
+/* One segment, decoded. False when it is too long, badly encoded, or hides a slash or a NUL. */
 static bool decode_segment(const char *bytes, size_t len, char text[HTTP_PARAM_BYTES_MAX])
 {
-	size_t out = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		int c = (unsigned char)bytes[i];
-
-		if (c == '%') {
-			unsigned code;
-
-			if (len - i < 3 || strspn(bytes + i + 1, "0123456789abcdefABCDEF") < 2 ||
-			    sscanf(bytes + i + 1, "%2x", &code) != 1 || code == 0 || code == '/')
-				return false;
-			c = (int)code;
-			i += 2;
-		}
-		if (out == HTTP_PARAM_BYTES_MAX - 1)
-			return false;
-		text[out++] = (char)c;
-	}
-	text[out] = '\0';
-	return true;
+	return url_decode(bytes, len, text, HTTP_PARAM_BYTES_MAX) == STATUS_OK && !strchr(text, '/');
 }
 
 static bool path_matches(const char *pattern, const char *path, char params[HTTP_PARAMS_MAX][HTTP_PARAM_BYTES_MAX])

@@ -1,11 +1,11 @@
-/* Replies without an end. The connection leaves evhttp as an upgraded one does (http_upgrade.c), so that the client's leaving
- * is noticed, evhttp's time-outs are gone, and a message goes out without a turn of the loop; what it speaks is the body of one
- * reply, up to the connection's end (RFC 9112 §6.3). Not evhttp's chunks: it can not say how much of them waits, and a chunked
- * body would only tell what the end of the connection tells as well.
+/* Replies without an end. The connection leaves HTTP as an upgraded one does (upgrade.c), so that a client that disconnects is
+ * noticed and no time limit applies. What it carries is the body of one reply, up to the connection's end (RFC 9112 §6.3):
+ * chunks would only repeat what that end says.
  *
- *   open -> dropped (the reader left, or is too slow; the server drains) -> closed */
+ *   open -> dropped (the reader disconnected, or is too slow; the server drains) -> closed */
 #include "http/server_internal.h"
 
+#include <event2/buffer.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,13 +35,9 @@ static void close_now(void *arg)
 	http_upgrade_close(stream->conn);
 }
 
-/* Whatever a reader says goes unread: it has been told that this connection ends with this reply. */
+/* What a reader sends is dropped, because this connection ends with this reply. */
 static void readable(void *arg)
 {
-	struct http_stream *stream = arg;
-	struct evbuffer *input = http_upgrade_input(stream->conn);
-
-	evbuffer_drain(input, evbuffer_get_length(input));
 }
 
 static void written(void *arg)
@@ -82,7 +78,7 @@ struct http_stream *http_stream_start(struct http_request *req, const char *cont
 	http_reply_header(req, "Content-Type", content_type);
 	http_reply_header(req, "Cache-Control", "no-store");
 	http_reply_header(req, "Connection", "close");
-	stream->conn = http_upgrade_take(req, 200, "OK", &calls, INPUT_BYTES_MAX, stream);
+	stream->conn = http_upgrade_take(req, 200, &calls, INPUT_BYTES_MAX, stream);
 	if (stream->conn)
 		return stream;
 	loop_deferred_free(stream->close);

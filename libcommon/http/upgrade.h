@@ -14,7 +14,7 @@ struct evbuffer;
 struct http_connection;
 
 struct http_upgrade_calls {
-	void (*readable)(void *arg); /* there is input, or more of it than `readable` left there */
+	void (*readable)(void *arg); /* there is input; what it leaves there is dropped */
 	void (*written)(void *arg);  /* the output is empty again, after http_upgrade_write() had left some */
 	void (*left)(void *arg);     /* the peer closed its side, or the connection broke: close it, from the loop */
 	void (*draining)(void *arg); /* the server drains, and waits for this connection's end */
@@ -23,10 +23,10 @@ struct http_upgrade_calls {
 /* HTTP/1.1 and no body (RFC 9110 §7.8). */
 bool http_request_can_upgrade(const struct http_request *req);
 /* Answers 101 with the headers of http_reply_header() and ends the request. NULL: the server drains, and the request was
- * answered with 503. calls is static. At most input_bytes_max are kept unread. */
+ * answered with 503. calls is static. At most input_bytes_max are read at once. */
 struct http_connection *http_reply_upgrade(struct http_request *req, const struct http_upgrade_calls *calls,
 					   size_t input_bytes_max, void *arg) MUST_CHECK;
-struct evbuffer *http_upgrade_input(struct http_connection *conn);
+struct evbuffer *http_upgrade_input(struct http_connection *conn); /* only from within `readable` */
 struct evbuffer *http_upgrade_output(struct http_connection *conn);
 /* Sends what is in the output: at once what the socket takes, the rest as it goes. */
 void http_upgrade_write(struct http_connection *conn);

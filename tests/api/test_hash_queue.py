@@ -128,9 +128,8 @@ def test_clients_that_disconnect_make_room_in_the_queue(users):
     while not select.select(peers, [], [], 0.02)[0]:
         body = json.dumps(registration(len(peers))).encode()
         peers[-1].sendall(
-            b"POST /auth/register HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-            % len(body)
-            + body
+            b"POST /auth/register HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 10.9.8.7\r\n"
+            b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
         )
         peers.append(socket.create_connection(("127.0.0.1", users.port)))
     left_before, start_s = left(users), cpu_s()

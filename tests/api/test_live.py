@@ -388,7 +388,7 @@ def redis_connection():
     return peer
 
 
-def test_five_thousand_idle_connections_cost_under_60_mb(reader):
+def test_five_thousand_idle_connections_cost_under_8_mb(reader):
     count = 300 if SANITIZED else 5000
     abacus.stop("values")  # a new process, because memory that was freed before would be used again
     abacus.start("values")
@@ -403,7 +403,7 @@ def test_five_thousand_idle_connections_cost_under_60_mb(reader):
             peer.close()
     eventually(lambda: metric("values_live_connections") == 0)
     print(f"{count} idle connections: {cost / 1e6:.1f} MB, {cost / count:.0f} bytes each")
-    assert SANITIZED or cost < 60e6
+    assert SANITIZED or cost < 8e6
 
 
 # ---- draining ----

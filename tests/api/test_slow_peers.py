@@ -1,6 +1,8 @@
 """Clients that are slow on purpose: the system ends every wait that they cause, and serves other clients meanwhile.
 HTTP_READ_TIMEOUT_SECONDS is 10 in every environment; the tests allow a few seconds more."""
 
+import os
+import resource
 import socket
 import threading
 import time
@@ -13,6 +15,7 @@ from abacus import get, resident_bytes
 SERVICES = ["nginx", "users", "values"]
 PATH = {"nginx": b"/auth/login", "users": b"/auth/login", "values": b"/values"}
 LIMIT_S = 25
+SANITIZED = bool(os.environ.get("SANITIZED"))
 
 
 def drip(to, head, part, has_begun, every_s=0.2):
@@ -38,6 +41,12 @@ def drip(to, head, part, has_begun, every_s=0.2):
                 return time.monotonic() - start
             time.sleep(every_s)
     raise AssertionError(f"still open after {LIMIT_S} s")
+
+
+def allow_descriptors(count):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < count:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(count, hard), hard))
 
 
 HEAD = b"POST %s HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
@@ -115,3 +124,29 @@ def test_a_client_that_stops_reading_takes_bounded_memory(reader):
             pass
         assert resident_bytes(pid) - before < 32 << 20
     assert get("/api/values/all?limit=1").status == 200
+
+
+def test_an_idle_connection_costs_under_a_kilobyte():
+    """Nine thousand of the ten thousand that HTTP_CONNECTIONS_MAX allows. Each was used once: a request's memory was there."""
+    count = 500 if SANITIZED else 9000
+    abacus.stop("users")  # a new process, because memory that was freed before would be used again
+    abacus.start("users")
+    allow_descriptors(count + 200)
+    pid = abacus.serving_pid("users")
+    request = b"GET /users/ping HTTP/1.1\r\nHost: a\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", abacus.PORTS["users"]), timeout=10) as peer:
+        peer.sendall(request)
+        assert peer.recv(1000).startswith(b"HTTP/1.1 200")
+    before = resident_bytes(pid)
+    peers = []
+    try:
+        for _ in range(count):
+            peers.append(socket.create_connection(("127.0.0.1", abacus.PORTS["users"]), timeout=10))
+            peers[-1].sendall(request)
+            assert peers[-1].recv(1000).startswith(b"HTTP/1.1 200")
+        cost = resident_bytes(pid) - before
+    finally:
+        for peer in peers:
+            peer.close()
+    print(f"{count} idle connections: {cost / 1e6:.1f} MB, {cost / count:.0f} bytes each")
+    assert SANITIZED or cost < 1000 * count

@@ -235,6 +235,16 @@ static inline void raw_leave(struct raw *raw)
 	buf_free(&raw->got);
 }
 
+/* Leaves as a process does that is killed, or a proxy that gives up: the connection is reset, and not merely shut on one side.
+ */
+static inline void raw_reset(struct raw *raw)
+{
+	struct linger at_once = {.l_onoff = 1};
+
+	setsockopt(bufferevent_getfd(raw->bev), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+	raw_leave(raw);
+}
+
 static inline unsigned raw_count(const struct raw *raw, const char *text)
 {
 	unsigned count = 0;

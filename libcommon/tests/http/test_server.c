@@ -77,6 +77,32 @@ static void test_query_parameters_are_decoded(void **state)
 	assert_body("none");
 }
 
+static void test_a_query_parameter_without_a_value_is_empty_and_spoils_no_other(void **state)
+{
+	get("/query?name=ada&strict", "");
+	assert_body("ada");
+	get("/query?x&&name", "");
+	assert_body("");
+	get("/query?%zz&name=ada", "");
+	assert_body("ada");
+	get("/query?", "");
+	assert_body("none");
+}
+
+static void test_the_first_of_two_query_parameters_counts(void **state)
+{
+	get("/query?name=ada&name=eve", "");
+	assert_body("ada");
+}
+
+static void test_an_absolute_target_has_the_path_behind_its_authority(void **state)
+{
+	get("http://a/query?name=ada", "");
+	assert_body("ada");
+	get("http://a", "");
+	assert_code(404);
+}
+
 /* ---- bodies ---- */
 
 static void post_json(const char *content_type, const char *body)
@@ -311,6 +337,9 @@ int main(void)
 		SERVER_TEST(test_a_method_that_a_path_has_not_is_405_with_those_it_has),
 		SERVER_TEST(test_head_is_answered_as_get_without_the_body),
 		SERVER_TEST(test_query_parameters_are_decoded),
+		SERVER_TEST(test_a_query_parameter_without_a_value_is_empty_and_spoils_no_other),
+		SERVER_TEST(test_the_first_of_two_query_parameters_counts),
+		SERVER_TEST(test_an_absolute_target_has_the_path_behind_its_authority),
 		SERVER_TEST(test_a_json_object_reaches_its_handler),
 		SERVER_TEST(test_a_chunked_body_reaches_its_handler),
 		SERVER_TEST(test_another_type_of_body_is_415),

@@ -53,7 +53,7 @@ static void test_a_later_reply_may_lie_in_the_request_s_own_memory(void **state)
 static void test_a_client_that_leaves_cancels_its_scope_and_drops_once(void **state)
 {
 	start_slow();
-	raw_leave(&raw);
+	raw_reset(&raw);
 	WAIT_FOR(!slow.req);
 	assert_false(op_end(&slow.op));
 	get("/hello", "");
@@ -67,9 +67,46 @@ static void test_a_client_that_leaves_with_more_requests_sent_is_noticed_too(voi
 	start_slow();
 	raw_send(&raw, LAST);
 	WAIT_FOR(evbuffer_get_length(bufferevent_get_output(raw.bev)) == 0);
+	raw_reset(&raw);
+	WAIT_FOR(slow.dropped == 1);
+	assert_false(op_end(&slow.op));
+}
+
+/* RFC 9112 §9.6: "printf 'GET …' | nc -N". */
+static void test_a_client_that_has_shut_its_side_gets_its_late_answer(void **state)
+{
+	start_slow();
+	shutdown(bufferevent_getfd(raw.bev), SHUT_WR);
+	for (int i = 0; i < 5; i++)
+		event_base_loop(base, EVLOOP_ONCE);
+	assert_non_null(slow.req);
+	say_hello(slow.req);
+	WAIT_FOR(raw.is_closed);
+	assert_code(200);
+	assert_body("hello");
+}
+
+static void test_a_client_that_has_shut_its_side_gets_all_pipelined_answers(void **state)
+{
+	start_slow();
+	raw_send(&raw, SENT("GET /hello") "\r\n" SENT("GET /query?name=last") "\r\n");
+	WAIT_FOR(evbuffer_get_length(bufferevent_get_output(raw.bev)) == 0);
+	shutdown(bufferevent_getfd(raw.bev), SHUT_WR);
+	say_hello(slow.req);
+	WAIT_FOR(raw.is_closed);
+	assert_int_equal(raw_count(&raw, "HTTP/1.1 200 "), 3);
+	assert_has(&raw, "\r\n\r\nlast");
+}
+
+static void test_a_proxy_that_closes_has_lost_its_client(void **state)
+{
+	connect_to_server();
+	raw_send(&raw, SENT("GET /slow") "X-Forwarded-For: 1.2.3.4\r\n\r\n");
+	WAIT_FOR(slow.req);
 	raw_leave(&raw);
 	WAIT_FOR(slow.dropped == 1);
 	assert_false(op_end(&slow.op));
+	assert_int_equal(http_server_in_flight(server), 0);
 }
 
 static void test_a_reply_to_a_client_that_has_just_left_harms_nothing(void **state)
@@ -146,6 +183,24 @@ static void test_pipelined_requests_are_answered_in_their_order(void **state)
 	assert_true(strstr(raw.got.bytes, "ID: two") < strstr(raw.got.bytes, "ID: three"));
 }
 
+static void test_pipelined_requests_beyond_the_buffer_wait_in_the_kernel(void **state)
+{
+	enum { COUNT = 1000 };
+
+	start_slow();
+	for (int i = 0; i < COUNT; i++)
+		raw_send(&raw, SENT("GET /hello") "\r\n");
+	for (int i = 0; i < 20; i++)
+		event_base_loop(base, EVLOOP_ONCE);
+	assert_non_null(slow.req);
+	assert_string_equal(raw.got.bytes, "");
+	say_hello(slow.req);
+	WAIT_FOR(raw_count(&raw, "HTTP/1.1 200 ") == COUNT + 1);
+	raw_send(&raw, LAST);
+	WAIT_FOR(raw.is_closed);
+	assert_int_equal(raw_count(&raw, "HTTP/1.1 200 "), COUNT + 2);
+}
+
 static void test_a_request_that_comes_byte_by_byte_is_answered(void **state)
 {
 	connect_to_server();
@@ -217,12 +272,16 @@ int main(void)
 		SERVER_TEST(test_a_later_reply_may_lie_in_the_request_s_own_memory),
 		SERVER_TEST(test_a_client_that_leaves_cancels_its_scope_and_drops_once),
 		SERVER_TEST(test_a_client_that_leaves_with_more_requests_sent_is_noticed_too),
+		SERVER_TEST(test_a_client_that_has_shut_its_side_gets_its_late_answer),
+		SERVER_TEST(test_a_client_that_has_shut_its_side_gets_all_pipelined_answers),
+		SERVER_TEST(test_a_proxy_that_closes_has_lost_its_client),
 		SERVER_TEST(test_a_reply_to_a_client_that_has_just_left_harms_nothing),
 		SERVER_TEST(test_a_client_that_leaves_in_the_middle_of_its_reply_harms_nothing),
 		SERVER_TEST(test_a_handler_over_its_deadline_is_answered_504_and_cancelled),
 		SERVER_TEST(test_freeing_the_server_drops_what_is_in_flight),
 		SERVER_TEST(test_a_connection_is_kept_for_the_next_request),
 		SERVER_TEST(test_pipelined_requests_are_answered_in_their_order),
+		SERVER_TEST(test_pipelined_requests_beyond_the_buffer_wait_in_the_kernel),
 		SERVER_TEST(test_a_request_that_comes_byte_by_byte_is_answered),
 		SERVER_TEST(test_the_remote_address_is_the_right_most_that_is_not_a_proxy),
 		SERVER_TEST(test_a_route_that_wants_a_token_is_reached_through_authentication_only),
