@@ -235,6 +235,7 @@ int daemon_serve(struct daemon *daemon)
 	if (has_started && daemon_admin_start(daemon) == STATUS_OK) {
 		log_line(LOG_INFO, "started", LOG_TEXT("version", version_number), LOG_TEXT("revision", version_revision));
 		arm(daemon);
+		mem_drop_clean_pages(); /* most of what the start has read is never read again */
 		event_base_dispatch(daemon->base);
 		disarm(daemon);
 	} else {
@@ -245,6 +246,7 @@ int daemon_serve(struct daemon *daemon)
 		daemon->spec->stop(daemon->service);
 	log_line(LOG_INFO, "stopped");
 	log_attach(NULL);
+	event_base_loop(daemon->base, EVLOOP_NONBLOCK); /* the resolver is freed from the loop */
 	event_base_free(daemon->base);
 	return has_started && !daemon->was_cut_off ? 0 : 1;
 }

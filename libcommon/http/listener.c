@@ -146,11 +146,6 @@ static void hold_below_descriptors(struct http_server *server)
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
 		return;
-	if (limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &limit);
-		(void)getrlimit(RLIMIT_NOFILE, &limit);
-	}
 	most = limit.rlim_cur > 2 * DESCRIPTORS_OF_OTHERS ? (long)limit.rlim_cur - DESCRIPTORS_OF_OTHERS
 							  : (long)limit.rlim_cur / 2;
 	if (server->config.connections_max <= most)

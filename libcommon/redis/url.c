@@ -5,36 +5,14 @@
 
 #include "base/int64.h"
 #include "base/mem.h"
+#include "net/url.h"
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if ((c | 32) >= 'a' && (c | 32) <= 'f')
-		return (c | 32) - 'a' + 10;
-	return -1;
-}
-
-/* Percent-decoding in place (RFC 3986 §2.1); a percent sign that begins no escape stays. False for %00, which would end the
- * text. */
+/* In place: the text never becomes longer. */
 static bool decode(char *text)
 {
-	char *out = text;
+	size_t len = strlen(text);
 
-	for (; *text; text++) {
-		int high = *text == '%' ? hex_digit(text[1]) : -1, low = high >= 0 ? hex_digit(text[2]) : -1;
-
-		if (high == 0 && low == 0)
-			return false;
-		if (low >= 0) {
-			*out++ = (char)(high << 4 | low);
-			text += 2;
-		} else {
-			*out++ = *text;
-		}
-	}
-	*out = '\0';
-	return true;
+	return url_decode(text, len, text, len + 1) == STATUS_OK;
 }
 
 enum status redis_url_parse(const char *url, struct redis_address *ret_address)

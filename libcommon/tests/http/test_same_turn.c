@@ -353,7 +353,7 @@ static void test_out_of_descriptors_clients_are_refused_with_503_and_accepting_g
 /* In a process of its own, because a hard limit can not be raised again. */
 static int limit_with_160_descriptors(void)
 {
-	struct rlimit limit = {.rlim_cur = 100, .rlim_max = 160};
+	struct rlimit limit = {.rlim_cur = 160, .rlim_max = 160};
 	struct http_config config = server_config();
 
 	fixture_open_loop();

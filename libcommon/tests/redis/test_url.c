@@ -60,10 +60,11 @@ static void test_percent_encoding_is_undone_in_user_and_password(void **state)
 	assert_string_equal(address.password, "@/%ü");
 }
 
-static void test_a_percent_sign_that_begins_no_escape_stays(void **state)
+static void test_a_percent_sign_that_begins_no_escape_is_refused(void **state)
 {
-	assert_int_equal(redis_url_parse("redis://:5%zz%4@h", &address), STATUS_OK);
-	assert_string_equal(address.password, "5%zz%4");
+	assert_int_equal(redis_url_parse("redis://:5%zz@h", &address), STATUS_INVALID);
+	assert_int_equal(redis_url_parse("redis://:5%4@h", &address), STATUS_INVALID);
+	assert_int_equal(redis_url_parse("redis://u%:p@h", &address), STATUS_INVALID);
 }
 
 static void test_a_password_may_hold_colons_and_at_signs(void **state)
@@ -195,7 +196,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_a_password_without_a_user_is_read, drop),
 		cmocka_unit_test_teardown(test_a_user_without_a_password_is_read, drop),
 		cmocka_unit_test_teardown(test_percent_encoding_is_undone_in_user_and_password, drop),
-		cmocka_unit_test_teardown(test_a_percent_sign_that_begins_no_escape_stays, drop),
+		cmocka_unit_test_teardown(test_a_percent_sign_that_begins_no_escape_is_refused, drop),
 		cmocka_unit_test_teardown(test_a_password_may_hold_colons_and_at_signs, drop),
 		cmocka_unit_test_teardown(test_an_encoded_nul_would_shorten_the_password_and_is_refused, drop),
 		cmocka_unit_test_teardown(test_a_slash_without_a_number_is_the_first_database, drop),
