@@ -18,7 +18,9 @@
 #define REVOCATIONS_STREAM "revocations"
 #define REVOCATIONS_COMPLETE \
 	"revocations:complete" /* set while the stream holds every revocation; lost when Redis is emptied */
-#define REVOCATIONS_REPUBLISHING "revocations:telling" /* the epoch of a republication that is under way */
+/* The epoch of a republication that is under way. The key keeps its first name: processes of two versions share it during a
+ * rolling replacement. */
+#define REVOCATIONS_REPUBLISHING "revocations:telling"
 
 /* One entry. Stream fields: `token` (jti text), or `user` (id) and `until` (Unix ms: tokens issued up to then are revoked, and
  * all tokens while the user is inactive; INT64_MAX for a deleted user); `inactive` 0|1 (which message the reply carries: see

@@ -1,6 +1,7 @@
-/* Writes JSON (RFC 8259) into a buffer without building a tree: for logs, and for replies and messages that are sent often. A
- *call finds out whether it needs a comma from the byte before it, so the writer keeps no state, and several functions can write
- *one JSON text. The caller closes what it opened. json.h reads.
+/* Writes JSON (RFC 8259) into a buffer without building a tree: for logs, and for replies and messages that are sent often.
+ * A call sees from the byte before it whether it needs a comma, so the writer keeps no state, and several functions can write
+ * one JSON text; before its first call the buffer is empty, or ends where no comma is due. The caller closes what it opened.
+ * json.h reads.
  *
  *	json_write_object(out);
  *	json_write_member_int(out, "id", 7);

@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* write(2) and nothing else: whatever allocates would come back here. */
+/* write(2) and nothing else: an allocation would fail again and recurse. */
 void mem_die(const char *line)
 {
 	ssize_t written = write(STDERR_FILENO, line, strlen(line));

@@ -1,5 +1,5 @@
-/* A callback is given a void *. A struct that is handed out so carries a tag that says what it is, and taking it back checks
- *the tag: an object that was freed, or is another, ends the process where it is found, and not somewhere later.
+/* A struct that callbacks get as a void * begins with a tag that says what it is. OBJECT_OF() checks the tag, so that a freed
+ *or wrong object ends the process at its first use.
  *
  *	struct thing {
  *		uint32_t tag;
@@ -21,7 +21,7 @@
 static inline void *object_check(void *object, bool is_it)
 {
 	if (!is_it)
-		mem_die("a callback was given an object that is gone, or another\n");
+		mem_die("a callback got an object that was freed, or has another type\n");
 	return object;
 }
 

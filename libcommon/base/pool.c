@@ -169,11 +169,6 @@ void pool_free(struct pool *pool)
 	free(pool);
 }
 
-unsigned pool_queued(const struct pool *pool)
-{
-	return pool->queued_count;
-}
-
 void pool_submit(struct pool *pool, struct scope *scope, void (*work)(void *job),
 		 void (*done)(enum status status, void *job, void *arg), void (*drop)(void *job), void *job, void *arg)
 {

@@ -11,7 +11,6 @@ struct pool;
 
 struct pool *pool_new(struct event_base *base, unsigned threads, unsigned queue_max);
 void pool_free(struct pool *pool); /* waits for what is running, drops what is queued */
-unsigned pool_queued(const struct pool *pool);
 
 /* The pool owns `job` from now on. `work` runs on a thread and touches nothing but job; then, on the loop's thread, `done` runs
  * unless the scope was cancelled; then `drop` frees job, exactly once in any case. A job that is cancelled before it started is

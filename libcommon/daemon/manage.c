@@ -38,7 +38,7 @@ static struct postgres_config *postgres_config_of(const struct manage *manage)
 	return config_of(manage, postgres_options);
 }
 
-PGconn *manage_db(struct manage *manage)
+PGconn *manage_postgres(struct manage *manage)
 {
 	const struct postgres_config *config = postgres_config_of(manage);
 	const char *keys[] = {"application_name", "connect_timeout", config && config->url ? "dbname" : NULL, NULL};
@@ -64,29 +64,29 @@ static int exit_code(enum status status)
 
 static int upgrade(struct manage *manage, int argc, char **argv)
 {
-	return exit_code(migrations_upgrade(manage_db(manage), manage->migrations_dir));
+	return exit_code(migrations_upgrade(manage_postgres(manage), manage->migrations_dir));
 }
 
 static int downgrade(struct manage *manage, int argc, char **argv)
 {
-	return exit_code(migrations_downgrade(manage_db(manage), manage->migrations_dir));
+	return exit_code(migrations_downgrade(manage_postgres(manage), manage->migrations_dir));
 }
 
 static int current(struct manage *manage, int argc, char **argv)
 {
-	return exit_code(migrations_current(manage_db(manage), manage->migrations_dir));
+	return exit_code(migrations_current(manage_postgres(manage), manage->migrations_dir));
 }
 
 static int history(struct manage *manage, int argc, char **argv)
 {
-	return exit_code(migrations_history(manage_db(manage), manage->migrations_dir));
+	return exit_code(migrations_history(manage_postgres(manage), manage->migrations_dir));
 }
 
 static int stamp(struct manage *manage, int argc, char **argv)
 {
 	if (argc != 1)
 		return EXIT_USAGE;
-	return exit_code(migrations_stamp(manage_db(manage), manage->migrations_dir, argv[0]));
+	return exit_code(migrations_stamp(manage_postgres(manage), manage->migrations_dir, argv[0]));
 }
 
 static int new_migration(struct manage *manage, int argc, char **argv)
@@ -107,8 +107,8 @@ static int recreate_db(struct manage *manage, int argc, char **argv)
 			"manage: recreate_db destroys everything in the production database; say --yes-destroy to do it\n");
 		return 1;
 	}
-	result = PQexec(manage_db(manage), "SET client_min_messages = warning; SET lock_timeout = '30s';"
-					   " DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+	result = PQexec(manage_postgres(manage), "SET client_min_messages = warning; SET lock_timeout = '30s';"
+						 " DROP SCHEMA public CASCADE; CREATE SCHEMA public");
 	is_done = PQresultStatus(result) == PGRES_COMMAND_OK;
 	if (!is_done)
 		fprintf(stderr, "manage: %s", PQerrorMessage(manage->conn));

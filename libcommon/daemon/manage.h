@@ -25,7 +25,7 @@ struct manage_spec {
 };
 int manage_main(const struct manage_spec *spec, int argc, char **argv);
 /* Connects on first use; ends the program with one clear line when it cannot. */
-PGconn *manage_db(struct manage *manage);
+PGconn *manage_postgres(struct manage *manage);
 enum app_env manage_env(const struct manage *manage);
 
 #endif

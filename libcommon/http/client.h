@@ -36,11 +36,9 @@ void http_client_get(struct http_client *client, struct scope *scope, const char
 
 #define HTTP_CLIENT_RESOLVE_TIMEOUT_MS 3000
 /* All addresses of a name, because a name with several addresses stands for several instances: IPv4 and IPv6 as text (without
- * brackets), each once, sorted as text, at most RESOLVER_ADDRESSES_MAX; borrowed for the callback. An address is its own
- * answer. /etc/hosts comes before DNS; both it and /etc/resolv.conf are read once, at the first name. OK: count > 0, else count
- * is 0. INVALID: not a host's name. NOT_FOUND: there is no such name. UNAVAILABLE: the name servers failed, or the name has no
- * address, or more than a datagram holds (some 28): evdns does not distinguish these, and has no TCP. TIMEOUT: the name servers
- * were silent for HTTP_CLIENT_RESOLVE_TIMEOUT_MS. */
+ * brackets), each once, sorted as text, at most RESOLVER_ADDRESSES_MAX; borrowed for the callback. OK: count > 0, else count is
+ * 0. INVALID: not a host's name. NOT_FOUND, UNAVAILABLE: as resolver_look_up() has them (net/resolver.h). TIMEOUT: the name
+ * servers were silent for HTTP_CLIENT_RESOLVE_TIMEOUT_MS. */
 typedef void http_client_resolved(enum status status, const char *const *addresses, size_t count, const char *reason,
 				  void *arg);
 void http_client_resolve(struct http_client *client, struct scope *scope, const char *host, http_client_resolved *done,

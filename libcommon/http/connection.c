@@ -140,7 +140,7 @@ static void go_on(struct http_connection *conn)
 	}
 }
 
-/* A peer that does not read has its time from the last byte that it took, whatever it sends meanwhile. */
+/* A peer that does not read is timed from the last byte that it took, whatever it sends meanwhile. */
 static void flush(struct http_connection *conn)
 {
 	ssize_t n;
@@ -195,7 +195,7 @@ static void refuse(struct http_connection *conn, const struct http_rule *rule)
 	http_server_enter(conn, HTTP_WRITING);
 }
 
-/* The client waits for it before it sends the body (RFC 9110 §10.1.1); when some of the body is here it does not. */
+/* Sends 100 Continue to a client that waits for it (RFC 9110 §10.1.1), unless part of the body has arrived. */
 static void begin_body(struct http_connection *conn, struct http_request *req)
 {
 	struct http_io *io = conn->io;
@@ -308,8 +308,8 @@ void http_connection_proceed(struct http_connection *conn)
 
 /* True: there may be something to read in the input.
  *
- * A client that has shut its side may wait for its answer all the same (RFC 9112 §9.6). A proxy of ours does not: when its own
- * client has left, it closes its connection to us, and the work for that client may stop. */
+ * A client may still read its reply after it shut down sending (RFC 9112 §9.6). A trusted proxy instead closes when its own
+ * client disconnects, so the request is cancelled. */
 static bool receive(struct http_connection *conn)
 {
 	struct http_io *io;

@@ -1,4 +1,4 @@
-/* The bytes of a connection that is at work: what arrived and was not answered yet, and replies that were not sent yet. */
+/* The buffers of an active connection: input that was not answered, and replies that were not sent. */
 #include "http/server_internal.h"
 
 #include <errno.h>

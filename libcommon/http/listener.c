@@ -41,7 +41,7 @@ static unsigned open_connections(const struct http_server *server)
 	return count;
 }
 
-/* A request may have come on an idle connection in this very turn: such a one is passed over. */
+/* Skips an idle connection on which a request has arrived in this turn. */
 static struct http_connection *longest_idle(const struct http_server *server)
 {
 	struct http_connection *conn = TAILQ_FIRST(&server->connections[HTTP_LINGERING]);
@@ -54,7 +54,7 @@ static struct http_connection *longest_idle(const struct http_server *server)
 	return conn;
 }
 
-/* The client gets an answer instead of a connection that hangs, by the descriptor that was kept for it. */
+/* Answers on the reserve descriptor, so that the client does not hang. */
 static void refuse_one(struct http_server *server)
 {
 	static const char reply[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\n"

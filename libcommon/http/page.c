@@ -45,9 +45,11 @@ void http_page_link_next(struct http_request *req, const struct http_page *page,
 {
 	const char *prefix = http_request_header(req, "X-Forwarded-Prefix");
 	bool has_prefix = req->has_api_prefix || (prefix && strcmp(prefix, "/api") == 0);
-	char link[300];
+	char link[300], limit[INT64_TEXT_BYTES], after[INT64_TEXT_BYTES];
 
-	snprintf(link, sizeof link, "<%s%s?limit=%ld&after=%lld>; rel=\"next\"", has_prefix ? "/api" : "", req->route->path,
-		 page->limit, (long long)last);
+	int64_format(page->limit, limit);
+	int64_format(last, after);
+	snprintf(link, sizeof link, "<%s%s?limit=%s&after=%s>; rel=\"next\"", has_prefix ? "/api" : "", req->route->path, limit,
+		 after);
 	http_reply_header(req, "Link", link);
 }

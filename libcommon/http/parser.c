@@ -1,5 +1,5 @@
 /* A state for each place in a message where the bytes given so far may end; each reads on in a tight loop over one class of
- * characters. Fields and trailers are read by the same states; of a trailer nothing is kept.
+ * characters. Fields and trailers are read by the same states; trailers are checked and dropped.
  *
  *   START ─▶ METHOD ─▶ TARGET | OTHER_TARGET ─▶ VERSION ─▶ REQUEST_LF ─▶ fields ─▶ END | LENGTH | SIZE
  *   fields: (NAME ─▶ VALUE ─▶ FIELD_LF)* ─▶ FIELDS_LF

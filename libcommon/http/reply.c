@@ -220,19 +220,24 @@ void http_reply_success(struct http_request *req, int code, const char *message,
 
 void http_success_begin(struct buf *json, const char *message)
 {
-	buf_text(json, "{\"status\":\"success\"");
-	if (message) {
-		buf_text(json, ",\"message\":");
-		json_write_text(json, message);
-	}
-	buf_text(json, ",\"data\":");
+	json_write_object(json);
+	json_write_member_text(json, "status", "success");
+	if (message)
+		json_write_member_text(json, "message", message);
+	json_write_key(json, "data");
+}
+
+/* A method or a version that we do not know is the client's fault, though the codes are above 500. */
+static const char *status_word(int code)
+{
+	return code < 500 || code == 501 || code == 505 ? "fail" : "error";
 }
 
 static cJSON *failure(const struct http_request *req, int code, const char *code_word, const char *message)
 {
 	cJSON *json = cJSON_CreateObject();
 
-	cJSON_AddStringToObject(json, "status", code < 500 ? "fail" : "error");
+	cJSON_AddStringToObject(json, "status", status_word(code));
 	cJSON_AddStringToObject(json, "message", message);
 	cJSON_AddStringToObject(json, "code", code_word);
 	cJSON_AddStringToObject(json, "request_id", req->id);
@@ -271,7 +276,7 @@ void http_reply_status(struct http_request *req, enum status status)
 	http_reply_fail(req, info->http_code, info->code, info->message);
 }
 
-/* ---- of what is no request ---- */
+/* ---- refused messages ---- */
 
 static const char *code_word(int code)
 {
@@ -298,7 +303,7 @@ void http_reply_refusal(struct http_request *req, const struct http_rule *rule)
 	struct buf *out = &req->conn->io->out, body = {0};
 
 	json_write_object(&body);
-	json_write_member_text(&body, "status", rule->code < 500 ? "fail" : "error");
+	json_write_member_text(&body, "status", status_word(rule->code));
 	json_write_member_text(&body, "message", rule->message);
 	json_write_member_text(&body, "code", code_word(rule->code));
 	json_write_member_text(&body, "request_id", req->id);

@@ -23,8 +23,8 @@ void http_reply_success(struct http_request *req, int code, const char *message,
 /* The same without a tree, for replies that are sent often: writes {"status":"success","message":…,"data": and the caller adds
  * the data and "}". */
 void http_success_begin(struct buf *json, const char *message);
-/* {"status":"fail"|"error","message","code","request_id"}: "fail" below 500. 401 adds WWW-Authenticate: Bearer; 429 and 503 add
- * Retry-After: 1 unless http_reply_header() set one. */
+/* {"status":"fail"|"error","message","code","request_id"}: "fail" below 500, and for 501 and 505. 401 adds WWW-Authenticate:
+ * Bearer; 429 and 503 add Retry-After: 1 unless http_reply_header() set one. */
 void http_reply_fail(struct http_request *req, int code, const char *code_word, const char *message);
 /* 400 "Invalid payload." with "errors":[{"field","message"}]; takes errors (array; NULL: none) */
 void http_reply_invalid(struct http_request *req, cJSON *errors);

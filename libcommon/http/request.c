@@ -22,9 +22,9 @@
 #define SPARES_ARE_KEPT true
 #endif
 
-/* ---- its life ---- */
+/* ---- beginning and end ---- */
 
-/* The kernel is asked once for many. */
+/* One system call gets the random bytes of many ids. */
 static void make_id(char id[HTTP_ID_BYTES])
 {
 	static const char digits[] = "0123456789abcdef";
@@ -263,7 +263,7 @@ void http_request_run(struct http_request *req)
 	run(req, check_and_handle);
 }
 
-/* ---- what a handler asks ---- */
+/* ---- accessors for handlers ---- */
 
 void *http_request_service(const struct http_request *req)
 {

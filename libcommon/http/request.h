@@ -53,7 +53,7 @@ void *http_request_context(const struct http_request *req);
 /* The caller, for the access log and for handlers behind wants_token. */
 void http_request_set_user(struct http_request *req, int64_t user_id);
 int64_t http_request_user_id(const struct http_request *req); /* 0: none */
-/* Goes on after authentication: reads the body as the route wants it, and runs the handler. */
+/* Goes on after authentication: reads the body as the route requires, and runs the handler. */
 void http_request_proceed(struct http_request *req);
 
 #endif

@@ -107,7 +107,7 @@ static void sweep(void *arg)
 	report_when_drained(server);
 }
 
-/* ---- its life ---- */
+/* ---- beginning and end ---- */
 
 struct http_server *http_server_new(struct event_base *base, const struct http_config *config, const struct http_route *routes,
 				    void *service)

@@ -31,8 +31,8 @@ void http_server_free(struct http_server *server);
 void http_server_set_auth(struct http_server *server, http_handler *authenticate);
 /* No access log and no metrics: for the admin listener. */
 void http_server_set_quiet(struct http_server *server);
-/* Before http_server_listen(): connections wait in the kernel's queue until is_ready() says yes, or a second has passed, so
- * that a client waits for a moment during a restart and gets no 503. The reason is not looked at. */
+/* Before http_server_listen(): connections wait in the kernel's queue until is_ready() returns true, or a second has passed, so
+ * that a client waits for a moment during a restart and gets no 503. ret_reason is ignored. */
 void http_server_accept_when(struct http_server *server, bool (*is_ready)(void *service, const char **ret_reason));
 /* Listens with SO_REUSEPORT and a backlog of 1024. Port 0 picks one; http_server_port() returns it. INTERNAL: logged. */
 enum status http_server_listen(struct http_server *server) MUST_CHECK;

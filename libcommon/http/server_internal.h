@@ -72,9 +72,9 @@ struct http_io {
 	struct http_io *next; /* among the spare ones */
 	char *in;
 	size_t start, end, capacity; /* in[start..end) was not answered yet */
-	struct buf out;              /* replies, whole but for a large body, */
-	size_t sent;                 /* of which so much has gone, */
-	struct buf body;             /* and behind them one large body */
+	struct buf out;              /* replies, without a large body */
+	size_t sent;                 /* bytes of out */
+	struct buf body;             /* one large body, which follows out */
 	size_t body_sent;
 };
 
@@ -119,7 +119,7 @@ struct http_server {
 	struct networks *trusted;
 	bool is_quiet, is_draining;
 
-	int listener, reserve; /* descriptors; reserve is given up when there is no other */
+	int listener, reserve; /* descriptors; reserve is closed when there is no other left */
 	struct event *acceptable;
 	struct loop_timer *accept_again, *accept_when_ready, *sweep;
 	bool (*is_ready)(void *service, const char **ret_reason);

@@ -107,11 +107,11 @@ void jobs_receive(struct redis *redis, struct scope *scope, const char *consumer
 		  jobs_received *done_receiving, void *arg)
 {
 	struct call *call = call_new(redis, scope, arg);
-	char count[16], block[24];
+	char count[INT64_TEXT_BYTES], block[INT64_TEXT_BYTES];
 
 	call->received = done_receiving;
-	snprintf(count, sizeof count, "%d", most);
-	snprintf(block, sizeof block, "%ld", block_ms);
+	int64_format(most, count);
+	int64_format(block_ms, block);
 	redis_call_own(redis_command_blocking(redis, scope, block_ms, 11,
 					      (const char *[]){"XREADGROUP", "GROUP", JOBS_GROUP, consumer, "COUNT", count,
 							       "BLOCK", block, "STREAMS", JOBS_STREAM, ">"},
@@ -133,12 +133,12 @@ void jobs_take_over(struct redis *redis, struct scope *scope, const char *consum
 		    int most, jobs_received *done_taking, void *arg)
 {
 	struct call *call = call_new(redis, scope, arg);
-	char lease[24], deliveries[24], count[16], now[INT64_TEXT_BYTES];
+	char lease[INT64_TEXT_BYTES], deliveries[INT64_TEXT_BYTES], count[INT64_TEXT_BYTES], now[INT64_TEXT_BYTES];
 
 	call->received = done_taking;
-	snprintf(lease, sizeof lease, "%ld", lease_ms);
-	snprintf(deliveries, sizeof deliveries, "%ld", max_deliveries);
-	snprintf(count, sizeof count, "%d", most);
+	int64_format(lease_ms, lease);
+	int64_format(max_deliveries, deliveries);
+	int64_format(most, count);
 	int64_format(clock_unix_ms(), now);
 	redis_call_own(redis_eval(redis, scope, &jobs_take_over_script, 3, 9,
 				  (const char *[]){JOBS_STREAM, JOBS_QUEUED_KEY, JOBS_DEAD_KEY, JOBS_GROUP, consumer, lease,
@@ -234,11 +234,11 @@ void jobs_release(struct redis *redis, struct scope *scope, const char *consumer
 {
 	struct call *call = call_new(redis, scope, arg);
 	const char **argv = mem_alloc((size_t)(n + 4) * sizeof *argv);
-	char lease[24];
+	char lease[INT64_TEXT_BYTES];
 	int argc = 4;
 
 	call->done = done_releasing;
-	snprintf(lease, sizeof lease, "%ld", lease_ms);
+	int64_format(lease_ms, lease);
 	memcpy(argv, (const char *[]){JOBS_STREAM, JOBS_GROUP, consumer, lease}, 4 * sizeof *argv);
 	for (int i = 0; i < n; i++)
 		argv[argc++] = jobs[i].id;

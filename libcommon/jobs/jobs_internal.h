@@ -6,8 +6,9 @@
 #ifndef ABACUS_JOBS_INTERNAL_H
 #define ABACUS_JOBS_INTERNAL_H
 
-#include <stdio.h>
+#include <string.h>
 
+#include "base/int64.h"
 #include "jobs/jobs.h"
 
 #define JOBS_STREAM "jobs"
@@ -19,7 +20,12 @@
 
 static inline void job_name(struct job_key key, char name[JOBS_NAME_BYTES])
 {
-	snprintf(name, JOBS_NAME_BYTES, "%s:%lld", kind_name(key.kind), (long long)key.index);
+	const char *kind = kind_name(key.kind);
+	size_t len = strlen(kind);
+
+	memcpy(name, kind, len);
+	name[len] = ':';
+	int64_format(key.index, name + len + 1);
 }
 
 extern const struct redis_script jobs_add_script, jobs_repair_script, jobs_look_up_script, jobs_read_script, jobs_retry_script,

@@ -113,7 +113,9 @@ static void retried(enum status status, const redisReply *reply, void *arg)
 {
 	struct call *call = arg;
 
-	call->done(status == STATUS_OK && reply->integer == 0 ? STATUS_NOT_FOUND : status, call->arg);
+	call->done(status == STATUS_OK && (reply->type != REDIS_REPLY_INTEGER || reply->integer == 0) ? STATUS_NOT_FOUND
+												      : status,
+		   call->arg);
 }
 
 void jobs_retry(struct redis *redis, struct scope *scope, struct job_key key, jobs_done *done, void *arg)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/int64.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -180,9 +181,9 @@ struct redis_call *redis_command(struct redis *redis, struct scope *scope, int a
 struct redis_call *redis_unblock(struct redis *redis, struct scope *scope, const struct redis *blocked, redis_done *done,
 				 void *arg)
 {
-	char id[24];
+	char id[INT64_TEXT_BYTES];
 
-	snprintf(id, sizeof id, "%lld", blocked->client_id);
+	int64_format(blocked->client_id, id);
 	return redis_command(redis, scope, 3, (const char *[]){"CLIENT", "UNBLOCK", id}, NULL, done, arg);
 }
 

@@ -18,12 +18,13 @@ static int insert_user(struct manage *manage, const char *username, const char *
 {
 	char *hash = password_hash_now(&users_config.password, password);
 	const char *params[] = {username, email, hash, is_admin ? "true" : "false"};
-	PGresult *result = PQexecParams(manage_db(manage), store_user_insert_if_absent.sql, 4, NULL, params, NULL, NULL, 0);
+	PGresult *result =
+		PQexecParams(manage_postgres(manage), store_user_insert_if_absent.sql, 4, NULL, params, NULL, NULL, 0);
 	bool is_fine = PQresultStatus(result) == PGRES_COMMAND_OK,
 	     was_inserted = is_fine && strcmp(PQcmdTuples(result), "1") == 0;
 
 	if (!is_fine)
-		fprintf(stderr, "manage: %s", PQerrorMessage(manage_db(manage)));
+		fprintf(stderr, "manage: %s", PQerrorMessage(manage_postgres(manage)));
 	else if (was_inserted)
 		printf("created %s\n", email);
 	else if (!may_exist)

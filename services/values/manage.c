@@ -46,6 +46,7 @@ static int run(struct session *session)
 	if (session->exit_code < 0)
 		fprintf(stderr, "manage: Redis can not be reached; see REDIS_URL\n");
 	redis_free(session->redis);
+	event_base_loop(session->base, EVLOOP_NONBLOCK); /* the resolver is freed from the loop */
 	event_base_free(session->base);
 	return session->exit_code ? 1 : 0;
 }

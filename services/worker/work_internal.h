@@ -3,8 +3,8 @@
  *   receive.c   waits for jobs of the stream
  *   run.c       calculates: small ones at once, large ones on the thread pool
  *   finish.c    stores what was calculated in one turn of the loop, in one atomic step
- *   leases.c    renews the leases of jobs that take long, takes over those of dead workers, hands back what is left when it
- * stops work.c      holds the jobs, starts and stops it all */
+ *   leases.c    renews leases, takes over the jobs of dead workers, hands back unfinished ones at the end
+ *   work.c      holds the jobs, starts and stops the others */
 #ifndef ABACUS_WORKER_WORK_INTERNAL_H
 #define ABACUS_WORKER_WORK_INTERNAL_H
 

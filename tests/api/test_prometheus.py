@@ -33,9 +33,9 @@ def test_promtool_finds_no_fault_in_a_daemons_metrics(name):
 
 @pytest.mark.parametrize("name, second", INSTANCES)
 def test_a_daemon_exports_its_cpu_time_memory_and_start(name, second):
-    told = metrics(name, second)
+    second_metrics = metrics(name, second)
     for metric in ("process_cpu_seconds_total", "process_resident_memory_bytes", "process_start_time_seconds"):
-        assert float(re.search(rf"^{metric} (\S+)$", told, re.M)[1]) > 0
+        assert float(re.search(rf"^{metric} (\S+)$", second_metrics, re.M)[1]) > 0
 
 
 @pytest.mark.parametrize("name", ["users", "values"])

@@ -185,17 +185,6 @@ static void test_a_running_job_takes_no_place_in_the_queue(void **state)
 	assert_int_equal(refused.status, STATUS_BUSY);
 }
 
-static void test_pool_queued_counts_the_queue(void **state)
-{
-	static struct job jobs[3];
-
-	pool = pool_new(base, 0, 2);
-	assert_int_equal(pool_queued(pool), 0);
-	for (int i = 0; i < 3; i++)
-		submit(&jobs[i]);
-	assert_int_equal(pool_queued(pool), 2);
-}
-
 static void test_jobs_of_one_thread_are_done_in_their_order(void **state)
 {
 	struct job first = {0}, second = {0};
@@ -355,7 +344,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_nothing_is_done_before_the_call_has_returned, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_job_beyond_the_queue_is_busy_and_is_not_worked_on, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_running_job_takes_no_place_in_the_queue, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_pool_queued_counts_the_queue, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_jobs_of_one_thread_are_done_in_their_order, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_two_threads_work_at_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_threads_run_at_nice_10_and_the_loop_does_not, set_up, tear_down),

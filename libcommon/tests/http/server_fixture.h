@@ -1,5 +1,5 @@
-/* What the tests of the HTTP server share: a server with a few routes, whose slow one waits for the test's word, and a raw
- * client. Include after cmocka.h. */
+/* What the tests of the HTTP server share: a server with a few routes, one of which replies only when the test releases it, and
+ * a raw client. Include after cmocka.h. */
 #ifndef ABACUS_HTTP_SERVER_FIXTURE_H
 #define ABACUS_HTTP_SERVER_FIXTURE_H
 
@@ -20,7 +20,7 @@
 static struct http_server *server;
 static struct raw raw;
 
-/* What the slow route holds until the test speaks. */
+/* What the slow route holds until the test releases it. */
 static struct {
 	struct http_request *req; /* NULL: it is not being answered */
 	struct op op;

@@ -150,5 +150,5 @@ int main(void)
 		CLIENT_TEST(test_without_calls_in_flight_the_loop_has_no_event),
 	};
 
-	return cmocka_run_group_tests_name("test_http_client", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("test_client", tests, NULL, NULL);
 }

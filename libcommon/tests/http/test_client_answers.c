@@ -256,5 +256,5 @@ int main(void)
 		CLIENT_TEST(test_a_nul_in_the_head_is_not_http),
 	};
 
-	return cmocka_run_group_tests_name("test_http_client_answers", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("test_client_answers", tests, NULL, NULL);
 }

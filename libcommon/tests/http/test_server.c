@@ -359,5 +359,5 @@ int main(void)
 		SERVER_TEST(test_nobody_waits_long_for_a_service_that_does_not_become_ready),
 	};
 
-	return cmocka_run_group_tests_name("test_http_server", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("test_server", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* What a peer can not do: make two readers disagree on where a request ends, or take more than its share of memory, time and
- * connections; and how the server comes to its end. */
+/* What a peer can not do: make two readers disagree on where a request ends, or exceed its share of memory, time and
+ * connections; and draining. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -336,5 +336,5 @@ int main(void)
 		SERVER_TEST(test_a_host_that_is_no_address_is_not_listened_on),
 	};
 
-	return cmocka_run_group_tests_name("test_http_server_limits", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("test_server_limits", tests, NULL, NULL);
 }

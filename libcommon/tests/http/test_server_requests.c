@@ -288,5 +288,5 @@ int main(void)
 		SERVER_TEST(test_authentication_may_take_its_time),
 	};
 
-	return cmocka_run_group_tests_name("test_http_server_requests", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("test_server_requests", tests, NULL, NULL);
 }

@@ -248,5 +248,5 @@ int main(void)
 		LOOKUP_TEST(test_a_nameserver_must_be_an_address),
 	};
 
-	return cmocka_run_group_tests_name("test_http_lookup", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("test_resolver", tests, NULL, NULL);
 }

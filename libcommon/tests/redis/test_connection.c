@@ -280,5 +280,5 @@ int main(void)
 		CONNECTION_TEST(test_freeing_the_client_right_after_the_lookup_began_drops_the_lookup),
 	};
 
-	return cmocka_run_group_tests_name("redis/test_connection", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("test_connection", tests, NULL, NULL);
 }

@@ -66,5 +66,5 @@ int main(void)
 		cmocka_unit_test(test_the_entries_of_a_read_are_found_and_a_read_without_any_has_none),
 	};
 
-	return cmocka_run_group_tests_name("redis/test_reply", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("test_reply", tests, NULL, NULL);
 }

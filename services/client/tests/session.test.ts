@@ -9,15 +9,15 @@ function browser({ hasChannel = true } = {}) {
 	const kept = new Map<string, string>();
 	const tabs: { hear: (key: string, newValue: string | null) => void; message: Listener[] }[] = [];
 
-	function storage(map: Map<string, string>, tell: (key: string, value: string | null) => void): Storage {
+	function storage(map: Map<string, string>, notify: (key: string, value: string | null) => void): Storage {
 		return {
 			getItem: (key: string) => map.get(key) ?? null,
 			setItem(key: string, value: string) {
 				map.set(key, value);
-				tell(key, value);
+				notify(key, value);
 			},
 			removeItem(key: string) {
-				if (map.delete(key)) tell(key, null);
+				if (map.delete(key)) notify(key, null);
 			},
 		} as Storage;
 	}

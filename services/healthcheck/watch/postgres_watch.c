@@ -17,6 +17,7 @@ struct postgres_watch {
 	double started_s; /* 0: not known */
 };
 
+enum { COLUMN_CONNECTIONS, COLUMN_CONNECTIONS_MAX, COLUMN_IS_REPLICA, COLUMN_STARTED };
 static const struct postgres_statement look = {
 	"healthcheck_look",
 	"SELECT (SELECT sum(numbackends) FROM pg_stat_database),"
@@ -52,10 +53,10 @@ static void looked(enum status status, const struct postgres_rows *rows, void *a
 		return note(watch, HEALTH_DOWN, "can not be connected to");
 	if (status != STATUS_OK || postgres_count(rows) != 1)
 		return note(watch, HEALTH_DOWN, "the query failed; the log says why");
-	readings->connections = postgres_int(rows, 0, 0);
-	readings->connections_max = postgres_int(rows, 0, 1);
-	readings->is_replica = postgres_bool(rows, 0, 2);
-	note_start(watch, strtod(postgres_text(rows, 0, 3), NULL));
+	readings->connections = postgres_int(rows, 0, COLUMN_CONNECTIONS);
+	readings->connections_max = postgres_int(rows, 0, COLUMN_CONNECTIONS_MAX);
+	readings->is_replica = postgres_bool(rows, 0, COLUMN_IS_REPLICA);
+	note_start(watch, strtod(postgres_text(rows, 0, COLUMN_STARTED), NULL));
 	if (readings->is_replica)
 		note(watch, HEALTH_DEGRADED, "a standby: it takes no writes");
 	else if (readings->connections * 100 >= readings->connections_max * FULL_PERCENT)

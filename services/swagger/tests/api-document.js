@@ -8,7 +8,7 @@ const METHODS = ["get", "post", "put", "patch", "delete"];
 
 // Replies to requests that reached no operation: any path may give them. 404 and 405 are checked separately.
 const BEFORE_ANY_OPERATION = { 400: "BadRequest", 413: "BodyTooLarge", 429: "TooManyRequests", 503: "Unavailable", 504: "Timeout" };
-const FAILURES_OF_FRAMING = [408, 414, 417, 431, 501];
+const FAILURES_OF_FRAMING = [408, 414, 417, 431, 501, 505];
 
 const escapeName = (name) => encodeURIComponent(name.replaceAll("~", "~0").replaceAll("/", "~1"));
 const pointer = (...names) => `#/${names.map(escapeName).join("/")}`;
