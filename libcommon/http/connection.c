@@ -98,13 +98,13 @@ bool http_connection_has_unread(const struct http_connection *conn)
 {
 	char byte;
 
-	return recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+	return http_io_has_input(conn->io) || recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
 /* Closing over bytes that were not read would reset the connection, and the peer might lose our reply (RFC 9112 §9.6). */
 static void finish(struct http_connection *conn)
 {
-	if (conn->is_half_closed || !(conn->is_refused || http_io_has_input(conn->io) || http_connection_has_unread(conn))) {
+	if (conn->is_half_closed || !(conn->is_refused || http_connection_has_unread(conn))) {
 		http_connection_close(conn);
 		return;
 	}
@@ -135,7 +135,7 @@ static void go_on(struct http_connection *conn)
 	if (conn->is_last && !conn->request) {
 		finish(conn);
 	} else if (conn->state == HTTP_WRITING) {
-		http_server_enter(conn, HTTP_IDLE);
+		http_server_enter(conn, conn->request ? HTTP_READING : HTTP_IDLE);
 		http_connection_give_back(conn);
 	}
 }
@@ -162,7 +162,7 @@ static void flush(struct http_connection *conn)
 	}
 	conn->is_blocked = true;
 	event_add(&conn->writable, NULL);
-	if (n > 0 && conn->state == HTTP_WRITING)
+	if (conn->state == HTTP_READING || (n > 0 && conn->state == HTTP_WRITING))
 		http_server_enter(conn, HTTP_WRITING);
 }
 
@@ -288,7 +288,7 @@ static void process(struct http_connection *conn)
 	if (conn->state >= HTTP_LINGERING)
 		return;
 	if (messages == MESSAGES_A_TURN && !conn->is_blocked)
-		event_active(&conn->readable, EV_READ, 0);
+		event_add(&conn->writable, NULL); /* goes on in the next turn; event_active() would go on in this one */
 	else
 		resume_reading(conn);
 }

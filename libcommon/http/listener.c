@@ -23,13 +23,17 @@
 #define ACCEPT_READY_US_MAX 1000000
 #define DESCRIPTORS_OF_OTHERS 64 /* Postgres, Redis, the resolver, the log, the admin listener and its connections' start */
 #define PEEKS_MAX 8
+#define SLOW_US 1000000
 
 void http_listener_resume(void *arg)
 {
 	struct http_server *server = OBJECT_OF(struct http_server, HTTP_SERVER_TAG, arg);
 
-	if (server->listener >= 0)
-		event_add(server->acceptable, NULL);
+	if (server->listener < 0)
+		return;
+	if (server->reserve < 0)
+		server->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	event_add(server->acceptable, NULL);
 }
 
 static unsigned open_connections(const struct http_server *server)
@@ -41,8 +45,10 @@ static unsigned open_connections(const struct http_server *server)
 	return count;
 }
 
-/* Skips an idle connection on which a request has arrived in this turn. */
-static struct http_connection *longest_idle(const struct http_server *server)
+/* The one that is closed for a new one. Skips an idle connection on which a request has arrived in this turn. When none is
+ * idle, a request that takes long to arrive gives way, so that peers which send one byte each cannot keep everybody else out.
+ */
+static struct http_connection *least_needed(const struct http_server *server)
 {
 	struct http_connection *conn = TAILQ_FIRST(&server->connections[HTTP_LINGERING]);
 
@@ -51,7 +57,10 @@ static struct http_connection *longest_idle(const struct http_server *server)
 	conn = TAILQ_FIRST(&server->connections[HTTP_IDLE]);
 	for (int i = 0; conn && http_connection_has_unread(conn); i++)
 		conn = i < PEEKS_MAX ? TAILQ_NEXT(conn, link) : NULL;
-	return conn;
+	if (conn)
+		return conn;
+	conn = TAILQ_FIRST(&server->connections[HTTP_READING]);
+	return conn && conn->since_us < server->now_us - SLOW_US ? conn : NULL;
 }
 
 /* Answers on the reserve descriptor, so that the client does not hang. */
@@ -93,7 +102,7 @@ static void acceptable(evutil_socket_t listener, short what, void *arg)
 
 	server->now_us = clock_monotonic_us();
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-		struct http_connection *conn, *idle;
+		struct http_connection *conn, *other;
 		struct sockaddr_storage peer = {0};
 		socklen_t len = sizeof peer;
 		int fd = accept4(listener, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -106,8 +115,8 @@ static void acceptable(evutil_socket_t listener, short what, void *arg)
 		conn = http_connection_accept(server, fd, &peer);
 		if (open_connections(server) <= (unsigned)server->config.connections_max)
 			continue;
-		idle = longest_idle(server);
-		http_connection_close(idle ? idle : conn);
+		other = least_needed(server);
+		http_connection_close(other ? other : conn);
 	}
 }
 
@@ -187,7 +196,6 @@ enum status http_server_listen(struct http_server *server)
 	if (server->listener < 0)
 		return STATUS_INTERNAL;
 	hold_below_descriptors(server);
-	server->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	server->acceptable = event_new(server->base, server->listener, EV_READ | EV_PERSIST, acceptable, server);
 	if (!server->is_ready) {
 		http_listener_resume(server);
@@ -214,6 +222,8 @@ void http_listener_stop(struct http_server *server)
 {
 	if (server->listener < 0)
 		return;
+	if (event_pending(server->acceptable, EV_READ, NULL))
+		acceptable(server->listener, 0, server); /* those that the kernel has accepted would be reset */
 	event_free(server->acceptable);
 	close(server->listener);
 	server->listener = -1;

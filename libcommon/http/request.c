@@ -167,6 +167,7 @@ static bool is_acceptable(struct http_request *req)
 	char allow[128];
 
 	if (!is_known_method(req->method)) {
+		req->method = "OTHER"; /* for the log: a peer must not choose how long a line is */
 		http_reply_header(req, "Connection", "close");
 		http_reply_fail(req, 501, "not_implemented", "That method is not supported.");
 		return false;
@@ -331,11 +332,25 @@ const char *http_request_header(const struct http_request *req, const char *name
 	return value ? text_of(req, value) : NULL;
 }
 
+/* Of several fields with one name, which are one list (RFC 9110 §5.3), the one with its right end. */
+static const char *last_header(const struct http_request *req, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (unsigned i = req->parser.field_count; i-- > 0;) {
+		const struct http_field *field = &req->parser.fields[i];
+
+		if (field->name.len == len && strncasecmp(req->message + field->name.start, name, len) == 0)
+			return text_of(req, &field->value);
+	}
+	return NULL;
+}
+
 const char *http_request_remote_ip(struct http_request *req)
 {
-	const char *forwarded = http_request_header(req, "X-Forwarded-For");
+	const char *forwarded;
 
-	if (!forwarded)
+	if (!(forwarded = last_header(req, "X-Forwarded-For")))
 		return req->conn->peer;
 	if (!req->remote_ip[0])
 		forwarded_address(req->server->trusted, req->conn->peer, forwarded, req->remote_ip, sizeof req->remote_ip);

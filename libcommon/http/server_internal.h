@@ -214,7 +214,7 @@ void http_connection_replied(struct http_connection *conn);
 void http_connection_proceed(struct http_connection *conn);
 /* Lets go of an io that holds nothing. */
 void http_connection_give_back(struct http_connection *conn);
-bool http_connection_has_unread(const struct http_connection *conn); /* the kernel has bytes of it */
+bool http_connection_has_unread(const struct http_connection *conn); /* here, or in the kernel */
 
 /* request.c */
 /* The client's X-Request-ID if it is sane, else 32 random hexadecimal digits. The fields that were read are enough for it. */

@@ -39,6 +39,7 @@ struct http_connection *http_upgrade_take(struct http_request *req, int code, co
 	http_server_enter(conn, HTTP_UPGRADED);
 	if (!conn->is_half_closed)
 		event_add(&conn->readable, NULL);
+	event_del(&conn->writable);                /* process() may have asked for it */
 	event_active(&conn->readable, EV_READ, 0); /* for what came right behind the request */
 	http_upgrade_write(conn);
 	req->is_answered = true;
@@ -94,6 +95,8 @@ void http_upgrade_readable(struct http_connection *conn)
 	bool has_rest = take_rest(conn, input);
 	int n = has_rest ? 1 : evbuffer_read(input, conn->fd, (int)conn->upgrade->input_bytes_max);
 
+	if (has_rest && conn->is_half_closed) /* the end that follows was read already */
+		event_active(&conn->readable, EV_READ, 0);
 	if (n > 0) {
 		conn->upgrade->calls->readable(conn->upgrade->arg);
 		evbuffer_drain(input, evbuffer_get_length(input));

@@ -23,7 +23,7 @@ struct http_upgrade_calls {
 /* HTTP/1.1 and no body (RFC 9110 §7.8). */
 bool http_request_can_upgrade(const struct http_request *req);
 /* Answers 101 with the headers of http_reply_header() and ends the request. NULL: the server drains, and the request was
- * answered with 503. calls is static. At most input_bytes_max are read at once. */
+ * answered with 503. calls is static. At most input_bytes_max are read at once, but for what came behind the request. */
 struct http_connection *http_reply_upgrade(struct http_request *req, const struct http_upgrade_calls *calls,
 					   size_t input_bytes_max, void *arg) MUST_CHECK;
 struct evbuffer *http_upgrade_input(struct http_connection *conn); /* only from within `readable` */

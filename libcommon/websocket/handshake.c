@@ -12,20 +12,19 @@
 #define KEY_LEN 24 /* base64 of 16 bytes */
 #define SHA1_BYTES 20
 
-/* Element n of a comma-separated list (RFC 9110 §5.6.1); returns its length, or 0 when the list has no such element. */
-static size_t element(const char *list, unsigned n, const char **ret_start)
+/* The next element of a comma-separated list (RFC 9110 §5.6.1), which moves on behind it; its length, or 0 at the end. */
+static size_t next_element(const char **list, const char **ret_start)
 {
-	for (unsigned seen = 0; list && *list;) {
-		const char *start = list + strspn(list, ", \t");
+	while (*list && **list) {
+		const char *start = *list + strspn(*list, ", \t");
 		size_t len = strcspn(start, ",");
 
-		list = start + len;
+		*list = start + len;
 		while (len && (start[len - 1] == ' ' || start[len - 1] == '\t'))
 			len--;
-		if (len && seen++ == n) {
-			*ret_start = start;
+		*ret_start = start;
+		if (len)
 			return len;
-		}
 	}
 	return 0;
 }
@@ -35,7 +34,7 @@ static bool has_element(const char *list, const char *name)
 	const char *start = NULL;
 	size_t len;
 
-	for (unsigned n = 0; (len = element(list, n, &start)); n++)
+	while ((len = next_element(&list, &start)))
 		if (len == strlen(name) && strncasecmp(start, name, len) == 0)
 			return true;
 	return false;
@@ -43,9 +42,11 @@ static bool has_element(const char *list, const char *name)
 
 bool websocket_offer(const struct http_request *req, unsigned n, char *name, size_t size)
 {
-	const char *start = NULL;
-	size_t len = element(http_request_header(req, "Sec-WebSocket-Protocol"), n, &start);
+	const char *list = http_request_header(req, "Sec-WebSocket-Protocol"), *start = NULL;
+	size_t len = next_element(&list, &start);
 
+	while (len && n-- > 0)
+		len = next_element(&list, &start);
 	if (len == 0 || len >= size)
 		return false;
 	memcpy(name, start, len);

@@ -243,6 +243,11 @@ def test_a_later_http_1_version_is_answered_as_http_1_1(to):
 
 
 @pytest.mark.parametrize("to", SERVICES)
+def test_http_1_0_may_leave_host_out(to):
+    assert exchange(b"GET " + PATH[to] + b" HTTP/1.0\r\n\r\n", to=to).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("to", SERVICES)
 @pytest.mark.parametrize("method", [b"GET", b"DELETE", b"OPTIONS"])
 def test_the_body_of_a_method_that_needs_none_is_not_read_as_a_request(method, to):
     last = b"GET " + PATH[to] + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"

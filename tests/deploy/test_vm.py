@@ -268,7 +268,7 @@ def test_a_version_that_does_not_become_healthy_is_not_rolled_out(host):
         printf 'FROM abacus/users:good\\nENV SECRET_KEY=twice\\n' | docker build -q -t abacus/users:stage - """)
     with reads_in_background(host) as requests:
         said = host.shell("HEALTHY_SECONDS=8 scripts/rolling-replace users; echo $?")
-    assert said.splitlines() == ["rolling-replace: a new container of users does not become healthy; the old ones go on", "1"]
+    assert said.splitlines() == ["rolling-replace: the new container of users did not become healthy; the old ones keep running", "1"]
     host.shell("docker tag abacus/users:good abacus/users:stage")
     assert host.shell("docker-compose ps -q -a users") == before
     assert requests.failed == [] and requests.done > 100
@@ -301,7 +301,7 @@ def everything(host):
 
 def test_7_backup_and_8_restore_bring_back_every_user_and_every_value(host):
     said = host.on("7-backup").stdout
-    folder = re.search(r"backed up to (/var/backups/abacus/\S+):", said)[1]
+    folder = re.search(r"backed up to (/var/backups/abacus/\S+) ", said)[1]
     before, results, token = everything(host), host.results(), host.log_in()
     assert before.count("INSERT INTO public.users ") == 2 and before.count('INSERT INTO public."values" ') == 2
     for database in ("users", "values"):

@@ -82,6 +82,19 @@ static bool is_closed(int fd)
 	return heard.is_over;
 }
 
+/* Replies that have begun since the last call: the only capital H of one is that of its first "HTTP". */
+static unsigned answers_on(int fd)
+{
+	char bytes[65536];
+	unsigned count = 0;
+	ssize_t n;
+
+	while ((n = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT)) > 0)
+		for (ssize_t i = 0; i < n; i++)
+			count += bytes[i] == 'H';
+	return count;
+}
+
 /* ---- at the limit ---- */
 
 static void fill(int fds[CONNECTIONS_MAX])
@@ -138,16 +151,21 @@ static void ignore(void *arg)
 }
 
 static struct http_connection *upgraded[CONNECTIONS_MAX];
-static unsigned upgraded_count, upgraded_closed;
+static unsigned upgraded_count, upgraded_closed, upgraded_left;
 
 static void note_closed(void *arg)
 {
 	upgraded_closed++;
 }
 
+static void note_left(void *arg)
+{
+	upgraded_left++;
+}
+
 static void upgrade(struct http_request *req)
 {
-	static const struct http_upgrade_calls calls = {ignore, ignore, ignore, ignore, note_closed};
+	static const struct http_upgrade_calls calls = {ignore, ignore, note_left, ignore, note_closed};
 	struct http_connection *conn = http_reply_upgrade(req, &calls, 100, NULL);
 
 	if (conn)
@@ -160,7 +178,7 @@ static void replace_with_upgrades(void)
 {
 	struct http_config config = server_config();
 
-	upgraded_count = upgraded_closed = 0;
+	upgraded_count = upgraded_closed = upgraded_left = 0;
 	http_server_free(server);
 	server = http_server_new(base, &config, upgrade_routes, NULL);
 	assert_int_equal(http_server_listen(server), STATUS_OK);
@@ -183,6 +201,21 @@ static void test_upgraded_connections_that_reach_the_limit_stay_and_new_ones_are
 	for (int i = 0; i < CONNECTIONS_MAX; i++)
 		close(fds[i]);
 	close(late);
+}
+
+static void test_the_end_of_a_client_that_sent_more_behind_its_upgrade_is_noticed(void **state)
+{
+	int fd;
+
+	replace_with_upgrades();
+	fd = client();
+	for (int i = 0; i < 32; i++) /* as many as one turn answers */
+		say(fd, SENT("GET /none") "\r\n");
+	say(fd, SENT("GET /up") "\r\nx");
+	shutdown(fd, SHUT_WR);
+	WAIT_FOR(upgraded_left == 1);
+	assert_int_equal(upgraded_count, 1);
+	close(fd);
 }
 
 /* ---- a client's end ---- */
@@ -244,6 +277,57 @@ static void test_a_deadline_and_a_reset_harm_nothing(void **state)
 	assert_int_equal(http_server_in_flight(server), 0);
 }
 
+/* ---- one turn of many ---- */
+
+/* event_base_loop(EVLOOP_NONBLOCK) goes on while there is anything to do, so a timer looks at what each turn did. */
+static struct {
+	struct loop_timer *timer;
+	int fd;
+	unsigned answered, most_in_a_turn;
+	void (*do_early)(void); /* once, after the first turn that answered something */
+} watch;
+
+static void look_after_a_turn(void *arg)
+{
+	unsigned count = answers_on(watch.fd);
+	void (*do_early)(void) = watch.do_early;
+
+	watch.answered += count;
+	watch.most_in_a_turn = count > watch.most_in_a_turn ? count : watch.most_in_a_turn;
+	loop_timer_start(watch.timer, 0);
+	if (count == 0 || !do_early)
+		return;
+	watch.do_early = NULL;
+	do_early();
+}
+
+static void watch_client(unsigned requests, void (*do_early)(void))
+{
+	memset(&watch, 0, sizeof watch);
+	watch.fd = client();
+	watch.do_early = do_early;
+	turn(3);
+	for (unsigned i = 0; i < requests; i++)
+		say(watch.fd, HELLO);
+	watch.timer = loop_timer_new(base, look_after_a_turn, NULL);
+	loop_timer_start(watch.timer, 0);
+}
+
+static void stop_watching(void)
+{
+	loop_timer_free(watch.timer);
+	close(watch.fd);
+}
+
+static void test_one_client_that_pipelines_does_not_hold_up_the_loop(void **state)
+{
+	watch_client(1000, NULL);
+	WAIT_FOR(watch.answered == 1000);
+	assert_in_range(watch.most_in_a_turn, 1,
+			200); /* a turn's answers, and those of turns that the client was told of late */
+	stop_watching();
+}
+
 /* ---- draining ---- */
 
 static void drained(void *arg)
@@ -264,16 +348,36 @@ static void test_a_request_that_came_before_draining_began_is_answered(void **st
 	close(fd);
 }
 
-static void test_a_connection_that_came_when_draining_began_is_refused(void **state)
+static void test_a_connection_that_the_kernel_accepted_before_draining_is_answered(void **state)
 {
 	bool is_drained = false;
+	struct heard heard;
 	int fd = client();
 
 	say(fd, HELLO);
 	http_server_drain(server, drained, &is_drained);
 	WAIT_FOR(is_drained);
-	assert_true(is_closed(fd));
+	listen_to(fd, &heard);
+	assert_non_null(strstr(heard.text, " 200 OK"));
+	assert_non_null(strstr(heard.text, "Connection: close\r\n"));
 	close(fd);
+}
+
+static bool is_drained_early;
+
+static void drain_early(void)
+{
+	http_server_drain(server, drained, &is_drained_early);
+}
+
+/* The first reply after draining began says that it is the last one, so that a client knows what was not answered. */
+static void test_a_pipelining_client_gets_a_last_reply_when_draining_begins(void **state)
+{
+	is_drained_early = false;
+	watch_client(200, drain_early);
+	WAIT_FOR(is_drained_early && is_closed(watch.fd));
+	assert_in_range(watch.answered, 2, 199);
+	stop_watching();
 }
 
 static void test_an_upgrade_that_was_asked_for_when_draining_began_is_503(void **state)
@@ -414,12 +518,15 @@ int main(void)
 		SERVER_TEST(test_a_request_on_the_longest_idle_connection_saves_it_from_a_new_one),
 		SERVER_TEST(test_many_new_connections_at_the_limit_and_requests_on_all_idle_ones_harm_nothing),
 		SERVER_TEST(test_upgraded_connections_that_reach_the_limit_stay_and_new_ones_are_closed),
+		SERVER_TEST(test_the_end_of_a_client_that_sent_more_behind_its_upgrade_is_noticed),
 		SERVER_TEST(test_a_request_and_its_client_s_half_close_is_answered),
 		SERVER_TEST(test_a_connection_with_its_request_and_its_reset_harms_nothing),
 		SERVER_TEST(test_a_reset_and_a_late_reply_harm_nothing),
 		SERVER_TEST(test_a_deadline_and_a_reset_harm_nothing),
+		SERVER_TEST(test_one_client_that_pipelines_does_not_hold_up_the_loop),
 		SERVER_TEST(test_a_request_that_came_before_draining_began_is_answered),
-		SERVER_TEST(test_a_connection_that_came_when_draining_began_is_refused),
+		SERVER_TEST(test_a_connection_that_the_kernel_accepted_before_draining_is_answered),
+		SERVER_TEST(test_a_pipelining_client_gets_a_last_reply_when_draining_begins),
 		SERVER_TEST(test_an_upgrade_that_was_asked_for_when_draining_began_is_503),
 		SERVER_TEST(test_freeing_the_server_with_everything_under_way_harms_nothing),
 		SERVER_TEST(test_out_of_descriptors_clients_are_refused_with_503_and_accepting_goes_on),

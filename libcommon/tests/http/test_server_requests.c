@@ -218,6 +218,8 @@ static void test_the_remote_address_is_the_right_most_that_is_not_a_proxy(void *
 	assert_body("127.0.0.1");
 	get("/remote", "X-Forwarded-For: 6.6.6.6, 10.1.2.3, 127.0.0.9\r\n");
 	assert_body("10.1.2.3");
+	get("/remote", "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 10.1.2.3\r\n");
+	assert_body("10.1.2.3");
 }
 
 /* ---- tokens ---- */
