@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "postgres/session.h"
 
 static void lose(struct postgres_connection *connection, const char *reason, enum status oldest)
 {
@@ -68,7 +69,7 @@ static void become_ready(struct postgres_connection *connection)
 
 static void take_preparation(struct postgres_connection *connection, const PGresult *result)
 {
-	if (PQresultStatus(result) != PGRES_COMMAND_OK) {
+	if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK) {
 		log_line(LOG_ERROR, "preparing failed",
 			 LOG_TEXT("reason", PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)));
 		lose(connection, "a statement can not be prepared; is the schema up to date?", STATUS_UNAVAILABLE);
@@ -332,15 +333,16 @@ static bool end_preparation(struct postgres_connection *connection, int is_sent)
 	return true;
 }
 
-/* The time limit is a SET and not one of the connection's `options`, because the options of a URL or PGOPTIONS would replace
- * it. */
+/* The settings are a statement and not the connection's `options`, because the options of a URL or PGOPTIONS would replace
+ * them. */
 static bool send_preparations(struct postgres_connection *connection)
 {
 	const struct postgres_statement *const *statement = connection->postgres->statements;
-	char set[64];
+	struct postgres_params params = {0};
 
-	snprintf(set, sizeof set, "SET statement_timeout = %ld", connection->postgres->config.query_timeout_ms);
-	if (!end_preparation(connection, PQsendQueryParams(connection->pg, set, 0, NULL, NULL, NULL, NULL, 0)))
+	postgres_param_int(&params, connection->postgres->config.query_timeout_ms);
+	if (!end_preparation(connection, PQsendQueryParams(connection->pg, postgres_session_sql, params.count, NULL,
+							   params.texts, NULL, NULL, 0)))
 		return false;
 	for (; *statement; statement++)
 		if (!end_preparation(connection, PQsendPrepare(connection->pg, (*statement)->name, (*statement)->sql, 0, NULL)))

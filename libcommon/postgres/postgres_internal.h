@@ -2,6 +2,7 @@
  *   config.c      options, and what is wrong with a URL
  *   postgres.c    the pool of connections, calls, results
  *   connection.c  one connection: connecting, preparing, the pipeline, losing the connection
+ *   session.c     the settings of a session
  *   params.c      parameters */
 #ifndef ABACUS_POSTGRES_INTERNAL_H
 #define ABACUS_POSTGRES_INTERNAL_H
