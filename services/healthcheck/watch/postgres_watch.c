@@ -20,7 +20,8 @@ struct postgres_watch {
 static const struct postgres_statement look = {
 	"healthcheck_look",
 	"SELECT (SELECT sum(numbackends) FROM pg_stat_database),"
-	" current_setting('max_connections')::int, pg_is_in_recovery(), extract(epoch FROM pg_postmaster_start_time())::text",
+	" current_setting('max_connections')::int, pg_is_in_recovery(), extract(epoch FROM pg_postmaster_start_time())::text,"
+	" current_setting('transaction_read_only')::bool",
 	true};
 
 static const struct postgres_statement *const statements[] = {&look, NULL};
@@ -58,6 +59,8 @@ static void looked(enum status status, const struct postgres_rows *rows, void *a
 	note_start(watch, strtod(postgres_text(rows, 0, 3), NULL));
 	if (readings->is_replica)
 		note(watch, HEALTH_DEGRADED, "a standby: it takes no writes");
+	else if (postgres_bool(rows, 0, 4))
+		note(watch, HEALTH_DEGRADED, "read-only: it takes no writes");
 	else if (readings->connections * 100 >= readings->connections_max * FULL_PERCENT)
 		note(watch, HEALTH_DEGRADED, "nearly all connections are used");
 	else
