@@ -187,11 +187,11 @@ static void lose_track(struct revocations *revocations)
 	revocations->is_current = false;
 }
 
-/* After a lost connection the next one goes on. After an error reply (an operator unblocked the connection, or the key holds
- * another type) reading waits, because the error would come again at once. */
-static void fail(struct revocations *revocations, enum status status)
+/* After a lost connection the next one goes on. After an error reply (an operator unblocked the connection, the key holds
+ * another type, Redis is busy) reading waits, because the error would come again at once. */
+static void fail(struct revocations *revocations, enum status status, const redisReply *reply)
 {
-	if (status != STATUS_INTERNAL && status != STATUS_BUSY)
+	if (!reply && status != STATUS_BUSY)
 		return;
 	lose_track(revocations);
 	loop_timer_start(revocations->again, AGAIN_MS);
@@ -202,7 +202,7 @@ static void received(enum status status, const redisReply *reply, void *arg)
 	struct revocations *revocations = arg;
 
 	if (status != STATUS_OK) {
-		fail(revocations, status);
+		fail(revocations, status, reply);
 		return;
 	}
 	read_stream(revocations, reply);
@@ -226,7 +226,7 @@ static void caught_up(enum status status, const redisReply *reply, void *arg)
 	size_t count;
 
 	if (status != STATUS_OK) {
-		fail(revocations, status);
+		fail(revocations, status, reply);
 		return;
 	}
 	count = read_stream(revocations, reply);
@@ -243,7 +243,7 @@ static void looked(enum status status, const redisReply *reply, void *arg)
 	struct revocations *revocations = arg;
 
 	if (status != STATUS_OK) {
-		fail(revocations, status);
+		fail(revocations, status, reply);
 		return;
 	}
 	revocations->was_complete = reply->type == REDIS_REPLY_INTEGER && reply->integer == 1;

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "postgres/migrations.h"
 #include "postgres/postgres.h"
+#include "postgres/session.h"
 #include "redis/redis.h"
 
 #define EXIT_USAGE 64 /* EX_USAGE of sysexits.h */
@@ -47,7 +48,7 @@ PGconn *manage_postgres(struct manage *manage)
 	if (manage->conn)
 		return manage->conn;
 	manage->conn = PQconnectdbParams(keys, values, 1);
-	if (PQstatus(manage->conn) == CONNECTION_OK)
+	if (PQstatus(manage->conn) == CONNECTION_OK && postgres_session_set(manage->conn) == STATUS_OK)
 		return manage->conn;
 	words = PQerrorMessage(manage->conn);
 	fprintf(stderr, "manage: the database can not be reached; see DATABASE_URL: %.*s\n", (int)strcspn(words, "\n"), words);

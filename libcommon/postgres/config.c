@@ -18,6 +18,8 @@ const struct config_option postgres_options[] = {
 	 "time limit of a query", 10, 600000, false},
 	{"POSTGRES_CONNECT_TIMEOUT_MS", CONFIG_INT, offsetof(struct postgres_config, connect_timeout_ms), "3000",
 	 "time limit of connecting", 10, 600000, false},
+	{"POSTGRES_PREPARE", CONFIG_BOOL, offsetof(struct postgres_config, prepares), "true",
+	 "false: no prepared statements, for a pooler in transaction mode (docs/operations.md)", 0, 0, false},
 	{0},
 };
 

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "postgres/session.h"
 
 static void lose(struct postgres_connection *connection, const char *reason, enum status oldest)
 {
@@ -60,18 +61,30 @@ static void ignore_notice(void *arg, const PGresult *result)
 static void become_ready(struct postgres_connection *connection)
 {
 	connection->state = POSTGRES_READY;
+	connection->ready_us = clock_monotonic_us();
 	connection->attempt = 0;
 	if (connection->has_reported_loss)
 		log_line(LOG_INFO, "postgres is reachable again");
 	connection->has_reported_loss = false;
 }
 
+/* duplicate_prepared_statement: a pooler in transaction mode lends us a connection that another client has used. */
+static bool is_prepared_already(const PGresult *result)
+{
+	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+	return sqlstate && strcmp(sqlstate, "42P05") == 0;
+}
+
 static void take_preparation(struct postgres_connection *connection, const PGresult *result)
 {
-	if (PQresultStatus(result) != PGRES_COMMAND_OK) {
+	if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK) {
 		log_line(LOG_ERROR, "preparing failed",
 			 LOG_TEXT("reason", PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)));
-		lose(connection, "a statement can not be prepared; is the schema up to date?", STATUS_UNAVAILABLE);
+		lose(connection,
+		     is_prepared_already(result) ? "another client's statements are here; see POSTGRES_PREPARE"
+						 : "a statement can not be prepared; is the schema up to date?",
+		     STATUS_UNAVAILABLE);
 	}
 }
 
@@ -93,6 +106,34 @@ static bool is_stale(const PGresult *result)
 	const char *function = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
 
 	return function && strcmp(function, "RevalidateCachedQuery") == 0;
+}
+
+/* ---- replacing a connection ---- */
+
+#define REPLACE_AGE_US 1000000
+
+bool postgres_connection_is_usable(const struct postgres_connection *connection)
+{
+	return connection->state == POSTGRES_READY && !connection->is_lost && !connection->retiring;
+}
+
+/* After an error that a new connection may not meet. What is in flight is answered first. At most once a second and never the
+ * last that is usable, because while Postgres takes no writes the calls that only read need a connection. */
+static void retire_after(struct postgres_connection *connection, const struct postgres_error *error)
+{
+	const struct postgres *postgres = connection->postgres;
+
+	if (!error || connection->retiring || clock_monotonic_us() < connection->ready_us + REPLACE_AGE_US)
+		return;
+	connection->retiring = error->replaces_connection;
+	if (postgres->config.connections > 1 && !postgres_is_ready(postgres))
+		connection->retiring = NULL;
+}
+
+static void lose_retired(struct postgres_connection *connection)
+{
+	if (connection->retiring && STAILQ_EMPTY(&connection->sent))
+		lose(connection, connection->retiring, STATUS_UNAVAILABLE);
 }
 
 static struct postgres_call *take_oldest(struct postgres_connection *connection)
@@ -148,10 +189,13 @@ static void end_oldest(struct postgres_connection *connection)
 	}
 	call = take_oldest(connection);
 	connection->result = NULL;
-	if (call->statement)
-		postgres_call_answer(call, result);
-	else
+	if (call->statement) {
+		/* first, because the callback may make the next call */
+		retire_after(connection, postgres_error_of_call(connection->postgres, call, result));
+		postgres_call_answer(connection->postgres, call, result);
+	} else {
 		take_preparation(connection, result);
+	}
 	PQclear(result);
 	postgres_call_recycle(connection->postgres, call);
 	if (connection->state == POSTGRES_PREPARING && STAILQ_EMPTY(&connection->sent) && !connection->is_lost)
@@ -200,6 +244,7 @@ static void take_all(struct postgres_connection *connection)
 		else
 			take_end_of_results(connection);
 	}
+	lose_retired(connection);
 }
 
 static void readable(evutil_socket_t fd, short what, void *arg)
@@ -280,7 +325,11 @@ void postgres_connection_flush(struct postgres_connection *connection)
 static enum status send_statement(struct postgres_connection *connection, struct postgres_call *call,
 				  const struct postgres_params *params)
 {
-	if (PQsendQueryPrepared(connection->pg, call->statement->name, params->count, params->texts, NULL, NULL, 0))
+	const struct postgres_statement *statement = call->statement;
+
+	if (connection->postgres->config.prepares
+		    ? PQsendQueryPrepared(connection->pg, statement->name, params->count, params->texts, NULL, NULL, 0)
+		    : PQsendQueryParams(connection->pg, statement->sql, params->count, NULL, params->texts, NULL, NULL, 0))
 		return STATUS_OK;
 	lose(connection, "sending failed", STATUS_UNAVAILABLE);
 	return STATUS_UNAVAILABLE;
@@ -332,18 +381,22 @@ static bool end_preparation(struct postgres_connection *connection, int is_sent)
 	return true;
 }
 
-/* The time limit is a SET and not one of the connection's `options`, because the options of a URL or PGOPTIONS would replace
- * it. */
+/* Without prepared statements each one is prepared all the same, without a name: a schema that is not up to date is noticed
+ * here. The settings are a statement and not the connection's `options`, because the options of a URL or PGOPTIONS would
+ * replace them. */
 static bool send_preparations(struct postgres_connection *connection)
 {
 	const struct postgres_statement *const *statement = connection->postgres->statements;
-	char set[64];
+	struct postgres_params params = {0};
+	bool prepares = connection->postgres->config.prepares;
 
-	snprintf(set, sizeof set, "SET statement_timeout = %ld", connection->postgres->config.query_timeout_ms);
-	if (!end_preparation(connection, PQsendQueryParams(connection->pg, set, 0, NULL, NULL, NULL, NULL, 0)))
+	postgres_param_int(&params, connection->postgres->config.query_timeout_ms);
+	if (!end_preparation(connection, PQsendQueryParams(connection->pg, postgres_session_sql, params.count, NULL,
+							   params.texts, NULL, NULL, 0)))
 		return false;
 	for (; *statement; statement++)
-		if (!end_preparation(connection, PQsendPrepare(connection->pg, (*statement)->name, (*statement)->sql, 0, NULL)))
+		if (!end_preparation(connection, PQsendPrepare(connection->pg, prepares ? (*statement)->name : "",
+							       (*statement)->sql, 0, NULL)))
 			return false;
 	return true;
 }
@@ -458,6 +511,7 @@ void postgres_connection_reap(struct postgres_connection *connection)
 		status = STATUS_UNAVAILABLE;
 	}
 	connection->is_lost = connection->is_sharing = false;
+	connection->retiring = NULL;
 	connection->state = POSTGRES_WAITING;
 	loop_timer_start(connection->retry, loop_backoff_ms(connection->attempt++));
 }

@@ -36,34 +36,36 @@ void postgres_call_fail(struct postgres *postgres, struct postgres_call *call, e
 		loop_timer_start(postgres->failures, 0);
 }
 
-static enum status status_of(const PGresult *result, const struct postgres_call *call)
+static enum status judge_error(const struct postgres *postgres, const struct postgres_call *call, const PGresult *result)
 {
-	const char *sqlstate;
+	const struct postgres_error *error = postgres_error_of_call(postgres, call, result);
 
+	if (!error) /* libpq's own: the connection was lost */
+		return STATUS_UNAVAILABLE;
+	if (error->status != STATUS_CONFLICT)
+		log_line(error->status == STATUS_UNAVAILABLE ? LOG_WARN : LOG_ERROR, "a statement failed",
+			 LOG_TEXT("statement", call->statement->name),
+			 LOG_TEXT("sqlstate", PQresultErrorField(result, PG_DIAG_SQLSTATE)));
+	return error->status;
+}
+
+static enum status status_of(const struct postgres *postgres, const struct postgres_call *call, const PGresult *result)
+{
 	switch (PQresultStatus(result)) {
 	case PGRES_TUPLES_OK:
 	case PGRES_COMMAND_OK:
 		return STATUS_OK;
 	case PGRES_FATAL_ERROR:
-		sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-		if (!sqlstate)
-			return STATUS_UNAVAILABLE;
-		if (strcmp(sqlstate, "23505") == 0) /* unique_violation */
-			return STATUS_CONFLICT;
-		if (strncmp(sqlstate, "57P", 3) == 0 || strncmp(sqlstate, "53", 2) == 0) /* shutting down, out of resources */
-			return STATUS_UNAVAILABLE;
-		log_line(LOG_ERROR, "a statement failed", LOG_TEXT("statement", call->statement->name),
-			 LOG_TEXT("sqlstate", sqlstate));
-		return strcmp(sqlstate, "57014") == 0 ? STATUS_TIMEOUT : STATUS_INTERNAL; /* query_canceled */
+		return judge_error(postgres, call, result);
 	default:
 		log_line(LOG_ERROR, "a result of an unexpected kind", LOG_TEXT("kind", PQresStatus(PQresultStatus(result))));
 		return STATUS_INTERNAL;
 	}
 }
 
-void postgres_call_answer(struct postgres_call *call, const PGresult *result)
+void postgres_call_answer(const struct postgres *postgres, struct postgres_call *call, const PGresult *result)
 {
-	enum status status = status_of(result, call);
+	enum status status = status_of(postgres, call, result);
 	struct postgres_rows rows = {.result = result};
 
 	if (op_end(&call->op))
@@ -168,7 +170,7 @@ void postgres_free(struct postgres *postgres)
 bool postgres_is_ready(const struct postgres *postgres)
 {
 	for (long i = 0; i < postgres->config.connections; i++)
-		if (postgres->connections[i].state == POSTGRES_READY && !postgres->connections[i].is_lost)
+		if (postgres_connection_is_usable(&postgres->connections[i]))
 			return true;
 	return false;
 }
@@ -195,8 +197,7 @@ static struct postgres_connection *least_busy(struct postgres *postgres)
 	for (long i = 0; i < postgres->config.connections; i++) {
 		struct postgres_connection *connection = &postgres->connections[i];
 
-		if (connection->state == POSTGRES_READY && !connection->is_lost &&
-		    (!best || connection->in_flight < best->in_flight))
+		if (postgres_connection_is_usable(connection) && (!best || connection->in_flight < best->in_flight))
 			best = connection;
 	}
 	return best;

@@ -27,6 +27,7 @@ struct postgres_config {
 	char *test_url; /* DATABASE_TEST_URL */
 	long connections, in_flight_max, query_timeout_ms, connect_timeout_ms;
 	const char *variable; /* where the URL came from, for the log; NULL: DATABASE_URL */
+	bool prepares;        /* false: each call sends its SQL, as a pooler in transaction mode needs it */
 };
 extern const struct config_option postgres_options[];
 
@@ -45,7 +46,7 @@ void postgres_config_check(struct postgres_config *postgres, struct config *conf
 /* What is wrong with the URL, a static text ("must …") without any part of the URL; NULL when it is valid. */
 const char *postgres_config_problem(const struct postgres_config *config);
 
-/* A prepared statement; static. Prepared on each connection before it is used for calls. */
+/* A prepared statement; static. Prepared (POSTGRES_PREPARE=false: checked) on each connection before it is used for calls. */
 struct postgres_statement {
 	const char *name;
 	const char *sql;
@@ -73,8 +74,9 @@ int postgres_in_flight(const struct postgres *postgres);
 /* Registers the gauge postgres_queries_in_flight, of the postgres that the process makes last. */
 void postgres_register_metrics(void);
 
-/* STATUS_OK with rows; otherwise rows is NULL: CONFLICT (SQLSTATE 23505), BUSY (in_flight_max), UNAVAILABLE, TIMEOUT (57014, or
- * no answer), INTERNAL (logged here with its SQLSTATE and the statement's name, never with its parameters). */
+/* STATUS_OK with rows; otherwise rows is NULL: BUSY (in_flight_max), UNAVAILABLE (no connection), TIMEOUT (no answer), or what
+ * the table of errors.c says of the SQLSTATE, logged with the statement's name, never with its parameters (CONFLICT is not
+ * logged). Some errors say that another connection may do better (25006: it takes no writes): then it is replaced. */
 typedef void postgres_done(enum status status, const struct postgres_rows *rows, void *arg);
 void postgres_exec(struct postgres *postgres, struct scope *scope, const struct postgres_statement *statement,
 		   const struct postgres_params *params, postgres_done *done, void *arg);

@@ -2,6 +2,8 @@
  *   config.c      options, and what is wrong with a URL
  *   postgres.c    the pool of connections, calls, results
  *   connection.c  one connection: connecting, preparing, the pipeline, losing the connection
+ *   errors.c      what an error means, by its SQLSTATE
+ *   session.c     the settings of a session
  *   params.c      parameters */
 #ifndef ABACUS_POSTGRES_INTERNAL_H
 #define ABACUS_POSTGRES_INTERNAL_H
@@ -41,7 +43,9 @@ struct postgres_connection {
 	PGresult *result; /* of the oldest in flight, kept until its sync */
 	unsigned attempt;
 	int64_t connect_deadline_us;
-	bool is_lost; /* to be reaped from the loop */
+	int64_t ready_us;
+	const char *retiring; /* why: it answers what it has, gets no further calls, and is then lost; NULL: it is not */
+	bool is_lost;         /* to be reaped from the loop */
 	bool has_reported_loss;
 	const char *lost_reason;
 	enum status oldest_failure;
@@ -75,12 +79,27 @@ void postgres_connection_watch(struct postgres_connection *connection, int64_t n
 /* Fails what was in flight on a lost connection and connects again. Only from the loop. */
 void postgres_connection_reap(struct postgres_connection *connection);
 
+/* It is ready, and not to be replaced. */
+bool postgres_connection_is_usable(const struct postgres_connection *connection);
+
+/* errors.c */
+struct postgres_error {
+	const char *sqlstate; /* or the beginning of it */
+	enum status status;
+	const char *replaces_connection; /* why a new connection may do better; NULL: it would not */
+};
+/* Never NULL. */
+const struct postgres_error *postgres_error_of(const char *sqlstate);
+/* Of a call's result; NULL when it is no error, or one without SQLSTATE. */
+const struct postgres_error *postgres_error_of_call(const struct postgres *postgres, const struct postgres_call *call,
+						    const PGresult *result);
+
 /* params.c: a copy in one block; the caller frees. */
 struct postgres_params *postgres_params_copy(const struct postgres_params *params);
 
 /* postgres.c */
 /* Runs the callback with the result; the caller still owns the call. */
-void postgres_call_answer(struct postgres_call *call, const PGresult *result);
+void postgres_call_answer(const struct postgres *postgres, struct postgres_call *call, const PGresult *result);
 /* Takes the call; its callback runs in the loop's next turn. */
 void postgres_call_fail(struct postgres *postgres, struct postgres_call *call, enum status status);
 void postgres_call_recycle(struct postgres *postgres, struct postgres_call *call);

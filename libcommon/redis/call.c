@@ -93,9 +93,25 @@ static bool repeat(struct redis *redis, struct redis_call *call, const redisRepl
 	if (!call->script || call->is_repeated || strncmp(reply->str, "NOSCRIPT", 8) != 0)
 		return false;
 	call->is_repeated = true;
+	TAILQ_REMOVE(&redis->in_flight, call, link);
+	redis->in_flight_count--;
 	redisAsyncCommand(redis->context, NULL, NULL, "SCRIPT LOAD %s", call->script->lua);
 	send_call(redis, call);
 	return true;
+}
+
+/* Returns false when the error drops the connection: the call then fails with all others in flight. */
+static bool judge_error(struct redis *redis, const struct redis_call *call, const redisReply *reply, enum status *ret_status)
+{
+	const struct redis_error *error = redis_error_of(reply->str);
+
+	log_line(LOG_WARN, "redis refused a command", LOG_TEXT("command", call->name), LOG_TEXT("reason", reply->str));
+	*ret_status = error->status;
+	if (!error->drops_connection)
+		return true;
+	redis->is_doubted = true;
+	redis_lose(redis, reply->str, error->status);
+	return false;
 }
 
 static void answered(redisAsyncContext *context, void *reply_void, void *arg)
@@ -115,14 +131,14 @@ static void answered(redisAsyncContext *context, void *reply_void, void *arg)
 		redis_call_free(call);
 		return;
 	}
+	if (reply->type == REDIS_REPLY_ERROR && repeat(redis, call, reply))
+		return;
+	if (reply->type == REDIS_REPLY_ERROR && !judge_error(redis, call, reply, &status)) {
+		redis_call_free(call);
+		return;
+	}
 	TAILQ_REMOVE(&redis->in_flight, call, link);
 	redis->in_flight_count--;
-	if (reply->type == REDIS_REPLY_ERROR) {
-		if (repeat(redis, call, reply))
-			return;
-		log_line(LOG_WARN, "redis refused a command", LOG_TEXT("command", call->name), LOG_TEXT("reason", reply->str));
-		status = STATUS_INTERNAL;
-	}
 	if (op_end(&call->op))
 		call->done(status, reply, call->arg);
 	redis_call_free(call);

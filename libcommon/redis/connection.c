@@ -17,6 +17,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#define DOUBT_US 5000000 /* as long as the longest back-off */
+
 /* ---- losing the connection and reconnecting ---- */
 
 static bool has_address_left(const struct redis *redis)
@@ -85,6 +87,15 @@ void redis_reap(void *arg)
 	redisAsyncFree(doomed);
 }
 
+static void settle(struct redis *redis)
+{
+	redis->is_doubted = false;
+	redis->attempt = 0;
+	if (redis->has_reported_loss)
+		log_line(LOG_INFO, "redis is reachable again");
+	redis->has_reported_loss = false;
+}
+
 void redis_watch(void *arg)
 {
 	struct redis *redis = arg;
@@ -96,6 +107,8 @@ void redis_watch(void *arg)
 			   STATUS_UNAVAILABLE);
 	else if (oldest && now_us > oldest->deadline_us)
 		redis_lose(redis, "a command took too long", STATUS_TIMEOUT);
+	else if (redis->state == REDIS_READY && redis->is_doubted && now_us > redis->ready_us + DOUBT_US)
+		settle(redis);
 }
 
 /* hiredis frees the context after this callback. */
@@ -130,11 +143,10 @@ static void handshake_answered(redisAsyncContext *context, void *reply_void, voi
 	if (--redis->handshakes > 0)
 		return;
 	redis->state = REDIS_READY;
-	redis->attempt = 0;
+	redis->ready_us = clock_monotonic_us();
 	forget_addresses(redis);
-	if (redis->has_reported_loss)
-		log_line(LOG_INFO, "redis is reachable again");
-	redis->has_reported_loss = false;
+	if (!redis->is_doubted)
+		settle(redis);
 	report(redis, true);
 }
 

@@ -53,8 +53,10 @@ bool redis_is_ready(const struct redis *redis);
 void redis_on_change(struct redis *redis, void (*changed)(bool is_ready, void *arg), void *arg);
 
 /* The reply is borrowed for the callback. STATUS_OK: any reply but an error; check its type, because an operator can store
- * another. INTERNAL: an error reply, which is passed too (logged here with the command's name and Redis's text). UNAVAILABLE,
- * TIMEOUT, BUSY: reply is NULL. */
+ * another. An error reply is passed too (and logged here with the command's name and Redis's text): UNAVAILABLE when its word
+ * says that the fault is Redis's (OOM, NOPERM, …), INTERNAL otherwise. UNAVAILABLE, TIMEOUT and BUSY with reply NULL: there is
+ * no answer. So it is, UNAVAILABLE, after an error that drops the connection (READONLY, LOADING, …), because another may lead
+ * to a server that can help. */
 typedef void redis_done(enum status status, const redisReply *reply, void *arg);
 
 /* The text of a string reply; "" for every other type, because hiredis leaves their str unset. */

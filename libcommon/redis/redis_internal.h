@@ -3,6 +3,7 @@
  *   connection.c  looking up the name, connecting, the handshake, losing the connection, reconnecting
  *   call.c        commands and their replies
  *   reply.c       what a reply holds, by its type
+ *   errors.c      what an error reply means, by its word
  *   url.c         REDIS_URL
  *   loop.c        hiredis on libevent */
 #ifndef ABACUS_REDIS_INTERNAL_H
@@ -62,6 +63,10 @@ struct redis {
 	int handshakes;      /* replies of the handshake still to come */
 	long long client_id; /* Redis's id of this connection; 0: unknown */
 	int64_t connect_deadline_us;
+	/* After an error that drops the connection the next one has to prove itself: until it has lasted, the back-off grows.
+	 */
+	bool is_doubted;
+	int64_t ready_us;
 	struct loop_timer *retry, *watch, *failures;
 	struct loop_deferred *reap;
 	struct resolver *resolver;
@@ -77,11 +82,20 @@ struct redis {
 
 /* connection.c */
 void redis_connect(void *redis); /* run by the retry timer */
-void redis_watch(void *redis);   /* checks the time limits */
+void redis_watch(void *redis);   /* checks the time limits, and whether a doubted connection has lasted */
 /* Gives up the connection, or the attempt to connect: everything in flight fails, the oldest call with this status, and
  * connecting begins again, at the name's next address if one is left. */
 void redis_lose(struct redis *redis, const char *reason, enum status oldest);
 void redis_reap(void *redis); /* frees a lost connection, from the loop */
+
+/* errors.c */
+struct redis_error {
+	const char *word;
+	enum status status;
+	bool drops_connection;
+};
+/* Never NULL. */
+const struct redis_error *redis_error_of(const char *text);
 
 /* call.c */
 void redis_calls_fail(struct redis *redis, enum status oldest);

@@ -77,6 +77,7 @@ void healthcheck_check(struct config *config)
 	postgres->connections = 1;
 	postgres->in_flight_max = 10;
 	postgres->query_timeout_ms = postgres->connect_timeout_ms = healthcheck_config.timeout_ms;
+	postgres->prepares = false; /* one statement every few seconds, and any pooler will do */
 	redis_config_check(&healthcheck_config.redis, config);
 	if (postgres->url && postgres_config_problem(postgres))
 		config_problem(config, "HEALTHCHECK_POSTGRES: %s", postgres_config_problem(postgres));

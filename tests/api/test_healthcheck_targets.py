@@ -21,7 +21,7 @@ NGINX = "/usr/sbin/nginx"
 
 
 class Healthcheck(Daemon):
-    def __init__(self, targets, interval_s, timeout_ms=400):
+    def __init__(self, targets, interval_s, timeout_ms=400, **variables):
         super().__init__(
             "healthcheck",
             LOG_LEVEL="error",
@@ -31,6 +31,7 @@ class Healthcheck(Daemon):
             HEALTHCHECK_TARGETS=",".join(f"{name}={url}" for name, url in targets),
             HEALTHCHECK_INTERVAL=interval_s,
             HEALTHCHECK_TIMEOUT_MS=timeout_ms,
+            **variables,
         )
 
     def __exit__(self, *_):
@@ -212,6 +213,17 @@ def test_a_restart_between_two_rounds_is_reported():
         assert len(events) == 1
         assert (events[0]["status"], events[0]["was"]) == ("up", "down")
         assert events[0]["reason"] == "restarted between two rounds"
+
+
+def test_a_postgres_that_takes_no_writes_is_degraded():
+    url = (RUN_DIR / "secrets/healthcheck.url").read_text().strip() + "?options=-c%20default_transaction_read_only%3Don"
+    read_only = {"HEALTHCHECK_POSTGRES_FILE": None, "HEALTHCHECK_POSTGRES": url}
+    with (
+        targets({"good": good}) as standing,
+        Healthcheck([("good", standing["good"].url)], interval_s=0.2, **read_only) as daemon,
+    ):
+        seen = eventually(lambda: (one := daemon.health()["postgres"])["connections"] and one)
+        assert (seen["status"], seen["reason"]) == ("degraded", "read-only: it takes no writes")
 
 
 # ---- streams ----

@@ -151,6 +151,31 @@ static void test_after_an_error_reply_it_reads_on(void **state)
 	WAIT_FOR(check(other) == REVOCATION_REVOKED);
 }
 
+/* NOPERM stands for every error that is not ours: the connection stays, so nothing but reading again gets the next entry. */
+static void test_a_redis_that_refuses_to_be_read_is_asked_again(void **state)
+{
+	struct redis_config config = fixture_config();
+	struct redis_address address;
+	char url[300];
+	int64_t until_us;
+
+	assert_int_equal(redis_url_parse(config.url, &address), STATUS_OK);
+	snprintf(url, sizeof url, "redis://io_revocations:secret@%s:%d/%d", address.host, address.port, address.database);
+	redis_address_free(&address);
+	config.url = url;
+	BESIDE("ACL", "SETUSER", "io_revocations", "on", ">secret", "~*", "+@all", "-xread");
+	set_complete();
+	revocations = revocations_new(base, &config, MAX_AGE_S);
+	until_us = clock_monotonic_us() + 300000; /* it connects, and is refused */
+	while (clock_monotonic_us() < until_us) {
+		event_base_loop(base, EVLOOP_ONCE);
+		assert_false(revocations_is_ready(revocations));
+	}
+	BESIDE("ACL", "SETUSER", "io_revocations", "+xread");
+	WAIT_FOR(revocations_is_ready(revocations));
+	BESIDE("ACL", "DELUSER", "io_revocations");
+}
+
 static void test_a_stream_of_another_type_is_waited_for(void **state)
 {
 	BESIDE("SET", REVOCATIONS_STREAM, "no stream");
@@ -223,6 +248,7 @@ int main(void)
 		REVOCATIONS_TEST(test_after_reconnecting_it_knows_again),
 		REVOCATIONS_TEST(test_after_reconnecting_it_does_not_know_before_it_has_read_what_it_missed),
 		REVOCATIONS_TEST(test_after_an_error_reply_it_reads_on),
+		REVOCATIONS_TEST(test_a_redis_that_refuses_to_be_read_is_asked_again),
 		REVOCATIONS_TEST(test_a_stream_of_another_type_is_waited_for),
 		REVOCATIONS_TEST(test_when_redis_is_emptied_the_copy_stays_and_gets_new_entries),
 		REVOCATIONS_TEST(test_a_process_that_starts_on_an_emptied_redis_knows_nothing_until_the_republication_ends),

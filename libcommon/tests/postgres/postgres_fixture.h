@@ -54,7 +54,8 @@ static inline struct postgres_config fixture_config(const char *url)
 					.connections = 2,
 					.in_flight_max = 10000,
 					.query_timeout_ms = 10000,
-					.connect_timeout_ms = 5000};
+					.connect_timeout_ms = 5000,
+					.prepares = true};
 }
 
 static inline void fixture_open(const struct postgres_config *config, const struct postgres_statement *const *statements)

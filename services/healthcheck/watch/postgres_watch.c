@@ -21,7 +21,8 @@ enum { COLUMN_CONNECTIONS, COLUMN_CONNECTIONS_MAX, COLUMN_IS_REPLICA, COLUMN_STA
 static const struct postgres_statement look = {
 	"healthcheck_look",
 	"SELECT (SELECT sum(numbackends) FROM pg_stat_database),"
-	" current_setting('max_connections')::int, pg_is_in_recovery(), extract(epoch FROM pg_postmaster_start_time())::text",
+	" current_setting('max_connections')::int, pg_is_in_recovery(), extract(epoch FROM pg_postmaster_start_time())::text,"
+	" current_setting('transaction_read_only')::bool",
 	true};
 
 static const struct postgres_statement *const statements[] = {&look, NULL};
@@ -59,6 +60,8 @@ static void looked(enum status status, const struct postgres_rows *rows, void *a
 	note_start(watch, strtod(postgres_text(rows, 0, COLUMN_STARTED), NULL));
 	if (readings->is_replica)
 		note(watch, HEALTH_DEGRADED, "a standby: it takes no writes");
+	else if (postgres_bool(rows, 0, 4))
+		note(watch, HEALTH_DEGRADED, "read-only: it takes no writes");
 	else if (readings->connections * 100 >= readings->connections_max * FULL_PERCENT)
 		note(watch, HEALTH_DEGRADED, "nearly all connections are used");
 	else

@@ -74,7 +74,7 @@ static void informed(enum status status, const redisReply *reply, void *arg)
 		forget_readings(readings);
 	if (status == STATUS_TIMEOUT)
 		return note(watch, HEALTH_DOWN, "no answer in time");
-	if (status == STATUS_INTERNAL && reply)
+	if (status != STATUS_OK && reply)
 		return note(watch, HEALTH_DOWN, reply->str);
 	if (status != STATUS_OK || reply->type != REDIS_REPLY_STRING)
 		return note(watch, HEALTH_DOWN, "can not be connected to");

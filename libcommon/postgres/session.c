@@ -1,0 +1,22 @@
+#include "postgres/session.h"
+
+#include <stddef.h>
+
+/* A SELECT, because a pipeline takes one statement at a time. Acknowledged writes must survive a crash of Postgres, so
+ * synchronous_commit is not left off; what an operator chose beyond that (remote_apply, …) stays. Dates are never exchanged as
+ * text, so DateStyle may be anything. */
+const char postgres_session_sql[] =
+	"SELECT set_config('client_encoding', 'UTF8', false), set_config('standard_conforming_strings', 'on', false),"
+	" set_config('TimeZone', 'UTC', false), set_config('default_transaction_isolation', 'read committed', false),"
+	" set_config('search_path', 'public', false), set_config('statement_timeout', $1, false),"
+	" set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), false)";
+
+enum status postgres_session_set(PGconn *conn)
+{
+	const char *no_limit = "0";
+	PGresult *result = PQexecParams(conn, postgres_session_sql, 1, NULL, &no_limit, NULL, NULL, 0);
+	ExecStatusType status = PQresultStatus(result);
+
+	PQclear(result);
+	return status == PGRES_TUPLES_OK ? STATUS_OK : STATUS_UNAVAILABLE;
+}

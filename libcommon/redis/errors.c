@@ -1,0 +1,50 @@
+/* What an error reply of Redis means: one table, by the word that it begins with. A word that is not in it (ERR, WRONGTYPE, …)
+ * is our own fault. */
+#include <string.h>
+
+#include "redis/redis_internal.h"
+
+static const struct redis_error errors[] = {
+	/* this connection leads to the wrong server, or to one that is not ready yet */
+	{"LOADING", STATUS_UNAVAILABLE, true},
+	{"MASTERDOWN", STATUS_UNAVAILABLE, true},
+	{"READONLY", STATUS_UNAVAILABLE, true},
+	/* Redis no longer knows who we are; the next connection authenticates */
+	{"NOAUTH", STATUS_UNAVAILABLE, true},
+	{"WRONGPASS", STATUS_UNAVAILABLE, true},
+	/* it may go on by itself, or when an operator has acted */
+	{"BUSY", STATUS_UNAVAILABLE, false}, /* another client's script runs */
+	{"CLUSTERDOWN", STATUS_UNAVAILABLE, false},
+	{"MAXCLIENTS", STATUS_UNAVAILABLE, false},
+	{"MISCONF", STATUS_UNAVAILABLE, false}, /* its disk takes no snapshot */
+	{"NOPERM", STATUS_UNAVAILABLE, false},
+	{"NOREPLICAS", STATUS_UNAVAILABLE, false},
+	{"OOM", STATUS_UNAVAILABLE, false},
+	{"TRYAGAIN", STATUS_UNAVAILABLE, false},
+};
+
+static const struct redis_error our_fault = {"", STATUS_INTERNAL, false};
+
+static const struct redis_error *find_word(const char *text)
+{
+	size_t len = strcspn(text, " ");
+
+	for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
+		if (strlen(errors[i].word) == len && memcmp(errors[i].word, text, len) == 0)
+			return &errors[i];
+	return NULL;
+}
+
+/* Before Redis 7 the error of a command in a script stands behind places: "ERR Error running script (call to f_…):
+ * @user_script:1: @user_script: 1: -OOM command not allowed …". */
+const struct redis_error *redis_error_of(const char *text)
+{
+	const struct redis_error *found = find_word(text);
+	bool is_of_script = strncmp(text, "ERR ", 4) == 0;
+
+	while (is_of_script && !found && (text = strstr(text, ": "))) {
+		text += 2;
+		found = find_word(text + (*text == '-'));
+	}
+	return found ? found : &our_fault;
+}
