@@ -8,7 +8,7 @@
 #include "http/reply.h"
 
 const struct config_option auth_options[] = {
-	{"SECRET_KEY", CONFIG_SECRET, offsetof(struct auth_config, secret), "development-secret-key-not-for-production",
+	{"SECRET_KEY", CONFIG_SECRET, offsetof(struct auth_config, secret), CONFIG_DEVELOPMENT_KEY,
 	 "key that signs tokens, the same in every service", 0, 0, false},
 	{"SECRET_KEY_PREVIOUS", CONFIG_SECRET, offsetof(struct auth_config, previous_secret), NULL,
 	 "a key that still verifies, while keys are changed", 0, 0, true},
