@@ -10,6 +10,7 @@ import abacus
 from abacus import Daemon, fail, get
 
 NO_TOKEN = (403, fail("token_missing", "Provide a valid auth token."))
+EXPIRED_TOKEN = (401, fail("token_expired", "Signature expired. Please log in again."))
 INVALID_TOKEN = (401, fail("token_invalid", "Invalid token. Please log in again."))
 EXIT_CONFIG = 78
 DAEMONS = ["users", "values", "worker"]
@@ -79,6 +80,14 @@ def test_a_previous_key_still_verifies_and_the_new_one_signs(person):
     with Daemon("users", SECRET_KEY=new_key, SECRET_KEY_FILE=None) as users:
         assert users.call("GET", "/auth/status", token=new_token).status == 200
         assert seen(users.call("GET", "/auth/status", token=person.token)) == INVALID_TOKEN
+
+
+def test_a_token_issued_under_a_longer_lifetime_ends_with_the_lifetime_of_now(person):
+    shortened = {"TOKEN_LIFETIME_SECONDS": 1}
+    with Daemon("users", **shortened) as users, Daemon("values", **shortened) as values:
+        abacus.eventually(lambda: seen(users.call("GET", "/auth/status", token=person.token)) == EXPIRED_TOKEN)
+        abacus.eventually(lambda: seen(values.call("GET", "/values", token=person.token)) == EXPIRED_TOKEN)
+    assert get("/auth/status", token=person.token).status == get("/api/values", token=person.token).status == 200
 
 
 @pytest.mark.parametrize("env", ["staging", "production"])

@@ -121,8 +121,20 @@ static void test_a_token_that_was_good_can_be_checked_again(void **state)
 
 	free(jwt_issue(&key, 42, false, 3600, &claims));
 	assert_int_equal(auth_check_again(NULL, &claims), AUTH_OK);
-	claims.expires_s = clock_unix_ms() / 1000;
+	claims.ends_s = clock_unix_ms() / 1000;
 	assert_int_equal(auth_check_again(NULL, &claims), AUTH_EXPIRED);
+}
+
+static void test_a_token_older_than_the_lifetime_of_now_is_expired(void **state)
+{
+	struct jwt_key shortened = key;
+	struct jwt_claims claims;
+	char *token = jwt_issue_at(&key, 42, false, clock_unix_ms() - 3600 * 1000, 86400, &claims);
+
+	expect_verdict(&key, "Bearer @", token, AUTH_OK);
+	shortened.lifetime_s = 3600;
+	expect_verdict(&shortened, "Bearer @", token, AUTH_EXPIRED);
+	free(token);
 }
 
 static void test_an_expired_token_of_another_key_is_invalid_and_not_expired(void **state)
@@ -254,6 +266,7 @@ int main(void)
 		cmocka_unit_test(test_the_claims_of_a_good_token_are_returned),
 		cmocka_unit_test(test_a_token_whose_lifetime_is_over_is_expired),
 		cmocka_unit_test(test_a_token_that_was_good_can_be_checked_again),
+		cmocka_unit_test(test_a_token_older_than_the_lifetime_of_now_is_expired),
 		cmocka_unit_test(test_an_expired_token_of_another_key_is_invalid_and_not_expired),
 		cmocka_unit_test(test_a_token_of_the_previous_key_is_good_while_that_key_is_configured),
 		cmocka_unit_test(test_a_token_of_another_issuer_is_invalid),
