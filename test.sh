@@ -163,8 +163,10 @@ replay_corpus() {
 
 # New inputs for so many seconds. What is found stays beside the build, and is not added to the corpus by itself.
 fuzz_target() {
+	dictionary=fuzz/$1.dict
+	[ -f "$dictionary" ] || dictionary=fuzz/http.dict
 	mkdir -p "build/fuzz/found/$1"
-	"build/fuzz/fuzz/$1" -max_total_time="$seconds" -max_len=2048 -dict=fuzz/http.dict -print_final_stats=1 -artifact_prefix="build/fuzz/$1-" \
+	"build/fuzz/fuzz/$1" -max_total_time="$seconds" -max_len=2048 -dict="$dictionary" -print_final_stats=1 -artifact_prefix="build/fuzz/$1-" \
 		"build/fuzz/found/$1" "fuzz/corpus/$1"
 }
 
