@@ -144,6 +144,13 @@ no_sanitizer_report() {
 	! grep -rhE -A 40 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$RUN_DIR/log"
 }
 
+# Runs the test programs of what runs on threads, which the other sanitizers do not watch for data races.
+threads_do_not_race() {
+	set -- build/tsan/libcommon/tests/base/test_pool build/tsan/libcommon/tests/auth/test_password
+	make -j"$jobs" BUILD=build/tsan SANITIZE=thread OPTIMIZE=-O1 WERROR=1 "$@" || return 1
+	for program; do TSAN_OPTIONS=halt_on_error=1 "$program" || return 1; done
+}
+
 # The same messages read by our parser and by another's.
 differential() {
 	node tests/differential/run.mjs "$BUILD/tests/differential/reader" "$@"
@@ -156,8 +163,10 @@ replay_corpus() {
 
 # New inputs for so many seconds. What is found stays beside the build, and is not added to the corpus by itself.
 fuzz_target() {
+	dictionary=fuzz/$1.dict
+	[ -f "$dictionary" ] || dictionary=fuzz/http.dict
 	mkdir -p "build/fuzz/found/$1"
-	"build/fuzz/fuzz/$1" -max_total_time="$seconds" -max_len=2048 -dict=fuzz/http.dict -print_final_stats=1 -artifact_prefix="build/fuzz/$1-" \
+	"build/fuzz/fuzz/$1" -max_total_time="$seconds" -max_len=2048 -dict="$dictionary" -print_final_stats=1 -artifact_prefix="build/fuzz/$1-" \
 		"build/fuzz/found/$1" "fuzz/corpus/$1"
 }
 
@@ -203,6 +212,7 @@ server() {
 	for source in fuzz/*.c; do
 		step "fuzz corpus $(basename "$source" .c)" replay_corpus "$(basename "$source" .c)"
 	done
+	step "thread sanitizer" threads_do_not_race
 	export BUILD=build
 	[ -z "$only" ] || build web >"$out" 2>&1 || { cat "$out"; exit 1; }
 	step "differential llhttp" differential llhttp

@@ -8,12 +8,12 @@
 #include "http/reply.h"
 
 const struct config_option auth_options[] = {
-	{"SECRET_KEY", CONFIG_SECRET, offsetof(struct auth_config, secret), "development-secret-key-not-for-production",
+	{"SECRET_KEY", CONFIG_SECRET, offsetof(struct auth_config, secret), CONFIG_DEVELOPMENT_KEY,
 	 "key that signs tokens, the same in every service", 0, 0, false},
 	{"SECRET_KEY_PREVIOUS", CONFIG_SECRET, offsetof(struct auth_config, previous_secret), NULL,
 	 "a key that still verifies, while keys are changed", 0, 0, true},
 	{"TOKEN_LIFETIME_SECONDS", CONFIG_INT, offsetof(struct auth_config, token_lifetime_s), "86400",
-	 "how long a token is good", 1, 31536000, false},
+	 "how long a token is good, the same in every service", 1, 31536000, false},
 	{"REVOCATIONS_MAX_AGE_SECONDS", CONFIG_INT, offsetof(struct auth_config, max_age_s), "300",
 	 "while Redis is away: how long the copy of the revocations is trusted", 0, 86400, false},
 	{0},
@@ -80,7 +80,7 @@ enum auth_verdict auth_check(const struct jwt_key *key, const struct revocations
 
 enum auth_verdict auth_check_again(const struct revocations *revocations, const struct jwt_claims *claims)
 {
-	return claims->expires_s <= clock_unix_ms() / 1000 ? AUTH_EXPIRED : check_revocations(revocations, claims);
+	return claims->ends_s <= clock_unix_ms() / 1000 ? AUTH_EXPIRED : check_revocations(revocations, claims);
 }
 
 const char *auth_refusal(enum auth_verdict verdict)

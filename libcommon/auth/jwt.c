@@ -98,7 +98,7 @@ char *jwt_issue_at(const struct jwt_key *key, int64_t user_id, bool is_admin, in
 	size_t len;
 
 	claims.issued_s = claims.not_before_s = issued_ms / 1000;
-	claims.expires_s = claims.issued_s + lifetime_s;
+	claims.expires_s = claims.ends_s = claims.issued_s + lifetime_s;
 	make_jti(issued_ms, claims.jti);
 	jwt_jti_format(claims.jti, jti);
 	payload_len = snprintf(payload, sizeof payload,
@@ -169,6 +169,14 @@ static bool read_claims(const struct jwt_key *key, const cJSON *json, struct jwt
 	       json_int(json, "exp", &claims->expires_s) == STATUS_OK && json_bool(json, "adm", &claims->is_admin) == STATUS_OK;
 }
 
+/* Revocations are kept for the lifetime that is configured now, so a token issued under a longer one would outlive its own. */
+static int64_t end_of(const struct jwt_key *key, const struct jwt_claims *claims)
+{
+	bool is_cut = key->lifetime_s > 0 && claims->issued_s + key->lifetime_s < claims->expires_s;
+
+	return is_cut ? claims->issued_s + key->lifetime_s : claims->expires_s;
+}
+
 static enum jwt_verdict judge_payload(const struct jwt_key *key, const char *text, size_t len, int64_t now_s,
 				      struct jwt_claims *ret_claims)
 {
@@ -185,7 +193,8 @@ static enum jwt_verdict judge_payload(const struct jwt_key *key, const char *tex
 	cJSON_Delete(json);
 	if (!is_sound || claims.issued_s > now_s + SKEW_S || claims.not_before_s > now_s + SKEW_S)
 		return JWT_INVALID;
-	if (claims.expires_s <= now_s)
+	claims.ends_s = end_of(key, &claims);
+	if (claims.ends_s <= now_s)
 		return JWT_EXPIRED;
 	*ret_claims = claims;
 	return JWT_VALID;

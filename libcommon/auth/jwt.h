@@ -17,12 +17,14 @@ struct jwt_key { /* the secrets are borrowed and must outlive the key */
 	const char *issuer;
 	const char *secret;
 	const char *previous_secret; /* still verifies; NULL: none */
+	int64_t lifetime_s;          /* older tokens are expired, whatever their exp; 0: tokens of any age are good */
 };
 
 struct jwt_claims {
 	int64_t user_id; /* sub, a decimal string in the token */
 	bool is_admin;   /* adm */
 	int64_t issued_s, not_before_s, expires_s;
+	int64_t ends_s; /* when the token ceases to be good: expires_s, or before it the end of the key's lifetime_s */
 	uint8_t jti[JWT_JTI_BYTES];
 };
 
@@ -33,8 +35,9 @@ char *jwt_issue_at(const struct jwt_key *key, int64_t user_id, bool is_admin, in
 		   struct jwt_claims *ret_claims);
 /* Issued now. */
 char *jwt_issue(const struct jwt_key *key, int64_t user_id, bool is_admin, int64_t lifetime_s, struct jwt_claims *ret_claims);
-/* now_s is a parameter so that tests can check expiry to the second. exp <= now is expired; nbf and iat may lie 30 s ahead.
- * Claims are set only on JWT_VALID. The signature is compared in constant time, and everything else is checked after it. */
+/* now_s is a parameter so that tests can check expiry to the second. ends_s <= now is expired; nbf and iat may lie 30 s
+ * ahead. Claims are set only on JWT_VALID. The signature is compared in constant time, and everything else is checked after it.
+ */
 enum jwt_verdict jwt_verify(const struct jwt_key *key, const char *token, size_t len, int64_t now_s,
 			    struct jwt_claims *ret_claims) MUST_CHECK;
 int64_t jwt_jti_unix_ms(const uint8_t jti[JWT_JTI_BYTES]);

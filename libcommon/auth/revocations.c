@@ -164,20 +164,23 @@ static void read_entry(struct revocations *revocations, const redisReply *fields
 		log_line(LOG_WARN, "a revocation that can not be read was passed over");
 }
 
-/* Reads the reply to XREAD. Returns the number of entries. */
-static size_t read_stream(struct revocations *revocations, const redisReply *reply)
+/* Reads the reply to XREAD. INTERNAL when it is none, because it is not known then which revocations there are. */
+static enum status read_stream(struct revocations *revocations, const redisReply *reply, size_t *ret_count)
 {
 	const redisReply *entries = redis_stream_entries(reply);
 
-	for (size_t i = 0; entries && i < entries->elements; i++) {
+	if (!entries && !redis_is_nil(reply))
+		return redis_unexpected("XREAD", reply);
+	*ret_count = entries ? entries->elements : 0;
+	for (size_t i = 0; i < *ret_count; i++) {
 		const redisReply *entry = entries->element[i];
 
 		if (!redis_is_entry(entry))
-			continue;
+			return redis_unexpected("XREAD", entry);
 		read_entry(revocations, entry->element[1]);
 		snprintf(revocations->last_id, sizeof revocations->last_id, "%s", entry->element[0]->str);
 	}
-	return entries ? entries->elements : 0;
+	return STATUS_OK;
 }
 
 static void lose_track(struct revocations *revocations)
@@ -188,7 +191,7 @@ static void lose_track(struct revocations *revocations)
 }
 
 /* After a lost connection the next one goes on. After an error reply (an operator unblocked the connection, the key holds
- * another type, Redis is busy) reading waits, because the error would come again at once. */
+ * another type, Redis is busy) or a reply of another type reading waits, because the same would come again at once. */
 static void fail(struct revocations *revocations, enum status status, const redisReply *reply)
 {
 	if (!reply && status != STATUS_BUSY)
@@ -200,13 +203,14 @@ static void fail(struct revocations *revocations, enum status status, const redi
 static void received(enum status status, const redisReply *reply, void *arg)
 {
 	struct revocations *revocations = arg;
+	size_t count;
 
-	if (status != STATUS_OK) {
+	if (status == STATUS_OK)
+		status = read_stream(revocations, reply, &count);
+	if (status == STATUS_OK)
+		read_on(revocations);
+	else
 		fail(revocations, status, reply);
-		return;
-	}
-	read_stream(revocations, reply);
-	read_on(revocations);
 }
 
 static void follow(struct revocations *revocations)
@@ -223,13 +227,14 @@ static void follow(struct revocations *revocations)
 static void caught_up(enum status status, const redisReply *reply, void *arg)
 {
 	struct revocations *revocations = arg;
-	size_t count;
+	size_t count = 0;
 
+	if (status == STATUS_OK)
+		status = read_stream(revocations, reply, &count);
 	if (status != STATUS_OK) {
 		fail(revocations, status, reply);
 		return;
 	}
-	count = read_stream(revocations, reply);
 	if (revocations->was_complete && count < (size_t)atoi(BATCH))
 		revocations->is_current = revocations->was_current = true;
 	if (count)
@@ -242,11 +247,13 @@ static void looked(enum status status, const redisReply *reply, void *arg)
 {
 	struct revocations *revocations = arg;
 
+	if (status == STATUS_OK && reply->type != REDIS_REPLY_INTEGER)
+		status = redis_unexpected("EXISTS", reply);
 	if (status != STATUS_OK) {
 		fail(revocations, status, reply);
 		return;
 	}
-	revocations->was_complete = reply->type == REDIS_REPLY_INTEGER && reply->integer == 1;
+	revocations->was_complete = reply->integer == 1;
 	redis_command(revocations->redis, &revocations->scope, 6,
 		      (const char *[]){"XREAD", "COUNT", BATCH, "STREAMS", REVOCATIONS_STREAM, revocations->last_id}, NULL,
 		      caught_up, revocations);

@@ -138,6 +138,24 @@ static void set_bool(struct config *config, const struct config_option *option, 
 	config_problem(config, "%s: must be true or false", option->name);
 }
 
+/* Every key and password in sources, Compose files and scripts. tests/api/test_configuration.py searches the files for others.
+ */
+static const char *const public_secrets[] = {CONFIG_DEVELOPMENT_KEY, "development", "abacus-admin-dev", "abacus-user-dev"};
+
+static bool is_public(const char *secret)
+{
+	for (size_t i = 0; i < sizeof public_secrets / sizeof *public_secrets; i++)
+		if (strcmp(secret, public_secrets[i]) == 0)
+			return true;
+	return false;
+}
+
+void config_refuse_public(struct config *config, const char *name, const char *secret)
+{
+	if (config->env >= APP_ENV_STAGING && secret && is_public(secret))
+		config_problem(config, "%s: holds a secret that the repository shows to everyone; set another", name);
+}
+
 static void check_secret(struct config *config, const struct config_option *option, const char *secret)
 {
 	if (config->env < APP_ENV_STAGING)
@@ -145,6 +163,8 @@ static void check_secret(struct config *config, const struct config_option *opti
 	if (option->default_value && strcmp(secret, option->default_value) == 0)
 		config_problem(config, "%s: the default is for development alone; set %s or %s_FILE", option->name,
 			       option->name, option->name);
+	else if (is_public(secret))
+		config_refuse_public(config, option->name, secret);
 	else if (strlen(secret) < CONFIG_SECRET_BYTES_MIN)
 		config_problem(config, "%s: must have at least %d bytes", option->name, CONFIG_SECRET_BYTES_MIN);
 }

@@ -12,10 +12,12 @@
 
 #define CONFIG_EXIT_CODE 78 /* EX_CONFIG of sysexits.h */
 #define CONFIG_SECRET_BYTES_MIN 32
+#define CONFIG_DEVELOPMENT_KEY "development-secret-key-not-for-production" /* the default of SECRET_KEY */
 
 enum config_type {
 	CONFIG_TEXT,   /* char *, owned by the struct */
-	CONFIG_SECRET, /* char *; never printed; staging and production refuse the default, and less than 32 bytes */
+	CONFIG_SECRET, /* char *; never printed; staging and production refuse less than 32 bytes, and what the repository shows
+			*/
 	CONFIG_INT,    /* long, within [min, max] */
 	CONFIG_BOOL,   /* bool: true|false|1|0|yes|no, any case */
 	CONFIG_URL,    /* char *; may hold a password, so it is printed without */
@@ -42,6 +44,9 @@ enum app_env config_env(const struct config *config);
 void config_load(struct config *config, const struct config_option *options, void *into);
 /* Adds a problem, formatted as printf() does: for a rule about several options ("DATABASE_URL or PGHOST"). */
 void config_problem(struct config *config, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Adds a problem in staging and production when the repository shows this secret (as a default, in a Compose file or a script),
+ * because everyone may know it. For passwords within other options; config_load() checks each CONFIG_SECRET. NULL: none. */
+void config_refuse_public(struct config *config, const char *name, const char *secret);
 /* Prints every problem to stderr, one a line, `service: NAME: what is wrong and what to set`; returns their number. */
 int config_finish(const struct config *config, const char *program) MUST_CHECK;
 /* Frees the strings that config_load() put into the struct, secrets wiped. */

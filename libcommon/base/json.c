@@ -1,76 +1,184 @@
 #include "base/json.h"
 
-#include <errno.h>
-#include <stdlib.h>
+#include <ctype.h>
 #include <string.h>
 
 #include "base/utf8.h"
 
 #define EXACT_MAX 9007199254740991.0 /* 2^53 - 1, because 2^53 + 1 becomes 2^53 as a double */
 
-static const char *skip_digits(const char *at, const char *end)
+/* ---- the grammar of RFC 8259, checked before cJSON builds the tree, because cJSON accepts much beyond it ---- */
+
+#define NUMBER_BYTES_MAX 63 /* because older versions of cJSON refuse longer ones */
+
+struct text {
+	const char *at, *end;
+	int depth;
+};
+
+static bool skip(struct text *text, char c)
 {
-	while (at < end && *at >= '0' && *at <= '9')
-		at++;
-	return at;
-}
-
-/* Length of the number at the start (RFC 8259 §6), 0 when it is malformed. cJSON accepts what strtod() accepts: 007, 1., -.5 */
-static size_t number_len(const char *bytes, const char *end)
-{
-	const char *digits = bytes + (*bytes == '-'), *at = skip_digits(digits, end);
-
-	if (at == digits || (*digits == '0' && at > digits + 1))
-		return 0;
-	if (at < end && *at == '.') {
-		digits = ++at;
-		if ((at = skip_digits(at, end)) == digits)
-			return 0;
-	}
-	if (at < end && (*at | 32) == 'e') {
-		at++;
-		digits = at += at < end && (*at == '+' || *at == '-');
-		if ((at = skip_digits(at, end)) == digits)
-			return 0;
-	}
-	return (size_t)(at - bytes);
-}
-
-/* Refuses, before cJSON parses, what cJSON would accept: nesting without bound, escaped or plain NULs, other control
- * characters, and malformed numbers. Brackets and digits inside strings do not count. */
-static bool is_acceptable(const char *bytes, size_t len)
-{
-	bool in_string = false;
-	int depth = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		char c = bytes[i];
-
-		if ((unsigned char)c < 0x20 && (in_string || !memchr("\t\n\r", c, 3)))
-			return false;
-		if (in_string && c == '\\') {
-			if (len - i > 5 && memcmp(bytes + i, "\\u0000", 6) == 0)
-				return false;
-			i++;
-		} else if (c == '"') {
-			in_string = !in_string;
-		} else if (in_string) {
-			continue;
-		} else if (c == '-' || (c >= '0' && c <= '9')) {
-			size_t number = number_len(bytes + i, bytes + len);
-
-			if (!number)
-				return false;
-			i += number - 1;
-		} else if (c == '{' || c == '[') {
-			if (++depth > JSON_DEPTH_MAX)
-				return false;
-		} else if (c == '}' || c == ']') {
-			depth--;
-		}
-	}
+	if (text->at == text->end || *text->at != c)
+		return false;
+	text->at++;
 	return true;
 }
+
+static void skip_space(struct text *text)
+{
+	while (text->at < text->end && memchr(" \t\n\r", *text->at, 4))
+		text->at++;
+}
+
+static bool skip_digits(struct text *text)
+{
+	const char *first = text->at;
+
+	while (text->at < text->end && *text->at >= '0' && *text->at <= '9')
+		text->at++;
+	return text->at > first;
+}
+
+static bool skip_word(struct text *text, const char *word)
+{
+	size_t len = strlen(word);
+
+	if ((size_t)(text->end - text->at) < len || memcmp(text->at, word, len) != 0)
+		return false;
+	text->at += len;
+	return true;
+}
+
+static bool read_number(struct text *text)
+{
+	const char *first = text->at;
+
+	(void)skip(text, '-');
+	if (!skip(text, '0') && !skip_digits(text))
+		return false;
+	if (skip(text, '.') && !skip_digits(text))
+		return false;
+	if (skip(text, 'e') || skip(text, 'E')) {
+		(void)(skip(text, '+') || skip(text, '-'));
+		if (!skip_digits(text))
+			return false;
+	}
+	return text->at - first <= NUMBER_BYTES_MAX;
+}
+
+/* The UTF-16 code unit that four hexadecimal digits name; -1: malformed. */
+static int read_code_unit(struct text *text)
+{
+	unsigned unit = 0;
+
+	for (int i = 0; i < 4; i++, text->at++) {
+		char c = text->at < text->end ? *text->at : '\0';
+
+		if (!isxdigit((unsigned char)c))
+			return -1;
+		unit = unit << 4 | (unsigned)(c <= '9' ? c - '0' : (c | 32) - 'a' + 10);
+	}
+	return (int)unit;
+}
+
+/* What follows \u: one code unit, or a pair of surrogates. A NUL would end the string in C, and a surrogate alone is no
+ * character. */
+static bool read_unicode_escape(struct text *text)
+{
+	int unit = read_code_unit(text);
+
+	if (unit < 0xD800 || unit > 0xDFFF)
+		return unit > 0;
+	if (unit > 0xDBFF || !skip_word(text, "\\u"))
+		return false;
+	unit = read_code_unit(text);
+	return unit >= 0xDC00 && unit <= 0xDFFF;
+}
+
+static bool read_escape(struct text *text)
+{
+	if (skip(text, 'u'))
+		return read_unicode_escape(text);
+	if (text->at == text->end || !memchr("\"\\/bfnrt", *text->at, 8))
+		return false;
+	text->at++;
+	return true;
+}
+
+static bool read_string(struct text *text)
+{
+	if (!skip(text, '"'))
+		return false;
+	while (text->at < text->end) {
+		unsigned char c = (unsigned char)*text->at++;
+
+		if (c == '"')
+			return true;
+		if (c < 0x20 || (c == '\\' && !read_escape(text)))
+			return false;
+	}
+	return false;
+}
+
+static bool read_value(struct text *text);
+
+static bool read_name(struct text *text)
+{
+	skip_space(text);
+	if (!read_string(text))
+		return false;
+	skip_space(text);
+	return skip(text, ':');
+}
+
+/* The rest of an object or an array, whose opening bracket has been read. */
+static bool read_members(struct text *text, bool is_object)
+{
+	char close = is_object ? '}' : ']';
+
+	if (++text->depth > JSON_DEPTH_MAX)
+		return false;
+	skip_space(text);
+	if (!skip(text, close)) {
+		do
+			if ((is_object && !read_name(text)) || !read_value(text))
+				return false;
+		while (skip(text, ','));
+		if (!skip(text, close))
+			return false;
+	}
+	text->depth--;
+	return true;
+}
+
+static bool read_bare_value(struct text *text)
+{
+	if (skip(text, '{'))
+		return read_members(text, true);
+	if (skip(text, '['))
+		return read_members(text, false);
+	if (text->at < text->end && *text->at == '"')
+		return read_string(text);
+	return skip_word(text, "true") || skip_word(text, "false") || skip_word(text, "null") || read_number(text);
+}
+
+static bool read_value(struct text *text)
+{
+	skip_space(text);
+	if (!read_bare_value(text))
+		return false;
+	skip_space(text);
+	return true;
+}
+
+static bool follows_grammar(const char *bytes, size_t len)
+{
+	struct text text = {bytes, bytes + len, 0};
+
+	return read_value(&text) && text.at == text.end;
+}
+
+/* ---- objects ---- */
 
 /* RFC 8259 §4: names should be unique, because readers differ in which of two they take. */
 static bool has_duplicate_key(const cJSON *json)
@@ -100,17 +208,14 @@ static bool has_too_many_keys(const cJSON *json)
 
 enum status json_parse(const char *bytes, size_t len, cJSON **ret_json)
 {
-	const char *end = NULL;
 	cJSON *json;
 
-	if (!is_acceptable(bytes, len) || !utf8_is_valid(bytes, len))
+	if (!len || !follows_grammar(bytes, len) || !utf8_is_valid(bytes, len))
 		return STATUS_INVALID;
-	json = cJSON_ParseWithLengthOpts(bytes, len, &end, false);
+	json = cJSON_ParseWithLength(bytes, len);
 	if (!json)
 		return STATUS_INVALID;
-	while (end < bytes + len && strchr(" \t\r\n", *end))
-		end++;
-	if (end != bytes + len || has_too_many_keys(json) || has_duplicate_key(json)) {
+	if (has_too_many_keys(json) || has_duplicate_key(json)) {
 		cJSON_Delete(json);
 		return STATUS_INVALID;
 	}

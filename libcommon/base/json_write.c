@@ -4,10 +4,11 @@
 
 #include "base/utf8.h"
 
-/* A comma is due when the byte before ends a value. */
+/* A comma is due when the byte before ends a value. The writer itself writes no space: one ends what is before the JSON text.
+ */
 static void separate(struct buf *out)
 {
-	if (out->len > 0 && !strchr("{[:,", out->bytes[out->len - 1]))
+	if (out->len > 0 && !strchr("{[:, ", out->bytes[out->len - 1]))
 		buf_add(out, ",", 1);
 }
 

@@ -1,5 +1,5 @@
 /* Calls wait in a bounded list under a mutex. Threads take them and put finished ones into a second list, and an eventfd wakes
- * the loop to deliver those. Only the loop's thread touches scopes. */
+ * the loop to deliver those. Only the loop's thread touches scopes; a thread looks whether its call still has one. */
 #include "base/pool.h"
 
 #include <event2/event.h>
@@ -71,15 +71,24 @@ static void finish(struct pool *pool, struct pool_call *call)
 	wake_loop(pool);
 }
 
+/* Linux takes the id of a thread for that thread alone. A process that was started with a lower priority keeps it: root could
+ * raise it. */
+static void lower_priority(void)
+{
+	id_t thread = (id_t)syscall(SYS_gettid);
+
+	if (getpriority(PRIO_PROCESS, thread) < THREAD_NICE)
+		setpriority(PRIO_PROCESS, thread, THREAD_NICE);
+}
+
 static void *thread_main(void *arg)
 {
 	struct pool *pool = arg;
 	struct pool_call *call;
 
-	/* Linux sets the priority of one thread when it gets a thread's id. */
-	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), THREAD_NICE);
+	lower_priority();
 	while ((call = take(pool))) {
-		if (__atomic_load_n(&call->op.scope, __ATOMIC_RELAXED))
+		if (atomic_load_explicit(&call->op.scope, memory_order_relaxed))
 			call->work(call->job);
 		finish(pool, call);
 	}

@@ -2,6 +2,12 @@
 
 #include <stddef.h>
 
+/* Relaxed, because a pool's mutex orders everything else that its threads share with the loop. */
+static void set_scope(struct op *op, struct scope *scope)
+{
+	atomic_store_explicit(&op->scope, scope, memory_order_relaxed);
+}
+
 void scope_init(struct scope *scope)
 {
 	LIST_INIT(&scope->ops);
@@ -13,7 +19,7 @@ void scope_cancel(struct scope *scope)
 
 	while ((op = LIST_FIRST(&scope->ops))) {
 		LIST_REMOVE(op, link);
-		op->scope = NULL;
+		set_scope(op, NULL);
 	}
 }
 
@@ -24,7 +30,7 @@ bool scope_is_idle(const struct scope *scope)
 
 void op_start(struct scope *scope, struct op *op)
 {
-	op->scope = scope;
+	set_scope(op, scope);
 	LIST_INSERT_HEAD(&scope->ops, op, link);
 }
 
@@ -33,6 +39,6 @@ bool op_end(struct op *op)
 	if (!op->scope)
 		return false;
 	LIST_REMOVE(op, link);
-	op->scope = NULL;
+	set_scope(op, NULL);
 	return true;
 }

@@ -11,11 +11,12 @@
 #ifndef ABACUS_BASE_SCOPE_H
 #define ABACUS_BASE_SCOPE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/queue.h>
 
 struct op {
-	struct scope *scope; /* NULL once detached */
+	struct scope *_Atomic scope; /* NULL once detached; atomic because the threads of a pool look whether it is */
 	LIST_ENTRY(op) link;
 };
 

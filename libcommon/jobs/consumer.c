@@ -58,15 +58,19 @@ static void read_job(const redisReply *entry, struct job *job)
 		snprintf(job->request_id, sizeof job->request_id, "%s", redis_text(fields->element[5]));
 }
 
-static void deliver(struct call *call, const redisReply *entries)
+/* The jobs before an entry that cannot be read are delivered, because they are this consumer's by now. */
+static void deliver(struct call *call, const char *command, const redisReply *entries)
 {
 	struct job jobs[JOBS_BATCH_MAX];
+	enum status status = STATUS_OK;
 	int n = 0;
 
-	for (size_t i = 0; i < entries->elements && n < JOBS_BATCH_MAX; i++)
+	for (size_t i = 0; status == STATUS_OK && i < entries->elements && n < JOBS_BATCH_MAX; i++)
 		if (redis_is_entry(entries->element[i]))
 			read_job(entries->element[i], &jobs[n++]);
-	call->received(STATUS_OK, jobs, n, call->arg);
+		else
+			status = redis_unexpected(command, entries->element[i]);
+	call->received(status, jobs, n, call->arg);
 }
 
 static void group_made(enum status status, const redisReply *reply, void *arg)
@@ -98,9 +102,9 @@ static void received(enum status status, const redisReply *reply, void *arg)
 	else if (status != STATUS_OK)
 		call->received(status, NULL, 0, call->arg);
 	else if (redis_stream_entries(reply))
-		deliver(call, redis_stream_entries(reply));
+		deliver(call, "XREADGROUP", redis_stream_entries(reply));
 	else
-		call->received(STATUS_OK, NULL, 0, call->arg);
+		call->received(redis_is_nil(reply) ? STATUS_OK : redis_unexpected("XREADGROUP", reply), NULL, 0, call->arg);
 }
 
 void jobs_receive(struct redis *redis, struct scope *scope, const char *consumer, int most, long block_ms,
@@ -123,10 +127,12 @@ static void taken_over(enum status status, const redisReply *reply, void *arg)
 {
 	struct call *call = arg;
 
-	if (status != STATUS_OK || reply->type != REDIS_REPLY_ARRAY)
+	if (status == STATUS_OK && reply->type != REDIS_REPLY_ARRAY)
+		status = redis_unexpected("take_over", reply);
+	if (status != STATUS_OK)
 		call->received(status, NULL, 0, call->arg);
 	else
-		deliver(call, reply);
+		deliver(call, "take_over", reply);
 }
 
 void jobs_take_over(struct redis *redis, struct scope *scope, const char *consumer, long lease_ms, long max_deliveries,
@@ -263,14 +269,21 @@ void jobs_bury(struct redis *redis, struct scope *scope, const struct job *job, 
 
 /* ---- counting ---- */
 
+static bool is_count(const redisReply *reply)
+{
+	return reply->type == REDIS_REPLY_ARRAY && reply->elements == 3 && reply->element[0]->type == REDIS_REPLY_INTEGER &&
+	       reply->element[1]->type == REDIS_REPLY_INTEGER && reply->element[2]->type == REDIS_REPLY_STRING;
+}
+
 static void counted(enum status status, const redisReply *reply, void *arg)
 {
 	struct call *call = arg;
 	struct jobs_stats stats = {0};
 	int64_t oldest_ms;
 
-	if (status == STATUS_OK && reply->type == REDIS_REPLY_ARRAY && reply->elements == 3 &&
-	    reply->element[0]->type == REDIS_REPLY_INTEGER && reply->element[1]->type == REDIS_REPLY_INTEGER) {
+	if (status == STATUS_OK && !is_count(reply))
+		status = redis_unexpected("count", reply);
+	if (status == STATUS_OK) {
 		stats.depth = reply->element[0]->integer;
 		stats.dead = reply->element[1]->integer;
 		oldest_ms = strtoll(redis_text(reply->element[2]), NULL, 10); /* "milliseconds-sequence" */

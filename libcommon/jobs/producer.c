@@ -48,12 +48,18 @@ static struct call *call_new(void *arg, int n)
 	return call;
 }
 
-/* The scripts answer with the numbers of the enum. */
-static enum job_state state_of(const redisReply *reply)
+static bool is_array_of(const redisReply *reply, int n)
 {
-	bool is_known = reply->type == REDIS_REPLY_INTEGER && reply->integer >= JOB_ABSENT && reply->integer <= JOB_FAILED;
+	return reply->type == REDIS_REPLY_ARRAY && reply->elements == (size_t)n;
+}
 
-	return is_known ? (enum job_state)reply->integer : JOB_ABSENT;
+/* The scripts answer with the numbers of the enum. False: with something else. */
+static bool read_state(const redisReply *reply, enum job_state *ret_state)
+{
+	if (reply->type != REDIS_REPLY_INTEGER || reply->integer < JOB_ABSENT || reply->integer > JOB_FAILED)
+		return false;
+	*ret_state = (enum job_state)reply->integer;
+	return true;
 }
 
 /* ---- adding and repairing ---- */
@@ -63,10 +69,11 @@ static void added(enum status status, const redisReply *reply, void *arg)
 	struct call *call = arg;
 	enum job_state states[JOBS_BATCH_MAX];
 
-	if (status == STATUS_OK && (reply->type != REDIS_REPLY_ARRAY || reply->elements != (size_t)call->n))
-		status = STATUS_INTERNAL;
+	if (status == STATUS_OK && !is_array_of(reply, call->n))
+		status = redis_unexpected("add", reply);
 	for (int i = 0; status == STATUS_OK && i < call->n; i++)
-		states[i] = state_of(reply->element[i]);
+		if (!read_state(reply->element[i], &states[i]))
+			status = redis_unexpected("add", reply->element[i]);
 	call->added(status, status == STATUS_OK ? states : NULL, call->arg);
 }
 
@@ -91,7 +98,9 @@ static void repaired(enum status status, const redisReply *reply, void *arg)
 {
 	struct call *call = arg;
 
-	call->repaired(status, status == STATUS_OK && reply->type == REDIS_REPLY_INTEGER ? (int)reply->integer : 0, call->arg);
+	if (status == STATUS_OK && reply->type != REDIS_REPLY_INTEGER)
+		status = redis_unexpected("repair", reply);
+	call->repaired(status, status == STATUS_OK ? (int)reply->integer : 0, call->arg);
 }
 
 void jobs_repair(struct redis *redis, struct scope *scope, const struct job_key *keys, int n, jobs_repaired *done, void *arg)
@@ -113,9 +122,9 @@ static void retried(enum status status, const redisReply *reply, void *arg)
 {
 	struct call *call = arg;
 
-	call->done(status == STATUS_OK && (reply->type != REDIS_REPLY_INTEGER || reply->integer == 0) ? STATUS_NOT_FOUND
-												      : status,
-		   call->arg);
+	if (status == STATUS_OK && reply->type != REDIS_REPLY_INTEGER)
+		status = redis_unexpected("retry", reply);
+	call->done(status == STATUS_OK && reply->integer == 0 ? STATUS_NOT_FOUND : status, call->arg);
 }
 
 void jobs_retry(struct redis *redis, struct scope *scope, struct job_key key, jobs_done *done, void *arg)
@@ -146,26 +155,30 @@ static void read_summary(const redisReply *reply, struct job_result *result)
 	result->preview_len = reply->len - (size_t)(result->preview - reply->str);
 }
 
+static bool read_result(const redisReply *reply, struct job_result *result)
+{
+	if (reply->type != REDIS_REPLY_STRING)
+		return read_state(reply, &result->state);
+	read_summary(reply, result);
+	return true;
+}
+
 static void looked_up(enum status status, const redisReply *reply, void *arg)
 {
 	struct call *call = arg;
-	struct job_result *results;
+	struct job_result *results = mem_alloc((size_t)call->n * sizeof *results);
 
-	if (status == STATUS_OK && (reply->type != REDIS_REPLY_ARRAY || reply->elements != (size_t)call->n))
-		status = STATUS_INTERNAL;
-	if (status != STATUS_OK) {
-		call->looked_up(status, NULL, 0, call->arg);
-		return;
-	}
-	results = mem_alloc((size_t)call->n * sizeof *results);
-	for (int i = 0; i < call->n; i++) {
+	if (status == STATUS_OK && !is_array_of(reply, call->n))
+		status = redis_unexpected("look_up", reply);
+	for (int i = 0; status == STATUS_OK && i < call->n; i++) {
 		results[i].key = call->keys[i];
-		if (reply->element[i]->type == REDIS_REPLY_STRING)
-			read_summary(reply->element[i], &results[i]);
-		else
-			results[i].state = state_of(reply->element[i]);
+		if (!read_result(reply->element[i], &results[i]))
+			status = redis_unexpected("look_up", reply->element[i]);
 	}
-	call->looked_up(STATUS_OK, results, call->n, call->arg);
+	if (status == STATUS_OK)
+		call->looked_up(STATUS_OK, results, call->n, call->arg);
+	else
+		call->looked_up(status, NULL, 0, call->arg);
 	free(results);
 }
 
@@ -190,19 +203,26 @@ void jobs_look_up(struct redis *redis, struct scope *scope, const struct job_key
 	free(argv);
 }
 
+/* {state}, and of a job that is done {state, decimal}. */
+static bool is_result(const redisReply *reply, enum job_state *ret_state)
+{
+	if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 1 || !read_state(reply->element[0], ret_state))
+		return false;
+	if (*ret_state != JOB_DONE)
+		return reply->elements == 1;
+	return reply->elements == 2 && reply->element[1]->type == REDIS_REPLY_STRING;
+}
+
 static void result_read(enum status status, const redisReply *reply, void *arg)
 {
 	struct call *call = arg;
-	enum job_state state;
+	enum job_state state = JOB_ABSENT;
 
-	if (status == STATUS_OK && (reply->type != REDIS_REPLY_ARRAY || reply->elements < 1))
-		status = STATUS_INTERNAL;
-	if (status != STATUS_OK) {
+	if (status == STATUS_OK && !is_result(reply, &state))
+		status = redis_unexpected("read", reply);
+	if (status != STATUS_OK)
 		call->read(status, JOB_ABSENT, NULL, 0, call->arg);
-		return;
-	}
-	state = state_of(reply->element[0]);
-	if (state == JOB_DONE && reply->elements == 2 && reply->element[1]->type == REDIS_REPLY_STRING)
+	else if (state == JOB_DONE)
 		call->read(STATUS_OK, state, reply->element[1]->str, reply->element[1]->len, call->arg);
 	else
 		call->read(STATUS_NOT_FOUND, state, NULL, 0, call->arg);

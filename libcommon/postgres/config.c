@@ -34,14 +34,35 @@ void postgres_config_choose(struct postgres_config *postgres, enum app_env env)
 	postgres->variable = "DATABASE_TEST_URL";
 }
 
+/* libpq finds the password, because a URL may hold it percent-encoded or as a parameter. */
+static void check_password(const char *url, const char *variable, struct config *config)
+{
+	PQconninfoOption *parts = PQconninfoParse(url, NULL);
+
+	for (const PQconninfoOption *part = parts; part && part->keyword; part++)
+		if (strcmp(part->keyword, "password") == 0)
+			config_refuse_public(config, variable, part->val);
+	PQconninfoFree(parts);
+}
+
+void postgres_config_check_url(const struct postgres_config *postgres, struct config *config)
+{
+	const char *variable = postgres->variable ? postgres->variable : "DATABASE_URL";
+	const char *problem = postgres_config_problem(postgres);
+
+	if (problem)
+		config_problem(config, "%s: %s", variable, problem);
+	else if (postgres->url)
+		check_password(postgres->url, variable, config);
+}
+
 void postgres_config_check(struct postgres_config *postgres, struct config *config)
 {
-	const char *host = getenv("PGHOST"), *problem;
+	const char *host = getenv("PGHOST");
 
 	postgres_config_choose(postgres, config_env(config));
-	problem = postgres_config_problem(postgres);
-	if (problem)
-		config_problem(config, "%s: %s", postgres->variable ? postgres->variable : "DATABASE_URL", problem);
+	postgres_config_check_url(postgres, config);
+	config_refuse_public(config, "PGPASSWORD", getenv("PGPASSWORD"));
 	if (config_env(config) >= APP_ENV_STAGING && !postgres->url && (!host || !*host))
 		config_problem(config, "DATABASE_URL: is not set; set DATABASE_URL or DATABASE_URL_FILE");
 }

@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <mbedtls/md.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -17,7 +18,6 @@
 #define LOCK_NUMBER "20260101" /* of the advisory lock; an arbitrary constant */
 #define VERSION_LEN 4
 #define NUMBER_MAX 9999
-#define COUNT_MAX 512
 
 #define CHECKSUM_TEXT_BYTES 65
 
@@ -29,9 +29,20 @@ struct migration {
 };
 
 struct list {
-	struct migration all[COUNT_MAX];
-	int count;
+	struct migration *all;
+	int count, capacity;
 };
+
+/* The name belongs to the list from now on. */
+static struct migration *list_add(struct list *list, char *name)
+{
+	if (list->count == list->capacity) {
+		list->capacity = list->capacity ? 2 * list->capacity : 64;
+		list->all = mem_resize(list->all, (size_t)list->capacity * sizeof *list->all);
+	}
+	list->all[list->count] = (struct migration){.name = name};
+	return &list->all[list->count++];
+}
 
 static bool is_up_file(const char *name)
 {
@@ -45,6 +56,12 @@ static bool is_up_file(const char *name)
 static int by_name(const void *left, const void *right)
 {
 	return strcmp(((const struct migration *)left)->name, ((const struct migration *)right)->name);
+}
+
+static void list_sort(struct list *list)
+{
+	if (list->count)
+		qsort(list->all, (size_t)list->count, sizeof *list->all, by_name);
 }
 
 /* Finds two branches that each added the next number before anything is applied. The list is sorted. */
@@ -63,17 +80,22 @@ static enum status list_files(const char *dir, struct list *list)
 {
 	DIR *handle = opendir(dir);
 	struct dirent *entry;
+	int error;
 
 	if (!handle) {
 		fprintf(stderr, "manage: the folder of migrations, %s, can not be read; set MIGRATIONS_DIR\n", dir);
 		return STATUS_NOT_FOUND;
 	}
-	while ((entry = readdir(handle)) && list->count < COUNT_MAX)
+	while (errno = 0, entry = readdir(handle))
 		if (is_up_file(entry->d_name))
-			list->all[list->count++] = (struct migration){
-				.name = mem_strndup(entry->d_name, strlen(entry->d_name) - 7), .has_file = true};
+			list_add(list, mem_strndup(entry->d_name, strlen(entry->d_name) - 7))->has_file = true;
+	error = errno;
 	closedir(handle);
-	qsort(list->all, (size_t)list->count, sizeof *list->all, by_name);
+	if (error) {
+		fprintf(stderr, "manage: the folder of migrations, %s, can not be read whole: %s\n", dir, strerror(error));
+		return STATUS_INTERNAL;
+	}
+	list_sort(list);
 	return check_numbers(list);
 }
 
@@ -81,10 +103,11 @@ static void list_free(struct list *list)
 {
 	for (int i = 0; i < list->count; i++)
 		free(list->all[i].name);
+	free(list->all);
 	free(list);
 }
 
-/* The text of NAME.up.sql or NAME.down.sql; the caller frees. */
+/* The text of NAME.up.sql or NAME.down.sql; the caller frees. NULL after saying why not: half of a migration must not run. */
 static char *read_sql(const char *dir, const char *name, const char *direction)
 {
 	char *path = mem_printf("%s/%s.%s.sql", dir, name, direction);
@@ -92,15 +115,20 @@ static char *read_sql(const char *dir, const char *name, const char *direction)
 	struct buf text = {0};
 	char part[4096];
 	size_t len;
+	bool is_whole;
 
-	if (!file)
-		fprintf(stderr, "manage: %s can not be read\n", path);
 	while (file && (len = fread(part, 1, sizeof part, file)) > 0)
 		buf_add(&text, part, len);
+	is_whole = file && !ferror(file) && !(text.len && memchr(text.bytes, '\0', text.len));
+	if (!is_whole)
+		fprintf(stderr, "manage: %s can not be read\n", path);
 	if (file)
 		fclose(file);
 	free(path);
-	return file && !text.bytes ? mem_strdup("") : text.bytes;
+	if (is_whole)
+		return text.bytes ? text.bytes : mem_strdup("");
+	buf_free(&text);
+	return NULL;
 }
 
 static void checksum_of(const char *text, char checksum[CHECKSUM_TEXT_BYTES])
@@ -143,16 +171,12 @@ static enum status record(PGconn *conn, const char *name, const char *checksum, 
 
 static void note_applied(struct list *list, const char *name, const char *checksum)
 {
-	struct migration *migration = list->all;
+	struct migration *migration = list->all, *end = list->all + list->count;
 
-	while (migration < list->all + list->count && strcmp(migration->name, name) != 0)
+	while (migration < end && strcmp(migration->name, name) != 0)
 		migration++;
-	if (migration == list->all + COUNT_MAX)
-		return;
-	if (migration == list->all + list->count) {
-		*migration = (struct migration){.name = mem_strdup(name)};
-		list->count++;
-	}
+	if (migration == end)
+		migration = list_add(list, mem_strdup(name));
 	migration->is_applied = true;
 	snprintf(migration->checksum, sizeof migration->checksum, "%s", checksum);
 }
@@ -173,7 +197,7 @@ static enum status read_applied(PGconn *conn, struct list *list)
 	}
 	for (int row = 0; status == STATUS_OK && row < PQntuples(result); row++)
 		note_applied(list, PQgetvalue(result, row, 0), PQgetvalue(result, row, 1));
-	qsort(list->all, (size_t)list->count, sizeof *list->all, by_name);
+	list_sort(list);
 	PQclear(result);
 	return status;
 }

@@ -28,6 +28,8 @@ void redis_config_check(const struct redis_config *redis, struct config *config)
 	if (redis->url && redis_url_parse(redis->url, &address) != STATUS_OK)
 		config_problem(config, "REDIS_URL: must be redis://[user:password@]host:port/database, special characters in "
 				       "user and password percent-encoded");
+	config_refuse_public(config, "REDIS_URL", address.password);
+	config_refuse_public(config, "REDIS_PASSWORD", redis->password);
 	redis_address_free(&address);
 }
 

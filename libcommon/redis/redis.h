@@ -59,10 +59,14 @@ void redis_on_change(struct redis *redis, void (*changed)(bool is_ready, void *a
  * to a server that can help. */
 typedef void redis_done(enum status status, const redisReply *reply, void *arg);
 
+/* For a reply of a type that the command does not have: logs it, and returns INTERNAL. */
+enum status redis_unexpected(const char *command, const redisReply *reply) MUST_CHECK;
 /* The text of a string reply; "" for every other type, because hiredis leaves their str unset. */
 const char *redis_text(const redisReply *reply);
 /* Of a reply to XREAD or XREADGROUP on one stream ([[name, [entry, …]]]): the array of entries; NULL when there is none. */
 const redisReply *redis_stream_entries(const redisReply *reply);
+/* Nil: the time of such a read was over, or the stream is empty. */
+bool redis_is_nil(const redisReply *reply);
 /* Is it an entry of a stream, [id, [field, value, …]]? */
 bool redis_is_entry(const redisReply *reply);
 

@@ -1,5 +1,19 @@
 #include "redis/redis.h"
 
+#include "base/log.h"
+
+enum status redis_unexpected(const char *command, const redisReply *reply)
+{
+	log_line(LOG_WARN, "redis answered with a reply of another type", LOG_TEXT("command", command),
+		 LOG_INT("type", reply->type));
+	return STATUS_INTERNAL;
+}
+
+bool redis_is_nil(const redisReply *reply)
+{
+	return reply->type == REDIS_REPLY_NIL;
+}
+
 const char *redis_text(const redisReply *reply)
 {
 	return reply->type == REDIS_REPLY_STRING ? reply->str : "";

@@ -79,8 +79,7 @@ void healthcheck_check(struct config *config)
 	postgres->query_timeout_ms = postgres->connect_timeout_ms = healthcheck_config.timeout_ms;
 	postgres->prepares = false; /* one statement every few seconds, and any pooler will do */
 	redis_config_check(&healthcheck_config.redis, config);
-	if (postgres->url && postgres_config_problem(postgres))
-		config_problem(config, "HEALTHCHECK_POSTGRES: %s", postgres_config_problem(postgres));
+	postgres_config_check_url(postgres, config);
 	if (healthcheck_config.nginx_url && url_parse(healthcheck_config.nginx_url, &url) != STATUS_OK)
 		config_problem(config, "HEALTHCHECK_NGINX_URL: is not http://host:port/path");
 }

@@ -34,7 +34,8 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 
 	users = mem_alloc(sizeof *users);
 	users->config = &users_config;
-	users->key = (struct jwt_key){AUTH_ISSUER, users_config.auth.secret, users_config.auth.previous_secret};
+	users->key = (struct jwt_key){AUTH_ISSUER, users_config.auth.secret, users_config.auth.previous_secret,
+				      users_config.auth.token_lifetime_s};
 	users->postgres = postgres_new(base, &users_config.postgres, store_statements);
 	users->redis = redis_new(base, &users_config.redis, scripts, LOOP_PRIORITY_NORMAL);
 	users->hasher = password_hasher_new(base, &users_config.password);

@@ -77,12 +77,14 @@ const struct postgres_statement store_revoked_tokens = {
 	" WHERE jti > $1::uuid AND expires_at > now() ORDER BY jti LIMIT $2::bigint",
 	true};
 
+/* A deleted user's expires_at is of the lifetime that was configured then. So it is compared as if the user had been deleted at
+ * that moment, which is later than it was, because the lifetime may have become longer since. */
 const struct postgres_statement store_revoked_users = {
 	"revoked_users",
 	"SELECT id, tokens_dead_until_ms, NOT active FROM users"
 	" WHERE id > $1::bigint AND (tokens_dead_until_ms > $3::bigint)"
-	" UNION ALL SELECT user_id, 9223372036854775807, true FROM deleted_users WHERE user_id > $1::bigint AND expires_at > "
-	"now()"
+	" UNION ALL SELECT user_id, 9223372036854775807, true FROM deleted_users WHERE user_id > $1::bigint"
+	" AND expires_at > to_timestamp($3::bigint / 1000.0)"
 	" ORDER BY 1 LIMIT $2::bigint",
 	true};
 

@@ -37,7 +37,8 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 {
 	values = mem_alloc(sizeof *values);
 	values->config = &values_config;
-	values->key = (struct jwt_key){AUTH_ISSUER, values_config.auth.secret, values_config.auth.previous_secret};
+	values->key = (struct jwt_key){AUTH_ISSUER, values_config.auth.secret, values_config.auth.previous_secret,
+				       values_config.auth.token_lifetime_s};
 	values->postgres = postgres_new(base, &values_config.postgres, store_statements);
 	values->redis = redis_new(base, &values_config.redis, jobs_scripts, LOOP_PRIORITY_NORMAL);
 	values->revocations = revocations_new(base, &values_config.redis, values_config.auth.max_age_s);

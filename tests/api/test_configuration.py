@@ -1,5 +1,7 @@
 """The variables of the daemons: each test runs a daemon of its own with the variables in question."""
 
+import pathlib
+import re
 import secrets
 
 import pytest
@@ -8,9 +10,16 @@ import abacus
 from abacus import Daemon, fail, get
 
 NO_TOKEN = (403, fail("token_missing", "Provide a valid auth token."))
+EXPIRED_TOKEN = (401, fail("token_expired", "Signature expired. Please log in again."))
 INVALID_TOKEN = (401, fail("token_invalid", "Invalid token. Please log in again."))
 EXIT_CONFIG = 78
 DAEMONS = ["users", "values", "worker"]
+ROOT = pathlib.Path(__file__).parents[2]
+SHOWN = {  # how the repository writes keys and passwords
+    "docker-compose-*.yml": r"(?:PASSWORD|SECRET_KEY): ([\w-]+)|://\w*:([\w-]+)@",
+    "libcommon/base/config.h": r'CONFIG_DEVELOPMENT_KEY "([\w-]+)"',
+    "services/users/manage.c": r'"([\w-]+-dev)"',
+}
 
 
 def seen(reply):
@@ -73,6 +82,14 @@ def test_a_previous_key_still_verifies_and_the_new_one_signs(person):
         assert seen(users.call("GET", "/auth/status", token=person.token)) == INVALID_TOKEN
 
 
+def test_a_token_issued_under_a_longer_lifetime_ends_with_the_lifetime_of_now(person):
+    shortened = {"TOKEN_LIFETIME_SECONDS": 1}
+    with Daemon("users", **shortened) as users, Daemon("values", **shortened) as values:
+        abacus.eventually(lambda: seen(users.call("GET", "/auth/status", token=person.token)) == EXPIRED_TOKEN)
+        abacus.eventually(lambda: seen(values.call("GET", "/values", token=person.token)) == EXPIRED_TOKEN)
+    assert get("/auth/status", token=person.token).status == get("/api/values", token=person.token).status == 200
+
+
 @pytest.mark.parametrize("env", ["staging", "production"])
 @pytest.mark.parametrize("key", [None, "", "short", "x" * 31], ids=["default", "empty", "short", "31 bytes"])
 def test_a_default_or_short_secret_is_refused(env, key):
@@ -81,6 +98,29 @@ def test_a_default_or_short_secret_is_refused(env, key):
     assert [line.split(": ")[:2] for line in done.stderr.splitlines()] == [["users", "SECRET_KEY"]]
     assert not key or key not in done.stderr
     assert done.stdout == ""
+
+
+def shown_secrets():
+    texts = [(pattern, path.read_text()) for files, pattern in SHOWN.items() for path in ROOT.glob(files)]
+    return {secret for pattern, text in texts for match in re.finditer(pattern, text) for secret in match.groups() if secret}
+
+
+@pytest.mark.parametrize("env", ["staging", "production"])
+def test_every_secret_that_the_repository_shows_is_refused(env):
+    found = shown_secrets()
+    assert found >= {"development", "development-secret-key-not-for-production", "abacus-admin-dev", "abacus-user-dev"}
+    for secret in found:
+        done = Daemon("worker", APP_ENV=env, REDIS_URL=f"redis://:{secret}@127.0.0.1:1/0", REDIS_URL_FILE=None).run("--check")
+        assert (done.returncode, secret in done.stderr) == (EXIT_CONFIG, False), secret
+        assert done.stderr.startswith("worker: REDIS_URL: holds a secret that the repository shows"), secret
+
+
+@pytest.mark.parametrize("env", ["staging", "production"])
+def test_the_development_key_is_refused_as_the_previous_key_too(env):
+    key = "development-secret-key-not-for-production"
+    done = Daemon("values", APP_ENV=env, SECRET_KEY_PREVIOUS=key).run("--check")
+    assert (done.returncode, key in done.stderr) == (EXIT_CONFIG, False)
+    assert [line.split(": ")[:2] for line in done.stderr.splitlines()] == [["values", "SECRET_KEY_PREVIOUS"]]
 
 
 def test_a_secret_of_32_bytes_is_taken():

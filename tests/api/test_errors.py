@@ -46,6 +46,14 @@ def test_bodies_other_than_json_are_refused_alike(admin, path):
     assert send("[" * 100_000, "application/json").json == fail("malformed_json", "Invalid payload.")
 
 
+@pytest.mark.parametrize("path", ["/auth/register", "/auth/login"])
+@pytest.mark.parametrize("password", [b"password-1\\uZZZZ", b"password-1\\u12G4", b"password-1\\u0000", b"\x80" * 10])
+def test_a_password_that_is_no_json_string_is_malformed_json(path, password):
+    body = b'{"username":"nobody","email":"nobody@example.com","password":"' + password + b'"}'
+    reply = post(path, body, headers={"Content-Type": "application/json"})
+    assert (reply.status, reply.json) == (400, fail("malformed_json", "Invalid payload."))
+
+
 def test_the_clients_files_refuse_every_writing_method():
     for method in ("POST", "PUT", "DELETE", "PATCH"):
         reply = call(method, "/")

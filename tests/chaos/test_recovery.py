@@ -146,6 +146,19 @@ def test_a_token_stays_revoked_when_redis_is_emptied_during_republishing():
         assert values.call("GET", "/values", token=person.token).status == 401
 
 
+def test_a_user_deleted_under_a_shorter_lifetime_of_tokens_stays_deleted_under_a_longer_one():
+    """The token was issued under the stack's lifetime of a day, under which users also publishes the deletion again."""
+    person, (email, password) = abacus.Person(), abacus.ADMIN
+    with abacus.Daemon("users", TOKEN_LIFETIME_SECONDS=5) as users:
+        admin = users.call("POST", "/auth/login", {"email": email, "password": password}).json["auth_token"]
+        assert users.call("DELETE", f"/users/{person.id}", token=admin).status == 200
+    eventually(lambda: psql_count(f"deleted_users WHERE user_id = {person.id} AND expires_at < now()") == 1)
+    abacus.redis_cli("FLUSHALL")
+    eventually(lambda: abacus.redis_cli("EXISTS", "revocations:complete") == "1", message="everything is published")
+    with abacus.Daemon("values") as values:
+        assert values.call("GET", "/values", token=person.token).status == 401
+
+
 def test_a_logout_without_redis_is_published_once_redis_returns(reader):
     person = abacus.Person()
     abacus.stop("redis")

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "tests/environment.h"
 
 static const struct jwt_key key = {.issuer = AUTH_ISSUER, .secret = "a secret of thirty-two characters"};
 static const char *const verdict_names[] = {
@@ -120,8 +121,20 @@ static void test_a_token_that_was_good_can_be_checked_again(void **state)
 
 	free(jwt_issue(&key, 42, false, 3600, &claims));
 	assert_int_equal(auth_check_again(NULL, &claims), AUTH_OK);
-	claims.expires_s = clock_unix_ms() / 1000;
+	claims.ends_s = clock_unix_ms() / 1000;
 	assert_int_equal(auth_check_again(NULL, &claims), AUTH_EXPIRED);
+}
+
+static void test_a_token_older_than_the_lifetime_of_now_is_expired(void **state)
+{
+	struct jwt_key shortened = key;
+	struct jwt_claims claims;
+	char *token = jwt_issue_at(&key, 42, false, clock_unix_ms() - 3600 * 1000, 86400, &claims);
+
+	expect_verdict(&key, "Bearer @", token, AUTH_OK);
+	shortened.lifetime_s = 3600;
+	expect_verdict(&shortened, "Bearer @", token, AUTH_EXPIRED);
+	free(token);
 }
 
 static void test_an_expired_token_of_another_key_is_invalid_and_not_expired(void **state)
@@ -157,6 +170,36 @@ static void test_a_token_of_another_issuer_is_invalid(void **state)
 }
 
 /* ---- revocations that know nothing ---- */
+
+static int restore_environment(void **state)
+{
+	environment_restore();
+	return 0;
+}
+
+static int problems_of_secrets(const char *secret, const char *previous)
+{
+	struct config *config;
+	struct auth_config auth = {0};
+	int count;
+
+	environment_set("APP_ENV", "production");
+	environment_set("SECRET_KEY", secret);
+	environment_set("SECRET_KEY_PREVIOUS", previous);
+	config = config_new();
+	config_load(config, auth_options, &auth);
+	count = config_finish(config, "daemon");
+	config_release(auth_options, &auth);
+	config_free(config);
+	return count;
+}
+
+static void test_production_refuses_the_development_key_as_the_previous_key_too(void **state)
+{
+	assert_int_equal(problems_of_secrets(key.secret, "the secret of thirty-two characters before"), 0);
+	assert_int_equal(problems_of_secrets(key.secret, auth_options[0].default_value), 1);
+	assert_int_equal(problems_of_secrets(auth_options[0].default_value, key.secret), 1);
+}
 
 struct unknowing {
 	struct event_base *base;
@@ -223,9 +266,12 @@ int main(void)
 		cmocka_unit_test(test_the_claims_of_a_good_token_are_returned),
 		cmocka_unit_test(test_a_token_whose_lifetime_is_over_is_expired),
 		cmocka_unit_test(test_a_token_that_was_good_can_be_checked_again),
+		cmocka_unit_test(test_a_token_older_than_the_lifetime_of_now_is_expired),
 		cmocka_unit_test(test_an_expired_token_of_another_key_is_invalid_and_not_expired),
 		cmocka_unit_test(test_a_token_of_the_previous_key_is_good_while_that_key_is_configured),
 		cmocka_unit_test(test_a_token_of_another_issuer_is_invalid),
+		cmocka_unit_test_teardown(test_production_refuses_the_development_key_as_the_previous_key_too,
+					  restore_environment),
 		UNKNOWING_TEST(test_while_the_revocations_are_not_known_a_good_token_is_unknown),
 		UNKNOWING_TEST(test_while_the_revocations_are_not_known_an_expired_token_is_still_expired),
 		UNKNOWING_TEST(test_while_the_revocations_are_not_known_no_header_is_still_missing),

@@ -221,6 +221,35 @@ static void test_a_token_may_be_of_an_earlier_moment_and_ends_that_much_earlier(
 	free(token);
 }
 
+/* A lifetime that was shortened: revocations are kept for the lifetime of now alone, so an older token must not outlive it. */
+static void test_a_token_issued_under_a_longer_lifetime_ends_with_the_lifetime_of_now(void **state)
+{
+	struct jwt_key shortened = key;
+	struct jwt_claims issued, verified;
+	char *token = jwt_issue(&key, 42, false, 86400, &issued);
+
+	shortened.lifetime_s = 3600;
+	assert_int_equal(jwt_verify(&shortened, token, strlen(token), issued.issued_s + 3599, &verified), JWT_VALID);
+	assert_int_equal(verified.ends_s - issued.issued_s, 3600);
+	assert_int_equal(verified.expires_s - issued.issued_s, 86400);
+	assert_int_equal(jwt_verify(&shortened, token, strlen(token), issued.issued_s + 3600, &verified), JWT_EXPIRED);
+	free(token);
+}
+
+static void test_a_token_issued_under_a_shorter_lifetime_ends_with_its_own(void **state)
+{
+	struct jwt_key lengthened = key;
+	struct jwt_claims issued, verified;
+	char *token = jwt_issue(&key, 42, false, 3600, &issued);
+
+	lengthened.lifetime_s = 86400;
+	assert_int_equal(issued.ends_s - issued.issued_s, 3600);
+	assert_int_equal(jwt_verify(&lengthened, token, strlen(token), issued.issued_s + 3599, &verified), JWT_VALID);
+	assert_int_equal(verified.ends_s - issued.issued_s, 3600);
+	assert_int_equal(jwt_verify(&lengthened, token, strlen(token), issued.issued_s + 3600, &verified), JWT_EXPIRED);
+	free(token);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,6 +268,8 @@ int main(void)
 		cmocka_unit_test(test_a_jti_carries_the_millisecond_of_issue),
 		cmocka_unit_test(test_rfc_9562_appendix_a_6_is_read_and_written),
 		cmocka_unit_test(test_a_jti_of_another_form_is_refused),
+		cmocka_unit_test(test_a_token_issued_under_a_longer_lifetime_ends_with_the_lifetime_of_now),
+		cmocka_unit_test(test_a_token_issued_under_a_shorter_lifetime_ends_with_its_own),
 		cmocka_unit_test(test_a_token_may_be_of_an_earlier_moment_and_ends_that_much_earlier),
 	};
 

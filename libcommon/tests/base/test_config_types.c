@@ -27,6 +27,7 @@ static const struct config_option options[] = {
 	{"T_UNBOUNDED", CONFIG_INT, offsetof(struct settings, unbounded), NULL, "any", 0, 0, true},
 	{"T_FLAG", CONFIG_BOOL, offsetof(struct settings, flag), NULL, "yes or no", 0, 0, true},
 	{"T_NEEDED", CONFIG_TEXT, offsetof(struct settings, url), NULL, "something", 0, 0, false},
+	{"T_PREVIOUS", CONFIG_SECRET, offsetof(struct settings, secret), NULL, "the key before", 0, 0, true},
 	{0},
 };
 #define TABLE_OF_ONE(n) ((const struct config_option[]){options[n], {0}})
@@ -215,6 +216,23 @@ static void test_production_refuses_the_default_secret_and_one_under_32_bytes(vo
 	refuses_weak_secrets("production");
 }
 
+static void test_the_development_key_is_refused_in_a_secret_with_another_default_or_none(void **state)
+{
+	for (enum app_env env = APP_ENV_DEVELOPMENT; env <= APP_ENV_PRODUCTION; env++) {
+		const char *expected = env < APP_ENV_STAGING ? "" : "holds a secret that the repository shows";
+
+		environment_set("APP_ENV", (const char *[]){"development", "testing", "staging", "production"}[env]);
+		environment_set("T_SECRET", CONFIG_DEVELOPMENT_KEY);
+		assert_non_null(strstr(load(0), expected));
+		environment_set("T_PREVIOUS", CONFIG_DEVELOPMENT_KEY);
+		assert_non_null(strstr(load(6), expected));
+		environment_set_file("T_PREVIOUS_FILE", CONFIG_DEVELOPMENT_KEY "\n", sizeof CONFIG_DEVELOPMENT_KEY);
+		unsetenv("T_PREVIOUS");
+		assert_non_null(strstr(load(6), expected));
+		unsetenv("T_PREVIOUS_FILE");
+	}
+}
+
 static void test_a_secret_that_is_refused_is_never_printed(void **state)
 {
 	environment_set("APP_ENV", "production");
@@ -275,6 +293,8 @@ int main(void)
 					  close_settings),
 		cmocka_unit_test_teardown(test_staging_refuses_the_default_secret_and_one_under_32_bytes, close_settings),
 		cmocka_unit_test_teardown(test_production_refuses_the_default_secret_and_one_under_32_bytes, close_settings),
+		cmocka_unit_test_teardown(test_the_development_key_is_refused_in_a_secret_with_another_default_or_none,
+					  close_settings),
 		cmocka_unit_test_teardown(test_a_secret_that_is_refused_is_never_printed, close_settings),
 		cmocka_unit_test_teardown(test_help_has_a_line_for_each_option_with_its_default_and_meaning, close_settings),
 		cmocka_unit_test_teardown(test_help_shows_no_secret, close_settings),

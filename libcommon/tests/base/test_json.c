@@ -4,11 +4,13 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "base/utf8.h"
 #include "tests/random_input.h"
 
 static cJSON *json;
@@ -116,6 +118,105 @@ static void test_a_malformed_number_in_a_string_is_text(void **state)
 	assert_string_equal(json_text(json, "a"), "007 1. -.5");
 }
 
+static enum status parse_number_of(int digits)
+{
+	char text[100];
+
+	memset(text, '1', (size_t)digits);
+	return parse_bytes(text, (size_t)digits);
+}
+
+static void test_a_number_of_63_characters_is_read_and_of_64_refused(void **state)
+{
+	assert_int_equal(parse_number_of(63), STATUS_OK);
+	assert_int_equal(parse_number_of(64), STATUS_INVALID);
+}
+
+static void test_structure_that_breaks_the_grammar_is_refused(void **state)
+{
+	static const char *const texts[] = {
+		"[,1]",        "[1,,2]",  "[,]",       "{,}",       "{\"a\":}",    "{\"a\":1 \"b\":2}",
+		"{\"a\":1,,}", "[1}",     "{]",        "{\"a\"]",   "[\"a\":1]",   "{1:2}",
+		"{null:1}",    "truee",   "nul",       "null null", "\"a\" \"b\"", "{\"a\":1:2}",
+		"[1 ,",        "{\"a\":", "{\"a\":1,", "\"",        "[\"a\nb\"]",  "\xEF\xBB\xBF{}"};
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		if (parse(texts[i]) != STATUS_INVALID)
+			fail_msg("%s", texts[i]);
+}
+
+static void test_every_control_character_is_refused_in_a_string(void **state)
+{
+	for (int c = 0; c < 0x20; c++) {
+		const char text[] = {'"', 'a', (char)c, '"'};
+
+		if (parse_bytes(text, sizeof text) != STATUS_INVALID)
+			fail_msg("%02x", (unsigned)c);
+	}
+}
+
+static void test_every_character_after_a_backslash_is_refused_unless_it_is_an_escape(void **state)
+{
+	for (int c = 0; c < 256; c++) {
+		const char text[] = {'"', '\\', (char)c, '"'};
+		bool is_escape = memchr("\"\\/bfnrt", c, 8) != NULL;
+
+		if ((parse_bytes(text, sizeof text) == STATUS_OK) != is_escape)
+			fail_msg("%02x", (unsigned)c);
+	}
+}
+
+/* cJSON takes malformed digits for a NUL, which cut the string short: two passwords became the same one. */
+static void test_an_escape_without_four_hexadecimal_digits_is_refused(void **state)
+{
+	static const char *const texts[] = {"\"\\u12G4\"",    "\"password-1\\uZZZZ\"",
+					    "\"\\uZZZZ\"",    "{\"a\\u12G4\":1}",
+					    "\"\\u\"",        "\"\\u1\"",
+					    "\"\\u12\"",      "\"\\u123\"",
+					    "\"\\u123",       "\"\\u",
+					    "\"\\u 123\"",    "\"\\u+123\"",
+					    "\"\\u-123\"",    "\"\\u0x1\"",
+					    "\"\\U0041\"",    "\"\\u00 1\"",
+					    "\"\\u004\x11\"", "\"\\ud83d\\uZZZZ\"",
+					    "\"\\ud83d\\u\"", "\"\\ud83d\\uDE0\""};
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		if (parse(texts[i]) != STATUS_INVALID)
+			fail_msg("%s", texts[i]);
+}
+
+static void test_every_code_unit_is_read_except_nul_and_surrogates_alone(void **state)
+{
+	char text[16];
+
+	for (unsigned unit = 0; unit <= 0xFFFF; unit++) {
+		bool is_character = unit != 0 && (unit < 0xD800 || unit > 0xDFFF);
+
+		snprintf(text, sizeof text, unit & 1 ? "\"\\u%04x\"" : "\"\\u%04X\"", unit);
+		if ((parse(text) == STATUS_OK) != is_character)
+			fail_msg("%s", text);
+		if (is_character && !utf8_is_valid(json->valuestring, strlen(json->valuestring)))
+			fail_msg("%s", text);
+	}
+}
+
+static void test_surrogates_that_are_no_pair_are_refused(void **state)
+{
+	static const char *const texts[] = {
+		"\"\\ud83dx\"",        "\"\\ud83d\\n\"",     "\"\\ud83d\\u0041\"", "\"\\ud83d\\ud83d\"", "\"\\ude00\\ud83d\"",
+		"\"\\ud83d \\ude00\"", "\"\\udbff\\ue000\"", "\"\\udbff\\udbff\"", "\"\\ud83d\\Ude00\"", "\"\\ud83d\\u0000\""};
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		if (parse(texts[i]) != STATUS_INVALID)
+			fail_msg("%s", texts[i]);
+}
+
+static void test_the_least_and_the_greatest_pair_of_surrogates_are_read(void **state)
+{
+	assert_int_equal(parse("\"\\uD800\\uDC00\\udbff\\udfff\""), STATUS_OK);
+	assert_string_equal(json->valuestring, "\xF0\x90\x80\x80\xF4\x8F\xBF\xBF");
+}
+
 static void test_a_plain_nul_is_refused_wherever_it_is(void **state)
 {
 	static const char before[] = "\0{}", after[] = "{}\0", within[] = "{\"a\":\"b\0c\"}";
@@ -148,6 +249,7 @@ static void test_text_that_is_not_utf8_is_refused(void **state)
 					    "\"\xFF\"",
 					    "\"\xE2\x82\"",
 					    "\"\xF0\x9F\x98\"",
+					    "\"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\"",
 					    "\xC3"};
 
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
@@ -267,6 +369,14 @@ int main(void)
 		cmocka_unit_test_teardown(test_broken_texts_are_refused, drop),
 		cmocka_unit_test_teardown(test_numbers_that_break_the_grammar_are_refused, drop),
 		cmocka_unit_test_teardown(test_a_malformed_number_in_a_string_is_text, drop),
+		cmocka_unit_test_teardown(test_a_number_of_63_characters_is_read_and_of_64_refused, drop),
+		cmocka_unit_test_teardown(test_structure_that_breaks_the_grammar_is_refused, drop),
+		cmocka_unit_test_teardown(test_every_control_character_is_refused_in_a_string, drop),
+		cmocka_unit_test_teardown(test_every_character_after_a_backslash_is_refused_unless_it_is_an_escape, drop),
+		cmocka_unit_test_teardown(test_an_escape_without_four_hexadecimal_digits_is_refused, drop),
+		cmocka_unit_test_teardown(test_every_code_unit_is_read_except_nul_and_surrogates_alone, drop),
+		cmocka_unit_test_teardown(test_surrogates_that_are_no_pair_are_refused, drop),
+		cmocka_unit_test_teardown(test_the_least_and_the_greatest_pair_of_surrogates_are_read, drop),
 		cmocka_unit_test_teardown(test_a_plain_nul_is_refused_wherever_it_is, drop),
 		cmocka_unit_test_teardown(test_an_escaped_nul_is_refused_in_values_and_in_keys, drop),
 		cmocka_unit_test_teardown(test_an_escaped_backslash_before_u0000_is_no_nul, drop),

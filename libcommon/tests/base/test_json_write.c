@@ -272,6 +272,13 @@ static void test_any_bytes_become_one_json_string(void **state)
 	}
 }
 
+static void test_a_text_behind_the_name_of_a_field_begins_without_a_comma(void **state)
+{
+	buf_text(&out, "data: ");
+	json_write_object(&out);
+	assert_string_equal(out.bytes, "data: {");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -296,6 +303,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_each_byte_that_begins_no_utf8_becomes_a_replacement_character, drop),
 		cmocka_unit_test_teardown(test_overlong_surrogate_and_too_high_sequences_are_replaced, drop),
 		cmocka_unit_test_teardown(test_utf8_that_ends_too_early_is_replaced_and_nothing_beyond_is_read, drop),
+		cmocka_unit_test_teardown(test_a_text_behind_the_name_of_a_field_begins_without_a_comma, drop),
 		cmocka_unit_test_teardown(test_any_bytes_become_one_json_string, drop),
 	};
 

@@ -335,6 +335,22 @@ static void test_a_thousand_jobs_on_four_threads_are_each_done_once(void **state
 	}
 }
 
+/* For ThreadSanitizer: nothing orders the cancelling and the threads, which look at their calls meanwhile. */
+static void test_jobs_cancelled_while_threads_take_them_are_dropped_once_and_not_done(void **state)
+{
+	static struct job jobs[1000];
+
+	pool = pool_new(base, 4, 1000);
+	for (int i = 0; i < 1000; i++)
+		submit(&jobs[i]);
+	scope_cancel(&scope);
+	for (int i = 0; i < 1000; i++) {
+		wait_for(&jobs[i]);
+		assert_int_equal(jobs[i].done, 0);
+		assert_int_equal(jobs[i].dropped, 1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -356,6 +372,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_freeing_waits_for_running_jobs, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_job_that_is_done_may_submit_the_next, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_thousand_jobs_on_four_threads_are_each_done_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_jobs_cancelled_while_threads_take_them_are_dropped_once_and_not_done,
+						set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <sys/stat.h>
 
 #include "postgres/migrations.h"
 #include "tests/postgres/migration_folder.h"
@@ -132,6 +133,35 @@ static void test_stamp_records_up_to_the_version_without_running_anything(void *
 	assert_true(is_true("(SELECT count(*) FROM schema_migrations) = 1"));
 }
 
+static void test_more_migrations_than_any_fixed_number_are_all_applied(void **state)
+{
+	char name[32];
+
+	for (int i = 3; i <= 600; i++) {
+		snprintf(name, sizeof name, "%04d_many.up.sql", i);
+		migration_folder_write(&folder, name, "");
+	}
+	assert_int_equal(migrations_upgrade(conn, folder.path), STATUS_OK);
+	assert_true(is_true("(SELECT count(*) = 600 AND max(version) = '0600' FROM schema_migrations)"));
+	assert_int_equal(migrations_upgrade(conn, folder.path), STATUS_OK);
+}
+
+static void test_a_file_that_can_not_be_read_whole_is_not_applied(void **state)
+{
+	static const char cut[] = "CREATE TABLE c (id int);\0 INSERT INTO c VALUES (1);";
+	char path[160];
+	FILE *file = fopen(migration_folder_path(&folder, "0003_c.up.sql", path), "w");
+
+	assert_int_equal(fwrite(cut, 1, sizeof cut - 1, file), sizeof cut - 1);
+	fclose(file);
+	assert_int_equal(migrations_upgrade(conn, folder.path), STATUS_NOT_FOUND);
+	unlink(path);
+	assert_int_equal(mkdir(path, 0700), 0); /* opens for reading like a file, and then fails */
+	assert_int_equal(migrations_upgrade(conn, folder.path), STATUS_NOT_FOUND);
+	assert_int_equal(rmdir(path), 0);
+	assert_true(is_true("(SELECT count(*) FROM schema_migrations) = 2"));
+}
+
 static void test_stamp_of_an_unknown_version_records_nothing(void **state)
 {
 	static const char *const versions[] = {"9999", "", "0", "00012", "0001_a"};
@@ -202,6 +232,8 @@ int main(void)
 		MIGRATION_TEST(test_an_applied_file_that_has_changed_stops_the_upgrade),
 		MIGRATION_TEST(test_an_empty_file_is_a_migration_too),
 		MIGRATION_TEST(test_stamp_records_up_to_the_version_without_running_anything),
+		MIGRATION_TEST(test_more_migrations_than_any_fixed_number_are_all_applied),
+		MIGRATION_TEST(test_a_file_that_can_not_be_read_whole_is_not_applied),
 		MIGRATION_TEST(test_stamp_of_an_unknown_version_records_nothing),
 		MIGRATION_TEST(test_downgrade_does_not_take_back_an_older_one_when_the_file_of_the_last_is_missing),
 		MIGRATION_TEST(test_an_older_version_of_the_service_may_upgrade_after_a_newer_one),

@@ -37,6 +37,18 @@ static void test_the_next_number_follows_the_highest_and_fills_no_gap(void **sta
 	assert_true(migration_folder_has(&folder, "0010_next.up.sql"));
 }
 
+static void test_five_thousand_migrations_all_count(void **state)
+{
+	char name[32];
+
+	for (int i = 1; i <= 5000; i++) {
+		snprintf(name, sizeof name, "%04d_many.up.sql", i);
+		migration_folder_write(&folder, name, "");
+	}
+	assert_int_equal(migrations_new(folder.path, "next"), STATUS_OK);
+	assert_true(migration_folder_has(&folder, "5001_next.up.sql"));
+}
+
 static void test_files_that_are_not_migrations_do_not_count(void **state)
 {
 	static const char *const names[] = {
@@ -84,6 +96,7 @@ int main(void)
 						drop_folder),
 		cmocka_unit_test_setup_teardown(test_the_next_number_follows_the_highest_and_fills_no_gap, make_folder,
 						drop_folder),
+		cmocka_unit_test_setup_teardown(test_five_thousand_migrations_all_count, make_folder, drop_folder),
 		cmocka_unit_test_setup_teardown(test_files_that_are_not_migrations_do_not_count, make_folder, drop_folder),
 		cmocka_unit_test_setup_teardown(test_a_name_that_could_leave_the_folder_is_refused, make_folder, drop_folder),
 		cmocka_unit_test_setup_teardown(test_two_files_of_one_number_are_refused, make_folder, drop_folder),

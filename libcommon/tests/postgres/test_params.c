@@ -5,9 +5,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "postgres/postgres.h"
+#include "tests/environment.h"
 
 static void test_parameters_keep_their_order(void **state)
 {
@@ -91,6 +93,43 @@ static void test_the_test_database_is_used_only_in_testing(void **state)
 	}
 }
 
+static int restore_environment(void **state)
+{
+	environment_restore();
+	return 0;
+}
+
+static int problems_of(const char *env, char *url)
+{
+	struct postgres_config postgres = {.url = url};
+	struct config *config;
+	int count;
+
+	environment_set("APP_ENV", env);
+	config = config_new();
+	postgres_config_check(&postgres, config);
+	count = config_finish(config, "daemon");
+	config_free(config);
+	return count;
+}
+
+static void test_a_password_that_the_repository_shows_is_refused_in_staging_and_production(void **state)
+{
+	char own[] = "postgres://users:of-its-own@db/users", shown[] = "postgres://users:development@db/users",
+	     encoded[] = "postgres://users:%64evelopment@db/users",
+	     parameter[] = "postgres://users@db/users?password=development";
+	char *const urls[] = {shown, encoded, parameter};
+
+	for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+		assert_int_equal(problems_of("development", urls[i]), 0);
+		assert_int_equal(problems_of("staging", urls[i]), 1);
+		assert_int_equal(problems_of("production", urls[i]), 1);
+	}
+	assert_int_equal(problems_of("production", own), 0);
+	environment_set("PGPASSWORD", "development");
+	assert_int_equal(problems_of("production", own), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -102,6 +141,8 @@ int main(void)
 		cmocka_unit_test(test_no_url_leaves_it_to_libpq),
 		cmocka_unit_test(test_what_is_not_a_url_of_postgres_is_refused_without_repeating_it),
 		cmocka_unit_test(test_the_test_database_is_used_only_in_testing),
+		cmocka_unit_test_teardown(test_a_password_that_the_repository_shows_is_refused_in_staging_and_production,
+					  restore_environment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -178,6 +178,24 @@ static void test_a_file_with_another_url_is_refused_too(void **state)
 	assert_null(strstr(problems(), "hidden"));
 }
 
+static void test_a_password_that_the_repository_shows_is_refused_in_staging_and_production(void **state)
+{
+	static const char *const urls[] = {"redis://:development@h", "redis://me:%64evelopment@h:7000/1"};
+
+	for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+		environment_set("REDIS_URL", urls[i]);
+		environment_set("APP_ENV", "development");
+		assert_string_equal(problems(), "");
+		environment_set("APP_ENV", "staging");
+		assert_non_null(strstr(problems(), "REDIS_URL: holds a secret that the repository shows"));
+		environment_set("APP_ENV", "production");
+		assert_non_null(strstr(problems(), "REDIS_URL: holds a secret that the repository shows"));
+	}
+	unsetenv("REDIS_URL");
+	environment_set("REDIS_PASSWORD", "development");
+	assert_non_null(strstr(problems(), "REDIS_PASSWORD: holds a secret that the repository shows"));
+}
+
 static void test_a_freed_address_is_empty_and_may_be_freed_again(void **state)
 {
 	assert_int_equal(redis_url_parse("redis://me:secret@h", &address), STATUS_OK);
@@ -205,6 +223,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_a_configuration_with_a_redis_url_or_without_one_is_sound, drop),
 		cmocka_unit_test_teardown(test_a_configuration_with_another_url_is_refused_in_one_line_without_the_url, drop),
 		cmocka_unit_test_teardown(test_a_file_with_another_url_is_refused_too, drop),
+		cmocka_unit_test_teardown(test_a_password_that_the_repository_shows_is_refused_in_staging_and_production, drop),
 		cmocka_unit_test_teardown(test_a_freed_address_is_empty_and_may_be_freed_again, drop),
 	};
 

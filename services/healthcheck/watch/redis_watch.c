@@ -70,14 +70,16 @@ static void informed(enum status status, const redisReply *reply, void *arg)
 	struct redis_readings *readings = &watch->monitor->redis;
 
 	watch->is_asked = false;
-	if (status != STATUS_OK)
+	if (status != STATUS_OK || reply->type != REDIS_REPLY_STRING)
 		forget_readings(readings);
 	if (status == STATUS_TIMEOUT)
 		return note(watch, HEALTH_DOWN, "no answer in time");
-	if (status != STATUS_OK && reply)
+	if (reply && reply->type == REDIS_REPLY_ERROR)
 		return note(watch, HEALTH_DOWN, reply->str);
-	if (status != STATUS_OK || reply->type != REDIS_REPLY_STRING)
+	if (status != STATUS_OK)
 		return note(watch, HEALTH_DOWN, "can not be connected to");
+	if (reply->type != REDIS_REPLY_STRING)
+		return note(watch, HEALTH_DOWN, "answers INFO with another type");
 	readings->memory_bytes = number_of(reply->str, "used_memory");
 	readings->memory_max_bytes = number_of(reply->str, "maxmemory");
 	readings->evicted = number_of(reply->str, "evicted_keys");

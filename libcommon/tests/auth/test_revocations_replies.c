@@ -1,0 +1,103 @@
+/* Revocations that are read from a Redis which answers with replies of another type: nothing is trusted, and nothing spins. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "auth/revocations.h"
+#include "base/loop.h"
+
+static struct event_base *base;
+
+#include "tests/redis/stand_in.h"
+
+#define WATCHED_MS 300
+
+static struct revocations *revocations;
+
+static int set_up(void **state)
+{
+	base = loop_new();
+	stand_in_open();
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	revocations_free(revocations);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	stand_in_close();
+	event_base_free(base);
+	return 0;
+}
+
+static void note(void *is_over)
+{
+	*(bool *)is_over = true;
+}
+
+/* Follows a stream in the stand-in until the first answer, and then for a while. */
+static void follow(const char *reply)
+{
+	struct redis_config config = stand_in_config();
+	bool is_over = false;
+	struct loop_timer *timer = loop_timer_new(base, note, &is_over);
+
+	stand_in.reply = reply;
+	revocations = revocations_new(base, &config, 300);
+	WAIT_FOR(stand_in.answered > 0);
+	loop_timer_start(timer, WATCHED_MS);
+	WAIT_FOR(is_over);
+	loop_timer_free(timer);
+}
+
+/* The same number says that the stream is complete. */
+static void test_a_number_is_no_empty_stream(void **state)
+{
+	follow(":1\r\n");
+	assert_false(revocations_is_ready(revocations));
+}
+
+static void test_entries_of_another_type_are_no_empty_stream(void **state)
+{
+	follow("*1\r\n*2\r\n$11\r\nrevocations\r\n*1\r\n:1\r\n");
+	assert_false(revocations_is_ready(revocations));
+}
+
+static void expect_pause_after(const char *reply)
+{
+	follow(reply);
+	if (stand_in.answered > 10)
+		fail_msg("%d commands within %d ms", stand_in.answered, WATCHED_MS);
+}
+
+static void test_after_a_number_reading_pauses(void **state)
+{
+	expect_pause_after(":0\r\n");
+}
+
+static void test_after_a_text_reading_pauses(void **state)
+{
+	expect_pause_after("+OK\r\n");
+}
+
+static void test_after_entries_of_another_type_reading_pauses(void **state)
+{
+	expect_pause_after("*1\r\n*2\r\n$11\r\nrevocations\r\n*1\r\n:1\r\n");
+}
+
+#define REPLY_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		REPLY_TEST(test_a_number_is_no_empty_stream),
+		REPLY_TEST(test_entries_of_another_type_are_no_empty_stream),
+		REPLY_TEST(test_after_a_number_reading_pauses),
+		REPLY_TEST(test_after_a_text_reading_pauses),
+		REPLY_TEST(test_after_entries_of_another_type_reading_pauses),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,207 @@
+/* A Redis that answers the job protocol with replies of another type: each is INTERNAL, and never taken for a job, a state or
+ * nothing at all. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/loop.h"
+#include "jobs/jobs.h"
+
+static struct event_base *base;
+
+#include "tests/redis/stand_in.h"
+
+static struct redis *redis;
+static struct scope scope;
+static bool is_there;
+static enum status outcome;
+
+static int set_up(void **state)
+{
+	struct redis_config config;
+
+	base = loop_new();
+	scope_init(&scope);
+	stand_in_open();
+	config = stand_in_config();
+	redis = redis_new(base, &config, jobs_scripts, LOOP_PRIORITY_NORMAL);
+	WAIT_FOR(redis_is_ready(redis));
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	redis_free(redis);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	stand_in_close();
+	event_base_free(base);
+	return 0;
+}
+
+/* ---- the calls ---- */
+
+static void note(enum status status)
+{
+	is_there = true;
+	outcome = status;
+}
+
+static void added(enum status status, const enum job_state *states, void *arg)
+{
+	note(status);
+}
+
+static void counted_number(enum status status, int number, void *arg)
+{
+	note(status);
+}
+
+static void done(enum status status, void *arg)
+{
+	note(status);
+}
+
+static void looked_up(enum status status, const struct job_result *results, int n, void *arg)
+{
+	note(status);
+}
+
+static void decimal_read(enum status status, enum job_state state, const char *digits, size_t len, void *arg)
+{
+	note(status);
+}
+
+static void received(enum status status, const struct job *jobs, int n, void *arg)
+{
+	note(status);
+}
+
+static void counted(enum status status, const struct jobs_stats *stats, void *arg)
+{
+	note(status);
+}
+
+static const struct job_key key = {.index = 5};
+
+static void call_add(void)
+{
+	jobs_add(redis, &scope, &(struct job_to_add){.key = key, .request_id = "r"}, 1, added, NULL);
+}
+
+static void call_repair(void)
+{
+	jobs_repair(redis, &scope, &key, 1, counted_number, NULL);
+}
+
+static void call_retry(void)
+{
+	jobs_retry(redis, &scope, key, done, NULL);
+}
+
+static void call_look_up(void)
+{
+	jobs_look_up(redis, &scope, &key, 1, looked_up, NULL);
+}
+
+static void call_read(void)
+{
+	jobs_read_result(redis, &scope, key, decimal_read, NULL);
+}
+
+static void call_receive(void)
+{
+	jobs_receive(redis, &scope, "consumer", 10, 1000, received, NULL);
+}
+
+static void call_take_over(void)
+{
+	jobs_take_over(redis, &scope, "consumer", 1000, 5, 10, received, NULL);
+}
+
+static void call_count(void)
+{
+	jobs_count(redis, &scope, counted, NULL);
+}
+
+enum { ADD, REPAIR, RETRY, LOOK_UP, READ, RECEIVE, TAKE_OVER, COUNT, CALLS };
+
+static const struct {
+	const char *name;
+	void (*call)(void);
+} calls[CALLS] = {
+	[ADD] = {"add", call_add},
+	[REPAIR] = {"repair", call_repair},
+	[RETRY] = {"retry", call_retry},
+	[LOOK_UP] = {"look up", call_look_up},
+	[READ] = {"read", call_read},
+	[RECEIVE] = {"receive", call_receive},
+	[TAKE_OVER] = {"take over", call_take_over},
+	[COUNT] = {"count", call_count},
+};
+
+/* ---- the replies ---- */
+
+#define OF(call) (1u << (call))
+
+static const struct {
+	const char *bytes;
+	unsigned fits; /* the calls that it is an answer to */
+} replies[] = {
+	{"+OK\r\n", 0},
+	{"$3\r\nabc\r\n", 0},
+	{"$-1\r\n", OF(RECEIVE)},
+	{"*-1\r\n", OF(RECEIVE)},
+	{":1\r\n", OF(REPAIR) | OF(RETRY)},
+	{"*0\r\n", OF(TAKE_OVER)},
+	{"*1\r\n:1\r\n", OF(ADD) | OF(LOOK_UP) | OF(READ)},
+	{"*1\r\n:9\r\n", 0},
+	{"*1\r\n:-1\r\n", 0},
+	{"*1\r\n$3\r\nabc\r\n", OF(LOOK_UP)},
+	{"*1\r\n+OK\r\n", 0},
+	{"*1\r\n$-1\r\n", 0},
+	{"*1\r\n*-1\r\n", 0},
+	{"*1\r\n*1\r\n*1\r\n:1\r\n", 0},
+	{"*2\r\n:1\r\n:1\r\n", 0},
+	{"*2\r\n:2\r\n$1\r\n5\r\n", OF(READ)},
+	{"*2\r\n:2\r\n:5\r\n", 0},
+	{"*1\r\n:2\r\n", OF(ADD) | OF(LOOK_UP)},
+	{"*1\r\n*2\r\n$4\r\njobs\r\n*0\r\n", OF(RECEIVE) | OF(TAKE_OVER)},
+	{"*1\r\n*2\r\n$4\r\njobs\r\n*1\r\n:1\r\n", OF(TAKE_OVER)},
+	{"*1\r\n*2\r\n:1\r\n*0\r\n", OF(RECEIVE)},
+	{"*1\r\n*2\r\n$4\r\njobs\r\n$-1\r\n", 0},
+	{"*3\r\n:1\r\n:2\r\n$3\r\n1-1\r\n", OF(COUNT)},
+	{"*3\r\n:1\r\n:2\r\n$0\r\n\r\n", OF(COUNT)},
+	{"*3\r\n:1\r\n:2\r\n:3\r\n", 0},
+	{"*3\r\n$1\r\n1\r\n:2\r\n$3\r\n1-1\r\n", 0},
+};
+#define REPLIES (sizeof replies / sizeof *replies)
+
+static void expect_internal_unless_it_fits(int call, size_t reply)
+{
+	bool fits = replies[reply].fits & OF(call);
+
+	stand_in.reply = replies[reply].bytes;
+	is_there = false;
+	calls[call].call();
+	WAIT_FOR(is_there);
+	if ((outcome != STATUS_INTERNAL) != fits)
+		fail_msg("%s: status %d after %s", calls[call].name, (int)outcome, replies[reply].bytes);
+}
+
+static void test_a_reply_of_another_type_is_internal(void **state)
+{
+	for (int call = 0; call < CALLS; call++)
+		for (size_t reply = 0; reply < REPLIES; reply++)
+			expect_internal_unless_it_fits(call, reply);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_a_reply_of_another_type_is_internal, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
