@@ -33,6 +33,7 @@ struct revocations {
 	bool was_current;  /* at some time; the copy is then trusted for max_age_us */
 	bool was_complete; /* REVOCATIONS_COMPLETE was set before the read that is under way */
 	struct loop_timer *forget, *again;
+	int64_t following_since_us; /* the read that waits */
 	int64_t lost_us, max_age_us;
 };
 
@@ -164,20 +165,22 @@ static void read_entry(struct revocations *revocations, const redisReply *fields
 		log_line(LOG_WARN, "a revocation that can not be read was passed over");
 }
 
-/* Reads the reply to XREAD. Returns the number of entries. */
-static size_t read_stream(struct revocations *revocations, const redisReply *reply)
+/* Reads the reply to XREAD. Returns the number of entries; -1: it is no such reply, and asking again would bring the same. */
+static int read_stream(struct revocations *revocations, const redisReply *reply)
 {
 	const redisReply *entries = redis_stream_entries(reply);
 
-	for (size_t i = 0; entries && i < entries->elements; i++) {
+	if (!entries)
+		return reply->type == REDIS_REPLY_NIL ? 0 : -1;
+	for (size_t i = 0; i < entries->elements; i++) {
 		const redisReply *entry = entries->element[i];
 
 		if (!redis_is_entry(entry))
-			continue;
+			return -1;
 		read_entry(revocations, entry->element[1]);
 		snprintf(revocations->last_id, sizeof revocations->last_id, "%s", entry->element[0]->str);
 	}
-	return entries ? entries->elements : 0;
+	return (int)entries->elements;
 }
 
 static void lose_track(struct revocations *revocations)
@@ -188,7 +191,8 @@ static void lose_track(struct revocations *revocations)
 }
 
 /* After a lost connection the next one goes on. After an error reply (an operator unblocked the connection, or the key holds
- * another type) reading waits, because the error would come again at once. */
+ * another type), and a read that brought nothing although it did not wait, reading pauses, because the same would come again at
+ * once. */
 static void fail(struct revocations *revocations, enum status status)
 {
 	if (status != STATUS_INTERNAL && status != STATUS_BUSY)
@@ -200,13 +204,15 @@ static void fail(struct revocations *revocations, enum status status)
 static void received(enum status status, const redisReply *reply, void *arg)
 {
 	struct revocations *revocations = arg;
+	bool has_waited = clock_monotonic_us() - revocations->following_since_us > BLOCK_MS * 1000 / 2;
+	int count = status == STATUS_OK ? read_stream(revocations, reply) : 0;
 
-	if (status != STATUS_OK) {
+	if (status == STATUS_OK && (count < 0 || (count == 0 && !has_waited)))
+		status = STATUS_INTERNAL;
+	if (status == STATUS_OK)
+		read_on(revocations);
+	else
 		fail(revocations, status);
-		return;
-	}
-	read_stream(revocations, reply);
-	read_on(revocations);
 }
 
 static void follow(struct revocations *revocations)
@@ -214,6 +220,7 @@ static void follow(struct revocations *revocations)
 	char block[16];
 
 	snprintf(block, sizeof block, "%d", BLOCK_MS);
+	revocations->following_since_us = clock_monotonic_us();
 	redis_command_blocking(
 		revocations->redis, &revocations->scope, BLOCK_MS, 8,
 		(const char *[]){"XREAD", "COUNT", BATCH, "BLOCK", block, "STREAMS", REVOCATIONS_STREAM, revocations->last_id},
@@ -223,14 +230,11 @@ static void follow(struct revocations *revocations)
 static void caught_up(enum status status, const redisReply *reply, void *arg)
 {
 	struct revocations *revocations = arg;
-	size_t count;
+	int count = status == STATUS_OK ? read_stream(revocations, reply) : -1;
 
-	if (status != STATUS_OK) {
-		fail(revocations, status);
-		return;
-	}
-	count = read_stream(revocations, reply);
-	if (revocations->was_complete && count < (size_t)atoi(BATCH))
+	if (count < 0)
+		return fail(revocations, status == STATUS_OK ? STATUS_INTERNAL : status);
+	if (revocations->was_complete && count < atoi(BATCH))
 		revocations->is_current = revocations->was_current = true;
 	if (count)
 		read_on(revocations); /* REVOCATIONS_COMPLETE may have been set meanwhile */

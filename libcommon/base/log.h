@@ -1,5 +1,7 @@
 /* Logs: one JSON object a line on stdout (ts level service instance msg …). The lines of one loop turn are written together, so
- * that a busy daemon pays one write(2) for many. A line at LOG_WARN or above, and exit, flush at once.
+ * that a busy daemon pays one write(2) for many. A line at LOG_WARN or above, and exit, flush at once. A warning or error that
+ * is the same as one of the last second, but for the time, is only counted: at most one line a second then stands for many, and
+ * says for how many: "repeated": 4711.
  * Never log a secret, a token, a password, a body or an e-mail address. */
 #ifndef ABACUS_BASE_LOG_H
 #define ABACUS_BASE_LOG_H
@@ -15,7 +17,7 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 void log_init(const char *service, const char *instance, enum log_level least);
 /* Buffers lines until the end of the loop's turn; NULL: writes each at once again. Call it after fork(), in each process. */
 void log_attach(struct event_base *base);
-void log_flush(void);
+void log_flush(void); /* writes what is buffered, and the counts of repeated lines whose second is over */
 const char *log_instance(void);
 
 /* A field of a line. Build with the macros below; borrowed strings are read before log_line() returns. */

@@ -73,7 +73,9 @@ static void group_made(enum status status, const redisReply *reply, void *arg)
 {
 	struct call *call = arg;
 
-	call->received(STATUS_OK, NULL, 0, call->arg); /* also when another worker created it meanwhile: receiving goes on */
+	if (status == STATUS_INTERNAL && reply && strncmp(reply->str, "BUSYGROUP", 9) == 0) /* another worker has made it */
+		status = STATUS_OK;
+	call->received(status, NULL, 0, call->arg);
 }
 
 /* Emptying Redis deletes the group with the stream. */
@@ -100,7 +102,7 @@ static void received(enum status status, const redisReply *reply, void *arg)
 	else if (redis_stream_entries(reply))
 		deliver(call, redis_stream_entries(reply));
 	else
-		call->received(STATUS_OK, NULL, 0, call->arg);
+		call->received(reply->type == REDIS_REPLY_NIL ? STATUS_OK : STATUS_INTERNAL, NULL, 0, call->arg);
 }
 
 void jobs_receive(struct redis *redis, struct scope *scope, const char *consumer, int most, long block_ms,
