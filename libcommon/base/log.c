@@ -11,11 +11,13 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/json_write.h"
+#include "base/log_output.h"
 #include "base/loop.h"
 #include "base/mem.h"
 
 #define BUFFERED_BYTES_MAX (64 * 1024)
-#define REPEATS 16 /* different warnings and errors that are remembered */
+#define EXIT_MS 500 /* longest time that the end of a process waits for a reader of its last lines */
+#define REPEATS 16  /* different warnings and errors that are remembered */
 #define REPEAT_MS 1000
 
 /* A warning or error that was written lately. */
@@ -29,18 +31,25 @@ static struct {
 	enum log_level least;
 	char *instance;
 	char *origin; /* ,"service":…,"instance":…,"msg": the same in every line */
-	struct buf text, lines;
+	struct buf text, line;
 	struct repeat repeats[REPEATS];
+	struct event_base *base; /* NULL: each line is written at once */
 	struct loop_deferred *flush;
 	struct loop_timer *tick;
+	struct event *writable; /* while lines wait for a reader */
 } log_state = {.least = LOG_INFO};
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
+static void flush_at_exit(void);
+
 void log_init(const char *service, const char *instance, enum log_level least)
 {
+	static bool will_flush_at_exit;
 	struct buf origin = {0};
 
+	if (!will_flush_at_exit)
+		will_flush_at_exit = atexit(flush_at_exit) == 0;
 	buf_text(&origin, ",\"service\":");
 	json_write_text(&origin, service);
 	buf_text(&origin, ",\"instance\":");
@@ -56,20 +65,6 @@ void log_init(const char *service, const char *instance, enum log_level least)
 const char *log_instance(void)
 {
 	return log_state.instance ? log_state.instance : program_invocation_short_name;
-}
-
-static void write_lines(void)
-{
-	size_t written = 0;
-
-	while (written < log_state.lines.len) {
-		ssize_t n = write(STDOUT_FILENO, log_state.lines.bytes + written, log_state.lines.len - written);
-
-		if (n < 0 && errno != EINTR)
-			break; /* there is nowhere left to report it */
-		written += n > 0 ? (size_t)n : 0;
-	}
-	log_state.lines.len = 0;
 }
 
 static void add_ms(struct buf *line, double ms)
@@ -102,19 +97,33 @@ static void add_field(struct buf *line, const struct log_field *field)
 		add_ms(line, field->ms);
 }
 
+static void compose(struct buf *text, enum log_level level, const char *msg, const struct log_field *fields, size_t count)
+{
+	text->len = 0;
+	buf_text(text, "\",\"level\":\"");
+	buf_text(text, level_names[level]);
+	buf_add(text, "\"", 1);
+	buf_text(text, log_state.origin);
+	json_write_text(text, msg);
+	for (size_t i = 0; i < count; i++)
+		add_field(text, &fields[i]);
+}
+
 /* times: how many events the line stands for. */
 static void add_line(const struct buf *text, int64_t times)
 {
-	struct buf *lines = &log_state.lines;
+	struct buf *line = &log_state.line;
 	char now[CLOCK_TEXT_BYTES];
 
 	clock_format(clock_unix_ms(), now);
-	buf_add(lines, "{\"ts\":\"", 7);
-	buf_add(lines, now, CLOCK_TEXT_BYTES - 1);
-	buf_add(lines, text->bytes, text->len);
+	line->len = 0;
+	buf_add(line, "{\"ts\":\"", 7);
+	buf_add(line, now, CLOCK_TEXT_BYTES - 1);
+	buf_add(line, text->bytes, text->len);
 	if (times > 1)
-		add_field(lines, &LOG_INT("repeated", times));
-	buf_add(lines, "}\n", 2);
+		add_field(line, &LOG_INT("repeated", times));
+	buf_add(line, "}\n", 2);
+	log_output_add(line->bytes, line->len);
 }
 
 /* ---- repeated warnings and errors ---- */
@@ -187,9 +196,46 @@ static bool report_repeats(bool is_last)
 
 /* ---- writing ---- */
 
+static void write_lines(void);
+
+static void became_writable(evutil_socket_t fd, short what, void *arg)
+{
+	write_lines();
+}
+
+/* The timer is for what can not be waited for: a full disk. */
+static void wait_for_room(void)
+{
+	int fd = log_output_fd();
+
+	if (!loop_timer_is_running(log_state.tick))
+		loop_timer_start(log_state.tick, REPEAT_MS);
+	if (fd < 0 || (log_state.writable && event_pending(log_state.writable, EV_WRITE, NULL)))
+		return;
+	if (log_state.writable)
+		event_free(log_state.writable);
+	log_state.writable = event_new(log_state.base, fd, EV_WRITE, became_writable, NULL);
+	event_add(log_state.writable, NULL);
+}
+
+static void write_lines(void)
+{
+	int64_t dropped;
+
+	log_output_write();
+	dropped = log_output_take_dropped();
+	if (dropped > 0) {
+		compose(&log_state.text, LOG_WARN, "log lines were dropped", &LOG_INT("lines", dropped), 1);
+		add_line(&log_state.text, 1);
+		log_output_write();
+	}
+	if (log_output_is_blocked() && log_state.base)
+		wait_for_room();
+}
+
 static void flush_deferred(void *arg)
 {
-	log_flush();
+	write_lines();
 }
 
 static void tick(void *arg)
@@ -199,41 +245,45 @@ static void tick(void *arg)
 	write_lines();
 }
 
-static void flush_last(void)
-{
-	report_repeats(true);
-	write_lines();
-}
-
-void log_attach(struct event_base *base)
-{
-	static bool will_flush_at_exit;
-
-	flush_last();
-	if (base && !will_flush_at_exit)
-		will_flush_at_exit = atexit(flush_last) == 0;
-	loop_deferred_free(log_state.flush);
-	loop_timer_free(log_state.tick);
-	log_state.flush = base ? loop_deferred_new(base, flush_deferred, NULL) : NULL;
-	log_state.tick = base ? loop_timer_new(base, tick, NULL) : NULL;
-}
-
 void log_flush(void)
 {
 	report_repeats(false);
 	write_lines();
 }
 
-static void compose(struct buf *text, enum log_level level, const char *msg, const struct log_field *fields, size_t count)
+static void flush_last(void)
 {
-	text->len = 0;
-	buf_text(text, "\",\"level\":\"");
-	buf_text(text, level_names[level]);
-	buf_add(text, "\"", 1);
-	buf_text(text, log_state.origin);
-	json_write_text(text, msg);
-	for (size_t i = 0; i < count; i++)
-		add_field(text, &fields[i]);
+	report_repeats(true);
+	write_lines();
+}
+
+static void flush_at_exit(void)
+{
+	flush_last();
+	log_output_finish(EXIT_MS);
+	write_lines();
+}
+
+void log_attach(struct event_base *base)
+{
+	flush_last();
+	if (log_state.writable)
+		event_free(log_state.writable);
+	loop_deferred_free(log_state.flush);
+	loop_timer_free(log_state.tick);
+	log_state.base = base;
+	log_state.flush = base ? loop_deferred_new(base, flush_deferred, NULL) : NULL;
+	log_state.tick = base ? loop_timer_new(base, tick, NULL) : NULL;
+	log_state.writable = NULL;
+	if (base && log_output_is_blocked())
+		wait_for_room();
+}
+
+void log_forked(void)
+{
+	log_output_forget();
+	for (int i = 0; i < REPEATS; i++)
+		log_state.repeats[i].left_out = 0;
 }
 
 void log_write(enum log_level level, const char *msg, const struct log_field *fields, size_t count)
@@ -247,7 +297,7 @@ void log_write(enum log_level level, const char *msg, const struct log_field *fi
 		add_or_count(&log_state.text);
 	else
 		add_line(&log_state.text, 1);
-	if (level >= LOG_WARN || !log_state.flush || log_state.lines.len > BUFFERED_BYTES_MAX)
+	if (level >= LOG_WARN || !log_state.base || (log_output_bytes() > BUFFERED_BYTES_MAX && !log_output_is_blocked()))
 		write_lines();
 	else
 		loop_deferred_schedule(log_state.flush);
