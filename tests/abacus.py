@@ -334,10 +334,13 @@ class Daemon:
         self.log = RUN_DIR / "log" / f"test-{name}-{os.getpid()}-{next(Daemon.count)}" / "current"
         self.process = None
 
-    def start(self):
+    def start(self, stdout=None):
+        """stdout: where its log goes instead of into the file."""
         self.log.parent.mkdir(exist_ok=True)
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen([RUN_DIR / "bin" / self.name], env=self.environment, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                [RUN_DIR / "bin" / self.name], env=self.environment, stdout=stdout or log, stderr=log
+            )
         return self
 
     def run(self, *arguments):

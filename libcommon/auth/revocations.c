@@ -33,6 +33,7 @@ struct revocations {
 	bool was_current;  /* at some time; the copy is then trusted for max_age_us */
 	bool was_complete; /* REVOCATIONS_COMPLETE was set before the read that is under way */
 	struct loop_timer *forget, *again;
+	int64_t following_since_us; /* the read that waits */
 	int64_t lost_us, max_age_us;
 };
 
@@ -191,7 +192,8 @@ static void lose_track(struct revocations *revocations)
 }
 
 /* After a lost connection the next one goes on. After an error reply (an operator unblocked the connection, the key holds
- * another type, Redis is busy) or a reply of another type reading waits, because the same would come again at once. */
+ * another type, Redis is busy), a reply of another type, and a read that brought nothing although it did not wait, reading
+ * pauses, because the same would come again at once. */
 static void fail(struct revocations *revocations, enum status status, const redisReply *reply)
 {
 	if (!reply && status != STATUS_BUSY)
@@ -203,10 +205,13 @@ static void fail(struct revocations *revocations, enum status status, const redi
 static void received(enum status status, const redisReply *reply, void *arg)
 {
 	struct revocations *revocations = arg;
-	size_t count;
+	bool has_waited = clock_monotonic_us() - revocations->following_since_us > BLOCK_MS * 1000 / 2;
+	size_t count = 0;
 
 	if (status == STATUS_OK)
 		status = read_stream(revocations, reply, &count);
+	if (status == STATUS_OK && count == 0 && !has_waited)
+		status = STATUS_INTERNAL;
 	if (status == STATUS_OK)
 		read_on(revocations);
 	else
@@ -218,6 +223,7 @@ static void follow(struct revocations *revocations)
 	char block[16];
 
 	snprintf(block, sizeof block, "%d", BLOCK_MS);
+	revocations->following_since_us = clock_monotonic_us();
 	redis_command_blocking(
 		revocations->redis, &revocations->scope, BLOCK_MS, 8,
 		(const char *[]){"XREAD", "COUNT", BATCH, "BLOCK", block, "STREAMS", REVOCATIONS_STREAM, revocations->last_id},

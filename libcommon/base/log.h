@@ -1,6 +1,8 @@
 /* Logs: one JSON object a line on stdout (ts level service instance msg …). The lines of one loop turn are written together, so
- * that a busy daemon pays one write(2) for many. A line at LOG_WARN or above, and exit, flush at once.
- * Never log a secret, a token, a password, a body or an e-mail address. */
+ * that a busy daemon pays one write(2) for many. A line at LOG_WARN or above, and exit, flush at once. A warning or error that
+ * is the same as one of the last second, but for the time, is only counted: at most one line a second then stands for many, and
+ * says for how many: "repeated": 4711. A log that is not read holds up no process: writing never waits, and what a reader
+ * leaves waiting is bounded (log_output.h). Never log a secret, a token, a password, a body or an e-mail address. */
 #ifndef ABACUS_BASE_LOG_H
 #define ABACUS_BASE_LOG_H
 
@@ -15,7 +17,9 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 void log_init(const char *service, const char *instance, enum log_level least);
 /* Buffers lines until the end of the loop's turn; NULL: writes each at once again. Call it after fork(), in each process. */
 void log_attach(struct event_base *base);
-void log_flush(void);
+/* Call it in a child after fork(): what has not been written yet is left to the parent. */
+void log_forked(void);
+void log_flush(void); /* writes what is buffered, and the counts of repeated lines whose second is over */
 const char *log_instance(void);
 
 /* A field of a line. Build with the macros below; borrowed strings are read before log_line() returns. */

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/log_output.h"
 #include "base/mem.h"
 #include "base/version.h"
 
@@ -42,6 +43,7 @@ static struct {
 	size_t count, cells;
 	double first_slab[CELLS_MAX]; /* until metrics_share() */
 	double *slabs, *mine;
+	struct metric *log_dropped;
 	unsigned processes;
 } metrics = {.processes = 1, .cells = STARTED_CELL + 1};
 
@@ -200,6 +202,7 @@ static void register_process(void)
 	metrics_label(&labels, "revision", version_revision);
 	metrics_set(metrics_gauge("build_info", labels.bytes, "Which build this is; always 1."), 1);
 	buf_free(&labels);
+	metrics.log_dropped = metrics_counter("log_lines_dropped_total", NULL, "Lines that the log had no room for.");
 }
 
 void metrics_share(unsigned processes)
@@ -220,6 +223,7 @@ void metrics_share(unsigned processes)
 void metrics_process(unsigned process)
 {
 	metrics.mine = slab(process);
+	log_output_count_in(metrics.log_dropped);
 	note_start();
 	for (size_t i = 0; i < metrics.count; i++)
 		if (metrics.series[i].type == GAUGE && (process > 0 || strcmp(metrics.series[i].name, "build_info") != 0))

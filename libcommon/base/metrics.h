@@ -24,7 +24,7 @@ void metrics_observe(struct metric *histogram, double seconds);
 double metrics_value(const struct metric *metric); /* sum over processes */
 
 /* Allocates the shared slabs and registers process_cpu_seconds_total, process_resident_memory_bytes,
- * process_start_time_seconds, process_open_fds and build_info{version,revision}. */
+ * process_start_time_seconds, process_open_fds, build_info{version,revision} and log_lines_dropped_total. */
 void metrics_share(unsigned processes);
 /* In a child: takes the slab of that process, clears its gauges, keeps its counters, and notes the time as its start. */
 void metrics_process(unsigned process);

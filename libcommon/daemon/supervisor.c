@@ -63,6 +63,7 @@ static void become_child(struct supervisor *supervisor, unsigned number, pid_t p
 			close(supervisor->children[i].beats);
 	close(supervisor->signals);
 	sigprocmask(SIG_SETMASK, &supervisor->before, NULL);
+	log_forked();
 	supervisor->daemon->process = number;
 	supervisor->daemon->beats = beats;
 }
@@ -214,9 +215,9 @@ static void watch(struct supervisor *supervisor, bool was_late)
 			child->heard_ms = now_ms();
 		if (!is_watched(supervisor, child) || now_ms() < hangs_at_ms(supervisor, child))
 			continue;
+		kill(child->pid, SIGKILL); /* first, because replacing a process must not depend on the log */
 		log_line(LOG_ERROR, "a serving process hangs", LOG_INT("pid", child->pid),
 			 LOG_INT("silent_ms", now_ms() - child->heard_ms));
-		kill(child->pid, SIGKILL);
 		child->heard_ms = now_ms();
 	}
 }
@@ -295,6 +296,7 @@ bool daemon_supervise(struct daemon *daemon, int *ret_exit_code)
 		watch(&supervisor, was_late);
 		if (daemon->is_draining && now_ms() > supervisor.kill_at_ms)
 			pass_on(&supervisor, SIGKILL);
+		log_flush(); /* what waits for a reader, after everything that must not wait */
 	}
 	close(supervisor.signals);
 	*ret_exit_code = daemon->was_cut_off ? 1 : 0;

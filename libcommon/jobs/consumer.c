@@ -77,7 +77,9 @@ static void group_made(enum status status, const redisReply *reply, void *arg)
 {
 	struct call *call = arg;
 
-	call->received(STATUS_OK, NULL, 0, call->arg); /* also when another worker created it meanwhile: receiving goes on */
+	if (status == STATUS_INTERNAL && reply && strncmp(reply->str, "BUSYGROUP", 9) == 0) /* another worker has made it */
+		status = STATUS_OK;
+	call->received(status, NULL, 0, call->arg);
 }
 
 /* Emptying Redis deletes the group with the stream. */

@@ -75,7 +75,8 @@ int jobs_parse_name(const char *name, struct job_key *ret_key);
 
 /* ---- worker's side ---- */
 typedef void jobs_received(enum status status, const struct job *jobs, int n, void *arg);
-/* Creates the group if it is missing; waits up to block_ms; n may be 0. Needs a connection that does nothing else. */
+/* Waits up to block_ms; n may be 0. Creates the group if it is missing, and then returns at once without a job. Needs a
+ * connection that does nothing else. */
 void jobs_receive(struct redis *redis, struct scope *scope, const char *consumer, int most, long block_ms, jobs_received *done,
 		  void *arg);
 /* Claims jobs whose lease has expired (idle for longer than lease_ms), up to most (<= JOBS_BATCH_MAX). A job with

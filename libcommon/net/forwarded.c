@@ -38,10 +38,14 @@ static bool parse_network(char *text, struct network *network)
 	char *slash = strchr(text, '/'), *end;
 	unsigned offset, most;
 	unsigned long bits;
+	bool is_address;
 
 	if (slash)
 		*slash = '\0';
-	if (!parse_address(text, network->address, &offset))
+	is_address = parse_address(text, network->address, &offset);
+	if (slash)
+		*slash = '/';
+	if (!is_address)
 		return false;
 	most = 128 - offset;
 	bits = slash ? strtoul(slash + 1, &end, 10) : most;

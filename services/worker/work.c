@@ -133,6 +133,7 @@ struct work *work_new(struct event_base *base, const struct worker_config *confi
 	work->take_over = loop_every(base, config->lease_s * 1000 / 2, leases_take_over_due, work);
 	work->count = counts ? loop_every(base, COUNT_MS, count_due, work) : NULL;
 	work->resume = loop_every(base, RESUME_MS, receive_resume_due, work);
+	work->receive_pause = loop_timer_new(base, receive_pause_over, work);
 	return work;
 }
 
@@ -173,6 +174,7 @@ void work_free(struct work *work)
 	loop_timer_free(work->take_over);
 	loop_timer_free(work->count);
 	loop_timer_free(work->resume);
+	loop_timer_free(work->receive_pause);
 	loop_deferred_free(work->finish);
 	while ((held = LIST_FIRST(&work->held)))
 		work_release(work, held);

@@ -36,6 +36,9 @@ struct work {
 	struct pool *pool;
 	struct scope scope, receive_scope, pool_scope;
 	struct loop_timer *renew, *take_over, *count, *resume; /* count is NULL unless this process sets the gauges */
+	struct loop_timer *receive_pause;                      /* while it runs, nothing is received */
+	unsigned receive_attempt;
+	int64_t receiving_since_us;
 	struct loop_deferred *finish;
 	LIST_HEAD(held_jobs, held) held;
 	int held_count, large_count; /* large ones are in both */
@@ -67,9 +70,10 @@ void work_release_batch(struct batch *batch);
 void work_check_drained(struct work *work);
 
 /* receive.c */
-void receive_more(struct work *work); /* unless it is receiving already, is draining, or holds enough */
+void receive_more(struct work *work); /* unless it is receiving already, pauses, is draining, or holds enough */
 void receive_stop(struct work *work);
 void receive_resume_due(void *work); /* of timer `resume` */
+void receive_pause_over(void *work); /* of timer `receive_pause` */
 
 /* run.c: while draining it does not calculate them, but hands them back. */
 void run_jobs(struct work *work, const struct job *jobs, int n);

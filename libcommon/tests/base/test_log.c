@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "base/json.h"
 #include "base/log.h"
@@ -232,6 +233,100 @@ static void test_buffered_lines_are_written_when_the_process_exits(void **state)
 	assert_string_equal(json_text(line, "msg"), "last words");
 }
 
+/* ---- repeated lines ---- */
+
+static int count_of(const char *text)
+{
+	int count = 0;
+
+	for (const char *at = capture.text; (at = strstr(at, text)); at++)
+		count++;
+	return count;
+}
+
+/* reason: another in each test, because what was written is remembered. */
+static void write_a_thousand_times(const char *reason)
+{
+	for (int i = 0; i < 1000; i++)
+		log_line(LOG_WARN, "no group", LOG_TEXT("reason", reason));
+}
+
+static void pause_over_a_second(void)
+{
+	nanosleep(&(struct timespec){.tv_sec = 1, .tv_nsec = 50 * 1000000L}, NULL);
+}
+
+static void test_a_warning_that_repeats_is_written_once_and_then_counted(void **state)
+{
+	int at_once;
+
+	write_a_thousand_times("out of memory");
+	capture_text(&capture);
+	at_once = count_of("no group");
+	pause_over_a_second();
+	log_flush();
+	capture_end(&capture);
+	assert_int_equal(at_once, 1);
+	assert_int_equal(count_of("no group"), 2);
+	assert_int_equal(count_of("\"reason\":\"out of memory\",\"repeated\":999}\n"), 1);
+}
+
+static void test_a_warning_after_the_second_stands_for_those_left_out_before_it(void **state)
+{
+	write_a_thousand_times("no permission");
+	pause_over_a_second();
+	log_line(LOG_WARN, "no group", LOG_TEXT("reason", "no permission"));
+	capture_end(&capture);
+	assert_int_equal(count_of("no group"), 2);
+	assert_int_equal(count_of("\"repeated\":1000}"), 1);
+}
+
+static void test_the_loop_writes_the_count_when_the_warning_does_not_come_again(void **state)
+{
+	log_attach(base);
+	write_a_thousand_times("read-only");
+	event_base_loop(base, EVLOOP_ONCE); /* until the timer has fired */
+	event_base_loop(base, EVLOOP_ONCE); /* once more, in case it fired a little early */
+	capture_end(&capture);
+	assert_int_equal(count_of("\"repeated\":999}"), 1);
+}
+
+static void test_detaching_writes_the_count_at_once(void **state)
+{
+	log_attach(base);
+	write_a_thousand_times("busy");
+	log_attach(NULL);
+	capture_end(&capture);
+	assert_int_equal(count_of("\"repeated\":999}"), 1);
+}
+
+static void test_warnings_that_differ_in_a_field_are_all_written(void **state)
+{
+	for (int i = 0; i < 100; i++)
+		log_line(LOG_WARN, "process ended", LOG_INT("pid", i));
+	capture_end(&capture);
+	assert_int_equal(count_of("process ended"), 100);
+	assert_int_equal(count_of("repeated"), 0);
+}
+
+static void test_a_count_is_not_lost_to_many_other_warnings(void **state)
+{
+	write_a_thousand_times("loading");
+	for (int i = 0; i < 100; i++)
+		log_line(LOG_WARN, "process ended", LOG_INT("pid", i));
+	capture_end(&capture);
+	assert_int_equal(count_of("\"repeated\":999}"), 1);
+}
+
+static void test_lines_that_are_no_warning_are_all_written(void **state)
+{
+	log_line(LOG_INFO, "request");
+	log_line(LOG_INFO, "request");
+	capture_end(&capture);
+	assert_int_equal(count_of("request"), 2);
+	assert_int_equal(count_of("repeated"), 0);
+}
+
 static struct capture early;
 
 /* Runs before anything else, while log_init() has not been called. */
@@ -276,6 +371,16 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_more_than_64_kib_of_lines_are_written_at_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_buffered_lines_are_written_when_the_process_exits, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_warning_that_repeats_is_written_once_and_then_counted, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_a_warning_after_the_second_stands_for_those_left_out_before_it, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_the_loop_writes_the_count_when_the_warning_does_not_come_again, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_detaching_writes_the_count_at_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_warnings_that_differ_in_a_field_are_all_written, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_count_is_not_lost_to_many_other_warnings, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_lines_that_are_no_warning_are_all_written, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_before_log_init_lines_carry_the_name_of_the_program, set_up, tear_down),
 	};
 

@@ -30,6 +30,7 @@ struct note {
 
 static struct {
 	bool start_fails, never_drains, hangs_in_drain, hangs_when_armed;
+	bool log_is_not_read; /* standard output is a pipe that is full */
 } behaviour;
 
 static struct {
@@ -38,9 +39,9 @@ static struct {
 } settings;
 
 static struct {
-	pid_t pid; /* 0: none, or it has been waited for */
-	int notes, notes_write, out, err;
-	struct daemon *daemon; /* in a serving process */
+	pid_t pid;                                /* 0: none, or it has been waited for */
+	int notes, notes_write, out, err, unread; /* unread: 0: none */
+	struct daemon *daemon;                    /* in a serving process */
 	bool is_armed;
 } fixture;
 
@@ -114,6 +115,21 @@ static const struct daemon_spec fixture_spec = {
 	.stop = fixture_stop,
 };
 
+/* Its reading end stays open, but nothing reads from it. */
+static inline int fixture_full_pipe(void)
+{
+	static char bytes[4096];
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
+	while (write(ends[1], bytes, sizeof bytes) > 0)
+		;
+	fcntl(ends[1], F_SETFL, 0);
+	fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+	fixture.unread = ends[0];
+	return ends[1];
+}
+
 /* flag NULL: none. */
 static inline void fixture_launch(const char *flag)
 {
@@ -125,7 +141,7 @@ static inline void fixture_launch(const char *flag)
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	fixture.notes = ends[0];
 	fixture.notes_write = ends[1];
-	fixture.out = memfd_create("out", MFD_CLOEXEC);
+	fixture.out = behaviour.log_is_not_read ? fixture_full_pipe() : memfd_create("out", MFD_CLOEXEC);
 	fixture.err = memfd_create("err", MFD_CLOEXEC);
 	fflush(NULL);
 	fixture.pid = fork();
@@ -209,6 +225,8 @@ static inline int fixture_tear_down(void **state)
 	close(fixture.notes);
 	close(fixture.out);
 	close(fixture.err);
+	if (fixture.unread > 0)
+		close(fixture.unread);
 	environment_restore();
 	return 0;
 }

@@ -84,6 +84,40 @@ static void test_a_stopped_process_is_replaced_within_hang_seconds(void **state)
 	assert_replaced(stopped_us, pids[0]);
 }
 
+static void launch_with_an_unread_log(void)
+{
+	environment_set("LOG_LEVEL", "info");
+	behaviour.log_is_not_read = true;
+	launch(1);
+}
+
+static void test_a_stopped_process_is_replaced_while_the_log_is_not_read(void **state)
+{
+	int64_t stopped_us;
+
+	launch_with_an_unread_log();
+	stopped_us = clock_monotonic_us();
+	kill(pids[0], SIGSTOP);
+	assert_replaced(stopped_us, pids[0]);
+}
+
+static void test_a_killed_process_is_replaced_while_the_log_is_not_read(void **state)
+{
+	int64_t killed_us;
+
+	launch_with_an_unread_log();
+	killed_us = clock_monotonic_us();
+	kill(pids[0], SIGKILL);
+	assert_in_range(fixture_next(NOTE_STARTING).at_us - killed_us, 0, SLOW_MS * 1000);
+}
+
+static void test_the_daemon_ends_while_the_log_is_not_read(void **state)
+{
+	launch_with_an_unread_log();
+	kill(fixture.pid, SIGTERM);
+	assert_int_equal(fixture_wait(), 0);
+}
+
 static void test_a_process_whose_loop_does_not_turn_is_replaced_within_hang_seconds(void **state)
 {
 	behaviour.hangs_when_armed = true;
@@ -222,6 +256,9 @@ int main(void)
 		TEST(test_a_watched_process_has_a_parent_even_when_it_is_the_only_one),
 		TEST(test_the_only_process_is_replaced_when_it_is_killed),
 		TEST(test_a_stopped_process_is_replaced_within_hang_seconds),
+		TEST(test_a_stopped_process_is_replaced_while_the_log_is_not_read),
+		TEST(test_a_killed_process_is_replaced_while_the_log_is_not_read),
+		TEST(test_the_daemon_ends_while_the_log_is_not_read),
 		TEST(test_a_process_whose_loop_does_not_turn_is_replaced_within_hang_seconds),
 		TEST(test_of_two_processes_the_one_that_hangs_is_replaced_and_the_other_goes_on),
 		TEST(test_an_idle_process_does_not_hang),

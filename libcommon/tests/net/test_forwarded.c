@@ -110,6 +110,7 @@ static void test_an_invalid_network_is_logged_and_left_out(void **state)
 		capture_end(&capture);
 		assert_true(keeps_others);
 		assert_non_null(strstr(capture.text, "TRUSTED_PROXIES"));
+		assert_non_null(strstr(capture.text, wrong[i]));
 		assert_false(networks_contain(networks, "10.0.0.1"));
 	}
 }
