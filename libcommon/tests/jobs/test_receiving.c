@@ -68,8 +68,9 @@ static void test_a_group_that_can_not_be_made_is_a_failure_and_not_an_empty_batc
 {
 	assert_int_equal(
 		receive_when_the_group_is_answered_with("-OOM command not allowed when used memory > 'maxmemory'.\r\n"),
-		STATUS_INTERNAL);
-	assert_int_equal(receive_when_the_group_is_answered_with("-NOPERM this user has no permissions\r\n"), STATUS_INTERNAL);
+		STATUS_UNAVAILABLE);
+	assert_int_equal(receive_when_the_group_is_answered_with("-NOPERM this user has no permissions\r\n"),
+			 STATUS_UNAVAILABLE);
 }
 
 static void test_a_group_that_another_worker_has_made_meanwhile_is_no_failure(void **state)
