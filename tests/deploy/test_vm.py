@@ -268,7 +268,8 @@ def test_a_version_that_does_not_become_healthy_is_not_rolled_out(host):
         printf 'FROM abacus/users:good\\nENV SECRET_KEY=twice\\n' | docker build -q -t abacus/users:stage - """)
     with reads_in_background(host) as requests:
         said = host.shell("HEALTHY_SECONDS=8 scripts/rolling-replace users; echo $?")
-    assert said.splitlines() == ["rolling-replace: the new container of users did not become healthy; the old ones keep running", "1"]
+    message = "rolling-replace: the new container of users did not become healthy; the old ones keep running"
+    assert said.splitlines() == [message, "1"]
     host.shell("docker tag abacus/users:good abacus/users:stage")
     assert host.shell("docker-compose ps -q -a users") == before
     assert requests.failed == [] and requests.done > 100
