@@ -12,7 +12,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 
-#define MESSAGES_A_TURN 32            /* of one connection; then others have their turn */
+#define MESSAGES_A_TURN 32            /* of one connection; then it waits for the next turn of the loop */
 #define OUT_BYTES_MAX (64 * 1024)     /* of replies that wait; then no further message is read */
 #define LINGER_BYTES_MAX (256 * 1024) /* thrown away behind a refused message */
 #define CONTINUE "HTTP/1.1 100 Continue\r\n\r\n"

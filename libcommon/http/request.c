@@ -109,8 +109,7 @@ void http_request_free_spares(struct http_server *server)
 }
 
 /* Its strings stand in the connection's input, each before a byte that the parser is done with: a space, a colon or a line's
- * end.
- */
+ * end. */
 static char *text_of(const struct http_request *req, const struct http_slice *slice)
 {
 	char *text = req->message + slice->start;
@@ -348,9 +347,9 @@ static const char *last_header(const struct http_request *req, const char *name)
 
 const char *http_request_remote_ip(struct http_request *req)
 {
-	const char *forwarded;
+	const char *forwarded = last_header(req, "X-Forwarded-For");
 
-	if (!(forwarded = last_header(req, "X-Forwarded-For")))
+	if (!forwarded)
 		return req->conn->peer;
 	if (!req->remote_ip[0])
 		forwarded_address(req->server->trusted, req->conn->peer, forwarded, req->remote_ip, sizeof req->remote_ip);

@@ -1,5 +1,5 @@
-/* GET /values/live: a WebSocket that is sent every finished calculation, whoever submitted it. A result is public once it is
- * calculated (GET /values/current needs no token), so any valid token is enough.
+/* GET /values/live: a WebSocket that carries every finished calculation, no matter which user submitted it. A result is public
+ * once it is calculated (GET /values/current needs no token), so any valid token is enough.
  *
  * The token is the first message, bare or as {"token":"…"}, or the second of two subprotocols, `Sec-WebSocket-Protocol: abacus,
  * TOKEN`, of which the first is chosen. It is never in the URL, because URLs are logged. Messages, in the order of Redis:

@@ -1,4 +1,4 @@
-/* Where a body ends, so that nobody can disagree: RFC 9112 §6 and §7. */
+/* Where a body ends, so that two readers cannot disagree: RFC 9112 §6 and §7. */
 #include "tests/http/parser_fixture.h"
 
 #define POST "POST / HTTP/1.1\r\nHost: a\r\n"

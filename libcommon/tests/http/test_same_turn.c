@@ -323,8 +323,8 @@ static void test_one_client_that_pipelines_does_not_hold_up_the_loop(void **stat
 {
 	watch_client(1000, NULL);
 	WAIT_FOR(watch.answered == 1000);
-	assert_in_range(watch.most_in_a_turn, 1,
-			200); /* a turn's answers, and those of turns that the client was told of late */
+	/* The replies of one turn, and those of earlier turns that reached the client late. */
+	assert_in_range(watch.most_in_a_turn, 1, 200);
 	stop_watching();
 }
 
