@@ -1,11 +1,12 @@
 #!/bin/sh
-# usage: sh test.sh server | client | e2e | docker | deploy | all | coverage, each with [--only NAME], or fuzz [SECONDS]
+# usage: sh test.sh server | client | e2e | docker | deploy | all | coverage, each with [--only NAME], or fuzz [SECONDS], or chaos [SECONDS [SEED]]
 # server runs everything that a change must pass. With --only it runs the steps whose name contains NAME; if there are none, the tests in
 # tests/ that pytest finds by NAME. Each step prints one line; a failed step also prints the end of its output. The last line counts them.
 set -u
 cd "$(dirname "$0")" || exit
 root=$PWD
 passed=0 failed=0 only="" stack=""
+chaos_instances=${INSTANCES:-2} chaos_processes=${PROCESSES:-2}
 out=$(mktemp)
 jobs=$(nproc)
 
@@ -133,6 +134,24 @@ black_box() {
 	/usr/bin/python3 -m pytest -q -p no:cacheprovider -rs "$@"
 }
 
+# chaos SECONDS [SEED]: users and a nemesis on a stack of its own (tests/chaos/run.py). INSTANCES and PROCESSES shape it.
+chaos() {
+	stack_up && /usr/bin/python3 tests/chaos/run.py "$@"
+}
+
+# The step, and the figures of one that passed; those of one that failed are in its output.
+chaos_step() {
+	wanted chaos || return 0
+	export INSTANCES="$chaos_instances" PROCESSES="$chaos_processes"
+	failed_before=$failed
+	step chaos chaos "$@"
+	[ "$failed" != "$failed_before" ] || sed -n 's/^chaos: /        /p' "$out"
+	scripts/stack down >/dev/null 2>&1
+	export INSTANCES=2
+	unset PROCESSES
+	stack=
+}
+
 # Compares every answer that tests/api got with the API's document.
 answers_are_documented() {
 	[ -s "$EXCHANGES" ] || black_box tests/api || return 1
@@ -218,6 +237,7 @@ server() {
 	step "differential llhttp" differential llhttp
 	step "differential nginx" differential nginx
 	round plain
+	chaos_step 90
 	case $only in
 	'' | *sanit*)
 		export BUILD=build/asan SANITIZED=1
@@ -304,7 +324,6 @@ coverage() {
 command=$1
 shift
 case ${1:-} in --only) only=$2 ;; esac
-seconds=${1:-20} # of fuzz, for each target
 case $command in
 server) server ;;
 client) client ;;
@@ -313,7 +332,13 @@ all) server; client; e2e; containers; delivery ;;
 deploy) delivery ;;
 docker) containers ;;
 coverage) coverage ;;
-fuzz) fuzz ;;
+fuzz) seconds=${1:-20} && fuzz ;; # for each target
+chaos)
+	scripts/install-packages build run test || exit 1
+	export BUILD=build
+	step "chaos build" build
+	chaos_step "${1:-90}" ${2:+"$2"}
+	;;
 *) echo "test.sh: unknown command $command; see its first lines" >&2; exit 64 ;;
 esac
 echo "$passed passed, $failed failed"

@@ -1,0 +1,174 @@
+"""Watches a system during a chaos run: when which instance is ready, and what processes and databases use."""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import signal
+import threading
+
+import abacus
+from abacus import get
+
+EVERY_S = 0.1
+ANSWER_S = 2
+LISTENS = "0A"
+DAEMON_NAMES = [name + second for name in abacus.ADMIN_PORTS for second in ("", "-2")[: abacus.INSTANCES]]
+
+
+class Monitor:
+    """Records each change of readiness. `nginx` is ready when it passes on a request to users, and one to values that needs
+    Postgres and Redis."""
+
+    def __init__(self, history):
+        self.history, self.stopping = history, threading.Event()
+        self.states = dict.fromkeys([*DAEMON_NAMES, "nginx"], True)
+        self.threads = [threading.Thread(target=self.watch, args=(name,)) for name in self.states]
+        self.changed_at = 0
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join()
+
+    def watch(self, name):
+        while not self.stopping.wait(EVERY_S):
+            is_ready = serves() if name == "nginx" else abacus.is_ready(name.removesuffix("-2"), name.endswith("-2"))
+            if is_ready != self.states[name]:
+                self.states[name], self.changed_at = is_ready, self.history.now()
+                self.history.add("state", instance=name, at=self.changed_at, is_ready=is_ready)
+
+    def has_been_well_for(self, seconds):
+        return all(self.states.values()) and self.history.now() - self.changed_at >= seconds
+
+
+def serves():
+    try:
+        return all(get(path, timeout=ANSWER_S).status == 200 for path in ("/users/ping", "/api/values/current?limit=1"))
+    except OSError:
+        return False
+
+
+# ---- what is used ----
+
+
+def http_sockets():
+    """The inodes of clients' connections, of which there are as many as there are clients."""
+    ports = {port + shift for ports in (abacus.PORTS, abacus.ADMIN_PORTS) for port in ports.values() for shift in (0, 100)}
+    found = set()
+    for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if fields[3] != LISTENS and int(fields[1].split(":")[1], 16) in ports:
+            found.add(f"socket:[{fields[9]}]")
+    return found
+
+
+def descriptors(pid, ignored):
+    count = 0
+    for link in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            count += os.readlink(link) not in ignored
+    return count
+
+
+def use_of(name, ignored):
+    """Of a parent and its serving processes together."""
+    serving = abacus.children(abacus.service_pid(name))
+    pids = [abacus.service_pid(name), *serving]
+    return {
+        "count": len(serving),
+        "memory": sum(abacus.resident_bytes(pid) for pid in pids),
+        "descriptors": sum(descriptors(pid, ignored) for pid in pids),
+    }
+
+
+def measure():
+    ignored = http_sockets()
+    clients = re.search(r"connected_clients:(\d+)", abacus.redis_cli("INFO", "clients"))
+    backends = {
+        name: int(
+            abacus.psql(name, f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}' AND pid <> pg_backend_pid()")
+        )
+        for name in ("users", "values")
+    }
+    return {
+        "processes": {name: use_of(name, ignored) for name in DAEMON_NAMES},
+        "connections": {"redis": int(clients[1]), **{f"postgres, {name}": count for name, count in backends.items()}},
+    }
+
+
+# ---- what the databases have ----
+
+
+def table(database, sql):
+    return [row.split("|") for row in abacus.psql(database, sql).splitlines()]
+
+
+def users():
+    return [[int(number), email] for number, email in table("users", "SELECT id, email FROM users ORDER BY id")]
+
+
+def named(names):
+    """[[kind, index, …]] of names such as fibonacci:7"""
+    return [[kind, int(index)] for kind, index in (name.split(":") for name in names)]
+
+
+def dead_letters(began_unix_ms):
+    """[[kind, index, deliveries, when]]"""
+    lines = abacus.redis_cli("HGETALL", "jobs:dead").splitlines()
+    found = []
+    for name, letter in zip(lines[::2], lines[1::2], strict=True):
+        deliveries, failed_ms, _ = (letter + " ").split(" ", 2)
+        found.append([*named([name])[0], int(deliveries), (int(failed_ms) - began_unix_ms) / 1000])
+    return found
+
+
+def pending():
+    """Jobs that are delivered and not acknowledged; 0 while there is no group, because Redis was emptied."""
+    with contextlib.suppress(AssertionError):
+        return int(abacus.redis_cli("XPENDING", "jobs", "workers").splitlines()[0] or 0)
+    return 0
+
+
+def final(began_unix_ms, earlier_users):
+    keys = abacus.redis_cli("--scan").splitlines()
+    kinds = [key.removeprefix("results:") for key in keys if key.startswith("results:")]
+    rows = table("values", 'SELECT id, user_id, kind, index FROM "values" ORDER BY id')
+    return {
+        "rows": [[value, int(user), kind, int(index)] for value, user, kind, index in rows],
+        "calculations": [[kind, int(index)] for kind, index in table("values", "SELECT kind, index FROM calculations")],
+        "users": [user for user in users() if user not in earlier_users],
+        "results": [[kind, int(index)] for kind in kinds for index in abacus.redis_cli("HKEYS", f"results:{kind}").split()],
+        "dead": dead_letters(began_unix_ms),
+        "keys": [key for key in keys if not key.startswith("result:")],
+        "left": {
+            "the stream of jobs": int(abacus.redis_cli("XLEN", "jobs")),
+            "the hash of queued jobs": int(abacus.redis_cli("HLEN", "jobs:queued")),
+            "the deliveries that are pending": pending(),
+        },
+    }
+
+
+# ---- what the logs say ----
+
+
+def crashes():
+    """(instance, line) of each serving process that ended neither well nor by SIGKILL, and of each report of a sanitizer."""
+    for name in DAEMON_NAMES:
+        for path in sorted((abacus.RUN_DIR / "log" / name).iterdir()):
+            for line in path.read_text(errors="replace").splitlines():
+                if is_crash(line):
+                    yield name, line
+
+
+def is_crash(line):
+    if "a serving process ended" not in line:
+        return "Sanitizer" in line or "runtime error" in line
+    event = json.loads(line[line.index("{") :])
+    return event["signal"] not in (0, signal.SIGKILL) or event["exit_code"] != 0

@@ -1,0 +1,79 @@
+"""A seed decides a schedule of faults; and calculations and figures of a chaos run. Needs no running system."""
+
+import math
+
+import pytest
+
+import calculations
+import report
+from nemesis import FAULTS, LASTS_S, Nemesis, schedule
+from records import Listed, fault
+
+
+@pytest.mark.parametrize("instances", [1, 2])
+def test_a_seed_decides_which_faults_come_when_and_with_which_parameters(instances):
+    assert schedule(7, 3600, instances) == schedule(7, 3600, instances)
+    assert schedule(7, 90, instances) == schedule(7, 3600, instances)[: len(schedule(7, 90, instances))]
+    assert schedule(7, 90, instances) != schedule(8, 90, instances)
+
+
+def test_an_hour_has_every_fault_on_every_target():
+    faults = schedule(1, 3600, 2)
+    injected = {(fault.kind, fault.target.removesuffix("-2")) for fault in faults}
+    assert injected == {(kind, target) for kind, (targets, *_) in FAULTS.items() for target in targets}
+    assert {fault.target for fault in faults} > {"users-2", "values-2", "worker-2", "healthcheck-2"}
+    assert all(LASTS_S[0] <= fault.seconds <= LASTS_S[1] for fault in faults if fault.seconds)
+
+
+def test_one_instance_has_no_faults_of_a_second():
+    assert not [fault for fault in schedule(1, 3600, 1) if fault.target.endswith("-2")]
+
+
+def test_the_nemesis_can_inject_every_fault():
+    assert [kind for kind in FAULTS if not callable(getattr(Nemesis, kind.replace(" ", "_").replace("-", "_"), None))] == []
+
+
+# ---- calculations ----
+
+
+def test_calculations_are_those_of_the_kinds():
+    assert [calculations.digits_of("fibonacci", index) for index in range(8)] == "1 1 2 3 5 8 13 21".split()
+    assert [calculations.digits_of("lucas", index) for index in range(8)] == "2 1 3 4 7 11 18 29".split()
+    assert [calculations.digits_of("primorial", index) for index in range(8)] == "1 1 2 6 6 30 30 210".split()
+    assert all(calculations.digits_of("factorial", index) == str(math.factorial(index)) for index in (0, 1, 2, 30, 1000))
+
+
+def test_long_calculations_agree_with_whole_numbers_of_python():
+    low, high = 0, 1
+    for _ in range(20_001):
+        low, high = high, low + high
+    assert calculations.digits_of("fibonacci", 20_000) == str(low)
+
+
+def test_a_long_result_is_previewed_by_its_ends():
+    assert calculations.preview_of("1" * 1000) == "1" * 1000
+    assert calculations.preview_of("12" * 501) == f"{'12' * 10}…{'12' * 10} (1002 digits)"
+
+
+# ---- figures ----
+
+
+def state(at, is_ready):
+    return {"op": "state", "instance": "users", "at": at, "is_ready": is_ready}
+
+
+def test_recovery_is_from_the_end_of_a_fault_until_all_is_well():
+    history = Listed(
+        [
+            state(10.1, False),
+            state(12.5, True),
+            fault(10, "stop serving", "users", end=12),
+            fault(20, "kill", "redis"),
+            state(30.2, False),
+            state(33, True),
+            fault(30, "kill", "redis"),
+            fault(31, "kill", "postgres", outcome="skipped"),
+            fault(32, "kill", "postgres"),
+        ]
+    )
+    assert report.recoveries(history) == [(0.5, True), (0, True), (3, False), (1, False)]
