@@ -237,7 +237,6 @@ server() {
 	step "differential llhttp" differential llhttp
 	step "differential nginx" differential nginx
 	round plain
-	chaos_step 90
 	case $only in
 	'' | *sanit*)
 		export BUILD=build/asan SANITIZED=1

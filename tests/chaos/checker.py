@@ -200,11 +200,16 @@ def a_dead_token_is_never_accepted(history):
 def a_listener_gets_nothing_after_its_token_died(history):
     deaths = deaths_of_tokens(history)
     listeners = {record["connection"]: record for record in history.of("open") if record["status"] == 101}
+    late = collections.defaultdict(list)
     for event in history.of("event", "ready"):
         opened = listeners[event["connection"]]
-        died, by = deaths.get(opened["token"], (float("inf"), None))
+        died, _ = deaths.get(opened["token"], (float("inf"), None))
         if event["at"] > died + (0 if opened["begin"] > died else LISTENER_CLOSES_S):
-            yield f"{event['at'] - died:.3f} s after {by} connection {event['connection']} ({opened['via']}) got {event}"
+            late[event["connection"]].append(event["at"] - died)
+    for connection, times in late.items():
+        token, via = listeners[connection]["token"], listeners[connection]["via"]
+        died, by = deaths[token]
+        yield f"{died:.3f} s: connection {connection} ({via}) got {len(times)} messages until {max(times):.1f} s after {by}"
 
 
 def a_good_token_is_never_refused(history):
