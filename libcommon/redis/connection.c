@@ -111,11 +111,20 @@ void redis_watch(void *arg)
 		settle(redis);
 }
 
+/* hiredis is about to free this context by itself: the reaper must not free it again. Between the loss of a connection and the
+ * reaper, whose priority may be lower, hiredis can still read the connection's end. */
+static void forget_doomed(struct redis *redis, const redisAsyncContext *context)
+{
+	if (redis && redis->doomed == context)
+		redis->doomed = NULL;
+}
+
 /* hiredis frees the context after this callback. */
 static void disconnected(const redisAsyncContext *context, int status)
 {
 	struct redis *redis = context->data;
 
+	forget_doomed(redis, context);
 	if (!redis || redis->context != context)
 		return;
 	redis->context = NULL;
@@ -204,6 +213,8 @@ static void connected(const redisAsyncContext *context, int status)
 {
 	struct redis *redis = context->data;
 
+	if (status != REDIS_OK)
+		forget_doomed(redis, context);
 	if (!redis || redis->context != context)
 		return;
 	if (status == REDIS_OK) {
