@@ -10,6 +10,7 @@
 #include <sys/random.h>
 
 #include "auth/base64url.h"
+#include "auth/jwt_cache.h"
 #include "base/clock.h"
 #include "base/int64.h"
 #include "base/json.h"
@@ -177,10 +178,8 @@ static int64_t end_of(const struct jwt_key *key, const struct jwt_claims *claims
 	return is_cut ? claims->issued_s + key->lifetime_s : claims->expires_s;
 }
 
-static enum jwt_verdict judge_payload(const struct jwt_key *key, const char *text, size_t len, int64_t now_s,
-				      struct jwt_claims *ret_claims)
+static bool read_payload(const struct jwt_key *key, const char *text, size_t len, struct jwt_claims *claims)
 {
-	struct jwt_claims claims = {0};
 	uint8_t bytes[JWT_TOKEN_BYTES_MAX];
 	size_t bytes_len;
 	cJSON *json = NULL;
@@ -188,38 +187,56 @@ static enum jwt_verdict judge_payload(const struct jwt_key *key, const char *tex
 
 	if (base64url_decode(text, len, bytes, &bytes_len) != STATUS_OK ||
 	    json_parse((const char *)bytes, bytes_len, &json) != STATUS_OK)
-		return JWT_INVALID;
-	is_sound = read_claims(key, json, &claims);
+		return false;
+	is_sound = read_claims(key, json, claims);
 	cJSON_Delete(json);
-	if (!is_sound || claims.issued_s > now_s + SKEW_S || claims.not_before_s > now_s + SKEW_S)
+	return is_sound;
+}
+
+/* All that does not depend on the time. */
+static bool prove(const struct jwt_key *key, const char *token, size_t len, struct jwt_claims *claims)
+{
+	uint8_t signature[JWT_SIGNATURE_BYTES + 3];
+	size_t signed_len = len - JWT_SIGNATURE_LEN - 1, signature_len;
+	const char *payload = memchr(token, '.', signed_len);
+
+	if (!payload || base64url_decode(token + signed_len + 1, JWT_SIGNATURE_LEN, signature, &signature_len) != STATUS_OK ||
+	    signature_len != JWT_SIGNATURE_BYTES)
+		return false;
+	payload++;
+	return (is_signed_by(key->secret, token, signed_len, signature) ||
+		(key->previous_secret && is_signed_by(key->previous_secret, token, signed_len, signature))) &&
+	       is_our_header(token, (size_t)(payload - 1 - token)) &&
+	       read_payload(key, payload, signed_len - (size_t)(payload - token), claims);
+}
+
+static enum jwt_verdict judge_times(const struct jwt_key *key, const struct jwt_claims *proven, int64_t now_s,
+				    struct jwt_claims *ret_claims)
+{
+	int64_t ends_s = end_of(key, proven);
+
+	if (proven->issued_s > now_s + SKEW_S || proven->not_before_s > now_s + SKEW_S)
 		return JWT_INVALID;
-	claims.ends_s = end_of(key, &claims);
-	if (claims.ends_s <= now_s)
+	if (ends_s <= now_s)
 		return JWT_EXPIRED;
-	*ret_claims = claims;
+	*ret_claims = *proven;
+	ret_claims->ends_s = ends_s;
 	return JWT_VALID;
 }
 
 enum jwt_verdict jwt_verify(const struct jwt_key *key, const char *token, size_t len, int64_t now_s,
 			    struct jwt_claims *ret_claims)
 {
-	uint8_t signature[JWT_SIGNATURE_BYTES + 3];
-	const char *payload, *end, *dot;
-	size_t signature_len;
+	const struct jwt_claims *known;
+	struct jwt_claims claims = {0};
 
-	if (len > JWT_TOKEN_BYTES_MAX || !(payload = memchr(token, '.', len)))
+	if (len > JWT_TOKEN_BYTES_MAX || len <= JWT_SIGNATURE_LEN || token[len - JWT_SIGNATURE_LEN - 1] != '.')
 		return JWT_INVALID;
-	payload++;
-	end = token + len;
-	if (!(dot = memchr(payload, '.', (size_t)(end - payload))) || end - dot - 1 != BASE64URL_LEN(JWT_SIGNATURE_BYTES))
+	if (key->cache && (known = jwt_cache_find(key->cache, token, len)))
+		return judge_times(key, known, now_s, ret_claims);
+	if (!prove(key, token, len, &claims))
 		return JWT_INVALID;
-	if (base64url_decode(dot + 1, (size_t)(end - dot - 1), signature, &signature_len) != STATUS_OK ||
-	    signature_len != JWT_SIGNATURE_BYTES)
-		return JWT_INVALID;
-	if (!is_signed_by(key->secret, token, (size_t)(dot - token), signature) &&
-	    !(key->previous_secret && is_signed_by(key->previous_secret, token, (size_t)(dot - token), signature)))
-		return JWT_INVALID;
-	if (!is_our_header(token, (size_t)(payload - 1 - token)))
-		return JWT_INVALID;
-	return judge_payload(key, payload, (size_t)(dot - payload), now_s, ret_claims);
+	if (key->cache)
+		jwt_cache_add(key->cache, token, len, &claims);
+	return judge_times(key, &claims, now_s, ret_claims);
 }

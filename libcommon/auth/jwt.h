@@ -13,11 +13,14 @@
 #define JWT_TOKEN_BYTES_MAX 1024
 #define JWT_JTI_BYTES 16
 
-struct jwt_key { /* the secrets are borrowed and must outlive the key */
+struct jwt_cache;
+
+struct jwt_key { /* what it points to is borrowed and must outlive the key */
 	const char *issuer;
 	const char *secret;
 	const char *previous_secret; /* still verifies; NULL: none */
 	int64_t lifetime_s;          /* older tokens are expired, whatever their exp; 0: tokens of any age are good */
+	struct jwt_cache *cache;     /* of this key alone (auth/jwt_cache.h); NULL: every token is verified from its bytes */
 };
 
 struct jwt_claims {

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "auth/jwt_cache.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "http/access.h"
@@ -35,7 +36,7 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 	users = mem_alloc(sizeof *users);
 	users->config = &users_config;
 	users->key = (struct jwt_key){AUTH_ISSUER, users_config.auth.secret, users_config.auth.previous_secret,
-				      users_config.auth.token_lifetime_s};
+				      users_config.auth.token_lifetime_s, jwt_cache_new()};
 	users->postgres = postgres_new(base, &users_config.postgres, store_statements);
 	users->redis = redis_new(base, &users_config.redis, scripts, LOOP_PRIORITY_NORMAL);
 	users->hasher = password_hasher_new(base, &users_config.password);
@@ -59,6 +60,7 @@ static void stop(void *service)
 	retry_queue_free(users->retry_queue);
 	republisher_free(users->republisher);
 	password_hasher_free(users->hasher);
+	jwt_cache_free(users->key.cache);
 	redis_free(users->redis);
 	postgres_free(users->postgres);
 	free(users);

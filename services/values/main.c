@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "auth/jwt_cache.h"
 #include "auth/revocations.h"
 #include "base/loop.h"
 #include "base/mem.h"
@@ -38,7 +39,7 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 	values = mem_alloc(sizeof *values);
 	values->config = &values_config;
 	values->key = (struct jwt_key){AUTH_ISSUER, values_config.auth.secret, values_config.auth.previous_secret,
-				       values_config.auth.token_lifetime_s};
+				       values_config.auth.token_lifetime_s, jwt_cache_new()};
 	values->postgres = postgres_new(base, &values_config.postgres, store_statements);
 	values->redis = redis_new(base, &values_config.redis, jobs_scripts, LOOP_PRIORITY_NORMAL);
 	values->revocations = revocations_new(base, &values_config.redis, values_config.auth.max_age_s);
@@ -66,6 +67,7 @@ static void stop(void *service)
 	previews_free(values->previews);
 	repair_free(values->repair);
 	revocations_free(values->revocations);
+	jwt_cache_free(values->key.cache);
 	redis_free(values->redis);
 	postgres_free(values->postgres);
 	free(values);
