@@ -2,6 +2,7 @@
 
 #include <argon2.h>
 #include <crypt.h>
+#include <malloc.h>
 #include <mbedtls/constant_time.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <sys/random.h>
 
 #include "base/log.h"
+#include "base/loop.h"
 #include "base/mem.h"
 
 #define SALT_BYTES 16
@@ -16,6 +18,7 @@
 #define PHC_BYTES 192
 #define MEMORY_KIB_MAX (1024 * 1024) /* a stored hash that needs more is refused before any work */
 #define PASSES_MAX 64
+#define TRIM_MS 1000
 
 const struct config_option password_options[] = {
 	{"ARGON2_MEMORY_KIB", CONFIG_INT, offsetof(struct password_config, memory_kib), "19456", "memory of one password hash",
@@ -33,6 +36,7 @@ const struct config_option password_options[] = {
 struct password_hasher {
 	struct password_config config;
 	struct pool *pool;
+	struct loop_timer *trim;
 	char *dummy; /* the hash that an unknown user's password is verified against */
 };
 
@@ -136,6 +140,14 @@ static void drop(void *arg)
 	free(job);
 }
 
+/* Malloc keeps the memory of a hash for the next one, because to map it anew would cost half as much as the hash. A second
+ * after the last password came, the kernel gets it back. malloc_trim() leaves the top of a thread's own arena, so all threads
+ * share one. */
+static void trim(void *arg)
+{
+	malloc_trim(0);
+}
+
 struct password_hasher *password_hasher_new(struct event_base *base, const struct password_config *config)
 {
 	struct password_hasher *hasher = mem_alloc(sizeof *hasher);
@@ -146,6 +158,8 @@ struct password_hasher *password_hasher_new(struct event_base *base, const struc
 		log_line(LOG_ERROR, "the ARGON2_* parameters do not fit together");
 		abort();
 	}
+	mallopt(M_ARENA_MAX, 1);
+	hasher->trim = loop_timer_new(base, trim, NULL);
 	hasher->pool = pool_new(base, (unsigned)config->threads, (unsigned)config->queue_max);
 	return hasher;
 }
@@ -155,14 +169,16 @@ void password_hasher_free(struct password_hasher *hasher)
 	if (!hasher)
 		return;
 	pool_free(hasher->pool);
+	loop_timer_free(hasher->trim);
 	free(hasher->dummy);
 	free(hasher);
 }
 
-static struct password_job *job_new(const struct password_hasher *hasher, const char *password, void *arg)
+static struct password_job *job_new(struct password_hasher *hasher, const char *password, void *arg)
 {
 	struct password_job *job = mem_alloc(sizeof *job);
 
+	loop_timer_start(hasher->trim, TRIM_MS);
 	job->config = &hasher->config;
 	job->password = mem_strdup(password);
 	job->arg = arg;

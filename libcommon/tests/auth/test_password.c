@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <event2/event.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -360,6 +361,45 @@ static void test_a_cancelled_scope_runs_no_callback_and_another_scope_runs_all(v
 	free(neighbour.phc);
 }
 
+/* ---- memory ---- */
+
+static long resident_kib(void)
+{
+	char line[128];
+	long kib = 0;
+	FILE *status = fopen("/proc/self/status", "re");
+
+	assert_non_null(status);
+	while (fgets(line, sizeof line, status))
+		sscanf(line, "VmRSS: %ld", &kib);
+	fclose(status);
+	return kib;
+}
+
+static void nothing(void *arg)
+{
+}
+
+static void test_the_memory_of_a_hash_goes_back_when_no_password_comes(void **state)
+{
+#ifdef __SANITIZE_ADDRESS__
+	print_message("the address sanitizer has a malloc of its own\n");
+	skip();
+#else
+	struct password_config large = small;
+	struct loop_timer *tick;
+
+	large.memory_kib = 19456;
+	start_with(&large);
+	for (int i = 0; i < 2; i++)
+		free(hash("correct horse").phc);
+	assert_true(resident_kib() > large.memory_kib);
+	tick = loop_every(base, 50, nothing, NULL);
+	WAIT_FOR(resident_kib() < large.memory_kib / 2);
+	loop_timer_free(tick);
+#endif
+}
+
 #define PASSWORD_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -384,6 +424,7 @@ int main(void)
 		PASSWORD_TEST(test_beyond_the_queues_length_a_verification_is_busy_and_does_not_match),
 		PASSWORD_TEST(test_freeing_with_work_in_the_queue_runs_no_callback),
 		PASSWORD_TEST(test_a_cancelled_scope_runs_no_callback_and_another_scope_runs_all),
+		PASSWORD_TEST(test_the_memory_of_a_hash_goes_back_when_no_password_comes),
 	};
 	enum { REFUSED = sizeof refused / sizeof *refused, OTHERS = sizeof others / sizeof *others };
 	struct CMUnitTest tests[REFUSED + OTHERS];
