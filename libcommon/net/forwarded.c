@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/int64.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -35,9 +36,9 @@ static bool parse_address(const char *text, unsigned char address[16], unsigned 
 
 static bool parse_network(char *text, struct network *network)
 {
-	char *slash = strchr(text, '/'), *end;
-	unsigned offset, most;
-	unsigned long bits;
+	char *slash = strchr(text, '/');
+	unsigned offset;
+	int64_t bits, most;
 	bool is_address;
 
 	if (slash)
@@ -48,8 +49,8 @@ static bool parse_network(char *text, struct network *network)
 	if (!is_address)
 		return false;
 	most = 128 - offset;
-	bits = slash ? strtoul(slash + 1, &end, 10) : most;
-	if (bits > most || (slash && (*end || end == slash + 1)))
+	bits = most;
+	if ((slash && int64_parse(slash + 1, &bits) != STATUS_OK) || bits < 0 || bits > most)
 		return false;
 	network->bits = (unsigned)bits + offset;
 	return true;

@@ -96,8 +96,18 @@ static void test_text_that_is_not_an_address_is_in_no_network(void **state)
 
 static void test_an_invalid_network_is_logged_and_left_out(void **state)
 {
-	static const char *const wrong[] = {"10.0.0.0/33", "::/129",   "10.0.0.0/", "10.0.0.0/x", "10.0.0.0/8x",
-					    "10.0.0.0/-1", "10.0.0/8", "host",      "/8"};
+	static const char *const wrong[] = {"10.0.0.0/33",
+					    "::/129",
+					    "10.0.0.0/",
+					    "10.0.0.0/x",
+					    "10.0.0.0/8x",
+					    "10.0.0.0/+8",
+					    "10.0.0.0/-18446744073709551608",
+					    "10.0.0.0/08",
+					    "10.0.0.0/-1",
+					    "10.0.0/8",
+					    "host",
+					    "/8"};
 	static struct capture capture;
 
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
