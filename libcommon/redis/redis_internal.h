@@ -21,7 +21,8 @@ struct redis_address {
 	int port, database;
 };
 
-/* redis://[user:password@]host[:port][/database], percent-encoding undone in user and password. */
+/* redis://[user:password@]host[:port][/database], percent-encoding undone in user and password; an IPv6 address is in brackets,
+ * which the host loses. */
 enum status redis_url_parse(const char *url, struct redis_address *ret_address) MUST_CHECK;
 void redis_address_free(struct redis_address *address);
 

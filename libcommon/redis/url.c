@@ -15,6 +15,32 @@ static bool decode(char *text)
 	return url_decode(text, len, text, len + 1) == STATUS_OK;
 }
 
+static bool read_port(const char *text, int *ret_port)
+{
+	int64_t number;
+
+	if (int64_parse(text, &number) != STATUS_OK || number < 1 || number > 65535)
+		return false;
+	*ret_port = (int)number;
+	return true;
+}
+
+/* "redis", "10.0.0.1:6379" or "[::1]:6379"; cuts the text. */
+static bool read_host(char *text, struct redis_address *address)
+{
+	bool is_bracketed = *text == '[';
+	char *host = text + is_bracketed, *end = host + strcspn(host, is_bracketed ? "]" : ":"), *port = end + is_bracketed;
+	bool has_port = *end && *port == ':';
+
+	if ((is_bracketed && !*end) || (*end && *port && !has_port) || (has_port && !read_port(port + 1, &address->port)))
+		return false;
+	*end = '\0';
+	if (!url_is_host(host) || is_bracketed != (strchr(host, ':') != NULL))
+		return false;
+	address->host = mem_strdup(host);
+	return true;
+}
+
 enum status redis_url_parse(const char *url, struct redis_address *ret_address)
 {
 	static const char scheme[] = "redis://";
@@ -47,15 +73,8 @@ enum status redis_url_parse(const char *url, struct redis_address *ret_address)
 		address.user = *authority ? mem_strdup(authority) : NULL;
 		authority = at + 1;
 	}
-	if ((colon = strrchr(authority, ':'))) {
-		*colon = '\0';
-		if (int64_parse(colon + 1, &number) != STATUS_OK || number < 1 || number > 65535)
-			goto out;
-		address.port = (int)number;
-	}
-	if (!*authority)
+	if (!read_host(authority, &address))
 		goto out;
-	address.host = mem_strdup(authority);
 	*ret_address = address;
 	address = (struct redis_address){0};
 	status = STATUS_OK;

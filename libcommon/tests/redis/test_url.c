@@ -39,6 +39,17 @@ static void test_every_part_is_read(void **state)
 	assert_int_equal(address.database, 12);
 }
 
+static void test_an_ipv6_address_is_read_from_its_brackets(void **state)
+{
+	assert_int_equal(redis_url_parse("redis://me:secret@[2001:db8::1]:7000/12", &address), STATUS_OK);
+	assert_string_equal(address.host, "2001:db8::1");
+	assert_int_equal(address.port, 7000);
+	redis_address_free(&address);
+	assert_int_equal(redis_url_parse("redis://[::1]", &address), STATUS_OK);
+	assert_string_equal(address.host, "::1");
+	assert_int_equal(address.port, 6379);
+}
+
 static void test_a_password_without_a_user_is_read(void **state)
 {
 	assert_int_equal(redis_url_parse("redis://:secret@h", &address), STATUS_OK);
@@ -121,6 +132,15 @@ static void test_any_other_text_is_refused_and_sets_nothing(void **state)
 					   "redis://h/1/2",
 					   "redis://h/1?a=b",
 					   "redis://h/99999",
+					   "redis://::1",
+					   "redis://[::1",
+					   "redis://[::1]x",
+					   "redis://[::1]:0",
+					   "redis://[h]",
+					   "redis://[]",
+					   "redis://h h",
+					   "redis://h\r\n",
+					   "redis://a:1:2",
 					   "redis://me:secret@h/01",
 					   " redis://h"};
 
@@ -211,6 +231,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_a_host_alone_gets_the_usual_port_and_the_first_database, drop),
 		cmocka_unit_test_teardown(test_every_part_is_read, drop),
+		cmocka_unit_test_teardown(test_an_ipv6_address_is_read_from_its_brackets, drop),
 		cmocka_unit_test_teardown(test_a_password_without_a_user_is_read, drop),
 		cmocka_unit_test_teardown(test_a_user_without_a_password_is_read, drop),
 		cmocka_unit_test_teardown(test_percent_encoding_is_undone_in_user_and_password, drop),
