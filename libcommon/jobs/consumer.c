@@ -10,6 +10,8 @@
 #include "base/int64.h"
 #include "base/mem.h"
 
+#define MS_DIGITS_MAX 15 /* of a time in an id: Unix milliseconds until the year 33658 */
+
 REDIS_SCRIPT(libcommon_jobs, take_over, jobs_take_over);
 REDIS_SCRIPT(libcommon_jobs, finish, jobs_finish);
 REDIS_SCRIPT(libcommon_jobs, release, jobs_release);
@@ -271,25 +273,38 @@ void jobs_bury(struct redis *redis, struct scope *scope, const struct job *job, 
 
 /* ---- counting ---- */
 
+static bool is_number(const redisReply *reply)
+{
+	return reply->type == REDIS_REPLY_INTEGER && reply->integer >= 0;
+}
+
 static bool is_count(const redisReply *reply)
 {
-	return reply->type == REDIS_REPLY_ARRAY && reply->elements == 3 && reply->element[0]->type == REDIS_REPLY_INTEGER &&
-	       reply->element[1]->type == REDIS_REPLY_INTEGER && reply->element[2]->type == REDIS_REPLY_STRING;
+	return reply->type == REDIS_REPLY_ARRAY && reply->elements == 3 && is_number(reply->element[0]) &&
+	       is_number(reply->element[1]) && reply->element[2]->type == REDIS_REPLY_STRING;
+}
+
+/* The age of a job by its id, "milliseconds-sequence". 0: there is no id, or it lies in the future, because an operator chose
+ * it or the clock of Redis is ahead of ours. */
+static double age_s(const char *id)
+{
+	size_t digits = strspn(id, "0123456789");
+	int64_t now_ms = clock_unix_ms(), since_ms = digits > 0 && digits <= MS_DIGITS_MAX ? strtoll(id, NULL, 10) : now_ms;
+
+	return since_ms < now_ms ? (double)(now_ms - since_ms) / 1000 : 0;
 }
 
 static void counted(enum status status, const redisReply *reply, void *arg)
 {
 	struct call *call = arg;
 	struct jobs_stats stats = {0};
-	int64_t oldest_ms;
 
 	if (status == STATUS_OK && !is_count(reply))
 		status = redis_unexpected("count", reply);
 	if (status == STATUS_OK) {
 		stats.depth = reply->element[0]->integer;
 		stats.dead = reply->element[1]->integer;
-		oldest_ms = strtoll(redis_text(reply->element[2]), NULL, 10); /* "milliseconds-sequence" */
-		stats.oldest_s = oldest_ms ? (double)(clock_unix_ms() - oldest_ms) / 1000 : 0;
+		stats.oldest_s = age_s(redis_text(reply->element[2]));
 	}
 	call->counted(status, &stats, call->arg);
 }

@@ -21,6 +21,7 @@
 
 #define JOBS_PREVIEW_DIGITS 1000 /* up to this length the preview is the whole result */
 #define JOBS_BATCH_MAX 256
+#define JOBS_ID_BYTES 44 /* of a stream's id: two numbers of 64 bits, and a dash */
 #define JOBS_LIVE_CHANNEL "live"
 /* For `manage jobs`, which only reads them. */
 #define JOBS_QUEUED_KEY "jobs:queued"
@@ -34,7 +35,7 @@ struct job_key {
 };
 struct job {
 	struct job_key key;
-	char id[32]; /* stream id */
+	char id[JOBS_ID_BYTES];
 	char request_id[65];
 };
 struct job_result { /* borrowed strings */

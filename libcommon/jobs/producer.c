@@ -98,7 +98,7 @@ static void repaired(enum status status, const redisReply *reply, void *arg)
 {
 	struct call *call = arg;
 
-	if (status == STATUS_OK && reply->type != REDIS_REPLY_INTEGER)
+	if (status == STATUS_OK && (reply->type != REDIS_REPLY_INTEGER || reply->integer < 0 || reply->integer > call->n))
 		status = redis_unexpected("repair", reply);
 	call->repaired(status, status == STATUS_OK ? (int)reply->integer : 0, call->arg);
 }
@@ -110,6 +110,7 @@ void jobs_repair(struct redis *redis, struct scope *scope, const struct job_key 
 	struct call *call = call_new(arg, 0);
 
 	call->repaired = done;
+	call->n = n;
 	for (int i = 0; i < n; i++) {
 		int64_format(keys[i].index, indexes[i]);
 		argv[4 + 2 * i] = kind_name(keys[i].kind);

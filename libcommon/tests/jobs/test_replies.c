@@ -42,6 +42,9 @@ static int tear_down(void **state)
 
 /* ---- the calls ---- */
 
+static struct jobs_stats stats_seen;
+static struct job job_seen;
+
 static void note(enum status status)
 {
 	is_there = true;
@@ -76,11 +79,14 @@ static void decimal_read(enum status status, enum job_state state, const char *d
 static void received(enum status status, const struct job *jobs, int n, void *arg)
 {
 	note(status);
+	if (n > 0)
+		job_seen = jobs[0];
 }
 
 static void counted(enum status status, const struct jobs_stats *stats, void *arg)
 {
 	note(status);
+	stats_seen = *stats;
 }
 
 static const struct job_key key = {.index = 5};
@@ -154,6 +160,9 @@ static const struct {
 	{"$-1\r\n", OF(RECEIVE)},
 	{"*-1\r\n", OF(RECEIVE)},
 	{":1\r\n", OF(REPAIR) | OF(RETRY)},
+	{":-1\r\n", OF(RETRY)},
+	{":2\r\n", OF(RETRY)}, /* more than were asked for */
+	{":4294967296\r\n", OF(RETRY)},
 	{"*0\r\n", OF(TAKE_OVER)},
 	{"*1\r\n:1\r\n", OF(ADD) | OF(LOOK_UP) | OF(READ)},
 	{"*1\r\n:9\r\n", 0},
@@ -174,6 +183,8 @@ static const struct {
 	{"*3\r\n:1\r\n:2\r\n$3\r\n1-1\r\n", OF(COUNT)},
 	{"*3\r\n:1\r\n:2\r\n$0\r\n\r\n", OF(COUNT)},
 	{"*3\r\n:1\r\n:2\r\n:3\r\n", 0},
+	{"*3\r\n:-1\r\n:2\r\n$3\r\n1-1\r\n", 0},
+	{"*3\r\n:1\r\n:-2\r\n$3\r\n1-1\r\n", 0},
 	{"*3\r\n$1\r\n1\r\n:2\r\n$3\r\n1-1\r\n", 0},
 };
 #define REPLIES (sizeof replies / sizeof *replies)
@@ -197,10 +208,41 @@ static void test_a_reply_of_another_type_is_internal(void **state)
 			expect_internal_unless_it_fits(call, reply);
 }
 
+static void ask(int call, const char *reply)
+{
+	stand_in.reply = reply;
+	is_there = false;
+	calls[call].call();
+	WAIT_FOR(is_there);
+	assert_int_equal(outcome, STATUS_OK);
+}
+
+static void test_the_longest_id_of_a_job_is_kept_whole(void **state)
+{
+	ask(TAKE_OVER, "*1\r\n*2\r\n$41\r\n18446744073709551615-18446744073709551615\r\n*0\r\n");
+	assert_string_equal(job_seen.id, "18446744073709551615-18446744073709551615");
+}
+
+static void test_a_job_from_the_future_has_waited_for_no_time(void **state)
+{
+	static const char *const replies_of_count[] = {"*3\r\n:1\r\n:0\r\n$41\r\n18446744073709551615-18446744073709551615\r\n",
+						       "*3\r\n:1\r\n:0\r\n$17\r\n999999999999999-0\r\n",
+						       "*3\r\n:1\r\n:0\r\n$22\r\n-9223372036854775808-0\r\n"};
+
+	for (size_t i = 0; i < sizeof replies_of_count / sizeof *replies_of_count; i++) {
+		ask(COUNT, replies_of_count[i]);
+		assert_true(stats_seen.depth == 1 && stats_seen.oldest_s == 0);
+	}
+	ask(COUNT, "*3\r\n:1\r\n:0\r\n$15\r\n1700000000000-0\r\n");
+	assert_true(stats_seen.oldest_s > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_a_reply_of_another_type_is_internal, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_the_longest_id_of_a_job_is_kept_whole, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_job_from_the_future_has_waited_for_no_time, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
