@@ -183,6 +183,18 @@ static void test_stub_status_is_read(void **state)
 			 STATUS_INVALID);
 }
 
+static void test_stub_status_with_a_negative_number_is_refused(void **state)
+{
+	int64_t active, requests;
+
+	assert_int_equal(
+		parse_stub_status("Active connections: -3\nserver accepts handled requests\n 10 9 8\n", &active, &requests),
+		STATUS_INVALID);
+	assert_int_equal(
+		parse_stub_status("Active connections: 3\nserver accepts handled requests\n 10 9 -8\n", &active, &requests),
+		STATUS_INVALID);
+}
+
 static void test_damaged_stub_status_is_refused_or_read(void **state)
 {
 	static const char sound[] = "Active connections: 3 \nserver accepts handled requests\n 10 9 8 \n";
@@ -233,6 +245,7 @@ int main(void)
 		cmocka_unit_test(test_damaged_metrics_are_refused_or_give_sane_readings),
 		cmocka_unit_test(test_readiness_must_be_our_envelope),
 		cmocka_unit_test(test_stub_status_is_read),
+		cmocka_unit_test(test_stub_status_with_a_negative_number_is_refused),
 		cmocka_unit_test(test_damaged_stub_status_is_refused_or_read),
 		cmocka_unit_test(test_info_is_searched_by_whole_name_at_the_start_of_a_line),
 	};

@@ -137,7 +137,9 @@ enum status parse_stub_status(const char *text, int64_t *ret_active, int64_t *re
 
 	if (!totals || sscanf(text, "Active connections: %" SCNd64, ret_active) != 1)
 		return STATUS_INVALID;
-	return sscanf(strchr(totals, '\n'), "%*d %*d %" SCNd64, ret_requests) == 1 ? STATUS_OK : STATUS_INVALID;
+	if (sscanf(strchr(totals, '\n'), "%*d %*d %" SCNd64, ret_requests) != 1)
+		return STATUS_INVALID;
+	return *ret_active >= 0 && *ret_requests >= 0 ? STATUS_OK : STATUS_INVALID;
 }
 
 bool parse_info(const char *info, const char *name, char *value, size_t size)
