@@ -96,12 +96,14 @@ $(BUILD)/libcommon/tests/%: $(BUILD)/libcommon/tests/%.o $(LIBCOMMON)
 $(BUILD)/tests/differential/%: $(BUILD)/tests/differential/%.o $(LIBCOMMON)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-# ---- fuzz targets: fuzz/NAME.c, its corpus in fuzz/corpus/NAME/ ----
+# ---- fuzz targets: fuzz/NAME.c, its corpus in fuzz/corpus/NAME/; a target named like a service is linked with its objects ----
 
 FUZZERS := $(patsubst fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard fuzz/*.c))
 
+$(BUILD)/fuzz/healthcheck.o: CPPFLAGS += -Iservices/healthcheck
+$(BUILD)/fuzz/healthcheck: $(healthcheck_OBJECTS)
 $(BUILD)/fuzz/%: $(BUILD)/fuzz/%.o $(LIBCOMMON)
-	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter-out $(LIBCOMMON),$^) $(LIBCOMMON) $(LDLIBS)
 
 fuzzers: $(FUZZERS)
 fuzz-build: ## build the fuzz targets, with clang and sanitizers

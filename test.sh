@@ -175,28 +175,25 @@ differential() {
 	node tests/differential/run.mjs "$BUILD/tests/differential/reader" "$@"
 }
 
-# Every input of a fuzz target's corpus once, under the sanitizers.
-replay_corpus() {
-	"build/fuzz/fuzz/$1" -runs=0 "fuzz/corpus/$1"
+fuzz_result() {
+	cat "$1.log"
+	[ -f "$1.ok" ]
 }
 
-# New inputs for so many seconds. What is found stays beside the build, and is not added to the corpus by itself.
-fuzz_target() {
-	dictionary=fuzz/$1.dict
-	[ -f "$dictionary" ] || dictionary=fuzz/http.dict
-	mkdir -p "build/fuzz/found/$1"
-	"build/fuzz/fuzz/$1" -max_total_time="$seconds" -max_len=2048 -dict="$dictionary" -print_final_stats=1 -artifact_prefix="build/fuzz/$1-" \
-		"build/fuzz/found/$1" "fuzz/corpus/$1"
+# fuzz_targets FOLDER SECONDS: all fuzz targets side by side (scripts/fuzz-target), then a line for each.
+fuzz_targets() {
+	targets=$(for source in fuzz/*.c; do ! wanted "fuzz $(basename "$source" .c)" || basename "$source" .c; done)
+	echo "$targets" | xargs -r -P "$jobs" -n 1 scripts/fuzz-target "$1" "$2"
+	for target in $targets; do
+		step "fuzz $target" fuzz_result "$1/$target"
+		sed -n 's/^stat::number_of_executed_units: */        executions: /p' "$out"
+	done
 }
 
 fuzz() {
 	scripts/install-packages build test || exit 1
 	step "fuzz build" make -j"$jobs" WERROR=1 fuzz-build
-	for source in fuzz/*.c; do
-		target=$(basename "$source" .c)
-		step "fuzz $target" fuzz_target "$target"
-		sed -n 's/^stat::number_of_executed_units: */        executions: /p' "$out"
-	done
+	fuzz_targets build/fuzz/found "$seconds"
 }
 
 # round NAME: every test of the server, with the binaries of $BUILD.
@@ -228,9 +225,8 @@ server() {
 	step "lint cppcheck" check
 	step "lint openapi" npm --prefix services/swagger run lint
 	step "lint openapi routes" npm --prefix services/swagger test
-	for source in fuzz/*.c; do
-		step "fuzz corpus $(basename "$source" .c)" replay_corpus "$(basename "$source" .c)"
-	done
+	rm -rf build/fuzz/new
+	fuzz_targets build/fuzz/new 20
 	step "thread sanitizer" threads_do_not_race
 	export BUILD=build
 	[ -z "$only" ] || build web >"$out" 2>&1 || { cat "$out"; exit 1; }

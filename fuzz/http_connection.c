@@ -6,14 +6,13 @@
 #include <arpa/inet.h>
 #include <event2/buffer.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "fuzz.h"
 #include "http/server_internal.h"
 
 #define TURNS 4
@@ -21,18 +20,10 @@
 
 enum step { SEND, SEND_TOO, SEND_MORE, SEND_LAST, ANSWER, READ, SHUT, RESET, STEPS };
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static struct event_base *base;
 static struct http_server *server;
 static struct http_request *slow; /* waits for the script to answer it */
 static unsigned begun, dropped;
-
-static void require(bool it_holds)
-{
-	if (!it_holds)
-		abort();
-}
 
 static void note_dropped(void *memory)
 {

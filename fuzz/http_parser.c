@@ -3,9 +3,8 @@
  * - every slice lies in what was read, and `at` only grows (the same);
  * - what was accepted is soundly framed: it has the length that its head gave, and no line end or NUL in its head;
  * - what was read, written anew, is read as the same. */
+#include "fuzz.h"
 #include "tests/http/parser_reading.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_same(const struct reading *whole, struct reading parts)
 {

@@ -3,22 +3,12 @@
  * - what is accepted, the reference accepts, and its strings are well-formed UTF-8;
  * - what is refused, the reference refuses, or an object of it repeats a name or has too many;
  * - what is accepted, written anew, is accepted. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/json.h"
 #include "base/utf8.h"
+#include "fuzz.h"
 
 #define KEYS_MAX 64
 #define NUMBER_MAX 63
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool it_holds)
-{
-	if (!it_holds)
-		abort();
-}
 
 /* ---- the reference: the length of the token at the start of a text that ends with NUL; 0: there is none ---- */
 

@@ -34,8 +34,10 @@ def room(path):
 
 
 def resolve(path, name):
-    """The file that the compiler finds: beside the includer, in libcommon/, or in the service's folder."""
-    for folder in (os.path.dirname(path), "libcommon", "/".join(path.split("/")[:2])):
+    """The file that the compiler finds: beside the includer, in libcommon/, or in the service's folder. A fuzz target that has
+    the name of a service is compiled with that service's folder."""
+    service = "services/" + os.path.basename(path)[:-2] if path.startswith("fuzz/") else "/".join(path.split("/")[:2])
+    for folder in (os.path.dirname(path), "libcommon", service):
         if os.path.isfile(found := os.path.normpath(os.path.join(folder, name))):
             return found
     return None

@@ -1,0 +1,262 @@
+/* What Redis answers to the calls of the job protocol, of any bytes. The first byte of the input chooses the call; hiredis
+ * reads the replies from the rest. redis_command() and its like are this file's own, and replace redis/call.c. Invariants:
+ * - each call completes exactly once, after it has returned;
+ * - OK comes with what the call promises (jobs.h): as many answers as were asked for, states that exist, counts that are not
+ *   negative, texts that lie in the reply; every other status comes without;
+ * - an error reply is never OK, but for the two that say that the group is there; a job's id is the id that Redis sent. */
+#include <stdio.h>
+
+#include "base/log.h"
+#include "fuzz.h"
+#include "jobs/jobs.h"
+#include "redis/redis_internal.h"
+
+#define KEYS 3
+#define COMMANDS_MAX 4 /* of one call */
+#define COUNT_DIGITS_MAX 4
+
+/* ---- the connection, in place of redis/call.c ---- */
+
+static struct redis_call pending;
+static bool is_pending;
+static const redisReply *current; /* the reply that a callback is being run for */
+
+static struct redis_call *accept_call(redis_done *done, void *arg)
+{
+	require(!is_pending);
+	is_pending = true;
+	pending = (struct redis_call){.done = done, .arg = arg};
+	return &pending;
+}
+
+static void check_arguments(int argc, const char **argv, const size_t *lens)
+{
+	size_t bytes = 0;
+
+	for (int i = 0; i < argc; i++)
+		bytes += lens ? lens[i] : strlen(argv[i]);
+	require(argc > 0 && bytes > 0);
+}
+
+struct redis_call *redis_command_blocking(struct redis *redis, struct scope *scope, long block_ms, int argc, const char **argv,
+					  const size_t *lens, redis_done *done, void *arg)
+{
+	check_arguments(argc, argv, lens);
+	return accept_call(done, arg);
+}
+
+struct redis_call *redis_command(struct redis *redis, struct scope *scope, int argc, const char **argv, const size_t *lens,
+				 redis_done *done, void *arg)
+{
+	check_arguments(argc, argv, lens);
+	return accept_call(done, arg);
+}
+
+struct redis_call *redis_eval(struct redis *redis, struct scope *scope, const struct redis_script *script, int keys, int argc,
+			      const char **argv, const size_t *lens, redis_done *done, void *arg)
+{
+	require(*script->lua && keys <= argc);
+	check_arguments(argc, argv, lens);
+	return accept_call(done, arg);
+}
+
+void redis_call_own(struct redis_call *call, void *memory)
+{
+	require(call == &pending && !call->owned);
+	call->owned = memory;
+}
+
+/* As call.c does: a reply after which the connection is dropped is not passed on. */
+static void answer(const redisReply *reply)
+{
+	struct redis_call call = pending;
+	enum status status = reply ? STATUS_OK : STATUS_UNAVAILABLE;
+
+	if (reply && reply->type == REDIS_REPLY_ERROR) {
+		const struct redis_error *error = redis_error_of(reply->str);
+
+		require(error && error->status != STATUS_OK);
+		status = error->status;
+		reply = error->drops_connection ? NULL : reply;
+	}
+	is_pending = false;
+	current = reply;
+	call.done(status, reply, call.arg);
+	current = NULL;
+	free(call.owned);
+}
+
+/* ---- the calls ---- */
+
+static const struct job_key keys[KEYS] = {{KIND_FIBONACCI, 1}, {KIND_LUCAS, 77}, {KIND_PRIMORIAL, INT64_MAX}};
+static const struct job jobs[KEYS] = {
+	{{KIND_FIBONACCI, 1}, "1-1", "r"}, {{KIND_LUCAS, 77}, "2-1", ""}, {{KIND_FACTORIAL, 5}, "3-1", "q"}};
+static unsigned completed;
+
+static void complete(enum status status)
+{
+	completed++;
+	if (status == STATUS_OK && current && current->type == REDIS_REPLY_ERROR)
+		require(strncmp(current->str, "BUSYGROUP", 9) == 0);
+}
+
+/* Texts are borrowed from the reply: AddressSanitizer sees when they are not. */
+static bool is_text(const char *text, size_t len)
+{
+	return text && text[len] == '\0';
+}
+
+static bool is_state(enum job_state state)
+{
+	return state == JOB_ABSENT || state == JOB_PENDING || state == JOB_DONE || state == JOB_FAILED;
+}
+
+static void added(enum status status, const enum job_state *states, void *arg)
+{
+	complete(status);
+	require((status == STATUS_OK) == (states != NULL));
+	for (int i = 0; states && i < KEYS; i++)
+		require(is_state(states[i]));
+}
+
+static void repaired(enum status status, int count, void *arg)
+{
+	complete(status);
+	require(count >= 0 && count <= (status == STATUS_OK ? KEYS : 0));
+}
+
+static void done(enum status status, void *arg)
+{
+	complete(status);
+}
+
+static void looked_up(enum status status, const struct job_result *results, int n, void *arg)
+{
+	complete(status);
+	require(n == (status == STATUS_OK ? KEYS : 0) && (n == 0) == (results == NULL));
+	for (int i = 0; i < n; i++) {
+		require(results[i].key.kind == keys[i].kind && results[i].key.index == keys[i].index);
+		require(is_state(results[i].state));
+		if (current->element[i]->type == REDIS_REPLY_STRING)
+			require(results[i].state == JOB_DONE && is_text(results[i].preview, results[i].preview_len) &&
+				results[i].preview + results[i].preview_len ==
+					current->element[i]->str + current->element[i]->len);
+	}
+}
+
+static void decimal_read(enum status status, enum job_state state, const char *digits, size_t len, void *arg)
+{
+	complete(status);
+	require(is_state(state) && (status == STATUS_OK) == (state == JOB_DONE && digits));
+	require(status != STATUS_OK || is_text(digits, len));
+	require(status == STATUS_OK || (!digits && len == 0));
+}
+
+/* XREADGROUP wraps the entries in the name of the stream, and take_over does not. */
+static void check_jobs(const struct job *list, int n, const redisReply *entries)
+{
+	require(n >= 0 && n <= JOBS_BATCH_MAX && (size_t)n <= entries->elements);
+	for (int i = 0; i < n; i++) {
+		require(strcmp(list[i].id, entries->element[i]->element[0]->str) == 0);
+		require(list[i].key.kind < KIND_COUNT);
+		require(memchr(list[i].request_id, '\0', sizeof list[i].request_id));
+	}
+}
+
+static void received(enum status status, const struct job *list, int n, void *arg)
+{
+	const redisReply *entries = current;
+
+	complete(status);
+	if (n == 0)
+		return;
+	if (arg)
+		entries = redis_stream_entries(current);
+	check_jobs(list, n, entries);
+}
+
+static void counted(enum status status, const struct jobs_stats *stats, void *arg)
+{
+	complete(status);
+	require(stats->depth >= 0 && stats->dead >= 0 && stats->oldest_s >= 0);
+	require(status == STATUS_OK || (stats->depth == 0 && stats->dead == 0));
+}
+
+static void call(uint8_t choice)
+{
+	static const struct job_to_add to_add[KEYS] = {{{KIND_LUCAS, 1}, "r"}, {{KIND_LUCAS, 2}, "r"}, {{KIND_LUCAS, 3}, ""}};
+	static const struct job_finished finished[2] = {{&jobs[0], "1", 1, 5}, {&jobs[1], "29", 2, 0}};
+	struct scope scope;
+	bool is_wrapped = true;
+
+	scope_init(&scope);
+	switch (choice % 12) {
+	case 0:
+		return jobs_add(NULL, &scope, to_add, KEYS, added, NULL);
+	case 1:
+		return jobs_repair(NULL, &scope, keys, KEYS, repaired, NULL);
+	case 2:
+		return jobs_retry(NULL, &scope, keys[0], done, NULL);
+	case 3:
+		return jobs_look_up(NULL, &scope, keys, KEYS, looked_up, NULL);
+	case 4:
+		return jobs_read_result(NULL, &scope, keys[1], decimal_read, NULL);
+	case 5:
+		return jobs_receive(NULL, &scope, "consumer", 10, 1000, received, &is_wrapped);
+	case 6:
+		return jobs_take_over(NULL, &scope, "consumer", 1000, 5, 10, received, NULL);
+	case 7:
+		return jobs_finish(NULL, &scope, finished, 2, done, NULL);
+	case 8:
+		return jobs_renew(NULL, &scope, "consumer", jobs, KEYS, done, NULL);
+	case 9:
+		return jobs_release(NULL, &scope, "consumer", jobs, KEYS, 1000, done, NULL);
+	case 10:
+		return jobs_bury(NULL, &scope, &jobs[2], done, NULL);
+	case 11:
+		return jobs_count(NULL, &scope, counted, NULL);
+	}
+}
+
+/* hiredis reserves memory for as many elements as an array announces. Redis is trusted that far. */
+static bool announces_too_many(const uint8_t *data, size_t size)
+{
+	size_t digits = 0;
+	bool is_count = false;
+
+	for (size_t i = 0; i < size; i++) {
+		is_count = data[i] == '*' || (is_count && data[i] >= '0' && data[i] <= '9');
+		digits = data[i] == '*' || !is_count ? 0 : digits + 1;
+		if (digits > COUNT_DIGITS_MAX)
+			return true;
+	}
+	return false;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	uint8_t choice = take_byte(&data, &size);
+	redisReader *reader;
+
+	if (announces_too_many(data, size))
+		return 0;
+	reader = redisReaderCreate();
+	log_init("fuzz", "fuzz", LOG_ERROR + 1);
+	completed = 0;
+	redisReaderFeed(reader, (const char *)data, size);
+	call(choice);
+	require(is_pending && completed == 0);
+	for (int command = 0; is_pending; command++) {
+		void *reply = NULL;
+
+		require(command < COMMANDS_MAX && completed == 0);
+		if (redisReaderGetReply(reader, &reply) != REDIS_OK)
+			reply = NULL;
+		answer(reply);
+		if (reply)
+			freeReplyObject(reply);
+	}
+	require(completed == 1);
+	redisReaderFree(reader);
+	return 0;
+}
