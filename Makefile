@@ -48,7 +48,7 @@ TESTS := $(foreach t,$(TEST_SOURCES),$(BUILD)/$(basename $(t)))
 .SECONDARY:
 
 build: $(BINARIES) ## build the daemons and their manage commands
-tests: build $(TESTS) $(BUILD)/tests/differential/reader ## build the test programs too
+tests: build $(TESTS) $(BUILD)/tests/differential/reader $(BUILD)/tests/simulator/simulator ## build the test programs too
 
 web: ## fetch and build the pages that nginx serves
 	@services/swagger/build.sh
@@ -95,6 +95,16 @@ $(BUILD)/libcommon/tests/%: $(BUILD)/libcommon/tests/%.o $(LIBCOMMON)
 
 $(BUILD)/tests/differential/%: $(BUILD)/tests/differential/%.o $(LIBCOMMON)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# ---- the simulator (tests/simulator/simulator.h): the daemons' objects between replaced libraries ----
+
+SIMULATED := $(patsubst %,$(BUILD)/services/%.o,values/repair values/store values/submissions \
+	worker/finish worker/leases worker/receive worker/run worker/work)
+SIMULATOR_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out %/io_fake_redis.c,$(wildcard tests/simulator/*.c)))
+SIMULATOR_LIBS := $(shell pkg-config --libs lua5.1)
+$(BUILD)/tests/simulator/%.o: CPPFLAGS += $(shell pkg-config --cflags lua5.1)
+$(BUILD)/tests/simulator/simulator: $(SIMULATOR_OBJECTS) $(SIMULATED) $(LIBCOMMON)
+	$(CC) $(LDFLAGS) $(foreach f,redis_command redis_command_blocking redis_eval postgres_exec scope_cancel,-Wl,--wrap=$(f)) -o $@ $^ $(LDLIBS) $(SIMULATOR_LIBS)
 
 # ---- fuzz targets: fuzz/NAME.c, its corpus in fuzz/corpus/NAME/; a target named like a service is linked with its objects ----
 

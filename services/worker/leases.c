@@ -1,7 +1,5 @@
 /* The leases on the jobs that this worker holds. Jobs held longer than a third of their lease are renewed; jobs of dead workers
  * are looked for twice per lease. */
-#include <stdlib.h>
-
 #include "base/log.h"
 #include "work_internal.h"
 
@@ -31,7 +29,7 @@ static void renew(struct batch *batch)
 	int n = copy_jobs(batch, jobs);
 
 	jobs_renew(work->redis, &work->scope, work->consumer, jobs, n, renewed, NULL);
-	free(batch);
+	work_free_batch(batch);
 }
 
 void leases_renew_due(void *arg)

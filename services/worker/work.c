@@ -68,6 +68,7 @@ void work_in_batches(struct work *work, bool (*selects)(const struct held *held)
 		if (!batch) {
 			batch = mem_alloc(sizeof *batch);
 			batch->work = work;
+			LIST_INSERT_HEAD(&work->batches, batch, link);
 		}
 		batch->held[batch->n++] = held;
 		if (batch->n == JOBS_BATCH_MAX) {
@@ -79,11 +80,17 @@ void work_in_batches(struct work *work, bool (*selects)(const struct held *held)
 		send(batch);
 }
 
+void work_free_batch(struct batch *batch)
+{
+	LIST_REMOVE(batch, link);
+	free(batch);
+}
+
 void work_release_batch(struct batch *batch)
 {
 	for (int i = 0; i < batch->n; i++)
 		work_release(batch->work, batch->held[i]);
-	free(batch);
+	work_free_batch(batch);
 }
 
 /* ---- gauges of the queue ---- */
@@ -123,6 +130,7 @@ struct work *work_new(struct event_base *base, const struct worker_config *confi
 	scope_init(&work->receive_scope);
 	scope_init(&work->pool_scope);
 	LIST_INIT(&work->held);
+	LIST_INIT(&work->batches);
 	work->redis = redis_new(base, &config->redis, jobs_scripts, LOOP_PRIORITY_NORMAL);
 	work->receiving = redis_new(base, &config->redis, NULL, LOOP_PRIORITY_NORMAL);
 	redis_on_change(work->redis, connection_changed, work);
@@ -176,6 +184,8 @@ void work_free(struct work *work)
 	loop_timer_free(work->resume);
 	loop_timer_free(work->receive_pause);
 	loop_deferred_free(work->finish);
+	while (!LIST_EMPTY(&work->batches))
+		work_free_batch(LIST_FIRST(&work->batches));
 	while ((held = LIST_FIRST(&work->held)))
 		work_release(work, held);
 	free(work);

@@ -41,6 +41,7 @@ struct work {
 	int64_t receiving_since_us;
 	struct loop_deferred *finish;
 	LIST_HEAD(held_jobs, held) held;
+	LIST_HEAD(, batch) batches;
 	int held_count, large_count; /* large ones are in both */
 	bool is_receiving, is_taking_over, is_draining;
 	void (*drained)(void *arg);
@@ -52,6 +53,7 @@ struct batch {
 	struct work *work;
 	int n;
 	struct held *held[JOBS_BATCH_MAX];
+	LIST_ENTRY(batch) link;
 };
 
 struct work_metrics {
@@ -62,8 +64,9 @@ extern struct work_metrics work_metrics;
 /* work.c */
 void work_hold(struct work *work, struct held *held);    /* takes it over */
 void work_release(struct work *work, struct held *held); /* frees it */
-/* Calls `send` with batches of all held jobs that `selects` selects. send becomes the owner of the batch: free() it. */
+/* Calls `send` with batches of all held jobs that `selects` selects. send becomes the owner of the batch: work_free_batch(). */
 void work_in_batches(struct work *work, bool (*selects)(const struct held *held), void (*send)(struct batch *batch));
+void work_free_batch(struct batch *batch); /* not its jobs */
 /* Releases the batch's jobs and frees the batch. */
 void work_release_batch(struct batch *batch);
 /* Reports that the worker is drained as soon as it holds nothing and waits for nothing. */
