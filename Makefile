@@ -101,10 +101,23 @@ $(BUILD)/tests/differential/%: $(BUILD)/tests/differential/%.o $(LIBCOMMON)
 SIMULATED := $(patsubst %,$(BUILD)/services/%.o,values/repair values/store values/submissions \
 	worker/finish worker/leases worker/receive worker/run worker/work)
 SIMULATOR_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out %/io_fake_redis.c,$(wildcard tests/simulator/*.c)))
-SIMULATOR_LIBS := $(shell pkg-config --libs lua5.1)
+SIMULATOR_LIBS = $(shell pkg-config --libs lua5.1)
 $(BUILD)/tests/simulator/%.o: CPPFLAGS += $(shell pkg-config --cflags lua5.1)
+SIMULATOR_WRAPS := $(foreach f,redis_command redis_command_blocking redis_eval postgres_exec scope_cancel,-Wl,--wrap=$(f))
 $(BUILD)/tests/simulator/simulator: $(SIMULATOR_OBJECTS) $(SIMULATED) $(LIBCOMMON)
-	$(CC) $(LDFLAGS) $(foreach f,redis_command redis_command_blocking redis_eval postgres_exec scope_cancel,-Wl,--wrap=$(f)) -o $@ $^ $(LDLIBS) $(SIMULATOR_LIBS)
+	$(CC) $(LDFLAGS) $(SIMULATOR_WRAPS) -o $@ $^ $(LDLIBS) $(SIMULATOR_LIBS)
+
+# A simulator in which one file is wrong: tests/simulator/mutants/NAME.sed names the file in its first line and changes it.
+MUTANTS := $(patsubst tests/simulator/mutants/%.sed,$(BUILD)/mutants/%/simulator,$(wildcard tests/simulator/mutants/*.sed))
+$(BUILD)/mutants/%/simulator: tests/simulator/mutants/%.sed $(SIMULATOR_OBJECTS) $(SIMULATED) $(LIBCOMMON)
+	@mkdir -p $(@D)
+	source=$$(sed -n '1s/^# \([^:]*\):.*/\1/p' $<) && mkdir -p $(@D)/$$(dirname $$source) && \
+	sed -f $< $$source >$(@D)/$$source && ! cmp -s $$source $(@D)/$$source && case $$source in \
+	*.lua) printf '\0' >>$(@D)/$$source && (cd $(@D) && $(LD) -r -z noexecstack -b binary -o mutant.o $$source) ;; \
+	*) $(CC) $(CPPFLAGS) $(CFLAGS) -Wno-error -w -I$$(dirname $$source) -c -o $(@D)/mutant.o $(@D)/$$source ;; esac && \
+	$(CC) $(LDFLAGS) $(SIMULATOR_WRAPS) -o $@ $(@D)/mutant.o \
+		$$(printf '%s\n' $(filter %.o %.a,$^) | grep -vx "$(BUILD)/$${source%.c}.o") $(LDLIBS) $(SIMULATOR_LIBS)
+mutants: $(MUTANTS)
 
 # ---- fuzz targets: fuzz/NAME.c, its corpus in fuzz/corpus/NAME/; a target named like a service is linked with its objects ----
 
@@ -178,4 +191,4 @@ clean: ## remove what was built
 help: ## this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
-.PHONY: build tests web up down status logs psql redis-cli backup restore bench test lint format clean help fuzzers fuzz-build
+.PHONY: build tests mutants web up down status logs psql redis-cli backup restore bench test lint format clean help fuzzers fuzz-build

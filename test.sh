@@ -1,5 +1,5 @@
 #!/bin/sh
-# usage: sh test.sh server | client | e2e | docker | deploy | all | coverage, each with [--only NAME], or fuzz [SECONDS], or chaos [SECONDS [SEED]]
+# usage: sh test.sh server | client | e2e | docker | deploy | all | coverage, each with [--only NAME], or fuzz [SECONDS], or simulate [SECONDS] [SEED], or chaos [SECONDS [SEED]]
 # server runs everything that a change must pass. With --only it runs the steps whose name contains NAME; if there are none, the tests in
 # tests/ that pytest finds by NAME. Each step prints one line; a failed step also prints the end of its output. The last line counts them.
 set -u
@@ -196,8 +196,37 @@ fuzz() {
 	fuzz_targets build/fuzz/found "$seconds"
 }
 
+# simulate SECONDS [SEED]: seed after seed from the given one, or from a random one; prints the first.
+simulate() {
+	"$BUILD/tests/simulator/simulator" --seconds "$1" ${2:+--seed "$2"}
+}
+
+# The same seed takes the same steps, whatever ran before it in the same process.
+runs_repeat() {
+	hash=$("$BUILD/tests/simulator/simulator" --seed 11 --runs 30 --hash | grep '^40 ')
+	[ -n "$hash" ] && "$BUILD/tests/simulator/simulator" --seed 40 --runs 1 --hash | grep -Fqx "$hash"
+}
+
+# Each mutant breaks one thing on purpose, and the simulator has to find it.
+mutants_are_found() {
+	make -j"$jobs" mutants || return 1
+	# shellcheck disable=SC2016 # the inner shell expands them
+	printf '%s\n' tests/simulator/mutants/*.sed | xargs -P "$jobs" -n 1 sh -c '
+		! "$BUILD/mutants/$(basename "$1" .sed)/simulator" --seed 1 --runs 3000 --seconds 240 && exit
+		echo "not found: $1"; exit 1' mutant
+}
+
+simulations() {
+	step "$1 simulator" simulate "$2" 1
+	step "$1 simulator fresh seed" simulate "$2"
+	grep -E '^seed |runs,' "$out" | sed 's/^/        /'
+	step "$1 simulator repeats" runs_repeat
+	[ "$1" != plain ] || step "$1 simulator mutants" mutants_are_found
+}
+
 # round NAME: every test of the server, with the binaries of $BUILD.
 round() {
+	simulations "$1" "$([ "$1" = plain ] && echo 10 || echo 4)"
 	step "$1 stack" stack_up
 	unit_tests "$1"
 	step "$1 tests/api" black_box tests/api

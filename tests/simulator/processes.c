@@ -1,0 +1,144 @@
+/* The simulated processes: the parts of values and of the worker that are wired as their main.c wires them, without HTTP. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../services/values/repair.h"
+#include "../../services/values/service.h"
+#include "../../services/values/store.h"
+#include "../../services/values/submissions.h"
+#include "../../services/worker/service.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "simulator.h"
+
+struct process processes[PROCESSES];
+struct process *current_process;
+
+static struct values_config values_options;
+static struct worker_config worker_options[PROCESSES];
+static char names[PROCESSES][64];
+static bool names_stay; /* does a worker that starts again have the name of the one before it (WORKER_NAME)? */
+static int starts;
+
+static char redis_host[] = "redis";
+static const struct redis_config redis_options_usual = {
+	.host = redis_host, .port = 6379, .command_timeout_ms = 2000, .connect_timeout_ms = 2000, .in_flight_max = 10000};
+static const struct postgres_config postgres_options_usual = {
+	.connections = 2, .in_flight_max = 1000, .query_timeout_ms = 5000, .connect_timeout_ms = 2000, .prepares = true};
+
+bool process_is_alive(const struct process *process)
+{
+	return process->base;
+}
+
+static void start_values(struct process *process)
+{
+	struct values *values = mem_alloc(sizeof *values);
+
+	values->config = &values_options;
+	values->postgres = postgres_new(process->base, &values_options.postgres, store_statements);
+	values->redis = redis_new(process->base, &values_options.redis, jobs_scripts, LOOP_PRIORITY_NORMAL);
+	values->repair = repair_new(process->base, values);
+	values->submissions = submissions_new(process->base, values);
+	process->values = values;
+}
+
+static void start_worker(struct process *process)
+{
+	struct worker_config *config = &worker_options[process->number];
+
+	snprintf(names[process->number], sizeof *names, "worker-%d-%d", process->number, names_stay ? 0 : starts);
+	config->name = names[process->number];
+	process->work = work_new(process->base, config, process->number % 2 == 0);
+}
+
+void process_start(struct process *process)
+{
+	trace("starts process", process->number, ++starts);
+	process->base = events_base_new(process);
+	process->is_draining = process->is_drained = false;
+	current_process = process;
+	(process->kind == PROCESS_VALUES ? start_values : start_worker)(process);
+	current_process = NULL;
+}
+
+static void stop_values(struct process *process)
+{
+	struct values *values = process->values;
+
+	process->values = NULL;
+	submissions_free(values->submissions);
+	repair_free(values->repair);
+	redis_free(values->redis);
+	postgres_free(values->postgres);
+	free(values);
+}
+
+static void stop_worker(struct process *process)
+{
+	work_free(process->work);
+	process->work = NULL;
+}
+
+/* Its memory is given back in the order of main.c. Of what it sent, chance decides how much arrives. */
+void process_kill(struct process *process)
+{
+	trace("kills process", process->number, 0);
+	customers_forget(process);
+	promises_forget(process);
+	current_process = process;
+	(process->kind == PROCESS_VALUES ? stop_values : stop_worker)(process);
+	current_process = NULL;
+	surroundings_forget(process->base);
+	if (events_left(process->base) > 0)
+		promise_broken("a process that has ended left an event in its loop", "");
+	events_base_free(process->base);
+	process->base = NULL;
+}
+
+static void drained(void *arg)
+{
+	struct process *process = arg;
+
+	if (process->is_drained)
+		promise_broken("a process was drained twice", "");
+	process->is_drained = true;
+	trace("is drained", process->number, 0);
+}
+
+void process_drain(struct process *process)
+{
+	trace("drains process", process->number, 0);
+	process->is_draining = true;
+	current_process = process;
+	work_drain(process->work, drained, process);
+	current_process = NULL;
+}
+
+static void draw_options(void)
+{
+	names_stay = chance_of(1, 2);
+	values_options.repair_s = chance_between(1, 5);
+	values_options.redis = redis_options_usual;
+	values_options.postgres = postgres_options_usual;
+	values_options.postgres.connections = chance_between(1, 3);
+	for (int i = 0; i < PROCESSES; i++)
+		worker_options[i] = (struct worker_config){.redis = redis_options_usual,
+							   .lease_s = 3,
+							   .max_deliveries = 5,
+							   .batch = chance_of(1, 2) ? 128 : chance_between(1, 4),
+							   .threads = chance_between(1, 2)};
+	if (chance_of(1, 4)) /* so that calls end with STATUS_BUSY */
+		values_options.redis.in_flight_max = worker_options[2].redis.in_flight_max = chance_between(2, 6);
+}
+
+void processes_reset(void)
+{
+	starts = 0;
+	draw_options();
+	for (int i = 0; i < PROCESSES; i++) {
+		processes[i] = (struct process){.kind = i < 2 ? PROCESS_VALUES : PROCESS_WORKER, .number = i};
+		process_start(&processes[i]);
+	}
+}

@@ -1,0 +1,376 @@
+/* What must hold. Calls into libcommon are wrapped by the linker (--wrap): each must end exactly once, not before it has
+ * returned, and never after its scope was cancelled; and it must end at all. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../services/worker/work_internal.h"
+#include "base/mem.h"
+#include "jobs/jobs.h"
+#include "postgres/postgres.h"
+#include "redis/redis.h"
+#include "redis_data.h"
+#include "simulator.h"
+
+#define LIMIT_US 20000000 /* longer than any time limit of a call, stops of its process aside */
+
+void promise_broken(const char *what, const char *detail)
+{
+	fflush(stdout);
+	fprintf(stderr, "BROKEN: %s %s\n  seed %" PRIu64 ", step %" PRId64 "; SIM_TRACE=1 with this seed shows the way there\n",
+		what, detail, run_seed, run_step);
+	exit(1);
+}
+
+/* ---- calls ---- */
+
+struct promise_call {
+	const struct process *process;
+	const struct scope *scope;
+	const char *name;
+	union {
+		redis_done *redis;
+		postgres_done *postgres;
+	} done;
+	void *arg;
+	int64_t since_us;
+	bool is_beginning, is_cancelled, is_ended;
+	TAILQ_ENTRY(promise_call) link;
+};
+static TAILQ_HEAD(promise_calls, promise_call) pending = TAILQ_HEAD_INITIALIZER(pending), over = TAILQ_HEAD_INITIALIZER(over);
+static int64_t calls;
+
+static struct promise_call *call_begin(const struct scope *scope, const char *name, void *arg)
+{
+	struct promise_call *call = mem_alloc(sizeof *call);
+
+	*call = (struct promise_call){
+		.process = current_process, .scope = scope, .name = name, .arg = arg, .since_us = now_us, .is_beginning = true};
+	TAILQ_INSERT_TAIL(&pending, call, link);
+	calls++;
+	return call;
+}
+
+static void call_over(struct promise_call *call)
+{
+	TAILQ_REMOVE(&pending, call, link);
+	TAILQ_INSERT_TAIL(&over, call, link);
+}
+
+static void call_end(struct promise_call *call)
+{
+	if (call->is_cancelled)
+		promise_broken("a call ended after its scope was cancelled:", call->name);
+	if (call->is_ended)
+		promise_broken("a call ended twice:", call->name);
+	if (call->is_beginning)
+		promise_broken("a call ended before it had returned:", call->name);
+	if (call->process != current_process)
+		promise_broken("a call ended in another process:", call->name);
+	call->is_ended = true;
+	call_over(call);
+}
+
+static void redis_ended(enum status status, const redisReply *reply, void *arg)
+{
+	struct promise_call *call = arg;
+
+	trace(call->name, status, reply ? reply->type : 0);
+	call_end(call);
+	call->done.redis(status, reply, call->arg);
+}
+
+static void postgres_ended(enum status status, const struct postgres_rows *rows, void *arg)
+{
+	struct promise_call *call = arg;
+
+	trace(call->name, status, rows ? postgres_count(rows) : -1);
+	if ((status == STATUS_OK) != (rows != NULL))
+		promise_broken("a statement ended with rows and without success, or the other way round:", call->name);
+	call_end(call);
+	call->done.postgres(status, rows, call->arg);
+}
+
+/* NOLINTBEGIN: the linker gives these names */
+struct redis_call *__real_redis_command(struct redis *redis, struct scope *scope, int argc, const char **argv,
+					const size_t *lens, redis_done *done, void *arg);
+struct redis_call *__wrap_redis_command(struct redis *redis, struct scope *scope, int argc, const char **argv,
+					const size_t *lens, redis_done *done, void *arg);
+struct redis_call *__real_redis_command_blocking(struct redis *redis, struct scope *scope, long block_ms, int argc,
+						 const char **argv, const size_t *lens, redis_done *done, void *arg);
+struct redis_call *__wrap_redis_command_blocking(struct redis *redis, struct scope *scope, long block_ms, int argc,
+						 const char **argv, const size_t *lens, redis_done *done, void *arg);
+struct redis_call *__real_redis_eval(struct redis *redis, struct scope *scope, const struct redis_script *script, int keys,
+				     int argc, const char **argv, const size_t *lens, redis_done *done, void *arg);
+struct redis_call *__wrap_redis_eval(struct redis *redis, struct scope *scope, const struct redis_script *script, int keys,
+				     int argc, const char **argv, const size_t *lens, redis_done *done, void *arg);
+void __real_postgres_exec(struct postgres *postgres, struct scope *scope, const struct postgres_statement *statement,
+			  const struct postgres_params *params, postgres_done *done, void *arg);
+void __wrap_postgres_exec(struct postgres *postgres, struct scope *scope, const struct postgres_statement *statement,
+			  const struct postgres_params *params, postgres_done *done, void *arg);
+void __real_scope_cancel(struct scope *scope);
+void __wrap_scope_cancel(struct scope *scope);
+
+struct redis_call *__wrap_redis_command(struct redis *redis, struct scope *scope, int argc, const char **argv,
+					const size_t *lens, redis_done *done, void *arg)
+{
+	struct promise_call *call = call_begin(scope, "command", arg);
+	struct redis_call *made;
+
+	call->done.redis = done;
+	made = __real_redis_command(redis, scope, argc, argv, lens, redis_ended, call);
+	call->is_beginning = false;
+	return made;
+}
+
+struct redis_call *__wrap_redis_command_blocking(struct redis *redis, struct scope *scope, long block_ms, int argc,
+						 const char **argv, const size_t *lens, redis_done *done, void *arg)
+{
+	struct promise_call *call = call_begin(scope, "blocking command", arg);
+	struct redis_call *made;
+
+	call->done.redis = done;
+	made = __real_redis_command_blocking(redis, scope, block_ms, argc, argv, lens, redis_ended, call);
+	call->is_beginning = false;
+	return made;
+}
+
+struct redis_call *__wrap_redis_eval(struct redis *redis, struct scope *scope, const struct redis_script *script, int keys,
+				     int argc, const char **argv, const size_t *lens, redis_done *done, void *arg)
+{
+	struct promise_call *call = call_begin(scope, script->name, arg);
+	struct redis_call *made;
+
+	call->done.redis = done;
+	made = __real_redis_eval(redis, scope, script, keys, argc, argv, lens, redis_ended, call);
+	call->is_beginning = false;
+	return made;
+}
+
+void __wrap_postgres_exec(struct postgres *postgres, struct scope *scope, const struct postgres_statement *statement,
+			  const struct postgres_params *params, postgres_done *done, void *arg)
+{
+	struct promise_call *call = call_begin(scope, statement->name, arg);
+
+	call->done.postgres = done;
+	__real_postgres_exec(postgres, scope, statement, params, postgres_ended, call);
+	call->is_beginning = false;
+}
+
+void __wrap_scope_cancel(struct scope *scope)
+{
+	struct promise_call *call, *next;
+
+	for (call = TAILQ_FIRST(&pending); call; call = next) {
+		next = TAILQ_NEXT(call, link);
+		if (call->scope != scope)
+			continue;
+		call->is_cancelled = true;
+		call_over(call);
+	}
+	__real_scope_cancel(scope);
+}
+/* NOLINTEND */
+
+static void forget(struct promise_calls *list, const struct process *process)
+{
+	struct promise_call *call, *next;
+
+	for (call = TAILQ_FIRST(list); call; call = next) {
+		next = TAILQ_NEXT(call, link);
+		if (process && call->process != process)
+			continue;
+		TAILQ_REMOVE(list, call, link);
+		free(call);
+	}
+}
+
+/* What ended is kept until its process ends, so that a second end is noticed. */
+void promises_forget(const struct process *process)
+{
+	forget(&pending, process);
+	forget(&over, process);
+}
+
+static void check_calls_end(void)
+{
+	struct promise_call *call = TAILQ_FIRST(&pending);
+
+	if (call && now_us - call->since_us > LIMIT_US)
+		promise_broken("a call does not end:", call->name);
+}
+
+int64_t promises_calls(void)
+{
+	return calls;
+}
+
+/* ---- results ---- */
+
+#define INDEXES_MAX 64
+static bool is_published[KIND_COUNT][INDEXES_MAX]; /* since Redis last lost data */
+static bool keys_disagree;
+
+static void parse_name(const char *kind, const char *index, struct job_key *key)
+{
+	if (kind_parse(kind, &key->kind) < 0)
+		promise_broken("a result has an unknown kind", kind);
+	key->index = strtoll(index, NULL, 10);
+	if (key->index < 0 || key->index >= INDEXES_MAX)
+		promise_broken("a result has an index that was never submitted", index);
+	if (!postgres_server_has_calculation(key->kind, key->index))
+		promise_broken("a result was stored that nobody asked for", index);
+}
+
+/* "digits duration_us calculated_unix_ms preview" */
+static void check_summary(struct job_key key, const char *summary, size_t len)
+{
+	char *expected = expected_result(key.kind, key.index);
+	struct buf preview = {0};
+	const char *rest = summary;
+
+	if (strtoull(summary, NULL, 10) != strlen(expected))
+		promise_broken("a result has a wrong number of digits", summary);
+	for (int i = 0; i < 3; i++)
+		rest = strchr(rest, ' ') + 1;
+	jobs_preview(expected, strlen(expected), &preview);
+	if (len - (size_t)(rest - summary) != preview.len || memcmp(rest, preview.bytes, preview.len) != 0)
+		promise_broken("a result is wrong", summary);
+	buf_free(&preview);
+	free(expected);
+}
+
+/* "deliveries failed_unix_ms request_id" */
+static void check_dead_letter(const char *letter)
+{
+	if (strtoll(letter, NULL, 10) < 5)
+		promise_broken("a dead letter was delivered too few times", letter);
+	if (faults_injected_in_run() == 0)
+		promise_broken("nothing went wrong, and there is a dead letter", letter);
+}
+
+void promises_result_stored(const char *key, const char *field, const char *value, size_t len, const char *before,
+			    size_t before_len)
+{
+	struct job_key job;
+
+	if (strcmp(key, "jobs:dead") == 0)
+		check_dead_letter(value);
+	if (strncmp(key, "results:", 8) != 0)
+		return;
+	parse_name(key + 8, field, &job);
+	if (before)
+		promise_broken("there are two results for one index", field);
+	check_summary(job, value, len);
+}
+
+void promises_keys_disagree(void)
+{
+	keys_disagree = true;
+}
+
+/* One calculation has one job, unless Redis lost a part of what it knew of it. */
+void promises_appended(const char *key, const struct value *stream)
+{
+	const struct stream_entry *last = &stream->entries[stream->count - 1];
+
+	if (strcmp(key, "jobs") != 0 || keys_disagree)
+		return;
+	for (const struct stream_entry *entry = stream->entries; entry < last; entry++)
+		if (strcmp(entry->fields[1].bytes, last->fields[1].bytes) == 0 &&
+		    strcmp(entry->fields[3].bytes, last->fields[3].bytes) == 0)
+			promise_broken("one calculation has two jobs", last->fields[3].bytes);
+}
+
+/* {"event":"value","kind":"fibonacci","index":7,… */
+void promises_published_on(const char *channel, const char *text, size_t len)
+{
+	struct job_key job;
+	char kind[24];
+	const char *at = strstr(text, "\"kind\":\""), *end;
+
+	if (!at || !(end = strchr(at + 8, '"')) || end - (at + 8) >= (long)sizeof kind)
+		promise_broken("a message cannot be read", text);
+	snprintf(kind, sizeof kind, "%.*s", (int)(end - (at + 8)), at + 8);
+	parse_name(kind, strstr(end, "\"index\":") + 8, &job);
+	if (is_published[job.kind][job.index])
+		promise_broken("a result was published twice", text);
+	is_published[job.kind][job.index] = true;
+}
+
+void promises_data_lost(void)
+{
+	memset(is_published, 0, sizeof is_published);
+}
+
+/* ---- the end of a run ---- */
+
+static bool is_missing;
+static struct job_key missing;
+
+static void look(enum kind kind, int64_t index)
+{
+	char key[32], field[24];
+	size_t len;
+
+	snprintf(key, sizeof key, "results:%s", kind_name(kind));
+	snprintf(field, sizeof field, "%" PRId64, index);
+	if (redis_server_hash_get(key, field, &len))
+		return;
+	is_missing = true;
+	missing = (struct job_key){kind, index};
+	snprintf(key, sizeof key, "%s:%" PRId64, kind_name(kind), index);
+	if (redis_server_hash_get("jobs:dead", key, &len))
+		customers_retry(kind, index);
+}
+
+static int draining(void)
+{
+	int count = 0;
+
+	for (int i = 0; i < PROCESSES; i++)
+		count += process_is_alive(&processes[i]) && processes[i].is_draining;
+	return count;
+}
+
+static int held(void)
+{
+	int count = 0;
+
+	for (int i = 0; i < PROCESSES; i++)
+		if (processes[i].work)
+			count += processes[i].work->held_count;
+	return count;
+}
+
+bool promises_settled(void)
+{
+	check_calls_end();
+	is_missing = false;
+	customers_each_acknowledged(look);
+	return !is_missing && !customers_have_open() && redis_server_length("jobs") == 0 &&
+	       redis_server_length("jobs:queued") == 0 && redis_server_pending("jobs", "workers") == 0 && held() == 0 &&
+	       draining() == 0;
+}
+
+void promises_explain(void)
+{
+	char text[200];
+
+	if (is_missing)
+		snprintf(text, sizeof text, "%s:%" PRId64, kind_name(missing.kind), missing.index);
+	else
+		snprintf(text, sizeof text,
+			 "jobs %" PRId64 ", queued %" PRId64 ", pending %" PRId64 ", held %d, clients %d, draining %d",
+			 redis_server_length("jobs"), redis_server_length("jobs:queued"),
+			 redis_server_pending("jobs", "workers"), held(), customers_have_open(), draining());
+	promise_broken(is_missing ? "an acknowledged submission is lost:" : "something is left over at the end:", text);
+}
+
+void promises_reset(void)
+{
+	promises_forget(NULL);
+	promises_data_lost();
+	keys_disagree = false;
+}
