@@ -14,8 +14,8 @@ const struct config_option auth_options[] = {
 	 "a key that still verifies, while keys are changed", 0, 0, true},
 	{"TOKEN_LIFETIME_SECONDS", CONFIG_INT, offsetof(struct auth_config, token_lifetime_s), "86400",
 	 "how long a token is good, the same in every service", 1, 31536000, false},
-	{"REVOCATIONS_MAX_AGE_SECONDS", CONFIG_INT, offsetof(struct auth_config, max_age_s), "300",
-	 "while Redis is away: how long the copy of the revocations is trusted", 0, 86400, false},
+	{"REVOCATIONS_MAX_AGE_SECONDS", CONFIG_INT, offsetof(struct auth_config, max_age_s), "5",
+	 "how long a process that lost Redis accepts tokens (its lease), the same in every service", 1, 86400, false},
 	{0},
 };
 

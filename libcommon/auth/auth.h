@@ -13,7 +13,7 @@ struct auth_config {
 	char *secret;
 	char *previous_secret; /* NULL: none */
 	long token_lifetime_s;
-	long max_age_s; /* of the copy of the revocations */
+	long max_age_s; /* the lease of a copy of the revocations */
 };
 extern const struct config_option auth_options[];
 #define AUTH_ISSUER "abacus"

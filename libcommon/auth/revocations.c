@@ -1,10 +1,15 @@
-/* The reading side of the revocations: a copy in memory that follows the stream. */
-#include "auth/revocations.h"
+/* The reading side of the revocations: a copy in memory that follows the stream.
+ * Flow: start_over -> read_on -> caught_up … -> join -> joined -> read_on -> caught_up … -> renew -> renewed (trusted from
+ * here) -> wait_for_entries -> received -> renew …; while the stream is not known to be complete: joined -> wait_for_entries ->
+ * received
+ * -> read_on. */
+#include "auth/revocations_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/random.h>
 
 #include "base/clock.h"
 #include "base/int64.h"
@@ -13,10 +18,12 @@
 #include "base/mem.h"
 
 #define BUCKETS 4096 /* of either table; a chain's length is the number of live revocations over this */
-#define BLOCK_MS 5000
 #define BATCH "1000"
 #define FORGET_MS 60000
 #define AGAIN_MS 1000 /* after an error reply */
+#define BEATS 5       /* confirmations in a lease */
+
+REDIS_SCRIPT(libcommon_auth, revocations_follow, revocations_follow);
 
 struct entry {
 	struct revocation revocation;
@@ -28,16 +35,31 @@ struct revocations {
 	struct redis *redis;
 	struct scope scope;
 	struct entries by_jti[BUCKETS], by_user[BUCKETS];
-	char last_id[48];  /* of the stream; reading goes on after it */
-	bool is_current;   /* the whole stream was read on this connection while REVOCATIONS_COMPLETE was set */
-	bool was_current;  /* at some time; the copy is then trusted for max_age_us */
-	bool was_complete; /* REVOCATIONS_COMPLETE was set before the read that is under way */
+	char last_id[48]; /* of the stream; reading goes on after it */
+	struct revocations_config config;
+	char name[REVOCATIONS_NAME_BYTES]; /* in REVOCATIONS_FOLLOWERS */
+	unsigned long beat;
+	/* Registered: users waits for this copy. Current: the whole stream was read since, so each confirmation extends the
+	 * trust.
+	 */
+	bool is_registered, is_current, has_left;
+	bool has_renewed; /* since it joined */
+	bool was_refused_lifetime;
+	int64_t lease_us;         /* granted when it joined */
+	int64_t confirmed_us;     /* when the last confirmation was sent */
+	int64_t trusted_until_us; /* by clock_boottime_us(); stays when the connection is lost */
+	int64_t waiting_since_us; /* the read that waits */
 	struct loop_timer *forget, *again;
-	int64_t following_since_us; /* the read that waits */
-	int64_t lost_us, max_age_us;
 };
 
 static void read_on(void *revocations);
+static void caught_up(enum status status, const redisReply *reply, void *arg);
+static void join(struct revocations *revocations);
+static void joined(enum status status, const redisReply *reply, void *arg);
+static void wait_for_entries(struct revocations *revocations);
+static void received(enum status status, const redisReply *reply, void *arg);
+static void renew(struct revocations *revocations);
+static void renewed(enum status status, const redisReply *reply, void *arg);
 
 /* ---- the copy in memory ---- */
 
@@ -115,10 +137,10 @@ static void forget_due(void *arg)
 	forget_expired(revocations->by_user, clock_unix_ms() / 1000);
 }
 
+/* By a clock of this machine that also counts the time in which the process or the machine was stopped. */
 static bool is_trusted(const struct revocations *revocations)
 {
-	return revocations->is_current ||
-	       (revocations->was_current && clock_monotonic_us() - revocations->lost_us < revocations->max_age_us);
+	return clock_boottime_us() < revocations->trusted_until_us;
 }
 
 bool revocations_is_ready(const struct revocations *revocations)
@@ -165,6 +187,14 @@ static void read_entry(struct revocations *revocations, const redisReply *fields
 		log_line(LOG_WARN, "a revocation that can not be read was passed over");
 }
 
+static bool is_after(const char *id, const char *last_id)
+{
+	struct revocations_position position, last;
+
+	return revocations_position_parse(id, &position) == STATUS_OK &&
+	       revocations_position_parse(last_id, &last) == STATUS_OK && revocations_position_is_before(last, position);
+}
+
 /* Reads the reply to XREAD. INTERNAL when it is none, because it is not known then which revocations there are. */
 static enum status read_stream(struct revocations *revocations, const redisReply *reply, size_t *ret_count)
 {
@@ -176,7 +206,7 @@ static enum status read_stream(struct revocations *revocations, const redisReply
 	for (size_t i = 0; i < *ret_count; i++) {
 		const redisReply *entry = entries->element[i];
 
-		if (!redis_is_entry(entry))
+		if (!redis_is_entry(entry) || !is_after(entry->element[0]->str, revocations->last_id))
 			return redis_unexpected("XREAD", entry);
 		read_entry(revocations, entry->element[1]);
 		snprintf(revocations->last_id, sizeof revocations->last_id, "%s", entry->element[0]->str);
@@ -184,52 +214,38 @@ static enum status read_stream(struct revocations *revocations, const redisReply
 	return STATUS_OK;
 }
 
-static void lose_track(struct revocations *revocations)
-{
-	if (revocations->is_current)
-		revocations->lost_us = clock_monotonic_us();
-	revocations->is_current = false;
-}
-
-/* After a lost connection the next one goes on. After an error reply (an operator unblocked the connection, the key holds
- * another type, Redis is busy), a reply of another type, and a read that brought nothing although it did not wait, reading
- * pauses, because the same would come again at once. */
+/* After a lost connection the next one begins anew. After an error reply (an operator unblocked the connection, the key holds
+ * another type, Redis is busy), a reply of another type, and a read that brought nothing although it did not wait, it begins
+ * anew after a pause, because the same would come again at once. */
 static void fail(struct revocations *revocations, enum status status, const redisReply *reply)
 {
 	if (!reply && status != STATUS_BUSY)
 		return;
-	lose_track(revocations);
 	loop_timer_start(revocations->again, AGAIN_MS);
 }
 
-static void received(enum status status, const redisReply *reply, void *arg)
+/* From the beginning, because an emptied Redis may begin its ids again; entries that are known already change nothing. The copy
+ * stays trusted for what is left of its lease. */
+static void start_over(void *arg)
 {
 	struct revocations *revocations = arg;
-	bool has_waited = clock_monotonic_us() - revocations->following_since_us > BLOCK_MS * 1000 / 2;
-	size_t count = 0;
 
-	if (status == STATUS_OK)
-		status = read_stream(revocations, reply, &count);
-	if (status == STATUS_OK && count == 0 && !has_waited)
-		status = STATUS_INTERNAL;
-	if (status == STATUS_OK)
-		read_on(revocations);
-	else
-		fail(revocations, status, reply);
+	revocations->is_registered = revocations->is_current = revocations->has_renewed = false;
+	strcpy(revocations->last_id, "0-0");
+	read_on(revocations);
 }
 
-static void follow(struct revocations *revocations)
+static void read_on(void *arg)
 {
-	char block[16];
+	struct revocations *revocations = arg;
 
-	snprintf(block, sizeof block, "%d", BLOCK_MS);
-	revocations->following_since_us = clock_monotonic_us();
-	redis_command_blocking(
-		revocations->redis, &revocations->scope, BLOCK_MS, 8,
-		(const char *[]){"XREAD", "COUNT", BATCH, "BLOCK", block, "STREAMS", REVOCATIONS_STREAM, revocations->last_id},
-		NULL, received, revocations);
+	redis_command(revocations->redis, &revocations->scope, 6,
+		      (const char *[]){"XREAD", "COUNT", BATCH, "STREAMS", REVOCATIONS_STREAM, revocations->last_id}, NULL,
+		      caught_up, revocations);
 }
 
+/* The read that follows the registration returns everything that was published before it; of what is published later, users
+ * waits for the confirmation. The renewal that follows the read proves that Redis was not emptied between the two. */
 static void caught_up(enum status status, const redisReply *reply, void *arg)
 {
 	struct revocations *revocations = arg;
@@ -237,72 +253,175 @@ static void caught_up(enum status status, const redisReply *reply, void *arg)
 
 	if (status == STATUS_OK)
 		status = read_stream(revocations, reply, &count);
-	if (status != STATUS_OK) {
-		fail(revocations, status, reply);
-		return;
-	}
-	if (revocations->was_complete && count < (size_t)atoi(BATCH))
-		revocations->is_current = revocations->was_current = true;
-	if (count)
-		read_on(revocations); /* REVOCATIONS_COMPLETE may have been set meanwhile */
-	else
-		follow(revocations);
+	if (status != STATUS_OK)
+		return fail(revocations, status, reply);
+	if (count >= (size_t)atoi(BATCH))
+		return read_on(revocations);
+	if (!revocations->is_registered)
+		return join(revocations);
+	revocations->is_current = true;
+	renew(revocations);
 }
 
-static void looked(enum status status, const redisReply *reply, void *arg)
+/* ---- the table of followers ---- */
+
+static void confirm(struct revocations *revocations, const char *action, int64_t lease_us, redis_done *done)
+{
+	char beat[INT64_TEXT_BYTES], lease_ms[INT64_TEXT_BYTES], lifetime_s[INT64_TEXT_BYTES];
+
+	int64_format((int64_t)++revocations->beat, beat);
+	int64_format(lease_us / 1000, lease_ms);
+	int64_format(revocations->config.lifetime_s, lifetime_s);
+	revocations->confirmed_us =
+		clock_boottime_us(); /* before it is sent: the lease never lasts longer here than for users */
+	redis_eval(revocations->redis, &revocations->scope, &revocations_follow_script, 2, 10,
+		   (const char *[]){REVOCATIONS_FOLLOWERS, REVOCATIONS_COMPLETE, revocations->name, action, beat,
+				    revocations->last_id, lease_ms, lifetime_s, log_instance(), REVOCATIONS_CHANNEL},
+		   NULL, done, revocations);
+}
+
+/* {state, lease in ms} of revocations_follow.lua */
+static enum status read_state(const redisReply *reply, long lease_ms_max, long long *ret_state, int64_t *ret_lease_us)
+{
+	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 || reply->element[0]->type != REDIS_REPLY_INTEGER ||
+	    reply->element[1]->type != REDIS_REPLY_INTEGER)
+		return redis_unexpected("revocations_follow", reply);
+	if (reply->element[1]->integer < 0 || reply->element[1]->integer > lease_ms_max)
+		return redis_unexpected("revocations_follow", reply);
+	*ret_state = reply->element[0]->integer;
+	*ret_lease_us = reply->element[1]->integer * 1000;
+	return STATUS_OK;
+}
+
+static void join(struct revocations *revocations)
+{
+	confirm(revocations, "join", revocations->config.lease_s * 1000000, joined);
+}
+
+static void joined(enum status status, const redisReply *reply, void *arg)
 {
 	struct revocations *revocations = arg;
+	long long state = 0;
 
-	if (status == STATUS_OK && reply->type != REDIS_REPLY_INTEGER)
-		status = redis_unexpected("EXISTS", reply);
-	if (status != STATUS_OK) {
-		fail(revocations, status, reply);
-		return;
-	}
-	revocations->was_complete = reply->integer == 1;
-	redis_command(revocations->redis, &revocations->scope, 6,
-		      (const char *[]){"XREAD", "COUNT", BATCH, "STREAMS", REVOCATIONS_STREAM, revocations->last_id}, NULL,
-		      caught_up, revocations);
+	if (status == STATUS_OK)
+		status = read_state(reply, revocations->config.lease_s * 1000, &state, &revocations->lease_us);
+	if (status != STATUS_OK)
+		return fail(revocations, status, reply);
+	if (state == -2 && !revocations->was_refused_lifetime)
+		log_line(LOG_WARN, "tokens live longer here than users publishes revocations; no token is accepted",
+			 LOG_TEXT("see", "TOKEN_LIFETIME_SECONDS"));
+	revocations->was_refused_lifetime = state == -2;
+	revocations->is_registered = state == 1;
+	if (state == 1)
+		read_on(revocations);
+	else
+		wait_for_entries(revocations);
 }
 
-/* REVOCATIONS_COMPLETE is looked at before a read that does not wait: the read then returns everything that was published
- * before it was set. In the other order it could be set together with entries that have not been read yet. */
-static void read_on(void *arg)
+static void renew(struct revocations *revocations)
+{
+	confirm(revocations, "renew", revocations->lease_us, renewed);
+}
+
+static void renewed(enum status status, const redisReply *reply, void *arg)
 {
 	struct revocations *revocations = arg;
+	long long state = 0;
+	int64_t lease_us;
 
-	if (revocations->is_current)
-		follow(revocations);
-	else
-		redis_command(revocations->redis, &revocations->scope, 2, (const char *[]){"EXISTS", REVOCATIONS_COMPLETE},
-			      NULL, looked, revocations);
+	if (status == STATUS_OK)
+		status = read_state(reply, revocations->config.lease_s * 1000, &state, &lease_us);
+	if (status != STATUS_OK)
+		return fail(revocations, status, reply);
+	if (state != 1) /* with a pause, unless it can not come again at once */
+		return loop_timer_start(revocations->again, revocations->has_renewed ? 0 : AGAIN_MS);
+	revocations->has_renewed = true;
+	revocations->trusted_until_us = revocations->confirmed_us + revocations->lease_us;
+	wait_for_entries(revocations);
 }
 
-/* Each new connection reads from the beginning, because an emptied Redis may begin its ids again; entries that are known
- * already change nothing. Until the stream has been read the copy is as old as the loss. */
+/* ---- waiting for entries ---- */
+
+static long beat_ms(const struct revocations *revocations)
+{
+	return revocations->config.lease_s * 1000 / BEATS;
+}
+
+static void wait_for_entries(struct revocations *revocations)
+{
+	char block[16];
+
+	snprintf(block, sizeof block, "%ld", beat_ms(revocations));
+	revocations->waiting_since_us = clock_monotonic_us();
+	redis_command_blocking(
+		revocations->redis, &revocations->scope, beat_ms(revocations), 8,
+		(const char *[]){"XREAD", "COUNT", BATCH, "BLOCK", block, "STREAMS", REVOCATIONS_STREAM, revocations->last_id},
+		NULL, received, revocations);
+}
+
+static void received(enum status status, const redisReply *reply, void *arg)
+{
+	struct revocations *revocations = arg;
+	bool has_waited = clock_monotonic_us() - revocations->waiting_since_us > beat_ms(revocations) * 1000 / 2;
+	size_t count = 0;
+
+	if (status == STATUS_OK)
+		status = read_stream(revocations, reply, &count);
+	if (status == STATUS_OK && count == 0 && !has_waited)
+		status = STATUS_INTERNAL;
+	if (status != STATUS_OK)
+		fail(revocations, status, reply);
+	else if (revocations->is_current)
+		renew(revocations);
+	else
+		read_on(revocations);
+}
+
 static void connection_changed(bool is_ready, void *arg)
 {
 	struct revocations *revocations = arg;
 
-	lose_track(revocations);
 	loop_timer_stop(revocations->again);
-	if (!is_ready)
-		return;
-	strcpy(revocations->last_id, "0-0");
-	read_on(revocations);
+	if (is_ready && !revocations->has_left)
+		start_over(revocations);
 }
 
-struct revocations *revocations_new(struct event_base *base, const struct redis_config *config, long max_age_s)
+/* ---- creation and end ---- */
+
+static void set_name(struct revocations *revocations)
 {
+	uint8_t bytes[(REVOCATIONS_NAME_BYTES - 1) / 2];
+
+	if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes)
+		mem_die("the kernel gives no random bytes\n");
+	for (size_t i = 0; i < sizeof bytes; i++)
+		snprintf(revocations->name + 2 * i, 3, "%02x", bytes[i]);
+}
+
+struct revocations *revocations_new(struct event_base *base, const struct redis_config *redis,
+				    const struct revocations_config *config)
+{
+	static const struct redis_script *const scripts[] = {&revocations_follow_script, NULL};
 	struct revocations *revocations = mem_alloc(sizeof *revocations);
 
 	scope_init(&revocations->scope);
-	revocations->max_age_us = (int64_t)max_age_s * 1000000;
-	revocations->redis = redis_new(base, config, NULL, LOOP_PRIORITY_FIRST);
+	revocations->config = *config;
+	set_name(revocations);
+	revocations->redis = redis_new(base, redis, scripts, LOOP_PRIORITY_FIRST);
 	redis_on_change(revocations->redis, connection_changed, revocations);
-	revocations->again = loop_timer_new(base, read_on, revocations);
+	revocations->again = loop_timer_new(base, start_over, revocations);
 	revocations->forget = loop_every(base, FORGET_MS, forget_due, revocations);
 	return revocations;
+}
+
+/* It trusts its copy no longer before it sends the request, because users then waits for it no longer. */
+void revocations_leave(struct revocations *revocations, struct redis *redis, struct scope *scope, redis_done *done, void *arg)
+{
+	revocations->has_left = true;
+	revocations->trusted_until_us = 0;
+	loop_timer_stop(revocations->again);
+	scope_cancel(&revocations->scope);
+	redis_command(redis, scope, 3, (const char *[]){"HDEL", REVOCATIONS_FOLLOWERS, revocations->name}, NULL, done, arg);
 }
 
 void revocations_free(struct revocations *revocations)
@@ -312,6 +431,7 @@ void revocations_free(struct revocations *revocations)
 	redis_free(revocations->redis);
 	forget_expired(revocations->by_jti, INT64_MAX);
 	forget_expired(revocations->by_user, INT64_MAX);
+	scope_cancel(&revocations->scope);
 	loop_timer_free(revocations->forget);
 	loop_timer_free(revocations->again);
 	free(revocations);

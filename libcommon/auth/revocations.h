@@ -1,11 +1,49 @@
-/* Tokens that were revoked before they expired. The users service's Postgres is the authority; users publishes each revocation
- * on a Redis stream (`revocations`), of which every process keeps a copy in memory: a check costs no round trip, and works
- * while Redis is unreachable.
+/* Tokens that were revoked before they expired, and how every process knows them.
  *
- * A revocation takes effect at once, because its entry reaches this process's socket before the reply to the logout has left
- * Redis, and the loop reads that socket (LOOP_PRIORITY_FIRST) before any request that the reply could have caused.
- * A process knows nothing until it has read the whole stream while REVOCATIONS_COMPLETE was set (users sets it). After it has
- * lost Redis it trusts its copy for `max_age_s`; then every check answers REVOCATION_UNKNOWN. */
+ * The promise: once a revocation was answered with 200, no process accepts the token any more. Checking a token costs no round
+ * trip.
+ *
+ * The users service's Postgres is the authority. users publishes each revocation on a Redis stream (`revocations`), of which
+ * each process of the other services, a follower, keeps a copy in memory. A follower may trust its copy until its *lease* runs
+ * out: REVOCATIONS_MAX_AGE_SECONDS after it has sent the last confirmation that Redis answered. A process without a lease
+ * answers REVOCATION_UNKNOWN (503). users answers 200 when every follower that may still trust its copy has confirmed the
+ * entry.
+ *
+ * A follower's way to trust:
+ *  1. It reads the whole stream.
+ *  2. It joins the table of followers (REVOCATIONS_FOLLOWERS). Redis refuses that unless the stream is proven to be complete.
+ *  3. It reads the rest: what was published before it joined. users waits for it with whatever is published from then on.
+ *  4. It renews its lease, which Redis refuses unless it is still in the table; only then it trusts its copy. From now on it
+ *     waits for entries (XREAD BLOCK), and renews after each batch, with the position up to which it has applied them, and five
+ *     times in a lease when none come. A renewal that is refused leads back to 1; the copy stays trusted until its lease is
+ * over. A follower that stops leaves the table at once.
+ *
+ * users's way to 200 (revocations_publisher.h): adding the entry answers its position and the table as it was at that moment. A
+ * confirmation is announced on REVOCATIONS_CHANNEL, so many revocations share one wait, and a follower confirms many at once.
+ * The wait is over when each follower of the table has confirmed that position. A follower that was killed, stopped or cut off
+ * is silent: users removes it when its value has not changed for its lease, by users's clock, and Redis removes it only if the
+ * value is still the same. So whatever the follower does afterwards, its renewal is refused.
+ *
+ * Only monotonic clocks of one machine at a time are compared: a follower counts from before it sends (CLOCK_BOOTTIME, because
+ * users goes on counting while the follower's machine is suspended), users from after it has seen, and 2 % and 100 ms longer.
+ * A check reads the clock, so a process that was stopped refuses as soon as it continues. If it is stopped between the check
+ * and its answer, the request had arrived while the lease held, so before the 200.
+ *
+ * Redis may lose what it has: it is emptied, it restarts with an older file, another server takes over. Each thing that counts
+ * therefore names the *life* of Redis (its run_id) that it was made in, and is void in another:
+ *  - REVOCATIONS_COMPLETE, the proof that users has published everything since this Redis began: "<life> <lifetime of tokens
+ *    in s> <lease in ms>". The lifetime says for how long the stream keeps entries: a follower with a longer one is refused.
+ * The lease bounds every follower's.
+ *  - The table: field `#table` is its id, "<life>.<time of its creation>". A table that began anew may lack followers which
+ * still trust their copies. So nothing is answered with 200 until a users process has seen the table for a whole lease and has
+ *    settled it (field `#settled`). What was waiting when the id changed is answered with 503.
+ *  - The epoch of a republication.
+ * users publishes everything again on each new connection, and as soon as it sees another table.
+ *
+ * Two versions at once: processes of version 0.1.0 before this protocol do not join the table, so users does not wait for them,
+ * and they keep their weaker promise. They accept any REVOCATIONS_COMPLETE; a process of this version accepts none that users
+ * of the earlier version has set. So replace users first. Redis 7 or later is required: renewals must work in a full Redis
+ * (script flag allow-oom), because otherwise a full Redis would end every follower's lease. */
 #ifndef ABACUS_REVOCATIONS_H
 #define ABACUS_REVOCATIONS_H
 
@@ -16,11 +54,12 @@
 #include "redis/redis.h"
 
 #define REVOCATIONS_STREAM "revocations"
-#define REVOCATIONS_COMPLETE \
-	"revocations:complete" /* set while the stream holds every revocation; lost when Redis is emptied */
-/* The epoch of a republication that is under way. The key keeps its first name: processes of two versions share it during a
- * rolling replacement. */
-#define REVOCATIONS_REPUBLISHING "revocations:telling"
+#define REVOCATIONS_COMPLETE "revocations:complete"
+#define REVOCATIONS_REPUBLISHING "revocations:republishing" /* the epoch of a republication that is under way */
+/* A hash: the fields above, and for each follower a random name, with the value "<beat> <position> <lease in ms> <instance>".
+ */
+#define REVOCATIONS_FOLLOWERS "revocations:followers"
+#define REVOCATIONS_CHANNEL "revocations:confirmed" /* messages: "<table> <follower> <position>" */
 
 /* One entry. Stream fields: `token` (jti text), or `user` (id) and `until` (Unix ms: tokens issued up to then are revoked, and
  * all tokens while the user is inactive; INT64_MAX for a deleted user); `inactive` 0|1 (which message the reply carries: see
@@ -35,27 +74,43 @@ struct revocation {
 	int64_t expires_s;
 };
 
+/* ---- following ---- */
+
 enum revocation_verdict { REVOCATION_NONE, REVOCATION_REVOKED, REVOCATION_INACTIVE, REVOCATION_UNKNOWN };
 
+struct revocations_config {
+	long lease_s;    /* at least 1 */
+	long lifetime_s; /* of a token */
+};
+
 struct revocations;
-/* Opens a connection of its own and follows the stream (XREAD BLOCK). */
-struct revocations *revocations_new(struct event_base *base, const struct redis_config *config, long max_age_s);
+/* Opens a connection of its own and follows the stream. */
+struct revocations *revocations_new(struct event_base *base, const struct redis_config *redis,
+				    const struct revocations_config *config);
 void revocations_free(struct revocations *revocations);
+/* Does it trust its copy? */
 bool revocations_is_ready(const struct revocations *revocations);
 enum revocation_verdict revocations_check(const struct revocations *revocations, const struct jwt_claims *claims);
+/* Before a clean stop, when no request is left: every check answers REVOCATION_UNKNOWN from now on, and users waits for this
+ * process no longer once done has run. `redis` is another connection, because the follower's own blocks. */
+void revocations_leave(struct revocations *revocations, struct redis *redis, struct scope *scope, redis_done *done, void *arg);
 
-/* The writing side, which only users uses. Adds n entries atomically and trims entries older than lifetime_s. */
+/* ---- publishing, which only users does ---- */
+
+/* Adds n entries atomically, and trims entries older than lifetime_s. Waits for no follower: revocations_publisher.h does. The
+ * reply is [the id of the last entry, "" for n = 0; fields and values of the table]. */
 void revocations_publish(struct redis *redis, struct scope *scope, const struct revocation *entries, int n, int64_t lifetime_s,
 			 redis_done *done, void *arg);
 /* Publishing everything again, which any number of processes may do at once. The beginning answers [whether the stream is
- * complete already (1 or 0), an epoch to end with]. The end sets REVOCATIONS_COMPLETE, trims entries from before the epoch,
- * because each was published again, and answers 1; or 0 when Redis was emptied since the beginning, so that everything must be
- * published once more. */
-#define REVOCATIONS_EPOCH_BYTES 48
-void revocations_republish_begin(struct redis *redis, struct scope *scope, redis_done *done, void *arg);
-void revocations_republish_end(struct redis *redis, struct scope *scope, const char *epoch, redis_done *done, void *arg);
+ * complete already for this lifetime (1 or 0), an epoch to end with]. The end sets REVOCATIONS_COMPLETE, trims entries from
+ * before the epoch, because each was published again, and answers 1; or 0 when Redis was emptied or replaced since the
+ * beginning, so that everything must be published once more. */
+#define REVOCATIONS_EPOCH_BYTES 80
+void revocations_republish_begin(struct redis *redis, struct scope *scope, int64_t lifetime_s, redis_done *done, void *arg);
+void revocations_republish_end(struct redis *redis, struct scope *scope, const char *epoch,
+			       const struct revocations_config *config, redis_done *done, void *arg);
 /* users lists them in its redis_new(). */
-extern const struct redis_script revocations_publish_script, revocations_republish_begin_script,
+extern const struct redis_script revocations_publish_script, revocations_sweep_script, revocations_republish_begin_script,
 	revocations_republish_end_script;
 
 #endif

@@ -33,15 +33,17 @@ void revocations_publish(struct redis *redis, struct scope *scope, const struct 
 			 redis_done *done, void *arg)
 {
 	struct arguments *arguments = mem_alloc((size_t)(n + 1) * sizeof *arguments);
-	const char **argv = mem_alloc((size_t)(2 + 5 * n) * sizeof *argv);
+	const char **argv = mem_alloc((size_t)(4 + 5 * n) * sizeof *argv);
 	char lifetime[INT64_TEXT_BYTES];
 
 	int64_format(lifetime_s, lifetime);
 	argv[0] = REVOCATIONS_STREAM;
-	argv[1] = lifetime;
+	argv[1] = REVOCATIONS_FOLLOWERS;
+	argv[2] = REVOCATIONS_COMPLETE;
+	argv[3] = lifetime;
 	for (int i = 0; i < n; i++)
-		fill(&entries[i], &arguments[i], argv + 2 + (ptrdiff_t)5 * i);
-	redis_eval(redis, scope, &revocations_publish_script, 1, 2 + 5 * n, argv, NULL, done, arg);
+		fill(&entries[i], &arguments[i], argv + 4 + (ptrdiff_t)5 * i);
+	redis_eval(redis, scope, &revocations_publish_script, 3, 4 + 5 * n, argv, NULL, done, arg);
 	free(argv);
 	free(arguments);
 }
@@ -49,15 +51,24 @@ void revocations_publish(struct redis *redis, struct scope *scope, const struct 
 REDIS_SCRIPT(libcommon_auth, revocations_republish_begin, revocations_republish_begin);
 REDIS_SCRIPT(libcommon_auth, revocations_republish_end, revocations_republish_end);
 
-void revocations_republish_begin(struct redis *redis, struct scope *scope, redis_done *done, void *arg)
+void revocations_republish_begin(struct redis *redis, struct scope *scope, int64_t lifetime_s, redis_done *done, void *arg)
 {
-	redis_eval(redis, scope, &revocations_republish_begin_script, 2, 2,
-		   (const char *[]){REVOCATIONS_COMPLETE, REVOCATIONS_REPUBLISHING}, NULL, done, arg);
+	char lifetime[INT64_TEXT_BYTES];
+
+	int64_format(lifetime_s, lifetime);
+	redis_eval(redis, scope, &revocations_republish_begin_script, 2, 3,
+		   (const char *[]){REVOCATIONS_COMPLETE, REVOCATIONS_REPUBLISHING, lifetime}, NULL, done, arg);
 }
 
-void revocations_republish_end(struct redis *redis, struct scope *scope, const char *epoch, redis_done *done, void *arg)
+void revocations_republish_end(struct redis *redis, struct scope *scope, const char *epoch,
+			       const struct revocations_config *config, redis_done *done, void *arg)
 {
-	redis_eval(redis, scope, &revocations_republish_end_script, 3, 4,
-		   (const char *[]){REVOCATIONS_COMPLETE, REVOCATIONS_REPUBLISHING, REVOCATIONS_STREAM, epoch}, NULL, done,
-		   arg);
+	char lifetime[INT64_TEXT_BYTES], lease_ms[INT64_TEXT_BYTES];
+
+	int64_format(config->lifetime_s, lifetime);
+	int64_format(config->lease_s * 1000, lease_ms);
+	redis_eval(
+		redis, scope, &revocations_republish_end_script, 3, 6,
+		(const char *[]){REVOCATIONS_COMPLETE, REVOCATIONS_REPUBLISHING, REVOCATIONS_STREAM, epoch, lifetime, lease_ms},
+		NULL, done, arg);
 }

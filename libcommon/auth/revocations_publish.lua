@@ -1,19 +1,32 @@
--- Adds revocations to the stream and trims entries older than the lifetime of a token.
--- KEYS: stream
+-- Adds revocations to the stream and trims entries older than the lifetime of a token. The longest lifetime that the stream is
+-- known to be complete for counts, because a users process with a shorter one must not trim what others rely on.
+-- KEYS: stream, followers, flag "complete"
 -- ARGV: lifetime in s, then for each: jti or '', user, until, inactive, expires (of revocations.h; '' where it does not apply)
--- Answer: 1
-local stream, lifetime_s = KEYS[1], tonumber(ARGV[1])
-local now_s = tonumber(redis.call('TIME')[1])
-local oldest = string.format('%d-0', math.max(0, now_s - lifetime_s) * 1000)
+-- Answer: {the id of the last entry; the fields and values of the followers' table, one after the other}
+local stream, followers, complete, lifetime_s = KEYS[1], KEYS[2], KEYS[3], tonumber(ARGV[1])
+local now = redis.call('TIME')
+local life = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+local id = redis.pcall('HGET', followers, '#table')
+local proof = redis.pcall('GET', complete)
+local of_life, kept_s = string.match(type(proof) == 'string' and proof or '', '^(%x+) (%d+) %d+$')
+
+if type(id) ~= 'string' or string.sub(id, 1, #life + 1) ~= life .. '.' then
+	id = life .. '.' .. now[1] .. '.' .. now[2]
+	redis.call('DEL', followers)
+	redis.call('HSET', followers, '#table', id)
+end
+if of_life == life then lifetime_s = math.max(lifetime_s, tonumber(kept_s)) end
+local oldest = string.format('%.0f-0', math.max(0, tonumber(now[1]) - lifetime_s) * 1000)
+local last = ''
 
 for i = 2, #ARGV, 5 do
 	local jti, user, until_ms, inactive, expires_s = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
 	if jti ~= '' then
-		redis.call('XADD', stream, 'MINID', '~', oldest, '*',
+		last = redis.call('XADD', stream, 'MINID', '~', oldest, '*',
 			'token', jti, 'inactive', inactive, 'expires', expires_s)
 	else
-		redis.call('XADD', stream, 'MINID', '~', oldest, '*',
+		last = redis.call('XADD', stream, 'MINID', '~', oldest, '*',
 			'user', user, 'until', until_ms, 'inactive', inactive, 'expires', expires_s)
 	end
 end
-return 1
+return {last, redis.call('HGETALL', followers)}

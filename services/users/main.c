@@ -29,9 +29,13 @@ static bool is_ready(void *service, const char **ret_reason)
 
 static enum status start(struct daemon *daemon, struct event_base *base, void **ret_service)
 {
-	static const struct redis_script *const scripts[] = {
-		&revocations_publish_script,  &revocations_republish_begin_script, &revocations_republish_end_script,
-		&login_attempts_count_script, &login_attempts_undo_script,         NULL};
+	static const struct redis_script *const scripts[] = {&revocations_publish_script,
+							     &revocations_sweep_script,
+							     &revocations_republish_begin_script,
+							     &revocations_republish_end_script,
+							     &login_attempts_count_script,
+							     &login_attempts_undo_script,
+							     NULL};
 
 	users = mem_alloc(sizeof *users);
 	users->config = &users_config;
@@ -40,6 +44,8 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 	users->postgres = postgres_new(base, &users_config.postgres, store_statements);
 	users->redis = redis_new(base, &users_config.redis, scripts, LOOP_PRIORITY_NORMAL);
 	users->hasher = password_hasher_new(base, &users_config.password);
+	users->revocations = (struct revocations_config){users_config.auth.max_age_s, users_config.auth.token_lifetime_s};
+	users->publisher = revocations_publisher_new(base, &users_config.redis, users->redis, &users->revocations);
 	users->republisher = republisher_new(base, users);
 	users->retry_queue = retry_queue_new(base, users);
 	users->http = http_server_new(base, &users_config.http, users_routes, users);
@@ -59,6 +65,7 @@ static void stop(void *service)
 	http_server_free(users->http);
 	retry_queue_free(users->retry_queue);
 	republisher_free(users->republisher);
+	revocations_publisher_free(users->publisher);
 	password_hasher_free(users->hasher);
 	jwt_cache_free(users->key.cache);
 	redis_free(users->redis);

@@ -4,6 +4,7 @@
 
 #include "auth/auth.h"
 #include "auth/password.h"
+#include "auth/revocations_publisher.h"
 #include "daemon/daemon.h"
 #include "http/reply.h"
 #include "http/server.h"
@@ -26,6 +27,8 @@ struct users {
 	struct redis *redis;
 	struct password_hasher *hasher;
 	struct http_server *http;
+	struct revocations_config revocations;
+	struct revocations_publisher *publisher;
 	struct republisher *republisher;
 	struct retry_queue *retry_queue;
 	struct jwt_key key;

@@ -16,6 +16,11 @@
 
 static struct values *values; /* of this process */
 
+static struct {
+	void (*drained)(void *arg);
+	void *arg;
+} draining;
+
 static void register_metrics(void)
 {
 	http_access_register_metrics(values_routes);
@@ -38,11 +43,14 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 {
 	values = mem_alloc(sizeof *values);
 	values->config = &values_config;
+	scope_init(&values->scope);
 	values->key = (struct jwt_key){AUTH_ISSUER, values_config.auth.secret, values_config.auth.previous_secret,
 				       values_config.auth.token_lifetime_s, jwt_cache_new()};
 	values->postgres = postgres_new(base, &values_config.postgres, store_statements);
 	values->redis = redis_new(base, &values_config.redis, jobs_scripts, LOOP_PRIORITY_NORMAL);
-	values->revocations = revocations_new(base, &values_config.redis, values_config.auth.max_age_s);
+	values->revocations = revocations_new(
+		base, &values_config.redis,
+		&(struct revocations_config){values_config.auth.max_age_s, values_config.auth.token_lifetime_s});
 	values->repair = repair_new(base, values);
 	values->submissions = submissions_new(base, values);
 	values->previews = previews_new();
@@ -54,9 +62,23 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 	return http_server_listen(values->http);
 }
 
+static void left(enum status status, const redisReply *reply, void *arg)
+{
+	draining.drained(draining.arg);
+}
+
+/* So no logout waits for the lease of a process that is gone. */
+static void leave(void *arg)
+{
+	revocations_leave(values->revocations, values->redis, &values->scope, left, NULL);
+}
+
+/* Flow: drain -> leave -> left. */
 static void drain(void *service, void (*drained)(void *arg), void *arg)
 {
-	http_server_drain(values->http, drained, arg);
+	draining.drained = drained;
+	draining.arg = arg;
+	http_server_drain(values->http, leave, NULL);
 }
 
 static void stop(void *service)
@@ -66,6 +88,7 @@ static void stop(void *service)
 	submissions_free(values->submissions);
 	previews_free(values->previews);
 	repair_free(values->repair);
+	scope_cancel(&values->scope);
 	revocations_free(values->revocations);
 	jwt_cache_free(values->key.cache);
 	redis_free(values->redis);

@@ -23,6 +23,7 @@ struct values_config {
 
 struct values {
 	const struct values_config *config;
+	struct scope scope; /* of the service */
 	struct postgres *postgres;
 	struct redis *redis;
 	struct revocations *revocations;

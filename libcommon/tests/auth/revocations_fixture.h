@@ -9,7 +9,8 @@
 #define MAX_AGE_S 300
 
 static const struct redis_script *const scripts[] = {&revocations_republish_begin_script, &revocations_publish_script,
-						     &revocations_republish_end_script, NULL};
+						     &revocations_republish_end_script, &revocations_sweep_script, NULL};
+static const struct revocations_config publishers_config = {.lease_s = MAX_AGE_S, .lifetime_s = LIFETIME_S};
 static struct revocations *revocations;
 static int64_t now_ms;
 static bool was_complete;
@@ -35,11 +36,12 @@ static inline int revocations_tear_down(void **state)
 
 /* ---- doing ---- */
 
-static inline void start(long max_age_s)
+static inline void start(long lease_s)
 {
-	struct redis_config config = fixture_config();
+	struct redis_config redis_config = fixture_config();
+	struct revocations_config config = {.lease_s = lease_s, .lifetime_s = LIFETIME_S};
 
-	revocations = revocations_new(base, &config, max_age_s);
+	revocations = revocations_new(base, &redis_config, &config);
 }
 
 static inline void publish(const struct revocation *entries, int n)
@@ -67,7 +69,7 @@ static inline void begun(enum status status, const redisReply *reply, void *arg)
 static inline bool begin_republishing(char epoch[REVOCATIONS_EPOCH_BYTES])
 {
 	*epoch = '\0';
-	revocations_republish_begin(redis, &scope, begun, epoch);
+	revocations_republish_begin(redis, &scope, LIFETIME_S, begun, epoch);
 	WAIT_FOR(*epoch);
 	return was_complete;
 }
@@ -77,24 +79,43 @@ static inline bool end_republishing(const char *epoch)
 {
 	struct answer answer = {0};
 
-	revocations_republish_end(redis, &scope, epoch, fixture_answered, &answer);
+	revocations_republish_end(redis, &scope, epoch, &publishers_config, fixture_answered, &answer);
 	assert_false(answer.is_there);
 	WAIT_FOR(answer.is_there);
 	assert_int_equal(answer.status, STATUS_OK);
 	return answer.integer == 1;
 }
 
+/* Redis's run_id. */
+static inline void life(char ret_life[41])
+{
+	char *info = BESIDE_TEXT("INFO", "server"), *found = strstr(info, "run_id:");
+
+	assert_non_null(found);
+	snprintf(ret_life, 41, "%s", found + strlen("run_id:"));
+	free(info);
+}
+
+static inline void prove(long lifetime_s, long lease_ms)
+{
+	char of_life[41], proof[100];
+
+	life(of_life);
+	snprintf(proof, sizeof proof, "%s %ld %ld", of_life, lifetime_s, lease_ms);
+	BESIDE("SET", REVOCATIONS_COMPLETE, proof);
+}
+
 /* As the end of a republication does. */
 static inline void set_complete(void)
 {
-	BESIDE("SET", REVOCATIONS_COMPLETE, "1");
+	prove(LIFETIME_S, MAX_AGE_S * 1000L);
 	BESIDE("XADD", REVOCATIONS_STREAM, "*", "hello", "1");
 }
 
-static inline void start_and_know(long max_age_s)
+static inline void start_and_know(long lease_s)
 {
 	set_complete();
-	start(max_age_s);
+	start(lease_s);
 	WAIT_FOR(revocations_is_ready(revocations));
 }
 

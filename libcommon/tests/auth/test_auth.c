@@ -215,7 +215,8 @@ static int set_up_unknowing(void **state)
 		.host = host, .port = 1, .command_timeout_ms = 100, .connect_timeout_ms = 100, .in_flight_max = 1};
 
 	unknowing.base = loop_new();
-	unknowing.revocations = revocations_new(unknowing.base, &config, 300);
+	unknowing.revocations =
+		revocations_new(unknowing.base, &config, &(struct revocations_config){.lease_s = 300, .lifetime_s = 60});
 	*state = &unknowing;
 	return 0;
 }

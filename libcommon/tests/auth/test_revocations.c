@@ -24,7 +24,7 @@ static int reads;
 static const char *answer(const redisReply *command)
 {
 	if (!fake_redis_is(command, "XREAD"))
-		return ":1\r\n"; /* EXISTS */
+		return "*2\r\n:1\r\n:60000\r\n"; /* it may join, and renew */
 	reads++;
 	return command->elements == 6 ? catching_up_answer : following_answer;
 }
@@ -38,7 +38,7 @@ static int set_up(void **state)
 	fake_redis_open(answer);
 	config = fake_redis_config();
 	reads = 0;
-	revocations = revocations_new(base, &config, 60);
+	revocations = revocations_new(base, &config, &(struct revocations_config){.lease_s = 60, .lifetime_s = 60});
 	return 0;
 }
 

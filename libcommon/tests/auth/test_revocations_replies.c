@@ -45,7 +45,7 @@ static void follow(const char *reply)
 	struct loop_timer *timer = loop_timer_new(base, note, &is_over);
 
 	stand_in.reply = reply;
-	revocations = revocations_new(base, &config, 300);
+	revocations = revocations_new(base, &config, &(struct revocations_config){.lease_s = 300, .lifetime_s = 60});
 	WAIT_FOR(stand_in.answered > 0);
 	loop_timer_start(timer, WATCHED_MS);
 	WAIT_FOR(is_over);

@@ -23,7 +23,8 @@ struct republisher {
 	struct scope scope;
 	struct loop_timer *timer, *again, *started;
 	bool is_running;
-	bool is_due; /* even if Redis was not emptied */
+	bool is_due;         /* even if the stream is complete */
+	bool is_interrupted; /* the connection changed meanwhile: pages may have gone to another Redis */
 	int published;
 	char epoch[REVOCATIONS_EPOCH_BYTES]; /* of revocations_republish_begin() */
 	char last_jti[37];
@@ -48,7 +49,9 @@ static void look(void *arg)
 	if (republisher->is_running || !redis_is_ready(republisher->users->redis))
 		return;
 	republisher->is_running = true;
-	revocations_republish_begin(republisher->users->redis, &republisher->scope, begun, republisher);
+	republisher->is_interrupted = false;
+	revocations_republish_begin(republisher->users->redis, &republisher->scope, republisher->users->revocations.lifetime_s,
+				    begun, republisher);
 }
 
 static bool is_beginning(const redisReply *reply)
@@ -124,13 +127,11 @@ static void users_loaded(enum status status, const struct postgres_rows *rows, v
 	struct revocation entries[PAGE];
 	int count = status == STATUS_OK ? postgres_count(rows) : 0;
 
-	if (status != STATUS_OK)
+	if (status != STATUS_OK || republisher->is_interrupted)
 		return finish(republisher, false);
-	if (count == 0) {
-		revocations_republish_end(republisher->users->redis, &republisher->scope, republisher->epoch, ended,
-					  republisher);
-		return;
-	}
+	if (count == 0)
+		return revocations_republish_end(republisher->users->redis, &republisher->scope, republisher->epoch,
+						 &republisher->users->revocations, ended, republisher);
 	for (int i = 0; i < count; i++)
 		entries[i] = (struct revocation){.is_user = true,
 						 .user_id = postgres_int(rows, i, COLUMN_REVOKED_USER_ID),
@@ -185,10 +186,15 @@ static void settled(void *arg)
 	look(republisher);
 }
 
+/* What was published on the connection before may be lost: Redis may have restarted with an older file, or another server has
+ * taken over. */
 static void redis_changed(bool is_ready, void *arg)
 {
+	struct republisher *republisher = arg;
+
+	republisher->is_interrupted = republisher->is_due = true;
 	if (is_ready)
-		look(arg);
+		look(republisher);
 }
 
 struct republisher *republisher_new(struct event_base *base, struct users *users)
@@ -202,6 +208,7 @@ struct republisher *republisher_new(struct event_base *base, struct users *users
 	republisher->started = loop_timer_new(base, settled, republisher);
 	loop_timer_start(republisher->started, postgres_settled_ms(&users->config->postgres));
 	redis_on_change(users->redis, redis_changed, republisher);
+	revocations_publisher_on_table(users->publisher, look, republisher); /* Redis may have been emptied */
 	return republisher;
 }
 

@@ -1,6 +1,8 @@
-/* Publishes all revocations again when Redis was emptied, because the other services learn only from Redis's stream which
- * tokens are revoked. It looks on each connection to Redis and every REPAIR_SECONDS. It also publishes all once after each
- * start: a process that was killed may have stored a revocation without publishing it. */
+/* Publishes all revocations again when Redis may have lost some, because the other services learn only from Redis's stream
+ * which tokens are revoked: on each new connection to Redis, because it may lead to a Redis with older data; and when the
+ * stream is not proven to be complete (auth/revocations.h), which it looks for whenever the table of followers is another one
+ * and every REPAIR_SECONDS. It also publishes all once after each start: a process that was killed may have stored a revocation
+ * without publishing it. */
 #ifndef ABACUS_USERS_REPUBLISHER_H
 #define ABACUS_USERS_REPUBLISHER_H
 

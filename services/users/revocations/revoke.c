@@ -21,7 +21,7 @@ struct revoking {
 static struct revoking *revoking_new(struct http_request *req, struct revocation revocation);
 static void stored(enum status status, const struct postgres_rows *rows, void *arg);
 static void publish(struct revoking *revoking);
-static void published(enum status status, const redisReply *reply, void *arg);
+static void published(enum status status, void *arg);
 
 void revoke_token(struct http_request *req, const struct jwt_claims *claims, bool is_inactive, revoked *done, void *arg)
 {
@@ -87,11 +87,13 @@ void revoke_user(struct revoking *revoking, bool is_inactive, int64_t until_ms, 
 
 static void publish(struct revoking *revoking)
 {
-	revocations_publish(revoking->users->redis, http_request_scope(revoking->req), &revoking->revocation, 1,
-			    revoking->users->config->auth.token_lifetime_s, published, revoking);
+	const struct users *users = revoking->users;
+
+	revocations_publish_confirmed(users->publisher, http_request_scope(revoking->req), &revoking->revocation,
+				      users->config->http.deadline_ms * 7 / 8, published, revoking);
 }
 
-static void published(enum status status, const redisReply *reply, void *arg)
+static void published(enum status status, void *arg)
 {
 	struct revoking *revoking = arg;
 

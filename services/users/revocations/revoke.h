@@ -1,6 +1,8 @@
-/* Revokes tokens: stores the revocation in Postgres, which is the truth; then publishes it in Redis's stream, from which the
- * other services learn it; only then does `done` run, and its handler replies. When publishing fails, or the request ends
- * before it, the revocation goes into the retry queue. */
+/* Revokes tokens: stores the revocation in Postgres, which is the truth; then publishes it in Redis's stream, and waits until
+ * every process that may still trust an earlier copy has confirmed it (auth/revocations.h); only then does `done` run, and its
+ * handler replies. When publishing fails, or a confirmation does not come within seven eighths of the request's deadline
+ * (longer than a lease, unless one of the two was configured), `done` gets a status that becomes 503. Then, and when the
+ * request ends earlier, the revocation goes into the retry queue. */
 #ifndef ABACUS_USERS_REVOKE_H
 #define ABACUS_USERS_REVOKE_H
 
