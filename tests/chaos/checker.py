@@ -25,13 +25,14 @@ ANSWERS = {
     "login": {200, 404},
     "logout": {200, 401},
     "password": {200, 401, 409, 422},
+    "remove": {200, 401, 404},
     "use": {200, 401},
     "submit": {200, 401},
     "list": {200, 401},
     "result": {200, 202, 401, 409},
     "open": {101},
 }
-WITH_TOKEN = ("use", "submit", "list", "result", "logout", "password")
+WITH_TOKEN = ("use", "submit", "list", "result", "logout", "password", "remove")
 ACCEPTED = {200, 202, 409}
 # What may cost a job a delivery, because a worker dies, or can not renew its lease.
 COSTS_A_DELIVERY = ("worker", "redis")
@@ -93,9 +94,14 @@ def nothing_is_there_that_no_client_asked_for(history):
 def accounts_are_there_once(history):
     emails = collections.Counter(email for _, email in only(history.of("final"))["users"])
     asked = {register["email"] for register in history.of("register")}
+    removals = [removal for removal in history.of("remove") if removal["how"] == "DELETE"]
+    removed = {email_of(removal["victim"]) for removal in removals}
     for register in history.of("register"):
-        if register["status"] == 201 and emails[register["email"]] == 0:
+        if register["status"] == 201 and emails[register["email"]] == 0 and register["email"] not in removed:
             yield f"lost: the account {register['email']}"
+    for removal in removals:
+        if removal["status"] == 200 and emails[email_of(removal["victim"])]:
+            yield f"the account {email_of(removal['victim'])} is there although it was deleted ({removal['id']})"
     for email, count in emails.items():
         if count > 1 or email not in asked:
             yield f"{count} accounts {email}" + ("" if email in asked else ", which no client registered")
@@ -178,14 +184,19 @@ def deaths_of_tokens(history):
     for issue in history.of("register", "login"):
         if issue["status"] in (200, 201):
             tokens[issue["user"]].append((issue["end"], issue["token"]))
-    for record in history.of("logout", "password"):
-        if record["status"] == 200:
+    for record in history.of("logout", "password", "remove"):
+        if record["status"] != 200:
+            continue
+        if record["op"] == "logout":
             die(record["token"], record)
-            if record["op"] == "password":
-                for issued, token in tokens[record["user"]]:
-                    if issued < record["begin"]:
-                        die(token, record)
+        for issued, token in tokens[whose_tokens_end(record)]:
+            if issued < record["begin"]:
+                die(token, record)
     return deaths
+
+
+def whose_tokens_end(record):
+    return {"password": record["user"], "remove": record.get("victim")}.get(record["op"])
 
 
 def a_dead_token_is_never_accepted(history):
@@ -213,15 +224,15 @@ def a_listener_gets_nothing_after_its_token_died(history):
 
 
 def a_good_token_is_never_refused(history):
-    """Good: no logout with it was even tried, and no change of its user's password that was under way after it was issued."""
+    """Good: no logout with it was even tried, and nothing that ends its user's tokens was under way after it was issued."""
     owners, tried, changes = {}, {}, collections.defaultdict(list)
     for issue in history.of("register", "login"):
         if issue["status"] in (200, 201):
             owners[issue["token"]] = (issue["user"], issue["begin"])
     for record in history.of("logout"):
         tried[record["token"]] = min(record["begin"], tried.get(record["token"], record["begin"]))
-    for record in history.of("password"):
-        changes[record["user"]].append((record["begin"], record["end"] + (0 if record["status"] == 200 else LATE_S)))
+    for record in history.of("password", "remove"):
+        changes[whose_tokens_end(record)].append((record["begin"], record["end"] + (0 if record["status"] == 200 else LATE_S)))
     for record in history.of(*WITH_TOKEN):
         user, issued = owners[record["token"]]
         doubts = [begin for begin, until in changes[user] if until > issued] + [tried.get(record["token"], float("inf"))]

@@ -74,9 +74,7 @@ class Client:
     def call(self, op, method, path, body=None, token=None, port=None, facts=None, headers=(), **fields):
         """facts: what else of an answer is recorded; a function of the answer that returns a dict."""
         key = f"{self.name}-{next(Client.numbers)}"
-        sent = {"X-Request-ID": key, **dict(headers)}
-        if token:
-            sent["Authorization"] = f"Bearer {token}"
+        sent = {"X-Request-ID": key, **dict(headers), **bearer(token)}
         begin = self.history.now()
         answer = self.exchange(method, path, body, sent, port or abacus.PORT)
         found = facts(answer) if facts else {}
@@ -101,6 +99,10 @@ class Client:
             return Answer()
         self.connections[port] = connection
         return answer
+
+
+def bearer(token):
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 def issued(answer):
@@ -295,6 +297,47 @@ class Prober(Actor):
             self.use(token)
 
 
+class Admin(Actor):
+    """Deletes and deactivates accounts, which it registers itself, and expects that no token of theirs is accepted then."""
+
+    victims = itertools.count()
+
+    def __init__(self, world, name):
+        super().__init__(world, name)
+        self.token = None
+
+    def act(self):
+        if self.token:
+            self.remove(f"victim{next(Admin.victims)}")
+        else:
+            self.log_in()
+
+    def log_in(self):
+        email, password = abacus.ADMIN
+        fields = {"email": email, "password": 0, "via": "nginx", "facts": issued}
+        answer = self.client.call("login", "POST", "/auth/login", {"email": email, "password": password}, **fields)
+        if answer.status == 200:
+            self.token = answer.json["auth_token"]
+
+    def remove(self, name):
+        victim = User(self.world, name)
+        victim.register()
+        if not victim.tokens:
+            return
+        number = victim.client.exchange("GET", "/auth/status", None, bearer(victim.tokens[0]), abacus.PORT)
+        if number.status != 200:
+            return
+        path, via, how = f"/users/{number.json['data']['id']}", self.some_place(), self.chance.choice(("DELETE", "PATCH"))
+        body = {"active": False} if how == "PATCH" else None
+        fields = {"via": via, "victim": name, "how": how}
+        answer = self.client.call("remove", how, path, body, self.token, self.places[via][0], **fields)
+        if answer.status == 200:
+            self.use_everywhere(victim.tokens[0])
+            self.world.dead.add(victim.tokens[0])
+        elif answer.status == 401:
+            self.token = None
+
+
 class Listener(Actor):
     """Listens to live results: one connection after another, each for a while. Some log out in the middle, and go on listening
     until the connection is closed."""
@@ -388,7 +431,7 @@ class World:
     def start(self, users, listeners):
         self.actors = [User(self, f"user{number}") for number in range(users)]
         self.actors += [Listener(self, f"listener{number}") for number in range(listeners)]
-        self.actors.append(Prober(self, "prober"))
+        self.actors += [Prober(self, "prober"), Admin(self, "admin")]
         for actor in self.actors:
             actor.start()
 

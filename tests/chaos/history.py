@@ -8,6 +8,7 @@ named by a fingerprint.
     logout use        token; `use` only asks for something that needs a token
     password          token, old, new (numbers)
     submit            token, kind, index; status 200: value (its id)
+    remove            token, victim, how: an admin deletes (DELETE) or deactivates (PATCH) an account
     list              token, limit; status 200: values, each [id, kind, index, state, digits, preview]
     result            token, kind, index; status 200: result
     open              connection, token; a WebSocket; status 101

@@ -146,7 +146,7 @@ class Nemesis:
 
     def __init__(self, faults, history, proxy):
         self.faults, self.history, self.proxy = faults, history, proxy
-        self.ended, self.threads = threading.Event(), []
+        self.threads = []
         self.dispatcher = threading.Thread(target=self.dispatch)
 
     def start(self):
@@ -159,20 +159,26 @@ class Nemesis:
     def dispatch(self):
         for fault in self.faults:
             time.sleep(max(0, fault.at_s - self.history.now()))
-            thread = threading.Thread(target=self.run, args=(fault,))
-            thread.start()
-            self.threads.append(thread)
+            self.launch(fault)
+
+    def launch(self, fault):
+        thread = threading.Thread(target=self.run, args=(fault,))
+        thread.start()
+        self.threads.append(thread)
 
     def run(self, fault):
         begin, outcome = self.history.now(), "done"
         try:
-            getattr(self, fault.kind.replace(" ", "_").replace("-", "_"))(fault)
+            self.inject(fault)
         except SkippedError as reason:
             outcome = f"skipped: {reason}"
         except Exception as error:  # the checker reports it: a run without faults must not pass for one with them
             outcome = f"broken: {error!r}"
         fields = {name: value for name, value in dataclasses.asdict(fault).items() if name != "at_s"}
         self.history.add("fault", begin=begin, end=self.history.now(), outcome=outcome, **fields)
+
+    def inject(self, fault):
+        getattr(self, fault.kind.replace(" ", "_").replace("-", "_"))(fault)
 
     # ---- daemons ----
 

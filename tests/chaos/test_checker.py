@@ -28,6 +28,9 @@ GOOD = Listed(
         call("login", 15, 200, email="ann@chaos.example.com", password=1, token="third"),
         call("use", 16, 200, token="third"),
         fault(17, "kill serving", "users"),
+        call("login", 17, 200, user="admin", email="admin@abacus.test", password=0, token="admin"),
+        call("register", 17, 201, user="eve", email="eve@chaos.example.com", token="eve"),
+        call("remove", 18, 200, user="admin", victim="eve", how="DELETE", token="admin"),
         {"op": "lapse", "seconds": 0.5},
         {"op": "checked", "kind": "fibonacci", "index": 7, "status": 200, "result": RESULT},
         {"op": "sentinel", "via": "nginx", "kind": "fibonacci", "index": 9, "events": 1},
@@ -64,6 +67,8 @@ PLANTED = [
     ("accounts_are_there_once", GOOD.and_final(users=[[4, "ann@chaos.example.com"]])),
     ("accounts_are_there_once", GOOD.and_final(users=[[4, "bob@chaos.example.com"]])),
     ("accounts_are_there_once", GOOD.and_also(call("register", 1, 201, user="bob", email="bob@chaos.example.com", token="x"))),
+    ("accounts_are_there_once", GOOD.and_final(users=[[4, "eve@chaos.example.com"]])),
+    ("accounts_are_there_once", GOOD.but("remove", how="PATCH")),
     ("every_acknowledged_submission_has_its_result", GOOD.but("checked", status=202)),
     (
         "every_acknowledged_submission_has_its_result",
@@ -91,7 +96,11 @@ PLANTED = [
         "a_dead_token_is_never_accepted",
         GOOD.and_also(call("list", 12.2, 200, token="first", limit=9, values=[["1", "fibonacci", 7, "pending", None, None]])),
     ),  # its user's password was changed with it
-    ("a_dead_token_is_never_accepted", GOOD.but("password", token="third", end=15.9)),  # … or with another one
+    (
+        "a_dead_token_is_never_accepted",
+        GOOD.but("logout", status=503).and_also(call("use", 12.2, 200, token="second")),
+    ),  # … or with another one
+    ("a_dead_token_is_never_accepted", GOOD.and_also(call("use", 18.2, 200, token="eve"))),  # its user was deleted
     ("a_listener_gets_nothing_after_its_token_died", GOOD.and_also(event(20, index=8, digits=2, preview=fingerprint("34")))),
     (
         "a_listener_gets_nothing_after_its_token_died",
@@ -99,6 +108,8 @@ PLANTED = [
     ),
     ("a_good_token_is_never_refused", GOOD.and_also(call("use", 16, 401, token="third"))),
     ("a_good_token_is_never_refused", GOOD.and_also(call("use", 9, 401, token="second"))),
+    ("a_good_token_is_never_refused", GOOD.and_also(call("use", 17.5, 401, token="eve"))),
+    ("a_good_token_is_never_refused", GOOD.and_also(call("use", 18.5, 401, token="admin"))),
     ("passwords_are_those_that_were_acknowledged", GOOD.and_also(call("login", 16, 200, email="", password=0, token="x"))),
     ("passwords_are_those_that_were_acknowledged", GOOD.and_also(call("login", 16, 404, email="", password=1))),
     ("no_live_event_comes_twice_on_one_connection", GOOD.and_also(event(8.2))),
@@ -144,6 +155,8 @@ def test_every_rule_has_something_planted():
         GOOD.and_also(call("use", 16, 503, token="third")),
         GOOD.but("logout", status=503).and_also(call("use", 10.5, 200, token="second")),
         GOOD.and_also(event(8.2), fault(8.1, "empty", "redis")),  # calculated again
+        GOOD.but("remove", status=503),
+        GOOD.but("remove", status=503).and_final(users=[[4, "eve@chaos.example.com"]]),
         GOOD.and_also(event(11, index=8, digits=2, preview=fingerprint("34"))),  # was on its way at the logout
         GOOD.and_also(*MANY_FAULTS).and_final(dead=[LETTER]),
         GOOD.and_also(fault(1, "kill", "redis", outcome="skipped: it is not there")),

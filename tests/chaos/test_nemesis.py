@@ -1,12 +1,14 @@
 """A seed decides a schedule of faults; and calculations and figures of a chaos run. Needs no running system."""
 
+import dataclasses
 import math
 
 import pytest
 
 import calculations
 import report
-from nemesis import FAULTS, LASTS_S, Nemesis, schedule
+from history import History, Recorded
+from nemesis import FAULTS, LASTS_S, Nemesis, SkippedError, schedule
 from records import Listed, fault
 
 
@@ -31,6 +33,41 @@ def test_one_instance_has_no_faults_of_a_second():
 
 def test_the_nemesis_can_inject_every_fault():
     assert [kind for kind in FAULTS if not callable(getattr(Nemesis, kind.replace(" ", "_").replace("-", "_"), None))] == []
+
+
+class Pretender(Nemesis):
+    """Only notes what it would inject, one after another."""
+
+    injected = ()
+
+    def launch(self, fault):
+        self.run(fault)
+
+    def inject(self, fault):
+        self.injected = (*self.injected, fault)
+        if fault.number == 1:
+            raise SkippedError("it is not there")
+        if fault.number == 2:
+            raise KeyError("a mistake")
+
+
+def test_the_nemesis_injects_the_schedule_in_its_order_and_records_each_fault(tmp_path):
+    faults = [dataclasses.replace(fault, at_s=fault.number * 0.01) for fault in schedule(7, 30, 2)]
+    history = History(tmp_path / "history.jsonl")
+    nemesis = Pretender(faults, history, proxy=None)
+    nemesis.start()
+    nemesis.join()
+    history.close()
+    assert list(nemesis.injected) == faults
+    recorded = list(Recorded(history.path).of("fault"))
+    assert [fault["number"] for fault in recorded] == list(range(len(faults)))
+    assert [fault["outcome"] for fault in recorded[:4]] == [
+        "done",
+        "skipped: it is not there",
+        "broken: KeyError('a mistake')",
+        "done",
+    ]
+    assert recorded[3].items() > {"kind": faults[3].kind, "target": faults[3].target, "seconds": faults[3].seconds}.items()
 
 
 # ---- calculations ----
