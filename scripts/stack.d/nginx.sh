@@ -42,11 +42,14 @@ nginx_make() {
 #!/bin/sh
 exec 2>&1
 # A master that was killed leaves its workers behind, and they hold the ports. Those of this stack share this script's log (fd 2). SIGQUIT lets
-# them finish their requests.
+# them finish their requests. They accept connections until all of them are found, and looking starts no program for what is not nginx.
+left=
 for process in /proc/[0-9]*; do
+	{ read -r name <"\$process/comm"; } 2>/dev/null && [ "\$name" = nginx ] || continue
 	[ "\$(readlink "\$process/exe")" = "$(readlink -f /usr/sbin/nginx)" ] || continue
-	[ "\$(readlink "\$process/fd/2")" != "\$(readlink /proc/\$\$/fd/2)" ] || kill -QUIT "\${process#/proc/}" || :
+	[ "\$(readlink "\$process/fd/2")" != "\$(readlink /proc/\$\$/fd/2)" ] || left="\$left \${process#/proc/}"
 done
+[ -z "\$left" ] || kill -QUIT \$left || :
 exec /usr/sbin/nginx -c $RUN_DIR/nginx/nginx.conf -e stderr -g 'daemon off;'
 RUN
 	supervisor_service nginx "$RUN_DIR/service.nginx.run" "$RUN_DIR/nginx/nginx.conf" "$RUN_DIR/nginx/conf/headers.conf" "$RUN_DIR/nginx/conf/proxy.conf" \

@@ -1,8 +1,11 @@
 """Under light load every process is killed in turn, and one of each daemon stopped: everything recovers by itself. A table at
 the end of the output says how long each recovery took."""
 
+import contextlib
 import os
+import pathlib
 import signal
+import subprocess
 import threading
 import time
 
@@ -10,9 +13,11 @@ import pytest
 
 import abacus
 from abacus import eventually, get
+from harness import listens
 from load import RECOVERIES, requests_in_background
 
 SLOWER = 4 if os.environ.get("SANITIZED") else 1
+OTHER_PROCESSES = 500
 HANG_S = int(os.environ.get("HANG_SECONDS", "10"))
 
 DAEMONS = [name + second for second in ("", "-2")[: abacus.INSTANCES] for name in ("users", "values", "worker", "healthcheck")]
@@ -122,6 +127,38 @@ def test_a_killed_master_of_nginx_is_restarted_and_has_all_connections(load):
     is_well = lambda: abacus.service_pid("nginx") not in (None, master) and len(nginx_workers()) == len(workers) and is_served()  # noqa: E731
     recover("nginx: master killed", lambda: abacus.kill("nginx"), is_well, 4, load)
     eventually(lambda: not any(is_running(pid) for pid in workers), 20, message="the remaining workers have ended")
+
+
+def nginx_is_replaced(master):
+    pid = abacus.service_pid("nginx")
+    return pid not in (None, master) and pathlib.Path(f"/proc/{pid}/comm").read_text() == "nginx\n" and nginx_workers()
+
+
+def longest_refusal_s(until):
+    """Connects again and again until until(), and for a second more, because connections may still be refused then."""
+    longest, last, end = 0, time.monotonic(), None
+    while end is None or time.monotonic() < end:
+        with contextlib.suppress(OSError):
+            listens(abacus.PORT)
+            last = time.monotonic()
+        longest = max(longest, time.monotonic() - last)
+        if end is None and until():
+            end = time.monotonic() + 1
+    return longest
+
+
+def test_nginx_is_back_at_once_however_many_processes_the_machine_runs():
+    """The run script of the next master looks for the remaining workers among all of them."""
+    others = [subprocess.Popen(["sleep", "120"]) for _ in range(OTHER_PROCESSES)]
+    try:
+        master = abacus.kill("nginx")
+        refused_s = longest_refusal_s(until=lambda: nginx_is_replaced(master))
+    finally:
+        for process in others:
+            process.kill()
+            process.wait()
+    print(f"nginx refused connections for {refused_s * 1000:.0f} ms")
+    assert refused_s < 0.5 * SLOWER
 
 
 def is_running(pid):
