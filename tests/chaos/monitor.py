@@ -44,8 +44,9 @@ class Monitor:
                 self.states[name], self.changed_at = is_ready, self.history.now()
                 self.history.add("state", instance=name, at=self.changed_at, is_ready=is_ready)
 
-    def has_been_well_for(self, seconds):
-        return all(self.states.values()) and self.history.now() - self.changed_at >= seconds
+    def has_been_well_since(self, at, seconds):
+        """For `seconds`, of which all lie behind `at`."""
+        return all(self.states.values()) and self.history.now() - max(at, self.changed_at) >= seconds
 
 
 def serves():

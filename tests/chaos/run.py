@@ -67,7 +67,7 @@ def wait_until_well(watched, history):
     """Records how long after the last fault that was."""
     end = max((fault["end"] for fault in Recorded(history.path).of("fault")), default=0)
     try:
-        eventually(lambda: watched.has_been_well_for(WELL_S), WELL_LIMIT_S)
+        eventually(lambda: watched.has_been_well_since(end, WELL_S), WELL_LIMIT_S)
         history.add("lapse", seconds=round(max(0, watched.changed_at - end), 3))
     except AssertionError:
         history.add("lapse", seconds=None, states=watched.states)
@@ -158,7 +158,7 @@ def disturb(seconds, seed, history, proxy):
 
 def look_back(world, history, earlier, before):
     inspector = clients.User(world, "inspector")
-    inspector.register()
+    eventually(lambda: inspector.tokens or inspector.register(), WELL_LIMIT_S, 1, "an account to look at the end with")
     check_results(history, inspector)
     check_dead_tokens(world, inspector)
     check_live(history, inspector)
