@@ -48,7 +48,7 @@ TESTS := $(foreach t,$(TEST_SOURCES),$(BUILD)/$(basename $(t)))
 .SECONDARY:
 
 build: $(BINARIES) ## build the daemons and their manage commands
-tests: build $(TESTS) $(BUILD)/tests/differential/reader $(BUILD)/tests/simulator/simulator ## build the test programs too
+tests: build $(TESTS) $(BUILD)/tests/differential/reader $(BUILD)/tests/simulator/simulator $(BUILD)/tests/simulator/io_fake_redis ## build the test programs too
 
 web: ## fetch and build the pages that nginx serves
 	@services/swagger/build.sh
@@ -100,12 +100,15 @@ $(BUILD)/tests/differential/%: $(BUILD)/tests/differential/%.o $(LIBCOMMON)
 
 SIMULATED := $(patsubst %,$(BUILD)/services/%.o,values/repair values/store values/submissions \
 	worker/finish worker/leases worker/receive worker/run worker/work)
-SIMULATOR_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out %/io_fake_redis.c,$(wildcard tests/simulator/*.c)))
+SIMULATOR_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/simulator/io_%,$(wildcard tests/simulator/*.c)))
 SIMULATOR_LIBS = $(shell pkg-config --libs lua5.1)
 $(BUILD)/tests/simulator/%.o: CPPFLAGS += $(shell pkg-config --cflags lua5.1)
 SIMULATOR_WRAPS := $(foreach f,redis_command redis_command_blocking redis_eval postgres_exec scope_cancel,-Wl,--wrap=$(f))
 $(BUILD)/tests/simulator/simulator: $(SIMULATOR_OBJECTS) $(SIMULATED) $(LIBCOMMON)
 	$(CC) $(LDFLAGS) $(SIMULATOR_WRAPS) -o $@ $^ $(LDLIBS) $(SIMULATOR_LIBS)
+
+$(BUILD)/tests/simulator/io_fake_redis: $(patsubst %,$(BUILD)/tests/simulator/%.o,io_fake_redis redis_commands redis_data redis_groups redis_scripts redis_streams) $(LIBCOMMON)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(SIMULATOR_LIBS) -lcmocka
 
 # A simulator in which one file is wrong: tests/simulator/mutants/NAME.sed names the file in its first line and changes it.
 MUTANTS := $(patsubst tests/simulator/mutants/%.sed,$(BUILD)/mutants/%/simulator,$(wildcard tests/simulator/mutants/*.sed))

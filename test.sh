@@ -229,6 +229,7 @@ round() {
 	simulations "$1" "$([ "$1" = plain ] && echo 10 || echo 4)"
 	step "$1 stack" stack_up
 	unit_tests "$1"
+	step "$1 simulator io_fake_redis" unit_test "$BUILD/tests/simulator/io_fake_redis"
 	step "$1 tests/api" black_box tests/api
 	[ "$1" != coverage ] || { scripts/stack down && stack=; } >/dev/null # because a killed process writes no coverage
 	step "$1 tests/chaos" black_box tests/chaos
@@ -357,6 +358,13 @@ deploy) delivery ;;
 docker) containers ;;
 coverage) coverage ;;
 fuzz) seconds=${1:-20} && fuzz ;; # for each target
+simulate)
+	scripts/install-packages build test || exit 1
+	export BUILD=build
+	step "simulate build" build
+	step "simulate" simulate "${1:-20}" ${2:+"$2"}
+	cat "$out"
+	;;
 chaos)
 	scripts/install-packages build run test || exit 1
 	export BUILD=build

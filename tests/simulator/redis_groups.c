@@ -349,15 +349,17 @@ static redisReply *delete_consumer(struct group *group, const char *name, size_t
 	return reply_int(count);
 }
 
+static const char no_key[] =
+	"ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the "
+	"MKSTREAM option to create an empty stream automatically.";
+
 static redisReply *create_group(const struct command *command, struct value *stream)
 {
 	struct group *group;
 	struct stream_id last;
 
 	if (!stream && !command_word_is(command, 5, "MKSTREAM"))
-		return reply_error(
-			"ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use "
-			"the MKSTREAM option to create an empty stream automatically.");
+		return reply_error("%s", no_key);
 	if (!stream_id_parse(command->argv[4], command->lens[4], 0, &last))
 		return reply_error("ERR Invalid stream ID specified as stream command argument");
 	if (!stream)
@@ -383,7 +385,7 @@ redisReply *command_xgroup(const struct command *command)
 	if (!command_word_is(command, 1, "DELCONSUMER") || command->argc != 5)
 		return reply_error("SIMULATOR this form of XGROUP is unknown");
 	if (!stream)
-		return reply_error("ERR The XGROUP subcommand requires the key to exist.");
+		return reply_error("%s", no_key);
 	group = stream_group(stream, command->argv[3], command->lens[3]);
 	if (!group)
 		return reply_error("NOGROUP No such consumer group '%s' for key name '%s'", command->argv[3], command->argv[2]);

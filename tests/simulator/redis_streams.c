@@ -52,13 +52,13 @@ redisReply *command_xadd(const struct command *command)
 
 	if (at == 5 && !command_word_is(command, 3, "~"))
 		return reply_error("SIMULATOR this option of XADD is unknown");
+	if (command_word_is(command, at, "0-0"))
+		return reply_error("ERR The ID specified in XADD must be greater than 0-0");
 	if (!command_find(command, VALUE_STREAM, &stream, &reply))
 		return reply;
 	last = stream ? stream->last : (struct stream_id){0};
 	if (!next_id(command, at, last, &id))
 		return invalid_id();
-	if (stream_id_compare(id, (struct stream_id){0}) == 0)
-		return reply_error("ERR The ID specified in XADD must be greater than 0-0");
 	if (stream_id_compare(id, last) <= 0)
 		return reply_error("ERR The ID specified in XADD is equal or smaller than the target stream top item");
 	stream = command_find_or_add(command, stream, VALUE_STREAM);
