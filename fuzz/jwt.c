@@ -4,12 +4,14 @@
  *   good from now until ends_s and not a second longer;
  * - one changed byte, and any other key, make it invalid;
  * - claims are written only when the token is valid, and a token issued with them says the same;
+ * - a key with a cache says the same, at the first time and at the second;
  * - a jti is the text that it was read from. */
 #include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "auth/base64url.h"
+#include "auth/jwt_cache.h"
 #include "auth/jwt_internal.h"
 #include "base/int64.h"
 #include "fuzz.h"
@@ -171,6 +173,28 @@ static void check_valid(const char *token, size_t len, const struct jwt_claims *
 		check_issued_anew(claims);
 }
 
+static void check_cache(const char *token, size_t len, enum jwt_verdict verdict, const struct jwt_claims *claims)
+{
+	struct jwt_key caching = key;
+	char *changed = copy_bytes(token, len);
+	struct jwt_claims again;
+
+	caching.cache = jwt_cache_new();
+	for (int i = 0; i < 2; i++) {
+		memset(&again, 0, sizeof again);
+		require(jwt_verify(&caching, token, len, NOW, &again) == verdict);
+		require(verdict != JWT_VALID || (again.user_id == claims->user_id && again.is_admin == claims->is_admin &&
+						 again.ends_s == claims->ends_s && memcmp(again.jti, claims->jti, 16) == 0));
+	}
+	if (verdict == JWT_VALID) {
+		require(jwt_verify(&caching, token, len, claims->ends_s, &again) == JWT_EXPIRED);
+		changed[(len * 5 + (uint8_t)token[len - 2]) % len] ^= 1;
+		require(jwt_verify(&caching, changed, len, NOW, &again) == JWT_INVALID);
+	}
+	jwt_cache_free(caching.cache);
+	free(changed);
+}
+
 static void check_jti(const uint8_t *data, size_t size)
 {
 	char *text = copy_text(data, size), again[37];
@@ -196,6 +220,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_valid(token, size, &claims);
 	else
 		require(memcmp(&claims, &unset, sizeof unset) == 0);
+	check_cache(token, size, verdict, &claims);
 	check_jti(data, size);
 	free(token);
 	return 0;
