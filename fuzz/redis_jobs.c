@@ -10,10 +10,10 @@
 #include "fuzz.h"
 #include "jobs/jobs.h"
 #include "redis/redis_internal.h"
+#include "redis_replies.h"
 
 #define KEYS 3
 #define COMMANDS_MAX 4 /* of one call */
-#define COUNT_DIGITS_MAX 4
 
 /* ---- the connection, in place of redis/call.c ---- */
 
@@ -218,32 +218,15 @@ static void call(uint8_t choice)
 	}
 }
 
-/* hiredis reserves memory for as many elements as an array announces. Redis is trusted that far. */
-static bool announces_too_many(const uint8_t *data, size_t size)
-{
-	size_t digits = 0;
-	bool is_count = false;
-
-	for (size_t i = 0; i < size; i++) {
-		is_count = data[i] == '*' || (is_count && data[i] >= '0' && data[i] <= '9');
-		digits = data[i] == '*' || !is_count ? 0 : digits + 1;
-		if (digits > COUNT_DIGITS_MAX)
-			return true;
-	}
-	return false;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint8_t choice = take_byte(&data, &size);
-	redisReader *reader;
+	redisReader *reader = open_replies(data, size);
 
-	if (announces_too_many(data, size))
+	if (!reader)
 		return 0;
-	reader = redisReaderCreate();
 	log_init("fuzz", "fuzz", LOG_ERROR + 1);
 	completed = 0;
-	redisReaderFeed(reader, (const char *)data, size);
 	call(choice);
 	require(is_pending && completed == 0);
 	for (int command = 0; is_pending; command++) {
