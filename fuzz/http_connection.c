@@ -92,6 +92,7 @@ static const struct http_route routes[] = {
 static void set_up(void)
 {
 	struct http_config config = {.body_bytes_max = 1024,
+				     .buffer_bytes_max = 1 << 20,
 				     .header_bytes_max = 1024,
 				     .read_timeout_s = 3600,
 				     .idle_timeout_s = 3600,

@@ -75,6 +75,7 @@ enum status daemon_admin_start(struct daemon *daemon)
 		.idle_timeout_s = 75,
 		.deadline_ms = 2000,
 		.connections_max = 64,
+		.buffer_bytes_max = 1 << 20,
 		.trusted_proxies = no_proxies,
 	};
 

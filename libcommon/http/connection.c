@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
 
@@ -18,6 +19,7 @@
 #define CONTINUE "HTTP/1.1 100 Continue\r\n\r\n"
 
 static void process(struct http_connection *conn);
+static void count_buffers(struct http_connection *conn);
 
 /* ---- buffers ---- */
 
@@ -81,9 +83,35 @@ void http_connection_close(struct http_connection *conn)
 	if (conn->io)
 		http_io_give(conn->server, conn->io);
 	conn->io = NULL;
+	count_buffers(conn);
 	if (conn->upgrade)
 		http_upgrade_closed(conn);
 	loop_deferred_schedule(conn->server->reap);
+}
+
+/* Makes room when the buffers of all connections take too much: by the peer that has not read its reply for the longest time,
+ * else by the one that takes the longest to send its request. */
+static void close_slowest(struct http_server *server)
+{
+	struct http_connection *conn = TAILQ_FIRST(&server->connections[HTTP_WRITING]);
+
+	if (!conn)
+		conn = TAILQ_FIRST(&server->connections[HTTP_READING]);
+	if (!conn)
+		return;
+	log_line(LOG_WARN, "the buffers of all connections are full: closed the slowest one");
+	http_connection_close(conn);
+}
+
+static void count_buffers(struct http_connection *conn)
+{
+	struct http_server *server = conn->server;
+	size_t bytes = http_io_bytes(conn->io);
+
+	server->buffer_bytes += bytes - conn->buffer_bytes;
+	conn->buffer_bytes = bytes;
+	if (server->buffer_bytes > (size_t)server->config.buffer_bytes_max)
+		close_slowest(server);
 }
 
 /* The connection broke. */
@@ -274,7 +302,7 @@ static void resume_reading(struct http_connection *conn)
 }
 
 /* Reads and answers what is there, with one write for all of it. */
-static void process(struct http_connection *conn)
+static void take_turn(struct http_connection *conn)
 {
 	unsigned messages = 0;
 
@@ -291,6 +319,12 @@ static void process(struct http_connection *conn)
 		event_add(&conn->writable, NULL); /* goes on in the next turn; event_active() would go on in this one */
 	else
 		resume_reading(conn);
+}
+
+static void process(struct http_connection *conn)
+{
+	take_turn(conn);
+	count_buffers(conn);
 }
 
 void http_connection_replied(struct http_connection *conn)

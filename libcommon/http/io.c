@@ -69,6 +69,11 @@ bool http_io_has_output(const struct http_io *io)
 	return io && (io->sent < io->out.len || io->body_sent < io->body.len);
 }
 
+size_t http_io_bytes(const struct http_io *io)
+{
+	return io ? io->capacity + io->out.capacity + io->body.capacity : 0;
+}
+
 void http_io_reserve(struct http_io *io, size_t message_bytes)
 {
 	if (message_bytes <= io->capacity - io->start)

@@ -25,6 +25,8 @@ const struct config_option http_options[] = {
 	 "time to answer a request, then 504", 100, 3600000, false},
 	{"HTTP_CONNECTIONS_MAX", CONFIG_INT, offsetof(struct http_config, connections_max), "10000",
 	 "connections at once; beyond it the longest idle one is closed", 10, 1000000, false},
+	{"HTTP_BUFFER_BYTES_MAX", CONFIG_INT, offsetof(struct http_config, buffer_bytes_max), "67108864",
+	 "requests and replies under way, of all connections; beyond it the slowest one is closed", 1 << 20, 1L << 40, false},
 	{"TRUSTED_PROXIES", CONFIG_TEXT, offsetof(struct http_config, trusted_proxies),
 	 "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16", "networks whose X-Forwarded-For counts", 0, 0, false},
 	{0},

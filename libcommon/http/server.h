@@ -18,7 +18,7 @@ struct http_config {
 	long port; /* PORT: its default is the service's, set by the service's own table */
 	long body_bytes_max, header_bytes_max;
 	long read_timeout_s, idle_timeout_s, deadline_ms;
-	long connections_max;
+	long connections_max, buffer_bytes_max;
 	char *trusted_proxies;
 };
 extern const struct config_option http_options[]; /* all but PORT */

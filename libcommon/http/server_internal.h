@@ -102,6 +102,7 @@ struct http_connection {
 	struct http_request *request; /* being read or answered, or NULL */
 	struct http_upgrade *upgrade; /* NULL: it speaks HTTP */
 	size_t lingered;              /* bytes thrown away */
+	size_t buffer_bytes;          /* of io, as the server has counted them */
 	TAILQ_ENTRY(http_connection) link;
 	struct event readable, writable;
 	char peer[INET6_ADDRSTRLEN];
@@ -127,7 +128,8 @@ struct http_server {
 	void (*drained)(void *arg);
 	void *drained_arg;
 
-	int64_t now_us; /* when the callback that runs began, or since then a request was answered */
+	int64_t now_us;      /* when the callback that runs began, or since then a request was answered */
+	size_t buffer_bytes; /* of all connections */
 	struct http_connections connections[HTTP_STATES];
 	unsigned counts[HTTP_STATES];
 	struct loop_deferred *reap;
@@ -201,6 +203,8 @@ bool http_io_has_output(const struct http_io *io);
 void http_io_reserve(struct http_io *io, size_t message_bytes);
 /* Moves the input to the start of its buffer, and lets that grow up to bytes_max. False: it is full. */
 bool http_io_make_room(struct http_io *io, size_t bytes_max);
+/* What its buffers take. */
+size_t http_io_bytes(const struct http_io *io);
 /* How many bytes the socket took; -1: the connection broke. */
 ssize_t http_io_send(struct http_io *io, int fd);
 

@@ -148,6 +148,7 @@ static inline struct http_config server_config(void)
 				    .idle_timeout_s = 3600,
 				    .deadline_ms = FOREVER_MS,
 				    .connections_max = CONNECTIONS_MAX,
+				    .buffer_bytes_max = 1 << 20,
 				    .trusted_proxies = (char *)(uintptr_t) "127.0.0.0/8"};
 }
 

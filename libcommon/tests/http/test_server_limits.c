@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "http/server_internal.h"
 #include "tests/http/server_fixture.h"
 
 #define SMUGGLED SENT("GET /query?name=smuggled") "X-Request-ID: smuggled\r\n\r\n"
@@ -300,6 +301,67 @@ static void test_draining_takes_no_new_connection(void **state)
 	assert_string_equal(raw.got.bytes, "");
 }
 
+/* ---- memory ---- */
+
+#define REPLIES 400
+
+static void ask_and_not_read(struct raw *peer)
+{
+	raw_open(peer, http_server_port(server));
+	bufferevent_disable(peer->bev, EV_READ);
+	for (int i = 0; i < REPLIES; i++) /* 4 MB of replies: more than the kernel's buffers hold */
+		raw_send(peer, SENT("GET /large") "\r\n");
+}
+
+static void test_replies_that_nobody_reads_take_no_more_than_the_limit_of_all_connections(void **state)
+{
+	enum { PEERS = CONNECTIONS_MAX - 1, LIMIT = 64 * 1024 };
+	struct http_config config = server_config();
+	struct raw peers[PEERS];
+
+	log_init("test", "test", LOG_ERROR + 1);
+	config.buffer_bytes_max = LIMIT;
+	server_replace(&config);
+	for (int i = 0; i < PEERS; i++) {
+		ask_and_not_read(&peers[i]);
+		WAIT_FOR(evbuffer_get_length(bufferevent_get_output(peers[i].bev)) == 0);
+		WAIT_FOR(server->counts[HTTP_WRITING] == (i < 3 ? (unsigned)i + 1 : 3));
+		assert_true(server->buffer_bytes <= LIMIT);
+	}
+	bufferevent_enable(peers[0].bev, EV_READ); /* which has read nothing for the longest time */
+	WAIT_FOR(peers[0].is_closed);
+	assert_in_range(raw_count(&peers[0], "HTTP/1.1 200 OK"), 1, REPLIES - 1);
+	bufferevent_enable(peers[PEERS - 1].bev, EV_READ);
+	WAIT_FOR(raw_count(&peers[PEERS - 1], "HTTP/1.1 200 OK") == REPLIES);
+	exchange(LAST, "");
+	assert_code(200);
+	for (int i = 0; i < PEERS; i++)
+		raw_leave(&peers[i]);
+	WAIT_FOR(server->buffer_bytes == 0);
+}
+
+static void test_requests_that_do_not_end_take_no_more_than_the_limit_of_all_connections(void **state)
+{
+	enum { PEERS = CONNECTIONS_MAX - 1, LIMIT = 16 * 1024 };
+	struct http_config config = server_config();
+	struct raw peers[PEERS];
+
+	log_init("test", "test", LOG_ERROR + 1);
+	config.buffer_bytes_max = LIMIT;
+	server_replace(&config);
+	for (int i = 0; i < PEERS; i++) {
+		raw_open(&peers[i], http_server_port(server));
+		raw_send(&peers[i], POST "Content-Length: 14\r\n\r\n{");
+		WAIT_FOR(server->counts[HTTP_READING] == (i < 4 ? (unsigned)i + 1 : 4));
+	}
+	WAIT_FOR(peers[0].is_closed);
+	raw_send(&peers[PEERS - 1], BODY + 1);
+	WAIT_FOR(raw_has(&peers[PEERS - 1], "HTTP/1.1 200 OK"));
+	for (int i = 0; i < PEERS; i++)
+		raw_leave(&peers[i]);
+	WAIT_FOR(server->buffer_bytes == 0);
+}
+
 static void test_a_host_that_is_no_address_is_not_listened_on(void **state)
 {
 	struct http_config config = server_config();
@@ -334,6 +396,8 @@ int main(void)
 		SERVER_TEST(test_draining_lets_a_request_that_has_begun_arrive),
 		SERVER_TEST(test_draining_takes_no_new_connection),
 		SERVER_TEST(test_a_host_that_is_no_address_is_not_listened_on),
+		SERVER_TEST(test_replies_that_nobody_reads_take_no_more_than_the_limit_of_all_connections),
+		SERVER_TEST(test_requests_that_do_not_end_take_no_more_than_the_limit_of_all_connections),
 	};
 
 	return cmocka_run_group_tests_name("test_server_limits", tests, NULL, NULL);

@@ -53,6 +53,7 @@ static int set_up(void **state)
 				     .idle_timeout_s = 1,
 				     .deadline_ms = 100,
 				     .connections_max = 10,
+				     .buffer_bytes_max = 1 << 20,
 				     .trusted_proxies = (char *)(uintptr_t) "127.0.0.0/8"};
 
 	log_init("test", "test", LOG_ERROR);

@@ -81,6 +81,7 @@ static inline void server_open(const struct websocket_limits *limits)
 				     .idle_timeout_s = 1,
 				     .deadline_ms = 100,
 				     .connections_max = 10,
+				     .buffer_bytes_max = 1 << 20,
 				     .trusted_proxies = (char *)(uintptr_t) "127.0.0.0/8"};
 
 	group = websockets_new(base, limits, &calls);
