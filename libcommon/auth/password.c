@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
@@ -28,19 +29,21 @@ const struct config_option password_options[] = {
 	{"ARGON2_LANES", CONFIG_INT, offsetof(struct password_config, lanes), "1", "lanes of a password hash", 1, 16, false},
 	{"HASH_THREADS", CONFIG_INT, offsetof(struct password_config, threads), "1", "threads that hash passwords", 1, 64,
 	 false},
-	{"HASH_QUEUE_MAX", CONFIG_INT, offsetof(struct password_config, queue_max), "128",
-	 "hashes that may wait; beyond it 503", 1, 100000, false},
+	{"HASH_QUEUE_MS", CONFIG_INT, offsetof(struct password_config, queue_ms), "3000",
+	 "time that a hash may wait, by the measured cost of those before it; beyond it 503", 1, 600000, false},
+	{"HASH_QUEUE_MAX", CONFIG_INT, offsetof(struct password_config, queue_max), "1000",
+	 "hashes that may wait, whatever they cost; beyond it 503", 1, 100000, false},
 	{0},
 };
 
 struct password_hasher {
 	struct password_config config;
-	struct pool *pool;
+	struct hash_queue *queue;
 	struct loop_timer *trim;
 	char *dummy; /* the hash that an unknown user's password is verified against */
 };
 
-/* One password in the pool. */
+/* One password in the queue. */
 struct password_job {
 	const struct password_config *config;
 	char *password;
@@ -120,7 +123,7 @@ static void work(void *arg)
 		job->matches = verify_argon2(job);
 }
 
-static void done(enum status status, void *arg, void *unused)
+static void done(enum status status, void *arg)
 {
 	struct password_job *job = arg;
 
@@ -151,6 +154,7 @@ static void trim(void *arg)
 struct password_hasher *password_hasher_new(struct event_base *base, const struct password_config *config)
 {
 	struct password_hasher *hasher = mem_alloc(sizeof *hasher);
+	int64_t start_us = clock_monotonic_us();
 
 	hasher->config = *config;
 	hasher->dummy = password_hash_now(config, "dummy password");
@@ -160,7 +164,12 @@ struct password_hasher *password_hasher_new(struct event_base *base, const struc
 	}
 	mallopt(M_ARENA_MAX, 1);
 	hasher->trim = loop_timer_new(base, trim, NULL);
-	hasher->pool = pool_new(base, (unsigned)config->threads, (unsigned)config->queue_max);
+	hasher->queue = hash_queue_new(base, &(struct hash_queue_config){
+						     .threads = (unsigned)config->threads,
+						     .waiting_max = (unsigned)config->queue_max,
+						     .wait_max_us = config->queue_ms * INT64_C(1000),
+						     .first_cost_us = clock_monotonic_us() - start_us,
+					     });
 	return hasher;
 }
 
@@ -168,7 +177,7 @@ void password_hasher_free(struct password_hasher *hasher)
 {
 	if (!hasher)
 		return;
-	pool_free(hasher->pool);
+	hash_queue_free(hasher->queue);
 	loop_timer_free(hasher->trim);
 	free(hasher->dummy);
 	free(hasher);
@@ -185,22 +194,27 @@ static struct password_job *job_new(struct password_hasher *hasher, const char *
 	return job;
 }
 
-void password_hash(struct password_hasher *hasher, struct scope *scope, const char *password, password_hashed *hashed,
-		   void *arg)
+void password_hash(struct password_hasher *hasher, struct scope *scope, const struct hash_turn *turn, const char *password,
+		   password_hashed *hashed, void *arg)
 {
 	struct password_job *job = job_new(hasher, password, arg);
 
 	job->hashed = hashed;
-	pool_submit(hasher->pool, scope, work, done, drop, job, NULL);
+	hash_queue_submit(hasher->queue, scope, turn, work, done, drop, job);
 }
 
-void password_verify(struct password_hasher *hasher, struct scope *scope, const char *phc, const char *password,
-		     password_verified *verified, void *arg)
+void password_verify(struct password_hasher *hasher, struct scope *scope, const struct hash_turn *turn, const char *phc,
+		     const char *password, password_verified *verified, void *arg)
 {
 	struct password_job *job = job_new(hasher, password, arg);
 
 	job->phc = mem_strdup(phc ? phc : hasher->dummy);
 	job->is_dummy = !phc;
 	job->verified = verified;
-	pool_submit(hasher->pool, scope, work, done, drop, job, NULL);
+	hash_queue_submit(hasher->queue, scope, turn, work, done, drop, job);
+}
+
+long password_retry_s(const struct password_hasher *hasher)
+{
+	return 1 + (long)(hash_queue_wait_us(hasher->queue) / 1000000);
 }

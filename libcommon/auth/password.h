@@ -5,11 +5,11 @@
 
 #include <stdbool.h>
 
+#include "auth/hash_queue.h"
 #include "base/config.h"
-#include "base/pool.h"
 
 struct password_config {
-	long memory_kib, passes, lanes, threads, queue_max;
+	long memory_kib, passes, lanes, threads, queue_max, queue_ms;
 };
 extern const struct config_option password_options[];
 
@@ -17,15 +17,18 @@ struct password_hasher;
 struct password_hasher *password_hasher_new(struct event_base *base, const struct password_config *config);
 void password_hasher_free(struct password_hasher *hasher);
 
-/* The password is copied and the copy wiped. phc is borrowed for the callback. STATUS_BUSY when the queue is full. */
+/* The password is copied and the copy wiped. phc is borrowed for the callback. STATUS_BUSY when the queue is too long. */
 typedef void password_hashed(enum status status, const char *phc, void *arg);
-void password_hash(struct password_hasher *hasher, struct scope *scope, const char *password, password_hashed *done, void *arg);
+void password_hash(struct password_hasher *hasher, struct scope *scope, const struct hash_turn *turn, const char *password,
+		   password_hashed *done, void *arg);
 
 /* phc NULL: does the same amount of work with a dummy hash and answers false, so that an unknown user takes as long.
  * STATUS_OK: matches is valid; new_phc is set when it should replace phc (bcrypt, or other parameters than today's). */
 typedef void password_verified(enum status status, bool matches, const char *new_phc, void *arg);
-void password_verify(struct password_hasher *hasher, struct scope *scope, const char *phc, const char *password,
-		     password_verified *done, void *arg);
+void password_verify(struct password_hasher *hasher, struct scope *scope, const struct hash_turn *turn, const char *phc,
+		     const char *password, password_verified *done, void *arg);
+/* After STATUS_BUSY: whole seconds, at least 1, until what is in the queue now has been calculated. */
+long password_retry_s(const struct password_hasher *hasher);
 
 /* Blocking, for manage. The caller frees. NULL when Argon2 refuses the parameters. */
 char *password_hash_now(const struct password_config *config, const char *password);

@@ -20,6 +20,8 @@ void scope_cancel(struct scope *scope)
 	while ((op = LIST_FIRST(&scope->ops))) {
 		LIST_REMOVE(op, link);
 		set_scope(op, NULL);
+		if (op->cancelled)
+			op->cancelled(op);
 	}
 }
 
@@ -30,6 +32,12 @@ bool scope_is_idle(const struct scope *scope)
 
 void op_start(struct scope *scope, struct op *op)
 {
+	op_start_queued(scope, op, NULL);
+}
+
+void op_start_queued(struct scope *scope, struct op *op, void (*cancelled)(struct op *op))
+{
+	op->cancelled = cancelled;
 	set_scope(op, scope);
 	LIST_INSERT_HEAD(&scope->ops, op, link);
 }

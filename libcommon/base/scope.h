@@ -2,7 +2,8 @@
  *  1. A call takes the scope it belongs to (a request's, a service's) and completes exactly once, never before the
  *     call itself has returned, always on the loop's thread.
  *  2. After a scope is cancelled (the client disconnected, the deadline passed, drain) none of its callbacks runs. Cancelling
- *     detaches, it never dequeues: Postgres and Redis answer in strict order.
+ *     detaches, it never dequeues: Postgres and Redis answer in strict order. A queue of our own, in which nothing depends on
+ *     the order, drops what has not begun (op_start_queued).
  *  3. Nothing is freed inside a callback of the library that owns it: mark, and reap from the loop.
  *  4. A reply ends the request: its context is invalid after it, and its destructor runs exactly once.
  *
@@ -17,6 +18,7 @@
 
 struct op {
 	struct scope *_Atomic scope; /* NULL once detached; atomic because the threads of a pool look whether it is */
+	void (*cancelled)(struct op *op);
 	LIST_ENTRY(op) link;
 };
 
@@ -30,6 +32,9 @@ void scope_cancel(struct scope *scope);
 bool scope_is_idle(const struct scope *scope);
 
 void op_start(struct scope *scope, struct op *op);
+/* Runs `cancelled` once the scope's cancelling has detached the op. It may free the op and its call, and touches neither the
+ * scope nor another op of it. Not run after op_end(). */
+void op_start_queued(struct scope *scope, struct op *op, void (*cancelled)(struct op *op));
 /* True unless the scope was cancelled: the caller then runs the callback. Unlinks in either case. */
 bool op_end(struct op *op);
 

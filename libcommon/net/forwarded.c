@@ -127,3 +127,18 @@ void forwarded_address(const struct networks *trusted, const char *peer, const c
 		snprintf(text, size, "%s", address);
 	}
 }
+
+void address_network(const char *address, char ret_text[ADDRESS_NETWORK_BYTES])
+{
+	struct in6_addr bits;
+
+	snprintf(ret_text, ADDRESS_NETWORK_BYTES, "%s", address);
+	if (inet_pton(AF_INET6, address, &bits) != 1)
+		return;
+	if (IN6_IS_ADDR_V4MAPPED(&bits)) {
+		inet_ntop(AF_INET, bits.s6_addr + 12, ret_text, ADDRESS_NETWORK_BYTES);
+		return;
+	}
+	memset(bits.s6_addr + 8, 0, 8);
+	inet_ntop(AF_INET6, &bits, ret_text, ADDRESS_NETWORK_BYTES);
+}

@@ -14,4 +14,9 @@ bool networks_contain(const struct networks *networks, const char *address);
  * NULL. */
 void forwarded_address(const struct networks *trusted, const char *peer, const char *forwarded_for, char *text, size_t size);
 
+#define ADDRESS_NETWORK_BYTES 46 /* as INET6_ADDRSTRLEN */
+/* What limits and turns count as one client: an IPv4 address as it is, an IPv6 address as the first address of its /64 network,
+ * because a subscriber usually gets a whole one (RFC 6177, section 2). Anything else is copied. */
+void address_network(const char *address, char ret_text[ADDRESS_NETWORK_BYTES]);
+
 #endif

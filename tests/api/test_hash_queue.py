@@ -1,6 +1,7 @@
-"""Hashing passwords is the most expensive work that a client without a token can cause. The queue for it is limited; a
-request that finds it full is refused at once."""
+"""Hashing passwords is the most expensive work that a client without a token can cause. The queue for it takes turns by client
+and account, and is limited; what would wait too long is refused at once."""
 
+import contextlib
 import json
 import select
 import socket
@@ -16,6 +17,7 @@ BUSY = fail("busy", "Too much to do at the moment. Please try again shortly.", "
 SLOW = {
     "HASH_THREADS": "1",
     "HASH_QUEUE_MAX": "4",
+    "HASH_QUEUE_MS": "60000",
     "ARGON2_MEMORY_KIB": "65536",
     "ARGON2_PASSES": "6",
     "HTTP_DEADLINE_MS": "30000",
@@ -142,3 +144,81 @@ def test_clients_that_disconnect_make_room_in_the_queue(users):
 
 def left(users):
     return users.metric("http_requests_total", 'route="/auth/register"', 'code="499"')
+
+
+class Flood:
+    """Logins from one client address without a pause, on many connections: each of another account, or all of one."""
+
+    def __init__(self, users, address, email=None, connections=30):
+        self.users, self.address, self.email = users, address, email
+        self.statuses, self.retry_after_s, self.ends = [], set(), threading.Event()
+        self.threads = [threading.Thread(target=self.run, args=(n,)) for n in range(connections)]
+
+    def run(self, n):
+        count = 0
+        while not self.ends.is_set():
+            count += 1
+            email = self.email or f"{self.address}-{n}-{count}@example.com"
+            reply = log_in_from(self.users, self.address, email, "not the password")
+            self.statuses.append(reply.status)
+            if reply.status == 503:
+                self.retry_after_s.add(int(reply.headers["Retry-After"]))
+                self.ends.wait(0.05)
+
+    @property
+    def hashed(self):
+        return self.statuses.count(404)
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        eventually(lambda: len(self.statuses) > 10, 60, message="the flood is under way")
+        return self
+
+    def __exit__(self, *_):
+        self.ends.set()
+        for thread in self.threads:
+            thread.join()
+
+
+def log_in_from(users, address, email, password):
+    body = {"email": email, "password": password}
+    return users.call("POST", "/auth/login", body, headers={"X-Forwarded-For": address}, timeout=60)
+
+
+FLOODED = {"HASH_QUEUE_MS": "1000", "LOGIN_ATTEMPTS_MAX": "1000000", "HTTP_DEADLINE_MS": "60000"}
+
+
+def expect_prompt_logins(users, person, address, floods):
+    """Each login succeeds while the floods get few hashes: counted, because the machine may be slow."""
+    for _ in range(5):
+        before = sum(flood.hashed for flood in floods)
+        reply = log_in_from(users, address, person.email, person.password)
+        assert reply.status == 200, reply
+        assert sum(flood.hashed for flood in floods) - before <= 12
+
+
+def test_two_addresses_that_flood_do_not_hold_up_the_login_of_a_third(person):
+    with Daemon("users", **FLOODED) as users, Flood(users, "203.0.113.1") as one, Flood(users, "203.0.113.2") as other:
+        expect_prompt_logins(users, person, "203.0.113.3", (one, other))
+    assert one.hashed and other.hashed
+
+
+def test_one_network_of_ipv6_with_many_addresses_does_not_hold_up_another(person):
+    with Daemon("users", **FLOODED) as users, contextlib.ExitStack() as floods:
+        many = [floods.enter_context(Flood(users, f"2001:db8:0:1::{n:x}", connections=5)) for n in range(12)]
+        expect_prompt_logins(users, person, "2001:db8:0:2::1", many)
+
+
+def test_many_addresses_that_try_one_account_do_not_hold_up_another(person):
+    with Daemon("users", **FLOODED) as users, contextlib.ExitStack() as floods:
+        email = f"tried-{time.time_ns()}@example.com"
+        many = [floods.enter_context(Flood(users, f"203.0.113.{n}", email, connections=2)) for n in range(1, 31)]
+        expect_prompt_logins(users, person, "198.51.100.1", many)
+
+
+def test_a_flood_is_refused_by_the_time_that_its_hashes_would_wait(person):
+    with Daemon("users", **FLOODED | {"HASH_QUEUE_MS": "50"}) as users, Flood(users, "203.0.113.1") as flood:
+        eventually(lambda: flood.statuses.count(503) > 20, 60)
+    assert flood.hashed
+    assert min(flood.retry_after_s) >= 1

@@ -16,7 +16,9 @@
 #include "base/mem.h"
 #include "tests/wait_for.h"
 
-static const struct password_config small = {.memory_kib = 64, .passes = 1, .lanes = 1, .threads = 1, .queue_max = 8};
+static const struct password_config small = {
+	.memory_kib = 64, .passes = 1, .lanes = 1, .threads = 1, .queue_max = 8, .queue_ms = 60000};
+static const struct hash_turn turn = {.network = "192.0.2.1", .account = "7"};
 static struct event_base *base;
 static struct password_hasher *hasher;
 static struct scope scope;
@@ -56,7 +58,7 @@ static struct answer hash(const char *password)
 {
 	struct answer answer = {0};
 
-	password_hash(hasher, &scope, password, hashed, &answer);
+	password_hash(hasher, &scope, &turn, password, hashed, &answer);
 	assert_int_equal(answer.count, 0); /* never before the call has returned */
 	WAIT_FOR(answer.count);
 	return answer;
@@ -66,7 +68,7 @@ static struct answer verify(const char *phc, const char *password)
 {
 	struct answer answer = {0};
 
-	password_verify(hasher, &scope, phc, password, verified, &answer);
+	password_verify(hasher, &scope, &turn, phc, password, verified, &answer);
 	assert_int_equal(answer.count, 0);
 	WAIT_FOR(answer.count);
 	return answer;
@@ -309,8 +311,8 @@ static void test_beyond_the_queues_length_a_hash_is_busy(void **state)
 	struct answer first = {0}, second = {0};
 
 	start_still(1);
-	password_hash(hasher, &scope, "correct horse", hashed, &first);
-	password_hash(hasher, &scope, "correct horse", hashed, &second);
+	password_hash(hasher, &scope, &turn, "correct horse", hashed, &first);
+	password_hash(hasher, &scope, &turn, "correct horse", hashed, &second);
 	WAIT_FOR(second.count);
 	assert_int_equal(second.status, STATUS_BUSY);
 	assert_null(second.phc);
@@ -322,8 +324,8 @@ static void test_beyond_the_queues_length_a_verification_is_busy_and_does_not_ma
 	struct answer first = {0}, second = {0};
 
 	start_still(1);
-	password_verify(hasher, &scope, NULL, "correct horse", verified, &first);
-	password_verify(hasher, &scope, NULL, "correct horse", verified, &second);
+	password_verify(hasher, &scope, &turn, NULL, "correct horse", verified, &first);
+	password_verify(hasher, &scope, &turn, NULL, "correct horse", verified, &second);
 	WAIT_FOR(second.count);
 	assert_int_equal(second.status, STATUS_BUSY);
 	assert_false(second.matches);
@@ -336,7 +338,7 @@ static void test_freeing_with_work_in_the_queue_runs_no_callback(void **state)
 
 	start_still(8);
 	for (int i = 0; i < 3; i++)
-		password_hash(hasher, &scope, "correct horse", hashed, &answer);
+		password_hash(hasher, &scope, &turn, "correct horse", hashed, &answer);
 	password_hasher_free(hasher);
 	hasher = NULL;
 	event_base_loop(base, EVLOOP_NONBLOCK);
@@ -350,9 +352,9 @@ static void test_a_cancelled_scope_runs_no_callback_and_another_scope_runs_all(v
 	struct scope other;
 
 	scope_init(&other);
-	password_hash(hasher, &other, "correct horse", hashed, &cancelled);
-	password_verify(hasher, &other, NULL, "correct horse", verified, &cancelled);
-	password_hash(hasher, &scope, "correct horse", hashed, &neighbour);
+	password_hash(hasher, &other, &turn, "correct horse", hashed, &cancelled);
+	password_verify(hasher, &other, &turn, NULL, "correct horse", verified, &cancelled);
+	password_hash(hasher, &scope, &turn, "correct horse", hashed, &neighbour);
 	scope_cancel(&other);
 	WAIT_FOR(neighbour.count); /* one thread: what was asked before is over too */
 	event_base_loop(base, EVLOOP_NONBLOCK);

@@ -133,6 +133,36 @@ static void test_cancelling_one_scope_leaves_the_others_alone(void **state)
 	assert_true(op_end(&op));
 }
 
+static unsigned cancelled_count;
+
+static void count_cancelled(struct op *op)
+{
+	cancelled_count++;
+	assert_null(op->scope);
+}
+
+static void test_a_queued_operation_learns_of_the_cancelling_once(void **state)
+{
+	struct op op;
+
+	cancelled_count = 0;
+	op_start_queued(&scope, &op, count_cancelled);
+	scope_cancel(&scope);
+	scope_cancel(&scope);
+	assert_int_equal(cancelled_count, 1);
+}
+
+static void test_a_queued_operation_that_has_ended_learns_of_no_cancelling(void **state)
+{
+	struct op op;
+
+	cancelled_count = 0;
+	op_start_queued(&scope, &op, count_cancelled);
+	assert_true(op_end(&op));
+	scope_cancel(&scope);
+	assert_int_equal(cancelled_count, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -148,6 +178,8 @@ int main(void)
 		cmocka_unit_test_setup(test_cancelling_twice_is_the_same_as_once, open_scope),
 		cmocka_unit_test_setup(test_a_cancelled_scope_may_be_used_again, open_scope),
 		cmocka_unit_test_setup(test_cancelling_one_scope_leaves_the_others_alone, open_scope),
+		cmocka_unit_test_setup(test_a_queued_operation_learns_of_the_cancelling_once, open_scope),
+		cmocka_unit_test_setup(test_a_queued_operation_that_has_ended_learns_of_no_cancelling, open_scope),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -216,6 +216,33 @@ static void test_a_peer_without_an_address_is_left_as_it_is(void **state)
 	assert_string_equal(address("unix", "203.0.113.7"), "unix");
 }
 
+static const char *network(const char *text)
+{
+	static char found[ADDRESS_NETWORK_BYTES];
+
+	address_network(text, found);
+	return found;
+}
+
+static void test_the_network_of_an_ipv4_address_is_the_address(void **state)
+{
+	assert_string_equal(network("203.0.113.7"), "203.0.113.7");
+	assert_string_equal(network("::ffff:203.0.113.7"), "203.0.113.7");
+}
+
+static void test_all_addresses_of_a_64_bit_prefix_are_one_network_and_the_next_prefix_is_another(void **state)
+{
+	assert_string_equal(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+	assert_string_equal(network("2001:db8:1:2:ffff:ffff:ffff:ffff"), "2001:db8:1:2::");
+	assert_string_equal(network("2001:db8:1:3::6"), "2001:db8:1:3::");
+}
+
+static void test_the_network_of_what_is_no_address_is_its_text(void **state)
+{
+	assert_string_equal(network("unix"), "unix");
+	assert_string_equal(network(""), "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -241,6 +268,9 @@ int main(void)
 		cmocka_unit_test_teardown(test_an_overlong_element_is_not_an_address, drop),
 		cmocka_unit_test_teardown(test_an_address_after_much_white_space_is_never_cut_short, drop),
 		cmocka_unit_test_teardown(test_a_peer_without_an_address_is_left_as_it_is, drop),
+		cmocka_unit_test(test_the_network_of_an_ipv4_address_is_the_address),
+		cmocka_unit_test(test_all_addresses_of_a_64_bit_prefix_are_one_network_and_the_next_prefix_is_another),
+		cmocka_unit_test(test_the_network_of_what_is_no_address_is_its_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

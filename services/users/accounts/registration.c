@@ -3,6 +3,7 @@
 
 #include "accounts/validation.h"
 #include "base/json.h"
+#include "hashing.h"
 #include "service.h"
 #include "store.h"
 
@@ -19,12 +20,13 @@ void registration_start(struct http_request *req, const char *conflict, register
 {
 	struct registration *registration = http_request_alloc(req, sizeof *registration, NULL);
 	cJSON *errors = registration_errors(http_request_json(req));
+	struct hashing_turn turn;
 
 	if (errors)
 		return http_reply_invalid(req, errors);
 	*registration = (struct registration){.req = req, .conflict = conflict, .done = done};
-	password_hash(users_of(req)->hasher, http_request_scope(req), json_text(http_request_json(req), "password"), hashed,
-		      registration);
+	password_hash(users_of(req)->hasher, http_request_scope(req), hashing_turn_of_name(req, NULL, &turn),
+		      json_text(http_request_json(req), "password"), hashed, registration);
 }
 
 static void hashed(enum status status, const char *phc, void *arg)
@@ -34,7 +36,7 @@ static void hashed(enum status status, const char *phc, void *arg)
 	struct postgres_params params = {0};
 
 	if (status != STATUS_OK)
-		return http_reply_status(req, status);
+		return hashing_reply_status(req, status);
 	postgres_param_text(&params, json_text(http_request_json(req), "username"));
 	postgres_param_text(&params, json_text(http_request_json(req), "email"));
 	postgres_param_text(&params, phc);

@@ -1,10 +1,10 @@
 #include "sessions/login_attempts.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/int64.h"
+#include "net/forwarded.h"
 #include "service.h"
 
 #define KEY_BYTES 400
@@ -18,23 +18,11 @@ struct attempt {
 	void *arg;
 };
 
-/* An IPv6 address stands for its /64 network, because a subscriber usually gets a whole one (RFC 6177, section 2). */
-static void network_of(const char *address, char ret_text[INET6_ADDRSTRLEN])
-{
-	struct in6_addr bits;
-
-	snprintf(ret_text, INET6_ADDRSTRLEN, "%s", address);
-	if (inet_pton(AF_INET6, address, &bits) != 1 || IN6_IS_ADDR_V4MAPPED(&bits))
-		return;
-	memset(bits.s6_addr + 8, 0, 8);
-	inet_ntop(AF_INET6, &bits, ret_text, INET6_ADDRSTRLEN);
-}
-
 static void make_key(struct http_request *req, const char *name, char key[KEY_BYTES])
 {
-	char network[INET6_ADDRSTRLEN];
+	char network[ADDRESS_NETWORK_BYTES];
 
-	network_of(http_request_remote_ip(req), network);
+	address_network(http_request_remote_ip(req), network);
 	snprintf(key, KEY_BYTES, "attempts:%s:%.260s", network, name);
 }
 

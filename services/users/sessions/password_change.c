@@ -5,6 +5,7 @@
 #include "accounts/validation.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "hashing.h"
 #include "revocations/revoke.h"
 #include "sessions/authenticate.h"
 #include "store.h"
@@ -25,6 +26,7 @@ void password_change(struct http_request *req)
 {
 	struct change *change = http_request_alloc(req, sizeof *change, NULL);
 	const char *current = json_text(http_request_json(req), "current"), *problem;
+	struct hashing_turn turn;
 	cJSON *errors = NULL;
 
 	change->req = req;
@@ -35,19 +37,23 @@ void password_change(struct http_request *req)
 		errors = http_errors_add(errors, "new", problem);
 	if (errors)
 		return http_reply_invalid(req, errors);
-	password_verify(users_of(req)->hasher, http_request_scope(req), users_caller(req)->password_hash, current, verified,
-			change);
+	password_verify(users_of(req)->hasher, http_request_scope(req),
+			hashing_turn_of_user(req, http_request_user_id(req), &turn), users_caller(req)->password_hash, current,
+			verified, change);
 }
 
 static void verified(enum status status, bool matches, const char *new_phc, void *arg)
 {
 	struct change *change = arg;
+	struct http_request *req = change->req;
+	struct hashing_turn turn;
 
 	if (status != STATUS_OK)
-		return http_reply_status(change->req, status);
+		return hashing_reply_status(req, status);
 	if (!matches)
-		return http_reply_invalid(change->req, http_errors_add(NULL, "current", "is not your password"));
-	password_hash(users_of(change->req)->hasher, http_request_scope(change->req), change->new_password, hashed, change);
+		return http_reply_invalid(req, http_errors_add(NULL, "current", "is not your password"));
+	password_hash(users_of(req)->hasher, http_request_scope(req),
+		      hashing_turn_of_user(req, http_request_user_id(req), &turn), change->new_password, hashed, change);
 }
 
 static void hashed(enum status status, const char *phc, void *arg)
@@ -56,7 +62,7 @@ static void hashed(enum status status, const char *phc, void *arg)
 	struct postgres_params params = {0};
 
 	if (status != STATUS_OK)
-		return http_reply_status(change->req, status);
+		return hashing_reply_status(change->req, status);
 	postgres_param_int(&params, http_request_user_id(change->req));
 	postgres_param_text(&params, phc);
 	postgres_param_text(&params, users_caller(change->req)->password_hash);

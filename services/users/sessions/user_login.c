@@ -1,6 +1,6 @@
 /* POST /auth/login {email, password} and the legacy POST /auth {username, password}: a token in exchange for a password.
- * Flow: user_login | user_login_legacy -> begin -> loaded -> counted -> verified -> (an inactive user's token is revoked) ->
- * reply. For an unknown user the flow is the same and takes as long as for a wrong password. */
+ * Flow: user_login | user_login_legacy -> begin -> loaded -> counted -> verify -> verified -> (an inactive user's token is
+ * revoked) -> reply. For an unknown user the flow is the same and takes as long as for a wrong password. */
 #include "service.h"
 
 #include <stdlib.h>
@@ -10,6 +10,7 @@
 #include "base/int64.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "hashing.h"
 #include "revocations/revoke.h"
 #include "sessions/login_attempts.h"
 #include "store.h"
@@ -32,6 +33,7 @@ static void begin(struct http_request *req, const char *name_field, bool is_lega
 static void load(struct login *login, const char *name);
 static void loaded(enum status status, const struct postgres_rows *rows, void *arg);
 static void counted(bool may_try, long retry_s, void *arg);
+static void verify(struct login *login);
 static void verified(enum status status, bool matches, const char *new_phc, void *arg);
 static void replace_hash(struct login *login, const char *new_phc);
 static void inactive_token_revoked(enum status status, void *arg);
@@ -117,14 +119,22 @@ static void counted(bool may_try, long retry_s, void *arg)
 	struct login *login = arg;
 	char retry[INT64_TEXT_BYTES];
 
-	if (may_try) {
-		password_verify(users_of(login->req)->hasher, http_request_scope(login->req), login->stored_hash,
-				login->password, verified, login);
-		return;
-	}
+	if (may_try)
+		return verify(login);
 	int64_format(retry_s > 0 ? retry_s : 1, retry);
 	http_reply_header(login->req, "Retry-After", retry);
 	http_reply_fail(login->req, 429, "too_many_attempts", "Too many attempts. Please try again later.");
+}
+
+static void verify(struct login *login)
+{
+	struct http_request *req = login->req;
+	struct hashing_turn turn;
+
+	password_verify(users_of(req)->hasher, http_request_scope(req),
+			login->stored_hash ? hashing_turn_of_user(req, login->user_id, &turn)
+					   : hashing_turn_of_name(req, login->name, &turn),
+			login->stored_hash, login->password, verified, login);
 }
 
 static void verified(enum status status, bool matches, const char *new_phc, void *arg)
@@ -134,7 +144,7 @@ static void verified(enum status status, bool matches, const char *new_phc, void
 
 	if (status != STATUS_OK) {
 		login_attempts_undo(login->req, login->name);
-		return http_reply_status(login->req, status);
+		return hashing_reply_status(login->req, status);
 	}
 	if (!matches)
 		return refuse(login);
