@@ -74,7 +74,7 @@ enum status daemon_admin_start(struct daemon *daemon)
 		.read_timeout_s = 5,
 		.idle_timeout_s = 75,
 		.deadline_ms = 2000,
-		.connections_max = 64,
+		.connections_max = daemon->admin_connections_max,
 		.buffer_bytes_max = 1 << 20,
 		.trusted_proxies = no_proxies,
 	};

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -19,7 +18,6 @@
 #include "base/version.h"
 
 #define READINESS_MS 50
-#define FILES_MAX (1 << 20) /* the hard limit may be far beyond the size that tables indexed by descriptor should have */
 
 static const struct config_option options_table[] = {
 	{"ADMIN_HOST", CONFIG_TEXT, offsetof(struct daemon_options, admin_host), "127.0.0.1",
@@ -231,7 +229,8 @@ int daemon_serve(struct daemon *daemon)
 	srandom((unsigned)getpid());
 	daemon->base = loop_new();
 	log_attach(daemon->base);
-	has_started = daemon->spec->start(daemon, daemon->base, &daemon->service) == STATUS_OK;
+	has_started = daemon_descriptors_share(daemon) == STATUS_OK &&
+		      daemon->spec->start(daemon, daemon->base, &daemon->service) == STATUS_OK;
 	if (has_started && daemon_admin_start(daemon) == STATUS_OK) {
 		log_line(LOG_INFO, "started", LOG_TEXT("version", version_number), LOG_TEXT("revision", version_revision));
 		arm(daemon);
@@ -261,18 +260,6 @@ unsigned daemon_processes(const struct daemon *daemon)
 	return daemon->processes;
 }
 
-/* The usual soft limit of 1,024 protects programs that use select(2); this one needs a descriptor for each connection. */
-static void raise_files_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= FILES_MAX)
-		return;
-	limit.rlim_cur = limit.rlim_max < FILES_MAX ? limit.rlim_max : FILES_MAX;
-	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-		log_line(LOG_WARN, "the limit of open files could not be raised");
-}
-
 static int run(struct daemon *daemon)
 {
 	size_t bytes = sizeof *daemon->slots * daemon->processes;
@@ -281,7 +268,7 @@ static int run(struct daemon *daemon)
 	signal(SIGPIPE, SIG_IGN);
 	mallopt(M_MXFAST, 0); /* the thread cache serves small blocks, and each larger free() would merge the fast bins again */
 	name_instance(daemon);
-	raise_files_limit();
+	daemon_descriptors_raise();
 	daemon->slots = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (daemon->slots == MAP_FAILED)
 		return 1;

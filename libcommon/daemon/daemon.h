@@ -2,7 +2,10 @@
  * port under one supervising parent; draining within DRAIN_SECONDS after SIGTERM or SIGINT; the admin listener (/healthz
  * /readyz /metrics). The parent replaces a serving process that dies within 100 ms, with back-off when it keeps dying, and one
  * that hangs (is stopped, or its loop does not turn) within HANG_SECONDS. When the parent dies, the kernel kills the serving
- * processes; while it is stopped they go on, but none is replaced. With PROCESSES=1 and HANG_SECONDS=0 there is no parent. */
+ * processes; while it is stopped they go on, but none is replaced. With PROCESSES=1 and HANG_SECONDS=0 there is no parent.
+ *
+ * The soft limit of open files is raised to the hard one, and divided: what the daemon needs for itself is kept, and clients
+ * get the rest (HTTP_CONNECTIONS_MAX is lowered if need be). One line of the log says how. */
 #ifndef ABACUS_DAEMON_DAEMON_H
 #define ABACUS_DAEMON_DAEMON_H
 
@@ -23,6 +26,7 @@ struct daemon_spec {
 	const char *name;    /* "users" */
 	const char *summary; /* one line for --help */
 	long admin_port;     /* default of ADMIN_PORT */
+	long requests_max;   /* HTTP requests to other servers at once, for which descriptors are kept */
 	const struct daemon_config *configs;
 	void (*check)(struct config *config); /* rules about several options; may be NULL */
 	void (*register_metrics)(void);       /* once, before any fork; may be NULL */

@@ -1,6 +1,7 @@
 /* What the files of the daemon share.
  *   daemon.c      command line, configuration, one serving process
  *   supervisor.c  the parent of the serving processes
+ *   descriptors.c how many descriptors clients get, and what is kept for the daemon itself
  *   admin.c       /healthz /readyz /metrics, and the client of --check-ready */
 #ifndef ABACUS_DAEMON_DAEMON_INTERNAL_H
 #define ABACUS_DAEMON_DAEMON_INTERNAL_H
@@ -33,6 +34,7 @@ struct daemon {
 	struct event_base *base;
 	struct http_server *admin;
 	void *service;
+	long admin_connections_max;
 	bool is_draining, was_cut_off;
 	struct event *signals[2], *limit, *readiness, *beat;
 };
@@ -42,6 +44,20 @@ int daemon_serve(struct daemon *daemon);
 /* Forks the serving processes and replaces those that end. Returns true in a child, whose number and pipe are set, and false in
  * the parent, with the exit code. */
 bool daemon_supervise(struct daemon *daemon, int *ret_exit_code);
+
+struct daemon_descriptors {
+	long limit;   /* RLIMIT_NOFILE */
+	long own;     /* kept for the daemon's files and its own connections */
+	long admin;   /* connections of the admin listener */
+	long clients; /* connections of the service's listener */
+	long least;   /* the limit that is just enough */
+	bool is_enough;
+};
+/* outgoing: connections to Postgres and of requests to other servers */
+struct daemon_descriptors daemon_descriptors_divide(long limit, long outgoing);
+void daemon_descriptors_raise(void); /* the soft limit to the hard one */
+/* Holds HTTP_CONNECTIONS_MAX below what the limit leaves, and reports the shares in one line. INTERNAL, logged: too few. */
+enum status daemon_descriptors_share(struct daemon *daemon) MUST_CHECK;
 
 enum status daemon_admin_start(struct daemon *daemon);
 /* Asks /readyz of the running daemon; returns 0 when the answer is 200, otherwise 1. */

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,7 +20,6 @@
 #define ACCEPT_AGAIN_MS 100 /* after there was no descriptor left */
 #define ACCEPT_READY_MS 2
 #define ACCEPT_READY_US_MAX 1000000
-#define DESCRIPTORS_OF_OTHERS 64 /* Postgres, Redis, the resolver, the log, the admin listener and its connections' start */
 #define PEEKS_MAX 8
 #define SLOW_US 1000000
 
@@ -147,23 +145,6 @@ static void set_socket_options(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof send_bytes);
 }
 
-/* Clients must not take the descriptors that the daemon needs for Postgres, Redis and its log. */
-static void hold_below_descriptors(struct http_server *server)
-{
-	struct rlimit limit;
-	long most;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
-		return;
-	most = limit.rlim_cur > 2 * DESCRIPTORS_OF_OTHERS ? (long)limit.rlim_cur - DESCRIPTORS_OF_OTHERS
-							  : (long)limit.rlim_cur / 2;
-	if (server->config.connections_max <= most)
-		return;
-	log_line(LOG_WARN, "HTTP_CONNECTIONS_MAX is held below the limit of descriptors", LOG_INT("connections_max", most),
-		 LOG_INT("descriptors", (int64_t)limit.rlim_cur));
-	server->config.connections_max = most;
-}
-
 static int listen_on(const char *host, const char *port)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICHOST}, *address = NULL;
@@ -195,7 +176,6 @@ enum status http_server_listen(struct http_server *server)
 	server->listener = listen_on(server->config.host, port);
 	if (server->listener < 0)
 		return STATUS_INTERNAL;
-	hold_below_descriptors(server);
 	server->acceptable = event_new(server->base, server->listener, EV_READ | EV_PERSIST, acceptable, server);
 	if (!server->is_ready) {
 		http_listener_resume(server);

@@ -7,6 +7,8 @@
 #include "show/stream.h"
 #include "watch/poll.h"
 
+#define REQUESTS_MAX 64 /* two to each of 32 instances that all hang; a request beyond it may find no descriptor */
+
 static struct monitor *monitor; /* of this process */
 
 static void register_metrics(void)
@@ -53,6 +55,7 @@ int main(int argc, char **argv)
 		.name = "healthcheck",
 		.summary = "asks every instance of every service for its health, and shows it",
 		.admin_port = 9003,
+		.requests_max = REQUESTS_MAX,
 		.configs = healthcheck_configs,
 		.check = healthcheck_check,
 		.register_metrics = register_metrics,

@@ -454,35 +454,6 @@ static void test_out_of_descriptors_clients_are_refused_with_503_and_accepting_g
 	close(second);
 }
 
-/* In a process of its own, because a hard limit can not be raised again. */
-static int limit_with_160_descriptors(void)
-{
-	struct rlimit limit = {.rlim_cur = 160, .rlim_max = 160};
-	struct http_config config = server_config();
-
-	fixture_open_loop();
-	config.connections_max = 10000;
-	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return 0;
-	server_open(&config);
-	return (int)server->config.connections_max;
-}
-
-static void test_the_limit_of_connections_is_held_below_that_of_descriptors(void **state)
-{
-	pid_t child;
-	int status;
-
-	log_init("test", "test", LOG_ERROR + 1);
-	child = fork();
-	assert_true(child >= 0);
-	if (child == 0)
-		_exit(limit_with_160_descriptors());
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 160 - 64);
-}
-
 /* ---- a reply that is read slowly ---- */
 
 static void test_a_slowly_read_reply_is_not_cut_by_the_request_behind_it(void **state)
@@ -530,7 +501,6 @@ int main(void)
 		SERVER_TEST(test_an_upgrade_that_was_asked_for_when_draining_began_is_503),
 		SERVER_TEST(test_freeing_the_server_with_everything_under_way_harms_nothing),
 		SERVER_TEST(test_out_of_descriptors_clients_are_refused_with_503_and_accepting_goes_on),
-		SERVER_TEST(test_the_limit_of_connections_is_held_below_that_of_descriptors),
 		SERVER_TEST(test_a_slowly_read_reply_is_not_cut_by_the_request_behind_it),
 	};
 
