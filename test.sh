@@ -176,6 +176,11 @@ differential() {
 	node tests/differential/run.mjs "$BUILD/tests/differential/reader" "$@"
 }
 
+# nginx alone, with stand-ins for the services.
+nginx_configuration() {
+	/usr/bin/python3 -m pytest -q -p no:cacheprovider -rs tests/nginx
+}
+
 fuzz_result() {
 	cat "$1.log"
 	[ -f "$1.ok" ]
@@ -263,6 +268,7 @@ server() {
 	[ -z "$only" ] || build web >"$out" 2>&1 || { cat "$out"; exit 1; }
 	step "differential llhttp" differential llhttp
 	step "differential nginx" differential nginx
+	step "nginx configuration" nginx_configuration
 	round plain
 	case $only in
 	'' | *sanit*)

@@ -28,7 +28,8 @@ const struct config_option http_options[] = {
 	{"HTTP_BUFFER_BYTES_MAX", CONFIG_INT, offsetof(struct http_config, buffer_bytes_max), "67108864",
 	 "requests and replies under way, of all connections; beyond it the slowest one is closed", 1 << 20, 1L << 40, false},
 	{"TRUSTED_PROXIES", CONFIG_TEXT, offsetof(struct http_config, trusted_proxies),
-	 "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16", "networks whose X-Forwarded-For counts", 0, 0, false},
+	 "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7", "networks whose X-Forwarded-For counts", 0, 0,
+	 false},
 	{0},
 };
 

@@ -1,4 +1,5 @@
 # Runs nginx with nginx/abacus.conf.template, in the foreground under the supervisor, as the stack's user.
+. nginx/settings.sh
 
 # nginx_servers NAME: the servers of an upstream, each listed twice as the template's first lines explain.
 nginx_servers() {
@@ -20,7 +21,21 @@ nginx_healthcheck_servers() {
 	printf 'server 127.0.0.1:%s max_fails=0 backup; ' "$(daemon_port healthcheck)"
 }
 
+settings_die() {
+	die "$@"
+}
+
+# The addresses of proxies are a file of their own, because HTTP_INCLUDE finds it, as it finds deploy/certificates/cloudflare.http.
+nginx_real_ip_make() {
+	lines=$(settings_real_ip)
+	[ -z "$lines" ] || ! grep -qs real_ip_header "$RUN_DIR/nginx/conf/cloudflare.http" || die "REAL_IP_FROM is set, and nginx/conf/cloudflare.http has addresses of proxies too; use one of them"
+	if [ -n "$lines" ] || [ -e "$RUN_DIR/nginx/conf/real-ip.http" ]; then
+		echo "$lines" | install_text "$RUN_DIR/nginx/conf/real-ip.http" 644
+	fi
+}
+
 nginx_make() {
+	settings_workers
 	for dir in nginx nginx/conf nginx/html; do
 		mkdir -p "$RUN_DIR/$dir"
 		[ "$(id -u)" != 0 ] || chown "$run_user" "$RUN_DIR/$dir"
@@ -30,14 +45,14 @@ nginx_make() {
 	CONF=$RUN_DIR/nginx/conf envsubst '$CONF' <nginx/client.conf | install_text "$RUN_DIR/nginx/conf/client.conf" 644
 	client_make
 	swagger_make
-	# shellcheck disable=SC2016 # envsubst replaces the variables
-	LISTEN=${LISTEN:-$PORT} USERS_SERVERS=$(nginx_servers users) VALUES_SERVERS=$(nginx_servers values) \
-		HEALTHCHECK_SERVERS=$(nginx_healthcheck_servers) SWAGGER_SERVERS="server 127.0.0.1:$swagger_port max_fails=0;" \
-		STATUS_LISTEN=127.0.0.1:$nginx_status_port AUTH_RATE=$AUTH_RATE AUTH_BURST=$AUTH_BURST \
-		CLIENT_ROOT=$(client_root) CONF=$RUN_DIR/nginx/conf RUN=$RUN_DIR/nginx ACCESS_LOG=/dev/stdout \
-		HTTP_INCLUDE="$RUN_DIR/nginx/conf/*.http" envsubst '$LISTEN $STATUS_LISTEN $USERS_SERVERS $VALUES_SERVERS $HEALTHCHECK_SERVERS
-		$SWAGGER_SERVERS $AUTH_RATE $AUTH_BURST $CLIENT_ROOT $CONF $RUN $ACCESS_LOG $HTTP_INCLUDE' \
-		<nginx/abacus.conf.template | install_text "$RUN_DIR/nginx/nginx.conf" 644
+	nginx_real_ip_make
+	(
+		LISTEN=${LISTEN:-$PORT} STATUS_LISTEN=127.0.0.1:$nginx_status_port CLIENT_ROOT=$(client_root) CONF=$RUN_DIR/nginx/conf
+		USERS_SERVERS=$(nginx_servers users) VALUES_SERVERS=$(nginx_servers values) HEALTHCHECK_SERVERS=$(nginx_healthcheck_servers)
+		SWAGGER_SERVERS="server 127.0.0.1:$swagger_port max_fails=0;" RUN=$RUN_DIR/nginx ACCESS_LOG=/dev/stdout
+		HTTP_INCLUDE="$RUN_DIR/nginx/conf/*.http"
+		settings_render <nginx/abacus.conf.template
+	) | install_text "$RUN_DIR/nginx/nginx.conf" 644
 	install_text "$RUN_DIR/service.nginx.run" 755 <<RUN
 #!/bin/sh
 exec 2>&1
@@ -53,5 +68,5 @@ done
 exec /usr/sbin/nginx -c $RUN_DIR/nginx/nginx.conf -e stderr -g 'daemon off;'
 RUN
 	supervisor_service nginx "$RUN_DIR/service.nginx.run" "$RUN_DIR/nginx/nginx.conf" "$RUN_DIR/nginx/conf/headers.conf" "$RUN_DIR/nginx/conf/proxy.conf" \
-		"$RUN_DIR/nginx/conf/swagger.http" "$RUN_DIR/nginx/conf/client.conf"
+		"$RUN_DIR/nginx/conf/swagger.http" "$RUN_DIR/nginx/conf/client.conf" "$RUN_DIR/nginx/conf/real-ip.http"
 }

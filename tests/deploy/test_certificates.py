@@ -51,6 +51,9 @@ class Place:
             (self.conf / name).write_text((ROOT / "nginx" / name).read_text().replace("${CONF}", str(self.conf)))
         values = {
             "LISTEN": listen or f"{self.https} ssl http2",
+            "LISTEN_IPV6": "",
+            "WORKER_FILES": "1024",
+            "WORKER_CONNECTIONS": "512",
             "STATUS_LISTEN": f"127.0.0.1:{self.status}",
             "AUTH_RATE": "1000r/s",
             "AUTH_BURST": "1000",

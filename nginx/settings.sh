@@ -1,0 +1,70 @@
+# shellcheck shell=sh
+# What nginx's configuration depends on where it runs: for nginx/entrypoint in the image, and for scripts/stack.d/nginx.sh. Each function prints
+# lines of configuration or sets variables of nginx/abacus.conf.template; none of them changes the machine. settings_die is the includer's.
+
+settings_files_max=32768    # more would cost memory, because nginx allocates for all of its connections at the start
+settings_files_of_worker=64 # log, listeners, files being sent
+
+# Sets WORKER_FILES and WORKER_CONNECTIONS from the hard limit of open files. A WebSocket takes two connections of its worker, one to the client
+# and one to the service: with the usual soft limit of 1,024 a worker carried 506, and with 32,768 it carries 16,352. A connection
+# costs a worker some 400 bytes of memory from the start, so 13 MB at most.
+settings_workers() {
+	# shellcheck disable=SC3045 # dash and bash have -H
+	hard=$(ulimit -Hn)
+	case $hard in unlimited) hard=$settings_files_max ;; esac
+	[ "$hard" -lt $settings_files_max ] || hard=$settings_files_max
+	[ "$hard" -gt $((2 * settings_files_of_worker)) ] || settings_die "the limit of open files is $hard; raise it (ulimit -n) to 1024 or more"
+	WORKER_FILES=$hard WORKER_CONNECTIONS=$((hard - settings_files_of_worker))
+}
+
+# Empty or missing where the kernel has no IPv6, or has switched it off for every interface.
+settings_ipv6_addresses=/proc/net/if_inet6
+
+settings_has_ipv6() {
+	grep -qs . $settings_ipv6_addresses # not -s: files of /proc have no size
+}
+
+# settings_listen_ipv6 LISTEN: the same port of IPv6 for a LISTEN that names no address, e.g. "8080" or "443 ssl http2". Nothing where there is no
+# IPv6, because nginx would not start.
+settings_listen_ipv6() {
+	port=${1%% *}
+	case $port in *[!0-9]* | '') return 0 ;; esac
+	settings_has_ipv6 || return 0
+	echo "listen [::]:$1 default_server reuseport backlog=1024;"
+}
+
+settings_is_network() {
+	echo "$1" | awk -F/ '
+		NF > 2 || (NF == 2 && $2 !~ /^[0-9]+$/) { exit 1 }
+		NF == 2 && $2 == 0 { exit 1 } # everybody could choose an address
+		$1 ~ /^[0-9.]+$/ {
+			if (split($1, part, ".") != 4 || (NF == 2 && $2 > 32)) exit 1
+			for (i = 1; i <= 4; i++) if (part[i] !~ /^[0-9][0-9]?[0-9]?$/ || part[i] > 255) exit 1
+			exit 0
+		}
+		$1 !~ /:/ || $1 !~ /^[0-9A-Fa-f:.]+$/ || (NF == 2 && $2 > 128) { exit 1 }'
+}
+
+# Prints what makes nginx take the client's address from the header $REAL_IP_HEADER when a request comes from one of $REAL_IP_FROM: addresses and
+# networks of the proxies in front of it, separated by commas or spaces. Nothing if there is none.
+settings_real_ip() {
+	: "${REAL_IP_FROM:=}" "${REAL_IP_HEADER:=X-Forwarded-For}"
+	case $REAL_IP_HEADER in *[!A-Za-z0-9-]* | '') settings_die "REAL_IP_HEADER: \"$REAL_IP_HEADER\" is not the name of a header" ;; esac
+	networks=$(echo "$REAL_IP_FROM" | tr -s ', ' '\n' | grep . || true)
+	[ -n "$networks" ] || return 0
+	for network in $networks; do
+		settings_is_network "$network" || settings_die "REAL_IP_FROM: \"$network\" is not an address or a network such as 10.1.0.0/16"
+		echo "set_real_ip_from $network;"
+	done
+	printf 'real_ip_header %s;\nreal_ip_recursive on;\n' "$REAL_IP_HEADER"
+}
+
+# Fills in nginx/abacus.conf.template, from standard input to standard output, after settings_workers and with the other variables set.
+settings_render() {
+	LISTEN_IPV6=$(settings_listen_ipv6 "$LISTEN")
+	export LISTEN LISTEN_IPV6 WORKER_FILES WORKER_CONNECTIONS STATUS_LISTEN USERS_SERVERS VALUES_SERVERS HEALTHCHECK_SERVERS SWAGGER_SERVERS \
+		AUTH_RATE AUTH_BURST CLIENT_ROOT CONF RUN ACCESS_LOG HTTP_INCLUDE
+	# shellcheck disable=SC2016 # envsubst replaces the variables
+	envsubst '$LISTEN $LISTEN_IPV6 $WORKER_FILES $WORKER_CONNECTIONS $STATUS_LISTEN $USERS_SERVERS $VALUES_SERVERS $HEALTHCHECK_SERVERS
+		$SWAGGER_SERVERS $AUTH_RATE $AUTH_BURST $CLIENT_ROOT $CONF $RUN $ACCESS_LOG $HTTP_INCLUDE'
+}

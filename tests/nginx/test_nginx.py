@@ -1,0 +1,313 @@
+"""nginx with the configuration that nginx/settings.sh and nginx/abacus.conf.template make, in front of a stand-in for all
+services that answers with the headers which it got. Nothing else runs, so each test is quick."""
+
+import http.client
+import json
+import os
+import pathlib
+import resource
+import shutil
+import socket
+import socketserver
+import subprocess
+import threading
+
+import pytest
+
+from harness import ROOT, Server, eventually, free_port, listens
+
+NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin")
+HAS_IPV6 = (
+    pathlib.Path("/proc/net/if_inet6").exists()
+    and "00000000000000000000000000000001" in pathlib.Path("/proc/net/if_inet6").read_text()
+)
+RENDER = """set -eu
+settings_die() { echo "nginx: $*" >&2; exit 78; }
+. nginx/settings.sh
+[ -z "${NO_IPV6:-}" ] || settings_ipv6_addresses=/dev/null
+settings_workers
+real_ip=$(settings_real_ip)
+echo "$real_ip" >"$CONF/real-ip.http"
+settings_render <nginx/abacus.conf.template
+"""
+
+
+class StandIn(socketserver.ThreadingTCPServer):
+    """Answers 200 with the request's headers as JSON, and each upgrade with 101."""
+
+    allow_reuse_address, daemon_threads, request_queue_size = True, True, 1024
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self):
+            while line := self.rfile.readline():
+                headers = dict(self.header_lines())
+                if "upgrade" in headers:
+                    self.wfile.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+                    self.server.upgraded += 1
+                    self.rfile.read(1)  # until the peer closes
+                    return
+                self.rfile.read(int(headers.get("content-length", 0)))
+                body = json.dumps({"line": line.decode().strip(), **headers}).encode()
+                self.wfile.write(
+                    b"HTTP/1.1 200 OK\r\nContent-Type: text/x-stand-in\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+                )
+
+        def header_lines(self):
+            while (line := self.rfile.readline().strip()) != b"":
+                name, _, value = line.decode().partition(":")
+                yield name.lower(), value.strip()
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), self.Handler)
+        self.upgraded, self.port = 0, self.server_address[1]
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+def environment(folder, **variables):
+    return {
+        **os.environ,
+        "LISTEN": "8080",
+        "STATUS_LISTEN": f"127.0.0.1:{free_port()}",
+        "AUTH_RATE": "1000r/s",
+        "AUTH_BURST": "1000",
+        "CLIENT_ROOT": str(folder),
+        "CONF": str(folder / "conf"),
+        "RUN": str(folder),
+        "ACCESS_LOG": "off",
+        "HTTP_INCLUDE": str(folder / "conf/*.http"),
+        **{
+            name: "server 127.0.0.1:1;"
+            for name in ("HEALTHCHECK_SERVERS", "SWAGGER_SERVERS", "USERS_SERVERS", "VALUES_SERVERS")
+        },
+        **variables,
+    }
+
+
+def render(folder, **variables):
+    (folder / "conf").mkdir(exist_ok=True)
+    for name in "headers.conf", "proxy.conf", "client.conf":
+        text = (ROOT / "nginx" / name).read_text().replace("${CONF}", str(folder / "conf"))
+        (folder / "conf" / name).write_text(text)
+    return subprocess.run(
+        ["sh", "-c", RENDER], cwd=ROOT, env=environment(folder, **variables), capture_output=True, text=True, timeout=30
+    )
+
+
+class Nginx:
+    """One worker, so that limits of a worker can be counted. `with` ends it."""
+
+    def __init__(self, folder, upstream=None, command=(), **variables):
+        self.port = free_port()
+        folder.mkdir(exist_ok=True)
+        server = f"server 127.0.0.1:{upstream.port};" if upstream else "server 127.0.0.1:1;"
+        variables = {"LISTEN": str(self.port), "USERS_SERVERS": server, "VALUES_SERVERS": server, **variables}
+        made = render(folder, **variables)
+        assert made.returncode == 0, made.stderr
+        text = made.stdout.replace("worker_processes auto;", "worker_processes 1;").replace(" json buffer=32k flush=1s", "")
+        (folder / "nginx.conf").write_text(text)
+        user = "daemon off; user root;" if os.getuid() == 0 else "daemon off;"
+        self.server = Server(
+            folder / "nginx.log", *command, NGINX, "-c", folder / "nginx.conf", "-e", "stderr", "-g", user
+        ).wait_for_port(self.port)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.stop()
+
+    def call(self, method, path, body=None, address="127.0.0.1", **headers):
+        connection = http.client.HTTPConnection(address, self.port, timeout=20)
+        try:
+            connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+            reply = connection.getresponse()
+            return reply.status, reply.headers, reply.read().decode()
+        finally:
+            connection.close()
+
+    def raw(self, request):
+        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as peer:
+            peer.sendall(request)
+            return b"".join(iter(lambda: peer.recv(65536), b"")).decode()
+
+
+@pytest.fixture(scope="module")
+def stand_in():
+    with StandIn() as server:
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def nginx(stand_in, tmp_path_factory):
+    with Nginx(tmp_path_factory.mktemp("nginx") / "one", stand_in) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """An nginx whose services are all away, and that lets each client through once a minute."""
+    with Nginx(tmp_path_factory.mktemp("nginx") / "alone", AUTH_RATE="1r/m", AUTH_BURST="1") as server:
+        yield server
+
+
+def expect_json_error(reply, status, code):
+    assert (reply[0], reply[1]["Content-Type"]) == (status, "application/json")
+    assert json.loads(reply[2])["code"] == code
+
+
+# ---- errors of nginx itself ----
+
+
+@pytest.mark.parametrize("ending", ["", ".html", ".css", ".js", ".png", ".xml", ".json", ".txt", ".svg"])
+def test_errors_are_json_whatever_the_path_ends_with(nginx, alone, ending):
+    expect_json_error(nginx.call("GET", f"/api/x{ending}"), 404, "not_found")
+    expect_json_error(nginx.call("POST", f"/auth/x{ending}", b"x" * 200_000), 413, "body_too_large")
+    expect_json_error(nginx.call("POST", f"/x{ending}", b""), 405, "method_not_allowed")
+    expect_json_error(alone.call("GET", f"/users/x{ending}"), 503, "unavailable")
+    expect_json_error(alone.call("POST", f"/api/values/x{ending}"), 503, "unavailable")
+
+
+def test_the_limit_of_requests_answers_json_whatever_the_path_ends_with(alone):
+    replies = [alone.call("GET", "/auth/x.html") for _ in range(6)]
+    assert replies[-1][0] == 429
+    expect_json_error(replies[-1], 429, "too_many_requests")
+
+
+def test_a_reply_of_a_service_keeps_its_content_type(nginx):
+    status, headers, _ = nginx.call("GET", "/users/x.html")
+    assert (status, headers["Content-Type"]) == (200, "text/x-stand-in")
+
+
+# ---- requests ----
+
+
+def test_http_1_0_without_host_is_answered_and_the_service_gets_a_host(nginx):
+    reply = nginx.raw(b"GET /users/ping HTTP/1.0\r\n\r\n")
+    assert reply.startswith("HTTP/1.1 200 ")
+    assert json.loads(reply.partition("\r\n\r\n")[2])["host"] == "abacus"
+
+
+# ---- IPv6 ----
+
+
+@pytest.mark.skipif(not HAS_IPV6, reason="this machine has no IPv6")
+def test_where_there_is_ipv6_nginx_listens_on_both(nginx):
+    assert nginx.call("GET", "/users/ping")[0] == 200
+    status, _, body = nginx.call("GET", "/users/ping", address="::1")
+    assert (status, json.loads(body)["x-forwarded-for"]) == (200, "::1")
+
+
+def test_where_ipv6_is_off_nginx_listens_on_ipv4_alone(stand_in, tmp_path):
+    with Nginx(tmp_path / "ipv4", stand_in, NO_IPV6="1") as nginx:
+        assert nginx.call("GET", "/users/ping")[0] == 200
+        with pytest.raises(OSError):
+            listens(nginx.port, "::1")
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:8080", "[::1]:8080", "unix:/run/nginx.sock"])
+def test_a_listen_that_names_an_address_gets_no_second_one(tmp_path, listen):
+    assert "\tlisten [::]" not in render(tmp_path, LISTEN=listen).stdout
+
+
+# ---- proxies in front ----
+
+
+def seen_address(nginx, **headers):
+    return json.loads(nginx.call("GET", "/users/ping", **headers)[2])["x-forwarded-for"]
+
+
+def test_without_proxies_a_client_cannot_choose_its_address(nginx):
+    assert seen_address(nginx, X_Forwarded_For="203.0.113.9") == "127.0.0.1"
+
+
+def test_behind_a_proxy_each_client_has_its_own_address(stand_in, tmp_path):
+    with Nginx(tmp_path / "proxied", stand_in, REAL_IP_FROM="127.0.0.0/8, 10.0.0.0/8") as nginx:
+        assert seen_address(nginx, X_Forwarded_For="203.0.113.9") == "203.0.113.9"
+        assert seen_address(nginx, X_Forwarded_For="2001:db8::9") == "2001:db8::9"
+        assert seen_address(nginx, X_Forwarded_For="198.51.100.1, 203.0.113.9, 10.1.2.3") == "203.0.113.9"
+        assert seen_address(nginx) == "127.0.0.1"
+
+
+def test_behind_a_proxy_each_client_has_its_own_limit(stand_in, tmp_path):
+    with Nginx(tmp_path / "limits", stand_in, REAL_IP_FROM="127.0.0.1", AUTH_RATE="1r/m", AUTH_BURST="1") as nginx:
+        statuses = [nginx.call("GET", "/auth/x", X_Forwarded_For="203.0.113.9")[0] for _ in range(4)]
+        assert statuses[-1] == 429
+        assert nginx.call("GET", "/auth/x", X_Forwarded_For="203.0.113.10")[0] == 200
+
+
+def test_the_header_of_the_proxy_may_have_another_name(stand_in, tmp_path):
+    with Nginx(tmp_path / "named", stand_in, REAL_IP_FROM="127.0.0.1", REAL_IP_HEADER="X-Real-IP") as nginx:
+        assert seen_address(nginx, X_Real_IP="203.0.113.9", X_Forwarded_For="203.0.113.8") == "203.0.113.9"
+
+
+@pytest.mark.parametrize(
+    "networks",
+    [
+        "example.com",
+        "10.0.0.0/33",
+        "10.0.0",
+        "10.0.0.256",
+        "0.0.0.0/0",
+        "::/0",
+        "2001:db8::/129",
+        "10.0.0.1;",
+        "10.0.0.0/",
+        "unix:",
+    ],
+)
+def test_what_is_no_network_is_refused_in_one_line(tmp_path, networks):
+    made = render(tmp_path, REAL_IP_FROM=f"10.0.0.0/8 {networks}")
+    assert made.returncode == 78
+    assert made.stderr == f'nginx: REAL_IP_FROM: "{networks}" is not an address or a network such as 10.1.0.0/16\n'
+
+
+@pytest.mark.parametrize("header", ["X Forwarded For", "X-Real-IP;", "$http_x"])
+def test_what_is_no_header_is_refused_in_one_line(tmp_path, header):
+    made = render(tmp_path, REAL_IP_HEADER=header)
+    assert made.returncode == 78
+    assert made.stderr == f'nginx: REAL_IP_HEADER: "{header}" is not the name of a header\n'
+
+
+# ---- connections ----
+
+
+def test_a_worker_carries_more_websockets_than_the_soft_limit_of_descriptors_allows(tmp_path):
+    wanted = 700
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 4096:
+        pytest.skip(f"the hard limit of open files is {hard}")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, hard))
+    peers = []
+    try:
+        with (
+            StandIn() as upstream,
+            Nginx(tmp_path / "many", upstream, ("sh", "-c", 'ulimit -Sn 1024; exec "$0" "$@"')) as nginx,
+        ):
+            for _ in range(wanted):
+                peers.append(socket.create_connection(("127.0.0.1", nginx.port), timeout=20))
+                peers[-1].sendall(
+                    b"GET /api/values/live HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+                )
+            eventually(lambda: upstream.upgraded == wanted, 60, message="all are open")
+            assert all(peer.recv(12) == b"HTTP/1.1 101" for peer in peers)
+            assert nginx.call("GET", "/users/ping")[0] == 200
+            for peer in peers:
+                peer.close()
+            upstream.shutdown()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_too_low_a_limit_of_descriptors_is_refused_in_one_line(tmp_path):
+    (tmp_path / "conf").mkdir()
+    made = subprocess.run(
+        ["sh", "-c", "ulimit -n 100; " + RENDER],
+        cwd=ROOT,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert made.returncode == 78
+    assert made.stderr == "nginx: the limit of open files is 100; raise it (ulimit -n) to 1024 or more\n"
