@@ -118,7 +118,7 @@ static void test_a_network_with_one_password_waits_for_one_of_each_network_that_
 
 static void test_an_account_that_many_networks_try_holds_up_no_other_account(void **state)
 {
-	char network[16];
+	char network[32];
 
 	open_queue(JOBS, 1000000, 1);
 	for (int i = 1; i <= 20; i++) {

@@ -17,7 +17,7 @@
 static struct turns *turns;
 static struct entry {
 	struct turn turn;
-	char name[16];
+	char name[32];
 } entries[ENTRIES];
 static unsigned used;
 
@@ -49,7 +49,7 @@ static struct entry *add(const char *name, uint64_t network, uint64_t account)
 static void add_many(char network, int count)
 {
 	static uint64_t account = 1000;
-	char name[16];
+	char name[32];
 
 	for (int i = 1; i <= count; i++) {
 		snprintf(name, sizeof name, "%c%d", network, i);
@@ -110,7 +110,7 @@ static void test_a_new_network_waits_for_one_entry_of_each_of_the_others(void **
 
 static void test_an_account_that_many_networks_try_holds_up_no_other_account(void **state)
 {
-	char name[16];
+	char name[32];
 
 	for (int i = 0; i < 50; i++) {
 		snprintf(name, sizeof name, "x%d", i);
