@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "auth/base64url.h"
 #include "auth/jwt_cache.h"
@@ -15,6 +14,7 @@
 #include "base/int64.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/random.h"
 
 #define SKEW_S 30
 
@@ -34,8 +34,7 @@ void jwt_sign(const char *secret, const char *text, size_t len, uint8_t signatur
 
 static void make_jti(int64_t unix_ms, uint8_t jti[JWT_JTI_BYTES])
 {
-	if (getrandom(jti, JWT_JTI_BYTES, 0) != JWT_JTI_BYTES)
-		mem_die("the kernel gives no random bytes\n");
+	random_fill(jti, JWT_JTI_BYTES);
 	for (int i = 0; i < 6; i++)
 		jti[i] = (uint8_t)(unix_ms >> (40 - 8 * i));
 	jti[6] = (uint8_t)(0x70 | (jti[6] & 0x0F));

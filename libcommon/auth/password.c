@@ -7,12 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "base/random.h"
 
 #define SALT_BYTES 16
 #define TAG_BYTES 32
@@ -60,8 +60,7 @@ char *password_hash_now(const struct password_config *config, const char *passwo
 	unsigned char salt[SALT_BYTES];
 	char phc[PHC_BYTES];
 
-	if (getrandom(salt, sizeof salt, 0) != sizeof salt)
-		mem_die("the kernel gives no random bytes\n");
+	random_fill(salt, sizeof salt);
 	if (argon2id_hash_encoded((uint32_t)config->passes, (uint32_t)config->memory_kib, (uint32_t)config->lanes, password,
 				  strlen(password), salt, sizeof salt, TAG_BYTES, phc, sizeof phc) != ARGON2_OK)
 		return NULL;

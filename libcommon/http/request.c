@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/random.h>
 
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "net/url.h"
 
 #define ID_BYTES 16
@@ -32,8 +32,7 @@ static void make_id(char id[HTTP_ID_BYTES])
 	static size_t used = sizeof random_bytes;
 
 	if (used == sizeof random_bytes) {
-		if (getrandom(random_bytes, sizeof random_bytes, 0) != sizeof random_bytes)
-			mem_die("the kernel has no random bytes\n");
+		random_fill(random_bytes, sizeof random_bytes);
 		used = 0;
 	}
 	for (int i = 0; i < ID_BYTES; i++) {

@@ -1,0 +1,47 @@
+#include "base/random.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+/* As read(2) does: bytes, or -1 with errno. */
+typedef ssize_t source(int fd, void *bytes, size_t len);
+
+static ssize_t from_kernel(int fd, void *bytes, size_t len)
+{
+	return getrandom(bytes, len, 0);
+}
+
+static bool fill_from(source *next, int fd, char *bytes, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = next(fd, bytes, len);
+
+		if (n <= 0 && !(n < 0 && errno == EINTR))
+			return false;
+		bytes += n > 0 ? n : 0;
+		len -= n > 0 ? (size_t)n : 0;
+	}
+	return true;
+}
+
+/* For a sandbox that does not know getrandom(2). */
+static bool fill_from_device(char *bytes, size_t len)
+{
+	int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+	bool is_filled = fd >= 0 && fill_from(read, fd, bytes, len);
+
+	if (fd >= 0)
+		close(fd);
+	return is_filled;
+}
+
+void random_fill(void *bytes, size_t len)
+{
+	if (!fill_from(from_kernel, -1, bytes, len) && !fill_from_device(bytes, len))
+		mem_die("the kernel gives no random bytes\n");
+}
