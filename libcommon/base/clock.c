@@ -4,11 +4,22 @@
 #include <string.h>
 #include <time.h>
 
-static int64_t us_of(clockid_t clock)
+#include "base/mem.h"
+
+/* Only a sandbox can refuse to read a clock, and then it refuses always. Without time no limit would end anything. */
+static struct timespec read_clock(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(clock, &now);
+	if (clock_gettime(clock, &now) < 0)
+		mem_die("the clock can not be read\n");
+	return now;
+}
+
+static int64_t us_of(clockid_t clock)
+{
+	struct timespec now = read_clock(clock);
+
 	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
@@ -24,9 +35,8 @@ int64_t clock_boottime_us(void)
 
 int64_t clock_unix_ms(void)
 {
-	struct timespec now;
+	struct timespec now = read_clock(CLOCK_REALTIME);
 
-	clock_gettime(CLOCK_REALTIME, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 

@@ -1,14 +1,34 @@
 #include "base/loop.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
+
+/* libevent takes no notice when the kernel refuses to watch a descriptor, because memory or watches are used up. Its connection
+ * would hang, and the listener or a thread pool for good. */
+static bool is_out_of_memory(const char *text)
+{
+	return strncmp(text, "Epoll ", 6) == 0 && (strstr(text, strerror(ENOMEM)) || strstr(text, strerror(ENOSPC)));
+}
+
+static void libevent_reported(int severity, const char *text)
+{
+	if (severity < EVENT_LOG_WARN)
+		return;
+	log_line(severity == EVENT_LOG_WARN ? LOG_WARN : LOG_ERROR, "the event loop has a problem", LOG_TEXT("reason", text));
+	if (is_out_of_memory(text))
+		mem_die("the event loop can not watch a descriptor\n");
+}
 
 struct event_base *loop_new(void)
 {
 	struct event_config *config = event_config_new();
 	struct event_base *base;
 
+	event_set_log_callback(libevent_reported);
 	if (!config)
 		mem_die("no event loop can be made\n");
 	event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);

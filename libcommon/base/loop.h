@@ -13,7 +13,10 @@
 #define LOOP_PRIORITY_NORMAL 1
 #define LOOP_PRIORITIES 2
 
-/* epoll with a changelist (several changes of interest in one turn cost one system call), two priorities. */
+/* epoll with a changelist (several changes of interest in one turn cost one system call), two priorities. What libevent reports
+ * goes to the log. When the kernel has no memory left to watch a descriptor, the process ends as it does without memory
+ * (mem.h).
+ */
 struct event_base *loop_new(void);
 
 /* A callback that runs once at the end of the turn in which it was scheduled, however often that was. */

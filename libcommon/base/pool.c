@@ -2,6 +2,7 @@
  * the loop to deliver those. Only the loop's thread touches scopes; a thread looks whether its call still has one. */
 #include "base/pool.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <pthread.h>
 #include <signal.h>
@@ -38,11 +39,12 @@ struct pool {
 	struct event *event;
 };
 
+/* Of a thread. An eventfd takes what is written unless its count is at the end of 64 bits. */
 static void wake_loop(struct pool *pool)
 {
 	uint64_t one = 1;
 
-	while (write(pool->wakes_loop, &one, sizeof one) < 0)
+	while (write(pool->wakes_loop, &one, sizeof one) < 0 && errno == EINTR)
 		;
 }
 
@@ -110,8 +112,7 @@ static void deliver_finished(evutil_socket_t fd, short what, void *arg)
 	struct pool_call *call;
 	uint64_t count;
 
-	if (read(fd, &count, sizeof count) < 0)
-		return;
+	(void)!read(fd, &count, sizeof count); /* it may be empty */
 	pthread_mutex_lock(&pool->lock);
 	STAILQ_CONCAT(&finished, &pool->finished);
 	pthread_mutex_unlock(&pool->lock);
@@ -133,6 +134,8 @@ struct pool *pool_new(struct event_base *base, unsigned threads, unsigned queue_
 	pool->queue_max = queue_max;
 	pool->threads = mem_alloc(threads * sizeof *pool->threads);
 	pool->wakes_loop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (pool->wakes_loop < 0)
+		mem_die("a thread pool gets no eventfd: no file descriptor is left\n");
 	pool->event = event_new(base, pool->wakes_loop, EV_READ | EV_PERSIST, deliver_finished, pool);
 	event_add(pool->event, NULL);
 	sigfillset(&all);
@@ -196,5 +199,5 @@ void pool_submit(struct pool *pool, struct scope *scope, void (*work)(void *job)
 	}
 	pthread_mutex_unlock(&pool->lock);
 	if (call->status == STATUS_BUSY)
-		wake_loop(pool);
+		event_active(pool->event, EV_READ, 0);
 }

@@ -1,5 +1,6 @@
 #include "daemon/daemon_internal.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <malloc.h>
 #include <signal.h>
@@ -235,7 +236,10 @@ int daemon_serve(struct daemon *daemon)
 		log_line(LOG_INFO, "started", LOG_TEXT("version", version_number), LOG_TEXT("revision", version_revision));
 		arm(daemon);
 		mem_drop_clean_pages(); /* most of what the start has read is never read again */
-		event_base_dispatch(daemon->base);
+		if (event_base_dispatch(daemon->base) < 0) {
+			log_line(LOG_ERROR, "the event loop failed", LOG_TEXT("reason", strerror(errno)));
+			has_started = false;
+		}
 		disarm(daemon);
 	} else {
 		has_started = false;
@@ -270,8 +274,10 @@ static int run(struct daemon *daemon)
 	name_instance(daemon);
 	daemon_descriptors_raise();
 	daemon->slots = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (daemon->slots == MAP_FAILED)
+	if (daemon->slots == MAP_FAILED) {
+		log_line(LOG_ERROR, "no shared memory for the serving processes", LOG_TEXT("reason", strerror(errno)));
 		return 1;
+	}
 	if (daemon->spec->register_metrics)
 		daemon->spec->register_metrics();
 	metrics_share(daemon->processes);

@@ -28,6 +28,7 @@
 #define SHORT_LIFE_MS 2000
 #define REPLACE_MS 500 /* before HANG_SECONDS are over, so that the replacement serves by then */
 #define LATE_MS 1000
+#define POLL_FAILED_MS 100
 #define TURN_MS 1000 /* longest wait, so that a pause of the parent itself can be recognized */
 
 struct child {
@@ -68,6 +69,15 @@ static void become_child(struct supervisor *supervisor, unsigned number, pid_t p
 	supervisor->daemon->beats = beats;
 }
 
+/* Longer each time. */
+static void delay_start(struct child *child)
+{
+	child->delay_ms = child->delay_ms ? child->delay_ms * 2 : RESTART_MS;
+	if (child->delay_ms > RESTART_MS_MAX)
+		child->delay_ms = RESTART_MS_MAX;
+	child->due_ms = now_ms() + child->delay_ms;
+}
+
 /* True in the child. */
 static bool spawn(struct supervisor *supervisor, unsigned number)
 {
@@ -87,10 +97,10 @@ static bool spawn(struct supervisor *supervisor, unsigned number)
 	if (ends[1] >= 0)
 		close(ends[1]);
 	if (pid < 0) {
-		log_line(LOG_ERROR, "fork failed", LOG_TEXT("reason", strerror(errno)));
+		log_line(LOG_ERROR, "a serving process can not be started", LOG_TEXT("reason", strerror(errno)));
 		if (ends[0] >= 0)
 			close(ends[0]);
-		child->due_ms = now_ms() + RESTART_MS_MAX;
+		delay_start(child);
 		return false;
 	}
 	child->pid = pid;
@@ -140,10 +150,9 @@ static void note_end(struct supervisor *supervisor, unsigned number, int how)
 	child->beats = -1;
 	atomic_store(&slot->is_ready, false);
 	strcpy(slot->reason, "starting");
-	child->delay_ms = !was_short || !child->delay_ms ? RESTART_MS : child->delay_ms * 2;
-	if (child->delay_ms > RESTART_MS_MAX)
-		child->delay_ms = RESTART_MS_MAX;
-	child->due_ms = now_ms() + child->delay_ms;
+	if (!was_short)
+		child->delay_ms = 0;
+	delay_start(child);
 	if (daemon->is_draining) {
 		daemon->was_cut_off |= !has_ended_well(how);
 		return;
@@ -250,7 +259,8 @@ static bool sleep_until_due(const struct supervisor *supervisor)
 
 	for (unsigned i = 0; i < supervisor->daemon->processes; i++)
 		fds[i + 1] = (struct pollfd){.fd = supervisor->children[i].beats, .events = POLLIN};
-	poll(fds, supervisor->daemon->processes + 1, limit_ms);
+	if (poll(fds, supervisor->daemon->processes + 1, limit_ms) < 0 && errno != EINTR)
+		usleep(POLL_FAILED_MS * 1000); /* it returned at once, and the loop would spin */
 	return now_ms() > due_ms + LATE_MS;
 }
 
