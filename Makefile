@@ -48,7 +48,7 @@ TESTS := $(foreach t,$(TEST_SOURCES),$(BUILD)/$(basename $(t)))
 .SECONDARY:
 
 build: $(BINARIES) ## build the daemons and their manage commands
-tests: build $(TESTS) $(BUILD)/tests/differential/reader $(BUILD)/tests/simulator/simulator $(BUILD)/tests/simulator/io_fake_redis ## build the test programs too
+tests: build $(TESTS) $(BUILD)/tests/differential/reader $(BUILD)/tests/simulator/simulator $(BUILD)/tests/simulator/io_fake_redis $(BUILD)/tests/faults/preload/fail.so ## build the test programs too
 
 web: ## fetch and build the pages that nginx serves
 	@services/swagger/build.sh
@@ -121,6 +121,11 @@ $(BUILD)/mutants/%/simulator: tests/simulator/mutants/%.sed $(SIMULATOR_OBJECTS)
 	$(CC) $(LDFLAGS) $(SIMULATOR_WRAPS) -o $@ $(@D)/mutant.o \
 		$$(printf '%s\n' $(filter %.o %.a,$^) | grep -vx "$(BUILD)/$${source%.c}.o") $(LDLIBS) $(SIMULATOR_LIBS)
 mutants: $(MUTANTS)
+
+# Without the sanitizers' flags: their runtime comes first in LD_PRELOAD.
+$(BUILD)/tests/faults/preload/%.so: tests/faults/preload/%.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE -std=c11 -g -O1 -Wall -Wextra $(if $(WERROR),-Werror) -shared -fPIC -o $@ $<
 
 # ---- fuzz targets: fuzz/NAME.c, its corpus in fuzz/corpus/NAME/; a target named like a service is linked with its objects ----
 

@@ -239,6 +239,7 @@ round() {
 	step "$1 tests/api" black_box tests/api
 	[ "$1" != coverage ] || { scripts/stack down && stack=; } >/dev/null # because a killed process writes no coverage
 	step "$1 tests/chaos" black_box tests/chaos
+	[ "$1" = plain ] || step "$1 tests/faults" black_box tests/faults # a crash shows best under the sanitizers
 	[ "$1" != plain ] || step "$1 tests/stack" black_box tests/stack
 	step "$1 openapi" answers_are_documented
 	step "$1 stop" scripts/stack down
