@@ -271,6 +271,7 @@ server() {
 	step "differential nginx" differential nginx
 	step "nginx configuration" nginx_configuration
 	round plain
+	chaos_step 90
 	case $only in
 	'' | *sanit*)
 		export BUILD=build/asan SANITIZED=1

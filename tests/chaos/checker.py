@@ -199,12 +199,18 @@ def whose_tokens_end(record):
     return {"password": record["user"], "remove": record.get("victim")}.get(record["op"])
 
 
-def a_dead_token_is_never_accepted(history):
+def uses_of_dead_tokens(history):
+    """(the use, seconds after the acknowledgement of the token's death, by what it died)"""
     deaths = deaths_of_tokens(history)
     for record in history.of(*WITH_TOKEN):
         died, by = deaths.get(record["token"], (float("inf"), None))
-        if record["begin"] > died and record["status"] in ACCEPTED:
-            after_s = record["begin"] - died
+        if record["begin"] > died:
+            yield record, record["begin"] - died, by
+
+
+def a_dead_token_is_never_accepted(history):
+    for record, after_s, by in uses_of_dead_tokens(history):
+        if record["status"] in ACCEPTED:
             yield f"{record['begin']:.3f} s: {record['id']} ({record['via']}) accepted a token {after_s:.4f} s after {by}"
 
 

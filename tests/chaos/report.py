@@ -61,6 +61,7 @@ def figures(history, found):
         "lost": len(found.get("every_acknowledged_submission_has_its_result", []))
         + sum(sentence.startswith("lost") for sentence in said),
         "wrong": sum(sentence.startswith("wrong") for sentence in said),
+        "uses of dead tokens": sum(1 for _ in checker.uses_of_dead_tokens(history)),
         "dead tokens accepted": len(found.get("a_dead_token_is_never_accepted", [])),
         "violations": len(said),
         "faults": dict(sorted(faults.items())),
@@ -85,8 +86,8 @@ def text_of(figures, found, shape):
     )
     yield f"{sum(faults.values())} faults: " + ", ".join(f"{count} {name}" for name, count in faults.items())
     yield (
-        f"lost {figures['lost']}, wrong {figures['wrong']}, dead tokens accepted {figures['dead tokens accepted']}, "
-        f"violations in all {figures['violations']}"
+        f"lost {figures['lost']}, wrong {figures['wrong']}; dead tokens used {figures['uses of dead tokens']:,} times, "
+        f"accepted {figures['dead tokens accepted']} times; violations in all {figures['violations']}"
     )
     count, median, most = figures["recovery"]
     yield f"ready again after each of {count} faults, with what others did meanwhile: median {median} s, max {most} s"
