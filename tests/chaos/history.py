@@ -16,7 +16,8 @@ named by a fingerprint.
     fault             number, kind, target, process, seconds; outcome
     state             instance, is_ready: whenever it changes
     measured          when (before, after), what each process and database used
-    final             rows, calculations, users, results, dead, left, keys: what Postgres and Redis had at the end
+    final             rows, calculations, users, results, dead, left, keys: what Postgres and Redis had at the end;
+                      keys: those of Redis, without whole results and counts that expire
     checked           kind, index, status, result: what the API answered for a calculation at the end
     sentinel          via, kind, index, events: how often a listener got a result at the end; `sentinel submit` asked for it
     lapse             seconds from the end of the last fault until all was well; None: not within the limit

@@ -137,6 +137,11 @@ def pending():
     return 0
 
 
+def expires(key):
+    """Counts of failed logins do, and nothing else."""
+    return key.startswith("attempts:") and int(abacus.redis_cli("TTL", key)) != -1
+
+
 def final(began_unix_ms, earlier_users):
     keys = abacus.redis_cli("--scan").splitlines()
     kinds = [key.removeprefix("results:") for key in keys if key.startswith("results:")]
@@ -147,7 +152,7 @@ def final(began_unix_ms, earlier_users):
         "users": [user for user in users() if user not in earlier_users],
         "results": [[kind, int(index)] for kind in kinds for index in abacus.redis_cli("HKEYS", f"results:{kind}").split()],
         "dead": dead_letters(began_unix_ms),
-        "keys": [key for key in keys if not key.startswith("result:")],
+        "keys": [key for key in keys if not key.startswith("result:") and not expires(key)],
         "left": {
             "the stream of jobs": int(abacus.redis_cli("XLEN", "jobs")),
             "the hash of queued jobs": int(abacus.redis_cli("HLEN", "jobs:queued")),
