@@ -26,7 +26,6 @@ static void test_revoking_a_token_leaves_other_tokens_of_its_user_good(void **st
 	assert_int_equal(check(token_of(1, now_ms, 2)), REVOCATION_NONE);
 }
 
-/* revocations.h: the entry is there before a request that the reply could have caused. */
 static void test_when_the_publisher_has_its_answer_the_token_is_already_refused(void **state)
 {
 	start_and_know(MAX_AGE_S);
@@ -278,6 +277,28 @@ static void test_a_redis_emptied_during_a_second_republication_is_not_complete(v
 	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_COMPLETE), 0);
 }
 
+/* Another users process is configured with a shorter lifetime, so it does not publish all that followers rely on. */
+static void test_a_republication_of_a_shorter_lifetime_takes_nothing_away(void **state)
+{
+	static const struct revocations_config shorter = {.lease_s = MAX_AGE_S, .lifetime_s = 1};
+	char epoch[REVOCATIONS_EPOCH_BYTES], *before, *after;
+	struct answer answer = {0};
+
+	publish_one(of_token(token_of(1, now_ms, 1)));
+	set_complete();
+	before = BESIDE_TEXT("GET", REVOCATIONS_COMPLETE);
+	wait_for_the_next_millisecond();
+	assert_true(begin_republishing(epoch));
+	revocations_republish_end(redis, &scope, epoch, &shorter, fixture_answered, &answer);
+	WAIT_FOR(answer.is_there);
+	assert_int_equal(answer.integer, 1);
+	after = BESIDE_TEXT("GET", REVOCATIONS_COMPLETE);
+	assert_string_equal(before, after);
+	assert_int_equal(BESIDE("XLEN", REVOCATIONS_STREAM), 2);
+	free(before);
+	free(after);
+}
+
 static void test_two_republications_at_once_both_succeed(void **state)
 {
 	char one[REVOCATIONS_EPOCH_BYTES], other[REVOCATIONS_EPOCH_BYTES];
@@ -339,6 +360,7 @@ int main(void)
 		REVOCATIONS_TEST(test_republished_entries_replace_earlier_ones),
 		REVOCATIONS_TEST(test_entries_published_during_a_republication_are_kept),
 		REVOCATIONS_TEST(test_a_redis_emptied_during_a_second_republication_is_not_complete),
+		REVOCATIONS_TEST(test_a_republication_of_a_shorter_lifetime_takes_nothing_away),
 		REVOCATIONS_TEST(test_two_republications_at_once_both_succeed),
 		REVOCATIONS_TEST(test_a_redis_emptied_during_the_republication_is_not_complete),
 		REVOCATIONS_TEST(test_an_emptied_redis_is_complete_only_when_a_republication_begun_since_ends),
