@@ -48,7 +48,7 @@ TESTS := $(foreach t,$(TEST_SOURCES),$(BUILD)/$(basename $(t)))
 .SECONDARY:
 
 build: $(BINARIES) ## build the daemons and their manage commands
-tests: build $(TESTS) $(BUILD)/tests/differential/reader $(BUILD)/tests/simulator/simulator $(BUILD)/tests/simulator/io_fake_redis $(BUILD)/tests/faults/preload/fail.so ## build the test programs too
+tests: build $(TESTS) $(BUILD)/tests/differential/reader $(BUILD)/tests/differential/json_reader $(BUILD)/tests/simulator/simulator $(BUILD)/tests/simulator/io_fake_redis $(BUILD)/tests/faults/preload/fail.so ## build the test programs too
 
 web: ## fetch and build the pages that nginx serves
 	@services/swagger/build.sh

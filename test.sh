@@ -267,6 +267,7 @@ server() {
 	step "thread sanitizer" threads_do_not_race
 	export BUILD=build
 	[ -z "$only" ] || build web >"$out" 2>&1 || { cat "$out"; exit 1; }
+	step "differential json" node tests/differential/json.mjs "$BUILD/tests/differential/json_reader" fuzz/corpus/json
 	step "differential llhttp" differential llhttp
 	step "differential nginx" differential nginx
 	step "nginx configuration" nginx_configuration
