@@ -64,7 +64,7 @@ class Place:
             "HTTP_INCLUDE": str(self.conf / "*.http"),
         }
         text = (ROOT / "nginx/abacus.conf.template").read_text()
-        text = re.sub(r"\$\{([A-Z_]+)\}", lambda found: values.get(found[1], "server 127.0.0.1:1;"), text)
+        text = re.sub(r"\$\{([A-Z0-9_]+)\}", lambda found: values.get(found[1], "server 127.0.0.1:1;"), text)
         (self.folder / "run/nginx.conf").write_text(text.replace("buffer=32k flush=1s", ""))
         user = ["-g", "daemon off; user root;"] if os.getuid() == 0 else ["-g", "daemon off;"]
         self.start(
