@@ -99,7 +99,13 @@ $(BUILD)/tests/differential/%: $(BUILD)/tests/differential/%.o $(LIBCOMMON)
 # ---- the simulator (tests/simulator/simulator.h): the daemons' objects between replaced libraries ----
 
 SIMULATED := $(patsubst %,$(BUILD)/services/%.o,values/repair values/store values/submissions \
-	worker/finish worker/leases worker/receive worker/run worker/work)
+	worker/finish worker/leases worker/receive worker/run worker/work \
+	users/revocations/republisher users/revocations/retry_queue users/revocations/revoke) $(BUILD)/tests/simulator/users_store.o
+# users and values both call their list of statements store_statements.
+$(BUILD)/tests/simulator/users_store.o: $(BUILD)/services/users/store.o
+	@mkdir -p $(@D)
+	objcopy --redefine-sym store_statements=users_store_statements \
+		--redefine-sym __odr_asan.store_statements=__odr_asan.users_store_statements $< $@
 SIMULATOR_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/simulator/io_%,$(wildcard tests/simulator/*.c)))
 SIMULATOR_LIBS = $(shell pkg-config --libs lua5.1)
 $(BUILD)/tests/simulator/%.o: CPPFLAGS += $(shell pkg-config --cflags lua5.1)
@@ -117,7 +123,7 @@ $(BUILD)/mutants/%/simulator: tests/simulator/mutants/%.sed $(SIMULATOR_OBJECTS)
 	source=$$(sed -n '1s/^# \([^:]*\):.*/\1/p' $<) && mkdir -p $(@D)/$$(dirname $$source) && \
 	sed -f $< $$source >$(@D)/$$source && ! cmp -s $$source $(@D)/$$source && case $$source in \
 	*.lua) printf '\0' >>$(@D)/$$source && (cd $(@D) && $(LD) -r -z noexecstack -b binary -o mutant.o $$source) ;; \
-	*) $(CC) $(CPPFLAGS) $(CFLAGS) -Wno-error -w -I$$(dirname $$source) -c -o $(@D)/mutant.o $(@D)/$$source ;; esac && \
+	*) $(CC) $(CPPFLAGS) $(CFLAGS) -Wno-error -w -I$$(dirname $$source) -I$$(echo $$source | cut -d/ -f1-2) -c -o $(@D)/mutant.o $(@D)/$$source ;; esac && \
 	$(CC) $(LDFLAGS) $(SIMULATOR_WRAPS) -o $@ $(@D)/mutant.o \
 		$$(printf '%s\n' $(filter %.o %.a,$^) | grep -vx "$(BUILD)/$${source%.c}.o") $(LDLIBS) $(SIMULATOR_LIBS)
 mutants: $(MUTANTS)

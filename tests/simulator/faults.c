@@ -96,8 +96,17 @@ static void redis_roll_back(void)
 
 static void redis_delete(void)
 {
-	static const char *const keys[] = {"jobs",          "jobs:queued",        "jobs:dead",          "results:fibonacci",
-					   "results:lucas", "result:fibonacci:3", "result:fibonacci:10"};
+	static const char *const keys[] = {"jobs",
+					   "jobs:queued",
+					   "jobs:dead",
+					   "results:fibonacci",
+					   "results:lucas",
+					   "result:fibonacci:3",
+					   "result:fibonacci:10",
+					   "revocations",
+					   "revocations:complete",
+					   "revocations:followers",
+					   "revocations:republishing"};
 
 	redis_server_delete(keys[chance_below(sizeof keys / sizeof *keys)]);
 }

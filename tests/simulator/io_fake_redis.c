@@ -246,6 +246,7 @@ static void random_command(void)
 		"HDEL %K %F %F",
 		"HEXISTS %K %F",
 		"HLEN %K",
+		"HGETALL %K",
 		"GET %K",
 		"SET t %N",
 		"SET t %N NX",

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "simulator.h"
@@ -59,13 +58,26 @@ static int parse(int argc, char **argv, struct options *options)
 	return 0;
 }
 
+/* Not getrandom(), which the simulator replaces. */
+static int read_random(uint64_t *ret_seed)
+{
+	FILE *file = fopen("/dev/urandom", "r");
+	size_t read;
+
+	if (!file)
+		return -1;
+	read = fread(ret_seed, sizeof *ret_seed, 1, file);
+	fclose(file);
+	return read == 1 ? 0 : -1;
+}
+
 int main(int argc, char **argv)
 {
 	struct options options = {.seconds = 10, .runs = INT64_MAX, .run.steps = 10000};
 	int64_t steps = 0, acknowledged = 0, runs;
 	double begin_s = seconds_now();
 
-	if (getrandom(&options.seed, sizeof options.seed, 0) < 0 || parse(argc, argv, &options) < 0)
+	if (read_random(&options.seed) < 0 || parse(argc, argv, &options) < 0)
 		return usage();
 	trace_is_shown = getenv("SIM_TRACE") != NULL;
 	printf("seed %" PRIu64 "\n", options.seed);
@@ -77,7 +89,8 @@ int main(int argc, char **argv)
 			printf("%" PRIu64 " %016" PRIx64 "\n", options.seed + (uint64_t)runs, trace_hash());
 	}
 	printf("%" PRId64 " runs, %" PRId64 " steps (%.0f a second), %" PRId64 " faults, %" PRId64 " calls, %" PRId64
-	       " submissions acknowledged: nothing broken\n",
-	       runs, steps, (double)steps / (seconds_now() - begin_s), faults_injected(), promises_calls(), acknowledged);
+	       " submissions and %" PRId64 " ends of tokens acknowledged: nothing broken\n",
+	       runs, steps, (double)steps / (seconds_now() - begin_s), faults_injected(), promises_calls(), acknowledged,
+	       customers_tokens_ended());
 	return 0;
 }

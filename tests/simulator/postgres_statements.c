@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "jobs/jobs.h"
 #include "postgres_fake.h"
+#include "postgres_statements.h"
 
 #define KIND_BYTES 16
 struct calculation {
@@ -28,6 +29,7 @@ void statements_reset(void)
 	calculations = NULL;
 	values_count = values_room = calculations_count = 0;
 	last_id = 0;
+	statements_reset_users();
 }
 
 const struct stored_value *postgres_server_value(int64_t id)
@@ -172,5 +174,10 @@ const struct statement statements[] = {
 	{"values_insert", true, values_insert},
 	{"calculations_page", false, calculations_page},
 	{"calculation_exists", false, calculation_exists},
+	{"token_revoke", true, statement_token_revoke},
+	{"revoked_tokens", false, statement_revoked_tokens},
+	{"tokens_end", true, statement_tokens_end},
+	{"user_revocation", false, statement_user_revocation},
+	{"revoked_users", false, statement_revoked_users},
 	{0},
 };

@@ -8,6 +8,7 @@
 #include "../../services/values/store.h"
 #include "../../services/values/submissions.h"
 #include "../../services/worker/service.h"
+#include "auth/revocations.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "simulator.h"
@@ -20,6 +21,8 @@ static struct worker_config worker_options[PROCESSES];
 static char names[PROCESSES][64];
 static bool names_stay; /* does a worker that starts again have the name of the one before it (WORKER_NAME)? */
 static int starts;
+static long lease_s; /* of a follower of the revocations */
+long simulated_lifetime_s;
 
 static char redis_host[] = "redis";
 static const struct redis_config redis_options_usual = {
@@ -39,6 +42,8 @@ static void start_values(struct process *process)
 	values->config = &values_options;
 	values->postgres = postgres_new(process->base, &values_options.postgres, store_statements);
 	values->redis = redis_new(process->base, &values_options.redis, jobs_scripts, LOOP_PRIORITY_NORMAL);
+	process->follower = revocations_new(process->base, &values_options.redis,
+					    &(struct revocations_config){lease_s, simulated_lifetime_s});
 	values->repair = repair_new(process->base, values);
 	values->submissions = submissions_new(process->base, values);
 	process->values = values;
@@ -59,7 +64,12 @@ void process_start(struct process *process)
 	process->base = events_base_new(process);
 	process->is_draining = process->is_drained = false;
 	current_process = process;
-	(process->kind == PROCESS_VALUES ? start_values : start_worker)(process);
+	if (process->kind == PROCESS_VALUES)
+		start_values(process);
+	else if (process->kind == PROCESS_WORKER)
+		start_worker(process);
+	else
+		process_start_users(process, &redis_options_usual, &postgres_options_usual, lease_s);
 	current_process = NULL;
 }
 
@@ -70,6 +80,8 @@ static void stop_values(struct process *process)
 	process->values = NULL;
 	submissions_free(values->submissions);
 	repair_free(values->repair);
+	revocations_free(process->follower);
+	process->follower = NULL;
 	redis_free(values->redis);
 	postgres_free(values->postgres);
 	free(values);
@@ -85,10 +97,16 @@ static void stop_worker(struct process *process)
 void process_kill(struct process *process)
 {
 	trace("kills process", process->number, 0);
+	customers_forget_tokens(process);
 	customers_forget(process);
 	promises_forget(process);
 	current_process = process;
-	(process->kind == PROCESS_VALUES ? stop_values : stop_worker)(process);
+	if (process->kind == PROCESS_VALUES)
+		stop_values(process);
+	else if (process->kind == PROCESS_WORKER)
+		stop_worker(process);
+	else
+		process_stop_users(process);
 	current_process = NULL;
 	surroundings_forget(process->base);
 	if (events_left(process->base) > 0)
@@ -119,6 +137,8 @@ void process_drain(struct process *process)
 static void draw_options(void)
 {
 	names_stay = chance_of(1, 2);
+	lease_s = chance_between(1, 5);
+	simulated_lifetime_s = chance_between(60, 300);
 	values_options.repair_s = chance_between(1, 5);
 	values_options.redis = redis_options_usual;
 	values_options.postgres = postgres_options_usual;
@@ -138,7 +158,10 @@ void processes_reset(void)
 	starts = 0;
 	draw_options();
 	for (int i = 0; i < PROCESSES; i++) {
-		processes[i] = (struct process){.kind = i < 2 ? PROCESS_VALUES : PROCESS_WORKER, .number = i};
+		processes[i] = (struct process){.kind = i < WORKER_FIRST  ? PROCESS_VALUES
+							: i < USERS_FIRST ? PROCESS_WORKER
+									  : PROCESS_USERS,
+						.number = i};
 		process_start(&processes[i]);
 	}
 }

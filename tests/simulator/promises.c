@@ -13,7 +13,8 @@
 #include "redis_data.h"
 #include "simulator.h"
 
-#define LIMIT_US 20000000 /* longer than any time limit of a call, stops of its process aside */
+#define TOKENS_US 40000000 /* after the last fault; longer than leases and retries take */
+#define LIMIT_US 20000000  /* after the last fault; longer than any time limit of a call */
 
 void promise_broken(const char *what, const char *detail)
 {
@@ -39,7 +40,7 @@ struct promise_call {
 	TAILQ_ENTRY(promise_call) link;
 };
 static TAILQ_HEAD(promise_calls, promise_call) pending = TAILQ_HEAD_INITIALIZER(pending), over = TAILQ_HEAD_INITIALIZER(over);
-static int64_t calls;
+static int64_t calls, settling_since_us; /* the latter 0: faults go on */
 
 static struct promise_call *call_begin(const struct scope *scope, const char *name, void *arg)
 {
@@ -197,7 +198,9 @@ static void check_calls_end(void)
 {
 	struct promise_call *call = TAILQ_FIRST(&pending);
 
-	if (call && now_us - call->since_us > LIMIT_US)
+	if (!settling_since_us)
+		settling_since_us = now_us;
+	if (call && now_us - (call->since_us > settling_since_us ? call->since_us : settling_since_us) > LIMIT_US)
 		promise_broken("a call does not end:", call->name);
 }
 
@@ -290,6 +293,8 @@ void promises_published_on(const char *channel, const char *text, size_t len)
 	char kind[24];
 	const char *at = strstr(text, "\"kind\":\""), *end;
 
+	if (strcmp(channel, "live") != 0)
+		return;
 	if (!at || !(end = strchr(at + 8, '"')) || end - (at + 8) >= (long)sizeof kind)
 		promise_broken("a message cannot be read", text);
 	snprintf(kind, sizeof kind, "%.*s", (int)(end - (at + 8)), at + 8);
@@ -347,11 +352,13 @@ static int held(void)
 bool promises_settled(void)
 {
 	check_calls_end();
+	if (now_us - settling_since_us > TOKENS_US && !customers_tokens_settled())
+		promise_broken("a revocation that is stored is not known to all, or a follower does not trust its copy", "");
 	is_missing = false;
 	customers_each_acknowledged(look);
 	return !is_missing && !customers_have_open() && redis_server_length("jobs") == 0 &&
 	       redis_server_length("jobs:queued") == 0 && redis_server_pending("jobs", "workers") == 0 && held() == 0 &&
-	       draining() == 0;
+	       draining() == 0 && customers_tokens_settled();
 }
 
 void promises_explain(void)
@@ -362,9 +369,11 @@ void promises_explain(void)
 		snprintf(text, sizeof text, "%s:%" PRId64, kind_name(missing.kind), missing.index);
 	else
 		snprintf(text, sizeof text,
-			 "jobs %" PRId64 ", queued %" PRId64 ", pending %" PRId64 ", held %d, clients %d, draining %d",
+			 "jobs %" PRId64 ", queued %" PRId64 ", pending %" PRId64
+			 ", held %d, clients %d, draining %d, tokens %s",
 			 redis_server_length("jobs"), redis_server_length("jobs:queued"),
-			 redis_server_pending("jobs", "workers"), held(), customers_have_open(), draining());
+			 redis_server_pending("jobs", "workers"), held(), customers_have_open(), draining(),
+			 customers_tokens_settled() ? "settled" : "not settled");
 	promise_broken(is_missing ? "an acknowledged submission is lost:" : "something is left over at the end:", text);
 }
 
@@ -373,4 +382,5 @@ void promises_reset(void)
 	promises_forget(NULL);
 	promises_data_lost();
 	keys_disagree = false;
+	settling_since_us = 0;
 }

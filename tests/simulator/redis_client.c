@@ -18,6 +18,7 @@ struct client {
 	redisAsyncContext context;
 	struct wire *wire;
 	STAILQ_HEAD(, pending) pending;
+	struct pending subscriber; /* its run is NULL: there is none */
 };
 
 static struct client *of(redisAsyncContext *context)
@@ -59,18 +60,23 @@ int redisEnableKeepAlive(redisContext *context)
 
 int redisAsyncFormattedCommand(redisAsyncContext *context, redisCallbackFn *run, void *arg, const char *bytes, size_t len)
 {
+	static const char subscribing[] = "*2\r\n$9\r\nSUBSCRIBE\r\n";
 	struct client *client = of(context);
 	struct pending *pending;
 	char *copy;
 
 	if (context->c.flags & (REDIS_DISCONNECTING | REDIS_FREEING))
 		return REDIS_ERR;
-	pending = mem_alloc(sizeof *pending);
-	*pending = (struct pending){.run = run, .arg = arg};
-	STAILQ_INSERT_TAIL(&client->pending, pending, link);
 	copy = mem_alloc(len + 1);
 	memcpy(copy, bytes, len);
 	wire_send(&client->wire->to_server, copy, len);
+	if (strncmp(copy, subscribing, strlen(subscribing)) == 0) {
+		client->subscriber = (struct pending){.run = run, .arg = arg};
+		return REDIS_OK;
+	}
+	pending = mem_alloc(sizeof *pending);
+	*pending = (struct pending){.run = run, .arg = arg};
+	STAILQ_INSERT_TAIL(&client->pending, pending, link);
 	return REDIS_OK;
 }
 
@@ -121,6 +127,8 @@ static void end(struct client *client)
 
 	while (!STAILQ_EMPTY(&client->pending))
 		run_first(client, NULL);
+	if (client->subscriber.run)
+		client->subscriber.run(context, NULL, client->subscriber.arg);
 	if (context->ev.cleanup)
 		context->ev.cleanup(context->ev.data);
 	if (context->onDisconnect && (context->c.flags & REDIS_CONNECTED))
@@ -168,6 +176,12 @@ void redisAsyncHandleWrite(redisAsyncContext *context)
 		context->onConnect(context, REDIS_OK);
 }
 
+/* A subscriber sends nothing else once it has subscribed. */
+static bool is_message(const struct client *client, const redisReply *reply)
+{
+	return client->subscriber.run && STAILQ_EMPTY(&client->pending) && reply->type == REDIS_REPLY_ARRAY;
+}
+
 void redisAsyncHandleRead(redisAsyncContext *context)
 {
 	struct client *client = of(context);
@@ -177,7 +191,15 @@ void redisAsyncHandleRead(redisAsyncContext *context)
 		disconnect(client, "Server closed the connection");
 		return;
 	}
-	run_first(client, reply);
+	if (STAILQ_EMPTY(&client->pending) && reply->type == REDIS_REPLY_ERROR) { /* it answers a SUBSCRIBE */
+		disconnect(client, reply->str);
+		freeReplyObject(reply);
+		return;
+	}
+	if (is_message(client, reply))
+		client->subscriber.run(context, reply, client->subscriber.arg);
+	else
+		run_first(client, reply);
 	freeReplyObject(reply);
 	if (context->c.flags & REDIS_FREEING)
 		end(client);

@@ -176,7 +176,8 @@ static redisReply *hdel(const struct command *command)
 			continue;
 		free(pair->field.bytes);
 		free(pair->value.bytes);
-		*pair = hash->pairs[--hash->count];
+		hash->count--;
+		memmove(pair, pair + 1, (size_t)(&hash->pairs[hash->count] - pair) * sizeof *pair);
 		count++;
 	}
 	if (hash && hash->count == 0)
@@ -216,6 +217,29 @@ static redisReply *flushall(const struct command *command)
 	return reply_word("OK");
 }
 
+static redisReply *hgetall(const struct command *command)
+{
+	redisReply *reply;
+	struct value *hash;
+
+	if (!command_find(command, VALUE_HASH, &hash, &reply))
+		return reply;
+	reply = reply_array(hash ? 2 * (size_t)hash->count : 0);
+	for (int i = 0; hash && i < hash->count; i++) {
+		reply->element[2 * i] = reply_text(hash->pairs[i].field.bytes, hash->pairs[i].field.len);
+		reply->element[2 * i + 1] = reply_text(hash->pairs[i].value.bytes, hash->pairs[i].value.len);
+	}
+	return reply;
+}
+
+static redisReply *info(const struct command *command)
+{
+	char text[100];
+
+	snprintf(text, sizeof text, "# Server\r\nrun_id:%s\r\ntcp_port:6379\r\n", command->life);
+	return reply_text(text, strlen(text));
+}
+
 #define WRITES 1
 #define NEEDS_MEMORY 2
 static const struct {
@@ -229,6 +253,8 @@ static const struct {
 	{"HSETNX", 4, WRITES | NEEDS_MEMORY, hsetnx},
 	{"HDEL", 3, WRITES, hdel},
 	{"HLEN", 2, 0, hlen},
+	{"HGETALL", 2, 0, hgetall},
+	{"INFO", 1, 0, info},
 	{"XADD", 5, WRITES | NEEDS_MEMORY, command_xadd},
 	{"XDEL", 3, WRITES, command_xdel},
 	{"XACK", 4, WRITES, command_xack},

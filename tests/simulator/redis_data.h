@@ -78,6 +78,7 @@ struct command {
 	const char **argv;
 	const size_t *lens;
 	int64_t now_ms, now_us;
+	const char *life;           /* run_id */
 	bool is_full;               /* no memory for commands that need some */
 	const char *refuses_writes; /* with this error; NULL: it does not */
 	bool *has_written;          /* of the script; NULL: no script */

@@ -226,14 +226,36 @@ static redisReply *failure(void)
 	return reply;
 }
 
+/* A script that begins with #!lua says itself what it may do: without allow-oom it does not run at all while Redis is full. Its
+ * first line is no Lua; the end of that line stays, so that lines keep their numbers. */
+static redisReply *read_flags(struct command *command, const char **text, size_t *len)
+{
+	const char *end = memchr(*text, '\n', *len);
+	bool allows_full = false;
+
+	if (*len < 2 || memcmp(*text, "#!", 2) != 0 || !end)
+		return NULL;
+	allows_full = memmem(*text, (size_t)(end - *text), "allow-oom", 9) != NULL;
+	*len -= (size_t)(end - *text);
+	*text = end;
+	if (command->is_full && !allows_full)
+		return reply_error(
+			"OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'");
+	command->is_full = false;
+	return NULL;
+}
+
 redisReply *script_run(const struct command *command, const char *text, size_t len, int keys, int argc, const char **argv,
 		       const size_t *lens)
 {
-	redisReply *reply;
+	struct command flagged = *command;
+	redisReply *reply = read_flags(&flagged, &text, &len);
 
+	if (reply)
+		return reply;
 	if (!lua)
 		begin();
-	context = command;
+	context = &flagged;
 	has_written = false;
 	set_list("KEYS", keys, argv, lens);
 	set_list("ARGV", argc - keys, argv + keys, lens + keys);

@@ -23,6 +23,7 @@ struct session {
 	bool is_waiting; /* in a blocking read */
 	uint64_t order;  /* in which they began to wait */
 	int64_t due_us;
+	char channel[64];                       /* "": it is not subscribed */
 	char key[64], group[64], consumer[256]; /* group "": XREAD */
 	long count;
 	struct stream_id after;
@@ -37,6 +38,7 @@ static struct {
 } scripts[SCRIPTS_MAX];
 static int script_count;
 static uint64_t waits;
+static char life[41]; /* run_id */
 
 /* ---- requests ---- */
 
@@ -232,6 +234,35 @@ static redisReply *unblock(const struct request *request)
 
 /* ---- serving ---- */
 
+static redisReply *message(const char *kind, const char *channel, const char *text, size_t len)
+{
+	redisReply *reply = reply_array(3);
+
+	reply->element[0] = reply_text(kind, strlen(kind));
+	reply->element[1] = reply_text(channel, strlen(channel));
+	reply->element[2] = reply_text(text, len);
+	return reply;
+}
+
+static redisReply *subscribe(struct session *session, const char *channel)
+{
+	snprintf(session->channel, sizeof session->channel, "%s", channel);
+	return message("subscribe", channel, "1", 1);
+}
+
+static void published(const char *channel, const char *text, size_t len)
+{
+	struct wire *wire;
+
+	promises_published_on(channel, text, len);
+	TAILQ_FOREACH (wire, &wires, link) {
+		const struct session *session = wire->session;
+
+		if (wire->kind == WIRE_REDIS && session && strcmp(session->channel, channel) == 0)
+			wire_send(&wire->to_client, message("message", channel, text, len), 0);
+	}
+}
+
 /* What belongs to the connection; NULL: it is a command about data. */
 static redisReply *of_connection(const struct wire *wire, const struct request *request)
 {
@@ -241,6 +272,8 @@ static redisReply *of_connection(const struct wire *wire, const struct request *
 		return reply_int(wire->fd);
 	if (is_word(request, 0, "CLIENT") && is_word(request, 1, "UNBLOCK"))
 		return unblock(request);
+	if (is_word(request, 0, "SUBSCRIBE"))
+		return subscribe(wire->session, request->argv[1]);
 	return NULL;
 }
 
@@ -256,7 +289,8 @@ static redisReply *run(const struct wire *wire, const struct request *request)
 		.is_full = redis_faults.is_full,
 		.refuses_writes = redis_faults.refuses_writes,
 		.appended = promises_appended,
-		.published = promises_published_on,
+		.published = published,
+		.life = life,
 		.stored = promises_result_stored,
 	};
 	redisReply *reply = redis_faults.refuses ? reply_error("%s", redis_faults.refuses) : of_connection(wire, request);
@@ -311,6 +345,12 @@ void redis_server_serve(struct wire *wire)
 
 /* ---- what happens to it ---- */
 
+static void begin_life(void)
+{
+	for (int i = 0; i < 40; i++)
+		life[i] = "0123456789abcdef"[chance_below(16)];
+}
+
 void redis_server_restart(void)
 {
 	struct wire *wire, *next;
@@ -321,6 +361,7 @@ void redis_server_restart(void)
 			wire_cut(wire);
 	}
 	redis_server_forget_scripts();
+	begin_life();
 }
 
 void redis_server_flush(void)
@@ -360,6 +401,7 @@ void redis_server_reset(void)
 	database_free(&database);
 	database_free(&snapshot);
 	redis_server_forget_scripts();
+	begin_life();
 	redis_faults = (struct redis_faults){0};
 }
 

@@ -5,7 +5,7 @@
 #define CANDIDATES_MAX 512
 #define SETTLE_US 120000000
 #define CHECK_EVERY 64
-#define POSTGRES_SETTLED_US 6000000 /* postgres_settled_ms() of the simulated processes */
+#define STATEMENT_US 5000000 /* after which Postgres ends a statement, even if its process has died */
 
 uint64_t run_seed;
 int64_t run_step;
@@ -53,9 +53,14 @@ static void add_process(struct process *process)
 		add((struct candidate){RUN_SURROUNDING, process, NULL, i});
 }
 
+static bool is_over(const struct wire *wire)
+{
+	return wire->kind == WIRE_POSTGRES && !wire->base && now_us > wire->closed_us + STATEMENT_US;
+}
+
 static bool can_serve(const struct wire *wire)
 {
-	return !wire->is_cut && !wire->is_silent &&
+	return !wire->is_cut && !wire->is_silent && !is_over(wire) &&
 	       (wire->kind == WIRE_REDIS ? redis_server_can_serve(wire) : postgres_server_can_serve(wire));
 }
 
@@ -65,7 +70,7 @@ static void add_wire(struct wire *wire)
 		add((struct candidate){CONNECT, NULL, wire});
 	if (can_serve(wire))
 		add((struct candidate){SERVE, NULL, wire});
-	if (!wire->base && STAILQ_EMPTY(&wire->to_server))
+	if (!wire->base && (STAILQ_EMPTY(&wire->to_server) || is_over(wire)))
 		add((struct candidate){FORGET, NULL, wire});
 }
 
@@ -111,6 +116,8 @@ static void run(const struct candidate *candidate)
 	switch (candidate->what) {
 	case RUN_ACTIVE:
 		events_run_active(process->base);
+		if (process->follower)
+			customers_check_tokens(process);
 		break;
 	case POLL:
 		events_poll(process->base);
@@ -181,6 +188,7 @@ static void begin(uint64_t seed)
 	promises_reset();
 	faults_reset();
 	customers_reset();
+	customers_reset_tokens();
 	processes_reset();
 	redis_server_remember();
 }
@@ -200,7 +208,7 @@ void run_seed_once(uint64_t seed, const struct run_options *options)
 	begin(seed);
 	while (run_step < options->steps) {
 		if (chance_of(1, 30))
-			customers_act();
+			(chance_of(1, 2) ? customers_act : customers_act_on_tokens)();
 		faults_inject();
 		step();
 	}

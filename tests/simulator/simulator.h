@@ -1,6 +1,6 @@
-/* The simulator: scope, jobs, worker and repair, and the clients of Redis and Postgres below them, run as they are in one
- * process, against a fake clock, a fake network, a fake Redis and a fake Postgres. A seed decides what happens next: which
- * message arrives, which timer fires, which connection breaks, which process dies. The same seed gives the same run.
+/* The simulator: scope, jobs, worker, repair and revocations, and the clients of Redis and Postgres below them, run as they are
+ * in one process, against a fake clock, a fake network, a fake Redis and a fake Postgres. A seed decides what happens next:
+ * which message arrives, which timer fires, which connection breaks, which process dies. The same seed gives the same run.
  *
  * What is replaced, at link time:
  *   events.c               libevent's events, on the fake clock
@@ -12,9 +12,9 @@
  *   chance.c               random numbers, and the trace
  *   wire.c                 the network: a wire is one connection, with what is under way in either direction
  *   redis_*.c              the server: data, commands, scripts, connections
- *   postgres_server.c      the server: connections and transactions; postgres_statements.c: what each statement does
- *   processes.c            the simulated processes
- *   customers.c            what users do: submit, read, disconnect
+ *   postgres_server.c      the server: connections and transactions; postgres_statements*.c: what each statement does
+ *   processes*.c           the simulated processes
+ *   customers.c            what users do: submit, read, disconnect; customers_tokens.c: log in and out, use tokens
  *   faults.c               what goes wrong
  *   promises.c             what must hold, whatever goes wrong
  *   scheduler.c            chooses the next step
@@ -73,6 +73,7 @@ struct wire {
 	struct event_base *base; /* the client's; NULL: the client has closed it, and what it has sent may still arrive */
 	bool is_cut;             /* the server has closed it: the client reads what was sent, and then the end */
 	bool is_silent;          /* nothing arrives any more, and neither end notices */
+	int64_t closed_us;       /* by the client */
 	struct messages to_server, to_client;
 	void (*drop)(void *content); /* of a message to the client */
 	void *session;               /* the server's; freed by the server */
@@ -147,21 +148,30 @@ struct stored_value {
 	int64_t index;
 };
 const struct stored_value *postgres_server_value(int64_t id); /* NULL: no such row is committed */
+/* Was this token, or all of this user up to its time, ended? */
+bool postgres_server_is_revoked(const uint8_t jti[16], int64_t user_id);
 bool postgres_server_has_calculation(enum kind kind, int64_t index);
 
 /* ---- processes.c ---- */
-enum process_kind { PROCESS_VALUES, PROCESS_WORKER };
+enum process_kind { PROCESS_VALUES, PROCESS_WORKER, PROCESS_USERS };
 struct process {
 	enum process_kind kind;
 	int number;
 	int64_t skew_ms; /* of its wall clock */
 	struct event_base *base;
 	struct values *values;
+	struct revocations *follower; /* of values */
+	struct users *users;
 	struct work *work;
 	bool is_draining, is_drained;
 	int64_t stopped_until_us; /* as by SIGSTOP; 0: it is not */
 };
-#define PROCESSES 4
+#define PROCESSES 6
+#define VALUES_FIRST 0 /* two of each */
+#define WORKER_FIRST 2
+#define USERS_FIRST 4
+#define SIMULATED_USERS 3         /* with the ids 1 … */
+extern long simulated_lifetime_s; /* of a token */
 extern struct process processes[PROCESSES];
 extern struct process *current_process; /* whose code runs */
 bool process_is_alive(const struct process *process);
@@ -169,6 +179,12 @@ void process_start(struct process *process);
 void process_kill(struct process *process); /* as kill -9: it sends nothing any more */
 void process_drain(struct process *process);
 void processes_reset(void);
+struct redis_config;
+struct postgres_config;
+/* processes_users.c */
+void process_start_users(struct process *process, const struct redis_config *redis, const struct postgres_config *postgres,
+			 long lease_s);
+void process_stop_users(struct process *process);
 
 /* ---- customers.c ---- */
 void customers_reset(void);
@@ -178,6 +194,13 @@ int64_t customers_acknowledged(void);
 /* Calls `each` with everything that was acknowledged. */
 void customers_each_acknowledged(void (*each)(enum kind kind, int64_t index));
 bool customers_have_open(void);
+/* customers_tokens.c */
+void customers_act_on_tokens(void);
+void customers_check_tokens(const struct process *process); /* of values */
+void customers_forget_tokens(const struct process *process);
+bool customers_tokens_settled(void);
+int64_t customers_tokens_ended(void); /* acknowledged ends */
+void customers_reset_tokens(void);
 void customers_retry(enum kind kind, int64_t index); /* a dead letter */
 
 /* ---- faults.c ---- */

@@ -79,6 +79,7 @@ static void lose_an_end(struct messages *messages)
 void wire_close(struct wire *wire)
 {
 	wire->base = NULL;
+	wire->closed_us = now_us;
 	wire->client = NULL;
 	drop_all(&wire->to_client, wire->drop);
 	if (wire->is_cut || wire->state != WIRE_OPEN)

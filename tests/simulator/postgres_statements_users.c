@@ -1,0 +1,131 @@
+/* What the statements of services/users/store.c about the end of tokens do, on tables in memory. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth/jwt.h"
+#include "base/mem.h"
+#include "postgres_fake.h"
+#include "postgres_statements.h"
+
+#define REVOKED_MAX 4000
+struct revoked {
+	char jti[37];
+	int64_t expires_s;
+};
+
+static struct revoked revoked[REVOKED_MAX]; /* sorted */
+static int revoked_count;
+static int64_t dead_until_ms[SIMULATED_USERS + 1];
+
+void statements_reset_users(void)
+{
+	revoked_count = 0;
+	memset(dead_until_ms, 0, sizeof dead_until_ms);
+}
+
+static int find(const char *jti, bool *ret_is_there)
+{
+	int i = 0;
+
+	while (i < revoked_count && strcmp(revoked[i].jti, jti) < 0)
+		i++;
+	*ret_is_there = i < revoked_count && strcmp(revoked[i].jti, jti) == 0;
+	return i;
+}
+
+bool postgres_server_is_revoked(const uint8_t jti[16], int64_t user_id)
+{
+	char text[37];
+	bool is_there;
+
+	jwt_jti_format(jti, text);
+	find(text, &is_there);
+	return is_there || (user_id && jwt_jti_unix_ms(jti) <= dead_until_ms[user_id]);
+}
+
+static void revoke(void *what)
+{
+	const struct revoked *added = what;
+	bool is_there;
+	int at = find(added->jti, &is_there);
+
+	if (is_there || revoked_count == REVOKED_MAX)
+		return;
+	memmove(&revoked[at + 1], &revoked[at], (size_t)(revoked_count - at) * sizeof *revoked);
+	revoked[at] = *added;
+	revoked_count++;
+}
+
+PGresult *statement_token_revoke(struct transaction *transaction, const char *const *texts)
+{
+	struct revoked *added = mem_alloc(sizeof *added);
+	PGresult *result = result_new(0, 0);
+
+	strncpy(added->jti, texts[0], sizeof added->jti - 1);
+	added->expires_s = strtoll(texts[3], NULL, 10);
+	transaction_at_commit(transaction, revoke, added);
+	result->tag = "INSERT 0 1";
+	result->affected = 1;
+	return result;
+}
+
+PGresult *statement_revoked_tokens(struct transaction *transaction, const char *const *texts)
+{
+	int first = 0, count = 0, limit = (int)strtol(texts[1], NULL, 10);
+	PGresult *result;
+
+	while (first < revoked_count && strcmp(revoked[first].jti, texts[0]) <= 0)
+		first++;
+	for (int i = first; i < revoked_count && count < limit; i++)
+		count += revoked[i].expires_s > redis_unix_ms() / 1000;
+	result = result_new(count, 3);
+	for (int i = first, row = 0; row < count; i++) {
+		if (revoked[i].expires_s <= redis_unix_ms() / 1000)
+			continue;
+		result_set(result, row, 0, revoked[i].jti);
+		result_set_bool(result, row, 1, false);
+		result_set_int(result, row++, 2, revoked[i].expires_s);
+	}
+	return result;
+}
+
+/* Takes effect at once and not at the commit, because the row is locked until then. So it may take effect although its answer
+ * is lost, and never the other way round. */
+PGresult *statement_tokens_end(struct transaction *transaction, const char *const *texts)
+{
+	int64_t id = strtoll(texts[0], NULL, 10), now_ms = strtoll(texts[1], NULL, 10);
+	PGresult *result = result_new(1, 2);
+
+	dead_until_ms[id] = now_ms > dead_until_ms[id] ? now_ms : dead_until_ms[id] + 1;
+	result_set_int(result, 0, 0, dead_until_ms[id]);
+	result_set_bool(result, 0, 1, false);
+	return result;
+}
+
+PGresult *statement_user_revocation(struct transaction *transaction, const char *const *texts)
+{
+	PGresult *result = result_new(1, 2);
+
+	result_set_int(result, 0, 0, dead_until_ms[strtoll(texts[0], NULL, 10)]);
+	result_set_bool(result, 0, 1, false);
+	return result;
+}
+
+PGresult *statement_revoked_users(struct transaction *transaction, const char *const *texts)
+{
+	int64_t after = strtoll(texts[0], NULL, 10), oldest_ms = strtoll(texts[2], NULL, 10);
+	PGresult *result;
+	int count = 0;
+
+	for (int64_t id = after + 1; id <= SIMULATED_USERS; id++)
+		count += dead_until_ms[id] > oldest_ms;
+	result = result_new(count, 3);
+	for (int64_t id = after + 1, row = 0; row < count; id++) {
+		if (dead_until_ms[id] <= oldest_ms)
+			continue;
+		result_set_int(result, (int)row, 0, id);
+		result_set_int(result, (int)row, 1, dead_until_ms[id]);
+		result_set_bool(result, (int)row++, 2, false);
+	}
+	return result;
+}
