@@ -149,9 +149,12 @@ struct loop_timer *loop_every(struct event_base *base, long ms, void (*run)(void
 	return timer;
 }
 
+#define BACKOFF_MS_MIN 50L
+#define BACKOFF_MS_MAX 1500L /* with its jitter under the 2 s within which a daemon recovers */
+
 long loop_backoff_ms(unsigned attempt)
 {
-	long ms = attempt >= 7 ? 5000 : 50L << attempt;
+	long ms = attempt >= 5 ? BACKOFF_MS_MAX : BACKOFF_MS_MIN << attempt;
 
 	return ms * 3 / 4 + random() % (ms / 2 + 1);
 }

@@ -17,7 +17,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define DOUBT_US 5000000 /* as long as the longest back-off */
+#define DOUBT_US 5000000
 
 /* ---- losing the connection and reconnecting ---- */
 

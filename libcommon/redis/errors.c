@@ -19,6 +19,7 @@ static const struct redis_error errors[] = {
 	{"MISCONF", STATUS_UNAVAILABLE, false}, /* its disk takes no snapshot */
 	{"NOPERM", STATUS_UNAVAILABLE, false},
 	{"NOREPLICAS", STATUS_UNAVAILABLE, false},
+	{"NOSCRIPT", STATUS_UNAVAILABLE, false}, /* lost again right after it was loaded */
 	{"OOM", STATUS_UNAVAILABLE, false},
 	{"TRYAGAIN", STATUS_UNAVAILABLE, false},
 };

@@ -29,7 +29,7 @@ static const struct {
 	{"TRYAGAIN Multiple keys request during rehashing of slot", STATUS_UNAVAILABLE, false},
 	{"ERR unknown command 'X', with args beginning with: 'READONLY' ", STATUS_INTERNAL, false},
 	{"WRONGTYPE Operation against a key holding the wrong kind of value", STATUS_INTERNAL, false},
-	{"NOSCRIPT No matching script. Please use EVAL.", STATUS_INTERNAL, false},
+	{"NOSCRIPT No matching script. Please use EVAL.", STATUS_UNAVAILABLE, false},
 	{"NOGROUP No such key 'jobs' or consumer group 'workers'", STATUS_INTERNAL, false},
 	{"UNBLOCKED client unblocked via CLIENT UNBLOCK", STATUS_INTERNAL, false},
 	{"EXECABORT Transaction discarded because of previous errors.", STATUS_INTERNAL, false},

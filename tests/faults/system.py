@@ -1,0 +1,179 @@
+"""A system of its own for the tests in this folder: daemons on databases of their own in the stack's Postgres and Redis, each behind
+proxies of its own, so that what one daemon's peers do affects no other.
+
+Each daemon runs without a supervising parent, so that a crash ends it and is seen."""
+
+import contextlib
+import os
+import pathlib
+import random
+import re
+import secrets
+import socket
+import threading
+import time
+
+import abacus
+from abacus import Daemon, call, eventually
+from harness import ROOT, run
+from postgres_proxy import PostgresProxy
+from redis_proxy import RedisProxy
+
+SEED = int(os.environ.get("SEED", random.randrange(1 << 30)))
+REDIS_PORT, POSTGRES_PORT = 6390 + abacus.OFFSET, 5435 + abacus.OFFSET
+REDIS_DATABASE = 9
+RECOVERS_S = 2 * (3 if os.environ.get("SANITIZED") else 1)
+TICKS = os.sysconf("SC_CLK_TCK")
+COMMAND_MS = 400  # time limit of a command, short because many tests wait for it
+
+
+def secret(name):
+    return (abacus.RUN_DIR / "secrets" / name).read_text().strip()
+
+
+class Redis:
+    """A client of the real Redis, for the test's own questions."""
+
+    def __init__(self, port=REDIS_PORT):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+        self.replies = self.socket.makefile("rb")
+        self.lock = threading.Lock()
+        self("AUTH", secret("redis"))
+        self("SELECT", REDIS_DATABASE)
+
+    def __call__(self, *words):
+        words = [str(word).encode() for word in words]
+        with self.lock:
+            self.socket.sendall(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words))
+            return self.read()
+
+    def read(self):
+        line = self.replies.readline()
+        kind, rest = line[:1], line[1:-2]
+        assert kind != b"-", rest
+        if kind == b"*":
+            return [self.read() for _ in range(int(rest))]
+        if kind == b"$":
+            return None if rest == b"-1" else self.replies.read(int(rest) + 2)[:-2].decode()
+        return int(rest) if kind == b":" else rest.decode()
+
+
+def postgres(sql, database="postgres"):
+    """As the superuser, straight to the server."""
+    return run(
+        max(pathlib.Path("/usr/lib/postgresql").glob("*/bin/psql")), "-qAtX", "-v", "ON_ERROR_STOP=1", "-d", database, "-c", sql,
+        PGHOST="127.0.0.1", PGPORT=str(POSTGRES_PORT), PGUSER="postgres", PGPASSWORD=secret("postgres"),
+    ).stdout.strip()  # fmt: skip
+
+
+def redis_url(port, database=REDIS_DATABASE):
+    return f"redis://:{secret('redis')}@127.0.0.1:{port}/{database}"
+
+
+def postgres_url(name, port, database=None):
+    return f"postgres://{name}:{secret(name)}@127.0.0.1:{port}/{database or 'faults_' + name}"
+
+
+def make_databases():
+    Redis()("FLUSHDB")
+    for name in ("users", "values"):
+        postgres(f"DROP DATABASE IF EXISTS faults_{name} WITH (FORCE)")
+        postgres(f"CREATE DATABASE faults_{name} OWNER {name}")
+        run(
+            abacus.RUN_DIR / "bin" / f"{name}-manage", "db", "upgrade",
+            APP_ENV="testing", MIGRATIONS_DIR=str(ROOT / "services" / name / "migrations"), DATABASE_URL=postgres_url(name, POSTGRES_PORT),
+            SECRET_KEY_FILE=str(abacus.RUN_DIR / "secrets/SECRET_KEY"), REDIS_URL=redis_url(REDIS_PORT),
+        )  # fmt: skip
+
+
+class Peered:
+    """A daemon behind proxies of its own."""
+
+    def __init__(self, name, **environment):
+        self.name = name
+        self.redis = RedisProxy(REDIS_PORT)
+        self.postgres = PostgresProxy(POSTGRES_PORT)
+        urls = {"REDIS_URL": redis_url(self.redis.port), "REDIS_URL_FILE": None}
+        if name in ("users", "values"):
+            urls |= {"DATABASE_URL": postgres_url(name, self.postgres.port), "DATABASE_URL_FILE": None}
+        if name == "healthcheck":
+            url = postgres_url("healthcheck", self.postgres.port, "postgres")
+            urls |= {"HEALTHCHECK_POSTGRES": url, "HEALTHCHECK_INTERVAL": "0.2", "HEALTHCHECK_TIMEOUT_MS": COMMAND_MS}
+            urls |= {"HEALTHCHECK_TARGETS": "users=http://127.0.0.1:1"}
+        limits = {"REDIS_COMMAND_TIMEOUT_MS": COMMAND_MS, "POSTGRES_QUERY_TIMEOUT_MS": COMMAND_MS}
+        limits |= {"REDIS_CONNECT_TIMEOUT_MS": 1000, "POSTGRES_CONNECT_TIMEOUT_MS": 1000}
+        chosen = {"HANG_SECONDS": 0, "INSTANCE": f"faults-{name}", "ARGON2_MEMORY_KIB": 64, "ARGON2_PASSES": 1} | urls | limits
+        self.daemon = Daemon(name, **(chosen | environment))
+
+    def __enter__(self):
+        self.daemon.__enter__()
+        return self
+
+    def __exit__(self, *_):
+        for proxy in (self.redis, self.postgres):
+            proxy.lift()
+        try:
+            assert self.daemon.process.poll() is None, self.death()
+            self.daemon.__exit__()
+            assert self.daemon.process.returncode == 0, self.death()
+        finally:
+            self.daemon.process.kill()
+            self.redis.close()
+            self.postgres.close()
+
+    def death(self):
+        return f"{self.name} ended with {self.daemon.process.returncode}: {self.daemon.log.read_text()[-6000:]}"
+
+    def call(self, method, path, body=None, **options):
+        return call(method, path, body, port=self.daemon.port, **options)
+
+    def is_ready(self):
+        assert self.daemon.process.poll() is None, self.death()
+        return self.daemon.is_ready()
+
+    def effort(self):
+        """CPU seconds, lines of log."""
+        fields = pathlib.Path(f"/proc/{self.daemon.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS, self.daemon.log.read_bytes().count(b"\n")
+
+    @contextlib.contextmanager
+    def bounded(self, what, requests=0):
+        """Fails if the daemon spins, floods its log or dies meanwhile. requests: how many it may log."""
+        assert self.daemon.process.poll() is None, self.death()
+        (cpu_s, lines), start = self.effort(), time.monotonic()
+        yield
+        took_s = time.monotonic() - start
+        assert self.daemon.process.poll() is None, f"{what}: {self.death()}"
+        spent_s, written = self.effort()[0] - cpu_s, self.effort()[1] - lines
+        assert spent_s < 0.5 + took_s / 4, f"{what}: {self.name} used {spent_s:.2f} s of CPU in {took_s:.2f} s"
+        assert written < 100 + 60 * took_s + 2 * requests, f"{what}: {self.name} wrote {written} lines in {took_s:.2f} s"
+
+    def recovers(self, what, is_well, limit_s=RECOVERS_S):
+        """Lifts every fault, and returns how long it takes until is_well()."""
+        self.redis.lift()
+        self.postgres.lift()
+        start = time.monotonic()
+        eventually(is_well, 30, message=f"{self.name} recovers from: {what}", not_yet=(OSError, AssertionError))
+        took_s = time.monotonic() - start
+        assert took_s < limit_s, f"{self.name} took {took_s:.2f} s to recover from: {what}"
+        return took_s
+
+
+class User:
+    """Registered at a users daemon."""
+
+    def __init__(self, users):
+        word = secrets.token_hex(6)
+        self.name, self.email, self.password = f"person-{word}", f"{word}@example.com", f"password-{word}"
+        reply = users.call("POST", "/auth/register", {"username": self.name, "email": self.email, "password": self.password})
+        assert reply.status == 201, reply
+        self.token = reply.json["auth_token"]
+
+    @property
+    def credentials(self):
+        return {"email": self.email, "password": self.password}
+
+
+def table(file):
+    """{word: (status, …)} of libcommon's tables of errors, to see that the tests know every line of them."""
+    return set(re.findall(r'^\t\{"(\w+)", STATUS', (ROOT / "libcommon" / file).read_text(), re.MULTILINE))

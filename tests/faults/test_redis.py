@@ -1,0 +1,356 @@
+"""Whatever Redis answers, and however: no daemon crashes, spins or floods its log, a client gets a status of the table
+libcommon/redis/errors.c, no job becomes a dead letter, nothing acknowledged is lost, and all is well within 2 s after Redis is."""
+
+import itertools
+import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import system
+from abacus import eventually
+from proxy import Fault
+from system import SEED, Peered, User
+
+WORDS = {  # Redis's text, and the status of a call that gets it
+    "OOM": ("command not allowed when used memory > 'maxmemory'.", 503),
+    "READONLY": ("You can't write against a read only replica.", 503),
+    "NOPERM": ("this user has no permissions to run the 'evalsha' command", 503),
+    "MISCONF": ("Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.", 503),
+    "LOADING": ("Redis is loading the dataset in memory", 503),
+    "BUSY": ("Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.", 503),
+    "CLUSTERDOWN": ("The cluster is down", 503),
+    "MASTERDOWN": ("Link with MASTER is down and replica-serve-stale-data is set to 'no'.", 503),
+    "TRYAGAIN": ("Multiple keys request during rehashing of slot", 503),
+    "NOREPLICAS": ("Not enough good replicas to write.", 503),
+    "NOAUTH": ("Authentication required.", 503),
+    "WRONGPASS": ("invalid username-password pair or user is disabled.", 503),
+    "MAXCLIENTS": ("max number of clients reached", 503),
+    "NOSCRIPT": ("No matching script. Please use EVAL.", 503),
+    "WRONGTYPE": ("Operation against a key holding the wrong kind of value", 500),
+    "BUSYGROUP": ("Consumer Group name already exists", 500),
+    "NOGROUP": ("No such key 'jobs' or consumer group 'workers' in XREADGROUP with GROUP option", 500),
+    "UNBLOCKED": ("client unblocked via CLIENT UNBLOCK", 500),
+    "ERR": ("unknown command 'EVALSHA'", 500),
+}
+ERRORS = {word: Fault(word, f"-{word} {text}\r\n".encode(), executes=False) for word, (text, _) in WORDS.items()}
+
+SHAPES = {  # replies that are well formed, and that no command of ours has
+    "an integer": b":7\r\n",
+    "a negative integer": b":-1\r\n",
+    "nil": b"$-1\r\n",
+    "a nil array": b"*-1\r\n",
+    "an empty array": b"*0\r\n",
+    "an empty text": b"$0\r\n\r\n",
+    "a status": b"+OK\r\n",
+    "a text with NUL": b"$5\r\na\0b c\r\n",
+    "an array of nil": b"*2\r\n$-1\r\n$-1\r\n",
+    "an array of integers": b"*3\r\n:1\r\n:2\r\n:3\r\n",
+    "a nested array": b"*1\r\n*2\r\n$4\r\njobs\r\n*1\r\n*2\r\n:1\r\n*0\r\n",
+    "an entry without fields": b"*1\r\n*2\r\n$4\r\njobs\r\n*1\r\n*2\r\n$3\r\n1-1\r\n*-1\r\n",
+    "an array with an error": b"*2\r\n:1\r\n-ERR inside\r\n",
+}
+BROKEN = {  # bytes that are no reply, or none that ends
+    "a huge text": b"$2147483647\r\nabc",
+    "an endless text": b"$99999999999999999999\r\nabc",
+    "a huge array": b"*2147483647\r\n:1\r\n",
+    "an endless array": b"*99999999999999999999\r\n",
+    "a text of negative length": b"$-2\r\n",
+    "an array of negative length": b"*-7\r\n",
+    "an integer that is none": b":seven\r\n",
+    "an array that is nested deeply": b"*1\r\n" * 200 + b":1\r\n",
+    "a line without an end": b"+" + b"x" * 70_000,
+    "garbage": b"\x16\x03\x01\x00\xff\x00\r\n\r\n",
+    "HTTP": b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n",
+}
+TIMING = [
+    Fault("late", late_s=system.COMMAND_MS / 1000 / 4),
+    Fault("too late", late_s=system.COMMAND_MS / 1000 * 1.5),
+    Fault("twice", times=2),
+    Fault("a hundred times", times=100),
+    Fault("cut", cut=True),
+    Fault("never", is_mute=True),
+    Fault("the connection ends behind it", ends=True),
+    Fault("the connection ends instead of it", b"", ends=True),
+]
+FAULTS = [
+    *ERRORS.values(),
+    *(Fault(name, answer) for name, answer in (SHAPES | BROKEN).items()),
+    *TIMING,
+]
+# What a call may be answered with when Redis's answer to it was not an error of the table: as if nothing was, that this is our own
+# fault, that Redis is away, that it took too long.
+ANSWERS = {200, 500, 503, 504}
+
+
+@pytest.fixture(scope="module")
+def world():
+    print(f"SEED={SEED}")
+    system.make_databases()
+    with Peered("users", REPAIR_SECONDS=1, LOGIN_ATTEMPTS_MAX=1000000) as users:
+        eventually(lambda: redis_says("EXISTS", "revocations:complete"), message="the revocations are published")
+        with Peered("values", REPAIR_SECONDS=1) as values, Peered("worker", LEASE_SECONDS=1) as worker:
+            with Peered("healthcheck") as healthcheck:
+                yield {"users": Users(users), "values": Values(values, users), "worker": Worker(worker), "healthcheck": Healthcheck(healthcheck)}
+
+
+local = threading.local()
+
+
+def redis_says(*words):
+    if not hasattr(local, "redis"):
+        local.redis = system.Redis()
+    return local.redis(*words)
+
+
+class Driven:
+    """A daemon with what makes it send each command, and how to see that it is well. Each function answers the statuses that its
+    clients got."""
+
+    def __init__(self, peered):
+        self.peered, self.proxy, self.name = peered, peered.redis, peered.name
+        self.random = random.Random(f"{SEED} {self.name}")
+
+    def reconnects(self):
+        self.proxy.cut_all()
+        return []
+
+    HANDSHAKE = "AUTH SELECT CLIENT PING".split()
+
+    def triggers(self):
+        return dict.fromkeys(self.HANDSHAKE, self.reconnects)
+
+
+class Users(Driven):
+    def __init__(self, peered):
+        super().__init__(peered)
+        self.user, self.dead = User(peered), []
+
+    def logs_in(self):
+        reply = self.peered.call("POST", "/auth/login", self.user.credentials)
+        if reply.status == 200:
+            self.user.token = reply.json["auth_token"]
+        return [reply]
+
+    def logs_out(self):
+        logged_in = self.logs_in()
+        reply = self.peered.call("POST", "/auth/logout", token=self.user.token)
+        if logged_in[0].status == 200:
+            self.dead.append(self.user.token)
+        return [*logged_in, reply]
+
+    def fails_to_log_in(self):
+        reply = self.peered.call("POST", "/auth/login", {"email": self.user.email, "password": "wrong-password"})
+        assert reply.status in (404, 503), reply
+        return []
+
+    def publishes_again(self):
+        redis_says("DEL", "revocations:complete")
+        return self.reconnects()
+
+    def triggers(self):
+        return super().triggers() | {
+            "SCRIPT": self.reconnects,
+            "login_attempts_count": self.logs_in,
+            "DEL": self.logs_in,
+            "revocations_publish": self.logs_out,
+            "revocations_republish_begin": self.reconnects,
+            "revocations_republish_end": self.publishes_again,
+        }
+
+    def drive(self):
+        return self.logs_out() + self.fails_to_log_in()
+
+    def is_well(self):
+        return self.peered.is_ready() and [reply.status for reply in self.logs_out()] == [200, 200]
+
+
+class Values(Driven):
+    def __init__(self, peered, users):
+        super().__init__(peered)
+        self.user, self.indexes, self.acknowledged = User(users), itertools.count(1), []
+
+    def submits(self):
+        index = next(self.indexes)
+        reply = self.peered.call("POST", "/values", {"index": index}, token=self.user.token)
+        if reply.status == 200:
+            self.acknowledged.append(index)
+        return [reply]
+
+    def lists(self):
+        return [self.peered.call("GET", "/values", token=self.user.token)]
+
+    def reads(self):
+        index = self.random.choice(self.acknowledged)
+        reply = self.peered.call("GET", f"/values/fibonacci/{index}", token=self.user.token)
+        return [] if reply.status == 202 else [reply]
+
+    def repairs(self):
+        index = self.random.choice(self.acknowledged)
+        redis_says("HDEL", "jobs:queued", f"fibonacci:{index}")
+        redis_says("HDEL", "results:fibonacci", index)
+        return self.reads()
+
+    def hears_of_a_revocation(self):
+        redis_says("XADD", "revocations", "*", "hello", "1")
+        return []
+
+    def hears_of_a_result(self):
+        redis_says("PUBLISH", "live", '{"event":"value"}')
+        return []
+
+    def triggers(self):
+        return super().triggers() | {
+            "SCRIPT": self.reconnects,
+            "SUBSCRIBE": self.reconnects,
+            "EXISTS": self.reconnects,
+            "XREAD": self.hears_of_a_revocation,
+            "message": self.hears_of_a_result,
+            "add": self.submits,
+            "look_up": self.lists,
+            "read": self.reads,
+            "repair": self.repairs,
+        }
+
+    def drive(self):
+        return self.submits() + self.lists() + self.reads()
+
+    def hears(self):
+        before = self.proxy.commands["message"]
+        self.hears_of_a_result()
+        eventually(lambda: self.proxy.commands["message"] > before, 0.5, message="the daemon is subscribed")
+        return True
+
+    def is_well(self):
+        replies = self.lists() + self.submits()
+        return self.peered.is_ready() and [reply.status for reply in replies] == [200, 200] and self.hears()
+
+
+class Worker(Driven):
+    def __init__(self, peered):
+        super().__init__(peered)
+        self.indexes = itertools.count(1)
+
+    def queue(self):
+        index = next(self.indexes)
+        identifier = redis_says("XADD", "jobs", "*", "kind", "lucas", "index", index, "request_id", "test")
+        redis_says("HSET", "jobs:queued", f"lucas:{index}", identifier)
+        return index
+
+    def is_asked(self):
+        self.queue()
+        return []
+
+    def is_left_alone(self):
+        return []
+
+    def loses_its_group(self):
+        redis_says("XGROUP", "DESTROY", "jobs", "workers")
+        return []
+
+    def triggers(self):
+        return super().triggers() | {
+            "SCRIPT": self.reconnects,
+            "XREADGROUP": self.is_asked,
+            "XGROUP": self.loses_its_group,
+            "finish": self.is_asked,
+            "take_over": self.is_left_alone,
+        }
+
+    def drive(self):
+        return self.is_asked()
+
+    def is_well(self):
+        if not self.peered.is_ready():
+            return False
+        index = self.queue()
+        eventually(lambda: redis_says("HEXISTS", "results:lucas", index), message=f"the result of lucas {index}")
+        return True
+
+
+class Healthcheck(Driven):
+    def shows(self):
+        reply = self.peered.call("GET", "/healthcheck")
+        assert reply.status == 200, reply
+        return reply.json["data"]["redis"]["status"]
+
+    def looks(self):
+        self.shows()
+        return []
+
+    def triggers(self):
+        return super().triggers() | {"SCRIPT": self.reconnects, "INFO": self.looks, "count": self.looks}
+
+    def drive(self):
+        return self.looks()
+
+    def is_well(self):
+        return self.peered.is_ready() and self.shows() == "up"
+
+
+def in_parallel(world, run):
+    """run(driven) for each daemon at once; returns what it returned, by name."""
+    with ThreadPoolExecutor(len(world)) as pool:
+        futures = {name: pool.submit(run, driven) for name, driven in world.items()}
+    if failed := [future.exception() for future in futures.values() if future.exception()]:
+        raise ExceptionGroup("some daemons failed", failed)
+    return {name: future.result() for name, future in futures.items()}
+
+
+def judge(what, replies, statuses):
+    for reply in replies:
+        assert reply.status in statuses, f"{what}: {reply}"
+        assert reply.status != 503 or reply.headers["Retry-After"], f"{what}: {reply.headers}"
+
+
+def test_every_word_of_the_table_is_tried():
+    assert system.table("redis/errors.c") <= set(WORDS)
+
+
+def test_every_command_may_be_answered_with_any_error_for_a_while(world):
+    def refuse_everything(driven):
+        slowest_s = 0
+        for word, fault in ERRORS.items():
+            what = f"everything is answered with {word}"
+            with driven.peered.bounded(what, requests=40):
+                rule = driven.proxy.arm(fault, most=None)
+                for _ in range(3):
+                    judge(f"{driven.name}: {what}", driven.drive(), {200, WORDS[word][1], 503})
+                eventually(lambda: rule.applied >= 3, message=f"{driven.name} has sent commands: {what}")
+                slowest_s = max(slowest_s, driven.peered.recovers(what, driven.is_well))
+        return slowest_s
+
+    print(in_parallel(world, refuse_everything))
+
+
+def test_any_command_may_be_answered_in_any_way(world):
+    def misbehave(driven):
+        slowest_s, applied = 0, 0
+        for name, trigger in driven.triggers().items():
+            for fault in FAULTS:
+                what = f"{driven.name}: {name} is answered so: {fault}"
+                with driven.peered.bounded(what, requests=20):
+                    rule = driven.proxy.arm(fault, name)
+                    statuses = ANSWERS if fault.name not in WORDS else {200, WORDS[fault.name][1], 503}
+                    judge(what, trigger(), statuses)
+                    assert rule.has_applied.wait(10), f"{what}: it was not sent"
+                    slowest_s = max(slowest_s, driven.peered.recovers(what, driven.is_well))
+                    applied += rule.applied
+        return slowest_s, applied
+
+    print(in_parallel(world, misbehave))
+
+
+def test_nothing_acknowledged_was_lost_and_nothing_is_a_dead_letter(world):
+    values, users = world["values"], world["users"]
+    eventually(
+        lambda: redis_says("HLEN", "results:fibonacci") >= len(set(values.acknowledged)), 30, message="every submission has its result"
+    )
+    assert {int(index) for index in redis_says("HKEYS", "results:fibonacci")} >= set(values.acknowledged)
+    assert redis_says("HLEN", "jobs:dead") == 0
+
+    def is_dead(token):
+        return values.peered.call("GET", "/values", token=token).status == 401
+
+    eventually(lambda: all(is_dead(token) for token in users.dead), message="every token that was logged out is dead")
