@@ -1,4 +1,4 @@
-/* Commands. hiredis answers in the order of sending, so the calls in flight are a list whose first entry is the oldest: one
+/* Commands. Redis answers in the order of sending, so the calls in flight are a list whose first entry is the oldest: one
  * timer that checks it enforces the time limit of all. */
 #include "redis/redis_internal.h"
 
@@ -26,29 +26,35 @@ static void redis_call_fail(struct redis *redis, struct redis_call *call, enum s
 		loop_timer_start(redis->failures, 0);
 }
 
-/* A copy of each call goes to the list of failed calls, whose callbacks run from the loop; hiredis still owns the original. */
+static struct redis_call *take_oldest(struct redis *redis)
+{
+	struct redis_call *call = TAILQ_FIRST(&redis->in_flight);
+
+	TAILQ_REMOVE(&redis->in_flight, call, link);
+	redis->in_flight_count -= call->done != NULL;
+	return call;
+}
+
+void redis_call_end(struct redis *redis, struct redis_call *call)
+{
+	take_oldest(redis);
+	redis_call_free(call);
+}
+
+/* Their callbacks run from the loop. */
 void redis_calls_fail(struct redis *redis, enum status oldest)
 {
-	struct redis_call *call;
 	enum status status = oldest;
 
-	while ((call = TAILQ_FIRST(&redis->in_flight))) {
-		struct redis_call *failed = mem_alloc(sizeof *failed);
+	while (!TAILQ_EMPTY(&redis->in_flight)) {
+		struct redis_call *call = take_oldest(redis);
 
-		TAILQ_REMOVE(&redis->in_flight, call, link);
-		*failed = (struct redis_call){.done = call->done, .arg = call->arg, .owned = call->owned};
-		call->owned = NULL;
-		if (call->op.scope) {
-			struct scope *scope = call->op.scope;
-
-			op_end(&call->op);
-			op_start(scope, &failed->op);
-		}
-		redis_call_fail(redis, failed, status);
-		call->redis = NULL;
+		if (call->done)
+			redis_call_fail(redis, call, status);
+		else
+			redis_call_free(call);
 		status = STATUS_UNAVAILABLE;
 	}
-	redis->in_flight_count = 0;
 }
 
 /* By a timer, in the loop's next turn: a callback that tries again at once would otherwise keep this turn going for ever. */
@@ -71,10 +77,10 @@ void redis_calls_detach(struct redis *redis)
 {
 	struct redis_call *call;
 
-	while ((call = TAILQ_FIRST(&redis->in_flight))) {
-		TAILQ_REMOVE(&redis->in_flight, call, link);
+	while (!TAILQ_EMPTY(&redis->in_flight)) {
+		call = take_oldest(redis);
 		op_end(&call->op);
-		call->redis = NULL;
+		redis_call_free(call);
 	}
 	while ((call = TAILQ_FIRST(&redis->failed))) {
 		TAILQ_REMOVE(&redis->failed, call, link);
@@ -87,15 +93,20 @@ void redis_calls_detach(struct redis *redis)
 
 static void send_call(struct redis *redis, struct redis_call *call);
 
+/* It is repeated whatever the answer is. */
+static void loaded(struct redis *redis, struct redis_call *call, const redisReply *reply)
+{
+	redis_call_end(redis, call);
+}
+
 /* Redis no longer has the script (SCRIPT FLUSH): load it again and repeat the call behind that. */
 static bool repeat(struct redis *redis, struct redis_call *call, const redisReply *reply)
 {
 	if (!call->script || call->is_repeated || strncmp(reply->str, "NOSCRIPT", 8) != 0)
 		return false;
 	call->is_repeated = true;
-	TAILQ_REMOVE(&redis->in_flight, call, link);
-	redis->in_flight_count--;
-	redisAsyncCommand(redis->context, NULL, NULL, "SCRIPT LOAD %s", call->script->lua);
+	take_oldest(redis);
+	redis_call_ask(redis, 3, (const char *[]){"SCRIPT", "LOAD", call->script->lua}, call->script, loaded);
 	send_call(redis, call);
 	return true;
 }
@@ -114,31 +125,13 @@ static bool judge_error(struct redis *redis, const struct redis_call *call, cons
 	return false;
 }
 
-static void answered(redisAsyncContext *context, void *reply_void, void *arg)
+static void answered(struct redis *redis, struct redis_call *call, const redisReply *reply)
 {
-	struct redis_call *call = arg;
-	struct redis *redis = call->redis;
-	const redisReply *reply = reply_void;
 	enum status status = STATUS_OK;
 
-	if (!redis) {
-		redis_call_free(call);
+	if (reply->type == REDIS_REPLY_ERROR && (repeat(redis, call, reply) || !judge_error(redis, call, reply, &status)))
 		return;
-	}
-	if (!reply) { /* the connection is going down */
-		redis->context = redis->context == context ? NULL : redis->context;
-		redis_lose(redis, context->errstr && *context->errstr ? context->errstr : "closed", STATUS_UNAVAILABLE);
-		redis_call_free(call);
-		return;
-	}
-	if (reply->type == REDIS_REPLY_ERROR && repeat(redis, call, reply))
-		return;
-	if (reply->type == REDIS_REPLY_ERROR && !judge_error(redis, call, reply, &status)) {
-		redis_call_free(call);
-		return;
-	}
-	TAILQ_REMOVE(&redis->in_flight, call, link);
-	redis->in_flight_count--;
+	take_oldest(redis);
 	if (op_end(&call->op))
 		call->done(status, reply, call->arg);
 	redis_call_free(call);
@@ -147,8 +140,26 @@ static void answered(redisAsyncContext *context, void *reply_void, void *arg)
 static void send_call(struct redis *redis, struct redis_call *call)
 {
 	TAILQ_INSERT_TAIL(&redis->in_flight, call, link);
-	redis->in_flight_count++;
-	redisAsyncFormattedCommand(redis->context, answered, call, call->bytes, (size_t)call->len);
+	redis->in_flight_count += call->done != NULL;
+	redis_link_send(redis->link, call->bytes, (size_t)call->len);
+}
+
+static void format(struct redis_call *call, int argc, const char **argv, const size_t *lens)
+{
+	call->len = redisFormatCommandArgv(&call->bytes, argc, argv, lens);
+	if (call->len < 0)
+		mem_die("no memory for a Redis command\n");
+}
+
+void redis_call_ask(struct redis *redis, int argc, const char **argv, const struct redis_script *script,
+		    void (*answered_own)(struct redis *, struct redis_call *, const redisReply *))
+{
+	struct redis_call *call = mem_alloc(sizeof *call);
+
+	*call = (struct redis_call){.answered = answered_own, .name = argv[0], .script = script};
+	call->deadline_us = clock_monotonic_us() + redis->config.command_timeout_ms * 1000;
+	format(call, argc, argv, NULL);
+	send_call(redis, call);
 }
 
 void redis_call_own(struct redis_call *call, void *memory)
@@ -162,7 +173,7 @@ static struct redis_call *call_new(struct redis *redis, struct scope *scope, con
 {
 	struct redis_call *call = mem_alloc(sizeof *call);
 
-	*call = (struct redis_call){.redis = redis, .done = done, .arg = arg, .name = name};
+	*call = (struct redis_call){.answered = answered, .done = done, .arg = arg, .name = name};
 	call->deadline_us = clock_monotonic_us() + limit_ms * 1000;
 	op_start(scope, &call->op);
 	*ret_is_sendable = redis->state == REDIS_READY && redis->in_flight_count < (unsigned)redis->config.in_flight_max;
@@ -181,9 +192,7 @@ struct redis_call *redis_command_blocking(struct redis *redis, struct scope *sco
 
 	if (!is_sendable)
 		return call;
-	call->len = redisFormatCommandArgv(&call->bytes, argc, argv, lens);
-	if (call->len < 0)
-		mem_die("no memory for a Redis command\n");
+	format(call, argc, argv, lens);
 	send_call(redis, call);
 	return call;
 }
@@ -236,9 +245,7 @@ struct redis_call *redis_eval(struct redis *redis, struct scope *scope, const st
 	all_lens[0] = strlen(all[0]);
 	all_lens[1] = strlen(all[1]);
 	call->script = script;
-	call->len = redisFormatCommandArgv(&call->bytes, argc + 3, all, all_lens);
-	if (call->len < 0)
-		mem_die("no memory for a Redis command\n");
+	format(call, argc + 3, all, all_lens);
 	send_call(redis, call);
 out:
 	if (all != stack_argv)

@@ -2,14 +2,12 @@
  * An address that fails before it is ready is followed by the name's next one; after the last comes the back-off, and a new
  * look-up. The connect time limit holds for the look-up and the first address, then for each further address.
  *
- * Each asynchronous step is recognized when it comes back: a callback of hiredis compares its context with the current one, and
- * a look-up that was dropped has no callback. So a late answer never opens a second connection.
- *
- * hiredis 0.14 has no asynchronous time-outs, and runs all callbacks at once when it frees a context; so a lost connection is
- * first detached (hiredis's callbacks then do nothing), and freed from the loop. */
+ * No step that was abandoned comes back: a look-up that was dropped has no callback, and a connection that was lost is closed.
+ * So a late answer never opens a second connection. A reply that no command asked for, and a reply of the handshake that is not
+ * what it should be, lose the connection, because nothing behind it can be assigned to its command. */
 #include "redis/redis_internal.h"
 
-#include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,6 +16,7 @@
 #include "base/mem.h"
 
 #define DOUBT_US 5000000
+#define PING_US 1000000 /* of a subscriber */
 
 /* ---- losing the connection and reconnecting ---- */
 
@@ -31,7 +30,7 @@ static void forget_addresses(struct redis *redis)
 	redis->addresses.count = redis->tried = 0;
 }
 
-/* From the loop also for the next address, because hiredis may be on the stack. */
+/* From the loop also for the next address, so that many that refuse at once do not hold up the loop. */
 static void schedule_retry(struct redis *redis)
 {
 	redis->state = REDIS_WAITING;
@@ -66,25 +65,18 @@ void redis_lose(struct redis *redis, const char *reason, enum status oldest)
 	if (!has_address_left(redis))
 		log_loss(redis, reason);
 	drop_lookup(redis);
-	redis->doomed = redis->context ? redis->context : redis->doomed;
-	redis->context = NULL;
+	redis_link_free(redis->link);
+	redis->link = NULL;
 	redis_calls_fail(redis, oldest);
 	schedule_retry(redis);
-	loop_deferred_schedule(redis->reap);
 	if (was_ready)
 		report(redis, false);
 }
 
-void redis_reap(void *arg)
+static void refuse(struct redis *redis, const redisReply *reply)
 {
-	struct redis *redis = arg;
-	redisAsyncContext *doomed = redis->doomed;
-
-	redis->doomed = NULL;
-	if (!doomed)
-		return;
-	doomed->data = NULL;
-	redisAsyncFree(doomed);
+	redis_lose(redis, reply->type == REDIS_REPLY_ERROR ? reply->str : "another reply than the command has",
+		   STATUS_UNAVAILABLE);
 }
 
 static void settle(struct redis *redis)
@@ -94,6 +86,24 @@ static void settle(struct redis *redis)
 	if (redis->has_reported_loss)
 		log_line(LOG_INFO, "redis is reachable again");
 	redis->has_reported_loss = false;
+}
+
+/* Redis answers with a text in an array, which no message is. */
+static void subscriber_answered(struct redis *redis, struct redis_call *call, const redisReply *reply)
+{
+	if (reply->type == REDIS_REPLY_ARRAY)
+		redis_call_end(redis, call);
+	else
+		refuse(redis, reply);
+}
+
+/* A subscriber sends nothing else, and would not notice that Redis has stopped to send. */
+static void ping_if_due(struct redis *redis, int64_t now_us)
+{
+	if (!redis->channel || redis->state != REDIS_READY || !TAILQ_EMPTY(&redis->in_flight) || now_us < redis->ping_due_us)
+		return;
+	redis->ping_due_us = now_us + PING_US;
+	redis_call_ask(redis, 1, (const char *[]){"PING"}, NULL, subscriber_answered);
 }
 
 void redis_watch(void *arg)
@@ -109,46 +119,15 @@ void redis_watch(void *arg)
 		redis_lose(redis, "a command took too long", STATUS_TIMEOUT);
 	else if (redis->state == REDIS_READY && redis->is_doubted && now_us > redis->ready_us + DOUBT_US)
 		settle(redis);
-}
-
-/* hiredis is about to free this context by itself: the reaper must not free it again. Between the loss of a connection and the
- * reaper, whose priority may be lower, hiredis can still read the connection's end. */
-static void forget_doomed(struct redis *redis, const redisAsyncContext *context)
-{
-	if (redis && redis->doomed == context)
-		redis->doomed = NULL;
-}
-
-/* hiredis frees the context after this callback. */
-static void disconnected(const redisAsyncContext *context, int status)
-{
-	struct redis *redis = context->data;
-
-	forget_doomed(redis, context);
-	if (!redis || redis->context != context)
-		return;
-	redis->context = NULL;
-	redis_lose(redis, context->errstr && *context->errstr ? context->errstr : "closed", STATUS_UNAVAILABLE);
+	ping_if_due(redis, now_us);
 }
 
 /* ---- connecting ---- */
 
-static void handshake_answered(redisAsyncContext *context, void *reply_void, void *script)
+/* The last reply of the handshake was as it should be: the connection is ready. */
+static void advance(struct redis *redis, struct redis_call *call)
 {
-	struct redis *redis = context->data;
-	const redisReply *reply = reply_void;
-
-	if (!redis || redis->context != context || redis->state != REDIS_CONNECTING)
-		return;
-	if (!reply || reply->type == REDIS_REPLY_ERROR) {
-		if (!reply)
-			redis->context = NULL; /* hiredis is about to free it */
-		redis_lose(redis, reply ? reply->str : "closed", STATUS_UNAVAILABLE);
-		return;
-	}
-	for (size_t i = 0; redis->scripts && redis->scripts[i]; i++)
-		if (redis->scripts[i] == script && reply->type == REDIS_REPLY_STRING && reply->len == 40)
-			memcpy(redis->sha1[i], reply->str, 41);
+	redis_call_end(redis, call);
 	if (--redis->handshakes > 0)
 		return;
 	redis->state = REDIS_READY;
@@ -159,34 +138,65 @@ static void handshake_answered(redisAsyncContext *context, void *reply_void, voi
 	report(redis, true);
 }
 
-/* An error (an ACL without CLIENT) does not keep the connection from becoming ready. */
-static void identified(redisAsyncContext *context, void *reply_void, void *arg)
+/* AUTH, SELECT and PING answer with a status. */
+static void acknowledged(struct redis *redis, struct redis_call *call, const redisReply *reply)
 {
-	struct redis *redis = context->data;
-	const redisReply *reply = reply_void;
-
-	if (redis && redis->context == context && reply)
-		redis->client_id = reply->type == REDIS_REPLY_INTEGER ? reply->integer : 0;
+	if (reply->type == REDIS_REPLY_STATUS)
+		advance(redis, call);
+	else
+		refuse(redis, reply);
 }
 
-static void message_arrived(redisAsyncContext *context, void *reply_void, void *arg)
+static void script_loaded(struct redis *redis, struct redis_call *call, const redisReply *reply)
 {
-	struct redis *redis = context->data;
-	const redisReply *reply = reply_void;
-
-	if (!redis || redis->context != context || !reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != 3 ||
-	    reply->element[0]->type != REDIS_REPLY_STRING || reply->element[2]->type != REDIS_REPLY_STRING)
+	if (reply->type != REDIS_REPLY_STRING || reply->len != sizeof *redis->sha1 - 1) {
+		refuse(redis, reply);
 		return;
-	if (strcmp(reply->element[0]->str, "message") == 0)
-		redis->message(reply->element[2]->str, reply->element[2]->len, redis->message_arg);
+	}
+	for (size_t i = 0; redis->scripts[i]; i++)
+		if (redis->scripts[i] == call->script)
+			memcpy(redis->sha1[i], reply->str, sizeof *redis->sha1);
+	advance(redis, call);
 }
 
-static void handshake(struct redis *redis, int argc, const char **argv, const struct redis_script *script)
+/* An error (an ACL without CLIENT) does not keep the connection from becoming ready. */
+static void identified(struct redis *redis, struct redis_call *call, const redisReply *reply)
+{
+	if (reply->type != REDIS_REPLY_INTEGER && reply->type != REDIS_REPLY_ERROR) {
+		refuse(redis, reply);
+		return;
+	}
+	redis->client_id = reply->type == REDIS_REPLY_INTEGER ? reply->integer : 0;
+	advance(redis, call);
+}
+
+static bool is_about(const redisReply *reply, const char *what)
+{
+	return reply->type == REDIS_REPLY_ARRAY && reply->elements == 3 && strcmp(redis_text(reply->element[0]), what) == 0;
+}
+
+static bool is_subscribed(struct redis *redis, const redisReply *reply)
+{
+	if (is_about(reply, "subscribe"))
+		return true;
+	refuse(redis, reply);
+	return false;
+}
+
+static void subscribed(struct redis *redis, struct redis_call *call, const redisReply *reply)
+{
+	if (is_subscribed(redis, reply))
+		advance(redis, call);
+}
+
+static void handshake(struct redis *redis, int argc, const char **argv, const struct redis_script *script,
+		      void (*answered)(struct redis *, struct redis_call *, const redisReply *))
 {
 	redis->handshakes++;
-	redisAsyncCommandArgv(redis->context, handshake_answered, (void *)(uintptr_t)script, argc, argv, NULL);
+	redis_call_ask(redis, argc, argv, script, answered);
 }
 
+/* SUBSCRIBE is the last, so that whoever hears that the connection is ready misses no message from then on. */
 static void introduce(struct redis *redis)
 {
 	const struct redis_address *address = &redis->address;
@@ -194,63 +204,50 @@ static void introduce(struct redis *redis)
 
 	redis->handshakes = 0;
 	if (address->password && address->user)
-		handshake(redis, 3, (const char *[]){"AUTH", address->user, address->password}, NULL);
+		handshake(redis, 3, (const char *[]){"AUTH", address->user, address->password}, NULL, acknowledged);
 	else if (address->password)
-		handshake(redis, 2, (const char *[]){"AUTH", address->password}, NULL);
+		handshake(redis, 2, (const char *[]){"AUTH", address->password}, NULL, acknowledged);
 	if (address->database) {
 		snprintf(database, sizeof database, "%d", address->database);
-		handshake(redis, 2, (const char *[]){"SELECT", database}, NULL);
+		handshake(redis, 2, (const char *[]){"SELECT", database}, NULL, acknowledged);
 	}
 	for (size_t i = 0; redis->scripts && redis->scripts[i]; i++)
-		handshake(redis, 3, (const char *[]){"SCRIPT", "LOAD", redis->scripts[i]->lua}, redis->scripts[i]);
-	redisAsyncCommand(redis->context, identified, NULL, "CLIENT ID");
-	handshake(redis, 1, (const char *[]){"PING"}, NULL);
+		handshake(redis, 3, (const char *[]){"SCRIPT", "LOAD", redis->scripts[i]->lua}, redis->scripts[i],
+			  script_loaded);
+	handshake(redis, 2, (const char *[]){"CLIENT", "ID"}, NULL, identified);
+	handshake(redis, 1, (const char *[]){"PING"}, NULL, acknowledged);
 	if (redis->channel)
-		redisAsyncCommand(redis->context, message_arrived, NULL, "SUBSCRIBE %s", redis->channel);
+		handshake(redis, 2, (const char *[]){"SUBSCRIBE", redis->channel}, NULL, subscribed);
 }
 
-static void connected(const redisAsyncContext *context, int status)
+void redis_connected(struct redis *redis)
 {
-	struct redis *redis = context->data;
-
-	if (status != REDIS_OK)
-		forget_doomed(redis, context);
-	if (!redis || redis->context != context)
-		return;
-	if (status == REDIS_OK) {
-		redisEnableKeepAlive(&redis->context->c); /* a subscriber sends nothing, and would not notice a vanished peer */
-		introduce(redis);
-		return;
-	}
-	redis->context = NULL; /* hiredis frees it */
-	redis_lose(redis, context->errstr && *context->errstr ? context->errstr : "refused", STATUS_UNAVAILABLE);
+	introduce(redis);
 }
 
-static void connect_to(struct redis *redis, const char *address)
+static bool is_message(const struct redis *redis, const redisReply *reply)
 {
-	redisAsyncContext *context = redisAsyncConnect(address, redis->address.port);
+	return redis->channel && is_about(reply, "message") && reply->element[2]->type == REDIS_REPLY_STRING;
+}
 
-	if (!context || context->err) {
-		redis_lose(redis, context ? context->errstr : "no memory", STATUS_UNAVAILABLE);
-		if (context)
-			redisAsyncFree(context);
-		return;
-	}
-	redis->context = context;
-	context->data = redis;
-	redis_loop_attach(context, redis->base, redis->priority);
-	redisAsyncSetConnectCallback(context, connected);
-	redisAsyncSetDisconnectCallback(context, disconnected);
+void redis_replied(struct redis *redis, const redisReply *reply)
+{
+	struct redis_call *call = TAILQ_FIRST(&redis->in_flight);
+
+	if (is_message(redis, reply))
+		redis->message(reply->element[2]->str, reply->element[2]->len, redis->message_arg);
+	else if (call)
+		call->answered(redis, call, reply);
+	else
+		redis_lose(redis, reply->type == REDIS_REPLY_ERROR ? reply->str : "a reply that no command asked for",
+			   STATUS_UNAVAILABLE);
 }
 
 static void connect_to_next(struct redis *redis)
 {
-	const union resolver_address *address = &redis->addresses.list[redis->tried++];
-	const void *bytes = address->any.sa_family == AF_INET ? (const void *)&address->ipv4.sin_addr
-							      : (const void *)&address->ipv6.sin6_addr;
-	char text[INET6_ADDRSTRLEN];
-
-	connect_to(redis, inet_ntop(address->any.sa_family, bytes, text, sizeof text));
+	redis->link = redis_link_new(redis, &redis->addresses.list[redis->tried++]);
+	if (!redis->link)
+		redis_lose(redis, strerror(errno), STATUS_UNAVAILABLE);
 }
 
 static void looked_up(enum status status, const struct resolver_addresses *addresses, const char *reason, void *arg)
@@ -266,7 +263,6 @@ static void looked_up(enum status status, const struct resolver_addresses *addre
 	connect_to_next(redis);
 }
 
-/* hiredis gets an address, because it would block while it looks up a name. */
 void redis_connect(void *arg)
 {
 	struct redis *redis = arg;
@@ -283,6 +279,12 @@ void redis_connect(void *arg)
 
 /* ---- subscribing ---- */
 
+static void subscribed_later(struct redis *redis, struct redis_call *call, const redisReply *reply)
+{
+	if (is_subscribed(redis, reply))
+		redis_call_end(redis, call);
+}
+
 void redis_subscribe(struct redis *redis, const char *channel, void (*message)(const char *bytes, size_t len, void *arg),
 		     void *arg)
 {
@@ -290,5 +292,5 @@ void redis_subscribe(struct redis *redis, const char *channel, void (*message)(c
 	redis->message = message;
 	redis->message_arg = arg;
 	if (redis->state == REDIS_READY)
-		redisAsyncCommand(redis->context, message_arrived, NULL, "SUBSCRIBE %s", channel);
+		redis_call_ask(redis, 2, (const char *[]){"SUBSCRIBE", channel}, NULL, subscribed_later);
 }

@@ -67,33 +67,22 @@ struct redis *redis_new(struct event_base *base, const struct redis_config *conf
 	redis->retry = loop_timer_new(base, redis_connect, redis);
 	redis->failures = loop_timer_new(base, redis_calls_report_failed, redis);
 	redis->watch = loop_every(base, WATCH_MS, redis_watch, redis);
-	redis->reap = loop_deferred_new(base, redis_reap, redis);
 	loop_timer_start(redis->retry, 0);
 	return redis;
 }
 
 void redis_free(struct redis *redis)
 {
-	redisAsyncContext *contexts[2];
-
 	if (!redis)
 		return;
 	redis_calls_detach(redis);
-	contexts[0] = redis->context;
-	contexts[1] = redis->doomed;
-	redis->context = redis->doomed = NULL;
-	for (int i = 0; i < 2; i++)
-		if (contexts[i]) {
-			contexts[i]->data = NULL;
-			redisAsyncFree(contexts[i]);
-		}
+	redis_link_free(redis->link);
 	if (redis->lookup)
 		resolver_lookup_drop(redis->lookup);
 	resolver_free(redis->resolver);
 	loop_timer_free(redis->retry);
 	loop_timer_free(redis->watch);
 	loop_timer_free(redis->failures);
-	loop_deferred_free(redis->reap);
 	redis_address_free(&redis->address);
 	free(redis->channel);
 	free(redis->sha1);

@@ -24,6 +24,7 @@ REDIS_PORT, POSTGRES_PORT = 6390 + abacus.OFFSET, 5435 + abacus.OFFSET
 REDIS_DATABASE = 9
 RECOVERS_S = 2 * (3 if os.environ.get("SANITIZED") else 1)
 TICKS = os.sysconf("SC_CLK_TCK")
+FAULTS_PER_COMMAND = os.environ.get("FAULTS_PER_COMMAND", "6")  # chosen by the seed; all: every one, which takes ten minutes
 COMMAND_MS = 400  # time limit of a command, short because many tests wait for it
 
 
@@ -72,6 +73,10 @@ def redis_url(port, database=REDIS_DATABASE):
 
 def postgres_url(name, port, database=None):
     return f"postgres://{name}:{secret(name)}@127.0.0.1:{port}/{database or 'faults_' + name}"
+
+
+def some(chooser, faults):
+    return faults if FAULTS_PER_COMMAND == "all" else chooser.sample(faults, int(FAULTS_PER_COMMAND))
 
 
 def make_databases():

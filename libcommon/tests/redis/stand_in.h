@@ -25,7 +25,9 @@ static inline const char *stand_in_reply_to(const char *command)
 {
 	if (strcmp(command, "PING") == 0)
 		return "+PONG\r\n";
-	if (strcmp(command, "CLIENT") == 0 || strcmp(command, "SCRIPT") == 0)
+	if (strcmp(command, "SCRIPT") == 0)
+		return "$40\r\n0123456789012345678901234567890123456789\r\n";
+	if (strcmp(command, "CLIENT") == 0)
 		return ":1\r\n";
 	stand_in.answered++;
 	return stand_in.reply;
