@@ -202,12 +202,23 @@ static void end_oldest(struct postgres_connection *connection)
 		become_ready(connection);
 }
 
+/* libpq would return such a result again and again. */
+static bool is_copy(ExecStatusType status)
+{
+	return status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH;
+}
+
 /* A result is kept until its sync, because it precedes the commit, which can still fail (a deferred constraint, a crash of the
  * server). */
 static void take(struct postgres_connection *connection, PGresult *result)
 {
 	ExecStatusType status = PQresultStatus(result);
 
+	if (is_copy(status)) {
+		PQclear(result);
+		lose(connection, "a statement began a copy", STATUS_INTERNAL);
+		return;
+	}
 	if (status != PGRES_PIPELINE_SYNC && (!connection->result || status == PGRES_FATAL_ERROR)) {
 		PQclear(connection->result);
 		connection->result = result;
@@ -234,13 +245,20 @@ static void take_end_of_results(struct postgres_connection *connection)
 		end_oldest(connection);
 }
 
+/* After it has lost touch with the protocol, libpq is neither busy nor does it return a result, although some are awaited. */
 static void take_all(struct postgres_connection *connection)
 {
+	bool is_end = false, was_end;
+
 	while (!STAILQ_EMPTY(&connection->sent) && !connection->is_lost && !PQisBusy(connection->pg)) {
 		PGresult *result = PQgetResult(connection->pg);
 
+		was_end = is_end;
+		is_end = !result;
 		if (result)
 			take(connection, result);
+		else if (was_end || PQstatus(connection->pg) == CONNECTION_BAD)
+			lose(connection, "the answers are out of order", STATUS_UNAVAILABLE);
 		else
 			take_end_of_results(connection);
 	}

@@ -239,7 +239,9 @@ bool postgres_is_null(const struct postgres_rows *rows, int row, int column)
 
 const char *postgres_text(const struct postgres_rows *rows, int row, int column)
 {
-	return PQgetvalue(rows->result, row, column);
+	const char *text = PQgetvalue(rows->result, row, column);
+
+	return text ? text : "";
 }
 
 int64_t postgres_int(const struct postgres_rows *rows, int row, int column)

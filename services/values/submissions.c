@@ -127,6 +127,8 @@ static void stored(enum status status, const struct postgres_rows *rows, void *a
 	struct submissions *submissions = batch->submissions;
 	struct job_to_add jobs[JOBS_BATCH_MAX];
 
+	if (status == STATUS_OK && postgres_count(rows) != batch->n)
+		status = STATUS_INTERNAL;
 	if (status != STATUS_OK)
 		return batch_end(batch, status, NULL);
 	for (int i = 0; i < batch->n; i++) {

@@ -183,7 +183,7 @@ static void announced(const char *json, size_t len, void *arg)
 	loop_deferred_schedule(live->deliver);
 }
 
-/* SUBSCRIBE is sent right behind the last command of the handshake, so no announcement is lost between the two. */
+/* Ready means subscribed: no announcement is lost from then on. */
 static void connection_changed(bool is_ready, void *arg)
 {
 	if (is_ready)

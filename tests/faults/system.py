@@ -10,8 +10,10 @@ import random
 import re
 import secrets
 import socket
+import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import abacus
 from abacus import Daemon, call, eventually
@@ -26,6 +28,7 @@ RECOVERS_S = 2 * (3 if os.environ.get("SANITIZED") else 1)
 TICKS = os.sysconf("SC_CLK_TCK")
 FAULTS_PER_COMMAND = os.environ.get("FAULTS_PER_COMMAND", "6")  # chosen by the seed; all: every one, which takes ten minutes
 COMMAND_MS = 400  # time limit of a command, short because many tests wait for it
+SETTLED_S = COMMAND_MS / 1000 + 1  # within this a statement has ended: postgres_settled_ms()
 
 
 def secret(name):
@@ -119,7 +122,8 @@ class Peered:
             proxy.lift()
         try:
             assert self.daemon.process.poll() is None, self.death()
-            self.daemon.__exit__()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.daemon.terminate(30)
             assert self.daemon.process.returncode == 0, self.death()
         finally:
             self.daemon.process.kill()
@@ -164,6 +168,34 @@ class Peered:
         return took_s
 
 
+local = threading.local()
+
+
+def redis_says(*words):
+    if not hasattr(local, "redis"):
+        local.redis = Redis()
+    return local.redis(*words)
+
+
+class Driven:
+    """A daemon with what makes it send each command, and how to see that it is well. Each function answers the statuses that its
+    clients got."""
+
+    def __init__(self, peered):
+        self.peered, self.proxy, self.name = peered, peered.redis, peered.name
+        self.random = random.Random(f"{SEED} {self.name}")
+
+    def reconnects(self):
+        self.proxy.cut_all()
+        return []
+
+    HANDSHAKE = "AUTH SELECT CLIENT PING".split()
+
+    def triggers(self):
+        return dict.fromkeys(self.HANDSHAKE, self.reconnects)
+
+
+
 class User:
     """Registered at a users daemon."""
 
@@ -177,6 +209,21 @@ class User:
     @property
     def credentials(self):
         return {"email": self.email, "password": self.password}
+
+
+def in_parallel(world, run):
+    """run(driven) for each daemon at once; returns what it returned, by name."""
+    with ThreadPoolExecutor(len(world)) as pool:
+        futures = {name: pool.submit(run, driven) for name, driven in world.items()}
+    if failed := [future.exception() for future in futures.values() if future.exception()]:
+        raise ExceptionGroup("some daemons failed", failed)
+    return {name: future.result() for name, future in futures.items()}
+
+
+def judge(what, replies, statuses):
+    for reply in replies:
+        assert reply.status in statuses, f"{what}: {reply}"
+        assert reply.status != 503 or reply.headers["Retry-After"], f"{what}: {reply.headers}"
 
 
 def table(file):

@@ -2,16 +2,13 @@
 libcommon/redis/errors.c, no job becomes a dead letter, nothing acknowledged is lost, and all is well within 2 s after Redis is."""
 
 import itertools
-import random
-import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 import system
 from abacus import eventually
 from proxy import Fault
-from system import SEED, Peered, User
+from system import SEED, Driven, Peered, User, in_parallel, judge, redis_says
 
 WORDS = {  # Redis's text, and the status of a call that gets it
     "OOM": ("command not allowed when used memory > 'maxmemory'.", 503),
@@ -97,33 +94,6 @@ def world():
         with Peered("values", REPAIR_SECONDS=1) as values, Peered("worker", LEASE_SECONDS=1) as worker:
             with Peered("healthcheck") as healthcheck:
                 yield {"users": Users(users), "values": Values(values, users), "worker": Worker(worker), "healthcheck": Healthcheck(healthcheck)}
-
-
-local = threading.local()
-
-
-def redis_says(*words):
-    if not hasattr(local, "redis"):
-        local.redis = system.Redis()
-    return local.redis(*words)
-
-
-class Driven:
-    """A daemon with what makes it send each command, and how to see that it is well. Each function answers the statuses that its
-    clients got."""
-
-    def __init__(self, peered):
-        self.peered, self.proxy, self.name = peered, peered.redis, peered.name
-        self.random = random.Random(f"{SEED} {self.name}")
-
-    def reconnects(self):
-        self.proxy.cut_all()
-        return []
-
-    HANDSHAKE = "AUTH SELECT CLIENT PING".split()
-
-    def triggers(self):
-        return dict.fromkeys(self.HANDSHAKE, self.reconnects)
 
 
 class Users(Driven):
@@ -291,21 +261,6 @@ class Healthcheck(Driven):
 
     def is_well(self):
         return self.peered.is_ready() and self.shows() == "up"
-
-
-def in_parallel(world, run):
-    """run(driven) for each daemon at once; returns what it returned, by name."""
-    with ThreadPoolExecutor(len(world)) as pool:
-        futures = {name: pool.submit(run, driven) for name, driven in world.items()}
-    if failed := [future.exception() for future in futures.values() if future.exception()]:
-        raise ExceptionGroup("some daemons failed", failed)
-    return {name: future.result() for name, future in futures.items()}
-
-
-def judge(what, replies, statuses):
-    for reply in replies:
-        assert reply.status in statuses, f"{what}: {reply}"
-        assert reply.status != 503 or reply.headers["Retry-After"], f"{what}: {reply.headers}"
 
 
 def test_every_word_of_the_table_is_tried():

@@ -1,0 +1,269 @@
+"""Whatever Postgres answers, and however: no daemon crashes, spins or floods its log, a client gets a status of the table
+libcommon/postgres/errors.c, nothing acknowledged is lost, and all is well within 2 s after Postgres is."""
+
+import itertools
+import random
+import struct
+
+import pytest
+import system
+from abacus import eventually
+from postgres_proxy import error, message
+from proxy import Fault
+from system import SEED, Driven, Peered, User, in_parallel, judge
+
+SQLSTATES = {  # the status of a call that gets it
+    "08000": 503, "08003": 503, "08006": 503, "08P01": 503,
+    "0A000": 500, "22P02": 500, "23502": 500, "23505": 409,
+    "25006": 503, "25P02": 503, "25P03": 503, "26000": 503,
+    "40001": 503, "40P01": 503, "42501": 500, "42601": 500, "42703": 500, "42883": 500, "42P01": 500,
+    "53000": 503, "53100": 503, "53200": 503, "53300": 503, "53400": 503, "54000": 500, "55P03": 503,
+    "57014": 504, "57P01": 503, "57P02": 503, "57P03": 503, "57P04": 503, "57P05": 503, "58030": 503, "XX000": 500, "XX001": 500,
+}  # fmt: skip
+REFUSED = {
+    sqlstate: Fault(sqlstate, error(sqlstate, "FATAL" if sqlstate[:2] == "57" and sqlstate != "57014" else "ERROR"), executes=False)
+    for sqlstate in SQLSTATES
+}
+
+
+def described(*names):
+    fields = b"".join(name.encode() + b"\0" + struct.pack("!ihihih", 0, 0, 23, 4, -1, 0) for name in names)
+    return message("T", struct.pack("!h", len(names)) + fields)
+
+
+def row(*values):
+    fields = b"".join(struct.pack("!i", -1) if value is None else struct.pack("!i", len(value)) + value for value in values)
+    return message("D", struct.pack("!h", len(values)) + fields)
+
+
+def done(tag):
+    return message("C", tag.encode() + b"\0")
+
+
+BOUND = message("2")
+WHOLE = {  # answers that are sound, and that the statement does not have
+    "no rows": BOUND + described("a") + done("SELECT 0"),
+    "no result": BOUND + message("n") + done("INSERT 0 1"),
+    "an empty query": BOUND + message("n") + message("I"),
+    "no columns": BOUND + described() + row() + done("SELECT 1"),
+    "one column": BOUND + described("a") + row(b"7") + done("SELECT 1"),
+    "nulls": BOUND + described(*"abcdefghij") + row(*[None] * 10) + done("SELECT 1"),
+    "texts": BOUND + described(*"abcdefghij") + row(*[b"x"] * 10) + done("SELECT 1"),
+    "empty texts": BOUND + described(*"abcdefghij") + row(*[b""] * 10) + done("SELECT 1"),
+    "many rows": BOUND + described("a", "b") + row(b"1", b"fibonacci") * 5000 + done("SELECT 5000"),
+    "an error without SQLSTATE": message("E", b"SERROR\0Mno\0\0"),
+    "an empty error": message("E", b"\0"),
+}
+TORN = {  # what no Postgres sends
+    "a copy": BOUND + message("G", b"\0\0\0"),
+    "a second bind": BOUND * 2 + message("n") + done("SELECT 1"),
+    "a sync before its time": BOUND + message("Z", b"I"),
+    "an open transaction": BOUND + message("n") + done("BEGIN") + message("Z", b"T"),
+    "rows without a description": BOUND + row(b"7") + done("SELECT 1"),
+    "rows that their description does not fit": BOUND + described("a") + row(b"7", b"8") + done("SELECT 1"),
+    "a column of negative length": BOUND + described("a") + message("D", struct.pack("!hi", 1, -9)) + done("SELECT 1"),
+    "a column that is longer than its row": BOUND + described("a") + message("D", struct.pack("!hi", 1, 900)) + done("SELECT 1"),
+    "an unknown message": message("~", b"what"),
+    "a message of negative length": b"D" + struct.pack("!i", -5),
+    "a message of length 0": b"D" + struct.pack("!i", 0),
+    "a huge message": b"D" + struct.pack("!i", 0x7FFFFFFF) + b"abc",
+    "garbage": b"\x16\x03\x01\x00\xff\x00\r\n\r\n" * 4,
+    "HTTP": b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n",
+    "a notice and a notification": message("N", b"SWARNING\0\0") + message("A", struct.pack("!i", 7) + b"channel\0payload\0"),
+    "another encoding": message("S", b"client_encoding\0LATIN1\0"),
+}
+TIMING = [
+    Fault("late", late_s=system.COMMAND_MS / 1000 / 4),
+    Fault("too late", late_s=system.SETTLED_S + 0.2),
+    Fault("twice", times=2),
+    Fault("cut", cut=True),
+    Fault("never", is_mute=True),
+    Fault("the connection ends behind it", ends=True),
+    Fault("the connection ends instead of it", b"", ends=True),
+]
+FAULTS = [*REFUSED.values(), *(Fault(name, answer) for name, answer in (WHOLE | TORN).items()), *TIMING]
+NOTICED_S = {"too late": system.SETTLED_S + 0.4, "never": system.SETTLED_S + 0.4, "a huge message": system.SETTLED_S + 0.4}
+NOTICED_S |= dict.fromkeys(TORN, system.SETTLED_S + 0.4)
+# A wrong answer to a statement may be any answer to its client, except one that acknowledges what was not done.
+ANSWERS = {200, 201, 400, 401, 404, 409, 500, 503, 504}
+
+
+@pytest.fixture(scope="module")
+def world():
+    print(f"SEED={SEED}")
+    system.make_databases()
+    with Peered("users", REPAIR_SECONDS=1, LOGIN_ATTEMPTS_MAX=1000000) as users:
+        eventually(lambda: system.redis_says("EXISTS", "revocations:complete"), message="the revocations are published")
+        with Peered("values", REPAIR_SECONDS=1) as values, Peered("healthcheck") as healthcheck, Peered("worker"):
+            yield {"users": Users(users), "values": Values(values, users), "healthcheck": Healthcheck(healthcheck)}
+
+
+class Asked(Driven):
+    """triggers: which statement each function sends."""
+
+    def reconnects(self):
+        self.peered.postgres.cut_all()
+        return []
+
+    def triggers(self):
+        return {"connect": self.reconnects, "prepare": self.reconnects, "unnamed": self.reconnects}
+
+
+class Users(Asked):
+    def __init__(self, peered):
+        super().__init__(peered)
+        self.user, self.numbers = User(peered), itertools.count()
+
+    def logs_in(self):
+        reply = self.peered.call("POST", "/auth/login", self.user.credentials)
+        if reply.status == 200:
+            self.user.token = reply.json["auth_token"]
+        return [reply]
+
+    def logs_out(self):
+        return [*self.logs_in(), self.peered.call("POST", "/auth/logout", token=self.user.token)]
+
+    def is_shown(self):
+        return [*self.logs_in(), self.peered.call("GET", "/auth/status", token=self.user.token)]
+
+    def registers(self):
+        name = f"{self.user.name}-{next(self.numbers)}"
+        return [
+            self.peered.call(
+                "POST", "/auth/register", {"username": name, "email": f"{name}@example.com", "password": "password-1"}
+            )
+        ]
+
+    def changes_password(self):
+        self.logs_in()
+        body = {"current": self.user.password, "new": self.user.password}
+        return [self.peered.call("PUT", "/auth/password", body, token=self.user.token)]
+
+    def triggers(self):
+        return super().triggers() | {
+            "user_by_email": self.logs_in,
+            "user_of_token": self.is_shown,
+            "user_insert": self.registers,
+            "token_revoke": self.logs_out,
+            "password_set": self.changes_password,
+            "tokens_end": self.changes_password,
+        }
+
+    def drive(self):
+        return self.is_shown() + self.registers()
+
+    def is_well(self):
+        return self.peered.is_ready() and {reply.status for reply in self.logs_out() + self.registers()} == {200, 201}
+
+
+class Values(Asked):
+    def __init__(self, peered, users):
+        super().__init__(peered)
+        self.user, self.indexes, self.acknowledged = User(users), itertools.count(1), []
+
+    def submits(self):
+        index = next(self.indexes)
+        reply = self.peered.call("POST", "/values", {"index": index}, token=self.user.token)
+        if reply.status == 200:
+            self.acknowledged.append((int(reply.json["id"]), index))
+        return [reply]
+
+    def lists(self):
+        return [self.peered.call("GET", "/values", token=self.user.token)]
+
+    def lists_all(self):
+        return [self.peered.call("GET", "/values/all")]
+
+    def lists_current(self):
+        return [self.peered.call("GET", "/values/current")]
+
+    def reads_what_is_not_there(self):
+        return [self.peered.call("GET", "/values/fibonacci/999999", token=self.user.token)]
+
+    def is_left_alone(self):
+        return []
+
+    def triggers(self):
+        return super().triggers() | {
+            "values_insert": self.submits,
+            "values_of_user": self.lists,
+            "values_all": self.lists_all,
+            "calculations_of": self.lists_current,
+            "calculation_exists": self.reads_what_is_not_there,
+            "calculations_page": self.is_left_alone,
+        }
+
+    def drive(self):
+        return self.submits() + self.lists() + self.lists_all()
+
+    def is_well(self):
+        return self.peered.is_ready() and {reply.status for reply in self.submits() + self.lists()} == {200}
+
+
+class Healthcheck(Asked):
+    def shows(self):
+        reply = self.peered.call("GET", "/healthcheck")
+        assert reply.status == 200, reply
+        return reply.json["data"]["postgres"]["status"]
+
+    def looks(self):
+        self.shows()
+        return []
+
+    def drive(self):
+        return self.looks()
+
+    def is_well(self):
+        return self.peered.is_ready() and self.shows() == "up"
+
+
+def statuses_of(fault):
+    """Beside the statuses of what had no fault. 400: an e-mail that is taken (23505)."""
+    return {200, 201, SQLSTATES[fault.name], 503, 400 if fault.name == "23505" else 503} if fault.name in SQLSTATES else ANSWERS
+
+
+def test_every_line_of_the_table_is_tried():
+    lines = system.table("postgres/errors.c")
+    assert all(any(sqlstate.startswith(line) for sqlstate in SQLSTATES) for line in lines), lines
+
+
+def test_every_statement_may_be_answered_with_any_error_for_a_while(world):
+    def refuse_everything(driven):
+        slowest_s = 0
+        for sqlstate, fault in REFUSED.items():
+            what = f"everything is answered with {sqlstate}"
+            with driven.peered.bounded(what, requests=40):
+                rule = driven.peered.postgres.arm(fault, most=None)
+                judge(f"{driven.name}: {what}", driven.drive(), statuses_of(fault))
+                eventually(lambda: rule.applied >= 3, message=f"{driven.name} has sent statements: {what}")
+                slowest_s = max(slowest_s, driven.peered.recovers(what, driven.is_well))
+        return slowest_s
+
+    print(in_parallel(world, refuse_everything))
+
+
+def test_any_statement_may_be_answered_in_any_way(world):
+    def misbehave(driven):
+        slowest_s, applied = 0, 0
+        for name, trigger in driven.triggers().items():
+            for fault in system.some(driven.random, FAULTS):
+                what = f"{driven.name}: {name} is answered so: {fault}"
+                with driven.peered.bounded(what, requests=20):
+                    rule = driven.peered.postgres.arm(fault, name)
+                    judge(what, trigger(), statuses_of(fault))
+                    assert rule.has_applied.wait(10), f"{what}: it was not sent"
+                    limit_s = system.RECOVERS_S + NOTICED_S.get(fault.name, 0)
+                    slowest_s = max(slowest_s, driven.peered.recovers(what, driven.is_well, limit_s))
+                    applied += rule.applied
+        return slowest_s, applied
+
+    print(in_parallel(world, misbehave))
+
+
+def test_nothing_acknowledged_was_lost(world):
+    """A client's answer is an acknowledgement if the statement was answered as Postgres answers it."""
+    stored = {int(index) for index in system.postgres('SELECT index FROM "values"', "faults_values").split()}
+    assert stored >= {index for _, index in world["values"].acknowledged}
+    keys = lambda: {int(index) for index in system.redis_says("HKEYS", "results:fibonacci")}  # noqa: E731
+    eventually(lambda: keys() >= {index for _, index in world["values"].acknowledged}, 30, message="every submission has its result")
+    assert system.redis_says("HLEN", "jobs:dead") == 0
