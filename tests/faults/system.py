@@ -111,7 +111,8 @@ class Peered:
         limits = {"REDIS_COMMAND_TIMEOUT_MS": COMMAND_MS, "POSTGRES_QUERY_TIMEOUT_MS": COMMAND_MS}
         limits |= {"REDIS_CONNECT_TIMEOUT_MS": 1000, "POSTGRES_CONNECT_TIMEOUT_MS": 1000}
         chosen = {"HANG_SECONDS": 0, "INSTANCE": f"faults-{name}", "ARGON2_MEMORY_KIB": 64, "ARGON2_PASSES": 1} | urls | limits
-        self.daemon = Daemon(name, **(chosen | environment))
+        self.chosen = chosen | environment
+        self.daemon = Daemon(name, **self.chosen)
 
     def __enter__(self):
         self.daemon.__enter__()
