@@ -204,7 +204,7 @@ static void call(uint8_t choice)
 	case 5:
 		return jobs_receive(NULL, &scope, "consumer", 10, 1000, received, &is_wrapped);
 	case 6:
-		return jobs_take_over(NULL, &scope, "consumer", 1000, 5, 10, received, NULL);
+		return jobs_take_over(NULL, &scope, "consumer", 0, 1000, 5, 10, received, NULL);
 	case 7:
 		return jobs_finish(NULL, &scope, finished, 2, done, NULL);
 	case 8:

@@ -93,11 +93,12 @@ char *jwt_issue_at(const struct jwt_key *key, int64_t user_id, bool is_admin, in
 {
 	struct jwt_claims claims = {.user_id = user_id, .is_admin = is_admin};
 	uint8_t signature[JWT_SIGNATURE_BYTES];
+	int64_t now_ms = clock_unix_ms();
 	char jti[37], payload[512], *token;
 	int payload_len;
 	size_t len;
 
-	claims.issued_s = claims.not_before_s = issued_ms / 1000;
+	claims.issued_s = claims.not_before_s = (issued_ms < now_ms ? issued_ms : now_ms) / 1000;
 	claims.expires_s = claims.ends_s = claims.issued_s + lifetime_s;
 	make_jti(issued_ms, claims.jti);
 	jwt_jti_format(claims.jti, jti);

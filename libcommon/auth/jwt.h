@@ -33,7 +33,9 @@ struct jwt_claims {
 
 enum jwt_verdict { JWT_VALID, JWT_EXPIRED, JWT_INVALID };
 
-/* Fills issued_s, not_before_s, jti from issued_ms, a Unix time; expires_s is lifetime_s later. The caller frees the token. */
+/* Fills issued_s, not_before_s, jti from issued_ms, a Unix time; expires_s is lifetime_s later. Of a time to come only jti is,
+ * so that the token is good at once: after a clock that was ahead has been set back, a login still has to be later than the
+ * revocations of that time. The caller frees the token. */
 char *jwt_issue_at(const struct jwt_key *key, int64_t user_id, bool is_admin, int64_t issued_ms, int64_t lifetime_s,
 		   struct jwt_claims *ret_claims);
 /* Issued now. */

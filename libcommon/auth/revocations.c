@@ -133,8 +133,10 @@ static void forget_due(void *arg)
 {
 	struct revocations *revocations = arg;
 
-	forget_expired(revocations->by_jti, clock_unix_ms() / 1000);
-	forget_expired(revocations->by_user, clock_unix_ms() / 1000);
+	int64_t kept_from_s = clock_unix_ms() / 1000 - REVOCATIONS_KEPT_S;
+
+	forget_expired(revocations->by_jti, kept_from_s);
+	forget_expired(revocations->by_user, kept_from_s);
 }
 
 /* By a clock of this machine that also counts the time in which the process or the machine was stopped. */

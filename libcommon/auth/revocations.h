@@ -61,6 +61,10 @@
 #define REVOCATIONS_FOLLOWERS "revocations:followers"
 #define REVOCATIONS_CHANNEL "revocations:confirmed" /* messages: "<table> <follower> <position>" */
 
+/* A revocation outlives its token by so long, here, in the stream and in Postgres (store.c of users): a clock that was ahead
+ * that much may be set back, and the tokens that expired by it are good again. */
+#define REVOCATIONS_KEPT_S 3600
+
 /* One entry. Stream fields: `token` (jti text), or `user` (id) and `until` (Unix ms: tokens issued up to then are revoked, and
  * all tokens while the user is inactive; INT64_MAX for a deleted user); `inactive` 0|1 (which message the reply carries: see
  * services/swagger/openapi.yaml); `expires` (Unix s after which no such token can be valid). An entry `hello` 1 revokes

@@ -36,7 +36,7 @@ void revocations_publish(struct redis *redis, struct scope *scope, const struct 
 	const char **argv = mem_alloc((size_t)(4 + 5 * n) * sizeof *argv);
 	char lifetime[INT64_TEXT_BYTES];
 
-	int64_format(lifetime_s, lifetime);
+	int64_format(lifetime_s + REVOCATIONS_KEPT_S, lifetime);
 	argv[0] = REVOCATIONS_STREAM;
 	argv[1] = REVOCATIONS_FOLLOWERS;
 	argv[2] = REVOCATIONS_COMPLETE;

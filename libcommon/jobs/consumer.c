@@ -139,20 +139,22 @@ static void taken_over(enum status status, const redisReply *reply, void *arg)
 		deliver(call, "take_over", reply);
 }
 
-void jobs_take_over(struct redis *redis, struct scope *scope, const char *consumer, long lease_ms, long max_deliveries,
-		    int most, jobs_received *done_taking, void *arg)
+void jobs_take_over(struct redis *redis, struct scope *scope, const char *consumer, long lived_ms, long lease_ms,
+		    long max_deliveries, int most, jobs_received *done_taking, void *arg)
 {
 	struct call *call = call_new(redis, scope, arg);
-	char lease[INT64_TEXT_BYTES], deliveries[INT64_TEXT_BYTES], count[INT64_TEXT_BYTES], now[INT64_TEXT_BYTES];
+	char lease[INT64_TEXT_BYTES], deliveries[INT64_TEXT_BYTES], count[INT64_TEXT_BYTES], now[INT64_TEXT_BYTES],
+		lived[INT64_TEXT_BYTES];
 
 	call->received = done_taking;
 	int64_format(lease_ms, lease);
 	int64_format(max_deliveries, deliveries);
 	int64_format(most, count);
 	int64_format(clock_unix_ms(), now);
-	redis_call_own(redis_eval(redis, scope, &jobs_take_over_script, 3, 9,
+	int64_format(lived_ms, lived);
+	redis_call_own(redis_eval(redis, scope, &jobs_take_over_script, 3, 10,
 				  (const char *[]){JOBS_STREAM, JOBS_QUEUED_KEY, JOBS_DEAD_KEY, JOBS_GROUP, consumer, lease,
-						   deliveries, count, now},
+						   deliveries, count, now, lived},
 				  NULL, taken_over, call),
 		       call);
 }

@@ -81,10 +81,11 @@ typedef void jobs_received(enum status status, const struct job *jobs, int n, vo
 void jobs_receive(struct redis *redis, struct scope *scope, const char *consumer, int most, long block_ms, jobs_received *done,
 		  void *arg);
 /* Claims jobs whose lease has expired (idle for longer than lease_ms), up to most (<= JOBS_BATCH_MAX). A job with
- * max_deliveries deliveries becomes a dead letter instead. Consumers without jobs that were idle for ten leases are deleted
- * from the group. */
-void jobs_take_over(struct redis *redis, struct scope *scope, const char *consumer, long lease_ms, long max_deliveries,
-		    int most, jobs_received *done, void *arg);
+ * max_deliveries deliveries becomes a dead letter instead. lived_ms: how long this consumer has been receiving; jobs that were
+ * delivered to it meanwhile are claimed too (it may hold them), but that counts no delivery. Consumers without jobs that were
+ * idle for ten leases are deleted from the group. */
+void jobs_take_over(struct redis *redis, struct scope *scope, const char *consumer, long lived_ms, long lease_ms,
+		    long max_deliveries, int most, jobs_received *done, void *arg);
 /* One finished calculation: digits is the whole decimal. */
 struct job_finished {
 	const struct job *job;

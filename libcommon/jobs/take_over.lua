@@ -1,12 +1,14 @@
--- Claims jobs whose lease has expired. A job that has reached the maximum of deliveries becomes a dead letter instead, because
+-- Claims jobs whose lease has expired. That counts as a delivery, except of the consumer's own jobs: it lives, and did not get them,
+-- or could not renew their leases, because a connection failed. A job that has reached the maximum of deliveries becomes a dead letter instead, because
 -- it seems to have killed each worker that it was delivered to. Consumers without pending jobs that were idle for ten leases are
 -- deleted; one that is alive after all is created again by its next read.
 -- KEYS: stream, hash of queued jobs, hash of dead letters
--- ARGV: group, consumer, lease in ms, maximum of deliveries, maximum of jobs, now in Unix ms
+-- ARGV: group, consumer, lease in ms, maximum of deliveries, maximum of jobs, now in Unix ms, since when the
+--       consumer has lived, in ms
 -- Answer: the claimed entries of the stream
 local stream, queued, dead = KEYS[1], KEYS[2], KEYS[3]
 local group, consumer, lease_ms = ARGV[1], ARGV[2], ARGV[3]
-local deliveries_max, jobs_max, now_ms = tonumber(ARGV[4]), ARGV[5], ARGV[6]
+local deliveries_max, jobs_max, now_ms, lived_ms = tonumber(ARGV[4]), ARGV[5], ARGV[6], tonumber(ARGV[7])
 
 local function bury(id, fields, deliveries)
 	local kind, index, request_id = tostring(fields[2]), tostring(fields[4]), tostring(fields[6])
@@ -31,14 +33,16 @@ local expired = redis.pcall('XPENDING', stream, group, 'IDLE', lease_ms, '-', '+
 if expired.err then return {} end -- the group does not exist
 local claimed = {}
 for _, job in ipairs(expired) do
-	local id, deliveries = job[1], job[4]
+	local id, owner, idle_ms, deliveries = job[1], job[2], job[3], job[4]
+	local is_own = owner == consumer and idle_ms <= lived_ms
 	local entry = redis.call('XRANGE', stream, id, id)[1]
 	if not entry then
 		redis.call('XACK', stream, group, id)
-	elseif deliveries >= deliveries_max then
+	elseif deliveries >= deliveries_max and not is_own then
 		bury(id, entry[2], deliveries)
 	else
-		local won = redis.call('XCLAIM', stream, group, consumer, lease_ms, id)[1]
+		local counted = is_own and deliveries or deliveries + 1
+		local won = redis.call('XCLAIM', stream, group, consumer, lease_ms, id, 'RETRYCOUNT', counted)[1]
 		if won then claimed[#claimed + 1] = won end
 	end
 end

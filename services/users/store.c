@@ -67,14 +67,14 @@ const struct postgres_statement store_password_replace = {
 	"password_replace", "UPDATE users SET password_hash = $2 WHERE id = $1 AND password_hash = $3"};
 
 const struct postgres_statement store_token_revoke = {
-	"token_revoke", "WITH expired AS (DELETE FROM revoked_tokens WHERE expires_at < now() - interval '1 minute')"
+	"token_revoke", "WITH expired AS (DELETE FROM revoked_tokens WHERE expires_at < now() - interval '1 hour')"
 			" INSERT INTO revoked_tokens (jti, user_id, inactive, expires_at)"
 			" VALUES ($1::uuid, $2::bigint, $3::boolean, to_timestamp($4::bigint)) ON CONFLICT DO NOTHING"};
 
 const struct postgres_statement store_revoked_tokens = {
 	"revoked_tokens",
 	"SELECT jti, inactive, extract(epoch FROM expires_at)::bigint FROM revoked_tokens"
-	" WHERE jti > $1::uuid AND expires_at > now() ORDER BY jti LIMIT $2::bigint",
+	" WHERE jti > $1::uuid AND expires_at > now() - interval '1 hour' ORDER BY jti LIMIT $2::bigint",
 	true};
 
 /* A deleted user's expires_at is of the lifetime that was configured then. So it is compared as if the user had been deleted at

@@ -3,18 +3,54 @@
 #include "base/metrics.h"
 #include "work_internal.h"
 
-/* When storing failed, the jobs are still pending in Redis: they come again when their lease has run out, or by repair. */
+#define UNSTORED_BYTES_MAX (64UL << 20)
+
+/* What was calculated and not stored. */
+static size_t unstored_bytes(const struct work *work)
+{
+	const struct held *held;
+	size_t bytes = 0;
+
+	LIST_FOREACH (held, &work->held, link)
+		bytes += held->len;
+	return bytes;
+}
+
+/* The worker keeps the results, and the leases on their jobs, and stores them later: if it gave them up, each delivery after
+ * that would count as if a worker had died. What is too much, and what is left at the end, comes again when its lease has run
+ * out. */
+static void keep(struct batch *batch)
+{
+	struct work *work = batch->work;
+
+	for (int i = 0; i < batch->n; i++)
+		batch->held[i]->is_leaving = false;
+	work_free_batch(batch);
+	if (!loop_timer_is_running(work->store_again))
+		loop_timer_start(work->store_again, loop_backoff_ms(work->store_attempt++));
+}
+
+static void count(const struct batch *batch)
+{
+	for (int i = 0; i < batch->n; i++)
+		metrics_add(work_metrics.done_total[batch->held[i]->job.key.kind], 1);
+	batch->work->store_attempt = 0;
+}
+
 static void stored(enum status status, void *arg)
 {
 	struct batch *batch = arg;
 	struct work *work = batch->work;
 
-	if (status != STATUS_OK)
+	if (status == STATUS_OK)
+		count(batch);
+	else
 		log_line(LOG_WARN, "results could not be stored", LOG_INT("jobs", batch->n),
 			 LOG_TEXT("status", status_name(status)));
-	for (int i = 0; status == STATUS_OK && i < batch->n; i++)
-		metrics_add(work_metrics.done_total[batch->held[i]->job.key.kind], 1);
-	work_release_batch(batch);
+	if (status == STATUS_OK || work->is_draining || unstored_bytes(work) > UNSTORED_BYTES_MAX)
+		work_release_batch(batch);
+	else
+		keep(batch);
 	receive_more(work);
 	work_check_drained(work);
 }

@@ -1,5 +1,8 @@
 /* The leases on the jobs that this worker holds. Jobs held longer than a third of their lease are renewed; jobs of dead workers
  * are looked for twice per lease. */
+#include <string.h>
+
+#include "base/clock.h"
 #include "base/log.h"
 #include "work_internal.h"
 
@@ -39,14 +42,37 @@ void leases_renew_due(void *arg)
 
 /* ---- taking over ---- */
 
+static bool is_held(const struct work *work, const struct job *job)
+{
+	const struct held *held;
+
+	LIST_FOREACH (held, &work->held, link)
+		if (strcmp(held->job.id, job->id) == 0)
+			return true;
+	return false;
+}
+
+/* Among them may be jobs of this worker, whose leases it could not renew while Redis was away. */
+static int drop_held(const struct work *work, const struct job *jobs, int n, struct job *others)
+{
+	int count = 0;
+
+	for (int i = 0; i < n; i++)
+		if (!is_held(work, &jobs[i]))
+			others[count++] = jobs[i];
+	return count;
+}
+
 static void taken_over(enum status status, const struct job *jobs, int n, void *arg)
 {
 	struct work *work = arg;
+	struct job others[JOBS_BATCH_MAX];
+	int count = drop_held(work, jobs, n, others);
 
 	work->is_taking_over = false;
-	if (n)
-		log_line(LOG_WARN, "took over jobs of another worker", LOG_INT("jobs", n));
-	run_jobs(work, jobs, n);
+	if (count)
+		log_line(LOG_WARN, "took over jobs whose lease had expired", LOG_INT("jobs", count));
+	run_jobs(work, others, count);
 	if (n == JOBS_BATCH_MAX) /* there may be more */
 		leases_take_over_due(work);
 }
@@ -58,8 +84,8 @@ void leases_take_over_due(void *arg)
 	if (work->is_draining || work->is_taking_over || !redis_is_ready(work->redis) || work->large_count >= LARGE_MAX)
 		return;
 	work->is_taking_over = true;
-	jobs_take_over(work->redis, &work->scope, work->consumer, work->config->lease_s * 1000, work->config->max_deliveries,
-		       JOBS_BATCH_MAX, taken_over, work);
+	jobs_take_over(work->redis, &work->scope, work->consumer, (long)((clock_monotonic_us() - work->started_us) / 1000),
+		       work->config->lease_s * 1000, work->config->max_deliveries, JOBS_BATCH_MAX, taken_over, work);
 }
 
 /* ---- handing back ---- */

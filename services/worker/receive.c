@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "work_internal.h"
 
-#define BLOCK_MS 1000   /* a reply that was lost is noticed so much later than another command's */
+#define BLOCK_MS 1000  /* a reply that was lost is noticed so much later than another command's */
 #define ATTEMPTS_MAX 4 /* holds the pause under a second, so that jobs do not wait long after Redis has recovered */
 
 static void pause_receiving(struct work *work)

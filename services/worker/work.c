@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
@@ -125,6 +126,7 @@ struct work *work_new(struct event_base *base, const struct worker_config *confi
 	struct work *work = mem_alloc(sizeof *work);
 
 	work->config = config;
+	work->started_us = clock_monotonic_us();
 	snprintf(work->consumer, sizeof work->consumer, "%s", config->name ? config->name : log_instance());
 	scope_init(&work->scope);
 	scope_init(&work->receive_scope);
@@ -142,6 +144,7 @@ struct work *work_new(struct event_base *base, const struct worker_config *confi
 	work->count = counts ? loop_every(base, COUNT_MS, count_due, work) : NULL;
 	work->resume = loop_every(base, RESUME_MS, receive_resume_due, work);
 	work->receive_pause = loop_timer_new(base, receive_pause_over, work);
+	work->store_again = loop_timer_new(base, finish_calculated, work);
 	return work;
 }
 
@@ -167,6 +170,7 @@ void work_drain(struct work *work, void (*drained)(void *arg), void *arg)
 	work->drained_arg = arg;
 	receive_stop(work);
 	scope_cancel(&work->pool_scope);
+	finish_calculated(work);
 	leases_hand_back(work);
 	work_check_drained(work);
 }
@@ -183,6 +187,7 @@ void work_free(struct work *work)
 	loop_timer_free(work->count);
 	loop_timer_free(work->resume);
 	loop_timer_free(work->receive_pause);
+	loop_timer_free(work->store_again);
 	loop_deferred_free(work->finish);
 	while (!LIST_EMPTY(&work->batches))
 		work_free_batch(LIST_FIRST(&work->batches));

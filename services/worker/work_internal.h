@@ -37,8 +37,9 @@ struct work {
 	struct scope scope, receive_scope, pool_scope;
 	struct loop_timer *renew, *take_over, *count, *resume; /* count is NULL unless this process sets the gauges */
 	struct loop_timer *receive_pause;                      /* while it runs, nothing is received */
-	unsigned receive_attempt;
-	int64_t receiving_since_us;
+	struct loop_timer *store_again;                        /* what could not be stored */
+	unsigned receive_attempt, store_attempt;
+	int64_t started_us, receiving_since_us;
 	struct loop_deferred *finish;
 	LIST_HEAD(held_jobs, held) held;
 	LIST_HEAD(, batch) batches;

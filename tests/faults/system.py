@@ -26,7 +26,7 @@ REDIS_PORT, POSTGRES_PORT = 6390 + abacus.OFFSET, 5435 + abacus.OFFSET
 REDIS_DATABASE = 9
 RECOVERS_S = 2 * (3 if os.environ.get("SANITIZED") else 1)
 TICKS = os.sysconf("SC_CLK_TCK")
-FAULTS_PER_COMMAND = os.environ.get("FAULTS_PER_COMMAND", "6")  # chosen by the seed; all: every one, which takes ten minutes
+FAULTS_PER_COMMAND = os.environ.get("FAULTS_PER_COMMAND", "4")  # chosen by the seed; all: every one, which takes ten minutes
 COMMAND_MS = 400  # time limit of a command, short because many tests wait for it
 SETTLED_S = COMMAND_MS / 1000 + 1  # within this a statement has ended: postgres_settled_ms()
 

@@ -221,6 +221,18 @@ static void test_a_token_may_be_of_an_earlier_moment_and_ends_that_much_earlier(
 	free(token);
 }
 
+static void test_a_token_of_a_moment_to_come_is_good_at_once_and_no_longer_than_others(void **state)
+{
+	struct jwt_claims issued, verified;
+	int64_t now_s = clock_unix_ms() / 1000, later_ms = (now_s + 3600) * 1000;
+	char *token = jwt_issue_at(&key, 42, false, later_ms, 600, &issued);
+
+	assert_int_equal(jwt_verify(&key, token, strlen(token), now_s, &verified), JWT_VALID);
+	assert_true(jwt_jti_unix_ms(verified.jti) == later_ms);
+	assert_int_equal(jwt_verify(&key, token, strlen(token), now_s + 602, &verified), JWT_EXPIRED);
+	free(token);
+}
+
 /* A lifetime that was shortened: revocations are kept for the lifetime of now alone, so an older token must not outlive it. */
 static void test_a_token_issued_under_a_longer_lifetime_ends_with_the_lifetime_of_now(void **state)
 {
@@ -271,6 +283,7 @@ int main(void)
 		cmocka_unit_test(test_a_token_issued_under_a_longer_lifetime_ends_with_the_lifetime_of_now),
 		cmocka_unit_test(test_a_token_issued_under_a_shorter_lifetime_ends_with_its_own),
 		cmocka_unit_test(test_a_token_may_be_of_an_earlier_moment_and_ends_that_much_earlier),
+		cmocka_unit_test(test_a_token_of_a_moment_to_come_is_good_at_once_and_no_longer_than_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

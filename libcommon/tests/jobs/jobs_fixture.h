@@ -183,7 +183,7 @@ static inline struct job receive_one(const char *consumer)
 static inline int take_over_of(struct batch *batch, const char *consumer, long lease_ms, long max_deliveries, int most)
 {
 	*batch = (struct batch){0};
-	jobs_take_over(redis, &scope, consumer, lease_ms, max_deliveries, most, batch_received, batch);
+	jobs_take_over(redis, &scope, consumer, 0, lease_ms, max_deliveries, most, batch_received, batch);
 	AWAIT(*batch);
 	assert_int_equal(batch->status, STATUS_OK);
 	return batch->n;

@@ -123,7 +123,7 @@ static void call_receive(void)
 
 static void call_take_over(void)
 {
-	jobs_take_over(redis, &scope, "consumer", 1000, 5, 10, received, NULL);
+	jobs_take_over(redis, &scope, "consumer", 0, 1000, 5, 10, received, NULL);
 }
 
 static void call_count(void)

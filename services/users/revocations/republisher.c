@@ -115,7 +115,8 @@ static void load_users(struct republisher *republisher)
 
 	postgres_param_int(&params, republisher->last_user);
 	postgres_param_int(&params, PAGE);
-	postgres_param_int(&params, clock_unix_ms() - republisher->users->config->auth.token_lifetime_s * 1000);
+	postgres_param_int(&params,
+			   clock_unix_ms() - (republisher->users->config->auth.token_lifetime_s + REVOCATIONS_KEPT_S) * 1000);
 	postgres_exec(republisher->users->postgres, &republisher->scope, &store_revoked_users, &params, users_loaded,
 		      republisher);
 }
