@@ -66,7 +66,7 @@ static int drop_held(const struct work *work, const struct job *jobs, int n, str
 static void taken_over(enum status status, const struct job *jobs, int n, void *arg)
 {
 	struct work *work = arg;
-	struct job others[JOBS_BATCH_MAX];
+	struct job others[JOBS_BATCH_MAX] = {0};
 	int count = drop_held(work, jobs, n, others);
 
 	work->is_taking_over = false;

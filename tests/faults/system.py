@@ -227,6 +227,10 @@ def judge(what, replies, statuses):
         assert reply.status != 503 or reply.headers["Retry-After"], f"{what}: {reply.headers}"
 
 
+def metrics(peered):
+    return call("GET", "/metrics", port=peered.daemon.admin_port).body
+
+
 def table(file):
     """{word: (status, …)} of libcommon's tables of errors, to see that the tests know every line of them."""
     return set(re.findall(r'^\t\{"(\w+)", STATUS', (ROOT / "libcommon" / file).read_text(), re.MULTILINE))

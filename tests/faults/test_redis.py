@@ -91,7 +91,7 @@ def world():
     system.make_databases()
     with Peered("users", REPAIR_SECONDS=1, LOGIN_ATTEMPTS_MAX=1000000) as users:
         eventually(lambda: redis_says("EXISTS", "revocations:complete"), message="the revocations are published")
-        with Peered("values", REPAIR_SECONDS=1) as values, Peered("worker", LEASE_SECONDS=1) as worker:
+        with Peered("values", REPAIR_SECONDS=1) as values, Peered("worker", LEASE_SECONDS=1, MAX_DELIVERIES=2) as worker:
             with Peered("healthcheck") as healthcheck:
                 yield {"users": Users(users), "values": Values(values, users), "worker": Worker(worker), "healthcheck": Healthcheck(healthcheck)}
 
@@ -300,6 +300,19 @@ def test_any_command_may_be_answered_in_any_way(world):
         return slowest_s, applied
 
     print(in_parallel(world, misbehave))
+
+
+def test_a_result_that_cannot_be_stored_for_many_leases_is_stored_in_the_end(world):
+    worker = world["worker"]
+    for word in ("OOM", "WRONGTYPE"):
+        what = f"finish is answered with {word} for many leases"
+        with worker.peered.bounded(what):
+            rule = worker.proxy.arm(ERRORS[word], "finish", most=None)
+            index, takes_over = worker.queue(), worker.proxy.commands["take_over"]
+            eventually(lambda: worker.proxy.commands["take_over"] > takes_over + 6, message="three leases are over")
+            assert rule.applied > 1
+            worker.peered.recovers(what, lambda: redis_says("HEXISTS", "results:lucas", index))
+        assert redis_says("HLEN", "jobs:dead") == 0
 
 
 def test_nothing_acknowledged_was_lost_and_nothing_is_a_dead_letter(world):

@@ -1,0 +1,175 @@
+"""The wall clock of every daemon jumps by an hour, forwards and back: nothing stalls, no job is delivered twice, a login is good at
+once, and no duration is negative. Durations and time limits use the monotonic clock, which does not jump."""
+
+import os
+import pathlib
+import re
+import time
+
+import pytest
+import system
+from abacus import eventually
+from system import Peered, User
+
+HOUR_S = 3600
+LIFETIME_S = 1800
+LIBRARY = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+JUMPS = [HOUR_S, 0, -HOUR_S, 0]
+
+
+class Clock:
+    """The seconds by which the daemons' wall clock is ahead."""
+
+    def __init__(self, file):
+        self.file = file
+        self.set(0)
+
+    def set(self, ahead_s):
+        new = self.file.with_suffix(".new")
+        new.write_text(f"{ahead_s:+d}\n")
+        new.chmod(0o644)
+        new.rename(self.file)
+
+    @property
+    def environment(self):
+        options = os.environ.get("ASAN_OPTIONS", "")
+        return {
+            "LD_PRELOAD": LIBRARY,
+            "FAKETIME_TIMESTAMP_FILE": self.file,
+            "FAKETIME_NO_CACHE": 1,
+            "FAKETIME_DONT_FAKE_MONOTONIC": 1,
+            "DONT_FAKE_MONOTONIC": 1,
+            "ASAN_OPTIONS": f"{options}:verify_asan_link_order=0:detect_leaks=0",
+        }
+
+
+class World:
+    def __init__(self, clock, users, values, worker, healthcheck):
+        self.clock, self.users, self.values, self.worker, self.healthcheck = clock, users, values, worker, healthcheck
+        self.daemons = [users, values, worker, healthcheck]
+
+    def logs_in(self, user):
+        reply = self.users.call("POST", "/auth/login", user.credentials)
+        assert reply.status == 200, reply
+        return reply.json["auth_token"]
+
+    def statuses(self, token):
+        """What users and values say of a token."""
+        return [
+            self.users.call("GET", "/auth/status", token=token).status,
+            self.values.call("GET", "/values", token=token).status,
+        ]
+
+    def result(self, index, token):
+        reply = self.values.call("POST", "/values", {"index": index, "kind": "lucas"}, token=token)
+        assert reply.status == 200, reply
+        path = f"/values/lucas/{index}"
+        eventually(lambda: self.values.call("GET", path, token=token).status == 200, 5, message=f"the result of lucas {index}")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    if not LIBRARY:
+        pytest.skip("needs libfaketime")
+    system.make_databases()
+    clock = Clock(tmp_path_factory.mktemp("clock") / "ahead")
+    chosen = {**clock.environment, "TOKEN_LIFETIME_SECONDS": LIFETIME_S}
+    with Peered("users", REPAIR_SECONDS=1, **chosen) as users:
+        eventually(lambda: system.redis_says("EXISTS", "revocations:complete"), message="the revocations are published")
+        with (
+            Peered("values", REPAIR_SECONDS=1, **chosen) as values,
+            Peered("worker", LEASE_SECONDS=1, MAX_DELIVERIES=2, **clock.environment) as worker,
+            Peered("healthcheck", **clock.environment) as healthcheck,
+        ):
+            yield World(clock, users, values, worker, healthcheck)
+
+
+@pytest.fixture(autouse=True)
+def right_clock(world):
+    yield
+    world.clock.set(0)
+
+
+def test_the_daemons_have_the_clock_that_is_set(world):
+    """Otherwise the other tests would prove nothing."""
+    world.clock.set(HOUR_S)
+    date = world.users.call("GET", "/users/ping").headers["Date"]
+    ahead_s = time.mktime(time.strptime(date, "%a, %d %b %Y %H:%M:%S GMT")) - time.mktime(time.gmtime())
+    assert HOUR_S - 5 < ahead_s < HOUR_S + 5
+
+
+def test_a_token_lives_as_long_as_the_clock_says_and_not_before_it_was_issued(world):
+    user = User(world.users)
+    token = world.logs_in(user)
+    assert world.statuses(token) == [200, 200]
+    world.clock.set(HOUR_S)
+    assert world.statuses(token) == [401, 401]
+    of_the_future = world.logs_in(user)
+    assert world.statuses(of_the_future) == [200, 200]
+    world.clock.set(0)
+    assert world.statuses(of_the_future) == [401, 401]
+    assert world.statuses(token) == [200, 200]
+
+
+def test_a_login_is_good_at_once_although_the_password_was_changed_when_the_clock_was_ahead(world):
+    user = User(world.users)
+    world.clock.set(HOUR_S)
+    token = world.logs_in(user)
+    body = {"current": user.password, "new": user.password}
+    assert world.users.call("PUT", "/auth/password", body, token=token).status == 200
+    world.clock.set(0)
+    assert world.statuses(world.logs_in(user)) == [200, 200]
+
+
+def test_a_token_that_was_logged_out_stays_dead_whatever_the_clock_does(world):
+    token = world.logs_in(User(world.users))
+    assert world.users.call("POST", "/auth/logout", token=token).status == 200
+    for ahead_s in JUMPS:
+        world.clock.set(ahead_s)
+        assert world.statuses(token) == [401, 401]
+
+
+def test_what_is_published_again_while_the_clock_is_ahead_holds_when_it_is_set_back(world):
+    user = User(world.users)
+    token = world.logs_in(user)
+    number = world.users.call("GET", "/auth/status", token=token).json["data"]["id"]
+    body = {"current": user.password, "new": user.password}
+    assert world.users.call("PUT", "/auth/password", body, token=token).status == 200
+    world.clock.set(HOUR_S)
+    system.redis_says("DEL", "revocations", "revocations:complete")
+    eventually(lambda: system.redis_says("EXISTS", "revocations:complete"), message="everything was published again")
+    entries = [dict(zip(fields[::2], fields[1::2], strict=True)) for _, fields in system.redis_says("XRANGE", "revocations", "-", "+")]
+    assert str(number) in {entry.get("user") for entry in entries}
+
+
+def test_jobs_are_calculated_once_and_soon_whatever_the_clock_does(world):
+    user = User(world.users)
+    for number, ahead_s in enumerate(JUMPS * 2):
+        for daemon in world.daemons:
+            assert daemon.is_ready()
+        with world.worker.bounded(f"the clock is {ahead_s} s ahead", requests=20):
+            world.clock.set(ahead_s)
+            world.result(1000 + number, world.logs_in(user))
+    assert world.worker.daemon.metric("worker_jobs_total", 'result="done"') == len(JUMPS * 2)
+    assert b"took over" not in world.worker.daemon.log.read_bytes()
+    assert system.redis_says("HLEN", "jobs:dead") == 0
+
+
+def test_no_duration_is_negative(world):
+    for ahead_s in JUMPS:
+        world.clock.set(ahead_s)
+        world.users.call("GET", "/users/ping")
+        assert world.healthcheck.call("GET", "/healthcheck").status == 200
+        assert not re.search(rb"^\w+_seconds\S* -", system.metrics(world.worker), re.MULTILINE)
+    for daemon in world.daemons:
+        assert not re.search(rb'"(duration_\w+|\w+_ms|\w+_s|\w+_us)":-', daemon.daemon.log.read_bytes())
+
+
+def test_failed_logins_are_forgiven_at_the_end_of_their_window_although_it_began_when_the_clock_of_redis_was_ahead(world):
+    user = User(world.users)
+    wrong = {"email": user.email, "password": "wrong-password"}
+    assert world.users.call("POST", "/auth/login", wrong).status == 404
+    (key,) = (key for key in system.redis_says("KEYS", "attempts:*") if user.email in key)
+    system.redis_says("EXPIRE", key, HOUR_S + 300)
+    assert world.users.call("POST", "/auth/login", wrong).status == 404
+    assert system.redis_says("TTL", key) <= 300
