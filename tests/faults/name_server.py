@@ -10,18 +10,20 @@ import threading
 import time
 from dataclasses import dataclass
 
-import abacus
 import pytest
+
+import abacus
 
 TYPES = {1: socket.AF_INET, 28: socket.AF_INET6}
 SERVFAIL, NXDOMAIN, REFUSED = 2, 3, 5
 TRUNCATED = 0x0200
+SCRIPT = 'mount --bind "$1" /etc/resolv.conf && exec "$0"'
 
 
 @dataclass(frozen=True)
 class Answer:
-    """To A and AAAA: those of the addresses that are of the type. late_s: so much later. is_lost: none. raw: these bytes behind the
-    question's id, or instead of everything (is_bare)."""
+    """To A and AAAA: those of the addresses that are of the type. late_s: so much later. is_lost: none. raw: these bytes behind
+    the question's id, or instead of everything (is_bare)."""
 
     addresses: tuple = ()
     code: int = 0
@@ -106,7 +108,7 @@ class Named(abacus.Daemon):
         self.log.parent.mkdir(exist_ok=True)
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
-                [*unshare(), "sh", "-c", 'mount --bind "$1" /etc/resolv.conf && exec "$0"', abacus.RUN_DIR / "bin" / self.name, self.resolv_conf],
+                [*unshare(), "sh", "-c", SCRIPT, abacus.RUN_DIR / "bin" / self.name, self.resolv_conf],
                 env=self.environment, stdout=stdout or log, stderr=log,
             )  # fmt: skip
         return self

@@ -1,13 +1,13 @@
 """A proxy in front of Postgres that answers chosen statements wrongly. It reads the protocol, version 3
-(https://www.postgresql.org/docs/15/protocol.html), as far as it has to: where a message ends, and which answers belong to which.
+(https://www.postgresql.org/docs/15/protocol.html), as far as it has to: where a message ends, and which answers belong to it.
 
-A statement goes by the name under which it was prepared; a preparation by "prepare", connecting by "connect", a statement without a
-name by "unnamed"."""
+A statement goes by the name under which it was prepared; a preparation by "prepare", connecting by "connect", a statement
+without a name by "unnamed"."""
 
 import asyncio
 import struct
 
-from proxy import ConnectionEnds, Proxy
+from peer_proxy import ConnectionEnds, Proxy
 
 ENDS = {  # of the answer to each message of a client
     "P": "1", "B": "2", "D": "nT", "C": "3", "E": "CIs", "S": "Z", "Q": "Z",

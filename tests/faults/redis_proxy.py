@@ -1,12 +1,12 @@
-"""A proxy in front of Redis that answers chosen commands wrongly. It reads RESP2 (https://redis.io/docs/reference/protocol-spec/) as
-far as it has to: where a command or a reply ends."""
+"""A proxy in front of Redis that answers chosen commands wrongly. It reads RESP2 (https://redis.io/docs/reference/protocol-spec/)
+as far as it has to: where a command or a reply ends."""
 
 import asyncio
 import hashlib
 import subprocess
 
 from harness import ROOT
-from proxy import Proxy
+from peer_proxy import Proxy
 
 # A script's calls go by the name of its file, without .lua.
 SCRIPTS = {

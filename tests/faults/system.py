@@ -1,5 +1,5 @@
-"""A system of its own for the tests in this folder: daemons on databases of their own in the stack's Postgres and Redis, each behind
-proxies of its own, so that what one daemon's peers do affects no other.
+"""A system of its own for the tests in this folder: daemons on databases of their own in the stack's Postgres and Redis, each
+behind proxies of its own, so that what one daemon's peers do affects no other.
 
 Each daemon runs without a supervising parent, so that a crash ends it and is seen."""
 
@@ -24,6 +24,7 @@ from redis_proxy import RedisProxy
 SEED = int(os.environ.get("SEED", random.randrange(1 << 30)))
 REDIS_PORT, POSTGRES_PORT = 6390 + abacus.OFFSET, 5435 + abacus.OFFSET
 REDIS_DATABASE = 9
+ANOTHER_DATABASE = 8  # for daemons that what happens to the others must not disturb
 RECOVERS_S = 2 * (3 if os.environ.get("SANITIZED") else 1)
 TICKS = os.sysconf("SC_CLK_TCK")
 FAULTS_PER_COMMAND = os.environ.get("FAULTS_PER_COMMAND", "4")  # chosen by the seed; all: every one, which takes ten minutes
@@ -38,12 +39,12 @@ def secret(name):
 class Redis:
     """A client of the real Redis, for the test's own questions."""
 
-    def __init__(self, port=REDIS_PORT):
+    def __init__(self, port=REDIS_PORT, database=None):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
         self.replies = self.socket.makefile("rb")
         self.lock = threading.Lock()
         self("AUTH", secret("redis"))
-        self("SELECT", REDIS_DATABASE)
+        self("SELECT", REDIS_DATABASE if database is None else database)
 
     def __call__(self, *words):
         words = [str(word).encode() for word in words]
@@ -65,7 +66,8 @@ class Redis:
 def postgres(sql, database="postgres"):
     """As the superuser, straight to the server."""
     return run(
-        max(pathlib.Path("/usr/lib/postgresql").glob("*/bin/psql")), "-qAtX", "-v", "ON_ERROR_STOP=1", "-d", database, "-c", sql,
+        max(pathlib.Path("/usr/lib/postgresql").glob("*/bin/psql")),
+        "-qAtX", "-v", "ON_ERROR_STOP=1", "-d", database, "-c", sql,
         PGHOST="127.0.0.1", PGPORT=str(POSTGRES_PORT), PGUSER="postgres", PGPASSWORD=secret("postgres"),
     ).stdout.strip()  # fmt: skip
 
@@ -83,13 +85,15 @@ def some(chooser, faults):
 
 
 def make_databases():
-    Redis()("FLUSHDB")
+    for database in (REDIS_DATABASE, ANOTHER_DATABASE):
+        Redis(database=database)("FLUSHDB")
     for name in ("users", "values"):
         postgres(f"DROP DATABASE IF EXISTS faults_{name} WITH (FORCE)")
         postgres(f"CREATE DATABASE faults_{name} OWNER {name}")
         run(
             abacus.RUN_DIR / "bin" / f"{name}-manage", "db", "upgrade",
-            APP_ENV="testing", MIGRATIONS_DIR=str(ROOT / "services" / name / "migrations"), DATABASE_URL=postgres_url(name, POSTGRES_PORT),
+            APP_ENV="testing", MIGRATIONS_DIR=str(ROOT / "services" / name / "migrations"),
+            DATABASE_URL=postgres_url(name, POSTGRES_PORT),
             SECRET_KEY_FILE=str(abacus.RUN_DIR / "secrets/SECRET_KEY"), REDIS_URL=redis_url(REDIS_PORT),
         )  # fmt: skip
 
@@ -97,11 +101,11 @@ def make_databases():
 class Peered:
     """A daemon behind proxies of its own."""
 
-    def __init__(self, name, **environment):
-        self.name = name
+    def __init__(self, name, database=REDIS_DATABASE, **environment):
+        self.name, self.database = name, database
         self.redis = RedisProxy(REDIS_PORT)
         self.postgres = PostgresProxy(POSTGRES_PORT)
-        urls = {"REDIS_URL": redis_url(self.redis.port), "REDIS_URL_FILE": None}
+        urls = {"REDIS_URL": redis_url(self.redis.port, database), "REDIS_URL_FILE": None}
         if name in ("users", "values"):
             urls |= {"DATABASE_URL": postgres_url(name, self.postgres.port), "DATABASE_URL_FILE": None}
         if name == "healthcheck":
@@ -172,14 +176,18 @@ class Peered:
 local = threading.local()
 
 
-def redis_says(*words):
-    if not hasattr(local, "redis"):
-        local.redis = Redis()
-    return local.redis(*words)
+def redis_says(*words, database=REDIS_DATABASE):
+    if not hasattr(local, f"redis{database}"):
+        setattr(local, f"redis{database}", Redis(database=database))
+    return getattr(local, f"redis{database}")(*words)
+
+
+def revocations_are_published(database=REDIS_DATABASE):
+    eventually(lambda: redis_says("EXISTS", "revocations:complete", database=database), message="the revocations are published")
 
 
 class Driven:
-    """A daemon with what makes it send each command, and how to see that it is well. Each function answers the statuses that its
+    """A daemon with what makes it send each command, and how to see that it is well. Each function returns what its
     clients got."""
 
     def __init__(self, peered):
@@ -194,7 +202,6 @@ class Driven:
 
     def triggers(self):
         return dict.fromkeys(self.HANDSHAKE, self.reconnects)
-
 
 
 class User:
@@ -214,6 +221,8 @@ class User:
 
 def in_parallel(world, run):
     """run(driven) for each daemon at once; returns what it returned, by name."""
+    for driven in world.values():
+        eventually(driven.is_well, 30, message=f"{driven.name} is well before", not_yet=(OSError, AssertionError))
     with ThreadPoolExecutor(len(world)) as pool:
         futures = {name: pool.submit(run, driven) for name, driven in world.items()}
     if failed := [future.exception() for future in futures.values() if future.exception()]:

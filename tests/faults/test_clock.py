@@ -1,5 +1,5 @@
-"""The wall clock of every daemon jumps by an hour, forwards and back: nothing stalls, no job is delivered twice, a login is good at
-once, and no duration is negative. Durations and time limits use the monotonic clock, which does not jump."""
+"""The wall clock of every daemon jumps by an hour, forwards and back: nothing stalls, no job is delivered twice, a login is
+good at once, and no duration is negative. Durations and time limits use the monotonic clock, which does not jump."""
 
 import os
 import pathlib
@@ -7,6 +7,7 @@ import re
 import time
 
 import pytest
+
 import system
 from abacus import eventually
 from system import Peered, User
@@ -75,7 +76,7 @@ def world(tmp_path_factory):
     clock = Clock(tmp_path_factory.mktemp("clock") / "ahead")
     chosen = {**clock.environment, "TOKEN_LIFETIME_SECONDS": LIFETIME_S}
     with Peered("users", REPAIR_SECONDS=1, **chosen) as users:
-        eventually(lambda: system.redis_says("EXISTS", "revocations:complete"), message="the revocations are published")
+        system.revocations_are_published()
         with (
             Peered("values", REPAIR_SECONDS=1, **chosen) as values,
             Peered("worker", LEASE_SECONDS=1, MAX_DELIVERIES=2, **clock.environment) as worker,
@@ -138,7 +139,9 @@ def test_what_is_published_again_while_the_clock_is_ahead_holds_when_it_is_set_b
     world.clock.set(HOUR_S)
     system.redis_says("DEL", "revocations", "revocations:complete")
     eventually(lambda: system.redis_says("EXISTS", "revocations:complete"), message="everything was published again")
-    entries = [dict(zip(fields[::2], fields[1::2], strict=True)) for _, fields in system.redis_says("XRANGE", "revocations", "-", "+")]
+    entries = [
+        dict(zip(fields[::2], fields[1::2], strict=True)) for _, fields in system.redis_says("XRANGE", "revocations", "-", "+")
+    ]
     assert str(number) in {entry.get("user") for entry in entries}
 
 

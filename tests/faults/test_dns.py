@@ -1,7 +1,8 @@
-"""A daemon that knows Redis by name, while its name server answers late, wrongly or not at all: it neither crashes nor spins, and it
-finds Redis within 2 s after the name server answers again (and the time that it takes to notice that no answer comes)."""
+"""A daemon that knows Redis by name, while its name server answers late, wrongly or not at all: it neither crashes nor spins, and
+it finds Redis within 2 s after the name server answers again (and the time that it takes to notice that no answer comes)."""
 
 import pytest
+
 import system
 from abacus import eventually
 from name_server import NXDOMAIN, REFUSED, SERVFAIL, TRUNCATED, Answer, Named, NameServer, needs_a_file_system_of_its_own
@@ -34,7 +35,9 @@ FINDS_NOT = {
     "a few bytes": Answer(raw=b"\x81\x80\x00"),
     "garbage": Answer(raw=bytes(range(256)) * 2),
     "counts that are not true": Answer(raw=b"\x81\x80\x00\x01\xff\xff\xff\xff\xff\xff" + QUESTION),
-    "a name that points to itself": Answer(raw=b"\x81\x80\x00\x01\x00\x01\x00\x00\x00\x00\xc0\x0c\x00\x01\x00\x01" + b"\xc0\x1c" * 40),
+    "a name that points to itself": Answer(
+        raw=b"\x81\x80\x00\x01\x00\x01\x00\x00\x00\x00\xc0\x0c\x00\x01\x00\x01" + b"\xc0\x1c" * 40
+    ),
 }
 
 

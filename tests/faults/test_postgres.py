@@ -2,14 +2,14 @@
 libcommon/postgres/errors.c, nothing acknowledged is lost, and all is well within 2 s after Postgres is."""
 
 import itertools
-import random
 import struct
 
 import pytest
+
 import system
 from abacus import eventually
+from peer_proxy import Fault
 from postgres_proxy import error, message
-from proxy import Fault
 from system import SEED, Driven, Peered, User, in_parallel, judge
 
 SQLSTATES = {  # the status of a call that gets it
@@ -18,10 +18,13 @@ SQLSTATES = {  # the status of a call that gets it
     "25006": 503, "25P02": 503, "25P03": 503, "26000": 503,
     "40001": 503, "40P01": 503, "42501": 500, "42601": 500, "42703": 500, "42883": 500, "42P01": 500,
     "53000": 503, "53100": 503, "53200": 503, "53300": 503, "53400": 503, "54000": 500, "55P03": 503,
-    "57014": 504, "57P01": 503, "57P02": 503, "57P03": 503, "57P04": 503, "57P05": 503, "58030": 503, "XX000": 500, "XX001": 500,
+    "57014": 504, "57P01": 503, "57P02": 503, "57P03": 503, "57P04": 503, "57P05": 503, "58030": 503,
+    "XX000": 500, "XX001": 500,
 }  # fmt: skip
 REFUSED = {
-    sqlstate: Fault(sqlstate, error(sqlstate, "FATAL" if sqlstate[:2] == "57" and sqlstate != "57014" else "ERROR"), executes=False)
+    sqlstate: Fault(
+        sqlstate, error(sqlstate, "FATAL" if sqlstate[:2] == "57" and sqlstate != "57014" else "ERROR"), executes=False
+    )
     for sqlstate in SQLSTATES
 }
 
@@ -62,7 +65,10 @@ TORN = {  # what no Postgres sends
     "rows without a description": BOUND + row(b"7") + done("SELECT 1"),
     "rows that their description does not fit": BOUND + described("a") + row(b"7", b"8") + done("SELECT 1"),
     "a column of negative length": BOUND + described("a") + message("D", struct.pack("!hi", 1, -9)) + done("SELECT 1"),
-    "a column that is longer than its row": BOUND + described("a") + message("D", struct.pack("!hi", 1, 900)) + done("SELECT 1"),
+    "a column that is longer than its row": BOUND
+    + described("a")
+    + message("D", struct.pack("!hi", 1, 900))
+    + done("SELECT 1"),
     "an unknown message": message("~", b"what"),
     "a message of negative length": b"D" + struct.pack("!i", -5),
     "a message of length 0": b"D" + struct.pack("!i", 0),
@@ -85,7 +91,7 @@ FAULTS = [*REFUSED.values(), *(Fault(name, answer) for name, answer in (WHOLE | 
 NOTICED_S = {"too late": system.SETTLED_S + 0.4, "never": system.SETTLED_S + 0.4, "a huge message": system.SETTLED_S + 0.4}
 NOTICED_S |= dict.fromkeys(TORN, system.SETTLED_S + 0.4)
 # A wrong answer to a statement may be any answer to its client, except one that acknowledges what was not done.
-ANSWERS = {200, 201, 400, 401, 404, 409, 500, 503, 504}
+ANSWERS = {200, 201, 202, 400, 401, 404, 409, 500, 503, 504}
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +99,7 @@ def world():
     print(f"SEED={SEED}")
     system.make_databases()
     with Peered("users", REPAIR_SECONDS=1, LOGIN_ATTEMPTS_MAX=1000000) as users:
-        eventually(lambda: system.redis_says("EXISTS", "revocations:complete"), message="the revocations are published")
+        system.revocations_are_published()
         with Peered("values", REPAIR_SECONDS=1) as values, Peered("healthcheck") as healthcheck, Peered("worker"):
             yield {"users": Users(users), "values": Values(values, users), "healthcheck": Healthcheck(healthcheck)}
 
@@ -268,5 +274,7 @@ def test_nothing_acknowledged_was_lost(world):
     stored = {int(index) for index in system.postgres('SELECT index FROM "values"', "faults_values").split()}
     assert stored >= {index for _, index in world["values"].acknowledged}
     keys = lambda: {int(index) for index in system.redis_says("HKEYS", "results:fibonacci")}  # noqa: E731
-    eventually(lambda: keys() >= {index for _, index in world["values"].acknowledged}, 30, message="every submission has its result")
+    eventually(
+        lambda: keys() >= {index for _, index in world["values"].acknowledged}, 30, message="every submission has its result"
+    )
     assert system.redis_says("HLEN", "jobs:dead") == 0

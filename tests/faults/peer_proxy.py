@@ -1,7 +1,7 @@
 """What the proxies in front of Redis and Postgres share: which commands are answered wrongly, how, and how often.
 
-A proxy passes everything on to the real server, and its answers back in order. A rule chooses commands by their name; a fault says
-what their client gets instead of, or together with, the server's answer."""
+A proxy passes everything on to the real server, and its answers back in order. A rule chooses commands by their name; a
+fault says what their client gets instead of, or together with, the server's answer."""
 
 import asyncio
 import collections
@@ -14,8 +14,8 @@ class Fault:
     """The default is the server's own answer, in time and once.
 
     instead: these bytes in its place. executes: with `instead`, whether the server gets the command all the same.
-    late_s: so much later, and everything behind it too. times: how often the answer comes. cut: only the first half of it, and then
-    the connection ends. ends: the connection ends after the answer. is_mute: neither it nor anything behind it."""
+    late_s: so much later, and everything behind it too. times: how often the answer comes. cut: only the first half of it, and
+    then the connection ends. ends: the connection ends after the answer. is_mute: neither it nor anything behind it."""
 
     name: str
     instead: bytes | None = None
@@ -62,7 +62,7 @@ class ConnectionEnds(Exception):  # noqa: N818 - a way out, no error
 
 
 class Proxy:
-    """Listens on 127.0.0.1:port. A subclass reads its protocol: serve() answers one connection. A rule set by arm() or during() is
+    """Listens on 127.0.0.1:port. A subclass reads its protocol: serve() answers one connection. A rule set by arm() is
     safe to use from the test's thread."""
 
     loop = None
