@@ -1,5 +1,5 @@
-"""A daemon that knows Redis by name, while its name server answers late, wrongly or not at all: it neither crashes nor spins, and
-finds Redis within 2 s after the name server answers again (and the time that it takes to notice that no answer comes)."""
+"""A daemon that knows Redis by name, while its name server answers late, wrongly or not at all: it neither crashes nor spins,
+and finds Redis within 2 s after the name server answers again (and the time that it takes to notice that no answer comes)."""
 
 import pytest
 
