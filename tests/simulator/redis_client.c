@@ -1,206 +1,92 @@
-/* hiredis's asynchronous part (0.14) on the fake network: as much as libcommon/redis uses, with the order
- * and the conditions in which hiredis runs callbacks. What formats commands and frees replies is hiredis itself. */
-#include <hiredis/async.h>
-#include <stdarg.h>
+/* A connection to Redis on the fake network, in place of libcommon/redis/link.c: everything above it is the daemon's own. */
+#include <event2/event.h>
+#include <hiredis/hiredis.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "redis/redis_internal.h"
 #include "simulator.h"
 
-struct pending {
-	redisCallbackFn *run;
-	void *arg;
-	STAILQ_ENTRY(pending) link;
-};
-
-struct client {
-	redisAsyncContext context;
+struct redis_link {
+	struct redis *redis;
 	struct wire *wire;
-	STAILQ_HEAD(, pending) pending;
-	struct pending subscriber; /* its run is NULL: there is none */
+	struct event *read, *write;
+	bool is_on_stack, is_freed;
 };
 
-static struct client *of(redisAsyncContext *context)
+static void link_drop(struct redis_link *link)
 {
-	return (struct client *)context;
+	event_free(link->read);
+	event_free(link->write);
+	wire_close(link->wire);
+	free(link);
 }
 
-redisAsyncContext *redisAsyncConnect(const char *ip, int port)
+void redis_link_free(struct redis_link *link)
 {
-	struct client *client = mem_alloc(sizeof *client);
-
-	STAILQ_INIT(&client->pending);
-	client->wire = wire_new(WIRE_REDIS, current_process->base, freeReplyObject);
-	client->wire->client = client;
-	client->context.c.fd = client->wire->fd;
-	client->context.errstr = client->context.c.errstr;
-	return &client->context;
-}
-
-int redisAsyncSetConnectCallback(redisAsyncContext *context, redisConnectCallback *run)
-{
-	context->onConnect = run;
-	context->ev.addWrite(context->ev.data);
-	return REDIS_OK;
-}
-
-int redisAsyncSetDisconnectCallback(redisAsyncContext *context, redisDisconnectCallback *run)
-{
-	context->onDisconnect = run;
-	return REDIS_OK;
-}
-
-int redisEnableKeepAlive(redisContext *context)
-{
-	return REDIS_OK;
-}
-
-/* ---- commands ---- */
-
-int redisAsyncFormattedCommand(redisAsyncContext *context, redisCallbackFn *run, void *arg, const char *bytes, size_t len)
-{
-	static const char subscribing[] = "*2\r\n$9\r\nSUBSCRIBE\r\n";
-	struct client *client = of(context);
-	struct pending *pending;
-	char *copy;
-
-	if (context->c.flags & (REDIS_DISCONNECTING | REDIS_FREEING))
-		return REDIS_ERR;
-	copy = mem_alloc(len + 1);
-	memcpy(copy, bytes, len);
-	wire_send(&client->wire->to_server, copy, len);
-	if (strncmp(copy, subscribing, strlen(subscribing)) == 0) {
-		client->subscriber = (struct pending){.run = run, .arg = arg};
-		return REDIS_OK;
-	}
-	pending = mem_alloc(sizeof *pending);
-	*pending = (struct pending){.run = run, .arg = arg};
-	STAILQ_INSERT_TAIL(&client->pending, pending, link);
-	return REDIS_OK;
-}
-
-int redisAsyncCommand(redisAsyncContext *context, redisCallbackFn *run, void *arg, const char *format, ...)
-{
-	char *bytes;
-	va_list args;
-	int len, status;
-
-	va_start(args, format);
-	len = redisvFormatCommand(&bytes, format, args);
-	va_end(args);
-	status = redisAsyncFormattedCommand(context, run, arg, bytes, (size_t)len);
-	redisFreeCommand(bytes);
-	return status;
-}
-
-int redisAsyncCommandArgv(redisAsyncContext *context, redisCallbackFn *run, void *arg, int argc, const char **argv,
-			  const size_t *lens)
-{
-	char *bytes;
-	int len = redisFormatCommandArgv(&bytes, argc, argv, lens);
-	int status = redisAsyncFormattedCommand(context, run, arg, bytes, (size_t)len);
-
-	redisFreeCommand(bytes);
-	return status;
-}
-
-/* ---- the end of a connection ---- */
-
-static void run_first(struct client *client, redisReply *reply)
-{
-	struct pending *pending = STAILQ_FIRST(&client->pending);
-	struct pending first = *pending;
-
-	STAILQ_REMOVE_HEAD(&client->pending, link);
-	free(pending);
-	if (!first.run)
+	if (!link)
 		return;
-	client->context.c.flags |= REDIS_IN_CALLBACK;
-	first.run(&client->context, reply, first.arg);
-	client->context.c.flags &= ~REDIS_IN_CALLBACK;
+	link->is_freed = true;
+	if (!link->is_on_stack)
+		link_drop(link);
 }
 
-static void end(struct client *client)
+static void come_back(struct redis_link *link)
 {
-	redisAsyncContext *context = &client->context;
-
-	while (!STAILQ_EMPTY(&client->pending))
-		run_first(client, NULL);
-	if (client->subscriber.run)
-		client->subscriber.run(context, NULL, client->subscriber.arg);
-	if (context->ev.cleanup)
-		context->ev.cleanup(context->ev.data);
-	if (context->onDisconnect && (context->c.flags & REDIS_CONNECTED))
-		context->onDisconnect(context, context->c.flags & REDIS_FREEING || !context->err ? REDIS_OK : REDIS_ERR);
-	wire_close(client->wire);
-	free(client);
+	link->is_on_stack = false;
+	if (link->is_freed)
+		link_drop(link);
 }
 
-void redisAsyncFree(redisAsyncContext *context)
+static void readable(evutil_socket_t fd, short what, void *arg)
 {
-	context->c.flags |= REDIS_FREEING;
-	if (!(context->c.flags & REDIS_IN_CALLBACK))
-		end(of(context));
+	struct redis_link *link = arg;
+	redisReply *reply = wire_receive(&link->wire->to_client, NULL);
+
+	link->is_on_stack = true;
+	if (reply)
+		redis_replied(link->redis, reply);
+	else
+		redis_lose(link->redis, "the connection was closed", STATUS_UNAVAILABLE);
+	freeReplyObject(reply);
+	come_back(link);
 }
-
-static void disconnect(struct client *client, const char *reason)
-{
-	redisAsyncContext *context = &client->context;
-
-	context->err = REDIS_ERR_EOF;
-	strncpy(context->c.errstr, reason, sizeof context->c.errstr - 1);
-	context->c.flags |= REDIS_DISCONNECTING;
-	end(client);
-}
-
-/* ---- what arrives ---- */
 
 /* Only the answer to the attempt to connect makes a wire writable for a client that waits for it. */
-void redisAsyncHandleWrite(redisAsyncContext *context)
+static void writable(evutil_socket_t fd, short what, void *arg)
 {
-	struct client *client = of(context);
+	struct redis_link *link = arg;
 
-	context->ev.delWrite(context->ev.data);
-	if (client->wire->state == WIRE_REFUSED) {
-		context->err = REDIS_ERR_IO;
-		strcpy(context->c.errstr, "Connection refused");
-		if (context->onConnect)
-			context->onConnect(context, REDIS_ERR);
-		disconnect(client, "Connection refused");
-		return;
+	link->is_on_stack = true;
+	if (link->wire->state == WIRE_REFUSED) {
+		redis_lose(link->redis, "Connection refused", STATUS_UNAVAILABLE);
+	} else {
+		event_add(link->read, NULL);
+		redis_connected(link->redis);
 	}
-	context->c.flags |= REDIS_CONNECTED;
-	context->ev.addRead(context->ev.data);
-	if (context->onConnect)
-		context->onConnect(context, REDIS_OK);
+	come_back(link);
 }
 
-/* A subscriber sends nothing else once it has subscribed. */
-static bool is_message(const struct client *client, const redisReply *reply)
+struct redis_link *redis_link_new(struct redis *redis, const union resolver_address *address)
 {
-	return client->subscriber.run && STAILQ_EMPTY(&client->pending) && reply->type == REDIS_REPLY_ARRAY;
+	struct redis_link *link = mem_alloc(sizeof *link);
+
+	link->redis = redis;
+	link->wire = wire_new(WIRE_REDIS, current_process->base, freeReplyObject);
+	link->wire->client = link;
+	link->read = event_new(redis->base, link->wire->fd, EV_READ | EV_PERSIST, readable, link);
+	link->write = event_new(redis->base, link->wire->fd, EV_WRITE, writable, link);
+	event_priority_set(link->read, redis->priority);
+	event_priority_set(link->write, redis->priority);
+	event_add(link->write, NULL);
+	return link;
 }
 
-void redisAsyncHandleRead(redisAsyncContext *context)
+void redis_link_send(struct redis_link *link, const char *bytes, size_t len)
 {
-	struct client *client = of(context);
-	redisReply *reply = wire_receive(&client->wire->to_client, NULL);
+	char *copy = mem_alloc(len + 1);
 
-	if (!reply) {
-		disconnect(client, "Server closed the connection");
-		return;
-	}
-	if (STAILQ_EMPTY(&client->pending) && reply->type == REDIS_REPLY_ERROR) { /* it answers a SUBSCRIBE */
-		disconnect(client, reply->str);
-		freeReplyObject(reply);
-		return;
-	}
-	if (is_message(client, reply))
-		client->subscriber.run(context, reply, client->subscriber.arg);
-	else
-		run_first(client, reply);
-	freeReplyObject(reply);
-	if (context->c.flags & REDIS_FREEING)
-		end(client);
+	memcpy(copy, bytes, len);
+	wire_send(&link->wire->to_server, copy, len);
 }

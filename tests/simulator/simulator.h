@@ -4,7 +4,7 @@
  *
  * What is replaced, at link time:
  *   events.c               libevent's events, on the fake clock
- *   redis_client.c         hiredis's asynchronous part, on the fake network
+ *   redis_client.c         libcommon/redis/link.c, on the fake network
  *   postgres_client.c      libpq, on the fake network
  *   surroundings.c         clock, log, metrics, thread pool, resolver, the mathematics
  * Everything above these is the code of the daemons.
