@@ -88,10 +88,10 @@ static void settle(struct redis *redis)
 	redis->has_reported_loss = false;
 }
 
-/* Redis answers with a text in an array, which no message is. */
+/* Redis answers a subscriber with an array, which no message is; what speaks for Redis may answer as to any other. */
 static void subscriber_answered(struct redis *redis, struct redis_call *call, const redisReply *reply)
 {
-	if (reply->type == REDIS_REPLY_ARRAY)
+	if (reply->type == REDIS_REPLY_ARRAY || reply->type == REDIS_REPLY_STATUS)
 		redis_call_end(redis, call);
 	else
 		refuse(redis, reply);
