@@ -48,7 +48,7 @@ static enum status line_number(const char *line, size_t len, int64_t *ret_number
 		return STATUS_INVALID;
 	memcpy(text, line + 1, len - 1);
 	text[len - 1] = '\0';
-	return int64_parse(text, ret_number);
+	return strlen(text) == len - 1 ? int64_parse(text, ret_number) : STATUS_INVALID; /* a NUL is no digit */
 }
 
 /* The bytes of a text follow its line; the rest of the line has been checked. *ret_reply NULL: they have not arrived. */
@@ -87,7 +87,7 @@ static enum status read_item(struct redis_reader *reader, const char *line, size
 		*ret_reply = reply_new(*line == '+' ? REDIS_REPLY_STATUS : REDIS_REPLY_ERROR, line + 1, len - 1);
 		return STATUS_OK;
 	}
-	if (!strchr(":$*", *line) || line_number(line, len, &number) != STATUS_OK)
+	if ((*line != ':' && *line != '$' && *line != '*') || line_number(line, len, &number) != STATUS_OK)
 		return STATUS_INVALID;
 	if (*line == ':') {
 		*ret_reply = reply_new(REDIS_REPLY_INTEGER, NULL, 0);

@@ -1,4 +1,4 @@
-/* Asynchronous Redis over hiredis (0.14 and 1.x): one connection with many commands in flight, time limits of our own for
+/* Asynchronous Redis: one connection with many commands in flight, time limits of our own for
  * connecting and for each command, reconnecting with back-off. Lua scripts are loaded on connecting and called by their SHA1; a
  * script that Redis no longer has (NOSCRIPT) is loaded again without the caller noticing.
  * A connection for blocking reads or subscriptions is a second struct redis. */

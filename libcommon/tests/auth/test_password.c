@@ -387,8 +387,8 @@ static void test_the_memory_of_a_hash_goes_back_when_no_password_comes(void **st
 	struct password_config large = small;
 	struct loop_timer *tick;
 
-#ifdef __SANITIZE_ADDRESS__
-	print_message("the address sanitizer has a malloc of its own\n");
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+	print_message("a sanitizer has a malloc of its own\n");
 	skip();
 #endif
 	large.memory_kib = 19456;
