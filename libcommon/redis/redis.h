@@ -1,6 +1,7 @@
-/* Asynchronous Redis: one connection with many commands in flight, time limits of our own for
- * connecting and for each command, reconnecting with back-off. Lua scripts are loaded on connecting and called by their SHA1; a
- * script that Redis no longer has (NOSCRIPT) is loaded again without the caller noticing.
+/* Asynchronous Redis: one connection with many commands in flight, time limits of our own for connecting and for each
+ * command, reconnecting with back-off. Lua scripts are loaded on connecting and called by their SHA1; a script that Redis no
+ * longer has (NOSCRIPT) is loaded again without the caller noticing. Replies are hiredis's type, and are read by reader.c
+ * (docs/decisions/0015-replies-of-redis.md).
  * A connection for blocking reads or subscriptions is a second struct redis. */
 #ifndef ABACUS_REDIS_H
 #define ABACUS_REDIS_H
