@@ -355,7 +355,7 @@ static void test_requests_that_do_not_end_take_no_more_than_the_limit_of_all_con
 		WAIT_FOR(server->counts[HTTP_READING] == (i < 4 ? (unsigned)i + 1 : 4));
 	}
 	WAIT_FOR(peers[0].is_closed);
-	raw_send(&peers[PEERS - 1], BODY + 1);
+	raw_send(&peers[PEERS - 1], &BODY[1]);
 	WAIT_FOR(raw_has(&peers[PEERS - 1], "HTTP/1.1 200 OK"));
 	for (int i = 0; i < PEERS; i++)
 		raw_leave(&peers[i]);
