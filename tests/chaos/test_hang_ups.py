@@ -145,7 +145,7 @@ def test_clients_that_disconnect_at_any_moment_leave_nothing_behind(daemon):
 
 
 def test_clients_that_disconnect_during_hashing_leave_nothing_behind():
-    with Daemon("users", ARGON2_PASSES=8, ARGON2_MEMORY_KIB=65536, HTTP_DEADLINE_MS=20000) as users:
+    with Daemon("users", ARGON2_PASSES=8, ARGON2_MEMORY_KIB=65536, HTTP_DEADLINE_MS=20000, HASH_QUEUE_MS=60000) as users:
         kinds = [raw for raw in requests_of(users) if b"password" in raw]
         before, seen = left(users), answered(users)
         for raw in kinds:
