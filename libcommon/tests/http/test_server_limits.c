@@ -332,6 +332,7 @@ static void test_replies_that_nobody_reads_take_no_more_than_the_limit_of_all_co
 	WAIT_FOR(peers[0].is_closed);
 	assert_in_range(raw_count(&peers[0], "HTTP/1.1 200 OK"), 1, REPLIES - 1);
 	bufferevent_enable(peers[PEERS - 1].bev, EV_READ);
+	WAIT_FOR(peers[PEERS - 1].got.len > (size_t)REPLIES * 10000);
 	WAIT_FOR(raw_count(&peers[PEERS - 1], "HTTP/1.1 200 OK") == REPLIES);
 	exchange(LAST, "");
 	assert_code(200);
