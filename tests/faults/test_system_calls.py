@@ -223,14 +223,14 @@ class Case:
         return self.mine.subject
 
     def ready(self):
-        """This thread's, running and ready, with the descriptors that it has at rest."""
+        """This thread's, running and ready."""
         subject = self.subject()
         if not subject.is_running():
             subject.control.disarm()
             subject.launch()
             eventually(subject.answers, 20, message="it is ready")
             self.run_requests(subject)
-            subject.at_rest = settled_descriptors(subject)
+            subject.at_rest = None
         return subject
 
     def run_requests(self, subject):
@@ -301,12 +301,17 @@ def free_ports(number):
 
 
 def settled_descriptors(subject):
-    """Their smallest number within a moment: connections come and go."""
-    seen = []
-    for _ in range(20):
-        seen.append(subject.descriptors())
-        time.sleep(0.01)
-    return min(seen)
+    """Their smallest number within a moment, as soon as that stays the same: connections come and go, and a daemon makes some
+    only after it is ready."""
+    before = None
+    while True:
+        seen = []
+        for _ in range(20):
+            seen.append(subject.descriptors())
+            time.sleep(0.02)
+        if min(seen) == before:
+            return before
+        before = min(seen)
 
 
 @pytest.fixture
@@ -354,6 +359,7 @@ def hold_idle(subject):
 def disturb(case, kind, error, first, last, act):
     """Fails the calls while act(subject) runs; returns whether any was made."""
     subject = case.ready()
+    subject.at_rest = subject.at_rest or settled_descriptors(subject)
     log, cpu, processes = len(subject.log_so_far()), subject.cpu_s(), subject.processes()
     subject.control.arm(kind, error, first, last)
     act(subject)
