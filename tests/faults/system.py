@@ -236,6 +236,16 @@ def judge(what, replies, statuses):
         assert reply.status != 503 or reply.headers["Retry-After"], f"{what}: {reply.headers}"
 
 
+def provoke(rule, what, trigger, statuses):
+    """Asks until the daemon has sent what the rule waits for: it may refuse a request before it sends anything, when its lease
+    on the revocations has just run out."""
+    for _ in range(4):
+        judge(what, trigger(), statuses)
+        if rule.has_applied.wait(5):
+            return
+    raise AssertionError(f"{what}: it was not sent")
+
+
 def metrics(peered):
     return call("GET", "/metrics", port=peered.daemon.admin_port).body
 
