@@ -196,7 +196,7 @@ static void handshake(struct redis *redis, int argc, const char **argv, const st
 	redis_call_ask(redis, argc, argv, script, answered);
 }
 
-/* SUBSCRIBE is the last, so that whoever hears that the connection is ready misses no message from then on. */
+/* SUBSCRIBE is the last, so that a caller misses no message once the connection is reported as ready. */
 static void introduce(struct redis *redis)
 {
 	const struct redis_address *address = &redis->address;

@@ -17,7 +17,7 @@
 
 struct token {
 	struct jwt_claims claims;
-	bool is_ending; /* somebody asked to end it */
+	bool is_ending; /* a client asked users to revoke it */
 	bool is_dead;   /* and was answered that it is */
 };
 
