@@ -180,6 +180,21 @@ def test_after_a_partial_restore_old_tokens_are_refused_and_a_second_try_complet
     assert rows(stack) == before
 
 
+@pytest.mark.parametrize("kept", [0, 2000])
+def test_a_backup_whose_dump_was_cut_on_its_way_is_refused(stack, backup, tmp_path, kept):
+    """As if `docker exec` had lost the end of what pg_dump printed and exited with 0."""
+    wrapper = tmp_path / "cut"
+    wrapper.write_text(f'#!/bin/sh\n[ "$1" = pg_dump ] || exec "$@"\nhead -c {kept} {backup}/values.dump\n')
+    wrapper.chmod(0o755)
+    assert (backup / "values.dump").stat().st_size > kept
+    done = subprocess.run(
+        ["sh", ROOT / "scripts/backup", tmp_path / "new", wrapper], capture_output=True, text=True, env=stack.environment, check=False
+    )
+    assert done.returncode == 1
+    assert "backup: the dump of values is not complete, see above; nothing was kept, run this again" in done.stderr
+    assert not list(tmp_path.glob("new*"))
+
+
 def test_a_backup_is_complete_or_absent_and_readable_only_by_its_owner(stack, backup, tmp_path):
     assert backup.stat().st_mode & 0o077 == 0
     again = stack("backup", str(backup))
