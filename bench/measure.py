@@ -5,8 +5,8 @@ usage: bench/run [CASE...]          measures our services (`make bench`), or onl
        bench/run --peers [PEER...]  measures our services beside the servers of bench/peers, or only beside these
 
 Each daemon runs as one process without other load, and gets the requests directly. Requests per second show what a client sees
-on this machine; requests per second of the server's own CPU time show the cost, and hardly depend on the machine's other load.
-Both are medians over rounds in which every case has its turn, so that a slow moment affects all of them.
+on this machine, and so does the time within which 99 of 100 requests are answered; requests per second of the server's own CPU time
+show the cost, and hardly depend on the machine's other load. All are medians over rounds in which every case has its turn, so that a slow moment affects all of them.
 Variables: SECONDS_EACH (2), ROUNDS (5), CONNECTIONS (64), BUILD (build)."""
 
 import json
@@ -137,10 +137,21 @@ class Nginx:
         self.process.wait()
 
 
+class Load(NamedTuple):
+    per_s: float
+    per_cpu_s: float
+    p99_ms: float
+
+
+def milliseconds(text):
+    """A time as wrk prints it: 519.00us, 1.79ms, 1.02s."""
+    number, unit = re.fullmatch(r"([\d.]+)(us|ms|s)", text).groups()
+    return float(number) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
+
+
 def load(target, case, token):
-    """(requests per second, requests per CPU-second)"""
     url, pids = target.urls[case.part] + case.path, target.pids(case.part)
-    command = ["wrk", "-t1", "-c", CONNECTIONS, "-d", f"{SECONDS}s", "-s", str(HERE / case.script), url]
+    command = ["wrk", "-t1", "-c", CONNECTIONS, "-d", f"{SECONDS}s", "--latency", "-s", str(HERE / case.script), url]
     environment = {**os.environ, "TOKEN": token if case.needs_token else ""}
     before, start = sum(map(cpu_s, pids)), time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
@@ -149,7 +160,8 @@ def load(target, case, token):
     bad = re.search(r"Non-2xx or 3xx responses: (\d+)|Socket errors: (.*)", done.stdout)
     if bad:
         sys.exit(f"{url}: {bad[0]}")
-    return requests / took, requests / max(spent, 1 / TICKS)
+    p99 = re.search(r"99%\s+(\S+)", done.stdout)[1]
+    return Load(requests / took, requests / max(spent, 1 / TICKS), milliseconds(p99))
 
 
 def measure(runs, token):
@@ -158,7 +170,7 @@ def measure(runs, token):
     for _ in range(ROUNDS):
         for run, (target, case) in runs.items():
             seen[run].append(load(target, case, token))
-    return {run: tuple(map(statistics.median, zip(*results, strict=True))) for run, results in seen.items()}
+    return {run: Load(*map(statistics.median, zip(*results, strict=True))) for run, results in seen.items()}
 
 
 def worker_jobs():
@@ -196,10 +208,11 @@ def print_own(names):
         medians = measure(runs, token)
     if not names or "worker" in names:
         rounds = [worker_jobs() for _ in range(3)]
-        medians["worker, small jobs"] = tuple(map(statistics.median, zip(*rounds, strict=True)))
-    print(f"{'':20}{'per second':>12}{'per CPU-second':>16}{'of nginx':>10}")
-    for name, (rate, per_cpu) in medians.items():
-        print(f"{name:20}{rate:12,.0f}{per_cpu:16,.0f}{per_cpu / medians[NGINX_CASE.name][1]:10.2f}")
+        medians["worker, small jobs"] = Load(*map(statistics.median, zip(*rounds, strict=True)), None)
+    print(f"{'':20}{'per second':>12}{'per CPU-second':>16}{'of nginx':>10}{'p99, ms':>10}")
+    for name, (rate, per_cpu, p99) in medians.items():
+        of_nginx = per_cpu / medians[NGINX_CASE.name].per_cpu_s
+        print(f"{name:20}{rate:12,.0f}{per_cpu:16,.0f}{of_nginx:10.2f}" + ("" if p99 is None else f"{p99:10.2f}"))
     print("\nmemory after start, each with its supervising parent, MiB:")
     for what, of in memory.items():
         print(f"  {what}: {', '.join(f'{name} {mib:.1f}' for name, mib in of.items())}; together {sum(of.values()):.1f}")
@@ -215,8 +228,8 @@ def print_peers(names):
     print("requests per CPU-second, and how many times that ours are:")
     print(f"{'':20}" + "".join(f"{target.name:>18}" for target in targets))
     for case in CASES:
-        ours_per_cpu = medians[ours.name, case.name][1]
-        cells = [medians[target.name, case.name][1] for target in targets]
+        ours_per_cpu = medians[ours.name, case.name].per_cpu_s
+        cells = [medians[target.name, case.name].per_cpu_s for target in targets]
         print(f"{case.name:20}" + "".join(f"{cell:10,.0f} ({ours_per_cpu / cell:4.1f})" for cell in cells))
 
 
