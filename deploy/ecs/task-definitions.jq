@@ -63,7 +63,7 @@ def task(size; volumes; containers): {
 # Environment and secrets of each daemon.
 def settings(name):
   {APP_ENV: $app_env, ADMIN_HOST: "0.0.0.0", LOG_LEVEL: "info", DRAIN_SECONDS: "20", TRUSTED_PROXIES: "10.20.0.0/16"} + ({
-    users: {}, values: {}, worker: {},
+    users: {}, values: {USERS_URL: "http://users.\($place.Namespace):5001"}, worker: {},
     healthcheck: {HEALTHCHECK_TARGETS: (["users=9001", "values=9002", "worker=9004", "healthcheck=9003"] |
       map(split("=") | "\(.[0])=http://\(.[0]).\($place.Namespace):\(.[1])") | join(","))}
   }[name]);

@@ -89,6 +89,15 @@ const char *auth_refusal(enum auth_verdict verdict)
 							     : refusals[verdict].message;
 }
 
+enum auth_verdict auth_verdict_of(const char *code_word)
+{
+	for (size_t i = 0; code_word && i < sizeof refusals / sizeof *refusals; i++) {
+		if (refusals[i].code && strcmp(refusals[i].code, code_word) == 0)
+			return (enum auth_verdict)i;
+	}
+	return AUTH_UNKNOWN;
+}
+
 void auth_refuse(struct http_request *req, enum auth_verdict verdict)
 {
 	if (verdict == AUTH_UNKNOWN || verdict == AUTH_OK)

@@ -28,6 +28,8 @@ enum auth_verdict auth_check(const struct jwt_key *key, const struct revocations
 enum auth_verdict auth_check_again(const struct revocations *revocations, const struct jwt_claims *claims);
 /* The message of the refusal, for protocols without an HTTP reply. Must not be given AUTH_OK. */
 const char *auth_refusal(enum auth_verdict verdict);
+/* The verdict whose refusal has this code word ("token_invalid"); AUTH_UNKNOWN for any other, and for NULL. */
+enum auth_verdict auth_verdict_of(const char *code_word);
 /* 403 "Provide a valid auth token." | 401 "Signature expired. Please log in again." | 401 "Invalid token. Please log in again."
  * | 401 "Provide a valid auth token." | 503. Must not be given AUTH_OK. */
 void auth_refuse(struct http_request *req, enum auth_verdict verdict);

@@ -279,8 +279,14 @@ static struct http_call *call_new(struct http_client *client, struct scope *scop
 	return call;
 }
 
-void http_client_get(struct http_client *client, struct scope *scope, const char *text, long timeout_ms, size_t body_bytes_max,
+void http_client_get(struct http_client *client, struct scope *scope, const char *url, long timeout_ms, size_t body_bytes_max,
 		     http_client_done *done, void *arg)
+{
+	http_client_get_as(client, scope, url, NULL, timeout_ms, body_bytes_max, done, arg);
+}
+
+void http_client_get_as(struct http_client *client, struct scope *scope, const char *text, const char *authorization,
+			long timeout_ms, size_t body_bytes_max, http_client_done *done, void *arg)
 {
 	struct http_call *call = call_new(client, scope, timeout_ms, arg);
 	struct url url;
@@ -292,9 +298,10 @@ void http_client_get(struct http_client *client, struct scope *scope, const char
 		return;
 	}
 	call->port = url.port;
-	call->request =
-		mem_printf("GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: abacus\r\nAccept: */*\r\nConnection: close\r\n\r\n",
-			   url.path, url.authority);
+	call->request = mem_printf(
+		"GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: abacus\r\nAccept: */*\r\n%s%s%sConnection: close\r\n\r\n", url.path,
+		url.authority, authorization ? "Authorization: " : "", authorization ? authorization : "",
+		authorization ? "\r\n" : "");
 	call->lookup = resolver_look_up(client->resolver, url.host, looked_up, call);
 }
 

@@ -33,6 +33,9 @@ void http_client_free(struct http_client *client);
 typedef void http_client_done(enum status status, const struct http_response *response, const char *reason, void *arg);
 void http_client_get(struct http_client *client, struct scope *scope, const char *url, long timeout_ms, size_t body_bytes_max,
 		     http_client_done *done, void *arg);
+/* The same with the header Authorization, whose value has no control character: one that the parser of requests has read. */
+void http_client_get_as(struct http_client *client, struct scope *scope, const char *url, const char *authorization,
+			long timeout_ms, size_t body_bytes_max, http_client_done *done, void *arg);
 
 #define HTTP_CLIENT_RESOLVE_TIMEOUT_MS 3000
 /* All addresses of a name, because a name with several addresses stands for several instances: IPv4 and IPv6 as text (without

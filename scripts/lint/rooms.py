@@ -17,7 +17,7 @@ ROOMS = {
     "websocket": "base http",
     "postgres": "base",
     "redis": "base net",
-    "auth": "base http redis",
+    "auth": "base net http redis",
     "jobs": "base redis",
     "daemon": "base http postgres redis",
 }

@@ -52,7 +52,8 @@ export APP_ENV=$APP_ENV INSTANCE=$1 HTTP_HOST=127.0.0.1 ADMIN_PORT=$(daemon_admi
 export SECRET_KEY_FILE=$RUN_DIR/secrets/SECRET_KEY REDIS_URL_FILE=$RUN_DIR/secrets/redis.url
 ENVIRONMENT
 	case ${1%-2} in
-	users | values) echo "export DATABASE_URL_FILE=$RUN_DIR/secrets/${1%-2}.url" ;;
+	users) echo "export DATABASE_URL_FILE=$RUN_DIR/secrets/users.url" ;;
+	values) echo "export DATABASE_URL_FILE=$RUN_DIR/secrets/values.url USERS_URL=http://127.0.0.1:$(daemon_port users)" ;;
 	healthcheck)
 		echo "export HEALTHCHECK_TARGETS=$(daemons_targets) HEALTHCHECK_POSTGRES_FILE=$RUN_DIR/secrets/healthcheck.url"
 		echo "export HEALTHCHECK_NGINX_URL=http://127.0.0.1:$nginx_status_port/nginx_status"

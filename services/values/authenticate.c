@@ -1,17 +1,40 @@
-/* Checks the token of a request against this process's copy of the revocations. VALUES_ANONYMOUS lets submissions pass that
- * have none. */
+/* Checks the token of a request against this process's copy of the revocations, and asks users about it while the copy is not
+ * to be trusted. VALUES_ANONYMOUS lets submissions pass that have no token. */
 #include "service.h"
 
 #include <string.h>
 
+static void asked(enum auth_verdict verdict, void *arg)
+{
+	struct http_request *req = arg;
+	const int64_t *user_id = http_request_context(req);
+
+	if (verdict != AUTH_OK)
+		return auth_refuse(req, verdict);
+	http_request_set_user(req, *user_id);
+	http_request_proceed(req);
+}
+
+static void ask_users(struct http_request *req, const char *authorization, const struct jwt_claims *claims)
+{
+	int64_t *user_id = http_request_alloc(req, sizeof *user_id, NULL);
+
+	*user_id = claims->user_id;
+	http_request_set_context(req, user_id);
+	if (!introspection_ask(values_of(req)->introspection, http_request_scope(req), authorization, asked, req))
+		auth_refuse(req, AUTH_UNKNOWN);
+}
+
 void values_authenticate(struct http_request *req)
 {
 	struct values *values = values_of(req);
+	const char *authorization = http_request_header(req, "Authorization");
 	struct jwt_claims claims;
-	enum auth_verdict verdict =
-		auth_check(&values->key, values->revocations, http_request_header(req, "Authorization"), &claims);
+	enum auth_verdict verdict = auth_check(&values->key, values->revocations, authorization, &claims);
 	bool is_submission = strcmp(http_request_route(req)->method, "POST") == 0;
 
+	if (verdict == AUTH_UNKNOWN)
+		return ask_users(req, authorization, &claims);
 	if (verdict == AUTH_OK)
 		http_request_set_user(req, claims.user_id);
 	else if (verdict != AUTH_MISSING || !values->config->anonymous || !is_submission)

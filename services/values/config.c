@@ -1,10 +1,16 @@
 /* The options of the values service; the options of each module are beside it in libcommon. */
 #include "service.h"
 
+#include <string.h>
+
+#include "net/url.h"
+
 struct values_config values_config;
 
 static const struct config_option own_options[] = {
 	{"PORT", CONFIG_INT, offsetof(struct values_config, http.port), "5002", "port to listen on", 0, 65535, false},
+	{"USERS_URL", CONFIG_URL, offsetof(struct values_config, users_url), NULL,
+	 "users, as http://host:port: asked about each token while Redis is away", 0, 0, true},
 	{"VALUES_ANONYMOUS", CONFIG_BOOL, offsetof(struct values_config, anonymous), "false", "true: submitting needs no token",
 	 0, 0, false},
 	{"REPAIR_SECONDS", CONFIG_INT, offsetof(struct values_config, repair_s), "15",
@@ -30,6 +36,10 @@ const struct daemon_config values_configs[] = {
 
 void values_check(struct config *config)
 {
+	struct url url;
+
 	postgres_config_check(&values_config.postgres, config);
 	redis_config_check(&values_config.redis, config);
+	if (values_config.users_url && (url_parse(values_config.users_url, &url) != STATUS_OK || strcmp(url.path, "/") != 0))
+		config_problem(config, "USERS_URL: is not http://host:port");
 }

@@ -51,6 +51,7 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 	values->revocations = revocations_new(
 		base, &values_config.redis,
 		&(struct revocations_config){values_config.auth.max_age_s, values_config.auth.token_lifetime_s});
+	values->introspection = introspection_new(base, values_config.users_url);
 	values->repair = repair_new(base, values);
 	values->submissions = submissions_new(base, values);
 	values->previews = previews_new();
@@ -89,6 +90,7 @@ static void stop(void *service)
 	previews_free(values->previews);
 	repair_free(values->repair);
 	scope_cancel(&values->scope);
+	introspection_free(values->introspection);
 	revocations_free(values->revocations);
 	jwt_cache_free(values->key.cache);
 	redis_free(values->redis);

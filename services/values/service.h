@@ -3,6 +3,7 @@
 #define ABACUS_VALUES_SERVICE_H
 
 #include "auth/auth.h"
+#include "auth/introspection.h"
 #include "daemon/daemon.h"
 #include "http/reply.h"
 #include "http/server.h"
@@ -17,6 +18,7 @@ struct values_config {
 	struct redis_config redis;
 	struct auth_config auth;
 	struct kinds_config kinds;
+	char *users_url; /* NULL: users is not asked about tokens */
 	bool anonymous;
 	long repair_s, live_token_s, live_ping_s, live_buffer_bytes_max;
 };
@@ -27,6 +29,7 @@ struct values {
 	struct postgres *postgres;
 	struct redis *redis;
 	struct revocations *revocations;
+	struct introspection *introspection;
 	struct http_server *http;
 	struct repair *repair;
 	struct submissions *submissions;

@@ -180,6 +180,28 @@ def test_a_logout_without_redis_is_published_although_its_process_was_killed(rea
         eventually(lambda: get("/api/values", token=person.token).status == 401, 15, message="values refuses the token")
 
 
+def test_without_redis_values_asks_users_about_tokens_once_it_may_not_trust_its_copy():
+    """So submissions are accepted through any outage of Redis, and a token that was revoked meanwhile is refused."""
+    stays, leaves = abacus.Person(), abacus.Person()
+
+    def submit_as(person, values):
+        return values.call("POST", "/values", {"index": fresh_indexes(1)[0]}, token=person.token).status
+
+    users = f"http://127.0.0.1:{abacus.PORTS['users']}"
+    with (
+        abacus.Daemon("values", REVOCATIONS_MAX_AGE_SECONDS=1, USERS_URL=users) as asks,
+        abacus.Daemon("values", REVOCATIONS_MAX_AGE_SECONDS=1) as cannot_ask,
+    ):
+        abacus.stop("redis")
+        try:
+            assert get("/auth/logout", token=leaves.token).status == 503, "stored, and published once Redis is back"
+            eventually(lambda: submit_as(leaves, asks) == 401, message="values has asked users")
+            assert {submit_as(stays, asks) for _ in range(20)} <= {200, 201}
+            eventually(lambda: submit_as(stays, cannot_ask) == 503, message="its lease is over")
+        finally:
+            abacus.start("redis")
+
+
 def test_account_changes_take_effect_although_the_client_disconnected():
     """The rows are written when the lock is released; the clients have disconnected by then."""
     admin, people = abacus.log_in(*abacus.ADMIN), [abacus.Person() for _ in range(4)]

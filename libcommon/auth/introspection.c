@@ -1,0 +1,107 @@
+#include "auth/introspection.h"
+
+#include <stdlib.h>
+#include <sys/queue.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "http/client.h"
+#include "net/url.h"
+
+#define ANSWER_BYTES_MAX 4096
+
+struct question {
+	struct introspection *introspection;
+	LIST_ENTRY(question) link;
+	struct op op;
+	introspection_done *done;
+	void *arg;
+};
+
+struct introspection {
+	struct http_client *client;
+	struct scope scope; /* of the calls: a question is asked to its end when its own scope is cancelled */
+	char *url;          /* NULL: users can never be asked */
+	LIST_HEAD(introspection_questions, question) questions;
+	int in_flight;
+};
+
+struct introspection *introspection_new(struct event_base *base, const char *users_url)
+{
+	struct introspection *introspection = mem_alloc(sizeof *introspection);
+	struct url url;
+
+	introspection->client = http_client_new(base);
+	if (users_url && url_parse(users_url, &url) == STATUS_OK)
+		introspection->url = mem_printf("http://%s/auth/status", url.authority);
+	scope_init(&introspection->scope);
+	LIST_INIT(&introspection->questions);
+	return introspection;
+}
+
+/* Returns whether its callback may still run. */
+static bool question_end(struct question *question)
+{
+	LIST_REMOVE(question, link);
+	question->introspection->in_flight--;
+	return op_end(&question->op);
+}
+
+void introspection_free(struct introspection *introspection)
+{
+	struct question *question;
+
+	if (!introspection)
+		return;
+	http_client_free(introspection->client);
+	scope_cancel(&introspection->scope);
+	while ((question = LIST_FIRST(&introspection->questions))) {
+		(void)question_end(question);
+		free(question);
+	}
+	free(introspection->url);
+	free(introspection);
+}
+
+static enum auth_verdict verdict_of(const struct http_response *response)
+{
+	enum auth_verdict verdict = AUTH_UNKNOWN;
+	cJSON *json;
+
+	if (response->code == 200)
+		return AUTH_OK;
+	if (response->code == 401 && json_parse(response->body, response->len, &json) == STATUS_OK) {
+		verdict = auth_verdict_of(json_text(json, "code"));
+		cJSON_Delete(json);
+	}
+	return verdict;
+}
+
+static void answered(enum status status, const struct http_response *response, const char *reason, void *arg)
+{
+	struct question *question = arg;
+	enum auth_verdict verdict = status == STATUS_OK ? verdict_of(response) : AUTH_UNKNOWN;
+
+	if (question_end(question))
+		question->done(verdict, question->arg);
+	free(question);
+}
+
+bool introspection_ask(struct introspection *introspection, struct scope *scope, const char *authorization,
+		       introspection_done *done, void *arg)
+{
+	struct question *question;
+
+	if (!introspection->url || introspection->in_flight >= INTROSPECTION_IN_FLIGHT_MAX)
+		return false;
+	question = mem_alloc(sizeof *question);
+	question->introspection = introspection;
+	question->done = done;
+	question->arg = arg;
+	introspection->in_flight++;
+	LIST_INSERT_HEAD(&introspection->questions, question, link);
+	op_start(scope, &question->op);
+	http_client_get_as(introspection->client, &introspection->scope, introspection->url, authorization,
+			   INTROSPECTION_TIMEOUT_MS, ANSWER_BYTES_MAX, answered, question);
+	return true;
+}

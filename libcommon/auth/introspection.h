@@ -1,0 +1,33 @@
+/* Asks users whether a token is good, while this process cannot know whether it was revoked (AUTH_UNKNOWN): Redis is away, or
+ * users has not published everything to a new one yet. What RFC 7662 calls introspection; the question is users's own
+ * GET /auth/status, with the token of the request.
+ *
+ * users looks each token up in Postgres, so the promise of revocations.h holds: no answer is kept, and a token whose logout was
+ * answered with 200 is refused. It costs a request one hop and one query, which is why it only stands in for the copy. */
+#ifndef ABACUS_INTROSPECTION_H
+#define ABACUS_INTROSPECTION_H
+
+#include "auth/auth.h"
+#include "base/scope.h"
+#include "base/status.h"
+
+#define INTROSPECTION_TIMEOUT_MS 2000
+#define INTROSPECTION_IN_FLIGHT_MAX 64
+
+struct event_base;
+struct introspection;
+
+/* users_url: "http://users:5001" (its path is not used). NULL, or not such a URL: users can never be asked. */
+struct introspection *introspection_new(struct event_base *base, const char *users_url);
+/* Ends what is in flight without a callback. */
+void introspection_free(struct introspection *introspection);
+
+/* authorization: the header of a request whose token auth_check() has verified, except for its revocation. The verdict is
+ * AUTH_OK, AUTH_EXPIRED, AUTH_INVALID, AUTH_INACTIVE, or AUTH_UNKNOWN when users has not answered within the time, or answered
+ * something else. Obeys the law of asynchronous calls (scope.h). False, and done never runs: users cannot be asked, or
+ * INTROSPECTION_IN_FLIGHT_MAX questions are under way. */
+typedef void introspection_done(enum auth_verdict verdict, void *arg);
+bool introspection_ask(struct introspection *introspection, struct scope *scope, const char *authorization,
+		       introspection_done *done, void *arg) MUST_CHECK;
+
+#endif
