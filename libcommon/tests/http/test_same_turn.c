@@ -20,14 +20,22 @@
 #define HELLO SENT("GET /hello") "\r\n"
 #define SLOW SENT("GET /slow") "\r\n"
 
-static int client(void)
+/* receive_bytes 0: as many as the kernel gives. */
+static int client_with(int receive_bytes)
 {
 	struct sockaddr_in address = fixture_loopback(http_server_port(server));
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	assert_true(fd >= 0);
+	if (receive_bytes)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
 	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
 	return fd;
+}
+
+static int client(void)
+{
+	return client_with(0);
 }
 
 static void say(int fd, const char *text)
@@ -463,12 +471,11 @@ static void test_a_slowly_read_reply_is_not_cut_by_the_request_behind_it(void **
 	size_t got = 0;
 	char bytes[65536];
 	ssize_t n;
-	int fd, small = 4096;
+	int fd;
 
 	config.read_timeout_s = 1;
 	server_replace(&config);
-	fd = client();
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+	fd = client_with(4096);
 	for (int i = 0; i < 100; i++) /* 1 MB of replies */
 		say(fd, SENT("GET /large") "\r\n");
 	until_us = clock_monotonic_us() + 1700000; /* more than read_timeout_s and a sweep */
