@@ -5,8 +5,9 @@ usage: bench/run [CASE...]          measures our services (`make bench`), or onl
        bench/run --peers [PEER...]  measures our services beside the servers of bench/peers, or only beside these
 
 Each daemon runs as one process without other load, and gets the requests directly. Requests per second show what a client sees
-on this machine, and so does the time within which 99 of 100 requests are answered; requests per second of the server's own CPU time
-show the cost, and hardly depend on the machine's other load. All are medians over rounds in which every case has its turn, so that a slow moment affects all of them.
+on this machine, and so does the time within which 99 of 100 requests are answered; requests per second of the server's own CPU
+time show the cost, and hardly depend on the machine's other load. All are medians over rounds in which every case has its turn,
+so that a slow moment affects all of them.
 Variables: SECONDS_EACH (2), ROUNDS (5), CONNECTIONS (64), BUILD (build)."""
 
 import json

@@ -76,8 +76,13 @@ def test_without_a_dependency_its_services_are_degraded_and_strict_is_503():
     stop("redis")
     try:
         eventually(lambda: get("/api/healthcheck?strict=1").status == 503, limit_s=6)
-        data = eventually(lambda: (d := health()) and of("values-1", d)["status"] == "degraded" and d, limit_s=6)
-        assert data["redis"]["status"] == "down" and data["redis"]["reason"] and data["redis"]["memory_bytes"] is None
+
+        def seen():  # a round may have asked Redis before it stopped, and values after
+            data = health()
+            return data if (of("values-1", data)["status"], data["redis"]["status"]) == ("degraded", "down") else None
+
+        data = eventually(seen, limit_s=6)
+        assert data["redis"]["reason"] and data["redis"]["memory_bytes"] is None
         assert data["queue"]["depth"] is None
         assert "Redis down for " in data["summary"]
         assert "redis" in of("values-1", data)["reason"]
@@ -188,7 +193,7 @@ def test_the_stream_sends_the_healthcheck_at_once_and_each_round():
             assert set(first["data"]) == set(health()) and first["data"]["summary"] == f"All {4 * INSTANCES} instances up"
             times = [first["data"]["updated_at"]] + [next(following)[1]["data"]["updated_at"] for _ in range(2)]
             assert times[0] <= times[1] < times[2]
-            assert 2 <= time.monotonic() - begun < 6
+            assert 1.5 < time.monotonic() - begun < 6  # rounds begin 2 s apart, and one may take longer than the next
 
     with ThreadPoolExecutor() as both:
         list(both.map(listen, ["nginx", "healthcheck"]))

@@ -117,7 +117,7 @@ def test_a_token_stays_revoked_after_flushall_and_a_restart(reader):
     get("/auth/logout", token=person.token)
     abacus.redis_cli("FLUSHALL")
     abacus.kill_serving("values")
-    eventually(lambda: abacus.is_ready("values"), 40, message="values has loaded the revocations again")
+    eventually(abacus.all_ready, 40, message="every values process has loaded the revocations again")
     for to in ("nginx", "values"):
         assert get("/api/values", token=person.token, to=to).status == 401
 

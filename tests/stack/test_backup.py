@@ -188,7 +188,11 @@ def test_a_backup_whose_dump_was_cut_on_its_way_is_refused(stack, backup, tmp_pa
     wrapper.chmod(0o755)
     assert (backup / "values.dump").stat().st_size > kept
     done = subprocess.run(
-        ["sh", ROOT / "scripts/backup", tmp_path / "new", wrapper], capture_output=True, text=True, env=stack.environment, check=False
+        ["sh", ROOT / "scripts/backup", tmp_path / "new", wrapper],
+        capture_output=True,
+        text=True,
+        env=stack.environment,
+        check=False,
     )
     assert done.returncode == 1
     assert "backup: the dump of values is not complete, see above; nothing was kept, run this again" in done.stderr
