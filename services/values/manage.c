@@ -22,7 +22,7 @@ struct session {
 	void (*begin)(struct session *session); /* when Redis is ready */
 	struct job_key key;
 	bool wants_all;
-	int exit_code, retries_left; /* exit code -1: no answer yet */
+	int exit_code, retries_left, not_put_back; /* exit code -1: no answer yet */
 };
 
 static void connection_changed(bool is_ready, void *arg)
@@ -106,8 +106,12 @@ static void retried(enum status status, void *arg)
 
 	if (status == STATUS_NOT_FOUND)
 		fprintf(stderr, "manage: there is no such dead letter; see manage jobs dead\n");
-	if (--session->retries_left == 0)
-		end(session, status != STATUS_OK);
+	session->not_put_back += status != STATUS_OK;
+	if (--session->retries_left > 0)
+		return;
+	if (session->not_put_back)
+		fprintf(stderr, "manage: %d could not be put back\n", session->not_put_back);
+	end(session, session->not_put_back > 0);
 }
 
 static void retry(struct session *session, struct job_key key)

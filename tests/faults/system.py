@@ -84,18 +84,22 @@ def some(chooser, faults):
     return faults if FAULTS_PER_COMMAND == "all" else chooser.sample(faults, int(FAULTS_PER_COMMAND))
 
 
+def manage(name, *arguments, ok=True, redis_port=REDIS_PORT, **environment):
+    """A command of `manage` on the databases of this folder's tests."""
+    return run(
+        abacus.RUN_DIR / "bin" / f"{name}-manage", *arguments, ok=ok,
+        APP_ENV="testing", DATABASE_URL=postgres_url(name, POSTGRES_PORT), REDIS_URL=redis_url(redis_port),
+        SECRET_KEY_FILE=str(abacus.RUN_DIR / "secrets/SECRET_KEY"), **environment,
+    )  # fmt: skip
+
+
 def make_databases():
     for database in (REDIS_DATABASE, ANOTHER_DATABASE):
         Redis(database=database)("FLUSHDB")
     for name in ("users", "values"):
         postgres(f"DROP DATABASE IF EXISTS faults_{name} WITH (FORCE)")
         postgres(f"CREATE DATABASE faults_{name} OWNER {name}")
-        run(
-            abacus.RUN_DIR / "bin" / f"{name}-manage", "db", "upgrade",
-            APP_ENV="testing", MIGRATIONS_DIR=str(ROOT / "services" / name / "migrations"),
-            DATABASE_URL=postgres_url(name, POSTGRES_PORT),
-            SECRET_KEY_FILE=str(abacus.RUN_DIR / "secrets/SECRET_KEY"), REDIS_URL=redis_url(REDIS_PORT),
-        )  # fmt: skip
+        manage(name, "db", "upgrade", MIGRATIONS_DIR=str(ROOT / "services" / name / "migrations"))
 
 
 class Peered:
