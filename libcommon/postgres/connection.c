@@ -119,15 +119,30 @@ bool postgres_connection_is_usable(const struct postgres_connection *connection)
 
 /* After an error that a new connection may not meet. What is in flight is answered first. At most once a second and never the
  * last that is usable, because while Postgres takes no writes the calls that only read need a connection. */
-static void retire_after(struct postgres_connection *connection, const struct postgres_error *error)
+static void retire_after(struct postgres_connection *connection, const struct postgres_call *call,
+			 const struct postgres_error *error)
 {
-	const struct postgres *postgres = connection->postgres;
+	struct postgres *postgres = connection->postgres;
 
-	if (!error || connection->retiring || clock_monotonic_us() < connection->ready_us + REPLACE_AGE_US)
+	if (connection->retiring || clock_monotonic_us() < connection->ready_us + REPLACE_AGE_US)
 		return;
 	connection->retiring = error->replaces_connection;
 	if (postgres->config.connections > 1 && !postgres_is_ready(postgres))
 		connection->retiring = NULL;
+	postgres->refusal.needs_write |= connection->retiring && !call->statement->only_reads;
+}
+
+/* Twice the time that a connection is kept at least, so that the next error is seen first. */
+#define REFUSAL_QUIET_US (2 * REPLACE_AGE_US)
+
+/* The refusal is over when a call succeeds, and no connection was replaced lately. */
+static void note_success(struct postgres *postgres, const struct postgres_call *call)
+{
+	if (postgres->refusal.replaced == 0 || (postgres->refusal.needs_write && call->statement->only_reads) ||
+	    clock_monotonic_us() < postgres->refusal.last_us + REFUSAL_QUIET_US)
+		return;
+	log_line(LOG_INFO, "postgres does its work again", LOG_INT("connections_replaced", postgres->refusal.replaced));
+	memset(&postgres->refusal, 0, sizeof postgres->refusal);
 }
 
 static void lose_retired(struct postgres_connection *connection)
@@ -169,6 +184,17 @@ static void end_shared_transaction(struct postgres_connection *connection)
 	postgres_call_recycle(connection->postgres, take_oldest(connection));
 }
 
+/* What a call's result says about its connection. */
+static void judge(struct postgres_connection *connection, const struct postgres_call *call, const PGresult *result)
+{
+	const struct postgres_error *error = postgres_error_of_call(connection->postgres, call, result);
+
+	if (error)
+		retire_after(connection, call, error);
+	else
+		note_success(connection->postgres, call);
+}
+
 /* The oldest call has been committed, has failed, or only read: it ends here. */
 static void end_oldest(struct postgres_connection *connection)
 {
@@ -191,7 +217,7 @@ static void end_oldest(struct postgres_connection *connection)
 	connection->result = NULL;
 	if (call->statement) {
 		/* first, because the callback may make the next call */
-		retire_after(connection, postgres_error_of_call(connection->postgres, call, result));
+		judge(connection, call, result);
 		postgres_call_answer(connection->postgres, call, result);
 	} else {
 		take_preparation(connection, result);
@@ -495,19 +521,36 @@ void postgres_connection_close(struct postgres_connection *connection)
 
 /* libpq's error messages contain the host and the user, but no password, because postgres_config_problem() refuses what is not
  * a URL. */
-static void report(struct postgres_connection *connection)
+static void report_loss(struct postgres_connection *connection, const char *variable)
 {
-	const char *message = connection->pg ? PQerrorMessage(connection->pg) : "",
-		   *variable = connection->postgres->config.variable;
+	const char *message = connection->pg ? PQerrorMessage(connection->pg) : "";
 	char line[300];
 
 	if (connection->has_reported_loss)
 		return;
 	snprintf(line, sizeof line, "%.*s", (int)strcspn(message, "\n"), message);
-	log_line(LOG_WARN, "postgres is not reachable", LOG_TEXT("see", variable ? variable : "DATABASE_URL"),
-		 LOG_TEXT("reason", connection->lost_reason), LOG_TEXT("postgres", line),
-		 LOG_INT("in_flight", connection->in_flight));
+	log_line(LOG_WARN, "postgres is not reachable", LOG_TEXT("see", variable), LOG_TEXT("reason", connection->lost_reason),
+		 LOG_TEXT("postgres", line), LOG_INT("in_flight", connection->in_flight));
 	connection->has_reported_loss = true;
+}
+
+/* One line, however many connections are replaced until note_success(). */
+static void report_replacement(struct postgres_connection *connection, const char *variable)
+{
+	struct postgres *postgres = connection->postgres;
+
+	if (postgres->refusal.replaced++ == 0)
+		log_line(LOG_WARN, "postgres does not do its work", LOG_TEXT("see", variable),
+			 LOG_TEXT("reason", connection->lost_reason));
+	postgres->refusal.last_us = clock_monotonic_us();
+}
+
+static void report(struct postgres_connection *connection)
+{
+	const char *variable = connection->postgres->config.variable;
+	bool is_replaced = connection->retiring && connection->lost_reason == connection->retiring;
+
+	(is_replaced ? report_replacement : report_loss)(connection, variable ? variable : "DATABASE_URL");
 }
 
 void postgres_connection_reap(struct postgres_connection *connection)

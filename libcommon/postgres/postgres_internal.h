@@ -61,6 +61,12 @@ struct postgres {
 	struct loop_timer *failures, *watch;
 	struct loop_deferred *flush, *reap;
 	int in_flight; /* calls, without preparations */
+	/* Since when calls fail on connections that are therefore replaced; replaced 0: they do not. */
+	struct {
+		unsigned replaced;
+		int64_t last_us;
+		bool needs_write; /* only a call that may write shows that it is over */
+	} refusal;
 };
 
 struct postgres_rows {

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "base/log.h"
+#include "tests/capture.h"
 #include "tests/postgres/postgres_fixture.h"
 
 static const struct postgres_statement raise = {"raise", "SELECT io_db.raise($1)"};
@@ -87,24 +89,82 @@ static void test_after_postgres_was_read_only_connections_from_then_write_again(
 	assert_true(clock_monotonic_us() - begin_us < 10000000); /* takes one to two seconds */
 }
 
-static void test_while_postgres_is_read_only_reads_go_on(void **state)
+static void test_while_postgres_is_read_only_reads_go_on_and_connections_are_replaced(void **state)
 {
-	struct answer insert, first, last, read;
-	int64_t until_us = clock_monotonic_us() + 3500000;
+	struct answer one, other, insert, read, seen;
+	int64_t until_us;
 
 	fixture_sql("ALTER ROLE CURRENT_USER SET default_transaction_read_only = on");
 	open_with(2, true);
-	fixture_get(&first, &backend, NULL);
-	while (clock_monotonic_us() < until_us) {
+	let_it_age(); /* both are ready */
+	fixture_ask(&one, &backend, NULL);
+	fixture_ask(&other, &backend, NULL);
+	WAIT_FOR(one.is_there && other.is_there);
+	until_us = clock_monotonic_us() + WAIT_FOR_US;
+	do {
 		fixture_ask(&insert, &person_insert, "ada");
 		fixture_ask(&read, &read_echo, "7");
 		WAIT_FOR(insert.is_there && read.is_there);
 		assert_int_equal(insert.status, STATUS_UNAVAILABLE);
 		assert_int_equal(read.status, STATUS_OK);
-		event_base_loop(base, EVLOOP_ONCE);
+		assert_int_equal(fixture_get(&seen, &backend, NULL), STATUS_OK);
+	} while ((seen.number == one.number || seen.number == other.number) && clock_monotonic_us() < until_us);
+	assert_true(seen.number != one.number && seen.number != other.number);
+}
+
+static unsigned times(const char *text, const char *part)
+{
+	unsigned count = 0;
+
+	while ((text = strstr(text, part))) {
+		count++;
+		text++;
 	}
-	fixture_get(&last, &backend, NULL);
-	assert_int_not_equal(first.number, last.number);
+	return count;
+}
+
+static void insert_and_read(void)
+{
+	struct answer insert, read;
+	char name[32];
+
+	snprintf(name, sizeof name, "person %u", answers);
+	fixture_ask(&insert, &person_insert, name);
+	fixture_ask(&read, &read_echo, "7");
+	WAIT_FOR(insert.is_there && read.is_there);
+	event_base_loop(base, EVLOOP_ONCE);
+}
+
+/* Returns when the log has the line, or after far longer than that takes. */
+static void insert_and_read_until(struct capture *log, const char *msg)
+{
+	int64_t limit_us = clock_monotonic_us() + WAIT_FOR_US;
+
+	while (!strstr(capture_text(log), msg) && clock_monotonic_us() < limit_us)
+		insert_and_read();
+}
+
+static void test_the_log_says_once_that_postgres_is_read_only_and_once_that_it_is_not(void **state)
+{
+	static struct capture log;
+	const char *text;
+	int64_t until_us;
+
+	log_init("test", "test", LOG_INFO);
+	fixture_sql("ALTER ROLE CURRENT_USER SET default_transaction_read_only = on");
+	open_with(2, true);
+	capture_start(&log, STDOUT_FILENO);
+	insert_and_read_until(&log, "does not do its work");
+	until_us = clock_monotonic_us() + 2500000; /* two more are replaced */
+	while (clock_monotonic_us() < until_us)
+		insert_and_read();
+	fixture_sql("ALTER ROLE CURRENT_USER RESET default_transaction_read_only");
+	insert_and_read_until(&log, "does its work again");
+	text = capture_end(&log);
+	log_init("test", "test", LOG_ERROR + 1);
+	assert_int_equal(times(text, "\"msg\":\"postgres does not do its work\""), 1);
+	assert_int_equal(times(text, "\"msg\":\"postgres does its work again\",\"connections_replaced\":"), 1);
+	assert_int_equal(times(text, "reachable"), 0);
 }
 
 /* ---- prepared statements ---- */
@@ -184,7 +244,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ERRORS_TEST(test_each_class_of_errors_has_its_status_and_keeps_the_connection),
 		ERRORS_TEST(test_after_postgres_was_read_only_connections_from_then_write_again),
-		ERRORS_TEST(test_while_postgres_is_read_only_reads_go_on),
+		ERRORS_TEST(test_while_postgres_is_read_only_reads_go_on_and_connections_are_replaced),
+		ERRORS_TEST(test_the_log_says_once_that_postgres_is_read_only_and_once_that_it_is_not),
 		ERRORS_TEST(test_when_prepared_statements_are_gone_calls_are_unavailable_until_the_connection_is_replaced),
 		ERRORS_TEST(test_a_connection_to_be_replaced_answers_first_what_it_has),
 		ERRORS_TEST(test_without_prepared_statements_nothing_rests_on_the_connection),
