@@ -1,8 +1,6 @@
 /* Checks the token of a request against this process's copy of the revocations, and asks users about it while the copy is not
- * to be trusted. VALUES_ANONYMOUS lets submissions pass that have no token. */
+ * to be trusted. A submission without a token passes; value_submit.c then looks whether its index may be submitted so. */
 #include "service.h"
-
-#include <string.h>
 
 static void asked(enum auth_verdict verdict, void *arg)
 {
@@ -31,13 +29,14 @@ void values_authenticate(struct http_request *req)
 	const char *authorization = http_request_header(req, "Authorization");
 	struct jwt_claims claims;
 	enum auth_verdict verdict = auth_check(&values->key, values->revocations, authorization, &claims);
-	bool is_submission = strcmp(http_request_route(req)->method, "POST") == 0;
+	bool is_submission = http_request_route(req)->handle == value_submit;
+	bool needs_none = is_submission && (values->config->anonymous || values->config->anonymous_max > 0);
 
 	if (verdict == AUTH_UNKNOWN)
 		return ask_users(req, authorization, &claims);
 	if (verdict == AUTH_OK)
 		http_request_set_user(req, claims.user_id);
-	else if (verdict != AUTH_MISSING || !values->config->anonymous || !is_submission)
+	else if (verdict != AUTH_MISSING || !needs_none)
 		return auth_refuse(req, verdict);
 	http_request_proceed(req);
 }

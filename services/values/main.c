@@ -10,9 +10,12 @@
 #include "http/access.h"
 #include "previews.h"
 #include "repair.h"
+#include "rate.h"
 #include "store.h"
 #include "submissions.h"
 #include "value_live.h"
+
+#define SCRIPTS_MAX 32
 
 static struct values *values; /* of this process */
 
@@ -20,6 +23,18 @@ static struct {
 	void (*drained)(void *arg);
 	void *arg;
 } draining;
+
+/* All scripts of this daemon; ends with NULL. */
+static const struct redis_script *const *all_scripts(void)
+{
+	static const struct redis_script *scripts[SCRIPTS_MAX + 1];
+	int n = 0;
+
+	scripts[n++] = &rate_take_script;
+	for (const struct redis_script *const *script = jobs_scripts; *script && n < SCRIPTS_MAX; script++)
+		scripts[n++] = *script;
+	return scripts;
+}
 
 static void register_metrics(void)
 {
@@ -47,12 +62,13 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 	values->key = (struct jwt_key){AUTH_ISSUER, values_config.auth.secret, values_config.auth.previous_secret,
 				       values_config.auth.token_lifetime_s, jwt_cache_new()};
 	values->postgres = postgres_new(base, &values_config.postgres, store_statements);
-	values->redis = redis_new(base, &values_config.redis, jobs_scripts, LOOP_PRIORITY_NORMAL);
+	values->redis = redis_new(base, &values_config.redis, all_scripts(), LOOP_PRIORITY_NORMAL);
 	values->revocations = revocations_new(
 		base, &values_config.redis,
 		&(struct revocations_config){values_config.auth.max_age_s, values_config.auth.token_lifetime_s});
 	values->introspection = introspection_new(base, values_config.users_url);
 	values->repair = repair_new(base, values);
+	values->rate = rate_new(base, values);
 	values->submissions = submissions_new(base, values);
 	values->previews = previews_new();
 	values->live = value_live_new(base, values);
@@ -86,6 +102,7 @@ static void stop(void *service)
 {
 	http_server_free(values->http);
 	value_live_free(values->live);
+	rate_free(values->rate);
 	submissions_free(values->submissions);
 	previews_free(values->previews);
 	repair_free(values->repair);

@@ -20,6 +20,7 @@ struct values_config {
 	struct kinds_config kinds;
 	char *users_url; /* NULL: users is not asked about tokens */
 	bool anonymous;
+	long anonymous_max, rate, burst;
 	long repair_s, live_token_s, live_ping_s, live_buffer_bytes_max;
 };
 
@@ -32,6 +33,7 @@ struct values {
 	struct introspection *introspection;
 	struct http_server *http;
 	struct repair *repair;
+	struct rate *rate;
 	struct submissions *submissions;
 	struct previews *previews;
 	struct value_live *live;

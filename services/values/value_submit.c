@@ -1,13 +1,15 @@
 /* POST /values {kind?, index}: stores a submission and queues its calculation.
- * Flow: value_submit -> submissions.c -> taken -> reply. */
+ * Flow: value_submit -> (rate.c -> counted ->) store -> submissions.c -> taken -> reply. */
 #include "service.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/int64.h"
 #include "base/json.h"
 #include "base/json_write.h"
 #include "base/metrics.h"
+#include "rate.h"
 #include "submissions.h"
 
 struct submission {
@@ -15,9 +17,11 @@ struct submission {
 	struct job_key key;
 };
 
-static struct metric *submitted_total[KIND_COUNT];
+static struct metric *submitted_total[KIND_COUNT], *refused_total;
 
 static cJSON *problems(struct submission *submission, const cJSON *json, bool *ret_is_huge);
+static void counted(const struct rate_verdict *verdict, void *arg);
+static void store(struct submission *submission);
 static void taken(enum status status, int64_t id, enum job_state state, void *arg);
 
 void value_submit_register_metrics(void)
@@ -30,6 +34,13 @@ void value_submit_register_metrics(void)
 		submitted_total[kind] = metrics_counter("values_submitted_total", labels.bytes, "Submissions acknowledged.");
 	}
 	buf_free(&labels);
+	refused_total = metrics_counter("values_refused_total", "limit=\"rate\"", "Submissions refused because of a limit.");
+}
+
+static bool needs_token(const struct values *values, const struct submission *submission)
+{
+	return http_request_user_id(submission->req) == 0 && !values->config->anonymous &&
+	       submission->key.index > values->config->anonymous_max;
 }
 
 void value_submit(struct http_request *req)
@@ -44,10 +55,15 @@ void value_submit(struct http_request *req)
 		return http_reply_invalid(req, errors);
 	if (is_huge || submission->key.index > values->config->kinds.max[submission->key.kind])
 		return http_reply_fail(req, 422, "index_too_high", "Index too high");
+	if (needs_token(values, submission))
+		return auth_refuse(req, AUTH_MISSING);
 	if (submissions_are_full(values->submissions))
 		return http_reply_status(req, STATUS_BUSY);
-	submissions_add(values->submissions, http_request_scope(req), http_request_user_id(req), submission->key,
-			http_request_id(req), taken, submission);
+	if (values->config->rate)
+		rate_take(values->rate, http_request_scope(req), http_request_user_id(req), http_request_remote_ip(req),
+			  counted, submission);
+	else
+		store(submission);
 }
 
 static enum status read_index(const cJSON *json, int64_t *ret_index, bool *ret_is_huge)
@@ -73,6 +89,46 @@ static cJSON *problems(struct submission *submission, const cJSON *json, bool *r
 	if (read_index(json, &submission->key.index, ret_is_huge) != STATUS_OK)
 		errors = http_errors_add(errors, "index", "must be a whole number, 0 or more");
 	return errors;
+}
+
+static void add_number(struct http_request *req, const char *header, long number)
+{
+	char text[INT64_TEXT_BYTES];
+
+	int64_format(number, text);
+	http_reply_header(req, header, text);
+}
+
+/* https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-ratelimit-headers-07 */
+static void add_limit(struct http_request *req, const struct rate_verdict *verdict)
+{
+	add_number(req, "RateLimit-Limit", values_of(req)->config->burst);
+	add_number(req, "RateLimit-Remaining", verdict->remaining);
+	add_number(req, "RateLimit-Reset", verdict->full_in_s);
+}
+
+static void counted(const struct rate_verdict *verdict, void *arg)
+{
+	struct submission *submission = arg;
+	struct http_request *req = submission->req;
+	const struct values_config *config = values_of(req)->config;
+	char message[120];
+
+	add_limit(req, verdict);
+	if (verdict->may_submit)
+		return store(submission);
+	metrics_add(refused_total, 1);
+	snprintf(message, sizeof message, "Too many submissions: %ld a second may come, and %ld at once.", config->rate,
+		 config->burst);
+	http_reply_fail(req, 429, "too_many_submissions", message); /* with Retry-After: 1, after which there are more tokens */
+}
+
+static void store(struct submission *submission)
+{
+	struct http_request *req = submission->req;
+
+	submissions_add(values_of(req)->submissions, http_request_scope(req), http_request_user_id(req), submission->key,
+			http_request_id(req), taken, submission);
 }
 
 static void taken(enum status status, int64_t id, enum job_state state, void *arg)

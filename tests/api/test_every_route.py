@@ -6,6 +6,7 @@ import abacus
 from abacus import call, fail
 
 PUBLIC = ("/user", "/values", "/healthcheck")  # paths that nginx knows under /api
+SOMETIMES_WITHOUT_TOKEN = {("POST", "/api/values")}  # test_submission_limits.py
 READS_NO_BODY = {("POST", "/auth/logout")}
 WEBSOCKET = "/values/live"
 
@@ -40,6 +41,8 @@ def test_some_routes_need_a_token_and_some_do_not(reader):
 
 def test_each_protected_route_refuses_a_request_without_a_token(reader):
     for method, path in those_with_token(reader):
+        if (method, path) in SOMETIMES_WITHOUT_TOKEN:
+            continue
         reply = call(method, path)
         assert (reply.status, reply.json) == (403, fail("token_missing", "Provide a valid auth token.")), (method, path)
 

@@ -66,8 +66,8 @@ def test_an_index_above_the_limit_is_422(reader, kind, index):
     assert (reply.status, reply.json) == (422, fail("index_too_high", "Index too high"))
 
 
-def test_submitting_needs_a_token():
-    reply = post("/api/values", {"index": 7})
+def test_submitting_a_large_index_needs_a_token():
+    reply = post("/api/values", {"index": 1001})
     assert (reply.status, reply.json) == (403, fail("token_missing", "Provide a valid auth token."))
 
 

@@ -118,7 +118,17 @@ class Peered:
             urls |= {"HEALTHCHECK_TARGETS": "users=http://127.0.0.1:1"}
         limits = {"REDIS_COMMAND_TIMEOUT_MS": COMMAND_MS, "POSTGRES_QUERY_TIMEOUT_MS": COMMAND_MS}
         limits |= {"REDIS_CONNECT_TIMEOUT_MS": 1000, "POSTGRES_CONNECT_TIMEOUT_MS": 1000}
-        chosen = {"HANG_SECONDS": 0, "INSTANCE": f"faults-{name}", "ARGON2_MEMORY_KIB": 64, "ARGON2_PASSES": 1} | urls | limits
+        chosen = (
+            {
+                "HANG_SECONDS": 0,
+                "INSTANCE": f"faults-{name}",
+                "VALUES_BURST": 1000000,
+                "ARGON2_MEMORY_KIB": 64,
+                "ARGON2_PASSES": 1,
+            }
+            | urls
+            | limits
+        )
         self.chosen = chosen | environment
         self.daemon = Daemon(name, **self.chosen)
 

@@ -191,6 +191,7 @@ class Values(Driven):
             "SUBSCRIBE": self.reconnects,
             "revocations_follow": self.is_left_alone,
             "message": self.hears_of_a_result,
+            "rate_take": self.submits,
             "add": self.submits,
             "look_up": self.lists,
             "read": self.reads,

@@ -192,8 +192,12 @@ export const listValues = <ThrowOnError extends boolean = false>(options?: Optio
 /**
  * Submit an index
  *
- * Once it is acknowledged, a submission cannot get lost. Needs no token if `VALUES_ANONYMOUS` is set. The reply has no envelope, as in the legacy
- * API.
+ * Once it is acknowledged, a submission cannot get lost. The reply has no envelope, as in the legacy API.
+ *
+ * An index of up to `VALUES_ANONYMOUS_MAX` (1,000) needs no token; with `VALUES_ANONYMOUS` no index does. The value then belongs to no user.
+ *
+ * Each user, and without a token each address (each /64 network of IPv6), may submit `VALUES_RATE` (50) a second, and `VALUES_BURST` (500) at once.
+ * The `RateLimit-*` fields say how much is left.
  *
  */
 export const submitValue = <ThrowOnError extends boolean = false>(options: Options<SubmitValueData, ThrowOnError>): RequestResult<SubmitValueResponses, SubmitValueErrors, ThrowOnError> => (options.client ?? client).post<SubmitValueResponses, SubmitValueErrors, ThrowOnError>({

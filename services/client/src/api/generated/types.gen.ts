@@ -1567,10 +1567,10 @@ export type SubmitValueErrors = {
         message?: 'Index too high';
     };
     /**
-     * Too many requests or connections from one address.
+     * This user, or without a token this address, has submitted too much; or too many requests.
      */
     429: Failure & {
-        code?: 'too_many_requests';
+        code?: 'too_many_submissions' | 'too_many_requests';
     };
     /**
      * An error of the server; its log has the details under the request's id.
