@@ -181,7 +181,7 @@ test("assets are cached for a year, pages are revalidated, and only the site's o
 		assert.equal(asset.headers.get("Cache-Control"), "public, max-age=31536000, immutable", path);
 		if (Number(asset.headers.get("Content-Length")) > 1000) assert.equal(asset.headers.get("Content-Encoding"), "gzip", path);
 	}
-	assert.equal((await fetch(`${base}/assets/none.js`)).status, 404);
+	for (const path of ["/assets/none.js", "/nope.js", "/favicon.ico"]) assert.equal((await fetch(`${base}${path}`)).status, 404, path);
 });
 
 test("/status is the profile, /status/ the dashboard that the health page leads to", async (t) => {
@@ -279,7 +279,7 @@ test("logging out in one tab logs out every tab at once and revokes the tokens",
 	await other.reload();
 	await isLive(other);
 	const token = await page.evaluate(() => localStorage.getItem("abacus.token"));
-	await page.getByRole("link", { name: "Log Out" }).click();
+	await page.getByRole("button", { name: "Log Out" }).click();
 	await notice(page, "success", "You have logged out").waitFor();
 	for (const tab of [same, other]) {
 		await notice(tab, "success", "You have logged out").waitFor({ timeout: 1000 });
@@ -297,13 +297,13 @@ test("an expired or revoked token ends the session with a notification", async (
 	const page = await open(t, "/");
 	await page.evaluate((token) => sessionStorage.setItem("abacus.token", token), expired(who.token));
 	await page.reload();
-	await notice(page, "danger", "Signature expired. Please log in again.").waitFor();
+	await notice(page, "danger", "Your session has expired. Please log in again.").waitFor();
 	await loggedOut(page);
 	await logIn(page, who);
 	await isLive(page);
 	const token = await page.evaluate(() => sessionStorage.getItem("abacus.token"));
 	await call("POST", "/auth/logout", { token });
-	await notice(page, "danger", "Invalid token. Please log in again.").waitFor(); // without a call, because the server closes the live connection
+	await notice(page, "danger", "Your session has ended. Please log in again.").waitFor(); // without a call, because the server closes the live connection
 	await loggedOut(page);
 	assert.deepEqual(own(page.complaints), []);
 });
@@ -364,12 +364,12 @@ test("the result of a submitted index appears without polling", async (t) => {
 	t.after(bringUp);
 	const index = freshIndex();
 	await submit(page, "fibonacci", index);
-	await value(page, index).getByText("Being calculated").waitFor();
+	await value(page, index).and(page.locator("[data-state=pending]")).waitFor();
 	assert.deepEqual(await violations(page), []);
 	await page.screenshot({ path: artifact("client-pending.png") });
 	const asked = [];
 	page.on("request", (request) => new URL(request.url()).pathname === "/api/values" && asked.push(request.url()));
-	await isLive(page);
+	await page.locator(".live:is([data-live=open], [data-live=delayed])").waitFor();
 	await page.evaluate(() => {
 		window.shifts = 0;
 		new PerformanceObserver((list) => {
@@ -408,7 +408,7 @@ test("the screenshot of README shows some results and one being calculated", asy
 	}
 	for (const name of allOf("worker")) await stop(name);
 	await submit(page, "lucas", freshIndex());
-	await page.getByText("Being calculated").waitFor();
+	await page.locator(".value[data-state=pending]").waitFor();
 	await page.getByLabel("Examples").fill("4");
 	await notice(page, "success", "Welcome!").waitFor({ state: "detached" });
 	await page.screenshot({ path: artifact("client.png") });
@@ -431,7 +431,7 @@ test("a whole result has an address of its own, and can be copied and downloaded
 	assert.equal(whole.length, 2568);
 	assert.ok(whole.startsWith("402387260077093773543702433923003985719374864210714632543799910429938512398629020592044208486969"));
 	await page.getByRole("button", { name: "Copy" }).click();
-	await notice(page, "success", "Copied 2,568 digits").waitFor();
+	await page.getByRole("button", { name: "Copied" }).waitFor();
 	assert.equal(await page.evaluate(() => navigator.clipboard.readText()), whole);
 	const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Download" }).click()]);
 	assert.equal(download.suggestedFilename(), "factorial-1000.txt");
@@ -479,9 +479,221 @@ test("the page says that the device is offline until it is online again", async 
 	await page.context().setOffline(true);
 	await page.getByText("This device is offline. What is shown may be old.").waitFor();
 	assert.deepEqual(await violations(page), []);
+	await page.locator(".live[data-live=offline]").waitFor();
 	await page.screenshot({ path: artifact("client-offline.png") });
 	await page.context().setOffline(false);
 	await page.getByText("This device is offline.").waitFor({ state: "detached" });
+	await isLive(page);
+});
+
+// ---- results ----
+
+test("a notification covers no button of a result, and leaves a touch screen by itself", async (t) => {
+	const page = await openAs(t, await newUser(), { viewport: { width: 390, height: 740 }, hasTouch: true });
+	await submit(page, "factorial", 1000);
+	await value(page, 1000).and(page.locator("[data-state=done]")).locator("a").tap();
+	await page.locator("dialog .digits").waitFor();
+	await page.evaluate(() => {
+		navigator.clipboard.writeText = () => Promise.reject(new Error("not allowed"));
+		document.execCommand = () => false;
+	});
+	await page.getByRole("button", { name: "Copy" }).tap();
+	const box = await notice(page, "danger", "The browser does not allow this page to copy.").boundingBox();
+	for (const name of ["Copy", "Download"]) {
+		const button = await page.getByRole("button", { name, exact: true }).boundingBox();
+		assert.ok(button.y + button.height <= box.y, `${name} is above the notification`);
+	}
+	await page.getByRole("button", { name: "Close" }).tap();
+	await page.getByRole("button", { name: "Menu" }).tap();
+	await page.getByRole("button", { name: "Log Out" }).tap();
+	await notice(page, "success", "You have logged out").tap();
+	await notice(page, "success", "You have logged out").waitFor({ state: "detached", timeout: 8000 });
+});
+
+test("a notification waits until its tab is seen", async (t) => {
+	const page = await newPage(t);
+	await page.addInitScript(() => {
+		window.visibility = "hidden";
+		Object.defineProperty(document, "visibilityState", { get: () => window.visibility });
+	});
+	await logIn(page, await newUser());
+	const welcome = notice(page, "success", "Welcome!");
+	await welcome.waitFor();
+	await page.waitForTimeout(3500); // longer than it stays when it is seen
+	assert.ok(await welcome.isVisible());
+	await page.evaluate(() => {
+		window.visibility = "visible";
+		document.dispatchEvent(new Event("visibilitychange"));
+	});
+	await welcome.waitFor({ state: "detached", timeout: 8000 });
+});
+
+test("going back after logging in again does not log out", async (t) => {
+	const who = await newUser();
+	const page = await openAs(t, who);
+	await page.getByRole("button", { name: "Log Out" }).click();
+	await loggedOut(page);
+	await page.locator(".navbar-menu").getByText("Log In").click();
+	await page.getByLabel("E-mail").fill(who.email);
+	await page.getByLabel("Password").fill(PASSWORD);
+	await page.locator("[type=submit]").click();
+	await h1(page, "Your values");
+	for (let i = 0; i < 2; i++) {
+		await page.goBack();
+		await h1(page, "Your values");
+	}
+	await page.goto(`${base}/logout`);
+	await page.getByRole("button", { name: "Log out", exact: true }).waitFor(); // the address itself does not log out
+	assert.ok(await page.evaluate(() => sessionStorage.getItem("abacus.token")));
+});
+
+test("closing a result goes back instead of adding history, and the title names the page", async (t) => {
+	const page = await openAs(t, await newUser());
+	await submit(page, "factorial", 1000);
+	const link = value(page, 1000).and(page.locator("[data-state=done]")).locator("a");
+	await link.waitFor();
+	const before = await page.evaluate(() => history.length);
+	for (let i = 0; i < 3; i++) {
+		await link.click();
+		await page.locator("dialog .digits").waitFor();
+		await eventually(async () => (await page.title()) === "Factorial 1,000 · Abacus", "the title names the result");
+		await page.getByRole("button", { name: "Close" }).click();
+		await page.locator("dialog").waitFor({ state: "detached" });
+		assert.equal(page.url(), `${base}/`);
+		await eventually(async () => (await page.title()) === "Abacus", "the title names the list");
+	}
+	assert.equal(await page.evaluate(() => history.length), before + 1);
+});
+
+test("a link to a result says what it leads to, leads there after logging in, and offers to calculate it", async (t) => {
+	const index = freshIndex();
+	const name = `Fibonacci ${index.toLocaleString("en")}`;
+	const page = await open(t, `/values/fibonacci/${index}`);
+	await h1(page, name);
+	assert.equal(await page.title(), `${name} · Abacus`);
+	await page.screenshot({ path: artifact("client-shared-link.png") });
+	const who = await newUser();
+	await page.getByRole("main").getByRole("link", { name: "Log in" }).click();
+	await page.getByLabel("E-mail").fill(who.email);
+	await page.getByLabel("Password").fill(PASSWORD);
+	await page.locator("[type=submit]").click();
+	const dialog = page.getByRole("dialog", { name });
+	await dialog.getByText("It has not been calculated yet.").waitFor();
+	await page.screenshot({ path: artifact("client-uncalculated.png") });
+	assert.deepEqual(await violations(page), []);
+	await dialog.getByRole("button", { name: "Calculate" }).click();
+	await dialog.locator(".digits").waitFor();
+	await dialog.getByRole("button", { name: "Close" }).click();
+	await page.locator("dialog").waitFor({ state: "detached" });
+	assert.equal(page.url(), `${base}/`);
+});
+
+test("the index may be written as the page writes it, and one that is too high is called so whatever its length", async (t) => {
+	const page = await openAs(t, await newUser());
+	for (const text of ["1,234", "1 234", "1_234", "1.234e3"]) {
+		await page.getByLabel("Index", { exact: true }).fill(text);
+		await page.getByText("F(1,234 + 1) has about 258 digits.").waitFor();
+	}
+	for (const text of ["1,000,001", "9".repeat(17), "9".repeat(400), "1e300"]) {
+		await page.getByLabel("Index", { exact: true }).fill(text);
+		await page.locator(".help.is-danger", { hasText: "Index too high: 1,000,000 is the highest of this kind." }).waitFor();
+	}
+});
+
+test("two submits in one turn send one", async (t) => {
+	const page = await openAs(t, await newUser());
+	const sent = [];
+	page.on("request", (request) => request.method() === "POST" && sent.push(request.url()));
+	await page.getByLabel("Index", { exact: true }).fill("321");
+	await page.evaluate(() => {
+		const form = document.querySelector("form");
+		form.requestSubmit();
+		form.requestSubmit();
+	});
+	await value(page, 321).and(page.locator("[data-state=done]")).waitFor();
+	assert.equal(sent.length, 1);
+});
+
+// ---- trouble ----
+
+test("a page that cannot be loaded leaves the one before as it is, and is loaded when the server answers again", async (t) => {
+	const page = await newPage(t);
+	await page.route(/assets\/users-/, (route) => route.abort()); // it must not be prefetched
+	await logIn(page, await newUser());
+	await isLive(page);
+	await page.getByLabel("Index", { exact: true }).fill("77");
+	await page.route("**/*", (route) => route.abort());
+	await page.getByRole("link", { name: "Users", exact: true }).click();
+	await page.getByText("That page cannot be loaded now. Trying again.").waitFor();
+	assert.equal(await page.getByLabel("Index", { exact: true }).inputValue(), "77");
+	await page.screenshot({ path: artifact("client-unloaded.png") });
+	await page.unrouteAll();
+	await page.getByRole("button", { name: "Try now" }).click();
+	await h1(page, "All Users");
+	await page.getByRole("button", { name: "Log Out" }).waitFor();
+});
+
+test("pages that are small are there although the server is not", async (t) => {
+	const page = await openAs(t, await newUser());
+	const loaded = () => page.evaluate(() => performance.getEntriesByType("resource").some(({ name }) => name.includes("/assets/about-")));
+	await eventually(loaded, "they are prefetched");
+	await page.route("**/*", (route) => route.abort());
+	await page.getByRole("link", { name: "About", exact: true }).click();
+	await h1(page, "About");
+});
+
+test("with all site data blocked the session lasts as long as the page", async (t) => {
+	const page = await newPage(t);
+	await page.addInitScript(() => {
+		for (const name of ["localStorage", "sessionStorage", "indexedDB"])
+			Object.defineProperty(window, name, {
+				get() {
+					throw new DOMException("Access is denied for this document.", "SecurityError");
+				},
+			});
+	});
+	await page.goto(base);
+	await h1(page, "Large numbers, the moment they are known");
+	await logIn(page, await newUser());
+	await isLive(page);
+	await page.getByRole("link", { name: "User Status" }).click();
+	await h1(page, "User Status");
+	await page.reload();
+	await loggedOut(page);
+	assert.deepEqual(page.complaints, []);
+});
+
+test("a dialog shows the outage, with a button to try now", async (t) => {
+	const page = await openAs(t, await newUser());
+	await submit(page, "factorial", 1000);
+	await value(page, 1000).and(page.locator("[data-state=done]")).waitFor();
+	await page.route("**/api/values/factorial/1000", (route) => route.abort());
+	await value(page, 1000).locator("a").click();
+	const dialog = page.getByRole("dialog");
+	await dialog.getByText("The server cannot be reached. Trying again.").waitFor();
+	assert.deepEqual(await violations(page), []);
+	await page.screenshot({ path: artifact("client-dialog-unreachable.png") });
+	await page.unrouteAll();
+	await dialog.getByRole("button", { name: "Try now" }).click();
+	await dialog.locator(".digits").waitFor();
+	await dialog.getByText("The server cannot be reached.").waitFor({ state: "detached" });
+});
+
+test("a pending value says what it waits for, and Live is not claimed meanwhile", async (t) => {
+	const page = await openAs(t, await newUser());
+	t.after(bringUp);
+	for (const name of allOf("worker")) await stop(name);
+	const index = freshIndex();
+	await submit(page, "fibonacci", index);
+	await value(page, index).getByText("Waiting for a worker").waitFor();
+	await value(page, index)
+		.getByText(/^for \d+ s$/)
+		.waitFor();
+	await page.locator(".live[data-live=delayed]").waitFor();
+	assert.deepEqual(await violations(page), []);
+	await page.screenshot({ path: artifact("client-waiting.png") });
+	for (const name of allOf("worker")) await start(name);
+	await value(page, index).and(page.locator("[data-state=done]")).waitFor();
 	await isLive(page);
 });
 
@@ -505,6 +717,7 @@ test("an admin deactivates, activates, promotes, adds and deletes", async (t) =>
 	await press(who.username, "Activate");
 	await notice(page, "success", `${who.username} is active.`).waitFor();
 	await press(who.username, "Make admin");
+	await page.getByRole("dialog").getByRole("button", { name: "Make admin" }).click();
 	await notice(page, "success", `${who.username} is an admin.`).waitFor();
 	await row(who.username).getByRole("button", { name: "Remove admin" }).waitFor();
 	await press(who.username, "Delete");
@@ -529,6 +742,107 @@ test("a user who is not an admin sees all users and cannot change them", async (
 	await page.getByRole("link", { name: "Users", exact: true }).click();
 	await page.locator("[data-user=admin]").waitFor();
 	assert.equal(await page.locator("main button", { hasText: /Deactivate|Delete|Add/ }).count(), 0);
+});
+
+test("the page asks an admin before a change of the own account, and follows at once", async (t) => {
+	const who = await newUser();
+	const { id } = (await call("GET", "/auth/status", { token: who.token })).data;
+	const token = (await call("POST", "/auth/login", { body: admin })).auth_token;
+	await call("PATCH", `/users/${id}`, { token, body: { admin: true } });
+	const page = await openAs(t, who);
+	await page.getByRole("link", { name: "Users", exact: true }).click();
+	const own = page.locator(`[data-user="${who.username}"]`);
+	await eventually(async () => {
+		if (await own.count()) return true;
+		await page.getByRole("button", { name: "More" }).click({ timeout: 500 });
+	}, "the row is there");
+	const dialog = page.getByRole("dialog");
+	await own.getByRole("button", { name: "Deactivate" }).click();
+	await page.getByRole("heading", { name: "Deactivate yourself?" }).waitFor();
+	assert.deepEqual(await violations(page), []);
+	await dialog.getByRole("button", { name: "Cancel" }).click();
+	await own.getByRole("button", { name: "Remove admin" }).click();
+	await dialog.getByRole("button", { name: "Remove admin" }).click();
+	await own.locator("[data-label=Admin]", { hasText: "no" }).waitFor();
+	assert.equal(await page.getByRole("button", { name: "Add a user" }).count(), 0);
+	await call("PATCH", `/users/${id}`, { token, body: { admin: true } });
+	await page.reload();
+	await eventually(async () => {
+		if (await own.count()) return true;
+		await page.getByRole("button", { name: "More" }).click({ timeout: 500 });
+	}, "the row is there");
+	await own.getByRole("button", { name: "Deactivate" }).click();
+	await dialog.getByRole("button", { name: "Deactivate" }).click();
+	await notice(page, "danger", "This account is not active.").waitFor();
+	await loggedOut(page);
+});
+
+// ---- narrow, large, and with forced colours ----
+
+// What sticks out of its card, and what ends in an ellipsis.
+const misplaced = (page) =>
+	page.evaluate(() => {
+		const found = [];
+		for (const sheet of document.querySelectorAll(".sheet, .dialog-inner")) {
+			const outer = sheet.getBoundingClientRect();
+			for (const node of sheet.querySelectorAll("*")) {
+				const { left, right, width } = node.getBoundingClientRect();
+				const style = getComputedStyle(node);
+				if (width > 1 && style.position !== "absolute" && (left < outer.left - 1 || right > outer.right + 1))
+					found.push(`${node.tagName} ${node.className} leaves its card`);
+				if (style.textOverflow === "ellipsis" && node.scrollWidth > node.clientWidth) found.push(`${node.className} is cut off`);
+			}
+		}
+		return found;
+	});
+
+for (const [name, options, size] of [
+	["at 320 px", { viewport: { width: 320, height: 700 } }, "100%"],
+	["with text of 200 %", {}, "200%"],
+])
+	test(`${name} nothing leaves its card or is cut off`, async (t) => {
+		const page = await newPage(t, options);
+		await page.addInitScript((size) => {
+			document.addEventListener("DOMContentLoaded", () => (document.documentElement.style.fontSize = size));
+		}, size);
+		for (const [path, title] of PUBLIC) {
+			await page.goto(`${base}${path}`);
+			await h1(page, title);
+			assert.deepEqual(await misplaced(page), [], path);
+		}
+		await logIn(page, admin);
+		await submit(page, "factorial", 1000);
+		await value(page, 1000).first().and(page.locator("[data-state=done]")).waitFor();
+		for (const [path, title] of PRIVATE) {
+			await page.goto(`${base}${path}`);
+			await h1(page, title);
+			await settled(page);
+			assert.deepEqual(await misplaced(page), [], path);
+			assert.ok((await sideways(page)) <= 0, `${path} scrolls sideways`);
+			await page.screenshot({ path: artifact(`client-${size}-${path.slice(1) || "home"}.png`), fullPage: true });
+		}
+		await value(page, 1000).first().locator("a").click();
+		await page.locator("dialog .digits").waitFor();
+		assert.deepEqual(await misplaced(page), [], "a result");
+	});
+
+test("with forced colours the kinds, the chosen one, the slider and Live can be told apart", async (t) => {
+	const page = await openAs(t, await newUser(), { forcedColors: "active" });
+	await submit(page, "factorial", 52);
+	await value(page, 52).and(page.locator("[data-state=done]")).waitFor();
+	await page.locator(".legend-dot").first().waitFor();
+	const colour = (selector, pseudo) =>
+		page
+			.locator(selector)
+			.first()
+			.evaluate((node, pseudo) => getComputedStyle(node, pseudo).backgroundColor, pseudo);
+	const dots = await page.locator(".legend-dot").evaluateAll((nodes) => nodes.map((node) => getComputedStyle(node).backgroundColor));
+	assert.equal(new Set(dots).size, 4);
+	assert.equal(await colour(".value", "::before"), await colour(".legend [data-kind=factorial] .legend-dot"));
+	assert.notEqual(await colour(".choice input:checked + span"), await colour(".choice input:not(:checked) + span"));
+	assert.notEqual(await colour(".live-dot"), await colour(".home-values"));
+	assert.equal(await page.locator(".slider").evaluate((node) => getComputedStyle(node).appearance), "auto");
+	await page.screenshot({ path: artifact("client-forced-colours.png") });
 });
 
 // ---- a phone ----

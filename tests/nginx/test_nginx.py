@@ -189,6 +189,51 @@ def test_http_1_0_without_host_is_answered_and_the_service_gets_a_host(nginx):
     assert json.loads(reply.partition("\r\n\r\n")[2])["host"] == "abacus"
 
 
+# ---- addresses of the legacy client ----
+
+
+@pytest.fixture(scope="module")
+def with_client(stand_in, tmp_path_factory):
+    """An nginx that serves a client of two files."""
+    folder = tmp_path_factory.mktemp("nginx") / "client"
+    folder.mkdir()
+    (folder / "index.html").write_text("<title>the page</title>")
+    (folder / "service-worker.js").write_text("self.skipWaiting()")
+    with Nginx(folder, stand_in, SWAGGER_SERVERS=f"server 127.0.0.1:{stand_in.port};") as server:
+        yield server
+
+
+@pytest.mark.parametrize("path", ["/nope.js", "/favicon.ico", "/deep/er/nope.css", "/socket.io", "/socket.io/?EIO=3"])
+def test_a_file_that_is_missing_is_not_answered_with_the_page(with_client, path):
+    expect_json_error(with_client.call("GET", path), 404, "not_found")
+
+
+@pytest.mark.parametrize("path", ["/", "/no/such/page", "/values/fibonacci/1000", "/status"])
+def test_any_other_path_is_answered_with_the_page(with_client, path):
+    status, headers, body = with_client.call("GET", path)
+    assert (status, headers["Content-Type"], body) == (200, "text/html", "<title>the page</title>")
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_file_is_served_with_its_headers_and_only_read(with_client):
+    status, headers, body = with_client.call("GET", "/service-worker.js")
+    assert (status, headers["Cache-Control"], body) == (200, "no-cache", "self.skipWaiting()")
+    assert headers["Content-Type"] in ("application/javascript", "text/javascript")
+    expect_json_error(with_client.call("POST", "/service-worker.js", b""), 405, "method_not_allowed")
+
+
+def test_a_browser_that_opens_auth_gets_the_page_and_a_call_gets_the_service(with_client):
+    status, headers, body = with_client.call("GET", "/auth", Accept="text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")
+    assert (status, headers["Content-Type"], body) == (200, "text/html", "<title>the page</title>")
+    for method, accept in ("GET", "application/json"), ("GET", "*/*"), ("POST", "text/html"):
+        assert json.loads(with_client.call(method, "/auth", Accept=accept)[2])["line"] == f"{method} /auth HTTP/1.1"
+
+
+def test_a_redirect_names_no_address_of_nginx_itself(with_client):
+    status, headers, _ = with_client.call("GET", "/swagger")
+    assert (status, headers["Location"]) == (308, "/swagger/")
+
+
 # ---- IPv6 ----
 
 

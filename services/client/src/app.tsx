@@ -1,22 +1,22 @@
-import { lazy, Suspense } from "react";
+import { Suspense } from "react";
 import { Navigate, Outlet, Route, Routes, useLocation } from "react-router";
 import { Home } from "./pages/home";
+import { chunk } from "./parts/chunks";
 import { ErrorBoundary } from "./parts/error-boundary";
 import { Navbar } from "./parts/navbar";
-import { NoticeList } from "./parts/notice-list";
-import { TroubleBanner } from "./parts/trouble-banner";
+import { Tray } from "./parts/tray";
 import { useSession } from "./session/use-session";
 
-/* Most visitors come for Home; the other pages are loaded when they are opened. */
-const ResultDialog = lazy(() => import("./values/result-dialog"));
-const Register = lazy(() => import("./pages/register"));
-const LogIn = lazy(() => import("./pages/log-in"));
-const LogOut = lazy(() => import("./pages/log-out"));
-const Profile = lazy(() => import("./pages/profile"));
-const Users = lazy(() => import("./pages/users"));
-const About = lazy(() => import("./pages/about"));
-const Health = lazy(() => import("./pages/health"));
-const NotFound = lazy(() => import("./pages/not-found"));
+/* Most visitors come for Home; the other pages are loaded when they are opened, or when the browser has nothing else to do. */
+const ResultDialog = chunk(() => import("./values/result-dialog"));
+const Register = chunk(() => import("./pages/register"));
+const LogIn = chunk(() => import("./pages/log-in"));
+const LogOut = chunk(() => import("./pages/log-out"));
+const Profile = chunk(() => import("./pages/profile"));
+const Users = chunk(() => import("./pages/users"));
+const About = chunk(() => import("./pages/about"));
+const Health = chunk(() => import("./pages/health"));
+const NotFound = chunk(() => import("./pages/not-found"));
 
 /* Pages for logged-out visitors: a logged-in user is sent on. */
 function LoggedOutOnly() {
@@ -48,8 +48,7 @@ function Layout() {
 					<a href="/swagger/">API</a> <a href="/status/">Dashboard</a>
 				</p>
 			</footer>
-			<TroubleBanner />
-			<NoticeList />
+			<Tray />
 		</>
 	);
 }
@@ -65,6 +64,7 @@ export function App() {
 					<Route path="/register" element={<Register />} />
 					<Route path="/login" element={<LogIn />} />
 				</Route>
+				<Route path="/auth" element={<Navigate to="/login" replace />} />
 				<Route path="/logout" element={<LogOut />} />
 				<Route path="/status" element={<Profile />} />
 				<Route path="/all-users" element={<Users />} />

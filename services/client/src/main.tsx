@@ -7,16 +7,9 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { BrowserRouter } from "react-router";
 import { App } from "./app";
+import { prefetchChunks } from "./parts/chunks";
 import { createQueryClient } from "./query-client";
 import { followSessions } from "./session/follow";
-
-/* After a deployment the chunks of the former version are gone: load the page again, once. */
-window.addEventListener("vite:preloadError", (event) => {
-	if (Date.now() - Number(sessionStorage.getItem("abacus.reloaded") ?? 0) < 10_000) return;
-	event.preventDefault();
-	sessionStorage.setItem("abacus.reloaded", `${Date.now()}`);
-	window.location.reload();
-});
 
 const queries = createQueryClient();
 followSessions(queries);
@@ -33,3 +26,6 @@ if (root) {
 		</StrictMode>,
 	);
 }
+
+/* Safari has no requestIdleCallback. */
+window.addEventListener("load", () => (window.requestIdleCallback ?? setTimeout)(() => void prefetchChunks()));

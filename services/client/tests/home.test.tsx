@@ -104,6 +104,22 @@ it("a failed value says why, and can be submitted again", async () => {
 	expect(askedFor("POST /api/values")[0]?.body).toEqual({ kind: "fibonacci", index: 9 });
 });
 
+it("a result that was not asked for yet can be", async () => {
+	have();
+	answer("GET /api/values/fibonacci/7", 404, failure("not_found", "Not found."));
+	answer("POST /api/values", 200, { working: true, id: "5", kind: "fibonacci", index: 7, state: "pending" });
+	const hands = show("/values/fibonacci/7", { as: { id: 7 } });
+	const dialog = within(await screen.findByRole("dialog", { name: "Fibonacci 7" }));
+	await dialog.findByText("It has not been calculated yet.");
+	answer("GET /api/values/fibonacci/7", 200, {
+		status: "success",
+		data: { kind: "fibonacci", index: 7, digits: 2, result: "21", duration_us: 4 },
+	});
+	await hands.click(dialog.getByRole("button", { name: "Calculate" }));
+	expect((await dialog.findByLabelText("The whole result")).textContent).toBe("21");
+	expect(askedFor("POST /api/values")[0]?.body).toEqual({ kind: "fibonacci", index: 7 });
+});
+
 it("a whole result can be opened, copied and closed", async () => {
 	have(value("1", done));
 	answer("GET /api/values/fibonacci/7", 200, {
@@ -116,7 +132,7 @@ it("a whole result can be opened, copied and closed", async () => {
 	const dialog = within(await screen.findByRole("dialog", { name: "Fibonacci 7" }));
 	expect((await dialog.findByLabelText("The whole result")).textContent).toBe("21");
 	await hands.click(dialog.getByRole("button", { name: "Copy" }));
-	await screen.findByText("Copied 2 digits");
+	await dialog.findByRole("button", { name: "Copied" });
 	expect(await navigator.clipboard.readText()).toBe("21");
 	await hands.click(dialog.getByRole("button", { name: "Close" }));
 	expect(screen.queryByRole("dialog")).toBeNull();

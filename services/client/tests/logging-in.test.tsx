@@ -90,17 +90,35 @@ it("logging out ends the session at once and revokes the token", async () => {
 	answerValues();
 	answer("POST /auth/logout", 200, { status: "success", message: "Successfully logged out." });
 	const hands = show("/", { as: { id: 7 } });
-	await hands.click(await screen.findByRole("link", { name: "Log Out" }));
+	await hands.click(await screen.findByRole("button", { name: "Log Out" }));
 	await screen.findByText("You have logged out");
 	expect(sessions.current()).toBeNull();
 	await waitFor(() => expect(askedFor("POST /auth/logout")[0]?.authorization).toBe(`Bearer ${token()}`));
+	await screen.findByRole("heading", { level: 1, name: "Large numbers, the moment they are known" });
+});
+
+it("opening /logout only asks", async () => {
+	answerValues();
+	answer("POST /auth/logout", 200, { status: "success", message: "Successfully logged out." });
+	const hands = show("/logout", { as: { id: 7 } });
+	const button = await screen.findByRole("button", { name: "Log out" });
+	expect(sessions.current()).not.toBeNull();
+	await hands.click(button);
 	await screen.findByText("You are now logged out.");
+});
+
+it("a reply of 429 is shown with the time to wait", async () => {
+	answer("POST /auth/login", 429, failure("too_many_attempts", "Too many attempts. Please try again later."), { "Retry-After": "150" });
+	const hands = show("/login");
+	await hands.type(await screen.findByLabelText("E-mail"), "some@body.org");
+	await hands.type(screen.getByLabelText("Password"), "wrong{Enter}");
+	await screen.findByText("Too many attempts. Try again in 3 minutes.");
 });
 
 it("an expired token ends the session with a notification", async () => {
 	answer("GET /auth/status", 401, failure("token_expired", "Signature expired. Please log in again."));
 	show("/status", { as: { id: 7 } });
-	const notice = await screen.findByText("Signature expired. Please log in again.");
+	const notice = await screen.findByText("Your session has expired. Please log in again.");
 	expect(notice.className).toBe("notification is-danger");
 	await screen.findByText("You must be logged in to view this.");
 });

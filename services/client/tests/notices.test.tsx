@@ -29,11 +29,31 @@ it("an error stays until it is dismissed", () => {
 	expect(screen.queryByText("Login failed.")).toBeNull();
 });
 
-it("a notice stays while the pointer is over it", () => {
+it("a finger holds no notice", () => {
 	act(() => notify("success", "Welcome!"));
-	fireEvent.mouseEnter(screen.getByText("Welcome!"));
+	fireEvent.pointerEnter(screen.getByText("Welcome!"), { pointerType: "touch" });
+	pass(3100);
+	expect(screen.queryByText("Welcome!")).toBeNull();
+});
+
+it("a notice waits while the tab is hidden", () => {
+	const visibility = vi.spyOn(document, "visibilityState", "get").mockReturnValue("hidden");
+	act(() => notify("success", "Welcome!"));
+	pass(60_000);
+	screen.getByText("Welcome!");
+	visibility.mockReturnValue("visible");
+	act(() => document.dispatchEvent(new Event("visibilitychange")));
+	pass(2900);
+	screen.getByText("Welcome!");
+	pass(200);
+	expect(screen.queryByText("Welcome!")).toBeNull();
+});
+
+it("a notice stays while a mouse is over it", () => {
+	act(() => notify("success", "Welcome!"));
+	fireEvent.pointerEnter(screen.getByText("Welcome!"), { pointerType: "mouse" });
 	pass(10_000);
-	fireEvent.mouseLeave(screen.getByText("Welcome!"));
+	fireEvent.pointerLeave(screen.getByText("Welcome!"), { pointerType: "mouse" });
 	pass(3100);
 	expect(screen.queryByText("Welcome!")).toBeNull();
 });

@@ -13,6 +13,8 @@ describe("the rules of registering", () => {
 		["email", "a@b.c", "E-mail addresses must be longer than 5 characters."],
 		["email", "nobody.example.com", "E-mail addresses must look like name@example.com."],
 		["password", "0123456789", "Passwords must be longer than 10 characters."],
+		["username", "a".repeat(129), "User names must not be longer than 128 characters."],
+		["password", "a".repeat(129), "Passwords must not be longer than 128 characters."],
 	])("name the one that is not met by %s %s", (field, text, rule) => {
 		const unmet = registrationRules({ ...good, [field]: text }).filter(({ isMet }) => !isMet);
 		expect(unmet.map(({ text }) => text)).toContain(rule);

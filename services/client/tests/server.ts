@@ -7,7 +7,8 @@ interface Asked {
 	authorization: string | null;
 }
 
-type Answer = [number, unknown] | ((body: unknown) => [number, unknown]);
+type Reply = [number, unknown, Record<string, string>?];
+type Answer = Reply | ((body: unknown) => Reply);
 
 const answers = new Map<string, Answer>();
 export let asked: Asked[] = [];
@@ -22,8 +23,8 @@ export function forgetServer(): void {
 }
 
 /* CALL: a method and a path, without a query. */
-export function answer(call: string, status: number, body: unknown): void {
-	answers.set(call, [status, body]);
+export function answer(call: string, status: number, body: unknown, headers: Record<string, string> = {}): void {
+	answers.set(call, [status, body, headers]);
 }
 
 export function answerBy(call: string, answer: (body: unknown) => [number, unknown]): void {
@@ -46,8 +47,8 @@ async function respond(request: Request): Promise<Response> {
 	if (!isReachable) throw new TypeError("Failed to fetch");
 	const answer = answers.get(call);
 	if (!answer) throw new Error(`the test has no answer to ${call}`);
-	const [status, reply] = typeof answer === "function" ? answer(body) : answer;
-	return new Response(JSON.stringify(reply), { status, headers: { "Content-Type": "application/json" } });
+	const [status, reply, headers] = typeof answer === "function" ? answer(body) : answer;
+	return new Response(JSON.stringify(reply), { status, headers: { "Content-Type": "application/json", ...headers } });
 }
 
 export const KINDS = [

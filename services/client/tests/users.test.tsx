@@ -35,6 +35,8 @@ it.each([
 	});
 	const hands = show("/all-users", { as: { id: 1, admin: true } });
 	await hands.click(await screen.findByRole("button", { name: `${button} somebody` }));
+	if (button === "Make admin")
+		await hands.click(within(await screen.findByRole("dialog", { name: "Make somebody an admin?" })).getByRole("button", { name: button }));
 	await screen.findByText(text);
 	expect(askedFor("PATCH /users/2")[0]?.body).toEqual(change);
 	await waitFor(() => expect(within(row("somebody")).queryByRole("button", { name: `${button} somebody` })).toBeNull());
@@ -80,5 +82,5 @@ it("a former admin sees that the change is not permitted", async () => {
 	const hands = show("/all-users", { as: { id: 1, admin: true } });
 	await hands.click(await screen.findByRole("button", { name: "Deactivate somebody" }));
 	expect((await screen.findByText("You do not have permission to do that.")).className).toBe("notification is-danger");
-	screen.getByRole("link", { name: "Log Out" }); // the user is still logged in
+	screen.getByRole("button", { name: "Log Out" }); // the user is still logged in
 });

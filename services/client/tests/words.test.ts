@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Failure, failureOf, messageOf } from "../src/api/failure";
 import { formatAge, formatBytes, formatDigits, formatDuration, formatShort } from "../src/values/format";
-import { isKind, KINDS, parseIndex } from "../src/values/kinds";
+import { isKind, KINDS, nameOfValue, parseIndex } from "../src/values/kinds";
 
 describe("a failure", () => {
 	const response = (status: number) => new Response("", { status });
@@ -25,6 +25,16 @@ describe("a failure", () => {
 		expect(messageOf("what")).toBe("Something went wrong.");
 	});
 
+	it("of too many attempts says when to try again", () => {
+		const message = (wait: string) =>
+			failureOf({ message: "Too many.", code: "too_many_attempts" }, new Response("", { status: 429, headers: { "Retry-After": wait } }))
+				.message;
+		expect(message("1")).toBe("Too many attempts. Try again in 1 second.");
+		expect(message("89")).toBe("Too many attempts. Try again in 89 seconds.");
+		expect(message("90")).toBe("Too many attempts. Try again in 2 minutes.");
+		expect(message("soon")).toBe("Too many.");
+	});
+
 	it("is transient when a retry may help", () => {
 		for (const status of [0, 429, 502, 503, 504]) expect(new Failure(status, "", "").isTransient, `${status}`).toBe(true);
 		for (const status of [400, 401, 403, 404, 422, 500]) expect(new Failure(status, "", "").isTransient, `${status}`).toBe(false);
@@ -43,8 +53,24 @@ it("numbers, durations, sizes and ages are formatted for reading", () => {
 
 it("only a whole number is an index", () => {
 	expect(["0", "7", " 40 ", "1000000"].map(parseIndex)).toEqual([0, 7, 40, 1_000_000]);
-	expect(["", " ", "-1", "1.5", "1e3", "seven", "9".repeat(16)].map(parseIndex)).toEqual([null, null, null, null, null, null, null]);
+	for (const text of ["", " ", "-1", "1.5", "1,5", "1,0000", "1,000 000", "1e-3", "1.5e0", "seven"])
+		expect(parseIndex(text), text).toBeNull();
+	for (const text of ["1,000", "1 000", "1\u00a0000", "1\u202f000", "1_000", "1e3", "1.0E+3"]) expect(parseIndex(text), text).toBe(1000);
+	for (const text of ["9".repeat(16), "9".repeat(400), "1e400", "9,007,199,254,740,992"])
+		expect(parseIndex(text), text).toBe(Number.POSITIVE_INFINITY);
 	expect([isKind("lucas"), isKind("prime"), isKind(undefined)]).toEqual([true, false, false]);
+});
+
+it("an address names a value in one way", () => {
+	expect(nameOfValue("factorial", "1000")).toBe("Factorial 1,000");
+	for (const [kind, index] of [
+		["prime", "7"],
+		["lucas", "1,000"],
+		["lucas", "1e3"],
+		["lucas", "9".repeat(16)],
+		["lucas", undefined],
+	])
+		expect(nameOfValue(kind, index), `${kind} ${index}`).toBeNull();
 });
 
 it("the estimated number of digits is that of the result", () => {

@@ -23,6 +23,18 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 	return typeof value === "object" && value !== null;
 }
 
+/* "Too many attempts. Please try again later." is no help: the reply says when. */
+function messageFor(response: Response, message: string): string {
+	const seconds = Number(response.headers.get("Retry-After"));
+
+	return response.status === 429 && seconds > 0 ? `Too many attempts. Try again ${formatWait(seconds)}.` : message;
+}
+
+function formatWait(seconds: number): string {
+	if (seconds < 90) return `in ${seconds} ${seconds === 1 ? "second" : "seconds"}`;
+	return `in ${Math.ceil(seconds / 60)} minutes`;
+}
+
 /* Makes a Failure of whatever was thrown or received as BODY. */
 export function failureOf(body: unknown, response: Response | undefined): Failure {
 	if (body instanceof Failure) return body;
@@ -31,7 +43,7 @@ export function failureOf(body: unknown, response: Response | undefined): Failur
 		return new Failure(response.status, "unknown", "The server sent a reply that this page cannot read.");
 	const errors = Array.isArray(body.errors) ? (body.errors as FieldError[]) : [];
 	const fields = Object.fromEntries(errors.map((error) => [error.field, error.message]));
-	return new Failure(response.status, String(body.code ?? "unknown"), body.message, fields);
+	return new Failure(response.status, String(body.code ?? "unknown"), messageFor(response, body.message), fields);
 }
 
 export function messageOf(error: unknown): string {

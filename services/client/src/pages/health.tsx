@@ -1,9 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
-import { fetchHealth } from "../api/calls";
 import { messageOf } from "../api/failure";
 import type { Health, HealthStatus } from "../api/generated";
 import { Page } from "../parts/page";
 import { formatTime } from "../values/format";
+import { healthQuery } from "../values/wait";
 
 const EVERY_MS = 5000;
 
@@ -66,10 +66,8 @@ export default function HealthPage() {
 		error,
 		failureReason,
 	} = useQuery({
-		queryKey: ["health"],
-		queryFn: fetchHealth,
+		...healthQuery,
 		refetchInterval: EVERY_MS,
-		meta: { isQuiet: true },
 	});
 	const problem = error ?? failureReason;
 

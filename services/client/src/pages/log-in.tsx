@@ -41,7 +41,7 @@ export default function LogIn() {
 			</form>
 			<p className="aside">
 				Not registered yet?{" "}
-				<Link to="/register" state={state}>
+				<Link to="/register" state={state} replace>
 					Register
 				</Link>
 			</p>

@@ -1,3 +1,4 @@
+import { useLocation } from "react-router";
 import { register } from "../api/calls";
 import { Field } from "../parts/field";
 import { Link } from "../parts/link";
@@ -10,6 +11,7 @@ import { sessions } from "../session/session";
 import { REGISTRATION_LABELS } from "./labels";
 
 export default function Register() {
+	const { state } = useLocation();
 	const form = useForm(REGISTRATION_LABELS, async (texts) => {
 		sessions.start(await register(texts), false);
 		notify("success", "Welcome!");
@@ -31,7 +33,10 @@ export default function Register() {
 				/>
 			</form>
 			<p className="aside">
-				Registered already? <Link to="/login">Log in</Link>
+				Registered already?{" "}
+				<Link to="/login" state={state} replace>
+					Log in
+				</Link>
 			</p>
 		</Page>
 	);

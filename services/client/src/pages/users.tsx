@@ -1,6 +1,6 @@
-import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
+import { type InfiniteData, useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { addUser, changeUser, deleteUser, fetchUsers } from "../api/calls";
+import { addUser, changeUser, deleteUser, fetchUsers, type UserPage } from "../api/calls";
 import { Failure, messageOf } from "../api/failure";
 import type { User, UserChange } from "../api/generated";
 import { Dialog } from "../parts/dialog";
@@ -11,7 +11,7 @@ import { Page } from "../parts/page";
 import { RuleList } from "../parts/rule-list";
 import { areMet, registrationRules } from "../parts/rules";
 import { useForm } from "../parts/use-form";
-import type { Session } from "../session/session";
+import { type Session, sessions } from "../session/session";
 import { useSession } from "../session/use-session";
 import { REGISTRATION_LABELS } from "./labels";
 
@@ -30,7 +30,7 @@ function useAdminAction<T>(action: (arg: T) => Promise<unknown>, done: (arg: T) 
 	});
 }
 
-function changeText({ user, to }: { user: User; to: UserChange }): string {
+function changeText({ user, to }: Change): string {
 	if (to.active !== undefined) return `${user.username} is ${to.active ? "active" : "no longer active"}.`;
 	return `${user.username} is ${to.admin ? "an admin" : "no longer an admin"}.`;
 }
@@ -87,8 +87,82 @@ function AddDialog({ onClose }: { onClose: () => void }) {
 	);
 }
 
-function Actions({ user, onDelete }: { user: User; onDelete: () => void }) {
-	const changing = useAdminAction(({ user, to }: { user: User; to: UserChange }) => changeUser(user.id, to), changeText);
+interface Change {
+	user: User;
+	to: UserChange;
+}
+
+/* The question before a change that is easily regretted, or null. */
+function questionOf({ user, to }: Change, isOwn: boolean): { title: string; text: string; button: string } | null {
+	if (isOwn && to.active === false)
+		return {
+			title: "Deactivate yourself?",
+			text: "You are logged out everywhere, and only another admin can activate you again.",
+			button: "Deactivate",
+		};
+	if (isOwn && to.admin === false)
+		return {
+			title: "Stop being an admin?",
+			text: "You can no longer change users, and only another admin can undo it.",
+			button: "Remove admin",
+		};
+	if (to.admin)
+		return {
+			title: `Make ${user.username} an admin?`,
+			text: "Admins can change and delete every user, you included.",
+			button: "Make admin",
+		};
+	return null;
+}
+
+/* Changes a user. The page follows at once: it shows the reply, and an admin's own deactivation ends the session. */
+function useChange(isOwn: boolean) {
+	const queries = useQueryClient();
+
+	return useAdminAction(async ({ user, to }: Change) => {
+		const changed = await changeUser(user.id, to);
+		queries.setQueriesData<InfiniteData<UserPage>>(
+			{ queryKey: USERS },
+			(data) => data && { ...data, pages: withUser(data.pages, changed) },
+		);
+		if (isOwn && !changed.active) sessions.endEverywhere("user_inactive");
+	}, changeText);
+}
+
+function withUser(pages: UserPage[], changed: User): UserPage[] {
+	return pages.map((page) => ({ ...page, users: page.users.map((user) => (user.id === changed.id ? changed : user)) }));
+}
+
+function ChangeDialog({ change, isOwn, onClose }: { change: Change; isOwn: boolean; onClose: () => void }) {
+	const changing = useChange(isOwn);
+	const question = questionOf(change, isOwn);
+
+	return (
+		<Dialog title={question?.title ?? ""} onClose={onClose}>
+			<div className="dialog-body">
+				<p className="block">{question?.text}</p>
+				<div className="buttons">
+					<button
+						type="button"
+						className="button is-danger"
+						disabled={changing.isPending}
+						onClick={() => changing.mutate(change, { onSettled: onClose })}
+					>
+						{question?.button}
+					</button>
+					<button type="button" className="button" onClick={onClose}>
+						Cancel
+					</button>
+				</div>
+			</div>
+		</Dialog>
+	);
+}
+
+function Actions({ user, isOwn, onDelete }: { user: User; isOwn: boolean; onDelete: () => void }) {
+	const [asked, setAsked] = useState<Change | null>(null);
+	const changing = useChange(isOwn);
+	const change = (to: UserChange) => (questionOf({ user, to }, isOwn) ? setAsked({ user, to }) : changing.mutate({ user, to }));
 	const button = (text: string, onClick: () => void) => (
 		<button type="button" className="button is-small" disabled={changing.isPending} onClick={onClick}>
 			{text} <span className="is-sr-only">{user.username}</span>
@@ -97,9 +171,10 @@ function Actions({ user, onDelete }: { user: User; onDelete: () => void }) {
 
 	return (
 		<div className="actions">
-			{button(user.active ? "Deactivate" : "Activate", () => changing.mutate({ user, to: { active: !user.active } }))}
-			{button(user.admin ? "Remove admin" : "Make admin", () => changing.mutate({ user, to: { admin: !user.admin } }))}
+			{button(user.active ? "Deactivate" : "Activate", () => change({ active: !user.active }))}
+			{button(user.admin ? "Remove admin" : "Make admin", () => change({ admin: !user.admin }))}
 			{button("Delete", onDelete)}
+			{asked && <ChangeDialog change={asked} isOwn={isOwn} onClose={() => setAsked(null)} />}
 		</div>
 	);
 }
@@ -139,7 +214,7 @@ function UserTable({ users, canChange, ownId }: { users: User[]; canChange: bool
 							</td>
 							{canChange && (
 								<td className="actions-cell">
-									<Actions user={user} onDelete={() => setDeleted(user)} />
+									<Actions user={user} isOwn={user.id === ownId} onDelete={() => setDeleted(user)} />
 								</td>
 							)}
 						</tr>

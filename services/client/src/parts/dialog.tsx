@@ -1,6 +1,6 @@
 import { type ReactNode, useId, useLayoutEffect, useRef } from "react";
-import { NoticeList } from "./notice-list";
 import { openDialog } from "./notices";
+import { Tray } from "./tray";
 
 /* A modal dialog while it is mounted. The browser keeps the focus inside, and restores it at the end. */
 export function Dialog({
@@ -47,7 +47,7 @@ export function Dialog({
 				</div>
 				{children}
 			</div>
-			<NoticeList isInDialog />
+			<Tray isInDialog />
 		</dialog>
 	);
 }

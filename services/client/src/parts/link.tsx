@@ -2,9 +2,14 @@ import type { AnchorHTMLAttributes, MouseEvent } from "react";
 import { useHref, useLinkClickHandler, useLocation } from "react-router";
 
 /* react-router's own Link includes forms and prefetching, a twentieth of what the first page loads; this one does only what is needed here. */
-export function Link({ to, state, ...anchor }: { to: string; state?: unknown } & AnchorHTMLAttributes<HTMLAnchorElement>) {
+export function Link({
+	to,
+	state,
+	replace = false,
+	...anchor
+}: { to: string; state?: unknown; replace?: boolean } & AnchorHTMLAttributes<HTMLAnchorElement>) {
 	const href = useHref(to);
-	const follow = useLinkClickHandler<HTMLAnchorElement>(to, { state });
+	const follow = useLinkClickHandler<HTMLAnchorElement>(to, { state, replace });
 
 	return <a {...anchor} href={href} onClick={(event: MouseEvent<HTMLAnchorElement>) => follow(event)} />;
 }

@@ -1,5 +1,6 @@
 import { useEffect, useState } from "react";
-import { useLocation } from "react-router";
+import { useLocation, useNavigate } from "react-router";
+import { logOutEverywhere } from "../session/follow";
 import { useSession } from "../session/use-session";
 import { Mark } from "./beads";
 import { Link, MenuLink } from "./link";
@@ -11,6 +12,22 @@ function Item({ to, children }: { to: string; children: string }) {
 		<MenuLink to={to} className="navbar-item">
 			{children}
 		</MenuLink>
+	);
+}
+
+/* A button and not a page: going back in the history must not log out again. */
+function LogOutButton() {
+	const navigate = useNavigate();
+
+	function logOut() {
+		navigate("/");
+		logOutEverywhere();
+	}
+
+	return (
+		<button type="button" className="navbar-item" onClick={logOut}>
+			Log Out
+		</button>
 	);
 }
 
@@ -54,7 +71,7 @@ export function Navbar() {
 					</div>
 					<div className="navbar-end">
 						{session ? (
-							<Item to="/logout">Log Out</Item>
+							<LogOutButton />
 						) : (
 							<>
 								<Item to="/register">Register</Item>

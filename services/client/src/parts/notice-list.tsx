@@ -1,14 +1,25 @@
-import { useEffect, useState, useSyncExternalStore } from "react";
-import { current, dismiss, hasDialog, type Notice, subscribe } from "./notices";
+import { type FocusEvent, type PointerEvent, useEffect, useState, useSyncExternalStore } from "react";
+import { current, dismiss, type Notice, subscribe } from "./notices";
 
 const CLEARS_AFTER_MS = 3000;
 
 const CLASSES = { success: "notification is-success", warning: "notification is-warning", danger: "notification is-danger" };
 
-/* It stays while the pointer is over it or the focus is in it. */
+function useIsVisible(): boolean {
+	return useSyncExternalStore(
+		(listener) => {
+			document.addEventListener("visibilitychange", listener);
+			return () => document.removeEventListener("visibilitychange", listener);
+		},
+		() => document.visibilityState !== "hidden",
+	);
+}
+
+/* It stays while a mouse is over it, the keyboard's focus is in it, or the tab is hidden. A finger holds nothing: no event ends its touch. */
 function NoticeBox({ notice }: { notice: Notice }) {
 	const [isHeld, setHeld] = useState(false);
-	const clears = notice.tone !== "danger" && !isHeld;
+	const isVisible = useIsVisible();
+	const clears = notice.tone !== "danger" && !isHeld && isVisible;
 
 	useEffect(() => {
 		if (!clears) return;
@@ -20,9 +31,9 @@ function NoticeBox({ notice }: { notice: Notice }) {
 		// biome-ignore lint/a11y/noStaticElementInteractions: it only waits while it is being read
 		<div
 			className={CLASSES[notice.tone]}
-			onMouseEnter={() => setHeld(true)}
-			onMouseLeave={() => setHeld(false)}
-			onFocus={() => setHeld(true)}
+			onPointerEnter={(event: PointerEvent) => event.pointerType === "mouse" && setHeld(true)}
+			onPointerLeave={() => setHeld(false)}
+			onFocus={(event: FocusEvent) => event.target.matches(":focus-visible") && setHeld(true)}
 			onBlur={() => setHeld(false)}
 		>
 			<button type="button" className="delete" aria-label={`Dismiss: ${notice.text}`} onClick={() => dismiss(notice.id)} />
@@ -31,13 +42,11 @@ function NoticeBox({ notice }: { notice: Notice }) {
 	);
 }
 
-export function NoticeList({ isInDialog = false }: { isInDialog?: boolean }) {
+export function NoticeList() {
 	const notices = useSyncExternalStore(subscribe, current);
-	const isCovered = useSyncExternalStore(subscribe, hasDialog) && !isInDialog;
 	const errors = notices.filter((notice) => notice.tone === "danger");
 	const others = notices.filter((notice) => notice.tone !== "danger");
 
-	if (isCovered) return null;
 	return (
 		<section className="notices" aria-label="Notifications">
 			<div role="alert">

@@ -23,7 +23,7 @@ export function notify(tone: Tone, text: string): void {
 	become([...others, { id: ++lastId, tone, text }].slice(-MOST));
 }
 
-/* While a modal dialog is open nothing else can be reached, so the dialog shows the notices. Returns the function that ends this. */
+/* While a modal dialog is open nothing else can be reached, so the dialog shows them (parts/tray.tsx). Returns the function that ends this. */
 export function openDialog(): () => void {
 	dialogs++;
 	become(notices);

@@ -24,19 +24,20 @@ export function isEmail(text: string): boolean {
 	return at > 0 && at <= 64 && text.length <= LONGEST_EMAIL && LOCAL.test(text.slice(0, at)) && DOMAIN.test(text.slice(at + 1));
 }
 
+/* TEXT has at least SHORTEST characters; once it has too many, the rule is about that. */
+function lengthRule(whose: string, text: string, shortest: number, longest: number): Rule {
+	if (length(text) > longest) return { text: `${whose} must not be longer than ${longest} characters.`, isMet: false };
+	return { text: `${whose} must be longer than ${shortest - 1} characters.`, isMet: length(text) >= shortest };
+}
+
 export function passwordRules(password: string, whose = "Passwords"): Rule[] {
-	return [
-		{ text: `${whose} must be longer than 10 characters.`, isMet: length(password) >= SHORTEST_PASSWORD && length(password) <= LONGEST },
-	];
+	return [lengthRule(whose, password, SHORTEST_PASSWORD, LONGEST)];
 }
 
 export function registrationRules(form: { username: string; email: string; password: string }): Rule[] {
 	return [
-		{
-			text: "User names must be longer than 5 characters.",
-			isMet: length(form.username) >= SHORTEST_NAME && length(form.username) <= LONGEST,
-		},
-		{ text: "E-mail addresses must be longer than 5 characters.", isMet: length(form.email) >= SHORTEST_EMAIL },
+		lengthRule("User names", form.username, SHORTEST_NAME, LONGEST),
+		lengthRule("E-mail addresses", form.email, SHORTEST_EMAIL, LONGEST_EMAIL),
 		{ text: "E-mail addresses must look like name@example.com.", isMet: isEmail(form.email) },
 		...passwordRules(form.password),
 	];

@@ -1,8 +1,9 @@
-/* Whether the server answers, derived from the queries: there is trouble while one of them has to retry. */
+/* Whether the server answers, derived from the queries: there is trouble while one of them has to retry, or a page cannot be loaded. */
 import { onlineManager, type QueryClient } from "@tanstack/react-query";
 import { Failure } from "../api/failure";
+import { hurryChunks, isWaitingForChunk, subscribeChunks } from "./chunks";
 
-export type Trouble = "offline" | "unreachable" | "unavailable";
+export type Trouble = "offline" | "unreachable" | "unavailable" | "unloaded";
 
 declare module "@tanstack/react-query" {
 	interface Register {
@@ -13,11 +14,12 @@ declare module "@tanstack/react-query" {
 /* BEFORE: the trouble until now, which lasts while a query that was started again has not answered yet. */
 function troubleOf(queries: QueryClient, before: Trouble | null): Trouble | null {
 	if (!onlineManager.isOnline()) return "offline";
+	if (isWaitingForChunk()) return "unloaded";
 	let trouble: Trouble | null = null;
 	for (const query of queries.getQueryCache().getAll()) {
 		const { fetchStatus, status, fetchFailureReason: reason } = query.state;
 		if (query.meta?.isQuiet || !query.isActive() || (fetchStatus === "idle" && status === "success")) continue;
-		if (!reason && before !== "offline") trouble ??= before;
+		if (!reason && before !== "offline" && before !== "unloaded") trouble ??= before;
 		if (!(reason instanceof Failure) || !reason.isTransient) continue;
 		if (reason.httpStatus === 0) return "unreachable";
 		trouble = "unavailable";
@@ -35,7 +37,7 @@ export function createTroubles(queries: QueryClient) {
 				trouble = troubleOf(queries, trouble);
 				listener();
 			};
-			const ends = [queries.getQueryCache().subscribe(look), onlineManager.subscribe(look)];
+			const ends = [queries.getQueryCache().subscribe(look), onlineManager.subscribe(look), subscribeChunks(look)];
 			return () => {
 				for (const end of ends) end();
 			};
@@ -45,6 +47,7 @@ export function createTroubles(queries: QueryClient) {
 
 /* Retries at once the queries that wait for their next attempt. */
 export async function tryNow(queries: QueryClient): Promise<void> {
+	hurryChunks();
 	await queries.cancelQueries({ type: "active", predicate: ({ state }) => state.data === undefined }, { silent: true });
 	await queries.refetchQueries({ type: "active" });
 }

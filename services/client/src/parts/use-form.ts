@@ -1,5 +1,5 @@
 import { useMutation } from "@tanstack/react-query";
-import { type ChangeEvent, type SyntheticEvent, useState } from "react";
+import { type ChangeEvent, type SyntheticEvent, useRef, useState } from "react";
 import { Failure, messageOf } from "../api/failure";
 import { dismissErrors, notify } from "./notices";
 
@@ -15,12 +15,16 @@ export function useForm<T extends Texts>(labels: T, send: (texts: T) => Promise<
 	const empty = Object.fromEntries(Object.keys(labels).map((name) => [name, ""])) as T;
 	const [texts, setTexts] = useState(empty);
 	const [errors, setErrors] = useState<Texts>({});
+	const isSending = useRef(false); // two submits may come before the next render
 	const sending = useMutation({
 		mutationFn: send,
 		onError: (error) => {
 			const fields = error instanceof Failure ? error.fields : {};
 			setErrors(sentences(fields, labels));
 			if (!Object.keys(fields).some((name) => name in labels)) notify("danger", messageOf(error));
+		},
+		onSettled: () => {
+			isSending.current = false;
 		},
 	});
 
@@ -30,7 +34,8 @@ export function useForm<T extends Texts>(labels: T, send: (texts: T) => Promise<
 		clear: () => setTexts(empty),
 		submit(event: SyntheticEvent) {
 			event.preventDefault();
-			if (sending.isPending) return;
+			if (isSending.current) return;
+			isSending.current = true;
 			dismissErrors();
 			setErrors({});
 			sending.mutate(texts);

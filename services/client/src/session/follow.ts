@@ -7,8 +7,8 @@ import { type Ending, sessions } from "./session";
 const TEXTS: Record<Ending, [Tone, string]> = {
 	logged_out: ["success", "You have logged out"],
 	logged_out_elsewhere: ["success", "You have logged out in another tab"],
-	token_expired: ["danger", "Signature expired. Please log in again."],
-	token_invalid: ["danger", "Invalid token. Please log in again."],
+	token_expired: ["danger", "Your session has expired. Please log in again."],
+	token_invalid: ["danger", "Your session has ended. Please log in again."],
 	user_inactive: ["danger", "This account is not active. Ask an admin to activate it."],
 	password_changed: ["success", "Password changed. Please log in again."],
 };

@@ -19,10 +19,10 @@ interface LogoutMessage {
 	tokenId: string;
 }
 
-/* What a store of sessions uses of the browser, as an interface so that tests can run two tabs in one process. */
+/* What a store of sessions uses of the browser, as an interface so that tests can run two tabs in one process. null: the browser forbids it. */
 export interface Surroundings {
-	tab: Storage;
-	browser: Storage;
+	tab: Storage | null;
+	browser: Storage | null;
 	channel: Pick<BroadcastChannel, "postMessage" | "addEventListener"> | null;
 	events: Pick<Window, "addEventListener">;
 }
@@ -55,7 +55,7 @@ export function readToken(token: string, isKept: boolean): Session | null {
 	}
 }
 
-/* The browser's settings may forbid storage; then a session lasts as long as the page. */
+/* The browser's settings may forbid storage, even to read window.sessionStorage; then a session lasts as long as the page. */
 function guarded<T>(action: () => T): T | null {
 	try {
 		return action();
@@ -65,8 +65,8 @@ function guarded<T>(action: () => T): T | null {
 }
 
 function stored({ tab, browser }: Surroundings): Session | null {
-	const own = guarded(() => tab.getItem(TOKEN_KEY));
-	const kept = guarded(() => browser.getItem(TOKEN_KEY));
+	const own = guarded(() => tab?.getItem(TOKEN_KEY));
+	const kept = guarded(() => browser?.getItem(TOKEN_KEY));
 
 	return (own && readToken(own, false)) || (kept && readToken(kept, true)) || null;
 }
@@ -85,8 +85,8 @@ export function createSessions(around: Surroundings): Sessions {
 	function end(why: Ending, revokedId?: string) {
 		const ended = session;
 		if (!ended) return;
-		guarded(() => around.tab.removeItem(TOKEN_KEY));
-		if (guarded(() => around.browser.getItem(TOKEN_KEY)) === ended.token) guarded(() => around.browser.removeItem(TOKEN_KEY));
+		guarded(() => around.tab?.removeItem(TOKEN_KEY));
+		if (guarded(() => around.browser?.getItem(TOKEN_KEY)) === ended.token) guarded(() => around.browser?.removeItem(TOKEN_KEY));
 		become(null);
 		for (const listener of endListeners) listener(why, ended, revokedId !== undefined && revokedId !== ended.tokenId);
 	}
@@ -111,17 +111,17 @@ export function createSessions(around: Surroundings): Sessions {
 			return () => listeners.delete(listener);
 		},
 		start(token, keep) {
-			guarded(() => (keep ? around.tab : around.browser).removeItem(TOKEN_KEY));
-			guarded(() => (keep ? around.browser : around.tab).setItem(TOKEN_KEY, token));
+			guarded(() => (keep ? around.tab : around.browser)?.removeItem(TOKEN_KEY));
+			guarded(() => (keep ? around.browser : around.tab)?.setItem(TOKEN_KEY, token));
 			become(readToken(token, keep));
 		},
 		end: (why) => end(why),
 		endEverywhere(why) {
 			const tokenId = session?.tokenId ?? "";
-			guarded(() => around.browser.removeItem(TOKEN_KEY));
+			guarded(() => around.browser?.removeItem(TOKEN_KEY));
 			end(why);
 			if (around.channel) around.channel.postMessage({ type: "logout", tokenId } satisfies LogoutMessage);
-			else guarded(() => around.browser.setItem(LOGOUT_KEY, `${tokenId} ${Date.now()}`));
+			else guarded(() => around.browser?.setItem(LOGOUT_KEY, `${tokenId} ${Date.now()}`));
 		},
 		onEnd(listener) {
 			endListeners.add(listener);
@@ -131,8 +131,8 @@ export function createSessions(around: Surroundings): Sessions {
 }
 
 export const sessions = createSessions({
-	tab: window.sessionStorage,
-	browser: window.localStorage,
-	channel: typeof BroadcastChannel === "function" ? new BroadcastChannel("abacus") : null,
+	tab: guarded(() => window.sessionStorage),
+	browser: guarded(() => window.localStorage),
+	channel: guarded(() => new BroadcastChannel("abacus")),
 	events: window,
 });

@@ -1,23 +1,40 @@
-import { useInfiniteQuery } from "@tanstack/react-query";
-import { lazy, Suspense, useCallback, useState } from "react";
-import { Outlet } from "react-router";
+import { onlineManager, useInfiniteQuery } from "@tanstack/react-query";
+import { Suspense, useCallback, useState, useSyncExternalStore } from "react";
+import { Outlet, useMatch } from "react-router";
 import type { LiveValue } from "../api/generated";
 import type { LiveState } from "../live/live";
 import { useLive } from "../live/use-live";
+import { chunk } from "../parts/chunks";
 import { Page } from "../parts/page";
 import type { Session } from "../session/session";
 import { formatDigits } from "./format";
-import { KINDS } from "./kinds";
+import { KINDS, nameOfValue } from "./kinds";
 import { SubmitForm } from "./submit-form";
 import { ValueList } from "./value-list";
 import { valuesOf, valuesQuery } from "./values";
+import { useWait } from "./wait";
 
-const Plot = lazy(() => import("./plot"));
+const Plot = chunk(() => import("./plot"), true);
 
-const LIVE_TEXTS: Record<LiveState, string> = { open: "Live", connecting: "Connecting", waiting: "Reconnecting" };
+type Shown = LiveState | "offline" | "delayed";
+
+const LIVE_TEXTS: Record<Shown, string> = {
+	open: "Live",
+	connecting: "Connecting",
+	waiting: "Reconnecting",
+	offline: "Offline",
+	delayed: "Results are delayed",
+};
+
+/* An open connection alone is not enough: the browser may be offline before it notices, and results may not be calculated at all. */
+function shownOf(live: LiveState, isOnline: boolean, isDelayed: boolean): Shown {
+	if (!isOnline) return "offline";
+	return live === "open" && isDelayed ? "delayed" : live;
+}
 
 /* Home of a logged-in user: the form, the list of results and the plot. */
 export default function Dashboard({ session }: { session: Session }) {
+	const opened = useMatch("/values/:kind/:index");
 	const [announcement, setAnnouncement] = useState("");
 	const onArrived = useCallback((value: LiveValue) => {
 		setAnnouncement(`${KINDS[value.kind].name} ${value.index} is calculated: ${formatDigits(value.digits)}.`);
@@ -25,10 +42,16 @@ export default function Dashboard({ session }: { session: Session }) {
 	const live = useLive(session, onArrived);
 	const listing = useInfiniteQuery(valuesQuery(session.userId, live === "open"));
 	const values = valuesOf(listing.data);
+	const wait = useWait(values);
+	const isOnline = useSyncExternalStore(
+		(listener) => onlineManager.subscribe(listener),
+		() => onlineManager.isOnline(),
+	);
+	const shown = shownOf(live, isOnline, wait?.isDelayed ?? false);
 	const done = values.filter((value) => value.state === "done");
 
 	return (
-		<Page title="Abacus" heading="Your values">
+		<Page title={nameOfValue(opened?.params.kind, opened?.params.index) ?? "Abacus"} heading="Your values">
 			<div className="home">
 				<div className="home-submit sheet">
 					<SubmitForm />
@@ -36,15 +59,15 @@ export default function Dashboard({ session }: { session: Session }) {
 				<section className="home-values sheet" aria-labelledby="values-title">
 					<div className="sheet-head">
 						<h2 id="values-title">Results</h2>
-						<p className="live" data-live={live}>
+						<p className="live" data-live={shown}>
 							<span className="live-dot" aria-hidden="true" />
-							{LIVE_TEXTS[live]}
+							{LIVE_TEXTS[shown]}
 						</p>
 					</div>
 					<p className="is-sr-only" role="status">
 						{announcement}
 					</p>
-					<ValueList values={values} listing={listing} />
+					<ValueList values={values} listing={listing} wait={wait} />
 				</section>
 				<section className="home-plot sheet" aria-labelledby="plot-title">
 					<div className="sheet-head">

@@ -22,6 +22,14 @@ export function formatDuration(us: number): string {
 	return `${(us / 1_000_000).toPrecision(3)} s`;
 }
 
+/* A duration that people wait: 12 s, 3 min. */
+export function formatWait(ms: number): string {
+	const seconds = Math.floor(ms / 1000);
+
+	if (seconds < 120) return `${seconds} s`;
+	return seconds < 7200 ? `${Math.floor(seconds / 60)} min` : `${Math.floor(seconds / 3600)} h`;
+}
+
 export function formatAge(time: string, now: number): string {
 	const seconds = Math.round((Date.parse(time) - now) / 1000);
 

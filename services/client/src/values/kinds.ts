@@ -1,5 +1,6 @@
 /* What the pages know about each kind in addition to GET /api/values/kinds. The type check fails if a kind is missing here. */
 import type { Kind } from "../api/generated";
+import { formatCount } from "./format";
 
 interface KindFacts {
 	name: string;
@@ -49,9 +50,30 @@ export function isKind(text: string | undefined): text is Kind {
 	return text !== undefined && text in KINDS;
 }
 
-/* TEXT as a whole number, or null. */
-export function parseIndex(text: string): number | null {
-	const index = /^[0-9]{1,15}$/.test(text.trim()) ? Number(text) : Number.NaN;
+/* Digits, plain or in groups of three as the pages show them: 1000, 1,000, 1 000, 1_000. */
+const PLAIN = /^[0-9]+$/;
+const GROUPED = /^[0-9]{1,3}([,_'’\s])[0-9]{3}(?:\1[0-9]{3})*$/;
+const EXPONENT = /^[0-9]+(\.[0-9]+)?e\+?[0-9]{1,4}$/i;
 
-	return Number.isSafeInteger(index) ? index : null;
+/* TEXT as a whole number, or null. What is too long to be exact here is only known to be high: Infinity. */
+export function parseIndex(text: string): number | null {
+	const trimmed = text.trim();
+	const digits = GROUPED.test(trimmed) ? trimmed.replace(/[^0-9]/g, "") : trimmed;
+	if (!PLAIN.test(digits) && !EXPONENT.test(digits)) return null;
+	const index = Number(digits);
+
+	if (index > Number.MAX_SAFE_INTEGER) return Number.POSITIVE_INFINITY;
+	return Number.isInteger(index) ? index : null;
+}
+
+/* "Factorial 1,000" of the parts of an address, or null if they name no value. */
+export function nameOfValue(kind: string | undefined, index: string | undefined): string | null {
+	const number = isIndex(index) ? Number(index) : null;
+
+	return isKind(kind) && number !== null ? `${KINDS[kind].name} ${formatCount(number)}` : null;
+}
+
+/* In an address each index is written in one way. */
+export function isIndex(text: string | undefined): text is string {
+	return text !== undefined && PLAIN.test(text) && Number.isSafeInteger(Number(text));
 }

@@ -1,13 +1,15 @@
-import { useQuery } from "@tanstack/react-query";
-import { useNavigate, useParams } from "react-router";
-import { messageOf } from "../api/failure";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
+import { useLocation, useNavigate, useParams } from "react-router";
+import { Failure, messageOf } from "../api/failure";
 import type { Kind } from "../api/generated";
 import { Working } from "../parts/beads";
 import { Dialog } from "../parts/dialog";
 import { notify } from "../parts/notices";
 import { copyText, downloadText } from "./copy";
-import { formatCount, formatDigits } from "./format";
-import { isKind, KINDS, parseIndex } from "./kinds";
+import { formatDigits } from "./format";
+import { isKind, nameOfValue } from "./kinds";
+import { useSubmit } from "./submit-form";
 import { resultQuery } from "./values";
 
 /* In chunks, because browsers lay out and paint only those in view. */
@@ -17,14 +19,55 @@ function chunksOf(text: string): string[] {
 	return Array.from({ length: Math.ceil(text.length / CHUNK) }, (_, i) => text.slice(i * CHUNK, (i + 1) * CHUNK));
 }
 
-async function copy(text: string) {
-	if (await copyText(text)) notify("success", `Copied ${formatDigits(text.length)}`);
-	else notify("danger", "The browser does not allow this page to copy. Download the result instead.");
+const COPIED_MS = 2000;
+
+/* Says in itself that it has copied, where the user is looking. */
+function CopyButton({ text }: { text: string }) {
+	const [isCopied, setCopied] = useState(false);
+
+	useEffect(() => {
+		if (!isCopied) return;
+		const timer = setTimeout(() => setCopied(false), COPIED_MS);
+		return () => clearTimeout(timer);
+	}, [isCopied]);
+
+	async function copy() {
+		if (await copyText(text)) setCopied(true);
+		else notify("danger", "The browser does not allow this page to copy. Download the result instead.");
+	}
+
+	return (
+		<button type="button" className="button is-small copy" onClick={copy}>
+			<span aria-live="polite">{isCopied ? "Copied" : "Copy"}</span>
+		</button>
+	);
+}
+
+/* A result that was not submitted yet, as after following a link to it. */
+function Unknown({ kind, index }: { kind: Kind; index: number }) {
+	const queries = useQueryClient();
+	const submitting = useSubmit();
+	const { queryKey } = resultQuery(kind, index);
+
+	return (
+		<div className="dialog-body">
+			<p className="block">It has not been calculated yet.</p>
+			<button
+				type="button"
+				className="button is-primary"
+				disabled={submitting.isPending}
+				onClick={() => submitting.mutate({ kind, index }, { onSuccess: () => queries.resetQueries({ queryKey }) })}
+			>
+				{submitting.isPending ? "Submitting…" : "Calculate"}
+			</button>
+		</div>
+	);
 }
 
 function Result({ kind, index }: { kind: Kind; index: number }) {
 	const { data, error, refetch } = useQuery(resultQuery(kind, index));
 
+	if (error instanceof Failure && error.httpStatus === 404) return <Unknown kind={kind} index={index} />;
 	if (error) {
 		return (
 			<div className="dialog-body">
@@ -47,9 +90,7 @@ function Result({ kind, index }: { kind: Kind; index: number }) {
 		<>
 			<div className="dialog-tools">
 				<p className="soft">{formatDigits(data.digits)}</p>
-				<button type="button" className="button is-small" onClick={() => copy(data.result)}>
-					Copy
-				</button>
+				<CopyButton text={data.result} />
 				<button type="button" className="button is-small" onClick={() => downloadText(`${kind}-${index}.txt`, data.result)}>
 					Download
 				</button>
@@ -65,17 +106,22 @@ function Result({ kind, index }: { kind: Kind; index: number }) {
 	);
 }
 
-/* One whole result, above Home. It has its own address, and the browser's Back button closes it. */
+/* One whole result, above Home. It has its own address. Closing it goes back to the list, if it was opened there. */
 export default function ResultDialog() {
 	const { kind, index } = useParams();
 	const navigate = useNavigate();
-	const number = parseIndex(index ?? "");
-	const isKnown = isKind(kind) && number !== null;
+	const { state } = useLocation();
+	const name = nameOfValue(kind, index);
+
+	function close() {
+		if (state?.isAboveList) navigate(-1);
+		else navigate("/", { replace: true });
+	}
 
 	return (
-		<Dialog title={isKnown ? `${KINDS[kind].name} ${formatCount(number)}` : "There is no such value"} onClose={() => navigate("/")} isWide>
-			{isKnown ? (
-				<Result kind={kind} index={number} />
+		<Dialog title={name ?? "There is no such value"} onClose={close} isWide>
+			{name && isKind(kind) ? (
+				<Result kind={kind} index={Number(index)} />
 			) : (
 				<p className="dialog-body">Its kind is unknown, or its index is not a whole number.</p>
 			)}

@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { type SyntheticEvent, useId, useState } from "react";
+import { type SyntheticEvent, useId, useRef, useState } from "react";
 import { submitValue } from "../api/calls";
 import { Failure, messageOf } from "../api/failure";
 import type { Kind } from "../api/generated";
@@ -31,7 +31,8 @@ function problemOf(text: string, limit: number | undefined): string | null {
 
 	if (text.trim() === "") return null;
 	if (index === null) return "The index must be a whole number, 0 or more.";
-	return limit !== undefined && index > limit ? `Index too high: ${formatCount(limit)} is the highest of this kind.` : null;
+	if (limit !== undefined && index > limit) return `Index too high: ${formatCount(limit)} is the highest of this kind.`;
+	return Number.isFinite(index) ? null : "Index too high.";
 }
 
 function hintOf(kind: Kind, text: string): string {
@@ -48,6 +49,7 @@ export function SubmitForm() {
 	const [text, setText] = useState("");
 	const { data: kinds } = useQuery(kindsQuery);
 	const submitting = useSubmit();
+	const isSending = useRef(false); // two submits may come before the next render
 	const facts = kinds?.find((one) => one.kind === kind);
 	const examples = KINDS[kind].examples.filter((index) => facts === undefined || index <= facts.limit);
 	const index = parseIndex(text);
@@ -56,8 +58,17 @@ export function SubmitForm() {
 
 	function submit(event: SyntheticEvent) {
 		event.preventDefault();
-		if (index === null || problem || submitting.isPending) return;
-		submitting.mutate({ kind, index }, { onSuccess: () => setText((now) => (now === text ? "" : now)) });
+		if (index === null || problem || isSending.current) return;
+		isSending.current = true;
+		submitting.mutate(
+			{ kind, index },
+			{
+				onSuccess: () => setText((now) => (now === text ? "" : now)),
+				onSettled: () => {
+					isSending.current = false;
+				},
+			},
+		);
 	}
 
 	function choose(next: string) {

@@ -4,9 +4,10 @@ import { messageOf } from "../api/failure";
 import type { Value } from "../api/generated";
 import { Working } from "../parts/beads";
 import { Link } from "../parts/link";
-import { formatAge, formatCount, formatDigits, formatDuration, formatTime } from "./format";
+import { formatAge, formatCount, formatDigits, formatDuration, formatTime, formatWait } from "./format";
 import { KINDS } from "./kinds";
 import { useSubmit } from "./submit-form";
+import { OVERDUE_MS, type Wait } from "./wait";
 
 function useNow(everyMs: number): number {
 	const [now, setNow] = useState(Date.now);
@@ -18,21 +19,27 @@ function useNow(everyMs: number): number {
 	return now;
 }
 
+/* What a pending value waits for, and for how long, once it takes longer than usual. */
+function Pending({ value, wait }: { value: Value; wait: Wait | null }) {
+	const waitedMs = useNow(1000) - Date.parse(value.submitted_at);
+	const isOverdue = waitedMs >= OVERDUE_MS;
+
+	return (
+		<>
+			<p className="value-main">
+				<Working />
+				<span>{(isOverdue && wait?.text) || "Being calculated"}</span>
+			</p>
+			<p className="value-side">{isOverdue && `for ${formatWait(waitedMs)}`}</p>
+		</>
+	);
+}
+
 /* The state of a value; two lines in every state, so that a row does not change its height. */
-function Outcome({ value }: { value: Value }) {
+function Outcome({ value, wait }: { value: Value; wait: Wait | null }) {
 	const submitting = useSubmit();
 
-	if (value.state === "pending") {
-		return (
-			<>
-				<p className="value-main">
-					<Working />
-					<span>Being calculated</span>
-				</p>
-				<p className="value-side" />
-			</>
-		);
-	}
+	if (value.state === "pending") return <Pending value={value} wait={wait} />;
 	if (value.state === "failed") {
 		return (
 			<>
@@ -54,6 +61,7 @@ function Outcome({ value }: { value: Value }) {
 				<Link
 					className="number"
 					to={`/values/${value.kind}/${value.index}`}
+					state={{ isAboveList: true }}
 					aria-label={`${KINDS[value.kind].name} ${value.index}, the whole result`}
 				>
 					{value.preview?.replace(/ \(\d+ digits\)$/, "")}
@@ -66,7 +74,7 @@ function Outcome({ value }: { value: Value }) {
 	);
 }
 
-function ValueRow({ value, now }: { value: Value; now: number }) {
+function ValueRow({ value, now, wait }: { value: Value; now: number; wait: Wait | null }) {
 	return (
 		<li className="value" data-state={value.state} data-kind={value.kind}>
 			<p className="value-name">
@@ -75,7 +83,7 @@ function ValueRow({ value, now }: { value: Value; now: number }) {
 			<time className="value-age" dateTime={value.submitted_at} title={formatTime(value.submitted_at)}>
 				{formatAge(value.submitted_at, now)}
 			</time>
-			<Outcome value={value} />
+			<Outcome value={value} wait={wait} />
 		</li>
 	);
 }
@@ -93,7 +101,7 @@ function Skeleton() {
 
 type Listing = Pick<UseInfiniteQueryResult, "isPending" | "error" | "refetch" | "hasNextPage" | "fetchNextPage" | "isFetchingNextPage">;
 
-export function ValueList({ values, listing }: { values: Value[]; listing: Listing }) {
+export function ValueList({ values, listing, wait }: { values: Value[]; listing: Listing; wait: Wait | null }) {
 	const now = useNow(30_000);
 
 	if (listing.isPending) return <Skeleton />;
@@ -119,7 +127,7 @@ export function ValueList({ values, listing }: { values: Value[]; listing: Listi
 		<>
 			<ul className="values">
 				{values.map((value) => (
-					<ValueRow key={value.id} value={value} now={now} />
+					<ValueRow key={value.id} value={value} now={now} wait={wait} />
 				))}
 			</ul>
 			{listing.hasNextPage && (
