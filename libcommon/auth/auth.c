@@ -14,10 +14,28 @@ const struct config_option auth_options[] = {
 	 "a key that still verifies, while keys are changed", 0, 0, true},
 	{"TOKEN_LIFETIME_SECONDS", CONFIG_INT, offsetof(struct auth_config, token_lifetime_s), "86400",
 	 "how long a token is good, the same in every service", 1, 31536000, false},
+	{"ACCESS_TOKEN_SECONDS", CONFIG_INT, offsetof(struct auth_config, access_token_s), "600",
+	 "how long an access token of a session is good, the same in every service", 1, 86400, false},
 	{"REVOCATIONS_MAX_AGE_SECONDS", CONFIG_INT, offsetof(struct auth_config, max_age_s), "5",
 	 "how long a process that lost Redis accepts tokens (its lease), the same in every service", 1, 86400, false},
 	{0},
 };
+
+int64_t auth_access_lifetime_s(const struct auth_config *config)
+{
+	return config->access_token_s < config->token_lifetime_s ? config->access_token_s : config->token_lifetime_s;
+}
+
+struct jwt_key auth_key(const struct auth_config *config, struct jwt_cache *cache)
+{
+	return (struct jwt_key){.issuer = AUTH_ISSUER,
+				.audience = AUTH_AUDIENCE,
+				.secret = config->secret,
+				.previous_secret = config->previous_secret,
+				.lifetime_s = config->token_lifetime_s,
+				.access_lifetime_s = config->access_token_s,
+				.cache = cache};
+}
 
 static const struct {
 	int http_code;

@@ -13,10 +13,17 @@ struct auth_config {
 	char *secret;
 	char *previous_secret; /* NULL: none */
 	long token_lifetime_s;
+	long access_token_s;
 	long max_age_s; /* the lease of a copy of the revocations */
 };
 extern const struct config_option auth_options[];
 #define AUTH_ISSUER "abacus"
+#define AUTH_AUDIENCE "abacus"
+/* The key that the options describe, which borrows from them. The caller owns the cache. */
+struct jwt_key auth_key(const struct auth_config *config, struct jwt_cache *cache);
+/* How long an access token is good: ACCESS_TOKEN_SECONDS, and never longer than TOKEN_LIFETIME_SECONDS, because revocations are
+ * kept for as long. */
+int64_t auth_access_lifetime_s(const struct auth_config *config);
 
 enum auth_verdict { AUTH_OK, AUTH_MISSING, AUTH_EXPIRED, AUTH_INVALID, AUTH_INACTIVE, AUTH_UNKNOWN };
 

@@ -10,6 +10,7 @@
 
 #include "auth/base64url.h"
 #include "auth/jwt_cache.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/int64.h"
 #include "base/json.h"
@@ -18,7 +19,8 @@
 
 #define SKEW_S 30
 
-static const char header[] = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"; /* {"alg":"HS256","typ":"JWT"} */
+static const char header[] = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9";            /* {"alg":"HS256","typ":"JWT"} */
+static const char access_header[] = "eyJhbGciOiJIUzI1NiIsInR5cCI6ImF0K2p3dCJ9"; /* {"alg":"HS256","typ":"at+jwt"} */
 static const char digits[] = "0123456789abcdef";
 
 void jwt_sign(const char *secret, const char *text, size_t len, uint8_t signature[JWT_SIGNATURE_BYTES])
@@ -32,7 +34,7 @@ void jwt_sign(const char *secret, const char *text, size_t len, uint8_t signatur
 
 /* ---- jti ---- */
 
-static void make_jti(int64_t unix_ms, uint8_t jti[JWT_JTI_BYTES])
+void jwt_jti_make(int64_t unix_ms, uint8_t jti[JWT_JTI_BYTES])
 {
 	random_fill(jti, JWT_JTI_BYTES);
 	for (int i = 0; i < 6; i++)
@@ -88,38 +90,71 @@ enum status jwt_jti_parse(const char *text, uint8_t ret_jti[JWT_JTI_BYTES])
 
 /* ---- issuing ---- */
 
-char *jwt_issue_at(const struct jwt_key *key, int64_t user_id, bool is_admin, int64_t issued_ms, int64_t lifetime_s,
-		   struct jwt_claims *ret_claims)
+static struct jwt_claims claims_at(int64_t user_id, bool is_admin, int64_t issued_ms, int64_t lifetime_s)
 {
 	struct jwt_claims claims = {.user_id = user_id, .is_admin = is_admin};
-	uint8_t signature[JWT_SIGNATURE_BYTES];
 	int64_t now_ms = clock_unix_ms();
-	char jti[37], payload[512], *token;
-	int payload_len;
-	size_t len;
 
 	claims.issued_s = claims.not_before_s = (issued_ms < now_ms ? issued_ms : now_ms) / 1000;
 	claims.expires_s = claims.ends_s = claims.issued_s + lifetime_s;
-	make_jti(issued_ms, claims.jti);
-	jwt_jti_format(claims.jti, jti);
-	payload_len = snprintf(payload, sizeof payload,
-			       "{\"iss\":\"%s\",\"sub\":\"%" PRId64 "\",\"iat\":%" PRId64 ",\"nbf\":%" PRId64
-			       ",\"exp\":%" PRId64 ",\"jti\":\"%s\",\"adm\":%s}",
-			       key->issuer, user_id, claims.issued_s, claims.not_before_s, claims.expires_s, jti,
-			       is_admin ? "true" : "false");
-	if (payload_len < 0 || (size_t)payload_len >= sizeof payload)
+	jwt_jti_make(issued_ms, claims.jti);
+	return claims;
+}
+
+static void add_claims(const struct jwt_key *key, const struct jwt_claims *claims, struct buf *json)
+{
+	char jti[37], sid[37];
+
+	jwt_jti_format(claims->jti, jti);
+	buf_printf(json,
+		   "{\"iss\":\"%s\",\"sub\":\"%" PRId64 "\",\"iat\":%" PRId64 ",\"nbf\":%" PRId64 ",\"exp\":%" PRId64
+		   ",\"jti\":\"%s\",\"adm\":%s",
+		   key->issuer, claims->user_id, claims->issued_s, claims->not_before_s, claims->expires_s, jti,
+		   claims->is_admin ? "true" : "false");
+	if (claims->has_session) {
+		jwt_jti_format(claims->session.id, sid);
+		buf_printf(json, ",\"aud\":\"%s\",\"sid\":\"%s\",\"auth_time\":%" PRId64 ",\"amr\":[\"pwd\"]", key->audience,
+			   sid, claims->session.authenticated_s);
+	}
+	buf_text(json, "}");
+}
+
+static char *sign(const struct jwt_key *key, const struct jwt_claims *claims)
+{
+	const char *head = claims->has_session ? access_header : header;
+	size_t len = strlen(head);
+	char *token = mem_alloc(JWT_TOKEN_BYTES_MAX);
+	uint8_t signature[JWT_SIGNATURE_BYTES];
+	struct buf payload = {0};
+
+	add_claims(key, claims, &payload);
+	if (len + BASE64URL_LEN(payload.len) + JWT_SIGNATURE_LEN + 3 > JWT_TOKEN_BYTES_MAX)
 		mem_die("the claims of a token do not fit\n");
-	token = mem_alloc(JWT_TOKEN_BYTES_MAX);
-	len = sizeof header - 1;
-	memcpy(token, header, len);
+	memcpy(token, head, len);
 	token[len++] = '.';
-	len += base64url_encode((uint8_t *)payload, (size_t)payload_len, token + len);
+	len += base64url_encode((uint8_t *)payload.bytes, payload.len, token + len);
 	jwt_sign(key->secret, token, len, signature);
 	token[len++] = '.';
 	len += base64url_encode(signature, sizeof signature, token + len);
 	token[len] = '\0';
-	*ret_claims = claims;
+	buf_free(&payload);
 	return token;
+}
+
+char *jwt_issue_at(const struct jwt_key *key, int64_t user_id, bool is_admin, int64_t issued_ms, int64_t lifetime_s,
+		   struct jwt_claims *ret_claims)
+{
+	*ret_claims = claims_at(user_id, is_admin, issued_ms, lifetime_s);
+	return sign(key, ret_claims);
+}
+
+char *jwt_issue_access(const struct jwt_key *key, int64_t user_id, bool is_admin, const struct jwt_session *session,
+		       int64_t issued_ms, int64_t lifetime_s, struct jwt_claims *ret_claims)
+{
+	*ret_claims = claims_at(user_id, is_admin, issued_ms, lifetime_s);
+	ret_claims->has_session = true;
+	ret_claims->session = *session;
+	return sign(key, ret_claims);
 }
 
 char *jwt_issue(const struct jwt_key *key, int64_t user_id, bool is_admin, int64_t lifetime_s, struct jwt_claims *ret_claims)
@@ -137,26 +172,42 @@ static bool is_signed_by(const char *secret, const char *token, size_t signed_le
 	return mbedtls_ct_memcmp(expected, signature, JWT_SIGNATURE_BYTES) == 0;
 }
 
+enum kind { KIND_OTHER, KIND_TOKEN, KIND_ACCESS };
+
+static enum kind kind_of_type(const cJSON *json)
+{
+	const char *typ = json_text(json, "typ");
+
+	if (!json_has(json, "typ"))
+		return KIND_TOKEN;
+	if (!typ)
+		return KIND_OTHER;
+	if (strcmp(typ, "at+jwt") == 0)
+		return KIND_ACCESS;
+	return strcmp(typ, "JWT") == 0 ? KIND_TOKEN : KIND_OTHER;
+}
+
 /* The signature has been verified, so the header only has to be one of ours; no algorithm is chosen by it. */
-static bool is_our_header(const char *text, size_t len)
+static enum kind kind_of(const char *text, size_t len)
 {
 	uint8_t bytes[JWT_TOKEN_BYTES_MAX];
 	size_t bytes_len;
 	cJSON *json = NULL;
-	const char *alg, *typ;
-	bool is_ours;
+	const char *alg;
+	enum kind kind = KIND_OTHER;
 
 	if (len == sizeof header - 1 && memcmp(text, header, len) == 0)
-		return true;
+		return KIND_TOKEN;
+	if (len == sizeof access_header - 1 && memcmp(text, access_header, len) == 0)
+		return KIND_ACCESS;
 	if (base64url_decode(text, len, bytes, &bytes_len) != STATUS_OK ||
 	    json_parse((const char *)bytes, bytes_len, &json) != STATUS_OK)
-		return false;
+		return KIND_OTHER;
 	alg = json_text(json, "alg");
-	typ = json_text(json, "typ");
-	is_ours = cJSON_IsObject(json) && alg && strcmp(alg, "HS256") == 0 &&
-		  (!json_has(json, "typ") || (typ && strcmp(typ, "JWT") == 0)) && !json_has(json, "crit");
+	if (cJSON_IsObject(json) && alg && strcmp(alg, "HS256") == 0 && !json_has(json, "crit"))
+		kind = kind_of_type(json);
 	cJSON_Delete(json);
-	return is_ours;
+	return kind;
 }
 
 static bool read_claims(const struct jwt_key *key, const cJSON *json, struct jwt_claims *claims)
@@ -170,25 +221,57 @@ static bool read_claims(const struct jwt_key *key, const cJSON *json, struct jwt
 	       json_int(json, "exp", &claims->expires_s) == STATUS_OK && json_bool(json, "adm", &claims->is_admin) == STATUS_OK;
 }
 
+/* A list of audiences is refused too, because we issue none. */
+static bool is_for_us(const struct jwt_key *key, const cJSON *json)
+{
+	const char *audience = json_text(json, "aud");
+
+	return audience && key->audience && strcmp(audience, key->audience) == 0;
+}
+
+static bool read_session(const cJSON *json, struct jwt_claims *claims)
+{
+	const char *sid = json_text(json, "sid");
+
+	claims->has_session = true;
+	return sid && jwt_jti_parse(sid, claims->session.id) == STATUS_OK &&
+	       json_int(json, "auth_time", &claims->session.authenticated_s) == STATUS_OK;
+}
+
+static bool read_all(const struct jwt_key *key, enum kind kind, const cJSON *json, struct jwt_claims *claims)
+{
+	if (!read_claims(key, json, claims))
+		return false;
+	if (kind == KIND_ACCESS)
+		return is_for_us(key, json) && read_session(json, claims);
+	return !key->audience || !json_has(json, "aud") || is_for_us(key, json);
+}
+
+static int64_t shorter(int64_t lifetime_s, int64_t limit_s)
+{
+	return limit_s > 0 && (lifetime_s == 0 || limit_s < lifetime_s) ? limit_s : lifetime_s;
+}
+
 /* Revocations are kept for the lifetime that is configured now, so a token issued under a longer one would outlive its own. */
 static int64_t end_of(const struct jwt_key *key, const struct jwt_claims *claims)
 {
-	bool is_cut = key->lifetime_s > 0 && claims->issued_s + key->lifetime_s < claims->expires_s;
+	int64_t limit_s = claims->has_session ? shorter(key->lifetime_s, key->access_lifetime_s) : key->lifetime_s;
+	bool is_cut = limit_s > 0 && claims->issued_s + limit_s < claims->expires_s;
 
-	return is_cut ? claims->issued_s + key->lifetime_s : claims->expires_s;
+	return is_cut ? claims->issued_s + limit_s : claims->expires_s;
 }
 
-static bool read_payload(const struct jwt_key *key, const char *text, size_t len, struct jwt_claims *claims)
+static bool read_payload(const struct jwt_key *key, enum kind kind, const char *text, size_t len, struct jwt_claims *claims)
 {
 	uint8_t bytes[JWT_TOKEN_BYTES_MAX];
 	size_t bytes_len;
 	cJSON *json = NULL;
 	bool is_sound;
 
-	if (base64url_decode(text, len, bytes, &bytes_len) != STATUS_OK ||
+	if (kind == KIND_OTHER || base64url_decode(text, len, bytes, &bytes_len) != STATUS_OK ||
 	    json_parse((const char *)bytes, bytes_len, &json) != STATUS_OK)
 		return false;
-	is_sound = read_claims(key, json, claims);
+	is_sound = read_all(key, kind, json, claims);
 	cJSON_Delete(json);
 	return is_sound;
 }
@@ -206,8 +289,8 @@ static bool prove(const struct jwt_key *key, const char *token, size_t len, stru
 	payload++;
 	return (is_signed_by(key->secret, token, signed_len, signature) ||
 		(key->previous_secret && is_signed_by(key->previous_secret, token, signed_len, signature))) &&
-	       is_our_header(token, (size_t)(payload - 1 - token)) &&
-	       read_payload(key, payload, signed_len - (size_t)(payload - token), claims);
+	       read_payload(key, kind_of(token, (size_t)(payload - 1 - token)), payload, signed_len - (size_t)(payload - token),
+			    claims);
 }
 
 static enum jwt_verdict judge_times(const struct jwt_key *key, const struct jwt_claims *proven, int64_t now_s,

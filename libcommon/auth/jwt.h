@@ -17,10 +17,19 @@ struct jwt_cache;
 
 struct jwt_key { /* what it points to is borrowed and must outlive the key */
 	const char *issuer;
+	const char *
+		audience; /* a token for another audience is invalid; NULL: aud is not looked at, and no access token is good */
 	const char *secret;
 	const char *previous_secret; /* still verifies; NULL: none */
 	int64_t lifetime_s;          /* older tokens are expired, whatever their exp; 0: tokens of any age are good */
+	int64_t access_lifetime_s;   /* the same of access tokens, which lifetime_s limits too */
 	struct jwt_cache *cache;     /* of this key alone (auth/jwt_cache.h); NULL: every token is verified from its bytes */
+};
+
+/* A session has access tokens (RFC 9068: typ "at+jwt", aud, auth_time, amr) instead of one long-lived token. */
+struct jwt_session {
+	uint8_t id[JWT_JTI_BYTES]; /* sid: a UUIDv7 as jti, so that the revocation of a session looks like that of a token */
+	int64_t authenticated_s;   /* auth_time: when the password was checked */
 };
 
 struct jwt_claims {
@@ -29,6 +38,8 @@ struct jwt_claims {
 	int64_t issued_s, not_before_s, expires_s;
 	int64_t ends_s; /* when the token ceases to be good: expires_s, or before it the end of the key's lifetime_s */
 	uint8_t jti[JWT_JTI_BYTES];
+	bool has_session; /* it is an access token */
+	struct jwt_session session;
 };
 
 enum jwt_verdict { JWT_VALID, JWT_EXPIRED, JWT_INVALID };
@@ -38,6 +49,9 @@ enum jwt_verdict { JWT_VALID, JWT_EXPIRED, JWT_INVALID };
  * revocations of that time. The caller frees the token. */
 char *jwt_issue_at(const struct jwt_key *key, int64_t user_id, bool is_admin, int64_t issued_ms, int64_t lifetime_s,
 		   struct jwt_claims *ret_claims);
+/* An access token; the key must have an audience. */
+char *jwt_issue_access(const struct jwt_key *key, int64_t user_id, bool is_admin, const struct jwt_session *session,
+		       int64_t issued_ms, int64_t lifetime_s, struct jwt_claims *ret_claims);
 /* Issued now. */
 char *jwt_issue(const struct jwt_key *key, int64_t user_id, bool is_admin, int64_t lifetime_s, struct jwt_claims *ret_claims);
 /* now_s is a parameter so that tests can check expiry to the second. ends_s <= now is expired; nbf and iat may lie 30 s
@@ -45,6 +59,7 @@ char *jwt_issue(const struct jwt_key *key, int64_t user_id, bool is_admin, int64
  */
 enum jwt_verdict jwt_verify(const struct jwt_key *key, const char *token, size_t len, int64_t now_s,
 			    struct jwt_claims *ret_claims) MUST_CHECK;
+void jwt_jti_make(int64_t unix_ms, uint8_t jti[JWT_JTI_BYTES]);
 int64_t jwt_jti_unix_ms(const uint8_t jti[JWT_JTI_BYTES]);
 void jwt_jti_format(const uint8_t jti[JWT_JTI_BYTES], char text[37]);
 enum status jwt_jti_parse(const char *text, uint8_t ret_jti[JWT_JTI_BYTES]) MUST_CHECK;

@@ -159,6 +159,8 @@ enum revocation_verdict revocations_check(const struct revocations *revocations,
 	entry = find_user(revocations, claims->user_id);
 	if (!entry || (!entry->revocation.is_inactive && jwt_jti_unix_ms(claims->jti) > entry->revocation.until_ms))
 		entry = find_jti(revocations, claims->jti);
+	if (!entry && claims->has_session)
+		entry = find_jti(revocations, claims->session.id);
 	if (!entry)
 		return REVOCATION_NONE;
 	return entry->revocation.is_inactive ? REVOCATION_INACTIVE : REVOCATION_REVOKED;

@@ -18,9 +18,26 @@ static const struct config_option own_options[] = {
 	{0},
 };
 
+static const struct config_option session_options[] = {
+	{"SESSION_MAX_SECONDS", CONFIG_INT, offsetof(struct session_config, max_s), "7776000",
+	 "how long a session lives that the user asked to be remembered, from its login", 1, 315360000, false},
+	{"SESSION_UNREMEMBERED_SECONDS", CONFIG_INT, offsetof(struct session_config, unremembered_s), "43200",
+	 "how long any other session lives, from its login", 1, 315360000, false},
+	{"SESSION_IDLE_SECONDS", CONFIG_INT, offsetof(struct session_config, idle_s), "2592000",
+	 "how long a session lives without being refreshed", 1, 315360000, false},
+	{"REFRESH_RETRY_SECONDS", CONFIG_INT, offsetof(struct session_config, retry_s), "600",
+	 "time for a client that lost the reply to a refresh to ask again; later the session ends", 1, 86400, false},
+	{"SESSIONS_PER_USER", CONFIG_INT, offsetof(struct session_config, per_user_max), "100",
+	 "sessions that a user may have; a further login ends the one that was not used for longest", 1, 1000, false},
+	{"SESSIONS_PRUNE_SECONDS", CONFIG_INT, offsetof(struct session_config, prune_s), "60",
+	 "pause between two removals of sessions that have expired", 1, 86400, false},
+	{0},
+};
+
 const struct daemon_config users_configs[] = {
 	{own_options, &users_config},
 	{auth_options, &users_config.auth},
+	{session_options, &users_config.session},
 	{postgres_options, &users_config.postgres},
 	{redis_options, &users_config.redis},
 	{password_options, &users_config.password},

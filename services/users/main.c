@@ -11,6 +11,7 @@
 #include "revocations/retry_queue.h"
 #include "sessions/authenticate.h"
 #include "sessions/login_attempts.h"
+#include "sessions/session_prune.h"
 #include "store.h"
 
 static struct users *users; /* of this process */
@@ -39,8 +40,7 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 
 	users = mem_alloc(sizeof *users);
 	users->config = &users_config;
-	users->key = (struct jwt_key){AUTH_ISSUER, users_config.auth.secret, users_config.auth.previous_secret,
-				      users_config.auth.token_lifetime_s, jwt_cache_new()};
+	users->key = auth_key(&users_config.auth, jwt_cache_new());
 	users->postgres = postgres_new(base, &users_config.postgres, store_statements);
 	users->redis = redis_new(base, &users_config.redis, scripts, LOOP_PRIORITY_NORMAL);
 	users->hasher = password_hasher_new(base, &users_config.password);
@@ -48,6 +48,7 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 	users->publisher = revocations_publisher_new(base, &users_config.redis, users->redis, &users->revocations);
 	users->republisher = republisher_new(base, users);
 	users->retry_queue = retry_queue_new(base, users);
+	users->session_prune = session_prune_new(base, users);
 	users->http = http_server_new(base, &users_config.http, users_routes, users);
 	http_server_set_auth(users->http, users_authenticate);
 	http_server_accept_when(users->http, is_ready);
@@ -63,6 +64,7 @@ static void drain(void *service, void (*drained)(void *arg), void *arg)
 static void stop(void *service)
 {
 	http_server_free(users->http);
+	session_prune_free(users->session_prune);
 	retry_queue_free(users->retry_queue);
 	republisher_free(users->republisher);
 	revocations_publisher_free(users->publisher);

@@ -11,12 +11,19 @@
 #include "postgres/postgres.h"
 #include "redis/redis.h"
 
+struct session_config {
+	long max_s, unremembered_s, idle_s; /* from the login of a remembered session, of any other, from the last use */
+	long retry_s;                       /* after a lost reply */
+	long per_user_max, prune_s;
+};
+
 struct users_config {
 	struct http_config http;
 	struct postgres_config postgres;
 	struct redis_config redis;
 	struct auth_config auth;
 	struct password_config password;
+	struct session_config session;
 	bool public_users;
 	long repair_s, attempts_max, attempts_window_s;
 };
@@ -31,6 +38,7 @@ struct users {
 	struct revocations_publisher *publisher;
 	struct republisher *republisher;
 	struct retry_queue *retry_queue;
+	struct session_prune *session_prune;
 	struct jwt_key key;
 };
 
@@ -56,7 +64,12 @@ void user_delete(struct http_request *req);
 /* sessions/ */
 void user_login(struct http_request *req);
 void user_login_legacy(struct http_request *req); /* POST /auth, in user_login.c */
-void user_logout(struct http_request *req);
+void user_logout(struct http_request *req);       /* also DELETE /auth/session */
+void session_create(struct http_request *req);
+void session_refresh(struct http_request *req);
+void session_list(struct http_request *req);
+void session_end(struct http_request *req);
+void session_end_others(struct http_request *req);
 void user_status(struct http_request *req);
 void password_change(struct http_request *req);
 

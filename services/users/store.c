@@ -28,9 +28,9 @@ const struct postgres_statement store_user_by_id = {"user_by_id", "SELECT " USER
 
 const struct postgres_statement store_user_of_token = {
 	"user_of_token",
-	"SELECT " USER ", tokens_dead_until_ms >= $3::bigint OR revoked_tokens.jti IS NOT NULL,"
-	" coalesce(revoked_tokens.inactive, false)"
-	" FROM users LEFT JOIN revoked_tokens ON revoked_tokens.jti = $2::uuid WHERE users.id = $1",
+	"SELECT " USER ", tokens_dead_until_ms >= $3::bigint OR revoked.jti IS NOT NULL, coalesce(revoked.inactive, false)"
+	" FROM users LEFT JOIN LATERAL (SELECT jti, inactive FROM revoked_tokens WHERE jti IN ($2::uuid, $4::uuid)"
+	" ORDER BY inactive DESC LIMIT 1) revoked ON true WHERE users.id = $1",
 	true};
 
 const struct postgres_statement store_users_page = {
@@ -58,6 +58,115 @@ const struct postgres_statement store_password_set = {
 	"password_set",
 	"UPDATE users SET password_hash = $2, tokens_dead_until_ms = greatest($4::bigint, tokens_dead_until_ms + 1)"
 	" WHERE id = $1 AND password_hash = $3"};
+
+/* ---- sessions ---- */
+
+#define TIME(column) "to_char(" column " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
+#define SESSION_OF(table)                                                                                                  \
+	table ".id, " table ".user_agent, " table                                                                          \
+	      ".address, " TIME(table ".created_at") ", " TIME(table ".used_at") ", " TIME(table ".expires_at") ", " table \
+														".remember"
+#define SESSION SESSION_OF("sessions")
+#define SECONDS(parameter) parameter "::bigint * interval '1 second'"
+/* The limits are the parameters most, most_otherwise and idle. */
+#define FROM_LOGIN(most, most_otherwise) \
+	"(CASE WHEN sessions.remember THEN " SECONDS(most) " ELSE " SECONDS(most_otherwise) " END)"
+#define IS_GOOD(most, most_otherwise, idle)                                                                 \
+	"users.active AND sessions.generation >= users.tokens_dead_until_ms AND sessions.reused_at IS NULL" \
+	" AND sessions.expires_at > now() AND sessions.used_at + " SECONDS(                                 \
+		idle) " > now() AND sessions.created_at + " FROM_LOGIN(most, most_otherwise) " > now()"
+#define AUTHENTICATED_S(table) "floor(extract(epoch FROM " table ".created_at))::bigint"
+#define REMAINING_S "greatest(1, floor(extract(epoch FROM sessions.expires_at - now())))::bigint"
+/* Revokes the sessions of a WITH query that has their id and user_id. */
+#define REVOKE(query, lifetime)                                                                                        \
+	"INSERT INTO revoked_tokens (jti, user_id, inactive, expires_at) SELECT id, user_id, false, now() + " SECONDS( \
+		lifetime) " FROM " query " ON CONFLICT DO NOTHING"
+
+const struct postgres_statement store_session_insert = {
+	"session_insert",
+	"WITH added AS (INSERT INTO sessions (id, user_id, generation, remember, cookie, user_agent, address, expires_at)"
+	" SELECT $1::uuid, id, tokens_dead_until_ms, $4::boolean, $5::boolean, $6::text, $7::text, now() + " SECONDS(
+		"$8") " FROM users WHERE id = $2::bigint AND active AND tokens_dead_until_ms = $3::bigint RETURNING *),"
+		      " surplus AS (DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE user_id = $2::bigint"
+		      " AND EXISTS (SELECT FROM added) ORDER BY used_at DESC, id DESC OFFSET $9::bigint - 1) RETURNING id, "
+		      "user_id),"
+		      " revoked AS (" REVOKE("surplus",
+					     "$10") ")"
+						    " SELECT " SESSION_OF("added") ", " AUTHENTICATED_S(
+							    "added") ", surplus.id FROM added LEFT JOIN surplus ON true"};
+
+/* Of several calls with one counter the first rotates. The others wait for its lock and then see its row: their counter has
+ * become the one before, replaced a moment ago. */
+const struct postgres_statement store_session_refresh = {
+	"session_refresh",
+	"UPDATE sessions SET counter = $2::bigint + 1, address = $4::text, used_at = now(),"
+	" rotated_at = CASE WHEN counter = $2::bigint THEN now() ELSE rotated_at END,"
+	" expires_at = least(sessions.created_at + " FROM_LOGIN("$6", "$7") ", now() + " SECONDS(
+		"$8") ")"
+		      " FROM users WHERE sessions.id = $1::uuid AND users.id = sessions.user_id AND sessions.cookie = "
+		      "$3::boolean"
+		      " AND (counter = $2::bigint OR (counter = $2::bigint + 1 AND rotated_at + " SECONDS(
+			      "$5") " > now()))"
+				    " AND " IS_GOOD("$6", "$7",
+						    "$8") " RETURNING " SESSION
+							  ", user_id, users.admin, generation, counter, " AUTHENTICATED_S(
+								  "sessions") ", " REMAINING_S};
+
+const struct postgres_statement store_session_misused = {
+	"session_misused",
+	"WITH misused AS (UPDATE sessions SET reused_at = now() WHERE id = $1::uuid AND reused_at IS NULL AND expires_at > "
+	"now()"
+	" AND (counter > $2::bigint + 1 OR (counter = $2::bigint + 1 AND rotated_at + " SECONDS(
+		"$3") " <= now()))"
+		      " RETURNING id, user_id), revoked AS (" REVOKE(
+			      "misused",
+			      "$4") ")"
+				    " SELECT user_id, true FROM misused UNION ALL"
+				    " SELECT user_id, false FROM sessions WHERE id = $1::uuid AND reused_at IS NOT NULL"};
+
+const struct postgres_statement store_sessions_of_user = {
+	"sessions_of_user",
+	"SELECT " SESSION " FROM sessions JOIN users ON users.id = sessions.user_id"
+	" WHERE user_id = $1::bigint AND " IS_GOOD("$2", "$3", "$4") " ORDER BY used_at DESC, sessions.id DESC LIMIT 1000",
+	true};
+
+const struct postgres_statement store_session_end = {
+	"session_end", "WITH gone AS (DELETE FROM sessions WHERE id = $1::uuid AND user_id = $2::bigint RETURNING id, user_id),"
+		       " revoked AS (" REVOKE("gone", "$3") ")"
+							    " SELECT id FROM gone UNION ALL SELECT jti FROM revoked_tokens "
+							    "WHERE jti = $1::uuid AND user_id = $2::bigint"};
+
+/* A session stays only if it was good before this change, so that it does not survive a change of password that came between
+ * the check of the token and now. */
+const struct postgres_statement store_sessions_end_others = {
+	"sessions_end_others",
+	"WITH target AS (SELECT id, tokens_dead_until_ms AS was FROM users WHERE id = $1::bigint AND active FOR NO KEY UPDATE),"
+	" ended AS (UPDATE users SET tokens_dead_until_ms = greatest($3::bigint, was + 1) FROM target"
+	" WHERE users.id = target.id RETURNING tokens_dead_until_ms AS until_ms, was),"
+	" gone AS (DELETE FROM sessions WHERE user_id = $1::bigint AND id IS DISTINCT FROM $2::uuid),"
+	" kept AS (UPDATE sessions SET generation = until_ms FROM ended WHERE id = $2::uuid AND user_id = $1::bigint"
+	" AND generation >= was AND reused_at IS NULL AND expires_at > now()"
+	" RETURNING " AUTHENTICATED_S(
+		"sessions") " AS authenticated_s, " REMAINING_S " AS remaining_s)"
+			    " SELECT until_ms, false, was, authenticated_s, remaining_s FROM ended LEFT JOIN kept ON true"};
+
+/* Goes through the table by pages of the primary key, because an index of expires_at would have to be written at each refresh.
+ */
+const struct postgres_statement store_sessions_prune = {
+	"sessions_prune",
+	"WITH page AS (SELECT id FROM sessions WHERE id > $1::uuid ORDER BY id LIMIT $2::bigint),"
+	" bad AS (SELECT sessions.id FROM page JOIN sessions USING (id) JOIN users ON users.id = sessions.user_id"
+	" WHERE NOT (" IS_GOOD("$3", "$4",
+			       "$5") " OR (sessions.reused_at IS NOT NULL AND sessions.expires_at > now()))"
+				     " FOR UPDATE OF sessions SKIP LOCKED),"
+				     " gone AS (DELETE FROM sessions USING bad WHERE sessions.id = bad.id),"
+				     " old AS (DELETE FROM revoked_tokens WHERE expires_at < now() - interval '1 hour')"
+				     " SELECT id FROM page ORDER BY id DESC LIMIT 1"};
+
+/* ---- revocations ---- */
+
+const struct postgres_statement store_token_revocation = {
+	"token_revocation", "SELECT extract(epoch FROM expires_at)::bigint FROM revoked_tokens WHERE jti = $1::uuid", true};
 
 const struct postgres_statement store_tokens_end = {
 	"tokens_end", "UPDATE users SET tokens_dead_until_ms = greatest($2::bigint, tokens_dead_until_ms + 1)"
@@ -95,8 +204,10 @@ const struct postgres_statement store_user_revocation = {
 	true};
 
 const struct postgres_statement *const store_statements[] = {
-	&store_user_insert,    &store_user_by_email,    &store_user_by_login,   &store_user_by_id,
-	&store_user_of_token,  &store_users_page,       &store_user_change,     &store_user_delete,
-	&store_password_set,   &store_password_replace, &store_tokens_end,      &store_token_revoke,
-	&store_revoked_tokens, &store_revoked_users,    &store_user_revocation, NULL,
+	&store_user_insert,         &store_user_by_email,    &store_user_by_login,    &store_user_by_id,
+	&store_user_of_token,       &store_users_page,       &store_user_change,      &store_user_delete,
+	&store_password_set,        &store_password_replace, &store_tokens_end,       &store_token_revoke,
+	&store_revoked_tokens,      &store_revoked_users,    &store_user_revocation,  &store_session_insert,
+	&store_session_refresh,     &store_session_misused,  &store_sessions_of_user, &store_session_end,
+	&store_sessions_end_others, &store_sessions_prune,   &store_token_revocation, NULL,
 };

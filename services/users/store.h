@@ -51,12 +51,69 @@ enum {
 	COLUMN_LOGIN_NAME /* the parameter as Postgres compared it */
 };
 
-/* id, jti, ms of issue -> user, and more */
+/* id, jti, ms of issue, sid|null -> user, and more */
 extern const struct postgres_statement store_user_of_token;
 enum {
 	COLUMN_TOKEN_IS_REVOKED = COLUMN_USER_END,
 	COLUMN_TOKEN_IS_INACTIVE /* issued to a user who was inactive */
 };
+
+/* "session" stands for these columns. A session is good while its user is active, no change has ended the user's tokens since
+ * the password was read (generation), and neither its stored limit nor the limits of today have passed. "limits": seconds from
+ * the login of a remembered session, from the login of any other, and from its last use. */
+enum {
+	COLUMN_SESSION_ID,
+	COLUMN_SESSION_USER_AGENT,
+	COLUMN_SESSION_ADDRESS,
+	COLUMN_SESSION_CREATED_AT, /* RFC 3339, as the next two */
+	COLUMN_SESSION_USED_AT,
+	COLUMN_SESSION_EXPIRES_AT,
+	COLUMN_SESSION_IS_REMEMBERED,
+	COLUMN_SESSION_END
+};
+
+/* id, user id, dead_until_ms as it was when the password was read, remember, cookie, user agent, address, limit in s, most
+ * sessions of a user, token lifetime in s -> session, and more; a row for each session that was the user's least recently used
+ * and one too many, which is ended, or one row. No row: the user has been changed since, and nothing was stored. */
+extern const struct postgres_statement store_session_insert;
+enum { COLUMN_STARTED_AUTHENTICATED_S = COLUMN_SESSION_END, COLUMN_STARTED_SURPLUS_ID /* null: none */ };
+
+/* id, counter, cookie, address, retry in s, limits -> session, and more: the counter was the session's and has become the next
+ * one, or was the one before, replaced less than retry ago. No row: neither, or the session is not good. */
+extern const struct postgres_statement store_session_refresh;
+enum {
+	COLUMN_REFRESHED_USER_ID = COLUMN_SESSION_END,
+	COLUMN_REFRESHED_IS_ADMIN,
+	COLUMN_REFRESHED_GENERATION,
+	COLUMN_REFRESHED_COUNTER,
+	COLUMN_REFRESHED_AUTHENTICATED_S,
+	COLUMN_REFRESHED_REMAINING_S
+};
+
+/* id, counter, retry in s, token lifetime in s -> user id, now. Marks a session whose counter has passed this one for longer
+ * than retry, and revokes its access tokens. now: this call did so; a row with false: an earlier one did. */
+extern const struct postgres_statement store_session_misused;
+enum { COLUMN_MISUSED_USER_ID, COLUMN_MISUSED_NOW };
+
+/* user id, limits -> sessions, the last used first */
+extern const struct postgres_statement store_sessions_of_user;
+
+/* id, user id, token lifetime in s -> id; removes the session and revokes its access tokens. Also a row when that was done
+ * before. */
+extern const struct postgres_statement store_session_end;
+
+/* user id, id|null, now_ms -> revocation, and more. Ends all tokens and sessions of the user but that one. No row: there is no
+ * such active user. */
+extern const struct postgres_statement store_sessions_end_others;
+enum {
+	COLUMN_OTHERS_WAS_DEAD_UNTIL_MS = 2, /* before this change */
+	COLUMN_OTHERS_AUTHENTICATED_S,       /* of the session that stays; null: there is none */
+	COLUMN_OTHERS_REMAINING_S
+};
+
+/* after id, limit, limits -> the last id of the page; removes those of the page that are not good */
+extern const struct postgres_statement store_sessions_prune;
+enum { COLUMN_PRUNED_LAST_ID };
 
 /* id, new hash, old hash, now_ms; affects no row when the old hash is not the user's any more. Ends all tokens. */
 extern const struct postgres_statement store_password_set;
@@ -74,7 +131,11 @@ enum { COLUMN_REVOCATION_UNTIL_MS, COLUMN_REVOCATION_IS_INACTIVE };
 /* jti, user id, inactive, expires in Unix s; also removes rows that have expired */
 extern const struct postgres_statement store_token_revoke;
 
-/* after jti, limit -> tokens that were revoked one by one */
+/* jti or sid -> expires in Unix s; no row: it is not revoked */
+extern const struct postgres_statement store_token_revocation;
+enum { COLUMN_TOKEN_REVOCATION_EXPIRES_S };
+
+/* after jti, limit -> tokens and sessions that were revoked one by one */
 extern const struct postgres_statement store_revoked_tokens;
 enum { COLUMN_REVOKED_TOKEN_JTI, COLUMN_REVOKED_TOKEN_IS_INACTIVE, COLUMN_REVOKED_TOKEN_EXPIRES_S };
 

@@ -59,8 +59,7 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 	values = mem_alloc(sizeof *values);
 	values->config = &values_config;
 	scope_init(&values->scope);
-	values->key = (struct jwt_key){AUTH_ISSUER, values_config.auth.secret, values_config.auth.previous_secret,
-				       values_config.auth.token_lifetime_s, jwt_cache_new()};
+	values->key = auth_key(&values_config.auth, jwt_cache_new());
 	values->postgres = postgres_new(base, &values_config.postgres, store_statements);
 	values->redis = redis_new(base, &values_config.redis, all_scripts(), LOOP_PRIORITY_NORMAL);
 	values->revocations = revocations_new(

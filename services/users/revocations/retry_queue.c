@@ -1,7 +1,9 @@
-/* Flow: retry_queue_add … (the timer) -> retry_next -> (of a user: row_loaded) -> publish -> published -> retry_next. */
+/* Flow: retry_queue_add … (the timer) -> retry_next -> (of a user: row_loaded; of a session: session_loaded) -> publish ->
+ * published -> retry_next. */
 #include "revocations/retry_queue.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/queue.h>
 
 #include "base/clock.h"
@@ -16,6 +18,7 @@
 
 struct entry {
 	struct revocation revocation;
+	bool is_uncertain; /* a session: Postgres knows whether it was ended */
 	int64_t due_us;
 	TAILQ_ENTRY(entry) link;
 };
@@ -31,13 +34,15 @@ struct retry_queue {
 
 static void retry_next(void *arg);
 static void row_loaded(enum status status, const struct postgres_rows *rows, void *arg);
+static void session_loaded(enum status status, const struct postgres_rows *rows, void *arg);
 static void publish(struct retry_queue *queue);
 static void published(enum status status, const redisReply *reply, void *arg);
 static void finish_current(struct retry_queue *queue, bool is_done);
 
-void retry_queue_add(struct retry_queue *queue, const struct revocation *revocation)
+/* An uncertain entry, and a user's, wait until no statement can change their rows any more. */
+static void add(struct retry_queue *queue, const struct revocation *revocation, bool is_uncertain)
 {
-	long wait_ms = revocation->is_user ? postgres_settled_ms(&queue->users->config->postgres) : 0;
+	long wait_ms = revocation->is_user || is_uncertain ? postgres_settled_ms(&queue->users->config->postgres) : 0;
 	struct entry *entry;
 
 	if (queue->count == ENTRIES_MAX) {
@@ -46,9 +51,23 @@ void retry_queue_add(struct retry_queue *queue, const struct revocation *revocat
 	}
 	entry = mem_alloc(sizeof *entry);
 	entry->revocation = *revocation;
+	entry->is_uncertain = is_uncertain;
 	entry->due_us = clock_monotonic_us() + wait_ms * 1000;
 	TAILQ_INSERT_TAIL(&queue->entries, entry, link);
 	queue->count++;
+}
+
+void retry_queue_add(struct retry_queue *queue, const struct revocation *revocation)
+{
+	add(queue, revocation, false);
+}
+
+void retry_queue_add_session(struct retry_queue *queue, const uint8_t id[JWT_JTI_BYTES])
+{
+	struct revocation revocation = {0};
+
+	memcpy(revocation.jti, id, JWT_JTI_BYTES);
+	add(queue, &revocation, true);
 }
 
 static struct entry *first_due(struct retry_queue *queue)
@@ -62,6 +81,16 @@ static struct entry *first_due(struct retry_queue *queue)
 	return NULL;
 }
 
+static void load_session(struct retry_queue *queue)
+{
+	struct postgres_params params = {0};
+	char id[37];
+
+	jwt_jti_format(queue->current->revocation.jti, id);
+	postgres_param_text(&params, id);
+	postgres_exec(queue->users->postgres, &queue->scope, &store_token_revocation, &params, session_loaded, queue);
+}
+
 static void retry_next(void *arg)
 {
 	struct retry_queue *queue = arg;
@@ -72,6 +101,8 @@ static void retry_next(void *arg)
 	queue->current = first_due(queue);
 	if (!queue->current)
 		return;
+	if (queue->current->is_uncertain)
+		return load_session(queue);
 	if (!queue->current->revocation.is_user)
 		return publish(queue);
 	postgres_param_int(&params, queue->current->revocation.user_id);
@@ -88,6 +119,16 @@ static void row_loaded(enum status status, const struct postgres_rows *rows, voi
 	revocation->until_ms = postgres_int(rows, 0, COLUMN_REVOCATION_UNTIL_MS);
 	revocation->is_inactive = postgres_bool(rows, 0, COLUMN_REVOCATION_IS_INACTIVE);
 	revocation->expires_s = clock_unix_ms() / 1000 + queue->users->config->auth.token_lifetime_s;
+	publish(queue);
+}
+
+static void session_loaded(enum status status, const struct postgres_rows *rows, void *arg)
+{
+	struct retry_queue *queue = arg;
+
+	if (status != STATUS_OK || postgres_count(rows) == 0)
+		return finish_current(queue, status == STATUS_OK); /* it was not ended */
+	queue->current->revocation.expires_s = postgres_int(rows, 0, COLUMN_TOKEN_REVOCATION_EXPIRES_S);
 	publish(queue);
 }
 

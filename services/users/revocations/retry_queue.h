@@ -16,5 +16,7 @@ struct retry_queue *retry_queue_new(struct event_base *base, struct users *users
 void retry_queue_free(struct retry_queue *queue);
 /* Copies the revocation. Of a user's only the id counts: the user's row is read when no statement can change it any more. */
 void retry_queue_add(struct retry_queue *queue, const struct revocation *revocation);
+/* The same of a session that may or may not have been ended. */
+void retry_queue_add_session(struct retry_queue *queue, const uint8_t id[JWT_JTI_BYTES]);
 
 #endif

@@ -1,4 +1,5 @@
 /* Flow: revoke_token -> stored -> publish -> published -> the handler's `done`;
+ *       revoke_begin_session -> (the handler ends it) -> revoke_session -> publish -> published -> the handler's `done`;
  *       revoke_begin -> (the handler changes the row) -> revoke_user -> publish -> published -> the handler's `done`. */
 #include "revocations/revoke.h"
 
@@ -13,7 +14,7 @@ struct revoking {
 	struct http_request *req;
 	struct users *users;
 	struct revocation revocation;
-	bool is_published;
+	bool is_session, is_published;
 	revoked *done;
 	void *arg;
 };
@@ -46,12 +47,36 @@ struct revoking *revoke_begin(struct http_request *req, int64_t user_id)
 	return revoking_new(req, (struct revocation){.is_user = true, .user_id = user_id});
 }
 
+struct revoking *revoke_begin_session(struct http_request *req, const uint8_t id[JWT_JTI_BYTES])
+{
+	struct revoking *revoking = revoking_new(req, (struct revocation){0});
+
+	revoking->is_session = true;
+	memcpy(revoking->revocation.jti, id, JWT_JTI_BYTES);
+	revoking->revocation.expires_s = clock_unix_ms() / 1000 + revoking->users->config->auth.token_lifetime_s;
+	return revoking;
+}
+
+void revoke_session(struct revoking *revoking, revoked *done, void *arg)
+{
+	revoking->done = done;
+	revoking->arg = arg;
+	publish(revoking);
+}
+
+void revoke_nothing(struct revoking *revoking)
+{
+	revoking->is_published = true;
+}
+
 /* Runs however the request ends, also when the client disconnected. */
 static void revoking_drop(void *memory)
 {
 	struct revoking *revoking = memory;
 
-	if (!revoking->is_published)
+	if (!revoking->is_published && revoking->is_session)
+		retry_queue_add_session(revoking->users->retry_queue, revoking->revocation.jti);
+	else if (!revoking->is_published)
 		retry_queue_add(revoking->users->retry_queue, &revoking->revocation);
 }
 

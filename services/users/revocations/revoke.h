@@ -15,9 +15,15 @@ typedef void revoked(enum status status, void *arg);
 /* One token. is_inactive: because its user is inactive, which has a message of its own. */
 void revoke_token(struct http_request *req, const struct jwt_claims *claims, bool is_inactive, revoked *done, void *arg);
 
+/* The access tokens of a session. The caller ends the session itself: it calls revoke_begin_session() before it sends the
+ * statement, so that the revocation is published even if the client disconnects meanwhile, and then one of the other two. */
+struct revoking; /* belongs to the request */
+struct revoking *revoke_begin_session(struct http_request *req, const uint8_t id[JWT_JTI_BYTES]);
+void revoke_session(struct revoking *revoking, revoked *done, void *arg);
+void revoke_nothing(struct revoking *revoking); /* the statement ended no session */
+
 /* All tokens of a user. The caller changes the row itself: it calls revoke_begin() before it sends the statement, so that the
  * revocation is published even if the client disconnects meanwhile, and revoke_user() with what the row then says. */
-struct revoking; /* belongs to the request */
 struct revoking *revoke_begin(struct http_request *req, int64_t user_id);
 /* Publishes that tokens issued up to until_ms are revoked; all tokens while is_inactive. */
 void revoke_user(struct revoking *revoking, bool is_inactive, int64_t until_ms, revoked *done, void *arg);

@@ -51,12 +51,14 @@ void users_authenticate(struct http_request *req)
 static void load(struct http_request *req, const struct jwt_claims *claims)
 {
 	struct postgres_params params = {0};
-	char jti[37];
+	char jti[37], sid[37];
 
 	jwt_jti_format(claims->jti, jti);
 	postgres_param_int(&params, claims->user_id);
 	postgres_param_text(&params, jti);
 	postgres_param_int(&params, jwt_jti_unix_ms(claims->jti));
+	jwt_jti_format(claims->session.id, sid);
+	postgres_param_text(&params, claims->has_session ? sid : NULL);
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_user_of_token, &params, loaded, req);
 }
 

@@ -1,0 +1,34 @@
+/* Checks a name and a password, for each call that logs a user in. */
+#ifndef ABACUS_USERS_CREDENTIALS_H
+#define ABACUS_USERS_CREDENTIALS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "http/request.h"
+#include "postgres/postgres.h"
+
+#define CREDENTIALS_BYTES_MAX 512 /* no user name, e-mail or password is longer in bytes */
+
+struct credentials { /* of a user whose password was right; lives as long as the request */
+	struct http_request *req;
+	int64_t user_id;
+	bool is_active, is_admin;
+	/* When a token of this login is issued: before the user was loaded, so that each later change of the user revokes it.
+	 */
+	int64_t issued_ms;
+	int64_t dead_until_ms; /* of the user, when the password was loaded */
+	const char *password;  /* borrowed from the request */
+	char *name, *stored_hash, *new_hash;
+};
+
+/* credentials NULL: there is no such user, or the password is wrong; both take the same time. */
+typedef void credentials_checked(struct http_request *req, struct credentials *credentials);
+/* statement: store_user_by_email or store_user_by_login. When too many attempts failed, or the check itself fails, the request
+ * is answered here. */
+void credentials_check(struct http_request *req, const struct postgres_statement *statement, const char *name,
+		       const char *password, credentials_checked *done);
+/* The login succeeds: forgets the failed attempts, and replaces a hash by a legacy algorithm or with weaker parameters. */
+void credentials_accept(struct credentials *credentials);
+
+#endif
