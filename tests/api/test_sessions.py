@@ -4,6 +4,7 @@ import base64
 import json
 import re
 import secrets
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -227,7 +228,17 @@ def test_a_lost_reply_is_not_made_again_after_the_time_for_it(person):
 def test_refresh_tokens_that_are_none_are_refused(person):
     body = session_of(person)
     good = body["refresh_token"]
-    for token in ("", "x", "x" * 75, good[:-1], good + "A", good + "=", forged(good), forged(good, 0)[:-2] + "AA", body["access_token"]):
+    for token in (
+        "",
+        "x",
+        "x" * 75,
+        good[:-1],
+        good + "A",
+        good + "=",
+        forged(good),
+        forged(good, 0)[:-2] + "AA",
+        body["access_token"],
+    ):
         reply = refresh(token)
         assert (reply.status, reply.json) == (401, ENDED), token
     assert is_accepted_everywhere(body["access_token"]), "a forged token ends nothing"
@@ -339,8 +350,7 @@ def test_a_shorter_lifetime_of_tokens_shortens_access_tokens_too(person):
 
 def test_sessions_that_have_ended_are_removed(person):
     ended, reused, kept = session_of(person), session_of(person), session_of(person)
-    for _ in range(2):
-        latest = refreshed(reused["refresh_token"] if _ == 0 else latest["refresh_token"])
+    refreshed(refreshed(reused["refresh_token"])["refresh_token"])
     assert refresh(reused["refresh_token"]).json["code"] == "session_reused"
     age(ended["session"]["id"], "expires_at", 43_300)
     ids = ", ".join(f"'{body['session']['id']}'" for body in (ended, reused, kept))
@@ -385,9 +395,11 @@ def test_in_a_cookie_the_refresh_token_is_out_of_reach_of_scripts(person, scheme
         got, value, attributes = cookie_of(reply)
         age_s = {int(attribute[8:]) for attribute in attributes if attribute.startswith("Max-Age=")}
         assert (got, len(value)) == (name, 75)
-        assert attributes - {f"Max-Age={seconds}" for seconds in age_s} == {"Path=/auth/session", "HttpOnly", "SameSite=Strict"} | (
-            {"Secure"} if scheme == "https" else set()
-        )
+        assert attributes - {f"Max-Age={seconds}" for seconds in age_s} == {
+            "Path=/auth/session",
+            "HttpOnly",
+            "SameSite=Strict",
+        } | ({"Secure"} if scheme == "https" else set())
         assert all(30 * 86_400 - 60 < seconds <= 30 * 86_400 for seconds in age_s) and len(age_s) == remember
         headers["Cookie"] = f"other=1; {name}={value}; last=x"
         reply = post("/auth/session/refresh", {"cookie": True}, headers=headers)
@@ -396,12 +408,17 @@ def test_in_a_cookie_the_refresh_token_is_out_of_reach_of_scripts(person, scheme
     assert is_accepted_everywhere(reply.json["access_token"])
 
 
-@pytest.mark.parametrize("origin", [None, "null", "https://evil.test", "http://127.0.0.1:1", ORIGIN + ".evil.test", "http://evil.test@" + ORIGIN[7:]])
+@pytest.mark.parametrize(
+    "origin", [None, "null", "https://evil.test", "http://127.0.0.1:1", ORIGIN + ".evil.test", "http://evil.test@" + ORIGIN[7:]]
+)
 def test_no_other_site_can_have_a_browser_set_or_use_the_cookie(person, origin):
     good = cookie_of(log_in(person, cookie=True, headers={"Origin": ORIGIN}))
     headers = {"Cookie": f"{good[0]}={good[1]}", **({"Origin": origin} if origin else {})}
     refused = fail("origin_refused", "Only pages of this site may do that.")
-    for reply in (log_in(person, cookie=True, headers=headers), post("/auth/session/refresh", {"cookie": True}, headers=headers)):
+    for reply in (
+        log_in(person, cookie=True, headers=headers),
+        post("/auth/session/refresh", {"cookie": True}, headers=headers),
+    ):
         assert (reply.status, reply.json) == (403, refused)
         assert "Set-Cookie" not in reply.headers
     headers["Origin"] = ORIGIN
@@ -541,6 +558,34 @@ def test_a_refresh_while_all_others_are_ended_logs_nobody_out(person):
     assert is_accepted_everywhere(refreshed(replies[-1].json["refresh_token"])["access_token"])
 
 
+def test_a_refresh_that_races_with_the_end_of_all_sessions_leaves_no_good_token(person):
+    own, others = session_of(person), [session_of(person) for _ in range(6)]
+    ended = threading.Event()
+
+    def refresh_until_refused(body):
+        tokens, token = [], body["refresh_token"]
+        while (reply := refresh(token)).status == 200:
+            tokens.append(reply.json["access_token"])
+            token = reply.json["refresh_token"]
+            assert not ended.wait(0.001) or len(tokens) < 1000, "the session has ended"
+        assert reply.json == ENDED
+        return tokens
+
+    with ThreadPoolExecutor(6) as threads:
+        refreshing = [threads.submit(refresh_until_refused, body) for body in others]
+        eventually(lambda: refresh_count(person) > 12, message="they refresh")
+        new = call("DELETE", "/auth/sessions", token=own["access_token"])
+        ended.set()
+        tokens = [token for future in refreshing for token in future.result()]
+    assert new.status == 200 and len(tokens) > 6
+    assert all(is_refused_everywhere(token) for token in tokens)
+    assert is_accepted_everywhere(new.json["data"]["access_token"])
+
+
+def refresh_count(person):
+    return int(abacus.psql("users", f"SELECT sum(counter) FROM sessions WHERE user_id = {person.id}"))
+
+
 def change_password(person, admin):
     body = {"current": person.password, "new": "a new password"}
     return call("PUT", "/auth/password", body, token=person.login())
@@ -559,7 +604,9 @@ def delete(person, admin):
 def test_what_ends_a_users_tokens_ends_the_sessions(person, admin, change):
     body = session_of(person, remember=True)
     assert change(person, admin).status == 200
-    assert get("/auth/status", token=body["access_token"]).status == get("/api/values", token=body["access_token"]).status == 401
+    assert (
+        get("/auth/status", token=body["access_token"]).status == get("/api/values", token=body["access_token"]).status == 401
+    )
     assert refresh(body["refresh_token"]).json == ENDED
 
 

@@ -167,6 +167,55 @@ def test_a_logout_without_redis_is_published_once_redis_returns(reader):
     eventually(lambda: get("/api/values", token=person.token).status == 401, 10, message="values refuses the token")
 
 
+def start_session(person):
+    reply = abacus.post("/auth/session", {"email": person.email, "password": person.password})
+    assert reply.status == 201, reply
+    return reply.json
+
+
+def test_a_session_that_ends_without_redis_is_dead_everywhere_once_redis_returns():
+    """Logged out, ended from another, and by a refresh token that was used again: 503, because no follower has confirmed it."""
+    person, refresh = abacus.Person(), "/auth/session/refresh"
+    logged_out, ended, reused, kept = (start_session(person) for _ in range(4))
+    first = {"refresh_token": reused["refresh_token"]}
+    second = {"refresh_token": abacus.post(refresh, first).json["refresh_token"]}
+    assert abacus.post(refresh, second).status == 200
+    abacus.stop("redis")
+    assert start_session(person)["refresh_token"], "logging in needs no Redis"
+    assert abacus.post(refresh, {"refresh_token": kept["refresh_token"]}).status == 200, "and refreshing neither"
+    assert abacus.call("DELETE", "/auth/session", token=logged_out["access_token"]).status == 503
+    assert abacus.call("DELETE", f"/auth/sessions/{ended['session']['id']}", token=kept["access_token"]).status == 503
+    assert abacus.post(refresh, first).status == 503
+    abacus.start("redis")
+    for body in (logged_out, ended, reused):
+        for path in ("/auth/status", "/api/values"):
+            eventually(lambda: get(path, token=body["access_token"]).status == 401, 20, message=f"{path} refuses the token")
+        assert abacus.post(refresh, {"refresh_token": body["refresh_token"]}).status == 401
+    eventually(lambda: get("/api/values", token=kept["access_token"]).status == 200, message="values accepts the other")
+
+
+def test_a_session_is_neither_begun_nor_refreshed_without_postgres():
+    person = abacus.Person()
+    body = start_session(person)
+    refresh_token = {"refresh_token": body["refresh_token"]}
+    login = {"email": person.email, "password": person.password}
+    abacus.stop("postgres")
+    try:
+        for method, path, payload in (
+            ("POST", "/auth/session", login),
+            ("POST", "/auth/session/refresh", refresh_token),
+            ("GET", "/auth/sessions", None),
+            ("DELETE", "/auth/session", None),
+            ("DELETE", "/auth/sessions", None),
+        ):
+            reply = abacus.call(method, path, payload, token=body["access_token"])
+            assert (reply.status, reply.json["status"]) == (503, "error"), path
+    finally:
+        abacus.start("postgres")
+    eventually(lambda: abacus.post("/auth/session/refresh", refresh_token).status == 200, message="the session is as before")
+    assert psql_count(f"sessions WHERE user_id = {person.id} AND counter = 1") == 1
+
+
 def test_a_logout_without_redis_is_published_although_its_process_was_killed(reader):
     """The retry queue is lost with the process; the next process publishes every revocation after its start."""
     person = abacus.Person()
@@ -206,12 +255,16 @@ def test_account_changes_take_effect_although_the_client_disconnected():
     """The rows are written when the lock is released; the clients have disconnected by then."""
     admin, people = abacus.log_in(*abacus.ADMIN), [abacus.Person() for _ in range(4)]
     logs_out, changes, deactivated, deleted = people
+    session = start_session(logs_out)
     requests = [
         ("GET", "/auth/logout", None, logs_out.token),
         ("PUT", "/auth/password", {"current": changes.password, "new": "a new password"}, changes.token),
         ("PATCH", f"/users/{deactivated.id}", {"active": False}, admin),
         ("DELETE", f"/users/{deleted.id}", None, admin),
+        ("DELETE", "/auth/session", None, session["access_token"]),
     ]
+
+    tokens = [person.token for person in people]
 
     def ask_and_leave(request):
         method, path, body, token = request
@@ -235,7 +288,7 @@ def test_account_changes_take_effect_although_the_client_disconnected():
         postgres.stdin.close()
         for path in ("/auth/status", "/api/values"):
             eventually(
-                lambda: all(get(path, token=person.token).status == 401 for person in people),
+                lambda: all(get(path, token=token).status == 401 for token in (*tokens, session["access_token"])),
                 20,
                 message=f"{path} refuses the tokens",
             )

@@ -39,6 +39,7 @@ def rows(stack):
             ("users", "users"),
             ("users", "revoked_tokens"),
             ("users", "deleted_users"),
+            ("users", "sessions"),
             ("users", "schema_migrations"),
             ("values", "values"),
             ("values", "schema_migrations"),

@@ -1,6 +1,6 @@
 /* DELETE /auth/sessions: ends all tokens and sessions of the caller but the one of this request. It does what a change of
  * password does, and carries the caller over: the reply has a new token, because the one of the request is dead too.
- * Flow: session_end_others -> ended -> published -> reply. */
+ * Flow: session_end_others -> end -> ended -> end -> ended -> published -> reply. */
 #include "service.h"
 
 #include <stdlib.h>
@@ -15,28 +15,39 @@
 struct ending {
 	struct http_request *req;
 	struct revoking *revoking;
-	bool stays; /* the caller was not logged out by another change meanwhile */
+	int runs;
+	bool was_logged_out; /* the caller, by another change meanwhile */
 	struct session_tokens tokens;
 };
 
+static void end(struct ending *ending);
 static void ended(enum status status, const struct postgres_rows *rows, void *arg);
 static void published(enum status status, void *arg);
 static void reply(struct ending *ending);
 
 void session_end_others(struct http_request *req)
 {
-	const struct jwt_claims *claims = &users_caller(req)->claims;
 	struct ending *ending = http_request_alloc(req, sizeof *ending, NULL);
+
+	ending->req = req;
+	ending->revoking = revoke_begin(req, users_caller(req)->claims.user_id);
+	end(ending);
+}
+
+/* Runs twice, as a change of password does. A refresh or a login that read the user before the first run dates its token from
+ * before that, and the second run is later. */
+static void end(struct ending *ending)
+{
+	const struct jwt_claims *claims = &users_caller(ending->req)->claims;
 	struct postgres_params params = {0};
 	char id[37];
 
-	ending->req = req;
 	jwt_jti_format(claims->session.id, id);
 	postgres_param_int(&params, claims->user_id);
 	postgres_param_text(&params, claims->has_session ? id : NULL);
 	postgres_param_int(&params, clock_unix_ms());
-	ending->revoking = revoke_begin(req, claims->user_id);
-	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_sessions_end_others, &params, ended, ending);
+	postgres_exec(users_of(ending->req)->postgres, http_request_scope(ending->req), &store_sessions_end_others, &params,
+		      ended, ending);
 }
 
 static void read_row(struct ending *ending, const struct postgres_rows *rows)
@@ -45,15 +56,22 @@ static void read_row(struct ending *ending, const struct postgres_rows *rows)
 	int64_t until_ms = postgres_int(rows, 0, COLUMN_REVOCATION_UNTIL_MS), now_ms = clock_unix_ms();
 	struct session_tokens *tokens = &ending->tokens;
 
-	ending->stays = caller->claims.has_session
-				? !postgres_is_null(rows, 0, COLUMN_OTHERS_AUTHENTICATED_S)
-				: jwt_jti_unix_ms(caller->claims.jti) > postgres_int(rows, 0, COLUMN_OTHERS_WAS_DEAD_UNTIL_MS);
 	tokens->session = caller->claims.session;
 	tokens->user_id = caller->claims.user_id;
 	tokens->is_admin = caller->is_admin;
 	tokens->issued_ms = now_ms > until_ms ? now_ms : until_ms + 1;
 	tokens->remaining_s = caller->claims.has_session ? postgres_int(rows, 0, COLUMN_OTHERS_REMAINING_S)
 							 : caller->claims.ends_s - now_ms / 1000;
+}
+
+/* In the second run the tokens of before are dead in any case. */
+static bool was_logged_out(const struct ending *ending, const struct postgres_rows *rows)
+{
+	const struct jwt_claims *claims = &users_caller(ending->req)->claims;
+
+	if (claims->has_session)
+		return postgres_is_null(rows, 0, COLUMN_OTHERS_AUTHENTICATED_S);
+	return ending->runs == 1 && jwt_jti_unix_ms(claims->jti) <= postgres_int(rows, 0, COLUMN_OTHERS_WAS_DEAD_UNTIL_MS);
 }
 
 static void ended(enum status status, const struct postgres_rows *rows, void *arg)
@@ -64,6 +82,10 @@ static void ended(enum status status, const struct postgres_rows *rows, void *ar
 		return http_reply_status(ending->req, status);
 	if (postgres_count(rows) == 0)
 		return auth_refuse(ending->req, AUTH_INACTIVE);
+	ending->runs++;
+	ending->was_logged_out |= was_logged_out(ending, rows);
+	if (ending->runs < 2)
+		return end(ending);
 	read_row(ending, rows);
 	revoke_user(ending->revoking, postgres_bool(rows, 0, COLUMN_REVOCATION_IS_INACTIVE),
 		    postgres_int(rows, 0, COLUMN_REVOCATION_UNTIL_MS), published, ending);
@@ -75,7 +97,7 @@ static void published(enum status status, void *arg)
 
 	if (status != STATUS_OK)
 		http_reply_status(ending->req, status);
-	else if (!ending->stays)
+	else if (ending->was_logged_out)
 		auth_refuse(ending->req, AUTH_INVALID);
 	else
 		reply(ending);

@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { AddUserData, AddUserErrors, AddUserResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeUserData, ChangeUserErrors, ChangeUserResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, GetHealthData, GetHealthErrors, GetHealthHistoryData, GetHealthHistoryErrors, GetHealthHistoryResponses, GetHealthResponses, GetStatusData, GetStatusErrors, GetStatusResponses, GetUserData, GetUserErrors, GetUserOfTokenData, GetUserOfTokenErrors, GetUserOfTokenResponses, GetUserResponses, GetValueData, GetValueErrors, GetValueResponses, ListAllValuesData, ListAllValuesErrors, ListAllValuesResponses, ListCurrentValuesData, ListCurrentValuesErrors, ListCurrentValuesResponses, ListenToValuesData, ListenToValuesErrors, ListHealthEventsData, ListHealthEventsErrors, ListHealthEventsResponses, ListKindsData, ListKindsErrors, ListKindsResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListValuesData, ListValuesErrors, ListValuesResponses, LogInData, LogInErrors, LogInOlderData, LogInOlderErrors, LogInOlderResponses, LogInResponses, LogOutData, LogOutErrors, LogOutOlderData, LogOutOlderErrors, LogOutOlderResponses, LogOutResponses, PingData, PingErrors, PingResponses, RegisterData, RegisterErrors, RegisterResponses, SubmitValueData, SubmitValueErrors, SubmitValueResponses } from './types.gen';
+import type { AddUserData, AddUserErrors, AddUserResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeUserData, ChangeUserErrors, ChangeUserResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, EndOneSessionData, EndOneSessionErrors, EndOneSessionResponses, EndOtherSessionsData, EndOtherSessionsErrors, EndOtherSessionsResponses, EndSessionData, EndSessionErrors, EndSessionResponses, GetHealthData, GetHealthErrors, GetHealthHistoryData, GetHealthHistoryErrors, GetHealthHistoryResponses, GetHealthResponses, GetStatusData, GetStatusErrors, GetStatusResponses, GetUserData, GetUserErrors, GetUserOfTokenData, GetUserOfTokenErrors, GetUserOfTokenResponses, GetUserResponses, GetValueData, GetValueErrors, GetValueResponses, ListAllValuesData, ListAllValuesErrors, ListAllValuesResponses, ListCurrentValuesData, ListCurrentValuesErrors, ListCurrentValuesResponses, ListenToValuesData, ListenToValuesErrors, ListHealthEventsData, ListHealthEventsErrors, ListHealthEventsResponses, ListKindsData, ListKindsErrors, ListKindsResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListValuesData, ListValuesErrors, ListValuesResponses, LogInData, LogInErrors, LogInOlderData, LogInOlderErrors, LogInOlderResponses, LogInResponses, LogOutData, LogOutErrors, LogOutOlderData, LogOutOlderErrors, LogOutOlderResponses, LogOutResponses, PingData, PingErrors, PingResponses, RefreshSessionData, RefreshSessionErrors, RefreshSessionResponses, RegisterData, RegisterErrors, RegisterResponses, StartSessionData, StartSessionErrors, StartSessionResponses, SubmitValueData, SubmitValueErrors, SubmitValueResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -76,6 +76,93 @@ export const logOutOlder = <ThrowOnError extends boolean = false>(options?: Opti
 export const logOut = <ThrowOnError extends boolean = false>(options?: Options<LogOutData, ThrowOnError>): RequestResult<LogOutResponses, LogOutErrors, ThrowOnError> => (options?.client ?? client).post<LogOutResponses, LogOutErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/auth/logout',
+    ...options
+});
+
+/**
+ * Log out
+ *
+ * When the reply arrives, every service refuses all tokens of this session. The cookie, if the request has it, is removed. `POST /auth/logout` does
+ * the same. A token without a session is revoked alone.
+ *
+ */
+export const endSession = <ThrowOnError extends boolean = false>(options?: Options<EndSessionData, ThrowOnError>): RequestResult<EndSessionResponses, EndSessionErrors, ThrowOnError> => (options?.client ?? client).delete<EndSessionResponses, EndSessionErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/auth/session',
+    ...options
+});
+
+/**
+ * Log in with a session
+ *
+ * A session has access tokens of a few minutes, and a refresh token that is replaced each time it is used. The reply is that of RFC 6749 §5.1,
+ * without the envelope. A wrong password, an unknown user and an inactive user get the same reply after the same time. If a user has too many
+ * sessions (`SESSIONS_PER_USER`), the one that was not used for longest ends.
+ *
+ * With `cookie` the refresh token is in a cookie that no script can read, and not in the body (`abacus-session`, with HTTPS
+ * `__Secure-abacus-session`; `HttpOnly; SameSite=Strict; Path=/auth/session`). Such a request must come from a page of this host: its `Origin` is
+ * compared with its `Host`.
+ *
+ */
+export const startSession = <ThrowOnError extends boolean = false>(options: Options<StartSessionData, ThrowOnError>): RequestResult<StartSessionResponses, StartSessionErrors, ThrowOnError> => (options.client ?? client).post<StartSessionResponses, StartSessionErrors, ThrowOnError>({
+    url: '/auth/session',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Get the next tokens of a session
+ *
+ * The refresh token is replaced. A client that lost the reply sends the same token again within `REFRESH_RETRY_SECONDS` (ten minutes) and gets the
+ * same successor, as do several requests at once. A token that is older was copied: the session ends with all its tokens (`session_reused`).
+ *
+ * A session ends 12 hours after its login (`SESSION_UNREMEMBERED_SECONDS`); with `remember` when it was not refreshed for 30 days
+ * (`SESSION_IDLE_SECONDS`), and after 90 days at the latest (`SESSION_MAX_SECONDS`); and when the password changes, or the user is deactivated or
+ * deleted.
+ *
+ */
+export const refreshSession = <ThrowOnError extends boolean = false>(options: Options<RefreshSessionData, ThrowOnError>): RequestResult<RefreshSessionResponses, RefreshSessionErrors, ThrowOnError> => (options.client ?? client).post<RefreshSessionResponses, RefreshSessionErrors, ThrowOnError>({
+    url: '/auth/session/refresh',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * End all other sessions of the caller
+ *
+ * When the reply arrives, every service refuses all tokens that the user has had, those without a session and the one of this request included. The
+ * reply has the one that replaces it; the refresh token of this session stays good.
+ *
+ */
+export const endOtherSessions = <ThrowOnError extends boolean = false>(options?: Options<EndOtherSessionsData, ThrowOnError>): RequestResult<EndOtherSessionsResponses, EndOtherSessionsErrors, ThrowOnError> => (options?.client ?? client).delete<EndOtherSessionsResponses, EndOtherSessionsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/auth/sessions',
+    ...options
+});
+
+/**
+ * The caller's own sessions, the last used first
+ */
+export const listSessions = <ThrowOnError extends boolean = false>(options?: Options<ListSessionsData, ThrowOnError>): RequestResult<ListSessionsResponses, ListSessionsErrors, ThrowOnError> => (options?.client ?? client).get<ListSessionsResponses, ListSessionsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/auth/sessions',
+    ...options
+});
+
+/**
+ * End one of the caller's sessions
+ *
+ * When the reply arrives, every service refuses all tokens of that session.
+ */
+export const endOneSession = <ThrowOnError extends boolean = false>(options: Options<EndOneSessionData, ThrowOnError>): RequestResult<EndOneSessionResponses, EndOneSessionErrors, ThrowOnError> => (options.client ?? client).delete<EndOneSessionResponses, EndOneSessionErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/auth/sessions/{id}',
     ...options
 });
 

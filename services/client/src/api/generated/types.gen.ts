@@ -103,7 +103,7 @@ export type UserChange = {
 };
 
 /**
- * HS256 JWT (RFC 7519) with the claims iss, sub, iat, nbf, exp, jti, adm
+ * HS256 JWT (RFC 7519) with the claims iss, sub, iat, nbf, exp, jti, adm; an access token of a session (RFC 9068) also has aud, sid, auth_time, amr
  */
 export type Token = string;
 
@@ -127,6 +127,96 @@ export type OlderFailure = {
     status_code: 401;
     error: 'Bad Request';
     description: 'Invalid credentials';
+};
+
+/**
+ * with `email` or `username`, and not both
+ */
+export type SessionLogin = {
+    email?: string;
+    /**
+     * the user name or the e-mail
+     */
+    username?: string;
+    password: string;
+    /**
+     * the session lives for months instead of hours
+     */
+    remember?: boolean;
+    /**
+     * the refresh token goes into a cookie
+     */
+    cookie?: boolean;
+};
+
+/**
+ * the session and how often it was refreshed, signed; clients keep it as it is
+ */
+export type RefreshToken = string;
+
+/**
+ * `refresh_token`, or `cookie` with the value true
+ */
+export type SessionRefresh = {
+    refresh_token?: string;
+    cookie?: boolean;
+};
+
+export type Session = {
+    id: string;
+    /**
+     * of the login, in printable ASCII
+     */
+    user_agent: string;
+    /**
+     * of the login or the last refresh
+     */
+    address: string;
+    created_at: string;
+    /**
+     * the login or the last refresh
+     */
+    last_used_at: string;
+    /**
+     * the end if it is not refreshed
+     */
+    expires_at: string;
+    remember: boolean;
+    /**
+     * the session of this request
+     */
+    current: boolean;
+};
+
+export type SessionTokens = {
+    access_token: Token;
+    token_type: 'Bearer';
+    /**
+     * seconds until the access token expires
+     */
+    expires_in: number;
+    refresh_token?: RefreshToken;
+    session: Session;
+};
+
+export type SessionList = {
+    status: 'success';
+    data: {
+        sessions: Array<Session>;
+    };
+};
+
+export type OtherSessionsEnded = {
+    status: 'success';
+    message: 'All other sessions were ended.';
+    data: {
+        access_token: Token;
+        token_type: 'Bearer';
+        /**
+         * seconds until the access token expires
+         */
+        expires_in: number;
+    };
 };
 
 export type User = {
@@ -757,6 +847,440 @@ export type LogOutResponses = {
 };
 
 export type LogOutResponse = LogOutResponses[keyof LogOutResponses];
+
+export type EndSessionData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/auth/session';
+};
+
+export type EndSessionErrors = {
+    /**
+     * The framing of the request is invalid.
+     */
+    400: Failure & {
+        code?: 'bad_request';
+    };
+    /**
+     * The token is expired, invalid or revoked, or its user is inactive or deleted.
+     */
+    401: TokenRefused;
+    /**
+     * The `Authorization` header is missing.
+     */
+    403: Failure & {
+        code?: 'token_missing';
+        message?: 'Provide a valid auth token.';
+    };
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * Too many requests or connections from one address.
+     */
+    429: Failure & {
+        code?: 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type EndSessionError = EndSessionErrors[keyof EndSessionErrors];
+
+export type EndSessionResponses = {
+    /**
+     * Logged out.
+     */
+    200: Success & {
+        message?: 'Successfully logged out.';
+    };
+};
+
+export type EndSessionResponse = EndSessionResponses[keyof EndSessionResponses];
+
+export type StartSessionData = {
+    body: SessionLogin;
+    path?: never;
+    query?: never;
+    url: '/auth/session';
+};
+
+export type StartSessionErrors = {
+    /**
+     * The body is empty or not a JSON object, or a member of it is missing or invalid; `errors` says which.
+     */
+    400: InvalidPayload | UnreadableRequest;
+    /**
+     * The password is wrong, or there is no such active user.
+     */
+    401: Failure & {
+        code?: 'login_failed';
+        message?: 'Login failed.';
+    };
+    /**
+     * The `Origin` is missing, or is not this host, and `cookie` is true.
+     */
+    403: Failure & {
+        code?: 'origin_refused';
+    };
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * The `Content-Type` is not `application/json`.
+     */
+    415: Failure & {
+        code?: 'unsupported_media_type';
+    };
+    /**
+     * Too many failed logins with one name from one address, or too many requests.
+     */
+    429: Failure & {
+        code?: 'too_many_attempts' | 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type StartSessionError = StartSessionErrors[keyof StartSessionErrors];
+
+export type StartSessionResponses = {
+    /**
+     * Logged in; the reply has the tokens and the session.
+     */
+    201: SessionTokens;
+};
+
+export type StartSessionResponse = StartSessionResponses[keyof StartSessionResponses];
+
+export type RefreshSessionData = {
+    body: SessionRefresh;
+    path?: never;
+    query?: never;
+    url: '/auth/session/refresh';
+};
+
+export type RefreshSessionErrors = {
+    /**
+     * The body is empty or not a JSON object, or a member of it is missing or invalid; `errors` says which.
+     */
+    400: InvalidPayload | UnreadableRequest;
+    /**
+     * The session has ended, or the token is none. A cookie that holds it is removed.
+     */
+    401: Failure & {
+        code?: 'session_ended' | 'session_reused';
+    };
+    /**
+     * The `Origin` is missing, or is not this host, and `cookie` is true.
+     */
+    403: Failure & {
+        code?: 'origin_refused';
+    };
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * The `Content-Type` is not `application/json`.
+     */
+    415: Failure & {
+        code?: 'unsupported_media_type';
+    };
+    /**
+     * Too many requests or connections from one address.
+     */
+    429: Failure & {
+        code?: 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type RefreshSessionError = RefreshSessionErrors[keyof RefreshSessionErrors];
+
+export type RefreshSessionResponses = {
+    /**
+     * The next tokens.
+     */
+    200: SessionTokens;
+};
+
+export type RefreshSessionResponse = RefreshSessionResponses[keyof RefreshSessionResponses];
+
+export type EndOtherSessionsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/auth/sessions';
+};
+
+export type EndOtherSessionsErrors = {
+    /**
+     * The framing of the request is invalid.
+     */
+    400: Failure & {
+        code?: 'bad_request';
+    };
+    /**
+     * The token is expired, invalid or revoked, or its user is inactive or deleted.
+     */
+    401: TokenRefused;
+    /**
+     * The `Authorization` header is missing.
+     */
+    403: Failure & {
+        code?: 'token_missing';
+        message?: 'Provide a valid auth token.';
+    };
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * Too many requests or connections from one address.
+     */
+    429: Failure & {
+        code?: 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type EndOtherSessionsError = EndOtherSessionsErrors[keyof EndOtherSessionsErrors];
+
+export type EndOtherSessionsResponses = {
+    /**
+     * Ended; the reply has a new token.
+     */
+    200: OtherSessionsEnded;
+};
+
+export type EndOtherSessionsResponse = EndOtherSessionsResponses[keyof EndOtherSessionsResponses];
+
+export type ListSessionsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/auth/sessions';
+};
+
+export type ListSessionsErrors = {
+    /**
+     * The framing of the request is invalid.
+     */
+    400: Failure & {
+        code?: 'bad_request';
+    };
+    /**
+     * The token is expired, invalid or revoked, or its user is inactive or deleted.
+     */
+    401: TokenRefused;
+    /**
+     * The `Authorization` header is missing.
+     */
+    403: Failure & {
+        code?: 'token_missing';
+        message?: 'Provide a valid auth token.';
+    };
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * Too many requests or connections from one address.
+     */
+    429: Failure & {
+        code?: 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type ListSessionsError = ListSessionsErrors[keyof ListSessionsErrors];
+
+export type ListSessionsResponses = {
+    /**
+     * The sessions that have not ended.
+     */
+    200: SessionList;
+};
+
+export type ListSessionsResponse = ListSessionsResponses[keyof ListSessionsResponses];
+
+export type EndOneSessionData = {
+    body?: never;
+    path: {
+        /**
+         * the session's id
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/auth/sessions/{id}';
+};
+
+export type EndOneSessionErrors = {
+    /**
+     * The framing of the request is invalid.
+     */
+    400: Failure & {
+        code?: 'bad_request';
+    };
+    /**
+     * The token is expired, invalid or revoked, or its user is inactive or deleted.
+     */
+    401: TokenRefused;
+    /**
+     * The `Authorization` header is missing.
+     */
+    403: Failure & {
+        code?: 'token_missing';
+        message?: 'Provide a valid auth token.';
+    };
+    /**
+     * The caller has no such session.
+     */
+    404: Failure & {
+        code?: 'session_not_found' | 'not_found';
+    };
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * Too many requests or connections from one address.
+     */
+    429: Failure & {
+        code?: 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type EndOneSessionError = EndOneSessionErrors[keyof EndOneSessionErrors];
+
+export type EndOneSessionResponses = {
+    /**
+     * Ended.
+     */
+    200: Success & {
+        message?: 'The session was ended.';
+    };
+};
+
+export type EndOneSessionResponse = EndOneSessionResponses[keyof EndOneSessionResponses];
 
 export type GetStatusData = {
     body?: never;
