@@ -67,7 +67,7 @@ static struct entries *bucket_of_jti(struct revocations *revocations, const uint
 {
 	unsigned hash;
 
-	memcpy(&hash, jti + JWT_JTI_BYTES - sizeof hash, sizeof hash); /* random by RFC 9562 §5.7 */
+	memcpy(&hash, jti + (JWT_JTI_BYTES - sizeof hash), sizeof hash); /* random by RFC 9562 §5.7 */
 	return &revocations->by_jti[hash % BUCKETS];
 }
 
