@@ -102,7 +102,7 @@ def test_an_access_token_has_the_documented_claims(person):
     assert set(claims) == {"iss", "sub", "iat", "nbf", "exp", "jti", "adm", "aud", "sid", "auth_time", "amr"}
     assert (claims["sub"], claims["adm"], claims["aud"], claims["amr"]) == (str(person.id), False, "abacus", ["pwd"])
     assert claims["exp"] == claims["iat"] + 600
-    assert abs(claims["auth_time"] - claims["iat"]) <= 5
+    assert 0 <= claims["auth_time"] - claims["iat"] <= 60
 
 
 def test_every_login_that_fails_gets_one_answer(person, admin):
