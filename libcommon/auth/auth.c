@@ -61,7 +61,9 @@ static const char *token_of(const char *authorization)
 
 static enum auth_verdict check_revocations(const struct revocations *revocations, const struct jwt_claims *claims)
 {
-	switch (revocations ? revocations_check(revocations, claims) : REVOCATION_NONE) {
+	enum revocation_verdict found = revocations ? revocations_check(revocations, claims) : REVOCATION_NONE;
+
+	switch (found) {
 	case REVOCATION_REVOKED:
 		return AUTH_INVALID;
 	case REVOCATION_INACTIVE:

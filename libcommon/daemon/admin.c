@@ -96,7 +96,7 @@ int daemon_admin_check_ready(const struct daemon_options *options)
 	inet_pton(AF_INET, host, &address.sin_addr);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-	is_ready = connect(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
+	is_ready = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
 		   write(fd, request, sizeof request - 1) == (ssize_t)sizeof request - 1 &&
 		   recv(fd, answer, sizeof answer - 1, MSG_WAITALL) == (ssize_t)sizeof answer - 1 &&
 		   strcmp(answer, "HTTP/1.1 200") == 0;

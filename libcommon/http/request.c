@@ -162,6 +162,7 @@ static bool is_known_method(const char *method)
 /* True when the request may go on; false when it has been answered. */
 static bool is_acceptable(struct http_request *req)
 {
+	enum http_match match;
 	char allow[128];
 
 	if (!is_known_method(req->method)) {
@@ -170,7 +171,8 @@ static bool is_acceptable(struct http_request *req)
 		http_reply_fail(req, 501, "not_implemented", "That method is not supported.");
 		return false;
 	}
-	switch (req->path ? http_router_find(req, req->path) : HTTP_MATCH_NO_PATH) {
+	match = req->path ? http_router_find(req, req->path) : HTTP_MATCH_NO_PATH;
+	switch (match) {
 	case HTTP_MATCH_FOUND:
 		return true;
 	case HTTP_MATCH_NO_METHOD:

@@ -114,11 +114,10 @@ static char *read_sql(const char *dir, const char *name, const char *direction)
 	FILE *file = fopen(path, "re");
 	struct buf text = {0};
 	char part[4096];
-	size_t len;
 	bool is_whole;
 
-	while (file && (len = fread(part, 1, sizeof part, file)) > 0)
-		buf_add(&text, part, len);
+	while (file && !feof(file) && !ferror(file))
+		buf_add(&text, part, fread(part, 1, sizeof part, file));
 	is_whole = file && !ferror(file) && !(text.len && memchr(text.bytes, '\0', text.len));
 	if (!is_whole)
 		fprintf(stderr, "manage: %s can not be read\n", path);

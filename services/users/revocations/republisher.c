@@ -139,7 +139,7 @@ static void users_loaded(enum status status, const struct postgres_rows *rows, v
 						 .until_ms = postgres_int(rows, i, COLUMN_REVOKED_USER_UNTIL_MS),
 						 .is_inactive = postgres_bool(rows, i, COLUMN_REVOKED_USER_IS_INACTIVE),
 						 .expires_s = expires_s};
-	republisher->last_user = entries[count - 1].user_id;
+	republisher->last_user = postgres_int(rows, count - 1, COLUMN_REVOKED_USER_ID);
 	republisher->load_next = load_users;
 	publish(republisher, entries, count);
 }
