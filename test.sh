@@ -1,11 +1,12 @@
 #!/bin/sh
-# usage: sh test.sh server | client | e2e | docker | deploy | all | coverage, each with [--only NAME], or fuzz [SECONDS], or simulate [SECONDS] [SEED], or chaos [SECONDS [SEED]]
+# usage: sh test.sh server | quick | client | e2e | docker | deploy | debian13 [quick] | all | coverage, each with [--only NAME], or fuzz [SECONDS], or simulate [SECONDS] [SEED], or chaos [SECONDS [SEED]]
 # server runs everything that a change must pass. With --only it runs the steps whose name contains NAME; if there are none, the tests in
-# tests/ that pytest finds by NAME. Each step prints one line; a failed step also prints the end of its output. The last line counts them.
+# tests/ that pytest finds by NAME. Each step prints one line; a failed step also prints the end of its output. The last line counts them, and what
+# was skipped because this machine lacks something; with STRICT=1 that fails.
 set -u
 cd "$(dirname "$0")" || exit
 root=$PWD
-passed=0 failed=0 only="" stack=""
+passed=0 failed=0 skipped=0 only="" stack=""
 chaos_instances=${INSTANCES:-2} chaos_processes=${PROCESSES:-2}
 out=$(mktemp)
 jobs=$(nproc)
@@ -19,7 +20,7 @@ export ASAN_OPTIONS=detect_leaks=1:halt_on_error=1:abort_on_error=0 UBSAN_OPTION
 
 cleanup() {
 	scripts/stack down >/dev/null 2>&1
-	rm -f "$out" "$out.table"
+	rm -f "$out" "$out".*
 }
 trap cleanup EXIT
 trap 'exit 130' INT TERM
@@ -44,13 +45,38 @@ step() {
 	fi
 }
 
+# skip NAME REASON [COUNT]: prints and counts what cannot run on this machine.
+skip() {
+	wanted "$1" || return 0
+	if [ "${STRICT:-}" = 1 ]; then
+		failed=$((failed + 1))
+		echo "FAILED  $1: skipped, which STRICT=1 forbids: $2"
+	else
+		skipped=$((skipped + ${3:-1}))
+		echo "skipped $1: $2"
+	fi
+}
+
+# The same for the tests that pytest skipped in the last step.
+skip_as_pytest() {
+	sed -n 's/^SKIPPED \[\([0-9]*\)\] [^ ]*: /\1 /p' "$out" >"$out.skipped"
+	while read -r count reason; do skip "$1" "$reason ($count)" "$count"; done <"$out.skipped"
+}
+
 # The number of tests in the step, as pytest, node --test or Vitest printed it.
 count_line() {
 	sed -n 's/^\([0-9]* passed.*\) in [0-9.]*s.*/ \1/p; s/^=* \([0-9]* passed.*\) in .*/ \1/p; s/^# pass \([0-9]*\)$/ \1 passed/p; s/^ *Tests  *\([0-9]* passed\).*/ \1/p' "$out" | tail -1
 }
 
+# One version decides, because every version of clang-format lays some lines out in another way: Debian 12's.
+formatter=14
 formatted() {
 	git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror
+}
+
+lint_format() {
+	found=$(clang-format --version | sed 's/.*version \([0-9]*\)\..*/\1/')
+	if [ "$found" = $formatter ]; then step "lint format" formatted; else skip "lint format" "clang-format $formatter decides, and this is $found"; fi
 }
 
 # Checks every script together with the files that it sources. The registries are listed because docker-push.sh picks one at run time.
@@ -123,10 +149,11 @@ unit_name() {
 	echo "$1" | sed 's|^libcommon/tests/||; s|^services/||; s|/tests/|/|; s|\.c$||'
 }
 
+# unit_tests ROUND SOURCE...
 unit_tests() {
-	for source in libcommon/tests/*/test_*.c libcommon/tests/*/io_*.c services/*/tests/test_*.c; do
-		step "$1 $(unit_name "$source")" unit_test "$BUILD/${source%.c}"
-	done
+	round=$1
+	shift
+	for source; do step "$round $(unit_name "$source")" unit_test "$BUILD/${source%.c}"; done
 }
 
 black_box() {
@@ -234,7 +261,7 @@ simulations() {
 round() {
 	simulations "$1" "$([ "$1" = plain ] && echo 10 || echo 4)"
 	step "$1 stack" stack_up
-	unit_tests "$1"
+	unit_tests "$1" libcommon/tests/*/test_*.c libcommon/tests/*/io_*.c services/*/tests/test_*.c
 	step "$1 simulator io_fake_redis" unit_test "$BUILD/tests/simulator/io_fake_redis"
 	step "$1 tests/api" black_box tests/api
 	[ "$1" != coverage ] || { scripts/stack down && stack=; } >/dev/null # because a killed process writes no coverage
@@ -247,7 +274,7 @@ round() {
 
 server() {
 	scripts/install-packages build run test || exit 1
-	step "lint format" formatted
+	lint_format
 	step "lint shell" shell_is_sound
 	step "lint javascript" scripts/lint/javascript check
 	step "lint python" scripts/lint/python check
@@ -283,6 +310,19 @@ server() {
 		;;
 	esac
 	[ "$passed$failed" != 00 ] || step "$only" black_box tests -k "$only"
+}
+
+# What depends on the versions of compilers, linters and libraries, without a server.
+quick() {
+	scripts/install-packages build test || exit 1
+	lint_format
+	step "lint shell" shell_is_sound
+	step "build gcc" build BUILD=build WERROR=1
+	step "build clang" build BUILD=build/clang CC=clang WERROR=1
+	step "lint clang-tidy" tidy
+	step "lint cppcheck" check
+	export BUILD=build
+	unit_tests unit libcommon/tests/*/test_*.c services/*/tests/test_*.c
 }
 
 # The web client by itself. Its build checks the size budget, and fails if the client's calls do not match the API's document.
@@ -322,7 +362,7 @@ need_engine() {
 	{ scripts/install-packages docker && engine_start; } >"$out" 2>&1 && return
 	case ${ENGINE:-} in
 	required) failed=$((failed + 1)) && echo "FAILED  $1: $(tail -1 "$out")" ;;
-	*) echo "skipped $1: $(tail -1 "$out")" ;;
+	*) skip "$1" "$(tail -1 "$out")" ;;
 	esac
 	return 1
 }
@@ -336,13 +376,18 @@ delivery() {
 		workers=0
 		[ "$name" != test_ecs ] || workers=$jobs # because it starts the slow aws command some hundred times
 		step "deploy ${name#test_}" /usr/bin/python3 -m pytest -q -p no:cacheprovider -rs -n "$workers" "$file"
-		sed -n 's/^SKIPPED \[\([0-9]*\)\] [^ ]*: /skipped \1: /p' "$out"
+		skip_as_pytest "deploy ${name#test_}"
 	done
 }
 
 # The images and the Compose files, if a Docker engine answers or can be started.
 containers() {
 	! need_engine docker || docker_steps
+}
+
+# debian13 PART...: these parts of test.sh on Debian 13, of which the images are made, in a container. The engine is this machine's.
+debian13() {
+	! need_engine debian13 || debian13_steps "$@"
 }
 
 coverage() {
@@ -356,14 +401,23 @@ coverage() {
 }
 
 [ $# -gt 0 ] || { sed -n 's/^# usage: //p' test.sh >&2; exit 64; }
-command=$1
+command=$1 parts='server client deploy'
 shift
+[ "$command ${1:-}" != "debian13 quick" ] || { parts=quick; shift; }
 case ${1:-} in --only) only=$2 ;; esac
 case $command in
 server) server ;;
 client) client ;;
 e2e) e2e ;;
-all) server; client; e2e; containers; delivery ;;
+all)
+	server; client; e2e; containers; delivery
+	echo "not in all, because it takes minutes more: sh test.sh debian13 quick"
+	;;
+quick) quick ;;
+debian13)
+	# shellcheck disable=SC2086 # a list of words
+	debian13 $parts
+	;;
 deploy) delivery ;;
 docker) containers ;;
 coverage) coverage ;;
@@ -383,5 +437,7 @@ chaos)
 	;;
 *) echo "test.sh: unknown command $command; see its first lines" >&2; exit 64 ;;
 esac
-echo "$passed passed, $failed failed"
+last="$passed passed, $failed failed"
+[ $skipped = 0 ] || last="$last, $skipped skipped"
+echo "$last"
 [ $failed = 0 ]

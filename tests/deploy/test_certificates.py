@@ -158,7 +158,7 @@ def certified(place):
 
 
 def test_without_a_certificate_nginx_serves_a_self_signed_one(place):
-    assert "issuer=CN = abacus.example" in place.served()
+    assert re.search("issuer=CN ?= ?abacus.example", place.served())  # OpenSSL 3.5 prints no spaces
     assert place.get().text == "hello"
 
 

@@ -157,6 +157,43 @@ containers_test() {
 	/usr/bin/python3 -m pytest -q -p no:cacheprovider -rs "$@"
 }
 
+# debian13_image PART...: Debian 13 with the packages that these parts of test.sh install.
+debian13_image() {
+	case $1 in quick) lines='build test' ;; *) lines='build run test pages deploy docker' ;; esac
+	printf '%s\n' "FROM ${BASE:-debian:trixie-slim}" 'COPY scripts/packages scripts/install-packages /tmp/scripts/' \
+		"RUN apt-get update -q >/dev/null && apt-get install -qy --no-install-recommends git >/dev/null && /tmp/scripts/install-packages $lines" |
+		docker build -q -t "abacus-test/debian13-${1}" -f - .
+}
+
+# in_debian13 IMAGE PART [--only NAME]: runs the part in a container, on a copy of this folder's files, also of those that are not committed. Only
+# `deploy` gets this machine's network and engine.
+in_debian13() {
+	image=$1
+	shift
+	bundle=${CA_BUNDLE:-${NODE_EXTRA_CA_CERTS:-}}
+	set -- "$image" sh -ec 'mkdir /abacus && cd /abacus && tar -x && git init -q && git add -A
+		git -c user.name=abacus -c user.email=abacus@abacus.test commit -q -m tree
+		exec sh test.sh "$@"' debian13 "$@"
+	[ -z "$bundle" ] || set -- -v "$(readlink -f "$bundle"):/ca-bundle.pem:ro" -e NODE_EXTRA_CA_CERTS=/ca-bundle.pem -e npm_config_cafile=/ca-bundle.pem "$@"
+	engine_socket=${DOCKER_HOST:-unix:///var/run/docker.sock}
+	[ "$part" != deploy ] || set -- --network host -v "${engine_socket#unix://}:/var/run/docker.sock" "$@"
+	git ls-files -co --exclude-standard -z | tar -c --null --ignore-failed-read -T - 2>/dev/null | docker run -i --rm --init --shm-size 512m "$@"
+}
+
+# debian13_steps PART...: prints what the container prints, and counts what it counts.
+debian13_steps() {
+	kind=full chosen=$only only=
+	[ "$*" != quick ] || kind=quick
+	step "debian13 base image" scripts/offline-base-images
+	step "debian13 image" debian13_image $kind
+	for part; do
+		in_debian13 abacus-test/debian13-$kind "$part" ${chosen:+--only "$chosen"} 2>&1 | tee "$out" | sed 's/^/        /'
+		counts=$(tail -1 "$out" | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed.*/\1 \2/p')
+		: "${counts:=0 1}" # it ended early
+		passed=$((passed + ${counts% *})) failed=$((failed + ${counts#* }))
+	done
+}
+
 skips() {
 	sed -n 's/^SKIPPED \[\([0-9]*\)\] [^ ]*: /        skipped \1: /p' "$out" | sort | uniq
 }
