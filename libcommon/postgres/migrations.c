@@ -116,8 +116,11 @@ static char *read_sql(const char *dir, const char *name, const char *direction)
 	char part[4096];
 	bool is_whole;
 
-	while (file && !feof(file) && !ferror(file))
-		buf_add(&text, part, fread(part, 1, sizeof part, file));
+	while (file && !feof(file) && !ferror(file)) {
+		size_t len = fread(part, 1, sizeof part, file);
+
+		buf_add(&text, part, len);
+	}
 	is_whole = file && !ferror(file) && !(text.len && memchr(text.bytes, '\0', text.len));
 	if (!is_whole)
 		fprintf(stderr, "manage: %s can not be read\n", path);
