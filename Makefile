@@ -98,7 +98,8 @@ $(BUILD)/tests/differential/%: $(BUILD)/tests/differential/%.o $(LIBCOMMON)
 
 # ---- the simulator (tests/simulator/simulator.h): the daemons' objects between replaced libraries ----
 
-SIMULATED := $(patsubst %,$(BUILD)/services/%.o,values/repair values/store values/submissions \
+SIMULATED := $(patsubst %,$(BUILD)/services/%.o,values/previews values/refill values/store \
+	values/submissions values/writer \
 	worker/finish worker/leases worker/receive worker/run worker/work \
 	users/revocations/republisher users/revocations/retry_queue users/revocations/revoke) $(BUILD)/tests/simulator/users_store.o
 # users and values both call their list of statements store_statements.

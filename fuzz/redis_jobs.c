@@ -119,10 +119,22 @@ static void added(enum status status, const enum job_state *states, void *arg)
 		require(is_state(states[i]));
 }
 
-static void repaired(enum status status, int count, void *arg)
+static void refilled(enum status status, int count, bool is_full, void *arg)
 {
 	complete(status);
-	require(count >= 0 && count <= (status == STATUS_OK ? KEYS : 0));
+	require(count >= 0 && count <= (status == STATUS_OK ? KEYS : 0) && (status == STATUS_OK || !is_full));
+}
+
+static void refill_begun(enum status status, enum jobs_refill_verdict verdict, void *arg)
+{
+	complete(status);
+	require(verdict == JOBS_REFILL_OTHER || (status == STATUS_OK && verdict <= JOBS_REFILL_BEGIN));
+}
+
+static void legacy_found(enum status status, bool exists, void *arg)
+{
+	complete(status);
+	require(status == STATUS_OK || !exists);
 }
 
 static void done(enum status status, void *arg)
@@ -144,12 +156,12 @@ static void looked_up(enum status status, const struct job_result *results, int 
 	}
 }
 
-static void decimal_read(enum status status, enum job_state state, const char *digits, size_t len, void *arg)
+static void decimal_read(enum status status, const char *digits, size_t len, void *arg)
 {
 	complete(status);
-	require(is_state(state) && (status == STATUS_OK) == (state == JOB_DONE && digits));
+	require((status == STATUS_OK) == (digits != NULL));
 	require(status != STATUS_OK || is_text(digits, len));
-	require(status == STATUS_OK || (!digits && len == 0));
+	require(status == STATUS_OK || len == 0);
 }
 
 /* XREADGROUP wraps the entries in the name of the stream, and take_over does not. */
@@ -175,6 +187,21 @@ static void received(enum status status, const struct job *list, int n, void *ar
 	check_jobs(list, n, entries);
 }
 
+static bool is_summary(const struct job_result *result)
+{
+	if (result->state != JOB_DONE)
+		return (result->state == JOB_FAILED || result->state == JOB_ABSENT) && result->preview_len == 0;
+	return result->key.kind < KIND_COUNT && result->key.index >= 0 && is_text(result->preview, result->preview_len);
+}
+
+static void unwritten(enum status status, const struct jobs_unwritten *entries, int n, void *arg)
+{
+	complete(status);
+	require(n >= 0 && n <= JOBS_BATCH_MAX && (status == STATUS_OK || n == 0));
+	for (int i = 0; i < n; i++)
+		require(is_summary(&entries[i].result) && memchr(entries[i].id, '\0', sizeof entries[i].id));
+}
+
 static void counted(enum status status, const struct jobs_stats *stats, void *arg)
 {
 	complete(status);
@@ -186,21 +213,23 @@ static void call(uint8_t choice)
 {
 	static const struct job_to_add to_add[KEYS] = {{{KIND_LUCAS, 1}, "r"}, {{KIND_LUCAS, 2}, "r"}, {{KIND_LUCAS, 3}, ""}};
 	static const struct job_finished finished[2] = {{&jobs[0], "1", 1, 5}, {&jobs[1], "29", 2, 0}};
+	static const struct jobs_refiller refiller = {"a", 1000, 10, 5, true};
+	static const struct jobs_written written[1] = {{"1-1", {KIND_LUCAS, 1}}};
 	struct scope scope;
 	bool is_wrapped = true;
 
 	scope_init(&scope);
-	switch (choice % 12) {
+	switch (choice % 18) {
 	case 0:
-		return jobs_add(NULL, &scope, to_add, KEYS, added, NULL);
+		return jobs_add(NULL, &scope, 10, to_add, KEYS, added, NULL);
 	case 1:
-		return jobs_repair(NULL, &scope, keys, KEYS, repaired, NULL);
+		return jobs_refill(NULL, &scope, 10, keys, KEYS, refilled, NULL);
 	case 2:
-		return jobs_retry(NULL, &scope, keys[0], done, NULL);
+		return jobs_retry(NULL, &scope, keys[0], false, done, NULL);
 	case 3:
 		return jobs_look_up(NULL, &scope, keys, KEYS, looked_up, NULL);
 	case 4:
-		return jobs_read_result(NULL, &scope, keys[1], decimal_read, NULL);
+		return jobs_read_decimal(NULL, &scope, keys[1], decimal_read, NULL);
 	case 5:
 		return jobs_receive(NULL, &scope, "consumer", 10, 1000, received, &is_wrapped);
 	case 6:
@@ -215,6 +244,18 @@ static void call(uint8_t choice)
 		return jobs_bury(NULL, &scope, &jobs[2], done, NULL);
 	case 11:
 		return jobs_count(NULL, &scope, counted, NULL);
+	case 12:
+		return jobs_refill_begin(NULL, &scope, &refiller, refill_begun, NULL);
+	case 13:
+		return jobs_unwritten_receive(NULL, &scope, 1000, unwritten, NULL);
+	case 14:
+		return jobs_unwritten_take_over(NULL, &scope, 1000, unwritten, NULL);
+	case 15:
+		return jobs_written(NULL, &scope, written, 1, done, NULL);
+	case 16:
+		return jobs_legacy_exists(NULL, &scope, legacy_found, NULL);
+	case 17:
+		return jobs_legacy_look_up(NULL, &scope, keys, KEYS, looked_up, NULL);
 	}
 }
 

@@ -152,27 +152,30 @@ void jobs_take_over(struct redis *redis, struct scope *scope, const char *consum
 	int64_format(most, count);
 	int64_format(clock_unix_ms(), now);
 	int64_format(lived_ms, lived);
-	redis_call_own(redis_eval(redis, scope, &jobs_take_over_script, 3, 10,
-				  (const char *[]){JOBS_STREAM, JOBS_QUEUED_KEY, JOBS_DEAD_KEY, JOBS_GROUP, consumer, lease,
-						   deliveries, count, now, lived},
+	redis_call_own(redis_eval(redis, scope, &jobs_take_over_script, 4, 11,
+				  (const char *[]){JOBS_STREAM, JOBS_WINDOW_KEY, JOBS_DEAD_KEY, JOBS_FINISHED, JOBS_GROUP,
+						   consumer, lease, deliveries, count, now, lived},
 				  NULL, taken_over, call),
 		       call);
 }
 
 /* ---- finishing ---- */
 
-#define FINISH_FIRST 8 /* keys and arguments before those of the first job */
-#define FINISH_ARGS 7  /* of one job */
+#define FINISH_FIRST 7 /* keys and arguments before those of the first job */
+#define FINISH_ARGS 6  /* of one job */
 
 struct finish_texts {
 	char index[INT64_TEXT_BYTES], digits[INT64_TEXT_BYTES], duration[INT64_TEXT_BYTES];
 	struct buf preview;
 };
 
+static bool is_long(const struct job_finished *finished)
+{
+	return finished->len > JOBS_PREVIEW_DIGITS;
+}
+
 static void fill(const struct job_finished *finished, struct finish_texts *texts, const char **argv, size_t *lens)
 {
-	bool is_long = finished->len > JOBS_PREVIEW_DIGITS;
-
 	int64_format(finished->job->key.index, texts->index);
 	int64_format((int64_t)finished->len, texts->digits);
 	int64_format(finished->duration_us, texts->duration);
@@ -183,12 +186,24 @@ static void fill(const struct job_finished *finished, struct finish_texts *texts
 	argv[4] = texts->duration;
 	for (int i = 0; i < 5; i++)
 		lens[i] = strlen(argv[i]);
-	if (is_long)
+	if (is_long(finished))
 		jobs_preview(finished->digits, finished->len, &texts->preview);
-	argv[5] = is_long ? texts->preview.bytes : finished->digits;
-	lens[5] = is_long ? texts->preview.len : finished->len;
-	argv[6] = is_long ? finished->digits : "";
-	lens[6] = is_long ? finished->len : 0;
+	argv[5] = is_long(finished) ? texts->preview.bytes : finished->digits;
+	lens[5] = is_long(finished) ? texts->preview.len : finished->len;
+}
+
+static void decimal_stored(enum status status, const redisReply *reply, void *arg)
+{
+}
+
+/* Not in the script, because on a cluster the decimals are in other slots. */
+static void store_decimal(struct redis *redis, struct scope *scope, const struct job_finished *finished)
+{
+	char name[JOBS_NAME_BYTES + 8];
+
+	job_decimal_name(finished->job->key, name);
+	redis_command(redis, scope, 3, (const char *[]){"SET", name, finished->digits},
+		      (const size_t[]){3, strlen(name), finished->len}, decimal_stored, NULL);
 }
 
 void jobs_finish(struct redis *redis, struct scope *scope, const struct job_finished *finished, int n,
@@ -204,8 +219,8 @@ void jobs_finish(struct redis *redis, struct scope *scope, const struct job_fini
 	call->done = done_finishing;
 	int64_format(clock_unix_ms(), now);
 	memcpy(argv,
-	       (const char *[FINISH_FIRST]){JOBS_STREAM, JOBS_QUEUED_KEY, JOBS_DEAD_KEY, JOBS_GROUP, now, JOBS_RESULTS_PREFIX,
-					    JOBS_DECIMAL_PREFIX, JOBS_LIVE_CHANNEL},
+	       (const char *[FINISH_FIRST]){JOBS_STREAM, JOBS_WINDOW_KEY, JOBS_DEAD_KEY, JOBS_FINISHED, JOBS_GROUP, now,
+					    JOBS_LIVE_CHANNEL},
 	       FINISH_FIRST * sizeof *argv);
 	for (int i = 0; i < FINISH_FIRST; i++)
 		lens[i] = strlen(argv[i]);
@@ -213,8 +228,10 @@ void jobs_finish(struct redis *redis, struct scope *scope, const struct job_fini
 		ptrdiff_t at = FINISH_FIRST + (ptrdiff_t)FINISH_ARGS * i;
 
 		fill(&finished[i], &texts[i], argv + at, lens + at);
+		if (is_long(&finished[i]))
+			store_decimal(redis, scope, &finished[i]);
 	}
-	redis_call_own(redis_eval(redis, scope, &jobs_finish_script, 3, (int)argc, argv, lens, done, call), call);
+	redis_call_own(redis_eval(redis, scope, &jobs_finish_script, 4, (int)argc, argv, lens, done, call), call);
 	for (int i = 0; i < n; i++)
 		buf_free(&texts[i].preview);
 	free(texts);
@@ -261,16 +278,16 @@ void jobs_release(struct redis *redis, struct scope *scope, const char *consumer
 void jobs_bury(struct redis *redis, struct scope *scope, const struct job *job, jobs_done *done_burying, void *arg)
 {
 	struct call *call = call_new(redis, scope, arg);
-	char name[JOBS_NAME_BYTES], kept[128];
+	char index[INT64_TEXT_BYTES], kept[128];
 
 	call->done = done_burying;
-	job_name(job->key, name);
+	int64_format(job->key.index, index);
 	snprintf(kept, sizeof kept, "0 %" PRId64 " %s", clock_unix_ms(), job->request_id);
-	redis_call_own(
-		redis_eval(redis, scope, &jobs_bury_script, 3, 7,
-			   (const char *[]){JOBS_STREAM, JOBS_QUEUED_KEY, JOBS_DEAD_KEY, JOBS_GROUP, job->id, name, kept}, NULL,
-			   done, call),
-		call);
+	redis_call_own(redis_eval(redis, scope, &jobs_bury_script, 4, 9,
+				  (const char *[]){JOBS_STREAM, JOBS_WINDOW_KEY, JOBS_DEAD_KEY, JOBS_FINISHED, JOBS_GROUP,
+						   job->id, kind_name(job->key.kind), index, kept},
+				  NULL, done, call),
+		       call);
 }
 
 /* ---- counting ---- */

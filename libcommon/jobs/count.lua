@@ -1,4 +1,4 @@
--- KEYS: stream, hash of dead letters
+-- KEYS: stream, dead letters
 -- Answer: {jobs on the stream, dead letters, id of the oldest job or ''}
 local stream, dead = KEYS[1], KEYS[2]
 

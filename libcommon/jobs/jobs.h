@@ -1,17 +1,21 @@
 /* The whole job protocol between values (the producer) and worker (the consumer): only this room changes these Redis keys.
  *
  *   jobs               stream, consumer group "workers"; fields kind, index, request_id
- *   jobs:queued        hash "kind:index" -> stream id: queued or being calculated
- *   jobs:dead          hash "kind:index" -> "deliveries failed_unix_ms request_id"
- *   results:KIND       hash index -> "digits duration_us calculated_unix_ms preview"
+ *   {jobs}:window      hash "kind:index" -> id of its job; or "=" and the id of its entry in {jobs}:finished
+ *   {jobs}:finished    stream, consumer group "values": what Postgres does not have yet; fields kind, index, summary, which is
+ *                      "digits duration_us calculated_unix_ms preview", or empty when the calculation failed
+ *   {jobs}:dead        hash "kind:index" -> "deliveries failed_unix_ms request_id"
+ *   {jobs}:refiller    which process of values refills
  *   result:KIND:INDEX  the whole decimal, only when longer than JOBS_PREVIEW_DIGITS
  *   live               channel: one JSON message for each new result (services/swagger/openapi.yaml)
  *
- * A change of more than one of them is one Lua script, and so atomic. Redis may be emptied at any moment: Postgres holds what
- * was submitted, and values adds again what is missing (repair). */
+ * On a cluster `jobs` and all `{jobs}:…` share a slot (docs/decisions/0016-postgres-keeps-what-is-known.md), so a change of
+ * more than one of them is one Lua script, and so atomic. Redis may be emptied at any moment, or go back in time: Postgres has
+ * what was submitted and what is done, and values adds again what is missing (refill). */
 #ifndef ABACUS_JOBS_H
 #define ABACUS_JOBS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,8 +28,8 @@
 #define JOBS_ID_BYTES 44 /* of a stream's id: two numbers of 64 bits, and a dash */
 #define JOBS_LIVE_CHANNEL "live"
 /* For `manage jobs`, which only reads them. */
-#define JOBS_QUEUED_KEY "jobs:queued"
-#define JOBS_DEAD_KEY "jobs:dead"
+#define JOBS_WINDOW_KEY "{jobs}:window"
+#define JOBS_DEAD_KEY "{jobs}:dead"
 
 enum job_state { JOB_ABSENT, JOB_PENDING, JOB_DONE, JOB_FAILED }; /* the scripts use these numbers */
 
@@ -53,24 +57,76 @@ struct job_to_add {
 	struct job_key key;
 	const char *request_id; /* borrowed until jobs_add() returns */
 };
-/* states: one for each job, in order, borrowed for the callback; NULL unless OK. n <= JOBS_BATCH_MAX */
+/* states: one for each job, in order, borrowed for the callback; NULL unless OK. JOB_ABSENT: the window has `most` names
+ * already, so the job was not added. n <= JOBS_BATCH_MAX */
 typedef void jobs_added(enum status status, const enum job_state *states, void *arg);
-void jobs_add(struct redis *redis, struct scope *scope, const struct job_to_add *jobs, int n, jobs_added *done, void *arg);
-/* Adds those of n keys that have no result, no job and no dead letter; added: how many. n <= JOBS_BATCH_MAX */
-typedef void jobs_repaired(enum status status, int added, void *arg);
-void jobs_repair(struct redis *redis, struct scope *scope, const struct job_key *keys, int n, jobs_repaired *done, void *arg);
-/* States and summaries of n keys (n <= 1,000), in order, in one round trip. results: borrowed for the callback. */
+void jobs_add(struct redis *redis, struct scope *scope, long most, const struct job_to_add *jobs, int n, jobs_added *done,
+	      void *arg);
+/* States and summaries of n keys (n <= 1,000) that Postgres does not know to be done, in order, in one round trip. results:
+ * borrowed for the callback. */
 typedef void jobs_looked_up(enum status status, const struct job_result *results, int n, void *arg);
 void jobs_look_up(struct redis *redis, struct scope *scope, const struct job_key *keys, int n, jobs_looked_up *done, void *arg);
-/* The whole decimal. NOT_FOUND: there is no result; state is pending, failed or absent. */
-typedef void jobs_read(enum status status, enum job_state state, const char *digits, size_t len, void *arg);
-void jobs_read_result(struct redis *redis, struct scope *scope, struct job_key key, jobs_read *done, void *arg);
+/* The whole decimal of a long result. NOT_FOUND: Redis does not have it (any more). */
+typedef void jobs_read(enum status status, const char *digits, size_t len, void *arg);
+void jobs_read_decimal(struct redis *redis, struct scope *scope, struct job_key key, jobs_read *done, void *arg);
 
-/* Queues the job of a dead letter again. NOT_FOUND: there is no such dead letter. */
+/* Queues the job of a dead letter again. is_failed: Postgres says that it failed, so a letter is not needed. NOT_FOUND: there
+ * is no such dead letter. */
 typedef void jobs_done(enum status status, void *arg);
-void jobs_retry(struct redis *redis, struct scope *scope, struct job_key key, jobs_done *done, void *arg);
+void jobs_retry(struct redis *redis, struct scope *scope, struct job_key key, bool is_failed, jobs_done *done, void *arg);
+
+/* ---- refilling the window; values' side ---- */
+struct jobs_refiller {
+	const char *name; /* of this process */
+	long lease_ms;    /* until another may refill if this process dies */
+	long most;        /* names in the window */
+	long least_room;  /* less is not worth it */
+	bool is_urgent;   /* even if another process has refilled a moment ago */
+};
+enum jobs_refill_verdict { JOBS_REFILL_OTHER = -1, JOBS_REFILL_FULL, JOBS_REFILL_BEGIN };
+typedef void jobs_refill_begun(enum status status, enum jobs_refill_verdict verdict, void *arg);
+void jobs_refill_begin(struct redis *redis, struct scope *scope, const struct jobs_refiller *refiller, jobs_refill_begun *done,
+		       void *arg);
+/* Adds those of n keys whose job is missing. n <= JOBS_BATCH_MAX. is_full: at least one did not fit. */
+typedef void jobs_refilled(enum status status, int added, bool is_full, void *arg);
+void jobs_refill(struct redis *redis, struct scope *scope, long most, const struct job_key *keys, int n, jobs_refilled *done,
+		 void *arg);
+/* rest_ms: for how long no process needs to refill unless it is urgent; 0: this one did not complete it. */
+void jobs_refill_end(struct redis *redis, struct scope *scope, const char *name, long rest_ms);
+
+/* ---- what finished, on its way to Postgres; values' side ---- */
+struct jobs_unwritten {
+	char id[JOBS_ID_BYTES];   /* of its entry */
+	struct job_result result; /* state JOB_DONE, JOB_FAILED, or JOB_ABSENT: an entry of another program */
+};
+/* entries: borrowed for the callback. */
+typedef void jobs_unwritten_received(enum status status, const struct jobs_unwritten *entries, int n, void *arg);
+/* Waits up to block_ms for entries that no process has received. Otherwise as jobs_receive(). */
+void jobs_unwritten_receive(struct redis *redis, struct scope *scope, long block_ms, jobs_unwritten_received *done, void *arg);
+/* Those that a process received idle_ms ago and has not written. */
+void jobs_unwritten_take_over(struct redis *redis, struct scope *scope, long idle_ms, jobs_unwritten_received *done, void *arg);
+/* Takes out what Postgres has. n <= JOBS_BATCH_MAX */
+struct jobs_written {
+	char id[JOBS_ID_BYTES];
+	struct job_key key;
+};
+void jobs_written(struct redis *redis, struct scope *scope, const struct jobs_written *written, int n, jobs_done *done,
+		  void *arg);
+
+/* ---- results of the version before 0016: hashes results:KIND; values' side ---- */
+typedef void jobs_legacy_found(enum status status, bool exists, void *arg);
+void jobs_legacy_exists(struct redis *redis, struct scope *scope, jobs_legacy_found *done, void *arg);
+/* As jobs_look_up(); the state is done or absent. Not on a cluster. */
+void jobs_legacy_look_up(struct redis *redis, struct scope *scope, const struct job_key *keys, int n, jobs_looked_up *done,
+			 void *arg);
+/* Lets all keys of that version expire a day from now, unless they do already. */
+void jobs_legacy_expire(struct redis *redis, struct scope *scope);
+
+/* ---- names ---- */
 /* Adds the whole decimal, or "first 20…last 20 (N digits)" when it is longer than JOBS_PREVIEW_DIGITS. */
 void jobs_preview(const char *digits, size_t len, struct buf *out);
+/* Whether a preview is the whole result. */
+bool jobs_preview_is_whole(const char *preview, size_t len);
 /* Reads "kind:index"; 0, or -1 when it is not a key. */
 int jobs_parse_name(const char *name, struct job_key *ret_key);
 
@@ -93,7 +149,8 @@ struct job_finished {
 	size_t len;
 	int64_t duration_us;
 };
-/* Stores, publishes and acknowledges n results in one atomic step. */
+/* Stores, publishes and acknowledges n results in one atomic step. Decimals longer than JOBS_PREVIEW_DIGITS are stored before
+ * it; one that Redis refused is as one that it lost. */
 void jobs_finish(struct redis *redis, struct scope *scope, const struct job_finished *finished, int n, jobs_done *done,
 		 void *arg);
 /* Renews the lease of n jobs. */

@@ -1,7 +1,9 @@
 /* What the files of the job protocol share: the names of its keys, each in one place; the scripts (*.lua) get them as KEYS and
  * ARGV, so that C and Lua cannot disagree.
  *   names.c     "kind:index" and previews
- *   producer.c  values' side: adding, repairing, looking up
+ *   producer.c  values' side: adding, refilling, looking up, retrying
+ *   unwritten.c values' side: what finished and is not in Postgres yet
+ *   legacy.c    values' side: results that the version before 0016 stored
  *   consumer.c  worker's side: receiving, taking over, finishing, renewing and releasing leases */
 #ifndef ABACUS_JOBS_INTERNAL_H
 #define ABACUS_JOBS_INTERNAL_H
@@ -13,8 +15,11 @@
 
 #define JOBS_STREAM "jobs"
 #define JOBS_GROUP "workers"
-#define JOBS_RESULTS_PREFIX "results:" /* then the kind */
-#define JOBS_DECIMAL_PREFIX "result:"  /* then "kind:index" */
+#define JOBS_FINISHED "{jobs}:finished"
+#define JOBS_FINISHED_GROUP "values"
+#define JOBS_REFILLER "{jobs}:refiller"
+#define JOBS_DECIMAL_PREFIX "result:" /* then "kind:index" */
+#define JOBS_LEGACY_PREFIX "results:" /* then the kind */
 
 #define JOBS_NAME_BYTES 48 /* of "kind:index" */
 
@@ -28,7 +33,21 @@ static inline void job_name(struct job_key key, char name[JOBS_NAME_BYTES])
 	int64_format(key.index, name + len + 1);
 }
 
-extern const struct redis_script jobs_add_script, jobs_repair_script, jobs_look_up_script, jobs_read_script, jobs_retry_script,
-	jobs_take_over_script, jobs_finish_script, jobs_release_script, jobs_bury_script, jobs_count_script;
+static inline void job_decimal_name(struct job_key key, char name[JOBS_NAME_BYTES + 8])
+{
+	memcpy(name, JOBS_DECIMAL_PREFIX, sizeof JOBS_DECIMAL_PREFIX - 1);
+	job_name(key, name + sizeof JOBS_DECIMAL_PREFIX - 1);
+}
+
+/* Reads "digits duration_us calculated_unix_ms preview" into all but the key. False: it is none; so long as it came from a
+ * script of this room, that cannot be. The preview is borrowed from the text. */
+bool job_summary_read(const char *text, size_t len, struct job_result *result);
+
+/* A reply of n texts and numbers, as look_up and legacy answer: a summary, or a state. False: another. */
+bool jobs_read_results(const redisReply *reply, const struct job_key *keys, int n, struct job_result *results);
+
+extern const struct redis_script jobs_add_script, jobs_refill_begin_script, jobs_refill_script, jobs_refill_end_script,
+	jobs_look_up_script, jobs_legacy_script, jobs_retry_script, jobs_take_over_script, jobs_finish_script,
+	jobs_release_script, jobs_bury_script, jobs_count_script, jobs_written_script;
 
 #endif

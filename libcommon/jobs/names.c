@@ -27,3 +27,9 @@ void jobs_preview(const char *digits, size_t len, struct buf *out)
 	else
 		buf_printf(out, "%.20s…%.20s (%zu digits)", digits, digits + len - 20, len);
 }
+
+/* Only the shortened one has spaces. */
+bool jobs_preview_is_whole(const char *preview, size_t len)
+{
+	return !memchr(preview, ' ', len);
+}

@@ -7,29 +7,27 @@
 #include "base/mem.h"
 
 const struct redis_script *const jobs_scripts[] = {
-	&jobs_add_script,
-	&jobs_repair_script,
-	&jobs_look_up_script,
-	&jobs_read_script,
-	&jobs_retry_script,
-	&jobs_take_over_script,
-	&jobs_finish_script,
-	&jobs_release_script,
-	&jobs_bury_script,
-	&jobs_count_script,
-	NULL,
+	&jobs_add_script,       &jobs_refill_begin_script,
+	&jobs_refill_script,    &jobs_refill_end_script,
+	&jobs_look_up_script,   &jobs_legacy_script,
+	&jobs_retry_script,     &jobs_written_script,
+	&jobs_take_over_script, &jobs_finish_script,
+	&jobs_release_script,   &jobs_bury_script,
+	&jobs_count_script,     NULL,
 };
 
 REDIS_SCRIPT(libcommon_jobs, add, jobs_add);
-REDIS_SCRIPT(libcommon_jobs, repair, jobs_repair);
+REDIS_SCRIPT(libcommon_jobs, refill_begin, jobs_refill_begin);
+REDIS_SCRIPT(libcommon_jobs, refill, jobs_refill);
+REDIS_SCRIPT(libcommon_jobs, refill_end, jobs_refill_end);
 REDIS_SCRIPT(libcommon_jobs, look_up, jobs_look_up);
-REDIS_SCRIPT(libcommon_jobs, read, jobs_read);
 REDIS_SCRIPT(libcommon_jobs, retry, jobs_retry);
 
 struct call { /* of any function below; freed with its redis_call */
 	union {
 		jobs_added *added;
-		jobs_repaired *repaired;
+		jobs_refill_begun *begun;
+		jobs_refilled *refilled;
 		jobs_looked_up *looked_up;
 		jobs_read *read;
 		jobs_done *done;
@@ -48,11 +46,6 @@ static struct call *call_new(void *arg, int n)
 	return call;
 }
 
-static bool is_array_of(const redisReply *reply, int n)
-{
-	return reply->type == REDIS_REPLY_ARRAY && reply->elements == (size_t)n;
-}
-
 /* The scripts answer with the numbers of the enum. False: with something else. */
 static bool read_state(const redisReply *reply, enum job_state *ret_state)
 {
@@ -62,7 +55,18 @@ static bool read_state(const redisReply *reply, enum job_state *ret_state)
 	return true;
 }
 
-/* ---- adding and repairing ---- */
+static bool is_array_of(const redisReply *reply, int n)
+{
+	return reply->type == REDIS_REPLY_ARRAY && reply->elements == (size_t)n;
+}
+
+static bool is_pair_of_integers(const redisReply *reply)
+{
+	return is_array_of(reply, 2) && reply->element[0]->type == REDIS_REPLY_INTEGER &&
+	       reply->element[1]->type == REDIS_REPLY_INTEGER;
+}
+
+/* ---- adding ---- */
 
 static void added(enum status status, const redisReply *reply, void *arg)
 {
@@ -77,47 +81,106 @@ static void added(enum status status, const redisReply *reply, void *arg)
 	call->added(status, status == STATUS_OK ? states : NULL, call->arg);
 }
 
-void jobs_add(struct redis *redis, struct scope *scope, const struct job_to_add *jobs, int n, jobs_added *done, void *arg)
+#define ADD_FIRST 5 /* keys and arguments before those of the first job; those of refill too */
+
+void jobs_add(struct redis *redis, struct scope *scope, long most, const struct job_to_add *jobs, int n, jobs_added *done,
+	      void *arg)
 {
-	const char *argv[4 + 3 * JOBS_BATCH_MAX] = {JOBS_STREAM, JOBS_QUEUED_KEY, JOBS_DEAD_KEY, JOBS_RESULTS_PREFIX};
-	char indexes[JOBS_BATCH_MAX][INT64_TEXT_BYTES];
+	char most_text[INT64_TEXT_BYTES], indexes[JOBS_BATCH_MAX][INT64_TEXT_BYTES];
+	const char *argv[ADD_FIRST + 3 * JOBS_BATCH_MAX] = {JOBS_STREAM, JOBS_WINDOW_KEY, JOBS_DEAD_KEY, JOBS_FINISHED,
+							    most_text};
 	struct call *call = call_new(arg, 0);
 
 	call->added = done;
 	call->n = n;
+	int64_format(most, most_text);
 	for (int i = 0; i < n; i++) {
 		int64_format(jobs[i].key.index, indexes[i]);
-		argv[4 + 3 * i] = kind_name(jobs[i].key.kind);
-		argv[5 + 3 * i] = indexes[i];
-		argv[6 + 3 * i] = jobs[i].request_id;
+		argv[ADD_FIRST + 3 * i] = kind_name(jobs[i].key.kind);
+		argv[ADD_FIRST + 3 * i + 1] = indexes[i];
+		argv[ADD_FIRST + 3 * i + 2] = jobs[i].request_id;
 	}
-	redis_call_own(redis_eval(redis, scope, &jobs_add_script, 3, 4 + 3 * n, argv, NULL, added, call), call);
+	redis_call_own(redis_eval(redis, scope, &jobs_add_script, 4, ADD_FIRST + 3 * n, argv, NULL, added, call), call);
 }
 
-static void repaired(enum status status, const redisReply *reply, void *arg)
+/* ---- refilling ---- */
+
+static void refill_begun(enum status status, const redisReply *reply, void *arg)
 {
 	struct call *call = arg;
 
-	if (status == STATUS_OK && (reply->type != REDIS_REPLY_INTEGER || reply->integer < 0 || reply->integer > call->n))
-		status = redis_unexpected("repair", reply);
-	call->repaired(status, status == STATUS_OK ? (int)reply->integer : 0, call->arg);
+	if (status == STATUS_OK &&
+	    (reply->type != REDIS_REPLY_INTEGER || reply->integer < JOBS_REFILL_OTHER || reply->integer > JOBS_REFILL_BEGIN))
+		status = redis_unexpected("refill_begin", reply);
+	call->begun(status, status == STATUS_OK ? (enum jobs_refill_verdict)reply->integer : JOBS_REFILL_OTHER, call->arg);
 }
 
-void jobs_repair(struct redis *redis, struct scope *scope, const struct job_key *keys, int n, jobs_repaired *done, void *arg)
+void jobs_refill_begin(struct redis *redis, struct scope *scope, const struct jobs_refiller *refiller, jobs_refill_begun *done,
+		       void *arg)
 {
-	const char *argv[4 + 2 * JOBS_BATCH_MAX] = {JOBS_STREAM, JOBS_QUEUED_KEY, JOBS_DEAD_KEY, JOBS_RESULTS_PREFIX};
-	char indexes[JOBS_BATCH_MAX][INT64_TEXT_BYTES];
+	char lease[INT64_TEXT_BYTES], most[INT64_TEXT_BYTES], least_room[INT64_TEXT_BYTES];
 	struct call *call = call_new(arg, 0);
 
-	call->repaired = done;
+	call->begun = done;
+	int64_format(refiller->lease_ms, lease);
+	int64_format(refiller->most, most);
+	int64_format(refiller->least_room, least_room);
+	redis_call_own(redis_eval(redis, scope, &jobs_refill_begin_script, 4, 9,
+				  (const char *[]){JOBS_REFILLER, JOBS_STREAM, JOBS_WINDOW_KEY, JOBS_FINISHED, refiller->name,
+						   lease, most, least_room, refiller->is_urgent ? "1" : "0"},
+				  NULL, refill_begun, call),
+		       call);
+}
+
+static bool is_refill(const redisReply *reply, int n)
+{
+	return is_pair_of_integers(reply) && reply->element[0]->integer >= 0 && reply->element[0]->integer <= n;
+}
+
+static void refilled(enum status status, const redisReply *reply, void *arg)
+{
+	struct call *call = arg;
+
+	if (status == STATUS_OK && !is_refill(reply, call->n))
+		status = redis_unexpected("refill", reply);
+	if (status == STATUS_OK)
+		call->refilled(STATUS_OK, (int)reply->element[0]->integer, reply->element[1]->integer != 0, call->arg);
+	else
+		call->refilled(status, 0, false, call->arg);
+}
+
+void jobs_refill(struct redis *redis, struct scope *scope, long most, const struct job_key *keys, int n, jobs_refilled *done,
+		 void *arg)
+{
+	char most_text[INT64_TEXT_BYTES], indexes[JOBS_BATCH_MAX][INT64_TEXT_BYTES];
+	const char *argv[ADD_FIRST + 2 * JOBS_BATCH_MAX] = {JOBS_STREAM, JOBS_WINDOW_KEY, JOBS_DEAD_KEY, JOBS_FINISHED,
+							    most_text};
+	struct call *call = call_new(arg, 0);
+
+	call->refilled = done;
 	call->n = n;
+	int64_format(most, most_text);
 	for (int i = 0; i < n; i++) {
 		int64_format(keys[i].index, indexes[i]);
-		argv[4 + 2 * i] = kind_name(keys[i].kind);
-		argv[5 + 2 * i] = indexes[i];
+		argv[ADD_FIRST + 2 * i] = kind_name(keys[i].kind);
+		argv[ADD_FIRST + 2 * i + 1] = indexes[i];
 	}
-	redis_call_own(redis_eval(redis, scope, &jobs_repair_script, 3, 4 + 2 * n, argv, NULL, repaired, call), call);
+	redis_call_own(redis_eval(redis, scope, &jobs_refill_script, 4, ADD_FIRST + 2 * n, argv, NULL, refilled, call), call);
 }
+
+static void ended(enum status status, const redisReply *reply, void *arg)
+{
+}
+
+void jobs_refill_end(struct redis *redis, struct scope *scope, const char *name, long rest_ms)
+{
+	char rest[INT64_TEXT_BYTES];
+
+	int64_format(rest_ms, rest);
+	redis_eval(redis, scope, &jobs_refill_end_script, 1, 3, (const char *[]){JOBS_REFILLER, name, rest}, NULL, ended, NULL);
+}
+
+/* ---- retrying ---- */
 
 static void retried(enum status status, const redisReply *reply, void *arg)
 {
@@ -128,39 +191,57 @@ static void retried(enum status status, const redisReply *reply, void *arg)
 	call->done(status == STATUS_OK && reply->integer == 0 ? STATUS_NOT_FOUND : status, call->arg);
 }
 
-void jobs_retry(struct redis *redis, struct scope *scope, struct job_key key, jobs_done *done, void *arg)
+void jobs_retry(struct redis *redis, struct scope *scope, struct job_key key, bool is_failed, jobs_done *done, void *arg)
 {
 	struct call *call = call_new(arg, 0);
 	char index[INT64_TEXT_BYTES];
 
 	call->done = done;
 	int64_format(key.index, index);
-	redis_call_own(redis_eval(redis, scope, &jobs_retry_script, 3, 5,
-				  (const char *[]){JOBS_STREAM, JOBS_QUEUED_KEY, JOBS_DEAD_KEY, kind_name(key.kind), index},
+	redis_call_own(redis_eval(redis, scope, &jobs_retry_script, 3, 6,
+				  (const char *[]){JOBS_STREAM, JOBS_WINDOW_KEY, JOBS_DEAD_KEY, kind_name(key.kind), index,
+						   is_failed ? "1" : "0"},
 				  NULL, retried, call),
 		       call);
 }
 
 /* ---- looking up ---- */
 
-/* "digits duration_us calculated_unix_ms preview" */
-static void read_summary(const redisReply *reply, struct job_result *result)
+bool job_summary_read(const char *text, size_t len, struct job_result *result)
 {
-	char *rest = reply->str;
+	int64_t *const numbers[] = {&result->digits, &result->duration_us, &result->calculated_unix_ms};
+	const char *rest = text;
 
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+		char *end;
+
+		*numbers[i] = strtoll(rest, &end, 10);
+		if (end == rest || *end != ' ')
+			return false;
+		rest = end + 1;
+	}
 	result->state = JOB_DONE;
-	result->digits = strtoll(rest, &rest, 10);
-	result->duration_us = strtoll(rest, &rest, 10);
-	result->calculated_unix_ms = strtoll(rest, &rest, 10);
-	result->preview = *rest ? rest + 1 : rest;
-	result->preview_len = reply->len - (size_t)(result->preview - reply->str);
+	result->preview = rest;
+	result->preview_len = len - (size_t)(rest - text);
+	return true;
 }
 
 static bool read_result(const redisReply *reply, struct job_result *result)
 {
-	if (reply->type != REDIS_REPLY_STRING)
-		return read_state(reply, &result->state);
-	read_summary(reply, result);
+	if (reply->type == REDIS_REPLY_STRING)
+		return job_summary_read(reply->str, reply->len, result);
+	return read_state(reply, &result->state);
+}
+
+bool jobs_read_results(const redisReply *reply, const struct job_key *keys, int n, struct job_result *results)
+{
+	if (!is_array_of(reply, n))
+		return false;
+	for (int i = 0; i < n; i++) {
+		results[i] = (struct job_result){.key = keys[i]};
+		if (!read_result(reply->element[i], &results[i]))
+			return false;
+	}
 	return true;
 }
 
@@ -169,13 +250,8 @@ static void looked_up(enum status status, const redisReply *reply, void *arg)
 	struct call *call = arg;
 	struct job_result *results = mem_alloc((size_t)call->n * sizeof *results);
 
-	if (status == STATUS_OK && !is_array_of(reply, call->n))
+	if (status == STATUS_OK && !jobs_read_results(reply, call->keys, call->n, results))
 		status = redis_unexpected("look_up", reply);
-	for (int i = 0; status == STATUS_OK && i < call->n; i++) {
-		results[i].key = call->keys[i];
-		if (!read_result(reply->element[i], &results[i]))
-			status = redis_unexpected("look_up", reply->element[i]);
-	}
 	if (status == STATUS_OK)
 		call->looked_up(STATUS_OK, results, call->n, call->arg);
 	else
@@ -190,57 +266,40 @@ void jobs_look_up(struct redis *redis, struct scope *scope, const struct job_key
 	struct call *call = call_new(arg, n);
 
 	call->looked_up = done;
-	argv[0] = JOBS_QUEUED_KEY;
+	argv[0] = JOBS_WINDOW_KEY;
 	argv[1] = JOBS_DEAD_KEY;
-	argv[2] = JOBS_RESULTS_PREFIX;
+	argv[2] = JOBS_FINISHED;
 	for (int i = 0; i < n; i++) {
 		call->keys[i] = keys[i];
 		int64_format(keys[i].index, indexes[i]);
 		argv[3 + 2 * i] = kind_name(keys[i].kind);
 		argv[4 + 2 * i] = indexes[i];
 	}
-	redis_call_own(redis_eval(redis, scope, &jobs_look_up_script, 2, 3 + 2 * n, argv, NULL, looked_up, call), call);
+	redis_call_own(redis_eval(redis, scope, &jobs_look_up_script, 3, 3 + 2 * n, argv, NULL, looked_up, call), call);
 	free(indexes);
 	free(argv);
 }
 
-/* {state}, and of a job that is done {state, decimal}. */
-static bool is_result(const redisReply *reply, enum job_state *ret_state)
-{
-	if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 1 || !read_state(reply->element[0], ret_state))
-		return false;
-	if (*ret_state != JOB_DONE)
-		return reply->elements == 1;
-	return reply->elements == 2 && reply->element[1]->type == REDIS_REPLY_STRING;
-}
-
-static void result_read(enum status status, const redisReply *reply, void *arg)
+static void decimal_read(enum status status, const redisReply *reply, void *arg)
 {
 	struct call *call = arg;
-	enum job_state state = JOB_ABSENT;
 
-	if (status == STATUS_OK && !is_result(reply, &state))
-		status = redis_unexpected("read", reply);
-	if (status != STATUS_OK)
-		call->read(status, JOB_ABSENT, NULL, 0, call->arg);
-	else if (state == JOB_DONE)
-		call->read(STATUS_OK, state, reply->element[1]->str, reply->element[1]->len, call->arg);
+	if (status == STATUS_OK && redis_is_nil(reply))
+		status = STATUS_NOT_FOUND;
+	else if (status == STATUS_OK && reply->type != REDIS_REPLY_STRING)
+		status = redis_unexpected("GET", reply);
+	if (status == STATUS_OK)
+		call->read(STATUS_OK, reply->str, reply->len, call->arg);
 	else
-		call->read(STATUS_NOT_FOUND, state, NULL, 0, call->arg);
+		call->read(status, NULL, 0, call->arg);
 }
 
-void jobs_read_result(struct redis *redis, struct scope *scope, struct job_key key, jobs_read *done, void *arg)
+void jobs_read_decimal(struct redis *redis, struct scope *scope, struct job_key key, jobs_read *done, void *arg)
 {
 	struct call *call = call_new(arg, 0);
-	char name[JOBS_NAME_BYTES], results[32], result[JOBS_NAME_BYTES + 8];
+	char name[JOBS_NAME_BYTES + 8];
 
 	call->read = done;
-	job_name(key, name);
-	snprintf(results, sizeof results, JOBS_RESULTS_PREFIX "%s", kind_name(key.kind));
-	snprintf(result, sizeof result, JOBS_DECIMAL_PREFIX "%s", name);
-	redis_call_own(
-		redis_eval(redis, scope, &jobs_read_script, 4, 6,
-			   (const char *[]){results, result, JOBS_QUEUED_KEY, JOBS_DEAD_KEY, strchr(name, ':') + 1, name}, NULL,
-			   result_read, call),
-		call);
+	job_decimal_name(key, name);
+	redis_call_own(redis_command(redis, scope, 2, (const char *[]){"GET", name}, NULL, decimal_read, call), call);
 }

@@ -2,19 +2,22 @@
 -- or could not renew their leases, because a connection failed. A job that has reached the maximum of deliveries becomes a dead letter instead, because
 -- it seems to have killed each worker that it was delivered to. Consumers without pending jobs that were idle for ten leases are
 -- deleted; one that is alive after all is created again by its next read.
--- KEYS: stream, hash of queued jobs, hash of dead letters
+-- KEYS: stream, window, dead letters, finished
 -- ARGV: group, consumer, lease in ms, maximum of deliveries, maximum of jobs, now in Unix ms, since when the
 --       consumer has lived, in ms
 -- Answer: the claimed entries of the stream
-local stream, queued, dead = KEYS[1], KEYS[2], KEYS[3]
+local stream, window, dead, finished = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local group, consumer, lease_ms = ARGV[1], ARGV[2], ARGV[3]
 local deliveries_max, jobs_max, now_ms, lived_ms = tonumber(ARGV[4]), ARGV[5], ARGV[6], tonumber(ARGV[7])
 
 local function bury(id, fields, deliveries)
 	local kind, index, request_id = tostring(fields[2]), tostring(fields[4]), tostring(fields[6])
 	local name = kind .. ':' .. index
-	redis.call('HSET', dead, name, deliveries .. ' ' .. now_ms .. ' ' .. request_id)
-	redis.call('HDEL', queued, name)
+	if (redis.call('HGET', window, name) or ''):sub(1, 1) ~= '=' then -- else another worker has finished it
+		redis.call('HSET', dead, name, deliveries .. ' ' .. now_ms .. ' ' .. request_id)
+		redis.call('HDEL', window, name)
+		redis.call('XADD', finished, '*', 'kind', kind, 'index', index, 'summary', '')
+	end
 	redis.call('XACK', stream, group, id)
 	redis.call('XDEL', stream, id)
 end

@@ -9,11 +9,12 @@
 #include "base/mem.h"
 #include "http/access.h"
 #include "previews.h"
-#include "repair.h"
 #include "rate.h"
+#include "refill.h"
 #include "store.h"
 #include "submissions.h"
 #include "value_live.h"
+#include "writer.h"
 
 #define SCRIPTS_MAX 32
 
@@ -40,7 +41,8 @@ static void register_metrics(void)
 {
 	http_access_register_metrics(values_routes);
 	value_submit_register_metrics();
-	repair_register_metrics();
+	refill_register_metrics();
+	writer_register_metrics();
 	value_live_register_metrics();
 	postgres_register_metrics();
 }
@@ -66,10 +68,11 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 		base, &values_config.redis,
 		&(struct revocations_config){values_config.auth.max_age_s, values_config.auth.token_lifetime_s});
 	values->introspection = introspection_new(base, values_config.users_url);
-	values->repair = repair_new(base, values);
+	values->refill = refill_new(base, values);
 	values->rate = rate_new(base, values);
 	values->submissions = submissions_new(base, values);
 	values->previews = previews_new();
+	values->writer = writer_new(base, values);
 	values->live = value_live_new(base, values);
 	values->http = http_server_new(base, &values_config.http, values_routes, values);
 	http_server_set_auth(values->http, values_authenticate);
@@ -103,8 +106,9 @@ static void stop(void *service)
 	value_live_free(values->live);
 	rate_free(values->rate);
 	submissions_free(values->submissions);
+	writer_free(values->writer);
 	previews_free(values->previews);
-	repair_free(values->repair);
+	refill_free(values->refill);
 	scope_cancel(&values->scope);
 	introspection_free(values->introspection);
 	revocations_free(values->revocations);

@@ -11,15 +11,17 @@
 #include "base/loop.h"
 #include "jobs/jobs.h"
 #include "service.h"
+#include "store.h"
 
 #define LIMIT_S 5
 
-/* One exchange with Redis, in an event loop of its own. */
+/* One exchange with Redis, in an event loop of its own. Postgres is asked in between, and blocks. */
 struct session {
 	struct event_base *base;
 	struct redis *redis;
 	struct scope scope;
 	void (*begin)(struct session *session); /* when Redis is ready */
+	PGconn *postgres;
 	struct job_key key;
 	bool wants_all;
 	int exit_code, retries_left, not_put_back; /* exit code -1: no answer yet */
@@ -80,12 +82,53 @@ static void listed(enum status status, const redisReply *reply, void *arg)
 
 static void begin_list(struct session *session)
 {
-	redis_command(session->redis, &session->scope, 2, (const char *[]){"HGETALL", JOBS_QUEUED_KEY}, NULL, listed, session);
+	redis_command(session->redis, &session->scope, 2, (const char *[]){"HGETALL", JOBS_WINDOW_KEY}, NULL, listed, session);
+}
+
+/* Of the calculations that failed. The caller clears the result; NULL after saying why there is none. */
+static PGresult *load_failed(struct session *session)
+{
+	PGresult *rows = PQexec(session->postgres, store_calculations_failed.sql);
+
+	if (PQresultStatus(rows) == PGRES_TUPLES_OK)
+		return rows;
+	fprintf(stderr, "manage: Postgres: %s", PQerrorMessage(session->postgres));
+	PQclear(rows);
+	return NULL;
+}
+
+static bool has_letter(const redisReply *letters, const char *name)
+{
+	for (size_t i = 0; i + 1 < letters->elements; i += 2)
+		if (strcmp(letters->element[i]->str, name) == 0)
+			return true;
+	return false;
+}
+
+/* Redis has the letters; those that it lost are listed by what Postgres has. */
+static void dead_listed(enum status status, const redisReply *reply, void *arg)
+{
+	struct session *session = arg;
+	PGresult *failed = is_list_of_texts(status, reply) ? load_failed(session) : NULL;
+
+	if (!failed)
+		return end(session, 1);
+	for (int i = 0; i < PQntuples(failed); i++) {
+		char name[64];
+
+		snprintf(name, sizeof name, "%s:%s", PQgetvalue(failed, i, COLUMN_FAILED_KIND),
+			 PQgetvalue(failed, i, COLUMN_FAILED_INDEX));
+		if (!has_letter(reply, name))
+			printf("%s - - -\n", name);
+	}
+	PQclear(failed);
+	listed(status, reply, session);
 }
 
 static void begin_dead(struct session *session)
 {
-	redis_command(session->redis, &session->scope, 2, (const char *[]){"HGETALL", JOBS_DEAD_KEY}, NULL, listed, session);
+	redis_command(session->redis, &session->scope, 2, (const char *[]){"HGETALL", JOBS_DEAD_KEY}, NULL, dead_listed,
+		      session);
 }
 
 static int jobs_list(struct manage *manage, int argc, char **argv)
@@ -95,7 +138,7 @@ static int jobs_list(struct manage *manage, int argc, char **argv)
 
 static int jobs_dead(struct manage *manage, int argc, char **argv)
 {
-	return run(&(struct session){.begin = begin_dead});
+	return run(&(struct session){.begin = begin_dead, .postgres = manage_postgres(manage)});
 }
 
 /* ---- jobs retry ---- */
@@ -114,6 +157,23 @@ static void retried(enum status status, void *arg)
 	end(session, session->not_put_back > 0);
 }
 
+/* Makes it pending in Postgres first: if Redis then fails, refill adds the job. */
+static bool had_failed(struct session *session, struct job_key key)
+{
+	char index[INT64_TEXT_BYTES];
+	PGresult *rows;
+	bool is_changed;
+
+	int64_format(key.index, index);
+	rows = PQexecParams(session->postgres, store_calculation_retry.sql, 2, NULL,
+			    (const char *[]){kind_name(key.kind), index}, NULL, NULL, 0);
+	is_changed = PQresultStatus(rows) == PGRES_TUPLES_OK && PQntuples(rows) == 1;
+	if (PQresultStatus(rows) != PGRES_TUPLES_OK)
+		fprintf(stderr, "manage: Postgres: %s", PQerrorMessage(session->postgres));
+	PQclear(rows);
+	return is_changed;
+}
+
 static void retry(struct session *session, struct job_key key)
 {
 	char index[INT64_TEXT_BYTES];
@@ -121,10 +181,11 @@ static void retry(struct session *session, struct job_key key)
 	int64_format(key.index, index);
 	printf("put back %s %s\n", kind_name(key.kind), index);
 	session->retries_left++;
-	jobs_retry(session->redis, &session->scope, key, retried, session);
+	jobs_retry(session->redis, &session->scope, key, had_failed(session, key), retried, session);
 }
 
-static void dead_listed(enum status status, const redisReply *reply, void *arg)
+/* The letters of which Postgres has not learned yet. */
+static void letters_listed(enum status status, const redisReply *reply, void *arg)
 {
 	bool is_list = is_list_of_texts(status, reply);
 	struct session *session = arg;
@@ -133,15 +194,31 @@ static void dead_listed(enum status status, const redisReply *reply, void *arg)
 	for (size_t i = 0; is_list && i < reply->elements; i++)
 		if (jobs_parse_name(reply->element[i]->str, &key) == 0)
 			retry(session, key);
-	if (session->retries_left == 0)
+	if (--session->retries_left == 0)
 		end(session, !is_list);
+}
+
+static void retry_all(struct session *session)
+{
+	PGresult *failed = load_failed(session);
+	struct job_key key;
+
+	if (!failed)
+		return end(session, 1);
+	session->retries_left = 1; /* stands for the list of letters, which Redis answers last */
+	for (int i = 0; i < PQntuples(failed); i++)
+		if (kind_parse(PQgetvalue(failed, i, COLUMN_FAILED_KIND), &key.kind) == 0 &&
+		    int64_parse(PQgetvalue(failed, i, COLUMN_FAILED_INDEX), &key.index) == STATUS_OK)
+			retry(session, key);
+	PQclear(failed);
+	redis_command(session->redis, &session->scope, 2, (const char *[]){"HKEYS", JOBS_DEAD_KEY}, NULL, letters_listed,
+		      session);
 }
 
 static void begin_retry(struct session *session)
 {
 	if (session->wants_all)
-		redis_command(session->redis, &session->scope, 2, (const char *[]){"HKEYS", JOBS_DEAD_KEY}, NULL, dead_listed,
-			      session);
+		retry_all(session);
 	else
 		retry(session, session->key);
 }
@@ -153,15 +230,17 @@ static int jobs_retry_command(struct manage *manage, int argc, char **argv)
 	if (!session.wants_all && (argc != 2 || kind_parse(argv[0], &session.key.kind) < 0 ||
 				   int64_parse(argv[1], &session.key.index) != STATUS_OK || session.key.index < 0))
 		return 64; /* EX_USAGE */
+	session.postgres = manage_postgres(manage);
 	return run(&session);
 }
 
 int main(int argc, char **argv)
 {
 	static const struct manage_command commands[] = {
-		{"jobs list", "", "print the jobs that are queued or being calculated, each with its stream id", jobs_list},
-		{"jobs dead", "", "print the dead letters, each with its deliveries, Unix time in ms and request id",
-		 jobs_dead},
+		{"jobs list", "",
+		 "print what is queued or being calculated, each with the id of its job, or = and an id if it is finished",
+		 jobs_list},
+		{"jobs dead", "", "print what failed, each with its deliveries, Unix time in ms and request id", jobs_dead},
 		{"jobs retry", "KIND INDEX | --all", "put dead letters back", jobs_retry_command},
 		{0},
 	};

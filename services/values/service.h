@@ -21,7 +21,7 @@ struct values_config {
 	char *users_url; /* NULL: users is not asked about tokens */
 	bool anonymous;
 	long anonymous_max, rate, burst;
-	long repair_s, live_token_s, live_ping_s, live_buffer_bytes_max;
+	long repair_s, window_jobs, live_token_s, live_ping_s, live_buffer_bytes_max;
 };
 
 struct values {
@@ -32,7 +32,8 @@ struct values {
 	struct revocations *revocations;
 	struct introspection *introspection;
 	struct http_server *http;
-	struct repair *repair;
+	struct refill *refill;
+	struct writer *writer;
 	struct rate *rate;
 	struct submissions *submissions;
 	struct previews *previews;

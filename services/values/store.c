@@ -1,47 +1,128 @@
 #include "store.h"
 
+#include <string.h>
+
+#include "base/log.h"
+
 /* Looks for calculations before it inserts them, because ON CONFLICT alone would leave a dead row for each that exists already.
  * Inserts them in order, so that two statements with the same calculations wait for each other and never deadlock. */
 const struct postgres_statement store_values_insert = {
 	"values_insert",
 	"WITH asked AS MATERIALIZED ("
-	"  SELECT n, nextval(pg_get_serial_sequence('\"values\"', 'id')) AS id, user_id, kind, index"
-	"  FROM unnest($1::bigint[], $2::text[], $3::bigint[]) WITH ORDINALITY AS asked (user_id, kind, index, n)),"
-	" calculated AS (INSERT INTO calculations (kind, index) SELECT DISTINCT kind, index FROM asked"
-	"  WHERE NOT EXISTS (SELECT FROM calculations known WHERE known.kind = asked.kind AND known.index = asked.index)"
-	"  ORDER BY kind, index ON CONFLICT DO NOTHING),"
+	"  SELECT n, nextval(pg_get_serial_sequence('\"values\"', 'id')) AS id, user_id, asked.kind, asked.index, known.state"
+	"  FROM unnest($1::bigint[], $2::text[], $3::bigint[]) WITH ORDINALITY AS asked (user_id, kind, index, n)"
+	"  LEFT JOIN calculations known ON known.kind = asked.kind AND known.index = asked.index),"
+	" calculated AS (INSERT INTO calculations (kind, index, first_user_id)"
+	"  SELECT DISTINCT ON (kind, index) kind, index, coalesce(user_id, 0) FROM asked WHERE state IS NULL"
+	"  ORDER BY kind, index, n ON CONFLICT DO NOTHING),"
 	" stored AS (INSERT INTO \"values\" (id, user_id, kind, index) OVERRIDING SYSTEM VALUE"
 	"  SELECT id, user_id, kind, index FROM asked)"
-	" SELECT id FROM asked ORDER BY n"};
+	" SELECT id, state FROM asked ORDER BY n"};
 
 const struct postgres_statement store_values_all = {
 	"values_all", "SELECT id, index FROM \"values\" WHERE id > $1::bigint ORDER BY id LIMIT $2::bigint", true};
 
+#define CALCULATION(table)                                                             \
+	"SELECT " table ".kind, " table ".index, state, digits, preview, duration_us," \
+	" (extract(epoch FROM calculated_at) * 1000)::bigint"
+
 const struct postgres_statement store_values_of_user = {
 	"values_of_user",
-	"SELECT id, kind, index, (extract(epoch FROM submitted_at) * 1000)::bigint FROM \"values\""
-	" WHERE user_id = $1::bigint AND id < $2::bigint ORDER BY id DESC LIMIT $3::bigint",
+	CALCULATION("own") ", id, (extract(epoch FROM submitted_at) * 1000)::bigint"
+			   " FROM \"values\" own LEFT JOIN calculations ON calculations.kind = own.kind AND calculations.index "
+			   "= own.index"
+			   " WHERE user_id = $1::bigint AND id < $2::bigint ORDER BY id DESC LIMIT $3::bigint",
 	true};
 
 const struct postgres_statement store_calculations_of = {
 	"calculations_of",
 	"SELECT index FROM calculations WHERE kind = $1::text AND index > $2::bigint ORDER BY index LIMIT $3::bigint", true};
 
-const struct postgres_statement store_calculation_exists = {
-	"calculation_exists", "SELECT 1 FROM calculations WHERE kind = $1::text AND index = $2::bigint", true};
-
 const struct postgres_statement store_calculations_page = {
 	"calculations_page",
-	"SELECT kind, index FROM calculations WHERE (kind, index) > ($1::text, $2::bigint)"
-	" ORDER BY kind, index LIMIT $3::bigint",
+	CALCULATION("calculations") " FROM calculations WHERE kind = $1::text AND index > $2::bigint ORDER BY index LIMIT "
+				    "$3::bigint",
 	true};
+
+const struct postgres_statement store_calculations_named = {
+	"calculations_named",
+	CALCULATION("calculations") ", n FROM calculations, unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS asked (kind, "
+				    "index, n)"
+				    " WHERE calculations.kind = asked.kind AND calculations.index = asked.index",
+	true};
+
+/* Goes from user to user in the partial index, and reads of each no more than four times its share, so that a user with very
+ * many costs no more than others. */
+const struct postgres_statement store_calculations_waiting = {
+	"calculations_waiting",
+	"WITH RECURSIVE of_users (user_id) AS ("
+	"  (SELECT first_user_id FROM calculations WHERE state = 'pending' ORDER BY first_user_id LIMIT 1)"
+	"  UNION ALL SELECT (SELECT first_user_id FROM calculations WHERE state = 'pending' AND first_user_id > user_id"
+	"   ORDER BY first_user_id LIMIT 1) FROM of_users WHERE user_id IS NOT NULL),"
+	" waiting AS MATERIALIZED (SELECT user_id FROM of_users WHERE user_id IS NOT NULL LIMIT $1::bigint),"
+	" most AS MATERIALIZED (SELECT least($1::bigint, 1 + 4 * $1::bigint / greatest(count(*), 1)) AS turns FROM waiting)"
+	" SELECT kind, index, turn = (SELECT turns FROM most) FROM waiting, LATERAL ("
+	"  SELECT kind, index, row_number() OVER (ORDER BY first_submitted_at, kind, index) AS turn"
+	"  FROM (SELECT kind, index, first_submitted_at FROM calculations WHERE state = 'pending' AND first_user_id = user_id"
+	"   ORDER BY first_submitted_at, kind, index LIMIT (SELECT turns FROM most)) AS own) AS of_user"
+	" ORDER BY turn, user_id LIMIT $1::bigint",
+	true};
+
+/* A calculation that is in a batch twice is done rather than failed. */
+const struct postgres_statement store_calculations_finish = {
+	"calculations_finish",
+	"UPDATE calculations SET state = new.state, digits = new.digits, preview = new.preview, duration_us = new.duration_us,"
+	" calculated_at = to_timestamp(new.unix_ms / 1000.0)"
+	" FROM (SELECT DISTINCT ON (kind, index) *"
+	"  FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::bigint[])"
+	"   AS finished (kind, index, state, digits, preview, duration_us, unix_ms) ORDER BY kind, index, state) AS new"
+	" WHERE calculations.kind = new.kind AND calculations.index = new.index"
+	" AND (calculations.state = 'pending' OR (calculations.state = 'failed' AND new.state = 'done'))"};
+
+const struct postgres_statement store_calculations_failed = {
+	"calculations_failed", "SELECT kind, index FROM calculations WHERE state = 'failed' ORDER BY kind, index", true};
+
+const struct postgres_statement store_calculation_retry = {"calculation_retry",
+							   "UPDATE calculations SET state = 'pending' WHERE kind = $1::text "
+							   "AND index = $2::bigint AND state = 'failed' RETURNING index"};
 
 const struct postgres_statement *const store_statements[] = {
 	&store_values_insert,
 	&store_values_all,
 	&store_values_of_user,
 	&store_calculations_of,
-	&store_calculation_exists,
 	&store_calculations_page,
+	&store_calculations_named,
+	&store_calculations_waiting,
+	&store_calculations_finish,
+	&store_calculations_failed,
+	&store_calculation_retry,
 	NULL,
 };
+
+enum job_state store_state_read(const struct postgres_rows *rows, int row, int column)
+{
+	const char *text = postgres_text(rows, row, column);
+
+	return strcmp(text, "done") == 0 ? JOB_DONE : strcmp(text, "failed") == 0 ? JOB_FAILED : JOB_PENDING;
+}
+
+bool store_calculation_read(const struct postgres_rows *rows, int row, struct job_result *ret_result)
+{
+	struct job_result *result = ret_result;
+
+	*result = (struct job_result){.key.index = postgres_int(rows, row, COLUMN_INDEX)};
+	if (kind_parse(postgres_text(rows, row, COLUMN_KIND), &result->key.kind) < 0) {
+		log_line(LOG_ERROR, "Postgres has a calculation of an unknown kind", LOG_INT("index", result->key.index));
+		return false;
+	}
+	result->state = store_state_read(rows, row, COLUMN_STATE);
+	if (result->state != JOB_DONE)
+		return true;
+	result->digits = postgres_int(rows, row, COLUMN_DIGITS);
+	result->preview = postgres_text(rows, row, COLUMN_PREVIEW);
+	result->preview_len = strlen(result->preview);
+	result->duration_us = postgres_int(rows, row, COLUMN_DURATION_US);
+	result->calculated_unix_ms = postgres_int(rows, row, COLUMN_CALCULATED_UNIX_MS);
+	return true;
+}

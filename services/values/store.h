@@ -3,32 +3,69 @@
 #ifndef ABACUS_VALUES_STORE_H
 #define ABACUS_VALUES_STORE_H
 
+#include "jobs/jobs.h"
 #include "postgres/postgres.h"
 
-/* user ids, kinds, indexes: three array literals, NULL as user id where the submission is anonymous -> ids in that order */
+/* user ids, kinds, indexes: three array literals, NULL as user id where the submission is anonymous -> ids in that order, each
+ * with the state of its calculation: NULL if it is new */
 extern const struct postgres_statement store_values_insert;
-enum { COLUMN_INSERTED_ID };
+enum { COLUMN_INSERTED_ID, COLUMN_INSERTED_STATE };
 
 /* after id, limit -> values of all users */
 extern const struct postgres_statement store_values_all;
 enum { COLUMN_ALL_ID, COLUMN_ALL_INDEX };
 
-/* user id, before id, limit -> values of one user, newest first */
+/* What every statement that reads calculations begins with. */
+enum {
+	COLUMN_KIND,
+	COLUMN_INDEX,
+	COLUMN_STATE,
+	COLUMN_DIGITS,
+	COLUMN_PREVIEW,
+	COLUMN_DURATION_US,
+	COLUMN_CALCULATED_UNIX_MS,
+	COLUMNS_OF_CALCULATION
+};
+
+/* user id, before id, limit -> values of one user, newest first: calculation, id, time */
 extern const struct postgres_statement store_values_of_user;
-enum { COLUMN_VALUE_ID, COLUMN_VALUE_KIND, COLUMN_VALUE_INDEX, COLUMN_VALUE_SUBMITTED_UNIX_MS };
+enum { COLUMN_VALUE_ID = COLUMNS_OF_CALCULATION, COLUMN_VALUE_SUBMITTED_UNIX_MS };
 
 /* kind, after index, limit -> indexes */
 extern const struct postgres_statement store_calculations_of;
 enum { COLUMN_OF_KIND_INDEX };
 
-/* kind, index -> one row, or none */
-extern const struct postgres_statement store_calculation_exists;
-
-/* after kind, after index, limit -> calculations of all kinds */
+/* kind, after index, limit -> calculations */
 extern const struct postgres_statement store_calculations_page;
-enum { COLUMN_CALCULATION_KIND, COLUMN_CALCULATION_INDEX };
+
+/* kinds, indexes: two array literals -> those calculations that exist, in no order, each with its place in the arrays from 1 on
+ */
+extern const struct postgres_statement store_calculations_named;
+enum { COLUMN_NAMED_PLACE = COLUMNS_OF_CALCULATION };
+
+/* limit -> pending calculations: the first of each user that waits, then the second of each, …; true where a user has no more
+ * turns, although more of it may wait */
+extern const struct postgres_statement store_calculations_waiting;
+enum { COLUMN_WAITING_KIND, COLUMN_WAITING_INDEX, COLUMN_WAITING_IS_LAST };
+
+/* kinds, indexes, states, digits, previews, durations in microseconds, Unix times in ms: seven array literals -> nothing.
+ * Changes what is pending, and what failed and is done after all. */
+extern const struct postgres_statement store_calculations_finish;
+
+/* nothing -> calculations that failed */
+extern const struct postgres_statement store_calculations_failed;
+enum { COLUMN_FAILED_KIND, COLUMN_FAILED_INDEX };
+
+/* kind, index -> a row if it had failed; it is pending from now on */
+extern const struct postgres_statement store_calculation_retry;
 
 /* What the daemon prepares; ends with NULL. */
 extern const struct postgres_statement *const store_statements[];
+
+/* Reads the columns of a calculation, which are null where a value's calculation is missing: then it is pending. The preview is
+ * borrowed from the rows. False, after logging it: the kind is not known. */
+bool store_calculation_read(const struct postgres_rows *rows, int row, struct job_result *ret_result);
+/* JOB_PENDING if it is null. */
+enum job_state store_state_read(const struct postgres_rows *rows, int row, int column);
 
 #endif

@@ -9,7 +9,7 @@
 
 #include "base/loop.h"
 #include "base/mem.h"
-#include "repair.h"
+#include "refill.h"
 #include "service.h"
 #include "store.h"
 
@@ -30,6 +30,8 @@ struct batch {
 	struct submissions *submissions;
 	int n;
 	int64_t ids[JOBS_BATCH_MAX];
+	enum job_state
+		states[JOBS_BATCH_MAX]; /* as Postgres has them, then of those that were pending there, as Redis has them */
 	struct waiting *waiting[JOBS_BATCH_MAX];
 	LIST_ENTRY(batch) link;
 };
@@ -47,7 +49,7 @@ static struct batch *take_batch(struct submissions *submissions);
 static void insert(struct batch *batch);
 static void stored(enum status status, const struct postgres_rows *rows, void *arg);
 static void queued(enum status status, const enum job_state *states, void *arg);
-static void batch_end(struct batch *batch, enum status status, const enum job_state *states);
+static void batch_end(struct batch *batch, enum status status);
 static void batch_drop(struct batch *batch);
 
 bool submissions_are_full(const struct submissions *submissions)
@@ -121,41 +123,54 @@ static void insert(struct batch *batch)
 	buf_free(&indexes);
 }
 
+/* What is done or failed already needs no job. */
 static void stored(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct batch *batch = arg;
-	struct submissions *submissions = batch->submissions;
+	struct values *values = batch->submissions->values;
 	struct job_to_add jobs[JOBS_BATCH_MAX];
+	int n = 0;
 
 	if (status == STATUS_OK && postgres_count(rows) != batch->n)
 		status = STATUS_INTERNAL;
 	if (status != STATUS_OK)
-		return batch_end(batch, status, NULL);
+		return batch_end(batch, status);
 	for (int i = 0; i < batch->n; i++) {
 		batch->ids[i] = postgres_int(rows, i, COLUMN_INSERTED_ID);
-		jobs[i] = (struct job_to_add){batch->waiting[i]->key, batch->waiting[i]->request_id};
+		batch->states[i] = store_state_read(rows, i, COLUMN_INSERTED_STATE);
+		if (batch->states[i] == JOB_PENDING)
+			jobs[n++] = (struct job_to_add){batch->waiting[i]->key, batch->waiting[i]->request_id};
 	}
-	jobs_add(submissions->values->redis, &submissions->scope, jobs, batch->n, queued, batch);
+	if (n == 0)
+		return batch_end(batch, STATUS_OK);
+	jobs_add(values->redis, &batch->submissions->scope, values->config->window_jobs, jobs, n, queued, batch);
 }
 
-/* The rows are committed, whatever Redis answers. If it is away, repair adds the jobs as soon as it is back. */
+/* The rows are committed, whatever Redis answers. If it is away, refill adds the jobs as soon as it is back. */
 static void queued(enum status status, const enum job_state *states, void *arg)
 {
 	struct batch *batch = arg;
+	struct refill *refill = batch->submissions->values->refill;
 
 	if (status != STATUS_OK)
-		repair_soon(batch->submissions->values->repair);
-	batch_end(batch, STATUS_OK, states);
+		refill_soon(refill);
+	for (int i = 0, n = 0; status == STATUS_OK && i < batch->n; i++) {
+		if (batch->states[i] != JOB_PENDING)
+			continue;
+		batch->states[i] = states[n++];
+		if (batch->states[i] == JOB_ABSENT)
+			refill_when_there_is_room(refill);
+	}
+	batch_end(batch, STATUS_OK);
 }
 
-static void batch_end(struct batch *batch, enum status status, const enum job_state *states)
+static void batch_end(struct batch *batch, enum status status)
 {
 	struct submissions *submissions = batch->submissions;
 
 	for (int i = 0; i < batch->n; i++)
 		if (op_end(&batch->waiting[i]->op))
-			batch->waiting[i]->done(status, batch->ids[i], states ? states[i] : JOB_PENDING,
-						batch->waiting[i]->arg);
+			batch->waiting[i]->done(status, batch->ids[i], batch->states[i], batch->waiting[i]->arg);
 	batch_drop(batch);
 	if (!STAILQ_EMPTY(&submissions->waiting))
 		loop_deferred_schedule(submissions->send);

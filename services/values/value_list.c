@@ -1,12 +1,12 @@
 /* GET /values: the caller's own submissions, newest first.
- * Flow: value_list -> loaded -> looked_up -> reply. */
+ * Flow: value_list -> loaded -> (something is pending: completed ->) reply. */
 #include "service.h"
 
 #include "base/clock.h"
 #include "base/int64.h"
 #include "base/json_write.h"
 #include "http/page.h"
-#include "repair.h"
+#include "results.h"
 #include "store.h"
 
 #define PAGE_DEFAULT 50
@@ -21,11 +21,12 @@ struct listing {
 	struct http_page page;
 	int count;
 	struct value values[PAGE_MAX];
-	struct job_key keys[PAGE_MAX];
+	struct job_result results[PAGE_MAX];
 };
 
 static void loaded(enum status status, const struct postgres_rows *rows, void *arg);
-static void looked_up(enum status status, const struct job_result *results, int n, void *arg);
+static void completed(enum status status, void *arg);
+static void reply(struct listing *listing);
 static void add_value(struct buf *json, const struct value *value, const struct job_result *result);
 
 void value_list(struct http_request *req)
@@ -50,40 +51,38 @@ static void loaded(enum status status, const struct postgres_rows *rows, void *a
 		return http_reply_status(listing->req, status);
 	listing->count = http_page_trim(&listing->page, postgres_count(rows));
 	for (int i = 0; i < listing->count; i++) {
-		if (kind_parse(postgres_text(rows, i, COLUMN_VALUE_KIND), &listing->keys[i].kind) < 0)
+		if (!store_calculation_read(rows, i, &listing->results[i]))
 			return http_reply_status(listing->req, STATUS_INTERNAL);
-		listing->keys[i].index = postgres_int(rows, i, COLUMN_VALUE_INDEX);
 		listing->values[i] = (struct value){postgres_int(rows, i, COLUMN_VALUE_ID),
 						    postgres_int(rows, i, COLUMN_VALUE_SUBMITTED_UNIX_MS)};
 	}
 	if (listing->page.has_next)
 		http_page_link_next(listing->req, &listing->page, listing->values[listing->count - 1].id);
-	jobs_look_up(values_of(listing->req)->redis, http_request_scope(listing->req), listing->keys, listing->count, looked_up,
-		     listing);
+	if (results_are_complete(listing->results, listing->count))
+		reply(listing);
+	else
+		results_complete(listing->req, listing->results, listing->count, completed, listing);
 }
 
-static void looked_up(enum status status, const struct job_result *results, int n, void *arg)
+/* While Redis is away, the list shows what Postgres has. */
+static void completed(enum status status, void *arg)
 {
-	struct listing *listing = arg;
-	struct job_key absent[PAGE_MAX];
-	struct buf json = {0};
-	int absent_count = 0;
+	reply(arg);
+}
 
-	if (status != STATUS_OK)
-		return http_reply_status(listing->req, status);
+static void reply(struct listing *listing)
+{
+	struct buf json = {0};
+
 	http_success_begin(&json, NULL);
 	json_write_object(&json);
 	json_write_key(&json, "values");
 	json_write_array(&json);
-	for (int i = 0; i < n; i++) {
-		add_value(&json, &listing->values[i], &results[i]);
-		if (results[i].state == JOB_ABSENT)
-			absent[absent_count++] = results[i].key;
-	}
+	for (int i = 0; i < listing->count; i++)
+		add_value(&json, &listing->values[i], &listing->results[i]);
 	json_write_array_end(&json);
 	json_write_object_end(&json);
 	json_write_object_end(&json);
-	repair_now(values_of(listing->req)->repair, absent, absent_count);
 	http_reply_buf(listing->req, 200, &json);
 }
 

@@ -122,7 +122,7 @@ def named(names):
 
 def dead_letters(began_unix_ms):
     """[[kind, index, deliveries, when]]"""
-    lines = abacus.redis_cli("HGETALL", "jobs:dead").splitlines()
+    lines = abacus.redis_cli("HGETALL", "{jobs}:dead").splitlines()
     found = []
     for name, letter in zip(lines[::2], lines[1::2], strict=True):
         deliveries, failed_ms, _ = (letter + " ").split(" ", 2)
@@ -143,19 +143,23 @@ def expires(key):
 
 
 def final(began_unix_ms, earlier_users):
+    with contextlib.suppress(AssertionError):  # what is left then is reported
+        abacus.eventually(lambda: abacus.redis_cli("HLEN", "{jobs}:window") == "0", 30, 0.5, "all that finished is in Postgres")
     keys = abacus.redis_cli("--scan").splitlines()
-    kinds = [key.removeprefix("results:") for key in keys if key.startswith("results:")]
     rows = table("values", 'SELECT id, user_id, kind, index FROM "values" ORDER BY id')
     return {
         "rows": [[value, int(user), kind, int(index)] for value, user, kind, index in rows],
         "calculations": [[kind, int(index)] for kind, index in table("values", "SELECT kind, index FROM calculations")],
         "users": [user for user in users() if user not in earlier_users],
-        "results": [[kind, int(index)] for kind in kinds for index in abacus.redis_cli("HKEYS", f"results:{kind}").split()],
+        "results": [
+            [kind, int(index)] for kind, index in table("values", "SELECT kind, index FROM calculations WHERE state = 'done'")
+        ],
         "dead": dead_letters(began_unix_ms),
         "keys": [key for key in keys if not key.startswith("result:") and not expires(key)],
         "left": {
             "the stream of jobs": int(abacus.redis_cli("XLEN", "jobs")),
-            "the hash of queued jobs": int(abacus.redis_cli("HLEN", "jobs:queued")),
+            "the window of jobs": int(abacus.redis_cli("HLEN", "{jobs}:window")),
+            "the stream of what finished": int(abacus.redis_cli("XLEN", "{jobs}:finished")),
             "the deliveries that are pending": pending(),
         },
     }

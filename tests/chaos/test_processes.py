@@ -96,11 +96,11 @@ def test_no_process_remains_when_the_parent_is_killed(users):
 
 def test_a_gauge_that_all_workers_share_is_exported_once():
     """All processes would count at the same time, so that a sum would show soon after the first count."""
-    abacus.redis_cli("HSET", "jobs:dead", "fibonacci:999999", "0 0 test")
+    abacus.redis_cli("HSET", "{jobs}:dead", "fibonacci:999999", "0 0 test")
     try:
-        expected = int(abacus.redis_cli("HLEN", "jobs:dead"))
+        expected = int(abacus.redis_cli("HLEN", "{jobs}:dead"))
         with Daemon("worker", PROCESSES="3") as worker:
             eventually(lambda: worker.metric("worker_dead_jobs"), message="the dead jobs are counted")
             assert {worker.metric("worker_dead_jobs") for _ in range(100)} == {expected}
     finally:
-        abacus.redis_cli("HDEL", "jobs:dead", "fibonacci:999999")
+        abacus.redis_cli("HDEL", "{jobs}:dead", "fibonacci:999999")

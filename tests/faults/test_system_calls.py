@@ -155,14 +155,13 @@ class Worker:
         self.by_subject = {}
 
     def queue(self, redis, kind, index):
-        number = redis("XADD", "jobs", "*", "kind", kind, "index", index, "request_id", "fault")
-        redis("HSET", "jobs:queued", f"{kind}:{index}", number)
+        redis("XADD", "jobs", "*", "kind", kind, "index", index, "request_id", "fault")
 
     def __call__(self, subject):
         redis = self.by_subject.setdefault(subject, Redis(subject.database))
         index = next(self.indices)
         for number in (index % 90, index):
-            redis("HDEL", "results:fibonacci", number)
+            redis("HDEL", "{jobs}:window", f"fibonacci:{number}")
             self.queue(redis, "fibonacci", number)
         yield ask(subject.admin_port, "GET", "/metrics")
         for number in (index % 90, index):
@@ -171,7 +170,8 @@ class Worker:
     def wait_for(self, redis, number):
         limit_s = 10 if system_calls.is_patient() else 0.1
         with contextlib.suppress(() if system_calls.is_patient() else AssertionError):
-            eventually(lambda: redis("HGET", "results:fibonacci", number), limit_s, 0.002, f"the result of {number}")
+            noted = ("HGET", "{jobs}:window", f"fibonacci:{number}")  # "=" and an id: it is finished
+            eventually(lambda: "=" in str(redis(*noted)), limit_s, 0.002, f"the result of {number}")
         return 200, b""
 
 

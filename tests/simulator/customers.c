@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../services/values/repair.h"
+#include "../../services/values/refill.h"
 #include "../../services/values/service.h"
+#include "../../services/values/store.h"
 #include "../../services/values/submissions.h"
 #include "base/mem.h"
 #include "simulator.h"
@@ -20,6 +21,13 @@ struct customer {
 	struct job_key key;
 	int64_t user_id;
 	bool is_submitting, is_cancelled;
+	/* of a reader */
+	bool reads_whole; /* one result; else a list without whole results */
+	int count;
+	struct job_result results[INDEXES_MAX];
+	bool was_seen[INDEXES_MAX]; /* by some client, before this one began */
+	int places[INDEXES_MAX];    /* of those that are being looked up */
+	int places_count;
 };
 
 static struct customer customers[OPEN_MAX];
@@ -114,58 +122,206 @@ static void check_digits(struct job_key key, const char *digits, size_t len, boo
 	free(expected);
 }
 
-static void result_read(enum status status, enum job_state state, const char *digits, size_t len, void *arg)
-{
-	struct customer *customer = arg;
+/* As value_result.c and results.c do it: Postgres, then Redis about what is pending, then Postgres once more about what Redis
+ * does not know. */
+static void named(enum status status, const struct postgres_rows *rows, void *arg);
+static void looked_up(enum status status, const struct job_result *results, int n, void *arg);
+static void named_again(enum status status, const struct postgres_rows *rows, void *arg);
+static void answer(struct customer *customer);
 
-	trace("answers a reader", status, state);
+static void check_is_alive(const struct customer *customer)
+{
 	if (!customer->process || customer->is_cancelled)
 		promise_broken("a reader was answered twice, or after it left", "");
-	if (status == STATUS_OK)
-		check_digits(customer->key, digits, len, false);
-	else if (status == STATUS_NOT_FOUND && state == JOB_ABSENT &&
-		 postgres_server_has_calculation(customer->key.kind, customer->key.index))
-		repair_now(customer->process->values->repair, &customer->key, 1);
-	leave(customer);
+}
+
+static void ask_postgres(struct customer *customer, postgres_done *done)
+{
+	struct buf names = {0}, numbers = {0};
+	struct postgres_params params = {0};
+
+	for (int i = 0; i < customer->places_count; i++) {
+		const struct job_key *key = &customer->results[customer->places[i]].key;
+
+		buf_printf(&names, "%s%s", i ? "," : "{", kind_name(key->kind));
+		buf_printf(&numbers, "%s%" PRId64, i ? "," : "{", key->index);
+	}
+	buf_text(&names, "}");
+	buf_text(&numbers, "}");
+	postgres_param_text(&params, names.bytes);
+	postgres_param_text(&params, numbers.bytes);
+	postgres_exec(customer->process->values->postgres, &customer->scope, &store_calculations_named, &params, done,
+		      customer);
+	buf_free(&names);
+	buf_free(&numbers);
+}
+
+static void read_results(struct process *process, bool reads_whole)
+{
+	struct customer *customer = come(process);
+
+	if (!customer)
+		return;
+	customer->reads_whole = reads_whole;
+	customer->count = customer->places_count = reads_whole ? 1 : indexes;
+	for (int i = 0; i < customer->count; i++) {
+		struct job_key key = reads_whole ? customer->key : (struct job_key){customer->key.kind, i};
+
+		customer->results[i].key = key;
+		customer->was_seen[i] = promises_has_seen(key.kind, key.index);
+		customer->places[i] = i;
+	}
+	trace("reads", customer->key.kind, customer->count);
+	ask_postgres(customer, named);
 }
 
 static void read_one(struct process *process)
 {
-	struct customer *customer = come(process);
-
-	if (!customer)
-		return;
-	trace("reads", customer->key.kind, customer->key.index);
-	jobs_read_result(process->values->redis, &customer->scope, customer->key, result_read, customer);
-}
-
-static void looked_up(enum status status, const struct job_result *results, int n, void *arg)
-{
-	struct customer *customer = arg;
-
-	if (!customer->process || customer->is_cancelled)
-		promise_broken("a list was answered twice, or after its reader left", "");
-	for (int i = 0; i < n; i++)
-		if (results[i].state == JOB_DONE)
-			check_digits(results[i].key, results[i].preview, results[i].preview_len, true);
-	leave(customer);
+	read_results(process, true);
 }
 
 static void list(struct process *process)
 {
-	struct customer *customer = come(process);
+	read_results(process, false);
+}
+
+static void take_rows(struct customer *customer, const struct postgres_rows *rows)
+{
+	for (int i = 0; i < postgres_count(rows); i++) {
+		int place = (int)postgres_int(rows, i, COLUMN_NAMED_PLACE) - 1;
+		struct job_result *result = &customer->results[customer->places[place]];
+
+		if (!store_calculation_read(rows, i, result))
+			promise_broken("Postgres has an unknown kind", "");
+		if (result->state == JOB_DONE)
+			check_digits(result->key, result->preview, result->preview_len, true);
+		result->preview = NULL;
+	}
+}
+
+static void choose(struct customer *customer, enum job_state state)
+{
+	customer->places_count = 0;
+	for (int i = 0; i < customer->count; i++)
+		if (customer->results[i].state == state)
+			customer->places[customer->places_count++] = i;
+}
+
+static void named(enum status status, const struct postgres_rows *rows, void *arg)
+{
+	struct customer *customer = arg;
 	struct job_key keys[INDEXES_MAX];
 
-	if (!customer)
-		return;
-	for (int i = 0; i < indexes; i++)
-		keys[i] = (struct job_key){customer->key.kind, i};
-	jobs_look_up(process->values->redis, &customer->scope, keys, indexes, looked_up, customer);
+	check_is_alive(customer);
+	if (status != STATUS_OK)
+		return leave(customer);
+	take_rows(customer, rows);
+	choose(customer, JOB_PENDING);
+	if (customer->places_count == 0)
+		return answer(customer);
+	for (int i = 0; i < customer->places_count; i++)
+		keys[i] = customer->results[customer->places[i]].key;
+	jobs_look_up(customer->process->values->redis, &customer->scope, keys, customer->places_count, looked_up, customer);
 }
+
+/* What Postgres does not know at all is not asked for again. */
+static void looked_up(enum status status, const struct job_result *results, int n, void *arg)
+{
+	struct customer *customer = arg;
+	int unknown = 0;
+
+	check_is_alive(customer);
+	if (status != STATUS_OK)
+		return leave(customer);
+	for (int i = 0; i < n; i++) {
+		int place = customer->places[i];
+
+		customer->results[place] = results[i];
+		customer->results[place].preview = NULL;
+		if (results[i].state == JOB_DONE)
+			check_digits(results[i].key, results[i].preview, results[i].preview_len, true);
+		else if (results[i].state == JOB_ABSENT)
+			customer->places[unknown++] = place;
+	}
+	customer->places_count = unknown;
+	if (unknown)
+		ask_postgres(customer, named_again);
+	else
+		answer(customer);
+}
+
+static void named_again(enum status status, const struct postgres_rows *rows, void *arg)
+{
+	struct customer *customer = arg;
+
+	check_is_alive(customer);
+	if (status != STATUS_OK)
+		return leave(customer);
+	take_rows(customer, rows);
+	refill_missing(customer->process->values->refill);
+	answer(customer);
+}
+
+static void added_again(enum status status, const enum job_state *states, void *arg)
+{
+	leave(arg);
+}
+
+static void decimal_read(enum status status, const char *digits, size_t len, void *arg)
+{
+	struct customer *customer = arg;
+	struct job_to_add job = {customer->key, "simulated"};
+
+	check_is_alive(customer);
+	if (status == STATUS_OK)
+		check_digits(customer->key, digits, len, false);
+	if (status != STATUS_NOT_FOUND)
+		return leave(customer);
+	jobs_add(customer->process->values->redis, &customer->scope, INT32_MAX, &job, 1, added_again, customer);
+}
+
+/* What was announced stays done, unless something was lost. */
+static void answer(struct customer *customer)
+{
+	for (int i = 0; i < customer->count; i++) {
+		const struct job_result *result = &customer->results[i];
+
+		if (customer->was_seen[i] && result->state != JOB_DONE &&
+		    promises_has_seen(result->key.kind, result->key.index))
+			promise_broken("a result was announced, and is not done for a later reader", "");
+	}
+	if (customer->reads_whole && customer->results[0].state == JOB_DONE &&
+	    customer->results[0].digits > JOBS_PREVIEW_DIGITS)
+		jobs_read_decimal(customer->process->values->redis, &customer->scope, customer->key, decimal_read, customer);
+	else
+		leave(customer);
+}
+
+/* ---- retrying, as manage does ---- */
 
 static void retried(enum status status, void *arg)
 {
 	leave(arg);
+}
+
+static void made_pending(enum status status, const struct postgres_rows *rows, void *arg)
+{
+	struct customer *customer = arg;
+
+	if (status != STATUS_OK)
+		return leave(customer);
+	jobs_retry(customer->process->values->redis, &customer->scope, customer->key, postgres_count(rows) == 1, retried,
+		   customer);
+}
+
+static void retry_of(struct customer *customer)
+{
+	struct postgres_params params = {0};
+
+	postgres_param_text(&params, kind_name(customer->key.kind));
+	postgres_param_int(&params, customer->key.index);
+	postgres_exec(customer->process->values->postgres, &customer->scope, &store_calculation_retry, &params, made_pending,
+		      customer);
 }
 
 static void retry(struct process *process)
@@ -173,7 +329,7 @@ static void retry(struct process *process)
 	struct customer *customer = come(process);
 
 	if (customer)
-		jobs_retry(process->values->redis, &customer->scope, customer->key, retried, customer);
+		retry_of(customer);
 }
 
 /* ---- for the others ---- */
@@ -232,7 +388,7 @@ void customers_retry(enum kind kind, int64_t index)
 		return;
 	customer->key = (struct job_key){kind, index};
 	current_process = process;
-	jobs_retry(process->values->redis, &customer->scope, customer->key, retried, customer);
+	retry_of(customer);
 	current_process = NULL;
 }
 

@@ -100,10 +100,10 @@ static void redis_roll_back(void)
 static void redis_delete(void)
 {
 	static const char *const keys[] = {"jobs",
-					   "jobs:queued",
-					   "jobs:dead",
-					   "results:fibonacci",
-					   "results:lucas",
+					   "{jobs}:window",
+					   "{jobs}:dead",
+					   "{jobs}:finished",
+					   "{jobs}:refiller",
 					   "result:fibonacci:3",
 					   "result:fibonacci:10",
 

@@ -12,7 +12,10 @@
 #define KIND_BYTES 16
 struct calculation {
 	char kind[KIND_BYTES];
-	int64_t index;
+	int64_t index, user_id;
+	enum job_state state;
+	int64_t digits, duration_us, unix_ms;
+	char *preview; /* NULL unless it is done */
 };
 
 static struct stored_value *values;
@@ -23,6 +26,8 @@ static int64_t last_id;
 
 void statements_reset(void)
 {
+	for (int i = 0; i < calculations_count; i++)
+		free(calculations[i].preview);
 	free(values);
 	free(calculations);
 	values = NULL;
@@ -66,6 +71,19 @@ bool postgres_server_has_calculation(enum kind kind, int64_t index)
 	return is_there;
 }
 
+enum job_state postgres_server_state(enum kind kind, int64_t index)
+{
+	bool is_there;
+	int at = find(kind_name(kind), index, &is_there);
+
+	return is_there ? calculations[at].state : JOB_ABSENT;
+}
+
+static const char *state_name(enum job_state state)
+{
+	return state == JOB_DONE ? "done" : state == JOB_FAILED ? "failed" : "pending";
+}
+
 /* ---- values_insert ---- */
 
 struct insertion {
@@ -73,7 +91,7 @@ struct insertion {
 	struct stored_value rows[];
 };
 
-static void add_calculation(const char *kind, int64_t index)
+static void add_calculation(const char *kind, int64_t index, int64_t user_id)
 {
 	bool is_there;
 	int at = find(kind, index, &is_there);
@@ -83,7 +101,7 @@ static void add_calculation(const char *kind, int64_t index)
 	calculations = mem_resize(calculations, (size_t)(calculations_count + 1) * sizeof *calculations);
 	memmove(&calculations[at + 1], &calculations[at], (size_t)(calculations_count - at) * sizeof *calculations);
 	calculations_count++;
-	calculations[at].index = index;
+	calculations[at] = (struct calculation){.index = index, .user_id = user_id, .state = JOB_PENDING};
 	strncpy(calculations[at].kind, kind, KIND_BYTES - 1);
 	calculations[at].kind[KIND_BYTES - 1] = '\0';
 }
@@ -100,21 +118,29 @@ static void insert(void *what)
 			values = mem_resize(values, (size_t)values_room * sizeof *values);
 		}
 		values[values_count++] = *row;
-		add_calculation(kind_name(row->kind), row->index);
+		add_calculation(kind_name(row->kind), row->index, row->user_id);
 	}
 }
 
-/* The element of an array literal that begins at *at; moves it to the next. */
+/* The element of an array literal that begins at *at; moves it to the next. What is quoted has no quote, comma or brace in it.
+ */
 static const char *element(const char **at, char *text, size_t size)
 {
-	size_t len = strcspn(*at + 1, ",}");
+	size_t len = strcspn(*at + 1, ",}"), quotes = (*at)[1] == '"';
 
 	if (len >= size)
 		mem_die("an element of an array is too long\n");
-	memcpy(text, *at + 1, len);
-	text[len] = '\0';
+	memcpy(text, *at + 1 + quotes, len - 2 * quotes);
+	text[len - 2 * quotes] = '\0';
 	*at += 1 + len;
 	return text;
+}
+
+static int64_t element_int(const char **at)
+{
+	char text[32];
+
+	return strtoll(element(at, text, sizeof text), NULL, 10);
 }
 
 static PGresult *values_insert(struct transaction *transaction, const char *const *texts)
@@ -133,47 +159,183 @@ static PGresult *values_insert(struct transaction *transaction, const char *cons
 			promise_broken("a kind was stored that there is not", text);
 		row->index = strtoll(element(&indexes, text, sizeof text), NULL, 10);
 	}
-	result = result_new(insertion->count, 1);
-	for (int i = 0; i < insertion->count; i++)
+	result = result_new(insertion->count, 2);
+	for (int i = 0; i < insertion->count; i++) {
+		enum job_state state = postgres_server_state(insertion->rows[i].kind, insertion->rows[i].index);
+
 		result_set_int(result, i, 0, insertion->rows[i].id);
+		if (state != JOB_ABSENT)
+			result_set(result, i, 1, state_name(state));
+	}
 	transaction_at_commit(transaction, insert, insertion);
 	return result;
 }
 
-/* ---- calculations_page, calculation_exists ---- */
+/* ---- calculations_named ---- */
 
-static PGresult *calculations_page(struct transaction *transaction, const char *const *texts)
+static void set_calculation(PGresult *result, int row, const struct calculation *calculation)
 {
-	int first = 0, count, limit = (int)strtol(texts[2], NULL, 10);
-	PGresult *result;
+	result_set(result, row, 0, calculation->kind);
+	result_set_int(result, row, 1, calculation->index);
+	result_set(result, row, 2, state_name(calculation->state));
+	if (calculation->state != JOB_DONE)
+		return;
+	result_set_int(result, row, 3, calculation->digits);
+	result_set(result, row, 4, calculation->preview);
+	result_set_int(result, row, 5, calculation->duration_us);
+	result_set_int(result, row, 6, calculation->unix_ms);
+}
 
-	while (first < calculations_count && compare(&calculations[first], texts[0], strtoll(texts[1], NULL, 10)) <= 0)
-		first++;
-	count = calculations_count - first < limit ? calculations_count - first : limit;
-	result = result_new(count, 2);
+#define NAMED_MAX 256
+
+static PGresult *calculations_named(struct transaction *transaction, const char *const *texts)
+{
+	const char *kinds = texts[0], *indexes = texts[1];
+	int found[NAMED_MAX], places[NAMED_MAX], count = 0;
+	PGresult *result;
+	char kind[KIND_BYTES];
+
+	for (int place = 1; *kinds != '}'; place++) {
+		bool is_there;
+		int at;
+
+		element(&kinds, kind, sizeof kind);
+		at = find(kind, element_int(&indexes), &is_there);
+		if (is_there && count < NAMED_MAX) {
+			found[count] = at;
+			places[count++] = place;
+		}
+	}
+	result = result_new(count, 8);
 	for (int i = 0; i < count; i++) {
-		result_set(result, i, 0, calculations[first + i].kind);
-		result_set_int(result, i, 1, calculations[first + i].index);
+		set_calculation(result, i, &calculations[found[i]]);
+		result_set_int(result, i, 7, places[i]);
 	}
 	return result;
 }
 
-static PGresult *calculation_exists(struct transaction *transaction, const char *const *texts)
-{
-	PGresult *result;
-	bool is_there;
+/* ---- calculations_waiting ---- */
 
-	find(texts[0], strtoll(texts[1], NULL, 10), &is_there);
-	result = result_new(is_there, 1);
-	if (is_there)
-		result_set_int(result, 0, 0, 1);
+/* Which of its user's pending ones it is, from 1 on. */
+static int turn_of(int at)
+{
+	int turn = 0;
+
+	for (int i = 0; i <= at; i++)
+		turn += calculations[i].state == JOB_PENDING && calculations[i].user_id == calculations[at].user_id;
+	return turn;
+}
+
+/* Each user's share is all of it. */
+static PGresult *calculations_waiting(struct transaction *transaction, const char *const *texts)
+{
+	int limit = (int)strtol(texts[0], NULL, 10), count = 0, pending = 0;
+	PGresult *result;
+
+	for (int i = 0; i < calculations_count; i++)
+		pending += calculations[i].state == JOB_PENDING;
+	result = result_new(pending < limit ? pending : limit, 3);
+	for (int turn = 1; count < result->rows; turn++)
+		for (int i = 0; i < calculations_count && count < result->rows; i++) {
+			if (calculations[i].state != JOB_PENDING || turn_of(i) != turn)
+				continue;
+			result_set(result, count, 0, calculations[i].kind);
+			result_set_int(result, count, 1, calculations[i].index);
+			result_set_bool(result, count++, 2, turn == limit);
+		}
+	return result;
+}
+
+/* ---- calculations_finish, calculation_retry ---- */
+
+struct finish {
+	int count;
+	struct calculation all[];
+};
+
+static void finish(void *what)
+{
+	const struct finish *finish = what;
+
+	for (int i = 0; i < finish->count; i++) {
+		const struct calculation *now = &finish->all[i];
+		bool is_there;
+		int at = find(now->kind, now->index, &is_there);
+		enum job_state was = is_there ? calculations[at].state : JOB_DONE;
+
+		if (was == JOB_PENDING || (was == JOB_FAILED && now->state == JOB_DONE)) {
+			int64_t user_id = calculations[at].user_id;
+
+			calculations[at] = *now;
+			calculations[at].user_id = user_id;
+			promises_written(now->kind, now->index, now->state, now->digits, now->preview);
+		} else {
+			free(now->preview);
+		}
+	}
+}
+
+static PGresult *calculations_finish(struct transaction *transaction, const char *const *texts)
+{
+	const char *at[7];
+	struct finish *all = mem_alloc(sizeof *all + JOBS_BATCH_MAX * sizeof *all->all);
+	char text[1100];
+
+	memcpy(at, texts, sizeof at);
+	while (*at[0] != '}') {
+		struct calculation *one = &all->all[all->count++];
+
+		element(&at[0], one->kind, sizeof one->kind);
+		one->index = element_int(&at[1]);
+		one->state = strcmp(element(&at[2], text, sizeof text), "done") == 0 ? JOB_DONE : JOB_FAILED;
+		one->digits = element_int(&at[3]);
+		element(&at[4], text, sizeof text);
+		one->preview = one->state == JOB_DONE ? mem_strdup(text) : NULL;
+		one->duration_us = element_int(&at[5]);
+		one->unix_ms = element_int(&at[6]);
+	}
+	transaction_at_commit(transaction, finish, all);
+	return result_new(0, 0);
+}
+
+struct retry {
+	char kind[KIND_BYTES];
+	int64_t index;
+};
+
+static void retry(void *what)
+{
+	const struct retry *retry = what;
+	bool is_there;
+	int at = find(retry->kind, retry->index, &is_there);
+
+	if (is_there && calculations[at].state == JOB_FAILED)
+		calculations[at].state = JOB_PENDING;
+}
+
+static PGresult *calculation_retry(struct transaction *transaction, const char *const *texts)
+{
+	struct retry *what = mem_alloc(sizeof *what);
+	bool is_there;
+	int at;
+	PGresult *result;
+
+	strncpy(what->kind, texts[0], sizeof what->kind - 1);
+	what->index = strtoll(texts[1], NULL, 10);
+	at = find(what->kind, what->index, &is_there);
+	result = result_new(is_there && calculations[at].state == JOB_FAILED, 1);
+	if (result->rows)
+		result_set_int(result, 0, 0, what->index);
+	transaction_at_commit(transaction, retry, what);
 	return result;
 }
 
 const struct statement statements[] = {
 	{"values_insert", true, values_insert},
-	{"calculations_page", false, calculations_page},
-	{"calculation_exists", false, calculation_exists},
+	{"calculations_named", false, calculations_named},
+	{"calculations_waiting", false, calculations_waiting},
+	{"calculations_finish", true, calculations_finish},
+	{"calculation_retry", true, calculation_retry},
 	{"token_revoke", true, statement_token_revoke},
 	{"revoked_tokens", false, statement_revoked_tokens},
 	{"tokens_end", true, statement_tokens_end},

@@ -3,10 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../services/values/repair.h"
+#include "../../services/values/previews.h"
+#include "../../services/values/refill.h"
 #include "../../services/values/service.h"
 #include "../../services/values/store.h"
 #include "../../services/values/submissions.h"
+#include "../../services/values/writer.h"
 #include "../../services/worker/service.h"
 #include "auth/revocations.h"
 #include "base/loop.h"
@@ -44,8 +46,10 @@ static void start_values(struct process *process)
 	values->redis = redis_new(process->base, &values_options.redis, jobs_scripts, LOOP_PRIORITY_NORMAL);
 	process->follower = revocations_new(process->base, &values_options.redis,
 					    &(struct revocations_config){lease_s, simulated_lifetime_s});
-	values->repair = repair_new(process->base, values);
+	values->refill = refill_new(process->base, values);
 	values->submissions = submissions_new(process->base, values);
+	values->previews = previews_new();
+	values->writer = writer_new(process->base, values);
 	process->values = values;
 }
 
@@ -79,7 +83,9 @@ static void stop_values(struct process *process)
 
 	process->values = NULL;
 	submissions_free(values->submissions);
-	repair_free(values->repair);
+	writer_free(values->writer);
+	previews_free(values->previews);
+	refill_free(values->refill);
 	revocations_free(process->follower);
 	process->follower = NULL;
 	redis_free(values->redis);
@@ -140,6 +146,7 @@ static void draw_options(void)
 	lease_s = chance_between(1, 5);
 	simulated_lifetime_s = chance_between(60, 300);
 	values_options.repair_s = chance_between(1, 5);
+	values_options.window_jobs = chance_of(1, 2) ? chance_between(1, 10) : 10000;
 	values_options.redis = redis_options_usual;
 	values_options.postgres = postgres_options_usual;
 	values_options.postgres.connections = chance_between(1, 3);

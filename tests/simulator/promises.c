@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../../services/worker/work_internal.h"
+#include "base/int64.h"
 #include "base/mem.h"
 #include "jobs/jobs.h"
 #include "postgres/postgres.h"
@@ -256,16 +257,27 @@ static void check_dead_letter(const char *letter)
 void promises_result_stored(const char *key, const char *field, const char *value, size_t len, const char *before,
 			    size_t before_len)
 {
-	struct job_key job;
-
-	if (strcmp(key, "jobs:dead") == 0)
+	if (strcmp(key, "{jobs}:dead") == 0)
 		check_dead_letter(value);
-	if (strncmp(key, "results:", 8) != 0)
+}
+
+void promises_written(const char *kind, int64_t index, enum job_state state, int64_t digits, const char *preview)
+{
+	char text[INT64_TEXT_BYTES], *summary;
+	struct job_key key;
+
+	int64_format(index, text);
+	parse_name(kind, text, &key);
+	if (state != JOB_DONE)
 		return;
-	parse_name(key + 8, field, &job);
-	if (before)
-		promise_broken("there are two results for one index", field);
-	check_summary(job, value, len);
+	summary = mem_printf("%" PRId64 " 0 0 %s", digits, preview);
+	check_summary(key, summary, strlen(summary));
+	free(summary);
+}
+
+bool promises_has_seen(enum kind kind, int64_t index)
+{
+	return is_published[kind][index];
 }
 
 void promises_keys_disagree(void)
@@ -273,17 +285,39 @@ void promises_keys_disagree(void)
 	keys_disagree = true;
 }
 
+static void check_finished(const struct stream_entry *entry)
+{
+	struct job_key key;
+
+	parse_name(entry->fields[1].bytes, entry->fields[3].bytes, &key);
+	check_summary(key, entry->fields[5].bytes, entry->fields[5].len);
+}
+
 /* One calculation has one job, unless Redis lost a part of what it knew of it. */
 void promises_appended(const char *key, const struct value *stream)
 {
 	const struct stream_entry *last = &stream->entries[stream->count - 1];
 
+	if (strcmp(key, "{jobs}:finished") == 0 && last->fields[5].len > 0)
+		check_finished(last);
 	if (strcmp(key, "jobs") != 0 || keys_disagree)
 		return;
 	for (const struct stream_entry *entry = stream->entries; entry < last; entry++)
 		if (strcmp(entry->fields[1].bytes, last->fields[1].bytes) == 0 &&
 		    strcmp(entry->fields[3].bytes, last->fields[3].bytes) == 0)
 			promise_broken("one calculation has two jobs", last->fields[3].bytes);
+}
+
+/* Whether the summary waits to be written: finish.lua notes it after it has published it. */
+static bool is_in_redis(struct job_key key)
+{
+	char name[40];
+	const char *noted;
+	size_t len;
+
+	snprintf(name, sizeof name, "%s:%" PRId64, kind_name(key.kind), key.index);
+	noted = redis_server_hash_get("{jobs}:window", name, &len);
+	return noted && *noted == '=';
 }
 
 /* {"event":"value","kind":"fibonacci","index":7,… */
@@ -299,7 +333,7 @@ void promises_published_on(const char *channel, const char *text, size_t len)
 		promise_broken("a message cannot be read", text);
 	snprintf(kind, sizeof kind, "%.*s", (int)(end - (at + 8)), at + 8);
 	parse_name(kind, strstr(end, "\"index\":") + 8, &job);
-	if (is_published[job.kind][job.index])
+	if (is_in_redis(job))
 		promise_broken("a result was published twice", text);
 	is_published[job.kind][job.index] = true;
 }
@@ -316,17 +350,15 @@ static struct job_key missing;
 
 static void look(enum kind kind, int64_t index)
 {
-	char key[32], field[24];
+	char name[40];
 	size_t len;
 
-	snprintf(key, sizeof key, "results:%s", kind_name(kind));
-	snprintf(field, sizeof field, "%" PRId64, index);
-	if (redis_server_hash_get(key, field, &len))
+	if (postgres_server_state(kind, index) == JOB_DONE)
 		return;
 	is_missing = true;
 	missing = (struct job_key){kind, index};
-	snprintf(key, sizeof key, "%s:%" PRId64, kind_name(kind), index);
-	if (redis_server_hash_get("jobs:dead", key, &len))
+	snprintf(name, sizeof name, "%s:%" PRId64, kind_name(kind), index);
+	if (postgres_server_state(kind, index) == JOB_FAILED || redis_server_hash_get("{jobs}:dead", name, &len))
 		customers_retry(kind, index);
 }
 
@@ -357,8 +389,8 @@ bool promises_settled(void)
 	is_missing = false;
 	customers_each_acknowledged(look);
 	return !is_missing && !customers_have_open() && redis_server_length("jobs") == 0 &&
-	       redis_server_length("jobs:queued") == 0 && redis_server_pending("jobs", "workers") == 0 && held() == 0 &&
-	       draining() == 0 && customers_tokens_settled();
+	       redis_server_length("{jobs}:window") == 0 && redis_server_length("{jobs}:finished") == 0 &&
+	       redis_server_pending("jobs", "workers") == 0 && held() == 0 && draining() == 0 && customers_tokens_settled();
 }
 
 void promises_explain(void)
@@ -369,11 +401,11 @@ void promises_explain(void)
 		snprintf(text, sizeof text, "%s:%" PRId64, kind_name(missing.kind), missing.index);
 	else
 		snprintf(text, sizeof text,
-			 "jobs %" PRId64 ", queued %" PRId64 ", pending %" PRId64
+			 "jobs %" PRId64 ", window %" PRId64 ", finished %" PRId64 ", pending %" PRId64
 			 ", held %d, clients %d, draining %d, tokens %s",
-			 redis_server_length("jobs"), redis_server_length("jobs:queued"),
-			 redis_server_pending("jobs", "workers"), held(), customers_have_open(), draining(),
-			 customers_tokens_settled() ? "settled" : "not settled");
+			 redis_server_length("jobs"), redis_server_length("{jobs}:window"),
+			 redis_server_length("{jobs}:finished"), redis_server_pending("jobs", "workers"), held(),
+			 customers_have_open(), draining(), customers_tokens_settled() ? "settled" : "not settled");
 	promise_broken(is_missing ? "an acknowledged submission is lost:" : "something is left over at the end:", text);
 }
 

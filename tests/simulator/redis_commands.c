@@ -47,7 +47,9 @@ static redisReply *set(const struct command *command)
 {
 	struct value *value = database_find(command->database, command->argv[1], command->lens[1]);
 
-	if (command->argc > 4 || (command->argc == 4 && !command_word_is(command, 3, "NX")))
+	bool expires = command->argc == 5 && command_word_is(command, 3, "PX");
+
+	if (command->argc > 3 && !expires && (command->argc != 4 || !command_word_is(command, 3, "NX")))
 		return reply_error("SIMULATOR this option of SET is unknown");
 	if (command->argc == 4 && value)
 		return reply_nil();
@@ -55,7 +57,22 @@ static redisReply *set(const struct command *command)
 		database_remove(command->database, value);
 	value = command_find_or_add(command, NULL, VALUE_TEXT);
 	value->text = text_copy(command->argv[2], command->lens[2]);
+	if (expires)
+		value->expires_ms = command->now_ms + strtoll(command->argv[4], NULL, 10);
 	return reply_word("OK");
+}
+
+/* EXPIRE key seconds NX */
+static redisReply *expire(const struct command *command)
+{
+	struct value *value = database_find(command->database, command->argv[1], command->lens[1]);
+
+	if (command->argc != 4 || !command_word_is(command, 3, "NX"))
+		return reply_error("SIMULATOR this option of EXPIRE is unknown");
+	if (!value || value->expires_ms)
+		return reply_int(0);
+	value->expires_ms = command->now_ms + 1000 * strtoll(command->argv[2], NULL, 10);
+	return reply_int(1);
 }
 
 static redisReply *exists(const struct command *command)
@@ -264,12 +281,14 @@ static const struct {
 	{"XREADGROUP", 7, WRITES, command_xreadgroup},
 	{"XPENDING", 3, 0, command_xpending},
 	{"XCLAIM", 6, WRITES, command_xclaim},
+	{"XAUTOCLAIM", 6, WRITES, command_xautoclaim},
 	{"XTRIM", 4, WRITES, command_xtrim},
 	{"XINFO", 4, 0, command_xinfo},
 	{"XGROUP", 4, WRITES, command_xgroup},
 	{"GET", 2, 0, get},
 	{"SET", 3, WRITES | NEEDS_MEMORY, set},
 	{"DEL", 2, WRITES, del},
+	{"EXPIRE", 3, WRITES, expire},
 	{"EXISTS", 2, 0, exists},
 	{"TIME", 1, 0, server_time},
 	{"PUBLISH", 3, 0, publish},
@@ -290,9 +309,21 @@ static redisReply *refuse(const struct command *command, int flags)
 	return NULL;
 }
 
+static void drop_expired(const struct command *command)
+{
+	for (int i = command->database->count - 1; i >= 0; i--) {
+		struct value *value = &command->database->values[i];
+
+		if (value->expires_ms && value->expires_ms <= command->now_ms)
+			database_remove(command->database, value);
+	}
+}
+
 redisReply *command_run(const struct command *command)
 {
 	redisReply *refused;
+
+	drop_expired(command);
 
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
 		if (!command_word_is(command, 0, commands[i].name))

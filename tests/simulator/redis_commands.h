@@ -20,6 +20,7 @@ redisReply *command_xack(const struct command *command);
 redisReply *command_xreadgroup(const struct command *command);
 redisReply *command_xpending(const struct command *command);
 redisReply *command_xclaim(const struct command *command);
+redisReply *command_xautoclaim(const struct command *command);
 redisReply *command_xinfo(const struct command *command);
 redisReply *command_xgroup(const struct command *command);
 

@@ -49,7 +49,8 @@ struct value {
 	struct text name;
 	enum value_type type;
 	struct text text;
-	int count; /* of pairs or entries */
+	int64_t expires_ms; /* 0: never */
+	int count;          /* of pairs or entries */
 	struct pair *pairs;
 	struct stream_entry *entries;
 	struct stream_id last;

@@ -269,6 +269,55 @@ redisReply *command_xclaim(const struct command *command)
 	return reply;
 }
 
+/* Of one pending entry; NULL: it is not idle for long enough. *ret_is_gone: the stream does not have it any more. */
+static redisReply *take_over_one(const struct command *command, const struct claim *claim, struct value *stream,
+				 struct group *group, int at, bool *ret_is_gone)
+{
+	struct stream_id id = group->pending[at].id;
+
+	stream_find(stream, id, ret_is_gone);
+	*ret_is_gone = !*ret_is_gone;
+	if (*ret_is_gone) {
+		remove_pending(group, at);
+		return reply_id(id);
+	}
+	return claim_one(command, claim, stream, group, id);
+}
+
+/* XAUTOCLAIM key group consumer idle 0-0 COUNT n */
+redisReply *command_xautoclaim(const struct command *command)
+{
+	const struct claim claim = {.deliveries = -1};
+	struct value *stream;
+	redisReply *error, *reply;
+	struct group *group = find(command, &stream, &error);
+	size_t most, taken = 0, gone = 0;
+	int at = 0;
+
+	if (!group)
+		return no_group(command, error);
+	if (command->argc != 8 || strcmp(command->argv[5], "0-0") != 0 || !command_word_is(command, 6, "COUNT"))
+		return reply_error("SIMULATOR this form of XAUTOCLAIM is unknown");
+	most = strtoul(command->argv[7], NULL, 10);
+	reply = reply_array(3);
+	reply->element[1] = reply_array(most);
+	reply->element[2] = reply_array(most);
+	for (size_t attempts = 10 * most; attempts && at < group->pending_count && taken + gone < most; attempts--) {
+		bool is_gone;
+		redisReply *one = take_over_one(command, &claim, stream, group, at, &is_gone);
+
+		if (is_gone)
+			reply->element[2]->element[gone++] = one;
+		else if (one)
+			reply->element[1]->element[taken++] = one;
+		at += !is_gone;
+	}
+	reply->element[0] = at < group->pending_count ? reply_id(group->pending[at].id) : reply_text("0-0", 3);
+	reply->element[1]->elements = taken;
+	reply->element[2]->elements = gone;
+	return reply;
+}
+
 /* ---- consumers and groups ---- */
 
 static int64_t pending_of(const struct group *group, int consumer)

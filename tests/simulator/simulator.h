@@ -1,6 +1,7 @@
-/* The simulator: scope, jobs, worker, repair and revocations, and the clients of Redis and Postgres below them, run as they are
- * in one process, against a fake clock, a fake network, a fake Redis and a fake Postgres. A seed decides what happens next:
- * which message arrives, which timer fires, which connection breaks, which process dies. The same seed gives the same run.
+/* The simulator: scope, jobs, worker, refill, writer and revocations, and the clients of Redis and Postgres below them, run as
+ * they are in one process, against a fake clock, a fake network, a fake Redis and a fake Postgres. A seed decides what happens
+ * next: which message arrives, which timer fires, which connection breaks, which process dies. The same seed gives the same
+ * run.
  *
  * What is replaced, at link time:
  *   events.c               libevent's events, on the fake clock
@@ -27,7 +28,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "jobs/kinds.h"
+#include "jobs/jobs.h"
 
 /* ---- chance.c ---- */
 void chance_seed(uint64_t seed);
@@ -151,6 +152,7 @@ const struct stored_value *postgres_server_value(int64_t id); /* NULL: no such r
 /* Was this token, or all of this user up to its time, ended? */
 bool postgres_server_is_revoked(const uint8_t jti[16], int64_t user_id);
 bool postgres_server_has_calculation(enum kind kind, int64_t index);
+enum job_state postgres_server_state(enum kind kind, int64_t index); /* absent: there is no such row */
 
 /* ---- processes.c ---- */
 enum process_kind { PROCESS_VALUES, PROCESS_WORKER, PROCESS_USERS };
@@ -218,6 +220,10 @@ void promise_broken(const char *what, const char *detail) __attribute__((noretur
 void promises_result_stored(const char *key, const char *field, const char *value, size_t len, const char *before,
 			    size_t before_len);
 struct value;
+/* A calculation that Postgres has as done or failed from now on; digits and preview of one that is done. */
+void promises_written(const char *kind, int64_t index, enum job_state state, int64_t digits, const char *preview);
+/* Whether its result was announced, and nothing was lost since. */
+bool promises_has_seen(enum kind kind, int64_t index);
 void promises_appended(const char *key, const struct value *stream);
 void promises_published_on(const char *channel, const char *text, size_t len);
 void promises_data_lost(void);     /* Redis has lost data: what was published before may be published again */

@@ -54,7 +54,9 @@ int64_t redis_unix_ms(void)
 
 const char *log_instance(void)
 {
-	return "simulated";
+	static const char *const names[PROCESSES] = {"values-0", "values-1", "worker-2", "worker-3"};
+
+	return current_process ? names[current_process->number] : "simulated";
 }
 
 void log_write(enum log_level level, const char *msg, const struct log_field *fields, size_t count)

@@ -17,7 +17,8 @@ from flask import Flask, g, request
 ENVIRONMENT = {name.removeprefix("PEER_"): value for name, value in os.environ.items() if name.startswith("PEER_")}
 STATEMENTS = json.loads(pathlib.Path(ENVIRONMENT["STATEMENTS"]).read_text())
 SECRET = ENVIRONMENT["SECRET"].encode()
-STATES = ["absent", "pending", "done", "failed"]
+STATES = ["pending", "pending", "done", "failed"]
+JOBS_KEYS = ["jobs", "{jobs}:window", "{jobs}:dead", "{jobs}:finished"]
 
 app = Flask(__name__)
 app.json.sort_keys = False
@@ -39,7 +40,7 @@ def connect(url, names):
 
 
 users = connect("USERS_URL", ["user_by_id"])
-values = connect("VALUES_URL", ["values_insert", "calculations_of"])
+values = connect("VALUES_URL", ["values_insert", "calculations_shown"])
 
 
 def query(connection, name, *parameters):
@@ -95,11 +96,8 @@ def user(user_id):
 
 @app.get("/values/current")
 def current():
-    indexes = [index for (index,) in query(values, "calculations_of", "fibonacci", -1, int(request.args["limit"]))]
-    results = cache.hmget("results:fibonacci", indexes) if indexes else []
-    return {
-        str(index): result.split(" ")[3] if result else "Nothing yet!" for index, result in zip(indexes, results, strict=True)
-    }
+    rows = query(values, "calculations_shown", "fibonacci", -1, int(request.args["limit"]))
+    return {str(index): preview or "Nothing yet!" for index, preview in rows}
 
 
 @app.post("/values")
@@ -108,6 +106,8 @@ def submit():
     if user_id is None:
         return {"status": "fail", "code": "token_invalid"}, 401
     index = int(request.get_json()["index"])
-    [(value_id,)] = query(values, "values_insert", [user_id], ["fibonacci"], [index])
-    [state] = add_jobs(["jobs", "jobs:queued", "jobs:dead"], ["results:", "fibonacci", index, g.id])
-    return {"working": True, "id": str(value_id), "kind": "fibonacci", "index": index, "state": STATES[state]}
+    [(value_id, state)] = query(values, "values_insert", [user_id], ["fibonacci"], [index])
+    if state in (None, "pending"):
+        [number] = add_jobs(JOBS_KEYS, [10000, "fibonacci", index, g.id])
+        state = STATES[number]
+    return {"working": True, "id": str(value_id), "kind": "fibonacci", "index": index, "state": state}

@@ -29,7 +29,7 @@ var (
 	users, values *pgxpool.Pool
 	cache         *redis.Pool
 	addJobs       *redis.Script
-	states        = []string{"absent", "pending", "done", "failed"}
+	states        = []string{"pending", "pending", "done", "failed"}
 	requestCount  uint64
 )
 
@@ -138,46 +138,37 @@ func user(w http.ResponseWriter, r *http.Request) {
 	reply(w, 200, envelope{Status: "success", Data: shown})
 }
 
-func indexesOf(r *http.Request) (indexes []int64, err error) {
+func shownOf(r *http.Request) (shown map[string]string, err error) {
 	limit, err := strconv.Atoi(r.URL.Query().Get("limit"))
 	if err != nil {
 		return nil, err
 	}
-	rows, err := values.Query(r.Context(), statements["calculations_of"], "fibonacci", -1, limit)
+	rows, err := values.Query(r.Context(), statements["calculations_shown"], "fibonacci", -1, limit)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
+	shown = make(map[string]string, limit)
 	for rows.Next() {
 		var index int64
-		if err := rows.Scan(&index); err != nil {
+		var preview *string
+		if err := rows.Scan(&index, &preview); err != nil {
 			return nil, err
 		}
-		indexes = append(indexes, index)
+		text := "Nothing yet!"
+		if preview != nil {
+			text = *preview
+		}
+		shown[strconv.FormatInt(index, 10)] = text
 	}
-	return indexes, rows.Err()
+	return shown, rows.Err()
 }
 
 func current(w http.ResponseWriter, r *http.Request) {
-	indexes, err := indexesOf(r)
+	shown, err := shownOf(r)
 	if err != nil {
 		fail(w, 500, "internal")
 		return
-	}
-	connection := cache.Get()
-	defer connection.Close()
-	results, err := redis.Strings(connection.Do("HMGET", redis.Args{}.Add("results:fibonacci").AddFlat(indexes)...))
-	if err != nil {
-		fail(w, 500, "internal")
-		return
-	}
-	shown := make(map[string]string, len(indexes))
-	for i, index := range indexes {
-		preview := "Nothing yet!"
-		if words := strings.Split(results[i], " "); len(words) == 4 {
-			preview = words[3]
-		}
-		shown[strconv.FormatInt(index, 10)] = preview
 	}
 	reply(w, 200, shown)
 }
@@ -196,19 +187,23 @@ func submit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var id int64
-	err := values.QueryRow(r.Context(), statements["values_insert"], []int64{userID}, []string{"fibonacci"}, []int64{body.Index}).Scan(&id)
+	var state *string
+	err := values.QueryRow(r.Context(), statements["values_insert"], []int64{userID}, []string{"fibonacci"}, []int64{body.Index}).Scan(&id, &state)
 	if err != nil {
 		fail(w, 500, "internal")
 		return
 	}
-	connection := cache.Get()
-	defer connection.Close()
-	found, err := redis.Ints(addJobs.Do(connection, "jobs", "jobs:queued", "jobs:dead", "results:", "fibonacci", body.Index, requestID(r)))
-	if err != nil {
-		fail(w, 500, "internal")
-		return
+	if state == nil || *state == "pending" {
+		connection := cache.Get()
+		defer connection.Close()
+		found, err := redis.Ints(addJobs.Do(connection, "jobs", "{jobs}:window", "{jobs}:dead", "{jobs}:finished", 10000, "fibonacci", body.Index, requestID(r)))
+		if err != nil {
+			fail(w, 500, "internal")
+			return
+		}
+		state = &states[found[0]]
 	}
-	reply(w, 200, submitted{true, strconv.FormatInt(id, 10), "fibonacci", body.Index, states[found[0]]})
+	reply(w, 200, submitted{true, strconv.FormatInt(id, 10), "fibonacci", body.Index, *state})
 }
 
 type idKey struct{}
@@ -262,7 +257,7 @@ func logged(next http.Handler) http.Handler {
 func main() {
 	must(json.Unmarshal(read("PEER_STATEMENTS"), &statements))
 	users, values = connect("PEER_USERS_URL"), connect("PEER_VALUES_URL")
-	addJobs = redis.NewScript(3, string(read("PEER_ADD_LUA")))
+	addJobs = redis.NewScript(4, string(read("PEER_ADD_LUA")))
 	cache = &redis.Pool{MaxIdle: 64, Dial: func() (redis.Conn, error) { return redis.DialURL(os.Getenv("PEER_REDIS_URL")) }}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/users/ping", ping)

@@ -9,9 +9,10 @@ const statements = JSON.parse(readFileSync(PEER_STATEMENTS, "utf8"));
 const users = new pg.Pool({ connectionString: PEER_USERS_URL, max: 8 });
 const values = new pg.Pool({ connectionString: PEER_VALUES_URL, max: 8 });
 const redis = new Redis(PEER_REDIS_URL, { enableAutoPipelining: true });
-redis.defineCommand("addJobs", { numberOfKeys: 3, lua: readFileSync(PEER_ADD_LUA, "utf8") });
+redis.defineCommand("addJobs", { numberOfKeys: 4, lua: readFileSync(PEER_ADD_LUA, "utf8") });
 const log = createWriteStream(PEER_LOG, { flags: "a" });
-const STATES = ["absent", "pending", "done", "failed"];
+const JOBS_KEYS = ["jobs", "{jobs}:window", "{jobs}:dead", "{jobs}:finished"];
+const STATES = ["pending", "pending", "done", "failed"];
 
 export const port = Number(process.env.PEER_PORT);
 
@@ -38,15 +39,15 @@ export async function user(id) {
 }
 
 export async function current(limit) {
-	const indexes = (await query(values, "calculations_of", ["fibonacci", -1, limit])).rows.map((row) => row.index);
-	const results = indexes.length ? await redis.hmget("results:fibonacci", ...indexes) : [];
-	return Object.fromEntries(indexes.map((index, i) => [index, results[i]?.split(" ")[3] ?? "Nothing yet!"]));
+	const { rows } = await query(values, "calculations_shown", ["fibonacci", -1, limit]);
+	return Object.fromEntries(rows.map(({ index, preview }) => [index, preview ?? "Nothing yet!"]));
 }
 
 export async function submit(userId, index, requestId) {
-	const [{ id }] = (await query(values, "values_insert", [[userId], ["fibonacci"], [index]])).rows;
-	const [state] = await redis.addJobs("jobs", "jobs:queued", "jobs:dead", "results:", "fibonacci", index, requestId);
-	return { working: true, id: String(id), kind: "fibonacci", index, state: STATES[state] };
+	const [{ id, state }] = (await query(values, "values_insert", [[userId], ["fibonacci"], [index]])).rows;
+	const isKnown = state && state !== "pending";
+	const [number] = isKnown ? [] : await redis.addJobs(...JOBS_KEYS, 10000, "fibonacci", index, requestId);
+	return { working: true, id: String(id), kind: "fibonacci", index, state: isKnown ? state : STATES[number] };
 }
 
 let count = 0;

@@ -156,9 +156,10 @@ static void test_a_finished_job_leaves_only_its_result(void **state)
 	job = receive_one("worker");
 	finish(&job, "21");
 	assert_int_equal(BESIDE("XLEN", "jobs"), 0);
-	assert_int_equal(BESIDE("EXISTS", "jobs:queued", "jobs:dead", "result:fibonacci:7"), 0);
+	assert_int_equal(BESIDE("EXISTS", "{jobs}:dead", "result:fibonacci:7"), 0);
 	assert_int_equal(pending_count(), 0);
 	assert_int_equal(state_of(FIB(7)), JOB_DONE);
+	assert_int_equal(BESIDE("XLEN", "{jobs}:finished"), 1);
 }
 
 static void test_several_are_finished_at_once(void **state)
@@ -175,7 +176,7 @@ static void test_several_are_finished_at_once(void **state)
 	jobs_finish(redis, &scope, finished, 3, outcome_done, &outcome);
 	AWAIT(outcome);
 	for (int i = 0; i < 3; i++) {
-		outcome = read_result(FIB(i));
+		outcome = look_up_one(FIB(i));
 		assert_int_equal(outcome.len, i + 1);
 		free(outcome.digits);
 	}
@@ -191,7 +192,7 @@ static void test_the_first_of_two_results_of_a_job_is_kept(void **state)
 	job = receive_one("worker");
 	finish(&job, "21");
 	finish(&job, "22");
-	outcome = read_result(FIB(7));
+	outcome = look_up_one(FIB(7));
 	assert_string_equal(outcome.digits, "21");
 	free(outcome.digits);
 }
@@ -218,6 +219,21 @@ static void test_a_result_after_redis_was_emptied_is_kept(void **state)
 	BESIDE("FLUSHDB");
 	finish(&job, "21");
 	assert_int_equal(state_of(FIB(7)), JOB_DONE);
+}
+
+static void test_a_job_delivered_once_more_after_its_summary_was_written_is_stored_again(void **state)
+{
+	struct unwritten unwritten;
+	struct job job;
+
+	add(FIB(7));
+	job = receive_one("worker");
+	finish(&job, "21");
+	WAIT_FOR(receive_unwritten(&unwritten) == 1);
+	mark_written(&unwritten.entries[0]);
+	finish(&job, "21");
+	assert_int_equal(receive_unwritten(&unwritten), 1);
+	assert_string_equal(unwritten.previews[0], "21");
 }
 
 static int announced;
@@ -317,6 +333,7 @@ int main(void)
 		JOBS_TEST(test_the_first_of_two_results_of_a_job_is_kept),
 		JOBS_TEST(test_a_late_result_deletes_its_dead_letter),
 		JOBS_TEST(test_a_result_after_redis_was_emptied_is_kept),
+		JOBS_TEST(test_a_job_delivered_once_more_after_its_summary_was_written_is_stored_again),
 		JOBS_TEST(test_a_result_is_published_once),
 		JOBS_TEST(test_a_published_result_is_the_documented_message),
 		JOBS_TEST(test_without_jobs_all_counts_are_zero),

@@ -218,7 +218,7 @@ static void test_a_job_delivered_too_often_becomes_a_dead_letter(void **state)
 	assert_int_equal(state_of(FIB(7)), JOB_FAILED);
 	assert_int_equal(BESIDE("XLEN", "jobs"), 0);
 	assert_int_equal(pending_count(), 0);
-	kept = BESIDE_TEXT("HGET", "jobs:dead", "fibonacci:7");
+	kept = BESIDE_TEXT("HGET", "{jobs}:dead", "fibonacci:7");
 	assert_memory_equal(kept, "2 ", 2);
 	assert_non_null(strstr(kept, " request-1"));
 	free(kept);
@@ -245,9 +245,9 @@ static void test_a_buried_job_is_a_dead_letter_with_its_request_and_the_time(voi
 	job = receive_one("worker");
 	bury(&job);
 	assert_int_equal(BESIDE("XLEN", "jobs"), 0);
-	assert_int_equal(BESIDE("EXISTS", "jobs:queued"), 0);
+	assert_int_equal(BESIDE("EXISTS", "{jobs}:window"), 0);
 	assert_int_equal(pending_count(), 0);
-	kept = BESIDE_TEXT("HGET", "jobs:dead", "fibonacci:7");
+	kept = BESIDE_TEXT("HGET", "{jobs}:dead", "fibonacci:7");
 	assert_memory_equal(kept, "0 ", 2);
 	assert_in_range(strtoll(kept + 2, &rest, 10), before_ms, clock_unix_ms());
 	assert_string_equal(rest, " request-1");

@@ -1,4 +1,5 @@
-/* The job protocol on a real Redis, as the values service sees it: adding, looking up, reading, repairing, retrying. */
+/* The job protocol on a real Redis, as the values service sees it: adding, looking up, reading, refilling, retrying.
+ * What finished, on its way to Postgres: io_unwritten.c. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -64,7 +65,7 @@ static void test_each_job_of_a_batch_gets_its_own_state_in_order(void **state)
 	add(FIB(3));
 	for (int i = 0; i < JOBS_BATCH_MAX; i++)
 		jobs[i] = (struct job_to_add){FIB(i), "request-1"};
-	jobs_add(redis, &scope, jobs, JOBS_BATCH_MAX, outcome_added, &outcome);
+	jobs_add(redis, &scope, MOST, jobs, JOBS_BATCH_MAX, outcome_added, &outcome);
 	AWAIT(outcome);
 	assert_int_equal(outcome.status, STATUS_OK);
 	for (int i = 0; i < JOBS_BATCH_MAX; i++)
@@ -77,12 +78,27 @@ static void test_the_same_job_twice_in_one_batch_is_one_job(void **state)
 	const struct job_to_add jobs[] = {{FIB(7), "request-1"}, {FIB(7), "request-2"}};
 	struct outcome outcome = {.asked = 2};
 
-	jobs_add(redis, &scope, jobs, 2, outcome_added, &outcome);
+	jobs_add(redis, &scope, MOST, jobs, 2, outcome_added, &outcome);
 	AWAIT(outcome);
 	assert_int_equal(outcome.states[0], JOB_PENDING);
 	assert_int_equal(outcome.states[1], JOB_PENDING);
 	assert_int_equal(BESIDE("XLEN", "jobs"), 1);
 	assert_string_equal(receive_one("worker").request_id, "request-1");
+}
+
+static void test_a_job_for_which_the_window_has_no_room_is_not_added_and_absent(void **state)
+{
+	static const enum job_state expected[] = {JOB_PENDING, JOB_PENDING, JOB_ABSENT, JOB_PENDING, JOB_DONE};
+	const struct job_to_add jobs[] = {{FIB(2), "r"}, {FIB(3), "r"}, {FIB(4), "r"}, {FIB(2), "r"}, {FIB(1), "r"}};
+	struct outcome outcome = {.asked = 5};
+
+	make_done(FIB(1), "1"); /* is in the window until it is written */
+	jobs_add(redis, &scope, 3, jobs, 5, outcome_added, &outcome);
+	AWAIT(outcome);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(outcome.states[i], expected[i]);
+	assert_int_equal(BESIDE("XLEN", "jobs"), 2);
+	assert_int_equal(BESIDE("HLEN", "{jobs}:window"), 3);
 }
 
 /* ---- looking up ---- */
@@ -198,9 +214,8 @@ static void expect_whole(size_t len)
 	struct outcome outcome;
 
 	make_done(FIB(1), digits);
-	outcome = read_result(FIB(1));
+	outcome = len > JOBS_PREVIEW_DIGITS ? read_decimal(FIB(1)) : look_up_one(FIB(1));
 	assert_int_equal(outcome.status, STATUS_OK);
-	assert_int_equal(outcome.state, JOB_DONE);
 	assert_int_equal(outcome.len, len);
 	assert_memory_equal(outcome.digits, digits, len);
 	free(outcome.digits);
@@ -236,93 +251,180 @@ static void test_a_missing_result_is_not_found_and_its_state_says_why(void **sta
 	assert_int_equal(state_of(FIB(3)), JOB_PENDING);
 }
 
-static void test_a_long_result_without_its_decimal_is_not_read_from_its_preview(void **state)
+static void test_a_decimal_that_redis_does_not_have_is_not_found(void **state)
 {
-	char *digits = digits_of(JOBS_PREVIEW_DIGITS + 1);
-
-	make_done(FIB(1), digits);
-	free(digits);
-	BESIDE("DEL", "result:fibonacci:1");
-	assert_int_equal(state_of(FIB(1)), JOB_ABSENT);
-	assert_int_equal(repair(&FIB(1), 1), 1); /* and it is calculated again */
+	assert_int_equal(read_decimal(FIB(1)).status, STATUS_NOT_FOUND);
+	make_done(FIB(1), "1");
+	assert_int_equal(read_decimal(FIB(1)).status, STATUS_NOT_FOUND);
 }
 
-/* ---- repairing ---- */
+/* ---- refilling ---- */
 
-static void test_repair_adds_only_what_is_missing(void **state)
+static void test_refill_adds_only_what_is_missing(void **state)
 {
 	const struct job_key keys[] = {FIB(1), FIB(2), FIB(3), FIB(4), {KIND_LUCAS, 1}};
 
 	make_done(FIB(1), "1");
 	make_dead(FIB(2));
 	add(FIB(3));
-	assert_int_equal(repair(keys, 5), 2);
+	assert_int_equal(refill(keys, 5), 2);
 	assert_int_equal(BESIDE("XLEN", "jobs"), 3);
 	assert_int_equal(state_of(FIB(4)), JOB_PENDING);
 	assert_int_equal(state_of((struct job_key){KIND_LUCAS, 1}), JOB_PENDING);
 }
 
-static void test_a_second_repair_adds_nothing(void **state)
+static void test_a_second_refill_adds_nothing(void **state)
 {
 	const struct job_key keys[] = {FIB(1), FIB(2)};
 
-	assert_int_equal(repair(keys, 2), 2);
-	assert_int_equal(repair(keys, 2), 0);
+	assert_int_equal(refill(keys, 2), 2);
+	assert_int_equal(refill(keys, 2), 0);
 }
 
-static void test_repair_does_not_add_what_is_being_calculated(void **state)
+static void test_refill_does_not_add_what_is_being_calculated(void **state)
 {
 	add(FIB(1));
 	receive_one("worker");
-	assert_int_equal(repair(&FIB(1), 1), 0);
+	assert_int_equal(refill(&FIB(1), 1), 0);
 }
 
-static void test_when_only_the_stream_is_lost_repair_adds_its_jobs_again(void **state)
+static void test_when_only_the_stream_is_lost_refill_adds_its_jobs_again(void **state)
 {
 	struct job job;
 
 	add(FIB(1));
 	BESIDE("DEL", "jobs");
-	assert_int_equal(repair(&FIB(1), 1), 1);
+	assert_int_equal(refill(&FIB(1), 1), 1);
 	job = receive_one("worker");
 	assert_int_equal(job.key.index, 1);
-	assert_string_equal(job.request_id, "repair");
+	assert_string_equal(job.request_id, "refill");
 }
 
 /* The key holds another type. */
-static void test_a_job_that_could_not_be_queued_is_repaired_later(void **state)
+static void test_a_job_that_could_not_be_queued_is_refilled_later(void **state)
 {
 	const struct job_to_add job = {FIB(7), "request-1"};
 	struct outcome outcome = {.asked = 1};
 
 	BESIDE("SET", "jobs", "no stream");
-	jobs_add(redis, &scope, &job, 1, outcome_added, &outcome);
+	jobs_add(redis, &scope, MOST, &job, 1, outcome_added, &outcome);
 	AWAIT(outcome);
 	assert_int_equal(outcome.status, STATUS_INTERNAL);
 	BESIDE("DEL", "jobs");
-	assert_int_equal(repair(&FIB(7), 1), 1);
+	assert_int_equal(refill(&FIB(7), 1), 1);
 	assert_int_equal(BESIDE("XLEN", "jobs"), 1);
 }
 
-static void test_a_whole_batch_is_repaired_at_once(void **state)
+static void test_a_whole_batch_is_refilled_at_once(void **state)
 {
 	struct job_key keys[JOBS_BATCH_MAX];
 
 	for (int i = 0; i < JOBS_BATCH_MAX; i++)
 		keys[i] = FIB(i);
-	assert_int_equal(repair(keys, JOBS_BATCH_MAX), JOBS_BATCH_MAX);
+	assert_int_equal(refill(keys, JOBS_BATCH_MAX), JOBS_BATCH_MAX);
 	assert_int_equal(BESIDE("XLEN", "jobs"), JOBS_BATCH_MAX);
 }
 
-static void test_a_repaired_job_is_calculated_like_any_other(void **state)
+static void test_a_refilled_job_is_calculated_like_any_other(void **state)
 {
 	struct job job;
 
-	repair(&FIB(7), 1);
+	refill(&FIB(7), 1);
 	job = receive_one("worker");
 	finish(&job, "21");
 	assert_int_equal(state_of(FIB(7)), JOB_DONE);
-	assert_int_equal(repair(&FIB(7), 1), 0);
+	assert_int_equal(refill(&FIB(7), 1), 0);
+}
+
+static void test_refill_stops_when_the_window_is_full_and_says_so(void **state)
+{
+	const struct job_key keys[] = {FIB(1), FIB(2), FIB(3)};
+	struct outcome outcome = refill_of(2, keys, 3);
+
+	assert_int_equal(outcome.added, 2);
+	assert_true(outcome.is_full);
+	outcome = refill_of(3, keys, 3);
+	assert_int_equal(outcome.added, 1);
+	assert_false(outcome.is_full);
+}
+
+static void test_refill_adds_what_a_full_window_names_and_the_stream_lost(void **state)
+{
+	add(FIB(1));
+	BESIDE("DEL", "jobs");
+	assert_int_equal(refill_of(1, &FIB(1), 1).added, 1);
+}
+
+static void test_a_summary_that_is_lost_before_it_was_written_is_refilled(void **state)
+{
+	make_done(FIB(1), "1");
+	assert_int_equal(refill(&FIB(1), 1), 0);
+	BESIDE("DEL", "{jobs}:finished");
+	assert_int_equal(state_of(FIB(1)), JOB_ABSENT);
+	assert_int_equal(refill(&FIB(1), 1), 1);
+}
+
+static enum jobs_refill_verdict begin_refill(const char *name, long most, long least_room, bool is_urgent);
+
+static void end_refill(const char *name, long rest_ms)
+{
+	jobs_refill_end(redis, &scope, name, rest_ms);
+}
+
+static void test_one_process_refills_at_a_time(void **state)
+{
+	assert_int_equal(begin_refill("a", MOST, 0, true), JOBS_REFILL_BEGIN);
+	assert_int_equal(begin_refill("b", MOST, 0, true), JOBS_REFILL_OTHER);
+	end_refill("b", 0); /* it is not b's to end */
+	assert_int_equal(begin_refill("b", MOST, 0, true), JOBS_REFILL_OTHER);
+	end_refill("a", 0);
+	assert_int_equal(begin_refill("b", MOST, 0, false), JOBS_REFILL_BEGIN);
+}
+
+static void test_a_process_that_died_refilling_is_replaced_after_its_lease(void **state)
+{
+	assert_int_equal(begin_refill("a", MOST, 0, true), JOBS_REFILL_BEGIN);
+	WAIT_FOR(begin_refill("b", MOST, 0, false) == JOBS_REFILL_BEGIN);
+}
+
+static void test_after_a_complete_refill_only_what_is_urgent_begins_another(void **state)
+{
+	assert_int_equal(begin_refill("a", MOST, 0, true), JOBS_REFILL_BEGIN);
+	end_refill("a", 60000);
+	assert_int_equal(begin_refill("a", MOST, 0, false), JOBS_REFILL_OTHER);
+	assert_int_equal(begin_refill("b", MOST, 0, false), JOBS_REFILL_OTHER);
+	assert_int_equal(begin_refill("b", MOST, 0, true), JOBS_REFILL_BEGIN);
+}
+
+static void test_with_too_little_room_no_refill_begins(void **state)
+{
+	add(FIB(1));
+	assert_int_equal(begin_refill("a", 2, 2, true), JOBS_REFILL_FULL);
+	assert_int_equal(begin_refill("a", 2, 1, true), JOBS_REFILL_BEGIN);
+}
+
+static void test_a_window_of_which_all_else_is_lost_is_emptied(void **state)
+{
+	add(FIB(1));
+	BESIDE("DEL", "jobs");
+	assert_int_equal(begin_refill("a", 1, 1, true), JOBS_REFILL_BEGIN);
+	assert_int_equal(BESIDE("EXISTS", "{jobs}:window"), 0);
+}
+
+static void refill_begun(enum status status, enum jobs_refill_verdict verdict, void *arg)
+{
+	*(struct outcome *)arg = (struct outcome){.is_there = true, .status = status, .added = verdict};
+}
+
+static enum jobs_refill_verdict begin_refill(const char *name, long most, long least_room, bool is_urgent)
+{
+	const struct jobs_refiller refiller = {name, 200, most, least_room, is_urgent};
+	struct outcome outcome = {0};
+
+	jobs_refill_begin(redis, &scope, &refiller, refill_begun, &outcome);
+	AWAIT(outcome);
+	assert_int_equal(outcome.status, STATUS_OK);
+	return (enum jobs_refill_verdict)outcome.added;
 }
 
 /* ---- retrying ---- */
@@ -349,6 +451,16 @@ static void test_a_job_without_a_dead_letter_cannot_be_retried(void **state)
 	assert_int_equal(BESIDE("XLEN", "jobs"), 1);
 }
 
+static void test_what_failed_according_to_postgres_is_retried_without_a_letter(void **state)
+{
+	struct outcome outcome = {0};
+
+	jobs_retry(redis, &scope, FIB(7), true, outcome_done, &outcome);
+	AWAIT(outcome);
+	assert_int_equal(outcome.status, STATUS_OK);
+	assert_int_equal(receive_one("worker").key.index, 7);
+}
+
 /* ---- an emptied Redis ---- */
 
 static void test_after_redis_was_emptied_all_is_absent_and_can_be_added(void **state)
@@ -369,19 +481,19 @@ static void test_after_redis_was_emptied_all_is_absent_and_can_be_added(void **s
 static void test_without_a_connection_every_call_is_unavailable(void **state)
 {
 	struct looked_up *looked_up = mem_alloc(sizeof *looked_up);
-	struct outcome added = {0}, repaired = {0}, read = {0}, retried = {0}, counted = {0};
+	struct outcome added = {0}, refilled = {0}, read = {0}, retried = {0}, counted = {0};
 
 	assert_int_equal(fixture_kill(), 2);
 	WAIT_FOR(!redis_is_ready(redis));
-	jobs_add(redis, &scope, &(struct job_to_add){FIB(1), "request-1"}, 1, outcome_added, &added);
-	jobs_repair(redis, &scope, &FIB(1), 1, outcome_repaired, &repaired);
+	jobs_add(redis, &scope, MOST, &(struct job_to_add){FIB(1), "request-1"}, 1, outcome_added, &added);
+	jobs_refill(redis, &scope, MOST, &FIB(1), 1, outcome_refilled, &refilled);
 	jobs_look_up(redis, &scope, &FIB(1), 1, keep_results, looked_up);
-	jobs_read_result(redis, &scope, FIB(1), outcome_read, &read);
-	jobs_retry(redis, &scope, FIB(1), outcome_done, &retried);
+	jobs_read_decimal(redis, &scope, FIB(1), outcome_read, &read);
+	jobs_retry(redis, &scope, FIB(1), false, outcome_done, &retried);
 	jobs_count(redis, &scope, outcome_counted, &counted);
 	AWAIT(counted);
 	assert_int_equal(added.status, STATUS_UNAVAILABLE);
-	assert_int_equal(repaired.status, STATUS_UNAVAILABLE);
+	assert_int_equal(refilled.status, STATUS_UNAVAILABLE);
 	assert_int_equal(looked_up->status, STATUS_UNAVAILABLE);
 	assert_int_equal(looked_up->n, 0);
 	assert_int_equal(read.status, STATUS_UNAVAILABLE);
@@ -401,6 +513,7 @@ int main(void)
 		JOBS_TEST(test_the_same_index_of_two_kinds_is_two_jobs),
 		JOBS_TEST(test_each_job_of_a_batch_gets_its_own_state_in_order),
 		JOBS_TEST(test_the_same_job_twice_in_one_batch_is_one_job),
+		JOBS_TEST(test_a_job_for_which_the_window_has_no_room_is_not_added_and_absent),
 		JOBS_TEST(test_states_are_looked_up_in_the_order_of_the_keys),
 		JOBS_TEST(test_a_thousand_are_looked_up_at_once),
 		JOBS_TEST(test_a_looked_up_result_has_digits_duration_and_time),
@@ -411,16 +524,25 @@ int main(void)
 		JOBS_TEST(test_a_thousand_and_one_digits_are_read_as_they_were_written),
 		JOBS_TEST(test_a_million_digits_are_read_as_they_were_written),
 		JOBS_TEST(test_a_missing_result_is_not_found_and_its_state_says_why),
-		JOBS_TEST(test_a_long_result_without_its_decimal_is_not_read_from_its_preview),
-		JOBS_TEST(test_repair_adds_only_what_is_missing),
-		JOBS_TEST(test_a_second_repair_adds_nothing),
-		JOBS_TEST(test_repair_does_not_add_what_is_being_calculated),
-		JOBS_TEST(test_when_only_the_stream_is_lost_repair_adds_its_jobs_again),
-		JOBS_TEST(test_a_job_that_could_not_be_queued_is_repaired_later),
-		JOBS_TEST(test_a_whole_batch_is_repaired_at_once),
-		JOBS_TEST(test_a_repaired_job_is_calculated_like_any_other),
+		JOBS_TEST(test_a_decimal_that_redis_does_not_have_is_not_found),
+		JOBS_TEST(test_refill_adds_only_what_is_missing),
+		JOBS_TEST(test_a_second_refill_adds_nothing),
+		JOBS_TEST(test_refill_does_not_add_what_is_being_calculated),
+		JOBS_TEST(test_when_only_the_stream_is_lost_refill_adds_its_jobs_again),
+		JOBS_TEST(test_a_job_that_could_not_be_queued_is_refilled_later),
+		JOBS_TEST(test_a_whole_batch_is_refilled_at_once),
+		JOBS_TEST(test_a_refilled_job_is_calculated_like_any_other),
+		JOBS_TEST(test_refill_stops_when_the_window_is_full_and_says_so),
+		JOBS_TEST(test_refill_adds_what_a_full_window_names_and_the_stream_lost),
+		JOBS_TEST(test_a_summary_that_is_lost_before_it_was_written_is_refilled),
+		JOBS_TEST(test_one_process_refills_at_a_time),
+		JOBS_TEST(test_a_process_that_died_refilling_is_replaced_after_its_lease),
+		JOBS_TEST(test_after_a_complete_refill_only_what_is_urgent_begins_another),
+		JOBS_TEST(test_with_too_little_room_no_refill_begins),
+		JOBS_TEST(test_a_window_of_which_all_else_is_lost_is_emptied),
 		JOBS_TEST(test_a_dead_letter_that_is_retried_is_a_job_again),
 		JOBS_TEST(test_a_job_without_a_dead_letter_cannot_be_retried),
+		JOBS_TEST(test_what_failed_according_to_postgres_is_retried_without_a_letter),
 		JOBS_TEST(test_after_redis_was_emptied_all_is_absent_and_can_be_added),
 		JOBS_TEST(test_without_a_connection_every_call_is_unavailable),
 	};

@@ -38,6 +38,7 @@ struct outcome {
 	int asked; /* states there will be */
 	enum job_state state, states[JOBS_BATCH_MAX];
 	int added;
+	bool is_full;
 	struct jobs_stats stats;
 	char *digits;
 	size_t len;
@@ -54,16 +55,29 @@ static inline void outcome_added(enum status status, const enum job_state *state
 		memcpy(outcome->states, states, (size_t)outcome->asked * sizeof *states);
 }
 
-static inline void outcome_repaired(enum status status, int added, void *arg)
+static inline void outcome_refilled(enum status status, int added, bool is_full, void *arg)
 {
-	*(struct outcome *)arg = (struct outcome){.is_there = true, .status = status, .added = added};
+	*(struct outcome *)arg = (struct outcome){.is_there = true, .status = status, .added = added, .is_full = is_full};
 }
 
-static inline void outcome_read(enum status status, enum job_state state, const char *digits, size_t len, void *arg)
+static inline void outcome_read(enum status status, const char *digits, size_t len, void *arg)
 {
-	*(struct outcome *)arg = (struct outcome){.is_there = true, .status = status, .state = state, .len = len};
+	*(struct outcome *)arg = (struct outcome){.is_there = true, .status = status, .len = len};
 	if (digits)
 		((struct outcome *)arg)->digits = mem_strndup(digits, len);
+}
+
+static inline void outcome_looked_up(enum status status, const struct job_result *results, int n, void *arg)
+{
+	struct outcome *outcome = arg;
+
+	*outcome = (struct outcome){.is_there = true, .status = status};
+	if (n == 0)
+		return;
+	outcome->state = results->state;
+	outcome->len = results->preview_len;
+	if (results->preview)
+		outcome->digits = mem_strndup(results->preview, results->preview_len);
 }
 
 static inline void outcome_done(enum status status, void *arg)
@@ -82,51 +96,68 @@ static inline void outcome_counted(enum status status, const struct jobs_stats *
 		WAIT_FOR((outcome).is_there);     \
 	} while (0)
 
+#define MOST 1000 /* names in the window */
+
 static inline enum job_state add(struct job_key key)
 {
 	const struct job_to_add job = {key, "request-1"};
 	struct outcome outcome = {.asked = 1};
 
-	jobs_add(redis, &scope, &job, 1, outcome_added, &outcome);
+	jobs_add(redis, &scope, MOST, &job, 1, outcome_added, &outcome);
 	AWAIT(outcome);
 	assert_int_equal(outcome.status, STATUS_OK);
 	return outcome.states[0];
 }
 
-static inline int repair(const struct job_key *keys, int n)
+static inline struct outcome refill_of(long most, const struct job_key *keys, int n)
 {
 	struct outcome outcome = {0};
 
-	jobs_repair(redis, &scope, keys, n, outcome_repaired, &outcome);
+	jobs_refill(redis, &scope, most, keys, n, outcome_refilled, &outcome);
 	AWAIT(outcome);
 	assert_int_equal(outcome.status, STATUS_OK);
-	return outcome.added;
+	return outcome;
 }
 
-/* The caller frees digits. */
-static inline struct outcome read_result(struct job_key key)
+static inline int refill(const struct job_key *keys, int n)
+{
+	return refill_of(MOST, keys, n).added;
+}
+
+/* The preview of what is finished and not written. The caller frees digits. */
+static inline struct outcome look_up_one(struct job_key key)
 {
 	struct outcome outcome = {0};
 
-	jobs_read_result(redis, &scope, key, outcome_read, &outcome);
+	jobs_look_up(redis, &scope, &key, 1, outcome_looked_up, &outcome);
 	AWAIT(outcome);
+	assert_int_equal(outcome.status, STATUS_OK);
 	return outcome;
 }
 
 static inline enum job_state state_of(struct job_key key)
 {
-	struct outcome outcome = read_result(key);
+	struct outcome outcome = look_up_one(key);
 
-	assert_int_equal(outcome.status, outcome.state == JOB_DONE ? STATUS_OK : STATUS_NOT_FOUND);
 	free(outcome.digits);
 	return outcome.state;
+}
+
+/* The caller frees digits. */
+static inline struct outcome read_decimal(struct job_key key)
+{
+	struct outcome outcome = {0};
+
+	jobs_read_decimal(redis, &scope, key, outcome_read, &outcome);
+	AWAIT(outcome);
+	return outcome;
 }
 
 static inline enum status retry(struct job_key key)
 {
 	struct outcome outcome = {0};
 
-	jobs_retry(redis, &scope, key, outcome_done, &outcome);
+	jobs_retry(redis, &scope, key, false, outcome_done, &outcome);
 	AWAIT(outcome);
 	return outcome.status;
 }
@@ -221,6 +252,64 @@ static inline long long pending_count(void)
 
 	freeReplyObject(reply);
 	return number;
+}
+
+/* ---- on the way to Postgres ---- */
+
+struct unwritten {
+	bool is_there;
+	enum status status;
+	int n;
+	struct jobs_unwritten entries[JOBS_BATCH_MAX];
+	char previews[JOBS_BATCH_MAX][100];
+};
+
+static inline void unwritten_received(enum status status, const struct jobs_unwritten *entries, int n, void *arg)
+{
+	struct unwritten *unwritten = arg;
+
+	assert_false(unwritten->is_there);
+	unwritten->is_there = true;
+	unwritten->status = status;
+	unwritten->n = n;
+	for (int i = 0; i < n; i++) {
+		const struct job_result *result = &entries[i].result;
+
+		unwritten->entries[i] = entries[i];
+		if (result->preview)
+			snprintf(unwritten->previews[i], sizeof unwritten->previews[i], "%.*s", (int)result->preview_len,
+				 result->preview);
+	}
+}
+
+static inline int receive_unwritten(struct unwritten *unwritten)
+{
+	memset(unwritten, 0, sizeof *unwritten);
+	jobs_unwritten_receive(blocking, &scope, 1, unwritten_received, unwritten);
+	AWAIT(*unwritten);
+	assert_int_equal(unwritten->status, STATUS_OK);
+	return unwritten->n;
+}
+
+static inline int take_over_unwritten(struct unwritten *unwritten, long idle_ms)
+{
+	memset(unwritten, 0, sizeof *unwritten);
+	jobs_unwritten_take_over(redis, &scope, idle_ms, unwritten_received, unwritten);
+	AWAIT(*unwritten);
+	assert_int_equal(unwritten->status, STATUS_OK);
+	return unwritten->n;
+}
+
+/* As Postgres has it by now. */
+static inline void mark_written(const struct jobs_unwritten *entry)
+{
+	struct jobs_written written = {.key = entry->result.key};
+	struct outcome outcome = {0};
+
+	memcpy(written.id, entry->id, sizeof written.id);
+	jobs_written(redis, &scope, &written, 1, outcome_done, &outcome);
+	AWAIT(outcome);
+	assert_int_equal(outcome.status, STATUS_OK);
 }
 
 /* ---- whole ways ---- */

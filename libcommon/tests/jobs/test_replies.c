@@ -56,7 +56,22 @@ static void added(enum status status, const enum job_state *states, void *arg)
 	note(status);
 }
 
-static void counted_number(enum status status, int number, void *arg)
+static void refilled(enum status status, int added, bool is_full, void *arg)
+{
+	note(status);
+}
+
+static void refill_begun(enum status status, enum jobs_refill_verdict verdict, void *arg)
+{
+	note(status);
+}
+
+static void unwritten(enum status status, const struct jobs_unwritten *entries, int n, void *arg)
+{
+	note(status);
+}
+
+static void legacy_found(enum status status, bool exists, void *arg)
 {
 	note(status);
 }
@@ -71,7 +86,7 @@ static void looked_up(enum status status, const struct job_result *results, int 
 	note(status);
 }
 
-static void decimal_read(enum status status, enum job_state state, const char *digits, size_t len, void *arg)
+static void decimal_read(enum status status, const char *digits, size_t len, void *arg)
 {
 	note(status);
 }
@@ -93,17 +108,42 @@ static const struct job_key key = {.index = 5};
 
 static void call_add(void)
 {
-	jobs_add(redis, &scope, &(struct job_to_add){.key = key, .request_id = "r"}, 1, added, NULL);
+	jobs_add(redis, &scope, 10, &(struct job_to_add){.key = key, .request_id = "r"}, 1, added, NULL);
 }
 
-static void call_repair(void)
+static void call_refill(void)
 {
-	jobs_repair(redis, &scope, &key, 1, counted_number, NULL);
+	jobs_refill(redis, &scope, 10, &key, 1, refilled, NULL);
+}
+
+static void call_refill_begin(void)
+{
+	jobs_refill_begin(redis, &scope, &(struct jobs_refiller){.name = "a", .lease_ms = 1000, .most = 1}, refill_begun, NULL);
+}
+
+static void call_receive_unwritten(void)
+{
+	jobs_unwritten_receive(redis, &scope, 1000, unwritten, NULL);
+}
+
+static void call_take_over_unwritten(void)
+{
+	jobs_unwritten_take_over(redis, &scope, 1000, unwritten, NULL);
+}
+
+static void call_legacy_exists(void)
+{
+	jobs_legacy_exists(redis, &scope, legacy_found, NULL);
+}
+
+static void call_legacy_look_up(void)
+{
+	jobs_legacy_look_up(redis, &scope, &key, 1, looked_up, NULL);
 }
 
 static void call_retry(void)
 {
-	jobs_retry(redis, &scope, key, done, NULL);
+	jobs_retry(redis, &scope, key, false, done, NULL);
 }
 
 static void call_look_up(void)
@@ -113,7 +153,7 @@ static void call_look_up(void)
 
 static void call_read(void)
 {
-	jobs_read_result(redis, &scope, key, decimal_read, NULL);
+	jobs_read_decimal(redis, &scope, key, decimal_read, NULL);
 }
 
 static void call_receive(void)
@@ -131,20 +171,40 @@ static void call_count(void)
 	jobs_count(redis, &scope, counted, NULL);
 }
 
-enum { ADD, REPAIR, RETRY, LOOK_UP, READ, RECEIVE, TAKE_OVER, COUNT, CALLS };
+enum {
+	ADD,
+	REFILL,
+	REFILL_BEGIN,
+	RETRY,
+	LOOK_UP,
+	READ,
+	RECEIVE,
+	TAKE_OVER,
+	COUNT,
+	RECEIVE_UNWRITTEN,
+	TAKE_OVER_UNWRITTEN,
+	LEGACY_EXISTS,
+	LEGACY,
+	CALLS
+};
 
 static const struct {
 	const char *name;
 	void (*call)(void);
 } calls[CALLS] = {
 	[ADD] = {"add", call_add},
-	[REPAIR] = {"repair", call_repair},
+	[REFILL] = {"refill", call_refill},
+	[REFILL_BEGIN] = {"begin to refill", call_refill_begin},
 	[RETRY] = {"retry", call_retry},
 	[LOOK_UP] = {"look up", call_look_up},
 	[READ] = {"read", call_read},
 	[RECEIVE] = {"receive", call_receive},
 	[TAKE_OVER] = {"take over", call_take_over},
 	[COUNT] = {"count", call_count},
+	[RECEIVE_UNWRITTEN] = {"receive what is not written", call_receive_unwritten},
+	[TAKE_OVER_UNWRITTEN] = {"take over what is not written", call_take_over_unwritten},
+	[LEGACY_EXISTS] = {"ask for legacy results", call_legacy_exists},
+	[LEGACY] = {"look up a legacy result", call_legacy_look_up},
 };
 
 /* ---- the replies ---- */
@@ -156,30 +216,38 @@ static const struct {
 	unsigned fits; /* the calls that it is an answer to */
 } replies[] = {
 	{"+OK\r\n", 0},
-	{"$3\r\nabc\r\n", 0},
-	{"$-1\r\n", OF(RECEIVE)},
-	{"*-1\r\n", OF(RECEIVE)},
-	{":1\r\n", OF(REPAIR) | OF(RETRY)},
-	{":-1\r\n", OF(RETRY)},
-	{":2\r\n", OF(RETRY)}, /* more than were asked for */
-	{":4294967296\r\n", OF(RETRY)},
+	{"$3\r\nabc\r\n", OF(READ)},
+	{"$-1\r\n", OF(RECEIVE) | OF(RECEIVE_UNWRITTEN) | OF(READ)},
+	{"*-1\r\n", OF(RECEIVE) | OF(RECEIVE_UNWRITTEN) | OF(READ)},
+	{":1\r\n", OF(RETRY) | OF(REFILL_BEGIN) | OF(LEGACY_EXISTS)},
+	{":7\r\n", OF(RETRY) | OF(LEGACY_EXISTS)},
+	{":-1\r\n", OF(RETRY) | OF(LEGACY_EXISTS) | OF(REFILL_BEGIN)},
+	{":2\r\n", OF(RETRY) | OF(LEGACY_EXISTS)}, /* more than were asked for */
+	{":4294967296\r\n", OF(RETRY) | OF(LEGACY_EXISTS)},
 	{"*0\r\n", OF(TAKE_OVER)},
-	{"*1\r\n:1\r\n", OF(ADD) | OF(LOOK_UP) | OF(READ)},
+	{"*1\r\n:1\r\n", OF(ADD) | OF(LOOK_UP) | OF(LEGACY)},
 	{"*1\r\n:9\r\n", 0},
 	{"*1\r\n:-1\r\n", 0},
-	{"*1\r\n$3\r\nabc\r\n", OF(LOOK_UP)},
+	{"*1\r\n$3\r\nabc\r\n", 0},
+	{"*1\r\n$7\r\n1 2 3 1\r\n", OF(LOOK_UP) | OF(LEGACY)},
+	{"*1\r\n$6\r\n1 2  3\r\n", 0},
+	{"*1\r\n$5\r\n1 2 3\r\n", 0},
 	{"*1\r\n+OK\r\n", 0},
 	{"*1\r\n$-1\r\n", 0},
 	{"*1\r\n*-1\r\n", 0},
 	{"*1\r\n*1\r\n*1\r\n:1\r\n", 0},
-	{"*2\r\n:1\r\n:1\r\n", 0},
-	{"*2\r\n:2\r\n$1\r\n5\r\n", OF(READ)},
-	{"*2\r\n:2\r\n:5\r\n", 0},
-	{"*1\r\n:2\r\n", OF(ADD) | OF(LOOK_UP)},
-	{"*1\r\n*2\r\n$4\r\njobs\r\n*0\r\n", OF(RECEIVE) | OF(TAKE_OVER)},
+	{"*2\r\n:1\r\n:1\r\n", OF(REFILL)},
+	{"*2\r\n:2\r\n$1\r\n5\r\n", 0},
+	{"*2\r\n:2\r\n:5\r\n", 0}, /* more than were asked for */
+	{"*2\r\n:-1\r\n:0\r\n", 0},
+	{"*1\r\n:2\r\n", OF(ADD) | OF(LOOK_UP) | OF(LEGACY)},
+	{"*1\r\n*2\r\n$4\r\njobs\r\n*0\r\n", OF(RECEIVE) | OF(TAKE_OVER) | OF(RECEIVE_UNWRITTEN)},
 	{"*1\r\n*2\r\n$4\r\njobs\r\n*1\r\n:1\r\n", OF(TAKE_OVER)},
-	{"*1\r\n*2\r\n:1\r\n*0\r\n", OF(RECEIVE)},
+	{"*1\r\n*2\r\n:1\r\n*0\r\n", OF(RECEIVE) | OF(RECEIVE_UNWRITTEN)},
 	{"*1\r\n*2\r\n$4\r\njobs\r\n$-1\r\n", 0},
+	{"*2\r\n$3\r\n0-0\r\n*0\r\n", OF(TAKE_OVER_UNWRITTEN)},
+	{"*3\r\n$3\r\n0-0\r\n*1\r\n*2\r\n$3\r\n1-1\r\n*0\r\n*0\r\n", OF(TAKE_OVER_UNWRITTEN)},
+	{"*2\r\n$3\r\n0-0\r\n*1\r\n:1\r\n", 0},
 	{"*3\r\n:1\r\n:2\r\n$3\r\n1-1\r\n", OF(COUNT)},
 	{"*3\r\n:1\r\n:2\r\n$0\r\n\r\n", OF(COUNT)},
 	{"*3\r\n:1\r\n:2\r\n:3\r\n", 0},

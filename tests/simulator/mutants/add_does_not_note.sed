@@ -1,2 +1,2 @@
 # libcommon/jobs/add.lua: a queued job is not noted
-/redis.call('HSET', queued, name, id)/d
+s/redis.call('HSET', window, name, \(redis.call('XADD'.*)\))$/\1/

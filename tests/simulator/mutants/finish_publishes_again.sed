@@ -1,2 +1,2 @@
 # libcommon/jobs/finish.lua: a result that is there already is published again
-s/redis.call('HSETNX', results .. kind, index, summary) == 1/redis.call('HSETNX', results .. kind, index, summary) >= 0/
+s/if not known or known:sub(1, 1) ~= '=' then/if true then/

@@ -1,0 +1,274 @@
+/* Flow of a round: look -> legacy_found -> begun -> loaded -> next_batch … -> end; each batch of what is pending is looked for
+ * among the results of the version before 0016 if there are any (legacy_looked_up -> legacy_written), and the rest of it is
+ * added (batch_added). */
+#include "refill.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "base/metrics.h"
+#include "service.h"
+#include "store.h"
+#include "writer.h"
+
+#define SOON_MS 50
+#define REFILL_LEASE_MS 10000 /* much longer than a round */
+#define MISSING_REST_MS 1000
+
+struct refill {
+	struct values *values;
+	struct scope scope;
+	struct loop_timer *timer, *soon;
+	bool is_running;
+	bool is_due;      /* even with little room, and even if another process has refilled a moment ago */
+	bool has_backlog; /* more is pending than fitted, as far as this process knows */
+	bool sees_legacy;
+	int64_t completed_us; /* when its last round ended */
+	/* of this round */
+	bool was_due, has_drained;
+	struct job_key *keys; /* what is pending */
+	int count, at, added;
+	struct job_key batch[JOBS_BATCH_MAX];
+	int batch_count;
+};
+
+static struct metric *refilled_total;
+
+static void legacy_found(enum status status, bool exists, void *arg);
+static void begun(enum status status, enum jobs_refill_verdict verdict, void *arg);
+static void loaded(enum status status, const struct postgres_rows *rows, void *arg);
+static void next_batch(struct refill *refill);
+static void legacy_looked_up(enum status status, const struct job_result *results, int n, void *arg);
+static void legacy_written(enum status status, const struct postgres_rows *rows, void *arg);
+static void add_batch(struct refill *refill);
+static void batch_added(enum status status, int added, bool is_full, void *arg);
+static void end(struct refill *refill, bool is_complete);
+
+void refill_register_metrics(void)
+{
+	refilled_total = metrics_counter("values_refilled_total", NULL,
+					 "Jobs added because they had not fitted, or because Redis had lost them.");
+}
+
+void refill_soon(struct refill *refill)
+{
+	refill->is_due = true;
+}
+
+void refill_when_there_is_room(struct refill *refill)
+{
+	refill->has_backlog = true;
+}
+
+/* Readers may ask again and again for what did not fit. */
+void refill_missing(struct refill *refill)
+{
+	if (!refill->has_backlog && clock_monotonic_us() - refill->completed_us > MISSING_REST_MS * 1000)
+		refill->is_due = true;
+}
+
+bool refill_sees_legacy(const struct refill *refill)
+{
+	return refill->sees_legacy;
+}
+
+/* ---- a round ---- */
+
+static void look(struct refill *refill)
+{
+	struct values *values = refill->values;
+
+	if (refill->is_running || !redis_is_ready(values->redis) || !postgres_is_ready(values->postgres))
+		return;
+	refill->is_running = true;
+	refill->was_due = refill->is_due;
+	refill->is_due = false;
+	jobs_legacy_exists(values->redis, &refill->scope, legacy_found, refill);
+}
+
+static void give_up(struct refill *refill)
+{
+	refill->is_running = false;
+	refill->is_due |= refill->was_due;
+}
+
+static void legacy_found(enum status status, bool exists, void *arg)
+{
+	struct refill *refill = arg;
+	long most = refill->values->config->window_jobs;
+	struct jobs_refiller refiller = {.name = log_instance(), .lease_ms = REFILL_LEASE_MS, .most = most};
+
+	if (status == STATUS_OK)
+		refill->sees_legacy = exists;
+	refiller.is_urgent = refill->was_due || refill->has_backlog;
+	refiller.least_room = refill->has_backlog && !refill->was_due ? most / 2 : 0;
+	jobs_refill_begin(refill->values->redis, &refill->scope, &refiller, begun, refill);
+}
+
+static void begun(enum status status, enum jobs_refill_verdict verdict, void *arg)
+{
+	struct refill *refill = arg;
+	struct postgres_params params = {0};
+
+	if (status != STATUS_OK || verdict != JOBS_REFILL_BEGIN)
+		return give_up(refill);
+	refill->added = 0;
+	refill->has_drained = false;
+	postgres_param_int(&params, refill->values->config->window_jobs);
+	postgres_exec(refill->values->postgres, &refill->scope, &store_calculations_waiting, &params, loaded, refill);
+}
+
+static void loaded(enum status status, const struct postgres_rows *rows, void *arg)
+{
+	struct refill *refill = arg;
+	int count = status == STATUS_OK ? postgres_count(rows) : 0;
+
+	if (status != STATUS_OK)
+		return end(refill, false);
+	refill->keys = mem_alloc(((size_t)count + 1) * sizeof *refill->keys);
+	refill->count = refill->at = 0;
+	/* As many as the window holds: more may wait, because what is in the window already is among them. */
+	refill->has_backlog = count >= refill->values->config->window_jobs;
+	for (int i = 0; i < count; i++) {
+		struct job_key *key = &refill->keys[refill->count];
+
+		refill->has_backlog |= postgres_bool(rows, i, COLUMN_WAITING_IS_LAST);
+		key->index = postgres_int(rows, i, COLUMN_WAITING_INDEX);
+		if (kind_parse(postgres_text(rows, i, COLUMN_WAITING_KIND), &key->kind) == 0)
+			refill->count++;
+	}
+	next_batch(refill);
+}
+
+static void next_batch(struct refill *refill)
+{
+	int left = refill->count - refill->at;
+
+	if (left == 0)
+		return end(refill, true);
+	refill->batch_count = left < JOBS_BATCH_MAX ? left : JOBS_BATCH_MAX;
+	memcpy(refill->batch, refill->keys + refill->at, (size_t)refill->batch_count * sizeof *refill->batch);
+	refill->at += refill->batch_count;
+	if (refill->sees_legacy)
+		jobs_legacy_look_up(refill->values->redis, &refill->scope, refill->batch, refill->batch_count, legacy_looked_up,
+				    refill);
+	else
+		add_batch(refill);
+}
+
+/* What is found is written, and the rest remains in the batch. */
+static void legacy_looked_up(enum status status, const struct job_result *results, int n, void *arg)
+{
+	struct refill *refill = arg;
+	struct job_result found[JOBS_BATCH_MAX];
+	int found_count = 0;
+
+	if (status != STATUS_OK)
+		return end(refill, false);
+	refill->batch_count = 0;
+	for (int i = 0; i < n; i++)
+		if (results[i].state == JOB_DONE)
+			found[found_count++] = results[i];
+		else
+			refill->batch[refill->batch_count++] = results[i].key;
+	if (found_count == 0)
+		return add_batch(refill);
+	refill->has_drained = true;
+	writer_store(refill->values, &refill->scope, found, found_count, legacy_written, refill);
+}
+
+static void legacy_written(enum status status, const struct postgres_rows *rows, void *arg)
+{
+	struct refill *refill = arg;
+
+	if (status != STATUS_OK)
+		return end(refill, false);
+	add_batch(refill);
+}
+
+static void add_batch(struct refill *refill)
+{
+	if (refill->batch_count == 0)
+		return next_batch(refill);
+	jobs_refill(refill->values->redis, &refill->scope, refill->values->config->window_jobs, refill->batch,
+		    refill->batch_count, batch_added, refill);
+}
+
+static void batch_added(enum status status, int added, bool is_full, void *arg)
+{
+	struct refill *refill = arg;
+
+	refill->added += added;
+	metrics_add(refilled_total, added);
+	if (status != STATUS_OK)
+		return end(refill, false);
+	refill->has_backlog |= is_full;
+	if (is_full)
+		refill->at = refill->count;
+	next_batch(refill);
+}
+
+/* After a round that found results of the version before, another follows, because Postgres may have more that are pending. */
+static void end(struct refill *refill, bool is_complete)
+{
+	struct values *values = refill->values;
+
+	refill->is_running = false;
+	refill->is_due |= !is_complete || refill->has_drained;
+	if (is_complete)
+		refill->completed_us = clock_monotonic_us();
+	if (refill->sees_legacy && is_complete && !refill->has_drained && !refill->has_backlog)
+		jobs_legacy_expire(values->redis, &refill->scope);
+	jobs_refill_end(values->redis, &refill->scope, log_instance(), is_complete ? values->config->repair_s * 900 : 0);
+	free(refill->keys);
+	refill->keys = NULL;
+	if (refill->added)
+		log_line(LOG_INFO, "jobs that were pending were added", LOG_INT("jobs", refill->added));
+}
+
+/* ---- when ---- */
+
+static void look_due(void *arg)
+{
+	look(arg);
+}
+
+static void look_soon(void *arg)
+{
+	struct refill *refill = arg;
+
+	if (refill->is_due || refill->has_backlog)
+		look(refill);
+}
+
+static void redis_changed(bool is_ready, void *arg)
+{
+	if (is_ready)
+		refill_soon(arg);
+}
+
+struct refill *refill_new(struct event_base *base, struct values *values)
+{
+	struct refill *refill = mem_alloc(sizeof *refill);
+
+	refill->values = values;
+	refill->is_due = refill->sees_legacy = true;
+	scope_init(&refill->scope);
+	refill->timer = loop_every(base, values->config->repair_s * 1000, look_due, refill);
+	refill->soon = loop_every(base, SOON_MS, look_soon, refill);
+	redis_on_change(values->redis, redis_changed, refill);
+	return refill;
+}
+
+void refill_free(struct refill *refill)
+{
+	scope_cancel(&refill->scope);
+	loop_timer_free(refill->timer);
+	loop_timer_free(refill->soon);
+	free(refill->keys);
+	free(refill);
+}
