@@ -192,31 +192,27 @@ static void fill(const struct job_finished *finished, struct finish_texts *texts
 	lens[5] = is_long(finished) ? texts->preview.len : finished->len;
 }
 
-static void decimal_stored(enum status status, const redisReply *reply, void *arg)
-{
-}
+/* Of a call to jobs_finish(). Each decimal is sent with a copy of it. */
+struct finishing {
+	struct redis *redis;
+	struct scope *scope;
+	jobs_done *done;
+	void *arg;
+	int n, at; /* the next one that may be long */
+	struct job_finished finished[];
+};
 
-/* Not in the script, because on a cluster the decimals are in other slots. */
-static void store_decimal(struct redis *redis, struct scope *scope, const struct job_finished *finished)
+static void finish(const struct finishing *finishing)
 {
-	char name[JOBS_NAME_BYTES + 8];
-
-	job_decimal_name(finished->job->key, name);
-	redis_command(redis, scope, 3, (const char *[]){"SET", name, finished->digits},
-		      (const size_t[]){3, strlen(name), finished->len}, decimal_stored, NULL);
-}
-
-void jobs_finish(struct redis *redis, struct scope *scope, const struct job_finished *finished, int n,
-		 jobs_done *done_finishing, void *arg)
-{
+	int n = finishing->n;
 	size_t argc = FINISH_FIRST + (size_t)FINISH_ARGS * (size_t)n;
-	struct call *call = call_new(redis, scope, arg);
+	struct call *call = call_new(finishing->redis, finishing->scope, finishing->arg);
 	struct finish_texts *texts = mem_alloc((size_t)n * sizeof *texts);
 	const char **argv = mem_alloc(argc * sizeof *argv);
 	size_t *lens = mem_alloc(argc * sizeof *lens);
 	char now[INT64_TEXT_BYTES];
 
-	call->done = done_finishing;
+	call->done = finishing->done;
 	int64_format(clock_unix_ms(), now);
 	memcpy(argv,
 	       (const char *[FINISH_FIRST]){JOBS_STREAM, JOBS_WINDOW_KEY, JOBS_DEAD_KEY, JOBS_FINISHED, JOBS_GROUP, now,
@@ -227,16 +223,57 @@ void jobs_finish(struct redis *redis, struct scope *scope, const struct job_fini
 	for (int i = 0; i < n; i++) {
 		ptrdiff_t at = FINISH_FIRST + (ptrdiff_t)FINISH_ARGS * i;
 
-		fill(&finished[i], &texts[i], argv + at, lens + at);
-		if (is_long(&finished[i]))
-			store_decimal(redis, scope, &finished[i]);
+		fill(&finishing->finished[i], &texts[i], argv + at, lens + at);
 	}
-	redis_call_own(redis_eval(redis, scope, &jobs_finish_script, 4, (int)argc, argv, lens, done, call), call);
+	redis_call_own(
+		redis_eval(finishing->redis, finishing->scope, &jobs_finish_script, 4, (int)argc, argv, lens, done, call),
+		call);
 	for (int i = 0; i < n; i++)
 		buf_free(&texts[i].preview);
 	free(texts);
 	free(argv);
 	free(lens);
+}
+
+static void store_next_decimal(const struct finishing *finishing);
+
+static void decimal_stored(enum status status, const redisReply *reply, void *arg)
+{
+	store_next_decimal(arg);
+}
+
+/* Not in the script, because on a cluster the decimals are in other slots; and one after the other, because a batch of them
+ * could take every place for a call in flight, and the script would then be refused again and again. */
+static void store_next_decimal(const struct finishing *finishing)
+{
+	size_t bytes = sizeof *finishing + (size_t)finishing->n * sizeof *finishing->finished;
+	const struct job_finished *finished;
+	struct finishing *rest;
+	char name[JOBS_NAME_BYTES + 8];
+	int at = finishing->at;
+
+	while (at < finishing->n && !is_long(&finishing->finished[at]))
+		at++;
+	if (at == finishing->n)
+		return finish(finishing);
+	rest = memcpy(mem_alloc(bytes), finishing, bytes);
+	rest->at = at + 1;
+	finished = &rest->finished[at];
+	job_decimal_name(finished->job->key, name);
+	redis_call_own(redis_command(rest->redis, rest->scope, 3, (const char *[]){"SET", name, finished->digits},
+				     (const size_t[]){3, strlen(name), finished->len}, decimal_stored, rest),
+		       rest);
+}
+
+void jobs_finish(struct redis *redis, struct scope *scope, const struct job_finished *finished, int n,
+		 jobs_done *done_finishing, void *arg)
+{
+	struct finishing *finishing = mem_alloc(sizeof *finishing + (size_t)n * sizeof *finished);
+
+	*finishing = (struct finishing){.redis = redis, .scope = scope, .done = done_finishing, .arg = arg, .n = n};
+	memcpy(finishing->finished, finished, (size_t)n * sizeof *finished);
+	store_next_decimal(finishing);
+	free(finishing);
 }
 
 /* ---- leases ---- */

@@ -108,7 +108,7 @@ void jobs_unwritten_take_over(struct redis *redis, struct scope *scope, long idl
 /* Takes out what Postgres has. n <= JOBS_BATCH_MAX */
 struct jobs_written {
 	char id[JOBS_ID_BYTES];
-	struct job_key key;
+	struct job_key key; /* as it was received */
 };
 void jobs_written(struct redis *redis, struct scope *scope, const struct jobs_written *written, int n, jobs_done *done,
 		  void *arg);
@@ -142,7 +142,7 @@ void jobs_receive(struct redis *redis, struct scope *scope, const char *consumer
  * idle for ten leases are deleted from the group. */
 void jobs_take_over(struct redis *redis, struct scope *scope, const char *consumer, long lived_ms, long lease_ms,
 		    long max_deliveries, int most, jobs_received *done, void *arg);
-/* One finished calculation: digits is the whole decimal. */
+/* One finished calculation: digits is the whole decimal. It and the job are borrowed until jobs_finish() is done. */
 struct job_finished {
 	const struct job *job;
 	const char *digits;

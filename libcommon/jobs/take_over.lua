@@ -1,7 +1,7 @@
--- Claims jobs whose lease has expired. That counts as a delivery, except of the consumer's own jobs: it lives, and did not get them,
--- or could not renew their leases, because a connection failed. A job that has reached the maximum of deliveries becomes a dead letter instead, because
--- it seems to have killed each worker that it was delivered to. Consumers without pending jobs that were idle for ten leases are
--- deleted; one that is alive after all is created again by its next read.
+-- Claims jobs whose lease has expired. That counts as a delivery, except of the consumer's own jobs: it lives, and did not get
+-- them, or could not renew their leases, because a connection failed. A job that has reached the maximum of deliveries becomes a
+-- dead letter instead, because it seems to have killed each worker that it was delivered to. Consumers without pending jobs that
+-- were idle for ten leases are deleted; one that is alive after all is created again by its next read.
 -- KEYS: stream, window, dead letters, finished
 -- ARGV: group, consumer, lease in ms, maximum of deliveries, maximum of jobs, now in Unix ms, since when the
 --       consumer has lived, in ms
@@ -10,10 +10,17 @@ local stream, window, dead, finished = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local group, consumer, lease_ms = ARGV[1], ARGV[2], ARGV[3]
 local deliveries_max, jobs_max, now_ms, lived_ms = tonumber(ARGV[4]), ARGV[5], ARGV[6], tonumber(ARGV[7])
 
+-- By another worker. An id may stand for another calculation after the stream was deleted, so the entry is compared.
+local function is_finished(name)
+	local id = (redis.call('HGET', window, name) or ''):match('^=(.+)$')
+	local entry = id and redis.call('XRANGE', finished, id, id)[1]
+	return entry and tostring(entry[2][2]) .. ':' .. tostring(entry[2][4]) == name
+end
+
 local function bury(id, fields, deliveries)
 	local kind, index, request_id = tostring(fields[2]), tostring(fields[4]), tostring(fields[6])
 	local name = kind .. ':' .. index
-	if (redis.call('HGET', window, name) or ''):sub(1, 1) ~= '=' then -- else another worker has finished it
+	if not is_finished(name) then
 		redis.call('HSET', dead, name, deliveries .. ' ' .. now_ms .. ' ' .. request_id)
 		redis.call('HDEL', window, name)
 		redis.call('XADD', finished, '*', 'kind', kind, 'index', index, 'summary', '')

@@ -44,8 +44,10 @@ static void read_entry(const redisReply *entry, struct jobs_unwritten *unwritten
 
 	*unwritten = (struct jobs_unwritten){0};
 	snprintf(unwritten->id, sizeof unwritten->id, "%s", entry->element[0]->str);
-	if (!read_key(fields, &unwritten->result.key))
+	if (!read_key(fields, &unwritten->result.key)) {
+		unwritten->result.key.index = -1;
 		return;
+	}
 	summary = fields->element[5];
 	if (summary->type == REDIS_REPLY_STRING && summary->len == 0)
 		unwritten->result.state = JOB_FAILED;
@@ -177,7 +179,10 @@ void jobs_written(struct redis *redis, struct scope *scope, const struct jobs_wr
 
 	call->done = done;
 	for (int i = 0; i < n; i++) {
-		job_name(written[i].key, names[i]);
+		if (written[i].key.index >= 0)
+			job_name(written[i].key, names[i]);
+		else
+			names[i][0] = '\0';
 		argv[3 + 2 * i] = written[i].id;
 		argv[4 + 2 * i] = names[i];
 	}

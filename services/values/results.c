@@ -154,9 +154,12 @@ static void asked_again(enum status status, const struct postgres_rows *rows, vo
 	for (int i = 0; i < completion->pending_count; i++)
 		completion->results[completion->pending[i]].state = JOB_PENDING;
 	for (int i = 0; i < count; i++) {
-		int place = (int)postgres_int(rows, i, COLUMN_NAMED_PLACE) - 1;
-		struct job_result *result = &completion->results[completion->pending[place]];
+		int64_t place = postgres_int(rows, i, COLUMN_NAMED_PLACE) - 1;
+		struct job_result *result;
 
+		if (place < 0 || place >= completion->pending_count) /* of no row that Postgres sends */
+			continue;
+		result = &completion->results[completion->pending[place]];
 		if (store_calculation_read(rows, i, result) && result->state == JOB_DONE)
 			keep_preview(completion->req, result);
 	}

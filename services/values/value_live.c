@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "announcements.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/loop.h"
@@ -40,6 +41,7 @@ struct value_live {
 	struct redis *redis; /* a connection of its own, because it subscribes */
 	struct loop_timer *sweep;
 	struct loop_deferred *deliver;
+	struct announcements *announcements;
 	struct websocket_frames *frames; /* announced in this turn; NULL: none */
 	unsigned frames_count;
 	LIST_HEAD(, listener) listeners;
@@ -172,10 +174,8 @@ static void closed(struct websocket *ws, enum websocket_end end, void *arg)
 
 /* ---- a calculation ---- */
 
-static void announced(const char *json, size_t len, void *arg)
+static void add(struct value_live *live, const char *json, size_t len)
 {
-	struct value_live *live = arg;
-
 	if (!live->frames)
 		live->frames = websocket_frames_new();
 	websocket_frames_add(live->frames, json, len);
@@ -183,11 +183,22 @@ static void announced(const char *json, size_t len, void *arg)
 	loop_deferred_schedule(live->deliver);
 }
 
+static void announced(const char *json, size_t len, void *arg)
+{
+	struct value_live *live = arg;
+
+	if (announcements_are_news(live->announcements, json, len))
+		add(live, json, len);
+}
+
 /* Ready means subscribed: no announcement is lost from then on. */
 static void connection_changed(bool is_ready, void *arg)
 {
+	struct value_live *live = arg;
+
+	announcements_forget(live->announcements);
 	if (is_ready)
-		announced(READY, strlen(READY), arg);
+		add(live, READY, strlen(READY));
 }
 
 static void deliver(void *arg)
@@ -221,6 +232,7 @@ struct value_live *value_live_new(struct event_base *base, struct values *values
 	live->values = values;
 	LIST_INIT(&live->listeners);
 	live->group = websockets_new(base, &limits, &calls);
+	live->announcements = announcements_new();
 	live->deliver = loop_deferred_new(base, deliver, live);
 	live->sweep = loop_every(base, SWEEP_MS, sweep, live);
 	live->redis = redis_new(base, &values->config->redis, NULL, LOOP_PRIORITY_NORMAL);
@@ -236,6 +248,7 @@ void value_live_free(struct value_live *live)
 	redis_free(live->redis);
 	loop_timer_free(live->sweep);
 	loop_deferred_free(live->deliver);
+	announcements_free(live->announcements);
 	websocket_frames_free(live->frames);
 	websockets_free(live->group);
 	free(live);

@@ -202,6 +202,16 @@ def test_a_connection_without_a_token_receives_no_result(reader):
         assert silent.next_frame() == (PONG, b"?")
 
 
+def test_a_result_that_is_announced_twice_arrives_once(reader):
+    index = fresh_index()
+    with listen(reader.token) as live:
+        for duration_us in (10, 11):
+            publish(f'{{"event":"value","kind":"lucas","index":{index},"digits":1,"preview":"1","duration_us":{duration_us}}}')
+        publish('{"event":"test"}')
+        assert live.next_value(index, kind="lucas")["duration_us"] == 10
+        assert live.next_message() == {"event": "test"}
+
+
 def test_many_results_at_once_arrive_whole_and_in_order(reader):
     count = 300
     with listen(reader.token) as live:

@@ -107,18 +107,21 @@ def test_current_shortens_results_of_over_a_thousand_digits(reader):
     assert shown == f"{whole[:20]}…{whole[-20:]} ({len(whole)} digits)"
 
 
-def test_current_reads_a_result_from_redis_only_once(reader):
-    """Each process caches the results that it has sent; a new process reads them from Redis."""
+def test_current_reads_a_result_from_postgres_only_once(reader):
+    """Each process keeps the results that it has sent; a new process reads them from Postgres."""
     index = abacus.fresh_index()
     path = f"/values/current?after={index - 1}&limit=1"
+    where = f"WHERE kind = 'fibonacci' AND index = {index}"
     with abacus.Daemon("values") as values:
         submit(index, reader.token)
         eventually(lambda: values.call("GET", path).json[str(index)] != "Nothing yet!")
         shown = values.call("GET", path).json
-        abacus.redis_cli("HDEL", "results:fibonacci", str(index))
+        eventually(lambda: abacus.psql("values", f"SELECT state FROM calculations {where}") == "done")
+        abacus.psql("values", f"UPDATE calculations SET preview = '4711' {where}")
         assert values.call("GET", path).json == shown
     with abacus.Daemon("values") as values:
-        eventually(lambda: values.call("GET", path).json == shown, message="calculated again, with the same result")
+        assert values.call("GET", path).json == {str(index): "4711"}
+    abacus.psql("values", f"UPDATE calculations SET preview = '{shown[str(index)]}' {where}")
 
 
 def test_own_submissions_come_newest_first():

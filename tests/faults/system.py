@@ -72,6 +72,19 @@ def postgres(sql, database="postgres"):
     ).stdout.strip()  # fmt: skip
 
 
+def make_pending(index):
+    """A calculation that Redis does not know of until refill adds it."""
+    postgres(f"INSERT INTO calculations (kind, index) VALUES ('fibonacci', {index})", "faults_values")
+    return index
+
+
+def all_are_done(indexes):
+    wanted = set(indexes)
+    sql = "SELECT index FROM calculations WHERE kind = 'fibonacci' AND state = 'done'"
+    done = lambda: {int(index) for index in postgres(sql, "faults_values").split()}  # noqa: E731
+    eventually(lambda: done() >= wanted, 30, message="every submission has its result")
+
+
 def redis_url(port, database=REDIS_DATABASE):
     return f"redis://:{secret('redis')}@127.0.0.1:{port}/{database}"
 

@@ -186,6 +186,10 @@ class Values(Asked):
     def reads_what_is_not_there(self):
         return [self.peered.call("GET", "/values/fibonacci/999999", token=self.user.token)]
 
+    def lists_what_is_pending(self):
+        system.make_pending(next(self.indexes))
+        return self.lists_current()
+
     def is_left_alone(self):
         return []
 
@@ -195,8 +199,10 @@ class Values(Asked):
             "values_of_user": self.lists,
             "values_all": self.lists_all,
             "calculations_of": self.lists_current,
-            "calculation_exists": self.reads_what_is_not_there,
-            "calculations_page": self.is_left_alone,
+            "calculations_page": self.lists_what_is_pending,
+            "calculations_named": self.reads_what_is_not_there,
+            "calculations_waiting": self.is_left_alone,
+            "calculations_finish": self.submits,
         }
 
     def drive(self):
@@ -272,8 +278,5 @@ def test_nothing_acknowledged_was_lost(world):
     """A client's answer is an acknowledgement if the statement was answered as Postgres answers it."""
     stored = {int(index) for index in system.postgres('SELECT index FROM "values"', "faults_values").split()}
     assert stored >= {index for _, index in world["values"].acknowledged}
-    keys = lambda: {int(index) for index in system.redis_says("HKEYS", "results:fibonacci")}  # noqa: E731
-    eventually(
-        lambda: keys() >= {index for _, index in world["values"].acknowledged}, 30, message="every submission has its result"
-    )
-    assert system.redis_says("HLEN", "jobs:dead") == 0
+    system.all_are_done(index for _, index in world["values"].acknowledged)
+    assert system.redis_says("HLEN", "{jobs}:dead") == 0

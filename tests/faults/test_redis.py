@@ -80,6 +80,7 @@ FAULTS = [
 # How long it takes to notice that no answer comes: the time limit of a command, and of a blocking read the time that it blocks,
 # or the time between two pings of a subscriber.
 NOTICED_S = {"too late": system.COMMAND_MS / 1000 + 0.3, "never": system.COMMAND_MS / 1000 + 0.3}
+LONG_INDEX = 5000  # of 1,045 digits, so that the whole decimal is in Redis alone
 BLOCKING_S = {"XREADGROUP": 1, "message": 1, "SUBSCRIBE": 1}
 # What a call may be answered with when Redis's answer to it was not an error of the table: as if nothing was, that this is our
 # own fault, that Redis is away, that it took too long.
@@ -167,16 +168,21 @@ class Values(Driven):
     def lists(self):
         return [self.peered.call("GET", "/values", token=self.user.token)]
 
-    def reads(self):
-        index = self.random.choice(self.acknowledged)
+    def reads(self, index):
         reply = self.peered.call("GET", f"/values/fibonacci/{index}", token=self.user.token)
         return [] if reply.status == 202 else [reply]
 
-    def repairs(self):
-        index = self.random.choice(self.acknowledged)
-        redis_says("HDEL", "jobs:queued", f"fibonacci:{index}")
-        redis_says("HDEL", "results:fibonacci", index)
-        return self.reads()
+    def reads_what_is_pending(self):
+        return self.reads(system.make_pending(next(self.indexes)))
+
+    def reads_what_is_long(self):
+        """Its job is added again, as long as Redis does not have the decimal."""
+        self.peered.call("POST", "/values", {"index": LONG_INDEX}, token=self.user.token)
+        return self.reads(LONG_INDEX)
+
+    def loses_its_group(self):
+        redis_says("XGROUP", "DESTROY", "{jobs}:finished", "values")
+        return []
 
     def is_left_alone(self):
         return []
@@ -193,13 +199,19 @@ class Values(Driven):
             "message": self.hears_of_a_result,
             "rate_take": self.submits,
             "add": self.submits,
-            "look_up": self.lists,
-            "read": self.reads,
-            "repair": self.repairs,
+            "look_up": self.reads_what_is_pending,
+            "GET": self.reads_what_is_long,
+            "XREADGROUP": self.submits,
+            "XAUTOCLAIM": self.is_left_alone,
+            "XGROUP": self.loses_its_group,
+            "written": self.submits,
+            "refill_begin": self.is_left_alone,
+            "refill": self.reads_what_is_pending,
+            "refill_end": self.is_left_alone,
         }
 
     def drive(self):
-        return self.submits() + self.lists() + self.reads()
+        return self.submits() + self.lists() + self.reads_what_is_pending()
 
     def hears(self):
         before = self.proxy.commands["message"]
@@ -220,8 +232,13 @@ class Worker(Driven):
     def queue(self):
         index = next(self.indexes)
         identifier = redis_says("XADD", "jobs", "*", "kind", "lucas", "index", index, "request_id", "test")
-        redis_says("HSET", "jobs:queued", f"lucas:{index}", identifier)
+        redis_says("HSET", "{jobs}:window", f"lucas:{index}", identifier)
         return index
+
+    def has_finished(self, index):
+        """As it is written, it is taken out of the window."""
+        assert not redis_says("HEXISTS", "{jobs}:dead", f"lucas:{index}")
+        return (redis_says("HGET", "{jobs}:window", f"lucas:{index}") or "=")[0] == "="
 
     def is_asked(self):
         self.queue()
@@ -250,7 +267,7 @@ class Worker(Driven):
         if not self.peered.is_ready():
             return False
         index = self.queue()
-        eventually(lambda: redis_says("HEXISTS", "results:lucas", index), message=f"the result of lucas {index}")
+        eventually(lambda: self.has_finished(index), message=f"the result of lucas {index}")
         return True
 
 
@@ -321,8 +338,8 @@ def test_a_result_that_cannot_be_stored_for_many_leases_is_stored_in_the_end(wor
             index, takes_over = worker.queue(), worker.proxy.commands["take_over"]
             eventually(lambda: worker.proxy.commands["take_over"] > takes_over + 6, message="three leases are over")
             assert rule.applied > 1
-            worker.peered.recovers(what, lambda: redis_says("HEXISTS", "results:lucas", index))
-        assert redis_says("HLEN", "jobs:dead") == 0
+            worker.peered.recovers(what, lambda: worker.has_finished(index))
+        assert redis_says("HLEN", "{jobs}:dead") == 0
 
 
 def test_an_operator_learns_that_one_of_many_dead_letters_could_not_be_put_back(world):
@@ -340,13 +357,8 @@ def test_an_operator_learns_that_one_of_many_dead_letters_could_not_be_put_back(
 
 def test_nothing_acknowledged_was_lost_and_nothing_is_a_dead_letter(world):
     values, users = world["values"], world["users"]
-    eventually(
-        lambda: redis_says("HLEN", "results:fibonacci") >= len(set(values.acknowledged)),
-        30,
-        message="every submission has its result",
-    )
-    assert {int(index) for index in redis_says("HKEYS", "results:fibonacci")} >= set(values.acknowledged)
-    assert redis_says("HLEN", "jobs:dead") == 0
+    system.all_are_done(values.acknowledged)
+    assert redis_says("HLEN", "{jobs}:dead") == 0
 
     def is_dead(token):
         return users.follower.call("GET", "/values", token=token).status == 401

@@ -221,7 +221,7 @@ static void test_a_result_after_redis_was_emptied_is_kept(void **state)
 	assert_int_equal(state_of(FIB(7)), JOB_DONE);
 }
 
-static void test_a_job_delivered_once_more_after_its_summary_was_written_is_stored_again(void **state)
+static void test_a_second_result_after_the_summary_was_written_is_not_stored(void **state)
 {
 	struct unwritten unwritten;
 	struct job job;
@@ -232,8 +232,39 @@ static void test_a_job_delivered_once_more_after_its_summary_was_written_is_stor
 	WAIT_FOR(receive_unwritten(&unwritten) == 1);
 	mark_written(&unwritten.entries[0]);
 	finish(&job, "21");
-	assert_int_equal(receive_unwritten(&unwritten), 1);
-	assert_string_equal(unwritten.previews[0], "21");
+	assert_int_equal(receive_unwritten(&unwritten), 0);
+	assert_int_equal(BESIDE("EXISTS", "{jobs}:window"), 0);
+}
+
+/* The stream of what finished was deleted, and another calculation got the id. */
+static void test_a_lost_summary_does_not_keep_its_result_out(void **state)
+{
+	struct unwritten unwritten;
+	char stale[JOBS_ID_BYTES + 1];
+	struct job job;
+
+	make_done(FIB(1), "1");
+	WAIT_FOR(receive_unwritten(&unwritten) == 1);
+	snprintf(stale, sizeof stale, "=%s", unwritten.entries[0].id);
+	add(FIB(7));
+	job = receive_one("worker");
+	BESIDE("HSET", "{jobs}:window", "fibonacci:7", stale);
+	finish(&job, "21");
+	assert_int_equal(state_of(FIB(7)), JOB_DONE);
+	assert_int_equal(BESIDE("XLEN", "jobs"), 0);
+}
+
+static void test_an_id_that_stands_for_another_job_by_now_is_not_taken_off(void **state)
+{
+	struct job job;
+
+	add(FIB(1));
+	job = receive_one("worker");
+	BESIDE("DEL", "jobs");
+	BESIDE("XADD", "jobs", job.id, "kind", "fibonacci", "index", "2", "request_id", "request-1");
+	finish(&job, "1");
+	assert_int_equal(state_of(FIB(1)), JOB_DONE);
+	assert_int_equal(BESIDE("XLEN", "jobs"), 1);
 }
 
 static int announced;
@@ -333,7 +364,9 @@ int main(void)
 		JOBS_TEST(test_the_first_of_two_results_of_a_job_is_kept),
 		JOBS_TEST(test_a_late_result_deletes_its_dead_letter),
 		JOBS_TEST(test_a_result_after_redis_was_emptied_is_kept),
-		JOBS_TEST(test_a_job_delivered_once_more_after_its_summary_was_written_is_stored_again),
+		JOBS_TEST(test_a_second_result_after_the_summary_was_written_is_not_stored),
+		JOBS_TEST(test_a_lost_summary_does_not_keep_its_result_out),
+		JOBS_TEST(test_an_id_that_stands_for_another_job_by_now_is_not_taken_off),
 		JOBS_TEST(test_a_result_is_published_once),
 		JOBS_TEST(test_a_published_result_is_the_documented_message),
 		JOBS_TEST(test_without_jobs_all_counts_are_zero),

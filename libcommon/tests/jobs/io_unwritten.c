@@ -128,6 +128,32 @@ static void test_what_is_calculated_again_meanwhile_stays_in_the_window(void **s
 	assert_int_equal(state_of(FIB(1)), JOB_PENDING);
 }
 
+static void test_an_id_that_stands_for_another_calculation_by_now_is_not_taken_out(void **state)
+{
+	struct unwritten unwritten;
+	const char *id = unwritten.entries[0].id;
+
+	make_done(FIB(1), "1");
+	WAIT_FOR(receive_unwritten(&unwritten) == 1);
+	BESIDE("DEL", "{jobs}:finished");
+	BESIDE("XADD", "{jobs}:finished", id, "kind", "fibonacci", "index", "2", "summary", "1 1 1 1");
+	mark_written(&unwritten.entries[0]);
+	assert_int_equal(BESIDE("XLEN", "{jobs}:finished"), 1);
+	assert_int_equal(BESIDE("EXISTS", "{jobs}:window"), 0);
+}
+
+static void test_an_entry_of_another_program_is_taken_out(void **state)
+{
+	struct unwritten unwritten;
+
+	BESIDE("XADD", "{jobs}:finished", "*", "something", "else");
+	BESIDE("XADD", "{jobs}:finished", "*", "kind", "fibonacci", "index", "1", "summary", "x");
+	WAIT_FOR(receive_unwritten(&unwritten) == 2);
+	mark_written(&unwritten.entries[0]);
+	mark_written(&unwritten.entries[1]);
+	assert_int_equal(BESIDE("XLEN", "{jobs}:finished"), 0);
+}
+
 /* ---- the version before ---- */
 
 static void legacy_found(enum status status, bool exists, void *arg)
@@ -198,6 +224,8 @@ int main(void)
 		JOBS_TEST(test_a_lost_group_delivers_everything_again),
 		JOBS_TEST(test_what_is_written_leaves_nothing_in_redis),
 		JOBS_TEST(test_what_is_calculated_again_meanwhile_stays_in_the_window),
+		JOBS_TEST(test_an_id_that_stands_for_another_calculation_by_now_is_not_taken_out),
+		JOBS_TEST(test_an_entry_of_another_program_is_taken_out),
 		JOBS_TEST(test_legacy_results_are_noticed_whichever_kind_they_are_of),
 		JOBS_TEST(test_a_legacy_result_is_looked_up),
 		JOBS_TEST(test_legacy_keys_expire_in_a_day_and_not_later_by_being_asked_again),
