@@ -1,5 +1,6 @@
-/* Flow: results_complete -> looked_up -> (legacy_looked_up ->) (Redis knew nothing of some: asked_again ->) done. Postgres is
- * asked again because the result may have been written, and taken out of Redis, between the two questions. */
+/* Flow: results_complete -> looked_up -> (legacy_looked_up ->) (Redis has no result of some: asked_again ->) done. Postgres is
+ * asked again because the result may have been written, and taken out of Redis, between the two questions; and its job may have
+ * been added once more since then. */
 #include "results.h"
 
 #include <string.h>
@@ -15,7 +16,7 @@ struct completion {
 	int n;
 	results_completed *done;
 	void *arg;
-	enum status status;
+	bool is_missing;   /* Redis did not know one of them */
 	int pending_count; /* of this question */
 	int pending[];     /* their places in results */
 };
@@ -96,7 +97,6 @@ static void looked_up(enum status status, const struct job_result *found, int n,
 	struct values *values = values_of(completion->req);
 	struct job_key keys[RESULTS_MAX];
 
-	completion->status = status;
 	if (status != STATUS_OK)
 		return completion->done(status, completion->arg);
 	merge(completion, found);
@@ -124,7 +124,12 @@ static void ask_again(struct completion *completion)
 	struct postgres_params params = {0};
 	struct buf kinds = {0}, indexes = {0};
 
-	completion->pending_count = places_of(completion->results, completion->n, JOB_ABSENT, completion->pending);
+	for (int i = 0; i < completion->n; i++)
+		if (completion->results[i].state == JOB_ABSENT) {
+			completion->is_missing = true;
+			completion->results[i].state = JOB_PENDING;
+		}
+	completion->pending_count = places_of(completion->results, completion->n, JOB_PENDING, completion->pending);
 	if (completion->pending_count == 0)
 		return completion->done(STATUS_OK, completion->arg);
 	for (int i = 0; i < completion->pending_count; i++) {
@@ -151,8 +156,6 @@ static void asked_again(enum status status, const struct postgres_rows *rows, vo
 	struct completion *completion = arg;
 	int count = status == STATUS_OK ? postgres_count(rows) : 0;
 
-	for (int i = 0; i < completion->pending_count; i++)
-		completion->results[completion->pending[i]].state = JOB_PENDING;
 	for (int i = 0; i < count; i++) {
 		int64_t place = postgres_int(rows, i, COLUMN_NAMED_PLACE) - 1;
 		struct job_result *result;
@@ -163,7 +166,7 @@ static void asked_again(enum status status, const struct postgres_rows *rows, vo
 		if (store_calculation_read(rows, i, result) && result->state == JOB_DONE)
 			keep_preview(completion->req, result);
 	}
-	if (!results_are_complete(completion->results, completion->n))
+	if (completion->is_missing && !results_are_complete(completion->results, completion->n))
 		refill_missing(values_of(completion->req)->refill);
 	completion->done(status, completion->arg);
 }

@@ -228,7 +228,7 @@ static void named(enum status status, const struct postgres_rows *rows, void *ar
 static void looked_up(enum status status, const struct job_result *results, int n, void *arg)
 {
 	struct customer *customer = arg;
-	int unknown = 0;
+	int asked_again = 0;
 
 	check_is_alive(customer);
 	if (status != STATUS_OK)
@@ -240,11 +240,11 @@ static void looked_up(enum status status, const struct job_result *results, int 
 		customer->results[place].preview = NULL;
 		if (results[i].state == JOB_DONE)
 			check_digits(results[i].key, results[i].preview, results[i].preview_len, true);
-		else if (results[i].state == JOB_ABSENT)
-			customer->places[unknown++] = place;
+		else if (results[i].state != JOB_FAILED)
+			customer->places[asked_again++] = place;
 	}
-	customer->places_count = unknown;
-	if (unknown)
+	customer->places_count = asked_again;
+	if (asked_again)
 		ask_postgres(customer, named_again);
 	else
 		answer(customer);
