@@ -143,18 +143,23 @@ static int jobs_dead(struct manage *manage, int argc, char **argv)
 
 /* ---- jobs retry ---- */
 
+static void retry_ended(struct session *session, bool is_put_back)
+{
+	session->not_put_back += !is_put_back;
+	if (--session->retries_left > 0)
+		return;
+	if (session->not_put_back)
+		fprintf(stderr, "manage: %d could not be put back\n", session->not_put_back);
+	end(session, session->not_put_back > 0);
+}
+
 static void retried(enum status status, void *arg)
 {
 	struct session *session = arg;
 
 	if (status == STATUS_NOT_FOUND)
 		fprintf(stderr, "manage: there is no such dead letter; see manage jobs dead\n");
-	session->not_put_back += status != STATUS_OK;
-	if (--session->retries_left > 0)
-		return;
-	if (session->not_put_back)
-		fprintf(stderr, "manage: %d could not be put back\n", session->not_put_back);
-	end(session, session->not_put_back > 0);
+	retry_ended(session, status == STATUS_OK);
 }
 
 /* Makes it pending in Postgres first: if Redis then fails, refill adds the job. */
@@ -194,8 +199,7 @@ static void letters_listed(enum status status, const redisReply *reply, void *ar
 	for (size_t i = 0; is_list && i < reply->elements; i++)
 		if (jobs_parse_name(reply->element[i]->str, &key) == 0)
 			retry(session, key);
-	if (--session->retries_left == 0)
-		end(session, !is_list);
+	retry_ended(session, is_list);
 }
 
 static void retry_all(struct session *session)

@@ -155,7 +155,7 @@ def test_jobs_are_calculated_once_and_soon_whatever_the_clock_does(world):
             world.result(1000 + number, world.logs_in(user))
     assert world.worker.daemon.metric("worker_jobs_total", 'result="done"') == len(JUMPS * 2)
     assert b"took over" not in world.worker.daemon.log.read_bytes()
-    assert system.redis_says("HLEN", "jobs:dead") == 0
+    assert system.redis_says("HLEN", "{jobs}:dead") == 0
 
 
 def test_no_duration_is_negative(world):

@@ -345,14 +345,14 @@ def test_a_result_that_cannot_be_stored_for_many_leases_is_stored_in_the_end(wor
 def test_an_operator_learns_that_one_of_many_dead_letters_could_not_be_put_back(world):
     proxy = world["values"].proxy
     for index in range(5000, 5005):
-        redis_says("HSET", "jobs:dead", f"lucas:{index}", "5 0 test")
+        redis_says("HSET", "{jobs}:dead", f"lucas:{index}", "5 0 test")
     proxy.arm(ERRORS["OOM"], "retry")
     partly = system.manage("values", "jobs", "retry", "--all", ok=False, redis_port=proxy.port)
     proxy.lift()
     assert (partly.returncode, "manage: 1 could not be put back" in partly.stdout) == (1, True), partly.stdout
-    assert redis_says("HLEN", "jobs:dead") == 1
+    assert redis_says("HLEN", "{jobs}:dead") == 1
     system.manage("values", "jobs", "retry", "--all", redis_port=proxy.port)
-    assert redis_says("HLEN", "jobs:dead") == 0
+    assert redis_says("HLEN", "{jobs}:dead") == 0
 
 
 def test_nothing_acknowledged_was_lost_and_nothing_is_a_dead_letter(world):
