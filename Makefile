@@ -20,7 +20,7 @@ CFLAGS += -std=c11 -g $(OPTIMIZE) -Wall -Wextra -Wshadow -Wstrict-prototypes -Wm
 ifneq ($(WERROR),)
 CFLAGS += -Werror
 endif
-LDLIBS += $(shell pkg-config --libs $(PACKAGES_OF_LIBCOMMON)) -lmbedcrypto -lcrypt -lgmp -lwslay -lm -pthread
+LDLIBS += $(shell pkg-config --libs $(PACKAGES_OF_LIBCOMMON)) -lmbedtls -lmbedx509 -lmbedcrypto -lcrypt -lgmp -lwslay -lm -pthread
 
 ifneq ($(SANITIZE),)
 CFLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all

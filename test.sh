@@ -11,9 +11,9 @@ chaos_instances=${INSTANCES:-2} chaos_processes=${PROCESSES:-2}
 out=$(mktemp)
 jobs=$(nproc)
 
-# The stack that the tests use: its own ports (TEST_PORT and TEST_PORT_OFFSET move them) and folder, two instances of each daemon, and
-# short times.
-export RUN_DIR="$root/.run-test" PORT="${TEST_PORT:-18080}" PORT_OFFSET="${TEST_PORT_OFFSET:-10000}" INSTANCES=2 APP_ENV=testing
+# The stack that the tests use: its own ports (TEST_PORT and TEST_PORT_OFFSET move them) and folder, two instances of each daemon, the
+# second with TLS to Redis, and short times.
+export RUN_DIR="$root/.run-test" PORT="${TEST_PORT:-18080}" PORT_OFFSET="${TEST_PORT_OFFSET:-10000}" INSTANCES=2 REDIS_TLS=1 APP_ENV=testing
 export CLIENT=0 NO_COLOR=1 # only the browser tests need the client
 export AUTH_RATE=10000r/s AUTH_BURST=1000 VALUES_RATE=1000000 VALUES_BURST=1000000 REPAIR_SECONDS=2 LEASE_SECONDS=3 HANG_SECONDS=5 EXCHANGES="$RUN_DIR/exchanges.jsonl"
 export ASAN_OPTIONS=detect_leaks=1:halt_on_error=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
@@ -138,7 +138,8 @@ unit_test() {
 	case $1 in
 	*/io_*)
 		need_stack || return 1
-		TEST_DATABASE_URL=$(cat "$RUN_DIR/secrets/values.url") TEST_REDIS_URL=$(sed 's|/0$|/5|' "$RUN_DIR/secrets/redis.url") "$1"
+		TEST_DATABASE_URL=$(cat "$RUN_DIR/secrets/values.url") TEST_REDIS_URL=$(sed 's|/0$|/5|' "$RUN_DIR/secrets/redis.url") \
+			TEST_REDIS_TLS_URL=$(sed 's|/0$|/5|' "$RUN_DIR/secrets/redis.tls") TEST_REDIS_CA_FILE="$RUN_DIR/secrets/redis.pem" "$1"
 		;;
 	*) "$1" ;;
 	esac
@@ -169,12 +170,12 @@ chaos() {
 # The step, and the figures of one that passed; those of one that failed are in its output.
 chaos_step() {
 	wanted chaos || return 0
-	export INSTANCES="$chaos_instances" PROCESSES="$chaos_processes"
+	export INSTANCES="$chaos_instances" PROCESSES="$chaos_processes" REDIS_TLS=0 # because its proxy stands before the other port
 	failed_before=$failed
 	step chaos chaos "$@"
 	[ "$failed" != "$failed_before" ] || sed -n 's/^chaos: /        /p' "$out"
 	scripts/stack down >/dev/null 2>&1
-	export INSTANCES=2
+	export INSTANCES=2 REDIS_TLS=1
 	unset PROCESSES
 	stack=
 }

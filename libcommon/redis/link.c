@@ -1,4 +1,4 @@
-/* One TCP connection to Redis: commands out, replies in. */
+/* One TCP connection to Redis, with TLS inside when the URL says so: commands out, replies in. */
 #include "redis/redis_internal.h"
 
 #include <errno.h>
@@ -13,7 +13,8 @@
 #include "base/mem.h"
 
 #define READ_BYTES (64 * 1024)
-#define KEEPALIVE_S 15 /* a subscriber sends nothing, and would not notice a peer that vanished */
+#define SEALED_BYTES_MAX (64 * 1024) /* encrypted and not yet sent; the rest of a long command is encrypted later */
+#define KEEPALIVE_S 15               /* a subscriber sends nothing, and would not notice a peer that vanished */
 #define KEEPALIVE_PROBES_S 5
 #define KEEPALIVE_PROBES 3
 
@@ -21,10 +22,11 @@ struct redis_link {
 	struct redis *redis;
 	int fd;
 	struct event *read, *write;
-	struct evbuffer *out;
+	struct evbuffer *out; /* commands */
+	struct tls *tls;      /* NULL: none, or not connected yet */
 	struct redis_reader reader;
-	bool is_connected;
-	bool is_on_stack, is_freed; /* one that is freed by what it calls is freed behind that */
+	bool is_connected, is_ready; /* ready: redis_connected() was called */
+	bool is_on_stack, is_freed;  /* one that is freed by what it calls is freed behind that */
 };
 
 static void set_options(int fd)
@@ -66,8 +68,24 @@ static int start_connecting(const union resolver_address *address, int port)
 	return -1;
 }
 
+/* The end of TLS, or the alert after a handshake that failed: as much of it as goes out at once. Commands that were encrypted
+ * and not sent have failed, and must not be sent any more. */
+static void send_farewell(struct redis_link *link)
+{
+	struct evbuffer *out = tls_out(link->tls);
+
+	if (link->is_ready && evbuffer_get_length(out) > 0)
+		return;
+	tls_close(link->tls);
+	if (evbuffer_get_length(out) > 0)
+		(void)send(link->fd, evbuffer_pullup(out, -1), evbuffer_get_length(out), MSG_NOSIGNAL);
+}
+
 static void link_drop(struct redis_link *link)
 {
+	if (link->tls)
+		send_farewell(link);
+	tls_free(link->tls);
 	event_free(link->read);
 	event_free(link->write);
 	evbuffer_free(link->out);
@@ -85,6 +103,11 @@ void redis_link_free(struct redis_link *link)
 		link_drop(link);
 }
 
+static void lose(struct redis_link *link, const char *reason)
+{
+	redis_lose(link->redis, reason, STATUS_UNAVAILABLE);
+}
+
 static void take_replies(struct redis_link *link)
 {
 	enum status status = STATUS_OK;
@@ -95,7 +118,45 @@ static void take_replies(struct redis_link *link)
 		freeReplyObject(reply);
 	}
 	if (!link->is_freed && status != STATUS_OK)
-		redis_lose(link->redis, "it does not speak Redis's protocol", STATUS_UNAVAILABLE);
+		lose(link, "it does not speak Redis's protocol");
+}
+
+static void ready(struct redis_link *link)
+{
+	link->is_ready = true;
+	redis_connected(link->redis);
+}
+
+static void received(struct redis_link *link, const char *bytes, size_t len)
+{
+	redis_reader_feed(&link->reader, bytes, len);
+	take_replies(link);
+}
+
+/* All that can be decrypted of what has arrived. */
+static void received_sealed(struct redis_link *link, const char *bytes, size_t len)
+{
+	char plain[TLS_RECORD_BYTES];
+	size_t plain_len;
+	enum status status;
+
+	tls_feed(link->tls, bytes, len);
+	do {
+		status = tls_read(link->tls, plain, sizeof plain, &plain_len);
+		if (!link->is_ready && tls_is_open(link->tls))
+			ready(link);
+		if (status == STATUS_OK && plain_len > 0)
+			received(link, plain, plain_len);
+	} while (!link->is_freed && status == STATUS_OK && plain_len > 0);
+	if (!link->is_freed && status != STATUS_OK)
+		lose(link, tls_reason(link->tls));
+	else if (!link->is_freed && evbuffer_get_length(tls_out(link->tls)) > 0)
+		event_add(link->write, NULL);
+}
+
+static void ended(struct redis_link *link, const char *reason)
+{
+	lose(link, link->tls && !link->is_ready ? "the connection was closed in the TLS handshake" : reason);
 }
 
 static void readable(evutil_socket_t fd, short what, void *arg)
@@ -107,12 +168,12 @@ static void readable(evutil_socket_t fd, short what, void *arg)
 	if (len < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	link->is_on_stack = true;
-	if (len > 0) {
-		redis_reader_feed(&link->reader, bytes, (size_t)len);
-		take_replies(link);
-	} else {
-		redis_lose(link->redis, len == 0 ? "the connection was closed" : strerror(errno), STATUS_UNAVAILABLE);
-	}
+	if (len <= 0)
+		ended(link, len == 0 ? "the connection was closed" : strerror(errno));
+	else if (link->tls)
+		received_sealed(link, bytes, (size_t)len);
+	else
+		received(link, bytes, (size_t)len);
 	link->is_on_stack = false;
 	if (link->is_freed)
 		link_drop(link);
@@ -127,17 +188,65 @@ static int connect_result(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &reason, &len) == 0 ? reason : errno;
 }
 
+/* A file of authorities that could not be read is read again by each attempt to connect. */
+static void begin_tls(struct redis_link *link)
+{
+	struct redis *redis = link->redis;
+
+	if (!redis->trust)
+		redis->trust = tls_trust_new(redis->config.ca_file);
+	if (redis->trust)
+		link->tls = tls_new(redis->trust, redis->address.host);
+	else
+		lose(link, "the certificates of REDIS_CA_FILE cannot be read");
+}
+
 static void begin(struct redis_link *link)
 {
 	int reason = connect_result(link->fd);
 
 	if (reason != 0) {
-		redis_lose(link->redis, strerror(reason), STATUS_UNAVAILABLE);
+		lose(link, strerror(reason));
 		return;
 	}
 	link->is_connected = true;
 	event_add(link->read, NULL);
-	redis_connected(link->redis);
+	if (link->redis->address.is_tls)
+		begin_tls(link);
+	else
+		ready(link);
+}
+
+/* Encrypts as much of the commands as is to be sent next. */
+static enum status seal(struct redis_link *link)
+{
+	char bytes[TLS_RECORD_BYTES];
+	enum status status = STATUS_OK;
+	int len;
+
+	while (status == STATUS_OK && evbuffer_get_length(tls_out(link->tls)) < SEALED_BYTES_MAX &&
+	       (len = evbuffer_remove(link->out, bytes, sizeof bytes)) > 0)
+		status = tls_write(link->tls, bytes, (size_t)len);
+	return status;
+}
+
+static struct evbuffer *outgoing(const struct redis_link *link)
+{
+	return link->tls ? tls_out(link->tls) : link->out;
+}
+
+static bool has_more(const struct redis_link *link)
+{
+	return evbuffer_get_length(outgoing(link)) > 0 || (link->is_ready && evbuffer_get_length(link->out) > 0);
+}
+
+static void send_out(struct redis_link *link)
+{
+	if (link->tls && link->is_ready && seal(link) != STATUS_OK)
+		lose(link, tls_reason(link->tls));
+	else if (evbuffer_get_length(outgoing(link)) > 0 && evbuffer_write(outgoing(link), link->fd) < 0 && errno != EAGAIN &&
+		 errno != EINTR)
+		lose(link, strerror(errno));
 }
 
 static void writable(evutil_socket_t fd, short what, void *arg)
@@ -147,13 +256,12 @@ static void writable(evutil_socket_t fd, short what, void *arg)
 	link->is_on_stack = true;
 	if (!link->is_connected)
 		begin(link);
-	if (!link->is_freed && evbuffer_get_length(link->out) > 0 && evbuffer_write(link->out, fd) < 0 && errno != EAGAIN &&
-	    errno != EINTR)
-		redis_lose(link->redis, strerror(errno), STATUS_UNAVAILABLE);
+	if (!link->is_freed)
+		send_out(link);
 	link->is_on_stack = false;
 	if (link->is_freed)
 		link_drop(link);
-	else if (evbuffer_get_length(link->out) > 0)
+	else if (has_more(link))
 		event_add(link->write, NULL);
 }
 

@@ -8,7 +8,10 @@
 
 const struct config_option redis_options[] = {
 	{"REDIS_URL", CONFIG_URL, offsetof(struct redis_config, url), NULL,
-	 "redis://[user:password@]host:port/database; or REDIS_HOST, REDIS_PORT, REDIS_PASSWORD", 0, 0, true},
+	 "redis://[user:password@]host:port/database, or rediss:// for TLS; or REDIS_HOST, REDIS_PORT, REDIS_PASSWORD", 0, 0,
+	 true},
+	{"REDIS_CA_FILE", CONFIG_TEXT, offsetof(struct redis_config, ca_file), NULL,
+	 "with rediss://: file of the authorities' certificates, in PEM; not set: " TLS_SYSTEM_STORE, 0, 0, true},
 	{"REDIS_HOST", CONFIG_TEXT, offsetof(struct redis_config, host), "127.0.0.1", "Redis's host", 0, 0, false},
 	{"REDIS_PORT", CONFIG_INT, offsetof(struct redis_config, port), "6379", "Redis's port", 1, 65535, false},
 	{"REDIS_PASSWORD", CONFIG_URL, offsetof(struct redis_config, password), NULL, "Redis's password", 0, 0, true},
@@ -21,13 +24,32 @@ const struct config_option redis_options[] = {
 	{0},
 };
 
+/* Without rediss:// REDIS_CA_FILE would protect nothing, and its operator believe that it does. */
+static void check_ca_file(const struct redis_config *redis, bool is_tls, struct config *config)
+{
+	struct tls_trust *trust;
+
+	if (!is_tls && redis->ca_file)
+		config_problem(config,
+			       "REDIS_CA_FILE: REDIS_URL must begin with rediss://; without TLS there is no certificate");
+	if (!is_tls)
+		return;
+	trust = tls_trust_new(redis->ca_file);
+	if (!trust)
+		config_problem(config, "REDIS_CA_FILE: cannot read certificates (PEM) from %s",
+			       redis->ca_file ? redis->ca_file : TLS_SYSTEM_STORE);
+	tls_trust_free(trust);
+}
+
 void redis_config_check(const struct redis_config *redis, struct config *config)
 {
 	struct redis_address address = {0};
 
 	if (redis->url && redis_url_parse(redis->url, &address) != STATUS_OK)
-		config_problem(config, "REDIS_URL: must be redis://[user:password@]host:port/database, special characters in "
-				       "user and password percent-encoded");
+		config_problem(config, "REDIS_URL: must be redis://[user:password@]host:port/database, or rediss:// for TLS, "
+				       "special characters in user and password percent-encoded");
+	else
+		check_ca_file(redis, address.is_tls, config);
 	config_refuse_public(config, "REDIS_URL", address.password);
 	config_refuse_public(config, "REDIS_PASSWORD", redis->password);
 	redis_address_free(&address);
@@ -63,6 +85,7 @@ struct redis *redis_new(struct event_base *base, const struct redis_config *conf
 	TAILQ_INIT(&redis->in_flight);
 	TAILQ_INIT(&redis->failed);
 	set_address(redis);
+	redis->trust = redis->address.is_tls ? tls_trust_new(config->ca_file) : NULL;
 	redis->resolver = resolver_new(base);
 	redis->retry = loop_timer_new(base, redis_connect, redis);
 	redis->failures = loop_timer_new(base, redis_calls_report_failed, redis);
@@ -77,6 +100,7 @@ void redis_free(struct redis *redis)
 		return;
 	redis_calls_detach(redis);
 	redis_link_free(redis->link);
+	tls_trust_free(redis->trust);
 	if (redis->lookup)
 		resolver_lookup_drop(redis->lookup);
 	resolver_free(redis->resolver);

@@ -1,7 +1,8 @@
 /* Asynchronous Redis: one connection with many commands in flight, time limits of our own for connecting and for each
  * command, reconnecting with back-off. Lua scripts are loaded on connecting and called by their SHA1; a script that Redis no
  * longer has (NOSCRIPT) is loaded again without the caller noticing. Replies are hiredis's type, and are read by reader.c
- * (docs/decisions/0015-replies-of-redis.md).
+ * (docs/decisions/0015-replies-of-redis.md). A URL that begins with rediss:// means TLS, with the server's certificate and name
+ * verified (net/tls.h); connecting includes its handshake.
  * A connection for blocking reads or subscriptions is a second struct redis. */
 #ifndef ABACUS_REDIS_H
 #define ABACUS_REDIS_H
@@ -20,15 +21,16 @@ struct event_base;
 struct redis;
 
 struct redis_config {
-	char *url; /* redis://[user:password@]host:port/database; NULL: host, port and password */
+	char *url;     /* redis[s]://[user:password@]host:port/database; NULL: host, port and password */
+	char *ca_file; /* of rediss://: certificates of authorities in PEM; NULL: TLS_SYSTEM_STORE */
 	char *host;
 	char *password;
 	long port, command_timeout_ms, connect_timeout_ms, in_flight_max;
 };
 extern const struct config_option redis_options[];
 
-/* Call it after loading: adds a problem, without any part of the URL, if REDIS_URL is invalid. redis_new() aborts on such a
- * URL. */
+/* Call it after loading: adds a problem, without any part of the URL, if REDIS_URL is invalid, or if it begins with rediss://
+ * and the certificates cannot be read. redis_new() aborts on an invalid URL. */
 void redis_config_check(const struct redis_config *redis, struct config *config);
 
 struct redis_script {     /* static */

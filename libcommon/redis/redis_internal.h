@@ -5,7 +5,7 @@
  *   reply.c       what a reply holds, by its type
  *   errors.c      what an error reply means, by its word
  *   url.c         REDIS_URL
- *   link.c        one TCP connection: commands out, replies in
+ *   link.c        one TCP connection, with TLS or without: commands out, replies in
  *   reader.c      replies as they arrive */
 #ifndef ABACUS_REDIS_INTERNAL_H
 #define ABACUS_REDIS_INTERNAL_H
@@ -15,15 +15,17 @@
 #include "base/buf.h"
 #include "base/loop.h"
 #include "net/resolver.h"
+#include "net/tls.h"
 #include "redis/redis.h"
 
 struct redis_address {
 	char *host, *user, *password; /* user and password NULL when not given */
 	int port, database;
+	bool is_tls; /* rediss:// */
 };
 
-/* redis://[user:password@]host[:port][/database], percent-encoding undone in user and password; an IPv6 address is in brackets,
- * which the host loses. */
+/* redis[s]://[user:password@]host[:port][/database], percent-encoding undone in user and password; an IPv6 address is in
+ * brackets, which the host loses. */
 enum status redis_url_parse(const char *url, struct redis_address *ret_address) MUST_CHECK;
 void redis_address_free(struct redis_address *address);
 
@@ -49,8 +51,9 @@ void redis_reader_feed(struct redis_reader *reader, const char *bytes, size_t le
 enum status redis_reader_next(struct redis_reader *reader, redisReply **ret_reply) MUST_CHECK;
 void redis_reader_free(struct redis_reader *reader);
 
-/* link.c: starts to connect, to the port of redis->address; NULL: errno says why not. From the loop it calls redis_connected(),
- * then redis_replied() for each reply, and redis_lose() when it has ended. */
+/* link.c: starts to connect, to the port of redis->address; NULL: errno says why not. From the loop it calls redis_connected()
+ * once commands can be sent (with TLS: after its handshake), then redis_replied() for each reply, and redis_lose() when it has
+ * ended. */
 struct redis_link;
 struct redis_link *redis_link_new(struct redis *redis, const union resolver_address *address) MUST_CHECK;
 /* NULL is fine. Also from within what it calls. */
@@ -88,6 +91,7 @@ struct redis {
 	enum redis_state state;
 	bool has_reported_loss;
 	struct redis_link *link;              /* NULL: none */
+	struct tls_trust *trust;              /* NULL: not needed, or it could not be read */
 	struct redis_calls in_flight, failed; /* failed: their callbacks run from the loop */
 	unsigned in_flight_count;             /* calls of callers */
 	unsigned attempt;

@@ -43,16 +43,16 @@ static bool read_host(char *text, struct redis_address *address)
 
 enum status redis_url_parse(const char *url, struct redis_address *ret_address)
 {
-	static const char scheme[] = "redis://";
 	char *copy, *authority, *path, *at, *colon;
-	struct redis_address address = {.port = 6379};
+	struct redis_address address = {.port = 6379, .is_tls = strncmp(url, "rediss:", 7) == 0};
+	const char *scheme = address.is_tls ? "rediss://" : "redis://";
 	int64_t number;
 	size_t len;
 	enum status status = STATUS_INVALID;
 
-	if (strncmp(url, scheme, sizeof scheme - 1) != 0)
+	if (strncmp(url, scheme, strlen(scheme)) != 0)
 		return STATUS_INVALID;
-	copy = authority = mem_strdup(url + sizeof scheme - 1);
+	copy = authority = mem_strdup(url + strlen(scheme));
 	len = strlen(copy);
 	if ((path = strchr(authority, '/'))) {
 		*path++ = '\0';

@@ -45,12 +45,20 @@ daemons_targets() {
 	done
 }
 
+daemon_redis() {
+	case $REDIS_TLS$1 in
+	1*-2) echo "export REDIS_URL_FILE=$RUN_DIR/secrets/redis.tls REDIS_CA_FILE=$RUN_DIR/secrets/redis.pem" ;;
+	*) echo "export REDIS_URL_FILE=$RUN_DIR/secrets/redis.url" ;;
+	esac
+}
+
 # daemon_environment NAME: prints the exports for the daemon, among them every variable of this script's caller that the daemon's --help lists.
 daemon_environment() {
 	cat <<ENVIRONMENT
 export APP_ENV=$APP_ENV INSTANCE=$1 HTTP_HOST=127.0.0.1 ADMIN_PORT=$(daemon_admin_port "$1") PORT=$(daemon_port "$1")
-export SECRET_KEY_FILE=$RUN_DIR/secrets/SECRET_KEY REDIS_URL_FILE=$RUN_DIR/secrets/redis.url
+export SECRET_KEY_FILE=$RUN_DIR/secrets/SECRET_KEY
 ENVIRONMENT
+	daemon_redis "$1"
 	case ${1%-2} in
 	users) echo "export DATABASE_URL_FILE=$RUN_DIR/secrets/users.url" ;;
 	values) echo "export DATABASE_URL_FILE=$RUN_DIR/secrets/values.url USERS_URL=http://127.0.0.1:$(daemon_port users)" ;;

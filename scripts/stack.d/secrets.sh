@@ -17,6 +17,7 @@ secrets_make() {
 	printf 'postgres://healthcheck:%s@127.0.0.1:%s/postgres' "$(secret healthcheck)" "$postgres_port" |
 		install_text "$RUN_DIR/secrets/healthcheck.url" 600
 	printf 'redis://:%s@127.0.0.1:%s/0' "$(secret redis)" "$redis_port" | install_text "$RUN_DIR/secrets/redis.url" 600
+	printf 'rediss://:%s@127.0.0.1:%s/0' "$(secret redis)" "$redis_tls_port" | install_text "$RUN_DIR/secrets/redis.tls" 600
 	{
 		for name in postgres users values; do printf '127.0.0.1:%s:*:%s:%s\n' "$postgres_port" "$name" "$(secret "$name")"; done
 	} | install_text "$RUN_DIR/secrets/pgpass" 600

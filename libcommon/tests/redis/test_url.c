@@ -1,4 +1,4 @@
-/* REDIS_URL: redis://[user:password@]host[:port][/database]. */
+/* REDIS_URL: redis[s]://[user:password@]host[:port][/database]. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -9,6 +9,7 @@
 #include "redis/redis_internal.h"
 #include "tests/capture.h"
 #include "tests/environment.h"
+#include "tests/net/certificates.h"
 
 static struct redis_address address;
 
@@ -27,6 +28,22 @@ static void test_a_host_alone_gets_the_usual_port_and_the_first_database(void **
 	assert_int_equal(address.database, 0);
 	assert_null(address.user);
 	assert_null(address.password);
+	assert_false(address.is_tls);
+}
+
+static void test_rediss_means_tls_and_the_rest_is_the_same(void **state)
+{
+	assert_int_equal(redis_url_parse("rediss://cache", &address), STATUS_OK);
+	assert_true(address.is_tls);
+	assert_string_equal(address.host, "cache");
+	assert_int_equal(address.port, 6379);
+	redis_address_free(&address);
+	assert_int_equal(redis_url_parse("rediss://me:secret@10.0.0.1:7000/12", &address), STATUS_OK);
+	assert_true(address.is_tls);
+	assert_string_equal(address.user, "me");
+	assert_string_equal(address.password, "secret");
+	assert_int_equal(address.port, 7000);
+	assert_int_equal(address.database, 12);
 }
 
 static void test_every_part_is_read(void **state)
@@ -112,7 +129,11 @@ static void test_any_other_text_is_refused_and_sets_nothing(void **state)
 	static const char *const urls[] = {"",
 					   "h",
 					   "h:6379",
-					   "rediss://h",
+					   "redisss://h",
+					   "rediss:/h",
+					   "rediss://",
+					   "REDISS://h",
+					   "rediss",
 					   "REDIS:/h",
 					   "redis:/h",
 					   "redis://",
@@ -181,9 +202,9 @@ static void test_a_configuration_with_a_redis_url_or_without_one_is_sound(void *
 
 static void test_a_configuration_with_another_url_is_refused_in_one_line_without_the_url(void **state)
 {
-	static const char line[] =
-		"daemon: REDIS_URL: must be redis://[user:password@]host:port/database, special characters in "
-		"user and password percent-encoded\n";
+	static const char line[] = "daemon: REDIS_URL: must be redis://[user:password@]host:port/database, or rediss:// for "
+				   "TLS, special characters "
+				   "in user and password percent-encoded\n";
 
 	environment_set("REDIS_URL", "redis:6379");
 	assert_string_equal(problems(), line);
@@ -193,9 +214,35 @@ static void test_a_configuration_with_another_url_is_refused_in_one_line_without
 
 static void test_a_file_with_another_url_is_refused_too(void **state)
 {
-	environment_set_file("REDIS_URL_FILE", "rediss://:hidden@h\n", 19);
+	environment_set_file("REDIS_URL_FILE", "redissx://:hidden@h\n", 20);
 	assert_non_null(strstr(problems(), "REDIS_URL: must be redis://"));
 	assert_null(strstr(problems(), "hidden"));
+}
+
+static void test_rediss_needs_a_file_of_certificates(void **state)
+{
+	char path[64];
+	struct identity *authority = identity_new(&(struct wanted){.subject = "CN=authority", .is_authority = true}, NULL);
+
+	certificates_file(path, authority->pem);
+	identity_free(authority);
+	environment_set("REDIS_URL", "rediss://me:hidden@h:6379");
+	environment_set("REDIS_CA_FILE", path);
+	assert_string_equal(problems(), "");
+	unlink(path);
+	assert_non_null(strstr(problems(), "REDIS_CA_FILE: cannot read certificates (PEM) from /tmp/"));
+	certificates_file(path, "no certificate\n");
+	environment_set("REDIS_CA_FILE", path);
+	assert_non_null(strstr(problems(), "REDIS_CA_FILE: cannot read certificates (PEM) from /tmp/"));
+	unlink(path);
+}
+
+static void test_a_file_of_certificates_without_tls_is_refused(void **state)
+{
+	environment_set("REDIS_CA_FILE", "/tmp/any");
+	assert_non_null(strstr(problems(), "REDIS_CA_FILE: REDIS_URL must begin with rediss://"));
+	environment_set("REDIS_URL", "redis://h");
+	assert_non_null(strstr(problems(), "REDIS_CA_FILE: REDIS_URL must begin with rediss://"));
 }
 
 static void test_a_password_that_the_repository_shows_is_refused_in_staging_and_production(void **state)
@@ -230,6 +277,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_a_host_alone_gets_the_usual_port_and_the_first_database, drop),
+		cmocka_unit_test_teardown(test_rediss_means_tls_and_the_rest_is_the_same, drop),
 		cmocka_unit_test_teardown(test_every_part_is_read, drop),
 		cmocka_unit_test_teardown(test_an_ipv6_address_is_read_from_its_brackets, drop),
 		cmocka_unit_test_teardown(test_a_password_without_a_user_is_read, drop),
@@ -244,6 +292,8 @@ int main(void)
 		cmocka_unit_test_teardown(test_a_configuration_with_a_redis_url_or_without_one_is_sound, drop),
 		cmocka_unit_test_teardown(test_a_configuration_with_another_url_is_refused_in_one_line_without_the_url, drop),
 		cmocka_unit_test_teardown(test_a_file_with_another_url_is_refused_too, drop),
+		cmocka_unit_test_teardown(test_rediss_needs_a_file_of_certificates, drop),
+		cmocka_unit_test_teardown(test_a_file_of_certificates_without_tls_is_refused, drop),
 		cmocka_unit_test_teardown(test_a_password_that_the_repository_shows_is_refused_in_staging_and_production, drop),
 		cmocka_unit_test_teardown(test_a_freed_address_is_empty_and_may_be_freed_again, drop),
 	};
