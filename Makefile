@@ -65,10 +65,13 @@ $(LIBCOMMON): $(COMMON_OBJECTS)
 	$(AR) qcs $@ $^ # not r: rooms have files of the same name, and r keeps one of them
 
 # Scripts for Redis are linked in with a NUL at the end, because C passes them on as strings (REDIS_SCRIPT in libcommon/redis/redis.h).
+# The line "-- include FILE" is replaced by a file of the same folder ($(call lua_of,FOLDER) SCRIPT).
+lua_of = awk -v folder=$(1) '/^-- include / { while ((getline line < (folder "/" $$3)) > 0) print line; next } { print }'
 $(BUILD)/%.lua.o: %.lua
 	@mkdir -p $(@D)
-	{ cat $< && printf '\0'; } >$(BUILD)/$<
+	{ $(call lua_of,$(<D)) $< && printf '\0'; } >$(BUILD)/$<
 	cd $(BUILD) && $(LD) -r -z noexecstack -b binary -o $<.o $<
+$(patsubst %,$(BUILD)/%.o,$(wildcard libcommon/auth/*.lua)): libcommon/auth/revocations_table.lua
 
 # The files of a page are linked into the daemon that serves it, under names that ld makes of their paths (services/healthcheck/show/page.c).
 $(BUILD)/services/healthcheck/dashboard/%.o: services/healthcheck/dashboard/%
@@ -123,7 +126,8 @@ $(BUILD)/mutants/%/simulator: tests/simulator/mutants/%.sed $(SIMULATOR_OBJECTS)
 	@mkdir -p $(@D)
 	source=$$(sed -n '1s/^# \([^:]*\):.*/\1/p' $<) && mkdir -p $(@D)/$$(dirname $$source) && \
 	sed -f $< $$source >$(@D)/$$source && ! cmp -s $$source $(@D)/$$source && case $$source in \
-	*.lua) printf '\0' >>$(@D)/$$source && (cd $(@D) && $(LD) -r -z noexecstack -b binary -o mutant.o $$source) ;; \
+	*.lua) $(call lua_of,$$(dirname $$source)) $(@D)/$$source >$(@D)/mutant.lua && printf '\0' >>$(@D)/mutant.lua && \
+		mv $(@D)/mutant.lua $(@D)/$$source && (cd $(@D) && $(LD) -r -z noexecstack -b binary -o mutant.o $$source) ;; \
 	*) $(CC) $(CPPFLAGS) $(CFLAGS) -Wno-error -w -I$$(dirname $$source) -I$$(echo $$source | cut -d/ -f1-2) -c -o $(@D)/mutant.o $(@D)/$$source ;; esac && \
 	$(CC) $(LDFLAGS) $(SIMULATOR_WRAPS) -o $@ $(@D)/mutant.o \
 		$$(printf '%s\n' $(filter %.o %.a,$^) | grep -vx "$(BUILD)/$${source%.c}.o") $(LDLIBS) $(SIMULATOR_LIBS)

@@ -249,7 +249,8 @@ static void read_on(void *arg)
 }
 
 /* The read that follows the registration returns everything that was published before it; of what is published later, users
- * waits for the confirmation. The renewal that follows the read proves that Redis was not emptied between the two. */
+ * waits for the confirmation. The renewal that follows the read proves that Redis has lost neither the stream nor the table
+ * between the two. */
 static void caught_up(enum status status, const redisReply *reply, void *arg)
 {
 	struct revocations *revocations = arg;
@@ -278,9 +279,9 @@ static void confirm(struct revocations *revocations, const char *action, int64_t
 	int64_format(revocations->config.lifetime_s, lifetime_s);
 	revocations->confirmed_us =
 		clock_boottime_us(); /* before it is sent: the lease never lasts longer here than for users */
-	redis_eval(revocations->redis, &revocations->scope, &revocations_follow_script, 2, 10,
-		   (const char *[]){REVOCATIONS_FOLLOWERS, REVOCATIONS_COMPLETE, revocations->name, action, beat,
-				    revocations->last_id, lease_ms, lifetime_s, log_instance(), REVOCATIONS_CHANNEL},
+	redis_eval(revocations->redis, &revocations->scope, &revocations_follow_script, 3, 11,
+		   (const char *[]){REVOCATIONS_FOLLOWERS, REVOCATIONS_COMPLETE, REVOCATIONS_STREAM, revocations->name, action,
+				    beat, revocations->last_id, lease_ms, lifetime_s, log_instance(), REVOCATIONS_CHANNEL},
 		   NULL, done, revocations);
 }
 

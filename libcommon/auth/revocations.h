@@ -29,16 +29,18 @@
  * A check reads the clock, so a process that was stopped refuses as soon as it continues. If it is stopped between the check
  * and its answer, the request had arrived while the lease held, so before the 200.
  *
- * Redis may lose what it has: it is emptied, it restarts with an older file, another server takes over. Each thing that counts
- * therefore names the *life* of Redis (its run_id) that it was made in, and is void in another:
- *  - REVOCATIONS_COMPLETE, the proof that users has published everything since this Redis began: "<life> <lifetime of tokens
- *    in s> <lease in ms>". The lifetime says for how long the stream keeps entries: a follower with a longer one is refused.
- * The lease bounds every follower's.
- *  - The table: field `#table` is its id, "<life>.<time of its creation>". A table that began anew may lack followers which
- * still trust their copies. So nothing is answered with 200 until a users process has seen the table for a whole lease and has
- *    settled it (field `#settled`). What was waiting when the id changed is answered with 503.
- *  - The epoch of a republication.
- * users publishes everything again on each new connection, and as soon as it sees another table.
+ * Redis may lose what it has: it is emptied, it restarts with an older file, another server takes over, the stream is deleted
+ * or evicted. So all of it is tied to the *table* of followers:
+ *  - Field `#table` is its id, "<life of Redis (its run_id)>.<time of its creation>". The table counts in that life alone, and
+ *    as long as the stream has a consumer group of that name, which is a mark: it goes when the stream goes. Otherwise each
+ *    script begins another table first (revocations_table.lua).
+ *  - REVOCATIONS_COMPLETE, the proof that users has published everything since this table began: "<table> <lifetime of tokens
+ * in s> <lease in ms>". The lifetime says for how long the stream keeps entries: a follower with a longer one is refused. The
+ *    lease bounds every follower's.
+ *  - The epoch of a republication names its table.
+ *  - A table that began anew may lack followers which still trust their copies. So nothing is answered with 200 until a users
+ *    process has seen the table for a whole lease and has settled it (field `#settled`). What was waiting when the id changed
+ * is answered with 503. users publishes everything again on each new connection, and as soon as it sees another table.
  *
  * Two versions at once: processes of version 0.1.0 before this protocol do not join the table, so users does not wait for them,
  * and they keep their weaker promise. They accept any REVOCATIONS_COMPLETE; a process of this version accepts none that users
@@ -107,9 +109,9 @@ void revocations_publish(struct redis *redis, struct scope *scope, const struct 
 			 redis_done *done, void *arg);
 /* Publishing everything again, which any number of processes may do at once. The beginning answers [whether the stream is
  * complete already for this lifetime (1 or 0), an epoch to end with]. The end sets REVOCATIONS_COMPLETE, trims entries from
- * before the epoch, because each was published again, and answers 1; or 0 when Redis was emptied or replaced since the
- * beginning, so that everything must be published once more. */
-#define REVOCATIONS_EPOCH_BYTES 80
+ * before the epoch, because each was published again, and answers 1; or 0 when Redis has lost the
+ * table or the stream since the beginning, so that everything must be published once more. */
+#define REVOCATIONS_EPOCH_BYTES 128
 void revocations_republish_begin(struct redis *redis, struct scope *scope, int64_t lifetime_s, redis_done *done, void *arg);
 void revocations_republish_end(struct redis *redis, struct scope *scope, const char *epoch,
 			       const struct revocations_config *config, redis_done *done, void *arg);

@@ -56,8 +56,10 @@ void revocations_republish_begin(struct redis *redis, struct scope *scope, int64
 	char lifetime[INT64_TEXT_BYTES];
 
 	int64_format(lifetime_s, lifetime);
-	redis_eval(redis, scope, &revocations_republish_begin_script, 2, 3,
-		   (const char *[]){REVOCATIONS_COMPLETE, REVOCATIONS_REPUBLISHING, lifetime}, NULL, done, arg);
+	redis_eval(redis, scope, &revocations_republish_begin_script, 4, 5,
+		   (const char *[]){REVOCATIONS_COMPLETE, REVOCATIONS_REPUBLISHING, REVOCATIONS_FOLLOWERS, REVOCATIONS_STREAM,
+				    lifetime},
+		   NULL, done, arg);
 }
 
 void revocations_republish_end(struct redis *redis, struct scope *scope, const char *epoch,
@@ -67,8 +69,8 @@ void revocations_republish_end(struct redis *redis, struct scope *scope, const c
 
 	int64_format(config->lifetime_s, lifetime);
 	int64_format(config->lease_s * 1000, lease_ms);
-	redis_eval(
-		redis, scope, &revocations_republish_end_script, 3, 6,
-		(const char *[]){REVOCATIONS_COMPLETE, REVOCATIONS_REPUBLISHING, REVOCATIONS_STREAM, epoch, lifetime, lease_ms},
-		NULL, done, arg);
+	redis_eval(redis, scope, &revocations_republish_end_script, 4, 7,
+		   (const char *[]){REVOCATIONS_COMPLETE, REVOCATIONS_REPUBLISHING, REVOCATIONS_FOLLOWERS, REVOCATIONS_STREAM,
+				    epoch, lifetime, lease_ms},
+		   NULL, done, arg);
 }

@@ -3,20 +3,11 @@
 -- KEYS: stream, followers, flag "complete"
 -- ARGV: lifetime in s, then for each: jti or '', user, until, inactive, expires (of revocations.h; '' where it does not apply)
 -- Answer: {the id of the last entry; the fields and values of the followers' table, one after the other}
-local stream, followers, complete, lifetime_s = KEYS[1], KEYS[2], KEYS[3], tonumber(ARGV[1])
-local now = redis.call('TIME')
-local life = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
-local id = redis.pcall('HGET', followers, '#table')
-local proof = redis.pcall('GET', complete)
-local of_life, kept_s = string.match(type(proof) == 'string' and proof or '', '^(%x+) (%d+) %d+$')
-
-if type(id) ~= 'string' or string.sub(id, 1, #life + 1) ~= life .. '.' then
-	id = life .. '.' .. now[1] .. '.' .. now[2]
-	redis.call('DEL', followers)
-	redis.call('HSET', followers, '#table', id)
-end
-if of_life == life then lifetime_s = math.max(lifetime_s, tonumber(kept_s)) end
-local oldest = string.format('%.0f-0', math.max(0, tonumber(now[1]) - lifetime_s) * 1000)
+-- include revocations_table.lua
+local stream, followers, complete = KEYS[1], KEYS[2], KEYS[3]
+local kept_s = proven(complete, table_id(followers, stream))
+local lifetime_s = math.max(tonumber(ARGV[1]), kept_s or 0)
+local oldest = string.format('%.0f-0', math.max(0, tonumber(redis.call('TIME')[1]) - lifetime_s) * 1000)
 local last = ''
 
 for i = 2, #ARGV, 5 do

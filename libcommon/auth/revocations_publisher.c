@@ -13,6 +13,7 @@
 
 #define SWEEP_MS 1000
 #define SWEEP_WAITING_MS 100
+#define SWEEP_ARGS 3    /* of a sweep that removes nothing */
 #define REMOVALS_MAX 50 /* in one sweep */
 
 REDIS_SCRIPT(libcommon_auth, revocations_sweep, revocations_sweep);
@@ -174,8 +175,8 @@ static void announced(const char *message, size_t len, void *arg)
 
 struct sweeping { /* the arguments of a sweep */
 	int argc;
-	const char *argv[2 + 2 * REMOVALS_MAX];
-	size_t lens[2 + 2 * REMOVALS_MAX];
+	const char *argv[SWEEP_ARGS + 2 * REMOVALS_MAX];
+	size_t lens[SWEEP_ARGS + 2 * REMOVALS_MAX];
 };
 
 static void add_argument(struct sweeping *sweeping, const char *bytes, size_t len)
@@ -189,7 +190,7 @@ static void add_silent(struct sweeping *sweeping, const struct revocations_publi
 	const struct revocations_follower *follower;
 
 	LIST_FOREACH (follower, &publisher->table.followers, link) {
-		if (!revocations_follower_is_silent(follower, now_us) || sweeping->argc > 2 * REMOVALS_MAX)
+		if (!revocations_follower_is_silent(follower, now_us) || sweeping->argc == SWEEP_ARGS + 2 * REMOVALS_MAX)
 			continue;
 		log_line(LOG_INFO, "a follower of the revocations is silent, and its lease has run out",
 			 LOG_TEXT("follower", follower->value));
@@ -207,10 +208,11 @@ static void sweep(void *arg)
 
 	end_late_waits(publisher);
 	add_argument(&sweeping, REVOCATIONS_FOLLOWERS, strlen(REVOCATIONS_FOLLOWERS));
+	add_argument(&sweeping, REVOCATIONS_STREAM, strlen(REVOCATIONS_STREAM));
 	add_argument(&sweeping, publisher->table.id, is_to_settle ? strlen(publisher->table.id) : 0);
 	add_silent(&sweeping, publisher, now_us);
 	publisher->is_sweeping = true;
-	redis_eval(publisher->redis, &publisher->scope, &revocations_sweep_script, 1, sweeping.argc, sweeping.argv,
+	redis_eval(publisher->redis, &publisher->scope, &revocations_sweep_script, 2, sweeping.argc, sweeping.argv,
 		   sweeping.lens, swept, publisher);
 }
 

@@ -96,7 +96,6 @@ static void redis_roll_back(void)
 	redis_server_remember();
 }
 
-/* Not the stream of the revocations alone: nothing else says what was in it, so its promise does not survive that. */
 static void redis_delete(void)
 {
 	static const char *const keys[] = {"jobs",
@@ -106,7 +105,7 @@ static void redis_delete(void)
 					   "{jobs}:refiller",
 					   "result:fibonacci:3",
 					   "result:fibonacci:10",
-
+					   "revocations",
 					   "revocations:complete",
 					   "revocations:followers",
 					   "revocations:republishing"};

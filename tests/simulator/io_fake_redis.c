@@ -274,6 +274,7 @@ static void random_command(void)
 		"XGROUP CREATE %K %G 0 MKSTREAM",
 		"XGROUP CREATE %K %G 0",
 		"XGROUP DELCONSUMER s %G %C",
+		"XGROUP DESTROY %K %G",
 		"XREADGROUP GROUP %G %C COUNT %N STREAMS %K >",
 		"XREADGROUP GROUP g %C COUNT %N STREAMS s >",
 		"XREADGROUP GROUP g %C COUNT %N STREAMS s >",
@@ -396,6 +397,10 @@ static void random_lua(void)
 		"return redis.call('GET', 't') .. KEYS[1] .. ARGV[1]",
 		"return #redis.call('TIME')",
 		"return nothing.there",
+		"local names = {} for i, group in ipairs(redis.pcall('XINFO', 'GROUPS', 's')) do names[i] = group[2] end "
+		"table.sort(names) return names",
+		"local info = redis.call('XINFO', 'STREAM', 's') "
+		"for i = 1, #info, 2 do if info[i] == 'last-generated-id' then return info[i + 1] end end",
 	};
 	const char *argv[] = {"EVAL", scripts[below(sizeof scripts / sizeof *scripts)], "1", "key", "argument"};
 

@@ -283,7 +283,7 @@ static const struct {
 	{"XCLAIM", 6, WRITES, command_xclaim},
 	{"XAUTOCLAIM", 6, WRITES, command_xautoclaim},
 	{"XTRIM", 4, WRITES, command_xtrim},
-	{"XINFO", 4, 0, command_xinfo},
+	{"XINFO", 3, 0, command_xinfo},
 	{"XGROUP", 4, WRITES, command_xgroup},
 	{"GET", 2, 0, get},
 	{"SET", 3, WRITES | NEEDS_MEMORY, set},

@@ -25,7 +25,7 @@ bool text_is(const struct text *text, const char *bytes, size_t len)
 
 /* ---- the whole ---- */
 
-static void free_group(struct group *group)
+void group_free(struct group *group)
 {
 	for (int i = 0; i < group->consumer_count; i++)
 		free(group->consumers[i].name.bytes);
@@ -48,7 +48,7 @@ static void free_value(struct value *value)
 		free(value->entries[i].fields);
 	}
 	for (int i = 0; i < value->group_count; i++)
-		free_group(&value->groups[i]);
+		group_free(&value->groups[i]);
 	free(value->pairs);
 	free(value->entries);
 	free(value->groups);

@@ -69,6 +69,7 @@ void database_remove(struct database *database, struct value *value);
 struct pair *hash_find(const struct value *hash, const char *field, size_t len);
 /* The entry with this id, or the place where it would be; is_there says which. */
 int stream_find(const struct value *stream, struct stream_id id, bool *ret_is_there);
+void group_free(struct group *group); /* what it holds */
 struct group *stream_group(const struct value *stream, const char *name, size_t len);
 int group_find_pending(const struct group *group, struct stream_id id, bool *ret_is_there);
 

@@ -358,20 +358,11 @@ static int next_by_name(const struct group *group, const char *name)
 	return next;
 }
 
-redisReply *command_xinfo(const struct command *command)
+static redisReply *consumers_info(const struct command *command, const struct group *group)
 {
-	struct value *stream = database_find(command->database, command->argv[2], command->lens[2]);
-	struct group *group;
 	redisReply *reply;
 	size_t n = 0;
 
-	if (!command_word_is(command, 1, "CONSUMERS"))
-		return reply_error("SIMULATOR this form of XINFO is unknown");
-	if (!stream)
-		return reply_error("ERR no such key");
-	if (stream->type != VALUE_STREAM)
-		return reply_error("WRONGTYPE Operation against a key holding the wrong kind of value");
-	group = stream_group(stream, command->argv[3], command->lens[3]);
 	if (!group)
 		return reply_error("NOGROUP No such consumer group '%s' for key name '%s'", command->argv[3], command->argv[2]);
 	reply = reply_array((size_t)group->consumer_count);
@@ -379,6 +370,48 @@ redisReply *command_xinfo(const struct command *command)
 		reply->element[n++] = consumer_info(group, i, command->now_ms);
 	reply->elements = n;
 	return reply;
+}
+
+/* Of each group its name alone. */
+static redisReply *groups_info(const struct value *stream)
+{
+	redisReply *reply = reply_array((size_t)stream->group_count);
+
+	for (int i = 0; i < stream->group_count; i++) {
+		const struct text *name = &stream->groups[i].name;
+
+		reply->element[i] = reply_array(2);
+		reply->element[i]->element[0] = reply_text("name", 4);
+		reply->element[i]->element[1] = reply_text(name->bytes, name->len);
+	}
+	return reply;
+}
+
+/* Of the stream its last id alone. */
+static redisReply *stream_info(const struct value *stream)
+{
+	redisReply *reply = reply_array(2);
+
+	reply->element[0] = reply_text("last-generated-id", 17);
+	reply->element[1] = reply_id(stream->last);
+	return reply;
+}
+
+redisReply *command_xinfo(const struct command *command)
+{
+	struct value *stream = database_find(command->database, command->argv[2], command->lens[2]);
+
+	if (!stream)
+		return reply_error("ERR no such key");
+	if (stream->type != VALUE_STREAM)
+		return reply_error("WRONGTYPE Operation against a key holding the wrong kind of value");
+	if (command_word_is(command, 1, "CONSUMERS") && command->argc == 4)
+		return consumers_info(command, stream_group(stream, command->argv[3], command->lens[3]));
+	if (command_word_is(command, 1, "GROUPS") && command->argc == 3)
+		return groups_info(stream);
+	if (command_word_is(command, 1, "STREAM") && command->argc == 3)
+		return stream_info(stream);
+	return reply_error("SIMULATOR this form of XINFO is unknown");
 }
 
 static redisReply *delete_consumer(struct group *group, const char *name, size_t len)
@@ -421,7 +454,20 @@ static redisReply *create_group(const struct command *command, struct value *str
 	return reply_word("OK");
 }
 
-/* XGROUP CREATE key group id [MKSTREAM], XGROUP DELCONSUMER key group consumer */
+static redisReply *destroy_group(struct value *stream, struct group *group)
+{
+	ptrdiff_t after;
+
+	if (!group)
+		return reply_int(0);
+	after = &stream->groups[stream->group_count] - (group + 1);
+	group_free(group);
+	memmove(group, group + 1, (size_t)after * sizeof *group);
+	stream->group_count--;
+	return reply_int(1);
+}
+
+/* XGROUP CREATE key group id [MKSTREAM], XGROUP DESTROY key group, XGROUP DELCONSUMER key group consumer */
 redisReply *command_xgroup(const struct command *command)
 {
 	struct value *stream = database_find(command->database, command->argv[2], command->lens[2]);
@@ -431,11 +477,14 @@ redisReply *command_xgroup(const struct command *command)
 		return reply_error("WRONGTYPE Operation against a key holding the wrong kind of value");
 	if (command_word_is(command, 1, "CREATE") && command->argc >= 5)
 		return create_group(command, stream);
-	if (!command_word_is(command, 1, "DELCONSUMER") || command->argc != 5)
+	if (!(command_word_is(command, 1, "DELCONSUMER") && command->argc == 5) &&
+	    !(command_word_is(command, 1, "DESTROY") && command->argc == 4))
 		return reply_error("SIMULATOR this form of XGROUP is unknown");
 	if (!stream)
 		return reply_error("%s", no_key);
 	group = stream_group(stream, command->argv[3], command->lens[3]);
+	if (command_word_is(command, 1, "DESTROY"))
+		return destroy_group(stream, group);
 	if (!group)
 		return reply_error("NOGROUP No such consumer group '%s' for key name '%s'", command->argv[3], command->argv[2]);
 	return delete_consumer(group, command->argv[4], command->lens[4]);

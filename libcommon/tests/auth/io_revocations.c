@@ -322,6 +322,18 @@ static void test_a_redis_emptied_during_the_republication_is_not_complete(void *
 	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_COMPLETE), 0);
 }
 
+static void test_a_stream_deleted_during_the_republication_is_not_complete(void **state)
+{
+	char epoch[REVOCATIONS_EPOCH_BYTES];
+
+	begin_republishing(epoch);
+	publish_one(of_user(1, now_ms, false));
+	BESIDE("DEL", REVOCATIONS_STREAM);
+	publish_one(of_user(2, now_ms, false));
+	assert_false(end_republishing(epoch));
+	assert_int_equal(BESIDE("EXISTS", REVOCATIONS_COMPLETE), 0);
+}
+
 static void test_an_emptied_redis_is_complete_only_when_a_republication_begun_since_ends(void **state)
 {
 	char before[REVOCATIONS_EPOCH_BYTES], since[REVOCATIONS_EPOCH_BYTES];
@@ -363,6 +375,7 @@ int main(void)
 		REVOCATIONS_TEST(test_a_republication_of_a_shorter_lifetime_takes_nothing_away),
 		REVOCATIONS_TEST(test_two_republications_at_once_both_succeed),
 		REVOCATIONS_TEST(test_a_redis_emptied_during_the_republication_is_not_complete),
+		REVOCATIONS_TEST(test_a_stream_deleted_during_the_republication_is_not_complete),
 		REVOCATIONS_TEST(test_an_emptied_redis_is_complete_only_when_a_republication_begun_since_ends),
 	};
 

@@ -282,6 +282,20 @@ static void test_a_revocation_that_waits_while_redis_is_emptied_is_not_confirmed
 	assert_int_equal(confirmation.status, STATUS_UNAVAILABLE);
 }
 
+static void test_a_revocation_that_waits_while_the_stream_is_deleted_is_not_confirmed(void **state)
+{
+	struct confirmation confirmation;
+
+	settle();
+	BESIDE("HSET", REVOCATIONS_FOLLOWERS, STRANGER, "1 0-0 60000 made-up");
+	ask(&confirmation, 1, LIMIT_MS);
+	WAIT_FOR(BESIDE("XLEN", REVOCATIONS_STREAM) == 1);
+	BESIDE("DEL", REVOCATIONS_STREAM);
+	WAIT_FOR(confirmation.is_there);
+	assert_int_equal(confirmation.status, STATUS_UNAVAILABLE);
+	assert_true(confirmation.after_us < LIMIT_MS * 1000);
+}
+
 static void test_a_follower_joins_again_after_redis_was_emptied(void **state)
 {
 	follow(0, base, LEASE_S);
@@ -382,6 +396,7 @@ int main(void)
 		CONFIRMED_TEST(test_a_follower_that_renews_and_confirms_nothing_makes_a_revocation_unconfirmed),
 		CONFIRMED_TEST(test_a_new_table_confirms_nothing_before_a_lease_is_over),
 		CONFIRMED_TEST(test_a_revocation_that_waits_while_redis_is_emptied_is_not_confirmed),
+		CONFIRMED_TEST(test_a_revocation_that_waits_while_the_stream_is_deleted_is_not_confirmed),
 		CONFIRMED_TEST(test_a_follower_joins_again_after_redis_was_emptied),
 		CONFIRMED_TEST(test_a_revocation_that_waits_while_redis_is_away_is_not_confirmed),
 		CONFIRMED_TEST(test_a_lost_connection_confirms_nothing_before_the_lease_is_over),

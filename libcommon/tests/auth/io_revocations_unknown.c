@@ -187,13 +187,13 @@ static void test_a_redis_that_refuses_to_be_read_is_asked_again(void **state)
 static void test_a_stream_of_another_type_is_waited_for(void **state)
 {
 	BESIDE("SET", REVOCATIONS_STREAM, "no stream");
-	prove(LIFETIME_S, MAX_AGE_S * 1000L);
 	start(MAX_AGE_S);
 	for (int i = 0; i < 5; i++) {
 		event_base_loop(base, EVLOOP_ONCE);
 		assert_int_equal(check(token_of(1, now_ms, 1)), REVOCATION_UNKNOWN);
 	}
 	BESIDE("DEL", REVOCATIONS_STREAM);
+	set_complete();
 	WAIT_FOR(revocations_is_ready(revocations));
 }
 
@@ -243,7 +243,7 @@ static void test_after_reconnecting_to_an_emptied_redis_nothing_is_known_until_t
 	assert_int_equal(check(revoked), REVOCATION_REVOKED); /* its copy */
 }
 
-/* ---- a stream that is not proven to be complete ---- */
+/* ---- a stream that was deleted, or evicted ---- */
 
 static void expect_unknown(void)
 {
@@ -254,12 +254,51 @@ static void expect_unknown(void)
 			 1); /* its id: no logout waits for a follower that trusts nothing */
 }
 
+static void test_a_process_that_starts_after_the_stream_was_deleted_knows_nothing_until_the_republication_ends(void **state)
+{
+	char epoch[REVOCATIONS_EPOCH_BYTES];
+
+	set_complete();
+	publish_one(of_token(token_of(1, now_ms, 1)));
+	BESIDE("DEL", REVOCATIONS_STREAM);
+	start(MAX_AGE_S);
+	WAIT_FOR(follower());
+	assert_int_equal(check(token_of(1, now_ms, 1)), REVOCATION_UNKNOWN);
+	assert_false(begin_republishing(epoch));
+	publish_one(of_token(token_of(1, now_ms, 1)));
+	assert_true(end_republishing(epoch));
+	WAIT_FOR(check(token_of(1, now_ms, 1)) == REVOCATION_REVOKED);
+}
+
+static void test_a_stream_that_began_anew_after_it_was_deleted_is_not_complete(void **state)
+{
+	set_complete();
+	publish_one(of_token(token_of(1, now_ms, 1)));
+	BESIDE("DEL", REVOCATIONS_STREAM);
+	publish_one(of_token(token_of(1, now_ms, 2)));
+	expect_unknown();
+}
+
+static void test_a_process_that_follows_a_stream_that_is_deleted_trusts_its_copy_until_its_lease_is_over(void **state)
+{
+	know_revoked(1);
+	WAIT_FOR(follower());
+	BESIDE("DEL", REVOCATIONS_STREAM);
+	assert_int_equal(check(other), REVOCATION_NONE);
+	WAIT_FOR(check(other) == REVOCATION_UNKNOWN);
+	set_complete();
+	WAIT_FOR(check(other) == REVOCATION_NONE);
+	assert_int_equal(check(revoked), REVOCATION_REVOKED);
+}
+
+/* ---- a stream that is not proven to be complete ---- */
+
 /* As after a restart with a file of a moment before, and after a failover: the proof is older than what is missing. */
 static void test_a_proof_of_another_life_of_redis_is_none(void **state)
 {
 	char epoch[REVOCATIONS_EPOCH_BYTES];
 
-	BESIDE("SET", REVOCATIONS_COMPLETE, "0123456789012345678901234567890123456789 3600 300000");
+	BESIDE("SET", REVOCATIONS_COMPLETE, "0123456789012345678901234567890123456789.1.1 3600 300000");
 	expect_unknown();
 	assert_false(begin_republishing(epoch));
 	publish_one(of_token(token_of(1, now_ms, 1)));
@@ -327,6 +366,10 @@ int main(void)
 		REVOCATIONS_TEST(test_when_redis_is_emptied_the_copy_stays_and_gets_new_entries),
 		REVOCATIONS_TEST(test_a_process_that_starts_on_an_emptied_redis_knows_nothing_until_the_republication_ends),
 		REVOCATIONS_TEST(test_after_reconnecting_to_an_emptied_redis_nothing_is_known_until_the_republication_ends),
+		REVOCATIONS_TEST(
+			test_a_process_that_starts_after_the_stream_was_deleted_knows_nothing_until_the_republication_ends),
+		REVOCATIONS_TEST(test_a_stream_that_began_anew_after_it_was_deleted_is_not_complete),
+		REVOCATIONS_TEST(test_a_process_that_follows_a_stream_that_is_deleted_trusts_its_copy_until_its_lease_is_over),
 		REVOCATIONS_TEST(test_a_proof_of_another_life_of_redis_is_none),
 		REVOCATIONS_TEST(test_whatever_stands_in_the_place_of_the_proof_is_none),
 		REVOCATIONS_TEST(test_a_stream_that_keeps_revocations_for_less_than_a_lifetime_is_not_trusted),

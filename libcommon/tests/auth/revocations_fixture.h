@@ -86,23 +86,16 @@ static inline bool end_republishing(const char *epoch)
 	return answer.integer == 1;
 }
 
-/* Redis's run_id. */
-static inline void life(char ret_life[41])
-{
-	char *info = BESIDE_TEXT("INFO", "server"), *found = strstr(info, "run_id:");
-
-	assert_non_null(found);
-	snprintf(ret_life, 41, "%s", found + strlen("run_id:"));
-	free(info);
-}
-
+/* Of the table that counts: a sweep begins one if there is none. */
 static inline void prove(long lifetime_s, long lease_ms)
 {
-	char of_life[41], proof[100];
+	char *table, proof[150];
 
-	life(of_life);
-	snprintf(proof, sizeof proof, "%s %ld %ld", of_life, lifetime_s, lease_ms);
+	BESIDE("EVAL", revocations_sweep_script.lua, "2", REVOCATIONS_FOLLOWERS, REVOCATIONS_STREAM, "");
+	table = BESIDE_TEXT("HGET", REVOCATIONS_FOLLOWERS, "#table");
+	snprintf(proof, sizeof proof, "%s %ld %ld", table, lifetime_s, lease_ms);
 	BESIDE("SET", REVOCATIONS_COMPLETE, proof);
+	free(table);
 }
 
 /* As the end of a republication does. */

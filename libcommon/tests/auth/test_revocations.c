@@ -24,7 +24,7 @@ static int reads;
 static const char *answer(const redisReply *command)
 {
 	if (!fake_redis_is(command, "XREAD"))
-		return strcmp(command->element[6]->str, "join") == 0 ? joining_answer : renewing_answer;
+		return strcmp(command->element[7]->str, "join") == 0 ? joining_answer : renewing_answer;
 	reads++;
 	return command->elements == 6 ? catching_up_answer : following_answer;
 }
