@@ -10,8 +10,8 @@
 #define FILES_MAX (1 << 20) /* the hard limit may be far beyond the size that tables indexed by descriptor should have */
 /* Standard input and output, the pipe to the parent, epoll and what wakes it (6), two listeners, each with a reserve and a
  * connection that is accepted to be closed (6), three connections to Redis, each with a resolver of up to three name servers
- * (12), look-ups of libpq and /etc (2), and some to spare. */
-#define OWN 34
+ * (12), the resolver for Postgres (3), files of /etc (1), and some to spare. */
+#define OWN 36
 #define CLIENTS_MIN 10 /* the least HTTP_CONNECTIONS_MAX */
 #define ADMIN_MIN 4
 #define ADMIN_MAX 64

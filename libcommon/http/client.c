@@ -327,14 +327,8 @@ static void report_addresses(const struct http_call *call)
 	char texts[RESOLVER_ADDRESSES_MAX][INET6_ADDRSTRLEN];
 	const char *list[RESOLVER_ADDRESSES_MAX];
 
-	for (size_t i = 0; i < call->addresses.count; i++) {
-		const union resolver_address *address = &call->addresses.list[i];
-		const void *bytes = address->any.sa_family == AF_INET ? (const void *)&address->ipv4.sin_addr
-								      : (const void *)&address->ipv6.sin6_addr;
-
-		inet_ntop(address->any.sa_family, bytes, texts[i], sizeof texts[i]);
-		list[i] = texts[i];
-	}
+	for (size_t i = 0; i < call->addresses.count; i++)
+		list[i] = resolver_address_format(&call->addresses.list[i], texts[i]);
 	qsort(texts, call->addresses.count, sizeof *texts, compare_texts);
 	call->resolved(call->status, list, call->addresses.count, call->reason, call->arg);
 }

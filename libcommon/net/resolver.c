@@ -202,25 +202,48 @@ static void ask(struct resolver_lookup *lookup, const char *host)
 	}
 }
 
+static bool parse(const char *host, union resolver_address *ret_address)
+{
+	union resolver_address address = {0};
+
+	if (inet_pton(AF_INET, host, &address.ipv4.sin_addr) == 1)
+		address.any.sa_family = AF_INET;
+	else if (inet_pton(AF_INET6, host, &address.ipv6.sin6_addr) == 1)
+		address.any.sa_family = AF_INET6;
+	else
+		return false;
+	*ret_address = address;
+	return true;
+}
+
+bool resolver_is_address(const char *host)
+{
+	union resolver_address address;
+
+	return parse(host, &address);
+}
+
+const char *resolver_address_format(const union resolver_address *address, char text[INET6_ADDRSTRLEN])
+{
+	const void *bytes =
+		address->any.sa_family == AF_INET ? (const void *)&address->ipv4.sin_addr : &address->ipv6.sin6_addr;
+
+	return inet_ntop(address->any.sa_family, bytes, text, INET6_ADDRSTRLEN);
+}
+
 struct resolver_lookup *resolver_look_up(struct resolver *resolver, const char *host, resolver_lookup_done *done, void *arg)
 {
 	struct resolver_lookup *lookup = mem_alloc(sizeof *lookup);
-	union resolver_address address = {0};
 
 	*lookup = (struct resolver_lookup){.resolver = resolver, .done = done, .arg = arg};
 	lookup->grace = loop_timer_new(resolver->base, grace_ended, lookup);
 	resolver->lookups++;
-	if (inet_pton(AF_INET, host, &address.ipv4.sin_addr) == 1) {
-		address.any.sa_family = AF_INET;
-		add_address(&lookup->addresses, &address.any, sizeof address.ipv4);
-	} else if (inet_pton(AF_INET6, host, &address.ipv6.sin6_addr) == 1) {
-		address.any.sa_family = AF_INET6;
-		add_address(&lookup->addresses, &address.any, sizeof address.ipv6);
-	}
-	if (lookup->addresses.count > 0)
+	if (parse(host, &lookup->addresses.list[0])) {
+		lookup->addresses.count = 1;
 		make_due(lookup);
-	else
+	} else {
 		ask(lookup, host);
+	}
 	return lookup;
 }
 

@@ -4,6 +4,7 @@
 #define ABACUS_NET_RESOLVER_H
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/status.h"
@@ -21,6 +22,11 @@ struct resolver_addresses {
 	union resolver_address list[RESOLVER_ADDRESSES_MAX]; /* each once, in order of arrival */
 };
 
+/* Is it an IPv4 address, or an IPv6 address without brackets? */
+bool resolver_is_address(const char *host);
+/* Returns the text. */
+const char *resolver_address_format(const union resolver_address *address, char text[INET6_ADDRSTRLEN]);
+
 struct resolver;
 struct resolver *resolver_new(struct event_base *base);
 /* Every look-up must have been answered or dropped. The loop frees what evdns still holds of them, so let it turn once more
@@ -31,9 +37,9 @@ void resolver_free(struct resolver *resolver);
 enum status resolver_set_nameserver(struct resolver *resolver, const char *address) MUST_CHECK;
 
 /* done runs once, from the loop, never before resolver_look_up() has returned; the look-up is gone then. addresses are
- * borrowed, and NULL unless OK. NOT_FOUND: there is no such name. UNAVAILABLE: the name servers failed, or the name has no
- * address, or more than a datagram holds (some 28): evdns does not distinguish these, and has no TCP. The caller bounds the
- * time. An address (IPv4, or IPv6 without brackets) is its own answer. */
+ * borrowed, and NULL unless OK; reason is static. NOT_FOUND: there is no such name. UNAVAILABLE: the name servers failed, or
+ * the name has no address, or more than a datagram holds (some 28): evdns does not distinguish these, and has no TCP. The
+ * caller bounds the time. An address (IPv4, or IPv6 without brackets) is its own answer. */
 struct resolver_lookup;
 typedef void resolver_lookup_done(enum status status, const struct resolver_addresses *addresses, const char *reason,
 				  void *arg);

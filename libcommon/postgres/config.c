@@ -1,9 +1,11 @@
-#include "postgres/postgres.h"
+#include "postgres/postgres_internal.h"
 
 #include <libpq-fe.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/mem.h"
 
 const struct config_option postgres_options[] = {
 	{"DATABASE_URL", CONFIG_URL, offsetof(struct postgres_config, url), NULL,
@@ -80,4 +82,29 @@ const char *postgres_config_problem(const struct postgres_config *config)
 	parts = PQconninfoParse(config->url, NULL);
 	PQconninfoFree(parts);
 	return parts ? NULL : "is not a URL that libpq understands; are special characters in it percent-encoded?";
+}
+
+/* From the URL or, where it says nothing, from the environment; NULL: neither. */
+static const char *part_of(const PQconninfoOption *parts, const char *keyword, const char *variable)
+{
+	const char *found = NULL;
+
+	for (const PQconninfoOption *part = parts; part && part->keyword; part++)
+		if (strcmp(part->keyword, keyword) == 0)
+			found = part->val;
+	if (!found || !*found)
+		found = getenv(variable);
+	return found && *found ? found : NULL;
+}
+
+char *postgres_config_host(const struct postgres_config *config)
+{
+	PQconninfoOption *parts = config->url ? PQconninfoParse(config->url, NULL) : NULL;
+	const char *host = part_of(parts, "host", "PGHOST");
+	char *name = NULL;
+
+	if (host && !part_of(parts, "hostaddr", "PGHOSTADDR") && !strpbrk(host, "/@,:") && !resolver_is_address(host))
+		name = mem_strdup(host);
+	PQconninfoFree(parts);
+	return name;
 }

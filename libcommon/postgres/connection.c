@@ -1,4 +1,7 @@
-/* One connection in pipeline mode: waiting -> connecting -> preparing -> ready -> (lost) -> waiting …
+/* One connection in pipeline mode: waiting -> connecting (looked up, connected) -> preparing -> ready -> (lost) -> waiting …
+ * As with Redis, an address that fails before it is ready is followed by the name's next one; after the last comes the
+ * back-off, and a new look-up. The connect time limit holds for the look-up and the first address, then for each further
+ * address.
  *
  * A call that writes is sent with a sync of its own, which makes it a transaction of its own: its failure affects no other
  * call. The calls that only read share a sync, which has its own place among the calls:
@@ -19,10 +22,18 @@
 #include "base/mem.h"
 #include "postgres/session.h"
 
+static void drop_lookup(struct postgres_connection *connection)
+{
+	if (connection->lookup)
+		resolver_lookup_drop(connection->lookup);
+	connection->lookup = NULL;
+}
+
 static void lose(struct postgres_connection *connection, const char *reason, enum status oldest)
 {
 	if (connection->is_lost)
 		return;
+	drop_lookup(connection);
 	connection->is_lost = true;
 	connection->lost_reason = reason;
 	connection->oldest_failure = oldest;
@@ -58,9 +69,20 @@ static void ignore_notice(void *arg, const PGresult *result)
 
 /* ---- answers ---- */
 
+static bool has_address_left(const struct postgres_connection *connection)
+{
+	return connection->tried < connection->addresses.count;
+}
+
+static void forget_addresses(struct postgres_connection *connection)
+{
+	connection->addresses.count = connection->tried = 0;
+}
+
 static void become_ready(struct postgres_connection *connection)
 {
 	connection->state = POSTGRES_READY;
+	forget_addresses(connection);
 	connection->ready_us = clock_monotonic_us();
 	connection->attempt = 0;
 	if (connection->has_reported_loss)
@@ -475,31 +497,76 @@ static void poll_connecting(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-/* From the URL, or from PGHOST and the like, which libpq reads itself. Only the look-up of a name blocks here, so the host
- * should be an address, or a name that the machine knows (/etc/hosts, a local resolver). */
-static PGconn *start(const struct postgres_config *config)
+/* From the URL, or from PGHOST and the like, which libpq reads itself. It gets an address beside the name, so that it looks up
+ * none, and verifies the server's certificate against the name all the same. */
+static PGconn *start(const struct postgres_config *config, const union resolver_address *address)
 {
-	const char *keys[] = {"application_name", config->url ? "dbname" : NULL, NULL};
-	const char *values[] = {"abacus", config->url, NULL};
+	const char *keys[4] = {"application_name"}, *values[4] = {"abacus"};
+	char text[INET6_ADDRSTRLEN];
+	int count = 1;
 
-	return postgres_config_problem(config) ? NULL : PQconnectStartParams(keys, values, 1);
+	if (postgres_config_problem(config))
+		return NULL;
+	if (config->url) {
+		keys[count] = "dbname";
+		values[count++] = config->url;
+	}
+	if (address) {
+		keys[count] = "hostaddr";
+		values[count++] = resolver_address_format(address, text);
+	}
+	return PQconnectStartParams(keys, values, 1);
 }
 
-static void begin(void *arg)
+/* NULL: libpq finds it by itself. */
+static void connect_to(struct postgres_connection *connection, const union resolver_address *address)
 {
-	struct postgres_connection *connection = arg;
+	const struct postgres_config *config = &connection->postgres->config;
 
-	connection->state = POSTGRES_CONNECTING;
-	connection->connect_deadline_us = clock_monotonic_us() + connection->postgres->config.connect_timeout_ms * 1000;
-	connection->pg = start(&connection->postgres->config);
+	connection->pg = start(config, address);
 	if (!connection->pg || PQstatus(connection->pg) == CONNECTION_BAD) {
-		lose(connection, connection->pg ? "connecting failed" : postgres_config_problem(&connection->postgres->config),
-		     STATUS_UNAVAILABLE);
+		lose(connection, connection->pg ? "connecting failed" : postgres_config_problem(config), STATUS_UNAVAILABLE);
 		return;
 	}
 	PQsetNoticeReceiver(connection->pg, ignore_notice, NULL);
 	connection->read = new_event(connection, PQsocket(connection->pg), EV_WRITE, poll_connecting);
 	event_add(connection->read, NULL);
+}
+
+static void connect_to_next(struct postgres_connection *connection)
+{
+	connect_to(connection, &connection->addresses.list[connection->tried++]);
+}
+
+static void looked_up(enum status status, const struct resolver_addresses *addresses, const char *reason, void *arg)
+{
+	struct postgres_connection *connection = arg;
+
+	connection->lookup = NULL;
+	if (status != STATUS_OK) {
+		lose(connection, reason, STATUS_UNAVAILABLE);
+		return;
+	}
+	connection->addresses = *addresses;
+	connect_to_next(connection);
+}
+
+static void begin(void *arg)
+{
+	struct postgres_connection *connection = arg;
+	const struct postgres *postgres = connection->postgres;
+
+	connection->state = POSTGRES_CONNECTING;
+	connection->connect_deadline_us = clock_monotonic_us() + postgres->config.connect_timeout_ms * 1000;
+	if (has_address_left(connection)) {
+		connect_to_next(connection);
+		return;
+	}
+	forget_addresses(connection);
+	if (postgres->host)
+		connection->lookup = resolver_look_up(postgres->resolver, postgres->host, looked_up, connection);
+	else
+		connect_to(connection, NULL);
 }
 
 void postgres_connection_init(struct postgres_connection *connection, struct postgres *postgres)
@@ -512,6 +579,7 @@ void postgres_connection_init(struct postgres_connection *connection, struct pos
 
 void postgres_connection_close(struct postgres_connection *connection)
 {
+	drop_lookup(connection);
 	free_events(connection);
 	loop_timer_free(connection->retry);
 	finish(connection);
@@ -526,7 +594,7 @@ static void report_loss(struct postgres_connection *connection, const char *vari
 	const char *message = connection->pg ? PQerrorMessage(connection->pg) : "";
 	char line[300];
 
-	if (connection->has_reported_loss)
+	if (connection->has_reported_loss || has_address_left(connection))
 		return;
 	snprintf(line, sizeof line, "%.*s", (int)strcspn(message, "\n"), message);
 	log_line(LOG_WARN, "postgres is not reachable", LOG_TEXT("see", variable), LOG_TEXT("reason", connection->lost_reason),
@@ -574,7 +642,7 @@ void postgres_connection_reap(struct postgres_connection *connection)
 	connection->is_lost = connection->is_sharing = false;
 	connection->retiring = NULL;
 	connection->state = POSTGRES_WAITING;
-	loop_timer_start(connection->retry, loop_backoff_ms(connection->attempt++));
+	loop_timer_start(connection->retry, has_address_left(connection) ? 0 : loop_backoff_ms(connection->attempt++));
 }
 
 void postgres_connection_watch(struct postgres_connection *connection, int64_t now_us)
@@ -584,7 +652,8 @@ void postgres_connection_watch(struct postgres_connection *connection, int64_t n
 	if (connection->is_lost || connection->state == POSTGRES_WAITING)
 		return;
 	if (connection->state < POSTGRES_READY && now_us > connection->connect_deadline_us)
-		lose(connection, "connecting took too long", STATUS_UNAVAILABLE);
+		lose(connection, connection->lookup ? "looking up the name took too long" : "connecting took too long",
+		     STATUS_UNAVAILABLE);
 	else if (oldest && now_us > oldest->deadline_us)
 		lose(connection, "no answer in time", STATUS_TIMEOUT);
 }

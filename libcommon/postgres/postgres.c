@@ -123,6 +123,8 @@ struct postgres *postgres_new(struct event_base *base, const struct postgres_con
 	postgres->base = base;
 	postgres->config = *config;
 	postgres->statements = statements;
+	postgres->host = postgres_config_host(config);
+	postgres->resolver = resolver_new(base);
 	STAILQ_INIT(&postgres->failed);
 	STAILQ_INIT(&postgres->spare);
 	postgres->flush = loop_deferred_new(base, flush, postgres);
@@ -159,11 +161,13 @@ void postgres_free(struct postgres *postgres)
 	}
 	free_calls(&postgres->failed);
 	free_calls(&postgres->spare);
+	resolver_free(postgres->resolver);
 	loop_timer_free(postgres->failures);
 	loop_timer_free(postgres->watch);
 	loop_deferred_free(postgres->flush);
 	loop_deferred_free(postgres->reap);
 	free(postgres->connections);
+	free(postgres->host);
 	free(postgres);
 }
 

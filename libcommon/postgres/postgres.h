@@ -66,11 +66,13 @@ void postgres_param_text(struct postgres_params *params, const char *text); /* N
 void postgres_param_int(struct postgres_params *params, int64_t number);
 void postgres_param_bool(struct postgres_params *params, bool flag);
 
-/* `statements` ends with a NULL entry. Connecting starts at once; the call itself never blocks. But libpq blocks the loop while
- * it looks up a name, so the URL should hold an address, or a name that the machine or a resolver near it knows. */
+/* `statements` ends with a NULL entry. Connecting starts at once and never blocks; each address of a name is tried in turn.
+ * Only the names of a list of hosts, or of a service file, are looked up by libpq, which blocks the loop meanwhile. */
 struct postgres *postgres_new(struct event_base *base, const struct postgres_config *config,
 			      const struct postgres_statement *const *statements);
-void postgres_free(struct postgres *postgres);           /* drops what is in flight; no callback runs */
+/* Drops what is in flight; no callback runs. A look-up in flight is freed from the loop: let it turn once more before it is
+ * freed. */
+void postgres_free(struct postgres *postgres);
 bool postgres_is_ready(const struct postgres *postgres); /* at least one connection answers */
 int postgres_in_flight(const struct postgres *postgres);
 /* Registers the gauge postgres_queries_in_flight, of the postgres that the process makes last. */

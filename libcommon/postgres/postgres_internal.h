@@ -1,5 +1,5 @@
 /* What the files of the Postgres client share.
- *   config.c      options, and what is wrong with a URL
+ *   config.c      options, what is wrong with a URL, and the host that is looked up
  *   postgres.c    the pool of connections, calls, results
  *   connection.c  one connection: connecting, preparing, the pipeline, losing the connection
  *   errors.c      what an error means, by its SQLSTATE
@@ -13,6 +13,7 @@
 #include <sys/queue.h>
 
 #include "base/loop.h"
+#include "net/resolver.h"
 #include "postgres/postgres.h"
 
 struct postgres_call {
@@ -43,6 +44,9 @@ struct postgres_connection {
 	PGresult *result; /* of the oldest in flight, kept until its sync */
 	unsigned attempt;
 	int64_t connect_deadline_us;
+	struct resolver_lookup *lookup; /* NULL when none is in flight */
+	struct resolver_addresses addresses;
+	size_t tried; /* of the addresses */
 	int64_t ready_us;
 	const char *retiring; /* why: it answers what it has, gets no further calls, and is then lost; NULL: it is not */
 	bool is_lost;         /* to be reaped from the loop */
@@ -55,6 +59,8 @@ struct postgres {
 	struct event_base *base;
 	struct postgres_config config;
 	const struct postgres_statement *const *statements;
+	char *host; /* the name to look up; NULL: libpq connects without a look-up, or makes its own */
+	struct resolver *resolver;
 	struct postgres_connection *connections;
 	struct postgres_calls failed; /* their callbacks run from the loop */
 	struct postgres_calls spare;
@@ -72,6 +78,10 @@ struct postgres {
 struct postgres_rows {
 	const PGresult *result;
 };
+
+/* config.c: the one name that libpq would look up; the caller frees. NULL: it is an address, a folder of sockets, or a list of
+ * hosts, which libpq tries by its own rules (target_session_attrs). */
+char *postgres_config_host(const struct postgres_config *config);
 
 /* connection.c */
 void postgres_connection_init(struct postgres_connection *connection, struct postgres *postgres);

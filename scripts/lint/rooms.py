@@ -15,7 +15,7 @@ ROOMS = {
     "net": "base",
     "http": "base net",
     "websocket": "base http",
-    "postgres": "base",
+    "postgres": "base net",
     "redis": "base net",
     "auth": "base net http redis",
     "jobs": "base redis",

@@ -29,8 +29,13 @@ long simulated_lifetime_s;
 static char redis_host[] = "redis";
 static const struct redis_config redis_options_usual = {
 	.host = redis_host, .port = 6379, .command_timeout_ms = 2000, .connect_timeout_ms = 2000, .in_flight_max = 10000};
-static const struct postgres_config postgres_options_usual = {
-	.connections = 2, .in_flight_max = 1000, .query_timeout_ms = 5000, .connect_timeout_ms = 2000, .prepares = true};
+static char postgres_url[] = "postgres://simulated@postgres/simulated";
+static const struct postgres_config postgres_options_usual = {.url = postgres_url,
+							      .connections = 2,
+							      .in_flight_max = 1000,
+							      .query_timeout_ms = 5000,
+							      .connect_timeout_ms = 2000,
+							      .prepares = true};
 
 bool process_is_alive(const struct process *process)
 {

@@ -264,6 +264,16 @@ void resolver_free(struct resolver *resolver)
 	free(resolver);
 }
 
+bool resolver_is_address(const char *host)
+{
+	return false;
+}
+
+const char *resolver_address_format(const union resolver_address *address, char text[INET6_ADDRSTRLEN])
+{
+	return inet_ntop(AF_INET, &address->ipv4.sin_addr, text, INET6_ADDRSTRLEN);
+}
+
 /* Now and then so late that the caller's time limit comes first. */
 struct resolver_lookup *resolver_look_up(struct resolver *resolver, const char *host, resolver_lookup_done *done, void *arg)
 {
