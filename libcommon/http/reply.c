@@ -301,21 +301,14 @@ static const char *code_word(int code)
 
 void http_reply_refusal(struct http_request *req, const struct http_rule *rule)
 {
-	struct buf *out = &req->conn->io->out, body = {0};
+	cJSON *json = failure(req, rule->code, code_word(rule->code), rule->message);
+	char *body = cJSON_PrintUnformatted(json);
+	struct buf *out = &req->conn->io->out;
 
-	json_write_object(&body);
-	json_write_member_text(&body, "status", status_word(rule->code));
-	json_write_member_text(&body, "message", rule->message);
-	json_write_member_text(&body, "code", code_word(rule->code));
-	json_write_member_text(&body, "request_id", req->id);
-	json_write_object_end(&body);
-	add_status_line(out, rule->code);
-	add_date(out);
-	buf_printf(out,
-		   "Content-Type: application/json\r\nContent-Length: %zu\r\nX-Request-ID: %s\r\nCache-Control: no-store\r\n"
-		   "Connection: close\r\n\r\n",
-		   body.len, req->id);
-	buf_add(out, body.bytes, body.len);
-	buf_free(&body);
+	req->parser.keeps_alive = false;
+	add_head(req, out, rule->code, "application/json", strlen(body));
+	buf_text(out, body);
 	http_access_record_refusal(req, rule);
+	cJSON_free(body);
+	cJSON_Delete(json);
 }

@@ -196,23 +196,17 @@ static bool is_json_by_name(const char *content_type)
 
 bool http_request_read_json(struct http_request *req)
 {
-	if (req->body_len > 0 && !is_json_by_name(http_request_header(req, "Content-Type"))) {
+	bool has_body = req->body_len > 0;
+
+	if (has_body && !is_json_by_name(http_request_header(req, "Content-Type")))
 		http_reply_fail(req, 415, "unsupported_media_type", "The body must be application/json.");
-		return false;
-	}
-	if (req->body_len == 0) {
-		http_reply_invalid(req, NULL);
-		return false;
-	}
-	if (json_parse(req->message + req->body, req->body_len, &req->json) != STATUS_OK) {
+	else if (has_body && json_parse(req->message + req->body, req->body_len, &req->json) != STATUS_OK)
 		http_reply_fail(req, 400, "malformed_json", "Invalid payload.");
-		return false;
-	}
-	if (!cJSON_IsObject(req->json)) {
+	else if (!cJSON_IsObject(req->json))
 		http_reply_invalid(req, NULL);
-		return false;
-	}
-	return true;
+	else
+		return true;
+	return false;
 }
 
 /* A handler may reply at once; its request must then outlive it, until it has returned. True: it was answered, and is gone. */

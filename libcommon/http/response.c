@@ -162,13 +162,9 @@ static enum http_reading read_line(struct http_response_reader *reader, char *li
 		if (!*line)
 			reader->state = HTTP_RESPONSE_READER_DONE;
 		return HTTP_READING_MORE;
-	case HTTP_RESPONSE_READER_LENGTH:
-	case HTTP_RESPONSE_READER_TO_END:
-	case HTTP_RESPONSE_READER_CHUNK:
-	case HTTP_RESPONSE_READER_DONE:
-		break;
+	default: /* has no lines */
+		return HTTP_READING_MORE;
 	}
-	return HTTP_READING_MORE;
 }
 
 /* Moves what has arrived of the body into it, up to `most` bytes. */

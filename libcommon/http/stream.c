@@ -22,8 +22,10 @@ struct http_stream {
 	void *arg;
 };
 
-static void drop(struct http_stream *stream)
+static void drop(void *arg)
 {
+	struct http_stream *stream = arg;
+
 	stream->is_dropped = true;
 	loop_deferred_schedule(stream->close);
 }
@@ -35,23 +37,9 @@ static void close_now(void *arg)
 	http_upgrade_close(stream->conn);
 }
 
-/* What a reader sends is dropped, because this connection ends with this reply. */
-static void readable(void *arg)
+/* What a reader sends is thrown away, because this connection ends with this reply. */
+static void ignore(void *arg)
 {
-}
-
-static void written(void *arg)
-{
-}
-
-static void left(void *arg)
-{
-	drop(arg);
-}
-
-static void draining(void *arg)
-{
-	drop(arg);
 }
 
 static void closed(void *arg)
@@ -65,7 +53,8 @@ static void closed(void *arg)
 
 struct http_stream *http_stream_start(struct http_request *req, const char *content_type, void (*ended)(void *arg), void *arg)
 {
-	static const struct http_upgrade_calls calls = {readable, written, left, draining, closed};
+	static const struct http_upgrade_calls calls = {
+		.readable = ignore, .written = ignore, .left = drop, .draining = drop, .closed = closed};
 	struct http_stream *stream;
 
 	if (strcmp(req->method, "HEAD") == 0) {
