@@ -1,29 +1,10 @@
 #include "postgres/postgres_internal.h"
 
 #include <libpq-fe.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-
-const struct config_option postgres_options[] = {
-	{"DATABASE_URL", CONFIG_URL, offsetof(struct postgres_config, url), NULL,
-	 "postgres://user:password@host:port/database; or libpq's PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE", 0, 0, true},
-	{"DATABASE_TEST_URL", CONFIG_URL, offsetof(struct postgres_config, test_url), NULL,
-	 "taken instead of DATABASE_URL when APP_ENV=testing", 0, 0, true},
-	{"POSTGRES_CONNECTIONS", CONFIG_INT, offsetof(struct postgres_config, connections), "2", "connections a process", 1, 64,
-	 false},
-	{"POSTGRES_IN_FLIGHT_MAX", CONFIG_INT, offsetof(struct postgres_config, in_flight_max), "10000",
-	 "queries in flight at once; beyond it 503", 1, 1000000, false},
-	{"POSTGRES_QUERY_TIMEOUT_MS", CONFIG_INT, offsetof(struct postgres_config, query_timeout_ms), "5000",
-	 "time limit of a query", 10, 600000, false},
-	{"POSTGRES_CONNECT_TIMEOUT_MS", CONFIG_INT, offsetof(struct postgres_config, connect_timeout_ms), "3000",
-	 "time limit of connecting", 10, 600000, false},
-	{"POSTGRES_PREPARE", CONFIG_BOOL, offsetof(struct postgres_config, prepares), "true",
-	 "false: no prepared statements, for a pooler in transaction mode (docs/operations.md)", 0, 0, false},
-	{0},
-};
 
 void postgres_config_choose(struct postgres_config *postgres, enum app_env env)
 {

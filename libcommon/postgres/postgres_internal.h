@@ -1,5 +1,6 @@
 /* What the files of the Postgres client share.
- *   config.c      options, what is wrong with a URL, and the host that is looked up
+ *   options.c     the options
+ *   config.c      what is wrong with a URL, and the host that is looked up
  *   postgres.c    the pool of connections, calls, results
  *   connection.c  one connection: connecting, preparing, the pipeline, losing the connection
  *   errors.c      what an error means, by its SQLSTATE
