@@ -18,7 +18,7 @@ void mem_die(const char *line) __attribute__((noreturn));
 /* Overwrites the text in a way that the compiler does not optimize away, then frees it. NULL is fine. */
 void mem_free_secret(char *secret);
 /* Releases the pages of the program and its libraries that this process has only read; pages that it needs again come back from
- * the page cache. For a process that has little to do after its start. */
+ * the page cache. For a process that reads much until it is ready, and little later. */
 void mem_drop_clean_pages(void);
 
 #endif

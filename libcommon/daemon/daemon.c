@@ -144,6 +144,9 @@ static void note_readiness(struct daemon *daemon)
 
 	if (!is_ready)
 		snprintf(slot->reason, sizeof slot->reason, "%s", reason);
+	else if (!daemon->has_been_ready)
+		mem_drop_clean_pages(); /* most of what starting and connecting have read is never read again */
+	daemon->has_been_ready |= is_ready;
 	atomic_store(&slot->is_ready, is_ready);
 	atomic_store(&slot->turned_ms, clock_monotonic_us() / 1000);
 }
@@ -235,7 +238,6 @@ int daemon_serve(struct daemon *daemon)
 	if (has_started && daemon_admin_start(daemon) == STATUS_OK) {
 		log_line(LOG_INFO, "started", LOG_TEXT("version", version_number), LOG_TEXT("revision", version_revision));
 		arm(daemon);
-		mem_drop_clean_pages(); /* most of what the start has read is never read again */
 		if (event_base_dispatch(daemon->base) < 0) {
 			log_line(LOG_ERROR, "the event loop failed", LOG_TEXT("reason", strerror(errno)));
 			has_started = false;

@@ -35,7 +35,7 @@ struct daemon {
 	struct http_server *admin;
 	void *service;
 	long admin_connections_max;
-	bool is_draining, was_cut_off;
+	bool is_draining, was_cut_off, has_been_ready;
 	struct event *signals[2], *limit, *readiness, *beat;
 };
 
