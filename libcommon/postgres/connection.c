@@ -37,6 +37,12 @@ static void lose(struct postgres_connection *connection, const char *reason, enu
 	connection->is_lost = true;
 	connection->lost_reason = reason;
 	connection->oldest_failure = oldest;
+	/* At once, because libpq may have closed its socket: the next one that this process opens gets the same number, and
+	 * libevent would take it for watched already, so that nothing that arrives on it would ever be seen. */
+	if (connection->read)
+		event_del(connection->read);
+	if (connection->write)
+		event_del(connection->write);
 	loop_deferred_schedule(connection->postgres->reap);
 }
 
@@ -301,6 +307,8 @@ static void take_all(struct postgres_connection *connection)
 	while (!STAILQ_EMPTY(&connection->sent) && !connection->is_lost && !PQisBusy(connection->pg)) {
 		PGresult *result = PQgetResult(connection->pg);
 
+		if (PQstatus(connection->pg) == CONNECTION_BAD)
+			free_events(connection);
 		was_end = is_end;
 		is_end = !result;
 		if (result)
@@ -310,6 +318,8 @@ static void take_all(struct postgres_connection *connection)
 		else
 			take_end_of_results(connection);
 	}
+	if (PQstatus(connection->pg) == CONNECTION_BAD)
+		lose(connection, "the connection was closed", STATUS_UNAVAILABLE);
 	lose_retired(connection);
 }
 

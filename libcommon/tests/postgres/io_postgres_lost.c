@@ -6,10 +6,13 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "postgres/postgres_internal.h"
 #include "tests/postgres/postgres_fixture.h"
 
 #define TERMINATE "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'io_db'"
@@ -235,6 +238,66 @@ static void test_when_the_server_falls_silent_the_oldest_call_times_out_and_the_
 	get_until_ok(&second, &echo, "7");
 }
 
+/* ---- the number of a socket that libpq has closed ---- */
+
+static struct {
+	int number;          /* of libpq's socket */
+	int pipe[2], far;    /* far: the other end of the socket that got the number; 0: none did */
+	struct event *every; /* runs in every turn, because its pipe stays readable */
+	struct event *read;
+	bool is_heard;
+} next;
+
+static void hear(evutil_socket_t fd, short what, void *arg)
+{
+	next.is_heard = true;
+}
+
+/* After libpq closed its socket, and in the same turn of the loop, as a client's connection may be accepted then. */
+static void take_the_number(evutil_socket_t fd, short what, void *arg)
+{
+	int ends[2];
+
+	if (next.far || fcntl(next.number, F_GETFD) != -1)
+		return;
+	assert_true(postgres->connections->is_lost);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	next.far = ends[1];
+	if (ends[0] != next.number) {
+		assert_int_equal(dup2(ends[0], next.number), next.number);
+		close(ends[0]);
+	}
+	next.read = event_new(base, next.number, EV_READ, hear, NULL);
+	event_add(next.read, NULL);
+}
+
+static void test_a_socket_that_gets_the_number_of_the_lost_one_in_the_same_turn_is_heard(void **state)
+{
+	struct postgres_config config = fixture_config(fixture_url(""));
+	struct pollfd ended = {.events = POLLRDHUP};
+
+	config.connections = 1;
+	fixture_ready(&config);
+	memset(&next, 0, sizeof next);
+	next.number = PQsocket(postgres->connections->pg);
+	assert_int_equal(pipe2(next.pipe, O_CLOEXEC), 0);
+	next.every = event_new(base, next.pipe[0], EV_READ | EV_PERSIST, take_the_number, NULL);
+	event_add(next.every, NULL);
+	fixture_sql(TERMINATE);
+	ended.fd = next.number;
+	assert_int_equal(poll(&ended, 1, WAIT_FOR_US / 1000), 1);
+	assert_int_equal(write(next.pipe[1], "x", 1), 1); /* its event comes second, because it is ready second */
+	WAIT_FOR(next.far);
+	assert_int_equal(write(next.far, "x", 1), 1);
+	WAIT_FOR(next.is_heard);
+	event_free(next.every);
+	event_free(next.read);
+	for (int i = 0; i < 2; i++)
+		close(next.pipe[i]);
+	close(next.far);
+	close(next.number);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -247,6 +310,7 @@ int main(void)
 		POSTGRES_TEST(test_a_schema_that_is_not_there_yet_is_waited_for),
 		POSTGRES_TEST(test_after_a_migration_that_changes_a_statements_columns_it_is_prepared_anew),
 		POSTGRES_TEST(test_a_statement_that_opens_a_transaction_costs_its_connection_and_writes_nothing),
+		POSTGRES_TEST(test_a_socket_that_gets_the_number_of_the_lost_one_in_the_same_turn_is_heard),
 		POSTGRES_TEST(test_when_the_server_falls_silent_the_oldest_call_times_out_and_the_rest_is_unavailable),
 	};
 
