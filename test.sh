@@ -237,8 +237,8 @@ simulate() {
 
 # The same seed takes the same steps, whatever ran before it in the same process.
 runs_repeat() {
-	hash=$("$BUILD/tests/simulator/simulator" --seed 11 --runs 30 --hash | grep '^40 ')
-	[ -n "$hash" ] && "$BUILD/tests/simulator/simulator" --seed 40 --runs 1 --hash | grep -Fqx "$hash"
+	hash=$("$BUILD/tests/simulator/simulator" --seed 11 --runs 30 --seconds 240 --hash | grep '^40 ')
+	[ -n "$hash" ] && "$BUILD/tests/simulator/simulator" --seed 40 --runs 1 --seconds 240 --hash | grep -Fqx "$hash"
 }
 
 # Each mutant breaks one thing on purpose, and the simulator has to find it.

@@ -165,7 +165,7 @@ class Users(Asked):
 class Values(Asked):
     def __init__(self, peered, users):
         super().__init__(peered)
-        self.user, self.indexes, self.acknowledged = User(users), itertools.count(1), []
+        self.user, self.indexes, self.missing, self.acknowledged = User(users), itertools.count(1), itertools.count(50_000), []
 
     def submits(self):
         index = next(self.indexes)
@@ -184,7 +184,8 @@ class Values(Asked):
         return [self.peered.call("GET", "/values/current")]
 
     def reads_what_is_not_there(self):
-        return [self.peered.call("GET", "/values/fibonacci/999999", token=self.user.token)]
+        """Each time another, because a wrong answer may have made it one that is."""
+        return [self.peered.call("GET", f"/values/fibonacci/{next(self.missing)}", token=self.user.token)]
 
     def lists_what_is_pending(self):
         system.make_pending(next(self.indexes))
