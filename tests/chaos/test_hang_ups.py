@@ -101,7 +101,7 @@ def start_and_leave(daemon, raw, count=CLIENTS):
 
 
 def assert_all_noticed(daemon, before, seen, count):
-    eventually(lambda: left(daemon) - before + answered(daemon) - seen >= count, message="every request has ended")
+    eventually(lambda: left(daemon) - before + answered(daemon) - seen >= count, 60, message="every request has ended")
 
 
 def test_clients_that_disconnect_during_a_query_leave_nothing_behind(daemon):
