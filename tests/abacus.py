@@ -16,7 +16,7 @@ import socket
 import subprocess
 import unittest
 
-from harness import ROOT, eventually, free_port
+from harness import ROOT, eventually, free_port, run
 
 PORT = int(os.environ.get("PORT", "8080"))
 OFFSET = int(os.environ.get("PORT_OFFSET", "0"))
@@ -196,6 +196,17 @@ def psql(database, sql):
     return stack("psql", database, "-qAt", "-c", sql).strip()
 
 
+def superuser(sql, database="postgres"):
+    """As Postgres's superuser, straight to the server."""
+    native("the superuser of a Postgres")
+    return run(
+        max(pathlib.Path("/usr/lib/postgresql").glob("*/bin/psql")),
+        "-qAtX", "-v", "ON_ERROR_STOP=1", "-d", database, "-c", sql,
+        PGHOST="127.0.0.1", PGPORT=str(5435 + OFFSET), PGUSER="postgres",
+        PGPASSWORD=(RUN_DIR / "secrets/postgres").read_text().strip(),
+    ).stdout.strip()  # fmt: skip
+
+
 def service_dir(name):
     native("a process under runit")
     return RUN_DIR / "service" / name
@@ -351,7 +362,7 @@ class Daemon:
 
     def __enter__(self):
         self.start()
-        eventually(lambda: self.is_ready() or self.process.poll() is not None, message=f"{self.name} is ready")
+        eventually(lambda: self.is_ready() or self.process.poll() is not None, 60, message=f"{self.name} is ready")
         assert self.process.poll() is None, self.log.read_text()
         return self
 

@@ -16,7 +16,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import abacus
-from abacus import Daemon, call, eventually
+from abacus import Daemon, call, eventually, superuser
 from harness import ROOT, run
 from postgres_proxy import PostgresProxy
 from redis_proxy import RedisProxy
@@ -63,25 +63,16 @@ class Redis:
         return int(rest) if kind == b":" else rest.decode()
 
 
-def postgres(sql, database="postgres"):
-    """As the superuser, straight to the server."""
-    return run(
-        max(pathlib.Path("/usr/lib/postgresql").glob("*/bin/psql")),
-        "-qAtX", "-v", "ON_ERROR_STOP=1", "-d", database, "-c", sql,
-        PGHOST="127.0.0.1", PGPORT=str(POSTGRES_PORT), PGUSER="postgres", PGPASSWORD=secret("postgres"),
-    ).stdout.strip()  # fmt: skip
-
-
 def make_pending(index):
     """A calculation that Redis does not know of until refill adds it."""
-    postgres(f"INSERT INTO calculations (kind, index) VALUES ('fibonacci', {index})", "faults_values")
+    superuser(f"INSERT INTO calculations (kind, index) VALUES ('fibonacci', {index})", "faults_values")
     return index
 
 
 def all_are_done(indexes):
     wanted = set(indexes)
     sql = "SELECT index FROM calculations WHERE kind = 'fibonacci' AND state = 'done'"
-    done = lambda: {int(index) for index in postgres(sql, "faults_values").split()}  # noqa: E731
+    done = lambda: {int(index) for index in superuser(sql, "faults_values").split()}  # noqa: E731
     eventually(lambda: done() >= wanted, 30, message="every submission has its result")
 
 
@@ -110,8 +101,8 @@ def make_databases():
     for database in (REDIS_DATABASE, ANOTHER_DATABASE):
         Redis(database=database)("FLUSHDB")
     for name in ("users", "values"):
-        postgres(f"DROP DATABASE IF EXISTS faults_{name} WITH (FORCE)")
-        postgres(f"CREATE DATABASE faults_{name} OWNER {name}")
+        superuser(f"DROP DATABASE IF EXISTS faults_{name} WITH (FORCE)")
+        superuser(f"CREATE DATABASE faults_{name} OWNER {name}")
         manage(name, "db", "upgrade", MIGRATIONS_DIR=str(ROOT / "services" / name / "migrations"))
 
 

@@ -6,6 +6,7 @@ import struct
 
 import pytest
 
+import abacus
 import system
 from abacus import eventually
 from peer_proxy import Fault
@@ -277,7 +278,7 @@ def test_any_statement_may_be_answered_in_any_way(world):
 
 def test_nothing_acknowledged_was_lost(world):
     """A client's answer is an acknowledgement if the statement was answered as Postgres answers it."""
-    stored = {int(index) for index in system.postgres('SELECT index FROM "values"', "faults_values").split()}
+    stored = {int(index) for index in abacus.superuser('SELECT index FROM "values"', "faults_values").split()}
     assert stored >= {index for _, index in world["values"].acknowledged}
     system.all_are_done(index for _, index in world["values"].acknowledged)
     assert system.redis_says("HLEN", "{jobs}:dead") == 0
