@@ -6,6 +6,7 @@ addresses, so that the tests measure healthcheck and not its targets."""
 import contextlib
 import http.client
 import os
+import re
 import socket
 import subprocess
 import threading
@@ -213,6 +214,45 @@ def test_a_restart_between_two_rounds_is_reported():
         assert len(events) == 1
         assert (events[0]["status"], events[0]["was"]) == ("up", "down")
         assert events[0]["reason"] == "restarted between two rounds"
+
+
+def stub_status(peer, request):
+    text = b"Active connections: 1 \nserver accepts handled requests\n 5 5 5 \nReading: 0 Writing: 1 Waiting: 0 \n"
+    peer.sendall(whole(text))
+
+
+def events_of_nginx(daemon):
+    return [event["status"] for event in get("/healthcheck/events", port=daemon.port).json["data"]["events"]]
+
+
+START_ROUNDS = 5  # in which nginx may still be starting
+
+
+def test_nginx_that_starts_after_healthcheck_is_no_event():
+    is_started = [False]
+
+    def nginx(peer, request):
+        (stub_status if is_started[0] else hang_up)(peer, request)
+
+    with (
+        targets({"good": good, "nginx": nginx}) as standing,
+        Healthcheck([("good", standing["good"].url)], interval_s=1, HEALTHCHECK_NGINX_URL=standing["nginx"].url) as daemon,
+    ):
+        seen = eventually(lambda: "closed" in ((one := daemon.health()["nginx"])["reason"] or "") and one)
+        assert seen["status"] == "down"
+        is_started[0] = True
+        eventually(lambda: daemon.health()["nginx"]["status"] == "up")
+        events = events_of_nginx(daemon)
+        assert events == [] or daemon.rounds() > START_ROUNDS  # on a machine that is very slow
+
+
+def test_nginx_that_never_starts_is_an_event():
+    with targets({"good": good}) as standing:
+        watched = [("good", standing["good"].url)]
+        with Healthcheck(watched, interval_s=0.2, HEALTHCHECK_NGINX_URL="http://127.0.0.1:1/") as daemon:
+            eventually(lambda: events_of_nginx(daemon) == ["down"])
+            assert daemon.rounds() > START_ROUNDS
+            assert re.match(r"nginx down for \d+ s$", daemon.health()["summary"])
 
 
 def test_a_postgres_that_takes_no_writes_is_degraded():

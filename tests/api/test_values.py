@@ -286,5 +286,8 @@ def test_a_job_that_no_worker_finishes_fails_and_can_be_requeued(reader):
     state = get("/api/values?limit=1", token=reader.token).json["data"]["values"][0]["state"]
     assert state == "failed"
     assert str(index) in abacus.manage("values", "jobs", "dead")
+    eventually(lambda: "Queue degraded for " in get("/api/healthcheck").json["data"]["summary"])
+    event = next(one for one in get("/api/healthcheck/events").json["data"]["events"] if one["service"] == "queue")
+    assert (event["status"], event["reason"]) == ("degraded", "jobs were given up")
     abacus.manage("values", "jobs", "retry", "fibonacci", str(index))
     assert result(index, reader.token) == str(exact_fibonacci(index))

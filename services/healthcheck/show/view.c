@@ -118,6 +118,8 @@ static void summarize(const struct monitor *monitor, enum health health, int64_t
 		summarize_service(monitor, service, health, now_ms, text);
 	summarize_dependency(postgres->is_watched, &postgres->watched, "Postgres", health, now_ms, text);
 	summarize_dependency(redis->is_watched, &redis->watched, "Redis", health, now_ms, text);
+	summarize_dependency(redis->has_queue && redis->queue.health != HEALTH_UNKNOWN, &redis->queue, "Queue", health, now_ms,
+			     text);
 	summarize_dependency(nginx->is_watched, &nginx->watched, "nginx", health, now_ms, text);
 }
 

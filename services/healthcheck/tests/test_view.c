@@ -111,6 +111,22 @@ static void test_a_dependency_that_is_down_is_in_the_summary(void **state)
 	assert_true(view_is_anything_down(monitor));
 }
 
+static void test_dead_letters_are_in_the_summary_and_an_event(void **state)
+{
+	struct redis_readings *redis = &monitor->redis;
+
+	all_are_up();
+	*redis = (struct redis_readings){.is_watched = true, .has_queue = true, .dead = 3};
+	redis->watched.health = HEALTH_UP;
+	assert_summary("All 3 instances up"); /* the queue was not counted yet */
+	events_note(&monitor->events, &redis->queue, HEALTH_DEGRADED, "jobs were given up", now_ms - 14000);
+	assert_summary("Queue degraded for 14 s");
+	assert_false(view_is_anything_down(monitor));
+	assert_int_equal(events_latest(&monitor->events, 0)->health, HEALTH_DEGRADED);
+	redis->has_queue = false;
+	assert_summary("All 3 instances up");
+}
+
 static void test_an_instance_that_was_not_asked_yet_is_down(void **state)
 {
 	assert_true(view_is_anything_down(monitor));
@@ -253,6 +269,7 @@ int main(void)
 		TEST(test_the_longest_outage_counts_and_down_comes_before_degraded),
 		TEST(test_a_degraded_instance_is_not_down),
 		TEST(test_a_dependency_that_is_down_is_in_the_summary),
+		TEST(test_dead_letters_are_in_the_summary_and_an_event),
 		TEST(test_an_instance_that_was_not_asked_yet_is_down),
 		TEST(test_an_instance_that_is_up_has_all_its_members),
 		TEST(test_the_reply_is_written_byte_for_byte_as_documented),

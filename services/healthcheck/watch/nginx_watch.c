@@ -11,6 +11,7 @@
 #include "watch/parse.h"
 
 #define BYTES_MAX 4096
+#define START_ROUNDS 5 /* nginx is started last, by scripts/stack and Compose */
 
 struct nginx_watch {
 	struct monitor *monitor;
@@ -34,10 +35,21 @@ static void forget_readings(struct nginx_watch *watch)
 	watch->monitor->nginx.requests_per_s = -1;
 }
 
+/* nginx that has never answered may still be starting, like the whole system. It is shown as down, without an event. */
+static bool is_starting(const struct monitor *monitor)
+{
+	return monitor->nginx.watched.health == HEALTH_UNKNOWN && monitor->history.round <= START_ROUNDS;
+}
+
 static void failed(struct nginx_watch *watch, const char *reason)
 {
+	struct watched *watched = &watch->monitor->nginx.watched;
+
 	forget_readings(watch);
-	monitor_note(watch->monitor, &watch->monitor->nginx.watched, HEALTH_DOWN, reason);
+	if (is_starting(watch->monitor))
+		snprintf(watched->reason, sizeof watched->reason, "%s", reason);
+	else
+		monitor_note(watch->monitor, watched, HEALTH_DOWN, reason);
 }
 
 static void answered(enum status status, const struct http_response *response, const char *reason, void *arg)
@@ -82,7 +94,7 @@ struct nginx_watch *nginx_watch_new(struct monitor *monitor)
 	watch->monitor = monitor;
 	monitor->nginx = (struct nginx_readings){
 		.is_watched = true,
-		.watched = {.service = "nginx", .instance = "nginx", .reason = "not asked yet"},
+		.watched = {.service = "nginx", .instance = "nginx", .reason = "not asked yet", .since_ms = clock_unix_ms()},
 	};
 	forget_readings(watch);
 	scope_init(&watch->scope);

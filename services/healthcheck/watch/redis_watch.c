@@ -90,7 +90,8 @@ static void informed(enum status status, const redisReply *reply, void *arg)
 
 static void counted(enum status status, const struct jobs_stats *stats, void *arg)
 {
-	struct redis_readings *readings = &((struct redis_watch *)arg)->monitor->redis;
+	struct monitor *monitor = ((struct redis_watch *)arg)->monitor;
+	struct redis_readings *readings = &monitor->redis;
 
 	readings->has_queue = status == STATUS_OK;
 	if (status != STATUS_OK)
@@ -98,6 +99,8 @@ static void counted(enum status status, const struct jobs_stats *stats, void *ar
 	readings->depth = stats->depth;
 	readings->dead = stats->dead;
 	readings->oldest_s = stats->oldest_s;
+	monitor_note(monitor, &readings->queue, stats->dead > 0 ? HEALTH_DEGRADED : HEALTH_UP,
+		     stats->dead > 0 ? "jobs were given up" : "");
 }
 
 void redis_watch_ask(struct redis_watch *watch)
@@ -122,6 +125,7 @@ struct redis_watch *redis_watch_new(struct monitor *monitor)
 	monitor->redis = (struct redis_readings){
 		.is_watched = true,
 		.watched = {.service = "redis", .instance = "redis", .reason = "not asked yet"},
+		.queue = {.service = "queue", .instance = "queue"},
 	};
 	forget_readings(&monitor->redis);
 	scope_init(&watch->scope);
