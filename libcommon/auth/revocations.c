@@ -50,6 +50,8 @@ struct revocations {
 	int64_t trusted_until_us; /* by clock_boottime_us(); stays when the connection is lost */
 	int64_t waiting_since_us; /* the read that waits */
 	struct loop_timer *forget, *again;
+	void (*deleted)(int64_t user_id, void *arg);
+	void *deleted_arg;
 };
 
 static void read_on(void *revocations);
@@ -96,6 +98,11 @@ static struct entry *find_user(const struct revocations *revocations, int64_t us
 	return NULL;
 }
 
+static bool is_deletion(const struct revocation *revocation)
+{
+	return revocation->is_user && revocation->until_ms == INT64_MAX;
+}
+
 static void remember(struct revocations *revocations, const struct revocation *revocation)
 {
 	struct entry *entry =
@@ -103,6 +110,8 @@ static void remember(struct revocations *revocations, const struct revocation *r
 
 	if (entry && revocation->is_user && revocation->until_ms < entry->revocation.until_ms)
 		return;
+	if (revocations->deleted && is_deletion(revocation) && !(entry && is_deletion(&entry->revocation)))
+		revocations->deleted(revocation->user_id, revocations->deleted_arg);
 	if (!entry) {
 		entry = mem_alloc(sizeof *entry);
 		LIST_INSERT_HEAD(revocation->is_user ? bucket_of_user(revocations, revocation->user_id)
@@ -417,6 +426,12 @@ struct revocations *revocations_new(struct event_base *base, const struct redis_
 	revocations->again = loop_timer_new(base, start_over, revocations);
 	revocations->forget = loop_every(base, FORGET_MS, forget_due, revocations);
 	return revocations;
+}
+
+void revocations_on_deleted(struct revocations *revocations, void (*deleted)(int64_t user_id, void *arg), void *arg)
+{
+	revocations->deleted = deleted;
+	revocations->deleted_arg = arg;
 }
 
 /* It trusts its copy no longer before it sends the request, because users then waits for it no longer. */

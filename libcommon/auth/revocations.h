@@ -94,6 +94,8 @@ struct revocations;
 struct revocations *revocations_new(struct event_base *base, const struct redis_config *redis,
 				    const struct revocations_config *config);
 void revocations_free(struct revocations *revocations);
+/* deleted runs once for each user that was deleted within the lifetime of a token, also if that was before the start. */
+void revocations_on_deleted(struct revocations *revocations, void (*deleted)(int64_t user_id, void *arg), void *arg);
 /* Does it trust its copy? */
 bool revocations_is_ready(const struct revocations *revocations);
 enum revocation_verdict revocations_check(const struct revocations *revocations, const struct jwt_claims *claims);

@@ -12,6 +12,7 @@
 #include "rate.h"
 #include "refill.h"
 #include "store.h"
+#include "prune.h"
 #include "submissions.h"
 #include "value_live.h"
 #include "writer.h"
@@ -45,6 +46,12 @@ static void register_metrics(void)
 	writer_register_metrics();
 	value_live_register_metrics();
 	postgres_register_metrics();
+	prune_register_metrics();
+}
+
+static void user_deleted(int64_t user_id, void *arg)
+{
+	prune_user(values->prune, user_id);
 }
 
 static bool is_ready(void *service, const char **ret_reason)
@@ -74,6 +81,8 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 	values->previews = previews_new();
 	values->writer = writer_new(base, values);
 	values->live = value_live_new(base, values);
+	values->prune = prune_new(base, values);
+	revocations_on_deleted(values->revocations, user_deleted, NULL);
 	values->http = http_server_new(base, &values_config.http, values_routes, values);
 	http_server_set_auth(values->http, values_authenticate);
 	http_server_accept_when(values->http, is_ready);
@@ -105,6 +114,7 @@ static void stop(void *service)
 	http_server_free(values->http);
 	value_live_free(values->live);
 	rate_free(values->rate);
+	prune_free(values->prune);
 	submissions_free(values->submissions);
 	writer_free(values->writer);
 	previews_free(values->previews);

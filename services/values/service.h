@@ -18,7 +18,8 @@ struct values_config {
 	struct redis_config redis;
 	struct auth_config auth;
 	struct kinds_config kinds;
-	char *users_url; /* NULL: users is not asked about tokens */
+	long retention_days; /* 0: for ever */
+	char *users_url;     /* NULL: users is not asked about tokens */
 	bool anonymous;
 	long anonymous_max, rate, burst;
 	long repair_s, window_jobs, live_token_s, live_ping_s, live_buffer_bytes_max;
@@ -36,6 +37,7 @@ struct values {
 	struct writer *writer;
 	struct rate *rate;
 	struct submissions *submissions;
+	struct prune *prune;
 	struct previews *previews;
 	struct value_live *live;
 	struct jwt_key key;
@@ -57,6 +59,8 @@ void values_authenticate(struct http_request *req);
 /* Handlers, each in the file of its name. */
 void value_submit(struct http_request *req);
 void value_list(struct http_request *req);
+void value_delete(struct http_request *req);
+void value_delete_all(struct http_request *req);
 void value_list_all(struct http_request *req);
 void value_list_current(struct http_request *req);
 void value_live(struct http_request *req);

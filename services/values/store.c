@@ -34,6 +34,24 @@ const struct postgres_statement store_values_of_user = {
 			   " WHERE user_id = $1::bigint AND id < $2::bigint ORDER BY id DESC LIMIT $3::bigint",
 	true};
 
+const struct postgres_statement store_value_delete = {
+	"value_delete", "DELETE FROM \"values\" WHERE user_id = $1::bigint AND id = $2::bigint RETURNING id"};
+
+/* In arrays, because Postgres would expect a tenth of all rows behind a LIMIT that it does not know, and read the whole table.
+ * In order, so that two of these statements wait for each other and never deadlock. */
+const struct postgres_statement store_values_delete_of_user = {
+	"values_delete_of_user",
+	"DELETE FROM \"values\" WHERE id = ANY (ARRAY(SELECT id FROM \"values\" WHERE user_id = $1::bigint"
+	" ORDER BY id LIMIT $2::bigint FOR UPDATE)) RETURNING id"};
+
+/* Ids are given in the order of time, but for what is stored at the same moment. */
+const struct postgres_statement store_values_delete_old = {
+	"values_delete_old",
+	"DELETE FROM \"values\" WHERE id = ANY (ARRAY(SELECT id FROM \"values\" WHERE id = ANY (ARRAY("
+	"  SELECT id FROM (SELECT id, submitted_at FROM \"values\" WHERE id > $2::bigint ORDER BY id LIMIT $3::bigint) AS first"
+	"  WHERE submitted_at < to_timestamp($1::bigint / 1000.0)))"
+	" ORDER BY id FOR UPDATE SKIP LOCKED)) RETURNING id"};
+
 const struct postgres_statement store_calculations_of = {
 	"calculations_of",
 	"SELECT index FROM calculations WHERE kind = $1::text AND index > $2::bigint ORDER BY index LIMIT $3::bigint", true};
@@ -87,17 +105,13 @@ const struct postgres_statement store_calculation_retry = {"calculation_retry",
 							   "AND index = $2::bigint AND state = 'failed' RETURNING index"};
 
 const struct postgres_statement *const store_statements[] = {
-	&store_values_insert,
-	&store_values_all,
-	&store_values_of_user,
-	&store_calculations_of,
-	&store_calculations_page,
-	&store_calculations_named,
-	&store_calculations_waiting,
-	&store_calculations_finish,
-	&store_calculations_failed,
-	&store_calculation_retry,
-	NULL,
+	&store_values_insert,         &store_values_all,
+	&store_values_of_user,        &store_value_delete,
+	&store_values_delete_of_user, &store_values_delete_old,
+	&store_calculations_of,       &store_calculations_page,
+	&store_calculations_named,    &store_calculations_waiting,
+	&store_calculations_finish,   &store_calculations_failed,
+	&store_calculation_retry,     NULL,
 };
 
 enum job_state store_state_read(const struct postgres_rows *rows, int row, int column)

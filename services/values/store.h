@@ -31,6 +31,16 @@ enum {
 extern const struct postgres_statement store_values_of_user;
 enum { COLUMN_VALUE_ID = COLUMNS_OF_CALCULATION, COLUMN_VALUE_SUBMITTED_UNIX_MS };
 
+/* user id, id -> id, if it was this user's; it is deleted */
+extern const struct postgres_statement store_value_delete;
+
+/* user id, limit -> ids of the oldest ones of this user, which are deleted */
+extern const struct postgres_statement store_values_delete_of_user;
+
+/* Unix time in ms, after id, limit -> ids of those among the next ones that are older, which are deleted */
+extern const struct postgres_statement store_values_delete_old;
+enum { COLUMN_DELETED_ID };
+
 /* kind, after index, limit -> indexes */
 extern const struct postgres_statement store_calculations_of;
 enum { COLUMN_OF_KIND_INDEX };

@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { AddUserData, AddUserErrors, AddUserResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeUserData, ChangeUserErrors, ChangeUserResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, EndOneSessionData, EndOneSessionErrors, EndOneSessionResponses, EndOtherSessionsData, EndOtherSessionsErrors, EndOtherSessionsResponses, EndSessionData, EndSessionErrors, EndSessionResponses, GetHealthData, GetHealthErrors, GetHealthHistoryData, GetHealthHistoryErrors, GetHealthHistoryResponses, GetHealthResponses, GetStatusData, GetStatusErrors, GetStatusResponses, GetUserData, GetUserErrors, GetUserOfTokenData, GetUserOfTokenErrors, GetUserOfTokenResponses, GetUserResponses, GetValueData, GetValueErrors, GetValueResponses, ListAllValuesData, ListAllValuesErrors, ListAllValuesResponses, ListCurrentValuesData, ListCurrentValuesErrors, ListCurrentValuesResponses, ListenToValuesData, ListenToValuesErrors, ListHealthEventsData, ListHealthEventsErrors, ListHealthEventsResponses, ListKindsData, ListKindsErrors, ListKindsResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListValuesData, ListValuesErrors, ListValuesResponses, LogInData, LogInErrors, LogInOlderData, LogInOlderErrors, LogInOlderResponses, LogInResponses, LogOutData, LogOutErrors, LogOutOlderData, LogOutOlderErrors, LogOutOlderResponses, LogOutResponses, PingData, PingErrors, PingResponses, RefreshSessionData, RefreshSessionErrors, RefreshSessionResponses, RegisterData, RegisterErrors, RegisterResponses, StartSessionData, StartSessionErrors, StartSessionResponses, SubmitValueData, SubmitValueErrors, SubmitValueResponses } from './types.gen';
+import type { AddUserData, AddUserErrors, AddUserResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeUserData, ChangeUserErrors, ChangeUserResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, DeleteValueData, DeleteValueErrors, DeleteValueResponses, DeleteValuesData, DeleteValuesErrors, DeleteValuesResponses, EndOneSessionData, EndOneSessionErrors, EndOneSessionResponses, EndOtherSessionsData, EndOtherSessionsErrors, EndOtherSessionsResponses, EndSessionData, EndSessionErrors, EndSessionResponses, GetHealthData, GetHealthErrors, GetHealthHistoryData, GetHealthHistoryErrors, GetHealthHistoryResponses, GetHealthResponses, GetStatusData, GetStatusErrors, GetStatusResponses, GetUserData, GetUserErrors, GetUserOfTokenData, GetUserOfTokenErrors, GetUserOfTokenResponses, GetUserResponses, GetValueData, GetValueErrors, GetValueResponses, ListAllValuesData, ListAllValuesErrors, ListAllValuesResponses, ListCurrentValuesData, ListCurrentValuesErrors, ListCurrentValuesResponses, ListenToValuesData, ListenToValuesErrors, ListHealthEventsData, ListHealthEventsErrors, ListHealthEventsResponses, ListKindsData, ListKindsErrors, ListKindsResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListValuesData, ListValuesErrors, ListValuesResponses, LogInData, LogInErrors, LogInOlderData, LogInOlderErrors, LogInOlderResponses, LogInResponses, LogOutData, LogOutErrors, LogOutOlderData, LogOutOlderErrors, LogOutOlderResponses, LogOutResponses, PingData, PingErrors, PingResponses, RefreshSessionData, RefreshSessionErrors, RefreshSessionResponses, RegisterData, RegisterErrors, RegisterResponses, StartSessionData, StartSessionErrors, StartSessionResponses, SubmitValueData, SubmitValueErrors, SubmitValueResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -268,6 +268,19 @@ export const changeUser = <ThrowOnError extends boolean = false>(options: Option
 });
 
 /**
+ * Take back all of the caller's own submissions
+ *
+ * Their results stay, because they are of no user. With very many, `more` is true after some seconds: then call it again. The submissions of a
+ * deleted user are deleted too.
+ *
+ */
+export const deleteValues = <ThrowOnError extends boolean = false>(options?: Options<DeleteValuesData, ThrowOnError>): RequestResult<DeleteValuesResponses, DeleteValuesErrors, ThrowOnError> => (options?.client ?? client).delete<DeleteValuesResponses, DeleteValuesErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/values',
+    ...options
+});
+
+/**
  * The caller's own submissions, newest first, a page at a time
  */
 export const listValues = <ThrowOnError extends boolean = false>(options?: Options<ListValuesData, ThrowOnError>): RequestResult<ListValuesResponses, ListValuesErrors, ThrowOnError> => (options?.client ?? client).get<ListValuesResponses, ListValuesErrors, ThrowOnError>({
@@ -334,6 +347,17 @@ export const listKinds = <ThrowOnError extends boolean = false>(options?: Option
  *
  */
 export const listenToValues = <ThrowOnError extends boolean = false>(options?: Options<ListenToValuesData, ThrowOnError>): RequestResult<unknown, ListenToValuesErrors, ThrowOnError> => (options?.client ?? client).get<unknown, ListenToValuesErrors, ThrowOnError>({ url: '/api/values/live', ...options });
+
+/**
+ * Take back one of the caller's own submissions
+ *
+ * Its result stays, because it is of no user; a calculation that is under way goes on.
+ */
+export const deleteValue = <ThrowOnError extends boolean = false>(options: Options<DeleteValueData, ThrowOnError>): RequestResult<DeleteValueResponses, DeleteValueErrors, ThrowOnError> => (options.client ?? client).delete<DeleteValueResponses, DeleteValueErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/values/{id}',
+    ...options
+});
 
 /**
  * One whole result

@@ -312,6 +312,20 @@ export type ValueList = {
     };
 };
 
+export type ValuesDeleted = {
+    status: 'success';
+    data: {
+        /**
+         * so many were deleted
+         */
+        deleted: number;
+        /**
+         * whether some are left
+         */
+        more: boolean;
+    };
+};
+
 export type KindLimit = {
     kind: Kind;
     /**
@@ -1973,6 +1987,74 @@ export type ChangeUserResponses = {
 
 export type ChangeUserResponse = ChangeUserResponses[keyof ChangeUserResponses];
 
+export type DeleteValuesData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/values';
+};
+
+export type DeleteValuesErrors = {
+    /**
+     * The framing of the request is invalid.
+     */
+    400: Failure & {
+        code?: 'bad_request';
+    };
+    /**
+     * The token is expired, invalid or revoked, or its user is inactive or deleted.
+     */
+    401: TokenRefused;
+    /**
+     * The `Authorization` header is missing.
+     */
+    403: Failure & {
+        code?: 'token_missing';
+        message?: 'Provide a valid auth token.';
+    };
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * Too many requests or connections from one address.
+     */
+    429: Failure & {
+        code?: 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type DeleteValuesError = DeleteValuesErrors[keyof DeleteValuesErrors];
+
+export type DeleteValuesResponses = {
+    /**
+     * Deleted.
+     */
+    200: ValuesDeleted;
+};
+
+export type DeleteValuesResponse = DeleteValuesResponses[keyof DeleteValuesResponses];
+
 export type ListValuesData = {
     body?: never;
     path?: never;
@@ -2375,6 +2457,87 @@ export type ListenToValuesErrors = {
 };
 
 export type ListenToValuesError = ListenToValuesErrors[keyof ListenToValuesErrors];
+
+export type DeleteValueData = {
+    body?: never;
+    path: {
+        /**
+         * the value's id
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/values/{id}';
+};
+
+export type DeleteValueErrors = {
+    /**
+     * The framing of the request is invalid.
+     */
+    400: Failure & {
+        code?: 'bad_request';
+    };
+    /**
+     * The token is expired, invalid or revoked, or its user is inactive or deleted.
+     */
+    401: TokenRefused;
+    /**
+     * The `Authorization` header is missing.
+     */
+    403: Failure & {
+        code?: 'token_missing';
+        message?: 'Provide a valid auth token.';
+    };
+    /**
+     * The caller has no value with this id.
+     */
+    404: Failure & {
+        code?: 'not_found';
+    };
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * Too many requests or connections from one address.
+     */
+    429: Failure & {
+        code?: 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type DeleteValueError = DeleteValueErrors[keyof DeleteValueErrors];
+
+export type DeleteValueResponses = {
+    /**
+     * Deleted.
+     */
+    200: Success & {
+        message?: 'The value was deleted.';
+    };
+};
+
+export type DeleteValueResponse = DeleteValueResponses[keyof DeleteValueResponses];
 
 export type GetValueData = {
     body?: never;
