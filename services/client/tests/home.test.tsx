@@ -120,6 +120,13 @@ it("a result that was not asked for yet can be", async () => {
 	expect(askedFor("POST /api/values")[0]?.body).toEqual({ kind: "fibonacci", index: 7 });
 });
 
+it("the list shows the first and the last 20 digits of what is longer", async () => {
+	have(value("1", { ...done, index: 52, preview: `${"1".repeat(30)}${"2".repeat(38)}` }), value("2", { ...done, preview: "3".repeat(41) }));
+	show("/", { as: { id: 7 } });
+	await screen.findByText(`${"1".repeat(20)}…${"2".repeat(20)}`);
+	screen.getByText("3".repeat(41));
+});
+
 it("a whole result can be opened, copied and closed", async () => {
 	have(value("1", done));
 	answer("GET /api/values/fibonacci/7", 200, {

@@ -9,6 +9,8 @@ import { KINDS } from "./kinds";
 import { useSubmit } from "./submit-form";
 import { OVERDUE_MS, type Wait } from "./wait";
 
+const DIGITS_SHOWN = 20; // at either end, as in the preview of a long result
+
 function useNow(everyMs: number): number {
 	const [now, setNow] = useState(Date.now);
 
@@ -33,6 +35,13 @@ function Pending({ value, wait }: { value: Value; wait: Wait | null }) {
 			<p className="value-side">{isOverdue && `for ${formatWait(waitedMs)}`}</p>
 		</>
 	);
+}
+
+/* The first and the last digits of a preview, which has up to some hundred: a list shows which number it is, not all of it. */
+function shortened(preview: string): string {
+	const digits = preview.replace(/ \(\d+ digits\)$/, "");
+
+	return digits.length > 2 * DIGITS_SHOWN + 1 ? `${digits.slice(0, DIGITS_SHOWN)}…${digits.slice(-DIGITS_SHOWN)}` : digits;
 }
 
 /* The state of a value; two lines in every state, so that a row does not change its height. */
@@ -64,7 +73,7 @@ function Outcome({ value, wait }: { value: Value; wait: Wait | null }) {
 					state={{ isAboveList: true }}
 					aria-label={`${KINDS[value.kind].name} ${value.index}, the whole result`}
 				>
-					{value.preview?.replace(/ \(\d+ digits\)$/, "")}
+					{shortened(value.preview ?? "")}
 				</Link>
 			</p>
 			<p className="value-side">
