@@ -30,7 +30,8 @@ def container(name; image): {
 };
 
 # Allows five minutes of failures, because replacing a task does not bring a lost database back. The first success makes it ready all the same.
-def health(command): {command: command, interval: 10, timeout: 5, retries: 10, startPeriod: 60};
+# ECS permits ten retries, so the interval is long.
+def health(command): {command: command, interval: 30, timeout: 5, retries: 10, startPeriod: 60};
 
 def prepare(image): container("prepare"; image) + {essential: false, memory: 64, user: "0:0", entryPoint: ["sh", "-euc"]} |
   del(.linuxParameters.capabilities, .stopTimeout);
@@ -82,7 +83,7 @@ def daemon(name; size; ports): task(size; ["tmp", "certificates"]; [
     portMappings: (ports | map({containerPort: ., protocol: "tcp"})),
     mountPoints: certificates,
     healthCheck: health(["CMD", "/bin/\(name)", "--check-ready"]),
-    dependsOn: (prepared + [{containerName: "redis", condition: "HEALTHY"}])
+    dependsOn: (prepared + [{containerName: "redis", condition: "START"}]) # a daemon waits for Redis by itself
   }
 ]);
 

@@ -49,6 +49,9 @@ if sys.argv[1:3] == ["cloudformation", "deploy"] and outcome.get("makes_services
                         "--desired-count", "2", "--task-definition", "abacus-stage-" + name],
                        stdout=subprocess.DEVNULL, check=True)
     sys.exit()
+if sys.argv[1] == "service-quotas" and "quota" in outcome:
+    print(outcome["quota"])
+    sys.exit()
 if not plain or query < len(sys.argv):
     os.execv("{aws}", ["{aws}", *sys.argv[1:]])
 done = subprocess.run(["{aws}", *sys.argv[1:]], stdout=subprocess.PIPE)
@@ -129,6 +132,18 @@ def test_the_containers_share_what_the_task_has(service, kind):
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_service_has_a_health_check_and_one_essential_container_of_its_name(service):
     assert container(service)["essential"] and container(service)["healthCheck"]["command"][0] == "CMD"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_failover_of_postgres_has_no_task_replaced(service, template):
+    """Which takes up to two minutes. ECS replaces a task whose container or whose target is unhealthy."""
+    for one in definition(service)["containerDefinitions"]:
+        if "healthCheck" in one:
+            assert one["healthCheck"]["interval"] * one["healthCheck"]["retries"] >= 300
+    for resource in template[1]["Resources"].values():
+        if resource["Type"] == "AWS::ElasticLoadBalancingV2::TargetGroup":
+            of = resource["Properties"]
+            assert of["HealthCheckIntervalSeconds"] * of["UnhealthyThresholdCount"] >= 150
 
 
 @pytest.mark.parametrize("service", DAEMONS)
@@ -331,6 +346,11 @@ class Cloud:
     def calls(self):
         return (self.folder / "bin/calls").read_text().splitlines()
 
+    def newest(self, service):
+        """The revision that a stack takes, which names only the family."""
+        found = self.aws("ecs", "list-task-definitions", "--family-prefix", f"abacus-stage-{service}", "--sort", "DESC")
+        return found["taskDefinitionArns"][0].split("/")[-1]
+
     def running(self):
         found = self.aws("ecs", "describe-services", "--cluster", "abacus-stage", "--services", *SERVICES)["services"]
         return {one["serviceName"]: one["taskDefinition"].split("/")[-1] for one in found}
@@ -408,6 +428,22 @@ def test_the_stack_is_made_without_services(cloud):
     assert "AWS::ECS::Service" not in kinds
 
 
+def test_a_new_account_gets_ecss_role_before_its_first_stack_and_never_again(cloud):
+    (cloud.folder / "bin/calls").write_text("")
+    run(ECS / "stack", "stage", *cloud.parameters, **cloud.variables)
+    made = [call.split()[1] for call in cloud.calls() if call.split()[1] in ("create-service-linked-role", "deploy")]
+    assert made == ["create-service-linked-role", "deploy"]
+    assert "made the role" not in run(ECS / "account", "stage", **cloud.variables).stdout
+
+
+@pytest.mark.parametrize("quota, kind, code", [("6.0", "prod", 2), ("6.0", "stage", 0), ("14.0", "prod", 0)])
+def test_a_limit_of_fargate_cpus_that_is_too_low_is_named_with_the_command_that_raises_it(cloud, quota, kind, code):
+    cloud.outcome(quota=quota)
+    done = run(ECS / "account", kind, ok=False, **cloud.variables)
+    assert done.returncode == code
+    assert ("aws service-quotas request-service-quota-increase" in done.stdout) == (code != 0)
+
+
 def test_a_missing_stack_is_reported_in_one_line(cloud):
     done = cloud.deploy("aaaaaaaa", ok=False)
     assert done.returncode == 1 and "there is no stack abacus-stage; deploy/ecs/stack stage makes it" in done.stdout
@@ -448,6 +484,7 @@ def test_a_migration_that_fails_changes_no_service(cloud, family):
     assert done.returncode == 1 and f"deploy: {family} failed; nothing was rolled out" in done.stdout
     assert not [call for call in cloud.calls() if "update-service" in call]
     assert cloud.running() == {name: f"abacus-stage-{name}:1" for name in SERVICES}
+    assert cloud.newest("users") == "abacus-stage-users:1"
 
 
 @pytest.mark.parametrize("gives_up", [True, False], ids=["ECS gives up", "the time is over"])
@@ -459,6 +496,7 @@ def test_a_service_that_does_not_become_stable_rolls_all_of_them_back(cloud, giv
     assert done.returncode == 1 and "rolled back: every service runs what it ran before" in done.stdout
     assert "values: 2 of 2 run" in done.stdout
     assert cloud.running() == {name: f"abacus-stage-{name}:1" for name in SERVICES}
+    assert [cloud.newest(name) for name in SERVICES] == [f"abacus-stage-{name}:1" for name in SERVICES]
 
 
 def test_a_service_that_is_scaled_to_nothing_is_rolled_out_like_the_others(cloud):
