@@ -6,8 +6,10 @@
 
 static const struct redis_error errors[] = {
 	/* this connection leads to the wrong server, or to one that is not ready yet */
+	{"ASK", STATUS_UNAVAILABLE, true}, /* another node of a cluster has the key; the name may lead to that node */
 	{"LOADING", STATUS_UNAVAILABLE, true},
 	{"MASTERDOWN", STATUS_UNAVAILABLE, true},
+	{"MOVED", STATUS_UNAVAILABLE, true},
 	{"READONLY", STATUS_UNAVAILABLE, true},
 	/* Redis no longer knows who we are; the next connection authenticates */
 	{"NOAUTH", STATUS_UNAVAILABLE, true},

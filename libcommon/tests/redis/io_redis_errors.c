@@ -59,6 +59,8 @@ static void test_a_server_that_is_the_wrong_one_is_unavailable_and_is_connected_
 		"LOADING Redis is loading the dataset in memory",
 		"MASTERDOWN Link with MASTER is down",
 		"READONLY You can't write against a read only replica.",
+		"MOVED 3999 127.0.0.1:6381",
+		"ASK 3999 127.0.0.1:6381",
 		"NOAUTH Authentication required.",
 		"ERR Error running script (call to f_1): @user_script:1: @user_script: 1: -READONLY You can't write",
 	};

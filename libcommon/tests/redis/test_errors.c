@@ -16,6 +16,8 @@ static const struct {
 } rows[] = {
 	{"LOADING Redis is loading the dataset in memory", STATUS_UNAVAILABLE, true},
 	{"MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.", STATUS_UNAVAILABLE, true},
+	{"MOVED 3999 127.0.0.1:6381", STATUS_UNAVAILABLE, true},
+	{"ASK 3999 127.0.0.1:6381", STATUS_UNAVAILABLE, true},
 	{"READONLY You can't write against a read only replica.", STATUS_UNAVAILABLE, true},
 	{"NOAUTH Authentication required.", STATUS_UNAVAILABLE, true},
 	{"WRONGPASS invalid username-password pair or user is disabled.", STATUS_UNAVAILABLE, true},
@@ -34,7 +36,6 @@ static const struct {
 	{"UNBLOCKED client unblocked via CLIENT UNBLOCK", STATUS_INTERNAL, false},
 	{"EXECABORT Transaction discarded because of previous errors.", STATUS_INTERNAL, false},
 	{"CROSSSLOT Keys in request don't hash to the same slot", STATUS_INTERNAL, false},
-	{"MOVED 3999 127.0.0.1:6381", STATUS_INTERNAL, false},
 	/* a word that another begins with */
 	{"BUSYGROUP Consumer Group name already exists", STATUS_INTERNAL, false},
 	{"BUSYKEY Target key name already exists.", STATUS_INTERNAL, false},
