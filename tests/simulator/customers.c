@@ -26,6 +26,7 @@ struct customer {
 	int count;
 	struct job_result results[INDEXES_MAX];
 	bool was_seen[INDEXES_MAX]; /* by some client, before this one began */
+	int losses;                 /* of data in Redis, before this one began */
 	int places[INDEXES_MAX];    /* of those that are being looked up */
 	int places_count;
 };
@@ -163,6 +164,7 @@ static void read_results(struct process *process, bool reads_whole)
 	if (!customer)
 		return;
 	customer->reads_whole = reads_whole;
+	customer->losses = promises_losses();
 	customer->count = customer->places_count = reads_whole ? 1 : indexes;
 	for (int i = 0; i < customer->count; i++) {
 		struct job_key key = reads_whole ? customer->key : (struct job_key){customer->key.kind, i};
@@ -286,8 +288,7 @@ static void answer(struct customer *customer)
 	for (int i = 0; i < customer->count; i++) {
 		const struct job_result *result = &customer->results[i];
 
-		if (customer->was_seen[i] && result->state != JOB_DONE &&
-		    promises_has_seen(result->key.kind, result->key.index))
+		if (customer->was_seen[i] && customer->losses == promises_losses() && result->state != JOB_DONE)
 			promise_broken("a result was announced, and is not done for a later reader", "");
 	}
 	if (customer->reads_whole && customer->results[0].state == JOB_DONE &&

@@ -214,6 +214,7 @@ int64_t promises_calls(void)
 
 #define INDEXES_MAX 64
 static bool is_published[KIND_COUNT][INDEXES_MAX]; /* since Redis last lost data */
+static int losses;
 static bool keys_disagree;
 
 static void parse_name(const char *kind, const char *index, struct job_key *key)
@@ -338,8 +339,14 @@ void promises_published_on(const char *channel, const char *text, size_t len)
 	is_published[job.kind][job.index] = true;
 }
 
+int promises_losses(void)
+{
+	return losses;
+}
+
 void promises_data_lost(void)
 {
+	losses++;
 	memset(is_published, 0, sizeof is_published);
 }
 

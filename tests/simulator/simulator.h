@@ -224,6 +224,7 @@ struct value;
 void promises_written(const char *kind, int64_t index, enum job_state state, int64_t digits, const char *preview);
 /* Whether its result was announced, and nothing was lost since. */
 bool promises_has_seen(enum kind kind, int64_t index);
+int promises_losses(void); /* how often Redis has lost data */
 void promises_appended(const char *key, const struct value *stream);
 void promises_published_on(const char *channel, const char *text, size_t len);
 void promises_data_lost(void);     /* Redis has lost data: what was published before may be published again */
