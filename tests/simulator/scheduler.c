@@ -195,8 +195,10 @@ static void begin(uint64_t seed)
 
 static void end(void)
 {
-	for (int i = 0; i < PROCESSES; i++)
-		process_kill(&processes[i]);
+	for (int i = 0; i < PROCESSES; i++) {
+		if (processes[i].base) /* not one that has drained, and is about to be started again */
+			process_kill(&processes[i]);
+	}
 	while (!TAILQ_EMPTY(&wires))
 		wire_free(TAILQ_FIRST(&wires));
 }
