@@ -39,8 +39,12 @@ static inline void job_decimal_name(struct job_key key, char name[JOBS_NAME_BYTE
 	job_name(key, name + sizeof JOBS_DECIMAL_PREFIX - 1);
 }
 
-/* Reads "digits duration_us calculated_unix_ms preview" into all but the key. False: it is none; so long as it came from a
- * script of this room, that cannot be. The preview is borrowed from the text. */
+/* Is it what jobs_preview() makes of a decimal of so many digits? */
+bool job_is_preview(const char *preview, size_t len, int64_t digits);
+#define JOB_UNIX_MS_MAX 253402300799999 /* the end of the year 9999 */
+/* Reads "digits duration_us calculated_unix_ms preview" into all but the key. False: it is none, or has a value that
+ * jobs_finish() never stores and Postgres could not take; so long as it came from a script of this room, that cannot be. The
+ * preview is borrowed from the text. */
 bool job_summary_read(const char *text, size_t len, struct job_result *result);
 
 /* A reply of n texts and numbers, as look_up and legacy answer: a summary, or a state. False: another. */

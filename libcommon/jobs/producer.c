@@ -223,7 +223,8 @@ bool job_summary_read(const char *text, size_t len, struct job_result *result)
 	result->state = JOB_DONE;
 	result->preview = rest;
 	result->preview_len = len - (size_t)(rest - text);
-	return true;
+	return result->duration_us >= 0 && result->calculated_unix_ms >= 0 && result->calculated_unix_ms <= JOB_UNIX_MS_MAX &&
+	       job_is_preview(result->preview, result->preview_len, result->digits);
 }
 
 static bool read_result(const redisReply *reply, struct job_result *result)

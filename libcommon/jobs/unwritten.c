@@ -52,7 +52,7 @@ static void read_entry(const redisReply *entry, struct jobs_unwritten *unwritten
 	if (summary->type == REDIS_REPLY_STRING && summary->len == 0)
 		unwritten->result.state = JOB_FAILED;
 	else if (!job_summary_read(redis_text(summary), summary->len, &unwritten->result))
-		unwritten->result.state = JOB_ABSENT;
+		unwritten->result = (struct job_result){.key = unwritten->result.key, .state = JOB_ABSENT};
 }
 
 static void deliver(struct call *call, const char *command, const redisReply *entries)

@@ -58,7 +58,12 @@ static void test_what_one_process_received_no_other_receives(void **state)
 
 static void test_an_entry_of_another_program_is_received_as_absent(void **state)
 {
-	static const char *const summaries[] = {"x", "1 2 3", "1  3 4", "-"};
+	static const char *const summaries[] = {"x",        "1 2 3",       "1  3 4",
+						"-",        "0 1 1 ",      "1 1 1 12",
+						"1 1 1 x",  "1 1 1 \xff",  "1 -1 1 1",
+						"1 1 -1 1", "1 1 1 }",     "1 1 253402300800000 1",
+						"-1 1 1 1", "2000 1 1 12", "1001 1 1 1 (1001 digits)"};
+	const int count = 3 + (int)(sizeof summaries / sizeof *summaries);
 	struct unwritten unwritten;
 
 	BESIDE("XADD", "{jobs}:finished", "*", "something", "else");
@@ -66,8 +71,8 @@ static void test_an_entry_of_another_program_is_received_as_absent(void **state)
 	BESIDE("XADD", "{jobs}:finished", "*", "kind", "fibonacci", "index", "-1", "summary", "1 1 1 1");
 	for (size_t i = 0; i < sizeof summaries / sizeof *summaries; i++)
 		BESIDE("XADD", "{jobs}:finished", "*", "kind", "fibonacci", "index", "1", "summary", summaries[i]);
-	WAIT_FOR(receive_unwritten(&unwritten) == 7);
-	for (int i = 0; i < 7; i++)
+	WAIT_FOR(receive_unwritten(&unwritten) == count);
+	for (int i = 0; i < count; i++)
 		assert_int_equal(unwritten.entries[i].result.state, JOB_ABSENT);
 }
 
