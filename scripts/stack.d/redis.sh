@@ -8,7 +8,7 @@ redis_certificate_make() {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj /CN=redis \
 		-addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout "$RUN_DIR/secrets/redis.key" -out "$RUN_DIR/secrets/redis.pem" 2>/dev/null ||
 		die "openssl made no certificate for Redis"
-	chmod 600 "$RUN_DIR/secrets/redis.key"
+	chmod 600 "$RUN_DIR/secrets/redis.key" "$RUN_DIR/secrets/redis.pem"
 	[ "$(id -u)" != 0 ] || chown "$run_user" "$RUN_DIR/secrets/redis.key" "$RUN_DIR/secrets/redis.pem"
 }
 
