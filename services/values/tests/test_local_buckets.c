@@ -74,7 +74,7 @@ static void over_any_time_no_more_is_given_than_the_burst_and_the_rate(void **st
 
 static void a_bucket_in_use_stays_although_many_others_come(void **state)
 {
-	char name[16];
+	char name[32];
 
 	assert_int_equal(take("a", MOST, 0), MOST);
 	for (int i = 0; i < 100000; i++) {
