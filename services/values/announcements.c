@@ -8,14 +8,16 @@
 #include "base/mem.h"
 #include "jobs/jobs.h"
 
-#define SLOTS 4096
+/* Between a result and its second announcement there is at most a window of jobs, so each bucket gets a few others. */
+#define BUCKETS 2048
+#define PLACES 8       /* of a bucket */
 #define HEAD_BYTES 128 /* longer than all up to the index */
 
 struct announcements {
-	struct slot {
-		bool is_taken;
-		struct job_key key;
-	} slots[SLOTS];
+	struct bucket {
+		unsigned count; /* put into it so far; the last ones are there */
+		struct job_key places[PLACES];
+	} buckets[BUCKETS];
 };
 
 /* {"event":"value","kind":"fibonacci","index":7,… as finish.lua writes it */
@@ -35,29 +37,38 @@ static bool read_key(const char *json, size_t len, struct job_key *ret_key)
 	       ret_key->index >= 0;
 }
 
-/* Indexes that follow each other are in slots that do. */
-static struct slot *slot_of(struct announcements *announcements, struct job_key key)
+/* Indexes that follow each other are in buckets that do. */
+static struct bucket *bucket_of(struct announcements *announcements, struct job_key key)
 {
-	return &announcements->slots[((uint64_t)key.index + (uint64_t)key.kind * (SLOTS / KIND_COUNT)) % SLOTS];
+	return &announcements->buckets[((uint64_t)key.index + (uint64_t)key.kind * (BUCKETS / KIND_COUNT)) % BUCKETS];
+}
+
+static bool has(const struct bucket *bucket, struct job_key key)
+{
+	for (unsigned i = 0; i < bucket->count && i < PLACES; i++)
+		if (bucket->places[i].kind == key.kind && bucket->places[i].index == key.index)
+			return true;
+	return false;
 }
 
 bool announcements_are_news(struct announcements *announcements, const char *json, size_t len)
 {
 	struct job_key key;
-	struct slot *slot;
+	struct bucket *bucket;
 
 	if (!read_key(json, len, &key))
 		return true;
-	slot = slot_of(announcements, key);
-	if (slot->is_taken && slot->key.kind == key.kind && slot->key.index == key.index)
+	bucket = bucket_of(announcements, key);
+	if (has(bucket, key))
 		return false;
-	*slot = (struct slot){true, key};
+	bucket->places[bucket->count++ % PLACES] = key;
 	return true;
 }
 
 void announcements_forget(struct announcements *announcements)
 {
-	memset(announcements, 0, sizeof *announcements);
+	for (int i = 0; i < BUCKETS; i++)
+		announcements->buckets[i].count = 0;
 }
 
 struct announcements *announcements_new(void)

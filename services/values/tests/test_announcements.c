@@ -55,6 +55,16 @@ static void test_kinds_and_indexes_differ(void **state)
 	assert_true(is_news_of("fibonacci", INT64_MAX, 1));
 }
 
+static void test_a_result_is_no_news_after_a_whole_window_of_others(void **state)
+{
+	static const char *const kinds[] = {"fibonacci", "lucas", "factorial", "primorial"};
+
+	assert_true(is_news_of("lucas", 11320, 11));
+	for (int i = 0; i < 10000; i++)
+		assert_true(is_news_of(kinds[i % 4], 3000 + i / 4, 1));
+	assert_false(is_news_of("lucas", 11320, 12));
+}
+
 static void test_any_other_message_is_always_news(void **state)
 {
 	static const char *const others[] = {"",
@@ -95,6 +105,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_result_is_news_once_however_long_its_calculation_took, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_kinds_and_indexes_differ, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_result_is_no_news_after_a_whole_window_of_others, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_any_other_message_is_always_news, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_message_is_read_no_further_than_its_length, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_after_redis_may_have_lost_results_each_is_news_again, set_up, tear_down),
