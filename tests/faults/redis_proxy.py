@@ -3,14 +3,23 @@ as far as it has to: where a command or a reply ends."""
 
 import asyncio
 import hashlib
+import re
 import subprocess
 
 from harness import ROOT
 from peer_proxy import Proxy
 
+
+def script_of(file):
+    """Its text as the daemons send it: the Makefile replaces a line "-- include FILE" by a file of the same folder."""
+    return re.sub(
+        r"^-- include (\S+)\n", lambda line: (file.parent / line[1]).read_text(), file.read_text(), flags=re.MULTILINE
+    )
+
+
 # A script's calls go by the name of its file, without .lua.
 SCRIPTS = {
-    hashlib.sha1((ROOT / file).read_bytes()).hexdigest(): (ROOT / file).stem
+    hashlib.sha1(script_of(ROOT / file).encode()).hexdigest(): (ROOT / file).stem
     for file in subprocess.run(["git", "ls-files", "*.lua"], cwd=ROOT, capture_output=True, text=True).stdout.split()
 }
 
