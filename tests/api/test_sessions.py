@@ -562,6 +562,7 @@ def test_a_refresh_succeeds_while_all_other_sessions_are_ended(person):
 
 def test_a_refresh_that_races_with_the_end_of_all_sessions_leaves_no_good_token(person):
     own, others = session_of(person), [session_of(person) for _ in range(6)]
+    assert refresh_count(person) == 0
     ended = threading.Event()
 
     def refresh_until_refused(body):
@@ -575,9 +576,11 @@ def test_a_refresh_that_races_with_the_end_of_all_sessions_leaves_no_good_token(
 
     with ThreadPoolExecutor(6) as threads:
         refreshing = [threads.submit(refresh_until_refused, body) for body in others]
-        eventually(lambda: refresh_count(person) > 12, message="they refresh")
-        new = call("DELETE", "/auth/sessions", token=own["access_token"])
-        ended.set()
+        try:
+            eventually(lambda: refresh_count(person) > 12, message="they refresh")
+            new = call("DELETE", "/auth/sessions", token=own["access_token"])
+        finally:
+            ended.set()
         tokens = [token for future in refreshing for token in future.result()]
     assert new.status == 200 and len(tokens) > 6
     assert all(is_refused_everywhere(token) for token in tokens)
