@@ -356,5 +356,5 @@ def test_8_restore_of_a_damaged_backup_changes_nothing(host):
 
 def test_everything_starts_again_after_a_reboot(host):
     run("docker", "restart", "-t", "5", host.name, **host.engine)
-    assert host.inspect("IPAddress") == host.address
+    host.address = host.inspect("IPAddress")  # the engine may give it another one
     eventually(lambda: host.results() == RESULTS, message="it answers again", limit_s=60)
