@@ -239,9 +239,11 @@ class Worker(Driven):
         self.indexes = itertools.count(1)
 
     def queue(self):
+        """In one step, because the worker may finish the job before a second command."""
         index = next(self.indexes)
-        identifier = redis_says("XADD", "jobs", "*", "kind", "lucas", "index", index, "request_id", "test")
-        redis_says("HSET", "{jobs}:window", f"lucas:{index}", identifier)
+        add = "redis.call('XADD', KEYS[1], '*', 'kind', 'lucas', 'index', ARGV[1], 'request_id', 'test')"
+        script = f"return redis.call('HSET', KEYS[2], 'lucas:' .. ARGV[1], {add})"
+        redis_says("EVAL", script, 2, "jobs", "{jobs}:window", index)
         return index
 
     def has_finished(self, index):
