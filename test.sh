@@ -41,8 +41,14 @@ step() {
 	else
 		failed=$((failed + 1))
 		echo "FAILED  $name ($(($(date +%s) - start)) s)"
+		failed_tests
 		tail -n 150 "$out"
 	fi
+}
+
+# The tests that failed in the step, each with the line after "error", because the end of the output may hold only those that passed.
+failed_tests() {
+	awk '/^not ok |^FAILED |^\[  FAILED  \] / { print "        " $0; error = /^not ok / } error && /^  *error:/ { print "        " $0; getline; print "        " $0; error = 0 }' "$out" | head -n 40
 }
 
 # skip NAME REASON [COUNT]: prints and counts what cannot run on this machine.
