@@ -217,7 +217,7 @@ test("a visitor registers, and the page shows which rules are met", async (t) =>
 	await page.locator("[type=submit]").click();
 	await notice(page, "success", "Welcome!").waitFor();
 	await h1(page, "Your values");
-	await notice(page, "success", "Welcome!").waitFor({ state: "detached", timeout: 5000 });
+	await notice(page, "success", "Welcome!").waitFor({ state: "detached" });
 	await page.getByRole("link", { name: "User Status" }).click();
 	await page.getByText(`${name}@example.com`).waitFor();
 	assert.deepEqual(page.complaints, []);
@@ -289,7 +289,7 @@ test("logging out in one tab logs out every tab at once and revokes the tokens",
 	await page.getByRole("button", { name: "Log Out" }).click();
 	await notice(page, "success", "You have logged out").waitFor();
 	for (const tab of [same, other]) {
-		await notice(tab, "success", "You have logged out").waitFor({ timeout: 1000 });
+		await notice(tab, "success", "You have logged out").waitFor();
 		await loggedOut(tab);
 	}
 	await same.getByText("You must be logged in to view this.").waitFor();
@@ -517,7 +517,7 @@ test("a notification covers no button of a result, and leaves a touch screen by 
 	await notice(page, "success", "You have logged out")
 		.tap({ timeout: 2000 })
 		.catch(() => {}); // on a slow machine it has left already
-	await notice(page, "success", "You have logged out").waitFor({ state: "detached", timeout: 8000 });
+	await notice(page, "success", "You have logged out").waitFor({ state: "detached" });
 });
 
 test("a notification waits until its tab is seen", async (t) => {
@@ -535,7 +535,7 @@ test("a notification waits until its tab is seen", async (t) => {
 		window.visibility = "visible";
 		document.dispatchEvent(new Event("visibilitychange"));
 	});
-	await welcome.waitFor({ state: "detached", timeout: 8000 });
+	await welcome.waitFor({ state: "detached" });
 });
 
 test("going back after logging in again does not log out", async (t) => {
