@@ -31,9 +31,9 @@
  *
  * Redis may lose what it has: it is emptied, it restarts with an older file, another server takes over, the stream is deleted
  * or evicted. So all of it is tied to the *table* of followers:
- *  - Field `#table` is its id, "<life of Redis (its run_id)>.<time of its creation>". The table counts in that life alone, and
- *    as long as the stream has a consumer group of that name, which is a mark: it goes when the stream goes. Otherwise each
- *    script begins another table first (revocations_table.lua).
+ *  - Field `#table` is its id, "table.<life of Redis (its run_id)>.<time of its creation>". The table counts in that life
+ * alone, and as long as the stream has a consumer group of that name, which is a mark: it goes when the stream goes. Otherwise
+ * each script begins another table first (revocations_table.lua).
  *  - REVOCATIONS_COMPLETE, the proof that users has published everything since this table began: "<table> <lifetime of tokens
  * in s> <lease in ms>". The lifetime says for how long the stream keeps entries: a follower with a longer one is refused. The
  *    lease bounds every follower's.
@@ -42,10 +42,12 @@
  *    process has seen the table for a whole lease and has settled it (field `#settled`). What was waiting when the id changed
  * is answered with 503. users publishes everything again on each new connection, and as soon as it sees another table.
  *
- * Two versions at once: processes of version 0.1.0 before this protocol do not join the table, so users does not wait for them,
- * and they keep their weaker promise. They accept any REVOCATIONS_COMPLETE; a process of this version accepts none that users
- * of the earlier version has set. So replace users first. Redis 7 or later is required: renewals must work in a full Redis
- * (script flag allow-oom), because otherwise a full Redis would end every follower's lease. */
+ * Two versions at once: processes of an earlier version do not join this table, so users does not wait for them, and what it
+ * has answered with 200 they refuse when they have read the entry, a moment later. Versions without a table trust the stream
+ * when REVOCATIONS_LEGACY_COMPLETE exists, which users sets for them; a table that an earlier version made has another name,
+ * an id of another form, and a proof of its own, so neither version ends the other's. A process of this version accepts no
+ * proof that users of an earlier version has set. So replace users first. Redis 7 or later is required: renewals must work in a
+ * full Redis (script flag allow-oom), because otherwise a full Redis would end every follower's lease. */
 #ifndef ABACUS_REVOCATIONS_H
 #define ABACUS_REVOCATIONS_H
 
@@ -55,12 +57,14 @@
 #include "auth/jwt.h"
 #include "redis/redis.h"
 
+/* The names in braces have the slot of a cluster that REVOCATIONS_STREAM has, so that one script may use them all. */
 #define REVOCATIONS_STREAM "revocations"
-#define REVOCATIONS_COMPLETE "revocations:complete"
-#define REVOCATIONS_REPUBLISHING "revocations:republishing" /* the epoch of a republication that is under way */
+#define REVOCATIONS_COMPLETE "{revocations}:complete"
+#define REVOCATIONS_REPUBLISHING "{revocations}:republishing" /* the epoch of a republication that is under way */
 /* A hash: the fields above, and for each follower a random name, with the value "<beat> <position> <lease in ms> <instance>".
  */
-#define REVOCATIONS_FOLLOWERS "revocations:followers"
+#define REVOCATIONS_FOLLOWERS "{revocations}:followers"
+#define REVOCATIONS_LEGACY_COMPLETE "revocations:complete"
 #define REVOCATIONS_CHANNEL "revocations:confirmed" /* messages: "<table> <follower> <position>" */
 
 /* A revocation outlives its token by so long, here, in the stream and in Postgres (store.c of users): a clock that was ahead
@@ -117,6 +121,9 @@ void revocations_publish(struct redis *redis, struct scope *scope, const struct 
 void revocations_republish_begin(struct redis *redis, struct scope *scope, int64_t lifetime_s, redis_done *done, void *arg);
 void revocations_republish_end(struct redis *redis, struct scope *scope, const char *epoch,
 			       const struct revocations_config *config, redis_done *done, void *arg);
+/* For processes of version 0.1.0 before the table of followers, after each republication. Once none of them runs, this may go.
+ */
+void revocations_republished_for_legacy(struct redis *redis, struct scope *scope);
 /* users lists them in its redis_new(). */
 extern const struct redis_script revocations_publish_script, revocations_sweep_script, revocations_republish_begin_script,
 	revocations_republish_end_script;

@@ -74,3 +74,14 @@ void revocations_republish_end(struct redis *redis, struct scope *scope, const c
 				    epoch, lifetime, lease_ms},
 		   NULL, done, arg);
 }
+
+/* It comes with the next republication if this one is lost. */
+static void ignored(enum status status, const redisReply *reply, void *arg)
+{
+}
+
+/* NX, because the key may hold the proof of a table that a later version than those, and earlier than this, has made. */
+void revocations_republished_for_legacy(struct redis *redis, struct scope *scope)
+{
+	redis_command(redis, scope, 4, (const char *[]){"SET", REVOCATIONS_LEGACY_COMPLETE, "1", "NX"}, NULL, ignored, NULL);
+}

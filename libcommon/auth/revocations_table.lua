@@ -1,6 +1,7 @@
 -- The Makefile puts this in the place of the line "-- include revocations_table.lua" of a script.
 -- A table of followers counts in the life of Redis (its run_id) that its id names, and for the stream that has a consumer group of
 -- that name. Nothing reads by the group: it is a mark, which is lost exactly when the stream is (deleted, evicted, replaced).
+-- Marks of tables that processes of an earlier version use have no "table.", and stay.
 
 -- The id of the table. Begins a table when there is none that counts.
 local function table_id(followers, stream)
@@ -9,13 +10,13 @@ local function table_id(followers, stream)
 	local id = redis.pcall('HGET', followers, '#table')
 	local groups = redis.pcall('XINFO', 'GROUPS', stream)
 	for _, group in ipairs(groups) do
-		if group[2] == id and string.sub(id, 1, #life + 1) == life .. '.' then return id end
+		if group[2] == id and string.sub(id, 1, 6 + #life + 1) == 'table.' .. life .. '.' then return id end
 	end
 
-	id = life .. '.' .. now[1] .. '.' .. now[2]
+	id = 'table.' .. life .. '.' .. now[1] .. '.' .. now[2]
 	redis.call('XGROUP', 'CREATE', stream, id, '0', 'MKSTREAM')
 	for _, group in ipairs(groups) do
-		if string.match(group[2], '^%x+%.%d+%.%d+$') then redis.call('XGROUP', 'DESTROY', stream, group[2]) end
+		if string.match(group[2], '^table%.%x+%.%d+%.%d+$') then redis.call('XGROUP', 'DESTROY', stream, group[2]) end
 	end
 	redis.call('DEL', followers)
 	redis.call('HSET', followers, '#table', id)

@@ -22,10 +22,30 @@ tls-auth-clients no
 CONF
 }
 
+# A cluster of one server that has all slots refuses a script or command whose keys have several, as a cluster of many would.
+redis_cluster_lines() {
+	cat <<CONF
+cluster-enabled yes
+cluster-config-file nodes.conf
+cluster-port $redis_cluster_port
+CONF
+}
+
+# Redis goes on writing to this file, so it is made once.
+redis_cluster_make() {
+	[ ! -e "$RUN_DIR/redis/nodes.conf" ] || return 0
+	install_text "$RUN_DIR/redis/nodes.conf" 600 <<CONF
+$(head -c 20 /dev/urandom | od -An -v -tx1 | tr -d ' \n') 127.0.0.1:$redis_port@$redis_cluster_port myself,master - 0 0 1 connected 0-16383
+vars currentEpoch 1 lastVoteEpoch 0
+CONF
+	[ "$(id -u)" != 0 ] || chown "$run_user" "$RUN_DIR/redis/nodes.conf"
+}
+
 redis_make() {
 	[ "$REDIS_TLS" = 0 ] || redis_certificate_make
 	mkdir -p "$RUN_DIR/redis"
 	[ "$(id -u)" != 0 ] || chown "$run_user" "$RUN_DIR/redis"
+	[ "$REDIS_CLUSTER" = 0 ] || redis_cluster_make
 	install_text "$RUN_DIR/redis/redis.conf" 600 <<CONF
 bind 127.0.0.1
 port $redis_port
@@ -35,6 +55,7 @@ appendonly yes
 maxmemory-policy noeviction
 save ""
 $([ "$REDIS_TLS" = 0 ] || redis_tls_lines)
+$([ "$REDIS_CLUSTER" = 0 ] || redis_cluster_lines)
 CONF
 	install_text "$RUN_DIR/service.redis.run" 755 <<RUN
 #!/bin/sh

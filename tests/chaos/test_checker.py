@@ -42,7 +42,7 @@ GOOD = Listed(
             "users": [[3, "ann@chaos.example.com"]],
             "results": [["fibonacci", 7]],
             "dead": [],
-            "keys": ["{jobs}:finished", "revocations:complete"],
+            "keys": ["{jobs}:finished", "{revocations}:complete"],
             "left": {"the stream of jobs": 0},
         },
     ]

@@ -33,7 +33,7 @@ def log_out(token, to="users"):
 
 def followers():
     """The values of the table in which processes confirm revocations."""
-    return abacus.redis_cli("HVALS", "revocations:followers")
+    return abacus.redis_cli("HVALS", "{revocations}:followers")
 
 
 class Client:
@@ -207,7 +207,7 @@ def test_a_redis_with_the_data_of_a_moment_before_makes_no_dead_token_live(tmp_p
             not_yet=OSError,
             message="values lacks nothing but the revocations",
         )
-        assert abacus.redis_cli("EXISTS", "revocations:complete") == "1"
+        assert abacus.redis_cli("EXISTS", "{revocations}:complete") == "1"
         assert values.call("GET", PATH, token=person.token).status == 503
         for name in users:
             abacus.start(name)

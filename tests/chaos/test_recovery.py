@@ -141,7 +141,7 @@ def test_a_token_stays_revoked_when_redis_is_emptied_during_republishing():
             message="tokens are published, users are not",
         )
         abacus.redis_cli("FLUSHALL")
-    eventually(lambda: abacus.redis_cli("EXISTS", "revocations:complete") == "1", message="everything is published")
+    eventually(lambda: abacus.redis_cli("EXISTS", "{revocations}:complete") == "1", message="everything is published")
     with abacus.Daemon("values") as values:
         assert values.call("GET", "/values", token=person.token).status == 401
 
@@ -154,7 +154,7 @@ def test_a_user_deleted_under_a_shorter_lifetime_of_tokens_stays_deleted_under_a
         assert users.call("DELETE", f"/users/{person.id}", token=admin).status == 200
     eventually(lambda: psql_count(f"deleted_users WHERE user_id = {person.id} AND expires_at < now()") == 1)
     abacus.redis_cli("FLUSHALL")
-    eventually(lambda: abacus.redis_cli("EXISTS", "revocations:complete") == "1", message="everything is published")
+    eventually(lambda: abacus.redis_cli("EXISTS", "{revocations}:complete") == "1", message="everything is published")
     with abacus.Daemon("values") as values:
         assert values.call("GET", "/values", token=person.token).status == 401
 

@@ -201,7 +201,7 @@ def redis_says(*words, database=REDIS_DATABASE):
 
 
 def revocations_are_published(database=REDIS_DATABASE):
-    eventually(lambda: redis_says("EXISTS", "revocations:complete", database=database), message="the revocations are published")
+    eventually(lambda: redis_says("EXISTS", "{revocations}:complete", database=database), message="the revocations are published")
 
 
 class Driven:

@@ -137,8 +137,8 @@ def test_what_is_published_again_while_the_clock_is_ahead_holds_when_it_is_set_b
     body = {"current": user.password, "new": user.password}
     assert world.users.call("PUT", "/auth/password", body, token=token).status == 200
     world.clock.set(HOUR_S)
-    system.redis_says("DEL", "revocations", "revocations:complete")
-    eventually(lambda: system.redis_says("EXISTS", "revocations:complete"), message="everything was published again")
+    system.redis_says("DEL", "revocations", "{revocations}:complete")
+    eventually(lambda: system.redis_says("EXISTS", "{revocations}:complete"), message="everything was published again")
     entries = [
         dict(zip(fields[::2], fields[1::2], strict=True)) for _, fields in system.redis_says("XRANGE", "revocations", "-", "+")
     ]

@@ -142,7 +142,7 @@ class Users(Driven):
         return []
 
     def publishes_again(self):
-        redis_says("DEL", "revocations:complete", database=self.peered.database)
+        redis_says("DEL", "{revocations}:complete", database=self.peered.database)
         return self.reconnects()
 
     def triggers(self):

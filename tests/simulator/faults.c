@@ -106,9 +106,9 @@ static void redis_delete(void)
 					   "result:fibonacci:3",
 					   "result:fibonacci:10",
 					   "revocations",
-					   "revocations:complete",
-					   "revocations:followers",
-					   "revocations:republishing"};
+					   "{revocations}:complete",
+					   "{revocations}:followers",
+					   "{revocations}:republishing"};
 
 	const char *key = keys[chance_below(sizeof keys / sizeof *keys)];
 

@@ -321,6 +321,37 @@ static void test_whatever_stands_in_the_place_of_the_proof_is_none(void **state)
 	expect_unknown();
 }
 
+/* ---- versions before the names in braces ---- */
+
+static void test_the_mark_of_an_earlier_versions_table_stays_on_the_stream(void **state)
+{
+	static const char earlier[] = "0123456789012345678901234567890123456789.1.1";
+
+	BESIDE("XGROUP", "CREATE", REVOCATIONS_STREAM, earlier, "0", "MKSTREAM");
+	start_and_know(MAX_AGE_S);
+	/* destroyed: 0 */
+	assert_int_equal(BESIDE("XGROUP", "DESTROY", REVOCATIONS_STREAM, earlier), 1);
+}
+
+static void test_the_flag_that_versions_without_a_table_wait_for_is_set(void **state)
+{
+	revocations_republished_for_legacy(redis, &scope);
+	WAIT_FOR(BESIDE("EXISTS", REVOCATIONS_LEGACY_COMPLETE));
+}
+
+/* What an earlier version's table needs as its proof. */
+static void test_a_proof_of_an_earlier_version_is_not_overwritten(void **state)
+{
+	char *proof;
+
+	BESIDE("SET", REVOCATIONS_LEGACY_COMPLETE, "proof");
+	revocations_republished_for_legacy(redis, &scope);
+	publish_one(of_token(token_of(1, now_ms, 1))); /* on the same connection, so it is answered later */
+	proof = BESIDE_TEXT("GET", REVOCATIONS_LEGACY_COMPLETE);
+	assert_string_equal(proof, "proof");
+	free(proof);
+}
+
 static void test_a_stream_that_keeps_revocations_for_less_than_a_lifetime_is_not_trusted(void **state)
 {
 	prove(LIFETIME_S - 1, MAX_AGE_S * 1000L);
@@ -372,6 +403,9 @@ int main(void)
 		REVOCATIONS_TEST(test_a_process_that_follows_a_stream_that_is_deleted_trusts_its_copy_until_its_lease_is_over),
 		REVOCATIONS_TEST(test_a_proof_of_another_life_of_redis_is_none),
 		REVOCATIONS_TEST(test_whatever_stands_in_the_place_of_the_proof_is_none),
+		REVOCATIONS_TEST(test_the_mark_of_an_earlier_versions_table_stays_on_the_stream),
+		REVOCATIONS_TEST(test_the_flag_that_versions_without_a_table_wait_for_is_set),
+		REVOCATIONS_TEST(test_a_proof_of_an_earlier_version_is_not_overwritten),
 		REVOCATIONS_TEST(test_a_stream_that_keeps_revocations_for_less_than_a_lifetime_is_not_trusted),
 		REVOCATIONS_TEST(test_the_lease_of_the_proof_bounds_the_followers),
 		REVOCATIONS_TEST(test_a_lease_is_renewed_without_entries),

@@ -163,7 +163,12 @@ static void published(enum status status, const redisReply *reply, void *arg)
 
 static void ended(enum status status, const redisReply *reply, void *arg)
 {
-	finish(arg, status == STATUS_OK && reply->type == REDIS_REPLY_INTEGER && reply->integer == 1);
+	struct republisher *republisher = arg;
+	bool is_complete = status == STATUS_OK && reply->type == REDIS_REPLY_INTEGER && reply->integer == 1;
+
+	if (is_complete)
+		revocations_republished_for_legacy(republisher->users->redis, &republisher->scope);
+	finish(republisher, is_complete);
 }
 
 static void finish(struct republisher *republisher, bool is_complete)
