@@ -1,10 +1,15 @@
 #include "store.h"
 
 #define USER "users.id, users.username, users.email, users.active, users.admin, users.password_hash"
-/* Without an active admin, nothing in the API could make another one. */
-#define IS_LAST_ADMIN                                                                                                  \
-	"admin AND active AND NOT EXISTS (SELECT FROM users other WHERE other.admin AND other.active AND other.id <> " \
-	"users.id)"
+/* Without an active admin, nothing in the API could make another one. So a change that could remove one first locks its user
+ * and all active admins, in the order of their ids so that two changes never wait for each other, and then decides by the rows
+ * as they are after the wait: of two admins who remove each other at once, the second is refused. */
+#define TARGET                                                                                                           \
+	"locked AS MATERIALIZED (SELECT id, admin AND active AS is_admin FROM users WHERE id = $1 OR (admin AND active)" \
+	" ORDER BY id FOR NO KEY UPDATE),"                                                                               \
+	" target AS (SELECT id, is_admin AND NOT EXISTS (SELECT FROM locked other WHERE other.is_admin AND other.id <> " \
+	"locked.id)"                                                                                                     \
+	" AS is_last_admin FROM locked WHERE id = $1)"
 
 const struct postgres_statement store_user_insert = {
 	"user_insert", "INSERT INTO users (username, email, password_hash) VALUES ($1, $2, $3) RETURNING id"};
@@ -38,7 +43,7 @@ const struct postgres_statement store_users_page = {
 
 const struct postgres_statement store_user_change = {
 	"user_change",
-	"WITH target AS (SELECT id, " IS_LAST_ADMIN " AS is_last_admin FROM users WHERE id = $1 FOR UPDATE),"
+	"WITH " TARGET ","
 	" changed AS (UPDATE users SET active = coalesce($2::boolean, active), admin = coalesce($3::boolean, admin),"
 	" tokens_dead_until_ms = CASE WHEN active <> coalesce($2::boolean, active)"
 	" THEN greatest($4::bigint, tokens_dead_until_ms + 1) ELSE tokens_dead_until_ms END"
@@ -49,7 +54,7 @@ const struct postgres_statement store_user_change = {
 
 const struct postgres_statement store_user_delete = {
 	"user_delete",
-	"WITH target AS (SELECT id, " IS_LAST_ADMIN " AS is_last_admin FROM users WHERE id = $1 FOR UPDATE),"
+	"WITH " TARGET ","
 	" gone AS (DELETE FROM users USING target WHERE users.id = target.id AND NOT is_last_admin RETURNING users.id),"
 	" noted AS (INSERT INTO deleted_users SELECT id, now() + $2::bigint * interval '1 second' FROM gone)"
 	" SELECT gone.id FROM target LEFT JOIN gone ON gone.id = target.id"};

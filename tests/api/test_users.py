@@ -1,5 +1,6 @@
 """The users collection: who may read it, who may change it, and every refusal."""
 
+import concurrent.futures
 import secrets
 
 import pytest
@@ -62,6 +63,20 @@ def test_the_last_active_admin_can_not_be_removed(admin):
         reply = call(method, f"/users/{me}", body, token=admin)
         assert (reply.status, reply.json) == (409, fail("last_admin", "That is the last active admin."))
     assert get("/auth/status", token=admin).status == 200
+
+
+def test_one_active_admin_stays_when_two_remove_each_other_at_once(admin):
+    me, first, second = get("/auth/status", token=admin).json["data"]["id"], Person(), Person()
+    removals = [("PATCH", {"admin": False}), ("PATCH", {"active": False})] * 4 + [("DELETE", None)]
+    try:
+        for method, body in removals:
+            abacus.psql("users", f"UPDATE users SET active = true, admin = id IN ({first.id}, {second.id})")
+            tokens = {first.id: second.login(), second.id: first.login()}
+            with concurrent.futures.ThreadPoolExecutor(2) as threads:
+                replies = [threads.submit(call, method, f"/users/{id_}", body, token=tokens[id_]) for id_ in tokens]
+            assert [reply.result().status for reply in replies].count(200) == 1
+    finally:
+        abacus.psql("users", f"UPDATE users SET admin = true WHERE id = {me}")
 
 
 @pytest.mark.parametrize(
