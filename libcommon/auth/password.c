@@ -20,6 +20,10 @@
 #define MEMORY_KIB_MAX (1024 * 1024) /* a stored hash that needs more is refused before any work */
 #define PASSES_MAX 64
 #define TRIM_MS 1000
+#define BCRYPT_COST_MIN 4
+#define BCRYPT_COST_MAX 16  /* a stored hash that needs more is refused before any work */
+#define BCRYPT_BYTES_MAX 72 /* bcrypt reads no further */
+#define REFUSAL_MARGIN 2    /* a refusal takes so many times what the hash should, because a busy machine takes longer */
 
 const struct config_option password_options[] = {
 	{"ARGON2_MEMORY_KIB", CONFIG_INT, offsetof(struct password_config, memory_kib), "19456", "memory of one password hash",
@@ -37,10 +41,12 @@ const struct config_option password_options[] = {
 };
 
 struct password_hasher {
+	struct event_base *base;
 	struct password_config config;
 	struct hash_queue *queue;
 	struct loop_timer *trim;
-	char *dummy; /* the hash that an unknown user's password is verified against */
+	char *dummy;       /* the hash that an unknown user's password is verified against */
+	int64_t bcrypt_us; /* what bcrypt takes at its least cost; each step of the cost doubles it */
 };
 
 /* One password in the queue. */
@@ -50,6 +56,9 @@ struct password_job {
 	char *phc;     /* to verify against; NULL: make a hash */
 	char *new_phc; /* the hash made, or the one to replace phc */
 	bool matches, is_dummy;
+	struct password_hasher *hasher;
+	struct scope *scope;
+	int64_t start_us, refusal_us; /* when the work began, and how long it takes until a refusal is reported */
 	password_hashed *hashed;
 	password_verified *verified;
 	void *arg;
@@ -98,14 +107,16 @@ static bool verify_bcrypt(struct password_job *job)
 	const char *again;
 	bool matches;
 
-	if (atoi(job->phc + 4) > 16)
+	if (atoi(job->phc + 4) > BCRYPT_COST_MAX)
 		return false;
 	data = mem_alloc(sizeof *data);
 	again = crypt_r(job->password, job->phc, data);
 	matches = again && strlen(again) == strlen(job->phc) && mbedtls_ct_memcmp(again, job->phc, strlen(again)) == 0;
 	explicit_bzero(data, sizeof *data);
 	free(data);
-	if (matches)
+	/* Of a longer password only the beginning was proven, and of one of just this length not that it ends there. A new hash
+	 * would make this one the only right one. */
+	if (matches && strlen(job->password) < BCRYPT_BYTES_MAX)
 		job->new_phc = password_hash_now(job->config, job->password);
 	return matches;
 }
@@ -114,6 +125,7 @@ static void work(void *arg)
 {
 	struct password_job *job = arg;
 
+	job->start_us = clock_monotonic_us();
 	if (!job->phc)
 		job->new_phc = password_hash_now(job->config, job->password);
 	else if (strncmp(job->phc, "$2a$", 4) == 0 || strncmp(job->phc, "$2b$", 4) == 0 || strncmp(job->phc, "$2y$", 4) == 0)
@@ -122,14 +134,57 @@ static void work(void *arg)
 		job->matches = verify_argon2(job);
 }
 
+/* ---- refusals that wait, so that legacy hashes and ours take the same time ---- */
+
+struct refusal {
+	struct op op;
+	struct loop_timer *timer;
+	password_verified *verified;
+	void *arg;
+};
+
+static void refusal_free(struct refusal *refusal)
+{
+	loop_timer_free(refusal->timer);
+	free(refusal);
+}
+
+static void refusal_cancelled(struct op *op)
+{
+	refusal_free((struct refusal *)((char *)op - offsetof(struct refusal, op)));
+}
+
+static void refusal_due(void *arg)
+{
+	struct refusal *refusal = arg;
+
+	if (op_end(&refusal->op))
+		refusal->verified(STATUS_OK, false, NULL, refusal->arg);
+	refusal_free(refusal);
+}
+
+static void refuse_later(const struct password_job *job, int64_t wait_us)
+{
+	struct refusal *refusal = mem_alloc(sizeof *refusal);
+
+	*refusal = (struct refusal){.verified = job->verified, .arg = job->arg};
+	refusal->timer = loop_timer_new(job->hasher->base, refusal_due, refusal);
+	op_start_queued(job->scope, &refusal->op, refusal_cancelled);
+	loop_timer_start(refusal->timer, (long)((wait_us + 999) / 1000));
+}
+
 static void done(enum status status, void *arg)
 {
 	struct password_job *job = arg;
+	bool matches = job->matches && !job->is_dummy;
+	int64_t wait_us = job->start_us + job->refusal_us - clock_monotonic_us();
 
-	if (job->verified)
-		job->verified(status, job->matches && !job->is_dummy, job->new_phc, job->arg);
-	else
+	if (!job->verified)
 		job->hashed(status == STATUS_OK && !job->new_phc ? STATUS_INTERNAL : status, job->new_phc, job->arg);
+	else if (status == STATUS_OK && !matches && wait_us > 0)
+		refuse_later(job, wait_us);
+	else
+		job->verified(status, matches, job->new_phc, job->arg);
 }
 
 static void drop(void *arg)
@@ -150,11 +205,29 @@ static void trim(void *arg)
 	malloc_trim(0);
 }
 
+/* The least of a few, because another process may have run meanwhile. */
+static int64_t measure_bcrypt_us(const struct password_config *config)
+{
+	int64_t least_us = INT64_MAX;
+
+	for (int i = 0; i < 4; i++) {
+		struct password_job job = {.config = config, .password = "", .phc = "$2b$04$abcdefghijklmnopqrstuu"};
+		int64_t start_us = clock_monotonic_us(), took_us;
+
+		verify_bcrypt(&job);
+		took_us = clock_monotonic_us() - start_us;
+		if (took_us < least_us)
+			least_us = took_us;
+	}
+	return least_us;
+}
+
 struct password_hasher *password_hasher_new(struct event_base *base, const struct password_config *config)
 {
 	struct password_hasher *hasher = mem_alloc(sizeof *hasher);
 	int64_t start_us = clock_monotonic_us();
 
+	hasher->base = base;
 	hasher->config = *config;
 	hasher->dummy = password_hash_now(config, "dummy password");
 	if (!hasher->dummy) {
@@ -169,6 +242,7 @@ struct password_hasher *password_hasher_new(struct event_base *base, const struc
 						     .wait_max_us = config->queue_ms * INT64_C(1000),
 						     .first_cost_us = clock_monotonic_us() - start_us,
 					     });
+	hasher->bcrypt_us = measure_bcrypt_us(config);
 	return hasher;
 }
 
@@ -182,11 +256,13 @@ void password_hasher_free(struct password_hasher *hasher)
 	free(hasher);
 }
 
-static struct password_job *job_new(struct password_hasher *hasher, const char *password, void *arg)
+static struct password_job *job_new(struct password_hasher *hasher, struct scope *scope, const char *password, void *arg)
 {
 	struct password_job *job = mem_alloc(sizeof *job);
 
 	loop_timer_start(hasher->trim, TRIM_MS);
+	job->hasher = hasher;
+	job->scope = scope;
 	job->config = &hasher->config;
 	job->password = mem_strdup(password);
 	job->arg = arg;
@@ -196,19 +272,27 @@ static struct password_job *job_new(struct password_hasher *hasher, const char *
 void password_hash(struct password_hasher *hasher, struct scope *scope, const struct hash_turn *turn, const char *password,
 		   password_hashed *hashed, void *arg)
 {
-	struct password_job *job = job_new(hasher, password, arg);
+	struct password_job *job = job_new(hasher, scope, password, arg);
 
 	job->hashed = hashed;
 	hash_queue_submit(hasher->queue, scope, turn, work, done, drop, job);
 }
 
-void password_verify(struct password_hasher *hasher, struct scope *scope, const struct hash_turn *turn, const char *phc,
-		     const char *password, password_verified *verified, void *arg)
+static int64_t refusal_us(const struct password_hasher *hasher, long legacy_cost)
 {
-	struct password_job *job = job_new(hasher, password, arg);
+	if (legacy_cost < BCRYPT_COST_MIN || legacy_cost > BCRYPT_COST_MAX)
+		return 0;
+	return REFUSAL_MARGIN * (hasher->bcrypt_us << (legacy_cost - BCRYPT_COST_MIN));
+}
+
+void password_verify(struct password_hasher *hasher, struct scope *scope, const struct hash_turn *turn, const char *phc,
+		     long legacy_cost, const char *password, password_verified *verified, void *arg)
+{
+	struct password_job *job = job_new(hasher, scope, password, arg);
 
 	job->phc = mem_strdup(phc ? phc : hasher->dummy);
 	job->is_dummy = !phc;
+	job->refusal_us = refusal_us(hasher, legacy_cost);
 	job->verified = verified;
 	hash_queue_submit(hasher->queue, scope, turn, work, done, drop, job);
 }

@@ -8,11 +8,11 @@ struct users_config users_config;
 static const struct config_option own_options[] = {
 	{"PORT", CONFIG_INT, offsetof(struct users_config, http.port), "5001", "port to listen on", 0, 65535, false},
 	{"PUBLIC_USERS", CONFIG_BOOL, offsetof(struct users_config, public_users), NULL,
-	 "true: users can be listed without a token; default: only in development", 0, 0, true},
+	 "true: users, with e-mail addresses, can be listed without a token; default: only in development", 0, 0, true},
 	{"REPAIR_SECONDS", CONFIG_INT, offsetof(struct users_config, repair_s), "15",
 	 "how often to check that Redis still has the revocations", 1, 3600, false},
 	{"LOGIN_ATTEMPTS_MAX", CONFIG_INT, offsetof(struct users_config, attempts_max), "10",
-	 "failed logins of one e-mail from one address, then 429", 1, 1000000, false},
+	 "failed logins to one account from one address, then 429", 1, 1000000, false},
 	{"LOGIN_ATTEMPTS_WINDOW_SECONDS", CONFIG_INT, offsetof(struct users_config, attempts_window_s), "300",
 	 "time after which failed logins are forgotten", 1, 86400, false},
 	{0},

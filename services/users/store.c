@@ -11,23 +11,30 @@
 	"locked.id)"                                                                                                     \
 	" AS is_last_admin FROM locked WHERE id = $1)"
 
-const struct postgres_statement store_user_insert = {
-	"user_insert", "INSERT INTO users (username, email, password_hash) VALUES ($1, $2, $3) RETURNING id"};
+const struct postgres_statement store_user_insert = {"user_insert",
+						     "INSERT INTO users (username, skeleton, email, password_hash)"
+						     " VALUES (normalize($1, NFC), users_skeleton($1), $2, $3) RETURNING id"};
 
 const struct postgres_statement store_user_insert_if_absent = {
-	"user_insert_if_absent", "INSERT INTO users (username, email, password_hash, admin) VALUES ($1, $2, $3, $4::boolean)"
+	"user_insert_if_absent", "INSERT INTO users (username, skeleton, email, password_hash, admin)"
+				 " VALUES (normalize($1, NFC), users_skeleton($1), $2, $3, $4::boolean)"
 				 " ON CONFLICT DO NOTHING"};
 
-/* Answers with a row even when there is no such user. Failed logins are counted by the name as Postgres lowers it, because
- * lower() maps more spellings to one name than a program without its tables could. */
-#define LOGIN_OF "SELECT " USER ", tokens_dead_until_ms, typed.name FROM (SELECT lower($1) AS name) typed LEFT JOIN users ON "
+/* Answers with a row even when there is no such user. Failed logins are counted by the e-mail, so that those with the user name
+ * count too; those of no user by the name as Postgres lowers it, because lower() maps more spellings to one name than a program
+ * without its tables could. User names from before they were normalized are found as they are. */
+#define LOGIN_OF                                                                                                         \
+	"SELECT " USER ", tokens_dead_until_ms, coalesce(lower(email), typed.name), (SELECT substr(password_hash, 5, 2)" \
+	" FROM users WHERE password_hash LIKE '$2_$%' ORDER BY 1 DESC LIMIT 1)"                                          \
+	" FROM (SELECT lower(normalize($1, NFC)) AS name, lower($1) AS raw) typed LEFT JOIN users ON "
 
 const struct postgres_statement store_user_by_email = {"user_by_email", LOGIN_OF "lower(email) = typed.name", true};
 
-const struct postgres_statement store_user_by_login = {"user_by_login",
-						       LOGIN_OF "lower(email) = typed.name OR lower(username) = typed.name"
-								" ORDER BY lower(email) = typed.name DESC LIMIT 1",
-						       true};
+const struct postgres_statement store_user_by_login = {
+	"user_by_login",
+	LOGIN_OF "lower(email) = typed.name OR lower(username) IN (typed.name, typed.raw)"
+		 " ORDER BY lower(email) = typed.name DESC, lower(username) = typed.raw DESC LIMIT 1",
+	true};
 
 const struct postgres_statement store_user_by_id = {"user_by_id", "SELECT " USER " FROM users WHERE id = $1", true};
 

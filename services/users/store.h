@@ -48,7 +48,8 @@ extern const struct postgres_statement store_user_by_email;
 extern const struct postgres_statement store_user_by_login;
 enum {
 	COLUMN_LOGIN_DEAD_UNTIL_MS = COLUMN_USER_END,
-	COLUMN_LOGIN_NAME /* the parameter as Postgres compared it */
+	COLUMN_LOGIN_NAME, /* lower case: the user's e-mail, whichever name was given; the parameter if there is no such user */
+	COLUMN_LOGIN_LEGACY_COST /* of the dearest bcrypt hash of any user; null: there is none */
 };
 
 /* id, jti, ms of issue, sid|null -> user, and more */

@@ -149,11 +149,11 @@ def test_addresses_of_one_ipv6_network_share_their_login_attempts(person):
 
 def test_spellings_of_one_name_share_their_login_attempts():
     """Postgres's lower() also maps KELVIN SIGN to k and I WITH DOT ABOVE to i."""
-    word = f"ki{secrets.token_hex(6)}"
-    person = {"username": word, "email": f"{word}@example.com", "password": "a password"}
-    assert post("/auth/register", person).status == 201
-    spellings = [word.replace("k", k).replace("i", i) for k in "kK\u212a" for i in "iI\u0130"]
     for path, field, end in (("/auth/login", "email", "@example.com"), ("/auth", "username", "")):
+        word = f"ki{secrets.token_hex(6)}"
+        person = {"username": word, "email": f"{word}@example.com", "password": "a password"}
+        assert post("/auth/register", person).status == 201
+        spellings = [word.replace("k", k).replace("i", i) for k in "kK\u212a" for i in "iI\u0130"]
         codes = [post(path, {field: spelling + end, "password": "wrong wrong"}).status for spelling in spellings * 2]
         assert codes.count(429) == len(codes) - 10, path
 
@@ -341,6 +341,44 @@ def test_deleting_a_user_revokes_their_tokens(person, admin):
         assert (reply.status, reply.json) == (401, fail("user_inactive", "Provide a valid auth token."))
     assert post("/auth/login", {"email": person.email, "password": person.password}).status == 404
     assert get(f"/users/{person.id}", token=admin).status == 404
+
+
+def test_wrong_current_passwords_count_like_failed_logins(person):
+    change = {"current": "not the password", "new": "a new password"}
+    assert post("/auth/login", {"email": person.email, "password": "wrong wrong"}).status == 404
+    codes = [call("PUT", "/auth/password", change, token=person.token).status for _ in range(10)]
+    assert codes == [400] * 9 + [429]
+    right = call("PUT", "/auth/password", {**change, "current": person.password}, token=person.token)
+    assert (right.status, right.json["code"]) == (429, "too_many_attempts")
+    assert int(right.headers["Retry-After"]) > 0
+    assert post("/auth/login", {"email": person.email, "password": person.password}).status == 429
+
+
+def test_the_right_current_password_forgets_the_wrong_ones(person):
+    wrong = {"current": "not the password", "new": "a new password"}
+    assert {call("PUT", "/auth/password", wrong, token=person.token).status for _ in range(9)} == {400}
+    change = {"current": person.password, "new": "a new password"}
+    assert call("PUT", "/auth/password", change, token=person.token).status == 200
+    assert [post("/auth/login", {"email": person.email, "password": "wrong wrong"}).status for _ in range(10)] == [404] * 10
+
+
+def test_failed_logins_with_the_email_and_with_the_user_name_of_one_account_count_together(person):
+    def attempt(name):
+        return post("/auth", {"username": name, "password": "wrong wrong"}).status
+
+    assert [attempt(person.username if n % 2 else person.email.upper()) for n in range(10)] == [401] * 10
+    assert attempt(person.username) == attempt(person.email) == 429
+
+
+def test_a_long_password_whose_end_was_not_proven_does_not_replace_the_legacy_hash(person):
+    """bcrypt compares only the first 72 bytes, so a wrong end logs in, as ever. The right end keeps doing so."""
+    right = "x" * 80
+    old = "$2b$04$abcdefghijklmnopqrstuubzadhGtS2zEF.gu0yd0opP6cVzb.e0i"
+    abacus.psql("users", f"UPDATE users SET password_hash = '{old}' WHERE id = {person.id}")
+    for password in ("x" * 72 + "wrong", "x" * 72, right):
+        abacus.log_in(person.email, password)
+    stored = abacus.psql("users", f"SELECT password_hash FROM users WHERE id = {person.id}")
+    assert stored == old
 
 
 def test_a_bcrypt_hash_of_the_legacy_system_verifies_and_is_replaced(person):

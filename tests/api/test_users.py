@@ -6,7 +6,8 @@ import secrets
 import pytest
 
 import abacus
-from abacus import Person, call, fail, get, post
+from abacus import Daemon, Person, call, fail, get, post
+from harness import ROOT
 
 FORBIDDEN = fail("not_permitted", "You do not have permission to do that.")
 NEW = {"username": "added-by-admin", "email": "added.by.admin@example.com", "password": "a password"}
@@ -43,7 +44,29 @@ def test_users_are_listed_by_id(reader):
     users = reply.json["data"]["users"]
     assert reply.json["status"] == "success"
     assert [user["id"] for user in users] == sorted(user["id"] for user in users)
-    assert set(users[0]) == {"id", "username", "email", "active", "admin"}
+
+
+def test_users_see_of_each_other_only_the_name(reader, person):
+    listed = get(f"/users?after={min(reader.id, person.id) - 1}", token=reader.token).json["data"]["users"]
+    users = {user["id"]: user for user in listed}
+    assert users[person.id] == {"id": person.id, "username": person.username}
+    own = {"id": reader.id, "username": reader.username, "email": reader.email, "active": True, "admin": False}
+    assert users[reader.id] == own
+    assert get(f"/users/{person.id}", token=reader.token).json["data"] == users[person.id]
+
+
+def test_an_admin_sees_every_member_of_every_user(admin, person):
+    (user,) = get(f"/users?limit=1&after={person.id - 1}", token=admin).json["data"]["users"]
+    shown = {"id": person.id, "username": person.username, "email": person.email, "active": True}
+    assert user == {**shown, "admin": False}
+    assert get(f"/users/{person.id}", token=admin).json["data"] == shown
+
+
+def test_all_see_every_member_if_users_are_public(person):
+    with Daemon("users", PUBLIC_USERS="true") as users:
+        assert users.call("GET", f"/users/{person.id}").json["data"]["email"] == person.email
+        listed = users.call("GET", f"/users?limit=1&after={person.id - 1}", token=person.token).json["data"]["users"]
+    assert listed[0]["email"] == person.email
 
 
 def test_the_list_is_paged_with_a_link_header(reader):
@@ -138,6 +161,50 @@ def test_an_invalid_change_is_refused(person, admin, body):
     seen = reply.json
     assert seen.pop("errors")
     assert (reply.status, seen) == (400, fail("invalid_payload", "Invalid payload."))
+
+
+@pytest.mark.parametrize("like", ["Name", "NAME", "N\u0430me", "\uff2eAME", "n\u0430m\u0435", "name\ufe0f"])
+def test_names_that_look_alike_are_one_name(like):
+    """Cyrillic letters, full width, a variation selector; and the case."""
+    word = secrets.token_hex(6)
+    first = {"username": f"Name {word}", "email": f"{word}@example.com", "password": f"password-{word}"}
+    assert post("/auth/register", first).status == 201
+    second = post("/auth/register", {**first, "username": f"{like}  {word}", "email": f"2{word}@example.com"})
+    assert (second.status, second.json) == (400, fail("user_exists", "Sorry. That user already exists."))
+
+
+def test_names_with_letters_of_their_own_are_different_names():
+    for name in ("tom", "torn", "to\u043c", "t\u043em\u0301", "töm"):
+        word = secrets.token_hex(6)
+        person = {"username": f"{name}-{SUITE}", "email": f"{word}@example.com", "password": f"password-{word}"}
+        assert post("/auth/register", person).status == 201, name
+
+
+SUITE = secrets.token_hex(6)
+
+
+def test_a_name_is_stored_and_found_in_one_form_however_it_was_typed():
+    word = secrets.token_hex(6)
+    composed, decomposed = f"Zo\u00eb {word}", f"Zoe\u0308 {word}"
+    person = {"username": decomposed, "email": f"{word}@example.com", "password": f"password-{word}"}
+    token = post("/auth/register", person).json["auth_token"]
+    assert get("/auth/status", token=token).json["data"]["username"] == composed
+    for name in (composed, decomposed):
+        assert post("/auth", {"username": name, "password": person["password"]}).status == 200
+
+
+def test_the_migration_keeps_names_that_collide_and_the_first_has_the_skeleton():
+    word = secrets.token_hex(6)
+    names = [f"Lily {word}", f"Liiy {word}"]
+    values = ", ".join(f"('{name}', '{index}{word}@example.com', '-')" for index, name in enumerate(names))
+    up = (ROOT / "services/users/migrations/0003_names.up.sql").read_text()
+    down = (ROOT / "services/users/migrations/0003_names.down.sql").read_text()
+    rows = abacus.psql(
+        "users",
+        f"BEGIN; {down} INSERT INTO users (username, email, password_hash) VALUES {values}; {up}"
+        f" SELECT username, skeleton IS NULL FROM users WHERE username LIKE '%{word}' ORDER BY id; ROLLBACK",
+    )
+    assert rows.splitlines() == [f"{names[0]}|f", f"{names[1]}|t"]
 
 
 @pytest.mark.parametrize("method, body", [("PATCH", {"active": False}), ("DELETE", None)])

@@ -64,14 +64,19 @@ static struct answer hash(const char *password)
 	return answer;
 }
 
-static struct answer verify(const char *phc, const char *password)
+static struct answer verify_beside(const char *phc, long legacy_cost, const char *password)
 {
 	struct answer answer = {0};
 
-	password_verify(hasher, &scope, &turn, phc, password, verified, &answer);
+	password_verify(hasher, &scope, &turn, phc, legacy_cost, password, verified, &answer);
 	assert_int_equal(answer.count, 0);
 	WAIT_FOR(answer.count);
 	return answer;
+}
+
+static struct answer verify(const char *phc, const char *password)
+{
+	return verify_beside(phc, 0, password);
 }
 
 static void expect(const char *phc, const char *password, bool matches, bool wants_new)
@@ -243,6 +248,75 @@ static void test_legacy_hashes_refuse_another_password(void **state)
 	expect("$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "", false, false);
 }
 
+/* python3 -c "import crypt; print(crypt.crypt('x' * 80, '$2b$04$abcdefghijklmnopqrstuu'))" */
+static const char of_80_x[] = "$2b$04$abcdefghijklmnopqrstuubzadhGtS2zEF.gu0yd0opP6cVzb.e0i";
+
+static void expect_of_x(int length, bool matches, bool wants_new, const char *phc)
+{
+	char password[128] = "";
+
+	memset(password, 'x', (size_t)length);
+	expect(phc, password, matches, wants_new);
+}
+
+static void test_a_legacy_hash_is_not_replaced_when_the_end_of_the_password_was_not_proven(void **state)
+{
+	expect_of_x(80, true, false, of_80_x);
+	expect_of_x(79, true, false, of_80_x);
+	expect_of_x(72, true, false, of_80_x);
+	expect_of_x(71, false, false, of_80_x);
+}
+
+static void test_a_legacy_hash_is_replaced_when_the_whole_password_was_proven(void **state)
+{
+	expect_of_x(71, true, true, "$2b$04$abcdefghijklmnopqrstuu.gc7UY/21CSNJGJg21jJzx9QiOpJ9bO");
+}
+
+static int64_t refusal_us(const char *phc, long legacy_cost)
+{
+	int64_t begin_us = clock_monotonic_us();
+	struct answer answer = verify_beside(phc, legacy_cost, "a wrong password");
+
+	assert_int_equal(answer.status, STATUS_OK);
+	assert_false(answer.matches);
+	return clock_monotonic_us() - begin_us;
+}
+
+/* The least of 20 each, measured in turn, because other load on the machine only makes some of them longer. Without the wait,
+ * the legacy hash of cost 10 takes more than a hundred times as long as one of ours here. */
+static void test_a_legacy_hash_takes_as_long_to_refuse_as_ours_and_as_an_unknown_user(void **state)
+{
+	int64_t legacy_us = INT64_MAX, ours_us = INT64_MAX, unknown_us = INT64_MAX, took_us;
+	struct answer ours = hash("correct horse");
+
+	for (int i = 0; i < 20; i++) {
+		if ((took_us = refusal_us("$2b$10$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", 10)) < legacy_us)
+			legacy_us = took_us;
+		if ((took_us = refusal_us(ours.phc, 10)) < ours_us)
+			ours_us = took_us;
+		if ((took_us = refusal_us(NULL, 10)) < unknown_us)
+			unknown_us = took_us;
+	}
+	free(ours.phc);
+	if (ours_us < legacy_us / 2 || ours_us > legacy_us * 2 || unknown_us < legacy_us / 2 || unknown_us > legacy_us * 2)
+		fail_msg("%ld us for a legacy hash, %ld us for ours, %ld us for an unknown user", (long)legacy_us,
+			 (long)ours_us, (long)unknown_us);
+}
+
+static void test_a_refusal_that_waits_ends_with_its_scope(void **state)
+{
+	struct answer answer = {0};
+	struct answer ours = hash("correct horse"), later;
+
+	password_verify(hasher, &scope, &turn, ours.phc, 16, "a wrong password", verified, &answer);
+	later = verify(ours.phc, "correct horse"); /* on the one thread, so the first is waiting now */
+	assert_true(later.matches);
+	assert_int_equal(answer.count, 0);
+	scope_cancel(&scope);
+	assert_true(scope_is_idle(&scope));
+	free(ours.phc);
+}
+
 /* ---- an unknown user ---- */
 
 /* Processor time of all threads, so that a busy machine does not count. */
@@ -324,8 +398,8 @@ static void test_beyond_the_queues_length_a_verification_is_busy_and_does_not_ma
 	struct answer first = {0}, second = {0};
 
 	start_still(1);
-	password_verify(hasher, &scope, &turn, NULL, "correct horse", verified, &first);
-	password_verify(hasher, &scope, &turn, NULL, "correct horse", verified, &second);
+	password_verify(hasher, &scope, &turn, NULL, 0, "correct horse", verified, &first);
+	password_verify(hasher, &scope, &turn, NULL, 0, "correct horse", verified, &second);
 	WAIT_FOR(second.count);
 	assert_int_equal(second.status, STATUS_BUSY);
 	assert_false(second.matches);
@@ -353,7 +427,7 @@ static void test_a_cancelled_scope_runs_no_callback_and_another_scope_runs_all(v
 
 	scope_init(&other);
 	password_hash(hasher, &other, &turn, "correct horse", hashed, &cancelled);
-	password_verify(hasher, &other, &turn, NULL, "correct horse", verified, &cancelled);
+	password_verify(hasher, &other, &turn, NULL, 0, "correct horse", verified, &cancelled);
 	password_hash(hasher, &scope, &turn, "correct horse", hashed, &neighbour);
 	scope_cancel(&other);
 	WAIT_FOR(neighbour.count); /* one thread: what was asked before is over too */
@@ -419,6 +493,10 @@ int main(void)
 		PASSWORD_TEST(test_parameters_that_do_not_fit_make_no_hash),
 		PASSWORD_TEST(test_legacy_hashes_verify_and_are_replaced),
 		PASSWORD_TEST(test_legacy_hashes_refuse_another_password),
+		PASSWORD_TEST(test_a_legacy_hash_is_not_replaced_when_the_end_of_the_password_was_not_proven),
+		PASSWORD_TEST(test_a_legacy_hash_is_replaced_when_the_whole_password_was_proven),
+		PASSWORD_TEST(test_a_legacy_hash_takes_as_long_to_refuse_as_ours_and_as_an_unknown_user),
+		PASSWORD_TEST(test_a_refusal_that_waits_ends_with_its_scope),
 		PASSWORD_TEST(test_an_unknown_user_takes_as_much_work_and_does_not_match),
 		PASSWORD_TEST(test_the_dummy_password_does_not_match),
 		PASSWORD_TEST(test_beyond_the_queues_length_a_hash_is_busy),

@@ -19,6 +19,15 @@ it("all users are listed, and a user who is not an admin cannot change them", as
 	expect(screen.queryByRole("button", { name: /Deactivate|Add|Delete/ })).toBeNull();
 });
 
+it("a user who may see only the names of others gets a list of names", async () => {
+	const names = [{ id: 1, username: "theadmin" }, user(2, "somebody")];
+	answerBy("GET /users", () => [200, { status: "success", data: { users: names } }]);
+	show("/all-users", { as: { id: 2 } });
+	await screen.findByText("theadmin");
+	expect(screen.getAllByRole("columnheader").map((header) => header.textContent)).toEqual(["ID", "Username"]);
+	expect(row("theadmin").textContent).toBe("1theadmin");
+});
+
 it("a logged-out visitor is asked to log in when the list is not public", async () => {
 	answer("GET /users", 403, failure("token_missing", "Provide a valid auth token."));
 	show("/all-users");

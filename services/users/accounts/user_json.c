@@ -15,6 +15,14 @@ void user_json(struct buf *out, const struct user_shown *user, bool with_admin)
 	json_write_object_end(out);
 }
 
+void user_json_name(struct buf *out, int64_t id, const char *username)
+{
+	json_write_object(out);
+	json_write_member_int(out, "id", id);
+	json_write_member_text(out, "username", username);
+	json_write_object_end(out);
+}
+
 void user_json_of_row(struct buf *out, const struct postgres_rows *rows, int row, bool with_admin)
 {
 	struct user_shown user = {.id = postgres_int(rows, row, COLUMN_USER_ID),

@@ -16,7 +16,9 @@ struct user_shown {
 
 /* Adds {id, username, email, active} and, with_admin, admin. */
 void user_json(struct buf *out, const struct user_shown *user, bool with_admin);
-/* The same of a row that has the columns COLUMN_USER_*. */
+/* Adds {id, username}: what users see of each other. */
+void user_json_name(struct buf *out, int64_t id, const char *username);
+/* user_json() of a row that has the columns COLUMN_USER_*. */
 void user_json_of_row(struct buf *out, const struct postgres_rows *rows, int row, bool with_admin);
 
 #endif

@@ -5,6 +5,7 @@
 #include "accounts/user_json.h"
 #include "base/json_write.h"
 #include "http/page.h"
+#include "sessions/authenticate.h"
 #include "store.h"
 
 #define PAGE_DEFAULT 1000
@@ -30,6 +31,16 @@ void user_list(struct http_request *req)
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_users_page, &params, loaded, listing);
 }
 
+static void add_user(const struct http_request *req, struct buf *json, const struct postgres_rows *rows, int row)
+{
+	int64_t id = postgres_int(rows, row, COLUMN_USER_ID);
+
+	if (users_may_see(req, id))
+		user_json_of_row(json, rows, row, true);
+	else
+		user_json_name(json, id, postgres_text(rows, row, COLUMN_USER_USERNAME));
+}
+
 static void loaded(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct listing *listing = arg;
@@ -46,7 +57,7 @@ static void loaded(enum status status, const struct postgres_rows *rows, void *a
 	json_write_key(&json, "users");
 	json_write_array(&json);
 	for (int i = 0; i < count; i++)
-		user_json_of_row(&json, rows, i, true);
+		add_user(listing->req, &json, rows, i);
 	json_write_array_end(&json);
 	json_write_object_end(&json);
 	json_write_object_end(&json);

@@ -94,3 +94,8 @@ bool users_require_admin(struct http_request *req)
 	http_reply_fail(req, 401, "not_permitted", "You do not have permission to do that.");
 	return false;
 }
+
+bool users_may_see(const struct http_request *req, int64_t user_id)
+{
+	return users_of(req)->config->public_users || users_caller(req)->is_admin || http_request_user_id(req) == user_id;
+}

@@ -18,4 +18,7 @@ const struct caller *users_caller(const struct http_request *req);
 /* True when the caller is an admin; otherwise the request has been answered. */
 bool users_require_admin(struct http_request *req);
 
+/* Whether the request may see more of that user than its name: its own record, as an admin, or because of PUBLIC_USERS. */
+bool users_may_see(const struct http_request *req, int64_t user_id);
+
 #endif

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/int64.h"
 #include "base/mem.h"
 #include "hashing.h"
 #include "service.h"
@@ -53,6 +52,8 @@ static void loaded(enum status status, const struct postgres_rows *rows, void *a
 	if (status != STATUS_OK)
 		return http_reply_status(credentials->req, status);
 	credentials->name = mem_strdup(postgres_text(rows, 0, COLUMN_LOGIN_NAME));
+	if (!postgres_is_null(rows, 0, COLUMN_LOGIN_LEGACY_COST))
+		credentials->legacy_cost = atol(postgres_text(rows, 0, COLUMN_LOGIN_LEGACY_COST));
 	if (!postgres_is_null(rows, 0, COLUMN_USER_ID)) {
 		credentials->user_id = postgres_int(rows, 0, COLUMN_USER_ID);
 		credentials->is_active = postgres_bool(rows, 0, COLUMN_USER_IS_ACTIVE);
@@ -69,14 +70,11 @@ static void loaded(enum status status, const struct postgres_rows *rows, void *a
 static void counted(bool may_try, long retry_s, void *arg)
 {
 	struct check *check = arg;
-	struct http_request *req = check->credentials.req;
-	char retry[INT64_TEXT_BYTES];
 
 	if (may_try)
-		return verify(check);
-	int64_format(retry_s > 0 ? retry_s : 1, retry);
-	http_reply_header(req, "Retry-After", retry);
-	http_reply_fail(req, 429, "too_many_attempts", "Too many attempts. Please try again later.");
+		verify(check);
+	else
+		login_attempts_refuse(check->credentials.req, retry_s);
 }
 
 static void verify(struct check *check)
@@ -88,7 +86,7 @@ static void verify(struct check *check)
 	password_verify(users_of(req)->hasher, http_request_scope(req),
 			credentials->stored_hash ? hashing_turn_of_user(req, credentials->user_id, &turn)
 						 : hashing_turn_of_name(req, credentials->name, &turn),
-			credentials->stored_hash, credentials->password, verified, check);
+			credentials->stored_hash, credentials->legacy_cost, credentials->password, verified, check);
 }
 
 static void verified(enum status status, bool matches, const char *new_phc, void *arg)

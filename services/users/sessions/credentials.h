@@ -17,9 +17,10 @@ struct credentials { /* of a user whose password was right; lives as long as the
 	/* When a token of this login is issued: before the user was loaded, so that each later change of the user revokes it.
 	 */
 	int64_t issued_ms;
-	int64_t dead_until_ms; /* of the user, when the password was loaded */
-	const char *password;  /* borrowed from the request */
-	char *name, *stored_hash, *new_hash;
+	int64_t dead_until_ms;               /* of the user, when the password was loaded */
+	const char *password;                /* borrowed from the request */
+	char *name, *stored_hash, *new_hash; /* name: that failed logins are counted by */
+	long legacy_cost;                    /* for password_verify() */
 };
 
 /* credentials NULL: there is no such user, or the password is wrong; both take the same time. */

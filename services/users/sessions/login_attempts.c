@@ -53,6 +53,15 @@ void login_attempts_count(struct http_request *req, const char *name, login_atte
 		   (const char *[]){key, window_s}, NULL, counted, attempt);
 }
 
+void login_attempts_refuse(struct http_request *req, long retry_s)
+{
+	char retry[INT64_TEXT_BYTES];
+
+	int64_format(retry_s > 0 ? retry_s : 1, retry);
+	http_reply_header(req, "Retry-After", retry);
+	http_reply_fail(req, 429, "too_many_attempts", "Too many attempts. Please try again later.");
+}
+
 /* Of what nothing depends on: the client gets its reply either way. */
 static void ignored(enum status status, const redisReply *reply, void *arg)
 {

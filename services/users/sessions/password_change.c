@@ -1,5 +1,5 @@
 /* PUT /auth/password {current, new}: changes the password. Every token issued before is revoked, also that of this request.
- * Flow: password_change -> verified -> hashed -> stored -> tokens_ended -> published -> reply. */
+ * Flow: password_change -> confirm.c -> confirmed -> hashed -> stored -> tokens_ended -> published -> reply. */
 #include "service.h"
 
 #include "accounts/validation.h"
@@ -8,6 +8,7 @@
 #include "hashing.h"
 #include "revocations/revoke.h"
 #include "sessions/authenticate.h"
+#include "sessions/confirm.h"
 #include "store.h"
 
 struct change {
@@ -16,7 +17,7 @@ struct change {
 	const char *new_password; /* borrowed from the request */
 };
 
-static void verified(enum status status, bool matches, const char *new_phc, void *arg);
+static void confirmed(struct http_request *req, void *arg);
 static void hashed(enum status status, const char *phc, void *arg);
 static void stored(enum status status, const struct postgres_rows *rows, void *arg);
 static void tokens_ended(enum status status, const struct postgres_rows *rows, void *arg);
@@ -25,33 +26,20 @@ static void published(enum status status, void *arg);
 void password_change(struct http_request *req)
 {
 	struct change *change = http_request_alloc(req, sizeof *change, NULL);
-	const char *current = json_text(http_request_json(req), "current"), *problem;
-	struct hashing_turn turn;
-	cJSON *errors = NULL;
+	const char *problem;
 
 	change->req = req;
 	change->new_password = json_text(http_request_json(req), "new");
-	if (password_problem(current))
-		errors = http_errors_add(errors, "current", "is not your password");
 	if ((problem = password_problem(change->new_password)))
-		errors = http_errors_add(errors, "new", problem);
-	if (errors)
-		return http_reply_invalid(req, errors);
-	password_verify(users_of(req)->hasher, http_request_scope(req),
-			hashing_turn_of_user(req, http_request_user_id(req), &turn), users_caller(req)->password_hash, current,
-			verified, change);
+		return http_reply_invalid(req, http_errors_add(NULL, "new", problem));
+	confirm_password(req, confirmed, change);
 }
 
-static void verified(enum status status, bool matches, const char *new_phc, void *arg)
+static void confirmed(struct http_request *req, void *arg)
 {
 	struct change *change = arg;
-	struct http_request *req = change->req;
 	struct hashing_turn turn;
 
-	if (status != STATUS_OK)
-		return hashing_reply_status(req, status);
-	if (!matches)
-		return http_reply_invalid(req, http_errors_add(NULL, "current", "is not your password"));
 	password_hash(users_of(req)->hasher, http_request_scope(req),
 		      hashing_turn_of_user(req, http_request_user_id(req), &turn), change->new_password, hashed, change);
 }

@@ -51,7 +51,7 @@ export async function changePassword(body: api.PasswordChange): Promise<void> {
 }
 
 export interface UserPage {
-	users: api.User[];
+	users: (api.User | api.UserName)[];
 	next: number | null; // for `after`
 }
 

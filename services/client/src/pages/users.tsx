@@ -2,7 +2,7 @@ import { type InfiniteData, useInfiniteQuery, useMutation, useQueryClient } from
 import { useState } from "react";
 import { addUser, changeUser, deleteUser, fetchUsers, type UserPage } from "../api/calls";
 import { Failure, messageOf } from "../api/failure";
-import type { User, UserChange } from "../api/generated";
+import type { User, UserChange, UserName } from "../api/generated";
 import { Dialog } from "../parts/dialog";
 import { Field } from "../parts/field";
 import { LogInFirst } from "../parts/log-in-first";
@@ -179,8 +179,24 @@ function Actions({ user, isOwn, onDelete }: { user: User; isOwn: boolean; onDele
 	);
 }
 
-function UserTable({ users, canChange, ownId }: { users: User[]; canChange: boolean; ownId: number | undefined }) {
+/* Other users than admins see only the names of the others. */
+function isWhole(user: User | UserName): user is User {
+	return "email" in user;
+}
+
+function Flag({ is }: { is: boolean }) {
+	return <span className={is ? "flag is-on" : "flag"}>{is ? "yes" : "no"}</span>;
+}
+
+interface UserTableProps {
+	users: (User | UserName)[];
+	canChange: boolean;
+	ownId: number | undefined;
+}
+
+function UserTable({ users, canChange, ownId }: UserTableProps) {
 	const [deleted, setDeleted] = useState<User | null>(null);
+	const hasDetails = canChange || users.some((user) => isWhole(user) && user.id !== ownId);
 
 	return (
 		<div className="sheet table-sheet">
@@ -189,9 +205,9 @@ function UserTable({ users, canChange, ownId }: { users: User[]; canChange: bool
 					<tr>
 						<th scope="col">ID</th>
 						<th scope="col">Username</th>
-						<th scope="col">Email</th>
-						<th scope="col">Active</th>
-						<th scope="col">Admin</th>
+						{hasDetails && <th scope="col">Email</th>}
+						{hasDetails && <th scope="col">Active</th>}
+						{hasDetails && <th scope="col">Admin</th>}
 						{canChange && <th scope="col">Change</th>}
 					</tr>
 				</thead>
@@ -203,16 +219,20 @@ function UserTable({ users, canChange, ownId }: { users: User[]; canChange: bool
 								{user.username}
 								{user.id === ownId && <span className="soft"> (you)</span>}
 							</th>
-							<td data-label="Email" className="email">
-								{user.email}
-							</td>
-							<td data-label="Active">
-								<span className={user.active ? "flag is-on" : "flag"}>{user.active ? "yes" : "no"}</span>
-							</td>
-							<td data-label="Admin">
-								<span className={user.admin ? "flag is-on" : "flag"}>{user.admin ? "yes" : "no"}</span>
-							</td>
-							{canChange && (
+							{hasDetails && isWhole(user) && (
+								<>
+									<td data-label="Email" className="email">
+										{user.email}
+									</td>
+									<td data-label="Active">
+										<Flag is={user.active} />
+									</td>
+									<td data-label="Admin">
+										<Flag is={user.admin} />
+									</td>
+								</>
+							)}
+							{canChange && isWhole(user) && (
 								<td className="actions-cell">
 									<Actions user={user} isOwn={user.id === ownId} onDelete={() => setDeleted(user)} />
 								</td>
@@ -235,7 +255,8 @@ function UserListing({ session }: { session: Session | null }) {
 		getNextPageParam: (page) => page.next,
 	});
 	const users = listing.data?.pages.flatMap((page) => page.users);
-	const canChange = users?.find((user) => user.id === session?.userId)?.admin ?? session?.isAdmin ?? false;
+	const own = users?.find((user) => user.id === session?.userId);
+	const canChange = (own && isWhole(own) ? own.admin : session?.isAdmin) ?? false;
 
 	if (listing.error instanceof Failure && [401, 403].includes(listing.error.httpStatus)) return <LogInFirst />;
 	if (listing.error && !users) return <p className="sheet">{messageOf(listing.error)}</p>;

@@ -207,7 +207,9 @@ export const ping = <ThrowOnError extends boolean = false>(options?: Options<Pin
 /**
  * All users, by id, a page at a time
  *
- * Needs no token if `PUBLIC_USERS` is set, which is the default only in development.
+ * Admins see every member, and each user its own. Of other users it has only `id` and `username`. If `PUBLIC_USERS` is set, which is the
+ * default only in development, it needs no token, and every member of every user is open to all.
+ *
  */
 export const listUsers = <ThrowOnError extends boolean = false>(options?: Options<ListUsersData, ThrowOnError>): RequestResult<ListUsersResponses, ListUsersErrors, ThrowOnError> => (options?.client ?? client).get<ListUsersResponses, ListUsersErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -244,7 +246,9 @@ export const deleteUser = <ThrowOnError extends boolean = false>(options: Option
 /**
  * One user
  *
- * Needs no token if `PUBLIC_USERS` is set, which is the default only in development.
+ * Admins see every member, and each user its own. Of other users it has only `id` and `username`. If `PUBLIC_USERS` is set, which is the
+ * default only in development, it needs no token, and every member of every user is open to all.
+ *
  */
 export const getUser = <ThrowOnError extends boolean = false>(options: Options<GetUserData, ThrowOnError>): RequestResult<GetUserResponses, GetUserErrors, ThrowOnError> => (options.client ?? client).get<GetUserResponses, GetUserErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],

@@ -59,12 +59,12 @@ export type TokenRefused = Failure & {
 };
 
 /**
- * unique, ignoring case
+ * unique, ignoring case and characters that look alike; stored in NFC
  */
 export type Username = string;
 
 /**
- * unique, ignoring case
+ * unique, ignoring case and characters that look alike; stored in NFC
  */
 export type Email = string;
 
@@ -238,6 +238,14 @@ export type UserChanged = {
     data: User;
 };
 
+/**
+ * what users see of each other
+ */
+export type UserName = {
+    id: number;
+    username: string;
+};
+
 export type UserShown = {
     status: 'success';
     data: {
@@ -245,13 +253,13 @@ export type UserShown = {
         username: string;
         email: string;
         active: boolean;
-    };
+    } | UserName;
 };
 
 export type UserList = {
     status: 'success';
     data: {
-        users: Array<User>;
+        users: Array<User | UserName>;
     };
 };
 
@@ -534,7 +542,7 @@ export type RegisterData = {
 
 export type RegisterErrors = {
     /**
-     * As InvalidPayload; or another user has the user name or the e-mail, ignoring case.
+     * As InvalidPayload; or another user has the e-mail, ignoring case, or a user name that is or looks the same.
      */
     400: InvalidPayload | UnreadableRequest | (Failure & {
         code?: 'user_exists';
@@ -621,7 +629,7 @@ export type LogInErrors = {
         code?: 'unsupported_media_type';
     };
     /**
-     * Too many failed logins with one name from one address, or too many requests.
+     * Too many failed logins to one account, or wrong current passwords of it, from one address; or too many requests.
      */
     429: Failure & {
         code?: 'too_many_attempts' | 'too_many_requests';
@@ -686,7 +694,7 @@ export type LogInOlderErrors = {
         code?: 'unsupported_media_type';
     };
     /**
-     * Too many failed logins with one name from one address, or too many requests.
+     * Too many failed logins to one account, or wrong current passwords of it, from one address; or too many requests.
      */
     429: Failure & {
         code?: 'too_many_attempts' | 'too_many_requests';
@@ -970,7 +978,7 @@ export type StartSessionErrors = {
         code?: 'unsupported_media_type';
     };
     /**
-     * Too many failed logins with one name from one address, or too many requests.
+     * Too many failed logins to one account, or wrong current passwords of it, from one address; or too many requests.
      */
     429: Failure & {
         code?: 'too_many_attempts' | 'too_many_requests';
@@ -1406,10 +1414,10 @@ export type ChangePasswordErrors = {
         code?: 'unsupported_media_type';
     };
     /**
-     * Too many requests or connections from one address.
+     * Too many failed logins to one account, or wrong current passwords of it, from one address; or too many requests.
      */
     429: Failure & {
-        code?: 'too_many_requests';
+        code?: 'too_many_attempts' | 'too_many_requests';
     };
     /**
      * An error of the server; its log has the details under the request's id.
@@ -1655,7 +1663,7 @@ export type AddUserData = {
 
 export type AddUserErrors = {
     /**
-     * As InvalidPayload; or another user has the user name or the e-mail, ignoring case.
+     * As InvalidPayload; or another user has the e-mail, ignoring case, or a user name that is or looks the same.
      */
     400: InvalidPayload | UnreadableRequest | (Failure & {
         code?: 'user_exists';
