@@ -209,6 +209,13 @@ static void counted(enum status status, const struct jobs_stats *stats, void *ar
 	require(status == STATUS_OK || (stats->depth == 0 && stats->dead == 0));
 }
 
+/* Texts are ended, whatever was sent. */
+static void asked(enum status status, const struct job_key *key, const char *request_id, void *arg)
+{
+	complete(status);
+	require(!key || (status == STATUS_OK && key->kind < KIND_COUNT && key->index >= 0 && strlen(request_id) < SIZE_MAX));
+}
+
 static void call(uint8_t choice)
 {
 	static const struct job_to_add to_add[KEYS] = {{{KIND_LUCAS, 1}, "r"}, {{KIND_LUCAS, 2}, "r"}, {{KIND_LUCAS, 3}, ""}};
@@ -219,7 +226,7 @@ static void call(uint8_t choice)
 	bool is_wrapped = true;
 
 	scope_init(&scope);
-	switch (choice % 18) {
+	switch (choice % 20) {
 	case 0:
 		return jobs_add(NULL, &scope, 10, to_add, KEYS, added, NULL);
 	case 1:
@@ -235,7 +242,7 @@ static void call(uint8_t choice)
 	case 6:
 		return jobs_take_over(NULL, &scope, "consumer", 0, 1000, 5, 10, received, NULL);
 	case 7:
-		return jobs_finish(NULL, &scope, finished, 2, done, NULL);
+		return jobs_finish(NULL, &scope, 60, finished, 2, done, NULL);
 	case 8:
 		return jobs_renew(NULL, &scope, "consumer", jobs, KEYS, done, NULL);
 	case 9:
@@ -256,6 +263,10 @@ static void call(uint8_t choice)
 		return jobs_legacy_exists(NULL, &scope, legacy_found, NULL);
 	case 17:
 		return jobs_legacy_look_up(NULL, &scope, keys, KEYS, looked_up, NULL);
+	case 18:
+		return jobs_ask_decimal(NULL, &scope, keys[0], "r", done, NULL);
+	case 19:
+		return jobs_asked_receive(NULL, &scope, asked, NULL);
 	}
 }
 

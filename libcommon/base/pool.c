@@ -181,23 +181,40 @@ void pool_free(struct pool *pool)
 	free(pool);
 }
 
-void pool_submit(struct pool *pool, struct scope *scope, void (*work)(void *job),
-		 void (*done)(enum status status, void *job, void *arg), void (*drop)(void *job), void *job, void *arg)
+static void submit(struct pool *pool, struct scope *scope, struct pool_call *call, bool is_first)
 {
-	struct pool_call *call = mem_alloc(sizeof *call);
-
-	*call = (struct pool_call){.work = work, .done = done, .drop = drop, .job = job, .arg = arg, .status = STATUS_OK};
 	op_start(scope, &call->op);
 	pthread_mutex_lock(&pool->lock);
 	if (pool->queued_count >= pool->queue_max) {
 		call->status = STATUS_BUSY;
 		STAILQ_INSERT_TAIL(&pool->finished, call, link);
 	} else {
-		STAILQ_INSERT_TAIL(&pool->queued, call, link);
+		if (is_first)
+			STAILQ_INSERT_HEAD(&pool->queued, call, link);
+		else
+			STAILQ_INSERT_TAIL(&pool->queued, call, link);
 		pool->queued_count++;
 		pthread_cond_signal(&pool->wakes_threads);
 	}
 	pthread_mutex_unlock(&pool->lock);
 	if (call->status == STATUS_BUSY)
 		event_active(pool->event, EV_READ, 0);
+}
+
+void pool_submit(struct pool *pool, struct scope *scope, void (*work)(void *job),
+		 void (*done)(enum status status, void *job, void *arg), void (*drop)(void *job), void *job, void *arg)
+{
+	struct pool_call *call = mem_alloc(sizeof *call);
+
+	*call = (struct pool_call){.work = work, .done = done, .drop = drop, .job = job, .arg = arg, .status = STATUS_OK};
+	submit(pool, scope, call, false);
+}
+
+void pool_submit_first(struct pool *pool, struct scope *scope, void (*work)(void *job),
+		       void (*done)(enum status status, void *job, void *arg), void (*drop)(void *job), void *job, void *arg)
+{
+	struct pool_call *call = mem_alloc(sizeof *call);
+
+	*call = (struct pool_call){.work = work, .done = done, .drop = drop, .job = job, .arg = arg, .status = STATUS_OK};
+	submit(pool, scope, call, true);
 }

@@ -17,5 +17,8 @@ void pool_free(struct pool *pool); /* waits for what is running, drops what is q
  * not worked on. Full queue: done(STATUS_BUSY). */
 void pool_submit(struct pool *pool, struct scope *scope, void (*work)(void *job),
 		 void (*done)(enum status status, void *job, void *arg), void (*drop)(void *job), void *job, void *arg);
+/* As pool_submit(), but before everything that waits. */
+void pool_submit_first(struct pool *pool, struct scope *scope, void (*work)(void *job),
+		       void (*done)(enum status status, void *job, void *arg), void (*drop)(void *job), void *job, void *arg);
 
 #endif

@@ -198,6 +198,7 @@ struct finishing {
 	struct scope *scope;
 	jobs_done *done;
 	void *arg;
+	long cache_s;
 	int n, at; /* the next one that may be long */
 	struct job_finished finished[];
 };
@@ -249,7 +250,7 @@ static void store_next_decimal(const struct finishing *finishing)
 	size_t bytes = sizeof *finishing + (size_t)finishing->n * sizeof *finishing->finished;
 	const struct job_finished *finished;
 	struct finishing *rest;
-	char name[JOBS_NAME_BYTES + 8];
+	char name[JOBS_NAME_BYTES + 8], cache_s[INT64_TEXT_BYTES];
 	int at = finishing->at;
 
 	while (at < finishing->n && !is_long(&finishing->finished[at]))
@@ -260,17 +261,20 @@ static void store_next_decimal(const struct finishing *finishing)
 	rest->at = at + 1;
 	finished = &rest->finished[at];
 	job_decimal_name(finished->job->key, name);
-	redis_call_own(redis_command(rest->redis, rest->scope, 3, (const char *[]){"SET", name, finished->digits},
-				     (const size_t[]){3, strlen(name), finished->len}, decimal_stored, rest),
-		       rest);
+	int64_format(rest->cache_s, cache_s);
+	redis_call_own(
+		redis_command(rest->redis, rest->scope, 5, (const char *[]){"SET", name, finished->digits, "EX", cache_s},
+			      (const size_t[]){3, strlen(name), finished->len, 2, strlen(cache_s)}, decimal_stored, rest),
+		rest);
 }
 
-void jobs_finish(struct redis *redis, struct scope *scope, const struct job_finished *finished, int n,
+void jobs_finish(struct redis *redis, struct scope *scope, long cache_s, const struct job_finished *finished, int n,
 		 jobs_done *done_finishing, void *arg)
 {
 	struct finishing *finishing = mem_alloc(sizeof *finishing + (size_t)n * sizeof *finished);
 
-	*finishing = (struct finishing){.redis = redis, .scope = scope, .done = done_finishing, .arg = arg, .n = n};
+	*finishing = (struct finishing){
+		.redis = redis, .scope = scope, .done = done_finishing, .arg = arg, .cache_s = cache_s, .n = n};
 	memcpy(finishing->finished, finished, (size_t)n * sizeof *finished);
 	store_next_decimal(finishing);
 	free(finishing);

@@ -6,8 +6,10 @@
  *                      "digits duration_us calculated_unix_ms preview", or empty when the calculation failed
  *   {jobs}:dead        hash "kind:index" -> "deliveries failed_unix_ms request_id"
  *   {jobs}:refiller    which process of values refills
- *   result:KIND:INDEX  the whole decimal, only when longer than JOBS_PREVIEW_DIGITS
- *   live               channel: one JSON message for each new result (services/swagger/openapi.yaml)
+ *   {jobs}:asked       list: decimals that readers wait for and Redis no longer has, as "kind:index request_id"
+ *   {jobs}:asked:KIND:INDEX  there while its decimal is on that list or being calculated, at most JOBS_ASKED_MS
+ *   result:KIND:INDEX  the whole decimal, only when longer than JOBS_PREVIEW_DIGITS; a cache: it expires, and Redis may evict
+ * it live               channel: one JSON message for each new result (services/swagger/openapi.yaml)
  *
  * On a cluster `jobs` and all `{jobs}:…` share a slot (docs/decisions/0016-postgres-keeps-what-is-known.md), so a change of
  * more than one of them is one Lua script, and so atomic. Redis may be emptied at any moment, or go back in time: Postgres has
@@ -27,6 +29,9 @@
 #define JOBS_BATCH_MAX 256
 #define JOBS_ID_BYTES 44 /* of a stream's id: two numbers of 64 bits, and a dash */
 #define JOBS_LIVE_CHANNEL "live"
+#define JOBS_REQUEST_ID_BYTES 65
+#define JOBS_ASKED_MAX 1000 /* decimals that readers wait for */
+#define JOBS_ASKED_MS 10000 /* until one is asked for again, because the worker that took it may have died */
 /* For `manage jobs`, which only reads them. */
 #define JOBS_WINDOW_KEY "{jobs}:window"
 #define JOBS_DEAD_KEY "{jobs}:dead"
@@ -40,7 +45,7 @@ struct job_key {
 struct job {
 	struct job_key key;
 	char id[JOBS_ID_BYTES];
-	char request_id[65];
+	char request_id[JOBS_REQUEST_ID_BYTES];
 };
 struct job_result { /* borrowed strings */
 	struct job_key key;
@@ -70,9 +75,14 @@ void jobs_look_up(struct redis *redis, struct scope *scope, const struct job_key
 typedef void jobs_read(enum status status, const char *digits, size_t len, void *arg);
 void jobs_read_decimal(struct redis *redis, struct scope *scope, struct job_key key, jobs_read *done, void *arg);
 
+/* Has a worker calculate the decimal of a calculation that is done, before all jobs. Once for all that ask within
+ * JOBS_ASKED_MS. No job, so nothing is announced or written to Postgres. BUSY: JOBS_ASKED_MAX are waited for already. */
+typedef void jobs_done(enum status status, void *arg);
+void jobs_ask_decimal(struct redis *redis, struct scope *scope, struct job_key key, const char *request_id, jobs_done *done,
+		      void *arg);
+
 /* Queues the job of a dead letter again. is_failed: Postgres says that it failed, so a letter is not needed. NOT_FOUND: there
  * is no such dead letter. */
-typedef void jobs_done(enum status status, void *arg);
 void jobs_retry(struct redis *redis, struct scope *scope, struct job_key key, bool is_failed, jobs_done *done, void *arg);
 
 /* ---- refilling the window; values' side ---- */
@@ -150,9 +160,16 @@ struct job_finished {
 	int64_t duration_us;
 };
 /* Stores, publishes and acknowledges n results in one atomic step. Decimals longer than JOBS_PREVIEW_DIGITS are stored before
- * it; one that Redis refused is as one that it lost. */
-void jobs_finish(struct redis *redis, struct scope *scope, const struct job_finished *finished, int n, jobs_done *done,
-		 void *arg);
+ * it, for cache_s; one that Redis refused is as one that it lost. */
+void jobs_finish(struct redis *redis, struct scope *scope, long cache_s, const struct job_finished *finished, int n,
+		 jobs_done *done, void *arg);
+/* Waits up to a second for a decimal that readers wait for. key is NULL unless there is one. Needs a connection that does
+ * nothing else. What is received is lost if this worker dies; readers ask again. */
+typedef void jobs_asked_received(enum status status, const struct job_key *key, const char *request_id, void *arg);
+void jobs_asked_receive(struct redis *redis, struct scope *scope, jobs_asked_received *done, void *arg);
+/* Stores it for cache_s. digits is copied before the call returns. */
+void jobs_asked_finish(struct redis *redis, struct scope *scope, long cache_s, struct job_key key, const char *digits,
+		       size_t len, jobs_done *done, void *arg);
 /* Renews the lease of n jobs. */
 void jobs_renew(struct redis *redis, struct scope *scope, const char *consumer, const struct job *jobs, int n, jobs_done *done,
 		void *arg);

@@ -4,7 +4,8 @@
  *   producer.c  values' side: adding, refilling, looking up, retrying
  *   unwritten.c values' side: what finished and is not in Postgres yet
  *   legacy.c    values' side: results that the version before 0016 stored
- *   consumer.c  worker's side: receiving, taking over, finishing, renewing and releasing leases */
+ *   consumer.c  worker's side: receiving, taking over, finishing, renewing and releasing leases
+ *   asked.c     both sides: decimals that readers wait for */
 #ifndef ABACUS_JOBS_INTERNAL_H
 #define ABACUS_JOBS_INTERNAL_H
 
@@ -18,6 +19,7 @@
 #define JOBS_FINISHED "{jobs}:finished"
 #define JOBS_FINISHED_GROUP "values"
 #define JOBS_REFILLER "{jobs}:refiller"
+#define JOBS_ASKED "{jobs}:asked"
 #define JOBS_DECIMAL_PREFIX "result:" /* then "kind:index" */
 #define JOBS_LEGACY_PREFIX "results:" /* then the kind */
 
@@ -52,6 +54,6 @@ bool jobs_read_results(const redisReply *reply, const struct job_key *keys, int 
 
 extern const struct redis_script jobs_add_script, jobs_refill_begin_script, jobs_refill_script, jobs_refill_end_script,
 	jobs_look_up_script, jobs_legacy_script, jobs_retry_script, jobs_take_over_script, jobs_finish_script,
-	jobs_release_script, jobs_bury_script, jobs_count_script, jobs_written_script;
+	jobs_release_script, jobs_bury_script, jobs_count_script, jobs_written_script, jobs_ask_decimal_script;
 
 #endif

@@ -118,6 +118,7 @@ static bool judge_error(struct redis *redis, const struct redis_call *call, cons
 
 	log_line(LOG_WARN, "redis refused a command", LOG_TEXT("command", call->name), LOG_TEXT("reason", reply->str));
 	*ret_status = error->status;
+	redis->refusal = error->refusal;
 	if (!error->drops_connection)
 		return true;
 	redis->is_doubted = true;

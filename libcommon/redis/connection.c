@@ -67,6 +67,7 @@ void redis_lose(struct redis *redis, const char *reason, enum status oldest)
 	drop_lookup(redis);
 	redis_link_free(redis->link);
 	redis->link = NULL;
+	redis->refusal = NULL;
 	redis_calls_fail(redis, oldest);
 	schedule_retry(redis);
 	if (was_ready)

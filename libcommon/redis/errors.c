@@ -6,27 +6,27 @@
 
 static const struct redis_error errors[] = {
 	/* this connection leads to the wrong server, or to one that is not ready yet */
-	{"ASK", STATUS_UNAVAILABLE, true}, /* another node of a cluster has the key; the name may lead to that node */
-	{"LOADING", STATUS_UNAVAILABLE, true},
-	{"MASTERDOWN", STATUS_UNAVAILABLE, true},
-	{"MOVED", STATUS_UNAVAILABLE, true},
-	{"READONLY", STATUS_UNAVAILABLE, true},
+	{"ASK", STATUS_UNAVAILABLE, true, NULL}, /* another node of a cluster has the key; the name may lead to that node */
+	{"LOADING", STATUS_UNAVAILABLE, true, NULL},
+	{"MASTERDOWN", STATUS_UNAVAILABLE, true, NULL},
+	{"MOVED", STATUS_UNAVAILABLE, true, NULL},
+	{"READONLY", STATUS_UNAVAILABLE, true, NULL},
 	/* Redis no longer knows who we are; the next connection authenticates */
-	{"NOAUTH", STATUS_UNAVAILABLE, true},
-	{"WRONGPASS", STATUS_UNAVAILABLE, true},
+	{"NOAUTH", STATUS_UNAVAILABLE, true, NULL},
+	{"WRONGPASS", STATUS_UNAVAILABLE, true, NULL},
 	/* it may go on by itself, or when an operator has acted */
-	{"BUSY", STATUS_UNAVAILABLE, false}, /* another client's script runs */
-	{"CLUSTERDOWN", STATUS_UNAVAILABLE, false},
-	{"MAXCLIENTS", STATUS_UNAVAILABLE, false},
-	{"MISCONF", STATUS_UNAVAILABLE, false}, /* its disk takes no snapshot */
-	{"NOPERM", STATUS_UNAVAILABLE, false},
-	{"NOREPLICAS", STATUS_UNAVAILABLE, false},
-	{"NOSCRIPT", STATUS_UNAVAILABLE, false}, /* lost again right after it was loaded */
-	{"OOM", STATUS_UNAVAILABLE, false},
-	{"TRYAGAIN", STATUS_UNAVAILABLE, false},
+	{"BUSY", STATUS_UNAVAILABLE, false, NULL}, /* another client's script runs */
+	{"CLUSTERDOWN", STATUS_UNAVAILABLE, false, NULL},
+	{"MAXCLIENTS", STATUS_UNAVAILABLE, false, NULL},
+	{"MISCONF", STATUS_UNAVAILABLE, false, "redis can not write to its disk"},
+	{"NOPERM", STATUS_UNAVAILABLE, false, NULL},
+	{"NOREPLICAS", STATUS_UNAVAILABLE, false, "redis has too few replicas"},
+	{"NOSCRIPT", STATUS_UNAVAILABLE, false, NULL}, /* lost again right after it was loaded */
+	{"OOM", STATUS_UNAVAILABLE, false, "redis is full"},
+	{"TRYAGAIN", STATUS_UNAVAILABLE, false, NULL},
 };
 
-static const struct redis_error our_fault = {"", STATUS_INTERNAL, false};
+static const struct redis_error our_fault = {"", STATUS_INTERNAL, false, NULL};
 
 static const struct redis_error *find_word(const char *text)
 {

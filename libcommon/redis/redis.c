@@ -118,6 +118,11 @@ bool redis_is_ready(const struct redis *redis)
 	return redis->state == REDIS_READY;
 }
 
+const char *redis_refusal(const struct redis *redis)
+{
+	return redis->refusal;
+}
+
 void redis_on_change(struct redis *redis, void (*changed)(bool is_ready, void *arg), void *arg)
 {
 	redis->changed = changed;

@@ -55,6 +55,10 @@ bool redis_is_ready(const struct redis *redis);
  * lost. */
 void redis_on_change(struct redis *redis, void (*changed)(bool is_ready, void *arg), void *arg);
 
+/* Why Redis takes no writes at the moment ("redis is full", …), if its last error reply said so; else NULL. A new connection
+ * begins with NULL. */
+const char *redis_refusal(const struct redis *redis);
+
 /* The reply is borrowed for the callback. STATUS_OK: any reply but an error; check its type, because an operator can store
  * another. An error reply is passed too (and logged here with the command's name and Redis's text): UNAVAILABLE when its word
  * says that the fault is Redis's (OOM, NOPERM, …), INTERNAL otherwise. UNAVAILABLE, TIMEOUT and BUSY with reply NULL: there is

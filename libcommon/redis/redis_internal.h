@@ -101,6 +101,7 @@ struct redis {
 	/* After an error that drops the connection the next one has to prove itself: until it has lasted, the back-off grows.
 	 */
 	bool is_doubted;
+	const char *refusal; /* redis_refusal() */
 	int64_t ready_us;
 	struct loop_timer *retry, *watch, *failures;
 	struct resolver *resolver;
@@ -128,6 +129,7 @@ struct redis_error {
 	const char *word;
 	enum status status;
 	bool drops_connection;
+	const char *refusal; /* why Redis takes no writes; NULL: it says nothing of the kind */
 };
 /* Never NULL. */
 const struct redis_error *redis_error_of(const char *text);

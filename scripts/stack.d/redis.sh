@@ -1,5 +1,5 @@
-# Runs a Redis for this stack alone, with a password and an append-only file. It never evicts, because eviction would silently lose jobs. There
-# is no maxmemory: unlike a container, a developer's machine has more memory than a queue needs.
+# Runs a Redis for this stack alone, with a password and an append-only file. Beyond REDIS_MAXMEMORY (160mb, as in a container) it evicts what
+# expires, which is the cache of long results; jobs never expire, so none is lost.
 
 # A certificate that signed itself, which is also the only authority that the daemons believe.
 redis_certificate_make() {
@@ -52,7 +52,8 @@ port $redis_port
 requirepass $(secret redis)
 dir $RUN_DIR/redis
 appendonly yes
-maxmemory-policy noeviction
+maxmemory ${REDIS_MAXMEMORY:-160mb}
+maxmemory-policy volatile-lru
 save ""
 $([ "$REDIS_TLS" = 0 ] || redis_tls_lines)
 $([ "$REDIS_CLUSTER" = 0 ] || redis_cluster_lines)

@@ -67,6 +67,7 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 {
 	values = mem_alloc(sizeof *values);
 	values->config = &values_config;
+	values->base = base;
 	scope_init(&values->scope);
 	values->key = auth_key(&values_config.auth, jwt_cache_new());
 	values->postgres = postgres_new(base, &values_config.postgres, store_statements);

@@ -27,6 +27,7 @@ struct values_config {
 
 struct values {
 	const struct values_config *config;
+	struct event_base *base;
 	struct scope scope; /* of the service */
 	struct postgres *postgres;
 	struct redis *redis;

@@ -1,39 +1,54 @@
 /* GET /values/{kind}/{index}: one result, whole.
  * Flow: value_result -> (its preview is kept, and is the whole result: reply_result), or loaded -> (it is pending: completed
- * ->) answer -> reply_result, or for a long one decimal_read -> reply_result, or (Redis does not have it any more) added_again
- * -> reply_pending. */
+ * ->) answer -> reply_result, or for a long one read_decimal -> decimal_read -> reply_result, or (Redis does not have it any
+ * more) ask -> asked -> wait -> read_decimal … -> reply_result, or reply_pending. */
 #include "service.h"
 
 #include <inttypes.h>
-#include <limits.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/int64.h"
 #include "base/json_write.h"
+#include "base/loop.h"
 #include "previews.h"
 #include "refill.h"
 #include "results.h"
 #include "store.h"
 
+/* Between two looks for a decimal that is being calculated. */
+#define PAUSE_FIRST_MS 10
+#define PAUSE_MS_MAX 320
+
 struct reading {
 	struct http_request *req;
 	struct job_key key;
 	struct job_result result;
+	struct loop_timer *timer; /* NULL unless it waits for its decimal */
+	long pause_ms;
+	int64_t until_us;
 };
 
 static void load(struct reading *reading);
 static void loaded(enum status status, const struct postgres_rows *rows, void *arg);
 static void completed(enum status status, void *arg);
 static void answer(struct reading *reading);
+static void read_decimal(void *arg);
 static void decimal_read(enum status status, const char *digits, size_t len, void *arg);
-static void calculate_again(struct reading *reading);
-static void added_again(enum status status, const enum job_state *states, void *arg);
+static void ask(struct reading *reading);
+static void asked(enum status status, void *arg);
+static void wait_for_decimal(struct reading *reading);
 static void reply_pending(struct reading *reading);
 static void reply_result(struct reading *reading, const char *digits, size_t len);
 
+static void drop(void *memory)
+{
+	loop_timer_free(((struct reading *)memory)->timer);
+}
+
 void value_result(struct http_request *req)
 {
-	struct reading *reading = http_request_alloc(req, sizeof *reading, NULL);
+	struct reading *reading = http_request_alloc(req, sizeof *reading, drop);
 	const char *preview;
 	size_t len;
 
@@ -100,8 +115,15 @@ static void answer(struct reading *reading)
 	else if (jobs_preview_is_whole(result->preview, result->preview_len))
 		reply_result(reading, result->preview, result->preview_len);
 	else
-		jobs_read_decimal(values_of(reading->req)->redis, http_request_scope(reading->req), reading->key, decimal_read,
-				  reading);
+		read_decimal(reading);
+}
+
+static void read_decimal(void *arg)
+{
+	struct reading *reading = arg;
+
+	jobs_read_decimal(values_of(reading->req)->redis, http_request_scope(reading->req), reading->key, decimal_read,
+			  reading);
 }
 
 /* The decimal must have as many digits as Postgres says, because Redis may hold anything. */
@@ -111,31 +133,47 @@ static void decimal_read(enum status status, const char *digits, size_t len, voi
 
 	if (status == STATUS_OK && len == (size_t)reading->result.digits)
 		reply_result(reading, digits, len);
-	else if (status == STATUS_OK || status == STATUS_NOT_FOUND)
-		calculate_again(reading);
-	else
+	else if (status != STATUS_OK && status != STATUS_NOT_FOUND)
 		http_reply_status(reading->req, status);
+	else if (reading->timer)
+		wait_for_decimal(reading);
+	else
+		ask(reading);
 }
 
-/* Not a row in Postgres but this request is what asks for it, so it goes into the window even if that is full. */
-static void calculate_again(struct reading *reading)
+/* ---- waiting for a decimal that expired or was evicted ---- */
+
+static void ask(struct reading *reading)
 {
 	struct http_request *req = reading->req;
-	struct job_to_add job = {reading->key, http_request_id(req)};
 
-	jobs_add(values_of(req)->redis, http_request_scope(req), LONG_MAX, &job, 1, added_again, reading);
+	jobs_ask_decimal(values_of(req)->redis, http_request_scope(req), reading->key, http_request_id(req), asked, reading);
 }
 
-static void added_again(enum status status, const enum job_state *states, void *arg)
+/* It waits for most of the time that a request has, so that the reply is 202 and not 504. */
+static void asked(enum status status, void *arg)
 {
 	struct reading *reading = arg;
+	struct values *values = values_of(reading->req);
 
+	if (status == STATUS_BUSY)
+		return reply_pending(reading);
 	if (status != STATUS_OK)
-		http_reply_status(reading->req, status);
-	else if (states[0] == JOB_FAILED)
-		http_reply_fail(reading->req, 409, "calculation_failed", "The calculation failed.");
-	else
-		reply_pending(reading);
+		return http_reply_status(reading->req, status);
+	reading->timer = loop_timer_new(values->base, read_decimal, reading);
+	reading->until_us = clock_monotonic_us() + values->config->http.deadline_ms * 1000 / 4 * 3;
+	reading->pause_ms = PAUSE_FIRST_MS;
+	wait_for_decimal(reading);
+}
+
+/* It looks again and again, because a message that announced the decimal could be lost. */
+static void wait_for_decimal(struct reading *reading)
+{
+	if (clock_monotonic_us() > reading->until_us)
+		return reply_pending(reading);
+	loop_timer_start(reading->timer, reading->pause_ms);
+	if (reading->pause_ms < PAUSE_MS_MAX)
+		reading->pause_ms *= 2;
 }
 
 static void reply_pending(struct reading *reading)

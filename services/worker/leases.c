@@ -81,7 +81,8 @@ void leases_take_over_due(void *arg)
 {
 	struct work *work = arg;
 
-	if (work->is_draining || work->is_taking_over || !redis_is_ready(work->redis) || work->large_count >= LARGE_MAX)
+	if (work->is_draining || work->is_taking_over || !redis_is_ready(work->redis) || work->large_count >= LARGE_MAX ||
+	    work->is_overfull)
 		return;
 	work->is_taking_over = true;
 	jobs_take_over(work->redis, &work->scope, work->consumer, (long)((clock_monotonic_us() - work->started_us) / 1000),
@@ -104,7 +105,7 @@ static void handed_back(enum status status, void *arg)
 	work_check_drained(work);
 }
 
-static void hand_back(struct batch *batch)
+void leases_hand_back_batch(struct batch *batch)
 {
 	struct work *work = batch->work;
 	struct job jobs[JOBS_BATCH_MAX];
@@ -117,5 +118,5 @@ static void hand_back(struct batch *batch)
 
 void leases_hand_back(struct work *work)
 {
-	work_in_batches(work, is_waiting, hand_back);
+	work_in_batches(work, work->refusal ? is_staying : is_waiting, leases_hand_back_batch);
 }

@@ -9,8 +9,7 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 
 static bool is_ready(void *service, const char **ret_reason)
 {
-	*ret_reason = "redis";
-	return work_is_ready(service);
+	return work_is_ready(service, ret_reason);
 }
 
 static void drain(void *service, void (*drained)(void *arg), void *arg)

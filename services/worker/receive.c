@@ -27,10 +27,11 @@ static void received(enum status status, const struct job *jobs, int n, void *ar
 	receive_more(work);
 }
 
-/* With two batches of small jobs or enough large ones, this worker leaves further jobs to others. */
+/* With two batches of small jobs, enough large ones or too many bytes, this worker leaves further jobs to others. */
 static bool holds_enough(const struct work *work)
 {
-	return work->large_count >= LARGE_MAX || work->held_count - work->large_count >= 2 * work->config->batch;
+	return work->is_overfull || work->large_count >= LARGE_MAX ||
+	       work->held_count - work->large_count >= 2 * work->config->batch;
 }
 
 void receive_more(struct work *work)

@@ -9,11 +9,23 @@
 #include "calculate.h"
 #include "work_internal.h"
 
+/* What is still to be calculated stays held, with its lease. */
+static void stop(struct work *work)
+{
+	log_line(LOG_WARN, "calculates no further until results can be stored",
+		 LOG_INT("bytes", (int64_t)work->unstored_bytes));
+	work->is_overfull = true;
+	scope_cancel(&work->pool_scope);
+}
+
 static void calculated(struct work *work, struct held *held, char *digits, int64_t duration_us)
 {
 	held->digits = digits;
 	held->len = strlen(digits);
 	held->duration_us = duration_us;
+	work->unstored_bytes += held->len;
+	if (work->unstored_bytes > (size_t)work->config->unstored_bytes_max && !work->is_overfull)
+		stop(work);
 	metrics_observe(work_metrics.duration_seconds, (double)duration_us / 1e6);
 	loop_deferred_schedule(work->finish);
 }
@@ -46,17 +58,25 @@ struct large {
 	struct work *work; /* not for the thread */
 };
 
-static void run_on_pool(void *arg)
+char *run_calculation(struct job_key key, int64_t *ret_duration_us)
 {
-	struct large *large = arg;
 	int64_t start_us = clock_monotonic_us();
+	char *digits;
 	mpz_t result;
 
 	mpz_init(result);
-	calculate(large->key.kind, large->key.index, result);
-	large->digits = mpz_get_str(NULL, 10, result);
+	calculate(key.kind, key.index, result);
+	digits = mpz_get_str(NULL, 10, result);
 	mpz_clear(result);
-	large->duration_us = clock_monotonic_us() - start_us;
+	*ret_duration_us = clock_monotonic_us() - start_us;
+	return digits;
+}
+
+static void run_on_pool(void *arg)
+{
+	struct large *large = arg;
+
+	large->digits = run_calculation(large->key, &large->duration_us);
 }
 
 static void large_done(enum status status, void *job, void *arg)
@@ -102,6 +122,23 @@ static void bury(struct work *work, const struct job *job)
 	jobs_bury(work->redis, &work->scope, job, buried, NULL);
 }
 
+static void run(struct work *work, struct held *held)
+{
+	if (calculation_is_small(held->job.key.kind, held->job.key.index))
+		run_small(work, held);
+	else
+		run_large(work, held);
+}
+
+void run_resume(struct work *work)
+{
+	struct held *held;
+
+	LIST_FOREACH (held, &work->held, link)
+		if (!held->digits && !held->is_leaving && !work->is_overfull)
+			run(work, held);
+}
+
 static void run_job(struct work *work, const struct job *job)
 {
 	struct held *held;
@@ -111,12 +148,8 @@ static void run_job(struct work *work, const struct job *job)
 	held = mem_alloc(sizeof *held);
 	held->job = *job;
 	work_hold(work, held);
-	if (work->is_draining)
-		return;
-	if (calculation_is_small(job->key.kind, job->key.index))
-		run_small(work, held);
-	else
-		run_large(work, held);
+	if (!work->is_draining && !work->is_overfull)
+		run(work, held);
 }
 
 void run_jobs(struct work *work, const struct job *jobs, int n)

@@ -29,6 +29,8 @@ void work_register_metrics(void)
 	}
 	buf_free(&labels);
 	metrics->failed_total = metrics_counter(jobs, "kind=\"unknown\",result=\"failed\"", help);
+	metrics->asked_total =
+		metrics_counter("worker_decimals_total", NULL, "Decimals calculated again because a reader waited for them.");
 	metrics->duration_seconds = metrics_histogram("worker_job_duration_seconds", NULL, "Time that a calculation took.");
 	metrics->depth = metrics_gauge("worker_queue_depth", NULL, "Jobs queued or being calculated, by all workers.");
 	metrics->oldest = metrics_gauge("worker_oldest_job_seconds", NULL, "Age of the oldest of them.");
@@ -54,8 +56,18 @@ void work_release(struct work *work, struct held *held)
 	LIST_REMOVE(held, link);
 	work->held_count--;
 	work->large_count -= is_large(held);
+	work->unstored_bytes -= held->len;
 	free(held->digits);
 	free(held);
+}
+
+struct batch *work_new_batch(struct work *work)
+{
+	struct batch *batch = mem_alloc(sizeof *batch);
+
+	batch->work = work;
+	LIST_INSERT_HEAD(&work->batches, batch, link);
+	return batch;
 }
 
 void work_in_batches(struct work *work, bool (*selects)(const struct held *held), void (*send)(struct batch *batch))
@@ -66,11 +78,8 @@ void work_in_batches(struct work *work, bool (*selects)(const struct held *held)
 	LIST_FOREACH (held, &work->held, link) {
 		if (!selects(held))
 			continue;
-		if (!batch) {
-			batch = mem_alloc(sizeof *batch);
-			batch->work = work;
-			LIST_INSERT_HEAD(&work->batches, batch, link);
-		}
+		if (!batch)
+			batch = work_new_batch(work);
 		batch->held[batch->n++] = held;
 		if (batch->n == JOBS_BATCH_MAX) {
 			send(batch);
@@ -117,8 +126,10 @@ static void count_due(void *arg)
 
 static void connection_changed(bool is_ready, void *arg)
 {
-	if (is_ready)
-		receive_more(arg);
+	if (!is_ready)
+		return;
+	receive_more(arg);
+	asked_more(arg);
 }
 
 struct work *work_new(struct event_base *base, const struct worker_config *config, bool counts)
@@ -131,12 +142,15 @@ struct work *work_new(struct event_base *base, const struct worker_config *confi
 	scope_init(&work->scope);
 	scope_init(&work->receive_scope);
 	scope_init(&work->pool_scope);
+	scope_init(&work->asked_scope);
 	LIST_INIT(&work->held);
 	LIST_INIT(&work->batches);
 	work->redis = redis_new(base, &config->redis, jobs_scripts, LOOP_PRIORITY_NORMAL);
 	work->receiving = redis_new(base, &config->redis, NULL, LOOP_PRIORITY_NORMAL);
 	redis_on_change(work->redis, connection_changed, work);
+	work->asking = redis_new(base, &config->redis, NULL, LOOP_PRIORITY_NORMAL);
 	redis_on_change(work->receiving, connection_changed, work);
+	redis_on_change(work->asking, connection_changed, work);
 	work->pool = pool_new(base, (unsigned)config->threads, JOBS_BATCH_MAX + 2 * LARGE_MAX);
 	work->finish = loop_deferred_new(base, finish_calculated, work);
 	work->renew = loop_every(base, config->lease_s * 1000 / 3, leases_renew_due, work);
@@ -144,13 +158,15 @@ struct work *work_new(struct event_base *base, const struct worker_config *confi
 	work->count = counts ? loop_every(base, COUNT_MS, count_due, work) : NULL;
 	work->resume = loop_every(base, RESUME_MS, receive_resume_due, work);
 	work->receive_pause = loop_timer_new(base, receive_pause_over, work);
-	work->store_again = loop_timer_new(base, finish_calculated, work);
+	work->ask_pause = loop_timer_new(base, asked_pause_over, work);
+	work->store_again = loop_timer_new(base, finish_again, work);
 	return work;
 }
 
-bool work_is_ready(const struct work *work)
+bool work_is_ready(const struct work *work, const char **ret_reason)
 {
-	return redis_is_ready(work->redis) && redis_is_ready(work->receiving);
+	*ret_reason = work->refusal ? work->refusal : "redis";
+	return redis_is_ready(work->redis) && redis_is_ready(work->receiving) && !work->refusal;
 }
 
 void work_check_drained(struct work *work)
@@ -170,6 +186,7 @@ void work_drain(struct work *work, void (*drained)(void *arg), void *arg)
 	work->drained_arg = arg;
 	receive_stop(work);
 	scope_cancel(&work->pool_scope);
+	scope_cancel(&work->asked_scope); /* readers ask again */
 	finish_calculated(work);
 	leases_hand_back(work);
 	work_check_drained(work);
@@ -182,11 +199,13 @@ void work_free(struct work *work)
 	pool_free(work->pool);
 	redis_free(work->redis);
 	redis_free(work->receiving);
+	redis_free(work->asking);
 	loop_timer_free(work->renew);
 	loop_timer_free(work->take_over);
 	loop_timer_free(work->count);
 	loop_timer_free(work->resume);
 	loop_timer_free(work->receive_pause);
+	loop_timer_free(work->ask_pause);
 	loop_timer_free(work->store_again);
 	loop_deferred_free(work->finish);
 	while (!LIST_EMPTY(&work->batches))

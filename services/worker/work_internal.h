@@ -2,9 +2,11 @@
  *
  *   receive.c   waits for jobs of the stream
  *   run.c       calculates: small ones at once, large ones on the thread pool
- *   finish.c    stores what was calculated in one turn of the loop, in one atomic step
+ *   finish.c    stores what was calculated in one turn of the loop, in one atomic step; keeps what Redis does not take
  *   leases.c    renews leases, takes over the jobs of dead workers, hands back unfinished ones at the end
- *   work.c      holds the jobs, starts and stops the others */
+ *   work.c      holds the jobs, starts and stops the others
+ *
+ * Beside them asked.c calculates decimals that readers wait for and Redis no longer has; they are no jobs. */
 #ifndef ABACUS_WORKER_WORK_INTERNAL_H
 #define ABACUS_WORKER_WORK_INTERNAL_H
 
@@ -32,19 +34,24 @@ struct held {
 struct work {
 	const struct worker_config *config;
 	char consumer[200];
-	struct redis *redis, *receiving; /* receiving is for blocking reads alone */
+	struct redis *redis, *receiving, *asking; /* the last two are for blocking reads alone */
 	struct pool *pool;
-	struct scope scope, receive_scope, pool_scope;
+	struct scope scope, receive_scope, pool_scope, asked_scope;
 	struct loop_timer *renew, *take_over, *count, *resume; /* count is NULL unless this process sets the gauges */
 	struct loop_timer *receive_pause;                      /* while it runs, nothing is received */
+	struct loop_timer *ask_pause;                          /* while it runs, no decimal is asked for */
 	struct loop_timer *store_again;                        /* what could not be stored */
-	unsigned receive_attempt, store_attempt;
-	int64_t started_us, receiving_since_us;
+	unsigned receive_attempt, ask_attempt, store_attempt;
+	int64_t started_us, receiving_since_us, asking_since_us;
 	struct loop_deferred *finish;
 	LIST_HEAD(held_jobs, held) held;
 	LIST_HEAD(, batch) batches;
 	int held_count, large_count; /* large ones are in both */
-	bool is_receiving, is_taking_over, is_draining;
+	size_t unstored_bytes;       /* of results that are held */
+	const char *refusal;         /* why Redis stores no results; NULL: it does, as far as is known */
+	bool is_overfull;            /* too much is unstored: nothing is calculated, and nothing received */
+	int asked_count;             /* decimals being calculated */
+	bool is_receiving, is_asking, is_taking_over, is_draining;
 	void (*drained)(void *arg);
 	void *drained_arg;
 };
@@ -58,7 +65,7 @@ struct batch {
 };
 
 struct work_metrics {
-	struct metric *done_total[KIND_COUNT], *failed_total, *duration_seconds, *depth, *oldest, *dead;
+	struct metric *done_total[KIND_COUNT], *failed_total, *asked_total, *duration_seconds, *depth, *oldest, *dead;
 };
 extern struct work_metrics work_metrics;
 
@@ -67,7 +74,8 @@ void work_hold(struct work *work, struct held *held);    /* takes it over */
 void work_release(struct work *work, struct held *held); /* frees it */
 /* Calls `send` with batches of all held jobs that `selects` selects. send becomes the owner of the batch: work_free_batch(). */
 void work_in_batches(struct work *work, bool (*selects)(const struct held *held), void (*send)(struct batch *batch));
-void work_free_batch(struct batch *batch); /* not its jobs */
+struct batch *work_new_batch(struct work *work); /* empty */
+void work_free_batch(struct batch *batch);       /* not its jobs */
 /* Releases the batch's jobs and frees the batch. */
 void work_release_batch(struct batch *batch);
 /* Reports that the worker is drained as soon as it holds nothing and waits for nothing. */
@@ -81,14 +89,25 @@ void receive_pause_over(void *work); /* of timer `receive_pause` */
 
 /* run.c: while draining it does not calculate them, but hands them back. */
 void run_jobs(struct work *work, const struct job *jobs, int n);
+/* After too much was unstored: calculates what is held. */
+void run_resume(struct work *work);
+/* On a thread of the pool: the decimal, malloc'ed. */
+char *run_calculation(struct job_key key, int64_t *ret_duration_us);
 
 /* finish.c */
 void finish_calculated(void *work); /* of `finish` */
+void finish_again(void *work);      /* of timer `store_again` */
+
+/* asked.c */
+void asked_more(struct work *work); /* receives the next decimal, unless it holds enough of them */
+void asked_pause_over(void *work);  /* of timer `ask_pause` */
 
 /* leases.c */
 void leases_renew_due(void *work);     /* of timer `renew` */
 void leases_take_over_due(void *work); /* of timer `take_over` */
 /* Hands back what is not calculated yet, so that another worker need not wait until the lease runs out. */
 void leases_hand_back(struct work *work);
+/* Hands back the jobs of a batch, and releases them. */
+void leases_hand_back_batch(struct batch *batch);
 
 #endif

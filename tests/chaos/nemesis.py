@@ -264,9 +264,10 @@ class Nemesis:
         send([pid], signal.SIGKILL)
 
     def fill(self, fault):
+        limit = self.redis("CONFIG", "GET", "maxmemory").split()[-1]
         self.redis("CONFIG", "SET", "maxmemory", "1")
         time.sleep(fault.seconds)
-        until_done(lambda: self.redis("CONFIG", "SET", "maxmemory", "0"))
+        until_done(lambda: self.redis("CONFIG", "SET", "maxmemory", limit))
 
     def terminate_backends(self, fault):
         administer(f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{fault.target}'")

@@ -264,7 +264,7 @@ static void named_again(enum status status, const struct postgres_rows *rows, vo
 	answer(customer);
 }
 
-static void added_again(enum status status, const enum job_state *states, void *arg)
+static void asked(enum status status, void *arg)
 {
 	leave(arg);
 }
@@ -272,14 +272,13 @@ static void added_again(enum status status, const enum job_state *states, void *
 static void decimal_read(enum status status, const char *digits, size_t len, void *arg)
 {
 	struct customer *customer = arg;
-	struct job_to_add job = {customer->key, "simulated"};
 
 	check_is_alive(customer);
 	if (status == STATUS_OK)
 		check_digits(customer->key, digits, len, false);
 	if (status != STATUS_NOT_FOUND)
 		return leave(customer);
-	jobs_add(customer->process->values->redis, &customer->scope, INT32_MAX, &job, 1, added_again, customer);
+	jobs_ask_decimal(customer->process->values->redis, &customer->scope, customer->key, "simulated", asked, customer);
 }
 
 /* What was announced stays done, unless something was lost. */

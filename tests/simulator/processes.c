@@ -156,11 +156,14 @@ static void draw_options(void)
 	values_options.postgres = postgres_options_usual;
 	values_options.postgres.connections = chance_between(1, 3);
 	for (int i = 0; i < PROCESSES; i++)
-		worker_options[i] = (struct worker_config){.redis = redis_options_usual,
-							   .lease_s = 3,
-							   .max_deliveries = 5,
-							   .batch = chance_of(1, 2) ? 128 : chance_between(1, 4),
-							   .threads = chance_between(1, 2)};
+		worker_options[i] =
+			(struct worker_config){.redis = redis_options_usual,
+					       .lease_s = 3,
+					       .max_deliveries = 5,
+					       .batch = chance_of(1, 2) ? 128 : chance_between(1, 4),
+					       .threads = chance_between(1, 2),
+					       .cache_s = chance_between(1, 100),
+					       .unstored_bytes_max = chance_of(1, 2) ? 1 << 26 : chance_between(1, 3000)};
 	if (chance_of(1, 4)) /* so that calls end with STATUS_BUSY */
 		values_options.redis.in_flight_max = worker_options[2].redis.in_flight_max = chance_between(2, 6);
 }

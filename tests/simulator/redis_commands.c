@@ -47,7 +47,8 @@ static redisReply *set(const struct command *command)
 {
 	struct value *value = database_find(command->database, command->argv[1], command->lens[1]);
 
-	bool expires = command->argc == 5 && command_word_is(command, 3, "PX");
+	bool is_ms = command->argc == 5 && command_word_is(command, 3, "PX");
+	bool expires = is_ms || (command->argc == 5 && command_word_is(command, 3, "EX"));
 
 	if (command->argc > 3 && !expires && (command->argc != 4 || !command_word_is(command, 3, "NX")))
 		return reply_error("SIMULATOR this option of SET is unknown");
@@ -58,7 +59,7 @@ static redisReply *set(const struct command *command)
 	value = command_find_or_add(command, NULL, VALUE_TEXT);
 	value->text = text_copy(command->argv[2], command->lens[2]);
 	if (expires)
-		value->expires_ms = command->now_ms + strtoll(command->argv[4], NULL, 10);
+		value->expires_ms = command->now_ms + strtoll(command->argv[4], NULL, 10) * (is_ms ? 1 : 1000);
 	return reply_word("OK");
 }
 
@@ -73,6 +74,17 @@ static redisReply *expire(const struct command *command)
 		return reply_int(0);
 	value->expires_ms = command->now_ms + 1000 * strtoll(command->argv[2], NULL, 10);
 	return reply_int(1);
+}
+
+static redisReply *pexpire(const struct command *command)
+{
+	struct value *value = database_find(command->database, command->argv[1], command->lens[1]);
+
+	if (command->argc != 3)
+		return reply_error("SIMULATOR this option of PEXPIRE is unknown");
+	if (value)
+		value->expires_ms = command->now_ms + strtoll(command->argv[2], NULL, 10);
+	return reply_int(value != NULL);
 }
 
 static redisReply *exists(const struct command *command)
@@ -202,6 +214,59 @@ static redisReply *hdel(const struct command *command)
 	return reply_int(count);
 }
 
+/* ---- lists ---- */
+
+static redisReply *rpush(const struct command *command)
+{
+	redisReply *reply;
+	struct value *list;
+
+	if (!command_find(command, VALUE_LIST, &list, &reply))
+		return reply;
+	list = command_find_or_add(command, list, VALUE_LIST);
+	list->pairs = mem_resize(list->pairs, (size_t)(list->count + 1) * sizeof *list->pairs);
+	list->pairs[list->count] = (struct pair){.field = text_copy(command->argv[2], command->lens[2])};
+	return reply_int(++list->count);
+}
+
+static redisReply *llen(const struct command *command)
+{
+	redisReply *reply;
+	struct value *list;
+
+	if (!command_find(command, VALUE_LIST, &list, &reply))
+		return reply;
+	return reply_int(list ? list->count : 0);
+}
+
+redisReply *list_pop(struct database *database, const char *key)
+{
+	struct value *list = database_find(database, key, strlen(key));
+	redisReply *reply;
+
+	if (!list || list->type != VALUE_LIST)
+		return NULL;
+	reply = reply_array(2);
+	reply->element[0] = reply_text(key, strlen(key));
+	reply->element[1] = reply_text(list->pairs[0].field.bytes, list->pairs[0].field.len);
+	free(list->pairs[0].field.bytes);
+	list->count--;
+	memmove(list->pairs, list->pairs + 1, (size_t)list->count * sizeof *list->pairs);
+	if (list->count == 0)
+		database_remove(database, list);
+	return reply;
+}
+
+static redisReply *blpop(const struct command *command)
+{
+	redisReply *reply;
+	struct value *list;
+
+	if (!command_find(command, VALUE_LIST, &list, &reply))
+		return reply;
+	return list ? list_pop(command->database, command->argv[1]) : reply_nil();
+}
+
 /* ---- others ---- */
 
 static redisReply *server_time(const struct command *command)
@@ -289,6 +354,10 @@ static const struct {
 	{"SET", 3, WRITES | NEEDS_MEMORY, set},
 	{"DEL", 2, WRITES, del},
 	{"EXPIRE", 3, WRITES, expire},
+	{"PEXPIRE", 3, WRITES, pexpire},
+	{"RPUSH", 3, WRITES | NEEDS_MEMORY, rpush},
+	{"LLEN", 2, 0, llen},
+	{"BLPOP", 3, WRITES, blpop},
 	{"EXISTS", 2, 0, exists},
 	{"TIME", 1, 0, server_time},
 	{"PUBLISH", 3, 0, publish},

@@ -44,14 +44,14 @@ struct group {
 struct pair {
 	struct text field, value;
 };
-enum value_type { VALUE_TEXT, VALUE_HASH, VALUE_STREAM };
+enum value_type { VALUE_TEXT, VALUE_HASH, VALUE_STREAM, VALUE_LIST };
 struct value {
 	struct text name;
 	enum value_type type;
 	struct text text;
 	int64_t expires_ms; /* 0: never */
 	int count;          /* of pairs or entries */
-	struct pair *pairs;
+	struct pair *pairs; /* of a list: its elements are the fields */
 	struct stream_entry *entries;
 	struct stream_id last;
 	int group_count;
@@ -94,6 +94,8 @@ redisReply *command_run(const struct command *command);
 /* A read of new entries by a group (XREADGROUP … >); NULL: there is none. */
 redisReply *group_read(struct database *database, const char *key, const char *group, const char *consumer, long count,
 		       int64_t now_ms);
+/* The first element of a list, taken off it, with the name of the list; NULL: there is none. */
+redisReply *list_pop(struct database *database, const char *key);
 redisReply *stream_read(struct database *database, const char *key, struct stream_id after, long count);
 bool stream_id_parse(const char *text, size_t len, uint64_t seq_default, struct stream_id *ret_id);
 

@@ -24,6 +24,7 @@ struct session {
 	uint64_t order;  /* in which they began to wait */
 	int64_t due_us;
 	char channel[64];                       /* "": it is not subscribed */
+	bool is_list;                           /* BLPOP */
 	char key[64], group[64], consumer[256]; /* group "": XREAD */
 	long count;
 	struct stream_id after;
@@ -134,6 +135,8 @@ static redisReply *serve_waiting(const struct session *session)
 {
 	const struct value *stream = database_find(&database, session->key, strlen(session->key));
 
+	if (session->is_list)
+		return list_pop(&database, session->key);
 	if (!*session->group)
 		return stream_read(&database, session->key, session->after, session->count);
 	if (!stream)
@@ -171,12 +174,22 @@ static const char *option(const struct request *request, const char *name)
 	return NULL;
 }
 
+/* BLPOP key seconds */
+static void wait_for_element(struct session *session, const struct request *request)
+{
+	session->is_waiting = session->is_list = true;
+	session->order = ++waits;
+	session->due_us = now_us + strtoll(request->argv[2], NULL, 10) * 1000000;
+	snprintf(session->key, sizeof session->key, "%s", request->argv[1]);
+}
+
 static void wait_for_more(struct session *session, const struct request *request)
 {
 	const char *count = option(request, "COUNT");
 	bool is_group = is_word(request, 0, "XREADGROUP");
 
 	session->is_waiting = true;
+	session->is_list = false;
 	session->order = ++waits;
 	session->due_us = now_us + strtoll(option(request, "BLOCK"), NULL, 10) * 1000;
 	session->count = count ? strtol(count, NULL, 10) : 1000000;
@@ -336,6 +349,9 @@ void redis_server_serve(struct wire *wire)
 	if (reply->type == REDIS_REPLY_NIL && option(&request, "BLOCK") && strncasecmp(request.argv[0], "XREAD", 5) == 0) {
 		freeReplyObject(reply);
 		wait_for_more(wire->session, &request);
+	} else if (reply->type == REDIS_REPLY_NIL && is_word(&request, 0, "BLPOP")) {
+		freeReplyObject(reply);
+		wait_for_element(wire->session, &request);
 	} else {
 		answer(wire, reply);
 	}

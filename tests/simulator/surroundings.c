@@ -197,12 +197,11 @@ void pool_free(struct pool *pool)
 	free(pool);
 }
 
-void pool_submit(struct pool *pool, struct scope *scope, void (*work)(void *job),
-		 void (*done)(enum status status, void *job, void *arg), void (*drop)(void *job), void *job, void *arg)
+static struct pool_call *new_call(struct pool *pool, struct scope *scope, struct pool_call parts)
 {
 	struct pool_call *call = mem_alloc(sizeof *call);
 
-	*call = (struct pool_call){.pool = pool, .work = work, .done = done, .drop = drop, .job = job, .arg = arg};
+	*call = parts;
 	op_start(scope, &call->op);
 	if (pool->queued >= pool->queue_max) {
 		call->status = STATUS_BUSY;
@@ -210,7 +209,25 @@ void pool_submit(struct pool *pool, struct scope *scope, void (*work)(void *job)
 	} else {
 		pool->queued++;
 	}
+	return call;
+}
+
+void pool_submit(struct pool *pool, struct scope *scope, void (*work)(void *job),
+		 void (*done)(enum status status, void *job, void *arg), void (*drop)(void *job), void *job, void *arg)
+{
+	struct pool_call parts = {.pool = pool, .work = work, .done = done, .drop = drop, .job = job, .arg = arg};
+	struct pool_call *call = new_call(pool, scope, parts);
+
 	TAILQ_INSERT_TAIL(&pool_calls, call, link);
+}
+
+void pool_submit_first(struct pool *pool, struct scope *scope, void (*work)(void *job),
+		       void (*done)(enum status status, void *job, void *arg), void (*drop)(void *job), void *job, void *arg)
+{
+	struct pool_call parts = {.pool = pool, .work = work, .done = done, .drop = drop, .job = job, .arg = arg};
+	struct pool_call *call = new_call(pool, scope, parts);
+
+	TAILQ_INSERT_HEAD(&pool_calls, call, link);
 }
 
 static void start(struct pool_call *call)

@@ -173,7 +173,7 @@ static void test_several_are_finished_at_once(void **state)
 	WAIT_FOR(receive(&batch, "worker", 3) == 3);
 	for (int i = 0; i < 3; i++)
 		finished[i] = (struct job_finished){.job = &batch.jobs[i], .digits = "123", .len = (size_t)i + 1};
-	jobs_finish(redis, &scope, finished, 3, outcome_done, &outcome);
+	jobs_finish(redis, &scope, CACHE_S, finished, 3, outcome_done, &outcome);
 	AWAIT(outcome);
 	for (int i = 0; i < 3; i++) {
 		outcome = look_up_one(FIB(i));

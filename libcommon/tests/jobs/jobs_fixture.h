@@ -7,6 +7,7 @@
 #include "tests/redis/redis_fixture.h"
 
 #define LEASE_MS 60000 /* never runs out by itself */
+#define CACHE_S 1000
 #define FIB(i) ((struct job_key){KIND_FIBONACCI, (i)})
 
 static struct redis *blocking; /* the worker's connection for receiving */
@@ -230,7 +231,7 @@ static inline void finish(const struct job *job, const char *digits)
 	const struct job_finished finished = {.job = job, .digits = digits, .len = strlen(digits), .duration_us = 1234};
 	struct outcome outcome = {0};
 
-	jobs_finish(redis, &scope, &finished, 1, outcome_done, &outcome);
+	jobs_finish(redis, &scope, CACHE_S, &finished, 1, outcome_done, &outcome);
 	AWAIT(outcome);
 	assert_int_equal(outcome.status, STATUS_OK);
 }

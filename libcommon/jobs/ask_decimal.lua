@@ -1,0 +1,13 @@
+-- Has a worker calculate a decimal that Redis no longer has, unless one does already. No worker reads the list: it expires.
+-- KEYS: list, mark of this decimal
+-- ARGV: "kind:index", request id, most decimals on the list, ms until it may be asked for again
+-- Answer: 1; 0 when the list is full
+local list, mark = KEYS[1], KEYS[2]
+local name, request_id, most, mark_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
+
+if redis.call('EXISTS', mark) == 1 then return 1 end
+if redis.call('LLEN', list) >= most then return 0 end
+redis.call('SET', mark, '1', 'PX', mark_ms)
+redis.call('RPUSH', list, name .. ' ' .. request_id)
+redis.call('PEXPIRE', list, mark_ms)
+return 1
