@@ -19,6 +19,8 @@
 /* Between two looks for a decimal that is being calculated. */
 #define PAUSE_FIRST_MS 10
 #define PAUSE_MS_MAX 320
+/* At most, because nginx asks another instance when a read is not answered within 2 s. */
+#define WAIT_MS_MAX 1500
 
 struct reading {
 	struct http_request *req;
@@ -150,7 +152,14 @@ static void ask(struct reading *reading)
 	jobs_ask_decimal(values_of(req)->redis, http_request_scope(req), reading->key, http_request_id(req), asked, reading);
 }
 
-/* It waits for most of the time that a request has, so that the reply is 202 and not 504. */
+/* Less than the time that a request has, so that the reply is 202 and not 504. */
+static long wait_ms(const struct values *values)
+{
+	long most_ms = values->config->http.deadline_ms / 4 * 3;
+
+	return most_ms < WAIT_MS_MAX ? most_ms : WAIT_MS_MAX;
+}
+
 static void asked(enum status status, void *arg)
 {
 	struct reading *reading = arg;
@@ -161,7 +170,7 @@ static void asked(enum status status, void *arg)
 	if (status != STATUS_OK)
 		return http_reply_status(reading->req, status);
 	reading->timer = loop_timer_new(values->base, read_decimal, reading);
-	reading->until_us = clock_monotonic_us() + values->config->http.deadline_ms * 1000 / 4 * 3;
+	reading->until_us = clock_monotonic_us() + wait_ms(values) * 1000;
 	reading->pause_ms = PAUSE_FIRST_MS;
 	wait_for_decimal(reading);
 }

@@ -185,7 +185,7 @@ class Values(Driven):
         return self.reads(system.make_pending(next(self.indexes)))
 
     def reads_what_is_long(self):
-        """Its job is added again, as long as Redis does not have the decimal."""
+        """It waits for a worker to calculate it again, as long as Redis does not have the decimal."""
         self.peered.call("POST", "/values", {"index": LONG_INDEX}, token=self.user.token)
         return self.reads(LONG_INDEX)
 

@@ -351,9 +351,44 @@ static void test_jobs_cancelled_while_threads_take_them_are_dropped_once_and_not
 	}
 }
 
+static int turns, turn_of[2];
+
+static void note_turn(void *memory)
+{
+	*(int *)memory = ++turns;
+}
+
+static void note_done(enum status status, void *memory, void *arg)
+{
+}
+
+static void keep(void *memory)
+{
+}
+
+static void test_what_is_submitted_first_goes_before_all_that_waits(void **state)
+{
+	static struct job running;
+
+	running = (struct job){0};
+	turns = turn_of[0] = turn_of[1] = 0;
+	pool = pool_new(base, 1, 10);
+	submit_running(&running);
+	pool_submit(pool, &scope, note_turn, note_done, keep, &turn_of[0], NULL);
+	pool_submit_first(pool, &scope, note_turn, note_done, keep, &turn_of[1], NULL);
+	sem_post(&gate);
+	wait_for(&running);
+	pool_submit(pool, &scope, work, done, drop, &running, NULL);
+	running.dropped = 0;
+	wait_for(&running);
+	assert_int_equal(turn_of[1], 1);
+	assert_int_equal(turn_of[0], 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_what_is_submitted_first_goes_before_all_that_waits, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_job_is_worked_on_by_a_thread_and_done_on_the_loop, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_job_is_done_once_and_dropped_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_done_gets_the_argument_of_the_call, set_up, tear_down),

@@ -251,6 +251,91 @@ static void test_a_missing_result_is_not_found_and_its_state_says_why(void **sta
 	assert_int_equal(state_of(FIB(3)), JOB_PENDING);
 }
 
+static enum status ask(struct job_key key)
+{
+	struct outcome outcome = {0};
+
+	jobs_ask_decimal(redis, &scope, key, "request-1", outcome_done, &outcome);
+	AWAIT(outcome);
+	return outcome.status;
+}
+
+struct asked {
+	bool is_there, is_one;
+	struct job_key key;
+	char request_id[JOBS_REQUEST_ID_BYTES];
+};
+
+static void asked_received(enum status status, const struct job_key *key, const char *request_id, void *arg)
+{
+	struct asked *asked = arg;
+
+	*asked = (struct asked){.is_there = true, .is_one = key};
+	if (!key)
+		return;
+	asked->key = *key;
+	snprintf(asked->request_id, sizeof asked->request_id, "%s", request_id);
+}
+
+static struct asked receive_asked(void)
+{
+	struct asked asked = {0};
+
+	jobs_asked_receive(blocking, &scope, asked_received, &asked);
+	AWAIT(asked);
+	return asked;
+}
+
+static void test_a_decimal_that_many_ask_for_is_received_once(void **state)
+{
+	struct asked asked;
+
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(ask(FIB(7)), STATUS_OK);
+	assert_int_equal(BESIDE("LLEN", "{jobs}:asked"), 1);
+	asked = receive_asked();
+	assert_true(asked.is_one && asked.key.kind == KIND_FIBONACCI && asked.key.index == 7);
+	assert_string_equal(asked.request_id, "request-1");
+	assert_int_equal(ask(FIB(7)), STATUS_OK);
+	assert_int_equal(BESIDE("LLEN", "{jobs}:asked"), 0);
+	assert_in_range(BESIDE("PTTL", "{jobs}:asked:fibonacci:7"), 1, JOBS_ASKED_MS);
+}
+
+static void test_a_decimal_that_was_stored_for_its_readers_may_be_asked_for_again(void **state)
+{
+	struct outcome outcome = {0}, read;
+
+	ask(FIB(7));
+	receive_asked();
+	jobs_asked_finish(redis, &scope, CACHE_S, FIB(7), "21", 2, outcome_done, &outcome);
+	AWAIT(outcome);
+	assert_int_equal(outcome.status, STATUS_OK);
+	read = read_decimal(FIB(7));
+	assert_string_equal(read.digits, "21");
+	free(read.digits);
+	assert_in_range(BESIDE("TTL", "result:fibonacci:7"), 1, CACHE_S);
+	assert_int_equal(BESIDE("EXISTS", "{jobs}:asked:fibonacci:7"), 0);
+	assert_int_equal(BESIDE("XLEN", "{jobs}:finished"), 0);
+	ask(FIB(7));
+	assert_true(receive_asked().is_one);
+}
+
+static void test_no_more_decimals_are_asked_for_than_may_wait(void **state)
+{
+	for (int i = 0; i < JOBS_ASKED_MAX; i++)
+		assert_int_equal(ask(FIB(i)), STATUS_OK);
+	assert_int_equal(ask(FIB(JOBS_ASKED_MAX)), STATUS_BUSY);
+	assert_int_equal(ask(FIB(0)), STATUS_OK);
+	assert_in_range(BESIDE("PTTL", "{jobs}:asked"), 1, JOBS_ASKED_MS);
+}
+
+static void test_what_another_program_asks_for_is_taken_off_the_list(void **state)
+{
+	BESIDE("RPUSH", "{jobs}:asked", "nonsense");
+	assert_false(receive_asked().is_one);
+	assert_int_equal(BESIDE("LLEN", "{jobs}:asked"), 0);
+}
+
 static void test_a_decimal_that_redis_does_not_have_is_not_found(void **state)
 {
 	assert_int_equal(read_decimal(FIB(1)).status, STATUS_NOT_FOUND);
@@ -525,6 +610,10 @@ int main(void)
 		JOBS_TEST(test_a_million_digits_are_read_as_they_were_written),
 		JOBS_TEST(test_a_missing_result_is_not_found_and_its_state_says_why),
 		JOBS_TEST(test_a_decimal_that_redis_does_not_have_is_not_found),
+		JOBS_TEST(test_a_decimal_that_many_ask_for_is_received_once),
+		JOBS_TEST(test_a_decimal_that_was_stored_for_its_readers_may_be_asked_for_again),
+		JOBS_TEST(test_no_more_decimals_are_asked_for_than_may_wait),
+		JOBS_TEST(test_what_another_program_asks_for_is_taken_off_the_list),
 		JOBS_TEST(test_refill_adds_only_what_is_missing),
 		JOBS_TEST(test_a_second_refill_adds_nothing),
 		JOBS_TEST(test_refill_does_not_add_what_is_being_calculated),

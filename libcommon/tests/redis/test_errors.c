@@ -67,6 +67,15 @@ static void test_the_word_may_stand_behind_the_places_of_a_script(void **state)
 	}
 }
 
+static void test_the_words_of_a_redis_that_takes_no_writes_name_the_reason(void **state)
+{
+	assert_string_equal(redis_error_of("OOM command not allowed")->refusal, "redis is full");
+	assert_string_equal(redis_error_of("MISCONF Redis is configured")->refusal, "redis can not write to its disk");
+	assert_string_equal(redis_error_of("NOREPLICAS Not enough")->refusal, "redis has too few replicas");
+	assert_null(redis_error_of("BUSY Redis is busy")->refusal);
+	assert_null(redis_error_of("ERR unknown")->refusal);
+}
+
 static void test_a_word_inside_an_error_that_is_not_a_scripts_means_nothing(void **state)
 {
 	assert_int_equal(redis_error_of("WRONGTYPE of a key named x: OOM y")->status, STATUS_INTERNAL);
@@ -77,6 +86,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_word_has_its_status),
+		cmocka_unit_test(test_the_words_of_a_redis_that_takes_no_writes_name_the_reason),
 		cmocka_unit_test(test_the_word_may_stand_behind_the_places_of_a_script),
 		cmocka_unit_test(test_a_word_inside_an_error_that_is_not_a_scripts_means_nothing),
 	};

@@ -230,9 +230,17 @@ static void test_info_is_searched_by_whole_name_at_the_start_of_a_line(void **st
 	assert_string_equal(value, "0123456");
 }
 
+static void test_the_keys_that_expire_are_added_up_over_the_databases(void **state)
+{
+	assert_int_equal(
+		parse_info_expiring("# Keyspace\r\ndb0:keys=7,expires=2,avg_ttl=9\r\ndb3:keys=5,expires=40,avg_ttl=0\r\n"), 42);
+	assert_int_equal(parse_info_expiring("# Keyspace\r\n"), 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_keys_that_expire_are_added_up_over_the_databases),
 		cmocka_unit_test(test_metrics_are_read),
 		cmocka_unit_test(test_absent_metrics_are_negative_or_empty),
 		cmocka_unit_test(test_metrics_of_several_processes_are_added_up_and_the_earliest_start_counts),

@@ -155,3 +155,14 @@ bool parse_info(const char *info, const char *name, char *value, size_t size)
 	}
 	return false;
 }
+
+/* db0:keys=7,expires=2,avg_ttl=0 */
+int64_t parse_info_expiring(const char *info)
+{
+	static const char name[] = ",expires=";
+	int64_t count = 0;
+
+	while ((info = strstr(info, name)))
+		count += strtoll(info += strlen(name), NULL, 10);
+	return count;
+}

@@ -14,6 +14,7 @@
 #include "watch/parse.h"
 
 #define FULL_PERCENT 90
+#define EVICTABLE_MIN 100 /* keys that expire; with as many, what fills Redis is its cache of results */
 
 struct redis_watch {
 	struct monitor *monitor;
@@ -54,11 +55,12 @@ static void read_role(const char *info, struct redis_readings *readings)
 					      : role);
 }
 
-static void judge(struct redis_watch *watch, const struct redis_readings *readings)
+static void judge(struct redis_watch *watch, const struct redis_readings *readings, int64_t expiring)
 {
 	if (strcmp(readings->role, "replica") == 0)
 		note(watch, HEALTH_DEGRADED, "a replica: it takes no writes");
-	else if (readings->memory_max_bytes > 0 && readings->memory_bytes / FULL_PERCENT * 100 >= readings->memory_max_bytes)
+	else if (readings->memory_max_bytes > 0 && expiring < EVICTABLE_MIN &&
+		 readings->memory_bytes / FULL_PERCENT * 100 >= readings->memory_max_bytes)
 		note(watch, HEALTH_DEGRADED, "nearly all memory is used");
 	else
 		note(watch, HEALTH_UP, "");
@@ -85,7 +87,7 @@ static void informed(enum status status, const redisReply *reply, void *arg)
 	readings->evicted = number_of(reply->str, "evicted_keys");
 	readings->clients = number_of(reply->str, "connected_clients");
 	read_role(reply->str, readings);
-	judge(watch, readings);
+	judge(watch, readings, parse_info_expiring(reply->str));
 }
 
 static void counted(enum status status, const struct jobs_stats *stats, void *arg)

@@ -1,0 +1,105 @@
+"""Results of more than 1,000 digits: a cache in Redis, which expires and may be evicted; and what a worker does with results that
+a full Redis does not take."""
+
+import contextlib
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import abacus
+from abacus import Person, eventually, get, result, submit
+from test_backlog import WORKERS, fresh_indexes, row, stopped
+from websocket import WebSocket
+
+READERS = 6
+
+
+def read(index, token):
+    return get(f"/api/values/fibonacci/{index}", token=token, headers={"Accept": "text/plain"})
+
+
+def make_long(reader):
+    """A result that is done, and its digits."""
+    (index,) = fresh_indexes(1, 20_000, 60_000)
+    assert submit(index, reader.token).status == 200
+    digits = result(index, reader.token)
+    eventually(lambda: row(index) == "done")
+    return index, digits
+
+
+def test_a_long_result_expires_and_a_read_does_not_renew_it(reader):
+    index, _ = make_long(reader)
+    abacus.redis_cli("EXPIRE", f"result:fibonacci:{index}", "1000")
+    assert read(index, reader.token).status == 200
+    assert 0 < int(abacus.redis_cli("TTL", f"result:fibonacci:{index}")) <= 1000
+
+
+def test_a_result_that_was_evicted_is_calculated_again_and_the_request_gets_it(reader):
+    index, digits = make_long(reader)
+    before = row(index, "state, calculated_at")
+    with WebSocket(reader.token) as live:
+        live.expect_ready()
+        abacus.redis_cli("DEL", f"result:fibonacci:{index}")
+        reply = read(index, reader.token)
+        assert (reply.status, reply.text) == (200, digits)
+        (last,) = fresh_indexes(1, 300, 4700)
+        submit(last, reader.token)
+        seen = []
+        while last not in seen:
+            seen.append(live.next_message().get("index"))
+    assert index not in seen, "it was announced a second time"
+    assert row(index, "state, calculated_at") == before
+
+
+def test_many_readers_of_an_evicted_result_cause_one_calculation_and_wait_for_no_longer_than_a_request_may(reader):
+    index, digits = make_long(reader)
+    with stopped(*WORKERS):
+        abacus.redis_cli("DEL", f"result:fibonacci:{index}")
+        began = time.monotonic()
+        with ThreadPoolExecutor(READERS) as readers:
+            replies = list(readers.map(lambda _: read(index, reader.token), range(READERS)))
+        assert {(reply.status, reply.headers["Retry-After"]) for reply in replies} == {(202, "1")}
+        assert time.monotonic() - began < 10
+        assert int(abacus.redis_cli("LLEN", "{jobs}:asked")) <= 1
+    assert result(index, reader.token) == digits
+
+
+@contextlib.contextmanager
+def full_redis():
+    limit = abacus.redis_cli("CONFIG", "GET", "maxmemory").split()[-1]
+    abacus.redis_cli("CONFIG", "SET", "maxmemory", "1")
+    try:
+        yield
+    finally:
+        abacus.redis_cli("CONFIG", "SET", "maxmemory", limit)
+
+
+def says_that_redis_is_full(name):
+    with contextlib.suppress(OSError):
+        port = abacus.ADMIN_PORTS["worker"] + (abacus.SECOND_INSTANCE if name.endswith("-2") else 0)
+        return "redis is full" in get("/readyz", port=port, timeout=2).text
+    return False
+
+
+def test_a_worker_keeps_what_a_full_redis_does_not_store_and_says_so():
+    person = Person()
+    indexes = fresh_indexes(40, 300, 4700) + fresh_indexes(10, 20_000, 60_000)
+    for name in WORKERS:
+        abacus.stop(name)
+    try:
+        for index in indexes:
+            assert submit(index, person.token).status == 200
+        with full_redis():
+            for name in WORKERS:
+                abacus.sv("up", name)
+            eventually(lambda: any(says_that_redis_is_full(name) for name in WORKERS), 30, message="a worker says that Redis is full")
+            (late,) = fresh_indexes(1, 300, 4700)
+            assert submit(late, person.token).status == 200
+            time.sleep(7)  # for longer than two leases
+            assert {row(index) for index in indexes} == {"pending"}
+    finally:
+        for name in WORKERS:
+            abacus.start(name)
+    for index in [*indexes, late]:
+        eventually(lambda index=index: row(index) == "done", 60, message=f"{index} is done")
+    assert abacus.redis_cli("HLEN", "{jobs}:dead") == "0"
+    eventually(abacus.all_ready, 30, message="every daemon is ready again")
