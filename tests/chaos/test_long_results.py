@@ -91,7 +91,7 @@ def test_a_worker_keeps_what_a_full_redis_does_not_store_and_says_so():
         with full_redis():
             for name in WORKERS:
                 abacus.sv("up", name)
-            eventually(lambda: any(says_that_redis_is_full(name) for name in WORKERS), 30, message="a worker says that Redis is full")
+            eventually(lambda: any(map(says_that_redis_is_full, WORKERS)), 30, message="a worker says that Redis is full")
             (late,) = fresh_indexes(1, 300, 4700)
             assert submit(late, person.token).status == 200
             time.sleep(7)  # for longer than two leases
