@@ -201,7 +201,8 @@ def redis_says(*words, database=REDIS_DATABASE):
 
 
 def revocations_are_published(database=REDIS_DATABASE):
-    eventually(lambda: redis_says("EXISTS", "{revocations}:complete", database=database), message="the revocations are published")
+    are_published = lambda: redis_says("EXISTS", "{revocations}:complete", database=database)  # noqa: E731
+    eventually(are_published, message="the revocations are published")
 
 
 class Driven:
