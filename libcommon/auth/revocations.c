@@ -17,9 +17,13 @@
 #include "base/loop.h"
 #include "base/mem.h"
 
-#define BUCKETS 4096 /* of either table; a chain's length is the number of live revocations over this */
+/* Of either table; a chain's length is the number of live revocations over this: 15 for a million. Pages of the tables that no
+ * entry has touched use no memory. */
+#define BUCKETS (1 << 16)
 #define BATCH "1000"
-#define FORGET_MS 60000
+#define FORGET_MS 1000                /* a slice each time, because a walk over a million entries would block the loop */
+#define FORGET_BUCKETS (BUCKETS / 64) /* of each table */
+#define FULL_AGAIN_MS 60000
 #define AGAIN_MS 1000 /* after an error reply */
 #define BEATS 5       /* confirmations in a lease */
 
@@ -35,6 +39,8 @@ struct revocations {
 	struct redis *redis;
 	struct scope scope;
 	struct entries by_jti[BUCKETS], by_user[BUCKETS];
+	long count;
+	int forget_next;  /* bucket */
 	char last_id[48]; /* of the stream; reading goes on after it */
 	struct revocations_config config;
 	char name[REVOCATIONS_NAME_BYTES]; /* in REVOCATIONS_FOLLOWERS */
@@ -117,14 +123,15 @@ static void remember(struct revocations *revocations, const struct revocation *r
 		LIST_INSERT_HEAD(revocation->is_user ? bucket_of_user(revocations, revocation->user_id)
 						     : bucket_of_jti(revocations, revocation->jti),
 				 entry, link);
+		revocations->count++;
 	}
 	entry->revocation = *revocation;
 }
 
-static void forget_expired(struct entries *table, int64_t now_s)
+static void forget_expired(struct revocations *revocations, struct entries *buckets, int n, int64_t now_s)
 {
-	for (int i = 0; i < BUCKETS; i++) {
-		struct entry *entry = LIST_FIRST(&table[i]);
+	for (int i = 0; i < n && revocations->count > 0; i++) {
+		struct entry *entry = LIST_FIRST(&buckets[i]);
 
 		while (entry) {
 			struct entry *next = LIST_NEXT(entry, link);
@@ -132,6 +139,7 @@ static void forget_expired(struct entries *table, int64_t now_s)
 			if (entry->revocation.expires_s < now_s) {
 				LIST_REMOVE(entry, link);
 				free(entry);
+				revocations->count--;
 			}
 			entry = next;
 		}
@@ -144,8 +152,20 @@ static void forget_due(void *arg)
 
 	int64_t kept_from_s = clock_unix_ms() / 1000 - REVOCATIONS_KEPT_S;
 
-	forget_expired(revocations->by_jti, kept_from_s);
-	forget_expired(revocations->by_user, kept_from_s);
+	forget_expired(revocations, revocations->by_jti + revocations->forget_next, FORGET_BUCKETS, kept_from_s);
+	forget_expired(revocations, revocations->by_user + revocations->forget_next, FORGET_BUCKETS, kept_from_s);
+	revocations->forget_next = (revocations->forget_next + FORGET_BUCKETS) % BUCKETS;
+}
+
+static void forget_all(struct revocations *revocations)
+{
+	forget_expired(revocations, revocations->by_jti, BUCKETS, INT64_MAX);
+	forget_expired(revocations, revocations->by_user, BUCKETS, INT64_MAX);
+}
+
+static bool is_too_large(const struct revocations *revocations)
+{
+	return revocations->count > (revocations->config.max ? revocations->config.max : REVOCATIONS_MAX);
 }
 
 /* By a clock of this machine that also counts the time in which the process or the machine was stopped. */
@@ -237,6 +257,18 @@ static void fail(struct revocations *revocations, enum status status, const redi
 	loop_timer_start(revocations->again, AGAIN_MS);
 }
 
+/* Beyond the limit no copy is kept, because one that lacks entries would accept dead tokens. Some may have expired when it
+ * tries again. The follower is registered no longer than its lease. */
+static void give_up(struct revocations *revocations)
+{
+	log_line(LOG_ERROR, "there are more revocations than a process keeps; users is asked about each token",
+		 LOG_INT("kept", revocations->count));
+	revocations->trusted_until_us = 0;
+	revocations->is_registered = revocations->is_current = false;
+	forget_all(revocations);
+	loop_timer_start(revocations->again, FULL_AGAIN_MS);
+}
+
 /* From the beginning, because an emptied Redis may begin its ids again; entries that are known already change nothing. The copy
  * stays trusted for what is left of its lease. */
 static void start_over(void *arg)
@@ -269,6 +301,8 @@ static void caught_up(enum status status, const redisReply *reply, void *arg)
 		status = read_stream(revocations, reply, &count);
 	if (status != STATUS_OK)
 		return fail(revocations, status, reply);
+	if (is_too_large(revocations))
+		return give_up(revocations);
 	if (count >= (size_t)atoi(BATCH))
 		return read_on(revocations);
 	if (!revocations->is_registered)
@@ -385,6 +419,8 @@ static void received(enum status status, const redisReply *reply, void *arg)
 		status = STATUS_INTERNAL;
 	if (status != STATUS_OK)
 		fail(revocations, status, reply);
+	else if (is_too_large(revocations))
+		give_up(revocations);
 	else if (revocations->is_current)
 		renew(revocations);
 	else
@@ -449,8 +485,7 @@ void revocations_free(struct revocations *revocations)
 	if (!revocations)
 		return;
 	redis_free(revocations->redis);
-	forget_expired(revocations->by_jti, INT64_MAX);
-	forget_expired(revocations->by_user, INT64_MAX);
+	forget_all(revocations);
 	scope_cancel(&revocations->scope);
 	loop_timer_free(revocations->forget);
 	loop_timer_free(revocations->again);

@@ -71,6 +71,10 @@
  * that much may be set back, and the tokens that expired by it are good again. */
 #define REVOCATIONS_KEPT_S 3600
 
+/* Entries that a process keeps at most, 80 bytes each. With more it trusts no copy: revocations_check() answers
+ * REVOCATION_UNKNOWN, so users is asked about each token, and it tries again once a minute. */
+#define REVOCATIONS_MAX 1000000
+
 /* One entry. Stream fields: `token` (jti text, or the sid of a session, whose access tokens are revoked by it), or `user` (id)
  * and `until` (Unix ms: tokens issued up to then are revoked, and all tokens while the user is inactive; INT64_MAX for a
  * deleted user); `inactive` 0|1 (which message the reply carries: see services/swagger/openapi.yaml); `expires` (Unix s after
@@ -91,6 +95,7 @@ enum revocation_verdict { REVOCATION_NONE, REVOCATION_REVOKED, REVOCATION_INACTI
 struct revocations_config {
 	long lease_s;    /* at least 1 */
 	long lifetime_s; /* of a token */
+	long max;        /* entries of a copy; 0: REVOCATIONS_MAX */
 };
 
 struct revocations;

@@ -321,6 +321,36 @@ static void test_whatever_stands_in_the_place_of_the_proof_is_none(void **state)
 	expect_unknown();
 }
 
+static void start_with_room_for(long max)
+{
+	struct redis_config redis_config = fixture_config();
+	struct revocations_config config = {.lease_s = MAX_AGE_S, .lifetime_s = LIFETIME_S, .max = max};
+
+	revocations = revocations_new(base, &redis_config, &config);
+}
+
+static void test_a_process_that_keeps_as_many_revocations_as_it_may_trusts_its_copy(void **state)
+{
+	for (uint8_t i = 0; i < 3; i++)
+		publish_one(of_token(token_of(1, now_ms, i)));
+	set_complete();
+	start_with_room_for(3);
+	WAIT_FOR(revocations_is_ready(revocations));
+	assert_int_equal(check(token_of(1, now_ms, 0)), REVOCATION_REVOKED);
+}
+
+static void test_a_process_that_gets_more_revocations_than_it_may_keep_knows_nothing(void **state)
+{
+	set_complete();
+	start_with_room_for(3);
+	WAIT_FOR(revocations_is_ready(revocations));
+	for (uint8_t i = 0; i < 4; i++)
+		publish_one(of_token(token_of(1, now_ms, i)));
+	WAIT_FOR(!revocations_is_ready(revocations));
+	assert_int_equal(check(token_of(1, now_ms, 0)), REVOCATION_UNKNOWN);
+	assert_int_equal(check(token_of(2, now_ms, 9)), REVOCATION_UNKNOWN);
+}
+
 /* ---- versions before the names in braces ---- */
 
 static void test_the_mark_of_an_earlier_versions_table_stays_on_the_stream(void **state)
@@ -403,6 +433,8 @@ int main(void)
 		REVOCATIONS_TEST(test_a_process_that_follows_a_stream_that_is_deleted_trusts_its_copy_until_its_lease_is_over),
 		REVOCATIONS_TEST(test_a_proof_of_another_life_of_redis_is_none),
 		REVOCATIONS_TEST(test_whatever_stands_in_the_place_of_the_proof_is_none),
+		REVOCATIONS_TEST(test_a_process_that_keeps_as_many_revocations_as_it_may_trusts_its_copy),
+		REVOCATIONS_TEST(test_a_process_that_gets_more_revocations_than_it_may_keep_knows_nothing),
 		REVOCATIONS_TEST(test_the_mark_of_an_earlier_versions_table_stays_on_the_stream),
 		REVOCATIONS_TEST(test_the_flag_that_versions_without_a_table_wait_for_is_set),
 		REVOCATIONS_TEST(test_a_proof_of_an_earlier_version_is_not_overwritten),
