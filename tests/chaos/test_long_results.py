@@ -1,13 +1,14 @@
-"""Results of more than 1,000 digits: a cache in Redis, which expires and may be evicted; and what a worker does with results that
-a full Redis does not take."""
+"""Results of more than 1,000 digits are a cache in Redis, which expires and may be evicted; and what a worker does with results
+that a full Redis does not take."""
 
 import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from test_backlog import WORKERS, fresh_indexes, row, stopped
+
 import abacus
 from abacus import Person, eventually, get, result, submit
-from test_backlog import WORKERS, fresh_indexes, row, stopped
 from websocket import WebSocket
 
 READERS = 6
