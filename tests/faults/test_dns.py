@@ -1,5 +1,6 @@
-"""A daemon that knows Redis by name, while its name server answers late, wrongly or not at all: it neither crashes nor spins,
-and finds Redis within 2 s after the name server answers again (and the time that it takes to notice that no answer comes)."""
+"""A daemon that knows Redis or Postgres by name, while its name server answers late, wrongly or not at all: it neither crashes
+nor spins, and finds its peer within 2 s after the name server answers again, and the time to notice that none
+comes."""
 
 import pytest
 
@@ -9,7 +10,7 @@ from name_server import NXDOMAIN, REFUSED, SERVFAIL, TRUNCATED, Answer, Named, N
 from system import Peered
 
 HERE = Answer(("127.0.0.1",))
-CONNECT_S = 1  # REDIS_CONNECT_TIMEOUT_MS of Peered
+CONNECT_S = 1  # REDIS_CONNECT_TIMEOUT_MS and POSTGRES_CONNECT_TIMEOUT_MS of Peered
 DEAD = tuple(f"127.0.0.{number}" for number in range(2, 9))  # nothing listens on these
 QUESTION = b"\x06redis-\x04test\x00\x00\x01\x00\x01"
 
@@ -41,49 +42,93 @@ FINDS_NOT = {
 }
 
 
-@pytest.fixture(scope="module")
-def named():
-    """(a worker, its name server): a worker needs nothing but Redis."""
+OF_THE_RESOLVER = {  # which both share, so these are tried with Redis alone
+    "truncated", "another question's id", "an empty datagram", "a few bytes", "garbage", "counts that are not true",
+    "a name that points to itself",
+}  # fmt: skip
+
+
+class World:
+    """A daemon that knows its peer by name, the name server, and the proxy before the peer."""
+
+    def __init__(self, name, server):
+        self.server, self.peered = server, Peered(name)
+        self.proxy = self.peered.redis if name == "worker" else self.peered.postgres
+        url = "REDIS_URL" if name == "worker" else "DATABASE_URL"
+        by_name = {url: self.peered.chosen[url].replace("@127.0.0.1:", "@peer.test:")}
+        self.peered.daemon = Named(name, server, **(self.peered.chosen | by_name))
+
+    def find_again(self, answer):
+        """The daemon loses its peer while its name server gives that answer."""
+        self.server.answer, asked = answer, self.server.asked
+        self.proxy.cut_all()
+        eventually(lambda: self.server.asked > asked, message="the name is looked up again")
+
+
+def world(name):
     needs_a_file_system_of_its_own()
     server = NameServer(HERE)
-    peered = Peered("worker")
-    url = f"redis://:{system.secret('redis')}@redis.test:{peered.redis.port}/{system.REDIS_DATABASE}"
-    peered.daemon = Named("worker", server, **(peered.chosen | {"REDIS_URL": url}))
-    with peered:
-        yield peered, server
+    found = World(name, server)
+    with found.peered:
+        yield found
     server.close()
 
 
-def find_again(peered, server, answer):
-    """The worker loses Redis while its name server gives that answer."""
-    server.answer, asked = answer, server.asked
-    peered.redis.cut_all()
-    eventually(lambda: server.asked > asked, message="the name is looked up again")
+@pytest.fixture(scope="module")
+def redis():
+    yield from world("worker")  # it needs nothing but Redis
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    system.make_databases()
+    yield from world("users")
+
+
+@pytest.fixture(params=["redis", "postgres"])
+def named(request):
+    return request.getfixturevalue(request.param)
 
 
 @pytest.mark.parametrize("what", FINDS)
-def test_redis_is_found_although_the_answer_is(named, what):
-    peered, server = named
-    with peered.bounded(what):
-        find_again(peered, server, FINDS[what])
-        peered.recovers(what, peered.is_ready, system.RECOVERS_S + CONNECT_S)
+def test_the_peer_is_found_although_the_answer_is(named, what):
+    with named.peered.bounded(what):
+        named.find_again(FINDS[what])
+        named.peered.recovers(what, named.peered.is_ready, system.RECOVERS_S + CONNECT_S)
+
+
+def is_found_again(named, what):
+    with named.peered.bounded(what):
+        named.find_again(FINDS_NOT[what])
+        eventually(lambda: not named.peered.is_ready(), message="the peer is not found")
+        asked = named.server.asked
+        eventually(lambda: named.server.asked > asked, message="the name is looked up again")
+        named.server.answer = HERE
+        named.peered.recovers(what, named.peered.is_ready, system.RECOVERS_S + CONNECT_S)
 
 
 @pytest.mark.parametrize("what", FINDS_NOT)
-def test_redis_is_found_again_after_the_answer_was(named, what):
-    peered, server = named
-    with peered.bounded(what):
-        find_again(peered, server, FINDS_NOT[what])
-        eventually(lambda: not peered.is_ready(), message="Redis is not found")
-        asked = server.asked
-        eventually(lambda: server.asked > asked, message="the name is looked up again")
-        server.answer = HERE
-        peered.recovers(what, peered.is_ready, system.RECOVERS_S + CONNECT_S)
+def test_redis_is_found_again_after_the_answer_was(redis, what):
+    is_found_again(redis, what)
+
+
+@pytest.mark.parametrize("what", [what for what in FINDS_NOT if what not in OF_THE_RESOLVER])
+def test_postgres_is_found_again_after_the_answer_was(postgres, what):
+    is_found_again(postgres, what)
 
 
 def test_a_changed_address_is_followed(named):
-    peered, server = named
-    with peered.bounded("a changed address"):
+    with named.peered.bounded("a changed address"):
         for addresses in ((DEAD[0],), ("127.0.0.1",), (DEAD[1],), ("127.0.0.1",)):
-            find_again(peered, server, Answer(addresses))
-            eventually(lambda: peered.is_ready() == (addresses == ("127.0.0.1",)), message=f"Redis is at {addresses}")
+            named.find_again(Answer(addresses))
+            eventually(lambda: named.peered.is_ready() == (addresses == ("127.0.0.1",)), message=f"the peer is at {addresses}")
+
+
+def test_while_the_name_of_postgres_is_looked_up_requests_are_answered(postgres):
+    postgres.find_again(Answer(is_lost=True))
+    eventually(lambda: not postgres.peered.is_ready(), message="Postgres is not found")
+    asked = postgres.server.asked
+    while postgres.server.asked < asked + 4:
+        assert postgres.peered.call("GET", "/users/ping", timeout=3).status == 200
+    postgres.server.answer = HERE
+    eventually(postgres.peered.is_ready, message="Postgres is found again")
