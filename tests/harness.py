@@ -19,6 +19,12 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def has_ipv6():
+    """Whether this machine has the address ::1."""
+    addresses = pathlib.Path("/proc/net/if_inet6")
+    return addresses.exists() and "00000000000000000000000000000001" in addresses.read_text()
+
+
 def eventually(check, limit_s=20, every_s=0.02, message=None, not_yet=()):
     """Polls until check() is truthy and returns that; fails after the limit. not_yet: exceptions that count as not truthy."""
     end = time.monotonic() + limit_s

@@ -19,9 +19,6 @@ usage() {
 
 [ "$(id -u)" = 0 ] || die "must be run as root, on the host; from elsewhere: deploy/vm/on USER@HOST $(basename "$0")"
 
-# Makes Compose 1.29 build with the engine's BuildKit, as Compose 2 does.
-export COMPOSE_DOCKER_CLI_BUILD=1 DOCKER_BUILDKIT=1
-
 # alone [SECONDS]: takes the lock that keeps other scripts from changing this host, waiting up to SECONDS (0) for it. deploy/vm/on takes the same
 # lock while it replaces the tree.
 # shellcheck disable=SC2120 # 7-backup gives the argument
@@ -56,14 +53,14 @@ set_env() {
 build() {
 	scripts/offline-base-images # each time, because no container uses the base image and 3-start removes it when it is a week old
 	revision=$(cat COMMIT 2>/dev/null || git rev-parse --short=8 HEAD 2>/dev/null || echo unknown)
-	[ $# -gt 0 ] || set -- $(docker-compose config --services)
+	[ $# -gt 0 ] || set -- $(scripts/compose config --services)
 	daemons='' others=''
 	for service; do
 		case $service in users* | values* | worker | healthcheck) daemons="$daemons $service" ;; *) others="$others $service" ;; esac
 	done
 	version=$(sed -n 's/^VERSION := //p' Makefile)
-	[ -z "$others" ] || docker-compose build $fresh --build-arg VERSION="$version" $others >"$log" 2>&1 || failed
-	[ -z "$daemons" ] || docker-compose build $fresh --build-arg VERSION="$version" --build-arg REVISION="$revision" $daemons >"$log" 2>&1 || failed
+	[ -z "$others" ] || scripts/compose build $fresh --build-arg VERSION="$version" $others >"$log" 2>&1 || failed
+	[ -z "$daemons" ] || scripts/compose build $fresh --build-arg VERSION="$version" --build-arg REVISION="$revision" $daemons >"$log" 2>&1 || failed
 }
 
 fresh=
@@ -80,9 +77,9 @@ failed() {
 healthy() {
 	limit=$(($(date +%s) + 120))
 	for service; do
-		for container in $(docker-compose ps -q "$service"); do
+		for container in $(scripts/compose ps -q "$service"); do
 			until [ "$(docker inspect -f '{{if .State.Health}}{{.State.Health.Status}}{{else}}healthy{{end}}' "$container")" = healthy ]; do
-				[ "$(date +%s)" -lt $limit ] || { docker-compose logs --tail 10 "$service" >&2 || true; die "$service did not become healthy; the lines above say why"; }
+				[ "$(date +%s)" -lt $limit ] || { scripts/compose logs --tail 10 "$service" >&2 || true; die "$service did not become healthy; the lines above say why"; }
 				sleep 0.5
 			done
 		done
@@ -91,18 +88,18 @@ healthy() {
 
 # The services that run all the time.
 services() {
-	docker-compose config --services | grep -v -- '-migrate$'
+	scripts/compose config --services | grep -v -- '-migrate$'
 }
 
 # is_running SERVICE: it has containers, and all of them run.
 is_running() {
 	# shellcheck disable=SC2046 # one word a container
-	[ -n "$(docker-compose ps -q "$1" 2>/dev/null)" ] && [ "$(docker inspect -f '{{.State.Running}}' $(docker-compose ps -q "$1") | sort -u)" = true ]
+	[ -n "$(scripts/compose ps -q "$1" 2>/dev/null)" ] && [ "$(docker inspect -f '{{.State.Running}}' $(scripts/compose ps -q "$1") | sort -u)" = true ]
 }
 
 # is_current SERVICE: its container runs the image that its tag names now.
 is_current() {
-	container=$(docker-compose ps -q "$1" | head -1)
+	container=$(scripts/compose ps -q "$1" | head -1)
 	[ "$(docker inspect -f '{{.Image}}' "$container")" = "$(docker image inspect -f '{{.Id}}' "$(docker inspect -f '{{.Config.Image}}' "$container")")" ]
 }
 
@@ -110,7 +107,7 @@ is_current() {
 replace() {
 	for service; do
 		case $service in
-		users | values) docker-compose run --rm -T "$service-migrate" >"$log" 2>&1 </dev/null || failed ;;
+		users | values) scripts/compose run --rm -T "$service-migrate" >"$log" 2>&1 </dev/null || failed ;;
 		esac
 		case $service in
 		users | values | healthcheck)
@@ -120,6 +117,6 @@ replace() {
 			fi
 			;;
 		esac
-		docker-compose up -d --no-build --no-deps "$service" >"$log" 2>&1 || failed
+		scripts/compose up -d --no-build --no-deps "$service" >"$log" 2>&1 || failed
 	done
 }

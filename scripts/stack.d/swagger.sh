@@ -8,6 +8,6 @@ swagger_make() {
 		install_text "$RUN_DIR/share/swagger/${file##*/}" 644 <"$file"
 	done
 	# shellcheck disable=SC2016 # envsubst replaces the variables
-	LISTEN=127.0.0.1:$swagger_port ROOT=$RUN_DIR/share envsubst '$LISTEN $ROOT' <services/swagger/server.conf.template |
+	LISTEN=127.0.0.1:$swagger_port LISTEN_IPV6='' ROOT=$RUN_DIR/share envsubst '$LISTEN $LISTEN_IPV6 $ROOT' <services/swagger/server.conf.template |
 		install_text "$RUN_DIR/nginx/conf/swagger.http" 644
 }

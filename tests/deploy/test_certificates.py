@@ -19,7 +19,7 @@ import urllib.parse
 import pytest
 
 from delivery import Authority, eventually, need
-from harness import ROOT, Load, Server, UnexpectedAnswerError, free_port, run
+from harness import ROOT, Load, Server, UnexpectedAnswerError, free_port, has_ipv6, run
 
 DOMAINS = ["abacus.example", "www.abacus.example"]
 SCRIPT = ROOT / "deploy/certificates/certificates"
@@ -52,6 +52,7 @@ class Place:
         values = {
             "LISTEN": listen or f"{self.https} ssl http2",
             "LISTEN_IPV6": "",
+            "STATUS_LISTEN_IPV6": "",
             "WORKER_FILES": "1024",
             "WORKER_CONNECTIONS": "512",
             "STATUS_LISTEN": f"127.0.0.1:{self.status}",
@@ -101,13 +102,13 @@ class Place:
             ["openssl", "x509", "-noout", "-issuer", "-serial"], input=pem, capture_output=True, text=True, check=True
         ).stdout
 
-    def get(self, path="/", secure=True, **headers):
+    def get(self, path="/", secure=True, address="127.0.0.1", **headers):
         if secure:
             connection = http.client.HTTPSConnection(
                 "127.0.0.1", self.https, timeout=10, context=ssl._create_unverified_context()
             )
         else:
-            connection = http.client.HTTPConnection("127.0.0.1", self.http, timeout=10)
+            connection = http.client.HTTPConnection(address, self.http, timeout=10)
         connection.request("GET", path, headers={"Host": DOMAINS[0], **headers})
         reply = connection.getresponse()
         reply.text = reply.read().decode()
@@ -250,6 +251,11 @@ def test_plain_http_redirects_to_https_with_path_and_query(certified):
         308,
         f"https://{DOMAINS[0]}:{certified.https}/api/values/all?limit=3",
     )
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+def test_plain_http_redirects_over_ipv6_too(certified):
+    assert certified.get("/auth", secure=False, address="::1").status == 308
 
 
 def test_a_challenge_is_answered_over_plain_http(certified):

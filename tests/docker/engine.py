@@ -1,4 +1,4 @@
-"""Docker and Compose. COMPOSE_FILE (paths separated by :) and COMPOSE_PROJECT_NAME name the system that runs."""
+"""Docker and Compose. COMPOSE_FILE (paths separated by :) and PROJECT name the system that runs."""
 
 import json
 import os
@@ -14,7 +14,7 @@ def docker(*arguments, **options):
 
 
 def compose(*arguments, **options):
-    return run("docker-compose", *arguments, **options).stdout.strip()
+    return run("scripts/compose", *arguments, **options).stdout.strip()
 
 
 def containers(service=None):

@@ -51,10 +51,17 @@ dockerfiles_differ_in_size() {
 image() {
 	tag=abacus/$1:$2
 	[ "$1$2" != redisprod ] || tag=abacus/redis-tunnel:prod
-	docker build -q -f "services/$1/Dockerfile-$2" --secret id=cabundle,src="${CA_BUNDLE:-${NODE_EXTRA_CA_CERTS:-/dev/null}}" \
+	trust_certificates
+	docker build -q -f "services/$1/Dockerfile-$2" \
 		--build-arg BASE="${BASE:-debian:trixie-slim}" --build-arg VERSION="$(sed -n 's/^VERSION := //p' Makefile)" \
 		--build-arg REVISION="$(git rev-parse --short=8 HEAD)" --build-arg CREATED="$(git show -s --format=%cI HEAD)" -t "$tag" . &&
 		docker image inspect -f '{{.Size}}' "$tag" | awk '{ printf "size %.1f MB\n", $1 / 1e6 }'
+}
+
+# The recipes of the pages read certificates to trust beside the system's from this file, if it is there.
+trust_certificates() {
+	bundle=${CA_BUNDLE:-${NODE_EXTRA_CA_CERTS:-}}
+	[ -z "$bundle" ] || cmp -s "$bundle" ca-bundle.pem || cp -L "$bundle" ca-bundle.pem
 }
 
 debug_image() {
@@ -62,21 +69,33 @@ debug_image() {
 		docker run --rm --entrypoint sh abacus/users:debug -c 'test -x /bin/users'
 }
 
+# files_are_apart COMPOSE...: Compose accepts each file, and no two of them have a volume in common, so that none meets another's database, and
+# `down -v` deletes none but its own.
+files_are_apart() {
+	"$@" version | head -1
+	rm -f "$out.volumes"
+	for kind in dev stage prod; do
+		REDIS_TLS_HOST=redis.test "$@" -f docker-compose-$kind.yml config >"$out.config" || return 1
+		sed -n '/^volumes:/,/^[^ v]/s/^    name: //p' "$out.config" | sort -u >>"$out.volumes"
+	done
+	rm -f "$out.config"
+	[ "$(wc -l <"$out.volumes")" = 5 ] && [ -z "$(sort "$out.volumes" | uniq -d)" ] || { cat "$out.volumes"; return 1; }
+}
+
 # What Debian 13 calls docker-compose is Compose 2.
 compose_2_accepts() {
-	docker run --rm -v "$root:/abacus:ro" -w /abacus "${BASE:-debian:trixie-slim}" sh -c '
-		apt-get update -q >/dev/null && apt-get install -qy --no-install-recommends docker-compose >/dev/null 2>&1 && docker-compose version &&
-		for kind in dev stage prod; do REDIS_TLS_HOST=redis.test docker-compose -f docker-compose-$kind.yml config -q || exit 1; done'
+	docker run --rm -v "$root:/abacus:ro" -w /abacus -e out=/tmp/out "${BASE:-debian:trixie-slim}" sh -c '
+		apt-get update -q >/dev/null && apt-get install -qy --no-install-recommends docker-compose >/dev/null 2>&1 &&
+		. tests/docker/steps.sh && files_are_apart docker-compose'
 }
 
 compose_accepts() {
-	docker-compose version | head -1
-	for kind in dev stage prod; do REDIS_TLS_HOST=redis.test docker-compose -f docker-compose-$kind.yml config -q || return 1; done
+	files_are_apart docker-compose
 }
 
 # system KIND: chooses it for all that follows.
 system() {
-	export COMPOSE_PROJECT_NAME="abacus-test-$1" COMPOSE_FILE="docker-compose-$1.yml" SECRETS="$RUN_DIR-secrets/$1"
+	export PROJECT="abacus-test-$1" COMPOSE_FILE="docker-compose-$1.yml" SECRETS="$RUN_DIR-secrets/$1"
 	offset=$((${TEST_PORT_OFFSET:-10000} + 6000))
 	export PORT=$((${TEST_PORT:-18080} + 800)) INSTANCES=1 REDIS_TLS_HOST=redis.test
 	export PUBLISHED="nginx=$PORT" DB_PORT=$((offset + 435)) USERS_PORT=$((offset + 1)) VALUES_PORT=$((offset + 2)) \
@@ -112,11 +131,11 @@ prod_secrets() {
 # (github.com/moby/moby/issues/43286), and Compose 1 gives up at the first refusal. What must hold is that no container is left.
 system_down() {
 	for _ in 1 2 3; do
-		said=$(docker-compose down -v --remove-orphans 2>&1) && return
+		said=$(scripts/compose down -v --remove-orphans 2>&1) && return
 		echo "$said" | grep -vE '\.\.\. *(done)?.?$'
 		sleep 2
 	done
-	mine="label=com.docker.compose.project=$COMPOSE_PROJECT_NAME"
+	mine="label=com.docker.compose.project=$PROJECT"
 	docker volume ls -q --filter "$mine" | xargs -r docker volume rm
 	docker ps -a --filter "$mine"
 	[ -z "$(docker ps -aq --filter "$mine")" ]
@@ -124,22 +143,22 @@ system_down() {
 
 system_up() {
 	system_down >/dev/null 2>&1
-	case $COMPOSE_PROJECT_NAME in
-	*-dev) docker-compose up -d --build || return 1 ;;
+	case $PROJECT in
+	*-dev) scripts/compose up -d --build || return 1 ;;
 	*-prod)
-		docker-compose up -d --no-build postgres.test redis.test || return 1
+		scripts/compose up -d --no-build postgres.test redis.test || return 1
 		healthy postgres.test && healthy redis.test || return 1
-		docker-compose up -d --no-build || return 1
+		scripts/compose up -d --no-build || return 1
 		;;
-	*) docker-compose up -d --no-build || return 1 ;;
+	*) scripts/compose up -d --no-build || return 1 ;;
 	esac
-	healthy nginx || { docker-compose ps; docker-compose logs --tail 20; return 1; }
+	healthy nginx || { scripts/compose ps; scripts/compose logs --tail 20; return 1; }
 	accounts
 }
 
 healthy() {
 	for _ in $(seq 150); do
-		[ "$(docker inspect -f '{{.State.Health.Status}}' "$(docker-compose ps -q "$1")")" != healthy ] || return 0
+		[ "$(docker inspect -f '{{.State.Health.Status}}' "$(scripts/compose ps -q "$1")")" != healthy ] || return 0
 		sleep 0.2
 	done
 	return 1
@@ -147,8 +166,8 @@ healthy() {
 
 # Those that the black-box tests log in as; development is seeded with them.
 accounts() {
-	case $COMPOSE_PROJECT_NAME in *-dev) return ;; esac
-	echo abacus-admin-dev | docker-compose exec -T users manage create_admin admin admin@abacus.test &&
+	case $PROJECT in *-dev) return ;; esac
+	echo abacus-admin-dev | scripts/compose exec -T users manage create_admin admin admin@abacus.test &&
 		curl -fsS -o /dev/null "http://localhost:$PORT/auth/register" -H 'Content-Type: application/json' \
 			-d '{"username":"user","email":"user@abacus.test","password":"abacus-user-dev"}'
 }
@@ -226,5 +245,5 @@ docker_steps() {
 		done
 		step "docker $kind down" system_down
 	done
-	unset COMPOSE_PROJECT_NAME COMPOSE_FILE SECRETS PUBLISHED
+	unset PROJECT COMPOSE_FILE SECRETS PUBLISHED
 }

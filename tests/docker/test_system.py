@@ -8,7 +8,7 @@ from harness import ROOT, run
 
 
 def manage(*arguments, service="users", **options):
-    return run("docker-compose", "exec", "-T", service, "manage", *arguments, ok=False, **options)
+    return run("scripts/compose", "exec", "-T", service, "manage", *arguments, ok=False, **options)
 
 
 def expect(code, text, *arguments, **options):

@@ -4,7 +4,6 @@ services that answers with the headers which it got. Nothing else runs, so each 
 import http.client
 import json
 import os
-import pathlib
 import resource
 import shutil
 import socket
@@ -14,13 +13,9 @@ import threading
 
 import pytest
 
-from harness import ROOT, Server, eventually, free_port, listens
+from harness import ROOT, Server, eventually, free_port, has_ipv6, listens
 
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin")
-HAS_IPV6 = (
-    pathlib.Path("/proc/net/if_inet6").exists()
-    and "00000000000000000000000000000001" in pathlib.Path("/proc/net/if_inet6").read_text()
-)
 AWAY = "server 127.0.0.1:1;"  # tcpmux, which no machine runs any more
 RENDER = """set -eu
 settings_die() { echo "nginx: $*" >&2; exit 78; }
@@ -237,7 +232,7 @@ def test_a_redirect_names_no_address_of_nginx_itself(with_client):
 # ---- IPv6 ----
 
 
-@pytest.mark.skipif(not HAS_IPV6, reason="this machine has no IPv6")
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
 def test_where_there_is_ipv6_nginx_listens_on_both(nginx):
     assert nginx.call("GET", "/users/ping")[0] == 200
     status, _, body = nginx.call("GET", "/users/ping", address="::1")
@@ -249,6 +244,54 @@ def test_where_ipv6_is_off_nginx_listens_on_ipv4_alone(stand_in, tmp_path):
         assert nginx.call("GET", "/users/ping")[0] == 200
         with pytest.raises(ConnectionRefusedError):
             listens(nginx.port, "::1")
+
+
+def status_of(url_host, port, path):
+    connection = http.client.HTTPConnection(url_host, port, timeout=20)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+def test_nginxs_own_figures_can_be_read_over_ipv6(stand_in, tmp_path):
+    port = free_port()
+    with Nginx(tmp_path / "status", stand_in, STATUS_LISTEN=str(port)):
+        assert [status_of(host, port, "/nginx_status") for host in ("127.0.0.1", "::1")] == [200, 200]
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+@pytest.mark.parametrize("page, path", [("client", "/"), ("swagger", "/swagger/")])
+def test_the_container_of_a_page_listens_on_both(tmp_path, page, path):
+    """nginx/page-entrypoint, with the folders of the image in a folder of the test's own."""
+    port = free_port()
+    (tmp_path / "run").mkdir(mode=0o777)
+    (tmp_path / "root/swagger").mkdir(parents=True)
+    for name in "index.html", "swagger/index.html":
+        (tmp_path / "root" / name).write_text("a page")
+    for source, name in {
+        "nginx/page-entrypoint": "page-entrypoint",
+        "nginx/settings.sh": "settings.sh",
+        "nginx/page.conf": "nginx.conf",
+        f"services/{page}/server.conf.template": "server.conf.template",
+    }.items():
+        text = (ROOT / source).read_text().replace("/etc/abacus", str(tmp_path)).replace("/run/nginx", str(tmp_path / "run"))
+        (tmp_path / name).write_text(text if os.getuid() else text.replace("daemon off;", "daemon off; user root;"))
+    path_with_nginx = f"{os.environ['PATH']}:/usr/sbin"
+    server = Server(
+        tmp_path / "log",
+        "sh",
+        tmp_path / "page-entrypoint",
+        PATH=path_with_nginx,
+        LISTEN=str(port),
+        ROOT=str(tmp_path / "root"),
+    ).wait_for_port(port)
+    try:
+        assert [status_of(host, port, path) for host in ("127.0.0.1", "::1")] == [200, 200]
+    finally:
+        server.stop()
 
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:8080", "[::1]:8080", "unix:/run/nginx.sock"])
