@@ -56,7 +56,8 @@ def request(method, path, token, body=None):
 
 def requests_of(daemon):
     """One request of every kind that waits for something: a database, Redis, or a hashing thread."""
-    person, word = Person(), f"left-{time.time_ns()}"
+    person, second, third = (Person() for _ in range(3))  # because an account's attempts are counted together
+    word = f"left-{time.time_ns()}"
     credentials = {"email": person.email, "password": person.password}
     if daemon.name == "values":
         return [
@@ -68,11 +69,11 @@ def requests_of(daemon):
         ]
     return [
         request("POST", "/auth/login", "", credentials),
-        request("POST", "/auth", "", {"username": person.username, "password": "wrong password"}),
+        request("POST", "/auth", "", {"username": second.username, "password": "wrong password"}),
         request("POST", "/auth/register", "", {"username": word, "email": f"{word}@example.com", "password": "a password"}),
         request("GET", "/auth/status", person.token),
         request("GET", "/users?limit=3", person.token),
-        request("PUT", "/auth/password", person.token, {"current": person.password, "new": "a new password"}),
+        request("PUT", "/auth/password", third.token, {"current": third.password, "new": "a new password"}),
         request("GET", "/auth/logout", person.token),
     ]
 

@@ -248,6 +248,7 @@ static PGresult *calculations_waiting(struct transaction *transaction, const cha
 
 /* ---- calculations_finish, calculation_retry ---- */
 
+/* The previews are in the same allocation, behind the calculations, because a change that is not committed is only freed. */
 struct finish {
 	int count;
 	struct calculation all[];
@@ -268,9 +269,8 @@ static void finish(void *what)
 
 			calculations[at] = *now;
 			calculations[at].user_id = user_id;
+			calculations[at].preview = now->preview ? mem_strdup(now->preview) : NULL;
 			promises_written(now->kind, now->index, now->state, now->digits, now->preview);
-		} else {
-			free(now->preview);
 		}
 	}
 }
@@ -278,7 +278,8 @@ static void finish(void *what)
 static PGresult *calculations_finish(struct transaction *transaction, const char *const *texts)
 {
 	const char *at[7];
-	struct finish *all = mem_alloc(sizeof *all + JOBS_BATCH_MAX * sizeof *all->all);
+	struct finish *all = mem_alloc(sizeof *all + JOBS_BATCH_MAX * sizeof *all->all + strlen(texts[4]) + 1);
+	char *preview = (char *)(all->all + JOBS_BATCH_MAX);
 	char text[1100];
 
 	memcpy(at, texts, sizeof at);
@@ -290,7 +291,8 @@ static PGresult *calculations_finish(struct transaction *transaction, const char
 		one->state = strcmp(element(&at[2], text, sizeof text), "done") == 0 ? JOB_DONE : JOB_FAILED;
 		one->digits = element_int(&at[3]);
 		element(&at[4], text, sizeof text);
-		one->preview = one->state == JOB_DONE ? mem_strdup(text) : NULL;
+		one->preview = one->state == JOB_DONE ? strcpy(preview, text) : NULL;
+		preview += strlen(text) + 1;
 		one->duration_us = element_int(&at[5]);
 		one->unix_ms = element_int(&at[6]);
 	}
