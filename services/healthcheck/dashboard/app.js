@@ -402,6 +402,7 @@ function showEvents() {
 	setText(at("more"), `Show all ${events.length}`);
 	setText(at("events-count"), events.length > EVENTS_SHOWN ? `the latest ${events.length}` : "");
 	if (events.length) at("events").replaceChildren(...shown.map(eventRow));
+	at("footer").hidden = false;
 }
 
 // The roles are explicit because rows are laid out as blocks on a phone, which removes the implicit roles of a table.
