@@ -64,7 +64,7 @@ export type TokenRefused = Failure & {
 export type Username = string;
 
 /**
- * unique, ignoring case and characters that look alike; stored in NFC
+ * unique, ignoring case
  */
 export type Email = string;
 
