@@ -59,7 +59,7 @@ build() {
 	[ "$(printf %.8s "$(git rev-parse HEAD)")" = "$commit" ] && [ -z "$(git status --porcelain)" ] ||
 		die "$IMAGES/$1:$commit does not exist and cannot be built: this folder is not commit $commit without changes; check that commit out"
 	echo "building $1"
-	[ -z "${CA_BUNDLE:-}" ] || cp -L "$CA_BUNDLE" ca-bundle.pem # which git ignores
+	[ -z "${CA_BUNDLE:-}" ] || cmp -s "$CA_BUNDLE" ca-bundle.pem || cp -L "$CA_BUNDLE" ca-bundle.pem # which git ignores
 	DOCKER_BUILDKIT=1 docker build -q -f "$(recipe "$1")" \
 		--build-arg BASE="${BASE:-debian:trixie-slim}" --build-arg VERSION="$(sed -n 's/^VERSION := //p' Makefile)" \
 		--build-arg REVISION="$commit" --build-arg CREATED="$(git show -s --format=%cI "$commit")" -t "$IMAGES/$1:$commit" . >/dev/null

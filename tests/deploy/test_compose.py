@@ -45,7 +45,7 @@ class Fake:
         (folder / "bin").mkdir()
         for name in "sh sed awk tr grep cat head timeout".split():
             (folder / "bin" / name).symlink_to(run("which", name).stdout.strip())
-        called = f'echo "${{COMPOSE_PROJECT_NAME:-}} ${{0##*/}} $*" >>{self.calls}'
+        called = f'echo "${{PROJECT:-}}" >{folder}/volumes; echo "${{COMPOSE_PROJECT_NAME:-}} ${{0##*/}} $*" >>{self.calls}'
         config = f'case "$*" in *config) cat {folder}/config ;; esac'
         self.program("docker", f'{called}; case "$1" in image | pull) false ;; compose) {config} ;; esac')
         if not plugin:
@@ -63,6 +63,9 @@ class Fake:
 
     def last(self):
         return self.calls.read_text().splitlines()[-1]
+
+    def volumes_begin_with(self):
+        return (self.folder / "volumes").read_text().strip()
 
 
 @pytest.fixture
@@ -94,11 +97,22 @@ def test_without_either_the_package_that_brings_one_is_named(tmp_path):
         ([], {"PROJECT": "second"}, "second"),
         ([], {"COMPOSE_PROJECT_NAME": "abacus", "PROJECT": "second"}, "abacus"),
         (["-p", "third"], {"COMPOSE_PROJECT_NAME": "abacus"}, "third"),
+        (["-fdocker-compose-stage.yml"], {}, "abacus-stage"),
+        (["--file=docker-compose-prod.yml"], {}, "abacus-prod"),
+        (["-pthird"], {}, "third"),
+        (["--project-name=third"], {}, "third"),
     ],
 )
-def test_each_file_has_a_project_of_its_own(fake, arguments, variables, project):
+def test_each_file_has_a_project_of_its_own_and_volumes_of_that_name(fake, arguments, variables, project):
     fake.compose(*arguments, "down", **variables)
     assert fake.last() == " ".join([project, "docker-compose", *arguments, "down"])
+    assert fake.volumes_begin_with() == project
+
+
+def test_options_of_a_command_are_not_taken_for_the_project(fake):
+    for command in (["logs", "-f", "users"], ["logs", "-fn5"], ["run", "-p80:80", "nginx"], ["exec", "users", "ls", "-fp"]):
+        fake.compose(*command)
+        assert fake.last() == " ".join(["abacus-dev docker-compose", *command])
 
 
 @pytest.mark.parametrize("config", [CONFIG_1, CONFIG_2], ids=["Compose 1", "Compose 2"])
