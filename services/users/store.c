@@ -11,9 +11,13 @@
 	"locked.id)"                                                                                                     \
 	" AS is_last_admin FROM locked WHERE id = $1)"
 
-const struct postgres_statement store_user_insert = {"user_insert",
-						     "INSERT INTO users (username, skeleton, email, password_hash)"
-						     " VALUES (normalize($1, NFC), users_skeleton($1), $2, $3) RETURNING id"};
+/* Answers with no row when the name is too short or too long in the form in which it is stored: NFC can have twice as many
+ * characters, or half as many. */
+const struct postgres_statement store_user_insert = {
+	"user_insert",
+	"INSERT INTO users (username, skeleton, email, password_hash)"
+	" SELECT normalize($1, NFC), users_skeleton($1), $2, $3 WHERE char_length(normalize($1, NFC)) BETWEEN 3 AND 128"
+	" RETURNING id"};
 
 const struct postgres_statement store_user_insert_if_absent = {
 	"user_insert_if_absent", "INSERT INTO users (username, skeleton, email, password_hash, admin)"

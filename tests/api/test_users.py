@@ -193,6 +193,24 @@ def test_a_name_is_stored_and_found_in_one_form_however_it_was_typed():
         assert post("/auth", {"username": name, "password": person["password"]}).status == 200
 
 
+def registration_of(name):
+    word = secrets.token_hex(6)
+    return post("/auth/register", {"username": name, "email": f"{word}@example.com", "password": f"password-{word}"})
+
+
+@pytest.mark.parametrize("name", ["\u0958" * 65, "e\u0301a"], ids=["longer in NFC", "shorter in NFC"])
+def test_the_length_of_a_name_is_that_of_the_form_in_which_it_is_stored(name):
+    reply = registration_of(name)
+    problem = {"field": "username", "message": "must have 3 to 128 characters"}
+    assert (reply.status, reply.json["code"], reply.json["errors"]) == (400, "invalid_payload", [problem])
+
+
+def test_a_name_can_not_be_turned_into_what_looks_like_another_one():
+    """RIGHT-TO-LEFT OVERRIDE: browsers show this name as admin-…"""
+    assert registration_of(f"\u202e{secrets.token_hex(6)}-nimda").status == 400
+    assert registration_of(f"\u2067{secrets.token_hex(6)}\u2069").status == 400
+
+
 def test_the_migration_keeps_names_that_collide_and_the_first_has_the_skeleton():
     word = secrets.token_hex(6)
     names = [f"Lily {word}", f"Liiy {word}"]

@@ -24,6 +24,15 @@ static size_t length(const char *text)
 	return count;
 }
 
+/* U+202A to U+202E and U+2066 to U+2069: with one of them "nimda" is shown as "admin". */
+static bool changes_direction(const char *at)
+{
+	const unsigned char *bytes = (const unsigned char *)at;
+
+	return bytes[0] == 0xE2 && ((bytes[1] == 0x80 && bytes[2] >= 0xAA && bytes[2] <= 0xAE) ||
+				    (bytes[1] == 0x81 && bytes[2] >= 0xA6 && bytes[2] <= 0xA9));
+}
+
 const char *username_problem(const char *text)
 {
 	size_t len = text ? length(text) : 0;
@@ -31,10 +40,13 @@ const char *username_problem(const char *text)
 	if (!text)
 		return "is required and must be text";
 	if (len < USERNAME_MIN || len > USERNAME_MAX)
-		return "must have 3 to 128 characters";
-	for (const char *at = text; *at; at++)
+		return USERNAME_LENGTH_PROBLEM;
+	for (const char *at = text; *at; at++) {
 		if ((unsigned char)*at < 0x20 || *at == 0x7F)
 			return "must not contain control characters";
+		if (changes_direction(at))
+			return "must not contain characters that change the direction of text";
+	}
 	return NULL;
 }
 

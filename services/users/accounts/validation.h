@@ -4,6 +4,8 @@
 
 #include <cjson/cJSON.h>
 
+#define USERNAME_LENGTH_PROBLEM "must have 3 to 128 characters"
+
 /* Each returns NULL when the text is fine, else what is wrong with it. text is NULL when it is missing or not a string. */
 const char *username_problem(const char *text);
 const char *email_problem(const char *text);

@@ -62,6 +62,18 @@ static void test_control_characters_in_user_names_are_refused(void **state)
 		assert_non_null(username_problem(names[i]));
 }
 
+/* A name of another script needs none of them, and no other skeleton would come of them. */
+static void test_characters_that_change_the_direction_of_a_user_name_are_refused(void **state)
+{
+	static const char *const names[] = {"\u202Enimda", "ada\u202A", "\u2066ada", "ada\u2069"};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		assert_non_null(username_problem(names[i]));
+	assert_null(username_problem("\u05D0\u05D1\u05D2"));
+	assert_null(username_problem("\u2029ada\u202F")); /* the neighbours of the first range */
+	assert_null(username_problem("ada\u2065\u206A"));
+}
+
 static void test_usual_addresses_are_accepted(void **state)
 {
 	static const char *const addresses[] = {"ada@example.com",
@@ -226,6 +238,7 @@ int main(void)
 		cmocka_unit_test(test_the_length_of_a_user_name_counts_characters_not_bytes),
 		cmocka_unit_test(test_user_names_may_contain_spaces_and_any_script),
 		cmocka_unit_test(test_control_characters_in_user_names_are_refused),
+		cmocka_unit_test(test_characters_that_change_the_direction_of_a_user_name_are_refused),
 		cmocka_unit_test(test_usual_addresses_are_accepted),
 		cmocka_unit_test(test_text_that_is_not_an_address_is_refused),
 		cmocka_unit_test(test_a_local_part_of_64_bytes_is_accepted_and_a_longer_one_refused),

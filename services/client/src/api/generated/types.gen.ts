@@ -59,7 +59,7 @@ export type TokenRefused = Failure & {
 };
 
 /**
- * unique, ignoring case and characters that look alike; stored in NFC
+ * unique, ignoring case and characters that look alike; stored in NFC, in which its length counts; without characters that change the direction of text
  */
 export type Username = string;
 
