@@ -5,9 +5,16 @@
 local list, mark = KEYS[1], KEYS[2]
 local name, request_id, most, mark_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 
+-- On a long list it waits for longer than its mark lives.
+local function waits()
+	for _, waiting in ipairs(redis.call('LRANGE', list, 0, -1)) do
+		if waiting:sub(1, #name + 1) == name .. ' ' then return true end
+	end
+end
+
 if redis.call('EXISTS', mark) == 1 then return 1 end
 if redis.call('LLEN', list) >= most then return 0 end
 redis.call('SET', mark, '1', 'PX', mark_ms)
-redis.call('RPUSH', list, name .. ' ' .. request_id)
+if not waits() then redis.call('RPUSH', list, name .. ' ' .. request_id) end
 redis.call('PEXPIRE', list, mark_ms)
 return 1

@@ -7,9 +7,9 @@
  *   {jobs}:dead        hash "kind:index" -> "deliveries failed_unix_ms request_id"
  *   {jobs}:refiller    which process of values refills
  *   {jobs}:asked       list: decimals that readers wait for and Redis no longer has, as "kind:index request_id"
- *   {jobs}:asked:KIND:INDEX  there while its decimal is on that list or being calculated, at most JOBS_ASKED_MS
- *   result:KIND:INDEX  the whole decimal, only when longer than JOBS_PREVIEW_DIGITS; a cache: it expires, and Redis may evict
- * it live               channel: one JSON message for each new result (services/swagger/openapi.yaml)
+ *   {jobs}:asked:KIND:INDEX  its decimal was asked for within JOBS_ASKED_MS and is not calculated yet
+ *   result:KIND:INDEX  the whole decimal, only when longer than JOBS_PREVIEW_DIGITS; a cache: it expires, or is evicted
+ *   live               channel: one JSON message for each new result (services/swagger/openapi.yaml)
  *
  * On a cluster `jobs` and all `{jobs}:…` share a slot (docs/decisions/0016-postgres-keeps-what-is-known.md), so a change of
  * more than one of them is one Lua script, and so atomic. Redis may be emptied at any moment, or go back in time: Postgres has
@@ -75,8 +75,8 @@ void jobs_look_up(struct redis *redis, struct scope *scope, const struct job_key
 typedef void jobs_read(enum status status, const char *digits, size_t len, void *arg);
 void jobs_read_decimal(struct redis *redis, struct scope *scope, struct job_key key, jobs_read *done, void *arg);
 
-/* Has a worker calculate the decimal of a calculation that is done, before all jobs. Once for all that ask within
- * JOBS_ASKED_MS. No job, so nothing is announced or written to Postgres. BUSY: JOBS_ASKED_MAX are waited for already. */
+/* Has a worker calculate the decimal of a calculation that is done, before all jobs. Once for all that ask while it waits, and
+ * for JOBS_ASKED_MS longer. No job, so nothing is announced or written to Postgres. BUSY: JOBS_ASKED_MAX wait already. */
 typedef void jobs_done(enum status status, void *arg);
 void jobs_ask_decimal(struct redis *redis, struct scope *scope, struct job_key key, const char *request_id, jobs_done *done,
 		      void *arg);

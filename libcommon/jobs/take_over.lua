@@ -17,11 +17,18 @@ local function is_finished(name)
 	return entry and tostring(entry[2][2]) .. ':' .. tostring(entry[2][4]) == name
 end
 
+-- A letter that Redis does not take (it is full) leaves its job as it is. An error here would end the script, and what it has
+-- claimed by then would count as delivered, without reaching the worker.
+local refusal
 local function bury(id, fields, deliveries)
 	local kind, index, request_id = tostring(fields[2]), tostring(fields[4]), tostring(fields[6])
 	local name = kind .. ':' .. index
 	if not is_finished(name) then
-		redis.call('HSET', dead, name, deliveries .. ' ' .. now_ms .. ' ' .. request_id)
+		local noted = redis.pcall('HSET', dead, name, deliveries .. ' ' .. now_ms .. ' ' .. request_id)
+		if type(noted) == 'table' then
+			refusal = noted
+			return
+		end
 		redis.call('HDEL', window, name)
 		redis.call('XADD', finished, '*', 'kind', kind, 'index', index, 'summary', '')
 	end
@@ -57,4 +64,4 @@ for _, job in ipairs(expired) do
 	end
 end
 delete_idle_consumers()
-return claimed
+return #claimed == 0 and refusal or claimed

@@ -239,6 +239,21 @@ static redisReply *llen(const struct command *command)
 	return reply_int(list ? list->count : 0);
 }
 
+static redisReply *lrange(const struct command *command)
+{
+	redisReply *reply;
+	struct value *list;
+
+	if (!command_find(command, VALUE_LIST, &list, &reply))
+		return reply;
+	if (!command_word_is(command, 2, "0") || !command_word_is(command, 3, "-1"))
+		return reply_error("SIMULATOR this form of LRANGE is unknown");
+	reply = reply_array(list ? (size_t)list->count : 0);
+	for (int i = 0; list && i < list->count; i++)
+		reply->element[i] = reply_text(list->pairs[i].field.bytes, list->pairs[i].field.len);
+	return reply;
+}
+
 redisReply *list_pop(struct database *database, const char *key)
 {
 	struct value *list = database_find(database, key, strlen(key));
@@ -357,6 +372,7 @@ static const struct {
 	{"PEXPIRE", 3, WRITES, pexpire},
 	{"RPUSH", 3, WRITES | NEEDS_MEMORY, rpush},
 	{"LLEN", 2, 0, llen},
+	{"LRANGE", 4, 0, lrange},
 	{"BLPOP", 3, WRITES, blpop},
 	{"EXISTS", 2, 0, exists},
 	{"TIME", 1, 0, server_time},

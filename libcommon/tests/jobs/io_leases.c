@@ -224,6 +224,27 @@ static void test_a_job_delivered_too_often_becomes_a_dead_letter(void **state)
 	free(kept);
 }
 
+/* As a full Redis does: it refuses the letter, and not what claims the jobs before it. */
+static void test_a_dead_letter_that_redis_refuses_keeps_no_other_job_from_its_worker(void **state)
+{
+	struct batch batch;
+	struct job second;
+
+	add(FIB(1));
+	receive_one("worker-1");
+	add(FIB(2));
+	second = receive_one("worker-1");
+	/* delivered once more */
+	BESIDE("XCLAIM", "jobs", "workers", "worker-1", "0", second.id, "RETRYCOUNT", "2");
+	BESIDE("SET", "{jobs}:dead", "of another type");
+	assert_int_equal(take_over_of(&batch, "worker-2", 0, 2, 8), 1);
+	assert_int_equal(batch.jobs[0].key.index, 1);
+	assert_int_equal(BESIDE("XLEN", "jobs"), 2);
+	BESIDE("DEL", "{jobs}:dead");
+	assert_int_equal(take_over_of(&batch, "worker-3", 0, 2, 8), 0);
+	assert_int_equal(state_of(FIB(2)), JOB_FAILED);
+}
+
 static void test_a_retried_dead_letter_starts_with_no_deliveries(void **state)
 {
 	struct batch batch;
@@ -273,6 +294,7 @@ int main(void)
 		JOBS_TEST(test_renewing_a_finished_job_does_not_create_it_again),
 		JOBS_TEST(test_an_entry_of_other_fields_does_not_keep_others_from_being_taken_over),
 		JOBS_TEST(test_a_job_delivered_too_often_becomes_a_dead_letter),
+		JOBS_TEST(test_a_dead_letter_that_redis_refuses_keeps_no_other_job_from_its_worker),
 		JOBS_TEST(test_a_retried_dead_letter_starts_with_no_deliveries),
 		JOBS_TEST(test_a_buried_job_is_a_dead_letter_with_its_request_and_the_time),
 	};

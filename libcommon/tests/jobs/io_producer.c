@@ -301,6 +301,19 @@ static void test_a_decimal_that_many_ask_for_is_received_once(void **state)
 	assert_in_range(BESIDE("PTTL", "{jobs}:asked:fibonacci:7"), 1, JOBS_ASKED_MS);
 }
 
+/* Ten seconds later: the mark is gone, and workers that are busy have not come to the decimal yet. */
+static void test_a_decimal_that_waits_for_longer_than_its_mark_is_received_once(void **state)
+{
+	ask(FIB(7));
+	ask(FIB(77));
+	BESIDE("DEL", "{jobs}:asked:fibonacci:7", "{jobs}:asked:fibonacci:77");
+	assert_int_equal(ask(FIB(7)), STATUS_OK);
+	assert_in_range(BESIDE("PTTL", "{jobs}:asked:fibonacci:7"), 1, JOBS_ASKED_MS);
+	assert_int_equal(BESIDE("LLEN", "{jobs}:asked"), 2);
+	assert_int_equal(receive_asked().key.index, 7);
+	assert_int_equal(receive_asked().key.index, 77);
+}
+
 static void test_a_decimal_that_was_stored_for_its_readers_may_be_asked_for_again(void **state)
 {
 	struct outcome outcome = {0}, read;
@@ -611,6 +624,7 @@ int main(void)
 		JOBS_TEST(test_a_missing_result_is_not_found_and_its_state_says_why),
 		JOBS_TEST(test_a_decimal_that_redis_does_not_have_is_not_found),
 		JOBS_TEST(test_a_decimal_that_many_ask_for_is_received_once),
+		JOBS_TEST(test_a_decimal_that_waits_for_longer_than_its_mark_is_received_once),
 		JOBS_TEST(test_a_decimal_that_was_stored_for_its_readers_may_be_asked_for_again),
 		JOBS_TEST(test_no_more_decimals_are_asked_for_than_may_wait),
 		JOBS_TEST(test_what_another_program_asks_for_is_taken_off_the_list),
