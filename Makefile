@@ -120,15 +120,18 @@ $(BUILD)/tests/simulator/simulator: $(SIMULATOR_OBJECTS) $(SIMULATED) $(LIBCOMMO
 $(BUILD)/tests/simulator/io_fake_redis: $(patsubst %,$(BUILD)/tests/simulator/%.o,io_fake_redis redis_commands redis_data redis_groups redis_scripts redis_streams) $(LIBCOMMON)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(SIMULATOR_LIBS) -lcmocka
 
-# A simulator in which one file is wrong: tests/simulator/mutants/NAME.sed names the file in its first line and changes it.
+# A simulator in which one file is wrong: tests/simulator/mutants/NAME.sed names the file in its first line and changes it. Scripts that include
+# it are wrong with it.
 MUTANTS := $(patsubst tests/simulator/mutants/%.sed,$(BUILD)/mutants/%/simulator,$(wildcard tests/simulator/mutants/*.sed))
 $(BUILD)/mutants/%/simulator: tests/simulator/mutants/%.sed $(SIMULATOR_OBJECTS) $(SIMULATED) $(LIBCOMMON)
 	@mkdir -p $(@D)
-	source=$$(sed -n '1s/^# \([^:]*\):.*/\1/p' $<) && mkdir -p $(@D)/$$(dirname $$source) && \
+	source=$$(sed -n '1s/^# \([^:]*\):.*/\1/p' $<) && folder=$$(dirname $$source) && mkdir -p $(@D)/$$folder $(@D)/linked/$$folder && \
 	sed -f $< $$source >$(@D)/$$source && ! cmp -s $$source $(@D)/$$source && case $$source in \
-	*.lua) $(call lua_of,$$(dirname $$source)) $(@D)/$$source >$(@D)/mutant.lua && printf '\0' >>$(@D)/mutant.lua && \
-		mv $(@D)/mutant.lua $(@D)/$$source && (cd $(@D) && $(LD) -r -z noexecstack -b binary -o mutant.o $$source) ;; \
-	*) $(CC) $(CPPFLAGS) $(CFLAGS) -Wno-error -w -I$$(dirname $$source) -I$$(echo $$source | cut -d/ -f1-2) -c -o $(@D)/mutant.o $(@D)/$$source ;; esac && \
+	*.lua) scripts="$$source $$(grep -lx -e "-- include $$(basename $$source)" $$folder/*.lua | tr '\n' ' ')" && \
+		for script in $$folder/*.lua; do [ $$script = $$source ] || cp $$script $(@D)/$$script; done && \
+		for script in $$scripts; do { $(call lua_of,$(@D)/$$folder) $(@D)/$$script && printf '\0'; } >$(@D)/linked/$$script || exit; done && \
+		(cd $(@D)/linked && $(LD) -r -z noexecstack -b binary -o ../mutant.o $$scripts) ;; \
+	*) $(CC) $(CPPFLAGS) $(CFLAGS) -Wno-error -w -I$$folder -I$$(echo $$source | cut -d/ -f1-2) -c -o $(@D)/mutant.o $(@D)/$$source ;; esac && \
 	$(CC) $(LDFLAGS) $(SIMULATOR_WRAPS) -o $@ $(@D)/mutant.o \
 		$$(printf '%s\n' $(filter %.o %.a,$^) | grep -vx "$(BUILD)/$${source%.c}.o") $(LDLIBS) $(SIMULATOR_LIBS)
 mutants: $(MUTANTS)
