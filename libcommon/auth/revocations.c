@@ -1,8 +1,7 @@
 /* The reading side of the revocations: a copy in memory that follows the stream.
  * Flow: start_over -> read_on -> caught_up … -> join -> joined -> read_on -> caught_up … -> renew -> renewed (trusted from
- * here) -> wait_for_entries -> received -> renew …; while the stream is not known to be complete: joined -> wait_for_entries ->
- * received
- * -> read_on. */
+ * here) -> wait_for_entries -> received -> renew …; while the stream is not known to be complete: joined -> wait_for_entries
+ * -> received -> read_on. */
 #include "auth/revocations_internal.h"
 
 #include <stdio.h>

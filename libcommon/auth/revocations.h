@@ -14,9 +14,9 @@
  *  2. It joins the table of followers (REVOCATIONS_FOLLOWERS). Redis refuses that unless the stream is proven to be complete.
  *  3. It reads the rest: what was published before it joined. users waits for it with whatever is published from then on.
  *  4. It renews its lease, which Redis refuses unless it is still in the table; only then it trusts its copy. From now on it
- *     waits for entries (XREAD BLOCK), and renews after each batch, with the position up to which it has applied them, and five
- *     times in a lease when none come. A renewal that is refused leads back to 1; the copy stays trusted until its lease is
- * over. A follower that stops leaves the table at once.
+ *     waits for entries (XREAD BLOCK), and renews after each batch, with the position up to which it has applied them, and
+ *     five times in a lease when none come. A renewal that is refused leads back to 1; the copy stays trusted until its
+ *     lease is over. A follower that stops leaves the table at once.
  *
  * users's way to 200 (revocations_publisher.h): adding the entry answers its position and the table as it was at that moment. A
  * confirmation is announced on REVOCATIONS_CHANNEL, so many revocations share one wait, and a follower confirms many at once.
@@ -32,15 +32,16 @@
  * Redis may lose what it has: it is emptied, it restarts with an older file, another server takes over, the stream is deleted
  * or evicted. So all of it is tied to the *table* of followers:
  *  - Field `#table` is its id, "table.<life of Redis (its run_id)>.<time of its creation>". The table counts in that life
- * alone, and as long as the stream has a consumer group of that name, which is a mark: it goes when the stream goes. Otherwise
- * each script begins another table first (revocations_table.lua).
- *  - REVOCATIONS_COMPLETE, the proof that users has published everything since this table began: "<table> <lifetime of tokens
- * in s> <lease in ms>". The lifetime says for how long the stream keeps entries: a follower with a longer one is refused. The
- *    lease bounds every follower's.
+ *    alone, and as long as the stream has a consumer group of that name, which is a mark: it goes when the stream goes.
+ *    Otherwise each script begins another table first (revocations_table.lua).
+ *  - REVOCATIONS_COMPLETE, the proof that users has published everything since this table began: "<table> <lifetime of
+ *    tokens in s> <lease in ms>". The lifetime says for how long the stream keeps entries: a follower with a longer one is
+ *    refused. The lease bounds every follower's.
  *  - The epoch of a republication names its table.
  *  - A table that began anew may lack followers which still trust their copies. So nothing is answered with 200 until a users
- *    process has seen the table for a whole lease and has settled it (field `#settled`). What was waiting when the id changed
- * is answered with 503. users publishes everything again on each new connection, and as soon as it sees another table.
+ *    process has seen the table for a whole lease and has settled it (field `#settled`). What was waiting when the id
+ *    changed is answered with 503. users publishes everything again after each lost connection, and as soon as it sees
+ *    another table.
  *
  * Two versions at once: processes of an earlier version do not join this table, so users does not wait for them, and what it
  * has answered with 200 they refuse when they have read the entry, a moment later. Versions without a table trust the stream

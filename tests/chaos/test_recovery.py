@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -144,6 +145,22 @@ def test_a_token_stays_revoked_when_redis_is_emptied_during_republishing():
     eventually(lambda: abacus.redis_cli("EXISTS", "{revocations}:complete") == "1", message="everything is published")
     with abacus.Daemon("values") as values:
         assert values.call("GET", "/values", token=person.token).status == 401
+
+
+def everything_is_published():
+    """The proof is of this table of followers, and the table of this life of Redis."""
+    life = re.search(r"run_id:(\w+)", abacus.redis_cli("INFO", "server"))[1]
+    table = abacus.redis_cli("HGET", "{revocations}:followers", "#table")
+    return table.startswith(f"table.{life}.") and abacus.redis_cli("GET", "{revocations}:complete").startswith(f"{table} ")
+
+
+def test_users_publishes_all_revocations_only_once_at_a_start_when_redis_has_them():
+    """When no statement of an earlier process can take effect any more, and not already when it has connected to Redis."""
+    eventually(everything_is_published)
+    began, settled_s = time.monotonic(), 3
+    with abacus.Daemon("users", POSTGRES_QUERY_TIMEOUT_MS=(settled_s - 1) * 1000) as users:
+        eventually(lambda: "all revocations were published again" in users.log.read_text(), 30)
+        assert time.monotonic() - began > settled_s
 
 
 def test_a_user_deleted_under_a_shorter_lifetime_of_tokens_stays_deleted_under_a_longer_one():

@@ -22,7 +22,7 @@ struct republisher {
 	struct users *users;
 	struct scope scope;
 	struct loop_timer *timer, *again, *started;
-	bool is_running;
+	bool is_running, was_connected;
 	bool is_due;         /* even if the stream is complete */
 	bool is_interrupted; /* the connection changed meanwhile: pages may have gone to another Redis */
 	int published;
@@ -193,12 +193,15 @@ static void settled(void *arg)
 }
 
 /* What was published on the connection before may be lost: Redis may have restarted with an older file, or another server has
- * taken over. */
+ * taken over. On its first connection this process has published nothing, and a killed one's revocations wait for settled():
+ * with a million of them, to publish all of them twice at a start would take a minute. */
 static void redis_changed(bool is_ready, void *arg)
 {
 	struct republisher *republisher = arg;
 
-	republisher->is_interrupted = republisher->is_due = true;
+	republisher->is_interrupted = true;
+	republisher->is_due |= republisher->was_connected;
+	republisher->was_connected = true;
 	if (is_ready)
 		look(republisher);
 }
