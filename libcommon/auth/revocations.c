@@ -20,11 +20,12 @@
  * entry has touched use no memory. */
 #define BUCKETS (1 << 16)
 #define BATCH "1000"
-#define FORGET_MS 1000                /* a slice each time, because a walk over a million entries would block the loop */
-#define FORGET_BUCKETS (BUCKETS / 64) /* of each table */
-#define FULL_AGAIN_MS 60000
-#define AGAIN_MS 1000 /* after an error reply */
-#define BEATS 5       /* confirmations in a lease */
+#define FORGET_MS 1000   /* a slice each time, because a walk over a million entries would block the loop */
+#define FORGET_SLICES 64 /* of each table */
+#define FORGET_BUCKETS (BUCKETS / FORGET_SLICES)
+#define FULL_AGAIN_MS ((FORGET_SLICES + 1) * FORGET_MS) /* when all are forgotten */
+#define AGAIN_MS 1000                                   /* after an error reply */
+#define BEATS 5                                         /* confirmations in a lease */
 
 REDIS_SCRIPT(libcommon_auth, revocations_follow, revocations_follow);
 
@@ -48,6 +49,7 @@ struct revocations {
 	 * trust.
 	 */
 	bool is_registered, is_current, has_left;
+	bool is_full;     /* there are more than it may keep: what it has is no copy, and is forgotten */
 	bool has_renewed; /* since it joined */
 	bool was_refused_lifetime;
 	int64_t lease_us;         /* granted when it joined */
@@ -149,17 +151,11 @@ static void forget_due(void *arg)
 {
 	struct revocations *revocations = arg;
 
-	int64_t kept_from_s = clock_unix_ms() / 1000 - REVOCATIONS_KEPT_S;
+	int64_t kept_from_s = revocations->is_full ? INT64_MAX : clock_unix_ms() / 1000 - REVOCATIONS_KEPT_S;
 
 	forget_expired(revocations, revocations->by_jti + revocations->forget_next, FORGET_BUCKETS, kept_from_s);
 	forget_expired(revocations, revocations->by_user + revocations->forget_next, FORGET_BUCKETS, kept_from_s);
 	revocations->forget_next = (revocations->forget_next + FORGET_BUCKETS) % BUCKETS;
-}
-
-static void forget_all(struct revocations *revocations)
-{
-	forget_expired(revocations, revocations->by_jti, BUCKETS, INT64_MAX);
-	forget_expired(revocations, revocations->by_user, BUCKETS, INT64_MAX);
 }
 
 static bool is_too_large(const struct revocations *revocations)
@@ -256,15 +252,26 @@ static void fail(struct revocations *revocations, enum status status, const redi
 	loop_timer_start(revocations->again, AGAIN_MS);
 }
 
+static void left(enum status status, const redisReply *reply, void *arg)
+{
+}
+
+/* So that no logout waits for this process until its lease is over. */
+static void leave(const struct revocations *revocations, struct redis *redis, struct scope *scope, redis_done *done, void *arg)
+{
+	redis_command(redis, scope, 3, (const char *[]){"HDEL", REVOCATIONS_FOLLOWERS, revocations->name}, NULL, done, arg);
+}
+
 /* Beyond the limit no copy is kept, because one that lacks entries would accept dead tokens. Some may have expired when it
- * tries again. The follower is registered no longer than its lease. */
+ * tries again. */
 static void give_up(struct revocations *revocations)
 {
 	log_line(LOG_ERROR, "there are more revocations than a process keeps; users is asked about each token",
 		 LOG_INT("kept", revocations->count));
+	revocations->is_full = true;
 	revocations->trusted_until_us = 0;
 	revocations->is_registered = revocations->is_current = false;
-	forget_all(revocations);
+	leave(revocations, revocations->redis, &revocations->scope, left, NULL);
 	loop_timer_start(revocations->again, FULL_AGAIN_MS);
 }
 
@@ -274,7 +281,7 @@ static void start_over(void *arg)
 {
 	struct revocations *revocations = arg;
 
-	revocations->is_registered = revocations->is_current = revocations->has_renewed = false;
+	revocations->is_registered = revocations->is_current = revocations->has_renewed = revocations->is_full = false;
 	strcpy(revocations->last_id, "0-0");
 	read_on(revocations);
 }
@@ -476,7 +483,7 @@ void revocations_leave(struct revocations *revocations, struct redis *redis, str
 	revocations->trusted_until_us = 0;
 	loop_timer_stop(revocations->again);
 	scope_cancel(&revocations->scope);
-	redis_command(redis, scope, 3, (const char *[]){"HDEL", REVOCATIONS_FOLLOWERS, revocations->name}, NULL, done, arg);
+	leave(revocations, redis, scope, done, arg);
 }
 
 void revocations_free(struct revocations *revocations)
@@ -484,7 +491,8 @@ void revocations_free(struct revocations *revocations)
 	if (!revocations)
 		return;
 	redis_free(revocations->redis);
-	forget_all(revocations);
+	forget_expired(revocations, revocations->by_jti, BUCKETS, INT64_MAX);
+	forget_expired(revocations, revocations->by_user, BUCKETS, INT64_MAX);
 	scope_cancel(&revocations->scope);
 	loop_timer_free(revocations->forget);
 	loop_timer_free(revocations->again);

@@ -73,7 +73,7 @@
 #define REVOCATIONS_KEPT_S 3600
 
 /* Entries that a process keeps at most, 80 bytes each. With more it trusts no copy: revocations_check() answers
- * REVOCATION_UNKNOWN, so users is asked about each token, and it tries again once a minute. */
+ * REVOCATION_UNKNOWN, so users is asked about each token, and it tries again after a minute. */
 #define REVOCATIONS_MAX 1000000
 
 /* One entry. Stream fields: `token` (jti text, or the sid of a session, whose access tokens are revoked by it), or `user` (id)

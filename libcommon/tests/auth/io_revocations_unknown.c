@@ -351,6 +351,17 @@ static void test_a_process_that_gets_more_revocations_than_it_may_keep_knows_not
 	assert_int_equal(check(token_of(2, now_ms, 9)), REVOCATION_UNKNOWN);
 }
 
+static void test_no_logout_waits_for_a_process_that_keeps_no_copy(void **state)
+{
+	set_complete();
+	start_with_room_for(1);
+	WAIT_FOR(revocations_is_ready(revocations));
+	assert_int_equal(BESIDE("HLEN", REVOCATIONS_FOLLOWERS), 2); /* it, and the id of the table */
+	for (uint8_t i = 0; i < 2; i++)
+		publish_one(of_token(token_of(1, now_ms, i)));
+	WAIT_FOR(BESIDE("HLEN", REVOCATIONS_FOLLOWERS) == 1);
+}
+
 /* ---- versions before the names in braces ---- */
 
 static void test_the_mark_of_an_earlier_versions_table_stays_on_the_stream(void **state)
@@ -435,6 +446,7 @@ int main(void)
 		REVOCATIONS_TEST(test_whatever_stands_in_the_place_of_the_proof_is_none),
 		REVOCATIONS_TEST(test_a_process_that_keeps_as_many_revocations_as_it_may_trusts_its_copy),
 		REVOCATIONS_TEST(test_a_process_that_gets_more_revocations_than_it_may_keep_knows_nothing),
+		REVOCATIONS_TEST(test_no_logout_waits_for_a_process_that_keeps_no_copy),
 		REVOCATIONS_TEST(test_the_mark_of_an_earlier_versions_table_stays_on_the_stream),
 		REVOCATIONS_TEST(test_the_flag_that_versions_without_a_table_wait_for_is_set),
 		REVOCATIONS_TEST(test_a_proof_of_an_earlier_version_is_not_overwritten),
