@@ -49,7 +49,8 @@ struct revocations {
 	 * trust.
 	 */
 	bool is_registered, is_current, has_left;
-	bool is_full;     /* there are more than it may keep: what it has is no copy, and is forgotten */
+	bool is_full;     /* the last time that it read them, there were more than it may keep */
+	bool forgets_all; /* what it has is no copy */
 	bool has_renewed; /* since it joined */
 	bool was_refused_lifetime;
 	int64_t lease_us;         /* granted when it joined */
@@ -151,7 +152,7 @@ static void forget_due(void *arg)
 {
 	struct revocations *revocations = arg;
 
-	int64_t kept_from_s = revocations->is_full ? INT64_MAX : clock_unix_ms() / 1000 - REVOCATIONS_KEPT_S;
+	int64_t kept_from_s = revocations->forgets_all ? INT64_MAX : clock_unix_ms() / 1000 - REVOCATIONS_KEPT_S;
 
 	forget_expired(revocations, revocations->by_jti + revocations->forget_next, FORGET_BUCKETS, kept_from_s);
 	forget_expired(revocations, revocations->by_user + revocations->forget_next, FORGET_BUCKETS, kept_from_s);
@@ -172,6 +173,11 @@ static bool is_trusted(const struct revocations *revocations)
 bool revocations_is_ready(const struct revocations *revocations)
 {
 	return is_trusted(revocations);
+}
+
+bool revocations_is_full(const struct revocations *revocations)
+{
+	return revocations->is_full;
 }
 
 enum revocation_verdict revocations_check(const struct revocations *revocations, const struct jwt_claims *claims)
@@ -268,7 +274,7 @@ static void give_up(struct revocations *revocations)
 {
 	log_line(LOG_ERROR, "there are more revocations than a process keeps; users is asked about each token",
 		 LOG_INT("kept", revocations->count));
-	revocations->is_full = true;
+	revocations->is_full = revocations->forgets_all = true;
 	revocations->trusted_until_us = 0;
 	revocations->is_registered = revocations->is_current = false;
 	leave(revocations, revocations->redis, &revocations->scope, left, NULL);
@@ -281,7 +287,7 @@ static void start_over(void *arg)
 {
 	struct revocations *revocations = arg;
 
-	revocations->is_registered = revocations->is_current = revocations->has_renewed = revocations->is_full = false;
+	revocations->is_registered = revocations->is_current = revocations->has_renewed = revocations->forgets_all = false;
 	strcpy(revocations->last_id, "0-0");
 	read_on(revocations);
 }
@@ -390,6 +396,7 @@ static void renewed(enum status status, const redisReply *reply, void *arg)
 	if (state != 1) /* with a pause, unless it can not come again at once */
 		return loop_timer_start(revocations->again, revocations->has_renewed ? 0 : AGAIN_MS);
 	revocations->has_renewed = true;
+	revocations->is_full = false;
 	revocations->trusted_until_us = revocations->confirmed_us + revocations->lease_us;
 	wait_for_entries(revocations);
 }

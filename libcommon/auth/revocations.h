@@ -108,6 +108,9 @@ void revocations_free(struct revocations *revocations);
 void revocations_on_deleted(struct revocations *revocations, void (*deleted)(int64_t user_id, void *arg), void *arg);
 /* Does it trust its copy? */
 bool revocations_is_ready(const struct revocations *revocations);
+/* Does it keep none, because there are more than it may keep? Then it will trust none for a long time, and to start another
+ * process in its place changes nothing. */
+bool revocations_is_full(const struct revocations *revocations);
 enum revocation_verdict revocations_check(const struct revocations *revocations, const struct jwt_claims *claims);
 /* Before a clean stop, when no request is left: every check answers REVOCATION_UNKNOWN from now on, and users waits for this
  * process no longer once done has run. `redis` is another connection, because the follower's own blocks. */

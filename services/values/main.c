@@ -54,13 +54,17 @@ static void user_deleted(int64_t user_id, void *arg)
 	prune_user(values->prune, user_id);
 }
 
+/* Without a copy of the revocations because there are too many, it asks users about each token. It is ready all the same: what
+ * starts containers would replace it for ever, and could replace none by one with a shorter lifetime of tokens. */
 static bool is_ready(void *service, const char **ret_reason)
 {
+	bool asks_users = values_config.users_url && revocations_is_full(values->revocations);
+
 	*ret_reason = !postgres_is_ready(values->postgres) ? "postgres"
 		      : !redis_is_ready(values->redis)     ? "redis"
 							   : "revocations";
 	return postgres_is_ready(values->postgres) && redis_is_ready(values->redis) &&
-	       revocations_is_ready(values->revocations);
+	       (asks_users || revocations_is_ready(values->revocations));
 }
 
 static enum status start(struct daemon *daemon, struct event_base *base, void **ret_service)
