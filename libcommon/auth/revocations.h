@@ -6,8 +6,8 @@
  * The users service's Postgres is the authority. users publishes each revocation on a Redis stream (`revocations`), of which
  * each process of the other services, a follower, keeps a copy in memory. A follower may trust its copy until its *lease* runs
  * out: REVOCATIONS_MAX_AGE_SECONDS after it has sent the last confirmation that Redis answered. A process without a lease
- * answers REVOCATION_UNKNOWN (503). users answers 200 when every follower that may still trust its copy has confirmed the
- * entry.
+ * answers REVOCATION_UNKNOWN, and users is asked about the token (introspection.h). users answers 200 when every follower that
+ * may still trust its copy has confirmed the entry.
  *
  * A follower's way to trust:
  *  1. It reads the whole stream.
