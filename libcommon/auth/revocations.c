@@ -130,7 +130,13 @@ static void remember(struct revocations *revocations, const struct revocation *r
 	entry->revocation = *revocation;
 }
 
-static void forget_expired(struct revocations *revocations, struct entries *buckets, int n, int64_t now_s)
+/* A deletion stays, because it is reported once. */
+static bool is_forgotten(const struct revocations *revocations, const struct revocation *revocation, int64_t kept_from_s)
+{
+	return revocation->expires_s < kept_from_s || (revocations->forgets_all && !is_deletion(revocation));
+}
+
+static void forget(struct revocations *revocations, struct entries *buckets, int n, int64_t kept_from_s)
 {
 	for (int i = 0; i < n && revocations->count > 0; i++) {
 		struct entry *entry = LIST_FIRST(&buckets[i]);
@@ -138,7 +144,7 @@ static void forget_expired(struct revocations *revocations, struct entries *buck
 		while (entry) {
 			struct entry *next = LIST_NEXT(entry, link);
 
-			if (entry->revocation.expires_s < now_s) {
+			if (is_forgotten(revocations, &entry->revocation, kept_from_s)) {
 				LIST_REMOVE(entry, link);
 				free(entry);
 				revocations->count--;
@@ -152,10 +158,10 @@ static void forget_due(void *arg)
 {
 	struct revocations *revocations = arg;
 
-	int64_t kept_from_s = revocations->forgets_all ? INT64_MAX : clock_unix_ms() / 1000 - REVOCATIONS_KEPT_S;
+	int64_t kept_from_s = clock_unix_ms() / 1000 - REVOCATIONS_KEPT_S;
 
-	forget_expired(revocations, revocations->by_jti + revocations->forget_next, FORGET_BUCKETS, kept_from_s);
-	forget_expired(revocations, revocations->by_user + revocations->forget_next, FORGET_BUCKETS, kept_from_s);
+	forget(revocations, revocations->by_jti + revocations->forget_next, FORGET_BUCKETS, kept_from_s);
+	forget(revocations, revocations->by_user + revocations->forget_next, FORGET_BUCKETS, kept_from_s);
 	revocations->forget_next = (revocations->forget_next + FORGET_BUCKETS) % BUCKETS;
 }
 
@@ -498,8 +504,8 @@ void revocations_free(struct revocations *revocations)
 	if (!revocations)
 		return;
 	redis_free(revocations->redis);
-	forget_expired(revocations, revocations->by_jti, BUCKETS, INT64_MAX);
-	forget_expired(revocations, revocations->by_user, BUCKETS, INT64_MAX);
+	forget(revocations, revocations->by_jti, BUCKETS, INT64_MAX);
+	forget(revocations, revocations->by_user, BUCKETS, INT64_MAX);
 	scope_cancel(&revocations->scope);
 	loop_timer_free(revocations->forget);
 	loop_timer_free(revocations->again);

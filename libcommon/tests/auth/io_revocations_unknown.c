@@ -353,6 +353,29 @@ static void test_a_process_that_gets_more_revocations_than_it_may_keep_knows_not
 	assert_true(revocations_is_full(revocations));
 }
 
+static int deletions[9];
+
+static void count_deletion(int64_t user_id, void *arg)
+{
+	deletions[user_id]++;
+}
+
+static void test_a_process_that_reads_too_many_again_reports_each_deletion_once(void **state)
+{
+	memset(deletions, 0, sizeof deletions);
+	set_complete();
+	start_with_room_for(1);
+	revocations_on_deleted(revocations, count_deletion, NULL);
+	WAIT_FOR(revocations_is_ready(revocations));
+	publish_one(of_user(7, INT64_MAX, true));
+	publish_one(of_token(token_of(1, now_ms, 1)));
+	WAIT_FOR(!revocations_is_ready(revocations));
+	publish_one(of_user(8, INT64_MAX, true));
+	fixture_kill();
+	WAIT_FOR(deletions[8]);
+	assert_int_equal(deletions[7], 1);
+}
+
 static void test_no_logout_waits_for_a_process_that_keeps_no_copy(void **state)
 {
 	set_complete();
@@ -448,6 +471,7 @@ int main(void)
 		REVOCATIONS_TEST(test_whatever_stands_in_the_place_of_the_proof_is_none),
 		REVOCATIONS_TEST(test_a_process_that_keeps_as_many_revocations_as_it_may_trusts_its_copy),
 		REVOCATIONS_TEST(test_a_process_that_gets_more_revocations_than_it_may_keep_knows_nothing),
+		REVOCATIONS_TEST(test_a_process_that_reads_too_many_again_reports_each_deletion_once),
 		REVOCATIONS_TEST(test_no_logout_waits_for_a_process_that_keeps_no_copy),
 		REVOCATIONS_TEST(test_the_mark_of_an_earlier_versions_table_stays_on_the_stream),
 		REVOCATIONS_TEST(test_the_flag_that_versions_without_a_table_wait_for_is_set),
