@@ -198,10 +198,20 @@ def registration_of(name):
     return post("/auth/register", {"username": name, "email": f"{word}@example.com", "password": f"password-{word}"})
 
 
-@pytest.mark.parametrize("name", ["\u0958" * 65, "e\u0301a"], ids=["longer in NFC", "shorter in NFC"])
-def test_the_length_of_a_name_is_that_of_the_form_in_which_it_is_stored(name):
+NO_NAMES = {
+    "longer in NFC": "\u0958" * 65,
+    "shorter in NFC": "e\u0301a",
+    "invisible": "\u200b" * 3,
+    "white space before it": f" {SUITE}",
+    "white space behind it": f"{SUITE}\u3000",
+    "white space behind what is invisible": f"\u200b \u2060{SUITE}",
+}
+
+
+@pytest.mark.parametrize("name", NO_NAMES.values(), ids=NO_NAMES)
+def test_the_form_in_which_a_name_is_stored_has_a_length_and_ends_that_are_seen(name):
     reply = registration_of(name)
-    problem = {"field": "username", "message": "must have 3 to 128 characters"}
+    problem = {"field": "username", "message": "must have 3 to 128 characters, and begin and end with one that is seen"}
     assert (reply.status, reply.json["code"], reply.json["errors"]) == (400, "invalid_payload", [problem])
 
 

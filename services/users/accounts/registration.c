@@ -52,7 +52,7 @@ static void inserted(enum status status, const struct postgres_rows *rows, void 
 	else if (status != STATUS_OK)
 		http_reply_status(registration->req, status);
 	else if (postgres_count(rows) == 0)
-		http_reply_invalid(registration->req, http_errors_add(NULL, "username", USERNAME_LENGTH_PROBLEM));
+		http_reply_invalid(registration->req, http_errors_add(NULL, "username", USERNAME_FORM_PROBLEM));
 	else
 		registration->done(registration->req, postgres_int(rows, 0, COLUMN_INSERTED_ID));
 }

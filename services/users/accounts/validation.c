@@ -40,7 +40,7 @@ const char *username_problem(const char *text)
 	if (!text)
 		return "is required and must be text";
 	if (len < USERNAME_MIN || len > USERNAME_MAX)
-		return USERNAME_LENGTH_PROBLEM;
+		return "must have 3 to 128 characters";
 	for (const char *at = text; *at; at++) {
 		if ((unsigned char)*at < 0x20 || *at == 0x7F)
 			return "must not contain control characters";

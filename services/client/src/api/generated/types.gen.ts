@@ -59,7 +59,7 @@ export type TokenRefused = Failure & {
 };
 
 /**
- * unique, ignoring case and characters that look alike; stored in NFC, in which its length counts; without characters that change the direction of text
+ * unique, ignoring case and characters that look alike; stored in NFC, in which its length counts; begins and ends with a character that is seen, and has none that changes the direction of text
  */
 export type Username = string;
 
