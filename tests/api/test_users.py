@@ -221,18 +221,27 @@ def test_a_name_can_not_be_turned_into_what_looks_like_another_one():
     assert registration_of(f"\u2067{secrets.token_hex(6)}\u2069").status == 400
 
 
-def test_the_migration_keeps_names_that_collide_and_the_first_has_the_skeleton():
+@pytest.mark.parametrize("migrations", [["0003_names", "0004_skeletons"], ["0004_skeletons"]], ids=" ".join)
+def test_the_migrations_keep_names_that_collide_and_the_first_has_the_skeleton(migrations):
     word = secrets.token_hex(6)
     names = [f"Lily {word}", f"Liiy {word}"]
     values = ", ".join(f"('{name}', '{index}{word}@example.com', '-')" for index, name in enumerate(names))
-    up = (ROOT / "services/users/migrations/0003_names.up.sql").read_text()
-    down = (ROOT / "services/users/migrations/0003_names.down.sql").read_text()
+    folder = ROOT / "services/users/migrations"
+    up = "".join((folder / f"{name}.up.sql").read_text() for name in migrations)
+    down = "".join((folder / f"{name}.down.sql").read_text() for name in reversed(migrations))
     rows = abacus.psql(
         "users",
         f"BEGIN; {down} INSERT INTO users (username, email, password_hash) VALUES {values}; {up}"
         f" SELECT username, skeleton IS NULL FROM users WHERE username LIKE '%{word}' ORDER BY id; ROLLBACK",
     )
     assert rows.splitlines() == [f"{names[0]}|f", f"{names[1]}|t"]
+
+
+def test_a_user_whom_an_earlier_version_adds_has_a_skeleton_too():
+    name = f"Lily {secrets.token_hex(6)}"
+    added = f"INSERT INTO users (username, email, password_hash) VALUES ('{name}', '{secrets.token_hex(6)}@example.com', '-')"
+    seen = f"SELECT skeleton = users_skeleton(username) FROM users WHERE username = '{name}'"
+    assert abacus.psql("users", f"BEGIN; {added}; {seen}; ROLLBACK") == "t"
 
 
 @pytest.mark.parametrize("method, body", [("PATCH", {"active": False}), ("DELETE", None)])

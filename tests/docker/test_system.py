@@ -26,7 +26,7 @@ def expect(code, text, *arguments, **options):
 
 @pytest.mark.parametrize(
     "command, expected",
-    [(["routes"], "/auth/login"), (["db", "current"], "0003_names"), (["db", "upgrade"], ""), (["--help"], "recreate_db")],
+    [(["routes"], "/auth/login"), (["db", "current"], "0004_skeletons"), (["db", "upgrade"], ""), (["--help"], "recreate_db")],
 )
 def test_manage_runs_inside_the_container(command, expected):
     expect(0, expected, *command)
