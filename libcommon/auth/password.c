@@ -53,9 +53,9 @@ struct password_hasher {
 struct password_job {
 	const struct password_config *config;
 	char *password;
-	char *phc;     /* to verify against; NULL: make a hash */
-	char *new_phc; /* the hash made, or the one to replace phc */
-	bool matches, is_dummy;
+	char *phc;                /* to verify against; NULL: make a hash */
+	char *new_phc;            /* the hash made, or the one to replace phc */
+	bool matches, is_refused; /* the latter: whether it matches or not */
 	struct password_hasher *hasher;
 	struct scope *scope;
 	int64_t start_us, refusal_us; /* when the work began, and how long it takes until a refusal is reported */
@@ -95,7 +95,8 @@ static bool verify_argon2(struct password_job *job)
 		return false;
 	if (argon2id_verify(job->phc, job->password, strlen(job->password)) != ARGON2_OK)
 		return false;
-	if (is.memory_kib != wanted->memory_kib || is.passes != wanted->passes || is.lanes != wanted->lanes)
+	if (!job->is_refused &&
+	    (is.memory_kib != wanted->memory_kib || is.passes != wanted->passes || is.lanes != wanted->lanes))
 		job->new_phc = password_hash_now(wanted, job->password);
 	return true;
 }
@@ -116,7 +117,7 @@ static bool verify_bcrypt(struct password_job *job)
 	free(data);
 	/* Of a longer password only the beginning was proven, and of one of just this length not that it ends there. A new hash
 	 * would make this one the only right one. */
-	if (matches && strlen(job->password) < BCRYPT_BYTES_MAX)
+	if (matches && !job->is_refused && strlen(job->password) < BCRYPT_BYTES_MAX)
 		job->new_phc = password_hash_now(job->config, job->password);
 	return matches;
 }
@@ -176,7 +177,7 @@ static void refuse_later(const struct password_job *job, int64_t wait_us)
 static void done(enum status status, void *arg)
 {
 	struct password_job *job = arg;
-	bool matches = job->matches && !job->is_dummy;
+	bool matches = job->matches && !job->is_refused;
 	int64_t wait_us = job->start_us + job->refusal_us - clock_monotonic_us();
 
 	if (!job->verified)
@@ -285,14 +286,14 @@ static int64_t refusal_us(const struct password_hasher *hasher, long legacy_cost
 	return REFUSAL_MARGIN * (hasher->bcrypt_us << (legacy_cost - BCRYPT_COST_MIN));
 }
 
-void password_verify(struct password_hasher *hasher, struct scope *scope, const struct hash_turn *turn, const char *phc,
-		     long legacy_cost, const char *password, password_verified *verified, void *arg)
+void password_verify(struct password_hasher *hasher, struct scope *scope, const struct hash_turn *turn,
+		     const struct password_stored *stored, const char *password, password_verified *verified, void *arg)
 {
 	struct password_job *job = job_new(hasher, scope, password, arg);
 
-	job->phc = mem_strdup(phc ? phc : hasher->dummy);
-	job->is_dummy = !phc;
-	job->refusal_us = refusal_us(hasher, legacy_cost);
+	job->phc = mem_strdup(stored->phc ? stored->phc : hasher->dummy);
+	job->is_refused = stored->is_refused || !stored->phc;
+	job->refusal_us = refusal_us(hasher, stored->legacy_cost);
 	job->verified = verified;
 	hash_queue_submit(hasher->queue, scope, turn, work, done, drop, job);
 }

@@ -22,15 +22,20 @@ typedef void password_hashed(enum status status, const char *phc, void *arg);
 void password_hash(struct password_hasher *hasher, struct scope *scope, const struct hash_turn *turn, const char *password,
 		   password_hashed *done, void *arg);
 
-/* phc NULL: does the same amount of work with a dummy hash and answers false, so that an unknown user takes as long.
- * legacy_cost: the highest cost of any bcrypt hash that is stored; 0: there is none. A refusal then takes twice as long as that
- * hash, whether phc is a legacy hash, one of ours or NULL, so that its time does not say which. The rest of the time it waits
- * and keeps no thread.
+/* What a password is verified against. */
+struct password_stored {
+	const char *phc;  /* NULL: there is no such user */
+	long legacy_cost; /* the highest cost of any bcrypt hash that is stored; 0: there is none */
+	bool is_refused;  /* whatever the password is */
+};
+/* Without phc it does the same amount of work with a dummy hash and answers false, so that an unknown user takes as long.
+ * With legacy_cost a refusal takes twice as long as that hash, whether phc is a legacy hash, one of ours or NULL, so that its
+ * time does not say which. The rest of the time it waits and keeps no thread.
  * STATUS_OK: matches is valid; new_phc is set when it should replace phc (bcrypt, or other parameters than today's). A bcrypt
  * hash is not replaced when the password has 72 bytes or more, because bcrypt compares only the first 72. */
 typedef void password_verified(enum status status, bool matches, const char *new_phc, void *arg);
-void password_verify(struct password_hasher *hasher, struct scope *scope, const struct hash_turn *turn, const char *phc,
-		     long legacy_cost, const char *password, password_verified *done, void *arg);
+void password_verify(struct password_hasher *hasher, struct scope *scope, const struct hash_turn *turn,
+		     const struct password_stored *stored, const char *password, password_verified *done, void *arg);
 /* After STATUS_BUSY: whole seconds, at least 1, until what is in the queue now has been calculated. */
 long password_retry_s(const struct password_hasher *hasher);
 

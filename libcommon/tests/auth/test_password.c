@@ -64,11 +64,12 @@ static struct answer hash(const char *password)
 	return answer;
 }
 
-static struct answer verify_beside(const char *phc, long legacy_cost, const char *password)
+static struct answer verify_stored(const char *phc, long legacy_cost, bool is_refused, const char *password)
 {
 	struct answer answer = {0};
 
-	password_verify(hasher, &scope, &turn, phc, legacy_cost, password, verified, &answer);
+	password_verify(hasher, &scope, &turn, &(struct password_stored){phc, legacy_cost, is_refused}, password, verified,
+			&answer);
 	assert_int_equal(answer.count, 0);
 	WAIT_FOR(answer.count);
 	return answer;
@@ -76,7 +77,7 @@ static struct answer verify_beside(const char *phc, long legacy_cost, const char
 
 static struct answer verify(const char *phc, const char *password)
 {
-	return verify_beside(phc, 0, password);
+	return verify_stored(phc, 0, false, password);
 }
 
 static void expect(const char *phc, const char *password, bool matches, bool wants_new)
@@ -275,7 +276,7 @@ static void test_a_legacy_hash_is_replaced_when_the_whole_password_was_proven(vo
 static int64_t refusal_us(const char *phc, long legacy_cost)
 {
 	int64_t begin_us = clock_monotonic_us();
-	struct answer answer = verify_beside(phc, legacy_cost, "a wrong password");
+	struct answer answer = verify_stored(phc, legacy_cost, false, "a wrong password");
 
 	assert_int_equal(answer.status, STATUS_OK);
 	assert_false(answer.matches);
@@ -303,12 +304,41 @@ static void test_a_legacy_hash_takes_as_long_to_refuse_as_ours_and_as_an_unknown
 			 (long)ours_us, (long)unknown_us);
 }
 
+/* Of an inactive user. Neither by what it answers, nor by a hash that it makes, nor by its time. */
+static void test_a_right_password_that_is_refused_is_as_a_wrong_one(void **state)
+{
+	static const char *const phc[] = {
+		"$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+		"$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4"};
+	static const char *const right[] = {"U*U", "password"};
+
+	int64_t least_us = INT64_MAX;
+
+	for (int i = 0; i < 5; i++) {
+		int64_t took_us = refusal_us(NULL, 10);
+
+		least_us = took_us < least_us ? took_us : least_us;
+	}
+	for (int i = 0; i < 2; i++) {
+		int64_t begin_us = clock_monotonic_us(), took_us;
+		struct answer answer;
+
+		answer = verify_stored(phc[i], 10, true, right[i]);
+		took_us = clock_monotonic_us() - begin_us;
+		assert_int_equal(answer.status, STATUS_OK);
+		assert_false(answer.matches);
+		assert_null(answer.phc);
+		assert_true(took_us > least_us / 2);
+	}
+}
+
 static void test_a_refusal_that_waits_ends_with_its_scope(void **state)
 {
 	struct answer answer = {0};
 	struct answer ours = hash("correct horse"), later;
 
-	password_verify(hasher, &scope, &turn, ours.phc, 16, "a wrong password", verified, &answer);
+	password_verify(hasher, &scope, &turn, &(struct password_stored){.phc = ours.phc, .legacy_cost = 16},
+			"a wrong password", verified, &answer);
 	later = verify(ours.phc, "correct horse"); /* on the one thread, so the first is waiting now */
 	assert_true(later.matches);
 	assert_int_equal(answer.count, 0);
@@ -398,8 +428,8 @@ static void test_beyond_the_queues_length_a_verification_is_busy_and_does_not_ma
 	struct answer first = {0}, second = {0};
 
 	start_still(1);
-	password_verify(hasher, &scope, &turn, NULL, 0, "correct horse", verified, &first);
-	password_verify(hasher, &scope, &turn, NULL, 0, "correct horse", verified, &second);
+	password_verify(hasher, &scope, &turn, &(struct password_stored){0}, "correct horse", verified, &first);
+	password_verify(hasher, &scope, &turn, &(struct password_stored){0}, "correct horse", verified, &second);
 	WAIT_FOR(second.count);
 	assert_int_equal(second.status, STATUS_BUSY);
 	assert_false(second.matches);
@@ -427,7 +457,7 @@ static void test_a_cancelled_scope_runs_no_callback_and_another_scope_runs_all(v
 
 	scope_init(&other);
 	password_hash(hasher, &other, &turn, "correct horse", hashed, &cancelled);
-	password_verify(hasher, &other, &turn, NULL, 0, "correct horse", verified, &cancelled);
+	password_verify(hasher, &other, &turn, &(struct password_stored){0}, "correct horse", verified, &cancelled);
 	password_hash(hasher, &scope, &turn, "correct horse", hashed, &neighbour);
 	scope_cancel(&other);
 	WAIT_FOR(neighbour.count); /* one thread: what was asked before is over too */
@@ -496,6 +526,7 @@ int main(void)
 		PASSWORD_TEST(test_a_legacy_hash_is_not_replaced_when_the_end_of_the_password_was_not_proven),
 		PASSWORD_TEST(test_a_legacy_hash_is_replaced_when_the_whole_password_was_proven),
 		PASSWORD_TEST(test_a_legacy_hash_takes_as_long_to_refuse_as_ours_and_as_an_unknown_user),
+		PASSWORD_TEST(test_a_right_password_that_is_refused_is_as_a_wrong_one),
 		PASSWORD_TEST(test_a_refusal_that_waits_ends_with_its_scope),
 		PASSWORD_TEST(test_an_unknown_user_takes_as_much_work_and_does_not_match),
 		PASSWORD_TEST(test_the_dummy_password_does_not_match),

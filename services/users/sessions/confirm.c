@@ -62,12 +62,13 @@ static void counted(bool may_try, long retry_s, void *arg)
 {
 	struct confirmation *confirmation = arg;
 	struct http_request *req = confirmation->req;
+	const struct password_stored stored = {.phc = users_caller(req)->password_hash};
 	struct hashing_turn turn;
 
 	if (!may_try)
 		return login_attempts_refuse(req, retry_s);
 	password_verify(users_of(req)->hasher, http_request_scope(req),
-			hashing_turn_of_user(req, http_request_user_id(req), &turn), users_caller(req)->password_hash, 0,
+			hashing_turn_of_user(req, http_request_user_id(req), &turn), &stored,
 			json_text(http_request_json(req), "current"), verified, confirmation);
 }
 

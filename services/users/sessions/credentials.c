@@ -31,7 +31,7 @@ static void check_drop(void *memory)
 }
 
 void credentials_check(struct http_request *req, const struct postgres_statement *statement, const char *name,
-		       const char *password, credentials_checked *done)
+		       const char *password, bool wants_active, credentials_checked *done)
 {
 	struct check *check = http_request_alloc(req, sizeof *check, check_drop);
 	struct postgres_params params = {0};
@@ -39,6 +39,7 @@ void credentials_check(struct http_request *req, const struct postgres_statement
 	check->done = done;
 	check->credentials.req = req;
 	check->credentials.password = password;
+	check->credentials.wants_active = wants_active;
 	check->credentials.issued_ms = clock_unix_ms();
 	postgres_param_text(&params, name);
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), statement, &params, loaded, check);
@@ -81,12 +82,15 @@ static void verify(struct check *check)
 {
 	const struct credentials *credentials = &check->credentials;
 	struct http_request *req = credentials->req;
+	const struct password_stored stored = {.phc = credentials->stored_hash,
+					       .legacy_cost = credentials->legacy_cost,
+					       .is_refused = credentials->wants_active && !credentials->is_active};
 	struct hashing_turn turn;
 
 	password_verify(users_of(req)->hasher, http_request_scope(req),
 			credentials->stored_hash ? hashing_turn_of_user(req, credentials->user_id, &turn)
 						 : hashing_turn_of_name(req, credentials->name, &turn),
-			credentials->stored_hash, credentials->legacy_cost, credentials->password, verified, check);
+			&stored, credentials->password, verified, check);
 }
 
 static void verified(enum status status, bool matches, const char *new_phc, void *arg)

@@ -21,14 +21,16 @@ struct credentials { /* of a user whose password was right; lives as long as the
 	const char *password;                /* borrowed from the request */
 	char *name, *stored_hash, *new_hash; /* name: that failed logins are counted by */
 	long legacy_cost;                    /* for password_verify() */
+	bool wants_active;
 };
 
-/* credentials NULL: there is no such user, or the password is wrong; both take the same time. */
+/* credentials NULL: there is no such user, or the password is wrong, or the user is not active and has to be; all take the same
+ * time. */
 typedef void credentials_checked(struct http_request *req, struct credentials *credentials);
 /* statement: store_user_by_email or store_user_by_login. When too many attempts failed, or the check itself fails, the request
  * is answered here. */
 void credentials_check(struct http_request *req, const struct postgres_statement *statement, const char *name,
-		       const char *password, credentials_checked *done);
+		       const char *password, bool wants_active, credentials_checked *done);
 /* The login succeeds: forgets the failed attempts, and replaces a hash by a legacy algorithm or with weaker parameters. */
 void credentials_accept(struct credentials *credentials);
 

@@ -58,7 +58,7 @@ void session_create(struct http_request *req)
 	if (is_cookie && !session_cookie_is_allowed(req))
 		return;
 	credentials_check(req, json_has(json, "username") ? &store_user_by_login : &store_user_by_email,
-			  json_text(json, name_field), json_text(json, "password"), checked);
+			  json_text(json, name_field), json_text(json, "password"), true, checked);
 }
 
 /* Printable ASCII, because any bytes may come, and an operator or a user will look at them. */
@@ -83,7 +83,7 @@ static void checked(struct http_request *req, struct credentials *credentials)
 {
 	struct creation *creation;
 
-	if (!credentials || !credentials->is_active)
+	if (!credentials)
 		return http_reply_fail(req, 401, "login_failed", "Login failed.");
 	credentials_accept(credentials);
 	creation = http_request_alloc(req, sizeof *creation, NULL);

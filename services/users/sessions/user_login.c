@@ -57,7 +57,7 @@ static void begin(struct http_request *req, const char *name_field, bool is_lega
 	}
 	if (errors)
 		return http_reply_invalid(req, errors);
-	credentials_check(req, is_legacy ? &store_user_by_login : &store_user_by_email, name, password, checked);
+	credentials_check(req, is_legacy ? &store_user_by_login : &store_user_by_email, name, password, false, checked);
 }
 
 static void login_drop(void *memory)
