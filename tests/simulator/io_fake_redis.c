@@ -38,6 +38,7 @@ REDIS_SCRIPT(libcommon_jobs, bury, bury);
 REDIS_SCRIPT(libcommon_jobs, retry, retry);
 REDIS_SCRIPT(libcommon_jobs, look_up, look_up);
 REDIS_SCRIPT(libcommon_jobs, count, count);
+REDIS_SCRIPT(libcommon_jobs, ask_decimal, ask_decimal);
 
 static redisContext *server;
 static struct database database;
@@ -347,6 +348,7 @@ static void random_script(void)
 		{&look_up_script, "3 {jobs}:window {jobs}:dead {jobs}:finished lucas %N lucas %N"},
 		{&legacy_script, "2 h results:lucas 1 %N 2 %N"},
 		{&count_script, "2 jobs {jobs}:dead"},
+		{&ask_decimal_script, "2 {jobs}:asked {jobs}:asked:%N lucas:%N r1 3 1000000"},
 	};
 	static const char *const patterns[] = {
 		"XGROUP CREATE jobs workers 0 MKSTREAM",
@@ -362,6 +364,8 @@ static void random_script(void)
 		"HGET {jobs}:window lucas:%N",
 		"GET {jobs}:refiller",
 		"XCLAIM jobs workers %C 0 %I IDLE 100000",
+		"LRANGE {jobs}:asked 0 -1",
+		"DEL {jobs}:asked",
 		"DEL jobs",
 	};
 	char line[300];
