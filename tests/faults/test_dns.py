@@ -65,8 +65,8 @@ class World:
         eventually(lambda: self.server.asked > asked, message="the name is looked up again")
 
     def is_lost(self):
-        """Whether the daemon has no connection to its peer. Cuts a connection that an older answer led to and that was still under way
-        when find_again() cut the others: nothing else would end it."""
+        """Whether the daemon has no connection to its peer. Cuts a connection that an older answer led to and that was still
+        under way when find_again() cut the others: nothing else would end it."""
         self.proxy.cut_all()
         return not self.peered.is_ready()
 
