@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import pathlib
+import random
 import socket
 import subprocess
 import threading
@@ -13,10 +14,27 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
-def free_port():
+handed_out = set()
+
+
+def is_free(port):
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def free_port():
+    """Below the ports that the kernel gives to clients, so that no client takes it before its daemon does, or while that daemon is
+    started again. By chance, because SO_REUSEPORT lets daemons of two test runs share a port, and each gets half of its connections."""
+    first_of_clients = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(first_of_clients * 2 // 3, first_of_clients)
+        if port not in handed_out and is_free(port):
+            handed_out.add(port)
+            return port
 
 
 def has_ipv6():
