@@ -88,7 +88,7 @@ def answered(daemon):
 
 
 def has_read_all(daemon):
-    """Whether no connection to the daemon has bytes that it has not read. The kernel's table is of all TCP connections over IPv4."""
+    """Whether no connection to the daemon has bytes that it has not read. The table is of all TCP connections over IPv4."""
     connections = [line.split() for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]]
     established = [row for row in connections if row[1].endswith(f":{daemon.port:04X}") and row[3] == "01"]
     return all(row[4].endswith(":00000000") for row in established)
