@@ -42,6 +42,7 @@ ENVIRONMENT = {
     "WORKER_BATCH": "256",
     "VALUES_RATE": "1000000",  # counted, and never reached
     "VALUES_BURST": "1000000",
+    "VALUES_PENDING_MAX": "1000000",
 }
 USERS, VALUES, NGINX = "http://127.0.0.1:16001", "http://127.0.0.1:16002", "http://127.0.0.1:18099"
 TICKS = os.sysconf("SC_CLK_TCK")

@@ -15,6 +15,8 @@ static const struct config_option own_options[] = {
 	 "true: submitting needs no token, whatever the index", 0, 0, false},
 	{"VALUES_ANONYMOUS_MAX", CONFIG_INT, offsetof(struct values_config, anonymous_max), "1000",
 	 "highest index that may be submitted without a token; 0: none", 0, 1000000000, false},
+	{"VALUES_PENDING_MAX", CONFIG_INT, offsetof(struct values_config, pending_max), "10000",
+	 "unfinished calculations that each user may have caused; 0: no limit", 0, 1000000, false},
 	{"VALUES_RETENTION_DAYS", CONFIG_INT, offsetof(struct values_config, retention_days), "0",
 	 "days after which submissions are deleted; results stay; 0: never", 0, 36500, false},
 	{"VALUES_RATE", CONFIG_INT, offsetof(struct values_config, rate), "50",

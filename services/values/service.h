@@ -21,7 +21,7 @@ struct values_config {
 	long retention_days; /* 0: for ever */
 	char *users_url;     /* NULL: users is not asked about tokens */
 	bool anonymous;
-	long anonymous_max, rate, burst;
+	long anonymous_max, rate, burst, pending_max;
 	long repair_s, window_jobs, live_token_s, live_ping_s, live_buffer_bytes_max;
 };
 

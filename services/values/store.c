@@ -19,6 +19,29 @@ const struct postgres_statement store_values_insert = {
 	"  SELECT id, user_id, kind, index FROM asked)"
 	" SELECT id, state FROM asked ORDER BY n"};
 
+/* The same, but for those new calculations of a user for which it has no room left. If several users ask for a new one, it is
+ * the first of them that has room. Users are counted in order, so that two statements wait for each other and never deadlock.
+ */
+const struct postgres_statement store_values_insert_limited = {
+	"values_insert_limited",
+	"WITH asked AS MATERIALIZED ("
+	"  SELECT n, user_id, coalesce(user_id, 0) AS owner, asked.kind, asked.index, known.state"
+	"  FROM unnest($1::bigint[], $2::text[], $3::bigint[]) WITH ORDINALITY AS asked (user_id, kind, index, n)"
+	"  LEFT JOIN calculations known ON known.kind = asked.kind AND known.index = asked.index),"
+	" rooms AS MATERIALIZED (SELECT owner, $4::bigint - pending_of(owner, $4::bigint) AS room"
+	"  FROM (SELECT DISTINCT owner FROM asked WHERE state IS NULL ORDER BY owner) AS owners),"
+	" fresh AS MATERIALIZED (SELECT kind, index, owner, room, row_number() OVER (PARTITION BY owner ORDER BY n) AS place"
+	"  FROM (SELECT DISTINCT ON (kind, index) kind, index, owner, room, n FROM asked JOIN rooms USING (owner)"
+	"   WHERE state IS NULL ORDER BY kind, index, room <= 0, n) AS first_asked),"
+	" refused AS MATERIALIZED (SELECT kind, index FROM fresh WHERE place > room),"
+	" taken AS MATERIALIZED (SELECT n, nextval(pg_get_serial_sequence('\"values\"', 'id')) AS id, user_id, kind, index"
+	"  FROM asked WHERE (kind, index) NOT IN (SELECT kind, index FROM refused)),"
+	" calculated AS (INSERT INTO calculations (kind, index, first_user_id) SELECT kind, index, owner FROM fresh"
+	"  WHERE place <= room ORDER BY kind, index ON CONFLICT DO NOTHING),"
+	" stored AS (INSERT INTO \"values\" (id, user_id, kind, index) OVERRIDING SYSTEM VALUE"
+	"  SELECT id, user_id, kind, index FROM taken)"
+	" SELECT id, state FROM asked LEFT JOIN taken USING (n) ORDER BY n"};
+
 const struct postgres_statement store_values_all = {
 	"values_all", "SELECT id, index FROM \"values\" WHERE id > $1::bigint ORDER BY id LIMIT $2::bigint", true};
 
@@ -105,13 +128,11 @@ const struct postgres_statement store_calculation_retry = {"calculation_retry",
 							   "AND index = $2::bigint AND state = 'failed' RETURNING index"};
 
 const struct postgres_statement *const store_statements[] = {
-	&store_values_insert,         &store_values_all,
-	&store_values_of_user,        &store_value_delete,
-	&store_values_delete_of_user, &store_values_delete_old,
-	&store_calculations_of,       &store_calculations_page,
-	&store_calculations_named,    &store_calculations_waiting,
-	&store_calculations_finish,   &store_calculations_failed,
-	&store_calculation_retry,     NULL,
+	&store_values_insert,       &store_values_insert_limited, &store_values_all,
+	&store_values_of_user,      &store_value_delete,          &store_values_delete_of_user,
+	&store_values_delete_old,   &store_calculations_of,       &store_calculations_page,
+	&store_calculations_named,  &store_calculations_waiting,  &store_calculations_finish,
+	&store_calculations_failed, &store_calculation_retry,     NULL,
 };
 
 enum job_state store_state_read(const struct postgres_rows *rows, int row, int column)

@@ -11,6 +11,10 @@
 extern const struct postgres_statement store_values_insert;
 enum { COLUMN_INSERTED_ID, COLUMN_INSERTED_STATE };
 
+/* The same, and how many pending calculations a user may have caused -> the same; the id is null where that would be more, and
+ * nothing was stored */
+extern const struct postgres_statement store_values_insert_limited;
+
 /* after id, limit -> values of all users */
 extern const struct postgres_statement store_values_all;
 enum { COLUMN_ALL_ID, COLUMN_ALL_INDEX };

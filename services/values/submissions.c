@@ -98,6 +98,7 @@ static void insert(struct batch *batch)
 {
 	struct submissions *submissions = batch->submissions;
 	struct buf users = {0}, kinds = {0}, indexes = {0};
+	long pending_max = submissions->values->config->pending_max;
 	struct postgres_params params = {0};
 
 	for (int i = 0; i < batch->n; i++) {
@@ -117,7 +118,10 @@ static void insert(struct batch *batch)
 		buf_text(*array, "}");
 		postgres_param_text(&params, (*array)->bytes);
 	}
-	postgres_exec(submissions->values->postgres, &submissions->scope, &store_values_insert, &params, stored, batch);
+	if (pending_max)
+		postgres_param_int(&params, pending_max);
+	postgres_exec(submissions->values->postgres, &submissions->scope,
+		      pending_max ? &store_values_insert_limited : &store_values_insert, &params, stored, batch);
 	buf_free(&users);
 	buf_free(&kinds);
 	buf_free(&indexes);
@@ -138,6 +142,8 @@ static void stored(enum status status, const struct postgres_rows *rows, void *a
 	for (int i = 0; i < batch->n; i++) {
 		batch->ids[i] = postgres_int(rows, i, COLUMN_INSERTED_ID);
 		batch->states[i] = store_state_read(rows, i, COLUMN_INSERTED_STATE);
+		if (postgres_is_null(rows, i, COLUMN_INSERTED_ID))
+			batch->states[i] = JOB_ABSENT;
 		if (batch->states[i] == JOB_PENDING)
 			jobs[n++] = (struct job_to_add){batch->waiting[i]->key, batch->waiting[i]->request_id};
 	}

@@ -9,8 +9,9 @@ struct event_base;
 struct values;
 struct submissions;
 
-/* OK: the row with this id is committed; a worker calculates it unless state says that this is not needed (absent: later, when
- * Redis has room). Any other status: as far as this process knows, nothing was stored. */
+/* OK: the row with this id is committed (id 0: nothing was stored, because the user has VALUES_PENDING_MAX pending
+ * calculations); a worker calculates it unless state says that this is not needed (absent: later, when Redis has room). Any
+ * other status: as far as this process knows, nothing was stored. */
 typedef void submission_taken(enum status status, int64_t id, enum job_state state, void *arg);
 
 struct submissions *submissions_new(struct event_base *base, struct values *values);

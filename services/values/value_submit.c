@@ -17,7 +17,7 @@ struct submission {
 	struct job_key key;
 };
 
-static struct metric *submitted_total[KIND_COUNT], *refused_total;
+static struct metric *submitted_total[KIND_COUNT], *refused_total, *refused_pending_total;
 
 static cJSON *problems(struct submission *submission, const cJSON *json, bool *ret_is_huge);
 static void counted(const struct rate_verdict *verdict, void *arg);
@@ -35,6 +35,8 @@ void value_submit_register_metrics(void)
 	}
 	buf_free(&labels);
 	refused_total = metrics_counter("values_refused_total", "limit=\"rate\"", "Submissions refused because of a limit.");
+	refused_pending_total =
+		metrics_counter("values_refused_total", "limit=\"pending\"", "Submissions refused because of a limit.");
 }
 
 static bool needs_token(const struct values *values, const struct submission *submission)
@@ -131,6 +133,17 @@ static void store(struct submission *submission)
 			http_request_id(req), taken, submission);
 }
 
+/* Anonymous submissions are counted as those of one user. */
+static void reply_too_many_pending(struct http_request *req)
+{
+	char message[120];
+
+	metrics_add(refused_pending_total, 1);
+	snprintf(message, sizeof message, "Too many unfinished calculations: %ld may be pending. Please wait for some.",
+		 values_of(req)->config->pending_max);
+	http_reply_fail(req, 429, "too_many_pending", message);
+}
+
 static void taken(enum status status, int64_t id, enum job_state state, void *arg)
 {
 	struct submission *submission = arg;
@@ -139,6 +152,8 @@ static void taken(enum status status, int64_t id, enum job_state state, void *ar
 
 	if (status != STATUS_OK)
 		return http_reply_status(submission->req, status);
+	if (id == 0)
+		return reply_too_many_pending(submission->req);
 	int64_format(id, id_text);
 	json_write_object(&json);
 	json_write_member_bool(&json, "working", true);

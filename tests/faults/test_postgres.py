@@ -197,7 +197,7 @@ class Values(Asked):
 
     def triggers(self):
         return super().triggers() | {
-            "values_insert": self.submits,
+            "values_insert_limited": self.submits,
             "values_of_user": self.lists,
             "values_all": self.lists_all,
             "calculations_of": self.lists_current,

@@ -301,7 +301,8 @@ export const listValues = <ThrowOnError extends boolean = false>(options?: Optio
  * An index of up to `VALUES_ANONYMOUS_MAX` (1,000) needs no token; with `VALUES_ANONYMOUS` no index does. The value then belongs to no user.
  *
  * Each user, and without a token each address (each /64 network of IPv6), may submit `VALUES_RATE` (50) a second, and `VALUES_BURST` (500) at once.
- * The `RateLimit-*` fields say how much is left.
+ * The `RateLimit-*` fields say how much is left. Nor may a user have caused more than `VALUES_PENDING_MAX` (10,000) unfinished calculations; all
+ * submissions without a token count as those of one user.
  *
  */
 export const submitValue = <ThrowOnError extends boolean = false>(options: Options<SubmitValueData, ThrowOnError>): RequestResult<SubmitValueResponses, SubmitValueErrors, ThrowOnError> => (options.client ?? client).post<SubmitValueResponses, SubmitValueErrors, ThrowOnError>({

@@ -2181,10 +2181,10 @@ export type SubmitValueErrors = {
         message?: 'Index too high';
     };
     /**
-     * This user, or without a token this address, has submitted too much; or too many requests.
+     * This user, or without a token this address, has submitted too much, or has too many unfinished calculations; or too many requests.
      */
     429: Failure & {
-        code?: 'too_many_submissions' | 'too_many_requests';
+        code?: 'too_many_submissions' | 'too_many_pending' | 'too_many_requests';
     };
     /**
      * An error of the server; its log has the details under the request's id.

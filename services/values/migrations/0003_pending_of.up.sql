@@ -1,0 +1,18 @@
+-- How many pending calculations a user has caused, counted up to `most`. A user that is near it is counted again behind a lock, which
+-- lasts until the end of the transaction: so of two statements at once, the second counts what the first has committed (the queries of a
+-- volatile function see that), and the limit holds over all processes. Others wait for no lock.
+CREATE FUNCTION pending_of(owner bigint, most bigint) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    pending bigint;
+BEGIN
+    SELECT count(*) INTO pending FROM (
+        SELECT FROM calculations WHERE state = 'pending' AND first_user_id = owner LIMIT most) AS counted;
+    IF pending < most / 2 THEN
+        RETURN pending;
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtextextended('pending ' || owner, 0));
+    SELECT count(*) INTO pending FROM (
+        SELECT FROM calculations WHERE state = 'pending' AND first_user_id = owner LIMIT most) AS counted;
+    RETURN pending;
+END
+$$;
