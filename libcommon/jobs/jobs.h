@@ -85,6 +85,11 @@ void jobs_ask_decimal(struct redis *redis, struct scope *scope, struct job_key k
  * is no such dead letter. */
 void jobs_retry(struct redis *redis, struct scope *scope, struct job_key key, bool is_failed, jobs_done *done, void *arg);
 
+/* Takes off the jobs of calculations that Postgres does not have any more, and their dead letters. What a worker calculates
+ * already is neither stored nor announced when it finishes. n <= JOBS_BATCH_MAX; keys are borrowed for the callback too. */
+typedef void jobs_cancelled(enum status status, const struct job_key *keys, int n, void *arg);
+void jobs_cancel(struct redis *redis, struct scope *scope, const struct job_key *keys, int n, jobs_cancelled *done, void *arg);
+
 /* ---- refilling the window; values' side ---- */
 struct jobs_refiller {
 	const char *name; /* of this process */

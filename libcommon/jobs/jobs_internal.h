@@ -1,7 +1,7 @@
 /* What the files of the job protocol share: the names of its keys, each in one place; the scripts (*.lua) get them as KEYS and
  * ARGV, so that C and Lua cannot disagree.
  *   names.c     "kind:index" and previews
- *   producer.c  values' side: adding, refilling, looking up, retrying
+ *   producer.c  values' side: adding, refilling, looking up, retrying, cancelling
  *   unwritten.c values' side: what finished and is not in Postgres yet
  *   legacy.c    values' side: results that the version before 0016 stored
  *   consumer.c  worker's side: receiving, taking over, finishing, renewing and releasing leases
@@ -53,7 +53,8 @@ bool job_summary_read(const char *text, size_t len, struct job_result *result);
 bool jobs_read_results(const redisReply *reply, const struct job_key *keys, int n, struct job_result *results);
 
 extern const struct redis_script jobs_add_script, jobs_refill_begin_script, jobs_refill_script, jobs_refill_end_script,
-	jobs_look_up_script, jobs_legacy_script, jobs_retry_script, jobs_take_over_script, jobs_finish_script,
-	jobs_release_script, jobs_bury_script, jobs_count_script, jobs_written_script, jobs_ask_decimal_script;
+	jobs_look_up_script, jobs_legacy_script, jobs_retry_script, jobs_cancel_script, jobs_take_over_script,
+	jobs_finish_script, jobs_release_script, jobs_bury_script, jobs_count_script, jobs_written_script,
+	jobs_ask_decimal_script;
 
 #endif

@@ -7,9 +7,10 @@
 #include "base/mem.h"
 
 const struct redis_script *const jobs_scripts[] = {
-	&jobs_add_script,     &jobs_refill_begin_script, &jobs_refill_script,  &jobs_refill_end_script,  &jobs_look_up_script,
-	&jobs_legacy_script,  &jobs_retry_script,        &jobs_written_script, &jobs_take_over_script,   &jobs_finish_script,
-	&jobs_release_script, &jobs_bury_script,         &jobs_count_script,   &jobs_ask_decimal_script, NULL,
+	&jobs_add_script,     &jobs_refill_begin_script, &jobs_refill_script,      &jobs_refill_end_script,
+	&jobs_look_up_script, &jobs_legacy_script,       &jobs_retry_script,       &jobs_cancel_script,
+	&jobs_written_script, &jobs_take_over_script,    &jobs_finish_script,      &jobs_release_script,
+	&jobs_bury_script,    &jobs_count_script,        &jobs_ask_decimal_script, NULL,
 };
 
 REDIS_SCRIPT(libcommon_jobs, add, jobs_add);
@@ -18,6 +19,7 @@ REDIS_SCRIPT(libcommon_jobs, refill, jobs_refill);
 REDIS_SCRIPT(libcommon_jobs, refill_end, jobs_refill_end);
 REDIS_SCRIPT(libcommon_jobs, look_up, jobs_look_up);
 REDIS_SCRIPT(libcommon_jobs, retry, jobs_retry);
+REDIS_SCRIPT(libcommon_jobs, cancel, jobs_cancel);
 
 struct call { /* of any function below; freed with its redis_call */
 	union {
@@ -27,6 +29,7 @@ struct call { /* of any function below; freed with its redis_call */
 		jobs_looked_up *looked_up;
 		jobs_read *read;
 		jobs_done *done;
+		jobs_cancelled *cancelled;
 	};
 	void *arg;
 	int n; /* answers expected */
@@ -198,6 +201,36 @@ void jobs_retry(struct redis *redis, struct scope *scope, struct job_key key, bo
 				  (const char *[]){JOBS_STREAM, JOBS_WINDOW_KEY, JOBS_DEAD_KEY, kind_name(key.kind), index,
 						   is_failed ? "1" : "0"},
 				  NULL, retried, call),
+		       call);
+}
+
+/* ---- cancelling ---- */
+
+static void cancelled(enum status status, const redisReply *reply, void *arg)
+{
+	struct call *call = arg;
+
+	if (status == STATUS_OK && reply->type != REDIS_REPLY_INTEGER)
+		status = redis_unexpected("cancel", reply);
+	call->cancelled(status, call->keys, call->n, call->arg);
+}
+
+#define CANCEL_FIRST 4 /* keys and arguments before those of the first job */
+
+void jobs_cancel(struct redis *redis, struct scope *scope, const struct job_key *keys, int n, jobs_cancelled *done, void *arg)
+{
+	char indexes[JOBS_BATCH_MAX][INT64_TEXT_BYTES];
+	const char *argv[CANCEL_FIRST + 2 * JOBS_BATCH_MAX] = {JOBS_STREAM, JOBS_WINDOW_KEY, JOBS_DEAD_KEY, JOBS_GROUP};
+	struct call *call = call_new(arg, n);
+
+	call->cancelled = done;
+	for (int i = 0; i < n; i++) {
+		call->keys[i] = keys[i];
+		int64_format(keys[i].index, indexes[i]);
+		argv[CANCEL_FIRST + 2 * i] = kind_name(keys[i].kind);
+		argv[CANCEL_FIRST + 2 * i + 1] = indexes[i];
+	}
+	redis_call_own(redis_eval(redis, scope, &jobs_cancel_script, 3, CANCEL_FIRST + 2 * n, argv, NULL, cancelled, call),
 		       call);
 }
 

@@ -2,23 +2,40 @@
  * to be trusted. A submission without a token passes; value_submit.c then looks whether its index may be submitted so. */
 #include "service.h"
 
+struct caller { /* the request's context, if it has a token */
+	int64_t user_id;
+	bool is_admin;
+};
+
+bool values_is_admin(const struct http_request *req)
+{
+	const struct caller *caller = http_request_context(req);
+
+	return caller && caller->is_admin;
+}
+
+static void set_caller(struct http_request *req, const struct jwt_claims *claims)
+{
+	struct caller *caller = http_request_alloc(req, sizeof *caller, NULL);
+
+	*caller = (struct caller){claims->user_id, claims->is_admin};
+	http_request_set_context(req, caller);
+}
+
 static void asked(enum auth_verdict verdict, void *arg)
 {
 	struct http_request *req = arg;
-	const int64_t *user_id = http_request_context(req);
+	const struct caller *caller = http_request_context(req);
 
 	if (verdict != AUTH_OK)
 		return auth_refuse(req, verdict);
-	http_request_set_user(req, *user_id);
+	http_request_set_user(req, caller->user_id);
 	http_request_proceed(req);
 }
 
 static void ask_users(struct http_request *req, const char *authorization, const struct jwt_claims *claims)
 {
-	int64_t *user_id = http_request_alloc(req, sizeof *user_id, NULL);
-
-	*user_id = claims->user_id;
-	http_request_set_context(req, user_id);
+	set_caller(req, claims);
 	if (!introspection_ask(values_of(req)->introspection, http_request_scope(req), authorization, asked, req))
 		auth_refuse(req, AUTH_UNKNOWN);
 }
@@ -34,9 +51,11 @@ void values_authenticate(struct http_request *req)
 
 	if (verdict == AUTH_UNKNOWN)
 		return ask_users(req, authorization, &claims);
-	if (verdict == AUTH_OK)
+	if (verdict == AUTH_OK) {
+		set_caller(req, &claims);
 		http_request_set_user(req, claims.user_id);
-	else if (verdict != AUTH_MISSING || !needs_none)
+	} else if (verdict != AUTH_MISSING || !needs_none) {
 		return auth_refuse(req, verdict);
+	}
 	http_request_proceed(req);
 }

@@ -9,6 +9,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "cancellations.h"
 #include "service.h"
 #include "store.h"
 
@@ -98,6 +99,8 @@ static void user_pruned(enum status status, const struct postgres_rows *rows, vo
 
 	prune->user = NULL;
 	metrics_add(pruned_total, count);
+	if (count > 0)
+		cancellations_add(prune->values, rows);
 	if (status != STATUS_OK || count > 0) {
 		STAILQ_INSERT_HEAD(&prune->users, user, link);
 	} else if (!user->is_last) {
@@ -141,6 +144,8 @@ static void old_pruned(enum status status, const struct postgres_rows *rows, voi
 		if (postgres_int(rows, i, COLUMN_DELETED_ID) > prune->after_id)
 			prune->after_id = postgres_int(rows, i, COLUMN_DELETED_ID);
 	metrics_add(pruned_total, count);
+	if (count > 0)
+		cancellations_add(prune->values, rows);
 	wait_for(prune, count ? PAUSE_MS : rest_ms(prune));
 }
 

@@ -12,5 +12,6 @@ const struct http_route values_routes[] = {
 	{"GET", "/values/live", value_live, false, false},     /* a WebSocket, which checks its token itself */
 	{"DELETE", "/values/{id}", value_delete, true, false}, /* below the names, which it would hide */
 	{"GET", "/values/{kind}/{index}", value_result, true, false},
+	{"POST", "/values/{kind}/{index}/retry", value_retry, true, false},
 	{0},
 };

@@ -56,6 +56,8 @@ static inline struct values *values_of(const struct http_request *req)
 
 /* authenticate.c: checks the token of a request, for http_server_set_auth(). */
 void values_authenticate(struct http_request *req);
+/* Whether the token is an admin's. */
+bool values_is_admin(const struct http_request *req);
 
 /* Handlers, each in the file of its name. */
 void value_submit(struct http_request *req);
@@ -66,9 +68,13 @@ void value_list_all(struct http_request *req);
 void value_list_current(struct http_request *req);
 void value_live(struct http_request *req);
 void value_result(struct http_request *req);
+void value_retry(struct http_request *req);
 void kind_list(struct http_request *req);
 
 /* Before the first call of the handler. */
 void value_submit_register_metrics(void);
+/* Adds the RateLimit fields. False: that is one submission too many, and the request has been answered with 429. */
+struct rate_verdict;
+bool value_submit_is_within_rate(struct http_request *req, const struct rate_verdict *verdict);
 
 #endif

@@ -5,29 +5,39 @@
 #include "base/log.h"
 
 /* Looks for calculations before it inserts them, because ON CONFLICT alone would leave a dead row for each that exists already.
- * Inserts them in order, so that two statements with the same calculations wait for each other and never deadlock. */
+ * Locks those that are pending, so that none of them is cancelled until these submissions are committed; one that was cancelled
+ * first is a new one. For the same reason a new one that another statement has inserted meanwhile is updated, which changes
+ * nothing but locks it. Locks and inserts in order, so that two statements with the same calculations wait for each other and
+ * never deadlock. */
+#define ASKED                                                                                                       \
+	"WITH looked AS MATERIALIZED ("                                                                             \
+	"  SELECT n, user_id, looked.kind, looked.index, known.state"                                               \
+	"  FROM unnest($1::bigint[], $2::text[], $3::bigint[]) WITH ORDINALITY AS looked (user_id, kind, index, n)" \
+	"  LEFT JOIN calculations known ON known.kind = looked.kind AND known.index = looked.index),"               \
+	" locked AS MATERIALIZED (SELECT calculations.kind, calculations.index, calculations.state"                 \
+	"  FROM (SELECT DISTINCT kind, index FROM looked WHERE state = 'pending') AS pending"                       \
+	"  JOIN calculations ON calculations.kind = pending.kind AND calculations.index = pending.index"            \
+	"  ORDER BY kind, index FOR KEY SHARE OF calculations),"                                                    \
+	" asked AS MATERIALIZED (SELECT n, user_id, coalesce(user_id, 0) AS owner, looked.kind, looked.index,"      \
+	"   CASE looked.state WHEN 'pending' THEN locked.state ELSE looked.state END AS state"                      \
+	"  FROM looked LEFT JOIN locked ON locked.kind = looked.kind AND locked.index = looked.index),"
+#define ADD_NEW " ON CONFLICT (kind, index) DO UPDATE SET state = calculations.state),"
+
 const struct postgres_statement store_values_insert = {
 	"values_insert",
-	"WITH asked AS MATERIALIZED ("
-	"  SELECT n, nextval(pg_get_serial_sequence('\"values\"', 'id')) AS id, user_id, asked.kind, asked.index, known.state"
-	"  FROM unnest($1::bigint[], $2::text[], $3::bigint[]) WITH ORDINALITY AS asked (user_id, kind, index, n)"
-	"  LEFT JOIN calculations known ON known.kind = asked.kind AND known.index = asked.index),"
-	" calculated AS (INSERT INTO calculations (kind, index, first_user_id)"
-	"  SELECT DISTINCT ON (kind, index) kind, index, coalesce(user_id, 0) FROM asked WHERE state IS NULL"
-	"  ORDER BY kind, index, n ON CONFLICT DO NOTHING),"
-	" stored AS (INSERT INTO \"values\" (id, user_id, kind, index) OVERRIDING SYSTEM VALUE"
-	"  SELECT id, user_id, kind, index FROM asked)"
-	" SELECT id, state FROM asked ORDER BY n"};
+	ASKED " calculated AS (INSERT INTO calculations (kind, index, first_user_id)"
+	      "  SELECT DISTINCT ON (kind, index) kind, index, owner FROM asked WHERE state IS NULL"
+	      "  ORDER BY kind, index, n" ADD_NEW
+	      " taken AS MATERIALIZED (SELECT n, nextval(pg_get_serial_sequence('\"values\"', 'id')) AS id FROM asked),"
+	      " stored AS (INSERT INTO \"values\" (id, user_id, kind, index) OVERRIDING SYSTEM VALUE"
+	      "  SELECT id, user_id, kind, index FROM asked JOIN taken USING (n))"
+	      " SELECT id, state FROM asked JOIN taken USING (n) ORDER BY n"};
 
 /* The same, but for those new calculations of a user for which it has no room left. If several users ask for a new one, it is
  * the first of them that has room. Users are counted in order, so that two statements wait for each other and never deadlock.
  */
 const struct postgres_statement store_values_insert_limited = {
-	"values_insert_limited",
-	"WITH asked AS MATERIALIZED ("
-	"  SELECT n, user_id, coalesce(user_id, 0) AS owner, asked.kind, asked.index, known.state"
-	"  FROM unnest($1::bigint[], $2::text[], $3::bigint[]) WITH ORDINALITY AS asked (user_id, kind, index, n)"
-	"  LEFT JOIN calculations known ON known.kind = asked.kind AND known.index = asked.index),"
+	"values_insert_limited", ASKED
 	" rooms AS MATERIALIZED (SELECT owner, $4::bigint - pending_of(owner, $4::bigint) AS room"
 	"  FROM (SELECT DISTINCT owner FROM asked WHERE state IS NULL ORDER BY owner) AS owners),"
 	" fresh AS MATERIALIZED (SELECT kind, index, owner, room, row_number() OVER (PARTITION BY owner ORDER BY n) AS place"
@@ -37,7 +47,7 @@ const struct postgres_statement store_values_insert_limited = {
 	" taken AS MATERIALIZED (SELECT n, nextval(pg_get_serial_sequence('\"values\"', 'id')) AS id, user_id, kind, index"
 	"  FROM asked WHERE (kind, index) NOT IN (SELECT kind, index FROM refused)),"
 	" calculated AS (INSERT INTO calculations (kind, index, first_user_id) SELECT kind, index, owner FROM fresh"
-	"  WHERE place <= room ORDER BY kind, index ON CONFLICT DO NOTHING),"
+	"  WHERE place <= room ORDER BY kind, index" ADD_NEW
 	" stored AS (INSERT INTO \"values\" (id, user_id, kind, index) OVERRIDING SYSTEM VALUE"
 	"  SELECT id, user_id, kind, index FROM taken)"
 	" SELECT id, state FROM asked LEFT JOIN taken USING (n) ORDER BY n"};
@@ -57,23 +67,30 @@ const struct postgres_statement store_values_of_user = {
 			   " WHERE user_id = $1::bigint AND id < $2::bigint ORDER BY id DESC LIMIT $3::bigint",
 	true};
 
-const struct postgres_statement store_value_delete = {
-	"value_delete", "DELETE FROM \"values\" WHERE user_id = $1::bigint AND id = $2::bigint RETURNING id"};
+/* The function sees what the statement around it has deleted, because it is volatile and its arguments need all of it. */
+#define DELETE_VALUES(where)                                                                                 \
+	"WITH gone AS MATERIALIZED (DELETE FROM \"values\" WHERE " where " RETURNING id, kind, index)"       \
+	" SELECT id, kind, index, cancelled_kind IS NOT NULL FROM gone LEFT JOIN calculations_cancel("       \
+	"  (SELECT array_agg(kind ORDER BY id) FROM gone), (SELECT array_agg(index ORDER BY id) FROM gone))" \
+	" ON cancelled_kind = kind AND cancelled_index = index"
+
+const struct postgres_statement store_value_delete = {"value_delete",
+						      DELETE_VALUES("user_id = $1::bigint AND id = $2::bigint")};
 
 /* In arrays, because Postgres would expect a tenth of all rows behind a LIMIT that it does not know, and read the whole table.
  * In order, so that two of these statements wait for each other and never deadlock. */
 const struct postgres_statement store_values_delete_of_user = {
-	"values_delete_of_user",
-	"DELETE FROM \"values\" WHERE id = ANY (ARRAY(SELECT id FROM \"values\" WHERE user_id = $1::bigint"
-	" ORDER BY id LIMIT $2::bigint FOR UPDATE)) RETURNING id"};
+	"values_delete_of_user", DELETE_VALUES("id = ANY (ARRAY(SELECT id FROM \"values\" WHERE user_id = $1::bigint"
+					       " ORDER BY id LIMIT $2::bigint FOR UPDATE))")};
 
 /* Ids are given in the order of time, but for what is stored at the same moment. */
 const struct postgres_statement store_values_delete_old = {
-	"values_delete_old",
-	"DELETE FROM \"values\" WHERE id = ANY (ARRAY(SELECT id FROM \"values\" WHERE id = ANY (ARRAY("
-	"  SELECT id FROM (SELECT id, submitted_at FROM \"values\" WHERE id > $2::bigint ORDER BY id LIMIT $3::bigint) AS first"
-	"  WHERE submitted_at < to_timestamp($1::bigint / 1000.0)))"
-	" ORDER BY id FOR UPDATE SKIP LOCKED)) RETURNING id"};
+	"values_delete_old", DELETE_VALUES("id = ANY (ARRAY(SELECT id FROM \"values\" WHERE id = ANY (ARRAY("
+					   "  SELECT id FROM (SELECT id, submitted_at FROM \"values\" WHERE id > $2::bigint "
+					   "ORDER BY id LIMIT $3::bigint) AS "
+					   "first"
+					   "  WHERE submitted_at < to_timestamp($1::bigint / 1000.0)))"
+					   " ORDER BY id FOR UPDATE SKIP LOCKED))")};
 
 const struct postgres_statement store_calculations_of = {
 	"calculations_of",
@@ -127,13 +144,47 @@ const struct postgres_statement store_calculation_retry = {"calculation_retry",
 							   "UPDATE calculations SET state = 'pending' WHERE kind = $1::text "
 							   "AND index = $2::bigint AND state = 'failed' RETURNING index"};
 
+const struct postgres_statement store_calculation_retry_own = {
+	"calculation_retry_own",
+	"WITH found AS MATERIALIZED (SELECT kind, index, state FROM calculations WHERE kind = $1::text AND index = $2::bigint"
+	"  AND ($3::bigint IS NULL OR EXISTS (SELECT FROM \"values\" own WHERE user_id = $3::bigint AND own.kind = $1::text"
+	"   AND own.index = $2::bigint))),"
+	" retried AS (UPDATE calculations SET state = 'pending' FROM found"
+	"  WHERE calculations.kind = found.kind AND calculations.index = found.index AND calculations.state = 'failed')"
+	" SELECT state FROM found"};
+
 const struct postgres_statement *const store_statements[] = {
-	&store_values_insert,       &store_values_insert_limited, &store_values_all,
-	&store_values_of_user,      &store_value_delete,          &store_values_delete_of_user,
-	&store_values_delete_old,   &store_calculations_of,       &store_calculations_page,
-	&store_calculations_named,  &store_calculations_waiting,  &store_calculations_finish,
-	&store_calculations_failed, &store_calculation_retry,     NULL,
+	&store_values_insert,
+	&store_values_insert_limited,
+	&store_values_all,
+	&store_values_of_user,
+	&store_value_delete,
+	&store_values_delete_of_user,
+	&store_values_delete_old,
+	&store_calculations_of,
+	&store_calculations_page,
+	&store_calculations_named,
+	&store_calculations_waiting,
+	&store_calculations_finish,
+	&store_calculations_failed,
+	&store_calculation_retry,
+	&store_calculation_retry_own,
+	NULL,
 };
+
+void store_param_keys(struct postgres_params *params, const struct job_key *keys, int n, struct buf *kinds, struct buf *indexes)
+{
+	for (int i = 0; i < n; i++) {
+		buf_text(kinds, i ? "," : "{");
+		buf_text(kinds, kind_name(keys[i].kind));
+		buf_text(indexes, i ? "," : "{");
+		buf_int(indexes, keys[i].index);
+	}
+	buf_text(kinds, "}");
+	buf_text(indexes, "}");
+	postgres_param_text(params, kinds->bytes);
+	postgres_param_text(params, indexes->bytes);
+}
 
 enum job_state store_state_read(const struct postgres_rows *rows, int row, int column)
 {

@@ -35,15 +35,18 @@ enum {
 extern const struct postgres_statement store_values_of_user;
 enum { COLUMN_VALUE_ID = COLUMNS_OF_CALCULATION, COLUMN_VALUE_SUBMITTED_UNIX_MS };
 
-/* user id, id -> id, if it was this user's; it is deleted */
+/* What every statement that deletes values answers, for cancellations_add(): a calculation that was pending and has no value
+ * left is deleted too. */
+enum { COLUMN_DELETED_ID, COLUMN_DELETED_KIND, COLUMN_DELETED_INDEX, COLUMN_DELETED_IS_CANCELLED };
+
+/* user id, id -> it, if it was this user's; it is deleted */
 extern const struct postgres_statement store_value_delete;
 
-/* user id, limit -> ids of the oldest ones of this user, which are deleted */
+/* user id, limit -> the oldest ones of this user, which are deleted */
 extern const struct postgres_statement store_values_delete_of_user;
 
-/* Unix time in ms, after id, limit -> ids of those among the next ones that are older, which are deleted */
+/* Unix time in ms, after id, limit -> those among the next ones that are older, which are deleted */
 extern const struct postgres_statement store_values_delete_old;
-enum { COLUMN_DELETED_ID };
 
 /* kind, after index, limit -> indexes */
 extern const struct postgres_statement store_calculations_of;
@@ -73,12 +76,20 @@ enum { COLUMN_FAILED_KIND, COLUMN_FAILED_INDEX };
 /* kind, index -> a row if it had failed; it is pending from now on */
 extern const struct postgres_statement store_calculation_retry;
 
+/* kind, index, user id -> the state it had, if this user (NULL: any) has submitted it; if it had failed, it is pending from now
+ * on */
+extern const struct postgres_statement store_calculation_retry_own;
+enum { COLUMN_RETRIED_STATE };
+
 /* What the daemon prepares; ends with NULL. */
 extern const struct postgres_statement *const store_statements[];
 
 /* Reads the columns of a calculation, which are null where a value's calculation is missing: then it is pending. The preview is
  * borrowed from the rows. False, after logging it: the kind is not known. */
 bool store_calculation_read(const struct postgres_rows *rows, int row, struct job_result *ret_result);
+/* Adds kinds and indexes as two array literals, which the caller frees after postgres_exec(). */
+void store_param_keys(struct postgres_params *params, const struct job_key *keys, int n, struct buf *kinds,
+		      struct buf *indexes);
 /* JOB_PENDING if it is null. */
 enum job_state store_state_read(const struct postgres_rows *rows, int row, int column);
 

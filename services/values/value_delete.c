@@ -1,8 +1,10 @@
-/* DELETE /values/{id}: takes back one of the caller's own submissions.
+/* DELETE /values/{id}: takes back one of the caller's own submissions, and cancels its calculation if it is pending and
+ * no other submission waits for it.
  * Flow: value_delete -> deleted -> reply. */
 #include "service.h"
 
 #include "base/int64.h"
+#include "cancellations.h"
 #include "store.h"
 
 static void deleted(enum status status, const struct postgres_rows *rows, void *arg);
@@ -29,9 +31,9 @@ static void deleted(enum status status, const struct postgres_rows *rows, void *
 	struct http_request *req = arg;
 
 	if (status != STATUS_OK)
-		http_reply_status(req, status);
-	else if (postgres_count(rows) == 0)
-		reply_unknown(req);
-	else
-		http_reply_success(req, 200, "The value was deleted.", NULL);
+		return http_reply_status(req, status);
+	if (postgres_count(rows) == 0)
+		return reply_unknown(req);
+	cancellations_add(values_of(req), rows);
+	http_reply_success(req, 200, "The value was deleted.", NULL);
 }

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/json_write.h"
+#include "cancellations.h"
 #include "store.h"
 
 #define BATCH_ROWS 500
@@ -44,6 +45,7 @@ static void some_deleted(enum status status, const struct postgres_rows *rows, v
 
 	if (status != STATUS_OK)
 		return http_reply_status(deletion->req, status);
+	cancellations_add(values_of(deletion->req), rows);
 	deletion->deleted += postgres_count(rows);
 	if (postgres_count(rows) == 0)
 		reply(deletion, true);

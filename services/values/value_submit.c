@@ -112,17 +112,24 @@ static void add_limit(struct http_request *req, const struct rate_verdict *verdi
 static void counted(const struct rate_verdict *verdict, void *arg)
 {
 	struct submission *submission = arg;
-	struct http_request *req = submission->req;
+
+	if (value_submit_is_within_rate(submission->req, verdict))
+		store(submission);
+}
+
+bool value_submit_is_within_rate(struct http_request *req, const struct rate_verdict *verdict)
+{
 	const struct values_config *config = values_of(req)->config;
 	char message[120];
 
 	add_limit(req, verdict);
 	if (verdict->may_submit)
-		return store(submission);
+		return true;
 	metrics_add(refused_total, 1);
 	snprintf(message, sizeof message, "Too many submissions: %ld a second may come, and %ld at once.", config->rate,
 		 config->burst);
 	http_reply_fail(req, 429, "too_many_submissions", message); /* with Retry-After: 1, after which there are more tokens */
+	return false;
 }
 
 static void store(struct submission *submission)

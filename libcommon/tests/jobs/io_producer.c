@@ -559,6 +559,71 @@ static void test_what_failed_according_to_postgres_is_retried_without_a_letter(v
 	assert_int_equal(receive_one("worker").key.index, 7);
 }
 
+/* ---- cancelling ---- */
+
+static void outcome_cancelled(enum status status, const struct job_key *keys, int n, void *arg)
+{
+	outcome_done(status, arg);
+}
+
+static void cancel(struct job_key key)
+{
+	struct outcome outcome = {0};
+
+	jobs_cancel(redis, &scope, &key, 1, outcome_cancelled, &outcome);
+	AWAIT(outcome);
+	assert_int_equal(outcome.status, STATUS_OK);
+}
+
+static void test_of_a_cancelled_job_nothing_is_left_whether_it_waits_or_a_worker_has_it(void **state)
+{
+	add(FIB(1));
+	receive_one("worker");
+	add(FIB(2));
+	add(FIB(3));
+	cancel(FIB(1));
+	cancel(FIB(2));
+	assert_int_equal(state_of(FIB(1)), JOB_ABSENT);
+	assert_int_equal(state_of(FIB(2)), JOB_ABSENT);
+	assert_int_equal(receive_one("worker").key.index, 3);
+	assert_int_equal(BESIDE("XLEN", "jobs"), 1);
+}
+
+static void test_the_result_of_a_job_that_was_cancelled_is_dropped(void **state)
+{
+	struct job job;
+
+	add(FIB(7));
+	job = receive_one("worker");
+	cancel(FIB(7));
+	finish(&job, "13");
+	assert_int_equal(state_of(FIB(7)), JOB_ABSENT);
+	assert_int_equal(BESIDE("XLEN", "{jobs}:finished"), 0);
+}
+
+static void test_a_job_that_was_cancelled_and_added_again_gets_the_result_of_the_first_worker(void **state)
+{
+	struct job job;
+
+	add(FIB(7));
+	job = receive_one("worker");
+	cancel(FIB(7));
+	assert_int_equal(add(FIB(7)), JOB_PENDING);
+	finish(&job, "13");
+	assert_int_equal(state_of(FIB(7)), JOB_DONE);
+	assert_int_equal(BESIDE("XLEN", "jobs"), 0);
+}
+
+static void test_a_summary_that_is_not_written_yet_is_not_cancelled_and_a_dead_letter_is(void **state)
+{
+	make_done(FIB(1), "1");
+	make_dead(FIB(2));
+	cancel(FIB(1));
+	cancel(FIB(2));
+	assert_int_equal(state_of(FIB(1)), JOB_DONE);
+	assert_int_equal(state_of(FIB(2)), JOB_ABSENT);
+}
+
 /* ---- an emptied Redis ---- */
 
 static void test_after_redis_was_emptied_all_is_absent_and_can_be_added(void **state)
@@ -646,6 +711,10 @@ int main(void)
 		JOBS_TEST(test_a_dead_letter_that_is_retried_is_a_job_again),
 		JOBS_TEST(test_a_job_without_a_dead_letter_cannot_be_retried),
 		JOBS_TEST(test_what_failed_according_to_postgres_is_retried_without_a_letter),
+		JOBS_TEST(test_of_a_cancelled_job_nothing_is_left_whether_it_waits_or_a_worker_has_it),
+		JOBS_TEST(test_the_result_of_a_job_that_was_cancelled_is_dropped),
+		JOBS_TEST(test_a_job_that_was_cancelled_and_added_again_gets_the_result_of_the_first_worker),
+		JOBS_TEST(test_a_summary_that_is_not_written_yet_is_not_cancelled_and_a_dead_letter_is),
 		JOBS_TEST(test_after_redis_was_emptied_all_is_absent_and_can_be_added),
 		JOBS_TEST(test_without_a_connection_every_call_is_unavailable),
 	};

@@ -146,6 +146,16 @@ static void call_retry(void)
 	jobs_retry(redis, &scope, key, false, done, NULL);
 }
 
+static void cancelled(enum status status, const struct job_key *keys, int n, void *arg)
+{
+	done(status, arg);
+}
+
+static void call_cancel(void)
+{
+	jobs_cancel(redis, &scope, &key, 1, cancelled, NULL);
+}
+
 static void call_look_up(void)
 {
 	jobs_look_up(redis, &scope, &key, 1, looked_up, NULL);
@@ -176,6 +186,7 @@ enum {
 	REFILL,
 	REFILL_BEGIN,
 	RETRY,
+	CANCEL,
 	LOOK_UP,
 	READ,
 	RECEIVE,
@@ -196,6 +207,7 @@ static const struct {
 	[REFILL] = {"refill", call_refill},
 	[REFILL_BEGIN] = {"begin to refill", call_refill_begin},
 	[RETRY] = {"retry", call_retry},
+	[CANCEL] = {"cancel", call_cancel},
 	[LOOK_UP] = {"look up", call_look_up},
 	[READ] = {"read", call_read},
 	[RECEIVE] = {"receive", call_receive},
@@ -219,11 +231,11 @@ static const struct {
 	{"$3\r\nabc\r\n", OF(READ)},
 	{"$-1\r\n", OF(RECEIVE) | OF(RECEIVE_UNWRITTEN) | OF(READ)},
 	{"*-1\r\n", OF(RECEIVE) | OF(RECEIVE_UNWRITTEN) | OF(READ)},
-	{":1\r\n", OF(RETRY) | OF(REFILL_BEGIN) | OF(LEGACY_EXISTS)},
-	{":7\r\n", OF(RETRY) | OF(LEGACY_EXISTS)},
-	{":-1\r\n", OF(RETRY) | OF(LEGACY_EXISTS) | OF(REFILL_BEGIN)},
-	{":2\r\n", OF(RETRY) | OF(LEGACY_EXISTS)}, /* more than were asked for */
-	{":4294967296\r\n", OF(RETRY) | OF(LEGACY_EXISTS)},
+	{":1\r\n", OF(RETRY) | OF(CANCEL) | OF(REFILL_BEGIN) | OF(LEGACY_EXISTS)},
+	{":7\r\n", OF(RETRY) | OF(CANCEL) | OF(LEGACY_EXISTS)},
+	{":-1\r\n", OF(RETRY) | OF(CANCEL) | OF(LEGACY_EXISTS) | OF(REFILL_BEGIN)},
+	{":2\r\n", OF(RETRY) | OF(CANCEL) | OF(LEGACY_EXISTS)}, /* more than were asked for */
+	{":4294967296\r\n", OF(RETRY) | OF(CANCEL) | OF(LEGACY_EXISTS)},
 	{"*0\r\n", OF(TAKE_OVER)},
 	{"*1\r\n:1\r\n", OF(ADD) | OF(LOOK_UP) | OF(LEGACY)},
 	{"*1\r\n:9\r\n", 0},

@@ -94,14 +94,16 @@ it("a refusal by the server is shown", async () => {
 	expect(screen.getByLabelText<HTMLInputElement>("Index").value).toBe("7");
 });
 
-it("a failed value says why, and can be submitted again", async () => {
+it("a failed value says why, and Retry puts it back without a second row", async () => {
 	have(value("1", { state: "failed", index: 9 }));
-	answer("POST /api/values", 200, { working: true, id: "2", kind: "fibonacci", index: 9, state: "pending" });
+	answer("POST /api/values/fibonacci/9/retry", 200, { status: "success", data: { kind: "fibonacci", index: 9, state: "pending" } });
 	const hands = show("/", { as: { id: 7 } });
 	await screen.findByText(/^Failed: /);
-	await hands.click(screen.getByRole("button", { name: "Submit again Fibonacci 9" }));
+	have(value("1", { index: 9 }));
+	await hands.click(screen.getByRole("button", { name: "Retry Fibonacci 9" }));
 	await screen.findByText("Being calculated");
-	expect(askedFor("POST /api/values")[0]?.body).toEqual({ kind: "fibonacci", index: 9 });
+	expect(screen.getAllByText("9")).toHaveLength(1);
+	expect(askedFor("POST /api/values")).toEqual([]);
 });
 
 it("a result that was not asked for yet can be", async () => {

@@ -81,6 +81,11 @@ export async function submitValue(kind: api.Kind, index: number): Promise<api.Su
 	return (await api.submitValue({ ...throwing, body: { kind, index } })).data;
 }
 
+/* Puts a failed calculation back. Resolves to its state from then on. */
+export async function retryValue(kind: api.Kind, index: number): Promise<api.ValueRetried["data"]> {
+	return (await api.retryValue({ ...throwing, path: { kind, index } })).data.data;
+}
+
 export interface ValuePage {
 	values: api.Value[];
 	next: string | null; // for `after`

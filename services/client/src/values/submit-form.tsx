@@ -8,7 +8,7 @@ import { formatCount, formatDigits } from "./format";
 import { KIND_NAMES, KINDS, parseIndex } from "./kinds";
 import { addSubmitted, kindsQuery } from "./values";
 
-/* Submits an index, for this form and for the row of a failed value. */
+/* Submits an index, for this form and for the dialog of a result. */
 export function useSubmit() {
 	const queries = useQueryClient();
 
@@ -17,7 +17,7 @@ export function useSubmit() {
 		onMutate: dismissErrors,
 		onSuccess(submitted) {
 			addSubmitted(queries, submitted);
-			if (submitted.state === "failed") notify("warning", "That calculation has failed before. Ask an operator to queue it again.");
+			if (submitted.state === "failed") notify("warning", "That calculation has failed before. Retry puts it back.");
 		},
 		onError(error) {
 			if (!(error instanceof Failure && error.fields.index)) notify("danger", messageOf(error));

@@ -1,12 +1,14 @@
-import type { UseInfiniteQueryResult } from "@tanstack/react-query";
+import { type UseInfiniteQueryResult, useMutation, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
+import { retryValue } from "../api/calls";
 import { messageOf } from "../api/failure";
 import type { Value } from "../api/generated";
 import { Working } from "../parts/beads";
 import { Link } from "../parts/link";
+import { dismissErrors, notify } from "../parts/notices";
 import { formatAge, formatCount, formatDigits, formatDuration, formatTime, formatWait } from "./format";
 import { KINDS } from "./kinds";
-import { useSubmit } from "./submit-form";
+import { addRetried } from "./values";
 import { OVERDUE_MS, type Wait } from "./wait";
 
 const DIGITS_SHOWN = 20; // at either end, as in the preview of a long result
@@ -44,9 +46,20 @@ function shortened(preview: string): string {
 	return digits.length > 2 * DIGITS_SHOWN + 1 ? `${digits.slice(0, DIGITS_SHOWN)}…${digits.slice(-DIGITS_SHOWN)}` : digits;
 }
 
+function useRetry() {
+	const queries = useQueryClient();
+
+	return useMutation({
+		mutationFn: ({ kind, index }: Value) => retryValue(kind, index),
+		onMutate: dismissErrors,
+		onSuccess: (retried) => addRetried(queries, retried),
+		onError: (error) => notify("danger", messageOf(error)),
+	});
+}
+
 /* The state of a value; two lines in every state, so that a row does not change its height. */
 function Outcome({ value, wait }: { value: Value; wait: Wait | null }) {
-	const submitting = useSubmit();
+	const retrying = useRetry();
 
 	if (value.state === "pending") return <Pending value={value} wait={wait} />;
 	if (value.state === "failed") {
@@ -54,8 +67,8 @@ function Outcome({ value, wait }: { value: Value; wait: Wait | null }) {
 			<>
 				<p className="value-main value-problem">Failed: several workers stopped while they calculated it.</p>
 				<p className="value-side">
-					<button type="button" className="button is-small" disabled={submitting.isPending} onClick={() => submitting.mutate(value)}>
-						Submit again{" "}
+					<button type="button" className="button is-small" disabled={retrying.isPending} onClick={() => retrying.mutate(value)}>
+						Retry{" "}
 						<span className="is-sr-only">
 							{KINDS[value.kind].name} {value.index}
 						</span>

@@ -73,6 +73,17 @@ export function addLive(queries: QueryClient, live: LiveValue): boolean {
 	return wasAwaited;
 }
 
+/* A failed calculation was put back: all its rows wait again, and what they show until the list is fetched is that. */
+export function addRetried(queries: QueryClient, retried: { kind: Kind; index: number }): void {
+	change(queries, (pages) =>
+		pages.map((page) => ({
+			...page,
+			values: page.values.map((value) => (value.state === "failed" && isOf(value, retried) ? { ...value, state: "pending" } : value)),
+		})),
+	);
+	queries.invalidateQueries({ queryKey: ["values"] });
+}
+
 /* Puts a submission at the top of the list at once, and fetches what the reply does not contain. */
 export function addSubmitted(queries: QueryClient, submitted: Submitted): void {
 	const { id, kind, index, state } = submitted;

@@ -370,6 +370,15 @@ export type ValuePending = {
     };
 };
 
+export type ValueRetried = {
+    status: 'success';
+    data: {
+        kind: Kind;
+        index: number;
+        state: 'pending' | 'done';
+    };
+};
+
 /**
  * a message of the WebSocket `/api/values/live`: from here on the client gets every result
  */
@@ -2594,7 +2603,7 @@ export type GetValueErrors = {
         code?: 'not_found';
     };
     /**
-     * The calculation failed several times. Submitting it again does not help; an operator can queue it again.
+     * The calculation failed several times. Submitting it again does not help; `POST …/retry` queues it again.
      */
     409: Failure & {
         code?: 'calculation_failed';
@@ -2645,6 +2654,89 @@ export type GetValueResponses = {
 };
 
 export type GetValueResponse = GetValueResponses[keyof GetValueResponses];
+
+export type RetryValueData = {
+    body?: never;
+    path: {
+        /**
+         * the kind of calculation
+         */
+        kind: Kind;
+        /**
+         * the index
+         */
+        index: number;
+    };
+    query?: never;
+    url: '/api/values/{kind}/{index}/retry';
+};
+
+export type RetryValueErrors = {
+    /**
+     * The framing of the request is invalid.
+     */
+    400: Failure & {
+        code?: 'bad_request';
+    };
+    /**
+     * The token is expired, invalid or revoked, or its user is inactive or deleted.
+     */
+    401: TokenRefused;
+    /**
+     * The `Authorization` header is missing.
+     */
+    403: Failure & {
+        code?: 'token_missing';
+        message?: 'Provide a valid auth token.';
+    };
+    /**
+     * The caller has not submitted it, or there is no such kind or index.
+     */
+    404: Failure & {
+        code?: 'not_found';
+    };
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * This user, or without a token this address, has submitted too much, or has too many unfinished calculations; or too many requests.
+     */
+    429: Failure & {
+        code?: 'too_many_submissions' | 'too_many_pending' | 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type RetryValueError = RetryValueErrors[keyof RetryValueErrors];
+
+export type RetryValueResponses = {
+    /**
+     * The state from now on.
+     */
+    200: ValueRetried;
+};
+
+export type RetryValueResponse = RetryValueResponses[keyof RetryValueResponses];
 
 export type GetHealthData = {
     body?: never;

@@ -1,0 +1,68 @@
+"""POST /api/values/{kind}/{index}/retry. Failed calculations are put into Postgres as a writer leaves them; one test lets a job fail
+as dying workers would: test_values.py."""
+
+import pytest
+
+import abacus
+from abacus import Daemon, call, eventually, fail, result, submit
+
+UNKNOWN = fail("not_found", "You have not submitted that.")
+
+
+def failed(person=None):
+    index = abacus.fresh_index(1000, 4700)
+    abacus.psql("values", f"INSERT INTO calculations (kind, index, state) VALUES ('fibonacci', {index}, 'failed')")
+    if person:
+        assert submit(index, person.token).json["state"] == "failed"
+    return index
+
+
+def retry(index, token, kind="fibonacci", **options):
+    return call("POST", f"/api/values/{kind}/{index}/retry", token=token, **options)
+
+
+def state_of(index):
+    return abacus.psql("values", f"SELECT state FROM calculations WHERE kind = 'fibonacci' AND index = {index}")
+
+
+def test_a_user_puts_back_what_failed(person):
+    index = failed(person)
+    reply = retry(index, person.token)
+    assert reply.status == 200
+    assert reply.json == {"status": "success", "data": {"kind": "fibonacci", "index": index, "state": "pending"}}
+    assert result(index, person.token)
+    eventually(lambda: state_of(index) == "done")
+    assert retry(index, person.token).json["data"]["state"] == "done"
+
+
+def test_nobody_but_an_admin_puts_back_what_others_submitted(person, reader, admin):
+    index = failed(person)
+    reply = retry(index, reader.token)
+    assert (reply.status, reply.json) == (404, UNKNOWN)
+    assert state_of(index) == "failed"
+    assert retry(index, admin).json["data"]["state"] == "pending"
+    assert result(index, person.token)
+
+
+@pytest.mark.parametrize(("kind", "index"), [("fibonacci", "987654321"), ("nothing", "7"), ("fibonacci", "-1"), ("fibonacci", "x")])
+def test_what_was_never_submitted_can_not_be_put_back(person, admin, kind, index):
+    for token in (person.token, admin):
+        reply = retry(index, token, kind)
+        assert (reply.status, reply.json) == (404, UNKNOWN)
+
+
+def test_putting_back_needs_a_token(person):
+    index = failed(person)
+    assert retry(index, None).status == 403
+    assert retry(index, "x.y.z").status == 401
+    assert state_of(index) == "failed"
+
+
+def test_putting_back_counts_as_a_submission(person):
+    index = failed(person)
+    with Daemon("values", VALUES_RATE=1, VALUES_BURST=2) as values:
+        seen = [
+            call("POST", f"/values/fibonacci/{index}/retry", token=person.token, port=values.port).status for _ in range(10)
+        ]
+    assert seen[:2] == [200, 200]
+    assert 429 in seen
