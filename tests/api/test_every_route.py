@@ -7,7 +7,7 @@ from abacus import call, fail
 
 PUBLIC = ("/user", "/values", "/healthcheck")  # paths that nginx knows under /api
 SOMETIMES_WITHOUT_TOKEN = {("POST", "/api/values")}  # test_submission_limits.py
-READS_NO_BODY = {("POST", "/auth/logout")}
+READS_NO_BODY = {("POST", "/auth/logout"), ("POST", "/api/values/fibonacci/7/retry")}
 WEBSOCKET = "/values/live"
 
 

@@ -1,5 +1,5 @@
-"""POST /api/values/{kind}/{index}/retry. Failed calculations are put into Postgres as a writer leaves them; one test lets a job fail
-as dying workers would: test_values.py."""
+"""POST /api/values/{kind}/{index}/retry. Failed calculations are put into Postgres as a writer leaves them; test_values.py lets
+a job fail as dying workers would."""
 
 import pytest
 
@@ -44,7 +44,7 @@ def test_nobody_but_an_admin_puts_back_what_others_submitted(person, reader, adm
     assert result(index, person.token)
 
 
-@pytest.mark.parametrize(("kind", "index"), [("fibonacci", "987654321"), ("nothing", "7"), ("fibonacci", "-1"), ("fibonacci", "x")])
+@pytest.mark.parametrize("kind, index", [("fibonacci", "987654321"), ("nothing", "7"), ("fibonacci", "-1"), ("fibonacci", "x")])
 def test_what_was_never_submitted_can_not_be_put_back(person, admin, kind, index):
     for token in (person.token, admin):
         reply = retry(index, token, kind)

@@ -1,5 +1,5 @@
-"""What becomes of a calculation whose submissions are taken back while it is pending. The workers are stopped meanwhile, so that
-nothing is finished."""
+"""What becomes of a calculation whose submissions are taken back while it is pending. The workers are stopped meanwhile, so
+that nothing is finished."""
 
 from concurrent.futures import ThreadPoolExecutor
 
