@@ -35,7 +35,7 @@ const struct postgres_statement store_values_insert = {
 
 /* The same, but for those new calculations of a user for which it has no room left. If several users ask for a new one, it is
  * the first of them that has room. Users are counted in order, so that two statements wait for each other and never deadlock.
- */
+ * What is refused says so, because a null id alone may also come from a server that answers wrongly. */
 const struct postgres_statement store_values_insert_limited = {
 	"values_insert_limited", ASKED
 	" rooms AS MATERIALIZED (SELECT owner, $4::bigint - pending_of(owner, $4::bigint) AS room"
@@ -50,7 +50,7 @@ const struct postgres_statement store_values_insert_limited = {
 	"  WHERE place <= room ORDER BY kind, index" ADD_NEW
 	" stored AS (INSERT INTO \"values\" (id, user_id, kind, index) OVERRIDING SYSTEM VALUE"
 	"  SELECT id, user_id, kind, index FROM taken)"
-	" SELECT id, state FROM asked LEFT JOIN taken USING (n) ORDER BY n"};
+	" SELECT id, CASE WHEN id IS NULL THEN 'refused' ELSE state END FROM asked LEFT JOIN taken USING (n) ORDER BY n"};
 
 const struct postgres_statement store_values_all = {
 	"values_all", "SELECT id, index FROM \"values\" WHERE id > $1::bigint ORDER BY id LIMIT $2::bigint", true};
@@ -191,6 +191,11 @@ enum job_state store_state_read(const struct postgres_rows *rows, int row, int c
 	const char *text = postgres_text(rows, row, column);
 
 	return strcmp(text, "done") == 0 ? JOB_DONE : strcmp(text, "failed") == 0 ? JOB_FAILED : JOB_PENDING;
+}
+
+bool store_is_refused(const struct postgres_rows *rows, int row)
+{
+	return strcmp(postgres_text(rows, row, COLUMN_INSERTED_STATE), "refused") == 0;
 }
 
 bool store_calculation_read(const struct postgres_rows *rows, int row, struct job_result *ret_result)

@@ -11,8 +11,8 @@
 extern const struct postgres_statement store_values_insert;
 enum { COLUMN_INSERTED_ID, COLUMN_INSERTED_STATE };
 
-/* The same, and how many pending calculations a user may have caused -> the same; the id is null where that would be more, and
- * nothing was stored */
+/* The same, and how many pending calculations a user may have caused -> the same; where that would be more, nothing was stored,
+ * the id is null and the state is none: store_is_refused() */
 extern const struct postgres_statement store_values_insert_limited;
 
 /* after id, limit -> values of all users */
@@ -90,6 +90,8 @@ bool store_calculation_read(const struct postgres_rows *rows, int row, struct jo
 /* Adds kinds and indexes as two array literals, which the caller frees after postgres_exec(). */
 void store_param_keys(struct postgres_params *params, const struct job_key *keys, int n, struct buf *kinds,
 		      struct buf *indexes);
+/* Of store_values_insert_limited. */
+bool store_is_refused(const struct postgres_rows *rows, int row);
 /* JOB_PENDING if it is null. */
 enum job_state store_state_read(const struct postgres_rows *rows, int row, int column);
 

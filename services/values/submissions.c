@@ -127,6 +127,16 @@ static void insert(struct batch *batch)
 	buf_free(&indexes);
 }
 
+/* False: no row that Postgres sends. */
+static bool read_row(struct batch *batch, const struct postgres_rows *rows, int i)
+{
+	bool is_refused = store_is_refused(rows, i);
+
+	batch->ids[i] = postgres_int(rows, i, COLUMN_INSERTED_ID);
+	batch->states[i] = is_refused ? JOB_ABSENT : store_state_read(rows, i, COLUMN_INSERTED_STATE);
+	return is_refused == postgres_is_null(rows, i, COLUMN_INSERTED_ID);
+}
+
 /* What is done or failed already needs no job. */
 static void stored(enum status status, const struct postgres_rows *rows, void *arg)
 {
@@ -140,10 +150,8 @@ static void stored(enum status status, const struct postgres_rows *rows, void *a
 	if (status != STATUS_OK)
 		return batch_end(batch, status);
 	for (int i = 0; i < batch->n; i++) {
-		batch->ids[i] = postgres_int(rows, i, COLUMN_INSERTED_ID);
-		batch->states[i] = store_state_read(rows, i, COLUMN_INSERTED_STATE);
-		if (postgres_is_null(rows, i, COLUMN_INSERTED_ID))
-			batch->states[i] = JOB_ABSENT;
+		if (!read_row(batch, rows, i))
+			return batch_end(batch, STATUS_INTERNAL);
 		if (batch->states[i] == JOB_PENDING)
 			jobs[n++] = (struct job_to_add){batch->waiting[i]->key, batch->waiting[i]->request_id};
 	}

@@ -92,7 +92,7 @@ FAULTS = [*REFUSED.values(), *(Fault(name, answer) for name, answer in (WHOLE | 
 NOTICED_S = {"too late": system.SETTLED_S + 0.4, "never": system.SETTLED_S + 0.4, "a huge message": system.SETTLED_S + 0.4}
 NOTICED_S |= dict.fromkeys(TORN, system.SETTLED_S + 0.4)
 # A wrong answer to a statement may be any answer to its client, except one that acknowledges what was not done.
-ANSWERS = {200, 201, 202, 400, 401, 404, 409, 429, 500, 503, 504}  # 429: a null id is a submission that was refused
+ANSWERS = {200, 201, 202, 400, 401, 404, 409, 500, 503, 504}
 
 
 @pytest.fixture(scope="module")
