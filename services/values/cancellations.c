@@ -1,5 +1,6 @@
-/* Flow: cancellations_add -> taken_off -> looked_up. Postgres is asked once more because another user may have submitted the
- * same calculation between the two steps, and then it was its job that was taken off. */
+/* Flow: cancellations_add -> taken_off -> (submitted again: looked_up -> added). Postgres is asked once more because another
+ * user may have submitted the same calculation between the two steps, and then it was its job that was taken off. Only that job
+ * is added again: a refill would let any user cause a look at everything that is pending, by taking back and submitting. */
 #include "cancellations.h"
 
 #include "refill.h"
@@ -8,6 +9,7 @@
 
 static void taken_off(enum status status, const struct job_key *keys, int n, void *arg);
 static void looked_up(enum status status, const struct postgres_rows *rows, void *arg);
+static void added(enum status status, int count, bool is_full, void *arg);
 
 static bool read_cancelled(const struct postgres_rows *rows, int row, struct job_key *ret_key)
 {
@@ -48,7 +50,25 @@ static void taken_off(enum status status, const struct job_key *keys, int n, voi
 static void looked_up(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct values *values = arg;
+	struct job_key keys[JOBS_BATCH_MAX];
+	struct job_result result;
+	int n = 0;
 
-	if (status != STATUS_OK || postgres_count(rows) > 0)
+	if (status != STATUS_OK)
+		return refill_soon(values->refill);
+	for (int i = 0; i < postgres_count(rows) && n < JOBS_BATCH_MAX; i++)
+		if (store_calculation_read(rows, i, &result) && result.state == JOB_PENDING)
+			keys[n++] = result.key;
+	if (n > 0)
+		jobs_refill(values->redis, &values->scope, values->config->window_jobs, keys, n, added, values);
+}
+
+static void added(enum status status, int count, bool is_full, void *arg)
+{
+	struct values *values = arg;
+
+	if (status != STATUS_OK)
 		refill_soon(values->refill);
+	else if (is_full)
+		refill_when_there_is_room(values->refill);
 }
