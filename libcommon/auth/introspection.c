@@ -63,27 +63,36 @@ void introspection_free(struct introspection *introspection)
 	free(introspection);
 }
 
-static enum auth_verdict verdict_of(const struct http_response *response)
+static enum auth_verdict verdict_of(const struct http_response *response, const cJSON *json)
 {
-	enum auth_verdict verdict = AUTH_UNKNOWN;
-	cJSON *json;
-
 	if (response->code == 200)
 		return AUTH_OK;
-	if (response->code == 401 && json_parse(response->body, response->len, &json) == STATUS_OK) {
-		verdict = auth_verdict_of(json_text(json, "code"));
-		cJSON_Delete(json);
-	}
-	return verdict;
+	return response->code == 401 && json ? auth_verdict_of(json_text(json, "code")) : AUTH_UNKNOWN;
+}
+
+static bool is_admin_in(const cJSON *json)
+{
+	bool is_admin;
+
+	return json_bool(cJSON_GetObjectItemCaseSensitive(json, "data"), "admin", &is_admin) == STATUS_OK && is_admin;
 }
 
 static void answered(enum status status, const struct http_response *response, const char *reason, void *arg)
 {
 	struct question *question = arg;
-	enum auth_verdict verdict = status == STATUS_OK ? verdict_of(response) : AUTH_UNKNOWN;
+	enum auth_verdict verdict = AUTH_UNKNOWN;
+	cJSON *json = NULL;
+	bool is_admin;
 
+	if (status == STATUS_OK) {
+		if (json_parse(response->body, response->len, &json) != STATUS_OK)
+			json = NULL;
+		verdict = verdict_of(response, json);
+	}
+	is_admin = verdict == AUTH_OK && is_admin_in(json);
+	cJSON_Delete(json);
 	if (question_end(question))
-		question->done(verdict, question->arg);
+		question->done(verdict, is_admin, question->arg);
 	free(question);
 }
 

@@ -24,9 +24,10 @@ void introspection_free(struct introspection *introspection);
 
 /* authorization: the header of a request whose token auth_check() has verified, except for its revocation. The verdict is
  * AUTH_OK, AUTH_EXPIRED, AUTH_INVALID, AUTH_INACTIVE, or AUTH_UNKNOWN when users has not answered within the time, or answered
- * something else. Obeys the law of asynchronous calls (scope.h). False, and done never runs: users cannot be asked, or
- * INTROSPECTION_IN_FLIGHT_MAX questions are under way. */
-typedef void introspection_done(enum auth_verdict verdict, void *arg);
+ * something else; is_admin is what users says of its user now, while the token says what was when it was issued. Obeys the law
+ * of asynchronous calls (scope.h). False, and done never runs: users cannot be asked, or INTROSPECTION_IN_FLIGHT_MAX questions
+ * are under way. */
+typedef void introspection_done(enum auth_verdict verdict, bool is_admin, void *arg);
 bool introspection_ask(struct introspection *introspection, struct scope *scope, const char *authorization,
 		       introspection_done *done, void *arg) MUST_CHECK;
 

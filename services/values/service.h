@@ -56,7 +56,7 @@ static inline struct values *values_of(const struct http_request *req)
 
 /* authenticate.c: checks the token of a request, for http_server_set_auth(). */
 void values_authenticate(struct http_request *req);
-/* Whether the token is an admin's. */
+/* Whether the token is an admin's. Its user may have lost that right since: ask users (auth/introspection.h). */
 bool values_is_admin(const struct http_request *req);
 
 /* Handlers, each in the file of its name. */

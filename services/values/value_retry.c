@@ -1,5 +1,7 @@
 /* POST /values/{kind}/{index}/retry: puts a failed calculation back: the caller's own, or for an admin anybody's. It counts as
- * a submission in the limit of the rate. Flow: value_retry -> (rate.c -> counted ->) change -> changed -> put_back -> reply. */
+ * a submission in the limit of the rate. users says who is an admin, because a token outlives the end of that right.
+ * Flow: value_retry -> (rate.c -> counted ->) change -> changed -> (another user's, and the token is an admin's: answered ->
+ * change -> changed ->) put_back -> reply. */
 #include "service.h"
 
 #include "base/int64.h"
@@ -10,11 +12,14 @@
 struct retry {
 	struct http_request *req;
 	struct job_key key;
+	bool is_for_anybody;
 };
 
 static void counted(const struct rate_verdict *verdict, void *arg);
 static void change(struct retry *retry);
 static void changed(enum status status, const struct postgres_rows *rows, void *arg);
+static void ask_users(struct retry *retry);
+static void answered(enum auth_verdict verdict, bool is_admin, void *arg);
 static void put_back(enum status status, void *arg);
 static void reply(struct retry *retry, const char *state);
 
@@ -55,7 +60,7 @@ static void change(struct retry *retry)
 
 	postgres_param_text(&params, kind_name(retry->key.kind));
 	postgres_param_int(&params, retry->key.index);
-	if (values_is_admin(req))
+	if (retry->is_for_anybody)
 		postgres_param_text(&params, NULL);
 	else
 		postgres_param_int(&params, http_request_user_id(req));
@@ -71,12 +76,35 @@ static void changed(enum status status, const struct postgres_rows *rows, void *
 
 	if (status != STATUS_OK)
 		return http_reply_status(req, status);
+	if (postgres_count(rows) == 0 && values_is_admin(req) && !retry->is_for_anybody)
+		return ask_users(retry);
 	if (postgres_count(rows) == 0)
 		return reply_unknown(req);
 	state = store_state_read(rows, 0, COLUMN_RETRIED_STATE);
 	if (state == JOB_DONE)
 		return reply(retry, "done");
 	jobs_retry(values_of(req)->redis, http_request_scope(req), retry->key, state == JOB_FAILED, put_back, retry);
+}
+
+static void ask_users(struct retry *retry)
+{
+	struct http_request *req = retry->req;
+
+	if (!introspection_ask(values_of(req)->introspection, http_request_scope(req),
+			       http_request_header(req, "Authorization"), answered, retry))
+		auth_refuse(req, AUTH_UNKNOWN);
+}
+
+static void answered(enum auth_verdict verdict, bool is_admin, void *arg)
+{
+	struct retry *retry = arg;
+
+	if (verdict != AUTH_OK)
+		return auth_refuse(retry->req, verdict);
+	if (!is_admin)
+		return reply_unknown(retry->req);
+	retry->is_for_anybody = true;
+	change(retry);
 }
 
 /* Whatever Redis answers, it is pending in Postgres. */

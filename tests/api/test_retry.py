@@ -44,6 +44,24 @@ def test_nobody_but_an_admin_puts_back_what_others_submitted(person, reader, adm
     assert result(index, person.token)
 
 
+def test_an_admin_who_was_demoted_puts_back_only_their_own_although_the_token_lives(person, admin):
+    former = abacus.Person()
+    assert call("PATCH", f"/users/{former.id}", {"admin": True}, token=admin).status == 200
+    token, index, own = former.login(), failed(person), failed(former)
+    assert call("PATCH", f"/users/{former.id}", {"admin": False}, token=admin).status == 200
+    reply = retry(index, token)
+    assert (reply.status, reply.json) == (404, UNKNOWN)
+    assert state_of(index) == "failed"
+    assert retry(own, token).json["data"]["state"] == "pending"
+
+
+def test_an_admin_puts_back_nothing_of_others_while_users_does_not_answer(person, admin):
+    index = failed(person)
+    with Daemon("values", USERS_URL="http://127.0.0.1:1") as values:
+        assert call("POST", f"/values/fibonacci/{index}/retry", token=admin, port=values.port).status == 503
+    assert state_of(index) == "failed"
+
+
 @pytest.mark.parametrize("kind, index", [("fibonacci", "987654321"), ("nothing", "7"), ("fibonacci", "-1"), ("fibonacci", "x")])
 def test_what_was_never_submitted_can_not_be_put_back(person, admin, kind, index):
     for token in (person.token, admin):

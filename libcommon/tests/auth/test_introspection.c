@@ -14,6 +14,7 @@ static struct peer peer;
 static struct introspection *introspection;
 static int answers;
 static enum auth_verdict verdict;
+static bool is_admin;
 
 static void users_answers(const char *answer)
 {
@@ -43,10 +44,11 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void answered(enum auth_verdict said, void *arg)
+static void answered(enum auth_verdict said, bool says_admin, void *arg)
 {
 	answers++;
 	verdict = said;
+	is_admin = says_admin;
 }
 
 static enum auth_verdict ask(void)
@@ -65,6 +67,36 @@ static void test_a_token_that_users_accepts_is_good_and_was_asked_with_its_heade
 	assert_int_equal(ask(), AUTH_OK);
 	assert_non_null(strstr(peer.request, "GET /auth/status HTTP/1.1\r\n"));
 	assert_non_null(strstr(peer.request, "\r\nAuthorization: " TOKEN "\r\n"));
+}
+
+static void test_a_user_is_an_admin_only_if_users_says_so_of_a_good_token(void **state)
+{
+	static const struct {
+		const char *status, *body;
+		bool is_admin;
+	} rows[] = {
+		{"200 OK", "{\"data\":{\"admin\":true}}", true},
+		{"200 OK", "{\"data\":{\"admin\":false}}", false},
+		{"200 OK", "{\"data\":{\"admin\":\"true\"}}", false},
+		{"200 OK", "{\"admin\":true}", false},
+		{"200 OK", "{\"data\":[true]}", false},
+		{"200 OK", "no JSON", false},
+		{"401 No", "{\"data\":{\"admin\":true}}", false},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char answer[200];
+
+		snprintf(answer, sizeof answer, "HTTP/1.1 %s\r\nContent-Length: %zu\r\n\r\n%s", rows[i].status,
+			 strlen(rows[i].body), rows[i].body);
+		users_answers(answer);
+		ask();
+		assert_int_equal(is_admin, rows[i].is_admin);
+		introspection_free(introspection);
+		peer_close(&peer);
+	}
+	introspection = NULL;
+	peer.listener = NULL;
 }
 
 static void test_a_refusal_of_users_is_given_on_as_it_is(void **state)
@@ -164,6 +196,7 @@ int main(void)
 #define INTROSPECTION_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		INTROSPECTION_TEST(test_a_token_that_users_accepts_is_good_and_was_asked_with_its_header),
+		INTROSPECTION_TEST(test_a_user_is_an_admin_only_if_users_says_so_of_a_good_token),
 		INTROSPECTION_TEST(test_a_refusal_of_users_is_given_on_as_it_is),
 		INTROSPECTION_TEST(test_any_other_answer_leaves_the_token_unknown),
 		INTROSPECTION_TEST(test_without_a_url_users_cannot_be_asked),
