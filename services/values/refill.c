@@ -1,6 +1,7 @@
-/* Flow of a round: look -> legacy_found -> begun -> loaded -> next_batch … -> end; each batch of what is pending is looked for
- * among the results of the version before 0016 if there are any (legacy_looked_up -> legacy_written), and the rest of it is
- * added (batch_added). */
+/* Flow of a round: look -> legacy_found -> begun -> (every REPAIR_SECONDS: looked ->
+ * (some are missing: restored ->)) load -> loaded -> next_batch … -> end;
+ * each batch of what is pending is looked for among the results of the version before 0016 if there are any (legacy_looked_up
+ * -> legacy_written), and the rest of it is added (batch_added). */
 #include "refill.h"
 
 #include <stdlib.h>
@@ -27,6 +28,8 @@ struct refill {
 	bool is_due;      /* even with little room, and even if another process has refilled a moment ago */
 	bool has_backlog; /* more is pending than fitted, as far as this process knows */
 	bool sees_legacy;
+	bool is_missing_due;  /* to look for submissions without a calculation */
+	int64_t looked_to_id; /* up to here each has one */
 	int64_t completed_us; /* when its last round ended */
 	/* of this round */
 	bool was_due, has_drained;
@@ -40,6 +43,10 @@ static struct metric *refilled_total;
 
 static void legacy_found(enum status status, bool exists, void *arg);
 static void begun(enum status status, enum jobs_refill_verdict verdict, void *arg);
+static void look_for_missing(struct refill *refill);
+static void looked(enum status status, const struct postgres_rows *rows, void *arg);
+static void restored(enum status status, const struct postgres_rows *rows, void *arg);
+static void load(struct refill *refill);
 static void loaded(enum status status, const struct postgres_rows *rows, void *arg);
 static void next_batch(struct refill *refill);
 static void legacy_looked_up(enum status status, const struct job_result *results, int n, void *arg);
@@ -112,12 +119,69 @@ static void legacy_found(enum status status, bool exists, void *arg)
 static void begun(enum status status, enum jobs_refill_verdict verdict, void *arg)
 {
 	struct refill *refill = arg;
-	struct postgres_params params = {0};
 
 	if (status != STATUS_OK || verdict != JOBS_REFILL_BEGIN)
 		return give_up(refill);
 	refill->added = 0;
 	refill->has_drained = false;
+	if (refill->is_missing_due)
+		look_for_missing(refill);
+	else
+		load(refill);
+}
+
+/* A process of the version that knew no cancelling locks nothing. While both versions run, it may store a submission of a
+ * calculation that is cancelled at the same moment. Without a calculation it would wait for ever. */
+static void look_for_missing(struct refill *refill)
+{
+	struct postgres_params params = {0};
+
+	refill->is_missing_due = false;
+	postgres_param_int(&params, refill->looked_to_id);
+	postgres_exec(refill->values->postgres, &refill->scope, &store_calculations_missing, &params, looked, refill);
+}
+
+/* Two statements, because the first only reads, and so waits for nothing. Without an answer the round goes on, because the jobs
+ * matter more. */
+static void looked(enum status status, const struct postgres_rows *rows, void *arg)
+{
+	struct refill *refill = arg;
+	struct postgres_params params = {0};
+	bool has_more;
+
+	if (status != STATUS_OK || postgres_count(rows) != 1) {
+		refill->is_missing_due = true;
+		return load(refill);
+	}
+	has_more = postgres_bool(rows, 0, COLUMN_MISSING_HAS_MORE);
+	refill->is_missing_due = has_more;
+	refill->is_due |= has_more;
+	postgres_param_int(&params, refill->looked_to_id);
+	if (!postgres_is_null(rows, 0, COLUMN_MISSING_LAST_ID))
+		refill->looked_to_id = postgres_int(rows, 0, COLUMN_MISSING_LAST_ID);
+	if (postgres_int(rows, 0, COLUMN_MISSING_COUNT) == 0)
+		return load(refill);
+	log_line(LOG_WARN, "submissions without a calculation get one",
+		 LOG_INT("submissions", postgres_int(rows, 0, COLUMN_MISSING_COUNT)));
+	postgres_exec(refill->values->postgres, &refill->scope, &store_calculations_restore, &params, restored, refill);
+}
+
+/* If that failed, all are looked at again. */
+static void restored(enum status status, const struct postgres_rows *rows, void *arg)
+{
+	struct refill *refill = arg;
+
+	if (status != STATUS_OK) {
+		refill->looked_to_id = 0;
+		refill->is_missing_due = true;
+	}
+	load(refill);
+}
+
+static void load(struct refill *refill)
+{
+	struct postgres_params params = {0};
+
 	postgres_param_int(&params, refill->values->config->window_jobs);
 	postgres_exec(refill->values->postgres, &refill->scope, &store_calculations_waiting, &params, loaded, refill);
 }
@@ -234,7 +298,10 @@ static void end(struct refill *refill, bool is_complete)
 
 static void look_due(void *arg)
 {
-	look(arg);
+	struct refill *refill = arg;
+
+	refill->is_missing_due = true;
+	look(refill);
 }
 
 static void look_soon(void *arg)

@@ -126,6 +126,25 @@ const struct postgres_statement store_calculations_waiting = {
 	" ORDER BY turn, user_id LIMIT $1::bigint",
 	true};
 
+/* Of those that are newer nothing is known yet: their statement may not be committed. The subquery with OFFSET stays one, so
+ * that each submission costs a look at the primary key, and never all calculations are read. */
+#define SUBMISSIONS_AFTER                                                                                      \
+	"(SELECT id, user_id, kind, index FROM \"values\""                                                     \
+	"  WHERE id > greatest($1::bigint, (SELECT max(id) FROM \"values\") - 10 * " STORE_MISSING_ROWS ")"    \
+	"  AND submitted_at < now() - interval '20 seconds' ORDER BY id LIMIT " STORE_MISSING_ROWS ") AS seen" \
+	" LEFT JOIN LATERAL (SELECT true AS is_there FROM calculations"                                        \
+	"  WHERE calculations.kind = seen.kind AND calculations.index = seen.index OFFSET 0) AS known ON true"
+
+const struct postgres_statement store_calculations_missing = {
+	"calculations_missing",
+	"SELECT max(id), count(*) = " STORE_MISSING_ROWS ", count(*) FILTER (WHERE is_there IS NULL) FROM " SUBMISSIONS_AFTER,
+	true};
+
+const struct postgres_statement store_calculations_restore = {
+	"calculations_restore", "INSERT INTO calculations (kind, index, first_user_id)"
+				" SELECT DISTINCT ON (kind, index) kind, index, coalesce(user_id, 0) FROM " SUBMISSIONS_AFTER
+				" WHERE is_there IS NULL ORDER BY kind, index, id ON CONFLICT DO NOTHING"};
+
 /* A calculation that is in a batch twice is done rather than failed. */
 const struct postgres_statement store_calculations_finish = {
 	"calculations_finish",
@@ -154,22 +173,12 @@ const struct postgres_statement store_calculation_retry_own = {
 	" SELECT state FROM found"};
 
 const struct postgres_statement *const store_statements[] = {
-	&store_values_insert,
-	&store_values_insert_limited,
-	&store_values_all,
-	&store_values_of_user,
-	&store_value_delete,
-	&store_values_delete_of_user,
-	&store_values_delete_old,
-	&store_calculations_of,
-	&store_calculations_page,
-	&store_calculations_named,
-	&store_calculations_waiting,
-	&store_calculations_finish,
-	&store_calculations_failed,
-	&store_calculation_retry,
-	&store_calculation_retry_own,
-	NULL,
+	&store_values_insert,        &store_values_insert_limited, &store_values_all,
+	&store_values_of_user,       &store_value_delete,          &store_values_delete_of_user,
+	&store_values_delete_old,    &store_calculations_of,       &store_calculations_page,
+	&store_calculations_named,   &store_calculations_waiting,  &store_calculations_missing,
+	&store_calculations_restore, &store_calculations_finish,   &store_calculations_failed,
+	&store_calculation_retry,    &store_calculation_retry_own, NULL,
 };
 
 void store_param_keys(struct postgres_params *params, const struct job_key *keys, int n, struct buf *kinds, struct buf *indexes)

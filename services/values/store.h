@@ -65,6 +65,14 @@ enum { COLUMN_NAMED_PLACE = COLUMNS_OF_CALCULATION };
 extern const struct postgres_statement store_calculations_waiting;
 enum { COLUMN_WAITING_KIND, COLUMN_WAITING_INDEX, COLUMN_WAITING_IS_LAST };
 
+/* after id -> the last submission that was looked at (null: there was none), whether more may follow, and how many of them have
+ * no calculation. Looks at STORE_MISSING_ROWS, and not at those before the last ten times as many. */
+extern const struct postgres_statement store_calculations_missing;
+#define STORE_MISSING_ROWS "10000"
+enum { COLUMN_MISSING_LAST_ID, COLUMN_MISSING_HAS_MORE, COLUMN_MISSING_COUNT };
+/* after id -> nothing. Adds what the same submissions lack. */
+extern const struct postgres_statement store_calculations_restore;
+
 /* kinds, indexes, states, digits, previews, durations in microseconds, Unix times in ms: seven array literals -> nothing.
  * Changes what is pending, and what failed and is done after all. */
 extern const struct postgres_statement store_calculations_finish;

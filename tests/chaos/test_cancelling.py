@@ -110,3 +110,30 @@ def test_what_is_done_is_not_deleted_with_its_submission(person):
     eventually(lambda: row(index) == "done")
     take_back(number, person.token)
     assert row(index) == "done"
+
+
+def test_a_submission_without_a_calculation_gets_one(person, reader):
+    """As one that the version before stored while its calculation was cancelled, because that version locks nothing."""
+    lost, anonymous = short(2)
+    for index, user in ((lost, person.id), (lost, reader.id), (anonymous, "NULL")):
+        abacus.psql(
+            "values",
+            "INSERT INTO values (user_id, kind, index, submitted_at)"
+            f" VALUES ({user}, 'fibonacci', {index}, now() - interval '1 minute')",
+        )
+    eventually(lambda: row(lost) == row(anonymous) == "done", 60, message="both were calculated")
+    assert result(lost, reader.token)
+    first = abacus.psql("values", f"SELECT first_user_id FROM calculations WHERE kind = 'fibonacci' AND index = {lost}")
+    assert first == str(person.id)
+
+
+def test_taking_back_and_submitting_at_once_fails_for_no_user(person, reader):
+    """A cancelling that waited for rows while it held others could wait for a submission that waits for it."""
+    indexes = short(20)
+    with stopped(*WORKERS), ThreadPoolExecutor(24) as pool:
+        for _ in range(10):
+            takes = [pool.submit(call, "DELETE", "/api/values", token=person.token) for _ in range(4)]
+            adds = [pool.submit(submit, index, token) for index in indexes for token in (person.token, reader.token)]
+            assert {one.result().status for one in takes + adds} == {200}
+    for index in indexes:
+        assert result(index, reader.token, limit_s=60)

@@ -332,8 +332,21 @@ static PGresult *calculation_retry(struct transaction *transaction, const char *
 	return result;
 }
 
+/* ---- calculations_missing ---- */
+
+/* Nothing is cancelled here, so each submission has its calculation. */
+static PGresult *calculations_missing(struct transaction *transaction, const char *const *texts)
+{
+	PGresult *result = result_new(1, 3);
+
+	result_set_bool(result, 0, 1, false);
+	result_set_int(result, 0, 2, 0);
+	return result;
+}
+
 const struct statement statements[] = {
 	{"values_insert", true, values_insert},
+	{"calculations_missing", false, calculations_missing},
 	{"calculations_named", false, calculations_named},
 	{"calculations_waiting", false, calculations_waiting},
 	{"calculations_finish", true, calculations_finish},
