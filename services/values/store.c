@@ -145,16 +145,22 @@ const struct postgres_statement store_calculations_restore = {
 				" SELECT DISTINCT ON (kind, index) kind, index, coalesce(user_id, 0) FROM " SUBMISSIONS_AFTER
 				" WHERE is_there IS NULL ORDER BY kind, index, id ON CONFLICT DO NOTHING"};
 
-/* A calculation that is in a batch twice is done rather than failed. */
+/* A calculation that is in a batch twice is done rather than failed. A result is kept although its calculation was cancelled
+ * between its end and now, because a user may have seen it; ON CONFLICT also finds those that were done already. */
 const struct postgres_statement store_calculations_finish = {
 	"calculations_finish",
-	"UPDATE calculations SET state = new.state, digits = new.digits, preview = new.preview, duration_us = new.duration_us,"
-	" calculated_at = to_timestamp(new.unix_ms / 1000.0)"
-	" FROM (SELECT DISTINCT ON (kind, index) *"
+	"WITH new AS MATERIALIZED (SELECT DISTINCT ON (kind, index) kind, index, state, digits, preview, duration_us,"
+	"  to_timestamp(unix_ms / 1000.0) AS calculated_at"
 	"  FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::bigint[])"
-	"   AS finished (kind, index, state, digits, preview, duration_us, unix_ms) ORDER BY kind, index, state) AS new"
-	" WHERE calculations.kind = new.kind AND calculations.index = new.index"
-	" AND (calculations.state = 'pending' OR (calculations.state = 'failed' AND new.state = 'done'))"};
+	"   AS finished (kind, index, state, digits, preview, duration_us, unix_ms) ORDER BY kind, index, state),"
+	" changed AS (UPDATE calculations SET state = new.state, digits = new.digits, preview = new.preview,"
+	"  duration_us = new.duration_us, calculated_at = new.calculated_at FROM new"
+	"  WHERE calculations.kind = new.kind AND calculations.index = new.index"
+	"  AND (calculations.state = 'pending' OR (calculations.state = 'failed' AND new.state = 'done'))"
+	"  RETURNING calculations.kind, calculations.index)"
+	" INSERT INTO calculations (kind, index, state, digits, preview, duration_us, calculated_at)"
+	" SELECT * FROM new WHERE state = 'done' AND (kind, index) NOT IN (SELECT kind, index FROM changed) ON CONFLICT DO "
+	"NOTHING"};
 
 const struct postgres_statement store_calculations_failed = {
 	"calculations_failed", "SELECT kind, index FROM calculations WHERE state = 'failed' ORDER BY kind, index", true};

@@ -74,7 +74,7 @@ enum { COLUMN_MISSING_LAST_ID, COLUMN_MISSING_HAS_MORE, COLUMN_MISSING_COUNT };
 extern const struct postgres_statement store_calculations_restore;
 
 /* kinds, indexes, states, digits, previews, durations in microseconds, Unix times in ms: seven array literals -> nothing.
- * Changes what is pending, and what failed and is done after all. */
+ * Changes what is pending, and what failed and is done after all; adds what is done and was cancelled. */
 extern const struct postgres_statement store_calculations_finish;
 
 /* nothing -> calculations that failed */

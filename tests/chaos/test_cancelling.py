@@ -137,3 +137,16 @@ def test_taking_back_and_submitting_at_once_fails_for_no_user(person, reader):
             assert {one.result().status for one in takes + adds} == {200}
     for index in indexes:
         assert result(index, reader.token, limit_s=60)
+
+
+def test_a_result_that_is_not_written_yet_is_kept_although_its_submission_is_taken_back(person):
+    """The calculation is cancelled between the end of its job and the statement that stores the result."""
+    (index,) = short()
+    submit(index, person.token)
+    digits = result(index, person.token)
+    eventually(lambda: row(index) == "done")
+    abacus.psql("values", f"DELETE FROM calculations WHERE kind = 'fibonacci' AND index = {index}")
+    summary = f"{len(digits)} 5 1700000000000 {digits}"
+    abacus.redis_cli("XADD", "{jobs}:finished", "*", "kind", "fibonacci", "index", str(index), "summary", summary)
+    eventually(lambda: row(index) == "done")
+    assert row(index, "preview") == digits
