@@ -12,21 +12,49 @@ static bool read_bound(struct http_request *req, const char *name, int64_t least
 	return !text || (int64_parse(text, ret_number) == STATUS_OK && *ret_number >= least && *ret_number <= most);
 }
 
-bool http_page_read(struct http_request *req, long limit_default, long limit_max, struct http_page *ret_page)
+/* "NUMBER-ID" */
+static bool read_pair(const char *text, int64_t *ret_number, int64_t *ret_id)
 {
-	int64_t limit = limit_default, after = 0;
+	const char *dash = text ? strchr(text, '-') : NULL;
+	char number[INT64_TEXT_BYTES];
+
+	if (!text)
+		return true;
+	if (!dash || (size_t)(dash - text) >= sizeof number)
+		return false;
+	snprintf(number, sizeof number, "%.*s", (int)(dash - text), text);
+	return int64_parse(number, ret_number) == STATUS_OK && *ret_number >= 0 && int64_parse(dash + 1, ret_id) == STATUS_OK &&
+	       *ret_id >= 0;
+}
+
+static bool read_page(struct http_request *req, long limit_default, long limit_max, bool is_by_number,
+		      struct http_page *ret_page)
+{
+	int64_t limit = limit_default, after = 0, number = -1;
 	cJSON *errors = NULL;
 
 	if (!read_bound(req, "limit", 1, limit_max, &limit))
 		errors = http_errors_add(errors, "limit", "must be a whole number from 1 up to the listing's limit");
-	if (!read_bound(req, "after", 0, INT64_MAX, &after))
+	if (is_by_number && !read_pair(http_request_query(req, "after"), &number, &after))
+		errors = http_errors_add(errors, "after", "must be what the page before gave in its Link");
+	if (!is_by_number && !read_bound(req, "after", 0, INT64_MAX, &after))
 		errors = http_errors_add(errors, "after", "must be a whole number, 0 or more");
 	if (errors) {
 		http_reply_invalid(req, errors);
 		return false;
 	}
-	*ret_page = (struct http_page){.limit = (long)limit, .after = after};
+	*ret_page = (struct http_page){.limit = (long)limit, .after = after, .after_number = number};
 	return true;
+}
+
+bool http_page_read(struct http_request *req, long limit_default, long limit_max, struct http_page *ret_page)
+{
+	return read_page(req, limit_default, limit_max, false, ret_page);
+}
+
+bool http_page_read_by(struct http_request *req, long limit_default, long limit_max, struct http_page *ret_page)
+{
+	return read_page(req, limit_default, limit_max, true, ret_page);
 }
 
 long http_page_rows(const struct http_page *page)
@@ -40,16 +68,23 @@ int http_page_trim(struct http_page *page, int found)
 	return page->has_next ? (int)page->limit : found;
 }
 
-/* nginx sends the prefix that it removed in X-Forwarded-Prefix. */
 void http_page_link_next(struct http_request *req, const struct http_page *page, int64_t last)
+{
+	char after[INT64_TEXT_BYTES];
+
+	int64_format(last, after);
+	http_page_link_next_as(req, page, after, "");
+}
+
+/* nginx sends the prefix that it removed in X-Forwarded-Prefix. */
+void http_page_link_next_as(struct http_request *req, const struct http_page *page, const char *after, const char *more)
 {
 	const char *prefix = http_request_header(req, "X-Forwarded-Prefix");
 	bool has_prefix = req->has_api_prefix || (prefix && strcmp(prefix, "/api") == 0);
-	char link[300], limit[INT64_TEXT_BYTES], after[INT64_TEXT_BYTES];
+	char link[HTTP_PAGE_MORE_MAX + 200], limit[INT64_TEXT_BYTES];
 
 	int64_format(page->limit, limit);
-	int64_format(last, after);
-	snprintf(link, sizeof link, "<%s%s?limit=%s&after=%s>; rel=\"next\"", has_prefix ? "/api" : "", req->route->path, limit,
-		 after);
+	snprintf(link, sizeof link, "<%s%s?limit=%s&after=%s%s>; rel=\"next\"", has_prefix ? "/api" : "", req->route->path,
+		 limit, after, more);
 	http_reply_header(req, "Link", link);
 }

@@ -67,6 +67,84 @@ const struct postgres_statement store_values_of_user = {
 			   " WHERE user_id = $1::bigint AND id < $2::bigint ORDER BY id DESC LIMIT $3::bigint",
 	true};
 
+/* ---- a user's submissions, found by filters ----
+ * $1 user id, $2 kinds, $3 and $4 the lowest and the highest index, $5 a state or null. What may match is either near, which is
+ * all of it and not much, or seen, which is a window of the user's submissions behind the cursor. So each of these costs a
+ * bounded number of rows, whatever is asked for and however much the user has. */
+
+#define NEAR_MAX "1000"
+#define SEEN_NEWEST_MAX "5000"
+#define SEEN_ORDERED_MAX "1000" /* for each kind */
+
+/* In the order of the index values_of_user, kind by kind, because Postgres would not know an order of several kinds at once. */
+#define OWN_OF_KINDS(more, order, most)                                                                       \
+	"SELECT own.kind, own.index, own.id FROM unnest($2::text[]) AS wanted (kind), LATERAL ("              \
+	"SELECT kind, index, id FROM \"values\" WHERE user_id = $1::bigint AND \"values\".kind = wanted.kind" \
+	" AND index BETWEEN $3::bigint AND $4::bigint" more " ORDER BY " order " LIMIT " most ") AS own"
+
+/* Little is pending or failed, as a rule; then that is where to begin. */
+#define NEAR                                                                                                                   \
+	"WITH few AS MATERIALIZED ("                                                                                           \
+	"  (SELECT kind, index FROM calculations WHERE $5::text = 'pending' AND state = 'pending' LIMIT 1 + " NEAR_MAX ")"     \
+	"  UNION ALL (SELECT kind, index FROM calculations WHERE $5::text = 'failed' AND state = 'failed' LIMIT 1 + " NEAR_MAX \
+	")),"                                                                                                                  \
+	" is_few AS MATERIALIZED ("                                                                                            \
+	"  SELECT coalesce($5::text IN ('pending', 'failed'), false) AND count(*) <= " NEAR_MAX " AS yes FROM few),"           \
+	" near AS MATERIALIZED ("                                                                                              \
+	"  (SELECT own.kind, own.index, own.id FROM few, LATERAL ("                                                            \
+	"    SELECT kind, index, id FROM \"values\" WHERE user_id = $1::bigint AND \"values\".kind = few.kind"                 \
+	"    AND \"values\".index = few.index ORDER BY id LIMIT 1 + " NEAR_MAX ") AS own"                                      \
+	"   WHERE (SELECT yes FROM is_few) AND few.kind = ANY ($2::text[]) AND few.index BETWEEN $3::bigint AND $4::bigint"    \
+	"   LIMIT 1 + " NEAR_MAX ")"                                                                                           \
+	"  UNION ALL (" OWN_OF_KINDS(" AND NOT (SELECT yes FROM is_few)", "index, id",                                         \
+				     "1 + " NEAR_MAX) " LIMIT 1 + " NEAR_MAX ")),"                                             \
+						      " is_near AS MATERIALIZED (SELECT count(*) <= " NEAR_MAX                 \
+						      " AS yes FROM near),"
+
+/* The calculations are looked up in the order of the result, and no more of them than it takes. OFFSET keeps the subquery one.
+ */
+#define FOUND(before, order, found_order, limit, edge)                                                                         \
+	" SELECT found.kind, found.index, state, digits, preview, duration_us,"                                                \
+	" (extract(epoch FROM calculated_at) * 1000)::bigint, found.id,"                                                       \
+	" (SELECT (extract(epoch FROM submitted_at) * 1000)::bigint FROM \"values\" WHERE id = found.id), edge.index, edge.id" \
+	" FROM (SELECT) AS one LEFT JOIN (" edge ") AS edge ON true LEFT JOIN ("                                               \
+	"  SELECT own.kind, own.index, own.id, known.* FROM ("                                                                 \
+	"   SELECT kind, index, id FROM near WHERE (SELECT yes FROM is_near) AND " before                                      \
+	"   UNION ALL SELECT kind, index, id FROM seen WHERE kind = ANY ($2::text[]) AND index BETWEEN $3::bigint AND "        \
+	"$4::bigint"                                                                                                           \
+	"   ORDER BY " order ") AS own LEFT JOIN LATERAL ("                                                                    \
+	"   SELECT state, digits, preview, duration_us, calculated_at FROM calculations"                                       \
+	"   WHERE calculations.kind = own.kind AND calculations.index = own.index OFFSET 0) AS known ON true"                  \
+	"  WHERE $5::text IS NULL OR coalesce(state, 'pending') = $5::text ORDER BY " order " LIMIT " limit                    \
+	") AS found ON true ORDER BY " found_order
+
+const struct postgres_statement store_values_found_newest = {
+	"values_found_newest",
+	NEAR " seen AS MATERIALIZED (SELECT kind, index, id FROM \"values\""
+	     "  WHERE NOT (SELECT yes FROM is_near) AND user_id = $1::bigint AND id < $6::bigint"
+	     "  ORDER BY id DESC LIMIT " SEEN_NEWEST_MAX ")" FOUND("id < $6::bigint", "id DESC", "found.id DESC", "$7::bigint",
+								   "SELECT NULL::bigint AS index, id FROM seen ORDER BY id DESC"
+								   " OFFSET " SEEN_NEWEST_MAX " - 1"),
+	true};
+
+#define BY_INDEX(name, behind, order, found_order)                                                                   \
+	{                                                                                                            \
+		name,                                                                                                \
+			NEAR " seen AS MATERIALIZED (" OWN_OF_KINDS(                                                 \
+				" AND NOT (SELECT yes FROM is_near) AND (index, id) " behind, order,                 \
+				SEEN_ORDERED_MAX) " ORDER BY " order " LIMIT " SEEN_ORDERED_MAX                      \
+						  ")" FOUND("(index, id) " behind, order, found_order, "$8::bigint", \
+							    "SELECT index, id FROM seen ORDER BY " order             \
+							    " OFFSET " SEEN_ORDERED_MAX " - 1"),                     \
+			true                                                                                         \
+	}
+
+const struct postgres_statement store_values_found_lowest =
+	BY_INDEX("values_found_lowest", "> ($6::bigint, $7::bigint)", "index, id", "found.index, found.id");
+
+const struct postgres_statement store_values_found_highest = BY_INDEX("values_found_highest", "< ($6::bigint, $7::bigint)",
+								      "index DESC, id DESC", "found.index DESC, found.id DESC");
+
 /* The function sees what the statement around it has deleted, because it is volatile and its arguments need all of it. */
 #define DELETE_VALUES(where)                                                                                 \
 	"WITH gone AS MATERIALIZED (DELETE FROM \"values\" WHERE " where " RETURNING id, kind, index)"       \
@@ -180,7 +258,8 @@ const struct postgres_statement store_calculation_retry_own = {
 
 const struct postgres_statement *const store_statements[] = {
 	&store_values_insert,        &store_values_insert_limited, &store_values_all,
-	&store_values_of_user,       &store_value_delete,          &store_values_delete_of_user,
+	&store_values_of_user,       &store_values_found_newest,   &store_values_found_lowest,
+	&store_values_found_highest, &store_value_delete,          &store_values_delete_of_user,
 	&store_values_delete_old,    &store_calculations_of,       &store_calculations_page,
 	&store_calculations_named,   &store_calculations_waiting,  &store_calculations_missing,
 	&store_calculations_restore, &store_calculations_finish,   &store_calculations_failed,

@@ -35,6 +35,15 @@ enum {
 extern const struct postgres_statement store_values_of_user;
 enum { COLUMN_VALUE_ID = COLUMNS_OF_CALCULATION, COLUMN_VALUE_SUBMITTED_UNIX_MS };
 
+/* user id, kinds (an array literal), lowest index, highest index, state or null, before id, limit -> those of one user's values
+ * that match, newest first: as above, and the place up to which was looked if there may be more behind it, else null. If there
+ * is none, one row whose id is null. A value that just got another state in Redis has the state that Postgres has. */
+extern const struct postgres_statement store_values_found_newest;
+enum { COLUMN_FOUND_EDGE_INDEX = COLUMN_VALUE_SUBMITTED_UNIX_MS + 1, COLUMN_FOUND_EDGE_ID };
+/* The same by index, and of one index by id; instead of before id: index and id of the one before. */
+extern const struct postgres_statement store_values_found_lowest;
+extern const struct postgres_statement store_values_found_highest;
+
 /* What every statement that deletes values answers, for cancellations_add(): a calculation that was pending and has no value
  * left is deleted too. */
 enum { COLUMN_DELETED_ID, COLUMN_DELETED_KIND, COLUMN_DELETED_INDEX, COLUMN_DELETED_IS_CANCELLED };

@@ -1,13 +1,13 @@
-/* GET /values: the caller's own submissions, newest first.
+/* GET /values: the caller's own submissions, newest first or in another order, all or those that match the filters.
  * Flow: value_list -> loaded -> (something is pending: completed ->) reply. */
 #include "service.h"
 
 #include "base/clock.h"
 #include "base/int64.h"
 #include "base/json_write.h"
-#include "http/page.h"
 #include "results.h"
 #include "store.h"
+#include "value_filter.h"
 
 #define PAGE_DEFAULT 50
 #define PAGE_MAX 200
@@ -18,6 +18,7 @@ struct value {
 
 struct listing {
 	struct http_request *req;
+	struct value_filter filter;
 	struct http_page page;
 	int count;
 	struct value values[PAGE_MAX];
@@ -32,15 +33,39 @@ static void add_value(struct buf *json, const struct value *value, const struct 
 void value_list(struct http_request *req)
 {
 	struct listing *listing = http_request_alloc(req, sizeof *listing, NULL);
+	const struct postgres_statement *statement;
 	struct postgres_params params = {0};
 
 	listing->req = req;
-	if (!http_page_read(req, PAGE_DEFAULT, PAGE_MAX, &listing->page))
+	if (!value_filter_read(req, PAGE_DEFAULT, PAGE_MAX, &listing->filter, &listing->page))
 		return;
-	postgres_param_int(&params, http_request_user_id(req));
-	postgres_param_int(&params, listing->page.after ? listing->page.after : INT64_MAX);
-	postgres_param_int(&params, http_page_rows(&listing->page));
-	postgres_exec(values_of(req)->postgres, http_request_scope(req), &store_values_of_user, &params, loaded, listing);
+	statement = value_filter_statement(&listing->filter, http_request_user_id(req), &listing->page, &params);
+	postgres_exec(values_of(req)->postgres, http_request_scope(req), statement, &params, loaded, listing);
+}
+
+/* Where nothing was found, a statement with filters answers one row without a value, which says up to where it looked. */
+static int count_values(const struct listing *listing, const struct postgres_rows *rows)
+{
+	bool is_none = !value_filter_is_everything(&listing->filter) && postgres_count(rows) == 1 &&
+		       postgres_is_null(rows, 0, COLUMN_VALUE_ID);
+
+	return is_none ? 0 : postgres_count(rows);
+}
+
+/* The next page begins behind the last value; or, where too few were found, behind all that was looked at. */
+static void link_next(struct listing *listing, const struct postgres_rows *rows)
+{
+	int last = listing->count - 1;
+	bool has_edge = !value_filter_is_everything(&listing->filter) && postgres_count(rows) > 0 &&
+			!postgres_is_null(rows, 0, COLUMN_FOUND_EDGE_ID);
+
+	if (listing->page.has_next)
+		value_filter_link_next(listing->req, &listing->filter, &listing->page, listing->results[last].key.index,
+				       listing->values[last].id);
+	else if (has_edge)
+		value_filter_link_next(listing->req, &listing->filter, &listing->page,
+				       postgres_int(rows, 0, COLUMN_FOUND_EDGE_INDEX),
+				       postgres_int(rows, 0, COLUMN_FOUND_EDGE_ID));
 }
 
 static void loaded(enum status status, const struct postgres_rows *rows, void *arg)
@@ -49,15 +74,14 @@ static void loaded(enum status status, const struct postgres_rows *rows, void *a
 
 	if (status != STATUS_OK)
 		return http_reply_status(listing->req, status);
-	listing->count = http_page_trim(&listing->page, postgres_count(rows));
+	listing->count = http_page_trim(&listing->page, count_values(listing, rows));
 	for (int i = 0; i < listing->count; i++) {
 		if (!store_calculation_read(rows, i, &listing->results[i]))
 			return http_reply_status(listing->req, STATUS_INTERNAL);
 		listing->values[i] = (struct value){postgres_int(rows, i, COLUMN_VALUE_ID),
 						    postgres_int(rows, i, COLUMN_VALUE_SUBMITTED_UNIX_MS)};
 	}
-	if (listing->page.has_next)
-		http_page_link_next(listing->req, &listing->page, listing->values[listing->count - 1].id);
+	link_next(listing, rows);
 	if (results_are_complete(listing->results, listing->count))
 		reply(listing);
 	else
@@ -79,7 +103,8 @@ static void reply(struct listing *listing)
 	json_write_key(&json, "values");
 	json_write_array(&json);
 	for (int i = 0; i < listing->count; i++)
-		add_value(&json, &listing->values[i], &listing->results[i]);
+		if (value_filter_matches(&listing->filter, listing->results[i].state))
+			add_value(&json, &listing->values[i], &listing->results[i]);
 	json_write_array_end(&json);
 	json_write_object_end(&json);
 	json_write_object_end(&json);

@@ -69,6 +69,12 @@ def make_pending(index):
     return index
 
 
+def make_submission_alone(index):
+    """An old one whose calculation is missing until refill adds it."""
+    columns = "(kind, index, submitted_at) VALUES"
+    superuser(f"INSERT INTO \"values\" {columns} ('fibonacci', {index}, now() - interval '1 minute')", "faults_values")
+
+
 def all_are_done(indexes):
     wanted = set(indexes)
     sql = "SELECT index FROM calculations WHERE kind = 'fibonacci' AND state = 'done'"

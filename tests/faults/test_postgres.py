@@ -167,6 +167,7 @@ class Values(Asked):
     def __init__(self, peered, users):
         super().__init__(peered)
         self.user, self.indexes, self.missing, self.acknowledged = User(users), itertools.count(1), itertools.count(50_000), []
+        self.leaver = User(users)  # takes everything back, so its submissions are not among the acknowledged
 
     def submits(self):
         index = next(self.indexes)
@@ -177,6 +178,18 @@ class Values(Asked):
 
     def lists(self):
         return [self.peered.call("GET", "/values", token=self.user.token)]
+
+    def filters(self, order):
+        return [self.peered.call("GET", f"/values?state=done&order={order}", token=self.user.token)]
+
+    def takes_back(self, path):
+        submitted = self.peered.call("POST", "/values", {"index": next(self.indexes)}, token=self.leaver.token)
+        number = submitted.json["id"] if submitted.status == 200 else 0
+        return [submitted, self.peered.call("DELETE", path.format(number), token=self.leaver.token)]
+
+    def puts_back(self):
+        """What is done: it stays as it is."""
+        return [self.peered.call("POST", "/values/fibonacci/1/retry", token=self.user.token)]
 
     def lists_all(self):
         return [self.peered.call("GET", "/values/all")]
@@ -192,6 +205,10 @@ class Values(Asked):
         system.make_pending(next(self.indexes))
         return self.lists_current()
 
+    def lacks_a_calculation(self):
+        system.make_submission_alone(next(self.indexes))
+        return []
+
     def is_left_alone(self):
         return []
 
@@ -199,11 +216,19 @@ class Values(Asked):
         return super().triggers() | {
             "values_insert_limited": self.submits,
             "values_of_user": self.lists,
+            "values_found_newest": lambda: self.filters("newest"),
+            "values_found_lowest": lambda: self.filters("lowest"),
+            "values_found_highest": lambda: self.filters("highest"),
+            "value_delete": lambda: self.takes_back("/values/{}"),
+            "values_delete_of_user": lambda: self.takes_back("/values"),
+            "calculation_retry_own": self.puts_back,
             "values_all": self.lists_all,
             "calculations_of": self.lists_current,
             "calculations_page": self.lists_what_is_pending,
             "calculations_named": self.reads_what_is_not_there,
             "calculations_waiting": self.is_left_alone,
+            "calculations_missing": self.is_left_alone,
+            "calculations_restore": self.lacks_a_calculation,
             "calculations_finish": self.submits,
         }
 
