@@ -11,11 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
 
 #define LOCK_NUMBER "20260101" /* of the advisory lock; an arbitrary constant */
+#define LOCK_TRIES 300         /* with a pause of LOCK_PAUSE_MS after each */
+#define LOCK_PAUSE_MS 100
+#define OUTSIDE "-- outside a transaction"
 #define VERSION_LEN 4
 #define NUMBER_MAX 9999
 
@@ -212,6 +216,37 @@ static enum status unload(PGconn *conn, struct list *list, enum status status)
 	return status == STATUS_OK ? unlocked : status;
 }
 
+static enum status try_lock(PGconn *conn, bool *ret_is_locked)
+{
+	PGresult *result = PQexec(conn, "SELECT pg_try_advisory_lock(" LOCK_NUMBER ")");
+	enum status status = PQresultStatus(result) == PGRES_TUPLES_OK ? STATUS_OK : STATUS_INTERNAL;
+
+	if (status == STATUS_OK)
+		*ret_is_locked = PQgetvalue(result, 0, 0)[0] == 't';
+	else
+		fprintf(stderr, "manage: %s", PQerrorMessage(conn));
+	PQclear(result);
+	return status;
+}
+
+/* Asks again and again instead of waiting in Postgres, because CREATE INDEX CONCURRENTLY of the one that has the lock waits for
+ * every statement that runs. */
+static enum status lock(PGconn *conn)
+{
+	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MS * 1000000L};
+	bool is_locked = false;
+
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		enum status status = try_lock(conn, &is_locked);
+
+		if (status != STATUS_OK || is_locked)
+			return status;
+		nanosleep(&pause, NULL);
+	}
+	fprintf(stderr, "manage: another process is migrating; try again later\n");
+	return STATUS_TIMEOUT;
+}
+
 /* Everything happens under one lock, so that two instances that start at once do not both migrate. */
 static enum status load(PGconn *conn, const char *dir, struct list **ret_list)
 {
@@ -219,9 +254,9 @@ static enum status load(PGconn *conn, const char *dir, struct list **ret_list)
 	enum status status = list_files(dir, list);
 
 	if (status == STATUS_OK)
-		status = run(conn,
-			     "SET client_min_messages = warning; SET lock_timeout = '30s'; SELECT pg_advisory_lock(" LOCK_NUMBER
-			     ")");
+		status = run(conn, "SET client_min_messages = warning; SET lock_timeout = '30s'");
+	if (status == STATUS_OK)
+		status = lock(conn);
 	if (status != STATUS_OK) {
 		list_free(list);
 		return status;
@@ -245,27 +280,72 @@ static enum status run_file(PGconn *conn, const char *sql)
 	return status;
 }
 
-/* The file and its record in one transaction. */
-static enum status apply(PGconn *conn, const char *dir, const struct migration *migration, bool is_up)
+/* Each statement by itself: up to a semicolon at the end of a line. Waits for locks as long as it takes, because it keeps no
+ * other statement waiting meanwhile. */
+static enum status run_each(PGconn *conn, char *sql)
 {
-	char *sql = read_sql(dir, migration->name, is_up ? "up" : "down"), checksum[CHECKSUM_TEXT_BYTES] = "";
-	enum status status = sql ? run(conn, "BEGIN") : STATUS_NOT_FOUND;
+	enum status status = run(conn, "SET lock_timeout = 0");
 
-	if (!sql)
-		return status;
-	if (is_up)
-		checksum_of(sql, checksum);
+	for (char *rest = sql; status == STATUS_OK && rest;) {
+		char *end = strstr(rest, ";\n");
+
+		if (end)
+			*end = '\0';
+		status = run(conn, rest);
+		rest = end ? end + 2 : NULL;
+	}
+	if (status == STATUS_OK && PQtransactionStatus(conn) != PQTRANS_IDLE) {
+		fprintf(stderr, "manage: a migration outside a transaction must not begin one\n");
+		status = STATUS_INVALID;
+	}
+	return status;
+}
+
+/* If one of its statements fails, it runs again from the first, so it has to take back what an earlier attempt has left. */
+static enum status apply_outside(PGconn *conn, const struct migration *migration, char *sql, const char *checksum, bool is_up)
+{
+	enum status status = run_each(conn, sql);
+
+	if (status == STATUS_OK)
+		status = record(conn, migration->name, checksum, is_up);
+	if (PQtransactionStatus(conn) != PQTRANS_IDLE && run(conn, "ROLLBACK") != STATUS_OK)
+		return STATUS_UNAVAILABLE;
+	return status == STATUS_OK ? run(conn, "SET lock_timeout = '30s'") : status;
+}
+
+/* The file and its record in one transaction. */
+static enum status apply_inside(PGconn *conn, const struct migration *migration, const char *sql, const char *checksum,
+				bool is_up)
+{
+	enum status status = run(conn, "BEGIN");
+
 	if (status == STATUS_OK)
 		status = run_file(conn, sql);
 	if (status == STATUS_OK)
 		status = record(conn, migration->name, checksum, is_up);
 	if (status == STATUS_OK)
 		status = run(conn, "COMMIT");
+	if (status != STATUS_OK && PQtransactionStatus(conn) != PQTRANS_IDLE && run(conn, "ROLLBACK") != STATUS_OK)
+		status = STATUS_UNAVAILABLE;
+	return status;
+}
+
+static enum status apply(PGconn *conn, const char *dir, const struct migration *migration, bool is_up)
+{
+	char *sql = read_sql(dir, migration->name, is_up ? "up" : "down"), checksum[CHECKSUM_TEXT_BYTES] = "";
+	enum status status;
+
+	if (!sql)
+		return STATUS_NOT_FOUND;
+	if (is_up)
+		checksum_of(sql, checksum);
+	if (strncmp(sql, OUTSIDE, sizeof OUTSIDE - 1) == 0)
+		status = apply_outside(conn, migration, sql, checksum, is_up);
+	else
+		status = apply_inside(conn, migration, sql, checksum, is_up);
 	if (status == STATUS_OK)
 		printf("%s %s\n", is_up ? "applied" : "taken back", migration->name);
-	else if (PQtransactionStatus(conn) != PQTRANS_IDLE && run(conn, "ROLLBACK") != STATUS_OK)
-		status = STATUS_UNAVAILABLE;
-	if (status != STATUS_OK)
+	else
 		fprintf(stderr, "manage: %s was not %s\n", migration->name, is_up ? "applied" : "taken back");
 	free(sql);
 	return status;

@@ -1,6 +1,8 @@
 /* Numbered SQL pairs (0001_users.up.sql, 0001_users.down.sql), each run in a transaction under an advisory lock and recorded
- * with the SHA-256 of its up file in `schema_migrations(version, name, checksum, applied_at)`. Blocking, for manage and tests.
- * Each call prints what it does to stdout and errors to stderr. */
+ * with the SHA-256 of its up file in `schema_migrations(version, name, checksum, applied_at)`. A file that begins with
+ * "-- outside a transaction" runs statement by statement instead, each up to a semicolon at the end of a line, for CREATE INDEX
+ * CONCURRENTLY, which keeps no statement waiting; if one fails, all of them run again. Blocking, for manage and tests. Each
+ * call prints what it does to stdout and errors to stderr. */
 #ifndef ABACUS_MIGRATIONS_H
 #define ABACUS_MIGRATIONS_H
 

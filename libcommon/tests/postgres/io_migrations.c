@@ -218,6 +218,56 @@ static void test_two_upgrades_at_once_apply_each_migration_once(void **state)
 	PQfinish(other);
 }
 
+#define CONCURRENTLY                                \
+	"-- outside a transaction\n"                \
+	"DROP INDEX CONCURRENTLY IF EXISTS a_id;\n" \
+	"CREATE UNIQUE INDEX CONCURRENTLY a_id ON a (id);\n"
+
+static void test_a_migration_outside_a_transaction_may_create_indexes_concurrently(void **state)
+{
+	migration_folder_write(&folder, "0003_c.up.sql", CONCURRENTLY);
+	migration_folder_write(&folder, "0003_c.down.sql", "-- outside a transaction\nDROP INDEX CONCURRENTLY a_id;\n");
+	assert_int_equal(migrations_upgrade(conn, folder.path), STATUS_OK);
+	assert_true(is_true("to_regclass('a_id') IS NOT NULL AND (SELECT max(version) FROM schema_migrations) = '0003'"));
+	assert_int_equal(migrations_upgrade(conn, folder.path), STATUS_OK); /* the checksum is that of the whole file */
+	assert_int_equal(migrations_downgrade(conn, folder.path), STATUS_OK);
+	assert_true(is_true("to_regclass('a_id') IS NULL AND (SELECT max(version) FROM schema_migrations) = '0002'"));
+}
+
+static void test_a_migration_outside_a_transaction_that_fails_runs_again_from_its_first_statement(void **state)
+{
+	migration_folder_write(&folder, "0003_c.up.sql", CONCURRENTLY);
+	migration_folder_write(&folder, "0002_b.up.sql", "INSERT INTO a VALUES (1)");
+	assert_int_equal(migrations_upgrade(conn, folder.path), STATUS_INTERNAL); /* leaves an invalid index */
+	assert_true(is_true("to_regclass('a_id') IS NOT NULL AND (SELECT max(version) FROM schema_migrations) = '0002'"));
+	sql(conn, "DELETE FROM a WHERE ctid <> (SELECT min(ctid) FROM a)");
+	assert_int_equal(migrations_upgrade(conn, folder.path), STATUS_OK);
+	assert_true(is_true("(SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_id'::regclass)"));
+}
+
+static void test_a_migration_outside_a_transaction_that_begins_one_is_refused(void **state)
+{
+	migration_folder_write(&folder, "0003_c.up.sql", "-- outside a transaction\nBEGIN;\nCREATE TABLE c (id int);\n");
+	assert_int_equal(migrations_upgrade(conn, folder.path), STATUS_INVALID);
+	assert_true(is_true("to_regclass('c') IS NULL AND (SELECT max(version) FROM schema_migrations) = '0002'"));
+}
+
+/* The one that waits for the other must have no statement running, because creating an index concurrently waits for that. */
+static void test_two_upgrades_at_once_create_indexes_concurrently(void **state)
+{
+	PGconn *other = connect_own_schema();
+	pthread_t thread;
+	void *status;
+
+	migration_folder_write(&folder, "0003_c.up.sql", CONCURRENTLY);
+	assert_int_equal(pthread_create(&thread, NULL, upgrade_on_a_thread, other), 0);
+	assert_int_equal(migrations_upgrade(conn, folder.path), STATUS_OK);
+	assert_int_equal(pthread_join(thread, &status), 0);
+	assert_int_equal((intptr_t)status, STATUS_OK);
+	assert_true(is_true("(SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_id'::regclass)"));
+	PQfinish(other);
+}
+
 #define MIGRATION_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -239,6 +289,10 @@ int main(void)
 		MIGRATION_TEST(test_an_older_version_of_the_service_may_upgrade_after_a_newer_one),
 		MIGRATION_TEST(test_the_lock_is_released_even_after_a_failure),
 		MIGRATION_TEST(test_two_upgrades_at_once_apply_each_migration_once),
+		MIGRATION_TEST(test_a_migration_outside_a_transaction_may_create_indexes_concurrently),
+		MIGRATION_TEST(test_a_migration_outside_a_transaction_that_fails_runs_again_from_its_first_statement),
+		MIGRATION_TEST(test_a_migration_outside_a_transaction_that_begins_one_is_refused),
+		MIGRATION_TEST(test_two_upgrades_at_once_create_indexes_concurrently),
 	};
 
 	if (!getenv("TEST_DATABASE_URL")) {

@@ -1,4 +1,3 @@
-DROP FUNCTION calculations_cancel(text[], bigint[]);
 DROP INDEX calculations_failed;
 DROP INDEX values_of_calculation;
 DROP INDEX values_of_user;

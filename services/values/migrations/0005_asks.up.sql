@@ -1,9 +1,3 @@
--- Whether a user has asked for a calculation; and a user's submissions by index.
-CREATE INDEX values_of_user ON "values" (user_id, kind, index, id) WHERE user_id IS NOT NULL;
--- Whether any submission waits for a calculation.
-CREATE INDEX values_of_calculation ON "values" (kind, index);
-CREATE INDEX calculations_failed ON calculations (kind, index) WHERE state = 'failed';
-
 -- Deletes those pending calculations of which no submission is left, and returns them. One of these at a time, until its transaction ends,
 -- because two that take back the last two submissions of a calculation at once would each see the other's. It waits for nothing else while
 -- it holds rows, so it is part of no deadlock: what is locked is skipped, because then a statement stores another submission of it, or its

@@ -1,0 +1,1 @@
+DROP FUNCTION calculations_cancel(text[], bigint[]);
