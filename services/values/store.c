@@ -33,16 +33,17 @@ const struct postgres_statement store_values_insert = {
 	      "  SELECT id, user_id, kind, index FROM asked JOIN taken USING (n))"
 	      " SELECT id, state FROM asked JOIN taken USING (n) ORDER BY n"};
 
-/* The same, but for those new calculations of a user for which it has no room left. If several users ask for a new one, it is
- * the first of them that has room. Users are counted in order, so that two statements wait for each other and never deadlock.
- * What is refused says so, because a null id alone may also come from a server that answers wrongly. */
+/* The same, but for those new calculations of a user for which it has no room left. If several users ask for a new one, it
+ * counts for the one with the most room, so that none is refused because another is at the limit. Users are counted in order,
+ * so that two statements wait for each other and never deadlock. What is refused says so, because a null id alone may also come
+ * from a server that answers wrongly. */
 const struct postgres_statement store_values_insert_limited = {
 	"values_insert_limited", ASKED
 	" rooms AS MATERIALIZED (SELECT owner, $4::bigint - pending_of(owner, $4::bigint) AS room"
 	"  FROM (SELECT DISTINCT owner FROM asked WHERE state IS NULL ORDER BY owner) AS owners),"
 	" fresh AS MATERIALIZED (SELECT kind, index, owner, room, row_number() OVER (PARTITION BY owner ORDER BY n) AS place"
 	"  FROM (SELECT DISTINCT ON (kind, index) kind, index, owner, room, n FROM asked JOIN rooms USING (owner)"
-	"   WHERE state IS NULL ORDER BY kind, index, room <= 0, n) AS first_asked),"
+	"   WHERE state IS NULL ORDER BY kind, index, room DESC, n) AS asked_by_most_room),"
 	" refused AS MATERIALIZED (SELECT kind, index FROM fresh WHERE place > room),"
 	" taken AS MATERIALIZED (SELECT n, nextval(pg_get_serial_sequence('\"values\"', 'id')) AS id, user_id, kind, index"
 	"  FROM asked WHERE (kind, index) NOT IN (SELECT kind, index FROM refused)),"
