@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { after, test } from "node:test";
-import { allOf, answers, artifact, base, direct, eventually, newPage, secret, sideways, start, stop, violations } from "./stack.mjs";
+import { allOf, answers, artifact, base, direct, eventually, newPage, psql, secret, sideways, start, stop, violations } from "./stack.mjs";
 
 const PASSWORD = "a long password";
 const FIRST_PAINT_WITHIN_MS = 500;
@@ -419,6 +419,19 @@ test("the screenshot of README shows some results and one being calculated", asy
 	await page.getByLabel("Examples").fill("4");
 	await notice(page, "success", "Welcome!").waitFor({ state: "detached" });
 	await page.screenshot({ path: artifact("client.png") });
+});
+
+test("Retry puts a failed value back, and its result appears in the same row", async (t) => {
+	const [person, index] = [await newUser(), freshIndex()];
+	await psql("values", `INSERT INTO calculations (kind, index, state) VALUES ('fibonacci', ${index}, 'failed')`);
+	await call("POST", "/api/values", { body: { index }, token: person.token });
+	const page = await openAs(t, person);
+	await value(page, index).and(page.locator("[data-state=failed]")).waitFor();
+	assert.deepEqual(await violations(page), []);
+	await page.getByRole("button", { name: `Retry Fibonacci ${index}` }).click();
+	await value(page, index).and(page.locator("[data-state=done]")).waitFor();
+	assert.equal(await page.locator(".value").count(), 1, "it is no second submission");
+	assert.deepEqual(page.complaints, []);
 });
 
 test("a result that two users wait for appears in both lists", async (t) => {

@@ -56,6 +56,10 @@ export async function eventually(check, what, limitMs = 15_000) {
 
 export const answers = (url) => eventually(async () => (await fetch(url, { signal: AbortSignal.timeout(1000) })).ok, `${url} answers`);
 
+// A statement on a service's database.
+export const psql = (database, sql) =>
+	promisify(execFile)("sh", [resolve(root, "scripts/stack"), "psql", database, "-qAt", "-v", "ON_ERROR_STOP=1", "-c", sql]);
+
 // ---- the browser ----
 
 let browser = null;
