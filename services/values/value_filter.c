@@ -93,24 +93,22 @@ bool value_filter_is_everything(const struct value_filter *filter)
 	       filter->to == INT64_MAX;
 }
 
-static void add_kinds(struct postgres_params *params, int wanted)
+static void add_kinds(struct postgres_params *params, int wanted, struct buf *kinds)
 {
-	struct buf kinds = {0};
-
 	for (int kind = 0; kind < KIND_COUNT; kind++)
 		if (wanted < 0 || kind == wanted)
-			buf_printf(&kinds, "%s%s", kinds.len ? "," : "{", kind_name((enum kind)kind));
-	buf_text(&kinds, "}");
-	postgres_param_text(params, kinds.bytes);
-	buf_free(&kinds);
+			buf_printf(kinds, "%s%s", kinds->len ? "," : "{", kind_name((enum kind)kind));
+	buf_text(kinds, "}");
+	postgres_param_text(params, kinds->bytes);
 }
 
 const struct postgres_statement *value_filter_statement(const struct value_filter *filter, int64_t user_id,
-							const struct http_page *page, struct postgres_params *params)
+							const struct http_page *page, struct postgres_params *params,
+							struct buf *kinds)
 {
 	postgres_param_int(params, user_id);
 	if (!value_filter_is_everything(filter)) {
-		add_kinds(params, filter->kind);
+		add_kinds(params, filter->kind, kinds);
 		postgres_param_int(params, filter->from);
 		postgres_param_int(params, filter->to);
 		postgres_param_text(params, states[filter->state]);

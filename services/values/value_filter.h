@@ -23,9 +23,11 @@ bool value_filter_read(struct http_request *req, long limit_default, long limit_
 		       struct http_page *ret_page) MUST_CHECK;
 /* Neither a filter nor an order: then the statement has no COLUMN_FOUND_*. */
 bool value_filter_is_everything(const struct value_filter *filter);
-/* The statement that finds what matches behind the page's cursor, and its parameters. */
+/* The statement that finds what matches behind the page's cursor, and its parameters. They borrow kinds, which is empty before
+ * and which the caller frees after postgres_exec(). */
 const struct postgres_statement *value_filter_statement(const struct value_filter *filter, int64_t user_id,
-							const struct http_page *page, struct postgres_params *params);
+							const struct http_page *page, struct postgres_params *params,
+							struct buf *kinds);
 /* Whether a result that was completed since Postgres found it is still what was asked for. */
 bool value_filter_matches(const struct value_filter *filter, enum job_state state);
 /* Adds the Link to the next page, which begins behind this value. */

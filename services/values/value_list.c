@@ -35,12 +35,14 @@ void value_list(struct http_request *req)
 	struct listing *listing = http_request_alloc(req, sizeof *listing, NULL);
 	const struct postgres_statement *statement;
 	struct postgres_params params = {0};
+	struct buf kinds = {0};
 
 	listing->req = req;
 	if (!value_filter_read(req, PAGE_DEFAULT, PAGE_MAX, &listing->filter, &listing->page))
 		return;
-	statement = value_filter_statement(&listing->filter, http_request_user_id(req), &listing->page, &params);
+	statement = value_filter_statement(&listing->filter, http_request_user_id(req), &listing->page, &params, &kinds);
 	postgres_exec(values_of(req)->postgres, http_request_scope(req), statement, &params, loaded, listing);
+	buf_free(&kinds);
 }
 
 /* Where nothing was found, a statement with filters answers one row without a value, which says up to where it looked. */
