@@ -36,10 +36,10 @@ def pending_of(person):
     )
 
 
-def test_a_user_causes_no_more_from_ten_connections_to_four_processes_of_two_instances(idle, person):
+def test_a_user_causes_no_more_from_forty_connections_to_four_processes_of_two_instances(idle, person):
     with contextlib.ExitStack() as started:
         instances = [started.enter_context(Daemon("values", PROCESSES=2, **LIMITED)) for _ in range(2)]
-        seen = statuses(instances, person.token, short(100))
+        seen = statuses(instances, person.token, short(100), connections=40)
     assert (seen.count(200), seen.count(429)) == (MOST, 100 - MOST)
     assert pending_of(person) == MOST
     assert int(abacus.psql("values", f"SELECT count(*) FROM values WHERE user_id = {person.id}")) == MOST
