@@ -74,7 +74,7 @@ const struct postgres_statement store_values_of_user = {
  * bounded number of rows, whatever is asked for and however much the user has. */
 
 #define NEAR_MAX "1000"
-#define SEEN_NEWEST_MAX "5000"
+#define SEEN_NEWEST_MAX "2000"
 #define SEEN_ORDERED_MAX "1000" /* for each kind */
 
 /* In the order of the index values_of_user, kind by kind, because Postgres would not know an order of several kinds at once. */
@@ -119,13 +119,17 @@ const struct postgres_statement store_values_of_user = {
 	"  WHERE $5::text IS NULL OR coalesce(state, 'pending') = $5::text ORDER BY " order " LIMIT " limit                    \
 	") AS found ON true ORDER BY " found_order
 
+/* Only ids at first, which the index values_user_id has in this order. Asked for more, Postgres would read all that the user
+ * has in the order of another index and sort it, because it expects that to be little. */
 const struct postgres_statement store_values_found_newest = {
 	"values_found_newest",
-	NEAR " seen AS MATERIALIZED (SELECT kind, index, id FROM \"values\""
+	NEAR " seen AS MATERIALIZED (SELECT kind, index, id FROM (SELECT id AS seen_id FROM \"values\""
 	     "  WHERE NOT (SELECT yes FROM is_near) AND user_id = $1::bigint AND id < $6::bigint"
-	     "  ORDER BY id DESC LIMIT " SEEN_NEWEST_MAX ")" FOUND("id < $6::bigint", "id DESC", "found.id DESC", "$7::bigint",
-								   "SELECT NULL::bigint AS index, id FROM seen ORDER BY id DESC"
-								   " OFFSET " SEEN_NEWEST_MAX " - 1"),
+	     "  ORDER BY id DESC LIMIT " SEEN_NEWEST_MAX ") AS newest, LATERAL ("
+	     "  SELECT kind, index, id FROM \"values\" WHERE id = seen_id OFFSET 0) AS own)" FOUND(
+		     "id < $6::bigint", "id DESC", "found.id DESC", "$7::bigint",
+		     "SELECT NULL::bigint AS index, id FROM seen ORDER BY id DESC"
+		     " OFFSET " SEEN_NEWEST_MAX " - 1"),
 	true};
 
 #define BY_INDEX(name, behind, order, found_order)                                                                   \
