@@ -274,8 +274,8 @@ export const changeUser = <ThrowOnError extends boolean = false>(options: Option
 /**
  * Take back all of the caller's own submissions
  *
- * Their results stay, because they are of no user; what is pending and no other user waits for is cancelled. With very many, `more` is true after some seconds: then call it again. The submissions of a
- * deleted user are deleted too.
+ * Their results stay, because they are of no user; what is pending and no other user waits for is cancelled. With very many, `more` is true after
+ * some seconds: then call it again. The submissions of a deleted user are deleted too.
  *
  */
 export const deleteValues = <ThrowOnError extends boolean = false>(options?: Options<DeleteValuesData, ThrowOnError>): RequestResult<DeleteValuesResponses, DeleteValuesErrors, ThrowOnError> => (options?.client ?? client).delete<DeleteValuesResponses, DeleteValuesErrors, ThrowOnError>({
@@ -285,7 +285,13 @@ export const deleteValues = <ThrowOnError extends boolean = false>(options?: Opt
 });
 
 /**
- * The caller's own submissions, newest first, a page at a time
+ * The caller's own submissions, a page at a time
+ *
+ * Newest first, or by index; all, or those that match every filter. With filters, a page may have fewer values than `limit`, even none, although
+ * there is a next one: a page looks at a limited number of submissions. Follow `Link` until there is none.
+ *
+ * A value is `pending` for the filter until its result is stored, some milliseconds after it was announced, and is left out if it changes meanwhile.
+ *
  */
 export const listValues = <ThrowOnError extends boolean = false>(options?: Options<ListValuesData, ThrowOnError>): RequestResult<ListValuesResponses, ListValuesErrors, ThrowOnError> => (options?.client ?? client).get<ListValuesResponses, ListValuesErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -381,7 +387,8 @@ export const getValue = <ThrowOnError extends boolean = false>(options: Options<
  * Put a failed calculation back
  *
  * A user may do that for what that user has submitted, an admin for anything. What is pending or done stays as it is. It counts as a submission
- * in the limits of `POST /api/values`.
+ * in the limits of `POST /api/values`. Whether the caller is still an admin is asked of users, so while users does not answer, an admin gets 503
+ * for what others submitted.
  *
  */
 export const retryValue = <ThrowOnError extends boolean = false>(options: Options<RetryValueData, ThrowOnError>): RequestResult<RetryValueResponses, RetryValueErrors, ThrowOnError> => (options.client ?? client).post<RetryValueResponses, RetryValueErrors, ThrowOnError>({

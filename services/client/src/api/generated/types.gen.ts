@@ -2081,9 +2081,31 @@ export type ListValuesData = {
          */
         limit?: number;
         /**
-         * only values submitted before the one with this id
+         * only values behind the last one of the page before, as its `Link` has it: the value's id, or `INDEX-ID` where the order is by index
+         *
          */
         after?: string;
+        /**
+         * only values of this kind
+         */
+        kind?: Kind;
+        /**
+         * only values in this state
+         */
+        state?: State;
+        /**
+         * only values with this index or a higher one
+         */
+        from?: number;
+        /**
+         * only values with this index or a lower one
+         */
+        to?: number;
+        /**
+         * `newest`: by the time of submission; `lowest`, `highest`: by index, and values of one index by their id
+         *
+         */
+        order?: 'newest' | 'lowest' | 'highest';
     };
     url: '/api/values';
 };
