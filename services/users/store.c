@@ -11,12 +11,9 @@
 	"locked.id)"                                                                                                     \
 	" AS is_last_admin FROM locked WHERE id = $1)"
 
-/* Refuses a name that is too short or too long in the form in which it is stored, because NFC can have twice as many
- * characters, or half as many; and one whose white space or invisible characters at an end no reader would see. */
-const struct postgres_statement store_user_insert = {
-	"user_insert", "INSERT INTO users (username, skeleton, email, password_hash)"
-		       " SELECT normalize($1, NFC), skeleton, $2, $3 FROM (SELECT users_skeleton($1) AS skeleton) named"
-		       " WHERE char_length(normalize($1, NFC)) BETWEEN 3 AND 128 AND skeleton ~ '^\\S(.*\\S)?$' RETURNING id"};
+const struct postgres_statement store_user_insert = {"user_insert",
+						     "INSERT INTO users (username, skeleton, email, password_hash)"
+						     " VALUES (normalize($1, NFC), users_skeleton($1), $2, $3) RETURNING id"};
 
 const struct postgres_statement store_user_insert_if_absent = {
 	"user_insert_if_absent", "INSERT INTO users (username, skeleton, email, password_hash, admin)"

@@ -17,8 +17,7 @@ enum {
 
 /* ---- accounts ---- */
 
-/* username, email, password hash -> id; no row when the name is too short or too long in NFC, or does not begin and end with a
- * character that is seen; CONFLICT when username or email is taken */
+/* username, email, password hash -> id; CONFLICT when username or email is taken */
 extern const struct postgres_statement store_user_insert;
 enum { COLUMN_INSERTED_ID };
 

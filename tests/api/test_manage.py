@@ -98,6 +98,19 @@ def test_an_unknown_command_shows_all(manage):
     assert shown.startswith("usage: manage COMMAND\n") and all(word in shown for word in ("db upgrade", "routes", "seed_db"))
 
 
+@pytest.mark.parametrize(
+    "name, problem",
+    [
+        ("\u202enimda", "must not contain control or format characters"),
+        ("root ", "must not begin or end with white space"),
+        ("\u3164\u3164\u3164", "must contain a visible character"),
+    ],
+)
+def test_an_admin_made_by_manage_obeys_the_rules_for_user_names(manage, name, problem):
+    shown = manage("create_admin", name, "root@example.com", code=1, stdin="seven brass beads\n")
+    assert shown == f"manage: the user name {problem}\n"
+
+
 def test_a_missing_psql_is_reported(manage):
     assert manage("shell", code=127, PATH="/none") == "manage: psql is not there\n"
 

@@ -51,8 +51,6 @@ static void inserted(enum status status, const struct postgres_rows *rows, void 
 		http_reply_fail(registration->req, 400, "user_exists", registration->conflict);
 	else if (status != STATUS_OK)
 		http_reply_status(registration->req, status);
-	else if (postgres_count(rows) == 0)
-		http_reply_invalid(registration->req, http_errors_add(NULL, "username", USERNAME_FORM_PROBLEM));
 	else
 		registration->done(registration->req, postgres_int(rows, 0, COLUMN_INSERTED_ID));
 }

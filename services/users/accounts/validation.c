@@ -2,10 +2,14 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
+#include "base/unicode.h"
+#include "base/utf8.h"
 #include "http/reply.h"
+#include "sessions/credentials.h"
 
 #define USERNAME_MIN 3
 #define USERNAME_MAX 128
@@ -14,7 +18,7 @@
 #define PASSWORD_MIN 8
 #define PASSWORD_MAX 128
 
-/* In code points: counts the bytes that do not continue one. json_parse() has checked that the text is well-formed UTF-8. */
+/* In code points: counts the bytes that do not continue one. */
 static size_t length(const char *text)
 {
 	size_t count = 0;
@@ -24,30 +28,49 @@ static size_t length(const char *text)
 	return count;
 }
 
-/* U+202A to U+202E and U+2066 to U+2069: with one of them "nimda" is shown as "admin". */
-static bool changes_direction(const char *at)
+/* In NFC, because that is what is stored or hashed. A text that is far too long counts as it is, so that it costs nothing. */
+static size_t normal_length(const char *text)
 {
-	const unsigned char *bytes = (const unsigned char *)at;
+	char *normal = strlen(text) <= CREDENTIALS_BYTES_MAX ? unicode_nfc(text) : NULL;
+	size_t len = normal ? length(normal) : strlen(text);
 
-	return bytes[0] == 0xE2 && ((bytes[1] == 0x80 && bytes[2] >= 0xAA && bytes[2] <= 0xAE) ||
-				    (bytes[1] == 0x81 && bytes[2] >= 0xA6 && bytes[2] <= 0xA9));
+	free(normal);
+	return len;
+}
+
+/* What is wrong with the characters of a name. What can not be seen does not count at its ends, so that no white space hides
+ * behind it. */
+static const char *characters_problem(const char *name)
+{
+	enum unicode_kind first = UNICODE_INVISIBLE, last = UNICODE_INVISIBLE, kind;
+	size_t len;
+
+	for (; *name; name += len) {
+		len = unicode_read(name, &kind);
+		if (len == 0)
+			return "must be UTF-8";
+		if (kind == UNICODE_CONTROL)
+			return "must not contain control or format characters";
+		if (kind == UNICODE_INVISIBLE)
+			continue;
+		first = first == UNICODE_INVISIBLE ? kind : first;
+		last = kind;
+	}
+	if (first == UNICODE_SPACE || last == UNICODE_SPACE)
+		return "must not begin or end with white space";
+	return first == UNICODE_INVISIBLE ? "must contain a visible character" : NULL;
 }
 
 const char *username_problem(const char *text)
 {
-	size_t len = text ? length(text) : 0;
+	size_t len;
 
 	if (!text)
 		return "is required and must be text";
+	len = normal_length(text);
 	if (len < USERNAME_MIN || len > USERNAME_MAX)
 		return "must have 3 to 128 characters";
-	for (const char *at = text; *at; at++) {
-		if ((unsigned char)*at < 0x20 || *at == 0x7F)
-			return "must not contain control characters";
-		if (changes_direction(at))
-			return "must not contain characters that change the direction of text";
-	}
-	return NULL;
+	return characters_problem(text);
 }
 
 static bool is_label(const char *text, size_t len)
@@ -111,10 +134,13 @@ const char *email_problem(const char *text)
 
 const char *password_problem(const char *text)
 {
-	size_t len = text ? length(text) : 0;
+	size_t len;
 
 	if (!text)
 		return "is required and must be text";
+	if (!utf8_is_valid(text, strlen(text)))
+		return "must be UTF-8";
+	len = normal_length(text);
 	return len < PASSWORD_MIN || len > PASSWORD_MAX ? "must have 8 to 128 characters" : NULL;
 }
 

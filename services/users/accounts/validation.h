@@ -4,9 +4,6 @@
 
 #include <cjson/cJSON.h>
 
-/* What only Postgres finds. */
-#define USERNAME_FORM_PROBLEM "must have 3 to 128 characters, and begin and end with one that is seen"
-
 /* Each returns NULL when the text is fine, else what is wrong with it. text is NULL when it is missing or not a string. */
 const char *username_problem(const char *text);
 const char *email_problem(const char *text);

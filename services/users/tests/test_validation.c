@@ -54,24 +54,87 @@ static void test_user_names_may_contain_spaces_and_any_script(void **state)
 	assert_null(username_problem("Ада Лавлейс"));
 }
 
-static void test_control_characters_in_user_names_are_refused(void **state)
+static void expect_refused(const char *const *names, size_t count, const char *problem)
 {
-	static const char *const names[] = {"ada\n", "\tada", "a\x01z", "ada\x7f"};
+	for (size_t i = 0; i < count; i++)
+		if (!username_problem(names[i]) || strcmp(username_problem(names[i]), problem) != 0)
+			fail_msg("name %zu: %s", i, username_problem(names[i]) ? username_problem(names[i]) : "accepted");
+}
+#define EXPECT_REFUSED(names, problem) expect_refused(names, sizeof(names) / sizeof *(names), problem)
 
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		assert_non_null(username_problem(names[i]));
+static void test_control_and_format_characters_in_user_names_are_refused(void **state)
+{
+	static const char *const names[] = {
+		"ada\n",          "\tada", "a\x01z", "ada\x7f", "ada\xC2\x85", /* next line, a control character beyond ASCII */
+		"ad\u00ADa",                                                   /* soft hyphen */
+		"ad\u200Ba",                                                   /* zero width space */
+		"ad\u200Da",                                                   /* zero width joiner */
+		"\uFEFFada",                                                   /* byte order mark */
+		"ada\u2028lace",                                               /* line separator */
+		"ada\u2029lace",                                               /* paragraph separator */
+		"ada\u2060lace",                                               /* word joiner */
+		"ada\U000E0041b",                                              /* a tag */
+	};
+
+	EXPECT_REFUSED(names, "must not contain control or format characters");
 }
 
-/* A name of another script needs none of them, and no other skeleton would come of them. */
-static void test_characters_that_change_the_direction_of_a_user_name_are_refused(void **state)
+/* Behind U+202E "nimda" reads as "admin". */
+static void test_characters_that_set_the_direction_of_text_are_refused_in_user_names(void **state)
 {
-	static const char *const names[] = {"\u202Enimda", "ada\u202A", "\u2066ada", "ada\u2069"};
+	static const char *const names[] = {"\u202Enimda", "ada\u202A", "ada\u202B", "ada\u202C", "ada\u202D", "ada\u2066",
+					    "ada\u2067",   "ada\u2068", "ada\u2069", "ada\u200E", "ada\u200F", "ada\u061C"};
 
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		assert_non_null(username_problem(names[i]));
-	assert_null(username_problem("\u05D0\u05D1\u05D2"));
-	assert_null(username_problem("\u2029ada\u202F")); /* the neighbours of the first range */
-	assert_null(username_problem("ada\u2065\u206A"));
+	EXPECT_REFUSED(names, "must not contain control or format characters");
+	assert_null(username_problem("\u05D0\u05D1\u05D2")); /* a name of another script needs none of them */
+	assert_null(username_problem("\u2027ada\u2030"));    /* the neighbours of the ranges */
+	assert_null(username_problem("ada\u2065"));
+}
+
+static void test_white_space_at_either_end_of_a_user_name_is_refused(void **state)
+{
+	static const char *const names[] = {
+		" ada",       "ada ",       "\u00A0ada", "ada\u3000", "ada\u2003", "   ", "\u2800ada", /* Braille of no dots */
+		"\u3164 ada", "ada \uFE0F", /* outside it stands what can not be seen either */
+	};
+
+	EXPECT_REFUSED(names, "must not begin or end with white space");
+}
+
+static void test_user_names_that_show_nothing_are_refused(void **state)
+{
+	static const char *const names[] = {
+		"\u3164\u3164\u3164",                                             /* Hangul filler, a letter */
+		"\u115F\u1160\uFFA0", "\uFE00\u034F\u180B", "\u0301\u0302\u0303", /* accents without a letter */
+		"\uFE0F\uFE0F\uFE0F",                                             /* variation selectors */
+		"\uE000\uE001\uE002",                                             /* private use */
+	};
+
+	EXPECT_REFUSED(names, "must contain a visible character");
+}
+
+static void test_marks_and_symbols_may_stand_beside_what_is_visible(void **state)
+{
+	assert_null(username_problem("Adé L\u0323"));
+	assert_null(username_problem("\u2764\uFE0Fada"));
+	assert_null(username_problem("आदा लव"));
+	assert_null(username_problem("عدا لف"));
+	assert_null(username_problem("王小明"));
+}
+
+static void test_the_length_of_a_user_name_is_that_of_its_normal_form(void **state)
+{
+	assert_non_null(username_problem("e\u0301e\u0301"));       /* two characters, written as four */
+	assert_null(username_problem(repeated("e\u0301", 128)));   /* 256 as written */
+	assert_non_null(username_problem(repeated("\u0958", 65))); /* each is two in NFC */
+	assert_null(username_problem(repeated("\u0958", 64)));
+}
+
+static void test_malformed_user_names_and_passwords_are_refused(void **state)
+{
+	assert_string_equal(username_problem("ad\xE4"), "must be UTF-8");
+	assert_string_equal(username_problem("\xC3\xA4\xC3\xA4\xC3"), "must be UTF-8");
+	assert_string_equal(password_problem("passw\xF6rter"), "must be UTF-8");
 }
 
 static void test_usual_addresses_are_accepted(void **state)
@@ -176,6 +239,8 @@ static void test_the_length_of_a_password_counts_characters_not_bytes(void **sta
 {
 	assert_non_null(password_problem("ääääää1"));
 	assert_null(password_problem(repeated("€", 128)));
+	assert_non_null(password_problem(repeated("e\u0301", 7))); /* seven characters, written as fourteen */
+	assert_null(password_problem(repeated("e\u0301", 128)));
 }
 
 static cJSON *errors_of(const char *text)
@@ -237,8 +302,13 @@ int main(void)
 		cmocka_unit_test(test_shorter_and_longer_user_names_are_refused),
 		cmocka_unit_test(test_the_length_of_a_user_name_counts_characters_not_bytes),
 		cmocka_unit_test(test_user_names_may_contain_spaces_and_any_script),
-		cmocka_unit_test(test_control_characters_in_user_names_are_refused),
-		cmocka_unit_test(test_characters_that_change_the_direction_of_a_user_name_are_refused),
+		cmocka_unit_test(test_control_and_format_characters_in_user_names_are_refused),
+		cmocka_unit_test(test_characters_that_set_the_direction_of_text_are_refused_in_user_names),
+		cmocka_unit_test(test_white_space_at_either_end_of_a_user_name_is_refused),
+		cmocka_unit_test(test_user_names_that_show_nothing_are_refused),
+		cmocka_unit_test(test_marks_and_symbols_may_stand_beside_what_is_visible),
+		cmocka_unit_test(test_the_length_of_a_user_name_is_that_of_its_normal_form),
+		cmocka_unit_test(test_malformed_user_names_and_passwords_are_refused),
 		cmocka_unit_test(test_usual_addresses_are_accepted),
 		cmocka_unit_test(test_text_that_is_not_an_address_is_refused),
 		cmocka_unit_test(test_a_local_part_of_64_bytes_is_accepted_and_a_longer_one_refused),
