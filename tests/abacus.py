@@ -132,7 +132,7 @@ class Person:
 
     def __init__(self, **options):
         word = f"{secrets.token_hex(4)}{next(Person.count)}"
-        self.username, self.email, self.password = f"person-{word}", f"{word}@example.com", f"password-{word}"
+        self.username, self.email, self.password = f"person-{word}", f"{word}@example.com", f"brass beads {word}"
         reply = post("/auth/register", self.credentials, **options)
         assert reply.status == 201, reply
         self.token = reply.json["auth_token"]

@@ -8,11 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/password_guess.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "base/unicode.h"
 
 #define SALT_BYTES 16
 #define TAG_BYTES 32
@@ -23,6 +25,7 @@
 #define BCRYPT_COST_MIN 4
 #define BCRYPT_COST_MAX 16  /* a stored hash that needs more is refused before any work */
 #define BCRYPT_BYTES_MAX 72 /* bcrypt reads no further */
+#define GUESSES_MIN_MAX 20  /* ten random letters and digits withstand 10^18 */
 #define REFUSAL_MARGIN 2    /* a refusal takes so many times what the hash should, because a busy machine takes longer */
 
 const struct config_option password_options[] = {
@@ -37,6 +40,10 @@ const struct config_option password_options[] = {
 	 "time that a hash may wait, by the measured cost of those before it; beyond it 503", 1, 600000, false},
 	{"HASH_QUEUE_MAX", CONFIG_INT, offsetof(struct password_config, queue_max), "1000",
 	 "hashes that may wait, whatever they cost; beyond it 503", 1, 100000, false},
+	/* At 20 ms for a hash, 10^8 guesses at a stolen one take a core 23 days. */
+	{"PASSWORD_GUESSES_MIN", CONFIG_INT, offsetof(struct password_config, guesses_min), "8",
+	 "guesses that a new password must withstand, as a power of ten (8: 100,000,000); 0: any number will do", 0,
+	 GUESSES_MIN_MAX, false},
 	{0},
 };
 
@@ -52,9 +59,12 @@ struct password_hasher {
 /* One password in the queue. */
 struct password_job {
 	const struct password_config *config;
-	char *password;
+	char *password; /* in NFC */
+	char *typed;    /* NULL: it was typed in NFC */
+	char *about[PASSWORD_ABOUT_MAX + 1];
 	char *phc;                /* to verify against; NULL: make a hash */
 	char *new_phc;            /* the hash made, or the one to replace phc */
+	const char *problem;      /* why no hash was made */
 	bool matches, is_refused; /* the latter: whether it matches or not */
 	struct password_hasher *hasher;
 	struct scope *scope;
@@ -64,7 +74,15 @@ struct password_job {
 	void *arg;
 };
 
-char *password_hash_now(const struct password_config *config, const char *password)
+/* Malformed text stays as it is, and is no password that could be set. */
+static char *normal_of(const char *password)
+{
+	char *normal = unicode_nfc(password);
+
+	return normal ? normal : mem_strdup(password);
+}
+
+static char *make_hash(const struct password_config *config, const char *password)
 {
 	unsigned char salt[SALT_BYTES];
 	char phc[PHC_BYTES];
@@ -74,6 +92,14 @@ char *password_hash_now(const struct password_config *config, const char *passwo
 				  strlen(password), salt, sizeof salt, TAG_BYTES, phc, sizeof phc) != ARGON2_OK)
 		return NULL;
 	return mem_strdup(phc);
+}
+
+char *password_hash_now(const struct password_config *config, const char *password)
+{
+	char *normal = normal_of(password), *phc = make_hash(config, normal);
+
+	mem_free_secret(normal);
+	return phc;
 }
 
 static bool read_parameters(const char *phc, struct password_config *parameters)
@@ -86,23 +112,24 @@ static bool read_parameters(const char *phc, struct password_config *parameters)
 	       end > 0;
 }
 
-static bool verify_argon2(struct password_job *job)
+/* form: job->password or job->typed, as in the next two. */
+static bool verify_argon2(struct password_job *job, const char *form)
 {
 	struct password_config is;
 	const struct password_config *wanted = job->config;
 
 	if (!read_parameters(job->phc, &is) || is.memory_kib > MEMORY_KIB_MAX || is.passes > PASSES_MAX || is.lanes > 16)
 		return false;
-	if (argon2id_verify(job->phc, job->password, strlen(job->password)) != ARGON2_OK)
+	if (argon2id_verify(job->phc, form, strlen(form)) != ARGON2_OK)
 		return false;
-	if (!job->is_refused &&
-	    (is.memory_kib != wanted->memory_kib || is.passes != wanted->passes || is.lanes != wanted->lanes))
-		job->new_phc = password_hash_now(wanted, job->password);
+	if (!job->is_refused && (is.memory_kib != wanted->memory_kib || is.passes != wanted->passes ||
+				 is.lanes != wanted->lanes || form == job->typed))
+		job->new_phc = make_hash(wanted, job->password);
 	return true;
 }
 
 /* crypt(5): hashes of the legacy system. Their cost is bounded too. */
-static bool verify_bcrypt(struct password_job *job)
+static bool verify_bcrypt(struct password_job *job, const char *form)
 {
 	struct crypt_data *data;
 	const char *again;
@@ -111,15 +138,37 @@ static bool verify_bcrypt(struct password_job *job)
 	if (atoi(job->phc + 4) > BCRYPT_COST_MAX)
 		return false;
 	data = mem_alloc(sizeof *data);
-	again = crypt_r(job->password, job->phc, data);
+	again = crypt_r(form, job->phc, data);
 	matches = again && strlen(again) == strlen(job->phc) && mbedtls_ct_memcmp(again, job->phc, strlen(again)) == 0;
 	explicit_bzero(data, sizeof *data);
 	free(data);
 	/* Of a longer password only the beginning was proven, and of one of just this length not that it ends there. A new hash
 	 * would make this one the only right one. */
-	if (matches && !job->is_refused && strlen(job->password) < BCRYPT_BYTES_MAX)
-		job->new_phc = password_hash_now(job->config, job->password);
+	if (matches && !job->is_refused && strlen(form) < BCRYPT_BYTES_MAX)
+		job->new_phc = make_hash(job->config, job->password);
 	return matches;
+}
+
+static bool verify(struct password_job *job, const char *form)
+{
+	if (strncmp(job->phc, "$2a$", 4) == 0 || strncmp(job->phc, "$2b$", 4) == 0 || strncmp(job->phc, "$2y$", 4) == 0)
+		return verify_bcrypt(job, form);
+	return verify_argon2(job, form);
+}
+
+/* One that is refused either way is verified in both forms, so that its time does not say whether the first one matched. */
+static bool verify_forms(struct password_job *job)
+{
+	bool matches = verify(job, job->password);
+
+	return job->typed && (!matches || job->is_refused) ? verify(job, job->typed) || matches : matches;
+}
+
+static void choose(struct password_job *job)
+{
+	job->problem = password_guess_problem(job->password, (const char *const *)job->about, job->config->guesses_min);
+	if (!job->problem)
+		job->new_phc = make_hash(job->config, job->password);
 }
 
 static void work(void *arg)
@@ -127,12 +176,10 @@ static void work(void *arg)
 	struct password_job *job = arg;
 
 	job->start_us = clock_monotonic_us();
-	if (!job->phc)
-		job->new_phc = password_hash_now(job->config, job->password);
-	else if (strncmp(job->phc, "$2a$", 4) == 0 || strncmp(job->phc, "$2b$", 4) == 0 || strncmp(job->phc, "$2y$", 4) == 0)
-		job->matches = verify_bcrypt(job);
+	if (job->phc)
+		job->matches = verify_forms(job);
 	else
-		job->matches = verify_argon2(job);
+		choose(job);
 }
 
 /* ---- refusals that wait, so that legacy hashes and ours take the same time ---- */
@@ -174,6 +221,15 @@ static void refuse_later(const struct password_job *job, int64_t wait_us)
 	loop_timer_start(refusal->timer, (long)((wait_us + 999) / 1000));
 }
 
+static void report_hash(enum status status, const struct password_job *job)
+{
+	if (status == STATUS_OK && job->problem)
+		status = STATUS_INVALID;
+	else if (status == STATUS_OK && !job->new_phc)
+		status = STATUS_INTERNAL;
+	job->hashed(status, job->new_phc, job->problem, job->arg);
+}
+
 static void done(enum status status, void *arg)
 {
 	struct password_job *job = arg;
@@ -181,7 +237,7 @@ static void done(enum status status, void *arg)
 	int64_t wait_us = job->start_us + job->refusal_us - clock_monotonic_us();
 
 	if (!job->verified)
-		job->hashed(status == STATUS_OK && !job->new_phc ? STATUS_INTERNAL : status, job->new_phc, job->arg);
+		report_hash(status, job);
 	else if (status == STATUS_OK && !matches && wait_us > 0)
 		refuse_later(job, wait_us);
 	else
@@ -193,6 +249,9 @@ static void drop(void *arg)
 	struct password_job *job = arg;
 
 	mem_free_secret(job->password);
+	mem_free_secret(job->typed);
+	for (int i = 0; i < PASSWORD_ABOUT_MAX; i++)
+		free(job->about[i]);
 	free(job->phc);
 	free(job->new_phc);
 	free(job);
@@ -215,7 +274,7 @@ static int64_t measure_bcrypt_us(const struct password_config *config)
 		struct password_job job = {.config = config, .password = "", .phc = "$2b$04$abcdefghijklmnopqrstuu"};
 		int64_t start_us = clock_monotonic_us(), took_us;
 
-		verify_bcrypt(&job);
+		verify_bcrypt(&job, job.password);
 		took_us = clock_monotonic_us() - start_us;
 		if (took_us < least_us)
 			least_us = took_us;
@@ -265,16 +324,20 @@ static struct password_job *job_new(struct password_hasher *hasher, struct scope
 	job->hasher = hasher;
 	job->scope = scope;
 	job->config = &hasher->config;
-	job->password = mem_strdup(password);
+	job->password = normal_of(password);
+	if (strcmp(job->password, password) != 0)
+		job->typed = mem_strdup(password);
 	job->arg = arg;
 	return job;
 }
 
 void password_hash(struct password_hasher *hasher, struct scope *scope, const struct hash_turn *turn, const char *password,
-		   password_hashed *hashed, void *arg)
+		   const char *const *about, password_hashed *hashed, void *arg)
 {
 	struct password_job *job = job_new(hasher, scope, password, arg);
 
+	for (int i = 0; i < PASSWORD_ABOUT_MAX && about[i]; i++)
+		job->about[i] = mem_strdup(about[i]);
 	job->hashed = hashed;
 	hash_queue_submit(hasher->queue, scope, turn, work, done, drop, job);
 }
@@ -293,7 +356,7 @@ void password_verify(struct password_hasher *hasher, struct scope *scope, const 
 
 	job->phc = mem_strdup(stored->phc ? stored->phc : hasher->dummy);
 	job->is_refused = stored->is_refused || !stored->phc;
-	job->refusal_us = refusal_us(hasher, stored->legacy_cost);
+	job->refusal_us = refusal_us(hasher, stored->legacy_cost) * (job->typed ? 2 : 1); /* both forms are verified */
 	job->verified = verified;
 	hash_queue_submit(hasher->queue, scope, turn, work, done, drop, job);
 }

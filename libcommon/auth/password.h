@@ -1,5 +1,8 @@
 /* Password hashing: Argon2id (RFC 9106) as PHC strings, on a thread pool. Hashes of the legacy system (bcrypt, $2a$ $2b$ $2y$,
- * through crypt(3)) verify, and the caller gets a new hash to store in their place. */
+ * through crypt(3)) verify, and the caller gets a new hash to store in their place.
+ *
+ * What is hashed is the password's normal form NFC, because keyboards send the same letters as different characters. A password
+ * that is another text in NFC is verified as it was typed too, because of hashes that were made before that was the rule. */
 #ifndef ABACUS_PASSWORD_H
 #define ABACUS_PASSWORD_H
 
@@ -10,6 +13,7 @@
 
 struct password_config {
 	long memory_kib, passes, lanes, threads, queue_max, queue_ms;
+	long guesses_min; /* a power of ten; 0: any password will do */
 };
 extern const struct config_option password_options[];
 
@@ -17,10 +21,14 @@ struct password_hasher;
 struct password_hasher *password_hasher_new(struct event_base *base, const struct password_config *config);
 void password_hasher_free(struct password_hasher *hasher);
 
-/* The password is copied and the copy wiped. phc is borrowed for the callback. STATUS_BUSY when the queue is too long. */
-typedef void password_hashed(enum status status, const char *phc, void *arg);
+#define PASSWORD_ABOUT_MAX 2
+
+/* Hashes a new password, unless it is too easy to guess (PASSWORD_GUESSES_MIN): then STATUS_INVALID, and problem says why
+ * (password_guess.h). The password is copied and the copy wiped. about: up to PASSWORD_ABOUT_MAX texts about its user, then
+ * NULL; copied. phc is borrowed for the callback. STATUS_BUSY when the queue is too long. */
+typedef void password_hashed(enum status status, const char *phc, const char *problem, void *arg);
 void password_hash(struct password_hasher *hasher, struct scope *scope, const struct hash_turn *turn, const char *password,
-		   password_hashed *done, void *arg);
+		   const char *const *about, password_hashed *done, void *arg);
 
 /* What a password is verified against. */
 struct password_stored {
@@ -31,7 +39,9 @@ struct password_stored {
 /* Without phc it does the same amount of work with a dummy hash and answers false, so that an unknown user takes as long.
  * With legacy_cost a refusal takes twice as long as that hash, whether phc is a legacy hash, one of ours or NULL, so that its
  * time does not say which. The rest of the time it waits and keeps no thread.
- * STATUS_OK: matches is valid; new_phc is set when it should replace phc (bcrypt, or other parameters than today's). A bcrypt
+ * A password that was not typed in NFC is verified in NFC and then as it was typed, because older hashes are of the latter.
+ * STATUS_OK: matches is valid; new_phc is set when it should replace phc (bcrypt, other parameters than today's, or made of a
+ * text that is not in NFC). A bcrypt
  * hash is not replaced when the password has 72 bytes or more, because bcrypt compares only the first 72. */
 typedef void password_verified(enum status status, bool matches, const char *new_phc, void *arg);
 void password_verify(struct password_hasher *hasher, struct scope *scope, const struct hash_turn *turn,
@@ -39,7 +49,7 @@ void password_verify(struct password_hasher *hasher, struct scope *scope, const 
 /* After STATUS_BUSY: whole seconds, at least 1, until what is in the queue now has been calculated. */
 long password_retry_s(const struct password_hasher *hasher);
 
-/* Blocking, for manage. The caller frees. NULL when Argon2 refuses the parameters. */
+/* Blocking, for manage, and whatever the password is. The caller frees. NULL when Argon2 refuses the parameters. */
 char *password_hash_now(const struct password_config *config, const char *password);
 
 #endif

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "accounts/validation.h"
+#include "auth/password_guess.h"
 #include "base/mem.h"
 #include "service.h"
 #include "store.h"
@@ -59,6 +60,14 @@ static char *read_password(void)
 	return line;
 }
 
+/* The rules of the daemon, so that the account with the most rights does not have the weakest password. */
+static const char *admin_password_problem(const char *password, const char *username, const char *email)
+{
+	const char *const about[] = {username, email, NULL}, *problem = password_problem(password);
+
+	return problem ? problem : password_guess_problem(password, about, users_config.password.guesses_min);
+}
+
 static int create_admin(struct manage *manage, int argc, char **argv)
 {
 	const char *problem;
@@ -72,7 +81,7 @@ static int create_admin(struct manage *manage, int argc, char **argv)
 		fprintf(stderr, "manage: the user name %s\n", problem);
 	else if ((problem = email_problem(argv[1])))
 		fprintf(stderr, "manage: the e-mail %s\n", problem);
-	else if ((problem = password_problem(password)))
+	else if ((problem = admin_password_problem(password, argv[0], argv[1])))
 		fprintf(stderr, "manage: the password, read from standard input, %s\n", problem);
 	else
 		code = insert_user(manage, argv[0], argv[1], password, true, false);

@@ -34,7 +34,7 @@ def test_registering_returns_a_token_that_is_accepted():
 
 def test_registering_is_answered_with_the_documented_body():
     word = secrets.token_hex(4)
-    reply = post("/auth/register", {"username": word, "email": f"{word}@example.com", "password": "a password"})
+    reply = post("/auth/register", {"username": word, "email": f"{word}@example.com", "password": "seven brass beads"})
     body = reply.json
     assert body.pop("auth_token").count(".") == 2
     assert (reply.status, body) == (201, {"status": "success", "message": "Successfully registered."})
@@ -42,14 +42,14 @@ def test_registering_is_answered_with_the_documented_body():
 
 @pytest.mark.parametrize("taken", ["email", "username"])
 def test_a_taken_name_or_email_is_refused_whatever_its_case(person, taken):
-    other = {"username": "someone-else", "email": "someone.else@example.com", "password": "long enough"}
+    other = {"username": "someone-else", "email": "someone.else@example.com", "password": "eleven glass beads"}
     other[taken] = getattr(person, taken).upper()
     reply = post("/auth/register", other)
     assert reply.status == 400
     assert reply.json == fail("user_exists", "Sorry. That user already exists.")
 
 
-VALID = {"username": "valid-name", "email": "valid@example.com", "password": "valid password"}
+VALID = {"username": "valid-name", "email": "valid@example.com", "password": "eleven glass beads"}
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_spellings_of_one_name_share_their_login_attempts():
     """Postgres's lower() also maps KELVIN SIGN to k and I WITH DOT ABOVE to i."""
     for path, field, end in (("/auth/login", "email", "@example.com"), ("/auth", "username", "")):
         word = f"ki{secrets.token_hex(6)}"
-        person = {"username": word, "email": f"{word}@example.com", "password": "a password"}
+        person = {"username": word, "email": f"{word}@example.com", "password": "seven brass beads"}
         assert post("/auth/register", person).status == 201
         spellings = [word.replace("k", k).replace("i", i) for k in "kK\u212a" for i in "iI\u0130"]
         codes = [post(path, {field: spelling + end, "password": "wrong wrong"}).status for spelling in spellings * 2]
@@ -278,23 +278,23 @@ def test_forged_tokens_are_refused(person):
 
 def test_a_password_change_revokes_earlier_tokens(person):
     second = person.login()
-    wrong = call("PUT", "/auth/password", {"current": "not the password", "new": "a new password"}, token=second)
+    wrong = call("PUT", "/auth/password", {"current": "not the password", "new": "nine wooden beads"}, token=second)
     errors = [{"field": "current", "message": "is not your password"}]
     assert (wrong.status, wrong.json) == (400, {**fail("invalid_payload", "Invalid payload."), "errors": errors})
     short = call("PUT", "/auth/password", {"current": person.password, "new": "short"}, token=second)
     assert (short.status, [error["field"] for error in short.json["errors"]]) == (400, ["new"])
-    reply = call("PUT", "/auth/password", {"current": person.password, "new": "a new password"}, token=second)
+    reply = call("PUT", "/auth/password", {"current": person.password, "new": "nine wooden beads"}, token=second)
     assert (reply.status, reply.json["status"]) == (200, "success")
     for token in (person.token, second):
         for path in ["/auth/status", "/api/values"]:
             assert get(path, token=token).json == INVALID_TOKEN
     assert post("/auth/login", {"email": person.email, "password": person.password}).status == 404
-    assert get("/api/values", token=abacus.log_in(person.email, "a new password")).status == 200
+    assert get("/api/values", token=abacus.log_in(person.email, "nine wooden beads")).status == 200
 
 
 def registration():
     word = secrets.token_hex(6)
-    return {"username": word, "email": f"{word}@example.com", "password": "a password"}
+    return {"username": word, "email": f"{word}@example.com", "password": "seven brass beads"}
 
 
 def test_a_login_that_began_before_a_password_change_returns_a_revoked_token(person):
@@ -312,7 +312,7 @@ def test_a_login_that_began_before_a_password_change_returns_a_revoked_token(per
         eventually(
             lambda: abacus.redis_cli("EXISTS", f"attempts:127.0.0.1:{person.email}") == "1", message="the login is waiting"
         )
-        change = call("PUT", "/auth/password", {"current": person.password, "new": "a new password"}, token=person.token)
+        change = call("PUT", "/auth/password", {"current": person.password, "new": "nine wooden beads"}, token=person.token)
         assert change.status == 200 and not slow_one.done()
         late = login.result().json["auth_token"]
     for path in ["/auth/status", "/api/values"]:
@@ -349,7 +349,7 @@ def test_deleting_a_user_revokes_their_tokens(person, admin):
 
 
 def test_wrong_current_passwords_count_like_failed_logins(person):
-    change = {"current": "not the password", "new": "a new password"}
+    change = {"current": "not the password", "new": "nine wooden beads"}
     assert post("/auth/login", {"email": person.email, "password": "wrong wrong"}).status == 404
     codes = [call("PUT", "/auth/password", change, token=person.token).status for _ in range(10)]
     assert codes == [400] * 9 + [429]
@@ -360,9 +360,9 @@ def test_wrong_current_passwords_count_like_failed_logins(person):
 
 
 def test_the_right_current_password_forgets_the_wrong_ones(person):
-    wrong = {"current": "not the password", "new": "a new password"}
+    wrong = {"current": "not the password", "new": "nine wooden beads"}
     assert {call("PUT", "/auth/password", wrong, token=person.token).status for _ in range(9)} == {400}
-    change = {"current": person.password, "new": "a new password"}
+    change = {"current": person.password, "new": "nine wooden beads"}
     assert call("PUT", "/auth/password", change, token=person.token).status == 200
     assert [post("/auth/login", {"email": person.email, "password": "wrong wrong"}).status for _ in range(10)] == [404] * 10
 
@@ -373,6 +373,75 @@ def test_failed_logins_with_the_email_and_with_the_user_name_of_one_account_coun
 
     assert [attempt(person.username if n % 2 else person.email.upper()) for n in range(10)] == [401] * 10
     assert attempt(person.username) == attempt(person.email) == 429
+
+
+@pytest.mark.parametrize(
+    "password, reason",
+    [
+        ("password1", "it is made of common words or passwords"),
+        ("NAME@example.com", "it contains the user name or the e-mail address"),
+        ("zzzzzzzzzzzzzzzz", "it repeats itself"),
+        ("abcdefghijkl", "it is a sequence such as abc or 4321"),
+        ("qwertyuiop[]", "its keys are side by side on a keyboard"),
+        ("19840531", "it is a date or a year"),
+    ],
+)
+def test_a_new_password_that_is_easy_to_guess_is_refused_with_the_reason(person, admin, password, reason):
+    word = secrets.token_hex(6)
+    errors = [{"message": f"is too easy to guess: {reason}"}]
+    new = {"username": f"name-{word}", "email": f"{word}@example.com", "password": password.replace("NAME", word)}
+    for path, token in (("/auth/register", None), ("/users", admin)):
+        reply = post(path, new, token=token)
+        body = reply.json
+        assert body.pop("errors") == [{"field": "password", **errors[0]}]
+        assert (reply.status, body) == (400, fail("invalid_payload", "Invalid payload."))
+    change = {"current": person.password, "new": password.replace("NAME@example.com", person.email)}
+    reply = call("PUT", "/auth/password", change, token=person.token)
+    assert (reply.status, reply.json["errors"]) == (400, [{"field": "new", **errors[0]}])
+    assert get("/auth/status", token=person.login()).status == 200
+
+
+def test_how_many_guesses_a_password_must_withstand_is_an_option():
+    word = secrets.token_hex(6)
+    new = {"username": word, "email": f"{word}@example.com", "password": "brass beads"}  # 10^9.9
+    with Daemon("users", PASSWORD_GUESSES_MIN=10) as strict:
+        assert strict.call("POST", "/auth/register", new).status == 400
+    with Daemon("users", PASSWORD_GUESSES_MIN=0) as lax:
+        assert lax.call("POST", "/auth/register", {**new, "password": "password"}).status == 201
+
+
+def test_a_user_whose_password_is_from_before_this_rule_logs_in_and_changes_it(person):
+    """The hash is of "password1", with parameters from before too, so that the login replaces it."""
+    old = "$argon2id$v=19$m=64,t=1,p=1$c2l4dGVlbiBieXRlcyAuLg$PlL7kJp7MS3u++ee1qPm/UjLy3w7T088q5wtjSRRUcI"
+    abacus.psql("users", f"UPDATE users SET password_hash = '{old}' WHERE id = {person.id}")
+    token = abacus.log_in(person.email, "password1")
+    abacus.eventually(lambda: abacus.psql("users", f"SELECT password_hash <> '{old}' FROM users WHERE id = {person.id}") == "t")
+    change = {"current": "password1", "new": "nine wooden beads"}
+    assert call("PUT", "/auth/password", change, token=token).status == 200
+    abacus.log_in(person.email, "nine wooden beads")
+
+
+COMPOSED, DECOMPOSED = "Zo\u00eb und Andr\u00e9", "Zoe\u0308 und Andre\u0301"
+
+
+@pytest.mark.parametrize("first, second", [(COMPOSED, DECOMPOSED), (DECOMPOSED, COMPOSED)])
+def test_a_password_is_one_however_the_keyboard_composes_its_letters(person, first, second):
+    change = {"current": person.password, "new": first}
+    assert call("PUT", "/auth/password", change, token=person.token).status == 200
+    token = abacus.log_in(person.email, second)
+    change = {"current": second, "new": "nine wooden beads"}
+    assert call("PUT", "/auth/password", change, token=token).status == 200
+
+
+def test_a_hash_from_before_passwords_were_normalized_verifies_and_is_replaced(person):
+    old = "$2b$04$abcdefghijklmnopqrstuub08vqflZ4OOl/MsJyjPJV0NhtftHajW"
+    abacus.psql("users", f"UPDATE users SET password_hash = '{old}' WHERE id = {person.id}")
+    assert post("/auth/login", {"email": person.email, "password": COMPOSED}).status == 404
+    abacus.log_in(person.email, DECOMPOSED)
+    where = f"WHERE id = {person.id} AND password_hash LIKE '$argon2id$%'"
+    abacus.eventually(lambda: abacus.psql("users", f"SELECT id FROM users {where}"))
+    abacus.log_in(person.email, COMPOSED)
+    abacus.log_in(person.email, DECOMPOSED)
 
 
 def test_a_long_password_whose_end_was_not_proven_does_not_replace_the_legacy_hash(person):

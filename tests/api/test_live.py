@@ -135,7 +135,7 @@ def test_deactivating_a_user_closes_their_connection(admin):
 def test_a_password_change_closes_the_connection():
     person = abacus.Person()
     with listen(person.token) as live:
-        body = {"current": person.password, "new": "another-password"}
+        body = {"current": person.password, "new": "nine-wooden-beads"}
         assert abacus.call("PUT", "/auth/password", body, token=person.token).status == 200
         assert live.expect_close() == (1008, INVALID)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from abacus import RUN_DIR, native, superuser
-from harness import run
+from harness import ROOT, run
 
 DATABASE = "manage_test"
 NAME = "0001_first"
@@ -109,6 +109,14 @@ def test_an_unknown_command_shows_all(manage):
 def test_an_admin_made_by_manage_obeys_the_rules_for_user_names(manage, name, problem):
     shown = manage("create_admin", name, "root@example.com", code=1, stdin="seven brass beads\n")
     assert shown == f"manage: the user name {problem}\n"
+
+
+def test_an_admins_password_that_is_easy_to_guess_is_refused_by_manage(manage):
+    manage.folder = ROOT / "services/users/migrations"
+    manage("db", "upgrade")
+    shown = manage("create_admin", "root", "root@example.com", code=1, stdin="root-root\n")
+    assert shown.startswith("manage: the password, read from standard input, is too easy to guess: ")
+    assert manage("create_admin", "root", "root@example.com", stdin="seven brass beads\n") == "created root@example.com\n"
 
 
 def test_a_missing_psql_is_reported(manage):

@@ -592,7 +592,7 @@ def refresh_count(person):
 
 
 def change_password(person, admin):
-    body = {"current": person.password, "new": "a new password"}
+    body = {"current": person.password, "new": "nine wooden beads"}
     return call("PUT", "/auth/password", body, token=person.login())
 
 

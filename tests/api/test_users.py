@@ -10,7 +10,7 @@ from abacus import Daemon, Person, call, fail, get, post
 from harness import ROOT
 
 FORBIDDEN = fail("not_permitted", "You do not have permission to do that.")
-NEW = {"username": "added-by-admin", "email": "added.by.admin@example.com", "password": "a password"}
+NEW = {"username": "added-by-admin", "email": "added.by.admin@example.com", "password": "seven brass beads"}
 
 
 def test_one_user_is_shown_without_the_admin_flag(reader):
@@ -167,7 +167,7 @@ def test_an_invalid_change_is_refused(person, admin, body):
 def test_names_that_look_alike_are_one_name(like):
     """Cyrillic letters, full width, a variation selector; and the case."""
     word = secrets.token_hex(6)
-    first = {"username": f"Name {word}", "email": f"{word}@example.com", "password": f"password-{word}"}
+    first = {"username": f"Name {word}", "email": f"{word}@example.com", "password": f"brass beads {word}"}
     assert post("/auth/register", first).status == 201
     second = post("/auth/register", {**first, "username": f"{like}  {word}", "email": f"2{word}@example.com"})
     assert (second.status, second.json) == (400, fail("user_exists", "Sorry. That user already exists."))
@@ -176,7 +176,7 @@ def test_names_that_look_alike_are_one_name(like):
 def test_names_with_letters_of_their_own_are_different_names():
     for name in ("tom", "torn", "to\u043c", "t\u043em\u0301", "töm"):
         word = secrets.token_hex(6)
-        person = {"username": f"{name}-{SUITE}", "email": f"{word}@example.com", "password": f"password-{word}"}
+        person = {"username": f"{name}-{SUITE}", "email": f"{word}@example.com", "password": f"brass beads {word}"}
         assert post("/auth/register", person).status == 201, name
 
 
@@ -186,7 +186,7 @@ SUITE = secrets.token_hex(6)
 def test_a_name_is_stored_and_found_in_one_form_however_it_was_typed():
     word = secrets.token_hex(6)
     composed, decomposed = f"Zo\u00eb {word}", f"Zoe\u0308 {word}"
-    person = {"username": decomposed, "email": f"{word}@example.com", "password": f"password-{word}"}
+    person = {"username": decomposed, "email": f"{word}@example.com", "password": f"brass beads {word}"}
     token = post("/auth/register", person).json["auth_token"]
     assert get("/auth/status", token=token).json["data"]["username"] == composed
     for name in (composed, decomposed):

@@ -195,7 +195,7 @@ class User(Actor):
             getattr(self, habit)()
 
     def password(self, number):
-        return f"password {number} of {self.name}"
+        return f"{number} brass beads of {self.name}"
 
     def register(self):
         body = {"username": self.name, "email": self.email, "password": self.password(0)}

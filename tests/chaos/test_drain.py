@@ -36,7 +36,7 @@ def connect(daemon):
 
 def registration():
     word = f"drained-{time.time_ns()}"
-    return json.dumps({"username": word, "email": f"{word}@example.com", "password": "a password"}).encode()
+    return json.dumps({"username": word, "email": f"{word}@example.com", "password": "seven brass beads"}).encode()
 
 
 def register(daemon):

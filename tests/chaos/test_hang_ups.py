@@ -71,10 +71,10 @@ def requests_of(daemon):
     return [
         request("POST", "/auth/login", "", credentials),
         request("POST", "/auth", "", {"username": second.username, "password": "wrong password"}),
-        request("POST", "/auth/register", "", {"username": word, "email": f"{word}@example.com", "password": "a password"}),
+        request("POST", "/auth/register", "", {"username": word, "email": f"{word}@example.com", "password": "brass beads"}),
         request("GET", "/auth/status", person.token),
         request("GET", "/users?limit=3", person.token),
-        request("PUT", "/auth/password", third.token, {"current": third.password, "new": "a new password"}),
+        request("PUT", "/auth/password", third.token, {"current": third.password, "new": "nine wooden beads"}),
         request("GET", "/auth/logout", person.token),
     ]
 

@@ -275,7 +275,7 @@ def test_account_changes_take_effect_although_the_client_disconnected():
     session = start_session(logs_out)
     requests = [
         ("GET", "/auth/logout", None, logs_out.token),
-        ("PUT", "/auth/password", {"current": changes.password, "new": "a new password"}, changes.token),
+        ("PUT", "/auth/password", {"current": changes.password, "new": "nine wooden beads"}, changes.token),
         ("PATCH", f"/users/{deactivated.id}", {"active": False}, admin),
         ("DELETE", f"/users/{deleted.id}", None, admin),
         ("DELETE", "/auth/session", None, session["access_token"]),

@@ -23,7 +23,7 @@ DOMAINS = ["abacus.example", "www.abacus.example"]
 IMAGE = "abacus-test/host"
 SERVICES = "users values worker healthcheck client swagger nginx db redis".split()
 RESULTS = {"10": "89", "40": "165580141"}
-PERSON = {"username": "ada", "email": "ada@example.com", "password": "password-ada"}
+PERSON = {"username": "ada", "email": "ada@example.com", "password": "seven brass beads"}
 
 # An engine in a container needs to mount, and to make networks. Once installed, it is kept running, as by systemd.
 CAPABILITIES = [word for name in ("SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE", "DAC_READ_SEARCH") for word in ("--cap-add", name)]
@@ -233,10 +233,9 @@ def test_3_start_again_changes_nothing(host):
 
 
 def test_an_admins_password_appears_on_no_command_line(host):
-    host.on("admin", "root", "root@abacus.example", stdin="a-long-password\n")
-    token = json.loads(host.call("POST", "/auth/login", {"email": "root@abacus.example", "password": "a-long-password"}).text)[
-        "auth_token"
-    ]
+    host.on("admin", "root", "root@abacus.example", stdin="nine-wooden-beads\n")
+    credentials = {"email": "root@abacus.example", "password": "nine-wooden-beads"}
+    token = json.loads(host.call("POST", "/auth/login", credentials).text)["auth_token"]
     assert json.loads(host.call("GET", "/auth/status", token=token).text)["data"]["admin"] is True
 
 

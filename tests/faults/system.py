@@ -234,7 +234,7 @@ class User:
 
     def __init__(self, users):
         word = secrets.token_hex(6)
-        self.name, self.email, self.password = f"person-{word}", f"{word}@example.com", f"password-{word}"
+        self.name, self.email, self.password = f"person-{word}", f"{word}@example.com", f"brass beads {word}"
         reply = users.call("POST", "/auth/register", {"username": self.name, "email": self.email, "password": self.password})
         assert reply.status == 201, reply
         self.token = reply.json["auth_token"]

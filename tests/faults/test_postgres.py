@@ -137,7 +137,7 @@ class Users(Asked):
         name = f"{self.user.name}-{next(self.numbers)}"
         return [
             self.peered.call(
-                "POST", "/auth/register", {"username": name, "email": f"{name}@example.com", "password": "password-1"}
+                "POST", "/auth/register", {"username": name, "email": f"{name}@example.com", "password": "seven brass beads"}
             )
         ]
 

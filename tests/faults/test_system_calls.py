@@ -79,7 +79,7 @@ class Users:
 
     def __call__(self, subject):
         port, word = subject.port, secrets.token_hex(6)
-        person = {"username": f"fault-{word}", "email": f"{word}@example.com", "password": f"password-{word}"}
+        person = {"username": f"fault-{word}", "email": f"{word}@example.com", "password": f"brass beads {word}"}
         yield ask(port, "GET", "/users/ping")
         yield ask(port, "POST", "/auth/register", person)
         yield (login := ask(port, "POST", "/auth/login", {name: person[name] for name in ("email", "password")}))
@@ -97,7 +97,7 @@ class Users:
 
     def as_admin(self, port, number):
         word = secrets.token_hex(6)
-        added = {"username": f"fault-{word}", "email": f"{word}@example.com", "password": f"password-{word}"}
+        added = {"username": f"fault-{word}", "email": f"{word}@example.com", "password": f"brass beads {word}"}
         yield ask(port, "GET", "/users?limit=2", token=self.admin)
         yield ask(port, "POST", "/users", added, token=self.admin)
         yield ask(port, "GET", f"/users/{number}", token=self.admin)

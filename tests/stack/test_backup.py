@@ -18,13 +18,13 @@ def to(method, path, body=None, **options):
 
 
 def register(word):
-    reply = to("POST", "/auth/register", {"username": word, "email": f"{word}@example.com", "password": f"password-{word}"})
+    reply = to("POST", "/auth/register", {"username": word, "email": f"{word}@example.com", "password": f"brass beads {word}"})
     assert reply.status == 201, reply
     return reply.json["auth_token"]
 
 
 def log_in(word):
-    return to("POST", "/auth/login", {"email": f"{word}@example.com", "password": f"password-{word}"})
+    return to("POST", "/auth/login", {"email": f"{word}@example.com", "password": f"brass beads {word}"})
 
 
 def submit(index, token):

@@ -131,7 +131,7 @@ def test_an_unknown_command_shows_the_usage(stack):
 
 def test_the_rate_limit_of_nginx_is_429_in_the_error_envelope(stack):
     def try_login():
-        reply = call("POST", "/auth/login", {"email": "nobody@example.com", "password": "a password"}, port=PORT)
+        reply = call("POST", "/auth/login", {"email": "nobody@example.com", "password": "seven brass beads"}, port=PORT)
         return reply if reply.status == 429 and reply.json["code"] == "too_many_requests" else None
 
     reply = eventually(try_login, 10)
@@ -179,7 +179,7 @@ def test_secrets_are_readable_only_by_their_owner(stack):
 
 def test_down_leaves_no_process_and_up_brings_all_back(stack):
     person = call(
-        "POST", "/auth/register", {"username": "kept", "email": "kept@example.com", "password": "a password"}, port=PORT
+        "POST", "/auth/register", {"username": "kept", "email": "kept@example.com", "password": "seven brass beads"}, port=PORT
     )
     assert person.status in (201, 429)
     pids = stack.processes()

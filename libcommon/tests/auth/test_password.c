@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <argon2.h>
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 static const struct password_config small = {
 	.memory_kib = 64, .passes = 1, .lanes = 1, .threads = 1, .queue_max = 8, .queue_ms = 60000};
 static const struct hash_turn turn = {.network = "192.0.2.1", .account = "7"};
+static const char *const about[] = {"ada", "ada@example.com", NULL};
 static struct event_base *base;
 static struct password_hasher *hasher;
 static struct scope scope;
@@ -28,6 +30,7 @@ struct answer {
 	enum status status;
 	bool matches;
 	char *phc; /* new_phc of a verification */
+	const char *problem;
 };
 
 static void keep(struct answer *answer, enum status status, bool matches, const char *phc)
@@ -38,9 +41,10 @@ static void keep(struct answer *answer, enum status status, bool matches, const 
 	answer->phc = phc ? mem_strdup(phc) : NULL;
 }
 
-static void hashed(enum status status, const char *phc, void *arg)
+static void hashed(enum status status, const char *phc, const char *problem, void *arg)
 {
 	keep(arg, status, false, phc);
+	((struct answer *)arg)->problem = problem;
 }
 
 static void verified(enum status status, bool matches, const char *new_phc, void *arg)
@@ -58,7 +62,7 @@ static struct answer hash(const char *password)
 {
 	struct answer answer = {0};
 
-	password_hash(hasher, &scope, &turn, password, hashed, &answer);
+	password_hash(hasher, &scope, &turn, password, about, hashed, &answer);
 	assert_int_equal(answer.count, 0); /* never before the call has returned */
 	WAIT_FOR(answer.count);
 	return answer;
@@ -347,6 +351,96 @@ static void test_a_refusal_that_waits_ends_with_its_scope(void **state)
 	free(ours.phc);
 }
 
+/* ---- the form of Unicode ---- */
+
+#define COMPOSED "Zo\u00EB und Andr\u00E9"
+#define DECOMPOSED "Zoe\u0308 und Andre\u0301"
+
+static void test_a_password_matches_however_its_letters_were_composed(void **state)
+{
+	struct answer composed = hash(COMPOSED), decomposed = hash(DECOMPOSED);
+
+	expect(composed.phc, COMPOSED, true, false);
+	expect(composed.phc, DECOMPOSED, true, false);
+	expect(decomposed.phc, COMPOSED, true, false);
+	expect(decomposed.phc, DECOMPOSED, true, false);
+	expect(composed.phc, "Zoe und Andre", false, false);
+	free(composed.phc);
+	free(decomposed.phc);
+}
+
+static void test_a_hash_made_now_for_manage_matches_too(void **state)
+{
+	char *phc = password_hash_now(&small, DECOMPOSED);
+
+	expect(phc, COMPOSED, true, false);
+	free(phc);
+}
+
+static void expect_replaced_by_the_normal_form(const char *old)
+{
+	struct answer answer = verify(old, DECOMPOSED);
+
+	expect(old, COMPOSED, false, false);
+	assert_true(answer.matches);
+	assert_non_null(answer.phc);
+	expect(answer.phc, COMPOSED, true, false);
+	expect(answer.phc, DECOMPOSED, true, false);
+	free(answer.phc);
+}
+
+static void test_a_hash_from_before_the_normal_form_matches_what_was_typed_and_is_replaced(void **state)
+{
+	char phc[192];
+
+	assert_int_equal(argon2id_hash_encoded((uint32_t)small.passes, (uint32_t)small.memory_kib, (uint32_t)small.lanes,
+					       DECOMPOSED, strlen(DECOMPOSED), "sixteen bytes ..", 16, 32, phc, sizeof phc),
+			 ARGON2_OK);
+	expect_replaced_by_the_normal_form(phc);
+	/* python3 -c "import crypt; print(crypt.crypt('Zoe\u0308 und Andre\u0301', '$2b$04$abcdefghijklmnopqrstuu'))" */
+	expect_replaced_by_the_normal_form("$2b$04$abcdefghijklmnopqrstuub08vqflZ4OOl/MsJyjPJV0NhtftHajW");
+}
+
+/* ---- passwords that are easy to guess ---- */
+
+static void test_a_password_that_is_easy_to_guess_is_not_hashed(void **state)
+{
+	struct password_config config = small;
+	struct answer weak, good;
+
+	config.guesses_min = 8;
+	start_with(&config);
+	weak = hash("ada password");
+	assert_int_equal(weak.status, STATUS_INVALID);
+	assert_null(weak.phc);
+	assert_non_null(weak.problem);
+	good = hash("seven brass beads");
+	assert_int_equal(good.status, STATUS_OK);
+	assert_non_null(good.phc);
+	assert_null(good.problem);
+	free(good.phc);
+}
+
+static void test_what_is_known_about_the_user_makes_a_password_easy_to_guess(void **state)
+{
+	struct password_config config = small;
+
+	config.guesses_min = 8;
+	start_with(&config);
+	assert_int_equal(hash("ada+ada@example.com").status, STATUS_INVALID);
+}
+
+static void test_a_stored_hash_verifies_however_easy_its_password_is_to_guess(void **state)
+{
+	struct password_config config = small;
+	char *phc = password_hash_now(&small, "password");
+
+	config.guesses_min = 8;
+	start_with(&config);
+	expect(phc, "password", true, false);
+	free(phc);
+}
+
 /* ---- an unknown user ---- */
 
 /* Processor time of all threads, so that a busy machine does not count. */
@@ -415,8 +509,8 @@ static void test_beyond_the_queues_length_a_hash_is_busy(void **state)
 	struct answer first = {0}, second = {0};
 
 	start_still(1);
-	password_hash(hasher, &scope, &turn, "correct horse", hashed, &first);
-	password_hash(hasher, &scope, &turn, "correct horse", hashed, &second);
+	password_hash(hasher, &scope, &turn, "correct horse", about, hashed, &first);
+	password_hash(hasher, &scope, &turn, "correct horse", about, hashed, &second);
 	WAIT_FOR(second.count);
 	assert_int_equal(second.status, STATUS_BUSY);
 	assert_null(second.phc);
@@ -442,7 +536,7 @@ static void test_freeing_with_work_in_the_queue_runs_no_callback(void **state)
 
 	start_still(8);
 	for (int i = 0; i < 3; i++)
-		password_hash(hasher, &scope, &turn, "correct horse", hashed, &answer);
+		password_hash(hasher, &scope, &turn, "correct horse", about, hashed, &answer);
 	password_hasher_free(hasher);
 	hasher = NULL;
 	event_base_loop(base, EVLOOP_NONBLOCK);
@@ -456,9 +550,9 @@ static void test_a_cancelled_scope_runs_no_callback_and_another_scope_runs_all(v
 	struct scope other;
 
 	scope_init(&other);
-	password_hash(hasher, &other, &turn, "correct horse", hashed, &cancelled);
+	password_hash(hasher, &other, &turn, "correct horse", about, hashed, &cancelled);
 	password_verify(hasher, &other, &turn, &(struct password_stored){0}, "correct horse", verified, &cancelled);
-	password_hash(hasher, &scope, &turn, "correct horse", hashed, &neighbour);
+	password_hash(hasher, &scope, &turn, "correct horse", about, hashed, &neighbour);
 	scope_cancel(&other);
 	WAIT_FOR(neighbour.count); /* one thread: what was asked before is over too */
 	event_base_loop(base, EVLOOP_NONBLOCK);
@@ -528,6 +622,12 @@ int main(void)
 		PASSWORD_TEST(test_a_legacy_hash_takes_as_long_to_refuse_as_ours_and_as_an_unknown_user),
 		PASSWORD_TEST(test_a_right_password_that_is_refused_is_as_a_wrong_one),
 		PASSWORD_TEST(test_a_refusal_that_waits_ends_with_its_scope),
+		PASSWORD_TEST(test_a_password_matches_however_its_letters_were_composed),
+		PASSWORD_TEST(test_a_hash_made_now_for_manage_matches_too),
+		PASSWORD_TEST(test_a_hash_from_before_the_normal_form_matches_what_was_typed_and_is_replaced),
+		PASSWORD_TEST(test_a_password_that_is_easy_to_guess_is_not_hashed),
+		PASSWORD_TEST(test_what_is_known_about_the_user_makes_a_password_easy_to_guess),
+		PASSWORD_TEST(test_a_stored_hash_verifies_however_easy_its_password_is_to_guess),
 		PASSWORD_TEST(test_an_unknown_user_takes_as_much_work_and_does_not_match),
 		PASSWORD_TEST(test_the_dummy_password_does_not_match),
 		PASSWORD_TEST(test_beyond_the_queues_length_a_hash_is_busy),

@@ -50,6 +50,16 @@ it("the server's error for a field is shown beside it until the field is changed
 	expect(screen.queryByText("E-mail is no e-mail address.")).toBeNull();
 });
 
+it("the server's reason why a password is too easy to guess is shown beside it", async () => {
+	const message = "is too easy to guess: it is made of common words or passwords";
+	answer("POST /auth/register", 400, failure("invalid_payload", "Invalid payload.", [{ field: "password", message }]));
+	const hands = show("/register");
+	await hands.type(await screen.findByLabelText("User name"), "somebody");
+	await hands.type(screen.getByLabelText("E-mail"), "some@body.org");
+	await hands.type(screen.getByLabelText("Password"), "long enough{Enter}");
+	await screen.findByText(`Password ${message}.`);
+});
+
 it("logging in keeps the token in the tab", async () => {
 	answer("POST /auth/login", 200, { status: "success", message: "Successfully logged in.", auth_token: token() });
 	answerValues();

@@ -15,16 +15,29 @@ describe("the rules of registering", () => {
 		["password", "0123456789", "Passwords must be longer than 10 characters."],
 		["username", "a".repeat(129), "User names must not be longer than 128 characters."],
 		["password", "a".repeat(129), "Passwords must not be longer than 128 characters."],
+		["username", "somebody ", "User names must not begin or end with white space."],
+		["password", "it is Somebody", "Passwords must not contain the user name or the e-mail address."],
+		["password", "some@body.org!", "Passwords must not contain the user name or the e-mail address."],
+		["password", "awesomeness!", "Passwords must not contain the user name or the e-mail address."],
 	])("name the one that is not met by %s %s", (field, text, rule) => {
 		const unmet = registrationRules({ ...good, [field]: text }).filter(({ isMet }) => !isMet);
 		expect(unmet.map(({ text }) => text)).toContain(rule);
 	});
 
 	it("count characters, not UTF-16 units", () => {
-		expect(areMet(passwordRules("🧮🧮🧮🧮🧮🧮"))).toBe(false);
-		expect(areMet(passwordRules("🧮".repeat(11)))).toBe(true);
-		expect(areMet(passwordRules("a".repeat(129)))).toBe(false);
+		expect(areMet(passwordRules("🧮🧮🧮🧮🧮🧮", []))).toBe(false);
+		expect(areMet(passwordRules("🧮".repeat(11), []))).toBe(true);
+		expect(areMet(passwordRules("a".repeat(129), []))).toBe(false);
 	});
+});
+
+it("a rule about the own name does not stop one who has typed none yet", () => {
+	expect(areMet(passwordRules("nine wooden beads", ["", ""]))).toBe(true);
+	expect(areMet(passwordRules("nine wooden beads", ["ne", "o@wood.org"]))).toBe(true);
+});
+
+it("the own name counts in whatever form its letters were typed", () => {
+	expect(areMet(passwordRules("hello zo\u00eb-zo\u00eb", ["Zoe\u0308-Zoe\u0308"]))).toBe(false);
 });
 
 it("an e-mail address is one that the server accepts", () => {

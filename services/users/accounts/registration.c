@@ -13,28 +13,32 @@ struct registration {
 	registered *done;
 };
 
-static void hashed(enum status status, const char *phc, void *arg);
+static void hashed(enum status status, const char *phc, const char *problem, void *arg);
 static void inserted(enum status status, const struct postgres_rows *rows, void *arg);
 
 void registration_start(struct http_request *req, const char *conflict, registered *done)
 {
 	struct registration *registration = http_request_alloc(req, sizeof *registration, NULL);
-	cJSON *errors = registration_errors(http_request_json(req));
+	const cJSON *json = http_request_json(req);
+	const char *const about[] = {json_text(json, "username"), json_text(json, "email"), NULL};
+	cJSON *errors = registration_errors(json);
 	struct hashing_turn turn;
 
 	if (errors)
 		return http_reply_invalid(req, errors);
 	*registration = (struct registration){.req = req, .conflict = conflict, .done = done};
 	password_hash(users_of(req)->hasher, http_request_scope(req), hashing_turn_of_name(req, NULL, &turn),
-		      json_text(http_request_json(req), "password"), hashed, registration);
+		      json_text(json, "password"), about, hashed, registration);
 }
 
-static void hashed(enum status status, const char *phc, void *arg)
+static void hashed(enum status status, const char *phc, const char *problem, void *arg)
 {
 	struct registration *registration = arg;
 	struct http_request *req = registration->req;
 	struct postgres_params params = {0};
 
+	if (problem)
+		return http_reply_invalid(req, http_errors_add(NULL, "password", problem));
 	if (status != STATUS_OK)
 		return hashing_reply_status(req, status);
 	postgres_param_text(&params, json_text(http_request_json(req), "username"));

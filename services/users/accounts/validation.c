@@ -2,10 +2,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
+#include "base/mem.h"
 #include "base/unicode.h"
 #include "base/utf8.h"
 #include "http/reply.h"
@@ -34,7 +34,7 @@ static size_t normal_length(const char *text)
 	char *normal = strlen(text) <= CREDENTIALS_BYTES_MAX ? unicode_nfc(text) : NULL;
 	size_t len = normal ? length(normal) : strlen(text);
 
-	free(normal);
+	mem_free_secret(normal);
 	return len;
 }
 

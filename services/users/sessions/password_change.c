@@ -18,7 +18,7 @@ struct change {
 };
 
 static void confirmed(struct http_request *req, void *arg);
-static void hashed(enum status status, const char *phc, void *arg);
+static void hashed(enum status status, const char *phc, const char *problem, void *arg);
 static void stored(enum status status, const struct postgres_rows *rows, void *arg);
 static void tokens_ended(enum status status, const struct postgres_rows *rows, void *arg);
 static void published(enum status status, void *arg);
@@ -37,18 +37,22 @@ void password_change(struct http_request *req)
 
 static void confirmed(struct http_request *req, void *arg)
 {
+	const struct caller *caller = users_caller(req);
+	const char *const about[] = {caller->username, caller->email, NULL};
 	struct change *change = arg;
 	struct hashing_turn turn;
 
 	password_hash(users_of(req)->hasher, http_request_scope(req),
-		      hashing_turn_of_user(req, http_request_user_id(req), &turn), change->new_password, hashed, change);
+		      hashing_turn_of_user(req, http_request_user_id(req), &turn), change->new_password, about, hashed, change);
 }
 
-static void hashed(enum status status, const char *phc, void *arg)
+static void hashed(enum status status, const char *phc, const char *problem, void *arg)
 {
 	struct change *change = arg;
 	struct postgres_params params = {0};
 
+	if (problem)
+		return http_reply_invalid(change->req, http_errors_add(NULL, "new", problem));
 	if (status != STATUS_OK)
 		return hashing_reply_status(change->req, status);
 	postgres_param_int(&params, http_request_user_id(change->req));

@@ -19,14 +19,15 @@ async function change(session: Session, email: string, current: string, next: st
 	notify("success", "Password changed. You are logged out everywhere else.");
 }
 
-function PasswordForm({ session, email }: { session: Session; email: string | undefined }) {
+function PasswordForm({ session, user }: { session: Session; user: { username: string; email: string } | undefined }) {
+	const email = user?.email;
 	const form = useForm({ current: "Current password", new: "New password" }, async (texts) => {
 		await change(session, email ?? "", texts.current, texts.new);
 		form.clear();
 	});
 	const rules = [
 		{ text: "Your current password is needed.", isMet: form.texts.current !== "" },
-		...passwordRules(form.texts.new, "New passwords"),
+		...passwordRules(form.texts.new, user ? [user.username, user.email] : [], "New passwords"),
 	];
 
 	return (
@@ -76,7 +77,7 @@ function OwnProfile({ session }: { session: Session }) {
 					<strong>Admin:</strong> <span>{user && (user.admin ? "yes" : "no")}</span>
 				</li>
 			</ul>
-			<PasswordForm session={session} email={user?.email} />
+			<PasswordForm session={session} user={user} />
 		</>
 	);
 }

@@ -7,6 +7,7 @@ export interface Rule {
 const SHORTEST_NAME = 6;
 const SHORTEST_EMAIL = 6;
 const SHORTEST_PASSWORD = 11;
+const SHORTEST_OWN = 3;
 const LONGEST = 128;
 const LONGEST_EMAIL = 254;
 
@@ -30,16 +31,35 @@ function lengthRule(whose: string, text: string, shortest: number, longest: numb
 	return { text: `${whose} must be longer than ${shortest - 1} characters.`, isMet: length(text) >= shortest };
 }
 
-export function passwordRules(password: string, whose = "Passwords"): Rule[] {
-	return [lengthRule(whose, password, SHORTEST_PASSWORD, LONGEST)];
+/* A rule that is shown only while a text breaks it. */
+function unless(isBroken: boolean, text: string): Rule[] {
+	return isBroken ? [{ text, isMet: false }] : [];
+}
+
+/* Whether the password has one of these texts in it. The server knows much more of what is easily guessed, and its answer says so. */
+function contains(password: string, own: string[]): boolean {
+	const lower = password.normalize("NFC").toLowerCase();
+
+	return own.some((text) => length(text) >= SHORTEST_OWN && lower.includes(text.normalize("NFC").toLowerCase()));
+}
+
+/* own: the user's name and e-mail address. */
+export function passwordRules(password: string, own: string[], whose = "Passwords"): Rule[] {
+	const words = own.flatMap((text) => [text, text.slice(0, Math.max(0, text.lastIndexOf("@")))]);
+
+	return [
+		lengthRule(whose, password, SHORTEST_PASSWORD, LONGEST),
+		...unless(contains(password, words), `${whose} must not contain the user name or the e-mail address.`),
+	];
 }
 
 export function registrationRules(form: { username: string; email: string; password: string }): Rule[] {
 	return [
 		lengthRule("User names", form.username, SHORTEST_NAME, LONGEST),
+		...unless(form.username.trim() !== form.username, "User names must not begin or end with white space."),
 		lengthRule("E-mail addresses", form.email, SHORTEST_EMAIL, LONGEST_EMAIL),
 		{ text: "E-mail addresses must look like name@example.com.", isMet: isEmail(form.email) },
-		...passwordRules(form.password),
+		...passwordRules(form.password, [form.username, form.email]),
 	];
 }
 
