@@ -41,8 +41,8 @@ struct password_stored {
  * time does not say which. The rest of the time it waits and keeps no thread.
  * A password that was not typed in NFC is verified in NFC and then as it was typed, because older hashes are of the latter.
  * STATUS_OK: matches is valid; new_phc is set when it should replace phc (bcrypt, other parameters than today's, or made of a
- * text that is not in NFC). A bcrypt
- * hash is not replaced when the password has 72 bytes or more, because bcrypt compares only the first 72. */
+ * text that is not in NFC). A bcrypt hash is not replaced when the password has 72 bytes or more, because bcrypt compares only
+ * the first 72. */
 typedef void password_verified(enum status status, bool matches, const char *new_phc, void *arg);
 void password_verify(struct password_hasher *hasher, struct scope *scope, const struct hash_turn *turn,
 		     const struct password_stored *stored, const char *password, password_verified *done, void *arg);

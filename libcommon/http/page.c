@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/int64.h"
+#include "net/url.h"
 
 static bool read_bound(struct http_request *req, const char *name, int64_t least, int64_t most, int64_t *ret_number)
 {
@@ -71,9 +72,15 @@ int http_page_trim(struct http_page *page, int found)
 void http_page_link_next(struct http_request *req, const struct http_page *page, int64_t last)
 {
 	char after[INT64_TEXT_BYTES];
+	struct buf more = {0};
 
 	int64_format(last, after);
-	http_page_link_next_as(req, page, after, "");
+	if (page->query) {
+		buf_text(&more, "&query=");
+		url_encode_query(&more, page->query);
+	}
+	http_page_link_next_as(req, page, after, more.bytes ? more.bytes : "");
+	buf_free(&more);
 }
 
 /* nginx sends the prefix that it removed in X-Forwarded-Prefix. */
@@ -81,10 +88,10 @@ void http_page_link_next_as(struct http_request *req, const struct http_page *pa
 {
 	const char *prefix = http_request_header(req, "X-Forwarded-Prefix");
 	bool has_prefix = req->has_api_prefix || (prefix && strcmp(prefix, "/api") == 0);
-	char link[HTTP_PAGE_MORE_MAX + 200], limit[INT64_TEXT_BYTES];
+	struct buf link = {0};
 
-	int64_format(page->limit, limit);
-	snprintf(link, sizeof link, "<%s%s?limit=%s&after=%s%s>; rel=\"next\"", has_prefix ? "/api" : "", req->route->path,
-		 limit, after, more);
-	http_reply_header(req, "Link", link);
+	buf_printf(&link, "<%s%s?limit=%ld&after=%s%s>; rel=\"next\"", has_prefix ? "/api" : "", req->route->path, page->limit,
+		   after, more);
+	http_reply_header(req, "Link", link.bytes);
+	buf_free(&link);
 }

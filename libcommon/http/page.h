@@ -14,6 +14,7 @@ struct http_page {
 	int64_t after;        /* 0: from the start */
 	int64_t after_number; /* of http_page_read_by(); -1: from the start */
 	bool has_next;        /* set by http_page_trim() */
+	const char *query;    /* what ?query= searches for, set by the handler, so that the link repeats it; NULL: all rows */
 };
 
 /* False: limit or after was wrong, and the request has been answered with 400. */
@@ -27,9 +28,8 @@ int http_page_trim(struct http_page *page, int found);
 /* When the page has a next one: adds Link: <path?limit=&after=last>; rel="next" (RFC 8288). last is the id of the page's last
  * row; the path is as the client sees it, /api included. */
 void http_page_link_next(struct http_request *req, const struct http_page *page, int64_t last);
-/* The same for an `after` of any form, and with more of the query: "" or "&kind=lucas". Both need no percent-encoding, and have
- * at most HTTP_PAGE_MORE_MAX bytes together. */
-#define HTTP_PAGE_MORE_MAX 250
+/* The same for an `after` of any form, and with more of the query: "" or "&kind=lucas", percent-encoded where that is needed.
+ */
 void http_page_link_next_as(struct http_request *req, const struct http_page *page, const char *after, const char *more);
 
 #endif

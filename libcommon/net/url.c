@@ -135,3 +135,17 @@ enum status url_decode_query(const char *bytes, size_t len, char *ret_text, size
 {
 	return decode(bytes, len, ' ', ret_text, size);
 }
+
+void url_encode_query(struct buf *out, const char *text)
+{
+	static const char unreserved[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
+
+	while (*text) {
+		size_t len = strspn(text, unreserved);
+
+		buf_add(out, text, len);
+		text += len;
+		if (*text)
+			buf_printf(out, "%%%02X", (unsigned)(unsigned char)*text++);
+	}
+}

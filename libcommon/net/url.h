@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/buf.h"
 #include "base/status.h"
 
 #define URL_HOST_BYTES_MAX 254
@@ -29,5 +30,7 @@ bool url_is_host(const char *text) MUST_CHECK;
 enum status url_decode(const char *bytes, size_t len, char *ret_text, size_t size) MUST_CHECK;
 /* The same for a name or a value in a query: '+' is a space (application/x-www-form-urlencoded, WHATWG URL §5.1). */
 enum status url_decode_query(const char *bytes, size_t len, char *ret_text, size_t size) MUST_CHECK;
+/* Adds the text as a name or a value of a query: every byte is encoded but the unreserved ones (RFC 3986 §2.3). */
+void url_encode_query(struct buf *out, const char *text);
 
 #endif

@@ -16,12 +16,15 @@ const struct http_route users_routes[] = {
 	{"DELETE", "/auth/sessions/{id}", session_end, true, false},
 	{"GET", "/auth/status", user_status, true, false},
 	{"PUT", "/auth/password", password_change, true, true},
+	{"PATCH", "/auth/account", account_change, true, true},
+	{"DELETE", "/auth/account", account_delete, true, true},
 	{"POST", "/auth", user_login_legacy, false, true},
 	{"GET", "/users", user_list, true, false},      /* unless PUBLIC_USERS */
 	{"POST", "/users", user_add, true, false},      /* reads the JSON itself, after it has checked the right to add */
 	{"GET", "/users/{id}", user_show, true, false}, /* unless PUBLIC_USERS */
 	{"PATCH", "/users/{id}", user_change, true, false},
 	{"DELETE", "/users/{id}", user_delete, true, false},
+	{"DELETE", "/users/{id}/sessions", user_sessions_end, true, false},
 	{"GET", "/user", user_status, true, false},
 	{0},
 };

@@ -61,6 +61,8 @@ void user_list(struct http_request *req);
 void user_show(struct http_request *req);
 void user_change(struct http_request *req);
 void user_delete(struct http_request *req);
+void account_change(struct http_request *req);
+void account_delete(struct http_request *req);
 /* sessions/ */
 void user_login(struct http_request *req);
 void user_login_legacy(struct http_request *req); /* POST /auth, in user_login.c */
@@ -70,6 +72,7 @@ void session_refresh(struct http_request *req);
 void session_list(struct http_request *req);
 void session_end(struct http_request *req);
 void session_end_others(struct http_request *req);
+void user_sessions_end(struct http_request *req);
 void user_status(struct http_request *req);
 void password_change(struct http_request *req);
 

@@ -5,11 +5,18 @@
  * and all active admins, in the order of their ids so that two changes never wait for each other, and then decides by the rows
  * as they are after the wait: of two admins who remove each other at once, the second is refused. */
 #define TARGET                                                                                                           \
-	"locked AS MATERIALIZED (SELECT id, admin AND active AS is_admin FROM users WHERE id = $1 OR (admin AND active)" \
+	"locked AS MATERIALIZED (SELECT id, password_hash, admin AND active AS is_admin FROM users"                      \
+	" WHERE id = $1 OR (admin AND active)"                                                                           \
 	" ORDER BY id FOR NO KEY UPDATE),"                                                                               \
 	" target AS (SELECT id, is_admin AND NOT EXISTS (SELECT FROM locked other WHERE other.is_admin AND other.id <> " \
 	"locked.id)"                                                                                                     \
 	" AS is_last_admin FROM locked WHERE id = $1)"
+
+/* Sets what was given of a name and an e-mail; null leaves the other as it is. */
+#define SET_FIELDS(username, email)                                                                          \
+	"username = coalesce(normalize(" username "::text, NFC), users.username),"                           \
+	" skeleton = CASE WHEN " username "::text IS NULL THEN users.skeleton ELSE users_skeleton(" username \
+	"::text) END, email = coalesce(" email "::text, users.email)"
 
 const struct postgres_statement store_user_insert = {"user_insert",
 						     "INSERT INTO users (username, skeleton, email, password_hash)"
@@ -48,23 +55,36 @@ const struct postgres_statement store_user_of_token = {
 const struct postgres_statement store_users_page = {
 	"users_page", "SELECT " USER " FROM users WHERE id > $1 ORDER BY id LIMIT $2::bigint", true};
 
+/* Reads all users. An index for parts of words (pg_trgm) would be written at each registration, and admins search rarely. */
+const struct postgres_statement store_users_search = {
+	"users_search",
+	"SELECT " USER " FROM users WHERE id > $1 AND (strpos(lower(username), lower(normalize($3::text, NFC))) > 0"
+	" OR strpos(lower(email), lower($3::text)) > 0) ORDER BY id LIMIT $2::bigint",
+	true};
+
 const struct postgres_statement store_user_change = {
 	"user_change",
 	"WITH " TARGET ","
 	" changed AS (UPDATE users SET active = coalesce($2::boolean, active), admin = coalesce($3::boolean, admin),"
 	" tokens_dead_until_ms = CASE WHEN active <> coalesce($2::boolean, active)"
-	" THEN greatest($4::bigint, tokens_dead_until_ms + 1) ELSE tokens_dead_until_ms END"
-	" FROM target WHERE users.id = target.id"
-	" AND NOT (is_last_admin AND NOT (coalesce($2::boolean, true) AND coalesce($3::boolean, true)))"
-	" RETURNING " USER ", tokens_dead_until_ms)"
-	" SELECT changed.* FROM target LEFT JOIN changed ON changed.id = target.id"};
+	" THEN greatest($4::bigint, tokens_dead_until_ms + 1) ELSE tokens_dead_until_ms END, " SET_FIELDS(
+		"$5", "$6") " FROM target WHERE users.id = target.id"
+			    " AND NOT (is_last_admin AND NOT (coalesce($2::boolean, true) AND coalesce($3::boolean, true)))"
+			    " RETURNING " USER ", tokens_dead_until_ms)"
+			    " SELECT changed.* FROM target LEFT JOIN changed ON changed.id = target.id"};
 
 const struct postgres_statement store_user_delete = {
 	"user_delete",
 	"WITH " TARGET ","
-	" gone AS (DELETE FROM users USING target WHERE users.id = target.id AND NOT is_last_admin RETURNING users.id),"
+	" asked AS (SELECT target.* FROM target JOIN locked USING (id) WHERE $3::text IS NULL OR password_hash = $3::text),"
+	" gone AS (DELETE FROM users USING asked WHERE users.id = asked.id AND NOT is_last_admin RETURNING users.id),"
 	" noted AS (INSERT INTO deleted_users SELECT id, now() + $2::bigint * interval '1 second' FROM gone)"
-	" SELECT gone.id FROM target LEFT JOIN gone ON gone.id = target.id"};
+	" SELECT gone.id FROM asked LEFT JOIN gone ON gone.id = asked.id"};
+
+const struct postgres_statement store_account_change = {
+	"account_change",
+	"UPDATE users SET " SET_FIELDS("$2", "$3") " WHERE id = $1::bigint AND active AND password_hash = $4::text"
+						   " RETURNING " USER};
 
 const struct postgres_statement store_password_set = {
 	"password_set",
@@ -216,10 +236,17 @@ const struct postgres_statement store_user_revocation = {
 	true};
 
 const struct postgres_statement *const store_statements[] = {
-	&store_user_insert,         &store_user_by_email,    &store_user_by_login,    &store_user_by_id,
-	&store_user_of_token,       &store_users_page,       &store_user_change,      &store_user_delete,
-	&store_password_set,        &store_password_replace, &store_tokens_end,       &store_token_revoke,
-	&store_revoked_tokens,      &store_revoked_users,    &store_user_revocation,  &store_session_insert,
-	&store_session_refresh,     &store_session_misused,  &store_sessions_of_user, &store_session_end,
-	&store_sessions_end_others, &store_sessions_prune,   &store_token_revocation, NULL,
+	&store_user_insert,         &store_user_by_email,
+	&store_user_by_login,       &store_user_by_id,
+	&store_user_of_token,       &store_users_page,
+	&store_user_change,         &store_user_delete,
+	&store_users_search,        &store_account_change,
+	&store_password_set,        &store_password_replace,
+	&store_tokens_end,          &store_token_revoke,
+	&store_revoked_tokens,      &store_revoked_users,
+	&store_user_revocation,     &store_session_insert,
+	&store_session_refresh,     &store_session_misused,
+	&store_sessions_of_user,    &store_session_end,
+	&store_sessions_end_others, &store_sessions_prune,
+	&store_token_revocation,    NULL,
 };

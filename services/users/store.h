@@ -31,14 +31,22 @@ extern const struct postgres_statement store_user_by_id;
 /* after id, limit -> users */
 extern const struct postgres_statement store_users_page;
 
-/* id, active|null, admin|null, now_ms -> user, and the end of its dead tokens. A row whose id is null: this is the last active
- * admin, and nothing was changed. */
+/* after id, limit, text -> users who have the text in their name or e-mail, whatever its case */
+extern const struct postgres_statement store_users_search;
+
+/* id, active|null, admin|null, now_ms, username|null, email|null -> user, and the end of its dead tokens. A row whose id is
+ * null: this is the last active admin, and nothing was changed. CONFLICT when username or email is taken. */
 extern const struct postgres_statement store_user_change;
 enum { COLUMN_CHANGED_DEAD_UNTIL_MS = COLUMN_USER_END };
 
-/* id, token lifetime in s -> id; null: this is the last active admin, and nothing was deleted */
+/* id, token lifetime in s, password hash|null -> id; null: this is the last active admin, and nothing was deleted. No row:
+ * there is no such user, or that hash is not the user's any more. */
 extern const struct postgres_statement store_user_delete;
 enum { COLUMN_DELETED_ID };
+
+/* id, username|null, email|null, password hash -> user; no row: the hash is not the user's any more, or the user is inactive or
+ * deleted. CONFLICT when username or email is taken. */
+extern const struct postgres_statement store_account_change;
 
 /* ---- sessions ---- */
 

@@ -270,8 +270,8 @@ def test_without_redis_values_asks_users_about_tokens_once_it_may_not_trust_its_
 
 def test_account_changes_take_effect_although_the_client_disconnected():
     """The rows are written when the lock is released; the clients have disconnected by then."""
-    admin, people = abacus.log_in(*abacus.ADMIN), [abacus.Person() for _ in range(4)]
-    logs_out, changes, deactivated, deleted = people
+    admin, people = abacus.log_in(*abacus.ADMIN), [abacus.Person() for _ in range(6)]
+    logs_out, changes, deactivated, deleted, leaves, ended = people
     session = start_session(logs_out)
     requests = [
         ("GET", "/auth/logout", None, logs_out.token),
@@ -279,6 +279,8 @@ def test_account_changes_take_effect_although_the_client_disconnected():
         ("PATCH", f"/users/{deactivated.id}", {"active": False}, admin),
         ("DELETE", f"/users/{deleted.id}", None, admin),
         ("DELETE", "/auth/session", None, session["access_token"]),
+        ("DELETE", "/auth/account", {"current": leaves.password}, leaves.token),
+        ("DELETE", f"/users/{ended.id}/sessions", None, admin),
     ]
 
     tokens = [person.token for person in people]
@@ -288,7 +290,7 @@ def test_account_changes_take_effect_although_the_client_disconnected():
         with pytest.raises(TimeoutError):
             users.call(method, path, body, token=token, timeout=1)
 
-    users = abacus.Daemon("users", POSTGRES_CONNECTIONS=8, POSTGRES_QUERY_TIMEOUT_MS=4000)
+    users = abacus.Daemon("users", POSTGRES_CONNECTIONS=10, POSTGRES_QUERY_TIMEOUT_MS=4000)
     with (
         users,
         subprocess.Popen(

@@ -83,6 +83,7 @@ static inline void say_page(struct http_request *req)
 
 	if (!http_page_read(req, 10, 50, &page))
 		return;
+	page.query = http_request_query(req, "query");
 	http_page_link_next(req, &page, 42);
 	snprintf(text, sizeof text, "%ld %lld", page.limit, (long long)page.after);
 	reply_text(req, text);

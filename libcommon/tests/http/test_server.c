@@ -283,6 +283,12 @@ static void test_the_next_page_is_linked_as_the_client_sees_it(void **state)
 	assert_has(&raw, "Link: </page?limit=5&after=42>");
 }
 
+static void test_the_next_page_of_a_search_repeats_it_encoded(void **state)
+{
+	get("/page?query=a%20b%3E%0D%0Ac&limit=5", "");
+	assert_has(&raw, "Link: </page?limit=5&after=42&query=a%20b%3E%0D%0Ac>; rel=\"next\"\r\n");
+}
+
 static bool is_service_ready;
 
 static bool is_ready(void *service, const char **ret_reason)
@@ -355,6 +361,7 @@ int main(void)
 		SERVER_TEST(test_a_page_is_bounded),
 		SERVER_TEST(test_a_page_has_defaults),
 		SERVER_TEST(test_the_next_page_is_linked_as_the_client_sees_it),
+		SERVER_TEST(test_the_next_page_of_a_search_repeats_it_encoded),
 		SERVER_TEST(test_who_comes_before_the_service_is_ready_waits_for_it),
 		SERVER_TEST(test_nobody_waits_long_for_a_service_that_does_not_become_ready),
 	};

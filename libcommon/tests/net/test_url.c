@@ -115,6 +115,24 @@ static void test_every_byte_but_nul_can_be_encoded(void **state)
 	}
 }
 
+static void test_an_encoded_text_decodes_to_itself_and_is_unreserved_ascii(void **state)
+{
+	char every[256] = "", decoded[256];
+	struct buf encoded = {0};
+
+	for (int byte = 1; byte < 256; byte++)
+		every[byte - 1] = (char)byte;
+	url_encode_query(&encoded, every);
+	assert_int_equal(strspn(encoded.bytes, "%abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~"),
+			 encoded.len);
+	assert_int_equal(url_decode_query(encoded.bytes, encoded.len, decoded, sizeof decoded), STATUS_OK);
+	assert_string_equal(decoded, every);
+	buf_free(&encoded);
+	url_encode_query(&encoded, "a b&c=>\r\n");
+	assert_string_equal(encoded.bytes, "a%20b%26c%3D%3E%0D%0A");
+	buf_free(&encoded);
+}
+
 static void test_plus_is_a_space_in_a_query_alone(void **state)
 {
 	char text[32];
@@ -188,6 +206,7 @@ int main(void)
 		cmocka_unit_test(test_plus_is_a_space_in_a_query_alone),
 		cmocka_unit_test(test_a_broken_escape_is_invalid),
 		cmocka_unit_test(test_an_escape_does_not_reach_beyond_the_length),
+		cmocka_unit_test(test_an_encoded_text_decodes_to_itself_and_is_unreserved_ascii),
 		cmocka_unit_test(test_a_nul_is_invalid),
 		cmocka_unit_test(test_the_size_bounds_the_decoded_text_with_its_nul),
 		cmocka_unit_test(test_a_text_can_be_decoded_in_its_own_place),

@@ -1,7 +1,8 @@
-/* PATCH /users/{id} {active?, admin?}, for admins. Deactivating a user revokes all its tokens.
+/* PATCH /users/{id} {active?, admin?, username?, email?}, for admins. Deactivating a user revokes all its tokens.
  * Flow: user_change -> changed -> (published) -> reply. */
 #include "service.h"
 
+#include "accounts/user_fields.h"
 #include "accounts/user_json.h"
 #include "accounts/user_of_path.h"
 #include "base/clock.h"
@@ -28,21 +29,25 @@ void user_change(struct http_request *req)
 	struct postgres_params params = {0};
 	const char *active, *admin;
 	cJSON *errors = NULL;
+	const cJSON *json;
 	int64_t id;
 
 	change->req = req;
 	if (!users_require_admin(req) || !http_request_read_json(req) || !user_of_path(req, &id))
 		return;
-	active = flag_text(http_request_json(req), "active", &errors);
-	admin = flag_text(http_request_json(req), "admin", &errors);
-	if (!errors && !active && !admin)
-		errors = http_errors_add(errors, "active", "active or admin is required");
+	json = http_request_json(req);
+	active = flag_text(json, "active", &errors);
+	admin = flag_text(json, "admin", &errors);
+	errors = user_fields_errors(errors, json);
+	if (!errors && !active && !admin && !user_fields_are_given(json))
+		errors = http_errors_add(errors, "active", "active, admin, username or email is required");
 	if (errors)
 		return http_reply_invalid(req, errors);
 	postgres_param_int(&params, id);
 	postgres_param_text(&params, active);
 	postgres_param_text(&params, admin);
 	postgres_param_int(&params, clock_unix_ms());
+	user_fields_params(&params, json);
 	change->revoking = revoke_begin(req, id);
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_user_change, &params, changed, change);
 }

@@ -26,6 +26,7 @@ void user_delete(struct http_request *req)
 		return;
 	postgres_param_int(&params, id);
 	postgres_param_int(&params, users_of(req)->config->auth.token_lifetime_s);
+	postgres_param_text(&params, NULL);
 	deletion->revoking = revoke_begin(req, id);
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_user_delete, &params, deleted, deletion);
 }

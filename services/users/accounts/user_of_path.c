@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "accounts/user_fields.h"
 #include "base/int64.h"
 #include "http/reply.h"
 #include "store.h"
@@ -27,7 +28,9 @@ bool user_of_path(struct http_request *req, int64_t *ret_id)
 
 bool user_of_path_was_written(struct http_request *req, enum status status, const struct postgres_rows *rows)
 {
-	if (status != STATUS_OK)
+	if (status == STATUS_CONFLICT)
+		user_fields_refuse_taken(req);
+	else if (status != STATUS_OK)
 		http_reply_status(req, status);
 	else if (postgres_count(rows) == 0)
 		user_of_path_not_found(req);

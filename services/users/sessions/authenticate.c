@@ -13,13 +13,13 @@
 static void load(struct http_request *req, const struct jwt_claims *claims);
 static void loaded(enum status status, const struct postgres_rows *rows, void *arg);
 
-/* PUBLIC_USERS opens the routes that read users. */
-static bool is_open(const struct http_request *req)
+/* PUBLIC_USERS opens the routes that read users, but no search, because each reads all of them. */
+static bool is_open(struct http_request *req)
 {
 	const char *path = http_request_route(req)->path;
 
 	return users_of(req)->config->public_users && strcmp(http_request_route(req)->method, "GET") == 0 &&
-	       (strcmp(path, "/users") == 0 || strcmp(path, "/users/{id}") == 0);
+	       (strcmp(path, "/users") == 0 || strcmp(path, "/users/{id}") == 0) && !http_request_query(req, "query");
 }
 
 static void caller_drop(void *memory)

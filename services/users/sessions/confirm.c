@@ -86,3 +86,8 @@ static void verified(enum status status, bool matches, const char *new_phc, void
 	login_attempts_forget(req, confirmation->name);
 	confirmation->confirmed(req, confirmation->arg);
 }
+
+void confirm_refuse_outdated(struct http_request *req)
+{
+	http_reply_fail(req, 409, "password_changed", "The password was changed meanwhile.");
+}

@@ -8,4 +8,7 @@
  * Otherwise the request is answered here: 400 when it is wrong, 429 after too many. */
 void confirm_password(struct http_request *req, void (*confirmed)(struct http_request *req, void *arg), void *arg);
 
+/* Answers 409, because the hash that the password was compared with is not the account's any more. */
+void confirm_refuse_outdated(struct http_request *req);
+
 #endif

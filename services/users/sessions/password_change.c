@@ -74,7 +74,7 @@ static void stored(enum status status, const struct postgres_rows *rows, void *a
 	if (status != STATUS_OK)
 		return http_reply_status(change->req, status);
 	if (postgres_affected(rows) == 0)
-		return http_reply_fail(change->req, 409, "password_changed", "The password was changed meanwhile.");
+		return confirm_refuse_outdated(change->req);
 	postgres_param_int(&params, http_request_user_id(change->req));
 	postgres_param_int(&params, clock_unix_ms());
 	postgres_exec(users_of(change->req)->postgres, http_request_scope(change->req), &store_tokens_end, &params,

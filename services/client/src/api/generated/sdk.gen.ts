@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { AddUserData, AddUserErrors, AddUserResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeUserData, ChangeUserErrors, ChangeUserResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, DeleteValueData, DeleteValueErrors, DeleteValueResponses, DeleteValuesData, DeleteValuesErrors, DeleteValuesResponses, EndOneSessionData, EndOneSessionErrors, EndOneSessionResponses, EndOtherSessionsData, EndOtherSessionsErrors, EndOtherSessionsResponses, EndSessionData, EndSessionErrors, EndSessionResponses, GetHealthData, GetHealthErrors, GetHealthHistoryData, GetHealthHistoryErrors, GetHealthHistoryResponses, GetHealthResponses, GetStatusData, GetStatusErrors, GetStatusResponses, GetUserData, GetUserErrors, GetUserOfTokenData, GetUserOfTokenErrors, GetUserOfTokenResponses, GetUserResponses, GetValueData, GetValueErrors, GetValueResponses, ListAllValuesData, ListAllValuesErrors, ListAllValuesResponses, ListCurrentValuesData, ListCurrentValuesErrors, ListCurrentValuesResponses, ListenToValuesData, ListenToValuesErrors, ListHealthEventsData, ListHealthEventsErrors, ListHealthEventsResponses, ListKindsData, ListKindsErrors, ListKindsResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListValuesData, ListValuesErrors, ListValuesResponses, LogInData, LogInErrors, LogInOlderData, LogInOlderErrors, LogInOlderResponses, LogInResponses, LogOutData, LogOutErrors, LogOutOlderData, LogOutOlderErrors, LogOutOlderResponses, LogOutResponses, PingData, PingErrors, PingResponses, RefreshSessionData, RefreshSessionErrors, RefreshSessionResponses, RegisterData, RegisterErrors, RegisterResponses, RetryValueData, RetryValueErrors, RetryValueResponses, StartSessionData, StartSessionErrors, StartSessionResponses, SubmitValueData, SubmitValueErrors, SubmitValueResponses } from './types.gen';
+import type { AddUserData, AddUserErrors, AddUserResponses, ChangeAccountData, ChangeAccountErrors, ChangeAccountResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeUserData, ChangeUserErrors, ChangeUserResponses, DeleteAccountData, DeleteAccountErrors, DeleteAccountResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, DeleteValueData, DeleteValueErrors, DeleteValueResponses, DeleteValuesData, DeleteValuesErrors, DeleteValuesResponses, EndOneSessionData, EndOneSessionErrors, EndOneSessionResponses, EndOtherSessionsData, EndOtherSessionsErrors, EndOtherSessionsResponses, EndSessionData, EndSessionErrors, EndSessionResponses, EndSessionsOfUserData, EndSessionsOfUserErrors, EndSessionsOfUserResponses, GetHealthData, GetHealthErrors, GetHealthHistoryData, GetHealthHistoryErrors, GetHealthHistoryResponses, GetHealthResponses, GetStatusData, GetStatusErrors, GetStatusResponses, GetUserData, GetUserErrors, GetUserOfTokenData, GetUserOfTokenErrors, GetUserOfTokenResponses, GetUserResponses, GetValueData, GetValueErrors, GetValueResponses, ListAllValuesData, ListAllValuesErrors, ListAllValuesResponses, ListCurrentValuesData, ListCurrentValuesErrors, ListCurrentValuesResponses, ListenToValuesData, ListenToValuesErrors, ListHealthEventsData, ListHealthEventsErrors, ListHealthEventsResponses, ListKindsData, ListKindsErrors, ListKindsResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListValuesData, ListValuesErrors, ListValuesResponses, LogInData, LogInErrors, LogInOlderData, LogInOlderErrors, LogInOlderResponses, LogInResponses, LogOutData, LogOutErrors, LogOutOlderData, LogOutOlderErrors, LogOutOlderResponses, LogOutResponses, PingData, PingErrors, PingResponses, RefreshSessionData, RefreshSessionErrors, RefreshSessionResponses, RegisterData, RegisterErrors, RegisterResponses, RetryValueData, RetryValueErrors, RetryValueResponses, StartSessionData, StartSessionErrors, StartSessionResponses, SubmitValueData, SubmitValueErrors, SubmitValueResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -191,6 +191,36 @@ export const changePassword = <ThrowOnError extends boolean = false>(options: Op
 });
 
 /**
+ * Delete the caller's own account
+ *
+ * The current password confirms it. When the reply arrives, every service refuses all tokens of the user.
+ */
+export const deleteAccount = <ThrowOnError extends boolean = false>(options: Options<DeleteAccountData, ThrowOnError>): RequestResult<DeleteAccountResponses, DeleteAccountErrors, ThrowOnError> => (options.client ?? client).delete<DeleteAccountResponses, DeleteAccountErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/auth/account',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Change the caller's own name or e-mail
+ *
+ * The current password confirms it. Tokens and sessions stay good.
+ */
+export const changeAccount = <ThrowOnError extends boolean = false>(options: Options<ChangeAccountData, ThrowOnError>): RequestResult<ChangeAccountResponses, ChangeAccountErrors, ThrowOnError> => (options.client ?? client).patch<ChangeAccountResponses, ChangeAccountErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/auth/account',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
  * The caller's own user, for legacy clients
  */
 export const getUserOfToken = <ThrowOnError extends boolean = false>(options?: Options<GetUserOfTokenData, ThrowOnError>): RequestResult<GetUserOfTokenResponses, GetUserOfTokenErrors, ThrowOnError> => (options?.client ?? client).get<GetUserOfTokenResponses, GetUserOfTokenErrors, ThrowOnError>({
@@ -257,7 +287,7 @@ export const getUser = <ThrowOnError extends boolean = false>(options: Options<G
 });
 
 /**
- * Activate or deactivate a user, or change whether it is an admin (admins)
+ * Activate or deactivate a user, change its name or e-mail, or whether it is an admin (admins)
  *
  * Deactivating a user revokes its tokens for good; activating it again does not restore them.
  */
@@ -269,6 +299,17 @@ export const changeUser = <ThrowOnError extends boolean = false>(options: Option
         'Content-Type': 'application/json',
         ...options.headers
     }
+});
+
+/**
+ * End all sessions of a user (admins)
+ *
+ * When the reply arrives, every service refuses all tokens that the user has had. The user can log in again.
+ */
+export const endSessionsOfUser = <ThrowOnError extends boolean = false>(options: Options<EndSessionsOfUserData, ThrowOnError>): RequestResult<EndSessionsOfUserResponses, EndSessionsOfUserErrors, ThrowOnError> => (options.client ?? client).delete<EndSessionsOfUserResponses, EndSessionsOfUserErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/users/{id}/sessions',
+    ...options
 });
 
 /**

@@ -59,7 +59,9 @@ export type TokenRefused = Failure & {
 };
 
 /**
- * unique, ignoring case and characters that look alike; stored in NFC, in which its length counts; begins and ends with a character that is seen, and has none that changes the direction of text
+ * Unique, ignoring case and characters that look alike; stored in NFC. No control or format characters, no white space at either end, and at least
+ * one visible character.
+ *
  */
 export type Username = string;
 
@@ -68,6 +70,11 @@ export type Username = string;
  */
 export type Email = string;
 
+/**
+ * Any characters, counted in NFC, in which it is hashed: a password is the same however a keyboard composes its letters. A new one is refused when
+ * it is easily guessed (by zxcvbn, `PASSWORD_GUESSES_MIN`); the error says why, for example "is too easy to guess: it repeats itself".
+ *
+ */
 export type Password = string;
 
 export type Registration = {
@@ -95,11 +102,26 @@ export type PasswordChange = {
 };
 
 /**
- * at least one of the two
+ * at least one of them
  */
 export type UserChange = {
     active?: boolean;
     admin?: boolean;
+    username?: Username;
+    email?: Email;
+};
+
+/**
+ * `current`, the current password, and at least one of the others
+ */
+export type AccountChange = {
+    username?: Username;
+    email?: Email;
+    current: Password;
+};
+
+export type AccountDeletion = {
+    current: Password;
 };
 
 /**
@@ -235,6 +257,12 @@ export type UserReply = {
 export type UserChanged = {
     status: 'success';
     message: 'The user was changed.';
+    data: User;
+};
+
+export type AccountChanged = {
+    status: 'success';
+    message: 'Your account was changed.';
     data: User;
 };
 
@@ -1461,6 +1489,164 @@ export type ChangePasswordResponses = {
 
 export type ChangePasswordResponse = ChangePasswordResponses[keyof ChangePasswordResponses];
 
+export type DeleteAccountData = {
+    body: AccountDeletion;
+    path?: never;
+    query?: never;
+    url: '/auth/account';
+};
+
+export type DeleteAccountErrors = {
+    /**
+     * The body is empty or not a JSON object, or a member of it is missing or invalid; `errors` says which.
+     */
+    400: InvalidPayload | UnreadableRequest;
+    /**
+     * The token is expired, invalid or revoked, or its user is inactive or deleted.
+     */
+    401: TokenRefused;
+    /**
+     * The `Authorization` header is missing.
+     */
+    403: Failure & {
+        code?: 'token_missing';
+        message?: 'Provide a valid auth token.';
+    };
+    /**
+     * The user is the last active admin, or another request changed the password at the same time.
+     */
+    409: Failure & {
+        code?: 'last_admin' | 'password_changed';
+    };
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * The `Content-Type` is not `application/json`.
+     */
+    415: Failure & {
+        code?: 'unsupported_media_type';
+    };
+    /**
+     * Too many failed logins to one account, or wrong current passwords of it, from one address; or too many requests.
+     */
+    429: Failure & {
+        code?: 'too_many_attempts' | 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type DeleteAccountError = DeleteAccountErrors[keyof DeleteAccountErrors];
+
+export type DeleteAccountResponses = {
+    /**
+     * Deleted.
+     */
+    200: Success & {
+        message?: 'Your account was deleted.';
+    };
+};
+
+export type DeleteAccountResponse = DeleteAccountResponses[keyof DeleteAccountResponses];
+
+export type ChangeAccountData = {
+    body: AccountChange;
+    path?: never;
+    query?: never;
+    url: '/auth/account';
+};
+
+export type ChangeAccountErrors = {
+    /**
+     * The body is empty or not a JSON object, or a member of it is missing or invalid; `errors` says which.
+     */
+    400: InvalidPayload | UnreadableRequest;
+    /**
+     * The token is expired, invalid or revoked, or its user is inactive or deleted.
+     */
+    401: TokenRefused;
+    /**
+     * The `Authorization` header is missing.
+     */
+    403: Failure & {
+        code?: 'token_missing';
+        message?: 'Provide a valid auth token.';
+    };
+    /**
+     * Another user has the name or the e-mail, or another request changed the password at the same time.
+     */
+    409: Failure & {
+        code?: 'user_exists' | 'password_changed';
+    };
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * The `Content-Type` is not `application/json`.
+     */
+    415: Failure & {
+        code?: 'unsupported_media_type';
+    };
+    /**
+     * Too many failed logins to one account, or wrong current passwords of it, from one address; or too many requests.
+     */
+    429: Failure & {
+        code?: 'too_many_attempts' | 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type ChangeAccountError = ChangeAccountErrors[keyof ChangeAccountErrors];
+
+export type ChangeAccountResponses = {
+    /**
+     * Changed; the reply has the user after the change.
+     */
+    200: AccountChanged;
+};
+
+export type ChangeAccountResponse = ChangeAccountResponses[keyof ChangeAccountResponses];
+
 export type GetUserOfTokenData = {
     body?: never;
     path?: never;
@@ -1600,6 +1786,10 @@ export type ListUsersData = {
          * only users whose id is higher
          */
         after?: number;
+        /**
+         * for admins, also if `PUBLIC_USERS` is set; only users who have this text in their name or e-mail, whatever its case
+         */
+        query?: string;
     };
     url: '/users';
 };
@@ -1610,9 +1800,12 @@ export type ListUsersErrors = {
      */
     400: InvalidPayload | UnreadableRequest;
     /**
-     * The token is expired, invalid or revoked, or its user is inactive or deleted.
+     * As TokenRefused; or the caller is not an admin.
      */
-    401: TokenRefused;
+    401: TokenRefused | (Failure & {
+        code?: 'not_permitted';
+        message?: 'You do not have permission to do that.';
+    });
     /**
      * The `Authorization` header is missing.
      */
@@ -1950,10 +2143,10 @@ export type ChangeUserErrors = {
         code?: 'user_not_found' | 'user_id_invalid' | 'not_found';
     };
     /**
-     * The user is the last active admin. Without one, no user could make admins.
+     * The user is the last active admin, or another user has the name or the e-mail.
      */
     409: Failure & {
-        code?: 'last_admin';
+        code?: 'last_admin' | 'user_exists';
     };
     /**
      * The body is larger than 128 KiB.
@@ -2003,6 +2196,90 @@ export type ChangeUserResponses = {
 };
 
 export type ChangeUserResponse = ChangeUserResponses[keyof ChangeUserResponses];
+
+export type EndSessionsOfUserData = {
+    body?: never;
+    path: {
+        /**
+         * the user's id
+         */
+        id: number;
+    };
+    query?: never;
+    url: '/users/{id}/sessions';
+};
+
+export type EndSessionsOfUserErrors = {
+    /**
+     * The framing of the request is invalid.
+     */
+    400: Failure & {
+        code?: 'bad_request';
+    };
+    /**
+     * As TokenRefused; or the caller is not an admin.
+     */
+    401: TokenRefused | (Failure & {
+        code?: 'not_permitted';
+        message?: 'You do not have permission to do that.';
+    });
+    /**
+     * The `Authorization` header is missing.
+     */
+    403: Failure & {
+        code?: 'token_missing';
+        message?: 'Provide a valid auth token.';
+    };
+    /**
+     * There is no such user, or the id is not a number.
+     */
+    404: Failure & {
+        code?: 'user_not_found' | 'user_id_invalid' | 'not_found';
+    };
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * Too many requests or connections from one address.
+     */
+    429: Failure & {
+        code?: 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type EndSessionsOfUserError = EndSessionsOfUserErrors[keyof EndSessionsOfUserErrors];
+
+export type EndSessionsOfUserResponses = {
+    /**
+     * Ended.
+     */
+    200: Success & {
+        message?: 'All sessions of the user were ended.';
+    };
+};
+
+export type EndSessionsOfUserResponse = EndSessionsOfUserResponses[keyof EndSessionsOfUserResponses];
 
 export type DeleteValuesData = {
     body?: never;
