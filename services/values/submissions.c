@@ -127,14 +127,14 @@ static void insert(struct batch *batch)
 	buf_free(&indexes);
 }
 
-/* False: no row that Postgres sends. */
+/* False: no row that Postgres sends. An id is null or a number above 0. */
 static bool read_row(struct batch *batch, const struct postgres_rows *rows, int i)
 {
 	bool is_refused = store_is_refused(rows, i);
 
 	batch->ids[i] = postgres_int(rows, i, COLUMN_INSERTED_ID);
 	batch->states[i] = is_refused ? JOB_ABSENT : store_state_read(rows, i, COLUMN_INSERTED_STATE);
-	return is_refused == postgres_is_null(rows, i, COLUMN_INSERTED_ID);
+	return is_refused ? postgres_is_null(rows, i, COLUMN_INSERTED_ID) : batch->ids[i] > 0;
 }
 
 /* What is done or failed already needs no job. */
