@@ -81,7 +81,8 @@ static inline void fixture_connect_beside(void)
 	redis_address_free(&address);
 }
 
-static inline int port_of(int fd)
+/* Its own port, or its peer's. 0: it is no socket of TCP, or not connected. */
+static inline int port_of(int fd, bool is_of_peer)
 {
 	union {
 		struct sockaddr any;
@@ -90,27 +91,32 @@ static inline int port_of(int fd)
 	} address;
 	socklen_t len = sizeof address;
 
-	if (getsockname(fd, &address.any, &len) < 0)
+	if ((is_of_peer ? getpeername(fd, &address.any, &len) : getsockname(fd, &address.any, &len)) < 0)
 		return 0;
 	return address.any.sa_family == AF_INET    ? ntohs(address.v4.sin_port)
 	       : address.any.sa_family == AF_INET6 ? ntohs(address.v6.sin6_port)
 						   : 0;
 }
 
-/* Is a line of CLIENT LIST ("id=7 addr=127.0.0.1:40000 …") about a connection of this process, but for the one beside? */
+/* Of the address that ends where `next` begins. */
+static inline int port_before(const char *line, const char *next)
+{
+	const char *port = strstr(line, next);
+
+	while (port && port > line && port[-1] != ':')
+		port--;
+	return port ? atoi(port) : 0;
+}
+
+/* Is a line of CLIENT LIST ("id=7 addr=127.0.0.1:40000 laddr=127.0.0.1:6379 fd=…") about a connection of this process, but for
+ * the one beside? Both ports say so: the kernel may give one port to two clients, one of which speaks to Redis's port of TLS.
+ */
 static inline bool is_ours(const char *line)
 {
-	const char *end = strstr(line, " laddr=") ? strstr(line, " laddr=") : strstr(line, " fd=");
-	const char *address = strstr(line, " addr=");
-	int port;
+	int port = port_before(line, " laddr="), port_of_redis = port_before(line, " fd=");
 
-	if (!address || !end)
-		return false;
-	while (end[-1] != ':')
-		end--;
-	port = atoi(end);
-	for (int fd = 3; fd < 256; fd++)
-		if (fd != beside->fd && port_of(fd) == port)
+	for (int fd = 3; port > 0 && fd < 256; fd++)
+		if (fd != beside->fd && port_of(fd, false) == port && port_of(fd, true) == port_of_redis)
 			return true;
 	return false;
 }
