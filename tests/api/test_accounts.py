@@ -142,6 +142,7 @@ def test_the_last_active_admin_can_not_delete_the_own_account(person):
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
 def test_a_confirmation_by_a_password_that_was_changed_meanwhile_changes_nothing(person, method):
     """The right password has confirmed it, and its statement waits for the lock of the user's row, which the change holds."""
+    abacus.native("scripts/stack")
     row = f"users WHERE id = {person.id}"
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     with (
