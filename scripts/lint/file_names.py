@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""usage: scripts/lint/file_names.py: fails on a comment or a document that names a file or a folder that does not exist.
+"""usage: scripts/lint/file_names.py: fails on a comment or a document that names a file or a folder that does not exist, on a
+document that names a test that does not exist, and on an empty document.
 
 A name is the end of a path ("store.c", "auth/jwt.c", "services/users/"), or starts from the folder of the file that names it
 ("../Makefile"). NAME, ROOM and their like stand for one word, * for any, {a,b} for either."""
@@ -28,6 +29,8 @@ COMMENT = [
 # Written by a tool, without comments, or about the past.
 SKIPPED = re.compile(r"/generated/|/corpus/|package-lock\.json$|\.(json|png)$|^LICENSE$|^CHANGELOG\.md$")
 
+TEST = re.compile(r"`(test_\w+)`")  # of a document: a test, or a file of tests
+SOURCE = re.compile(r"\.(c|py)$")
 # Names of what the repository does not hold.
 ELSEWHERE = {
     "Node.js",  # a product
@@ -43,6 +46,8 @@ ELSEWHERE = {
     "server.conf",  # made from server.conf.template
     "services/client/dist",  # built
     "services/swagger/dist/swagger",
+    "test_who_leaves_before_the_answer_has_changed_it_for_every_service",  # examples of names
+    "test_password_change_takes_effect_although_the_client_disconnected",
 }
 
 
@@ -62,18 +67,35 @@ def exists(name, path, known):
     return re.search(f"/{pattern}\n", known)
 
 
+def read(path):
+    with open(path, encoding="utf-8", errors="replace") as source:
+        return source.read()
+
+
+def faults_of_document(path, text, words):
+    if not text.strip():
+        yield f"{path}: it is empty"
+    for test in TEST.finditer(text):
+        if test.group(1) not in words | ELSEWHERE:
+            yield f"{path}:{text.count(chr(10), 0, test.start()) + 1}: there is no {test.group(1)}"
+
+
 def main():
     os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
     listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], capture_output=True, text=True, check=True)
     files = [path for path in listed.stdout.split("\n") if os.path.isfile(path)]
     folders = {path[: slash.start()] for path in files for slash in re.finditer("/", path)}
     known = "".join(f"/{path}\n" for path in [*files, *folders])
+    tests = {word for path in files if SOURCE.search(path) for word in re.findall(r"\btest_\w+", f"{path} {read(path)}")}
     faults = 0
     for path in files:
         if SKIPPED.search(path):
             continue
-        with open(path, encoding="utf-8", errors="replace") as source:
-            text = source.read()
+        text = read(path)
+        if path.endswith(".md"):
+            for fault in faults_of_document(path, text, tests):
+                print(fault)
+                faults += 1
         for comment in comments(path, text):
             for name in NAME.finditer(comment.group()):
                 if name.group() not in ELSEWHERE and not exists(name.group(), path, known):

@@ -77,7 +77,7 @@ def test_a_calculation_that_was_cancelled_can_be_submitted_again(idle, person):
 
 
 def test_a_submission_that_meets_a_cancelling_is_calculated_all_the_same(person, reader):
-    """Both at once, many times: whoever comes first, what is submitted has a calculation and gets its result."""
+    """Both at once, many times: in either order, what is submitted has a calculation and gets its result."""
     indexes = short(60)
     with stopped(*WORKERS), ThreadPoolExecutor(20) as pool:
         numbers = list(pool.map(lambda index: submit(index, person.token).json["id"], indexes))

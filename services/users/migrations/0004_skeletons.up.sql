@@ -7,7 +7,7 @@ END
 $$;
 CREATE TRIGGER users_skeleton BEFORE INSERT ON users FOR EACH ROW WHEN (NEW.skeleton IS NULL) EXECUTE FUNCTION users_set_skeleton();
 
--- Those who came since 0003, unless another one has the skeleton.
+-- Users whom such a process has added since 0003, unless another user has the skeleton.
 UPDATE users SET skeleton = first.skeleton
     FROM (SELECT DISTINCT ON (skeleton) id, skeleton FROM (SELECT id, users_skeleton(username) AS skeleton FROM users WHERE skeleton IS NULL) named
         ORDER BY skeleton, id) first

@@ -1,8 +1,8 @@
 -- Deletes those pending calculations of which no submission is left, and returns them. One of these at a time, until its transaction ends,
 -- because two that take back the last two submissions of a calculation at once would each see the other's. It waits for nothing else while
 -- it holds rows, so it is part of no deadlock: what is locked is skipped, because then a statement stores another submission of it, or its
--- result (if that statement fails, it is calculated needlessly). A submission of what is pending locks it, so it either comes first and is skipped or seen here, or finds the row gone and inserts
--- it again: the last query sees what was committed before the rows were locked, because each query of a volatile function does.
+-- result (if that statement fails, it is calculated needlessly). A submission of what is pending locks its row. Either it comes first, and
+-- is skipped or seen here, or it finds the row gone and inserts it again: the last query sees what was committed before the rows were locked, because each query of a volatile function does.
 CREATE FUNCTION calculations_cancel(kinds text[], indexes bigint[]) RETURNS TABLE (cancelled_kind text, cancelled_index bigint)
 LANGUAGE plpgsql VOLATILE STRICT AS $$
 DECLARE
