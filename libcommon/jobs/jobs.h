@@ -5,7 +5,7 @@
  *   {jobs}:finished    stream, consumer group "values": what Postgres does not have yet; fields kind, index, summary, which is
  *                      "digits duration_us calculated_unix_ms preview", or empty when the calculation failed
  *   {jobs}:dead        hash "kind:index" -> "deliveries failed_unix_ms request_id"
- *   {jobs}:refiller    which process of values refills
+ *   {jobs}:refill      which process of values refills, and until when
  *   {jobs}:asked       list: decimals that readers wait for and Redis no longer has, as "kind:index request_id"
  *   {jobs}:asked:KIND:INDEX  its decimal was asked for within JOBS_ASKED_MS and is not calculated yet
  *   result:KIND:INDEX  the whole decimal, only when longer than JOBS_PREVIEW_DIGITS; a cache: it expires, or is evicted

@@ -125,8 +125,8 @@ void jobs_refill_begin(struct redis *redis, struct scope *scope, const struct jo
 	int64_format(refiller->most, most);
 	int64_format(refiller->least_room, least_room);
 	redis_call_own(redis_eval(redis, scope, &jobs_refill_begin_script, 4, 9,
-				  (const char *[]){JOBS_REFILLER, JOBS_STREAM, JOBS_WINDOW_KEY, JOBS_FINISHED, refiller->name,
-						   lease, most, least_room, refiller->is_urgent ? "1" : "0"},
+				  (const char *[]){JOBS_REFILL_RIGHT, JOBS_STREAM, JOBS_WINDOW_KEY, JOBS_FINISHED,
+						   refiller->name, lease, most, least_room, refiller->is_urgent ? "1" : "0"},
 				  NULL, refill_begun, call),
 		       call);
 }
@@ -176,7 +176,8 @@ void jobs_refill_end(struct redis *redis, struct scope *scope, const char *name,
 	char rest[INT64_TEXT_BYTES];
 
 	int64_format(rest_ms, rest);
-	redis_eval(redis, scope, &jobs_refill_end_script, 1, 3, (const char *[]){JOBS_REFILLER, name, rest}, NULL, ended, NULL);
+	redis_eval(redis, scope, &jobs_refill_end_script, 1, 3, (const char *[]){JOBS_REFILL_RIGHT, name, rest}, NULL, ended,
+		   NULL);
 }
 
 /* ---- retrying ---- */

@@ -17,9 +17,11 @@
 
 #define BATCH_MAX 256
 #define SECOND_US 1000000L
-/* The braces give all buckets one slot of a cluster, so that one script may take from several. */
-#define NAME_PREFIX "{submissions}:"
-#define NAME_BYTES (sizeof NAME_PREFIX + sizeof "address:" + ADDRESS_NETWORK_BYTES)
+#define BUCKETS_KEY "submission_buckets"
+/* Beyond that, the bucket that is full first is removed, so that addresses without end do not fill Redis, which has about 110
+ * bytes of each. */
+#define BUCKETS_MAX "100000"
+#define NAME_BYTES (sizeof "address:" + ADDRESS_NETWORK_BYTES)
 
 struct taking {
 	struct op op; /* in the request's scope */
@@ -69,10 +71,10 @@ static void make_name(int64_t user_id, const char *address, char name[NAME_BYTES
 
 	if (user_id) {
 		int64_format(user_id, digits);
-		snprintf(name, NAME_BYTES, NAME_PREFIX "user:%s", digits);
+		snprintf(name, NAME_BYTES, "user:%s", digits);
 	} else {
 		address_network(address, network);
-		snprintf(name, NAME_BYTES, NAME_PREFIX "address:%s", network);
+		snprintf(name, NAME_BYTES, "address:%s", network);
 	}
 }
 
@@ -125,23 +127,23 @@ static struct batch *take_batch(struct rate *rate)
 	return batch;
 }
 
+#define FIRST 4 /* keys and arguments before those of the first bucket */
+
 static void send_batch(struct batch *batch)
 {
 	struct rate *rate = batch->rate;
 	char token_us[INT64_TEXT_BYTES], most[INT64_TEXT_BYTES], wanted[BATCH_MAX][INT64_TEXT_BYTES];
-	const char *argv[2 * BATCH_MAX + 2];
+	const char *argv[FIRST + 2 * BATCH_MAX] = {BUCKETS_KEY, token_us, most, BUCKETS_MAX};
 	int n = batch->buckets_count;
 
 	int64_format(rate->token_us, token_us);
 	int64_format(rate->most, most);
-	argv[n] = token_us;
-	argv[n + 1] = most;
 	for (int i = 0; i < n; i++) {
 		int64_format(batch->buckets[i].wanted, wanted[i]);
-		argv[i] = batch->buckets[i].name;
-		argv[n + 2 + i] = wanted[i];
+		argv[FIRST + 2 * i] = batch->buckets[i].name;
+		argv[FIRST + 2 * i + 1] = wanted[i];
 	}
-	redis_eval(rate->values->redis, &rate->scope, &rate_take_script, n, 2 * n + 2, argv, NULL, answered, batch);
+	redis_eval(rate->values->redis, &rate->scope, &rate_take_script, 1, FIRST + 2 * n, argv, NULL, answered, batch);
 }
 
 /* False: the answer is not one that the script gives. */

@@ -1,21 +1,36 @@
--- Takes tokens out of buckets that fill up by themselves. A bucket is one number: the Unix time in microseconds at which it is full.
--- Redis's clock counts, so that all processes agree. A bucket that is full has no key.
--- KEYS: the buckets
--- ARGV: microseconds in which a token comes back, tokens that a bucket holds, then for each bucket: how many are wanted
+-- Takes tokens out of buckets that fill up by themselves. They are members of one sorted set that does not expire, because a full
+-- Redis evicts what expires, and a bucket that was evicted would be full again. A score is the Unix time in microseconds at which
+-- the bucket is full; one that is full is removed by the submissions that follow: each call adds its buckets at most, and removes up
+-- to twice as many. Redis's clock counts, so that all processes agree.
+-- KEYS: buckets
+-- ARGV: microseconds in which a token comes back, tokens that a bucket holds, most buckets (beyond that, the one that is full first
+--       is removed), then for each bucket: its name, how many tokens are wanted
 -- Answer: for each bucket: how many were taken, microseconds until it is full
-local token_us, most = tonumber(ARGV[1]), tonumber(ARGV[2])
+local buckets = KEYS[1]
+local token_us, most, buckets_most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
-local answer = {}
 
-for i, bucket in ipairs(KEYS) do
-	local full_at = tonumber(redis.call('GET', bucket)) or now
+local function take(name, wanted)
+	local full_at = tonumber(redis.call('ZSCORE', buckets, name) or now)
 	full_at = math.min(math.max(full_at, now), now + most * token_us) -- the clock may have been set back
-	local taken = math.min(tonumber(ARGV[2 + i]), math.floor((now + most * token_us - full_at) / token_us))
+	local taken = math.min(wanted, math.floor((now + most * token_us - full_at) / token_us))
 	if taken > 0 then
 		full_at = full_at + taken * token_us
-		redis.call('SET', bucket, string.format('%.0f', full_at), 'PX', math.ceil((full_at - now) / 1000))
+		redis.call('ZADD', buckets, string.format('%.0f', full_at), name)
 	end
-	answer[2 * i - 1], answer[2 * i] = taken, full_at - now
+	return taken, full_at - now
 end
+
+local function remove_first(n)
+	if n > 0 then redis.call('ZREMRANGEBYRANK', buckets, 0, n - 1) end
+end
+
+local answer = {}
+for i = 4, #ARGV, 2 do
+	local taken, full_in = take(ARGV[i], tonumber(ARGV[i + 1]))
+	answer[#answer + 1], answer[#answer + 2] = taken, full_in
+end
+remove_first(math.min(redis.call('ZCOUNT', buckets, '-inf', string.format('%.0f', now)), #answer))
+remove_first(redis.call('ZCARD', buckets) - buckets_most)
 return answer

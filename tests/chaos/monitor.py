@@ -137,11 +137,6 @@ def pending():
     return 0
 
 
-def expires(key):
-    """Counts of failed logins do, and nothing else."""
-    return key.startswith("attempts:") and int(abacus.redis_cli("TTL", key)) != -1
-
-
 def final(began_unix_ms, earlier_users):
     with contextlib.suppress(AssertionError):  # what is left then is reported
         abacus.eventually(lambda: abacus.redis_cli("HLEN", "{jobs}:window") == "0", 30, 0.5, "all that finished is in Postgres")
@@ -155,7 +150,7 @@ def final(began_unix_ms, earlier_users):
             [kind, int(index)] for kind, index in table("values", "SELECT kind, index FROM calculations WHERE state = 'done'")
         ],
         "dead": dead_letters(began_unix_ms),
-        "keys": [key for key in keys if not key.startswith("result:") and not expires(key)],
+        "keys": [key for key in keys if not key.startswith("result:")],
         "left": {
             "the stream of jobs": int(abacus.redis_cli("XLEN", "jobs")),
             "the window of jobs": int(abacus.redis_cli("HLEN", "{jobs}:window")),

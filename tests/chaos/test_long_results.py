@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from test_backlog import WORKERS, fresh_indexes, row, stopped
 
 import abacus
-from abacus import Person, eventually, get, result, submit
+from abacus import Person, eventually, get, post, result, submit
 from websocket import WebSocket
 
 READERS = 6
@@ -64,14 +64,66 @@ def test_many_readers_of_an_evicted_result_cause_one_calculation_and_wait_for_no
     assert result(index, reader.token) == digits
 
 
+# ---- a full Redis ----
+
+
 @contextlib.contextmanager
-def full_redis():
+def full_redis(most="1"):
     limit = abacus.redis_cli("CONFIG", "GET", "maxmemory").split()[-1]
-    abacus.redis_cli("CONFIG", "SET", "maxmemory", "1")
+    abacus.redis_cli("CONFIG", "SET", "maxmemory", most)
     try:
         yield
     finally:
         abacus.redis_cli("CONFIG", "SET", "maxmemory", limit)
+
+
+FILL = """
+for i = 1, 20 do redis.call('SET', 'result:filler:' .. ARGV[1] .. ':' .. i, string.rep('7', 100000), 'EX', 1000) end
+return 1"""
+KEYS_THAT_EXPIRE = """
+local found = {}
+for _, key in ipairs(redis.call('KEYS', ARGV[1])) do
+    if redis.call('TTL', key) >= 0 then found[#found + 1] = key end
+end
+return found"""
+
+
+def info(name):
+    return next(int(line.split(":")[1]) for line in abacus.redis_cli("INFO").splitlines() if line.startswith(name + ":"))
+
+
+def keys_that_expire(pattern):
+    return abacus.redis_cli("EVAL", KEYS_THAT_EXPIRE, "0", pattern).splitlines()
+
+
+def log_in_wrongly(person):
+    return post("/auth/login", {"email": person.email, "password": "wrong wrong"}).status
+
+
+def test_a_client_that_turns_the_whole_cache_over_evicts_no_counter_of_failed_logins():
+    person = Person()
+    assert [log_in_wrongly(person) for _ in range(11)] == [404] * 10 + [429]
+    try:
+        with full_redis(str(info("used_memory") + (8 << 20))):
+            before = info("evicted_keys")
+            rounds = iter(range(1000))
+            eventually(
+                lambda: abacus.redis_cli("EVAL", FILL, "0", str(next(rounds))) and info("evicted_keys") > before + 500,
+                60,
+                every_s=0,
+                message="the cache was turned over",
+            )
+            assert log_in_wrongly(person) == 429
+    finally:
+        for key in keys_that_expire("result:filler:*"):
+            abacus.redis_cli("DEL", key)
+
+
+def test_nothing_expires_but_the_cache_and_what_readers_of_it_wait_for(reader):
+    make_long(reader)
+    log_in_wrongly(Person())
+    cache = ("result:", "{jobs}:asked", "results:")  # the last is of the version before 0016, and in Postgres by then
+    assert [key for key in keys_that_expire("*") if not key.startswith(cache)] == []
 
 
 def says_that_redis_is_full(name):

@@ -102,7 +102,7 @@ static void redis_delete(void)
 					   "{jobs}:window",
 					   "{jobs}:dead",
 					   "{jobs}:finished",
-					   "{jobs}:refiller",
+					   "{jobs}:refill",
 					   "result:fibonacci:3",
 					   "result:fibonacci:10",
 					   "revocations",

@@ -7,7 +7,11 @@
 #include "net/forwarded.h"
 #include "service.h"
 
-#define KEY_BYTES 400
+#define COUNTERS_KEY "login_attempts"
+/* Beyond that, the oldest counter is removed, so that names without end do not fill Redis, which has about 130 bytes of each.
+ * Forgetting one counter in this way takes an attacker as many attempts. */
+#define COUNTERS_MAX "50000"
+#define NAME_BYTES 400
 
 REDIS_SCRIPT(services_users_sessions, login_attempts_count, login_attempts_count);
 REDIS_SCRIPT(services_users_sessions, login_attempts_undo, login_attempts_undo);
@@ -18,12 +22,12 @@ struct attempt {
 	void *arg;
 };
 
-static void make_key(struct http_request *req, const char *name, char key[KEY_BYTES])
+static void make_name(struct http_request *req, const char *account, char name[NAME_BYTES])
 {
 	char network[ADDRESS_NETWORK_BYTES];
 
 	address_network(http_request_remote_ip(req), network);
-	snprintf(key, KEY_BYTES, "attempts:%s:%.260s", network, name);
+	snprintf(name, NAME_BYTES, "%s:%.260s", network, account);
 }
 
 static bool is_pair_of_integers(const redisReply *reply)
@@ -41,16 +45,16 @@ static void counted(enum status status, const redisReply *reply, void *arg)
 		      is_known ? (long)reply->element[1]->integer : 0, attempt->arg);
 }
 
-void login_attempts_count(struct http_request *req, const char *name, login_attempts_counted *done, void *arg)
+void login_attempts_count(struct http_request *req, const char *account, login_attempts_counted *done, void *arg)
 {
 	struct attempt *attempt = http_request_alloc(req, sizeof *attempt, NULL);
-	char key[KEY_BYTES], window_s[INT64_TEXT_BYTES];
+	char name[NAME_BYTES], window_s[INT64_TEXT_BYTES];
 
 	*attempt = (struct attempt){.req = req, .done = done, .arg = arg};
-	make_key(req, name, key);
+	make_name(req, account, name);
 	int64_format(users_of(req)->config->attempts_window_s, window_s);
-	redis_eval(users_of(req)->redis, http_request_scope(req), &login_attempts_count_script, 1, 2,
-		   (const char *[]){key, window_s}, NULL, counted, attempt);
+	redis_eval(users_of(req)->redis, http_request_scope(req), &login_attempts_count_script, 1, 4,
+		   (const char *[]){COUNTERS_KEY, name, window_s, COUNTERS_MAX}, NULL, counted, attempt);
 }
 
 void login_attempts_refuse(struct http_request *req, long retry_s)
@@ -67,19 +71,21 @@ static void ignored(enum status status, const redisReply *reply, void *arg)
 {
 }
 
-void login_attempts_forget(struct http_request *req, const char *name)
+static void undo(struct http_request *req, const char *account, const char *takes_one)
 {
-	char key[KEY_BYTES];
+	char name[NAME_BYTES];
 
-	make_key(req, name, key);
-	redis_command(users_of(req)->redis, http_request_scope(req), 2, (const char *[]){"DEL", key}, NULL, ignored, NULL);
+	make_name(req, account, name);
+	redis_eval(users_of(req)->redis, http_request_scope(req), &login_attempts_undo_script, 1, 3,
+		   (const char *[]){COUNTERS_KEY, name, takes_one}, NULL, ignored, NULL);
 }
 
-void login_attempts_undo(struct http_request *req, const char *name)
+void login_attempts_forget(struct http_request *req, const char *account)
 {
-	char key[KEY_BYTES];
+	undo(req, account, "0");
+}
 
-	make_key(req, name, key);
-	redis_eval(users_of(req)->redis, http_request_scope(req), &login_attempts_undo_script, 1, 1, (const char *[]){key},
-		   NULL, ignored, NULL);
+void login_attempts_undo(struct http_request *req, const char *account)
+{
+	undo(req, account, "1");
 }

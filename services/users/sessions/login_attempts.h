@@ -8,14 +8,14 @@
 
 /* retry_s: seconds until the count expires; 0: unknown. */
 typedef void login_attempts_counted(bool may_try, long retry_s, void *arg);
-/* Counts an attempt before it is made, so that parallel attempts gain nothing. name: COLUMN_LOGIN_NAME. */
-void login_attempts_count(struct http_request *req, const char *name, login_attempts_counted *done, void *arg);
+/* Counts an attempt before it is made, so that parallel attempts gain nothing. account: COLUMN_LOGIN_NAME. */
+void login_attempts_count(struct http_request *req, const char *account, login_attempts_counted *done, void *arg);
 /* Answers 429 with Retry-After, when not may_try. */
 void login_attempts_refuse(struct http_request *req, long retry_s);
 /* After a login that succeeded: removes the count. */
-void login_attempts_forget(struct http_request *req, const char *name);
+void login_attempts_forget(struct http_request *req, const char *account);
 /* The attempt was counted, but the password could not be checked. */
-void login_attempts_undo(struct http_request *req, const char *name);
+void login_attempts_undo(struct http_request *req, const char *account);
 
 /* For the scripts of redis_new(). */
 extern const struct redis_script login_attempts_count_script, login_attempts_undo_script;

@@ -1,7 +1,15 @@
--- Takes back an attempt that was counted but not tried.
--- KEYS: counter
+-- Takes back attempts that were counted (login_attempts_count.lua).
+-- KEYS: counters
+-- ARGV: name of the counter, 1 to take back one attempt that was counted but not tried, or 0 to remove the counter
 -- Answer: 1
-local counter = KEYS[1]
+local counters = KEYS[1]
+local name, takes_one = redis.sha1hex(ARGV[1]), ARGV[2] == '1'
+local SPAN = 1048576
 
-if redis.call('EXISTS', counter) == 1 then redis.call('DECR', counter) end
+local score = tonumber(redis.call('ZSCORE', counters, name) or 0)
+if score % SPAN > 1 and takes_one then
+	redis.call('ZINCRBY', counters, -1, name)
+else
+	redis.call('ZREM', counters, name)
+end
 return 1
