@@ -11,6 +11,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#define REFUSAL_LOGGED_S 60
+
 static void redis_call_free(struct redis_call *call)
 {
 	redisFreeCommand(call->bytes);
@@ -111,12 +113,26 @@ static bool repeat(struct redis *redis, struct redis_call *call, const redisRepl
 	return true;
 }
 
+/* While Redis takes no writes, every one of them is refused: that is logged when it begins, and once a minute. */
+static bool is_logged_already(struct redis *redis, const struct redis_error *error)
+{
+	int64_t now_us = clock_monotonic_us();
+
+	if (!error->refusal)
+		return false;
+	if (redis->refusal == error->refusal && now_us - redis->refusal_logged_us < REFUSAL_LOGGED_S * INT64_C(1000000))
+		return true;
+	redis->refusal_logged_us = now_us;
+	return false;
+}
+
 /* Returns false when the error drops the connection: the call then fails with all others in flight. */
 static bool judge_error(struct redis *redis, const struct redis_call *call, const redisReply *reply, enum status *ret_status)
 {
 	const struct redis_error *error = redis_error_of(reply->str);
 
-	log_line(LOG_WARN, "redis refused a command", LOG_TEXT("command", call->name), LOG_TEXT("reason", reply->str));
+	log_line(is_logged_already(redis, error) ? LOG_DEBUG : LOG_WARN, "redis refused a command",
+		 LOG_TEXT("command", call->name), LOG_TEXT("reason", reply->str));
 	*ret_status = error->status;
 	redis->refusal = error->refusal;
 	if (!error->drops_connection)

@@ -60,10 +60,10 @@ void redis_on_change(struct redis *redis, void (*changed)(bool is_ready, void *a
 const char *redis_refusal(const struct redis *redis);
 
 /* The reply is borrowed for the callback. STATUS_OK: any reply but an error; check its type, because an operator can store
- * another. An error reply is passed too (and logged here with the command's name and Redis's text): UNAVAILABLE when its word
- * says that the fault is Redis's (OOM, NOPERM, …), INTERNAL otherwise. UNAVAILABLE, TIMEOUT and BUSY with reply NULL: there is
- * no answer. So it is, UNAVAILABLE, after an error that drops the connection (READONLY, LOADING, …), because another may lead
- * to a server that can help. */
+ * another. An error reply is passed too (and logged here with the command's name and Redis's text; that Redis takes no writes,
+ * once a minute): UNAVAILABLE when its word says that the fault is Redis's (OOM, NOPERM, …), INTERNAL otherwise. UNAVAILABLE,
+ * TIMEOUT and BUSY with reply NULL: there is no answer. So it is, UNAVAILABLE, after an error that drops the connection
+ * (READONLY, LOADING, …), because another may lead to a server that can help. */
 typedef void redis_done(enum status status, const redisReply *reply, void *arg);
 
 /* For a reply of a type that the command does not have: logs it, and returns INTERNAL. */

@@ -102,6 +102,7 @@ struct redis {
 	 */
 	bool is_doubted;
 	const char *refusal; /* redis_refusal() */
+	int64_t refusal_logged_us;
 	int64_t ready_us;
 	struct loop_timer *retry, *watch, *failures;
 	struct resolver *resolver;

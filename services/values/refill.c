@@ -31,6 +31,8 @@ struct refill {
 	bool is_missing_due;  /* to look for submissions without a calculation */
 	int64_t looked_to_id; /* up to here each has one */
 	int64_t completed_us; /* when its last round ended */
+	int64_t rests_until_us;
+	unsigned attempt; /* rounds in a row that failed */
 	/* of this round */
 	bool was_due, has_drained;
 	struct job_key *keys; /* what is pending */
@@ -97,10 +99,18 @@ static void look(struct refill *refill)
 	jobs_legacy_exists(values->redis, &refill->scope, legacy_found, refill);
 }
 
-static void give_up(struct refill *refill)
+/* After a failure comes a pause that grows, because the next round would most likely fail as well: Redis may be full. */
+static void rest(struct refill *refill)
+{
+	refill->rests_until_us = clock_monotonic_us() + loop_backoff_ms(refill->attempt++) * 1000;
+}
+
+static void give_up(struct refill *refill, enum status status)
 {
 	refill->is_running = false;
 	refill->is_due |= refill->was_due;
+	if (status != STATUS_OK)
+		rest(refill);
 }
 
 static void legacy_found(enum status status, bool exists, void *arg)
@@ -121,7 +131,7 @@ static void begun(enum status status, enum jobs_refill_verdict verdict, void *ar
 	struct refill *refill = arg;
 
 	if (status != STATUS_OK || verdict != JOBS_REFILL_BEGIN)
-		return give_up(refill);
+		return give_up(refill, status);
 	refill->added = 0;
 	refill->has_drained = false;
 	if (refill->is_missing_due)
@@ -283,8 +293,12 @@ static void end(struct refill *refill, bool is_complete)
 
 	refill->is_running = false;
 	refill->is_due |= !is_complete || refill->has_drained;
-	if (is_complete)
+	if (is_complete) {
 		refill->completed_us = clock_monotonic_us();
+		refill->attempt = 0;
+	} else {
+		rest(refill);
+	}
 	if (refill->sees_legacy && is_complete && !refill->has_drained && !refill->has_backlog)
 		jobs_legacy_expire(values->redis, &refill->scope);
 	jobs_refill_end(values->redis, &refill->scope, log_instance(), is_complete ? values->config->repair_s * 900 : 0);
@@ -308,14 +322,18 @@ static void look_soon(void *arg)
 {
 	struct refill *refill = arg;
 
-	if (refill->is_due || refill->has_backlog)
+	if ((refill->is_due || refill->has_backlog) && clock_monotonic_us() >= refill->rests_until_us)
 		look(refill);
 }
 
 static void redis_changed(bool is_ready, void *arg)
 {
-	if (is_ready)
-		refill_soon(arg);
+	struct refill *refill = arg;
+
+	if (!is_ready)
+		return;
+	refill->rests_until_us = refill->attempt = 0;
+	refill_soon(refill);
 }
 
 struct refill *refill_new(struct event_base *base, struct values *values)

@@ -48,13 +48,14 @@ static void stored(enum status status, void *arg)
 {
 	struct batch *batch = arg;
 	struct work *work = batch->work;
+	bool was_refused = work->refusal;
 
-	if (status == STATUS_OK && work->refusal) /* what waited for an attempt to succeed */
+	if (status == STATUS_OK && was_refused) /* what waited for an attempt to succeed */
 		loop_deferred_schedule(work->finish);
 	work->refusal = status == STATUS_OK ? NULL : redis_refusal(work->redis);
 	if (status != STATUS_OK)
-		log_line(LOG_WARN, "results could not be stored", LOG_INT("jobs", batch->n),
-			 LOG_TEXT("status", status_name(status)));
+		log_line(was_refused && work->refusal ? LOG_DEBUG : LOG_WARN, "results could not be stored",
+			 LOG_INT("jobs", batch->n), LOG_TEXT("status", status_name(status)));
 	if (status == STATUS_OK)
 		took(batch);
 	else if (work->is_draining)

@@ -74,12 +74,36 @@ static void call_end(struct promise_call *call)
 	call_over(call);
 }
 
+/* A process that is refused again and again asks less and less often. */
+#define REFUSALS_US 3000000
+#define REFUSALS_MAX \
+	30 /* in this time; with growing pauses from 50 ms on there are fewer, and one every 50 ms are twice as many */
+static struct {
+	int64_t since_us;
+	int count;
+} refusals[PROCESSES];
+
+static void check_refusal(const struct promise_call *call)
+{
+	int64_t *since_us = &refusals[call->process->number].since_us;
+	int *count = &refusals[call->process->number].count;
+
+	if (now_us - *since_us > REFUSALS_US) {
+		*since_us = now_us;
+		*count = 0;
+	}
+	if (++*count > REFUSALS_MAX)
+		promise_broken("a process asks too often for what was refused:", call->name);
+}
+
 static void redis_ended(enum status status, const redisReply *reply, void *arg)
 {
 	struct promise_call *call = arg;
 
 	trace(call->name, status, reply ? reply->type : 0);
 	call_end(call);
+	if (status != STATUS_OK && strcmp(call->name, "jobs_refill_begin") == 0)
+		check_refusal(call);
 	call->done.redis(status, reply, call->arg);
 }
 
@@ -422,4 +446,5 @@ void promises_reset(void)
 	promises_data_lost();
 	keys_disagree = false;
 	settling_since_us = 0;
+	memset(refusals, 0, sizeof refusals);
 }
