@@ -115,7 +115,8 @@ $(BUILD)/tests/simulator/users_store.o: $(BUILD)/services/users/store.o
 SIMULATOR_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/simulator/io_%,$(wildcard tests/simulator/*.c)))
 SIMULATOR_LIBS = $(shell pkg-config --libs lua5.1)
 $(BUILD)/tests/simulator/%.o: CPPFLAGS += $(shell pkg-config --cflags lua5.1)
-SIMULATOR_WRAPS := $(foreach f,redis_command redis_command_blocking redis_eval postgres_exec scope_cancel,-Wl,--wrap=$(f))
+SIMULATOR_WRAPS := $(foreach f,redis_command redis_command_blocking redis_eval postgres_exec scope_cancel \
+	kind_estimate_us,-Wl,--wrap=$(f))
 $(BUILD)/tests/simulator/simulator: $(SIMULATOR_OBJECTS) $(SIMULATED) $(LIBCOMMON)
 	$(CC) $(LDFLAGS) $(SIMULATOR_WRAPS) -o $@ $^ $(LDLIBS) $(SIMULATOR_LIBS)
 

@@ -57,23 +57,14 @@ static void factorial(int64_t index, mpz_t result)
 	mpz_fac_ui(result, (unsigned long)index);
 }
 
-/* small_max: the largest index that takes less than about 0.3 ms on a slow core, conversion to decimal included. */
-static const struct {
-	void (*run)(int64_t index, mpz_t result);
-	int64_t small_max;
-} calculations[KIND_COUNT] = {
-	[KIND_FIBONACCI] = {fibonacci, 10000},
-	[KIND_LUCAS] = {lucas, 10000},
-	[KIND_FACTORIAL] = {factorial, 800},
-	[KIND_PRIMORIAL] = {primorial, 3000},
-};
-
 void calculate(enum kind kind, int64_t index, mpz_t result)
 {
-	calculations[kind].run(index, result);
-}
+	static void (*const calculations[KIND_COUNT])(int64_t index, mpz_t result) = {
+		[KIND_FIBONACCI] = fibonacci,
+		[KIND_LUCAS] = lucas,
+		[KIND_FACTORIAL] = factorial,
+		[KIND_PRIMORIAL] = primorial,
+	};
 
-bool calculation_is_small(enum kind kind, int64_t index)
-{
-	return index <= calculations[kind].small_max;
+	calculations[kind](index, result);
 }

@@ -124,7 +124,7 @@ static void bury(struct work *work, const struct job *job)
 
 static void run(struct work *work, struct held *held)
 {
-	if (calculation_is_small(held->job.key.kind, held->job.key.index))
+	if (kind_is_small(held->job.key.kind, held->job.key.index))
 		run_small(work, held);
 	else
 		run_large(work, held);

@@ -41,7 +41,7 @@ void work_register_metrics(void)
 
 static bool is_large(const struct held *held)
 {
-	return !calculation_is_small(held->job.key.kind, held->job.key.index);
+	return !kind_is_small(held->job.key.kind, held->job.key.index);
 }
 
 void work_hold(struct work *work, struct held *held)

@@ -94,6 +94,44 @@ static void test_a_limit_below_one_is_a_problem(void **state)
 	unsetenv("VALUES_MAX_LUCAS");
 }
 
+static void test_index_0_of_each_kind_is_small_and_a_large_index_is_not(void **state)
+{
+	for (int kind = 0; kind < KIND_COUNT; kind++) {
+		assert_true(kind_is_small((enum kind)kind, 0));
+		assert_false(kind_is_small((enum kind)kind, 100000));
+		assert_false(kind_is_small((enum kind)kind, INT64_MAX));
+	}
+}
+
+static void test_no_estimate_is_below_that_of_a_lower_index(void **state)
+{
+	for (int kind = 0; kind < KIND_COUNT; kind++)
+		for (int64_t index = 0; index < INT64_MAX / 2; index += index / 1000 + 1)
+			if (kind_estimate_us((enum kind)kind, index) < 1 ||
+			    kind_estimate_us((enum kind)kind, index + index / 1000 + 1) <
+				    kind_estimate_us((enum kind)kind, index))
+				fail_msg("%s of %lld", kind_name((enum kind)kind), (long long)index);
+}
+
+static void test_an_estimate_is_what_was_measured_at_a_point_and_in_between_in_proportion(void **state)
+{
+	assert_int_equal(kind_estimate_us(KIND_FIBONACCI, 0), 1);
+	assert_int_equal(kind_estimate_us(KIND_FIBONACCI, 1000000), 7267);
+	assert_int_equal(kind_estimate_us(KIND_FIBONACCI, 200000), (242 + 1278) / 2);
+	assert_int_equal(kind_estimate_us(KIND_FACTORIAL, 1000000), 513787);
+	assert_in_range(kind_estimate_us(KIND_FACTORIAL, 2000000), 1000000, 1200000);
+}
+
+static void test_the_highest_small_index_is_followed_by_one_that_is_not(void **state)
+{
+	for (int kind = 0; kind < KIND_COUNT; kind++) {
+		int64_t most = kind_small_max((enum kind)kind);
+
+		assert_true(kind_is_small((enum kind)kind, most));
+		assert_false(kind_is_small((enum kind)kind, most + 1));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -104,6 +142,10 @@ int main(void)
 		cmocka_unit_test(test_the_default_limits_are_set),
 		cmocka_unit_test(test_each_limit_is_set_by_its_own_variable),
 		cmocka_unit_test(test_a_limit_below_one_is_a_problem),
+		cmocka_unit_test(test_index_0_of_each_kind_is_small_and_a_large_index_is_not),
+		cmocka_unit_test(test_no_estimate_is_below_that_of_a_lower_index),
+		cmocka_unit_test(test_an_estimate_is_what_was_measured_at_a_point_and_in_between_in_proportion),
+		cmocka_unit_test(test_the_highest_small_index_is_followed_by_one_that_is_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -151,23 +151,6 @@ static void test_random_results_satisfy_the_recurrences(void **state)
 	mpz_clears(before, sum, NULL);
 }
 
-static void test_index_0_of_each_kind_is_small_and_a_large_index_is_not(void **state)
-{
-	for (int kind = 0; kind < KIND_COUNT; kind++) {
-		assert_true(calculation_is_small((enum kind)kind, 0));
-		assert_false(calculation_is_small((enum kind)kind, 100000));
-		assert_false(calculation_is_small((enum kind)kind, INT64_MAX));
-	}
-}
-
-static void test_no_index_is_small_above_one_that_is_not(void **state)
-{
-	for (int kind = 0; kind < KIND_COUNT; kind++)
-		for (int64_t index = 1; index < 20000; index++)
-			if (calculation_is_small((enum kind)kind, index) && !calculation_is_small((enum kind)kind, index - 1))
-				fail_msg("%s of %lld", kind_name((enum kind)kind), (long long)index);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -181,8 +164,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_primorials_agree_with_gmp, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_large_primorial_agrees_with_gmp, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_random_results_satisfy_the_recurrences, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_index_0_of_each_kind_is_small_and_a_large_index_is_not, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_no_index_is_small_above_one_that_is_not, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
