@@ -89,8 +89,9 @@ static void answer(const redisReply *reply)
 /* ---- the calls ---- */
 
 static const struct job_key keys[KEYS] = {{KIND_FIBONACCI, 1}, {KIND_LUCAS, 77}, {KIND_PRIMORIAL, INT64_MAX}};
-static const struct job jobs[KEYS] = {
-	{{KIND_FIBONACCI, 1}, "1-1", "r"}, {{KIND_LUCAS, 77}, "2-1", ""}, {{KIND_FACTORIAL, 5}, "3-1", "q"}};
+static const struct job jobs[KEYS] = {{{KIND_FIBONACCI, 1}, JOBS_SMALL, "1-1", "r"},
+				      {{KIND_LUCAS, 77}, JOBS_SMALL, "2-1", ""},
+				      {{KIND_FACTORIAL, 5}, JOBS_SMALL, "3-1", "q"}};
 static unsigned completed;
 
 static void complete(enum status status)
@@ -125,10 +126,11 @@ static void refilled(enum status status, int count, bool is_full, void *arg)
 	require(count >= 0 && count <= (status == STATUS_OK ? KEYS : 0) && (status == STATUS_OK || !is_full));
 }
 
-static void refill_begun(enum status status, enum jobs_refill_verdict verdict, void *arg)
+static void refill_begun(enum status status, const struct jobs_refill_answer *answer, void *arg)
 {
 	complete(status);
-	require(verdict == JOBS_REFILL_OTHER || (status == STATUS_OK && verdict <= JOBS_REFILL_BEGIN));
+	require(answer->verdict == JOBS_REFILL_OTHER || (status == STATUS_OK && answer->verdict <= JOBS_REFILL_BEGIN));
+	require(answer->large_count >= 0);
 }
 
 static void legacy_found(enum status status, bool exists, void *arg)
@@ -220,17 +222,19 @@ static void call(uint8_t choice)
 {
 	static const struct job_to_add to_add[KEYS] = {{{KIND_LUCAS, 1}, "r"}, {{KIND_LUCAS, 2}, "r"}, {{KIND_LUCAS, 3}, ""}};
 	static const struct job_finished finished[2] = {{&jobs[0], "1", 1, 5}, {&jobs[1], "29", 2, 0}};
-	static const struct jobs_refiller refiller = {"a", 1000, 10, 5, true};
+	static const struct jobs_room room = {.names = 10, .large_us = 1000};
+	static const struct jobs_refiller refiller = {
+		.name = "a", .lease_ms = 1000, .room = {10, 1000}, .wants = {true, true}, .is_urgent = true};
 	static const struct jobs_written written[1] = {{"1-1", {KIND_LUCAS, 1}}};
 	struct scope scope;
 	bool is_wrapped = true;
 
 	scope_init(&scope);
-	switch (choice % 20) {
+	switch (choice % 21) {
 	case 0:
-		return jobs_add(NULL, &scope, 10, to_add, KEYS, added, NULL);
+		return jobs_add(NULL, &scope, room, to_add, KEYS, added, NULL);
 	case 1:
-		return jobs_refill(NULL, &scope, 10, keys, KEYS, refilled, NULL);
+		return jobs_refill(NULL, &scope, room, keys, KEYS, refilled, NULL);
 	case 2:
 		return jobs_retry(NULL, &scope, keys[0], false, done, NULL);
 	case 3:
@@ -238,9 +242,9 @@ static void call(uint8_t choice)
 	case 4:
 		return jobs_read_decimal(NULL, &scope, keys[1], decimal_read, NULL);
 	case 5:
-		return jobs_receive(NULL, &scope, "consumer", 10, 1000, received, &is_wrapped);
+		return jobs_receive(NULL, &scope, JOBS_SMALL, "consumer", 10, 1000, received, &is_wrapped);
 	case 6:
-		return jobs_take_over(NULL, &scope, "consumer", 0, 1000, 5, 10, received, NULL);
+		return jobs_take_over(NULL, &scope, JOBS_SMALL, "consumer", 0, 1000, 5, 10, received, NULL);
 	case 7:
 		return jobs_finish(NULL, &scope, 60, finished, 2, done, NULL);
 	case 8:
@@ -267,6 +271,8 @@ static void call(uint8_t choice)
 		return jobs_ask_decimal(NULL, &scope, keys[0], "r", done, NULL);
 	case 19:
 		return jobs_asked_receive(NULL, &scope, asked, NULL);
+	case 20:
+		return jobs_present(NULL, &scope, "consumer", 2, done, NULL);
 	}
 }
 

@@ -1,11 +1,19 @@
--- Adds each job that is not in the window yet, as long as the window has room.
--- KEYS: stream, window, dead letters, finished
--- ARGV: most names that the window may have, then for each job: kind, index, request id
--- Answer: the state of each job, in order (enum job_state); absent: the window is full, so it waits in Postgres
-local stream, window, dead, finished = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local most = tonumber(ARGV[1])
+-- Adds each job that is not in the window yet, as long as its lane has room.
+-- KEYS: small jobs, large jobs, window, dead letters, finished, load
+-- ARGV: most names of the small lane, most us of work of the large lane for each thread, then for each job: kind, index, request id,
+--       estimate in us (0: it is small)
+-- Answer: the state of each job, in order (enum job_state); absent: its lane is full, so it waits in Postgres
+local small, large, window, dead, finished, load = unpack(KEYS)
 local ABSENT, PENDING, DONE, FAILED = 0, 1, 2, 3
-local size = redis.call('HLEN', window)
+local most = tonumber(ARGV[1])
+local names, large_count = redis.call('HLEN', window), redis.call('XLEN', large)
+local large_us = large_count > 0 and tonumber(redis.call('HGET', load, 'us') or 0) or 0
+local large_us_most = tonumber(ARGV[2]) * math.max(1, tonumber(redis.call('HGET', load, 'threads') or 1))
+
+-- What finished and is not written counts to the small lane, so both lanes stop when Postgres takes nothing.
+local function has_room(us)
+	return names - large_count < most and (us == 0 or (large_count < most and large_us < large_us_most))
+end
 
 -- An id may stand for another job after the stream was deleted, so the entry is compared.
 local function has(entries, id, kind, index)
@@ -13,20 +21,27 @@ local function has(entries, id, kind, index)
 	return entry and entry[2][2] == kind and entry[2][4] == index
 end
 
-local function add(kind, index, request_id)
+local function append(kind, index, request_id, us)
+	if us == 0 then return redis.call('XADD', small, '*', 'kind', kind, 'index', index, 'request_id', request_id) end
+	large_count, large_us = large_count + 1, large_us + us
+	return redis.call('XADD', large, '*', 'kind', kind, 'index', index, 'request_id', request_id, 'us', us)
+end
+
+local function add(kind, index, request_id, us)
 	local name = kind .. ':' .. index
 	local id = redis.call('HGET', window, name)
 	if id and id:sub(1, 1) ~= '=' then return PENDING end
 	if id and has(finished, id:sub(2), kind, index) then return DONE end
 	if redis.call('HEXISTS', dead, name) == 1 then return FAILED end
-	if not id and size >= most then return ABSENT end
-	redis.call('HSET', window, name, redis.call('XADD', stream, '*', 'kind', kind, 'index', index, 'request_id', request_id))
-	if not id then size = size + 1 end
+	if not id and not has_room(us) then return ABSENT end
+	redis.call('HSET', window, name, append(kind, index, request_id, us))
+	if not id then names = names + 1 end
 	return PENDING
 end
 
-local states = {}
-for i = 2, #ARGV, 3 do
-	states[#states + 1] = add(ARGV[i], ARGV[i + 1], ARGV[i + 2])
+local states, us_before = {}, large_us
+for i = 3, #ARGV, 4 do
+	states[#states + 1] = add(ARGV[i], ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3]))
 end
+if large_us ~= us_before then redis.call('HSET', load, 'us', string.format('%.0f', large_us)) end
 return states

@@ -1,8 +1,8 @@
--- Makes a dead letter of a job, takes it off the stream, and has Postgres learn of it.
--- KEYS: stream, window, dead letters, finished
+-- Makes a dead letter of a job, takes it off its lane, and has Postgres learn of it.
+-- KEYS: jobs of its lane, window, dead letters, finished, load
 -- ARGV: group, id, kind, index, the dead letter ("deliveries failed_unix_ms request_id")
 -- Answer: 1
-local stream, window, dead, finished = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local stream, window, dead, finished, load = unpack(KEYS)
 local group, id, kind, index, letter = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local name = kind .. ':' .. index
 
@@ -10,5 +10,10 @@ redis.call('HSET', dead, name, letter)
 redis.call('HDEL', window, name)
 redis.call('XADD', finished, '*', 'kind', kind, 'index', index, 'summary', '')
 redis.call('XACK', stream, group, id)
+local entry = redis.call('XRANGE', stream, id, id)[1]
 redis.call('XDEL', stream, id)
+if entry and entry[2][7] == 'us' then
+	local us = tonumber(redis.call('HGET', load, 'us') or 0) - (tonumber(entry[2][8]) or 0)
+	redis.call('HSET', load, 'us', string.format('%.0f', math.max(0, us)))
+end
 return 1

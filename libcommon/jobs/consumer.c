@@ -16,6 +16,7 @@ REDIS_SCRIPT(libcommon_jobs, take_over, jobs_take_over);
 REDIS_SCRIPT(libcommon_jobs, finish, jobs_finish);
 REDIS_SCRIPT(libcommon_jobs, release, jobs_release);
 REDIS_SCRIPT(libcommon_jobs, bury, jobs_bury);
+REDIS_SCRIPT(libcommon_jobs, present, jobs_present);
 REDIS_SCRIPT(libcommon_jobs, count, jobs_count);
 
 struct call { /* of any function below; freed with its redis_call */
@@ -27,6 +28,7 @@ struct call { /* of any function below; freed with its redis_call */
 	void *arg;
 	struct redis *redis;
 	struct scope *scope;
+	enum jobs_lane lane; /* of what is received */
 };
 
 static struct call *call_new(struct redis *redis, struct scope *scope, void *arg)
@@ -68,9 +70,10 @@ static void deliver(struct call *call, const char *command, const redisReply *en
 	int n = 0;
 
 	for (size_t i = 0; status == STATUS_OK && i < entries->elements && n < JOBS_BATCH_MAX; i++)
-		if (redis_is_entry(entries->element[i]))
-			read_job(entries->element[i], &jobs[n++]);
-		else
+		if (redis_is_entry(entries->element[i])) {
+			read_job(entries->element[i], &jobs[n]);
+			jobs[n++].lane = call->lane;
+		} else
 			status = redis_unexpected(command, entries->element[i]);
 	call->received(status, jobs, n, call->arg);
 }
@@ -90,9 +93,10 @@ static void make_group(const struct call *call)
 	struct call *again = call_new(call->redis, call->scope, call->arg);
 
 	again->received = call->received;
+	again->lane = call->lane;
 	redis_call_own(redis_command(call->redis, call->scope, 6,
-				     (const char *[]){"XGROUP", "CREATE", JOBS_STREAM, JOBS_GROUP, "0", "MKSTREAM"}, NULL,
-				     group_made, again),
+				     (const char *[]){"XGROUP", "CREATE", jobs_stream(call->lane), JOBS_GROUP, "0", "MKSTREAM"},
+				     NULL, group_made, again),
 		       again);
 }
 
@@ -111,18 +115,19 @@ static void received(enum status status, const redisReply *reply, void *arg)
 		call->received(redis_is_nil(reply) ? STATUS_OK : redis_unexpected("XREADGROUP", reply), NULL, 0, call->arg);
 }
 
-void jobs_receive(struct redis *redis, struct scope *scope, const char *consumer, int most, long block_ms,
+void jobs_receive(struct redis *redis, struct scope *scope, enum jobs_lane lane, const char *consumer, int most, long block_ms,
 		  jobs_received *done_receiving, void *arg)
 {
 	struct call *call = call_new(redis, scope, arg);
 	char count[INT64_TEXT_BYTES], block[INT64_TEXT_BYTES];
 
 	call->received = done_receiving;
+	call->lane = lane;
 	int64_format(most, count);
 	int64_format(block_ms, block);
 	redis_call_own(redis_command_blocking(redis, scope, block_ms, 11,
 					      (const char *[]){"XREADGROUP", "GROUP", JOBS_GROUP, consumer, "COUNT", count,
-							       "BLOCK", block, "STREAMS", JOBS_STREAM, ">"},
+							       "BLOCK", block, "STREAMS", jobs_stream(lane), ">"},
 					      NULL, received, call),
 		       call);
 }
@@ -139,30 +144,32 @@ static void taken_over(enum status status, const redisReply *reply, void *arg)
 		deliver(call, "take_over", reply);
 }
 
-void jobs_take_over(struct redis *redis, struct scope *scope, const char *consumer, long lived_ms, long lease_ms,
-		    long max_deliveries, int most, jobs_received *done_taking, void *arg)
+void jobs_take_over(struct redis *redis, struct scope *scope, enum jobs_lane lane, const char *consumer, long lived_ms,
+		    long lease_ms, long max_deliveries, int most, jobs_received *done_taking, void *arg)
 {
 	struct call *call = call_new(redis, scope, arg);
 	char lease[INT64_TEXT_BYTES], deliveries[INT64_TEXT_BYTES], count[INT64_TEXT_BYTES], now[INT64_TEXT_BYTES],
 		lived[INT64_TEXT_BYTES];
 
 	call->received = done_taking;
+	call->lane = lane;
 	int64_format(lease_ms, lease);
 	int64_format(max_deliveries, deliveries);
 	int64_format(most, count);
 	int64_format(clock_unix_ms(), now);
 	int64_format(lived_ms, lived);
-	redis_call_own(redis_eval(redis, scope, &jobs_take_over_script, 4, 11,
-				  (const char *[]){JOBS_STREAM, JOBS_WINDOW_KEY, JOBS_DEAD_KEY, JOBS_FINISHED, JOBS_GROUP,
-						   consumer, lease, deliveries, count, now, lived},
+	redis_call_own(redis_eval(redis, scope, &jobs_take_over_script, 5, 12,
+				  (const char *[]){jobs_stream(lane), JOBS_WINDOW_KEY, JOBS_DEAD_KEY, JOBS_FINISHED, JOBS_LOAD,
+						   JOBS_GROUP, consumer, lease, deliveries, count, now, lived},
 				  NULL, taken_over, call),
 		       call);
 }
 
 /* ---- finishing ---- */
 
-#define FINISH_FIRST 7 /* keys and arguments before those of the first job */
-#define FINISH_ARGS 6  /* of one job */
+#define FINISH_KEYS 6
+#define FINISH_FIRST (FINISH_KEYS + 3) /* keys and arguments before those of the first job */
+#define FINISH_ARGS 6                  /* of one job */
 
 struct finish_texts {
 	char index[INT64_TEXT_BYTES], digits[INT64_TEXT_BYTES], duration[INT64_TEXT_BYTES];
@@ -216,8 +223,8 @@ static void finish(const struct finishing *finishing)
 	call->done = finishing->done;
 	int64_format(clock_unix_ms(), now);
 	memcpy(argv,
-	       (const char *[FINISH_FIRST]){JOBS_STREAM, JOBS_WINDOW_KEY, JOBS_DEAD_KEY, JOBS_FINISHED, JOBS_GROUP, now,
-					    JOBS_LIVE_CHANNEL},
+	       (const char *[FINISH_FIRST]){JOBS_STREAM_SMALL, JOBS_STREAM_LARGE, JOBS_WINDOW_KEY, JOBS_DEAD_KEY, JOBS_FINISHED,
+					    JOBS_LOAD, JOBS_GROUP, now, JOBS_LIVE_CHANNEL},
 	       FINISH_FIRST * sizeof *argv);
 	for (int i = 0; i < FINISH_FIRST; i++)
 		lens[i] = strlen(argv[i]);
@@ -226,9 +233,9 @@ static void finish(const struct finishing *finishing)
 
 		fill(&finishing->finished[i], &texts[i], argv + at, lens + at);
 	}
-	redis_call_own(
-		redis_eval(finishing->redis, finishing->scope, &jobs_finish_script, 4, (int)argc, argv, lens, done, call),
-		call);
+	redis_call_own(redis_eval(finishing->redis, finishing->scope, &jobs_finish_script, FINISH_KEYS, (int)argc, argv, lens,
+				  done, call),
+		       call);
 	for (int i = 0; i < n; i++)
 		buf_free(&texts[i].preview);
 	free(texts);
@@ -291,7 +298,7 @@ void jobs_renew(struct redis *redis, struct scope *scope, const char *consumer, 
 	int argc = 5;
 
 	call->done = done_renewing;
-	memcpy(argv, (const char *[]){"XCLAIM", JOBS_STREAM, JOBS_GROUP, consumer, "0"}, 5 * sizeof *argv);
+	memcpy(argv, (const char *[]){"XCLAIM", jobs_stream(jobs->lane), JOBS_GROUP, consumer, "0"}, 5 * sizeof *argv);
 	for (int i = 0; i < n; i++)
 		argv[argc++] = jobs[i].id;
 	argv[argc++] = "JUSTID";
@@ -309,7 +316,7 @@ void jobs_release(struct redis *redis, struct scope *scope, const char *consumer
 
 	call->done = done_releasing;
 	int64_format(lease_ms, lease);
-	memcpy(argv, (const char *[]){JOBS_STREAM, JOBS_GROUP, consumer, lease}, 4 * sizeof *argv);
+	memcpy(argv, (const char *[]){jobs_stream(jobs->lane), JOBS_GROUP, consumer, lease}, 4 * sizeof *argv);
 	for (int i = 0; i < n; i++)
 		argv[argc++] = jobs[i].id;
 	redis_call_own(redis_eval(redis, scope, &jobs_release_script, 1, argc, argv, NULL, done, call), call);
@@ -324,10 +331,26 @@ void jobs_bury(struct redis *redis, struct scope *scope, const struct job *job, 
 	call->done = done_burying;
 	int64_format(job->key.index, index);
 	snprintf(kept, sizeof kept, "0 %" PRId64 " %s", clock_unix_ms(), job->request_id);
-	redis_call_own(redis_eval(redis, scope, &jobs_bury_script, 4, 9,
-				  (const char *[]){JOBS_STREAM, JOBS_WINDOW_KEY, JOBS_DEAD_KEY, JOBS_FINISHED, JOBS_GROUP,
-						   job->id, kind_name(job->key.kind), index, kept},
+	redis_call_own(redis_eval(redis, scope, &jobs_bury_script, 5, 10,
+				  (const char *[]){jobs_stream(job->lane), JOBS_WINDOW_KEY, JOBS_DEAD_KEY, JOBS_FINISHED,
+						   JOBS_LOAD, JOBS_GROUP, job->id, kind_name(job->key.kind), index, kept},
 				  NULL, done, call),
+		       call);
+}
+
+/* ---- being there ---- */
+
+void jobs_present(struct redis *redis, struct scope *scope, const char *consumer, long threads, jobs_done *done_noting,
+		  void *arg)
+{
+	struct call *call = call_new(redis, scope, arg);
+	char threads_text[INT64_TEXT_BYTES], silent[INT64_TEXT_BYTES];
+
+	call->done = done_noting;
+	int64_format(threads, threads_text);
+	int64_format(JOBS_PRESENT_MS, silent);
+	redis_call_own(redis_eval(redis, scope, &jobs_present_script, 2, 5,
+				  (const char *[]){JOBS_WORKERS, JOBS_LOAD, consumer, threads_text, silent}, NULL, done, call),
 		       call);
 }
 
@@ -374,7 +397,7 @@ void jobs_count(struct redis *redis, struct scope *scope, jobs_counted *done_cou
 	struct call *call = call_new(redis, scope, arg);
 
 	call->counted = done_counting;
-	redis_call_own(redis_eval(redis, scope, &jobs_count_script, 2, 2, (const char *[]){JOBS_STREAM, JOBS_DEAD_KEY}, NULL,
-				  counted, call),
+	redis_call_own(redis_eval(redis, scope, &jobs_count_script, 3, 3,
+				  (const char *[]){JOBS_STREAM_SMALL, JOBS_STREAM_LARGE, JOBS_DEAD_KEY}, NULL, counted, call),
 		       call);
 }

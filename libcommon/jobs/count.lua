@@ -1,6 +1,16 @@
--- KEYS: stream, dead letters
--- Answer: {jobs on the stream, dead letters, id of the oldest job or ''}
-local stream, dead = KEYS[1], KEYS[2]
+-- KEYS: small jobs, large jobs, dead letters
+-- Answer: {jobs on both lanes, dead letters, id of the oldest job or ''}
+local small, large, dead = unpack(KEYS)
 
-local oldest = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
-return {redis.call('XLEN', stream), redis.call('HLEN', dead), oldest and oldest[1] or ''}
+local function oldest(stream)
+	local entry = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
+	return entry and entry[1] or ''
+end
+
+local function since(id)
+	return tonumber(id:match('^%d+')) or math.huge
+end
+
+local of_small, of_large = oldest(small), oldest(large)
+return {redis.call('XLEN', small) + redis.call('XLEN', large), redis.call('HLEN', dead),
+	since(of_large) < since(of_small) and of_large or of_small}

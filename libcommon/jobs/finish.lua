@@ -1,34 +1,45 @@
--- Stores the summaries of results until Postgres has them, publishes them and takes their jobs off the stream. A job that another
+-- Stores the summaries of results until Postgres has them, publishes them and takes their jobs off their lane. A job that another
 -- worker has finished already keeps the first summary and is not published again.
--- KEYS: stream, window, dead letters, finished
+-- KEYS: small jobs, large jobs, window, dead letters, finished, load
 -- ARGV: group, now in Unix ms, channel, then for each job: id, kind, index, digits, duration in microseconds, preview
 -- Answer: 1
-local stream, window, dead, finished = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local small, large, window, dead, finished, load = unpack(KEYS)
 local group, now_ms, channel = ARGV[1], ARGV[2], ARGV[3]
+local freed_us = 0
 
 local function publish(kind, index, digits, duration_us, preview)
 	redis.call('PUBLISH', channel, '{"event":"value","kind":"' .. kind .. '","index":' .. index .. ',"digits":' .. digits ..
 		',"preview":"' .. preview .. '","duration_us":' .. duration_us .. '}')
 end
 
--- An id may stand for another calculation after its stream was deleted. nil: it stands for none.
-local function stands_for(entries, id, kind, index)
+-- An id may stand for another calculation after its stream was deleted: false. nil: it stands for none.
+local function entry_of(entries, id, kind, index)
 	local entry = redis.call('XRANGE', entries, id, id)[1]
-	if entry then return entry[2][2] == kind and entry[2][4] == index end
+	if entry then return entry[2][2] == kind and entry[2][4] == index and entry end
 end
 
 local function take_off(id, kind, index)
-	if stands_for(stream, id, kind, index) == false then return end
-	redis.call('XACK', stream, group, id)
-	redis.call('XDEL', stream, id)
+	for _, stream in ipairs({small, large}) do
+		local entry = entry_of(stream, id, kind, index)
+		if entry ~= false then redis.call('XACK', stream, group, id) end
+		if entry then
+			redis.call('XDEL', stream, id)
+			freed_us = freed_us + (entry[2][7] == 'us' and tonumber(entry[2][8]) or 0)
+			return
+		end
+	end
+end
+
+local function is_on_a_lane(id, kind, index)
+	return entry_of(small, id, kind, index) or entry_of(large, id, kind, index)
 end
 
 -- Either its summary is here, or Postgres has it and nothing is left of the job. After Redis was emptied nothing is left either,
 -- and no stream: then the result is stored.
 local function is_finished(id, known, kind, index)
-	if known then return known:sub(1, 1) == '=' and stands_for(finished, known:sub(2), kind, index) end
-	return not stands_for(stream, id, kind, index) and redis.call('HEXISTS', dead, kind .. ':' .. index) == 0 and
-		redis.call('EXISTS', stream) == 1
+	if known then return known:sub(1, 1) == '=' and entry_of(finished, known:sub(2), kind, index) end
+	return not is_on_a_lane(id, kind, index) and redis.call('HEXISTS', dead, kind .. ':' .. index) == 0 and
+		redis.call('EXISTS', small, large) > 0
 end
 
 for i = 4, #ARGV, 6 do
@@ -44,5 +55,9 @@ for i = 4, #ARGV, 6 do
 	end
 	redis.call('HDEL', dead, name)
 	take_off(id, kind, index)
+end
+if freed_us > 0 then
+	local us = tonumber(redis.call('HGET', load, 'us') or 0)
+	redis.call('HSET', load, 'us', string.format('%.0f', math.max(0, us - freed_us)))
 end
 return 1

@@ -1,6 +1,9 @@
 /* The whole job protocol between values (the producer) and worker (the consumer): only this room changes these Redis keys.
  *
- *   jobs               stream, consumer group "workers"; fields kind, index, request_id
+ *   jobs               stream, consumer group "workers": the small jobs; fields kind, index, request_id
+ *   {jobs}:large       the same of the large ones; one field more: us, the estimate of its duration
+ *   {jobs}:load        hash: us, the sum of those on {jobs}:large; threads, of all workers
+ *   {jobs}:workers     hash: worker -> "threads seen_unix_ms"
  *   {jobs}:window      hash "kind:index" -> id of its job; or "=" and the id of its entry in {jobs}:finished
  *   {jobs}:finished    stream, consumer group "values": what Postgres does not have yet; fields kind, index, summary, which is
  *                      "digits duration_us calculated_unix_ms preview", or empty when the calculation failed
@@ -42,8 +45,18 @@ struct job_key {
 	enum kind kind;
 	int64_t index;
 };
+/* Small and large calculations (kind_is_small()) are queued, received and taken over apart, so that no small one waits for a
+ * large one. A job that a version with another estimate queued may be on the other lane. */
+enum jobs_lane { JOBS_SMALL, JOBS_LARGE };
+#define JOBS_LANES 2
+static inline enum jobs_lane jobs_lane_of(struct job_key key)
+{
+	return kind_is_small(key.kind, key.index) ? JOBS_SMALL : JOBS_LARGE;
+}
+
 struct job {
 	struct job_key key;
+	enum jobs_lane lane; /* on which it was received */
 	char id[JOBS_ID_BYTES];
 	char request_id[JOBS_REQUEST_ID_BYTES];
 };
@@ -62,11 +75,16 @@ struct job_to_add {
 	struct job_key key;
 	const char *request_id; /* borrowed until jobs_add() returns */
 };
-/* states: one for each job, in order, borrowed for the callback; NULL unless OK. JOB_ABSENT: the window has `most` names
- * already, so the job was not added. n <= JOBS_BATCH_MAX */
+/* How much the window holds. */
+struct jobs_room {
+	long names;       /* of small jobs, of large ones, and of what finished and is not written */
+	int64_t large_us; /* estimated work of large jobs, for each thread of the workers; one thread while there are none */
+};
+/* states: one for each job, in order, borrowed for the callback; NULL unless OK. JOB_ABSENT: its lane is full, so the job was
+ * not added. n <= JOBS_BATCH_MAX */
 typedef void jobs_added(enum status status, const enum job_state *states, void *arg);
-void jobs_add(struct redis *redis, struct scope *scope, long most, const struct job_to_add *jobs, int n, jobs_added *done,
-	      void *arg);
+void jobs_add(struct redis *redis, struct scope *scope, struct jobs_room room, const struct job_to_add *jobs, int n,
+	      jobs_added *done, void *arg);
 /* States and summaries of n keys (n <= 1,000) that Postgres does not know to be done, in order, in one round trip. results:
  * borrowed for the callback. */
 typedef void jobs_looked_up(enum status status, const struct job_result *results, int n, void *arg);
@@ -94,18 +112,25 @@ void jobs_cancel(struct redis *redis, struct scope *scope, const struct job_key 
 struct jobs_refiller {
 	const char *name; /* of this process */
 	long lease_ms;    /* until another may refill if this process dies */
-	long most;        /* names in the window */
-	long least_room;  /* less is not worth it */
-	bool is_urgent;   /* even if another process has refilled a moment ago */
+	struct jobs_room room;
+	bool wants[JOBS_LANES];
+	bool needs_half; /* only a lane of which half is free is worth it */
+	bool is_urgent;  /* even if another process has refilled a moment ago */
 };
 enum jobs_refill_verdict { JOBS_REFILL_OTHER = -1, JOBS_REFILL_FULL, JOBS_REFILL_BEGIN };
-typedef void jobs_refill_begun(enum status status, enum jobs_refill_verdict verdict, void *arg);
+struct jobs_refill_answer {
+	enum jobs_refill_verdict verdict; /* JOBS_REFILL_OTHER unless OK */
+	bool lanes[JOBS_LANES];           /* those to refill */
+	int64_t large_count;              /* jobs on the large lane */
+};
+typedef void jobs_refill_begun(enum status status, const struct jobs_refill_answer *answer, void *arg);
 void jobs_refill_begin(struct redis *redis, struct scope *scope, const struct jobs_refiller *refiller, jobs_refill_begun *done,
 		       void *arg);
-/* Adds those of n keys whose job is missing. n <= JOBS_BATCH_MAX. is_full: at least one did not fit. */
+/* Adds those of n keys whose job is missing. n <= JOBS_BATCH_MAX. is_full: one did not fit, and those after it were not looked
+ * at. */
 typedef void jobs_refilled(enum status status, int added, bool is_full, void *arg);
-void jobs_refill(struct redis *redis, struct scope *scope, long most, const struct job_key *keys, int n, jobs_refilled *done,
-		 void *arg);
+void jobs_refill(struct redis *redis, struct scope *scope, struct jobs_room room, const struct job_key *keys, int n,
+		 jobs_refilled *done, void *arg);
 /* rest_ms: for how long no process needs to refill unless it is urgent; 0: this one did not complete it. */
 void jobs_refill_end(struct redis *redis, struct scope *scope, const char *name, long rest_ms);
 
@@ -149,14 +174,14 @@ int jobs_parse_name(const char *name, struct job_key *ret_key);
 typedef void jobs_received(enum status status, const struct job *jobs, int n, void *arg);
 /* Waits up to block_ms; n may be 0. Creates the group if it is missing, and then returns at once without a job. Needs a
  * connection that does nothing else. */
-void jobs_receive(struct redis *redis, struct scope *scope, const char *consumer, int most, long block_ms, jobs_received *done,
-		  void *arg);
+void jobs_receive(struct redis *redis, struct scope *scope, enum jobs_lane lane, const char *consumer, int most, long block_ms,
+		  jobs_received *done, void *arg);
 /* Claims jobs whose lease has expired (idle for longer than lease_ms), up to most (<= JOBS_BATCH_MAX). A job with
  * max_deliveries deliveries becomes a dead letter instead. lived_ms: how long this consumer has been receiving; jobs that were
  * delivered to it meanwhile are claimed too (it may hold them), but that counts no delivery. Consumers without jobs that were
  * idle for ten leases are deleted from the group. */
-void jobs_take_over(struct redis *redis, struct scope *scope, const char *consumer, long lived_ms, long lease_ms,
-		    long max_deliveries, int most, jobs_received *done, void *arg);
+void jobs_take_over(struct redis *redis, struct scope *scope, enum jobs_lane lane, const char *consumer, long lived_ms,
+		    long lease_ms, long max_deliveries, int most, jobs_received *done, void *arg);
 /* One finished calculation: digits is the whole decimal. It and the job are borrowed until jobs_finish() is done. */
 struct job_finished {
 	const struct job *job;
@@ -175,15 +200,19 @@ void jobs_asked_receive(struct redis *redis, struct scope *scope, jobs_asked_rec
 /* Stores it for cache_s. digits is copied before the call returns. */
 void jobs_asked_finish(struct redis *redis, struct scope *scope, long cache_s, struct job_key key, const char *digits,
 		       size_t len, jobs_done *done, void *arg);
-/* Renews the lease of n jobs. */
+/* Renews the lease of n jobs of one lane. */
 void jobs_renew(struct redis *redis, struct scope *scope, const char *consumer, const struct job *jobs, int n, jobs_done *done,
 		void *arg);
-/* Hands back those of n jobs that this consumer still holds, so that another can claim them at once, and takes their last
- * delivery off the count. For a consumer that drains. */
+/* Hands back those of n jobs of one lane that this consumer still holds, so that another can claim them at once, and takes
+ * their last delivery off the count. For a consumer that drains. */
 void jobs_release(struct redis *redis, struct scope *scope, const char *consumer, const struct job *jobs, int n, long lease_ms,
 		  jobs_done *done, void *arg);
 /* Makes a dead letter of a job that can never be calculated (unknown kind, invalid index). */
 void jobs_bury(struct redis *redis, struct scope *scope, const struct job *job, jobs_done *done, void *arg);
+/* Notes how many threads this worker has for large jobs, and that it is there; 0: it leaves. A worker that is silent for
+ * JOBS_PRESENT_MS is forgotten. */
+#define JOBS_PRESENT_MS 15000
+void jobs_present(struct redis *redis, struct scope *scope, const char *consumer, long threads, jobs_done *done, void *arg);
 /* Gauges for metrics. */
 struct jobs_stats {
 	int64_t depth, dead;

@@ -14,7 +14,10 @@
 #include "base/int64.h"
 #include "jobs/jobs.h"
 
-#define JOBS_STREAM "jobs"
+#define JOBS_STREAM_SMALL "jobs"
+#define JOBS_STREAM_LARGE "{jobs}:large"
+#define JOBS_LOAD "{jobs}:load"
+#define JOBS_WORKERS "{jobs}:workers"
 #define JOBS_GROUP "workers"
 #define JOBS_FINISHED "{jobs}:finished"
 #define JOBS_FINISHED_GROUP "values"
@@ -24,6 +27,17 @@
 #define JOBS_LEGACY_PREFIX "results:" /* then the kind */
 
 #define JOBS_NAME_BYTES 48 /* of "kind:index" */
+
+static inline const char *jobs_stream(enum jobs_lane lane)
+{
+	return lane == JOBS_LARGE ? JOBS_STREAM_LARGE : JOBS_STREAM_SMALL;
+}
+
+/* As the scripts expect it: 0 for a small one. */
+static inline void job_us(struct job_key key, char us[INT64_TEXT_BYTES])
+{
+	int64_format(jobs_lane_of(key) == JOBS_LARGE ? kind_estimate_us(key.kind, key.index) : 0, us);
+}
 
 static inline void job_name(struct job_key key, char name[JOBS_NAME_BYTES])
 {
@@ -54,7 +68,7 @@ bool jobs_read_results(const redisReply *reply, const struct job_key *keys, int 
 
 extern const struct redis_script jobs_add_script, jobs_refill_begin_script, jobs_refill_script, jobs_refill_end_script,
 	jobs_look_up_script, jobs_legacy_script, jobs_retry_script, jobs_cancel_script, jobs_take_over_script,
-	jobs_finish_script, jobs_release_script, jobs_bury_script, jobs_count_script, jobs_written_script,
+	jobs_finish_script, jobs_release_script, jobs_bury_script, jobs_present_script, jobs_count_script, jobs_written_script,
 	jobs_ask_decimal_script;
 
 #endif

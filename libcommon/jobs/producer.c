@@ -7,10 +7,23 @@
 #include "base/mem.h"
 
 const struct redis_script *const jobs_scripts[] = {
-	&jobs_add_script,     &jobs_refill_begin_script, &jobs_refill_script,      &jobs_refill_end_script,
-	&jobs_look_up_script, &jobs_legacy_script,       &jobs_retry_script,       &jobs_cancel_script,
-	&jobs_written_script, &jobs_take_over_script,    &jobs_finish_script,      &jobs_release_script,
-	&jobs_bury_script,    &jobs_count_script,        &jobs_ask_decimal_script, NULL,
+	&jobs_add_script,
+	&jobs_refill_begin_script,
+	&jobs_refill_script,
+	&jobs_refill_end_script,
+	&jobs_look_up_script,
+	&jobs_legacy_script,
+	&jobs_retry_script,
+	&jobs_cancel_script,
+	&jobs_written_script,
+	&jobs_take_over_script,
+	&jobs_finish_script,
+	&jobs_release_script,
+	&jobs_bury_script,
+	&jobs_count_script,
+	&jobs_ask_decimal_script,
+	&jobs_present_script,
+	NULL,
 };
 
 REDIS_SCRIPT(libcommon_jobs, add, jobs_add);
@@ -80,55 +93,107 @@ static void added(enum status status, const redisReply *reply, void *arg)
 	call->added(status, status == STATUS_OK ? states : NULL, call->arg);
 }
 
-#define ADD_FIRST 5 /* keys and arguments before those of the first job; those of refill too */
+#define ADD_KEYS 6
+#define ADD_FIRST (ADD_KEYS + 2) /* keys and arguments before those of the first job; those of refill too */
+#define ADD_ARGS 4               /* of one job */
+#define REFILL_ARGS 3
 
-void jobs_add(struct redis *redis, struct scope *scope, long most, const struct job_to_add *jobs, int n, jobs_added *done,
-	      void *arg)
+struct room_texts {
+	char names[INT64_TEXT_BYTES], large_us[INT64_TEXT_BYTES];
+};
+
+static void begin_argv(struct jobs_room room, struct room_texts *texts, const char **argv)
 {
-	char most_text[INT64_TEXT_BYTES], indexes[JOBS_BATCH_MAX][INT64_TEXT_BYTES];
-	const char *argv[ADD_FIRST + 3 * JOBS_BATCH_MAX] = {JOBS_STREAM, JOBS_WINDOW_KEY, JOBS_DEAD_KEY, JOBS_FINISHED,
-							    most_text};
+	int64_format(room.names, texts->names);
+	int64_format(room.large_us, texts->large_us);
+	memcpy(argv,
+	       (const char *[ADD_FIRST]){JOBS_STREAM_SMALL, JOBS_STREAM_LARGE, JOBS_WINDOW_KEY, JOBS_DEAD_KEY, JOBS_FINISHED,
+					 JOBS_LOAD, texts->names, texts->large_us},
+	       ADD_FIRST * sizeof *argv);
+}
+
+struct key_texts {
+	char index[INT64_TEXT_BYTES], us[INT64_TEXT_BYTES];
+};
+
+static void format_key(struct job_key key, struct key_texts *texts)
+{
+	int64_format(key.index, texts->index);
+	job_us(key, texts->us);
+}
+
+void jobs_add(struct redis *redis, struct scope *scope, struct jobs_room room, const struct job_to_add *jobs, int n,
+	      jobs_added *done, void *arg)
+{
+	struct key_texts texts[JOBS_BATCH_MAX];
+	struct room_texts of_room;
+	const char *argv[ADD_FIRST + ADD_ARGS * JOBS_BATCH_MAX];
 	struct call *call = call_new(arg, 0);
 
 	call->added = done;
 	call->n = n;
-	int64_format(most, most_text);
+	begin_argv(room, &of_room, argv);
 	for (int i = 0; i < n; i++) {
-		int64_format(jobs[i].key.index, indexes[i]);
-		argv[ADD_FIRST + 3 * i] = kind_name(jobs[i].key.kind);
-		argv[ADD_FIRST + 3 * i + 1] = indexes[i];
-		argv[ADD_FIRST + 3 * i + 2] = jobs[i].request_id;
+		const char **of_job = argv + ADD_FIRST + ADD_ARGS * i;
+
+		format_key(jobs[i].key, &texts[i]);
+		of_job[0] = kind_name(jobs[i].key.kind);
+		of_job[1] = texts[i].index;
+		of_job[2] = jobs[i].request_id;
+		of_job[3] = texts[i].us;
 	}
-	redis_call_own(redis_eval(redis, scope, &jobs_add_script, 4, ADD_FIRST + 3 * n, argv, NULL, added, call), call);
+	redis_call_own(redis_eval(redis, scope, &jobs_add_script, ADD_KEYS, ADD_FIRST + ADD_ARGS * n, argv, NULL, added, call),
+		       call);
 }
 
 /* ---- refilling ---- */
 
+static bool is_number_up_to(const redisReply *reply, long long least, long long most)
+{
+	return reply->type == REDIS_REPLY_INTEGER && reply->integer >= least && reply->integer <= most;
+}
+
+static bool read_answer(const redisReply *reply, struct jobs_refill_answer *ret_answer)
+{
+	if (!is_array_of(reply, 3) || !is_number_up_to(reply->element[0], JOBS_REFILL_OTHER, JOBS_REFILL_BEGIN) ||
+	    !is_number_up_to(reply->element[1], 0, (1 << JOBS_LANES) - 1) || !is_number_up_to(reply->element[2], 0, INT64_MAX))
+		return false;
+	ret_answer->verdict = (enum jobs_refill_verdict)reply->element[0]->integer;
+	for (int lane = 0; lane < JOBS_LANES; lane++)
+		ret_answer->lanes[lane] = reply->element[1]->integer & (1 << lane);
+	ret_answer->large_count = reply->element[2]->integer;
+	return true;
+}
+
 static void refill_begun(enum status status, const redisReply *reply, void *arg)
 {
+	struct jobs_refill_answer answer = {.verdict = JOBS_REFILL_OTHER};
 	struct call *call = arg;
 
-	if (status == STATUS_OK &&
-	    (reply->type != REDIS_REPLY_INTEGER || reply->integer < JOBS_REFILL_OTHER || reply->integer > JOBS_REFILL_BEGIN))
+	if (status == STATUS_OK && !read_answer(reply, &answer))
 		status = redis_unexpected("refill_begin", reply);
-	call->begun(status, status == STATUS_OK ? (enum jobs_refill_verdict)reply->integer : JOBS_REFILL_OTHER, call->arg);
+	call->begun(status, &answer, call->arg);
 }
 
 void jobs_refill_begin(struct redis *redis, struct scope *scope, const struct jobs_refiller *refiller, jobs_refill_begun *done,
 		       void *arg)
 {
-	char lease[INT64_TEXT_BYTES], most[INT64_TEXT_BYTES], least_room[INT64_TEXT_BYTES];
+	char lease[INT64_TEXT_BYTES], lanes[INT64_TEXT_BYTES];
+	struct room_texts of_room;
 	struct call *call = call_new(arg, 0);
 
 	call->begun = done;
 	int64_format(refiller->lease_ms, lease);
-	int64_format(refiller->most, most);
-	int64_format(refiller->least_room, least_room);
-	redis_call_own(redis_eval(redis, scope, &jobs_refill_begin_script, 4, 9,
-				  (const char *[]){JOBS_REFILL_RIGHT, JOBS_STREAM, JOBS_WINDOW_KEY, JOBS_FINISHED,
-						   refiller->name, lease, most, least_room, refiller->is_urgent ? "1" : "0"},
-				  NULL, refill_begun, call),
-		       call);
+	int64_format(refiller->room.names, of_room.names);
+	int64_format(refiller->room.large_us, of_room.large_us);
+	int64_format(refiller->wants[JOBS_SMALL] | refiller->wants[JOBS_LARGE] << 1, lanes);
+	redis_call_own(
+		redis_eval(redis, scope, &jobs_refill_begin_script, 6, 13,
+			   (const char *[]){JOBS_REFILL_RIGHT, JOBS_STREAM_SMALL, JOBS_STREAM_LARGE, JOBS_WINDOW_KEY,
+					    JOBS_FINISHED, JOBS_LOAD, refiller->name, lease, of_room.names, of_room.large_us,
+					    lanes, refiller->needs_half ? "1" : "0", refiller->is_urgent ? "1" : "0"},
+			   NULL, refill_begun, call),
+		call);
 }
 
 static bool is_refill(const redisReply *reply, int n)
@@ -148,23 +213,28 @@ static void refilled(enum status status, const redisReply *reply, void *arg)
 		call->refilled(status, 0, false, call->arg);
 }
 
-void jobs_refill(struct redis *redis, struct scope *scope, long most, const struct job_key *keys, int n, jobs_refilled *done,
-		 void *arg)
+void jobs_refill(struct redis *redis, struct scope *scope, struct jobs_room room, const struct job_key *keys, int n,
+		 jobs_refilled *done, void *arg)
 {
-	char most_text[INT64_TEXT_BYTES], indexes[JOBS_BATCH_MAX][INT64_TEXT_BYTES];
-	const char *argv[ADD_FIRST + 2 * JOBS_BATCH_MAX] = {JOBS_STREAM, JOBS_WINDOW_KEY, JOBS_DEAD_KEY, JOBS_FINISHED,
-							    most_text};
+	struct key_texts texts[JOBS_BATCH_MAX];
+	struct room_texts of_room;
+	const char *argv[ADD_FIRST + REFILL_ARGS * JOBS_BATCH_MAX];
 	struct call *call = call_new(arg, 0);
 
 	call->refilled = done;
 	call->n = n;
-	int64_format(most, most_text);
+	begin_argv(room, &of_room, argv);
 	for (int i = 0; i < n; i++) {
-		int64_format(keys[i].index, indexes[i]);
-		argv[ADD_FIRST + 2 * i] = kind_name(keys[i].kind);
-		argv[ADD_FIRST + 2 * i + 1] = indexes[i];
+		const char **of_job = argv + ADD_FIRST + REFILL_ARGS * i;
+
+		format_key(keys[i], &texts[i]);
+		of_job[0] = kind_name(keys[i].kind);
+		of_job[1] = texts[i].index;
+		of_job[2] = texts[i].us;
 	}
-	redis_call_own(redis_eval(redis, scope, &jobs_refill_script, 4, ADD_FIRST + 2 * n, argv, NULL, refilled, call), call);
+	redis_call_own(redis_eval(redis, scope, &jobs_refill_script, ADD_KEYS, ADD_FIRST + REFILL_ARGS * n, argv, NULL,
+				  refilled, call),
+		       call);
 }
 
 static void ended(enum status status, const redisReply *reply, void *arg)
@@ -194,13 +264,13 @@ static void retried(enum status status, const redisReply *reply, void *arg)
 void jobs_retry(struct redis *redis, struct scope *scope, struct job_key key, bool is_failed, jobs_done *done, void *arg)
 {
 	struct call *call = call_new(arg, 0);
-	char index[INT64_TEXT_BYTES];
+	struct key_texts texts;
 
 	call->done = done;
-	int64_format(key.index, index);
-	redis_call_own(redis_eval(redis, scope, &jobs_retry_script, 3, 6,
-				  (const char *[]){JOBS_STREAM, JOBS_WINDOW_KEY, JOBS_DEAD_KEY, kind_name(key.kind), index,
-						   is_failed ? "1" : "0"},
+	format_key(key, &texts);
+	redis_call_own(redis_eval(redis, scope, &jobs_retry_script, 4, 8,
+				  (const char *[]){jobs_stream(jobs_lane_of(key)), JOBS_WINDOW_KEY, JOBS_DEAD_KEY, JOBS_LOAD,
+						   kind_name(key.kind), texts.index, is_failed ? "1" : "0", texts.us},
 				  NULL, retried, call),
 		       call);
 }

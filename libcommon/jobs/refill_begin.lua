@@ -1,22 +1,39 @@
 -- Asks for the right to refill. When there are neither jobs nor finished ones, the window has only what a loss left behind, and is
 -- emptied. The right does not expire by its key's expiry, because a full Redis evicts what expires. Its value is "from until owner",
 -- in Unix ms; before `from` it counts for nothing either, because the clock has then been set back.
--- KEYS: right to refill, stream, window, finished
--- ARGV: name of the caller, lease in ms, most names that the window may have, least room that is worth a refill, 1 if it is urgent
--- Answer: 1; 0 when there is too little room; -1 when another refills, or has just done so and it is not urgent
-local right, stream, window, finished = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local name, lease_ms, most, least_room, is_urgent = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5] == '1'
+-- KEYS: right to refill, small jobs, large jobs, window, finished, load
+-- ARGV: name of the caller, lease in ms, most names of the small lane, most us of work of the large lane for each thread, the lanes to
+--       refill (1: small, 2: large, 3: both), 1 if only lanes that are half empty are worth it, 1 if it is urgent
+-- Answer: {1, the lanes to refill, jobs on the large lane}; {0, …} when no lane is worth it; {-1, …} when another refills, or has just
+--         done so and it is not urgent
+local right, small, large, window, finished, load = unpack(KEYS)
+local name, lease_ms, most, us_most = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local wanted, needs_half, is_urgent = tonumber(ARGV[5]), ARGV[6] == '1', ARGV[7] == '1'
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local large_count = redis.call('XLEN', large)
 
 local function owner()
 	local from, ends, of = (redis.call('GET', right) or ''):match('^(%d+) (%d+) (.+)$')
 	return from and tonumber(from) <= now and now < tonumber(ends) and of
 end
 
-if redis.call('XLEN', stream) == 0 and redis.call('XLEN', finished) == 0 then redis.call('DEL', window) end
-if most - redis.call('HLEN', window) < least_room then return 0 end
+local function is_small_lane_worth_it()
+	return not needs_half or redis.call('HLEN', window) - large_count <= most / 2
+end
+
+local function is_large_lane_worth_it()
+	local threads = math.max(1, tonumber(redis.call('HGET', load, 'threads') or 1))
+	local us = large_count > 0 and tonumber(redis.call('HGET', load, 'us') or 0) or 0
+	return not needs_half or (us <= us_most * threads / 2 and large_count <= most / 2)
+end
+
+if redis.call('XLEN', small) == 0 and large_count == 0 and redis.call('XLEN', finished) == 0 then redis.call('DEL', window) end
+local lanes = 0
+if wanted ~= 2 and is_small_lane_worth_it() then lanes = lanes + 1 end
+if wanted ~= 1 and is_large_lane_worth_it() then lanes = lanes + 2 end
+if lanes == 0 then return {0, 0, large_count} end
 local of = owner()
-if of and of ~= name and not (of == 'done' and is_urgent) then return -1 end
+if of and of ~= name and not (of == 'done' and is_urgent) then return {-1, 0, large_count} end
 redis.call('SET', right, string.format('%.0f %.0f %s', now, now + lease_ms, name))
-return 1
+return {1, lanes, large_count}

@@ -1,6 +1,6 @@
 -- Hands jobs back: sets an idle time at which another consumer may claim them at once, and takes one delivery off the count,
 -- because no worker died of this one. Skips jobs that another consumer has claimed meanwhile.
--- KEYS: stream
+-- KEYS: jobs of a lane
 -- ARGV: group, consumer, idle time to set in ms, ids
 -- Answer: 1, or 0 when the group does not exist
 local stream = KEYS[1]

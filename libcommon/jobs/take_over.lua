@@ -2,11 +2,11 @@
 -- them, or could not renew their leases, because a connection failed. A job that has reached the maximum of deliveries becomes a
 -- dead letter instead, because it seems to have killed each worker that it was delivered to. Consumers without pending jobs that
 -- were idle for ten leases are deleted; one that is alive after all is created again by its next read.
--- KEYS: stream, window, dead letters, finished
+-- KEYS: jobs of a lane, window, dead letters, finished, load
 -- ARGV: group, consumer, lease in ms, maximum of deliveries, maximum of jobs, now in Unix ms, since when the
 --       consumer has lived, in ms
 -- Answer: the claimed entries of the stream
-local stream, window, dead, finished = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local stream, window, dead, finished, load = unpack(KEYS)
 local group, consumer, lease_ms = ARGV[1], ARGV[2], ARGV[3]
 local deliveries_max, jobs_max, now_ms, lived_ms = tonumber(ARGV[4]), ARGV[5], ARGV[6], tonumber(ARGV[7])
 
@@ -34,6 +34,10 @@ local function bury(id, fields, deliveries)
 	end
 	redis.call('XACK', stream, group, id)
 	redis.call('XDEL', stream, id)
+	if fields[7] == 'us' then
+		local us = tonumber(redis.call('HGET', load, 'us') or 0) - (tonumber(fields[8]) or 0)
+		redis.call('HSET', load, 'us', string.format('%.0f', math.max(0, us)))
+	end
 end
 
 local function delete_idle_consumers()

@@ -1,9 +1,10 @@
-/* Flow of a round: look -> legacy_found -> begun -> (every REPAIR_SECONDS: looked ->
- * (some are missing: restored ->)) load -> loaded -> next_batch … -> end;
- * each batch of what is pending is looked for among the results of the version before 0016 if there are any (legacy_looked_up
- * -> legacy_written), and the rest of it is added (batch_added). */
+/* Flow of a round: look -> legacy_found -> begun -> (every REPAIR_SECONDS: looked -> (some are missing: restored ->)) -> for
+ * each lane that it is about: (next_lane -> loaded -> next_batch …) -> end; each batch of what is pending is looked for among
+ * the results of the version before 0016 if there are any (legacy_looked_up -> legacy_written), and the rest of it is added
+ * (batch_added). */
 #include "refill.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,14 +20,18 @@
 #define SOON_MS 50
 #define REFILL_LEASE_MS 10000 /* much longer than a round */
 #define MISSING_REST_MS 1000
+/* A round loads of the large lane as many as it has, because those come first, and so many more. It learns how many fit: the
+ * more it loads, the more a round costs, and those that do not fit are loaded again. */
+#define LARGE_STEP_MIN 512
 
 struct refill {
 	struct values *values;
 	struct scope scope;
 	struct loop_timer *timer, *soon;
 	bool is_running;
-	bool is_due;      /* even with little room, and even if another process has refilled a moment ago */
-	bool has_backlog; /* more is pending than fitted, as far as this process knows */
+	bool is_due;                  /* even with little room, and even if another process has refilled a moment ago */
+	bool has_backlog[JOBS_LANES]; /* more is pending than fitted, as far as this process knows */
+	long large_step;
 	bool sees_legacy;
 	bool is_missing_due;  /* to look for submissions without a calculation */
 	int64_t looked_to_id; /* up to here each has one */
@@ -34,27 +39,32 @@ struct refill {
 	int64_t rests_until_us;
 	unsigned attempt; /* rounds in a row that failed */
 	/* of this round */
-	bool was_due, has_drained;
+	bool was_due, is_whole, has_drained, is_full;
+	bool left[JOBS_LANES]; /* to do */
+	enum jobs_lane lane;
+	int64_t large_count;
 	struct job_key *keys; /* what is pending */
-	int count, at, added;
+	int count, at, added, added_to_lane;
 	struct job_key batch[JOBS_BATCH_MAX];
 	int batch_count;
+	struct buf kinds, small_max; /* array literals */
 };
 
 static struct metric *refilled_total;
 
 static void legacy_found(enum status status, bool exists, void *arg);
-static void begun(enum status status, enum jobs_refill_verdict verdict, void *arg);
+static void begun(enum status status, const struct jobs_refill_answer *answer, void *arg);
 static void look_for_missing(struct refill *refill);
 static void looked(enum status status, const struct postgres_rows *rows, void *arg);
 static void restored(enum status status, const struct postgres_rows *rows, void *arg);
-static void load(struct refill *refill);
+static void next_lane(struct refill *refill);
 static void loaded(enum status status, const struct postgres_rows *rows, void *arg);
 static void next_batch(struct refill *refill);
 static void legacy_looked_up(enum status status, const struct job_result *results, int n, void *arg);
 static void legacy_written(enum status status, const struct postgres_rows *rows, void *arg);
 static void add_batch(struct refill *refill);
 static void batch_added(enum status status, int added, bool is_full, void *arg);
+static void end_lane(struct refill *refill);
 static void end(struct refill *refill, bool is_complete);
 
 void refill_register_metrics(void)
@@ -68,15 +78,20 @@ void refill_soon(struct refill *refill)
 	refill->is_due = true;
 }
 
-void refill_when_there_is_room(struct refill *refill)
+void refill_when_there_is_room(struct refill *refill, enum jobs_lane lane)
 {
-	refill->has_backlog = true;
+	refill->has_backlog[lane] = true;
+}
+
+static bool has_any_backlog(const struct refill *refill)
+{
+	return refill->has_backlog[JOBS_SMALL] || refill->has_backlog[JOBS_LARGE];
 }
 
 /* Readers may ask again and again for what did not fit. */
-void refill_missing(struct refill *refill)
+void refill_missing(struct refill *refill, enum jobs_lane lane)
 {
-	if (!refill->has_backlog && clock_monotonic_us() - refill->completed_us > MISSING_REST_MS * 1000)
+	if (!refill->has_backlog[lane] && clock_monotonic_us() - refill->completed_us > MISSING_REST_MS * 1000)
 		refill->is_due = true;
 }
 
@@ -87,7 +102,8 @@ bool refill_sees_legacy(const struct refill *refill)
 
 /* ---- a round ---- */
 
-static void look(struct refill *refill)
+/* A round that is not whole is about the lanes of which more is pending, once half of one is free. */
+static void look(struct refill *refill, bool is_whole)
 {
 	struct values *values = refill->values;
 
@@ -96,6 +112,7 @@ static void look(struct refill *refill)
 	refill->is_running = true;
 	refill->was_due = refill->is_due;
 	refill->is_due = false;
+	refill->is_whole = is_whole || refill->was_due;
 	jobs_legacy_exists(values->redis, &refill->scope, legacy_found, refill);
 }
 
@@ -116,28 +133,32 @@ static void give_up(struct refill *refill, enum status status)
 static void legacy_found(enum status status, bool exists, void *arg)
 {
 	struct refill *refill = arg;
-	long most = refill->values->config->window_jobs;
-	struct jobs_refiller refiller = {.name = log_instance(), .lease_ms = REFILL_LEASE_MS, .most = most};
+	struct jobs_refiller refiller = {
+		.name = log_instance(), .lease_ms = REFILL_LEASE_MS, .room = values_room(refill->values)};
 
 	if (status == STATUS_OK)
 		refill->sees_legacy = exists;
-	refiller.is_urgent = refill->was_due || refill->has_backlog;
-	refiller.least_room = refill->has_backlog && !refill->was_due ? most / 2 : 0;
+	for (int lane = 0; lane < JOBS_LANES; lane++)
+		refiller.wants[lane] = refill->is_whole || refill->has_backlog[lane];
+	refiller.needs_half = !refill->is_whole;
+	refiller.is_urgent = refill->was_due || !refill->is_whole;
 	jobs_refill_begin(refill->values->redis, &refill->scope, &refiller, begun, refill);
 }
 
-static void begun(enum status status, enum jobs_refill_verdict verdict, void *arg)
+static void begun(enum status status, const struct jobs_refill_answer *answer, void *arg)
 {
 	struct refill *refill = arg;
 
-	if (status != STATUS_OK || verdict != JOBS_REFILL_BEGIN)
+	if (status != STATUS_OK || answer->verdict != JOBS_REFILL_BEGIN)
 		return give_up(refill, status);
 	refill->added = 0;
 	refill->has_drained = false;
+	memcpy(refill->left, answer->lanes, sizeof refill->left);
+	refill->large_count = answer->large_count;
 	if (refill->is_missing_due)
 		look_for_missing(refill);
 	else
-		load(refill);
+		next_lane(refill);
 }
 
 /* A process of the version that knew no cancelling locks nothing. While both versions run, it may store a submission of a
@@ -161,7 +182,7 @@ static void looked(enum status status, const struct postgres_rows *rows, void *a
 
 	if (status != STATUS_OK || postgres_count(rows) != 1) {
 		refill->is_missing_due = true;
-		return load(refill);
+		return next_lane(refill);
 	}
 	has_more = postgres_bool(rows, 0, COLUMN_MISSING_HAS_MORE);
 	refill->is_missing_due = has_more;
@@ -170,7 +191,7 @@ static void looked(enum status status, const struct postgres_rows *rows, void *a
 	if (!postgres_is_null(rows, 0, COLUMN_MISSING_LAST_ID))
 		refill->looked_to_id = postgres_int(rows, 0, COLUMN_MISSING_LAST_ID);
 	if (postgres_int(rows, 0, COLUMN_MISSING_COUNT) == 0)
-		return load(refill);
+		return next_lane(refill);
 	log_line(LOG_WARN, "submissions without a calculation get one",
 		 LOG_INT("submissions", postgres_int(rows, 0, COLUMN_MISSING_COUNT)));
 	postgres_exec(refill->values->postgres, &refill->scope, &store_calculations_restore, &params, restored, refill);
@@ -185,14 +206,32 @@ static void restored(enum status status, const struct postgres_rows *rows, void 
 		refill->looked_to_id = 0;
 		refill->is_missing_due = true;
 	}
-	load(refill);
+	next_lane(refill);
 }
 
-static void load(struct refill *refill)
+static int64_t limit(const struct refill *refill)
+{
+	int64_t window = refill->values->config->window_jobs, large = refill->large_count + refill->large_step;
+
+	return refill->lane == JOBS_LARGE && large < window ? large : window;
+}
+
+static void next_lane(struct refill *refill)
 {
 	struct postgres_params params = {0};
+	int lane = JOBS_SMALL;
 
-	postgres_param_int(&params, refill->values->config->window_jobs);
+	while (lane < JOBS_LANES && !refill->left[lane])
+		lane++;
+	if (lane == JOBS_LANES)
+		return end(refill, true);
+	refill->lane = (enum jobs_lane)lane;
+	refill->left[lane] = refill->is_full = false;
+	refill->added_to_lane = 0;
+	postgres_param_int(&params, limit(refill));
+	postgres_param_text(&params, refill->kinds.bytes);
+	postgres_param_text(&params, refill->small_max.bytes);
+	postgres_param_bool(&params, lane == JOBS_LARGE);
 	postgres_exec(refill->values->postgres, &refill->scope, &store_calculations_waiting, &params, loaded, refill);
 }
 
@@ -203,14 +242,15 @@ static void loaded(enum status status, const struct postgres_rows *rows, void *a
 
 	if (status != STATUS_OK)
 		return end(refill, false);
+	free(refill->keys);
 	refill->keys = mem_alloc(((size_t)count + 1) * sizeof *refill->keys);
 	refill->count = refill->at = 0;
-	/* As many as the window holds: more may wait, because what is in the window already is among them. */
-	refill->has_backlog = count >= refill->values->config->window_jobs;
+	/* As many as were asked for: more may wait, because what is in the window already is among them. */
+	refill->has_backlog[refill->lane] = count >= limit(refill);
 	for (int i = 0; i < count; i++) {
 		struct job_key *key = &refill->keys[refill->count];
 
-		refill->has_backlog |= postgres_bool(rows, i, COLUMN_WAITING_IS_LAST);
+		refill->has_backlog[refill->lane] |= postgres_bool(rows, i, COLUMN_WAITING_IS_LAST);
 		key->index = postgres_int(rows, i, COLUMN_WAITING_INDEX);
 		if (kind_parse(postgres_text(rows, i, COLUMN_WAITING_KIND), &key->kind) == 0)
 			refill->count++;
@@ -223,7 +263,7 @@ static void next_batch(struct refill *refill)
 	int left = refill->count - refill->at;
 
 	if (left == 0)
-		return end(refill, true);
+		return end_lane(refill);
 	refill->batch_count = left < JOBS_BATCH_MAX ? left : JOBS_BATCH_MAX;
 	memcpy(refill->batch, refill->keys + refill->at, (size_t)refill->batch_count * sizeof *refill->batch);
 	refill->at += refill->batch_count;
@@ -268,8 +308,8 @@ static void add_batch(struct refill *refill)
 {
 	if (refill->batch_count == 0)
 		return next_batch(refill);
-	jobs_refill(refill->values->redis, &refill->scope, refill->values->config->window_jobs, refill->batch,
-		    refill->batch_count, batch_added, refill);
+	jobs_refill(refill->values->redis, &refill->scope, values_room(refill->values), refill->batch, refill->batch_count,
+		    batch_added, refill);
 }
 
 static void batch_added(enum status status, int added, bool is_full, void *arg)
@@ -277,13 +317,35 @@ static void batch_added(enum status status, int added, bool is_full, void *arg)
 	struct refill *refill = arg;
 
 	refill->added += added;
+	refill->added_to_lane += added;
 	metrics_add(refilled_total, added);
 	if (status != STATUS_OK)
 		return end(refill, false);
-	refill->has_backlog |= is_full;
+	refill->has_backlog[refill->lane] |= is_full;
+	refill->is_full |= is_full;
 	if (is_full)
 		refill->at = refill->count;
 	next_batch(refill);
+}
+
+/* If all that was loaded fitted, the next round loads twice as many, and else twice as many as fitted. */
+static void learn_step(struct refill *refill)
+{
+	if (refill->is_full)
+		refill->large_step = 2L * refill->added_to_lane;
+	else if (refill->has_backlog[JOBS_LARGE])
+		refill->large_step *= 2;
+	if (refill->large_step < LARGE_STEP_MIN)
+		refill->large_step = LARGE_STEP_MIN;
+	if (refill->large_step > refill->values->config->window_jobs)
+		refill->large_step = refill->values->config->window_jobs;
+}
+
+static void end_lane(struct refill *refill)
+{
+	if (refill->lane == JOBS_LARGE)
+		learn_step(refill);
+	next_lane(refill);
 }
 
 /* After a round that found results of the version before, another follows, because Postgres may have more that are pending. */
@@ -299,9 +361,10 @@ static void end(struct refill *refill, bool is_complete)
 	} else {
 		rest(refill);
 	}
-	if (refill->sees_legacy && is_complete && !refill->has_drained && !refill->has_backlog)
+	if (refill->sees_legacy && is_complete && refill->is_whole && !refill->has_drained && !has_any_backlog(refill))
 		jobs_legacy_expire(values->redis, &refill->scope);
-	jobs_refill_end(values->redis, &refill->scope, log_instance(), is_complete ? values->config->repair_s * 900 : 0);
+	jobs_refill_end(values->redis, &refill->scope, log_instance(),
+			is_complete && refill->is_whole ? values->config->repair_s * 900 : 0);
 	free(refill->keys);
 	refill->keys = NULL;
 	if (refill->added)
@@ -315,15 +378,15 @@ static void look_due(void *arg)
 	struct refill *refill = arg;
 
 	refill->is_missing_due = true;
-	look(refill);
+	look(refill, true);
 }
 
 static void look_soon(void *arg)
 {
 	struct refill *refill = arg;
 
-	if ((refill->is_due || refill->has_backlog) && clock_monotonic_us() >= refill->rests_until_us)
-		look(refill);
+	if ((refill->is_due || has_any_backlog(refill)) && clock_monotonic_us() >= refill->rests_until_us)
+		look(refill, false);
 }
 
 static void redis_changed(bool is_ready, void *arg)
@@ -342,6 +405,13 @@ struct refill *refill_new(struct event_base *base, struct values *values)
 
 	refill->values = values;
 	refill->is_due = refill->sees_legacy = true;
+	refill->large_step = LARGE_STEP_MIN;
+	for (int kind = 0; kind < KIND_COUNT; kind++) {
+		buf_printf(&refill->kinds, "%c%s", kind ? ',' : '{', kind_name((enum kind)kind));
+		buf_printf(&refill->small_max, "%c%" PRId64, kind ? ',' : '{', kind_small_max((enum kind)kind));
+	}
+	buf_text(&refill->kinds, "}");
+	buf_text(&refill->small_max, "}");
 	scope_init(&refill->scope);
 	refill->timer = loop_every(base, values->config->repair_s * 1000, look_due, refill);
 	refill->soon = loop_every(base, SOON_MS, look_soon, refill);
@@ -354,6 +424,8 @@ void refill_free(struct refill *refill)
 	scope_cancel(&refill->scope);
 	loop_timer_free(refill->timer);
 	loop_timer_free(refill->soon);
+	buf_free(&refill->kinds);
+	buf_free(&refill->small_max);
 	free(refill->keys);
 	free(refill);
 }

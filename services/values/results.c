@@ -16,9 +16,9 @@ struct completion {
 	int n;
 	results_completed *done;
 	void *arg;
-	bool is_missing;   /* Redis did not know one of them */
-	int pending_count; /* of this question */
-	int pending[];     /* their places in results */
+	bool is_missing[JOBS_LANES]; /* Redis did not know one of this lane */
+	int pending_count;           /* of this question */
+	int pending[];               /* their places in results */
 };
 
 static void looked_up(enum status status, const struct job_result *found, int n, void *arg);
@@ -126,7 +126,7 @@ static void ask_again(struct completion *completion)
 
 	for (int i = 0; i < completion->n; i++)
 		if (completion->results[i].state == JOB_ABSENT) {
-			completion->is_missing = true;
+			completion->is_missing[jobs_lane_of(completion->results[i].key)] = true;
 			completion->results[i].state = JOB_PENDING;
 		}
 	completion->pending_count = places_of(completion->results, completion->n, JOB_PENDING, completion->pending);
@@ -166,7 +166,8 @@ static void asked_again(enum status status, const struct postgres_rows *rows, vo
 		if (store_calculation_read(rows, i, result) && result->state == JOB_DONE)
 			keep_preview(completion->req, result);
 	}
-	if (completion->is_missing && !results_are_complete(completion->results, completion->n))
-		refill_missing(values_of(completion->req)->refill);
+	for (int lane = 0; lane < JOBS_LANES; lane++)
+		if (completion->is_missing[lane] && !results_are_complete(completion->results, completion->n))
+			refill_missing(values_of(completion->req)->refill, (enum jobs_lane)lane);
 	completion->done(status, completion->arg);
 }

@@ -22,7 +22,7 @@ struct values_config {
 	char *users_url;     /* NULL: users is not asked about tokens */
 	bool anonymous;
 	long anonymous_max, rate, burst, pending_max;
-	long repair_s, window_jobs, live_token_s, live_ping_s, live_buffer_bytes_max;
+	long repair_s, window_jobs, window_large_ms, live_token_s, live_ping_s, live_buffer_bytes_max;
 };
 
 struct values {
@@ -48,6 +48,11 @@ extern struct values_config values_config;
 extern const struct daemon_config values_configs[];
 void values_check(struct config *config);
 extern const struct http_route values_routes[];
+
+static inline struct jobs_room values_room(const struct values *values)
+{
+	return (struct jobs_room){.names = values->config->window_jobs, .large_us = values->config->window_large_ms * 1000};
+}
 
 static inline struct values *values_of(const struct http_request *req)
 {

@@ -205,6 +205,7 @@ const struct postgres_statement store_calculations_waiting = {
 	" SELECT kind, index, turn = (SELECT turns FROM most) FROM waiting, LATERAL ("
 	"  SELECT kind, index, row_number() OVER (ORDER BY first_submitted_at, kind, index) AS turn"
 	"  FROM (SELECT kind, index, first_submitted_at FROM calculations WHERE state = 'pending' AND first_user_id = user_id"
+	"   AND (index > ($3::bigint[])[array_position($2::text[], kind)]) = $4::boolean"
 	"   ORDER BY first_submitted_at, kind, index LIMIT (SELECT turns FROM most)) AS own) AS of_user"
 	" ORDER BY turn, user_id LIMIT $1::bigint",
 	true};

@@ -69,7 +69,8 @@ extern const struct postgres_statement store_calculations_page;
 extern const struct postgres_statement store_calculations_named;
 enum { COLUMN_NAMED_PLACE = COLUMNS_OF_CALCULATION };
 
-/* limit -> pending calculations: the first of each user that waits, then the second of each, …; true where a user has no more
+/* limit, kinds, and of each the highest index that is small: two array literals, large ones? -> pending calculations, either
+ * the large or the small ones: the first of each user that waits, then the second of each, …; true where a user has no more
  * turns, although more of it may wait */
 extern const struct postgres_statement store_calculations_waiting;
 enum { COLUMN_WAITING_KIND, COLUMN_WAITING_INDEX, COLUMN_WAITING_IS_LAST };

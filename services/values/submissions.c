@@ -157,7 +157,7 @@ static void stored(enum status status, const struct postgres_rows *rows, void *a
 	}
 	if (n == 0)
 		return batch_end(batch, STATUS_OK);
-	jobs_add(values->redis, &batch->submissions->scope, values->config->window_jobs, jobs, n, queued, batch);
+	jobs_add(values->redis, &batch->submissions->scope, values_room(values), jobs, n, queued, batch);
 }
 
 /* The rows are committed, whatever Redis answers. If it is away, refill adds the jobs as soon as it is back. */
@@ -173,7 +173,7 @@ static void queued(enum status status, const enum job_state *states, void *arg)
 			continue;
 		batch->states[i] = states[n++];
 		if (batch->states[i] == JOB_ABSENT)
-			refill_when_there_is_room(refill);
+			refill_when_there_is_room(refill, jobs_lane_of(batch->waiting[i]->key));
 	}
 	batch_end(batch, STATUS_OK);
 }

@@ -47,7 +47,7 @@ static bool is_held(const struct work *work, const struct job *job)
 	const struct held *held;
 
 	LIST_FOREACH (held, &work->held, link)
-		if (strcmp(held->job.id, job->id) == 0)
+		if (held->job.lane == job->lane && strcmp(held->job.id, job->id) == 0)
 			return true;
 	return false;
 }
@@ -63,30 +63,42 @@ static int drop_held(const struct work *work, const struct job *jobs, int n, str
 	return count;
 }
 
+static void take_over(struct receiver *receiver);
+
 static void taken_over(enum status status, const struct job *jobs, int n, void *arg)
 {
-	struct work *work = arg;
+	struct receiver *receiver = arg;
+	struct work *work = receiver->work;
 	struct job others[JOBS_BATCH_MAX] = {0};
 	int count = drop_held(work, jobs, n, others);
 
-	work->is_taking_over = false;
+	receiver->is_taking_over = false;
 	if (count)
 		log_line(LOG_WARN, "took over jobs whose lease had expired", LOG_INT("jobs", count));
 	run_jobs(work, others, count);
 	if (n == JOBS_BATCH_MAX) /* there may be more */
-		leases_take_over_due(work);
+		take_over(receiver);
+}
+
+static void take_over(struct receiver *receiver)
+{
+	struct work *work = receiver->work;
+
+	if (work->is_draining || receiver->is_taking_over || !redis_is_ready(work->redis) || work->is_overfull ||
+	    (receiver->lane == JOBS_LARGE && work->large_count >= LARGE_MAX))
+		return;
+	receiver->is_taking_over = true;
+	jobs_take_over(work->redis, &work->scope, receiver->lane, work->consumer,
+		       (long)((clock_monotonic_us() - work->started_us) / 1000), work->config->lease_s * 1000,
+		       work->config->max_deliveries, JOBS_BATCH_MAX, taken_over, receiver);
 }
 
 void leases_take_over_due(void *arg)
 {
 	struct work *work = arg;
 
-	if (work->is_draining || work->is_taking_over || !redis_is_ready(work->redis) || work->large_count >= LARGE_MAX ||
-	    work->is_overfull)
-		return;
-	work->is_taking_over = true;
-	jobs_take_over(work->redis, &work->scope, work->consumer, (long)((clock_monotonic_us() - work->started_us) / 1000),
-		       work->config->lease_s * 1000, work->config->max_deliveries, JOBS_BATCH_MAX, taken_over, work);
+	for (int lane = 0; lane < JOBS_LANES; lane++)
+		take_over(&work->receivers[lane]);
 }
 
 /* ---- handing back ---- */

@@ -12,6 +12,7 @@
 
 #define COUNT_MS 2000
 #define RESUME_MS 500
+#define PRESENT_MS 5000 /* three times within JOBS_PRESENT_MS */
 
 struct work_metrics work_metrics;
 
@@ -48,14 +49,20 @@ void work_hold(struct work *work, struct held *held)
 {
 	LIST_INSERT_HEAD(&work->held, held, link);
 	work->held_count++;
-	work->large_count += is_large(held);
+	if (!is_large(held))
+		return;
+	work->large_count++;
+	work->large_us += kind_estimate_us(held->job.key.kind, held->job.key.index);
 }
 
 void work_release(struct work *work, struct held *held)
 {
 	LIST_REMOVE(held, link);
 	work->held_count--;
-	work->large_count -= is_large(held);
+	if (is_large(held)) {
+		work->large_count--;
+		work->large_us -= kind_estimate_us(held->job.key.kind, held->job.key.index);
+	}
 	work->unstored_bytes -= held->len;
 	free(held->digits);
 	free(held);
@@ -70,13 +77,14 @@ struct batch *work_new_batch(struct work *work)
 	return batch;
 }
 
-void work_in_batches(struct work *work, bool (*selects)(const struct held *held), void (*send)(struct batch *batch))
+static void lane_in_batches(struct work *work, enum jobs_lane lane, bool (*selects)(const struct held *held),
+			    void (*send)(struct batch *batch))
 {
 	struct batch *batch = NULL;
 	struct held *held;
 
 	LIST_FOREACH (held, &work->held, link) {
-		if (!selects(held))
+		if (held->job.lane != lane || !selects(held))
 			continue;
 		if (!batch)
 			batch = work_new_batch(work);
@@ -88,6 +96,12 @@ void work_in_batches(struct work *work, bool (*selects)(const struct held *held)
 	}
 	if (batch)
 		send(batch);
+}
+
+void work_in_batches(struct work *work, bool (*selects)(const struct held *held), void (*send)(struct batch *batch))
+{
+	for (int lane = 0; lane < JOBS_LANES; lane++)
+		lane_in_batches(work, (enum jobs_lane)lane, selects, send);
 }
 
 void work_free_batch(struct batch *batch)
@@ -122,14 +136,40 @@ static void count_due(void *arg)
 		jobs_count(work->redis, &work->scope, counted, NULL);
 }
 
+/* ---- being there ---- */
+
+static void noted(enum status status, void *arg)
+{
+}
+
+static void present(struct work *work, long threads)
+{
+	jobs_present(work->redis, &work->scope, work->consumer, threads, noted, NULL);
+}
+
+static void present_due(void *arg)
+{
+	struct work *work = arg;
+
+	if (redis_is_ready(work->redis) && !work->is_draining)
+		present(work, work->config->threads);
+}
+
 /* ---- start and end ---- */
 
 static void connection_changed(bool is_ready, void *arg)
 {
 	if (!is_ready)
 		return;
+	present_due(arg);
 	receive_more(arg);
 	asked_more(arg);
+}
+
+static void asking_changed(bool is_ready, void *arg)
+{
+	if (is_ready)
+		asked_more(arg);
 }
 
 struct work *work_new(struct event_base *base, const struct worker_config *config, bool counts)
@@ -140,24 +180,22 @@ struct work *work_new(struct event_base *base, const struct worker_config *confi
 	work->started_us = clock_monotonic_us();
 	snprintf(work->consumer, sizeof work->consumer, "%s", config->name ? config->name : log_instance());
 	scope_init(&work->scope);
-	scope_init(&work->receive_scope);
 	scope_init(&work->pool_scope);
 	scope_init(&work->asked_scope);
 	LIST_INIT(&work->held);
 	LIST_INIT(&work->batches);
 	work->redis = redis_new(base, &config->redis, jobs_scripts, LOOP_PRIORITY_NORMAL);
-	work->receiving = redis_new(base, &config->redis, NULL, LOOP_PRIORITY_NORMAL);
 	redis_on_change(work->redis, connection_changed, work);
 	work->asking = redis_new(base, &config->redis, NULL, LOOP_PRIORITY_NORMAL);
-	redis_on_change(work->receiving, connection_changed, work);
-	redis_on_change(work->asking, connection_changed, work);
-	work->pool = pool_new(base, (unsigned)config->threads, JOBS_BATCH_MAX + 2 * LARGE_MAX);
+	redis_on_change(work->asking, asking_changed, work);
+	receive_begin(work, base);
+	work->pool = pool_new(base, (unsigned)config->threads, JOBS_BATCH_MAX + 4 * LARGE_MAX);
 	work->finish = loop_deferred_new(base, finish_calculated, work);
 	work->renew = loop_every(base, config->lease_s * 1000 / 3, leases_renew_due, work);
 	work->take_over = loop_every(base, config->lease_s * 1000 / 2, leases_take_over_due, work);
 	work->count = counts ? loop_every(base, COUNT_MS, count_due, work) : NULL;
 	work->resume = loop_every(base, RESUME_MS, receive_resume_due, work);
-	work->receive_pause = loop_timer_new(base, receive_pause_over, work);
+	work->present = loop_every(base, PRESENT_MS, present_due, work);
 	work->ask_pause = loop_timer_new(base, asked_pause_over, work);
 	work->store_again = loop_timer_new(base, finish_again, work);
 	return work;
@@ -166,12 +204,12 @@ struct work *work_new(struct event_base *base, const struct worker_config *confi
 bool work_is_ready(const struct work *work, const char **ret_reason)
 {
 	*ret_reason = work->refusal ? work->refusal : "redis";
-	return redis_is_ready(work->redis) && redis_is_ready(work->receiving) && !work->refusal;
+	return redis_is_ready(work->redis) && receive_is_ready(work) && !work->refusal;
 }
 
 void work_check_drained(struct work *work)
 {
-	if (work->is_draining && !work->is_receiving && !work->is_taking_over && work->held_count == 0 && work->drained) {
+	if (work->is_draining && receive_is_idle(work) && work->held_count == 0 && work->drained) {
 		void (*drained)(void *arg) = work->drained;
 
 		work->drained = NULL;
@@ -185,6 +223,7 @@ void work_drain(struct work *work, void (*drained)(void *arg), void *arg)
 	work->drained = drained;
 	work->drained_arg = arg;
 	receive_stop(work);
+	present(work, 0);
 	scope_cancel(&work->pool_scope);
 	scope_cancel(&work->asked_scope); /* readers ask again */
 	finish_calculated(work);
@@ -198,13 +237,13 @@ void work_free(struct work *work)
 
 	pool_free(work->pool);
 	redis_free(work->redis);
-	redis_free(work->receiving);
+	receive_end(work);
 	redis_free(work->asking);
 	loop_timer_free(work->renew);
 	loop_timer_free(work->take_over);
 	loop_timer_free(work->count);
 	loop_timer_free(work->resume);
-	loop_timer_free(work->receive_pause);
+	loop_timer_free(work->present);
 	loop_timer_free(work->ask_pause);
 	loop_timer_free(work->store_again);
 	loop_deferred_free(work->finish);

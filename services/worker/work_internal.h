@@ -1,6 +1,6 @@
 /* What the worker's files share. The life of a job in a worker:
  *
- *   receive.c   waits for jobs of the stream
+ *   receive.c   waits for jobs, on each of the two lanes by itself
  *   run.c       calculates: small ones at once, large ones on the thread pool
  *   finish.c    stores what was calculated in one turn of the loop, in one atomic step; keeps what Redis does not take
  *   leases.c    renews leases, takes over the jobs of dead workers, hands back unfinished ones at the end
@@ -17,9 +17,11 @@
 #include "base/pool.h"
 #include "service.h"
 
-/* Large jobs that one worker holds, waiting for its pool or being calculated. Many, because Redis delivers the small jobs
- * behind them only while this worker goes on receiving; but bounded, so that a worker that starts later still finds some. */
+/* Large jobs that one worker holds, waiting for its pool or being calculated. */
 #define LARGE_MAX 1024
+/* It receives further ones while those that it holds are less work than this for each of its threads, so that a thread does not
+ * wait for Redis, and other workers find the rest. */
+#define LARGE_HELD_US 20000
 
 /* A job that this worker holds. */
 struct held {
@@ -31,27 +33,42 @@ struct held {
 	LIST_ENTRY(held) link;
 };
 
+/* Receives the jobs of one lane. */
+struct receiver {
+	struct work *work;
+	enum jobs_lane lane;
+	struct redis *redis; /* for its blocking reads alone */
+	struct scope scope;
+	struct loop_timer *pause; /* while it runs, nothing is received */
+	unsigned attempt;
+	int64_t since_us;
+	bool is_receiving, is_taking_over;
+};
+
 struct work {
 	const struct worker_config *config;
 	char consumer[200];
-	struct redis *redis, *receiving, *asking; /* the last two are for blocking reads alone */
+	struct redis *redis, *asking; /* the latter is for blocking reads alone */
+	struct receiver receivers[JOBS_LANES];
 	struct pool *pool;
-	struct scope scope, receive_scope, pool_scope, asked_scope;
+	struct scope scope, pool_scope, asked_scope;
 	struct loop_timer *renew, *take_over, *count, *resume; /* count is NULL unless this process sets the gauges */
-	struct loop_timer *receive_pause;                      /* while it runs, nothing is received */
+	struct loop_timer *present;                            /* lets values know of this worker */
 	struct loop_timer *ask_pause;                          /* while it runs, no decimal is asked for */
 	struct loop_timer *store_again;                        /* what could not be stored */
-	unsigned receive_attempt, ask_attempt, store_attempt;
-	int64_t started_us, receiving_since_us, asking_since_us;
+	unsigned ask_attempt, store_attempt;
+	int64_t started_us, asking_since_us;
 	struct loop_deferred *finish;
 	LIST_HEAD(held_jobs, held) held;
 	LIST_HEAD(, batch) batches;
 	int held_count, large_count; /* large ones are in both */
+	int64_t large_us;            /* estimated, of the large ones */
+	int64_t large_mean_us;       /* of those that came last; 0: none has come */
 	size_t unstored_bytes;       /* of results that are held */
 	const char *refusal;         /* why Redis stores no results; NULL: it does, as far as is known */
 	bool is_overfull;            /* too much is unstored: nothing is calculated, and nothing received */
 	int asked_count;             /* decimals being calculated */
-	bool is_receiving, is_asking, is_taking_over, is_draining;
+	bool is_asking, is_draining;
 	void (*drained)(void *arg);
 	void *drained_arg;
 };
@@ -72,7 +89,8 @@ extern struct work_metrics work_metrics;
 /* work.c */
 void work_hold(struct work *work, struct held *held);    /* takes it over */
 void work_release(struct work *work, struct held *held); /* frees it */
-/* Calls `send` with batches of all held jobs that `selects` selects. send becomes the owner of the batch: work_free_batch(). */
+/* Calls `send` with batches of all held jobs that `selects` selects, each of one lane. send becomes the owner of the batch:
+ * work_free_batch(). */
 void work_in_batches(struct work *work, bool (*selects)(const struct held *held), void (*send)(struct batch *batch));
 struct batch *work_new_batch(struct work *work); /* empty */
 void work_free_batch(struct batch *batch);       /* not its jobs */
@@ -82,10 +100,13 @@ void work_release_batch(struct batch *batch);
 void work_check_drained(struct work *work);
 
 /* receive.c */
-void receive_more(struct work *work); /* unless it is receiving already, pauses, is draining, or holds enough */
+void receive_begin(struct work *work, struct event_base *base);
+void receive_more(struct work *work); /* each lane, unless it is receiving already, pauses, is draining, or holds enough */
 void receive_stop(struct work *work);
+bool receive_is_ready(const struct work *work);
+bool receive_is_idle(const struct work *work); /* neither receives nor takes over */
+void receive_end(struct work *work);
 void receive_resume_due(void *work); /* of timer `resume` */
-void receive_pause_over(void *work); /* of timer `receive_pause` */
 
 /* run.c: while draining it does not calculate them, but hands them back. */
 void run_jobs(struct work *work, const struct job *jobs, int n);

@@ -130,11 +130,15 @@ def dead_letters(began_unix_ms):
     return found
 
 
+def pending_on(lane):
+    with contextlib.suppress(AssertionError):
+        return int(abacus.redis_cli("XPENDING", lane, "workers").splitlines()[0] or 0)
+    return 0
+
+
 def pending():
     """Jobs that are delivered and not acknowledged; 0 while there is no group, because Redis was emptied."""
-    with contextlib.suppress(AssertionError):
-        return int(abacus.redis_cli("XPENDING", "jobs", "workers").splitlines()[0] or 0)
-    return 0
+    return pending_on("jobs") + pending_on("{jobs}:large")
 
 
 def final(began_unix_ms, earlier_users):
@@ -152,7 +156,8 @@ def final(began_unix_ms, earlier_users):
         "dead": dead_letters(began_unix_ms),
         "keys": [key for key in keys if not key.startswith("result:")],
         "left": {
-            "the stream of jobs": int(abacus.redis_cli("XLEN", "jobs")),
+            "the stream of small jobs": int(abacus.redis_cli("XLEN", "jobs")),
+            "the stream of large jobs": int(abacus.redis_cli("XLEN", "{jobs}:large")),
             "the window of jobs": int(abacus.redis_cli("HLEN", "{jobs}:window")),
             "the stream of what finished": int(abacus.redis_cli("XLEN", "{jobs}:finished")),
             "the deliveries that are pending": pending(),

@@ -113,7 +113,7 @@ def test_more_than_the_window_holds_is_calculated_in_turn_over_the_users():
         for index in indexes[:-1]:
             assert values.call("POST", "/values", {"index": index}, token=greedy.token).json["state"] == "pending"
         assert values.call("POST", "/values", {"index": indexes[-1]}, token=other.token).json["state"] == "pending"
-        assert int(abacus.redis_cli("XLEN", "jobs")) <= 8
+        assert 1 <= int(abacus.redis_cli("XLEN", "{jobs}:large")) <= 8
         with Daemon("worker"):
             eventually(lambda: set(states_of(greedy.token, values.port)) == {"done"}, 60, message="all are calculated")
             eventually(lambda: row(indexes[-1]) == "done")
@@ -235,9 +235,16 @@ def test_a_job_that_the_worker_of_the_version_before_finishes_is_done(reader):
     abacus.redis_cli("DEL", "results:fibonacci")
 
 
-@pytest.mark.parametrize("lost", ["jobs", "{jobs}:window", "{jobs}:finished"])
+def test_when_the_small_lane_is_lost_what_is_pending_is_calculated(reader):
+    what_is_pending_is_calculated_after_a_loss(reader, "jobs", fresh_indexes(20, 6_000, 9_000))
+
+
+@pytest.mark.parametrize("lost", ["{jobs}:large", "{jobs}:window", "{jobs}:finished", "{jobs}:load"])
 def test_whichever_key_is_lost_what_is_pending_is_calculated(reader, lost):
-    indexes = fresh_indexes(20, 60_000, 69_000)
+    what_is_pending_is_calculated_after_a_loss(reader, lost, fresh_indexes(20, 60_000, 69_000))
+
+
+def what_is_pending_is_calculated_after_a_loss(reader, lost, indexes):
     with stopped(*WORKERS):
         for index in indexes:
             submit(index, reader.token)

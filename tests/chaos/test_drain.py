@@ -139,20 +139,23 @@ def test_a_request_that_takes_longer_than_the_limit_is_cut_off():
 
 def test_a_draining_worker_returns_the_jobs_that_it_has_not_begun():
     """It stores the large job that it is calculating; another worker gets the waiting ones at once, not after the lease."""
-    person, indexes = Person(), []
-
-    def claims_some():
-        """The workers together may finish some jobs before Redis is asked, so each try submits others."""
-        for n in range(24):
-            indexes.append(abacus.fresh_index(940_000 + 1000 * n, 941_000 + 1000 * n))
-            assert abacus.submit(indexes[-1], person.token).status == 200
-        return "drained" in abacus.redis_cli("XPENDING", "jobs", "workers")
-
-    with Daemon("worker", LEASE_SECONDS=30, WORKER_NAME="drained") as worker:
-        eventually(claims_some, message="it has claimed some jobs")
-        assert worker.terminate(DRAIN_S) == 0
+    person = Person()
+    indexes = [abacus.fresh_index(940_000 + 1000 * n, 941_000 + 1000 * n) for n in range(24)]
+    for name in ("worker", "worker-2")[: abacus.INSTANCES]:
+        abacus.stop(name)
+    try:
+        for index in indexes:
+            assert abacus.submit(index, person.token, "primorial").status == 200
+        with Daemon("worker", LEASE_SECONDS=30, WORKER_NAME="drained") as worker:
+            eventually(
+                lambda: "drained" in abacus.redis_cli("XPENDING", "{jobs}:large", "workers"), message="it has claimed some jobs"
+            )
+            assert worker.terminate(DRAIN_S) == 0
+    finally:
+        for name in ("worker", "worker-2")[: abacus.INSTANCES]:
+            abacus.start(name)
     for index in indexes:
-        assert len(abacus.result(index, person.token, limit_s=30)) > 190_000
+        assert len(abacus.result(index, person.token, "primorial", limit_s=30)) > 190_000
 
 
 def test_a_worker_stopped_under_load_leaves_no_job_waiting_for_its_lease():

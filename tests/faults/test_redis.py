@@ -149,7 +149,7 @@ class Users(Driven):
         return super().triggers() | {
             "SCRIPT": self.reconnects,
             "login_attempts_count": self.logs_in,
-            "DEL": self.logs_in,
+            "login_attempts_undo": self.logs_in,
             "revocations_publish": self.logs_out,
             "revocations_republish_begin": self.reconnects,
             "revocations_republish_end": self.publishes_again,
@@ -269,6 +269,7 @@ class Worker(Driven):
             "XGROUP": self.loses_its_group,
             "finish": self.is_asked,
             "take_over": self.is_left_alone,
+            "present": self.reconnects,
         }
 
     def drive(self):

@@ -260,7 +260,7 @@ static void named_again(enum status status, const struct postgres_rows *rows, vo
 	if (status != STATUS_OK)
 		return leave(customer);
 	take_rows(customer, rows);
-	refill_missing(customer->process->values->refill);
+	refill_missing(customer->process->values->refill, chance_of(1, 2) ? JOBS_SMALL : JOBS_LARGE);
 	answer(customer);
 }
 

@@ -39,6 +39,7 @@ REDIS_SCRIPT(libcommon_jobs, retry, retry);
 REDIS_SCRIPT(libcommon_jobs, look_up, look_up);
 REDIS_SCRIPT(libcommon_jobs, count, count);
 REDIS_SCRIPT(libcommon_jobs, ask_decimal, ask_decimal);
+REDIS_SCRIPT(libcommon_jobs, present, present);
 
 static redisContext *server;
 static struct database database;
@@ -206,10 +207,12 @@ static const char *any(const char *const *words, unsigned n)
 }
 #define ANY(...) any((const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
 
-/* K a key, F a field, I an id, C a consumer, N a small number, L an idle time: short or long, G a group. */
+/* J a lane of jobs, K a key, F a field, I an id, C a consumer, N a small number, L an idle time: short or long, G a group. */
 static const char *fill(char letter, char *number, size_t size)
 {
 	switch (letter) {
+	case 'J':
+		return ANY("jobs", "{jobs}:large");
 	case 'K':
 		return ANY("s", "s", "s", "h", "t", "nothing");
 	case 'F':
@@ -315,13 +318,17 @@ static void script(const struct redis_script *which, const char *pattern)
 	both(argc, argv);
 }
 
-#define KEYS4 "4 jobs {jobs}:window {jobs}:dead {jobs}:finished "
+#define KEYS6 "6 jobs {jobs}:large {jobs}:window {jobs}:dead {jobs}:finished {jobs}:load "
+#define KEYS_BEGIN "6 {jobs}:refill jobs {jobs}:large {jobs}:window {jobs}:finished {jobs}:load "
+#define KEYS5 "5 %J {jobs}:window {jobs}:dead {jobs}:finished {jobs}:load "
 
-/* So that no id of this stream is one of the other, on one server alone. */
-static void begin_finished(void)
+/* So that no id of one stream is one of another, on one server alone. */
+static void begin_streams(void)
 {
 	if (!database_find(&database, "{jobs}:finished", strlen("{jobs}:finished")))
 		both_line((char[]){"XADD {jobs}:finished 9000000000000-1 kind lucas index 1 summary x"});
+	if (!database_find(&database, "{jobs}:large", strlen("{jobs}:large")))
+		both_line((char[]){"XADD {jobs}:large 8000000000000-1 kind lucas index 1 request_id x us 2"});
 }
 
 static void random_script(void)
@@ -330,38 +337,41 @@ static void random_script(void)
 		const struct redis_script *script;
 		const char *pattern;
 	} calls[] = {
-		{&add_script, KEYS4 "%N lucas %N r1 lucas %N r2"},
-		{&add_script, KEYS4 "1000 lucas %N r1"},
-		{&finish_script, KEYS4 "workers 5 live %I lucas %N 1 10 7"},
-		{&finish_script, KEYS4 "workers 5 live %I lucas %N 3 10 1…3 %I lucas %N 1 10 7"},
-		{&take_over_script, KEYS4 "workers %C 50000 3 10 77"},
-		{&refill_script, KEYS4 "%N lucas %N lucas %N"},
-		{&refill_begin_script, "4 {jobs}:refill jobs {jobs}:window {jobs}:finished %C 1000000 3 %N 1"},
-		{&refill_begin_script, "4 {jobs}:refill jobs {jobs}:window {jobs}:finished %C 1000000 3 %N 0"},
+		{&add_script, KEYS6 "%N %N lucas %N r1 0 lucas %N r2 2"},
+		{&add_script, KEYS6 "1000 1000 lucas %N r1 3"},
+		{&finish_script, KEYS6 "workers 5 live %I lucas %N 1 10 7"},
+		{&finish_script, KEYS6 "workers 5 live %I lucas %N 3 10 1…3 %I lucas %N 1 10 7"},
+		{&take_over_script, KEYS5 "workers %C 50000 3 10 77"},
+		{&refill_script, KEYS6 "%N %N lucas %N 0 lucas %N 2"},
+		{&refill_begin_script, KEYS_BEGIN "%C 1000000 3 %N 3 1 1"},
+		{&refill_begin_script, KEYS_BEGIN "%C 1000000 3 %N 3 1 0"},
 		{&refill_end_script, "1 {jobs}:refill %C 1000000"},
 		{&refill_end_script, "1 {jobs}:refill %C 0"},
 		{&written_script, "2 {jobs}:window {jobs}:finished values %I lucas:%N"},
-		{&release_script, "1 jobs workers %C 100000 %I %I"},
-		{&bury_script, KEYS4 "workers %I lucas %N letter"},
-		{&retry_script, "3 jobs {jobs}:window {jobs}:dead lucas %N 0"},
-		{&retry_script, "3 jobs {jobs}:window {jobs}:dead lucas %N 1"},
+		{&release_script, "1 %J workers %C 100000 %I %I"},
+		{&bury_script, KEYS5 "workers %I lucas %N letter"},
+		{&retry_script, "4 jobs {jobs}:window {jobs}:dead {jobs}:load lucas %N 0 0"},
+		{&retry_script, "4 {jobs}:large {jobs}:window {jobs}:dead {jobs}:load lucas %N 1 3"},
 		{&look_up_script, "3 {jobs}:window {jobs}:dead {jobs}:finished lucas %N lucas %N"},
 		{&legacy_script, "2 h results:lucas 1 %N 2 %N"},
-		{&count_script, "2 jobs {jobs}:dead"},
 		{&ask_decimal_script, "2 {jobs}:asked {jobs}:asked:%N lucas:%N r1 3 1000000"},
+		{&present_script, "2 {jobs}:workers {jobs}:load %C %N 1000000"},
+		{&present_script, "2 {jobs}:workers {jobs}:load %C 0 1000000"},
+		{&count_script, "3 jobs {jobs}:large {jobs}:dead"},
 	};
 	static const char *const patterns[] = {
-		"XGROUP CREATE jobs workers 0 MKSTREAM",
+		"XGROUP CREATE %J workers 0 MKSTREAM",
 		"XGROUP CREATE {jobs}:finished values 0 MKSTREAM",
-		"XREADGROUP GROUP workers %C COUNT %N STREAMS jobs >",
-		"XREADGROUP GROUP workers %C COUNT %N STREAMS jobs >",
+		"XREADGROUP GROUP workers %C COUNT %N STREAMS %J >",
+		"XREADGROUP GROUP workers %C COUNT %N STREAMS %J >",
 		"XREADGROUP GROUP values values COUNT %N STREAMS {jobs}:finished >",
 		"XAUTOCLAIM {jobs}:finished values values 0 0-0 COUNT 5",
-		"XPENDING jobs workers - + 10",
+		"XPENDING %J workers - + 10",
 		"XINFO CONSUMERS jobs workers",
-		"XRANGE jobs - +",
+		"XRANGE %J - +",
 		"XRANGE {jobs}:finished - +",
 		"HGET {jobs}:window lucas:%N",
+		"HGET {jobs}:load us",
 		"EXISTS {jobs}:refill",
 		"XCLAIM jobs workers %C 0 %I IDLE 100000",
 		"LRANGE {jobs}:asked 0 -1",
@@ -370,7 +380,7 @@ static void random_script(void)
 	};
 	char line[300];
 
-	begin_finished();
+	begin_streams();
 	if (below(2)) {
 		unsigned which = below(sizeof calls / sizeof *calls);
 

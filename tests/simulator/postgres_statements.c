@@ -216,13 +216,21 @@ static PGresult *calculations_named(struct transaction *transaction, const char 
 
 /* ---- calculations_waiting ---- */
 
+static bool waits(int at, bool is_large)
+{
+	enum kind kind;
+
+	return calculations[at].state == JOB_PENDING && kind_parse(calculations[at].kind, &kind) == 0 &&
+	       kind_is_small(kind, calculations[at].index) != is_large;
+}
+
 /* Which of its user's pending ones it is, from 1 on. */
-static int turn_of(int at)
+static int turn_of(int at, bool is_large)
 {
 	int turn = 0;
 
 	for (int i = 0; i <= at; i++)
-		turn += calculations[i].state == JOB_PENDING && calculations[i].user_id == calculations[at].user_id;
+		turn += waits(i, is_large) && calculations[i].user_id == calculations[at].user_id;
 	return turn;
 }
 
@@ -230,14 +238,15 @@ static int turn_of(int at)
 static PGresult *calculations_waiting(struct transaction *transaction, const char *const *texts)
 {
 	int limit = (int)strtol(texts[0], NULL, 10), count = 0, pending = 0;
+	bool is_large = strcmp(texts[3], "true") == 0;
 	PGresult *result;
 
 	for (int i = 0; i < calculations_count; i++)
-		pending += calculations[i].state == JOB_PENDING;
+		pending += waits(i, is_large);
 	result = result_new(pending < limit ? pending : limit, 3);
 	for (int turn = 1; count < result->rows; turn++)
 		for (int i = 0; i < calculations_count && count < result->rows; i++) {
-			if (calculations[i].state != JOB_PENDING || turn_of(i) != turn)
+			if (!waits(i, is_large) || turn_of(i, is_large) != turn)
 				continue;
 			result_set(result, count, 0, calculations[i].kind);
 			result_set_int(result, count, 1, calculations[i].index);

@@ -152,6 +152,7 @@ static void draw_options(void)
 	simulated_lifetime_s = chance_between(60, 300);
 	values_options.repair_s = chance_between(1, 5);
 	values_options.window_jobs = chance_of(1, 2) ? chance_between(1, 10) : 10000;
+	values_options.window_large_ms = chance_of(1, 2) ? chance_between(1, 50) : 1000;
 	values_options.redis = redis_options_usual;
 	values_options.postgres = postgres_options_usual;
 	values_options.postgres.connections = chance_between(1, 3);

@@ -318,6 +318,16 @@ static void check_finished(const struct stream_entry *entry)
 	check_summary(key, entry->fields[5].bytes, entry->fields[5].len);
 }
 
+/* So that none of another size comes before it. */
+static void check_lane(const char *key, const struct stream_entry *job)
+{
+	struct job_key name;
+
+	parse_name(job->fields[1].bytes, job->fields[3].bytes, &name);
+	if (kind_is_small(name.kind, name.index) != (strcmp(key, "jobs") == 0))
+		promise_broken("a job is on the wrong lane", job->fields[3].bytes);
+}
+
 /* One calculation has one job, unless Redis lost a part of what it knew of it. */
 void promises_appended(const char *key, const struct value *stream)
 {
@@ -325,8 +335,9 @@ void promises_appended(const char *key, const struct value *stream)
 
 	if (strcmp(key, "{jobs}:finished") == 0 && last->fields[5].len > 0)
 		check_finished(last);
-	if (strcmp(key, "jobs") != 0 || keys_disagree)
+	if ((strcmp(key, "jobs") != 0 && strcmp(key, "{jobs}:large") != 0) || keys_disagree)
 		return;
+	check_lane(key, last);
 	for (const struct stream_entry *entry = stream->entries; entry < last; entry++)
 		if (strcmp(entry->fields[1].bytes, last->fields[1].bytes) == 0 &&
 		    strcmp(entry->fields[3].bytes, last->fields[3].bytes) == 0)
@@ -420,8 +431,10 @@ bool promises_settled(void)
 	is_missing = false;
 	customers_each_acknowledged(look);
 	return !is_missing && !customers_have_open() && redis_server_length("jobs") == 0 &&
-	       redis_server_length("{jobs}:window") == 0 && redis_server_length("{jobs}:finished") == 0 &&
-	       redis_server_pending("jobs", "workers") == 0 && held() == 0 && draining() == 0 && customers_tokens_settled();
+	       redis_server_length("{jobs}:large") == 0 && redis_server_length("{jobs}:window") == 0 &&
+	       redis_server_length("{jobs}:finished") == 0 && redis_server_pending("jobs", "workers") == 0 &&
+	       redis_server_pending("{jobs}:large", "workers") == 0 && held() == 0 && draining() == 0 &&
+	       customers_tokens_settled();
 }
 
 void promises_explain(void)
@@ -432,9 +445,9 @@ void promises_explain(void)
 		snprintf(text, sizeof text, "%s:%" PRId64, kind_name(missing.kind), missing.index);
 	else
 		snprintf(text, sizeof text,
-			 "jobs %" PRId64 ", window %" PRId64 ", finished %" PRId64 ", pending %" PRId64
+			 "jobs %" PRId64 ", large %" PRId64 ", window %" PRId64 ", finished %" PRId64 ", pending %" PRId64
 			 ", held %d, clients %d, draining %d, tokens %s",
-			 redis_server_length("jobs"), redis_server_length("{jobs}:window"),
+			 redis_server_length("jobs"), redis_server_length("{jobs}:large"), redis_server_length("{jobs}:window"),
 			 redis_server_length("{jobs}:finished"), redis_server_pending("jobs", "workers"), held(),
 			 customers_have_open(), draining(), customers_tokens_settled() ? "settled" : "not settled");
 	promise_broken(is_missing ? "an acknowledged submission is lost:" : "something is left over at the end:", text);

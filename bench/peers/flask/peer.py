@@ -18,7 +18,7 @@ ENVIRONMENT = {name.removeprefix("PEER_"): value for name, value in os.environ.i
 STATEMENTS = json.loads(pathlib.Path(ENVIRONMENT["STATEMENTS"]).read_text())
 SECRET = ENVIRONMENT["SECRET"].encode()
 STATES = ["pending", "pending", "done", "failed"]
-JOBS_KEYS = ["jobs", "{jobs}:window", "{jobs}:dead", "{jobs}:finished"]
+JOBS_KEYS = ["jobs", "{jobs}:large", "{jobs}:window", "{jobs}:dead", "{jobs}:finished", "{jobs}:load"]
 
 app = Flask(__name__)
 app.json.sort_keys = False

@@ -196,7 +196,7 @@ func submit(w http.ResponseWriter, r *http.Request) {
 	if state == nil || *state == "pending" {
 		connection := cache.Get()
 		defer connection.Close()
-		found, err := redis.Ints(addJobs.Do(connection, "jobs", "{jobs}:window", "{jobs}:dead", "{jobs}:finished", 10000, "fibonacci", body.Index, requestID(r)))
+		found, err := redis.Ints(addJobs.Do(connection, "jobs", "{jobs}:large", "{jobs}:window", "{jobs}:dead", "{jobs}:finished", "{jobs}:load", 10000, 500000, "fibonacci", body.Index, requestID(r), 0))
 		if err != nil {
 			fail(w, 500, "internal")
 			return
@@ -257,7 +257,7 @@ func logged(next http.Handler) http.Handler {
 func main() {
 	must(json.Unmarshal(read("PEER_STATEMENTS"), &statements))
 	users, values = connect("PEER_USERS_URL"), connect("PEER_VALUES_URL")
-	addJobs = redis.NewScript(4, string(read("PEER_ADD_LUA")))
+	addJobs = redis.NewScript(6, string(read("PEER_ADD_LUA")))
 	cache = &redis.Pool{MaxIdle: 64, Dial: func() (redis.Conn, error) { return redis.DialURL(os.Getenv("PEER_REDIS_URL")) }}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/users/ping", ping)

@@ -9,9 +9,9 @@ const statements = JSON.parse(readFileSync(PEER_STATEMENTS, "utf8"));
 const users = new pg.Pool({ connectionString: PEER_USERS_URL, max: 8 });
 const values = new pg.Pool({ connectionString: PEER_VALUES_URL, max: 8 });
 const redis = new Redis(PEER_REDIS_URL, { enableAutoPipelining: true });
-redis.defineCommand("addJobs", { numberOfKeys: 4, lua: readFileSync(PEER_ADD_LUA, "utf8") });
+redis.defineCommand("addJobs", { numberOfKeys: 6, lua: readFileSync(PEER_ADD_LUA, "utf8") });
 const log = createWriteStream(PEER_LOG, { flags: "a" });
-const JOBS_KEYS = ["jobs", "{jobs}:window", "{jobs}:dead", "{jobs}:finished"];
+const JOBS_KEYS = ["jobs", "{jobs}:large", "{jobs}:window", "{jobs}:dead", "{jobs}:finished", "{jobs}:load"];
 const STATES = ["pending", "pending", "done", "failed"];
 
 export const port = Number(process.env.PEER_PORT);
@@ -46,7 +46,7 @@ export async function current(limit) {
 export async function submit(userId, index, requestId) {
 	const [{ id, state }] = (await query(values, "values_insert", [[userId], ["fibonacci"], [index]])).rows;
 	const isKnown = state && state !== "pending";
-	const [number] = isKnown ? [] : await redis.addJobs(...JOBS_KEYS, 10000, "fibonacci", index, requestId);
+	const [number] = isKnown ? [] : await redis.addJobs(...JOBS_KEYS, 10000, 500000, "fibonacci", index, requestId, 0);
 	return { working: true, id: String(id), kind: "fibonacci", index, state: isKnown ? state : STATES[number] };
 }
 

@@ -14,7 +14,7 @@ static void test_a_received_job_has_every_field_that_was_added(void **state)
 	struct job job;
 
 	add((struct job_key){KIND_PRIMORIAL, 4711});
-	job = receive_one("worker");
+	job = receive_one_of(JOBS_LARGE, "worker");
 	assert_int_equal(job.key.kind, KIND_PRIMORIAL);
 	assert_int_equal(job.key.index, 4711);
 	assert_string_equal(job.request_id, "request-1");
@@ -59,7 +59,7 @@ static void test_a_waiting_worker_is_woken_by_a_job(void **state)
 	WAIT_FOR(receive(&batch, "worker", 1) == 0 && BESIDE("EXISTS", "jobs") == 1);
 	batch = (struct batch){0};
 	begin_us = clock_monotonic_us();
-	jobs_receive(blocking, &scope, "worker", 1, 8000, batch_received, &batch);
+	jobs_receive(blocking, &scope, JOBS_SMALL, "worker", 1, 8000, batch_received, &batch);
 	add(FIB(7));
 	WAIT_FOR(batch.is_there);
 	assert_int_equal(batch.n, 1);
@@ -73,7 +73,7 @@ static void test_when_redis_is_emptied_under_a_waiting_worker_the_next_job_is_re
 
 	receive(&batch, "worker", 1);
 	batch = (struct batch){0};
-	jobs_receive(blocking, &scope, "worker", 1, 300, batch_received, &batch);
+	jobs_receive(blocking, &scope, JOBS_SMALL, "worker", 1, 300, batch_received, &batch);
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	assert_int_equal(add(FIB(1)), JOB_PENDING); /* by now it waits */
 	BESIDE("FLUSHDB");
@@ -99,7 +99,7 @@ static void test_a_lost_connection_is_reported_to_the_receiver(void **state)
 
 	receive(&batch, "worker", 1);
 	batch = (struct batch){0};
-	jobs_receive(blocking, &scope, "worker", 1, 8000, batch_received, &batch);
+	jobs_receive(blocking, &scope, JOBS_SMALL, "worker", 1, 8000, batch_received, &batch);
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	assert_int_equal(fixture_kill(), 2);
 	WAIT_FOR(batch.is_there);
@@ -296,7 +296,7 @@ static void listen_and_finish_twice(void)
 	WAIT_FOR(redis_is_ready(listener));
 	WAIT_FOR(BESIDE("PUBLISH", "live", "76543217 begin") && has_begun);
 	add((struct job_key){KIND_LUCAS, 76543217});
-	job = receive_one("worker");
+	job = receive_one_of(JOBS_LARGE, "worker");
 	finish(&job, "29");
 	finish(&job, "29");
 	BESIDE("PUBLISH", "live", "76543217 end");

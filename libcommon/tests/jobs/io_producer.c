@@ -65,7 +65,7 @@ static void test_each_job_of_a_batch_gets_its_own_state_in_order(void **state)
 	add(FIB(3));
 	for (int i = 0; i < JOBS_BATCH_MAX; i++)
 		jobs[i] = (struct job_to_add){FIB(i), "request-1"};
-	jobs_add(redis, &scope, MOST, jobs, JOBS_BATCH_MAX, outcome_added, &outcome);
+	jobs_add(redis, &scope, ROOM(MOST), jobs, JOBS_BATCH_MAX, outcome_added, &outcome);
 	AWAIT(outcome);
 	assert_int_equal(outcome.status, STATUS_OK);
 	for (int i = 0; i < JOBS_BATCH_MAX; i++)
@@ -78,7 +78,7 @@ static void test_the_same_job_twice_in_one_batch_is_one_job(void **state)
 	const struct job_to_add jobs[] = {{FIB(7), "request-1"}, {FIB(7), "request-2"}};
 	struct outcome outcome = {.asked = 2};
 
-	jobs_add(redis, &scope, MOST, jobs, 2, outcome_added, &outcome);
+	jobs_add(redis, &scope, ROOM(MOST), jobs, 2, outcome_added, &outcome);
 	AWAIT(outcome);
 	assert_int_equal(outcome.states[0], JOB_PENDING);
 	assert_int_equal(outcome.states[1], JOB_PENDING);
@@ -93,7 +93,7 @@ static void test_a_job_for_which_the_window_has_no_room_is_not_added_and_absent(
 	struct outcome outcome = {.asked = 5};
 
 	make_done(FIB(1), "1"); /* is in the window until it is written */
-	jobs_add(redis, &scope, 3, jobs, 5, outcome_added, &outcome);
+	jobs_add(redis, &scope, ROOM(3), jobs, 5, outcome_added, &outcome);
 	AWAIT(outcome);
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(outcome.states[i], expected[i]);
@@ -405,7 +405,7 @@ static void test_a_job_that_could_not_be_queued_is_refilled_later(void **state)
 	struct outcome outcome = {.asked = 1};
 
 	BESIDE("SET", "jobs", "no stream");
-	jobs_add(redis, &scope, MOST, &job, 1, outcome_added, &outcome);
+	jobs_add(redis, &scope, ROOM(MOST), &job, 1, outcome_added, &outcome);
 	AWAIT(outcome);
 	assert_int_equal(outcome.status, STATUS_INTERNAL);
 	BESIDE("DEL", "jobs");
@@ -462,7 +462,7 @@ static void test_a_summary_that_is_lost_before_it_was_written_is_refilled(void *
 	assert_int_equal(refill(&FIB(1), 1), 1);
 }
 
-static enum jobs_refill_verdict begin_refill(const char *name, long most, long least_room, bool is_urgent);
+static enum jobs_refill_verdict begin_refill(const char *name, long most, bool needs_half, bool is_urgent);
 
 static void end_refill(const char *name, long rest_ms)
 {
@@ -471,52 +471,59 @@ static void end_refill(const char *name, long rest_ms)
 
 static void test_one_process_refills_at_a_time(void **state)
 {
-	assert_int_equal(begin_refill("a", MOST, 0, true), JOBS_REFILL_BEGIN);
-	assert_int_equal(begin_refill("b", MOST, 0, true), JOBS_REFILL_OTHER);
+	assert_int_equal(begin_refill("a", MOST, false, true), JOBS_REFILL_BEGIN);
+	assert_int_equal(begin_refill("b", MOST, false, true), JOBS_REFILL_OTHER);
 	end_refill("b", 0); /* it is not b's to end */
-	assert_int_equal(begin_refill("b", MOST, 0, true), JOBS_REFILL_OTHER);
+	assert_int_equal(begin_refill("b", MOST, false, true), JOBS_REFILL_OTHER);
 	end_refill("a", 0);
-	assert_int_equal(begin_refill("b", MOST, 0, false), JOBS_REFILL_BEGIN);
+	assert_int_equal(begin_refill("b", MOST, false, false), JOBS_REFILL_BEGIN);
 }
 
 static void test_a_process_that_died_refilling_is_replaced_after_its_lease(void **state)
 {
-	assert_int_equal(begin_refill("a", MOST, 0, true), JOBS_REFILL_BEGIN);
-	WAIT_FOR(begin_refill("b", MOST, 0, false) == JOBS_REFILL_BEGIN);
+	assert_int_equal(begin_refill("a", MOST, false, true), JOBS_REFILL_BEGIN);
+	WAIT_FOR(begin_refill("b", MOST, false, false) == JOBS_REFILL_BEGIN);
 }
 
 static void test_after_a_complete_refill_only_what_is_urgent_begins_another(void **state)
 {
-	assert_int_equal(begin_refill("a", MOST, 0, true), JOBS_REFILL_BEGIN);
+	assert_int_equal(begin_refill("a", MOST, false, true), JOBS_REFILL_BEGIN);
 	end_refill("a", 60000);
-	assert_int_equal(begin_refill("a", MOST, 0, false), JOBS_REFILL_OTHER);
-	assert_int_equal(begin_refill("b", MOST, 0, false), JOBS_REFILL_OTHER);
-	assert_int_equal(begin_refill("b", MOST, 0, true), JOBS_REFILL_BEGIN);
+	assert_int_equal(begin_refill("a", MOST, false, false), JOBS_REFILL_OTHER);
+	assert_int_equal(begin_refill("b", MOST, false, false), JOBS_REFILL_OTHER);
+	assert_int_equal(begin_refill("b", MOST, false, true), JOBS_REFILL_BEGIN);
 }
 
 static void test_with_too_little_room_no_refill_begins(void **state)
 {
 	add(FIB(1));
-	assert_int_equal(begin_refill("a", 2, 2, true), JOBS_REFILL_FULL);
-	assert_int_equal(begin_refill("a", 2, 1, true), JOBS_REFILL_BEGIN);
+	add(FIB(2));
+	assert_int_equal(begin_refill("a", 3, true, true), JOBS_REFILL_FULL);
+	assert_int_equal(begin_refill("a", 4, true, true), JOBS_REFILL_BEGIN);
+	assert_int_equal(begin_refill("a", 3, false, true), JOBS_REFILL_BEGIN);
 }
 
 static void test_a_window_of_which_all_else_is_lost_is_emptied(void **state)
 {
 	add(FIB(1));
 	BESIDE("DEL", "jobs");
-	assert_int_equal(begin_refill("a", 1, 1, true), JOBS_REFILL_BEGIN);
+	assert_int_equal(begin_refill("a", 1, true, true), JOBS_REFILL_BEGIN);
 	assert_int_equal(BESIDE("EXISTS", "{jobs}:window"), 0);
 }
 
-static void refill_begun(enum status status, enum jobs_refill_verdict verdict, void *arg)
+static void refill_begun(enum status status, const struct jobs_refill_answer *answer, void *arg)
 {
-	*(struct outcome *)arg = (struct outcome){.is_there = true, .status = status, .added = verdict};
+	*(struct outcome *)arg = (struct outcome){.is_there = true, .status = status, .added = answer->verdict};
 }
 
-static enum jobs_refill_verdict begin_refill(const char *name, long most, long least_room, bool is_urgent)
+static enum jobs_refill_verdict begin_refill(const char *name, long most, bool needs_half, bool is_urgent)
 {
-	const struct jobs_refiller refiller = {name, 200, most, least_room, is_urgent};
+	const struct jobs_refiller refiller = {.name = name,
+					       .lease_ms = 200,
+					       .room = ROOM(most),
+					       .wants = {true, false},
+					       .needs_half = needs_half,
+					       .is_urgent = is_urgent};
 	struct outcome outcome = {0};
 
 	jobs_refill_begin(redis, &scope, &refiller, refill_begun, &outcome);
@@ -648,8 +655,8 @@ static void test_without_a_connection_every_call_is_unavailable(void **state)
 
 	assert_int_equal(fixture_kill(), 2);
 	WAIT_FOR(!redis_is_ready(redis));
-	jobs_add(redis, &scope, MOST, &(struct job_to_add){FIB(1), "request-1"}, 1, outcome_added, &added);
-	jobs_refill(redis, &scope, MOST, &FIB(1), 1, outcome_refilled, &refilled);
+	jobs_add(redis, &scope, ROOM(MOST), &(struct job_to_add){FIB(1), "request-1"}, 1, outcome_added, &added);
+	jobs_refill(redis, &scope, ROOM(MOST), &FIB(1), 1, outcome_refilled, &refilled);
 	jobs_look_up(redis, &scope, &FIB(1), 1, keep_results, looked_up);
 	jobs_read_decimal(redis, &scope, FIB(1), outcome_read, &read);
 	jobs_retry(redis, &scope, FIB(1), false, outcome_done, &retried);

@@ -98,13 +98,15 @@ static inline void outcome_counted(enum status status, const struct jobs_stats *
 	} while (0)
 
 #define MOST 1000 /* names in the window */
+#define LARGE_US 1000000
+#define ROOM(most) ((struct jobs_room){.names = (most), .large_us = LARGE_US})
 
 static inline enum job_state add(struct job_key key)
 {
 	const struct job_to_add job = {key, "request-1"};
 	struct outcome outcome = {.asked = 1};
 
-	jobs_add(redis, &scope, MOST, &job, 1, outcome_added, &outcome);
+	jobs_add(redis, &scope, ROOM(MOST), &job, 1, outcome_added, &outcome);
 	AWAIT(outcome);
 	assert_int_equal(outcome.status, STATUS_OK);
 	return outcome.states[0];
@@ -114,7 +116,7 @@ static inline struct outcome refill_of(long most, const struct job_key *keys, in
 {
 	struct outcome outcome = {0};
 
-	jobs_refill(redis, &scope, most, keys, n, outcome_refilled, &outcome);
+	jobs_refill(redis, &scope, ROOM(most), keys, n, outcome_refilled, &outcome);
 	AWAIT(outcome);
 	assert_int_equal(outcome.status, STATUS_OK);
 	return outcome;
@@ -194,28 +196,38 @@ static inline void batch_received(enum status status, const struct job *jobs, in
 		memcpy(batch->jobs, jobs, (size_t)n * sizeof *jobs);
 }
 
-static inline int receive(struct batch *batch, const char *consumer, int most)
+static inline int receive_of(enum jobs_lane lane, struct batch *batch, const char *consumer, int most)
 {
 	*batch = (struct batch){0};
-	jobs_receive(blocking, &scope, consumer, most, 1, batch_received, batch);
+	jobs_receive(blocking, &scope, lane, consumer, most, 1, batch_received, batch);
 	AWAIT(*batch);
 	assert_int_equal(batch->status, STATUS_OK);
 	return batch->n;
 }
 
+static inline int receive(struct batch *batch, const char *consumer, int most)
+{
+	return receive_of(JOBS_SMALL, batch, consumer, most);
+}
+
 /* The first time the group is made. */
-static inline struct job receive_one(const char *consumer)
+static inline struct job receive_one_of(enum jobs_lane lane, const char *consumer)
 {
 	struct batch batch;
 
-	WAIT_FOR(receive(&batch, consumer, 1) == 1);
+	WAIT_FOR(receive_of(lane, &batch, consumer, 1) == 1);
 	return batch.jobs[0];
+}
+
+static inline struct job receive_one(const char *consumer)
+{
+	return receive_one_of(JOBS_SMALL, consumer);
 }
 
 static inline int take_over_of(struct batch *batch, const char *consumer, long lease_ms, long max_deliveries, int most)
 {
 	*batch = (struct batch){0};
-	jobs_take_over(redis, &scope, consumer, 0, lease_ms, max_deliveries, most, batch_received, batch);
+	jobs_take_over(redis, &scope, JOBS_SMALL, consumer, 0, lease_ms, max_deliveries, most, batch_received, batch);
 	AWAIT(*batch);
 	assert_int_equal(batch->status, STATUS_OK);
 	return batch->n;

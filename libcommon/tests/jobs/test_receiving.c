@@ -59,7 +59,7 @@ static enum status receive_when_the_group_is_answered_with(const char *reply)
 {
 	outcome.is_there = false;
 	group_answer = reply;
-	jobs_receive(redis, &scope, "worker", 1, 1, received, NULL);
+	jobs_receive(redis, &scope, JOBS_SMALL, "worker", 1, 1, received, NULL);
 	WAIT_FOR(outcome.is_there);
 	return outcome.status;
 }

@@ -61,7 +61,7 @@ static void refilled(enum status status, int added, bool is_full, void *arg)
 	note(status);
 }
 
-static void refill_begun(enum status status, enum jobs_refill_verdict verdict, void *arg)
+static void refill_begun(enum status status, const struct jobs_refill_answer *answer, void *arg)
 {
 	note(status);
 }
@@ -104,21 +104,24 @@ static void counted(enum status status, const struct jobs_stats *stats, void *ar
 	stats_seen = *stats;
 }
 
+#define ROOM ((struct jobs_room){.names = 10, .large_us = 1000})
 static const struct job_key key = {.index = 5};
 
 static void call_add(void)
 {
-	jobs_add(redis, &scope, 10, &(struct job_to_add){.key = key, .request_id = "r"}, 1, added, NULL);
+	jobs_add(redis, &scope, ROOM, &(struct job_to_add){.key = key, .request_id = "r"}, 1, added, NULL);
 }
 
 static void call_refill(void)
 {
-	jobs_refill(redis, &scope, 10, &key, 1, refilled, NULL);
+	jobs_refill(redis, &scope, ROOM, &key, 1, refilled, NULL);
 }
 
 static void call_refill_begin(void)
 {
-	jobs_refill_begin(redis, &scope, &(struct jobs_refiller){.name = "a", .lease_ms = 1000, .most = 1}, refill_begun, NULL);
+	jobs_refill_begin(redis, &scope,
+			  &(struct jobs_refiller){.name = "a", .lease_ms = 1000, .room = ROOM, .wants = {true, true}},
+			  refill_begun, NULL);
 }
 
 static void call_receive_unwritten(void)
@@ -168,12 +171,12 @@ static void call_read(void)
 
 static void call_receive(void)
 {
-	jobs_receive(redis, &scope, "consumer", 10, 1000, received, NULL);
+	jobs_receive(redis, &scope, JOBS_SMALL, "consumer", 10, 1000, received, NULL);
 }
 
 static void call_take_over(void)
 {
-	jobs_take_over(redis, &scope, "consumer", 0, 1000, 5, 10, received, NULL);
+	jobs_take_over(redis, &scope, JOBS_SMALL, "consumer", 0, 1000, 5, 10, received, NULL);
 }
 
 static void call_count(void)
@@ -231,9 +234,9 @@ static const struct {
 	{"$3\r\nabc\r\n", OF(READ)},
 	{"$-1\r\n", OF(RECEIVE) | OF(RECEIVE_UNWRITTEN) | OF(READ)},
 	{"*-1\r\n", OF(RECEIVE) | OF(RECEIVE_UNWRITTEN) | OF(READ)},
-	{":1\r\n", OF(RETRY) | OF(CANCEL) | OF(REFILL_BEGIN) | OF(LEGACY_EXISTS)},
+	{":1\r\n", OF(RETRY) | OF(CANCEL) | OF(LEGACY_EXISTS)},
 	{":7\r\n", OF(RETRY) | OF(CANCEL) | OF(LEGACY_EXISTS)},
-	{":-1\r\n", OF(RETRY) | OF(CANCEL) | OF(LEGACY_EXISTS) | OF(REFILL_BEGIN)},
+	{":-1\r\n", OF(RETRY) | OF(CANCEL) | OF(LEGACY_EXISTS)},
 	{":2\r\n", OF(RETRY) | OF(CANCEL) | OF(LEGACY_EXISTS)}, /* more than were asked for */
 	{":4294967296\r\n", OF(RETRY) | OF(CANCEL) | OF(LEGACY_EXISTS)},
 	{"*0\r\n", OF(TAKE_OVER)},
@@ -262,7 +265,12 @@ static const struct {
 	{"*2\r\n$3\r\n0-0\r\n*1\r\n:1\r\n", 0},
 	{"*3\r\n:1\r\n:2\r\n$3\r\n1-1\r\n", OF(COUNT)},
 	{"*3\r\n:1\r\n:2\r\n$0\r\n\r\n", OF(COUNT)},
-	{"*3\r\n:1\r\n:2\r\n:3\r\n", 0},
+	{"*3\r\n:1\r\n:2\r\n:3\r\n", OF(REFILL_BEGIN)},
+	{"*3\r\n:-1\r\n:0\r\n:0\r\n", OF(REFILL_BEGIN)},
+	{"*3\r\n:2\r\n:3\r\n:0\r\n", 0}, /* no verdict */
+	{"*3\r\n:1\r\n:4\r\n:0\r\n", 0}, /* no lanes */
+	{"*3\r\n:1\r\n:3\r\n:-1\r\n", 0},
+	{"*2\r\n:0\r\n:0\r\n", OF(REFILL)},
 	{"*3\r\n:-1\r\n:2\r\n$3\r\n1-1\r\n", 0},
 	{"*3\r\n:1\r\n:-2\r\n$3\r\n1-1\r\n", 0},
 	{"*3\r\n$1\r\n1\r\n:2\r\n$3\r\n1-1\r\n", 0},

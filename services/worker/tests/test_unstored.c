@@ -20,7 +20,7 @@ static struct event_base *base;
 	"*2\r\n$3\r\n" id \
 	"\r\n*6\r\n$4\r\nkind\r\n$9\r\nfibonacci\r\n$5\r\nindex\r\n$4\r\n1000\r\n$10\r\nrequest_id\r\n$1\r\nr\r\n"
 #define FINISH_ARGS 6 /* of one result */
-#define FINISH_FIRST 10
+#define FINISH_FIRST 12
 
 static struct work *work;
 static bool is_full;

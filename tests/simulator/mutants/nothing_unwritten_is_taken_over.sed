@@ -1,2 +1,2 @@
 # libcommon/jobs/unwritten.c: what a dead process received is not written
-s/"XAUTOCLAIM", JOBS_FINISHED/"XAUTOCLAIM", JOBS_STREAM/
+s/"XAUTOCLAIM", JOBS_FINISHED/"XAUTOCLAIM", JOBS_STREAM_SMALL/

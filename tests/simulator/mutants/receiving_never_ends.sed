@@ -1,2 +1,2 @@
 # services/worker/receive.c: after an error no job is received any more
-s/^	work->is_receiving = false;$/	work->is_receiving = status != STATUS_OK;/
+s/^	receiver->is_receiving = false;$/	receiver->is_receiving = status != STATUS_OK;/

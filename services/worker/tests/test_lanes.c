@@ -1,0 +1,129 @@
+/* A worker receives the jobs of each lane by itself. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/log.h"
+#include "base/loop.h"
+#include "service.h"
+#include "tests/wait_for.h"
+
+static struct event_base *base;
+#include "tests/redis/fake_redis.h"
+
+#define THREADS 1
+/* Each takes half a second or more: long enough for thousands of small ones. */
+#define LARGE_INDEX "1000000"
+#define STREAM(name, id, kind, index)                                                                                 \
+	"*1\r\n*2\r\n" name "*1\r\n*2\r\n$3\r\n" id "\r\n*6\r\n$4\r\nkind\r\n" kind "$5\r\nindex\r\n" index "$10\r\n" \
+	"request_id\r\n$1\r\nr\r\n"
+#define LARGE_JOB(id) STREAM("$12\r\n{jobs}:large\r\n", id, "$9\r\nfactorial\r\n", "$7\r\n" LARGE_INDEX "\r\n")
+#define SMALL_JOB(id) STREAM("$4\r\njobs\r\n", id, "$9\r\nfibonacci\r\n", "$1\r\n7\r\n")
+#define FINISH_FIRST 12 /* of EVALSHA: what comes before the id of the first result */
+
+static struct work *work;
+static int large_given, small_given, large_finished, small_finished, small_before_large;
+
+/* As many as it asks for, one at a time, without end. */
+static const char *give_large(void)
+{
+	static const char *const jobs[] = {LARGE_JOB("9-1"), LARGE_JOB("9-2"), LARGE_JOB("9-3"), LARGE_JOB("9-4")};
+
+	return jobs[large_given++ % 4];
+}
+
+static const char *give_small(void)
+{
+	static const char *const jobs[] = {SMALL_JOB("1-1"), SMALL_JOB("1-2"), SMALL_JOB("1-3"), SMALL_JOB("1-4")};
+
+	return small_given < 4 ? jobs[small_given++] : "*-1\r\n";
+}
+
+static const char *finish(const redisReply *command)
+{
+	for (size_t i = FINISH_FIRST; i < command->elements; i += 6)
+		if (command->element[i]->str[0] == '9') {
+			large_finished++;
+		} else {
+			small_finished++;
+			small_before_large += large_finished == 0;
+		}
+	return ":1\r\n";
+}
+
+static bool is_finish(const redisReply *command)
+{
+	return fake_redis_is(command, "EVALSHA") && strcmp(command->element[2]->str, "6") == 0;
+}
+
+static const char *answer(const redisReply *command)
+{
+	if (is_finish(command))
+		return finish(command);
+	if (!fake_redis_is(command, "XREADGROUP"))
+		return fake_redis_is(command, "BLPOP") ? "*-1\r\n" : ":1\r\n";
+	if (strcmp(command->element[command->elements - 2]->str, "{jobs}:large") == 0)
+		return give_large();
+	return large_given > THREADS ? give_small() : "*-1\r\n";
+}
+
+static int set_up(void **state)
+{
+	static struct worker_config config = {.lease_s = 60,
+					      .max_deliveries = 5,
+					      .batch = 10,
+					      .threads = THREADS,
+					      .cache_s = 100,
+					      .unstored_bytes_max = 1 << 26};
+
+	log_init("test", "test", LOG_ERROR);
+	base = loop_new();
+	fake_redis_open(answer);
+	config.redis = fake_redis_config();
+	large_given = small_given = large_finished = small_finished = small_before_large = 0;
+	work = work_new(base, &config, false);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	work_free(work);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	fake_redis_close();
+	event_base_free(base);
+	return 0;
+}
+
+static int set_up_metrics(void **state)
+{
+	work_register_metrics();
+	return 0;
+}
+
+static void test_small_jobs_that_come_while_large_ones_are_held_are_finished_before_them(void **state)
+{
+	WAIT_FOR(small_finished == 4);
+	assert_int_equal(small_before_large, 4);
+}
+
+static void test_a_worker_holds_one_large_job_more_than_it_has_threads(void **state)
+{
+	for (int round = 1; round <= 2; round++) {
+		WAIT_FOR(large_finished >= round);
+		assert_in_range(large_given, large_finished, large_finished + THREADS + 1);
+	}
+}
+
+#define LANES_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		LANES_TEST(test_small_jobs_that_come_while_large_ones_are_held_are_finished_before_them),
+		LANES_TEST(test_a_worker_holds_one_large_job_more_than_it_has_threads),
+	};
+
+	return cmocka_run_group_tests(tests, set_up_metrics, NULL);
+}
