@@ -77,7 +77,7 @@ struct job_to_add {
 };
 /* How much the window holds. */
 struct jobs_room {
-	long names;       /* of small jobs, of large ones, and of what finished and is not written */
+	long names;       /* of small jobs, of large ones, and of what finished and is not written: as many of each */
 	int64_t large_us; /* estimated work of large jobs, for each thread of the workers; one thread while there are none */
 };
 /* states: one for each job, in order, borrowed for the callback; NULL unless OK. JOB_ABSENT: its lane is full, so the job was

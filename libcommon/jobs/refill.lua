@@ -6,13 +6,14 @@
 -- Answer: {how many were added, 1 if a lane was too full for one of them; what comes after that one is not looked at}
 local small, large, window, dead, finished, load = unpack(KEYS)
 local most = tonumber(ARGV[1])
-local names, large_count = redis.call('HLEN', window), redis.call('XLEN', large)
+local names, large_count, unwritten = redis.call('HLEN', window), redis.call('XLEN', large), redis.call('XLEN', finished)
 local large_us = large_count > 0 and tonumber(redis.call('HGET', load, 'us') or 0) or 0
 local large_us_most = tonumber(ARGV[2]) * math.max(1, tonumber(redis.call('HGET', load, 'threads') or 1))
 
 -- As in add.lua.
 local function has_room(us)
-	return names - large_count < most and (us == 0 or (large_count < most and large_us < large_us_most))
+	if us == 0 then return names - large_count < most end
+	return large_count < most and unwritten < most and large_us < large_us_most
 end
 
 -- An id may stand for another job after the stream was deleted, so the entry is compared.

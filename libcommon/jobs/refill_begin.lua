@@ -11,7 +11,7 @@ local name, lease_ms, most, us_most = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[
 local wanted, needs_half, is_urgent = tonumber(ARGV[5]), ARGV[6] == '1', ARGV[7] == '1'
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local large_count = redis.call('XLEN', large)
+local large_count, unwritten = redis.call('XLEN', large), redis.call('XLEN', finished)
 
 local function owner()
 	local from, ends, of = (redis.call('GET', right) or ''):match('^(%d+) (%d+) (.+)$')
@@ -25,10 +25,10 @@ end
 local function is_large_lane_worth_it()
 	local threads = math.max(1, tonumber(redis.call('HGET', load, 'threads') or 1))
 	local us = large_count > 0 and tonumber(redis.call('HGET', load, 'us') or 0) or 0
-	return not needs_half or (us <= us_most * threads / 2 and large_count <= most / 2)
+	return not needs_half or (us <= us_most * threads / 2 and math.max(large_count, unwritten) <= most / 2)
 end
 
-if redis.call('XLEN', small) == 0 and large_count == 0 and redis.call('XLEN', finished) == 0 then redis.call('DEL', window) end
+if redis.call('XLEN', small) == 0 and large_count == 0 and unwritten == 0 then redis.call('DEL', window) end
 local lanes = 0
 if wanted ~= 2 and is_small_lane_worth_it() then lanes = lanes + 1 end
 if wanted ~= 1 and is_large_lane_worth_it() then lanes = lanes + 2 end

@@ -85,7 +85,7 @@ static void take_over(struct receiver *receiver)
 	struct work *work = receiver->work;
 
 	if (work->is_draining || receiver->is_taking_over || !redis_is_ready(work->redis) || work->is_overfull ||
-	    (receiver->lane == JOBS_LARGE && work->large_count >= LARGE_MAX))
+	    work->large_count >= (receiver->lane == JOBS_LARGE ? LARGE_MAX : LARGE_ON_SMALL_MAX))
 		return;
 	receiver->is_taking_over = true;
 	jobs_take_over(work->redis, &work->scope, receiver->lane, work->consumer,

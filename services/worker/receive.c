@@ -60,7 +60,7 @@ static bool holds_enough(const struct receiver *receiver)
 		return true;
 	if (receiver->lane == JOBS_LARGE)
 		return holds_enough_large(work);
-	return work->large_count >= 2 * LARGE_MAX || work->held_count - work->large_count >= 2 * work->config->batch;
+	return work->large_count >= LARGE_ON_SMALL_MAX || work->held_count - work->large_count >= 2 * work->config->batch;
 }
 
 /* Of large jobs as many as are likely to be enough, if they are like those before: Redis counts jobs, and not their work. */

@@ -19,6 +19,8 @@
 
 /* Large jobs that one worker holds, waiting for its pool or being calculated. */
 #define LARGE_MAX 1024
+/* With so many it takes nothing from the small lane either, on which a version with another estimate may have queued them. */
+#define LARGE_ON_SMALL_MAX (2 * LARGE_MAX)
 /* It receives further ones while those that it holds are less work than this for each of its threads, so that a thread does not
  * wait for Redis, and other workers find the rest. */
 #define LARGE_HELD_US 20000

@@ -83,6 +83,37 @@ static void test_one_job_fits_however_large_it_is(void **state)
 	assert_int_equal(add_to(room, LARGE(1)), JOB_ABSENT);
 }
 
+static void test_a_full_lane_of_small_jobs_keeps_no_large_one_out(void **state)
+{
+	const struct jobs_room room = {.names = 2, .large_us = 1};
+	const struct job_key keys[] = {LARGE(1)};
+	struct outcome outcome = {0};
+
+	assert_int_equal(add_to(room, FIB(7)), JOB_PENDING);
+	assert_int_equal(add_to(room, FIB(8)), JOB_PENDING);
+	assert_int_equal(add_to(room, FIB(9)), JOB_ABSENT);
+	assert_int_equal(add_to(room, LARGE(0)), JOB_PENDING);
+	BESIDE("DEL", "{jobs}:large");
+	BESIDE("HDEL", "{jobs}:window", "fibonacci:" LARGE_FIRST_TEXT);
+	jobs_refill(redis, &scope, room, keys, 1, outcome_refilled, &outcome);
+	AWAIT(outcome);
+	assert_int_equal(outcome.added, 1);
+}
+
+static void test_what_finished_and_is_not_written_stops_both_lanes(void **state)
+{
+	const struct jobs_room room = {.names = 2, .large_us = 100 * LARGE_EACH_US};
+	struct job job;
+
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(add_to(room, LARGE(i)), JOB_PENDING);
+		job = receive_one_of(JOBS_LARGE, "worker");
+		finish(&job, "21");
+	}
+	assert_int_equal(add_to(room, LARGE(2)), JOB_ABSENT);
+	assert_int_equal(add_to(room, FIB(7)), JOB_ABSENT);
+}
+
 static void test_the_large_lane_has_a_share_for_each_thread_of_the_workers_that_are_there(void **state)
 {
 	present("a", 1);
@@ -270,6 +301,8 @@ int main(void)
 		JOBS_TEST(test_small_and_large_jobs_are_on_lanes_of_their_own),
 		JOBS_TEST(test_the_large_lane_takes_jobs_until_it_has_its_share_of_work),
 		JOBS_TEST(test_one_job_fits_however_large_it_is),
+		JOBS_TEST(test_a_full_lane_of_small_jobs_keeps_no_large_one_out),
+		JOBS_TEST(test_what_finished_and_is_not_written_stops_both_lanes),
 		JOBS_TEST(test_the_large_lane_has_a_share_for_each_thread_of_the_workers_that_are_there),
 		JOBS_TEST(test_a_worker_that_is_silent_is_forgotten),
 		JOBS_TEST(test_a_large_job_that_is_finished_makes_room),

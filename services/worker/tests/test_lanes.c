@@ -5,9 +5,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "base/buf.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "service.h"
+#include "work_internal.h"
 #include "tests/wait_for.h"
 
 static struct event_base *base;
@@ -25,6 +27,9 @@ static struct event_base *base;
 
 static struct work *work;
 static int large_given, small_given, large_finished, small_finished, small_before_large;
+static bool has_dead_worker;
+static int taken_over;
+static struct buf batch_taken_over;
 
 /* As many as it asks for, one at a time, without end. */
 static const char *give_large(void)
@@ -53,6 +58,25 @@ static const char *finish(const redisReply *command)
 	return ":1\r\n";
 }
 
+/* A batch of large jobs on the small lane, whose worker of the version before is dead; without end. */
+static const char *take_over(void)
+{
+	buf_free(&batch_taken_over);
+	buf_printf(&batch_taken_over, "*%d\r\n", JOBS_BATCH_MAX);
+	for (int i = 0; i < JOBS_BATCH_MAX; i++, taken_over++)
+		buf_printf(&batch_taken_over,
+			   "*2\r\n$8\r\n%06d-1\r\n*6\r\n$4\r\nkind\r\n$9\r\nfactorial\r\n$5\r\nindex\r\n$7\r\n" LARGE_INDEX
+			   "\r\n$10\r\nrequest_id\r\n$1\r\nr\r\n",
+			   taken_over);
+	return batch_taken_over.bytes;
+}
+
+static bool is_take_over_of_small_lane(const redisReply *command)
+{
+	return fake_redis_is(command, "EVALSHA") && strcmp(command->element[2]->str, "5") == 0 &&
+	       strcmp(command->element[3]->str, "jobs") == 0;
+}
+
 static bool is_finish(const redisReply *command)
 {
 	return fake_redis_is(command, "EVALSHA") && strcmp(command->element[2]->str, "6") == 0;
@@ -62,6 +86,8 @@ static const char *answer(const redisReply *command)
 {
 	if (is_finish(command))
 		return finish(command);
+	if (has_dead_worker)
+		return is_take_over_of_small_lane(command) ? take_over() : "*-1\r\n";
 	if (!fake_redis_is(command, "XREADGROUP"))
 		return fake_redis_is(command, "BLPOP") ? "*-1\r\n" : ":1\r\n";
 	if (strcmp(command->element[command->elements - 2]->str, "{jobs}:large") == 0)
@@ -82,7 +108,8 @@ static int set_up(void **state)
 	base = loop_new();
 	fake_redis_open(answer);
 	config.redis = fake_redis_config();
-	large_given = small_given = large_finished = small_finished = small_before_large = 0;
+	config.lease_s = has_dead_worker ? 1 : 60;
+	taken_over = large_given = small_given = large_finished = small_finished = small_before_large = 0;
 	work = work_new(base, &config, false);
 	return 0;
 }
@@ -93,7 +120,15 @@ static int tear_down(void **state)
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	fake_redis_close();
 	event_base_free(base);
+	buf_free(&batch_taken_over);
+	has_dead_worker = false;
 	return 0;
+}
+
+static int set_up_with_a_dead_worker(void **state)
+{
+	has_dead_worker = true;
+	return set_up(state);
 }
 
 static int set_up_metrics(void **state)
@@ -116,6 +151,24 @@ static void test_a_worker_holds_one_large_job_more_than_it_has_threads(void **st
 	}
 }
 
+static void note(void *is_over)
+{
+	*(bool *)is_over = true;
+}
+
+/* More would not fit into the queue of its threads. */
+static void test_a_worker_takes_over_no_more_large_jobs_of_the_small_lane_than_it_can_queue(void **state)
+{
+	bool is_over = false;
+	struct loop_timer *timer = loop_timer_new(base, note, &is_over);
+
+	WAIT_FOR(taken_over >= LARGE_ON_SMALL_MAX);
+	loop_timer_start(timer, 1200); /* twice as long as until it looks again */
+	WAIT_FOR(is_over);
+	loop_timer_free(timer);
+	assert_in_range(taken_over, LARGE_ON_SMALL_MAX, LARGE_ON_SMALL_MAX + 2 * JOBS_BATCH_MAX);
+}
+
 #define LANES_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -123,6 +176,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		LANES_TEST(test_small_jobs_that_come_while_large_ones_are_held_are_finished_before_them),
 		LANES_TEST(test_a_worker_holds_one_large_job_more_than_it_has_threads),
+		cmocka_unit_test_setup_teardown(test_a_worker_takes_over_no_more_large_jobs_of_the_small_lane_than_it_can_queue,
+						set_up_with_a_dead_worker, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, set_up_metrics, NULL);
