@@ -78,8 +78,8 @@ def held_by(worker, lane):
 
 
 def test_all_jobs_of_a_killed_worker_are_taken_over_once_its_lease_is_over(reader):
-    """All at once when the lease ends, not a few with every lease. A worker holds few large jobs, and small ones only for moments:
-    those are received for it here."""
+    """All at once when the lease ends, not a few with every lease. A worker holds few large jobs, and small ones only for
+    moments: those are received for it here."""
     indexes = fresh_large_indexes(100) + random.sample(range(5000, 9999), 300)
     for name in ("worker", "worker-2")[: abacus.INSTANCES]:
         abacus.stop(name)

@@ -1,23 +1,25 @@
-"""One user's crowd of large jobs: another's small job waits for none of them, and another's large one for few. In order, because
-times depend on the machine: bench/lanes measures those."""
+"""One user's crowd of large jobs: another's small job waits for none of them, and another's large one for few. What is counted
+is the order, because times depend on the machine: bench/lanes measures those."""
 
 import contextlib
 import random
 
+from test_backlog import VALUES, WORKERS, fresh_indexes, stopped
+
 import abacus
 from abacus import Daemon, Person, eventually
-from test_backlog import VALUES, WORKERS, fresh_indexes, stopped
 
 CROWD = 60
 WINDOW_LARGE_MS = 50
 EACH_MS = 20  # at least, of the estimate of each large one
 IN_WINDOW = WINDOW_LARGE_MS // EACH_MS + 1
-# What may be calculated before another's large job: the window when it came, the window when it entered, and what the worker holds.
+# What may be calculated before another's large job: the window when it came, the window when it entered, what the worker holds.
 BEFORE_LARGE = 2 * IN_WINDOW + 3
 
 
 def fresh_primorials(count):
-    seen = {int(row) for row in abacus.psql("values", "SELECT index FROM calculations WHERE kind = 'primorial'").split()}
+    rows = abacus.psql("values", "SELECT index FROM calculations WHERE kind = 'primorial'").split()
+    seen = set(map(int, rows))
     return random.sample([index for index in range(850_000, 950_000) if index not in seen], count)
 
 
@@ -27,8 +29,8 @@ def large_in_redis():
 
 @contextlib.contextmanager
 def crowd():
-    """Values with a small window, no worker, and a user whose large jobs wait. Gives values, and their indexes; a worker finishes
-    them at the end."""
+    """Values with a small window, no worker, and a user whose large jobs wait. Gives values, and their indexes; a worker
+    finishes them at the end."""
     greedy, indexes = Person(), fresh_primorials(CROWD)
     with stopped(*VALUES, *WORKERS), Daemon("values", WINDOW_LARGE_MS=WINDOW_LARGE_MS) as values:
         eventually(lambda: abacus.redis_cli("HLEN", "{jobs}:workers") == "0", message="no worker is there")
