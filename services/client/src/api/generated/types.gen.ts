@@ -2947,7 +2947,7 @@ export type GetValueResponses = {
      */
     200: ValueResult;
     /**
-     * Still being calculated; try again after `Retry-After`.
+     * Still being calculated, or being calculated again; try again after `Retry-After`.
      */
     202: ValuePending;
 };
