@@ -1,8 +1,8 @@
--- Adds each job that is not in the window yet, as long as its lane has room.
+-- Adds each job that is not in the window yet, as long as its lane has room and no earlier one waits in Postgres for that.
 -- KEYS: small jobs, large jobs, window, dead letters, finished, load
 -- ARGV: most names of the small lane, most us of work of the large lane for each thread, then for each job: kind, index, request id,
 --       estimate in us (0: it is small)
--- Answer: the state of each job, in order (enum job_state); absent: its lane is full, so it waits in Postgres
+-- Answer: the state of each job, in order (enum job_state); absent: it waits in Postgres
 local small, large, window, dead, finished, load = unpack(KEYS)
 local ABSENT, PENDING, DONE, FAILED = 0, 1, 2, 3
 local most = tonumber(ARGV[1])
@@ -15,6 +15,20 @@ local large_us_most = tonumber(ARGV[2]) * math.max(1, tonumber(redis.call('HGET'
 local function has_room(us)
 	if us == 0 then return names - large_count < most end
 	return large_count < most and unwritten < most and large_us < large_us_most
+end
+
+-- How many were left to wait since a refill found none that waits. As long as there are any, refill alone adds to the lane, because
+-- whoever submits all the time would otherwise take each place that becomes free before those that wait.
+local function waits(us)
+	local field = us == 0 and 'small_waits' or 'large_waits'
+	return field, tonumber(redis.call('HGET', load, field) or 0)
+end
+
+local function may_enter(us)
+	local field, count = waits(us)
+	if count == 0 and has_room(us) then return true end
+	redis.call('HSET', load, field, string.format('%.0f', count + 1))
+	return false
 end
 
 -- An id may stand for another job after the stream was deleted, so the entry is compared.
@@ -35,7 +49,7 @@ local function add(kind, index, request_id, us)
 	if id and id:sub(1, 1) ~= '=' then return PENDING end
 	if id and has(finished, id:sub(2), kind, index) then return DONE end
 	if redis.call('HEXISTS', dead, name) == 1 then return FAILED end
-	if not id and not has_room(us) then return ABSENT end
+	if not id and not may_enter(us) then return ABSENT end
 	redis.call('HSET', window, name, append(kind, index, request_id, us))
 	if not id then names = names + 1 end
 	return PENDING

@@ -2,7 +2,8 @@
  *
  *   jobs               stream, consumer group "workers": the small jobs; fields kind, index, request_id
  *   {jobs}:large       the same of the large ones; one field more: us, the estimate of its duration
- *   {jobs}:load        hash: us, the sum of those on {jobs}:large; threads, of all workers
+ *   {jobs}:load        hash: us, the sum of those on {jobs}:large; threads, of all workers; small_waits, large_waits: how many
+ *                      jobs did not enter since a refill found none that waits; small_seen, large_seen: how many when it began
  *   {jobs}:workers     hash: worker -> "threads seen_unix_ms"
  *   {jobs}:window      hash "kind:index" -> id of its job; or "=" and the id of its entry in {jobs}:finished
  *   {jobs}:finished    stream, consumer group "values": what Postgres does not have yet; fields kind, index, summary, which is
@@ -80,8 +81,8 @@ struct jobs_room {
 	long names;       /* of small jobs, of large ones, and of what finished and is not written: as many of each */
 	int64_t large_us; /* estimated work of large jobs, for each thread of the workers; one thread while there are none */
 };
-/* states: one for each job, in order, borrowed for the callback; NULL unless OK. JOB_ABSENT: its lane is full, so the job was
- * not added. n <= JOBS_BATCH_MAX */
+/* states: one for each job, in order, borrowed for the callback; NULL unless OK. JOB_ABSENT: the job was not added, because
+ * its lane is full, or others wait for that already. n <= JOBS_BATCH_MAX */
 typedef void jobs_added(enum status status, const enum job_state *states, void *arg);
 void jobs_add(struct redis *redis, struct scope *scope, struct jobs_room room, const struct job_to_add *jobs, int n,
 	      jobs_added *done, void *arg);
@@ -131,8 +132,10 @@ void jobs_refill_begin(struct redis *redis, struct scope *scope, const struct jo
 typedef void jobs_refilled(enum status status, int added, bool is_full, void *arg);
 void jobs_refill(struct redis *redis, struct scope *scope, struct jobs_room room, const struct job_key *keys, int n,
 		 jobs_refilled *done, void *arg);
-/* rest_ms: for how long no process needs to refill unless it is urgent; 0: this one did not complete it. */
-void jobs_refill_end(struct redis *redis, struct scope *scope, const char *name, long rest_ms);
+/* rest_ms: for how long no process needs to refill unless it is urgent; 0: this one did not complete it. none_waits: the lanes
+ * for which this refill found all that was pending in the window when it ended. */
+void jobs_refill_end(struct redis *redis, struct scope *scope, const char *name, long rest_ms,
+		     const bool none_waits[JOBS_LANES]);
 
 /* ---- what finished, on its way to Postgres; values' side ---- */
 struct jobs_unwritten {

@@ -241,13 +241,15 @@ static void ended(enum status status, const redisReply *reply, void *arg)
 {
 }
 
-void jobs_refill_end(struct redis *redis, struct scope *scope, const char *name, long rest_ms)
+void jobs_refill_end(struct redis *redis, struct scope *scope, const char *name, long rest_ms,
+		     const bool none_waits[JOBS_LANES])
 {
-	char rest[INT64_TEXT_BYTES];
+	char rest[INT64_TEXT_BYTES], lanes[INT64_TEXT_BYTES];
 
 	int64_format(rest_ms, rest);
-	redis_eval(redis, scope, &jobs_refill_end_script, 1, 3, (const char *[]){JOBS_REFILL_RIGHT, name, rest}, NULL, ended,
-		   NULL);
+	int64_format(none_waits[JOBS_SMALL] | none_waits[JOBS_LARGE] << 1, lanes);
+	redis_eval(redis, scope, &jobs_refill_end_script, 2, 5,
+		   (const char *[]){JOBS_REFILL_RIGHT, JOBS_LOAD, name, rest, lanes}, NULL, ended, NULL);
 }
 
 /* ---- retrying ---- */

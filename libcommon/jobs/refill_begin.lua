@@ -36,4 +36,8 @@ if lanes == 0 then return {0, 0, large_count} end
 local of = owner()
 if of and of ~= name and not (of == 'done' and is_urgent) then return {-1, 0, large_count} end
 redis.call('SET', right, string.format('%.0f %.0f %s', now, now + lease_ms, name))
+for _, lane in ipairs({'small', 'large'}) do -- for refill_end.lua
+	local waits = redis.call('HGET', load, lane .. '_waits')
+	if waits then redis.call('HSET', load, lane .. '_seen', waits) end
+end
 return {1, lanes, large_count}

@@ -41,6 +41,7 @@ struct refill {
 	/* of this round */
 	bool was_due, is_whole, has_drained, is_full;
 	bool left[JOBS_LANES]; /* to do */
+	bool none_waits[JOBS_LANES];
 	enum jobs_lane lane;
 	int64_t large_count;
 	struct job_key *keys; /* what is pending */
@@ -154,6 +155,7 @@ static void begun(enum status status, const struct jobs_refill_answer *answer, v
 	refill->added = 0;
 	refill->has_drained = false;
 	memcpy(refill->left, answer->lanes, sizeof refill->left);
+	memset(refill->none_waits, 0, sizeof refill->none_waits);
 	refill->large_count = answer->large_count;
 	if (refill->is_missing_due)
 		look_for_missing(refill);
@@ -227,6 +229,7 @@ static void next_lane(struct refill *refill)
 		return end(refill, true);
 	refill->lane = (enum jobs_lane)lane;
 	refill->left[lane] = refill->is_full = false;
+	refill->has_backlog[lane] = false; /* what does not fit from now on may not be among what is loaded */
 	refill->added_to_lane = 0;
 	postgres_param_int(&params, limit(refill));
 	postgres_param_text(&params, refill->kinds.bytes);
@@ -246,7 +249,7 @@ static void loaded(enum status status, const struct postgres_rows *rows, void *a
 	refill->keys = mem_alloc(((size_t)count + 1) * sizeof *refill->keys);
 	refill->count = refill->at = 0;
 	/* As many as were asked for: more may wait, because what is in the window already is among them. */
-	refill->has_backlog[refill->lane] = count >= limit(refill);
+	refill->has_backlog[refill->lane] |= count >= limit(refill);
 	for (int i = 0; i < count; i++) {
 		struct job_key *key = &refill->keys[refill->count];
 
@@ -343,6 +346,7 @@ static void learn_step(struct refill *refill)
 
 static void end_lane(struct refill *refill)
 {
+	refill->none_waits[refill->lane] = !refill->has_backlog[refill->lane];
 	if (refill->lane == JOBS_LARGE)
 		learn_step(refill);
 	next_lane(refill);
@@ -364,7 +368,7 @@ static void end(struct refill *refill, bool is_complete)
 	if (refill->sees_legacy && is_complete && refill->is_whole && !refill->has_drained && !has_any_backlog(refill))
 		jobs_legacy_expire(values->redis, &refill->scope);
 	jobs_refill_end(values->redis, &refill->scope, log_instance(),
-			is_complete && refill->is_whole ? values->config->repair_s * 900 : 0);
+			is_complete && refill->is_whole ? values->config->repair_s * 900 : 0, refill->none_waits);
 	free(refill->keys);
 	refill->keys = NULL;
 	if (refill->added)

@@ -9,7 +9,7 @@ from test_backlog import VALUES, WORKERS, fresh_indexes, stopped
 import abacus
 from abacus import Daemon, Person, eventually
 
-CROWD = 60
+CROWD = 40
 WINDOW_LARGE_MS = 50
 EACH_MS = 20  # at least, of the estimate of each large one
 IN_WINDOW = WINDOW_LARGE_MS // EACH_MS + 1
@@ -48,7 +48,7 @@ def states(kind, indexes):
 
 
 def calculated_before(kind, index, indexes):
-    """How many of the crowd's."""
+    """How many of the indexes."""
     return int(
         abacus.psql(
             "values",
@@ -58,8 +58,8 @@ def calculated_before(kind, index, indexes):
     )
 
 
-def finish(kind, index, indexes):
-    """Looks all the while how many large ones Redis holds."""
+def finish(kind, index, indexes, begin=lambda: None):
+    """Starts a worker and calls `begin`; then looks all the while how many large ones Redis holds."""
     most = 0
 
     def all_done():
@@ -68,7 +68,8 @@ def finish(kind, index, indexes):
         return states("primorial", indexes) == states(kind, [index]) == {"done"}
 
     with Daemon("worker"):
-        eventually(all_done, 60, message="all are calculated")
+        begin()
+        eventually(all_done, 300, message="all are calculated")
     assert most <= IN_WINDOW
 
 
@@ -90,4 +91,21 @@ def test_another_users_large_job_waits_for_the_window_and_for_no_more():
         finish("primorial", index, indexes)
     before = calculated_before("primorial", index, indexes)
     print(f"{before} of {CROWD} large jobs were calculated before that of another user")
+    assert before <= BEFORE_LARGE
+
+
+def test_a_user_that_submits_all_the_time_takes_no_place_that_another_waits_for():
+    """Each job that is finished makes room for one, and the next submission comes before the next refill."""
+    greedy, other = Person(), Person()
+    with crowd() as (values, indexes):
+        index, *more = fresh_primorials(1 + 3 * CROWD)
+
+        def submit(index, person):
+            reply = values.call("POST", "/values", {"kind": "primorial", "index": index}, token=person.token)
+            assert (reply.status, reply.json["state"]) == (200, "pending")
+
+        submit(index, other)
+        finish("primorial", index, indexes + more, lambda: [submit(each, greedy) for each in more])
+    before = calculated_before("primorial", index, indexes + more)
+    print(f"{before} of {4 * CROWD} large jobs were calculated before that of another user")
     assert before <= BEFORE_LARGE

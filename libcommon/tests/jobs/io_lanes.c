@@ -284,6 +284,47 @@ static void test_refill_adds_large_jobs_until_their_lane_has_its_share(void **st
 	assert_int_equal(load_us(), 2 * LARGE_EACH_US);
 }
 
+static void end_refill(bool no_large_one_waits)
+{
+	jobs_refill_end(redis, &scope, "a", 0, (const bool[JOBS_LANES]){false, no_large_one_waits});
+}
+
+static void take_one(void)
+{
+	struct job job = receive_one_of(JOBS_LARGE, "worker");
+
+	finish(&job, "21");
+}
+
+static void test_no_job_enters_a_lane_before_those_that_wait_for_it(void **state)
+{
+	const struct job_key key = LARGE(1);
+
+	add_to(room_of(1), LARGE(0));
+	assert_int_equal(add_to(room_of(1), key), JOB_ABSENT);
+	take_one();
+	assert_int_equal(add_to(room_of(1), LARGE(2)), JOB_ABSENT);
+	assert_int_equal(add_to(room_of(1), FIB(7)), JOB_PENDING);
+	begin(room_of(1), true, true, false);
+	assert_int_equal(refill(&key, 1), 1);
+	end_refill(false);
+	take_one();
+	assert_int_equal(add_to(room_of(1), LARGE(2)), JOB_ABSENT);
+	begin(room_of(1), true, true, false);
+	end_refill(true);
+	assert_int_equal(add_to(room_of(1), LARGE(2)), JOB_PENDING);
+}
+
+static void test_a_lane_stays_closed_for_jobs_that_were_left_to_wait_while_a_refill_ran(void **state)
+{
+	begin(room_of(1), true, true, false);
+	add_to(room_of(1), LARGE(0));
+	assert_int_equal(add_to(room_of(1), LARGE(1)), JOB_ABSENT);
+	end_refill(true);
+	take_one();
+	assert_int_equal(add_to(room_of(1), LARGE(2)), JOB_ABSENT);
+}
+
 static void test_jobs_of_both_lanes_are_counted_and_the_older_of_the_oldest(void **state)
 {
 	struct jobs_stats stats;
@@ -313,6 +354,8 @@ int main(void)
 		JOBS_TEST(test_a_large_job_on_the_small_lane_is_calculated_like_any_other),
 		JOBS_TEST(test_a_refill_begins_for_the_lanes_that_are_wanted_and_half_free),
 		JOBS_TEST(test_refill_adds_large_jobs_until_their_lane_has_its_share),
+		JOBS_TEST(test_no_job_enters_a_lane_before_those_that_wait_for_it),
+		JOBS_TEST(test_a_lane_stays_closed_for_jobs_that_were_left_to_wait_while_a_refill_ran),
 		JOBS_TEST(test_jobs_of_both_lanes_are_counted_and_the_older_of_the_oldest),
 	};
 

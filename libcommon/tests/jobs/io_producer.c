@@ -466,7 +466,7 @@ static enum jobs_refill_verdict begin_refill(const char *name, long most, bool n
 
 static void end_refill(const char *name, long rest_ms)
 {
-	jobs_refill_end(redis, &scope, name, rest_ms);
+	jobs_refill_end(redis, &scope, name, rest_ms, (const bool[JOBS_LANES]){false});
 }
 
 static void test_one_process_refills_at_a_time(void **state)
