@@ -1,17 +1,19 @@
 -- Takes off jobs that no submission waits for any more. What a worker calculates already is dropped when it finishes, because
 -- nothing is left of its job.
--- KEYS: stream, window, dead letters
+-- KEYS: small jobs, large jobs, window, dead letters, load
 -- ARGV: group, then for each: kind, index
 -- Answer: how many were taken off
-local stream, window, dead = KEYS[1], KEYS[2], KEYS[3]
+local small, large, window, dead, load = unpack(KEYS)
 local group = ARGV[1]
+local freed_us = 0
 
 -- An id may stand for another job after the stream was deleted, so the entry is compared.
-local function take_off(id, kind, index)
+local function take_off(stream, id, kind, index)
 	local entry = redis.call('XRANGE', stream, id, id)[1]
 	if not entry or entry[2][2] ~= kind or entry[2][4] ~= index then return end
 	redis.call('XACK', stream, group, id)
 	redis.call('XDEL', stream, id)
+	freed_us = freed_us + (entry[2][7] == 'us' and tonumber(entry[2][8]) or 0)
 end
 
 local count = 0
@@ -22,8 +24,13 @@ for i = 2, #ARGV, 2 do
 	redis.call('HDEL', dead, name)
 	if id and id:sub(1, 1) ~= '=' then
 		redis.call('HDEL', window, name)
-		take_off(id, kind, index)
+		take_off(small, id, kind, index)
+		take_off(large, id, kind, index)
 		count = count + 1
 	end
+end
+if freed_us > 0 then
+	local us = tonumber(redis.call('HGET', load, 'us') or 0)
+	redis.call('HSET', load, 'us', string.format('%.0f', math.max(0, us - freed_us)))
 end
 return count

@@ -288,12 +288,13 @@ static void cancelled(enum status status, const redisReply *reply, void *arg)
 	call->cancelled(status, call->keys, call->n, call->arg);
 }
 
-#define CANCEL_FIRST 4 /* keys and arguments before those of the first job */
+#define CANCEL_FIRST 6 /* keys and arguments before those of the first job */
 
 void jobs_cancel(struct redis *redis, struct scope *scope, const struct job_key *keys, int n, jobs_cancelled *done, void *arg)
 {
 	char indexes[JOBS_BATCH_MAX][INT64_TEXT_BYTES];
-	const char *argv[CANCEL_FIRST + 2 * JOBS_BATCH_MAX] = {JOBS_STREAM, JOBS_WINDOW_KEY, JOBS_DEAD_KEY, JOBS_GROUP};
+	const char *argv[CANCEL_FIRST + 2 * JOBS_BATCH_MAX] = {JOBS_STREAM_SMALL, JOBS_STREAM_LARGE, JOBS_WINDOW_KEY,
+							       JOBS_DEAD_KEY,     JOBS_LOAD,         JOBS_GROUP};
 	struct call *call = call_new(arg, n);
 
 	call->cancelled = done;
@@ -303,7 +304,8 @@ void jobs_cancel(struct redis *redis, struct scope *scope, const struct job_key 
 		argv[CANCEL_FIRST + 2 * i] = kind_name(keys[i].kind);
 		argv[CANCEL_FIRST + 2 * i + 1] = indexes[i];
 	}
-	redis_call_own(redis_eval(redis, scope, &jobs_cancel_script, 3, CANCEL_FIRST + 2 * n, argv, NULL, cancelled, call),
+	redis_call_own(redis_eval(redis, scope, &jobs_cancel_script, CANCEL_FIRST - 1, CANCEL_FIRST + 2 * n, argv, NULL,
+				  cancelled, call),
 		       call);
 }
 

@@ -1,6 +1,7 @@
 /* Flow: cancellations_add -> taken_off -> (submitted again: looked_up -> added). Postgres is asked once more because another
  * user may have submitted the same calculation between the two steps, and then it was its job that was taken off. Only that job
- * is added again: a refill would let any user cause a look at everything that is pending, by taking back and submitting. */
+ * is added again: a refill would let any user cause a look at everything that is pending, by taking back and submitting. It is
+ * added as a submission is, behind those that wait for its lane, because a user could otherwise get before them in this way. */
 #include "cancellations.h"
 
 #include "refill.h"
@@ -9,7 +10,8 @@
 
 static void taken_off(enum status status, const struct job_key *keys, int n, void *arg);
 static void looked_up(enum status status, const struct postgres_rows *rows, void *arg);
-static void added(enum status status, int count, bool is_full, void *arg);
+static void small_added(enum status status, const enum job_state *states, void *arg);
+static void large_added(enum status status, const enum job_state *states, void *arg);
 
 static bool read_cancelled(const struct postgres_rows *rows, int row, struct job_key *ret_key)
 {
@@ -50,25 +52,33 @@ static void taken_off(enum status status, const struct job_key *keys, int n, voi
 static void looked_up(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct values *values = arg;
-	struct job_key keys[JOBS_BATCH_MAX];
 	struct job_result result;
-	int n = 0;
 
 	if (status != STATUS_OK)
 		return refill_soon(values->refill);
-	for (int i = 0; i < postgres_count(rows) && n < JOBS_BATCH_MAX; i++)
-		if (store_calculation_read(rows, i, &result) && result.state == JOB_PENDING)
-			keys[n++] = result.key;
-	if (n > 0)
-		jobs_refill(values->redis, &values->scope, values->config->window_jobs, keys, n, added, values);
+	for (int i = 0; i < postgres_count(rows); i++)
+		if (store_calculation_read(rows, i, &result) && result.state == JOB_PENDING) {
+			const struct job_to_add job = {result.key, "submitted-again"};
+
+			jobs_add(values->redis, &values->scope, values_room(values), &job, 1,
+				 jobs_lane_of(job.key) == JOBS_SMALL ? small_added : large_added, values);
+		}
 }
 
-static void added(enum status status, int count, bool is_full, void *arg)
+static void added(struct values *values, enum jobs_lane lane, enum status status, const enum job_state *states)
 {
-	struct values *values = arg;
-
 	if (status != STATUS_OK)
 		refill_soon(values->refill);
-	else if (is_full)
-		refill_when_there_is_room(values->refill);
+	else if (states[0] == JOB_ABSENT)
+		refill_when_there_is_room(values->refill, lane);
+}
+
+static void small_added(enum status status, const enum job_state *states, void *arg)
+{
+	added(arg, JOBS_SMALL, status, states);
+}
+
+static void large_added(enum status status, const enum job_state *states, void *arg)
+{
+	added(arg, JOBS_LARGE, status, states);
 }

@@ -164,6 +164,25 @@ static void test_a_large_job_that_becomes_a_dead_letter_makes_room_and_a_retry_t
 	assert_int_equal(receive_one_of(JOBS_LARGE, "worker").key.index, LARGE_FIRST);
 }
 
+static void cancelled(enum status status, const struct job_key *keys, int n, void *arg)
+{
+	outcome_done(status, arg);
+}
+
+static void test_a_large_job_that_is_cancelled_makes_room(void **state)
+{
+	const struct job_key key = LARGE(0);
+	struct outcome outcome = {0};
+
+	add_to(room_of(2), key);
+	add_to(room_of(2), LARGE(1));
+	jobs_cancel(redis, &scope, &key, 1, cancelled, &outcome);
+	AWAIT(outcome);
+	assert_int_equal(BESIDE("XLEN", "{jobs}:large"), 1);
+	assert_int_equal(load_us(), LARGE_EACH_US);
+	assert_int_equal(state_of(key), JOB_ABSENT);
+}
+
 static void test_a_large_job_of_a_dead_worker_is_taken_over_on_its_lane_and_buried_there(void **state)
 {
 	struct batch batch;
@@ -348,6 +367,7 @@ int main(void)
 		JOBS_TEST(test_a_worker_that_is_silent_is_forgotten),
 		JOBS_TEST(test_a_large_job_that_is_finished_makes_room),
 		JOBS_TEST(test_a_large_job_that_becomes_a_dead_letter_makes_room_and_a_retry_takes_it),
+		JOBS_TEST(test_a_large_job_that_is_cancelled_makes_room),
 		JOBS_TEST(test_a_large_job_of_a_dead_worker_is_taken_over_on_its_lane_and_buried_there),
 		JOBS_TEST(test_a_large_job_that_is_handed_back_is_there_for_another),
 		JOBS_TEST(test_a_sum_that_was_lost_or_is_left_over_counts_for_nothing_once_the_lane_is_empty),
