@@ -26,8 +26,10 @@ def gone_for_good(reader):
 
 @pytest.fixture(scope="module", autouse=True)
 def forgotten_afterwards():
-    """Removes the large calculations, so that a test that empties Redis does not wait until they are calculated again."""
+    """Removes the large calculations, so that a test that empties Redis does not wait until they are calculated again; their
+    submissions too, because each without a calculation gets one."""
     yield
+    abacus.psql("values", f'DELETE FROM "values" WHERE index BETWEEN {LARGE.start} AND {LARGE.stop - 1}')
     abacus.psql("values", f"DELETE FROM calculations WHERE index BETWEEN {LARGE.start} AND {LARGE.stop - 1}")
 
 
