@@ -2,6 +2,7 @@
 -- KEYS: jobs of its lane, window, dead letters, finished, load
 -- ARGV: group, id, kind, index, the dead letter ("deliveries failed_unix_ms request_id")
 -- Answer: 1
+-- include load.lua
 local stream, window, dead, finished, load = unpack(KEYS)
 local group, id, kind, index, letter = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local name = kind .. ':' .. index
@@ -12,8 +13,5 @@ redis.call('XADD', finished, '*', 'kind', kind, 'index', index, 'summary', '')
 redis.call('XACK', stream, group, id)
 local entry = redis.call('XRANGE', stream, id, id)[1]
 redis.call('XDEL', stream, id)
-if entry and entry[2][7] == 'us' then
-	local us = tonumber(redis.call('HGET', load, 'us') or 0) - (tonumber(entry[2][8]) or 0)
-	redis.call('HSET', load, 'us', string.format('%.0f', math.max(0, us)))
-end
+if entry then take_off_load(load, us_of(entry[2])) end
 return 1

@@ -3,6 +3,7 @@
 -- KEYS: small jobs, large jobs, window, dead letters, load
 -- ARGV: group, then for each: kind, index
 -- Answer: how many were taken off
+-- include load.lua
 local small, large, window, dead, load = unpack(KEYS)
 local group = ARGV[1]
 local freed_us = 0
@@ -13,7 +14,7 @@ local function take_off(stream, id, kind, index)
 	if not entry or entry[2][2] ~= kind or entry[2][4] ~= index then return end
 	redis.call('XACK', stream, group, id)
 	redis.call('XDEL', stream, id)
-	freed_us = freed_us + (entry[2][7] == 'us' and tonumber(entry[2][8]) or 0)
+	freed_us = freed_us + us_of(entry[2])
 end
 
 local count = 0
@@ -29,8 +30,5 @@ for i = 2, #ARGV, 2 do
 		count = count + 1
 	end
 end
-if freed_us > 0 then
-	local us = tonumber(redis.call('HGET', load, 'us') or 0)
-	redis.call('HSET', load, 'us', string.format('%.0f', math.max(0, us - freed_us)))
-end
+take_off_load(load, freed_us)
 return count

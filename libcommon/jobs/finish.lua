@@ -3,6 +3,7 @@
 -- KEYS: small jobs, large jobs, window, dead letters, finished, load
 -- ARGV: group, now in Unix ms, channel, then for each job: id, kind, index, digits, duration in microseconds, preview
 -- Answer: 1
+-- include load.lua
 local small, large, window, dead, finished, load = unpack(KEYS)
 local group, now_ms, channel = ARGV[1], ARGV[2], ARGV[3]
 local freed_us = 0
@@ -24,7 +25,7 @@ local function take_off(id, kind, index)
 		if entry ~= false then redis.call('XACK', stream, group, id) end
 		if entry then
 			redis.call('XDEL', stream, id)
-			freed_us = freed_us + (entry[2][7] == 'us' and tonumber(entry[2][8]) or 0)
+			freed_us = freed_us + us_of(entry[2])
 			return
 		end
 	end
@@ -56,8 +57,5 @@ for i = 4, #ARGV, 6 do
 	redis.call('HDEL', dead, name)
 	take_off(id, kind, index)
 end
-if freed_us > 0 then
-	local us = tonumber(redis.call('HGET', load, 'us') or 0)
-	redis.call('HSET', load, 'us', string.format('%.0f', math.max(0, us - freed_us)))
-end
+take_off_load(load, freed_us)
 return 1

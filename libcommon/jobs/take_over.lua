@@ -6,6 +6,7 @@
 -- ARGV: group, consumer, lease in ms, maximum of deliveries, maximum of jobs, now in Unix ms, since when the
 --       consumer has lived, in ms
 -- Answer: the claimed entries of the stream
+-- include load.lua
 local stream, window, dead, finished, load = unpack(KEYS)
 local group, consumer, lease_ms = ARGV[1], ARGV[2], ARGV[3]
 local deliveries_max, jobs_max, now_ms, lived_ms = tonumber(ARGV[4]), ARGV[5], ARGV[6], tonumber(ARGV[7])
@@ -34,10 +35,7 @@ local function bury(id, fields, deliveries)
 	end
 	redis.call('XACK', stream, group, id)
 	redis.call('XDEL', stream, id)
-	if fields[7] == 'us' then
-		local us = tonumber(redis.call('HGET', load, 'us') or 0) - (tonumber(fields[8]) or 0)
-		redis.call('HSET', load, 'us', string.format('%.0f', math.max(0, us)))
-	end
+	take_off_load(load, us_of(fields))
 end
 
 local function delete_idle_consumers()

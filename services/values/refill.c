@@ -213,9 +213,11 @@ static void restored(enum status status, const struct postgres_rows *rows, void 
 
 static int64_t limit(const struct refill *refill)
 {
-	int64_t window = refill->values->config->window_jobs, large = refill->large_count + refill->large_step;
+	int64_t window = refill->values->config->window_jobs;
 
-	return refill->lane == JOBS_LARGE && large < window ? large : window;
+	if (refill->lane == JOBS_LARGE && refill->large_count < window - refill->large_step)
+		return refill->large_count + refill->large_step;
+	return window;
 }
 
 static void next_lane(struct refill *refill)
