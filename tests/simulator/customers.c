@@ -96,6 +96,13 @@ static void submit(struct process *process)
 			customer);
 }
 
+/* Often several at once, because what is submitted together is received together: a batch of one shows little. */
+static void submit_some(struct process *process)
+{
+	for (long n = chance_of(1, 4) ? chance_between(2, OPEN_MAX) : 1; n > 0; n--)
+		submit(process);
+}
+
 static void disconnect(struct customer *customer)
 {
 	if (!customer->process)
@@ -346,7 +353,7 @@ void customers_act(void)
 	if (!process_is_alive(process))
 		return;
 	current_process = process;
-	(what < 13 ? submit : what < 16 ? read_one : what < 18 ? list : retry)(process);
+	(what < 13 ? submit_some : what < 16 ? read_one : what < 18 ? list : retry)(process);
 	current_process = NULL;
 }
 

@@ -96,12 +96,25 @@ static void check_refusal(const struct promise_call *call)
 		promise_broken("a process asks too often for what was refused:", call->name);
 }
 
+/* A lease runs out only when its worker has died, is stopped or is cut off, or has too many calls in flight to renew it. A
+ * worker that forgets a job would go unnoticed otherwise, because another one takes it over. */
+static bool was_busy; /* a call found no place in flight */
+
+static void check_taken_over(const redisReply *reply)
+{
+	if (reply->elements > 0 && !was_busy && faults_injected_in_run() == 0)
+		promise_broken("nothing went wrong, and the lease of a job ran out", "");
+}
+
 static void redis_ended(enum status status, const redisReply *reply, void *arg)
 {
 	struct promise_call *call = arg;
 
 	trace(call->name, status, reply ? reply->type : 0);
 	call_end(call);
+	was_busy |= status == STATUS_BUSY;
+	if (status == STATUS_OK && strcmp(call->name, "jobs_take_over") == 0)
+		check_taken_over(reply);
 	if (status != STATUS_OK && strcmp(call->name, "jobs_refill_begin") == 0)
 		check_refusal(call);
 	call->done.redis(status, reply, call->arg);
@@ -459,5 +472,6 @@ void promises_reset(void)
 	promises_data_lost();
 	keys_disagree = false;
 	settling_since_us = 0;
+	was_busy = false;
 	memset(refusals, 0, sizeof refusals);
 }
