@@ -209,7 +209,7 @@ void run_seed_once(uint64_t seed, const struct run_options *options)
 
 	begin(seed);
 	while (run_step < options->steps) {
-		if (chance_of(1, 30))
+		if (chance_of(1, 20))
 			(chance_of(1, 2) ? customers_act : customers_act_on_tokens)();
 		faults_inject();
 		step();
