@@ -9,4 +9,5 @@
 
 /* index >= 0. Blocks for as long as it takes. */
 void calculate(enum kind kind, int64_t index, mpz_t result);
+
 #endif
