@@ -266,18 +266,18 @@ def test_the_other_kinds_are_exact(reader, kind, index, expected):
 
 def test_a_job_that_no_worker_finishes_fails_and_can_be_requeued(reader):
     """The test uses up the deliveries as dying workers would: it claims the job and never acknowledges it."""
-    index = abacus.fresh_index()
+    index, lane = abacus.fresh_index(), "{jobs}:large"
     for name in ("worker", "worker-2")[: abacus.INSTANCES]:
         abacus.stop(name)
     try:
         submit(index, reader.token)
         entry = eventually(
-            lambda: abacus.redis_cli("XREADGROUP", "GROUP", "workers", "dying", "COUNT", "1", "STREAMS", "jobs", ">")
+            lambda: abacus.redis_cli("XREADGROUP", "GROUP", "workers", "dying", "COUNT", "1", "STREAMS", lane, ">")
         )
         job = next(line.split()[-1].strip('"') for line in entry.splitlines() if "-" in line and line.strip('" ')[0].isdigit())
         for _ in range(5):
-            abacus.redis_cli("XCLAIM", "jobs", "workers", "dying", "0", job)
-        abacus.redis_cli("XCLAIM", "jobs", "workers", "dying", "0", job, "IDLE", "3600000", "JUSTID")
+            abacus.redis_cli("XCLAIM", lane, "workers", "dying", "0", job)
+        abacus.redis_cli("XCLAIM", lane, "workers", "dying", "0", job, "IDLE", "3600000", "JUSTID")
     finally:
         for name in ("worker", "worker-2")[: abacus.INSTANCES]:
             abacus.start(name)
