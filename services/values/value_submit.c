@@ -12,6 +12,8 @@
 #include "rate.h"
 #include "submissions.h"
 
+#define INDEX_INEXACT 9007199254740992.0 /* 2^53 */
+
 struct submission {
 	struct http_request *req;
 	struct job_key key;
@@ -68,13 +70,24 @@ void value_submit(struct http_request *req)
 		store(submission);
 }
 
+/* A whole number above 2^53 - 1, the last that json_int() reads exactly: a number (all doubles from there on are whole), or
+ * text of more digits than an int64 holds. It is too high, rather than no index. */
+static bool index_is_huge(const cJSON *json)
+{
+	const cJSON *index = cJSON_GetObjectItemCaseSensitive(json, "index");
+	const char *text = json_text(json, "index");
+
+	if (!text)
+		return cJSON_IsNumber(index) && index->valuedouble >= INDEX_INEXACT;
+	return *text >= '1' && *text <= '9' && strlen(text) >= 19 && text[strspn(text, "0123456789")] == '\0';
+}
+
 static enum status read_index(const cJSON *json, int64_t *ret_index, bool *ret_is_huge)
 {
 	const char *text = json_text(json, "index");
 	enum status status = text ? int64_parse(text, ret_index) : json_int(json, "index", ret_index);
 
-	/* A whole number of more digits than an int64 holds: too high rather than wrong. */
-	*ret_is_huge = text && *text >= '1' && *text <= '9' && strlen(text) >= 19 && text[strspn(text, "0123456789")] == '\0';
+	*ret_is_huge = index_is_huge(json);
 	if (*ret_is_huge)
 		return STATUS_OK;
 	return status == STATUS_OK && *ret_index < 0 ? STATUS_INVALID : status;

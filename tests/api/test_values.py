@@ -35,6 +35,8 @@ def test_the_service_accepts_the_path_with_and_without_the_api_prefix(reader):
         {"index": -1},
         {"index": "-1"},
         {"index": 1.5},
+        {"index": -(2**53)},
+        {"index": -1e300},
         {"index": "1.5"},
         {"index": "x"},
         {"index": ""},
@@ -59,7 +61,17 @@ def test_an_invalid_index_or_kind_is_an_invalid_payload(reader, body):
 
 @pytest.mark.parametrize(
     "kind, index",
-    [("fibonacci", 1_000_001), ("fibonacci", "99999999999999999999999"), ("lucas", 1_000_001), ("factorial", 10_000_000)],
+    [
+        ("fibonacci", 1_000_001),
+        ("fibonacci", "99999999999999999999999"),
+        ("fibonacci", 2**53),
+        ("fibonacci", 2**53 + 1),
+        ("fibonacci", 10**40),
+        ("fibonacci", 1e300),
+        ("fibonacci", str(2**53 + 1)),
+        ("lucas", 1_000_001),
+        ("factorial", 10_000_000),
+    ],
 )
 def test_an_index_above_the_limit_is_422(reader, kind, index):
     reply = submit(index, reader.token, kind)
