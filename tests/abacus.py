@@ -125,6 +125,15 @@ def fail(code, message, status="fail"):
     return {"status": status, "message": message, "code": code, "request_id": REQUEST_ID}
 
 
+TAKEN_FIELDS = {"username": "is taken, or looks like one that is", "email": "belongs to another user"}
+
+
+def taken(message, *fields):
+    """The error envelope that says that another user has these fields."""
+    errors = [{"field": field, "message": TAKEN_FIELDS[field]} for field in fields]
+    return {**fail("user_exists", message), "errors": errors}
+
+
 class Person:
     """A new user, registered by its constructor."""
 

@@ -250,12 +250,17 @@ void http_reply_fail(struct http_request *req, int code, const char *code_word, 
 	http_reply_json(req, code, failure(req, code, code_word, message));
 }
 
-void http_reply_invalid(struct http_request *req, cJSON *errors)
+void http_reply_fail_fields(struct http_request *req, int code, const char *code_word, const char *message, cJSON *errors)
 {
-	cJSON *json = failure(req, 400, "invalid_payload", "Invalid payload.");
+	cJSON *json = failure(req, code, code_word, message);
 
 	cJSON_AddItemToObject(json, "errors", errors ? errors : cJSON_CreateArray());
-	http_reply_json(req, 400, json);
+	http_reply_json(req, code, json);
+}
+
+void http_reply_invalid(struct http_request *req, cJSON *errors)
+{
+	http_reply_fail_fields(req, 400, "invalid_payload", "Invalid payload.", errors);
 }
 
 cJSON *http_errors_add(cJSON *errors, const char *field, const char *message)

@@ -26,7 +26,9 @@ void http_success_begin(struct buf *json, const char *message);
 /* {"status":"fail"|"error","message","code","request_id"}: "fail" below 500, and for 501 and 505. 401 adds WWW-Authenticate:
  * Bearer; 429 and 503 add Retry-After: 1 unless http_reply_header() set one. */
 void http_reply_fail(struct http_request *req, int code, const char *code_word, const char *message);
-/* 400 "Invalid payload." with "errors":[{"field","message"}]; takes errors (array; NULL: none) */
+/* The same with "errors":[{"field","message"}]; takes errors (array; NULL: none) */
+void http_reply_fail_fields(struct http_request *req, int code, const char *code_word, const char *message, cJSON *errors);
+/* 400 "Invalid payload." with errors */
 void http_reply_invalid(struct http_request *req, cJSON *errors);
 cJSON *http_errors_add(cJSON *errors, const char *field, const char *message); /* errors NULL makes the array; returns it */
 void http_reply_status(struct http_request *req, enum status status);          /* by status_info() */

@@ -62,6 +62,13 @@ const struct postgres_statement store_users_search = {
 	" OR strpos(lower(email), lower($3::text)) > 0) ORDER BY id LIMIT $2::bigint",
 	true};
 
+const struct postgres_statement store_user_taken = {
+	"user_taken",
+	"SELECT EXISTS (SELECT FROM users WHERE id <> $3::bigint"
+	" AND (lower(username) = lower(normalize($1::text, NFC)) OR skeleton = users_skeleton($1::text))),"
+	" EXISTS (SELECT FROM users WHERE id <> $3::bigint AND lower(email) = lower($2::text))",
+	true};
+
 const struct postgres_statement store_user_change = {
 	"user_change",
 	"WITH " TARGET ","
@@ -236,17 +243,13 @@ const struct postgres_statement store_user_revocation = {
 	true};
 
 const struct postgres_statement *const store_statements[] = {
-	&store_user_insert,         &store_user_by_email,
-	&store_user_by_login,       &store_user_by_id,
-	&store_user_of_token,       &store_users_page,
-	&store_user_change,         &store_user_delete,
-	&store_users_search,        &store_account_change,
-	&store_password_set,        &store_password_replace,
-	&store_tokens_end,          &store_token_revoke,
-	&store_revoked_tokens,      &store_revoked_users,
-	&store_user_revocation,     &store_session_insert,
-	&store_session_refresh,     &store_session_misused,
-	&store_sessions_of_user,    &store_session_end,
-	&store_sessions_end_others, &store_sessions_prune,
-	&store_token_revocation,    NULL,
+	&store_user_insert,      &store_user_by_email,       &store_user_by_login,
+	&store_user_by_id,       &store_user_of_token,       &store_users_page,
+	&store_user_change,      &store_user_delete,         &store_users_search,
+	&store_account_change,   &store_password_set,        &store_password_replace,
+	&store_tokens_end,       &store_token_revoke,        &store_revoked_tokens,
+	&store_revoked_users,    &store_user_revocation,     &store_session_insert,
+	&store_session_refresh,  &store_session_misused,     &store_sessions_of_user,
+	&store_session_end,      &store_sessions_end_others, &store_sessions_prune,
+	&store_token_revocation, &store_user_taken,          NULL,
 };

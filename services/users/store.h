@@ -48,6 +48,11 @@ enum { COLUMN_DELETED_ID };
  * deleted. CONFLICT when username or email is taken. */
 extern const struct postgres_statement store_account_change;
 
+/* username|null, email|null, id of the user who may have them -> has another user the username, or one that looks like it; has
+ * another user the email */
+extern const struct postgres_statement store_user_taken;
+enum { COLUMN_TAKEN_USERNAME, COLUMN_TAKEN_EMAIL };
+
 /* ---- sessions ---- */
 
 /* email -> user, and more. Always one row; its id is null when there is no such user. */

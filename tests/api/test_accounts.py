@@ -14,9 +14,12 @@ FORBIDDEN = fail("not_permitted", "You do not have permission to do that.")
 INVALID_TOKEN = fail("token_invalid", "Invalid token. Please log in again.")
 INACTIVE = fail("user_inactive", "Provide a valid auth token.")
 INVALID = fail("invalid_payload", "Invalid payload.")
-TAKEN = fail("user_exists", "Another user has that name or e-mail.")
 OUTDATED = fail("password_changed", "The password was changed meanwhile.")
 NOT_YOURS = [{"field": "current", "message": "is not your password"}]
+
+
+def taken(*fields):
+    return abacus.taken("Another user has that name or e-mail.", *fields)
 
 
 def own(person, method, **body):
@@ -87,14 +90,19 @@ def test_a_change_of_the_own_account_obeys_the_rules_of_registering(person, body
 def test_a_name_that_looks_like_anothers_is_taken(person, like):
     other = Person()
     reply = own(person, "PATCH", username=like(other.username))
-    assert (reply.status, reply.json) == (409, TAKEN)
+    assert (reply.status, reply.json) == (409, taken("username"))
     assert own_record(person.token) == shown(person)
 
 
 def test_an_email_of_another_is_taken_whatever_its_case(person):
     reply = own(person, "PATCH", email=Person().email.upper())
-    assert (reply.status, reply.json) == (409, TAKEN)
+    assert (reply.status, reply.json) == (409, taken("email"))
     assert own_record(person.token) == shown(person)
+
+
+def test_ones_own_name_is_not_the_one_that_is_taken(person):
+    reply = own(person, "PATCH", username=person.username.upper(), email=Person().email)
+    assert (reply.status, reply.json) == (409, taken("email"))
 
 
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
@@ -248,7 +256,7 @@ def test_an_admin_gives_no_user_the_name_or_email_of_another(admin, person):
     other = Person()
     for new in ({"username": other.username.upper()}, {"email": other.email}, {"email": other.email, "active": False}):
         reply = call("PATCH", f"/users/{person.id}", new, token=admin)
-        assert (reply.status, reply.json) == (409, TAKEN)
+        assert (reply.status, reply.json) == (409, taken(*(field for field in new if field != "active")))
     assert own_record(person.token) == shown(person)
 
 

@@ -40,13 +40,13 @@ def test_registering_is_answered_with_the_documented_body():
     assert (reply.status, body) == (201, {"status": "success", "message": "Successfully registered."})
 
 
-@pytest.mark.parametrize("taken", ["email", "username"])
-def test_a_taken_name_or_email_is_refused_whatever_its_case(person, taken):
+@pytest.mark.parametrize("fields", [("email",), ("username",), ("username", "email")])
+def test_a_taken_name_or_email_is_refused_whatever_its_case_and_the_reply_says_which(person, fields):
     other = {"username": "someone-else", "email": "someone.else@example.com", "password": "eleven glass beads"}
-    other[taken] = getattr(person, taken).upper()
+    other |= {field: getattr(person, field).upper() for field in fields}
     reply = post("/auth/register", other)
     assert reply.status == 400
-    assert reply.json == fail("user_exists", "Sorry. That user already exists.")
+    assert reply.json == abacus.taken("Sorry. That user already exists.", *fields)
 
 
 VALID = {"username": "valid-name", "email": "valid@example.com", "password": "eleven glass beads"}

@@ -132,7 +132,7 @@ def test_an_admin_adds_a_user(admin):
     reply = post("/users", person, token=admin)
     assert (reply.status, reply.json) == (201, {"status": "success", "message": f"{word}@example.com was added!"})
     again = post("/users", person, token=admin)
-    assert (again.status, again.json) == (400, fail("user_exists", "Sorry. That email already exists."))
+    assert (again.status, again.json) == (400, abacus.taken("Sorry. That email already exists.", "username", "email"))
 
 
 def test_checks_run_in_the_order_token_admin_payload(reader, admin):
@@ -170,7 +170,7 @@ def test_names_that_look_alike_are_one_name(like):
     first = {"username": f"Name {word}", "email": f"{word}@example.com", "password": f"brass beads {word}"}
     assert post("/auth/register", first).status == 201
     second = post("/auth/register", {**first, "username": f"{like}  {word}", "email": f"2{word}@example.com"})
-    assert (second.status, second.json) == (400, fail("user_exists", "Sorry. That user already exists."))
+    assert (second.status, second.json) == (400, abacus.taken("Sorry. That user already exists.", "username"))
 
 
 def test_names_with_letters_of_their_own_are_different_names():

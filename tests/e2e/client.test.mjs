@@ -240,7 +240,12 @@ test("an error is shown beside the wrong input, and a notification of an error s
 	assert.ok(await page.locator("[type=submit]").isDisabled());
 	await page.getByLabel("E-mail").fill("some@body.example.com");
 	await page.locator("[type=submit]").click();
-	await notice(page, "danger", "Sorry. That user already exists.").waitFor();
+	await page.getByText("User name is taken, or looks like one that is.").waitFor();
+	await page.getByLabel("E-mail").fill(who.email.toUpperCase());
+	await page.locator("[type=submit]").click();
+	await page.getByText("E-mail belongs to another user.").waitFor();
+	await page.getByLabel("User name").fill("n".repeat(129));
+	await page.getByText("User names must not be longer than 128 characters.").waitFor();
 	await logIn(page, who);
 	for (const [index, problem] of [
 		["-1", /must be a whole number/],

@@ -161,3 +161,14 @@ it("while the server is unreachable the page says so and retries", async () => {
 	await screen.findByText("21");
 	expect(screen.queryByText("The server cannot be reached. Trying again.")).toBeNull();
 });
+
+it("a submission with a token that has ended ends the session with one notification, in words for people", async () => {
+	have();
+	answer("POST /api/values", 401, failure("token_invalid", "Invalid token. Please log in again."));
+	const hands = show("/", { as: { id: 7 } });
+	await screen.findByText("Nothing submitted yet.");
+	await hands.type(screen.getByLabelText("Index"), "40");
+	await hands.click(calculate());
+	await screen.findByText("Your session has ended. Please log in again.");
+	expect(screen.getAllByText(/log in again/i)).toHaveLength(1);
+});

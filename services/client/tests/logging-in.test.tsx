@@ -60,6 +60,19 @@ it("the server's reason why a password is too easy to guess is shown beside it",
 	await screen.findByText(`Password ${message}.`);
 });
 
+it("of a user who exists already the form says which field is taken", async () => {
+	const errors = [{ field: "username", message: "is taken, or looks like one that is" }];
+	answer("POST /auth/register", 400, failure("user_exists", "Sorry. That user already exists.", errors));
+	const hands = show("/register");
+	await hands.type(await screen.findByLabelText("User name"), "somebody");
+	await hands.type(screen.getByLabelText("E-mail"), "some@body.org");
+	await hands.type(screen.getByLabelText("Password"), "long enough{Enter}");
+	await screen.findByText("User name is taken, or looks like one that is.");
+	expect(screen.getByLabelText("User name").getAttribute("aria-invalid")).toBe("true");
+	expect(screen.getByLabelText("E-mail").getAttribute("aria-invalid")).toBeNull();
+	expect(screen.queryByText("Sorry. That user already exists.")).toBeNull();
+});
+
 it("logging in keeps the token in the tab", async () => {
 	answer("POST /auth/login", 200, { status: "success", message: "Successfully logged in.", auth_token: token() });
 	answerValues();

@@ -35,6 +35,14 @@ describe("a failure", () => {
 		expect(message("soon")).toBe("Too many.");
 	});
 
+	it("of a token is in words for people", () => {
+		const message = (code: string, status = 401) =>
+			failureOf({ message: "Invalid token. Please log in again.", code }, response(status)).message;
+		expect(message("token_invalid")).toBe("Your session has ended. Please log in again.");
+		expect(message("token_expired")).toBe("Your session has expired. Please log in again.");
+		expect(message("token_missing", 403)).toBe("You must be logged in for that.");
+	});
+
 	it("is transient when a retry may help", () => {
 		for (const status of [0, 429, 502, 503, 504]) expect(new Failure(status, "", "").isTransient, `${status}`).toBe(true);
 		for (const status of [400, 401, 403, 404, 422, 500]) expect(new Failure(status, "", "").isTransient, `${status}`).toBe(false);

@@ -40,7 +40,7 @@ static void changed(enum status status, const struct postgres_rows *rows, void *
 	struct buf json = {0};
 
 	if (status == STATUS_CONFLICT)
-		return user_fields_refuse_taken(req);
+		return user_fields_refuse_taken(req, http_request_user_id(req));
 	if (status != STATUS_OK)
 		return http_reply_status(req, status);
 	if (postgres_count(rows) == 0)

@@ -1,6 +1,7 @@
-/* Flow: registration_start -> hashed -> inserted -> the handler's `done`. */
+/* Flow: registration_start -> hashed -> inserted -> the handler's `done`, or taken.c. */
 #include "accounts/registration.h"
 
+#include "accounts/taken.h"
 #include "accounts/validation.h"
 #include "base/json.h"
 #include "hashing.h"
@@ -52,7 +53,7 @@ static void inserted(enum status status, const struct postgres_rows *rows, void 
 	struct registration *registration = arg;
 
 	if (status == STATUS_CONFLICT)
-		http_reply_fail(registration->req, 400, "user_exists", registration->conflict);
+		taken_refuse(registration->req, 0, 400, registration->conflict);
 	else if (status != STATUS_OK)
 		http_reply_status(registration->req, status);
 	else

@@ -1,5 +1,6 @@
 #include "accounts/user_fields.h"
 
+#include "accounts/taken.h"
 #include "accounts/validation.h"
 #include "base/json.h"
 #include "http/reply.h"
@@ -26,7 +27,7 @@ void user_fields_params(struct postgres_params *params, const cJSON *json)
 	postgres_param_text(params, json_text(json, "email"));
 }
 
-void user_fields_refuse_taken(struct http_request *req)
+void user_fields_refuse_taken(struct http_request *req, int64_t own_id)
 {
-	http_reply_fail(req, 409, "user_exists", "Another user has that name or e-mail.");
+	taken_refuse(req, own_id, 409, "Another user has that name or e-mail.");
 }

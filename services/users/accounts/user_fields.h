@@ -3,6 +3,7 @@
 #define ABACUS_USERS_USER_FIELDS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <cjson/cJSON.h>
 
@@ -14,7 +15,7 @@ bool user_fields_are_given(const cJSON *json);
 cJSON *user_fields_errors(cJSON *errors, const cJSON *json);
 /* Adds the parameters username and email; null: not given. They borrow from json. */
 void user_fields_params(struct postgres_params *params, const cJSON *json);
-/* Answers that another user has the name or the e-mail. */
-void user_fields_refuse_taken(struct http_request *req);
+/* Answers that another user than own_id has the name or the e-mail. */
+void user_fields_refuse_taken(struct http_request *req, int64_t own_id);
 
 #endif

@@ -26,10 +26,18 @@ bool user_of_path(struct http_request *req, int64_t *ret_id)
 	return false;
 }
 
+static void refuse_taken(struct http_request *req)
+{
+	int64_t id;
+
+	if (user_of_path(req, &id)) /* which it is, because it was written to */
+		user_fields_refuse_taken(req, id);
+}
+
 bool user_of_path_was_written(struct http_request *req, enum status status, const struct postgres_rows *rows)
 {
 	if (status == STATUS_CONFLICT)
-		user_fields_refuse_taken(req);
+		refuse_taken(req);
 	else if (status != STATUS_OK)
 		http_reply_status(req, status);
 	else if (postgres_count(rows) == 0)

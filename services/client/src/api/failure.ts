@@ -19,15 +19,25 @@ export class Failure extends Error {
 	}
 }
 
+/* What the API says to programs, for people. */
+export const ENDED = {
+	token_expired: "Your session has expired. Please log in again.",
+	token_invalid: "Your session has ended. Please log in again.",
+	user_inactive: "This account is not active. Ask an admin to activate it.",
+} as const;
+
+const WORDS: Record<string, string> = { ...ENDED, token_missing: "You must be logged in for that." };
+
 function isRecord(value: unknown): value is Record<string, unknown> {
 	return typeof value === "object" && value !== null;
 }
 
 /* "Too many attempts. Please try again later." is no help: the reply says when. */
-function messageFor(response: Response, message: string): string {
+function messageFor(response: Response, code: string, message: string): string {
 	const seconds = Number(response.headers.get("Retry-After"));
 
-	return response.status === 429 && seconds > 0 ? `Too many attempts. Try again ${formatWait(seconds)}.` : message;
+	if (response.status === 429 && seconds > 0) return `Too many attempts. Try again ${formatWait(seconds)}.`;
+	return WORDS[code] ?? message;
 }
 
 function formatWait(seconds: number): string {
@@ -43,7 +53,8 @@ export function failureOf(body: unknown, response: Response | undefined): Failur
 		return new Failure(response.status, "unknown", "The server sent a reply that this page cannot read.");
 	const errors = Array.isArray(body.errors) ? (body.errors as FieldError[]) : [];
 	const fields = Object.fromEntries(errors.map((error) => [error.field, error.message]));
-	return new Failure(response.status, String(body.code ?? "unknown"), messageFor(response, body.message), fields);
+	const code = String(body.code ?? "unknown");
+	return new Failure(response.status, code, messageFor(response, code, body.message), fields);
 }
 
 export function messageOf(error: unknown): string {

@@ -1,15 +1,16 @@
 /* What else happens when a session ends, for whatever reason. */
 import type { QueryClient } from "@tanstack/react-query";
 import { revoke } from "../api/calls";
+import { ENDED } from "../api/failure";
 import { notify, type Tone } from "../parts/notices";
 import { type Ending, sessions } from "./session";
 
 const TEXTS: Record<Ending, [Tone, string]> = {
 	logged_out: ["success", "You have logged out"],
 	logged_out_elsewhere: ["success", "You have logged out in another tab"],
-	token_expired: ["danger", "Your session has expired. Please log in again."],
-	token_invalid: ["danger", "Your session has ended. Please log in again."],
-	user_inactive: ["danger", "This account is not active. Ask an admin to activate it."],
+	token_expired: ["danger", ENDED.token_expired],
+	token_invalid: ["danger", ENDED.token_invalid],
+	user_inactive: ["danger", ENDED.user_inactive],
 	password_changed: ["success", "Password changed. Please log in again."],
 };
 

@@ -50,6 +50,17 @@ export type InvalidPayload = {
     errors: Array<FieldError>;
 };
 
+export type UserExists = {
+    status: 'fail';
+    message: string;
+    code: 'user_exists';
+    request_id: string;
+    /**
+     * Which of username and email is taken. Empty if that could not be found out, or the other user was changed a moment ago.
+     */
+    errors: Array<FieldError>;
+};
+
 export type UnreadableRequest = Failure & {
     code?: 'malformed_json' | 'bad_request';
 };
@@ -581,8 +592,7 @@ export type RegisterErrors = {
     /**
      * As InvalidPayload; or another user has the e-mail, ignoring case, or a user name that is or looks the same.
      */
-    400: InvalidPayload | UnreadableRequest | (Failure & {
-        code?: 'user_exists';
+    400: InvalidPayload | UnreadableRequest | (UserExists & {
         message?: 'Sorry. That user already exists.';
     });
     /**
@@ -1595,9 +1605,9 @@ export type ChangeAccountErrors = {
     /**
      * Another user has the name or the e-mail, or another request changed the password at the same time.
      */
-    409: Failure & {
-        code?: 'user_exists' | 'password_changed';
-    };
+    409: UserExists | (Failure & {
+        code?: 'password_changed';
+    });
     /**
      * The body is larger than 128 KiB.
      */
@@ -1867,8 +1877,7 @@ export type AddUserErrors = {
     /**
      * As InvalidPayload; or another user has the e-mail, ignoring case, or a user name that is or looks the same.
      */
-    400: InvalidPayload | UnreadableRequest | (Failure & {
-        code?: 'user_exists';
+    400: InvalidPayload | UnreadableRequest | (UserExists & {
         message?: 'Sorry. That email already exists.';
     });
     /**
@@ -2145,9 +2154,9 @@ export type ChangeUserErrors = {
     /**
      * The user is the last active admin, or another user has the name or the e-mail.
      */
-    409: Failure & {
-        code?: 'last_admin' | 'user_exists';
-    };
+    409: UserExists | (Failure & {
+        code?: 'last_admin';
+    });
     /**
      * The body is larger than 128 KiB.
      */
