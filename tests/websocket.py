@@ -108,7 +108,18 @@ class WebSocket:
         return first & 15, self.take(length)
 
     def next_message(self):
-        """The next text as JSON; pings on the way are answered."""
+        """The next text as JSON, but for what the server has lost, which depends on what was just started; pings on the way are
+        answered."""
+        while (message := self.next_text()).get("event") == "state":
+            pass
+        return message
+
+    def expect_lost(self, *lost):
+        """Skips messages until the server says that it has lost exactly this."""
+        while self.next_text() != {"event": "state", "lost": list(lost)}:
+            pass
+
+    def next_text(self):
         while True:
             opcode, payload = self.next_frame()
             if opcode == TEXT:

@@ -19,12 +19,22 @@
 #define PROTOCOL "abacus"
 #define READY "{\"event\":\"ready\"}"
 #define SWEEP_MS 250
+#define LOST_POSTGRES 1
+#define LOST_REDIS 2
 #define CLOSE_MS 2000
 #define MESSAGE_BYTES_MAX (JWT_TOKEN_BYTES_MAX * 2)
 /* RFC 6455 §7.4.1, and IANA's registry */
 #define CODE_TOKEN 1008
 #define CODE_TRY_AGAIN 1013
 #define CODE_UNEXPECTED 1003
+
+/* What is said of each set of LOST_*. */
+static const char *const states[] = {
+	"{\"event\":\"state\",\"lost\":[]}",
+	[LOST_POSTGRES] = "{\"event\":\"state\",\"lost\":[\"postgres\"]}",
+	[LOST_REDIS] = "{\"event\":\"state\",\"lost\":[\"redis\"]}",
+	[LOST_POSTGRES | LOST_REDIS] = "{\"event\":\"state\",\"lost\":[\"postgres\",\"redis\"]}",
+};
 
 struct listener {
 	struct value_live *live;
@@ -44,6 +54,8 @@ struct value_live {
 	struct announcements *announcements;
 	struct websocket_frames *frames; /* announced in this turn; NULL: none */
 	unsigned frames_count;
+	unsigned lost;      /* a set of LOST_*, as the listeners know it */
+	unsigned lost_last; /* as the last sweep saw it */
 	LIST_HEAD(, listener) listeners;
 };
 
@@ -51,6 +63,7 @@ static struct metric *connections, *messages_total, *dropped_slow, *dropped_sile
 
 static enum auth_verdict check(const struct values *values, const char *token, size_t len, struct jwt_claims *ret_claims);
 static void admit(struct listener *listener, enum auth_verdict verdict);
+static void look_for_losses(struct value_live *live);
 
 void value_live_register_metrics(void)
 {
@@ -131,6 +144,8 @@ static void admit(struct listener *listener, enum auth_verdict verdict)
 	if (verdict != AUTH_OK)
 		return refuse(listener, verdict);
 	listener->is_admitted = true;
+	if (listener->live->lost)
+		websocket_send(listener->ws, states[listener->live->lost], strlen(states[listener->live->lost]));
 	if (redis_is_ready(listener->live->redis)) /* otherwise connection_changed() sends it to all */
 		websocket_send(listener->ws, READY, strlen(READY));
 }
@@ -154,6 +169,7 @@ static void sweep(void *arg)
 	struct listener *listener;
 	int64_t limit_us = clock_monotonic_us() - (int64_t)live->values->config->live_token_s * 1000000;
 
+	look_for_losses(live);
 	LIST_FOREACH (listener, &live->listeners, link)
 		if (!is_still_admitted(listener) && listener->since_us < limit_us)
 			refuse(listener, AUTH_MISSING);
@@ -199,6 +215,21 @@ static void connection_changed(bool is_ready, void *arg)
 	announcements_forget(live->announcements);
 	if (is_ready)
 		add(live, READY, strlen(READY));
+}
+
+/* A loss counts from the second sweep that sees it, so that no listener hears of a connection that is only replaced. */
+static void look_for_losses(struct value_live *live)
+{
+	const struct values *values = live->values;
+	bool has_redis = redis_is_ready(values->redis) && redis_is_ready(live->redis);
+	unsigned seen = (postgres_is_ready(values->postgres) ? 0 : LOST_POSTGRES) | (has_redis ? 0 : LOST_REDIS);
+	unsigned lost = seen & live->lost_last;
+
+	live->lost_last = seen;
+	if (lost == live->lost)
+		return;
+	live->lost = lost;
+	add(live, states[lost], strlen(states[lost]));
 }
 
 static void deliver(void *arg)

@@ -5,6 +5,8 @@
  * TOKEN`, of which the first is chosen. It is never in the URL, because URLs are logged. Messages, in the order of Redis:
  *   {"event":"ready"}  from now on no message is missed; sent again after Redis was away, when the client has to ask for the
  *                      results of that time
+ *   {"event":"state","lost":["postgres","redis"]}  what this process cannot reach: without Redis no result comes, and without
+ *                      Postgres no submission is taken; sent when that changes, and after the token while something is lost
  *   {"event":"value","kind","index","digits","preview","duration_us"}
  * Close codes: 1008 with the message of services/swagger/openapi.yaml when the token is missing for LIVE_TOKEN_SECONDS, wrong
  * or revoked, also later on (from then on nothing is sent); 1013 when it cannot be checked; 1003 for any message after the

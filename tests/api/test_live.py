@@ -234,6 +234,30 @@ def test_after_an_outage_of_redis_ready_is_sent_again_and_results_follow(reader)
         assert live.next_value(index)["event"] == "value"
 
 
+def test_a_connection_learns_that_the_server_has_lost_redis(reader):
+    with listen(reader.token, timeout=60) as live:
+        abacus.stop("redis")
+        try:
+            live.expect_lost("redis")
+        finally:
+            abacus.start("redis")
+    eventually(abacus.all_ready, 30)
+
+
+def test_a_connection_learns_that_the_server_has_lost_postgres_until_it_is_back(reader):
+    with listen(reader.token, timeout=60) as live:
+        abacus.stop("postgres")
+        try:
+            live.expect_lost("postgres")
+            with WebSocket(reader.token, timeout=60) as late:
+                late.expect_lost("postgres")
+                late.expect_ready()
+        finally:
+            abacus.start("postgres")
+        live.expect_lost()
+    eventually(abacus.all_ready, 30)
+
+
 # ---- the protocol ----
 
 

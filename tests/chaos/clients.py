@@ -406,7 +406,7 @@ class Listener(Actor):
         at = self.history.now()
         if message == {"event": "ready"}:
             self.history.add("ready", connection=number, at=at)
-        else:
+        elif message["event"] == "value":
             fields = {name: message[name] for name in ("kind", "index", "digits", "duration_us")}
             self.history.add("event", connection=number, at=at, preview=fingerprint(message["preview"]), **fields)
 

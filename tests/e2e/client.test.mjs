@@ -37,7 +37,7 @@ function expired(token) {
 }
 
 async function bringUp() {
-	for (const name of ["nginx", ...allOf("values"), ...allOf("worker")]) await start(name);
+	for (const name of ["redis", "nginx", ...allOf("values"), ...allOf("worker")]) await start(name);
 	await answers(`${base}/api/values/kinds`);
 }
 after(bringUp);
@@ -724,6 +724,26 @@ test("a pending value says what it waits for, and Live is not claimed meanwhile"
 	for (const name of allOf("worker")) await start(name);
 	await value(page, index).and(page.locator("[data-state=done]")).waitFor();
 	await isLive(page);
+});
+
+test("while Redis is down Live is not claimed, and a pending value says that it waits for the queue, and for how long", async (t) => {
+	const who = await newUser();
+	const page = await openAs(t, who);
+	t.after(bringUp);
+	await stop("redis");
+	await page.locator(".live[data-live=delayed]", { hasText: "The queue is down" }).waitFor();
+	assert.deepEqual(await violations(page), []);
+	await page.screenshot({ path: artifact("client-queue-down.png") });
+	const index = freshIndex();
+	await submit(page, "fibonacci", index);
+	await value(page, index).getByText("Waiting for the queue, which is down").waitFor();
+	await value(page, index)
+		.getByText(/^for \d+ s$/)
+		.waitFor();
+	await start("redis");
+	await value(page, index).and(page.locator("[data-state=done]")).waitFor({ timeout: 30_000 });
+	await isLive(page);
+	await eventually(async () => (await call("GET", "/auth/status", { token: who.token })).status === 200, "users accepts tokens", 30_000);
 });
 
 // ---- admins ----

@@ -1,6 +1,6 @@
 import { beforeEach, expect, it, vi } from "vitest";
 import type { LiveValue } from "../src/api/generated";
-import { type LiveState, startLive } from "../src/live/live";
+import { type LiveState, type Lost, startLive } from "../src/live/live";
 
 class Socket {
 	readyState = 0;
@@ -33,6 +33,7 @@ const value: LiveValue = { event: "value", kind: "fibonacci", index: 7, digits: 
 let sockets: Socket[];
 let states: LiveState[];
 let values: LiveValue[];
+let lost: Lost;
 let stop: () => void;
 const last = () => sockets.at(-1) as Socket;
 
@@ -40,11 +41,12 @@ beforeEach(() => {
 	vi.useFakeTimers();
 	vi.spyOn(Math, "random").mockReturnValue(0.5);
 	vi.stubGlobal("WebSocket", { CLOSED: 3 });
-	[sockets, states, values] = [[], [], []];
+	[sockets, states, values, lost] = [[], [], [], []];
 	stop = startLive({
 		url: "ws://here/api/values/live",
 		token: "the-token",
 		onState: (state) => states.push(state),
+		onLost: (parts) => (lost = parts),
 		onValue: (one) => values.push(one),
 		open(url) {
 			expect(url).not.toContain("the-token");
@@ -117,4 +119,33 @@ it("stopped, it closes and never reconnects", () => {
 	window.dispatchEvent(new Event("online"));
 	expect(sockets.length).toBe(1);
 	expect(values).toEqual([]);
+});
+
+it("what the server says that it has lost is lost until it says otherwise, or the connection is gone", () => {
+	last().opens();
+	last().says({ event: "ready" });
+	last().says({ event: "state", lost: ["redis"] });
+	expect([lost, states.at(-1)]).toEqual([["redis"], "open"]);
+	last().says({ event: "ready" });
+	expect(lost).toEqual(["redis"]);
+	last().says({ event: "state", lost: [] });
+	expect(lost).toEqual([]);
+	last().says({ event: "state", lost: ["postgres"] });
+	last().isLost(1006);
+	expect(lost).toEqual([]);
+});
+
+it("a server that cannot check tokens has still lost what it had lost before, until a connection begins with nothing lost", () => {
+	last().opens();
+	last().says({ event: "state", lost: ["redis"] });
+	last().isLost(1013);
+	expect(lost).toEqual(["redis"]);
+	vi.advanceTimersByTime(1000);
+	last().opens();
+	last().isLost(1013);
+	expect(lost).toEqual(["redis"]);
+	vi.advanceTimersByTime(2000);
+	last().opens();
+	last().says({ event: "ready" });
+	expect(lost).toEqual([]);
 });

@@ -25,6 +25,15 @@ it.each([
 ] as [Status, Status[], number | null, string, boolean][])(
 	"with Redis %s, workers %j and a queue of %s a value is: %s",
 	(redis, workers, depth, text, isDelayed) => {
-		expect(waitOf(health(redis, workers, depth))).toEqual({ text, isDelayed });
+		expect(waitOf([], health(redis, workers, depth))).toEqual({ text, isDelayed });
 	},
 );
+
+it("what the server has lost is known without the monitor, and before it has noticed", () => {
+	const up = health("up", ["up"], 5);
+	expect(waitOf(["redis"], null)?.text).toBe("Waiting for the queue, which is down");
+	expect(waitOf(["postgres", "redis"], up)?.text).toBe("Waiting for the queue, which is down");
+	expect(waitOf(["postgres"], up)).toEqual({ text: "Waiting for the database, which is down", isDelayed: true });
+	expect(waitOf(["postgres"], health("up", ["down"], 5))?.text).toBe("Waiting for a worker");
+	expect(waitOf([], null)).toBeNull();
+});

@@ -5,15 +5,17 @@
  *                        └── back-off ── waiting
  *
  * The token is sent as the first message, never in the URL. From each `ready` on the client gets every result: onState("open") reports it, and
- * the owner then fetches the results that it has missed before. */
-import type { LiveReady, LiveValue } from "../api/generated";
+ * the owner then fetches the results that it has missed before. onLost() reports what the server has lost: it stays connected, but no results come. */
+import type { LiveLosses, LiveReady, LiveValue } from "../api/generated";
 
 export type LiveState = "connecting" | "open" | "waiting";
+export type Lost = LiveLosses["lost"];
 
 export interface LiveOptions {
 	url: string;
 	token: string;
 	onState(state: LiveState): void;
+	onLost(lost: Lost): void;
 	onValue(value: LiveValue): void;
 	open?: (url: string) => WebSocket;
 }
@@ -21,12 +23,13 @@ export interface LiveOptions {
 const FIRST_WAIT_MS = 500;
 const LAST_WAIT_MS = 15_000;
 const STEADY_AFTER_MS = 5000; // a connection that lasted this long resets the back-off
+const TRY_AGAIN = 1013; // close code of a server that has lost what it checks tokens with
 
 /* null for an unknown event, which is ignored. */
-function parse(text: unknown): LiveReady | LiveValue | null {
+function parse(text: unknown): LiveReady | LiveLosses | LiveValue | null {
 	try {
 		const message = JSON.parse(String(text));
-		return message?.event === "value" || message?.event === "ready" ? message : null;
+		return ["value", "ready", "state"].includes(message?.event) ? message : null;
 	} catch {
 		return null;
 	}
@@ -50,6 +53,7 @@ export function startLive(options: LiveOptions): () => void {
 		clearTimeout(timer);
 		options.onState("connecting");
 		let readyAt = 0;
+		let lost: Lost = [];
 		const mine = open(options.url);
 		socket = mine;
 		mine.onopen = () => mine.send(JSON.stringify({ token: options.token }));
@@ -57,11 +61,15 @@ export function startLive(options: LiveOptions): () => void {
 			const message = parse(event.data);
 			if (!message || isOver) return;
 			if (message.event === "value") return options.onValue(message);
+			if (message.event === "state") lost = message.lost;
+			options.onLost(lost);
+			if (message.event === "state") return;
 			readyAt ||= Date.now();
 			options.onState("open");
 		};
-		mine.onclose = () => {
+		mine.onclose = ({ code }) => {
 			if (isOver) return;
+			if (code !== TRY_AGAIN) options.onLost([]); // it cannot be known from then on
 			if (readyAt && Date.now() - readyAt >= STEADY_AFTER_MS) attempts = 0;
 			wait();
 		};

@@ -3,12 +3,15 @@ import { useEffect, useState } from "react";
 import type { LiveValue } from "../api/generated";
 import type { Session } from "../session/session";
 import { addLive } from "../values/values";
-import { type LiveState, startLive } from "./live";
+import { type LiveState, type Lost, startLive } from "./live";
+
+const NOTHING: Lost = [];
 
 /* While this is mounted, results appear in the list by themselves. Calls ON_ARRIVED for each result that the list was waiting for. */
-export function useLive(session: Session, onArrived: (value: LiveValue) => void): LiveState {
+export function useLive(session: Session, onArrived: (value: LiveValue) => void): { live: LiveState; lost: Lost } {
 	const queries = useQueryClient();
-	const [state, setState] = useState<LiveState>("connecting");
+	const [live, setLive] = useState<LiveState>("connecting");
+	const [lost, setLost] = useState<Lost>(NOTHING);
 
 	useEffect(
 		() =>
@@ -16,15 +19,16 @@ export function useLive(session: Session, onArrived: (value: LiveValue) => void)
 				url: `${window.location.origin.replace(/^http/, "ws")}/api/values/live`,
 				token: session.token,
 				onState(next) {
-					setState(next);
+					setLive(next);
 					/* Opened: fetch the results that were missed. Lost: find out whether the server answers and still accepts the token. */
 					if (next !== "connecting") queries.invalidateQueries({ queryKey: ["values"] });
 				},
+				onLost: (next) => setLost(next.length > 0 ? next : NOTHING),
 				onValue(value) {
 					if (addLive(queries, value)) onArrived(value);
 				},
 			}),
 		[session.token, queries, onArrived],
 	);
-	return state;
+	return { live, lost };
 }

@@ -2,7 +2,7 @@ import { onlineManager, useInfiniteQuery } from "@tanstack/react-query";
 import { Suspense, useCallback, useState, useSyncExternalStore } from "react";
 import { Outlet, useMatch } from "react-router";
 import type { LiveValue } from "../api/generated";
-import type { LiveState } from "../live/live";
+import type { LiveState, Lost } from "../live/live";
 import { useLive } from "../live/use-live";
 import { chunk } from "../parts/chunks";
 import { Page } from "../parts/page";
@@ -26,10 +26,13 @@ const LIVE_TEXTS: Record<Shown, string> = {
 	delayed: "Results are delayed",
 };
 
-/* An open connection alone is not enough: the browser may be offline before it notices, and results may not be calculated at all. */
-function shownOf(live: LiveState, isOnline: boolean, isDelayed: boolean): Shown {
+const LOST_TEXTS: Record<Lost[number], string> = { redis: "The queue is down", postgres: "The database is down" };
+
+/* An open connection alone is not enough: the browser may be offline before it notices, the server may have lost what results need, and results may
+ * not be calculated at all. */
+function shownOf(live: LiveState, isOnline: boolean, lost: Lost, isDelayed: boolean): Shown {
 	if (!isOnline) return "offline";
-	return live === "open" && isDelayed ? "delayed" : live;
+	return lost.length > 0 || (live === "open" && isDelayed) ? "delayed" : live;
 }
 
 /* Home of a logged-in user: the form, the list of results and the plot. */
@@ -39,15 +42,16 @@ export default function Dashboard({ session }: { session: Session }) {
 	const onArrived = useCallback((value: LiveValue) => {
 		setAnnouncement(`${KINDS[value.kind].name} ${value.index} is calculated: ${formatDigits(value.digits)}.`);
 	}, []);
-	const live = useLive(session, onArrived);
-	const listing = useInfiniteQuery(valuesQuery(session.userId, live === "open"));
+	const { live, lost } = useLive(session, onArrived);
+	const listing = useInfiniteQuery(valuesQuery(session.userId, live === "open" && lost.length === 0));
 	const values = valuesOf(listing.data);
-	const wait = useWait(values);
+	const wait = useWait(values, lost);
 	const isOnline = useSyncExternalStore(
 		(listener) => onlineManager.subscribe(listener),
 		() => onlineManager.isOnline(),
 	);
-	const shown = shownOf(live, isOnline, wait?.isDelayed ?? false);
+	const shown = shownOf(live, isOnline, lost, wait?.isDelayed ?? false);
+	const [loss] = shown === "delayed" ? lost.slice(-1) : [];
 	const done = values.filter((value) => value.state === "done");
 
 	return (
@@ -61,7 +65,7 @@ export default function Dashboard({ session }: { session: Session }) {
 						<h2 id="values-title">Results</h2>
 						<p className="live" data-live={shown}>
 							<span className="live-dot" aria-hidden="true" />
-							{LIVE_TEXTS[shown]}
+							{loss ? LOST_TEXTS[loss] : LIVE_TEXTS[shown]}
 						</p>
 					</div>
 					<p className="is-sr-only" role="status">

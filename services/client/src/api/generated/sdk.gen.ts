@@ -391,7 +391,8 @@ export const listKinds = <ThrowOnError extends boolean = false>(options?: Option
  * selects `abacus`; never in the URL. The client sends nothing else.
  *
  * Each message is JSON: `{"event":"ready"}` (LiveReady) once the token is accepted, and again when results may have been missed, which the
- * client should then fetch; and a LiveValue for each finished calculation, whichever user submitted it. Clients must ignore unknown events.
+ * client should then fetch; a LiveValue for each finished calculation, whichever user submitted it; and a LiveLosses when the server has lost
+ * what results need, or has it again, and after the token while it is lost. Clients must ignore unknown events.
  *
  * Close codes: 1008 when the token is missing, invalid, expired or revoked, then or later; 1013 when it cannot be checked at the moment; 1003
  * for any message after the token; 1001 when the server stops (connect again); 1002, 1003, 1007, 1009 as in RFC 6455. The server drops a

@@ -426,6 +426,16 @@ export type LiveReady = {
 };
 
 /**
+ * A message of the WebSocket `/api/values/live`: what the server cannot reach at the moment. Without Redis no result comes, and without Postgres
+ * no submission is taken. A connection begins with nothing lost.
+ *
+ */
+export type LiveLosses = {
+    event: 'state';
+    lost: Array<'postgres' | 'redis'>;
+};
+
+/**
  * a message of the WebSocket `/api/values/live`
  */
 export type LiveValue = {
