@@ -59,12 +59,49 @@ settings_real_ip() {
 	printf 'real_ip_header %s;\nreal_ip_recursive on;\n' "$REAL_IP_HEADER"
 }
 
-# Fills in nginx/abacus.conf.template, from standard input to standard output, after settings_workers and with the other variables set.
+settings_is_origin() {
+	[ ${#1} -le 300 ] || return 1
+	label='[a-z0-9]([a-z0-9-]*[a-z0-9])?'
+	printf '%s\n' "$1" | LC_ALL=C grep -Eqx "https?://($label(\\.$label)*|\\[[0-9a-f:.]+\\])(:[0-9]{1,5})?"
+}
+
+# Prints the lines of a map that finds an origin of $CORS_ORIGINS, each of which is an origin as browsers send it, or `localhost`: each port of the
+# browser's own machine. They are separated by commas or spaces. Nothing if there is none.
+# shellcheck disable=SC2016 # variables of nginx
+settings_cors_map() {
+	printf '%s\n' "${CORS_ORIGINS:-}" | tr -s ', ' '\n' | grep . | LC_ALL=C sort -u | while read -r origin; do
+		if [ "$origin" = localhost ]; then
+			printf '%s\n' '"~^https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?$" $http_origin;'
+		else
+			settings_is_origin "$origin" || settings_die "CORS_ORIGINS: \"$origin\" is neither an origin such as https://app.example.com nor localhost"
+			printf '"%s" $http_origin;\n' "$origin"
+		fi
+	done
+}
+
+# The content security policy of our own pages: their own scripts and styles alone.
+settings_own_csp() {
+	echo "default-src 'self'; script-src 'self'; style-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
+}
+
+# Sets CORS_MAP, CORS_VARY, OWN_CSP and CLIENT_CSP from $CORS_ORIGINS and $CLIENT_CSP: which pages may do what.
+settings_policies() {
+	CORS_MAP=$(settings_cors_map)
+	CORS_VARY=${CORS_MAP:+Origin}
+	OWN_CSP=$(settings_own_csp)
+	: "${CLIENT_CSP:=$OWN_CSP}"
+	# nginx would take the end of the string, or a variable, from it
+	case $CLIENT_CSP in *[!\ -~]* | *[\"\\\$]*) settings_die "CLIENT_CSP: a policy has neither quotation marks, backslashes, \$ nor other characters than those of ASCII" ;; esac
+}
+
+# Fills in nginx/abacus.conf.template, from standard input to standard output, after settings_workers and settings_policies and with the other
+# variables set.
 settings_render() {
 	LISTEN_IPV6=$(settings_listen_ipv6 "$LISTEN") STATUS_LISTEN_IPV6=$(settings_listen_ipv6 "$STATUS_LISTEN")
 	export LISTEN LISTEN_IPV6 WORKER_FILES WORKER_CONNECTIONS STATUS_LISTEN STATUS_LISTEN_IPV6 USERS_SERVERS VALUES_SERVERS HEALTHCHECK_SERVERS \
-		SWAGGER_SERVERS AUTH_RATE AUTH_BURST CLIENT_ROOT CONF RUN ACCESS_LOG HTTP_INCLUDE
+		SWAGGER_SERVERS AUTH_RATE AUTH_BURST CLIENT_ROOT CONF RUN ACCESS_LOG HTTP_INCLUDE CORS_MAP CORS_VARY OWN_CSP CLIENT_CSP
 	# shellcheck disable=SC2016 # envsubst replaces the variables
 	envsubst '$LISTEN $LISTEN_IPV6 $WORKER_FILES $WORKER_CONNECTIONS $STATUS_LISTEN $STATUS_LISTEN_IPV6 $USERS_SERVERS $VALUES_SERVERS
-		$HEALTHCHECK_SERVERS $SWAGGER_SERVERS $AUTH_RATE $AUTH_BURST $CLIENT_ROOT $CONF $RUN $ACCESS_LOG $HTTP_INCLUDE'
+		$HEALTHCHECK_SERVERS $SWAGGER_SERVERS $AUTH_RATE $AUTH_BURST $CLIENT_ROOT $CONF $RUN $ACCESS_LOG $HTTP_INCLUDE $CORS_MAP $CORS_VARY $OWN_CSP
+		$CLIENT_CSP'
 }

@@ -36,6 +36,8 @@ nginx_real_ip_make() {
 
 nginx_make() {
 	settings_workers
+	case $APP_ENV in development | testing) : "${CORS_ORIGINS=localhost}" ;; esac
+	settings_policies
 	for dir in nginx nginx/conf nginx/html; do
 		mkdir -p "$RUN_DIR/$dir"
 		[ "$(id -u)" != 0 ] || chown "$run_user" "$RUN_DIR/$dir"

@@ -62,6 +62,10 @@ class Place:
             "CONF": str(self.conf),
             "RUN": str(self.folder / "run"),
             "ACCESS_LOG": str(self.access),
+            "CORS_MAP": "",
+            "CORS_VARY": "",
+            "OWN_CSP": "default-src 'self'",
+            "CLIENT_CSP": "default-src 'self'",
             "HTTP_INCLUDE": str(self.conf / "*.http"),
         }
         text = (ROOT / "nginx/abacus.conf.template").read_text()

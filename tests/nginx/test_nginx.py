@@ -22,6 +22,7 @@ settings_die() { echo "nginx: $*" >&2; exit 78; }
 . nginx/settings.sh
 [ -z "${NO_IPV6:-}" ] || settings_ipv6_addresses=/dev/null
 settings_workers
+settings_policies
 real_ip=$(settings_real_ip)
 echo "$real_ip" >"$CONF/real-ip.http"
 settings_render <nginx/abacus.conf.template
@@ -227,6 +228,184 @@ def test_a_browser_that_opens_auth_gets_the_page_and_a_call_gets_the_service(wit
 def test_a_redirect_names_no_address_of_nginx_itself(with_client):
     status, headers, _ = with_client.call("GET", "/swagger")
     assert (status, headers["Location"]) == (308, "/swagger/")
+
+
+# ---- pages of other origins ----
+
+APP = "https://app.example.com"
+OF_CORS = "Access-Control-"
+
+
+def permissions(headers):
+    return {name.removeprefix(OF_CORS): value for name, value in headers.items() if name.startswith(OF_CORS)}
+
+
+@pytest.fixture(scope="module")
+def shared(stand_in, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("nginx") / "shared"
+    with Nginx(folder, stand_in, CORS_ORIGINS=f"{APP}, http://10.1.2.3:3000 localhost") as server:
+        yield server
+
+
+@pytest.mark.parametrize("path", ["/auth/login", "/auth?x", "/users", "/users/1", "/api/users/1", "/api/values?limit=1"])
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_a_page_of_a_listed_origin_may_read_replies_of_the_api(shared, method, path):
+    status, headers, _ = shared.call(method, path, Origin=APP)
+    seen = permissions(headers)
+    assert (status, seen.pop("Allow-Origin")) == (200, APP)
+    assert set(seen) == {"Expose-Headers"}
+    assert {"Link", "Retry-After", "X-Request-ID"} <= set(seen["Expose-Headers"].split(", "))
+    assert "Origin" in headers.get_all("Vary")
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "http://localhost",
+        "http://localhost:3007",
+        "https://localhost:65535",
+        "http://127.0.0.1:5000",
+        "http://[::1]:8080",
+        "http://10.1.2.3:3000",
+    ],
+)
+def test_localhost_stands_for_each_port_of_the_browsers_machine(shared, origin):
+    assert shared.call("GET", "/users/ping", Origin=origin)[1]["Access-Control-Allow-Origin"] == origin
+
+
+FOREIGN = [
+    "https://evil.example",
+    "http://app.example.com",
+    "https://app.example.com:8443",
+    "https://app.example.com.evil.example",
+    "https://evil-app.example.com",
+    "https://app.example.com/",
+    "https://appXexample.com",
+    "http://localhost.evil.example",
+    "http://localhost:3000.evil.example",
+    "http://localhost:3000/",
+    "http://localhost:",
+    "http://evil.example?http://localhost",
+    "http://10.1.2.3",
+    "http://10.1.2.3:30000",
+    "null",
+    "*",
+    "file://",
+]
+
+
+@pytest.mark.parametrize("origin", FOREIGN)
+def test_a_page_of_another_origin_gets_no_permission_not_even_by_a_preflight(shared, origin):
+    for method in ("GET", "OPTIONS"):
+        status, headers, body = shared.call(
+            method,
+            "/users/ping",
+            Origin=origin,
+            Access_Control_Request_Method="PUT",
+            Access_Control_Request_Headers="authorization",
+        )
+        assert (status, permissions(headers)) == (200, {})
+        assert json.loads(body)["line"] == f"{method} /users/ping HTTP/1.1"  # from the service, as without CORS
+        assert "Origin" in headers.get_all("Vary")
+
+
+def test_a_preflight_is_answered_without_a_service(tmp_path):
+    with Nginx(tmp_path / "preflight", CORS_ORIGINS=APP) as nginx:
+        for path in ("/auth/register", "/users/1", "/api/values/fibonacci/7"):
+            status, headers, body = nginx.call(
+                "OPTIONS", path, Origin=APP, Access_Control_Request_Method="PUT", Access_Control_Request_Headers="authorization"
+            )
+            seen = permissions(headers)
+            assert (status, body, seen["Allow-Origin"], seen["Max-Age"]) == (204, "", APP, "600")
+            assert set(seen["Allow-Methods"].split(", ")) == {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
+            assert {"Authorization", "Content-Type"} <= set(seen["Allow-Headers"].split(", "))
+            assert "Allow-Credentials" not in seen
+
+
+def test_a_page_of_a_listed_origin_may_read_nginxs_own_errors(tmp_path):
+    with Nginx(tmp_path / "errors", CORS_ORIGINS=APP, AUTH_RATE="1r/m", AUTH_BURST="1") as nginx:
+        replies = [nginx.call("GET", "/users", Origin=APP), nginx.call("POST", "/auth/x", b"x" * 200_000, Origin=APP)]
+        replies += [nginx.call("GET", "/auth/x", Origin=APP) for _ in range(4)] + [nginx.call("GET", "/api/x", Origin=APP)]
+        assert {503, 413, 429, 404} <= {status for status, _, _ in replies}
+        assert all(headers.get_all("Access-Control-Allow-Origin") == [APP] for _, headers, _ in replies)
+
+
+@pytest.mark.parametrize("path", ["/", "/status/", "/swagger", "/apis", "/authors", "/index.html"])
+def test_what_is_no_call_of_the_api_is_for_no_other_origin(shared, path):
+    _, headers, _ = shared.call("GET", path, Origin=APP)
+    assert permissions(headers) == {}
+    assert "Origin" not in headers.get_all("Vary", [])
+
+
+def test_no_page_of_another_origin_is_ever_allowed_to_send_cookies(shared):
+    for origin in (APP, "http://localhost:3000"):
+        for method in ("GET", "OPTIONS"):
+            seen = permissions(shared.call(method, "/auth/session", Origin=origin, Access_Control_Request_Method="POST")[1])
+            assert seen["Allow-Origin"] == origin
+            assert "Allow-Credentials" not in seen
+
+
+def test_without_cors_origins_nothing_is_said_about_origins(nginx):
+    for method in ("GET", "OPTIONS"):
+        status, headers, body = nginx.call(method, "/users/ping", Origin=APP, Access_Control_Request_Method="PUT")
+        assert (status, permissions(headers), headers["Vary"]) == (200, {}, None)
+        assert json.loads(body)["line"] == f"{method} /users/ping HTTP/1.1"
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "*",
+        "https://*.example.com",
+        "null",
+        "app.example.com",
+        "HTTPS://APP",
+        "https://a.example/",
+        "ftp://a.example",
+        '"x',
+        "$http_x",
+        "https://a;",
+    ],
+)
+def test_what_is_no_origin_is_refused_in_one_line(tmp_path, origin):
+    made = render(tmp_path, CORS_ORIGINS=f"localhost,{origin}")
+    assert made.returncode == 78
+    assert (
+        made.stderr == f'nginx: CORS_ORIGINS: "{origin}" is neither an origin such as https://app.example.com nor localhost\n'
+    )
+
+
+def test_a_long_origin_and_one_that_is_given_twice_are_fine(stand_in, tmp_path):
+    long = f"https://{'a' * 60}.{'b' * 60}.{'c' * 60}.{'d' * 60}.example:65535"
+    with Nginx(tmp_path / "long", stand_in, CORS_ORIGINS=f"{long},{long} localhost localhost") as nginx:
+        assert nginx.call("GET", "/users/ping", Origin=long)[1]["Access-Control-Allow-Origin"] == long
+
+
+RELAXED = "default-src 'self'; script-src 'self' 'unsafe-inline'; connect-src 'self' wss://live.example.com"
+
+
+def test_the_policy_of_the_client_can_be_relaxed_and_that_of_no_other_page(stand_in, tmp_path):
+    servers = f"server 127.0.0.1:{stand_in.port};"
+    folder = tmp_path / "relaxed"
+    folder.mkdir()
+    (folder / "index.html").write_text("<title>the page</title>")
+    with Nginx(folder, stand_in, CLIENT_CSP=RELAXED, SWAGGER_SERVERS=servers, HEALTHCHECK_SERVERS=servers) as nginx:
+        policy = {
+            path: nginx.call("GET", path)[1].get_all("Content-Security-Policy") for path in ("/", "/x", "/status/", "/swagger/")
+        }
+    assert policy["/"] == policy["/x"] == [RELAXED]
+    for path in ("/status/", "/swagger/"):
+        assert len(policy[path]) == 1
+        assert "script-src 'self';" in policy[path][0]
+        assert "unsafe" not in policy[path][0]
+
+
+@pytest.mark.parametrize("policy", ['script-src "x"', "script-src $http_x", "script-src \\", "script-src 'self'\nX-Y: z", "é"])
+def test_what_is_no_policy_is_refused_in_one_line(tmp_path, policy):
+    made = render(tmp_path, CLIENT_CSP=policy)
+    assert made.returncode == 78
+    assert made.stderr.startswith("nginx: CLIENT_CSP: a policy has neither ")
+    assert made.stderr.count("\n") == 1
 
 
 # ---- IPv6 ----
