@@ -100,6 +100,7 @@ system() {
 	export PORT=$((${TEST_PORT:-18080} + 800)) INSTANCES=1 REDIS_TLS_HOST=redis.test
 	export PUBLISHED="nginx=$PORT" DB_PORT=$((offset + 435)) USERS_PORT=$((offset + 1)) VALUES_PORT=$((offset + 2)) \
 		HEALTHCHECK_PORT=$((offset + 3)) CLIENT_PORT=$((offset + 7)) SWAGGER_PORT=$((offset + 8))
+	export CORS_ORIGINS=localhost # in each system, because tests/api/test_cors.py needs it
 	unset APP_ENV EXCHANGES
 	not_here=
 	case $1 in
