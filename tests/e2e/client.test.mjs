@@ -2,9 +2,27 @@
 
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { once } from "node:events";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { after, test } from "node:test";
-import { allOf, answers, artifact, base, direct, eventually, newPage, psql, secret, sideways, start, stop, violations } from "./stack.mjs";
+import {
+	allOf,
+	answers,
+	artifact,
+	base,
+	clientFile,
+	direct,
+	eventually,
+	misplaced,
+	newPage,
+	psql,
+	secret,
+	sideways,
+	start,
+	stop,
+	violations,
+} from "./stack.mjs";
 
 const PASSWORD = "seven brass beads";
 const FIRST_PAINT_WITHIN_MS = 500;
@@ -642,6 +660,81 @@ test("two submits in one turn send one", async (t) => {
 	assert.equal(sent.length, 1);
 });
 
+test("two clicks on Calculate of a shared link in one turn send one", async (t) => {
+	const who = await newUser();
+	const page = await openAs(t, who);
+	await page.goto(`${base}/values/fibonacci/${freshIndex()}`);
+	const sent = [];
+	page.on("request", (request) => request.method() === "POST" && sent.push(request.url()));
+	const dialog = page.getByRole("dialog");
+	await dialog.getByText("It has not been calculated yet.").waitFor();
+	await dialog.getByRole("button", { name: "Calculate" }).evaluate((button) => {
+		button.click();
+		button.click();
+	});
+	await dialog.locator(".digits").waitFor();
+	assert.equal(sent.length, 1);
+});
+
+// ---- clients of other origins, and the legacy one of this ----
+
+test("a page of another port logs in, submits and reads the result, and may send no cookies", async (t) => {
+	const server = createServer((_request, response) => response.setHeader("Content-Type", "text/html").end("<title>another client</title>"));
+	t.after(() => server.close());
+	await once(server.listen(0, "127.0.0.1"), "listening");
+	const page = await newPage(t);
+	await page.goto(`http://127.0.0.1:${server.address().port}/`);
+	const { email, password } = await newUser();
+	const seen = await page.evaluate(
+		async ({ base, email, password }) => {
+			const json = { "Content-Type": "application/json" };
+			const send = async (path, body, headers = {}) =>
+				(await fetch(`${base}${path}`, { method: "POST", headers: { ...json, ...headers }, body: JSON.stringify(body) })).json();
+			const { auth_token } = await send("/auth/login", { email, password });
+			const token = { Authorization: `Bearer ${auth_token}` };
+			const { state } = await send("/api/values", { kind: "lucas", index: 7 }, token);
+			const listed = await fetch(`${base}/api/values?limit=1`, { headers: token });
+			const withCookies = await fetch(`${base}/users/ping`, { credentials: "include" }).catch((error) => error.name);
+			return { state, status: listed.status, id: listed.headers.get("X-Request-ID"), withCookies };
+		},
+		{ base, email, password },
+	);
+	assert.ok(["pending", "done"].includes(seen.state));
+	assert.equal(seen.status, 200);
+	assert.match(seen.id, /^[A-Za-z0-9._-]+$/);
+	assert.equal(seen.withCookies, "TypeError", "the browser keeps a reply from a page that sent cookies");
+});
+
+const LEGACY_WORKER = `
+self.addEventListener("install", () => self.skipWaiting());
+self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+self.addEventListener("fetch", (event) => {
+	const headers = { "Content-Type": "text/html" };
+	if (event.request.mode === "navigate") event.respondWith(new Response("<title>the legacy page</title>", { headers }));
+});`;
+
+test("the legacy client's service worker is removed with what it stored, and its page becomes ours", async (t) => {
+	writeFileSync(clientFile("legacy-worker.js"), LEGACY_WORKER);
+	t.after(() => rmSync(clientFile("legacy-worker.js")));
+	const page = await open(t, "/about");
+	await page.evaluate(async () => {
+		await caches.open("legacy");
+		await navigator.serviceWorker.register("/legacy-worker.js");
+		await navigator.serviceWorker.ready;
+	});
+	await eventually(async () => {
+		await page.reload();
+		return (await page.title()) === "the legacy page";
+	}, "the legacy client's worker answers");
+	// A browser looks for a new version of a worker by itself, at the latest when it has been a day; it finds ours at the same address.
+	await page.evaluate(() => void navigator.serviceWorker.register("/service-worker.js").catch(() => {}));
+	await h1(page, "About");
+	const left = () => page.evaluate(async () => [(await navigator.serviceWorker.getRegistrations()).length, (await caches.keys()).length]);
+	await eventually(async () => (await left()).join() === "0,0", "no worker and no cache is left");
+	await page.reload();
+	await h1(page, "About");
+});
+
 // ---- trouble ----
 
 test("a page that cannot be loaded leaves the one before as it is, and is loaded when the server answers again", async (t) => {
@@ -829,22 +922,7 @@ test("the page asks an admin before a change of the own account, and follows at 
 
 // ---- narrow, large, and with forced colours ----
 
-// What sticks out of its card, and what ends in an ellipsis.
-const misplaced = (page) =>
-	page.evaluate(() => {
-		const found = [];
-		for (const sheet of document.querySelectorAll(".sheet, .dialog-inner")) {
-			const outer = sheet.getBoundingClientRect();
-			for (const node of sheet.querySelectorAll("*")) {
-				const { left, right, width } = node.getBoundingClientRect();
-				const style = getComputedStyle(node);
-				if (width > 1 && style.position !== "absolute" && (left < outer.left - 1 || right > outer.right + 1))
-					found.push(`${node.tagName} ${node.className} leaves its card`);
-				if (style.textOverflow === "ellipsis" && node.scrollWidth > node.clientWidth) found.push(`${node.className} is cut off`);
-			}
-		}
-		return found;
-	});
+const CARDS = ".sheet, .dialog-inner";
 
 for (const [name, options, size] of [
 	["at 320 px", { viewport: { width: 320, height: 700 } }, "100%"],
@@ -858,7 +936,7 @@ for (const [name, options, size] of [
 		for (const [path, title] of PUBLIC) {
 			await page.goto(`${base}${path}`);
 			await h1(page, title);
-			assert.deepEqual(await misplaced(page), [], path);
+			assert.deepEqual(await misplaced(page, CARDS), [], path);
 		}
 		await logIn(page, admin);
 		await submit(page, "factorial", 1000);
@@ -867,13 +945,13 @@ for (const [name, options, size] of [
 			await page.goto(`${base}${path}`);
 			await h1(page, title);
 			await settled(page);
-			assert.deepEqual(await misplaced(page), [], path);
+			assert.deepEqual(await misplaced(page, CARDS), [], path);
 			assert.ok((await sideways(page)) <= 0, `${path} scrolls sideways`);
 			await page.screenshot({ path: artifact(`client-${size}-${path.slice(1) || "home"}.png`), fullPage: true });
 		}
 		await value(page, 1000).first().locator("a").click();
 		await page.locator("dialog .digits").waitFor();
-		assert.deepEqual(await misplaced(page), [], "a result");
+		assert.deepEqual(await misplaced(page, CARDS), [], "a result");
 	});
 
 test("with forced colours the kinds, the chosen one, the slider and Live can be told apart", async (t) => {

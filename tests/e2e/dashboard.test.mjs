@@ -11,6 +11,7 @@ import {
 	eventually,
 	instances,
 	kill,
+	misplaced,
 	newPage,
 	sideways,
 	start,
@@ -233,6 +234,61 @@ test("unknown figures are shown as a dash, and unwatched parts are not a problem
 		page.complaints.filter((each) => !each.includes("/status/stream")),
 		[],
 	);
+});
+
+const LONG =
+	"postgres refuses connections because it is starting up, and has been for a while, says connection_to_a_server_with_a_long_name";
+
+for (const [name, options, size] of [
+	["at 320 px", { viewport: { width: 320, height: 700 } }, "100%"],
+	["with text of 200 %", {}, "200%"],
+])
+	test(`${name} nothing leaves its card or is cut off`, async (t) => {
+		const page = await open(t, {
+			...options,
+			before: async (page) => {
+				await page.addInitScript((size) => {
+					document.addEventListener("DOMContentLoaded", () => {
+						const set = Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
+						document.documentElement.style.fontSize = `${(set * Number.parseFloat(size)) / 100}px`;
+					});
+				}, size);
+				await instead((data) => {
+					Object.assign(data.services[0], { status: "down", reason: LONG, down_since: data.updated_at });
+					Object.assign(data.postgres, { status: "degraded", reason: LONG });
+				})(page);
+			},
+		});
+		await page.locator("#card-Postgres .where", { hasText: LONG }).waitFor();
+		await page.locator("#events td").first().waitFor();
+		assert.deepEqual(await misplaced(page, ".summary, .card, .events"), []);
+		assert.ok((await sideways(page)) <= 0);
+		await page.screenshot({ path: artifact(`dashboard-${size}.png`), fullPage: true });
+	});
+
+test("the text of the dashboard scales with the font size that the user has set in the browser", async (t) => {
+	const page = await open(t);
+	const size = () => [...document.styleSheets[0].cssRules].find((one) => one.selectorText === ":root").style.fontSize;
+	assert.equal(await page.evaluate(size), "93.75%");
+});
+
+test("with forced colours the bars, the shapes and the chosen figure can be told apart", async (t) => {
+	const page = await open(t, { forcedColors: "active" });
+	const style = (selector, name) =>
+		page
+			.locator(selector)
+			.first()
+			.evaluate((node, name) => getComputedStyle(node)[name], name);
+	await page.locator("#card-Postgres .bar").waitFor();
+	assert.notEqual(await style("#card-Postgres .bar div", "backgroundColor"), await style("#card-Postgres .bar", "backgroundColor"));
+	assert.equal(await style("#card-Postgres .bar", "outlineStyle"), "solid");
+	assert.notEqual(
+		await style(".choice input:checked + span", "backgroundColor"),
+		await style(".choice input:not(:checked) + span", "backgroundColor"),
+	);
+	assert.notEqual(await style("#shape-up .mark", "stroke"), await style(".summary .shape", "color"));
+	assert.notEqual(await style(".pulse", "backgroundColor"), await style("body", "backgroundColor"));
+	await page.screenshot({ path: artifact("dashboard-forced-colours.png"), fullPage: true });
 });
 
 test("what a service says about itself is shown as text, never as markup", async (t) => {

@@ -19,6 +19,7 @@ export const instances = Number(process.env.INSTANCES ?? 1);
 export const base = `http://127.0.0.1:${process.env.PORT ?? 8080}`; // through nginx
 export const direct = (port) => `http://127.0.0.1:${port + offset}`; // to a service itself; PORT is its documented port
 export const secret = (name) => readFileSync(resolve(runDir, "secrets", name), "utf8");
+export const clientFile = (name) => resolve(runDir, "share/client", name); // that nginx serves
 export const artifact = (name) => resolve(root, "artifacts", name);
 mkdirSync(resolve(root, "artifacts"), { recursive: true });
 
@@ -101,6 +102,24 @@ export async function violations(page) {
 	const { violations } = await new AxeBuilder({ page }).analyze();
 	return violations.map((each) => `${each.id}: ${each.nodes.map((node) => node.target.join(" ")).join(", ")}`);
 }
+
+// What sticks out of the elements that SELECTOR names, and what ends in an ellipsis.
+export const misplaced = (page, selector) =>
+	page.evaluate((selector) => {
+		const found = [];
+		for (const sheet of document.querySelectorAll(selector)) {
+			const outer = sheet.getBoundingClientRect();
+			for (const node of sheet.querySelectorAll("*")) {
+				if (!(node instanceof HTMLElement)) continue; // a curve may end outside of its graph, which cuts it off
+				const { left, right, width } = node.getBoundingClientRect();
+				const style = getComputedStyle(node);
+				if (width > 1 && style.position !== "absolute" && (left < outer.left - 1 || right > outer.right + 1))
+					found.push(`${node.tagName} ${node.className} leaves its card`);
+				if (style.textOverflow === "ellipsis" && node.scrollWidth > node.clientWidth) found.push(`${node.className} is cut off`);
+			}
+		}
+		return found;
+	}, selector);
 
 // How far the page can be scrolled sideways, in pixels.
 export const sideways = (page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);

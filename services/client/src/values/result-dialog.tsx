@@ -56,7 +56,7 @@ function Unknown({ kind, index }: { kind: Kind; index: number }) {
 				type="button"
 				className="button is-primary"
 				disabled={submitting.isPending}
-				onClick={() => submitting.mutate({ kind, index }, { onSuccess: () => queries.resetQueries({ queryKey }) })}
+				onClick={() => submitting.submit({ kind, index }, () => queries.resetQueries({ queryKey }))}
 			>
 				{submitting.isPending ? "Submitting…" : "Calculate"}
 			</button>

@@ -8,12 +8,17 @@ import { formatCount, formatDigits } from "./format";
 import { KIND_NAMES, KINDS, parseIndex } from "./kinds";
 import { addSubmitted, kindsQuery } from "./values";
 
+interface Calculation {
+	kind: Kind;
+	index: number;
+}
+
 /* Submits an index, for this form and for the dialog of a result. */
 export function useSubmit() {
 	const queries = useQueryClient();
-
-	return useMutation({
-		mutationFn: ({ kind, index }: { kind: Kind; index: number }) => submitValue(kind, index),
+	const isSending = useRef(false); // two submits may come before the next render
+	const submitting = useMutation({
+		mutationFn: ({ kind, index }: Calculation) => submitValue(kind, index),
 		onMutate: dismissErrors,
 		onSuccess(submitted) {
 			addSubmitted(queries, submitted);
@@ -22,7 +27,19 @@ export function useSubmit() {
 		onError(error) {
 			if (!(error instanceof Failure && error.fields.index)) notify("danger", messageOf(error));
 		},
+		onSettled() {
+			isSending.current = false;
+		},
 	});
+
+	return {
+		...submitting,
+		submit(calculation: Calculation, onSuccess: () => void) {
+			if (isSending.current) return;
+			isSending.current = true;
+			submitting.mutate(calculation, { onSuccess });
+		},
+	};
 }
 
 /* The error of the index as it is typed, as a sentence, or null. */
@@ -49,7 +66,6 @@ export function SubmitForm() {
 	const [text, setText] = useState("");
 	const { data: kinds } = useQuery(kindsQuery);
 	const submitting = useSubmit();
-	const isSending = useRef(false); // two submits may come before the next render
 	const facts = kinds?.find((one) => one.kind === kind);
 	const examples = KINDS[kind].examples.filter((index) => facts === undefined || index <= facts.limit);
 	const index = parseIndex(text);
@@ -58,17 +74,8 @@ export function SubmitForm() {
 
 	function submit(event: SyntheticEvent) {
 		event.preventDefault();
-		if (index === null || problem || isSending.current) return;
-		isSending.current = true;
-		submitting.mutate(
-			{ kind, index },
-			{
-				onSuccess: () => setText((now) => (now === text ? "" : now)),
-				onSettled: () => {
-					isSending.current = false;
-				},
-			},
-		);
+		if (index === null || problem) return;
+		submitting.submit({ kind, index }, () => setText((now) => (now === text ? "" : now)));
 	}
 
 	function choose(next: string) {
