@@ -338,6 +338,30 @@ test("an expired or revoked token ends the session with a notification", async (
 	assert.deepEqual(own(page.complaints), []);
 });
 
+test("a submission with a revoked token ends the session with one notification, in words for people", async (t) => {
+	const page = await newPage(t);
+	await page.routeWebSocket("**/api/values/live", (socket) => socket.close()); // it would end the session first
+	await logIn(page, await newUser());
+	await notice(page, "success", "Welcome!").waitFor({ state: "detached" });
+	const token = await page.evaluate(() => sessionStorage.getItem("abacus.token"));
+	await call("POST", "/auth/logout", { token });
+	await submit(page, "fibonacci", 7);
+	await notice(page, "danger", "Your session has ended. Please log in again.").waitFor();
+	await loggedOut(page);
+	assert.deepEqual(await page.locator(".notification").allInnerTexts(), ["Your session has ended. Please log in again."]);
+});
+
+test("after too many wrong passwords the page says when to try again", async (t) => {
+	const { email } = await newUser();
+	const wrong = { email, password: "not the password" };
+	await eventually(async () => (await call("POST", "/auth/login", { body: wrong })).status === 429, "it is too many");
+	const page = await open(t, "/login");
+	await page.getByLabel("E-mail").fill(email);
+	await page.getByLabel("Password").fill(PASSWORD);
+	await page.locator("[type=submit]").click();
+	await notice(page, "danger", /^Too many attempts\. Try again in \d+ (minutes|seconds?)\.$/).waitFor();
+});
+
 test("changing the password keeps this tab logged in and logs out all others", async (t) => {
 	const who = await newUser();
 	const page = await openAs(t, who);

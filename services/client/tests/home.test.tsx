@@ -1,4 +1,4 @@
-import { screen, within } from "@testing-library/react";
+import { act, screen, waitFor, within } from "@testing-library/react";
 import { expect, it, vi } from "vitest";
 import type { Value } from "../src/api/generated";
 import { answer, answerBy, askedFor, failure, setReachable } from "./server";
@@ -120,6 +120,22 @@ it("a result that was not asked for yet can be", async () => {
 	await hands.click(dialog.getByRole("button", { name: "Calculate" }));
 	expect((await dialog.findByLabelText("The whole result")).textContent).toBe("21");
 	expect(askedFor("POST /api/values")[0]?.body).toEqual({ kind: "fibonacci", index: 7 });
+});
+
+it("two clicks on Calculate before the next render send one submission", async () => {
+	have();
+	answer("GET /api/values/fibonacci/7", 404, failure("not_found", "Not found."));
+	answer("POST /api/values", 200, { working: true, id: "5", kind: "fibonacci", index: 7, state: "pending" });
+	show("/values/fibonacci/7", { as: { id: 7 } });
+	const dialog = within(await screen.findByRole("dialog", { name: "Fibonacci 7" }));
+	const button = await dialog.findByRole("button", { name: "Calculate" });
+	act(() => {
+		button.click();
+		button.click();
+	});
+	await waitFor(() => expect(askedFor("POST /api/values")).not.toHaveLength(0));
+	await waitFor(() => expect(dialog.queryByRole("button", { name: "Submitting…" })).toBeNull());
+	expect(askedFor("POST /api/values")).toHaveLength(1);
 });
 
 it("the list shows the first and the last 20 digits of what is longer", async () => {
