@@ -66,7 +66,7 @@ const h1 = (page, text) => page.getByRole("heading", { level: 1, name: text, exa
 const notice = (page, tone, text) => page.locator(`.notification.is-${tone}`, { hasText: text });
 const value = (page, index) =>
 	page.locator(".value").filter({ has: page.locator(".value-name b", { hasText: new RegExp(`^${index.toLocaleString("en")}$`) }) });
-const isLive = (page) => page.locator(".live[data-live=open]").waitFor();
+const isLive = (page, timeout = 15_000) => page.locator(".live[data-live=open]").waitFor({ timeout });
 const loggedOut = (page) => page.locator(".navbar-menu").getByText("Log In", { exact: true }).waitFor({ state: "attached" });
 
 async function open(t, path, options = {}) {
@@ -859,7 +859,7 @@ test("while Redis is down Live is not claimed, and a pending value says that it 
 		.waitFor();
 	await start("redis");
 	await value(page, index).and(page.locator("[data-state=done]")).waitFor({ timeout: 30_000 });
-	await isLive(page);
+	await isLive(page, 60_000); // it connects anew, after a pause, if values could not check its token for a while
 	await eventually(async () => (await call("GET", "/auth/status", { token: who.token })).status === 200, "users accepts tokens", 30_000);
 });
 
