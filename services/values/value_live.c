@@ -28,7 +28,7 @@
 #define CODE_TRY_AGAIN 1013
 #define CODE_UNEXPECTED 1003
 
-/* What is said of each set of LOST_*. */
+/* The message for each set of LOST_*. */
 static const char *const states[] = {
 	"{\"event\":\"state\",\"lost\":[]}",
 	[LOST_POSTGRES] = "{\"event\":\"state\",\"lost\":[\"postgres\"]}",
@@ -217,7 +217,7 @@ static void connection_changed(bool is_ready, void *arg)
 		add(live, READY, strlen(READY));
 }
 
-/* A loss counts from the second sweep that sees it, so that no listener hears of a connection that is only replaced. */
+/* A loss counts from the second sweep that sees it, because a connection that is only replaced is back by then. */
 static void look_for_losses(struct value_live *live)
 {
 	const struct values *values = live->values;

@@ -70,8 +70,8 @@ void value_submit(struct http_request *req)
 		store(submission);
 }
 
-/* A whole number above 2^53 - 1, the last that json_int() reads exactly: a number (all doubles from there on are whole), or
- * text of more digits than an int64 holds. It is too high, rather than no index. */
+/* An index that is too high to be read exactly: a JSON number of 2^53 or more (all doubles from there on are whole), or text of
+ * more digits than an int64 holds. */
 static bool index_is_huge(const cJSON *json)
 {
 	const cJSON *index = cJSON_GetObjectItemCaseSensitive(json, "index");
