@@ -107,10 +107,11 @@ export async function violations(page) {
 export const misplaced = (page, selector) =>
 	page.evaluate((selector) => {
 		const found = [];
+		const isOnlyRead = (node) => node && (getComputedStyle(node).clipPath !== "none" || isOnlyRead(node.parentElement)); // by screen readers
 		for (const sheet of document.querySelectorAll(selector)) {
 			const outer = sheet.getBoundingClientRect();
 			for (const node of sheet.querySelectorAll("*")) {
-				if (!(node instanceof HTMLElement)) continue; // a curve may end outside of its graph, which cuts it off
+				if (!(node instanceof HTMLElement) || isOnlyRead(node)) continue; // a curve may end outside of its graph, which cuts it off
 				const { left, right, width } = node.getBoundingClientRect();
 				const style = getComputedStyle(node);
 				if (width > 1 && style.position !== "absolute" && (left < outer.left - 1 || right > outer.right + 1))
