@@ -340,7 +340,9 @@ test("an expired or revoked token ends the session with a notification", async (
 
 test("a submission with a revoked token ends the session with one notification, in words for people", async (t) => {
 	const page = await newPage(t);
-	await page.routeWebSocket("**/api/values/live", (socket) => socket.close()); // it would end the session first
+	// The live connection, or the list that is fetched whenever that is lost, would end the session first.
+	await page.routeWebSocket("**/api/values/live", (socket) => socket.close());
+	await page.route("**/api/values?*", (route) => route.fulfill({ json: { status: "success", data: { values: [] } } }));
 	await logIn(page, await newUser());
 	await notice(page, "success", "Welcome!").waitFor({ state: "detached" });
 	const token = await page.evaluate(() => sessionStorage.getItem("abacus.token"));
