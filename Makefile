@@ -11,7 +11,7 @@ PORT ?= 8080
 VERSION := 0.1.0
 REVISION := $(shell git rev-parse --short=8 HEAD 2>/dev/null || echo unknown)
 
-SERVICES := users values worker healthcheck
+SERVICES := users values worker mailer healthcheck
 PACKAGES_OF_LIBCOMMON := libevent_core libevent_extra libevent_pthreads libpq hiredis libcjson libargon2
 
 CPPFLAGS += -D_GNU_SOURCE -Ilibcommon $(shell pkg-config --cflags $(PACKAGES_OF_LIBCOMMON))
@@ -81,10 +81,16 @@ $(BUILD)/services/healthcheck/dashboard/%.o: services/healthcheck/dashboard/%
 	@mkdir -p $(@D)
 	$(LD) -r -z noexecstack -b binary -o $@ $<
 
+# mailer's templates, each with a NUL at its end.
+$(BUILD)/services/mailer/templates/%.o: services/mailer/templates/%
+	@mkdir -p $(@D)
+	{ cat $< && printf '\0'; } >$(BUILD)/$<
+	cd $(BUILD) && $(LD) -r -z noexecstack -b binary -o $<.o $<
+
 # A service is all .c of its folder and its rooms: main.c makes the daemon, manage.c the command line, the rest is in both.
 define SERVICE_RULES
 $(1)_OBJECTS := $$(patsubst %.c,$$(BUILD)/%.o,$$(filter-out services/$(1)/main.c services/$(1)/manage.c services/$(1)/tests/%,$$(wildcard services/$(1)/*.c services/$(1)/*/*.c))) \
-	$$(patsubst %,$$(BUILD)/%.o,$$(wildcard $$(addprefix services/$(1)/dashboard/*.,html js css svg) services/$(1)/*.lua services/$(1)/*/*.lua))
+	$$(patsubst %,$$(BUILD)/%.o,$$(wildcard $$(addprefix services/$(1)/dashboard/*.,html js css svg) services/$(1)/templates/*.txt services/$(1)/templates/*.html services/$(1)/*.lua services/$(1)/*/*.lua))
 $$(BUILD)/bin/$(1): $$(BUILD)/services/$(1)/main.o $$($(1)_OBJECTS) $$(LIBCOMMON)
 	@mkdir -p $$(@D)
 	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LDLIBS)
@@ -94,6 +100,7 @@ $$(BUILD)/bin/$(1)-manage: $$(BUILD)/services/$(1)/manage.o $$($(1)_OBJECTS) $$(
 $$(BUILD)/services/$(1)/tests/%: $$(BUILD)/services/$(1)/tests/%.o $$($(1)_OBJECTS) $$(LIBCOMMON)
 	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LDLIBS) -lcmocka -lcurl
 endef
+$(BUILD)/bin/mailer $(BUILD)/bin/mailer-manage: LDLIBS += -lcurl
 $(foreach service,$(SERVICES),$(eval $(call SERVICE_RULES,$(service))))
 
 $(BUILD)/libcommon/tests/%: $(BUILD)/libcommon/tests/%.o $(LIBCOMMON)
@@ -185,6 +192,9 @@ status: ## say what is running
 logs: ## follow all logs
 	@$(STACK) logs
 
+mail: ## show the last messages of mailer in development: make mail, or make mail ARGS=20
+	@$(STACK) mail $(ARGS)
+
 psql: ## a shell on a database: make psql DB=users
 	@$(STACK) psql $(DB)
 
@@ -217,4 +227,4 @@ clean: ## remove what was built
 help: ## this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
-.PHONY: build tests mutants web up down status logs psql redis-cli backup restore bench test lint format clean help fuzzers fuzz-build
+.PHONY: build tests mutants web up down status logs mail psql redis-cli backup restore bench test lint format clean help fuzzers fuzz-build

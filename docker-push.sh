@@ -9,7 +9,7 @@
 # docker-compose runs the pushed images with IMAGES=registry/abacus TAG=commit.
 set -eu
 cd "$(dirname "$0")"
-: "${REGISTRY:=ecr}" "${IMAGES:=abacus}" "${SERVICES:=users values worker healthcheck client swagger nginx db redis redis-tunnel certificates}"
+: "${REGISTRY:=ecr}" "${IMAGES:=abacus}" "${SERVICES:=users values worker mailer healthcheck client swagger nginx db redis redis-tunnel certificates}"
 branch=${BRANCH:-${TRAVIS_BRANCH:-$(git symbolic-ref -q --short HEAD || echo none)}}
 commit=$(printf %.8s "${COMMIT:-${TRAVIS_COMMIT:-$(git rev-parse HEAD)}}")
 

@@ -15,7 +15,7 @@ jobs=$(nproc)
 # second with TLS to Redis, and short times.
 export RUN_DIR="$root/.run-test" PORT="${TEST_PORT:-18080}" PORT_OFFSET="${TEST_PORT_OFFSET:-10000}" INSTANCES=2 REDIS_TLS=1 APP_ENV=testing
 export CLIENT=0 NO_COLOR=1 # only the browser tests need the client
-export AUTH_RATE=10000r/s AUTH_BURST=1000 VALUES_RATE=1000000 VALUES_BURST=1000000 VALUES_PENDING_MAX=1000000 REPAIR_SECONDS=2 LEASE_SECONDS=3 HANG_SECONDS=5 EXCHANGES="$RUN_DIR/exchanges.jsonl"
+export AUTH_RATE=10000r/s AUTH_BURST=1000 VALUES_RATE=1000000 VALUES_BURST=1000000 VALUES_PENDING_MAX=1000000 MAIL_DOMAIN_RATE=1000000 REPAIR_SECONDS=2 LEASE_SECONDS=3 HANG_SECONDS=5 EXCHANGES="$RUN_DIR/exchanges.jsonl"
 export ASAN_OPTIONS=detect_leaks=1:halt_on_error=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 
 cleanup() {
@@ -104,7 +104,7 @@ sources() {
 
 # Runs for libcommon and each service separately, because each includes headers from its own folder.
 tidy() {
-	for part in libcommon services/users services/values services/worker services/healthcheck; do
+	for part in libcommon services/users services/values services/worker services/mailer services/healthcheck; do
 		# shellcheck disable=SC2016 # the inner shell expands them
 		sources "$part" | xargs -P "$jobs" -n 4 sh -c 'part=$1 && shift && clang-tidy --quiet --warnings-as-errors="*" "$@" -- \
 			-std=c11 -D_GNU_SOURCE -Ilibcommon -I"$part" -I/usr/include/postgresql' tidy "$part" || return 1
@@ -113,7 +113,7 @@ tidy() {
 
 # cppcheck reads no system headers, so it gets the one that defines the loops over lists.
 check() {
-	for part in libcommon services/users services/values services/worker services/healthcheck; do
+	for part in libcommon services/users services/values services/worker services/mailer services/healthcheck; do
 		sources "$part" | xargs cppcheck --include="/usr/include/$(gcc -print-multiarch)/sys/queue.h" \
 			--quiet --std=c11 -j "$jobs" --enable=warning,portability,performance --inline-suppr --error-exitcode=1 \
 			--suppressions-list=.cppcheck -Ilibcommon -I"$part" || return 1

@@ -49,7 +49,13 @@ class PublishedPorts(dict):
 
 
 PORTS = {"nginx": PORT, "users": 5001 + OFFSET, "values": 5002 + OFFSET, "healthcheck": 5003 + OFFSET}
-ADMIN_PORTS = {"users": 9001 + OFFSET, "values": 9002 + OFFSET, "healthcheck": 9003 + OFFSET, "worker": 9004 + OFFSET}
+ADMIN_PORTS = {
+    "users": 9001 + OFFSET,
+    "values": 9002 + OFFSET,
+    "healthcheck": 9003 + OFFSET,
+    "worker": 9004 + OFFSET,
+    "mailer": 9005 + OFFSET,
+}
 if PUBLISHED:
     PORTS = PublishedPorts(
         dict.fromkeys(PORTS) | {name: int(port) for name, port in (pair.split("=") for pair in PUBLISHED.split(","))}

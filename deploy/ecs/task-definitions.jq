@@ -1,5 +1,5 @@
 # The task definition of one service, for `aws ecs register-task-definition --cli-input-json`.
-#   --arg kind stage|prod   --arg service users|values|worker|healthcheck|client|swagger|users-migrate|values-migrate|database
+#   --arg kind stage|prod   --arg service users|values|worker|mailer|healthcheck|client|swagger|users-migrate|values-migrate|database
 #   --arg images HOST/abacus --arg tag COMMIT --arg region REGION --rawfile roles roles.sql
 # Input: the outputs of abacus.yaml, as one object.
 #
@@ -65,20 +65,21 @@ def task(size; volumes; containers): {
 def settings(name):
   {APP_ENV: $app_env, ADMIN_HOST: "0.0.0.0", LOG_LEVEL: "info", DRAIN_SECONDS: "20", TRUSTED_PROXIES: "10.20.0.0/16"} + ({
     users: {}, values: {USERS_URL: "http://users.\($place.Namespace):5001"}, worker: {},
-    healthcheck: {HEALTHCHECK_TARGETS: (["users=9001", "values=9002", "worker=9004", "healthcheck=9003"] |
+    mailer: (if $place.SmtpUrl then {MAIL_FROM: $place.MailFrom, PUBLIC_URL: $place.PublicUrl} else {} end),
+    healthcheck: {HEALTHCHECK_TARGETS: (["users=9001", "values=9002", "worker=9004", "mailer=9005", "healthcheck=9003"] |
       map(split("=") | "\(.[0])=http://\(.[0]).\($place.Namespace):\(.[1])") | join(","))}
   }[name]);
 def secrets_of(name):
   {REDIS_URL: url("redis")} + ({
     users: {SECRET_KEY: $place.SecretKey, DATABASE_URL: url("users")}, values: {SECRET_KEY: $place.SecretKey, DATABASE_URL: url("values")},
-    worker: {}, healthcheck: {HEALTHCHECK_POSTGRES: url("healthcheck")}
+    worker: {}, mailer: (if $place.SmtpUrl then {SMTP_URL: $place.SmtpUrl} else {} end), healthcheck: {HEALTHCHECK_POSTGRES: url("healthcheck")}
   }[name]);
 
 def daemon(name; size; ports): task(size; ["tmp", "certificates"]; [
   prepare_daemon, tunnel,
   container(name; name) + {
     memory: (size[1] - 128),
-    environment: (settings(name) | if name == "worker" then del(.TRUSTED_PROXIES) else . end | variables),
+    environment: (settings(name) | if name == "worker" or name == "mailer" then del(.TRUSTED_PROXIES) else . end | variables),
     secrets: (secrets_of(name) | secrets),
     portMappings: (ports | map({containerPort: ., protocol: "tcp"})),
     mountPoints: certificates,
@@ -125,6 +126,7 @@ if $service == "users" then daemon("users"; $sizes.large; [5001, 9001])
 elif $service == "values" then daemon("values"; $sizes.large; [5002, 9002])
 elif $service == "healthcheck" then daemon("healthcheck"; $sizes.small; [5003, 9003])
 elif $service == "worker" then daemon("worker"; $sizes.large; [9004])
+elif $service == "mailer" then daemon("mailer"; $sizes.small; [9005])
 elif $service == "client" then page(3007)
 elif $service == "swagger" then page(3008)
 elif $service == "users-migrate" then migrate("users")

@@ -56,7 +56,7 @@ build() {
 	[ $# -gt 0 ] || set -- $(scripts/compose config --services)
 	daemons='' others=''
 	for service; do
-		case $service in users* | values* | worker | healthcheck) daemons="$daemons $service" ;; *) others="$others $service" ;; esac
+		case $service in users* | values* | worker | mailer | healthcheck) daemons="$daemons $service" ;; *) others="$others $service" ;; esac
 	done
 	version=$(sed -n 's/^VERSION := //p' Makefile)
 	[ -z "$others" ] || scripts/compose build $fresh --build-arg VERSION="$version" $others >"$log" 2>&1 || failed

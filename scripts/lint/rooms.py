@@ -19,6 +19,7 @@ ROOMS = {
     "redis": "base net",
     "auth": "base net http redis",
     "jobs": "base redis",
+    "mail": "base redis",
     "daemon": "base http postgres redis",
 }
 

@@ -21,7 +21,7 @@ restore() {
 	user_prepare
 	stopped=
 	for name in $(daemons_names); do
-		case $name in users* | values* | worker*) stopped="$stopped $name" ;; esac
+		case $name in users* | values* | worker* | mailer*) stopped="$stopped $name" ;; esac
 	done
 	export SVDIR="$RUN_DIR/service"
 	# shellcheck disable=SC2086 # a list of names

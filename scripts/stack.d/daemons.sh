@@ -1,8 +1,8 @@
-# Installs users, values, worker and healthcheck: binaries, migrations, environment, and a service of each under the supervisor.
+# Installs users, values, worker, mailer and healthcheck: binaries, migrations, environment, and a service of each under the supervisor.
 
 daemons_names() {
-	echo users values worker healthcheck
-	[ "$INSTANCES" -lt 2 ] || echo users-2 values-2 worker-2 healthcheck-2
+	echo users values worker mailer healthcheck
+	[ "$INSTANCES" -lt 2 ] || echo users-2 values-2 worker-2 mailer-2 healthcheck-2
 }
 
 # What is added to the ports of the daemon NAME or NAME-2.
@@ -24,6 +24,7 @@ daemon_admin_port() {
 	values*) echo $((9002 + $(daemon_shift "$1"))) ;;
 	healthcheck*) echo $((9003 + $(daemon_shift "$1"))) ;;
 	worker*) echo $((9004 + $(daemon_shift "$1"))) ;;
+	mailer*) echo $((9005 + $(daemon_shift "$1"))) ;;
 	esac
 }
 
@@ -62,6 +63,13 @@ ENVIRONMENT
 	case ${1%-2} in
 	users) echo "export DATABASE_URL_FILE=$RUN_DIR/secrets/users.url" ;;
 	values) echo "export DATABASE_URL_FILE=$RUN_DIR/secrets/values.url USERS_URL=http://127.0.0.1:$(daemon_port users)" ;;
+	mailer)
+		case $APP_ENV in development | testing)
+			[ -n "${SMTP_URL:-}${MAIL_DIR:-}" ] || echo "export MAIL_DIR=$RUN_DIR/mail"
+			[ -n "${PUBLIC_URL:-}" ] || echo "export PUBLIC_URL=http://localhost:$PORT"
+			;;
+		esac
+		;;
 	healthcheck)
 		echo "export HEALTHCHECK_TARGETS=$(daemons_targets) HEALTHCHECK_POSTGRES_FILE=$RUN_DIR/secrets/healthcheck.url"
 		echo "export HEALTHCHECK_NGINX_URL=http://127.0.0.1:$nginx_status_port/nginx_status"
@@ -75,7 +83,7 @@ ENVIRONMENT
 }
 
 daemons_install() {
-	for name in users values worker healthcheck; do
+	for name in users values worker mailer healthcheck; do
 		for binary in $name $name-manage; do
 			cmp -s "$BUILD/bin/$binary" "$RUN_DIR/bin/$binary" && continue
 			cp "$BUILD/bin/$binary" "$RUN_DIR/bin/.$binary"

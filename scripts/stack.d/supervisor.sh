@@ -49,7 +49,7 @@ supervisor_scan() {
 
 supervisor_stop() {
 	pid=$(cat "$RUN_DIR/runsvdir.pid")
-	for group in nginx "healthcheck healthcheck-2 users users-2 values values-2 worker worker-2" "redis postgres"; do
+	for group in nginx "healthcheck healthcheck-2 users users-2 values values-2 worker worker-2 mailer mailer-2" "redis postgres"; do
 		set --
 		for name in $group; do [ ! -e "$RUN_DIR/service/$name" ] || set -- "$@" "$RUN_DIR/service/$name"; done
 		[ $# = 0 ] || sv -w 15 force-stop "$@" >/dev/null || true

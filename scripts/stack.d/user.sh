@@ -22,9 +22,9 @@ user_make_run_dir() {
 		fi
 	}
 	RUN_DIR=$(readlink -f "$RUN_DIR")
-	mkdir -p "$RUN_DIR/bin" "$RUN_DIR/service" "$RUN_DIR/log" "$RUN_DIR/secrets" "$RUN_DIR/share" "$RUN_DIR/staged"
+	mkdir -p "$RUN_DIR/bin" "$RUN_DIR/service" "$RUN_DIR/log" "$RUN_DIR/mail" "$RUN_DIR/secrets" "$RUN_DIR/share" "$RUN_DIR/staged"
 	[ "$(id -u)" != 0 ] || chown "$run_user" "$RUN_DIR" "$RUN_DIR"/*
-	chmod 700 "$RUN_DIR/secrets"
+	chmod 700 "$RUN_DIR/secrets" "$RUN_DIR/mail"
 	: >"$RUN_DIR/.changed"
 }
 

@@ -15,6 +15,11 @@ static const struct config_option own_options[] = {
 	 "failed logins to one account from one address, then 429", 1, 1000000, false},
 	{"LOGIN_ATTEMPTS_WINDOW_SECONDS", CONFIG_INT, offsetof(struct users_config, attempts_window_s), "300",
 	 "time after which failed logins are forgotten", 1, 86400, false},
+	{"MAIL_LEASE_SECONDS", CONFIG_INT, offsetof(struct users_config, mail_lease_s), "120",
+	 "time for mailer to report what became of a message; later it is published again. Longer than mailer's SMTP_SECONDS",
+	 2, 86400, false},
+	{"MAIL_RETRY_SECONDS", CONFIG_INT, offsetof(struct users_config, mail_retry_s), "15",
+	 "pause before a message that was deferred is tried again; doubles each time, up to an hour", 1, 3600, false},
 	{0},
 };
 

@@ -7,6 +7,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "http/access.h"
+#include "mail/outbox.h"
 #include "revocations/republisher.h"
 #include "revocations/retry_queue.h"
 #include "sessions/authenticate.h"
@@ -20,6 +21,7 @@ static void register_metrics(void)
 {
 	http_access_register_metrics(users_routes);
 	postgres_register_metrics();
+	outbox_register_metrics();
 }
 
 static bool is_ready(void *service, const char **ret_reason)
@@ -49,6 +51,7 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 	users->republisher = republisher_new(base, users);
 	users->retry_queue = retry_queue_new(base, users);
 	users->session_prune = session_prune_new(base, users);
+	users->outbox = outbox_new(base, users, daemon_process(daemon) == 0);
 	users->http = http_server_new(base, &users_config.http, users_routes, users);
 	http_server_set_auth(users->http, users_authenticate);
 	http_server_accept_when(users->http, is_ready);
@@ -64,6 +67,7 @@ static void drain(void *service, void (*drained)(void *arg), void *arg)
 static void stop(void *service)
 {
 	http_server_free(users->http);
+	outbox_free(users->outbox);
 	session_prune_free(users->session_prune);
 	retry_queue_free(users->retry_queue);
 	republisher_free(users->republisher);

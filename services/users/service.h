@@ -26,6 +26,7 @@ struct users_config {
 	struct session_config session;
 	bool public_users;
 	long repair_s, attempts_max, attempts_window_s;
+	long mail_lease_s, mail_retry_s;
 };
 
 struct users {
@@ -39,6 +40,7 @@ struct users {
 	struct republisher *republisher;
 	struct retry_queue *retry_queue;
 	struct session_prune *session_prune;
+	struct outbox *outbox;
 	struct jwt_key key;
 };
 

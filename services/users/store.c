@@ -18,6 +18,10 @@
 	" skeleton = CASE WHEN " username "::text IS NULL THEN users.skeleton ELSE users_skeleton(" username \
 	"::text) END, email = coalesce(" email "::text, users.email)"
 
+/* A message to each user of a WITH query that has their email. */
+#define NOTICE(template, query) \
+	" INSERT INTO outbox (template, recipient, parameters) SELECT '" template "', email, '{}'::jsonb FROM " query
+
 const struct postgres_statement store_user_insert = {"user_insert",
 						     "INSERT INTO users (username, skeleton, email, password_hash)"
 						     " VALUES (normalize($1, NFC), users_skeleton($1), $2, $3) RETURNING id"};
@@ -95,8 +99,8 @@ const struct postgres_statement store_account_change = {
 
 const struct postgres_statement store_password_set = {
 	"password_set",
-	"UPDATE users SET password_hash = $2, tokens_dead_until_ms = greatest($4::bigint, tokens_dead_until_ms + 1)"
-	" WHERE id = $1 AND password_hash = $3"};
+	"WITH changed AS (UPDATE users SET password_hash = $2, tokens_dead_until_ms = greatest($4::bigint, tokens_dead_until_ms"
+	" + 1) WHERE id = $1 AND password_hash = $3 RETURNING email)" NOTICE("password_changed", "changed")};
 
 /* ---- sessions ---- */
 
@@ -242,14 +246,62 @@ const struct postgres_statement store_user_revocation = {
 	" UNION ALL SELECT 9223372036854775807, true FROM deleted_users WHERE user_id = $1::bigint",
 	true};
 
+/* ---- mail ---- */
+
+const struct postgres_statement store_outbox_claim = {
+	"outbox_claim", "UPDATE outbox SET attempt = attempt + 1, due_at = now() + " SECONDS(
+				"$2") " FROM (SELECT id FROM outbox WHERE due_at <= now() AND expires_at > now() ORDER BY "
+				      "due_at LIMIT $1::bigint"
+				      " FOR UPDATE SKIP LOCKED) due WHERE outbox.id = due.id"
+				      " RETURNING outbox.id, attempt, template, recipient, parameters,"
+				      " floor(extract(epoch FROM least(due_at, expires_at)) * 1000)::bigint"};
+
+/* The pause doubles with each deferral, and is up to a quarter longer or shorter, so that what was deferred at once does not
+ * come back at once. */
+const struct postgres_statement store_outbox_settle = {
+	"outbox_settle",
+	"WITH reports AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS reports (id uuid, attempt bigint, deferred boolean)),"
+	" gone AS (DELETE FROM outbox USING reports WHERE outbox.id = reports.id AND NOT deferred)"
+	" UPDATE outbox SET attempt = outbox.attempt + 1, deferrals = deferrals + 1, due_at = now() + interval '1 second' * "
+	"(0.75 + random() / 2)"
+	" * least($3::bigint, $2::bigint * 2 ^ least(deferrals, 20))"
+	" FROM reports WHERE outbox.id = reports.id AND outbox.attempt = reports.attempt AND deferred"};
+
+const struct postgres_statement store_outbox_prune = {
+	"outbox_prune",
+	"WITH gone AS (DELETE FROM outbox WHERE expires_at <= now() RETURNING id)"
+	" SELECT (SELECT count(*) FROM gone), count(*), coalesce(floor(extract(epoch FROM now() - min(created_at))), 0)::bigint"
+	" FROM outbox WHERE expires_at > now()"};
+
 const struct postgres_statement *const store_statements[] = {
-	&store_user_insert,      &store_user_by_email,       &store_user_by_login,
-	&store_user_by_id,       &store_user_of_token,       &store_users_page,
-	&store_user_change,      &store_user_delete,         &store_users_search,
-	&store_account_change,   &store_password_set,        &store_password_replace,
-	&store_tokens_end,       &store_token_revoke,        &store_revoked_tokens,
-	&store_revoked_users,    &store_user_revocation,     &store_session_insert,
-	&store_session_refresh,  &store_session_misused,     &store_sessions_of_user,
-	&store_session_end,      &store_sessions_end_others, &store_sessions_prune,
-	&store_token_revocation, &store_user_taken,          NULL,
+	&store_user_insert,
+	&store_user_by_email,
+	&store_user_by_login,
+	&store_user_by_id,
+	&store_user_of_token,
+	&store_users_page,
+	&store_user_change,
+	&store_user_delete,
+	&store_users_search,
+	&store_account_change,
+	&store_password_set,
+	&store_password_replace,
+	&store_tokens_end,
+	&store_token_revoke,
+	&store_revoked_tokens,
+	&store_revoked_users,
+	&store_user_revocation,
+	&store_session_insert,
+	&store_session_refresh,
+	&store_session_misused,
+	&store_sessions_of_user,
+	&store_session_end,
+	&store_sessions_end_others,
+	&store_sessions_prune,
+	&store_token_revocation,
+	&store_user_taken,
+	&store_outbox_claim,
+	&store_outbox_settle,
+	&store_outbox_prune,
+	NULL,
 };

@@ -129,7 +129,8 @@ enum {
 extern const struct postgres_statement store_sessions_prune;
 enum { COLUMN_PRUNED_LAST_ID };
 
-/* id, new hash, old hash, now_ms; affects no row when the old hash is not the user's any more. Ends all tokens. */
+/* id, new hash, old hash, now_ms; affects no row when the old hash is not the user's any more. Ends all tokens, and
+ * notifies the user by mail. */
 extern const struct postgres_statement store_password_set;
 /* id, new hash, old hash; the same, but tokens stay valid */
 extern const struct postgres_statement store_password_replace;
@@ -156,6 +157,27 @@ enum { COLUMN_REVOKED_TOKEN_JTI, COLUMN_REVOKED_TOKEN_IS_INACTIVE, COLUMN_REVOKE
 /* after id, limit, oldest ms that matters -> users of whom tokens were revoked */
 extern const struct postgres_statement store_revoked_users;
 enum { COLUMN_REVOKED_USER_ID, COLUMN_REVOKED_USER_UNTIL_MS, COLUMN_REVOKED_USER_IS_INACTIVE };
+
+/* ---- mail: messages that are not sent yet (mail/outbox.h) ---- */
+
+/* limit, lease in s -> the messages that are due. Each is due again after the lease, unless it is settled before. */
+extern const struct postgres_statement store_outbox_claim;
+enum {
+	COLUMN_CLAIMED_ID,
+	COLUMN_CLAIMED_ATTEMPT,
+	COLUMN_CLAIMED_TEMPLATE,
+	COLUMN_CLAIMED_RECIPIENT,
+	COLUMN_CLAIMED_PARAMETERS,
+	COLUMN_CLAIMED_DEADLINE_MS
+};
+
+/* [{id, attempt, deferred}, …], first pause in s, longest pause in s. Removes what was sent or refused for ever, and has what
+ * was deferred wait. Applied twice it changes nothing, and neither does a report of an attempt before the last. */
+extern const struct postgres_statement store_outbox_settle;
+
+/* -> one row; removes what has expired */
+extern const struct postgres_statement store_outbox_prune;
+enum { COLUMN_OUTBOX_EXPIRED, COLUMN_OUTBOX_WAITING, COLUMN_OUTBOX_OLDEST_S };
 
 /* What the daemon prepares; ends with NULL. */
 extern const struct postgres_statement *const store_statements[];

@@ -87,7 +87,7 @@ def test_below_the_least_number_of_descriptors_a_daemon_does_not_start_and_says_
 
 
 def test_every_daemon_keeps_enough_for_itself():
-    for name in ("users", "values", "worker", "healthcheck"):
+    for name in ("users", "values", "worker", "mailer", "healthcheck"):
         options = {"HEALTHCHECK_TARGETS": f"users=http://127.0.0.1:{ADMIN_PORTS['users']}"} if name == "healthcheck" else {}
         with LimitedDaemon(name, 1024, **options) as daemon:
             (line,) = daemon.budgets

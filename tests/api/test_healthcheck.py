@@ -12,7 +12,7 @@ import pytest
 from abacus import ADMIN_PORTS, INSTANCES, PORT, PORTS, SECOND_INSTANCE, call, eventually, get, start, stop
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
-SERVICES = ["users", "values", "worker", "healthcheck"]
+SERVICES = ["users", "values", "worker", "mailer", "healthcheck"]
 
 
 def health(**options):
@@ -27,7 +27,7 @@ def of(name, data=None):
 
 
 def all_up():
-    return health()["summary"] == f"All {4 * INSTANCES} instances up"
+    return health()["summary"] == f"All {len(SERVICES) * INSTANCES} instances up"
 
 
 @pytest.fixture(autouse=True)
@@ -190,7 +190,10 @@ def test_the_stream_sends_the_healthcheck_at_once_and_each_round():
             name, first = next(following)
             assert time.monotonic() - begun < 1
             assert name == "health" and set(first) == {"status", "data"}
-            assert set(first["data"]) == set(health()) and first["data"]["summary"] == f"All {4 * INSTANCES} instances up"
+            assert (
+                set(first["data"]) == set(health())
+                and first["data"]["summary"] == f"All {len(SERVICES) * INSTANCES} instances up"
+            )
             times = [first["data"]["updated_at"]] + [next(following)[1]["data"]["updated_at"] for _ in range(2)]
             assert times[0] <= times[1] < times[2]
             assert 1.5 < time.monotonic() - begun < 6  # rounds begin 2 s apart, and one may take longer than the next

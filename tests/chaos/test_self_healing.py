@@ -20,7 +20,11 @@ SLOWER = 4 if os.environ.get("SANITIZED") else 1
 OTHER_PROCESSES = 500
 HANG_S = int(os.environ.get("HANG_SECONDS", "10"))
 
-DAEMONS = [name + second for second in ("", "-2")[: abacus.INSTANCES] for name in ("users", "values", "worker", "healthcheck")]
+DAEMONS = [
+    name + second
+    for second in ("", "-2")[: abacus.INSTANCES]
+    for name in ("users", "values", "worker", "mailer", "healthcheck")
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -94,7 +98,7 @@ def test_a_killed_parent_is_restarted_with_its_serving_process(name, load):
 
 def test_stopped_serving_processes_are_replaced(load):
     """One of each daemon at the same time, because each is replaced only after HANG_SECONDS."""
-    names = [name for name in DAEMONS[:4] if abacus.service_dir(name).exists()]
+    names = [name for name in DAEMONS[:5] if abacus.service_dir(name).exists()]
     before = {name: abacus.serving_pid(name) for name in names}
     took_s, failed, start = {}, load(), time.monotonic()
     for name in names:

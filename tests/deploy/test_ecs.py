@@ -15,13 +15,14 @@ from delivery import ACCOUNT, REGION, need
 from harness import ROOT, Server, free_port, run
 
 ECS = ROOT / "deploy/ecs"
-SERVICES = ["users", "values", "worker", "healthcheck", "client", "swagger"]
-DAEMONS = SERVICES[:4]
+SERVICES = ["users", "values", "worker", "mailer", "healthcheck", "client", "swagger"]
+DAEMONS = SERVICES[:5]
 ONCE = ["database", "users-migrate", "values-migrate"]
 PLACE = {
     name: f"arn:{name}"
     for name in (
-        "Urls SecretKey ExecutionRole TaskRole DatabaseCa DatabaseMaster UsersPassword ValuesPassword HealthcheckPassword"
+        "Urls SecretKey ExecutionRole TaskRole DatabaseCa DatabaseMaster UsersPassword ValuesPassword HealthcheckPassword "
+        "SmtpUrl"
     ).split()
 }
 PLACE.update(
@@ -30,6 +31,8 @@ PLACE.update(
     Namespace="abacus-prod.internal",
     RedisHost="redis.example",
     DatabaseHost="db.example",
+    MailFrom="abacus@abacus.example",
+    PublicUrl="https://abacus.example",
 )
 
 # Simulates what moto does not: the outputs of a stack that was made by a change set, and the outcome of tasks and services. The
@@ -148,7 +151,7 @@ def test_a_failover_of_postgres_has_no_task_replaced(service, template):
 
 @pytest.mark.parametrize("service", DAEMONS)
 def test_secrets_come_only_from_secrets_manager(service):
-    secret = {"SECRET_KEY", "DATABASE_URL", "REDIS_URL", "HEALTHCHECK_POSTGRES"}
+    secret = {"SECRET_KEY", "DATABASE_URL", "REDIS_URL", "HEALTHCHECK_POSTGRES", "SMTP_URL"}
     assert not secret & {one["name"] for one in container(service)["environment"]}
     assert {one["name"] for one in container(service)["secrets"]} <= secret
 
@@ -166,11 +169,19 @@ def test_the_daemon_takes_the_configuration_that_its_task_gives_it(service, kind
         "SECRET_KEY": "k" * 64,
         "REDIS_URL": "redis://:secret@127.0.0.1:6379/0",
         "DATABASE_URL": "postgres://users:secret@db.example:5432/users?sslmode=verify-full&sslrootcert=/certificates/database.pem",
+        "SMTP_URL": "smtps://abacus:secret@mail.example:465",
         "HEALTHCHECK_POSTGRES": "postgres://healthcheck:secret@db.example:5432/postgres?sslmode=verify-full&sslrootcert=/certificates/database.pem",
     }
     for name in (secret["name"] for secret in one["secrets"]):
         given[name] = example[name]
     run("env", "-i", *(f"{name}={value}" for name, value in given.items()), binary, "--check")
+
+
+def test_without_an_smtp_server_mailer_gets_no_secret_and_starts(monkeypatch):
+    for name in "SmtpUrl", "MailFrom", "PublicUrl":
+        monkeypatch.delitem(PLACE, name)
+    assert [one["name"] for one in container("mailer")["secrets"]] == ["REDIS_URL"]
+    test_the_daemon_takes_the_configuration_that_its_task_gives_it("mailer", "prod", "production")
 
 
 def test_cfn_lint_finds_no_fault():
@@ -436,7 +447,7 @@ def test_a_new_account_gets_ecss_role_before_its_first_stack_and_never_again(clo
     assert "made the role" not in run(ECS / "account", "stage", **cloud.variables).stdout
 
 
-@pytest.mark.parametrize("quota, kind, code", [("6.0", "prod", 2), ("6.0", "stage", 0), ("14.0", "prod", 0)])
+@pytest.mark.parametrize("quota, kind, code", [("6.0", "prod", 2), ("6.0", "stage", 0), ("15.0", "prod", 0)])
 def test_a_limit_of_fargate_cpus_that_is_too_low_is_named_with_the_command_that_raises_it(cloud, quota, kind, code):
     cloud.outcome(quota=quota)
     done = run(ECS / "account", kind, ok=False, **cloud.variables)

@@ -21,7 +21,7 @@ from harness import ROOT, Load, UnexpectedAnswerError, listens, run
 
 DOMAINS = ["abacus.example", "www.abacus.example"]
 IMAGE = "abacus-test/host"
-SERVICES = "users values worker healthcheck client swagger nginx db redis".split()
+SERVICES = "users values worker mailer healthcheck client swagger nginx db redis".split()
 RESULTS = {"10": "89", "40": "165580141"}
 PERSON = {"username": "ada", "email": "ada@example.com", "password": "seven brass beads"}
 

@@ -1,7 +1,7 @@
 # sh test.sh docker: the images, and what docker-compose-{dev,stage,prod}.yml bring up, with a real engine. Read by test.sh.
 # The engine is the one that answers; where none does, one of our own is started, as root, and stopped at the end.
 
-daemons="users values worker healthcheck"
+daemons="users values worker mailer healthcheck"
 images="$daemons client swagger nginx db redis"
 
 # The engine's client must be able to use BuildKit: Debian 12's has it built in, newer ones need docker-buildx.

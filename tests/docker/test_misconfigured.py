@@ -43,6 +43,12 @@ def manage(service, *arguments, network="none", **environment):
         ("users:stage", {"SECRET_KEY": KEY}, "DATABASE_URL"),
         ("values:stage", {"SECRET_KEY": KEY, "DATABASE_URL": "db:5432"}, "DATABASE_URL"),
         ("worker:stage", {"REDIS_URL": "redis:6379"}, "REDIS_URL"),
+        (
+            "mailer:stage",
+            {"SMTP_URL": "mail.test:587", "MAIL_FROM": "a@abacus.test", "PUBLIC_URL": "https://abacus.test"},
+            "SMTP_URL",
+        ),
+        ("mailer:stage", {"SMTP_URL": "smtp://mail.test:587", "PUBLIC_URL": "https://abacus.test"}, "MAIL_FROM"),
         ("healthcheck:stage", {}, "HEALTHCHECK_TARGETS"),
         ("db:stage", {"POSTGRES_PASSWORD": "x", "USERS_PASSWORD": "x", "HEALTHCHECK_PASSWORD": "x"}, "VALUES_PASSWORD"),
         ("db:stage", {"POSTGRES_PASSWORD_FILE": "/none"}, "POSTGRES_PASSWORD_FILE"),

@@ -26,7 +26,7 @@ def expect(code, text, *arguments, **options):
 
 @pytest.mark.parametrize(
     "command, expected",
-    [(["routes"], "/auth/login"), (["db", "current"], "0004_skeletons"), (["db", "upgrade"], ""), (["--help"], "recreate_db")],
+    [(["routes"], "/auth/login"), (["db", "current"], "0005_outbox"), (["db", "upgrade"], ""), (["--help"], "recreate_db")],
 )
 def test_manage_runs_inside_the_container(command, expected):
     expect(0, expected, *command)
@@ -40,7 +40,7 @@ def test_health_counts_every_replica_once():
     data = eventually(healthy, message="everything is up")
     replicas = 2 if KIND == "prod" else 1
     assert sorted(one["instance"] for one in data["services"]) == sorted(
-        f"{name}-{n + 1}" for name in ("users", "values", "worker", "healthcheck") for n in range(replicas)
+        f"{name}-{n + 1}" for name in ("users", "values", "worker", "mailer", "healthcheck") for n in range(replicas)
     )
 
 

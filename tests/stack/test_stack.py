@@ -17,7 +17,7 @@ from abacus import call, eventually, fail
 from harness import ROOT
 from own_stack import OFFSET, PORT, Stack
 
-DAEMONS = ["users", "values", "worker", "healthcheck"]
+DAEMONS = ["users", "values", "worker", "mailer", "healthcheck"]
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "hashing.h"
+#include "mail/outbox.h"
 #include "revocations/revoke.h"
 #include "sessions/authenticate.h"
 #include "sessions/confirm.h"
@@ -75,6 +76,7 @@ static void stored(enum status status, const struct postgres_rows *rows, void *a
 		return http_reply_status(change->req, status);
 	if (postgres_affected(rows) == 0)
 		return confirm_refuse_outdated(change->req);
+	outbox_wake(users_of(change->req)->outbox);
 	postgres_param_int(&params, http_request_user_id(change->req));
 	postgres_param_int(&params, clock_unix_ms());
 	postgres_exec(users_of(change->req)->postgres, http_request_scope(change->req), &store_tokens_end, &params,

@@ -1,0 +1,74 @@
+/* The mail protocol between users, which keeps every message until it is settled, and mailer, which sends it
+ * (docs/decisions/0021-mail.md). Two streams in Redis:
+ *
+ *   {mail}:messages  users appends each attempt; mailer takes attempts off, whole or not at all
+ *   {mail}:reports   mailer appends what became of each attempt; users reads, applies to Postgres, and then removes
+ *
+ * An attempt that is lost, with its mailer or with Redis, is published again once its deadline has passed, and no mailer begins
+ * an attempt so late that it could end after its deadline. A report that is lost has the message sent twice, with the same
+ * Message-ID. Applying a report twice changes nothing. */
+#ifndef ABACUS_MAIL_H
+#define ABACUS_MAIL_H
+
+#include "redis/redis.h"
+
+#define MAIL_MESSAGES "{mail}:messages"
+#define MAIL_REPORTS "{mail}:reports"
+#define MAIL_ID_BYTES 37 /* a UUID */
+#define MAIL_BATCH_MAX 100
+/* Largest number of entries of a stream. Older ones are dropped: users publishes again what they were about. */
+#define MAIL_STREAM_MAX "10000"
+
+struct mail_message {
+	char id[MAIL_ID_BYTES];
+	int64_t attempt;       /* 1, 2, … */
+	int64_t deadline_ms;   /* Unix time; the attempt has ended by then, or is not begun */
+	const char *template;  /* its name; borrowed, as the next two */
+	const char *recipient; /* an e-mail address; not checked */
+	const char *values;    /* of the template: a JSON object of texts; not checked */
+};
+
+enum mail_result {
+	MAIL_SENT,
+	MAIL_FAILED,   /* for ever: the message or its recipient was refused */
+	MAIL_DEFERRED, /* it may succeed later */
+	MAIL_RESULTS
+};
+const char *mail_result_name(enum mail_result result);
+
+struct mail_report {
+	char id[MAIL_ID_BYTES];
+	int64_t attempt;
+	enum mail_result result;
+};
+
+/* Lower-case hexadecimal in five groups. */
+bool mail_is_id(const char *text);
+
+extern const struct redis_script mail_take_script; /* mail_take() needs it */
+
+typedef void mail_done(enum status status, void *arg);
+/* What the message borrows is copied before the call returns. */
+void mail_publish(struct redis *redis, struct scope *scope, const struct mail_message *message, mail_done *done, void *arg);
+void mail_report(struct redis *redis, struct scope *scope, const struct mail_report *report, mail_done *done, void *arg);
+
+/* On a connection of its own: OK as soon as there is a message, or after block_ms without one. Takes nothing. */
+void mail_wait(struct redis *redis, struct scope *scope, long block_ms, mail_done *done, void *arg);
+/* Takes up to max (MAIL_BATCH_MAX) messages, the oldest first. Borrowed for the callback. An entry that is no message is
+ * dropped with a warning. */
+typedef void mail_taken(enum status status, const struct mail_message *messages, int n, void *arg);
+void mail_take(struct redis *redis, struct scope *scope, int max, mail_taken *done, void *arg);
+
+/* The oldest reports, at most MAIL_BATCH_MAX, and the ids of the entries that they are from, among which may be ones that are
+ * no reports: mail_forget() them all once the reports are applied. Borrowed for the callback. */
+struct mail_entries {
+	struct mail_report reports[MAIL_BATCH_MAX];
+	int n;
+	char ids[MAIL_BATCH_MAX][48];
+	int ids_n;
+};
+typedef void mail_read(enum status status, const struct mail_entries *entries, void *arg);
+void mail_read_reports(struct redis *redis, struct scope *scope, mail_read *done, void *arg);
+void mail_forget(struct redis *redis, struct scope *scope, const struct mail_entries *entries, mail_done *done, void *arg);
+
+#endif

@@ -1,0 +1,7 @@
+-- Takes the oldest messages off the stream, so that no other mailer gets them.
+-- KEYS: stream of messages
+-- ARGV: largest number
+-- Answer: their entries
+local entries = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', ARGV[1])
+for _, entry in ipairs(entries) do redis.call('XDEL', KEYS[1], entry[1]) end
+return entries

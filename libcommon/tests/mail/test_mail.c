@@ -1,0 +1,29 @@
+/* What of the mail protocol needs no Redis. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "mail/mail.h"
+
+static void test_an_id_is_a_uuid_in_lower_case(void **state)
+{
+	assert_true(mail_is_id("0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"));
+	assert_false(mail_is_id(""));
+	assert_false(mail_is_id("0190a1b2"));
+	assert_false(mail_is_id("0190A1B2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"));
+	assert_false(mail_is_id("0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b0"));
+	assert_false(mail_is_id("0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5"));
+	assert_false(mail_is_id("0190a1b2xc3d4-7e5f-8a9b-0c1d2e3f4a5b"));
+	assert_false(mail_is_id("0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5\n"));
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_an_id_is_a_uuid_in_lower_case),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,86 @@
+/* The options of mailer itself; those of each module are beside it in libcommon. */
+#include "service.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "compose.h"
+#include "smtp.h"
+
+struct mailer_config mailer_config;
+
+static const struct config_option own_options[] = {
+	{"SMTP_URL", CONFIG_URL, offsetof(struct mailer_config, smtp_url), NULL,
+	 "smtp[s]://[user:password@]host[:port] of the server that sends; unset: messages wait, or become files (MAIL_DIR)", 0,
+	 0, true},
+	{"SMTP_CA_FILE", CONFIG_TEXT, offsetof(struct mailer_config, smtp_ca_file), NULL,
+	 "certificates that the SMTP server's must be signed by; default: the system's", 0, 0, true},
+	{"SMTP_STARTTLS", CONFIG_BOOL, offsetof(struct mailer_config, starttls), "true",
+	 "false: smtp:// without TLS, which staging and production refuse", 0, 0, false},
+	{"SMTP_SECONDS", CONFIG_INT, offsetof(struct mailer_config, timeout_s), "60",
+	 "limit for sending a message; shorter than users' MAIL_LEASE_SECONDS", 1, 600, false},
+	{"SMTP_CONNECTIONS", CONFIG_INT, offsetof(struct mailer_config, connections), "10", "messages that are sent at once", 1,
+	 MAILER_CONNECTIONS_MAX, false},
+	{"MAIL_FROM", CONFIG_TEXT, offsetof(struct mailer_config, from), NULL,
+	 "address of the sender; default, only in development and testing: abacus@localhost", 0, 0, true},
+	{"MAIL_DIR", CONFIG_TEXT, offsetof(struct mailer_config, folder), NULL,
+	 "folder for messages as files when SMTP_URL is unset; refused in staging and production", 0, 0, true},
+	{"MAIL_RECIPIENT_RATE", CONFIG_INT, offsetof(struct mailer_config, recipient_rate), "20",
+	 "messages to one address in an hour; more are deferred", 1, 1000000, false},
+	{"MAIL_DOMAIN_RATE", CONFIG_INT, offsetof(struct mailer_config, domain_rate), "120",
+	 "messages to one domain in a minute; more are deferred", 1, 1000000, false},
+	{"PUBLIC_URL", CONFIG_TEXT, offsetof(struct mailer_config, public_url), NULL,
+	 "address of the client, for links in messages; default, only in development and testing: http://localhost:8080", 0, 0,
+	 true},
+	{0},
+};
+
+const struct daemon_config mailer_configs[] = {
+	{own_options, &mailer_config},
+	{redis_options, &mailer_config.redis},
+	{NULL, NULL},
+};
+
+/* An origin, and a path or none: what is printed into every message. */
+static bool is_public_url(const char *url, bool wants_tls)
+{
+	size_t scheme = strncmp(url, "https://", 8) == 0 ? 8 : strncmp(url, "http://", 7) == 0 && !wants_tls ? 7 : 0;
+
+	if (scheme == 0 || !url[scheme] || url[strlen(url) - 1] == '/')
+		return false;
+	return strspn(url, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/[]%") == strlen(url);
+}
+
+static void check_sending(struct config *config, bool is_public)
+{
+	const char *problem = mailer_config.smtp_url ? smtp_url_problem(mailer_config.smtp_url) : NULL;
+
+	if (problem)
+		config_problem(config, "SMTP_URL: %s", problem);
+	if (mailer_config.from && !compose_is_address(mailer_config.from))
+		config_problem(config, "MAIL_FROM: must be an address, as abacus@example.com");
+	if (mailer_config.public_url && !is_public_url(mailer_config.public_url, is_public))
+		config_problem(config, "PUBLIC_URL: must be %s:// with a host and without a slash at its end",
+			       is_public ? "https" : "http(s)");
+	if (is_public && !mailer_config.starttls)
+		config_problem(config, "SMTP_STARTTLS: must be true, because messages hold links that log in");
+	if (is_public && mailer_config.folder)
+		config_problem(config, "MAIL_DIR: must not be set, because messages hold links that log in; set SMTP_URL");
+	if (mailer_config.smtp_url && is_public && !mailer_config.from)
+		config_problem(config, "MAIL_FROM: is not set; set it to the address of the sender");
+	if (mailer_config.smtp_url && is_public && !mailer_config.public_url)
+		config_problem(config, "PUBLIC_URL: is not set; set it to the address of the client, as https://example.com");
+}
+
+void mailer_check(struct config *config)
+{
+	bool is_public = config_env(config) == APP_ENV_STAGING || config_env(config) == APP_ENV_PRODUCTION;
+
+	redis_config_check(&mailer_config.redis, config);
+	check_sending(config, is_public);
+	if (!mailer_config.from)
+		mailer_config.from = mem_strdup("abacus@localhost");
+	if (!mailer_config.public_url)
+		mailer_config.public_url = mem_strdup("http://localhost:8080");
+}

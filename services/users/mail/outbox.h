@@ -1,0 +1,20 @@
+/* Passes the messages of the table `outbox` on to mailer, and applies what mailer reports (docs/decisions/0021-mail.md). The
+ * first process of a daemon looks three times a second; every process looks when a handler of it has written a message. Any
+ * number of processes may do it at once. */
+#ifndef ABACUS_USERS_OUTBOX_H
+#define ABACUS_USERS_OUTBOX_H
+
+#include <stdbool.h>
+
+struct event_base;
+struct users;
+struct outbox;
+
+struct outbox *outbox_new(struct event_base *base, struct users *users, bool looks_by_itself);
+/* A message was committed: it is published in the loop's next turn. */
+void outbox_wake(struct outbox *outbox);
+void outbox_free(struct outbox *outbox);
+/* Gauges of the messages that wait, and a counter of those that became pointless. */
+void outbox_register_metrics(void);
+
+#endif
