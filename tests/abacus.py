@@ -5,6 +5,9 @@ The variables of scripts/stack (RUN_DIR PORT PORT_OFFSET INSTANCES) say where th
 PUBLISHED lists the reachable ports (nginx=8080,users=5001); there, a test is skipped with a reason when it needs something
 that only a native run has: another port, a process, a file, a database."""
 
+import contextlib
+import email
+import email.policy
 import http.client
 import itertools
 import json
@@ -203,12 +206,42 @@ def stack(*arguments, **options):
     return done.stdout
 
 
+def messages(address, subject):
+    """Those that mailer has written as files, the oldest first."""
+    found = []
+    for path in sorted((RUN_DIR / "mail").glob("*.eml")):
+        with contextlib.suppress(FileNotFoundError):  # mailer keeps the newest ones
+            content = path.read_bytes()
+            if f"\r\nTo: <{address}>\r\nSubject: {subject}\r\n".encode() in content:
+                found.append(email.message_from_bytes(content, policy=email.policy.SMTP))
+    return found
+
+
 def redis_cli(*arguments):
     return stack("redis-cli", *arguments).strip()
 
 
 def psql(database, sql):
     return stack("psql", database, "-qAt", "-c", sql).strip()
+
+
+@contextlib.contextmanager
+def transaction(database, sql):
+    """One that has run the SQL and is open meanwhile; it is rolled back."""
+    name = f"test-{secrets.token_hex(8)}"
+    process = subprocess.Popen(
+        ["sh", str(ROOT / "scripts/stack"), "psql", database, "-q"],
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, cwd=ROOT,
+    )  # fmt: skip
+    state = f"SELECT state FROM pg_stat_activity WHERE application_name = '{name}'"
+    try:
+        process.stdin.write(f"BEGIN; SET LOCAL application_name = '{name}'; {sql};\n")
+        process.stdin.flush()
+        eventually(lambda: psql(database, state) == "idle in transaction", message="the transaction is open")
+        yield
+    finally:
+        process.stdin.close()
+        process.wait(30)
 
 
 def superuser(sql, database="postgres"):

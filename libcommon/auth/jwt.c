@@ -68,9 +68,9 @@ void jwt_jti_format(const uint8_t jti[JWT_JTI_BYTES], char text[37])
 	*text = '\0';
 }
 
-enum status jwt_jti_parse(const char *text, uint8_t ret_jti[JWT_JTI_BYTES])
+enum status jwt_uuid_parse(const char *text, uint8_t ret_uuid[JWT_JTI_BYTES])
 {
-	uint8_t jti[JWT_JTI_BYTES];
+	uint8_t uuid[JWT_JTI_BYTES];
 
 	for (int i = 0; i < JWT_JTI_BYTES; i++) {
 		const char *high, *low;
@@ -79,10 +79,20 @@ enum status jwt_jti_parse(const char *text, uint8_t ret_jti[JWT_JTI_BYTES])
 			return STATUS_INVALID;
 		if (!*text || !(high = strchr(digits, text[0])) || !text[1] || !(low = strchr(digits, text[1])))
 			return STATUS_INVALID;
-		jti[i] = (uint8_t)((high - digits) << 4 | (low - digits));
+		uuid[i] = (uint8_t)((high - digits) << 4 | (low - digits));
 		text += 2;
 	}
-	if (*text || jti[6] >> 4 != 7 || jti[8] >> 6 != 2)
+	if (*text)
+		return STATUS_INVALID;
+	memcpy(ret_uuid, uuid, sizeof uuid);
+	return STATUS_OK;
+}
+
+enum status jwt_jti_parse(const char *text, uint8_t ret_jti[JWT_JTI_BYTES])
+{
+	uint8_t jti[JWT_JTI_BYTES];
+
+	if (jwt_uuid_parse(text, jti) != STATUS_OK || jti[6] >> 4 != 7 || jti[8] >> 6 != 2)
 		return STATUS_INVALID;
 	memcpy(ret_jti, jti, sizeof jti);
 	return STATUS_OK;

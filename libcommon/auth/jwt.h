@@ -63,5 +63,7 @@ void jwt_jti_make(int64_t unix_ms, uint8_t jti[JWT_JTI_BYTES]);
 int64_t jwt_jti_unix_ms(const uint8_t jti[JWT_JTI_BYTES]);
 void jwt_jti_format(const uint8_t jti[JWT_JTI_BYTES], char text[37]);
 enum status jwt_jti_parse(const char *text, uint8_t ret_jti[JWT_JTI_BYTES]) MUST_CHECK;
+/* A UUID of any version. */
+enum status jwt_uuid_parse(const char *text, uint8_t ret_uuid[JWT_JTI_BYTES]) MUST_CHECK;
 
 #endif

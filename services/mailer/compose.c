@@ -10,6 +10,7 @@
 
 #define ADDRESS_BYTES_MAX 254
 #define LINE_MAX_CHARS 76 /* RFC 2045 §6.7 */
+#define ENCODED_CHARS 3   /* =2E */
 
 /* ---- templates ---- */
 
@@ -108,8 +109,11 @@ static void fill(struct buf *out, const struct compose_config *config, const cha
 
 /* ---- quoted-printable (RFC 2045 §6.7) ---- */
 
-static bool is_literal(char c, char next)
+/* A dot at the start of a line is encoded, because SMTP ends a message with one that is alone (RFC 2049 §3). */
+static bool is_literal(char c, char next, size_t column)
 {
+	if (c == '.' && column == 0)
+		return false;
 	if (c == ' ')
 		return next != '\n' && next != '\0';
 	return c > ' ' && c < 0x7F && c != '=';
@@ -120,17 +124,18 @@ static void add_encoded(struct buf *out, const char *text)
 	size_t column = 0;
 
 	for (; *text; text++) {
-		size_t width = is_literal(text[0], text[1]) ? 1 : 3;
+		size_t width;
 
 		if (*text == '\n') {
 			buf_text(out, "\r\n");
 			column = 0;
 			continue;
 		}
-		if (column + width > LINE_MAX_CHARS - 1) { /* leaves room for the "=" */
+		if (column + ENCODED_CHARS > LINE_MAX_CHARS - 1) { /* leaves room for the "=" */
 			buf_text(out, "=\r\n");
 			column = 0;
 		}
+		width = is_literal(text[0], text[1], column) ? 1 : ENCODED_CHARS;
 		if (width == 1)
 			buf_add(out, text, 1);
 		else

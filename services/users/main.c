@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "http/access.h"
 #include "mail/outbox.h"
+#include "passwords/resets.h"
 #include "revocations/republisher.h"
 #include "revocations/retry_queue.h"
 #include "sessions/authenticate.h"
@@ -52,6 +53,7 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 	users->retry_queue = retry_queue_new(base, users);
 	users->session_prune = session_prune_new(base, users);
 	users->outbox = outbox_new(base, users, daemon_process(daemon) == 0);
+	users->resets = resets_new(base, users, daemon_process(daemon));
 	users->http = http_server_new(base, &users_config.http, users_routes, users);
 	http_server_set_auth(users->http, users_authenticate);
 	http_server_accept_when(users->http, is_ready);
@@ -67,6 +69,7 @@ static void drain(void *service, void (*drained)(void *arg), void *arg)
 static void stop(void *service)
 {
 	http_server_free(users->http);
+	resets_free(users->resets);
 	outbox_free(users->outbox);
 	session_prune_free(users->session_prune);
 	retry_queue_free(users->retry_queue);

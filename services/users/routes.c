@@ -16,6 +16,8 @@ const struct http_route users_routes[] = {
 	{"DELETE", "/auth/sessions/{id}", session_end, true, false},
 	{"GET", "/auth/status", user_status, true, false},
 	{"PUT", "/auth/password", password_change, true, true},
+	{"POST", "/auth/password/forgot", password_forgot, false, true},
+	{"POST", "/auth/password/reset", password_reset, false, true},
 	{"PATCH", "/auth/account", account_change, true, true},
 	{"DELETE", "/auth/account", account_delete, true, true},
 	{"POST", "/auth", user_login_legacy, false, true},

@@ -41,6 +41,7 @@ struct users {
 	struct retry_queue *retry_queue;
 	struct session_prune *session_prune;
 	struct outbox *outbox;
+	struct resets *resets; /* NULL in any process but the first one */
 	struct jwt_key key;
 };
 
@@ -77,5 +78,8 @@ void session_end_others(struct http_request *req);
 void user_sessions_end(struct http_request *req);
 void user_status(struct http_request *req);
 void password_change(struct http_request *req);
+/* passwords/ */
+void password_forgot(struct http_request *req);
+void password_reset(struct http_request *req);
 
 #endif

@@ -18,9 +18,16 @@
 	" skeleton = CASE WHEN " username "::text IS NULL THEN users.skeleton ELSE users_skeleton(" username \
 	"::text) END, email = coalesce(" email "::text, users.email)"
 
-/* A message to each user of a WITH query that has their email. */
-#define NOTICE(template, query) \
-	" INSERT INTO outbox (template, recipient, parameters) SELECT '" template "', email, '{}'::jsonb FROM " query
+#define SECONDS(parameter) parameter "::bigint * interval '1 second'"
+
+/* Largest number of messages that wait for one address: further notices are dropped, so that a client which changes a password
+ * again and again does not fill the outbox. */
+#define WAITING_MAX "20"
+/* Writes a message to each user of a query that has their email. */
+#define NOTICE(template, query)                                             \
+	" noticed AS (INSERT INTO outbox (template, recipient, parameters)" \
+	" SELECT '" template "', email, '{}'::jsonb FROM " query            \
+			     " WHERE (SELECT count(*) FROM outbox WHERE recipient = email) < " WAITING_MAX ")"
 
 const struct postgres_statement store_user_insert = {"user_insert",
 						     "INSERT INTO users (username, skeleton, email, password_hash)"
@@ -97,10 +104,54 @@ const struct postgres_statement store_account_change = {
 	"UPDATE users SET " SET_FIELDS("$2", "$3") " WHERE id = $1::bigint AND active AND password_hash = $4::text"
 						   " RETURNING " USER};
 
+/* The user is locked before its resets, as password_reset does, so that neither waits for the other. */
 const struct postgres_statement store_password_set = {
 	"password_set",
 	"WITH changed AS (UPDATE users SET password_hash = $2, tokens_dead_until_ms = greatest($4::bigint, tokens_dead_until_ms"
-	" + 1) WHERE id = $1 AND password_hash = $3 RETURNING email)" NOTICE("password_changed", "changed")};
+	" + 1) WHERE id = $1 AND password_hash = $3 RETURNING id, email),"
+	" gone AS (DELETE FROM password_resets USING changed WHERE user_id = changed.id)," NOTICE(
+		"password_changed", "changed") " SELECT lower(email) FROM changed"};
+
+#define IS_GOOD_RESET(user)                                                       \
+	"password_resets.id = $2::uuid AND password_resets.user_id = " user ".id" \
+	" AND password_resets.email = " user ".email AND password_resets.expires_at > now()"
+
+const struct postgres_statement store_user_of_reset = {
+	"user_of_reset",
+	"SELECT " USER " FROM users JOIN password_resets ON " IS_GOOD_RESET("users") " WHERE users.id = $1 AND active", true};
+
+const struct postgres_statement store_password_reset = {
+	"password_reset",
+	"WITH target AS MATERIALIZED (SELECT id, email FROM users WHERE id = $1 AND active FOR NO KEY UPDATE),"
+	" used AS (DELETE FROM password_resets USING target WHERE " IS_GOOD_RESET(
+		"target") " RETURNING user_id),"
+			  " others AS (DELETE FROM password_resets USING used WHERE password_resets.user_id = used.user_id"
+			  " AND password_resets.id <> $2::uuid),"
+			  " changed AS (UPDATE users SET password_hash = $3, tokens_dead_until_ms = greatest($4::bigint, "
+			  "tokens_dead_until_ms + "
+			  "1)"
+			  " FROM used WHERE users.id = used.user_id RETURNING email)," NOTICE(
+				  "password_changed", "changed") " SELECT lower(email) FROM changed"};
+
+const struct postgres_statement store_password_forgotten = {
+	"password_forgotten",
+	"INSERT INTO forgotten_passwords (email) SELECT lower($1) WHERE (SELECT count(*) FROM forgotten_passwords) < $2::bigint"
+	" ON CONFLICT DO NOTHING"};
+
+/* A tenth of a second more than the second itself, because a note may have begun within it. */
+const struct postgres_statement store_password_resets_begin = {
+	"password_resets_begin",
+	"WITH taken AS (DELETE FROM forgotten_passwords asked USING (SELECT email, asked_s FROM forgotten_passwords"
+	" WHERE asked_s < floor(extract(epoch FROM now()) - 0.1) FOR UPDATE SKIP LOCKED) due"
+	" WHERE asked.email = due.email AND asked.asked_s = due.asked_s RETURNING asked.email),"
+	" owners AS (SELECT users.id, users.email FROM (SELECT DISTINCT email FROM taken) asked"
+	" JOIN users ON lower(users.email) = asked.email WHERE active"
+	" AND (SELECT count(*) FROM password_resets WHERE user_id = users.id AND expires_at > now()) < $1::bigint),"
+	" made AS (INSERT INTO password_resets (user_id, email, expires_at) SELECT id, email, now() + " SECONDS(
+		"$2") " FROM owners RETURNING *)"
+		      " INSERT INTO outbox (template, recipient, parameters, expires_at)"
+		      " SELECT 'password_reset', email, jsonb_build_object('reset', id, 'user', user_id), expires_at FROM "
+		      "made"};
 
 /* ---- sessions ---- */
 
@@ -110,7 +161,6 @@ const struct postgres_statement store_password_set = {
 	      ".address, " TIME(table ".created_at") ", " TIME(table ".used_at") ", " TIME(table ".expires_at") ", " table \
 														".remember"
 #define SESSION SESSION_OF("sessions")
-#define SECONDS(parameter) parameter "::bigint * interval '1 second'"
 /* The limits are the parameters most, most_otherwise and idle. */
 #define FROM_LOGIN(most, most_otherwise) \
 	"(CASE WHEN sessions.remember THEN " SECONDS(most) " ELSE " SECONDS(most_otherwise) " END)"
@@ -265,11 +315,16 @@ const struct postgres_statement store_outbox_settle = {
 	" UPDATE outbox SET attempt = outbox.attempt + 1, deferrals = deferrals + 1, due_at = now() + interval '1 second' * "
 	"(0.75 + random() / 2)"
 	" * least($3::bigint, $2::bigint * 2 ^ least(deferrals, 20))"
-	" FROM reports WHERE outbox.id = reports.id AND outbox.attempt = reports.attempt AND deferred"};
+	" FROM reports WHERE outbox.id = reports.id AND outbox.attempt = reports.attempt AND deferred"
+	" AND outbox.id NOT IN (SELECT id FROM reports WHERE NOT deferred)"};
 
+/* It waits for no lock, because another statement could wait for the rows that it holds. */
 const struct postgres_statement store_outbox_prune = {
 	"outbox_prune",
-	"WITH gone AS (DELETE FROM outbox WHERE expires_at <= now() RETURNING id)"
+	"WITH gone AS (DELETE FROM outbox USING (SELECT id FROM outbox WHERE expires_at <= now() FOR UPDATE SKIP LOCKED) old"
+	" WHERE outbox.id = old.id RETURNING outbox.id),"
+	" links AS (DELETE FROM password_resets USING (SELECT id FROM password_resets WHERE expires_at <= now()"
+	" FOR UPDATE SKIP LOCKED) old WHERE password_resets.id = old.id)"
 	" SELECT (SELECT count(*) FROM gone), count(*), coalesce(floor(extract(epoch FROM now() - min(created_at))), 0)::bigint"
 	" FROM outbox WHERE expires_at > now()"};
 
@@ -303,5 +358,9 @@ const struct postgres_statement *const store_statements[] = {
 	&store_outbox_claim,
 	&store_outbox_settle,
 	&store_outbox_prune,
+	&store_user_of_reset,
+	&store_password_reset,
+	&store_password_forgotten,
+	&store_password_resets_begin,
 	NULL,
 };

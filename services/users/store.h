@@ -129,11 +129,24 @@ enum {
 extern const struct postgres_statement store_sessions_prune;
 enum { COLUMN_PRUNED_LAST_ID };
 
-/* id, new hash, old hash, now_ms; affects no row when the old hash is not the user's any more. Ends all tokens, and
- * notifies the user by mail. */
+/* id, new hash, old hash, now_ms -> COLUMN_LOGIN_NAME; no row when the old hash is not the user's any more. Ends all tokens and
+ * links of resets, and notifies the user by mail. */
 extern const struct postgres_statement store_password_set;
+/* id, reset -> user; no row: no such link is good. It is good while it has not expired or been used, and its user is active and
+ * has the e-mail that it was sent to. */
+extern const struct postgres_statement store_user_of_reset;
+/* id, reset, new hash, now_ms; the same, once for each link that is good; no row when it is not. */
+extern const struct postgres_statement store_password_reset;
+enum { COLUMN_PASSWORD_LOGIN_NAME };
 /* id, new hash, old hash; the same, but tokens stay valid */
 extern const struct postgres_statement store_password_replace;
+
+/* e-mail, largest number; notes that a new password was asked for the address, unless as many wait already. Waits for no other
+ * statement than the same one for the same address. */
+extern const struct postgres_statement store_password_forgotten;
+/* links of one user at a time, their lifetime in s; forgets the addresses of seconds that are over, and writes a message
+ * with a link to each that an active user has. */
+extern const struct postgres_statement store_password_resets_begin;
 
 /* ---- revocations. tokens_dead_until_ms grows with each change, whatever the clocks say (auth/revocations.h) ---- */
 
@@ -175,7 +188,7 @@ enum {
  * was deferred wait. Applied twice it changes nothing, and neither does a report of an attempt before the last. */
 extern const struct postgres_statement store_outbox_settle;
 
-/* -> one row; removes what has expired */
+/* -> one row; removes the messages that have expired, and the links of resets too */
 extern const struct postgres_statement store_outbox_prune;
 enum { COLUMN_OUTBOX_EXPIRED, COLUMN_OUTBOX_WAITING, COLUMN_OUTBOX_OLDEST_S };
 

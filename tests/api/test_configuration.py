@@ -13,7 +13,7 @@ NO_TOKEN = (403, fail("token_missing", "Provide a valid auth token."))
 EXPIRED_TOKEN = (401, fail("token_expired", "Signature expired. Please log in again."))
 INVALID_TOKEN = (401, fail("token_invalid", "Invalid token. Please log in again."))
 EXIT_CONFIG = 78
-DAEMONS = ["users", "values", "worker"]
+DAEMONS = ["users", "values", "worker", "mailer"]
 ROOT = pathlib.Path(__file__).parents[2]
 SHOWN = {  # how the repository writes keys and passwords
     "docker-compose-*.yml": r"(?:PASSWORD|SECRET_KEY): ([\w-]+)|://\w*:([\w-]+)@",
@@ -196,7 +196,7 @@ def test_check_version_and_help_work_and_other_options_are_refused(name):
     daemon = Daemon(name)
     assert daemon.run("--check").returncode == 0
     assert daemon.run("--version").stdout.startswith(f"{name} ")
-    assert "SECRET_KEY" in daemon.run("--help").stdout or name == "worker"
+    assert "SECRET_KEY" in daemon.run("--help").stdout or name in ("worker", "mailer")
     unknown = daemon.run("--verbose")
     assert (unknown.returncode, "--help" in unknown.stderr) == (64, True)
 

@@ -90,7 +90,7 @@ def test_the_admin_listener_is_not_reachable_from_outside(path):
     assert b"build_info" not in reply.body
 
 
-@pytest.mark.parametrize("name", ["users", "values", "worker"])
+@pytest.mark.parametrize("name", ["users", "values", "worker", "mailer"])
 def test_the_admin_listener_answers(name):
     port = abacus.ADMIN_PORTS[name]
     assert get("/healthz", port=port).status == 200

@@ -26,7 +26,12 @@ def expect(code, text, *arguments, **options):
 
 @pytest.mark.parametrize(
     "command, expected",
-    [(["routes"], "/auth/login"), (["db", "current"], "0005_outbox"), (["db", "upgrade"], ""), (["--help"], "recreate_db")],
+    [
+        (["routes"], "/auth/login"),
+        (["db", "current"], "0006_password_resets"),
+        (["db", "upgrade"], ""),
+        (["--help"], "recreate_db"),
+    ],
 )
 def test_manage_runs_inside_the_container(command, expected):
     expect(0, expected, *command)

@@ -89,6 +89,17 @@ static void test_a_value_is_text_in_both_bodies(void **state)
 	assert_body("S\n\n{{a}}", "-", "{\"a\":\"\xC3\xA4\"}", "\r\n=C3=A4\r\n");
 }
 
+static void test_no_line_begins_with_a_dot(void **state)
+{
+	char values[256] = "{\"a\":\"";
+
+	for (int i = 0; i < 100; i++)
+		strcat(values, ".");
+	strcat(values, "\"}");
+	assert_body("S\n\n.\n..", "-", "{}", "\r\n=2E\r\n=2E.\r\n");
+	assert_body("S\n\n{{a}}", "-", values, "....=\r\n=2E....");
+}
+
 static void test_a_control_character_of_a_value_is_a_space(void **state)
 {
 	assert_body("S\n\n({{a}})", "-", "{\"a\":\"x\\r\\n.\\r\\nBcc: y\\u007f\\u0001\"}", "\r\n(x  .  Bcc: y  )\r\n");
@@ -180,6 +191,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_an_address_is_one_address_of_safe_characters),
 		cmocka_unit_test(test_a_value_is_text_in_both_bodies),
+		cmocka_unit_test(test_no_line_begins_with_a_dot),
 		cmocka_unit_test(test_a_control_character_of_a_value_is_a_space),
 		cmocka_unit_test(test_a_value_that_is_missing_or_no_text_is_empty),
 		cmocka_unit_test(test_no_line_is_longer_than_a_mail_server_takes),

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "mail/mail.h"
+#include "passwords/resets.h"
 #include "service.h"
 #include "store.h"
 
@@ -157,18 +158,22 @@ static void claim(struct outbox *outbox)
 	postgres_exec(outbox->users->postgres, &outbox->scope, &store_outbox_claim, &params, claimed, outbox);
 }
 
+/* The outbox has no secret: the token of a link is made here. */
 static void publish(struct outbox *outbox, const struct postgres_rows *rows, int row)
 {
+	const char *parameters = postgres_text(rows, row, COLUMN_CLAIMED_PARAMETERS);
+	char *secret_values = resets_values(outbox->users, parameters);
 	struct mail_message message = {
 		.attempt = postgres_int(rows, row, COLUMN_CLAIMED_ATTEMPT),
 		.deadline_ms = postgres_int(rows, row, COLUMN_CLAIMED_DEADLINE_MS),
 		.template = postgres_text(rows, row, COLUMN_CLAIMED_TEMPLATE),
 		.recipient = postgres_text(rows, row, COLUMN_CLAIMED_RECIPIENT),
-		.values = postgres_text(rows, row, COLUMN_CLAIMED_PARAMETERS),
+		.values = secret_values ? secret_values : parameters,
 	};
 
 	snprintf(message.id, sizeof message.id, "%s", postgres_text(rows, row, COLUMN_CLAIMED_ID));
 	mail_publish(outbox->users->redis, &outbox->scope, &message, published, NULL);
+	mem_free_secret(secret_values);
 }
 
 static void claimed(enum status status, const struct postgres_rows *rows, void *arg)

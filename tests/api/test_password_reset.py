@@ -1,0 +1,211 @@
+"""Forgotten passwords: a link by e-mail, read from the files that mailer writes, and what it can and can not do."""
+
+import re
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import abacus
+from abacus import Person, call, eventually, fail, get, messages, post, psql
+
+LINK_INVALID = fail("link_invalid", "This link is not valid any more. Please ask for a new one.")
+CHANGED = {"status": "success", "message": "Password changed. Please log in again."}
+NOTED = {"status": "success", "message": "If an account has this address, a message with a link is on its way to it."}
+LINKS_MAX = 3
+NEW, OTHER = "nine wooden beads", "eleven iron nails"
+PASSWORDS = NEW, OTHER, "four paper boats", "twelve glass doors"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ended():
+    """The user of a link that has ended."""
+    abacus.native("the messages of mailer")
+    person = Person()
+    row = f"{person.id}, '{person.email}', now() - interval '1 second'"
+    psql("users", f"INSERT INTO password_resets (user_id, email, expires_at) VALUES ({row})")
+    return person
+
+
+def tokens(address):
+    """Of the links in the messages to the address."""
+    found = []
+    for message in messages(address, "Choose a new password"):
+        plain, html = (part.get_content() for part in message.iter_parts())
+        (link,) = re.findall(r"http\S+/reset#([\w-]+)", plain)
+        assert f'/reset#{link}"' in html
+        found.append(link)
+    return found
+
+
+def forget(address):
+    return post("/auth/password/forgot", {"email": address})
+
+
+def token_for(person):
+    before = len(tokens(person.email))
+    reply = forget(person.email)
+    assert (reply.status, reply.json) == (202, NOTED)
+    return eventually(lambda: tokens(person.email)[before:], message="a link arrives")[0]
+
+
+def reset(token, password):
+    return post("/auth/password/reset", {"token": token, "password": password})
+
+
+def is_refused(reply):
+    return (reply.status, reply.json) == (400, LINK_INVALID)
+
+
+def links(person):
+    return int(psql("users", f"SELECT count(*) FROM password_resets WHERE user_id = {person.id}"))
+
+
+def wait_until_looked():
+    """users has looked for the accounts of all addresses, and has written the messages."""
+    eventually(lambda: psql("users", "SELECT count(*) FROM forgotten_passwords") == "0")
+
+
+def test_a_link_sets_a_new_password_once_and_ends_all_sessions(person):
+    session = post("/auth/session", {"email": person.email, "password": person.password}).json
+    token = token_for(person)
+    assert get("/auth/password/reset").status == 405  # as a program that opens every link
+    reply = reset(token, NEW)
+    assert (reply.status, reply.json) == (200, CHANGED)
+    assert [get("/auth/status", token=old).status for old in (person.token, session["access_token"])] == [401, 401]
+    assert post("/auth/session/refresh", {"refresh_token": session["refresh_token"]}).status == 401
+    assert post("/auth/login", {"email": person.email, "password": person.password}).status == 404
+    abacus.log_in(person.email, NEW)
+    assert is_refused(reset(token, OTHER))
+    abacus.log_in(person.email, NEW)
+    eventually(lambda: messages(person.email, "Your password was changed"))
+
+
+def test_the_reply_is_the_same_for_every_address_and_only_accounts_get_a_message(person):
+    stranger = f"{secrets.token_hex(8)}@example.com"
+    replies = [forget(address) for address in (person.email, stranger, person.email.upper(), person.email)]
+    assert [(reply.status, reply.json) for reply in replies] == [(202, NOTED)] * 4
+    eventually(lambda: tokens(person.email))
+    wait_until_looked()
+    assert psql("users", f"SELECT count(*) FROM outbox WHERE recipient = '{stranger}'") == "0" and not tokens(stranger)
+
+
+def test_a_request_does_not_wait_while_users_looks_for_the_account_of_the_same_address(person):
+    """Its row is held for as long as that takes, and it takes longer when there is an account."""
+    row = f"INSERT INTO forgotten_passwords (email, asked_s) VALUES ('{person.email}', 0)"
+    with abacus.transaction("users", row):
+        assert forget(person.email).status == 202
+    assert eventually(lambda: tokens(person.email))
+
+
+def test_however_often_it_is_asked_for_an_account_has_three_links_and_all_are_good_until_one_is_used(person):
+    for count in range(1, LINKS_MAX + 1):
+        forget(person.email)
+        eventually(lambda count=count: links(person) == count)
+    for _ in range(2):
+        assert forget(person.email).json == NOTED
+        wait_until_looked()
+    found = eventually(lambda: len(tokens(person.email)) == LINKS_MAX and tokens(person.email))
+    assert links(person) == LINKS_MAX and len(set(found)) == LINKS_MAX
+    assert reset(found[0], NEW).status == 200
+    assert [is_refused(reset(token, OTHER)) for token in found] == [True] * LINKS_MAX
+
+
+@pytest.mark.parametrize("own", ["username", "email"])
+def test_a_password_that_is_easy_to_guess_is_refused_with_the_reason_and_spends_no_link(person, own):
+    token = token_for(person)
+    reply = reset(token, getattr(person, own))
+    reason = "is too easy to guess: it contains the user name or the e-mail address"
+    assert (reply.status, reply.json["code"]) == (400, "invalid_payload")
+    assert reply.json["errors"] == [{"field": "password", "message": reason}]
+    assert post("/auth/login", {"email": person.email, "password": person.password}).status == 200
+    assert reset(token, NEW).status == 200
+
+
+def test_a_link_ends_when_its_user_has_another_address_than_it_was_sent_to(person):
+    """Even one that users was making while the address was changed, so that the change could not delete it."""
+    token = token_for(person)
+    psql("users", f"UPDATE users SET email = 'other-{person.email}' WHERE id = {person.id}")
+    assert is_refused(reset(token, NEW))
+    psql("users", f"UPDATE users SET email = '{person.email}' WHERE id = {person.id}")
+    assert reset(token, NEW).status == 200
+
+
+def test_a_link_of_a_deleted_user_is_refused(person, admin):
+    token = token_for(person)
+    assert call("DELETE", f"/users/{person.id}", token=admin).status == 200
+    assert is_refused(reset(token, NEW)) and links(person) == 0
+
+
+def test_of_two_resets_with_one_link_at_once_one_succeeds(person):
+    token = token_for(person)
+    with ThreadPoolExecutor(4) as pool:
+        replies = list(pool.map(lambda password: reset(token, password), PASSWORDS))
+    (won,) = [number for number, reply in enumerate(replies) if reply.status == 200]
+    assert sum(map(is_refused, replies)) == 3
+    abacus.log_in(person.email, PASSWORDS[won])
+
+
+def test_a_link_ends_after_its_time_and_when_the_password_is_changed(person):
+    old, current = token_for(person), token_for(person)
+    psql("users", f"UPDATE password_resets SET expires_at = now() WHERE user_id = {person.id} AND id <> ALL (SELECT id FROM "
+         f"password_resets WHERE user_id = {person.id} ORDER BY expires_at DESC LIMIT 1)")  # fmt: skip
+    assert is_refused(reset(old, OTHER))
+    change = {"current": person.password, "new": NEW}
+    assert call("PUT", "/auth/password", change, token=person.token).status == 200
+    assert is_refused(reset(current, OTHER))
+    abacus.log_in(person.email, NEW)
+
+
+def test_an_inactive_user_gets_no_link_and_uses_none(person, admin):
+    token = token_for(person)
+    assert call("PATCH", f"/users/{person.id}", {"active": False}, token=admin).status == 200
+    assert is_refused(reset(token, NEW))
+    forget(person.email)
+    wait_until_looked()
+    assert links(person) == 1
+    assert call("PATCH", f"/users/{person.id}", {"active": True}, token=admin).status == 200
+    assert reset(token, NEW).status == 200
+
+
+def test_a_token_of_another_user_or_kind_or_that_was_changed_is_refused(person):
+    token, other = token_for(person), token_for(Person())
+    refresh = post("/auth/session", {"email": person.email, "password": person.password}).json["refresh_token"]
+    changed = [token[:number] + ("A" if token[number] != "A" else "B") + token[number + 1 :] for number in (0, 25, 40, 70)]
+    mixed = token[:32] + other[32:]  # the id and the user of one, the signature of the other
+    for wrong in [*changed, mixed, refresh, person.token, token[:-1], token + "A", ""]:
+        assert is_refused(reset(wrong, NEW)), wrong
+    assert reset(token, NEW).status == 200
+
+
+def test_a_link_that_has_ended_is_removed(ended):
+    eventually(lambda: links(ended) == 0)
+
+
+def test_neither_logs_nor_the_databases_have_a_token(person):
+    token = token_for(person)
+    eventually(lambda: psql("users", f"SELECT count(*) FROM outbox WHERE recipient = '{person.email}'") == "0")
+    stored = psql("users", "SELECT * FROM password_resets") + abacus.redis_cli("XRANGE", "{mail}:messages", "-", "+")
+    logs = "".join(path.read_text(errors="replace") for path in (abacus.RUN_DIR / "log").glob("*/current"))
+    assert reset(token, NEW).status == 200
+    logs += "".join(path.read_text(errors="replace") for path in (abacus.RUN_DIR / "log").glob("*/current"))
+    signature = token[32:-1]
+    assert signature not in stored and signature not in logs
+
+
+@pytest.mark.parametrize(
+    "path, body, field",
+    [
+        ("/auth/password/forgot", {}, "email"),
+        ("/auth/password/forgot", {"email": 7}, "email"),
+        ("/auth/password/forgot", {"email": "ada"}, "email"),
+        ("/auth/password/forgot", {"email": "ada@example.com\nBcc: eve@example.com"}, "email"),
+        ("/auth/password/forgot", {"email": f"ada@{'x.' * 130}com"}, "email"),
+        ("/auth/password/reset", {"password": NEW}, "token"),
+        ("/auth/password/reset", {"token": "x", "password": "short"}, "password"),
+        ("/auth/password/reset", {"token": "x"}, "password"),
+    ],
+)
+def test_a_member_that_is_missing_or_wrong_is_named(path, body, field):
+    reply = post(path, body)
+    assert reply.status == 400 and [error["field"] for error in reply.json["errors"]] == [field], reply
