@@ -14,6 +14,7 @@ import {
 	clientFile,
 	direct,
 	eventually,
+	messages,
 	misplaced,
 	newPage,
 	psql,
@@ -115,6 +116,8 @@ const PUBLIC = [
 	["/", "Large numbers, the moment they are known"],
 	["/register", "Register"],
 	["/login", "Log In"],
+	["/forgot", "Forgot your password?"],
+	["/reset", "Choose a new password"],
 	["/about", "About"],
 	["/health", "Health"],
 	["/no/such/page", "There is no such page"],
@@ -377,6 +380,26 @@ test("changing the password keeps this tab logged in and logs out all others", a
 	await page.getByRole("link", { name: "Abacus, home" }).click();
 	await isLive(page);
 	await loggedOut(elsewhere);
+});
+
+test("a forgotten password is set by the link in the message that arrives", async (t) => {
+	const who = await newUser();
+	const page = await open(t, "/login");
+	await page.getByRole("link", { name: "Forgot your password?" }).click();
+	await page.getByLabel("E-mail").fill(who.email);
+	await page.getByRole("button", { name: "Send the link" }).click();
+	await page.getByRole("status").getByText(`If an account has the address ${who.email}`).waitFor();
+	const arrived = () => messages().find((text) => text.includes(`To: <${who.email}>`) && text.includes("/reset#"));
+	await eventually(async () => arrived(), "the message with the link");
+	await page.goto(`${base}${arrived().match(/\/reset#[\w-]+/)[0]}`);
+	await h1(page, "Choose a new password");
+	await page.getByLabel("New password").fill(who.email);
+	await page.getByRole("button", { name: "Change password" }).click();
+	await page.getByText("New password is too easy to guess: it contains the user name or the e-mail address.").waitFor();
+	await page.getByLabel("New password").fill("nine wooden beads");
+	await page.getByRole("button", { name: "Change password" }).click();
+	await notice(page, "success", "Password changed. Please log in.").waitFor();
+	await logIn(page, { ...who, password: "nine wooden beads" });
 });
 
 test("the keyboard alone logs in, submits, opens a result and closes it", async (t) => {

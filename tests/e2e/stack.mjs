@@ -2,7 +2,7 @@
 // The variables of scripts/stack say where it runs: RUN_DIR PORT PORT_OFFSET INSTANCES.
 
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { after } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
@@ -20,6 +20,12 @@ export const base = `http://127.0.0.1:${process.env.PORT ?? 8080}`; // through n
 export const direct = (port) => `http://127.0.0.1:${port + offset}`; // to a service itself; PORT is its documented port
 export const secret = (name) => readFileSync(resolve(runDir, "secrets", name), "utf8");
 export const clientFile = (name) => resolve(runDir, "share/client", name); // that nginx serves
+// The text of each message that mailer has written, the newest last.
+export function messages() {
+	const folder = resolve(runDir, "mail");
+	const names = readdirSync(folder).filter((name) => name.endsWith(".eml"));
+	return names.sort().map((name) => readFileSync(resolve(folder, name), "utf8").replaceAll("=\r\n", ""));
+}
 export const artifact = (name) => resolve(root, "artifacts", name);
 mkdirSync(resolve(root, "artifacts"), { recursive: true });
 

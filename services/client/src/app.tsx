@@ -11,6 +11,8 @@ import { useSession } from "./session/use-session";
 const ResultDialog = chunk(() => import("./values/result-dialog"));
 const Register = chunk(() => import("./pages/register"));
 const LogIn = chunk(() => import("./pages/log-in"));
+const ForgotPassword = chunk(() => import("./pages/forgot-password"));
+const ResetPassword = chunk(() => import("./pages/reset-password"));
 const LogOut = chunk(() => import("./pages/log-out"));
 const Profile = chunk(() => import("./pages/profile"));
 const Users = chunk(() => import("./pages/users"));
@@ -65,6 +67,8 @@ export function App() {
 					<Route path="/login" element={<LogIn />} />
 				</Route>
 				<Route path="/auth" element={<Navigate to="/login" replace />} />
+				<Route path="/forgot" element={<ForgotPassword />} />
+				<Route path="/reset" element={<ResetPassword />} />
 				<Route path="/logout" element={<LogOut />} />
 				<Route path="/status" element={<Profile />} />
 				<Route path="/all-users" element={<Users />} />

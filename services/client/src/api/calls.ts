@@ -50,6 +50,14 @@ export async function changePassword(body: api.PasswordChange): Promise<void> {
 	await api.changePassword({ ...throwing, body });
 }
 
+export async function forgotPassword(email: string): Promise<void> {
+	await api.forgotPassword({ ...throwing, body: { email } });
+}
+
+export async function resetPassword(body: api.PasswordReset): Promise<void> {
+	await api.resetPassword({ ...throwing, body });
+}
+
 export interface UserPage {
 	users: (api.User | api.UserName)[];
 	next: number | null; // for `after`

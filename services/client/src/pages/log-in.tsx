@@ -40,6 +40,9 @@ export default function LogIn() {
 				/>
 			</form>
 			<p className="aside">
+				<Link to="/forgot">Forgot your password?</Link>
+			</p>
+			<p className="aside">
 				Not registered yet?{" "}
 				<Link to="/register" state={state} replace>
 					Register

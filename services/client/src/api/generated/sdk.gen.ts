@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { AddUserData, AddUserErrors, AddUserResponses, ChangeAccountData, ChangeAccountErrors, ChangeAccountResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeUserData, ChangeUserErrors, ChangeUserResponses, DeleteAccountData, DeleteAccountErrors, DeleteAccountResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, DeleteValueData, DeleteValueErrors, DeleteValueResponses, DeleteValuesData, DeleteValuesErrors, DeleteValuesResponses, EndOneSessionData, EndOneSessionErrors, EndOneSessionResponses, EndOtherSessionsData, EndOtherSessionsErrors, EndOtherSessionsResponses, EndSessionData, EndSessionErrors, EndSessionResponses, EndSessionsOfUserData, EndSessionsOfUserErrors, EndSessionsOfUserResponses, GetHealthData, GetHealthErrors, GetHealthHistoryData, GetHealthHistoryErrors, GetHealthHistoryResponses, GetHealthResponses, GetStatusData, GetStatusErrors, GetStatusResponses, GetUserData, GetUserErrors, GetUserOfTokenData, GetUserOfTokenErrors, GetUserOfTokenResponses, GetUserResponses, GetValueData, GetValueErrors, GetValueResponses, ListAllValuesData, ListAllValuesErrors, ListAllValuesResponses, ListCurrentValuesData, ListCurrentValuesErrors, ListCurrentValuesResponses, ListenToValuesData, ListenToValuesErrors, ListHealthEventsData, ListHealthEventsErrors, ListHealthEventsResponses, ListKindsData, ListKindsErrors, ListKindsResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListValuesData, ListValuesErrors, ListValuesResponses, LogInData, LogInErrors, LogInOlderData, LogInOlderErrors, LogInOlderResponses, LogInResponses, LogOutData, LogOutErrors, LogOutOlderData, LogOutOlderErrors, LogOutOlderResponses, LogOutResponses, PingData, PingErrors, PingResponses, RefreshSessionData, RefreshSessionErrors, RefreshSessionResponses, RegisterData, RegisterErrors, RegisterResponses, RetryValueData, RetryValueErrors, RetryValueResponses, StartSessionData, StartSessionErrors, StartSessionResponses, SubmitValueData, SubmitValueErrors, SubmitValueResponses } from './types.gen';
+import type { AddUserData, AddUserErrors, AddUserResponses, ChangeAccountData, ChangeAccountErrors, ChangeAccountResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeUserData, ChangeUserErrors, ChangeUserResponses, DeleteAccountData, DeleteAccountErrors, DeleteAccountResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, DeleteValueData, DeleteValueErrors, DeleteValueResponses, DeleteValuesData, DeleteValuesErrors, DeleteValuesResponses, EndOneSessionData, EndOneSessionErrors, EndOneSessionResponses, EndOtherSessionsData, EndOtherSessionsErrors, EndOtherSessionsResponses, EndSessionData, EndSessionErrors, EndSessionResponses, EndSessionsOfUserData, EndSessionsOfUserErrors, EndSessionsOfUserResponses, ForgotPasswordData, ForgotPasswordErrors, ForgotPasswordResponses, GetHealthData, GetHealthErrors, GetHealthHistoryData, GetHealthHistoryErrors, GetHealthHistoryResponses, GetHealthResponses, GetStatusData, GetStatusErrors, GetStatusResponses, GetUserData, GetUserErrors, GetUserOfTokenData, GetUserOfTokenErrors, GetUserOfTokenResponses, GetUserResponses, GetValueData, GetValueErrors, GetValueResponses, ListAllValuesData, ListAllValuesErrors, ListAllValuesResponses, ListCurrentValuesData, ListCurrentValuesErrors, ListCurrentValuesResponses, ListenToValuesData, ListenToValuesErrors, ListHealthEventsData, ListHealthEventsErrors, ListHealthEventsResponses, ListKindsData, ListKindsErrors, ListKindsResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListValuesData, ListValuesErrors, ListValuesResponses, LogInData, LogInErrors, LogInOlderData, LogInOlderErrors, LogInOlderResponses, LogInResponses, LogOutData, LogOutErrors, LogOutOlderData, LogOutOlderErrors, LogOutOlderResponses, LogOutResponses, PingData, PingErrors, PingResponses, RefreshSessionData, RefreshSessionErrors, RefreshSessionResponses, RegisterData, RegisterErrors, RegisterResponses, ResetPasswordData, ResetPasswordErrors, ResetPasswordResponses, RetryValueData, RetryValueErrors, RetryValueResponses, StartSessionData, StartSessionErrors, StartSessionResponses, SubmitValueData, SubmitValueErrors, SubmitValueResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -213,6 +213,36 @@ export const deleteAccount = <ThrowOnError extends boolean = false>(options: Opt
 export const changeAccount = <ThrowOnError extends boolean = false>(options: Options<ChangeAccountData, ThrowOnError>): RequestResult<ChangeAccountResponses, ChangeAccountErrors, ThrowOnError> => (options.client ?? client).patch<ChangeAccountResponses, ChangeAccountErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/auth/account',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Ask for a link that sets a new password
+ *
+ * If an active user has this address, a message with a link is sent to it within seconds. The link is good once and for 30 minutes; a user has at
+ * most three at a time, and further requests send nothing. The reply and its time are the same for every address. The link leads to the client,
+ * whose page sends `POST /auth/password/reset`: only opening it changes nothing.
+ */
+export const forgotPassword = <ThrowOnError extends boolean = false>(options: Options<ForgotPasswordData, ThrowOnError>): RequestResult<ForgotPasswordResponses, ForgotPasswordErrors, ThrowOnError> => (options.client ?? client).post<ForgotPasswordResponses, ForgotPasswordErrors, ThrowOnError>({
+    url: '/auth/password/forgot',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Set a new password by a link
+ *
+ * `token` is what follows `#` in the link. Revokes every token that was issued before, and all other links of the user.
+ */
+export const resetPassword = <ThrowOnError extends boolean = false>(options: Options<ResetPasswordData, ThrowOnError>): RequestResult<ResetPasswordResponses, ResetPasswordErrors, ThrowOnError> => (options.client ?? client).post<ResetPasswordResponses, ResetPasswordErrors, ThrowOnError>({
+    url: '/auth/password/reset',
     ...options,
     headers: {
         'Content-Type': 'application/json',

@@ -112,6 +112,18 @@ export type PasswordChange = {
     new: Password;
 };
 
+export type PasswordForgotten = {
+    email: string;
+};
+
+export type PasswordReset = {
+    /**
+     * what follows `#` in the link
+     */
+    token: string;
+    password: Password;
+};
+
 /**
  * at least one of them
  */
@@ -1666,6 +1678,136 @@ export type ChangeAccountResponses = {
 };
 
 export type ChangeAccountResponse = ChangeAccountResponses[keyof ChangeAccountResponses];
+
+export type ForgotPasswordData = {
+    body: PasswordForgotten;
+    path?: never;
+    query?: never;
+    url: '/auth/password/forgot';
+};
+
+export type ForgotPasswordErrors = {
+    /**
+     * The body is empty or not a JSON object, or a member of it is missing or invalid; `errors` says which.
+     */
+    400: InvalidPayload | UnreadableRequest;
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * The `Content-Type` is not `application/json`.
+     */
+    415: Failure & {
+        code?: 'unsupported_media_type';
+    };
+    /**
+     * Too many requests or connections from one address.
+     */
+    429: Failure & {
+        code?: 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type ForgotPasswordError = ForgotPasswordErrors[keyof ForgotPasswordErrors];
+
+export type ForgotPasswordResponses = {
+    /**
+     * Noted, whether there is such a user or not.
+     */
+    202: Success & {
+        message?: 'If an account has this address, a message with a link is on its way to it.';
+    };
+};
+
+export type ForgotPasswordResponse = ForgotPasswordResponses[keyof ForgotPasswordResponses];
+
+export type ResetPasswordData = {
+    body: PasswordReset;
+    path?: never;
+    query?: never;
+    url: '/auth/password/reset';
+};
+
+export type ResetPasswordErrors = {
+    /**
+     * As InvalidPayload, also because the password is too easy to guess, which leaves the link good. Or the link was used, is older than 30 minutes,
+     * was sent to an address that its user no longer has, or was never sent, or its user is inactive or gone.
+     */
+    400: InvalidPayload | UnreadableRequest | (Failure & {
+        code?: 'link_invalid';
+        message?: 'This link is not valid any more. Please ask for a new one.';
+    });
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * The `Content-Type` is not `application/json`.
+     */
+    415: Failure & {
+        code?: 'unsupported_media_type';
+    };
+    /**
+     * Too many requests or connections from one address.
+     */
+    429: Failure & {
+        code?: 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type ResetPasswordError = ResetPasswordErrors[keyof ResetPasswordErrors];
+
+export type ResetPasswordResponses = {
+    /**
+     * Changed.
+     */
+    200: Success & {
+        message?: 'Password changed. Please log in again.';
+    };
+};
+
+export type ResetPasswordResponse = ResetPasswordResponses[keyof ResetPasswordResponses];
 
 export type GetUserOfTokenData = {
     body?: never;
