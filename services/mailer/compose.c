@@ -25,10 +25,12 @@
 
 TEMPLATE_FILES(password_changed);
 TEMPLATE_FILES(password_reset);
+TEMPLATE_FILES(session_reused);
 
 const struct template templates[] = {
 	TEMPLATE(password_changed),
 	TEMPLATE(password_reset),
+	TEMPLATE(session_reused),
 };
 const int templates_n = sizeof templates / sizeof *templates;
 

@@ -211,11 +211,11 @@ const struct postgres_statement store_session_misused = {
 	"now()"
 	" AND (counter > $2::bigint + 1 OR (counter = $2::bigint + 1 AND rotated_at + " SECONDS(
 		"$3") " <= now()))"
-		      " RETURNING id, user_id), revoked AS (" REVOKE(
-			      "misused",
-			      "$4") ")"
-				    " SELECT user_id, true FROM misused UNION ALL"
-				    " SELECT user_id, false FROM sessions WHERE id = $1::uuid AND reused_at IS NOT NULL"};
+		      " RETURNING id, user_id), revoked AS (" REVOKE("misused", "$4") ")," NOTICE(
+			      "session_reused",
+			      "misused JOIN users ON users.id = user_id") " SELECT user_id, true FROM misused UNION ALL"
+									  " SELECT user_id, false FROM sessions WHERE id = "
+									  "$1::uuid AND reused_at IS NOT NULL"};
 
 const struct postgres_statement store_sessions_of_user = {
 	"sessions_of_user",

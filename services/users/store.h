@@ -105,7 +105,8 @@ enum {
 };
 
 /* id, counter, retry in s, token lifetime in s -> user id, now. Marks a session whose counter has passed this one for longer
- * than retry, and revokes its access tokens. now: this call did so; a row with false: an earlier one did. */
+ * than retry, revokes its access tokens, and notifies the user by mail. now: this call did so; a row with false: an earlier one
+ * did. */
 extern const struct postgres_statement store_session_misused;
 enum { COLUMN_MISUSED_USER_ID, COLUMN_MISUSED_NOW };
 

@@ -217,6 +217,17 @@ def test_a_token_that_is_used_after_its_successor_ends_the_session(person):
     assert [one["id"] for one in sessions(other["access_token"])] == [other["session"]["id"]]
 
 
+def test_a_token_that_was_used_again_is_reported_to_its_user_once(person):
+    first = session_of(person)
+    second = refreshed(first["refresh_token"])
+    refreshed(second["refresh_token"])
+    for token in (first, second, first):
+        assert refresh(token["refresh_token"]).json["code"] == "session_reused"
+    eventually(lambda: abacus.messages(person.email, "A session of yours was ended"))
+    assert abacus.psql("users", f"SELECT count(*) FROM outbox WHERE recipient = '{person.email}' AND attempt = 0") == "0"
+    assert len(abacus.messages(person.email, "A session of yours was ended")) == 1
+
+
 def test_a_lost_reply_is_not_made_again_after_the_time_for_it(person):
     first = session_of(person)
     second = refreshed(first["refresh_token"])

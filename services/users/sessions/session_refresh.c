@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "mail/outbox.h"
 #include "revocations/revoke.h"
 #include "sessions/session.h"
 #include "sessions/session_cookie.h"
@@ -135,6 +136,7 @@ static void judged(enum status status, const struct postgres_rows *rows, void *a
 	if (postgres_count(rows) > 0 && postgres_bool(rows, 0, COLUMN_MISUSED_NOW)) {
 		log_line(LOG_WARN, "a refresh token was used again; its session was ended",
 			 LOG_INT("user", postgres_int(rows, 0, COLUMN_MISUSED_USER_ID)));
+		outbox_wake(users_of(refresh->req)->outbox);
 		return revoke_session(refresh->revoking, published, refresh);
 	}
 	revoke_nothing(refresh->revoking);
