@@ -38,7 +38,7 @@ ACCEPTED = {200, 202, 409}
 COSTS_A_DELIVERY = ("worker", "redis")
 # After these Redis may have forgotten what it had acknowledged: its append-only file is synced once a second.
 REDIS_FORGETS = {("kill", "redis"), ("empty", "redis"), ("lose data", "redis")}
-REDIS_KEYS = ("jobs", "{jobs}:", "result:", "revocations", "{revocations}:", "login_attempts", "submission_buckets")
+REDIS_KEYS = ("jobs", "{jobs}:", "{mail}:", "result:", "revocations", "{revocations}:", "login_attempts", "submission_buckets")
 
 
 def only(records):

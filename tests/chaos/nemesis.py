@@ -17,7 +17,7 @@ import time
 import abacus
 from abacus import eventually
 
-DAEMONS = ("users", "values", "worker", "healthcheck")
+DAEMONS = ("users", "values", "worker", "mailer", "healthcheck")
 DATABASES = ("users", "values")
 QUIET_START_S = 2
 PAUSE_S = (0.2, 3.5)

@@ -3,16 +3,20 @@ behind proxies of its own, so that what one daemon's peers do affects no other.
 
 Each daemon runs without a supervising parent, so that a crash ends it and is seen."""
 
+import base64
 import contextlib
+import hmac
 import os
 import pathlib
 import random
 import re
 import secrets
 import socket
+import struct
 import subprocess
 import threading
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import abacus
@@ -80,6 +84,22 @@ def all_are_done(indexes):
     sql = "SELECT index FROM calculations WHERE kind = 'fibonacci' AND state = 'done'"
     done = lambda: {int(index) for index in superuser(sql, "faults_values").split()}  # noqa: E731
     eventually(lambda: done() >= wanted, 30, message="every submission has its result")
+
+
+def make_reset_token(email):
+    """As in the link that mailer sends to the address."""
+    columns, number = "(id, user_id, email, expires_at)", uuid.uuid4()
+    owner = f"SELECT '{number}', id, email, now() + interval '1 hour' FROM users WHERE email = '{email}'"
+    user_id = superuser(f"INSERT INTO password_resets {columns} {owner} RETURNING user_id", "faults_users").split()[0]
+    body = number.bytes + struct.pack("!q", int(user_id))
+    signature = hmac.digest(secret("SECRET_KEY").encode(), b"abacus reset token 1:" + body, "sha256")
+    return base64.urlsafe_b64encode(body + signature).decode().rstrip("=")
+
+
+def add_mail_report(database=REDIS_DATABASE):
+    """As mailer does, about a message that users does not know."""
+    fields = ("id", uuid.uuid4(), "attempt", 1, "result", "deferred")
+    redis_says("XADD", "{mail}:reports", "*", *fields, database=database)
 
 
 def redis_url(port, database=REDIS_DATABASE):

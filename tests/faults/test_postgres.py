@@ -146,6 +146,25 @@ class Users(Asked):
         body = {"current": self.user.password, "new": self.user.password}
         return [self.peered.call("PUT", "/auth/password", body, token=self.user.token)]
 
+    def forgets_password(self):
+        return [self.peered.call("POST", "/auth/password/forgot", {"email": self.user.email})]
+
+    def resets_password(self):
+        body = {"token": system.make_reset_token(self.user.email), "password": self.user.password}
+        return [self.peered.call("POST", "/auth/password/reset", body)]
+
+    def changes_account(self):
+        self.logs_in()
+        body = {"current": self.user.password, "email": self.user.email}
+        return [self.peered.call("PATCH", "/auth/account", body, token=self.user.token)]
+
+    def reads_a_report(self):
+        system.add_mail_report()
+        return []
+
+    def is_left_alone(self):
+        return []
+
     def triggers(self):
         return super().triggers() | {
             "user_by_email": self.logs_in,
@@ -154,10 +173,17 @@ class Users(Asked):
             "token_revoke": self.logs_out,
             "password_set": self.changes_password,
             "tokens_end": self.changes_password,
+            "account_change": self.changes_account,
+            "user_of_reset": self.resets_password,
+            "password_reset": self.resets_password,
+            "password_forgotten": self.forgets_password,
+            "password_resets_begin": self.forgets_password,
+            "outbox_claim": self.is_left_alone,
+            "outbox_settle": self.reads_a_report,
         }
 
     def drive(self):
-        return self.is_shown() + self.registers()
+        return self.is_shown() + self.registers() + self.forgets_password()
 
     def is_well(self):
         return self.peered.is_ready() and {reply.status for reply in self.logs_out() + self.registers()} == {200, 201}
@@ -261,7 +287,9 @@ class Healthcheck(Asked):
 
 def statuses_of(fault):
     """Beside the statuses of what had no fault. 400: an e-mail that is taken (23505)."""
-    return {200, 201, SQLSTATES[fault.name], 503, 400 if fault.name == "23505" else 503} if fault.name in SQLSTATES else ANSWERS
+    if fault.name not in SQLSTATES:
+        return ANSWERS
+    return {200, 201, 202, SQLSTATES[fault.name], 503, 400 if fault.name == "23505" else 503}
 
 
 def test_every_line_of_the_table_is_tried():

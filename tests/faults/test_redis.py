@@ -3,6 +3,8 @@ libcommon/redis/errors.c, no job becomes a dead letter, nothing acknowledged is 
 
 import contextlib
 import itertools
+import time
+import uuid
 
 import pytest
 
@@ -83,7 +85,7 @@ FAULTS = [
 # or the time between two pings of a subscriber.
 NOTICED_S = {"too late": system.COMMAND_MS / 1000 + 0.3, "never": system.COMMAND_MS / 1000 + 0.3}
 LONG_INDEX = 5000  # of 1,045 digits, so that the whole decimal is in Redis alone
-BLOCKING_S = {"XREADGROUP": 1, "message": 1, "SUBSCRIBE": 1}
+BLOCKING_S = {"XREADGROUP": 1, "XREAD": 1, "message": 1, "SUBSCRIBE": 1}
 # What a call may be answered with when Redis's answer to it was not an error of the table: as if nothing was, that this is our
 # own fault, that Redis is away, that it took too long.
 ANSWERS = {200, 500, 503, 504}
@@ -97,7 +99,7 @@ def dead_letters():
 
 
 @pytest.fixture(scope="module")
-def world():
+def world(tmp_path_factory):
     """A logout waits for the followers of the revocations. So users is disturbed on a database where the follower is left
     alone, and the others on one where users is."""
     print(f"SEED={SEED}")
@@ -110,11 +112,14 @@ def world():
         system.revocations_are_published(system.ANOTHER_DATABASE)
         quiet_values, values = start("values", **another), start("values", REPAIR_SECONDS=1)
         worker, healthcheck = start("worker", LEASE_SECONDS=1, MAX_DELIVERIES=2), start("healthcheck")
+        folder = tmp_path_factory.mktemp("mail")
+        mailer = start("mailer", MAIL_DIR=folder)
         yield {
             "users": Users(users, quiet_values),
             "values": Values(values, quiet_users),
             "worker": Worker(worker),
             "healthcheck": Healthcheck(healthcheck),
+            "mailer": Mailer(mailer, folder),
         }
 
 
@@ -141,6 +146,19 @@ class Users(Driven):
         assert reply.status in (404, 503), reply
         return []
 
+    def changes_password(self):
+        """Which is passed on to mailer by this process, because it has written the message."""
+        self.logs_in()
+        body = {"current": self.user.password, "new": self.user.password}
+        return [self.peered.call("PUT", "/auth/password", body, token=self.user.token)]
+
+    def reads_a_report(self):
+        system.add_mail_report(self.peered.database)
+        return []
+
+    def is_left_alone(self):
+        return []
+
     def publishes_again(self):
         redis_says("DEL", "{revocations}:complete", database=self.peered.database)
         return self.reconnects()
@@ -153,6 +171,9 @@ class Users(Driven):
             "revocations_publish": self.logs_out,
             "revocations_republish_begin": self.reconnects,
             "revocations_republish_end": self.publishes_again,
+            "XADD": self.changes_password,
+            "XRANGE": self.is_left_alone,
+            "XDEL": self.reads_a_report,
         }
 
     def drive(self):
@@ -160,6 +181,43 @@ class Users(Driven):
 
     def is_well(self):
         return self.peered.is_ready() and [reply.status for reply in self.logs_out()] == [200, 200]
+
+
+class Mailer(Driven):
+    def __init__(self, peered, folder):
+        super().__init__(peered)
+        self.folder = folder
+
+    def passes_on(self):
+        """As users does; the id of the message. Each address and domain gets but one, so that no limit defers it."""
+        name, deadline_ms = uuid.uuid4(), int((time.time() + 3600) * 1000)
+        fields = ("id", name, "attempt", 1, "deadline", deadline_ms, "template", "password_changed")
+        redis_says("XADD", "{mail}:messages", "*", *fields, "to", f"ada@{name}.example.com", "values", "{}")
+        return name
+
+    def is_asked(self):
+        self.passes_on()
+        return []
+
+    def is_left_alone(self):
+        return []
+
+    def triggers(self):
+        return super().triggers() | {
+            "SCRIPT": self.reconnects,
+            "XREAD": self.is_left_alone,
+            "take": self.is_asked,
+            "rates": self.is_asked,
+            "XADD": self.is_asked,
+        }
+
+    def drive(self):
+        return self.is_asked()
+
+    def is_well(self):
+        name = self.passes_on()
+        eventually(lambda: list(self.folder.glob(f"*-{name}.eml")), 0.5, message="a message is sent")
+        return self.peered.is_ready()
 
 
 class Values(Driven):

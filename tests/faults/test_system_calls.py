@@ -13,6 +13,7 @@ import secrets
 import signal
 import threading
 import time
+import uuid
 
 import pytest
 import system_calls
@@ -33,7 +34,7 @@ from system_calls import (
 from harness import eventually
 from websocket import TEXT, frame
 
-DAEMONS = ("users", "values", "worker", "healthcheck")
+DAEMONS = ("users", "values", "worker", "mailer", "healthcheck")
 EVERYTHING = os.environ.get("FAULTS") == "all"
 AT_ONCE = 6  # daemons, because most of the time they wait
 N_MAX = 400 if EVERYTHING else 24
@@ -175,7 +176,29 @@ class Worker:
         return 200, b""
 
 
-PASSES = {"users": Users, "values": Values, "worker": Worker, "healthcheck": Healthcheck}
+class Mailer:
+    """A message, which becomes a file. It is passed on again and again, as users does, because a fault may lose an attempt."""
+
+    def __init__(self, admin):
+        self.by_subject = {}
+
+    def __call__(self, subject):
+        redis = self.by_subject.setdefault(subject, Redis(subject.database))
+        yield ask(subject.admin_port, "GET", "/metrics")
+        limit_s = 10 if system_calls.is_patient() else 0.1
+        with contextlib.suppress(() if system_calls.is_patient() else AssertionError):
+            eventually(lambda: self.sends(redis, subject.folder), limit_s, message="a message is sent", not_yet=AssertionError)
+        yield 200, b""
+
+    def sends(self, redis, folder):
+        name, deadline_ms = uuid.uuid4(), int((time.time() + 3600) * 1000)
+        fields = ("id", name, "attempt", 1, "deadline", deadline_ms, "template", "password_changed")
+        redis("XADD", "{mail}:messages", "*", *fields, "to", f"ada@{name}.example.com", "values", "{}")
+        limit_s = 1 if system_calls.is_patient() else 0.1
+        return eventually(lambda: list(folder.glob(f"*-{name}.eml")), limit_s, 0.002)
+
+
+PASSES = {"users": Users, "values": Values, "worker": Worker, "mailer": Mailer, "healthcheck": Healthcheck}
 
 
 # ---- one fault ----
@@ -203,6 +226,9 @@ class Case:
                 "LEASE_SECONDS": 1,
                 "WORKER_NAME": f"fault-{number}",
             }
+        if self.name == "mailer":
+            database = 8 + number % 8
+            environment = {"REDIS_URL_FILE": None, "REDIS_URL": Redis(database).url, "MAIL_DIR": self.mail_folder(number)}
         if self.name == "healthcheck":
             environment = {
                 "HEALTHCHECK_TARGETS": f"users=http://127.0.0.1:{system_calls.abacus.ADMIN_PORTS['users']},"
@@ -211,10 +237,15 @@ class Case:
                 "HEALTHCHECK_POSTGRES_FILE": system_calls.abacus.RUN_DIR / "secrets/healthcheck.url",
             }
         subject = Subject(self.name, self.folder, ports, **environment)
-        subject.database = database
+        subject.database, subject.folder = database, environment.get("MAIL_DIR")
         with self.lock:
             self.subjects.append(subject)
         return subject
+
+    def mail_folder(self, number):
+        folder = self.folder / f"mail-{number}"
+        folder.mkdir()
+        return folder
 
     def subject(self):
         """This thread's, not necessarily running."""
@@ -429,6 +460,11 @@ def test_after_a_fault_during_a_request_the_daemon_answers_again(case):
     assert all(100 < status < 500 for status in case.run_requests(case.ready()))
 
 
+@each("message", ("mailer",))
+def test_a_message_is_sent_although_a_system_call_failed(case):
+    case.sweep_all(fail_a_request, LATER)
+
+
 @each("job", ("worker",))
 def test_a_job_is_done_although_a_system_call_failed(case):
     case.sweep_all(fail_a_request, LATER)
@@ -447,7 +483,7 @@ def fail_reconnecting(case, kind, error, first, last):
     return disturb(case, kind, error, first, last, cut_and_wait)
 
 
-@each("reconnect", ("users", "values", "worker"))
+@each("reconnect", ("users", "values", "worker", "mailer"))
 def test_after_a_fault_while_it_connects_again_the_daemon_answers_again(case):
     case.sweep_all(fail_reconnecting, LATER)
 
