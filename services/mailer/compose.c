@@ -23,11 +23,13 @@
 			_binary_services_mailer_templates_##name##_html_start \
 	}
 
+TEMPLATE_FILES(email_changed);
 TEMPLATE_FILES(password_changed);
 TEMPLATE_FILES(password_reset);
 TEMPLATE_FILES(session_reused);
 
 const struct template templates[] = {
+	TEMPLATE(email_changed),
 	TEMPLATE(password_changed),
 	TEMPLATE(password_reset),
 	TEMPLATE(session_reused),

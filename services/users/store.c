@@ -4,13 +4,11 @@
 /* Without an active admin, nothing in the API could make another one. So a change that could remove one first locks its user
  * and all active admins, in the order of their ids so that two changes never wait for each other, and then decides by the rows
  * as they are after the wait: of two admins who remove each other at once, the second is refused. */
-#define TARGET                                                                                                           \
-	"locked AS MATERIALIZED (SELECT id, password_hash, admin AND active AS is_admin FROM users"                      \
-	" WHERE id = $1 OR (admin AND active)"                                                                           \
-	" ORDER BY id FOR NO KEY UPDATE),"                                                                               \
-	" target AS (SELECT id, is_admin AND NOT EXISTS (SELECT FROM locked other WHERE other.is_admin AND other.id <> " \
-	"locked.id)"                                                                                                     \
-	" AS is_last_admin FROM locked WHERE id = $1)"
+#define TARGET                                                                                                 \
+	"locked AS MATERIALIZED (SELECT id, email, password_hash, admin AND active AS is_admin FROM users"     \
+	" WHERE id = $1 OR (admin AND active) ORDER BY id FOR NO KEY UPDATE),"                                 \
+	" target AS (SELECT id, email, is_admin AND NOT EXISTS (SELECT FROM locked other WHERE other.is_admin" \
+	" AND other.id <> locked.id) AS is_last_admin FROM locked WHERE id = $1)"
 
 /* Sets what was given of a name and an e-mail; null leaves the other as it is. */
 #define SET_FIELDS(username, email)                                                                          \
@@ -28,6 +26,12 @@
 	" noticed AS (INSERT INTO outbox (template, recipient, parameters)" \
 	" SELECT '" template "', email, '{}'::jsonb FROM " query            \
 			     " WHERE (SELECT count(*) FROM outbox WHERE recipient = email) < " WAITING_MAX ")"
+
+/* Follows `changed`, which has the id, the email, and as old_email the one before: when it is another one, the links that were
+ * sent to the address of before end, and that address gets a last message. */
+#define MOVED                                                                              \
+	" moved AS (SELECT id, old_email AS email FROM changed WHERE email <> old_email)," \
+	" unlinked AS (DELETE FROM password_resets USING moved WHERE user_id = moved.id)," NOTICE("email_changed", "moved")
 
 const struct postgres_statement store_user_insert = {"user_insert",
 						     "INSERT INTO users (username, skeleton, email, password_hash)"
@@ -88,7 +92,7 @@ const struct postgres_statement store_user_change = {
 	" THEN greatest($4::bigint, tokens_dead_until_ms + 1) ELSE tokens_dead_until_ms END, " SET_FIELDS(
 		"$5", "$6") " FROM target WHERE users.id = target.id"
 			    " AND NOT (is_last_admin AND NOT (coalesce($2::boolean, true) AND coalesce($3::boolean, true)))"
-			    " RETURNING " USER ", tokens_dead_until_ms)"
+			    " RETURNING " USER ", tokens_dead_until_ms, target.email AS old_email)," MOVED
 			    " SELECT changed.* FROM target LEFT JOIN changed ON changed.id = target.id"};
 
 const struct postgres_statement store_user_delete = {
@@ -101,8 +105,11 @@ const struct postgres_statement store_user_delete = {
 
 const struct postgres_statement store_account_change = {
 	"account_change",
-	"UPDATE users SET " SET_FIELDS("$2", "$3") " WHERE id = $1::bigint AND active AND password_hash = $4::text"
-						   " RETURNING " USER};
+	"WITH target AS MATERIALIZED (SELECT id, email FROM users WHERE id = $1::bigint AND active AND password_hash = $4::text"
+	" FOR NO KEY UPDATE),"
+	" changed AS (UPDATE users SET " SET_FIELDS("$2", "$3") " FROM target WHERE users.id = target.id"
+								" RETURNING " USER ", target.email AS old_email)," MOVED
+								" SELECT * FROM changed"};
 
 /* The user is locked before its resets, as password_reset does, so that neither waits for the other. */
 const struct postgres_statement store_password_set = {

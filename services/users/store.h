@@ -35,7 +35,8 @@ extern const struct postgres_statement store_users_page;
 extern const struct postgres_statement store_users_search;
 
 /* id, active|null, admin|null, now_ms, username|null, email|null -> user, and the end of its dead tokens. A row whose id is
- * null: this is the last active admin, and nothing was changed. CONFLICT when username or email is taken. */
+ * null: this is the last active admin, and nothing was changed. CONFLICT when username or email is taken. Another email ends
+ * the links of resets, and the address of before is notified by mail. */
 extern const struct postgres_statement store_user_change;
 enum { COLUMN_CHANGED_DEAD_UNTIL_MS = COLUMN_USER_END };
 
@@ -45,7 +46,7 @@ extern const struct postgres_statement store_user_delete;
 enum { COLUMN_DELETED_ID };
 
 /* id, username|null, email|null, password hash -> user; no row: the hash is not the user's any more, or the user is inactive or
- * deleted. CONFLICT when username or email is taken. */
+ * deleted. CONFLICT when username or email is taken. Another email does the same as above. */
 extern const struct postgres_statement store_account_change;
 
 /* username|null, email|null, id of the user who may have them -> has another user the username, or one that looks like it; has

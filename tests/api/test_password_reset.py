@@ -12,6 +12,7 @@ from abacus import Person, call, eventually, fail, get, messages, post, psql
 LINK_INVALID = fail("link_invalid", "This link is not valid any more. Please ask for a new one.")
 CHANGED = {"status": "success", "message": "Password changed. Please log in again."}
 NOTED = {"status": "success", "message": "If an account has this address, a message with a link is on its way to it."}
+MOVED = "The address of your account was changed"
 LINKS_MAX = 3
 NEW, OTHER = "nine wooden beads", "eleven iron nails"
 PASSWORDS = NEW, OTHER, "four paper boats", "twelve glass doors"
@@ -129,6 +130,51 @@ def test_a_link_ends_when_its_user_has_another_address_than_it_was_sent_to(perso
     assert is_refused(reset(token, NEW))
     psql("users", f"UPDATE users SET email = '{person.email}' WHERE id = {person.id}")
     assert reset(token, NEW).status == 200
+
+
+def change(person, admin, **fields):
+    """By the user, unless there is an admin."""
+    if admin:
+        return call("PATCH", f"/users/{person.id}", fields, token=admin)
+    return call("PATCH", "/auth/account", {"current": person.password, **fields}, token=person.token)
+
+
+@pytest.mark.parametrize("by_admin", [False, True])
+def test_another_email_ends_all_links_and_is_reported_to_the_address_of_before(person, admin, by_admin):
+    token = token_for(person)
+    other = f"other-{person.email}"
+    assert change(person, by_admin and admin, email=other).status == 200
+    assert links(person) == 0 and is_refused(reset(token, NEW))
+    (message,) = eventually(lambda: messages(person.email, MOVED))
+    assert all(other not in part.get_content() for part in message.iter_parts())
+    assert not messages(other, MOVED)
+
+
+@pytest.mark.parametrize("by_admin", [False, True])
+def test_a_link_that_is_made_while_the_email_is_changed_is_refused(person, admin, by_admin):
+    """The change waits for the user's row, so it began before there was the link, which it does not see."""
+    token = token_for(person)
+    columns, row = "id, user_id, email, expires_at", "format('(%L, %s, %L, %L)', id, user_id, email, expires_at)"
+    row = psql("users", f"DELETE FROM password_resets WHERE user_id = {person.id} RETURNING {row}")
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with ThreadPoolExecutor() as threads:
+        with abacus.transaction("users", f"SELECT FROM users WHERE id = {person.id} FOR NO KEY UPDATE"):
+            late = threads.submit(change, person, by_admin and admin, email=f"other-{person.email}")
+            eventually(lambda: psql("users", waiting) == "1", message="the change waits")
+            psql("users", f"INSERT INTO password_resets ({columns}) VALUES {row}")
+        assert late.result().status == 200
+    assert links(person) == 1 and is_refused(reset(token, NEW))
+
+
+@pytest.mark.parametrize("by_admin", [False, True])
+def test_a_change_that_leaves_the_email_ends_no_link_and_is_not_reported(person, admin, by_admin):
+    token = token_for(person)
+    word = secrets.token_hex(6)
+    assert change(person, by_admin and admin, email=person.email, username=f"renamed-{word}").status == 200
+    assert change(person, by_admin and admin, email=Person().email).status == 409
+    assert reset(token, NEW).status == 200
+    eventually(lambda: messages(person.email, "Your password was changed"))
+    assert not messages(person.email, MOVED)
 
 
 def test_a_link_of_a_deleted_user_is_refused(person, admin):

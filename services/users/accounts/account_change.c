@@ -5,6 +5,7 @@
 #include "accounts/user_fields.h"
 #include "accounts/user_json.h"
 #include "base/json_write.h"
+#include "mail/outbox.h"
 #include "sessions/authenticate.h"
 #include "sessions/confirm.h"
 #include "store.h"
@@ -45,6 +46,7 @@ static void changed(enum status status, const struct postgres_rows *rows, void *
 		return http_reply_status(req, status);
 	if (postgres_count(rows) == 0)
 		return confirm_refuse_outdated(req);
+	outbox_wake(users_of(req)->outbox);
 	http_success_begin(&json, "Your account was changed.");
 	user_json_of_row(&json, rows, 0, true);
 	json_write_object_end(&json);

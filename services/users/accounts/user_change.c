@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/json_write.h"
+#include "mail/outbox.h"
 #include "revocations/revoke.h"
 #include "sessions/authenticate.h"
 #include "store.h"
@@ -77,6 +78,7 @@ static void changed(enum status status, const struct postgres_rows *rows, void *
 
 	if (!user_of_path_was_written(change->req, status, rows))
 		return;
+	outbox_wake(users_of(change->req)->outbox);
 	http_success_begin(&change->reply, "The user was changed.");
 	user_json_of_row(&change->reply, rows, 0, true);
 	json_write_object_end(&change->reply);

@@ -208,7 +208,8 @@ export const deleteAccount = <ThrowOnError extends boolean = false>(options: Opt
 /**
  * Change the caller's own name or e-mail
  *
- * The current password confirms it. Tokens and sessions stay good.
+ * The current password confirms it. Tokens and sessions stay good. With another e-mail, links for a new password that were sent before end, and the
+ * address of before gets a message.
  */
 export const changeAccount = <ThrowOnError extends boolean = false>(options: Options<ChangeAccountData, ThrowOnError>): RequestResult<ChangeAccountResponses, ChangeAccountErrors, ThrowOnError> => (options.client ?? client).patch<ChangeAccountResponses, ChangeAccountErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -319,7 +320,8 @@ export const getUser = <ThrowOnError extends boolean = false>(options: Options<G
 /**
  * Activate or deactivate a user, change its name or e-mail, or whether it is an admin (admins)
  *
- * Deactivating a user revokes its tokens for good; activating it again does not restore them.
+ * Deactivating a user revokes its tokens for good; activating it again does not restore them. Another e-mail does what it does at
+ * `PATCH /auth/account`.
  */
 export const changeUser = <ThrowOnError extends boolean = false>(options: Options<ChangeUserData, ThrowOnError>): RequestResult<ChangeUserResponses, ChangeUserErrors, ThrowOnError> => (options.client ?? client).patch<ChangeUserResponses, ChangeUserErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
