@@ -8,7 +8,6 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 
-#define ADDRESS_BYTES_MAX 254
 #define LINE_MAX_CHARS 76 /* RFC 2045 §6.7 */
 #define ENCODED_CHARS 3   /* =2E */
 

@@ -24,7 +24,8 @@ extern const struct template templates[];
 extern const int templates_n;
 const struct template *template_find(const char *name); /* NULL: there is none */
 
-/* A dot-string of ASCII, @ and a domain or host (RFC 5321 §4.1.2), at most 254 bytes. */
+#define ADDRESS_BYTES_MAX 254 /* RFC 3696, erratum 1690 */
+/* A dot-string of ASCII, @ and a domain or host (RFC 5321 §4.1.2), at most ADDRESS_BYTES_MAX long. */
 bool compose_is_address(const char *text);
 
 struct compose_config {

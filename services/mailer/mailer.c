@@ -54,7 +54,7 @@ static void waited(enum status status, void *arg);
 static void take(struct mailer *mailer);
 static void taken(enum status status, const struct mail_message *messages, int n, void *arg);
 static void begin(struct mailer *mailer, const struct mail_message *message);
-static void counted(enum status status, void *arg);
+static void counted(enum status status, long retry_s, void *arg);
 static void send_message(struct held *held);
 static void sent(enum mail_result result, long code, const char *reason, void *arg);
 static void finish(struct held *held, enum outcome outcome);
@@ -183,14 +183,16 @@ static void begin(struct mailer *mailer, const struct mail_message *message)
 }
 
 /* Without Redis's answer it is deferred too, because a limit that fails open is none. */
-static void counted(enum status status, void *arg)
+static void counted(enum status status, long retry_s, void *arg)
 {
 	struct held *held = arg;
 
-	if (status == STATUS_OK)
-		send_message(held);
+	if (status != STATUS_OK)
+		finish(held, OUTCOME_DEFERRED);
+	else if (retry_s > 0)
+		finish(held, OUTCOME_LIMITED);
 	else
-		finish(held, status == STATUS_BUSY ? OUTCOME_LIMITED : OUTCOME_DEFERRED);
+		send_message(held);
 }
 
 static void send_message(struct held *held)
@@ -269,7 +271,7 @@ static void connection_changed(bool is_ready, void *arg)
 		wait_for_messages(arg);
 }
 
-static const struct redis_script *const scripts[] = {&mail_take_script, &rates_script, NULL};
+static const struct redis_script *const scripts[] = {&mail_take_script, &limit_count_script, NULL};
 
 static struct smtp *start_smtp(struct mailer *mailer, struct event_base *base)
 {

@@ -9,10 +9,10 @@
 #include "http/access.h"
 #include "mail/outbox.h"
 #include "passwords/resets.h"
+#include "redis/limit.h"
 #include "revocations/republisher.h"
 #include "revocations/retry_queue.h"
 #include "sessions/authenticate.h"
-#include "sessions/login_attempts.h"
 #include "sessions/session_prune.h"
 #include "store.h"
 
@@ -37,8 +37,8 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 							     &revocations_sweep_script,
 							     &revocations_republish_begin_script,
 							     &revocations_republish_end_script,
-							     &login_attempts_count_script,
-							     &login_attempts_undo_script,
+							     &limit_count_script,
+							     &limit_undo_script,
 							     NULL};
 
 	users = mem_alloc(sizeof *users);

@@ -14,7 +14,7 @@ from abacus import eventually
 from system import Peered, User
 
 HOUR_S = 3600
-WINDOW_SPAN = 1 << 20  # SPAN in login_attempts_count.lua
+WINDOW_SPAN = 1 << 20  # SPAN in libcommon/redis/limit_count.lua
 LIFETIME_S = 1800
 LIBRARY = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 JUMPS = [HOUR_S, 0, -HOUR_S, 0]

@@ -166,8 +166,8 @@ class Users(Driven):
     def triggers(self):
         return super().triggers() | {
             "SCRIPT": self.reconnects,
-            "login_attempts_count": self.logs_in,
-            "login_attempts_undo": self.logs_in,
+            "limit_count": self.logs_in,
+            "limit_undo": self.logs_in,
             "revocations_publish": self.logs_out,
             "revocations_republish_begin": self.reconnects,
             "revocations_republish_end": self.publishes_again,
@@ -207,7 +207,7 @@ class Mailer(Driven):
             "SCRIPT": self.reconnects,
             "XREAD": self.is_left_alone,
             "take": self.is_asked,
-            "rates": self.is_asked,
+            "limit_count": self.is_asked,
             "XADD": self.is_asked,
         }
 

@@ -4,9 +4,8 @@
 #define ABACUS_USERS_LOGIN_ATTEMPTS_H
 
 #include "http/request.h"
-#include "redis/redis.h"
 
-/* retry_s: seconds until the count expires; 0: unknown. */
+/* retry_s: seconds until the count begins again; 0: unknown. */
 typedef void login_attempts_counted(bool may_try, long retry_s, void *arg);
 /* Counts an attempt before it is made, so that parallel attempts gain nothing. account: COLUMN_LOGIN_NAME. */
 void login_attempts_count(struct http_request *req, const char *account, login_attempts_counted *done, void *arg);
@@ -16,8 +15,5 @@ void login_attempts_refuse(struct http_request *req, long retry_s);
 void login_attempts_forget(struct http_request *req, const char *account);
 /* The attempt was counted, but the password could not be checked. */
 void login_attempts_undo(struct http_request *req, const char *account);
-
-/* For the scripts of redis_new(). */
-extern const struct redis_script login_attempts_count_script, login_attempts_undo_script;
 
 #endif

@@ -1,6 +1,6 @@
--- Takes back attempts that were counted (login_attempts_count.lua).
+-- Takes back what limit_count.lua counted.
 -- KEYS: counters
--- ARGV: name of the counter, 1 to take back one attempt that was counted but not tried, or 0 to remove the counter
+-- ARGV: name of a counter, 1 to take back one event, or 0 to remove the counter
 -- Answer: 1
 local counters = KEYS[1]
 local name, takes_one = redis.sha1hex(ARGV[1]), ARGV[2] == '1'
