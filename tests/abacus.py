@@ -353,6 +353,12 @@ def stop(name):
     )
 
 
+def cluster_is_up():
+    """Until then it refuses commands."""
+    with contextlib.suppress(AssertionError):
+        return redis_cli("EXISTS", "jobs").isdigit()
+
+
 def start(name):
     sv("up", name)
     base = name.removesuffix("-2")
@@ -360,6 +366,8 @@ def start(name):
         eventually(lambda: is_ready(base, second=name.endswith("-2")), message=f"{name} is ready")
     else:
         eventually(lambda: service_pid(name), 7, message=f"{name} runs")
+    if name == "redis" and os.environ.get("REDIS_CLUSTER") == "1":
+        eventually(cluster_is_up, 15, message="the cluster is up")
 
 
 def manage(service, *arguments):
