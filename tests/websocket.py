@@ -61,6 +61,7 @@ class WebSocket:
             options["protocols"] = ["abacus", token]
         self.socket = socket.create_connection(("127.0.0.1", port or abacus.PORTS[to]), timeout=timeout)
         self.buffer = b""
+        self.lost = []  # as the server said last
         key, request = handshake(to, **options)
         try:
             self.socket.sendall(request + behind)
@@ -115,15 +116,17 @@ class WebSocket:
         return message
 
     def expect_lost(self, *lost):
-        """Skips messages until the server says that it has lost exactly this."""
-        while self.next_text() != {"event": "state", "lost": list(lost)}:
-            pass
+        """Skips messages until the last word of the server is that it has lost exactly this."""
+        while self.lost != list(lost):
+            self.next_text()
 
     def next_text(self):
         while True:
             opcode, payload = self.next_frame()
             if opcode == TEXT:
-                return json.loads(payload)
+                message = json.loads(payload)
+                self.lost = message.get("lost", self.lost)
+                return message
             if opcode == PING:
                 self.send(PONG, payload)
                 continue

@@ -236,6 +236,7 @@ def test_after_an_outage_of_redis_ready_is_sent_again_and_results_follow(reader)
 
 def test_a_connection_learns_that_the_server_has_lost_redis(reader):
     with listen(reader.token, timeout=60) as live:
+        live.expect_lost()  # the outage of another test is over for this process too
         abacus.stop("redis")
         try:
             live.expect_lost("redis")
@@ -246,6 +247,7 @@ def test_a_connection_learns_that_the_server_has_lost_redis(reader):
 
 def test_a_connection_learns_that_the_server_has_lost_postgres_until_it_is_back(reader):
     with listen(reader.token, timeout=60) as live:
+        live.expect_lost()  # the outage of another test is over for this process too
         abacus.stop("postgres")
         try:
             live.expect_lost("postgres")
