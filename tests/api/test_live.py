@@ -9,7 +9,6 @@ import secrets
 import selectors
 import signal
 import socket
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -337,11 +336,10 @@ def test_a_client_that_does_not_read_is_dropped_and_others_are_not(reader):
     assert b"101" in slow.recv(100)
     before = resident_bytes()
     with listen(reader.token) as live:
-        received = threading.Thread(target=lambda: [live.next_message() for _ in range(4000)])
-        received.start()
-        publish(text, 4000)
-        received.join(20)
-        assert not received.is_alive()
+        for _ in range(20):
+            publish(text, 200)  # less than LIVE_BUFFER_BYTES_MAX, because a reader on a busy machine may be late by all of them
+            for _ in range(200):
+                assert live.next_message()["event"] == "test"
 
     def is_dropped():
         if metric("values_live_dropped_total") == dropped + 1:
