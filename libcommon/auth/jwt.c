@@ -123,8 +123,11 @@ static void add_claims(const struct jwt_key *key, const struct jwt_claims *claim
 		   claims->is_admin ? "true" : "false");
 	if (claims->has_session) {
 		jwt_jti_format(claims->session.id, sid);
-		buf_printf(json, ",\"aud\":\"%s\",\"sid\":\"%s\",\"auth_time\":%" PRId64 ",\"amr\":[\"pwd\"]", key->audience,
+		buf_printf(json, ",\"aud\":\"%s\",\"sid\":\"%s\",\"auth_time\":%" PRId64 ",\"amr\":[\"pwd\"", key->audience,
 			   sid, claims->session.authenticated_s);
+		if (*claims->session.factor)
+			buf_printf(json, ",\"%s\",\"mfa\"", claims->session.factor);
+		buf_text(json, "]");
 	}
 	buf_text(json, "}");
 }
@@ -239,11 +242,21 @@ static bool is_for_us(const struct jwt_key *key, const cJSON *json)
 	return audience && key->audience && strcmp(audience, key->audience) == 0;
 }
 
+/* The token is ours, so that an amr of another form is from another version. */
+static void read_factor(const cJSON *json, struct jwt_session *session)
+{
+	const cJSON *word = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(json, "amr"), 1);
+
+	if (cJSON_IsString(word) && strlen(word->valuestring) < JWT_FACTOR_BYTES)
+		memcpy(session->factor, word->valuestring, strlen(word->valuestring));
+}
+
 static bool read_session(const cJSON *json, struct jwt_claims *claims)
 {
 	const char *sid = json_text(json, "sid");
 
 	claims->has_session = true;
+	read_factor(json, &claims->session);
 	return sid && jwt_jti_parse(sid, claims->session.id) == STATUS_OK &&
 	       json_int(json, "auth_time", &claims->session.authenticated_s) == STATUS_OK;
 }

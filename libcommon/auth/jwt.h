@@ -12,6 +12,7 @@
 
 #define JWT_TOKEN_BYTES_MAX 1024
 #define JWT_JTI_BYTES 16
+#define JWT_FACTOR_BYTES 8
 
 struct jwt_cache;
 
@@ -30,6 +31,9 @@ struct jwt_key { /* what it points to is borrowed and must outlive the key */
 struct jwt_session {
 	uint8_t id[JWT_JTI_BYTES]; /* sid: a UUIDv7 as jti, so that the revocation of a session looks like that of a token */
 	int64_t authenticated_s;   /* auth_time: when the password was checked */
+	/* What amr has between "pwd" and "mfa": the second factor as a word of RFC 8176 §2, such as "otp". Empty: the password
+	 * alone was checked. */
+	char factor[JWT_FACTOR_BYTES];
 };
 
 struct jwt_claims {

@@ -250,6 +250,14 @@ void http_reply_fail(struct http_request *req, int code, const char *code_word, 
 	http_reply_json(req, code, failure(req, code, code_word, message));
 }
 
+void http_reply_fail_data(struct http_request *req, int code, const char *code_word, const char *message, cJSON *data)
+{
+	cJSON *json = failure(req, code, code_word, message);
+
+	cJSON_AddItemToObject(json, "data", data);
+	http_reply_json(req, code, json);
+}
+
 void http_reply_fail_fields(struct http_request *req, int code, const char *code_word, const char *message, cJSON *errors)
 {
 	cJSON *json = failure(req, code, code_word, message);

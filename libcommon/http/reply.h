@@ -26,6 +26,8 @@ void http_success_begin(struct buf *json, const char *message);
 /* {"status":"fail"|"error","message","code","request_id"}: "fail" below 500, and for 501 and 505. 401 adds WWW-Authenticate:
  * Bearer; 429 and 503 add Retry-After: 1 unless http_reply_header() set one. */
 void http_reply_fail(struct http_request *req, int code, const char *code_word, const char *message);
+/* The same with "data", which it takes: for a refusal that says how to go on. */
+void http_reply_fail_data(struct http_request *req, int code, const char *code_word, const char *message, cJSON *data);
 /* The same with "errors":[{"field","message"}]; takes errors (array; NULL: none) */
 void http_reply_fail_fields(struct http_request *req, int code, const char *code_word, const char *message, cJSON *errors);
 /* 400 "Invalid payload." with errors */

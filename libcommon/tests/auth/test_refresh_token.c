@@ -133,6 +133,33 @@ static void test_an_access_token_names_its_session(void **state)
 	assert_true(claims.session.authenticated_s == session.authenticated_s);
 }
 
+/* The amr of RFC 8176, from the payload of a token. */
+static void assert_amr(const char *factor, const char *amr)
+{
+	struct jwt_session proven = session;
+	struct jwt_claims claims, read;
+	uint8_t payload[JWT_TOKEN_BYTES_MAX];
+	char *access, *dot;
+	size_t len;
+
+	strcpy(proven.factor, factor);
+	access = jwt_issue_access(&key, 42, false, &proven, 1700000000000, 600, &claims);
+	dot = strchr(access, '.') + 1;
+	assert_int_equal(base64url_decode(dot, (size_t)(strchr(dot, '.') - dot), payload, &len), STATUS_OK);
+	payload[len] = '\0';
+	assert_non_null(strstr((char *)payload, amr));
+	assert_int_equal(jwt_verify(&key, access, strlen(access), 1700000000, &read), JWT_VALID);
+	assert_string_equal(read.session.factor, factor);
+	assert_true(strlen(access) <= JWT_CACHE_TOKEN_BYTES_MAX);
+	free(access);
+}
+
+static void test_an_access_token_says_which_factor_was_checked(void **state)
+{
+	assert_amr("", "\"amr\":[\"pwd\"]");
+	assert_amr("otp", "\"amr\":[\"pwd\",\"otp\",\"mfa\"]");
+}
+
 static void test_an_access_token_for_another_audience_is_invalid(void **state)
 {
 	struct jwt_key other = key;
@@ -202,6 +229,7 @@ int main(void)
 		cmocka_unit_test(test_a_token_of_another_length_is_refused),
 		cmocka_unit_test(test_neither_kind_of_token_is_taken_for_the_other),
 		cmocka_unit_test(test_an_access_token_names_its_session),
+		cmocka_unit_test(test_an_access_token_says_which_factor_was_checked),
 		cmocka_unit_test(test_an_access_token_for_another_audience_is_invalid),
 		cmocka_unit_test(test_an_access_token_ends_with_the_shortest_lifetime),
 		cmocka_unit_test(test_the_lifetime_of_access_tokens_does_not_shorten_other_tokens),
