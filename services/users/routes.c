@@ -20,6 +20,14 @@ const struct http_route users_routes[] = {
 	{"POST", "/auth/password/reset", password_reset, false, true},
 	{"PATCH", "/auth/account", account_change, true, true},
 	{"DELETE", "/auth/account", account_delete, true, true},
+	{"POST", "/auth/challenge/{id}", challenge_respond, false, true},
+	{"POST", "/auth/confirmations", confirmation_begin, true, true},
+	{"GET", "/auth/factors", factor_list, true, false},
+	{"POST", "/auth/factors", factor_enrol, true, true},
+	{"PATCH", "/auth/factors", factor_ask, true, true},
+	{"POST", "/auth/factors/{id}", factor_activate, true, true},
+	{"DELETE", "/auth/factors/{id}", factor_remove, true, false},
+	{"POST", "/auth/recovery-codes", recovery_codes_replace, true, true},
 	{"POST", "/auth", user_login_legacy, false, true},
 	{"GET", "/users", user_list, true, false},      /* unless PUBLIC_USERS */
 	{"POST", "/users", user_add, true, false},      /* reads the JSON itself, after it has checked the right to add */

@@ -81,5 +81,15 @@ void password_change(struct http_request *req);
 /* passwords/ */
 void password_forgot(struct http_request *req);
 void password_reset(struct http_request *req);
+/* challenges/ */
+void challenge_respond(struct http_request *req);
+void confirmation_begin(struct http_request *req);
+/* factors/ */
+void factor_list(struct http_request *req);
+void factor_enrol(struct http_request *req);
+void factor_activate(struct http_request *req);
+void factor_remove(struct http_request *req);
+void factor_ask(struct http_request *req);
+void recovery_codes_replace(struct http_request *req); /* recovery_codes.c */
 
 #endif

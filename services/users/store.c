@@ -42,12 +42,16 @@ const struct postgres_statement store_user_insert_if_absent = {
 				 " VALUES (normalize($1, NFC), users_skeleton($1), $2, $3, $4::boolean)"
 				 " ON CONFLICT DO NOTHING"};
 
+#define HAS_FACTOR(user) "EXISTS (SELECT FROM factors WHERE user_id = " user " AND activated_at IS NOT NULL)"
+
 /* Answers with a row even when there is no such user. Failed logins are counted by the e-mail, so that those with the user name
  * count too; those of no user by the name as Postgres lowers it, because lower() maps more spellings to one name than a program
  * without its tables could. User names from before they were normalized are found as they are. */
 #define LOGIN_OF                                                                                                         \
 	"SELECT " USER ", tokens_dead_until_ms, coalesce(lower(email), typed.name), (SELECT substr(password_hash, 5, 2)" \
-	" FROM users WHERE password_hash LIKE '$2_$%' ORDER BY 1 DESC LIMIT 1)"                                          \
+	" FROM users WHERE password_hash LIKE '$2_$%' ORDER BY 1 DESC LIMIT 1),"                                         \
+	" EXISTS (SELECT FROM factor_settings JOIN factors USING (user_id) WHERE user_id = users.id AND asked = 'login'" \
+	" AND activated_at IS NOT NULL)"                                                                                 \
 	" FROM (SELECT lower(normalize($1, NFC)) AS name, lower($1) AS raw) typed LEFT JOIN users ON "
 
 const struct postgres_statement store_user_by_email = {"user_by_email", LOGIN_OF "lower(email) = typed.name", true};
@@ -62,9 +66,10 @@ const struct postgres_statement store_user_by_id = {"user_by_id", "SELECT " USER
 
 const struct postgres_statement store_user_of_token = {
 	"user_of_token",
-	"SELECT " USER ", tokens_dead_until_ms >= $3::bigint OR revoked.jti IS NOT NULL, coalesce(revoked.inactive, false)"
-	" FROM users LEFT JOIN LATERAL (SELECT jti, inactive FROM revoked_tokens WHERE jti IN ($2::uuid, $4::uuid)"
-	" ORDER BY inactive DESC LIMIT 1) revoked ON true WHERE users.id = $1",
+	"SELECT " USER ", tokens_dead_until_ms >= $3::bigint OR revoked.jti IS NOT NULL, coalesce(revoked.inactive, false),"
+	" " HAS_FACTOR("users.id") " FROM users LEFT JOIN LATERAL (SELECT jti, inactive FROM revoked_tokens WHERE jti IN "
+				   "($2::uuid, $4::uuid)"
+				   " ORDER BY inactive DESC LIMIT 1) revoked ON true WHERE users.id = $1",
 	true};
 
 const struct postgres_statement store_users_page = {
@@ -184,9 +189,11 @@ const struct postgres_statement store_password_resets_begin = {
 
 const struct postgres_statement store_session_insert = {
 	"session_insert",
-	"WITH added AS (INSERT INTO sessions (id, user_id, generation, remember, cookie, user_agent, address, expires_at)"
+	"WITH added AS (INSERT INTO sessions (id, user_id, generation, remember, cookie, user_agent, address, expires_at, "
+	"factor)"
 	" SELECT $1::uuid, id, tokens_dead_until_ms, $4::boolean, $5::boolean, $6::text, $7::text, now() + " SECONDS(
-		"$8") " FROM users WHERE id = $2::bigint AND active AND tokens_dead_until_ms = $3::bigint RETURNING *),"
+		"$8") ", $11::text FROM users WHERE id = $2::bigint AND active AND tokens_dead_until_ms = $3::bigint RETURNING "
+		      "*),"
 		      " surplus AS (DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE user_id = $2::bigint"
 		      " AND EXISTS (SELECT FROM added) ORDER BY used_at DESC, id DESC OFFSET $9::bigint - 1) RETURNING id, "
 		      "user_id),"
@@ -210,7 +217,7 @@ const struct postgres_statement store_session_refresh = {
 				    " AND " IS_GOOD("$6", "$7",
 						    "$8") " RETURNING " SESSION
 							  ", user_id, users.admin, generation, counter, " AUTHENTICATED_S(
-								  "sessions") ", " REMAINING_S};
+								  "sessions") ", " REMAINING_S ", factor"};
 
 const struct postgres_statement store_session_misused = {
 	"session_misused",
@@ -236,19 +243,27 @@ const struct postgres_statement store_session_end = {
 							    " SELECT id FROM gone UNION ALL SELECT jti FROM revoked_tokens "
 							    "WHERE jti = $1::uuid AND user_id = $2::bigint"};
 
-/* A session stays only if it was good before this change, so that it does not survive a change of password that came between
- * the check of the token and now. */
+/* The user whose tokens a change ends. */
+#define OTHERS_OF(user)                                                                              \
+	"target AS MATERIALIZED (SELECT id, tokens_dead_until_ms AS was FROM users WHERE id = " user \
+	"::bigint AND active FOR NO KEY UPDATE)"
+/* Ends all tokens and sessions but one of the user of a WITH query that has id and was of OTHERS_OF. A session stays only if it
+ * was good before this change, so that it does not survive a change of password that came between the check of the token and
+ * now. */
+#define END_OTHERS(query, session, now_ms)                                                                              \
+	"ended AS (UPDATE users SET tokens_dead_until_ms = greatest(" now_ms "::bigint, was + 1) FROM " query           \
+	" WHERE users.id = " query ".id RETURNING users.id, tokens_dead_until_ms AS until_ms, was),"                    \
+	" gone AS (DELETE FROM sessions USING ended WHERE user_id = ended.id AND sessions.id IS DISTINCT FROM " session \
+	"::uuid),"                                                                                                      \
+	" kept AS (UPDATE sessions SET generation = until_ms FROM ended WHERE sessions.id = " session                   \
+	"::uuid AND user_id = ended.id"                                                                                 \
+	" AND generation >= was AND reused_at IS NULL AND expires_at > now()"                                           \
+	" RETURNING " AUTHENTICATED_S("sessions") " AS authenticated_s, " REMAINING_S " AS remaining_s)"
+#define OTHERS "until_ms, false, was, authenticated_s, remaining_s"
+
 const struct postgres_statement store_sessions_end_others = {
 	"sessions_end_others",
-	"WITH target AS (SELECT id, tokens_dead_until_ms AS was FROM users WHERE id = $1::bigint AND active FOR NO KEY UPDATE),"
-	" ended AS (UPDATE users SET tokens_dead_until_ms = greatest($3::bigint, was + 1) FROM target"
-	" WHERE users.id = target.id RETURNING tokens_dead_until_ms AS until_ms, was),"
-	" gone AS (DELETE FROM sessions WHERE user_id = $1::bigint AND id IS DISTINCT FROM $2::uuid),"
-	" kept AS (UPDATE sessions SET generation = until_ms FROM ended WHERE id = $2::uuid AND user_id = $1::bigint"
-	" AND generation >= was AND reused_at IS NULL AND expires_at > now()"
-	" RETURNING " AUTHENTICATED_S(
-		"sessions") " AS authenticated_s, " REMAINING_S " AS remaining_s)"
-			    " SELECT until_ms, false, was, authenticated_s, remaining_s FROM ended LEFT JOIN kept ON true"};
+	"WITH " OTHERS_OF("$1") ", " END_OTHERS("target", "$2", "$3") " SELECT " OTHERS " FROM ended LEFT JOIN kept ON true"};
 
 /* Goes through the table by pages of the primary key, because an index of expires_at would have to be written at each refresh.
  */
@@ -260,8 +275,160 @@ const struct postgres_statement store_sessions_prune = {
 			       "$5") " OR (sessions.reused_at IS NOT NULL AND sessions.expires_at > now()))"
 				     " FOR UPDATE OF sessions SKIP LOCKED),"
 				     " gone AS (DELETE FROM sessions USING bad WHERE sessions.id = bad.id),"
+				     " ended AS (DELETE FROM challenges WHERE id IN (SELECT id FROM challenges WHERE"
+				     " expires_at < now() LIMIT $2::bigint FOR UPDATE SKIP LOCKED)),"
 				     " old AS (DELETE FROM revoked_tokens WHERE expires_at < now() - interval '1 hour')"
 				     " SELECT id FROM page ORDER BY id DESC LIMIT 1"};
+
+/* ---- factors ---- */
+
+const struct postgres_statement store_factors_of_user = {
+	"factors_of_user",
+	"SELECT asked, cardinality(recovery_hashes), factors.id, method, " TIME("factors.created_at") ", " TIME(
+		"used_at") " FROM (SELECT $1::bigint AS id) one LEFT JOIN factor_settings settings ON settings.user_id = one.id"
+			   " LEFT JOIN factors ON factors.user_id = one.id AND activated_at IS NOT NULL ORDER BY activated_at, "
+			   "factors.id",
+	true};
+
+const struct postgres_statement store_factor_enrol = {
+	"factor_enrol",
+	"WITH target AS MATERIALIZED (SELECT id FROM users WHERE id = $1::bigint AND active FOR KEY SHARE),"
+	" settings AS (INSERT INTO factor_settings (user_id) SELECT id FROM target ON CONFLICT DO NOTHING)"
+	" INSERT INTO factors (id, user_id, method, secret) SELECT $2::uuid, id, $3::text, $4::text FROM target"
+	" WHERE (SELECT count(*) FROM factors WHERE user_id = $1::bigint AND activated_at IS NOT NULL) < $5::bigint"
+	" ON CONFLICT (user_id) WHERE activated_at IS NULL DO UPDATE SET id = excluded.id, method = excluded.method,"
+	" secret = excluded.secret, created_at = now() RETURNING id"};
+
+#define IS_PENDING(user, id, age)                               \
+	"factors.id = " id "::uuid AND factors.user_id = " user \
+	" AND activated_at IS NULL AND created_at + " SECONDS(age) " > now()"
+
+const struct postgres_statement store_factor_pending = {
+	"factor_pending", "SELECT secret FROM factors WHERE " IS_PENDING("$1::bigint", "$2", "$3"), true};
+
+/* Whether there are other factors is asked of the table as it was before this statement. */
+const struct postgres_statement store_factor_activate = {
+	"factor_activate",
+	"WITH " OTHERS_OF("$1") ", changed AS (UPDATE factors SET activated_at = now(), used_at = now(), last_step = $5::bigint"
+				" FROM target WHERE " IS_PENDING(
+					"target.id", "$4",
+					"$6") " RETURNING target.id, target.was),"
+					      " codes AS (UPDATE factor_settings SET recovery_hashes = $7::text[], tries = 0 "
+					      "FROM changed WHERE user_id = changed.id"
+					      " AND NOT " HAS_FACTOR("changed.id") " RETURNING user_id), " END_OTHERS(
+						      "changed", "$2",
+						      "$3") " SELECT " OTHERS
+							    ", EXISTS (SELECT FROM codes) FROM ended LEFT JOIN kept ON true"};
+
+const struct postgres_statement store_factor_remove = {
+	"factor_remove",
+	"WITH " OTHERS_OF(
+		"$1") ", changed AS (DELETE FROM factors USING target WHERE factors.id = $4::uuid AND user_id = target.id"
+		      " AND activated_at IS NOT NULL RETURNING target.id, target.was),"
+		      " codes AS (UPDATE factor_settings SET recovery_hashes = '{}', asked = 'login' FROM changed WHERE "
+		      "user_id = changed.id"
+		      " AND NOT EXISTS (SELECT FROM factors WHERE user_id = changed.id AND activated_at IS NOT NULL AND "
+		      "factors.id <> $4::uuid)), " END_OTHERS("changed", "$2", "$3") " SELECT " OTHERS
+										     " FROM ended LEFT JOIN kept ON true"};
+
+const struct postgres_statement store_recovery_codes_replace = {
+	"recovery_codes_replace",
+	"WITH " OTHERS_OF(
+		"$1") ", changed AS (UPDATE factor_settings SET recovery_hashes = $4::text[] FROM target"
+		      " WHERE user_id = target.id AND " HAS_FACTOR(
+			      "target.id") " RETURNING target.id, target.was), " END_OTHERS("changed", "$2",
+											    "$3") " SELECT " OTHERS
+												  " FROM ended LEFT JOIN kept "
+												  "ON true"};
+
+const struct postgres_statement store_factor_ask = {
+	"factor_ask", "UPDATE factor_settings SET asked = $2::text WHERE user_id = $1::bigint AND " HAS_FACTOR(
+			      "$1::bigint") " RETURNING user_id"};
+
+const struct postgres_statement store_factor_secrets = {
+	"factor_secrets", "SELECT id, user_id, secret FROM factors WHERE id > $1::uuid ORDER BY id LIMIT $2::bigint", true};
+
+const struct postgres_statement store_factor_reseal = {"factor_reseal", "UPDATE factors SET secret = $3 WHERE id = $1::uuid"
+									" AND secret = $2"};
+
+/* ---- challenges ---- */
+
+const struct postgres_statement store_challenge_insert = {
+	"challenge_insert",
+	"WITH added AS (INSERT INTO challenges (id, user_id, generation, client, binding, remember, cookie, expires_at)"
+	" SELECT $1::uuid, id, tokens_dead_until_ms, $4::text, $5::text, $6::boolean, $7::boolean, now() + " SECONDS(
+		"$8") " FROM users WHERE id = $2::bigint AND active AND tokens_dead_until_ms = coalesce($3::bigint, "
+		      "tokens_dead_until_ms)"
+		      " RETURNING user_id),"
+		      " surplus AS (DELETE FROM challenges WHERE id IN (SELECT id FROM challenges WHERE id IN (SELECT id FROM "
+		      "challenges"
+		      " WHERE user_id = $2::bigint AND EXISTS (SELECT FROM added) ORDER BY expires_at DESC, id DESC OFFSET "
+		      "$9::bigint - 1)"
+		      " FOR UPDATE SKIP LOCKED))"
+		      " SELECT (SELECT coalesce(string_agg(DISTINCT method, ' ' ORDER BY method), '') FROM factors WHERE "
+		      "user_id = added.user_id"
+		      " AND activated_at IS NOT NULL), coalesce((SELECT cardinality(recovery_hashes) FROM factor_settings"
+		      " WHERE user_id = added.user_id), 0) FROM added"};
+
+/* The user's tries are counted as the window says that they stand now. */
+const struct postgres_statement store_challenge_try = {
+	"challenge_try",
+	"WITH owner AS MATERIALIZED (SELECT users.* FROM challenges JOIN users ON users.id = user_id"
+	" WHERE challenges.id = $1::uuid AND users.active FOR KEY SHARE OF users),"
+	" tried AS (UPDATE challenges SET tries = tries + 1 FROM owner WHERE challenges.id = $1::uuid AND client = $2::text"
+	" AND answered_at IS NULL AND tries < $3::bigint AND expires_at > now() AND generation = tokens_dead_until_ms"
+	" RETURNING user_id, lower(email) AS name, admin, password_hash, generation, binding, remember, cookie),"
+	" counted AS (UPDATE factor_settings settings SET tries = CASE WHEN tries_since + " SECONDS(
+		"$5") " <= now() THEN 1"
+		      " ELSE tries + 1 END, tries_since = CASE WHEN tries_since + " SECONDS(
+			      "$5") " <= now() THEN now() ELSE tries_since END"
+				    " FROM tried WHERE settings.user_id = tried.user_id AND (tries < $4::bigint OR tries_since "
+				    "+ " SECONDS(
+					    "$5") " <= now()) RETURNING settings.user_id)"
+						  " SELECT tried.*, CASE WHEN settings.user_id IS NOT NULL AND NOT EXISTS "
+						  "(SELECT FROM counted) THEN"
+						  " greatest(1, ceil(extract(epoch FROM tries_since + " SECONDS(
+							  "$5") " - now())))::bigint END,"
+								" factors.id, method, secret, last_step FROM tried LEFT JOIN "
+								"factor_settings settings ON settings.user_id = tried.user_id"
+								" LEFT JOIN factors ON factors.user_id = tried.user_id AND "
+								"activated_at IS NOT NULL ORDER BY factors.id"};
+
+/* The order of the locks, and that a proof is looked at after them, decide which of two uses at once is the first. */
+#define ANSWERED                                                                                                     \
+	"WITH owner AS MATERIALIZED (SELECT users.id FROM challenges JOIN users ON users.id = user_id"               \
+	" WHERE challenges.id = $1::uuid AND users.active FOR KEY SHARE OF users),"                                  \
+	" challenge AS MATERIALIZED (SELECT challenges.id, user_id FROM challenges JOIN owner ON owner.id = user_id" \
+	" WHERE challenges.id = $1::uuid AND answered_at IS NULL AND expires_at > now() FOR UPDATE OF challenges),"
+#define ANSWER                                                                                                         \
+	" UPDATE challenges SET answered_at = now(), expires_at = now() + " SECONDS(                                   \
+		"$2") " FROM proven WHERE challenges.id = $1::uuid AND challenges.user_id = proven.user_id RETURNING " \
+		      "proven.user_id"
+#define FORGET_TRIES \
+	" forgotten AS (UPDATE factor_settings settings SET tries = 0 FROM proven WHERE settings.user_id = proven.user_id)"
+
+const struct postgres_statement store_challenge_totp = {
+	"challenge_totp", ANSWERED
+	" proven AS (UPDATE factors SET last_step = $4::bigint, used_at = now(), secret = coalesce($5::text, secret)"
+	" FROM challenge WHERE factors.id = $3::uuid AND factors.user_id = challenge.user_id AND activated_at IS NOT NULL"
+	" AND last_step < $4::bigint RETURNING factors.user_id)," FORGET_TRIES ANSWER};
+
+const struct postgres_statement store_challenge_recovery = {
+	"challenge_recovery",
+	ANSWERED " proven AS (UPDATE factor_settings SET recovery_hashes = array_remove(recovery_hashes, $3::text), tries = 0"
+		 " FROM challenge WHERE factor_settings.user_id = challenge.user_id AND $3::text = ANY (recovery_hashes)"
+		 " AND " HAS_FACTOR("challenge.user_id") " RETURNING factor_settings.user_id)" ANSWER};
+
+const struct postgres_statement store_challenge_password = {
+	"challenge_password",
+	ANSWERED " proven AS (SELECT user_id FROM challenge JOIN users ON users.id = user_id"
+		 " WHERE password_hash = $3::text AND NOT " HAS_FACTOR("users.id") ")," FORGET_TRIES ANSWER};
+
+const struct postgres_statement store_confirmation_use = {
+	"confirmation_use",
+	"DELETE FROM challenges USING users WHERE challenges.id = $1::uuid AND user_id = $2::bigint AND users.id = user_id"
+	" AND binding = $3::text AND answered_at IS NOT NULL AND expires_at > now() AND generation = tokens_dead_until_ms"
+	" RETURNING challenges.id"};
 
 /* ---- revocations ---- */
 
@@ -369,5 +536,18 @@ const struct postgres_statement *const store_statements[] = {
 	&store_password_reset,
 	&store_password_forgotten,
 	&store_password_resets_begin,
+	&store_factors_of_user,
+	&store_factor_enrol,
+	&store_factor_pending,
+	&store_factor_activate,
+	&store_factor_remove,
+	&store_recovery_codes_replace,
+	&store_factor_ask,
+	&store_challenge_insert,
+	&store_challenge_try,
+	&store_challenge_totp,
+	&store_challenge_recovery,
+	&store_challenge_password,
+	&store_confirmation_use,
 	NULL,
 };

@@ -63,14 +63,16 @@ extern const struct postgres_statement store_user_by_login;
 enum {
 	COLUMN_LOGIN_DEAD_UNTIL_MS = COLUMN_USER_END,
 	COLUMN_LOGIN_NAME, /* lower case: the user's e-mail, whichever name was given; the parameter if there is no such user */
-	COLUMN_LOGIN_LEGACY_COST /* of the dearest bcrypt hash of any user; null: there is none */
+	COLUMN_LOGIN_LEGACY_COST, /* of the dearest bcrypt hash of any user; null: there is none */
+	COLUMN_LOGIN_WANTS_FACTOR /* the user has one, which is asked at every login */
 };
 
 /* id, jti, ms of issue, sid|null -> user, and more */
 extern const struct postgres_statement store_user_of_token;
 enum {
 	COLUMN_TOKEN_IS_REVOKED = COLUMN_USER_END,
-	COLUMN_TOKEN_IS_INACTIVE /* issued to a user who was inactive */
+	COLUMN_TOKEN_IS_INACTIVE, /* issued to a user who was inactive */
+	COLUMN_TOKEN_HAS_FACTOR
 };
 
 /* "session" stands for these columns. A session is good while its user is active, no change has ended the user's tokens since
@@ -88,8 +90,9 @@ enum {
 };
 
 /* id, user id, dead_until_ms as it was when the password was read, remember, cookie, user agent, address, limit in s, most
- * sessions of a user, token lifetime in s -> session, and more; a row for each session that was the user's least recently used
- * and one too many, which is ended, or one row. No row: the user has been changed since, and nothing was stored. */
+ * sessions of a user, token lifetime in s, factor -> session, and more; a row for each session that was the user's least
+ * recently used and one too many, which is ended, or one row. No row: the user has been changed since, and nothing was stored.
+ */
 extern const struct postgres_statement store_session_insert;
 enum { COLUMN_STARTED_AUTHENTICATED_S = COLUMN_SESSION_END, COLUMN_STARTED_SURPLUS_ID /* null: none */ };
 
@@ -102,7 +105,8 @@ enum {
 	COLUMN_REFRESHED_GENERATION,
 	COLUMN_REFRESHED_COUNTER,
 	COLUMN_REFRESHED_AUTHENTICATED_S,
-	COLUMN_REFRESHED_REMAINING_S
+	COLUMN_REFRESHED_REMAINING_S,
+	COLUMN_REFRESHED_FACTOR
 };
 
 /* id, counter, retry in s, token lifetime in s -> user id, now. Marks a session whose counter has passed this one for longer
@@ -124,7 +128,8 @@ extern const struct postgres_statement store_sessions_end_others;
 enum {
 	COLUMN_OTHERS_WAS_DEAD_UNTIL_MS = 2, /* before this change */
 	COLUMN_OTHERS_AUTHENTICATED_S,       /* of the session that stays; null: there is none */
-	COLUMN_OTHERS_REMAINING_S
+	COLUMN_OTHERS_REMAINING_S,
+	COLUMN_OTHERS_END
 };
 
 /* after id, limit, limits -> the last id of the page; removes those of the page that are not good */
@@ -149,6 +154,84 @@ extern const struct postgres_statement store_password_forgotten;
 /* links of one user at a time, their lifetime in s; forgets the addresses of seconds that are over, and writes a message
  * with a link to each that an active user has. */
 extern const struct postgres_statement store_password_resets_begin;
+
+/* ---- factors ---- */
+
+/* user id -> one row for each activated factor, or one without. The settings are null when the user never had one. */
+extern const struct postgres_statement store_factors_of_user;
+enum {
+	COLUMN_FACTORS_ASKED,
+	COLUMN_FACTORS_RECOVERY_CODES, /* how many are left */
+	COLUMN_FACTORS_ID,
+	COLUMN_FACTORS_METHOD,
+	COLUMN_FACTORS_CREATED_AT, /* RFC 3339, as the next one, which is null before the first use */
+	COLUMN_FACTORS_USED_AT
+};
+
+/* user id, id, method, sealed secret, most factors of a user -> id. Replaces an enrolment that was not activated. No row: the
+ * user has as many factors already. */
+extern const struct postgres_statement store_factor_enrol;
+enum { COLUMN_ENROLLED_ID };
+
+/* user id, id, age in s -> an enrolment that is no older */
+extern const struct postgres_statement store_factor_pending;
+enum { COLUMN_PENDING_SECRET };
+
+/* The next three change a factor and end all tokens and sessions of the user but one, as store_sessions_end_others does, in one
+ * statement; their rows begin with its columns. No row: there is nothing to change.
+ * user id, session id|null, now_ms, id, step, age in s, hashes -> whether the hashes have become the recovery codes, because
+ * this is the first factor */
+extern const struct postgres_statement store_factor_activate;
+enum { COLUMN_ACTIVATED_HAS_CODES = COLUMN_OTHERS_END };
+/* user id, session id|null, now_ms, id; the recovery codes go with the last factor */
+extern const struct postgres_statement store_factor_remove;
+/* user id, session id|null, now_ms, hashes */
+extern const struct postgres_statement store_recovery_codes_replace;
+
+/* user id, 'login' or 'sensitive' -> user id; no row: the user has no factor */
+extern const struct postgres_statement store_factor_ask;
+
+/* after id, limit -> id, user id, sealed secret; and id, old, new: replaces it. The daemon prepares neither, because only
+ * manage uses them. */
+extern const struct postgres_statement store_factor_secrets, store_factor_reseal;
+enum { COLUMN_SECRET_ID, COLUMN_SECRET_USER_ID, COLUMN_SECRET_SEALED };
+
+/* ---- challenges: each statement about one locks the user, the challenge, a factor and the settings in this order ---- */
+
+/* id, user id, dead_until_ms as it was when the password was read|null, client, binding|null, remember, cookie, lifetime in s,
+ * most challenges of a user -> how it can be answered. No row: the user has been changed since. */
+extern const struct postgres_statement store_challenge_insert;
+enum { COLUMN_CHALLENGE_METHODS /* of the user's factors, with blanks between */, COLUMN_CHALLENGE_RECOVERY_CODES };
+
+/* id, client, tries of a challenge, tries of a user in a window, its length in s -> a row for each activated factor, or one
+ * without. Counts a try. No row: the challenge has ended, or is another client's. */
+extern const struct postgres_statement store_challenge_try;
+enum {
+	COLUMN_TRY_USER_ID,
+	COLUMN_TRY_LOGIN_NAME, /* COLUMN_LOGIN_NAME */
+	COLUMN_TRY_IS_ADMIN,
+	COLUMN_TRY_PASSWORD_HASH,
+	COLUMN_TRY_GENERATION,
+	COLUMN_TRY_BINDING, /* null: a login */
+	COLUMN_TRY_REMEMBER,
+	COLUMN_TRY_COOKIE,
+	COLUMN_TRY_RETRY_S, /* null unless the user's tries are used up: until they are not */
+	COLUMN_TRY_FACTOR_ID,
+	COLUMN_TRY_METHOD,
+	COLUMN_TRY_SECRET,
+	COLUMN_TRY_LAST_STEP
+};
+
+/* The next three accept the answer to a challenge, once -> user id; no row: the proof was used before, or the challenge was.
+ * Each begins with: id, seconds in which a confirmation is used. … factor id, step, newly sealed secret|null */
+extern const struct postgres_statement store_challenge_totp;
+/* … hash of a recovery code */
+extern const struct postgres_statement store_challenge_recovery;
+/* … the hash that the password was verified against; of a user without a factor */
+extern const struct postgres_statement store_challenge_password;
+
+/* id, user id, binding -> id; removes an answered challenge. No row: there is none. */
+extern const struct postgres_statement store_confirmation_use;
 
 /* ---- revocations. tokens_dead_until_ms grows with each change, whatever the clocks say (auth/revocations.h) ---- */
 

@@ -1,10 +1,11 @@
 /* PATCH /auth/account {username?, email?, current}: changes the caller's own name or e-mail. Tokens and sessions stay.
- * Flow: account_change -> confirm.c -> confirmed -> changed -> reply. */
+ * Flow: account_change -> confirmation.c -> confirmed -> changed -> reply. */
 #include "service.h"
 
 #include "accounts/user_fields.h"
 #include "accounts/user_json.h"
 #include "base/json_write.h"
+#include "challenges/confirmation.h"
 #include "mail/outbox.h"
 #include "sessions/authenticate.h"
 #include "sessions/confirm.h"
@@ -22,7 +23,7 @@ void account_change(struct http_request *req)
 		errors = http_errors_add(errors, "username", "or email is required");
 	if (errors)
 		return http_reply_invalid(req, errors);
-	confirm_password(req, confirmed, NULL);
+	confirmation_want(req, confirmed, NULL);
 }
 
 static void confirmed(struct http_request *req, void *arg)

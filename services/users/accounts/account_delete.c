@@ -1,8 +1,9 @@
 /* DELETE /auth/account {current}: deletes the caller's own account, with all its tokens and sessions.
- * Flow: account_delete -> confirm.c -> confirmed -> deleted -> published -> reply. */
+ * Flow: account_delete -> confirmation.c -> confirmed -> deleted -> published -> reply. */
 #include "service.h"
 
 #include "accounts/user_of_path.h"
+#include "challenges/confirmation.h"
 #include "revocations/revoke.h"
 #include "sessions/authenticate.h"
 #include "sessions/confirm.h"
@@ -22,7 +23,7 @@ void account_delete(struct http_request *req)
 	struct deletion *deletion = http_request_alloc(req, sizeof *deletion, NULL);
 
 	deletion->req = req;
-	confirm_password(req, confirmed, deletion);
+	confirmation_want(req, confirmed, deletion);
 }
 
 static void confirmed(struct http_request *req, void *arg)

@@ -1,5 +1,5 @@
 /* PATCH /users/{id} {active?, admin?, username?, email?}, for admins. Deactivating a user revokes all its tokens.
- * Flow: user_change -> changed -> (published) -> reply. */
+ * Flow: user_change -> confirmation.c -> confirmed -> changed -> (published) -> reply. */
 #include "service.h"
 
 #include "accounts/user_fields.h"
@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/json_write.h"
+#include "challenges/confirmation.h"
 #include "mail/outbox.h"
 #include "revocations/revoke.h"
 #include "sessions/authenticate.h"
@@ -16,41 +17,35 @@
 struct change {
 	struct http_request *req;
 	struct revoking *revoking;
-	struct buf reply; /* with the user as it is now */
+	int64_t id;
+	const char *active, *admin; /* "true", "false"; NULL: as it is */
+	struct buf reply;           /* with the user as it is now */
 };
 
 static void change_drop(void *memory);
 static const char *flag_text(const cJSON *json, const char *key, cJSON **errors);
+static void confirmed(struct http_request *req, void *arg);
 static void changed(enum status status, const struct postgres_rows *rows, void *arg);
 static void published(enum status status, void *arg);
 
 void user_change(struct http_request *req)
 {
 	struct change *change = http_request_alloc(req, sizeof *change, change_drop);
-	struct postgres_params params = {0};
-	const char *active, *admin;
 	cJSON *errors = NULL;
 	const cJSON *json;
-	int64_t id;
 
 	change->req = req;
-	if (!users_require_admin(req) || !http_request_read_json(req) || !user_of_path(req, &id))
+	if (!users_require_admin(req) || !http_request_read_json(req) || !user_of_path(req, &change->id))
 		return;
 	json = http_request_json(req);
-	active = flag_text(json, "active", &errors);
-	admin = flag_text(json, "admin", &errors);
+	change->active = flag_text(json, "active", &errors);
+	change->admin = flag_text(json, "admin", &errors);
 	errors = user_fields_errors(errors, json);
-	if (!errors && !active && !admin && !user_fields_are_given(json))
+	if (!errors && !change->active && !change->admin && !user_fields_are_given(json))
 		errors = http_errors_add(errors, "active", "active, admin, username or email is required");
 	if (errors)
 		return http_reply_invalid(req, errors);
-	postgres_param_int(&params, id);
-	postgres_param_text(&params, active);
-	postgres_param_text(&params, admin);
-	postgres_param_int(&params, clock_unix_ms());
-	user_fields_params(&params, json);
-	change->revoking = revoke_begin(req, id);
-	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_user_change, &params, changed, change);
+	confirmation_want_factor(req, confirmed, change);
 }
 
 static void change_drop(void *memory)
@@ -70,6 +65,20 @@ static const char *flag_text(const cJSON *json, const char *key, cJSON **errors)
 		return NULL;
 	}
 	return flag ? "true" : "false";
+}
+
+static void confirmed(struct http_request *req, void *arg)
+{
+	struct change *change = arg;
+	struct postgres_params params = {0};
+
+	postgres_param_int(&params, change->id);
+	postgres_param_text(&params, change->active);
+	postgres_param_text(&params, change->admin);
+	postgres_param_int(&params, clock_unix_ms());
+	user_fields_params(&params, http_request_json(req));
+	change->revoking = revoke_begin(req, change->id);
+	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_user_change, &params, changed, change);
 }
 
 static void changed(enum status status, const struct postgres_rows *rows, void *arg)

@@ -1,8 +1,9 @@
 /* DELETE /users/{id}, for admins. Deleting a user revokes all its tokens.
- * Flow: user_delete -> deleted -> published -> reply. */
+ * Flow: user_delete -> confirmation.c -> confirmed -> deleted -> published -> reply. */
 #include "service.h"
 
 #include "accounts/user_of_path.h"
+#include "challenges/confirmation.h"
 #include "revocations/revoke.h"
 #include "sessions/authenticate.h"
 #include "store.h"
@@ -10,24 +11,31 @@
 struct deletion {
 	struct http_request *req;
 	struct revoking *revoking;
+	int64_t id;
 };
 
+static void confirmed(struct http_request *req, void *arg);
 static void deleted(enum status status, const struct postgres_rows *rows, void *arg);
 static void published(enum status status, void *arg);
 
 void user_delete(struct http_request *req)
 {
 	struct deletion *deletion = http_request_alloc(req, sizeof *deletion, NULL);
-	struct postgres_params params = {0};
-	int64_t id;
 
 	deletion->req = req;
-	if (!users_require_admin(req) || !user_of_path(req, &id))
-		return;
-	postgres_param_int(&params, id);
+	if (users_require_admin(req) && user_of_path(req, &deletion->id))
+		confirmation_want_factor(req, confirmed, deletion);
+}
+
+static void confirmed(struct http_request *req, void *arg)
+{
+	struct deletion *deletion = arg;
+	struct postgres_params params = {0};
+
+	postgres_param_int(&params, deletion->id);
 	postgres_param_int(&params, users_of(req)->config->auth.token_lifetime_s);
 	postgres_param_text(&params, NULL);
-	deletion->revoking = revoke_begin(req, id);
+	deletion->revoking = revoke_begin(req, deletion->id);
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_user_delete, &params, deleted, deletion);
 }
 

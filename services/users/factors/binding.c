@@ -20,11 +20,11 @@ static int by_name(const void *one, const void *other)
 static void add_object(struct buf *out, const cJSON *json)
 {
 	size_t count = 0;
-	const cJSON *member, **members = mem_alloc((size_t)(cJSON_GetArraySize(json) + 1) * sizeof(const cJSON *));
+	const cJSON **members = mem_alloc((size_t)(cJSON_GetArraySize(json) + 1) * sizeof(const cJSON *));
 
-	cJSON_ArrayForEach (member, json)
+	for (const cJSON *member = json->child; member; member = member->next)
 		members[count++] = member;
-	qsort(members, count, sizeof *members, by_name);
+	qsort(members, count, sizeof(const cJSON *), by_name);
 	json_write_object(out);
 	for (size_t i = 0; i < count; i++) {
 		json_write_text(out, members[i]->string);
@@ -37,10 +37,8 @@ static void add_object(struct buf *out, const cJSON *json)
 
 static void add_array(struct buf *out, const cJSON *json)
 {
-	const cJSON *item;
-
 	json_write_array(out);
-	cJSON_ArrayForEach (item, json)
+	for (const cJSON *item = json->child; item; item = item->next)
 		binding_canonical(out, item);
 	json_write_array_end(out);
 }

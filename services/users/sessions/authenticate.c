@@ -78,6 +78,7 @@ static void loaded(enum status status, const struct postgres_rows *rows, void *a
 	caller->email = mem_strdup(postgres_text(rows, 0, COLUMN_USER_EMAIL));
 	caller->password_hash = mem_strdup(postgres_text(rows, 0, COLUMN_USER_PASSWORD_HASH));
 	caller->is_admin = postgres_bool(rows, 0, COLUMN_USER_IS_ADMIN);
+	caller->has_factor = postgres_bool(rows, 0, COLUMN_TOKEN_HAS_FACTOR);
 	http_request_set_user(req, caller->claims.user_id);
 	http_request_proceed(req);
 }

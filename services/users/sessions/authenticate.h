@@ -8,7 +8,7 @@
 struct caller { /* an active user, with a valid token */
 	struct jwt_claims claims;
 	char *username, *email, *password_hash;
-	bool is_admin;
+	bool is_admin, has_factor;
 };
 
 /* For http_server_set_auth(). */

@@ -59,6 +59,7 @@ static void loaded(enum status status, const struct postgres_rows *rows, void *a
 		credentials->user_id = postgres_int(rows, 0, COLUMN_USER_ID);
 		credentials->is_active = postgres_bool(rows, 0, COLUMN_USER_IS_ACTIVE);
 		credentials->is_admin = postgres_bool(rows, 0, COLUMN_USER_IS_ADMIN);
+		credentials->wants_factor = postgres_bool(rows, 0, COLUMN_LOGIN_WANTS_FACTOR);
 		credentials->stored_hash = mem_strdup(postgres_text(rows, 0, COLUMN_USER_PASSWORD_HASH));
 		credentials->dead_until_ms = postgres_int(rows, 0, COLUMN_LOGIN_DEAD_UNTIL_MS);
 		/* A change in this same millisecond, or by a process whose clock is ahead, came before this login. */
@@ -123,10 +124,15 @@ static void replace_hash(const struct credentials *credentials)
 		      &params, hash_replaced, NULL);
 }
 
-void credentials_accept(struct credentials *credentials)
+void credentials_accept_password(struct credentials *credentials)
 {
-	login_attempts_forget(credentials->req, credentials->name);
 	if (credentials->new_hash)
 		replace_hash(credentials);
 	http_request_set_user(credentials->req, credentials->user_id);
+}
+
+void credentials_accept(struct credentials *credentials)
+{
+	login_attempts_forget(credentials->req, credentials->name);
+	credentials_accept_password(credentials);
 }

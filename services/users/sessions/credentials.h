@@ -14,6 +14,7 @@ struct credentials { /* of a user whose password was right; lives as long as the
 	struct http_request *req;
 	int64_t user_id;
 	bool is_active, is_admin;
+	bool wants_factor; /* the password alone does not log this user in */
 	/* When a token of this login is issued: before the user was loaded, so that each later change of the user revokes it.
 	 */
 	int64_t issued_ms;
@@ -31,7 +32,9 @@ typedef void credentials_checked(struct http_request *req, struct credentials *c
  * is answered here. */
 void credentials_check(struct http_request *req, const struct postgres_statement *statement, const char *name,
 		       const char *password, bool wants_active, credentials_checked *done);
-/* The login succeeds: forgets the failed attempts, and replaces a hash by a legacy algorithm or with weaker parameters. */
+/* The password was right: replaces a hash by a legacy algorithm or with weaker parameters. */
+void credentials_accept_password(struct credentials *credentials);
+/* The login succeeds: that, and forgets the failed attempts. */
 void credentials_accept(struct credentials *credentials);
 
 #endif

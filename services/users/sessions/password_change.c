@@ -1,10 +1,11 @@
 /* PUT /auth/password {current, new}: changes the password. Every token issued before is revoked, also that of this request.
- * Flow: password_change -> confirm.c -> confirmed -> hashed -> password_store.c. */
+ * Flow: password_change -> confirmation.c -> confirmed -> hashed -> password_store.c. */
 #include "service.h"
 
 #include "accounts/validation.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "challenges/confirmation.h"
 #include "hashing.h"
 #include "passwords/password_store.h"
 #include "sessions/authenticate.h"
@@ -28,7 +29,7 @@ void password_change(struct http_request *req)
 	change->new_password = json_text(http_request_json(req), "new");
 	if ((problem = password_problem(change->new_password)))
 		return http_reply_invalid(req, http_errors_add(NULL, "new", problem));
-	confirm_password(req, confirmed, change);
+	confirmation_want(req, confirmed, change);
 }
 
 static void confirmed(struct http_request *req, void *arg)

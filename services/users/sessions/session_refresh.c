@@ -2,6 +2,7 @@
  * Flow: session_refresh -> refreshed -> reply; and if nothing was refreshed: -> judged -> (published) -> refuse. */
 #include "service.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -102,6 +103,7 @@ static void refreshed(enum status status, const struct postgres_rows *rows, void
 		return judge(refresh);
 	memcpy(tokens.session.id, refresh->token.session, JWT_JTI_BYTES);
 	tokens.session.authenticated_s = postgres_int(rows, 0, COLUMN_REFRESHED_AUTHENTICATED_S);
+	snprintf(tokens.session.factor, JWT_FACTOR_BYTES, "%s", postgres_text(rows, 0, COLUMN_REFRESHED_FACTOR));
 	tokens.user_id = postgres_int(rows, 0, COLUMN_REFRESHED_USER_ID);
 	tokens.is_admin = postgres_bool(rows, 0, COLUMN_REFRESHED_IS_ADMIN);
 	tokens.issued_ms = later(refresh->issued_ms, postgres_int(rows, 0, COLUMN_REFRESHED_GENERATION));

@@ -1,12 +1,14 @@
-/* POST /auth/login {email, password} and the legacy POST /auth {username, password}: a token in exchange for a password.
- * Flow: user_login | user_login_legacy -> begin -> credentials.c -> checked -> (an inactive user's token is revoked) -> reply.
- */
+/* POST /auth/login {email, password} and the legacy POST /auth {username, password}: a token in exchange for a password, and
+ * for `code` beside it, when the user has a second factor that is asked at every login. Flow: user_login | user_login_legacy ->
+ * begin -> credentials.c -> checked -> (login_factor.c -> proven) -> log_in
+ *       -> (an inactive user's token is revoked) -> reply. */
 #include "service.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
+#include "challenges/login_factor.h"
 #include "revocations/revoke.h"
 #include "sessions/credentials.h"
 #include "store.h"
@@ -19,9 +21,13 @@ struct login {
 
 static void begin(struct http_request *req, const char *name_field, bool is_legacy);
 static void checked(struct http_request *req, struct credentials *credentials);
+static void want_factor(struct credentials *credentials);
+static void proven(struct http_request *req, const struct answer_right *right, void *arg);
+static void log_in(struct credentials *credentials);
 static void inactive_token_revoked(enum status status, void *arg);
 static void reply_token(struct login *login);
 static void refuse(struct http_request *req);
+static void refuse_without_code(struct credentials *credentials);
 
 void user_login(struct http_request *req)
 {
@@ -67,11 +73,40 @@ static void login_drop(void *memory)
 
 static void checked(struct http_request *req, struct credentials *credentials)
 {
+	if (!credentials)
+		refuse(req);
+	else if (credentials->wants_factor && credentials->is_active)
+		want_factor(credentials);
+	else
+		log_in(credentials);
+}
+
+static void want_factor(struct credentials *credentials)
+{
+	const char *code = json_text(http_request_json(credentials->req), "code");
+
+	if (code && strlen(code) <= CREDENTIALS_BYTES_MAX)
+		login_factor_check(credentials, code, proven, credentials);
+	else
+		refuse_without_code(credentials);
+}
+
+static void proven(struct http_request *req, const struct answer_right *right, void *arg)
+{
+	if (right)
+		log_in(arg);
+	else if (is_legacy_call(req))
+		refuse(req);
+	else
+		answer_refuse_wrong(req);
+}
+
+static void log_in(struct credentials *credentials)
+{
+	struct http_request *req = credentials->req;
 	const struct users *users = users_of(req);
 	struct login *login;
 
-	if (!credentials)
-		return refuse(req);
 	credentials_accept(credentials);
 	login = http_request_alloc(req, sizeof *login, login_drop);
 	login->req = req;
@@ -106,12 +141,26 @@ static void reply_token(struct login *login)
 	http_reply_json(login->req, 200, json);
 }
 
+static void refuse_legacy(struct http_request *req, const char *description)
+{
+	struct buf json = {0};
+
+	buf_printf(&json, "{\"status_code\":401,\"error\":\"Bad Request\",\"description\":\"%s\"}", description);
+	http_reply_buf(req, 401, &json);
+}
+
 static void refuse(struct http_request *req)
 {
-	static const char legacy[] = "{\"status_code\":401,\"error\":\"Bad Request\",\"description\":\"Invalid credentials\"}";
-
 	if (is_legacy_call(req))
-		http_reply(req, 401, "application/json", legacy, sizeof legacy - 1);
+		refuse_legacy(req, "Invalid credentials");
 	else
 		http_reply_fail(req, 404, "login_failed", "Login failed.");
+}
+
+static void refuse_without_code(struct credentials *credentials)
+{
+	if (is_legacy_call(credentials->req))
+		refuse_legacy(credentials->req, "Second factor required");
+	else
+		login_factor_ask(credentials, false, false);
 }

@@ -1,9 +1,10 @@
 /* DELETE /users/{id}/sessions, for admins: ends all sessions and tokens of a user, who can log in again.
- * Flow: user_sessions_end -> end -> ended -> end -> ended -> published -> reply. */
+ * Flow: user_sessions_end -> confirmation.c -> confirmed -> end -> ended -> end -> ended -> published -> reply. */
 #include "service.h"
 
 #include "accounts/user_of_path.h"
 #include "base/clock.h"
+#include "challenges/confirmation.h"
 #include "revocations/revoke.h"
 #include "sessions/authenticate.h"
 #include "store.h"
@@ -15,6 +16,7 @@ struct ending {
 	int runs;
 };
 
+static void confirmed(struct http_request *req, void *arg);
 static void end(struct ending *ending);
 static void ended(enum status status, const struct postgres_rows *rows, void *arg);
 static void published(enum status status, void *arg);
@@ -24,8 +26,14 @@ void user_sessions_end(struct http_request *req)
 	struct ending *ending = http_request_alloc(req, sizeof *ending, NULL);
 
 	ending->req = req;
-	if (!users_require_admin(req) || !user_of_path(req, &ending->user_id))
-		return;
+	if (users_require_admin(req) && user_of_path(req, &ending->user_id))
+		confirmation_want_factor(req, confirmed, ending);
+}
+
+static void confirmed(struct http_request *req, void *arg)
+{
+	struct ending *ending = arg;
+
 	ending->revoking = revoke_begin(req, ending->user_id);
 	end(ending);
 }

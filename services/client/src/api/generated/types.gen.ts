@@ -97,6 +97,10 @@ export type Registration = {
 export type Login = {
     email: string;
     password: string;
+    /**
+     * of a second factor, if the user has one that is asked at every login
+     */
+    code?: string;
 };
 
 export type OlderLogin = {
@@ -105,10 +109,17 @@ export type OlderLogin = {
      */
     username: string;
     password: string;
+    /**
+     * of a second factor, if the user has one that is asked at every login
+     */
+    code?: string;
 };
 
+/**
+ * `current`, the current password, unless `X-Confirmation` confirms the change
+ */
 export type PasswordChange = {
-    current: Password;
+    current?: Password;
     new: Password;
 };
 
@@ -135,16 +146,19 @@ export type UserChange = {
 };
 
 /**
- * `current`, the current password, and at least one of the others
+ * at least one of the others, and `current`, the current password, unless `X-Confirmation` confirms the change
  */
 export type AccountChange = {
     username?: Username;
     email?: Email;
-    current: Password;
+    current?: Password;
 };
 
+/**
+ * `current`, the current password, unless `X-Confirmation` confirms it
+ */
 export type AccountDeletion = {
-    current: Password;
+    current?: Password;
 };
 
 /**
@@ -171,7 +185,7 @@ export type OlderLoggedIn = {
 export type OlderFailure = {
     status_code: 401;
     error: 'Bad Request';
-    description: 'Invalid credentials';
+    description: 'Invalid credentials' | 'Second factor required';
 };
 
 /**
@@ -261,6 +275,171 @@ export type OtherSessionsEnded = {
          * seconds until the access token expires
          */
         expires_in: number;
+    };
+};
+
+/**
+ * a code of an authenticator app; a recovery code; the password, which confirms actions of users without a factor
+ */
+export type Method = 'totp' | 'recovery' | 'password';
+
+export type Challenge = {
+    challenge: string;
+    methods: Array<Method>;
+    /**
+     * seconds
+     */
+    expires_in: number;
+};
+
+/**
+ * the password was right; the answer to the challenge logs in
+ */
+export type SecondFactorRequired = {
+    status: 'fail';
+    message: string;
+    code: 'second_factor_required';
+    request_id: string;
+    data: Challenge;
+};
+
+/**
+ * `code`, or `password` with that method
+ */
+export type ChallengeAnswer = {
+    method: Method;
+    code?: string;
+    password?: string;
+};
+
+export type ConfirmationRequest = {
+    action: 'change_password' | 'change_account' | 'delete_account' | 'end_other_sessions' | 'add_factor' | 'change_factors' | 'remove_factor' | 'replace_recovery_codes' | 'change_user' | 'delete_user' | 'end_user_sessions';
+    /**
+     * what the call will carry
+     */
+    parameters?: {
+        [key: string]: unknown;
+    };
+};
+
+export type ConfirmationBegun = {
+    status: 'success';
+    message: string;
+    data: Challenge;
+};
+
+export type Confirmed = {
+    status: 'success';
+    message: string;
+    data: {
+        /**
+         * the value of `X-Confirmation`
+         */
+        confirmation: string;
+        /**
+         * seconds
+         */
+        expires_in: number;
+    };
+};
+
+/**
+ * `current`, the current password, unless `X-Confirmation` confirms it
+ */
+export type CurrentPassword = {
+    current?: Password;
+};
+
+/**
+ * where a factor is asked: at every login and for sensitive actions, or only for these
+ */
+export type Asked = 'login' | 'sensitive';
+
+/**
+ * and `current`, the current password, unless `X-Confirmation` confirms it
+ */
+export type FactorsAsked = {
+    asked: Asked;
+    current?: Password;
+};
+
+export type Factor = {
+    id: string;
+    method: 'totp';
+    created_at: string;
+    last_used_at: string | null;
+};
+
+export type FactorList = {
+    status: 'success';
+    data: {
+        asked: Asked;
+        /**
+         * how many are left
+         */
+        recovery_codes: number;
+        factors: Array<Factor>;
+    };
+};
+
+/**
+ * and `current`, the current password, unless `X-Confirmation` confirms it
+ */
+export type FactorEnrolment = {
+    method: 'totp';
+    current?: Password;
+};
+
+export type FactorEnrolled = {
+    status: 'success';
+    message: string;
+    data: {
+        id: string;
+        method: 'totp';
+        /**
+         * base32 (RFC 4648 §6), for apps without a camera
+         */
+        secret: string;
+        /**
+         * for a QR code
+         */
+        uri: string;
+        /**
+         * seconds in which it has to be activated
+         */
+        expires_in: number;
+    };
+};
+
+export type FactorActivation = {
+    code: string;
+};
+
+export type FactorChanged = {
+    status: 'success';
+    message: string;
+    data: {
+        access_token: Token;
+        token_type: 'Bearer';
+        /**
+         * seconds until the access token expires
+         */
+        expires_in: number;
+        /**
+         * new ones, which are shown only now
+         */
+        recovery_codes?: [
+            string,
+            string,
+            string,
+            string,
+            string,
+            string,
+            string,
+            string,
+            string,
+            string
+        ];
     };
 };
 
@@ -603,6 +782,11 @@ export type HealthEventsReply = {
     };
 };
 
+/**
+ * what the answer to a challenge of `POST /auth/confirmations` gave, for this action with these parameters
+ */
+export type Confirmation = string;
+
 export type RegisterData = {
     body: Registration;
     path?: never;
@@ -679,6 +863,12 @@ export type LogInErrors = {
      */
     400: InvalidPayload | UnreadableRequest;
     /**
+     * The password is right, and a second factor is required; or its code is wrong, or was used before.
+     */
+    401: SecondFactorRequired | (Failure & {
+        code?: 'code_wrong';
+    });
+    /**
      * The password is wrong, or the e-mail is unknown.
      */
     404: Failure & {
@@ -698,7 +888,9 @@ export type LogInErrors = {
         code?: 'unsupported_media_type';
     };
     /**
-     * Too many failed logins to one account, or wrong current passwords of it, from one address; or too many requests.
+     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; or
+     * too many requests.
+     *
      */
     429: Failure & {
         code?: 'too_many_attempts' | 'too_many_requests';
@@ -747,7 +939,9 @@ export type LogInOlderErrors = {
      */
     400: InvalidPayload | UnreadableRequest;
     /**
-     * The password is wrong, the user name or e-mail is unknown, or one of them is missing or not a string.
+     * The password is wrong, the user name or e-mail is unknown, or one of them is missing or not a string; or `code` is missing or wrong and the user
+     * has a second factor that is asked at every login.
+     *
      */
     401: OlderFailure;
     /**
@@ -763,7 +957,9 @@ export type LogInOlderErrors = {
         code?: 'unsupported_media_type';
     };
     /**
-     * Too many failed logins to one account, or wrong current passwords of it, from one address; or too many requests.
+     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; or
+     * too many requests.
+     *
      */
     429: Failure & {
         code?: 'too_many_attempts' | 'too_many_requests';
@@ -1022,12 +1218,12 @@ export type StartSessionErrors = {
      */
     400: InvalidPayload | UnreadableRequest;
     /**
-     * The password is wrong, or there is no such active user.
+     * The password is wrong, or there is no such active user; or a second factor is required, and the challenge asks for it.
      */
-    401: Failure & {
+    401: SecondFactorRequired | (Failure & {
         code?: 'login_failed';
         message?: 'Login failed.';
-    };
+    });
     /**
      * The `Origin` is missing, or is not this host, and `cookie` is true.
      */
@@ -1047,7 +1243,9 @@ export type StartSessionErrors = {
         code?: 'unsupported_media_type';
     };
     /**
-     * Too many failed logins to one account, or wrong current passwords of it, from one address; or too many requests.
+     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; or
+     * too many requests.
+     *
      */
     429: Failure & {
         code?: 'too_many_attempts' | 'too_many_requests';
@@ -1158,6 +1356,12 @@ export type RefreshSessionResponse = RefreshSessionResponses[keyof RefreshSessio
 
 export type EndOtherSessionsData = {
     body?: never;
+    headers?: {
+        /**
+         * what the answer to a challenge of `POST /auth/confirmations` gave, for this action with these parameters
+         */
+        'X-Confirmation'?: string;
+    };
     path?: never;
     query?: never;
     url: '/auth/sessions';
@@ -1175,11 +1379,10 @@ export type EndOtherSessionsErrors = {
      */
     401: TokenRefused;
     /**
-     * The `Authorization` header is missing.
+     * The `Authorization` header is missing; or the caller has a second factor, and `X-Confirmation` is missing, or not of this action.
      */
     403: Failure & {
-        code?: 'token_missing';
-        message?: 'Provide a valid auth token.';
+        code?: 'token_missing' | 'confirmation_required' | 'confirmation_invalid';
     };
     /**
      * The body is larger than 128 KiB.
@@ -1443,6 +1646,12 @@ export type GetStatusResponse = GetStatusResponses[keyof GetStatusResponses];
 
 export type ChangePasswordData = {
     body: PasswordChange;
+    headers?: {
+        /**
+         * what the answer to a challenge of `POST /auth/confirmations` gave, for this action with these parameters
+         */
+        'X-Confirmation'?: string;
+    };
     path?: never;
     query?: never;
     url: '/auth/password';
@@ -1458,11 +1667,10 @@ export type ChangePasswordErrors = {
      */
     401: TokenRefused;
     /**
-     * The `Authorization` header is missing.
+     * The `Authorization` header is missing; or the caller has a second factor, and `X-Confirmation` is missing, or not of this action.
      */
     403: Failure & {
-        code?: 'token_missing';
-        message?: 'Provide a valid auth token.';
+        code?: 'token_missing' | 'confirmation_required' | 'confirmation_invalid';
     };
     /**
      * Another request changed it at the same time.
@@ -1483,7 +1691,9 @@ export type ChangePasswordErrors = {
         code?: 'unsupported_media_type';
     };
     /**
-     * Too many failed logins to one account, or wrong current passwords of it, from one address; or too many requests.
+     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; or
+     * too many requests.
+     *
      */
     429: Failure & {
         code?: 'too_many_attempts' | 'too_many_requests';
@@ -1523,6 +1733,12 @@ export type ChangePasswordResponse = ChangePasswordResponses[keyof ChangePasswor
 
 export type DeleteAccountData = {
     body: AccountDeletion;
+    headers?: {
+        /**
+         * what the answer to a challenge of `POST /auth/confirmations` gave, for this action with these parameters
+         */
+        'X-Confirmation'?: string;
+    };
     path?: never;
     query?: never;
     url: '/auth/account';
@@ -1538,11 +1754,10 @@ export type DeleteAccountErrors = {
      */
     401: TokenRefused;
     /**
-     * The `Authorization` header is missing.
+     * The `Authorization` header is missing; or the caller has a second factor, and `X-Confirmation` is missing, or not of this action.
      */
     403: Failure & {
-        code?: 'token_missing';
-        message?: 'Provide a valid auth token.';
+        code?: 'token_missing' | 'confirmation_required' | 'confirmation_invalid';
     };
     /**
      * The user is the last active admin, or another request changed the password at the same time.
@@ -1563,7 +1778,9 @@ export type DeleteAccountErrors = {
         code?: 'unsupported_media_type';
     };
     /**
-     * Too many failed logins to one account, or wrong current passwords of it, from one address; or too many requests.
+     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; or
+     * too many requests.
+     *
      */
     429: Failure & {
         code?: 'too_many_attempts' | 'too_many_requests';
@@ -1603,6 +1820,12 @@ export type DeleteAccountResponse = DeleteAccountResponses[keyof DeleteAccountRe
 
 export type ChangeAccountData = {
     body: AccountChange;
+    headers?: {
+        /**
+         * what the answer to a challenge of `POST /auth/confirmations` gave, for this action with these parameters
+         */
+        'X-Confirmation'?: string;
+    };
     path?: never;
     query?: never;
     url: '/auth/account';
@@ -1618,11 +1841,10 @@ export type ChangeAccountErrors = {
      */
     401: TokenRefused;
     /**
-     * The `Authorization` header is missing.
+     * The `Authorization` header is missing; or the caller has a second factor, and `X-Confirmation` is missing, or not of this action.
      */
     403: Failure & {
-        code?: 'token_missing';
-        message?: 'Provide a valid auth token.';
+        code?: 'token_missing' | 'confirmation_required' | 'confirmation_invalid';
     };
     /**
      * Another user has the name or the e-mail, or another request changed the password at the same time.
@@ -1643,7 +1865,9 @@ export type ChangeAccountErrors = {
         code?: 'unsupported_media_type';
     };
     /**
-     * Too many failed logins to one account, or wrong current passwords of it, from one address; or too many requests.
+     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; or
+     * too many requests.
+     *
      */
     429: Failure & {
         code?: 'too_many_attempts' | 'too_many_requests';
@@ -1808,6 +2032,652 @@ export type ResetPasswordResponses = {
 };
 
 export type ResetPasswordResponse = ResetPasswordResponses[keyof ResetPasswordResponses];
+
+export type AnswerChallengeData = {
+    body: ChallengeAnswer;
+    path: {
+        /**
+         * the challenge
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/auth/challenge/{id}';
+};
+
+export type AnswerChallengeErrors = {
+    /**
+     * The body is empty or not a JSON object, or a member of it is missing or invalid; `errors` says which.
+     */
+    400: InvalidPayload | UnreadableRequest;
+    /**
+     * The code is wrong or was used before, or the challenge has ended.
+     */
+    401: Failure & {
+        code?: 'code_wrong' | 'challenge_ended';
+    };
+    /**
+     * The `Origin` is missing, or is not this host, and `cookie` is true.
+     */
+    403: Failure & {
+        code?: 'origin_refused';
+    };
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * The `Content-Type` is not `application/json`.
+     */
+    415: Failure & {
+        code?: 'unsupported_media_type';
+    };
+    /**
+     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; or
+     * too many requests.
+     *
+     */
+    429: Failure & {
+        code?: 'too_many_attempts' | 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type AnswerChallengeError = AnswerChallengeErrors[keyof AnswerChallengeErrors];
+
+export type AnswerChallengeResponses = {
+    /**
+     * Confirmed; the reply has the value of `X-Confirmation`.
+     */
+    200: Confirmed;
+    /**
+     * Logged in; the reply has the tokens and the session.
+     */
+    201: SessionTokens;
+};
+
+export type AnswerChallengeResponse = AnswerChallengeResponses[keyof AnswerChallengeResponses];
+
+export type BeginConfirmationData = {
+    body: ConfirmationRequest;
+    path?: never;
+    query?: never;
+    url: '/auth/confirmations';
+};
+
+export type BeginConfirmationErrors = {
+    /**
+     * The body is empty or not a JSON object, or a member of it is missing or invalid; `errors` says which.
+     */
+    400: InvalidPayload | UnreadableRequest;
+    /**
+     * The token is expired, invalid or revoked, or its user is inactive or deleted.
+     */
+    401: TokenRefused;
+    /**
+     * The `Authorization` header is missing.
+     */
+    403: Failure & {
+        code?: 'token_missing';
+        message?: 'Provide a valid auth token.';
+    };
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * The `Content-Type` is not `application/json`.
+     */
+    415: Failure & {
+        code?: 'unsupported_media_type';
+    };
+    /**
+     * Too many requests or connections from one address.
+     */
+    429: Failure & {
+        code?: 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type BeginConfirmationError = BeginConfirmationErrors[keyof BeginConfirmationErrors];
+
+export type BeginConfirmationResponses = {
+    /**
+     * A challenge.
+     */
+    201: ConfirmationBegun;
+};
+
+export type BeginConfirmationResponse = BeginConfirmationResponses[keyof BeginConfirmationResponses];
+
+export type ListFactorsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/auth/factors';
+};
+
+export type ListFactorsErrors = {
+    /**
+     * The framing of the request is invalid.
+     */
+    400: Failure & {
+        code?: 'bad_request';
+    };
+    /**
+     * The token is expired, invalid or revoked, or its user is inactive or deleted.
+     */
+    401: TokenRefused;
+    /**
+     * The `Authorization` header is missing.
+     */
+    403: Failure & {
+        code?: 'token_missing';
+        message?: 'Provide a valid auth token.';
+    };
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * Too many requests or connections from one address.
+     */
+    429: Failure & {
+        code?: 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type ListFactorsError = ListFactorsErrors[keyof ListFactorsErrors];
+
+export type ListFactorsResponses = {
+    /**
+     * The factors that are active, the oldest first.
+     */
+    200: FactorList;
+};
+
+export type ListFactorsResponse = ListFactorsResponses[keyof ListFactorsResponses];
+
+export type AskFactorsData = {
+    body: FactorsAsked;
+    headers?: {
+        /**
+         * what the answer to a challenge of `POST /auth/confirmations` gave, for this action with these parameters
+         */
+        'X-Confirmation'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/auth/factors';
+};
+
+export type AskFactorsErrors = {
+    /**
+     * The body is empty or not a JSON object, or a member of it is missing or invalid; `errors` says which.
+     */
+    400: InvalidPayload | UnreadableRequest;
+    /**
+     * The token is expired, invalid or revoked, or its user is inactive or deleted.
+     */
+    401: TokenRefused;
+    /**
+     * The `Authorization` header is missing; or the caller has a second factor, and `X-Confirmation` is missing, or not of this action.
+     */
+    403: Failure & {
+        code?: 'token_missing' | 'confirmation_required' | 'confirmation_invalid';
+    };
+    /**
+     * The caller has no second factor.
+     */
+    409: Failure & {
+        code?: 'no_factor';
+    };
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * The `Content-Type` is not `application/json`.
+     */
+    415: Failure & {
+        code?: 'unsupported_media_type';
+    };
+    /**
+     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; or
+     * too many requests.
+     *
+     */
+    429: Failure & {
+        code?: 'too_many_attempts' | 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type AskFactorsError = AskFactorsErrors[keyof AskFactorsErrors];
+
+export type AskFactorsResponses = {
+    /**
+     * Changed.
+     */
+    200: Success;
+};
+
+export type AskFactorsResponse = AskFactorsResponses[keyof AskFactorsResponses];
+
+export type EnrolFactorData = {
+    body: FactorEnrolment;
+    headers?: {
+        /**
+         * what the answer to a challenge of `POST /auth/confirmations` gave, for this action with these parameters
+         */
+        'X-Confirmation'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/auth/factors';
+};
+
+export type EnrolFactorErrors = {
+    /**
+     * The body is empty or not a JSON object, or a member of it is missing or invalid; `errors` says which.
+     */
+    400: InvalidPayload | UnreadableRequest;
+    /**
+     * The token is expired, invalid or revoked, or its user is inactive or deleted.
+     */
+    401: TokenRefused;
+    /**
+     * The `Authorization` header is missing; or the caller has a second factor, and `X-Confirmation` is missing, or not of this action.
+     */
+    403: Failure & {
+        code?: 'token_missing' | 'confirmation_required' | 'confirmation_invalid';
+    };
+    /**
+     * The user has ten factors already.
+     */
+    409: Failure & {
+        code?: 'too_many_factors';
+    };
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * The `Content-Type` is not `application/json`.
+     */
+    415: Failure & {
+        code?: 'unsupported_media_type';
+    };
+    /**
+     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; or
+     * too many requests.
+     *
+     */
+    429: Failure & {
+        code?: 'too_many_attempts' | 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type EnrolFactorError = EnrolFactorErrors[keyof EnrolFactorErrors];
+
+export type EnrolFactorResponses = {
+    /**
+     * A secret for the app.
+     */
+    201: FactorEnrolled;
+};
+
+export type EnrolFactorResponse = EnrolFactorResponses[keyof EnrolFactorResponses];
+
+export type RemoveFactorData = {
+    body?: never;
+    headers?: {
+        /**
+         * what the answer to a challenge of `POST /auth/confirmations` gave, for this action with these parameters
+         */
+        'X-Confirmation'?: string;
+    };
+    path: {
+        /**
+         * the factor's id
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/auth/factors/{id}';
+};
+
+export type RemoveFactorErrors = {
+    /**
+     * The framing of the request is invalid.
+     */
+    400: Failure & {
+        code?: 'bad_request';
+    };
+    /**
+     * The token is expired, invalid or revoked, or its user is inactive or deleted.
+     */
+    401: TokenRefused;
+    /**
+     * The `Authorization` header is missing; or the caller has a second factor, and `X-Confirmation` is missing, or not of this action.
+     */
+    403: Failure & {
+        code?: 'token_missing' | 'confirmation_required' | 'confirmation_invalid';
+    };
+    /**
+     * The caller has no such factor, or its enrolment was not activated in time.
+     */
+    404: Failure & {
+        code?: 'factor_not_found' | 'not_found';
+    };
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * Too many requests or connections from one address.
+     */
+    429: Failure & {
+        code?: 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type RemoveFactorError = RemoveFactorErrors[keyof RemoveFactorErrors];
+
+export type RemoveFactorResponses = {
+    /**
+     * Removed; the reply has a new token.
+     */
+    200: FactorChanged;
+};
+
+export type RemoveFactorResponse = RemoveFactorResponses[keyof RemoveFactorResponses];
+
+export type ActivateFactorData = {
+    body: FactorActivation;
+    path: {
+        /**
+         * the factor's id
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/auth/factors/{id}';
+};
+
+export type ActivateFactorErrors = {
+    /**
+     * The body is empty or not a JSON object, or a member of it is missing or invalid; `errors` says which.
+     */
+    400: InvalidPayload | UnreadableRequest;
+    /**
+     * The token is expired, invalid or revoked, or its user is inactive or deleted.
+     */
+    401: TokenRefused;
+    /**
+     * The `Authorization` header is missing.
+     */
+    403: Failure & {
+        code?: 'token_missing';
+        message?: 'Provide a valid auth token.';
+    };
+    /**
+     * The caller has no such factor, or its enrolment was not activated in time.
+     */
+    404: Failure & {
+        code?: 'factor_not_found' | 'not_found';
+    };
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * The `Content-Type` is not `application/json`.
+     */
+    415: Failure & {
+        code?: 'unsupported_media_type';
+    };
+    /**
+     * Too many requests or connections from one address.
+     */
+    429: Failure & {
+        code?: 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type ActivateFactorError = ActivateFactorErrors[keyof ActivateFactorErrors];
+
+export type ActivateFactorResponses = {
+    /**
+     * Active; the reply has a new token.
+     */
+    200: FactorChanged;
+};
+
+export type ActivateFactorResponse = ActivateFactorResponses[keyof ActivateFactorResponses];
+
+export type ReplaceRecoveryCodesData = {
+    body: CurrentPassword;
+    headers?: {
+        /**
+         * what the answer to a challenge of `POST /auth/confirmations` gave, for this action with these parameters
+         */
+        'X-Confirmation'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/auth/recovery-codes';
+};
+
+export type ReplaceRecoveryCodesErrors = {
+    /**
+     * The body is empty or not a JSON object, or a member of it is missing or invalid; `errors` says which.
+     */
+    400: InvalidPayload | UnreadableRequest;
+    /**
+     * The token is expired, invalid or revoked, or its user is inactive or deleted.
+     */
+    401: TokenRefused;
+    /**
+     * The `Authorization` header is missing; or the caller has a second factor, and `X-Confirmation` is missing, or not of this action.
+     */
+    403: Failure & {
+        code?: 'token_missing' | 'confirmation_required' | 'confirmation_invalid';
+    };
+    /**
+     * The caller has no second factor.
+     */
+    409: Failure & {
+        code?: 'no_factor';
+    };
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * The `Content-Type` is not `application/json`.
+     */
+    415: Failure & {
+        code?: 'unsupported_media_type';
+    };
+    /**
+     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; or
+     * too many requests.
+     *
+     */
+    429: Failure & {
+        code?: 'too_many_attempts' | 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type ReplaceRecoveryCodesError = ReplaceRecoveryCodesErrors[keyof ReplaceRecoveryCodesErrors];
+
+export type ReplaceRecoveryCodesResponses = {
+    /**
+     * The new codes, and a new token.
+     */
+    200: FactorChanged;
+};
+
+export type ReplaceRecoveryCodesResponse = ReplaceRecoveryCodesResponses[keyof ReplaceRecoveryCodesResponses];
 
 export type GetUserOfTokenData = {
     body?: never;
@@ -2099,6 +2969,12 @@ export type AddUserResponse = AddUserResponses[keyof AddUserResponses];
 
 export type DeleteUserData = {
     body?: never;
+    headers?: {
+        /**
+         * what the answer to a challenge of `POST /auth/confirmations` gave, for this action with these parameters
+         */
+        'X-Confirmation'?: string;
+    };
     path: {
         /**
          * the user's id
@@ -2124,11 +3000,10 @@ export type DeleteUserErrors = {
         message?: 'You do not have permission to do that.';
     });
     /**
-     * The `Authorization` header is missing.
+     * The `Authorization` header is missing; or the caller has a second factor, and `X-Confirmation` is missing, or not of this action.
      */
     403: Failure & {
-        code?: 'token_missing';
-        message?: 'Provide a valid auth token.';
+        code?: 'token_missing' | 'confirmation_required' | 'confirmation_invalid';
     };
     /**
      * There is no such user, or the id is not a number.
@@ -2268,6 +3143,12 @@ export type GetUserResponse = GetUserResponses[keyof GetUserResponses];
 
 export type ChangeUserData = {
     body: UserChange;
+    headers?: {
+        /**
+         * what the answer to a challenge of `POST /auth/confirmations` gave, for this action with these parameters
+         */
+        'X-Confirmation'?: string;
+    };
     path: {
         /**
          * the user's id
@@ -2291,11 +3172,10 @@ export type ChangeUserErrors = {
         message?: 'You do not have permission to do that.';
     });
     /**
-     * The `Authorization` header is missing.
+     * The `Authorization` header is missing; or the caller has a second factor, and `X-Confirmation` is missing, or not of this action.
      */
     403: Failure & {
-        code?: 'token_missing';
-        message?: 'Provide a valid auth token.';
+        code?: 'token_missing' | 'confirmation_required' | 'confirmation_invalid';
     };
     /**
      * There is no such user, or the id is not a number.
@@ -2360,6 +3240,12 @@ export type ChangeUserResponse = ChangeUserResponses[keyof ChangeUserResponses];
 
 export type EndSessionsOfUserData = {
     body?: never;
+    headers?: {
+        /**
+         * what the answer to a challenge of `POST /auth/confirmations` gave, for this action with these parameters
+         */
+        'X-Confirmation'?: string;
+    };
     path: {
         /**
          * the user's id
@@ -2385,11 +3271,10 @@ export type EndSessionsOfUserErrors = {
         message?: 'You do not have permission to do that.';
     });
     /**
-     * The `Authorization` header is missing.
+     * The `Authorization` header is missing; or the caller has a second factor, and `X-Confirmation` is missing, or not of this action.
      */
     403: Failure & {
-        code?: 'token_missing';
-        message?: 'Provide a valid auth token.';
+        code?: 'token_missing' | 'confirmation_required' | 'confirmation_invalid';
     };
     /**
      * There is no such user, or the id is not a number.

@@ -1,0 +1,141 @@
+/* Flow: confirmation_want -> check -> used -> the handler's `confirmed`, or sessions/confirm.c. */
+#include "challenges/confirmation.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "factors/binding.h"
+#include "service.h"
+#include "sessions/authenticate.h"
+#include "sessions/confirm.h"
+#include "store.h"
+
+static const struct {
+	const char *name, *method, *path;
+} actions[] = {
+	{"change_password", "PUT", "/auth/password"},
+	{"change_account", "PATCH", "/auth/account"},
+	{"delete_account", "DELETE", "/auth/account"},
+	{"end_other_sessions", "DELETE", "/auth/sessions"},
+	{"add_factor", "POST", "/auth/factors"},
+	{"change_factors", "PATCH", "/auth/factors"},
+	{"remove_factor", "DELETE", "/auth/factors/{id}"},
+	{"replace_recovery_codes", "POST", "/auth/recovery-codes"},
+	{"change_user", "PATCH", "/users/{id}"},
+	{"delete_user", "DELETE", "/users/{id}"},
+	{"end_user_sessions", "DELETE", "/users/{id}/sessions"},
+};
+#define ACTIONS (sizeof actions / sizeof *actions)
+
+struct check {
+	struct http_request *req;
+	void (*confirmed)(struct http_request *req, void *arg);
+	void *arg;
+};
+
+static void used(enum status status, const struct postgres_rows *rows, void *arg);
+
+bool confirmation_is_action(const char *name)
+{
+	for (size_t i = 0; i < ACTIONS; i++) {
+		if (strcmp(actions[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A route that is not in the table has no action, and no confirmation is bound to "". */
+static const char *action_of(const struct http_request *req)
+{
+	const struct http_route *route = http_request_route(req);
+
+	for (size_t i = 0; i < ACTIONS; i++) {
+		if (strcmp(actions[i].method, route->method) == 0 && strcmp(actions[i].path, route->path) == 0)
+			return actions[i].name;
+	}
+	return "";
+}
+
+static cJSON *parameters_of(const struct http_request *req)
+{
+	const cJSON *json = http_request_json(req);
+	cJSON *parameters = json ? cJSON_Duplicate(json, true) : cJSON_CreateObject();
+
+	cJSON_DeleteItemFromObjectCaseSensitive(parameters, "current");
+	if (strstr(http_request_route(req)->path, "{id}")) {
+		cJSON_DeleteItemFromObjectCaseSensitive(parameters, "id");
+		cJSON_AddStringToObject(parameters, "id", http_request_param(req, "id"));
+	}
+	return parameters;
+}
+
+static void refuse_invalid(struct http_request *req)
+{
+	http_reply_fail(req, 403, "confirmation_invalid", "This confirmation has ended, or is of something else.");
+}
+
+static bool is_of_this(struct http_request *req, const uint8_t challenge[JWT_JTI_BYTES], const char *text)
+{
+	const struct jwt_key *key = &users_of(req)->key;
+	cJSON *parameters = parameters_of(req);
+	const struct binding binding = {http_request_user_id(req), challenge, action_of(req), parameters};
+	bool is_bound = binding_is(key->secret, key->previous_secret, &binding, text);
+
+	cJSON_Delete(parameters);
+	return is_bound;
+}
+
+static void check(struct http_request *req, const char *header, void (*confirmed)(struct http_request *req, void *arg),
+		  void *arg)
+{
+	struct check *check = http_request_alloc(req, sizeof *check, NULL);
+	struct postgres_params params = {0};
+	uint8_t challenge[JWT_JTI_BYTES];
+	char binding[BINDING_LEN + 1], id[37];
+
+	*check = (struct check){.req = req, .confirmed = confirmed, .arg = arg};
+	if (binding_confirmation_parse(header, challenge, binding) != STATUS_OK || !is_of_this(req, challenge, binding))
+		return refuse_invalid(req);
+	jwt_jti_format(challenge, id);
+	postgres_param_text(&params, id);
+	postgres_param_int(&params, http_request_user_id(req));
+	postgres_param_text(&params, binding);
+	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_confirmation_use, &params, used, check);
+}
+
+static void used(enum status status, const struct postgres_rows *rows, void *arg)
+{
+	struct check *check = arg;
+
+	if (status != STATUS_OK)
+		http_reply_status(check->req, status);
+	else if (postgres_count(rows) == 0)
+		refuse_invalid(check->req);
+	else
+		check->confirmed(check->req, check->arg);
+}
+
+static void want(struct http_request *req, bool wants_password, void (*confirmed)(struct http_request *req, void *arg),
+		 void *arg)
+{
+	const char *header = http_request_header(req, "X-Confirmation");
+
+	if (header)
+		check(req, header, confirmed, arg);
+	else if (users_caller(req)->has_factor)
+		http_reply_fail(req, 403, "confirmation_required", "Please confirm this with your second factor.");
+	else if (wants_password)
+		confirm_password(req, confirmed, arg);
+	else
+		confirmed(req, arg);
+}
+
+void confirmation_want(struct http_request *req, void (*confirmed)(struct http_request *req, void *arg), void *arg)
+{
+	want(req, true, confirmed, arg);
+}
+
+void confirmation_want_factor(struct http_request *req, void (*confirmed)(struct http_request *req, void *arg), void *arg)
+{
+	want(req, false, confirmed, arg);
+}

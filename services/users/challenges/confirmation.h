@@ -1,0 +1,20 @@
+/* Sensitive actions, and what confirms them: the header X-Confirmation, bound to the action and its parameters
+ * (factors/binding.h). The parameters are the members of the request's body without `current`, and `id` of its path, as text.
+ */
+#ifndef ABACUS_USERS_CONFIRMATION_H
+#define ABACUS_USERS_CONFIRMATION_H
+
+#include <stdbool.h>
+
+#include "http/request.h"
+
+/* Whether there is such an action. */
+bool confirmation_is_action(const char *name);
+
+/* Calls confirmed when X-Confirmation confirms this request, or, when the caller has no factor, the member `current`
+ * (sessions/confirm.h). Otherwise the request is answered here: 403 confirmation_required | confirmation_invalid. */
+void confirmation_want(struct http_request *req, void (*confirmed)(struct http_request *req, void *arg), void *arg);
+/* The same for calls that the password does not have to confirm: a caller without a factor needs nothing. */
+void confirmation_want_factor(struct http_request *req, void (*confirmed)(struct http_request *req, void *arg), void *arg);
+
+#endif

@@ -1,0 +1,103 @@
+/* POST /auth/factors/{id} {code}: a code proves that the app has the secret, and the factor counts from now on. With the first
+ * factor come recovery codes. All other sessions end. Flow: factor_activate -> loaded -> activate -> activated -> others.c. */
+#include "service.h"
+
+#include <mbedtls/platform_util.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "challenges/answer.h"
+#include "factors/factor.h"
+#include "factors/recovery_codes.h"
+#include "factors/seal.h"
+#include "factors/totp.h"
+#include "sessions/others.h"
+#include "store.h"
+
+struct activation {
+	struct http_request *req;
+	struct others *others;
+	struct recovery_codes *codes;
+};
+
+static void loaded(enum status status, const struct postgres_rows *rows, void *arg);
+static void activated(enum status status, const struct postgres_rows *rows, void *arg);
+
+void factor_activate(struct http_request *req)
+{
+	struct activation *activation = http_request_alloc(req, sizeof *activation, NULL);
+	struct postgres_params params = {0};
+
+	activation->req = req;
+	if (!json_text(http_request_json(req), "code"))
+		return http_reply_invalid(req, http_errors_add(NULL, "code", "is required and must be text"));
+	if (!factor_of_path(req))
+		return;
+	postgres_param_int(&params, http_request_user_id(req));
+	postgres_param_text(&params, http_request_param(req, "id"));
+	postgres_param_int(&params, FACTOR_PENDING_S);
+	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_factor_pending, &params, loaded, activation);
+}
+
+static bool find_step(struct http_request *req, const char *sealed, int64_t *ret_step)
+{
+	const struct jwt_key *key = &users_of(req)->key;
+	const char *code = json_text(http_request_json(req), "code");
+	char about[METHOD_ABOUT_BYTES];
+	uint8_t secret[TOTP_SECRET_BYTES];
+	bool is_previous, is_found;
+
+	method_about(http_request_param(req, "id"), http_request_user_id(req), about);
+	is_found =
+		seal_open(key->secret, key->previous_secret, about, sealed, secret, sizeof secret, &is_previous) == STATUS_OK &&
+		totp_find_step(secret, code, clock_unix_ms() / 1000, 0, ret_step);
+	mbedtls_platform_zeroize(secret, sizeof secret);
+	return is_found;
+}
+
+static void activate(struct activation *activation, int64_t step)
+{
+	struct http_request *req = activation->req;
+	struct postgres_params params = {0};
+	char session[37];
+
+	activation->codes = recovery_codes_make(req);
+	factor_add_caller(req, &params, session);
+	postgres_param_text(&params, http_request_param(req, "id"));
+	postgres_param_int(&params, step);
+	postgres_param_int(&params, FACTOR_PENDING_S);
+	postgres_param_text(&params, recovery_codes_hashes(activation->codes));
+	activation->others = others_begin(req, "Your second factor is active.");
+	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_factor_activate, &params, activated, activation);
+}
+
+/* Tries are not counted, because the caller knows the secret. */
+static void loaded(enum status status, const struct postgres_rows *rows, void *arg)
+{
+	struct activation *activation = arg;
+	int64_t step;
+
+	if (status != STATUS_OK)
+		return http_reply_status(activation->req, status);
+	if (postgres_count(rows) == 0)
+		return factor_not_found(activation->req);
+	if (find_step(activation->req, postgres_text(rows, 0, COLUMN_PENDING_SECRET), &step))
+		activate(activation, step);
+	else
+		http_reply_invalid(activation->req, http_errors_add(NULL, "code", "is not a code of this app"));
+}
+
+static void activated(enum status status, const struct postgres_rows *rows, void *arg)
+{
+	struct activation *activation = arg;
+
+	if (status != STATUS_OK)
+		return http_reply_status(activation->req, status);
+	if (postgres_count(rows) == 0) {
+		others_spare(activation->others);
+		return factor_not_found(activation->req);
+	}
+	if (postgres_bool(rows, 0, COLUMN_ACTIVATED_HAS_CODES))
+		others_add(activation->others, recovery_codes_add, activation->codes);
+	others_end_again(activation->others, rows);
+}

@@ -1,0 +1,156 @@
+/* Flow: others_end -> ended -> others_end -> ended -> published -> reply; after a statement that began it, from the first
+ * `ended` on. */
+#include "sessions/others.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/json_write.h"
+#include "revocations/revoke.h"
+#include "service.h"
+#include "sessions/authenticate.h"
+#include "sessions/session.h"
+#include "store.h"
+
+struct others {
+	struct http_request *req;
+	const char *message;
+	struct revoking *revoking;
+	int runs;
+	bool was_logged_out; /* the caller, by another change meanwhile */
+	struct session_tokens tokens;
+	void (*add)(struct buf *json, void *arg);
+	void *arg;
+};
+
+static void ended(enum status status, const struct postgres_rows *rows, void *arg);
+static void published(enum status status, void *arg);
+static void reply(struct others *others);
+
+struct others *others_begin(struct http_request *req, const char *message)
+{
+	struct others *others = http_request_alloc(req, sizeof *others, NULL);
+
+	others->req = req;
+	others->message = message;
+	others->revoking = revoke_begin(req, http_request_user_id(req));
+	return others;
+}
+
+void others_spare(struct others *others)
+{
+	revoke_nothing(others->revoking);
+}
+
+void others_add(struct others *others, void (*add)(struct buf *json, void *arg), void *arg)
+{
+	others->add = add;
+	others->arg = arg;
+}
+
+/* Runs twice, as a change of password does. A refresh or a login that read the user before the first run dates its token from
+ * before that, and the second run is later. */
+void others_end(struct others *others)
+{
+	const struct jwt_claims *claims = &users_caller(others->req)->claims;
+	struct postgres_params params = {0};
+	char id[37];
+
+	jwt_jti_format(claims->session.id, id);
+	postgres_param_int(&params, claims->user_id);
+	postgres_param_text(&params, claims->has_session ? id : NULL);
+	postgres_param_int(&params, clock_unix_ms());
+	postgres_exec(users_of(others->req)->postgres, http_request_scope(others->req), &store_sessions_end_others, &params,
+		      ended, others);
+}
+
+static void read_row(struct others *others, const struct postgres_rows *rows)
+{
+	const struct caller *caller = users_caller(others->req);
+	int64_t until_ms = postgres_int(rows, 0, COLUMN_REVOCATION_UNTIL_MS), now_ms = clock_unix_ms();
+	struct session_tokens *tokens = &others->tokens;
+
+	tokens->session = caller->claims.session;
+	tokens->user_id = caller->claims.user_id;
+	tokens->is_admin = caller->is_admin;
+	tokens->issued_ms = now_ms > until_ms ? now_ms : until_ms + 1;
+	tokens->remaining_s = caller->claims.has_session ? postgres_int(rows, 0, COLUMN_OTHERS_REMAINING_S)
+							 : caller->claims.ends_s - now_ms / 1000;
+}
+
+/* In the second run the tokens of before are dead in any case. */
+static bool was_logged_out(const struct others *others, const struct postgres_rows *rows)
+{
+	const struct jwt_claims *claims = &users_caller(others->req)->claims;
+
+	if (claims->has_session)
+		return postgres_is_null(rows, 0, COLUMN_OTHERS_AUTHENTICATED_S);
+	return others->runs == 1 && jwt_jti_unix_ms(claims->jti) <= postgres_int(rows, 0, COLUMN_OTHERS_WAS_DEAD_UNTIL_MS);
+}
+
+static void ended(enum status status, const struct postgres_rows *rows, void *arg)
+{
+	struct others *others = arg;
+
+	if (status != STATUS_OK)
+		http_reply_status(others->req, status);
+	else if (postgres_count(rows) == 0)
+		auth_refuse(others->req, AUTH_INACTIVE);
+	else
+		others_end_again(others, rows);
+}
+
+void others_end_again(struct others *others, const struct postgres_rows *rows)
+{
+	others->runs++;
+	others->was_logged_out |= was_logged_out(others, rows);
+	if (others->runs < 2)
+		return others_end(others);
+	read_row(others, rows);
+	revoke_user(others->revoking, postgres_bool(rows, 0, COLUMN_REVOCATION_IS_INACTIVE),
+		    postgres_int(rows, 0, COLUMN_REVOCATION_UNTIL_MS), published, others);
+}
+
+static void published(enum status status, void *arg)
+{
+	struct others *others = arg;
+
+	if (status != STATUS_OK)
+		http_reply_status(others->req, status);
+	else if (others->was_logged_out)
+		auth_refuse(others->req, AUTH_INVALID);
+	else
+		reply(others);
+}
+
+/* A token without a session is replaced by one that ends when it would have ended. */
+static void add_legacy_token(struct others *others, struct buf *json)
+{
+	const struct session_tokens *tokens = &others->tokens;
+	int64_t lifetime_s = tokens->remaining_s > 0 ? tokens->remaining_s : 1;
+	struct jwt_claims claims;
+	char *token = jwt_issue_at(&users_of(others->req)->key, tokens->user_id, tokens->is_admin, tokens->issued_ms,
+				   lifetime_s, &claims);
+
+	json_write_member_text(json, "access_token", token);
+	json_write_member_text(json, "token_type", "Bearer");
+	json_write_member_int(json, "expires_in", lifetime_s);
+	free(token);
+}
+
+static void reply(struct others *others)
+{
+	struct buf json = {0};
+
+	http_success_begin(&json, others->message);
+	json_write_object(&json);
+	if (users_caller(others->req)->claims.has_session)
+		session_json_access(others->req, &json, &others->tokens);
+	else
+		add_legacy_token(others, &json);
+	if (others->add)
+		others->add(&json, others->arg);
+	json_write_object_end(&json);
+	json_write_object_end(&json);
+	http_reply_buf(others->req, 200, &json);
+}

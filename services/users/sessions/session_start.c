@@ -1,0 +1,92 @@
+/* Flow: session_start -> stored -> reply. */
+#include "sessions/session_start.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "revocations/retry_queue.h"
+#include "service.h"
+#include "sessions/session.h"
+#include "store.h"
+
+#define USER_AGENT_BYTES 256
+
+struct starting {
+	struct http_request *req;
+	struct session_tokens tokens;
+};
+
+static void stored(enum status status, const struct postgres_rows *rows, void *arg);
+
+/* Printable ASCII, because any bytes may come, and an operator or a user will look at them. */
+static void copy_user_agent(struct http_request *req, char text[USER_AGENT_BYTES + 1])
+{
+	const char *given = http_request_header(req, "User-Agent");
+	size_t len = given ? strnlen(given, USER_AGENT_BYTES) : 0;
+
+	for (size_t i = 0; i < len; i++)
+		text[i] = (char)(given[i] >= ' ' && given[i] <= '~' ? given[i] : '?');
+	text[len] = '\0';
+}
+
+static struct starting *make(struct http_request *req, const struct session_start *start)
+{
+	struct starting *starting = http_request_alloc(req, sizeof *starting, NULL);
+
+	starting->req = req;
+	starting->tokens.is_cookie = start->is_cookie;
+	starting->tokens.user_id = start->user_id;
+	starting->tokens.is_admin = start->is_admin;
+	starting->tokens.issued_ms = start->issued_ms;
+	starting->tokens.remaining_s = session_first_s(req, start->is_remembered);
+	jwt_jti_make(start->issued_ms, starting->tokens.session.id);
+	snprintf(starting->tokens.session.factor, JWT_FACTOR_BYTES, "%s", start->factor);
+	return starting;
+}
+
+void session_start(struct http_request *req, const struct session_start *start)
+{
+	struct starting *starting = make(req, start);
+	struct postgres_params params = {0};
+	char id[37], user_agent[USER_AGENT_BYTES + 1];
+
+	jwt_jti_format(starting->tokens.session.id, id);
+	copy_user_agent(req, user_agent);
+	postgres_param_text(&params, id);
+	postgres_param_int(&params, start->user_id);
+	postgres_param_int(&params, start->dead_until_ms);
+	postgres_param_bool(&params, start->is_remembered);
+	postgres_param_bool(&params, start->is_cookie);
+	postgres_param_text(&params, user_agent);
+	postgres_param_text(&params, http_request_remote_ip(req));
+	postgres_param_int(&params, starting->tokens.remaining_s);
+	postgres_param_int(&params, users_of(req)->config->session.per_user_max);
+	postgres_param_int(&params, users_of(req)->config->auth.token_lifetime_s);
+	postgres_param_text(&params, starting->tokens.session.factor);
+	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_session_insert, &params, stored, starting);
+}
+
+/* Of the sessions that were one too many, Postgres has the revocations; the other services get them a moment later. */
+static void publish_surplus(const struct users *users, const struct postgres_rows *rows)
+{
+	for (int i = 0; i < postgres_count(rows); i++) {
+		struct revocation revocation = {.expires_s = clock_unix_ms() / 1000 + users->config->auth.token_lifetime_s};
+
+		if (jwt_jti_parse(postgres_text(rows, i, COLUMN_STARTED_SURPLUS_ID), revocation.jti) == STATUS_OK)
+			retry_queue_add(users->retry_queue, &revocation);
+	}
+}
+
+static void stored(enum status status, const struct postgres_rows *rows, void *arg)
+{
+	struct starting *starting = arg;
+
+	if (status == STATUS_OK && postgres_count(rows) == 0)
+		status = STATUS_UNAVAILABLE; /* the user was changed since the password was read: the client has to try again */
+	if (status != STATUS_OK)
+		return http_reply_status(starting->req, status);
+	publish_surplus(users_of(starting->req), rows);
+	starting->tokens.session.authenticated_s = postgres_int(rows, 0, COLUMN_STARTED_AUTHENTICATED_S);
+	session_reply(starting->req, 201, &starting->tokens, rows);
+}

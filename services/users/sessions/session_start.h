@@ -1,0 +1,22 @@
+/* A session begins: what every call has in common that logs in with one. */
+#ifndef ABACUS_USERS_SESSION_START_H
+#define ABACUS_USERS_SESSION_START_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "http/request.h"
+
+struct session_start {
+	int64_t user_id;
+	bool is_admin;
+	int64_t issued_ms;     /* before the user was loaded, so that each later change of the user revokes it */
+	int64_t dead_until_ms; /* of the user, when the password was loaded */
+	bool is_remembered, is_cookie;
+	const char *factor; /* the second factor as a word of jwt_session; "" none */
+};
+
+/* Stores the session and answers 201 with its tokens; 503 when the user was changed since the password was loaded. */
+void session_start(struct http_request *req, const struct session_start *start);
+
+#endif
