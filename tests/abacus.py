@@ -5,9 +5,12 @@ The variables of scripts/stack (RUN_DIR PORT PORT_OFFSET INSTANCES) say where th
 PUBLISHED lists the reachable ports (nginx=8080,users=5001); there, a test is skipped with a reason when it needs something
 that only a native run has: another port, a process, a file, a database."""
 
+import base64
 import contextlib
 import email
 import email.policy
+import hashlib
+import hmac
 import http.client
 import itertools
 import json
@@ -16,7 +19,9 @@ import pathlib
 import secrets
 import signal
 import socket
+import struct
 import subprocess
+import time
 import unittest
 
 from harness import ROOT, eventually, free_port, run
@@ -162,6 +167,15 @@ class Person:
 
     def login(self):
         return log_in(self.email, self.password)
+
+
+def totp(secret, steps=0):
+    """The code of an authenticator app (RFC 6238), of the step that is so many after this one. That of this step is good for
+    30 s at least."""
+    counter = struct.pack(">Q", int(time.time()) // 30 + steps)
+    mac = hmac.new(base64.b32decode(secret), counter, hashlib.sha1).digest()
+    at = mac[-1] & 15
+    return f"{(int.from_bytes(mac[at : at + 4], 'big') & 0x7FFFFFFF) % 1_000_000:06}"
 
 
 def log_in(email, password):
