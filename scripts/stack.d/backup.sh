@@ -12,6 +12,18 @@ backup() {
 	scripts/backup "${1:-backups/$(date -u +%Y-%m-%dT%H-%M-%SZ)}" $(backup_environment)
 }
 
+# Second factors in a backup are sealed with the SECRET_KEY of its time. So those from before are kept, for this alone: no daemon accepts them.
+reseal() {
+	for key in "$RUN_DIR/secrets/former.keys"/*; do
+		(
+			SECRET_KEY_PREVIOUS_FILE=$key
+			export SECRET_KEY_PREVIOUS_FILE
+			stack_manage users reseal_factors >/dev/null 2>&1
+		) || true # the last call reports what no key opens
+	done
+	stack_manage users reseal_factors >/dev/null || echo "stack: these users need a recovery code to log in" >&2
+}
+
 # A new SECRET_KEY makes every token invalid, because a token issued after the backup could name a user who no longer exists, or another one who
 # gets the same id. Redis holds data from after the backup too and is emptied: values queues unfinished jobs again, users publishes revocations.
 restore() {
@@ -31,9 +43,11 @@ restore() {
 	scripts/restore "$1" $(backup_environment) || status=$?
 	if [ $status != 1 ]; then
 		(redis_cli flushdb >/dev/null) || { status=3; echo "stack: Redis could not be emptied; run this again" >&2; }
-		rm "$RUN_DIR/secrets/SECRET_KEY"
+		mkdir -p -m 700 "$RUN_DIR/secrets/former.keys"
+		mv "$RUN_DIR/secrets/SECRET_KEY" "$RUN_DIR/secrets/former.keys/$(date -u +%Y-%m-%dT%H-%M-%S.%NZ)"
 		secrets_make
 		daemons_make
+		reseal
 	fi
 	# shellcheck disable=SC2086 # a list of names
 	sv start $stopped >/dev/null

@@ -1,4 +1,4 @@
-/* The users service's command line: the commands of every service, and create_admin and seed_db. */
+/* The users service's command line: the commands of every service, and create_admin, seed_db and reseal_factors. */
 #include "daemon/manage.h"
 
 #include <stdio.h>
@@ -10,6 +10,7 @@
 #include "accounts/validation.h"
 #include "auth/password_guess.h"
 #include "base/mem.h"
+#include "factors/reseal.h"
 #include "service.h"
 #include "store.h"
 
@@ -100,11 +101,17 @@ static int seed_db(struct manage *manage, int argc, char **argv)
 	       insert_user(manage, "user", "user@abacus.test", "abacus-user-dev", false, true);
 }
 
+static int reseal(struct manage *manage, int argc, char **argv)
+{
+	return reseal_factors(manage_postgres(manage), &users_config.auth);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct manage_command commands[] = {
 		{"create_admin", "USERNAME EMAIL", "create an admin; the password is read from standard input", create_admin},
 		{"seed_db", "", "create the users for development", seed_db},
+		{"reseal_factors", "", "seal second factors with SECRET_KEY, before SECRET_KEY_PREVIOUS is removed", reseal},
 		{0},
 	};
 	static const struct manage_spec spec = {.service = "users",

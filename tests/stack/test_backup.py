@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from abacus import call, eventually
+from abacus import call, eventually, totp
 from harness import ROOT
 from own_stack import PORT, Stack
 
@@ -120,6 +120,21 @@ def test_a_user_deleted_after_the_backup_can_log_in_again(stack, backup):
     assert log_in("grace").status == 404
     assert stack("restore", str(backup)).returncode == 0
     assert to("GET", "/auth/status", token=log_in("grace").json["auth_token"]).status == 200
+
+
+def test_a_second_factor_is_good_after_a_restore(stack, filled, tmp_path):
+    """Although its secret is sealed with SECRET_KEY, which each restore replaces."""
+    token = register("linus")
+    body = {"method": "totp", "current": "brass beads linus"}
+    enrolled = to("POST", "/auth/factors", body, token=token).json["data"]
+    assert to("POST", f"/auth/factors/{enrolled['id']}", {"code": totp(enrolled["secret"])}, token=token).status == 200
+    assert stack("backup", str(tmp_path / "backup")).returncode == 0
+    for _ in range(2):
+        restored = stack("restore", str(tmp_path / "backup"))
+        assert restored.returncode == 0, restored.stderr
+    stack("psql", "users", "-c", "UPDATE factors SET last_step = 0")  # in place of waiting for the next code
+    login = {"email": "linus@example.com", "password": "brass beads linus", "code": totp(enrolled["secret"])}
+    assert to("POST", "/auth/login", login).status == 200
 
 
 def refused(stack, backup):
