@@ -142,7 +142,9 @@ const struct postgres_statement store_password_reset = {
 			  " changed AS (UPDATE users SET password_hash = $3, tokens_dead_until_ms = greatest($4::bigint, "
 			  "tokens_dead_until_ms + "
 			  "1)"
-			  " FROM used WHERE users.id = used.user_id RETURNING email)," NOTICE(
+			  " FROM used WHERE users.id = used.user_id RETURNING email),"
+			  " asked AS (UPDATE factor_settings SET asked = 'login' FROM used"
+			  " WHERE factor_settings.user_id = used.user_id)," NOTICE(
 				  "password_changed", "changed") " SELECT lower(email) FROM changed"};
 
 const struct postgres_statement store_password_forgotten = {
@@ -244,8 +246,8 @@ const struct postgres_statement store_session_end = {
 							    "WHERE jti = $1::uuid AND user_id = $2::bigint"};
 
 /* The user whose tokens a change ends. */
-#define OTHERS_OF(user)                                                                              \
-	"target AS MATERIALIZED (SELECT id, tokens_dead_until_ms AS was FROM users WHERE id = " user \
+#define OTHERS_OF(user)                                                                                     \
+	"target AS MATERIALIZED (SELECT id, email, tokens_dead_until_ms AS was FROM users WHERE id = " user \
 	"::bigint AND active FOR NO KEY UPDATE)"
 /* Ends all tokens and sessions but one of the user of a WITH query that has id and was of OTHERS_OF. A session stays only if it
  * was good before this change, so that it does not survive a change of password that came between the check of the token and
@@ -309,37 +311,41 @@ const struct postgres_statement store_factor_pending = {
 /* Whether there are other factors is asked of the table as it was before this statement. */
 const struct postgres_statement store_factor_activate = {
 	"factor_activate",
-	"WITH " OTHERS_OF("$1") ", changed AS (UPDATE factors SET activated_at = now(), used_at = now(), last_step = $5::bigint"
-				" FROM target WHERE " IS_PENDING(
-					"target.id", "$4",
-					"$6") " RETURNING target.id, target.was),"
-					      " codes AS (UPDATE factor_settings SET recovery_hashes = $7::text[], tries = 0 "
-					      "FROM changed WHERE user_id = changed.id"
-					      " AND NOT " HAS_FACTOR("changed.id") " RETURNING user_id), " END_OTHERS(
-						      "changed", "$2",
-						      "$3") " SELECT " OTHERS
-							    ", EXISTS (SELECT FROM codes) FROM ended LEFT JOIN kept ON true"};
+	"WITH " OTHERS_OF(
+		"$1") ", changed AS (UPDATE factors SET activated_at = now(), used_at = now(), last_step = $5::bigint"
+		      " FROM target WHERE " IS_PENDING("target.id", "$4", "$6") " RETURNING target.*)," NOTICE(
+			      "factor_added",
+			      "changed") ","
+					 " codes AS (UPDATE factor_settings SET recovery_hashes = $7::text[], tries = 0 "
+					 "FROM changed WHERE user_id = changed.id"
+					 " AND NOT " HAS_FACTOR("changed.id") " RETURNING user_id), " END_OTHERS(
+						 "changed", "$2",
+						 "$3") " SELECT " OTHERS
+						       ", EXISTS (SELECT FROM codes) FROM ended LEFT JOIN kept ON true"};
 
 const struct postgres_statement store_factor_remove = {
 	"factor_remove",
 	"WITH " OTHERS_OF(
 		"$1") ", changed AS (DELETE FROM factors USING target WHERE factors.id = $4::uuid AND user_id = target.id"
-		      " AND activated_at IS NOT NULL RETURNING target.id, target.was),"
-		      " codes AS (UPDATE factor_settings SET recovery_hashes = '{}', asked = 'login' FROM changed WHERE "
-		      "user_id = changed.id"
-		      " AND NOT EXISTS (SELECT FROM factors WHERE user_id = changed.id AND activated_at IS NOT NULL AND "
-		      "factors.id <> $4::uuid)), " END_OTHERS("changed", "$2", "$3") " SELECT " OTHERS
-										     " FROM ended LEFT JOIN kept ON true"};
+		      " AND activated_at IS NOT NULL RETURNING target.*)," NOTICE(
+			      "factor_removed", "changed") ","
+							   " codes AS (UPDATE factor_settings SET recovery_hashes = '{}', "
+							   "asked = 'login' FROM changed WHERE "
+							   "user_id = changed.id"
+							   " AND NOT EXISTS (SELECT FROM factors WHERE user_id = changed.id "
+							   "AND activated_at IS NOT NULL AND "
+							   "factors.id <> $4::uuid)), " END_OTHERS(
+								   "changed", "$2", "$3") " SELECT " OTHERS
+											  " FROM ended LEFT JOIN kept ON true"};
 
 const struct postgres_statement store_recovery_codes_replace = {
 	"recovery_codes_replace",
-	"WITH " OTHERS_OF(
-		"$1") ", changed AS (UPDATE factor_settings SET recovery_hashes = $4::text[] FROM target"
-		      " WHERE user_id = target.id AND " HAS_FACTOR(
-			      "target.id") " RETURNING target.id, target.was), " END_OTHERS("changed", "$2",
-											    "$3") " SELECT " OTHERS
-												  " FROM ended LEFT JOIN kept "
-												  "ON true"};
+	"WITH " OTHERS_OF("$1") ", changed AS (UPDATE factor_settings SET recovery_hashes = $4::text[] FROM target"
+				" WHERE user_id = target.id AND " HAS_FACTOR("target.id") " RETURNING target.*)," NOTICE(
+					"recovery_codes_replaced",
+					"changed") ", " END_OTHERS("changed", "$2", "$3") " SELECT " OTHERS
+											  " FROM ended LEFT JOIN kept "
+											  "ON true"};
 
 const struct postgres_statement store_factor_ask = {
 	"factor_ask", "UPDATE factor_settings SET asked = $2::text WHERE user_id = $1::bigint AND " HAS_FACTOR(

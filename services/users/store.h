@@ -142,7 +142,8 @@ extern const struct postgres_statement store_password_set;
 /* id, reset -> user; no row: no such link is good. It is good while it has not expired or been used, and its user is active and
  * has the e-mail that it was sent to. */
 extern const struct postgres_statement store_user_of_reset;
-/* id, reset, new hash, now_ms; the same, once for each link that is good; no row when it is not. */
+/* id, reset, new hash, now_ms; the same, once for each link that is good; no row when it is not. The next login asks for a
+ * factor, if the user has one. */
 extern const struct postgres_statement store_password_reset;
 enum { COLUMN_PASSWORD_LOGIN_NAME };
 /* id, new hash, old hash; the same, but tokens stay valid */
@@ -177,8 +178,8 @@ enum { COLUMN_ENROLLED_ID };
 extern const struct postgres_statement store_factor_pending;
 enum { COLUMN_PENDING_SECRET };
 
-/* The next three change a factor and end all tokens and sessions of the user but one, as store_sessions_end_others does, in one
- * statement; their rows begin with its columns. No row: there is nothing to change.
+/* The next three change a factor, notify the user by mail, and end all tokens and sessions of the user but one, as
+ * store_sessions_end_others does, in one statement; their rows begin with its columns. No row: there is nothing to change.
  * user id, session id|null, now_ms, id, step, age in s, hashes -> whether the hashes have become the recovery codes, because
  * this is the first factor */
 extern const struct postgres_statement store_factor_activate;

@@ -9,9 +9,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from test_password_reset import CHANGED, reset, token_for
 
 import abacus
-from abacus import Daemon, Person, call, fail, get, post, totp
+from abacus import Daemon, Person, call, eventually, fail, get, messages, post, totp
 
 WRONG = fail("code_wrong", "That is wrong, or was used before.")
 ENDED = fail("challenge_ended", "This challenge has ended. Please begin again.")
@@ -226,6 +227,16 @@ def test_a_change_of_a_factor_ends_all_other_sessions(person, change):
     for token in (other["access_token"], legacy, owner.token):
         assert [get(path, token=token).status for path in ("/auth/status", "/api/values")] == [401, 401]
     assert post("/auth/session/refresh", {"refresh_token": other["refresh_token"]}).status == 401
+
+
+def test_a_change_of_a_factor_is_reported_by_a_message(owner):
+    abacus.native("the messages of mailer")
+    reply = post("/auth/recovery-codes", {}, token=owner.token, headers=confirmation(owner, "replace_recovery_codes"))
+    owner.token = reply.json["data"]["access_token"]
+    headers = confirmation(owner, "remove_factor", id=owner.factor)
+    assert call("DELETE", f"/auth/factors/{owner.factor}", token=owner.token, headers=headers).status == 200
+    for what in ("An authenticator app was added", "Your recovery codes were replaced", "An authenticator app was removed"):
+        eventually(lambda what=what: len(messages(owner.email, what)) == 1, message=what)
 
 
 def test_a_session_keeps_what_its_login_asked_for(owner):
@@ -533,6 +544,28 @@ def test_a_change_of_password_ends_the_challenges_from_before(owner):
         == 200
     )
     assert said(answer(challenge, owner.code())) == (401, ENDED)
+
+
+@pytest.mark.parametrize("asked", ["login", "sensitive"])
+def test_a_reset_of_the_password_does_not_go_around_the_factor(owner, asked):
+    """Neither at the next login, even if the user had it asked only for sensitive actions, nor for those."""
+    abacus.native("the messages of mailer")
+    if asked == "sensitive":
+        headers = confirmation(owner, "change_factors", asked="sensitive")
+        assert call("PATCH", "/auth/factors", {"asked": "sensitive"}, token=owner.token, headers=headers).status == 200
+        assert log_in(owner).status == 201
+    before = challenge_of(owner) if asked == "login" else None
+    new = f"nine wooden beads {secrets.token_hex(4)}"
+    reply = reset(token_for(owner), new)
+    assert said(reply) == (200, CHANGED), "the reply has no token"
+    assert not is_good(owner.token) and (before is None or said(answer(before, owner.code())) == (401, ENDED))
+    owner.password = new
+    old_call = post("/auth/login", {"email": owner.email, "password": new})
+    assert (old_call.status, old_call.json["code"]) == (401, "second_factor_required")
+    owner.token = answer(challenge_of(owner), owner.code()).json["access_token"]
+    assert [factor["id"] for factor in factors_of(owner.token)["factors"]] == [owner.factor]
+    assert factors_of(owner.token)["recovery_codes"] == len(owner.recovery_codes)
+    assert said(rename(owner, name=new_name())) == (403, REQUIRED)
 
 
 def test_a_login_that_began_before_the_factor_leaves_no_good_token(person):

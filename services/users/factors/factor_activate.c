@@ -11,6 +11,7 @@
 #include "factors/recovery_codes.h"
 #include "factors/seal.h"
 #include "factors/totp.h"
+#include "mail/outbox.h"
 #include "sessions/others.h"
 #include "store.h"
 
@@ -97,6 +98,7 @@ static void activated(enum status status, const struct postgres_rows *rows, void
 		others_spare(activation->others);
 		return factor_not_found(activation->req);
 	}
+	outbox_wake(users_of(activation->req)->outbox);
 	if (postgres_bool(rows, 0, COLUMN_ACTIVATED_HAS_CODES))
 		others_add(activation->others, recovery_codes_add, activation->codes);
 	others_end_again(activation->others, rows);

@@ -4,6 +4,7 @@
 
 #include "challenges/confirmation.h"
 #include "factors/factor.h"
+#include "mail/outbox.h"
 #include "sessions/authenticate.h"
 #include "sessions/others.h"
 #include "store.h"
@@ -44,8 +45,10 @@ static void removed(enum status status, const struct postgres_rows *rows, void *
 
 	if (status != STATUS_OK)
 		return http_reply_status(removal->req, status);
-	if (postgres_count(rows) > 0)
-		return others_end_again(removal->others, rows);
-	others_spare(removal->others);
-	factor_not_found(removal->req);
+	if (postgres_count(rows) == 0) {
+		others_spare(removal->others);
+		return factor_not_found(removal->req);
+	}
+	outbox_wake(users_of(removal->req)->outbox);
+	others_end_again(removal->others, rows);
 }

@@ -8,6 +8,7 @@
 #include "challenges/confirmation.h"
 #include "factors/factor.h"
 #include "factors/recovery_code.h"
+#include "mail/outbox.h"
 #include "service.h"
 #include "sessions/others.h"
 #include "store.h"
@@ -84,6 +85,7 @@ static void replaced(enum status status, const struct postgres_rows *rows, void 
 		others_spare(replacement->others);
 		return factor_none(replacement->req);
 	}
+	outbox_wake(users_of(replacement->req)->outbox);
 	others_add(replacement->others, recovery_codes_add, replacement->codes);
 	others_end_again(replacement->others, rows);
 }

@@ -241,7 +241,8 @@ export const forgotPassword = <ThrowOnError extends boolean = false>(options: Op
 /**
  * Set a new password by a link
  *
- * `token` is what follows `#` in the link. Revokes every token that was issued before, and all other links of the user.
+ * `token` is what follows `#` in the link. Revokes every token that was issued before, and all other links of the user. Second factors stay: the
+ * next login asks for one, even if the user had it asked only for sensitive actions.
  */
 export const resetPassword = <ThrowOnError extends boolean = false>(options: Options<ResetPasswordData, ThrowOnError>): RequestResult<ResetPasswordResponses, ResetPasswordErrors, ThrowOnError> => (options.client ?? client).post<ResetPasswordResponses, ResetPasswordErrors, ThrowOnError>({
     url: '/auth/password/reset',
