@@ -43,7 +43,8 @@ restore() {
 	scripts/restore "$1" $(backup_environment) || status=$?
 	if [ $status != 1 ]; then
 		(redis_cli flushdb >/dev/null) || { status=3; echo "stack: Redis could not be emptied; run this again" >&2; }
-		mkdir -p -m 700 "$RUN_DIR/secrets/former.keys"
+		mkdir -p "$RUN_DIR/secrets/former.keys"
+		chmod 700 "$RUN_DIR/secrets/former.keys"
 		mv "$RUN_DIR/secrets/SECRET_KEY" "$RUN_DIR/secrets/former.keys/$(date -u +%Y-%m-%dT%H-%M-%S.%NZ)"
 		secrets_make
 		daemons_make
