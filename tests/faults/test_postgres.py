@@ -92,7 +92,7 @@ FAULTS = [*REFUSED.values(), *(Fault(name, answer) for name, answer in (WHOLE | 
 NOTICED_S = {"too late": system.SETTLED_S + 0.4, "never": system.SETTLED_S + 0.4, "a huge message": system.SETTLED_S + 0.4}
 NOTICED_S |= dict.fromkeys(TORN, system.SETTLED_S + 0.4)
 # A wrong answer to a statement may be any answer to its client, except one that acknowledges what was not done.
-ANSWERS = {200, 201, 202, 400, 401, 404, 409, 500, 503, 504}
+ANSWERS = {200, 201, 202, 400, 401, 403, 404, 409, 500, 503, 504}
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +158,32 @@ class Users(Asked):
         body = {"current": self.user.password, "email": self.user.email}
         return [self.peered.call("PATCH", "/auth/account", body, token=self.user.token)]
 
+    def lists_factors(self):
+        return [*self.logs_in(), self.peered.call("GET", "/auth/factors", token=self.user.token)]
+
+    def enrols_an_app(self):
+        self.logs_in()
+        body = {"method": "totp", "current": self.user.password}
+        return [self.peered.call("POST", "/auth/factors", body, token=self.user.token)]
+
+    def confirms(self):
+        """Its password confirms, because this user has no factor. The last reply has what X-Confirmation wants."""
+        self.logs_in()
+        body = {"action": "change_account", "parameters": {"email": self.user.email}}
+        begun = self.peered.call("POST", "/auth/confirmations", body, token=self.user.token)
+        if begun.status != 201:
+            return [begun]
+        path = f"/auth/challenge/{begun.json['data']['challenge']}"
+        return [begun, self.peered.call("POST", path, {"method": "password", "password": self.user.password})]
+
+    def changes_account_confirmed(self):
+        *_, last = confirmed = self.confirms()
+        if last.status != 200:
+            return confirmed
+        headers = {"X-Confirmation": last.json["data"]["confirmation"]}
+        body = {"email": self.user.email}
+        return [*confirmed, self.peered.call("PATCH", "/auth/account", body, token=self.user.token, headers=headers)]
+
     def reads_a_report(self):
         system.add_mail_report()
         return []
@@ -178,6 +204,12 @@ class Users(Asked):
             "password_reset": self.resets_password,
             "password_forgotten": self.forgets_password,
             "password_resets_begin": self.forgets_password,
+            "factors_of_user": self.lists_factors,
+            "factor_enrol": self.enrols_an_app,
+            "challenge_insert": self.confirms,
+            "challenge_try": self.confirms,
+            "challenge_password": self.confirms,
+            "confirmation_use": self.changes_account_confirmed,
             "outbox_claim": self.is_left_alone,
             "outbox_settle": self.reads_a_report,
         }
