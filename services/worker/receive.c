@@ -5,7 +5,9 @@
 #include "base/clock.h"
 #include "work_internal.h"
 
-#define BLOCK_MS 1000  /* a reply that was lost is noticed so much later than another command's */
+#define BLOCK_MS 1000 /* a reply that was lost is noticed so much later than another command's */
+/* Large jobs in one read: those that come may be the largest, however small those before were. */
+#define LARGE_READ_MAX 16
 #define ATTEMPTS_MAX 4 /* holds the pause under a second, so that jobs do not wait long after Redis has recovered */
 
 static void receive(struct receiver *receiver);
@@ -68,11 +70,14 @@ static long most_of(const struct receiver *receiver)
 {
 	const struct work *work = receiver->work;
 	int64_t lacks_us = work->config->threads * LARGE_HELD_US - work->large_us, most;
+	long limit = work->config->batch;
 
 	if (receiver->lane == JOBS_SMALL)
-		return work->config->batch;
+		return limit;
+	if (limit > LARGE_READ_MAX)
+		limit = LARGE_READ_MAX;
 	most = work->large_mean_us && lacks_us > 0 ? lacks_us / work->large_mean_us : 1;
-	return most < 1 ? 1 : most < work->config->batch ? (long)most : work->config->batch;
+	return most < 1 ? 1 : most < limit ? (long)most : limit;
 }
 
 static void receive(struct receiver *receiver)

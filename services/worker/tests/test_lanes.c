@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <cmocka.h>
 
 #include "base/buf.h"
@@ -22,12 +23,15 @@ static struct event_base *base;
 	"*1\r\n*2\r\n" name "*1\r\n*2\r\n$3\r\n" id "\r\n*6\r\n$4\r\nkind\r\n" kind "$5\r\nindex\r\n" index "$10\r\n" \
 	"request_id\r\n$1\r\nr\r\n"
 #define LARGE_JOB(id) STREAM("$12\r\n{jobs}:large\r\n", id, "$9\r\nfactorial\r\n", "$7\r\n" LARGE_INDEX "\r\n")
+#define CHEAP_JOB(id) STREAM("$12\r\n{jobs}:large\r\n", id, "$9\r\nfibonacci\r\n", "$5\r\n20000\r\n")
+#define CHEAP_READ_MAX 16
 #define SMALL_JOB(id) STREAM("$4\r\njobs\r\n", id, "$9\r\nfibonacci\r\n", "$1\r\n7\r\n")
 #define FINISH_FIRST 12 /* of EVALSHA: what comes before the id of the first result */
 
 static struct work *work;
 static int large_given, small_given, large_finished, small_finished, small_before_large;
-static bool has_dead_worker;
+static bool has_dead_worker, are_cheap;
+static int cheap_given, cheap_read_most;
 static int taken_over;
 static struct buf batch_taken_over;
 
@@ -37,6 +41,17 @@ static const char *give_large(void)
 	static const char *const jobs[] = {LARGE_JOB("9-1"), LARGE_JOB("9-2"), LARGE_JOB("9-3"), LARGE_JOB("9-4")};
 
 	return jobs[large_given++ % 4];
+}
+
+/* The least that is large; notes how many the worker asks for. */
+static const char *give_cheap(const redisReply *command)
+{
+	static const char *const jobs[] = {CHEAP_JOB("8-1"), CHEAP_JOB("8-2"), CHEAP_JOB("8-3"), CHEAP_JOB("8-4")};
+	int asked = atoi(command->element[5]->str);
+
+	if (asked > cheap_read_most)
+		cheap_read_most = asked;
+	return jobs[cheap_given++ % 4];
 }
 
 static const char *give_small(void)
@@ -91,7 +106,7 @@ static const char *answer(const redisReply *command)
 	if (!fake_redis_is(command, "XREADGROUP"))
 		return fake_redis_is(command, "BLPOP") ? "*-1\r\n" : ":1\r\n";
 	if (strcmp(command->element[command->elements - 2]->str, "{jobs}:large") == 0)
-		return give_large();
+		return are_cheap ? give_cheap(command) : give_large();
 	return large_given > THREADS ? give_small() : "*-1\r\n";
 }
 
@@ -99,7 +114,7 @@ static int set_up(void **state)
 {
 	static struct worker_config config = {.lease_s = 60,
 					      .max_deliveries = 5,
-					      .batch = 10,
+					      .batch = JOBS_BATCH_MAX,
 					      .threads = THREADS,
 					      .cache_s = 100,
 					      .unstored_bytes_max = 1 << 26};
@@ -121,13 +136,20 @@ static int tear_down(void **state)
 	fake_redis_close();
 	event_base_free(base);
 	buf_free(&batch_taken_over);
-	has_dead_worker = false;
+	has_dead_worker = are_cheap = false;
 	return 0;
 }
 
 static int set_up_with_a_dead_worker(void **state)
 {
 	has_dead_worker = true;
+	return set_up(state);
+}
+
+static int set_up_with_cheap_ones(void **state)
+{
+	are_cheap = true;
+	cheap_given = cheap_read_most = 0;
 	return set_up(state);
 }
 
@@ -156,6 +178,13 @@ static void note(void *is_over)
 	*(bool *)is_over = true;
 }
 
+/* The next ones may be the largest, and other workers have nothing to do. */
+static void test_a_worker_asks_for_few_large_jobs_at_a_time_however_small_those_before_were(void **state)
+{
+	WAIT_FOR(cheap_given >= 10);
+	assert_in_range(cheap_read_most, 2, CHEAP_READ_MAX);
+}
+
 /* More would not fit into the queue of its threads. */
 static void test_a_worker_takes_over_no_more_large_jobs_of_the_small_lane_than_it_can_queue(void **state)
 {
@@ -176,6 +205,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		LANES_TEST(test_small_jobs_that_come_while_large_ones_are_held_are_finished_before_them),
 		LANES_TEST(test_a_worker_holds_one_large_job_more_than_it_has_threads),
+		cmocka_unit_test_setup_teardown(test_a_worker_asks_for_few_large_jobs_at_a_time_however_small_those_before_were,
+						set_up_with_cheap_ones, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_worker_takes_over_no_more_large_jobs_of_the_small_lane_than_it_can_queue,
 						set_up_with_a_dead_worker, tear_down),
 	};
