@@ -4,6 +4,7 @@
 
 settings_files_max=32768    # more would cost memory, because nginx allocates for all of its connections at the start
 settings_files_of_worker=64 # log, listeners, files being sent
+settings_policy_max=4000    # because nginx reads no longer string, and would not start
 
 # Sets WORKER_FILES and WORKER_CONNECTIONS from the hard limit of open files. A WebSocket takes two connections of its worker, one to the client
 # and one to the service: with the usual soft limit of 1,024 a worker carried 506, and with 32,768 it carries 16,352. A connection
@@ -61,6 +62,7 @@ settings_real_ip() {
 
 settings_is_origin() {
 	[ ${#1} -le 300 ] || return 1
+	case $1 in http://*:80 | https://*:443) return 1 ;; esac # browsers leave out the scheme's own port
 	label='[a-z0-9]([a-z0-9-]*[a-z0-9])?'
 	printf '%s\n' "$1" | LC_ALL=C grep -Eqx "https?://($label(\\.$label)*|\\[[0-9a-f:.]+\\])(:[0-9]{1,5})?"
 }
@@ -92,6 +94,7 @@ settings_policies() {
 	: "${CLIENT_CSP:=$OWN_CSP}"
 	# nginx would take the end of the string, or a variable, from it
 	case $CLIENT_CSP in *[!\ -~]* | *[\"\\\$]*) settings_die "CLIENT_CSP: a policy has neither quotation marks, backslashes, \$ nor other characters than those of ASCII" ;; esac
+	[ ${#CLIENT_CSP} -le $settings_policy_max ] || settings_die "CLIENT_CSP: the policy has ${#CLIENT_CSP} characters; nginx takes at most $settings_policy_max"
 }
 
 # Fills in nginx/abacus.conf.template, from standard input to standard output, after settings_workers and settings_policies and with the other

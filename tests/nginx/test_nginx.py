@@ -254,7 +254,7 @@ def test_a_page_of_a_listed_origin_may_read_replies_of_the_api(shared, method, p
     seen = permissions(headers)
     assert (status, seen.pop("Allow-Origin")) == (200, APP)
     assert set(seen) == {"Expose-Headers"}
-    assert {"Link", "Retry-After", "X-Request-ID"} <= set(seen["Expose-Headers"].split(", "))
+    assert {"ETag", "Link", "Retry-After", "X-Request-ID"} <= set(seen["Expose-Headers"].split(", "))
     assert "Origin" in headers.get_all("Vary")
 
 
@@ -318,7 +318,7 @@ def test_a_preflight_is_answered_without_a_service(tmp_path):
             seen = permissions(headers)
             assert (status, body, seen["Allow-Origin"], seen["Max-Age"]) == (204, "", APP, "600")
             assert set(seen["Allow-Methods"].split(", ")) == {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
-            assert {"Authorization", "Content-Type"} <= set(seen["Allow-Headers"].split(", "))
+            assert {"Authorization", "Content-Type", "If-None-Match"} <= set(seen["Allow-Headers"].split(", "))
             assert "Allow-Credentials" not in seen
 
 
@@ -365,6 +365,8 @@ def test_without_cors_origins_nothing_is_said_about_origins(nginx):
         '"x',
         "$http_x",
         "https://a;",
+        "https://a.example:443",
+        "http://[::1]:80",
     ],
 )
 def test_what_is_no_origin_is_refused_in_one_line(tmp_path, origin):
@@ -406,6 +408,17 @@ def test_what_is_no_policy_is_refused_in_one_line(tmp_path, policy):
     assert made.returncode == 78
     assert made.stderr.startswith("nginx: CLIENT_CSP: a policy has neither ")
     assert made.stderr.count("\n") == 1
+
+
+def test_a_policy_that_is_longer_than_nginx_reads_is_refused_in_one_line(stand_in, tmp_path):
+    longest = "default-src " + "a" * 3988
+    with Nginx(tmp_path / "longest", stand_in, CLIENT_CSP=longest) as nginx:
+        assert nginx.call("GET", "/")[1]["Content-Security-Policy"] == longest
+    made = render(tmp_path, CLIENT_CSP=longest + "a")
+    assert (made.returncode, made.stderr) == (
+        78,
+        "nginx: CLIENT_CSP: the policy has 4001 characters; nginx takes at most 4000\n",
+    )
 
 
 # ---- IPv6 ----
