@@ -1003,7 +1003,7 @@ for (const [name, options, size] of [
 		assert.deepEqual(await misplaced(page, CARDS), [], "a result");
 	});
 
-test("with forced colours the kinds, the chosen one, the slider and Live can be told apart", async (t) => {
+test("with forced colours the kinds, the chosen one, the slider and Live can be told apart, and what is drawn as a background is there", async (t) => {
 	const page = await openAs(t, await newUser(), { forcedColors: "active" });
 	await submit(page, "factorial", 52);
 	await value(page, 52).and(page.locator("[data-state=done]")).waitFor();
@@ -1020,6 +1020,17 @@ test("with forced colours the kinds, the chosen one, the slider and Live can be 
 	assert.notEqual(await colour(".live-dot"), await colour(".home-values"));
 	assert.equal(await page.locator(".slider").evaluate((node) => getComputedStyle(node).appearance), "auto");
 	await page.screenshot({ path: artifact("client-forced-colours.png") });
+	await value(page, 52).locator("a").click();
+	await page.locator("dialog .digits").waitFor();
+	assert.notEqual(await colour("dialog .delete", "::before"), await colour("dialog .dialog-inner"));
+	await page.keyboard.press("Escape");
+	await page.setViewportSize({ width: 360, height: 740 });
+	await page.locator(".navbar-burger").waitFor();
+	assert.notEqual(await colour(".navbar-burger span"), await colour(".navbar"));
+	await page.goto(`${base}/status`);
+	await page.getByLabel("Current password").fill("x");
+	await page.locator(".success > .rule-mark").first().waitFor();
+	assert.notEqual(await colour(".success > .rule-mark"), await colour(".error > .rule-mark"));
 });
 
 // ---- a phone ----
