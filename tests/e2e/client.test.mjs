@@ -107,8 +107,9 @@ const tryNow = (page) =>
 		.click({ timeout: 1000 })
 		.catch(() => {});
 
-// Without the messages that every browser logs for a refused call, which are not the page's fault.
-const own = (complaints) => complaints.filter((text) => !text.startsWith("Failed to load resource"));
+// Without the messages that every browser logs for a refused call, and when a session ends while its live connection is being made.
+const BROWSERS = /^Failed to load resource|WebSocket is closed before the connection is established/;
+const own = (complaints) => complaints.filter((text) => !BROWSERS.test(text));
 
 // ---- every page ----
 
