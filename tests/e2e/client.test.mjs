@@ -974,6 +974,14 @@ test("the page asks an admin before a change of the own account, and follows at 
 
 const CARDS = ".sheet, .dialog-inner";
 
+// Those that take more than two lines.
+const tall = (nodes) =>
+	nodes.evaluateAll((all) =>
+		all
+			.filter((node) => node.clientHeight > 2.5 * Number.parseFloat(getComputedStyle(node).lineHeight))
+			.map((node) => `${node.textContent} is ${node.clientHeight} px high`),
+	);
+
 for (const [name, options, size] of [
 	["at 320 px", { viewport: { width: 320, height: 700 } }, "100%"],
 	["with text of 200 %", {}, "200%"],
@@ -997,6 +1005,7 @@ for (const [name, options, size] of [
 			await settled(page);
 			assert.deepEqual(await misplaced(page, CARDS), [], path);
 			assert.ok((await sideways(page)) <= 0, `${path} scrolls sideways`);
+			assert.deepEqual(await tall(page.locator("td.email")), [], path);
 			await page.screenshot({ path: artifact(`client-${size}-${path.slice(1) || "home"}.png`), fullPage: true });
 		}
 		await value(page, 1000).first().locator("a").click();
