@@ -22,15 +22,17 @@ static void counted(enum status status, const redisReply *reply, void *arg)
 	counting->done(status, status == STATUS_OK ? (long)reply->integer : 0, counting->arg);
 }
 
-void limit_count(struct redis *redis, struct scope *scope, const char *key, const struct limit *limits, int n,
-		 limit_counted *done, void *arg)
+void limit_count(struct redis *redis, struct scope *scope, const struct limit *limits, int n, limit_counted *done, void *arg)
 {
-	const char *argv[2 + LIMITS_MAX * ARGS_OF_LIMIT] = {key, LIMIT_COUNTERS_MAX};
+	const char *argv[LIMITS_MAX + 1 + LIMITS_MAX * ARGS_OF_LIMIT];
 	char numbers[LIMITS_MAX][2][INT64_TEXT_BYTES];
 	struct counting *counting = mem_alloc(sizeof *counting);
-	int argc = 2;
+	int argc = 0;
 
 	*counting = (struct counting){done, arg};
+	for (int i = 0; i < n; i++)
+		argv[argc++] = limits[i].key;
+	argv[argc++] = LIMIT_COUNTERS_MAX;
 	for (int i = 0; i < n; i++) {
 		int64_format(limits[i].events, numbers[i][0]);
 		int64_format(limits[i].window_s, numbers[i][1]);
@@ -38,7 +40,7 @@ void limit_count(struct redis *redis, struct scope *scope, const char *key, cons
 		argv[argc++] = numbers[i][0];
 		argv[argc++] = numbers[i][1];
 	}
-	redis_call_own(redis_eval(redis, scope, &limit_count_script, 1, argc, argv, NULL, counted, counting), counting);
+	redis_call_own(redis_eval(redis, scope, &limit_count_script, n, argc, argv, NULL, counted, counting), counting);
 }
 
 static void ignored(enum status status, const redisReply *reply, void *arg)

@@ -6,7 +6,8 @@
 
 #include "compose.h"
 
-#define KEY "{mail}:rates"
+#define RECIPIENTS_KEY "{mail}:recipients"
+#define DOMAINS_KEY "{mail}:domains"
 #define RECIPIENT_WINDOW_S 3600
 #define DOMAIN_WINDOW_S 60
 #define NAME_BYTES (sizeof "domain:" + ADDRESS_BYTES_MAX)
@@ -26,8 +27,8 @@ void rates_count(struct redis *redis, struct scope *scope, const struct mailer_c
 
 	make_name("to", recipient, address);
 	make_name("domain", strrchr(recipient, '@') + 1, domain);
-	limit_count(redis, scope, KEY,
-		    (const struct limit[]){{address, config->recipient_rate, RECIPIENT_WINDOW_S},
-					   {domain, config->domain_rate, DOMAIN_WINDOW_S}},
+	limit_count(redis, scope,
+		    (const struct limit[]){{RECIPIENTS_KEY, address, config->recipient_rate, RECIPIENT_WINDOW_S},
+					   {DOMAINS_KEY, domain, config->domain_rate, DOMAIN_WINDOW_S}},
 		    2, done, arg);
 }

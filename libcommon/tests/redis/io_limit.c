@@ -35,7 +35,7 @@ static struct counted count_on(const struct limit *limits, int n)
 {
 	struct counted counted = {0};
 
-	limit_count(redis, &scope, KEY, limits, n, note, &counted);
+	limit_count(redis, &scope, limits, n, note, &counted);
 	WAIT_FOR(counted.is_there);
 	assert_int_equal(counted.status, STATUS_OK);
 	return counted;
@@ -44,7 +44,7 @@ static struct counted count_on(const struct limit *limits, int n)
 /* Is it counted? */
 static bool count(const char *name, long events)
 {
-	return count_on(&(struct limit){name, events, 1000}, 1).retry_s == 0;
+	return count_on(&(struct limit){KEY, name, events, 1000}, 1).retry_s == 0;
 }
 
 static long long counters(void)
@@ -68,14 +68,14 @@ static void test_events_up_to_the_limit_are_counted_and_the_next_one_has_to_wait
 	open_ready();
 	assert_true(count("ada", 2));
 	assert_true(count("ada", 2));
-	refused = count_on(&(struct limit){"ada", 2, 1000}, 1);
+	refused = count_on(&(struct limit){KEY, "ada", 2, 1000}, 1);
 	assert_in_range(refused.retry_s, 990, 1000);
 	assert_true(count("bob", 2));
 }
 
 static void test_an_event_that_is_beyond_one_limit_is_counted_on_none(void **state)
 {
-	const struct limit both[] = {{"ada", 5, 1000}, {"domain", 1, 1000}};
+	const struct limit both[] = {{KEY, "ada", 5, 1000}, {"limits of domains", "example.com", 1, 1000}};
 
 	open_ready();
 	assert_int_equal(count_on(both, 2).retry_s, 0);
@@ -102,7 +102,7 @@ static void test_a_window_that_a_clock_ahead_began_ends_no_later_than_its_length
 {
 	open_ready();
 	set_window_end("ada", 100000, 2);
-	assert_in_range(count_on(&(struct limit){"ada", 2, 1000}, 1).retry_s, 1, 1000);
+	assert_in_range(count_on(&(struct limit){KEY, "ada", 2, 1000}, 1).retry_s, 1, 1000);
 }
 
 static void test_nothing_expires_by_itself_since_a_full_redis_evicts_what_does(void **state)
@@ -142,7 +142,7 @@ static void test_without_redis_nothing_is_said_about_the_limit(void **state)
 	config.in_flight_max = 1;
 	fixture_ready(&config, scripts);
 	limit_undo(redis, &scope, KEY, "ada");
-	limit_count(redis, &scope, KEY, &(struct limit){"ada", 1, 1000}, 1, note, &counted);
+	limit_count(redis, &scope, &(struct limit){KEY, "ada", 1, 1000}, 1, note, &counted);
 	WAIT_FOR(counted.is_there);
 	assert_int_equal(counted.status, STATUS_BUSY);
 }

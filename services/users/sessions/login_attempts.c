@@ -38,8 +38,8 @@ void login_attempts_count(struct http_request *req, const char *account, login_a
 
 	*attempt = (struct attempt){done, arg};
 	make_name(req, account, name);
-	limit_count(users_of(req)->redis, http_request_scope(req), KEY,
-		    &(struct limit){name, config->attempts_max, config->attempts_window_s}, 1, counted, attempt);
+	limit_count(users_of(req)->redis, http_request_scope(req),
+		    &(struct limit){KEY, name, config->attempts_max, config->attempts_window_s}, 1, counted, attempt);
 }
 
 void login_attempts_refuse(struct http_request *req, long retry_s)
