@@ -5,6 +5,8 @@
 #   BRANCH, COMMIT     default: Travis's, else those checked out. Only the branches staging and production are pushed, and no pull request.
 #   SERVICES           the images to push, default: all
 #   IMAGES (abacus)    the part of an image's name before /SERVICE, here and in the registry
+#   COSIGN_KEY         the key, as cosign takes it, that signs what is pushed; COSIGN_PASSWORD is its password. Default: nothing is signed.
+# What each image consists of is in artifacts/sbom/SERVICE.cdx.json afterwards.
 # An image that does not exist as IMAGES/SERVICE:COMMIT is built from this folder, which must then be that commit without changes.
 # docker-compose runs the pushed images with IMAGES=registry/abacus TAG=commit.
 set -eu
@@ -32,6 +34,7 @@ skip() {
 	exit 0
 }
 
+[ -z "${COSIGN_KEY:-}" ] || command -v cosign >/dev/null || die "COSIGN_KEY is set, and there is no cosign"
 case ${TRAVIS_PULL_REQUEST:-false} in false) ;; *) skip "this is pull request $TRAVIS_PULL_REQUEST" ;; esac
 case $branch in
 staging) kind=stage ;;
@@ -75,16 +78,28 @@ push() {
 	done
 }
 
+# Signs the image by its digest, because a tag may be moved, and attests what it consists of.
+sign() {
+	digest=$(docker image inspect -f '{{range .RepoDigests}}{{println .}}{{end}}' "$repository/$1:$commit" | grep "^$repository/$1@")
+	cosign sign --yes --key "$COSIGN_KEY" "$digest"
+	cosign attest --yes --key "$COSIGN_KEY" --type cyclonedx --predicate "artifacts/sbom/$1.cdx.json" "$digest"
+}
+
 # Docker keeps the login in a folder that is removed at the end, not in the caller's home.
 DOCKER_CONFIG=$(mktemp -d)
 export DOCKER_CONFIG
 trap 'rm -rf "$DOCKER_CONFIG"' EXIT
 trap 'exit 130' INT TERM
 
-for service in $SERVICES; do build "$service"; done
+mkdir -p artifacts/sbom
+for service in $SERVICES; do
+	build "$service"
+	scripts/sbom "$service" "$IMAGES/$service:$commit" >"artifacts/sbom/$service.cdx.json"
+done
 registry_login
 for service in $SERVICES; do
 	registry_make_repository "$service"
 	push "$service"
+	[ -z "${COSIGN_KEY:-}" ] || sign "$service"
 done
 echo "docker-push: pushed as $commit and $branch to $repository: $SERVICES"

@@ -68,7 +68,12 @@ def registry(tmp_path):
 def image(engine, tmp_path):
     """A small image, named as the commit's."""
     (tmp_path / "proof").write_text(COMMIT)
-    (tmp_path / "Dockerfile").write_text('FROM scratch\nCOPY proof /proof\nCMD ["/proof"]\n')
+    (tmp_path / "libc6").write_text(
+        "Package: libc6\nStatus: install ok installed\nArchitecture: amd64\nVersion: 2.41-12+deb13u1\n\n"
+    )
+    (tmp_path / "Dockerfile").write_text(
+        'FROM scratch\nCOPY proof /proof\nCOPY libc6 /var/lib/dpkg/status.d/libc6\nCMD ["/proof"]\n'
+    )
     name = f"{IMAGES}/users"
     run("docker", "build", "-q", "-t", f"{name}:{COMMIT[:8]}", tmp_path, **engine)
     yield name
@@ -122,6 +127,41 @@ def test_ecr_gets_both_tags_and_missing_repositories_are_made(engine, aws_emptie
     again = push("production", REGISTRY_HOST=target.host, **engine, **aws)
     assert "made the repository" not in again.stdout
     assert target.tags(image) == ["01234567", "production", "staging"]
+
+
+def test_what_a_pushed_image_consists_of_is_written_beside(engine, aws_emptied, registry, image):
+    target = registry("AWS", run("aws", "ecr", "get-login-password", **aws_emptied).stdout.strip())
+    push(REGISTRY_HOST=target.host, **engine, **aws_emptied)
+    found = json.loads((ROOT / "artifacts/sbom/users.cdx.json").read_text())
+    assert [one["purl"] for one in found["components"]] == ["pkg:deb/debian/libc6@2.41-12%2Bdeb13u1?arch=amd64"]
+
+
+COSIGN = """#!/bin/sh
+echo "$@" >>"$SAID"
+"""
+
+
+def test_with_a_key_cosign_signs_the_digest_and_attests_what_the_image_consists_of(
+    engine, aws_emptied, registry, image, tmp_path
+):
+    """cosign is in no package of Debian, so a program that writes its arguments down takes its place."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/cosign").write_text(COSIGN)
+    (tmp_path / "bin/cosign").chmod(0o755)
+    target = registry("AWS", run("aws", "ecr", "get-login-password", **aws_emptied).stdout.strip())
+    said, key = tmp_path / "said", "awskms:///alias/abacus"
+    path = f"{tmp_path}/bin:{os.environ['PATH']}"
+    push(REGISTRY_HOST=target.host, COSIGN_KEY=key, SAID=str(said), PATH=path, **engine, **aws_emptied)
+    sign, attest = said.read_text().splitlines()
+    digest = sign.split()[-1]
+    assert digest.startswith(f"{target.host}/{image}@sha256:") and len(digest.split(":")[-1]) == 64
+    assert sign == f"sign --yes --key {key} {digest}"
+    assert attest == f"attest --yes --key {key} --type cyclonedx --predicate artifacts/sbom/users.cdx.json {digest}"
+
+
+def test_a_key_without_cosign_is_refused_before_anything_is_pushed():
+    done = push(COSIGN_KEY="cosign.key", ok=False)
+    assert (done.returncode, done.stdout) == (1, "docker-push: COSIGN_KEY is set, and there is no cosign\n")
 
 
 def expired(rules, images):
