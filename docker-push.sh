@@ -11,7 +11,7 @@
 # docker-compose runs the pushed images with IMAGES=registry/abacus TAG=commit.
 set -eu
 cd "$(dirname "$0")"
-: "${REGISTRY:=ecr}" "${IMAGES:=abacus}" "${SERVICES:=users values worker mailer healthcheck client swagger nginx db redis redis-tunnel certificates}"
+: "${REGISTRY:=ecr}" "${IMAGES:=abacus}" "${SERVICES:=users values worker mailer healthcheck client swagger nginx db redis certificates}"
 branch=${BRANCH:-${TRAVIS_BRANCH:-$(git symbolic-ref -q --short HEAD || echo none)}}
 commit=$(printf %.8s "${COMMIT:-${TRAVIS_COMMIT:-$(git rev-parse HEAD)}}")
 
@@ -47,11 +47,9 @@ esac
 # shellcheck source=deploy/registries/ecr.sh
 . "deploy/registries/$REGISTRY.sh"
 
-# recipe SERVICE: the Dockerfile of its image. In production `redis` is the tunnel to a managed Redis, in stage a Redis.
+# recipe SERVICE: the Dockerfile of its image.
 recipe() {
 	case $1 in
-	redis) echo services/redis/Dockerfile-stage ;;
-	redis-tunnel) echo services/redis/Dockerfile-prod ;;
 	certificates) echo deploy/certificates/Dockerfile ;;
 	*) echo "services/$1/Dockerfile-$kind" ;;
 	esac

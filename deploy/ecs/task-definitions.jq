@@ -3,10 +3,10 @@
 #   --arg images HOST/abacus --arg tag COMMIT --arg region REGION --rawfile roles roles.sql
 # Input: the outputs of abacus.yaml, as one object.
 #
-# A task of a daemon has three containers:
-#   prepare   ends at once: makes the volumes writable for the read-only containers, and writes the CA certificates of Postgres into one
-#   redis     the tunnel to ElastiCache: TLS with a verified certificate, on the task's own 127.0.0.1
-#   NAME      the daemon
+# A task of a daemon has two containers:
+#   prepare   ends at once: makes the volumes writable for the read-only containers, and writes the CA certificates of Postgres into one. It has
+#             client's image, because a daemon's has no shell.
+#   NAME      the daemon, which verifies ElastiCache's certificate by the authorities in its image
 . as $place |
 
 # CPU units and MiB of memory, in combinations that Fargate supports.
@@ -35,7 +35,7 @@ def health(command): {command: command, interval: 30, timeout: 5, retries: 10, s
 
 def prepare(image): container("prepare"; image) + {essential: false, memory: 64, user: "0:0", entryPoint: ["sh", "-euc"]} |
   del(.linuxParameters.capabilities, .stopTimeout);
-def prepare_daemon: prepare("redis-tunnel") + {
+def prepare_daemon: prepare("client") + {
   command: ["chmod 1777 /tmp; printf '%s\\n' \"$DATABASE_CA\" >/certificates/database.pem"],
   secrets: ({DATABASE_CA: $place.DatabaseCa} | secrets),
   mountPoints: [{sourceVolume: "tmp", containerPath: "/tmp"}, {sourceVolume: "certificates", containerPath: "/certificates"}]
@@ -46,13 +46,6 @@ def prepare_page: prepare($service) + {
 };
 def prepared: [{containerName: "prepare", condition: "SUCCESS"}];
 def certificates: [{sourceVolume: "tmp", containerPath: "/tmp"}, {sourceVolume: "certificates", containerPath: "/certificates", readOnly: true}];
-
-def tunnel: container("redis"; "redis-tunnel") + {
-  memory: 64,
-  environment: ({REDIS_TLS_HOST: $place.RedisHost} | variables),
-  healthCheck: health(["CMD", "tunnel", "ping"]),
-  dependsOn: prepared
-};
 
 def task(size; volumes; containers): {
   family: $family, networkMode: "awsvpc", requiresCompatibilities: ["FARGATE"], runtimePlatform: {cpuArchitecture: "X86_64", operatingSystemFamily: "LINUX"},
@@ -76,15 +69,15 @@ def secrets_of(name):
   }[name]);
 
 def daemon(name; size; ports): task(size; ["tmp", "certificates"]; [
-  prepare_daemon, tunnel,
+  prepare_daemon,
   container(name; name) + {
-    memory: (size[1] - 128),
+    memory: (size[1] - 64),
     environment: (settings(name) | if name == "worker" or name == "mailer" then del(.TRUSTED_PROXIES) else . end | variables),
     secrets: (secrets_of(name) | secrets),
     portMappings: (ports | map({containerPort: ., protocol: "tcp"})),
     mountPoints: certificates,
     healthCheck: health(["CMD", "/bin/\(name)", "--check-ready"]),
-    dependsOn: (prepared + [{containerName: "redis", condition: "START"}]) # a daemon waits for Redis by itself
+    dependsOn: prepared
   }
 ]);
 

@@ -505,6 +505,5 @@ def test_compose_accepts_the_certificates_file(kind):
         "deploy/certificates/docker-compose.yml",
         "config",
         DOMAINS=DOMAINS[0],
-        REDIS_TLS_HOST="redis.example",
     ).stdout
     assert "8443 ssl http2" in shown and "DOMAINS: abacus.example" in shown

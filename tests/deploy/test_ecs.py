@@ -29,7 +29,6 @@ PLACE.update(
     Cluster="abacus-prod",
     LogGroup="/abacus/abacus-prod",
     Namespace="abacus-prod.internal",
-    RedisHost="redis.example",
     DatabaseHost="db.example",
     MailFrom="abacus@abacus.example",
     PublicUrl="https://abacus.example",
@@ -167,7 +166,7 @@ def test_the_daemon_takes_the_configuration_that_its_task_gives_it(service, kind
     assert given["APP_ENV"] == app_env
     example = {
         "SECRET_KEY": "k" * 64,
-        "REDIS_URL": "redis://:secret@127.0.0.1:6379/0",
+        "REDIS_URL": "rediss://:secret@redis.example:6379/0",
         "DATABASE_URL": "postgres://users:secret@db.example:5432/users?sslmode=verify-full&sslrootcert=/certificates/database.pem",
         "SMTP_URL": "smtps://abacus:secret@mail.example:465",
         "HEALTHCHECK_POSTGRES": "postgres://healthcheck:secret@db.example:5432/postgres?sslmode=verify-full&sslrootcert=/certificates/database.pem",
@@ -175,6 +174,12 @@ def test_the_daemon_takes_the_configuration_that_its_task_gives_it(service, kind
     for name in (secret["name"] for secret in one["secrets"]):
         given[name] = example[name]
     run("env", "-i", *(f"{name}={value}" for name, value in given.items()), binary, "--check")
+
+
+def test_postgres_and_redis_are_reached_over_tls_alone(template):
+    urls = str(template[1]["Resources"]["Urls"]["Properties"]["SecretString"])
+    assert (urls.count("postgres://"), urls.count("sslmode=verify-full")) == (3, 3)
+    assert '"redis":"rediss://' in urls
 
 
 def test_without_an_smtp_server_mailer_gets_no_secret_and_starts(monkeypatch):

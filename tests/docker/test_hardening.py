@@ -14,7 +14,7 @@ IMAGE_BYTES_MAX = dict.fromkeys(DAEMONS, 20_000_000) | {"mailer": 27_000_000}
 @pytest.fixture(scope="module")
 def running():
     found = containers()
-    assert {service_of(one) for one in found} >= {*DAEMONS, "nginx", "client", "swagger", "redis"}
+    assert {service_of(one) for one in found} >= {*DAEMONS, "nginx", "client", "swagger"}
     return found
 
 

@@ -53,8 +53,6 @@ def manage(service, *arguments, network="none", **environment):
         ("db:stage", {"POSTGRES_PASSWORD": "x", "USERS_PASSWORD": "x", "HEALTHCHECK_PASSWORD": "x"}, "VALUES_PASSWORD"),
         ("db:stage", {"POSTGRES_PASSWORD_FILE": "/none"}, "POSTGRES_PASSWORD_FILE"),
         ("redis:stage", {}, "REDIS_PASSWORD"),
-        ("redis-tunnel:prod", {}, "REDIS_TLS_HOST"),
-        ("redis-tunnel:prod", {"REDIS_TLS_HOST": "redis.test", "REDIS_CA_FILE": "/none"}, "REDIS_CA_FILE"),
     ],
 )
 def test_a_missing_or_invalid_variable_ends_the_container_with_one_line_that_names_it(image, environment, variable):
