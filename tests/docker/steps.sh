@@ -237,7 +237,7 @@ docker_steps() {
 		step "docker $kind up" system_up
 		step "docker $kind tests/api" containers_test tests/api
 		skips
-		for file in system hardening misconfigured replicas; do
+		for file in system hardening misconfigured sbom replicas; do
 			step "docker $kind $file" containers_test "tests/docker/test_$file.py"
 		done
 		step "docker $kind down" system_down
