@@ -6,7 +6,7 @@
 #   SERVICES           the images to push, default: all
 #   IMAGES (abacus)    the part of an image's name before /SERVICE, here and in the registry
 #   COSIGN_KEY         the key, as cosign takes it, that signs what is pushed; COSIGN_PASSWORD is its password. Default: nothing is signed.
-# What each image consists of is in artifacts/sbom/SERVICE.cdx.json afterwards.
+# What each image consists of is in the folder artifacts/sbom afterwards, as CycloneDX.
 # An image that does not exist as IMAGES/SERVICE:COMMIT is built from this folder, which must then be that commit without changes.
 # docker-compose runs the pushed images with IMAGES=registry/abacus TAG=commit.
 set -eu

@@ -15,7 +15,7 @@ ROOTS = "libcommon|services|scripts|deploy|tests|nginx|docs|bench"
 PART = r"[A-Za-z0-9*{](?:[\w.*{},-]*[\w*}])?"
 NAME = re.compile(rf"(?<![\w./$~@<>%}}-])(?:(?:\.\./)*(?:{PART}/)*{PART}\.(?:{ENDS})\b(?![-/(=]|\.\w)|(?:{ROOTS})(?:/{PART})+)")
 
-PLACEHOLDER = r"\b(?:NAME|ROOM|STAGE|SCRIPT)\b"
+PLACEHOLDER = r"\b(?:NAME|ROOM|STAGE|SCRIPT|SERVICE)\b"
 
 STRING = r'"(?:\\.|[^"\\\n])*"|'
 COMMENT = [
