@@ -171,9 +171,9 @@ static void test_a_name_without_an_address_is_down_until_it_gets_one(void **stat
 	assert_string_equal(monitor->instances[0]->watched.reason, "there is no such name");
 	wait_for_rounds(); /* rounds go on without it */
 	names.has_no_name = false;
-	names_are(1, "\x08");
-	WAIT_FOR(monitor->instances_count == 2 && !monitor->instances[0]->is_placeholder);
-	assert_string_equal(monitor->instances[0]->address, "127.0.0.8:1");
+	names_are(2, "\x08\x09");
+	WAIT_FOR(monitor->instances_count == 3);
+	assert_string_equal(instances(), "users-1=127.0.0.8:1 users-2=127.0.0.9:1 values-1=127.0.0.1:2");
 }
 
 static void test_a_failing_name_server_removes_no_instance(void **state)

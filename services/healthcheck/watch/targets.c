@@ -248,13 +248,14 @@ static void note_unresolved(struct target *target, const char *reason)
 		monitor_note(target->targets->monitor, &instance->watched, HEALTH_DOWN, reason);
 }
 
-static void drop_placeholder(struct target *target)
+/* Before the name's instances are made, so that they get its number. */
+static void forget_placeholder(struct target *target)
 {
-	const struct monitor *monitor = target->targets->monitor;
+	struct monitor *monitor = target->targets->monitor;
 
-	for (size_t i = 0; i < monitor->instances_count; i++)
+	for (size_t i = monitor->instances_count; i-- > 0;)
 		if (monitor->instances[i]->target == target && monitor->instances[i]->is_placeholder)
-			monitor->instances[i]->unlisted_ms = 1; /* forgotten at the start of the next round */
+			forget(monitor, i);
 }
 
 static void unlist_all(struct target *target)
@@ -278,7 +279,7 @@ static void looked_up(enum status status, const char *const *addresses, size_t c
 		unlist_all(target);
 	if (status != STATUS_OK)
 		return note_unresolved(target, reason);
-	drop_placeholder(target);
+	forget_placeholder(target);
 	for (size_t i = 0; i < count; i++) {
 		struct instance *instance = find(target, addresses[i]);
 
@@ -296,8 +297,8 @@ static bool is_gone(const struct instance *instance, int64_t now_ms)
 
 	if (instance->unlisted_ms == 0)
 		return false;
-	return instance->is_placeholder || (watched->health == HEALTH_DOWN && now_ms - watched->since_ms > FORGET_MS &&
-					    now_ms - instance->unlisted_ms > FORGET_MS);
+	return watched->health == HEALTH_DOWN && now_ms - watched->since_ms > FORGET_MS &&
+	       now_ms - instance->unlisted_ms > FORGET_MS;
 }
 
 void targets_refresh(struct targets *targets)
