@@ -488,7 +488,7 @@ def test_a_deploy_migrates_and_then_moves_every_service(cloud):
         calls.index(call) for call in calls if "update-service" in call
     )
     users = cloud.aws("ecs", "describe-task-definition", "--task-definition", "abacus-stage-users:2")["taskDefinition"]
-    assert users["containerDefinitions"][2]["image"] == f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/abacus/users:bbbbbbbb"
+    assert users["containerDefinitions"][-1]["image"] == f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/abacus/users:bbbbbbbb"
     assert users["requiresCompatibilities"] == ["FARGATE"] and users["networkMode"] == "awsvpc"
 
 

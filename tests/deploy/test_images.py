@@ -137,10 +137,11 @@ def test_the_offline_base_has_the_machines_sources_but_no_password(tmp_path, sou
     (tmp_path / "script").write_text(text.replace(" /etc/apt/sources.list", f" {tmp_path}/sources.list"))
     (tmp_path / "sources.list").write_text(sources + "\n")
     (tmp_path / "settings").write_text(settings + "\n")
-    folders = "etc/apt/apt.conf.d etc/apt/sources.list.d etc/dpkg/dpkg.cfg.d"
+    folders = "etc/apt/apt.conf.d etc/apt/sources.list.d etc/dpkg/dpkg.cfg.d usr/share/doc/base"
+    documents = "usr/share/doc/base/copyright usr/share/doc/base/changelog"
     programs = {
         "docker": f'case $1 in import) echo "$*" >{tmp_path}/import && cat >{tmp_path}/image.tar ;; *) false ;; esac',
-        "debootstrap": f'echo "$4" >{tmp_path}/from && mkdir -p "$3" && cd "$3" && mkdir -p {folders}',
+        "debootstrap": f'echo "$4" >{tmp_path}/from && mkdir -p "$3" && cd "$3" && mkdir -p {folders} && touch {documents}',
         "apt-config": f"cat {tmp_path}/settings",
         "id": "echo 0",
     }
@@ -158,5 +159,7 @@ def test_the_offline_base_has_the_machines_sources_but_no_password(tmp_path, sou
     assert "LABEL abacus.base=offline" in (tmp_path / "import").read_text()
     with tarfile.open(tmp_path / "image.tar") as image:
         written = {name: image.extractfile(f"./etc/apt/{name}").read().decode() for name in IMAGE_FILES}
+        kept = [name for name in image.getnames() if name.startswith("./usr/share/doc/base/")]
+    assert kept == ["./usr/share/doc/base/copyright"]  # licences ask for it
     assert "URIs: http://debian.example/debian-security" in written["sources.list.d/debian.sources"]
     assert written["apt.conf.d/90sources"] == settings + "\n"
