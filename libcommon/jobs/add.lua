@@ -18,7 +18,7 @@ local function has_room(us)
 end
 
 -- How many were left to wait since a refill found none that waits. As long as there are any, refill alone adds to the lane, because
--- whoever submits all the time would otherwise take each place that becomes free before those that wait.
+-- a user that submits all the time would otherwise take each place that becomes free before the jobs that wait.
 local function waits(us)
 	local field = us == 0 and 'small_waits' or 'large_waits'
 	return field, tonumber(redis.call('HGET', load, field) or 0)

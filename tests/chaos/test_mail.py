@@ -294,8 +294,8 @@ def test_no_log_has_an_address_or_the_password(fates):
 
 
 def test_a_message_waits_with_growing_pauses_until_the_right_server_answers(mailbox, certificate, tmp_path):
-    """Not to a port that nobody listens on, to a server without STARTTLS, to one with a certificate that is not trusted, nor to
-    one that refuses the password, nor to one that refuses the sender; none of them gets the message or its address."""
+    """Wrong ones: a port without a server, and servers without STARTTLS, with a certificate that is not trusted, that refuse
+    the password, and that refuse the sender. None of them gets the message or its address."""
     port, address = free_port(), address_of("ada")
     away = types.SimpleNamespace(port=port)
     wrong = [

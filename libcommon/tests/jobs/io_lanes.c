@@ -8,7 +8,7 @@
 
 #include "tests/jobs/jobs_fixture.h"
 
-/* Beyond the indexes that kind_estimate_us() tells apart, so that each is as much work. */
+/* Indexes this large have the same estimate (kind_estimate_us()), so each job counts for as much work. */
 #define LARGE_FIRST INT64_C(2000000000000)
 #define LARGE_FIRST_TEXT "2000000000000"
 #define LARGE(i) ((struct job_key){KIND_FIBONACCI, LARGE_FIRST + (i)})

@@ -43,7 +43,7 @@ static void add_array(struct buf *out, const cJSON *json)
 	json_write_array_end(out);
 }
 
-/* 17 digits tell every two doubles apart. */
+/* Two different doubles differ within 17 digits. */
 static void add_number(struct buf *out, double number)
 {
 	char text[32];
