@@ -15,6 +15,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "postgres/last_ids.h"
 
 #define LOCK_NUMBER "20260101" /* of the advisory lock; an arbitrary constant */
 #define LOCK_TRIES 300         /* with a pause of LOCK_PAUSE_MS after each */
@@ -24,6 +25,10 @@
 #define NUMBER_MAX 9999
 
 #define CHECKSUM_TEXT_BYTES 65
+/* What to do when the database and the folder are of different branches. */
+#define MEND                                                                                                                 \
+	"; if another branch has migrated this database, take its migrations back there (manage db downgrade), or, when its" \
+	" content is not needed, manage recreate_db\n"
 
 struct migration {
 	char *name;    /* 0001_users */
@@ -68,13 +73,22 @@ static void list_sort(struct list *list)
 		qsort(list->all, (size_t)list->count, sizeof *list->all, by_name);
 }
 
+static void report_same_number(const struct migration *one, const struct migration *other)
+{
+	if (one->has_file && other->has_file)
+		fprintf(stderr, "manage: %s and %s have the same number; give the later one the next\n", one->name,
+			other->name);
+	else
+		fprintf(stderr, "manage: %s has the number of %s, which is applied, but whose files are not here" MEND,
+			one->has_file ? one->name : other->name, one->has_file ? other->name : one->name);
+}
+
 /* Finds two branches that each added the next number before anything is applied. The list is sorted. */
 static enum status check_numbers(const struct list *list)
 {
 	for (int i = 1; i < list->count; i++)
 		if (memcmp(list->all[i - 1].name, list->all[i].name, VERSION_LEN) == 0) {
-			fprintf(stderr, "manage: %s and %s have the same number; give the later one the next\n",
-				list->all[i - 1].name, list->all[i].name);
+			report_same_number(&list->all[i - 1], &list->all[i]);
 			return STATUS_CONFLICT;
 		}
 	return STATUS_OK;
@@ -313,14 +327,19 @@ static enum status apply_outside(PGconn *conn, const struct migration *migration
 	return status == STATUS_OK ? run(conn, "SET lock_timeout = '30s'") : status;
 }
 
-/* The file and its record in one transaction. */
+/* The file and its record in one transaction, in which the ids of tables that are dropped are noted, and those of tables that
+ * are made again go on. */
 static enum status apply_inside(PGconn *conn, const struct migration *migration, const char *sql, const char *checksum,
 				bool is_up)
 {
 	enum status status = run(conn, "BEGIN");
 
+	if (status == STATUS_OK && !is_up)
+		status = run(conn, last_ids_note);
 	if (status == STATUS_OK)
 		status = run_file(conn, sql);
+	if (status == STATUS_OK)
+		status = run(conn, last_ids_go_on);
 	if (status == STATUS_OK)
 		status = record(conn, migration->name, checksum, is_up);
 	if (status == STATUS_OK)
@@ -366,7 +385,7 @@ static enum status check_unchanged(const char *dir, const struct migration *migr
 	checksum_of(sql, checksum);
 	free(sql);
 	if (strcmp(checksum, migration->checksum) != 0) {
-		fprintf(stderr, "manage: %s was changed after it had been applied; write a new migration instead\n",
+		fprintf(stderr, "manage: %s was changed after it had been applied; write a new migration instead" MEND,
 			migration->name);
 		status = STATUS_CONFLICT;
 	}
@@ -380,9 +399,33 @@ enum status migrations_upgrade(PGconn *conn, const char *dir)
 
 	if (status != STATUS_OK)
 		return status;
+	status = check_numbers(list);
 	for (int i = 0; i < list->count && status == STATUS_OK; i++)
 		status = list->all[i].is_applied ? check_unchanged(dir, &list->all[i]) : apply(conn, dir, &list->all[i], true);
 	return unload(conn, list, status);
+}
+
+/* What PQexec() gets as one text is one transaction. */
+static enum status drop_all(PGconn *conn)
+{
+	char *sql = mem_printf("SET client_min_messages = warning; SET lock_timeout = '30s'; %s;"
+			       " DROP SCHEMA public CASCADE; CREATE SCHEMA public",
+			       last_ids_note);
+	enum status status = run(conn, sql);
+
+	free(sql);
+	return status;
+}
+
+enum status migrations_recreate(PGconn *conn, const char *dir)
+{
+	struct list *list = mem_alloc(sizeof *list);
+	enum status status = list_files(dir, list);
+
+	list_free(list);
+	if (status == STATUS_OK)
+		status = drop_all(conn);
+	return status == STATUS_OK ? migrations_upgrade(conn, dir) : status;
 }
 
 enum status migrations_downgrade(PGconn *conn, const char *dir)

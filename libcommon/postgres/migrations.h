@@ -10,7 +10,10 @@
 
 #include "base/status.h"
 
-enum status migrations_upgrade(PGconn *conn, const char *dir) MUST_CHECK;   /* refuses when an applied file has changed */
+enum status migrations_upgrade(PGconn *conn, const char *dir) MUST_CHECK; /* refuses when an applied file has changed */
+/* Drops everything and upgrades; ids go on (last_ids.h). The role owns its database but may not create one, so the database
+ * itself stays. Nothing is dropped when the folder can not be read. */
+enum status migrations_recreate(PGconn *conn, const char *dir) MUST_CHECK;
 enum status migrations_downgrade(PGconn *conn, const char *dir) MUST_CHECK; /* takes back the last one */
 enum status migrations_current(PGconn *conn, const char *dir) MUST_CHECK;
 enum status migrations_history(PGconn *conn, const char *dir) MUST_CHECK;
