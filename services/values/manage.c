@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/int64.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/mem.h"
 #include "jobs/jobs.h"
 #include "service.h"
 #include "store.h"
@@ -105,6 +107,22 @@ static bool has_letter(const redisReply *letters, const char *name)
 	return false;
 }
 
+/* letter: "deliveries failed_unix_ms request_id" (libcommon/jobs/bury.lua). */
+static void print_letter(const char *name, const char *letter)
+{
+	const char *time = strchr(letter, ' '), *rest = time ? strchr(time + 1, ' ') : NULL;
+	char *ms = rest ? mem_strndup(time + 1, (size_t)(rest - time - 1)) : NULL, text[CLOCK_TEXT_BYTES];
+	int64_t unix_ms;
+
+	if (ms && int64_parse(ms, &unix_ms) == STATUS_OK && unix_ms >= 0) {
+		clock_format(unix_ms, text);
+		printf("%s %.*s %s%s\n", name, (int)(time - letter), letter, text, rest);
+	} else {
+		printf("%s %s\n", name, letter);
+	}
+	free(ms);
+}
+
 /* Redis has the letters; those that it lost are listed by what Postgres has. */
 static void dead_listed(enum status status, const redisReply *reply, void *arg)
 {
@@ -122,7 +140,9 @@ static void dead_listed(enum status status, const redisReply *reply, void *arg)
 			printf("%s - - -\n", name);
 	}
 	PQclear(failed);
-	listed(status, reply, session);
+	for (size_t i = 0; i + 1 < reply->elements; i += 2)
+		print_letter(reply->element[i]->str, reply->element[i + 1]->str);
+	end(session, 0);
 }
 
 static void begin_dead(struct session *session)
@@ -244,7 +264,7 @@ int main(int argc, char **argv)
 		{"jobs list", "",
 		 "print what is queued or being calculated, each with the id of its job, or = and an id if it is finished",
 		 jobs_list},
-		{"jobs dead", "", "print what failed, each with its deliveries, Unix time in ms and request id", jobs_dead},
+		{"jobs dead", "", "print what failed, each with its deliveries, the time and request id", jobs_dead},
 		{"jobs retry", "KIND INDEX | --all", "put dead letters back", jobs_retry_command},
 		{0},
 	};

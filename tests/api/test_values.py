@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import re
 
 import pytest
 
@@ -297,7 +298,8 @@ def test_a_job_that_no_worker_finishes_fails_and_can_be_requeued(reader):
     assert failed.json == fail("calculation_failed", "The calculation failed.")
     state = get("/api/values?limit=1", token=reader.token).json["data"]["values"][0]["state"]
     assert state == "failed"
-    assert str(index) in abacus.manage("values", "jobs", "dead")
+    listed = abacus.manage("values", "jobs", "dead")
+    assert re.search(rf"^fibonacci:{index} \d+ 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d\d\dZ \S+$", listed, re.MULTILINE)
     eventually(lambda: "Queue degraded for " in get("/api/healthcheck").json["data"]["summary"])
     event = next(one for one in get("/api/healthcheck/events").json["data"]["events"] if one["service"] == "queue")
     assert (event["status"], event["reason"]) == ("degraded", "jobs were given up")
