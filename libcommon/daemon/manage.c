@@ -1,17 +1,17 @@
 /* `manage`: the commands that every service has, and the choice of the command to run. */
 #include "daemon/manage.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "daemon/manage_internal.h"
 #include "postgres/migrations.h"
 #include "postgres/postgres.h"
 #include "postgres/session.h"
 #include "redis/redis.h"
-
-#define EXIT_USAGE 64 /* EX_USAGE of sysexits.h */
 
 struct manage {
 	const struct manage_spec *spec;
@@ -85,36 +85,44 @@ static int history(struct manage *manage, int argc, char **argv)
 
 static int stamp(struct manage *manage, int argc, char **argv)
 {
-	if (argc != 1)
-		return EXIT_USAGE;
 	return exit_code(migrations_stamp(manage_postgres(manage), manage->migrations_dir, argv[0]));
 }
 
 static int new_migration(struct manage *manage, int argc, char **argv)
 {
-	return argc == 1 ? exit_code(migrations_new(manage->migrations_dir, argv[0])) : EXIT_USAGE;
+	return exit_code(migrations_new(manage->migrations_dir, argv[0]));
 }
 
-/* The role owns its database but may not create one, so this drops the contents and keeps the database. */
+/* Asks for the name of the database, because a bare "yes" is typed from habit, in whichever window is in front. */
+static bool is_name_typed(PGconn *conn)
+{
+	char *line = NULL;
+	size_t size = 0;
+	bool is_same;
+
+	fprintf(stderr,
+		"recreate_db destroys everything in the database %s at %s, port %s.\nType %s to go on, anything else to stop: ",
+		PQdb(conn), PQhost(conn), PQport(conn), PQdb(conn));
+	is_same = getline(&line, &size, stdin) > 0;
+	if (is_same) {
+		line[strcspn(line, "\r\n")] = '\0';
+		is_same = strcmp(line, PQdb(conn)) == 0;
+	}
+	free(line);
+	return is_same;
+}
+
 static int recreate_db(struct manage *manage, int argc, char **argv)
 {
-	bool is_confirmed = argc == 1 && strcmp(argv[0], "--yes-destroy") == 0, is_done;
-	PGresult *result;
-
-	if (argc > 0 && !is_confirmed)
-		return EXIT_USAGE;
-	if (manage->env == APP_ENV_PRODUCTION && !is_confirmed) {
-		fprintf(stderr,
-			"manage: recreate_db destroys everything in the production database; say --yes-destroy to do it\n");
+	if (argc == 0 && !isatty(STDIN_FILENO)) {
+		fprintf(stderr, "manage: recreate_db destroys everything in the database; say --yes-destroy to do it\n");
 		return 1;
 	}
-	result = PQexec(manage_postgres(manage), "SET client_min_messages = warning; SET lock_timeout = '30s';"
-						 " DROP SCHEMA public CASCADE; CREATE SCHEMA public");
-	is_done = PQresultStatus(result) == PGRES_COMMAND_OK;
-	if (!is_done)
-		fprintf(stderr, "manage: %s", PQerrorMessage(manage->conn));
-	PQclear(result);
-	return is_done ? upgrade(manage, 0, NULL) : 1;
+	if (argc == 0 && !is_name_typed(manage_postgres(manage))) {
+		fprintf(stderr, "manage: nothing was destroyed\n");
+		return 1;
+	}
+	return exit_code(migrations_recreate(manage_postgres(manage), manage->migrations_dir));
 }
 
 static int routes(struct manage *manage, int argc, char **argv)
@@ -154,60 +162,7 @@ static const struct manage_command database_commands[] = {
 static const struct manage_command route_commands[] = {
 	{"routes", "", "print method, path and whether a token is needed", routes}, {0}};
 
-/* ---- choosing the command ---- */
-
-/* The number of arguments that spell the command's name; 0 when they are another command. */
-static int words_matched(const struct manage_command *command, int argc, char **argv)
-{
-	const char *rest = command->name;
-	int words = 0;
-
-	while (*rest) {
-		size_t len = strcspn(rest, " ");
-
-		if (words == argc || strlen(argv[words]) != len || memcmp(argv[words], rest, len) != 0)
-			return 0;
-		rest += len + (rest[len] == ' ');
-		words++;
-	}
-	return words;
-}
-
-static void print_help(FILE *out, const struct manage_command *const tables[])
-{
-	fprintf(out, "usage: manage COMMAND\n");
-	for (; *tables; tables++)
-		for (const struct manage_command *command = *tables; command->name; command++) {
-			char left[64];
-
-			snprintf(left, sizeof left, "%s %s", command->name, command->usage);
-			fprintf(out, "  %-32s %s\n", left, command->meaning);
-		}
-	fprintf(out, "The environment is the daemon's; MIGRATIONS_DIR is the folder of migrations [migrations].\n");
-}
-
-static int run_command(struct manage *manage, const struct manage_command *command, int argc, char **argv)
-{
-	bool takes_none = !*command->usage;
-	int code = takes_none && argc > 0 ? EXIT_USAGE : command->run(manage, argc, argv);
-
-	if (code == EXIT_USAGE)
-		fprintf(stderr, "usage: manage %s%s%s\n", command->name, takes_none ? "" : " ", command->usage);
-	return code;
-}
-
-static int dispatch(struct manage *manage, const struct manage_command *const tables[], int argc, char **argv)
-{
-	for (const struct manage_command *const *table = tables; *table; table++)
-		for (const struct manage_command *command = *table; command->name; command++) {
-			int words = words_matched(command, argc, argv);
-
-			if (words)
-				return run_command(manage, command, argc - words, argv + words);
-		}
-	print_help(stderr, tables);
-	return EXIT_USAGE;
-}
+/* ---- running one of them ---- */
 
 /* Chooses the database as the daemon does, because recreate_db with APP_ENV=testing must never destroy another one. */
 static void load_config(struct manage *manage, struct config *config)
@@ -223,6 +178,55 @@ static void load_config(struct manage *manage, struct config *config)
 		redis_config_check(redis, config);
 }
 
+/* A command that is there and arguments that it takes; the others end here, before the configuration is read. */
+static int refuse(manage_tables tables, const struct manage_command *command, int argc, char **argv)
+{
+	const char *nearest = manage_command_nearest(tables, argc, argv);
+
+	if (command) {
+		manage_command_print(stderr, command);
+		return MANAGE_EXIT_USAGE;
+	}
+	manage_command_print_all(stderr, tables);
+	if (argc > 0)
+		fprintf(stderr, "manage: there is no command \"%s%s%s\"%s%s\n", argv[0], argc > 1 ? " " : "",
+			argc > 1 ? argv[1] : "", nearest ? "; the nearest is: manage " : "", nearest ? nearest : "");
+	return MANAGE_EXIT_USAGE;
+}
+
+static int run(struct manage *manage, struct config *config, const struct manage_command *command, int argc, char **argv)
+{
+	int code;
+
+	load_config(manage, config);
+	if (config_finish(config, "manage") > 0)
+		return CONFIG_EXIT_CODE;
+	code = command->run(manage, argc, argv);
+	if (code == MANAGE_EXIT_USAGE)
+		manage_command_print(stderr, command);
+	PQfinish(manage->conn);
+	return code;
+}
+
+static bool wants_help(int argc, char **argv)
+{
+	for (int i = 0; i < argc; i++)
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return true;
+	return argc == 1 && strcmp(argv[0], "help") == 0;
+}
+
+/* Of the command that the arguments name, or of all. */
+static void print_help(manage_tables tables, const struct manage_command *command)
+{
+	if (!command) {
+		manage_command_print_all(stdout, tables);
+		return;
+	}
+	manage_command_print(stdout, command);
+	printf("%s\n", command->meaning);
+}
+
 int manage_main(const struct manage_spec *spec, int argc, char **argv)
 {
 	static const struct manage_command none[] = {{0}};
@@ -234,21 +238,19 @@ int manage_main(const struct manage_spec *spec, int argc, char **argv)
 	};
 	struct config *config = config_new();
 	struct manage manage = {.spec = spec, .env = config_env(config), .migrations_dir = getenv("MIGRATIONS_DIR")};
-	int code = CONFIG_EXIT_CODE;
+	int words = 0, code = 0;
+	const struct manage_command *command = manage_command_find(tables, argc - 1, argv + 1, &words);
 
 	if (!manage.migrations_dir)
 		manage.migrations_dir = "migrations";
-	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
-		print_help(stdout, tables);
-		code = 0;
-		goto out;
-	}
-	load_config(&manage, config);
-	if (config_finish(config, "manage") > 0)
-		goto out;
-	code = dispatch(&manage, tables, argc - 1, argv + 1);
-	PQfinish(manage.conn);
-out:
+	argc -= 1 + words;
+	argv += 1 + words;
+	if (wants_help(argc, argv))
+		print_help(tables, command);
+	else if (!command || !manage_command_takes(command, argc, argv))
+		code = refuse(tables, command, argc, argv);
+	else
+		code = run(&manage, config, command, argc, argv);
 	for (const struct daemon_config *part = spec->configs; part->options; part++)
 		config_release(part->options, part->into);
 	config_free(config);

@@ -1,5 +1,7 @@
 /* `manage`, each service's command line: db upgrade|downgrade|current|history|stamp V|new NAME, recreate_db, seed_db, routes,
- * shell, and the service's own commands. recreate_db refuses in production without --yes-destroy. Blocking. */
+ * shell, and the service's own commands. Blocking. recreate_db asks on a terminal, and elsewhere wants --yes-destroy. What the
+ * command line says is checked before the configuration, so `manage` without a command, and a command with wrong arguments,
+ * print the usage on every machine. */
 #ifndef ABACUS_DAEMON_MANAGE_H
 #define ABACUS_DAEMON_MANAGE_H
 
@@ -12,9 +14,10 @@
 struct manage; /* configuration and connection */
 struct manage_command {
 	const char *name;  /* "create_admin" or "jobs list" */
-	const char *usage; /* arguments, "" if none */
+	const char *usage; /* its arguments, "" if none; alternatives: "KIND INDEX | --all"; what may be left out: "[--now]" */
 	const char *meaning;
-	int (*run)(struct manage *manage, int argc, char **argv); /* argv after the name; returns the exit code */
+	/* argv after the name, as many as usage says. Returns the exit code; 64: the usage is to be printed. */
+	int (*run)(struct manage *manage, int argc, char **argv);
 };
 struct manage_spec {
 	const char *service;

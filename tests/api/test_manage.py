@@ -1,8 +1,11 @@
 """manage, as an operator runs it, on a database of its own, with migrations of its own."""
 
+import os
+import subprocess
+
 import pytest
 
-from abacus import RUN_DIR, native, superuser
+from abacus import RUN_DIR, Daemon, native, superuser
 from harness import ROOT, run
 
 DATABASE = "manage_test"
@@ -20,12 +23,39 @@ class Manage:
         self.folder = folder
         self.url = secret("users.url").rsplit("/", 1)[0] + f"/{DATABASE}"
 
-    def __call__(self, *arguments, code=0, **variables):
+    @property
+    def variables(self):
         chosen = {"APP_ENV": "testing", "DATABASE_URL": self.url, "MIGRATIONS_DIR": str(self.folder)}
         files = {"SECRET_KEY_FILE": str(RUN_DIR / "secrets/SECRET_KEY"), "REDIS_URL_FILE": str(RUN_DIR / "secrets/redis.url")}
-        done = run(RUN_DIR / "bin/users-manage", *arguments, ok=False, **chosen | files | variables)
+        return chosen | files
+
+    def __call__(self, *arguments, code=0, **variables):
+        done = run(RUN_DIR / "bin/users-manage", *arguments, ok=False, **self.variables | variables)
         assert done.returncode == code, done.stdout
         return done.stdout
+
+    def on_a_terminal(self, *arguments, types):
+        """(exit code, what it printed) when stdin is a terminal on which a line is typed."""
+        ours, theirs = os.openpty()
+        try:
+            os.write(ours, types.encode() + b"\n")
+            done = subprocess.run(
+                [RUN_DIR / "bin/users-manage", *arguments],
+                env=os.environ | self.variables,
+                stdin=theirs,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=60,
+            )
+        finally:
+            os.close(ours)
+            os.close(theirs)
+        return done.returncode, done.stdout
+
+    def write(self, name, up, down=""):
+        (self.folder / f"{name}.up.sql").write_text(up + "\n")
+        (self.folder / f"{name}.down.sql").write_text(down + "\n")
 
     def lose_file(self, direction):
         """Leaves something in its place that cannot be read."""
@@ -39,9 +69,9 @@ def manage(tmp_path):
     native("a database of its own")
     superuser(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
     superuser(f"CREATE DATABASE {DATABASE} OWNER users")
-    (tmp_path / f"{NAME}.up.sql").write_text("CREATE TABLE first (id int);\n")
-    (tmp_path / f"{NAME}.down.sql").write_text("DROP TABLE first;\n")
-    yield Manage(tmp_path)
+    manage = Manage(tmp_path)
+    manage.write(NAME, "CREATE TABLE first (id int);", "DROP TABLE first;")
+    yield manage
     superuser(f"DROP DATABASE {DATABASE} WITH (FORCE)")
 
 
@@ -81,10 +111,95 @@ def test_new_makes_the_files_of_the_next_migration(manage):
     assert "is made of a-z, 0-9 and _" in manage("db", "new", "More", code=1)
 
 
-def test_recreate_db_drops_everything_and_in_production_only_when_that_is_confirmed(manage):
+@pytest.mark.parametrize("environment", ["development", "testing", "staging", "production"])
+def test_recreate_db_destroys_nothing_without_a_confirmation_in_any_environment(manage, environment):
     manage("db", "upgrade")
-    assert "say --yes-destroy" in manage("recreate_db", code=1, APP_ENV="production")
-    assert manage("recreate_db", "--yes-destroy") == manage("recreate_db") == f"applied {NAME}\n"
+    superuser("INSERT INTO first VALUES (1)", DATABASE)
+    assert "say --yes-destroy to do it" in manage("recreate_db", code=1, APP_ENV=environment)
+    assert superuser("SELECT count(*) FROM first", DATABASE) == "1"
+    assert manage("recreate_db", "--yes-destroy") == f"applied {NAME}\n"
+    assert superuser("SELECT count(*) FROM first", DATABASE) == "0"
+
+
+def test_on_a_terminal_recreate_db_asks_for_the_name_of_the_database(manage):
+    manage("db", "upgrade")
+    superuser("INSERT INTO first VALUES (1)", DATABASE)
+    for typed in ("yes", "", DATABASE[:-1]):
+        code, shown = manage.on_a_terminal("recreate_db", types=typed)
+        assert code == 1 and f"Type {DATABASE} to go on" in shown and shown.endswith("manage: nothing was destroyed\n")
+    assert superuser("SELECT count(*) FROM first", DATABASE) == "1"
+    code, shown = manage.on_a_terminal("recreate_db", types=DATABASE)
+    assert code == 0 and shown.endswith(f"applied {NAME}\n")
+    assert superuser("SELECT count(*) FROM first", DATABASE) == "0"
+
+
+def test_recreate_db_destroys_nothing_when_its_migrations_can_not_be_read(manage):
+    manage("db", "upgrade")
+    assert "set MIGRATIONS_DIR" in manage("recreate_db", "--yes-destroy", code=1, MIGRATIONS_DIR="/none")
+    assert superuser("SELECT count(*) FROM first", DATABASE) == "0"
+
+
+def test_a_token_from_before_recreate_db_is_of_no_user_of_the_new_database(manage):
+    manage.folder = ROOT / "services/users/migrations"
+    manage("db", "upgrade")
+
+    def register(word):
+        body = {"username": word, "email": f"{word}@example.com", "password": f"brass beads {word}"}
+        reply = users.call("POST", "/auth/register", body)
+        assert reply.status == 201, reply
+        return reply.json["auth_token"]
+
+    def user_of(token):
+        reply = users.call("GET", "/auth/status", token=token)
+        return reply.json["data"]["username"] if reply.status == 200 else reply.status
+
+    with Daemon("users", DATABASE_URL=manage.url, DATABASE_URL_FILE=None) as users:
+        old = [register(word) for word in ("ada", "grace", "edsger")]
+        assert [user_of(token) for token in old] == ["ada", "grace", "edsger"]
+    manage("recreate_db", "--yes-destroy")
+    with Daemon("users", DATABASE_URL=manage.url, DATABASE_URL_FILE=None) as users:
+        new = [register(word) for word in ("mallory", "trudy", "eve")]
+        assert [user_of(token) for token in new] == ["mallory", "trudy", "eve"]
+        assert [user_of(token) for token in old] == [401, 401, 401]
+
+
+IDENTITY = "CREATE TABLE first (id bigint GENERATED ALWAYS AS IDENTITY);"
+INSERT = "INSERT INTO first DEFAULT VALUES RETURNING id"
+
+
+def test_ids_go_on_after_a_recreate_db_that_was_interrupted(manage):
+    manage.write(NAME, IDENTITY)
+    manage("db", "upgrade")
+    assert [superuser(INSERT, DATABASE) for _ in range(3)] == ["1", "2", "3"]
+    manage.write(NAME, "SELECT 1 / 0;")
+    manage("recreate_db", "--yes-destroy", code=1)
+    manage("recreate_db", "--yes-destroy", code=1)  # finds no sequence, and keeps what the first has noted
+    manage.write(NAME, IDENTITY)
+    manage("db", "upgrade")
+    assert superuser(INSERT, DATABASE) == "4"
+    assert superuser("SELECT to_regnamespace('last_ids') IS NULL", DATABASE) == "t", "nothing is left of it"
+
+
+def test_ids_go_on_after_a_migration_was_taken_back_and_applied_again(manage):
+    manage.write(NAME, IDENTITY, "DROP TABLE first;")
+    manage("db", "upgrade")
+    assert [superuser(INSERT, DATABASE) for _ in range(2)] == ["1", "2"]
+    manage("db", "downgrade")
+    manage("db", "upgrade")
+    assert superuser(INSERT, DATABASE) == "3"
+
+
+def test_a_database_that_another_branch_has_migrated_is_refused_with_what_to_do(manage):
+    manage.write("0002_theirs", "SELECT 1;")
+    manage("db", "upgrade")
+    for file in manage.folder.glob("0002_theirs.*"):
+        file.unlink()
+    manage.write("0002_ours", "SELECT 2;")
+    shown = manage("db", "upgrade", code=1)
+    assert shown.startswith("manage: 0002_ours has the number of 0002_theirs, which is applied, but whose files are not here;")
+    assert "manage db downgrade" in shown and "manage recreate_db" in shown and shown.count("\n") == 1
+    manage("recreate_db", "--yes-destroy")
+    assert manage("db", "current") == "0002_ours\n"
 
 
 @pytest.mark.parametrize("command", ["db stamp", "db new", "db current now", "recreate_db --yes", "routes all"])
@@ -93,9 +208,25 @@ def test_wrong_arguments_show_the_usage_of_the_command(manage, command):
     assert manage(*command.split(), code=64).startswith(f"usage: manage {name}")
 
 
-def test_an_unknown_command_shows_all(manage):
+def test_an_unknown_command_shows_all_and_the_nearest_one(manage):
+    complaint = 'manage: there is no command "db upgrad"; the nearest is: manage db upgrade\n'
+    assert manage("db", "upgrad", code=64).endswith(complaint)
     shown = manage("db", "repair", code=64)
     assert shown.startswith("usage: manage COMMAND\n") and all(word in shown for word in ("db upgrade", "routes", "seed_db"))
+
+
+@pytest.mark.parametrize("command", ["", "create_admin", "db stamp", "db upgrad", "create_admin --help"])
+def test_what_is_said_wrongly_is_answered_before_any_variable_is_asked_for(command):
+    native("a binary")
+    done = subprocess.run(
+        [RUN_DIR / "bin/users-manage", *command.split()],
+        env={"APP_ENV": "production"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == (0 if command.endswith("--help") else 64)
+    assert (done.stdout or done.stderr).startswith("usage: manage ") and "SECRET_KEY: " not in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -54,12 +54,11 @@ def test_health_counts_every_replica_once():
 @pytest.mark.skipif(KIND == "dev", reason="development may be destroyed")
 def test_the_database_of_production_can_not_be_destroyed_by_mistake():
     expect(1, "development", "seed_db")
-    if KIND == "prod":
-        expect(1, "--yes-destroy", "recreate_db")
+    expect(1, "--yes-destroy", "recreate_db")
 
 
 @pytest.mark.skipif(KIND != "dev", reason="only for development")
-@pytest.mark.parametrize("command", [["recreate_db"], ["seed_db"], ["test"]])
+@pytest.mark.parametrize("command", [["recreate_db", "--yes-destroy"], ["seed_db"], ["test"]])
 def test_the_commands_of_development_work(command):
     done = manage(*command, timeout=600)
     assert done.returncode == 0, done.stdout[-3000:]
