@@ -1,12 +1,26 @@
 #!/bin/sh
-# usage: sh test.sh server | quick | client | e2e | docker | deploy | debian13 [quick] | all | coverage, each with [--only NAME], or fuzz [SECONDS], or simulate [SECONDS] [SEED], or chaos [SECONDS [SEED]]
-# server runs everything that a change must pass. With --only it runs the steps whose name contains NAME; if there are none, the tests in
-# tests/ that pytest finds by NAME. Each step prints one line; a failed step also prints the end of its output. The last line counts them, and what
-# was skipped because this machine lacks something; with STRICT=1 that fails.
+# usage: sh test.sh COMMAND [--only NAME]
+#
+#   server                     what a change must pass: lint, build, and every test of the server, twice
+#   quick                      what depends on compilers, linters and libraries, without a server
+#   client                     the web client by itself
+#   e2e                        the pages in a real browser
+#   docker                     the images and what the Compose files bring up
+#   deploy                     delivery, against servers on this machine
+#   all                        server, client, e2e, docker and deploy: what CI runs
+#   debian13 [quick]           server, client and deploy, or only quick, in a container of Debian 13
+#   coverage                   which lines and branches the tests run
+#   fuzz [SECONDS]             each fuzz target for so long
+#   simulate [SECONDS [SEED]]  the simulator
+#   chaos [SECONDS [SEED]]     users and a nemesis on a stack of its own
+#
+# --only NAME runs the steps whose name contains NAME; with server, if there are none, the tests in tests/ that pytest finds by NAME. Without NAME it
+# lists the steps. Each step prints one line; a failed step also prints the end of its output. The last line counts them, and what was skipped
+# because this machine lacks something; with STRICT=1 that fails. TEST_PORT and TEST_PORT_OFFSET move the stack that the tests use.
 set -u
 cd "$(dirname "$0")" || exit
 root=$PWD
-passed=0 failed=0 skipped=0 only="" stack=""
+passed=0 failed=0 skipped=0 only="" stack="" listing=""
 chaos_instances=${INSTANCES:-2} chaos_processes=${PROCESSES:-2}
 out=$(mktemp)
 jobs=$(nproc)
@@ -18,29 +32,49 @@ export CLIENT=0 NO_COLOR=1 # only the browser tests need the client
 export AUTH_RATE=10000r/s AUTH_BURST=1000 VALUES_RATE=1000000 VALUES_BURST=1000000 VALUES_PENDING_MAX=1000000 MAIL_DOMAIN_RATE=1000000 REPAIR_SECONDS=2 LEASE_SECONDS=3 HANG_SECONDS=5 EXCHANGES="$RUN_DIR/exchanges.jsonl"
 export ASAN_OPTIONS=detect_leaks=1:halt_on_error=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 
-cleanup() {
-	scripts/stack down >/dev/null 2>&1
+forget() {
 	rm -f "$out" "$out".*
 }
-trap cleanup EXIT
+cleanup() {
+	scripts/stack down >/dev/null 2>&1
+	forget
+}
+trap forget EXIT
 trap 'exit 130' INT TERM
 
 wanted() {
-	case $1 in *"$only"*) ;; *) return 1 ;; esac
+	case $1 in *"$only"*) ;; *) [ -n "$listing" ] ;; esac
+}
+
+# act COMMAND...: runs the command, unless the steps are only listed.
+act() {
+	[ -n "$listing" ] || "$@"
 }
 
 # step NAME COMMAND...: runs the command unless --only excludes it, prints its line, and counts it.
 step() {
-	name=$1
+	run_step "$@" 3>&- # because a server that it starts could keep CI's pipe open
+}
+
+# The same for what reports its progress on descriptor 3.
+exec 3>&1
+reporting_step() {
+	run_step "$@"
+}
+
+run_step() {
+	step_name=$1
 	shift
-	wanted "$name" || return 0
+	wanted "$step_name" || return 0
+	[ -z "$listing" ] || { echo "$step_name"; return 0; }
 	start=$(date +%s)
+	[ ! -t 1 ] || printf '        %s…\r' "$step_name" # until a line replaces it
 	if "$@" >"$out" 2>&1; then
 		passed=$((passed + 1))
-		echo "ok      $name ($(($(date +%s) - start)) s)$(count_line)"
+		echo "ok      $step_name ($(($(date +%s) - start)) s)$(count_line)"
 	else
 		failed=$((failed + 1))
-		echo "FAILED  $name ($(($(date +%s) - start)) s)"
+		echo "FAILED  $step_name ($(($(date +%s) - start)) s)"
 		failed_tests
 		tail -n 150 "$out"
 	fi
@@ -54,6 +88,7 @@ failed_tests() {
 # skip NAME REASON [COUNT]: prints and counts what cannot run on this machine.
 skip() {
 	wanted "$1" || return 0
+	[ -z "$listing" ] || { echo "$1"; return 0; }
 	if [ "${STRICT:-}" = 1 ]; then
 		failed=$((failed + 1))
 		echo "FAILED  $1: skipped, which STRICT=1 forbids: $2"
@@ -163,9 +198,10 @@ unit_tests() {
 	for source; do step "$round $(unit_name "$source")" unit_test "$BUILD/${source%.c}"; done
 }
 
+# tests/conftest.py prints a line for each file on the descriptor PROGRESS_FD.
 black_box() {
-	need_stack || return 1
-	/usr/bin/python3 -m pytest -q -p no:cacheprovider -rs "$@"
+	need_stack 3>&- || return 1
+	PROGRESS_FD=3 /usr/bin/python3 -m pytest -q -p no:cacheprovider -rs "$@"
 }
 
 # chaos SECONDS [SEED]: users and a nemesis on a stack of its own (tests/chaos/run.py). INSTANCES and PROCESSES shape it.
@@ -180,7 +216,7 @@ chaos_step() {
 	failed_before=$failed
 	step chaos chaos "$@"
 	[ "$failed" != "$failed_before" ] || sed -n 's/^chaos: /        /p' "$out"
-	scripts/stack down >/dev/null 2>&1
+	act scripts/stack down >/dev/null 2>&1
 	export INSTANCES=2 REDIS_TLS=1
 	unset PROCESSES
 	stack=
@@ -223,7 +259,9 @@ fuzz_result() {
 # fuzz_targets FOLDER SECONDS: all fuzz targets side by side (scripts/fuzz-target), then a line for each.
 fuzz_targets() {
 	targets=$(for source in fuzz/*.c; do ! wanted "fuzz $(basename "$source" .c)" || basename "$source" .c; done)
-	echo "$targets" | xargs -r -P "$jobs" -n 1 scripts/fuzz-target "$1" "$2"
+	act xargs -r -P "$jobs" -n 1 scripts/fuzz-target "$1" "$2" <<TARGETS
+$targets
+TARGETS
 	for target in $targets; do
 		step "fuzz $target" fuzz_result "$1/$target"
 		sed -n 's/^stat::number_of_executed_units: */        executions: /p' "$out"
@@ -231,7 +269,7 @@ fuzz_targets() {
 }
 
 fuzz() {
-	scripts/install-packages build test || exit 1
+	act scripts/install-packages build test || exit 1
 	step "fuzz build" make -j"$jobs" WERROR=1 fuzz-build
 	fuzz_targets build/fuzz/found "$seconds"
 }
@@ -269,7 +307,7 @@ simulations() {
 api_on_a_cluster() {
 	export REDIS_CLUSTER=1
 	step "cluster stack" stack_up
-	step "cluster tests/api" black_box tests/api
+	reporting_step "cluster tests/api" black_box tests/api
 	step "cluster openapi" answers_are_documented
 	export REDIS_CLUSTER=0
 	stack=
@@ -281,17 +319,17 @@ round() {
 	step "$1 stack" stack_up
 	unit_tests "$1" libcommon/tests/*/test_*.c libcommon/tests/*/io_*.c services/*/tests/test_*.c
 	step "$1 simulator io_fake_redis" unit_test "$BUILD/tests/simulator/io_fake_redis"
-	[ "$1" = plain ] || step "$1 tests/api" black_box tests/api
-	[ "$1" != coverage ] || { scripts/stack down && stack=; } >/dev/null # because a killed process writes no coverage
-	step "$1 tests/chaos" black_box tests/chaos
-	[ "$1" = plain ] || step "$1 tests/faults" black_box tests/faults # a crash shows best under the sanitizers
-	[ "$1" != plain ] || step "$1 tests/stack" black_box tests/stack
+	[ "$1" = plain ] || reporting_step "$1 tests/api" black_box tests/api
+	[ "$1" != coverage ] || { act scripts/stack down && stack=; } >/dev/null # because a killed process writes no coverage
+	reporting_step "$1 tests/chaos" black_box tests/chaos
+	[ "$1" = plain ] || reporting_step "$1 tests/faults" black_box tests/faults # a crash shows best under the sanitizers
+	[ "$1" != plain ] || reporting_step "$1 tests/stack" black_box tests/stack
 	[ "$1" = plain ] || step "$1 openapi" answers_are_documented
 	step "$1 stop" scripts/stack down
 }
 
 server() {
-	scripts/install-packages build run test || exit 1
+	act scripts/install-packages build run test || exit 1
 	lint_format
 	step "lint shell" shell_is_sound
 	step "lint javascript" scripts/lint/javascript check
@@ -307,11 +345,11 @@ server() {
 	step "lint cppcheck" check
 	step "lint openapi" npm --prefix services/swagger run lint
 	step "lint openapi routes" npm --prefix services/swagger test
-	rm -rf build/fuzz/new
+	act rm -rf build/fuzz/new
 	fuzz_targets build/fuzz/new 20
 	step "thread sanitizer" threads_do_not_race
 	export BUILD=build
-	[ -z "$only" ] || build web >"$out" 2>&1 || { cat "$out"; exit 1; }
+	[ -z "$only" ] || act quietly build web
 	step "differential json" node tests/differential/json.mjs "$BUILD/tests/differential/json_reader" fuzz/corpus/json
 	step "differential llhttp" differential llhttp
 	step "differential nginx" differential nginx
@@ -319,21 +357,26 @@ server() {
 	api_on_a_cluster
 	round plain
 	chaos_step 90
-	case $only in
-	'' | *sanit*)
+	case ${listing:-$only} in
+	'' | *sanit* | yes)
 		export BUILD=build/asan SANITIZED=1
 		step "build sanitizers" build_sanitized
-		[ -z "$only" ] || build_sanitized >"$out" 2>&1 || { cat "$out"; exit 1; }
+		[ -z "$only" ] || act quietly build_sanitized
 		round sanitized
 		step "sanitized no report" no_sanitizer_report
 		;;
 	esac
-	[ "$passed$failed" != 00 ] || step "$only" black_box tests -k "$only"
+	[ -n "$listing" ] || [ "$passed$failed" != 00 ] || reporting_step "$only" black_box tests -k "$only"
+}
+
+# What the steps that --only has chosen need of those that it left out.
+quietly() {
+	"$@" >"$out" 2>&1 3>&- || { cat "$out"; exit 1; }
 }
 
 # What depends on the versions of compilers, linters and libraries, without a server.
 quick() {
-	scripts/install-packages build test || exit 1
+	act scripts/install-packages build test || exit 1
 	lint_format
 	step "lint shell" shell_is_sound
 	step "build gcc" build BUILD=build WERROR=1
@@ -346,7 +389,7 @@ quick() {
 
 # The web client by itself. Its build checks the size budget, and fails if the client's calls do not match the API's document.
 client() {
-	scripts/install-packages pages || exit 1
+	act scripts/install-packages pages || exit 1
 	step "client npm ci" services/client/build.sh fetch
 	step "client generated" npm --prefix services/client run check:generated
 	step "client types" npm --prefix services/client run types
@@ -361,7 +404,7 @@ browser_tests() {
 }
 
 e2e() {
-	scripts/install-packages build run e2e || exit 1
+	act scripts/install-packages build run e2e || exit 1
 	export BUILD=build CLIENT=1
 	step "e2e build" build
 	step "e2e web" make web
@@ -377,8 +420,9 @@ e2e() {
 # ENGINE=required it fails, so that CI pushes nothing untested.
 need_engine() {
 	. tests/docker/steps.sh
+	[ -z "$listing" ] || { list_docker_steps && return; }
 	trap 'engine_stop; cleanup' EXIT
-	{ scripts/install-packages docker && engine_start; } >"$out" 2>&1 && return
+	{ scripts/install-packages docker && engine_start; } >"$out" 2>&1 3>&- && return
 	case ${ENGINE:-} in
 	required) failed=$((failed + 1)) && echo "FAILED  $1: $(tail -1 "$out")" ;;
 	*) skip "$1" "$(tail -1 "$out")" ;;
@@ -386,16 +430,23 @@ need_engine() {
 	return 1
 }
 
+list_docker_steps() {
+	not_here=
+	system() { :; }
+	skips() { :; }
+	in_debian13() { :; }
+}
+
 # Pushing, rolling out, certificates and a remote host, with servers on this machine in place of the cloud's. Prints what it skipped.
 delivery() {
-	scripts/install-packages deploy || exit 1
+	act scripts/install-packages deploy || exit 1
 	! need_engine "the tests of deploy that need containers" || stage_steps
 	for file in tests/deploy/test_*.py; do
 		name=$(basename "$file" .py)
 		workers=0
 		[ "$name" != test_ecs ] || workers=$jobs # because it starts the slow aws command some hundred times
 		step "deploy ${name#test_}" /usr/bin/python3 -m pytest -q -p no:cacheprovider -rs -n "$workers" "$file"
-		skip_as_pytest "deploy ${name#test_}"
+		act skip_as_pytest "deploy ${name#test_}"
 	done
 }
 
@@ -409,16 +460,20 @@ debian13() {
 	! need_engine debian13 || debian13_steps "$@"
 }
 
-coverage() {
-	scripts/install-packages build run test || exit 1
+build_for_coverage() {
 	rm -rf build/coverage
 	umask 0 # daemons of two users write the same files
-	make -j"$jobs" BUILD=build/coverage COVERAGE=1 OPTIMIZE=-O0 tests web >"$out" 2>&1 || { cat "$out"; exit 1; }
+	quietly make -j"$jobs" BUILD=build/coverage COVERAGE=1 OPTIMIZE=-O0 tests web
 	find build/coverage -type d -exec chmod a+rwx {} +
+}
+
+coverage() {
+	act scripts/install-packages build run test || exit 1
+	act build_for_coverage
 	export BUILD=build/coverage SEED=1 # because a fault that is chosen by chance takes another path each time
 	round coverage
 	step "coverage lines" enough_lines
-	cat "$BUILD/lines.txt"
+	act cat "$BUILD/lines.txt"
 	step "coverage untaken" scripts/lint/untaken.py "$BUILD/lines.json"
 }
 
@@ -426,43 +481,112 @@ enough_lines() {
 	gcovr --root . --exclude '(.*/)?tests/.*' --object-directory "$BUILD" --fail-under-line 93 --txt "$BUILD/lines.txt" --json "$BUILD/lines.json" "$BUILD"
 }
 
-[ $# -gt 0 ] || { sed -n 's/^# usage: //p' test.sh >&2; exit 64; }
-command=$1 parts='server client deploy'
-shift
-[ "$command ${1:-}" != "debian13 quick" ] || { parts=quick; shift; }
-case ${1:-} in --only) only=$2 ;; esac
+help() {
+	sed -n '2,/^set/s/^# \{0,1\}//p' test.sh
+}
+
+# run_command COMMAND [WORD...]
+run_command() {
+	command=$1
+	shift
+	case $command in
+	server | client | e2e | quick | coverage) $command ;;
+	deploy) delivery ;;
+	docker) containers ;;
+	all)
+		server; client; e2e; containers; delivery
+		act echo "not in all, because it takes minutes more: sh test.sh debian13 quick"
+		;;
+	debian13)
+		parts='server client deploy'
+		[ "${1:-}" != quick ] || parts=quick
+		# shellcheck disable=SC2086 # a list of words
+		debian13 $parts
+		;;
+	fuzz) seconds=${1:-20} && fuzz ;; # for each target
+	simulate)
+		act scripts/install-packages build test || exit 1
+		export BUILD=build
+		step "simulate build" build
+		step "simulate" simulate "${1:-20}" ${2:+"$2"}
+		act cat "$out"
+		;;
+	chaos)
+		act scripts/install-packages build run test || exit 1
+		export BUILD=build
+		step "chaos build" build
+		chaos_step "${1:-90}" ${2:+"$2"}
+		;;
+	esac
+}
+
+# The names of the steps of a command, which runs none of them.
+names_of() (
+	listing=yes
+	run_command "$@"
+	[ "$1" != debian13 ] || for part in $parts; do names_of "$part"; done
+)
+
+# has_step NAME COMMAND [WORD...]
+has_step() {
+	wanted_name=$1
+	shift
+	names_of "$@" | grep -qF -- "$wanted_name"
+}
+
+# Whether pytest finds tests by the name. One file cannot be collected before a stack is up, so names of files are looked at too.
+has_test() {
+	git ls-files 'tests/*.py' | grep -qF -- "$only" && return
+	scripts/install-packages test || exit 1
+	/usr/bin/python3 -m pytest -q -p no:cacheprovider --collect-only --continue-on-collection-errors tests -k "$only" 2>&1 |
+		grep -q '^[0-9]*/[0-9]* tests collected'
+}
+
+# Before minutes are spent on a name that nothing has.
+check_only() {
+	! has_step "$only" "$@" || return 0
+	# shellcheck disable=SC2154 # parts is that of debian13
+	what="step of $1"
+	case $1 in
+	server | all | debian13)
+		what="$what, and no test in tests/,"
+		! has_test || return 0
+		;;
+	esac
+	echo "test.sh: no $what has \"$only\" in its name; these are the steps:" >&2
+	list_steps "$@" >&2
+	exit 64
+}
+
+list_steps() {
+	names_of "$@" | sed 's/^/  /'
+}
+
+command=${1:-}
+[ $# = 0 ] || shift
 case $command in
-server) server ;;
-client) client ;;
-e2e) e2e ;;
-all)
-	server; client; e2e; containers; delivery
-	echo "not in all, because it takes minutes more: sh test.sh debian13 quick"
-	;;
-quick) quick ;;
-debian13)
-	# shellcheck disable=SC2086 # a list of words
-	debian13 $parts
-	;;
-deploy) delivery ;;
-docker) containers ;;
-coverage) coverage ;;
-fuzz) seconds=${1:-20} && fuzz ;; # for each target
-simulate)
-	scripts/install-packages build test || exit 1
-	export BUILD=build
-	step "simulate build" build
-	step "simulate" simulate "${1:-20}" ${2:+"$2"}
-	cat "$out"
-	;;
-chaos)
-	scripts/install-packages build run test || exit 1
-	export BUILD=build
-	step "chaos build" build
-	chaos_step "${1:-90}" ${2:+"$2"}
-	;;
-*) echo "test.sh: unknown command $command; see its first lines" >&2; exit 64 ;;
+server | quick | client | e2e | docker | deploy | all | debian13 | coverage | fuzz | simulate | chaos) ;;
+-h | --help | help) help; exit ;;
+'') help >&2; exit 64 ;;
+*) help >&2; echo "test.sh: there is no command $command" >&2; exit 64 ;;
 esac
+words='' wants_only=''
+while [ $# -gt 0 ]; do
+	case $1 in
+	--only) wants_only=yes only=${2:-} && shift ;;
+	-h | --help) help; exit ;;
+	-*) echo "test.sh: there is no option $1; see sh test.sh --help" >&2; exit 64 ;;
+	*) words="$words $1" ;;
+	esac
+	[ $# = 0 ] || shift
+done
+# shellcheck disable=SC2086 # a list of words
+{
+	[ -z "$wants_only" ] || [ -n "$only" ] || { list_steps "$command" $words; exit; }
+	[ -z "$only" ] || check_only "$command" $words
+	trap cleanup EXIT
+	run_command "$command" $words
+}
 last="$passed passed, $failed failed"
 [ $skipped = 0 ] || last="$last, $skipped skipped"
 echo "$last"

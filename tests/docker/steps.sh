@@ -196,6 +196,11 @@ in_debian13() {
 	git ls-files -co --exclude-standard -z | tar -c --null --ignore-failed-read -T - 2>/dev/null | docker run -i --rm --init --shm-size 512m "$@"
 }
 
+# Whether --only has chosen steps of this part, or no step, but tests, which are the server's.
+debian13_has() {
+	has_step "$chosen" "$1" || { [ "$1" = server ] && ! has_step "$chosen" client && ! has_step "$chosen" deploy; }
+}
+
 # debian13_steps PART...: prints what the container prints, and counts what it counts.
 debian13_steps() {
 	kind=full chosen=$only only=
@@ -203,6 +208,7 @@ debian13_steps() {
 	step "debian13 base image" scripts/offline-base-images
 	step "debian13 image" debian13_image $kind
 	for part; do
+		[ -z "$chosen" ] || debian13_has "$part" || continue
 		in_debian13 abacus-test/debian13-$kind "$part" ${chosen:+--only "$chosen"} 2>&1 | tee "$out" | sed 's/^/        /'
 		counts=$(tail -1 "$out" | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed.*/\1 \2/p')
 		: "${counts:=0 1}" # it ended early
