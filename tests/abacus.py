@@ -390,9 +390,11 @@ def manage(service, *arguments):
 
 class Daemon:
     """A daemon of its own beside those of the stack, on the stack's Postgres and Redis but on other ports. It gets the given
-    variables; None removes a default. `with` waits until it is ready, and ends it. Its log is a file among the stack's logs."""
+    variables; None removes a default. `with` waits until it is ready, and ends it, even when it is not ready in time. Its log
+    is a file among the stack's logs."""
 
     count = itertools.count()
+    ready_limit_s = 60
 
     def __init__(self, name, **environment):
         native("a daemon beside the stack's")
@@ -432,8 +434,13 @@ class Daemon:
 
     def __enter__(self):
         self.start()
-        eventually(lambda: self.is_ready() or self.process.poll() is not None, 60, message=f"{self.name} is ready")
-        assert self.process.poll() is None, self.log.read_text()
+        ended_by_itself = lambda: self.process.poll() is not None  # noqa: E731
+        try:
+            eventually(lambda: self.is_ready() or ended_by_itself(), self.ready_limit_s, message=f"{self.name} is ready")
+            assert not ended_by_itself(), self.log.read_text()
+        except BaseException:
+            self.kill()
+            raise
         return self
 
     def __exit__(self, *_):
@@ -441,7 +448,12 @@ class Daemon:
         try:
             self.process.wait(30)
         finally:
-            self.process.kill()
+            self.kill()
+
+    def kill(self):
+        """Its serving processes go with it."""
+        self.process.kill()
+        self.process.wait()
 
     @property
     def pid(self):

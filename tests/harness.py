@@ -101,7 +101,12 @@ class Server:
             assert self.process.poll() is None, self.log.read_text()
             return listens(port, address)
 
-        eventually(answers, 60, message=f"{self.process.args[0]} listens on port {port}", not_yet=OSError)
+        try:
+            eventually(answers, 60, message=f"{self.process.args[0]} listens on port {port}", not_yet=OSError)
+        except BaseException:
+            self.process.kill()
+            self.process.wait()
+            raise
         return self
 
     def stop(self):

@@ -82,7 +82,10 @@ def test_the_log_says_once_how_descriptors_are_divided():
 
 def test_below_the_least_number_of_descriptors_a_daemon_does_not_start_and_says_so():
     users = LimitedDaemon("users", 40).start()
-    assert users.process.wait(20) == 1
+    try:
+        assert users.process.wait(20) == 1
+    finally:
+        users.kill()
     assert "too few descriptors" in pathlib.Path(users.log).read_text()
 
 

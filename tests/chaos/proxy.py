@@ -95,7 +95,9 @@ class Proxy:
         self.process = subprocess.Popen(
             [sys.executable, __file__, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        assert self.process.stdout.readline() == "ready\n"
+        if self.process.stdout.readline() != "ready\n":
+            self.process.kill()
+            raise AssertionError("the proxy is not ready")
 
     def say(self, command, name):
         self.process.stdin.write(f"{command} {name}\n")

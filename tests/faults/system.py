@@ -163,8 +163,16 @@ class Peered:
         self.daemon = Daemon(name, **self.chosen)
 
     def __enter__(self):
-        self.daemon.__enter__()
+        try:
+            self.daemon.__enter__()
+        except BaseException:
+            self.close()
+            raise
         return self
+
+    def close(self):
+        self.redis.close()
+        self.postgres.close()
 
     def __exit__(self, *_):
         for proxy in (self.redis, self.postgres):
@@ -176,8 +184,7 @@ class Peered:
             assert self.daemon.process.returncode == 0, self.death()
         finally:
             self.daemon.process.kill()
-            self.redis.close()
-            self.postgres.close()
+            self.close()
 
     def death(self):
         return f"{self.name} ended with {self.daemon.process.returncode}: {self.daemon.log.read_text()[-6000:]}"

@@ -74,10 +74,12 @@ class World:
 def world(name):
     needs_a_file_system_of_its_own()
     server = NameServer(HERE)
-    found = World(name, server)
-    with found.peered:
-        yield found
-    server.close()
+    try:
+        found = World(name, server)
+        with found.peered:
+            yield found
+    finally:
+        server.close()
 
 
 @pytest.fixture(scope="module")
