@@ -98,13 +98,13 @@ settings_policies() {
 }
 
 # Fills in nginx/abacus.conf.template, from standard input to standard output, after settings_workers and settings_policies and with the other
-# variables set.
+# variables set. Paths are quoted here, because they may have spaces.
 settings_render() {
 	LISTEN_IPV6=$(settings_listen_ipv6 "$LISTEN") STATUS_LISTEN_IPV6=$(settings_listen_ipv6 "$STATUS_LISTEN")
 	export LISTEN LISTEN_IPV6 WORKER_FILES WORKER_CONNECTIONS STATUS_LISTEN STATUS_LISTEN_IPV6 USERS_SERVERS VALUES_SERVERS HEALTHCHECK_SERVERS \
 		SWAGGER_SERVERS AUTH_RATE AUTH_BURST CLIENT_ROOT CONF RUN ACCESS_LOG HTTP_INCLUDE CORS_MAP CORS_VARY OWN_CSP CLIENT_CSP
 	# shellcheck disable=SC2016 # envsubst replaces the variables
-	envsubst '$LISTEN $LISTEN_IPV6 $WORKER_FILES $WORKER_CONNECTIONS $STATUS_LISTEN $STATUS_LISTEN_IPV6 $USERS_SERVERS $VALUES_SERVERS
+	sed 's/${\(CONF\|RUN\|CLIENT_ROOT\|HTTP_INCLUDE\)}[^; ]*/"&"/g' | envsubst '$LISTEN $LISTEN_IPV6 $WORKER_FILES $WORKER_CONNECTIONS $STATUS_LISTEN $STATUS_LISTEN_IPV6 $USERS_SERVERS $VALUES_SERVERS
 		$HEALTHCHECK_SERVERS $SWAGGER_SERVERS $AUTH_RATE $AUTH_BURST $CLIENT_ROOT $CONF $RUN $ACCESS_LOG $HTTP_INCLUDE $CORS_MAP $CORS_VARY $OWN_CSP
 		$CLIENT_CSP'
 }

@@ -137,7 +137,7 @@ def stand_in():
 
 @pytest.fixture(scope="module")
 def nginx(stand_in, tmp_path_factory):
-    with Nginx(tmp_path_factory.mktemp("nginx") / "one", stand_in) as server:
+    with Nginx(tmp_path_factory.mktemp("nginx") / "a folder", stand_in) as server:
         yield server
 
 
