@@ -7,7 +7,6 @@ OPTIMIZE ?= -O2
 SANITIZE ?=
 COVERAGE ?=
 WERROR ?=
-PORT ?= 8080
 VERSION := 0.1.0
 REVISION := $(shell git rev-parse --short=8 HEAD 2>/dev/null || echo unknown)
 
@@ -169,43 +168,51 @@ fuzz-build: ## build the fuzz targets, with clang and sanitizers
 
 # ---- running it: scripts/stack does the work ----
 
-STACK = RUN_DIR=$(RUN_DIR) BUILD=$(BUILD) PORT=$(PORT) scripts/stack
-RUN_DIR ?= .run
+# Its settings (RUN_DIR, PORT, PORT_OFFSET, INSTANCES) are variables of the environment, and make exports those of its command line.
+STACK = BUILD='$(BUILD)' scripts/stack
 CLIENT ?= 1
 DB ?=
 ARGS ?=
 TO ?=
 FROM ?=
+SERVICE ?=
+LEVEL ?=
 
 up: ## install what is missing, build, and start the whole system (PORT=8080, INSTANCES=1)
+	@$(STACK) check
 	@scripts/install-packages build run
+	@echo "building the daemons (output: $(BUILD).log)…"
 	@$(MAKE) --no-print-directory -j2 build >$(BUILD).log 2>&1 || { tail -20 $(BUILD).log >&2; echo "the build failed; see $(BUILD).log" >&2; exit 1; }
+	@echo "building the pages…"
 	@$(MAKE) --no-print-directory web
 	@$(STACK) up
 
 down: ## stop it
 	@$(STACK) down
 
-status: ## say what is running
+status: ## a table of what runs: state, address, version, uptime, memory
 	@$(STACK) status
 
-logs: ## follow all logs
-	@$(STACK) logs
+logs: ## follow all logs, or some: make logs SERVICE=values LEVEL=warn
+	@$(STACK) logs '$(SERVICE)' '$(LEVEL)'
+
+manage: ## a command of a service: make manage SERVICE=values ARGS="jobs dead"; without ARGS it lists them
+	@$(STACK) manage '$(SERVICE)' $(ARGS)
 
 mail: ## show the last messages of mailer in development: make mail, or make mail ARGS=20
 	@$(STACK) mail $(ARGS)
 
 psql: ## a shell on a database: make psql DB=users
-	@$(STACK) psql $(DB)
+	@$(STACK) psql '$(DB)'
 
 redis-cli: ## a shell on Redis: make redis-cli ARGS="XLEN jobs"
 	@$(STACK) redis-cli $(ARGS)
 
 backup: ## dump the databases: make backup, or make backup TO=folder
-	@$(STACK) backup $(TO)
+	@$(STACK) backup $(if $(TO),'$(TO)')
 
 restore: ## put a backup back: make restore FROM=folder
-	@$(STACK) restore $(FROM)
+	@$(STACK) restore $(if $(FROM),'$(FROM)')
 
 bench: ## measure, beside nginx's own return 200
 	@sh bench/run
@@ -227,4 +234,4 @@ clean: ## remove what was built
 help: ## this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
-.PHONY: build tests mutants web up down status logs mail psql redis-cli backup restore bench test lint format clean help fuzzers fuzz-build
+.PHONY: build tests mutants web up down status logs manage mail psql redis-cli backup restore bench test lint format clean help fuzzers fuzz-build

@@ -1,15 +1,14 @@
 # Backs the databases up and restores them.
 
-# Prints the command before pg_dump and services/db/restore by which they find this stack's Postgres.
-backup_environment() {
-	echo "env PATH=$(postgres_bin):$root/services/db:$PATH PGPASSFILE=$RUN_DIR/secrets/pgpass PGHOST=127.0.0.1 PGPORT=$postgres_port"
+# backup_with COMMAND...: adds what comes before pg_dump and services/db/restore, by which they find this stack's Postgres.
+backup_with() {
+	"$@" env "PATH=$(postgres_bin):$root/services/db:$PATH" "PGPASSFILE=$RUN_DIR/secrets/pgpass" PGHOST=127.0.0.1 "PGPORT=$postgres_port"
 }
 
 backup() {
 	supervisor_is_running || die "Abacus is not up"
 	RUN_DIR=$(readlink -f "$RUN_DIR")
-	# shellcheck disable=SC2046 # a command and its arguments
-	scripts/backup "${1:-backups/$(date -u +%Y-%m-%dT%H-%M-%SZ)}" $(backup_environment)
+	backup_with scripts/backup "${1:-backups/$(date -u +%Y-%m-%dT%H-%M-%SZ)}"
 }
 
 # Second factors in a backup are sealed with the SECRET_KEY of its time. So those from before are kept, for this alone: no daemon accepts them.
@@ -39,8 +38,7 @@ restore() {
 	# shellcheck disable=SC2086 # a list of names
 	sv -w 15 force-stop $stopped >/dev/null
 	status=0
-	# shellcheck disable=SC2046 # a command and its arguments
-	scripts/restore "$1" $(backup_environment) || status=$?
+	backup_with scripts/restore "$1" || status=$?
 	if [ $status != 1 ]; then
 		(redis_cli flushdb >/dev/null) || { status=3; echo "stack: Redis could not be emptied; run this again" >&2; }
 		mkdir -p "$RUN_DIR/secrets/former.keys"

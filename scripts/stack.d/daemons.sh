@@ -48,38 +48,46 @@ daemons_targets() {
 
 daemon_redis() {
 	case $REDIS_TLS$1 in
-	1*-2) echo "export REDIS_URL_FILE=$RUN_DIR/secrets/redis.tls REDIS_CA_FILE=$RUN_DIR/secrets/redis.pem" ;;
-	*) echo "export REDIS_URL_FILE=$RUN_DIR/secrets/redis.url" ;;
+	1*-2) echo "export REDIS_URL_FILE=$secrets/redis.tls REDIS_CA_FILE=$secrets/redis.pem" ;;
+	*) echo "export REDIS_URL_FILE=$secrets/redis.url" ;;
 	esac
 }
 
 # daemon_environment NAME: prints the exports for the daemon, among them every variable of this script's caller that the daemon's --help lists.
 daemon_environment() {
+	secrets=$(quote "$RUN_DIR/secrets")
 	cat <<ENVIRONMENT
 export APP_ENV=$APP_ENV INSTANCE=$1 HTTP_HOST=127.0.0.1 ADMIN_PORT=$(daemon_admin_port "$1") PORT=$(daemon_port "$1")
-export SECRET_KEY_FILE=$RUN_DIR/secrets/SECRET_KEY
+export SECRET_KEY_FILE=$secrets/SECRET_KEY
 ENVIRONMENT
 	daemon_redis "$1"
 	case ${1%-2} in
-	users) echo "export DATABASE_URL_FILE=$RUN_DIR/secrets/users.url" ;;
-	values) echo "export DATABASE_URL_FILE=$RUN_DIR/secrets/values.url USERS_URL=http://127.0.0.1:$(daemon_port users)" ;;
+	users) echo "export DATABASE_URL_FILE=$secrets/users.url" ;;
+	values) echo "export DATABASE_URL_FILE=$secrets/values.url USERS_URL=http://127.0.0.1:$(daemon_port users)" ;;
 	mailer)
 		case $APP_ENV in development | testing)
-			[ -n "${SMTP_URL:-}${MAIL_DIR:-}" ] || echo "export MAIL_DIR=$RUN_DIR/mail"
+			[ -n "${SMTP_URL:-}${MAIL_DIR:-}" ] || echo "export MAIL_DIR=$(quote "$RUN_DIR/mail")"
 			[ -n "${PUBLIC_URL:-}" ] || echo "export PUBLIC_URL=http://localhost:$PORT"
 			;;
 		esac
 		;;
 	healthcheck)
-		echo "export HEALTHCHECK_TARGETS=$(daemons_targets) HEALTHCHECK_POSTGRES_FILE=$RUN_DIR/secrets/healthcheck.url"
+		echo "export HEALTHCHECK_TARGETS=$(daemons_targets) HEALTHCHECK_POSTGRES_FILE=$secrets/healthcheck.url"
 		echo "export HEALTHCHECK_NGINX_URL=http://127.0.0.1:$nginx_status_port/nginx_status"
 		;;
 	esac
 	"$RUN_DIR/bin/${1%-2}" --help | sed -n 's/^  \([A-Z][A-Z0-9_]*\) .*/\1/p' | while read -r variable; do
 		case $variable in APP_ENV | INSTANCE | HTTP_HOST | ADMIN_PORT | PORT | SECRET_KEY | REDIS_URL | DATABASE_URL) continue ;; esac
 		eval "value=\${$variable:-}"
-		[ -z "$value" ] || printf "export %s='%s'\n" "$variable" "$value"
+		[ -z "$value" ] || echo "export $variable=$(quote "$value")"
 	done
+}
+
+# Those of another branch that were here go, because two branches may have used one number.
+daemons_install_migrations() {
+	to=$RUN_DIR/share/$1/migrations
+	cp -R "services/$1/migrations" "$RUN_DIR/share/$1/"
+	for file in "$to"/*; do [ -e "services/$1/migrations/${file##*/}" ] || rm "$file"; done
 }
 
 daemons_install() {
@@ -91,7 +99,7 @@ daemons_install() {
 			note_change "$RUN_DIR/bin/$binary"
 		done
 		mkdir -p "$RUN_DIR/share/$name"
-		[ ! -d "services/$name/migrations" ] || cp -R "services/$name/migrations" "$RUN_DIR/share/$name/"
+		[ ! -d "services/$name/migrations" ] || daemons_install_migrations "$name"
 	done
 	chmod -R a+rX "$RUN_DIR/bin" "$RUN_DIR/share"
 }
@@ -108,9 +116,9 @@ daemons_make() {
 exec 2>&1
 $(daemon_environment "$name")
 ${DAEMON_SETUP:-}
-exec $RUN_DIR/bin/${name%-2}
+exec $(quote "$RUN_DIR/bin/${name%-2}")
 RUN
-		supervisor_service "$name" "$RUN_DIR/service.$name.run" "$RUN_DIR/bin/${name%-2}"
+		supervisor_service "$name" "$RUN_DIR/service.$name.run" "$RUN_DIR/bin/${name%-2}" "$RUN_DIR/secrets/SECRET_KEY"
 	done
 }
 
@@ -125,7 +133,12 @@ stack_manage() (
 )
 
 manage() {
-	[ $# -gt 0 ] || usage
+	case ${1:-} in
+	users | values | worker | mailer | healthcheck) ;;
+	'') die "name the service: make manage SERVICE=users, values, worker, mailer or healthcheck, and its command in ARGS=\"db current\"" ;;
+	*) die "there is no service \"$1\": SERVICE is users, values, worker, mailer or healthcheck" ;;
+	esac
+	[ -x "$RUN_DIR/bin/$1-manage" ] || die "$run_dir_given has no $1-manage; run make up first"
 	RUN_DIR=$(readlink -f "$RUN_DIR")
 	stack_manage "$@"
 }

@@ -67,7 +67,7 @@ for process in /proc/[0-9]*; do
 	[ "\$(readlink "\$process/fd/2")" != "\$(readlink /proc/\$\$/fd/2)" ] || left="\$left \${process#/proc/}"
 done
 [ -z "\$left" ] || kill -QUIT \$left || :
-exec /usr/sbin/nginx -c $RUN_DIR/nginx/nginx.conf -e stderr -g 'daemon off;'
+exec /usr/sbin/nginx -c $(quote "$RUN_DIR/nginx/nginx.conf") -e stderr -g 'daemon off;'
 RUN
 	supervisor_service nginx "$RUN_DIR/service.nginx.run" "$RUN_DIR/nginx/nginx.conf" "$RUN_DIR/nginx/conf/headers.conf" "$RUN_DIR/nginx/conf/proxy.conf" \
 		"$RUN_DIR/nginx/conf/swagger.http" "$RUN_DIR/nginx/conf/client.conf" "$RUN_DIR/nginx/conf/real-ip.http"

@@ -16,7 +16,7 @@ postgres_make() {
 #!/bin/sh
 exec 2>&1
 # On SIGTERM Postgres waits until every client has disconnected; control/t sends SIGINT instead, which ends it at once.
-exec $(postgres_bin)/postgres -D "$RUN_DIR/postgres" -c listen_addresses=127.0.0.1 -c port=$postgres_port \\
+exec $(postgres_bin)/postgres -D $(quote "$RUN_DIR/postgres") -c listen_addresses=127.0.0.1 -c port=$postgres_port \\
 	-c unix_socket_directories= -c max_connections=100 -c shared_buffers=64MB -c jit=off -c log_min_messages=warning
 RUN
 	supervisor_service postgres "$RUN_DIR/service.postgres.run"
@@ -42,7 +42,10 @@ postgres_wait() {
 		sleep 0.05
 	done
 	for name in users values; do
-		[ "$(postgres_admin -c "SELECT count(*) FROM pg_database WHERE datname = '$name'")" = 1 ] || postgres_create "$name"
+		[ "$(postgres_admin -c "SELECT count(*) FROM pg_database WHERE datname = '$name'")" = 1 ] || {
+			postgres_create "$name"
+			[ "$name" != users ] || secret_renew SECRET_KEY
+		}
 	done
 	[ "$(postgres_admin -c "SELECT count(*) FROM pg_roles WHERE rolname = 'healthcheck'")" = 1 ] || postgres_create_watcher
 }
@@ -65,8 +68,11 @@ postgres_create() {
 
 psql() {
 	database=${1:-}
-	[ -n "$database" ] || die "name the database: make psql DB=users or DB=values"
-	shift
+	case $database in
+	users | values) shift ;;
+	'') die "name the database: make psql DB=users or DB=values" ;;
+	*) die "there is no database \"$database\": make psql DB=users or DB=values" ;;
+	esac
 	RUN_DIR=$(readlink -f "$RUN_DIR")
 	PGPASSFILE=$RUN_DIR/secrets/pgpass exec "$(postgres_bin)/psql" -X -h 127.0.0.1 -p "$postgres_port" -U "$database" -d "$database" "$@"
 }

@@ -15,9 +15,9 @@ redis_certificate_make() {
 redis_tls_lines() {
 	cat <<CONF
 tls-port $redis_tls_port
-tls-cert-file $RUN_DIR/secrets/redis.pem
-tls-key-file $RUN_DIR/secrets/redis.key
-tls-ca-cert-file $RUN_DIR/secrets/redis.pem
+tls-cert-file "$RUN_DIR/secrets/redis.pem"
+tls-key-file "$RUN_DIR/secrets/redis.key"
+tls-ca-cert-file "$RUN_DIR/secrets/redis.pem"
 tls-auth-clients no
 CONF
 }
@@ -50,7 +50,7 @@ redis_make() {
 bind 127.0.0.1
 port $redis_port
 requirepass $(secret redis)
-dir $RUN_DIR/redis
+dir "$RUN_DIR/redis"
 appendonly yes
 maxmemory ${REDIS_MAXMEMORY:-160mb}
 maxmemory-policy volatile-lru
@@ -61,7 +61,7 @@ CONF
 	install_text "$RUN_DIR/service.redis.run" 755 <<RUN
 #!/bin/sh
 exec 2>&1
-exec redis-server $RUN_DIR/redis/redis.conf
+exec redis-server $(quote "$RUN_DIR/redis/redis.conf")
 RUN
 	supervisor_service redis "$RUN_DIR/service.redis.run"
 }

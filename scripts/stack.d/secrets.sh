@@ -4,6 +4,12 @@ secret_make() {
 	[ -s "$RUN_DIR/secrets/$1" ] || head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' | install_text "$RUN_DIR/secrets/$1" 600
 }
 
+# Of a new database of users: ids begin anew, and a token from before would be another user's.
+secret_renew() {
+	rm -f "$RUN_DIR/secrets/$1"
+	secret_make "$1"
+}
+
 secret() {
 	cat "$RUN_DIR/secrets/$1"
 }

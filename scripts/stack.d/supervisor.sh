@@ -17,7 +17,7 @@ supervisor_end_orphans() {
 supervisor_service() {
 	staged=$RUN_DIR/staged/$1
 	mkdir -p "$staged/log" "$staged/control" "$RUN_DIR/log/$1"
-	printf '#!/bin/sh\nexec svlogd -t %s\n' "$RUN_DIR/log/$1" | install_text "$staged/log/run" 755
+	printf '#!/bin/sh\nexec svlogd -t %s\n' "$(quote "$RUN_DIR/log/$1")" | install_text "$staged/log/run" 755
 	ln -sfn "$2" "$staged/run"
 	[ "$(id -u)" != 0 ] || chown -R "$run_user" "$staged" "$RUN_DIR/log/$1"
 	name=$1

@@ -36,6 +36,19 @@ class Stack:
             cwd="/",
         )
 
+    def start(self, *arguments, stdout, **environment):
+        """In the background, in a process group of its own."""
+        command = ["sh", str(ROOT / "scripts/stack"), *arguments]
+        return subprocess.Popen(command, env=self.environment | environment, stdout=stdout, text=True, start_new_session=True)
+
+    def is_up(self):
+        """Whether its supervisor runs; `status` says more, and takes longer."""
+        try:
+            pid = (self.run_dir / "runsvdir.pid").read_text().strip()
+            return "runsvdir" in pathlib.Path(f"/proc/{pid}/cmdline").read_text()
+        except OSError:
+            return False
+
     def processes(self):
         """Command lines by pid, of every process whose program, folder or arguments are in this stack's folder."""
         real = str(self.run_dir.resolve())

@@ -1,8 +1,10 @@
 """A backup brings back every user and every value after the databases and Redis were lost."""
 
 import hashlib
+import pathlib
 import shutil
 import subprocess
+import tempfile
 
 import pytest
 
@@ -52,14 +54,20 @@ def results(token):
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    stack = Stack(tmp_path_factory.mktemp("backup") / "run")
+def stack():
+    """In a folder whose name has a space and a quotation mark, and which every user may enter, so that nothing replaces it."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="ada's files "))
+    folder.chmod(0o755)
+    stack = Stack(folder / "run")
     stack.environment |= {"AUTH_RATE": "1000r/s", "AUTH_BURST": "100"}
-    up = stack("up")
-    assert up.returncode == 0, up.stderr
-    yield stack
-    stack("down")
-    shutil.rmtree(stack.run_dir.resolve(), ignore_errors=True)
+    try:
+        up = stack("up")
+        assert up.returncode == 0, up.stderr
+        assert not stack.run_dir.is_symlink()
+        yield stack
+    finally:
+        stack("down")
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +94,15 @@ def lose_everything(stack):
     for database in ("users", "values"):
         assert stack("psql", database, "-c", "DROP SCHEMA public CASCADE; CREATE SCHEMA public").returncode == 0
     stack("redis-cli", "FLUSHALL")
+
+
+def test_each_command_works_in_a_folder_whose_name_has_a_space(stack, filled, backup):
+    for command in (
+        "status", "psql users -c SELECT\u00a01", "redis-cli PING", "manage values jobs dead", "manage users db current"
+    ):  # fmt: skip
+        done = stack(*(word.replace("\u00a0", " ") for word in command.split(" ")))
+        assert (done.returncode, done.stderr) == (0, ""), command
+    assert to("GET", "/", headers={"Accept": "text/html"}).status == 200
 
 
 def test_restore_brings_back_every_user_and_every_value(stack, filled, backup):

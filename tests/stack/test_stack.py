@@ -1,6 +1,8 @@
 """scripts/stack as on a new machine: a stack of its own, from nothing, in a folder that only its owner can enter."""
 
 import contextlib
+import http.client
+import json
 import os
 import pathlib
 import re
@@ -14,7 +16,7 @@ import time
 import pytest
 
 from abacus import call, eventually, fail
-from harness import ROOT
+from harness import ROOT, has_ipv6
 from own_stack import OFFSET, PORT, Stack
 
 DAEMONS = ["users", "values", "worker", "mailer", "healthcheck"]
@@ -33,7 +35,7 @@ def made(tmp_path_factory):
 @pytest.fixture
 def stack(made):
     """A stack that is up."""
-    if made("status").returncode != 0:
+    if not made.is_up():
         up = made("up")
         assert up.returncode == 0, up.stderr
     return made
@@ -66,6 +68,31 @@ def test_up_makes_the_whole_system_from_nothing(stack):
     login = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=20)
     assert "Successfully logged in." in login.stdout, "the command that `up` prints works"
     assert get("/users/ping").status == 200
+
+
+def test_up_says_what_it_does_and_ends_with_the_pages_the_logins_and_how_to_stop(stack):
+    lines = stack.first.stdout.splitlines()
+    assert [line for line in lines if line.endswith("…")] == [
+        "starting Postgres and Redis…",
+        "bringing the databases up to date…",
+        "starting nginx…",
+        "waiting until every daemon is ready…",
+    ]
+    end = "\n".join(lines[lines.index(f"Abacus is up at http://localhost:{PORT}") :])
+    for page in ("/", "/status/", "/swagger/"):
+        assert f"http://localhost:{PORT}{page} " in end
+    for login in ("admin@abacus.test   abacus-admin-dev", "user@abacus.test    abacus-user-dev"):
+        assert login in end
+    assert lines[-1] == f"Stop it:        make down RUN_DIR='{stack.run_dir}'"
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+def test_localhost_works_over_ipv6_too(stack):
+    for address in ("127.0.0.1", "::1"):
+        connection = http.client.HTTPConnection(address, PORT, timeout=20)
+        connection.request("GET", "/users/ping")
+        assert connection.getresponse().status == 200, address
+        connection.close()
 
 
 def test_no_process_runs_as_root(stack):
@@ -101,27 +128,142 @@ def test_the_commands_reach_the_private_servers(stack):
     assert "/auth/login" in stack("manage", "users", "routes").stdout
     latest = max((ROOT / "services/values/migrations").glob("*.up.sql")).name.removesuffix(".up.sql")
     assert stack("manage", "values", "db", "current").stdout.strip() == latest
+
+
+def table(stack):
+    """What `status` prints: {instance: its cells}."""
     status = stack("status")
     assert (status.returncode, status.stderr) == (0, "")
-    assert all(re.search(rf"run: \S*/{name}: \(pid {stack.pid(name)}\)", status.stdout) for name in [*DAEMONS, "nginx"])
+    head, *lines = status.stdout.splitlines()
+    starts = [match.start() for match in re.finditer(r"\S+", head)]
+    starts[5:8] = [starts[5] - 1, starts[6] - 2, starts[7] - 4]  # these are aligned to the right
+    spans = list(zip(head.split(), starts, [*starts[1:], None], strict=True))
+    cells = [{name.lower(): line[start:end].strip() for name, start, end in spans} for line in lines]
+    return {row["instance"]: row for row in cells}
 
 
-def test_a_database_must_be_named(stack):
-    refused = stack("psql")
-    assert (refused.returncode, refused.stderr.count("\n"), "DB=users" in refused.stderr) == (1, 1, True)
-
-
-def test_logs_follow_all_or_one(stack):
-    tail = subprocess.Popen(
-        ["sh", str(ROOT / "scripts/stack"), "logs", "users"], env=stack.environment, stdout=subprocess.PIPE, text=True
+def test_status_is_a_table_of_what_runs(stack):
+    eventually(lambda: all(row["state"] == "ready" for row in table(stack).values()), 30)
+    rows = table(stack)
+    assert list(rows) == [*DAEMONS, "postgres", "redis", "nginx"]
+    for name, row in rows.items():
+        assert row["pid"] == str(stack.pid(name)) and not row["reason"], row
+        assert re.fullmatch(r"\d+(s|m \d+s)", row["uptime"]) and re.fullmatch(r"\d+\.\d MB", row["memory"]), row
+    assert (
+        rows["users"]["address"] == f"127.0.0.1:{5001 + OFFSET}" and rows["worker"]["address"] == f"127.0.0.1:{9004 + OFFSET}"
     )
+    assert re.fullmatch(r"0\.1\.0 \w+", rows["values"]["version"])
+    assert all(re.fullmatch(r"\d+(\.\d+)+", rows[name]["version"]) for name in ("postgres", "redis", "nginx"))
+
+
+def test_status_says_what_is_down_and_why_others_are_not_ready(stack):
+    folder = str(stack.run_dir / "service/redis")
+    subprocess.run(["sv", "-w", "15", "force-stop", folder], check=True, capture_output=True)
     try:
-        call("GET", "/users/ping", port=PORT, headers={"X-Request-ID": "seen-in-the-logs"})
-        lines = iter(tail.stdout.readline, "")
-        assert any("seen-in-the-logs" in line for line in lines)
+        eventually(lambda: table(stack)["worker"]["state"] == "not ready", 30)
+        rows = table(stack)
+        assert rows["redis"]["state"] == "down" and "make logs SERVICE=redis" in rows["redis"]["reason"]
+        assert "redis" in rows["worker"]["reason"]
+        assert rows["postgres"]["state"] == "ready"
     finally:
-        tail.kill()
-        tail.wait()
+        subprocess.run(["sv", "up", folder], check=True, capture_output=True)
+    eventually(lambda: all(row["state"] == "ready" for row in table(stack).values()), 60)
+
+
+def test_the_other_commands_remember_the_settings_of_up(stack):
+    given = {name: value for name, value in stack.environment.items() if name not in ("PORT", "PORT_OFFSET", "INSTANCES")}
+    done = subprocess.run(
+        ["sh", str(ROOT / "scripts/stack"), "psql", "users", "-qAt", "-c", "SELECT 42"],
+        env=given,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("42\n", "")
+
+
+@pytest.mark.parametrize(
+    "arguments, says",
+    [
+        (["psql"], "DB=users"),
+        (["psql", "user"], 'no database "user"'),
+        (["manage"], "SERVICE=users, values"),
+        (["manage", "user", "routes"], 'no service "user"'),
+        (["logs", "user"], "SERVICE is one of"),
+        (["logs", "../secrets"], "SERVICE is one of"),
+        (["logs", "users", "loud"], "LEVEL is debug, info, warn or error"),
+        (["mail", "many"], "is not a number of messages"),
+    ],
+)
+def test_a_wrong_name_is_refused_in_one_line(stack, arguments, says):
+    refused = stack(*arguments)
+    assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
+    assert refused.stderr.startswith("stack: ") and says in refused.stderr
+
+
+WRONG = {
+    "PORT": ["http", "0", "65536", "080", "80 80", "-1", "$(id)"],
+    "PORT_OFFSET": ["-1", "56001", "1.5"],
+    "INSTANCES": ["0", "3", "two"],
+    "REDIS_TLS": ["yes"],
+    "APP_ENV": ["prod"],
+    "RUN_DIR": ["/tmp/$x", "/tmp/a*", '/tmp/"'],
+}
+
+
+@pytest.mark.parametrize("variable, value", [(variable, value) for variable in WRONG for value in WRONG[variable]])
+@pytest.mark.parametrize("command", ["up", "check"])
+def test_a_wrong_setting_is_refused_in_one_line(made, command, variable, value):
+    refused = made(command, timeout=20, **{variable: value})
+    assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
+    assert refused.stderr.startswith(f"stack: {variable} must ") and f'"{value}"' in refused.stderr
+
+
+@contextlib.contextmanager
+def following(stack, *arguments, stdout=subprocess.PIPE):
+    """`logs` in the background."""
+    process = stack.start("logs", *arguments, stdout=stdout, NO_COLOR="")
+    try:
+        yield process
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def test_logs_follow_all_or_one_and_are_json_when_no_terminal_reads_them(stack):
+    for arguments in (["users"], []):
+        with following(stack, *arguments) as logs:
+            call("GET", "/users/ping", port=PORT, headers={"X-Request-ID": "seen-in-the-logs"})
+            lines = (json.loads(line) for line in iter(logs.stdout.readline, ""))
+            found = next(line for line in lines if line.get("request_id") == "seen-in-the-logs" and line["service"] == "users")
+        assert found["instance"] == "users" and found["level"] == "info"
+
+
+def test_on_a_terminal_each_event_is_one_readable_line(stack):
+    ours, theirs = os.openpty()
+    try:
+        with following(stack, "users", stdout=theirs):
+            call("GET", "/users/ping", port=PORT, headers={"X-Request-ID": "read-by-a-person"})
+            shown = b""
+            while b"request_id=read-by-a-person" not in shown:
+                shown += os.read(ours, 65536)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    line = next(line for line in shown.decode().splitlines() if "read-by-a-person" in line)
+    plain = re.sub(r"\x1b\[\d+m", "", line)
+    assert plain != line, "with colours"
+    assert re.match(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d\d\d info  users  ", plain) and "{" not in plain
+
+
+def test_what_follows_the_logs_ends_with_the_command(stack):
+    process = stack.start("logs", stdout=subprocess.DEVNULL)
+    followers = lambda: [pid for pid, line in stack.processes().items() if line.startswith("tail ")]  # noqa: E731
+    eventually(followers, 10)
+    process.kill()
+    process.wait()
+    eventually(lambda: not followers(), 10)
 
 
 def test_an_unknown_command_shows_the_usage(stack):
@@ -192,6 +334,34 @@ def test_down_leaves_no_process_and_up_brings_all_back(stack):
     assert (status.returncode, status.stderr) == (1, "stack: Abacus is not up\n")
     assert stack("up").returncode == 0
     assert get("/users/ping").status == 200
+
+
+def test_a_new_database_of_users_has_no_old_tokens_and_no_migration_of_another_branch(stack):
+    """Ids begin anew in it, so a token from before would be another user's."""
+    login = {"email": "admin@abacus.test", "password": "abacus-admin-dev"}
+
+    def admin_token():
+        reply = eventually(lambda: (got := call("POST", "/auth/login", login, port=PORT)).status == 200 and got, 20)
+        return reply.json["auth_token"]
+
+    token = admin_token()
+    assert get("/auth/status", token=token).status == 200
+    assert stack("down").returncode == 0
+    shutil.rmtree(stack.run_dir.resolve() / "postgres")
+    theirs = stack.run_dir / "share/users/migrations/0001_theirs.up.sql"
+    theirs.write_text("SELECT 1;\n")
+    up = stack("up")
+    assert up.returncode == 0, up.stderr
+    assert get("/auth/status", token=token).status == 401
+    assert get("/auth/status", token=admin_token()).status == 200
+    assert not theirs.exists()
+
+
+def test_a_port_that_another_part_has_is_refused_in_one_line(stopped):
+    for command in ("up", "check"):
+        refused = stopped(command, timeout=20, PORT=str(5001 + OFFSET))
+        assert refused.returncode == 1 and refused.stderr.startswith(f"stack: PORT={5001 + OFFSET} is the port of another part")
+        assert refused.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("port", [PORT, 5435 + OFFSET, 6390 + OFFSET, 5001 + OFFSET, 9004 + OFFSET])
