@@ -83,6 +83,19 @@ void http_page_link_next(struct http_request *req, const struct http_page *page,
 	buf_free(&more);
 }
 
+/* The route's path with the segments of the request in place of its parameters. */
+static void add_path(struct buf *out, const struct http_request *req)
+{
+	const char *path = req->route->path, *open;
+
+	for (int place = 0; (open = strchr(path, '{')); place++) {
+		buf_add(out, path, (size_t)(open - path));
+		url_encode_query(out, req->params[place]);
+		path = strchr(open, '}') + 1;
+	}
+	buf_text(out, path);
+}
+
 /* nginx sends the prefix that it removed in X-Forwarded-Prefix. */
 void http_page_link_next_as(struct http_request *req, const struct http_page *page, const char *after, const char *more)
 {
@@ -90,8 +103,9 @@ void http_page_link_next_as(struct http_request *req, const struct http_page *pa
 	bool has_prefix = req->has_api_prefix || (prefix && strcmp(prefix, "/api") == 0);
 	struct buf link = {0};
 
-	buf_printf(&link, "<%s%s?limit=%ld&after=%s%s>; rel=\"next\"", has_prefix ? "/api" : "", req->route->path, page->limit,
-		   after, more);
+	buf_printf(&link, "<%s", has_prefix ? "/api" : "");
+	add_path(&link, req);
+	buf_printf(&link, "?limit=%ld&after=%s%s>; rel=\"next\"", page->limit, after, more);
 	http_reply_header(req, "Link", link.bytes);
 	buf_free(&link);
 }

@@ -130,14 +130,23 @@ static inline void say_user(struct http_request *req)
 }
 
 static const struct http_route routes[] = {
-	{"GET", "/hello", say_hello, false, false},         {"POST", "/hello", say_hello, false, false},
-	{"DELETE", "/hello", say_hello, false, false},      {"GET", "/params/{first}/and/{second}", say_params, false, false},
-	{"GET", "/query", say_query, false, false},         {"POST", "/json", say_json, false, true},
-	{"GET", "/remote", say_remote_ip, false, false},    {"GET", "/slow", begin_slowly, false, false},
-	{"GET", "/page", say_page, false, false},           {"GET", "/headers", say_headers, false, false},
-	{"GET", "/large", say_large, false, false},         {"GET", "/codes/{code}", say_code, false, false},
-	{"GET", "/unchanged", say_unchanged, false, false}, {"GET", "/invalid", say_invalid, false, false},
-	{"GET", "/token", say_user, true, false},           {0},
+	{"GET", "/hello", say_hello, false, false},
+	{"POST", "/hello", say_hello, false, false},
+	{"DELETE", "/hello", say_hello, false, false},
+	{"GET", "/params/{first}/and/{second}", say_params, false, false},
+	{"GET", "/query", say_query, false, false},
+	{"POST", "/json", say_json, false, true},
+	{"GET", "/remote", say_remote_ip, false, false},
+	{"GET", "/slow", begin_slowly, false, false},
+	{"GET", "/page", say_page, false, false},
+	{"GET", "/headers", say_headers, false, false},
+	{"GET", "/large", say_large, false, false},
+	{"GET", "/codes/{code}", say_code, false, false},
+	{"GET", "/unchanged", say_unchanged, false, false},
+	{"GET", "/invalid", say_invalid, false, false},
+	{"GET", "/token", say_user, true, false},
+	{"GET", "/{of}/page", say_page, false, false},
+	{0},
 };
 
 static inline struct http_config server_config(void)

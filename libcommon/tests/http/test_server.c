@@ -283,6 +283,14 @@ static void test_the_next_page_is_linked_as_the_client_sees_it(void **state)
 	assert_has(&raw, "Link: </page?limit=5&after=42>");
 }
 
+static void test_the_next_page_is_of_what_the_path_names(void **state)
+{
+	get("/api/7/page?limit=5", "");
+	assert_has(&raw, "Link: </api/7/page?limit=5&after=42>; rel=\"next\"\r\n");
+	get("/a%3E%0D%0Ab/page?limit=5", "");
+	assert_has(&raw, "Link: </a%3E%0D%0Ab/page?limit=5&after=42>");
+}
+
 static void test_the_next_page_of_a_search_repeats_it_encoded(void **state)
 {
 	get("/page?query=a%20b%3E%0D%0Ac&limit=5", "");
@@ -361,6 +369,7 @@ int main(void)
 		SERVER_TEST(test_a_page_is_bounded),
 		SERVER_TEST(test_a_page_has_defaults),
 		SERVER_TEST(test_the_next_page_is_linked_as_the_client_sees_it),
+		SERVER_TEST(test_the_next_page_is_of_what_the_path_names),
 		SERVER_TEST(test_the_next_page_of_a_search_repeats_it_encoded),
 		SERVER_TEST(test_who_comes_before_the_service_is_ready_waits_for_it),
 		SERVER_TEST(test_nobody_waits_long_for_a_service_that_does_not_become_ready),
