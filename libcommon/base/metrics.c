@@ -18,8 +18,8 @@
 #include "base/mem.h"
 #include "base/version.h"
 
-#define SERIES_MAX 1024
-#define CELLS_MAX 8192
+#define SERIES_MAX 2048
+#define CELLS_MAX 16384
 #define STARTED_CELL 0 /* when the process began to serve, in Unix time; belongs to no series */
 
 static const double bounds[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};

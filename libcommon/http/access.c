@@ -10,7 +10,7 @@
 static const int codes[] = {101, 200, 201, 202, 204, 304, 308, 400, 401, 403, 404, 405, 409, 413,
 			    414, 415, 417, 422, 426, 429, 431, 499, 500, 501, 503, 504, 505};
 #define CODES (sizeof codes / sizeof *codes)
-#define ROUTES_MAX 40
+#define ROUTES_MAX 64
 
 /* The series of each route of the daemon's table; the last is for what matched none. */
 static struct {
