@@ -20,6 +20,8 @@ static const struct config_option own_options[] = {
 	 2, 86400, false},
 	{"MAIL_RETRY_SECONDS", CONFIG_INT, offsetof(struct users_config, mail_retry_s), "15",
 	 "pause before a message that was deferred is tried again; doubles each time, up to an hour", 1, 3600, false},
+	{"EVENTS_RETENTION_DAYS", CONFIG_INT, offsetof(struct users_config, events_retention_days), "90",
+	 "days for which it is kept what users did, and from where", 1, 3650, false},
 	{0},
 };
 
@@ -35,7 +37,7 @@ static const struct config_option session_options[] = {
 	{"SESSIONS_PER_USER", CONFIG_INT, offsetof(struct session_config, per_user_max), "100",
 	 "sessions that a user may have; a further login ends the one that was not used for longest", 1, 1000, false},
 	{"SESSIONS_PRUNE_SECONDS", CONFIG_INT, offsetof(struct session_config, prune_s), "60",
-	 "pause between two removals of sessions that have expired", 1, 86400, false},
+	 "pause between two removals of sessions that have expired, and of events that are too old", 1, 86400, false},
 	{0},
 };
 

@@ -6,6 +6,8 @@
 #include "auth/jwt_cache.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "events/event_attempts.h"
+#include "events/event_prune.h"
 #include "http/access.h"
 #include "mail/outbox.h"
 #include "passwords/resets.h"
@@ -52,6 +54,8 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 	users->republisher = republisher_new(base, users);
 	users->retry_queue = retry_queue_new(base, users);
 	users->session_prune = session_prune_new(base, users);
+	users->event_attempts = event_attempts_new(base, users);
+	users->event_prune = event_prune_new(base, users, daemon_process(daemon));
 	users->outbox = outbox_new(base, users, daemon_process(daemon) == 0);
 	users->resets = resets_new(base, users, daemon_process(daemon));
 	users->http = http_server_new(base, &users_config.http, users_routes, users);
@@ -63,6 +67,7 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 
 static void drain(void *service, void (*drained)(void *arg), void *arg)
 {
+	event_attempts_flush(users->event_attempts);
 	http_server_drain(users->http, drained, arg);
 }
 
@@ -70,6 +75,8 @@ static void stop(void *service)
 {
 	http_server_free(users->http);
 	resets_free(users->resets);
+	event_prune_free(users->event_prune);
+	event_attempts_free(users->event_attempts);
 	outbox_free(users->outbox);
 	session_prune_free(users->session_prune);
 	retry_queue_free(users->retry_queue);

@@ -14,6 +14,7 @@ const struct http_route users_routes[] = {
 	{"GET", "/auth/sessions", session_list, true, false},
 	{"DELETE", "/auth/sessions", session_end_others, true, false},
 	{"DELETE", "/auth/sessions/{id}", session_end, true, false},
+	{"GET", "/auth/events", event_list, true, false},
 	{"GET", "/auth/status", user_status, true, false},
 	{"PUT", "/auth/password", password_change, true, true},
 	{"POST", "/auth/password/forgot", password_forgot, false, true},
@@ -35,6 +36,8 @@ const struct http_route users_routes[] = {
 	{"PATCH", "/users/{id}", user_change, true, false},
 	{"DELETE", "/users/{id}", user_delete, true, false},
 	{"DELETE", "/users/{id}/sessions", user_sessions_end, true, false},
+	{"GET", "/users/{id}/events", event_list_of_user, true, false},
+	{"POST", "/users/{id}/reset", user_reset, true, false},
 	{"GET", "/user", user_status, true, false},
 	{0},
 };

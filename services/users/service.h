@@ -27,6 +27,7 @@ struct users_config {
 	bool public_users;
 	long repair_s, attempts_max, attempts_window_s;
 	long mail_lease_s, mail_retry_s;
+	long events_retention_days;
 };
 
 struct users {
@@ -41,7 +42,9 @@ struct users {
 	struct retry_queue *retry_queue;
 	struct session_prune *session_prune;
 	struct outbox *outbox;
-	struct resets *resets; /* NULL in any process but the first one */
+	struct event_attempts *event_attempts;
+	struct event_prune *event_prune; /* as the next one */
+	struct resets *resets;           /* NULL in any process but the first one */
 	struct jwt_key key;
 };
 
@@ -81,6 +84,7 @@ void password_change(struct http_request *req);
 /* passwords/ */
 void password_forgot(struct http_request *req);
 void password_reset(struct http_request *req);
+void user_reset(struct http_request *req);
 /* challenges/ */
 void challenge_respond(struct http_request *req);
 void confirmation_begin(struct http_request *req);
@@ -91,5 +95,8 @@ void factor_activate(struct http_request *req);
 void factor_remove(struct http_request *req);
 void factor_ask(struct http_request *req);
 void recovery_codes_replace(struct http_request *req); /* recovery_codes.c */
+/* events/ */
+void event_list(struct http_request *req);
+void event_list_of_user(struct http_request *req); /* event_list.c */
 
 #endif

@@ -4,11 +4,12 @@
 /* Without an active admin, nothing in the API could make another one. So a change that could remove one first locks its user
  * and all active admins, in the order of their ids so that two changes never wait for each other, and then decides by the rows
  * as they are after the wait: of two admins who remove each other at once, the second is refused. */
-#define TARGET                                                                                                 \
-	"locked AS MATERIALIZED (SELECT id, email, password_hash, admin AND active AS is_admin FROM users"     \
-	" WHERE id = $1 OR (admin AND active) ORDER BY id FOR NO KEY UPDATE),"                                 \
-	" target AS (SELECT id, email, is_admin AND NOT EXISTS (SELECT FROM locked other WHERE other.is_admin" \
-	" AND other.id <> locked.id) AS is_last_admin FROM locked WHERE id = $1)"
+#define TARGET                                                                                                           \
+	"locked AS MATERIALIZED (SELECT id, email, password_hash, username AS old_username, active AS was_active,"       \
+	" admin AS was_admin, admin AND active AS is_admin FROM users WHERE id = $1 OR (admin AND active) ORDER BY id"   \
+	" FOR NO KEY UPDATE),"                                                                                           \
+	" target AS (SELECT id, email, old_username, was_active, was_admin, is_admin AND NOT EXISTS (SELECT FROM locked" \
+	" other WHERE other.is_admin AND other.id <> locked.id) AS is_last_admin FROM locked WHERE id = $1)"
 
 /* Sets what was given of a name and an e-mail; null leaves the other as it is. */
 #define SET_FIELDS(username, email)                                                                          \
@@ -17,6 +18,24 @@
 	"::text) END, email = coalesce(" email "::text, users.email)"
 
 #define SECONDS(parameter) parameter "::bigint * interval '1 second'"
+
+/* Records an event for each row of a query: of which user, and with which session. origin: a parameter, which
+ * events/event_origin.h makes; null: nothing is recorded. A trigger bounds how many events a user has (0008_events). */
+#define ORIGIN(origin)                                                         \
+	" jsonb_to_record(coalesce(" origin "::jsonb, '{}'::jsonb)) AS origin" \
+	" (actor bigint, session uuid, network text, agent text, request text)"
+#define EVENT_COLUMNS " INTO events (class, event, user_id, actor_id, session_id, network, user_agent, request_id)"
+#define EVENT_OF(class, event, user, session, query, origin)                                                                \
+	" recorded AS (INSERT" EVENT_COLUMNS " SELECT '" class "', " event ", " user ", origin.actor, " session             \
+							       ", origin.network, origin.agent, origin.request FROM " query \
+							       "," ORIGIN(origin) " WHERE " origin "::jsonb IS NOT NULL)"
+/* Of each user of a query that has their id. */
+#define EVENT(class, event, query, origin) EVENT_OF(class, event, query ".id", "origin.session", query, origin)
+/* What any client can cause is counted in one row for each network and day. */
+#define COUNTED                                                                                                     \
+	" ON CONFLICT (user_id, event, network, ((at AT TIME ZONE 'UTC')::date)) WHERE class = 'attempt' DO UPDATE" \
+	" SET count = events.count + excluded.count, last_at = excluded.at, user_agent = excluded.user_agent,"      \
+	" request_id = excluded.request_id"
 
 /* Largest number of messages that wait for one address: further notices are dropped, so that a client which changes a password
  * again and again does not fill the outbox. */
@@ -33,14 +52,27 @@
 	" moved AS (SELECT id, old_email AS email FROM changed WHERE email <> old_email)," \
 	" unlinked AS (DELETE FROM password_resets USING moved WHERE user_id = moved.id)," NOTICE("email_changed", "moved")
 
-const struct postgres_statement store_user_insert = {"user_insert",
-						     "INSERT INTO users (username, skeleton, email, password_hash)"
-						     " VALUES (normalize($1, NFC), users_skeleton($1), $2, $3) RETURNING id"};
+#define WAS " target.email AS old_email, old_username, was_active, was_admin"
+/* Follows `changed`, which has the user as it is and was: an event for each member that is another one now. */
+#define CHANGES(origin)                                                                                                \
+	" recorded AS (INSERT" EVENT_COLUMNS " SELECT 'change', what.event, changed.id, origin.actor, origin.session," \
+	" origin.network, origin.agent, origin.request FROM changed, LATERAL (VALUES"                                  \
+	" ('username_changed', username <> old_username), ('email_changed', email <> old_email),"                      \
+	" (CASE WHEN active THEN 'user_activated' ELSE 'user_deactivated' END, active <> was_active),"                 \
+	" (CASE WHEN admin THEN 'admin_granted' ELSE 'admin_revoked' END, admin <> was_admin)) AS what (event, "       \
+	"is_so)," ORIGIN(origin) " WHERE is_so)"
+
+const struct postgres_statement store_user_insert = {
+	"user_insert", "WITH added AS (INSERT INTO users (username, skeleton, email, password_hash)"
+		       " VALUES (normalize($1, NFC), users_skeleton($1), $2, $3) RETURNING id)," EVENT(
+			       "change", "CASE WHEN origin.actor IS NULL THEN 'registered' ELSE 'user_added' END", "added",
+			       "$4") " SELECT id FROM added"};
 
 const struct postgres_statement store_user_insert_if_absent = {
-	"user_insert_if_absent", "INSERT INTO users (username, skeleton, email, password_hash, admin)"
+	"user_insert_if_absent", "WITH added AS (INSERT INTO users (username, skeleton, email, password_hash, admin)"
 				 " VALUES (normalize($1, NFC), users_skeleton($1), $2, $3, $4::boolean)"
-				 " ON CONFLICT DO NOTHING"};
+				 " ON CONFLICT DO NOTHING RETURNING id)"
+				 " INSERT INTO events (class, event, user_id) SELECT 'change', 'user_added', id FROM added"};
 
 #define HAS_FACTOR(user) "EXISTS (SELECT FROM factors WHERE user_id = " user " AND activated_at IS NOT NULL)"
 
@@ -97,24 +129,25 @@ const struct postgres_statement store_user_change = {
 	" THEN greatest($4::bigint, tokens_dead_until_ms + 1) ELSE tokens_dead_until_ms END, " SET_FIELDS(
 		"$5", "$6") " FROM target WHERE users.id = target.id"
 			    " AND NOT (is_last_admin AND NOT (coalesce($2::boolean, true) AND coalesce($3::boolean, true)))"
-			    " RETURNING " USER ", tokens_dead_until_ms, target.email AS old_email)," MOVED
-			    " SELECT changed.* FROM target LEFT JOIN changed ON changed.id = target.id"};
+			    " RETURNING " USER ", tokens_dead_until_ms," WAS ")," MOVED
+			    "," CHANGES("$7") " SELECT changed.* FROM target LEFT JOIN changed ON changed.id = target.id"};
 
 const struct postgres_statement store_user_delete = {
 	"user_delete",
 	"WITH " TARGET ","
 	" asked AS (SELECT target.* FROM target JOIN locked USING (id) WHERE $3::text IS NULL OR password_hash = $3::text),"
 	" gone AS (DELETE FROM users USING asked WHERE users.id = asked.id AND NOT is_last_admin RETURNING users.id),"
-	" noted AS (INSERT INTO deleted_users SELECT id, now() + $2::bigint * interval '1 second' FROM gone)"
-	" SELECT gone.id FROM asked LEFT JOIN gone ON gone.id = asked.id"};
+	" noted AS (INSERT INTO deleted_users SELECT id, now() + $2::bigint * interval '1 second' FROM gone),"
+	" forgotten AS (DELETE FROM events USING gone WHERE user_id = gone.id AND class <> 'change')," EVENT(
+		"change", "'user_deleted'", "gone", "$4") " SELECT gone.id FROM asked LEFT JOIN gone ON gone.id = asked.id"};
 
 const struct postgres_statement store_account_change = {
-	"account_change",
-	"WITH target AS MATERIALIZED (SELECT id, email FROM users WHERE id = $1::bigint AND active AND password_hash = $4::text"
-	" FOR NO KEY UPDATE),"
-	" changed AS (UPDATE users SET " SET_FIELDS("$2", "$3") " FROM target WHERE users.id = target.id"
-								" RETURNING " USER ", target.email AS old_email)," MOVED
-								" SELECT * FROM changed"};
+	"account_change", "WITH target AS MATERIALIZED (SELECT id, email, username AS old_username, active AS was_active, "
+			  "admin AS was_admin FROM users WHERE id = $1::bigint AND active AND password_hash = $4::text"
+			  " FOR NO KEY UPDATE),"
+			  " changed AS (UPDATE users SET " SET_FIELDS("$2", "$3") " FROM target WHERE users.id = target.id"
+										  " RETURNING " USER "," WAS ")," MOVED
+										  "," CHANGES("$5") " SELECT * FROM changed"};
 
 /* The user is locked before its resets, as password_reset does, so that neither waits for the other. */
 const struct postgres_statement store_password_set = {
@@ -122,7 +155,8 @@ const struct postgres_statement store_password_set = {
 	"WITH changed AS (UPDATE users SET password_hash = $2, tokens_dead_until_ms = greatest($4::bigint, tokens_dead_until_ms"
 	" + 1) WHERE id = $1 AND password_hash = $3 RETURNING id, email),"
 	" gone AS (DELETE FROM password_resets USING changed WHERE user_id = changed.id)," NOTICE(
-		"password_changed", "changed") " SELECT lower(email) FROM changed"};
+		"password_changed", "changed") "," EVENT("change", "'password_changed'", "changed",
+							 "$5") " SELECT lower(email) FROM changed"};
 
 #define IS_GOOD_RESET(user)                                                       \
 	"password_resets.id = $2::uuid AND password_resets.user_id = " user ".id" \
@@ -142,30 +176,52 @@ const struct postgres_statement store_password_reset = {
 			  " changed AS (UPDATE users SET password_hash = $3, tokens_dead_until_ms = greatest($4::bigint, "
 			  "tokens_dead_until_ms + "
 			  "1)"
-			  " FROM used WHERE users.id = used.user_id RETURNING email),"
+			  " FROM used WHERE users.id = used.user_id RETURNING users.id, email),"
 			  " asked AS (UPDATE factor_settings SET asked = 'login' FROM used"
-			  " WHERE factor_settings.user_id = used.user_id)," NOTICE(
-				  "password_changed", "changed") " SELECT lower(email) FROM changed"};
+			  " WHERE factor_settings.user_id = used.user_id)," NOTICE("password_changed", "changed") "," EVENT(
+				  "change", "'password_reset'", "changed", "$5") " SELECT lower(email) FROM changed"};
 
 const struct postgres_statement store_password_forgotten = {
 	"password_forgotten",
-	"INSERT INTO forgotten_passwords (email) SELECT lower($1) WHERE (SELECT count(*) FROM forgotten_passwords) < $2::bigint"
-	" ON CONFLICT DO NOTHING"};
+	"INSERT INTO forgotten_passwords (email, network, user_agent, request_id)"
+	" SELECT lower($1), origin.network, origin.agent, origin.request FROM" ORIGIN(
+		"$3") " WHERE (SELECT count(*) FROM forgotten_passwords) < $2::bigint ON CONFLICT DO NOTHING"};
+
+#define GOOD_RESETS_OF(user) "(SELECT count(*) FROM password_resets WHERE user_id = " user ".id AND expires_at > now())"
+/* A message for each link of a query, which has no secret. */
+#define SEND_LINK(query)                                                   \
+	"INSERT INTO outbox (template, recipient, parameters, expires_at)" \
+	" SELECT 'password_reset', email, jsonb_build_object('reset', id, 'user', user_id), expires_at FROM " query
 
 /* A tenth of a second more than the second itself, because a note may have begun within it. */
 const struct postgres_statement store_password_resets_begin = {
 	"password_resets_begin",
 	"WITH taken AS (DELETE FROM forgotten_passwords asked USING (SELECT email, asked_s FROM forgotten_passwords"
 	" WHERE asked_s < floor(extract(epoch FROM now()) - 0.1) FOR UPDATE SKIP LOCKED) due"
-	" WHERE asked.email = due.email AND asked.asked_s = due.asked_s RETURNING asked.email),"
-	" owners AS (SELECT users.id, users.email FROM (SELECT DISTINCT email FROM taken) asked"
-	" JOIN users ON lower(users.email) = asked.email WHERE active"
-	" AND (SELECT count(*) FROM password_resets WHERE user_id = users.id AND expires_at > now()) < $1::bigint),"
+	" WHERE asked.email = due.email AND asked.asked_s = due.asked_s RETURNING asked.*),"
+	" owners AS (SELECT users.id, users.email, network, user_agent, request_id FROM (SELECT DISTINCT ON (email) * FROM "
+	"taken) asked"
+	" JOIN users ON lower(users.email) = asked.email WHERE active AND " GOOD_RESETS_OF(
+		"users") " < $1::bigint),"
+			 " made AS (INSERT INTO password_resets (user_id, email, expires_at) SELECT id, email, now() "
+			 "+ " SECONDS("$2") " FROM owners RETURNING *),"
+					    " recorded AS (INSERT INTO events (class, event, user_id, network, user_agent, "
+					    "request_id)"
+					    " SELECT 'attempt', 'password_forgotten', id, network, user_agent, request_id FROM "
+					    "owners ORDER BY id" COUNTED ") " SEND_LINK("made")};
+
+/* Two admins at once may make a link too many. */
+const struct postgres_statement store_user_reset = {
+	"user_reset",
+	"WITH target AS MATERIALIZED (SELECT id, email, active FROM users WHERE id = $1::bigint FOR KEY SHARE),"
 	" made AS (INSERT INTO password_resets (user_id, email, expires_at) SELECT id, email, now() + " SECONDS(
-		"$2") " FROM owners RETURNING *)"
-		      " INSERT INTO outbox (template, recipient, parameters, expires_at)"
-		      " SELECT 'password_reset', email, jsonb_build_object('reset', id, 'user', user_id), expires_at FROM "
-		      "made"};
+		"$3") " FROM target WHERE active AND " GOOD_RESETS_OF("target") " < $2::bigint RETURNING *),"
+										" sent AS (" SEND_LINK("made") ")," EVENT_OF(
+											"change", "'reset_sent'",
+											"made.user_id", "origin.session",
+											"made",
+											"$4") " SELECT active, EXISTS (SELECT "
+											      "FROM made) FROM target"};
 
 /* ---- sessions ---- */
 
@@ -199,10 +255,10 @@ const struct postgres_statement store_session_insert = {
 		      " surplus AS (DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE user_id = $2::bigint"
 		      " AND EXISTS (SELECT FROM added) ORDER BY used_at DESC, id DESC OFFSET $9::bigint - 1) RETURNING id, "
 		      "user_id),"
-		      " revoked AS (" REVOKE("surplus",
-					     "$10") ")"
-						    " SELECT " SESSION_OF("added") ", " AUTHENTICATED_S(
-							    "added") ", surplus.id FROM added LEFT JOIN surplus ON true"};
+		      " revoked AS (" REVOKE("surplus", "$10") ")," EVENT_OF(
+			      "use", "'login'", "added.user_id", "added.id", "added",
+			      "$12") " SELECT " SESSION_OF("added") ", " AUTHENTICATED_S("added") ", surplus.id FROM added "
+												  "LEFT JOIN surplus ON true"};
 
 /* Of several calls with one counter the first rotates. The others wait for its lock and then see its row: their counter has
  * become the one before, replaced a moment ago. */
@@ -227,11 +283,15 @@ const struct postgres_statement store_session_misused = {
 	"now()"
 	" AND (counter > $2::bigint + 1 OR (counter = $2::bigint + 1 AND rotated_at + " SECONDS(
 		"$3") " <= now()))"
-		      " RETURNING id, user_id), revoked AS (" REVOKE("misused", "$4") ")," NOTICE(
-			      "session_reused",
-			      "misused JOIN users ON users.id = user_id") " SELECT user_id, true FROM misused UNION ALL"
-									  " SELECT user_id, false FROM sessions WHERE id = "
-									  "$1::uuid AND reused_at IS NOT NULL"};
+		      " RETURNING id, user_id), revoked AS (" REVOKE("misused", "$4") ")," EVENT_OF(
+			      "change", "'session_misused'", "misused.user_id", "misused.id", "misused",
+			      "$5") "," NOTICE("session_reused",
+					       "misused JOIN users ON users.id = user_id") " SELECT user_id, true FROM misused "
+											   "UNION ALL"
+											   " SELECT user_id, false FROM "
+											   "sessions WHERE id = "
+											   "$1::uuid AND reused_at IS NOT "
+											   "NULL"};
 
 const struct postgres_statement store_sessions_of_user = {
 	"sessions_of_user",
@@ -240,10 +300,12 @@ const struct postgres_statement store_sessions_of_user = {
 	true};
 
 const struct postgres_statement store_session_end = {
-	"session_end", "WITH gone AS (DELETE FROM sessions WHERE id = $1::uuid AND user_id = $2::bigint RETURNING id, user_id),"
-		       " revoked AS (" REVOKE("gone", "$3") ")"
-							    " SELECT id FROM gone UNION ALL SELECT jti FROM revoked_tokens "
-							    "WHERE jti = $1::uuid AND user_id = $2::bigint"};
+	"session_end",
+	"WITH gone AS (DELETE FROM sessions WHERE id = $1::uuid AND user_id = $2::bigint RETURNING id, user_id),"
+	" revoked AS (" REVOKE("gone", "$3") ")," EVENT_OF(
+		"use", "CASE WHEN origin.session = gone.id THEN 'logout' ELSE 'session_ended' END", "gone.user_id", "gone.id",
+		"gone", "$4") " SELECT id FROM gone UNION ALL SELECT jti FROM revoked_tokens "
+			      "WHERE jti = $1::uuid AND user_id = $2::bigint"};
 
 /* The user whose tokens a change ends. */
 #define OTHERS_OF(user)                                                                                     \
@@ -265,7 +327,8 @@ const struct postgres_statement store_session_end = {
 
 const struct postgres_statement store_sessions_end_others = {
 	"sessions_end_others",
-	"WITH " OTHERS_OF("$1") ", " END_OTHERS("target", "$2", "$3") " SELECT " OTHERS " FROM ended LEFT JOIN kept ON true"};
+	"WITH " OTHERS_OF("$1") ", " END_OTHERS("target", "$2", "$3") "," EVENT(
+		"use", "'sessions_ended'", "ended", "$4") " SELECT " OTHERS " FROM ended LEFT JOIN kept ON true"};
 
 /* Goes through the table by pages of the primary key, because an index of expires_at would have to be written at each refresh.
  */
@@ -315,41 +378,51 @@ const struct postgres_statement store_factor_activate = {
 		"$1") ", changed AS (UPDATE factors SET activated_at = now(), used_at = now(), last_step = $5::bigint"
 		      " FROM target WHERE " IS_PENDING("target.id", "$4", "$6") " RETURNING target.*)," NOTICE(
 			      "factor_added",
-			      "changed") ","
-					 " codes AS (UPDATE factor_settings SET recovery_hashes = $7::text[], tries = 0 "
-					 "FROM changed WHERE user_id = changed.id"
-					 " AND NOT " HAS_FACTOR("changed.id") " RETURNING user_id), " END_OTHERS(
-						 "changed", "$2",
-						 "$3") " SELECT " OTHERS
-						       ", EXISTS (SELECT FROM codes) FROM ended LEFT JOIN kept ON true"};
+			      "changed") "," EVENT("change", "'factor_added'", "changed",
+						   "$8") ","
+							 " codes AS (UPDATE factor_settings SET recovery_hashes = $7::text[], "
+							 "tries = 0 "
+							 "FROM changed WHERE user_id = changed.id"
+							 " AND NOT " HAS_FACTOR("changed.id") " RETURNING "
+											      "user_id), " END_OTHERS(
+												      "changed", "$2",
+												      "$3") " SELECT " OTHERS
+													    ", EXISTS (SELECT "
+													    "FROM codes) FROM "
+													    "ended LEFT JOIN "
+													    "kept ON true"};
 
 const struct postgres_statement store_factor_remove = {
 	"factor_remove",
 	"WITH " OTHERS_OF(
 		"$1") ", changed AS (DELETE FROM factors USING target WHERE factors.id = $4::uuid AND user_id = target.id"
-		      " AND activated_at IS NOT NULL RETURNING target.*)," NOTICE(
-			      "factor_removed", "changed") ","
-							   " codes AS (UPDATE factor_settings SET recovery_hashes = '{}', "
-							   "asked = 'login' FROM changed WHERE "
-							   "user_id = changed.id"
-							   " AND NOT EXISTS (SELECT FROM factors WHERE user_id = changed.id "
-							   "AND activated_at IS NOT NULL AND "
-							   "factors.id <> $4::uuid)), " END_OTHERS(
-								   "changed", "$2", "$3") " SELECT " OTHERS
-											  " FROM ended LEFT JOIN kept ON true"};
+		      " AND activated_at IS NOT NULL RETURNING target.*)," NOTICE("factor_removed", "changed") "," EVENT(
+			      "change", "'factor_removed'", "changed",
+			      "$5") ","
+				    " codes AS (UPDATE factor_settings SET recovery_hashes = '{}', "
+				    "asked = 'login' FROM changed WHERE "
+				    "user_id = changed.id"
+				    " AND NOT EXISTS (SELECT FROM factors WHERE user_id = changed.id "
+				    "AND activated_at IS NOT NULL AND "
+				    "factors.id <> $4::uuid)), " END_OTHERS(
+					    "changed", "$2", "$3") " SELECT " OTHERS " FROM ended LEFT JOIN kept ON true"};
 
 const struct postgres_statement store_recovery_codes_replace = {
 	"recovery_codes_replace",
 	"WITH " OTHERS_OF("$1") ", changed AS (UPDATE factor_settings SET recovery_hashes = $4::text[] FROM target"
 				" WHERE user_id = target.id AND " HAS_FACTOR("target.id") " RETURNING target.*)," NOTICE(
 					"recovery_codes_replaced",
-					"changed") ", " END_OTHERS("changed", "$2", "$3") " SELECT " OTHERS
-											  " FROM ended LEFT JOIN kept "
-											  "ON true"};
+					"changed") "," EVENT("change", "'recovery_codes_replaced'", "changed",
+							     "$5") ", " END_OTHERS("changed", "$2",
+										   "$3") " SELECT " OTHERS
+											 " FROM ended LEFT JOIN kept "
+											 "ON true"};
 
 const struct postgres_statement store_factor_ask = {
-	"factor_ask", "UPDATE factor_settings SET asked = $2::text WHERE user_id = $1::bigint AND " HAS_FACTOR(
-			      "$1::bigint") " RETURNING user_id"};
+	"factor_ask",
+	"WITH changed AS (UPDATE factor_settings SET asked = $2::text WHERE user_id = $1::bigint AND " HAS_FACTOR(
+		"$1::bigint") " RETURNING user_id AS id, asked)," EVENT("change", "'factor_asked_' || changed.asked", "changed",
+									"$3") " SELECT id FROM changed"};
 
 const struct postgres_statement store_factor_secrets = {
 	"factor_secrets", "SELECT id, user_id, secret FROM factors WHERE id > $1::uuid ORDER BY id LIMIT $2::bigint", true};
@@ -417,18 +490,21 @@ const struct postgres_statement store_challenge_totp = {
 	"challenge_totp", ANSWERED
 	" proven AS (UPDATE factors SET last_step = $4::bigint, used_at = now(), secret = coalesce($5::text, secret)"
 	" FROM challenge WHERE factors.id = $3::uuid AND factors.user_id = challenge.user_id AND activated_at IS NOT NULL"
-	" AND last_step < $4::bigint RETURNING factors.user_id)," FORGET_TRIES ANSWER};
+	" AND last_step < $4::bigint RETURNING factors.user_id)," FORGET_TRIES
+	"," EVENT_OF("use", "'factor_used'", "proven.user_id", "origin.session", "proven", "$6") ANSWER};
 
 const struct postgres_statement store_challenge_recovery = {
 	"challenge_recovery",
 	ANSWERED " proven AS (UPDATE factor_settings SET recovery_hashes = array_remove(recovery_hashes, $3::text), tries = 0"
 		 " FROM challenge WHERE factor_settings.user_id = challenge.user_id AND $3::text = ANY (recovery_hashes)"
-		 " AND " HAS_FACTOR("challenge.user_id") " RETURNING factor_settings.user_id)" ANSWER};
+		 " AND " HAS_FACTOR("challenge.user_id") " RETURNING factor_settings.user_id)," EVENT_OF(
+			 "change", "'recovery_code_used'", "proven.user_id", "origin.session", "proven", "$4") ANSWER};
 
 const struct postgres_statement store_challenge_password = {
 	"challenge_password",
 	ANSWERED " proven AS (SELECT user_id FROM challenge JOIN users ON users.id = user_id"
-		 " WHERE password_hash = $3::text AND NOT " HAS_FACTOR("users.id") ")," FORGET_TRIES ANSWER};
+		 " WHERE password_hash = $3::text AND NOT " HAS_FACTOR("users.id") ")," FORGET_TRIES "," EVENT_OF(
+			 "use", "'password_confirmed'", "proven.user_id", "origin.session", "proven", "$4") ANSWER};
 
 const struct postgres_statement store_confirmation_use = {
 	"confirmation_use",
@@ -442,16 +518,22 @@ const struct postgres_statement store_token_revocation = {
 	"token_revocation", "SELECT extract(epoch FROM expires_at)::bigint FROM revoked_tokens WHERE jti = $1::uuid", true};
 
 const struct postgres_statement store_tokens_end = {
-	"tokens_end", "UPDATE users SET tokens_dead_until_ms = greatest($2::bigint, tokens_dead_until_ms + 1)"
-		      " WHERE id = $1 RETURNING tokens_dead_until_ms, NOT active"};
+	"tokens_end",
+	"WITH ended AS (UPDATE users SET tokens_dead_until_ms = greatest($2::bigint, tokens_dead_until_ms + 1) WHERE id = $1"
+	" RETURNING id, tokens_dead_until_ms AS until_ms, NOT active AS is_inactive)," EVENT(
+		"change", "'sessions_ended'", "ended", "$3") " SELECT until_ms, is_inactive FROM ended"};
 
 const struct postgres_statement store_password_replace = {
 	"password_replace", "UPDATE users SET password_hash = $2 WHERE id = $1 AND password_hash = $3"};
 
 const struct postgres_statement store_token_revoke = {
-	"token_revoke", "WITH expired AS (DELETE FROM revoked_tokens WHERE expires_at < now() - interval '1 hour')"
-			" INSERT INTO revoked_tokens (jti, user_id, inactive, expires_at)"
-			" VALUES ($1::uuid, $2::bigint, $3::boolean, to_timestamp($4::bigint)) ON CONFLICT DO NOTHING"};
+	"token_revoke",
+	"WITH expired AS (DELETE FROM revoked_tokens WHERE expires_at < now() - interval '1 hour'),"
+	" revoked AS (INSERT INTO revoked_tokens (jti, user_id, inactive, expires_at)"
+	" VALUES ($1::uuid, $2::bigint, $3::boolean, to_timestamp($4::bigint)) ON CONFLICT DO NOTHING RETURNING user_id AS id)"
+	" INSERT" EVENT_COLUMNS
+	" SELECT 'use', 'logout', revoked.id, origin.actor, origin.session, origin.network, origin.agent,"
+	" origin.request FROM revoked," ORIGIN("$5") " WHERE $5::jsonb IS NOT NULL"};
 
 const struct postgres_statement store_revoked_tokens = {
 	"revoked_tokens",
@@ -474,6 +556,45 @@ const struct postgres_statement store_user_revocation = {
 	"user_revocation",
 	"SELECT tokens_dead_until_ms, NOT active FROM users WHERE id = $1::bigint"
 	" UNION ALL SELECT 9223372036854775807, true FROM deleted_users WHERE user_id = $1::bigint",
+	true};
+
+/* ---- events ---- */
+
+const struct postgres_statement store_event_login = {
+	"event_login",
+	"INSERT" EVENT_COLUMNS " SELECT 'use', 'login', $1::bigint, origin.actor, origin.session, origin.network,"
+	" origin.agent, origin.request FROM" ORIGIN("$2")};
+
+/* In the order of the index, so that two processes that count the same do not wait for each other. */
+const struct postgres_statement store_events_attempted = {
+	"events_attempted", "INSERT INTO events (class, event, user_id, network, user_agent, request_id, count, last_at)"
+			    " SELECT 'attempt', event, id, network, max(agent), max(request), sum(count)::bigint, CASE WHEN "
+			    "sum(count) > 1 THEN now() END"
+			    " FROM jsonb_to_recordset($1::jsonb) AS attempts (id bigint, event text, network text, agent text, "
+			    "request text, count bigint)"
+			    " GROUP BY id, event, network ORDER BY id, event, network" COUNTED};
+
+/* Ids grow with time, so those at the beginning of the primary key are the oldest, and no index of the time has to be written.
+ */
+const struct postgres_statement store_events_prune = {
+	"events_prune",
+	"DELETE FROM events WHERE id IN (SELECT id FROM events WHERE id IN (SELECT id FROM events ORDER BY id LIMIT $1::bigint)"
+	" AND coalesce(last_at, at) < now() - $2::bigint * interval '1 day' FOR UPDATE SKIP LOCKED)"};
+
+#define PAGE_OF_EVENTS(which) "(SELECT * FROM events WHERE " which " AND id < $2::bigint ORDER BY id DESC LIMIT $3::bigint)"
+#define ABOUT_USER "user_id = $1::bigint"
+#define ABOUT_OTHERS "actor_id = $1::bigint AND actor_id <> user_id"
+#define EVENT_SHOWN                                                                                        \
+	"shown.id, event, " TIME("at") ", user_id, actor_id, session_id, network, user_agent, request_id," \
+				       " count, " TIME("coalesce(last_at, at)")
+
+const struct postgres_statement store_events_of_user = {
+	"events_of_user",
+	"WITH page AS (" PAGE_OF_EVENTS(ABOUT_USER) " UNION ALL " PAGE_OF_EVENTS(
+		ABOUT_OTHERS) "),"
+			      " shown AS (SELECT * FROM page ORDER BY id DESC LIMIT $3::bigint)"
+			      " SELECT EXISTS (SELECT FROM users WHERE id = $1::bigint), " EVENT_SHOWN
+			      " FROM (SELECT) one LEFT JOIN shown ON true ORDER BY shown.id DESC",
 	true};
 
 /* ---- mail ---- */
@@ -555,5 +676,10 @@ const struct postgres_statement *const store_statements[] = {
 	&store_challenge_recovery,
 	&store_challenge_password,
 	&store_confirmation_use,
+	&store_user_reset,
+	&store_event_login,
+	&store_events_attempted,
+	&store_events_prune,
+	&store_events_of_user,
 	NULL,
 };

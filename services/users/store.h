@@ -1,5 +1,6 @@
 /* Every SQL statement of the users service. Above each statement stand its parameters and, after the arrow, its columns; below
- * it the names of those columns. "user" stands for the columns COLUMN_USER_*, with which several statements begin. */
+ * it the names of those columns. "user" stands for the columns COLUMN_USER_*, with which several statements begin. "origin" is
+ * who causes it, and from where (events/event_origin.h): the statement records an event about what it changes. */
 #ifndef ABACUS_USERS_STORE_H
 #define ABACUS_USERS_STORE_H
 
@@ -17,7 +18,7 @@ enum {
 
 /* ---- accounts ---- */
 
-/* username, email, password hash -> id; CONFLICT when username or email is taken */
+/* username, email, password hash, origin -> id; CONFLICT when username or email is taken */
 extern const struct postgres_statement store_user_insert;
 enum { COLUMN_INSERTED_ID };
 
@@ -34,19 +35,19 @@ extern const struct postgres_statement store_users_page;
 /* after id, limit, text -> users who have the text in their name or e-mail, whatever its case */
 extern const struct postgres_statement store_users_search;
 
-/* id, active|null, admin|null, now_ms, username|null, email|null -> user, and the end of its dead tokens. A row whose id is
- * null: this is the last active admin, and nothing was changed. CONFLICT when username or email is taken. Another email ends
- * the links of resets, and the address of before is notified by mail. */
+/* id, active|null, admin|null, now_ms, username|null, email|null, origin -> user, and the end of its dead tokens. A row whose
+ * id is null: this is the last active admin, and nothing was changed. CONFLICT when username or email is taken. Another email
+ * ends the links of resets, and the address of before is notified by mail. */
 extern const struct postgres_statement store_user_change;
 enum { COLUMN_CHANGED_DEAD_UNTIL_MS = COLUMN_USER_END };
 
-/* id, token lifetime in s, password hash|null -> id; null: this is the last active admin, and nothing was deleted. No row:
- * there is no such user, or that hash is not the user's any more. */
+/* id, token lifetime in s, password hash|null, origin -> id; null: this is the last active admin, and nothing was deleted. No
+ * row: there is no such user, or that hash is not the user's any more. Of the user's events the changes stay. */
 extern const struct postgres_statement store_user_delete;
 enum { COLUMN_DELETED_ID };
 
-/* id, username|null, email|null, password hash -> user; no row: the hash is not the user's any more, or the user is inactive or
- * deleted. CONFLICT when username or email is taken. Another email does the same as above. */
+/* id, username|null, email|null, password hash, origin -> user; no row: the hash is not the user's any more, or the user is
+ * inactive or deleted. CONFLICT when username or email is taken. Another email does the same as above. */
 extern const struct postgres_statement store_account_change;
 
 /* username|null, email|null, id of the user who may have them -> has another user the username, or one that looks like it; has
@@ -90,8 +91,9 @@ enum {
 };
 
 /* id, user id, dead_until_ms as it was when the password was read, remember, cookie, user agent, address, limit in s, most
- * sessions of a user, token lifetime in s, factor -> session, and more; a row for each session that was the user's least
- * recently used and one too many, which is ended, or one row. No row: the user has been changed since, and nothing was stored.
+ * sessions of a user, token lifetime in s, factor, origin -> session, and more; a row for each session that was the user's
+ * least recently used and one too many, which is ended, or one row. No row: the user has been changed since, and nothing was
+ * stored.
  */
 extern const struct postgres_statement store_session_insert;
 enum { COLUMN_STARTED_AUTHENTICATED_S = COLUMN_SESSION_END, COLUMN_STARTED_SURPLUS_ID /* null: none */ };
@@ -109,21 +111,21 @@ enum {
 	COLUMN_REFRESHED_FACTOR
 };
 
-/* id, counter, retry in s, token lifetime in s -> user id, now. Marks a session whose counter has passed this one for longer
- * than retry, revokes its access tokens, and notifies the user by mail. now: this call did so; a row with false: an earlier one
- * did. */
+/* id, counter, retry in s, token lifetime in s, origin -> user id, now. Marks a session whose counter has passed this one for
+ * longer than retry, revokes its access tokens, and notifies the user by mail. now: this call did so; a row with false: an
+ * earlier one did. */
 extern const struct postgres_statement store_session_misused;
 enum { COLUMN_MISUSED_USER_ID, COLUMN_MISUSED_NOW };
 
 /* user id, limits -> sessions, the last used first */
 extern const struct postgres_statement store_sessions_of_user;
 
-/* id, user id, token lifetime in s -> id; removes the session and revokes its access tokens. Also a row when that was done
- * before. */
+/* id, user id, token lifetime in s, origin -> id; removes the session and revokes its access tokens. Also a row when that was
+ * done before. */
 extern const struct postgres_statement store_session_end;
 
-/* user id, id|null, now_ms -> revocation, and more. Ends all tokens and sessions of the user but that one. No row: there is no
- * such active user. */
+/* user id, id|null, now_ms, origin|null -> revocation, and more. Ends all tokens and sessions of the user but that one. No row:
+ * there is no such active user. */
 extern const struct postgres_statement store_sessions_end_others;
 enum {
 	COLUMN_OTHERS_WAS_DEAD_UNTIL_MS = 2, /* before this change */
@@ -136,25 +138,29 @@ enum {
 extern const struct postgres_statement store_sessions_prune;
 enum { COLUMN_PRUNED_LAST_ID };
 
-/* id, new hash, old hash, now_ms -> COLUMN_LOGIN_NAME; no row when the old hash is not the user's any more. Ends all tokens and
- * links of resets, and notifies the user by mail. */
+/* id, new hash, old hash, now_ms, origin -> COLUMN_LOGIN_NAME; no row when the old hash is not the user's any more. Ends all
+ * tokens and links of resets, and notifies the user by mail. */
 extern const struct postgres_statement store_password_set;
 /* id, reset -> user; no row: no such link is good. It is good while it has not expired or been used, and its user is active and
  * has the e-mail that it was sent to. */
 extern const struct postgres_statement store_user_of_reset;
-/* id, reset, new hash, now_ms; the same, once for each link that is good; no row when it is not. The next login asks for a
- * factor, if the user has one. */
+/* id, reset, new hash, now_ms, origin; the same, once for each link that is good; no row when it is not. The next login asks
+ * for a factor, if the user has one. */
 extern const struct postgres_statement store_password_reset;
 enum { COLUMN_PASSWORD_LOGIN_NAME };
 /* id, new hash, old hash; the same, but tokens stay valid */
 extern const struct postgres_statement store_password_replace;
 
-/* e-mail, largest number; notes that a new password was asked for the address, unless as many wait already. Waits for no other
- * statement than the same one for the same address. */
+/* e-mail, largest number, origin; notes that a new password was asked for the address, unless as many wait already. Waits for
+ * no other statement than the same one for the same address. */
 extern const struct postgres_statement store_password_forgotten;
 /* links of one user at a time, their lifetime in s; forgets the addresses of seconds that are over, and writes a message
  * with a link to each that an active user has. */
 extern const struct postgres_statement store_password_resets_begin;
+/* id, links of a user at a time, their lifetime in s, origin; writes a message with a link to the user. No row: there is no
+ * such user. */
+extern const struct postgres_statement store_user_reset;
+enum { COLUMN_RESET_IS_ACTIVE, COLUMN_RESET_IS_SENT };
 
 /* ---- factors ---- */
 
@@ -180,16 +186,16 @@ enum { COLUMN_PENDING_SECRET };
 
 /* The next three change a factor, notify the user by mail, and end all tokens and sessions of the user but one, as
  * store_sessions_end_others does, in one statement; their rows begin with its columns. No row: there is nothing to change.
- * user id, session id|null, now_ms, id, step, age in s, hashes -> whether the hashes have become the recovery codes, because
- * this is the first factor */
+ * user id, session id|null, now_ms, id, step, age in s, hashes, origin -> whether the hashes have become the recovery codes,
+ * because this is the first factor */
 extern const struct postgres_statement store_factor_activate;
 enum { COLUMN_ACTIVATED_HAS_CODES = COLUMN_OTHERS_END };
-/* user id, session id|null, now_ms, id; the recovery codes go with the last factor */
+/* user id, session id|null, now_ms, id, origin; the recovery codes go with the last factor */
 extern const struct postgres_statement store_factor_remove;
-/* user id, session id|null, now_ms, hashes */
+/* user id, session id|null, now_ms, hashes, origin */
 extern const struct postgres_statement store_recovery_codes_replace;
 
-/* user id, 'login' or 'sensitive' -> user id; no row: the user has no factor */
+/* user id, 'login' or 'sensitive', origin -> user id; no row: the user has no factor */
 extern const struct postgres_statement store_factor_ask;
 
 /* after id, limit -> id, user id, sealed secret; and id, old, new: replaces it. The daemon prepares neither, because only
@@ -224,11 +230,11 @@ enum {
 };
 
 /* The next three accept the answer to a challenge, once -> user id; no row: the proof was used before, or the challenge was.
- * Each begins with: id, seconds in which a confirmation is used. … factor id, step, newly sealed secret|null */
+ * Each begins with: id, seconds in which a confirmation is used. … factor id, step, newly sealed secret|null, origin */
 extern const struct postgres_statement store_challenge_totp;
-/* … hash of a recovery code */
+/* … hash of a recovery code, origin */
 extern const struct postgres_statement store_challenge_recovery;
-/* … the hash that the password was verified against; of a user without a factor */
+/* … the hash that the password was verified against, origin; of a user without a factor */
 extern const struct postgres_statement store_challenge_password;
 
 /* id, user id, binding -> id; removes an answered challenge. No row: there is none. */
@@ -236,13 +242,13 @@ extern const struct postgres_statement store_confirmation_use;
 
 /* ---- revocations. tokens_dead_until_ms grows with each change, whatever the clocks say (auth/revocations.h) ---- */
 
-/* id, now_ms -> revocation, or no row when there is no such user */
+/* id, now_ms, origin|null -> revocation, or no row when there is no such user */
 extern const struct postgres_statement store_tokens_end;
 /* id -> revocation, also of a deleted user; no row: there never was such a user, or all its tokens have expired */
 extern const struct postgres_statement store_user_revocation;
 enum { COLUMN_REVOCATION_UNTIL_MS, COLUMN_REVOCATION_IS_INACTIVE };
 
-/* jti, user id, inactive, expires in Unix s; also removes rows that have expired */
+/* jti, user id, inactive, expires in Unix s, origin|null; also removes rows that have expired */
 extern const struct postgres_statement store_token_revoke;
 
 /* jti or sid -> expires in Unix s; no row: it is not revoked */
@@ -256,6 +262,32 @@ enum { COLUMN_REVOKED_TOKEN_JTI, COLUMN_REVOKED_TOKEN_IS_INACTIVE, COLUMN_REVOKE
 /* after id, limit, oldest ms that matters -> users of whom tokens were revoked */
 extern const struct postgres_statement store_revoked_users;
 enum { COLUMN_REVOKED_USER_ID, COLUMN_REVOKED_USER_UNTIL_MS, COLUMN_REVOKED_USER_IS_INACTIVE };
+
+/* ---- events: what happened to accounts (docs/decisions/0025-events.md) ---- */
+
+/* user id, origin; for a login that changes nothing else */
+extern const struct postgres_statement store_event_login;
+/* [{id, event, network, agent, request, count}, …]; counts attempts, in one row for each user, event, network and day */
+extern const struct postgres_statement store_events_attempted;
+/* limit, days; removes the oldest, as many as are older */
+extern const struct postgres_statement store_events_prune;
+/* user id, before id, limit -> what happened to the user, and what the user did to others, the last first. One row, whose event
+ * is null, when there is none. */
+extern const struct postgres_statement store_events_of_user;
+enum {
+	COLUMN_EVENTS_USER_EXISTS,
+	COLUMN_EVENTS_ID,
+	COLUMN_EVENTS_EVENT,
+	COLUMN_EVENTS_AT, /* RFC 3339, as COLUMN_EVENTS_LAST_AT */
+	COLUMN_EVENTS_USER_ID,
+	COLUMN_EVENTS_ACTOR_ID,   /* null: a client that had not logged in, or manage */
+	COLUMN_EVENTS_SESSION_ID, /* null: none */
+	COLUMN_EVENTS_NETWORK,    /* "": not known, as the next two */
+	COLUMN_EVENTS_USER_AGENT,
+	COLUMN_EVENTS_REQUEST_ID,
+	COLUMN_EVENTS_COUNT,
+	COLUMN_EVENTS_LAST_AT
+};
 
 /* ---- mail: messages that are not sent yet (mail/outbox.h) ---- */
 

@@ -347,6 +347,9 @@ def test_an_admin_with_a_factor_confirms_what_is_done_to_others(owner, person):
         assert said(call("DELETE", f"{path}/sessions", token=owner.token)) == (403, REQUIRED)
         headers = confirmation(owner, "end_user_sessions", id=str(person.id))
         assert call("DELETE", f"{path}/sessions", token=owner.token, headers=headers).status == 200
+        assert said(post(f"{path}/reset", token=owner.token)) == (403, REQUIRED)
+        headers = confirmation(owner, "reset_user", id=str(person.id))
+        assert post(f"{path}/reset", token=owner.token, headers=headers).status == 202
         assert said(call("DELETE", path, token=owner.token)) == (403, REQUIRED)
         headers = confirmation(owner, "delete_user", id=str(person.id))
         assert call("DELETE", path, token=owner.token, headers=headers).status == 200

@@ -214,6 +214,50 @@ def test_an_inactive_user_gets_no_link_and_uses_none(person, admin):
     assert reset(token, NEW).status == 200
 
 
+# ---- links that admins send ----
+
+
+def send_link(user_id, token, headers=None):
+    return call("POST", f"/users/{user_id}/reset", token=token, headers=headers)
+
+
+def test_a_link_that_an_admin_sends_ends_nothing_until_it_is_used(person, admin):
+    reply = send_link(person.id, admin)
+    sent = {"status": "success", "message": "A message with a link is on its way to the user."}
+    assert (reply.status, reply.json) == (202, sent)
+    (token,) = eventually(lambda: tokens(person.email), message="the link arrives")
+    assert get("/auth/status", token=person.token).status == 200
+    abacus.log_in(person.email, person.password)
+    assert reset(token, NEW).status == 200
+    assert get("/auth/status", token=person.token).status == 401
+    abacus.log_in(person.email, NEW)
+
+
+def test_only_admins_send_links_to_others(person):
+    other = Person()
+    for user_id in (other.id, person.id):
+        reply = send_link(user_id, person.token)
+        assert (reply.status, reply.json["code"]) == (401, "not_permitted")
+        assert psql("users", f"SELECT count(*) FROM password_resets WHERE user_id = {user_id}") == "0"
+
+
+def test_a_link_that_would_be_one_too_many_or_not_good_is_not_sent(person, admin):
+    for _ in range(LINKS_MAX):
+        assert send_link(person.id, admin).status == 202
+    reply = send_link(person.id, admin)
+    assert (reply.status, reply.json["code"], links(person)) == (409, "too_many_links", LINKS_MAX)
+    other = Person()
+    assert call("PATCH", f"/users/{other.id}", {"active": False}, token=admin).status == 200
+    reply = send_link(other.id, admin)
+    assert (reply.status, reply.json["code"], links(other)) == (409, "user_deactivated", 0)
+
+
+def test_a_link_is_sent_to_no_user_who_does_not_exist(admin):
+    for user_id, code in (("9223372036854775807", "user_not_found"), ("x", "user_id_invalid")):
+        reply = send_link(user_id, admin)
+        assert (reply.status, reply.json["code"]) == (404, code)
+
+
 def test_a_token_of_another_user_or_kind_or_that_was_changed_is_refused(person):
     token, other = token_for(person), token_for(Person())
     refresh = post("/auth/session", {"email": person.email, "password": person.password}).json["refresh_token"]

@@ -184,6 +184,18 @@ class Users(Asked):
         body = {"email": self.user.email}
         return [*confirmed, self.peered.call("PATCH", "/auth/account", body, token=self.user.token, headers=headers)]
 
+    def fails_to_log_in(self):
+        self.peered.call("POST", "/auth/login", {"email": self.user.email, "password": "wrong"})
+        return []
+
+    def lists_events(self):
+        return [*self.logs_in(), self.peered.call("GET", "/auth/events", token=self.user.token)]
+
+    def is_sent_a_link_by_an_admin(self):
+        number = system.make_admin(self.user.email)
+        self.logs_in()
+        return [self.peered.call("POST", f"/users/{number}/reset", token=self.user.token)]
+
     def reads_a_report(self):
         system.add_mail_report()
         return []
@@ -210,6 +222,10 @@ class Users(Asked):
             "challenge_try": self.confirms,
             "challenge_password": self.confirms,
             "confirmation_use": self.changes_account_confirmed,
+            "event_login": self.logs_in,
+            "events_attempted": self.fails_to_log_in,
+            "events_of_user": self.lists_events,
+            "user_reset": self.is_sent_a_link_by_an_admin,
             "outbox_claim": self.is_left_alone,
             "outbox_settle": self.reads_a_report,
         }

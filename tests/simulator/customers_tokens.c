@@ -163,7 +163,7 @@ static void log_out(struct process *process)
 	req->token = token;
 	req->user_id = token->claims.user_id;
 	token->is_ending = true;
-	revoke_token(req, &token->claims, false, logged_out, req);
+	revoke_token(req, &token->claims, false, NULL, logged_out, req);
 }
 
 /* ---- ending all tokens of a user ---- */
@@ -209,6 +209,7 @@ static void end_all(struct process *process)
 	req->revoking = revoke_begin(req, req->user_id);
 	postgres_param_int(&params, req->user_id);
 	postgres_param_int(&params, now_ms);
+	postgres_param_text(&params, NULL);
 	postgres_exec(process->users->postgres, &req->scope, &store_tokens_end, &params, row_changed, req);
 }
 

@@ -6,6 +6,7 @@
 #include "accounts/user_json.h"
 #include "base/json_write.h"
 #include "challenges/confirmation.h"
+#include "events/event_origin.h"
 #include "mail/outbox.h"
 #include "sessions/authenticate.h"
 #include "sessions/confirm.h"
@@ -33,6 +34,7 @@ static void confirmed(struct http_request *req, void *arg)
 	postgres_param_int(&params, http_request_user_id(req));
 	user_fields_params(&params, http_request_json(req));
 	postgres_param_text(&params, users_caller(req)->password_hash);
+	postgres_param_text(&params, event_origin(req));
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_account_change, &params, changed, req);
 }
 

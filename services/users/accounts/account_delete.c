@@ -4,6 +4,7 @@
 
 #include "accounts/user_of_path.h"
 #include "challenges/confirmation.h"
+#include "events/event_origin.h"
 #include "revocations/revoke.h"
 #include "sessions/authenticate.h"
 #include "sessions/confirm.h"
@@ -34,6 +35,7 @@ static void confirmed(struct http_request *req, void *arg)
 	postgres_param_int(&params, http_request_user_id(req));
 	postgres_param_int(&params, users_of(req)->config->auth.token_lifetime_s);
 	postgres_param_text(&params, users_caller(req)->password_hash);
+	postgres_param_text(&params, event_origin(req));
 	deletion->revoking = revoke_begin(req, http_request_user_id(req));
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_user_delete, &params, deleted, deletion);
 }

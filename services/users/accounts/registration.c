@@ -4,6 +4,7 @@
 #include "accounts/taken.h"
 #include "accounts/validation.h"
 #include "base/json.h"
+#include "events/event_origin.h"
 #include "hashing.h"
 #include "service.h"
 #include "store.h"
@@ -45,6 +46,7 @@ static void hashed(enum status status, const char *phc, const char *problem, voi
 	postgres_param_text(&params, json_text(http_request_json(req), "username"));
 	postgres_param_text(&params, json_text(http_request_json(req), "email"));
 	postgres_param_text(&params, phc);
+	postgres_param_text(&params, event_origin(req));
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_user_insert, &params, inserted, registration);
 }
 

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/json_write.h"
 #include "challenges/confirmation.h"
+#include "events/event_origin.h"
 #include "mail/outbox.h"
 #include "revocations/revoke.h"
 #include "sessions/authenticate.h"
@@ -77,6 +78,7 @@ static void confirmed(struct http_request *req, void *arg)
 	postgres_param_text(&params, change->admin);
 	postgres_param_int(&params, clock_unix_ms());
 	user_fields_params(&params, http_request_json(req));
+	postgres_param_text(&params, event_origin(req));
 	change->revoking = revoke_begin(req, change->id);
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_user_change, &params, changed, change);
 }

@@ -4,6 +4,7 @@
 
 #include "accounts/user_of_path.h"
 #include "challenges/confirmation.h"
+#include "events/event_origin.h"
 #include "revocations/revoke.h"
 #include "sessions/authenticate.h"
 #include "store.h"
@@ -35,6 +36,7 @@ static void confirmed(struct http_request *req, void *arg)
 	postgres_param_int(&params, deletion->id);
 	postgres_param_int(&params, users_of(req)->config->auth.token_lifetime_s);
 	postgres_param_text(&params, NULL);
+	postgres_param_text(&params, event_origin(req));
 	deletion->revoking = revoke_begin(req, deletion->id);
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_user_delete, &params, deleted, deletion);
 }

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "challenges/challenge.h"
+#include "events/event_attempts.h"
 #include "service.h"
 #include "sessions/login_attempts.h"
 #include "store.h"
@@ -120,6 +121,8 @@ static void counted(bool may_try, long retry_s, void *arg)
 
 void answer_wrong(struct answer *answer)
 {
+	event_attempts_note(answer->req, answer->right.method == &method_password ? EVENT_PASSWORD_WRONG : EVENT_CODE_WRONG,
+			    answer->right.user_id);
 	answer->done(answer->req, NULL, answer->arg);
 }
 

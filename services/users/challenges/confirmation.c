@@ -24,6 +24,7 @@ static const struct {
 	{"change_user", "PATCH", "/users/{id}"},
 	{"delete_user", "DELETE", "/users/{id}"},
 	{"end_user_sessions", "DELETE", "/users/{id}/sessions"},
+	{"reset_user", "POST", "/users/{id}/reset"},
 };
 #define ACTIONS (sizeof actions / sizeof *actions)
 

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "challenges/answer.h"
+#include "events/event_origin.h"
 #include "factors/factor.h"
 #include "factors/recovery_codes.h"
 #include "factors/seal.h"
@@ -68,6 +69,7 @@ static void activate(struct activation *activation, int64_t step)
 	postgres_param_int(&params, step);
 	postgres_param_int(&params, FACTOR_PENDING_S);
 	postgres_param_text(&params, recovery_codes_hashes(activation->codes));
+	postgres_param_text(&params, event_origin(req));
 	activation->others = others_begin(req, "Your second factor is active.");
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_factor_activate, &params, activated, activation);
 }

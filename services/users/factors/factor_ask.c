@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "challenges/confirmation.h"
+#include "events/event_origin.h"
 #include "factors/factor.h"
 #include "store.h"
 
@@ -27,6 +28,7 @@ static void confirmed(struct http_request *req, void *arg)
 
 	postgres_param_int(&params, http_request_user_id(req));
 	postgres_param_text(&params, json_text(http_request_json(req), "asked"));
+	postgres_param_text(&params, event_origin(req));
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_factor_ask, &params, stored, req);
 }
 

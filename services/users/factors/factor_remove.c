@@ -3,6 +3,7 @@
 #include "service.h"
 
 #include "challenges/confirmation.h"
+#include "events/event_origin.h"
 #include "factors/factor.h"
 #include "mail/outbox.h"
 #include "sessions/authenticate.h"
@@ -36,6 +37,7 @@ static void confirmed(struct http_request *req, void *arg)
 	removal->others = others_begin(req, "Your second factor was removed.");
 	factor_add_caller(req, &params, session);
 	postgres_param_text(&params, http_request_param(req, "id"));
+	postgres_param_text(&params, event_origin(req));
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_factor_remove, &params, removed, removal);
 }
 

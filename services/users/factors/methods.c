@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "challenges/answer.h"
+#include "events/event_origin.h"
 #include "factors/recovery_code.h"
 #include "factors/seal.h"
 #include "factors/totp.h"
@@ -76,6 +77,7 @@ static void store_step(struct answer *answer, const struct answer_factor *factor
 	postgres_param_text(&params, factor->id);
 	postgres_param_int(&params, step);
 	postgres_param_text(&params, is_previous ? sealed : NULL);
+	postgres_param_text(&params, event_origin_of(answer->req, answer->right.user_id, NULL));
 	answer_store(answer, &store_challenge_totp, &params);
 }
 
@@ -117,6 +119,7 @@ static void prove_recovery(struct answer *answer)
 		return answer_wrong(answer);
 	answer_params(answer, &params);
 	postgres_param_text(&params, hash);
+	postgres_param_text(&params, event_origin_of(answer->req, answer->right.user_id, NULL));
 	answer_store(answer, &store_challenge_recovery, &params);
 }
 
@@ -135,6 +138,7 @@ static void verified(enum status status, bool matches, const char *new_phc, void
 		return answer_wrong(answer);
 	answer_params(answer, &params);
 	postgres_param_text(&params, answer->password_hash);
+	postgres_param_text(&params, event_origin_of(answer->req, answer->right.user_id, NULL));
 	answer_store(answer, &store_challenge_password, &params);
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/json_write.h"
 #include "challenges/confirmation.h"
+#include "events/event_origin.h"
 #include "factors/factor.h"
 #include "factors/recovery_code.h"
 #include "mail/outbox.h"
@@ -71,6 +72,7 @@ static void confirmed(struct http_request *req, void *arg)
 	replacement->others = others_begin(req, "Your former recovery codes are void.");
 	factor_add_caller(req, &params, session);
 	postgres_param_text(&params, recovery_codes_hashes(replacement->codes));
+	postgres_param_text(&params, event_origin(req));
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_recovery_codes_replace, &params, replaced,
 		      replacement);
 }

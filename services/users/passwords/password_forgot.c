@@ -5,6 +5,7 @@
 
 #include "accounts/validation.h"
 #include "base/json.h"
+#include "events/event_origin.h"
 #include "passwords/resets.h"
 #include "store.h"
 
@@ -19,6 +20,7 @@ void password_forgot(struct http_request *req)
 		return http_reply_invalid(req, http_errors_add(NULL, "email", problem));
 	postgres_param_text(&params, email);
 	postgres_param_int(&params, RESETS_FORGOTTEN_MAX);
+	postgres_param_text(&params, event_origin(req));
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_password_forgotten, &params, noted, req);
 }
 

@@ -8,6 +8,7 @@
 #include "auth/reset_token.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "events/event_origin.h"
 #include "hashing.h"
 #include "passwords/password_store.h"
 #include "store.h"
@@ -84,5 +85,6 @@ static void hashed(enum status status, const char *phc, const char *problem, voi
 	postgres_param_text(&params, reset->id);
 	postgres_param_text(&params, phc);
 	postgres_param_int(&params, clock_unix_ms());
+	postgres_param_text(&params, event_origin(reset->req));
 	password_store(reset->req, reset->user_id, &store_password_reset, &params, refuse);
 }

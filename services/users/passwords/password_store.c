@@ -46,6 +46,7 @@ static void stored(enum status status, const struct postgres_rows *rows, void *a
 	login_attempts_forget(storing->req, postgres_text(rows, 0, COLUMN_PASSWORD_LOGIN_NAME));
 	postgres_param_int(&params, storing->user_id);
 	postgres_param_int(&params, clock_unix_ms());
+	postgres_param_text(&params, NULL); /* the first one has recorded it */
 	postgres_exec(users_of(storing->req)->postgres, http_request_scope(storing->req), &store_tokens_end, &params,
 		      tokens_ended, storing);
 }

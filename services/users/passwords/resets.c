@@ -11,8 +11,6 @@
 #include "store.h"
 
 #define LOOK_MS 1000
-#define PER_USER_MAX 3    /* links that are good at the same time */
-#define LINK_SECONDS 1800 /* which the templates of mailer, the client and the API's document mention */
 
 struct resets {
 	struct users *users;
@@ -34,8 +32,8 @@ static void look(void *arg)
 	if (resets->is_looking || !postgres_is_ready(resets->users->postgres))
 		return;
 	resets->is_looking = true;
-	postgres_param_int(&params, PER_USER_MAX);
-	postgres_param_int(&params, LINK_SECONDS);
+	postgres_param_int(&params, RESETS_PER_USER);
+	postgres_param_int(&params, RESETS_LINK_SECONDS);
 	postgres_exec(resets->users->postgres, &resets->scope, &store_password_resets_begin, &params, looked, resets);
 }
 

@@ -11,6 +11,11 @@ struct resets;
  * is the same. */
 #define RESETS_FORGOTTEN_MAX 10000
 
+/* Links of one user that are good at the same time, and how long each is. The templates of mailer, the client and the API's
+ * document mention the time. */
+#define RESETS_PER_USER 3
+#define RESETS_LINK_SECONDS 1800
+
 /* NULL for another process than the first one. */
 struct resets *resets_new(struct event_base *base, struct users *users, int process);
 void resets_free(struct resets *resets); /* NULL is fine */

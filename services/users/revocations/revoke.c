@@ -24,7 +24,8 @@ static void stored(enum status status, const struct postgres_rows *rows, void *a
 static void publish(struct revoking *revoking);
 static void published(enum status status, void *arg);
 
-void revoke_token(struct http_request *req, const struct jwt_claims *claims, bool is_inactive, revoked *done, void *arg)
+void revoke_token(struct http_request *req, const struct jwt_claims *claims, bool is_inactive, const char *origin,
+		  revoked *done, void *arg)
 {
 	struct revoking *revoking =
 		revoking_new(req, (struct revocation){.is_inactive = is_inactive, .expires_s = claims->expires_s});
@@ -39,6 +40,7 @@ void revoke_token(struct http_request *req, const struct jwt_claims *claims, boo
 	postgres_param_int(&params, claims->user_id);
 	postgres_param_bool(&params, is_inactive);
 	postgres_param_int(&params, claims->expires_s);
+	postgres_param_text(&params, origin);
 	postgres_exec(revoking->users->postgres, http_request_scope(req), &store_token_revoke, &params, stored, revoking);
 }
 

@@ -12,8 +12,10 @@
 
 typedef void revoked(enum status status, void *arg);
 
-/* One token. is_inactive: because its user is inactive, which has a message of its own. */
-void revoke_token(struct http_request *req, const struct jwt_claims *claims, bool is_inactive, revoked *done, void *arg);
+/* One token. is_inactive: because its user is inactive, which has a message of its own. origin: of the logout
+ * (events/event_origin.h); NULL: it is none. */
+void revoke_token(struct http_request *req, const struct jwt_claims *claims, bool is_inactive, const char *origin,
+		  revoked *done, void *arg);
 
 /* The access tokens of a session. The caller ends the session itself: it calls revoke_begin_session() before it sends the
  * statement, so that the revocation is published even if the client disconnects meanwhile, and then one of the other two. */

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "events/event_attempts.h"
 #include "hashing.h"
 #include "service.h"
 #include "sessions/authenticate.h"
@@ -81,8 +82,10 @@ static void verified(enum status status, bool matches, const char *new_phc, void
 		login_attempts_undo(req, confirmation->name);
 		return hashing_reply_status(req, status);
 	}
-	if (!matches)
+	if (!matches) {
+		event_attempts_note(req, EVENT_PASSWORD_WRONG, http_request_user_id(req));
 		return refuse(req);
+	}
 	login_attempts_forget(req, confirmation->name);
 	confirmation->confirmed(req, confirmation->arg);
 }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "events/event_attempts.h"
 #include "hashing.h"
 #include "service.h"
 #include "sessions/login_attempts.h"
@@ -103,6 +104,8 @@ static void verified(enum status status, bool matches, const char *new_phc, void
 		login_attempts_undo(credentials->req, credentials->name);
 		return hashing_reply_status(credentials->req, status);
 	}
+	if (!matches)
+		event_attempts_note(credentials->req, EVENT_LOGIN_FAILED, credentials->user_id);
 	if (new_phc)
 		credentials->new_hash = mem_strdup(new_phc);
 	check->done(credentials->req, matches ? credentials : NULL);

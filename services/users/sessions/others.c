@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/json_write.h"
+#include "events/event_origin.h"
 #include "revocations/revoke.h"
 #include "service.h"
 #include "sessions/authenticate.h"
@@ -60,6 +61,7 @@ void others_end(struct others *others)
 	postgres_param_int(&params, claims->user_id);
 	postgres_param_text(&params, claims->has_session ? id : NULL);
 	postgres_param_int(&params, clock_unix_ms());
+	postgres_param_text(&params, others->runs == 0 ? event_origin(others->req) : NULL);
 	postgres_exec(users_of(others->req)->postgres, http_request_scope(others->req), &store_sessions_end_others, &params,
 		      ended, others);
 }

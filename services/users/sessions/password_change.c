@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "challenges/confirmation.h"
+#include "events/event_origin.h"
 #include "hashing.h"
 #include "passwords/password_store.h"
 #include "sessions/authenticate.h"
@@ -56,5 +57,6 @@ static void hashed(enum status status, const char *phc, const char *problem, voi
 	postgres_param_text(&params, phc);
 	postgres_param_text(&params, users_caller(change->req)->password_hash);
 	postgres_param_int(&params, clock_unix_ms());
+	postgres_param_text(&params, event_origin(change->req));
 	password_store(change->req, http_request_user_id(change->req), &store_password_set, &params, confirm_refuse_outdated);
 }

@@ -2,6 +2,7 @@
  * Flow: session_end -> ended -> published -> reply. */
 #include "service.h"
 
+#include "events/event_origin.h"
 #include "revocations/revoke.h"
 #include "sessions/authenticate.h"
 #include "store.h"
@@ -31,6 +32,7 @@ void session_end(struct http_request *req)
 	postgres_param_text(&params, http_request_param(req, "id"));
 	postgres_param_int(&params, http_request_user_id(req));
 	postgres_param_int(&params, users_of(req)->config->auth.token_lifetime_s);
+	postgres_param_text(&params, event_origin(req));
 	ending->revoking = revoke_begin_session(req, id);
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_session_end, &params, ended, ending);
 }

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "events/event_origin.h"
 #include "mail/outbox.h"
 #include "revocations/revoke.h"
 #include "sessions/session.h"
@@ -125,6 +126,7 @@ static void judge(struct refresh *refresh)
 	postgres_param_int(&params, refresh->token.counter);
 	postgres_param_int(&params, users_of(req)->config->session.retry_s);
 	postgres_param_int(&params, users_of(req)->config->auth.token_lifetime_s);
+	postgres_param_text(&params, event_origin(req));
 	refresh->revoking = revoke_begin_session(req, refresh->token.session);
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_session_misused, &params, judged, refresh);
 }

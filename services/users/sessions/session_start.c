@@ -5,12 +5,11 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "events/event_origin.h"
 #include "revocations/retry_queue.h"
 #include "service.h"
 #include "sessions/session.h"
 #include "store.h"
-
-#define USER_AGENT_BYTES 256
 
 struct starting {
 	struct http_request *req;
@@ -18,17 +17,6 @@ struct starting {
 };
 
 static void stored(enum status status, const struct postgres_rows *rows, void *arg);
-
-/* Printable ASCII, because any bytes may come, and an operator or a user will look at them. */
-static void copy_user_agent(struct http_request *req, char text[USER_AGENT_BYTES + 1])
-{
-	const char *given = http_request_header(req, "User-Agent");
-	size_t len = given ? strnlen(given, USER_AGENT_BYTES) : 0;
-
-	for (size_t i = 0; i < len; i++)
-		text[i] = (char)(given[i] >= ' ' && given[i] <= '~' ? given[i] : '?');
-	text[len] = '\0';
-}
 
 static struct starting *make(struct http_request *req, const struct session_start *start)
 {
@@ -49,10 +37,10 @@ void session_start(struct http_request *req, const struct session_start *start)
 {
 	struct starting *starting = make(req, start);
 	struct postgres_params params = {0};
-	char id[37], user_agent[USER_AGENT_BYTES + 1];
+	char id[37], user_agent[EVENT_ORIGIN_AGENT_LEN + 1];
 
 	jwt_jti_format(starting->tokens.session.id, id);
-	copy_user_agent(req, user_agent);
+	event_origin_agent(req, user_agent);
 	postgres_param_text(&params, id);
 	postgres_param_int(&params, start->user_id);
 	postgres_param_int(&params, start->dead_until_ms);
@@ -64,6 +52,7 @@ void session_start(struct http_request *req, const struct session_start *start)
 	postgres_param_int(&params, users_of(req)->config->session.per_user_max);
 	postgres_param_int(&params, users_of(req)->config->auth.token_lifetime_s);
 	postgres_param_text(&params, starting->tokens.session.factor);
+	postgres_param_text(&params, event_origin_of(req, start->user_id, id));
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_session_insert, &params, stored, starting);
 }
 

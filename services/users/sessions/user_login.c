@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "challenges/login_factor.h"
+#include "events/event_origin.h"
 #include "revocations/revoke.h"
 #include "sessions/credentials.h"
 #include "store.h"
@@ -24,6 +25,7 @@ static void checked(struct http_request *req, struct credentials *credentials);
 static void want_factor(struct credentials *credentials);
 static void proven(struct http_request *req, const struct answer_right *right, void *arg);
 static void log_in(struct credentials *credentials);
+static void recorded(enum status status, const struct postgres_rows *rows, void *arg);
 static void inactive_token_revoked(enum status status, void *arg);
 static void reply_token(struct login *login);
 static void refuse(struct http_request *req);
@@ -101,6 +103,22 @@ static void proven(struct http_request *req, const struct answer_right *right, v
 		answer_refuse_wrong(req);
 }
 
+/* Without a session a login changes nothing, so no statement of its own could record it. The reply does not wait for this one.
+ */
+static void record(const struct credentials *credentials)
+{
+	struct http_request *req = credentials->req;
+	struct postgres_params params = {0};
+
+	postgres_param_int(&params, credentials->user_id);
+	postgres_param_text(&params, event_origin_of(req, credentials->user_id, NULL));
+	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_event_login, &params, recorded, NULL);
+}
+
+static void recorded(enum status status, const struct postgres_rows *rows, void *arg)
+{
+}
+
 static void log_in(struct credentials *credentials)
 {
 	struct http_request *req = credentials->req;
@@ -108,6 +126,7 @@ static void log_in(struct credentials *credentials)
 	struct login *login;
 
 	credentials_accept(credentials);
+	record(credentials);
 	login = http_request_alloc(req, sizeof *login, login_drop);
 	login->req = req;
 	login->token = jwt_issue_at(&users->key, credentials->user_id, credentials->is_admin, credentials->issued_ms,
@@ -115,7 +134,7 @@ static void log_in(struct credentials *credentials)
 	if (credentials->is_active)
 		reply_token(login);
 	else /* as in the legacy system, an inactive user can log in; the token is refused everywhere */
-		revoke_token(req, &login->claims, true, inactive_token_revoked, login);
+		revoke_token(req, &login->claims, true, NULL, inactive_token_revoked, login);
 }
 
 static void inactive_token_revoked(enum status status, void *arg)

@@ -3,6 +3,7 @@
  * Flow: user_logout -> revoked -> reply; with a session: user_logout -> session_ended -> revoked -> reply. */
 #include "service.h"
 
+#include "events/event_origin.h"
 #include "revocations/revoke.h"
 #include "sessions/authenticate.h"
 #include "sessions/session_cookie.h"
@@ -27,6 +28,7 @@ static void end_session(struct http_request *req, const struct jwt_claims *claim
 	postgres_param_text(&params, id);
 	postgres_param_int(&params, claims->user_id);
 	postgres_param_int(&params, users_of(req)->config->auth.token_lifetime_s);
+	postgres_param_text(&params, event_origin(req));
 	logout->revoking = revoke_begin_session(req, claims->session.id);
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_session_end, &params, session_ended, logout);
 }
@@ -38,7 +40,7 @@ void user_logout(struct http_request *req)
 	if (claims->has_session)
 		end_session(req, claims);
 	else
-		revoke_token(req, claims, false, revoked_everywhere, req);
+		revoke_token(req, claims, false, event_origin(req), revoked_everywhere, req);
 }
 
 static void session_ended(enum status status, const struct postgres_rows *rows, void *arg)
@@ -50,7 +52,8 @@ static void session_ended(enum status status, const struct postgres_rows *rows, 
 	if (postgres_count(rows) > 0)
 		return revoke_session(logout->revoking, revoked_everywhere, logout->req);
 	revoke_nothing(logout->revoking); /* the session has expired, and its last token has not */
-	revoke_token(logout->req, &users_caller(logout->req)->claims, false, revoked_everywhere, logout->req);
+	revoke_token(logout->req, &users_caller(logout->req)->claims, false, event_origin(logout->req), revoked_everywhere,
+		     logout->req);
 }
 
 static void revoked_everywhere(enum status status, void *arg)

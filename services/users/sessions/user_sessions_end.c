@@ -5,6 +5,7 @@
 #include "accounts/user_of_path.h"
 #include "base/clock.h"
 #include "challenges/confirmation.h"
+#include "events/event_origin.h"
 #include "revocations/revoke.h"
 #include "sessions/authenticate.h"
 #include "store.h"
@@ -46,6 +47,7 @@ static void end(struct ending *ending)
 
 	postgres_param_int(&params, ending->user_id);
 	postgres_param_int(&params, clock_unix_ms());
+	postgres_param_text(&params, ending->runs == 0 ? event_origin(ending->req) : NULL);
 	postgres_exec(users_of(ending->req)->postgres, http_request_scope(ending->req), &store_tokens_end, &params, ended,
 		      ending);
 }

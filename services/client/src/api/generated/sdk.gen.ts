@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { ActivateFactorData, ActivateFactorErrors, ActivateFactorResponses, AddUserData, AddUserErrors, AddUserResponses, AnswerChallengeData, AnswerChallengeErrors, AnswerChallengeResponses, AskFactorsData, AskFactorsErrors, AskFactorsResponses, BeginConfirmationData, BeginConfirmationErrors, BeginConfirmationResponses, ChangeAccountData, ChangeAccountErrors, ChangeAccountResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeUserData, ChangeUserErrors, ChangeUserResponses, DeleteAccountData, DeleteAccountErrors, DeleteAccountResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, DeleteValueData, DeleteValueErrors, DeleteValueResponses, DeleteValuesData, DeleteValuesErrors, DeleteValuesResponses, EndOneSessionData, EndOneSessionErrors, EndOneSessionResponses, EndOtherSessionsData, EndOtherSessionsErrors, EndOtherSessionsResponses, EndSessionData, EndSessionErrors, EndSessionResponses, EndSessionsOfUserData, EndSessionsOfUserErrors, EndSessionsOfUserResponses, EnrolFactorData, EnrolFactorErrors, EnrolFactorResponses, ForgotPasswordData, ForgotPasswordErrors, ForgotPasswordResponses, GetHealthData, GetHealthErrors, GetHealthHistoryData, GetHealthHistoryErrors, GetHealthHistoryResponses, GetHealthResponses, GetStatusData, GetStatusErrors, GetStatusResponses, GetUserData, GetUserErrors, GetUserOfTokenData, GetUserOfTokenErrors, GetUserOfTokenResponses, GetUserResponses, GetValueData, GetValueErrors, GetValueResponses, ListAllValuesData, ListAllValuesErrors, ListAllValuesResponses, ListCurrentValuesData, ListCurrentValuesErrors, ListCurrentValuesResponses, ListenToValuesData, ListenToValuesErrors, ListFactorsData, ListFactorsErrors, ListFactorsResponses, ListHealthEventsData, ListHealthEventsErrors, ListHealthEventsResponses, ListKindsData, ListKindsErrors, ListKindsResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListValuesData, ListValuesErrors, ListValuesResponses, LogInData, LogInErrors, LogInOlderData, LogInOlderErrors, LogInOlderResponses, LogInResponses, LogOutData, LogOutErrors, LogOutOlderData, LogOutOlderErrors, LogOutOlderResponses, LogOutResponses, PingData, PingErrors, PingResponses, RefreshSessionData, RefreshSessionErrors, RefreshSessionResponses, RegisterData, RegisterErrors, RegisterResponses, RemoveFactorData, RemoveFactorErrors, RemoveFactorResponses, ReplaceRecoveryCodesData, ReplaceRecoveryCodesErrors, ReplaceRecoveryCodesResponses, ResetPasswordData, ResetPasswordErrors, ResetPasswordResponses, RetryValueData, RetryValueErrors, RetryValueResponses, StartSessionData, StartSessionErrors, StartSessionResponses, SubmitValueData, SubmitValueErrors, SubmitValueResponses } from './types.gen';
+import type { ActivateFactorData, ActivateFactorErrors, ActivateFactorResponses, AddUserData, AddUserErrors, AddUserResponses, AnswerChallengeData, AnswerChallengeErrors, AnswerChallengeResponses, AskFactorsData, AskFactorsErrors, AskFactorsResponses, BeginConfirmationData, BeginConfirmationErrors, BeginConfirmationResponses, ChangeAccountData, ChangeAccountErrors, ChangeAccountResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeUserData, ChangeUserErrors, ChangeUserResponses, DeleteAccountData, DeleteAccountErrors, DeleteAccountResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, DeleteValueData, DeleteValueErrors, DeleteValueResponses, DeleteValuesData, DeleteValuesErrors, DeleteValuesResponses, EndOneSessionData, EndOneSessionErrors, EndOneSessionResponses, EndOtherSessionsData, EndOtherSessionsErrors, EndOtherSessionsResponses, EndSessionData, EndSessionErrors, EndSessionResponses, EndSessionsOfUserData, EndSessionsOfUserErrors, EndSessionsOfUserResponses, EnrolFactorData, EnrolFactorErrors, EnrolFactorResponses, ForgotPasswordData, ForgotPasswordErrors, ForgotPasswordResponses, GetHealthData, GetHealthErrors, GetHealthHistoryData, GetHealthHistoryErrors, GetHealthHistoryResponses, GetHealthResponses, GetStatusData, GetStatusErrors, GetStatusResponses, GetUserData, GetUserErrors, GetUserOfTokenData, GetUserOfTokenErrors, GetUserOfTokenResponses, GetUserResponses, GetValueData, GetValueErrors, GetValueResponses, ListAllValuesData, ListAllValuesErrors, ListAllValuesResponses, ListCurrentValuesData, ListCurrentValuesErrors, ListCurrentValuesResponses, ListenToValuesData, ListenToValuesErrors, ListEventsData, ListEventsErrors, ListEventsOfUserData, ListEventsOfUserErrors, ListEventsOfUserResponses, ListEventsResponses, ListFactorsData, ListFactorsErrors, ListFactorsResponses, ListHealthEventsData, ListHealthEventsErrors, ListHealthEventsResponses, ListKindsData, ListKindsErrors, ListKindsResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListValuesData, ListValuesErrors, ListValuesResponses, LogInData, LogInErrors, LogInOlderData, LogInOlderErrors, LogInOlderResponses, LogInResponses, LogOutData, LogOutErrors, LogOutOlderData, LogOutOlderErrors, LogOutOlderResponses, LogOutResponses, PingData, PingErrors, PingResponses, RefreshSessionData, RefreshSessionErrors, RefreshSessionResponses, RegisterData, RegisterErrors, RegisterResponses, RemoveFactorData, RemoveFactorErrors, RemoveFactorResponses, ReplaceRecoveryCodesData, ReplaceRecoveryCodesErrors, ReplaceRecoveryCodesResponses, ResetPasswordData, ResetPasswordErrors, ResetPasswordResponses, ResetUserData, ResetUserErrors, ResetUserResponses, RetryValueData, RetryValueErrors, RetryValueResponses, StartSessionData, StartSessionErrors, StartSessionResponses, SubmitValueData, SubmitValueErrors, SubmitValueResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -153,6 +153,18 @@ export const endOtherSessions = <ThrowOnError extends boolean = false>(options?:
 export const listSessions = <ThrowOnError extends boolean = false>(options?: Options<ListSessionsData, ThrowOnError>): RequestResult<ListSessionsResponses, ListSessionsErrors, ThrowOnError> => (options?.client ?? client).get<ListSessionsResponses, ListSessionsErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/auth/sessions',
+    ...options
+});
+
+/**
+ * What happened to the caller's own account, the last first
+ *
+ * Also what the caller did to other users. Events are kept for `EVENTS_RETENTION_DAYS` (90), and at most 500 of each of three classes: uses of the
+ * account, attempts that failed, and everything else. From where an admin changed the account is shown only to admins.
+ */
+export const listEvents = <ThrowOnError extends boolean = false>(options?: Options<ListEventsData, ThrowOnError>): RequestResult<ListEventsResponses, ListEventsErrors, ThrowOnError> => (options?.client ?? client).get<ListEventsResponses, ListEventsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/auth/events',
     ...options
 });
 
@@ -464,6 +476,29 @@ export const changeUser = <ThrowOnError extends boolean = false>(options: Option
 export const endSessionsOfUser = <ThrowOnError extends boolean = false>(options: Options<EndSessionsOfUserData, ThrowOnError>): RequestResult<EndSessionsOfUserResponses, EndSessionsOfUserErrors, ThrowOnError> => (options.client ?? client).delete<EndSessionsOfUserResponses, EndSessionsOfUserErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/users/{id}/sessions',
+    ...options
+});
+
+/**
+ * What happened to a user's account, and what the user did to others, the last first (admins)
+ *
+ * As `GET /auth/events`. Of a user who was deleted it has what was changed, and not the logins.
+ */
+export const listEventsOfUser = <ThrowOnError extends boolean = false>(options: Options<ListEventsOfUserData, ThrowOnError>): RequestResult<ListEventsOfUserResponses, ListEventsOfUserErrors, ThrowOnError> => (options.client ?? client).get<ListEventsOfUserResponses, ListEventsOfUserErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/users/{id}/events',
+    ...options
+});
+
+/**
+ * Send a user a link that sets a new password (admins)
+ *
+ * The link is that of `POST /auth/password/forgot`, and counts among the user's three. Until it is used, the password, the sessions and the tokens
+ * stay good, and then they end. To end them at once, send `DELETE /users/{id}/sessions` too.
+ */
+export const resetUser = <ThrowOnError extends boolean = false>(options: Options<ResetUserData, ThrowOnError>): RequestResult<ResetUserResponses, ResetUserErrors, ThrowOnError> => (options.client ?? client).post<ResetUserResponses, ResetUserErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/users/{id}/reset',
     ...options
 });
 

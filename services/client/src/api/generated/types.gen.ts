@@ -313,7 +313,7 @@ export type ChallengeAnswer = {
 };
 
 export type ConfirmationRequest = {
-    action: 'change_password' | 'change_account' | 'delete_account' | 'end_other_sessions' | 'add_factor' | 'change_factors' | 'remove_factor' | 'replace_recovery_codes' | 'change_user' | 'delete_user' | 'end_user_sessions';
+    action: 'change_password' | 'change_account' | 'delete_account' | 'end_other_sessions' | 'add_factor' | 'change_factors' | 'remove_factor' | 'replace_recovery_codes' | 'change_user' | 'delete_user' | 'end_user_sessions' | 'reset_user';
     /**
      * what the call will carry
      */
@@ -490,6 +490,51 @@ export type UserList = {
     status: 'success';
     data: {
         users: Array<User | UserName>;
+    };
+};
+
+export type AccountEvent = {
+    id: number;
+    event: 'login' | 'logout' | 'session_ended' | 'sessions_ended' | 'session_misused' | 'factor_used' | 'password_confirmed' | 'login_failed' | 'code_wrong' | 'password_wrong' | 'password_forgotten' | 'registered' | 'user_added' | 'user_deleted' | 'user_activated' | 'user_deactivated' | 'admin_granted' | 'admin_revoked' | 'username_changed' | 'email_changed' | 'password_changed' | 'password_reset' | 'reset_sent' | 'factor_added' | 'factor_removed' | 'factor_asked_login' | 'factor_asked_sensitive' | 'recovery_codes_replaced' | 'recovery_code_used';
+    /**
+     * of attempts that are counted: the first
+     */
+    at: string;
+    /**
+     * to whom it happened
+     */
+    user: number;
+    /**
+     * the user who did it; null: a client that had not logged in, or an operator
+     */
+    actor: number | null;
+    /**
+     * that began or ended, or with whose token it was done; null: none, or not shown
+     */
+    session: string | null;
+    /**
+     * from where: an IPv4 address, or the first address of an IPv6 network of 64 bits; null: not known, or not shown
+     */
+    network: string | null;
+    /**
+     * in printable ASCII; null: none, or not shown
+     */
+    user_agent: string | null;
+    /**
+     * X-Request-ID of the request; null: not known, or not shown
+     */
+    request_id: string | null;
+    /**
+     * attempts of one kind from one network on one day (UTC) are one event; 1 otherwise
+     */
+    count: number;
+    last_at: string;
+};
+
+export type AccountEventList = {
+    status: 'success';
+    data: {
+        events: Array<AccountEvent>;
     };
 };
 
@@ -1494,6 +1539,81 @@ export type ListSessionsResponses = {
 };
 
 export type ListSessionsResponse = ListSessionsResponses[keyof ListSessionsResponses];
+
+export type ListEventsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * the highest number of events in the reply
+         */
+        limit?: number;
+        /**
+         * only events whose id is lower, which are those after it in the list; 0 is from the start
+         */
+        after?: number;
+    };
+    url: '/auth/events';
+};
+
+export type ListEventsErrors = {
+    /**
+     * A query parameter is invalid.
+     */
+    400: InvalidPayload | UnreadableRequest;
+    /**
+     * The token is expired, invalid or revoked, or its user is inactive or deleted.
+     */
+    401: TokenRefused;
+    /**
+     * The `Authorization` header is missing.
+     */
+    403: Failure & {
+        code?: 'token_missing';
+        message?: 'Provide a valid auth token.';
+    };
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * Too many requests or connections from one address.
+     */
+    429: Failure & {
+        code?: 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type ListEventsError = ListEventsErrors[keyof ListEventsErrors];
+
+export type ListEventsResponses = {
+    /**
+     * A page of events.
+     */
+    200: AccountEventList;
+};
+
+export type ListEventsResponse = ListEventsResponses[keyof ListEventsResponses];
 
 export type EndOneSessionData = {
     body?: never;
@@ -3326,6 +3446,190 @@ export type EndSessionsOfUserResponses = {
 };
 
 export type EndSessionsOfUserResponse = EndSessionsOfUserResponses[keyof EndSessionsOfUserResponses];
+
+export type ListEventsOfUserData = {
+    body?: never;
+    path: {
+        /**
+         * the user's id
+         */
+        id: number;
+    };
+    query?: {
+        /**
+         * the highest number of events in the reply
+         */
+        limit?: number;
+        /**
+         * only events whose id is lower, which are those after it in the list; 0 is from the start
+         */
+        after?: number;
+    };
+    url: '/users/{id}/events';
+};
+
+export type ListEventsOfUserErrors = {
+    /**
+     * A query parameter is invalid.
+     */
+    400: InvalidPayload | UnreadableRequest;
+    /**
+     * As TokenRefused; or the caller is not an admin.
+     */
+    401: TokenRefused | (Failure & {
+        code?: 'not_permitted';
+        message?: 'You do not have permission to do that.';
+    });
+    /**
+     * The `Authorization` header is missing.
+     */
+    403: Failure & {
+        code?: 'token_missing';
+        message?: 'Provide a valid auth token.';
+    };
+    /**
+     * There is no such user, or the id is not a number.
+     */
+    404: Failure & {
+        code?: 'user_not_found' | 'user_id_invalid' | 'not_found';
+    };
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * Too many requests or connections from one address.
+     */
+    429: Failure & {
+        code?: 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type ListEventsOfUserError = ListEventsOfUserErrors[keyof ListEventsOfUserErrors];
+
+export type ListEventsOfUserResponses = {
+    /**
+     * A page of events.
+     */
+    200: AccountEventList;
+};
+
+export type ListEventsOfUserResponse = ListEventsOfUserResponses[keyof ListEventsOfUserResponses];
+
+export type ResetUserData = {
+    body?: never;
+    headers?: {
+        /**
+         * what the answer to a challenge of `POST /auth/confirmations` gave, for this action with these parameters
+         */
+        'X-Confirmation'?: string;
+    };
+    path: {
+        /**
+         * the user's id
+         */
+        id: number;
+    };
+    query?: never;
+    url: '/users/{id}/reset';
+};
+
+export type ResetUserErrors = {
+    /**
+     * The framing of the request is invalid.
+     */
+    400: Failure & {
+        code?: 'bad_request';
+    };
+    /**
+     * As TokenRefused; or the caller is not an admin.
+     */
+    401: TokenRefused | (Failure & {
+        code?: 'not_permitted';
+        message?: 'You do not have permission to do that.';
+    });
+    /**
+     * The `Authorization` header is missing; or the caller has a second factor, and `X-Confirmation` is missing, or not of this action.
+     */
+    403: Failure & {
+        code?: 'token_missing' | 'confirmation_required' | 'confirmation_invalid';
+    };
+    /**
+     * There is no such user, or the id is not a number.
+     */
+    404: Failure & {
+        code?: 'user_not_found' | 'user_id_invalid' | 'not_found';
+    };
+    /**
+     * The user is not active, or has three good links already.
+     */
+    409: Failure & {
+        code?: 'user_deactivated' | 'too_many_links';
+    };
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * Too many requests or connections from one address.
+     */
+    429: Failure & {
+        code?: 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type ResetUserError = ResetUserErrors[keyof ResetUserErrors];
+
+export type ResetUserResponses = {
+    /**
+     * The message is on its way.
+     */
+    202: Success & {
+        message?: 'A message with a link is on its way to the user.';
+    };
+};
+
+export type ResetUserResponse = ResetUserResponses[keyof ResetUserResponses];
 
 export type DeleteValuesData = {
     body?: never;
