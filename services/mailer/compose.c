@@ -22,6 +22,7 @@
 			_binary_services_mailer_templates_##name##_html_start \
 	}
 
+TEMPLATE_FILES(code);
 TEMPLATE_FILES(email_changed);
 TEMPLATE_FILES(factor_added);
 TEMPLATE_FILES(factor_removed);
@@ -31,8 +32,13 @@ TEMPLATE_FILES(recovery_codes_replaced);
 TEMPLATE_FILES(session_reused);
 
 const struct template templates[] = {
-	TEMPLATE(email_changed),    TEMPLATE(factor_added),   TEMPLATE(factor_removed),
-	TEMPLATE(password_changed), TEMPLATE(password_reset), TEMPLATE(recovery_codes_replaced),
+	TEMPLATE(code),
+	TEMPLATE(email_changed),
+	TEMPLATE(factor_added),
+	TEMPLATE(factor_removed),
+	TEMPLATE(password_changed),
+	TEMPLATE(password_reset),
+	TEMPLATE(recovery_codes_replaced),
 	TEMPLATE(session_reused),
 };
 const int templates_n = sizeof templates / sizeof *templates;

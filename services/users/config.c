@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "factors/mtan.h"
+
 struct users_config users_config;
 
 static const struct config_option own_options[] = {
@@ -22,6 +24,9 @@ static const struct config_option own_options[] = {
 	 "pause before a message that was deferred is tried again; doubles each time, up to an hour", 1, 3600, false},
 	{"EVENTS_RETENTION_DAYS", CONFIG_INT, offsetof(struct users_config, events_retention_days), "90",
 	 "days for which it is kept what users did, and from where", 1, 3650, false},
+	{"MTAN_TEST_CODES", CONFIG_TEXT, offsetof(struct users_config, mtan_test_codes), NULL,
+	 "email:code,…: users whose mTAN is that code, and who get no message with one; refused in staging and production", 0,
+	 0, true},
 	{0},
 };
 
@@ -59,10 +64,22 @@ static bool is_set(const char *variable)
 	return text && *text;
 }
 
+static void check_test_codes(struct config *config)
+{
+	const char *problem = users_config.mtan_test_codes ? mtan_test_codes_problem(users_config.mtan_test_codes) : NULL;
+
+	if (users_config.mtan_test_codes && config_env(config) >= APP_ENV_STAGING)
+		config_problem(config,
+			       "MTAN_TEST_CODES: must not be set, because everyone who knows a code could confirm with it");
+	else if (problem)
+		config_problem(config, "MTAN_TEST_CODES: %s", problem);
+}
+
 void users_check(struct config *config)
 {
 	if (config_env(config) == APP_ENV_DEVELOPMENT && !is_set("PUBLIC_USERS") && !is_set("PUBLIC_USERS_FILE"))
 		users_config.public_users = true;
 	postgres_config_check(&users_config.postgres, config);
 	redis_config_check(&users_config.redis, config);
+	check_test_codes(config);
 }

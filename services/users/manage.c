@@ -8,20 +8,21 @@
 #include <unistd.h>
 
 #include "accounts/validation.h"
+#include "auth/jwt.h"
 #include "auth/password_guess.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "factors/reseal.h"
 #include "service.h"
 #include "store.h"
 
-/* A user that exists is left as it is. Returns an exit code. */
-static int insert_user(struct manage *manage, const char *username, const char *email, const char *password, bool is_admin,
-		       bool may_exist)
+/* A user that exists is left as it is. fourth: the last parameter of the statement. Returns an exit code. */
+static int insert_with(struct manage *manage, const struct postgres_statement *statement, const char *username,
+		       const char *email, const char *password, const char *fourth, bool may_exist)
 {
 	char *hash = password_hash_now(&users_config.password, password);
-	const char *params[] = {username, email, hash, is_admin ? "true" : "false"};
-	PGresult *result =
-		PQexecParams(manage_postgres(manage), store_user_insert_if_absent.sql, 4, NULL, params, NULL, NULL, 0);
+	const char *params[] = {username, email, hash, fourth};
+	PGresult *result = PQexecParams(manage_postgres(manage), statement->sql, 4, NULL, params, NULL, NULL, 0);
 	bool is_fine = PQresultStatus(result) == PGRES_COMMAND_OK,
 	     was_inserted = is_fine && strcmp(PQcmdTuples(result), "1") == 0;
 
@@ -34,6 +35,13 @@ static int insert_user(struct manage *manage, const char *username, const char *
 	PQclear(result);
 	free(hash);
 	return is_fine && (was_inserted || may_exist) ? 0 : 1;
+}
+
+static int insert_user(struct manage *manage, const char *username, const char *email, const char *password, bool is_admin,
+		       bool may_exist)
+{
+	return insert_with(manage, &store_user_insert_if_absent, username, email, password, is_admin ? "true" : "false",
+			   may_exist);
 }
 
 /* One line from stdin, not echoed on a terminal. The caller frees. NULL: end of input. */
@@ -90,6 +98,24 @@ static int create_admin(struct manage *manage, int argc, char **argv)
 	return code;
 }
 
+/* The users of the legacy system, whose sensitive actions mTAN confirms (MTAN_TEST_CODES). */
+static int insert_legacy_users(struct manage *manage)
+{
+	static const char *const names[] = {"maxmustermann", "gabimusterfrau", "erikatest"};
+	int code = 0;
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		char *email = mem_printf("%s@gmail.com", names[i]), id[37];
+		uint8_t factor[JWT_JTI_BYTES];
+
+		jwt_jti_make(clock_unix_ms(), factor);
+		jwt_jti_format(factor, id);
+		code |= insert_with(manage, &store_user_insert_with_mtan, names[i], email, names[i], id, true);
+		free(email);
+	}
+	return code;
+}
+
 static int seed_db(struct manage *manage, int argc, char **argv)
 {
 	if (manage_env(manage) >= APP_ENV_STAGING) {
@@ -98,7 +124,7 @@ static int seed_db(struct manage *manage, int argc, char **argv)
 		return 1;
 	}
 	return insert_user(manage, "admin", "admin@abacus.test", "abacus-admin-dev", true, true) |
-	       insert_user(manage, "user", "user@abacus.test", "abacus-user-dev", false, true);
+	       insert_user(manage, "user", "user@abacus.test", "abacus-user-dev", false, true) | insert_legacy_users(manage);
 }
 
 static int reseal(struct manage *manage, int argc, char **argv)

@@ -22,6 +22,7 @@ const struct http_route users_routes[] = {
 	{"PATCH", "/auth/account", account_change, true, true},
 	{"DELETE", "/auth/account", account_delete, true, true},
 	{"POST", "/auth/challenge/{id}", challenge_respond, false, true},
+	{"POST", "/auth/challenge/{id}/code", challenge_code, false, true},
 	{"POST", "/auth/confirmations", confirmation_begin, true, true},
 	{"GET", "/auth/factors", factor_list, true, false},
 	{"POST", "/auth/factors", factor_enrol, true, true},

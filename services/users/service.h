@@ -28,6 +28,7 @@ struct users_config {
 	long repair_s, attempts_max, attempts_window_s;
 	long mail_lease_s, mail_retry_s;
 	long events_retention_days;
+	char *mtan_test_codes; /* factors/mtan.h; NULL: none */
 };
 
 struct users {
@@ -87,6 +88,7 @@ void password_reset(struct http_request *req);
 void user_reset(struct http_request *req);
 /* challenges/ */
 void challenge_respond(struct http_request *req);
+void challenge_code(struct http_request *req);
 void confirmation_begin(struct http_request *req);
 /* factors/ */
 void factor_list(struct http_request *req);

@@ -41,10 +41,11 @@
  * again and again does not fill the outbox. */
 #define WAITING_MAX "20"
 /* Writes a message to each user of a query that has their email. */
-#define NOTICE(template, query)                                             \
+#define NOTICE_WITH(template, parameters, query)                            \
 	" noticed AS (INSERT INTO outbox (template, recipient, parameters)" \
-	" SELECT '" template "', email, '{}'::jsonb FROM " query            \
+	" SELECT '" template "', email, " parameters " FROM " query         \
 			     " WHERE (SELECT count(*) FROM outbox WHERE recipient = email) < " WAITING_MAX ")"
+#define NOTICE(template, query) NOTICE_WITH(template, "'{}'::jsonb", query)
 
 /* Follows `changed`, which has the id, the email, and as old_email the one before: when it is another one, the links that were
  * sent to the address of before end, and that address gets a last message. */
@@ -73,6 +74,14 @@ const struct postgres_statement store_user_insert_if_absent = {
 				 " VALUES (normalize($1, NFC), users_skeleton($1), $2, $3, $4::boolean)"
 				 " ON CONFLICT DO NOTHING RETURNING id)"
 				 " INSERT INTO events (class, event, user_id) SELECT 'change', 'user_added', id FROM added"};
+
+const struct postgres_statement store_user_insert_with_mtan = {
+	"user_insert_with_mtan",
+	"WITH added AS (INSERT INTO users (username, skeleton, email, password_hash)"
+	" VALUES (normalize($1, NFC), users_skeleton($1), $2, $3) ON CONFLICT DO NOTHING RETURNING id),"
+	" settings AS (INSERT INTO factor_settings (user_id, asked) SELECT id, 'sensitive' FROM added)"
+	" INSERT INTO factors (id, user_id, method, secret, activated_at)"
+	" SELECT $4::uuid, id, 'mtan', '', now() FROM added"};
 
 #define HAS_FACTOR(user) "EXISTS (SELECT FROM factors WHERE user_id = " user " AND activated_at IS NOT NULL)"
 
@@ -355,29 +364,37 @@ const struct postgres_statement store_factors_of_user = {
 			   "factors.id",
 	true};
 
+#define HAS_MTAN(user) "EXISTS (SELECT FROM factors WHERE user_id = " user " AND method = 'mtan' AND activated_at IS NOT NULL)"
+
 const struct postgres_statement store_factor_enrol = {
 	"factor_enrol",
 	"WITH target AS MATERIALIZED (SELECT id FROM users WHERE id = $1::bigint AND active FOR KEY SHARE),"
 	" settings AS (INSERT INTO factor_settings (user_id) SELECT id FROM target ON CONFLICT DO NOTHING)"
 	" INSERT INTO factors (id, user_id, method, secret) SELECT $2::uuid, id, $3::text, $4::text FROM target"
 	" WHERE (SELECT count(*) FROM factors WHERE user_id = $1::bigint AND activated_at IS NOT NULL) < $5::bigint"
-	" ON CONFLICT (user_id) WHERE activated_at IS NULL DO UPDATE SET id = excluded.id, method = excluded.method,"
-	" secret = excluded.secret, created_at = now() RETURNING id"};
+	" AND NOT ($3::text = 'mtan' AND " HAS_MTAN("$1::bigint") ")"
+								  " ON CONFLICT (user_id) WHERE activated_at IS NULL DO UPDATE "
+								  "SET id = excluded.id, method = excluded.method,"
+								  " secret = excluded.secret, created_at = now() RETURNING id"};
 
 #define IS_PENDING(user, id, age)                               \
 	"factors.id = " id "::uuid AND factors.user_id = " user \
-	" AND activated_at IS NULL AND created_at + " SECONDS(age) " > now()"
+	" AND factors.activated_at IS NULL AND factors.created_at + " SECONDS(age) " > now()"
 
 const struct postgres_statement store_factor_pending = {
-	"factor_pending", "SELECT secret FROM factors WHERE " IS_PENDING("$1::bigint", "$2", "$3"), true};
+	"factor_pending", "SELECT secret, method FROM factors WHERE " IS_PENDING("$1::bigint", "$2", "$3"), true};
+
+/* What a notice says that was added or removed. */
+#define METHOD_TEXT \
+	"jsonb_build_object('method', CASE method WHEN 'mtan' THEN 'codes by e-mail' ELSE 'an authenticator app' END)"
 
 /* Whether there are other factors is asked of the table as it was before this statement. */
 const struct postgres_statement store_factor_activate = {
 	"factor_activate",
 	"WITH " OTHERS_OF(
 		"$1") ", changed AS (UPDATE factors SET activated_at = now(), used_at = now(), last_step = $5::bigint"
-		      " FROM target WHERE " IS_PENDING("target.id", "$4", "$6") " RETURNING target.*)," NOTICE(
-			      "factor_added",
+		      " FROM target WHERE " IS_PENDING("target.id", "$4", "$6") " RETURNING target.*, method)," NOTICE_WITH(
+			      "factor_added", METHOD_TEXT,
 			      "changed") "," EVENT("change", "'factor_added'", "changed",
 						   "$8") ","
 							 " codes AS (UPDATE factor_settings SET recovery_hashes = $7::text[], "
@@ -396,16 +413,18 @@ const struct postgres_statement store_factor_remove = {
 	"factor_remove",
 	"WITH " OTHERS_OF(
 		"$1") ", changed AS (DELETE FROM factors USING target WHERE factors.id = $4::uuid AND user_id = target.id"
-		      " AND activated_at IS NOT NULL RETURNING target.*)," NOTICE("factor_removed", "changed") "," EVENT(
-			      "change", "'factor_removed'", "changed",
-			      "$5") ","
-				    " codes AS (UPDATE factor_settings SET recovery_hashes = '{}', "
-				    "asked = 'login' FROM changed WHERE "
-				    "user_id = changed.id"
-				    " AND NOT EXISTS (SELECT FROM factors WHERE user_id = changed.id "
-				    "AND activated_at IS NOT NULL AND "
-				    "factors.id <> $4::uuid)), " END_OTHERS(
-					    "changed", "$2", "$3") " SELECT " OTHERS " FROM ended LEFT JOIN kept ON true"};
+		      " AND activated_at IS NOT NULL RETURNING target.*, method)," NOTICE_WITH(
+			      "factor_removed", METHOD_TEXT,
+			      "changed") "," EVENT("change", "'factor_removed'", "changed",
+						   "$5") ","
+							 " codes AS (UPDATE factor_settings SET recovery_hashes = '{}', "
+							 "asked = 'login' FROM changed WHERE "
+							 "user_id = changed.id"
+							 " AND NOT EXISTS (SELECT FROM factors WHERE user_id = changed.id "
+							 "AND activated_at IS NOT NULL AND "
+							 "factors.id <> $4::uuid)), " END_OTHERS(
+								 "changed", "$2", "$3") " SELECT " OTHERS
+											" FROM ended LEFT JOIN kept ON true"};
 
 const struct postgres_statement store_recovery_codes_replace = {
 	"recovery_codes_replace",
@@ -425,7 +444,8 @@ const struct postgres_statement store_factor_ask = {
 									"$3") " SELECT id FROM changed"};
 
 const struct postgres_statement store_factor_secrets = {
-	"factor_secrets", "SELECT id, user_id, secret FROM factors WHERE id > $1::uuid ORDER BY id LIMIT $2::bigint", true};
+	"factor_secrets",
+	"SELECT id, user_id, secret FROM factors WHERE id > $1::uuid AND secret <> '' ORDER BY id LIMIT $2::bigint", true};
 
 const struct postgres_statement store_factor_reseal = {"factor_reseal", "UPDATE factors SET secret = $3 WHERE id = $1::uuid"
 									" AND secret = $2"};
@@ -434,9 +454,10 @@ const struct postgres_statement store_factor_reseal = {"factor_reseal", "UPDATE 
 
 const struct postgres_statement store_challenge_insert = {
 	"challenge_insert",
-	"WITH added AS (INSERT INTO challenges (id, user_id, generation, client, binding, remember, cookie, expires_at)"
+	"WITH added AS (INSERT INTO challenges (id, user_id, generation, client, binding, remember, cookie, expires_at, "
+	"action)"
 	" SELECT $1::uuid, id, tokens_dead_until_ms, $4::text, $5::text, $6::boolean, $7::boolean, now() + " SECONDS(
-		"$8") " FROM users WHERE id = $2::bigint AND active AND tokens_dead_until_ms = coalesce($3::bigint, "
+		"$8") ", $10::text FROM users WHERE id = $2::bigint AND active AND tokens_dead_until_ms = coalesce($3::bigint, "
 		      "tokens_dead_until_ms)"
 		      " RETURNING user_id),"
 		      " surplus AS (DELETE FROM challenges WHERE id IN (SELECT id FROM challenges WHERE id IN (SELECT id FROM "
@@ -468,7 +489,10 @@ const struct postgres_statement store_challenge_try = {
 						  "(SELECT FROM counted) THEN"
 						  " greatest(1, ceil(extract(epoch FROM tries_since + " SECONDS(
 							  "$5") " - now())))::bigint END,"
-								" factors.id, method, secret, last_step FROM tried LEFT JOIN "
+								" factors.id, method, secret, last_step, CASE WHEN mtan_for = "
+								"$1::uuid "
+								"AND lower(mtan_email) = tried.name THEN mtan_nonce END FROM "
+								"tried LEFT JOIN "
 								"factor_settings settings ON settings.user_id = tried.user_id"
 								" LEFT JOIN factors ON factors.user_id = tried.user_id AND "
 								"activated_at IS NOT NULL ORDER BY factors.id"};
@@ -500,6 +524,15 @@ const struct postgres_statement store_challenge_recovery = {
 		 " AND " HAS_FACTOR("challenge.user_id") " RETURNING factor_settings.user_id)," EVENT_OF(
 			 "change", "'recovery_code_used'", "proven.user_id", "origin.session", "proven", "$4") ANSWER};
 
+/* The factor is locked before the settings, as factor_remove does. */
+const struct postgres_statement store_challenge_mtan = {
+	"challenge_mtan",
+	ANSWERED " used AS (UPDATE factors SET used_at = now() FROM challenge WHERE factors.user_id = challenge.user_id"
+		 " AND method = 'mtan' AND activated_at IS NOT NULL RETURNING factors.user_id, challenge.id),"
+		 " proven AS (UPDATE factor_settings settings SET mtan_for = NULL, mtan_nonce = NULL, tries = 0 FROM used"
+		 " WHERE settings.user_id = used.user_id AND mtan_for = used.id AND mtan_nonce = $3::uuid"
+		 " RETURNING settings.user_id)" ANSWER};
+
 const struct postgres_statement store_challenge_password = {
 	"challenge_password",
 	ANSWERED " proven AS (SELECT user_id FROM challenge JOIN users ON users.id = user_id"
@@ -511,6 +544,59 @@ const struct postgres_statement store_confirmation_use = {
 	"DELETE FROM challenges USING users WHERE challenges.id = $1::uuid AND user_id = $2::bigint AND users.id = user_id"
 	" AND binding = $3::text AND answered_at IS NOT NULL AND expires_at > now() AND generation = tokens_dead_until_ms"
 	" RETURNING challenges.id"};
+
+/* ---- codes by message ---- */
+
+#define MTAN_WINDOW_IS_OVER "mtans_since + " SECONDS("$6") " <= now()"
+/* Follows `subject`, a challenge or an enrolment: id, user_id, email, binding, action, ends_at. The newest code takes the place
+ * of the one before, whose message is not sent any more if it still waits. */
+#define SEND_CODE                                                                                                              \
+	" wanted AS (SELECT *, coalesce(strpos(',' || lower($7::text), ',' || lower(email) || ':') > 0, false) AS is_tester"   \
+	" FROM subject),"                                                                                                      \
+	" counted AS (UPDATE factor_settings settings SET mtan_for = id, mtan_nonce = $4::uuid, mtan_email = email,"           \
+	" mtan_at = now(), mtan_tries = 0, mtans = CASE WHEN " MTAN_WINDOW_IS_OVER " THEN 1 ELSE mtans + 1 END,"               \
+	" mtans_since = CASE WHEN " MTAN_WINDOW_IS_OVER " THEN now() ELSE mtans_since END FROM wanted"                         \
+	" WHERE settings.user_id = wanted.user_id AND (is_tester OR mtans < $5::bigint OR " MTAN_WINDOW_IS_OVER ")"            \
+	" RETURNING wanted.*),"                                                                                                \
+	" superseded AS (DELETE FROM outbox USING counted JOIN factor_settings before USING (user_id)"                         \
+	" WHERE outbox.id = before.mtan_nonce),"                                                                               \
+	" written AS (INSERT INTO outbox (id, template, recipient, parameters, expires_at) SELECT $4::uuid, 'code', email,"    \
+	" jsonb_build_object('mtan', id, 'user', user_id, 'binding', binding, 'action', action), ends_at"                      \
+	" FROM counted WHERE NOT is_tester)"                                                                                   \
+	" SELECT CASE WHEN counted.id IS NULL THEN"                                                                            \
+	" greatest(1, ceil(extract(epoch FROM mtans_since + " SECONDS(                                                         \
+		"$6") " - now())))::bigint END FROM wanted"                                                                    \
+		      " JOIN factor_settings settings ON settings.user_id = wanted.user_id LEFT JOIN counted ON counted.id = " \
+		      "wanted.id"
+
+const struct postgres_statement store_mtan_send = {
+	"mtan_send",
+	"WITH owner AS MATERIALIZED (SELECT users.id, email, tokens_dead_until_ms FROM challenges JOIN users ON users.id = "
+	"user_id"
+	" WHERE challenges.id = $1::uuid AND users.active FOR KEY SHARE OF users),"
+	" subject AS MATERIALIZED (SELECT challenges.id, user_id, email, binding, action, expires_at AS ends_at FROM challenges"
+	" JOIN owner ON owner.id = user_id WHERE challenges.id = $1::uuid AND client = $2::text AND answered_at IS NULL"
+	" AND tries < $3::bigint AND expires_at > now() AND generation = tokens_dead_until_ms AND " HAS_MTAN(
+		"owner.id") " FOR UPDATE OF challenges)," SEND_CODE};
+
+const struct postgres_statement store_mtan_send_for_factor = {
+	"mtan_send_for_factor",
+	"WITH subject AS MATERIALIZED (SELECT factors.id, user_id, email, NULL AS binding, 'receive_codes' AS action,"
+	" now() + " SECONDS("$8") " AS ends_at FROM factors JOIN users ON users.id = user_id WHERE " IS_PENDING(
+		"$2::bigint", "$1", "$3") " AND method = 'mtan' AND users.active)," SEND_CODE};
+
+const struct postgres_statement store_mtan_try_for_factor = {
+	"mtan_try_for_factor",
+	"UPDATE factor_settings settings SET mtan_tries = mtan_tries + 1 FROM factors JOIN users ON users.id = factors.user_id"
+	" WHERE settings.user_id = factors.user_id AND " IS_PENDING(
+		"$1::bigint", "$2", "$3") " AND mtan_for = factors.id AND mtan_email = users.email AND mtan_tries < $4::bigint"
+					  " AND mtan_at + " SECONDS("$5") " > now() RETURNING mtan_nonce, users.email"};
+
+const struct postgres_statement store_mtan_of_login = {
+	"mtan_of_login",
+	"SELECT challenges.id FROM factor_settings settings JOIN challenges ON challenges.id = mtan_for"
+	" AND challenges.user_id = settings.user_id WHERE settings.user_id = $1::bigint AND binding IS NULL",
+	true};
 
 /* ---- revocations ---- */
 
@@ -630,56 +716,23 @@ const struct postgres_statement store_outbox_prune = {
 	" FROM outbox WHERE expires_at > now()"};
 
 const struct postgres_statement *const store_statements[] = {
-	&store_user_insert,
-	&store_user_by_email,
-	&store_user_by_login,
-	&store_user_by_id,
-	&store_user_of_token,
-	&store_users_page,
-	&store_user_change,
-	&store_user_delete,
-	&store_users_search,
-	&store_account_change,
-	&store_password_set,
-	&store_password_replace,
-	&store_tokens_end,
-	&store_token_revoke,
-	&store_revoked_tokens,
-	&store_revoked_users,
-	&store_user_revocation,
-	&store_session_insert,
-	&store_session_refresh,
-	&store_session_misused,
-	&store_sessions_of_user,
-	&store_session_end,
-	&store_sessions_end_others,
-	&store_sessions_prune,
-	&store_token_revocation,
-	&store_user_taken,
-	&store_outbox_claim,
-	&store_outbox_settle,
-	&store_outbox_prune,
-	&store_user_of_reset,
-	&store_password_reset,
-	&store_password_forgotten,
-	&store_password_resets_begin,
-	&store_factors_of_user,
-	&store_factor_enrol,
-	&store_factor_pending,
-	&store_factor_activate,
-	&store_factor_remove,
-	&store_recovery_codes_replace,
-	&store_factor_ask,
-	&store_challenge_insert,
-	&store_challenge_try,
-	&store_challenge_totp,
-	&store_challenge_recovery,
-	&store_challenge_password,
-	&store_confirmation_use,
-	&store_user_reset,
-	&store_event_login,
-	&store_events_attempted,
-	&store_events_prune,
-	&store_events_of_user,
-	NULL,
+	&store_user_insert,         &store_user_by_email,       &store_user_by_login,
+	&store_user_by_id,          &store_user_of_token,       &store_users_page,
+	&store_user_change,         &store_user_delete,         &store_users_search,
+	&store_account_change,      &store_password_set,        &store_password_replace,
+	&store_tokens_end,          &store_token_revoke,        &store_revoked_tokens,
+	&store_revoked_users,       &store_user_revocation,     &store_session_insert,
+	&store_session_refresh,     &store_session_misused,     &store_sessions_of_user,
+	&store_session_end,         &store_sessions_end_others, &store_sessions_prune,
+	&store_token_revocation,    &store_user_taken,          &store_outbox_claim,
+	&store_outbox_settle,       &store_outbox_prune,        &store_user_of_reset,
+	&store_password_reset,      &store_password_forgotten,  &store_password_resets_begin,
+	&store_factors_of_user,     &store_factor_enrol,        &store_factor_pending,
+	&store_factor_activate,     &store_factor_remove,       &store_recovery_codes_replace,
+	&store_factor_ask,          &store_challenge_insert,    &store_challenge_try,
+	&store_challenge_totp,      &store_challenge_recovery,  &store_challenge_password,
+	&store_challenge_mtan,      &store_mtan_send,           &store_mtan_send_for_factor,
+	&store_mtan_try_for_factor, &store_mtan_of_login,       &store_confirmation_use,
+	&store_user_reset,          &store_event_login,         &store_events_attempted,
+	&store_events_prune,        &store_events_of_user,      NULL,
 };

@@ -26,6 +26,9 @@ enum { COLUMN_INSERTED_ID };
  * because only manage uses it. */
 extern const struct postgres_statement store_user_insert_if_absent;
 
+/* username, email, password hash, factor id; the same, for a user who confirms sensitive actions by mTAN. */
+extern const struct postgres_statement store_user_insert_with_mtan;
+
 /* id -> user */
 extern const struct postgres_statement store_user_by_id;
 
@@ -176,13 +179,13 @@ enum {
 };
 
 /* user id, id, method, sealed secret, most factors of a user -> id. Replaces an enrolment that was not activated. No row: the
- * user has as many factors already. */
+ * user has as many factors already, or codes by message, which a user has once. */
 extern const struct postgres_statement store_factor_enrol;
 enum { COLUMN_ENROLLED_ID };
 
 /* user id, id, age in s -> an enrolment that is no older */
 extern const struct postgres_statement store_factor_pending;
-enum { COLUMN_PENDING_SECRET };
+enum { COLUMN_PENDING_SECRET, COLUMN_PENDING_METHOD };
 
 /* The next three change a factor, notify the user by mail, and end all tokens and sessions of the user but one, as
  * store_sessions_end_others does, in one statement; their rows begin with its columns. No row: there is nothing to change.
@@ -206,7 +209,7 @@ enum { COLUMN_SECRET_ID, COLUMN_SECRET_USER_ID, COLUMN_SECRET_SEALED };
 /* ---- challenges: each statement about one locks the user, the challenge, a factor and the settings in this order ---- */
 
 /* id, user id, dead_until_ms as it was when the password was read|null, client, binding|null, remember, cookie, lifetime in s,
- * most challenges of a user -> how it can be answered. No row: the user has been changed since. */
+ * most challenges of a user, action|null -> how it can be answered. No row: the user has been changed since. */
 extern const struct postgres_statement store_challenge_insert;
 enum { COLUMN_CHALLENGE_METHODS /* of the user's factors, with blanks between */, COLUMN_CHALLENGE_RECOVERY_CODES };
 
@@ -226,19 +229,41 @@ enum {
 	COLUMN_TRY_FACTOR_ID,
 	COLUMN_TRY_METHOD,
 	COLUMN_TRY_SECRET,
-	COLUMN_TRY_LAST_STEP
+	COLUMN_TRY_LAST_STEP,
+	COLUMN_TRY_MTAN_NONCE /* of the newest code by message, if it is of this challenge and was sent to the user's e-mail */
 };
 
-/* The next three accept the answer to a challenge, once -> user id; no row: the proof was used before, or the challenge was.
+/* The next four accept the answer to a challenge, once -> user id; no row: the proof was used before, or the challenge was.
  * Each begins with: id, seconds in which a confirmation is used. … factor id, step, newly sealed secret|null, origin */
 extern const struct postgres_statement store_challenge_totp;
 /* … hash of a recovery code, origin */
 extern const struct postgres_statement store_challenge_recovery;
+/* … nonce of the newest code by message */
+extern const struct postgres_statement store_challenge_mtan;
 /* … the hash that the password was verified against, origin; of a user without a factor */
 extern const struct postgres_statement store_challenge_password;
 
 /* id, user id, binding -> id; removes an answered challenge. No row: there is none. */
 extern const struct postgres_statement store_confirmation_use;
+
+/* ---- codes by message. Each user has at most one that is good: the newest (factors/mtan.h) ---- */
+
+/* challenge, client, tries of a challenge, nonce, most messages of a user in a window, its length in s, MTAN_TEST_CODES|null
+ * -> retry. Sends a code that answers the challenge, unless the user has one of MTAN_TEST_CODES. No row: the challenge can not
+ * be answered by one. */
+extern const struct postgres_statement store_mtan_send;
+/* factor, user id, its age in s, …, seconds in which the code is good -> the same for the enrolment of a factor */
+extern const struct postgres_statement store_mtan_send_for_factor;
+enum { COLUMN_SENT_RETRY_S /* null unless the messages are used up: until they are not */ };
+
+/* user id, factor, its age in s, tries of a code, seconds in which it is good -> nonce, email. Counts a try. No row: no code of
+ * this enrolment is good. */
+extern const struct postgres_statement store_mtan_try_for_factor;
+enum { COLUMN_FACTOR_TRY_NONCE, COLUMN_FACTOR_TRY_EMAIL };
+
+/* user id -> the challenge of the newest code, if it is a login */
+extern const struct postgres_statement store_mtan_of_login;
+enum { COLUMN_MTAN_CHALLENGE };
 
 /* ---- revocations. tokens_dead_until_ms grows with each change, whatever the clocks say (auth/revocations.h) ---- */
 

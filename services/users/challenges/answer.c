@@ -27,7 +27,7 @@ static void answer_drop(void *memory)
 }
 
 /* One answer for every challenge that can not be answered, whatever the reason. */
-static void refuse_ended(struct http_request *req)
+void answer_refuse_ended(struct http_request *req)
 {
 	http_reply_fail(req, 401, "challenge_ended", "This challenge has ended. Please begin again.");
 }
@@ -46,7 +46,7 @@ void answer_challenge(struct http_request *req, const char *challenge, const str
 	uint8_t id[JWT_JTI_BYTES];
 
 	if (jwt_jti_parse(challenge, id) != STATUS_OK)
-		return refuse_ended(req);
+		return answer_refuse_ended(req);
 	answer->req = req;
 	answer->proof = proof;
 	answer->done = done;
@@ -89,6 +89,8 @@ static void read_rows(struct answer *answer, const struct postgres_rows *rows)
 	answer->password_hash = mem_strdup(postgres_text(rows, 0, COLUMN_TRY_PASSWORD_HASH));
 	if (!postgres_is_null(rows, 0, COLUMN_TRY_BINDING))
 		right->binding = answer->binding = mem_strdup(postgres_text(rows, 0, COLUMN_TRY_BINDING));
+	if (!postgres_is_null(rows, 0, COLUMN_TRY_MTAN_NONCE))
+		snprintf(answer->mtan_nonce, sizeof answer->mtan_nonce, "%s", postgres_text(rows, 0, COLUMN_TRY_MTAN_NONCE));
 	for (int i = 0; i < postgres_count(rows) && i <= FACTORS_PER_USER; i++) {
 		if (!postgres_is_null(rows, i, COLUMN_TRY_FACTOR_ID))
 			read_factor(answer, rows, i);
@@ -102,7 +104,7 @@ static void tried(enum status status, const struct postgres_rows *rows, void *ar
 	if (status != STATUS_OK)
 		return http_reply_status(answer->req, status);
 	if (postgres_count(rows) == 0)
-		return refuse_ended(answer->req);
+		return answer_refuse_ended(answer->req);
 	if (!postgres_is_null(rows, 0, COLUMN_TRY_RETRY_S) && answer->right.method->is_guessable)
 		return login_attempts_refuse(answer->req, (long)postgres_int(rows, 0, COLUMN_TRY_RETRY_S));
 	read_rows(answer, rows);

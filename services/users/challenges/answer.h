@@ -33,8 +33,9 @@ typedef void answered(struct http_request *req, const struct answer_right *right
  * request is answered here. challenge: any text. proof: borrowed from the request. */
 void answer_challenge(struct http_request *req, const char *challenge, const struct method *method, const char *proof,
 		      answered *done, void *arg);
-/* 401 code_wrong */
+/* 401 code_wrong, 401 challenge_ended */
 void answer_refuse_wrong(struct http_request *req);
+void answer_refuse_ended(struct http_request *req);
 
 /* ---- for the methods ---- */
 
@@ -49,6 +50,7 @@ struct answer {
 	struct answer_right right;
 	const char *proof;
 	char *login_name, *password_hash, *binding;
+	char mtan_nonce[37]; /* of the code by message that was sent for this challenge; "" none, or a newer one was sent */
 	struct answer_factor factors[FACTORS_PER_USER + 1];
 	int factor_count;
 	answered *done;

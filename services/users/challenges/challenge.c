@@ -1,4 +1,4 @@
-/* Flow: challenge_start -> stored -> the handler's `done`. */
+/* Flow: challenge_start -> stored -> (code.c -> sent) -> reply -> the handler's `done`. */
 #include "challenges/challenge.h"
 
 #include <mbedtls/md.h>
@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "challenges/code.h"
 #include "factors/binding.h"
 #include "factors/methods.h"
 #include "net/forwarded.h"
@@ -17,12 +18,14 @@
 struct starting {
 	struct http_request *req;
 	char id[37];
-	bool is_login;
+	bool is_login, is_quiet;
+	cJSON *methods;
 	challenge_started *done;
 	void *arg;
 };
 
 static void stored(enum status status, const struct postgres_rows *rows, void *arg);
+static void sent(enum code_result result, long retry_s, void *arg);
 
 void challenge_client(struct http_request *req, char ret_client[CHALLENGE_CLIENT_LEN + 1])
 {
@@ -50,14 +53,20 @@ static const char *bind_action(struct http_request *req, const struct challenge_
 	return text;
 }
 
+static void starting_drop(void *memory)
+{
+	cJSON_Delete(((struct starting *)memory)->methods);
+}
+
 void challenge_start(struct http_request *req, const struct challenge_start *start, challenge_started *done, void *arg)
 {
-	struct starting *starting = http_request_alloc(req, sizeof *starting, NULL);
+	struct starting *starting = http_request_alloc(req, sizeof *starting, starting_drop);
 	char client[CHALLENGE_CLIENT_LEN + 1], binding[BINDING_LEN + 1];
 	struct postgres_params params = {0};
 	uint8_t id[JWT_JTI_BYTES];
 
-	*starting = (struct starting){.req = req, .is_login = !start->action, .done = done, .arg = arg};
+	*starting = (struct starting){
+		.req = req, .is_login = !start->action, .is_quiet = start->is_quiet, .done = done, .arg = arg};
 	jwt_jti_make(clock_unix_ms(), id);
 	jwt_jti_format(id, starting->id);
 	challenge_client(req, client);
@@ -73,6 +82,7 @@ void challenge_start(struct http_request *req, const struct challenge_start *sta
 	postgres_param_bool(&params, start->is_cookie);
 	postgres_param_int(&params, CHALLENGE_S);
 	postgres_param_int(&params, CHALLENGES_PER_USER);
+	postgres_param_text(&params, start->action);
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_challenge_insert, &params, stored, starting);
 }
 
@@ -100,18 +110,35 @@ static cJSON *methods_of(const struct postgres_rows *rows)
 	return methods;
 }
 
+static void reply(struct starting *starting, bool is_sent)
+{
+	cJSON *data = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(data, "challenge", starting->id);
+	cJSON_AddItemToObject(data, "methods", starting->methods);
+	starting->methods = NULL;
+	cJSON_AddNumberToObject(data, "expires_in", CHALLENGE_S);
+	cJSON_AddBoolToObject(data, "sent", is_sent);
+	starting->done(starting->req, starting->id, data, starting->arg);
+}
+
 static void stored(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct starting *starting = arg;
-	cJSON *data;
 
 	if (status == STATUS_OK && postgres_count(rows) == 0)
 		status = STATUS_UNAVAILABLE; /* the user was changed since the password was read: the client has to try again */
 	if (status != STATUS_OK)
 		return http_reply_status(starting->req, status);
-	data = cJSON_CreateObject();
-	cJSON_AddStringToObject(data, "challenge", starting->id);
-	cJSON_AddItemToObject(data, "methods", methods_of(rows));
-	cJSON_AddNumberToObject(data, "expires_in", CHALLENGE_S);
-	starting->done(starting->req, starting->id, data, starting->arg);
+	starting->methods = methods_of(rows);
+	if (starting->is_quiet || strcmp(postgres_text(rows, 0, COLUMN_CHALLENGE_METHODS), method_mtan.name) != 0)
+		reply(starting, false);
+	else
+		code_send(starting->req, starting->id, sent, starting);
+}
+
+/* Without a message the challenge is as good: its client may ask again, or send a recovery code. */
+static void sent(enum code_result result, long retry_s, void *arg)
+{
+	reply(arg, result == CODE_SENT);
 }

@@ -23,14 +23,16 @@ struct challenge_start {
 	/* Of a login: the user's tokens_dead_until_ms when the password was read. Of an action: not used. */
 	int64_t dead_until_ms;
 	bool is_remembered, is_cookie; /* of a login */
+	bool is_quiet;                 /* sends no code by message, because the request has its answer */
 	const char *action;            /* NULL: a login */
 	const cJSON *parameters;       /* of the action; NULL: none */
 };
 
-/* data: {challenge, methods, expires_in}, which the callee owns. id lives as long as the request. */
+/* data: {challenge, methods, expires_in, sent}, which the callee owns. id lives as long as the request. */
 typedef void challenge_started(struct http_request *req, const char *id, cJSON *data, void *arg);
 /* Stores a challenge that only a client of the request's network and user agent can answer. When that fails, or the user was
- * changed since the password was read, the request is answered here. */
+ * changed since the password was read, the request is answered here. A user who has no other factor is sent a code by message;
+ * others ask for one (challenge_code.c), so that an app does not come with messages that nothing waits for. */
 void challenge_start(struct http_request *req, const struct challenge_start *start, challenge_started *done, void *arg);
 
 /* The network and the user agent of a request, as a digest in base64url. */

@@ -11,20 +11,20 @@
 #include "store.h"
 
 static const struct {
-	const char *name, *method, *path;
+	const char *name, *method, *path, *text;
 } actions[] = {
-	{"change_password", "PUT", "/auth/password"},
-	{"change_account", "PATCH", "/auth/account"},
-	{"delete_account", "DELETE", "/auth/account"},
-	{"end_other_sessions", "DELETE", "/auth/sessions"},
-	{"add_factor", "POST", "/auth/factors"},
-	{"change_factors", "PATCH", "/auth/factors"},
-	{"remove_factor", "DELETE", "/auth/factors/{id}"},
-	{"replace_recovery_codes", "POST", "/auth/recovery-codes"},
-	{"change_user", "PATCH", "/users/{id}"},
-	{"delete_user", "DELETE", "/users/{id}"},
-	{"end_user_sessions", "DELETE", "/users/{id}/sessions"},
-	{"reset_user", "POST", "/users/{id}/reset"},
+	{"change_password", "PUT", "/auth/password", "change your password"},
+	{"change_account", "PATCH", "/auth/account", "change your user name or e-mail address"},
+	{"delete_account", "DELETE", "/auth/account", "delete your account"},
+	{"end_other_sessions", "DELETE", "/auth/sessions", "end all other sessions of yours"},
+	{"add_factor", "POST", "/auth/factors", "add a second factor to your account"},
+	{"change_factors", "PATCH", "/auth/factors", "change where your second factor is asked"},
+	{"remove_factor", "DELETE", "/auth/factors/{id}", "remove a second factor from your account"},
+	{"replace_recovery_codes", "POST", "/auth/recovery-codes", "replace your recovery codes"},
+	{"change_user", "PATCH", "/users/{id}", "change another user's account"},
+	{"delete_user", "DELETE", "/users/{id}", "delete another user's account"},
+	{"end_user_sessions", "DELETE", "/users/{id}/sessions", "end all sessions of another user"},
+	{"reset_user", "POST", "/users/{id}/reset", "send another user a link to set a new password"},
 };
 #define ACTIONS (sizeof actions / sizeof *actions)
 
@@ -43,6 +43,19 @@ bool confirmation_is_action(const char *name)
 			return true;
 	}
 	return false;
+}
+
+const char *confirmation_text(const char *action)
+{
+	if (!action)
+		return "log in";
+	if (strcmp(action, CONFIRMATION_RECEIVE_CODES) == 0)
+		return "receive codes at this address";
+	for (size_t i = 0; i < ACTIONS; i++) {
+		if (strcmp(actions[i].name, action) == 0)
+			return actions[i].text;
+	}
+	return "a change";
 }
 
 /* A route that is not in the table has no action, and no confirmation is bound to "". */

@@ -8,8 +8,14 @@
 
 #include "http/request.h"
 
+/* The action of the code that activates codes by message (store_mtan_send_for_factor); a client can not ask to confirm it. */
+#define CONFIRMATION_RECEIVE_CODES "receive_codes"
+
 /* Whether there is such an action. */
 bool confirmation_is_action(const char *name);
+/* What the message with a code says that the code confirms: "delete your account". NULL: "log in". Also for a name of a version
+ * to come. */
+const char *confirmation_text(const char *action);
 
 /* Calls confirmed when X-Confirmation confirms this request, or, when the caller has no factor, the member `current`
  * (sessions/confirm.h). Otherwise the request is answered here: 403 confirmation_required | confirmation_invalid. */

@@ -5,19 +5,28 @@
 #include "challenges/challenge.h"
 #include "factors/methods.h"
 #include "http/reply.h"
+#include "service.h"
+#include "store.h"
+
+struct legacy_refusal {
+	void (*refuse)(struct http_request *req);
+};
 
 struct check {
+	struct credentials *credentials;
 	const char *code;
 	answered *done;
 	void *arg;
 };
 
-static void start(struct credentials *credentials, bool is_remembered, bool is_cookie, challenge_started *done, void *arg)
+static void start(struct credentials *credentials, bool is_remembered, bool is_cookie, bool is_quiet, challenge_started *done,
+		  void *arg)
 {
 	const struct challenge_start start = {.user_id = credentials->user_id,
 					      .dead_until_ms = credentials->dead_until_ms,
 					      .is_remembered = is_remembered,
-					      .is_cookie = is_cookie};
+					      .is_cookie = is_cookie,
+					      .is_quiet = is_quiet};
 
 	credentials_accept_password(credentials);
 	challenge_start(credentials->req, &start, done, arg);
@@ -30,7 +39,23 @@ static void asked(struct http_request *req, const char *id, cJSON *data, void *a
 
 void login_factor_ask(struct credentials *credentials, bool is_remembered, bool is_cookie)
 {
-	start(credentials, is_remembered, is_cookie, asked, NULL);
+	start(credentials, is_remembered, is_cookie, false, asked, NULL);
+}
+
+static void sent(struct http_request *req, const char *id, cJSON *data, void *arg)
+{
+	const struct legacy_refusal *legacy = arg;
+
+	cJSON_Delete(data);
+	legacy->refuse(req);
+}
+
+void login_factor_send(struct credentials *credentials, void (*refuse)(struct http_request *req))
+{
+	struct legacy_refusal *legacy = http_request_alloc(credentials->req, sizeof *legacy, NULL);
+
+	legacy->refuse = refuse;
+	start(credentials, false, false, false, sent, legacy);
 }
 
 static void begun(struct http_request *req, const char *id, cJSON *data, void *arg)
@@ -46,5 +71,31 @@ void login_factor_check(struct credentials *credentials, const char *code, answe
 	struct check *check = http_request_alloc(credentials->req, sizeof *check, NULL);
 
 	*check = (struct check){.code = code, .done = done, .arg = arg};
-	start(credentials, false, false, begun, check);
+	start(credentials, false, false, true, begun, check);
+}
+
+static void found(enum status status, const struct postgres_rows *rows, void *arg)
+{
+	const struct check *check = arg;
+	struct http_request *req = check->credentials->req;
+
+	if (status != STATUS_OK)
+		http_reply_status(req, status);
+	else if (postgres_count(rows) == 0)
+		check->done(req, NULL, check->arg);
+	else
+		answer_challenge(req, postgres_text(rows, 0, COLUMN_MTAN_CHALLENGE), &method_mtan, check->code, check->done,
+				 check->arg);
+}
+
+void login_factor_check_mtan(struct credentials *credentials, const char *code, answered *done, void *arg)
+{
+	struct http_request *req = credentials->req;
+	struct check *check = http_request_alloc(req, sizeof *check, NULL);
+	struct postgres_params params = {0};
+
+	*check = (struct check){.credentials = credentials, .code = code, .done = done, .arg = arg};
+	credentials_accept_password(credentials);
+	postgres_param_int(&params, credentials->user_id);
+	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_mtan_of_login, &params, found, check);
 }

@@ -1,14 +1,17 @@
-/* POST /auth/factors/{id} {code}: a code proves that the app has the secret, and the factor counts from now on. With the first
- * factor come recovery codes. All other sessions end. Flow: factor_activate -> loaded -> activate -> activated -> others.c. */
+/* POST /auth/factors/{id} {code}: a code proves that the app has the secret, or that the message has arrived, and the factor
+ * counts from now on. With the first factor come recovery codes. All other sessions end.
+ * Flow: factor_activate -> loaded -> (mtan_tried) -> activate -> activated -> others.c. */
 #include "service.h"
 
 #include <mbedtls/platform_util.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/json.h"
 #include "challenges/answer.h"
 #include "events/event_origin.h"
 #include "factors/factor.h"
+#include "factors/mtan.h"
 #include "factors/recovery_codes.h"
 #include "factors/seal.h"
 #include "factors/totp.h"
@@ -23,6 +26,8 @@ struct activation {
 };
 
 static void loaded(enum status status, const struct postgres_rows *rows, void *arg);
+static void try_mtan(struct activation *activation);
+static void mtan_tried(enum status status, const struct postgres_rows *rows, void *arg);
 static void activated(enum status status, const struct postgres_rows *rows, void *arg);
 
 void factor_activate(struct http_request *req)
@@ -74,7 +79,12 @@ static void activate(struct activation *activation, int64_t step)
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_factor_activate, &params, activated, activation);
 }
 
-/* Tries are not counted, because the caller knows the secret. */
+static void refuse_wrong(struct http_request *req, const char *problem)
+{
+	http_reply_invalid(req, http_errors_add(NULL, "code", problem));
+}
+
+/* Tries with an app are not counted, because the caller knows the secret. */
 static void loaded(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct activation *activation = arg;
@@ -84,10 +94,52 @@ static void loaded(enum status status, const struct postgres_rows *rows, void *a
 		return http_reply_status(activation->req, status);
 	if (postgres_count(rows) == 0)
 		return factor_not_found(activation->req);
+	if (strcmp(postgres_text(rows, 0, COLUMN_PENDING_METHOD), method_mtan.name) == 0)
+		return try_mtan(activation);
 	if (find_step(activation->req, postgres_text(rows, 0, COLUMN_PENDING_SECRET), &step))
 		activate(activation, step);
 	else
-		http_reply_invalid(activation->req, http_errors_add(NULL, "code", "is not a code of this app"));
+		refuse_wrong(activation->req, "is not a code of this app");
+}
+
+static void try_mtan(struct activation *activation)
+{
+	struct http_request *req = activation->req;
+	struct postgres_params params = {0};
+
+	postgres_param_int(&params, http_request_user_id(req));
+	postgres_param_text(&params, http_request_param(req, "id"));
+	postgres_param_int(&params, FACTOR_PENDING_S);
+	postgres_param_int(&params, MTAN_TRIES);
+	postgres_param_int(&params, MTAN_S);
+	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_mtan_try_for_factor, &params, mtan_tried,
+		      activation);
+}
+
+static bool is_mtan(struct http_request *req, const char *nonce, const char *email)
+{
+	const struct users *users = users_of(req);
+	const struct mtan mtan = {http_request_user_id(req), http_request_param(req, "id"), NULL, nonce};
+	const char *code = json_text(http_request_json(req), "code");
+	char test_code[MTAN_TEST_CODE_LEN_MAX + 1];
+
+	if (mtan_test_code(users->config->mtan_test_codes, email, test_code))
+		return strcmp(test_code, code) == 0;
+	return mtan_is(users->key.secret, users->key.previous_secret, &mtan, code);
+}
+
+static void mtan_tried(enum status status, const struct postgres_rows *rows, void *arg)
+{
+	struct activation *activation = arg;
+	struct http_request *req = activation->req;
+
+	if (status != STATUS_OK)
+		http_reply_status(req, status);
+	else if (postgres_count(rows) == 1 &&
+		 is_mtan(req, postgres_text(rows, 0, COLUMN_FACTOR_TRY_NONCE), postgres_text(rows, 0, COLUMN_FACTOR_TRY_EMAIL)))
+		activate(activation, 0);
+	else
+		refuse_wrong(req, "is not the code of the newest message, or was tried too often");
 }
 
 static void activated(enum status status, const struct postgres_rows *rows, void *arg)

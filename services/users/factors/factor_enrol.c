@@ -1,5 +1,6 @@
-/* POST /auth/factors {method: "totp", current?}: a new secret for an authenticator app. It counts once a code of it has
- * activated it. Flow: factor_enrol -> confirmation.c -> confirmed -> stored -> reply. */
+/* POST /auth/factors {method: "totp" | "mtan", current?}: a new secret for an authenticator app, or a code by message to the
+ * user's e-mail. The factor counts once a code has activated it. Flow: factor_enrol -> confirmation.c -> confirmed -> stored ->
+ * (code.c -> sent) -> reply. */
 #include "service.h"
 
 #include <mbedtls/platform_util.h>
@@ -10,28 +11,33 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "challenges/answer.h"
+#include "challenges/code.h"
 #include "challenges/confirmation.h"
 #include "factors/base32.h"
 #include "factors/factor.h"
+#include "factors/mtan.h"
 #include "factors/seal.h"
 #include "factors/totp.h"
 #include "sessions/authenticate.h"
+#include "sessions/login_attempts.h"
 #include "store.h"
 
 struct enrolment {
 	struct http_request *req;
+	bool is_mtan;
 	char id[37], secret[BASE32_LEN(TOTP_SECRET_BYTES) + 1];
 };
 
 static void confirmed(struct http_request *req, void *arg);
 static void stored(enum status status, const struct postgres_rows *rows, void *arg);
+static void sent(enum code_result result, long retry_s, void *arg);
 
 void factor_enrol(struct http_request *req)
 {
 	const char *method = json_text(http_request_json(req), "method");
 
-	if (!method || strcmp(method, method_totp.name) != 0)
-		return http_reply_invalid(req, http_errors_add(NULL, "method", "must be totp"));
+	if (!method || (strcmp(method, method_totp.name) != 0 && strcmp(method, method_mtan.name) != 0))
+		return http_reply_invalid(req, http_errors_add(NULL, "method", "must be totp or mtan"));
 	confirmation_want(req, confirmed, NULL);
 }
 
@@ -40,47 +46,88 @@ static void enrolment_drop(void *memory)
 	mbedtls_platform_zeroize(memory, sizeof(struct enrolment));
 }
 
-static void confirmed(struct http_request *req, void *arg)
+static void make_secret(struct enrolment *enrolment, char sealed[SEAL_LEN_MAX + 1])
 {
-	struct enrolment *enrolment = http_request_alloc(req, sizeof *enrolment, enrolment_drop);
-	char about[METHOD_ABOUT_BYTES], sealed[SEAL_LEN_MAX + 1];
-	uint8_t id[JWT_JTI_BYTES], secret[TOTP_SECRET_BYTES];
-	struct postgres_params params = {0};
+	struct http_request *req = enrolment->req;
+	uint8_t secret[TOTP_SECRET_BYTES];
+	char about[METHOD_ABOUT_BYTES];
 
-	enrolment->req = req;
-	jwt_jti_make(clock_unix_ms(), id);
-	jwt_jti_format(id, enrolment->id);
 	random_fill(secret, sizeof secret);
 	base32_encode(secret, sizeof secret, enrolment->secret);
 	method_about(enrolment->id, http_request_user_id(req), about);
 	seal(users_of(req)->key.secret, about, secret, sizeof secret, sealed);
 	mbedtls_platform_zeroize(secret, sizeof secret);
+}
+
+static void confirmed(struct http_request *req, void *arg)
+{
+	struct enrolment *enrolment = http_request_alloc(req, sizeof *enrolment, enrolment_drop);
+	const char *method = json_text(http_request_json(req), "method");
+	char sealed[SEAL_LEN_MAX + 1] = "";
+	struct postgres_params params = {0};
+	uint8_t id[JWT_JTI_BYTES];
+
+	enrolment->req = req;
+	enrolment->is_mtan = strcmp(method, method_mtan.name) == 0;
+	jwt_jti_make(clock_unix_ms(), id);
+	jwt_jti_format(id, enrolment->id);
+	if (!enrolment->is_mtan)
+		make_secret(enrolment, sealed);
 	postgres_param_int(&params, http_request_user_id(req));
 	postgres_param_text(&params, enrolment->id);
-	postgres_param_text(&params, method_totp.name);
+	postgres_param_text(&params, method);
 	postgres_param_text(&params, sealed);
 	postgres_param_int(&params, FACTORS_PER_USER);
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_factor_enrol, &params, stored, enrolment);
+}
+
+static cJSON *data_of(const struct enrolment *enrolment, const char *method, int expires_s)
+{
+	cJSON *data = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(data, "id", enrolment->id);
+	cJSON_AddStringToObject(data, "method", method);
+	cJSON_AddNumberToObject(data, "expires_in", expires_s);
+	return data;
+}
+
+static void reply_secret(const struct enrolment *enrolment)
+{
+	char *uri = totp_uri(users_caller(enrolment->req)->email, enrolment->secret);
+	cJSON *data = data_of(enrolment, method_totp.name, FACTOR_PENDING_S);
+
+	cJSON_AddStringToObject(data, "secret", enrolment->secret);
+	cJSON_AddStringToObject(data, "uri", uri);
+	mem_free_secret(uri);
+	http_reply_success(enrolment->req, 201, "Please enter a code of your app.", data);
 }
 
 static void stored(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct enrolment *enrolment = arg;
 	struct http_request *req = enrolment->req;
-	cJSON *data;
-	char *uri;
 
 	if (status != STATUS_OK)
 		return http_reply_status(req, status);
 	if (postgres_count(rows) == 0)
 		return http_reply_fail(req, 409, "too_many_factors", "You have as many factors as possible.");
-	uri = totp_uri(users_caller(req)->email, enrolment->secret);
-	data = cJSON_CreateObject();
-	cJSON_AddStringToObject(data, "id", enrolment->id);
-	cJSON_AddStringToObject(data, "method", method_totp.name);
-	cJSON_AddStringToObject(data, "secret", enrolment->secret);
-	cJSON_AddStringToObject(data, "uri", uri);
-	cJSON_AddNumberToObject(data, "expires_in", FACTOR_PENDING_S);
-	mem_free_secret(uri);
-	http_reply_success(req, 201, "Please enter a code of your app.", data);
+	if (enrolment->is_mtan)
+		code_send_for_factor(req, enrolment->id, sent, enrolment);
+	else
+		reply_secret(enrolment);
+}
+
+/* CODE_ENDED: a further enrolment has replaced this one meanwhile. */
+static void sent(enum code_result result, long retry_s, void *arg)
+{
+	struct enrolment *enrolment = arg;
+	struct http_request *req = enrolment->req;
+
+	if (result == CODE_SENT)
+		http_reply_success(req, 201, "Please enter the code of the message that is on its way.",
+				   data_of(enrolment, method_mtan.name, MTAN_S));
+	else if (result == CODE_TOO_MANY)
+		login_attempts_refuse(req, retry_s);
+	else
+		http_reply_status(req, STATUS_UNAVAILABLE);
 }

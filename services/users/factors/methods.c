@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "challenges/answer.h"
 #include "events/event_origin.h"
+#include "factors/mtan.h"
 #include "factors/recovery_code.h"
 #include "factors/seal.h"
 #include "factors/totp.h"
@@ -18,14 +19,16 @@
 #include "store.h"
 
 static void prove_totp(struct answer *answer);
+static void prove_mtan(struct answer *answer);
 static void prove_recovery(struct answer *answer);
 static void prove_password(struct answer *answer);
 
 const struct method method_totp = {"totp", "code", "otp", true, prove_totp};
+const struct method method_mtan = {"mtan", "code", "otp", true, prove_mtan};
 const struct method method_recovery = {"recovery", "code", "otp", false, prove_recovery};
 const struct method method_password = {"password", "password", "", true, prove_password};
 
-static const struct method *const methods[] = {&method_totp, &method_recovery, &method_password, NULL};
+static const struct method *const methods[] = {&method_totp, &method_mtan, &method_recovery, &method_password, NULL};
 
 const struct method *method_find(const char *name)
 {
@@ -106,6 +109,40 @@ static void prove_totp(struct answer *answer)
 		answer_wrong(answer);
 	mbedtls_platform_zeroize(secret, sizeof secret);
 	mbedtls_platform_zeroize(found_secret, sizeof found_secret);
+}
+
+/* ---- mtan ---- */
+
+static bool has_method(const struct answer *answer, const struct method *method)
+{
+	for (int i = 0; i < answer->factor_count; i++) {
+		if (answer->factors[i].method == method)
+			return true;
+	}
+	return false;
+}
+
+static bool is_newest_code(const struct answer *answer)
+{
+	const struct users *users = users_of(answer->req);
+	const struct mtan mtan = {answer->right.user_id, answer->right.challenge, answer->right.binding, answer->mtan_nonce};
+	char test_code[MTAN_TEST_CODE_LEN_MAX + 1];
+
+	if (mtan_test_code(users->config->mtan_test_codes, answer->login_name, test_code))
+		return strcmp(test_code, answer->proof) == 0;
+	return mtan_is(users->key.secret, users->key.previous_secret, &mtan, answer->proof);
+}
+
+/* Only the newest code of a user has its nonce in Postgres, and the statement that accepts it removes the nonce. */
+static void prove_mtan(struct answer *answer)
+{
+	struct postgres_params params = {0};
+
+	if (!*answer->mtan_nonce || !has_method(answer, &method_mtan) || !is_newest_code(answer))
+		return answer_wrong(answer);
+	answer_params(answer, &params);
+	postgres_param_text(&params, answer->mtan_nonce);
+	answer_store(answer, &store_challenge_mtan, &params);
 }
 
 /* ---- recovery ---- */

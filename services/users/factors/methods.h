@@ -20,7 +20,7 @@ struct method {
 	void (*prove)(struct answer *answer);
 };
 
-extern const struct method method_totp, method_recovery, method_password;
+extern const struct method method_totp, method_mtan, method_recovery, method_password;
 
 /* NULL: there is none of that name. */
 const struct method *method_find(const char *name);

@@ -12,6 +12,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "challenges/code.h"
 #include "mail/mail.h"
 #include "passwords/resets.h"
 #include "service.h"
@@ -158,11 +159,18 @@ static void claim(struct outbox *outbox)
 	postgres_exec(outbox->users->postgres, &outbox->scope, &store_outbox_claim, &params, claimed, outbox);
 }
 
-/* The outbox has no secret: the token of a link is made here. */
+/* The outbox has no secret: the token of a link and the code of a challenge are made here. NULL: the message has neither. */
+static char *secret_values_of(const struct users *users, const char *id, const char *parameters)
+{
+	char *values = resets_values(users, parameters);
+
+	return values ? values : code_values(users, id, parameters);
+}
+
 static void publish(struct outbox *outbox, const struct postgres_rows *rows, int row)
 {
 	const char *parameters = postgres_text(rows, row, COLUMN_CLAIMED_PARAMETERS);
-	char *secret_values = resets_values(outbox->users, parameters);
+	char *secret_values = secret_values_of(outbox->users, postgres_text(rows, row, COLUMN_CLAIMED_ID), parameters);
 	struct mail_message message = {
 		.attempt = postgres_int(rows, row, COLUMN_CLAIMED_ATTEMPT),
 		.deadline_ms = postgres_int(rows, row, COLUMN_CLAIMED_DEADLINE_MS),

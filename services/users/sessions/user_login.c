@@ -1,7 +1,7 @@
 /* POST /auth/login {email, password} and the legacy POST /auth {username, password}: a token in exchange for a password, and
- * for `code` beside it, when the user has a second factor that is asked at every login. Flow: user_login | user_login_legacy ->
- * begin -> credentials.c -> checked -> (login_factor.c -> proven) -> log_in
- *       -> (an inactive user's token is revoked) -> reply. */
+ * for `code` or `mtan` beside it, when the user has a second factor that is asked at every login. A call without either has a
+ * code by message sent. Flow: user_login | user_login_legacy -> begin -> credentials.c -> checked -> (login_factor.c -> proven)
+ * -> log_in -> (an inactive user's token is revoked) -> reply. */
 #include "service.h"
 
 #include <stdlib.h>
@@ -83,12 +83,21 @@ static void checked(struct http_request *req, struct credentials *credentials)
 		log_in(credentials);
 }
 
+static const char *proof_of(const struct credentials *credentials, const char *member)
+{
+	const char *proof = json_text(http_request_json(credentials->req), member);
+
+	return proof && strlen(proof) <= CREDENTIALS_BYTES_MAX ? proof : NULL;
+}
+
 static void want_factor(struct credentials *credentials)
 {
-	const char *code = json_text(http_request_json(credentials->req), "code");
+	const char *code = proof_of(credentials, "code"), *mtan = proof_of(credentials, "mtan");
 
-	if (code && strlen(code) <= CREDENTIALS_BYTES_MAX)
+	if (code)
 		login_factor_check(credentials, code, proven, credentials);
+	else if (mtan)
+		login_factor_check_mtan(credentials, mtan, proven, credentials);
 	else
 		refuse_without_code(credentials);
 }
@@ -176,10 +185,15 @@ static void refuse(struct http_request *req)
 		http_reply_fail(req, 404, "login_failed", "Login failed.");
 }
 
+static void refuse_legacy_without_code(struct http_request *req)
+{
+	refuse_legacy(req, "Second factor required");
+}
+
 static void refuse_without_code(struct credentials *credentials)
 {
 	if (is_legacy_call(credentials->req))
-		refuse_legacy(credentials->req, "Second factor required");
+		login_factor_send(credentials, refuse_legacy_without_code);
 	else
 		login_factor_ask(credentials, false, false);
 }
