@@ -53,6 +53,9 @@ daemon_redis() {
 	esac
 }
 
+# Of the users that seed_db makes with mTAN.
+seeded_codes=maxmustermann@gmail.com:1001,gabimusterfrau@gmail.com:1002,erikatest@gmail.com:1003
+
 # daemon_environment NAME: prints the exports for the daemon, among them every variable of this script's caller that the daemon's --help lists.
 daemon_environment() {
 	secrets=$(quote "$RUN_DIR/secrets")
@@ -62,7 +65,10 @@ export SECRET_KEY_FILE=$secrets/SECRET_KEY
 ENVIRONMENT
 	daemon_redis "$1"
 	case ${1%-2} in
-	users) echo "export DATABASE_URL_FILE=$secrets/users.url" ;;
+	users)
+		echo "export DATABASE_URL_FILE=$secrets/users.url"
+		case $APP_ENV in development | testing) [ -n "${MTAN_TEST_CODES:-}" ] || echo "export MTAN_TEST_CODES=$seeded_codes" ;; esac
+		;;
 	values) echo "export DATABASE_URL_FILE=$secrets/values.url USERS_URL=http://127.0.0.1:$(daemon_port users)" ;;
 	mailer)
 		case $APP_ENV in development | testing)

@@ -123,6 +123,20 @@ def test_the_development_key_is_refused_as_the_previous_key_too(env):
     assert [line.split(": ")[:2] for line in done.stderr.splitlines()] == [["values", "SECRET_KEY_PREVIOUS"]]
 
 
+@pytest.mark.parametrize("env", ["staging", "production"])
+def test_codes_for_tests_are_refused_where_users_are_real(env):
+    done = Daemon("users", APP_ENV=env, SECRET_KEY="x" * 32, SECRET_KEY_FILE=None, MTAN_TEST_CODES="a@example.com:1001").run()
+    assert done.returncode == EXIT_CONFIG
+    assert done.stderr.startswith("users: MTAN_TEST_CODES: must not be set"), done.stderr
+
+
+@pytest.mark.parametrize("codes", ["a@example.com", "a@example.com:x", "a@example.com:1001,", ":1001", "a@example.com:1234567"])
+def test_a_list_of_codes_for_tests_that_is_none_is_refused(codes):
+    done = Daemon("users", MTAN_TEST_CODES=codes).run("--check")
+    assert done.returncode == EXIT_CONFIG
+    assert [line.split(": ")[:2] for line in done.stderr.splitlines()] == [["users", "MTAN_TEST_CODES"]]
+
+
 def test_a_secret_of_32_bytes_is_taken():
     assert Daemon("users", APP_ENV="production", SECRET_KEY="x" * 32, SECRET_KEY_FILE=None).run("--check").returncode == 0
 

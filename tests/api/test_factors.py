@@ -235,7 +235,7 @@ def test_a_change_of_a_factor_is_reported_by_a_message(owner):
     owner.token = reply.json["data"]["access_token"]
     headers = confirmation(owner, "remove_factor", id=owner.factor)
     assert call("DELETE", f"/auth/factors/{owner.factor}", token=owner.token, headers=headers).status == 200
-    for what in ("An authenticator app was added", "Your recovery codes were replaced", "An authenticator app was removed"):
+    for what in ("A second factor was added", "Your recovery codes were replaced", "A second factor was removed"):
         eventually(lambda what=what: len(messages(owner.email, what)) == 1, message=what)
 
 
@@ -386,7 +386,8 @@ def test_a_confirmation_is_of_a_known_action(person, body, field):
     "body, field",
     [
         ({}, "method"),
-        ({"method": "mtan", "code": "1"}, "method"),
+        ({"method": "sms", "code": "1"}, "method"),
+        ({"method": "mtan"}, "code"),
         ({"method": "totp"}, "code"),
         ({"method": "password", "code": "1"}, "password"),
     ],

@@ -423,6 +423,22 @@ def test_no_more_than_twenty_notices_wait_for_one_address():
     drop_all()
 
 
+def test_a_message_with_a_code_expires_with_its_challenge_and_a_newer_one_takes_its_place():
+    """While no mailer runs: no code is sent that has become void."""
+    person = Person()
+    columns, row = "id, user_id, method, secret, activated_at", f"gen_random_uuid(), {person.id}, 'mtan', '', now()"
+    psql("users", f"INSERT INTO factor_settings (user_id) VALUES ({person.id}); INSERT INTO factors ({columns}) VALUES ({row})")
+    waiting = f"SELECT parameters ->> 'mtan', expires_at FROM outbox WHERE recipient = '{person.email}' AND template = 'code'"
+    for _ in range(2):
+        reply = abacus.post("/auth/session", {"email": person.email, "password": person.password})
+        assert (reply.status, reply.json["data"]["sent"]) == (401, True), reply
+        challenge = f"SELECT id, expires_at FROM challenges WHERE id = '{reply.json['data']['challenge']}'"
+        assert psql("users", waiting) == psql("users", challenge)
+    parameters = psql("users", f"SELECT parameters FROM outbox WHERE recipient = '{person.email}'")
+    assert "code" not in parameters, "the outbox has all but the code"
+    drop_all()
+
+
 def test_nothing_is_lost_when_redis_loses_everything(server, mailbox, certificate):
     """While no mailer runs, so that the message is in Redis alone; users publishes it again after its lease."""
     address = address_of("ada")

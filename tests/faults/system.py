@@ -103,6 +103,18 @@ def make_admin(email):
     return superuser(f"UPDATE users SET admin = true WHERE id = {own} RETURNING id", "faults_users").split()[0]
 
 
+def give_codes_by_message(user):
+    columns, row = "(id, user_id, method, secret, activated_at)", "gen_random_uuid(), id, 'mtan', '', now()"
+    owner = f"FROM users WHERE email = '{user.email}'"
+    superuser(f"INSERT INTO factor_settings (user_id) SELECT id {owner}", "faults_users")
+    superuser(f"INSERT INTO factors {columns} SELECT {row} {owner}", "faults_users")
+
+
+def forget_tries():
+    """Those that are limited for each user."""
+    superuser("UPDATE factor_settings SET tries = 0", "faults_users")
+
+
 def add_mail_report(database=REDIS_DATABASE):
     """As mailer does, about a message that users does not know."""
     fields = ("id", uuid.uuid4(), "attempt", 1, "result", "deferred")
@@ -266,8 +278,8 @@ class Driven:
 class User:
     """Registered at a users daemon."""
 
-    def __init__(self, users):
-        word = secrets.token_hex(6)
+    def __init__(self, users, word=None):
+        word = word or secrets.token_hex(6)
         self.name, self.email, self.password = f"person-{word}", f"{word}@example.com", f"brass beads {word}"
         reply = users.call("POST", "/auth/register", {"username": self.name, "email": self.email, "password": self.password})
         assert reply.status == 201, reply

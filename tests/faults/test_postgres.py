@@ -91,15 +91,17 @@ TIMING = [
 FAULTS = [*REFUSED.values(), *(Fault(name, answer) for name, answer in (WHOLE | TORN).items()), *TIMING]
 NOTICED_S = {"too late": system.SETTLED_S + 0.4, "never": system.SETTLED_S + 0.4, "a huge message": system.SETTLED_S + 0.4}
 NOTICED_S |= dict.fromkeys(TORN, system.SETTLED_S + 0.4)
+CODES_OWNER, CODES_ENROLLER, CODE = "codes-owner", "codes-enroller", "1001"
 # A wrong answer to a statement may be any answer to its client, except one that acknowledges what was not done.
-ANSWERS = {200, 201, 202, 400, 401, 403, 404, 409, 500, 503, 504}
+ANSWERS = {200, 201, 202, 400, 401, 403, 404, 409, 429, 500, 503, 504}
 
 
 @pytest.fixture(scope="module")
 def world():
     print(f"SEED={SEED}")
     system.make_databases()
-    with Peered("users", REPAIR_SECONDS=1, LOGIN_ATTEMPTS_MAX=1000000) as users:
+    codes = f"{CODES_OWNER}@example.com:{CODE},{CODES_ENROLLER}@example.com:{CODE}"
+    with Peered("users", REPAIR_SECONDS=1, LOGIN_ATTEMPTS_MAX=1000000, MTAN_TEST_CODES=codes) as users:
         system.revocations_are_published()
         with Peered("values", REPAIR_SECONDS=1) as values, Peered("healthcheck") as healthcheck, Peered("worker"):
             yield {"users": Users(users), "values": Values(values, users), "healthcheck": Healthcheck(healthcheck)}
@@ -120,6 +122,8 @@ class Users(Asked):
     def __init__(self, peered):
         super().__init__(peered)
         self.user, self.numbers = User(peered), itertools.count()
+        self.codes_owner, self.enroller = User(peered, CODES_OWNER), User(peered, CODES_ENROLLER)
+        system.give_codes_by_message(self.codes_owner)
 
     def logs_in(self):
         reply = self.peered.call("POST", "/auth/login", self.user.credentials)
@@ -196,6 +200,41 @@ class Users(Asked):
         self.logs_in()
         return [self.peered.call("POST", f"/users/{number}/reset", token=self.user.token)]
 
+    def enrols_codes(self):
+        """With a wrong code, so that this user keeps having no factor; its 400 is the right answer."""
+        login = self.peered.call("POST", "/auth/login", self.enroller.credentials)
+        if login.status != 200:
+            return [login]
+        token, body = login.json["auth_token"], {"method": "mtan", "current": self.enroller.password}
+        begun = self.peered.call("POST", "/auth/factors", body, token=token)
+        if begun.status != 201:
+            return [begun]
+        path = f"/auth/factors/{begun.json['data']['id']}"
+        tried = self.peered.call("POST", path, {"code": "1"}, token=token)
+        return [begun] if tried.status == 400 else [begun, tried]
+
+    def has_a_code(self, path):
+        """The challenge that it answers; or what else the daemon replied."""
+        system.forget_tries()
+        begun = self.peered.call("POST", path, self.codes_owner.credentials)
+        if begun.status != 401:
+            return None, [begun]
+        data = begun.json.get("data", {})
+        return (data["challenge"] if data.get("sent") else None), []
+
+    def confirms_by_a_code(self):
+        challenge, replies = self.has_a_code("/auth/session")
+        if challenge:
+            answer = {"method": "mtan", "code": CODE}
+            replies = [self.peered.call("POST", f"/auth/challenge/{challenge}", answer)]
+        return replies
+
+    def logs_in_by_a_code(self):
+        challenge, replies = self.has_a_code("/auth/login")
+        if challenge:
+            replies = [self.peered.call("POST", "/auth/login", self.codes_owner.credentials | {"mtan": CODE})]
+        return replies
+
     def reads_a_report(self):
         system.add_mail_report()
         return []
@@ -226,6 +265,11 @@ class Users(Asked):
             "events_attempted": self.fails_to_log_in,
             "events_of_user": self.lists_events,
             "user_reset": self.is_sent_a_link_by_an_admin,
+            "mtan_send_for_factor": self.enrols_codes,
+            "mtan_try_for_factor": self.enrols_codes,
+            "mtan_send": self.confirms_by_a_code,
+            "challenge_mtan": self.confirms_by_a_code,
+            "mtan_of_login": self.logs_in_by_a_code,
             "outbox_claim": self.is_left_alone,
             "outbox_settle": self.reads_a_report,
         }

@@ -121,7 +121,7 @@ def test_a_changed_setting_restarts_only_what_reads_it(stack):
 
 
 def test_the_commands_reach_the_private_servers(stack):
-    assert stack("psql", "users", "-qAt", "-c", "SELECT count(*) FROM users").stdout.strip() == "2"
+    assert stack("psql", "users", "-qAt", "-c", "SELECT count(*) FROM users").stdout.strip() == "5"
     assert stack("psql", "values", "-qAt", stdin="SELECT current_user").stdout.strip() == "values"
     assert stack("redis-cli", "PING").stdout.strip() == "PONG"
     assert stack("redis-cli", "CONFIG", "GET", "port").stdout.split() == ["port", str(6390 + OFFSET)]
