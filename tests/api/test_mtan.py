@@ -25,7 +25,7 @@ from test_factors import (
     said,
     session_of,
     sql,
-)  # fmt: skip
+)
 
 import abacus
 from abacus import Daemon, Person, eventually, get, messages, post, totp

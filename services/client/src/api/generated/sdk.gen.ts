@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { ActivateFactorData, ActivateFactorErrors, ActivateFactorResponses, AddUserData, AddUserErrors, AddUserResponses, AnswerChallengeData, AnswerChallengeErrors, AnswerChallengeResponses, AskFactorsData, AskFactorsErrors, AskFactorsResponses, BeginConfirmationData, BeginConfirmationErrors, BeginConfirmationResponses, ChangeAccountData, ChangeAccountErrors, ChangeAccountResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeUserData, ChangeUserErrors, ChangeUserResponses, DeleteAccountData, DeleteAccountErrors, DeleteAccountResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, DeleteValueData, DeleteValueErrors, DeleteValueResponses, DeleteValuesData, DeleteValuesErrors, DeleteValuesResponses, EndOneSessionData, EndOneSessionErrors, EndOneSessionResponses, EndOtherSessionsData, EndOtherSessionsErrors, EndOtherSessionsResponses, EndSessionData, EndSessionErrors, EndSessionResponses, EndSessionsOfUserData, EndSessionsOfUserErrors, EndSessionsOfUserResponses, EnrolFactorData, EnrolFactorErrors, EnrolFactorResponses, ForgotPasswordData, ForgotPasswordErrors, ForgotPasswordResponses, GetHealthData, GetHealthErrors, GetHealthHistoryData, GetHealthHistoryErrors, GetHealthHistoryResponses, GetHealthResponses, GetStatusData, GetStatusErrors, GetStatusResponses, GetUserData, GetUserErrors, GetUserOfTokenData, GetUserOfTokenErrors, GetUserOfTokenResponses, GetUserResponses, GetValueData, GetValueErrors, GetValueResponses, ListAllValuesData, ListAllValuesErrors, ListAllValuesResponses, ListCurrentValuesData, ListCurrentValuesErrors, ListCurrentValuesResponses, ListenToValuesData, ListenToValuesErrors, ListEventsData, ListEventsErrors, ListEventsOfUserData, ListEventsOfUserErrors, ListEventsOfUserResponses, ListEventsResponses, ListFactorsData, ListFactorsErrors, ListFactorsResponses, ListHealthEventsData, ListHealthEventsErrors, ListHealthEventsResponses, ListKindsData, ListKindsErrors, ListKindsResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListValuesData, ListValuesErrors, ListValuesResponses, LogInData, LogInErrors, LogInOlderData, LogInOlderErrors, LogInOlderResponses, LogInResponses, LogOutData, LogOutErrors, LogOutOlderData, LogOutOlderErrors, LogOutOlderResponses, LogOutResponses, PingData, PingErrors, PingResponses, RefreshSessionData, RefreshSessionErrors, RefreshSessionResponses, RegisterData, RegisterErrors, RegisterResponses, RemoveFactorData, RemoveFactorErrors, RemoveFactorResponses, ReplaceRecoveryCodesData, ReplaceRecoveryCodesErrors, ReplaceRecoveryCodesResponses, ResetPasswordData, ResetPasswordErrors, ResetPasswordResponses, ResetUserData, ResetUserErrors, ResetUserResponses, RetryValueData, RetryValueErrors, RetryValueResponses, StartSessionData, StartSessionErrors, StartSessionResponses, SubmitValueData, SubmitValueErrors, SubmitValueResponses } from './types.gen';
+import type { ActivateFactorData, ActivateFactorErrors, ActivateFactorResponses, AddUserData, AddUserErrors, AddUserResponses, AnswerChallengeData, AnswerChallengeErrors, AnswerChallengeResponses, AskFactorsData, AskFactorsErrors, AskFactorsResponses, BeginConfirmationData, BeginConfirmationErrors, BeginConfirmationResponses, ChangeAccountData, ChangeAccountErrors, ChangeAccountResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeUserData, ChangeUserErrors, ChangeUserResponses, DeleteAccountData, DeleteAccountErrors, DeleteAccountResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, DeleteValueData, DeleteValueErrors, DeleteValueResponses, DeleteValuesData, DeleteValuesErrors, DeleteValuesResponses, EndOneSessionData, EndOneSessionErrors, EndOneSessionResponses, EndOtherSessionsData, EndOtherSessionsErrors, EndOtherSessionsResponses, EndSessionData, EndSessionErrors, EndSessionResponses, EndSessionsOfUserData, EndSessionsOfUserErrors, EndSessionsOfUserResponses, EnrolFactorData, EnrolFactorErrors, EnrolFactorResponses, ForgotPasswordData, ForgotPasswordErrors, ForgotPasswordResponses, GetHealthData, GetHealthErrors, GetHealthHistoryData, GetHealthHistoryErrors, GetHealthHistoryResponses, GetHealthResponses, GetStatusData, GetStatusErrors, GetStatusResponses, GetUserData, GetUserErrors, GetUserOfTokenData, GetUserOfTokenErrors, GetUserOfTokenResponses, GetUserResponses, GetValueData, GetValueErrors, GetValueResponses, ListAllValuesData, ListAllValuesErrors, ListAllValuesResponses, ListCurrentValuesData, ListCurrentValuesErrors, ListCurrentValuesResponses, ListenToValuesData, ListenToValuesErrors, ListEventsData, ListEventsErrors, ListEventsOfUserData, ListEventsOfUserErrors, ListEventsOfUserResponses, ListEventsResponses, ListFactorsData, ListFactorsErrors, ListFactorsResponses, ListHealthEventsData, ListHealthEventsErrors, ListHealthEventsResponses, ListKindsData, ListKindsErrors, ListKindsResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListValuesData, ListValuesErrors, ListValuesResponses, LogInData, LogInErrors, LogInOlderData, LogInOlderErrors, LogInOlderResponses, LogInResponses, LogOutData, LogOutErrors, LogOutOlderData, LogOutOlderErrors, LogOutOlderResponses, LogOutResponses, PingData, PingErrors, PingResponses, RefreshSessionData, RefreshSessionErrors, RefreshSessionResponses, RegisterData, RegisterErrors, RegisterResponses, RemoveFactorData, RemoveFactorErrors, RemoveFactorResponses, ReplaceRecoveryCodesData, ReplaceRecoveryCodesErrors, ReplaceRecoveryCodesResponses, ResetPasswordData, ResetPasswordErrors, ResetPasswordResponses, ResetUserData, ResetUserErrors, ResetUserResponses, RetryValueData, RetryValueErrors, RetryValueResponses, SendCodeData, SendCodeErrors, SendCodeResponses, StartSessionData, StartSessionErrors, StartSessionResponses, SubmitValueData, SubmitValueErrors, SubmitValueResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -34,7 +34,8 @@ export const register = <ThrowOnError extends boolean = false>(options: Options<
  * Log in
  *
  * A wrong password and an unknown e-mail get the same reply after the same time. An inactive user can log in, but no operation accepts the token.
- * A user with a second factor that is asked at every login sends its code, or a recovery code, as `code`, or answers the challenge of the refusal.
+ * A user with a second factor that is asked at every login sends the code of an app, or a recovery code, as `code`, or a code by message as `mtan`,
+ * or answers the challenge of the refusal. A user whose only factor is codes by message is sent one by a call without either.
  *
  */
 export const logIn = <ThrowOnError extends boolean = false>(options: Options<LogInData, ThrowOnError>): RequestResult<LogInResponses, LogInErrors, ThrowOnError> => (options.client ?? client).post<LogInResponses, LogInErrors, ThrowOnError>({
@@ -49,7 +50,8 @@ export const logIn = <ThrowOnError extends boolean = false>(options: Options<Log
 /**
  * Log in, for legacy clients
  *
- * With the user name or the e-mail. Neither reply has the envelope.
+ * With the user name or the e-mail. Neither reply has the envelope. As `POST /auth/login`, it takes `code` or `mtan`, and sends a code by message.
+ *
  */
 export const logInOlder = <ThrowOnError extends boolean = false>(options: Options<LogInOlderData, ThrowOnError>): RequestResult<LogInOlderResponses, LogInOlderErrors, ThrowOnError> => (options.client ?? client).post<LogInOlderResponses, LogInOlderErrors, ThrowOnError>({
     url: '/auth',
@@ -283,6 +285,23 @@ export const answerChallenge = <ThrowOnError extends boolean = false>(options: O
 });
 
 /**
+ * Have a code sent by message
+ *
+ * To the user's e-mail; the message names what the code confirms. The code answers this challenge with the method `mtan`, once, as long as the challenge
+ * is good, and only while no newer one has been sent, for this challenge or another one of the user. `sent` of a challenge says that one was sent already.
+ * A user is sent at most ten codes in an hour.
+ *
+ */
+export const sendCode = <ThrowOnError extends boolean = false>(options: Options<SendCodeData, ThrowOnError>): RequestResult<SendCodeResponses, SendCodeErrors, ThrowOnError> => (options.client ?? client).post<SendCodeResponses, SendCodeErrors, ThrowOnError>({
+    url: '/auth/challenge/{id}/code',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
  * Ask to confirm a sensitive action
  *
  * The answer to the challenge confirms this action with these parameters, once, within five minutes: send its value as `X-Confirmation` with the
@@ -323,10 +342,11 @@ export const askFactors = <ThrowOnError extends boolean = false>(options: Option
 });
 
 /**
- * Add an authenticator app
+ * Add an authenticator app, or codes by message
  *
- * The reply has a new secret. The factor counts once `POST /auth/factors/{id}` has a code of it; that has to happen within ten minutes, and a further
- * enrolment replaces this one. A user has at most ten factors.
+ * With the method `totp` the reply has a new secret for an app; with `mtan` a code is sent to the user's e-mail. The factor counts once `POST
+ * /auth/factors/{id}` has a code; that has to happen within `expires_in`, and a further enrolment replaces this one. A user has at most ten factors,
+ * among them codes by message once, and is sent at most ten codes in an hour.
  *
  */
 export const enrolFactor = <ThrowOnError extends boolean = false>(options: Options<EnrolFactorData, ThrowOnError>): RequestResult<EnrolFactorResponses, EnrolFactorErrors, ThrowOnError> => (options.client ?? client).post<EnrolFactorResponses, EnrolFactorErrors, ThrowOnError>({
@@ -353,7 +373,7 @@ export const removeFactor = <ThrowOnError extends boolean = false>(options: Opti
 });
 
 /**
- * Prove that the app has the secret
+ * Prove that the app has the secret, or that the code has arrived
  *
  * From now on the factor counts. With the first one come ten recovery codes, which are shown only here. All other sessions and tokens of the user
  * end; the reply has the token that replaces the one of this request.

@@ -98,9 +98,13 @@ export type Login = {
     email: string;
     password: string;
     /**
-     * of a second factor, if the user has one that is asked at every login
+     * of an app, or a recovery code, if the user has a second factor that is asked at every login
      */
     code?: string;
+    /**
+     * the code of the newest message, in place of `code`
+     */
+    mtan?: string;
 };
 
 export type OlderLogin = {
@@ -110,9 +114,13 @@ export type OlderLogin = {
     username: string;
     password: string;
     /**
-     * of a second factor, if the user has one that is asked at every login
+     * of an app, or a recovery code, if the user has a second factor that is asked at every login
      */
     code?: string;
+    /**
+     * the code of the newest message, in place of `code`
+     */
+    mtan?: string;
 };
 
 /**
@@ -279,9 +287,9 @@ export type OtherSessionsEnded = {
 };
 
 /**
- * a code of an authenticator app; a recovery code; the password, which confirms actions of users without a factor
+ * a code of an authenticator app; a code by message; a recovery code; the password, which confirms actions of users without a factor
  */
-export type Method = 'totp' | 'recovery' | 'password';
+export type Method = 'totp' | 'mtan' | 'recovery' | 'password';
 
 export type Challenge = {
     challenge: string;
@@ -290,6 +298,10 @@ export type Challenge = {
      * seconds
      */
     expires_in: number;
+    /**
+     * a code by message is on its way. If not, and `mtan` is among the methods, `POST /auth/challenge/{id}/code` sends one
+     */
+    sent: boolean;
 };
 
 /**
@@ -310,6 +322,13 @@ export type ChallengeAnswer = {
     method: Method;
     code?: string;
     password?: string;
+};
+
+/**
+ * an object without members that matter
+ */
+export type CodeRequest = {
+    [key: string]: unknown;
 };
 
 export type ConfirmationRequest = {
@@ -365,7 +384,7 @@ export type FactorsAsked = {
 
 export type Factor = {
     id: string;
-    method: 'totp';
+    method: 'totp' | 'mtan';
     created_at: string;
     last_used_at: string | null;
 };
@@ -386,7 +405,7 @@ export type FactorList = {
  * and `current`, the current password, unless `X-Confirmation` confirms it
  */
 export type FactorEnrolment = {
-    method: 'totp';
+    method: 'totp' | 'mtan';
     current?: Password;
 };
 
@@ -404,6 +423,13 @@ export type FactorEnrolled = {
          * for a QR code
          */
         uri: string;
+        /**
+         * seconds in which it has to be activated
+         */
+        expires_in: number;
+    } | {
+        id: string;
+        method: 'mtan';
         /**
          * seconds in which it has to be activated
          */
@@ -2237,6 +2263,80 @@ export type AnswerChallengeResponses = {
 
 export type AnswerChallengeResponse = AnswerChallengeResponses[keyof AnswerChallengeResponses];
 
+export type SendCodeData = {
+    body: CodeRequest;
+    path: {
+        /**
+         * the challenge
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/auth/challenge/{id}/code';
+};
+
+export type SendCodeErrors = {
+    /**
+     * The body is empty or not a JSON object, or a member of it is missing or invalid; `errors` says which.
+     */
+    400: InvalidPayload | UnreadableRequest;
+    /**
+     * The challenge has ended, or takes no code by message.
+     */
+    401: Failure & {
+        code?: 'challenge_ended';
+    };
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * The `Content-Type` is not `application/json`.
+     */
+    415: Failure & {
+        code?: 'unsupported_media_type';
+    };
+    /**
+     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; or
+     * too many requests.
+     *
+     */
+    429: Failure & {
+        code?: 'too_many_attempts' | 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type SendCodeError = SendCodeErrors[keyof SendCodeErrors];
+
+export type SendCodeResponses = {
+    /**
+     * A code is on its way.
+     */
+    200: Success;
+};
+
+export type SendCodeResponse = SendCodeResponses[keyof SendCodeResponses];
+
 export type BeginConfirmationData = {
     body: ConfirmationRequest;
     path?: never;
@@ -2491,7 +2591,7 @@ export type EnrolFactorErrors = {
         code?: 'token_missing' | 'confirmation_required' | 'confirmation_invalid';
     };
     /**
-     * The user has ten factors already.
+     * The user has ten factors already, or codes by message.
      */
     409: Failure & {
         code?: 'too_many_factors';
@@ -2540,7 +2640,7 @@ export type EnrolFactorError = EnrolFactorErrors[keyof EnrolFactorErrors];
 
 export type EnrolFactorResponses = {
     /**
-     * A secret for the app.
+     * A secret for the app, or a code is on its way.
      */
     201: FactorEnrolled;
 };
