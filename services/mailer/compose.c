@@ -26,19 +26,15 @@ TEMPLATE_FILES(code);
 TEMPLATE_FILES(email_changed);
 TEMPLATE_FILES(factor_added);
 TEMPLATE_FILES(factor_removed);
+TEMPLATE_FILES(new_device);
 TEMPLATE_FILES(password_changed);
 TEMPLATE_FILES(password_reset);
 TEMPLATE_FILES(recovery_codes_replaced);
 TEMPLATE_FILES(session_reused);
 
 const struct template templates[] = {
-	TEMPLATE(code),
-	TEMPLATE(email_changed),
-	TEMPLATE(factor_added),
-	TEMPLATE(factor_removed),
-	TEMPLATE(password_changed),
-	TEMPLATE(password_reset),
-	TEMPLATE(recovery_codes_replaced),
+	TEMPLATE(code),           TEMPLATE(email_changed),    TEMPLATE(factor_added),   TEMPLATE(factor_removed),
+	TEMPLATE(new_device),     TEMPLATE(password_changed), TEMPLATE(password_reset), TEMPLATE(recovery_codes_replaced),
 	TEMPLATE(session_reused),
 };
 const int templates_n = sizeof templates / sizeof *templates;

@@ -316,6 +316,24 @@ const struct postgres_statement store_session_end = {
 		"gone", "$4") " SELECT id FROM gone UNION ALL SELECT jti FROM revoked_tokens "
 			      "WHERE jti = $1::uuid AND user_id = $2::bigint"};
 
+/* A row that was inserted has no xmax; one that was there has this statement's. Whether the user has another device is asked of
+ * the table as it was before, so that the first one, of a registration, is no news. */
+const struct postgres_statement store_device_note = {
+	"device_note",
+	"WITH noted AS (INSERT INTO devices (user_id, agent) SELECT id, $2::text FROM users WHERE id = $1::bigint"
+	" ON CONFLICT (user_id, agent) DO UPDATE SET used_at = now() RETURNING user_id, xmax = 0 AS is_new),"
+	" surplus AS (DELETE FROM devices WHERE user_id = $1::bigint AND agent IN (SELECT agent FROM devices WHERE user_id = "
+	"$1::bigint"
+	" AND agent <> $2::text ORDER BY used_at DESC, agent OFFSET $4::bigint - 1)),"
+	" news AS (SELECT id, email FROM noted JOIN users ON users.id = user_id WHERE is_new"
+	" AND EXISTS (SELECT FROM devices WHERE user_id = $1::bigint)"
+	" AND (SELECT count(*) FROM outbox WHERE recipient = email) < " WAITING_MAX
+	" AND (SELECT count(*) FROM devices WHERE user_id = $1::bigint AND created_at > now() - interval '1 hour') <= "
+	"$5::bigint)"
+	" INSERT INTO outbox (template, recipient, parameters) SELECT 'new_device', email, jsonb_build_object('address', "
+	"$3::text)"
+	" FROM news RETURNING id"};
+
 /* The user whose tokens a change ends. */
 #define OTHERS_OF(user)                                                                                     \
 	"target AS MATERIALIZED (SELECT id, email, tokens_dead_until_ms AS was FROM users WHERE id = " user \
@@ -716,23 +734,65 @@ const struct postgres_statement store_outbox_prune = {
 	" FROM outbox WHERE expires_at > now()"};
 
 const struct postgres_statement *const store_statements[] = {
-	&store_user_insert,         &store_user_by_email,       &store_user_by_login,
-	&store_user_by_id,          &store_user_of_token,       &store_users_page,
-	&store_user_change,         &store_user_delete,         &store_users_search,
-	&store_account_change,      &store_password_set,        &store_password_replace,
-	&store_tokens_end,          &store_token_revoke,        &store_revoked_tokens,
-	&store_revoked_users,       &store_user_revocation,     &store_session_insert,
-	&store_session_refresh,     &store_session_misused,     &store_sessions_of_user,
-	&store_session_end,         &store_sessions_end_others, &store_sessions_prune,
-	&store_token_revocation,    &store_user_taken,          &store_outbox_claim,
-	&store_outbox_settle,       &store_outbox_prune,        &store_user_of_reset,
-	&store_password_reset,      &store_password_forgotten,  &store_password_resets_begin,
-	&store_factors_of_user,     &store_factor_enrol,        &store_factor_pending,
-	&store_factor_activate,     &store_factor_remove,       &store_recovery_codes_replace,
-	&store_factor_ask,          &store_challenge_insert,    &store_challenge_try,
-	&store_challenge_totp,      &store_challenge_recovery,  &store_challenge_password,
-	&store_challenge_mtan,      &store_mtan_send,           &store_mtan_send_for_factor,
-	&store_mtan_try_for_factor, &store_mtan_of_login,       &store_confirmation_use,
-	&store_user_reset,          &store_event_login,         &store_events_attempted,
-	&store_events_prune,        &store_events_of_user,      NULL,
+	&store_user_insert,
+	&store_user_by_email,
+	&store_user_by_login,
+	&store_user_by_id,
+	&store_user_of_token,
+	&store_users_page,
+	&store_user_change,
+	&store_user_delete,
+	&store_users_search,
+	&store_account_change,
+	&store_password_set,
+	&store_password_replace,
+	&store_tokens_end,
+	&store_token_revoke,
+	&store_revoked_tokens,
+	&store_revoked_users,
+	&store_user_revocation,
+	&store_session_insert,
+	&store_session_refresh,
+	&store_session_misused,
+	&store_sessions_of_user,
+	&store_session_end,
+	&store_device_note,
+	&store_sessions_end_others,
+	&store_sessions_prune,
+	&store_token_revocation,
+	&store_user_taken,
+	/* mail, and what is sent by it */
+	&store_outbox_claim,
+	&store_outbox_settle,
+	&store_outbox_prune,
+	&store_user_of_reset,
+	&store_password_reset,
+	&store_password_forgotten,
+	&store_password_resets_begin,
+	&store_user_reset,
+	/* factors and challenges */
+	&store_factors_of_user,
+	&store_factor_enrol,
+	&store_factor_pending,
+	&store_factor_activate,
+	&store_factor_remove,
+	&store_recovery_codes_replace,
+	&store_factor_ask,
+	&store_challenge_insert,
+	&store_challenge_try,
+	&store_challenge_totp,
+	&store_challenge_recovery,
+	&store_challenge_password,
+	&store_challenge_mtan,
+	&store_mtan_send,
+	&store_mtan_send_for_factor,
+	&store_mtan_try_for_factor,
+	&store_mtan_of_login,
+	&store_confirmation_use,
+	/* events */
+	&store_event_login,
+	&store_events_attempted,
+	&store_events_prune,
+	&store_events_of_user,
+	NULL,
 };

@@ -137,6 +137,11 @@ enum {
 	COLUMN_OTHERS_END
 };
 
+/* user id, digest of the user agent, address, most devices of a user, most notices of a user in an hour -> id. Notes that the
+ * user was logged in by this device, and notifies the user by mail if it is a further one. No row: it is none, or was reported
+ * often enough. */
+extern const struct postgres_statement store_device_note;
+
 /* after id, limit, limits -> the last id of the page; removes those of the page that are not good */
 extern const struct postgres_statement store_sessions_prune;
 enum { COLUMN_PRUNED_LAST_ID };

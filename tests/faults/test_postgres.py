@@ -247,6 +247,7 @@ class Users(Asked):
             "user_by_email": self.logs_in,
             "user_of_token": self.is_shown,
             "user_insert": self.registers,
+            "device_note": self.logs_in,
             "token_revoke": self.logs_out,
             "password_set": self.changes_password,
             "tokens_end": self.changes_password,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "accounts/registration.h"
+#include "sessions/device.h"
 
 static void reply_token(struct http_request *req, int64_t user_id);
 
@@ -20,6 +21,7 @@ static void reply_token(struct http_request *req, int64_t user_id)
 	struct jwt_claims claims;
 	char *token = jwt_issue(&users->key, user_id, false, users->config->auth.token_lifetime_s, &claims);
 
+	device_note(req, user_id);
 	cJSON_AddStringToObject(json, "status", "success");
 	cJSON_AddStringToObject(json, "message", "Successfully registered.");
 	cJSON_AddStringToObject(json, "auth_token", token);

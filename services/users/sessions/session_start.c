@@ -8,6 +8,7 @@
 #include "events/event_origin.h"
 #include "revocations/retry_queue.h"
 #include "service.h"
+#include "sessions/device.h"
 #include "sessions/session.h"
 #include "store.h"
 
@@ -76,6 +77,7 @@ static void stored(enum status status, const struct postgres_rows *rows, void *a
 	if (status != STATUS_OK)
 		return http_reply_status(starting->req, status);
 	publish_surplus(users_of(starting->req), rows);
+	device_note(starting->req, starting->tokens.user_id);
 	starting->tokens.session.authenticated_s = postgres_int(rows, 0, COLUMN_STARTED_AUTHENTICATED_S);
 	session_reply(starting->req, 201, &starting->tokens, rows);
 }

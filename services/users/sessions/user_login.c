@@ -12,6 +12,7 @@
 #include "events/event_origin.h"
 #include "revocations/revoke.h"
 #include "sessions/credentials.h"
+#include "sessions/device.h"
 #include "store.h"
 
 struct login {
@@ -140,6 +141,7 @@ static void log_in(struct credentials *credentials)
 	login->req = req;
 	login->token = jwt_issue_at(&users->key, credentials->user_id, credentials->is_admin, credentials->issued_ms,
 				    users->config->auth.token_lifetime_s, &login->claims);
+	device_note(req, credentials->user_id);
 	if (credentials->is_active)
 		reply_token(login);
 	else /* as in the legacy system, an inactive user can log in; the token is refused everywhere */

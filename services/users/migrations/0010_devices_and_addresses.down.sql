@@ -1,0 +1,3 @@
+DROP TABLE email_links;
+ALTER TABLE users DROP COLUMN email_verified_at;
+DROP TABLE devices;

@@ -1,0 +1,79 @@
+"""The first login of a browser or program that had not logged its user in before is reported by a message."""
+
+import secrets
+
+import pytest
+
+import abacus
+from abacus import eventually, messages, post
+
+SUBJECT = "A new device has logged in"
+
+
+@pytest.fixture(autouse=True)
+def with_messages():
+    abacus.native("the messages of mailer")
+
+
+def log_in(person, agent, path="/auth/session", name="email", status=201, **options):
+    body = {name: getattr(person, name), "password": person.password}
+    reply = post(path, {**body, **options}, headers={"User-Agent": agent})
+    assert reply.status == status, reply
+    return reply
+
+
+def devices(person):
+    return int(abacus.psql("users", f"SELECT count(*) FROM devices WHERE user_id = {person.id}"))
+
+
+def notices(person, count):
+    """The messages, once there are as many; one that was not to be sent would have been sent before the last."""
+    return eventually(lambda: len(found := messages(person.email, SUBJECT)) >= count and found, message=f"{count} notices")
+
+
+WAYS = {
+    "a session": {"path": "/auth/session", "status": 201},
+    "the older login": {"path": "/auth/login", "status": 200},
+    "the oldest login": {"path": "/auth", "name": "username", "status": 200},
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_login_by_another_device_is_reported_once(person, way):
+    log_in(person, "Firefox", **WAYS[way])
+    log_in(person, "Firefox", **WAYS[way])
+    log_in(person, "Safari", **WAYS[way])
+    assert len(notices(person, 2)) == 2
+
+
+def test_a_login_by_the_device_that_registered_is_not_reported(person):
+    person.login()
+    assert devices(person) == 1
+    log_in(person, "another")
+    assert len(notices(person, 1)) == 1
+
+
+def test_the_notice_shows_the_address_and_nothing_that_the_device_chose(person):
+    agent = f"call 555-{secrets.token_hex(4)} at once"
+    log_in(person, agent)
+    text = notices(person, 1)[0].as_string()
+    assert "from the address 127.0.0.1." in text.replace("=\r\n", "").replace("=\n", "")
+    assert agent[5:] not in text
+
+
+def test_a_wrong_password_is_not_reported_and_makes_no_device_known(person):
+    post("/auth/session", {"email": person.email, "password": "wrong wrong"}, headers={"User-Agent": "another"})
+    assert devices(person) == 1
+
+
+def test_many_devices_are_reported_thrice_in_an_hour_and_fifty_are_known(person):
+    """So an attacker with the password neither fills the mailbox nor the table."""
+    abacus.psql(
+        "users",
+        f"INSERT INTO devices (user_id, agent, used_at, created_at) SELECT {person.id}, 'device ' || i, now() - interval '1 day',"
+        " now() - interval '1 day' FROM generate_series(1, 60) i",
+    )
+    for number in range(5):
+        log_in(person, f"agent {number}")
+    eventually(lambda: devices(person) == 50)
+    assert len(notices(person, 3)) == 3
