@@ -24,6 +24,7 @@
 
 TEMPLATE_FILES(code);
 TEMPLATE_FILES(email_changed);
+TEMPLATE_FILES(email_link);
 TEMPLATE_FILES(factor_added);
 TEMPLATE_FILES(factor_removed);
 TEMPLATE_FILES(new_device);
@@ -33,8 +34,15 @@ TEMPLATE_FILES(recovery_codes_replaced);
 TEMPLATE_FILES(session_reused);
 
 const struct template templates[] = {
-	TEMPLATE(code),           TEMPLATE(email_changed),    TEMPLATE(factor_added),   TEMPLATE(factor_removed),
-	TEMPLATE(new_device),     TEMPLATE(password_changed), TEMPLATE(password_reset), TEMPLATE(recovery_codes_replaced),
+	TEMPLATE(code),
+	TEMPLATE(email_changed),
+	TEMPLATE(email_link),
+	TEMPLATE(factor_added),
+	TEMPLATE(factor_removed),
+	TEMPLATE(new_device),
+	TEMPLATE(password_changed),
+	TEMPLATE(password_reset),
+	TEMPLATE(recovery_codes_replaced),
 	TEMPLATE(session_reused),
 };
 const int templates_n = sizeof templates / sizeof *templates;

@@ -2,6 +2,7 @@
 #include "service.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "factors/mtan.h"
 
@@ -24,6 +25,10 @@ static const struct config_option own_options[] = {
 	 "pause before a message that was deferred is tried again; doubles each time, up to an hour", 1, 3600, false},
 	{"EVENTS_RETENTION_DAYS", CONFIG_INT, offsetof(struct users_config, events_retention_days), "90",
 	 "days for which it is kept what users did, and from where", 1, 3650, false},
+	{"EMAIL_VERIFICATION", CONFIG_TEXT, offsetof(struct users_config, email_verification_text), "off",
+	 "off, optional: a link is sent to a new e-mail address, and a changed one counts once its link was used; required: "
+	 "and no login succeeds before",
+	 0, 0, false},
 	{"MTAN_TEST_CODES", CONFIG_TEXT, offsetof(struct users_config, mtan_test_codes), NULL,
 	 "email:code,…: users whose mTAN is that code, and who get no message with one; refused in staging and production", 0,
 	 0, true},
@@ -75,6 +80,21 @@ static void check_test_codes(struct config *config)
 		config_problem(config, "MTAN_TEST_CODES: %s", problem);
 }
 
+static void check_verification(struct config *config)
+{
+	static const char *const names[] = {
+		[VERIFICATION_OFF] = "off", [VERIFICATION_OPTIONAL] = "optional", [VERIFICATION_REQUIRED] = "required"};
+	const char *text = users_config.email_verification_text;
+
+	for (enum email_verification i = VERIFICATION_OFF; text && i <= VERIFICATION_REQUIRED; i++) {
+		if (strcmp(text, names[i]) != 0)
+			continue;
+		users_config.email_verification = i;
+		return;
+	}
+	config_problem(config, "EMAIL_VERIFICATION: must be off, optional or required");
+}
+
 void users_check(struct config *config)
 {
 	if (config_env(config) == APP_ENV_DEVELOPMENT && !is_set("PUBLIC_USERS") && !is_set("PUBLIC_USERS_FILE"))
@@ -82,4 +102,5 @@ void users_check(struct config *config)
 	postgres_config_check(&users_config.postgres, config);
 	redis_config_check(&users_config.redis, config);
 	check_test_codes(config);
+	check_verification(config);
 }

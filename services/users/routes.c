@@ -21,6 +21,8 @@ const struct http_route users_routes[] = {
 	{"POST", "/auth/password/reset", password_reset, false, true},
 	{"PATCH", "/auth/account", account_change, true, true},
 	{"DELETE", "/auth/account", account_delete, true, true},
+	{"POST", "/auth/email", email_send, true, true},
+	{"POST", "/auth/email/verify", email_verify, false, true},
 	{"POST", "/auth/challenge/{id}", challenge_respond, false, true},
 	{"POST", "/auth/challenge/{id}/code", challenge_code, false, true},
 	{"POST", "/auth/confirmations", confirmation_begin, true, true},

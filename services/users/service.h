@@ -17,6 +17,12 @@ struct session_config {
 	long per_user_max, prune_s;
 };
 
+enum email_verification {
+	VERIFICATION_OFF,      /* an address counts as it is given */
+	VERIFICATION_OPTIONAL, /* a link is sent to each new one, and a change of it waits for its link */
+	VERIFICATION_REQUIRED  /* and without it no login succeeds */
+};
+
 struct users_config {
 	struct http_config http;
 	struct postgres_config postgres;
@@ -29,6 +35,8 @@ struct users_config {
 	long mail_lease_s, mail_retry_s;
 	long events_retention_days;
 	char *mtan_test_codes; /* factors/mtan.h; NULL: none */
+	char *email_verification_text;
+	enum email_verification email_verification; /* set by users_check() */
 };
 
 struct users {
@@ -70,6 +78,8 @@ void user_change(struct http_request *req);
 void user_delete(struct http_request *req);
 void account_change(struct http_request *req);
 void account_delete(struct http_request *req);
+void email_send(struct http_request *req);
+void email_verify(struct http_request *req);
 /* sessions/ */
 void user_login(struct http_request *req);
 void user_login_legacy(struct http_request *req); /* POST /auth, in user_login.c */

@@ -15,7 +15,8 @@
 #define SET_FIELDS(username, email)                                                                          \
 	"username = coalesce(normalize(" username "::text, NFC), users.username),"                           \
 	" skeleton = CASE WHEN " username "::text IS NULL THEN users.skeleton ELSE users_skeleton(" username \
-	"::text) END, email = coalesce(" email "::text, users.email)"
+	"::text) END, email = coalesce(" email "::text, users.email), email_verified_at ="                   \
+	" CASE WHEN coalesce(" email "::text, users.email) = users.email THEN users.email_verified_at END"
 
 #define SECONDS(parameter) parameter "::bigint * interval '1 second'"
 
@@ -70,15 +71,16 @@ const struct postgres_statement store_user_insert = {
 			       "$4") " SELECT id FROM added"};
 
 const struct postgres_statement store_user_insert_if_absent = {
-	"user_insert_if_absent", "WITH added AS (INSERT INTO users (username, skeleton, email, password_hash, admin)"
-				 " VALUES (normalize($1, NFC), users_skeleton($1), $2, $3, $4::boolean)"
-				 " ON CONFLICT DO NOTHING RETURNING id)"
-				 " INSERT INTO events (class, event, user_id) SELECT 'change', 'user_added', id FROM added"};
+	"user_insert_if_absent",
+	"WITH added AS (INSERT INTO users (username, skeleton, email, password_hash, admin, email_verified_at)"
+	" VALUES (normalize($1, NFC), users_skeleton($1), $2, $3, $4::boolean, now())"
+	" ON CONFLICT DO NOTHING RETURNING id)"
+	" INSERT INTO events (class, event, user_id) SELECT 'change', 'user_added', id FROM added"};
 
 const struct postgres_statement store_user_insert_with_mtan = {
 	"user_insert_with_mtan",
-	"WITH added AS (INSERT INTO users (username, skeleton, email, password_hash)"
-	" VALUES (normalize($1, NFC), users_skeleton($1), $2, $3) ON CONFLICT DO NOTHING RETURNING id),"
+	"WITH added AS (INSERT INTO users (username, skeleton, email, password_hash, email_verified_at)"
+	" VALUES (normalize($1, NFC), users_skeleton($1), $2, $3, now()) ON CONFLICT DO NOTHING RETURNING id),"
 	" settings AS (INSERT INTO factor_settings (user_id, asked) SELECT id, 'sensitive' FROM added)"
 	" INSERT INTO factors (id, user_id, method, secret, activated_at)"
 	" SELECT $4::uuid, id, 'mtan', '', now() FROM added"};
@@ -92,7 +94,7 @@ const struct postgres_statement store_user_insert_with_mtan = {
 	"SELECT " USER ", tokens_dead_until_ms, coalesce(lower(email), typed.name), (SELECT substr(password_hash, 5, 2)" \
 	" FROM users WHERE password_hash LIKE '$2_$%' ORDER BY 1 DESC LIMIT 1),"                                         \
 	" EXISTS (SELECT FROM factor_settings JOIN factors USING (user_id) WHERE user_id = users.id AND asked = 'login'" \
-	" AND activated_at IS NOT NULL)"                                                                                 \
+	" AND activated_at IS NOT NULL), email_verified_at IS NOT NULL"                                                  \
 	" FROM (SELECT lower(normalize($1, NFC)) AS name, lower($1) AS raw) typed LEFT JOIN users ON "
 
 const struct postgres_statement store_user_by_email = {"user_by_email", LOGIN_OF "lower(email) = typed.name", true};
@@ -184,7 +186,7 @@ const struct postgres_statement store_password_reset = {
 			  " AND password_resets.id <> $2::uuid),"
 			  " changed AS (UPDATE users SET password_hash = $3, tokens_dead_until_ms = greatest($4::bigint, "
 			  "tokens_dead_until_ms + "
-			  "1)"
+			  "1), email_verified_at = now()"
 			  " FROM used WHERE users.id = used.user_id RETURNING users.id, email),"
 			  " asked AS (UPDATE factor_settings SET asked = 'login' FROM used"
 			  " WHERE factor_settings.user_id = used.user_id)," NOTICE("password_changed", "changed") "," EVENT(
@@ -231,6 +233,37 @@ const struct postgres_statement store_user_reset = {
 											"made",
 											"$4") " SELECT active, EXISTS (SELECT "
 											      "FROM made) FROM target"};
+
+/* ---- addresses ---- */
+
+#define LINK_WINDOW_IS_OVER "email_links.since + interval '1 hour' <= now()"
+
+/* An address that another user has gets no message, so that its owner is not asked to confirm what can not be, and the client
+ * that asked learns nothing. */
+const struct postgres_statement store_email_link = {
+	"email_link",
+	"WITH target AS (SELECT id, coalesce($2::text, email) AS wanted FROM users WHERE id = $1::bigint AND active),"
+	" made AS (INSERT INTO email_links (user_id, id, email, expires_at) SELECT id, gen_random_uuid(), wanted, now() "
+	"+ " SECONDS("$3") " FROM target ON CONFLICT (user_id) DO UPDATE SET id = excluded.id, email = excluded.email,"
+			   " expires_at = excluded.expires_at,"
+			   " sent = CASE WHEN " LINK_WINDOW_IS_OVER " THEN 1 ELSE email_links.sent + 1 END,"
+			   " since = CASE WHEN " LINK_WINDOW_IS_OVER " THEN now() ELSE email_links.since END"
+			   " WHERE email_links.sent < $4::bigint OR " LINK_WINDOW_IS_OVER " RETURNING *),"
+			   " written AS (INSERT INTO outbox (template, recipient, parameters, expires_at)"
+			   " SELECT 'email_link', email, jsonb_build_object('link', id, 'user', user_id), expires_at FROM made"
+			   " WHERE NOT EXISTS (SELECT FROM users other WHERE lower(other.email) = lower(made.email)"
+			   " AND other.id <> made.user_id) AND (SELECT coalesce(sum(sent), 0) FROM email_links other"
+			   " WHERE lower(other.email) = lower(made.email) AND other.user_id <> made.user_id) < $4::bigint)"
+			   " SELECT made.user_id IS NOT NULL FROM target LEFT JOIN made ON made.user_id = target.id"};
+
+const struct postgres_statement store_email_verify = {
+	"email_verify",
+	"WITH target AS MATERIALIZED (SELECT id, email FROM users WHERE id = $1::bigint AND active FOR NO KEY UPDATE),"
+	" used AS (UPDATE email_links SET id = NULL FROM target WHERE email_links.user_id = target.id AND email_links.id = "
+	"$2::uuid"
+	" AND expires_at > now() RETURNING user_id, email_links.email AS wanted, target.email AS old_email),"
+	" changed AS (UPDATE users SET email = wanted, email_verified_at = now() FROM used WHERE users.id = used.user_id"
+	" RETURNING users.id, users.email, old_email)," MOVED " SELECT id FROM changed"};
 
 /* ---- sessions ---- */
 
@@ -729,7 +762,9 @@ const struct postgres_statement store_outbox_prune = {
 	"WITH gone AS (DELETE FROM outbox USING (SELECT id FROM outbox WHERE expires_at <= now() FOR UPDATE SKIP LOCKED) old"
 	" WHERE outbox.id = old.id RETURNING outbox.id),"
 	" links AS (DELETE FROM password_resets USING (SELECT id FROM password_resets WHERE expires_at <= now()"
-	" FOR UPDATE SKIP LOCKED) old WHERE password_resets.id = old.id)"
+	" FOR UPDATE SKIP LOCKED) old WHERE password_resets.id = old.id),"
+	" addresses AS (DELETE FROM email_links USING (SELECT user_id FROM email_links WHERE expires_at <= now()"
+	" FOR UPDATE SKIP LOCKED) old WHERE email_links.user_id = old.user_id)"
 	" SELECT (SELECT count(*) FROM gone), count(*), coalesce(floor(extract(epoch FROM now() - min(created_at))), 0)::bigint"
 	" FROM outbox WHERE expires_at > now()"};
 
@@ -770,6 +805,8 @@ const struct postgres_statement *const store_statements[] = {
 	&store_password_forgotten,
 	&store_password_resets_begin,
 	&store_user_reset,
+	&store_email_link,
+	&store_email_verify,
 	/* factors and challenges */
 	&store_factors_of_user,
 	&store_factor_enrol,

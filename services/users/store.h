@@ -58,6 +58,17 @@ extern const struct postgres_statement store_account_change;
 extern const struct postgres_statement store_user_taken;
 enum { COLUMN_TAKEN_USERNAME, COLUMN_TAKEN_EMAIL };
 
+/* ---- addresses ---- */
+
+/* user id, email|null for the user's own, lifetime of the link in s, most messages of a user and to an address in an hour ->
+ * made. Sends a link to the address, which takes the place of the one before; none to an address that another user has. made:
+ * false: the user's messages are used up. No row: there is no such active user. */
+extern const struct postgres_statement store_email_link;
+enum { COLUMN_LINK_IS_MADE };
+/* id, link -> id; proves that the user has the address of the link, and makes it the e-mail; the address of before is notified
+ * by mail. No row: no such link is good. CONFLICT: another user has got the address meanwhile. */
+extern const struct postgres_statement store_email_verify;
+
 /* ---- sessions ---- */
 
 /* email -> user, and more. Always one row; its id is null when there is no such user. */
@@ -67,8 +78,9 @@ extern const struct postgres_statement store_user_by_login;
 enum {
 	COLUMN_LOGIN_DEAD_UNTIL_MS = COLUMN_USER_END,
 	COLUMN_LOGIN_NAME, /* lower case: the user's e-mail, whichever name was given; the parameter if there is no such user */
-	COLUMN_LOGIN_LEGACY_COST, /* of the dearest bcrypt hash of any user; null: there is none */
-	COLUMN_LOGIN_WANTS_FACTOR /* the user has one, which is asked at every login */
+	COLUMN_LOGIN_LEGACY_COST,  /* of the dearest bcrypt hash of any user; null: there is none */
+	COLUMN_LOGIN_WANTS_FACTOR, /* the user has one, which is asked at every login */
+	COLUMN_LOGIN_IS_VERIFIED   /* the e-mail was proven to be the user's */
 };
 
 /* id, jti, ms of issue, sid|null -> user, and more */

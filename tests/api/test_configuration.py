@@ -137,6 +137,13 @@ def test_a_list_of_codes_for_tests_that_is_none_is_refused(codes):
     assert [line.split(": ")[:2] for line in done.stderr.splitlines()] == [["users", "MTAN_TEST_CODES"]]
 
 
+@pytest.mark.parametrize("word", ["on", "Required", "offf"])
+def test_an_unknown_verification_of_addresses_is_refused(word):
+    done = Daemon("users", EMAIL_VERIFICATION=word).run("--check")
+    assert done.returncode == EXIT_CONFIG
+    assert done.stderr == "users: EMAIL_VERIFICATION: must be off, optional or required\n"
+
+
 def test_a_secret_of_32_bytes_is_taken():
     assert Daemon("users", APP_ENV="production", SECRET_KEY="x" * 32, SECRET_KEY_FILE=None).run("--check").returncode == 0
 

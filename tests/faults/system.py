@@ -86,14 +86,28 @@ def all_are_done(indexes):
     eventually(lambda: done() >= wanted, 30, message="every submission has its result")
 
 
+def signed(purpose, number, user_id):
+    """libcommon/auth/signed_id.h"""
+    body = number.bytes + struct.pack("!q", user_id)
+    signature = hmac.digest(secret("SECRET_KEY").encode(), purpose.encode() + body, "sha256")
+    return base64.urlsafe_b64encode(body + signature).decode().rstrip("=")
+
+
 def make_reset_token(email):
     """As in the link that mailer sends to the address."""
     columns, number = "(id, user_id, email, expires_at)", uuid.uuid4()
     owner = f"SELECT '{number}', id, email, now() + interval '1 hour' FROM users WHERE email = '{email}'"
     user_id = superuser(f"INSERT INTO password_resets {columns} {owner} RETURNING user_id", "faults_users").split()[0]
-    body = number.bytes + struct.pack("!q", int(user_id))
-    signature = hmac.digest(secret("SECRET_KEY").encode(), b"abacus reset token 1:" + body, "sha256")
-    return base64.urlsafe_b64encode(body + signature).decode().rstrip("=")
+    return signed("abacus reset token 1:", number, int(user_id))
+
+
+def make_email_token(email):
+    """As in the link that confirms the address."""
+    owner = f"SELECT id, gen_random_uuid(), email, now() + interval '1 hour' FROM users WHERE email = '{email}'"
+    fresh = "DO UPDATE SET id = excluded.id, expires_at = excluded.expires_at, sent = 0"
+    sql = f"INSERT INTO email_links (user_id, id, email, expires_at) {owner} ON CONFLICT (user_id) {fresh}"
+    user_id, number = superuser(f"{sql} RETURNING user_id || ' ' || id", "faults_users").split()[:2]
+    return signed("abacus address token 1:", uuid.UUID(number), int(user_id))
 
 
 def make_admin(email):

@@ -235,6 +235,13 @@ class Users(Asked):
             replies = [self.peered.call("POST", "/auth/login", self.codes_owner.credentials | {"mtan": CODE})]
         return replies
 
+    def verifies_an_address(self):
+        """Of which there may be too many."""
+        self.logs_in()
+        reply = self.peered.call("POST", "/auth/email", {}, token=self.user.token)
+        body = {"token": system.make_email_token(self.user.email)}
+        return [*([] if reply.status == 429 else [reply]), self.peered.call("POST", "/auth/email/verify", body)]
+
     def reads_a_report(self):
         system.add_mail_report()
         return []
@@ -271,6 +278,8 @@ class Users(Asked):
             "mtan_send": self.confirms_by_a_code,
             "challenge_mtan": self.confirms_by_a_code,
             "mtan_of_login": self.logs_in_by_a_code,
+            "email_link": self.verifies_an_address,
+            "email_verify": self.verifies_an_address,
             "outbox_claim": self.is_left_alone,
             "outbox_settle": self.reads_a_report,
         }

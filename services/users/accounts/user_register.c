@@ -1,17 +1,42 @@
-/* POST /auth/register: a visitor registers, and receives a token.
- * Flow: user_register -> registration.c -> reply_token. */
+/* POST /auth/register: a visitor registers, and receives a token; or, with EMAIL_VERIFICATION, first a link by mail, and with
+ * `required` no token before it was used. Flow: user_register -> registration.c -> registered -> (email_link.c -> sent) ->
+ * reply_token | reply. */
 #include "service.h"
 
 #include <stdlib.h>
 
+#include "accounts/email_link.h"
 #include "accounts/registration.h"
 #include "sessions/device.h"
 
+static void begin(struct http_request *req, int64_t user_id);
+static void sent(struct http_request *req, bool is_made, void *arg);
 static void reply_token(struct http_request *req, int64_t user_id);
 
 void user_register(struct http_request *req)
 {
-	registration_start(req, "Sorry. That user already exists.", reply_token);
+	registration_start(req, "Sorry. That user already exists.", begin);
+}
+
+static void begin(struct http_request *req, int64_t user_id)
+{
+	int64_t *id = http_request_alloc(req, sizeof *id, NULL);
+
+	*id = user_id;
+	if (users_of(req)->config->email_verification == VERIFICATION_OFF)
+		reply_token(req, user_id);
+	else
+		email_link_send(req, user_id, NULL, sent, id);
+}
+
+static void sent(struct http_request *req, bool is_made, void *arg)
+{
+	const int64_t *user_id = arg;
+
+	if (users_of(req)->config->email_verification == VERIFICATION_REQUIRED)
+		http_reply_success(req, 202, "Please open the link that was sent to your e-mail address.", NULL);
+	else
+		reply_token(req, *user_id);
 }
 
 static void reply_token(struct http_request *req, int64_t user_id)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "accounts/email_link.h"
 #include "base/clock.h"
 #include "base/json_write.h"
 #include "base/log.h"
@@ -164,7 +165,9 @@ static char *secret_values_of(const struct users *users, const char *id, const c
 {
 	char *values = resets_values(users, parameters);
 
-	return values ? values : code_values(users, id, parameters);
+	if (!values)
+		values = code_values(users, id, parameters);
+	return values ? values : email_link_values(users, parameters);
 }
 
 static void publish(struct outbox *outbox, const struct postgres_rows *rows, int row)

@@ -11,16 +11,18 @@ CREATE TABLE devices (
 -- When a link or a code that was sent to the user's address proved that it is the user's. Null: not yet.
 ALTER TABLE users ADD COLUMN email_verified_at timestamptz;
 
--- Links that prove that a user has an address, and make it the user's e-mail if it is another one. A link is {id, user_id}, signed: nothing here
--- lets a reader prove anything. The row is gone once the link was used.
+-- The newest link of each user that proves that the user has an address, and makes it the user's e-mail if it is another one. A link is {id,
+-- user_id}, signed: nothing here lets a reader prove anything.
 CREATE TABLE email_links (
-    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    user_id bigint NOT NULL REFERENCES users ON DELETE CASCADE,
+    user_id bigint PRIMARY KEY REFERENCES users ON DELETE CASCADE,
+    -- Null: it was used.
+    id uuid,
     email text NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT now(),
-    expires_at timestamptz NOT NULL
+    expires_at timestamptz NOT NULL,
+    -- Messages since the window began.
+    sent integer NOT NULL DEFAULT 1,
+    since timestamptz NOT NULL DEFAULT now()
 );
 
-CREATE INDEX email_links_user_id ON email_links (user_id);
 CREATE INDEX email_links_email ON email_links (lower(email));
 CREATE INDEX email_links_expires_at ON email_links (expires_at);

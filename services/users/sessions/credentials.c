@@ -61,6 +61,7 @@ static void loaded(enum status status, const struct postgres_rows *rows, void *a
 		credentials->is_active = postgres_bool(rows, 0, COLUMN_USER_IS_ACTIVE);
 		credentials->is_admin = postgres_bool(rows, 0, COLUMN_USER_IS_ADMIN);
 		credentials->wants_factor = postgres_bool(rows, 0, COLUMN_LOGIN_WANTS_FACTOR);
+		credentials->is_verified = postgres_bool(rows, 0, COLUMN_LOGIN_IS_VERIFIED);
 		credentials->stored_hash = mem_strdup(postgres_text(rows, 0, COLUMN_USER_PASSWORD_HASH));
 		credentials->dead_until_ms = postgres_int(rows, 0, COLUMN_LOGIN_DEAD_UNTIL_MS);
 		/* A change in this same millisecond, or by a process whose clock is ahead, came before this login. */

@@ -15,6 +15,7 @@ struct credentials { /* of a user whose password was right; lives as long as the
 	int64_t user_id;
 	bool is_active, is_admin;
 	bool wants_factor; /* the password alone does not log this user in */
+	bool is_verified;  /* the e-mail was proven to be the user's */
 	/* When a token of this login is issued: before the user was loaded, so that each later change of the user revokes it.
 	 */
 	int64_t issued_ms;

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "accounts/email_link.h"
 #include "base/json.h"
 #include "challenges/login_factor.h"
 #include "sessions/credentials.h"
@@ -63,6 +64,8 @@ static void checked(struct http_request *req, struct credentials *credentials)
 
 	if (!credentials)
 		return http_reply_fail(req, 401, "login_failed", "Login failed.");
+	if (email_link_is_wanted(credentials))
+		return email_link_refuse(credentials, email_link_refuse_login);
 	if (credentials->wants_factor)
 		return login_factor_ask(credentials, start.is_remembered, start.is_cookie);
 	credentials_accept(credentials);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "accounts/email_link.h"
 #include "base/json.h"
 #include "challenges/login_factor.h"
 #include "events/event_origin.h"
@@ -30,6 +31,7 @@ static void recorded(enum status status, const struct postgres_rows *rows, void 
 static void inactive_token_revoked(enum status status, void *arg);
 static void reply_token(struct login *login);
 static void refuse(struct http_request *req);
+static void refuse_legacy_unverified(struct http_request *req);
 static void refuse_without_code(struct credentials *credentials);
 
 void user_login(struct http_request *req)
@@ -78,6 +80,8 @@ static void checked(struct http_request *req, struct credentials *credentials)
 {
 	if (!credentials)
 		refuse(req);
+	else if (credentials->is_active && email_link_is_wanted(credentials))
+		email_link_refuse(credentials, is_legacy_call(req) ? refuse_legacy_unverified : email_link_refuse_login);
 	else if (credentials->wants_factor && credentials->is_active)
 		want_factor(credentials);
 	else
@@ -177,6 +181,11 @@ static void refuse_legacy(struct http_request *req, const char *description)
 
 	buf_printf(&json, "{\"status_code\":401,\"error\":\"Bad Request\",\"description\":\"%s\"}", description);
 	http_reply_buf(req, 401, &json);
+}
+
+static void refuse_legacy_unverified(struct http_request *req)
+{
+	refuse_legacy(req, "E-mail address not confirmed");
 }
 
 static void refuse(struct http_request *req)

@@ -29,8 +29,12 @@ export async function logIn(email: string, password: string): Promise<string> {
 	return (await api.logIn({ ...throwing, body: { email, password } })).data.auth_token;
 }
 
+/* Where a link has to be opened first (EMAIL_VERIFICATION=required), it rejects with a Failure that says so. */
 export async function register(body: api.Registration): Promise<string> {
-	return (await api.register({ ...throwing, body })).data.auth_token;
+	const { data } = await api.register({ ...throwing, body });
+
+	if ("auth_token" in data) return data.auth_token;
+	throw new Failure(202, "email_unverified", data.message);
 }
 
 /* Revokes TOKEN, also while the page is being left. A token that is already invalid counts as revoked. */

@@ -143,6 +143,13 @@ export type PasswordReset = {
     password: Password;
 };
 
+export type EmailVerification = {
+    /**
+     * what follows `#` in the link
+     */
+    token: string;
+};
+
 /**
  * at least one of them
  */
@@ -327,7 +334,7 @@ export type ChallengeAnswer = {
 /**
  * an object without members that matter
  */
-export type CodeRequest = {
+export type NothingMore = {
     [key: string]: unknown;
 };
 
@@ -917,6 +924,10 @@ export type RegisterResponses = {
      * Registered; the reply has a token.
      */
     201: Registered;
+    /**
+     * Registered; with `EMAIL_VERIFICATION=required` logging in succeeds once the link was used that was sent to the e-mail address.
+     */
+    202: Success;
 };
 
 export type RegisterResponse = RegisterResponses[keyof RegisterResponses];
@@ -939,6 +950,12 @@ export type LogInErrors = {
     401: SecondFactorRequired | (Failure & {
         code?: 'code_wrong';
     });
+    /**
+     * The password is right, and the e-mail address is not confirmed (`EMAIL_VERIFICATION=required`). A message with a link is on its way.
+     */
+    403: Failure & {
+        code?: 'email_unverified';
+    };
     /**
      * The password is wrong, or the e-mail is unknown.
      */
@@ -1296,10 +1313,11 @@ export type StartSessionErrors = {
         message?: 'Login failed.';
     });
     /**
-     * The `Origin` is missing, or is not this host, and `cookie` is true.
+     * The `Origin` is missing, or is not this host, and `cookie` is true. Or the password is right, and the e-mail address is not confirmed
+     * (`EMAIL_VERIFICATION=required`); a message with a link is on its way.
      */
     403: Failure & {
-        code?: 'origin_refused';
+        code?: 'origin_refused' | 'email_unverified';
     };
     /**
      * The body is larger than 128 KiB.
@@ -2045,9 +2063,153 @@ export type ChangeAccountResponses = {
      * Changed; the reply has the user after the change.
      */
     200: AccountChanged;
+    /**
+     * With `EMAIL_VERIFICATION`, another e-mail becomes the user's once the link was used that was sent to it. What else was asked for is changed, and
+     * the reply has the user after that.
+     */
+    202: AccountChanged;
 };
 
 export type ChangeAccountResponse = ChangeAccountResponses[keyof ChangeAccountResponses];
+
+export type SendEmailLinkData = {
+    body: NothingMore;
+    path?: never;
+    query?: never;
+    url: '/auth/email';
+};
+
+export type SendEmailLinkErrors = {
+    /**
+     * The body is empty or not a JSON object, or a member of it is missing or invalid; `errors` says which.
+     */
+    400: InvalidPayload | UnreadableRequest;
+    /**
+     * The token is expired, invalid or revoked, or its user is inactive or deleted.
+     */
+    401: TokenRefused;
+    /**
+     * The `Authorization` header is missing.
+     */
+    403: Failure & {
+        code?: 'token_missing';
+        message?: 'Provide a valid auth token.';
+    };
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * The `Content-Type` is not `application/json`.
+     */
+    415: Failure & {
+        code?: 'unsupported_media_type';
+    };
+    /**
+     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; or
+     * too many requests.
+     *
+     */
+    429: Failure & {
+        code?: 'too_many_attempts' | 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type SendEmailLinkError = SendEmailLinkErrors[keyof SendEmailLinkErrors];
+
+export type SendEmailLinkResponses = {
+    /**
+     * A message is on its way.
+     */
+    202: Success;
+};
+
+export type SendEmailLinkResponse = SendEmailLinkResponses[keyof SendEmailLinkResponses];
+
+export type VerifyEmailData = {
+    body: EmailVerification;
+    path?: never;
+    query?: never;
+    url: '/auth/email/verify';
+};
+
+export type VerifyEmailErrors = {
+    /**
+     * As InvalidPayload. Or the link was used, is older than an hour, was replaced by a newer one, or was never sent, its user is inactive or gone, or
+     * another user has got the address meanwhile.
+     */
+    400: InvalidPayload | UnreadableRequest | (Failure & {
+        code?: 'link_invalid';
+        message?: 'This link is not valid any more. Please ask for a new one.';
+    });
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * The `Content-Type` is not `application/json`.
+     */
+    415: Failure & {
+        code?: 'unsupported_media_type';
+    };
+    /**
+     * Too many requests or connections from one address.
+     */
+    429: Failure & {
+        code?: 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type VerifyEmailError = VerifyEmailErrors[keyof VerifyEmailErrors];
+
+export type VerifyEmailResponses = {
+    /**
+     * Confirmed.
+     */
+    200: Success;
+};
+
+export type VerifyEmailResponse = VerifyEmailResponses[keyof VerifyEmailResponses];
 
 export type ForgotPasswordData = {
     body: PasswordForgotten;
@@ -2264,7 +2426,7 @@ export type AnswerChallengeResponses = {
 export type AnswerChallengeResponse = AnswerChallengeResponses[keyof AnswerChallengeResponses];
 
 export type SendCodeData = {
-    body: CodeRequest;
+    body: NothingMore;
     path: {
         /**
          * the challenge

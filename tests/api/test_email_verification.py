@@ -1,0 +1,300 @@
+"""EMAIL_VERIFICATION: links that prove that a user has an e-mail address, and a change of the address that waits for its link.
+By default it is off, and the stack's daemons have it so."""
+
+import base64
+import re
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import abacus
+from abacus import Daemon, Person, call, eventually, fail, get, messages, post
+
+SUBJECT = "Confirm your e-mail address"
+INVALID = fail("link_invalid", "This link is not valid any more. Please ask for a new one.")
+UNVERIFIED = fail("email_unverified", "Please open the link that was sent to your e-mail address.")
+WAITS = {"status": "success", "message": "Please open the link that was sent to your e-mail address."}
+LEGACY = {"status_code": 401, "error": "Bad Request", "description": "E-mail address not confirmed"}
+LINKS = 5  # to one user in an hour
+
+
+@pytest.fixture(autouse=True)
+def with_messages():
+    abacus.native("the messages of mailer")
+
+
+@pytest.fixture(scope="module", params=["optional", "required"])
+def each(request):
+    with Daemon("users", EMAIL_VERIFICATION=request.param) as daemon:
+        yield daemon
+
+
+@pytest.fixture(scope="module")
+def optional():
+    with Daemon("users", EMAIL_VERIFICATION="optional") as daemon:
+        yield daemon
+
+
+@pytest.fixture(scope="module")
+def required():
+    with Daemon("users", EMAIL_VERIFICATION="required") as daemon:
+        yield daemon
+
+
+def sql(text, *values):
+    return abacus.psql("users", text.format(*values))
+
+
+def said(reply):
+    return reply.status, reply.json
+
+
+def new_address():
+    return f"new-{secrets.token_hex(6)}@example.com"
+
+
+def someone():
+    word = secrets.token_hex(6)
+    return {"username": f"someone-{word}", "email": f"{word}@example.com", "password": f"brass beads {word}"}
+
+
+def tokens(address, count=1):
+    """Of the links that were sent to the address, the oldest first, once there are as many."""
+
+    def found():
+        texts = [message.get_body(["plain"]).get_content() for message in messages(address, SUBJECT)]
+        return len(texts) >= count and [re.search(r"/verify#([\w-]+)", text)[1] for text in texts]
+
+    return eventually(found, 20, message=f"{count} links were sent to {address}")
+
+
+def token_of(address, count=1):
+    return tokens(address, count)[-1]
+
+
+def verify(token):
+    return post("/auth/email/verify", {"token": token})
+
+
+def is_verified(email):
+    return sql("SELECT email_verified_at IS NOT NULL FROM users WHERE email = '{}'", email) == "t"
+
+
+def change(daemon, person, email, **more):
+    body = {"email": email, "current": person.password, **more}
+    return daemon.call("PATCH", "/auth/account", body, token=person.token)
+
+
+def email_of(person):
+    return get("/auth/status", token=person.token).json["data"]["email"]
+
+
+# ---- registering and logging in ----
+
+
+def test_by_default_no_link_is_sent_and_a_change_of_the_address_counts_at_once(person):
+    email = new_address()
+    reply = call("PATCH", "/auth/account", {"email": email, "current": person.password}, token=person.token)
+    assert (reply.status, reply.json["data"]["email"]) == (200, email)
+    assert sql("SELECT count(*) FROM email_links WHERE user_id = {}", person.id) == "0"
+
+
+def test_where_it_is_optional_a_link_is_sent_and_the_account_works_without(optional):
+    user = someone()
+    reply = optional.call("POST", "/auth/register", user)
+    assert (reply.status, get("/auth/status", token=reply.json["auth_token"]).status) == (201, 200)
+    assert optional.call("POST", "/auth/login", user).status == 200
+    assert not is_verified(user["email"])
+    assert verify(token_of(user["email"])).status == 200
+    assert is_verified(user["email"])
+
+
+def test_where_it_is_required_no_login_succeeds_before_the_link_was_used(required):
+    user = someone()
+    assert said(required.call("POST", "/auth/register", user)) == (202, WAITS)
+    by_name = {"username": user["username"], "password": user["password"]}
+    by_email = {"email": user["email"], "password": user["password"]}
+    assert said(required.call("POST", "/auth/login", by_email)) == (403, UNVERIFIED)
+    assert said(required.call("POST", "/auth/session", by_email)) == (403, UNVERIFIED)
+    assert said(required.call("POST", "/auth", by_name)) == (401, LEGACY)
+    sent = tokens(user["email"], 4)
+    assert [verify(token).status for token in sent[:3]] == [400] * 3, "only the newest link is good"
+    assert verify(sent[3]).status == 200
+    assert required.call("POST", "/auth/login", by_email).status == 200
+    assert required.call("POST", "/auth/session", by_email).status == 201
+    assert required.call("POST", "/auth", by_name).status == 200
+
+
+def test_a_wrong_password_sends_no_link_and_is_told_nothing(required):
+    user = someone()
+    required.call("POST", "/auth/register", user)
+    wrong = [
+        required.call("POST", "/auth/session", {"email": email, "password": "wrong wrong"})
+        for email in (user["email"], new_address())
+    ]
+    assert [(reply.status, reply.json["code"]) for reply in wrong] == [(401, "login_failed")] * 2
+    links = "SELECT sent FROM email_links JOIN users ON users.id = user_id WHERE users.email = '{}'"
+    assert sql(links, user["email"]) == "1"
+
+
+def test_a_link_for_a_new_password_proves_the_address_too(required):
+    user = someone()
+    required.call("POST", "/auth/register", user)
+    post("/auth/password/forgot", {"email": user["email"]})
+    text = eventually(lambda: messages(user["email"], "Choose a new password"), 20)[0].get_body(["plain"]).get_content()
+    body = {"token": re.search(r"/reset#([\w-]+)", text)[1], "password": f"seven wooden {user['username']}"}
+    assert post("/auth/password/reset", body).status == 200
+    login = {"email": user["email"], "password": body["password"]}
+    assert required.call("POST", "/auth/login", login).status == 200
+
+
+def test_the_users_that_an_operator_makes_need_no_link(required):
+    for email, password in (abacus.ADMIN, abacus.USER):
+        assert required.call("POST", "/auth/login", {"email": email, "password": password}).status == 200
+
+
+def test_a_caller_asks_for_a_link(person):
+    reply = post("/auth/email", {}, token=person.token)
+    assert said(reply) == (202, {"status": "success", "message": "A message with a link is on its way."})
+    assert verify(token_of(person.email)).status == 200
+    assert is_verified(person.email)
+
+
+# ---- changing the address ----
+
+
+def test_a_change_waits_for_the_link_at_the_new_address_and_the_old_one_is_notified(each):
+    person, email = Person(), new_address()
+    reply = change(each, person, email, username=f"renamed-{secrets.token_hex(6)}")
+    assert (reply.status, reply.json["message"]) == (202, "Please open the link that was sent to the new address.")
+    assert (reply.json["data"]["email"], reply.json["data"]["username"][:8]) == (person.email, "renamed-")
+    token = token_of(email)
+    assert email_of(person) == person.email and messages(person.email, SUBJECT) == []
+    assert verify(token).status == 200
+    assert email_of(person) == email and is_verified(email)
+    eventually(lambda: messages(person.email, "The address of your account was changed"), message="the old one is notified")
+    assert said(verify(token)) == (400, INVALID), "a link works once"
+
+
+def test_the_same_address_needs_no_link(optional, person):
+    assert change(optional, person, person.email).status == 200
+    assert sql("SELECT count(*) FROM email_links WHERE user_id = {}", person.id) == "0"
+
+
+def test_a_changed_address_is_not_proven(person):
+    post("/auth/email", {}, token=person.token)
+    assert verify(token_of(person.email)).status == 200
+    email = new_address()
+    call("PATCH", "/auth/account", {"email": email, "current": person.password}, token=person.token)
+    assert not is_verified(email)
+
+
+# ---- attacks ----
+
+
+def test_a_later_change_voids_the_link_of_an_earlier_one(optional, person):
+    """A mistyped address is another person's, who must not get the account with it."""
+    mistyped, right = new_address(), new_address()
+    change(optional, person, mistyped)
+    change(optional, person, right)
+    assert said(verify(token_of(mistyped))) == (400, INVALID)
+    assert verify(token_of(right)).status == 200
+    assert email_of(person) == right
+
+
+def test_a_change_is_confirmed_by_the_password(optional, person):
+    reply = optional.call("PATCH", "/auth/account", {"email": new_address()}, token=person.token)
+    assert (reply.status, reply.json["errors"]) == (400, [{"field": "current", "message": "is not your password"}])
+
+
+def test_an_address_that_another_user_has_is_asked_nothing_and_the_reply_is_the_same(optional, person):
+    other, free = Person(), new_address()
+    replies = [change(optional, person, email) for email in (other.email, free)]
+    assert [(reply.status, reply.json["message"]) for reply in replies] == [(202, replies[0].json["message"])] * 2
+    tokens(free)
+    assert messages(other.email, SUBJECT) == []
+
+
+def test_an_address_that_another_user_got_meanwhile_is_refused(optional, person):
+    email = new_address()
+    change(optional, person, email)
+    token = token_of(email)
+    sql("UPDATE users SET email = '{}' WHERE id = {}", email, Person().id)
+    assert said(verify(token)) == (400, INVALID)
+    assert email_of(person) == person.email
+
+
+def test_an_old_link_is_refused(person):
+    post("/auth/email", {}, token=person.token)
+    token = token_of(person.email)
+    sql("UPDATE email_links SET expires_at = now() WHERE user_id = {}", person.id)
+    assert said(verify(token)) == (400, INVALID)
+
+
+def test_a_link_of_an_inactive_user_is_refused(person):
+    post("/auth/email", {}, token=person.token)
+    token = token_of(person.email)
+    sql("UPDATE users SET active = false WHERE id = {}", person.id)
+    assert said(verify(token)) == (400, INVALID)
+
+
+def test_of_many_uses_of_one_link_at_once_one_succeeds(person):
+    post("/auth/email", {}, token=person.token)
+    token = token_of(person.email)
+    with ThreadPoolExecutor(4) as pool:
+        statuses = sorted(reply.status for reply in pool.map(lambda _: verify(token), range(4)))
+    assert statuses == [200, 400, 400, 400]
+
+
+def forgeries(token):
+    raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+    yield from ("", "x", token[:-1], token + "A", "A" * len(token))
+    for at in (0, 16, 23, 24, len(raw) - 1):  # the link, the user, the signature
+        changed = bytearray(raw)
+        changed[at] ^= 1
+        yield base64.urlsafe_b64encode(changed).decode().rstrip("=")
+
+
+def test_a_token_that_was_changed_or_is_of_another_kind_is_refused(person):
+    post("/auth/email", {}, token=person.token)
+    token = token_of(person.email)
+    for forged in forgeries(token):
+        assert said(verify(forged)) == (400, INVALID), forged
+    refresh = post("/auth/session", {"email": person.email, "password": person.password}).json["refresh_token"]
+    assert said(verify(refresh)) == (400, INVALID)
+    new = {"token": token, "password": f"seven wooden {person.username}"}
+    assert said(post("/auth/password/reset", new)) == (400, INVALID), "nor does it set a password"
+    assert verify(token).status == 200
+
+
+def test_however_often_links_are_asked_for_a_user_is_sent_five_in_an_hour(required):
+    """Refused logins, changes and requests count together."""
+    person = Person()
+    with ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda _: post("/auth/email", {}, token=person.token), range(12)))
+    assert sorted(reply.status for reply in replies) == [202] * LINKS + [429] * (12 - LINKS)
+    assert all(int(reply.headers["Retry-After"]) > 0 for reply in replies if reply.status == 429)
+    assert change(required, person, new_address()).status == 429
+    body = {"email": person.email, "password": person.password}
+    assert said(required.call("POST", "/auth/login", body)) == (403, UNVERIFIED)
+    assert sql("SELECT sent FROM email_links WHERE user_id = {}", person.id) == str(LINKS)
+    assert len(tokens(person.email, LINKS)) == LINKS
+
+
+def test_many_users_do_not_flood_one_address(optional):
+    """It is no user's; each of them claims it once."""
+    email = new_address()
+    for _ in range(LINKS + 2):
+        assert change(optional, Person(), email).status == 202
+    last = new_address()
+    change(optional, Person(), last)
+    tokens(last)
+    assert len(messages(email, SUBJECT)) == LINKS
+
+
+def test_the_database_makes_no_link(person):
+    post("/auth/email", {}, token=person.token)
+    token = token_of(person.email)
+    row = sql("SELECT row_to_json(email_links) FROM email_links WHERE user_id = {}", person.id)
+    assert token not in row and token[-43:] not in row
