@@ -242,26 +242,31 @@ const struct postgres_statement store_user_reset = {
  * that asked learns nothing. */
 const struct postgres_statement store_email_link = {
 	"email_link",
-	"WITH target AS (SELECT id, coalesce($2::text, email) AS wanted FROM users WHERE id = $1::bigint AND active),"
-	" made AS (INSERT INTO email_links (user_id, id, email, expires_at) SELECT id, gen_random_uuid(), wanted, now() "
-	"+ " SECONDS("$3") " FROM target ON CONFLICT (user_id) DO UPDATE SET id = excluded.id, email = excluded.email,"
-			   " expires_at = excluded.expires_at,"
-			   " sent = CASE WHEN " LINK_WINDOW_IS_OVER " THEN 1 ELSE email_links.sent + 1 END,"
-			   " since = CASE WHEN " LINK_WINDOW_IS_OVER " THEN now() ELSE email_links.since END"
-			   " WHERE email_links.sent < $4::bigint OR " LINK_WINDOW_IS_OVER " RETURNING *),"
-			   " written AS (INSERT INTO outbox (template, recipient, parameters, expires_at)"
-			   " SELECT 'email_link', email, jsonb_build_object('link', id, 'user', user_id), expires_at FROM made"
-			   " WHERE NOT EXISTS (SELECT FROM users other WHERE lower(other.email) = lower(made.email)"
-			   " AND other.id <> made.user_id) AND (SELECT coalesce(sum(sent), 0) FROM email_links other"
-			   " WHERE lower(other.email) = lower(made.email) AND other.user_id <> made.user_id) < $4::bigint)"
-			   " SELECT made.user_id IS NOT NULL FROM target LEFT JOIN made ON made.user_id = target.id"};
+	"WITH target AS (SELECT id, coalesce($2::text, email) AS wanted, tokens_dead_until_ms FROM users"
+	" WHERE id = $1::bigint AND active),"
+	" made AS (INSERT INTO email_links (user_id, id, email, generation, expires_at)"
+	" SELECT id, gen_random_uuid(), wanted, tokens_dead_until_ms, now() + " SECONDS(
+		"$3") " FROM target"
+		      " ON CONFLICT (user_id) DO UPDATE SET id = excluded.id, email = excluded.email, generation = "
+		      "excluded.generation,"
+		      " expires_at = excluded.expires_at,"
+		      " sent = CASE WHEN " LINK_WINDOW_IS_OVER " THEN 1 ELSE email_links.sent + 1 END,"
+		      " since = CASE WHEN " LINK_WINDOW_IS_OVER " THEN now() ELSE email_links.since END"
+		      " WHERE email_links.sent < $4::bigint OR " LINK_WINDOW_IS_OVER " RETURNING *),"
+		      " written AS (INSERT INTO outbox (template, recipient, parameters, expires_at)"
+		      " SELECT 'email_link', email, jsonb_build_object('link', id, 'user', user_id), expires_at FROM made"
+		      " WHERE NOT EXISTS (SELECT FROM users other WHERE lower(other.email) = lower(made.email)"
+		      " AND other.id <> made.user_id) AND (SELECT coalesce(sum(other.sent), 0) FROM email_links other"
+		      " WHERE lower(other.email) = lower(made.email) AND other.user_id <> made.user_id) < $4::bigint)"
+		      " SELECT made.user_id IS NOT NULL FROM target LEFT JOIN made ON made.user_id = target.id"};
 
 const struct postgres_statement store_email_verify = {
 	"email_verify",
-	"WITH target AS MATERIALIZED (SELECT id, email FROM users WHERE id = $1::bigint AND active FOR NO KEY UPDATE),"
-	" used AS (UPDATE email_links SET id = NULL FROM target WHERE email_links.user_id = target.id AND email_links.id = "
-	"$2::uuid"
-	" AND expires_at > now() RETURNING user_id, email_links.email AS wanted, target.email AS old_email),"
+	"WITH target AS MATERIALIZED (SELECT id, email, tokens_dead_until_ms FROM users WHERE id = $1::bigint AND active"
+	" FOR NO KEY UPDATE),"
+	" used AS (UPDATE email_links SET id = NULL FROM target WHERE email_links.user_id = target.id"
+	" AND email_links.id = $2::uuid AND generation = tokens_dead_until_ms AND expires_at > now()"
+	" RETURNING user_id, email_links.email AS wanted, target.email AS old_email),"
 	" changed AS (UPDATE users SET email = wanted, email_verified_at = now() FROM used WHERE users.id = used.user_id"
 	" RETURNING users.id, users.email, old_email)," MOVED " SELECT id FROM changed"};
 

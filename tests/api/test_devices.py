@@ -69,10 +69,9 @@ def test_many_devices_are_reported_thrice_in_an_hour_and_fifty_are_known(person)
     """So an attacker with the password neither fills the mailbox nor the table."""
     abacus.psql(
         "users",
-        f"INSERT INTO devices (user_id, agent, used_at, created_at) SELECT {person.id}, 'device ' || i, now() - interval '1 day',"
-        " now() - interval '1 day' FROM generate_series(1, 60) i",
+        f"INSERT INTO devices (user_id, agent) SELECT {person.id}, 'device ' || i FROM generate_series(1, 60) i;"
+        f" UPDATE devices SET created_at = now() - interval '1 day', used_at = now() - interval '1 day' WHERE user_id = {person.id}",
     )
-    abacus.psql("users", f"UPDATE devices SET created_at = now() - interval '1 day' WHERE user_id = {person.id}")
     for number in range(5):
         log_in(person, f"agent {number}")
     eventually(lambda: devices(person) == 50)

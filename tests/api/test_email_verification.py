@@ -7,6 +7,7 @@ import secrets
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from test_password_reset import reset, token_for
 
 import abacus
 from abacus import Daemon, Person, call, eventually, fail, get, messages, post
@@ -201,6 +202,21 @@ def test_a_later_change_voids_the_link_of_an_earlier_one(optional, person):
     assert said(verify(token_of(mistyped))) == (400, INVALID)
     assert verify(token_of(right)).status == 200
     assert email_of(person) == right
+
+
+@pytest.mark.parametrize("way", ["changed", "reset"])
+def test_a_link_that_was_asked_for_before_the_password_was_changed_is_refused(optional, person, way):
+    """Otherwise an attacker who had the password would get the account back by an address of the attacker's."""
+    email = new_address()
+    change(optional, person, email)
+    token = token_of(email)
+    if way == "changed":
+        body = {"current": person.password, "new": f"nine wooden beads {person.username}"}
+        assert call("PUT", "/auth/password", body, token=person.token).status == 200
+    else:
+        assert reset(token_for(person), f"nine wooden beads {person.username}").status == 200
+    assert said(verify(token)) == (400, INVALID)
+    assert sql("SELECT email FROM users WHERE id = {}", person.id) == person.email
 
 
 def test_a_change_is_confirmed_by_the_password(optional, person):

@@ -18,6 +18,8 @@ CREATE TABLE email_links (
     -- Null: it was used.
     id uuid,
     email text NOT NULL,
+    -- The user's tokens_dead_until_ms when it was sent: a change of the password ends it, so that no attacker's address becomes the user's after it.
+    generation bigint NOT NULL,
     expires_at timestamptz NOT NULL,
     -- Messages since the window began.
     sent integer NOT NULL DEFAULT 1,
