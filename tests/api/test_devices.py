@@ -67,11 +67,9 @@ def test_a_wrong_password_is_not_reported_and_makes_no_device_known(person):
 
 def test_many_devices_are_reported_thrice_in_an_hour_and_fifty_are_known(person):
     """So an attacker with the password neither fills the mailbox nor the table."""
-    abacus.psql(
-        "users",
-        f"INSERT INTO devices (user_id, agent) SELECT {person.id}, 'device ' || i FROM generate_series(1, 60) i;"
-        f" UPDATE devices SET created_at = now() - interval '1 day', used_at = now() - interval '1 day' WHERE user_id = {person.id}",
-    )
+    times = "created_at = now() - interval '1 day', used_at = now() - interval '1 day'"
+    many = f"INSERT INTO devices (user_id, agent) SELECT {person.id}, 'device ' || i FROM generate_series(1, 60) i"
+    abacus.psql("users", f"{many}; UPDATE devices SET {times} WHERE user_id = {person.id}")
     for number in range(5):
         log_in(person, f"agent {number}")
     eventually(lambda: devices(person) == 50)

@@ -103,7 +103,8 @@ def make_reset_token(email):
 
 def make_email_token(email):
     """As in the link that confirms the address."""
-    owner = f"SELECT id, gen_random_uuid(), email, tokens_dead_until_ms, now() + interval '1 hour' FROM users WHERE email = '{email}'"
+    row = "id, gen_random_uuid(), email, tokens_dead_until_ms, now() + interval '1 hour'"
+    owner = f"SELECT {row} FROM users WHERE email = '{email}'"
     fresh = "DO UPDATE SET id = excluded.id, generation = excluded.generation, expires_at = excluded.expires_at, sent = 0"
     sql = f"INSERT INTO email_links (user_id, id, email, generation, expires_at) {owner} ON CONFLICT (user_id) {fresh}"
     user_id, number = superuser(f"{sql} RETURNING user_id || ' ' || id", "faults_users").split()[:2]
