@@ -945,10 +945,11 @@ export type LogInErrors = {
      */
     400: InvalidPayload | UnreadableRequest;
     /**
-     * The password is right, and a second factor is required; or its code is wrong, or was used before.
+     * The password is right, and a second factor is required; or its code is wrong, or was used before; or the challenge that a code by message was sent
+     * for has ended, or is another client's.
      */
     401: SecondFactorRequired | (Failure & {
-        code?: 'code_wrong';
+        code?: 'code_wrong' | 'challenge_ended';
     });
     /**
      * The password is right, and the e-mail address is not confirmed (`EMAIL_VERIFICATION=required`). A message with a link is on its way.
