@@ -37,6 +37,17 @@ it("registering logs the user in", async () => {
 	await screen.findByRole("heading", { level: 1, name: "Your values" });
 });
 
+it("registering says that a link has to be opened first, where the server wants that", async () => {
+	const message = "Please open the link that was sent to your e-mail address.";
+	answer("POST /auth/register", 202, { status: "success", message });
+	const hands = show("/register");
+	await hands.type(await screen.findByLabelText("User name"), "somebody");
+	await hands.type(screen.getByLabelText("E-mail"), "some@body.org");
+	await hands.type(screen.getByLabelText("Password"), "long enough{Enter}");
+	await screen.findByText(message);
+	expect(screen.queryByText("Welcome!")).toBeNull();
+});
+
 it("the server's error for a field is shown beside it until the field is changed", async () => {
 	answer("POST /auth/register", 400, failure("invalid_payload", "Invalid payload.", [{ field: "email", message: "is no e-mail address" }]));
 	const hands = show("/register");
