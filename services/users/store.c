@@ -651,7 +651,8 @@ const struct postgres_statement store_mtan_try_for_factor = {
 const struct postgres_statement store_mtan_of_login = {
 	"mtan_of_login",
 	"SELECT challenges.id FROM factor_settings settings JOIN challenges ON challenges.id = mtan_for"
-	" AND challenges.user_id = settings.user_id WHERE settings.user_id = $1::bigint AND binding IS NULL",
+	" AND challenges.user_id = settings.user_id WHERE settings.user_id = $1::bigint AND binding IS NULL"
+	" AND client = $2::text AND answered_at IS NULL AND challenges.tries < $3::bigint AND expires_at > now()",
 	true};
 
 /* ---- revocations ---- */

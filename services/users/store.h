@@ -278,7 +278,7 @@ enum { COLUMN_SENT_RETRY_S /* null unless the messages are used up: until they a
 extern const struct postgres_statement store_mtan_try_for_factor;
 enum { COLUMN_FACTOR_TRY_NONCE, COLUMN_FACTOR_TRY_EMAIL };
 
-/* user id -> the challenge of the newest code, if it is a login */
+/* user id, client, tries of a challenge -> the challenge of the newest code, if it is a login that this client can answer */
 extern const struct postgres_statement store_mtan_of_login;
 enum { COLUMN_MTAN_CHALLENGE };
 

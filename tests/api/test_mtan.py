@@ -339,7 +339,7 @@ def test_a_code_is_not_for_another_client(owner):
     assert said(respond(challenge, code, headers=headers)) == (401, ENDED)
     assert said(send(challenge, headers=headers)) == (401, ENDED)
     body = {"email": owner.email, "password": owner.password, "mtan": code}
-    assert said(post("/auth/login", body, headers=headers)) == (401, ENDED)
+    assert said(post("/auth/login", body, headers=headers)) == (401, WRONG)
     assert respond(challenge, code).status == 201
 
 

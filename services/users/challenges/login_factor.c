@@ -92,10 +92,14 @@ void login_factor_check_mtan(struct credentials *credentials, const char *code, 
 {
 	struct http_request *req = credentials->req;
 	struct check *check = http_request_alloc(req, sizeof *check, NULL);
+	char client[CHALLENGE_CLIENT_LEN + 1];
 	struct postgres_params params = {0};
 
 	*check = (struct check){.credentials = credentials, .code = code, .done = done, .arg = arg};
 	credentials_accept_password(credentials);
+	challenge_client(req, client);
 	postgres_param_int(&params, credentials->user_id);
+	postgres_param_text(&params, client);
+	postgres_param_int(&params, CHALLENGE_TRIES);
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_mtan_of_login, &params, found, check);
 }

@@ -200,7 +200,7 @@ export type OlderLoggedIn = {
 export type OlderFailure = {
     status_code: 401;
     error: 'Bad Request';
-    description: 'Invalid credentials' | 'Second factor required';
+    description: 'Invalid credentials' | 'Second factor required' | 'E-mail address not confirmed';
 };
 
 /**
@@ -945,11 +945,11 @@ export type LogInErrors = {
      */
     400: InvalidPayload | UnreadableRequest;
     /**
-     * The password is right, and a second factor is required; or its code is wrong, or was used before; or the challenge that a code by message was sent
-     * for has ended, or is another client's.
+     * The password is right, and a second factor is required; or its code is wrong, was used before, or was sent by message for something else, for
+     * another client, or too long ago.
      */
     401: SecondFactorRequired | (Failure & {
-        code?: 'code_wrong' | 'challenge_ended';
+        code?: 'code_wrong';
     });
     /**
      * The password is right, and the e-mail address is not confirmed (`EMAIL_VERIFICATION=required`). A message with a link is on its way.
@@ -977,8 +977,8 @@ export type LogInErrors = {
         code?: 'unsupported_media_type';
     };
     /**
-     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; or
-     * too many requests.
+     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; too
+     * many messages with a code or a link to one user; or too many requests.
      *
      */
     429: Failure & {
@@ -1046,8 +1046,8 @@ export type LogInOlderErrors = {
         code?: 'unsupported_media_type';
     };
     /**
-     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; or
-     * too many requests.
+     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; too
+     * many messages with a code or a link to one user; or too many requests.
      *
      */
     429: Failure & {
@@ -1333,8 +1333,8 @@ export type StartSessionErrors = {
         code?: 'unsupported_media_type';
     };
     /**
-     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; or
-     * too many requests.
+     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; too
+     * many messages with a code or a link to one user; or too many requests.
      *
      */
     429: Failure & {
@@ -1856,8 +1856,8 @@ export type ChangePasswordErrors = {
         code?: 'unsupported_media_type';
     };
     /**
-     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; or
-     * too many requests.
+     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; too
+     * many messages with a code or a link to one user; or too many requests.
      *
      */
     429: Failure & {
@@ -1943,8 +1943,8 @@ export type DeleteAccountErrors = {
         code?: 'unsupported_media_type';
     };
     /**
-     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; or
-     * too many requests.
+     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; too
+     * many messages with a code or a link to one user; or too many requests.
      *
      */
     429: Failure & {
@@ -2030,8 +2030,8 @@ export type ChangeAccountErrors = {
         code?: 'unsupported_media_type';
     };
     /**
-     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; or
-     * too many requests.
+     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; too
+     * many messages with a code or a link to one user; or too many requests.
      *
      */
     429: Failure & {
@@ -2109,8 +2109,8 @@ export type SendEmailLinkErrors = {
         code?: 'unsupported_media_type';
     };
     /**
-     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; or
-     * too many requests.
+     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; too
+     * many messages with a code or a link to one user; or too many requests.
      *
      */
     429: Failure & {
@@ -2384,8 +2384,8 @@ export type AnswerChallengeErrors = {
         code?: 'unsupported_media_type';
     };
     /**
-     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; or
-     * too many requests.
+     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; too
+     * many messages with a code or a link to one user; or too many requests.
      *
      */
     429: Failure & {
@@ -2462,8 +2462,8 @@ export type SendCodeErrors = {
         code?: 'unsupported_media_type';
     };
     /**
-     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; or
-     * too many requests.
+     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; too
+     * many messages with a code or a link to one user; or too many requests.
      *
      */
     429: Failure & {
@@ -2687,8 +2687,8 @@ export type AskFactorsErrors = {
         code?: 'unsupported_media_type';
     };
     /**
-     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; or
-     * too many requests.
+     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; too
+     * many messages with a code or a link to one user; or too many requests.
      *
      */
     429: Failure & {
@@ -2772,8 +2772,8 @@ export type EnrolFactorErrors = {
         code?: 'unsupported_media_type';
     };
     /**
-     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; or
-     * too many requests.
+     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; too
+     * many messages with a code or a link to one user; or too many requests.
      *
      */
     429: Failure & {
@@ -3024,8 +3024,8 @@ export type ReplaceRecoveryCodesErrors = {
         code?: 'unsupported_media_type';
     };
     /**
-     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; or
-     * too many requests.
+     * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; too
+     * many messages with a code or a link to one user; or too many requests.
      *
      */
     429: Failure & {
