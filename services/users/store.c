@@ -366,7 +366,7 @@ const struct postgres_statement store_device_note = {
 	" news AS (SELECT id, email FROM noted JOIN users ON users.id = user_id WHERE is_new"
 	" AND EXISTS (SELECT FROM devices WHERE user_id = $1::bigint)"
 	" AND (SELECT count(*) FROM outbox WHERE recipient = email) < " WAITING_MAX
-	" AND (SELECT count(*) FROM devices WHERE user_id = $1::bigint AND created_at > now() - interval '1 hour') <= "
+	" AND (SELECT count(*) FROM devices WHERE user_id = $1::bigint AND created_at > now() - interval '1 hour') < "
 	"$5::bigint)"
 	" INSERT INTO outbox (template, recipient, parameters) SELECT 'new_device', email, jsonb_build_object('address', "
 	"$3::text)"

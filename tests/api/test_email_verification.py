@@ -156,7 +156,7 @@ def test_the_users_that_an_operator_makes_need_no_link(required):
 
 
 def test_a_caller_asks_for_a_link(person):
-    reply = post("/auth/email", {}, token=person.token)
+    reply = post("/auth/email", token=person.token)
     assert said(reply) == (202, {"status": "success", "message": "A message with a link is on its way."})
     assert verify(token_of(person.email)).status == 200
     assert is_verified(person.email)
@@ -184,7 +184,7 @@ def test_the_same_address_needs_no_link(optional, person):
 
 
 def test_a_changed_address_is_not_proven(person):
-    post("/auth/email", {}, token=person.token)
+    post("/auth/email", token=person.token)
     assert verify(token_of(person.email)).status == 200
     email = new_address()
     call("PATCH", "/auth/account", {"email": email, "current": person.password}, token=person.token)
@@ -242,21 +242,21 @@ def test_an_address_that_another_user_got_meanwhile_is_refused(optional, person)
 
 
 def test_an_old_link_is_refused(person):
-    post("/auth/email", {}, token=person.token)
+    post("/auth/email", token=person.token)
     token = token_of(person.email)
     sql("UPDATE email_links SET expires_at = now() WHERE user_id = {}", person.id)
     assert said(verify(token)) == (400, INVALID)
 
 
 def test_a_link_of_an_inactive_user_is_refused(person):
-    post("/auth/email", {}, token=person.token)
+    post("/auth/email", token=person.token)
     token = token_of(person.email)
     sql("UPDATE users SET active = false WHERE id = {}", person.id)
     assert said(verify(token)) == (400, INVALID)
 
 
 def test_of_many_uses_of_one_link_at_once_one_succeeds(person):
-    post("/auth/email", {}, token=person.token)
+    post("/auth/email", token=person.token)
     token = token_of(person.email)
     with ThreadPoolExecutor(4) as pool:
         statuses = sorted(reply.status for reply in pool.map(lambda _: verify(token), range(4)))
@@ -273,7 +273,7 @@ def forgeries(token):
 
 
 def test_a_token_that_was_changed_or_is_of_another_kind_is_refused(person):
-    post("/auth/email", {}, token=person.token)
+    post("/auth/email", token=person.token)
     token = token_of(person.email)
     for forged in forgeries(token):
         assert said(verify(forged)) == (400, INVALID), forged
@@ -288,7 +288,7 @@ def test_however_often_links_are_asked_for_a_user_is_sent_five_in_an_hour(requir
     """Refused logins, changes and requests count together."""
     person = Person()
     with ThreadPoolExecutor(8) as pool:
-        replies = list(pool.map(lambda _: post("/auth/email", {}, token=person.token), range(12)))
+        replies = list(pool.map(lambda _: post("/auth/email", token=person.token), range(12)))
     assert sorted(reply.status for reply in replies) == [202] * LINKS + [429] * (12 - LINKS)
     assert all(int(reply.headers["Retry-After"]) > 0 for reply in replies if reply.status == 429)
     assert change(required, person, new_address()).status == 429
@@ -310,7 +310,7 @@ def test_many_users_do_not_flood_one_address(optional):
 
 
 def test_the_database_makes_no_link(person):
-    post("/auth/email", {}, token=person.token)
+    post("/auth/email", token=person.token)
     token = token_of(person.email)
     row = sql("SELECT row_to_json(email_links) FROM email_links WHERE user_id = {}", person.id)
     assert token not in row and token[-43:] not in row

@@ -91,7 +91,7 @@ def challenge_of(owner, **options):
 
 
 def send(challenge, **options):
-    return post(f"/auth/challenge/{challenge}/code", {}, **options)
+    return post(f"/auth/challenge/{challenge}/code", **options)
 
 
 def respond(challenge, code, **options):

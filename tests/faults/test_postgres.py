@@ -238,7 +238,7 @@ class Users(Asked):
     def verifies_an_address(self):
         """Of which there may be too many."""
         self.logs_in()
-        reply = self.peered.call("POST", "/auth/email", {}, token=self.user.token)
+        reply = self.peered.call("POST", "/auth/email", token=self.user.token)
         body = {"token": system.make_email_token(self.user.email)}
         return [*([] if reply.status == 429 else [reply]), self.peered.call("POST", "/auth/email/verify", body)]
 

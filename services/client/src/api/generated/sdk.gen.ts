@@ -242,14 +242,10 @@ export const changeAccount = <ThrowOnError extends boolean = false>(options: Opt
  * The link is good once and for an hour, and takes the place of the one before, also of one that was sent to another address. A user is sent at most five
  * in an hour. It leads to the client, whose page sends `POST /auth/email/verify`: only opening it changes nothing.
  */
-export const sendEmailLink = <ThrowOnError extends boolean = false>(options: Options<SendEmailLinkData, ThrowOnError>): RequestResult<SendEmailLinkResponses, SendEmailLinkErrors, ThrowOnError> => (options.client ?? client).post<SendEmailLinkResponses, SendEmailLinkErrors, ThrowOnError>({
+export const sendEmailLink = <ThrowOnError extends boolean = false>(options?: Options<SendEmailLinkData, ThrowOnError>): RequestResult<SendEmailLinkResponses, SendEmailLinkErrors, ThrowOnError> => (options?.client ?? client).post<SendEmailLinkResponses, SendEmailLinkErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/auth/email',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
+    ...options
 });
 
 /**
@@ -323,14 +319,7 @@ export const answerChallenge = <ThrowOnError extends boolean = false>(options: O
  * A user is sent at most ten codes in an hour.
  *
  */
-export const sendCode = <ThrowOnError extends boolean = false>(options: Options<SendCodeData, ThrowOnError>): RequestResult<SendCodeResponses, SendCodeErrors, ThrowOnError> => (options.client ?? client).post<SendCodeResponses, SendCodeErrors, ThrowOnError>({
-    url: '/auth/challenge/{id}/code',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
-});
+export const sendCode = <ThrowOnError extends boolean = false>(options: Options<SendCodeData, ThrowOnError>): RequestResult<SendCodeResponses, SendCodeErrors, ThrowOnError> => (options.client ?? client).post<SendCodeResponses, SendCodeErrors, ThrowOnError>({ url: '/auth/challenge/{id}/code', ...options });
 
 /**
  * Ask to confirm a sensitive action

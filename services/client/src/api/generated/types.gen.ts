@@ -331,13 +331,6 @@ export type ChallengeAnswer = {
     password?: string;
 };
 
-/**
- * an object without members that matter
- */
-export type NothingMore = {
-    [key: string]: unknown;
-};
-
 export type ConfirmationRequest = {
     action: 'change_password' | 'change_account' | 'delete_account' | 'end_other_sessions' | 'add_factor' | 'change_factors' | 'remove_factor' | 'replace_recovery_codes' | 'change_user' | 'delete_user' | 'end_user_sessions' | 'reset_user';
     /**
@@ -2074,7 +2067,7 @@ export type ChangeAccountResponses = {
 export type ChangeAccountResponse = ChangeAccountResponses[keyof ChangeAccountResponses];
 
 export type SendEmailLinkData = {
-    body: NothingMore;
+    body?: never;
     path?: never;
     query?: never;
     url: '/auth/email';
@@ -2082,9 +2075,11 @@ export type SendEmailLinkData = {
 
 export type SendEmailLinkErrors = {
     /**
-     * The body is empty or not a JSON object, or a member of it is missing or invalid; `errors` says which.
+     * The framing of the request is invalid.
      */
-    400: InvalidPayload | UnreadableRequest;
+    400: Failure & {
+        code?: 'bad_request';
+    };
     /**
      * The token is expired, invalid or revoked, or its user is inactive or deleted.
      */
@@ -2101,12 +2096,6 @@ export type SendEmailLinkErrors = {
      */
     413: Failure & {
         code?: 'body_too_large';
-    };
-    /**
-     * The `Content-Type` is not `application/json`.
-     */
-    415: Failure & {
-        code?: 'unsupported_media_type';
     };
     /**
      * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; too
@@ -2427,7 +2416,7 @@ export type AnswerChallengeResponses = {
 export type AnswerChallengeResponse = AnswerChallengeResponses[keyof AnswerChallengeResponses];
 
 export type SendCodeData = {
-    body: NothingMore;
+    body?: never;
     path: {
         /**
          * the challenge
@@ -2440,9 +2429,11 @@ export type SendCodeData = {
 
 export type SendCodeErrors = {
     /**
-     * The body is empty or not a JSON object, or a member of it is missing or invalid; `errors` says which.
+     * The framing of the request is invalid.
      */
-    400: InvalidPayload | UnreadableRequest;
+    400: Failure & {
+        code?: 'bad_request';
+    };
     /**
      * The challenge has ended, or takes no code by message.
      */
@@ -2454,12 +2445,6 @@ export type SendCodeErrors = {
      */
     413: Failure & {
         code?: 'body_too_large';
-    };
-    /**
-     * The `Content-Type` is not `application/json`.
-     */
-    415: Failure & {
-        code?: 'unsupported_media_type';
     };
     /**
      * Too many failed logins to one account, or wrong current passwords and codes of it, from one address; too many codes of one user from all addresses; too
