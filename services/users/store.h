@@ -66,7 +66,8 @@ enum { COLUMN_TAKEN_USERNAME, COLUMN_TAKEN_EMAIL };
 extern const struct postgres_statement store_email_link;
 enum { COLUMN_LINK_IS_MADE };
 /* id, link -> id; proves that the user has the address of the link, and makes it the e-mail; the address of before is notified
- * by mail. No row: no such link is good: it was used, replaced or has expired, or the user's tokens were ended since. CONFLICT: another user has got the address meanwhile. */
+ * by mail. No row: no such link is good: it was used, replaced or has expired, or the user's tokens were ended since. CONFLICT:
+ * another user has got the address meanwhile. */
 extern const struct postgres_statement store_email_verify;
 
 /* ---- sessions ---- */
