@@ -81,6 +81,7 @@ const struct postgres_statement store_user_insert_with_mtan = {
 	"user_insert_with_mtan",
 	"WITH added AS (INSERT INTO users (username, skeleton, email, password_hash, email_verified_at)"
 	" VALUES (normalize($1, NFC), users_skeleton($1), $2, $3, now()) ON CONFLICT DO NOTHING RETURNING id),"
+	" recorded AS (INSERT INTO events (class, event, user_id) SELECT 'change', 'user_added', id FROM added),"
 	" settings AS (INSERT INTO factor_settings (user_id, asked) SELECT id, 'sensitive' FROM added)"
 	" INSERT INTO factors (id, user_id, method, secret, activated_at)"
 	" SELECT $4::uuid, id, 'mtan', '', now() FROM added"};
@@ -242,7 +243,7 @@ const struct postgres_statement store_user_reset = {
  * that asked learns nothing. */
 const struct postgres_statement store_email_link = {
 	"email_link",
-	"WITH target AS (SELECT id, coalesce($2::text, email) AS wanted, tokens_dead_until_ms FROM users"
+	"WITH target AS (SELECT id, email, coalesce($2::text, email) AS wanted, tokens_dead_until_ms FROM users"
 	" WHERE id = $1::bigint AND active),"
 	" made AS (INSERT INTO email_links (user_id, id, email, generation, expires_at)"
 	" SELECT id, gen_random_uuid(), wanted, tokens_dead_until_ms, now() + " SECONDS(
@@ -257,8 +258,11 @@ const struct postgres_statement store_email_link = {
 		      " SELECT 'email_link', email, jsonb_build_object('link', id, 'user', user_id), expires_at FROM made"
 		      " WHERE NOT EXISTS (SELECT FROM users other WHERE lower(other.email) = lower(made.email)"
 		      " AND other.id <> made.user_id) AND (SELECT coalesce(sum(other.sent), 0) FROM email_links other"
-		      " WHERE lower(other.email) = lower(made.email) AND other.user_id <> made.user_id) < $4::bigint)"
-		      " SELECT made.user_id IS NOT NULL FROM target LEFT JOIN made ON made.user_id = target.id"};
+		      " WHERE lower(other.email) = lower(made.email) AND other.user_id <> made.user_id) < $4::bigint),"
+		      " asked AS (SELECT target.id FROM target JOIN made ON made.user_id = target.id WHERE wanted <> "
+		      "target.email)," EVENT(
+			      "change", "'email_change_asked'", "asked",
+			      "$5") " SELECT made.user_id IS NOT NULL FROM target LEFT JOIN made ON made.user_id = target.id"};
 
 const struct postgres_statement store_email_verify = {
 	"email_verify",
@@ -268,7 +272,9 @@ const struct postgres_statement store_email_verify = {
 	" AND email_links.id = $2::uuid AND generation = tokens_dead_until_ms AND expires_at > now()"
 	" RETURNING user_id, email_links.email AS wanted, target.email AS old_email),"
 	" changed AS (UPDATE users SET email = wanted, email_verified_at = now() FROM used WHERE users.id = used.user_id"
-	" RETURNING users.id, users.email, old_email)," MOVED " SELECT id FROM changed"};
+	" RETURNING users.id, users.email, old_email)," MOVED
+	"," EVENT("change", "CASE WHEN email <> old_email THEN 'email_changed' ELSE 'email_verified' END", "changed",
+		  "$3") " SELECT id FROM changed"};
 
 /* ---- sessions ---- */
 
@@ -364,13 +370,15 @@ const struct postgres_statement store_device_note = {
 	"$1::bigint"
 	" AND agent <> $2::text ORDER BY used_at DESC, agent OFFSET $4::bigint - 1)),"
 	" news AS (SELECT id, email FROM noted JOIN users ON users.id = user_id WHERE is_new"
-	" AND EXISTS (SELECT FROM devices WHERE user_id = $1::bigint)"
-	" AND (SELECT count(*) FROM outbox WHERE recipient = email) < " WAITING_MAX
-	" AND (SELECT count(*) FROM devices WHERE user_id = $1::bigint AND created_at > now() - interval '1 hour') < "
-	"$5::bigint)"
-	" INSERT INTO outbox (template, recipient, parameters) SELECT 'new_device', email, jsonb_build_object('address', "
-	"$3::text)"
-	" FROM news RETURNING id"};
+	" AND EXISTS (SELECT FROM devices WHERE user_id = $1::bigint))," EVENT(
+		"use", "'new_device'", "news",
+		"$6") " INSERT INTO outbox (template, recipient, parameters) SELECT 'new_device', email, "
+		      "jsonb_build_object('address', "
+		      "$3::text) FROM news"
+		      " WHERE (SELECT count(*) FROM outbox WHERE recipient = email) < " WAITING_MAX
+		      " AND (SELECT count(*) FROM devices WHERE user_id = $1::bigint AND created_at > now() - interval '1 "
+		      "hour') < "
+		      "$5::bigint RETURNING id"};
 
 /* The user whose tokens a change ends. */
 #define OTHERS_OF(user)                                                                                     \
@@ -582,12 +590,13 @@ const struct postgres_statement store_challenge_recovery = {
 
 /* The factor is locked before the settings, as factor_remove does. */
 const struct postgres_statement store_challenge_mtan = {
-	"challenge_mtan",
-	ANSWERED " used AS (UPDATE factors SET used_at = now() FROM challenge WHERE factors.user_id = challenge.user_id"
-		 " AND method = 'mtan' AND activated_at IS NOT NULL RETURNING factors.user_id, challenge.id),"
-		 " proven AS (UPDATE factor_settings settings SET mtan_for = NULL, mtan_nonce = NULL, tries = 0 FROM used"
-		 " WHERE settings.user_id = used.user_id AND mtan_for = used.id AND mtan_nonce = $3::uuid"
-		 " RETURNING settings.user_id)" ANSWER};
+	"challenge_mtan", ANSWERED
+	" used AS (UPDATE factors SET used_at = now() FROM challenge WHERE factors.user_id = challenge.user_id"
+	" AND method = 'mtan' AND activated_at IS NOT NULL RETURNING factors.user_id, challenge.id),"
+	" proven AS (UPDATE factor_settings settings SET mtan_for = NULL, mtan_nonce = NULL, tries = 0 FROM used"
+	" WHERE settings.user_id = used.user_id AND mtan_for = used.id AND mtan_nonce = $3::uuid"
+	" RETURNING settings.user_id)," EVENT_OF("use", "'factor_used'", "proven.user_id", "origin.session", "proven", "$4")
+		ANSWER};
 
 const struct postgres_statement store_challenge_password = {
 	"challenge_password",

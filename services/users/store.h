@@ -60,14 +60,14 @@ enum { COLUMN_TAKEN_USERNAME, COLUMN_TAKEN_EMAIL };
 
 /* ---- addresses ---- */
 
-/* user id, email|null for the user's own, lifetime of the link in s, most messages of a user and to an address in an hour ->
- * made. Sends a link to the address, which takes the place of the one before; none to an address that another user has. made:
- * false: the user's messages are used up. No row: there is no such active user. */
+/* user id, email|null for the user's own, lifetime of the link in s, most messages of a user and to an address in an hour,
+ * origin -> made. Sends a link to the address, which takes the place of the one before; none to an address that another user
+ * has. made: false: the user's messages are used up. No row: there is no such active user. */
 extern const struct postgres_statement store_email_link;
 enum { COLUMN_LINK_IS_MADE };
-/* id, link -> id; proves that the user has the address of the link, and makes it the e-mail; the address of before is notified
- * by mail. No row: no such link is good: it was used, replaced or has expired, or the user's tokens were ended since. CONFLICT:
- * another user has got the address meanwhile. */
+/* id, link, origin -> id; proves that the user has the address of the link, and makes it the e-mail; the address of before is
+ * notified by mail. No row: no such link is good: it was used, replaced or has expired, or the user's tokens were ended since.
+ * CONFLICT: another user has got the address meanwhile. */
 extern const struct postgres_statement store_email_verify;
 
 /* ---- sessions ---- */
@@ -150,9 +150,9 @@ enum {
 	COLUMN_OTHERS_END
 };
 
-/* user id, digest of the user agent, address, most devices of a user, most notices of a user in an hour -> id. Notes that the
- * user was logged in by this device, and notifies the user by mail if it is a further one. No row: it is none, or was reported
- * often enough. */
+/* user id, digest of the user agent, address, most devices of a user, most notices of a user in an hour, origin -> id. Notes
+ * that the user was logged in by this device, and notifies the user by mail if it is a further one. No row: it is none, or was
+ * reported often enough. */
 extern const struct postgres_statement store_device_note;
 
 /* after id, limit, limits -> the last id of the page; removes those of the page that are not good */
@@ -256,7 +256,7 @@ enum {
 extern const struct postgres_statement store_challenge_totp;
 /* … hash of a recovery code, origin */
 extern const struct postgres_statement store_challenge_recovery;
-/* … nonce of the newest code by message */
+/* … nonce of the newest code by message, origin */
 extern const struct postgres_statement store_challenge_mtan;
 /* … the hash that the password was verified against, origin; of a user without a factor */
 extern const struct postgres_statement store_challenge_password;

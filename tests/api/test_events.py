@@ -7,6 +7,8 @@ import secrets
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import test_email_verification as addresses
+import test_mtan as codes
 from test_factors import Owner, answer, begin, challenge_of, confirmation, session_of
 from test_password_reset import NEW, reset, token_for
 
@@ -17,6 +19,7 @@ FORBIDDEN = fail("not_permitted", "You do not have permission to do that.")
 MEMBERS = {
     "id", "event", "at", "user", "actor", "session", "network", "user_agent", "request_id", "count", "last_at",
 }  # fmt: skip
+NO_ID = "not an id\t"
 
 
 def events(token, path="/auth/events", **options):
@@ -57,6 +60,14 @@ def fill(person, event_class, event, count):
     columns = "(class, event, user_id, at, network)"
     values = f"'{event_class}', '{event}', {person.id}, now() - interval '1 minute' * n, 'network ' || n"
     psql("users", f"INSERT INTO events {columns} SELECT {values} FROM generate_series({count}, 1, -1) n")
+
+
+def log_in_by(person, agent):
+    """Once the program that registered is known, without which the next one would be no further one."""
+    known = f"SELECT count(*) FROM devices WHERE user_id = {person.id}"
+    eventually(lambda: psql("users", known) != "0", message="the device that registered is known")
+    headers = {"User-Agent": agent, "X-Request-ID": NO_ID}
+    return expect(201, post("/auth/session", {"email": person.email, "password": person.password}, headers=headers))
 
 
 def patch(user, token, headers=None, **body):
@@ -156,6 +167,37 @@ def test_a_login_with_a_factor_is_in_the_trail_with_its_factor(admin):
     owner = Owner()
     expect(201, answer(challenge_of(owner), owner.code()))
     trail(owner, admin, "registered", "login", "factor_added", "factor_used", "login")
+
+
+def test_codes_by_message_are_in_the_trail(person, admin):
+    abacus.native("the messages of mailer")
+    person.factor = expect(201, codes.enrol(person, current=person.password)).json["data"]["id"]
+    expect(200, codes.activate(person, codes.Owner.newest(person)[0]))
+    challenge = codes.challenge_of(person)
+    expect(401, codes.respond(challenge, codes.other(codes.Owner.newest(person)[0])))
+    expect(201, codes.respond(challenge, codes.Owner.newest(person)[0]))
+    found = trail(person, admin, "registered", "factor_added", "code_wrong", "factor_used", "login")
+    assert only(found, "factor_used")["actor"] == person.id
+
+
+def test_addresses_that_were_asked_for_and_confirmed_are_in_the_trail(person, admin):
+    abacus.native("the messages of mailer")
+    expect(202, post("/auth/email", token=person.token))
+    expect(200, addresses.verify(addresses.token_of(person.email)))
+    email = addresses.new_address()
+    with Daemon("users", EMAIL_VERIFICATION="optional") as users:
+        expect(202, addresses.change(users, person, email))
+    expect(200, addresses.verify(addresses.token_of(email)))
+    found = trail(person, admin, "registered", "email_verified", "email_change_asked", "email_changed")
+    assert [event["actor"] for event in found] == [None, person.id, None, None]
+    assert not any(address in str(found) for address in (person.email, email))
+
+
+def test_the_first_login_by_another_device_is_in_the_trail(person, admin):
+    first, _ = log_in_by(person, "a browser"), log_in_by(person, "a browser")
+    event = only(trail(person, admin, "registered", "login", "new_device", "login"), "new_device")
+    shown = event["actor"], event["session"], event["user_agent"]
+    assert shown == (person.id, first.json["session"]["id"], "a browser")
 
 
 def test_a_password_that_confirms_is_in_the_trail(person, admin):
@@ -322,25 +364,26 @@ def test_from_where_an_admin_changed_a_user_is_not_shown_to_that_user(person, ad
     assert only(of(person, admin), "username_changed")["network"]
 
 
-@pytest.mark.parametrize(
-    "given, shown",
-    [
-        ('"},{"event":"registered"', '"},{"event":"registered"'),
-        ("a\\u0000b\\", "a\\u0000b\\"),
-        ("<script>alert(1)</script>'; DROP TABLE events; --", "<script>alert(1)</script>'; DROP TABLE events; --"),
-        ("caf\xe9\x9b31m", "caf??31m"),
-        ("%s%n" * 1000, ("%s%n" * 64)),
-    ],
-)
-def test_a_user_agent_adds_no_line_and_no_member_to_the_trail(person, admin, given, shown):
-    headers = {"User-Agent": given, "X-Request-ID": "not an id\t"}
-    body = {"email": person.email, "password": person.password}
-    expect(201, post("/auth/session", body, headers=headers))
-    expect(401, post("/auth/session", {**body, "password": "wrong"}, headers=headers))
-    found = trail(person, admin, "registered", "login", "login_failed")
-    for name in ("login", "login_failed"):
-        assert only(found, name)["user_agent"] == shown
-        assert re.fullmatch(r"[\w.-]{1,64}", only(found, name)["request_id"])
+AGENTS = {  # and how they are shown
+    '"},{"event":"registered"': '"},{"event":"registered"',
+    "a\\u0000b\\": "a\\u0000b\\",
+    "<script>alert(1)</script>'; DROP TABLE events; --": "<script>alert(1)</script>'; DROP TABLE events; --",
+    "caf\xe9\x9b31m": "caf??31m",
+    "%s%n" * 1000: "%s%n" * 64,
+}
+
+
+def test_a_user_agent_adds_no_line_and_no_member_to_the_trail(admin):
+    people = {agent: Person() for agent in AGENTS}
+    for agent, person in people.items():
+        log_in_by(person, agent)
+        wrong = {"email": person.email, "password": "wrong"}
+        expect(401, post("/auth/session", wrong, headers={"User-Agent": agent, "X-Request-ID": NO_ID}))
+    for agent, person in people.items():
+        found = trail(person, admin, "registered", "login", "new_device", "login_failed")
+        for name in ("login", "new_device", "login_failed"):
+            assert only(found, name)["user_agent"] == AGENTS[agent]
+            assert re.fullmatch(r"[\w.-]{1,64}", only(found, name)["request_id"])
 
 
 def test_a_user_has_at_most_500_events_of_each_class(person, admin):

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "events/event_origin.h"
 #include "mail/outbox.h"
 #include "service.h"
 #include "sessions/authenticate.h"
@@ -36,6 +37,7 @@ void email_link_send(struct http_request *req, int64_t user_id, const char *emai
 	postgres_param_text(&params, email);
 	postgres_param_int(&params, EMAIL_LINK_S);
 	postgres_param_int(&params, EMAIL_LINKS_MAX);
+	postgres_param_text(&params, event_origin(req));
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_email_link, &params, made, sending);
 }
 

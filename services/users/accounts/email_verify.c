@@ -5,6 +5,7 @@
 
 #include "accounts/email_link.h"
 #include "base/json.h"
+#include "events/event_origin.h"
 #include "mail/outbox.h"
 #include "store.h"
 
@@ -31,6 +32,7 @@ void email_verify(struct http_request *req)
 	jwt_jti_format(link.id, id);
 	postgres_param_int(&params, link.number);
 	postgres_param_text(&params, id);
+	postgres_param_text(&params, event_origin(req));
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_email_verify, &params, verified, req);
 }
 

@@ -46,7 +46,7 @@ static void reply_token(struct http_request *req, int64_t user_id)
 	struct jwt_claims claims;
 	char *token = jwt_issue(&users->key, user_id, false, users->config->auth.token_lifetime_s, &claims);
 
-	device_note(req, user_id);
+	device_note(req, user_id, NULL);
 	cJSON_AddStringToObject(json, "status", "success");
 	cJSON_AddStringToObject(json, "message", "Successfully registered.");
 	cJSON_AddStringToObject(json, "auth_token", token);

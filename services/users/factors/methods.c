@@ -142,6 +142,7 @@ static void prove_mtan(struct answer *answer)
 		return answer_wrong(answer);
 	answer_params(answer, &params);
 	postgres_param_text(&params, answer->mtan_nonce);
+	postgres_param_text(&params, event_origin_of(answer->req, answer->right.user_id, NULL));
 	answer_store(answer, &store_challenge_mtan, &params);
 }
 

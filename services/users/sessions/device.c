@@ -6,6 +6,7 @@
 
 #include "auth/base64url.h"
 #include "base/mem.h"
+#include "events/event_origin.h"
 #include "mail/outbox.h"
 #include "service.h"
 #include "store.h"
@@ -18,7 +19,7 @@ static void noted(enum status status, const struct postgres_rows *rows, void *ar
 		outbox_wake(users_of(arg)->outbox);
 }
 
-void device_note(struct http_request *req, int64_t user_id)
+void device_note(struct http_request *req, int64_t user_id, const char *session)
 {
 	const char *agent = http_request_header(req, "User-Agent");
 	char text[BASE64URL_LEN(DIGEST_BYTES) + 1];
@@ -34,5 +35,6 @@ void device_note(struct http_request *req, int64_t user_id)
 	postgres_param_text(&params, http_request_remote_ip(req));
 	postgres_param_int(&params, DEVICES_PER_USER);
 	postgres_param_int(&params, DEVICE_NOTICES);
+	postgres_param_text(&params, event_origin_of(req, user_id, session));
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_device_note, &params, noted, req);
 }

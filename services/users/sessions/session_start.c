@@ -71,13 +71,15 @@ static void publish_surplus(const struct users *users, const struct postgres_row
 static void stored(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct starting *starting = arg;
+	char id[37];
 
 	if (status == STATUS_OK && postgres_count(rows) == 0)
 		status = STATUS_UNAVAILABLE; /* the user was changed since the password was read: the client has to try again */
 	if (status != STATUS_OK)
 		return http_reply_status(starting->req, status);
 	publish_surplus(users_of(starting->req), rows);
-	device_note(starting->req, starting->tokens.user_id);
+	jwt_jti_format(starting->tokens.session.id, id);
+	device_note(starting->req, starting->tokens.user_id, id);
 	starting->tokens.session.authenticated_s = postgres_int(rows, 0, COLUMN_STARTED_AUTHENTICATED_S);
 	session_reply(starting->req, 201, &starting->tokens, rows);
 }

@@ -145,7 +145,7 @@ static void log_in(struct credentials *credentials)
 	login->req = req;
 	login->token = jwt_issue_at(&users->key, credentials->user_id, credentials->is_admin, credentials->issued_ms,
 				    users->config->auth.token_lifetime_s, &login->claims);
-	device_note(req, credentials->user_id);
+	device_note(req, credentials->user_id, NULL);
 	if (credentials->is_active)
 		reply_token(login);
 	else /* as in the legacy system, an inactive user can log in; the token is refused everywhere */
