@@ -20,7 +20,7 @@
 set -u
 cd "$(dirname "$0")" || exit
 root=$PWD
-passed=0 failed=0 skipped=0 only="" stack="" listing=""
+passed=0 failed=0 skipped=0 only="" stack="" listing="" fuzzing=""
 chaos_instances=${INSTANCES:-2} chaos_processes=${PROCESSES:-2}
 out=$(mktemp)
 jobs=$(nproc)
@@ -36,6 +36,7 @@ forget() {
 	rm -f "$out" "$out".*
 }
 cleanup() {
+	[ -z "$fuzzing" ] || kill "$fuzzing" # which leaves no target longer than its seconds
 	scripts/stack down >/dev/null 2>&1
 	forget
 }
@@ -256,12 +257,18 @@ fuzz_result() {
 	[ -f "$1.ok" ]
 }
 
-# fuzz_targets FOLDER SECONDS: all fuzz targets side by side (scripts/fuzz-target), then a line for each.
-fuzz_targets() {
+# fuzz_start FOLDER SECONDS: all fuzz targets (scripts/fuzz-target), with what other steps leave of the processors.
+fuzz_start() {
 	targets=$(for source in fuzz/*.c; do ! wanted "fuzz $(basename "$source" .c)" || basename "$source" .c; done)
-	act xargs -r -P "$jobs" -n 1 scripts/fuzz-target "$1" "$2" <<TARGETS
-$targets
-TARGETS
+	[ -z "$listing" ] || return 0
+	echo "$targets" | nice -n 19 xargs -r -P "$jobs" -n 1 scripts/fuzz-target "$1" "$2" 3>&- &
+	fuzzing=$!
+}
+
+# fuzz_end FOLDER: waits for them, and prints a line for each.
+fuzz_end() {
+	act wait $fuzzing
+	fuzzing=
 	for target in $targets; do
 		step "fuzz $target" fuzz_result "$1/$target"
 		sed -n 's/^stat::number_of_executed_units: */        executions: /p' "$out"
@@ -271,7 +278,8 @@ TARGETS
 fuzz() {
 	act scripts/install-packages build test || exit 1
 	step "fuzz build" make -j"$jobs" WERROR=1 fuzz-build
-	fuzz_targets build/fuzz/found "$seconds"
+	fuzz_start build/fuzz/found "$seconds"
+	fuzz_end build/fuzz/found
 }
 
 # simulate SECONDS [SEED]: seed after seed from the given one, or from a random one; prints the first.
@@ -345,8 +353,6 @@ server() {
 	step "lint cppcheck" check
 	step "lint openapi" npm --prefix services/swagger run lint
 	step "lint openapi routes" npm --prefix services/swagger test
-	act rm -rf build/fuzz/new
-	fuzz_targets build/fuzz/new 20
 	step "thread sanitizer" threads_do_not_race
 	export BUILD=build
 	[ -z "$only" ] || act quietly build web
@@ -354,7 +360,10 @@ server() {
 	step "differential llhttp" differential llhttp
 	step "differential nginx" differential nginx
 	step "nginx configuration" nginx_configuration
+	act rm -rf build/fuzz/new
+	fuzz_start build/fuzz/new 20 # beside tests that mostly wait
 	api_on_a_cluster
+	fuzz_end build/fuzz/new
 	round plain
 	chaos_step 90
 	case ${listing:-$only} in
@@ -431,7 +440,6 @@ need_engine() {
 }
 
 list_docker_steps() {
-	not_here=
 	system() { :; }
 	skips() { :; }
 	in_debian13() { :; }
