@@ -73,7 +73,7 @@ $(BUILD)/%.lua.o: %.lua
 	{ $(call lua_of,$(<D)) $< && printf '\0'; } >$(BUILD)/$<
 	cd $(BUILD) && $(LD) -r -z noexecstack -b binary -o $<.o $<
 $(patsubst %,$(BUILD)/%.o,$(wildcard libcommon/auth/*.lua)): libcommon/auth/revocations_table.lua
-$(patsubst %,$(BUILD)/%.o,$(wildcard libcommon/jobs/*.lua)): libcommon/jobs/load.lua
+$(patsubst %,$(BUILD)/%.o,$(wildcard libcommon/jobs/*.lua)): libcommon/jobs/lanes.lua libcommon/jobs/load.lua
 
 # The files of a page are linked into the daemon that serves it, under names that ld makes of their paths (services/healthcheck/show/page.c).
 $(BUILD)/services/healthcheck/dashboard/%.o: services/healthcheck/dashboard/%
