@@ -55,6 +55,11 @@ web: ## fetch and build the pages that nginx serves
 	@services/swagger/build.sh
 	@[ "$(CLIENT)" = 0 ] || services/client/build.sh
 
+# A commit changes no source, so the revision is a file that changes with it.
+$(BUILD)/revision: always
+	@mkdir -p $(@D)
+	@echo '$(VERSION) $(REVISION)' | cmp -s - $@ || echo '$(VERSION) $(REVISION)' >$@
+$(BUILD)/libcommon/base/version.o: $(BUILD)/revision
 $(BUILD)/libcommon/base/version.o: CPPFLAGS += -DABACUS_VERSION='"$(VERSION)"' -DABACUS_REVISION='"$(REVISION)"'
 
 $(BUILD)/%.o: %.c
@@ -234,4 +239,4 @@ clean: ## remove what was built
 help: ## this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
-.PHONY: build tests mutants web up down status logs manage mail psql redis-cli backup restore bench test lint format clean help fuzzers fuzz-build
+.PHONY: always build tests mutants web up down status logs manage mail psql redis-cli backup restore bench test lint format clean help fuzzers fuzz-build
