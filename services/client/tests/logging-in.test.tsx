@@ -1,7 +1,7 @@
 import { screen, waitFor } from "@testing-library/react";
 import { expect, it } from "vitest";
 import { sessions } from "../src/session/session";
-import { answer, askedFor, failure, token, user } from "./server";
+import { accessToken, answer, askedFor, failure, token, tokens, user } from "./server";
 import { show } from "./show";
 
 const rulesMet = () => document.querySelectorAll(".validation-list > .success").length;
@@ -27,6 +27,8 @@ it("registering shows which rules are met, and can be sent only when all are", a
 
 it("registering logs the user in", async () => {
 	answer("POST /auth/register", 201, { status: "success", message: "Successfully registered.", auth_token: token() });
+	const access = accessToken();
+	answer("POST /auth/session", 201, tokens(access, "refresh-1"));
 	answerValues();
 	const hands = show("/register");
 	await hands.type(await screen.findByLabelText("User name"), "somebody");
@@ -35,6 +37,19 @@ it("registering logs the user in", async () => {
 	expect((await screen.findByText("Welcome!")).className).toBe("notification is-success");
 	expect(askedFor("POST /auth/register")[0]?.body).toEqual({ username: "somebody", email: "some@body.org", password: "long enough" });
 	await screen.findByRole("heading", { level: 1, name: "Your values" });
+	expect(sessions.current()).toMatchObject({ token: access, refreshToken: "refresh-1", isKept: false });
+});
+
+it("registering logs the user in although the login after it fails", async () => {
+	answer("POST /auth/register", 201, { status: "success", message: "Successfully registered.", auth_token: token() });
+	answer("POST /auth/session", 429, failure("too_many_attempts", "Too many attempts. Please try again later."));
+	answerValues();
+	const hands = show("/register");
+	await hands.type(await screen.findByLabelText("User name"), "somebody");
+	await hands.type(screen.getByLabelText("E-mail"), "some@body.org");
+	await hands.type(screen.getByLabelText("Password"), "long enough{Enter}");
+	await screen.findByText("Welcome!");
+	expect(sessions.current()).toMatchObject({ token: token(), canRefresh: false });
 });
 
 it("registering says that a link has to be opened first, where the server wants that", async () => {
@@ -84,8 +99,8 @@ it("of a user who exists already the form says which field is taken", async () =
 	expect(screen.queryByText("Sorry. That user already exists.")).toBeNull();
 });
 
-it("logging in keeps the token in the tab", async () => {
-	answer("POST /auth/login", 200, { status: "success", message: "Successfully logged in.", auth_token: token() });
+it("logging in keeps both tokens in the tab", async () => {
+	answer("POST /auth/session", 201, tokens(accessToken(), "refresh-1"));
 	answerValues();
 	const hands = show("/login");
 	await screen.findByRole("heading", { level: 1, name: "Log In" });
@@ -93,28 +108,35 @@ it("logging in keeps the token in the tab", async () => {
 	await hands.type(screen.getByLabelText("E-mail"), "some@body.org");
 	await hands.type(screen.getByLabelText("Password"), "long enough{Enter}");
 	await screen.findByText("Welcome!");
-	expect([window.sessionStorage.length, window.localStorage.length]).toEqual([1, 0]);
+	expect(askedFor("POST /auth/session")[0]?.body).toEqual({
+		email: "some@body.org",
+		password: "long enough",
+		remember: false,
+		cookie: false,
+	});
+	expect([window.sessionStorage.length, window.localStorage.length]).toEqual([2, 0]);
 });
 
-it("logging in keeps the token in the browser when asked to", async () => {
-	answer("POST /auth/login", 200, { status: "success", message: "Successfully logged in.", auth_token: token() });
+it("logging in keeps the user logged in on this browser when asked to, and then no script sees the refresh token", async () => {
+	answer("POST /auth/session", 201, tokens());
 	answerValues();
 	const hands = show("/login");
 	await hands.type(await screen.findByLabelText("E-mail"), "some@body.org");
 	await hands.click(screen.getByLabelText(/^Keep me logged in on this browser/));
 	await hands.type(screen.getByLabelText("Password"), "long enough{Enter}");
 	await screen.findByText("Welcome!");
+	expect(askedFor("POST /auth/session")[0]?.body).toMatchObject({ remember: true, cookie: true });
 	expect([window.sessionStorage.length, window.localStorage.length]).toEqual([0, 1]);
 });
 
 it("the error of a wrong password is shown until the next attempt", async () => {
-	answer("POST /auth/login", 404, failure("login_failed", "Login failed."));
+	answer("POST /auth/session", 401, failure("login_failed", "Login failed."));
 	answerValues();
 	const hands = show("/login");
 	await hands.type(await screen.findByLabelText("E-mail"), "some@body.org");
 	await hands.type(screen.getByLabelText("Password"), "wrong{Enter}");
 	expect((await screen.findByText("Login failed.")).className).toBe("notification is-danger");
-	answer("POST /auth/login", 200, { status: "success", message: "Successfully logged in.", auth_token: token() });
+	answer("POST /auth/session", 201, tokens());
 	await hands.type(screen.getByLabelText("Password"), "{Enter}");
 	await screen.findByText("Welcome!");
 	expect(screen.queryByText("Login failed.")).toBeNull();
@@ -122,18 +144,18 @@ it("the error of a wrong password is shown until the next attempt", async () => 
 
 it("logging out ends the session at once and revokes the token", async () => {
 	answerValues();
-	answer("POST /auth/logout", 200, { status: "success", message: "Successfully logged out." });
+	answer("DELETE /auth/session", 200, { status: "success", message: "Successfully logged out." });
 	const hands = show("/", { as: { id: 7 } });
 	await hands.click(await screen.findByRole("button", { name: "Log Out" }));
 	await screen.findByText("You have logged out");
 	expect(sessions.current()).toBeNull();
-	await waitFor(() => expect(askedFor("POST /auth/logout")[0]?.authorization).toBe(`Bearer ${token()}`));
+	await waitFor(() => expect(askedFor("DELETE /auth/session")[0]?.authorization).toBe(`Bearer ${token()}`));
 	await screen.findByRole("heading", { level: 1, name: "Large numbers, the moment they are known" });
 });
 
 it("opening /logout only asks", async () => {
 	answerValues();
-	answer("POST /auth/logout", 200, { status: "success", message: "Successfully logged out." });
+	answer("DELETE /auth/session", 200, { status: "success", message: "Successfully logged out." });
 	const hands = show("/logout", { as: { id: 7 } });
 	const button = await screen.findByRole("button", { name: "Log out" });
 	expect(sessions.current()).not.toBeNull();
@@ -142,7 +164,7 @@ it("opening /logout only asks", async () => {
 });
 
 it("a reply of 429 is shown with the time to wait", async () => {
-	answer("POST /auth/login", 429, failure("too_many_attempts", "Too many attempts. Please try again later."), { "Retry-After": "150" });
+	answer("POST /auth/session", 429, failure("too_many_attempts", "Too many attempts. Please try again later."), { "Retry-After": "150" });
 	const hands = show("/login");
 	await hands.type(await screen.findByLabelText("E-mail"), "some@body.org");
 	await hands.type(screen.getByLabelText("Password"), "wrong{Enter}");
@@ -172,7 +194,7 @@ it("the profile shows id, e-mail and user name", async () => {
 it("a changed password logs this tab in again, because its token was revoked", async () => {
 	answer("GET /auth/status", 200, { status: "success", data: user(7, "somebody") });
 	answer("PUT /auth/password", 200, { status: "success", message: "Password changed." });
-	answer("POST /auth/login", 200, { status: "success", message: "Successfully logged in.", auth_token: `${token()}2` });
+	answer("POST /auth/session", 201, tokens(`${token()}2`));
 	const hands = show("/status", { as: { id: 7 } });
 	await screen.findByText("somebody@example.com");
 	await hands.type(screen.getByLabelText("Current password"), "the old one");
@@ -183,12 +205,13 @@ it("a changed password logs this tab in again, because its token was revoked", a
 });
 
 it("a page that needs a session leads to logging in, and back", async () => {
-	answer("POST /auth/login", 200, { status: "success", message: "Successfully logged in.", auth_token: token() });
-	answer("GET /auth/status", 200, { status: "success", data: user(7, "somebody") });
-	const hands = show("/status");
+	answer("POST /auth/session", 201, tokens());
+	answer("GET /users", 403, failure("token_missing", "Provide a valid auth token."));
+	const hands = show("/all-users");
 	await screen.findByText("You must be logged in to view this.");
+	answer("GET /users", 200, { status: "success", data: { users: [user(7, "somebody")] } });
 	await hands.click(screen.getAllByRole("link", { name: "Log In" }).at(-1) as HTMLElement);
 	await hands.type(await screen.findByLabelText("E-mail"), "some@body.org");
 	await hands.type(screen.getByLabelText("Password"), "long enough{Enter}");
-	await screen.findByText("somebody@example.com");
+	await screen.findByText("(you)");
 });

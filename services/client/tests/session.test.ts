@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createSessions, type Ending, readToken, type Surroundings } from "../src/session/session";
-import { token } from "./server";
+import { accessToken, token } from "./server";
 
 type Listener = (event: unknown) => void;
 
@@ -50,7 +50,7 @@ function browser({ hasChannel = true } = {}) {
 
 describe("a session", () => {
 	it("has the claims of its token, and none without a valid one", () => {
-		expect(readToken(token({ id: 3, admin: true }), false)).toMatchObject({ userId: 3, isAdmin: true, tokenId: "jti-3", isKept: false });
+		expect(readToken(token({ id: 3, admin: true }), false)).toMatchObject({ userId: 3, isAdmin: true, id: "jti-3", isKept: false });
 		for (const rubbish of ["", "a.b.c", "..", "{}"]) expect(readToken(rubbish, false)).toBeNull();
 	});
 
@@ -104,6 +104,56 @@ describe("a session", () => {
 		one.sessions.end("token_expired");
 		expect(one.endings).toEqual([["token_expired", false]]);
 		expect(two.sessions.current()).not.toBeNull();
+	});
+});
+
+describe("a session whose tokens are renewed", () => {
+	it("has them in a tab that is a copy too, and an older message changes nothing", () => {
+		const open = browser();
+		const first = open();
+		first.sessions.start(accessToken({ ageS: 9 }), false, "refresh-1");
+		const copy = open(new Map(first.own));
+		copy.sessions.renew({ token: accessToken({ ageS: 5 }), refreshToken: "refresh-2" });
+		expect(first.sessions.current()?.refreshToken).toBe("refresh-2");
+		expect(open(first.own).sessions.current()).toMatchObject({ refreshToken: "refresh-2", canRefresh: true });
+		const late = open(new Map(first.own));
+		late.sessions.renew({ token: accessToken({ ageS: 7 }), refreshToken: "refresh-late" });
+		expect(first.sessions.current()?.refreshToken).toBe("refresh-2");
+	});
+
+	it("changes no tab with another session", () => {
+		const open = browser();
+		const [one, two] = [open(), open()];
+		one.sessions.start(accessToken({ sid: "sid-1" }), false, "refresh-of-1");
+		two.sessions.start(accessToken({ sid: "sid-2" }), false, "refresh-of-2");
+		one.sessions.renew({ token: accessToken({ sid: "sid-1", ageS: -1 }), refreshToken: "refresh-2" });
+		expect(two.sessions.current()?.refreshToken).toBe("refresh-of-2");
+	});
+
+	it("and is kept has them in all tabs", () => {
+		const open = browser();
+		const [one, two] = [open(), open()];
+		one.sessions.start(accessToken({ ageS: 9 }), true);
+		const next = accessToken();
+		one.sessions.renew({ token: next });
+		expect([two.sessions.current()?.token, open().sessions.current()?.token]).toEqual([next, next]);
+	});
+
+	it("keeps its refresh token when only the other one is replaced", () => {
+		const { sessions } = browser()();
+		sessions.start(accessToken({ ageS: 9 }), false, "refresh-1");
+		sessions.renew({ token: accessToken() });
+		expect(sessions.current()?.refreshToken).toBe("refresh-1");
+	});
+
+	it("ends in every tab although one has not seen the last token yet", () => {
+		const open = browser();
+		const [one, two] = [open(), open()];
+		one.sessions.start(accessToken({ ageS: 9 }), true);
+		two.sessions.renew({ token: accessToken() });
+		two.sessions.endEverywhere("logged_out");
+		expect([one.sessions.current(), one.endings]).toEqual([null, [["logged_out_elsewhere", false]]]);
+		expect(open().sessions.current()).toBeNull();
 	});
 });
 

@@ -1,46 +1,107 @@
-/* Every call that the pages make, based on the client generated from the API's document. Each rejects with a Failure. */
-import { type Ending, sessions } from "../session/session";
+/* The calls that the pages make, based on the client generated from the API's document. Each rejects with a Failure. Those of the account page are
+   in accounts.ts. */
+import { createRefresher, isStale } from "../session/refresh";
+import { type Ending, readToken, type Session, sessions, type Tokens } from "../session/session";
 import { Failure, failureOf } from "./failure";
 import * as api from "./generated";
 import { client } from "./generated/client.gen";
 
-const ENDINGS: readonly string[] = ["token_expired", "token_invalid", "user_inactive"] satisfies Ending[];
+const REFUSALS: readonly string[] = ["token_expired", "token_invalid"] satisfies Ending[];
+const ENDINGS: readonly string[] = [...REFUSALS, "user_inactive" satisfies Ending];
 const TIME_LIMIT_MS = 12_000; // nginx gives up after 10 s
+
+function askNow(request: Request): Promise<Response> {
+	return fetch(request, { signal: AbortSignal.timeout(TIME_LIMIT_MS) });
+}
+
+function tokenOf(request: Request | undefined): string | undefined {
+	return request?.headers.get("Authorization")?.replace(/^Bearer /, "");
+}
+
+async function codeOf(response: Response): Promise<string> {
+	return failureOf(await response.json().catch(() => null), response).code;
+}
+
+/* A refused token may only be old: by a clock that is wrong, or because another tab replaced it. Then the call is repeated with the new one. */
+async function send(request: Request): Promise<Response> {
+	const again = request.clone();
+	const used = tokenOf(request);
+	const response = await askNow(request);
+	if (response.status !== 401 || !used || !REFUSALS.includes(await codeOf(response.clone()))) return response;
+	const token = await freshToken(used);
+	if (!token || token === used || readToken(token, false)?.id !== readToken(used, false)?.id) return response;
+	again.headers.set("Authorization", `Bearer ${token}`);
+	return askNow(again);
+}
 
 client.setConfig({
 	baseUrl: window.location.origin,
-	auth: () => sessions.current()?.token,
-	fetch: (request: RequestInfo | URL) => fetch(request, { signal: AbortSignal.timeout(TIME_LIMIT_MS) }),
+	auth: () => freshToken(),
+	fetch: send as typeof fetch, // the generated client always gives it a Request
 	cache: "no-store",
 });
 
 /* A token that the server refuses ends the session, unless the tab has got another one in the meantime. */
 client.interceptors.error.use((error, response, request) => {
 	const failure = failureOf(error, response);
-	const used = request?.headers.get("Authorization")?.replace(/^Bearer /, "");
+	const used = tokenOf(request);
 	if (failure.httpStatus === 401 && ENDINGS.includes(failure.code) && used && used === sessions.current()?.token)
 		sessions.end(failure.code as Ending);
 	return failure;
 });
 
-const throwing = { throwOnError: true } as const;
+export const throwing = { throwOnError: true } as const;
 
-export async function logIn(email: string, password: string): Promise<string> {
-	return (await api.logIn({ ...throwing, body: { email, password } })).data.auth_token;
+export function confirming(confirmation: string | undefined) {
+	return confirmation === undefined ? {} : { "X-Confirmation": confirmation };
 }
 
-/* Where a link has to be opened first (EMAIL_VERIFICATION=required), it rejects with a Failure that says so. */
-export async function register(body: api.Registration): Promise<string> {
-	const { data } = await api.register({ ...throwing, body });
-
-	if ("auth_token" in data) return data.auth_token;
-	throw new Failure(202, "email_unverified", data.message);
+function tokensOf({ access_token, refresh_token }: api.SessionTokens): Tokens {
+	return { token: access_token, refreshToken: refresh_token };
 }
 
-/* Revokes TOKEN, also while the page is being left. A token that is already invalid counts as revoked. */
-export async function revoke(token: string): Promise<void> {
+const refresh = async (refreshToken: string | null): Promise<Tokens> =>
+	tokensOf((await api.refreshSession({ ...throwing, body: refreshToken ? { refresh_token: refreshToken } : { cookie: true } })).data);
+
+const freshToken = createRefresher(sessions, refresh);
+
+/* The session of a login, or the challenge that has to be answered first. A session that is kept has its refresh token in a cookie. */
+export async function logIn(email: string, password: string, keep: boolean): Promise<Tokens | api.Challenge> {
 	try {
-		await api.logOut({ ...throwing, auth: token, keepalive: true });
+		return tokensOf((await api.startSession({ ...throwing, body: { email, password, remember: keep, cookie: keep } })).data);
+	} catch (error) {
+		if (error instanceof Failure && error.code === "second_factor_required") return error.data as api.Challenge;
+		throw error;
+	}
+}
+
+/* What the right answer to a challenge gives: a session, or the value of X-Confirmation. */
+export async function answerChallenge(challenge: string, method: api.Method, proof: string): Promise<Tokens | { confirmation: string }> {
+	const body = method === "password" ? { method, password: proof } : { method, code: proof };
+	const { data } = await api.answerChallenge({ ...throwing, path: { id: challenge }, body });
+	return "access_token" in data ? tokensOf(data) : data.data;
+}
+
+/* Registers, and logs in. The token of the registration has no session: it is for when that login fails. Where a link has to be opened first
+ * (EMAIL_VERIFICATION=required), it rejects with a Failure that says so. */
+export async function register(body: api.Registration): Promise<Tokens> {
+	const { data } = await api.register({ ...throwing, body });
+	if (!("auth_token" in data)) throw new Failure(202, "email_unverified", data.message);
+	const tokens = await logIn(body.email, body.password, false).catch(() => null);
+	return tokens && "token" in tokens ? tokens : { token: data.auth_token };
+}
+
+/* Ends a session on the server, also while the page is being left. One that has ended already counts as ended. */
+export async function revoke(session: Session): Promise<void> {
+	const end = (token: string) => api.endSession({ ...throwing, auth: token, keepalive: true });
+	const endAfresh = async () => end((await refresh(session.refreshToken)).token);
+	try {
+		if (isStale(session)) await endAfresh();
+		else
+			await end(session.token).catch((error) => {
+				if (session.canRefresh && error instanceof Failure && error.code === "token_expired") return endAfresh();
+				throw error;
+			});
 	} catch (error) {
 		if (!(error instanceof Failure && error.httpStatus === 401)) throw error;
 	}
@@ -48,10 +109,6 @@ export async function revoke(token: string): Promise<void> {
 
 export async function fetchProfile(): Promise<api.User> {
 	return (await api.getStatus(throwing)).data.data;
-}
-
-export async function changePassword(body: api.PasswordChange): Promise<void> {
-	await api.changePassword({ ...throwing, body });
 }
 
 export async function forgotPassword(email: string): Promise<void> {
@@ -77,12 +134,12 @@ export async function addUser(body: api.Registration): Promise<string> {
 	return (await api.addUser({ ...throwing, body })).data.message;
 }
 
-export async function changeUser(id: number, body: api.UserChange): Promise<api.User> {
-	return (await api.changeUser({ ...throwing, path: { id }, body })).data.data;
+export async function changeUser(id: number, body: api.UserChange, confirmation?: string): Promise<api.User> {
+	return (await api.changeUser({ ...throwing, headers: confirming(confirmation), path: { id }, body })).data.data;
 }
 
-export async function deleteUser(id: number): Promise<void> {
-	await api.deleteUser({ ...throwing, path: { id } });
+export async function deleteUser(id: number, confirmation?: string): Promise<void> {
+	await api.deleteUser({ ...throwing, headers: confirming(confirmation), path: { id } });
 }
 
 export async function fetchKinds(): Promise<api.KindLimit[]> {

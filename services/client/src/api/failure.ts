@@ -5,12 +5,14 @@ export class Failure extends Error {
 	readonly httpStatus: number; // 0: there was no reply
 	readonly code: string;
 	readonly fields: Record<string, string>;
+	readonly data: unknown; // the envelope's member of this name
 
-	constructor(httpStatus: number, code: string, message: string, fields: Record<string, string> = {}) {
+	constructor(httpStatus: number, code: string, message: string, fields: Record<string, string> = {}, data?: unknown) {
 		super(message);
 		this.httpStatus = httpStatus;
 		this.code = code;
 		this.fields = fields;
+		this.data = data;
 	}
 
 	/* No server was reached, or one that cannot answer at the moment: worth an automatic retry. */
@@ -23,6 +25,7 @@ export class Failure extends Error {
 export const ENDED = {
 	token_expired: "Your session has expired. Please log in again.",
 	token_invalid: "Your session has ended. Please log in again.",
+	session_reused: "You were logged out, because a copy of this login was used elsewhere. If that was not you, change your password.",
 	user_inactive: "This account is not active. Ask an admin to activate it.",
 } as const;
 
@@ -54,7 +57,7 @@ export function failureOf(body: unknown, response: Response | undefined): Failur
 	const errors = Array.isArray(body.errors) ? (body.errors as FieldError[]) : [];
 	const fields = Object.fromEntries(errors.map((error) => [error.field, error.message]));
 	const code = String(body.code ?? "unknown");
-	return new Failure(response.status, code, messageFor(response, code, body.message), fields);
+	return new Failure(response.status, code, messageFor(response, code, body.message), fields, body.data);
 }
 
 export function messageOf(error: unknown): string {

@@ -1,27 +1,46 @@
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useLocation } from "react-router";
 import { logIn } from "../api/calls";
+import type { Challenge } from "../api/generated";
 import { Field } from "../parts/field";
 import { Link } from "../parts/link";
 import { notify } from "../parts/notices";
 import { Page } from "../parts/page";
+import { ProofForm } from "../parts/proof-form";
 import { RuleList } from "../parts/rule-list";
 import { areMet, logInRules } from "../parts/rules";
 import { useForm } from "../parts/use-form";
-import { sessions } from "../session/session";
+import { sessions, type Tokens } from "../session/session";
 
-export default function LogIn() {
+interface Waiting {
+	challenge: Challenge;
+	keep: boolean;
+}
+
+function begin({ token, refreshToken }: Tokens, keep: boolean) {
+	sessions.start(token, keep, refreshToken);
+	notify("success", "Welcome!");
+}
+
+/* isAgain: after the second step, whose focus is gone. */
+function FirstStep({ onChallenge, isAgain }: { onChallenge: (waiting: Waiting) => void; isAgain: boolean }) {
+	const ref = useRef<HTMLFormElement>(null);
 	const [keep, setKeep] = useState(false);
 	const { state } = useLocation();
 	const form = useForm({ email: "E-mail", password: "Password" }, async ({ email, password }) => {
-		sessions.start(await logIn(email, password), keep);
-		notify("success", "Welcome!");
+		const reply = await logIn(email, password, keep);
+		if ("challenge" in reply) onChallenge({ challenge: reply, keep });
+		else begin(reply, keep);
 	});
 	const rules = logInRules(form.texts);
 
+	useEffect(() => {
+		if (isAgain) ref.current?.querySelector("input")?.focus();
+	}, [isAgain]);
+
 	return (
-		<Page title="Log In" narrow>
-			<form className="sheet" onSubmit={form.submit} noValidate>
+		<>
+			<form ref={ref} className="sheet" onSubmit={form.submit} noValidate>
 				<RuleList rules={rules} />
 				<Field {...form.field("email")} type="email" autoComplete="username" required />
 				<Field {...form.field("password")} type="password" autoComplete="current-password" required />
@@ -48,6 +67,40 @@ export default function LogIn() {
 					Register
 				</Link>
 			</p>
+		</>
+	);
+}
+
+/* The second factor, after the right password. */
+function SecondStep({ challenge, keep, onBack }: Waiting & { onBack: () => void }) {
+	function end() {
+		notify("warning", "That took too long, or too many codes were wrong. Please log in again.");
+		onBack();
+	}
+
+	return (
+		<div className="sheet">
+			<ProofForm challenge={challenge} button="Log In" onRight={(answer) => "token" in answer && begin(answer, keep)} onEnded={end}>
+				<button type="button" className="button" onClick={onBack}>
+					Back
+				</button>
+			</ProofForm>
+		</div>
+	);
+}
+
+export default function LogIn() {
+	const [waiting, setWaiting] = useState<Waiting | null>(null);
+	const [isAgain, setAgain] = useState(false);
+
+	function goBack() {
+		setWaiting(null);
+		setAgain(true);
+	}
+
+	return (
+		<Page title="Log In" heading={waiting ? "Confirm that it is you" : "Log In"} narrow>
+			{waiting ? <SecondStep {...waiting} onBack={goBack} /> : <FirstStep onChallenge={setWaiting} isAgain={isAgain} />}
 		</Page>
 	);
 }

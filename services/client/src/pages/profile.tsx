@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
-import { changePassword, fetchProfile, logIn } from "../api/calls";
+import { changePassword } from "../api/accounts";
+import { fetchProfile, logIn } from "../api/calls";
 import { Field } from "../parts/field";
 import { LogInFirst } from "../parts/log-in-first";
 import { notify } from "../parts/notices";
@@ -13,9 +14,9 @@ import { useSession } from "../session/use-session";
 /* The change revokes every token of the user, this tab's included: this tab logs in again, all others are logged out. */
 async function change(session: Session, email: string, current: string, next: string) {
 	await changePassword({ current, new: next });
-	const token = await logIn(email, next).catch(() => null);
-	if (!token) return sessions.endEverywhere("password_changed");
-	sessions.start(token, session.isKept);
+	const reply = await logIn(email, next, session.isKept).catch(() => null);
+	if (!reply || "challenge" in reply) return sessions.endEverywhere("password_changed");
+	sessions.start(reply.token, session.isKept, reply.refreshToken);
 	notify("success", "Password changed. You are logged out everywhere else.");
 }
 

@@ -13,7 +13,8 @@ import { REGISTRATION_LABELS } from "./labels";
 export default function Register() {
 	const { state } = useLocation();
 	const form = useForm(REGISTRATION_LABELS, async (texts) => {
-		sessions.start(await register(texts), false);
+		const { token, refreshToken } = await register(texts);
+		sessions.start(token, false, refreshToken);
 		notify("success", "Welcome!");
 	});
 	const rules = registrationRules(form.texts);

@@ -1,7 +1,8 @@
 import { useMutation } from "@tanstack/react-query";
 import { type ChangeEvent, type SyntheticEvent, useRef, useState } from "react";
-import { Failure, messageOf } from "../api/failure";
-import { dismissErrors, notify } from "./notices";
+import { Failure } from "../api/failure";
+import { report } from "../session/confirm";
+import { dismissErrors } from "./notices";
 
 type Texts = Record<string, string>;
 
@@ -10,10 +11,11 @@ function sentences(fields: Record<string, string>, labels: Texts): Texts {
 	return Object.fromEntries(Object.entries(fields).map(([name, problem]) => [name, `${labels[name] ?? name} ${problem}.`]));
 }
 
-/* A form: its texts, the server's error for each, and sending it. An error that belongs to no field becomes a notification. */
-export function useForm<T extends Texts>(labels: T, send: (texts: T) => Promise<void>) {
+/* A form: its texts, which are INITIAL at first, the server's error for each, and sending it. An error that belongs to no field becomes a
+   notification. */
+export function useForm<T extends Texts>(labels: T, send: (texts: T) => Promise<void>, initial?: T) {
 	const empty = Object.fromEntries(Object.keys(labels).map((name) => [name, ""])) as T;
-	const [texts, setTexts] = useState(empty);
+	const [texts, setTexts] = useState(initial ?? empty);
 	const [errors, setErrors] = useState<Texts>({});
 	const isSending = useRef(false); // two submits may come before the next render
 	const sending = useMutation({
@@ -21,7 +23,7 @@ export function useForm<T extends Texts>(labels: T, send: (texts: T) => Promise<
 		onError: (error) => {
 			const fields = error instanceof Failure ? error.fields : {};
 			setErrors(sentences(fields, labels));
-			if (!Object.keys(fields).some((name) => name in labels)) notify("danger", messageOf(error));
+			if (!Object.keys(fields).some((name) => name in labels)) report(error);
 		},
 		onSettled: () => {
 			isSending.current = false;

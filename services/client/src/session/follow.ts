@@ -10,8 +10,10 @@ const TEXTS: Record<Ending, [Tone, string]> = {
 	logged_out_elsewhere: ["success", "You have logged out in another tab"],
 	token_expired: ["danger", ENDED.token_expired],
 	token_invalid: ["danger", ENDED.token_invalid],
+	session_reused: ["danger", ENDED.session_reused],
 	user_inactive: ["danger", ENDED.user_inactive],
 	password_changed: ["success", "Password changed. Please log in again."],
+	account_deleted: ["success", "Your account was deleted"],
 };
 
 /* Clears the cached data, so that the next user sees nothing of the last one's, and revokes the token if that is still to be done. */
@@ -20,7 +22,7 @@ export function followSessions(queries: QueryClient): () => void {
 		const [tone, text] = TEXTS[why];
 		queries.clear();
 		notify(tone, text);
-		if (wantsRevoking) revoke(ended.token).catch(() => {});
+		if (wantsRevoking) revoke(ended).catch(() => {});
 	});
 }
 
@@ -30,11 +32,8 @@ export async function logOutEverywhere(): Promise<void> {
 	if (!session) return;
 	sessions.endEverywhere("logged_out");
 	try {
-		await revoke(session.token);
+		await revoke(session);
 	} catch {
-		notify(
-			"warning",
-			"You are logged out here, but the server could not be reached to revoke your token. It stays valid until it expires.",
-		);
+		notify("warning", "You are logged out here, but the server could not be reached to end your session. It stays valid until it expires.");
 	}
 }

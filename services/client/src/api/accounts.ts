@@ -1,0 +1,69 @@
+/* The calls of the account page, and of the dialog that confirms sensitive actions. */
+import type { Tokens } from "../session/session";
+import { confirming, throwing } from "./calls";
+import * as api from "./generated";
+
+export type { AccountChange, Asked, Challenge, Factor, Method, PasswordChange, Session as SessionEntry, User } from "./generated";
+
+export async function changeAccount(body: api.AccountChange, confirmation?: string): Promise<api.User> {
+	return (await api.changeAccount({ ...throwing, headers: confirming(confirmation), body })).data.data;
+}
+
+export async function changePassword(body: api.PasswordChange, confirmation?: string): Promise<void> {
+	await api.changePassword({ ...throwing, headers: confirming(confirmation), body });
+}
+
+export async function deleteAccount(confirmation?: string): Promise<void> {
+	await api.deleteAccount({ ...throwing, headers: confirming(confirmation), body: {} });
+}
+
+export async function beginConfirmation(body: api.ConfirmationRequest): Promise<api.Challenge> {
+	return (await api.beginConfirmation({ ...throwing, body })).data.data;
+}
+
+export async function fetchSessions(): Promise<api.Session[]> {
+	return (await api.listSessions(throwing)).data.data.sessions;
+}
+
+export async function endSession(id: string): Promise<void> {
+	await api.endOneSession({ ...throwing, path: { id } });
+}
+
+export async function endOtherSessions(confirmation?: string): Promise<Tokens> {
+	return { token: (await api.endOtherSessions({ ...throwing, headers: confirming(confirmation) })).data.data.access_token };
+}
+
+export async function fetchFactors(): Promise<api.FactorList["data"]> {
+	return (await api.listFactors(throwing)).data.data;
+}
+
+export type Enrolment = api.FactorEnrolled["data"];
+
+export async function enrolApp(confirmation?: string): Promise<Enrolment> {
+	return (await api.enrolFactor({ ...throwing, headers: confirming(confirmation), body: { method: "totp" } })).data.data;
+}
+
+/* A change of a factor: the tokens that replace this session's, and new recovery codes, which are shown once. */
+export interface FactorChange extends Tokens {
+	codes: string[] | undefined;
+}
+
+function changeOf({ data }: api.FactorChanged): FactorChange {
+	return { token: data.access_token, codes: data.recovery_codes };
+}
+
+export async function activateApp(id: string, code: string): Promise<FactorChange> {
+	return changeOf((await api.activateFactor({ ...throwing, path: { id }, body: { code } })).data);
+}
+
+export async function removeFactor(id: string, confirmation?: string): Promise<FactorChange> {
+	return changeOf((await api.removeFactor({ ...throwing, headers: confirming(confirmation), path: { id } })).data);
+}
+
+export async function replaceRecoveryCodes(confirmation?: string): Promise<FactorChange> {
+	return changeOf((await api.replaceRecoveryCodes({ ...throwing, headers: confirming(confirmation), body: {} })).data);
+}
+
+export async function askFactors(asked: api.Asked, confirmation?: string): Promise<void> {
+	await api.askFactors({ ...throwing, headers: confirming(confirmation), body: { asked } });
+}
