@@ -1,10 +1,11 @@
-import { Suspense } from "react";
+import { Suspense, useSyncExternalStore } from "react";
 import { Navigate, Outlet, Route, Routes, useLocation } from "react-router";
 import { Home } from "./pages/home";
 import { chunk } from "./parts/chunks";
 import { ErrorBoundary } from "./parts/error-boundary";
 import { Navbar } from "./parts/navbar";
 import { Tray } from "./parts/tray";
+import { currentQuestion, subscribeQuestion } from "./session/confirm";
 import { useSession } from "./session/use-session";
 
 /* Most visitors come for Home; the other pages are loaded when they are opened, or when the browser has nothing else to do. */
@@ -19,6 +20,7 @@ const Users = chunk(() => import("./pages/users"));
 const About = chunk(() => import("./pages/about"));
 const Health = chunk(() => import("./pages/health"));
 const NotFound = chunk(() => import("./pages/not-found"));
+const ConfirmDialog = chunk(() => import("./parts/confirm-dialog"));
 
 /* Pages for logged-out visitors: a logged-in user is sent on. */
 function LoggedOutOnly() {
@@ -26,6 +28,12 @@ function LoggedOutOnly() {
 	const from = (useLocation().state as { from?: string } | null)?.from;
 
 	return session ? <Navigate to={from ?? "/"} replace /> : <Outlet />;
+}
+
+function Confirming() {
+	const question = useSyncExternalStore(subscribeQuestion, currentQuestion);
+
+	return <Suspense>{question && <ConfirmDialog key={question.id} question={question} />}</Suspense>;
 }
 
 function Layout() {
@@ -42,6 +50,7 @@ function Layout() {
 					<Suspense fallback={<div className="page" aria-busy="true" />}>
 						<Outlet />
 					</Suspense>
+					<Confirming />
 				</ErrorBoundary>
 			</main>
 			<footer className="foot">

@@ -1,6 +1,6 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import { beforeEach, expect, it } from "vitest";
-import { answer, answerBy, askedFor, failure, user } from "./server";
+import { answer, answerBy, askedFor, CHALLENGE, challenge, failure, user } from "./server";
 import { show } from "./show";
 
 let users: ReturnType<typeof user>[];
@@ -92,4 +92,24 @@ it("a former admin sees that the change is not permitted", async () => {
 	await hands.click(await screen.findByRole("button", { name: "Deactivate somebody" }));
 	expect((await screen.findByText("You do not have permission to do that.")).className).toBe("notification is-danger");
 	screen.getByRole("button", { name: "Log Out" }); // the user is still logged in
+});
+
+it("an admin with a second factor confirms each change by a code", async () => {
+	answerBy("PATCH /users/2", (body, confirmation) => {
+		if (confirmation !== "the-confirmation") return [403, failure("confirmation_required", "Please confirm this with your second factor.")];
+		users = users.map((one) => (one.id === 2 ? { ...one, ...(body as object) } : one));
+		return [200, { status: "success", data: users[1] }];
+	});
+	answer("POST /auth/confirmations", 201, { status: "success", message: "", data: challenge() });
+	answer(`POST /auth/challenge/${CHALLENGE}`, 200, {
+		status: "success",
+		message: "",
+		data: { confirmation: "the-confirmation", expires_in: 300 },
+	});
+	const hands = show("/all-users", { as: { id: 1, admin: true } });
+	await hands.click(await screen.findByRole("button", { name: "Deactivate somebody" }));
+	const asked = within(await screen.findByRole("dialog", { name: "Change somebody?" }));
+	await hands.type(await asked.findByLabelText("Code"), "123456{Enter}");
+	await screen.findByText("somebody is no longer active.");
+	expect(askedFor("POST /auth/confirmations")[0]?.body).toEqual({ action: "change_user", parameters: { active: false, id: "2" } });
 });

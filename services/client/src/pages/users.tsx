@@ -11,6 +11,7 @@ import { Page } from "../parts/page";
 import { RuleList } from "../parts/rule-list";
 import { areMet, registrationRules } from "../parts/rules";
 import { useForm } from "../parts/use-form";
+import { confirmed, report } from "../session/confirm";
 import { type Session, sessions } from "../session/session";
 import { useSession } from "../session/use-session";
 import { REGISTRATION_LABELS } from "./labels";
@@ -25,7 +26,7 @@ function useAdminAction<T>(action: (arg: T) => Promise<unknown>, done: (arg: T) 
 		mutationFn: action,
 		onMutate: dismissErrors,
 		onSuccess: (_, arg) => notify("success", done(arg)),
-		onError: (error) => notify("danger", messageOf(error)),
+		onError: report,
 		onSettled: () => queries.invalidateQueries({ queryKey: USERS }),
 	});
 }
@@ -36,7 +37,11 @@ function changeText({ user, to }: Change): string {
 }
 
 function DeleteDialog({ user, onClose }: { user: User; onClose: () => void }) {
-	const deleting = useAdminAction(deleteUser, () => `${user.username} was deleted.`);
+	const sure = { parameters: { id: `${user.id}` }, title: `Delete ${user.username}?`, button: "Delete", isDangerous: true };
+	const deleting = useAdminAction(
+		(id: number) => confirmed({ action: "delete_user", ...sure }, (confirmation) => deleteUser(id, confirmation)),
+		() => `${user.username} was deleted.`,
+	);
 
 	return (
 		<Dialog title={`Delete ${user.username}?`} onClose={onClose}>
@@ -120,7 +125,8 @@ function useChange(isOwn: boolean) {
 	const queries = useQueryClient();
 
 	return useAdminAction(async ({ user, to }: Change) => {
-		const changed = await changeUser(user.id, to);
+		const what = { parameters: { ...to, id: `${user.id}` }, title: `Change ${user.username}?`, button: "Change" };
+		const changed = await confirmed({ action: "change_user", ...what }, (confirmation) => changeUser(user.id, to, confirmation));
 		queries.setQueriesData<InfiniteData<UserPage>>(
 			{ queryKey: USERS },
 			(data) => data && { ...data, pages: withUser(data.pages, changed) },
