@@ -1,11 +1,11 @@
 // The web client in use, on a stack whose services the tests stop and start.
 
 import assert from "node:assert/strict";
-import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { after, test } from "node:test";
+import { admin, call, expired, h1, isLive, loggedOut, logIn, newUser, notice, open, openAs, own, PASSWORD, settled } from "./people.mjs";
 import {
 	allOf,
 	answers,
@@ -18,42 +18,16 @@ import {
 	misplaced,
 	newPage,
 	psql,
-	secret,
 	sideways,
 	start,
 	stop,
 	violations,
 } from "./stack.mjs";
 
-const PASSWORD = "seven brass beads";
 const FIRST_PAINT_WITHIN_MS = 500;
-let count = 0;
-
-// ---- the API, called directly ----
-
-async function call(method, path, { body, token, at = base } = {}) {
-	const headers = { ...(body ? { "Content-Type": "application/json" } : {}), ...(token ? { Authorization: `Bearer ${token}` } : {}) };
-	const response = await fetch(`${at}${path}`, { method, headers, body: body && JSON.stringify(body) });
-	return { ...(await response.json()), status: response.status };
-}
-
-// Registers a new user: {username, email, password, token}.
-async function newUser() {
-	const username = `person${process.pid}x${++count}x${Date.now()}`;
-	const body = { username, email: `${username}@example.com`, password: PASSWORD };
-	return { ...body, token: (await call("POST", "/auth/register", { body })).auth_token };
-}
 
 // An index that no test has submitted before.
 const freshIndex = () => 200_000 + Math.floor(Math.random() * 700_000);
-
-// The token with a period of validity that is over, signed like the server does.
-function expired(token) {
-	const [header, payload] = token.split(".");
-	const claims = { ...JSON.parse(Buffer.from(payload, "base64url")), iat: 1_600_000_000, nbf: 1_600_000_000, exp: 1_600_000_060 };
-	const signed = `${header}.${Buffer.from(JSON.stringify(claims)).toString("base64url")}`;
-	return `${signed}.${createHmac("sha256", secret("SECRET_KEY")).update(signed).digest("base64url")}`;
-}
 
 async function bringUp() {
 	for (const name of ["redis", "nginx", ...allOf("values"), ...allOf("worker")]) await start(name);
@@ -63,37 +37,8 @@ after(bringUp);
 
 // ---- the pages ----
 
-const h1 = (page, text) => page.getByRole("heading", { level: 1, name: text, exact: true }).waitFor();
-const notice = (page, tone, text) => page.locator(`.notification.is-${tone}`, { hasText: text });
 const value = (page, index) =>
 	page.locator(".value").filter({ has: page.locator(".value-name b", { hasText: new RegExp(`^${index.toLocaleString("en")}$`) }) });
-const isLive = (page, timeout = 15_000) => page.locator(".live[data-live=open]").waitFor({ timeout });
-const loggedOut = (page) => page.locator(".navbar-menu").getByText("Log In", { exact: true }).waitFor({ state: "attached" });
-
-async function open(t, path, options = {}) {
-	const page = await newPage(t, options);
-	await page.goto(`${base}${path}`);
-	return page;
-}
-
-async function logIn(page, { email, password = PASSWORD }, { keep = false } = {}) {
-	await page.goto(`${base}/login`);
-	await page.getByLabel("E-mail").fill(email);
-	await page.getByLabel("Password").fill(password);
-	if (keep) await page.getByLabel(/^Keep me logged in/).check();
-	await page.locator("[type=submit]").click();
-	await page.getByRole("heading", { level: 1, name: "Your values" }).waitFor();
-}
-
-async function openAs(t, who, options = {}) {
-	const page = await newPage(t, options);
-	await logIn(page, who, options);
-	await isLive(page);
-	return page;
-}
-
-const admin = { email: "admin@abacus.test", password: "abacus-admin-dev" };
-
 async function submit(page, kind, index) {
 	await page.locator(`[name=kind][value=${kind}]`).check({ force: true });
 	await page.getByLabel("Index", { exact: true }).fill(String(index));
@@ -106,10 +51,6 @@ const tryNow = (page) =>
 		.getByRole("button", { name: "Try now" })
 		.click({ timeout: 1000 })
 		.catch(() => {});
-
-// Without the messages that every browser logs for a refused call, and when a session ends while its live connection is being made.
-const BROWSERS = /^Failed to load resource|WebSocket is closed before the connection is established/;
-const own = (complaints) => complaints.filter((text) => !BROWSERS.test(text));
 
 // ---- every page ----
 
@@ -124,15 +65,10 @@ const PUBLIC = [
 	["/no/such/page", "There is no such page"],
 ];
 const PRIVATE = [
-	["/status", "User Status"],
+	["/account", "Account"],
 	["/all-users", "All Users"],
 	["/", "Your values"],
 ];
-
-async function settled(page) {
-	await page.locator("[aria-busy=true]").waitFor({ state: "detached" });
-	await page.evaluate(() => document.fonts.ready);
-}
 
 async function inspect(page, [path, title], name) {
 	await page.goto(`${base}${path}`);
@@ -213,9 +149,10 @@ test("assets are cached for a year, pages are revalidated, and only the site's o
 	for (const path of ["/assets/none.js", "/nope.js", "/favicon.ico"]) assert.equal((await fetch(`${base}${path}`)).status, 404, path);
 });
 
-test("/status is the profile, /status/ the dashboard that the health page leads to", async (t) => {
+test("/status leads to the account, /status/ is the dashboard that the health page leads to", async (t) => {
 	const page = await open(t, "/status");
-	await h1(page, "User Status");
+	await h1(page, "Account");
+	assert.equal(page.url(), `${base}/account`);
 	await page.goto(`${base}/health`);
 	await page.locator(".health-head", { hasText: /instances? up|down|degraded/ }).waitFor();
 	await page.getByRole("link", { name: "Open the dashboard" }).click();
@@ -240,8 +177,8 @@ test("a visitor registers, and the page shows which rules are met", async (t) =>
 	await notice(page, "success", "Welcome!").waitFor();
 	await h1(page, "Your values");
 	await notice(page, "success", "Welcome!").waitFor({ state: "detached" });
-	await page.getByRole("link", { name: "User Status" }).click();
-	await page.getByText(`${name}@example.com`).waitFor();
+	await page.getByRole("link", { name: "Account" }).click();
+	await eventually(async () => (await page.getByLabel("E-mail").inputValue()) === `${name}@example.com`, "the account is shown");
 	assert.deepEqual(page.complaints, []);
 });
 
@@ -305,8 +242,8 @@ test("logging out in one tab logs out every tab at once and revokes the tokens",
 	const [kept, single] = [await newUser(), await newUser()];
 	const page = await openAs(t, kept, { keep: true });
 	const same = await page.context().newPage();
-	await same.goto(`${base}/status`);
-	await same.getByText(kept.email).waitFor();
+	await same.goto(`${base}/account`);
+	await same.getByLabel("E-mail").waitFor();
 	const other = await page.context().newPage();
 	await other.goto(base);
 	await other.evaluate((token) => sessionStorage.setItem("abacus.token", token), single.token);
@@ -372,11 +309,10 @@ test("changing the password keeps this tab logged in and logs out all others", a
 	const who = await newUser();
 	const page = await openAs(t, who);
 	const elsewhere = await openAs(t, who);
-	await page.getByRole("link", { name: "User Status" }).click();
-	await page.getByText(who.email).waitFor();
+	await page.getByRole("link", { name: "Account" }).click();
 	await page.getByLabel("Current password").fill(PASSWORD);
 	await page.getByLabel("New password").fill("nine wooden beads");
-	await page.locator("[type=submit]").click();
+	await page.getByRole("button", { name: "Change password" }).click();
 	await notice(page, "success", "Password changed.").waitFor();
 	await page.getByRole("link", { name: "Abacus, home" }).click();
 	await isLive(page);
@@ -827,8 +763,8 @@ test("with all site data blocked the session lasts as long as the page", async (
 	await h1(page, "Large numbers, the moment they are known");
 	await logIn(page, await newUser());
 	await isLive(page);
-	await page.getByRole("link", { name: "User Status" }).click();
-	await h1(page, "User Status");
+	await page.getByRole("link", { name: "Account" }).click();
+	await h1(page, "Account");
 	await page.reload();
 	await loggedOut(page);
 	assert.deepEqual(page.complaints, []);
@@ -898,10 +834,12 @@ test("an admin deactivates, activates, promotes, adds and deletes", async (t) =>
 	await page.getByRole("link", { name: "Users", exact: true }).click();
 	await h1(page, "All Users");
 	const row = (name) => page.locator(`[data-user="${name}"]`);
-	await eventually(async () => {
-		if (await row(who.username).count()) return true;
-		await page.getByRole("button", { name: "More" }).click({ timeout: 500 });
-	}, "they are listed");
+	const listed = () =>
+		eventually(async () => {
+			if (await row(who.username).count()) return true;
+			await page.getByRole("button", { name: "More" }).click({ timeout: 500 });
+		}, "they are listed");
+	await listed();
 	const press = (name, button) => row(name).getByRole("button", { name: button }).click();
 	await press(who.username, "Deactivate");
 	await notice(page, "success", `${who.username} is no longer active.`).waitFor();
@@ -925,7 +863,7 @@ test("an admin deactivates, activates, promotes, adds and deletes", async (t) =>
 	await page.screenshot({ path: artifact("client-add-user.png") });
 	await dialog.locator("[type=submit]").click();
 	await notice(page, "success", `${who.email} was added!`).waitFor();
-	await row(who.username).waitFor();
+	await listed();
 	assert.deepEqual(page.complaints, []);
 });
 
@@ -1037,7 +975,7 @@ test("with forced colours the kinds, the chosen one, the slider and Live can be 
 	await page.setViewportSize({ width: 360, height: 740 });
 	await page.locator(".navbar-burger").waitFor();
 	assert.notEqual(await colour(".navbar-burger span"), await colour(".navbar"));
-	await page.goto(`${base}/status`);
+	await page.goto(`${base}/account`);
 	await page.getByLabel("Current password").fill("x");
 	await page.locator(".success > .rule-mark").first().waitFor();
 	assert.notEqual(await colour(".success > .rule-mark"), await colour(".error > .rule-mark"));

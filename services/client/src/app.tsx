@@ -15,7 +15,7 @@ const LogIn = chunk(() => import("./pages/log-in"));
 const ForgotPassword = chunk(() => import("./pages/forgot-password"));
 const ResetPassword = chunk(() => import("./pages/reset-password"));
 const LogOut = chunk(() => import("./pages/log-out"));
-const Profile = chunk(() => import("./pages/profile"));
+const Account = chunk(() => import("./pages/account"));
 const Users = chunk(() => import("./pages/users"));
 const About = chunk(() => import("./pages/about"));
 const Health = chunk(() => import("./pages/health"));
@@ -79,7 +79,8 @@ export function App() {
 				<Route path="/forgot" element={<ForgotPassword />} />
 				<Route path="/reset" element={<ResetPassword />} />
 				<Route path="/logout" element={<LogOut />} />
-				<Route path="/status" element={<Profile />} />
+				<Route path="/account" element={<Account />} />
+				<Route path="/status" element={<Navigate to="/account" replace />} />
 				<Route path="/all-users" element={<Users />} />
 				<Route path="/about" element={<About />} />
 				<Route path="/health" element={<Health />} />

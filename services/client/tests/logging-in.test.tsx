@@ -173,35 +173,11 @@ it("a reply of 429 is shown with the time to wait", async () => {
 
 it("an expired token ends the session with a notification", async () => {
 	answer("GET /auth/status", 401, failure("token_expired", "Signature expired. Please log in again."));
-	show("/status", { as: { id: 7 } });
+	answer("GET /auth/factors", 401, failure("token_expired", "Signature expired. Please log in again."));
+	show("/account", { as: { id: 7 } });
 	const notice = await screen.findByText("Your session has expired. Please log in again.");
 	expect(notice.className).toBe("notification is-danger");
 	await screen.findByText("You must be logged in to view this.");
-});
-
-it("the profile shows id, e-mail and user name", async () => {
-	answer("GET /auth/status", 200, { status: "success", data: user(7, "somebody") });
-	show("/status", { as: { id: 7 } });
-	await screen.findByText("somebody@example.com");
-	expect([...document.querySelectorAll(".facts li")].map((fact) => fact.textContent)).toEqual([
-		"User ID: 7",
-		"Email: somebody@example.com",
-		"Username: somebody",
-		"Admin: no",
-	]);
-});
-
-it("a changed password logs this tab in again, because its token was revoked", async () => {
-	answer("GET /auth/status", 200, { status: "success", data: user(7, "somebody") });
-	answer("PUT /auth/password", 200, { status: "success", message: "Password changed." });
-	answer("POST /auth/session", 201, tokens(`${token()}2`));
-	const hands = show("/status", { as: { id: 7 } });
-	await screen.findByText("somebody@example.com");
-	await hands.type(screen.getByLabelText("Current password"), "the old one");
-	await hands.type(screen.getByLabelText("New password"), "a longer new one{Enter}");
-	await screen.findByText(/^Password changed\./);
-	expect(askedFor("PUT /auth/password")[0]?.body).toEqual({ current: "the old one", new: "a longer new one" });
-	expect(sessions.current()?.token).toBe(`${token()}2`);
 });
 
 it("a page that needs a session leads to logging in, and back", async () => {

@@ -37,10 +37,10 @@ export async function fetchFactors(): Promise<api.FactorList["data"]> {
 	return (await api.listFactors(throwing)).data.data;
 }
 
-export type Enrolment = api.FactorEnrolled["data"];
+export type Enrolment = Extract<api.FactorEnrolled["data"], { method: "totp" }>;
 
 export async function enrolApp(confirmation?: string): Promise<Enrolment> {
-	return (await api.enrolFactor({ ...throwing, headers: confirming(confirmation), body: { method: "totp" } })).data.data;
+	return (await api.enrolFactor({ ...throwing, headers: confirming(confirmation), body: { method: "totp" } })).data.data as Enrolment;
 }
 
 /* A change of a factor: the tokens that replace this session's, and new recovery codes, which are shown once. */

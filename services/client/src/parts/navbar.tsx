@@ -67,7 +67,7 @@ export function Navbar() {
 						<Item to="/all-users">Users</Item>
 						<Item to="/health">Health</Item>
 						<Item to="/about">About</Item>
-						{session && <Item to="/status">User Status</Item>}
+						{session && <Item to="/account">Account</Item>}
 					</div>
 					<div className="navbar-end">
 						{session ? (

@@ -17,14 +17,14 @@ interface Words {
 const WORDS: Partial<Record<Method, Words>> = {
 	totp: {
 		label: "Code",
-		hint: "The six digits that your authenticator app shows now.",
+		hint: "Enter the six digits that your authenticator app shows.",
 		use: "Use your authenticator app",
 		wrong: "is wrong, or was used before",
 		input: { inputMode: "numeric", autoComplete: "one-time-code" },
 	},
 	recovery: {
 		label: "Recovery code",
-		hint: "One of the ten that you kept when you added your app. Each can be used once.",
+		hint: "Enter one of the ten that you kept when you added your app. Each can be used once.",
 		use: "Use a recovery code",
 		wrong: "is wrong, or was used before",
 		input: { autoComplete: "off", autoCapitalize: "characters", spellCheck: false },

@@ -150,7 +150,7 @@ export function createSessions(around: Surroundings): Sessions {
 
 	function adopt({ token, refreshToken }: Tokens) {
 		const next = readToken(token, false, refreshToken, true);
-		if (next && session && !session.isKept && session.id === next.id && session.issuedAt < next.issuedAt) keep(next);
+		if (next && session && !session.isKept && session.id === next.id && session.issuedAt <= next.issuedAt) keep(next);
 	}
 
 	around.channel?.addEventListener("message", (event) => {

@@ -1,0 +1,63 @@
+import { useQueryClient } from "@tanstack/react-query";
+import { changeAccount, type User } from "../api/accounts";
+import { REGISTRATION_LABELS } from "../pages/labels";
+import { Field } from "../parts/field";
+import { notify } from "../parts/notices";
+import { isEmail } from "../parts/rules";
+import { useForm } from "../parts/use-form";
+import { confirmed } from "../session/confirm";
+import { profileQuery } from "./account";
+
+const { username, email } = REGISTRATION_LABELS;
+
+/* The user's name and e-mail. What was changed is sent, and has to be confirmed. */
+export function ProfileForm({ user }: { user: User }) {
+	const queries = useQueryClient();
+	const form = useForm(
+		{ username, email },
+		async (texts) => {
+			const body = changed(texts);
+			const next = await confirmed(
+				{
+					action: "change_account",
+					parameters: body,
+					title: "Confirm that it is you",
+					text: body.email ? `Your e-mail address becomes ${body.email}. A message about it goes to the one of before.` : "",
+					button: "Save",
+				},
+				(confirmation) => changeAccount(body, confirmation),
+			);
+			queries.setQueryData(profileQuery(user.id).queryKey, next);
+			notify("success", "Saved.");
+		},
+		{ username: user.username, email: user.email },
+	);
+	const isChanged = Object.keys(changed(form.texts)).length > 0;
+
+	function changed(texts: { username: string; email: string }) {
+		return {
+			...(texts.username !== user.username && { username: texts.username }),
+			...(texts.email !== user.email && { email: texts.email }),
+		};
+	}
+
+	return (
+		<form className="sheet" onSubmit={form.submit} noValidate aria-labelledby="profile-title">
+			<div className="sheet-head">
+				<h2 id="profile-title">Profile</h2>
+				<p className="soft">
+					User ID {user.id}
+					{user.admin && ", admin"}
+				</p>
+			</div>
+			<Field {...form.field("username")} autoComplete="username" autoCapitalize="none" spellCheck={false} required />
+			<Field {...form.field("email")} type="email" autoComplete="email" required />
+			<input
+				className="button is-primary"
+				type="submit"
+				value={form.isSending ? "Saving…" : "Save"}
+				disabled={!isChanged || form.texts.username === "" || !isEmail(form.texts.email)}
+			/>
+		</form>
+	);
+}

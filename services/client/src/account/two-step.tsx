@@ -1,0 +1,211 @@
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Suspense, useEffect, useRef, useState } from "react";
+import {
+	type Asked,
+	askFactors,
+	type Enrolment,
+	enrolApp,
+	type Factor,
+	type FactorChange,
+	removeFactor,
+	replaceRecoveryCodes,
+} from "../api/accounts";
+import { chunk } from "../parts/chunks";
+import { dismissErrors, notify } from "../parts/notices";
+import { confirmed, report } from "../session/confirm";
+import { type Session, sessions } from "../session/session";
+import { formatAge } from "../values/format";
+import { factorsQuery, formatDay, useAccountAction } from "./account";
+import { RecoveryCodes } from "./recovery-codes";
+
+/* With the encoder of QR codes, which most visitors never need. */
+const Enrol = chunk(() => import("./enrol"), true);
+
+const TITLE = "two-step-title";
+const FEW_CODES = 3;
+const ASKED: [Asked, string][] = [
+	["login", "At every login, and before sensitive actions"],
+	["sensitive", "Only before sensitive actions"],
+];
+
+function AppRow({ factor, onRemoved }: { factor: Factor; onRemoved: (change: FactorChange) => void }) {
+	const used = factor.last_used_at && `, last used ${formatAge(factor.last_used_at, Date.now())}`;
+	const removing = useAccountAction(TITLE, async () => {
+		onRemoved(
+			await confirmed(
+				{
+					action: "remove_factor",
+					parameters: { id: factor.id },
+					title: "Remove the authenticator app?",
+					text: "Its codes are no longer accepted, and you are logged out everywhere else. Without any app your recovery codes are void too.",
+					button: "Remove",
+					isDangerous: true,
+				},
+				(confirmation) => removeFactor(factor.id, confirmation),
+			),
+		);
+		return "The app is removed. You are logged out everywhere else.";
+	});
+
+	return (
+		<li>
+			<div>
+				<b>Authenticator app</b>
+				<p className="soft">
+					Added on {formatDay(factor.created_at)}
+					{used}.
+				</p>
+			</div>
+			<button type="button" className="button is-small" onClick={() => removing.run()}>
+				Remove <span className="is-sr-only">the app that was added on {formatDay(factor.created_at)}</span>
+			</button>
+		</li>
+	);
+}
+
+function CodesLeft({ left, onNew }: { left: number; onNew: (change: FactorChange) => void }) {
+	const replacing = useAccountAction(TITLE, async () => {
+		const what = { parameters: {}, title: "Get new recovery codes?", text: "Those from before become void.", button: "Get new codes" };
+		onNew(await confirmed({ action: "replace_recovery_codes", ...what }, replaceRecoveryCodes));
+		return ""; // the codes are shown, and a notification would cover their buttons
+	});
+
+	return (
+		<li>
+			<div>
+				<b>Recovery codes</b>
+				<p className={left <= FEW_CODES ? "problem" : "soft"}>
+					{left === 0 ? "None is left." : `${left} of 10 ${left === 1 ? "is" : "are"} left.`}
+				</p>
+			</div>
+			<button type="button" className="button is-small" onClick={() => replacing.run()}>
+				Get new codes
+			</button>
+		</li>
+	);
+}
+
+function WhereAsked({ asked }: { asked: Asked }) {
+	const asking = useAccountAction(TITLE, async (next: Asked) => {
+		const what = { parameters: { asked: next }, title: "Confirm that it is you", button: "Change" };
+		await confirmed({ action: "change_factors", ...what }, (confirmation) => askFactors(next, confirmation));
+		return next === "login" ? "A code is asked for at every login." : "A code is asked for only before sensitive actions.";
+	});
+	const shown = asking.isPending ? asking.variables : asked;
+
+	return (
+		<fieldset className="asked">
+			<legend className="label">When a code is asked for</legend>
+			{ASKED.map(([value, text]) => (
+				<label key={value} className="radio">
+					<input type="radio" name="asked" value={value} checked={shown === value} onChange={() => asking.run(value)} /> {text}
+				</label>
+			))}
+		</fieldset>
+	);
+}
+
+function AddButton({ isFirst, onBegun }: { isFirst: boolean; onBegun: (enrolment: Enrolment) => void }) {
+	const adding = useMutation({
+		mutationFn: () =>
+			confirmed(
+				{
+					action: "add_factor",
+					parameters: { method: "totp" },
+					title: "Confirm that it is you",
+					text: "After that you get the key for your authenticator app.",
+					button: "Continue",
+				},
+				enrolApp,
+			),
+		onMutate: dismissErrors,
+		onSuccess: onBegun,
+		onError: report,
+	});
+
+	return (
+		<button type="button" className={isFirst ? "button is-primary" : "button is-small"} onClick={() => adding.isPending || adding.mutate()}>
+			{isFirst ? "Add an authenticator app" : "Add another app"}
+		</button>
+	);
+}
+
+function Overview({
+	userId,
+	onBegun,
+	onChanged,
+}: {
+	userId: number;
+	onBegun: (enrolment: Enrolment) => void;
+	onChanged: (change: FactorChange) => void;
+}) {
+	const { data } = useQuery(factorsQuery(userId));
+
+	if (!data) return <p aria-busy="true" />;
+	if (data.factors.length === 0)
+		return (
+			<>
+				<p className="block">
+					Besides the password you enter a code that an app on your phone shows. A stolen password alone then opens nothing.
+				</p>
+				<AddButton isFirst onBegun={onBegun} />
+			</>
+		);
+	return (
+		<>
+			<ul className="rows">
+				{data.factors.map((factor) => (
+					<AppRow key={factor.id} factor={factor} onRemoved={onChanged} />
+				))}
+				<CodesLeft left={data.recovery_codes} onNew={onChanged} />
+			</ul>
+			<WhereAsked asked={data.asked} />
+			<AddButton isFirst={false} onBegun={onBegun} />
+		</>
+	);
+}
+
+/* Second factors: an overview, adding an app, or new recovery codes until the user has kept them. */
+export function TwoStep({ session, email }: { session: Session; email: string }) {
+	const queries = useQueryClient();
+	const [enrolment, setEnrolment] = useState<Enrolment | null>(null);
+	const [codes, setCodes] = useState<string[] | null>(null);
+	const ref = useRef<HTMLHeadingElement>(null);
+	const isOpen = enrolment !== null || codes !== null;
+	const wasOpen = useRef(false);
+
+	/* The button that closed it is gone, with the focus. */
+	useEffect(() => {
+		if (wasOpen.current && !isOpen) ref.current?.focus();
+		wasOpen.current = isOpen;
+	}, [isOpen]);
+
+	function change(to: FactorChange) {
+		sessions.renew(to);
+		setEnrolment(null);
+		setCodes(to.codes ?? null);
+	}
+
+	function added(to: FactorChange) {
+		change(to);
+		queries.invalidateQueries({ queryKey: ["account"] });
+		if (!to.codes) notify("success", "The app is added. You are logged out everywhere else.");
+	}
+
+	return (
+		<section className={codes ? "sheet is-printed" : "sheet"} aria-labelledby={TITLE}>
+			<h2 id={TITLE} className="sheet-title" tabIndex={-1} ref={ref}>
+				Two-step login
+			</h2>
+			{codes ? (
+				<RecoveryCodes codes={codes} email={email} onKept={() => setCodes(null)} />
+			) : enrolment ? (
+				<Suspense fallback={<p aria-busy="true" />}>
+					<Enrol enrolment={enrolment} onAdded={added} onClose={() => setEnrolment(null)} />
+				</Suspense>
+			) : (
+				<Overview userId={session.userId} onBegun={setEnrolment} onChanged={change} />
+			)}
+		</section>
+	);
+}

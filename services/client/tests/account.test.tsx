@@ -1,0 +1,398 @@
+import { screen, waitFor, within } from "@testing-library/react";
+import decodeQR from "qr/decode.js";
+import { beforeEach, expect, it, vi } from "vitest";
+import { nameOfDevice } from "../src/account/device";
+import { sessions } from "../src/session/session";
+import { accessToken, answer, answerBy, askedFor, CHALLENGE, challenge, failure, token, tokens, user } from "./server";
+import { show } from "./show";
+
+const ANSWER = `POST /auth/challenge/${CHALLENGE}`;
+const FACTOR = { id: "019aba5e-6c00-7cc3-98c4-000000000001", method: "totp", created_at: "2026-11-20T10:00:00Z", last_used_at: null };
+const SECRET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+const URI = `otpauth://totp/Abacus:somebody%40example.com?secret=${SECRET}&issuer=Abacus&algorithm=SHA1&digits=6&period=30`;
+const CODES = Array.from({ length: 10 }, (_, i) => `AAAAAA-BBBBBB-CCCCCC-DDDD${i + 20}`);
+
+let factors: (typeof FACTOR)[];
+let entries: ReturnType<typeof entry>[];
+
+function entry(id: string, more: object = {}) {
+	return {
+		id,
+		user_agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+		address: "203.0.113.7",
+		created_at: "2026-11-20T10:00:00Z",
+		last_used_at: new Date().toISOString(),
+		expires_at: "2027-01-01T00:00:00Z",
+		remember: false,
+		current: false,
+		...more,
+	};
+}
+
+/* The server wants CALL confirmed, and answers it then. */
+function answerConfirmed(call: string, status: number, body: unknown) {
+	answerBy(call, (_, confirmation) =>
+		confirmation === "the-confirmation"
+			? [status, body]
+			: [403, failure("confirmation_required", "Please confirm this with your second factor.")],
+	);
+}
+
+beforeEach(() => {
+	factors = [];
+	entries = [entry("session-1", { current: true }), entry("session-2", { user_agent: "curl/8.0", remember: true })];
+	answer("GET /auth/status", 200, { status: "success", data: user(7, "somebody") });
+	answerBy("GET /auth/factors", () => [200, { status: "success", data: { asked: "login", recovery_codes: 9, factors } }]);
+	answerBy("GET /auth/sessions", () => [200, { status: "success", data: { sessions: entries } }]);
+	answerBy("POST /auth/confirmations", () => [
+		201,
+		{ status: "success", message: "", data: challenge(factors.length > 0 ? undefined : ["password"]) },
+	]);
+	answer(ANSWER, 200, { status: "success", message: "", data: { confirmation: "the-confirmation", expires_in: 300 } });
+});
+
+async function showAccount() {
+	const hands = show("/account", { as: { id: 7 } });
+	await screen.findByText("Firefox on Linux");
+	return hands;
+}
+
+const dialog = (name: string) => screen.findByRole("dialog", { name });
+const isGone = () => waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+
+it("/status leads to the account", async () => {
+	show("/status", { as: { id: 7 } });
+	await screen.findByRole("heading", { level: 1, name: "Account" });
+	expect(screen.getByRole("link", { name: "Account" }).getAttribute("aria-current")).toBe("page");
+});
+
+it("the account shows id, e-mail and user name, and a visitor is asked to log in", async () => {
+	answer("GET /auth/status", 200, { status: "success", data: user(7, "somebody", { admin: true }) });
+	await showAccount();
+	expect(screen.getByLabelText<HTMLInputElement>("User name").value).toBe("somebody");
+	expect(screen.getByLabelText<HTMLInputElement>("E-mail").value).toBe("somebody@example.com");
+	screen.getByText("User ID 7, admin");
+	sessions.end("logged_out");
+	await screen.findByText("You must be logged in to view this.");
+});
+
+// ---- the profile ----
+
+it("what was changed of the profile is confirmed by the password, and then saved", async () => {
+	answerBy("PATCH /auth/account", (body, confirmation) =>
+		confirmation
+			? [200, { status: "success", data: user(7, "somebody", body as object) }]
+			: [400, failure("invalid_payload", "Invalid payload.", [{ field: "current", message: "is not your password" }])],
+	);
+	const hands = await showAccount();
+	const save = screen.getByRole<HTMLInputElement>("button", { name: "Save" });
+	expect(save.disabled).toBe(true);
+	await hands.clear(screen.getByLabelText("E-mail"));
+	await hands.type(screen.getByLabelText("E-mail"), "new@example.org{Enter}");
+	const asked = within(await dialog("Confirm that it is you"));
+	await hands.type(await asked.findByLabelText("Your password"), "long enough{Enter}");
+	await screen.findByText("Saved.");
+	await isGone();
+	expect(askedFor("POST /auth/confirmations")[0]?.body).toEqual({ action: "change_account", parameters: { email: "new@example.org" } });
+	expect(askedFor(ANSWER)[0]?.body).toEqual({ method: "password", password: "long enough" });
+	expect(askedFor("PATCH /auth/account").map((one) => [one.body, one.confirmation])).toEqual([
+		[{ email: "new@example.org" }, null],
+		[{ email: "new@example.org" }, "the-confirmation"],
+	]);
+	expect(save.disabled).toBe(true);
+});
+
+it("what the server refuses of the profile is shown beside its field, before anything is confirmed", async () => {
+	answer(
+		"PATCH /auth/account",
+		400,
+		failure("invalid_payload", "Invalid payload.", [{ field: "username", message: "must have 3 to 128 characters" }]),
+	);
+	const hands = await showAccount();
+	await hands.clear(screen.getByLabelText("User name"));
+	await hands.type(screen.getByLabelText("User name"), "x{Enter}");
+	await screen.findByText("User name must have 3 to 128 characters.");
+	expect(askedFor("POST /auth/confirmations")).toEqual([]);
+});
+
+it("a dialog that is cancelled changes nothing and reports nothing", async () => {
+	answerConfirmed("PATCH /auth/account", 200, {});
+	const hands = await showAccount();
+	await hands.type(screen.getByLabelText("User name"), "2{Enter}");
+	await hands.click(within(await dialog("Confirm that it is you")).getByRole("button", { name: "Close" }));
+	await isGone();
+	expect(askedFor("PATCH /auth/account")).toHaveLength(1);
+	expect(document.querySelector(".notification")).toBeNull();
+	expect(screen.getByLabelText<HTMLInputElement>("User name").value).toBe("somebody2");
+});
+
+it("a wrong password is called so in the dialog, and a challenge that has ended is asked anew", async () => {
+	answerConfirmed("PATCH /auth/account", 200, { status: "success", data: user(7, "somebody2") });
+	answer(ANSWER, 401, failure("code_wrong", "That is wrong, or was used before."));
+	const hands = await showAccount();
+	await hands.type(screen.getByLabelText("User name"), "2{Enter}");
+	const asked = within(await dialog("Confirm that it is you"));
+	await hands.type(await asked.findByLabelText("Your password"), "wrong{Enter}");
+	await asked.findByText("Your password is wrong.");
+	answer(ANSWER, 401, failure("challenge_ended", "This challenge has ended. Please begin again."));
+	await hands.keyboard("{Enter}");
+	await asked.findByText(/^That took too long, or too many answers were wrong\./);
+	answer(ANSWER, 200, { status: "success", message: "", data: { confirmation: "the-confirmation", expires_in: 300 } });
+	await hands.type(await asked.findByLabelText("Your password"), "long enough{Enter}");
+	await screen.findByText("Saved.");
+	expect(askedFor("POST /auth/confirmations")).toHaveLength(2);
+});
+
+// ---- the password ----
+
+it("a changed password logs this tab in again, because its session ended", async () => {
+	const access = accessToken();
+	answer("PUT /auth/password", 200, { status: "success", message: "Password changed." });
+	answer("POST /auth/session", 201, tokens(access, "refresh-2"));
+	const hands = await showAccount();
+	await hands.type(screen.getByLabelText("Current password"), "the old one");
+	await hands.type(screen.getByLabelText("New password"), "a longer new one{Enter}");
+	await screen.findByText(/^Password changed\./);
+	expect(askedFor("PUT /auth/password")[0]?.body).toEqual({ current: "the old one", new: "a longer new one" });
+	expect(sessions.current()).toMatchObject({ token: access, refreshToken: "refresh-2" });
+});
+
+it("with a second factor a changed password is confirmed by a code, and logs out if the next login needs one", async () => {
+	factors = [FACTOR];
+	answerConfirmed("PUT /auth/password", 200, { status: "success", message: "Password changed." });
+	answer("POST /auth/session", 401, { ...failure("second_factor_required", "Please prove it."), data: challenge() });
+	const hands = await showAccount();
+	expect(screen.queryByLabelText("Current password")).toBeNull();
+	await hands.type(screen.getByLabelText("New password"), "a longer new one{Enter}");
+	const asked = within(await dialog("Confirm that it is you"));
+	await hands.type(await asked.findByLabelText("Code"), "123456{Enter}");
+	await screen.findByText("Password changed. Please log in again.");
+	expect(askedFor("POST /auth/confirmations")[0]?.body).toEqual({ action: "change_password", parameters: { new: "a longer new one" } });
+	expect(sessions.current()).toBeNull();
+});
+
+// ---- the second factor ----
+
+/* What a camera reads from the picture that the page draws. */
+function readQr(): string {
+	const svg = document.querySelector("svg.qr");
+	const size = Number(svg?.getAttribute("viewBox")?.split(" ")[2]);
+	const scale = 4;
+	const width = size * scale;
+	const data = new Uint8ClampedArray(width * width * 4).fill(255);
+	for (const [, x, y, run] of (svg?.querySelector("path")?.getAttribute("d") ?? "").matchAll(/M(\d+) (\d+)h(\d+)v1h-\d+z/g))
+		for (let row = 0; row < scale; row++)
+			for (let column = 0; column < Number(run) * scale; column++)
+				data.fill(
+					0,
+					((Number(y) * scale + row) * width + Number(x) * scale + column) * 4,
+					((Number(y) * scale + row) * width + Number(x) * scale + column) * 4 + 3,
+				);
+	return decodeQR({ width, height: width, data });
+}
+
+async function beginEnrolment() {
+	answerBy("POST /auth/factors", (_, confirmation) =>
+		confirmation
+			? [201, { status: "success", message: "", data: { id: FACTOR.id, method: "totp", secret: SECRET, uri: URI, expires_in: 600 } }]
+			: [400, failure("invalid_payload", "Invalid payload.", [{ field: "current", message: "is not your password" }])],
+	);
+	const hands = await showAccount();
+	await hands.click(screen.getByRole("button", { name: "Add an authenticator app" }));
+	const asked = within(await dialog("Confirm that it is you"));
+	await hands.type(await asked.findByLabelText("Your password"), "long enough{Enter}");
+	await screen.findByRole("heading", { level: 3, name: "Add an authenticator app" });
+	return hands;
+}
+
+it("an app is added: the QR code and the key as text, a code of it, and recovery codes that stay until they are kept", async () => {
+	const hands = await beginEnrolment();
+	expect(readQr()).toBe(URI);
+	screen.getByText("ABCD EFGH IJKL MNOP QRST UVWX YZ23 4567");
+	answerBy(`POST /auth/factors/${FACTOR.id}`, () => {
+		factors = [FACTOR];
+		return [
+			200,
+			{
+				status: "success",
+				message: "",
+				data: { access_token: `${token()}2`, token_type: "Bearer", expires_in: 600, recovery_codes: CODES },
+			},
+		];
+	});
+	await hands.type(screen.getByLabelText("Code"), "123 456{Enter}");
+	const heading = await screen.findByRole("heading", { level: 3, name: "Your recovery codes" });
+	expect(document.activeElement).toBe(heading);
+	expect(askedFor(`POST /auth/factors/${FACTOR.id}`)[0]?.body).toEqual({ code: "123456" });
+	expect(screen.getAllByRole("listitem").filter((item) => CODES.includes(item.textContent ?? ""))).toHaveLength(10);
+	expect(sessions.current()?.token).toBe(`${token()}2`);
+	const copied = vi.fn(async (_: string) => {});
+	vi.stubGlobal("navigator", { ...window.navigator, clipboard: { writeText: copied } });
+	await hands.click(screen.getByRole("button", { name: "Copy the codes" }));
+	expect(CODES.every((code) => copied.mock.calls[0]?.[0].includes(code))).toBe(true);
+	const print = vi.spyOn(window, "print").mockImplementation(() => {});
+	await hands.click(screen.getByRole("button", { name: "Print" }));
+	expect(print).toHaveBeenCalledOnce();
+	await hands.click(screen.getByRole("button", { name: "I have kept them" }));
+	await screen.findByText("9 of 10 are left.");
+	expect(screen.queryByText(CODES[0] ?? "")).toBeNull();
+	expect(document.activeElement).toBe(screen.getByRole("heading", { level: 2, name: "Two-step login" }));
+});
+
+it("a code of another app is called so, and an enrolment that took too long begins again", async () => {
+	const hands = await beginEnrolment();
+	answer(
+		`POST /auth/factors/${FACTOR.id}`,
+		400,
+		failure("invalid_payload", "Invalid payload.", [{ field: "code", message: "is not a code of this app" }]),
+	);
+	await hands.type(screen.getByLabelText("Code"), "000000{Enter}");
+	await screen.findByText("Code is not a code of this app.");
+	answer(`POST /auth/factors/${FACTOR.id}`, 404, failure("factor_not_found", "You have no such factor."));
+	await hands.type(screen.getByLabelText("Code"), "{Enter}");
+	await screen.findByText("That took too long. Please add the app again.");
+	await screen.findByRole("button", { name: "Add an authenticator app" });
+});
+
+it("an app is removed after a code", async () => {
+	factors = [FACTOR];
+	answerBy(`DELETE /auth/factors/${FACTOR.id}`, (_, confirmation) => {
+		if (confirmation !== "the-confirmation") return [403, failure("confirmation_required", "Please confirm this with your second factor.")];
+		factors = [];
+		return [200, { status: "success", message: "", data: { access_token: `${token()}2`, token_type: "Bearer", expires_in: 600 } }];
+	});
+	const hands = await showAccount();
+	await hands.click(screen.getByRole("button", { name: /^Remove/ }));
+	const asked = within(await dialog("Remove the authenticator app?"));
+	await hands.type(await asked.findByLabelText("Code"), "123456{Enter}");
+	await screen.findByText("The app is removed. You are logged out everywhere else.");
+	await screen.findByRole("button", { name: "Add an authenticator app" });
+	expect(askedFor("POST /auth/confirmations")[0]?.body).toEqual({ action: "remove_factor", parameters: { id: FACTOR.id } });
+	expect(sessions.current()?.token).toBe(`${token()}2`);
+});
+
+it("where a code is asked for is changed after one, and stays as it was when the dialog is cancelled", async () => {
+	factors = [FACTOR];
+	answerConfirmed("PATCH /auth/factors", 200, { status: "success", message: "Changed." });
+	const hands = await showAccount();
+	const radio = (name: RegExp) => screen.getByRole<HTMLInputElement>("radio", { name });
+	await hands.click(radio(/^Only before/));
+	await hands.click(within(await dialog("Confirm that it is you")).getByRole("button", { name: "Close" }));
+	await waitFor(() => expect(radio(/^At every login/).checked).toBe(true));
+	await hands.click(radio(/^Only before/));
+	await hands.type(await within(await dialog("Confirm that it is you")).findByLabelText("Code"), "123456{Enter}");
+	await screen.findByText("A code is asked for only before sensitive actions.");
+	expect(askedFor("PATCH /auth/factors").map((one) => one.body)).toEqual(Array(3).fill({ asked: "sensitive" }));
+});
+
+it("new recovery codes replace those from before", async () => {
+	factors = [FACTOR];
+	answerConfirmed("POST /auth/recovery-codes", 200, {
+		status: "success",
+		message: "",
+		data: { access_token: token(), token_type: "Bearer", expires_in: 600, recovery_codes: CODES },
+	});
+	const hands = await showAccount();
+	await hands.click(screen.getByRole("button", { name: "Get new codes" }));
+	await hands.type(await within(await dialog("Get new recovery codes?")).findByLabelText("Code"), "123456{Enter}");
+	await screen.findByText(CODES[9] ?? "");
+});
+
+// ---- sessions ----
+
+it("sessions are listed with their device, and another one is ended", async () => {
+	answerBy("DELETE /auth/sessions/session-2", () => {
+		entries = entries.slice(0, 1);
+		return [200, { status: "success", message: "The session was ended." }];
+	});
+	const hands = await showAccount();
+	expect(screen.queryByRole("button", { name: "End Firefox on Linux" })).toBeNull();
+	await hands.click(screen.getByRole("button", { name: "End curl" }));
+	await screen.findByText("curl is logged out.");
+	await waitFor(() => expect(screen.queryByRole("button", { name: "End curl" })).toBeNull());
+	expect(screen.queryByRole("button", { name: "End all others" })).toBeNull();
+});
+
+it("all other sessions are ended at once, and this one gets another token", async () => {
+	answer("DELETE /auth/sessions", 200, {
+		status: "success",
+		message: "",
+		data: { access_token: `${token()}2`, token_type: "Bearer", expires_in: 600 },
+	});
+	const hands = await showAccount();
+	await hands.click(screen.getByRole("button", { name: "End all others" }));
+	await screen.findByText("You are logged out everywhere else.");
+	expect(sessions.current()?.token).toBe(`${token()}2`);
+	expect(askedFor("POST /auth/confirmations")).toEqual([]);
+});
+
+it("with a second factor a code confirms that all other sessions end", async () => {
+	factors = [FACTOR];
+	answerConfirmed("DELETE /auth/sessions", 200, {
+		status: "success",
+		message: "",
+		data: { access_token: token(), token_type: "Bearer", expires_in: 600 },
+	});
+	const hands = await showAccount();
+	await hands.click(screen.getByRole("button", { name: "End all others" }));
+	await hands.type(await within(await dialog("Confirm that it is you")).findByLabelText("Code"), "123456{Enter}");
+	await screen.findByText("You are logged out everywhere else.");
+	expect(askedFor("POST /auth/confirmations")[0]?.body).toEqual({ action: "end_other_sessions", parameters: {} });
+});
+
+it("a user agent is named by its browser and its system", () => {
+	const names: [string, string][] = [
+		[
+			"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0",
+			"Edge on Windows",
+		],
+		[
+			"Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile Safari/537.36",
+			"Chrome on Android",
+		],
+		[
+			"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/19.0 Safari/605.1.15",
+			"Safari on macOS",
+		],
+		[
+			"Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) CriOS/140.0 Mobile/15E148 Safari/604.1",
+			"Chrome on iPhone",
+		],
+		["python-requests/2.32", "python-requests"],
+		["", "Unknown program"],
+		["<script>", "Unknown program"],
+	];
+	for (const [userAgent, name] of names) expect(nameOfDevice(userAgent), userAgent).toBe(name);
+});
+
+// ---- the end ----
+
+it("the account is deleted after the password, and every tab is logged out", async () => {
+	answerConfirmed("DELETE /auth/account", 200, { status: "success", message: "Your account was deleted." });
+	const hands = await showAccount();
+	await hands.click(screen.getByRole("button", { name: "Delete my account" }));
+	const asked = within(await dialog("Delete your account?"));
+	await hands.type(await asked.findByLabelText("Your password"), "long enough{Enter}");
+	await screen.findByText("Your account was deleted");
+	expect(sessions.current()).toBeNull();
+	await screen.findByRole("link", { name: "Log in" });
+	expect(askedFor("POST /auth/confirmations")[0]?.body).toEqual({ action: "delete_account", parameters: {} });
+});
+
+it("the last admin is not deleted, and is told so", async () => {
+	answerConfirmed("DELETE /auth/account", 409, failure("last_admin", "That is the last active admin."));
+	const hands = await showAccount();
+	await hands.click(screen.getByRole("button", { name: "Delete my account" }));
+	await hands.type(await within(await dialog("Delete your account?")).findByLabelText("Your password"), "long enough{Enter}");
+	await screen.findByText("That is the last active admin.");
+	expect(sessions.current()).not.toBeNull();
+});
+
+it("a session that ends closes the dialog", async () => {
+	answerConfirmed("DELETE /auth/account", 200, {});
+	const hands = await showAccount();
+	await hands.click(screen.getByRole("button", { name: "Delete my account" }));
+	await dialog("Delete your account?");
+	sessions.end("token_invalid");
+	await isGone();
+});
