@@ -1,5 +1,6 @@
 /* Checks the token of a request against this process's copy of the revocations, and asks users about it while the copy is not
- * to be trusted. A submission without a token passes; value_submit.c then looks whether its index may be submitted so. */
+ * to be trusted. Submitting and reading a result pass without a token; their handlers then ask values_needs_token(), because
+ * they know the index. */
 #include "service.h"
 
 struct caller { /* the request's context, if it has a token */
@@ -12,6 +13,22 @@ bool values_is_admin(const struct http_request *req)
 	const struct caller *caller = http_request_context(req);
 
 	return caller && caller->is_admin;
+}
+
+bool values_needs_token(const struct http_request *req, int64_t index)
+{
+	const struct values_config *config = values_of(req)->config;
+
+	/* anonymous_max 0 means none, and so not even index 0 */
+	return http_request_user_id(req) == 0 && !config->anonymous &&
+	       (config->anonymous_max == 0 || index > config->anonymous_max);
+}
+
+static bool may_lack_token(const struct http_request *req)
+{
+	const struct http_route *route = http_request_route(req);
+
+	return route->handle == value_submit || route->handle == value_result;
 }
 
 static void set_caller(struct http_request *req, const struct jwt_claims *claims)
@@ -46,15 +63,13 @@ void values_authenticate(struct http_request *req)
 	const char *authorization = http_request_header(req, "Authorization");
 	struct jwt_claims claims;
 	enum auth_verdict verdict = auth_check(&values->key, values->revocations, authorization, &claims);
-	bool is_submission = http_request_route(req)->handle == value_submit;
-	bool needs_none = is_submission && (values->config->anonymous || values->config->anonymous_max > 0);
 
 	if (verdict == AUTH_UNKNOWN)
 		return ask_users(req, authorization, &claims);
 	if (verdict == AUTH_OK) {
 		set_caller(req, &claims);
 		http_request_set_user(req, claims.user_id);
-	} else if (verdict != AUTH_MISSING || !needs_none) {
+	} else if (verdict != AUTH_MISSING || !may_lack_token(req)) {
 		return auth_refuse(req, verdict);
 	}
 	http_request_proceed(req);

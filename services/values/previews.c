@@ -11,8 +11,7 @@
 #define WAYS 4 /* 4,096 previews of at most JOBS_PREVIEW_DIGITS */
 
 struct entry {
-	struct job_key key;
-	size_t len;
+	struct job_result result;
 	char preview[];
 };
 
@@ -25,29 +24,25 @@ static struct entry **set_of(struct previews *previews, struct job_key key)
 	return previews->sets[((uint64_t)key.index + (uint64_t)key.kind * (SETS / KIND_COUNT)) % SETS];
 }
 
-const char *previews_find(struct previews *previews, struct job_key key, size_t *ret_len)
+const struct job_result *previews_find(struct previews *previews, struct job_key key)
 {
 	struct entry **set = set_of(previews, key);
 
 	for (int i = 0; i < WAYS && set[i]; i++)
-		if (set[i]->key.index == key.index && set[i]->key.kind == key.kind) {
-			*ret_len = set[i]->len;
-			return set[i]->preview;
-		}
+		if (set[i]->result.key.index == key.index && set[i]->result.key.kind == key.kind)
+			return &set[i]->result;
 	return NULL;
 }
 
 void previews_keep(struct previews *previews, const struct job_result *result)
 {
 	struct entry **set = set_of(previews, result->key), *entry;
-	size_t len;
 
-	if (previews_find(previews, result->key, &len))
+	if (previews_find(previews, result->key))
 		return;
 	entry = mem_alloc(sizeof *entry + result->preview_len);
-	entry->key = result->key;
-	entry->len = result->preview_len;
-	memcpy(entry->preview, result->preview, result->preview_len);
+	entry->result = *result;
+	entry->result.preview = memcpy(entry->preview, result->preview, result->preview_len);
 	free(set[WAYS - 1]);
 	for (int i = WAYS - 1; i > 0; i--)
 		set[i] = set[i - 1];

@@ -3,7 +3,7 @@
 
 const struct http_route values_routes[] = {
 	/* method, path, handler, wants_token, wants_json */
-	{"POST", "/values", value_submit, true, true}, /* authenticate.c lets some pass without */
+	{"POST", "/values", value_submit, true, true}, /* authenticate.c lets some of these and of value_result pass without */
 	{"GET", "/values", value_list, true, false},
 	{"DELETE", "/values", value_delete_all, true, false},
 	{"GET", "/values/all", value_list_all, false, false}, /* the legacy client reads these two without a token */

@@ -61,6 +61,8 @@ static inline struct values *values_of(const struct http_request *req)
 
 /* authenticate.c: checks the token of a request, for http_server_set_auth(). */
 void values_authenticate(struct http_request *req);
+/* Whether the request has no token, and needs one to submit or read this index. */
+bool values_needs_token(const struct http_request *req, int64_t index);
 /* Whether the token is an admin's. Its user may have lost that right since: ask users (auth/introspection.h). */
 bool values_is_admin(const struct http_request *req);
 

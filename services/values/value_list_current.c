@@ -77,14 +77,13 @@ static bool reply_from_previews(struct listing *listing, const struct job_key *k
 
 	json_write_object(&json);
 	for (int i = 0; i < n; i++) {
-		size_t len;
-		const char *preview = previews_find(values_of(req)->previews, keys[i], &len);
+		const struct job_result *known = previews_find(values_of(req)->previews, keys[i]);
 
-		if (!preview) {
+		if (!known) {
 			buf_free(&json);
 			return false;
 		}
-		add_entry(&json, keys[i].index, preview, len);
+		add_entry(&json, keys[i].index, known->preview, known->preview_len);
 	}
 	json_write_object_end(&json);
 	if (n)

@@ -1,4 +1,4 @@
-/* GET /values/{kind}/{index}: one result, whole.
+/* GET /values/{kind}/{index}: one result, whole. Without a token only what may be submitted without one.
  * Flow: value_result -> (its preview is kept, and is the whole result: reply_result), or loaded -> (it is pending: completed
  * ->) answer -> reply_result, or for a long one read_decimal -> decimal_read -> reply_result, or (Redis does not have it any
  * more) ask -> asked -> wait -> read_decimal … -> reply_result, or reply_pending. */
@@ -51,18 +51,21 @@ static void drop(void *memory)
 void value_result(struct http_request *req)
 {
 	struct reading *reading = http_request_alloc(req, sizeof *reading, drop);
-	const char *preview;
-	size_t len;
+	const struct job_result *known;
 
 	reading->req = req;
 	if (kind_parse(http_request_param(req, "kind"), &reading->key.kind) < 0 ||
 	    int64_parse(http_request_param(req, "index"), &reading->key.index) != STATUS_OK || reading->key.index < 0)
 		return http_reply_fail(req, 404, "not_found", "There is no such kind or index.");
-	preview = previews_find(values_of(req)->previews, reading->key, &len);
-	if (preview && jobs_preview_is_whole(preview, len))
-		reply_result(reading, preview, len);
-	else
+	if (values_needs_token(req, reading->key.index))
+		return auth_refuse(req, AUTH_MISSING);
+	known = previews_find(values_of(req)->previews, reading->key);
+	if (known && jobs_preview_is_whole(known->preview, known->preview_len)) {
+		reading->result = *known;
+		answer(reading);
+	} else {
 		load(reading);
+	}
 }
 
 static void load(struct reading *reading)
@@ -246,6 +249,7 @@ static void reply_result(struct reading *reading, const char *digits, size_t len
 	json_write_member_text(&body, "kind", kind_name(reading->key.kind));
 	json_write_member_int(&body, "index", reading->key.index);
 	json_write_member_int(&body, "digits", (int64_t)len);
+	json_write_member_int(&body, "duration_us", reading->result.duration_us);
 	json_write_member_plain(&body, "result", digits, len);
 	json_write_object_end(&body);
 	json_write_object_end(&body);

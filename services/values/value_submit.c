@@ -41,12 +41,6 @@ void value_submit_register_metrics(void)
 		metrics_counter("values_refused_total", "limit=\"pending\"", "Submissions refused because of a limit.");
 }
 
-static bool needs_token(const struct values *values, const struct submission *submission)
-{
-	return http_request_user_id(submission->req) == 0 && !values->config->anonymous &&
-	       submission->key.index > values->config->anonymous_max;
-}
-
 void value_submit(struct http_request *req)
 {
 	struct submission *submission = http_request_alloc(req, sizeof *submission, NULL);
@@ -59,7 +53,7 @@ void value_submit(struct http_request *req)
 		return http_reply_invalid(req, errors);
 	if (is_huge || submission->key.index > values->config->kinds.max[submission->key.kind])
 		return http_reply_fail(req, 422, "index_too_high", "Index too high");
-	if (needs_token(values, submission))
+	if (values_needs_token(req, submission->key.index))
 		return auth_refuse(req, AUTH_MISSING);
 	if (submissions_are_full(values->submissions))
 		return http_reply_status(req, STATUS_BUSY);

@@ -147,6 +147,54 @@ def test_only_the_kinds_limit_what_is_submitted_without_a_token_where_that_is_co
 def test_a_token_that_is_refused_does_not_pass_as_none():
     with Daemon("values") as values:
         assert values.call("POST", "/values", {"index": 7}, token="not.a.token").status == 401
+        assert values.call("GET", "/values/fibonacci/7", token="not.a.token").status == 401
+
+
+def read(values, index, kind="fibonacci"):
+    return values.call("GET", f"/values/{kind}/{index}")
+
+
+def test_the_results_of_small_indexes_may_be_read_without_a_token():
+    with Daemon("values") as values:
+        assert anonymous(values, 1000, some_address()).status == 200
+        reply = abacus.eventually(lambda: (r := read(values, 1000)).status == 200 and r)
+        assert reply.json["data"]["digits"] == len(reply.json["data"]["result"]) == 209
+        assert isinstance(reply.json["data"]["duration_us"], int)
+        above = read(values, 1001)
+        assert (above.status, above.json) == TOKEN_MISSING
+
+
+def test_a_large_result_that_is_known_may_not_be_read_without_a_token(reader):
+    with Daemon("values") as values:
+        for _ in range(2):  # the second time it is one that the process remembers
+            assert values.call("POST", "/values", {"index": 1001}, token=reader.token).status == 200
+            abacus.eventually(lambda: values.call("GET", "/values/fibonacci/1001", token=reader.token).status == 200)
+            reply = read(values, 1001)
+            assert (reply.status, reply.json) == TOKEN_MISSING
+
+
+def test_no_result_may_be_read_without_a_token_where_none_may_be_submitted():
+    with Daemon("values", VALUES_ANONYMOUS_MAX=0) as values:
+        for index in (0, 1, 1000):
+            reply = read(values, index)
+            assert (reply.status, reply.json) == TOKEN_MISSING
+
+
+@pytest.mark.parametrize(
+    "environment, expected",
+    [
+        ({}, 1000),
+        ({"VALUES_ANONYMOUS_MAX": 0}, None),
+        ({"VALUES_ANONYMOUS_MAX": 7}, 7),
+        ({"VALUES_ANONYMOUS_MAX": 500_000_000}, 1_000_000),
+        ({"VALUES_ANONYMOUS": "true"}, 1_000_000),
+    ],
+    ids=str,
+)
+def test_the_kinds_name_the_highest_index_without_a_token(environment, expected):
+    with Daemon("values", **environment) as values:
+        kinds = {kind["kind"]: kind for kind in values.call("GET", "/values/kinds").json["data"]["kinds"]}
+    assert kinds["fibonacci"]["anonymous_limit"] == expected
 
 
 def test_an_address_gets_no_more_from_ten_connections_to_four_processes_of_two_instances():

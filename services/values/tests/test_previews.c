@@ -41,19 +41,16 @@ static void keep_number(int64_t index)
 
 static bool is_known(enum kind kind, int64_t index)
 {
-	size_t len;
-
-	return previews_find(previews, (struct job_key){kind, index}, &len);
+	return previews_find(previews, (struct job_key){kind, index}) != NULL;
 }
 
 static void assert_preview(enum kind kind, int64_t index, const char *expected, size_t expected_len)
 {
-	size_t len;
-	const char *preview = previews_find(previews, (struct job_key){kind, index}, &len);
+	const struct job_result *result = previews_find(previews, (struct job_key){kind, index});
 
-	assert_non_null(preview);
-	assert_int_equal(len, expected_len);
-	assert_memory_equal(preview, expected, len);
+	assert_non_null(result);
+	assert_int_equal(result->preview_len, expected_len);
+	assert_memory_equal(result->preview, expected, expected_len);
 }
 
 static int count_known(int64_t end)
@@ -97,6 +94,17 @@ static void test_a_preview_is_copied_with_its_length(void **state)
 	assert_preview(KIND_FACTORIAL, 1, digits, sizeof digits);
 }
 
+static void test_a_result_is_kept_with_its_digits_and_its_duration(void **state)
+{
+	struct job_result result = {
+		.key = {KIND_LUCAS, 9}, .state = JOB_DONE, .digits = 2, .duration_us = 31, .preview = "76", .preview_len = 2};
+
+	previews_keep(previews, &result);
+	assert_int_equal(previews_find(previews, result.key)->state, JOB_DONE);
+	assert_int_equal(previews_find(previews, result.key)->digits, 2);
+	assert_int_equal(previews_find(previews, result.key)->duration_us, 31);
+}
+
 /* The largest page of GET /values/current. */
 static void test_a_thousand_consecutive_indexes_are_all_kept(void **state)
 {
@@ -131,6 +139,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_preview_that_was_never_kept_is_not_found, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_each_kind_has_its_own_previews, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_preview_is_copied_with_its_length, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_result_is_kept_with_its_digits_and_its_duration, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_thousand_consecutive_indexes_are_all_kept, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_when_all_sets_are_full_the_newest_previews_are_kept, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_keeping_a_preview_again_replaces_no_other, set_up, tear_down),

@@ -650,6 +650,8 @@ export const deleteValue = <ThrowOnError extends boolean = false>(options: Optio
  * A result of more than 1,000 digits is kept for a day, or for a shorter time when memory is short. A request for one that is
  * gone has it calculated again, waits for it for up to 1.5 s, and is then answered with 202.
  *
+ * An index of up to `VALUES_ANONYMOUS_MAX` (1,000) needs no token; with `VALUES_ANONYMOUS` no index does.
+ *
  */
 export const getValue = <ThrowOnError extends boolean = false>(options: Options<GetValueData, ThrowOnError>): RequestResult<GetValueResponses, GetValueErrors, ThrowOnError> => (options.client ?? client).get<GetValueResponses, GetValueErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],

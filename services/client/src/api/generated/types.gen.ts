@@ -641,6 +641,10 @@ export type KindLimit = {
      * the highest index
      */
     limit: number;
+    /**
+     * the highest index that may be submitted, and whose result may be read, without a token; null if none may
+     */
+    anonymous_limit: number | null;
     description: string;
 };
 
@@ -657,6 +661,10 @@ export type ValueResult = {
         kind: Kind;
         index: number;
         digits: number;
+        /**
+         * how long a worker calculated it
+         */
+        duration_us: number;
         result: string;
     };
 };
