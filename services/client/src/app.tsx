@@ -9,7 +9,7 @@ import { currentQuestion, subscribeQuestion } from "./session/confirm";
 import { useSession } from "./session/use-session";
 
 /* Most visitors come for Home; the other pages are loaded when they are opened, or when the browser has nothing else to do. */
-const ResultDialog = chunk(() => import("./values/result-dialog"));
+const ResultPage = chunk(() => import("./values/result-page"));
 const Register = chunk(() => import("./pages/register"));
 const LogIn = chunk(() => import("./pages/log-in"));
 const ForgotPassword = chunk(() => import("./pages/forgot-password"));
@@ -68,9 +68,8 @@ export function App() {
 	return (
 		<Routes>
 			<Route element={<Layout />}>
-				<Route path="/" element={<Home />}>
-					<Route path="values/:kind/:index" element={<ResultDialog />} />
-				</Route>
+				<Route path="/" element={<Home />} />
+				<Route path="/values/:kind/:index" element={<ResultPage />} />
 				<Route element={<LoggedOutOnly />}>
 					<Route path="/register" element={<Register />} />
 					<Route path="/login" element={<LogIn />} />

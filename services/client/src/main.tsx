@@ -2,6 +2,7 @@ import "bulma/css/bulma.css";
 import "./style/theme.css";
 import "./style/parts.css";
 import "./style/pages.css";
+import "./style/instrument.css";
 import { QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";

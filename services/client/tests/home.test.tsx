@@ -1,4 +1,4 @@
-import { act, screen, waitFor, within } from "@testing-library/react";
+import { screen, waitFor, within } from "@testing-library/react";
 import { expect, it, vi } from "vitest";
 import type { Value } from "../src/api/generated";
 import { answer, answerBy, askedFor, failure, setReachable } from "./server";
@@ -27,15 +27,8 @@ function have(...values: Value[]) {
 	answer("GET /api/values", 200, { status: "success", data: { values } });
 }
 
+const list = () => within(screen.getByRole("region", { name: "Results" }));
 const calculate = () => screen.getByRole<HTMLInputElement>("button", { name: "Calculate" });
-
-it("without a session Home lists the kinds and links to logging in", async () => {
-	show("/");
-	await screen.findByRole("heading", { level: 1 });
-	expect((await screen.findAllByText(/^Index 0 to /)).map((line) => line.textContent)).toContain("Index 0 to 100,000");
-	within(screen.getByRole("main")).getByRole("link", { name: "Log in" });
-	expect(askedFor("GET /api/values")).toHaveLength(0);
-});
 
 it("a submitted index appears in the list as being calculated", async () => {
 	have();
@@ -45,11 +38,10 @@ it("a submitted index appears in the list as being calculated", async () => {
 	expect(calculate().disabled).toBe(true);
 	await hands.click(screen.getByLabelText("Lucas"));
 	await hands.type(screen.getByLabelText("Index"), "40");
-	await screen.findByText("L(40) has 9 digits.");
+	await screen.findByText("Index 40 is L(40): 9 digits.");
 	await hands.click(calculate());
-	await screen.findByText("Being calculated");
+	expect(await screen.findAllByText("Being calculated")).toHaveLength(2); // in the list and in the instrument
 	expect(askedFor("POST /api/values")[0]?.body).toEqual({ kind: "lucas", index: 40 });
-	expect(screen.getByLabelText<HTMLInputElement>("Index").value).toBe("");
 });
 
 it("an index typed while the one before is being submitted is kept", async () => {
@@ -101,66 +93,52 @@ it("a failed value says why, and Retry puts it back without a second row", async
 	await screen.findByText(/^Failed: /);
 	have(value("1", { index: 9 }));
 	await hands.click(screen.getByRole("button", { name: "Retry Fibonacci 9" }));
-	await screen.findByText("Being calculated");
-	expect(screen.getAllByText("9")).toHaveLength(1);
+	await list().findByText("Being calculated");
+	expect(list().getAllByText("9")).toHaveLength(1);
 	expect(askedFor("POST /api/values")).toEqual([]);
 });
 
-it("a result that was not asked for yet can be", async () => {
-	have();
-	answer("GET /api/values/fibonacci/7", 404, failure("not_found", "Not found."));
-	answer("POST /api/values", 200, { working: true, id: "5", kind: "fibonacci", index: 7, state: "pending" });
-	const hands = show("/values/fibonacci/7", { as: { id: 7 } });
-	const dialog = within(await screen.findByRole("dialog", { name: "Fibonacci 7" }));
-	await dialog.findByText("It has not been calculated yet.");
-	answer("GET /api/values/fibonacci/7", 200, {
-		status: "success",
-		data: { kind: "fibonacci", index: 7, digits: 2, result: "21", duration_us: 4 },
-	});
-	await hands.click(dialog.getByRole("button", { name: "Calculate" }));
-	expect((await dialog.findByLabelText("The whole result")).textContent).toBe("21");
-	expect(askedFor("POST /api/values")[0]?.body).toEqual({ kind: "fibonacci", index: 7 });
-});
-
-it("two clicks on Calculate before the next render send one submission", async () => {
-	have();
-	answer("GET /api/values/fibonacci/7", 404, failure("not_found", "Not found."));
-	answer("POST /api/values", 200, { working: true, id: "5", kind: "fibonacci", index: 7, state: "pending" });
-	show("/values/fibonacci/7", { as: { id: 7 } });
-	const dialog = within(await screen.findByRole("dialog", { name: "Fibonacci 7" }));
-	const button = await dialog.findByRole("button", { name: "Calculate" });
-	act(() => {
-		button.click();
-		button.click();
-	});
-	await waitFor(() => expect(askedFor("POST /api/values")).not.toHaveLength(0));
-	await waitFor(() => expect(dialog.queryByRole("button", { name: "Submitting…" })).toBeNull());
-	expect(askedFor("POST /api/values")).toHaveLength(1);
-});
-
-it("the list shows the first and the last 20 digits of what is longer", async () => {
-	have(value("1", { ...done, index: 52, preview: `${"1".repeat(30)}${"2".repeat(38)}` }), value("2", { ...done, preview: "3".repeat(41) }));
+it("the list shows the first and the last digits of what is longer, in groups", async () => {
+	have(
+		value("1", { ...done, index: 52, digits: 68, preview: `${"1".repeat(30)}${"2".repeat(38)}` }),
+		value("2", { ...done, preview: "3".repeat(41) }),
+	);
 	show("/", { as: { id: 7 } });
-	await screen.findByText(`${"1".repeat(20)}…${"2".repeat(20)}`);
-	screen.getByText("3".repeat(41));
+	const links = await screen.findAllByRole("link", { name: /, the whole result$/ });
+	expect(links.map((link) => link.textContent)).toEqual([`${"1".repeat(23)}…${"2".repeat(12)}`, "3".repeat(41)]);
+	expect([...(links[1]?.querySelectorAll(".group") ?? [])].map((group) => group.textContent?.length)).toEqual([2, ...Array(13).fill(3)]);
 });
 
-it("a whole result can be opened, copied and closed", async () => {
+it("the instrument shows the latest value, then what is chosen, and that as soon as it is calculated", async () => {
 	have(value("1", done));
-	answer("GET /api/values/fibonacci/7", 200, {
-		status: "success",
-		data: { kind: "fibonacci", index: 7, digits: 2, result: "21", duration_us: 4 },
-	});
 	const hands = show("/", { as: { id: 7 } });
-	await screen.findByRole("img", { name: "1 calculations. The slowest is Fibonacci 7: 2 digits in 4 µs." });
-	await hands.click(await screen.findByRole("link", { name: "Fibonacci 7, the whole result" }));
-	const dialog = within(await screen.findByRole("dialog", { name: "Fibonacci 7" }));
-	expect((await dialog.findByLabelText("The whole result")).textContent).toBe("21");
-	await hands.click(dialog.getByRole("button", { name: "Copy" }));
-	await dialog.findByRole("button", { name: "Copied" });
-	expect(await navigator.clipboard.readText()).toBe("21");
-	await hands.click(dialog.getByRole("button", { name: "Close" }));
-	expect(screen.queryByRole("dialog")).toBeNull();
+	const form = within(await screen.findByRole("form", { name: "Submit an index" }));
+	expect((await form.findByText("F(8)")).textContent).toBe("F(8)");
+	form.getByText("= F(7) + F(6)");
+	await hands.type(form.getByLabelText("Index"), "40");
+	await form.findByText("Index 40 is F(41): 9 digits.");
+	answer("POST /api/values", 200, { working: true, id: "5", kind: "fibonacci", index: 40, state: "pending" });
+	have(value("5", { ...done, index: 40, digits: 9, preview: "165580141" }), value("1", done));
+	await hands.click(calculate());
+	await waitFor(() => expect(document.querySelector(".stage .big")?.textContent).toBe("165580141"), { timeout: 4000 });
+	form.getByText("9 digits");
+});
+
+it("the index is stepped by its buttons and by the keyboard, and stays within what there is", async () => {
+	have();
+	const hands = show("/", { as: { id: 7 } });
+	const index = await screen.findByLabelText<HTMLInputElement>("Index");
+	await hands.click(screen.getByRole("button", { name: "One less" }));
+	expect(index.value).toBe("0");
+	await hands.click(screen.getByRole("button", { name: "One less" }));
+	expect(index.value).toBe("0");
+	await hands.click(screen.getByRole("button", { name: "One more" }));
+	expect(index.value).toBe("1");
+	await hands.type(index, "{PageUp}{ArrowUp}{ArrowDown}{ArrowUp}");
+	expect(index.value).toBe("12");
+	await hands.clear(index);
+	await hands.type(index, "1,000,000{ArrowUp}");
+	expect(index.value).toBe("1000000");
 });
 
 it("while the server is unreachable the page says so and retries", async () => {
@@ -174,7 +152,7 @@ it("while the server is unreachable the page says so and retries", async () => {
 	expect(banner.isConnected).toBe(true); // it does not disappear and reappear with each attempt
 	setReachable(true);
 	await hands.click(screen.getByRole("button", { name: "Try now" }));
-	await screen.findByText("21");
+	await screen.findByRole("link", { name: "Fibonacci 7, the whole result" });
 	expect(screen.queryByText("The server cannot be reached. Trying again.")).toBeNull();
 });
 

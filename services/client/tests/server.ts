@@ -54,10 +54,10 @@ async function respond(request: Request): Promise<Response> {
 }
 
 export const KINDS = [
-	{ kind: "fibonacci", limit: 1_000_000, description: "The Fibonacci number F(index + 1)." },
-	{ kind: "lucas", limit: 1_000_000, description: "The Lucas number L(index)." },
-	{ kind: "factorial", limit: 100_000, description: "The product of all whole numbers from 1 to index." },
-	{ kind: "primorial", limit: 1_000_000, description: "The product of all primes up to index." },
+	{ kind: "fibonacci", limit: 1_000_000, anonymous_limit: 1000, description: "The Fibonacci number F(index + 1)." },
+	{ kind: "lucas", limit: 1_000_000, anonymous_limit: 1000, description: "The Lucas number L(index)." },
+	{ kind: "factorial", limit: 100_000, anonymous_limit: 1000, description: "The product of all whole numbers from 1 to index." },
+	{ kind: "primorial", limit: 1_000_000, anonymous_limit: 1000, description: "The product of all primes up to index." },
 ];
 
 export function failure(code: string, message: string, errors?: { field: string; message: string }[]) {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Failure, failureOf, messageOf } from "../src/api/failure";
 import { formatAge, formatBytes, formatDigits, formatDuration, formatShort } from "../src/values/format";
-import { isKind, KINDS, nameOfValue, parseIndex } from "../src/values/kinds";
+import { introduction, isKind, KINDS, nameOfValue, parseIndex } from "../src/values/kinds";
 
 describe("a failure", () => {
 	const response = (status: number) => new Response("", { status });
@@ -79,6 +79,33 @@ it("an address names a value in one way", () => {
 		["lucas", undefined],
 	])
 		expect(nameOfValue(kind, index), `${kind} ${index}`).toBeNull();
+});
+
+it("the formula of each kind has the index filled in", () => {
+	const { fibonacci, lucas, factorial, primorial } = KINDS;
+	expect([0, 1, 40].map((index) => `${fibonacci.notation(index)} = ${fibonacci.formula(index)}`)).toEqual([
+		"F(1) = 1",
+		"F(2) = F(1) + F(0)",
+		"F(41) = F(40) + F(39)",
+	]);
+	expect([0, 1, 1001].map(lucas.formula)).toEqual(["2", "1", "L(1,000) + L(999)"]);
+	expect([0, 1, 2, 4, 5, 1000].map(factorial.formula)).toEqual([
+		"1",
+		"1",
+		"1 × 2",
+		"1 × 2 × 3 × 4",
+		"1 × 2 × 3 × … × 5",
+		"1 × 2 × 3 × … × 1,000",
+	]);
+	expect([0, 2, 4, 10, 11, 100].map(primorial.formula)).toEqual([
+		"1",
+		"2",
+		"2 × 3",
+		"2 × 3 × 5 × 7",
+		"2 × 3 × 5 × … × 11",
+		"2 × 3 × 5 × … × 97",
+	]);
+	expect(introduction("fibonacci", 40)).toBe("Index 40 is F(41)");
 });
 
 it("the estimated number of digits is that of the result", () => {

@@ -1,62 +1,47 @@
 import { useQuery } from "@tanstack/react-query";
-import { useLocation, useMatch } from "react-router";
 import { Link } from "../parts/link";
 import { Page } from "../parts/page";
-import { formatCount, formatDigits } from "../values/format";
-import { isKind, KIND_NAMES, KINDS, nameOfValue } from "../values/kinds";
+import { formatCount } from "../values/format";
+import { KIND_NAMES, KINDS } from "../values/kinds";
+import { OpenInstrument } from "../values/open-instrument";
 import { kindsQuery } from "../values/values";
 
-/* What a link to a value leads to, for a visitor who must log in before it is shown: its title, heading and lead. */
-function leadingTo(kind: string | undefined, index: string | undefined) {
-	const name = nameOfValue(kind, index);
-	if (!name || !isKind(kind)) return null;
-	const digits = Math.max(1, Math.floor(KINDS[kind].digits(Number(index))));
-
-	return {
-		title: name,
-		heading: name,
-		lead: `${KINDS[kind].notation(formatCount(Number(index)))} has ${digits > 20 ? "about " : ""}${formatDigits(digits)}. Log in to see them.`,
-	};
-}
-
-const HOME = {
-	title: "Abacus",
-	heading: "Large numbers, the moment they are known",
-	lead: "Submit an index, and watch its result arrive: Fibonacci and Lucas numbers, factorials, primorials, up to half a million digits.",
-};
-
-/* Home of a logged-out visitor. */
+/* Home of a logged-out visitor: a number that works at once, unless nothing is open to strangers here. */
 export function Welcome() {
 	const { data: kinds } = useQuery(kindsQuery);
-	const { pathname } = useLocation();
-	const isHome = useMatch("/");
-	const value = useMatch("/values/:kind/:index");
-	const state = isHome ? undefined : { from: pathname };
+	const isOpen = kinds === undefined || kinds.some((one) => one.anonymous_limit !== null);
 
 	return (
-		<Page {...(leadingTo(value?.params.kind, value?.params.index) ?? HOME)}>
-			<p className="buttons">
-				<Link className="button is-primary" to="/login" state={state}>
-					Log in
-				</Link>
-				<Link className="button" to="/register" state={state}>
-					Register
-				</Link>
-			</p>
-			<ul className="kinds">
-				{KIND_NAMES.map((kind) => {
-					const facts = kinds?.find((one) => one.kind === kind);
-					return (
-						<li key={kind} className="sheet">
-							<h2 className="kind-name">
-								{KINDS[kind].name} <span className="notation">{KINDS[kind].notation("n")}</span>
-							</h2>
-							<p className="kind-text">{facts?.description}</p>
-							<p className="soft">{facts && `Index 0 to ${formatCount(facts.limit)}`}</p>
-						</li>
-					);
-				})}
-			</ul>
-		</Page>
+		<div className="welcome">
+			<Page
+				title="Abacus"
+				heading="Large numbers, the moment they are known"
+				lead="Fibonacci and Lucas numbers, factorials, primorials: choose an index, and read every digit, up to half a million of them."
+			>
+				<p className="buttons welcome-doors">
+					<Link className="button is-primary" to="/register">
+						Register
+					</Link>
+					<Link className="button" to="/login">
+						Log in
+					</Link>
+				</p>
+				{isOpen && <OpenInstrument />}
+				<ul className="kinds">
+					{KIND_NAMES.map((kind) => {
+						const facts = kinds?.find((one) => one.kind === kind);
+						return (
+							<li key={kind} className="sheet" data-kind={kind}>
+								<h2 className="kind-name">
+									{KINDS[kind].name} <span className="notation">{KINDS[kind].general}</span>
+								</h2>
+								<p className="kind-text">{facts?.description}</p>
+								<p className="soft">{facts && `Index 0 to ${formatCount(facts.limit)}`}</p>
+							</li>
+						);
+					})}
+				</ul>
+			</Page>
+		</div>
 	);
 }

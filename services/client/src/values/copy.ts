@@ -1,3 +1,5 @@
+import type { ClipboardEvent } from "react";
+
 /* Returns whether the text was copied. navigator.clipboard exists only on https and localhost. */
 export async function copyText(text: string): Promise<boolean> {
 	try {
@@ -6,6 +8,14 @@ export async function copyText(text: string): Promise<boolean> {
 	} catch {
 		return copyBySelection(text);
 	}
+}
+
+/* For onCopy: what stands between the groups of a number is not part of it. */
+export function copyWithoutSpaces(event: ClipboardEvent<HTMLElement>): void {
+	const text = `${document.getSelection() ?? ""}`.replace(/\s/g, "");
+
+	event.clipboardData.setData("text/plain", text);
+	event.preventDefault();
 }
 
 /* execCommand needs the text selected in a focused field, inside the open dialog if there is one. */

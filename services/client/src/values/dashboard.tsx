@@ -1,6 +1,5 @@
 import { onlineManager, useInfiniteQuery } from "@tanstack/react-query";
 import { Suspense, useCallback, useState, useSyncExternalStore } from "react";
-import { Outlet, useMatch } from "react-router";
 import type { LiveValue } from "../api/generated";
 import type { LiveState, Lost } from "../live/live";
 import { useLive } from "../live/use-live";
@@ -8,7 +7,7 @@ import { chunk } from "../parts/chunks";
 import { Page } from "../parts/page";
 import type { Session } from "../session/session";
 import { formatDigits } from "./format";
-import { KINDS, nameOfValue } from "./kinds";
+import { KINDS } from "./kinds";
 import { SubmitForm } from "./submit-form";
 import { ValueList } from "./value-list";
 import { valuesOf, valuesQuery } from "./values";
@@ -35,9 +34,8 @@ function shownOf(live: LiveState, isOnline: boolean, lost: Lost, isDelayed: bool
 	return lost.length > 0 || (live === "open" && isDelayed) ? "delayed" : live;
 }
 
-/* Home of a logged-in user: the form, the list of results and the plot. */
+/* Home of a logged-in user: the instrument, the list of results and the plot. */
 export default function Dashboard({ session }: { session: Session }) {
-	const opened = useMatch("/values/:kind/:index");
 	const [announcement, setAnnouncement] = useState("");
 	const onArrived = useCallback((value: LiveValue) => {
 		setAnnouncement(`${KINDS[value.kind].name} ${value.index} is calculated: ${formatDigits(value.digits)}.`);
@@ -55,10 +53,10 @@ export default function Dashboard({ session }: { session: Session }) {
 	const done = values.filter((value) => value.state === "done");
 
 	return (
-		<Page title={nameOfValue(opened?.params.kind, opened?.params.index) ?? "Abacus"} heading="Your values">
+		<Page title="Abacus" heading="Your values">
 			<div className="home">
 				<div className="home-submit sheet">
-					<SubmitForm />
+					<SubmitForm values={values} wait={wait} />
 				</div>
 				<section className="home-values sheet" aria-labelledby="values-title">
 					<div className="sheet-head">
@@ -88,9 +86,6 @@ export default function Dashboard({ session }: { session: Session }) {
 					</div>
 				</section>
 			</div>
-			<Suspense fallback={null}>
-				<Outlet />
-			</Suspense>
 		</Page>
 	);
 }

@@ -1,10 +1,13 @@
 /* What the pages know about each kind in addition to GET /api/values/kinds. The type check fails if a kind is missing here. */
 import type { Kind } from "../api/generated";
-import { formatCount } from "./format";
+import { formatCount, formatDigits } from "./format";
 
 interface KindFacts {
 	name: string;
-	notation: (index: string) => string;
+	general: string; // its notation with n for the index
+	notation: (index: number) => string;
+	/* What the number is made of, behind the equals sign. */
+	formula: (index: number) => string;
 	examples: number[];
 	/* Estimates the number of digits of the result. */
 	digits: (index: number) => number;
@@ -17,28 +20,63 @@ function digitsOfFactorial(n: number): number {
 	return n < 2 ? 1 : (n * Math.log(n / Math.E) + Math.log(2 * Math.PI * n) / 2 + 1 / (12 * n)) / Math.LN10 + 1;
 }
 
+function isPrime(n: number): boolean {
+	for (let i = 2; i * i <= n; i++) if (n % i === 0) return false;
+	return n > 1;
+}
+
+const FACTORS_SHOWN = 4; // in full; of more, the first ones and the last
+
+function product(first: number[], last: number): string {
+	const rest = first.filter((factor) => factor <= last);
+
+	if (rest.length === 0) return "1";
+	if (rest.at(-1) === last) return rest.join(" × ");
+	return `${rest.slice(0, FACTORS_SHOWN - 1).join(" × ")} × … × ${formatCount(last)}`;
+}
+
+function lastPrime(index: number): number {
+	let n = index;
+
+	while (n > 1 && !isPrime(n)) n--;
+	return n;
+}
+
+/* The two before it, added; SEEDS are the first ones. */
+function sum(letter: string, n: number, seeds: Record<number, string>): string {
+	return seeds[n] ?? `${letter}(${formatCount(n - 1)}) + ${letter}(${formatCount(n - 2)})`;
+}
+
 export const KINDS: Record<Kind, KindFacts> = {
 	fibonacci: {
 		name: "Fibonacci",
-		notation: (index) => `F(${index} + 1)`,
+		general: "F(n + 1)",
+		notation: (index) => `F(${formatCount(index + 1)})`,
+		formula: (index) => sum("F", index + 1, { 1: "1" }),
 		examples: [7, 40, 90, 300, 1000, 10_000, 100_000, 1_000_000],
 		digits: (index) => (index + 1) * LOG10_PHI - Math.log10(5) / 2 + 1,
 	},
 	lucas: {
 		name: "Lucas",
-		notation: (index) => `L(${index})`,
+		general: "L(n)",
+		notation: (index) => `L(${formatCount(index)})`,
+		formula: (index) => sum("L", index, { 0: "2", 1: "1" }),
 		examples: [7, 40, 90, 300, 1000, 10_000, 100_000, 1_000_000],
 		digits: (index) => index * LOG10_PHI + 1,
 	},
 	factorial: {
 		name: "Factorial",
-		notation: (index) => `${index}!`,
+		general: "n!",
+		notation: (index) => `${formatCount(index)}!`,
+		formula: (index) => product([1, 2, 3, 4], index),
 		examples: [5, 10, 20, 52, 100, 1000, 10_000, 100_000],
 		digits: digitsOfFactorial,
 	},
 	primorial: {
 		name: "Primorial",
-		notation: (index) => `${index}#`,
+		general: "n#",
+		notation: (index) => `${formatCount(index)}#`,
+		formula: (index) => product([2, 3, 5, 7], lastPrime(index)),
 		examples: [5, 10, 30, 100, 1000, 10_000, 100_000, 1_000_000],
 		digits: (index) => index / Math.LN10 + 1, // the prime number theorem
 	},
@@ -71,6 +109,18 @@ export function nameOfValue(kind: string | undefined, index: string | undefined)
 	const number = isIndex(index) ? Number(index) : null;
 
 	return isKind(kind) && number !== null ? `${KINDS[kind].name} ${formatCount(number)}` : null;
+}
+
+/* "Index 40 is F(41)": the index is not always the number in the notation. */
+export function introduction(kind: Kind, index: number): string {
+	return `Index ${formatCount(index)} is ${KINDS[kind].notation(index)}`;
+}
+
+/* "about 208,988 digits" of a result that is not known yet. */
+export function estimate(kind: Kind, index: number): string {
+	const digits = Math.max(1, Math.floor(KINDS[kind].digits(index)));
+
+	return `${digits > 20 ? "about " : ""}${formatDigits(digits)}`;
 }
 
 /* In an address each index is written in one way. */

@@ -2,18 +2,22 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type SyntheticEvent, useId, useRef, useState } from "react";
 import { submitValue } from "../api/calls";
 import { Failure, messageOf } from "../api/failure";
-import type { Kind } from "../api/generated";
+import type { Kind, Value } from "../api/generated";
 import { dismissErrors, notify } from "../parts/notices";
-import { formatCount, formatDigits } from "./format";
-import { KIND_NAMES, KINDS, parseIndex } from "./kinds";
+import { IndexField, KindChoice, problemOf } from "./controls";
+import { shownOfPreview } from "./digits";
+import { formatCount } from "./format";
+import { estimate, introduction, KINDS, parseIndex } from "./kinds";
+import { MOST_ON_STAGE, Stage, type StageState } from "./stage";
 import { addSubmitted, kindsQuery } from "./values";
+import type { Wait } from "./wait";
 
 interface Calculation {
 	kind: Kind;
 	index: number;
 }
 
-/* Submits an index, for this form and for the dialog of a result. */
+/* Submits an index, for this form and for the page of a result. */
 export function useSubmit() {
 	const queries = useQueryClient();
 	const isSending = useRef(false); // two submits may come before the next render
@@ -42,25 +46,17 @@ export function useSubmit() {
 	};
 }
 
-/* The error of the index as it is typed, as a sentence, or null. */
-function problemOf(text: string, limit: number | undefined): string | null {
-	const index = parseIndex(text);
-
-	if (text.trim() === "") return null;
-	if (index === null) return "The index must be a whole number, 0 or more.";
-	if (limit !== undefined && index > limit) return `Index too high: ${formatCount(limit)} is the highest of this kind.`;
-	return Number.isFinite(index) ? null : "Index too high.";
+function stateOf(value: Value | undefined, wait: Wait | null): StageState {
+	if (!value) return { is: "unknown" };
+	if (value.state === "pending") return { is: "pending", text: wait?.text ?? "Being calculated" };
+	if (value.state === "failed") return { is: "problem", text: "The calculation has failed. Retry in the list puts it back." };
+	return { is: "done", shown: shownOfPreview(value.preview ?? "", value.digits ?? 0, MOST_ON_STAGE), durationUs: value.duration_us ?? 0 };
 }
 
-function hintOf(kind: Kind, text: string): string {
-	const index = parseIndex(text);
+const ABOVE_LIST = { depth: 1 };
 
-	if (index === null) return "Choose an index, or one of the examples.";
-	const digits = Math.max(1, Math.floor(KINDS[kind].digits(index)));
-	return `${KINDS[kind].notation(formatCount(index))} has ${digits > 20 ? "about " : ""}${formatDigits(digits)}.`;
-}
-
-export function SubmitForm() {
+/* The instrument of a user who is logged in. It shows what is chosen, from the list VALUES if it is there, and the latest value at first. */
+export function SubmitForm({ values, wait }: { values: Value[]; wait: Wait | null }) {
 	const id = useId();
 	const [kind, setKind] = useState<Kind>("fibonacci");
 	const [text, setText] = useState("");
@@ -71,11 +67,14 @@ export function SubmitForm() {
 	const index = parseIndex(text);
 	const position = examples.findLastIndex((example) => index !== null && example <= index);
 	const problem = problemOf(text, facts?.limit) ?? (submitting.error instanceof Failure ? (submitting.error.fields.index ?? null) : null);
+	const isChosen = index !== null && problem === null;
+	const value = isChosen ? values.find((one) => one.kind === kind && one.index === index) : values[0];
+	const staged = isChosen ? { kind, index } : value;
 
 	function submit(event: SyntheticEvent) {
 		event.preventDefault();
 		if (index === null || problem) return;
-		submitting.submit({ kind, index }, () => setText((now) => (now === text ? "" : now)));
+		submitting.submit({ kind, index }, () => {});
 	}
 
 	function choose(next: string) {
@@ -84,64 +83,48 @@ export function SubmitForm() {
 	}
 
 	return (
-		<form onSubmit={submit} noValidate aria-label="Submit an index">
-			<fieldset className="choice">
-				<legend className="label">Kind</legend>
-				{KIND_NAMES.map((name) => (
-					<label key={name}>
-						<input type="radio" name="kind" value={name} checked={kind === name} onChange={() => setKind(name)} />
-						<span>{KINDS[name].name}</span>
-					</label>
-				))}
-			</fieldset>
-			<p className="kind-hint soft">{facts?.description}</p>
-			<div className="field">
-				<label className="label" htmlFor={`${id}-index`}>
-					Index
-				</label>
-				<input
+		<form className="instrument" onSubmit={submit} noValidate aria-label="Submit an index">
+			<div className="instrument-controls">
+				<KindChoice kind={kind} onKind={setKind} />
+				<IndexField
 					id={`${id}-index`}
-					name="index"
-					className={problem ? "input index is-danger" : "input index"}
-					inputMode="numeric"
-					autoComplete="off"
+					text={text}
+					limit={facts?.limit}
+					problem={problem}
+					hint={isChosen ? `${introduction(kind, index)}: ${estimate(kind, index)}.` : "Choose an index, or one of the examples."}
 					placeholder={facts ? `0 to ${formatCount(facts.limit)}` : undefined}
-					value={text}
-					onChange={(event) => choose(event.currentTarget.value)}
-					aria-invalid={problem ? true : undefined}
-					aria-describedby={`${id}-hint`}
+					onText={choose}
 				/>
-				<p className={problem ? "help is-danger" : "help"} id={`${id}-hint`} aria-live="polite">
-					{problem ?? hintOf(kind, text)}
-				</p>
-			</div>
-			<div className="field">
-				<label className="label" htmlFor={`${id}-examples`}>
-					Examples
-				</label>
+				<div className="field">
+					<label className="label" htmlFor={`${id}-examples`}>
+						Examples
+					</label>
+					<input
+						id={`${id}-examples`}
+						name="examples"
+						className="slider"
+						type="range"
+						min={0}
+						max={examples.length - 1}
+						step={1}
+						value={Math.max(0, position)}
+						aria-valuetext={`index ${formatCount(examples[Math.max(0, position)] ?? 0)}`}
+						onChange={(event) => choose(`${examples[Number(event.currentTarget.value)] ?? ""}`)}
+					/>
+					<p className="ticks" aria-hidden="true">
+						<span>{formatCount(examples[0] ?? 0)}</span>
+						<span>{formatCount(examples.at(-1) ?? 0)}</span>
+					</p>
+				</div>
 				<input
-					id={`${id}-examples`}
-					name="examples"
-					className="slider"
-					type="range"
-					min={0}
-					max={examples.length - 1}
-					step={1}
-					value={Math.max(0, position)}
-					aria-valuetext={`index ${formatCount(examples[Math.max(0, position)] ?? 0)}`}
-					onChange={(event) => choose(`${examples[Number(event.currentTarget.value)] ?? ""}`)}
+					className="button is-primary is-fullwidth instrument-go"
+					type="submit"
+					value={submitting.isPending ? "Submitting…" : "Calculate"}
+					disabled={!isChosen || submitting.isPending}
 				/>
-				<p className="ticks" aria-hidden="true">
-					<span>{formatCount(examples[0] ?? 0)}</span>
-					<span>{formatCount(examples.at(-1) ?? 0)}</span>
-				</p>
 			</div>
-			<input
-				className="button is-primary is-fullwidth"
-				type="submit"
-				value={submitting.isPending ? "Submitting…" : "Calculate"}
-				disabled={index === null || problem !== null || submitting.isPending}
-			/>
+			<p className="kind-hint soft">{facts?.description}</p>
+			{staged && <Stage kind={staged.kind} index={staged.index} state={stateOf(value, wait)} linkState={ABOVE_LIST} />}
 		</form>
 	);
 }

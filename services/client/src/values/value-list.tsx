@@ -6,12 +6,14 @@ import type { Value } from "../api/generated";
 import { Working } from "../parts/beads";
 import { Link } from "../parts/link";
 import { dismissErrors, notify } from "../parts/notices";
+import { shownOfPreview } from "./digits";
 import { formatAge, formatCount, formatDigits, formatDuration, formatTime, formatWait } from "./format";
 import { KINDS } from "./kinds";
+import { Groups } from "./number";
 import { addRetried } from "./values";
 import { OVERDUE_MS, type Wait } from "./wait";
 
-const DIGITS_SHOWN = 20; // at either end, as in the preview of a long result
+const MOST_IN_ROW = 42;
 
 function useNow(everyMs: number): number {
 	const [now, setNow] = useState(Date.now);
@@ -40,10 +42,16 @@ function Pending({ value, wait }: { value: Value; wait: Wait | null }) {
 }
 
 /* The first and the last digits of a preview, which has up to some hundred: a list shows which number it is, not all of it. */
-function shortened(preview: string): string {
-	const digits = preview.replace(/ \(\d+ digits\)$/, "");
+function Shortened({ preview, length }: { preview: string; length: number }) {
+	const { first, last } = shownOfPreview(preview, length, MOST_IN_ROW);
 
-	return digits.length > 2 * DIGITS_SHOWN + 1 ? `${digits.slice(0, DIGITS_SHOWN)}…${digits.slice(-DIGITS_SHOWN)}` : digits;
+	return (
+		<>
+			<Groups digits={first} />
+			{last !== "" && <span className="big-gap">…</span>}
+			<Groups digits={last} />
+		</>
+	);
 }
 
 function useRetry() {
@@ -83,10 +91,10 @@ function Outcome({ value, wait }: { value: Value; wait: Wait | null }) {
 				<Link
 					className="number"
 					to={`/values/${value.kind}/${value.index}`}
-					state={{ isAboveList: true }}
+					state={{ depth: 1 }}
 					aria-label={`${KINDS[value.kind].name} ${value.index}, the whole result`}
 				>
-					{shortened(value.preview ?? "")}
+					<Shortened preview={value.preview ?? ""} length={value.digits ?? 0} />
 				</Link>
 			</p>
 			<p className="value-side">

@@ -1,6 +1,7 @@
 /* The user's submissions as cached pages of GET /api/values, newest first; results that arrive live are written into them. */
 import { type InfiniteData, infiniteQueryOptions, type QueryClient, queryOptions } from "@tanstack/react-query";
-import { fetchKinds, fetchResult, fetchValues, type ValuePage } from "../api/calls";
+import { fetchKinds, fetchResult, fetchValues, submitValue, type ValuePage } from "../api/calls";
+import { Failure } from "../api/failure";
 import type { Kind, LiveValue, Submitted, Value } from "../api/generated";
 
 type Pages = InfiniteData<ValuePage>;
@@ -39,11 +40,27 @@ export function valuesQuery(userId: number, isLive: boolean) {
 
 export const kindsQuery = queryOptions({ queryKey: ["kinds"], queryFn: fetchKinds, staleTime: Number.POSITIVE_INFINITY });
 
-export function resultQuery(kind: Kind, index: number) {
+/* A result that nobody has asked for yet is asked for. */
+async function fetchOrSubmit(kind: Kind, index: number) {
+	try {
+		return await fetchResult(kind, index);
+	} catch (error) {
+		if (!(error instanceof Failure && error.httpStatus === 404)) throw error;
+		await submitValue(kind, index);
+		return fetchResult(kind, index);
+	}
+}
+
+const SOON_MS = 200; // most are calculated within some milliseconds
+const LATER_MS = 1000;
+const SOON_COUNT = 5;
+
+/* SUBMITS: for strangers, who have no list that a submission would appear in. */
+export function resultQuery(kind: Kind, index: number, submits = false) {
 	return queryOptions({
 		queryKey: ["result", kind, index],
-		queryFn: () => fetchResult(kind, index),
-		refetchInterval: ({ state }) => (state.data === null ? 1000 : false),
+		queryFn: () => (submits ? fetchOrSubmit(kind, index) : fetchResult(kind, index)),
+		refetchInterval: ({ state }) => state.data === null && (state.dataUpdateCount < SOON_COUNT ? SOON_MS : LATER_MS),
 		staleTime: ({ state }) => (state.data ? Number.POSITIVE_INFINITY : 0), // a result never changes
 		gcTime: 60_000, // short, because a result has up to half a megabyte
 	});
