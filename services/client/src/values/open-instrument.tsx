@@ -20,7 +20,7 @@ interface Famous extends Calculation {
 	text: string;
 }
 
-/* Numbers that people know, or are glad to. tests/kinds.test.ts checks what is said of them. */
+/* Numbers that people know, or are glad to. services/client/tests/famous.test.ts checks what is said of them. */
 export const FAMOUS: readonly Famous[] = [
 	{ kind: "factorial", index: 52, name: "52!", text: "ways to shuffle a deck of cards" },
 	{ kind: "fibonacci", index: 11, name: "F(12)", text: "the last square among the Fibonacci numbers" },
