@@ -1,5 +1,7 @@
 import { useState } from "react";
+import { useNavigate } from "react-router";
 import type { Value } from "../api/generated";
+import { Link } from "../parts/link";
 import { formatCount, formatDigits, formatDuration } from "./format";
 import { KIND_NAMES, KINDS } from "./kinds";
 import { PlotCanvas } from "./plot-canvas";
@@ -8,15 +10,56 @@ function describe(value: Value): string {
 	return `${KINDS[value.kind].name} ${formatCount(value.index)}: ${formatDigits(value.digits ?? 0)} in ${formatDuration(value.duration_us ?? 0)}`;
 }
 
+const ABOVE_LIST = { depth: 1 };
+
+/* The same for those who cannot see it, or want the figures. */
+function PlotTable({ points }: { points: Value[] }) {
+	return (
+		<details className="plot-table">
+			<summary>As a table</summary>
+			<div className="plot-table-box">
+				<table className="table is-fullwidth is-narrow">
+					<thead>
+						<tr>
+							<th scope="col">Number</th>
+							<th scope="col">Digits</th>
+							<th scope="col">Time</th>
+						</tr>
+					</thead>
+					<tbody>
+						{points.map((value) => (
+							<tr key={`${value.kind} ${value.index}`}>
+								<th scope="row">
+									<Link to={`/values/${value.kind}/${value.index}`} state={ABOVE_LIST}>
+										{KINDS[value.kind].name} {formatCount(value.index)}
+									</Link>
+								</th>
+								<td>{formatCount(value.digits ?? 0)}</td>
+								<td>{formatDuration(value.duration_us ?? 0)}</td>
+							</tr>
+						))}
+					</tbody>
+				</table>
+			</div>
+		</details>
+	);
+}
+
 /* Each calculation is one point, even if it was submitted several times. */
 export default function Plot({ values }: { values: Value[] }) {
 	const [pointed, setPointed] = useState<Value | null>(null);
+	const navigate = useNavigate();
 	const points = [...new Map(values.map((value) => [`${value.kind} ${value.index}`, value])).values()];
 	const slowest = points.reduce((most, value) => ((value.duration_us ?? 0) > (most.duration_us ?? 0) ? value : most));
 
 	return (
 		<figure>
-			<PlotCanvas values={points} label={`${points.length} calculations. The slowest is ${describe(slowest)}.`} onPoint={setPointed} />
+			<PlotCanvas
+				values={points}
+				label={`${points.length} calculations. The slowest is ${describe(slowest)}.`}
+				onPoint={setPointed}
+				onOpen={({ kind, index }) => navigate(`/values/${kind}/${index}`, { state: ABOVE_LIST })}
+			/>
 			<figcaption>
 				<ul className="legend">
 					{KIND_NAMES.map((kind) => (
@@ -27,6 +70,7 @@ export default function Plot({ values }: { values: Value[] }) {
 					))}
 				</ul>
 				<p className="soft plot-pointed">{pointed ? describe(pointed) : `Slowest: ${describe(slowest)}`}</p>
+				<PlotTable points={points} />
 			</figcaption>
 		</figure>
 	);
