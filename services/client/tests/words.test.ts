@@ -77,6 +77,7 @@ it("an address names a value in one way", () => {
 		["lucas", "1e3"],
 		["lucas", "9".repeat(16)],
 		["lucas", undefined],
+		["constructor", "7"],
 	])
 		expect(nameOfValue(kind, index), `${kind} ${index}`).toBeNull();
 });

@@ -160,10 +160,51 @@ export interface ValuePage {
 	next: string | null; // for `after`
 }
 
-export async function fetchValues(after: string | null): Promise<ValuePage> {
-	const { data, response } = await api.listValues({ ...throwing, query: { limit: 50, ...(after ? { after } : {}) } });
-	const values = data.data.values;
-	return { values, next: response.headers.has("Link") ? (values.at(-1)?.id ?? null) : null };
+type ValueQuery = NonNullable<api.ListValuesData["query"]>;
+
+/* The parameter `after` of the next page, from the reply's Link: a page may have no value although there is a next one. */
+function afterOf(response: Response): string | null {
+	const address = /<([^>]*)>/.exec(response.headers.get("Link") ?? "")?.[1];
+	return address === undefined ? null : new URLSearchParams(address.slice(address.indexOf("?") + 1)).get("after");
+}
+
+/* Pages of the values that match QUERY, or of all. */
+export async function fetchValues(after: string | null, query: ValueQuery | null = null): Promise<ValuePage> {
+	const { data, response } = await api.listValues({ ...throwing, query: { limit: 50, ...query, ...(after ? { after } : {}) } });
+	return { values: data.data.values, next: afterOf(response) };
+}
+
+const LARGEST_PAGE = 200;
+
+export async function fetchAllValues(query: ValueQuery | null): Promise<api.Value[]> {
+	const all: api.Value[] = [];
+	let after: string | null = null;
+	do {
+		const page: ValuePage = await fetchValues(after, { ...query, limit: LARGEST_PAGE });
+		all.push(...page.values);
+		after = page.next;
+	} while (after);
+	return all;
+}
+
+/* What is not there any more counts as deleted. */
+export async function deleteValue(id: string): Promise<void> {
+	try {
+		await api.deleteValue({ ...throwing, path: { id } });
+	} catch (error) {
+		if (!(error instanceof Failure && error.httpStatus === 404)) throw error;
+	}
+}
+
+/* Resolves to how many there were. */
+export async function deleteAllValues(): Promise<number> {
+	let count = 0;
+	for (let more = true; more; ) {
+		const { deleted, more: isMore } = (await api.deleteValues(throwing)).data.data;
+		count += deleted;
+		more = isMore && deleted > 0;
+	}
+	return count;
 }
 
 /* Resolves to null while the result is being calculated. */

@@ -1,4 +1,4 @@
-import { onlineManager, useInfiniteQuery } from "@tanstack/react-query";
+import { keepPreviousData, onlineManager, useInfiniteQuery } from "@tanstack/react-query";
 import { Suspense, useCallback, useState, useSyncExternalStore } from "react";
 import type { LiveValue } from "../api/generated";
 import type { LiveState, Lost } from "../live/live";
@@ -6,7 +6,9 @@ import { useLive } from "../live/use-live";
 import { chunk } from "../parts/chunks";
 import { Page } from "../parts/page";
 import type { Session } from "../session/session";
+import { queryOf } from "./filter";
 import { formatDigits } from "./format";
+import { HistoryTools, useFilter } from "./history-tools";
 import { KINDS } from "./kinds";
 import { SubmitForm } from "./submit-form";
 import { ValueList } from "./value-list";
@@ -42,6 +44,12 @@ export default function Dashboard({ session }: { session: Session }) {
 	}, []);
 	const { live, lost } = useLive(session, onArrived);
 	const listing = useInfiniteQuery(valuesQuery(session.userId, live === "open" && lost.length === 0));
+	const [filter] = useFilter();
+	const query = queryOf(filter);
+	const filtered = useInfiniteQuery({
+		...valuesQuery(session.userId, live === "open" && lost.length === 0, query),
+		placeholderData: query ? keepPreviousData : undefined,
+	});
 	const values = valuesOf(listing.data);
 	const wait = useWait(values, lost);
 	const isOnline = useSyncExternalStore(
@@ -69,7 +77,13 @@ export default function Dashboard({ session }: { session: Session }) {
 					<p className="is-sr-only" role="status">
 						{announcement}
 					</p>
-					<ValueList values={values} listing={listing} wait={wait} />
+					{(values.length > 0 || query) && <HistoryTools />}
+					<ValueList
+						values={query ? valuesOf(filtered.data) : values}
+						listing={query ? filtered : listing}
+						wait={wait}
+						isFiltered={query !== null}
+					/>
 				</section>
 				<section className="home-plot sheet" aria-labelledby="plot-title">
 					<div className="sheet-head">

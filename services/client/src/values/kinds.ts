@@ -85,7 +85,7 @@ export const KINDS: Record<Kind, KindFacts> = {
 export const KIND_NAMES = Object.keys(KINDS) as Kind[];
 
 export function isKind(text: string | undefined): text is Kind {
-	return text !== undefined && text in KINDS;
+	return text !== undefined && Object.hasOwn(KINDS, text);
 }
 
 /* Digits, plain or in groups of three as the pages show them: 1000, 1,000, 1 000, 1_000. */

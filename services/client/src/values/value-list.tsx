@@ -1,16 +1,20 @@
 import { type UseInfiniteQueryResult, useMutation, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
-import { retryValue } from "../api/calls";
+import { deleteValue, retryValue } from "../api/calls";
 import { messageOf } from "../api/failure";
 import type { Value } from "../api/generated";
 import { Working } from "../parts/beads";
 import { Link } from "../parts/link";
+import { Menu } from "../parts/menu";
 import { dismissErrors, notify } from "../parts/notices";
+import { copyText } from "./copy";
 import { shownOfPreview } from "./digits";
+import { type Folded, folded } from "./filter";
 import { formatAge, formatCount, formatDigits, formatDuration, formatTime, formatWait } from "./format";
+import { moveByKey } from "./history-tools";
 import { KINDS } from "./kinds";
 import { Groups } from "./number";
-import { addRetried } from "./values";
+import { addRetried, removeValues } from "./values";
 import { OVERDUE_MS, type Wait } from "./wait";
 
 const MOST_IN_ROW = 42;
@@ -104,16 +108,53 @@ function Outcome({ value, wait }: { value: Value; wait: Wait | null }) {
 	);
 }
 
-function ValueRow({ value, now, wait }: { value: Value; now: number; wait: Wait | null }) {
+function useDelete() {
+	const queries = useQueryClient();
+
+	return useMutation({
+		mutationFn: async (ids: string[]) => {
+			for (const id of ids) await deleteValue(id);
+		},
+		onMutate: dismissErrors,
+		onSuccess: (_, ids) => removeValues(queries, ids),
+		onError: (error) => notify("danger", messageOf(error)),
+		onSettled: () => queries.invalidateQueries({ queryKey: ["values"] }),
+	});
+}
+
+function RowMenu({ value, ids }: Folded) {
+	const deleting = useDelete();
+	const address = `/values/${value.kind}/${value.index}`;
+
+	async function copyLink() {
+		if (await copyText(`${window.location.origin}${address}`)) notify("success", "Link copied");
+		else notify("danger", "The browser does not allow this page to copy.");
+	}
+
+	return (
+		<Menu label={`More about ${KINDS[value.kind].name} ${value.index}`}>
+			<button type="button" onClick={copyLink}>
+				Copy the link
+			</button>
+			<button type="button" className="is-bad" disabled={deleting.isPending} onClick={() => deleting.mutate(ids)}>
+				{ids.length > 1 ? `Delete all ${ids.length}` : "Delete"}
+			</button>
+		</Menu>
+	);
+}
+
+function ValueRow({ value, ids, now, wait }: Folded & { now: number; wait: Wait | null }) {
 	return (
 		<li className="value" data-state={value.state} data-kind={value.kind}>
 			<p className="value-name">
 				{KINDS[value.kind].name} <b>{formatCount(value.index)}</b>
+				{ids.length > 1 && <span className="value-times"> {ids.length} ×</span>}
 			</p>
 			<time className="value-age" dateTime={value.submitted_at} title={formatTime(value.submitted_at)}>
 				{formatAge(value.submitted_at, now)}
 			</time>
 			<Outcome value={value} wait={wait} />
+			<RowMenu value={value} ids={ids} />
 		</li>
 	);
 }
@@ -131,10 +172,27 @@ function Skeleton() {
 
 type Listing = Pick<UseInfiniteQueryResult, "isPending" | "error" | "refetch" | "hasNextPage" | "fetchNextPage" | "isFetchingNextPage">;
 
-export function ValueList({ values, listing, wait }: { values: Value[]; listing: Listing; wait: Wait | null }) {
+export function ValueList({
+	values,
+	listing,
+	wait,
+	isFiltered,
+}: {
+	values: Value[];
+	listing: Listing;
+	wait: Wait | null;
+	isFiltered: boolean;
+}) {
 	const now = useNow(30_000);
+	const isPartial = values.length === 0 && listing.hasNextPage && !listing.isFetchingNextPage && !listing.error;
+	const { fetchNextPage } = listing;
 
-	if (listing.isPending) return <Skeleton />;
+	/* A page of a filtered list may be empty although a later one is not. */
+	useEffect(() => {
+		if (isPartial) fetchNextPage();
+	}, [isPartial, fetchNextPage]);
+
+	if (listing.isPending || (values.length === 0 && listing.hasNextPage)) return <Skeleton />;
 	if (listing.error && values.length === 0) {
 		return (
 			<div className="values-empty">
@@ -142,6 +200,16 @@ export function ValueList({ values, listing, wait }: { values: Value[]; listing:
 				<button type="button" className="button" onClick={() => listing.refetch()}>
 					Try again
 				</button>
+			</div>
+		);
+	}
+	if (values.length === 0 && isFiltered) {
+		return (
+			<div className="values-empty">
+				<p className="block">None of your values is like that.</p>
+				<Link className="button" to="/">
+					Show all
+				</Link>
 			</div>
 		);
 	}
@@ -155,9 +223,9 @@ export function ValueList({ values, listing, wait }: { values: Value[]; listing:
 	}
 	return (
 		<>
-			<ul className="values">
-				{values.map((value) => (
-					<ValueRow key={value.id} value={value} now={now} wait={wait} />
+			<ul className="values" onKeyDown={moveByKey}>
+				{folded(values).map(({ value, ids }) => (
+					<ValueRow key={value.id} value={value} ids={ids} now={now} wait={wait} />
 				))}
 			</ul>
 			{listing.hasNextPage && (

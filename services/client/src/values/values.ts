@@ -3,6 +3,7 @@ import { type InfiniteData, infiniteQueryOptions, type QueryClient, queryOptions
 import { fetchKinds, fetchResult, fetchValues, submitValue, type ValuePage } from "../api/calls";
 import { Failure } from "../api/failure";
 import type { Kind, LiveValue, Submitted, Value } from "../api/generated";
+import type { ValueQuery } from "./filter";
 
 type Pages = InfiniteData<ValuePage>;
 
@@ -27,10 +28,11 @@ function finished(value: Value, live: LiveValue): Value {
 	return { ...value, state: "done", digits, preview, duration_us, calculated_at: new Date().toISOString() };
 }
 
-export function valuesQuery(userId: number, isLive: boolean) {
+/* FILTER: null for all of them, which are the list that submissions are added to. */
+export function valuesQuery(userId: number, isLive: boolean, filter: ValueQuery | null = null) {
 	return infiniteQueryOptions({
-		queryKey: ["values", userId],
-		queryFn: ({ pageParam }) => fetchValues(pageParam),
+		queryKey: filter ? ["values", userId, filter] : ["values", userId],
+		queryFn: ({ pageParam }) => fetchValues(pageParam, filter),
 		initialPageParam: null as string | null,
 		getNextPageParam: (page) => page.next,
 		refetchInterval: ({ state }) =>
@@ -66,8 +68,14 @@ export function resultQuery(kind: Kind, index: number, submits = false) {
 	});
 }
 
-function change(queries: QueryClient, of: (pages: ValuePage[]) => ValuePage[]) {
-	queries.setQueriesData<Pages>({ queryKey: ["values"] }, (data) => data && { ...data, pages: of(data.pages) });
+const isOfAll = ({ queryKey }: { queryKey: readonly unknown[] }) => queryKey.length === 2;
+
+function change(
+	queries: QueryClient,
+	of: (pages: ValuePage[]) => ValuePage[],
+	predicate: (query: { queryKey: readonly unknown[] }) => boolean = () => true,
+) {
+	queries.setQueriesData<Pages>({ queryKey: ["values"], predicate }, (data) => data && { ...data, pages: of(data.pages) });
 }
 
 /* Writes a live result into the list. Returns whether the list was waiting for it. */
@@ -101,6 +109,11 @@ export function addRetried(queries: QueryClient, retried: { kind: Kind; index: n
 	queries.invalidateQueries({ queryKey: ["values"] });
 }
 
+/* Takes submissions out of every list at once. */
+export function removeValues(queries: QueryClient, ids: readonly string[]): void {
+	change(queries, (pages) => pages.map((page) => ({ ...page, values: page.values.filter((value) => !ids.includes(value.id)) })));
+}
+
 /* Puts a submission at the top of the list at once, and fetches what the reply does not contain. */
 export function addSubmitted(queries: QueryClient, submitted: Submitted): void {
 	const { id, kind, index, state } = submitted;
@@ -118,9 +131,12 @@ export function addSubmitted(queries: QueryClient, submitted: Submitted): void {
 	const live = recent.find((value) => isOf(value, submitted));
 	const known = live ? finished(blank, live) : state === "done" ? { ...blank, state: "pending" as const } : blank;
 
-	change(queries, ([first, ...others]) => {
+	const add = ([first, ...others]: ValuePage[]) => {
 		if (!first) return [];
 		return first.values.some((value) => value.id === id) ? [first, ...others] : [{ ...first, values: [known, ...first.values] }, ...others];
-	});
+	};
+
+	change(queries, add, isOfAll);
+	queries.invalidateQueries({ queryKey: ["values"], predicate: (query) => !isOfAll(query) });
 	if (state !== "pending" && !live) queries.invalidateQueries({ queryKey: ["values"] });
 }

@@ -1,0 +1,40 @@
+import { type FocusEvent, type KeyboardEvent, type ReactNode, useRef, useState } from "react";
+
+/* A button that shows what else can be done. It closes by Escape, by the choice of an item, and when the focus leaves it. */
+export function Menu({ label, children, text = "…" }: { label: string; children: ReactNode; text?: string }) {
+	const [isOpen, setOpen] = useState(false);
+	const buttonRef = useRef<HTMLButtonElement>(null);
+
+	function onKeyDown(event: KeyboardEvent) {
+		if (event.key !== "Escape" || !isOpen) return;
+		event.stopPropagation();
+		setOpen(false);
+		buttonRef.current?.focus();
+	}
+
+	function onBlur(event: FocusEvent) {
+		if (!event.currentTarget.contains(event.relatedTarget)) setOpen(false);
+	}
+
+	return (
+		// biome-ignore lint/a11y/noStaticElementInteractions: the events are of what is inside
+		<div className="menu-box" onKeyDown={onKeyDown} onBlur={onBlur}>
+			<button
+				ref={buttonRef}
+				type="button"
+				className="menu-button"
+				aria-label={label}
+				aria-expanded={isOpen}
+				onClick={() => setOpen(!isOpen)}
+			>
+				<span aria-hidden="true">{text}</span>
+			</button>
+			{isOpen && (
+				// biome-ignore lint/a11y/noStaticElementInteractions lint/a11y/useKeyWithClickEvents: a click on an item, also by the keyboard, ends here
+				<div className="menu-items" onClick={() => setOpen(false)}>
+					{children}
+				</div>
+			)}
+		</div>
+	);
+}

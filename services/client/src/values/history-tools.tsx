@@ -1,0 +1,196 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { type KeyboardEvent, useEffect, useId, useState } from "react";
+import { useLocation, useNavigate } from "react-router";
+import { deleteAllValues, fetchAllValues } from "../api/calls";
+import { messageOf } from "../api/failure";
+import { Dialog } from "../parts/dialog";
+import { Menu } from "../parts/menu";
+import { dismissErrors, notify } from "../parts/notices";
+import { downloadText } from "./copy";
+import { csvOf, type Filter, filterOf, jsonOf, ORDERS, queryOf, rangeOf, STATES, searchOf } from "./filter";
+import { formatCount } from "./format";
+import { KIND_NAMES, KINDS } from "./kinds";
+
+const STATE_TEXTS = { pending: "Pending", done: "Done", failed: "Failed" };
+const ORDER_TEXTS = { newest: "Newest first", lowest: "Lowest index", highest: "Highest index" };
+
+/* The filter of the address, and how it is changed. Typing replaces the entry of the history, so that going back does not go through each letter. */
+export function useFilter(): [Filter, (change: Partial<Filter>) => void] {
+	const { search } = useLocation();
+	const navigate = useNavigate();
+	const filter = filterOf(search);
+
+	return [filter, (change) => navigate({ search: searchOf({ ...filter, ...change }) }, { replace: "text" in change })];
+}
+
+function Select<T extends string>({
+	label,
+	value,
+	all,
+	texts,
+	onChange,
+}: {
+	label: string;
+	value: T | null;
+	all: readonly T[];
+	texts: Record<T, string>;
+	onChange: (value: T | null) => void;
+}) {
+	return (
+		<div className="select is-small">
+			<select
+				aria-label={label}
+				value={value ?? ""}
+				onChange={(event) => onChange(all.find((one) => one === event.currentTarget.value) ?? null)}
+			>
+				{label !== "Order" && <option value="">{label}: all</option>}
+				{all.map((one) => (
+					<option key={one} value={one}>
+						{texts[one]}
+					</option>
+				))}
+			</select>
+		</div>
+	);
+}
+
+const SETTLES_MS = 250;
+
+function Search({ text, onText }: { text: string; onText: (text: string) => void }) {
+	const id = useId();
+	const [typed, setTyped] = useState(text);
+	const isWrong = rangeOf(typed) === null;
+
+	useEffect(() => setTyped(text), [text]); // also when the history is gone through
+	// biome-ignore lint/correctness/useExhaustiveDependencies: only what is typed starts the timer
+	useEffect(() => {
+		if (typed === text) return;
+		const timer = setTimeout(() => onText(typed), SETTLES_MS);
+		return () => clearTimeout(timer);
+	}, [typed]);
+
+	return (
+		<div className="history-search">
+			<input
+				className={isWrong ? "input is-small is-danger" : "input is-small"}
+				type="search"
+				name="search"
+				inputMode="numeric"
+				placeholder="Index, or 100–200"
+				aria-label="Search by index"
+				value={typed}
+				onChange={(event) => setTyped(event.currentTarget.value)}
+				aria-invalid={isWrong ? true : undefined}
+				aria-describedby={`${id}-help`}
+			/>
+			<span className="is-sr-only" id={`${id}-help`}>
+				{isWrong ? "It must be an index, or two with a dash between them." : ""}
+			</span>
+		</div>
+	);
+}
+
+function DeleteAllDialog({ onClose }: { onClose: () => void }) {
+	const queries = useQueryClient();
+	const deleting = useMutation({
+		mutationFn: deleteAllValues,
+		onMutate: dismissErrors,
+		onSuccess: (count) => notify("success", `${formatCount(count)} ${count === 1 ? "submission was" : "submissions were"} deleted.`),
+		onError: (error) => notify("danger", messageOf(error)),
+		onSettled() {
+			queries.invalidateQueries({ queryKey: ["values"] });
+			onClose();
+		},
+	});
+
+	return (
+		<Dialog title="Delete all your values?" onClose={onClose}>
+			<div className="dialog-body">
+				<p className="block">
+					All of them, also those that the list does not show now. What is still pending is cancelled. This cannot be undone; the results
+					themselves stay, and can be submitted again.
+				</p>
+				<div className="buttons">
+					<button type="button" className="button is-danger" disabled={deleting.isPending} onClick={() => deleting.mutate()}>
+						{deleting.isPending ? "Deleting…" : "Delete all"}
+					</button>
+					<button type="button" className="button" onClick={onClose}>
+						Keep
+					</button>
+				</div>
+			</div>
+		</Dialog>
+	);
+}
+
+function useExport(filter: Filter) {
+	return useMutation({
+		mutationFn: async (as: "csv" | "json") => {
+			const values = await fetchAllValues(queryOf(filter));
+			downloadText(`abacus-values.${as}`, as === "csv" ? csvOf(values) : jsonOf(values));
+			return values.length;
+		},
+		onMutate: dismissErrors,
+		onSuccess: (count) => notify("success", `${formatCount(count)} ${count === 1 ? "value was" : "values were"} exported.`),
+		onError: (error) => notify("danger", messageOf(error)),
+	});
+}
+
+/* What the list shows, and what can be done with all of it. */
+export function HistoryTools() {
+	const [filter, change] = useFilter();
+	const [isDeleting, setDeleting] = useState(false);
+	const exporting = useExport(filter);
+
+	return (
+		<div className="history-tools">
+			<Search text={filter.text} onText={(text) => change({ text })} />
+			<Select
+				label="Kind"
+				value={filter.kind}
+				all={KIND_NAMES}
+				texts={{
+					fibonacci: KINDS.fibonacci.name,
+					lucas: KINDS.lucas.name,
+					factorial: KINDS.factorial.name,
+					primorial: KINDS.primorial.name,
+				}}
+				onChange={(kind) => change({ kind })}
+			/>
+			<Select label="State" value={filter.state} all={STATES} texts={STATE_TEXTS} onChange={(state) => change({ state })} />
+			<Select
+				label="Order"
+				value={filter.order}
+				all={ORDERS}
+				texts={ORDER_TEXTS}
+				onChange={(order) => change({ order: order ?? "newest" })}
+			/>
+			<Menu label="All values">
+				<button type="button" disabled={exporting.isPending} onClick={() => exporting.mutate("csv")}>
+					Export as CSV
+				</button>
+				<button type="button" disabled={exporting.isPending} onClick={() => exporting.mutate("json")}>
+					Export as JSON
+				</button>
+				<button type="button" className="is-bad" onClick={() => setDeleting(true)}>
+					Delete all…
+				</button>
+			</Menu>
+			{isDeleting && <DeleteAllDialog onClose={() => setDeleting(false)} />}
+		</div>
+	);
+}
+
+const MOVES: Record<string, number> = { j: 1, k: -1 };
+
+/* For the list: j and k go from result to result, while the focus is in it. */
+export function moveByKey(event: KeyboardEvent<HTMLElement>): void {
+	const move = MOVES[event.key];
+	if (move === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+	const links = [...event.currentTarget.querySelectorAll<HTMLElement>(".value-main a")];
+	const row = document.activeElement?.closest(".value");
+	const at = links.findIndex((link) => row?.contains(link));
+
+	event.preventDefault();
+	links[at < 0 ? 0 : Math.min(Math.max(at + move, 0), links.length - 1)]?.focus();
+}
