@@ -48,7 +48,8 @@ export default function Dashboard({ session }: { session: Session }) {
 	const query = queryOf(filter);
 	const filtered = useInfiniteQuery({
 		...valuesQuery(session.userId, live === "open" && lost.length === 0, query),
-		placeholderData: query ? keepPreviousData : undefined,
+		placeholderData: keepPreviousData,
+		enabled: query !== null, // without a filter it would be the same list, fetched twice as often
 	});
 	const values = valuesOf(listing.data);
 	const wait = useWait(values, lost);
