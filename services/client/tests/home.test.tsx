@@ -101,12 +101,12 @@ it("a failed value says why, and Retry puts it back without a second row", async
 it("the list shows the first and the last digits of what is longer, in groups", async () => {
 	have(
 		value("1", { ...done, index: 52, digits: 68, preview: `${"1".repeat(30)}${"2".repeat(38)}` }),
-		value("2", { ...done, preview: "3".repeat(41) }),
+		value("2", { ...done, digits: 29, preview: "3".repeat(29) }),
 	);
 	show("/", { as: { id: 7 } });
 	const links = await screen.findAllByRole("link", { name: /, the whole result$/ });
-	expect(links.map((link) => link.textContent)).toEqual([`${"1".repeat(23)}…${"2".repeat(12)}`, "3".repeat(41)]);
-	expect([...(links[1]?.querySelectorAll(".group") ?? [])].map((group) => group.textContent?.length)).toEqual([2, ...Array(13).fill(3)]);
+	expect(links.map((link) => link.textContent)).toEqual([`${"1".repeat(17)}…${"2".repeat(9)}`, "3".repeat(29)]);
+	expect([...(links[1]?.querySelectorAll(".group") ?? [])].map((group) => group.textContent?.length)).toEqual([2, ...Array(9).fill(3)]);
 });
 
 it("the instrument shows the latest value, then what is chosen, and that as soon as it is calculated", async () => {

@@ -1,9 +1,20 @@
-import { type FocusEvent, type KeyboardEvent, type ReactNode, useRef, useState } from "react";
+import { type FocusEvent, type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from "react";
 
 /* A button that shows what else can be done. It closes by Escape, by the choice of an item, and when the focus leaves it. */
 export function Menu({ label, children, text = "…" }: { label: string; children: ReactNode; text?: string }) {
 	const [isOpen, setOpen] = useState(false);
+	const boxRef = useRef<HTMLDivElement>(null);
 	const buttonRef = useRef<HTMLButtonElement>(null);
+
+	/* Where a click focuses no button, as in Safari, no focus leaves it either. */
+	useEffect(() => {
+		if (!isOpen) return;
+		const close = (event: Event) => {
+			if (!boxRef.current?.contains(event.target as Node)) setOpen(false);
+		};
+		document.addEventListener("pointerdown", close);
+		return () => document.removeEventListener("pointerdown", close);
+	}, [isOpen]);
 
 	function onKeyDown(event: KeyboardEvent) {
 		if (event.key !== "Escape" || !isOpen) return;
@@ -13,12 +24,12 @@ export function Menu({ label, children, text = "…" }: { label: string; childre
 	}
 
 	function onBlur(event: FocusEvent) {
-		if (!event.currentTarget.contains(event.relatedTarget)) setOpen(false);
+		if (event.relatedTarget && !event.currentTarget.contains(event.relatedTarget)) setOpen(false);
 	}
 
 	return (
 		// biome-ignore lint/a11y/noStaticElementInteractions: the events are of what is inside
-		<div className="menu-box" onKeyDown={onKeyDown} onBlur={onBlur}>
+		<div ref={boxRef} className="menu-box" onKeyDown={onKeyDown} onBlur={onBlur}>
 			<button
 				ref={buttonRef}
 				type="button"

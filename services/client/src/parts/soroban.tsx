@@ -1,4 +1,4 @@
-const RODS = 50; // more than the widest page has room for; what does not fit is cut off
+const RODS = 60; // more than the widest page has room for; what does not fit is cut off
 const ROD_WIDTH = 20;
 const HEIGHT = 92;
 const BAR = 30;

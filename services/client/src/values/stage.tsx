@@ -9,7 +9,7 @@ import { estimate, KINDS } from "./kinds";
 import { Approximation, BigNumber } from "./number";
 
 /* How many digits a stage has room for. */
-export const MOST_ON_STAGE = 300;
+export const MOST_ON_STAGE = 240;
 
 export type StageState =
 	| { is: "done"; shown: Shown; durationUs: number; isOld?: boolean } // isOld: of the index before, until the next one is there

@@ -17,7 +17,7 @@ import { Groups } from "./number";
 import { addRetried, removeValues } from "./values";
 import { OVERDUE_MS, type Wait } from "./wait";
 
-const MOST_IN_ROW = 42;
+const MOST_IN_ROW = 30;
 
 function useNow(everyMs: number): number {
 	const [now, setNow] = useState(Date.now);
