@@ -205,6 +205,9 @@ describe("what is shown of a long number", () => {
 			expect(digits.startsWith(first) && digits.endsWith(last)).toBe(true);
 			expect([(length - first.length) % 3, last.length]).toEqual([0, 18]);
 			expect(first.length).toBeGreaterThan(17);
+			const short = shownOfPreview(`${digits.slice(0, 20)}…${digits.slice(-20)} (${length} digits)`, length, 30);
+			expect(digits.startsWith(short.first) && digits.endsWith(short.last)).toBe(true);
+			expect([(length - short.first.length) % 3, short.last.length, short.first.length > 17]).toEqual([0, 9, true]);
 		}
 		expect(shownOfPreview("21", 2, 300)).toEqual({ first: "21", last: "", length: 2 });
 	});

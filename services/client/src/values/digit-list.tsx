@@ -1,4 +1,4 @@
-import { memo, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { type CSSProperties, memo, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { copyWithoutSpaces } from "./copy";
 import { marksIn, piecesOf, type Range, rowsOf } from "./digits";
 import { formatCount } from "./format";
@@ -13,9 +13,10 @@ interface Grid {
 	groups: number; // in a row
 	rowPx: number;
 	heightPx: number; // that is seen
+	stretchPx: number; // what the space between groups is widened by, so that rows fill the width
 }
 
-const UNMEASURED: Grid = { groups: 10, rowPx: 28, heightPx: 480 };
+const UNMEASURED: Grid = { groups: 10, rowPx: 28, heightPx: 480, stretchPx: 0 };
 const BLOCK = 8; // rows are rendered by so many at a time, so that scrolling renders seldom
 const ROUND = 5; // a row of more groups than this has a multiple of it
 
@@ -30,8 +31,10 @@ function measured(list: HTMLElement): Grid | null {
 	const most = Math.floor((room + gap) / advance);
 	if (!(advance > 0) || most < 1) return null;
 
+	const groups = most > ROUND ? most - (most % ROUND) : most;
 	return {
-		groups: most > ROUND ? most - (most % ROUND) : most,
+		groups,
+		stretchPx: groups > 1 ? Math.floor((100 * (room - groups * advance + gap)) / (groups - 1)) / 100 : 0,
 		rowPx: sample.getBoundingClientRect().height,
 		heightPx: list.clientHeight,
 	};
@@ -137,7 +140,7 @@ export function DigitList({ digits, found, current }: { digits: string; found: F
 				<span className="group">000</span>
 				<span className="group">000</span>
 			</div>
-			<div className="digits-all" style={{ height: `${rows.count * grid.rowPx}px` }}>
+			<div className="digits-all" style={{ height: `${rows.count * grid.rowPx}px`, "--stretch": `${grid.stretchPx}px` } as CSSProperties}>
 				{shown.map((row) => {
 					const [start, end] = [rows.start(row), rows.end(row)];
 					const isHere = current !== null && current[0] < end && current[1] > start;

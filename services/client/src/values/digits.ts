@@ -200,7 +200,9 @@ export function shownOf(digits: string, most: number): Shown {
 export function shownOfPreview(preview: string, length: number, most: number): Shown {
 	const [first = "", last = ""] = preview.replace(/ \(\d+ digits\)$/, "").split("…");
 	if (last === "") return shownOf(first, most);
-	const whole = (length - first.length) % 3; // the digits of a group that the gap would cut
+	const behind = Math.floor(Math.min(last.length, most / 3) / 3) * 3;
+	const before = Math.min(first.length, most - behind);
 
-	return { first: first.slice(0, first.length - ((3 - whole) % 3)), last: last.slice(last.length % 3), length };
+	/* Before the gap as well, no group is cut. */
+	return { first: first.slice(0, before - ((before + 2 * length) % 3)), last: last.slice(-behind), length };
 }

@@ -14,7 +14,7 @@ export function Groups({ digits }: { digits: string }) {
 	));
 }
 
-const SIZES = [12, 24, 80, 180]; // up to so many digits; the stylesheet has a size of type for each, and one for more
+const SIZES = [12, 24, 45, 80, 180]; // up to so many digits; the stylesheet has a size of type for each, and one for more
 
 /* Drawn as large as its digits allow. */
 export function BigNumber({ shown }: { shown: Shown }) {

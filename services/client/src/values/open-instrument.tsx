@@ -5,7 +5,7 @@ import { messageOf } from "../api/failure";
 import type { Kind } from "../api/generated";
 import { IndexField, KindChoice, problemOf } from "./controls";
 import { shownOf } from "./digits";
-import { formatCount } from "./format";
+import { formatCount, formatDigits } from "./format";
 import { estimate, introduction, parseIndex } from "./kinds";
 import { MOST_ON_STAGE, Stage, type StageState } from "./stage";
 import { kindsQuery, resultQuery } from "./values";
@@ -85,7 +85,8 @@ export function OpenInstrument() {
 
 	const isTooHigh = index !== null && limit !== undefined && index > limit;
 	const problem = isTooHigh ? `Register to go beyond ${formatCount(limit)}.` : problemOf(text, limit);
-	const hint = index === null ? "Choose an index." : `${introduction(kind, index)}: ${estimate(kind, index)}.`;
+	const size = state.is === "done" && !state.isOld ? formatDigits(state.shown.length) : estimate(chosen.kind, chosen.index);
+	const hint = index === null ? "Choose an index." : `${introduction(chosen.kind, chosen.index)}: ${size}.`;
 	return (
 		<div className="sheet instrument">
 			<div className="instrument-controls">
@@ -93,7 +94,7 @@ export function OpenInstrument() {
 				<IndexField id={`${id}-index`} text={text} limit={limit} problem={problem} hint={hint} onText={(next) => choose(kind, next)} />
 				<div className="field">
 					<label className="label" htmlFor={`${id}-slide`}>
-						Slide
+						Or slide
 					</label>
 					<input
 						id={`${id}-slide`}

@@ -85,6 +85,7 @@ function Growth({ kind, index, length }: { kind: Kind; index: number; length: nu
 
 	return (
 		<figure className="growth" data-kind={kind}>
+			<p className="growth-top">{formatShort(Math.round(highest))} digits</p>
 			<div className="growth-plot">
 				<svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true" focusable="false">
 					<path d={`M${points.join("L")}`} className="growth-curve" />
