@@ -239,11 +239,9 @@ test("from neighbour to neighbour and back leads to the list at once", async (t)
 
 // ---- how it looks ----
 
+// client.test.mjs looks at every page in both colour schemes, on a phone, at 320 px and with large text.
 const LOOKS = {
-	1440: { viewport: { width: 1440, height: 1000 } },
-	"1440-dark": { viewport: { width: 1440, height: 1000 }, colorScheme: "dark" },
 	"390-dark": { viewport: { width: 390, height: 844 }, colorScheme: "dark" },
-	320: { viewport: { width: 320, height: 700 } },
 	forced: { viewport: { width: 1280, height: 900 }, forcedColors: "active" },
 };
 

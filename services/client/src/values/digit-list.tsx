@@ -18,7 +18,8 @@ interface Grid {
 
 const UNMEASURED: Grid = { groups: 10, rowPx: 28, heightPx: 480, stretchPx: 0 };
 const BLOCK = 8; // rows are rendered by so many at a time, so that scrolling renders seldom
-const ROUND = 5; // a row of more groups than this has a multiple of it
+const ROUND = 5; // a long row has a multiple of so many groups
+const LONG = 15;
 
 function measured(list: HTMLElement): Grid | null {
 	const [first, second] = list.querySelectorAll<HTMLElement>(".digits-sample .group");
@@ -31,7 +32,7 @@ function measured(list: HTMLElement): Grid | null {
 	const most = Math.floor((room + gap) / advance);
 	if (!(advance > 0) || most < 1) return null;
 
-	const groups = most > ROUND ? most - (most % ROUND) : most;
+	const groups = most >= LONG ? most - (most % ROUND) : most;
 	return {
 		groups,
 		stretchPx: groups > 1 ? Math.floor((100 * (room - groups * advance + gap)) / (groups - 1)) / 100 : 0,
