@@ -237,6 +237,43 @@ test("from neighbour to neighbour and back leads to the list at once", async (t)
 	await h1(page, "Lucas 90");
 });
 
+// ---- the list ----
+
+test("the list is filtered and searched in the address, which can be gone back to, and a row is deleted by its menu", async (t) => {
+	for (const [kind, index] of [
+		["primorial", 30],
+		["primorial", 31],
+		["primorial", 30],
+		["fibonacci", 30],
+	])
+		await digitsOf({ kind, index });
+	const page = await open(t, "/");
+	const row = (name) => page.locator(".value-name").filter({ hasText: name });
+	await row("Fibonacci 30").waitFor();
+	await row("Primorial 30 2 ×").waitFor();
+	await page.getByRole("combobox", { name: "Kind" }).selectOption("primorial");
+	await page.waitForURL(`${base}/?kind=primorial`);
+	await row("Fibonacci 30").waitFor({ state: "detached" });
+	await page.getByRole("searchbox", { name: "Search by index" }).fill("30");
+	await page.waitForURL(`${base}/?kind=primorial&index=30`);
+	await row("Primorial 31").waitFor({ state: "detached" });
+	await page.reload();
+	await row("Primorial 30 2 ×").waitFor();
+	await page.goBack();
+	await row("Fibonacci 30").waitFor();
+	await page.goForward();
+	await row("Fibonacci 30").waitFor({ state: "detached" });
+	await page.getByRole("button", { name: "More about Primorial 30" }).click();
+	assert.deepEqual(await violations(page), []);
+	await page.screenshot({ path: artifact("client-list-menu.png") });
+	await page.getByRole("button", { name: "Delete all 2" }).click();
+	await page.getByText("None of your values is like that.").waitFor();
+	await page.getByRole("link", { name: "Show all" }).click();
+	await row("Primorial 31").waitFor();
+	assert.equal(await row(/^Primorial 30/).count(), 0);
+	assert.deepEqual(page.complaints, []);
+});
+
 // ---- how it looks ----
 
 // client.test.mjs looks at every page in both colour schemes, on a phone, at 320 px and with large text.
