@@ -18,7 +18,7 @@ export type StageState =
 	| { is: "problem"; text: string };
 
 function Drawn({ kind, index, state }: { kind: Kind; index: number; state: StageState }) {
-	if (state.is === "done") return <BigNumber shown={state.shown} />;
+	if (state.is === "done") return <BigNumber key={state.shown.first} shown={state.shown} />;
 	if (state.is === "unknown") return <p className="big-words soft">{estimate(kind, index)}</p>;
 	if (state.is === "problem") return <p className="big-words">{state.text}</p>;
 	return (
@@ -46,14 +46,14 @@ function Facts({ shown, durationUs, more }: { shown: Shown; durationUs: number; 
 }
 
 /* One number, drawn large: what it is, its digits, the beads that stand for the first of them, and how large it is. It has the same height for
- * every number, so that nothing moves when the next one arrives. */
+ * every number, and another number is another element, so that nothing moves when the next one arrives, however late. */
 export function Stage({ kind, index, state, linkState }: { kind: Kind; index: number; state: StageState; linkState?: unknown }) {
 	const { notation, formula } = KINDS[kind];
 	const shown = state.is === "done" ? state.shown : null;
 
 	return (
 		<div className="stage" data-kind={kind} data-old={state.is === "done" && state.isOld ? "" : undefined}>
-			<p className="stage-formula">
+			<p key={notation(index)} className="stage-formula">
 				<b>{notation(index)}</b> <span className="soft">= {formula(index)}</span>
 			</p>
 			<div className="stage-number">
@@ -62,6 +62,7 @@ export function Stage({ kind, index, state, linkState }: { kind: Kind; index: nu
 			<Soroban digits={shown?.first ?? ""} length={shown?.length ?? 0} />
 			{state.is === "done" ? (
 				<Facts
+					key={state.shown.first}
 					shown={state.shown}
 					durationUs={state.durationUs}
 					more={
