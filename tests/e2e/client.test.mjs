@@ -46,6 +46,7 @@ before(async () => {
 const value = (page, index) =>
 	page.locator(".value").filter({ has: page.locator(".value-name b", { hasText: new RegExp(`^${index.toLocaleString("en")}$`) }) });
 const digits = (page, options) => page.locator(".digits-all .group").first().waitFor(options); // of the page of a result
+
 async function submit(page, kind, index) {
 	await page.locator(`[name=kind][value=${kind}]`).check({ force: true });
 	await page.getByLabel("Index", { exact: true }).fill(String(index));
