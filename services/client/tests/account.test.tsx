@@ -250,8 +250,33 @@ it("a code of another app is called so, and an enrolment that took too long begi
 	await screen.findByText("Code is not a code of this app.");
 	answer(`POST /auth/factors/${FACTOR.id}`, 404, failure("factor_not_found", "You have no such factor."));
 	await hands.type(screen.getByLabelText("Code"), "{Enter}");
-	await screen.findByText("That took too long. Please add the app again.");
+	await screen.findByText("That took too long, or too many codes were wrong. Please add the app again.");
 	await screen.findByRole("button", { name: "Add an authenticator app" });
+});
+
+it("codes by e-mail are added by a code that arrives, named in the list, and removed", async () => {
+	const byMail = { ...FACTOR, method: "mtan" };
+	answerConfirmed("POST /auth/factors", 201, { status: "success", message: "", data: { id: byMail.id, method: "mtan", expires_in: 300 } });
+	answerBy(`POST /auth/factors/${byMail.id}`, () => {
+		factors = [byMail];
+		return [200, { status: "success", message: "", data: { access_token: `${token()}2`, token_type: "Bearer", expires_in: 600 } }];
+	});
+	const hands = await showAccount();
+	await hands.click(screen.getByRole("button", { name: "Get codes by e-mail instead" }));
+	const asked = within(await dialog("Confirm that it is you"));
+	await hands.type(await asked.findByLabelText("Your password"), "long enough{Enter}");
+	await screen.findByRole("heading", { level: 3, name: "Add codes by e-mail" });
+	expect(askedFor("POST /auth/factors").at(-1)?.body).toEqual({ method: "mtan" });
+	expect(askedFor("POST /auth/confirmations")[0]?.body).toEqual({ action: "add_factor", parameters: { method: "mtan" } });
+	await hands.type(screen.getByLabelText("Code"), "123 456{Enter}");
+	await screen.findByText("It is added. You are logged out everywhere else.");
+	expect(askedFor(`POST /auth/factors/${byMail.id}`)[0]?.body).toEqual({ code: "123456" });
+	expect(screen.queryByRole("button", { name: "Get codes by e-mail" })).toBeNull();
+	screen.getByRole("button", { name: "Add an authenticator app" });
+	answerConfirmed(`DELETE /auth/factors/${byMail.id}`, 200, {});
+	await hands.click(await screen.findByRole("button", { name: /^Remove Codes by e-mail/ }));
+	await hands.click(within(await dialog("Remove codes by e-mail?")).getByRole("button", { name: "Close" }));
+	await isGone();
 });
 
 it("an app is removed after a code", async () => {

@@ -93,3 +93,56 @@ it("a method that this page does not know is not offered", async () => {
 	screen.getByLabelText("Recovery code");
 	expect(screen.queryByRole("button", { name: /^Use/ })).toBeNull();
 });
+
+// ---- codes by message ----
+
+const SEND = `${ANSWER}/code`;
+
+it("a code that was sent by message logs in", async () => {
+	answer("POST /auth/session", 401, { ...REQUIRED, data: challenge(["mtan", "recovery"], { sent: true }) });
+	answer(ANSWER, 201, tokens());
+	const hands = await givePassword();
+	screen.getByText(/^Enter the six digits of the newest message to your e-mail address\./);
+	await hands.keyboard("123 456{Enter}");
+	await screen.findByText("Welcome!");
+	expect(askedFor(ANSWER)[0]?.body).toEqual({ method: "mtan", code: "123456" });
+	expect(askedFor(SEND)).toHaveLength(0);
+});
+
+it("beside an app a code is sent by message only when the user asks for it", async () => {
+	answer("POST /auth/session", 401, { ...REQUIRED, data: challenge(["totp", "mtan", "recovery"]) });
+	answer(SEND, 200, { status: "success", message: "A code is on its way." });
+	answer(ANSWER, 201, tokens());
+	const hands = await givePassword();
+	await hands.click(screen.getByRole("button", { name: "Use a code by e-mail" }));
+	expect(askedFor(SEND)).toHaveLength(0);
+	expect(document.activeElement).toBe(screen.getByRole("button", { name: "Send code" }));
+	await hands.keyboard("{Enter}");
+	expect(document.activeElement).toBe(await screen.findByLabelText("Code"));
+	await hands.click(screen.getByRole("button", { name: "Send another code" }));
+	await hands.keyboard("{Enter}");
+	await hands.type(await screen.findByLabelText("Code"), "123456{Enter}");
+	await screen.findByText("Welcome!");
+	expect(askedFor(SEND)).toHaveLength(2);
+	expect(askedFor(ANSWER).map((one) => one.body)).toEqual([{ method: "mtan", code: "123456" }]);
+});
+
+it("after ten messages the page says when to try again, and a recovery code still logs in", async () => {
+	answer("POST /auth/session", 401, { ...REQUIRED, data: challenge(["mtan", "recovery"]) });
+	answer(SEND, 429, failure("too_many_attempts", "Too many attempts. Please try again later."), { "Retry-After": "3000" });
+	answer(ANSWER, 201, tokens());
+	const hands = await givePassword();
+	await hands.keyboard("{Enter}");
+	await screen.findByText("Too many attempts. Try again in 50 minutes.");
+	await hands.click(screen.getByRole("button", { name: "Use a recovery code" }));
+	await hands.type(screen.getByLabelText("Recovery code"), "abcdef-ghijkl-mnopqr-stuvwx{Enter}");
+	await screen.findByText("Welcome!");
+});
+
+it("a challenge that ended before its code was sent begins the login again", async () => {
+	answer("POST /auth/session", 401, { ...REQUIRED, data: challenge(["mtan", "recovery"]) });
+	answer(SEND, 401, failure("challenge_ended", "This challenge has ended. Please begin again."));
+	const hands = await givePassword();
+	await hands.keyboard("{Enter}");
+	await screen.findByRole("heading", { level: 1, name: "Log In" });
+});

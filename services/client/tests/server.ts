@@ -97,6 +97,6 @@ export function tokens(access = accessToken(), refreshToken?: string) {
 
 export const CHALLENGE = "019aba5e-6c00-7cc3-98c4-dc0c0c07398f";
 
-export function challenge(methods: string[] = ["totp", "recovery"]) {
-	return { challenge: CHALLENGE, methods, expires_in: 300 };
+export function challenge(methods: string[] = ["totp", "recovery"], { sent = false } = {}) {
+	return { challenge: CHALLENGE, methods, expires_in: 300, sent };
 }

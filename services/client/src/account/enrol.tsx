@@ -1,5 +1,5 @@
-import { useEffect, useRef } from "react";
-import { activateApp, type Enrolment, type FactorChange } from "../api/accounts";
+import { type ReactNode, useEffect, useRef } from "react";
+import { activateFactor, type Enrolment, type FactorChange } from "../api/accounts";
 import { Failure } from "../api/failure";
 import { CopyButton } from "../parts/copy-button";
 import { Field } from "../parts/field";
@@ -9,6 +9,7 @@ import { QrCode } from "./qr-code";
 
 interface EnrolProps {
 	enrolment: Enrolment;
+	email: string;
 	onAdded: (change: FactorChange) => void;
 	onClose: () => void;
 }
@@ -18,48 +19,71 @@ function groups(secret: string): string {
 	return secret.replace(/(.{4})(?=.)/g, "$1 ");
 }
 
-/* The secret for the app, and the code that proves that the app has it. */
-export default function Enrol({ enrolment, onAdded, onClose }: EnrolProps) {
+function AppSteps({ enrolment, field }: { enrolment: Enrolment & { method: "totp" }; field: ReactNode }) {
+	return (
+		<ol className="steps">
+			<li>
+				<p className="block">Scan this with your authenticator app.</p>
+				<QrCode text={enrolment.uri} label="A QR code of the key below" />
+				<p className="block soft">
+					Or <a href={enrolment.uri}>open it in an app on this device</a>, or type this key:
+				</p>
+				<p className="block secret">
+					<code className="number">{groups(enrolment.secret)}</code>
+					<CopyButton text={enrolment.secret} what="the key" otherwise="Please type the key." />
+				</p>
+			</li>
+			<li>
+				<p className="block">Enter the six digits that the app shows then.</p>
+				{field}
+			</li>
+		</ol>
+	);
+}
+
+const WORDS = {
+	totp: { title: "Add an authenticator app", button: "Add the app", again: "Please add the app again." },
+	mtan: { title: "Add codes by e-mail", button: "Add", again: "Please begin again." },
+};
+
+/* What the app or the mailbox needs, and the code that proves that it has it. */
+export default function Enrol({ enrolment, email, onAdded, onClose }: EnrolProps) {
+	const words = WORDS[enrolment.method];
 	const ref = useRef<HTMLHeadingElement>(null);
 	const form = useForm({ code: "Code" }, async ({ code }) => {
 		try {
-			onAdded(await activateApp(enrolment.id, code.replace(/\s/g, "")));
+			onAdded(await activateFactor(enrolment.id, code.replace(/\s/g, "")));
 		} catch (error) {
 			if (!(error instanceof Failure && error.code === "factor_not_found")) throw error;
-			notify("warning", "That took too long. Please add the app again.");
+			notify("warning", `That took too long, or too many codes were wrong. ${words.again}`);
 			onClose();
 		}
 	});
+
+	const field = <Field {...form.field("code")} inputMode="numeric" autoComplete="one-time-code" required />;
 
 	useEffect(() => ref.current?.focus(), []);
 
 	return (
 		<form onSubmit={form.submit} noValidate aria-labelledby="enrol-title">
 			<h3 id="enrol-title" className="block" tabIndex={-1} ref={ref}>
-				Add an authenticator app
+				{words.title}
 			</h3>
-			<ol className="steps">
-				<li>
-					<p className="block">Scan this with your authenticator app.</p>
-					<QrCode text={enrolment.uri} label="A QR code of the key below" />
-					<p className="block soft">
-						Or <a href={enrolment.uri}>open it in an app on this device</a>, or type this key:
+			{enrolment.method === "totp" ? (
+				<AppSteps enrolment={enrolment} field={field} />
+			) : (
+				<>
+					<p className="block">
+						A message with six digits is on its way to <b className="email">{email}</b>. They are good for five minutes.
 					</p>
-					<p className="block secret">
-						<code className="number">{groups(enrolment.secret)}</code>
-						<CopyButton text={enrolment.secret} what="the key" otherwise="Please type the key." />
-					</p>
-				</li>
-				<li>
-					<p className="block">Enter the six digits that the app shows then.</p>
-					<Field {...form.field("code")} inputMode="numeric" autoComplete="one-time-code" required />
-				</li>
-			</ol>
+					{field}
+				</>
+			)}
 			<div className="buttons">
 				<input
 					className="button is-primary"
 					type="submit"
-					value={form.isSending ? "Checking…" : "Add the app"}
+					value={form.isSending ? "Checking…" : words.button}
 					disabled={form.texts.code.trim() === "" || form.isSending}
 				/>
 				<button type="button" className="button" onClick={onClose}>

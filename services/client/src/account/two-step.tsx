@@ -4,7 +4,7 @@ import {
 	type Asked,
 	askFactors,
 	type Enrolment,
-	enrolApp,
+	enrolFactor,
 	type Factor,
 	type FactorChange,
 	removeFactor,
@@ -28,36 +28,59 @@ const ASKED: [Asked, string][] = [
 	["sensitive", "Only before sensitive actions"],
 ];
 
-function AppRow({ factor, onRemoved }: { factor: Factor; onRemoved: (change: FactorChange) => void }) {
+const FACTORS: Record<Factor["method"], { name: string; remove: string; removed: string; void: string; begin: string; next: string }> = {
+	totp: {
+		name: "Authenticator app",
+		remove: "Remove the authenticator app?",
+		removed: "The app is removed.",
+		void: "Its codes are no longer accepted",
+		begin: "Add an authenticator app",
+		next: "After that you get the key for your authenticator app.",
+	},
+	mtan: {
+		name: "Codes by e-mail",
+		remove: "Remove codes by e-mail?",
+		removed: "Codes by e-mail are removed.",
+		void: "They are no longer accepted",
+		begin: "Get codes by e-mail",
+		next: "After that a code is sent to your e-mail address.",
+	},
+};
+
+function FactorRow({ factor, onRemoved }: { factor: Factor; onRemoved: (change: FactorChange) => void }) {
 	const used = factor.last_used_at && `, last used ${formatAge(factor.last_used_at, Date.now())}`;
+	const words = FACTORS[factor.method];
 	const removing = useAccountAction(TITLE, async () => {
 		onRemoved(
 			await confirmed(
 				{
 					action: "remove_factor",
 					parameters: { id: factor.id },
-					title: "Remove the authenticator app?",
-					text: "Its codes are no longer accepted, and you are logged out everywhere else. Without any app your recovery codes are void too.",
+					title: words.remove,
+					text: `${words.void}, and you are logged out everywhere else. Without any of them your recovery codes are void too.`,
 					button: "Remove",
 					isDangerous: true,
 				},
 				(confirmation) => removeFactor(factor.id, confirmation),
 			),
 		);
-		return "The app is removed. You are logged out everywhere else.";
+		return `${words.removed} You are logged out everywhere else.`;
 	});
 
 	return (
 		<li>
 			<div>
-				<b>Authenticator app</b>
+				<b>{words.name}</b>
 				<p className="soft">
 					Added on {formatDay(factor.created_at)}
 					{used}.
 				</p>
 			</div>
 			<button type="button" className="button is-small" onClick={() => removing.run()}>
-				Remove <span className="is-sr-only">the app that was added on {formatDay(factor.created_at)}</span>
+				Remove{" "}
+				<span className="is-sr-only">
+					{words.name}, added on {formatDay(factor.created_at)}
+				</span>
 			</button>
 		</li>
 	);
@@ -105,18 +128,26 @@ function WhereAsked({ asked }: { asked: Asked }) {
 	);
 }
 
-function AddButton({ isFirst, onBegun }: { isFirst: boolean; onBegun: (enrolment: Enrolment) => void }) {
+interface AddButtonProps {
+	method: Factor["method"];
+	isMain?: boolean;
+	text?: string;
+	onBegun: (enrolment: Enrolment) => void;
+}
+
+function AddButton({ method, isMain, text, onBegun }: AddButtonProps) {
+	const words = FACTORS[method];
 	const adding = useMutation({
 		mutationFn: () =>
 			confirmed(
 				{
 					action: "add_factor",
-					parameters: { method: "totp" },
+					parameters: { method },
 					title: "Confirm that it is you",
-					text: "After that you get the key for your authenticator app.",
+					text: words.next,
 					button: "Continue",
 				},
-				enrolApp,
+				(confirmation) => enrolFactor(method, confirmation),
 			),
 		onMutate: dismissErrors,
 		onSuccess: onBegun,
@@ -124,8 +155,8 @@ function AddButton({ isFirst, onBegun }: { isFirst: boolean; onBegun: (enrolment
 	});
 
 	return (
-		<button type="button" className={isFirst ? "button is-primary" : "button is-small"} onClick={() => adding.isPending || adding.mutate()}>
-			{isFirst ? "Add an authenticator app" : "Add another app"}
+		<button type="button" className={isMain ? "button is-primary" : "button is-small"} onClick={() => adding.isPending || adding.mutate()}>
+			{text ?? words.begin}
 		</button>
 	);
 }
@@ -141,26 +172,36 @@ function Overview({
 }) {
 	const { data } = useQuery(factorsQuery(userId));
 
+	const has = (method: Factor["method"]) => data?.factors.some((factor) => factor.method === method);
+
 	if (!data) return <p aria-busy="true" />;
 	if (data.factors.length === 0)
 		return (
 			<>
 				<p className="block">
-					Besides the password you enter a code that an app on your phone shows. A stolen password alone then opens nothing.
+					Besides the password you enter a code that an app on your phone shows, or one that is sent to you. A stolen password alone then
+					opens nothing.
 				</p>
-				<AddButton isFirst onBegun={onBegun} />
+				<div className="buttons">
+					<AddButton method="totp" isMain onBegun={onBegun} />
+					<AddButton method="mtan" text="Get codes by e-mail instead" onBegun={onBegun} />
+				</div>
+				<p className="soft">An app protects you better: someone who reads your e-mail reads the codes too.</p>
 			</>
 		);
 	return (
 		<>
 			<ul className="rows">
 				{data.factors.map((factor) => (
-					<AppRow key={factor.id} factor={factor} onRemoved={onChanged} />
+					<FactorRow key={factor.id} factor={factor} onRemoved={onChanged} />
 				))}
 				<CodesLeft left={data.recovery_codes} onNew={onChanged} />
 			</ul>
 			<WhereAsked asked={data.asked} />
-			<AddButton isFirst={false} onBegun={onBegun} />
+			<div className="buttons">
+				<AddButton method="totp" text={has("totp") ? "Add another app" : undefined} onBegun={onBegun} />
+				{!has("mtan") && <AddButton method="mtan" onBegun={onBegun} />}
+			</div>
 		</>
 	);
 }
@@ -189,7 +230,7 @@ export function TwoStep({ session, email }: { session: Session; email: string })
 	function added(to: FactorChange) {
 		change(to);
 		queries.invalidateQueries({ queryKey: ["account"] });
-		if (!to.codes) notify("success", "The app is added. You are logged out everywhere else.");
+		if (!to.codes) notify("success", "It is added. You are logged out everywhere else.");
 	}
 
 	return (
@@ -201,7 +242,7 @@ export function TwoStep({ session, email }: { session: Session; email: string })
 				<RecoveryCodes codes={codes} email={email} onKept={() => setCodes(null)} />
 			) : enrolment ? (
 				<Suspense fallback={<p aria-busy="true" />}>
-					<Enrol enrolment={enrolment} onAdded={added} onClose={() => setEnrolment(null)} />
+					<Enrol enrolment={enrolment} email={email} onAdded={added} onClose={() => setEnrolment(null)} />
 				</Suspense>
 			) : (
 				<Overview userId={session.userId} onBegun={setEnrolment} onChanged={change} />

@@ -37,10 +37,10 @@ export async function fetchFactors(): Promise<api.FactorList["data"]> {
 	return (await api.listFactors(throwing)).data.data;
 }
 
-export type Enrolment = Extract<api.FactorEnrolled["data"], { method: "totp" }>;
+export type Enrolment = api.FactorEnrolled["data"];
 
-export async function enrolApp(confirmation?: string): Promise<Enrolment> {
-	return (await api.enrolFactor({ ...throwing, headers: confirming(confirmation), body: { method: "totp" } })).data.data as Enrolment;
+export async function enrolFactor(method: Enrolment["method"], confirmation?: string): Promise<Enrolment> {
+	return (await api.enrolFactor({ ...throwing, headers: confirming(confirmation), body: { method } })).data.data;
 }
 
 /* A change of a factor: the tokens that replace this session's, and new recovery codes, which are shown once. */
@@ -52,7 +52,7 @@ function changeOf({ data }: api.FactorChanged): FactorChange {
 	return { token: data.access_token, codes: data.recovery_codes };
 }
 
-export async function activateApp(id: string, code: string): Promise<FactorChange> {
+export async function activateFactor(id: string, code: string): Promise<FactorChange> {
 	return changeOf((await api.activateFactor({ ...throwing, path: { id }, body: { code } })).data);
 }
 

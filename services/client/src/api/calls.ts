@@ -82,6 +82,11 @@ export async function answerChallenge(challenge: string, method: api.Method, pro
 	return "access_token" in data ? tokensOf(data) : data.data;
 }
 
+/* Has a code sent by message, which answers the challenge. */
+export async function sendCode(challenge: string): Promise<void> {
+	await api.sendCode({ ...throwing, path: { id: challenge } });
+}
+
 /* Registers, and logs in. The token of the registration has no session: it is for when that login fails. Where a link has to be opened first
  * (EMAIL_VERIFICATION=required), it rejects with a Failure that says so. */
 export async function register(body: api.Registration): Promise<Tokens> {

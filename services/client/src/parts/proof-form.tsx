@@ -1,5 +1,5 @@
 import { type InputHTMLAttributes, type ReactNode, useEffect, useRef, useState } from "react";
-import { answerChallenge } from "../api/calls";
+import { answerChallenge, sendCode } from "../api/calls";
 import { Failure } from "../api/failure";
 import type { Challenge, Method } from "../api/generated";
 import { Field } from "./field";
@@ -22,9 +22,16 @@ const WORDS: Partial<Record<Method, Words>> = {
 		wrong: "is wrong, or was used before",
 		input: { inputMode: "numeric", autoComplete: "one-time-code" },
 	},
+	mtan: {
+		label: "Code",
+		hint: "Enter the six digits of the newest message to your e-mail address. They are good for five minutes.",
+		use: "Use a code by e-mail",
+		wrong: "is wrong, is too old, or is not of the newest message",
+		input: { inputMode: "numeric", autoComplete: "one-time-code" },
+	},
 	recovery: {
 		label: "Recovery code",
-		hint: "Enter one of the ten that you kept when you added your app. Each can be used once.",
+		hint: "Enter one of the ten that you kept when you set up two-step login. Each can be used once.",
 		use: "Use a recovery code",
 		wrong: "is wrong, or was used before",
 		input: { autoComplete: "off", autoCapitalize: "characters", spellCheck: false },
@@ -96,8 +103,35 @@ function Proof({ method, words, ...props }: ProofFormProps & { method: Method; w
 	);
 }
 
+/* Asks for a code by message before there is a field for it: each message voids the code of the one before, so only the user sends one. */
+function Sending({ challenge, onSent, onEnded, children }: ProofFormProps & { onSent: () => void }) {
+	const ref = useRef<HTMLInputElement>(null);
+	const form = useForm({}, async () => {
+		try {
+			await sendCode(challenge.challenge);
+			onSent();
+		} catch (error) {
+			if (!(error instanceof Failure && error.code === "challenge_ended")) throw error;
+			onEnded();
+		}
+	});
+
+	useEffect(() => ref.current?.focus(), []);
+
+	return (
+		<form onSubmit={form.submit}>
+			<p className="block">A message with a code is sent to your e-mail address.</p>
+			<div className="buttons">
+				<input ref={ref} className="button is-primary" type="submit" value={form.isSending ? "Sending…" : "Send code"} />
+				{children}
+			</div>
+		</form>
+	);
+}
+
 /* Answers a challenge by one of its methods. */
 export function ProofForm(props: ProofFormProps) {
+	const [isSent, setSent] = useState(props.challenge.sent);
 	const methods = props.challenge.methods.filter((method) => WORDS[method]);
 	const [chosen, setMethod] = useState<Method | undefined>();
 	const method = chosen && methods.includes(chosen) ? chosen : methods[0];
@@ -106,7 +140,18 @@ export function ProofForm(props: ProofFormProps) {
 	if (!words) return <p className="block">This page cannot ask for your second factor. Please load it again.</p>;
 	return (
 		<>
-			<Proof key={method} {...props} method={method} words={words} />
+			{method === "mtan" && !isSent ? (
+				<Sending {...props} onSent={() => setSent(true)} />
+			) : (
+				<Proof key={method} {...props} method={method} words={words} />
+			)}
+			{method === "mtan" && isSent && (
+				<p className="aside">
+					<button type="button" className="as-link" onClick={() => setSent(false)}>
+						Send another code
+					</button>
+				</p>
+			)}
 			{methods
 				.filter((other) => other !== method)
 				.map((other) => (
