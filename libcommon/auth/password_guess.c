@@ -11,19 +11,23 @@
 
 #define BYTES_MAX 100 /* zxcvbn looks no further; the rest of a longer password is not counted, which errs on the safe side */
 #define WORDS_MAX 64  /* more of an account's texts are not looked for */
+#define SERVICE_WORDS 2
 #define WORD_BYTES_MIN 3
 #define LOG10_OF_2 0.30102999566398120
+
+/* What an attacker of any account here tries first: docs/asvs.md, 6.1.2. */
+static const char *const service_words[SERVICE_WORDS + 1] = {"abacus", "fibonacci"};
 
 /* ---- what is known about the user, as words ---- */
 
 struct words {
-	char *texts[WORDS_MAX + 1]; /* as zxcvbn wants them: the last is NULL */
-	int count;
+	char *texts[WORDS_MAX + SERVICE_WORDS + 1]; /* as zxcvbn wants them: the last is NULL */
+	int count, count_max;
 };
 
 static void add_word(struct words *words, const char *text, size_t len)
 {
-	if (len >= WORD_BYTES_MIN && words->count < WORDS_MAX)
+	if (len >= WORD_BYTES_MIN && words->count < words->count_max)
 		words->texts[words->count++] = mem_strndup(text, len);
 }
 
@@ -46,7 +50,7 @@ static void add_text(struct words *words, const char *text)
 	}
 }
 
-static void words_make(struct words *words, const char *const *about)
+static void words_add(struct words *words, const char *const *about)
 {
 	for (; *about; about++) {
 		char *normal = unicode_nfc(*about);
@@ -64,10 +68,11 @@ static void words_free(struct words *words)
 
 /* ---- the reason ---- */
 
-enum reason { OWN, COMMON, REPEATED, SEQUENCE, KEYS, DATE, SHORT, REASONS };
+enum reason { OWN, SERVICE, COMMON, REPEATED, SEQUENCE, KEYS, DATE, SHORT, REASONS };
 
 static const char *const problems[REASONS] = {
 	[OWN] = "is too easy to guess: it contains the user name or the e-mail address",
+	[SERVICE] = "is too easy to guess: it contains the name of this service",
 	[COMMON] = "is too easy to guess: it is made of common words or passwords",
 	[REPEATED] = "is too easy to guess: it repeats itself",
 	[SEQUENCE] = "is too easy to guess: it is a sequence such as abc or 4321",
@@ -113,20 +118,33 @@ static const char *problem_of(const ZxcMatch_t *parts)
 	return problems[most];
 }
 
+/* NULL: it withstands them. */
+static const char *guesses_problem(const char *start, const struct words *words, long guesses_min)
+{
+	ZxcMatch_t *parts = NULL;
+	double guesses = ZxcvbnMatch(start, (const char **)words->texts, &parts) * LOG10_OF_2;
+	const char *problem = guesses >= (double)guesses_min ? NULL : problem_of(parts);
+
+	ZxcvbnFreeInfo(parts);
+	return problem;
+}
+
+/* Without the service's words first, because the parts do not say which word they are. */
 const char *password_guess_problem(const char *password, const char *const *about, long guesses_min)
 {
-	struct words words = {0};
-	const char *problem = NULL;
-	ZxcMatch_t *parts = NULL;
+	struct words words = {.count_max = WORDS_MAX};
+	const char *problem;
 	char *start;
 
 	if (guesses_min <= 0)
 		return NULL;
 	start = mem_strndup(password, strnlen(password, BYTES_MAX));
-	words_make(&words, about);
-	if (!(ZxcvbnMatch(start, (const char **)words.texts, &parts) * LOG10_OF_2 >= (double)guesses_min))
-		problem = problem_of(parts);
-	ZxcvbnFreeInfo(parts);
+	words_add(&words, about);
+	problem = guesses_problem(start, &words, guesses_min);
+	words.count_max += SERVICE_WORDS;
+	words_add(&words, service_words);
+	if (!problem && guesses_problem(start, &words, guesses_min))
+		problem = problems[SERVICE];
 	words_free(&words);
 	mem_free_secret(start);
 	return problem;

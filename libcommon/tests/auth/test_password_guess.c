@@ -67,6 +67,14 @@ static void test_a_name_is_recognized_in_another_form_of_unicode(void **state)
 	assert_non_null(password_guess_problem("xy Zo\u00EB\u0308\u0308\u0308\u0308", zoe, GUESSES_MIN));
 }
 
+static void test_the_name_of_the_service_is_easy_to_guess(void **state)
+{
+	expect_reason("Abacus-2026", "the name of this service");
+	expect_reason("welcome2abacus", "the name of this service");
+	expect_reason("fibonacci-abacus", "the name of this service");
+	expect_accepted("abacus of brass beads", ada);
+}
+
 static void test_passphrases_and_random_characters_are_accepted(void **state)
 {
 	expect_accepted("correct horse battery staple", ada);
@@ -130,6 +138,7 @@ int main(void)
 		cmocka_unit_test(test_the_users_own_name_and_address_are_easy_to_guess),
 		cmocka_unit_test(test_the_same_words_are_hard_to_guess_for_another_user),
 		cmocka_unit_test(test_a_name_is_recognized_in_another_form_of_unicode),
+		cmocka_unit_test(test_the_name_of_the_service_is_easy_to_guess),
 		cmocka_unit_test(test_passphrases_and_random_characters_are_accepted),
 		cmocka_unit_test(test_the_passwords_of_development_obey_the_rule),
 		cmocka_unit_test(test_with_a_limit_of_0_every_password_is_accepted),
