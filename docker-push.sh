@@ -36,6 +36,7 @@ skip() {
 
 [ -z "${COSIGN_KEY:-}" ] || command -v cosign >/dev/null || die "COSIGN_KEY is set, and there is no cosign"
 case ${TRAVIS_PULL_REQUEST:-false} in false) ;; *) skip "this is pull request $TRAVIS_PULL_REQUEST" ;; esac
+case ${GITHUB_EVENT_NAME:-} in pull_request*) skip "this run is of a pull request" ;; esac
 case $branch in
 staging) kind=stage ;;
 production) kind=prod ;;

@@ -83,7 +83,8 @@ def image(engine, tmp_path):
 
 
 def push(branch="staging", ok=True, **variables):
-    quiet = {"TRAVIS_BRANCH": "", "TRAVIS_PULL_REQUEST": "false", "REGISTRY": "ecr", "IMAGES": IMAGES, "SERVICES": "users"}
+    no_pull_request = {"TRAVIS_BRANCH": "", "TRAVIS_PULL_REQUEST": "false", "GITHUB_EVENT_NAME": ""}
+    quiet = {**no_pull_request, "REGISTRY": "ecr", "IMAGES": IMAGES, "SERVICES": "users"}
     return run("sh", "docker-push.sh", ok=ok, **{**quiet, "BRANCH": branch, "COMMIT": COMMIT, **variables})
 
 
@@ -92,6 +93,11 @@ def push(branch="staging", ok=True, **variables):
 )
 def test_neither_a_pull_request_nor_another_branch_is_pushed(branch, pull_request):
     assert "nothing is pushed" in push(branch, TRAVIS_PULL_REQUEST=pull_request).stdout
+
+
+@pytest.mark.parametrize("event", ["pull_request", "pull_request_target", "pull_request_review"])
+def test_no_run_of_a_pull_request_on_github_pushes(event):
+    assert "nothing is pushed: this run is of a pull request" in push("production", GITHUB_EVENT_NAME=event).stdout
 
 
 @pytest.mark.parametrize(
@@ -306,6 +312,7 @@ class Checkout:
             "TRAVIS_BRANCH": "",
             "TRAVIS_PULL_REQUEST": "false",
             "TRAVIS_COMMIT": "",
+            "GITHUB_EVENT_NAME": "",
             "REGISTRY": "dockerhub",
             "DOCKERHUB_USERNAME": "a",
             "DOCKERHUB_TOKEN": "b",
@@ -357,47 +364,6 @@ def test_an_image_that_is_already_built_needs_no_checkout(checkout):
     assert [call[-1] for call in checkout.called("push")] == [
         f"docker.io/a/users:{tag}" for tag in (checkout.commit[:8], "staging")
     ]
-
-
-def test_travis_pushes_only_from_the_two_branches():
-    need("yamllint")
-    run("yamllint", "-d", "{extends: default, rules: {line-length: {max: 160}}}", ".travis.yml")
-    yaml = pytest.importorskip("yaml")
-    jsonschema = pytest.importorskip("jsonschema")
-    travis = yaml.safe_load((ROOT / ".travis.yml").read_text())
-    job = {
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["stage", "name", "script"],
-        "properties": {
-            "stage": {"type": "string"},
-            "name": {"type": "string"},
-            "if": {"type": "string"},
-            "addons": {"type": "object"},
-            "script": {"type": ["string", "array"]},
-        },
-    }
-    jsonschema.validate(
-        travis,
-        {
-            "type": "object",
-            "additionalProperties": False,
-            "properties": {
-                "os": {"const": "linux"},
-                "dist": {"type": "string"},
-                "language": {"const": "minimal"},
-                "services": {"const": ["docker"]},
-                "jobs": {
-                    "type": "object",
-                    "additionalProperties": False,
-                    "properties": {"include": {"type": "array", "items": job}},
-                },
-            },
-        },
-    )
-    pushing = [one for one in travis["jobs"]["include"] if "docker-push.sh" in str(one["script"])]
-    assert [one["if"] for one in pushing] == ["type = push AND branch IN (staging, production)"]
-    assert "ENGINE=required sh test.sh docker" in [one["script"] for one in travis["jobs"]["include"]]
 
 
 @pytest.mark.parametrize(

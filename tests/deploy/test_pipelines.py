@@ -1,0 +1,266 @@
+"""The pipelines: .travis.yml and .github/workflows, and the scripts that both call. scripts/lint/workflows lints the latter."""
+
+import json
+import os
+import re
+import shlex
+import time
+
+import pytest
+
+from delivery import ACCOUNT, REGION, need
+from harness import ROOT, run
+
+ECS = ROOT / "deploy/ecs"
+yaml = pytest.importorskip("yaml")
+
+WORKFLOWS = {path.stem: path for path in sorted((ROOT / ".github/workflows").glob("*.yml"))}
+
+
+def travis():
+    return yaml.safe_load((ROOT / ".travis.yml").read_text())["jobs"]["include"]
+
+
+def workflow(name):
+    """Without the trigger, which YAML 1.1 takes for the key True."""
+    found = yaml.safe_load(WORKFLOWS[name].read_text())
+    found["on"] = found.pop(True)
+    return found
+
+
+def jobs():
+    return [(name, job) for flow in WORKFLOWS for name, job in workflow(flow)["jobs"].items()]
+
+
+def commands(job):
+    return [step["run"] for step in job["steps"] if "run" in step]
+
+
+def test_travis_pushes_only_from_the_two_branches():
+    need("yamllint")
+    run("yamllint", "-d", "{extends: default, rules: {line-length: {max: 160}}}", ".travis.yml")
+    jsonschema = pytest.importorskip("jsonschema")
+    job = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["stage", "name", "script"],
+        "properties": {
+            "stage": {"type": "string"},
+            "name": {"type": "string"},
+            "if": {"type": "string"},
+            "addons": {"type": "object"},
+            "script": {"type": ["string", "array"]},
+        },
+    }
+    jsonschema.validate(
+        yaml.safe_load((ROOT / ".travis.yml").read_text()),
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "os": {"const": "linux"},
+                "dist": {"type": "string"},
+                "language": {"const": "minimal"},
+                "services": {"const": ["docker"]},
+                "cache": {"const": {"directories": ["$HOME/abacus-cache"]}},
+                "jobs": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "properties": {"include": {"type": "array", "items": job}},
+                },
+            },
+        },
+    )
+    pushing = [one for one in travis() if "docker-push.sh" in str(one["script"])]
+    assert [one["if"] for one in pushing] == ["type = push AND branch IN (staging, production)"]
+    assert "ENGINE=required scripts/ci/minutely sh test.sh docker" in [one["script"] for one in travis()]
+
+
+def test_each_command_of_travis_prints_a_line_a_minute():
+    for one in travis():
+        for command in re.split("&&|;", one["script"]):
+            if "sh " in command or "scripts/" in command:
+                assert re.search(r"scripts/ci/(minutely|debian) ", command), command
+
+
+def test_github_pushes_only_from_the_two_branches_and_what_passed_every_other_job():
+    pushing = [(name, job) for name, job in jobs() if "docker-push" in str(job)]
+    assert [name for name, _ in pushing] == ["push"]
+    ((_, job),) = pushing
+    branches = " || ".join(f"github.ref == 'refs/heads/{branch}'" for branch in ("staging", "production"))
+    assert job["if"] == f"github.event_name == 'push' && ({branches})"
+    assert sorted([*job["needs"], "push"]) == sorted(workflow("tests")["jobs"])
+    assert workflow("tests")["on"] == {"push": {"branches": ["**"]}, "pull_request": None}
+
+
+def test_what_waits_on_github_is_rolled_out_in_the_order_of_its_commits():
+    runs = workflow("tests")["concurrency"]
+    assert runs["group"] == "tests-${{ github.ref }}" and "pull_request" in runs["cancel-in-progress"]
+
+
+def test_only_the_job_that_pushes_may_take_a_role_and_none_has_a_key():
+    for name in WORKFLOWS:
+        assert workflow(name)["permissions"] == {"contents": "read"}
+        assert "secrets." not in WORKFLOWS[name].read_text()
+    with_more = {name: job["permissions"] for name, job in jobs() if "permissions" in job}
+    assert with_more == {"push": {"contents": "read", "id-token": "write"}}
+
+
+def test_each_job_on_github_has_a_limit_and_leaves_no_token_in_its_checkout():
+    for name, job in jobs():
+        assert job["timeout-minutes"] <= 360, name
+        checkouts = [step for step in job["steps"] if step.get("uses", "").startswith("actions/checkout@")]
+        assert [step["with"] for step in checkouts] == [{"persist-credentials": False}], name
+
+
+def test_github_and_travis_run_the_same_tests():
+    tests = workflow("tests")["jobs"]
+    of_github = {
+        " ".join(["scripts/ci/debian", one["release"], one["commands"]])
+        for one in tests["debian"]["strategy"]["matrix"]["include"]
+    }
+    of_github |= set(commands(tests["images"]))
+    assert commands(tests["debian"]) == ["scripts/ci/debian ${{ matrix.release }} ${{ matrix.commands }}"]
+    assert of_github == {one["script"] for one in travis() if one["stage"] == "test"}
+
+
+def test_each_night_has_an_hour_of_chaos_and_fuzzing():
+    nightly = workflow("nightly")
+    assert nightly["on"]["schedule"] and "workflow_dispatch" in nightly["on"]
+    wanted = dict(command.partition(" ")[::2] for command in nightly["jobs"]["debian"]["strategy"]["matrix"]["command"])
+    assert int(wanted["chaos"]) >= 3600 and int(wanted["fuzz"]) >= 1800
+
+
+def test_every_command_in_the_pipelines_is_one_of_test_sh():
+    usage = (ROOT / "test.sh").read_text().partition("\nset -u")[0]
+    called = [
+        word
+        for script in [str(one["script"]) for one in travis()]
+        for words in re.findall(r"scripts/ci/debian \w+ (.*)", script)
+        for word in shlex.split(words)
+    ]
+    called += workflow("nightly")["jobs"]["debian"]["strategy"]["matrix"]["command"]
+    assert len(called) > 6
+    for command in called:
+        assert re.search(rf"\b{command.split()[0]}\b", usage), command
+
+
+def test_a_silent_command_has_a_line_for_each_pause_and_its_own_exit_code():
+    start = time.monotonic()
+    done = run("scripts/ci/minutely", "sh", "-c", "sleep 2.5; echo done; exit 7", ok=False, PAUSE="1")
+    assert done.returncode == 7
+    assert re.fullmatch(r"(\d s: still at work on: sh -c sleep 2.5; echo done; exit 7\n){1,2}done\n", done.stdout)
+    assert run("scripts/ci/minutely", "echo", "at once", PAUSE="60").stdout == "at once\n"
+    assert time.monotonic() - start < 30, "a pause held the output open"
+
+
+# In place of the engine: runs what the container would, in the folder that stands for it.
+DOCKER = """#!/bin/sh
+echo "$*" >"$SAID/docker"
+while [ "$1" != debian:trixie-slim ]; do
+	case $1 in OWNER=*) export "$1" ;; esac
+	shift
+done
+shift
+exec "$@"
+"""
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A tree whose test.sh says what it is called with, and fails at the command of that name."""
+    said = tmp_path / "said"
+    said.mkdir()
+    note = 'echo "$(basename "$0") $*" >>"$SAID/calls"'
+    for name, does in {
+        "test.sh": f'{note} && echo "ENGINE=${{ENGINE:-}} STRICT=${{STRICT:-}}" >>"$SAID/calls" && [ "$1" != fails ]',
+        "bin/docker": None,
+        **{f"bin/{program}": note for program in ("apt-get", "git", "python3", "pip", "chown")},
+    }.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(DOCKER if does is None else f"#!/bin/sh\n{does}\n")
+        path.chmod(0o755)
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts/ci").symlink_to(ROOT / "scripts/ci")
+
+    def start(*command, ok=True):
+        path = f"{tmp_path}/bin:{os.environ['PATH']}"
+        script = tmp_path / "scripts/ci/debian"
+        done = run(script, *command, ok=ok, cwd=tmp_path, PATH=path, SAID=str(said), HOME=str(tmp_path))
+        return done, (said / "calls").read_text().splitlines()
+
+    return start, said
+
+
+def test_the_commands_run_in_order_in_a_container_of_the_release_and_those_of_deploy_are_strict(tree, tmp_path):
+    start, said = tree
+    _, calls = start("trixie", "chaos 90", "deploy")
+    assert [line for line in calls if line.startswith("test.sh") or "=" in line] == [
+        "test.sh chaos 90",
+        "ENGINE= STRICT=",
+        "test.sh deploy",
+        "ENGINE=required STRICT=1",
+    ]
+    assert calls[-1] == f"chown -R {os.getuid()}:{os.getgid()} /cache"
+    given = (said / "docker").read_text()
+    assert f"-v {tmp_path}/abacus-cache:/cache " in given and "/var/run/docker.sock" in given
+
+
+def test_the_first_command_that_fails_is_the_last_and_the_cache_still_belongs_to_the_caller(tree):
+    start, _ = tree
+    done, calls = start("trixie", "server", "fails", "e2e", ok=False)
+    assert done.returncode == 1
+    assert [line for line in calls if line.startswith("test.sh")] == ["test.sh server", "test.sh fails"]
+    assert calls[-1].startswith("chown -R ")
+
+
+def of_role(aws, call, *arguments):
+    return json.loads(run("aws", "iam", call, "--role-name", "abacus-github", *arguments, "--output", "json", **aws).stdout)
+
+
+def test_only_runs_of_the_two_branches_of_the_named_repository_get_the_role(aws_emptied):
+    for repository in "another/repository", "owner/repository":  # it may be run again
+        run(ECS / "github-role", repository, **aws_emptied)
+    (statement,) = of_role(aws_emptied, "get-role")["Role"]["AssumeRolePolicyDocument"]["Statement"]
+    issuer = "token.actions.githubusercontent.com"
+    provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{issuer}"
+    assert statement["Principal"] == {"Federated": provider} and statement["Action"] == "sts:AssumeRoleWithWebIdentity"
+    assert statement["Condition"] == {
+        "StringEquals": {
+            f"{issuer}:aud": "sts.amazonaws.com",
+            f"{issuer}:sub": [f"repo:owner/repository:ref:refs/heads/{branch}" for branch in ("staging", "production")],
+        }
+    }
+    found = json.loads(run("aws", "iam", "list-open-id-connect-providers", "--output", "json", **aws_emptied).stdout)
+    assert found["OpenIDConnectProviderList"] == [{"Arn": provider}]
+
+
+def test_the_role_may_do_what_the_document_lists_and_reads_no_secret_itself(aws_emptied):
+    run(ECS / "github-role", "owner/repository", **aws_emptied)
+    policy = of_role(aws_emptied, "get-role-policy", "--policy-name", "rollout")["PolicyDocument"]["Statement"]
+    actions = set()
+    for one in policy:
+        of_statement = [one["Action"]] if isinstance(one["Action"], str) else one["Action"]
+        actions |= set(of_statement)
+        assert one["Effect"] == "Allow" and not any("*" in action for action in of_statement)
+        if one["Resource"] == "*":
+            assert all(action.startswith("ecr:Get") or "TaskDefinition" in action for action in of_statement)
+        else:
+            assert "abacus" in str(one["Resource"])
+    listed = (ROOT / "deploy/README.md").read_text().partition("## What CI may do\n")[2].partition("\n## ")[0]
+    assert actions == set(permissions(listed))
+
+
+def permissions(text):
+    """`ecr:A`, `B`: two of ecr."""
+    service = None
+    for name in re.findall(r"`((?:\w+:)?[A-Z]\w+)`", text):
+        service = name.partition(":")[0] if ":" in name else service
+        yield name if ":" in name else f"{service}:{name}"
+
+
+@pytest.mark.parametrize("wrong", ["", "owner", "owner/", "/repository", "a/b/c", "owner/repo*", 'owner/"'])
+def test_what_is_no_repository_is_refused(wrong):
+    done = run(ECS / "github-role", wrong, ok=False, AWS_REGION=REGION, AWS_ACCOUNT_ID=ACCOUNT)
+    assert done.returncode == 64
