@@ -11,8 +11,14 @@ import abacus
 FOLDER = abacus.ROOT / "deploy/prometheus"
 INSTANCES = [(name, second) for name in abacus.ADMIN_PORTS for second in (False, True)[: abacus.INSTANCES]]
 
-# Metrics that no daemon of ours has: Prometheus' own, prometheus-node-exporter's, prometheus-blackbox-exporter's.
-OF_OTHERS = {"up", "node_filesystem_avail_bytes", "node_filesystem_size_bytes", "probe_ssl_earliest_cert_expiry"}
+# Metrics that no daemon of ours has: Prometheus' own, and those of the exporters that prometheus.yml names.
+OF_OTHERS = set(
+    "up node_filesystem_avail_bytes node_filesystem_size_bytes probe_ssl_earliest_cert_expiry probe_success pg_up "
+    "pg_stat_activity_count pg_settings_max_connections redis_up redis_memory_used_bytes redis_memory_max_bytes "
+    "redis_db_keys_expiring nginx_up".split()
+)
+CONFIGURATIONS = ["prometheus.yml", "prometheus-dns.yml"]
+PROOFS = ["rules_test.yml", "budgets_test.yml"]
 
 NO_METRIC = {"by", "without", "on", "ignoring", "and", "or", "unless", "bool", "offset"}
 
@@ -51,21 +57,32 @@ def test_latency_is_exported_by_route(name):
     abacus.eventually(lambda: count() > before, 5)
 
 
-def test_the_scrape_configuration_is_valid():
-    promtool("check", "config", "prometheus.yml")
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_the_scrape_configuration_is_valid(name):
+    promtool("check", "config", name)
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_every_target_has_the_label_service(name):
+    jobs = re.findall(r"(?ms)^  - job_name: .*?(?=^  - job_name|\Z)", (FOLDER / name).read_text())
+    assert len(jobs) == 6
+    for job in jobs:
+        by_name = "dns_sd_configs" in job and "target_label: service" in job
+        assert by_name or job.count("- targets:") == len(re.findall(r"- targets: .*\n +labels: \{service: \w+\}", job)), job
 
 
 def test_the_alert_rules_are_valid():
     promtool("check", "rules", "rules.yml")
 
 
-def test_each_alert_fires_when_it_should_and_only_then():
-    promtool("test", "rules", "rules_test.yml")
+@pytest.mark.parametrize("name", PROOFS)
+def test_each_alert_fires_when_it_should_and_only_then(name):
+    promtool("test", "rules", name)
 
 
 def test_each_alert_has_a_test():
     alerts = set(re.findall(r"- alert: (\w+)", (FOLDER / "rules.yml").read_text()))
-    proofs = (FOLDER / "rules_test.yml").read_text()
+    proofs = "".join((FOLDER / name).read_text() for name in PROOFS)
     fired = set(re.findall(r"alertname: (\w+)\n +exp_alerts", proofs))
     assert alerts == fired
 
@@ -90,7 +107,7 @@ def test_names_in_finds_metrics_and_nothing_else():
 
 
 def test_rules_and_dashboard_use_only_metrics_that_exist():
-    known = set(OF_OTHERS)
+    known = OF_OTHERS | set(re.findall(r"^ +- record: (.*)$", (FOLDER / "rules.yml").read_text(), re.M))
     for name, second in INSTANCES:
         known |= set(re.findall(r"^([a-z_]+)(?:\{.*\})? \S+$", metrics(name, second), re.M))
     named = set().union(*map(names_in, expressions()))
