@@ -342,6 +342,7 @@ server() {
 	step "lint shell" shell_is_sound
 	step "lint javascript" scripts/lint/javascript check
 	step "lint python" scripts/lint/python check
+	step "lint workflows" scripts/lint/workflows
 	step "lint rooms" scripts/lint/rooms.py
 	step "lint file names" scripts/lint/file_names.py
 	step "build gcc" build BUILD=build WERROR=1
