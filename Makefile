@@ -219,6 +219,9 @@ backup: ## dump the databases: make backup, or make backup TO=folder
 restore: ## put a backup back: make restore FROM=folder
 	@$(STACK) restore $(if $(FROM),'$(FROM)')
 
+rotate: ## replace secrets while everything runs: make rotate WHAT=key, WHAT=forget (the key from before) or WHAT=passwords
+	@$(STACK) rotate $(if $(WHAT),'$(WHAT)')
+
 bench: ## measure, beside nginx's own return 200
 	@sh bench/run
 
@@ -239,4 +242,4 @@ clean: ## remove what was built
 help: ## this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
-.PHONY: always build tests mutants web up down status logs manage mail psql redis-cli backup restore bench test lint format clean help fuzzers fuzz-build
+.PHONY: always build tests mutants web up down status logs manage mail psql redis-cli backup restore bench test lint format clean help fuzzers fuzz-build rotate

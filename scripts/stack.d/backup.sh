@@ -43,7 +43,10 @@ restore() {
 		(redis_cli flushdb >/dev/null) || { status=3; echo "stack: Redis could not be emptied; run this again" >&2; }
 		mkdir -p "$RUN_DIR/secrets/former.keys"
 		chmod 700 "$RUN_DIR/secrets/former.keys"
-		mv "$RUN_DIR/secrets/SECRET_KEY" "$RUN_DIR/secrets/former.keys/$(date -u +%Y-%m-%dT%H-%M-%S.%NZ)"
+		for key in "$RUN_DIR/secrets/SECRET_KEY_PREVIOUS" "$RUN_DIR/secrets/SECRET_KEY"; do
+			[ ! -e "$key" ] || mv "$key" "$RUN_DIR/secrets/former.keys/$(date -u +%Y-%m-%dT%H-%M-%S.%NZ)"
+		done
+		rm -f "$RUN_DIR/secrets/SECRET_KEY.next"
 		secrets_make
 		daemons_make
 		reseal

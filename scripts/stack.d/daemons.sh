@@ -63,6 +63,9 @@ daemon_environment() {
 export APP_ENV=$APP_ENV INSTANCE=$1 HTTP_HOST=127.0.0.1 ADMIN_PORT=$(daemon_admin_port "$1") PORT=$(daemon_port "$1")
 export SECRET_KEY_FILE=$secrets/SECRET_KEY
 ENVIRONMENT
+	# Only while keys are changed (rotate.sh), and at each start, because that makes and removes it.
+	[ -n "${SECRET_KEY_PREVIOUS:-}${SECRET_KEY_PREVIOUS_FILE:-}" ] ||
+		echo "[ ! -e $secrets/SECRET_KEY_PREVIOUS ] || export SECRET_KEY_PREVIOUS_FILE=$secrets/SECRET_KEY_PREVIOUS"
 	daemon_redis "$1"
 	case ${1%-2} in
 	users)

@@ -44,7 +44,7 @@ postgres_wait() {
 	for name in users values; do
 		[ "$(postgres_admin -c "SELECT count(*) FROM pg_database WHERE datname = '$name'")" = 1 ] || {
 			postgres_create "$name"
-			[ "$name" != users ] || secret_renew SECRET_KEY
+			[ "$name" != users ] || key_renew
 		}
 	done
 	[ "$(postgres_admin -c "SELECT count(*) FROM pg_roles WHERE rolname = 'healthcheck'")" = 1 ] || postgres_create_watcher

@@ -5,9 +5,9 @@ secret_make() {
 }
 
 # Of a new database of users: ids begin anew, and a token from before would be another user's.
-secret_renew() {
-	rm -f "$RUN_DIR/secrets/$1"
-	secret_make "$1"
+key_renew() {
+	rm -f "$RUN_DIR/secrets/SECRET_KEY" "$RUN_DIR/secrets/SECRET_KEY_PREVIOUS" "$RUN_DIR/secrets/SECRET_KEY.next"
+	secret_make SECRET_KEY
 }
 
 secret() {
