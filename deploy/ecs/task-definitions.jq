@@ -62,9 +62,10 @@ def settings(name):
     healthcheck: {HEALTHCHECK_TARGETS: (["users=9001", "values=9002", "worker=9004", "mailer=9005", "healthcheck=9003"] |
       map(split("=") | "\(.[0])=http://\(.[0]).\($place.Namespace):\(.[1])") | join(","))}
   }[name]);
+def keys: {SECRET_KEY: $place.SecretKey} + (if $place.SecretKeyPrevious then {SECRET_KEY_PREVIOUS: $place.SecretKeyPrevious} else {} end);
 def secrets_of(name):
   {REDIS_URL: url("redis")} + ({
-    users: {SECRET_KEY: $place.SecretKey, DATABASE_URL: url("users")}, values: {SECRET_KEY: $place.SecretKey, DATABASE_URL: url("values")},
+    users: (keys + {DATABASE_URL: url("users")}), values: (keys + {DATABASE_URL: url("values")}),
     worker: {}, mailer: (if $place.SmtpUrl then {SMTP_URL: $place.SmtpUrl} else {} end), healthcheck: {HEALTHCHECK_POSTGRES: url("healthcheck")}
   }[name]);
 

@@ -189,6 +189,18 @@ def test_without_an_smtp_server_mailer_gets_no_secret_and_starts(monkeypatch):
     test_the_daemon_takes_the_configuration_that_its_task_gives_it("mailer", "prod", "production")
 
 
+@pytest.mark.parametrize("service", ["users", "values", "users-migrate", "values-migrate"])
+def test_while_keys_are_changed_every_process_that_has_one_gets_both(service, monkeypatch):
+    one = "migrate" if service.endswith("migrate") else service
+
+    def keys():
+        return {each["name"]: each["valueFrom"] for each in container(service, one)["secrets"] if "KEY" in each["name"]}
+
+    assert keys() == {"SECRET_KEY": "arn:SecretKey"}
+    monkeypatch.setitem(PLACE, "SecretKeyPrevious", "arn:SecretKey::AWSPREVIOUS:")
+    assert keys() == {"SECRET_KEY": "arn:SecretKey", "SECRET_KEY_PREVIOUS": "arn:SecretKey::AWSPREVIOUS:"}
+
+
 def test_cfn_lint_finds_no_fault():
     need("cfn-lint")
     # W1100: merge keys of YAML, which deploy/ecs/stack resolves before CloudFormation gets the template.
