@@ -82,10 +82,11 @@ rotate_passwords() {
 		install_text "$RUN_DIR/secrets/$name" 600 <"$RUN_DIR/secrets/$name.next"
 		secrets_make # the URLs, and the file by which the next statement logs in
 	done
-	former=$(secret redis)
 	install_text "$RUN_DIR/secrets/redis" 600 <"$RUN_DIR/secrets/redis.next"
 	secrets_make
-	sed "s/^requirepass .*/requirepass $(secret redis)/" "$RUN_DIR/redis/redis.conf" | install_text "$RUN_DIR/redis/redis.conf" 600
+	# awk reads the password from its file, because a process list shows arguments.
+	awk '/^requirepass / && (getline password <file) > 0 { $2 = password } { print }' file="$RUN_DIR/secrets/redis" "$RUN_DIR/redis/redis.conf" |
+		install_text "$RUN_DIR/redis/redis.conf" 600
 	say "every daemon is restarted with them"
 	# shellcheck disable=SC2046 # one word a daemon
 	rotate_restart $(daemons_names)
