@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import subprocess
+import threading
 
 import abacus
 from harness import ROOT
@@ -70,3 +71,23 @@ class Stack:
             for path in (self.run_dir / "secrets").iterdir()
             if "." not in path.name and path.name != "pgpass"
         }
+
+
+@contextlib.contextmanager
+def process_lists():
+    """The set of all command lines that a process list shows until the end of the block, as bytes."""
+    seen, stopping = set(), threading.Event()
+
+    def watch():
+        while not stopping.is_set():
+            for entry in pathlib.Path("/proc").glob("[0-9]*"):
+                with contextlib.suppress(OSError):
+                    seen.add((entry / "cmdline").read_bytes())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        stopping.set()
+        watcher.join()

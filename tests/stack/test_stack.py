@@ -10,14 +10,13 @@ import shutil
 import signal
 import socket
 import subprocess
-import threading
 import time
 
 import pytest
 
 from abacus import call, eventually, fail
 from harness import ROOT, has_ipv6
-from own_stack import OFFSET, PORT, Stack
+from own_stack import OFFSET, PORT, Stack, process_lists
 
 DAEMONS = ["users", "values", "worker", "mailer", "healthcheck"]
 
@@ -285,25 +284,12 @@ def test_no_secret_is_in_a_process_list_or_a_log(stack):
     """Neither while it starts, nor while its commands run, nor in any log."""
     known = stack.secrets()
     assert set(known) >= {"SECRET_KEY", "postgres", "users", "values", "redis"}
-    seen, stopping = set(), threading.Event()
-
-    def watch():
-        while not stopping.is_set():
-            for entry in pathlib.Path("/proc").glob("[0-9]*"):
-                with contextlib.suppress(OSError):
-                    seen.add((entry / "cmdline").read_bytes())
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
+    with process_lists() as seen:
         assert stack("down").returncode == 0
         assert stack("up").returncode == 0
         stack("psql", "users", "-c", "SELECT 1")
         stack("redis-cli", "PING")
         stack("manage", "users", "db", "current")
-    finally:
-        stopping.set()
-        watcher.join()
     everything = b"\n".join(seen)
     assert b"redis-server" in everything
     logs = b"".join(path.read_bytes() for path in (stack.run_dir / "log").resolve().rglob("*") if path.is_file())
