@@ -96,8 +96,9 @@ class Reply:
         return f"{self.status} {self.body[:300]!r}"
 
 
-def call(method, path, body=None, token=None, headers=None, to="nginx", port=None, timeout=20):
-    """One request on a connection of its own. A dict or list as body is sent as JSON, bytes and str as they are."""
+def call(method, path, body=None, token=None, headers=None, to="nginx", port=None, timeout=20, is_recorded=None):
+    """One request on a connection of its own. A dict or list as body is sent as JSON, bytes and str as they are. What another
+    port answers is recorded as an answer of `to` only if is_recorded says so."""
     headers = {"X-Request-ID": REQUEST_ID, **(headers or {})}
     if isinstance(body, (dict, list)):
         body = json.dumps(body)
@@ -113,7 +114,7 @@ def call(method, path, body=None, token=None, headers=None, to="nginx", port=Non
         reply = Reply(response.status, response.headers, response.read())
     finally:
         connection.close()
-    if port is None:
+    if port is None or is_recorded:
         seen = {name.lower(): value for name, value in reply.headers.items()}
         record(to=to, method=method, path=path, status=reply.status, headers=seen, body=reply.body.decode(errors="replace"))
     return reply
@@ -485,7 +486,7 @@ class Daemon:
         )
 
     def call(self, method, path, body=None, **options):
-        return call(method, path, body, port=self.port, **options)
+        return call(method, path, body, to=self.name, port=self.port, is_recorded=True, **options)
 
 
 def resident_bytes(pid):

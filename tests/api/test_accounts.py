@@ -23,7 +23,8 @@ def taken(*fields):
 
 
 def own(person, method, **body):
-    return call(method, "/auth/account", {"current": person.password, **body}, token=person.token)
+    path = "/auth/password" if method == "PUT" else "/auth/account"
+    return call(method, path, {"current": person.password, **body}, token=person.token)
 
 
 def shown(person, **changes):
@@ -147,7 +148,7 @@ def test_the_last_active_admin_can_not_delete_the_own_account(person):
         abacus.psql("users", f"UPDATE users SET admin = id <> {person.id} WHERE id IN ({admins}, {person.id})")
 
 
-@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+@pytest.mark.parametrize("method", ["PATCH", "DELETE", "PUT"])
 def test_a_confirmation_by_a_password_that_was_changed_meanwhile_changes_nothing(person, method):
     """The right password has confirmed it, and its statement waits for the lock of the user's row, which the change holds."""
     abacus.native("scripts/stack")
@@ -165,7 +166,7 @@ def test_a_confirmation_by_a_password_that_was_changed_meanwhile_changes_nothing
         postgres.stdin.write(f"BEGIN; SELECT 'locked' FROM {row} FOR UPDATE;\n")
         postgres.stdin.flush()
         assert postgres.stdout.readline() == "locked\n"
-        late = threads.submit(own, person, method, username="taken-over")
+        late = threads.submit(own, person, method, username="taken-over", new="nine wooden beads")
         eventually(lambda: abacus.psql("users", waiting) == "1", message="the statement waits")
         postgres.communicate(f"UPDATE users SET password_hash = 'another' WHERE id = {person.id}; COMMIT;\n")
         reply = late.result()

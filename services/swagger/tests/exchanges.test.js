@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { ApiDocument } from "./api-document.js";
-import { answersOf, publicPath } from "./exchanges.js";
+import { answersOf, publicPath, unseenOf } from "./exchanges.js";
 
 const api = new ApiDocument(fileURLToPath(new URL("../openapi.yaml", import.meta.url)));
 const headers = { "content-type": "application/json", "x-request-id": "a-1" };
@@ -64,4 +64,10 @@ test("replies are read from the wire one by one", () => {
 			[200, "b", "{}"],
 		],
 	);
+});
+
+test("an answer that was not seen is found", () => {
+	const all = unseenOf(api, new Set());
+	assert.ok(all.includes("ping 200") && all.includes("ping 504"));
+	assert.deepEqual(unseenOf(api, new Set(all.filter((one) => one !== "ping 504"))), ["ping 504"]);
 });

@@ -494,6 +494,12 @@ export type AccountChanged = {
     data: User;
 };
 
+export type AccountChangeWaits = {
+    status: 'success';
+    message: 'Please open the link that was sent to the new address.';
+    data: User;
+};
+
 /**
  * what users see of each other
  */
@@ -2069,7 +2075,7 @@ export type ChangeAccountResponses = {
      * With `EMAIL_VERIFICATION`, another e-mail becomes the user's once the link was used that was sent to it. What else was asked for is changed, and
      * the reply has the user after that.
      */
-    202: AccountChanged;
+    202: AccountChangeWaits;
 };
 
 export type ChangeAccountResponse = ChangeAccountResponses[keyof ChangeAccountResponses];
