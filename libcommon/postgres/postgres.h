@@ -55,7 +55,7 @@ struct postgres_statement {
 	bool only_reads; /* may be sent twice, and share a transaction */
 };
 
-#define POSTGRES_PARAMS_MAX 12
+#define POSTGRES_PARAMS_MAX 14
 struct postgres_params { /* begin with {0}; never copy it, because it points into itself; texts are borrowed until
 			    postgres_exec() returns */
 	int count;

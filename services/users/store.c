@@ -305,7 +305,8 @@ const struct postgres_statement store_session_insert = {
 	" SELECT $1::uuid, id, tokens_dead_until_ms, $4::boolean, $5::boolean, $6::text, $7::text, now() + " SECONDS(
 		"$8") ", $11::text FROM users WHERE id = $2::bigint AND active AND tokens_dead_until_ms = $3::bigint RETURNING "
 		      "*),"
-		      " surplus AS (DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE user_id = $2::bigint"
+		      " surplus AS (DELETE FROM sessions WHERE (id = $13::uuid AND cookie AND EXISTS (SELECT FROM added))"
+		      " OR id IN (SELECT id FROM sessions WHERE user_id = $2::bigint AND id IS DISTINCT FROM $13::uuid"
 		      " AND EXISTS (SELECT FROM added) ORDER BY used_at DESC, id DESC OFFSET $9::bigint - 1) RETURNING id, "
 		      "user_id),"
 		      " revoked AS (" REVOKE("surplus", "$10") ")," EVENT_OF(

@@ -470,6 +470,24 @@ def test_a_cookie_that_is_worth_nothing_is_removed(person):
     assert (none.status, none.json, none.headers["Set-Cookie"]) == (401, ENDED, None)
 
 
+def test_a_login_ends_the_session_whose_cookie_it_replaces_and_no_other(person):
+    kept = session_of(person)
+    first = log_in(person, cookie=True, headers={"Origin": ORIGIN})
+    name, value, _ = cookie_of(first)
+    headers = {"Origin": ORIGIN, "Cookie": f"{name}={value}"}
+    assert log_in(person, cookie=True, headers=headers, password="not the password").status == 401
+    assert log_in(person, headers=headers).status == 201, "it gets no cookie"
+    assert is_accepted_everywhere(first.json["access_token"])
+    other = log_in(Person(), cookie=True, headers=headers)
+    assert other.status == 201
+    eventually(lambda: is_refused_everywhere(first.json["access_token"]))
+    assert post("/auth/session/refresh", {"cookie": True}, headers=headers).json == ENDED
+    assert is_accepted_everywhere(other.json["access_token"]) and is_accepted_everywhere(kept["access_token"])
+    for cookie in (f"{name}={value}", f"{name}={forged(value)}", f"{name}={kept['refresh_token']}", f"{name}="):
+        assert log_in(person, cookie=True, headers={"Origin": ORIGIN, "Cookie": cookie}).status == 201
+    assert is_accepted_everywhere(other.json["access_token"]) and is_accepted_everywhere(kept["access_token"])
+
+
 # ---- ending ----
 
 

@@ -10,6 +10,7 @@
 #include "service.h"
 #include "sessions/device.h"
 #include "sessions/session.h"
+#include "sessions/session_cookie.h"
 #include "store.h"
 
 struct starting {
@@ -34,11 +35,25 @@ static struct starting *make(struct http_request *req, const struct session_star
 	return starting;
 }
 
+/* The session of the cookie that this login replaces: no client could use it any more. False: there is none. */
+static bool find_replaced(struct http_request *req, const struct session_start *start, char ret_id[37])
+{
+	const struct jwt_key *key = &users_of(req)->key;
+	struct refresh_token token;
+	char text[REFRESH_TOKEN_LEN + 1];
+
+	if (!start->is_cookie || !session_cookie_read(req, text) ||
+	    refresh_token_parse(key->secret, key->previous_secret, text, &token) != STATUS_OK)
+		return false;
+	jwt_jti_format(token.session, ret_id);
+	return true;
+}
+
 void session_start(struct http_request *req, const struct session_start *start)
 {
 	struct starting *starting = make(req, start);
 	struct postgres_params params = {0};
-	char id[37], user_agent[EVENT_ORIGIN_AGENT_LEN + 1];
+	char id[37], replaced[37], user_agent[EVENT_ORIGIN_AGENT_LEN + 1];
 
 	jwt_jti_format(starting->tokens.session.id, id);
 	event_origin_agent(req, user_agent);
@@ -54,10 +69,12 @@ void session_start(struct http_request *req, const struct session_start *start)
 	postgres_param_int(&params, users_of(req)->config->auth.token_lifetime_s);
 	postgres_param_text(&params, starting->tokens.session.factor);
 	postgres_param_text(&params, event_origin_of(req, start->user_id, id));
+	postgres_param_text(&params, find_replaced(req, start, replaced) ? replaced : NULL);
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_session_insert, &params, stored, starting);
 }
 
-/* Of the sessions that were one too many, Postgres has the revocations; the other services get them a moment later. */
+/* Of the sessions that were one too many, or replaced, Postgres has the revocations; the other services get them a moment
+ * later. */
 static void publish_surplus(const struct users *users, const struct postgres_rows *rows)
 {
 	for (int i = 0; i < postgres_count(rows); i++) {

@@ -16,7 +16,8 @@ struct session_start {
 	const char *factor; /* the second factor as a word of jwt_session; "" none */
 };
 
-/* Stores the session and answers 201 with its tokens; 503 when the user was changed since the password was loaded. */
+/* Stores the session and answers 201 with its tokens; 503 when the user was changed since the password was loaded. Ends the
+ * session whose cookie this one replaces, whoever's it is. */
 void session_start(struct http_request *req, const struct session_start *start);
 
 #endif
