@@ -345,6 +345,7 @@ server() {
 	step "lint workflows" scripts/lint/workflows
 	step "lint rooms" scripts/lint/rooms.py
 	step "lint file names" scripts/lint/file_names.py
+	step "lint security tables" scripts/lint/security_tables.py
 	step "build gcc" build BUILD=build WERROR=1
 	step "build clang" build BUILD=build/clang CC=clang WERROR=1
 	step "build fuzz" make -j"$jobs" WERROR=1 fuzz-build

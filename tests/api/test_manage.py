@@ -121,6 +121,12 @@ def test_recreate_db_destroys_nothing_without_a_confirmation_in_any_environment(
     assert superuser("SELECT count(*) FROM first", DATABASE) == "0"
 
 
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_no_user_with_a_known_password_is_made_where_users_are_real(manage, environment):
+    manage("db", "upgrade")
+    assert "publicly known passwords" in manage("seed_db", code=1, APP_ENV=environment)
+
+
 def test_on_a_terminal_recreate_db_asks_for_the_name_of_the_database(manage):
     manage("db", "upgrade")
     superuser("INSERT INTO first VALUES (1)", DATABASE)

@@ -11,6 +11,15 @@ it("an unknown path leads to a page that says so", async () => {
 	await waitFor(() => expect(document.title).toBe("Not Found · Abacus"));
 });
 
+it.each(["/about", "/status", "/all-users", "/reset#a-token", "/no/such/page"])(
+	"a user who is logged in can log out at %s",
+	async (path) => {
+		show(path, { as: { id: 7 } });
+		await screen.findByRole("heading", { level: 1 });
+		screen.getByRole("button", { name: "Log Out" });
+	},
+);
+
 it("the burger opens the menu, and Escape closes it", async () => {
 	const hands = show("/about");
 	const burger = await screen.findByRole("button", { name: "Menu" });
