@@ -1,5 +1,7 @@
 """Pages of other origins: what a browser asks before one may call the API, and what it then reads. tests/nginx has the rest."""
 
+import re
+
 import pytest
 
 import abacus
@@ -21,6 +23,14 @@ def test_a_preflight_allows_a_page_of_localhost_what_the_api_has(path, method):
     assert method in reply.headers["Access-Control-Allow-Methods"].split(", ")
     allowed = reply.headers["Access-Control-Allow-Headers"].lower().split(", ")
     assert {"authorization", "content-type"} <= set(allowed)
+
+
+def test_a_preflight_allows_each_header_of_the_apis_document():
+    """But those that a browser sets by itself."""
+    document = (abacus.ROOT / "services/swagger/openapi.yaml").read_text()
+    documented = {name.lower() for name in re.findall(r"name: ([\w-]+)\s+in: header", document) if "Sec-" not in name}
+    allowed = ask("/auth/password", "PUT").headers["Access-Control-Allow-Headers"].lower().split(", ")
+    assert documented and documented <= set(allowed)
 
 
 def test_a_page_of_localhost_registers_submits_and_reads_the_links_of_a_list():
