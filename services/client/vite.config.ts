@@ -90,6 +90,6 @@ export default defineConfig({
 		setupFiles: ["tests/setup.ts"],
 		include: ["tests/**/*.test.{ts,tsx}"],
 		restoreMocks: true,
-		testTimeout: 20_000,
+		testTimeout: 60_000,
 	},
 });

@@ -5,7 +5,7 @@ import { current, dismiss } from "../src/parts/notices";
 import { sessions } from "../src/session/session";
 import { forgetServer } from "./server";
 
-configure({ asyncUtilTimeout: 5000 }); // each page is loaded as a file, and the machine may be busy
+configure({ asyncUtilTimeout: 20_000 }); // each page is loaded as a file, and the machine may be busy
 
 HTMLDialogElement.prototype.showModal = function () {
 	this.open = true;
