@@ -490,7 +490,7 @@ export type UserChanged = {
 
 export type AccountChanged = {
     status: 'success';
-    message: 'Your account was changed.';
+    message: 'Your account was changed.' | 'Please open the link that was sent to the new address.';
     data: User;
 };
 
