@@ -14,6 +14,7 @@ const Register = chunk(() => import("./pages/register"));
 const LogIn = chunk(() => import("./pages/log-in"));
 const ForgotPassword = chunk(() => import("./pages/forgot-password"));
 const ResetPassword = chunk(() => import("./pages/reset-password"));
+const VerifyEmail = chunk(() => import("./pages/verify-email"));
 const LogOut = chunk(() => import("./pages/log-out"));
 const Account = chunk(() => import("./pages/account"));
 const Users = chunk(() => import("./pages/users"));
@@ -77,6 +78,7 @@ export function App() {
 				<Route path="/auth" element={<Navigate to="/login" replace />} />
 				<Route path="/forgot" element={<ForgotPassword />} />
 				<Route path="/reset" element={<ResetPassword />} />
+				<Route path="/verify" element={<VerifyEmail />} />
 				<Route path="/logout" element={<LogOut />} />
 				<Route path="/account" element={<Account />} />
 				<Route path="/status" element={<Navigate to="/account" replace />} />

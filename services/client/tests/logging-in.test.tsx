@@ -1,4 +1,4 @@
-import { screen, waitFor } from "@testing-library/react";
+import { screen, waitFor, within } from "@testing-library/react";
 import { expect, it } from "vitest";
 import { sessions } from "../src/session/session";
 import { accessToken, answer, askedFor, failure, token, tokens, user } from "./server";
@@ -59,8 +59,23 @@ it("registering says that a link has to be opened first, where the server wants 
 	await hands.type(await screen.findByLabelText("User name"), "somebody");
 	await hands.type(screen.getByLabelText("E-mail"), "some@body.org");
 	await hands.type(screen.getByLabelText("Password"), "long enough{Enter}");
-	await screen.findByText(message);
+	await screen.findByRole("heading", { level: 1, name: "Almost done" });
+	screen.getByText("some@body.org");
 	expect(screen.queryByText("Welcome!")).toBeNull();
+	await hands.click(within(screen.getByRole("main")).getByRole("link", { name: "Log In" }));
+	await screen.findByRole("heading", { level: 1, name: "Log In" });
+});
+
+it("a login before the link was opened says so, and leads back to the form", async () => {
+	answer("POST /auth/session", 403, failure("email_unverified", "Please open the link that was sent to your e-mail address."));
+	const hands = show("/login");
+	await hands.type(await screen.findByLabelText("E-mail"), "some@body.org");
+	await hands.type(screen.getByLabelText("Password"), "long enough{Enter}");
+	await screen.findByRole("heading", { level: 1, name: "Confirm your e-mail address" });
+	screen.getByText("some@body.org");
+	expect(document.querySelector(".notification")).toBeNull();
+	await hands.click(screen.getByRole("button", { name: "Back" }));
+	expect(document.activeElement).toBe(await screen.findByLabelText("E-mail"));
 });
 
 it("the server's error for a field is shown beside it until the field is changed", async () => {

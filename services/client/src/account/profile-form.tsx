@@ -17,7 +17,7 @@ export function ProfileForm({ user }: { user: User }) {
 		{ username, email },
 		async (texts) => {
 			const body = changed(texts);
-			const next = await confirmed(
+			const { user: next, isWaiting } = await confirmed(
 				{
 					action: "change_account",
 					parameters: body,
@@ -28,7 +28,8 @@ export function ProfileForm({ user }: { user: User }) {
 				(confirmation) => changeAccount(body, confirmation),
 			);
 			queries.setQueryData(profileQuery(user.id).queryKey, next);
-			notify("success", "Saved.");
+			if (isWaiting) form.set({ email: next.email });
+			notify("success", isWaiting ? `A link was sent to ${texts.email}. Open it, and that becomes your e-mail address.` : "Saved.");
 		},
 		{ username: user.username, email: user.email },
 	);

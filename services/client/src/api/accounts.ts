@@ -3,10 +3,21 @@ import type { Tokens } from "../session/session";
 import { confirming, throwing } from "./calls";
 import * as api from "./generated";
 
-export type { AccountChange, Asked, Challenge, Factor, Method, PasswordChange, Session as SessionEntry, User } from "./generated";
+export type {
+	AccountChange,
+	Asked,
+	Challenge,
+	Factor,
+	Method,
+	PasswordChange,
+	Session as SessionEntry,
+	User,
+} from "./generated";
 
-export async function changeAccount(body: api.AccountChange, confirmation?: string): Promise<api.User> {
-	return (await api.changeAccount({ ...throwing, headers: confirming(confirmation), body })).data.data;
+/* isWaiting: another e-mail becomes the user's once the link was used that was sent to it (EMAIL_VERIFICATION). */
+export async function changeAccount(body: api.AccountChange, confirmation?: string): Promise<{ user: api.User; isWaiting: boolean }> {
+	const { data, response } = await api.changeAccount({ ...throwing, headers: confirming(confirmation), body });
+	return { user: data.data, isWaiting: response.status === 202 };
 }
 
 export async function changePassword(body: api.PasswordChange, confirmation?: string): Promise<void> {

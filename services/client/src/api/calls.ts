@@ -82,6 +82,16 @@ export async function answerChallenge(challenge: string, method: api.Method, pro
 	return "access_token" in data ? tokensOf(data) : data.data;
 }
 
+/* TOKEN is that of a link, which confirms an e-mail address. */
+export async function verifyEmail(token: string): Promise<void> {
+	await api.verifyEmail({ ...throwing, body: { token } });
+}
+
+/* Has a link sent that confirms the caller's address. */
+export async function sendEmailLink(): Promise<void> {
+	await api.sendEmailLink(throwing);
+}
+
 /* Has a code sent by message, which answers the challenge. */
 export async function sendCode(challenge: string): Promise<void> {
 	await api.sendCode({ ...throwing, path: { id: challenge } });

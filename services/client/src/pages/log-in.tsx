@@ -1,10 +1,12 @@
 import { useEffect, useRef, useState } from "react";
 import { useLocation } from "react-router";
 import { logIn } from "../api/calls";
+import { Failure } from "../api/failure";
 import type { Challenge } from "../api/generated";
 import { Field } from "../parts/field";
 import { Link } from "../parts/link";
 import { notify } from "../parts/notices";
+import { OpenLink, UNVERIFIED } from "../parts/open-link";
 import { Page } from "../parts/page";
 import { ProofForm } from "../parts/proof-form";
 import { RuleList } from "../parts/rule-list";
@@ -22,15 +24,25 @@ function begin({ token, refreshToken }: Tokens, keep: boolean) {
 	notify("success", "Welcome!");
 }
 
-/* isAgain: after the second step, whose focus is gone. */
-function FirstStep({ onChallenge, isAgain }: { onChallenge: (waiting: Waiting) => void; isAgain: boolean }) {
+interface FirstStepProps {
+	onChallenge: (waiting: Waiting) => void;
+	onUnverified: (email: string) => void;
+	isAgain: boolean; // after another step, whose focus is gone
+}
+
+function FirstStep({ onChallenge, onUnverified, isAgain }: FirstStepProps) {
 	const ref = useRef<HTMLFormElement>(null);
 	const [keep, setKeep] = useState(false);
 	const { state } = useLocation();
 	const form = useForm({ email: "E-mail", password: "Password" }, async ({ email, password }) => {
-		const reply = await logIn(email, password, keep);
-		if ("challenge" in reply) onChallenge({ challenge: reply, keep });
-		else begin(reply, keep);
+		try {
+			const reply = await logIn(email, password, keep);
+			if ("challenge" in reply) onChallenge({ challenge: reply, keep });
+			else begin(reply, keep);
+		} catch (error) {
+			if (!(error instanceof Failure && error.code === UNVERIFIED)) throw error;
+			onUnverified(email);
+		}
 	});
 	const rules = logInRules(form.texts);
 
@@ -91,16 +103,32 @@ function SecondStep({ challenge, keep, onBack }: Waiting & { onBack: () => void 
 
 export default function LogIn() {
 	const [waiting, setWaiting] = useState<Waiting | null>(null);
+	const [unverified, setUnverified] = useState("");
 	const [isAgain, setAgain] = useState(false);
 
 	function goBack() {
 		setWaiting(null);
+		setUnverified("");
 		setAgain(true);
 	}
 
+	if (unverified)
+		return (
+			<Page title="Log In" heading="Confirm your e-mail address" narrow>
+				<OpenLink email={unverified}>
+					<button type="button" className="button" onClick={goBack}>
+						Back
+					</button>
+				</OpenLink>
+			</Page>
+		);
 	return (
 		<Page title="Log In" heading={waiting ? "Confirm that it is you" : "Log In"} narrow>
-			{waiting ? <SecondStep {...waiting} onBack={goBack} /> : <FirstStep onChallenge={setWaiting} isAgain={isAgain} />}
+			{waiting ? (
+				<SecondStep {...waiting} onBack={goBack} />
+			) : (
+				<FirstStep onChallenge={setWaiting} onUnverified={setUnverified} isAgain={isAgain} />
+			)}
 		</Page>
 	);
 }

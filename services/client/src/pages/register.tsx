@@ -1,8 +1,11 @@
+import { useState } from "react";
 import { useLocation } from "react-router";
 import { register } from "../api/calls";
+import { Failure } from "../api/failure";
 import { Field } from "../parts/field";
 import { Link } from "../parts/link";
 import { notify } from "../parts/notices";
+import { OpenLink, UNVERIFIED } from "../parts/open-link";
 import { Page } from "../parts/page";
 import { RuleList } from "../parts/rule-list";
 import { areMet, registrationRules } from "../parts/rules";
@@ -12,13 +15,29 @@ import { REGISTRATION_LABELS } from "./labels";
 
 export default function Register() {
 	const { state } = useLocation();
+	const [waiting, setWaiting] = useState("");
 	const form = useForm(REGISTRATION_LABELS, async (texts) => {
-		const { token, refreshToken } = await register(texts);
-		sessions.start(token, false, refreshToken);
-		notify("success", "Welcome!");
+		try {
+			const { token, refreshToken } = await register(texts);
+			sessions.start(token, false, refreshToken);
+			notify("success", "Welcome!");
+		} catch (error) {
+			if (!(error instanceof Failure && error.code === UNVERIFIED)) throw error;
+			setWaiting(texts.email);
+		}
 	});
 	const rules = registrationRules(form.texts);
 
+	if (waiting)
+		return (
+			<Page title="Register" heading="Almost done" narrow>
+				<OpenLink email={waiting}>
+					<Link className="button is-primary" to="/login" state={state} replace>
+						Log In
+					</Link>
+				</OpenLink>
+			</Page>
+		);
 	return (
 		<Page title="Register" narrow>
 			<form className="sheet" onSubmit={form.submit} noValidate>

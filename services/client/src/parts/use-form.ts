@@ -34,6 +34,7 @@ export function useForm<T extends Texts>(labels: T, send: (texts: T) => Promise<
 		texts,
 		isSending: sending.isPending,
 		clear: () => setTexts(empty),
+		set: (some: Partial<T>) => setTexts((before) => ({ ...before, ...some })),
 		submit(event: SyntheticEvent) {
 			event.preventDefault();
 			if (isSending.current) return;
