@@ -4,8 +4,23 @@ import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { call, expired, givePassword, h1, isLive, loggedOut, logIn, newUser, notice, openAs, own, PASSWORD, settled } from "./people.mjs";
-import { artifact, base, eventually, misplaced, newPage, sideways, violations } from "./stack.mjs";
+import {
+	call,
+	expired,
+	givePassword,
+	h1,
+	isLive,
+	loggedOut,
+	logIn,
+	newUser,
+	notice,
+	open,
+	openAs,
+	own,
+	PASSWORD,
+	settled,
+} from "./people.mjs";
+import { artifact, base, eventually, messages, misplaced, newPage, sideways, violations } from "./stack.mjs";
 
 // ---- an authenticator app (RFC 6238) ----
 
@@ -191,6 +206,62 @@ test("a code confirms each sensitive action of a user with an app, and none is a
 	await page.keyboard.press("Enter");
 	await notice(page, "success", "Password changed. You are logged out everywhere else.").waitFor();
 	await loggedOut(other);
+});
+
+// ---- messages ----
+
+// What PATTERN finds in the messages to the user, the oldest first, once there are COUNT.
+const inMessages = ({ email }, pattern, count) =>
+	eventually(() => {
+		const found = messages()
+			.filter((text) => text.includes(email))
+			.flatMap((text) => pattern.exec(text)?.[1] ?? []);
+		return found.length >= count && found;
+	}, `${count} messages with ${pattern} have arrived`);
+const newestCode = async (who, count) => (await inMessages(who, /Code (\d{6}) confirms/, count)).at(-1);
+
+test("codes by e-mail are added by the code of a message, the next login takes its own, and the list of what happened has both", async (t) => {
+	const who = await newUser();
+	const page = await newPage(t);
+	await logIn(page, who);
+	await openAccount(page);
+	await page.getByRole("button", { name: "Get codes by e-mail instead" }).click();
+	await confirmByPassword(page);
+	await page.getByRole("heading", { name: "Add codes by e-mail" }).waitFor();
+	await page.getByLabel("Code", { exact: true }).fill(await newestCode(who, 1));
+	await page.keyboard.press("Enter");
+	await page.getByRole("button", { name: "I have kept them" }).click();
+	await page.getByText("Codes by e-mail", { exact: true }).waitFor();
+	await page.evaluate(() => sessionStorage.clear());
+
+	await givePassword(page, who);
+	await page.getByText("Enter the six digits of the newest message").waitFor();
+	await page.getByLabel("Code", { exact: true }).fill(await newestCode(who, 2));
+	await page.keyboard.press("Enter");
+	await h1(page, "Your values");
+
+	await openAccount(page);
+	const happened = page.getByRole("region", { name: "What happened with your account" });
+	for (const what of ["Logged in", "A code was accepted", "Two-step login: a way to get codes was added", "Registered"])
+		await happened.getByText(what, { exact: true }).first().waitFor();
+	await look(page, "activity", PHONE);
+	assert.deepEqual(own(page.complaints), []);
+});
+
+test("a link that confirms an e-mail address changes nothing until the user confirms, and is good once", async (t) => {
+	const who = await newUser();
+	assert.equal((await call("POST", "/auth/email", { token: who.token })).status, 202);
+	const [token] = await inMessages(who, /\/verify#([\w-]+)/, 1);
+	const page = await open(t, `/verify#${token}`);
+	await h1(page, "Confirm your e-mail address");
+	await look(page, "verify", PHONE);
+	await page.reload();
+	await page.getByRole("button", { name: "Confirm" }).click();
+	await page.getByText("Your e-mail address is confirmed.").waitFor();
+	await page.reload();
+	await page.getByRole("button", { name: "Confirm" }).click();
+	await notice(page, "danger", "This link is not valid any more.").waitFor();
+	assert.deepEqual(own(page.complaints), []);
 });
 
 // ---- sessions ----

@@ -14,6 +14,14 @@ const CODES = Array.from({ length: 10 }, (_, i) => `AAAAAA-BBBBBB-CCCCCC-DDDD${i
 
 let factors: (typeof FACTOR)[];
 let entries: ReturnType<typeof entry>[];
+let events: ReturnType<typeof event>[];
+
+/* It happened to user 7, who did it, an hour ago. */
+function event(id: number, name: string, more: object = {}) {
+	const at = new Date(Date.now() - 3_600_000).toISOString();
+	const rest = { network: "203.0.113.7", user_agent: "curl/8.0", request_id: null, session: null, count: 1 };
+	return { id, event: name, at, last_at: at, user: 7, actor: 7 as number | null, ...rest, ...more };
+}
 
 function entry(id: string, more: object = {}) {
 	return {
@@ -44,6 +52,8 @@ beforeEach(() => {
 	answer("GET /auth/status", 200, { status: "success", data: user(7, "somebody") });
 	answerBy("GET /auth/factors", () => [200, { status: "success", data: { asked: "login", recovery_codes: 9, factors } }]);
 	answerBy("GET /auth/sessions", () => [200, { status: "success", data: { sessions: entries } }]);
+	events = [event(1, "registered")];
+	answerBy("GET /auth/events", () => [200, { status: "success", data: { events } }]);
 	answerBy("POST /auth/confirmations", () => [
 		201,
 		{ status: "success", message: "", data: challenge(factors.length > 0 ? undefined : ["password"]) },
@@ -124,6 +134,17 @@ it("a dialog that is cancelled changes nothing and reports nothing", async () =>
 	expect(askedFor("PATCH /auth/account")).toHaveLength(1);
 	expect(document.querySelector(".notification")).toBeNull();
 	expect(screen.getByLabelText<HTMLInputElement>("User name").value).toBe("somebody2");
+});
+
+it("an e-mail that waits for its link is not shown as the user's, and the page says what to do", async () => {
+	answerConfirmed("PATCH /auth/account", 202, { status: "success", message: "Please open the link.", data: user(7, "somebody") });
+	const hands = await showAccount();
+	const field = screen.getByLabelText<HTMLInputElement>("E-mail");
+	await hands.clear(field);
+	await hands.type(field, "new@body.org{Enter}");
+	await hands.type(await within(await dialog("Confirm that it is you")).findByLabelText("Your password"), "long enough{Enter}");
+	await screen.findByText("A link was sent to new@body.org. Open it, and that becomes your e-mail address.");
+	expect(field.value).toBe("somebody@example.com");
 });
 
 it("a wrong password is called so in the dialog, and a challenge that has ended is asked anew", async () => {
@@ -420,4 +441,52 @@ it("a session that ends closes the dialog", async () => {
 	await dialog("Delete your account?");
 	sessions.end("token_invalid");
 	await isGone();
+});
+
+// ---- what happened ----
+
+const happened = async () => within(await screen.findByRole("region", { name: "What happened with your account" }));
+
+it("what happened is listed in words: who did it, when, from where and with what", async () => {
+	events = [
+		event(6, "login", { user_agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", network: "198.51.100.4" }),
+		event(5, "login_failed", { actor: null, count: 12 }),
+		event(4, "admin_granted", { actor: 1, network: null, user_agent: null }),
+		event(3, "user_deactivated", { user: 9 }),
+		event(2, "carrier_pigeon_sent"),
+		event(1, "registered"),
+	];
+	await showAccount();
+	const list = await happened();
+	await list.findByText("Logged in");
+	expect(list.getAllByRole("listitem").map((item) => item.textContent)).toEqual([
+		"Logged in1 hour ago, from 198.51.100.4 with Firefox on Linux",
+		"A login failed12 times1 hour ago, from 203.0.113.7 with curl",
+		"Became an adminAdmin 1 did it. 1 hour ago",
+		"The account was deactivatedYou did it to user 9. 1 hour ago, from 203.0.113.7 with curl",
+		"carrier pigeon sent1 hour ago, from 203.0.113.7 with curl",
+		"Registered1 hour ago, from 203.0.113.7 with curl",
+	]);
+});
+
+it("earlier events are fetched when they are asked for", async () => {
+	const hands = await showAccount();
+	const list = await happened();
+	await list.findByText("Registered");
+	expect(list.queryByRole("button", { name: "Show more" })).toBeNull();
+	answer(
+		"GET /auth/events",
+		200,
+		{ status: "success", data: { events: [event(9, "logout")] } },
+		{ Link: '</auth/events?after=9>; rel="next"' },
+	);
+	answer("DELETE /auth/sessions/session-2", 200, { status: "success", message: "" });
+	await hands.click(screen.getByRole("button", { name: "End curl" }));
+	await list.findByText("Logged out");
+	events = [event(8, "password_changed")];
+	answerBy("GET /auth/events", () => [200, { status: "success", data: { events } }]);
+	await hands.click(list.getByRole("button", { name: "Show more" }));
+	await list.findByText("The password was changed");
+	list.getByText("Logged out");
+	expect(list.queryByRole("button", { name: "Show more" })).toBeNull();
 });

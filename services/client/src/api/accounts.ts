@@ -1,10 +1,11 @@
 /* The calls of the account page, and of the dialog that confirms sensitive actions. */
 import type { Tokens } from "../session/session";
-import { confirming, throwing } from "./calls";
+import { afterOf, confirming, throwing } from "./calls";
 import * as api from "./generated";
 
 export type {
 	AccountChange,
+	AccountEvent,
 	Asked,
 	Challenge,
 	Factor,
@@ -42,6 +43,19 @@ export async function endSession(id: string): Promise<void> {
 
 export async function endOtherSessions(confirmation?: string): Promise<Tokens> {
 	return { token: (await api.endOtherSessions({ ...throwing, headers: confirming(confirmation) })).data.data.access_token };
+}
+
+export interface EventPage {
+	events: api.AccountEvent[];
+	next: number | null; // for `after`
+}
+
+const EVENTS_OF_A_PAGE = 10;
+
+export async function fetchEvents(after: number): Promise<EventPage> {
+	const { data, response } = await api.listEvents({ ...throwing, query: { limit: EVENTS_OF_A_PAGE, after } });
+	const next = afterOf(response);
+	return { events: data.data.events, next: next === null ? null : Number(next) };
 }
 
 export async function fetchFactors(): Promise<api.FactorList["data"]> {

@@ -178,7 +178,7 @@ export interface ValuePage {
 type ValueQuery = NonNullable<api.ListValuesData["query"]>;
 
 /* The parameter `after` of the next page, from the reply's Link: a page may have no value although there is a next one. */
-function afterOf(response: Response): string | null {
+export function afterOf(response: Response): string | null {
 	const address = /<([^>]*)>/.exec(response.headers.get("Link") ?? "")?.[1];
 	return address === undefined ? null : new URLSearchParams(address.slice(address.indexOf("?") + 1)).get("after");
 }

@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { factorsQuery, profileQuery } from "../account/account";
+import { Activity } from "../account/activity";
 import { DeleteAccount } from "../account/delete-account";
 import { PasswordForm } from "../account/password-form";
 import { ProfileForm } from "../account/profile-form";
@@ -21,6 +22,7 @@ function OwnAccount({ session }: { session: Session }) {
 			<PasswordForm session={session} user={user} hasFactor={factors.factors.length > 0} />
 			<TwoStep session={session} email={user.email} />
 			<SessionList session={session} />
+			<Activity session={session} />
 			<DeleteAccount user={user} />
 		</>
 	);
