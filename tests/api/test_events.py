@@ -272,12 +272,15 @@ def test_failed_logins_are_counted_by_network_and_day(person, admin):
 
 
 def test_wrong_passwords_and_codes_that_should_confirm_are_in_the_trail(admin):
-    person, owner = Person(), Owner()
+    person, owner, reader = Person(), Owner(), codes.Owner()
     body = {"username": "another", "current": "wrong"}
     expect(400, call("PATCH", "/auth/account", body, token=person.token))
-    trail(person, admin, "registered", "password_wrong")
     expect(401, answer(challenge_of(owner), owner.wrong_code()))
+    unsent = {"email": reader.email, "password": reader.password, "mtan": "482913"}
+    expect(401, post("/auth/login", unsent))
+    trail(person, admin, "registered", "password_wrong")
     trail(owner, admin, "registered", "login", "factor_added", "code_wrong")
+    trail(reader, admin, "registered", "code_wrong")
 
 
 # ---- lists ----

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "challenges/challenge.h"
+#include "events/event_attempts.h"
 #include "factors/methods.h"
 #include "http/reply.h"
 #include "service.h"
@@ -80,12 +81,12 @@ static void found(enum status status, const struct postgres_rows *rows, void *ar
 	struct http_request *req = check->credentials->req;
 
 	if (status != STATUS_OK)
-		http_reply_status(req, status);
-	else if (postgres_count(rows) == 0)
-		check->done(req, NULL, check->arg);
-	else
-		answer_challenge(req, postgres_text(rows, 0, COLUMN_MTAN_CHALLENGE), &method_mtan, check->code, check->done,
-				 check->arg);
+		return http_reply_status(req, status);
+	if (postgres_count(rows) > 0)
+		return answer_challenge(req, postgres_text(rows, 0, COLUMN_MTAN_CHALLENGE), &method_mtan, check->code,
+					check->done, check->arg);
+	event_attempts_note(req, EVENT_CODE_WRONG, check->credentials->user_id);
+	check->done(req, NULL, check->arg);
 }
 
 void login_factor_check_mtan(struct credentials *credentials, const char *code, answered *done, void *arg)
