@@ -4,7 +4,7 @@
 #   server                     what a change must pass: lint, build, and every test of the server, twice
 #   quick                      what depends on compilers, linters and libraries, without a server
 #   client                     the web client by itself
-#   e2e                        the pages in a real browser
+#   e2e                        the pages in a real browser; with BASE_URL=https://… the main path through those of a system that runs elsewhere
 #   docker                     the images and what the Compose files bring up
 #   deploy                     delivery, against servers on this machine
 #   all                        server, client, e2e, docker and deploy: what CI runs
@@ -414,6 +414,17 @@ browser_tests() {
 	(cd tests/e2e && node --test --test-reporter=tap "$1")
 }
 
+# The pages of a system that runs elsewhere, at BASE_URL.
+pages_elsewhere() {
+	(cd tests/e2e && node --test --test-reporter=tap anywhere.test.mjs)
+}
+
+e2e_elsewhere() {
+	act scripts/install-packages e2e || exit 1
+	step "e2e npm ci" npm ci --prefix tests/e2e --no-audit --no-fund
+	step "e2e anywhere" pages_elsewhere
+}
+
 e2e() {
 	act scripts/install-packages build run e2e || exit 1
 	export BUILD=build CLIENT=1
@@ -500,7 +511,8 @@ run_command() {
 	command=$1
 	shift
 	case $command in
-	server | client | e2e | quick | coverage) $command ;;
+	server | client | quick | coverage) $command ;;
+	e2e) if [ -n "${BASE_URL:-}" ]; then e2e_elsewhere; else e2e; fi ;;
 	deploy) delivery ;;
 	docker) containers ;;
 	all)

@@ -16,7 +16,8 @@ const runDir = resolve(root, process.env.RUN_DIR ?? ".run");
 const offset = Number(process.env.PORT_OFFSET ?? 0);
 
 export const instances = Number(process.env.INSTANCES ?? 1);
-export const base = `http://127.0.0.1:${process.env.PORT ?? 8080}`; // through nginx
+// Through nginx, or of a system elsewhere (anywhere.test.mjs).
+export const base = (process.env.BASE_URL || `http://127.0.0.1:${process.env.PORT ?? 8080}`).replace(/\/$/, "");
 export const direct = (port) => `http://127.0.0.1:${port + offset}`; // to a service itself; PORT is its documented port
 export const secret = (name) => readFileSync(resolve(runDir, "secrets", name), "utf8");
 export const clientFile = (name) => resolve(runDir, "share/client", name); // that nginx serves
