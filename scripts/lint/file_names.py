@@ -44,6 +44,10 @@ ELSEWHERE = {
     "FOLDER/include/tls.http",
     "tls.http",
     "server.conf",  # made from server.conf.template
+    "manage.py",  # of the legacy system
+    "Dockerrun.aws.json",  # made by deploy/eb/files
+    "bundle/Dockerrun.aws.json",
+    "environment.json",
     "services/client/dist",  # built
     "services/swagger/dist/swagger",
     "test_who_leaves_before_the_answer_has_changed_it_for_every_service",  # examples of names

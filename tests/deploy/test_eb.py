@@ -1,0 +1,139 @@
+"""deploy/eb: what Elastic Beanstalk gets. ECS's own check of a task definition, in moto, takes the place of Beanstalk's,
+because it has the same format."""
+
+import json
+import os
+
+import pytest
+
+from delivery import ACCOUNT, REGION, need
+from harness import ROOT, run
+
+DAEMONS = ["users", "values", "worker", "mailer", "healthcheck"]
+OUTPUTS = {
+    "Cluster": "abacus-prod",
+    "LogGroup": "/abacus/abacus-prod",
+    "Namespace": "abacus-prod.internal",
+    "DatabaseHost": "db.example",
+    "MailFrom": "abacus@abacus.example",
+    "PublicUrl": "https://abacus.example",
+    "Vpc": "vpc-1",
+    "PublicSubnets": "subnet-1,subnet-2",
+    "Subnets": "subnet-3,subnet-4",
+    "TasksGroup": "sg-1",
+    **{
+        name: f"arn:aws:{name}"
+        for name in (
+            "Urls SecretKey ExecutionRole TaskRole DatabaseCa DatabaseMaster UsersPassword ValuesPassword HealthcheckPassword "
+            "SmtpUrl"
+        ).split()
+    },
+}
+
+
+@pytest.fixture
+def made(tmp_path):
+    """The two files, of a stack that a small `aws` describes: (Dockerrun.aws.json, environment.json)."""
+    need("jq")
+    (tmp_path / "bin").mkdir()
+    stack = {
+        "Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in OUTPUTS.items()],
+        "Parameters": [{"ParameterKey": "CertificateArn", "ParameterValue": "arn:certificate"}],
+    }
+    (tmp_path / "stack.json").write_text(json.dumps({"Stacks": [stack]}))
+    aws = tmp_path / "bin/aws"
+    aws.write_text(
+        f'#!/bin/sh\n[ "$*" = "cloudformation describe-stacks --stack-name abacus-prod" ] && cat {tmp_path}/stack.json\n'
+    )
+    aws.chmod(0o755)
+    path = f"{tmp_path}/bin:{os.environ['PATH']}"
+    run(
+        ROOT / "deploy/eb/files", "prod", tmp_path / "made", "0123456789abcdef",
+        PATH=path, AWS_REGION=REGION, AWS_ACCOUNT_ID=ACCOUNT, STACK="",
+    )  # fmt: skip
+    return [json.loads((tmp_path / "made" / name).read_text()) for name in ("Dockerrun.aws.json", "environment.json")]
+
+
+@pytest.fixture
+def containers(made):
+    return {one["name"]: one for one in made[0]["containerDefinitions"]}
+
+
+def test_the_file_has_the_parts_of_version_2_and_nothing_else(made):
+    assert sorted(made[0]) == ["AWSEBDockerrunVersion", "containerDefinitions", "executionRoleArn", "volumes"]
+    assert made[0]["AWSEBDockerrunVersion"] == 2 and made[0]["executionRoleArn"] == "arn:aws:ExecutionRole"
+
+
+def test_ecs_accepts_the_containers_on_its_own_machines(made, aws_emptied, tmp_path):
+    task = {name: made[0][name] for name in ("containerDefinitions", "volumes", "executionRoleArn")}
+    task |= {"family": "eb", "networkMode": "bridge", "requiresCompatibilities": ["EC2"]}
+    (tmp_path / "task.json").write_text(json.dumps(task))
+    run("aws", "ecs", "register-task-definition", "--cli-input-json", f"file://{tmp_path}/task.json", **aws_emptied)
+
+
+def test_beanstalk_accepts_the_options(made, aws_emptied, tmp_path):
+    (tmp_path / "options.json").write_text(json.dumps(made[1]))
+    run("aws", "elasticbeanstalk", "create-application", "--application-name", "abacus", **aws_emptied)
+    run(
+        "aws", "elasticbeanstalk", "create-environment", "--application-name", "abacus", "--environment-name", "abacus-prod",
+        "--solution-stack-name", "ECS", "--option-settings", f"file://{tmp_path}/options.json", **aws_emptied,
+    )  # fmt: skip
+    seen = {(one["Namespace"], one["OptionName"]): one["Value"] for one in made[1]}
+    assert len(seen) == len(made[1])
+    assert seen["aws:elbv2:listener:443", "SSLCertificateArns"] == "arn:certificate"
+    assert seen["aws:ec2:vpc", "Subnets"] == "subnet-3,subnet-4" and seen["aws:ec2:vpc", "ELBSubnets"] == "subnet-1,subnet-2"
+
+
+def test_every_image_is_of_the_commit_and_only_nginx_has_a_port_of_the_machine(containers):
+    for one in containers.values():
+        assert one["image"].startswith(f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/abacus/") and one["image"].endswith(
+            ":01234567"
+        )
+        assert one["readonlyRootFilesystem"] is True
+    ports = {name: one["portMappings"] for name, one in containers.items() if "portMappings" in one}
+    assert ports == {"nginx": [{"hostPort": 80, "containerPort": 8080, "protocol": "tcp"}]}
+
+
+def test_what_a_container_reaches_by_name_is_linked_and_what_it_waits_for_exists(containers):
+    for name, one in containers.items():
+        text = json.dumps(one.get("environment", []))
+        assert "abacus-prod.internal" not in text
+        reached = {other for other in DAEMONS if f"http://{other}:" in text}
+        assert name.endswith("migrate") or reached <= set(one.get("links", [])), name  # a migration asks no service
+        assert set(one.get("links", [])) <= set(containers) - {name}
+        for before in one.get("dependsOn", []):
+            assert before["condition"] == "START" or not containers[before["containerName"]]["essential"]
+    assert set(containers["nginx"]["links"]) == {"users", "values", "healthcheck", "client", "swagger"}
+
+
+def test_the_daemons_start_after_the_migrations_of_their_tables(containers):
+    def before(name):
+        return [one["containerName"] for one in containers[name].get("dependsOn", [])]
+
+    assert before("users") == ["users-migrate"] and before("values") == ["values-migrate"]
+    assert before("users-migrate") == before("values-migrate") == ["database"] and before("database") == ["prepare"]
+
+
+def test_every_folder_that_is_written_is_memory_or_the_one_with_the_certificates(made, containers):
+    assert [one["name"] for one in made[0]["volumes"]] == ["certificates"]
+    for one in containers.values():
+        assert {mount["sourceVolume"] for mount in one["mountPoints"]} <= {"certificates"}
+        assert "/tmp" in [folder["containerPath"] for folder in one["linuxParameters"]["tmpfs"]]
+    assert "/run/nginx" in [folder["containerPath"] for folder in containers["nginx"]["linuxParameters"]["tmpfs"]]
+
+
+@pytest.mark.parametrize("service", DAEMONS)
+def test_the_daemon_takes_the_configuration_that_its_container_gives_it(containers, service):
+    binary = ROOT / "build/bin" / service
+    if not binary.exists():
+        pytest.skip(f"{binary.relative_to(ROOT)} is not built")
+    given = {variable["name"]: variable["value"] for variable in containers[service]["environment"]}
+    example = {
+        "SECRET_KEY": "k" * 64,
+        "REDIS_URL": "rediss://:secret@redis.example:6379/0",
+        "DATABASE_URL": "postgres://users:secret@db.example:5432/users",
+        "SMTP_URL": "smtps://abacus:secret@mail.example:465",
+        "HEALTHCHECK_POSTGRES": "postgres://healthcheck:secret@db.example:5432/postgres",
+    }
+    given |= {secret["name"]: example[secret["name"]] for secret in containers[service]["secrets"]}
+    run("env", "-i", *(f"{name}={value}" for name, value in given.items()), binary, "--check")
