@@ -877,6 +877,32 @@ test("an admin deactivates, activates, promotes, adds and deletes", async (t) =>
 	assert.deepEqual(page.complaints, []);
 });
 
+test("an admin finds a user, has a link sent, ends the sessions, and sees both in what happened", async (t) => {
+	const who = await newUser();
+	const page = await openAs(t, admin);
+	const theirs = await openAs(t, who);
+	await page.goto(`${base}/all-users`);
+	await page.getByRole("searchbox", { name: "Search by name or e-mail" }).fill(who.email);
+	await eventually(async () => (await page.locator("[data-user]").count()) === 1, "only that user is listed");
+	await page.getByRole("button", { name: `Details ${who.username}` }).click();
+	const dialog = page.getByRole("dialog", { name: who.username });
+	await dialog.getByText("Registered", { exact: true }).waitFor();
+	await dialog.getByRole("button", { name: "Send a link for a new password" }).click();
+	await dialog.getByText(`A link for a new password was sent to ${who.email}.`).waitFor();
+	await dialog.getByText("A link for a new password was sent", { exact: true }).waitFor();
+	await dialog.getByRole("button", { name: "End all sessions" }).click();
+	await dialog.getByText("All sessions were ended", { exact: true }).waitFor();
+	await loggedOut(theirs);
+	assert.deepEqual(await violations(page), []);
+	assert.ok((await sideways(page)) <= 0);
+	await page.screenshot({ path: artifact("client-user-details.png") });
+	const arrived = () => messages().find((text) => text.includes(`To: <${who.email}>`) && text.includes("/reset#"));
+	await eventually(async () => arrived(), "the message with the link");
+	await page.keyboard.press("Escape");
+	await dialog.waitFor({ state: "detached" });
+	assert.deepEqual(page.complaints, []);
+});
+
 test("a user who is not an admin sees all users and cannot change them", async (t) => {
 	const page = await openAs(t, await newUser());
 	await page.getByRole("link", { name: "Users", exact: true }).click();

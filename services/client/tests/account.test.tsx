@@ -463,7 +463,7 @@ it("what happened is listed in words: who did it, when, from where and with what
 		"Logged in1 hour ago, from 198.51.100.4 with Firefox on Linux",
 		"A login failed12 times1 hour ago, from 203.0.113.7 with curl",
 		"Became an adminAdmin 1 did it. 1 hour ago",
-		"The account was deactivatedYou did it to user 9. 1 hour ago, from 203.0.113.7 with curl",
+		"The account was deactivatedIt was the account of user 9. 1 hour ago, from 203.0.113.7 with curl",
 		"carrier pigeon sent1 hour ago, from 203.0.113.7 with curl",
 		"Registered1 hour ago, from 203.0.113.7 with curl",
 	]);

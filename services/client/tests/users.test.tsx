@@ -16,7 +16,8 @@ it("all users are listed, and a user who is not an admin cannot change them", as
 	await screen.findByRole("heading", { level: 1, name: "All Users" });
 	await screen.findByText("theadmin@example.com");
 	expect(document.querySelectorAll("tbody tr")).toHaveLength(2);
-	expect(screen.queryByRole("button", { name: /Deactivate|Add|Delete/ })).toBeNull();
+	expect(screen.queryByRole("button", { name: /Deactivate|Add|Delete|Details/ })).toBeNull();
+	expect(screen.queryByRole("searchbox")).toBeNull();
 });
 
 it("a user who may see only the names of others gets a list of names", async () => {
@@ -112,4 +113,67 @@ it("an admin with a second factor confirms each change by a code", async () => {
 	await hands.type(await asked.findByLabelText("Code"), "123456{Enter}");
 	await screen.findByText("somebody is no longer active.");
 	expect(askedFor("POST /auth/confirmations")[0]?.body).toEqual({ action: "change_user", parameters: { active: false, id: "2" } });
+});
+
+// ---- what an admin seldom does ----
+
+const event = { id: 1, session: null, network: null, user_agent: null, request_id: null, count: 1, user: 2 };
+const at = new Date().toISOString();
+
+async function openDetails() {
+	answer("GET /users/2/events", 200, {
+		status: "success",
+		data: { events: [{ ...event, event: "admin_revoked", actor: 1, at, last_at: at }] },
+	});
+	const hands = show("/all-users", { as: { id: 1, admin: true } });
+	await hands.click(await screen.findByRole("button", { name: "Details somebody" }));
+	return { hands, dialog: within(await screen.findByRole("dialog", { name: "somebody" })) };
+}
+
+it("an admin sees what happened to a user's account", async () => {
+	const { dialog } = await openDetails();
+	await dialog.findByText("Is no admin any more");
+	dialog.getByText(/^Admin 1 did it\./);
+});
+
+it("an admin has a link for a new password sent, and the reason is shown when there is none", async () => {
+	answer("POST /users/2/reset", 409, failure("too_many_links", "The user has as many good links as possible."));
+	const { hands, dialog } = await openDetails();
+	await hands.click(dialog.getByRole("button", { name: "Send a link for a new password" }));
+	await dialog.findByText("The user has as many good links as possible.");
+	answer("POST /users/2/reset", 202, { status: "success", message: "A message with a link is on its way to the user." });
+	await hands.click(dialog.getByRole("button", { name: "Send a link for a new password" }));
+	await dialog.findByText("A link for a new password was sent to somebody@example.com.");
+});
+
+it("an admin ends a user's sessions, confirmed by a code where the admin has a second factor", async () => {
+	answerBy("DELETE /users/2/sessions", (_, confirmation) =>
+		confirmation === "the-confirmation"
+			? [200, { status: "success", message: "All sessions of the user were ended." }]
+			: [403, failure("confirmation_required", "Please confirm this with your second factor.")],
+	);
+	answer("POST /auth/confirmations", 201, { status: "success", message: "", data: challenge() });
+	answer(`POST /auth/challenge/${CHALLENGE}`, 200, {
+		status: "success",
+		message: "",
+		data: { confirmation: "the-confirmation", expires_in: 300 },
+	});
+	const { hands, dialog } = await openDetails();
+	await hands.click(dialog.getByRole("button", { name: "End all sessions" }));
+	const asked = within(await screen.findByRole("dialog", { name: "Confirm that it is you" }));
+	await hands.type(await asked.findByLabelText("Code"), "123456{Enter}");
+	await dialog.findByText("somebody is logged out everywhere.");
+	expect(askedFor("POST /auth/confirmations")[0]?.body).toEqual({ action: "end_user_sessions", parameters: { id: "2" } });
+});
+
+it("an admin searches by name or e-mail, and the field keeps the focus", async () => {
+	const hands = show("/all-users", { as: { id: 1, admin: true } });
+	const field = await screen.findByRole("searchbox", { name: "Search by name or e-mail" });
+	users = [user(2, "somebody")];
+	await hands.type(field, " some ");
+	await waitFor(() => expect(row("theadmin")).toBeNull());
+	users = [];
+	await hands.type(field, "more");
+	await screen.findByText("No user has that in the name or the e-mail.");
+	expect(document.activeElement).toBe(field);
 });

@@ -1,5 +1,5 @@
 /* What the parts of the account page share. */
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { type InfiniteData, useMutation, useQueryClient } from "@tanstack/react-query";
 import { type EventPage, fetchEvents, fetchFactors, fetchSessions } from "../api/accounts";
 import { fetchProfile } from "../api/calls";
 import { dismissErrors, notify } from "../parts/notices";
@@ -8,6 +8,7 @@ import { report } from "../session/confirm";
 export const profileQuery = (userId: number) => ({ queryKey: ["profile", userId], queryFn: fetchProfile });
 export const factorsQuery = (userId: number) => ({ queryKey: ["account", userId, "factors"], queryFn: fetchFactors });
 export const sessionsQuery = (userId: number) => ({ queryKey: ["account", userId, "sessions"], queryFn: fetchSessions });
+export type EventPages = InfiniteData<EventPage>;
 export const eventsQuery = (userId: number) => ({
 	queryKey: ["account", userId, "events"],
 	queryFn: ({ pageParam }: { pageParam: number }) => fetchEvents(pageParam),

@@ -1,108 +1,21 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
-import type { AccountEvent } from "../api/accounts";
 import type { Session } from "../session/session";
-import { formatAge, formatTime } from "../values/format";
 import { eventsQuery } from "./account";
-import { nameOfDevice } from "./device";
+import { EventList } from "./event-list";
 
 const TITLE = "activity-title";
 
-const NAMES: Record<AccountEvent["event"], string> = {
-	login: "Logged in",
-	new_device: "A new device logged in",
-	logout: "Logged out",
-	session_ended: "A session was ended",
-	sessions_ended: "All sessions were ended",
-	session_misused: "A copy of a session was used, and the session was ended",
-	factor_used: "A code was accepted",
-	password_confirmed: "Confirmed by the password",
-	login_failed: "A login failed",
-	code_wrong: "A code was wrong",
-	password_wrong: "A password was wrong",
-	password_forgotten: "A link for a new password was asked for",
-	registered: "Registered",
-	user_added: "The account was added",
-	user_deleted: "The account was deleted",
-	user_activated: "The account was activated",
-	user_deactivated: "The account was deactivated",
-	admin_granted: "Became an admin",
-	admin_revoked: "Is no admin any more",
-	username_changed: "The user name was changed",
-	email_changed: "The e-mail address was changed",
-	email_change_asked: "Another e-mail address was asked for",
-	email_verified: "The e-mail address was confirmed",
-	password_changed: "The password was changed",
-	password_reset: "The password was set by a link",
-	reset_sent: "A link for a new password was sent",
-	factor_added: "Two-step login: a way to get codes was added",
-	factor_removed: "Two-step login: a way to get codes was removed",
-	factor_asked_login: "Two-step login: a code is asked for at every login",
-	factor_asked_sensitive: "Two-step login: a code is asked for only before sensitive actions",
-	recovery_codes_replaced: "The recovery codes were replaced",
-	recovery_code_used: "A recovery code was used",
-};
-const IS_BAD: ReadonlySet<string> = new Set([
-	"session_misused",
-	"login_failed",
-	"code_wrong",
-	"password_wrong",
-] satisfies AccountEvent["event"][]);
-
-/* An event of a newer server has no name here. */
-export function nameOfEvent(event: string): string {
-	return NAMES[event as AccountEvent["event"]] ?? event.replaceAll("_", " ");
-}
-
-/* Between whom it was; "" if the user did it to the own account, or a client that had not logged in. */
-function whoOf({ user, actor }: AccountEvent, userId: number): string {
-	if (user !== userId) return `You did it to user ${user}. `;
-	return actor !== null && actor !== userId ? `Admin ${actor} did it. ` : "";
-}
-
-function Entry({ event, userId }: { event: AccountEvent; userId: number }) {
-	const from = [event.network && `from ${event.network}`, event.user_agent && `with ${nameOfDevice(event.user_agent)}`]
-		.filter(Boolean)
-		.join(" ");
-
-	return (
-		<li>
-			<div>
-				<b className={IS_BAD.has(event.event) ? "problem" : undefined}>{nameOfEvent(event.event)}</b>
-				{event.count > 1 && <span className="flag">{event.count} times</span>}
-				<p className="soft">
-					{whoOf(event, userId)}
-					<time dateTime={event.last_at} title={formatTime(event.last_at)}>
-						{formatAge(event.last_at, Date.now())}
-					</time>
-					{from && `, ${from}`}
-				</p>
-			</div>
-		</li>
-	);
-}
-
-/* What happened to the account, and what the user did to others, the last first. */
+/* What happened to the account, and what the user did to others. */
 export function Activity({ session }: { session: Session }) {
-	const { data, hasNextPage, fetchNextPage, isFetchingNextPage } = useInfiniteQuery(eventsQuery(session.userId));
+	const listing = useInfiniteQuery(eventsQuery(session.userId));
 
 	return (
-		<section className="sheet" aria-labelledby={TITLE} aria-busy={!data || isFetchingNextPage}>
+		<section className="sheet" aria-labelledby={TITLE}>
 			<h2 id={TITLE} className="sheet-title">
 				What happened with your account
 			</h2>
 			<p className="block soft">If something here was not you, change your password.</p>
-			<ul className="rows">
-				{data?.pages
-					.flatMap(({ events }) => events)
-					.map((event) => (
-						<Entry key={event.id} event={event} userId={session.userId} />
-					))}
-			</ul>
-			{hasNextPage && (
-				<button type="button" className="button is-fullwidth more" onClick={() => isFetchingNextPage || fetchNextPage()}>
-					Show more
-				</button>
-			)}
+			<EventList userId={session.userId} listing={listing} />
 		</section>
 	);
 }

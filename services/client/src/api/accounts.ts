@@ -52,8 +52,11 @@ export interface EventPage {
 
 const EVENTS_OF_A_PAGE = 10;
 
-export async function fetchEvents(after: number): Promise<EventPage> {
-	const { data, response } = await api.listEvents({ ...throwing, query: { limit: EVENTS_OF_A_PAGE, after } });
+/* Of the caller, or, for an admin, of user ID. */
+export async function fetchEvents(after: number, id?: number): Promise<EventPage> {
+	const query = { limit: EVENTS_OF_A_PAGE, after };
+	const asked = id === undefined ? api.listEvents({ ...throwing, query }) : api.listEventsOfUser({ ...throwing, path: { id }, query });
+	const { data, response } = await asked;
 	const next = afterOf(response);
 	return { events: data.data.events, next: next === null ? null : Number(next) };
 }

@@ -139,14 +139,24 @@ export interface UserPage {
 	next: number | null; // for `after`
 }
 
-export async function fetchUsers(after: number): Promise<UserPage> {
-	const { data, response } = await api.listUsers({ ...throwing, query: { limit: 50, after } });
+/* QUERY: what the name or the e-mail has, for admins; or "". */
+export async function fetchUsers(after: number, query = ""): Promise<UserPage> {
+	const { data, response } = await api.listUsers({ ...throwing, query: { limit: 50, after, ...(query && { query }) } });
 	const users = data.data.users;
 	return { users, next: response.headers.has("Link") ? (users.at(-1)?.id ?? null) : null };
 }
 
 export async function addUser(body: api.Registration): Promise<string> {
 	return (await api.addUser({ ...throwing, body })).data.message;
+}
+
+/* Sends a link for a new password. */
+export async function resetUser(id: number, confirmation?: string): Promise<void> {
+	await api.resetUser({ ...throwing, headers: confirming(confirmation), path: { id } });
+}
+
+export async function endSessionsOfUser(id: number, confirmation?: string): Promise<void> {
+	await api.endSessionsOfUser({ ...throwing, headers: confirming(confirmation), path: { id } });
 }
 
 export async function changeUser(id: number, body: api.UserChange, confirmation?: string): Promise<api.User> {

@@ -1,5 +1,5 @@
-import { type InfiniteData, useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { type InfiniteData, keepPreviousData, useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
 import { addUser, changeUser, deleteUser, fetchUsers, type UserPage } from "../api/calls";
 import { Failure, messageOf } from "../api/failure";
 import type { User, UserChange, UserName } from "../api/generated";
@@ -15,6 +15,7 @@ import { confirmed, report } from "../session/confirm";
 import { type Session, sessions } from "../session/session";
 import { useSession } from "../session/use-session";
 import { REGISTRATION_LABELS } from "./labels";
+import { UserDialog } from "./user-dialog";
 
 const USERS = ["users"];
 
@@ -167,6 +168,7 @@ function ChangeDialog({ change, isOwn, onClose }: { change: Change; isOwn: boole
 
 function Actions({ user, isOwn, onDelete }: { user: User; isOwn: boolean; onDelete: () => void }) {
 	const [asked, setAsked] = useState<Change | null>(null);
+	const [isOpen, setOpen] = useState(false);
 	const changing = useChange(isOwn);
 	const change = (to: UserChange) => (questionOf({ user, to }, isOwn) ? setAsked({ user, to }) : changing.mutate({ user, to }));
 	const button = (text: string, onClick: () => void) => (
@@ -180,6 +182,8 @@ function Actions({ user, isOwn, onDelete }: { user: User; isOwn: boolean; onDele
 			{button(user.active ? "Deactivate" : "Activate", () => change({ active: !user.active }))}
 			{button(user.admin ? "Remove admin" : "Make admin", () => change({ admin: !user.admin }))}
 			{button("Delete", onDelete)}
+			{button("Details", () => setOpen(true))}
+			{isOpen && <UserDialog user={user} isOwn={isOwn} onClose={() => setOpen(false)} />}
 			{asked && <ChangeDialog change={asked} isOwn={isOwn} onClose={() => setAsked(null)} />}
 		</div>
 	);
@@ -252,11 +256,40 @@ function UserTable({ users, canChange, ownId }: UserTableProps) {
 	);
 }
 
+const SETTLES_MS = 300;
+
+/* Reports what is typed once no key was pressed for a moment. */
+function Search({ onText }: { onText: (text: string) => void }) {
+	const [typed, setTyped] = useState("");
+
+	useEffect(() => {
+		const timer = setTimeout(() => onText(typed.trim()), SETTLES_MS);
+		return () => clearTimeout(timer);
+	}, [typed, onText]);
+
+	return (
+		<input
+			className="input user-search"
+			type="search"
+			name="search"
+			maxLength={512}
+			placeholder="Name or e-mail"
+			aria-label="Search by name or e-mail"
+			autoCapitalize="none"
+			spellCheck={false}
+			value={typed}
+			onChange={(event) => setTyped(event.currentTarget.value)}
+		/>
+	);
+}
+
 function UserListing({ session }: { session: Session | null }) {
 	const [isAdding, setAdding] = useState(false);
+	const [text, setText] = useState("");
 	const listing = useInfiniteQuery({
-		queryKey: [...USERS, session?.userId ?? null],
-		queryFn: ({ pageParam }) => fetchUsers(pageParam),
+		queryKey: [...USERS, session?.userId ?? null, text],
+		queryFn: ({ pageParam }) => fetchUsers(pageParam, text),
+		placeholderData: keepPreviousData,
 		initialPageParam: 0,
 		getNextPageParam: (page) => page.next,
 	});
@@ -270,13 +303,18 @@ function UserListing({ session }: { session: Session | null }) {
 	return (
 		<>
 			{canChange && (
-				<p className="page-tools">
+				<div className="page-tools">
+					<Search onText={setText} />
 					<button type="button" className="button is-primary" onClick={() => setAdding(true)}>
 						Add a user
 					</button>
-				</p>
+				</div>
 			)}
-			<UserTable users={users} canChange={canChange} ownId={session?.userId} />
+			{users.length > 0 ? (
+				<UserTable users={users} canChange={canChange} ownId={session?.userId} />
+			) : (
+				<p className="sheet">No user has that in the name or the e-mail.</p>
+			)}
 			{listing.hasNextPage && (
 				<button
 					type="button"
