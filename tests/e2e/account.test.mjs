@@ -84,9 +84,9 @@ const PHONE = ["phone-dark", { width: 390, height: 844 }, "dark"];
 
 // Looks at the page as it is now. Each state is looked at once, and each of the two views has states with and without a dialog.
 async function look(page, name, [how, viewport, colorScheme]) {
-	await settled(page);
 	await page.setViewportSize(viewport);
 	await page.emulateMedia({ colorScheme });
+	await settled(page);
 	assert.deepEqual(await violations(page), [], `${name}, ${how}`);
 	assert.ok((await sideways(page)) <= 0, `${name} scrolls sideways, ${how}`);
 	await page.screenshot({ path: artifact(`account-${how}-${name}.png`), fullPage: true });

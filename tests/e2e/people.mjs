@@ -70,4 +70,5 @@ export const own = (complaints) => complaints.filter((text) => !BROWSERS.test(te
 export async function settled(page) {
 	await page.locator("[aria-busy=true]").waitFor({ state: "detached" });
 	await page.evaluate(() => document.fonts.ready);
+	await page.evaluate(() => new Promise((painted) => requestAnimationFrame(() => requestAnimationFrame(painted)))); // in the colours of now
 }
