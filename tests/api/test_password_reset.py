@@ -112,6 +112,18 @@ def test_however_often_it_is_asked_for_an_account_has_three_links_and_all_are_go
     assert [is_refused(reset(token, OTHER)) for token in found] == [True] * LINKS_MAX
 
 
+def test_no_more_than_ten_thousand_addresses_wait_and_the_reply_does_not_say_so(person):
+    """Those are of a second to come, so that users does not look for their accounts yet."""
+    rows = "SELECT 'waits-' || i, 4102444800 FROM generate_series(1, 10000) i"
+    waiting = f"SELECT count(*) FROM forgotten_passwords WHERE email = '{person.email}'"
+    psql("users", f"INSERT INTO forgotten_passwords (email, asked_s) {rows}")
+    try:
+        assert (forget(person.email).json, psql("users", waiting)) == (NOTED, "0")
+    finally:
+        psql("users", "DELETE FROM forgotten_passwords WHERE email LIKE 'waits-%'")
+    assert token_for(person)
+
+
 @pytest.mark.parametrize("own", ["username", "email"])
 def test_a_password_that_is_easy_to_guess_is_refused_with_the_reason_and_spends_no_link(person, own):
     token = token_for(person)
