@@ -123,8 +123,8 @@ def call(method, path, body=None, token=None, headers=None, to="nginx", port=Non
 def record(**fields):
     """Keeps an answer for services/swagger/tests/exchanges.js, which compares every one with the API's document."""
     if EXCHANGES:
-        with open(EXCHANGES, "a") as lines:
-            lines.write(json.dumps(fields) + "\n")
+        with open(EXCHANGES, "ab", buffering=0) as lines:  # a line is one write(), because threads record at once
+            lines.write(json.dumps(fields).encode() + b"\n")
 
 
 def get(path, **options):
