@@ -298,6 +298,7 @@ const struct postgres_statement store_email_verify = {
 	"INSERT INTO revoked_tokens (jti, user_id, inactive, expires_at) SELECT id, user_id, false, now() + " SECONDS( \
 		lifetime) " FROM " query " ON CONFLICT DO NOTHING"
 
+/* One list of the sessions that end, because Postgres would read the whole table for a condition with OR and a query in it. */
 const struct postgres_statement store_session_insert = {
 	"session_insert",
 	"WITH added AS (INSERT INTO sessions (id, user_id, generation, remember, cookie, user_agent, address, expires_at, "
@@ -305,10 +306,11 @@ const struct postgres_statement store_session_insert = {
 	" SELECT $1::uuid, id, tokens_dead_until_ms, $4::boolean, $5::boolean, $6::text, $7::text, now() + " SECONDS(
 		"$8") ", $11::text FROM users WHERE id = $2::bigint AND active AND tokens_dead_until_ms = $3::bigint RETURNING "
 		      "*),"
-		      " surplus AS (DELETE FROM sessions WHERE (id = $13::uuid AND cookie AND EXISTS (SELECT FROM added))"
-		      " OR id IN (SELECT id FROM sessions WHERE user_id = $2::bigint AND id IS DISTINCT FROM $13::uuid"
-		      " AND EXISTS (SELECT FROM added) ORDER BY used_at DESC, id DESC OFFSET $9::bigint - 1) RETURNING id, "
-		      "user_id),"
+		      " surplus AS (DELETE FROM sessions WHERE id = ANY (ARRAY("
+		      "SELECT id FROM sessions WHERE id = $13::uuid AND cookie AND EXISTS (SELECT FROM added) UNION ALL"
+		      " (SELECT id FROM sessions WHERE user_id = $2::bigint AND id IS DISTINCT FROM $13::uuid"
+		      " AND EXISTS (SELECT FROM added) ORDER BY used_at DESC, id DESC OFFSET $9::bigint - 1)"
+		      ")) RETURNING id, user_id),"
 		      " revoked AS (" REVOKE("surplus", "$10") ")," EVENT_OF(
 			      "use", "'login'", "added.user_id", "added.id", "added",
 			      "$12") " SELECT " SESSION_OF("added") ", " AUTHENTICATED_S("added") ", surplus.id FROM added "
