@@ -49,10 +49,11 @@
 #define NOTICE(template, query) NOTICE_WITH(template, "'{}'::jsonb", query)
 
 /* Follows `changed`, which has the id, the email, and as old_email the one before: when it is another one, the links that were
- * sent to the address of before end, and that address gets a last message. */
+ * sent before end, so that none makes another address the user's again, and the address of before gets a last message. */
 #define MOVED                                                                              \
 	" moved AS (SELECT id, old_email AS email FROM changed WHERE email <> old_email)," \
-	" unlinked AS (DELETE FROM password_resets USING moved WHERE user_id = moved.id)," NOTICE("email_changed", "moved")
+	" unlinked AS (DELETE FROM password_resets USING moved WHERE user_id = moved.id)," \
+	" unasked AS (UPDATE email_links SET id = NULL FROM moved WHERE user_id = moved.id)," NOTICE("email_changed", "moved")
 
 #define WAS " target.email AS old_email, old_username, was_active, was_admin"
 /* Follows `changed`, which has the user as it is and was: an event for each member that is another one now. */

@@ -218,6 +218,26 @@ def test_a_link_that_was_asked_for_before_the_password_was_changed_is_refused(op
     assert sql("SELECT email FROM users WHERE id = {}", person.id) == person.email
 
 
+def test_a_link_ends_when_the_user_gets_another_address_by_other_means(optional, person, admin):
+    """Otherwise an attacker's address would become the user's after an admin has set the right one."""
+    attackers, right = new_address(), new_address()
+    change(optional, person, attackers)
+    token = token_of(attackers)
+    assert call("PATCH", f"/users/{person.id}", {"email": right}, token=admin).status == 200
+    assert said(verify(token)) == (400, INVALID)
+    assert email_of(person) == right
+
+
+def test_a_link_that_was_sent_to_the_address_of_before_is_refused(person):
+    """Otherwise who reads the mailbox that a user has left would get the account back to it."""
+    post("/auth/email", token=person.token)
+    token, email = token_of(person.email), new_address()
+    body = {"email": email, "current": person.password}
+    assert call("PATCH", "/auth/account", body, token=person.token).status == 200
+    assert said(verify(token)) == (400, INVALID)
+    assert email_of(person) == email
+
+
 def test_a_change_is_confirmed_by_the_password(optional, person):
     reply = optional.call("PATCH", "/auth/account", {"email": new_address()}, token=person.token)
     assert (reply.status, reply.json["errors"]) == (400, [{"field": "current", "message": "is not your password"}])
