@@ -241,7 +241,8 @@ const struct postgres_statement store_user_reset = {
 #define LINK_WINDOW_IS_OVER "email_links.since + interval '1 hour' <= now()"
 
 /* An address that another user has gets no message, so that its owner is not asked to confirm what can not be, and the client
- * that asked learns nothing. */
+ * that asked learns nothing. What others have had sent to an address does not count for the user who has it, whom they could
+ * otherwise keep from ever proving it. */
 const struct postgres_statement store_email_link = {
 	"email_link",
 	"WITH target AS (SELECT id, email, coalesce($2::text, email) AS wanted, tokens_dead_until_ms FROM users"
@@ -258,8 +259,9 @@ const struct postgres_statement store_email_link = {
 		      " written AS (INSERT INTO outbox (template, recipient, parameters, expires_at)"
 		      " SELECT 'email_link', email, jsonb_build_object('link', id, 'user', user_id), expires_at FROM made"
 		      " WHERE NOT EXISTS (SELECT FROM users other WHERE lower(other.email) = lower(made.email)"
-		      " AND other.id <> made.user_id) AND (SELECT coalesce(sum(other.sent), 0) FROM email_links other"
-		      " WHERE lower(other.email) = lower(made.email) AND other.user_id <> made.user_id) < $4::bigint),"
+		      " AND other.id <> made.user_id) AND (lower(made.email) = (SELECT lower(target.email) FROM target)"
+		      " OR (SELECT coalesce(sum(other.sent), 0) FROM email_links other"
+		      " WHERE lower(other.email) = lower(made.email) AND other.user_id <> made.user_id) < $4::bigint)),"
 		      " asked AS (SELECT target.id FROM target JOIN made ON made.user_id = target.id WHERE wanted <> "
 		      "target.email)," EVENT(
 			      "change", "'email_change_asked'", "asked",

@@ -328,6 +328,22 @@ def test_many_users_do_not_flood_one_address(optional):
     assert len(tokens(email, LINKS)) == LINKS
 
 
+def test_no_other_user_keeps_a_user_from_being_sent_a_link(required):
+    """By having as many sent to the same address, before the user registers with it and after."""
+    new = someone()
+
+    def flood(attacker):
+        assert [change(required, attacker, new["email"]).status for _ in range(LINKS)] == [202] * LINKS
+
+    flood(Person())
+    assert required.call("POST", "/auth/register", new).status == 202
+    flood(Person())
+    login = {"email": new["email"], "password": new["password"]}
+    assert said(required.call("POST", "/auth/login", login)) == (403, UNVERIFIED)
+    assert 200 in [verify(token).status for token in tokens(new["email"], LINKS + 2)], "the newest of the user's two"
+    assert required.call("POST", "/auth/login", login).status == 200
+
+
 def test_the_database_makes_no_link(person):
     post("/auth/email", token=person.token)
     token = token_of(person.email)

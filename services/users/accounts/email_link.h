@@ -13,7 +13,8 @@ struct credentials;
 struct users;
 
 #define EMAIL_LINK_S 3600 /* which the templates of mailer and the API's document mention */
-/* Messages that a user causes in an hour, and that all other users cause to one address. */
+/* Messages that a user causes in an hour; and that users whose newest link is for one address, which is nobody's yet, have
+ * caused in it together. */
 #define EMAIL_LINKS_MAX 5
 
 /* is_made: a link is on its way, unless the address has one user too many; false: none more in this hour. Ends with reply(). */
