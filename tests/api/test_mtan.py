@@ -160,6 +160,14 @@ def test_the_message_names_the_action(owner, action, text, parameters):
     assert f"<strong>{code}</strong> confirms: {text}" in html
 
 
+def test_the_message_does_not_say_that_a_code_logs_in_when_the_name_of_the_action_is_not_known(owner):
+    """As of a challenge that a process of an earlier version has made, beside which this one runs for a while."""
+    challenge = begin(owner, "delete_account").json["data"]["challenge"]
+    sql("UPDATE challenges SET action = NULL WHERE id = '{}'", challenge)
+    assert send(challenge).status == 200
+    assert owner.newest()[1] == "a change"
+
+
 def test_a_code_confirms_a_sensitive_action(owner):
     assert said(call("DELETE", "/auth/account", {}, token=owner.token)) == (403, REQUIRED)
     headers = confirmation(owner, "delete_account")

@@ -89,6 +89,14 @@ static void sent(enum status status, const struct postgres_rows *rows, void *arg
 
 /* ---- publishing ---- */
 
+/* A challenge that is bound to an action without a name was stored by a process of the version before the names. */
+static const char *action_of(const struct mtan *mtan, const cJSON *json)
+{
+	const char *action = json_text(json, "action");
+
+	return mtan->binding && !action ? "" : action;
+}
+
 static char *values_of(const struct users *users, const char *message, const cJSON *json)
 {
 	struct mtan mtan = {.subject = json_text(json, "mtan"), .binding = json_text(json, "binding"), .nonce = message};
@@ -97,7 +105,7 @@ static char *values_of(const struct users *users, const char *message, const cJS
 	if (!mtan.subject || json_int(json, "user", &mtan.user_id) != STATUS_OK)
 		return NULL;
 	mtan_code(users->key.secret, &mtan, code);
-	return mem_printf("{\"code\":\"%s\",\"action\":\"%s\"}", code, confirmation_text(json_text(json, "action")));
+	return mem_printf("{\"code\":\"%s\",\"action\":\"%s\"}", code, confirmation_text(action_of(&mtan, json)));
 }
 
 char *code_values(const struct users *users, const char *message, const char *parameters)

@@ -13,8 +13,8 @@
 
 /* Whether there is such an action. */
 bool confirmation_is_action(const char *name);
-/* What the message with a code says that the code confirms: "delete your account". NULL: "log in". Also for a name of a version
- * to come. */
+/* What the message with a code says that the code confirms: "delete your account". NULL: "log in". For a name of a version to
+ * come, and for "", which stands for a name that is not known: "a change". */
 const char *confirmation_text(const char *action);
 
 /* Calls confirmed when X-Confirmation confirms this request, or, when the caller has no factor, the member `current`
