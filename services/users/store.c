@@ -301,7 +301,8 @@ const struct postgres_statement store_email_verify = {
 	"INSERT INTO revoked_tokens (jti, user_id, inactive, expires_at) SELECT id, user_id, false, now() + " SECONDS( \
 		lifetime) " FROM " query " ON CONFLICT DO NOTHING"
 
-/* One list of the sessions that end, because Postgres would read the whole table for a condition with OR and a query in it. */
+/* One list of the sessions that end, because Postgres would read the whole table for a condition with OR and a query in it.
+ * When another user's ends, whose cookie was replaced, it was done by that user's browser, and not by the user who logs in. */
 const struct postgres_statement store_session_insert = {
 	"session_insert",
 	"WITH added AS (INSERT INTO sessions (id, user_id, generation, remember, cookie, user_agent, address, expires_at, "
@@ -314,10 +315,19 @@ const struct postgres_statement store_session_insert = {
 		      " (SELECT id FROM sessions WHERE user_id = $2::bigint AND id IS DISTINCT FROM $13::uuid"
 		      " AND EXISTS (SELECT FROM added) ORDER BY used_at DESC, id DESC OFFSET $9::bigint - 1)"
 		      ")) RETURNING id, user_id),"
-		      " revoked AS (" REVOKE("surplus", "$10") ")," EVENT_OF(
-			      "use", "'login'", "added.user_id", "added.id", "added",
-			      "$12") " SELECT " SESSION_OF("added") ", " AUTHENTICATED_S("added") ", surplus.id FROM added "
-												  "LEFT JOIN surplus ON true"};
+		      " revoked AS (" REVOKE(
+			      "surplus",
+			      "$10") "),"
+				     " ended AS (INSERT" EVENT_COLUMNS
+				     " SELECT 'use', 'session_ended', user_id, CASE WHEN user_id = "
+				     "origin.actor THEN user_id END, id, origin.network, origin.agent, origin.request FROM "
+				     "surplus," ORIGIN("$12") " WHERE $12::jsonb IS NOT NULL)," EVENT_OF(
+					     "use", "'login'", "added.user_id", "added.id", "added",
+					     "$12") " SELECT " SESSION_OF("added") ", " AUTHENTICATED_S("added") ", surplus.id "
+														 "FROM added "
+														 "LEFT JOIN "
+														 "surplus ON "
+														 "true"};
 
 /* Of several calls with one counter the first rotates. The others wait for its lock and then see its row: their counter has
  * become the one before, replaced a moment ago. */

@@ -107,10 +107,9 @@ enum {
 };
 
 /* id, user id, dead_until_ms as it was when the password was read, remember, cookie, user agent, address, limit in s, most
- * sessions of a user, token lifetime in s, factor, origin -> session, and more; a row for each session that was the user's
- * least recently used and one too many, which is ended, or one row. No row: the user has been changed since, and nothing was
- * stored.
- */
+ * sessions of a user, token lifetime in s, factor, origin, id of the session whose cookie is replaced|null -> session, and
+ * more; a row for each session that is ended, which was replaced, or the user's least recently used and one too many, or one
+ * row. No row: the user has been changed since, and nothing was stored. */
 extern const struct postgres_statement store_session_insert;
 enum { COLUMN_STARTED_AUTHENTICATED_S = COLUMN_SESSION_END, COLUMN_STARTED_SURPLUS_ID /* null: none */ };
 

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import test_email_verification as addresses
 import test_mtan as codes
+import test_sessions as sessions
 from test_factors import Owner, answer, begin, challenge_of, confirmation, session_of
 from test_password_reset import NEW, reset, token_for
 
@@ -103,6 +104,16 @@ def test_a_session_is_in_the_trail_from_its_login_to_its_logout(person, admin):
     assert only(found, "logout")["session"] == left["session"]["id"]
     assert only(found, "session_ended")["session"] == ended["session"]["id"]
     assert {event["actor"] for event in found if event["event"] != "registered"} == {person.id}
+
+
+def test_a_session_whose_cookie_another_login_replaces_is_in_the_trail_of_its_user(person, admin):
+    """And not as done by the other user, because nobody but an admin does something to another user."""
+    first = expect(201, sessions.log_in(person, cookie=True, headers={"Origin": sessions.ORIGIN}))
+    name, value, _ = sessions.cookie_of(first)
+    headers = {"Origin": sessions.ORIGIN, "Cookie": f"{name}={value}"}
+    expect(201, sessions.log_in(Person(), cookie=True, headers=headers))
+    event = only(trail(person, admin, "registered", "login", "session_ended"), "session_ended")
+    assert (event["session"], event["actor"]) == (first.json["session"]["id"], None)
 
 
 def test_an_event_says_who_did_it_when_and_from_where(person, admin):
