@@ -65,10 +65,21 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 	return http_server_listen(users->http);
 }
 
+static struct {
+	void (*drained)(void *arg);
+	void *arg;
+} ending;
+
+static void answered_all(void *arg)
+{
+	event_attempts_finish(users->event_attempts, ending.drained, ending.arg);
+}
+
 static void drain(void *service, void (*drained)(void *arg), void *arg)
 {
-	event_attempts_flush(users->event_attempts);
-	http_server_drain(users->http, drained, arg);
+	ending.drained = drained;
+	ending.arg = arg;
+	http_server_drain(users->http, answered_all, NULL);
 }
 
 static void stop(void *service)

@@ -36,19 +36,21 @@ def connect(daemon):
 
 def registration():
     word = f"drained-{time.time_ns()}"
-    return json.dumps({"username": word, "email": f"{word}@example.com", "password": "seven brass beads"}).encode()
+    return {"username": word, "email": f"{word}@example.com", "password": "seven brass beads"}
+
+
+def begin(daemon, path, payload):
+    """A connection with a request whose answer takes half a second."""
+    body = json.dumps(payload).encode()
+    peer = connect(daemon)
+    head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    peer.sendall(head.encode() + body)
+    assert daemon.call("GET", "/users/ping").status == 200  # its event loop has run since
+    return peer
 
 
 def register(daemon):
-    """A connection with a request whose answer takes half a second."""
-    body = registration()
-    peer = connect(daemon)
-    peer.sendall(
-        b"POST /auth/register HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
-        + body
-    )
-    assert daemon.call("GET", "/users/ping").status == 200  # its event loop has run since
-    return peer
+    return begin(daemon, "/auth/register", registration())
 
 
 def read_all(peer):
@@ -83,6 +85,17 @@ def test_requests_in_flight_are_answered(users):
     assert all(reply.startswith(b"HTTP/1.1 201") and b"Successfully registered." in reply for reply in replies)
     assert all(b"Connection: close" in reply for reply in replies)
     print(f"three hashes in flight: drained within {took_s:.1f} s")
+
+
+def test_a_login_that_fails_while_draining_is_in_the_trail(users):
+    """It is written with others about a second later, and the process ends before that."""
+    user = registration()
+    assert users.call("POST", "/auth/register", user).status == 201
+    peer = begin(users, "/auth/login", {"email": user["email"], "password": "not the password"})
+    stop(users)
+    assert read_all(peer).startswith(b"HTTP/1.1 404")
+    of_user = f"(SELECT id FROM users WHERE email = '{user['email']}')"
+    assert abacus.psql("users", f"SELECT count FROM events WHERE user_id = {of_user} AND event = 'login_failed'") == "1"
 
 
 def test_while_draining_new_connections_are_refused(users):

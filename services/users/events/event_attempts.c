@@ -1,4 +1,5 @@
-/* Flow: event_attempts_note -> (the timer) -> event_attempts_flush -> written, and after an error again. */
+/* Flow: event_attempts_note -> (the timer) -> flush -> written, and after an error again. At the end: event_attempts_finish ->
+ * flush -> written -> the caller's `finished`. */
 #include "events/event_attempts.h"
 
 #include <stdio.h>
@@ -33,6 +34,8 @@ struct event_attempts {
 	struct attempt *attempts; /* ATTEMPTS_MAX of them */
 	int count, sent;          /* the first `sent` are on their way to Postgres */
 	int64_t dropped;
+	void (*finished)(void *arg); /* NULL: the process goes on */
+	void *finished_arg;
 };
 
 static const char *const names[] = {
@@ -96,7 +99,7 @@ static void add_json(struct buf *json, const struct attempt *attempt)
 	json_write_object_end(json);
 }
 
-void event_attempts_flush(struct event_attempts *attempts)
+static void flush(struct event_attempts *attempts)
 {
 	struct postgres_params params = {0};
 	struct buf json = {0};
@@ -115,7 +118,21 @@ void event_attempts_flush(struct event_attempts *attempts)
 
 static void due(void *arg)
 {
-	event_attempts_flush(arg);
+	flush(arg);
+}
+
+static void finish(struct event_attempts *attempts)
+{
+	flush(attempts);
+	if (attempts->sent == 0)
+		attempts->finished(attempts->finished_arg);
+}
+
+void event_attempts_finish(struct event_attempts *attempts, void (*finished)(void *arg), void *arg)
+{
+	attempts->finished = finished;
+	attempts->finished_arg = arg;
+	finish(attempts);
 }
 
 /* They may have been written nevertheless, and are then counted twice. Not after an error that would come again, which
@@ -140,7 +157,11 @@ static void written(enum status status, const struct postgres_rows *rows, void *
 			 LOG_INT("attempts", attempts->dropped));
 		attempts->dropped = 0;
 	}
-	if (attempts->count > 0 && !loop_timer_is_running(attempts->timer))
+	if (attempts->finished && status == STATUS_OK)
+		finish(attempts);
+	else if (attempts->finished)
+		attempts->finished(attempts->finished_arg);
+	else if (attempts->count > 0 && !loop_timer_is_running(attempts->timer))
 		loop_timer_start(attempts->timer, PAUSE_MS);
 }
 

@@ -19,7 +19,8 @@ struct event_attempts *event_attempts_new(struct event_base *base, struct users 
 void event_attempts_free(struct event_attempts *attempts);
 /* user_id 0: the name is no account's. */
 void event_attempts_note(struct http_request *req, enum event_attempt attempt, int64_t user_id);
-/* Writes at once, because the process is about to end. */
-void event_attempts_flush(struct event_attempts *attempts);
+/* Writes what there is, because the process is about to end, and reports that Postgres has answered, whatever it said. No
+ * request may be left that could note another one. */
+void event_attempts_finish(struct event_attempts *attempts, void (*finished)(void *arg), void *arg);
 
 #endif
