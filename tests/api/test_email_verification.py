@@ -251,6 +251,13 @@ def test_an_address_that_another_user_has_is_asked_nothing_and_the_reply_is_the_
     assert messages(other.email, SUBJECT) == []
 
 
+def test_a_name_that_is_taken_does_not_say_whether_the_address_beside_it_is(optional, person):
+    other = Person()
+    for email in (other.email, new_address()):
+        reply = change(optional, person, email, username=other.username)
+        assert (reply.status, [error["field"] for error in reply.json["errors"]]) == (409, ["username"])
+
+
 def test_an_address_that_another_user_got_meanwhile_is_refused(optional, person):
     email = new_address()
     change(optional, person, email)

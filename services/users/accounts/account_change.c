@@ -65,6 +65,8 @@ static void changed(enum status status, const struct postgres_rows *rows, void *
 	struct buf *json = http_request_alloc(req, sizeof *json, json_drop);
 	const char *email = waiting_email(req);
 
+	if (status == STATUS_CONFLICT && email) /* which waits, so it was the name */
+		return user_fields_refuse_taken_name(req);
 	if (status == STATUS_CONFLICT)
 		return user_fields_refuse_taken(req, http_request_user_id(req));
 	if (status != STATUS_OK)

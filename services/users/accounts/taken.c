@@ -25,6 +25,16 @@ void taken_refuse(struct http_request *req, int64_t own_id, int http_status, con
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_user_taken, &params, found, refusal);
 }
 
+static cJSON *add_name(cJSON *errors)
+{
+	return http_errors_add(errors, "username", "is taken, or looks like one that is");
+}
+
+void taken_refuse_name(struct http_request *req, int http_status, const char *message)
+{
+	http_reply_fail_fields(req, http_status, "user_exists", message, add_name(NULL));
+}
+
 /* Neither is taken if the other user has just been changed or deleted; the conflict stands. So it does without an answer. */
 static void found(enum status status, const struct postgres_rows *rows, void *arg)
 {
@@ -32,7 +42,7 @@ static void found(enum status status, const struct postgres_rows *rows, void *ar
 	cJSON *errors = NULL;
 
 	if (status == STATUS_OK && postgres_bool(rows, 0, COLUMN_TAKEN_USERNAME))
-		errors = http_errors_add(errors, "username", "is taken, or looks like one that is");
+		errors = add_name(errors);
 	if (status == STATUS_OK && postgres_bool(rows, 0, COLUMN_TAKEN_EMAIL))
 		errors = http_errors_add(errors, "email", "belongs to another user");
 	http_reply_fail_fields(refusal->req, refusal->http_status, "user_exists", refusal->message, errors);

@@ -27,7 +27,14 @@ void user_fields_params(struct postgres_params *params, const cJSON *json)
 	postgres_param_text(params, json_text(json, "email"));
 }
 
+static const char is_taken[] = "Another user has that name or e-mail.";
+
 void user_fields_refuse_taken(struct http_request *req, int64_t own_id)
 {
-	taken_refuse(req, own_id, 409, "Another user has that name or e-mail.");
+	taken_refuse(req, own_id, 409, is_taken);
+}
+
+void user_fields_refuse_taken_name(struct http_request *req)
+{
+	taken_refuse_name(req, 409, is_taken);
 }

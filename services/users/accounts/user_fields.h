@@ -17,5 +17,7 @@ cJSON *user_fields_errors(cJSON *errors, const cJSON *json);
 void user_fields_params(struct postgres_params *params, const cJSON *json);
 /* Answers that another user than own_id has the name or the e-mail. */
 void user_fields_refuse_taken(struct http_request *req, int64_t own_id);
+/* The same of the name alone, whatever the e-mail is. */
+void user_fields_refuse_taken_name(struct http_request *req);
 
 #endif
