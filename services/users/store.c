@@ -376,8 +376,12 @@ const struct postgres_statement store_session_end = {
 		"gone", "$4") " SELECT id FROM gone UNION ALL SELECT jti FROM revoked_tokens "
 			      "WHERE jti = $1::uuid AND user_id = $2::bigint"};
 
+#define AGENT "($6::jsonb ->> 'agent')"
 /* A row that was inserted has no xmax; one that was there has this statement's. Whether the user has another device is asked of
- * the table as it was before, so that the first one, of a registration, is no news. */
+ * the table as it was before, so that the first one, of a registration, is no news. The browser of an earlier session is known
+ * too, because sessions are older than the table of devices: without them an attacker who logs in first after an upgrade would
+ * not be reported, and the user would be, after that. A session of this minute may be of this login, or of an attacker's other
+ * one. */
 const struct postgres_statement store_device_note = {
 	"device_note",
 	"WITH noted AS (INSERT INTO devices (user_id, agent) SELECT id, $2::text FROM users WHERE id = $1::bigint"
@@ -386,7 +390,10 @@ const struct postgres_statement store_device_note = {
 	"$1::bigint"
 	" AND agent <> $2::text ORDER BY used_at DESC, agent OFFSET $4::bigint - 1)),"
 	" news AS (SELECT id, email FROM noted JOIN users ON users.id = user_id WHERE is_new"
-	" AND EXISTS (SELECT FROM devices WHERE user_id = $1::bigint))," EVENT(
+	" AND (EXISTS (SELECT FROM devices WHERE user_id = $1::bigint)"
+	" OR EXISTS (SELECT FROM sessions WHERE user_id = $1::bigint AND user_agent <> " AGENT "))"
+	" AND NOT EXISTS (SELECT FROM sessions WHERE user_id = $1::bigint AND user_agent = " AGENT
+	" AND created_at < now() - interval '1 minute'))," EVENT(
 		"use", "'new_device'", "news",
 		"$6") " INSERT INTO outbox (template, recipient, parameters) SELECT 'new_device', email, "
 		      "jsonb_build_object('address', "

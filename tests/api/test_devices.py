@@ -65,6 +65,22 @@ def test_the_notice_shows_the_address_and_nothing_that_the_device_chose(person):
     assert all("from the address 127.0.0.1" in text and agent[5:13] not in text for text in texts)
 
 
+def test_the_browser_of_an_earlier_session_is_known_and_another_one_is_reported(person):
+    """Also when no device is known, as after an upgrade from the version before."""
+    knows_one(person)
+    log_in(person, "Firefox")
+    eventually(lambda: devices(person) == 2)
+    times = "created_at = created_at - interval '1 hour', used_at = used_at - interval '1 hour'"
+    of_person = f"WHERE user_id = {person.id}"
+    abacus.psql("users", f"DELETE FROM devices {of_person}; UPDATE sessions SET {times} {of_person}")
+    for agent, count in (("a stranger", 1), ("Firefox", 2)):
+        log_in(person, agent)
+        eventually(lambda count=count: devices(person) == count)
+    reported = f"SELECT string_agg(user_agent, ', ' ORDER BY id) FROM events {of_person} AND event = 'new_device'"
+    assert abacus.psql("users", reported) == "Firefox, a stranger"
+    assert len(notices(person, 2)) == 2
+
+
 def test_a_wrong_password_is_not_reported_and_makes_no_device_known(person):
     post("/auth/session", {"email": person.email, "password": "wrong wrong"}, headers={"User-Agent": "another"})
     knows_one(person)
