@@ -246,7 +246,7 @@ const struct postgres_statement store_user_reset = {
 const struct postgres_statement store_email_link = {
 	"email_link",
 	"WITH target AS (SELECT id, email, coalesce($2::text, email) AS wanted, tokens_dead_until_ms FROM users"
-	" WHERE id = $1::bigint AND active),"
+	" WHERE id = $1::bigint AND active AND password_hash = coalesce($6::text, password_hash)),"
 	" made AS (INSERT INTO email_links (user_id, id, email, generation, expires_at)"
 	" SELECT id, gen_random_uuid(), wanted, tokens_dead_until_ms, now() + " SECONDS(
 		"$3") " FROM target"

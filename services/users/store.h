@@ -61,8 +61,9 @@ enum { COLUMN_TAKEN_USERNAME, COLUMN_TAKEN_EMAIL };
 /* ---- addresses ---- */
 
 /* user id, email|null for the user's own, lifetime of the link in s, most messages of a user and to an address in an hour,
- * origin -> made. Sends a link to the address, which takes the place of the one before; none to an address that another user
- * has. made: false: the user's messages are used up. No row: there is no such active user. */
+ * origin, the hash of the password that confirmed a change|null -> made. Sends a link to the address, which takes the place of
+ * the one before; none to an address that another user has. made: false: the user's messages are used up. No row: there is no
+ * such active user, or the password is another one now. */
 extern const struct postgres_statement store_email_link;
 enum { COLUMN_LINK_IS_MADE };
 /* id, link, origin -> id; proves that the user has the address of the link, and makes it the e-mail; the address of before is

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from test_password_reset import reset, token_for
+from test_statements import statements
 
 import abacus
 from abacus import Daemon, Person, call, eventually, fail, get, messages, post
@@ -216,6 +217,15 @@ def test_a_link_that_was_asked_for_before_the_password_was_changed_is_refused(op
         assert reset(token_for(person), f"nine wooden beads {person.username}").status == 200
     assert said(verify(token)) == (400, INVALID)
     assert sql("SELECT email FROM users WHERE id = {}", person.id) == person.email
+
+
+def test_a_change_that_an_earlier_password_has_confirmed_makes_no_link(person):
+    """As when the password is changed between the two statements of a change."""
+    (text,) = [text for text in statements() if "INTO email_links" in text]
+    run = f"PREPARE link AS {text}; EXECUTE link({person.id}, '{new_address()}', 3600, 5, NULL, "
+    assert abacus.psql("users", f"{run}'the hash of before')") == ""
+    assert sql("SELECT count(*) FROM email_links WHERE user_id = {}", person.id) == "0"
+    assert abacus.psql("users", f"{run}NULL)") == "t"
 
 
 def test_a_link_ends_when_the_user_gets_another_address_by_other_means(optional, person, admin):

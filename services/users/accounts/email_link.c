@@ -38,6 +38,7 @@ void email_link_send(struct http_request *req, int64_t user_id, const char *emai
 	postgres_param_int(&params, EMAIL_LINK_S);
 	postgres_param_int(&params, EMAIL_LINKS_MAX);
 	postgres_param_text(&params, event_origin(req));
+	postgres_param_text(&params, email ? users_caller(req)->password_hash : NULL);
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_email_link, &params, made, sending);
 }
 
@@ -45,10 +46,12 @@ static void made(enum status status, const struct postgres_rows *rows, void *arg
 {
 	struct sending *sending = arg;
 
+	if (status == STATUS_OK && postgres_count(rows) == 0)
+		status = STATUS_UNAVAILABLE; /* the user was changed since the request began: the client has to try again */
 	if (status != STATUS_OK)
 		return http_reply_status(sending->req, status);
 	outbox_wake(users_of(sending->req)->outbox);
-	sending->done(sending->req, postgres_count(rows) == 1 && postgres_bool(rows, 0, COLUMN_LINK_IS_MADE), sending->arg);
+	sending->done(sending->req, postgres_bool(rows, 0, COLUMN_LINK_IS_MADE), sending->arg);
 }
 
 void email_link_refuse_more(struct http_request *req)
