@@ -68,7 +68,7 @@ const BROWSERS = /^Failed to load resource|WebSocket is closed before the connec
 export const own = (complaints) => complaints.filter((text) => !BROWSERS.test(text));
 
 export async function settled(page) {
-	await page.locator("[aria-busy=true]").waitFor({ state: "detached" });
+	await page.locator("[aria-busy=true]").first().waitFor({ state: "detached" }); // the first of those that are left
 	await page.evaluate(() => document.fonts.ready);
 	await page.evaluate(() => new Promise((painted) => requestAnimationFrame(() => requestAnimationFrame(painted)))); // in the colours of now
 }
