@@ -169,6 +169,25 @@ describe.each([{ hasChannel: true }, { hasChannel: false }])("logging out ($hasC
 		expect(open().sessions.current()).toBeNull();
 	});
 
+	it("makes a tab with another session revoke it, also if it is the one that the browser keeps", () => {
+		const open = browser(how);
+		const [one, two] = [open(), open()];
+		two.sessions.start(token({ id: 2 }), false);
+		one.sessions.start(token({ id: 1 }), true);
+		two.sessions.endEverywhere("logged_out");
+		expect(one.endings).toEqual([["logged_out_elsewhere", true]]);
+		expect(open().sessions.current()).toBeNull();
+	});
+
+	it("ends no session that begins afterwards", () => {
+		const open = browser(how);
+		const [one, two] = [open(), open()];
+		for (const tab of [one, two]) tab.sessions.start(token(), false);
+		two.sessions.onEnd(() => two.sessions.start(token({ id: 3 }), false));
+		one.sessions.endEverywhere("logged_out");
+		expect(two.sessions.current()?.userId).toBe(3);
+	});
+
 	it("makes a tab with a token of its own revoke that token", () => {
 		const open = browser(how);
 		const [one, two] = [open(), open()];

@@ -3,7 +3,7 @@
  * A session of this tab has both its tokens in sessionStorage: it survives a reload, and a new tab starts logged out. With "Keep me logged in on
  * this browser" the access token, which is good for minutes, is in localStorage, which all tabs share even after the browser was closed, and the
  * refresh token is in a cookie that no script can read (refresh.ts uses either). Logging out in one tab logs out every tab: by a message on a
- * BroadcastChannel or, in browsers without one, by a key of localStorage, whose change the other tabs get as an event. */
+ * BroadcastChannel, and by a key of localStorage, whose change the other tabs get as an event: some browsers have only one of the two. */
 
 export type Ending =
 	| "logged_out"
@@ -35,6 +35,7 @@ export interface Tokens {
 interface LogoutMessage {
 	type: "logout";
 	id: string;
+	at: number;
 }
 
 /* To other tabs with the same session: a tab that the browser duplicated has a copy of its sessionStorage. */
@@ -153,14 +154,22 @@ export function createSessions(around: Surroundings): Sessions {
 		if (next && session && !session.isKept && session.id === next.id && session.issuedAt <= next.issuedAt) keep(next);
 	}
 
+	/* A logout arrives in two ways. The second time it is ignored, because the user may have logged in again. */
+	let lastLogout = "";
+	function follow(logout: string) {
+		if (logout === lastLogout) return;
+		lastLogout = logout;
+		end("logged_out_elsewhere", logout.split(" ")[0]);
+	}
+
 	around.channel?.addEventListener("message", (event) => {
 		const message = (event as MessageEvent<LogoutMessage | RenewedMessage>).data;
-		if (message.type === "logout") end("logged_out_elsewhere", message.id);
+		if (message.type === "logout") follow(`${message.id} ${message.at}`);
 		if (message.type === "renewed") adopt(message);
 	});
 
 	around.events.addEventListener("storage", (event) => {
-		if (event.key === LOGOUT_KEY && event.newValue) end("logged_out_elsewhere", event.newValue.split(" ")[0]);
+		if (event.key === LOGOUT_KEY && event.newValue) follow(event.newValue);
 		if (event.key !== TOKEN_KEY) return;
 		/* Another tab started a kept session, or replaced the token that both use. */
 		if (event.newValue && (!session || session.isKept)) become(readToken(event.newValue, true, null, true));
@@ -190,11 +199,12 @@ export function createSessions(around: Surroundings): Sessions {
 		},
 		end: (why) => end(why),
 		endEverywhere(why) {
-			const id = session?.id ?? "";
-			guarded(() => around.browser?.removeItem(TOKEN_KEY));
+			const message: LogoutMessage = { type: "logout", id: session?.id ?? "", at: Date.now() };
 			end(why);
-			if (around.channel) around.channel.postMessage({ type: "logout", id } satisfies LogoutMessage);
-			else put(around.browser, LOGOUT_KEY, `${id} ${Date.now()}`);
+			/* Before another session's token goes, because a tab that saw only that would not know that it has to revoke that session. */
+			for (const text of [`${message.id} ${message.at}`, null]) put(around.browser, LOGOUT_KEY, text);
+			put(around.browser, TOKEN_KEY, null);
+			around.channel?.postMessage(message);
 		},
 		onEnd(listener) {
 			endListeners.add(listener);
