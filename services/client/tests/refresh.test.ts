@@ -1,6 +1,6 @@
 import { beforeEach, expect, it, vi } from "vitest";
 import { revoke } from "../src/api/calls";
-import { Failure } from "../src/api/failure";
+import { Failure, failureOf } from "../src/api/failure";
 import { createRefresher, type InTurn } from "../src/session/refresh";
 import { createSessions, type Ending, sessions as real, type Sessions, type Surroundings, type Tokens } from "../src/session/session";
 import { accessToken, answer, answerBy, askedFor, failure, tokens, user } from "./server";
@@ -117,6 +117,13 @@ it.each([
 	expect([sessions.current(), endings, shared.getItem("abacus.token")]).toEqual([null, [why], null]);
 });
 
+it("a refusal that is not the server's, but a proxy's, ends no session", async () => {
+	const { sessions, endings, fresh } = openWithOld(true);
+	reply = () => Promise.reject(failureOf("<html>Log in to this network</html>", new Response(null, { status: 403 })));
+	await expect(fresh()).rejects.toMatchObject({ httpStatus: 403 });
+	expect([sessions.current()?.token, endings]).toEqual([old, []]);
+});
+
 it("a session that ends while its token is replaced stays ended", async () => {
 	const { sessions, fresh } = openWithOld(true);
 	reply = async () => {
@@ -153,6 +160,17 @@ it("logging out with a token that has ended gets one for that, from the session 
 	vi.spyOn(Date, "now").mockReturnValue(Date.now() + 601_000);
 	if (ended) await revoke(ended);
 	expect(askedFor("DELETE /auth/session").map((one) => one.authorization)).toEqual([`Bearer ${next}`]);
+});
+
+it("a kept session that has ended elsewhere does not end the one that has the browser's cookie since", async () => {
+	real.start(accessToken({ sid: "sid-1", ageS: 601 }), true);
+	const ended = real.current();
+	real.end("logged_out");
+	answer("POST /auth/session/refresh", 200, tokens(accessToken({ sid: "sid-2" })));
+	vi.spyOn(Date, "now").mockReturnValue(Date.now() + 601_000);
+	if (ended) await revoke(ended);
+	expect(askedFor("POST /auth/session/refresh")).toHaveLength(1);
+	expect(askedFor("DELETE /auth/session")).toEqual([]);
 });
 
 it("a call of a session that has ended is never repeated with the token of the next user", async () => {

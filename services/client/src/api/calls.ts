@@ -109,7 +109,11 @@ export async function register(body: api.Registration): Promise<Tokens> {
 /* Ends a session on the server, also while the page is being left. One that has ended already counts as ended. */
 export async function revoke(session: Session): Promise<void> {
 	const end = (token: string) => api.endSession({ ...throwing, auth: token, keepalive: true });
-	const endAfresh = async () => end((await refresh(session.refreshToken)).token);
+	/* The cookie may be of a session that began since. */
+	const endAfresh = async () => {
+		const { token } = await refresh(session.refreshToken);
+		if (readToken(token, session.isKept)?.id === session.id) await end(token);
+	};
 	try {
 		if (isStale(session)) await endAfresh();
 		else

@@ -1,6 +1,9 @@
 /* The error of a call, as the pages show it. */
 import type { FieldError } from "./generated";
 
+/* The code of a reply that has none. */
+export const UNKNOWN = "unknown";
+
 export class Failure extends Error {
 	readonly httpStatus: number; // 0: there was no reply
 	readonly code: string;
@@ -53,10 +56,10 @@ export function failureOf(body: unknown, response: Response | undefined): Failur
 	if (body instanceof Failure) return body;
 	if (!response) return new Failure(0, "unreachable", "The server cannot be reached.");
 	if (!isRecord(body) || typeof body.message !== "string")
-		return new Failure(response.status, "unknown", "The server sent a reply that this page cannot read.");
+		return new Failure(response.status, UNKNOWN, "The server sent a reply that this page cannot read.");
 	const errors = Array.isArray(body.errors) ? (body.errors as FieldError[]) : [];
 	const fields = Object.fromEntries(errors.map((error) => [error.field, error.message]));
-	const code = String(body.code ?? "unknown");
+	const code = String(body.code ?? UNKNOWN);
 	return new Failure(response.status, code, messageFor(response, code, body.message), fields, body.data);
 }
 

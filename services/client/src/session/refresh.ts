@@ -2,7 +2,7 @@
  * has got. A browser without locks, as on a page without TLS, asks in several tabs at once, and the server gives all of them the same.
  *
  * Only the server's word ends a session. When it cannot be reached the call that needed the token fails, and is repeated as any other. */
-import { Failure } from "../api/failure";
+import { Failure, UNKNOWN } from "../api/failure";
 import type { Ending, Session, Sessions, Tokens } from "./session";
 
 export type Ask = (refreshToken: string | null) => Promise<Tokens>;
@@ -19,9 +19,9 @@ async function takeTurns(name: string, action: () => Promise<void>): Promise<voi
 	return navigator.locks ? navigator.locks.request(name, action) : action();
 }
 
-/* null: the session may live, and a later attempt may help. */
+/* null: the session may live, and a later attempt may help. A refusal without a code is not the server's, but that of a proxy before it. */
 function endingOf(error: unknown): Ending | null {
-	if (!(error instanceof Failure) || ![401, 403].includes(error.httpStatus)) return null;
+	if (!(error instanceof Failure) || ![401, 403].includes(error.httpStatus) || error.code === UNKNOWN) return null;
 	return error.code === "session_reused" ? "session_reused" : "token_invalid";
 }
 
