@@ -46,21 +46,22 @@ export function subscribeQuestion(listener: () => void): () => void {
 	return () => listeners.delete(listener);
 }
 
-/* Resolves to the confirmation. A question that is open is cancelled, because there is one dialog. */
+/* Resolves to the confirmation. A question that is open is cancelled, because there is one dialog. One that is closed stays so, whatever its dialog
+   reports later: the reply to an answer may arrive after the user cancelled, and while the next question is open. */
 function ask(what: Sensitive): Promise<string> {
 	question?.cancel();
 	return new Promise((resolve, reject) => {
+		const id = ++lastId;
+		const close = (settle: () => void) => {
+			if (question?.id !== id) return;
+			become(null);
+			settle();
+		};
 		become({
 			...what,
-			id: ++lastId,
-			confirm(confirmation) {
-				become(null);
-				resolve(confirmation);
-			},
-			cancel() {
-				become(null);
-				reject(new Cancelled());
-			},
+			id,
+			confirm: (confirmation) => close(() => resolve(confirmation)),
+			cancel: () => close(() => reject(new Cancelled())),
 		});
 	});
 }
