@@ -82,6 +82,11 @@ it("an address names a value in one way", () => {
 		expect(nameOfValue(kind, index), `${kind} ${index}`).toBeNull();
 });
 
+it("an index of an address that is far too high has a formula without a search for its last prime", () => {
+	expect(KINDS.primorial.formula(10_000_000)).toBe("2 × 3 × 5 × … × 9,999,991");
+	expect(KINDS.primorial.formula(Number.MAX_SAFE_INTEGER)).toBe("2 × 3 × 5 × …"); // without its last prime
+});
+
 it("the formula of each kind has the index filled in", () => {
 	const { fibonacci, lucas, factorial, primorial } = KINDS;
 	expect([0, 1, 40].map((index) => `${fibonacci.notation(index)} = ${fibonacci.formula(index)}`)).toEqual([

@@ -27,17 +27,22 @@ function isPrime(n: number): boolean {
 
 const FACTORS_SHOWN = 4; // in full; of more, the first ones and the last
 
-function product(first: number[], last: number): string {
-	const rest = first.filter((factor) => factor <= last);
+/* LAST: null if it is not known. */
+function product(first: number[], last: number | null): string {
+	const rest = first.filter((factor) => last === null || factor <= last);
 
 	if (rest.length === 0) return "1";
 	if (rest.at(-1) === last) return rest.join(" × ");
-	return `${rest.slice(0, FACTORS_SHOWN - 1).join(" × ")} × … × ${formatCount(last)}`;
+	return `${rest.slice(0, FACTORS_SHOWN - 1).join(" × ")} × …${last === null ? "" : ` × ${formatCount(last)}`}`;
 }
 
-function lastPrime(index: number): number {
+const MOST_FACTORED = 10_000_000; // the highest limit of a server. An address may have any index, and to find a prime near 2^53 takes seconds
+
+/* null: it would take too long. */
+function lastPrime(index: number): number | null {
 	let n = index;
 
+	if (index > MOST_FACTORED) return null;
 	while (n > 1 && !isPrime(n)) n--;
 	return n;
 }
