@@ -62,6 +62,24 @@ it("a filter is asked of the server, and stays in the address", async () => {
 	await waitFor(() => expect(queries.at(-1)).toBe("?limit=50&from=1000&to=1000&kind=lucas&state=failed&order=highest"));
 });
 
+it("a kind that is chosen just after an index was typed is kept with it", async () => {
+	const hands = await open();
+	await hands.type(list().getByRole("searchbox", { name: "Search by index" }), "9");
+	await hands.selectOptions(list().getByRole("combobox", { name: "Kind" }), "Lucas");
+	await waitFor(() => expect(queries.at(-1)).toBe("?limit=50&from=9&to=9&kind=lucas"));
+	expect(list().getByRole<HTMLSelectElement>("combobox", { name: "Kind" }).value).toBe("lucas");
+});
+
+it("an address without a filter empties the field, and what is typed then filters again", async () => {
+	const hands = await open("/?index=8");
+	const search = list().getByRole<HTMLInputElement>("searchbox", { name: "Search by index" });
+	await hands.click(screen.getByRole("link", { name: "Abacus, home" }));
+	await waitFor(() => expect(search.value).toBe(""));
+	await hands.type(search, "8");
+	await waitFor(() => expect(queries.at(-1)).toBe("?limit=50&from=8&to=8"));
+	expect(search.value).toBe("8");
+});
+
 it("an address with a filter shows it, and what is no index does not filter", async () => {
 	const hands = await open("/?kind=lucas&index=9");
 	expect(queries).toContain("?limit=50&from=9&to=9&kind=lucas");

@@ -1,5 +1,5 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { type KeyboardEvent, useEffect, useId, useState } from "react";
+import { type KeyboardEvent, useEffect, useId, useRef, useState } from "react";
 import { useLocation, useNavigate } from "react-router";
 import { deleteAllValues, fetchAllValues } from "../api/calls";
 import { messageOf } from "../api/failure";
@@ -59,13 +59,24 @@ const SETTLES_MS = 250;
 function Search({ text, onText }: { text: string; onText: (text: string) => void }) {
 	const id = useId();
 	const [typed, setTyped] = useState(text);
+	const sentRef = useRef(text);
+	const onTextRef = useRef(onText);
 	const isWrong = rangeOf(typed) === null;
 
-	useEffect(() => setTyped(text), [text]); // also when the history is gone through
-	// biome-ignore lint/correctness/useExhaustiveDependencies: only what is typed starts the timer
+	onTextRef.current = onText; // when the timer ends the other choices may have changed
+
+	/* When the history is gone through; but what was sent from here may have been typed on since. */
 	useEffect(() => {
-		if (typed === text) return;
-		const timer = setTimeout(() => onText(typed), SETTLES_MS);
+		if (text !== sentRef.current) setTyped(text);
+		sentRef.current = text;
+	}, [text]);
+
+	useEffect(() => {
+		if (typed === sentRef.current) return;
+		const timer = setTimeout(() => {
+			sentRef.current = typed;
+			onTextRef.current(typed);
+		}, SETTLES_MS);
 		return () => clearTimeout(timer);
 	}, [typed]);
 
