@@ -48,6 +48,14 @@ it("a live result is written into every submission that waits for it, on every p
 	]);
 });
 
+it("a live result has the lists fetched that are filtered by state, and no others", () => {
+	const keys = [KEY, [...KEY, { state: "done" }], [...KEY, { kind: "fibonacci" }]];
+	have([value("1")]);
+	for (const key of keys.slice(1)) queries.setQueryData(key, { pages: [], pageParams: [] });
+	addLive(queries, live());
+	expect(keys.map((key) => queries.getQueryState(key)?.isInvalidated)).toEqual([false, true, false]);
+});
+
 it("a live result that no submission waits for changes nothing", () => {
 	have([value("1", { state: "done", preview: "x" })]);
 	expect(addLive(queries, live())).toBe(false);

@@ -70,6 +70,9 @@ export function resultQuery(kind: Kind, index: number, submits = false) {
 
 const isOfAll = ({ queryKey }: { queryKey: readonly unknown[] }) => queryKey.length === 2;
 
+/* A value that is done leaves such a list, or comes into it. */
+const isByState = ({ queryKey }: { queryKey: readonly unknown[] }) => (queryKey[2] as ValueQuery | undefined)?.state !== undefined;
+
 function change(
 	queries: QueryClient,
 	of: (pages: ValuePage[]) => ValuePage[],
@@ -78,7 +81,7 @@ function change(
 	queries.setQueriesData<Pages>({ queryKey: ["values"], predicate }, (data) => data && { ...data, pages: of(data.pages) });
 }
 
-/* Writes a live result into the list. Returns whether the list was waiting for it. */
+/* Writes a live result into the lists. Returns whether one was waiting for it. */
 export function addLive(queries: QueryClient, live: LiveValue): boolean {
 	let wasAwaited = false;
 
@@ -94,7 +97,10 @@ export function addLive(queries: QueryClient, live: LiveValue): boolean {
 			}),
 		})),
 	);
-	if (wasAwaited) queries.invalidateQueries({ queryKey: ["result", live.kind, live.index] });
+	if (wasAwaited) {
+		queries.invalidateQueries({ queryKey: ["result", live.kind, live.index] });
+		queries.invalidateQueries({ queryKey: ["values"], predicate: isByState });
+	}
 	return wasAwaited;
 }
 
