@@ -1,5 +1,10 @@
-import { screen, within } from "@testing-library/react";
+import { QueryClientProvider } from "@tanstack/react-query";
+import { render, screen, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { MemoryRouter, useNavigate } from "react-router";
 import { expect, it } from "vitest";
+import VerifyEmail from "../src/pages/verify-email";
+import { createQueryClient } from "../src/query-client";
 import { answer, askedFor, failure } from "./server";
 import { show } from "./show";
 
@@ -35,4 +40,34 @@ it("a link without its end is called incomplete, and a visitor is led to the log
 	expect(screen.queryByRole("button", { name: "Confirm" })).toBeNull();
 	screen.getByText("to have a new link sent.", { exact: false });
 	expect(within(screen.getByRole("main")).getByRole("link", { name: "Log in" })).toBeDefined();
+});
+
+function Elsewhere() {
+	const navigate = useNavigate();
+
+	return (
+		<button type="button" onClick={() => navigate("/verify#another-token")}>
+			Another link
+		</button>
+	);
+}
+
+it("another link that is opened in the same tab is still to be confirmed", async () => {
+	answer(VERIFY, 200, { status: "success", message: "Your e-mail address is confirmed." });
+	const hands = userEvent.setup();
+	render(
+		<QueryClientProvider client={createQueryClient()}>
+			<MemoryRouter initialEntries={["/verify#a-token"]}>
+				<VerifyEmail />
+				<Elsewhere />
+			</MemoryRouter>
+		</QueryClientProvider>,
+	);
+	await hands.click(screen.getByRole("button", { name: "Confirm" }));
+	await screen.findByText("Your e-mail address is confirmed.");
+	await hands.click(screen.getByRole("button", { name: "Another link" }));
+	expect(screen.queryByText("Your e-mail address is confirmed.")).toBeNull();
+	await hands.click(screen.getByRole("button", { name: "Confirm" }));
+	await screen.findByText("Your e-mail address is confirmed.");
+	expect(askedFor(VERIFY).map((one) => one.body)).toEqual([{ token: "a-token" }, { token: "another-token" }]);
 });

@@ -35,10 +35,8 @@ function AnotherLink() {
 	);
 }
 
-/* Where the link in the message leads. Its token is behind the #, which no browser sends to a server and no log has; and opening the page
-   spends nothing, because programs that look for malware open every link. */
-export default function VerifyEmail() {
-	const token = useLocation().hash.slice(1);
+/* TOKEN: that of the link, or "". */
+function Confirming({ token }: { token: string }) {
 	const session = useSession();
 	const queries = useQueryClient();
 	const verifying = useMutation({
@@ -49,7 +47,7 @@ export default function VerifyEmail() {
 	});
 
 	return (
-		<Page title="Confirm your e-mail address" narrow>
+		<>
 			{!token ? (
 				<p className="sheet">
 					{session
@@ -74,6 +72,18 @@ export default function VerifyEmail() {
 				</div>
 			)}
 			{!verifying.isSuccess && <AnotherLink />}
+		</>
+	);
+}
+
+/* Where the link in the message leads. Its token is behind the #, which no browser sends to a server and no log has; and opening the page
+   spends nothing, because programs that look for malware open every link. A browser does not load the page again for another link. */
+export default function VerifyEmail() {
+	const token = useLocation().hash.slice(1);
+
+	return (
+		<Page title="Confirm your e-mail address" narrow>
+			<Confirming key={token} token={token} />
 		</Page>
 	);
 }
