@@ -166,6 +166,20 @@ it("j and k go from result to result, and Enter opens one", async () => {
 	expect(document.activeElement).toBe(link("Lucas 9"));
 });
 
+it("an item that is chosen gives the focus to the button of its menu, before a dialog takes it", async () => {
+	const hands = await open();
+	const button = list().getByRole("button", { name: "All values" });
+	await hands.click(button);
+	await hands.click(list().getByRole("button", { name: "Delete all…" }));
+	expect(document.activeElement).toBe(button); // the tests' showModal() moves no focus
+	await hands.click(screen.getByRole("button", { name: "Keep" }));
+	const more = list().getByRole("button", { name: "More about Lucas 9" });
+	await hands.click(more);
+	await hands.keyboard("{Tab}{Enter}");
+	expect(list().queryByRole("button", { name: "Copy the link" })).toBeNull();
+	expect(document.activeElement).toBe(more);
+});
+
 it("a menu closes by Escape, which gives the focus back, and when the focus leaves it", async () => {
 	const hands = await open();
 	const button = list().getByRole("button", { name: "More about Lucas 9" });

@@ -1,6 +1,6 @@
 import { type FocusEvent, type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from "react";
 
-/* A button that shows what else can be done. It closes by Escape, by the choice of an item, and when the focus leaves it. */
+/* A button that shows what else can be done. It closes by Escape and by the choice of an item, which give it the focus, and when the focus leaves it. */
 export function Menu({ label, children, text = "…" }: { label: string; children: ReactNode; text?: string }) {
 	const [isOpen, setOpen] = useState(false);
 	const boxRef = useRef<HTMLDivElement>(null);
@@ -9,18 +9,23 @@ export function Menu({ label, children, text = "…" }: { label: string; childre
 	/* Where a click focuses no button, as in Safari, no focus leaves it either. */
 	useEffect(() => {
 		if (!isOpen) return;
-		const close = (event: Event) => {
+		const look = (event: Event) => {
 			if (!boxRef.current?.contains(event.target as Node)) setOpen(false);
 		};
-		document.addEventListener("pointerdown", close);
-		return () => document.removeEventListener("pointerdown", close);
+		document.addEventListener("pointerdown", look);
+		return () => document.removeEventListener("pointerdown", look);
 	}, [isOpen]);
+
+	/* The focused item goes. A dialog that the item opens gives the focus back to the button. */
+	function close() {
+		setOpen(false);
+		buttonRef.current?.focus();
+	}
 
 	function onKeyDown(event: KeyboardEvent) {
 		if (event.key !== "Escape" || !isOpen) return;
 		event.stopPropagation();
-		setOpen(false);
-		buttonRef.current?.focus();
+		close();
 	}
 
 	function onBlur(event: FocusEvent) {
@@ -42,7 +47,7 @@ export function Menu({ label, children, text = "…" }: { label: string; childre
 			</button>
 			{isOpen && (
 				// biome-ignore lint/a11y/noStaticElementInteractions lint/a11y/useKeyWithClickEvents: a click on an item, also by the keyboard, ends here
-				<div className="menu-items" onClick={() => setOpen(false)}>
+				<div className="menu-items" onClick={close}>
 					{children}
 				</div>
 			)}
