@@ -10,10 +10,11 @@ export async function copyText(text: string): Promise<boolean> {
 	}
 }
 
-/* For onCopy: what stands between the groups of a number is not part of it. */
+/* For onCopy: what stands between the groups of a number is not part of it. If more than the number is selected, such as the whole page, it stays. */
 export function copyWithoutSpaces(event: ClipboardEvent<HTMLElement>): void {
 	const text = `${document.getSelection() ?? ""}`.replace(/\s/g, "");
 
+	if (!/^[0-9…]*$/.test(text)) return;
 	event.clipboardData.setData("text/plain", text);
 	event.preventDefault();
 }
