@@ -20,7 +20,7 @@ BEGIN {
 	line = substr($0, 27)
 	if (line ~ /^\{".*\}$/) json(); else plain() # svlogd cuts lines of more than 1,000 bytes
 	if (rank[level] < rank[least]) next
-	if (shown) show(); else print line
+	if (shown) show(); else print tame(line)
 	fflush()
 }
 
@@ -49,8 +49,13 @@ function keep(name, value,  word) {
 	else if (name == "msg") said = unescaped(word)
 	else {
 		seen[name] = word
-		rest = rest " " name "=" (word ~ /[ =]/ || word == "" ? "\"" unescaped(word) "\"" : unescaped(word))
+		rest = rest " " name "=" quoted(word)
 	}
+}
+
+# What has a space or a quotation mark stays as JSON has it, so that no value, such as a path that a client asks for, looks like another field.
+function quoted(word) {
+	return word ~ /[ ="]/ || word == "" ? "\"" word "\"" : unescaped(word)
 }
 
 # What else is escaped stays so: it is a control character.
@@ -61,8 +66,8 @@ function unescaped(text) {
 
 # A request in nginx's log.
 function access() {
-	said = seen["method"] " " seen["path"] " " seen["status"]
-	gsub(/ (method|path|status)=("[^"]*"|[^ ]*)/, "", rest)
+	said = seen["method"] " " quoted(seen["path"]) " " seen["status"]
+	gsub(/ (method|path|status)=("(\\.|[^"\\])*"|[^ ]*)/, "", rest)
 	if (seen["status"] >= 500) level = "warn"
 }
 
@@ -80,7 +85,12 @@ function plain(  text) {
 	line = "{\"ts\":\"" ts "\",\"level\":\"" level "\",\"service\":\"" service "\",\"msg\":\"" text "\"}"
 }
 
+# A line of a daemon that svlogd has cut still begins with its level.
 function plain_level(text) {
+	if (text ~ /^\{"ts":"[^"]*","level":"(debug|info|warn|error)"/) {
+		sub(/^\{"ts":"[^"]*","level":"/, "", text)
+		return substr(text, 1, index(text, "\"") - 1)
+	}
 	if (text ~ /(ERROR|FATAL|PANIC): |\[(error|crit|alert|emerg)\]|runtime error:/) return "error"
 	if (text ~ /WARNING: |\[warn\]|^[0-9]+:[A-Z] [^#]*:[0-9.]+ # /) return "warn"
 	return "info"

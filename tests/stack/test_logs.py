@@ -29,7 +29,7 @@ def event(level="info", msg="started", **fields):
 
 def test_an_event_is_one_line_with_its_time_level_instance_words_and_fields():
     assert shown("values-2", event(version="0.1.0", reason='it is "late"', limit=3)) == [
-        '2026-11-26 12:59:55.544 info  values-2      started version=0.1.0 reason="it is "late"" limit=3'
+        '2026-11-26 12:59:55.544 info  values-2      started version=0.1.0 reason="it is \\"late\\"" limit=3'
     ]
 
 
@@ -63,16 +63,29 @@ def test_what_is_no_json_gets_a_level_and_a_time(service, line, level, said):
 def test_a_request_in_the_log_of_nginx_says_what_was_asked_and_the_status():
     asked = {"service": "nginx", "method": "GET", "path": "/a b", "status": 502, "bytes": 3}
     line = compact({"ts": "2026-11-26T12:59:55+00:00"} | asked)
-    assert shown("nginx", line) == ["2026-11-26 12:59:55 warn  nginx         GET /a b 502 bytes=3"]
+    assert shown("nginx", line) == ['2026-11-26 12:59:55 warn  nginx         GET "/a b" 502 bytes=3']
 
 
 def test_nothing_in_a_log_can_command_the_terminal():
     lines = [event(reason="\x1b[2Jgone"), event("info", "\x7f\u009b2J"), "a plain line \x1b]0;title\x07 \u009b2J with commands"]
-    text = "\n".join(shown("values", *lines))
-    assert not set(text) & set("\x1b\x07\x7f\u009b") and "u001b[2Jgone" in text and "with commands" in text
+    for for_a_reader in (True, False):
+        text = "\n".join(shown("values", *lines, for_a_reader=for_a_reader))
+        assert not set(text) & set("\x1b\x07\x7f\u009b") and "u001b[2Jgone" in text and "with commands" in text
+
+
+def test_a_path_that_a_client_asks_for_looks_like_no_status_and_no_field():
+    asked = {"service": "nginx", "method": "GET", "path": '/x" 200 user=admin y="', "status": 404, "bytes": 3}
+    line = compact({"ts": "2026-11-26T12:59:55+00:00"} | asked)
+    assert shown("nginx", line) == [r'2026-11-26 12:59:55 info  nginx         GET "/x\" 200 user=admin y=\"" 404 bytes=3']
 
 
 def test_a_line_that_was_cut_is_shown_and_is_json_elsewhere():
     cut = event(reason="long")[:-5]
     assert cut[:40] in shown("values", cut)[0]
     assert json.loads(shown("values", cut, for_a_reader=False)[0])["msg"] == cut
+
+
+def test_a_line_that_was_cut_keeps_its_level():
+    cut = [event(level, level, reason="long")[:-5] for level in ("info", "error")]
+    (line,) = shown("values", *cut, least="warn")
+    assert line.split()[2] == "error"
