@@ -88,7 +88,7 @@ ENVIRONMENT
 	"$RUN_DIR/bin/${1%-2}" --help | sed -n 's/^  \([A-Z][A-Z0-9_]*\) .*/\1/p' | while read -r variable; do
 		case $variable in APP_ENV | INSTANCE | HTTP_HOST | ADMIN_PORT | PORT | SECRET_KEY | REDIS_URL | DATABASE_URL) continue ;; esac
 		eval "value=\${$variable:-}"
-		[ -z "$value" ] || echo "export $variable=$(quote "$value")"
+		[ -z "$value" ] || printf 'export %s=%s\n' "$variable" "$(quote "$value")" # because echo would change a \n in it
 	done
 }
 
