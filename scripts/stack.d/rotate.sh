@@ -20,7 +20,7 @@ rotate_restart() {
 	for name; do
 		port=$(daemon_port "$name")
 		[ -z "$port" ] || [ "$INSTANCES" = 1 ] || rotate_nginx down "$port"
-		sv -w 30 restart "$RUN_DIR/service/$name" >/dev/null || die "$name did not restart; make logs says why"
+		sv -w 30 restart "$RUN_DIR/service/$name" >/dev/null || { rotate_nginx whole; die "$name did not restart; make logs says why"; }
 		limit=$(($(date +%s) + START_SECONDS)) port=$(daemon_admin_port "$name")
 		until curl -fs -o /dev/null --max-time 2 "http://127.0.0.1:$port/readyz"; do
 			[ "$(date +%s)" -lt $limit ] || { rotate_nginx whole; not_ready "$port"; }
