@@ -112,6 +112,19 @@ it("what was changed of the profile is confirmed by the password, and then saved
 	expect(save.disabled).toBe(true);
 });
 
+it("a name that was changed elsewhere meanwhile is shown, and not put back by saving an e-mail", async () => {
+	answerBy("PATCH /auth/account", (body) => [200, { status: "success", data: user(7, "renamed", body as object) }]);
+	const hands = await showAccount();
+	const email = screen.getByLabelText<HTMLInputElement>("E-mail");
+	await hands.clear(email);
+	await hands.type(email, "new@example.org{Enter}");
+	await screen.findByText("Saved.");
+	await waitFor(() => expect(screen.getByLabelText<HTMLInputElement>("User name").value).toBe("renamed"));
+	expect(email.value).toBe("new@example.org");
+	expect(screen.getByRole<HTMLInputElement>("button", { name: "Save" }).disabled).toBe(true);
+	expect(askedFor("PATCH /auth/account").map((one) => one.body)).toEqual([{ email: "new@example.org" }]);
+});
+
 it("what the server refuses of the profile is shown beside its field, before anything is confirmed", async () => {
 	answer(
 		"PATCH /auth/account",

@@ -1,4 +1,5 @@
 import { useQueryClient } from "@tanstack/react-query";
+import { useEffect, useRef } from "react";
 import { changeAccount, type User } from "../api/accounts";
 import { REGISTRATION_LABELS } from "../pages/labels";
 import { Field } from "../parts/field";
@@ -34,6 +35,14 @@ export function ProfileForm({ user }: { user: User }) {
 		{ username: user.username, email: user.email },
 	);
 	const isChanged = Object.keys(changed(form.texts)).length > 0;
+	const beforeRef = useRef(user);
+
+	/* What was changed elsewhere is shown, unless it is being changed here too: otherwise saving one field would put the other one back. */
+	useEffect(() => {
+		const before = beforeRef.current;
+		beforeRef.current = user;
+		form.follow({ username: before.username, email: before.email }, { username: user.username, email: user.email });
+	}, [user, form.follow]);
 
 	function changed(texts: { username: string; email: string }) {
 		return {

@@ -1,5 +1,5 @@
 import { useMutation } from "@tanstack/react-query";
-import { type ChangeEvent, type SyntheticEvent, useRef, useState } from "react";
+import { type ChangeEvent, type SyntheticEvent, useCallback, useRef, useState } from "react";
 import { Failure } from "../api/failure";
 import { report } from "../session/confirm";
 import { dismissErrors } from "./notices";
@@ -30,8 +30,15 @@ export function useForm<T extends Texts>(labels: T, send: (texts: T) => Promise<
 		},
 	});
 
+	/* Texts that are still those of BEFORE become those of NOW. */
+	const follow = useCallback((before: T, now: T) => {
+		const next = (texts: T) => Object.entries(texts).map(([name, text]) => [name, text === before[name] ? now[name] : text]);
+		setTexts((texts) => Object.fromEntries(next(texts)) as T);
+	}, []);
+
 	return {
 		texts,
+		follow,
 		isSending: sending.isPending,
 		clear: () => setTexts(empty),
 		set: (some: Partial<T>) => setTexts((before) => ({ ...before, ...some })),
