@@ -30,7 +30,7 @@ function AppSteps({ enrolment, field }: { enrolment: Enrolment & { method: "totp
 				</p>
 				<p className="block secret">
 					<code className="number">{groups(enrolment.secret)}</code>
-					<CopyButton text={enrolment.secret} what="the key" otherwise="Please type the key." />
+					<CopyButton text={() => enrolment.secret} what="the key" otherwise="Please type the key." />
 				</p>
 			</li>
 			<li>

@@ -27,7 +27,7 @@ export function RecoveryCodes({ codes, email, onKept }: { codes: string[]; email
 				))}
 			</ol>
 			<div className="buttons">
-				<CopyButton text={text} what="the codes" otherwise="Download or print them instead." />
+				<CopyButton text={() => text} what="the codes" otherwise="Download or print them instead." />
 				<button type="button" className="button is-small" onClick={() => downloadText("abacus-recovery-codes.txt", text)}>
 					Download
 				</button>

@@ -4,8 +4,16 @@ import { notify } from "./notices";
 
 const COPIED_MS = 2000;
 
-/* Says in itself that it has copied, where the user is looking. WHAT names the text to a screen reader. */
-export function CopyButton({ text, what, otherwise }: { text: string; what: string; otherwise: string }) {
+interface CopyButtonProps {
+	label?: string;
+	copied?: string;
+	text: () => string;
+	what?: string; // names the text to a screen reader
+	otherwise: string; // what helps where the browser does not allow it
+}
+
+/* Says in itself that it has copied, where the user is looking. */
+export function CopyButton({ label = "Copy", copied = "Copied", text, what, otherwise }: CopyButtonProps) {
 	const [isCopied, setCopied] = useState(false);
 
 	useEffect(() => {
@@ -15,13 +23,16 @@ export function CopyButton({ text, what, otherwise }: { text: string; what: stri
 	}, [isCopied]);
 
 	async function copy() {
-		if (await copyText(text)) setCopied(true);
+		if (await copyText(text())) setCopied(true);
 		else notify("danger", `The browser does not allow this page to copy. ${otherwise}`);
 	}
 
 	return (
 		<button type="button" className="button is-small copy" onClick={copy}>
-			<span aria-live="polite">{isCopied ? "Copied" : "Copy"}</span> <span className="is-sr-only">{what}</span>
+			<span className="copy-wide" aria-hidden="true">
+				{label.length > copied.length ? label : copied}
+			</span>
+			<span aria-live="polite">{isCopied ? copied : label}</span> {what && <span className="is-sr-only">{what}</span>}
 		</button>
 	);
 }
