@@ -73,6 +73,22 @@ it("a well-known number is one click away, and the chosen one is marked", async 
 	expect(screen.getByLabelText<HTMLInputElement>("Index").value).toBe("11");
 });
 
+it("while too many requests are refused the page says so, and the number before is marked as old", async () => {
+	haveFirst();
+	const hands = show("/");
+	await waitFor(() => expect(drawn()).toBe(F52));
+	const stage = document.querySelector(".stage");
+	expect(stage?.getAttribute("aria-busy")).toBeNull();
+	answer("GET /api/values/fibonacci/11", 429, failure("too_many_requests", "Too many requests."));
+	await hands.click(screen.getByRole("button", { name: /^F\(12\) the last square/ }));
+	await screen.findByText("Too many requests for the moment. Trying again.");
+	expect([drawn(), stage?.getAttribute("aria-busy")]).toEqual([F52, "true"]);
+	answer("GET /api/values/fibonacci/11", 200, result("fibonacci", 11, "144"));
+	await hands.click(screen.getByRole("button", { name: "Try now" }));
+	await waitFor(() => expect(drawn()).toBe("144"));
+	expect(stage?.getAttribute("aria-busy")).toBeNull();
+});
+
 it("an index that is not open to strangers is not asked for, and says what helps", async () => {
 	haveFirst();
 	const hands = show("/");

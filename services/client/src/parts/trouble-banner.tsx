@@ -6,6 +6,7 @@ const TEXTS: Record<Trouble, string> = {
 	offline: "This device is offline. What is shown may be old.",
 	unreachable: "The server cannot be reached. Trying again.",
 	unavailable: "A part of Abacus is unavailable at the moment. Trying again.",
+	limited: "Too many requests for the moment. Trying again.",
 	unloaded: "That page cannot be loaded now. Trying again.",
 };
 

@@ -3,7 +3,7 @@ import { onlineManager, type QueryClient } from "@tanstack/react-query";
 import { Failure } from "../api/failure";
 import { hurryChunks, isWaitingForChunk, subscribeChunks } from "./chunks";
 
-export type Trouble = "offline" | "unreachable" | "unavailable" | "unloaded";
+export type Trouble = "offline" | "unreachable" | "unavailable" | "limited" | "unloaded";
 
 declare module "@tanstack/react-query" {
 	interface Register {
@@ -22,7 +22,7 @@ function troubleOf(queries: QueryClient, before: Trouble | null): Trouble | null
 		if (!reason && before !== "offline" && before !== "unloaded") trouble ??= before;
 		if (!(reason instanceof Failure) || !reason.isTransient) continue;
 		if (reason.httpStatus === 0) return "unreachable";
-		trouble = "unavailable";
+		trouble = reason.httpStatus === 429 && trouble !== "unavailable" ? "limited" : "unavailable";
 	}
 	return trouble;
 }

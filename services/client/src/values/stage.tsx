@@ -50,9 +50,10 @@ function Facts({ shown, durationUs, more }: { shown: Shown; durationUs: number; 
 export function Stage({ kind, index, state, linkState }: { kind: Kind; index: number; state: StageState; linkState?: unknown }) {
 	const { notation, formula } = KINDS[kind];
 	const shown = state.is === "done" ? state.shown : null;
+	const isOld = state.is === "done" && state.isOld === true;
 
 	return (
-		<div className="stage" data-kind={kind} data-old={state.is === "done" && state.isOld ? "" : undefined}>
+		<div className="stage" data-kind={kind} data-old={isOld ? "" : undefined} aria-busy={isOld || undefined}>
 			<p key={notation(index)} className="stage-formula">
 				<b>{notation(index)}</b> <span className="soft">= {formula(index)}</span>
 			</p>
