@@ -15,6 +15,7 @@ export function Dialog({
 	isWide?: boolean;
 }) {
 	const ref = useRef<HTMLDialogElement>(null);
+	const isPressedBeside = useRef(false);
 	const id = useId();
 
 	/* Close it while it is still in the document: otherwise the browser cannot restore the focus. */
@@ -28,6 +29,7 @@ export function Dialog({
 		};
 	}, []);
 
+	/* A click that began inside is none beside it: a text that is selected may end there. */
 	return (
 		// biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes it by onCancel; this is for a click beside it
 		<dialog
@@ -38,7 +40,10 @@ export function Dialog({
 				event.preventDefault();
 				onClose();
 			}}
-			onClick={(event) => event.target === ref.current && onClose()}
+			onPointerDown={(event) => {
+				isPressedBeside.current = event.target === ref.current;
+			}}
+			onClick={(event) => event.target === ref.current && isPressedBeside.current && onClose()}
 		>
 			<div className="dialog-inner">
 				<div className="dialog-head">
