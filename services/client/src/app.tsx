@@ -1,4 +1,4 @@
-import { Suspense, useSyncExternalStore } from "react";
+import { Suspense, useEffect, useSyncExternalStore } from "react";
 import { Navigate, Outlet, Route, Routes, useLocation } from "react-router";
 import { Home } from "./pages/home";
 import { chunk } from "./parts/chunks";
@@ -31,8 +31,13 @@ function LoggedOutOnly() {
 	return session ? <Navigate to={from ?? "/"} replace /> : <Outlet />;
 }
 
+/* The question goes with the page that asks it, as when the user goes back in the history. */
 function Confirming() {
 	const question = useSyncExternalStore(subscribeQuestion, currentQuestion);
+	const { pathname } = useLocation();
+
+	// biome-ignore lint/correctness/useExhaustiveDependencies: before each change of page
+	useEffect(() => () => currentQuestion()?.cancel(), [pathname]);
 
 	return <Suspense>{question && <ConfirmDialog key={question.id} question={question} />}</Suspense>;
 }

@@ -149,6 +149,17 @@ it("a dialog that is cancelled changes nothing and reports nothing", async () =>
 	expect(screen.getByLabelText<HTMLInputElement>("User name").value).toBe("somebody2");
 });
 
+it("a dialog goes with its page, and changes nothing", async () => {
+	answerConfirmed("DELETE /auth/account", 200, { status: "success", message: "Deleted." });
+	const hands = await showAccount();
+	await hands.click(screen.getByRole("button", { name: "Delete my account" }));
+	await dialog("Delete your account?");
+	await hands.click(screen.getByRole("link", { name: "About", hidden: true }));
+	await screen.findByRole("heading", { level: 1, name: "About" });
+	await isGone();
+	expect(askedFor("DELETE /auth/account").map((one) => one.confirmation)).toEqual([null]);
+});
+
 it("an e-mail that waits for its link is not shown as the user's, and the page says what to do", async () => {
 	answerConfirmed("PATCH /auth/account", 202, { status: "success", message: "Please open the link.", data: user(7, "somebody") });
 	const hands = await showAccount();
