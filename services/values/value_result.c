@@ -206,7 +206,8 @@ static bool wants_text(const struct http_request *req)
 	return accept && strncmp(accept, "text/plain", strlen("text/plain")) == 0;
 }
 
-/* A result never changes, so its name is its validator (RFC 9110 §8.8.3). Text and JSON are two representations. */
+/* A result never changes, so its name is its validator (RFC 9110 §8.8.3). Text and JSON are two representations. JSON has the
+ * duration of the calculation too, which changes when the number is calculated again. */
 static void make_etag(const struct reading *reading, size_t len, bool is_text, struct buf *etag)
 {
 	buf_text(etag, "\"");
@@ -215,7 +216,12 @@ static void make_etag(const struct reading *reading, size_t len, bool is_text, s
 	buf_int(etag, reading->key.index);
 	buf_text(etag, "-");
 	buf_int(etag, (int64_t)len);
-	buf_text(etag, is_text ? "-text\"" : "\"");
+	buf_text(etag, "-");
+	if (is_text)
+		buf_text(etag, "text");
+	else
+		buf_int(etag, reading->result.duration_us);
+	buf_text(etag, "\"");
 }
 
 /* Adds the headers; true when the client has this representation already (If-None-Match). */

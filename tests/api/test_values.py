@@ -184,6 +184,13 @@ def test_a_result_has_a_strong_etag(reader):
     assert (again.status, again.body) == (304, b"")
 
 
+def test_the_etag_of_json_changes_with_the_duration_that_it_has(reader):
+    submit(10, reader.token)
+    result(10, reader.token)
+    reply = get("/api/values/fibonacci/10", token=reader.token)
+    assert reply.headers["ETag"] == f'"fibonacci-10-2-{reply.json["data"]["duration_us"]}"'
+
+
 def test_json_and_plain_text_have_etags_of_their_own(reader):
     submit(10, reader.token)
     result(10, reader.token)

@@ -646,7 +646,8 @@ export const deleteValue = <ThrowOnError extends boolean = false>(options: Optio
 /**
  * One whole result
  *
- * A result never changes, so its `ETag` stays valid for ever. `Accept: text/plain` gives only the digits.
+ * A result never changes, so its `ETag` stays valid until it is calculated again. `Accept: text/plain` gives only the digits,
+ * whose `ETag` stays valid for ever.
  * A result of more than 1,000 digits is kept for a day, or for a shorter time when memory is short. A request for one that is
  * gone has it calculated again, waits for it for up to 1.5 s, and is then answered with 202.
  *
