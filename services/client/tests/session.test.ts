@@ -146,6 +146,23 @@ describe("a session whose tokens are renewed", () => {
 		expect(sessions.current()?.refreshToken).toBe("refresh-1");
 	});
 
+	it("and has ended meanwhile gives them to no session that began since", () => {
+		const { sessions } = browser()();
+		for (const id of [1, 2]) sessions.start(accessToken({ id, sid: `sid-${id}` }), false, `refresh-of-${id}`);
+		sessions.renew({ token: accessToken({ id: 1, sid: "sid-1", ageS: -1 }) });
+		expect(sessions.current()).toMatchObject({ userId: 2, refreshToken: "refresh-of-2" });
+		sessions.start(accessToken({ id: 2, sid: "sid-3" }), false, "refresh-of-3");
+		sessions.renew({ token: accessToken({ id: 2, sid: "sid-2", ageS: -1 }) });
+		expect(sessions.current()?.id).toBe("sid-3");
+	});
+
+	it("without a session is replaced by one that has another id", () => {
+		const { sessions } = browser()();
+		sessions.start(token(), false);
+		sessions.renew({ token: accessToken() });
+		expect(sessions.current()?.id).toBe("sid-7");
+	});
+
 	it("ends in every tab although one has not seen the last token yet", () => {
 		const open = browser();
 		const [one, two] = [open(), open()];

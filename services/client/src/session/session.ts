@@ -55,7 +55,7 @@ export interface Sessions {
 	current(): Session | null;
 	subscribe(listener: () => void): () => void;
 	start(token: string, keep: boolean, refreshToken?: string): void;
-	/* Replaces the tokens of the session that goes on, in all tabs that have it. */
+	/* Replaces the tokens of the session that goes on, in all tabs that have it. Those of a session that is not this tab's any more are ignored. */
 	renew(tokens: Tokens): void;
 	/* Takes over what another tab has stored, because the browser may not have reported it yet. */
 	reread(): void;
@@ -110,6 +110,11 @@ function stored({ tab, browser }: Surroundings): Session | null {
 	const kept = guarded(() => browser?.getItem(TOKEN_KEY));
 
 	return (own && readToken(own, false, refreshToken)) || (kept && readToken(kept, true)) || null;
+}
+
+/* Whether NEXT goes on what SESSION began. A token without a session is replaced by one with another id. */
+function isSame(session: Session, next: Session): boolean {
+	return session.userId === next.userId && (session.id === next.id || !session.canRefresh);
 }
 
 export function createSessions(around: Surroundings): Sessions {
@@ -187,8 +192,9 @@ export function createSessions(around: Surroundings): Sessions {
 			keep(readToken(token, isKept, refreshToken, true));
 		},
 		renew({ token, refreshToken }) {
-			if (!session) return;
-			keep(readToken(token, session.isKept, refreshToken ?? session.refreshToken, true));
+			const next = session && readToken(token, session.isKept, refreshToken ?? session.refreshToken, true);
+			if (!session || !next || !isSame(session, next)) return;
+			keep(next);
 			if (session.isKept || !session.canRefresh) return;
 			const message: RenewedMessage = { type: "renewed", token, refreshToken: session.refreshToken ?? undefined };
 			around.channel?.postMessage(message);
