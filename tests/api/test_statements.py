@@ -17,7 +17,8 @@ def statements():
 
 
 def explained(number, text):
-    params = ", ".join(["NULL"] * max([0, *map(int, re.findall(r"\$(\d+)", text))]))
+    outside = re.sub("'[^']*'", "", text)  # because a bcrypt hash begins with $2
+    params = ", ".join(["NULL"] * max([0, *map(int, re.findall(r"\$(\d+)", outside))]))
     return f"PREPARE s{number} AS {text}; SELECT 'of {number}'; EXPLAIN EXECUTE s{number}{f'({params})' if params else ''};"
 
 
