@@ -70,9 +70,15 @@ static struct {
 	void *arg;
 } ending;
 
+/* The outbox comes last, because requests write messages. */
+static void attempts_written(void *arg)
+{
+	outbox_drain(users->outbox, ending.drained, ending.arg);
+}
+
 static void answered_all(void *arg)
 {
-	event_attempts_finish(users->event_attempts, ending.drained, ending.arg);
+	event_attempts_finish(users->event_attempts, attempts_written, NULL);
 }
 
 static void drain(void *service, void (*drained)(void *arg), void *arg)

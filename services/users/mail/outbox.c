@@ -29,6 +29,10 @@ struct outbox {
 	struct loop_timer *look, *woken;
 	bool is_running, is_due; /* due: a message was written since the round began */
 	bool prunes;
+	int publishing; /* messages that Redis has not answered */
+	bool is_draining;
+	void (*drained)(void *arg);
+	void *drained_arg;
 	int64_t pruned_us;
 	struct mail_entries entries; /* that are being applied */
 };
@@ -46,6 +50,7 @@ static void claim(struct outbox *outbox);
 static void claimed(enum status status, const struct postgres_rows *rows, void *arg);
 static void published(enum status status, void *arg);
 static void end_round(struct outbox *outbox);
+static void report_drained(struct outbox *outbox);
 
 void outbox_register_metrics(void)
 {
@@ -85,7 +90,7 @@ static void look(void *arg)
 {
 	struct outbox *outbox = arg;
 
-	if (!postgres_is_ready(outbox->users->postgres))
+	if (outbox->is_draining || !postgres_is_ready(outbox->users->postgres))
 		return;
 	prune(outbox);
 	if (outbox->is_running || !redis_is_ready(outbox->users->redis))
@@ -183,7 +188,8 @@ static void publish(struct outbox *outbox, const struct postgres_rows *rows, int
 	};
 
 	snprintf(message.id, sizeof message.id, "%s", postgres_text(rows, row, COLUMN_CLAIMED_ID));
-	mail_publish(outbox->users->redis, &outbox->scope, &message, published, NULL);
+	outbox->publishing++;
+	mail_publish(outbox->users->redis, &outbox->scope, &message, published, outbox);
 	mem_free_secret(secret_values);
 }
 
@@ -201,9 +207,13 @@ static void claimed(enum status status, const struct postgres_rows *rows, void *
 /* A message that Redis did not get is published again when its lease has run out. */
 static void published(enum status status, void *arg)
 {
+	struct outbox *outbox = arg;
+
 	if (status != STATUS_OK)
 		log_line(LOG_WARN, "a message could not be passed to mailer; it will be published again",
 			 LOG_TEXT("status", status_name(status)));
+	outbox->publishing--;
+	report_drained(outbox);
 }
 
 static void end_round(struct outbox *outbox)
@@ -211,6 +221,13 @@ static void end_round(struct outbox *outbox)
 	outbox->is_running = false;
 	if (outbox->is_due)
 		loop_timer_start(outbox->woken, 0);
+	report_drained(outbox);
+}
+
+static void report_drained(struct outbox *outbox)
+{
+	if (outbox->is_draining && !outbox->is_running && outbox->publishing == 0)
+		outbox->drained(outbox->drained_arg);
 }
 
 /* ---- start and end ---- */
@@ -232,6 +249,14 @@ struct outbox *outbox_new(struct event_base *base, struct users *users, bool loo
 	outbox->look = looks_by_itself ? loop_every(base, LOOK_MS, look, outbox) : NULL;
 	outbox->woken = loop_timer_new(base, look, outbox);
 	return outbox;
+}
+
+void outbox_drain(struct outbox *outbox, void (*drained)(void *arg), void *arg)
+{
+	outbox->is_draining = true;
+	outbox->drained = drained;
+	outbox->drained_arg = arg;
+	report_drained(outbox);
 }
 
 void outbox_free(struct outbox *outbox)

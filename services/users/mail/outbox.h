@@ -13,6 +13,9 @@ struct outbox;
 struct outbox *outbox_new(struct event_base *base, struct users *users, bool looks_by_itself);
 /* A message was committed: it is published in the loop's next turn. */
 void outbox_wake(struct outbox *outbox);
+/* Begins no further round, and calls drained(arg), perhaps more than once and from here, when none is under way: a message that
+ * this process has claimed and not published would wait until its lease has run out. */
+void outbox_drain(struct outbox *outbox, void (*drained)(void *arg), void *arg);
 void outbox_free(struct outbox *outbox);
 /* Gauges of the messages that wait, and a counter of those that became pointless. */
 void outbox_register_metrics(void);
