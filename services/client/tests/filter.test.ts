@@ -1,21 +1,6 @@
 import { expect, it } from "vitest";
-import type { Value } from "../src/api/generated";
 import { csvOf, filterOf, folded, jsonOf, queryOf, rangeOf, searchOf } from "../src/values/filter";
-
-function value(id: string, more: Partial<Value> = {}): Value {
-	return {
-		id,
-		kind: "fibonacci",
-		index: 7,
-		state: "done",
-		digits: 2,
-		preview: "21",
-		submitted_at: "2026-01-02T03:04:05.000Z",
-		calculated_at: "2026-01-02T03:04:05.004Z",
-		duration_us: 4,
-		...more,
-	};
-}
+import { value } from "./value";
 
 it("a filter and its address are one and the same", () => {
 	for (const search of ["", "?kind=lucas", "?kind=lucas&state=failed&order=highest&index=100-200", "?index=1%2C000"])

@@ -1,26 +1,11 @@
 /* The list of a user's values: filtered, searched, folded, deleted and exported. */
 import { screen, waitFor, within } from "@testing-library/react";
 import { beforeEach, expect, it, vi } from "vitest";
-import type { Value } from "../src/api/generated";
 import { answer, answerBy, askedFor } from "./server";
 import { show } from "./show";
+import { value } from "./value";
 
 vi.mock("../src/values/plot-canvas", () => ({ PlotCanvas: ({ label }: { label: string }) => <div role="img" aria-label={label} /> }));
-
-function value(id: string, more: Partial<Value> = {}): Value {
-	return {
-		id,
-		kind: "fibonacci",
-		index: 7,
-		state: "done",
-		digits: 2,
-		preview: "21",
-		submitted_at: "2026-01-02T03:04:05.000Z",
-		calculated_at: "2026-01-02T03:04:05.004Z",
-		duration_us: 4,
-		...more,
-	};
-}
 
 const VALUES = [value("4"), value("3", { kind: "lucas", index: 9, preview: "76" }), value("2"), value("1", { index: 8, preview: "34" })];
 

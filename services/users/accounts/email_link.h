@@ -13,7 +13,7 @@ struct credentials;
 struct users;
 
 #define EMAIL_LINK_S 3600 /* which the templates of mailer and the API's document mention */
-/* Messages that a user causes in an hour; and that users whose newest link is for one address, which is nobody's yet, have
+/* Messages that a user causes in an hour; and that users whose newest link is for one address, which no account has, have
  * caused in it together. */
 #define EMAIL_LINKS_MAX 5
 

@@ -17,7 +17,7 @@ struct session_start {
 };
 
 /* Stores the session and answers 201 with its tokens; 503 when the user was changed since the password was loaded. Ends the
- * session whose cookie this one replaces, whoever's it is. */
+ * session whose cookie this one replaces, of whichever user it is. */
 void session_start(struct http_request *req, const struct session_start *start);
 
 #endif
