@@ -185,6 +185,16 @@ def log_in(email, password):
     return reply.json["auth_token"]
 
 
+def confirmed_by_password(token, password, action, **parameters):
+    """The header that confirms an action of a user who has no second factor."""
+    reply = post("/auth/confirmations", {"action": action, "parameters": parameters}, token=token)
+    assert reply.status == 201, reply
+    path = f"/auth/challenge/{reply.json['data']['challenge']}"
+    reply = post(path, {"method": "password", "password": password})
+    assert reply.status == 200, reply
+    return {"X-Confirmation": reply.json["data"]["confirmation"]}
+
+
 def exchange(raw, to="nginx", port=None, timeout=20, until_closed=True):
     """Sends bytes as they are; returns everything received until the peer closes, or only the first bytes."""
     received = send_raw(raw, port or PORTS[to], timeout, until_closed)

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 import abacus
-from abacus import Daemon, Person, call, eventually, fail, get, post
+from abacus import Daemon, Person, call, confirmed_by_password, eventually, fail, get, post
 
 FORBIDDEN = fail("not_permitted", "You do not have permission to do that.")
 INVALID_TOKEN = fail("token_invalid", "Invalid token. Please log in again.")
@@ -274,9 +274,14 @@ def test_a_name_from_before_lookalikes_were_refused_is_compared_once_it_is_set_a
     assert abacus.psql("users", f"SELECT skeleton = users_skeleton(username) FROM users WHERE id = {person.id}") == "t"
 
 
+def end_sessions(admin, user_id):
+    headers = confirmed_by_password(admin, abacus.ADMIN[1], "end_user_sessions", id=str(user_id))
+    return call("DELETE", f"/users/{user_id}/sessions", token=admin, headers=headers)
+
+
 def test_an_admin_ends_all_sessions_of_a_user(admin, person):
     session = post("/auth/session", {"email": person.email, "password": person.password}).json
-    reply = call("DELETE", f"/users/{person.id}/sessions", token=admin)
+    reply = end_sessions(admin, person.id)
     assert (reply.status, reply.json) == (200, {"status": "success", "message": "All sessions of the user were ended."})
     for token in (person.token, session["access_token"]):
         for path in ("/auth/status", "/api/values"):
@@ -290,7 +295,7 @@ def test_an_admin_ends_all_sessions_of_a_user(admin, person):
 
 def test_sessions_of_an_inactive_user_can_be_ended_and_the_user_stays_inactive(admin, person):
     assert call("PATCH", f"/users/{person.id}", {"active": False}, token=admin).status == 200
-    assert call("DELETE", f"/users/{person.id}/sessions", token=admin).status == 200
+    assert end_sessions(admin, person.id).status == 200
     for path in ("/auth/status", "/api/values"):
         refused = get(path, token=person.login())
         assert (refused.status, refused.json) == (401, INACTIVE), path
@@ -301,5 +306,5 @@ def test_only_an_admin_ends_the_sessions_of_others(admin, person, reader):
     reply = call("DELETE", path, token=reader.token)
     assert (reply.status, reply.json) == (401, FORBIDDEN)
     assert get("/auth/status", token=person.token).status == 200
-    unknown = call("DELETE", "/users/999999999/sessions", token=admin)
+    unknown = end_sessions(admin, 999999999)
     assert (unknown.status, unknown.json) == (404, fail("user_not_found", "User does not exist"))

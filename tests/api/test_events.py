@@ -14,7 +14,7 @@ from test_factors import Owner, answer, begin, challenge_of, confirmation, sessi
 from test_password_reset import NEW, reset, token_for
 
 import abacus
-from abacus import Daemon, Person, call, eventually, fail, get, post, psql
+from abacus import Daemon, Person, call, confirmed_by_password, eventually, fail, get, post, psql
 
 FORBIDDEN = fail("not_permitted", "You do not have permission to do that.")
 MEMBERS = {
@@ -147,13 +147,13 @@ def test_changes_of_the_own_account_are_in_the_trail(person, admin):
     new = {"username": f"renamed-{person.username}", "email": f"renamed-{person.email}", "current": person.password}
     expect(200, call("PATCH", "/auth/account", new, token=person.token))
     expect(200, call("PATCH", "/auth/account", new, token=person.token))  # which changes nothing
-    expect(200, call("DELETE", "/auth/sessions", token=person.token))
+    headers = confirmed_by_password(person.token, person.password, "end_other_sessions")
+    expect(200, call("DELETE", "/auth/sessions", token=person.token, headers=headers))
     person.email = new["email"]
     body = {"current": person.password, "new": NEW}
     expect(200, call("PUT", "/auth/password", body, token=session_of(person)["access_token"]))
-    found = trail(
-        person, admin, "registered", "username_changed", "email_changed", "sessions_ended", "login", "password_changed"
-    )
+    done = ["username_changed", "email_changed", "password_confirmed", "sessions_ended", "password_changed"]
+    found = trail(person, admin, "registered", *done, "login")
     assert person.email not in str(found)
 
 
@@ -240,7 +240,8 @@ def test_a_token_that_was_used_again_is_in_the_trail(person, admin):
 def test_what_an_admin_does_is_in_the_trails_of_both(person, admin):
     for body in ({"admin": True}, {"admin": False}, {"active": False}, {"active": True, "username": f"new-{person.username}"}):
         expect(200, patch(person, admin, **body))
-    expect(200, call("DELETE", f"/users/{person.id}/sessions", token=admin))
+    headers = confirmed_by_password(admin, abacus.ADMIN[1], "end_user_sessions", id=str(person.id))
+    expect(200, call("DELETE", f"/users/{person.id}/sessions", token=admin, headers=headers))
     done = [
         "admin_granted", "admin_revoked", "user_deactivated", "user_activated", "username_changed", "sessions_ended",
     ]  # fmt: skip

@@ -12,7 +12,7 @@ import pytest
 from test_password_reset import CHANGED, reset, token_for
 
 import abacus
-from abacus import Daemon, Person, call, eventually, fail, get, messages, post, totp
+from abacus import Daemon, Person, call, confirmed_by_password, eventually, fail, get, messages, post, totp
 
 WRONG = fail("code_wrong", "That is wrong, or was used before.")
 ENDED = fail("challenge_ended", "This challenge has ended. Please begin again.")
@@ -365,6 +365,18 @@ def test_without_a_factor_the_password_confirms(person):
     assert said(post(path, {"method": "password", "password": "wrong wrong"})) == (401, WRONG)
     value = post(path, {"method": "password", "password": person.password}).json["data"]["confirmation"]
     assert rename(person, {"X-Confirmation": value}, name).status == 200
+
+
+def test_a_token_alone_neither_ends_sessions_nor_has_a_link_sent(person, admin):
+    needed = fail("confirmation_required", "Please confirm this with your password.")
+    assert said(call("DELETE", "/auth/sessions", token=person.token)) == (403, needed)
+    path = f"/users/{person.id}"
+    assert said(call("DELETE", f"{path}/sessions", token=admin)) == (403, needed)
+    assert said(post(f"{path}/reset", token=admin)) == (403, needed)
+    assert is_good(person.token)
+    for_another = confirmed_by_password(admin, abacus.ADMIN[1], "end_user_sessions", id=str(person.id + 1))
+    assert said(call("DELETE", f"{path}/sessions", token=admin, headers=for_another)) == (403, UNCONFIRMED)
+    assert is_good(person.token)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import abacus
-from abacus import Person, call, eventually, fail, get, messages, post, psql
+from abacus import Person, call, confirmed_by_password, eventually, fail, get, messages, post, psql
 
 LINK_INVALID = fail("link_invalid", "This link is not valid any more. Please ask for a new one.")
 CHANGED = {"status": "success", "message": "Password changed. Please log in again."}
@@ -229,7 +229,8 @@ def test_an_inactive_user_gets_no_link_and_uses_none(person, admin):
 # ---- links that admins send ----
 
 
-def send_link(user_id, token, headers=None):
+def send_link(user_id, token, password=abacus.ADMIN[1]):
+    headers = confirmed_by_password(token, password, "reset_user", id=str(user_id))
     return call("POST", f"/users/{user_id}/reset", token=token, headers=headers)
 
 
@@ -248,7 +249,7 @@ def test_a_link_that_an_admin_sends_ends_nothing_until_it_is_used(person, admin)
 def test_only_admins_send_links_to_others(person):
     other = Person()
     for user_id in (other.id, person.id):
-        reply = send_link(user_id, person.token)
+        reply = send_link(user_id, person.token, person.password)
         assert (reply.status, reply.json["code"]) == (401, "not_permitted")
         assert psql("users", f"SELECT count(*) FROM password_resets WHERE user_id = {user_id}") == "0"
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import abacus
-from abacus import Daemon, Person, call, eventually, fail, get, post
+from abacus import Daemon, Person, call, confirmed_by_password, eventually, fail, get, post
 
 ENDED = fail("session_ended", "This session has ended. Please log in again.")
 INVALID_TOKEN = fail("token_invalid", "Invalid token. Please log in again.")
@@ -551,9 +551,17 @@ def test_sessions_of_others_can_not_be_ended(person):
     assert refresh(theirs["refresh_token"]).status == 200
 
 
+def confirmation(person, token):
+    return confirmed_by_password(token, person.password, "end_other_sessions")
+
+
+def end_others(token, headers):
+    return call("DELETE", "/auth/sessions", token=token, headers=headers)
+
+
 def test_all_other_sessions_and_tokens_end_at_once(person):
     own, others = session_of(person), [session_of(person) for _ in range(3)]
-    reply = call("DELETE", "/auth/sessions", token=own["access_token"])
+    reply = end_others(own["access_token"], confirmation(person, own["access_token"]))
     body = reply.json
     new = body.pop("data")
     assert (reply.status, body) == (200, {"status": "success", "message": "All other sessions were ended."})
@@ -569,7 +577,7 @@ def test_all_other_sessions_and_tokens_end_at_once(person):
 
 def test_a_token_without_a_session_can_end_all_sessions_and_is_replaced(person):
     body = session_of(person)
-    reply = call("DELETE", "/auth/sessions", token=person.token)
+    reply = end_others(person.token, confirmation(person, person.token))
     assert reply.status == 200
     new = reply.json["data"]
     assert claims_of(new["access_token"])["exp"] <= claims_of(person.token)["exp"] + 1
@@ -580,9 +588,10 @@ def test_a_token_without_a_session_can_end_all_sessions_and_is_replaced(person):
 
 def test_a_refresh_succeeds_while_all_other_sessions_are_ended(person):
     body = session_of(person)
+    headers = confirmation(person, body["access_token"])
     with ThreadPoolExecutor(9) as threads:
         replies = list(threads.map(lambda _: refresh(body["refresh_token"]), range(4)))
-        ending = threads.submit(lambda: call("DELETE", "/auth/sessions", token=body["access_token"]))
+        ending = threads.submit(lambda: end_others(body["access_token"], headers))
         replies += threads.map(lambda _: refresh(body["refresh_token"]), range(8))
     assert [reply.status for reply in replies] == [200] * 12
     assert ending.result().status == 200
@@ -591,6 +600,7 @@ def test_a_refresh_succeeds_while_all_other_sessions_are_ended(person):
 
 def test_a_refresh_that_races_with_the_end_of_all_sessions_leaves_no_good_token(person):
     own, others = session_of(person), [session_of(person) for _ in range(6)]
+    headers = confirmation(person, own["access_token"])
     assert refresh_count(person) == 0
     ended = threading.Event()
 
@@ -607,7 +617,7 @@ def test_a_refresh_that_races_with_the_end_of_all_sessions_leaves_no_good_token(
         refreshing = [threads.submit(refresh_until_refused, body) for body in others]
         try:
             eventually(lambda: refresh_count(person) > 12, message="they refresh")
-            new = call("DELETE", "/auth/sessions", token=own["access_token"])
+            new = end_others(own["access_token"], headers)
         finally:
             ended.set()
         tokens = [token for future in refreshing for token in future.result()]
@@ -651,7 +661,8 @@ def test_a_session_that_began_before_a_password_change_is_dead(person):
     assert refresh(body["refresh_token"]).json == ENDED
     assert sessions(person.token) == []
     abacus.psql("users", f"UPDATE users SET tokens_dead_until_ms = 1 WHERE id = {person.id}")
-    assert call("DELETE", "/auth/sessions", token=body["access_token"]).json == INVALID_TOKEN
+    headers = confirmation(person, body["access_token"])
+    assert end_others(body["access_token"], headers).json == INVALID_TOKEN
     assert refresh(body["refresh_token"]).json == ENDED
 
 

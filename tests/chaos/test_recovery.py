@@ -273,6 +273,7 @@ def test_account_changes_take_effect_although_the_client_disconnected():
     admin, people = abacus.log_in(*abacus.ADMIN), [abacus.Person() for _ in range(6)]
     logs_out, changes, deactivated, deleted, leaves, ended = people
     session = start_session(logs_out)
+    confirmed = abacus.confirmed_by_password(admin, abacus.ADMIN[1], "end_user_sessions", id=str(ended.id))
     requests = [
         ("GET", "/auth/logout", None, logs_out.token),
         ("PUT", "/auth/password", {"current": changes.password, "new": "nine wooden beads"}, changes.token),
@@ -280,15 +281,15 @@ def test_account_changes_take_effect_although_the_client_disconnected():
         ("DELETE", f"/users/{deleted.id}", None, admin),
         ("DELETE", "/auth/session", None, session["access_token"]),
         ("DELETE", "/auth/account", {"current": leaves.password}, leaves.token),
-        ("DELETE", f"/users/{ended.id}/sessions", None, admin),
+        ("DELETE", f"/users/{ended.id}/sessions", None, admin, confirmed),
     ]
 
     tokens = [person.token for person in people]
 
     def ask_and_leave(request):
-        method, path, body, token = request
+        method, path, body, token, *headers = request
         with pytest.raises(TimeoutError):
-            users.call(method, path, body, token=token, timeout=1)
+            users.call(method, path, body, token=token, timeout=1, headers=dict(*headers))
 
     users = abacus.Daemon("users", POSTGRES_CONNECTIONS=10, POSTGRES_QUERY_TIMEOUT_MS=4000)
     with (

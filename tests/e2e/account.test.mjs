@@ -276,6 +276,7 @@ test("a session is ended from another browser, and then all others", async (t) =
 	await loggedOut(third);
 	await page.getByRole("button", { name: "End curl" }).waitFor({ state: "detached" });
 	await page.getByRole("button", { name: "End all others" }).click();
+	await confirmByPassword(page);
 	await notice(page, "success", "You are logged out everywhere else.").waitFor();
 	await loggedOut(second);
 	await page.getByRole("button", { name: "End all others" }).waitFor({ state: "detached" });

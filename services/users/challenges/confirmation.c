@@ -129,16 +129,26 @@ static void used(enum status status, const struct postgres_rows *rows, void *arg
 		check->confirmed(check->req, check->arg);
 }
 
-static void want(struct http_request *req, bool wants_password, void (*confirmed)(struct http_request *req, void *arg),
+static void refuse_unconfirmed(struct http_request *req)
+{
+	http_reply_fail(req, 403, "confirmation_required",
+			users_caller(req)->has_factor ? "Please confirm this with your second factor."
+						      : "Please confirm this with your password.");
+}
+
+/* What a caller who has no factor needs in place of X-Confirmation. */
+enum instead { PASSWORD, NOTHING, NO_OTHER };
+
+static void want(struct http_request *req, enum instead instead, void (*confirmed)(struct http_request *req, void *arg),
 		 void *arg)
 {
 	const char *header = http_request_header(req, "X-Confirmation");
 
 	if (header)
 		check(req, header, confirmed, arg);
-	else if (users_caller(req)->has_factor)
-		http_reply_fail(req, 403, "confirmation_required", "Please confirm this with your second factor.");
-	else if (wants_password)
+	else if (users_caller(req)->has_factor || instead == NO_OTHER)
+		refuse_unconfirmed(req);
+	else if (instead == PASSWORD)
 		confirm_password(req, confirmed, arg);
 	else
 		confirmed(req, arg);
@@ -146,10 +156,15 @@ static void want(struct http_request *req, bool wants_password, void (*confirmed
 
 void confirmation_want(struct http_request *req, void (*confirmed)(struct http_request *req, void *arg), void *arg)
 {
-	want(req, true, confirmed, arg);
+	want(req, PASSWORD, confirmed, arg);
+}
+
+void confirmation_want_header(struct http_request *req, void (*confirmed)(struct http_request *req, void *arg), void *arg)
+{
+	want(req, NO_OTHER, confirmed, arg);
 }
 
 void confirmation_want_factor(struct http_request *req, void (*confirmed)(struct http_request *req, void *arg), void *arg)
 {
-	want(req, false, confirmed, arg);
+	want(req, NOTHING, confirmed, arg);
 }

@@ -20,7 +20,9 @@ const char *confirmation_text(const char *action);
 /* Calls confirmed when X-Confirmation confirms this request, or, when the caller has no factor, the member `current`
  * (sessions/confirm.h). Otherwise the request is answered here: 403 confirmation_required | confirmation_invalid. */
 void confirmation_want(struct http_request *req, void (*confirmed)(struct http_request *req, void *arg), void *arg);
-/* The same for calls that the password does not have to confirm: a caller without a factor needs nothing. */
+/* The same for calls whose body has no place for `current`: whatever the caller has, X-Confirmation confirms. */
+void confirmation_want_header(struct http_request *req, void (*confirmed)(struct http_request *req, void *arg), void *arg);
+/* The same for legacy calls that asked for nothing: a caller without a factor needs nothing. */
 void confirmation_want_factor(struct http_request *req, void (*confirmed)(struct http_request *req, void *arg), void *arg);
 
 #endif

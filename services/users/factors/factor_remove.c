@@ -24,7 +24,7 @@ void factor_remove(struct http_request *req)
 		return;
 	if (!users_caller(req)->has_factor)
 		return factor_not_found(req);
-	confirmation_want_factor(req, confirmed, NULL);
+	confirmation_want_header(req, confirmed, NULL);
 }
 
 static void confirmed(struct http_request *req, void *arg)

@@ -20,7 +20,7 @@ void user_reset(struct http_request *req)
 	int64_t id;
 
 	if (users_require_admin(req) && user_of_path(req, &id))
-		confirmation_want_factor(req, confirmed, NULL);
+		confirmation_want_header(req, confirmed, NULL);
 }
 
 static void confirmed(struct http_request *req, void *arg)

@@ -13,5 +13,5 @@ static void confirmed(struct http_request *req, void *arg)
 
 void session_end_others(struct http_request *req)
 {
-	confirmation_want_factor(req, confirmed, NULL);
+	confirmation_want_header(req, confirmed, NULL);
 }

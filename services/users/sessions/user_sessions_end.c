@@ -28,7 +28,7 @@ void user_sessions_end(struct http_request *req)
 
 	ending->req = req;
 	if (users_require_admin(req) && user_of_path(req, &ending->user_id))
-		confirmation_want_factor(req, confirmed, ending);
+		confirmation_want_header(req, confirmed, ending);
 }
 
 static void confirmed(struct http_request *req, void *arg)
