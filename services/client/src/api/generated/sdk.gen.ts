@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { ActivateFactorData, ActivateFactorErrors, ActivateFactorResponses, AddUserData, AddUserErrors, AddUserResponses, AnswerChallengeData, AnswerChallengeErrors, AnswerChallengeResponses, AskFactorsData, AskFactorsErrors, AskFactorsResponses, BeginConfirmationData, BeginConfirmationErrors, BeginConfirmationResponses, ChangeAccountData, ChangeAccountErrors, ChangeAccountResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeUserData, ChangeUserErrors, ChangeUserResponses, DeleteAccountData, DeleteAccountErrors, DeleteAccountResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, DeleteValueData, DeleteValueErrors, DeleteValueResponses, DeleteValuesData, DeleteValuesErrors, DeleteValuesResponses, EndOneSessionData, EndOneSessionErrors, EndOneSessionResponses, EndOtherSessionsData, EndOtherSessionsErrors, EndOtherSessionsResponses, EndSessionData, EndSessionErrors, EndSessionResponses, EndSessionsOfUserData, EndSessionsOfUserErrors, EndSessionsOfUserResponses, EnrolFactorData, EnrolFactorErrors, EnrolFactorResponses, ForgotPasswordData, ForgotPasswordErrors, ForgotPasswordResponses, GetHealthData, GetHealthErrors, GetHealthHistoryData, GetHealthHistoryErrors, GetHealthHistoryResponses, GetHealthResponses, GetStatusData, GetStatusErrors, GetStatusResponses, GetUserData, GetUserErrors, GetUserOfTokenData, GetUserOfTokenErrors, GetUserOfTokenResponses, GetUserResponses, GetValueData, GetValueErrors, GetValueResponses, ListAllValuesData, ListAllValuesErrors, ListAllValuesResponses, ListCurrentValuesData, ListCurrentValuesErrors, ListCurrentValuesResponses, ListenToValuesData, ListenToValuesErrors, ListEventsData, ListEventsErrors, ListEventsOfUserData, ListEventsOfUserErrors, ListEventsOfUserResponses, ListEventsResponses, ListFactorsData, ListFactorsErrors, ListFactorsResponses, ListHealthEventsData, ListHealthEventsErrors, ListHealthEventsResponses, ListKindsData, ListKindsErrors, ListKindsResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListValuesData, ListValuesErrors, ListValuesResponses, LogInData, LogInErrors, LogInOlderData, LogInOlderErrors, LogInOlderResponses, LogInResponses, LogOutData, LogOutErrors, LogOutOlderData, LogOutOlderErrors, LogOutOlderResponses, LogOutResponses, PingData, PingErrors, PingResponses, RefreshSessionData, RefreshSessionErrors, RefreshSessionResponses, RegisterData, RegisterErrors, RegisterResponses, RemoveFactorData, RemoveFactorErrors, RemoveFactorResponses, ReplaceRecoveryCodesData, ReplaceRecoveryCodesErrors, ReplaceRecoveryCodesResponses, ResetPasswordData, ResetPasswordErrors, ResetPasswordResponses, ResetUserData, ResetUserErrors, ResetUserResponses, RetryValueData, RetryValueErrors, RetryValueResponses, SendCodeData, SendCodeErrors, SendCodeResponses, SendEmailLinkData, SendEmailLinkErrors, SendEmailLinkResponses, StartSessionData, StartSessionErrors, StartSessionResponses, SubmitValueData, SubmitValueErrors, SubmitValueResponses, VerifyEmailData, VerifyEmailErrors, VerifyEmailResponses } from './types.gen';
+import type { ActivateFactorData, ActivateFactorErrors, ActivateFactorResponses, AddUserData, AddUserErrors, AddUserResponses, AnswerChallengeData, AnswerChallengeErrors, AnswerChallengeResponses, AskFactorsData, AskFactorsErrors, AskFactorsResponses, BeginConfirmationData, BeginConfirmationErrors, BeginConfirmationResponses, BeginPasskeyLoginData, BeginPasskeyLoginErrors, BeginPasskeyLoginResponses, ChangeAccountData, ChangeAccountErrors, ChangeAccountResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeUserData, ChangeUserErrors, ChangeUserResponses, DeleteAccountData, DeleteAccountErrors, DeleteAccountResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, DeleteValueData, DeleteValueErrors, DeleteValueResponses, DeleteValuesData, DeleteValuesErrors, DeleteValuesResponses, EndOneSessionData, EndOneSessionErrors, EndOneSessionResponses, EndOtherSessionsData, EndOtherSessionsErrors, EndOtherSessionsResponses, EndSessionData, EndSessionErrors, EndSessionResponses, EndSessionsOfUserData, EndSessionsOfUserErrors, EndSessionsOfUserResponses, EnrolFactorData, EnrolFactorErrors, EnrolFactorResponses, ForgotPasswordData, ForgotPasswordErrors, ForgotPasswordResponses, GetHealthData, GetHealthErrors, GetHealthHistoryData, GetHealthHistoryErrors, GetHealthHistoryResponses, GetHealthResponses, GetStatusData, GetStatusErrors, GetStatusResponses, GetUserData, GetUserErrors, GetUserOfTokenData, GetUserOfTokenErrors, GetUserOfTokenResponses, GetUserResponses, GetValueData, GetValueErrors, GetValueResponses, ListAllValuesData, ListAllValuesErrors, ListAllValuesResponses, ListCurrentValuesData, ListCurrentValuesErrors, ListCurrentValuesResponses, ListenToValuesData, ListenToValuesErrors, ListEventsData, ListEventsErrors, ListEventsOfUserData, ListEventsOfUserErrors, ListEventsOfUserResponses, ListEventsResponses, ListFactorsData, ListFactorsErrors, ListFactorsResponses, ListHealthEventsData, ListHealthEventsErrors, ListHealthEventsResponses, ListKindsData, ListKindsErrors, ListKindsResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListValuesData, ListValuesErrors, ListValuesResponses, LogInData, LogInErrors, LogInOlderData, LogInOlderErrors, LogInOlderResponses, LogInResponses, LoginWithPasskeyData, LoginWithPasskeyErrors, LoginWithPasskeyResponses, LogOutData, LogOutErrors, LogOutOlderData, LogOutOlderErrors, LogOutOlderResponses, LogOutResponses, PingData, PingErrors, PingResponses, RefreshSessionData, RefreshSessionErrors, RefreshSessionResponses, RegisterData, RegisterErrors, RegisterResponses, RemoveFactorData, RemoveFactorErrors, RemoveFactorResponses, ReplaceRecoveryCodesData, ReplaceRecoveryCodesErrors, ReplaceRecoveryCodesResponses, ResetPasswordData, ResetPasswordErrors, ResetPasswordResponses, ResetUserData, ResetUserErrors, ResetUserResponses, RetryValueData, RetryValueErrors, RetryValueResponses, SendCodeData, SendCodeErrors, SendCodeResponses, SendEmailLinkData, SendEmailLinkErrors, SendEmailLinkResponses, StartSessionData, StartSessionErrors, StartSessionResponses, SubmitValueData, SubmitValueErrors, SubmitValueResponses, VerifyEmailData, VerifyEmailErrors, VerifyEmailResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -322,6 +322,33 @@ export const answerChallenge = <ThrowOnError extends boolean = false>(options: O
 export const sendCode = <ThrowOnError extends boolean = false>(options: Options<SendCodeData, ThrowOnError>): RequestResult<SendCodeResponses, SendCodeErrors, ThrowOnError> => (options.client ?? client).post<SendCodeResponses, SendCodeErrors, ThrowOnError>({ url: '/auth/challenge/{id}/code', ...options });
 
 /**
+ * Begin a login with a passkey alone
+ *
+ * Give `public_key` to `navigator.credentials.get()` (through `PublicKeyCredential.parseRequestOptionsFromJSON()`), and its result to `POST
+ * /auth/passkey/{id}`. The browser offers the passkeys that the user has for this host, so that the login needs neither a name nor a password. The
+ * challenge is good for five minutes and one login, and only for requests from the same network and with the same `User-Agent`.
+ *
+ */
+export const beginPasskeyLogin = <ThrowOnError extends boolean = false>(options?: Options<BeginPasskeyLoginData, ThrowOnError>): RequestResult<BeginPasskeyLoginResponses, BeginPasskeyLoginErrors, ThrowOnError> => (options?.client ?? client).post<BeginPasskeyLoginResponses, BeginPasskeyLoginErrors, ThrowOnError>({ url: '/auth/passkey', ...options });
+
+/**
+ * Log in with a passkey alone
+ *
+ * The reply is that of `POST /auth/session`, with `remember` and `cookie` as there. Because the passkey has verified its user, no further factor is
+ * asked, also where one is asked at every login. An unknown passkey, a wrong signature and an inactive user get the same reply. A passkey whose
+ * signature counter did not grow was copied: the login is refused, and the user is notified by mail.
+ *
+ */
+export const loginWithPasskey = <ThrowOnError extends boolean = false>(options: Options<LoginWithPasskeyData, ThrowOnError>): RequestResult<LoginWithPasskeyResponses, LoginWithPasskeyErrors, ThrowOnError> => (options.client ?? client).post<LoginWithPasskeyResponses, LoginWithPasskeyErrors, ThrowOnError>({
+    url: '/auth/passkey/{id}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
  * Ask to confirm a sensitive action
  *
  * The answer to the challenge confirms this action with these parameters, once, within five minutes: send its value as `X-Confirmation` with the
@@ -362,11 +389,12 @@ export const askFactors = <ThrowOnError extends boolean = false>(options: Option
 });
 
 /**
- * Add an authenticator app, or codes by message
+ * Add an authenticator app, codes by message, or a passkey
  *
- * With the method `totp` the reply has a new secret for an app; with `mtan` a code is sent to the user's e-mail. The factor counts once `POST
- * /auth/factors/{id}` has a code; that has to happen within `expires_in`, and a further enrolment replaces this one. A user has at most ten factors,
- * among them codes by message once, and is sent at most ten codes in an hour.
+ * With the method `totp` the reply has a new secret for an app; with `mtan` a code is sent to the user's e-mail; with `passkey` it has what
+ * `navigator.credentials.create()` takes (through `PublicKeyCredential.parseCreationOptionsFromJSON()`). The factor counts once `POST
+ * /auth/factors/{id}` has a code or the passkey; that has to happen within `expires_in`, and a further enrolment replaces this one. A user has at
+ * most ten factors, among them codes by message once, and is sent at most ten codes in an hour.
  *
  */
 export const enrolFactor = <ThrowOnError extends boolean = false>(options: Options<EnrolFactorData, ThrowOnError>): RequestResult<EnrolFactorResponses, EnrolFactorErrors, ThrowOnError> => (options.client ?? client).post<EnrolFactorResponses, EnrolFactorErrors, ThrowOnError>({
@@ -393,7 +421,7 @@ export const removeFactor = <ThrowOnError extends boolean = false>(options: Opti
 });
 
 /**
- * Prove that the app has the secret, or that the code has arrived
+ * Prove that the app has the secret, that the code has arrived, or that the passkey was made
  *
  * From now on the factor counts. With the first one come ten recovery codes, which are shown only here. All other sessions and tokens of the user
  * end; the reply has the token that replaces the one of this request.

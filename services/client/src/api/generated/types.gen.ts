@@ -294,9 +294,9 @@ export type OtherSessionsEnded = {
 };
 
 /**
- * a code of an authenticator app; a code by message; a recovery code; the password, which confirms actions of users without a factor
+ * a code of an authenticator app; a code by message; a passkey (WebAuthn); a recovery code; the password, which confirms actions of users without a factor
  */
-export type Method = 'totp' | 'mtan' | 'recovery' | 'password';
+export type Method = 'totp' | 'mtan' | 'passkey' | 'recovery' | 'password';
 
 export type Challenge = {
     challenge: string;
@@ -309,6 +309,10 @@ export type Challenge = {
      * a code by message is on its way. If not, and `mtan` is among the methods, `POST /auth/challenge/{id}/code` sends one
      */
     sent: boolean;
+    /**
+     * there if `passkey` is among the methods, unless this server does not offer passkeys (`PUBLIC_URL`)
+     */
+    passkey?: PasskeyRequest;
 };
 
 /**
@@ -323,12 +327,13 @@ export type SecondFactorRequired = {
 };
 
 /**
- * `code`, or `password` with that method
+ * `code`, or `password` or `assertion` with these methods: `password` and `passkey`
  */
 export type ChallengeAnswer = {
     method: Method;
     code?: string;
     password?: string;
+    assertion?: PasskeyAssertion;
 };
 
 export type ConfirmationRequest = {
@@ -384,7 +389,11 @@ export type FactorsAsked = {
 
 export type Factor = {
     id: string;
-    method: 'totp' | 'mtan';
+    method: 'totp' | 'mtan' | 'passkey';
+    /**
+     * that its user gave to a passkey; null: none
+     */
+    name: string | null;
     created_at: string;
     last_used_at: string | null;
 };
@@ -405,7 +414,11 @@ export type FactorList = {
  * and `current`, the current password, unless `X-Confirmation` confirms it
  */
 export type FactorEnrolment = {
-    method: 'totp' | 'mtan';
+    method: 'totp' | 'mtan' | 'passkey';
+    /**
+     * of a passkey, by which its user knows it again; printable, without white space at either end
+     */
+    name?: string;
     current?: Password;
 };
 
@@ -434,11 +447,147 @@ export type FactorEnrolled = {
          * seconds in which it has to be activated
          */
         expires_in: number;
+    } | {
+        id: string;
+        method: 'passkey';
+        public_key: PasskeyCreation;
+        /**
+         * seconds in which it has to be activated
+         */
+        expires_in: number;
     };
 };
 
+/**
+ * `code`, or `credential` of a passkey
+ */
 export type FactorActivation = {
-    code: string;
+    code?: string;
+    credential?: PasskeyRegistration;
+};
+
+/**
+ * bytes in base64url without padding (RFC 4648 §5)
+ */
+export type Base64Url = string;
+
+export type PasskeyDescriptor = {
+    type: 'public-key';
+    id: Base64Url;
+};
+
+/**
+ * PublicKeyCredentialCreationOptionsJSON (WebAuthn)
+ */
+export type PasskeyCreation = {
+    rp: {
+        /**
+         * the host of `PUBLIC_URL`
+         */
+        id: string;
+        name: string;
+    };
+    user: {
+        id: Base64Url;
+        name: string;
+        displayName: string;
+    };
+    challenge: Base64Url;
+    pubKeyCredParams: Array<{
+        type: 'public-key';
+        /**
+         * ES256, RS256
+         */
+        alg: -7 | -257;
+    }>;
+    /**
+     * milliseconds
+     */
+    timeout: number;
+    excludeCredentials: Array<PasskeyDescriptor>;
+    authenticatorSelection: {
+        residentKey: 'required';
+        requireResidentKey: true;
+        userVerification: 'required';
+    };
+    attestation: 'none';
+};
+
+/**
+ * PublicKeyCredentialRequestOptionsJSON (WebAuthn)
+ */
+export type PasskeyRequest = {
+    challenge: Base64Url;
+    /**
+     * milliseconds
+     */
+    timeout: number;
+    /**
+     * the host of `PUBLIC_URL`
+     */
+    rpId: string;
+    /**
+     * empty: any passkey of this host
+     */
+    allowCredentials: Array<PasskeyDescriptor>;
+    userVerification: 'required';
+};
+
+/**
+ * RegistrationResponseJSON (WebAuthn); members that are not listed are ignored
+ */
+export type PasskeyRegistration = {
+    id: Base64Url;
+    type: 'public-key';
+    response: {
+        clientDataJSON: Base64Url;
+        attestationObject: Base64Url;
+    };
+};
+
+/**
+ * AuthenticationResponseJSON (WebAuthn); members that are not listed are ignored
+ */
+export type PasskeyAssertion = {
+    id: Base64Url;
+    type: 'public-key';
+    response: {
+        clientDataJSON: Base64Url;
+        authenticatorData: Base64Url;
+        signature: Base64Url;
+        /**
+         * needed to log in with a passkey alone
+         */
+        userHandle?: string | null;
+    };
+};
+
+export type PasskeyLoginBegun = {
+    status: 'success';
+    message: string;
+    data: {
+        /**
+         * `id` of `POST /auth/passkey/{id}`
+         */
+        challenge: string;
+        public_key: PasskeyRequest;
+        /**
+         * seconds
+         */
+        expires_in: number;
+    };
+};
+
+export type PasskeyLogin = {
+    assertion: PasskeyAssertion;
+    /**
+     * as of `POST /auth/session`
+     */
+    remember?: boolean;
+    /**
+     * as of `POST /auth/session`
+     */
+    cookie?: boolean;
 };
 
 export type FactorChanged = {
@@ -527,7 +676,7 @@ export type UserList = {
 
 export type AccountEvent = {
     id: number;
-    event: 'login' | 'new_device' | 'logout' | 'session_ended' | 'sessions_ended' | 'session_misused' | 'factor_used' | 'password_confirmed' | 'login_failed' | 'code_wrong' | 'password_wrong' | 'password_forgotten' | 'registered' | 'user_added' | 'user_deleted' | 'user_activated' | 'user_deactivated' | 'admin_granted' | 'admin_revoked' | 'username_changed' | 'email_changed' | 'email_change_asked' | 'email_verified' | 'password_changed' | 'password_reset' | 'reset_sent' | 'factor_added' | 'factor_removed' | 'factor_asked_login' | 'factor_asked_sensitive' | 'recovery_codes_replaced' | 'recovery_code_used';
+    event: 'login' | 'new_device' | 'logout' | 'session_ended' | 'sessions_ended' | 'session_misused' | 'factor_used' | 'passkey_copied' | 'password_confirmed' | 'login_failed' | 'code_wrong' | 'password_wrong' | 'password_forgotten' | 'registered' | 'user_added' | 'user_deleted' | 'user_activated' | 'user_deactivated' | 'admin_granted' | 'admin_revoked' | 'username_changed' | 'email_changed' | 'email_change_asked' | 'email_verified' | 'password_changed' | 'password_reset' | 'reset_sent' | 'factor_added' | 'factor_removed' | 'factor_asked_login' | 'factor_asked_sensitive' | 'recovery_codes_replaced' | 'recovery_code_used';
     /**
      * of attempts that are counted: the first
      */
@@ -2499,6 +2648,154 @@ export type SendCodeResponses = {
 
 export type SendCodeResponse = SendCodeResponses[keyof SendCodeResponses];
 
+export type BeginPasskeyLoginData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/auth/passkey';
+};
+
+export type BeginPasskeyLoginErrors = {
+    /**
+     * The framing of the request is invalid.
+     */
+    400: Failure & {
+        code?: 'bad_request';
+    };
+    /**
+     * This server does not offer passkeys, because `PUBLIC_URL` is not set.
+     */
+    409: Failure & {
+        code?: 'passkeys_not_offered';
+    };
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * Too many requests or connections from one address.
+     */
+    429: Failure & {
+        code?: 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type BeginPasskeyLoginError = BeginPasskeyLoginErrors[keyof BeginPasskeyLoginErrors];
+
+export type BeginPasskeyLoginResponses = {
+    /**
+     * A challenge.
+     */
+    201: PasskeyLoginBegun;
+};
+
+export type BeginPasskeyLoginResponse = BeginPasskeyLoginResponses[keyof BeginPasskeyLoginResponses];
+
+export type LoginWithPasskeyData = {
+    body: PasskeyLogin;
+    path: {
+        /**
+         * the challenge
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/auth/passkey/{id}';
+};
+
+export type LoginWithPasskeyErrors = {
+    /**
+     * The body is empty or not a JSON object, or a member of it is missing or invalid; `errors` says which.
+     */
+    400: InvalidPayload | UnreadableRequest;
+    /**
+     * The passkey does not log in an active user, or the challenge has ended.
+     */
+    401: Failure & {
+        code?: 'login_failed' | 'challenge_ended';
+    };
+    /**
+     * The `Origin` is missing, or is not this host, and `cookie` is true. Or the passkey is right, and the e-mail address is not confirmed
+     * (`EMAIL_VERIFICATION=required`); a message with a link is on its way.
+     */
+    403: Failure & {
+        code?: 'origin_refused' | 'email_unverified';
+    };
+    /**
+     * This server does not offer passkeys, because `PUBLIC_URL` is not set.
+     */
+    409: Failure & {
+        code?: 'passkeys_not_offered';
+    };
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * The `Content-Type` is not `application/json`.
+     */
+    415: Failure & {
+        code?: 'unsupported_media_type';
+    };
+    /**
+     * Too many requests or connections from one address.
+     */
+    429: Failure & {
+        code?: 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type LoginWithPasskeyError = LoginWithPasskeyErrors[keyof LoginWithPasskeyErrors];
+
+export type LoginWithPasskeyResponses = {
+    /**
+     * Logged in; the reply has the tokens and the session.
+     */
+    201: SessionTokens;
+};
+
+export type LoginWithPasskeyResponse = LoginWithPasskeyResponses[keyof LoginWithPasskeyResponses];
+
 export type BeginConfirmationData = {
     body: ConfirmationRequest;
     path?: never;
@@ -2753,10 +3050,10 @@ export type EnrolFactorErrors = {
         code?: 'token_missing' | 'confirmation_required' | 'confirmation_invalid';
     };
     /**
-     * The user has ten factors already, or codes by message.
+     * The user has ten factors already, or codes by message; or this server does not offer passkeys.
      */
     409: Failure & {
-        code?: 'too_many_factors';
+        code?: 'too_many_factors' | 'passkeys_not_offered';
     };
     /**
      * The body is larger than 128 KiB.
@@ -2802,7 +3099,7 @@ export type EnrolFactorError = EnrolFactorErrors[keyof EnrolFactorErrors];
 
 export type EnrolFactorResponses = {
     /**
-     * A secret for the app, or a code is on its way.
+     * A secret for the app, what makes a passkey, or a code is on its way.
      */
     201: FactorEnrolled;
 };
