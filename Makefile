@@ -21,7 +21,7 @@ CFLAGS += -Werror
 endif
 LDLIBS += $(shell pkg-config --libs $(PACKAGES_OF_LIBCOMMON)) -lmbedtls -lmbedx509 -lmbedcrypto -lcrypt -lgmp -lwslay -lm -pthread
 # Only users uses these, and the other daemons' images are 2 MB smaller without them.
-LDLIBS += -Wl,--push-state,--as-needed -lutf8proc -lzxcvbn -Wl,--pop-state
+LDLIBS += -Wl,--push-state,--as-needed -lutf8proc -lzxcvbn -lcbor -Wl,--pop-state
 
 ifneq ($(SANITIZE),)
 CFLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all

@@ -111,6 +111,11 @@ static struct jwt_claims claims_at(int64_t user_id, bool is_admin, int64_t issue
 	return claims;
 }
 
+static const char *first_method(const struct jwt_claims *claims)
+{
+	return strcmp(claims->session.factor, JWT_FACTOR_PASSKEY_ALONE) == 0 ? "pop" : "pwd";
+}
+
 static void add_claims(const struct jwt_key *key, const struct jwt_claims *claims, struct buf *json)
 {
 	char jti[37], sid[37];
@@ -123,8 +128,8 @@ static void add_claims(const struct jwt_key *key, const struct jwt_claims *claim
 		   claims->is_admin ? "true" : "false");
 	if (claims->has_session) {
 		jwt_jti_format(claims->session.id, sid);
-		buf_printf(json, ",\"aud\":\"%s\",\"sid\":\"%s\",\"auth_time\":%" PRId64 ",\"amr\":[\"pwd\"", key->audience,
-			   sid, claims->session.authenticated_s);
+		buf_printf(json, ",\"aud\":\"%s\",\"sid\":\"%s\",\"auth_time\":%" PRId64 ",\"amr\":[\"%s\"", key->audience, sid,
+			   claims->session.authenticated_s, first_method(claims));
 		if (*claims->session.factor)
 			buf_printf(json, ",\"%s\",\"mfa\"", claims->session.factor);
 		buf_text(json, "]");

@@ -13,6 +13,8 @@
 #define JWT_TOKEN_BYTES_MAX 1024
 #define JWT_JTI_BYTES 16
 #define JWT_FACTOR_BYTES 8
+#define JWT_FACTOR_PASSKEY_ALONE \
+	"user" /* a passkey, which verified its user: possession of a key, presence, and so two factors */
 
 struct jwt_cache;
 
@@ -30,9 +32,9 @@ struct jwt_key { /* what it points to is borrowed and must outlive the key */
 /* A session has access tokens (RFC 9068: typ "at+jwt", aud, auth_time, amr) instead of one long-lived token. */
 struct jwt_session {
 	uint8_t id[JWT_JTI_BYTES]; /* sid: a UUIDv7 as jti, so that the revocation of a session looks like that of a token */
-	int64_t authenticated_s;   /* auth_time: when the password was checked */
-	/* What amr has between "pwd" and "mfa": the second factor as a word of RFC 8176 §2, such as "otp". Empty: the password
-	 * alone was checked. */
+	int64_t authenticated_s;   /* auth_time: when the password or the passkey was checked */
+	/* What amr has between "pwd" and "mfa": the second factor as a word of the registry of RFC 8176, such as "otp". Empty:
+	 * the password alone was checked. JWT_FACTOR_PASSKEY_ALONE: amr begins with "pop" instead. */
 	char factor[JWT_FACTOR_BYTES];
 };
 

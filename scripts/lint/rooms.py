@@ -20,6 +20,7 @@ ROOMS = {
     "auth": "base net http redis",
     "jobs": "base redis",
     "mail": "base redis",
+    "webauthn": "base",
     "daemon": "base http postgres redis",
 }
 

@@ -67,6 +67,11 @@ ENVIRONMENT
 	[ -n "${SECRET_KEY_PREVIOUS:-}${SECRET_KEY_PREVIOUS_FILE:-}" ] ||
 		echo "[ ! -e $secrets/SECRET_KEY_PREVIOUS ] || export SECRET_KEY_PREVIOUS_FILE=$secrets/SECRET_KEY_PREVIOUS"
 	daemon_redis "$1"
+	case $APP_ENV:${1%-2} in
+	development:users | testing:users | development:mailer | testing:mailer)
+		[ -n "${PUBLIC_URL:-}" ] || echo "export PUBLIC_URL=http://localhost:$PORT"
+		;;
+	esac
 	case ${1%-2} in
 	users)
 		echo "export DATABASE_URL_FILE=$secrets/users.url"
@@ -76,7 +81,6 @@ ENVIRONMENT
 	mailer)
 		case $APP_ENV in development | testing)
 			[ -n "${SMTP_URL:-}${MAIL_DIR:-}" ] || echo "export MAIL_DIR=$(quote "$RUN_DIR/mail")"
-			[ -n "${PUBLIC_URL:-}" ] || echo "export PUBLIC_URL=http://localhost:$PORT"
 			;;
 		esac
 		;;

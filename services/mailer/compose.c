@@ -28,6 +28,7 @@ TEMPLATE_FILES(email_link);
 TEMPLATE_FILES(factor_added);
 TEMPLATE_FILES(factor_removed);
 TEMPLATE_FILES(new_device);
+TEMPLATE_FILES(passkey_copied);
 TEMPLATE_FILES(password_changed);
 TEMPLATE_FILES(password_reset);
 TEMPLATE_FILES(recovery_codes_replaced);
@@ -40,6 +41,7 @@ const struct template templates[] = {
 	TEMPLATE(factor_added),
 	TEMPLATE(factor_removed),
 	TEMPLATE(new_device),
+	TEMPLATE(passkey_copied),
 	TEMPLATE(password_changed),
 	TEMPLATE(password_reset),
 	TEMPLATE(recovery_codes_replaced),

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "factors/mtan.h"
+#include "passkeys/passkey_party.h"
 
 struct users_config users_config;
 
@@ -29,6 +30,10 @@ static const struct config_option own_options[] = {
 	 "off, optional: a link is sent to a new e-mail address, and a changed one counts once its link was used; required: "
 	 "and no login succeeds before",
 	 0, 0, false},
+	{"PUBLIC_URL", CONFIG_TEXT, offsetof(struct users_config, public_url), NULL,
+	 "address of the client, as mailer has it: passkeys are of its host, and only its pages use them; unset: there are "
+	 "none",
+	 0, 0, true},
 	{"MTAN_TEST_CODES", CONFIG_TEXT, offsetof(struct users_config, mtan_test_codes), NULL,
 	 "email:code,…: users whose mTAN is that code, and who get no message with one; refused in staging and production", 0,
 	 0, true},
@@ -95,6 +100,15 @@ static void check_verification(struct config *config)
 	config_problem(config, "EMAIL_VERIFICATION: must be off, optional or required");
 }
 
+static void check_public_url(struct config *config)
+{
+	bool is_public = config_env(config) >= APP_ENV_STAGING;
+	struct passkey_party party;
+
+	if (users_config.public_url && passkey_party_read(users_config.public_url, is_public, &party) != STATUS_OK)
+		config_problem(config, "PUBLIC_URL: must be %s:// with a host", is_public ? "https" : "http(s)");
+}
+
 void users_check(struct config *config)
 {
 	if (config_env(config) == APP_ENV_DEVELOPMENT && !is_set("PUBLIC_USERS") && !is_set("PUBLIC_USERS_FILE"))
@@ -103,4 +117,5 @@ void users_check(struct config *config)
 	redis_config_check(&users_config.redis, config);
 	check_test_codes(config);
 	check_verification(config);
+	check_public_url(config);
 }

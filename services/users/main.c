@@ -10,6 +10,7 @@
 #include "events/event_prune.h"
 #include "http/access.h"
 #include "mail/outbox.h"
+#include "passkeys/passkeys.h"
 #include "passwords/resets.h"
 #include "redis/limit.h"
 #include "revocations/republisher.h"
@@ -57,6 +58,7 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 	users->event_attempts = event_attempts_new(base, users);
 	users->event_prune = event_prune_new(base, users, daemon_process(daemon));
 	users->outbox = outbox_new(base, users, daemon_process(daemon) == 0);
+	users->passkeys = passkeys_new(base, &users_config);
 	users->resets = resets_new(base, users, daemon_process(daemon));
 	users->http = http_server_new(base, &users_config.http, users_routes, users);
 	http_server_set_auth(users->http, users_authenticate);
@@ -91,6 +93,7 @@ static void drain(void *service, void (*drained)(void *arg), void *arg)
 static void stop(void *service)
 {
 	http_server_free(users->http);
+	passkeys_free(users->passkeys);
 	resets_free(users->resets);
 	event_prune_free(users->event_prune);
 	event_attempts_free(users->event_attempts);

@@ -25,6 +25,8 @@ const struct http_route users_routes[] = {
 	{"POST", "/auth/email/verify", email_verify, false, true},
 	{"POST", "/auth/challenge/{id}", challenge_respond, false, true},
 	{"POST", "/auth/challenge/{id}/code", challenge_code, false, false},
+	{"POST", "/auth/passkey", passkey_begin, false, false},
+	{"POST", "/auth/passkey/{id}", passkey_login, false, true},
 	{"POST", "/auth/confirmations", confirmation_begin, true, true},
 	{"GET", "/auth/factors", factor_list, true, false},
 	{"POST", "/auth/factors", factor_enrol, true, true},

@@ -34,6 +34,7 @@ struct users_config {
 	long repair_s, attempts_max, attempts_window_s;
 	long mail_lease_s, mail_retry_s;
 	long events_retention_days;
+	char *public_url;      /* passkeys/passkey_party.h; NULL: not known */
 	char *mtan_test_codes; /* factors/mtan.h; NULL: none */
 	char *email_verification_text;
 	enum email_verification email_verification; /* set by users_check() */
@@ -51,6 +52,7 @@ struct users {
 	struct retry_queue *retry_queue;
 	struct session_prune *session_prune;
 	struct outbox *outbox;
+	struct passkeys *passkeys;
 	struct event_attempts *event_attempts;
 	struct event_prune *event_prune; /* as the next one */
 	struct resets *resets;           /* NULL in any process but the first one */
@@ -107,6 +109,9 @@ void factor_activate(struct http_request *req);
 void factor_remove(struct http_request *req);
 void factor_ask(struct http_request *req);
 void recovery_codes_replace(struct http_request *req); /* recovery_codes.c */
+/* passkeys/ */
+void passkey_begin(struct http_request *req); /* passkey_login.c */
+void passkey_login(struct http_request *req);
 /* events/ */
 void event_list(struct http_request *req);
 void event_list_of_user(struct http_request *req); /* event_list.c */

@@ -438,6 +438,7 @@ const struct postgres_statement store_sessions_prune = {
 				     " gone AS (DELETE FROM sessions USING bad WHERE sessions.id = bad.id),"
 				     " ended AS (DELETE FROM challenges WHERE id IN (SELECT id FROM challenges WHERE"
 				     " expires_at < now() LIMIT $2::bigint FOR UPDATE SKIP LOCKED)),"
+				     " logins AS (DELETE FROM passkey_logins WHERE expires_at < now()),"
 				     " old AS (DELETE FROM revoked_tokens WHERE expires_at < now() - interval '1 hour')"
 				     " SELECT id FROM page ORDER BY id DESC LIMIT 1"};
 
@@ -446,7 +447,8 @@ const struct postgres_statement store_sessions_prune = {
 const struct postgres_statement store_factors_of_user = {
 	"factors_of_user",
 	"SELECT asked, cardinality(recovery_hashes), factors.id, method, " TIME("factors.created_at") ", " TIME(
-		"used_at") " FROM (SELECT $1::bigint AS id) one LEFT JOIN factor_settings settings ON settings.user_id = one.id"
+		"used_at") ", name FROM (SELECT $1::bigint AS id) one LEFT JOIN factor_settings settings ON settings.user_id = "
+			   "one.id"
 			   " LEFT JOIN factors ON factors.user_id = one.id AND activated_at IS NOT NULL ORDER BY activated_at, "
 			   "factors.id",
 	true};
@@ -457,12 +459,13 @@ const struct postgres_statement store_factor_enrol = {
 	"factor_enrol",
 	"WITH target AS MATERIALIZED (SELECT id FROM users WHERE id = $1::bigint AND active FOR KEY SHARE),"
 	" settings AS (INSERT INTO factor_settings (user_id) SELECT id FROM target ON CONFLICT DO NOTHING)"
-	" INSERT INTO factors (id, user_id, method, secret) SELECT $2::uuid, id, $3::text, $4::text FROM target"
+	" INSERT INTO factors (id, user_id, method, secret, name) SELECT $2::uuid, id, $3::text, $4::text, $6::text FROM target"
 	" WHERE (SELECT count(*) FROM factors WHERE user_id = $1::bigint AND activated_at IS NOT NULL) < $5::bigint"
-	" AND NOT ($3::text = 'mtan' AND " HAS_MTAN("$1::bigint") ")"
-								  " ON CONFLICT (user_id) WHERE activated_at IS NULL DO UPDATE "
-								  "SET id = excluded.id, method = excluded.method,"
-								  " secret = excluded.secret, created_at = now() RETURNING id"};
+	" AND NOT ($3::text = 'mtan' AND " HAS_MTAN(
+		"$1::bigint") ")"
+			      " ON CONFLICT (user_id) WHERE activated_at IS NULL DO UPDATE "
+			      "SET id = excluded.id, method = excluded.method,"
+			      " secret = excluded.secret, name = excluded.name, created_at = now() RETURNING id"};
 
 #define IS_PENDING(user, id, age)                               \
 	"factors.id = " id "::uuid AND factors.user_id = " user \
@@ -472,29 +475,34 @@ const struct postgres_statement store_factor_pending = {
 	"factor_pending", "SELECT secret, method FROM factors WHERE " IS_PENDING("$1::bigint", "$2", "$3"), true};
 
 /* What a notice says that was added or removed. */
-#define METHOD_TEXT \
-	"jsonb_build_object('method', CASE method WHEN 'mtan' THEN 'codes by e-mail' ELSE 'an authenticator app' END)"
+#define METHOD_TEXT                                                                                                   \
+	"jsonb_build_object('method', CASE method WHEN 'mtan' THEN 'codes by e-mail' WHEN 'passkey' THEN 'a passkey'" \
+	" ELSE 'an authenticator app' END)"
 
 /* Whether there are other factors is asked of the table as it was before this statement. */
 const struct postgres_statement store_factor_activate = {
 	"factor_activate",
 	"WITH " OTHERS_OF(
 		"$1") ", changed AS (UPDATE factors SET activated_at = now(), used_at = now(), last_step = $5::bigint"
-		      " FROM target WHERE " IS_PENDING("target.id", "$4", "$6") " RETURNING target.*, method)," NOTICE_WITH(
-			      "factor_added", METHOD_TEXT,
-			      "changed") "," EVENT("change", "'factor_added'", "changed",
-						   "$8") ","
-							 " codes AS (UPDATE factor_settings SET recovery_hashes = $7::text[], "
-							 "tries = 0 "
-							 "FROM changed WHERE user_id = changed.id"
-							 " AND NOT " HAS_FACTOR("changed.id") " RETURNING "
-											      "user_id), " END_OTHERS(
-												      "changed", "$2",
-												      "$3") " SELECT " OTHERS
-													    ", EXISTS (SELECT "
-													    "FROM codes) FROM "
-													    "ended LEFT JOIN "
-													    "kept ON true"};
+		      " FROM target WHERE " IS_PENDING(
+			      "target.id", "$4",
+			      "$6") " RETURNING target.*, method),"
+				    " made AS (INSERT INTO passkeys (factor_id, credential_id, public_key, sign_count)"
+				    " SELECT $4::uuid, $9::text, $10::text, $11::bigint FROM changed WHERE method = "
+				    "'passkey')," NOTICE_WITH("factor_added", METHOD_TEXT, "changed") "," EVENT(
+					    "change", "'factor_added'", "changed",
+					    "$8") ","
+						  " codes AS (UPDATE factor_settings SET recovery_hashes = $7::text[], "
+						  "tries = 0 "
+						  "FROM changed WHERE user_id = changed.id"
+						  " AND NOT " HAS_FACTOR("changed.id") " RETURNING "
+										       "user_id), " END_OTHERS(
+											       "changed", "$2",
+											       "$3") " SELECT " OTHERS
+												     ", EXISTS (SELECT "
+												     "FROM codes) FROM "
+												     "ended LEFT JOIN "
+												     "kept ON true"};
 
 const struct postgres_statement store_factor_remove = {
 	"factor_remove",
@@ -539,6 +547,10 @@ const struct postgres_statement store_factor_reseal = {"factor_reseal", "UPDATE 
 
 /* ---- challenges ---- */
 
+#define CREDENTIALS(user)                                                                                                    \
+	"(SELECT coalesce(string_agg(credential_id, ' ' ORDER BY factor_id), '') FROM passkeys JOIN factors ON factors.id =" \
+	" factor_id WHERE user_id = " user " AND activated_at IS NOT NULL)"
+
 const struct postgres_statement store_challenge_insert = {
 	"challenge_insert",
 	"WITH added AS (INSERT INTO challenges (id, user_id, generation, client, binding, remember, cookie, expires_at, "
@@ -555,7 +567,7 @@ const struct postgres_statement store_challenge_insert = {
 		      " SELECT (SELECT coalesce(string_agg(DISTINCT method, ' ' ORDER BY method), '') FROM factors WHERE "
 		      "user_id = added.user_id"
 		      " AND activated_at IS NOT NULL), coalesce((SELECT cardinality(recovery_hashes) FROM factor_settings"
-		      " WHERE user_id = added.user_id), 0) FROM added"};
+		      " WHERE user_id = added.user_id), 0), " CREDENTIALS("added.user_id") " FROM added"};
 
 /* The user's tries are counted as the window says that they stand now. */
 const struct postgres_statement store_challenge_try = {
@@ -632,6 +644,51 @@ const struct postgres_statement store_confirmation_use = {
 	"DELETE FROM challenges USING users WHERE challenges.id = $1::uuid AND user_id = $2::bigint AND users.id = user_id"
 	" AND binding = $3::text AND answered_at IS NOT NULL AND expires_at > now() AND generation = tokens_dead_until_ms"
 	" RETURNING challenges.id"};
+
+/* ---- passkeys ---- */
+
+const struct postgres_statement store_passkey_user = {
+	"passkey_user",
+	"UPDATE factor_settings SET passkey_handle = coalesce(passkey_handle, $2::text) FROM users WHERE user_id = $1::bigint"
+	" AND users.id = user_id RETURNING passkey_handle, username, email, " CREDENTIALS("$1::bigint")};
+
+const struct postgres_statement store_passkey_of_credential = {
+	"passkey_of_credential",
+	"SELECT users.id, admin, tokens_dead_until_ms, email_verified_at IS NOT NULL, factors.id, public_key, sign_count,"
+	" passkey_handle, EXISTS (SELECT FROM passkey_logins WHERE challenge = $2::uuid) FROM passkeys"
+	" JOIN factors ON factors.id = factor_id JOIN users ON users.id = user_id"
+	" JOIN factor_settings ON factor_settings.user_id = users.id"
+	" WHERE credential_id = $1::text AND activated_at IS NOT NULL AND active",
+	true};
+
+/* Follows `owned`, which has the factor if its user may use it. An authenticator that counts has counted on, so that of two
+ * uses at once with one count the second, which waits for the first one's lock, is refused. */
+#define PASSKEY_USED(count)                                                                                         \
+	" counted AS (UPDATE passkeys SET sign_count = " count "::bigint FROM owned WHERE factor_id = owned.id AND" \
+	" (sign_count < " count "::bigint OR (sign_count = 0 AND " count "::bigint = 0)) RETURNING factor_id),"     \
+	" proven AS (UPDATE factors SET used_at = now() FROM counted WHERE factors.id = counted.factor_id RETURNING user_id)"
+
+const struct postgres_statement store_challenge_passkey = {
+	"challenge_passkey", ANSWERED
+	" owned AS MATERIALIZED (SELECT factors.id FROM factors JOIN challenge USING (user_id) WHERE factors.id = $3::uuid"
+	" AND activated_at IS NOT NULL FOR NO KEY UPDATE OF factors)," PASSKEY_USED("$4") "," FORGET_TRIES "," EVENT_OF(
+		"use", "'factor_used'", "proven.user_id", "origin.session", "proven", "$5") ANSWER};
+
+const struct postgres_statement store_passkey_login = {
+	"passkey_login",
+	"WITH challenge AS (INSERT INTO passkey_logins (challenge, expires_at) VALUES ($1::uuid, now() + " SECONDS(
+		"$2") ") ON CONFLICT DO NOTHING RETURNING challenge),"
+		      " owned AS MATERIALIZED (SELECT factors.id FROM factors, challenge WHERE factors.id = $3::uuid"
+		      " AND activated_at IS NOT NULL FOR NO KEY UPDATE OF factors)," PASSKEY_USED("$4") "," EVENT_OF(
+			      "use", "'factor_used'", "proven.user_id", "origin.session", "proven",
+			      "$5") " SELECT user_id FROM proven"};
+
+const struct postgres_statement store_passkey_copied = {
+	"passkey_copied",
+	"WITH copied AS (UPDATE passkeys SET copied_at = now() FROM factors JOIN users ON users.id = user_id"
+	" WHERE factor_id = $1::uuid AND factors.id = $1::uuid AND (copied_at IS NULL OR copied_at < now() - interval '1 hour')"
+	" RETURNING users.id, email)," NOTICE("passkey_copied", "copied") "," EVENT("change", "'passkey_copied'", "copied",
+										    "$2") " SELECT id FROM copied"};
 
 /* ---- codes by message ---- */
 
@@ -864,6 +921,11 @@ const struct postgres_statement *const store_statements[] = {
 	&store_mtan_try_for_factor,
 	&store_mtan_of_login,
 	&store_confirmation_use,
+	&store_passkey_user,
+	&store_passkey_of_credential,
+	&store_passkey_copied,
+	&store_passkey_login,
+	&store_challenge_passkey,
 	/* events */
 	&store_event_login,
 	&store_events_attempted,

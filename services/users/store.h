@@ -155,7 +155,8 @@ enum {
  * reported often enough. */
 extern const struct postgres_statement store_device_note;
 
-/* after id, limit, limits -> the last id of the page; removes those of the page that are not good */
+/* after id, limit, limits -> the last id of the page; removes those of the page that are not good, and what has expired of
+ * challenges, logins with a passkey and revocations */
 extern const struct postgres_statement store_sessions_prune;
 enum { COLUMN_PRUNED_LAST_ID };
 
@@ -193,11 +194,12 @@ enum {
 	COLUMN_FACTORS_ID,
 	COLUMN_FACTORS_METHOD,
 	COLUMN_FACTORS_CREATED_AT, /* RFC 3339, as the next one, which is null before the first use */
-	COLUMN_FACTORS_USED_AT
+	COLUMN_FACTORS_USED_AT,
+	COLUMN_FACTORS_NAME /* null: none */
 };
 
-/* user id, id, method, sealed secret, most factors of a user -> id. Replaces an enrolment that was not activated. No row: the
- * user has as many factors already, or codes by message, which a user has once. */
+/* user id, id, method, sealed secret, most factors of a user, name|null -> id. Replaces an enrolment that was not activated. No
+ * row: the user has as many factors already, or codes by message, which a user has once. */
 extern const struct postgres_statement store_factor_enrol;
 enum { COLUMN_ENROLLED_ID };
 
@@ -207,8 +209,9 @@ enum { COLUMN_PENDING_SECRET, COLUMN_PENDING_METHOD };
 
 /* The next three change a factor, notify the user by mail, and end all tokens and sessions of the user but one, as
  * store_sessions_end_others does, in one statement; their rows begin with its columns. No row: there is nothing to change.
- * user id, session id|null, now_ms, id, step, age in s, hashes, origin -> whether the hashes have become the recovery codes,
- * because this is the first factor */
+ * user id, session id|null, now_ms, id, step, age in s, hashes, origin, and of a passkey credential id|null, public key|null,
+ * counter|null -> whether the hashes have become the recovery codes, because this is the first factor. CONFLICT: a user has
+ * this passkey. */
 extern const struct postgres_statement store_factor_activate;
 enum { COLUMN_ACTIVATED_HAS_CODES = COLUMN_OTHERS_END };
 /* user id, session id|null, now_ms, id, origin; the recovery codes go with the last factor */
@@ -229,7 +232,11 @@ enum { COLUMN_SECRET_ID, COLUMN_SECRET_USER_ID, COLUMN_SECRET_SEALED };
 /* id, user id, dead_until_ms as it was when the password was read|null, client, binding|null, remember, cookie, lifetime in s,
  * most challenges of a user, action|null -> how it can be answered. No row: the user has been changed since. */
 extern const struct postgres_statement store_challenge_insert;
-enum { COLUMN_CHALLENGE_METHODS /* of the user's factors, with blanks between */, COLUMN_CHALLENGE_RECOVERY_CODES };
+enum {
+	COLUMN_CHALLENGE_METHODS, /* of the user's factors, with blanks between */
+	COLUMN_CHALLENGE_RECOVERY_CODES,
+	COLUMN_CHALLENGE_CREDENTIALS /* ids of the user's passkeys, likewise */
+};
 
 /* id, client, tries of a challenge, tries of a user in a window, its length in s -> a row for each activated factor, or one
  * without. Counts a try. No row: the challenge has ended, or is another client's. */
@@ -251,7 +258,7 @@ enum {
 	COLUMN_TRY_MTAN_NONCE /* of the newest code by message, if it is of this challenge and was sent to the user's e-mail */
 };
 
-/* The next four accept the answer to a challenge, once -> user id; no row: the proof was used before, or the challenge was.
+/* The next five accept the answer to a challenge, once -> user id; no row: the proof was used before, or the challenge was.
  * Each begins with: id, seconds in which a confirmation is used. … factor id, step, newly sealed secret|null, origin */
 extern const struct postgres_statement store_challenge_totp;
 /* … hash of a recovery code, origin */
@@ -261,8 +268,45 @@ extern const struct postgres_statement store_challenge_mtan;
 /* … the hash that the password was verified against, origin; of a user without a factor */
 extern const struct postgres_statement store_challenge_password;
 
+/* … factor id, counter, origin; no row also when the counter has not grown */
+extern const struct postgres_statement store_challenge_passkey;
+
 /* id, user id, binding -> id; removes an answered challenge. No row: there is none. */
 extern const struct postgres_statement store_confirmation_use;
+
+/* ---- passkeys ---- */
+
+/* user id, a handle for a user who has none -> what a new passkey is made for. No row: the user has not enrolled a factor. */
+extern const struct postgres_statement store_passkey_user;
+enum {
+	COLUMN_PASSKEY_USER_HANDLE,
+	COLUMN_PASSKEY_USER_NAME,
+	COLUMN_PASSKEY_USER_EMAIL,
+	COLUMN_PASSKEY_USER_CREDENTIALS /* ids of the user's passkeys, with blanks between */
+};
+
+/* credential id, challenge -> an active user's passkey */
+extern const struct postgres_statement store_passkey_of_credential;
+enum {
+	COLUMN_PASSKEY_USER_ID,
+	COLUMN_PASSKEY_IS_ADMIN,
+	COLUMN_PASSKEY_GENERATION,
+	COLUMN_PASSKEY_IS_VERIFIED, /* the user's e-mail */
+	COLUMN_PASSKEY_FACTOR_ID,
+	COLUMN_PASSKEY_KEY,
+	COLUMN_PASSKEY_SIGN_COUNT,
+	COLUMN_PASSKEY_HANDLE,
+	COLUMN_PASSKEY_IS_ANSWERED /* a login has used the challenge */
+};
+
+/* challenge, s until it is too old to be answered, factor id, counter, origin -> user id; accepts a login with a passkey alone,
+ * once. No row: the challenge was used before, or the counter has not grown. */
+extern const struct postgres_statement store_passkey_login;
+
+/* factor id, origin -> user id; notifies the user by mail that a passkey was copied. No row: that happened within the last
+ * hour.
+ */
+extern const struct postgres_statement store_passkey_copied;
 
 /* ---- codes by message. Each user has at most one that is good: the newest (factors/mtan.h) ---- */
 

@@ -13,6 +13,7 @@
 
 #define USERNAME_MIN 3
 #define USERNAME_MAX 128
+#define FACTOR_NAME_MAX 64
 #define EMAIL_BYTES_MAX 254 /* RFC 5321 §4.5.3.1.3, without the angle brackets */
 #define LOCAL_BYTES_MAX 64  /* RFC 5321 §4.5.3.1.1 */
 #define PASSWORD_MIN 8
@@ -71,6 +72,16 @@ const char *username_problem(const char *text)
 	if (len < USERNAME_MIN || len > USERNAME_MAX)
 		return "must have 3 to 128 characters";
 	return characters_problem(text);
+}
+
+const char *factor_name_problem(const char *text)
+{
+	size_t len;
+
+	if (!text)
+		return "must be text";
+	len = normal_length(text);
+	return len == 0 || len > FACTOR_NAME_MAX ? "must have 1 to 64 characters" : characters_problem(text);
 }
 
 static bool is_label(const char *text, size_t len)

@@ -8,6 +8,8 @@
 const char *username_problem(const char *text);
 const char *email_problem(const char *text);
 const char *password_problem(const char *text);
+/* What a user calls a factor. */
+const char *factor_name_problem(const char *text);
 
 /* Checks all three fields of a registration. Returns an array for http_reply_invalid(), or NULL when all are fine. */
 cJSON *registration_errors(const cJSON *json);

@@ -30,7 +30,8 @@ struct answer_right {
 typedef void answered(struct http_request *req, const struct answer_right *right, void *arg);
 
 /* When the challenge has ended or is another client's, when too many proofs were wrong, or when the check itself fails, the
- * request is answered here. challenge: any text. proof: borrowed from the request. */
+ * request is answered here. challenge: any text. proof: borrowed from the request; NULL for a
+ * method whose proof is an object. */
 void answer_challenge(struct http_request *req, const char *challenge, const struct method *method, const char *proof,
 		      answered *done, void *arg);
 /* 401 code_wrong, 401 challenge_ended */

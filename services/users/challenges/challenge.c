@@ -12,14 +12,17 @@
 #include "factors/binding.h"
 #include "factors/methods.h"
 #include "net/forwarded.h"
+#include "passkeys/passkey_answer.h"
 #include "service.h"
 #include "store.h"
 
 struct starting {
 	struct http_request *req;
 	char id[37];
+	int64_t user_id;
 	bool is_login, is_quiet;
-	cJSON *methods;
+	char *binding; /* NULL: a login */
+	cJSON *methods, *passkey;
 	challenge_started *done;
 	void *arg;
 };
@@ -55,7 +58,11 @@ static const char *bind_action(struct http_request *req, const struct challenge_
 
 static void starting_drop(void *memory)
 {
-	cJSON_Delete(((struct starting *)memory)->methods);
+	struct starting *starting = memory;
+
+	cJSON_Delete(starting->methods);
+	cJSON_Delete(starting->passkey);
+	free(starting->binding);
 }
 
 void challenge_start(struct http_request *req, const struct challenge_start *start, challenge_started *done, void *arg)
@@ -65,8 +72,12 @@ void challenge_start(struct http_request *req, const struct challenge_start *sta
 	struct postgres_params params = {0};
 	uint8_t id[JWT_JTI_BYTES];
 
-	*starting = (struct starting){
-		.req = req, .is_login = !start->action, .is_quiet = start->is_quiet, .done = done, .arg = arg};
+	*starting = (struct starting){.req = req,
+				      .user_id = start->user_id,
+				      .is_login = !start->action,
+				      .is_quiet = start->is_quiet,
+				      .done = done,
+				      .arg = arg};
 	jwt_jti_make(clock_unix_ms(), id);
 	jwt_jti_format(id, starting->id);
 	challenge_client(req, client);
@@ -77,7 +88,9 @@ void challenge_start(struct http_request *req, const struct challenge_start *sta
 	else
 		postgres_param_text(&params, NULL);
 	postgres_param_text(&params, client);
-	postgres_param_text(&params, bind_action(req, start, id, binding));
+	if (bind_action(req, start, id, binding))
+		starting->binding = mem_strdup(binding);
+	postgres_param_text(&params, starting->binding);
 	postgres_param_bool(&params, start->is_remembered);
 	postgres_param_bool(&params, start->is_cookie);
 	postgres_param_int(&params, CHALLENGE_S);
@@ -119,6 +132,9 @@ static void reply(struct starting *starting, bool is_sent)
 	starting->methods = NULL;
 	cJSON_AddNumberToObject(data, "expires_in", CHALLENGE_S);
 	cJSON_AddBoolToObject(data, "sent", is_sent);
+	if (starting->passkey)
+		cJSON_AddItemToObject(data, "passkey", starting->passkey);
+	starting->passkey = NULL;
 	starting->done(starting->req, starting->id, data, starting->arg);
 }
 
@@ -131,6 +147,8 @@ static void stored(enum status status, const struct postgres_rows *rows, void *a
 	if (status != STATUS_OK)
 		return http_reply_status(starting->req, status);
 	starting->methods = methods_of(rows);
+	starting->passkey = passkey_answer_options(starting->req, starting->user_id, starting->id, starting->binding,
+						   postgres_text(rows, 0, COLUMN_CHALLENGE_CREDENTIALS));
 	if (starting->is_quiet || strcmp(postgres_text(rows, 0, COLUMN_CHALLENGE_METHODS), method_mtan.name) != 0)
 		reply(starting, false);
 	else

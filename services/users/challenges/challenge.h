@@ -28,7 +28,7 @@ struct challenge_start {
 	const cJSON *parameters;       /* of the action; NULL: none */
 };
 
-/* data: {challenge, methods, expires_in, sent}, which the callee owns. id lives as long as the request. */
+/* data: {challenge, methods, expires_in, sent, passkey?}, which the callee owns. id lives as long as the request. */
 typedef void challenge_started(struct http_request *req, const char *id, cJSON *data, void *arg);
 /* Stores a challenge that only a client of the request's network and user agent can answer. When that fails, or the user was
  * changed since the password was read, the request is answered here. A user who has no other factor is sent a code by message;

@@ -1,4 +1,4 @@
-/* POST /auth/challenge/{id} {method, code | password}: the session of a login, or the confirmation of an action.
+/* POST /auth/challenge/{id} {method, code | password | assertion}: the session of a login, or the confirmation of an action.
  * Flow: challenge_respond -> answer.c -> answered_now -> session_start.c | reply. */
 #include "service.h"
 
@@ -22,7 +22,9 @@ void challenge_respond(struct http_request *req)
 	if (!method)
 		return http_reply_invalid(req, http_errors_add(NULL, "method", "must be one of the challenge's methods"));
 	proof = json_text(json, method->member);
-	if (!proof || strlen(proof) > CREDENTIALS_BYTES_MAX)
+	if (method->is_object && !cJSON_IsObject(cJSON_GetObjectItemCaseSensitive(json, method->member)))
+		return http_reply_invalid(req, http_errors_add(NULL, method->member, "is required and must be an object"));
+	if (!method->is_object && (!proof || strlen(proof) > CREDENTIALS_BYTES_MAX))
 		return http_reply_invalid(req, http_errors_add(NULL, method->member, "is required and must be text"));
 	answer_challenge(req, http_request_param(req, "id"), method, proof, answered_now, NULL);
 }

@@ -1,5 +1,5 @@
-/* POST /auth/factors/{id} {code}: a code proves that the app has the secret, or that the message has arrived, and the factor
- * counts from now on. With the first factor come recovery codes. All other sessions end.
+/* POST /auth/factors/{id} {code | credential}: a code proves that the app has the secret, or that the message has arrived, or
+ * the passkey is there, and the factor counts from now on. With the first factor come recovery codes. All other sessions end.
  * Flow: factor_activate -> loaded -> (mtan_tried) -> activate -> activated -> others.c. */
 #include "service.h"
 
@@ -16,6 +16,7 @@
 #include "factors/seal.h"
 #include "factors/totp.h"
 #include "mail/outbox.h"
+#include "passkeys/passkey_enrol.h"
 #include "sessions/others.h"
 #include "store.h"
 
@@ -23,6 +24,7 @@ struct activation {
 	struct http_request *req;
 	struct others *others;
 	struct recovery_codes *codes;
+	struct passkey_made passkey; /* NULL and 0 for other methods */
 };
 
 static void loaded(enum status status, const struct postgres_rows *rows, void *arg);
@@ -36,7 +38,7 @@ void factor_activate(struct http_request *req)
 	struct postgres_params params = {0};
 
 	activation->req = req;
-	if (!json_text(http_request_json(req), "code"))
+	if (!json_text(http_request_json(req), "code") && !json_has(http_request_json(req), "credential"))
 		return http_reply_invalid(req, http_errors_add(NULL, "code", "is required and must be text"));
 	if (!factor_of_path(req))
 		return;
@@ -75,6 +77,9 @@ static void activate(struct activation *activation, int64_t step)
 	postgres_param_int(&params, FACTOR_PENDING_S);
 	postgres_param_text(&params, recovery_codes_hashes(activation->codes));
 	postgres_param_text(&params, event_origin(req));
+	postgres_param_text(&params, activation->passkey.credential_id);
+	postgres_param_text(&params, activation->passkey.key);
+	postgres_param_int(&params, activation->passkey.sign_count);
 	activation->others = others_begin(req, "Your second factor is active.");
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_factor_activate, &params, activated, activation);
 }
@@ -84,17 +89,38 @@ static void refuse_wrong(struct http_request *req, const char *problem)
 	http_reply_invalid(req, http_errors_add(NULL, "code", problem));
 }
 
-/* Tries with an app are not counted, because the caller knows the secret. */
+static void refuse_credential(struct http_request *req, const char *problem)
+{
+	http_reply_invalid(req, http_errors_add(NULL, "credential", problem));
+}
+
+static void try_passkey(struct activation *activation)
+{
+	struct http_request *req = activation->req;
+
+	if (passkey_enrol_finish(req, http_request_param(req, "id"), &activation->passkey) == STATUS_OK)
+		activate(activation, 0);
+	else
+		refuse_credential(req, "is not a passkey that was made for this enrolment");
+}
+
+/* Tries with an app or a passkey are not counted, because the caller knows the secret. */
 static void loaded(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct activation *activation = arg;
+	const struct method *method;
 	int64_t step;
 
 	if (status != STATUS_OK)
 		return http_reply_status(activation->req, status);
 	if (postgres_count(rows) == 0)
 		return factor_not_found(activation->req);
-	if (strcmp(postgres_text(rows, 0, COLUMN_PENDING_METHOD), method_mtan.name) == 0)
+	method = method_find(postgres_text(rows, 0, COLUMN_PENDING_METHOD));
+	if (method == &method_passkey)
+		return try_passkey(activation);
+	if (!json_text(http_request_json(activation->req), "code"))
+		return refuse_wrong(activation->req, "is required and must be text");
+	if (method == &method_mtan)
 		return try_mtan(activation);
 	if (find_step(activation->req, postgres_text(rows, 0, COLUMN_PENDING_SECRET), &step))
 		activate(activation, step);
@@ -146,6 +172,10 @@ static void activated(enum status status, const struct postgres_rows *rows, void
 {
 	struct activation *activation = arg;
 
+	if (status == STATUS_CONFLICT) {
+		others_spare(activation->others);
+		return refuse_credential(activation->req, "is a passkey of an account already");
+	}
 	if (status != STATUS_OK)
 		return http_reply_status(activation->req, status);
 	if (postgres_count(rows) == 0) {

@@ -22,6 +22,9 @@ static void add_factor(struct buf *json, const struct postgres_rows *rows, int r
 	json_write_object(json);
 	json_write_member_text(json, "id", postgres_text(rows, row, COLUMN_FACTORS_ID));
 	json_write_member_text(json, "method", postgres_text(rows, row, COLUMN_FACTORS_METHOD));
+	json_write_member_text(
+		json, "name",
+		postgres_is_null(rows, row, COLUMN_FACTORS_NAME) ? NULL : postgres_text(rows, row, COLUMN_FACTORS_NAME));
 	json_write_member_text(json, "created_at", postgres_text(rows, row, COLUMN_FACTORS_CREATED_AT));
 	json_write_member_text(json, "last_used_at", was_used ? postgres_text(rows, row, COLUMN_FACTORS_USED_AT) : NULL);
 	json_write_object_end(json);

@@ -14,6 +14,7 @@
 #include "factors/seal.h"
 #include "factors/totp.h"
 #include "hashing.h"
+#include "passkeys/passkey_answer.h"
 #include "service.h"
 #include "sessions/login_attempts.h"
 #include "store.h"
@@ -23,12 +24,14 @@ static void prove_mtan(struct answer *answer);
 static void prove_recovery(struct answer *answer);
 static void prove_password(struct answer *answer);
 
-const struct method method_totp = {"totp", "code", "otp", true, prove_totp};
-const struct method method_mtan = {"mtan", "code", "otp", true, prove_mtan};
-const struct method method_recovery = {"recovery", "code", "otp", false, prove_recovery};
-const struct method method_password = {"password", "password", "", true, prove_password};
+const struct method method_totp = {"totp", "code", false, "otp", true, prove_totp};
+const struct method method_mtan = {"mtan", "code", false, "otp", true, prove_mtan};
+const struct method method_passkey = {"passkey", "assertion", true, "pop", false, passkey_answer};
+const struct method method_recovery = {"recovery", "code", false, "otp", false, prove_recovery};
+const struct method method_password = {"password", "password", false, "", true, prove_password};
 
-static const struct method *const methods[] = {&method_totp, &method_mtan, &method_recovery, &method_password, NULL};
+static const struct method *const methods[] = {&method_totp,     &method_mtan,     &method_passkey,
+					       &method_recovery, &method_password, NULL};
 
 const struct method *method_find(const char *name)
 {

@@ -13,6 +13,7 @@ struct answer;
 struct method {
 	const char *name;   /* in the API, and in factors.method */
 	const char *member; /* of the request that carries the proof */
+	bool is_object;     /* the proof is an object, which prove reads from the request; otherwise a text */
 	const char *amr;    /* jwt_session.factor */
 	bool is_guessable;  /* false: CHALLENGE_USER_TRIES does not keep its owner out */
 	/* Looks whether the proof is right, and ends with answer_store() or answer_wrong() (challenges/answer.h), now or later.
@@ -20,7 +21,7 @@ struct method {
 	void (*prove)(struct answer *answer);
 };
 
-extern const struct method method_totp, method_mtan, method_recovery, method_password;
+extern const struct method method_totp, method_mtan, method_passkey, method_recovery, method_password;
 
 /* NULL: there is none of that name. */
 const struct method *method_find(const char *name);

@@ -24,44 +24,29 @@ static cJSON *check_text(cJSON *errors, const cJSON *json, const char *field)
 	return strlen(text) > CREDENTIALS_BYTES_MAX ? http_errors_add(errors, field, "is too long") : errors;
 }
 
-static cJSON *check_flag(cJSON *errors, const cJSON *json, const char *field, bool *ret_flag)
-{
-	*ret_flag = false;
-	if (json_has(json, field) && json_bool(json, field, ret_flag) != STATUS_OK)
-		return http_errors_add(errors, field, "must be true or false");
-	return errors;
-}
-
 void session_create(struct http_request *req)
 {
 	const cJSON *json = http_request_json(req);
 	const char *name_field = json_has(json, "username") ? "username" : "email";
-	bool is_remembered, is_cookie;
+	struct session_start start = {0};
 	cJSON *errors = check_text(check_text(NULL, json, name_field), json, "password");
 
-	errors = check_flag(check_flag(errors, json, "remember", &is_remembered), json, "cookie", &is_cookie);
+	errors = session_start_read_flags(errors, json, &start);
 	if (json_has(json, "username") && json_has(json, "email"))
 		errors = http_errors_add(errors, "username", "must not be given with an email");
 	if (errors)
 		return http_reply_invalid(req, errors);
-	if (is_cookie && !session_cookie_is_allowed(req))
+	if (start.is_cookie && !session_cookie_is_allowed(req))
 		return;
 	credentials_check(req, json_has(json, "username") ? &store_user_by_login : &store_user_by_email,
 			  json_text(json, name_field), json_text(json, "password"), true, checked);
 }
 
-static bool has_flag(const struct http_request *req, const char *field)
-{
-	bool flag;
-
-	return json_bool(http_request_json(req), field, &flag) == STATUS_OK && flag;
-}
-
 static void checked(struct http_request *req, struct credentials *credentials)
 {
-	struct session_start start = {
-		.is_remembered = has_flag(req, "remember"), .is_cookie = has_flag(req, "cookie"), .factor = ""};
+	struct session_start start = {.factor = ""};
 
+	session_start_read_flags(NULL, http_request_json(req), &start); /* session_create() has refused wrong ones */
 	if (!credentials)
 		return http_reply_fail(req, 401, "login_failed", "Login failed.");
 	if (email_link_is_wanted(credentials))

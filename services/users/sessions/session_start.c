@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "events/event_origin.h"
 #include "revocations/retry_queue.h"
 #include "service.h"
@@ -19,6 +20,20 @@ struct starting {
 };
 
 static void stored(enum status status, const struct postgres_rows *rows, void *arg);
+
+static cJSON *read_flag(cJSON *errors, const cJSON *json, const char *field, bool *ret_flag)
+{
+	*ret_flag = false;
+	if (json_has(json, field) && json_bool(json, field, ret_flag) != STATUS_OK)
+		return http_errors_add(errors, field, "must be true or false");
+	return errors;
+}
+
+cJSON *session_start_read_flags(cJSON *errors, const cJSON *json, struct session_start *start)
+{
+	errors = read_flag(errors, json, "remember", &start->is_remembered);
+	return read_flag(errors, json, "cookie", &start->is_cookie);
+}
 
 static struct starting *make(struct http_request *req, const struct session_start *start)
 {
