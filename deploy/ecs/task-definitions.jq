@@ -57,7 +57,7 @@ def task(size; volumes; containers): {
 # Environment and secrets of each daemon.
 def settings(name):
   {APP_ENV: $app_env, ADMIN_HOST: "0.0.0.0", LOG_LEVEL: "info", DRAIN_SECONDS: "20", TRUSTED_PROXIES: "10.20.0.0/16"} + ({
-    users: {}, values: {USERS_URL: "http://users.\($place.Namespace):5001"}, worker: {},
+    users: (if $place.PublicUrl then {PUBLIC_URL: $place.PublicUrl} else {} end), values: {USERS_URL: "http://users.\($place.Namespace):5001"}, worker: {},
     mailer: (if $place.SmtpUrl then {MAIL_FROM: $place.MailFrom, PUBLIC_URL: $place.PublicUrl} else {} end),
     healthcheck: {HEALTHCHECK_TARGETS: (["users=9001", "values=9002", "worker=9004", "mailer=9005", "healthcheck=9003"] |
       map(split("=") | "\(.[0])=http://\(.[0]).\($place.Namespace):\(.[1])") | join(","))}

@@ -31,8 +31,8 @@ static const struct config_option own_options[] = {
 	 "and no login succeeds before",
 	 0, 0, false},
 	{"PUBLIC_URL", CONFIG_TEXT, offsetof(struct users_config, public_url), NULL,
-	 "address of the client, as mailer has it: passkeys are of its host, and only its pages use them; unset: there are "
-	 "none",
+	 "address of the client. users: passkeys are of its host; unset: there are none. mailer: links in messages begin with "
+	 "it; default, only in development and testing: http://localhost:8080",
 	 0, 0, true},
 	{"MTAN_TEST_CODES", CONFIG_TEXT, offsetof(struct users_config, mtan_test_codes), NULL,
 	 "email:code,…: users whose mTAN is that code, and who get no message with one; refused in staging and production", 0,

@@ -1,5 +1,5 @@
-"""Passkeys (WebAuthn): as a second factor, to confirm a sensitive action, and to log in without a name and a password. The second
-half tries what an attacker would; docs/security.md lists it."""
+"""Passkeys (WebAuthn): as a second factor, to confirm a sensitive action, and to log in without a name and a password. The
+second half tries what an attacker would; docs/security.md lists it."""
 
 import secrets
 import uuid
@@ -35,7 +35,7 @@ browser = Browser(ORIGIN)
 
 
 def enrol(person, name=None, send=post, **body):
-    body = {"method": "passkey", "current": person.password, **({"name": name} if name else {}), **body}
+    body = {"method": "passkey", "current": person.password, **({} if name is None else {"name": name}), **body}
     return send("/auth/factors", body, token=person.token)
 
 
@@ -136,7 +136,7 @@ def test_a_user_makes_a_passkey_and_logs_in_with_it_beside_the_password(person):
     assert claims_of(reply.json["access_token"])["amr"] == ["pwd", "pop", "mfa"]
 
 
-@pytest.mark.parametrize(("algorithm", "bits"), [(RS256, 2048), (RS256, 4096)])
+@pytest.mark.parametrize("algorithm,bits", [(RS256, 2048), (RS256, 4096)])
 def test_keys_of_rsa_are_taken_too(algorithm, bits):
     assert passkey_login(Owner(algorithm, bits=bits)).status == 201
 
@@ -212,7 +212,7 @@ def test_a_removed_passkey_logs_in_no_longer(fresh):
 
 @pytest.mark.parametrize("name", ["", " phone", "a\u202eb", "x" * 65, 7])
 def test_a_name_that_can_not_be_read_is_refused(owner, name):
-    reply = enrol(owner, body="", name=None, **{"name": name})
+    reply = enrol(owner, name)
     assert (reply.status, [each["field"] for each in reply.json["errors"]]) == (400, ["name"])
 
 
@@ -234,7 +234,7 @@ def test_without_a_public_url_no_passkeys_are_offered(without_passkeys, person, 
 
 
 @pytest.mark.parametrize(
-    ("environment", "url"),
+    "environment,url",
     [("testing", "abacus.example"), ("testing", "https://"), ("testing", "https://a:b@abacus.example"),
      ("testing", "https://abacus.example:0"), ("production", "http://abacus.example")],
 )  # fmt: skip
