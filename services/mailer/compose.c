@@ -35,16 +35,11 @@ TEMPLATE_FILES(recovery_codes_replaced);
 TEMPLATE_FILES(session_reused);
 
 const struct template templates[] = {
-	TEMPLATE(code),
-	TEMPLATE(email_changed),
-	TEMPLATE(email_link),
-	TEMPLATE(factor_added),
-	TEMPLATE(factor_removed),
-	TEMPLATE(new_device),
-	TEMPLATE(passkey_copied),
-	TEMPLATE(password_changed),
-	TEMPLATE(password_reset),
-	TEMPLATE(recovery_codes_replaced),
+	TEMPLATE(code),           TEMPLATE(email_changed),
+	TEMPLATE(email_link),     TEMPLATE(factor_added),
+	TEMPLATE(factor_removed), TEMPLATE(new_device),
+	TEMPLATE(passkey_copied), TEMPLATE(password_changed),
+	TEMPLATE(password_reset), TEMPLATE(recovery_codes_replaced),
 	TEMPLATE(session_reused),
 };
 const int templates_n = sizeof templates / sizeof *templates;

@@ -158,6 +158,8 @@ static void test_an_access_token_says_which_factor_was_checked(void **state)
 {
 	assert_amr("", "\"amr\":[\"pwd\"]");
 	assert_amr("otp", "\"amr\":[\"pwd\",\"otp\",\"mfa\"]");
+	assert_amr("pop", "\"amr\":[\"pwd\",\"pop\",\"mfa\"]");
+	assert_amr(JWT_FACTOR_PASSKEY_ALONE, "\"amr\":[\"pop\",\"user\",\"mfa\"]");
 }
 
 static void test_an_access_token_for_another_audience_is_invalid(void **state)
