@@ -1,11 +1,13 @@
 # shellcheck shell=sh disable=SC2034 # the scripts that read this file use its variables
 # Shared by the numbered scripts, which run on the host itself, as root; deploy/vm/on runs them there from another machine.
 # Everything particular to this host is in $place, so the tree can be replaced: env (variables for Compose, one NAME='value' a line), secrets/, and
-# docker-compose.override.yml, which Compose reads last and which the operator may edit.
+# docker-compose.override.yml, which Compose reads last and which the operator may edit. HOST_ROOT is empty; tests put a folder in the place of /.
 set -eu
 cd "$(dirname "$0")/../.."
-place=/etc/abacus
-backups=/var/backups/abacus
+: "${HOST_ROOT:=}"
+place=$HOST_ROOT/etc/abacus
+backups=$HOST_ROOT/var/backups/abacus
+state=$HOST_ROOT/var/lib/abacus # what the timers remember
 
 die() {
 	echo "$(basename "$0"): $*" >&2
@@ -19,12 +21,26 @@ usage() {
 
 [ "$(id -u)" = 0 ] || die "must be run as root, on the host; from elsewhere: deploy/vm/on USER@HOST $(basename "$0")"
 
-# alone [SECONDS]: takes the lock that keeps other scripts from changing this host, waiting up to SECONDS (0) for it. deploy/vm/on takes the same
+# take_lock [SECONDS]: takes the lock that keeps other scripts from changing this host, waiting up to SECONDS (0) for it. deploy/vm/on takes the same
 # lock while it replaces the tree.
+take_lock() {
+	exec 9>"$HOST_ROOT/run/abacus.lock"
+	flock -w "${1:-0}" 9
+}
+
+# alone [SECONDS]: the same, and dies where another script has it.
 # shellcheck disable=SC2120 # 7-backup gives the argument
 alone() {
-	exec 9>/run/abacus.lock
-	flock -w "${1:-0}" 9 || die "another of these scripts is at work on this host; try again when it is done"
+	take_lock "${1:-0}" || die "another of these scripts is at work on this host; try again when it is done"
+}
+
+has_systemd() {
+	[ -d "$HOST_ROOT/run/systemd/system" ]
+}
+
+# The newest backup of this host, without those that 8-restore made.
+newest_backup() {
+	ls -d "$backups"/????-??-??T??-??-??Z 2>/dev/null | tail -1
 }
 
 # load: exports the settings of $place/env, for Compose and for the scripts. They override the caller's variables.

@@ -356,6 +356,27 @@ def test_8_restore_of_a_damaged_backup_changes_nothing(host):
     assert host.call("GET", "/auth/status", token=token).status == 200
 
 
+def test_the_firewall_closes_what_a_container_publishes_and_nothing_else(host):
+    host.shell("docker run -d --name published -p 9999:3007 abacus/client:stage")
+    eventually(lambda: listens(9999, host.address), message="the port is open, although no firewall was asked")
+    assert "22, 80, 443" in host.on("firewall").stdout
+    with pytest.raises(OSError):  # noqa: PT011 (no answer, or unreachable)
+        listens(9999, host.address)
+    eventually(lambda: host.results() == RESULTS, message="what is open answers, and the containers reach each other")
+    host.on("firewall", "9999")
+    assert listens(9999, host.address)
+    host.on("firewall")
+    host.shell("docker rm -fv published")
+
+
+def test_a_check_reports_a_service_that_does_not_run(host):
+    host.shell("echo CERTIFICATE_DAYS=1 >>/etc/abacus/env; echo DISK_PERCENT=101 >>/etc/abacus/env")
+    assert host.on("check").stdout == ""
+    host.shell("docker-compose stop mailer")
+    assert host.on("check", ok=False).stdout.splitlines()[-1].startswith("mailer ")
+    host.on("3-start", "--no-build")
+
+
 def test_everything_starts_again_after_a_reboot(host):
     run("docker", "restart", "-t", "5", host.name, **host.engine)
     host.address = host.inspect("IPAddress")  # the engine may give it another one
