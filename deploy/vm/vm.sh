@@ -53,6 +53,24 @@ load() {
 	set +a
 }
 
+# load_offsite: exports what restic needs to reach the off-site repository. Its password is in a file, because arguments are in the list of processes.
+load_offsite() {
+	[ -r "$place/offsite" ] || die "there is no off-site repository; deploy/vm/README.md says how to make one"
+	set -a
+	# shellcheck source=/dev/null # the host's settings
+	. "$place/offsite"
+	set +a
+	[ -n "${RESTIC_REPOSITORY:-}" ] || die "RESTIC_REPOSITORY is not set; set it in $place/offsite"
+	export RESTIC_PASSWORD_FILE="$place/offsite.password" RESTIC_CACHE_DIR="$state/restic"
+	mkdir -p "$state"
+}
+
+# fetch_offsite FOLDER SNAPSHOT: writes an off-site backup below FOLDER, by its whole path, and prints the path of the backup there.
+fetch_offsite() {
+	restic -q restore "$2" --tag abacus --target "$1" >"$log" 2>&1 || failed
+	ls -d "$1$backups"/????-??-??T??-??-??Z
+}
+
 # set_env NAME VALUE: writes it to $place/env.
 set_env() {
 	case $2 in *[\'\"\\]*) die "$1 must not contain quotes or backslashes" ;; esac

@@ -17,6 +17,7 @@ HOUR_S = 3600
 
 # Each notes its call. A container is named after its service; the file `streak` or `state` beside has what is inspected of it.
 NOTE = 'echo "$(basename "$0") $*" >>"$SAID/calls"'
+ROWS = 'for database; do :; done; grep -E "^(a.b|public.$database) "'
 STAND_INS = {
     "id": "echo 0",
     "logger": NOTE,
@@ -28,10 +29,17 @@ STAND_INS = {
     "docker-compose": f"""case $* in
         *"config --services") printf '%s\\n' {" ".join(SERVICES)} users-migrate ;;
         "ps -q "*) [ -e "$SAID/$3.away" ] || echo "$3" ;;
+        "exec -T db psql"*) {ROWS} "$SAID/rows.now" ;;
         esac""",
     "docker": f"""case $* in
         restart*) {NOTE} && [ ! -e "$SAID/docker-fails" ] ;;
         *FailingStreak*) cat "$SAID/$4.streak" 2>/dev/null || echo 0 ;;
+        "exec -i abacus-drill restore "*) cat >/dev/null; [ ! -e "$SAID/restore-fails" ] ;;
+        "exec -i abacus-drill pg_restore "*) cat ;;
+        "exec -i abacus-drill psql "*) {ROWS} "$SAID/rows.restored" ;;
+        rm*abacus-drill | "run "*) {NOTE} ;;
+        *State.Running*) echo true ;;
+        *State.Health.Status*abacus-drill) echo healthy ;;
         *State.Status*) cat "$SAID/$4.state" 2>/dev/null || echo running healthy ;;
         esac""",
 }
@@ -231,6 +239,118 @@ def test_while_another_script_is_at_work_nothing_is_judged(host, name):
     host.write(host.said / "users.away")
     done = run("flock", host.root / "run/abacus.lock", VM / name, PATH=host.path, SAID=str(host.said), HOST_ROOT=str(host.root))
     assert done.returncode == 0 and host.calls() == []
+
+
+@pytest.fixture
+def repository(host):
+    """A repository of restic in a folder, and one backup of three users and two values on the host."""
+    need("restic")
+    host.write(host.place / "offsite", f"RESTIC_REPOSITORY='{host.root.parent / 'repository'}'\n")
+    host.write(host.place / "secrets/SECRET_KEY", "the key")
+    host.write(host.place / "secrets/former.keys/2026-01-01", "a former key")
+    host.backup.rmdir()
+    backup(host)
+    host.script("offsite", "init")
+    return host.root.parent / "repository"
+
+
+def backup(host, age_s=0, users=3):
+    """As scripts/backup makes one, but that a dump is the SQL itself."""
+    name = time.strftime("%Y-%m-%dT%H-%M-%SZ", time.gmtime(time.time() - age_s))
+    folder = host.root / "var/backups/abacus" / name
+    for table, count in ("users", users), ("values", 2):
+        rows = "".join(f"{number}\\tx\n" for number in range(count))
+        host.write(
+            folder / f"{table}.dump",
+            f'SET x;\nCOPY public."{table}" (id, name) FROM stdin;\n{rows}\\.\n\nCOPY a.b (c) FROM stdin;\n\\.\n',
+        )
+    run("sh", "-c", "sha256sum users.dump values.dump >SHA256SUMS", cwd=folder)
+    rows = f"a.b 0\npublic.users {users}\npublic.values 2\n"
+    for what in "restored", "now":
+        host.write(host.said / f"rows.{what}", rows)
+    return folder
+
+
+def test_what_is_off_site_is_encrypted_and_comes_back_with_the_keys_of_its_second_factors(host, repository):
+    folder = next((host.root / "var/backups/abacus").iterdir())
+    dump = (folder / "users.dump").read_text()
+    assert host.script("offsite").stdout == f"copied {folder.name} off-site\n"
+    stored = b"".join(path.read_bytes() for path in repository.rglob("*") if path.is_file())
+    assert b"COPY public" not in stored and b"the key" not in stored and (host.state / "offsite").exists()
+
+    run("rm", "-rf", folder, host.place / "secrets")  # another host
+    host.write(host.place / "secrets/SECRET_KEY", "another key")
+    assert f"8-restore {folder}" in host.script("offsite", "get").stdout
+    assert (folder / "users.dump").read_text() == dump
+    former = {path.read_text() for path in (host.place / "secrets/former.keys").iterdir()}
+    assert former == {"the key", "a former key"} and (host.place / "secrets/SECRET_KEY").read_text() == "another key"
+
+
+def test_the_password_of_the_repository_is_made_once_and_is_on_no_command_line(host, repository):
+    password = (host.place / "offsite.password").read_text()
+    assert re.fullmatch("[0-9a-f]{64}", password) and (host.place / "offsite.password").stat().st_mode & 0o77 == 0
+    assert host.script("offsite", "init", ok=False).returncode == 1
+    assert (host.place / "offsite.password").read_text() == password
+
+
+def test_of_the_off_site_backups_of_one_day_the_last_is_kept(host, repository):
+    given = {"RESTIC_REPOSITORY": str(repository), "RESTIC_PASSWORD_FILE": str(host.place / "offsite.password")}
+    for hour in "03", "04", "05":
+        run("restic", "-q", "backup", "--tag", "abacus", "--time", f"2026-01-01 {hour}:00:00", host.place / "env", **given)
+    host.script("offsite")
+    listed = host.script("offsite", "list").stdout
+    assert "2026-01-01 05:00:00" in listed and "2 snapshots" in listed
+
+
+def test_a_repository_that_is_away_fails_and_says_why(host, repository):
+    repository.rename(f"{repository}.away")
+    done = host.script("offsite", ok=False)
+    assert done.returncode == 1 and "repository" in done.stdout and not (host.state / "offsite").exists()
+
+
+def test_without_a_repository_or_a_backup_there_is_one_line(host):
+    assert "there is no off-site repository" in host.script("offsite", ok=False).stdout
+    host.write(host.place / "offsite", "X=1\n")
+    assert "RESTIC_REPOSITORY is not set" in host.script("offsite", ok=False).stdout
+    host.write(host.place / "offsite", "RESTIC_REPOSITORY=/nowhere\n")
+    host.backup.rmdir()
+    assert "there is no backup; deploy/vm/7-backup makes one" in host.script("offsite", ok=False).stdout
+
+
+def test_a_drill_reports_the_rows_and_leaves_no_postgres(host, repository):
+    host.script("offsite")
+    said = host.script("drill").stdout
+    assert said.endswith("can be restored: 3 users (now 3) 2 values (now 2)\n") and (host.state / "drill").read_text() == said
+    started, removed = [index for index, call in enumerate(host.calls()) if "abacus-drill" in call][-2:]
+    assert started < removed and list(host.state.glob("fetched.*")) == []
+
+
+@pytest.mark.parametrize(
+    "fault, message",
+    [
+        ("old", "which is more than 48 hours ago"),
+        ("restore-fails", "cannot be restored; the lines above say why"),
+        ("rows", "the restored users is not what the backup has"),
+        ("empty", "the backup has no users, and the running system has 3"),
+        ("damaged", "it failed; the lines above say why"),
+    ],
+)
+def test_a_drill_fails_where_a_restore_would(host, repository, fault, message):
+    if fault == "old":
+        run("rm", "-rf", *(host.root / "var/backups/abacus").iterdir())
+        backup(host, age_s=50 * HOUR_S)
+    elif fault == "empty":
+        run("rm", "-rf", *(host.root / "var/backups/abacus").iterdir())
+        backup(host, users=0)
+        host.write(host.said / "rows.now", "public.users 3\npublic.values 2\n")
+    host.script("offsite")
+    if fault == "rows":
+        host.write(host.said / "rows.restored", "a.b 0\npublic.users 2\npublic.values 2\n")
+    elif fault == "damaged":
+        next(path for path in (repository / "data").rglob("*") if path.is_file()).unlink()
+    host.write(host.said / fault)
+    done = host.script("drill", ok=False)
+    assert done.returncode == 1 and message in done.stdout and not (host.state / "drill").exists()
 
 
 def units():

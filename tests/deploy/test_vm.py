@@ -356,6 +356,15 @@ def test_8_restore_of_a_damaged_backup_changes_nothing(host):
     assert host.call("GET", "/auth/status", token=token).status == 200
 
 
+def test_a_drill_restores_an_off_site_backup_beside_the_running_system(host):
+    host.shell("echo RESTIC_REPOSITORY=/root/offsite >/etc/abacus/offsite")
+    host.on("offsite", "init")
+    host.on("7-backup")
+    host.on("offsite")
+    assert re.search(r"can be restored: 2 users \(now 2\) 2 values \(now 2\)$", host.on("drill").stdout.strip())
+    assert host.shell("docker ps -aq --filter name=abacus-drill") == ""
+
+
 def test_the_firewall_closes_what_a_container_publishes_and_nothing_else(host):
     host.shell("docker run -d --name published -p 9999:3007 abacus/client:stage")
     eventually(lambda: listens(9999, host.address), message="the port is open, although no firewall was asked")
