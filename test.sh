@@ -466,8 +466,10 @@ delivery() {
 	! need_engine "the tests of deploy that need containers" || stage_steps
 	for file in tests/deploy/test_*.py; do
 		name=$(basename "$file" .py)
-		workers=0
-		[ "$name" != test_ecs ] || workers=$jobs # because it starts the slow aws command some hundred times
+		case $name in
+		test_ecs | test_create | test_host) workers=$jobs ;; # because they start slow commands some hundred times
+		*) workers=0 ;;
+		esac
 		step "deploy ${name#test_}" /usr/bin/python3 -m pytest -q -p no:cacheprovider -rs -n "$workers" "$file"
 		act skip_as_pytest "deploy ${name#test_}"
 	done

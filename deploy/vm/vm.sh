@@ -125,6 +125,11 @@ services() {
 	scripts/compose config --services | grep -v -- '-migrate$'
 }
 
+# known SERVICE...: dies unless there are services of these names.
+known() {
+	for service; do services | grep -qxF -e "$service" || die "there is no service $service; there are: $(services | sort | tr '\n' ' ')"; done
+}
+
 # is_running SERVICE: it has containers, and all of them run.
 is_running() {
 	# shellcheck disable=SC2046 # one word a container

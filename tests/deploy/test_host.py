@@ -29,6 +29,7 @@ STAND_INS = {
     "docker-compose": f"""case $* in
         *"config --services") printf '%s\\n' {" ".join(SERVICES)} users-migrate ;;
         "ps -q "*) [ -e "$SAID/$3.away" ] || echo "$3" ;;
+        stop*) {NOTE} ;;
         "exec -T db psql"*) {ROWS} "$SAID/rows.now" ;;
         esac""",
     "docker": f"""case $* in
@@ -38,6 +39,7 @@ STAND_INS = {
         "exec -i abacus-drill pg_restore "*) cat ;;
         "exec -i abacus-drill psql "*) {ROWS} "$SAID/rows.restored" ;;
         rm*abacus-drill | "run "*) {NOTE} ;;
+        *Config.Image*) echo abacus/db:stage ;;
         *State.Running*) echo true ;;
         *State.Health.Status*abacus-drill) echo healthy ;;
         *State.Status*) cat "$SAID/$4.state" 2>/dev/null || echo running healthy ;;
@@ -239,6 +241,25 @@ def test_while_another_script_is_at_work_nothing_is_judged(host, name):
     host.write(host.said / "users.away")
     done = run("flock", host.root / "run/abacus.lock", VM / name, PATH=host.path, SAID=str(host.said), HOST_ROOT=str(host.root))
     assert done.returncode == 0 and host.calls() == []
+
+
+def test_one_service_is_stopped_or_all(host):
+    assert host.script("4-stop", "users", "nginx").stdout == "stopped: users nginx\n"
+    assert host.script("4-stop").stdout == "Abacus is down.\n"
+    assert [call.strip() for call in host.calls()] == ["docker-compose stop users nginx", "docker-compose stop"]
+    assert "there is no service user; there are: db nginx" in host.script("4-stop", "user", ok=False).stdout
+    assert host.calls() == []
+
+
+def test_a_shell_is_in_the_network_and_among_the_processes_of_the_service(host):
+    host.script("shell", "users", "cat", "/proc/1/root/a file")
+    (call,) = host.calls()
+    assert "--network container:users --pid container:users" in call and "--cap-drop ALL" in call
+    assert call.endswith("--entrypoint env abacus/db:stage cat /proc/1/root/a file")
+    host.script("shell", "redis")
+    assert host.calls()[0].endswith("abacus/db:stage bash")
+    host.write(host.said / "users.away")
+    assert "users is not running" in host.script("shell", "users", ok=False).stdout
 
 
 @pytest.fixture

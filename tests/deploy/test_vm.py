@@ -365,6 +365,11 @@ def test_a_drill_restores_an_off_site_backup_beside_the_running_system(host):
     assert host.shell("docker ps -aq --filter name=abacus-drill") == ""
 
 
+def test_a_shell_reaches_the_services_own_address_and_its_files(host):
+    assert "PostgreSQL" in host.on("shell", "users", "psql", "--version").stdout
+    assert "/bin/users" in host.on("shell", "users", "ls", "/proc/1/root/bin/users").stdout
+
+
 def test_the_firewall_closes_what_a_container_publishes_and_nothing_else(host):
     host.shell("docker run -d --name published -p 9999:3007 abacus/client:stage")
     eventually(lambda: listens(9999, host.address), message="the port is open, although no firewall was asked")
