@@ -51,6 +51,9 @@ if sys.argv[1:3] == ["cloudformation", "deploy"] and outcome.get("makes_services
                         "--desired-count", "2", "--task-definition", "abacus-stage-" + name],
                        stdout=subprocess.DEVNULL, check=True)
     sys.exit()
+if sys.argv[1:3] == ["logs", "get-log-events"]:
+    print(json.dumps({{"events": [{{"message": line}} for line in outcome.get("log", [])]}}))
+    sys.exit()
 if sys.argv[1] == "service-quotas" and "quota" in outcome:
     print(outcome["quota"])
     sys.exit()
@@ -525,6 +528,29 @@ def test_a_service_that_does_not_become_stable_rolls_all_of_them_back(cloud, giv
     assert "values: 2 of 2 run" in done.stdout
     assert cloud.running() == {name: f"abacus-stage-{name}:1" for name in SERVICES}
     assert [cloud.newest(name) for name in SERVICES] == [f"abacus-stage-{name}:1" for name in SERVICES]
+
+
+def register(cloud, service):
+    cloud.aws("ecs", "register-task-definition", "--cli-input-json", json.dumps(definition(service, "stage") | {
+        "family": f"abacus-stage-{service}", "executionRoleArn": "arn:aws:iam::1:role/x", "taskRoleArn": "arn:aws:iam::1:role/x"
+    }))  # fmt: skip
+
+
+def test_manage_runs_a_command_of_a_service_prints_what_it_prints_and_exits_as_it_does(cloud):
+    make_stack(cloud)
+    register(cloud, "values-migrate")
+    cloud.outcome(log=["fibonacci 7"], exit={"values-migrate": 3})
+    done = run(ECS / "manage", "stage", "values", "jobs", "retry", "a b", "--x", ok=False, **cloud.variables)
+    assert (done.returncode, done.stdout) == (3, "fibonacci 7\n")
+    (call,) = [call for call in cloud.calls() if call.startswith("ecs run-task")]
+    overrides = {"containerOverrides": [{"name": "migrate", "command": ["jobs", "retry", "a b", "--x"]}]}
+    assert "--task-definition abacus-stage-values-migrate " in call
+    assert json.loads(call.partition("--overrides ")[2]) == overrides
+
+
+@pytest.mark.parametrize("arguments", [[], ["prod"], ["prod", "worker"], ["dev", "users"]])
+def test_manage_refuses_what_has_no_commands(arguments):
+    assert run(ECS / "manage", *arguments, ok=False, AWS_REGION=REGION).returncode == 64
 
 
 def test_a_service_that_is_scaled_to_nothing_is_rolled_out_like_the_others(cloud):

@@ -1,0 +1,44 @@
+# shellcheck shell=sh
+# One-off tasks in the network of a stack, for deploy and manage. The script that reads this file has die(), and sets $work, a folder; $STACK; and
+# $DEPLOY_SECONDS and $POLL_SECONDS, how long and how often a task is waited for.
+
+# outputs KIND: reads the outputs of the stack; dies where there is no stack.
+outputs() {
+	aws cloudformation describe-stacks --stack-name "$STACK" >"$work/stack" || die "there is no stack $STACK; deploy/ecs/stack $1 makes it"
+	jq '.Stacks[0].Outputs | map({(.OutputKey): .OutputValue}) | add' "$work/stack" >"$work/outputs"
+}
+
+output() {
+	jq -er ".$1" "$work/outputs"
+}
+
+# task_run FAMILY DEFINITION [OVERRIDES]: runs a task to its end, which $work/task then describes. FAMILY is without the stack's name; the last part of
+# it is the name of its one essential container. Sets $task, and $exit_code, which is empty if the container never started.
+task_run() {
+	network="awsvpcConfiguration={subnets=[$(output Subnets)],securityGroups=[$(output TasksGroup)],assignPublicIp=DISABLED}"
+	aws ecs run-task --cluster "$(output Cluster)" --launch-type FARGATE --network-configuration "$network" --task-definition "$2" \
+		${3:+--overrides "$3"} >"$work/run"
+	task=$(jq -r '.tasks[0].taskArn // empty' "$work/run")
+	[ -n "$task" ] || die "$1 could not be started: $(jq -c .failures "$work/run")"
+	limit=$(($(date +%s) + DEPLOY_SECONDS))
+	until
+		aws ecs describe-tasks --cluster "$(output Cluster)" --tasks "$task" >"$work/task"
+		[ "$(jq -r '.tasks[0].lastStatus' "$work/task")" = STOPPED ]
+	do
+		[ "$(date +%s)" -lt $limit ] || die "$1 has not ended after $DEPLOY_SECONDS s"
+		sleep "$POLL_SECONDS"
+	done
+	# shellcheck disable=SC2034 # of the script that reads this file
+	exit_code=$(jq -r --arg name "${1##*-}" '.tasks[0].containers[] | select(.name == $name) | .exitCode // empty' "$work/task")
+}
+
+# Why the task ended, where its container has no exit code of its own.
+task_reason() {
+	jq -c '.tasks[0] | {stoppedReason, containers: (.containers | map({name, exitCode, reason}))}' "$work/task"
+}
+
+# task_log FAMILY LINES: the last lines that the task printed.
+task_log() {
+	aws logs get-log-events --log-group-name "$(output LogGroup)" --log-stream-name "$1/${1##*-}/${task##*/}" --limit "$2" >"$work/log" &&
+		jq -r '.events[].message' "$work/log"
+}
