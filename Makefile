@@ -94,7 +94,7 @@ $(BUILD)/services/mailer/templates/%.o: services/mailer/templates/%
 # A service is all .c of its folder and its rooms: main.c makes the daemon, manage.c the command line, the rest is in both.
 define SERVICE_RULES
 $(1)_OBJECTS := $$(patsubst %.c,$$(BUILD)/%.o,$$(filter-out services/$(1)/main.c services/$(1)/manage.c services/$(1)/tests/%,$$(wildcard services/$(1)/*.c services/$(1)/*/*.c))) \
-	$$(patsubst %,$$(BUILD)/%.o,$$(wildcard $$(addprefix services/$(1)/dashboard/*.,html js css svg) services/$(1)/templates/*.txt services/$(1)/templates/*.html services/$(1)/*.lua services/$(1)/*/*.lua))
+	$$(patsubst %,$$(BUILD)/%.o,$$(wildcard $$(addprefix services/$(1)/dashboard/*.,html js css svg woff2) services/$(1)/templates/*.txt services/$(1)/templates/*.html services/$(1)/*.lua services/$(1)/*/*.lua))
 $$(BUILD)/bin/$(1): $$(BUILD)/services/$(1)/main.o $$($(1)_OBJECTS) $$(LIBCOMMON)
 	@mkdir -p $$(@D)
 	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LDLIBS)

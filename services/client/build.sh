@@ -30,7 +30,7 @@ fetch() {
 }
 
 sum_of_sources() {
-	find src public scripts package.json package-lock.json tsconfig.json ./*.config.ts index.html build.sh ../swagger/openapi.yaml -type f -exec cksum {} + | sort -k 3 | cksum
+	find src public scripts package.json package-lock.json tsconfig.json ./*.config.ts index.html build.sh ../swagger/openapi.yaml ../theme -type f -exec cksum {} + | sort -k 3 | cksum
 }
 
 [ "${1:-}" != fetch ] || { fetch; exit; }

@@ -21,10 +21,15 @@ function namesIn(source: string): string[] {
 // Coloured variants of parts that have one colour here; PurgeCSS keeps them, because each part of their selectors is used somewhere.
 const UNUSED = /^\.(navbar|table|input|control|select)\S*\.is-(primary|success|warning|danger)/;
 
+// Bulma's colours for the system's theme; theme.js always says which one counts, so those for [data-theme] suffice.
+const OF_SYSTEM = /@media \(prefers-color-scheme: \w+\) \{\s*:root \{[^}]*\}\s*\}/g;
+
 function withoutUnused(css: string): string {
-	return css.replace(/([^{};]+)\{[^{}]*\}/g, (rule, selectors: string) =>
-		selectors.split(",").every((one) => UNUSED.test(one.trim())) ? "" : rule,
-	);
+	return css
+		.replace(OF_SYSTEM, "")
+		.replace(/([^{};]+)\{[^{}]*\}/g, (rule, selectors: string) =>
+			selectors.split(",").every((one) => UNUSED.test(one.trim())) ? "" : rule,
+		);
 }
 
 // Keeps only the parts of Bulma that the pages use: 45 kB of 680. Sources write class names out in full, so that this finds them.
@@ -37,7 +42,7 @@ function purgedBulma(): Plugin {
 			if (!id.includes("bulma/css/bulma")) return null;
 			const variables = styles().match(/--bulma-[a-z0-9-]+/g) ?? [];
 			const [purged] = await new PurgeCSS().purge({
-				content: ["index.html", "src/**/*.tsx"],
+				content: ["index.html", "src/**/*.tsx", { raw: '"data-theme" "light" "dark"', extension: "tsx" }],
 				css: [{ raw: withoutUnused(code) }],
 				defaultExtractor: namesIn,
 				variables: true,
@@ -72,6 +77,7 @@ export default defineConfig({
 	plugins: [purgedBulma(), leanRouter(), react()],
 	build: {
 		target: "es2023",
+		cssTarget: ["chrome123", "firefox120", "safari17.5"], // the first with light-dark()
 		manifest: "manifest.json",
 		assetsInlineLimit: 0, // the Content-Security-Policy forbids data: URLs
 		modulePreload: { polyfill: false },
@@ -83,6 +89,7 @@ export default defineConfig({
 		},
 	},
 	server: {
+		fs: { allow: [".", "../theme"] },
 		proxy: { "/api": { target: backend, ws: true }, "/auth": backend, "/users": backend, "/status/": backend, "/swagger": backend },
 	},
 	test: {

@@ -16,16 +16,16 @@ fetch() {
 	cp package-lock.json node_modules/.fetched
 }
 
-# put FILE...: copies them into the page, all but images with a .gz beside them.
+# put FILE...: copies them into the page, all but fonts with a .gz beside them.
 put() {
 	for file; do
 		to=$page/${file##*/}
 		! cmp -s "$file" "$to" || continue
-		case $file in *.png) ;; *) gzip -9nc "$file" >"$to.gz" ;; esac
+		case $file in *.woff2) ;; *) gzip -9nc "$file" >"$to.gz" ;; esac
 		cp "$file" "$to"
 	done
 }
 
 cmp -s package-lock.json node_modules/.fetched || fetch
 mkdir -p $page
-put $source/swagger-ui.css $source/swagger-ui-bundle.js $source/favicon-32x32.png ui/* openapi.yaml
+put $source/swagger-ui.css $source/swagger-ui-bundle.js ui/* openapi.yaml

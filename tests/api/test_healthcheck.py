@@ -249,6 +249,9 @@ def test_one_healthcheck_answers_while_the_other_is_stopped():
         ("/status/", "text/html; charset=utf-8"),
         ("/status/app.js", "text/javascript; charset=utf-8"),
         ("/status/style.css", "text/css; charset=utf-8"),
+        ("/status/tokens.css", "text/css; charset=utf-8"),
+        ("/status/theme.js", "text/javascript; charset=utf-8"),
+        ("/status/inter.woff2", "font/woff2"),
         ("/status/icon.svg", "image/svg+xml"),
     ],
 )

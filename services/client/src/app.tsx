@@ -63,6 +63,7 @@ function Layout() {
 				<p>Abacus calculates large numbers and shows each as soon as it is known.</p>
 				<p>
 					<a href="/swagger/">API</a> <a href="/status/">Dashboard</a>
+					<theme-switch />
 				</p>
 			</footer>
 			<Tray />

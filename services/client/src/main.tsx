@@ -1,5 +1,6 @@
 import "bulma/css/bulma.css";
-import "./style/theme.css";
+import "./style/tokens.css";
+import "./style/base.css";
 import "./style/parts.css";
 import "./style/pages.css";
 import "./style/instrument.css";

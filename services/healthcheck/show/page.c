@@ -1,4 +1,4 @@
-/* GET /status/…: the operators' page. Its files (dashboard/) are linked into this program, so that the page needs nothing but
+/* GET /status/…: the operators' page. Its files (dashboard/, some of them links to services/theme) are linked into this program, so that the page needs nothing but
  * the daemon. Browsers ask for them each time, and get 304 while they have not changed. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,6 +16,9 @@ FILE_OF(app_js);
 FILE_OF(graphs_js);
 FILE_OF(words_js);
 FILE_OF(style_css);
+FILE_OF(tokens_css);
+FILE_OF(theme_js);
+FILE_OF(inter_woff2);
 FILE_OF(icon_svg);
 
 #define SPAN_OF(name) _binary_services_healthcheck_dashboard_##name##_start, _binary_services_healthcheck_dashboard_##name##_end
@@ -28,6 +31,9 @@ static const struct page_file {
 	{"/status/graphs.js", "text/javascript; charset=utf-8", SPAN_OF(graphs_js)},
 	{"/status/words.js", "text/javascript; charset=utf-8", SPAN_OF(words_js)},
 	{"/status/style.css", "text/css; charset=utf-8", SPAN_OF(style_css)},
+	{"/status/tokens.css", "text/css; charset=utf-8", SPAN_OF(tokens_css)},
+	{"/status/theme.js", "text/javascript; charset=utf-8", SPAN_OF(theme_js)},
+	{"/status/inter.woff2", "font/woff2", SPAN_OF(inter_woff2)},
 	{"/status/icon.svg", "image/svg+xml", SPAN_OF(icon_svg)},
 };
 
@@ -57,7 +63,7 @@ static void add_headers(struct http_request *req, const char *etag)
 	http_reply_header(req, "X-Frame-Options", "DENY");
 	http_reply_header(req, "Referrer-Policy", "no-referrer");
 	http_reply_header(req, "Content-Security-Policy",
-			  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+			  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
 			  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
 }
 

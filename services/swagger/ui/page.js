@@ -3,6 +3,7 @@ const ui = SwaggerUIBundle({
 	url: "openapi.yaml",
 	dom_id: "#swagger-ui",
 	deepLinking: true,
+	defaultModelsExpandDepth: 0,
 	tryItOutEnabled: true,
 	validatorUrl: null,
 	responseInterceptor: useToken,

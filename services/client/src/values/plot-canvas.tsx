@@ -9,8 +9,12 @@ import { timeOf, trendOf } from "./trend";
 const HEIGHT_PX = 280;
 const NEAR_PX = 24; // the mouse names the nearest point, if it is as near as this
 
-function colour(element: Element, name: string): string {
-	return getComputedStyle(element).getPropertyValue(name).trim();
+/* The token as it is now: a canvas takes no var() and no light-dark(). */
+function colour(element: HTMLElement, name: string): string {
+	element.style.color = `var(${name})`;
+	const now = getComputedStyle(element).color;
+	element.style.color = "";
+	return now;
 }
 
 const timeShown = (value: Value) => Math.max(1, value.duration_us ?? 0); // the scale is logarithmic
@@ -138,7 +142,7 @@ function optionsOf(element: HTMLElement, width: number, { values, onPoint, onOpe
 	};
 }
 
-/* The plot itself, in a chunk of its own with its library. It is redrawn when the values, the width or the colour scheme change. */
+/* The plot itself, in a chunk of its own with its library. It is redrawn when the values, the width or the theme change. */
 export function PlotCanvas({ values, label, onPoint, onOpen }: { values: Value[]; label: string } & Pick<Events, "onPoint" | "onOpen">) {
 	const ref = useRef<HTMLDivElement>(null);
 	const plotRef = useRef<uPlot | null>(null);
@@ -153,7 +157,6 @@ export function PlotCanvas({ values, label, onPoint, onOpen }: { values: Value[]
 	useEffect(() => {
 		const element = ref.current;
 		if (!element) return;
-		const scheme = window.matchMedia("(prefers-color-scheme: dark)");
 		const draw = () => {
 			plotRef.current?.destroy();
 			const events = { values: () => sortedRef.current, onPoint, onOpen: (value: Value) => openRef.current(value) };
@@ -162,10 +165,10 @@ export function PlotCanvas({ values, label, onPoint, onOpen }: { values: Value[]
 		const resizing = new ResizeObserver(() => plotRef.current?.setSize({ width: element.clientWidth, height: HEIGHT_PX }));
 		draw();
 		resizing.observe(element);
-		scheme.addEventListener("change", draw);
+		document.addEventListener("theme", draw);
 		return () => {
 			resizing.disconnect();
-			scheme.removeEventListener("change", draw);
+			document.removeEventListener("theme", draw);
 			plotRef.current?.destroy();
 			plotRef.current = null;
 		};
