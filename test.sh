@@ -347,6 +347,7 @@ server() {
 	step "lint workflows" scripts/lint/workflows
 	step "lint rooms" scripts/lint/rooms.py
 	step "lint file names" scripts/lint/file_names.py
+	step "lint words" scripts/lint/words.py
 	step "lint security tables" scripts/lint/security_tables.py
 	step "build gcc" build BUILD=build WERROR=1
 	step "build clang" build BUILD=build/clang CC=clang WERROR=1

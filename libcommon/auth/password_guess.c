@@ -71,7 +71,7 @@ static void words_free(struct words *words)
 enum reason { OWN, SERVICE, COMMON, REPEATED, SEQUENCE, KEYS, DATE, SHORT, REASONS };
 
 static const char *const problems[REASONS] = {
-	[OWN] = "is too easy to guess: it contains the user name or the e-mail address",
+	[OWN] = "is too easy to guess: it contains the username or the email address",
 	[SERVICE] = "is too easy to guess: it contains the name of this service",
 	[COMMON] = "is too easy to guess: it is made of common words or passwords",
 	[REPEATED] = "is too easy to guess: it repeats itself",

@@ -28,7 +28,7 @@ int main(int argc, char **argv)
 {
 	static const struct daemon_spec spec = {
 		.name = "mailer",
-		.summary = "sends e-mail",
+		.summary = "sends email",
 		.admin_port = 9005,
 		.configs = mailer_configs,
 		.check = mailer_check,

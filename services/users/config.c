@@ -12,7 +12,7 @@ struct users_config users_config;
 static const struct config_option own_options[] = {
 	{"PORT", CONFIG_INT, offsetof(struct users_config, http.port), "5001", "port to listen on", 0, 65535, false},
 	{"PUBLIC_USERS", CONFIG_BOOL, offsetof(struct users_config, public_users), NULL,
-	 "true: users, with e-mail addresses, can be listed without a token; default: only in development", 0, 0, true},
+	 "true: users, with email addresses, can be listed without a token; default: only in development", 0, 0, true},
 	{"REPAIR_SECONDS", CONFIG_INT, offsetof(struct users_config, repair_s), "15",
 	 "how often to check that Redis still has the revocations", 1, 3600, false},
 	{"LOGIN_ATTEMPTS_MAX", CONFIG_INT, offsetof(struct users_config, attempts_max), "10",
@@ -27,7 +27,7 @@ static const struct config_option own_options[] = {
 	{"EVENTS_RETENTION_DAYS", CONFIG_INT, offsetof(struct users_config, events_retention_days), "90",
 	 "days for which it is kept what users did, and from where", 1, 3650, false},
 	{"EMAIL_VERIFICATION", CONFIG_TEXT, offsetof(struct users_config, email_verification_text), "off",
-	 "off, optional: a link is sent to a new e-mail address, and a changed one counts once its link was used; required: "
+	 "off, optional: a link is sent to a new email address, and a changed one counts once its link was used; required: "
 	 "and no login succeeds before",
 	 0, 0, false},
 	{"PUBLIC_URL", CONFIG_TEXT, offsetof(struct users_config, public_url), NULL,

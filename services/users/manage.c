@@ -31,7 +31,7 @@ static int insert_with(struct manage *manage, const struct postgres_statement *s
 	else if (was_inserted)
 		printf("created %s\n", email);
 	else if (!may_exist)
-		fprintf(stderr, "manage: a user with this user name or e-mail exists already\n");
+		fprintf(stderr, "manage: a user with this username or email exists already\n");
 	PQclear(result);
 	free(hash);
 	return is_fine && (was_inserted || may_exist) ? 0 : 1;
@@ -87,9 +87,9 @@ static int create_admin(struct manage *manage, int argc, char **argv)
 		return 64; /* EX_USAGE */
 	password = read_password();
 	if ((problem = username_problem(argv[0])))
-		fprintf(stderr, "manage: the user name %s\n", problem);
+		fprintf(stderr, "manage: the username %s\n", problem);
 	else if ((problem = email_problem(argv[1])))
-		fprintf(stderr, "manage: the e-mail %s\n", problem);
+		fprintf(stderr, "manage: the email %s\n", problem);
 	else if ((problem = admin_password_problem(password, argv[0], argv[1])))
 		fprintf(stderr, "manage: the password, read from standard input, %s\n", problem);
 	else

@@ -476,7 +476,7 @@ const struct postgres_statement store_factor_pending = {
 
 /* What a notice says that was added or removed. */
 #define METHOD_TEXT                                                                                                   \
-	"jsonb_build_object('method', CASE method WHEN 'mtan' THEN 'codes by e-mail' WHEN 'passkey' THEN 'a passkey'" \
+	"jsonb_build_object('method', CASE method WHEN 'mtan' THEN 'codes by email' WHEN 'passkey' THEN 'a passkey'" \
 	" ELSE 'an authenticator app' END)"
 
 /* Whether there are other factors is asked of the table as it was before this statement. */

@@ -19,7 +19,7 @@ NOT_YOURS = [{"field": "current", "message": "is not your password"}]
 
 
 def taken(*fields):
-    return abacus.taken("Another user has that name or e-mail.", *fields)
+    return abacus.taken("Another user has that name or email.", *fields)
 
 
 def own(person, method, **body):
@@ -217,7 +217,7 @@ def test_pages_of_a_search_are_linked_with_it(admin):
 
 
 def test_only_admins_search(reader):
-    """By the e-mail a search would show others which addresses there are, letter by letter."""
+    """By the email a search would show others which addresses there are, letter by letter."""
     reply = get(f"/users?query={reader.username}", token=reader.token)
     assert (reply.status, reply.json) == (401, FORBIDDEN)
 

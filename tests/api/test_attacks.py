@@ -130,7 +130,7 @@ def test_links_lead_to_our_host_whatever_the_request_names(person):
     assert post("/auth/password/forgot", {"email": person.email}, headers=headers).status == 202
     with Daemon("users", EMAIL_VERIFICATION="required") as users:
         assert users.call("POST", "/auth/email", token=person.token, headers=headers).status == 202
-        for subject in "Choose a new password", "Confirm your e-mail address":
+        for subject in "Choose a new password", "Confirm your email address":
             found = eventually(lambda subject=subject: hosts_of_links(person.email, subject), message=subject)
             assert found == {f"http://localhost:{abacus.PORT}"}
 

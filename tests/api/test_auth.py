@@ -367,7 +367,7 @@ def test_failed_logins_with_the_email_and_with_the_user_name_of_one_account_coun
     "password, reason",
     [
         ("password1", "it is made of common words or passwords"),
-        ("NAME@example.com", "it contains the user name or the e-mail address"),
+        ("NAME@example.com", "it contains the username or the email address"),
         ("zzzzzzzzzzzzzzzz", "it repeats itself"),
         ("abcdefghijkl", "it is a sequence such as abc or 4321"),
         ("qwertyuiop[]", "its keys are side by side on a keyboard"),

@@ -1,4 +1,4 @@
-"""EMAIL_VERIFICATION: links that prove that a user has an e-mail address, and a change of the address that waits for its link.
+"""EMAIL_VERIFICATION: links that prove that a user has an email address, and a change of the address that waits for its link.
 By default it is off, and the stack's daemons have it so."""
 
 import base64
@@ -13,11 +13,11 @@ from test_statements import statements
 import abacus
 from abacus import Daemon, Person, call, eventually, fail, get, messages, post
 
-SUBJECT = "Confirm your e-mail address"
+SUBJECT = "Confirm your email address"
 INVALID = fail("link_invalid", "This link is not valid any more. Please ask for a new one.")
-UNVERIFIED = fail("email_unverified", "Please open the link that was sent to your e-mail address.")
-WAITS = {"status": "success", "message": "Please open the link that was sent to your e-mail address."}
-LEGACY = {"status_code": 401, "error": "Bad Request", "description": "E-mail address not confirmed"}
+UNVERIFIED = fail("email_unverified", "Please open the link that was sent to your email address.")
+WAITS = {"status": "success", "message": "Please open the link that was sent to your email address."}
+LEGACY = {"status_code": 401, "error": "Bad Request", "description": "Email address not confirmed"}
 LINKS = 5  # to one user in an hour
 
 

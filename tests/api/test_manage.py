@@ -245,7 +245,7 @@ def test_what_is_said_wrongly_is_answered_before_any_variable_is_asked_for(comma
 )
 def test_an_admin_made_by_manage_obeys_the_rules_for_user_names(manage, name, problem):
     shown = manage("create_admin", name, "root@example.com", code=1, stdin="seven brass beads\n")
-    assert shown == f"manage: the user name {problem}\n"
+    assert shown == f"manage: the username {problem}\n"
 
 
 def test_an_admins_password_that_is_easy_to_guess_is_refused_by_manage(manage):

@@ -130,7 +130,7 @@ def test_a_user_adds_codes_by_message_and_logs_in_with_one(person):
     reply = activate(person, code)
     assert (reply.status, len(reply.json["data"]["recovery_codes"])) == (200, 10)
     assert [one["method"] for one in factors_of(reply.json["data"]["access_token"])["factors"]] == ["mtan"]
-    assert "codes by e-mail. Every other session" in notice(person, "A second factor was added")
+    assert "codes by email. Every other session" in notice(person, "A second factor was added")
 
     reply = log_in(person)
     data = reply.json["data"]
@@ -217,7 +217,7 @@ def test_codes_by_message_are_removed_and_reported(owner):
     assert reply.status == 200
     assert factors_of(reply.json["data"]["access_token"])["factors"] == []
     assert log_in(owner).status == 201
-    assert "codes by e-mail. Every other session" in notice(owner, "A second factor was removed")
+    assert "codes by email. Every other session" in notice(owner, "A second factor was removed")
 
 
 # ---- the users of the older system ----

@@ -1,4 +1,4 @@
-"""Forgotten passwords: a link by e-mail, read from the files that mailer writes, and what it can and can not do."""
+"""Forgotten passwords: a link by email, read from the files that mailer writes, and what it can and can not do."""
 
 import re
 import secrets
@@ -128,7 +128,7 @@ def test_no_more_than_ten_thousand_addresses_wait_and_the_reply_does_not_say_so(
 def test_a_password_that_is_easy_to_guess_is_refused_with_the_reason_and_spends_no_link(person, own):
     token = token_for(person)
     reply = reset(token, getattr(person, own))
-    reason = "is too easy to guess: it contains the user name or the e-mail address"
+    reason = "is too easy to guess: it contains the username or the email address"
     assert (reply.status, reply.json["code"]) == (400, "invalid_payload")
     assert reply.json["errors"] == [{"field": "password", "message": reason}]
     assert post("/auth/login", {"email": person.email, "password": person.password}).status == 200

@@ -125,7 +125,7 @@ test("an app is added, logs in by a code and by a recovery code, and is removed"
 	await page.getByText("10 of 10 are left.").waitFor();
 	await look(page, "with", PHONE);
 	await page.setViewportSize(LIGHT[1]);
-	await page.getByRole("button", { name: "Log Out" }).click();
+	await page.getByRole("button", { name: "Log out" }).click();
 	await loggedOut(page);
 
 	await givePassword(page, who);
@@ -174,7 +174,7 @@ test("after five wrong codes the login begins again, and says why", async (t) =>
 	await page.getByLabel("Code", { exact: true }).fill(await who.app.code());
 	await page.keyboard.press("Enter");
 	await notice(page, "warning", "That took too long, or too many codes were wrong.").waitFor();
-	await h1(page, "Log In");
+	await h1(page, "Log in");
 	assert.equal(await page.evaluate(() => document.activeElement.getAttribute("name")), "email");
 });
 
@@ -220,18 +220,18 @@ const inMessages = ({ email }, pattern, count) =>
 	}, `${count} messages with ${pattern} have arrived`);
 const newestCode = async (who, count) => (await inMessages(who, /Code (\d{6}) confirms/, count)).at(-1);
 
-test("codes by e-mail are added by the code of a message, the next login takes its own, and the list of what happened has both", async (t) => {
+test("codes by email are added by the code of a message, the next login takes its own, and the list of what happened has both", async (t) => {
 	const who = await newUser();
 	const page = await newPage(t);
 	await logIn(page, who);
 	await openAccount(page);
-	await page.getByRole("button", { name: "Get codes by e-mail instead" }).click();
+	await page.getByRole("button", { name: "Get codes by email instead" }).click();
 	await confirmByPassword(page);
-	await page.getByRole("heading", { name: "Add codes by e-mail" }).waitFor();
+	await page.getByRole("heading", { name: "Add codes by email" }).waitFor();
 	await page.getByLabel("Code", { exact: true }).fill(await newestCode(who, 1));
 	await page.keyboard.press("Enter");
 	await page.getByRole("button", { name: "I have kept them" }).click();
-	await page.getByText("Codes by e-mail", { exact: true }).waitFor();
+	await page.getByText("Codes by email", { exact: true }).waitFor();
 	await page.evaluate(() => sessionStorage.clear());
 
 	await givePassword(page, who);
@@ -248,16 +248,16 @@ test("codes by e-mail are added by the code of a message, the next login takes i
 	assert.deepEqual(own(page.complaints), []);
 });
 
-test("a link that confirms an e-mail address changes nothing until the user confirms, and is good once", async (t) => {
+test("a link that confirms an email address changes nothing until the user confirms, and is good once", async (t) => {
 	const who = await newUser();
 	assert.equal((await call("POST", "/auth/email", { token: who.token })).status, 202);
 	const [token] = await inMessages(who, /\/verify#([\w-]+)/, 1);
 	const page = await open(t, `/verify#${token}`);
-	await h1(page, "Confirm your e-mail address");
+	await h1(page, "Confirm your email address");
 	await look(page, "verify", PHONE);
 	await page.reload();
 	await page.getByRole("button", { name: "Confirm" }).click();
-	await page.getByText("Your e-mail address is confirmed.").waitFor();
+	await page.getByText("Your email address is confirmed.").waitFor();
 	await page.reload();
 	await page.getByRole("button", { name: "Confirm" }).click();
 	await notice(page, "danger", "This link is not valid any more.").waitFor();
@@ -319,7 +319,7 @@ test("logging out of a kept session whose access token has ended ends it on the 
 	await page.goto(`${base}/about`);
 	await age(page, "localStorage", expired(await tokenOf(page, "localStorage")));
 	await page.reload();
-	await page.getByRole("button", { name: "Log Out" }).click();
+	await page.getByRole("button", { name: "Log out" }).click();
 	await eventually(async () => (await page.context().cookies(`${base}/auth/session`)).length === 0, "the cookie is gone");
 	await page.goto(base);
 	await loggedOut(page);
@@ -377,7 +377,7 @@ test("a lost reply and a device that is offline log out no session", async (t) =
 
 // ---- the account ----
 
-test("the keyboard alone changes the e-mail, confirmed by the password", async (t) => {
+test("the keyboard alone changes the email, confirmed by the password", async (t) => {
 	const who = await newUser();
 	const page = await openAs(t, who);
 	await openAccount(page);
@@ -414,10 +414,10 @@ test("a name that another user has is refused beside its field", async (t) => {
 	const [who, other] = [await newUser(), await newUser()];
 	const page = await openAs(t, who);
 	await openAccount(page);
-	await page.getByLabel("User name").fill(other.username);
+	await page.getByLabel("Username").fill(other.username);
 	await page.keyboard.press("Enter");
 	await confirmByPassword(page);
-	await page.getByText("User name is taken, or looks like one that is.").waitFor();
+	await page.getByText("Username is taken, or looks like one that is.").waitFor();
 });
 
 test("an account is deleted by its user, and every tab is logged out", async (t) => {

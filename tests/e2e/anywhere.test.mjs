@@ -12,7 +12,7 @@ const h1 = (page, text) => page.getByRole("heading", { level: 1, name: text, exa
 
 async function logIn(page, email) {
 	await page.goto(`${base}/login`);
-	await page.getByLabel("E-mail").fill(email);
+	await page.getByLabel("Email").fill(email);
 	await page.getByLabel("Password").fill(PASSWORD);
 	await page.locator("[type=submit]").click();
 	await h1(page, "Your values");
@@ -22,8 +22,8 @@ test("a visitor registers, submits an index, sees its result, logs out, and find
 	const name = `newcomer${Date.now()}`;
 	const page = await newPage(t);
 	await page.goto(`${base}/register`);
-	await page.getByLabel("User name").fill(name);
-	await page.getByLabel("E-mail").fill(`${name}@example.com`);
+	await page.getByLabel("Username").fill(name);
+	await page.getByLabel("Email").fill(`${name}@example.com`);
 	await page.getByLabel("Password").fill(PASSWORD);
 	await page.locator("[type=submit]").click();
 	await h1(page, "Your values");
@@ -35,8 +35,8 @@ test("a visitor registers, submits an index, sees its result, logs out, and find
 	const result = row.getByText("233", { exact: true }); // F(index + 1)
 	await result.waitFor();
 
-	await page.getByRole("button", { name: "Log Out" }).click();
-	await page.locator(".navbar-menu").getByText("Log In", { exact: true }).waitFor({ state: "attached" });
+	await page.getByRole("button", { name: "Log out" }).click();
+	await page.locator(".navbar-menu").getByText("Log in", { exact: true }).waitFor({ state: "attached" });
 	await logIn(page, `${name}@example.com`);
 	await result.waitFor();
 	assert.deepEqual(
@@ -48,7 +48,7 @@ test("a visitor registers, submits an index, sees its result, logs out, and find
 test("a wrong password is refused in words for people", async (t) => {
 	const page = await newPage(t);
 	await page.goto(`${base}/login`);
-	await page.getByLabel("E-mail").fill(`nobody${Date.now()}@example.com`);
+	await page.getByLabel("Email").fill(`nobody${Date.now()}@example.com`);
 	await page.getByLabel("Password").fill("not the password");
 	await page.locator("[type=submit]").click();
 	await page.locator(".notification.is-danger").waitFor();

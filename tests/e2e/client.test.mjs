@@ -65,7 +65,7 @@ const tryNow = (page) =>
 const PUBLIC = [
 	["/", "Large numbers, the moment they are known"],
 	["/register", "Register"],
-	["/login", "Log In"],
+	["/login", "Log in"],
 	["/forgot", "Forgot your password?"],
 	["/reset", "Choose a new password"],
 	["/about", "About"],
@@ -180,8 +180,8 @@ test("a visitor registers, and the page shows which rules are met", async (t) =>
 	await h1(page, "Register");
 	assert.equal(await page.locator(".validation-list > .error").count(), 4);
 	const name = `newcomer${Date.now()}`;
-	await page.getByLabel("User name").fill(name);
-	await page.getByLabel("E-mail").fill(`${name}@example.com`);
+	await page.getByLabel("Username").fill(name);
+	await page.getByLabel("Email").fill(`${name}@example.com`);
 	assert.equal(await page.locator(".validation-list > .success").count(), 3);
 	assert.ok(await page.locator("[type=submit]").isDisabled());
 	await page.getByLabel("Password").fill(PASSWORD);
@@ -190,14 +190,14 @@ test("a visitor registers, and the page shows which rules are met", async (t) =>
 	await h1(page, "Your values");
 	await notice(page, "success", "Welcome!").waitFor({ state: "detached" });
 	await page.getByRole("link", { name: "Account" }).click();
-	await eventually(async () => (await page.getByLabel("E-mail").inputValue()) === `${name}@example.com`, "the account is shown");
+	await eventually(async () => (await page.getByLabel("Email").inputValue()) === `${name}@example.com`, "the account is shown");
 	assert.deepEqual(page.complaints, []);
 });
 
 test("an error is shown beside the wrong input, and a notification of an error stays until it is dismissed", async (t) => {
 	const who = await newUser();
 	const page = await open(t, "/login");
-	await page.getByLabel("E-mail").fill(who.email);
+	await page.getByLabel("Email").fill(who.email);
 	await page.getByLabel("Password").fill("not the password");
 	await page.locator("[type=submit]").click();
 	await notice(page, "danger", "Login failed.").waitFor();
@@ -205,18 +205,18 @@ test("an error is shown beside the wrong input, and a notification of an error s
 	await notice(page, "danger", "Login failed.").locator(".delete").click();
 	await notice(page, "danger", "Login failed.").waitFor({ state: "detached" });
 	await page.goto(`${base}/register`);
-	await page.getByLabel("User name").fill(who.username);
-	await page.getByLabel("E-mail").fill("nobody.example.com");
+	await page.getByLabel("Username").fill(who.username);
+	await page.getByLabel("Email").fill("nobody.example.com");
 	await page.getByLabel("Password").fill(PASSWORD);
 	assert.ok(await page.locator("[type=submit]").isDisabled());
-	await page.getByLabel("E-mail").fill("some@body.example.com");
+	await page.getByLabel("Email").fill("some@body.example.com");
 	await page.locator("[type=submit]").click();
-	await page.getByText("User name is taken, or looks like one that is.").waitFor();
-	await page.getByLabel("E-mail").fill(who.email.toUpperCase());
+	await page.getByText("Username is taken, or looks like one that is.").waitFor();
+	await page.getByLabel("Email").fill(who.email.toUpperCase());
 	await page.locator("[type=submit]").click();
-	await page.getByText("E-mail belongs to another user.").waitFor();
-	await page.getByLabel("User name").fill("n".repeat(129));
-	await page.getByText("User names must not be longer than 128 characters.").waitFor();
+	await page.getByText("Email belongs to another user.").waitFor();
+	await page.getByLabel("Username").fill("n".repeat(129));
+	await page.getByText("Usernames must not be longer than 128 characters.").waitFor();
 	await logIn(page, who);
 	for (const [index, problem] of [
 		["-1", /must be a whole number/],
@@ -255,14 +255,14 @@ test("logging out in one tab logs out every tab at once and revokes the tokens",
 	const page = await openAs(t, kept, { keep: true });
 	const same = await page.context().newPage();
 	await same.goto(`${base}/account`);
-	await same.getByLabel("E-mail").waitFor();
+	await same.getByLabel("Email").waitFor();
 	const other = await page.context().newPage();
 	await other.goto(base);
 	await other.evaluate((token) => sessionStorage.setItem("abacus.token", token), single.token);
 	await other.reload();
 	await isLive(other);
 	const token = await page.evaluate(() => localStorage.getItem("abacus.token"));
-	await page.getByRole("button", { name: "Log Out" }).click();
+	await page.getByRole("button", { name: "Log out" }).click();
 	await notice(page, "success", "You have logged out").waitFor();
 	for (const tab of [same, other]) {
 		await notice(tab, "success", "You have logged out").waitFor();
@@ -311,7 +311,7 @@ test("after too many wrong passwords the page says when to try again", async (t)
 	const wrong = { email, password: "not the password" };
 	await eventually(async () => (await call("POST", "/auth/login", { body: wrong })).status === 429, "it is too many");
 	const page = await open(t, "/login");
-	await page.getByLabel("E-mail").fill(email);
+	await page.getByLabel("Email").fill(email);
 	await page.getByLabel("Password").fill(PASSWORD);
 	await page.locator("[type=submit]").click();
 	await notice(page, "danger", /^Too many attempts\. Try again in \d+ (minutes|seconds?)\.$/).waitFor();
@@ -335,7 +335,7 @@ test("a forgotten password is set by the link in the message that arrives", asyn
 	const who = await newUser();
 	const page = await open(t, "/login");
 	await page.getByRole("link", { name: "Forgot your password?" }).click();
-	await page.getByLabel("E-mail").fill(who.email);
+	await page.getByLabel("Email").fill(who.email);
 	await page.getByRole("button", { name: "Send the link" }).click();
 	await page.getByRole("status").getByText(`If an account has the address ${who.email}`).waitFor();
 	const arrived = () => messages().find((text) => text.includes(`To: <${who.email}>`) && text.includes("/reset#"));
@@ -344,7 +344,7 @@ test("a forgotten password is set by the link in the message that arrives", asyn
 	await h1(page, "Choose a new password");
 	await page.getByLabel("New password").fill(who.email);
 	await page.getByRole("button", { name: "Change password" }).click();
-	await page.getByText("New password is too easy to guess: it contains the user name or the e-mail address.").waitFor();
+	await page.getByText("New password is too easy to guess: it contains the username or the email address.").waitFor();
 	await page.getByLabel("New password").fill("nine wooden beads");
 	await page.getByRole("button", { name: "Change password" }).click();
 	await notice(page, "success", "Password changed. Please log in.").waitFor();
@@ -354,7 +354,7 @@ test("a forgotten password is set by the link in the message that arrives", asyn
 test("the keyboard alone logs in, submits, opens a result and closes it", async (t) => {
 	const who = await newUser();
 	const page = await open(t, "/login");
-	await h1(page, "Log In");
+	await h1(page, "Log in");
 	const tabTo = async (label) => {
 		for (let i = 0; i < 20; i++) {
 			await page.keyboard.press("Tab");
@@ -545,7 +545,7 @@ test("a notification covers no button of a result, and leaves a touch screen by 
 		assert.ok(button.y + button.height <= box.y, `${name} is above the notification`);
 	}
 	await page.getByRole("button", { name: "Menu" }).tap();
-	await page.getByRole("button", { name: "Log Out" }).tap();
+	await page.getByRole("button", { name: "Log out" }).tap();
 	await notice(page, "success", "You have logged out").waitFor();
 	await notice(page, "success", "You have logged out")
 		.tap({ timeout: 2000 })
@@ -574,10 +574,10 @@ test("a notification waits until its tab is seen", async (t) => {
 test("going back after logging in again does not log out", async (t) => {
 	const who = await newUser();
 	const page = await openAs(t, who);
-	await page.getByRole("button", { name: "Log Out" }).click();
+	await page.getByRole("button", { name: "Log out" }).click();
 	await loggedOut(page);
-	await page.locator(".navbar-menu").getByText("Log In").click();
-	await page.getByLabel("E-mail").fill(who.email);
+	await page.locator(".navbar-menu").getByText("Log in").click();
+	await page.getByLabel("Email").fill(who.email);
 	await page.getByLabel("Password").fill(PASSWORD);
 	await page.locator("[type=submit]").click();
 	await h1(page, "Your values");
@@ -617,7 +617,7 @@ test("a link to a result says what it leads to, leads there after logging in, an
 	await page.screenshot({ path: artifact("client-shared-link.png") });
 	const who = await newUser();
 	await page.getByRole("main").getByRole("link", { name: "Log in" }).click();
-	await page.getByLabel("E-mail").fill(who.email);
+	await page.getByLabel("Email").fill(who.email);
 	await page.getByLabel("Password").fill(PASSWORD);
 	await page.locator("[type=submit]").click();
 	await page.getByText("It has not been calculated yet.").waitFor();
@@ -746,7 +746,7 @@ test("a page that cannot be loaded leaves the one before as it is, and is loaded
 	await page.unrouteAll();
 	await tryNow(page);
 	await h1(page, "All Users");
-	await page.getByRole("button", { name: "Log Out" }).waitFor();
+	await page.getByRole("button", { name: "Log out" }).waitFor();
 });
 
 test("pages that are small are there although the server is not", async (t) => {
@@ -867,8 +867,8 @@ test("an admin deactivates, activates, promotes, adds and deletes", async (t) =>
 	await row(who.username).waitFor({ state: "detached" });
 	await page.getByRole("button", { name: "Add a user" }).click();
 	const dialog = page.getByRole("dialog", { name: "Add a user" });
-	await dialog.getByLabel("User name").fill(who.username);
-	await dialog.getByLabel("E-mail").fill(who.email);
+	await dialog.getByLabel("Username").fill(who.username);
+	await dialog.getByLabel("Email").fill(who.email);
 	await dialog.getByLabel("Password").fill(PASSWORD);
 	await page.screenshot({ path: artifact("client-add-user.png") });
 	await dialog.locator("[type=submit]").click();
@@ -882,7 +882,7 @@ test("an admin finds a user, has a link sent, ends the sessions, and sees both i
 	const page = await openAs(t, admin);
 	const theirs = await openAs(t, who);
 	await page.goto(`${base}/all-users`);
-	await page.getByRole("searchbox", { name: "Search by name or e-mail" }).fill(who.email);
+	await page.getByRole("searchbox", { name: "Search by name or email" }).fill(who.email);
 	await eventually(async () => (await page.locator("[data-user]").count()) === 1, "only that user is listed");
 	await page.getByRole("button", { name: `Details ${who.username}` }).click();
 	const dialog = page.getByRole("dialog", { name: who.username });
@@ -1033,9 +1033,9 @@ test("on a phone the burger opens the menu, and touch does everything else", asy
 	await page.locator(".navbar-burger").tap();
 	assert.deepEqual(await violations(page), []);
 	await page.screenshot({ path: artifact("client-phone-menu.png") });
-	await page.locator(".navbar-menu").getByText("Log In").tap();
+	await page.locator(".navbar-menu").getByText("Log in").tap();
 	const who = await newUser();
-	await page.getByLabel("E-mail").fill(who.email);
+	await page.getByLabel("Email").fill(who.email);
 	await page.getByLabel("Password").fill(PASSWORD);
 	await page.locator("[type=submit]").tap();
 	await isLive(page);

@@ -35,7 +35,7 @@ export function expired(token) {
 export const h1 = (page, text) => page.getByRole("heading", { level: 1, name: text, exact: true }).waitFor();
 export const notice = (page, tone, text) => page.locator(`.notification.is-${tone}`, { hasText: text });
 export const isLive = (page, timeout = 15_000) => page.locator(".live[data-live=open]").waitFor({ timeout });
-export const loggedOut = (page) => page.locator(".navbar-menu").getByText("Log In", { exact: true }).waitFor({ state: "attached" });
+export const loggedOut = (page) => page.locator(".navbar-menu").getByText("Log in", { exact: true }).waitFor({ state: "attached" });
 
 export async function open(t, path, options = {}) {
 	const page = await newPage(t, options);
@@ -45,7 +45,7 @@ export async function open(t, path, options = {}) {
 
 export async function givePassword(page, { email, password = PASSWORD }, { keep = false } = {}) {
 	await page.goto(`${base}/login`);
-	await page.getByLabel("E-mail").fill(email);
+	await page.getByLabel("Email").fill(email);
 	await page.getByLabel("Password").fill(password);
 	if (keep) await page.getByLabel(/^Keep me logged in/).check();
 	await page.locator("[type=submit]").click();

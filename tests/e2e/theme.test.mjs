@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { own } from "./people.mjs";
-import { base, newPage } from "./stack.mjs";
+import { base, eventually, newPage } from "./stack.mjs";
 
 const PAGES = { client: "/", dashboard: "/status/", swagger: "/swagger/" };
 
@@ -24,7 +24,7 @@ for (const [name, path] of Object.entries(PAGES)) {
 		assert.equal(await themeOf(page), "light");
 		const light = await groundOf(page);
 		await page.emulateMedia({ colorScheme: "dark" });
-		assert.equal(await themeOf(page), "dark");
+		await eventually(async () => (await themeOf(page)) === "dark", "the page follows the system");
 		const dark = await groundOf(page);
 		assert.notEqual(dark, light);
 		await option(page, "Light").check();

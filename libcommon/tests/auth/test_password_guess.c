@@ -46,11 +46,11 @@ static void test_each_kind_of_easy_password_is_refused_with_its_reason(void **st
 
 static void test_the_users_own_name_and_address_are_easy_to_guess(void **state)
 {
-	expect_reason("Ada Lovelace", "the user name or the e-mail");
-	expect_reason("ada-lovelace1", "the user name or the e-mail");
-	expect_reason("countess@analytical.example.com", "the user name or the e-mail");
-	expect_reason("analytical-1", "the user name or the e-mail");
-	expect_reason("c0untess!", "the user name or the e-mail");
+	expect_reason("Ada Lovelace", "the username or the email");
+	expect_reason("ada-lovelace1", "the username or the email");
+	expect_reason("countess@analytical.example.com", "the username or the email");
+	expect_reason("analytical-1", "the username or the email");
+	expect_reason("c0untess!", "the username or the email");
 }
 
 static void test_the_same_words_are_hard_to_guess_for_another_user(void **state)

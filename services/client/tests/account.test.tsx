@@ -76,11 +76,11 @@ it("/status leads to the account", async () => {
 	expect(screen.getByRole("link", { name: "Account" }).getAttribute("aria-current")).toBe("page");
 });
 
-it("the account shows id, e-mail and user name, and a visitor is asked to log in", async () => {
+it("the account shows id, email and username, and a visitor is asked to log in", async () => {
 	answer("GET /auth/status", 200, { status: "success", data: user(7, "somebody", { admin: true }) });
 	await showAccount();
-	expect(screen.getByLabelText<HTMLInputElement>("User name").value).toBe("somebody");
-	expect(screen.getByLabelText<HTMLInputElement>("E-mail").value).toBe("somebody@example.com");
+	expect(screen.getByLabelText<HTMLInputElement>("Username").value).toBe("somebody");
+	expect(screen.getByLabelText<HTMLInputElement>("Email").value).toBe("somebody@example.com");
 	screen.getByText("User ID 7, admin");
 	sessions.end("logged_out");
 	await screen.findByText("You must be logged in to view this.");
@@ -97,8 +97,8 @@ it("what was changed of the profile is confirmed by the password, and then saved
 	const hands = await showAccount();
 	const save = screen.getByRole<HTMLInputElement>("button", { name: "Save" });
 	expect(save.disabled).toBe(true);
-	await hands.clear(screen.getByLabelText("E-mail"));
-	await hands.type(screen.getByLabelText("E-mail"), "new@example.org{Enter}");
+	await hands.clear(screen.getByLabelText("Email"));
+	await hands.type(screen.getByLabelText("Email"), "new@example.org{Enter}");
 	const asked = within(await dialog("Confirm that it is you"));
 	await hands.type(await asked.findByLabelText("Your password"), "long enough{Enter}");
 	await screen.findByText("Saved.");
@@ -112,14 +112,14 @@ it("what was changed of the profile is confirmed by the password, and then saved
 	expect(save.disabled).toBe(true);
 });
 
-it("a name that was changed elsewhere meanwhile is shown, and not put back by saving an e-mail", async () => {
+it("a name that was changed elsewhere meanwhile is shown, and not put back by saving an email", async () => {
 	answerBy("PATCH /auth/account", (body) => [200, { status: "success", data: user(7, "renamed", body as object) }]);
 	const hands = await showAccount();
-	const email = screen.getByLabelText<HTMLInputElement>("E-mail");
+	const email = screen.getByLabelText<HTMLInputElement>("Email");
 	await hands.clear(email);
 	await hands.type(email, "new@example.org{Enter}");
 	await screen.findByText("Saved.");
-	await waitFor(() => expect(screen.getByLabelText<HTMLInputElement>("User name").value).toBe("renamed"));
+	await waitFor(() => expect(screen.getByLabelText<HTMLInputElement>("Username").value).toBe("renamed"));
 	expect(email.value).toBe("new@example.org");
 	expect(screen.getByRole<HTMLInputElement>("button", { name: "Save" }).disabled).toBe(true);
 	expect(askedFor("PATCH /auth/account").map((one) => one.body)).toEqual([{ email: "new@example.org" }]);
@@ -132,21 +132,21 @@ it("what the server refuses of the profile is shown beside its field, before any
 		failure("invalid_payload", "Invalid payload.", [{ field: "username", message: "must have 3 to 128 characters" }]),
 	);
 	const hands = await showAccount();
-	await hands.clear(screen.getByLabelText("User name"));
-	await hands.type(screen.getByLabelText("User name"), "x{Enter}");
-	await screen.findByText("User name must have 3 to 128 characters.");
+	await hands.clear(screen.getByLabelText("Username"));
+	await hands.type(screen.getByLabelText("Username"), "x{Enter}");
+	await screen.findByText("Username must have 3 to 128 characters.");
 	expect(askedFor("POST /auth/confirmations")).toEqual([]);
 });
 
 it("a dialog that is cancelled changes nothing and reports nothing", async () => {
 	answerConfirmed("PATCH /auth/account", 200, {});
 	const hands = await showAccount();
-	await hands.type(screen.getByLabelText("User name"), "2{Enter}");
+	await hands.type(screen.getByLabelText("Username"), "2{Enter}");
 	await hands.click(within(await dialog("Confirm that it is you")).getByRole("button", { name: "Close" }));
 	await isGone();
 	expect(askedFor("PATCH /auth/account")).toHaveLength(1);
 	expect(document.querySelector(".notification")).toBeNull();
-	expect(screen.getByLabelText<HTMLInputElement>("User name").value).toBe("somebody2");
+	expect(screen.getByLabelText<HTMLInputElement>("Username").value).toBe("somebody2");
 });
 
 it("a dialog goes with its page, and changes nothing", async () => {
@@ -160,14 +160,14 @@ it("a dialog goes with its page, and changes nothing", async () => {
 	expect(askedFor("DELETE /auth/account").map((one) => one.confirmation)).toEqual([null]);
 });
 
-it("an e-mail that waits for its link is not shown as the user's, and the page says what to do", async () => {
+it("an email that waits for its link is not shown as the user's, and the page says what to do", async () => {
 	answerConfirmed("PATCH /auth/account", 202, { status: "success", message: "Please open the link.", data: user(7, "somebody") });
 	const hands = await showAccount();
-	const field = screen.getByLabelText<HTMLInputElement>("E-mail");
+	const field = screen.getByLabelText<HTMLInputElement>("Email");
 	await hands.clear(field);
 	await hands.type(field, "new@body.org{Enter}");
 	await hands.type(await within(await dialog("Confirm that it is you")).findByLabelText("Your password"), "long enough{Enter}");
-	await screen.findByText("A link was sent to new@body.org. Open it, and that becomes your e-mail address.");
+	await screen.findByText("A link was sent to new@body.org. Open it, and that becomes your email address.");
 	expect(field.value).toBe("somebody@example.com");
 });
 
@@ -175,7 +175,7 @@ it("a wrong password is called so in the dialog, and a challenge that has ended 
 	answerConfirmed("PATCH /auth/account", 200, { status: "success", data: user(7, "somebody2") });
 	answer(ANSWER, 401, failure("code_wrong", "That is wrong, or was used before."));
 	const hands = await showAccount();
-	await hands.type(screen.getByLabelText("User name"), "2{Enter}");
+	await hands.type(screen.getByLabelText("Username"), "2{Enter}");
 	const asked = within(await dialog("Confirm that it is you"));
 	await hands.type(await asked.findByLabelText("Your password"), "wrong{Enter}");
 	await asked.findByText("Your password is wrong.");
@@ -299,7 +299,7 @@ it("a code of another app is called so, and an enrolment that took too long begi
 	await screen.findByRole("button", { name: "Add an authenticator app" });
 });
 
-it("codes by e-mail are added by a code that arrives, named in the list, and removed", async () => {
+it("codes by email are added by a code that arrives, named in the list, and removed", async () => {
 	const byMail = { ...FACTOR, method: "mtan" };
 	answerConfirmed("POST /auth/factors", 201, { status: "success", message: "", data: { id: byMail.id, method: "mtan", expires_in: 300 } });
 	answerBy(`POST /auth/factors/${byMail.id}`, () => {
@@ -307,20 +307,20 @@ it("codes by e-mail are added by a code that arrives, named in the list, and rem
 		return [200, { status: "success", message: "", data: { access_token: `${token()}2`, token_type: "Bearer", expires_in: 600 } }];
 	});
 	const hands = await showAccount();
-	await hands.click(screen.getByRole("button", { name: "Get codes by e-mail instead" }));
+	await hands.click(screen.getByRole("button", { name: "Get codes by email instead" }));
 	const asked = within(await dialog("Confirm that it is you"));
 	await hands.type(await asked.findByLabelText("Your password"), "long enough{Enter}");
-	await screen.findByRole("heading", { level: 3, name: "Add codes by e-mail" });
+	await screen.findByRole("heading", { level: 3, name: "Add codes by email" });
 	expect(askedFor("POST /auth/factors").at(-1)?.body).toEqual({ method: "mtan" });
 	expect(askedFor("POST /auth/confirmations")[0]?.body).toEqual({ action: "add_factor", parameters: { method: "mtan" } });
 	await hands.type(screen.getByLabelText("Code"), "123 456{Enter}");
 	await screen.findByText("It is added. You are logged out everywhere else.");
 	expect(askedFor(`POST /auth/factors/${byMail.id}`)[0]?.body).toEqual({ code: "123456" });
-	expect(screen.queryByRole("button", { name: "Get codes by e-mail" })).toBeNull();
+	expect(screen.queryByRole("button", { name: "Get codes by email" })).toBeNull();
 	screen.getByRole("button", { name: "Add an authenticator app" });
 	answerConfirmed(`DELETE /auth/factors/${byMail.id}`, 200, {});
-	await hands.click(await screen.findByRole("button", { name: /^Remove Codes by e-mail/ }));
-	await hands.click(within(await dialog("Remove codes by e-mail?")).getByRole("button", { name: "Close" }));
+	await hands.click(await screen.findByRole("button", { name: /^Remove Codes by email/ }));
+	await hands.click(within(await dialog("Remove codes by email?")).getByRole("button", { name: "Close" }));
 	await isGone();
 });
 

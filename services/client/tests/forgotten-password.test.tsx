@@ -13,7 +13,7 @@ it("a visitor who forgot the password is sent a link, and the page does not say 
 	await screen.findByRole("heading", { level: 1, name: "Forgot your password?" });
 	const button = screen.getByRole<HTMLInputElement>("button", { name: "Send the link" });
 	expect(button.disabled).toBe(true);
-	await hands.type(screen.getByLabelText("E-mail"), "some@body.org{Enter}");
+	await hands.type(screen.getByLabelText("Email"), "some@body.org{Enter}");
 	await screen.findByText(/If an account has the address some@body.org/);
 	expect(askedFor("POST /auth/password/forgot").map((one) => one.body)).toEqual([{ email: "some@body.org" }]);
 });
@@ -24,7 +24,7 @@ it("opening the link sends nothing, and the new password is sent with the link's
 	const field = await screen.findByLabelText("New password");
 	expect(askedFor("POST /auth/password/reset")).toEqual([]);
 	await hands.type(field, "long enough{Enter}");
-	await screen.findByRole("heading", { level: 1, name: "Log In" });
+	await screen.findByRole("heading", { level: 1, name: "Log in" });
 	await screen.findByText("Password changed. Please log in.");
 	expect(askedFor("POST /auth/password/reset").map((one) => [one.body, one.authorization])).toEqual([
 		[{ token: "a-token", password: "long enough" }, null],
@@ -40,7 +40,7 @@ it("a reset logs out this browser", async () => {
 });
 
 it("the server's reason why the new password is too easy to guess is shown beside it, and the link is used again", async () => {
-	const message = "is too easy to guess: it contains the user name or the e-mail address";
+	const message = "is too easy to guess: it contains the username or the email address";
 	answer("POST /auth/password/reset", 400, failure("invalid_payload", "Invalid payload.", [{ field: "password", message }]));
 	const hands = show("/reset#a-token");
 	const field = await screen.findByLabelText("New password");

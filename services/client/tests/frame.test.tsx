@@ -16,7 +16,7 @@ it.each(["/about", "/status", "/all-users", "/reset#a-token", "/no/such/page"])(
 	async (path) => {
 		show(path, { as: { id: 7 } });
 		await screen.findByRole("heading", { level: 1 });
-		screen.getByRole("button", { name: "Log Out" });
+		screen.getByRole("button", { name: "Log out" });
 	},
 );
 

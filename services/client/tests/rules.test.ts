@@ -9,16 +9,16 @@ describe("the rules of registering", () => {
 	});
 
 	it.each([
-		["username", "abcde", "User names must be longer than 5 characters."],
-		["email", "a@b.c", "E-mail addresses must be longer than 5 characters."],
-		["email", "nobody.example.com", "E-mail addresses must look like name@example.com."],
+		["username", "abcde", "Usernames must be longer than 5 characters."],
+		["email", "a@b.c", "Email addresses must be longer than 5 characters."],
+		["email", "nobody.example.com", "Email addresses must look like name@example.com."],
 		["password", "0123456789", "Passwords must be longer than 10 characters."],
-		["username", "a".repeat(129), "User names must not be longer than 128 characters."],
+		["username", "a".repeat(129), "Usernames must not be longer than 128 characters."],
 		["password", "a".repeat(129), "Passwords must not be longer than 128 characters."],
-		["username", "somebody ", "User names must not begin or end with white space."],
-		["password", "it is Somebody", "Passwords must not contain the user name or the e-mail address."],
-		["password", "some@body.org!", "Passwords must not contain the user name or the e-mail address."],
-		["password", "awesomeness!", "Passwords must not contain the user name or the e-mail address."],
+		["username", "somebody ", "Usernames must not begin or end with white space."],
+		["password", "it is Somebody", "Passwords must not contain the username or the email address."],
+		["password", "some@body.org!", "Passwords must not contain the username or the email address."],
+		["password", "awesomeness!", "Passwords must not contain the username or the email address."],
 	])("name the one that is not met by %s %s", (field, text, rule) => {
 		const unmet = registrationRules({ ...good, [field]: text }).filter(({ isMet }) => !isMet);
 		expect(unmet.map(({ text }) => text)).toContain(rule);
@@ -40,7 +40,7 @@ it("the own name counts in whatever form its letters were typed", () => {
 	expect(areMet(passwordRules("hello zo\u00eb-zo\u00eb", ["Zoe\u0308-Zoe\u0308"]))).toBe(false);
 });
 
-it("an e-mail address is one that the server accepts", () => {
+it("an email address is one that the server accepts", () => {
 	for (const text of ["a@b.co", "first.last+tag@sub.example.org", "o'neil@example.com"]) expect(isEmail(text), text).toBe(true);
 	for (const text of [
 		"@b.co",

@@ -14,7 +14,7 @@ beforeEach(() => {
 
 async function givePassword({ keep = false } = {}) {
 	const hands = show("/login");
-	await hands.type(await screen.findByLabelText("E-mail"), "some@body.org");
+	await hands.type(await screen.findByLabelText("Email"), "some@body.org");
 	if (keep) await hands.click(screen.getByLabelText(/^Keep me logged in/));
 	await hands.type(screen.getByLabelText("Password"), "long enough{Enter}");
 	await screen.findByRole("heading", { level: 1, name: "Confirm that it is you" });
@@ -70,8 +70,8 @@ it("after a challenge that has ended the page begins again, and says why", async
 	const hands = await givePassword();
 	await hands.keyboard("123456{Enter}");
 	await screen.findByText("That took too long, or too many codes were wrong. Please log in again.");
-	await screen.findByRole("heading", { level: 1, name: "Log In" });
-	expect(document.activeElement).toBe(screen.getByLabelText("E-mail"));
+	await screen.findByRole("heading", { level: 1, name: "Log in" });
+	expect(document.activeElement).toBe(screen.getByLabelText("Email"));
 });
 
 it("after too many tries the page says when to try again", async () => {
@@ -84,7 +84,7 @@ it("after too many tries the page says when to try again", async () => {
 it("Back leads to the first step", async () => {
 	const hands = await givePassword();
 	await hands.click(screen.getByRole("button", { name: "Back" }));
-	await screen.findByRole("heading", { level: 1, name: "Log In" });
+	await screen.findByRole("heading", { level: 1, name: "Log in" });
 });
 
 it("a method that this page does not know is not offered", async () => {
@@ -102,7 +102,7 @@ it("a code that was sent by message logs in", async () => {
 	answer("POST /auth/session", 401, { ...REQUIRED, data: challenge(["mtan", "recovery"], { sent: true }) });
 	answer(ANSWER, 201, tokens());
 	const hands = await givePassword();
-	screen.getByText(/^Enter the six digits of the newest message to your e-mail address\./);
+	screen.getByText(/^Enter the six digits of the newest message to your email address\./);
 	await hands.keyboard("123 456{Enter}");
 	await screen.findByText("Welcome!");
 	expect(askedFor(ANSWER)[0]?.body).toEqual({ method: "mtan", code: "123456" });
@@ -114,7 +114,7 @@ it("beside an app a code is sent by message only when the user asks for it", asy
 	answer(SEND, 200, { status: "success", message: "A code is on its way." });
 	answer(ANSWER, 201, tokens());
 	const hands = await givePassword();
-	await hands.click(screen.getByRole("button", { name: "Use a code by e-mail" }));
+	await hands.click(screen.getByRole("button", { name: "Use a code by email" }));
 	expect(askedFor(SEND)).toHaveLength(0);
 	expect(document.activeElement).toBe(screen.getByRole("button", { name: "Send code" }));
 	await hands.keyboard("{Enter}");
@@ -144,5 +144,5 @@ it("a challenge that ended before its code was sent begins the login again", asy
 	answer(SEND, 401, failure("challenge_ended", "This challenge has ended. Please begin again."));
 	const hands = await givePassword();
 	await hands.keyboard("{Enter}");
-	await screen.findByRole("heading", { level: 1, name: "Log In" });
+	await screen.findByRole("heading", { level: 1, name: "Log in" });
 });

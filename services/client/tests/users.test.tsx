@@ -73,8 +73,8 @@ it("an admin adds a user, and sees the error when that user exists", async () =>
 	const hands = show("/all-users", { as: { id: 1, admin: true } });
 	await hands.click(await screen.findByRole("button", { name: "Add a user" }));
 	const dialog = within(await screen.findByRole("dialog", { name: "Add a user" }));
-	await hands.type(dialog.getByLabelText("User name"), "newcomer");
-	await hands.type(dialog.getByLabelText("E-mail"), "new@comer.org");
+	await hands.type(dialog.getByLabelText("Username"), "newcomer");
+	await hands.type(dialog.getByLabelText("Email"), "new@comer.org");
 	await hands.type(dialog.getByLabelText("Password"), "long enough{Enter}");
 	await dialog.findByText("Sorry. That email already exists."); // inside the dialog, because nothing outside of it can be reached
 	answerBy("POST /users", () => {
@@ -92,7 +92,7 @@ it("a former admin sees that the change is not permitted", async () => {
 	const hands = show("/all-users", { as: { id: 1, admin: true } });
 	await hands.click(await screen.findByRole("button", { name: "Deactivate somebody" }));
 	expect((await screen.findByText("You do not have permission to do that.")).className).toBe("notification is-danger");
-	screen.getByRole("button", { name: "Log Out" }); // the user is still logged in
+	screen.getByRole("button", { name: "Log out" }); // the user is still logged in
 });
 
 it("an admin with a second factor confirms each change by a code", async () => {
@@ -166,14 +166,14 @@ it("an admin ends a user's sessions, confirmed by a code where the admin has a s
 	expect(askedFor("POST /auth/confirmations")[0]?.body).toEqual({ action: "end_user_sessions", parameters: { id: "2" } });
 });
 
-it("an admin searches by name or e-mail, and the field keeps the focus", async () => {
+it("an admin searches by name or email, and the field keeps the focus", async () => {
 	const hands = show("/all-users", { as: { id: 1, admin: true } });
-	const field = await screen.findByRole("searchbox", { name: "Search by name or e-mail" });
+	const field = await screen.findByRole("searchbox", { name: "Search by name or email" });
 	users = [user(2, "somebody")];
 	await hands.type(field, " some ");
 	await waitFor(() => expect(row("theadmin")).toBeNull());
 	users = [];
 	await hands.type(field, "more");
-	await screen.findByText("No user has that in the name or the e-mail.");
+	await screen.findByText("No user has that in the name or the email.");
 	expect(document.activeElement).toBe(field);
 });

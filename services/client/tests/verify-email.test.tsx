@@ -11,15 +11,15 @@ import { show } from "./show";
 const VERIFY = "POST /auth/email/verify";
 
 it("opening the link sends nothing, and its token is sent when the user confirms", async () => {
-	answer(VERIFY, 200, { status: "success", message: "Your e-mail address is confirmed." });
+	answer(VERIFY, 200, { status: "success", message: "Your email address is confirmed." });
 	const hands = show("/verify#a-token");
 	const button = await screen.findByRole("button", { name: "Confirm" });
 	expect(askedFor(VERIFY)).toEqual([]);
 	await hands.dblClick(button);
-	await screen.findByText("Your e-mail address is confirmed.");
+	await screen.findByText("Your email address is confirmed.");
 	expect(askedFor(VERIFY).map((one) => [one.body, one.authorization])).toEqual([[{ token: "a-token" }, null]]);
-	await hands.click(within(screen.getByRole("main")).getByRole("link", { name: "Log In" }));
-	await screen.findByRole("heading", { level: 1, name: "Log In" });
+	await hands.click(within(screen.getByRole("main")).getByRole("link", { name: "Log in" }));
+	await screen.findByRole("heading", { level: 1, name: "Log in" });
 });
 
 it("a link that is not good any more says so, and a user who is logged in has a new one sent", async () => {
@@ -53,7 +53,7 @@ function Elsewhere() {
 }
 
 it("another link that is opened in the same tab is still to be confirmed", async () => {
-	answer(VERIFY, 200, { status: "success", message: "Your e-mail address is confirmed." });
+	answer(VERIFY, 200, { status: "success", message: "Your email address is confirmed." });
 	const hands = userEvent.setup();
 	render(
 		<QueryClientProvider client={createQueryClient()}>
@@ -64,10 +64,10 @@ it("another link that is opened in the same tab is still to be confirmed", async
 		</QueryClientProvider>,
 	);
 	await hands.click(screen.getByRole("button", { name: "Confirm" }));
-	await screen.findByText("Your e-mail address is confirmed.");
+	await screen.findByText("Your email address is confirmed.");
 	await hands.click(screen.getByRole("button", { name: "Another link" }));
-	expect(screen.queryByText("Your e-mail address is confirmed.")).toBeNull();
+	expect(screen.queryByText("Your email address is confirmed.")).toBeNull();
 	await hands.click(screen.getByRole("button", { name: "Confirm" }));
-	await screen.findByText("Your e-mail address is confirmed.");
+	await screen.findByText("Your email address is confirmed.");
 	expect(askedFor(VERIFY).map((one) => one.body)).toEqual([{ token: "a-token" }, { token: "another-token" }]);
 });

@@ -83,7 +83,7 @@ void email_link_refuse(const struct credentials *credentials, void (*refuse)(str
 
 void email_link_refuse_login(struct http_request *req)
 {
-	http_reply_fail(req, 403, "email_unverified", "Please open the link that was sent to your e-mail address.");
+	http_reply_fail(req, 403, "email_unverified", "Please open the link that was sent to your email address.");
 }
 
 /* ---- tokens ---- */

@@ -45,5 +45,5 @@ static void verified(enum status status, const struct postgres_rows *rows, void 
 	if (status != STATUS_OK)
 		return http_reply_status(req, status);
 	outbox_wake(users_of(req)->outbox);
-	http_reply_success(req, 200, "Your e-mail address is confirmed.", NULL);
+	http_reply_success(req, 200, "Your email address is confirmed.", NULL);
 }

@@ -27,7 +27,7 @@ void user_fields_params(struct postgres_params *params, const cJSON *json)
 	postgres_param_text(params, json_text(json, "email"));
 }
 
-static const char is_taken[] = "Another user has that name or e-mail.";
+static const char is_taken[] = "Another user has that name or email.";
 
 void user_fields_refuse_taken(struct http_request *req, int64_t own_id)
 {

@@ -34,7 +34,7 @@ static void sent(struct http_request *req, bool is_made, void *arg)
 	const int64_t *user_id = arg;
 
 	if (users_of(req)->config->email_verification == VERIFICATION_REQUIRED)
-		http_reply_success(req, 202, "Please open the link that was sent to your e-mail address.", NULL);
+		http_reply_success(req, 202, "Please open the link that was sent to your email address.", NULL);
 	else
 		reply_token(req, *user_id);
 }

@@ -139,7 +139,7 @@ const char *email_problem(const char *text)
 	if (strlen(text) > EMAIL_BYTES_MAX)
 		return "must have at most 254 characters";
 	if (!at || !is_local_part(text, (size_t)(at - text)) || !is_domain(at + 1))
-		return "must be an e-mail address";
+		return "must be an email address";
 	return NULL;
 }
 

@@ -14,7 +14,7 @@ static const struct {
 	const char *name, *method, *path, *text;
 } actions[] = {
 	{"change_password", "PUT", "/auth/password", "change your password"},
-	{"change_account", "PATCH", "/auth/account", "change your user name or e-mail address"},
+	{"change_account", "PATCH", "/auth/account", "change your username or email address"},
 	{"delete_account", "DELETE", "/auth/account", "delete your account"},
 	{"end_other_sessions", "DELETE", "/auth/sessions", "end all other sessions of yours"},
 	{"add_factor", "POST", "/auth/factors", "add a second factor to your account"},

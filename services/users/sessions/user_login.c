@@ -185,7 +185,7 @@ static void refuse_legacy(struct http_request *req, const char *description)
 
 static void refuse_legacy_unverified(struct http_request *req)
 {
-	refuse_legacy(req, "E-mail address not confirmed");
+	refuse_legacy(req, "Email address not confirmed");
 }
 
 static void refuse(struct http_request *req)

@@ -275,7 +275,7 @@ static void test_each_wrong_field_is_listed_once_with_its_problem(void **state)
 	assert_string_equal(field_of(errors, 0), "email");
 	assert_string_equal(field_of(errors, 1), "password");
 	assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(errors, 0), "message")),
-			    "must be an e-mail address");
+			    "must be an email address");
 	cJSON_Delete(errors);
 }
 

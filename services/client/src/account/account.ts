@@ -34,7 +34,7 @@ export function useAccountAction<T = void>(titleId: string, action: (arg: T) => 
 	return { ...running, run: (arg: T) => running.isPending || running.mutate(arg) };
 }
 
-const day = new Intl.DateTimeFormat("en", { dateStyle: "medium" });
+const day = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" });
 
 export function formatDay(time: string): string {
 	return day.format(new Date(time));

@@ -33,7 +33,7 @@ export function DeleteAccount({ user }: { user: User }) {
 			<h2 id="delete-title" className="sheet-title">
 				Delete your account
 			</h2>
-			<p className="block">Your name, your e-mail address and what you submitted are deleted at once, and cannot be brought back.</p>
+			<p className="block">Your name, your email address and what you submitted are deleted at once, and cannot be brought back.</p>
 			<button type="button" className="button is-danger" onClick={() => deleting.isPending || deleting.mutate()}>
 				Delete my account
 			</button>

@@ -43,7 +43,7 @@ function AppSteps({ enrolment, field }: { enrolment: Enrolment & { method: "totp
 
 const WORDS = {
 	totp: { title: "Add an authenticator app", button: "Add the app", again: "Please add the app again." },
-	mtan: { title: "Add codes by e-mail", button: "Add", again: "Please begin again." },
+	mtan: { title: "Add codes by email", button: "Add", again: "Please begin again." },
 };
 
 /* What the app or the mailbox needs, and the code that proves that it has it. */

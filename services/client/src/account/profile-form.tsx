@@ -11,7 +11,7 @@ import { profileQuery } from "./account";
 
 const { username, email } = REGISTRATION_LABELS;
 
-/* The user's name and e-mail. What was changed is sent, and has to be confirmed. */
+/* The user's name and email. What was changed is sent, and has to be confirmed. */
 export function ProfileForm({ user }: { user: User }) {
 	const queries = useQueryClient();
 	const form = useForm(
@@ -23,14 +23,14 @@ export function ProfileForm({ user }: { user: User }) {
 					action: "change_account",
 					parameters: body,
 					title: "Confirm that it is you",
-					text: body.email ? `Your e-mail address becomes ${body.email}. A message about it goes to the one of before.` : "",
+					text: body.email ? `Your email address becomes ${body.email}. A message about it goes to the one of before.` : "",
 					button: "Save",
 				},
 				(confirmation) => changeAccount(body, confirmation),
 			);
 			queries.setQueryData(profileQuery(user.id).queryKey, next);
 			if (isWaiting) form.set({ email: next.email });
-			notify("success", isWaiting ? `A link was sent to ${texts.email}. Open it, and that becomes your e-mail address.` : "Saved.");
+			notify("success", isWaiting ? `A link was sent to ${texts.email}. Open it, and that becomes your email address.` : "Saved.");
 		},
 		{ username: user.username, email: user.email },
 	);

@@ -38,12 +38,12 @@ const FACTORS: Record<Factor["method"], { name: string; remove: string; removed:
 		next: "After that you get the key for your authenticator app.",
 	},
 	mtan: {
-		name: "Codes by e-mail",
-		remove: "Remove codes by e-mail?",
-		removed: "Codes by e-mail are removed.",
+		name: "Codes by email",
+		remove: "Remove codes by email?",
+		removed: "Codes by email are removed.",
 		void: "They are no longer accepted",
-		begin: "Get codes by e-mail",
-		next: "After that a code is sent to your e-mail address.",
+		begin: "Get codes by email",
+		next: "After that a code is sent to your email address.",
 	},
 };
 
@@ -184,9 +184,9 @@ function Overview({
 				</p>
 				<div className="buttons">
 					<AddButton method="totp" isMain onBegun={onBegun} />
-					<AddButton method="mtan" text="Get codes by e-mail instead" onBegun={onBegun} />
+					<AddButton method="mtan" text="Get codes by email instead" onBegun={onBegun} />
 				</div>
-				<p className="soft">An app protects you better: someone who reads your e-mail reads the codes too.</p>
+				<p className="soft">An app protects you better: someone who reads your email reads the codes too.</p>
 			</>
 		);
 	return (

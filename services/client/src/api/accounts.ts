@@ -15,7 +15,7 @@ export type {
 	User,
 } from "./generated";
 
-/* isWaiting: another e-mail becomes the user's once the link was used that was sent to it (EMAIL_VERIFICATION). */
+/* isWaiting: another email becomes the user's once the link was used that was sent to it (EMAIL_VERIFICATION). */
 export async function changeAccount(body: api.AccountChange, confirmation?: string): Promise<{ user: api.User; isWaiting: boolean }> {
 	const { data, response } = await api.changeAccount({ ...throwing, headers: confirming(confirmation), body });
 	return { user: data.data, isWaiting: response.status === 202 };

@@ -82,7 +82,7 @@ export async function answerChallenge(challenge: string, method: api.Method, pro
 	return "access_token" in data ? tokensOf(data) : data.data;
 }
 
-/* TOKEN is that of a link, which confirms an e-mail address. */
+/* TOKEN is that of a link, which confirms an email address. */
 export async function verifyEmail(token: string): Promise<void> {
 	await api.verifyEmail({ ...throwing, body: { token } });
 }
@@ -143,7 +143,7 @@ export interface UserPage {
 	next: number | null; // for `after`
 }
 
-/* QUERY: what the name or the e-mail has, for admins; or "". */
+/* QUERY: what the name or the email has, for admins; or "". */
 export async function fetchUsers(after: number, query = ""): Promise<UserPage> {
 	const { data, response } = await api.listUsers({ ...throwing, query: { limit: 50, after, ...(query && { query }) } });
 	const users = data.data.users;

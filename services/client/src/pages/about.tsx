@@ -14,7 +14,7 @@ export default function About() {
 				<h2>How it is built</h2>
 				<p>
 					Small separate daemons in C, each with one event loop: <b>users</b> has the accounts, <b>values</b> stores the submissions,{" "}
-					<b>worker</b> calculates, <b>mailer</b> sends e-mail, and <b>healthcheck</b> watches them all. Postgres stores accounts and
+					<b>worker</b> calculates, <b>mailer</b> sends email, and <b>healthcheck</b> watches them all. Postgres stores accounts and
 					submissions, Redis the queue and the results, and nginx receives all requests.
 				</p>
 				<h2>Being logged in</h2>

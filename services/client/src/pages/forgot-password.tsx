@@ -6,10 +6,10 @@ import { Page } from "../parts/page";
 import { isEmail } from "../parts/rules";
 import { useForm } from "../parts/use-form";
 
-/* Asks for a link by e-mail. What it shows then is the same for every address, as the server's reply is. */
+/* Asks for a link by email. What it shows then is the same for every address, as the server's reply is. */
 export default function ForgotPassword() {
 	const [address, setAddress] = useState("");
-	const form = useForm({ email: "E-mail" }, async ({ email }) => {
+	const form = useForm({ email: "Email" }, async ({ email }) => {
 		await forgotPassword(email);
 		setAddress(email);
 	});

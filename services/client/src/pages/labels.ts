@@ -1,1 +1,1 @@
-export const REGISTRATION_LABELS = { username: "User name", email: "E-mail", password: "Password" };
+export const REGISTRATION_LABELS = { username: "Username", email: "Email", password: "Password" };

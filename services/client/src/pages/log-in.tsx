@@ -34,7 +34,7 @@ function FirstStep({ onChallenge, onUnverified, isAgain }: FirstStepProps) {
 	const ref = useRef<HTMLFormElement>(null);
 	const [keep, setKeep] = useState(false);
 	const { state } = useLocation();
-	const form = useForm({ email: "E-mail", password: "Password" }, async ({ email, password }) => {
+	const form = useForm({ email: "Email", password: "Password" }, async ({ email, password }) => {
 		try {
 			const reply = await logIn(email, password, keep);
 			if ("challenge" in reply) onChallenge({ challenge: reply, keep });
@@ -66,7 +66,7 @@ function FirstStep({ onChallenge, onUnverified, isAgain }: FirstStepProps) {
 				<input
 					className="button is-primary is-fullwidth"
 					type="submit"
-					value={form.isSending ? "Logging in…" : "Log In"}
+					value={form.isSending ? "Logging in…" : "Log in"}
 					disabled={!areMet(rules) || form.isSending}
 				/>
 			</form>
@@ -92,7 +92,7 @@ function SecondStep({ challenge, keep, onBack }: Waiting & { onBack: () => void 
 
 	return (
 		<div className="sheet">
-			<ProofForm challenge={challenge} button="Log In" onRight={(answer) => "token" in answer && begin(answer, keep)} onEnded={end}>
+			<ProofForm challenge={challenge} button="Log in" onRight={(answer) => "token" in answer && begin(answer, keep)} onEnded={end}>
 				<button type="button" className="button" onClick={onBack}>
 					Back
 				</button>
@@ -114,7 +114,7 @@ export default function LogIn() {
 
 	if (unverified)
 		return (
-			<Page title="Log In" heading="Confirm your e-mail address" narrow>
+			<Page title="Log in" heading="Confirm your email address" narrow>
 				<OpenLink email={unverified}>
 					<button type="button" className="button" onClick={goBack}>
 						Back
@@ -123,7 +123,7 @@ export default function LogIn() {
 			</Page>
 		);
 	return (
-		<Page title="Log In" heading={waiting ? "Confirm that it is you" : "Log In"} narrow>
+		<Page title="Log in" heading={waiting ? "Confirm that it is you" : "Log in"} narrow>
 			{waiting ? (
 				<SecondStep {...waiting} onBack={goBack} />
 			) : (

@@ -8,7 +8,7 @@ export default function LogOut() {
 	const session = useSession();
 
 	return (
-		<Page title="Log Out" narrow>
+		<Page title="Log out" narrow>
 			<div className="sheet">
 				<p className="block">{session ? "This logs out every tab of this browser." : "You are now logged out."}</p>
 				{session ? (

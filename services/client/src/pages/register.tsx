@@ -33,7 +33,7 @@ export default function Register() {
 			<Page title="Register" heading="Almost done" narrow>
 				<OpenLink email={waiting}>
 					<Link className="button is-primary" to="/login" state={state} replace>
-						Log In
+						Log in
 					</Link>
 				</OpenLink>
 			</Page>

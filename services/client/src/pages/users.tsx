@@ -273,8 +273,8 @@ function Search({ onText }: { onText: (text: string) => void }) {
 			type="search"
 			name="search"
 			maxLength={512}
-			placeholder="Name or e-mail"
-			aria-label="Search by name or e-mail"
+			placeholder="Name or email"
+			aria-label="Search by name or email"
 			autoCapitalize="none"
 			spellCheck={false}
 			value={typed}
@@ -313,7 +313,7 @@ function UserListing({ session }: { session: Session | null }) {
 			{users.length > 0 ? (
 				<UserTable users={users} canChange={canChange} ownId={session?.userId} />
 			) : (
-				<p className="sheet">No user has that in the name or the e-mail.</p>
+				<p className="sheet">No user has that in the name or the email.</p>
 			)}
 			{listing.hasNextPage && (
 				<button

@@ -51,20 +51,20 @@ function Confirming({ token }: { token: string }) {
 			{!token ? (
 				<p className="sheet">
 					{session
-						? "Have a link sent to your e-mail address, and open it."
+						? "Have a link sent to your email address, and open it."
 						: "This link is not complete. Please copy all of it from the message."}
 				</p>
 			) : verifying.isSuccess ? (
 				<div className="sheet" role="status">
-					<p className="block">Your e-mail address is confirmed.</p>
+					<p className="block">Your email address is confirmed.</p>
 					<Link className="button is-primary" to={session ? "/account" : "/login"}>
-						{session ? "Go to your account" : "Log In"}
+						{session ? "Go to your account" : "Log in"}
 					</Link>
 				</div>
 			) : (
 				<div className="sheet">
 					<p className="block">
-						The account that asked for this link gets the e-mail address that it was sent to. If that is not yours, close this page.
+						The account that asked for this link gets the email address that it was sent to. If that is not yours, close this page.
 					</p>
 					<button type="button" className="button is-primary" onClick={() => verifying.isPending || verifying.mutate()}>
 						{verifying.isPending ? "Confirming…" : "Confirm"}
@@ -82,7 +82,7 @@ export default function VerifyEmail() {
 	const token = useLocation().hash.slice(1);
 
 	return (
-		<Page title="Confirm your e-mail address" narrow>
+		<Page title="Confirm your email address" narrow>
 			<Confirming key={token} token={token} />
 		</Page>
 	);

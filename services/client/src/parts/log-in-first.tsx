@@ -9,7 +9,7 @@ export function LogInFirst() {
 		<div className="sheet">
 			<p className="block">You must be logged in to view this.</p>
 			<Link className="button is-primary" to="/login" state={{ from: pathname }}>
-				Log In
+				Log in
 			</Link>
 		</div>
 	);

@@ -26,7 +26,7 @@ function LogOutButton() {
 
 	return (
 		<button type="button" className="navbar-item" onClick={logOut}>
-			Log Out
+			Log out
 		</button>
 	);
 }
@@ -75,7 +75,7 @@ export function Navbar() {
 						) : (
 							<>
 								<Item to="/register">Register</Item>
-								<Item to="/login">Log In</Item>
+								<Item to="/login">Log in</Item>
 							</>
 						)}
 					</div>

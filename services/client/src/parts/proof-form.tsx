@@ -24,8 +24,8 @@ const WORDS: Partial<Record<Method, Words>> = {
 	},
 	mtan: {
 		label: "Code",
-		hint: "Enter the six digits of the newest message to your e-mail address. They are good for five minutes.",
-		use: "Use a code by e-mail",
+		hint: "Enter the six digits of the newest message to your email address. They are good for five minutes.",
+		use: "Use a code by email",
 		wrong: "is wrong, is too old, or is not of the newest message",
 		input: { inputMode: "numeric", autoComplete: "one-time-code" },
 	},
@@ -120,7 +120,7 @@ function Sending({ challenge, onSent, onEnded, children }: ProofFormProps & { on
 
 	return (
 		<form onSubmit={form.submit}>
-			<p className="block">A message with a code is sent to your e-mail address.</p>
+			<p className="block">A message with a code is sent to your email address.</p>
 			<div className="buttons">
 				<input ref={ref} className="button is-primary" type="submit" value={form.isSending ? "Sending…" : "Send code"} />
 				{children}

@@ -43,29 +43,29 @@ function contains(password: string, own: string[]): boolean {
 	return own.some((text) => length(text) >= SHORTEST_OWN && lower.includes(text.normalize("NFC").toLowerCase()));
 }
 
-/* own: the user's name and e-mail address. */
+/* own: the user's name and email address. */
 export function passwordRules(password: string, own: string[], whose = "Passwords"): Rule[] {
 	const words = own.flatMap((text) => [text, text.slice(0, Math.max(0, text.lastIndexOf("@")))]);
 
 	return [
 		lengthRule(whose, password, SHORTEST_PASSWORD, LONGEST),
-		...unless(contains(password, words), `${whose} must not contain the user name or the e-mail address.`),
+		...unless(contains(password, words), `${whose} must not contain the username or the email address.`),
 	];
 }
 
 export function registrationRules(form: { username: string; email: string; password: string }): Rule[] {
 	return [
-		lengthRule("User names", form.username, SHORTEST_NAME, LONGEST),
-		...unless(form.username.trim() !== form.username, "User names must not begin or end with white space."),
-		lengthRule("E-mail addresses", form.email, SHORTEST_EMAIL, LONGEST_EMAIL),
-		{ text: "E-mail addresses must look like name@example.com.", isMet: isEmail(form.email) },
+		lengthRule("Usernames", form.username, SHORTEST_NAME, LONGEST),
+		...unless(form.username.trim() !== form.username, "Usernames must not begin or end with white space."),
+		lengthRule("Email addresses", form.email, SHORTEST_EMAIL, LONGEST_EMAIL),
+		{ text: "Email addresses must look like name@example.com.", isMet: isEmail(form.email) },
 		...passwordRules(form.password, [form.username, form.email]),
 	];
 }
 
 export function logInRules(form: { email: string; password: string }): Rule[] {
 	return [
-		{ text: "An e-mail address is needed.", isMet: form.email !== "" },
+		{ text: "An email address is needed.", isMet: form.email !== "" },
 		{ text: "A password is needed.", isMet: form.password !== "" },
 	];
 }

@@ -6,7 +6,7 @@ import { dismissErrors } from "./notices";
 
 type Texts = Record<string, string>;
 
-/* Makes a sentence of a label and a problem: "User name must have 3 characters." */
+/* Makes a sentence of a label and a problem: "Username must have 3 characters." */
 function sentences(fields: Record<string, string>, labels: Texts): Texts {
 	return Object.fromEntries(Object.entries(fields).map(([name, problem]) => [name, `${labels[name] ?? name} ${problem}.`]));
 }

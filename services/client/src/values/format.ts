@@ -1,7 +1,7 @@
 const whole = new Intl.NumberFormat("en");
 const short = new Intl.NumberFormat("en", { notation: "compact" });
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
-const precise = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "medium" });
+const precise = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 
 export function formatCount(count: number): string {
 	return whole.format(count);

@@ -33,7 +33,7 @@ export const register = <ThrowOnError extends boolean = false>(options: Options<
 /**
  * Log in
  *
- * A wrong password and an unknown e-mail get the same reply after the same time. An inactive user can log in, but no operation accepts the token.
+ * A wrong password and an unknown email get the same reply after the same time. An inactive user can log in, but no operation accepts the token.
  * A user with a second factor that is asked at every login sends the code of an app, or a recovery code, as `code`, or a code by message as `mtan`,
  * or answers the challenge of the refusal. A user whose only factor is codes by message is sent one by a call without either.
  *
@@ -50,7 +50,7 @@ export const logIn = <ThrowOnError extends boolean = false>(options: Options<Log
 /**
  * Log in, for legacy clients
  *
- * With the user name or the e-mail. Neither reply has the envelope. As `POST /auth/login`, it takes `code` or `mtan`, and sends a code by message.
+ * With the username or the email. Neither reply has the envelope. As `POST /auth/login`, it takes `code` or `mtan`, and sends a code by message.
  *
  */
 export const logInOlder = <ThrowOnError extends boolean = false>(options: Options<LogInOlderData, ThrowOnError>): RequestResult<LogInOlderResponses, LogInOlderErrors, ThrowOnError> => (options.client ?? client).post<LogInOlderResponses, LogInOlderErrors, ThrowOnError>({
@@ -221,9 +221,9 @@ export const deleteAccount = <ThrowOnError extends boolean = false>(options: Opt
 });
 
 /**
- * Change the caller's own name or e-mail
+ * Change the caller's own name or email
  *
- * The current password confirms it. Tokens and sessions stay good. With another e-mail, links for a new password that were sent before end, and the
+ * The current password confirms it. Tokens and sessions stay good. With another email, links for a new password that were sent before end, and the
  * address of before gets a message.
  */
 export const changeAccount = <ThrowOnError extends boolean = false>(options: Options<ChangeAccountData, ThrowOnError>): RequestResult<ChangeAccountResponses, ChangeAccountErrors, ThrowOnError> => (options.client ?? client).patch<ChangeAccountResponses, ChangeAccountErrors, ThrowOnError>({
@@ -237,7 +237,7 @@ export const changeAccount = <ThrowOnError extends boolean = false>(options: Opt
 });
 
 /**
- * Have a link sent that confirms the caller's e-mail address
+ * Have a link sent that confirms the caller's email address
  *
  * The link is good once and for an hour, and takes the place of the one before, also of one that was sent to another address. A user is sent at most five
  * in an hour. It leads to the client, whose page sends `POST /auth/email/verify`: only opening it changes nothing.
@@ -249,7 +249,7 @@ export const sendEmailLink = <ThrowOnError extends boolean = false>(options?: Op
 });
 
 /**
- * Confirm an e-mail address by a link
+ * Confirm an email address by a link
  *
  * `token` is what follows `#` in the link. If the user has another address, the one of the link takes its place, and the address of before gets a
  * message.
@@ -314,7 +314,7 @@ export const answerChallenge = <ThrowOnError extends boolean = false>(options: O
 /**
  * Have a code sent by message
  *
- * To the user's e-mail; the message names what the code confirms. The code answers this challenge with the method `mtan`, once, as long as the challenge
+ * To the user's email; the message names what the code confirms. The code answers this challenge with the method `mtan`, once, as long as the challenge
  * is good, and only while no newer one has been sent, for this challenge or another one of the user. `sent` of a challenge says that one was sent already.
  * A user is sent at most ten codes in an hour.
  *
@@ -391,7 +391,7 @@ export const askFactors = <ThrowOnError extends boolean = false>(options: Option
 /**
  * Add an authenticator app, codes by message, or a passkey
  *
- * With the method `totp` the reply has a new secret for an app; with `mtan` a code is sent to the user's e-mail; with `passkey` it has what
+ * With the method `totp` the reply has a new secret for an app; with `mtan` a code is sent to the user's email; with `passkey` it has what
  * `navigator.credentials.create()` takes (through `PublicKeyCredential.parseCreationOptionsFromJSON()`). The factor counts once `POST
  * /auth/factors/{id}` has a code or the passkey; that has to happen within `expires_in`, and a further enrolment replaces this one. A user has at
  * most ten factors, among them codes by message once, and is sent at most ten codes in an hour.
@@ -521,9 +521,9 @@ export const getUser = <ThrowOnError extends boolean = false>(options: Options<G
 });
 
 /**
- * Activate or deactivate a user, change its name or e-mail, or whether it is an admin (admins)
+ * Activate or deactivate a user, change its name or email, or whether it is an admin (admins)
  *
- * Deactivating a user revokes its tokens for good; activating it again does not restore them. Another e-mail does what it does at
+ * Deactivating a user revokes its tokens for good; activating it again does not restore them. Another email does what it does at
  * `PATCH /auth/account`.
  */
 export const changeUser = <ThrowOnError extends boolean = false>(options: Options<ChangeUserData, ThrowOnError>): RequestResult<ChangeUserResponses, ChangeUserErrors, ThrowOnError> => (options.client ?? client).patch<ChangeUserResponses, ChangeUserErrors, ThrowOnError>({

@@ -109,7 +109,7 @@ export type Login = {
 
 export type OlderLogin = {
     /**
-     * the user name or the e-mail
+     * the username or the email
      */
     username: string;
     password: string;
@@ -200,7 +200,7 @@ export type OlderLoggedIn = {
 export type OlderFailure = {
     status_code: 401;
     error: 'Bad Request';
-    description: 'Invalid credentials' | 'Second factor required' | 'E-mail address not confirmed';
+    description: 'Invalid credentials' | 'Second factor required' | 'Email address not confirmed';
 };
 
 /**
@@ -209,7 +209,7 @@ export type OlderFailure = {
 export type SessionLogin = {
     email?: string;
     /**
-     * the user name or the e-mail
+     * the username or the email
      */
     username?: string;
     password: string;
@@ -1030,7 +1030,7 @@ export type RegisterData = {
 
 export type RegisterErrors = {
     /**
-     * As InvalidPayload; or another user has the e-mail, ignoring case, or a user name that is or looks the same.
+     * As InvalidPayload; or another user has the email, ignoring case, or a username that is or looks the same.
      */
     400: InvalidPayload | UnreadableRequest | (UserExists & {
         message?: 'Sorry. That user already exists.';
@@ -1081,7 +1081,7 @@ export type RegisterResponses = {
      */
     201: Registered;
     /**
-     * Registered; with `EMAIL_VERIFICATION=required` logging in succeeds once the link was used that was sent to the e-mail address.
+     * Registered; with `EMAIL_VERIFICATION=required` logging in succeeds once the link was used that was sent to the email address.
      */
     202: Success;
 };
@@ -1108,13 +1108,13 @@ export type LogInErrors = {
         code?: 'code_wrong';
     });
     /**
-     * The password is right, and the e-mail address is not confirmed (`EMAIL_VERIFICATION=required`). A message with a link is on its way.
+     * The password is right, and the email address is not confirmed (`EMAIL_VERIFICATION=required`). A message with a link is on its way.
      */
     403: Failure & {
         code?: 'email_unverified';
     };
     /**
-     * The password is wrong, or the e-mail is unknown.
+     * The password is wrong, or the email is unknown.
      */
     404: Failure & {
         code?: 'login_failed';
@@ -1184,7 +1184,7 @@ export type LogInOlderErrors = {
      */
     400: InvalidPayload | UnreadableRequest;
     /**
-     * The password is wrong, the user name or e-mail is unknown, or one of them is missing or not a string; or `code` is missing or wrong and the user
+     * The password is wrong, the username or email is unknown, or one of them is missing or not a string; or `code` is missing or wrong and the user
      * has a second factor that is asked at every login.
      *
      */
@@ -1470,7 +1470,7 @@ export type StartSessionErrors = {
         message?: 'Login failed.';
     });
     /**
-     * The `Origin` is missing, or is not this host, and `cookie` is true. Or the password is right, and the e-mail address is not confirmed
+     * The `Origin` is missing, or is not this host, and `cookie` is true. Or the password is right, and the email address is not confirmed
      * (`EMAIL_VERIFICATION=required`); a message with a link is on its way.
      */
     403: Failure & {
@@ -2168,7 +2168,7 @@ export type ChangeAccountErrors = {
         code?: 'token_missing' | 'confirmation_required' | 'confirmation_invalid';
     };
     /**
-     * Another user has the name or the e-mail, or another request changed the password at the same time.
+     * Another user has the name or the email, or another request changed the password at the same time.
      */
     409: UserExists | (Failure & {
         code?: 'password_changed';
@@ -2221,7 +2221,7 @@ export type ChangeAccountResponses = {
      */
     200: AccountChanged;
     /**
-     * With `EMAIL_VERIFICATION`, another e-mail becomes the user's once the link was used that was sent to it. What else was asked for is changed, and
+     * With `EMAIL_VERIFICATION`, another email becomes the user's once the link was used that was sent to it. What else was asked for is changed, and
      * the reply has the user after that.
      */
     202: AccountChangeWaits;
@@ -3498,7 +3498,7 @@ export type ListUsersData = {
          */
         after?: number;
         /**
-         * for admins, also if `PUBLIC_USERS` is set; only users who have this text in their name or e-mail, whatever its case
+         * for admins, also if `PUBLIC_USERS` is set; only users who have this text in their name or email, whatever its case
          */
         query?: string;
     };
@@ -3576,7 +3576,7 @@ export type AddUserData = {
 
 export type AddUserErrors = {
     /**
-     * As InvalidPayload; or another user has the e-mail, ignoring case, or a user name that is or looks the same.
+     * As InvalidPayload; or another user has the email, ignoring case, or a username that is or looks the same.
      */
     400: InvalidPayload | UnreadableRequest | (UserExists & {
         message?: 'Sorry. That email already exists.';
@@ -3863,7 +3863,7 @@ export type ChangeUserErrors = {
         code?: 'user_not_found' | 'user_id_invalid' | 'not_found';
     };
     /**
-     * The user is the last active admin, or another user has the name or the e-mail.
+     * The user is the last active admin, or another user has the name or the email.
      */
     409: UserExists | (Failure & {
         code?: 'last_admin';
