@@ -117,7 +117,7 @@ $(BUILD)/tests/differential/%: $(BUILD)/tests/differential/%.o $(LIBCOMMON)
 
 SIMULATED := $(patsubst %,$(BUILD)/services/%.o,values/previews values/refill values/store \
 	values/submissions values/writer \
-	worker/asked worker/finish worker/leases worker/receive worker/run worker/work \
+	worker/asked worker/finish worker/leases worker/receive worker/run worker/spans worker/work \
 	users/revocations/republisher users/revocations/retry_queue users/revocations/revoke) $(BUILD)/tests/simulator/users_store.o
 # users and values both call their list of statements store_statements.
 $(BUILD)/tests/simulator/users_store.o: $(BUILD)/services/users/store.o

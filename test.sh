@@ -31,6 +31,8 @@ export RUN_DIR="$root/.run-test" PORT="${TEST_PORT:-18080}" PORT_OFFSET="${TEST_
 export CLIENT=0 NO_COLOR=1 # only the browser tests need the client
 export AUTH_RATE=10000r/s AUTH_BURST=1000 VALUES_RATE=1000000 VALUES_BURST=1000000 VALUES_PENDING_MAX=1000000 MAIL_DOMAIN_RATE=1000000 REPAIR_SECONDS=2 LEASE_SECONDS=3 HANG_SECONDS=5 EXCHANGES="$RUN_DIR/exchanges.jsonl"
 export ASAN_OPTIONS=detect_leaks=1:halt_on_error=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+# tests/api/test_traces.py listens there; only traces that a client asks for are recorded.
+export OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:$((4318 + PORT_OFFSET))" OTEL_TRACES_SAMPLER_ARG=0
 
 forget() {
 	rm -f "$out" "$out".*

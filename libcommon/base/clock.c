@@ -33,6 +33,11 @@ int64_t clock_boottime_us(void)
 	return us_of(CLOCK_BOOTTIME);
 }
 
+int64_t clock_unix_us(void)
+{
+	return us_of(CLOCK_REALTIME);
+}
+
 int64_t clock_unix_ms(void)
 {
 	struct timespec now = read_clock(CLOCK_REALTIME);

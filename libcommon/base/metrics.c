@@ -4,6 +4,7 @@
 #include "base/metrics.h"
 
 #include <dirent.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,13 +35,24 @@ struct metric {
 	const char *name, *help;
 	char *labels; /* NULL: none */
 	size_t cell;
+	size_t exemplar; /* of a histogram: of its first bucket */
 	double (*read)(void *arg);
 	void *arg;
 };
 
+/* The last observation of a bucket that was part of a recorded trace. Its process alone writes it. An odd version is being
+ * written; one that changed while it was read was read in parts. */
+struct exemplar {
+	atomic_uint version;
+	char trace_id[33]; /* "": none yet */
+	double seconds;
+	int64_t unix_ms;
+};
+
 static struct {
 	struct metric series[SERIES_MAX];
-	size_t count, cells;
+	size_t count, cells, exemplars_count;
+	struct exemplar *exemplars, *my_exemplars; /* NULL until metrics_share() */
 	double first_slab[CELLS_MAX]; /* until metrics_share() */
 	double *slabs, *mine;
 	struct metric *log_dropped;
@@ -70,6 +82,8 @@ static struct metric *add_series(enum metric_type type, const char *name, const 
 	metric->labels = labels && *labels ? mem_strdup(labels) : NULL;
 	metrics.count++;
 	metrics.cells += cells;
+	metric->exemplar = metrics.exemplars_count;
+	metrics.exemplars_count += type == HISTOGRAM ? BOUNDS + 1 : 0;
 	return metric;
 }
 
@@ -106,16 +120,39 @@ void metrics_set(struct metric *metric, double value)
 	*my_cell(metric) = value;
 }
 
-void metrics_observe(struct metric *histogram, double seconds)
+static size_t bucket_of(double seconds)
 {
-	double *cells = my_cell(histogram);
 	size_t bucket = 0;
 
 	while (bucket < BOUNDS && seconds > bounds[bucket])
 		bucket++;
-	cells[bucket] += 1;
+	return bucket;
+}
+
+void metrics_observe(struct metric *histogram, double seconds)
+{
+	double *cells = my_cell(histogram);
+
+	cells[bucket_of(seconds)] += 1;
 	cells[BOUNDS + 1] += seconds;
 	cells[BOUNDS + 2] += 1;
+}
+
+void metrics_observe_traced(struct metric *histogram, double seconds, const char *trace_id)
+{
+	struct exemplar *exemplar;
+	unsigned version;
+
+	metrics_observe(histogram, seconds);
+	if (!trace_id || !metrics.my_exemplars)
+		return;
+	exemplar = &metrics.my_exemplars[histogram->exemplar + bucket_of(seconds)];
+	version = atomic_load(&exemplar->version) | 1; /* odd already: the process before was killed here */
+	atomic_store(&exemplar->version, version);
+	snprintf(exemplar->trace_id, sizeof exemplar->trace_id, "%s", trace_id);
+	exemplar->seconds = seconds;
+	exemplar->unix_ms = clock_unix_ms();
+	atomic_store(&exemplar->version, version + 1);
 }
 
 static double cell_sum(size_t cell)
@@ -205,24 +242,32 @@ static void register_process(void)
 	metrics.log_dropped = metrics_counter("log_lines_dropped_total", NULL, "Lines that the log had no room for.");
 }
 
-void metrics_share(unsigned processes)
+/* Zeroed, and taken from the system only where it is written. */
+static void *shared(size_t bytes)
 {
-	size_t bytes = sizeof(double) * CELLS_MAX * processes;
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	register_process();
-	metrics.slabs = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (metrics.slabs == MAP_FAILED) {
+	if (memory == MAP_FAILED) {
 		log_line(LOG_ERROR, "no shared memory for metrics");
 		abort();
 	}
+	return memory;
+}
+
+void metrics_share(unsigned processes)
+{
+	register_process();
+	metrics.slabs = shared(sizeof(double) * CELLS_MAX * processes);
 	memcpy(metrics.slabs, metrics.first_slab, sizeof metrics.first_slab);
 	metrics.processes = processes;
 	metrics.mine = metrics.slabs;
+	metrics.exemplars = metrics.my_exemplars = shared(sizeof(struct exemplar) * metrics.exemplars_count * processes + 1);
 }
 
 void metrics_process(unsigned process)
 {
 	metrics.mine = slab(process);
+	metrics.my_exemplars = metrics.exemplars + process * metrics.exemplars_count;
 	log_output_count_in(metrics.log_dropped);
 	note_start();
 	for (size_t i = 0; i < metrics.count; i++)
@@ -244,17 +289,50 @@ void metrics_label(struct buf *out, const char *name, const char *value)
 	buf_add(out, "\"", 1);
 }
 
-/* name_suffix{labels,extra} number */
+/* name_suffix{labels,extra} number, and no end of the line */
 static void add_sample(struct buf *out, const struct metric *metric, const char *suffix, const char *extra, double number)
 {
 	buf_printf(out, "%s%s", metric->name, suffix);
 	if (metric->labels || extra)
 		buf_printf(out, "{%s%s%s}", metric->labels ? metric->labels : "", metric->labels && extra ? "," : "",
 			   extra ? extra : "");
-	buf_printf(out, " %.15g\n", number);
+	buf_printf(out, " %.15g", number);
 }
 
-static void add_histogram(struct buf *out, const struct metric *metric)
+static void add_line(struct buf *out, const struct metric *metric, const char *suffix, double number)
+{
+	add_sample(out, metric, suffix, NULL, number);
+	buf_text(out, "\n");
+}
+
+/* False: there is none, or its process is writing it. */
+static bool read_exemplar(struct exemplar *exemplar, struct exemplar *ret_copy)
+{
+	unsigned version = atomic_load(&exemplar->version);
+
+	if (version == 0 || version % 2 != 0)
+		return false;
+	memcpy(ret_copy->trace_id, exemplar->trace_id, sizeof ret_copy->trace_id);
+	ret_copy->seconds = exemplar->seconds;
+	ret_copy->unix_ms = exemplar->unix_ms;
+	return atomic_load(&exemplar->version) == version;
+}
+
+/* The newest of all processes. */
+static void add_exemplar(struct buf *out, size_t at)
+{
+	struct exemplar newest = {.unix_ms = -1}, other;
+
+	for (unsigned process = 0; metrics.exemplars && process < metrics.processes; process++)
+		if (read_exemplar(&metrics.exemplars[process * metrics.exemplars_count + at], &other) &&
+		    other.unix_ms > newest.unix_ms)
+			newest = other;
+	if (newest.unix_ms >= 0)
+		buf_printf(out, " # {trace_id=\"%s\"} %.15g %.3f", newest.trace_id, newest.seconds,
+			   (double)newest.unix_ms / 1000);
+}
+
+static void add_histogram(struct buf *out, const struct metric *metric, bool is_open)
 {
 	double below = 0;
 	char bound[40];
@@ -264,9 +342,12 @@ static void add_histogram(struct buf *out, const struct metric *metric)
 		if (i < BOUNDS)
 			snprintf(bound, sizeof bound, "le=\"%g\"", bounds[i]);
 		add_sample(out, metric, "_bucket", i < BOUNDS ? bound : "le=\"+Inf\"", below);
+		if (is_open)
+			add_exemplar(out, metric->exemplar + i);
+		buf_text(out, "\n");
 	}
-	add_sample(out, metric, "_sum", NULL, cell_sum(metric->cell + BOUNDS + 1));
-	add_sample(out, metric, "_count", NULL, below);
+	add_line(out, metric, "_sum", cell_sum(metric->cell + BOUNDS + 1));
+	add_line(out, metric, "_count", below);
 }
 
 static bool is_first_of_family(size_t at)
@@ -277,29 +358,49 @@ static bool is_first_of_family(size_t at)
 	return true;
 }
 
-static void add_family(struct buf *out, size_t first)
+/* OpenMetrics names the family of a counter without the _total of its samples. */
+static void add_head(struct buf *out, const struct metric *family, bool is_open)
 {
-	const struct metric *family = &metrics.series[first];
-	size_t len = strlen(family->name);
+	int len = (int)strlen(family->name);
 	bool is_total = len > 6 && strcmp(family->name + len - 6, "_total") == 0;
 
-	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", family->name, family->help, family->name,
+	if (is_total && is_open)
+		len -= 6;
+	buf_printf(out, "# HELP %.*s %s\n# TYPE %.*s %s\n", len, family->name, family->help, len, family->name,
 		   is_total ? "counter" : type_names[family->type]);
+}
+
+static void add_family(struct buf *out, size_t first, bool is_open)
+{
+	const struct metric *family = &metrics.series[first];
+
+	add_head(out, family, is_open);
 	for (size_t i = first; i < metrics.count; i++) {
 		const struct metric *metric = &metrics.series[i];
 
 		if (strcmp(metric->name, family->name) != 0)
 			continue;
 		if (metric->type == HISTOGRAM)
-			add_histogram(out, metric);
+			add_histogram(out, metric, is_open);
 		else
-			add_sample(out, metric, "", NULL, metrics_value(metric));
+			add_line(out, metric, "", metrics_value(metric));
 	}
+}
+
+static void add_families(struct buf *out, bool is_open)
+{
+	for (size_t i = 0; i < metrics.count; i++)
+		if (is_first_of_family(i))
+			add_family(out, i, is_open);
 }
 
 void metrics_text(struct buf *out)
 {
-	for (size_t i = 0; i < metrics.count; i++)
-		if (is_first_of_family(i))
-			add_family(out, i);
+	add_families(out, false);
+}
+
+void metrics_open_text(struct buf *out)
+{
+	add_families(out, true);
+	buf_text(out, "# EOF\n");
 }

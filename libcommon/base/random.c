@@ -45,3 +45,20 @@ void random_fill(void *bytes, size_t len)
 	if (!fill_from(from_kernel, -1, bytes, len) && !fill_from_device(bytes, len))
 		mem_die("the kernel gives no random bytes\n");
 }
+
+void random_hex(char *ret_text, size_t digits)
+{
+	static const char alphabet[] = "0123456789abcdef";
+	static unsigned char kept[1024];
+	static size_t used = sizeof kept;
+
+	if (sizeof kept - used < digits / 2) {
+		random_fill(kept, sizeof kept);
+		used = 0;
+	}
+	for (size_t i = 0; i < digits / 2; i++) {
+		*ret_text++ = alphabet[kept[used] >> 4];
+		*ret_text++ = alphabet[kept[used++] & 15];
+	}
+	*ret_text = '\0';
+}

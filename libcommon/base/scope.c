@@ -11,6 +11,7 @@ static void set_scope(struct op *op, struct scope *scope)
 void scope_init(struct scope *scope)
 {
 	LIST_INIT(&scope->ops);
+	scope->trace = NULL;
 }
 
 void scope_cancel(struct scope *scope)

@@ -22,8 +22,11 @@ struct op {
 	LIST_ENTRY(op) link;
 };
 
+struct trace;
+
 struct scope {
 	LIST_HEAD(scope_ops, op) ops;
+	const struct trace *trace; /* of what the ops are part of (trace/trace.h); NULL: none. Borrowed */
 };
 
 void scope_init(struct scope *scope);

@@ -47,12 +47,25 @@ static void readyz(struct http_request *req)
 	http_reply_success(req, 200, "ready", NULL);
 }
 
+/* A client that names it prefers it to the format from before it, whatever their q. */
+static bool accepts_openmetrics(const struct http_request *req)
+{
+	const char *accept = http_request_header(req, "Accept");
+
+	return accept && strcasestr(accept, "application/openmetrics-text");
+}
+
 static void metrics(struct http_request *req)
 {
 	struct buf text = {0};
 
-	metrics_text(&text);
-	http_reply(req, 200, "text/plain; version=0.0.4; charset=utf-8", text.bytes, text.len);
+	if (accepts_openmetrics(req)) {
+		metrics_open_text(&text);
+		http_reply(req, 200, "application/openmetrics-text; version=1.0.0; charset=utf-8", text.bytes, text.len);
+	} else {
+		metrics_text(&text);
+		http_reply(req, 200, "text/plain; version=0.0.4; charset=utf-8", text.bytes, text.len);
+	}
 	buf_free(&text);
 }
 

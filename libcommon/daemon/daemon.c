@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "base/version.h"
+#include "trace/span.h"
 
 #define READINESS_MS 50
 
@@ -34,6 +35,10 @@ static const struct config_option options_table[] = {
 	 "name of this instance in logs; default host:pid", 0, 0, true},
 	{"LOG_LEVEL", CONFIG_TEXT, offsetof(struct daemon_options, log_level), "info", "debug, info, warn or error", 0, 0,
 	 false},
+	{"OTEL_EXPORTER_OTLP_ENDPOINT", CONFIG_TEXT, offsetof(struct daemon_options, otlp_endpoint), NULL,
+	 "collector of traces, http://host:4318 (OTLP over HTTP); default: no traces are recorded", 0, 0, true},
+	{"OTEL_TRACES_SAMPLER_ARG", CONFIG_TEXT, offsetof(struct daemon_options, trace_ratio), "0.01",
+	 "part of the requests whose traces are recorded, 0 to 1", 0, 0, false},
 	{0},
 };
 
@@ -106,6 +111,7 @@ static int load(struct daemon *daemon)
 		config_problem(config, "HANG_SECONDS: must be 0, or 2 and more: a sign of life comes once a second");
 	if (level_of(daemon->options.log_level) < 0)
 		config_problem(config, "LOG_LEVEL: must be debug, info, warn or error");
+	daemon_spans_check(&daemon->options, config);
 	if (spec->check)
 		spec->check(config);
 	problems = config_finish(config, spec->name);
@@ -172,11 +178,18 @@ static void limit_reached(evutil_socket_t fd, short what, void *arg)
 	event_base_loopbreak(daemon->base);
 }
 
-static void drained(void *arg)
+static void sent_last(void *arg)
 {
 	struct daemon *daemon = arg;
 
 	event_base_loopbreak(daemon->base);
+}
+
+static void drained(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	daemon_spans_send_last(daemon->spans, sent_last, daemon);
 }
 
 static void stop_requested(evutil_socket_t number, short what, void *arg)
@@ -233,6 +246,7 @@ int daemon_serve(struct daemon *daemon)
 	srandom((unsigned)getpid());
 	daemon->base = loop_new();
 	log_attach(daemon->base);
+	daemon->spans = daemon_spans_new(daemon->base, daemon->spec->name, &daemon->options);
 	has_started = daemon_descriptors_share(daemon) == STATUS_OK &&
 		      daemon->spec->start(daemon, daemon->base, &daemon->service) == STATUS_OK;
 	if (has_started && daemon_admin_start(daemon) == STATUS_OK) {
@@ -249,6 +263,7 @@ int daemon_serve(struct daemon *daemon)
 	http_server_free(daemon->admin);
 	if (daemon->service)
 		daemon->spec->stop(daemon->service);
+	daemon_spans_free(daemon->spans);
 	log_line(LOG_INFO, "stopped");
 	log_attach(NULL);
 	event_base_loop(daemon->base, EVLOOP_NONBLOCK); /* the resolver is freed from the loop */
@@ -282,6 +297,7 @@ static int run(struct daemon *daemon)
 	}
 	if (daemon->spec->register_metrics)
 		daemon->spec->register_metrics();
+	trace_spans_register_metrics();
 	metrics_share(daemon->processes);
 	daemon->beats = -1;
 	if ((daemon->processes == 1 && daemon->options.hang_s == 0) || daemon_supervise(daemon, &exit_code))

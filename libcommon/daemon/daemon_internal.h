@@ -2,6 +2,7 @@
  *   daemon.c      command line, configuration, one serving process
  *   supervisor.c  the parent of the serving processes
  *   descriptors.c how many descriptors clients get, and what is kept for the daemon itself
+ *   spans.c       exports spans
  *   admin.c       /healthz /readyz /metrics, and the client of --check-ready */
 #ifndef ABACUS_DAEMON_DAEMON_INTERNAL_H
 #define ABACUS_DAEMON_DAEMON_INTERNAL_H
@@ -14,7 +15,7 @@
 #define DAEMON_REASON_BYTES 64
 
 struct daemon_options {
-	char *processes, *instance, *log_level, *admin_host;
+	char *processes, *instance, *log_level, *admin_host, *otlp_endpoint, *trace_ratio;
 	long drain_s, hang_s, admin_port;
 };
 
@@ -33,6 +34,7 @@ struct daemon {
 	struct daemon_slot *slots;
 	struct event_base *base;
 	struct http_server *admin;
+	struct daemon_spans *spans; /* NULL: none are exported */
 	void *service;
 	long admin_connections_max;
 	bool is_draining, was_cut_off, has_been_ready;
@@ -58,6 +60,15 @@ struct daemon_descriptors daemon_descriptors_divide(long limit, long outgoing);
 void daemon_descriptors_raise(void); /* the soft limit to the hard one */
 /* Holds HTTP_CONNECTIONS_MAX below what the limit leaves, and reports the shares in one line. INTERNAL, logged: too few. */
 enum status daemon_descriptors_share(struct daemon *daemon) MUST_CHECK;
+
+/* Adds a problem for each option of traces that is wrong. */
+void daemon_spans_check(const struct daemon_options *options, struct config *config);
+bool daemon_spans_read_ratio(const char *text, double *ret_ratio); /* false: not a number from 0 to 1 */
+/* Begins to sample and to export. NULL: that is not configured. */
+struct daemon_spans *daemon_spans_new(struct event_base *base, const char *service, const struct daemon_options *options);
+/* Sends what waits, within half a second; done runs then, or at once if nothing waits. NULL is fine. */
+void daemon_spans_send_last(struct daemon_spans *spans, void (*done)(void *arg), void *arg);
+void daemon_spans_free(struct daemon_spans *spans); /* NULL is fine */
 
 enum status daemon_admin_start(struct daemon *daemon);
 /* Asks /readyz of the running daemon; returns 0 when the answer is 200, otherwise 1. */

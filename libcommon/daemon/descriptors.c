@@ -12,6 +12,7 @@
  * connection that is accepted to be closed (6), three connections to Redis, each with a resolver of up to three name servers
  * (12), the resolver for Postgres (3), files of /etc (1), and some to spare. */
 #define OWN 36
+#define EXPORTER 4     /* a connection to the collector, and a resolver of up to three name servers */
 #define CLIENTS_MIN 10 /* the least HTTP_CONNECTIONS_MAX */
 #define ADMIN_MIN 4
 #define ADMIN_MAX 64
@@ -70,7 +71,8 @@ enum status daemon_descriptors_share(struct daemon *daemon)
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > FILES_MAX)
 		limit.rlim_cur = FILES_MAX;
-	outgoing = daemon->spec->requests_max + (postgres ? postgres->connections : 0);
+	outgoing = daemon->spec->requests_max + (postgres ? postgres->connections : 0) +
+		   (daemon->options.otlp_endpoint ? EXPORTER : 0);
 	is = daemon_descriptors_divide((long)limit.rlim_cur, outgoing);
 	daemon->admin_connections_max = is.admin;
 	if (!is.is_enough) {

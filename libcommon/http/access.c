@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "trace/span.h"
 
 static const int codes[] = {101, 200, 201, 202, 204, 304, 308, 400, 401, 403, 404, 405, 409, 413,
 			    414, 415, 417, 422, 426, 429, 431, 499, 500, 501, 503, 504, 505};
@@ -67,7 +68,30 @@ static void count(const struct http_request *req, int code, double seconds)
 	if (!route_metrics.routes || req->server->routes != route_metrics.routes)
 		return;
 	count_at(at, code);
-	metrics_observe(route_metrics.of[at].seconds, seconds);
+	metrics_observe_traced(route_metrics.of[at].seconds, seconds, trace_sampled_id(&req->trace));
+}
+
+/* Named by the route, because a path has ids in it (https://opentelemetry.io/docs/specs/semconv/http/http-spans/). */
+static void record_span(const struct http_request *req, int code)
+{
+	const char *route = req->route ? req->route->path : "other";
+	struct buf name = {0};
+
+	buf_printf(&name, "%s %s", req->method, route);
+	trace_span_record(&req->trace,
+			  &(struct trace_span){.name = name.bytes,
+					       .kind = TRACE_SERVER,
+					       .started_us = req->started_us,
+					       .ended_us = req->server->now_us,
+					       .has_failed = code >= 500,
+					       .attributes = (const struct trace_attribute[]){
+						       {"http.request.method", req->method, 0},
+						       {"http.route", route, 0},
+						       {"http.response.status_code", NULL, code},
+						       {"abacus.request_id", req->id, 0},
+						       {0},
+					       }});
+	buf_free(&name);
 }
 
 void http_access_record(struct http_request *req, int code, size_t bytes)
@@ -79,10 +103,12 @@ void http_access_record(struct http_request *req, int code, size_t bytes)
 		return;
 	ms = (double)(req->server->now_us - req->started_us) / 1000;
 	count(req, code, ms / 1000);
-	log_line(LOG_INFO, "request", LOG_TEXT("request_id", req->id), LOG_TEXT("method", req->method),
-		 LOG_TEXT("route", req->route ? req->route->path : "other"), LOG_INT("status", code), LOG_MS("duration_ms", ms),
-		 LOG_INT("bytes", (int64_t)bytes), LOG_INT("user_id", req->user_id),
-		 LOG_TEXT("remote_ip", http_request_remote_ip(req)));
+	if (req->trace.is_sampled)
+		record_span(req, code);
+	log_line(LOG_INFO, "request", LOG_TEXT("request_id", req->id), LOG_TEXT("trace_id", trace_logged_id(&req->trace)),
+		 LOG_TEXT("method", req->method), LOG_TEXT("route", req->route ? req->route->path : "other"),
+		 LOG_INT("status", code), LOG_MS("duration_ms", ms), LOG_INT("bytes", (int64_t)bytes),
+		 LOG_INT("user_id", req->user_id), LOG_TEXT("remote_ip", http_request_remote_ip(req)));
 }
 
 void http_access_record_refusal(const struct http_request *req, const struct http_rule *rule)
@@ -91,6 +117,6 @@ void http_access_record_refusal(const struct http_request *req, const struct htt
 		return;
 	if (req->server->routes == route_metrics.routes)
 		count_at(route_metrics.count, rule->code);
-	log_line(LOG_INFO, "refused", LOG_TEXT("request_id", req->id), LOG_INT("status", rule->code),
-		 LOG_TEXT("rule", rule->section), LOG_TEXT("reason", rule->message), LOG_TEXT("remote_ip", req->conn->peer));
+	log_line(LOG_INFO, "refused", LOG_TEXT("request_id", req->id), LOG_TEXT("trace_id", trace_logged_id(&req->trace)),
+		 LOG_INT("status", rule->code), LOG_TEXT("rule", rule->section), LOG_TEXT("reason", rule->message), LOG_TEXT("remote_ip", req->conn->peer));
 }

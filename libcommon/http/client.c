@@ -1,7 +1,7 @@
 /* Each call has a record in one of two queues. A callback of libevent that ends or advances a call only moves it to the queue
  * of those that are due; the loop's deferred turn then tries the next address, or reports the result and frees the call.
  *
- *   get:      start -> looked_up -> connect -> read … -> finish -> report
+ *   request:  start -> looked_up -> connect -> read … -> finish -> report
  *   resolve:  start -> looked_up -> finish -> report */
 #include "http/client.h"
 
@@ -36,8 +36,8 @@ struct http_call {
 	http_client_resolved *resolved; /* this or done */
 	http_client_done *done;
 	void *arg;
-	int port; /* from here on for GET alone */
-	char *request;
+	int port; /* from here on for a request alone */
+	struct buf request;
 	size_t tried; /* addresses */
 	struct bufferevent *bev;
 	struct http_response_reader reader;
@@ -85,7 +85,7 @@ static void call_free(struct http_call *call)
 	close_connection(call);
 	http_response_reader_free(&call->reader);
 	loop_timer_free(call->deadline);
-	free(call->request);
+	buf_free(&call->request);
 	free(call);
 }
 
@@ -240,7 +240,7 @@ static void connect_to_next(struct http_call *call)
 			address.ipv6.sin6_port = htons((uint16_t)call->port);
 		call->bev = bufferevent_socket_new(call->client->base, -1, BEV_OPT_CLOSE_ON_FREE);
 		bufferevent_setcb(call->bev, readable, NULL, changed, call);
-		bufferevent_write(call->bev, call->request, strlen(call->request));
+		bufferevent_write(call->bev, call->request.bytes, call->request.len);
 		if (bufferevent_socket_connect(call->bev, &address.any, sizeof address) == 0)
 			return;
 		call->reason = connect_problem(errno);
@@ -285,8 +285,9 @@ void http_client_get(struct http_client *client, struct scope *scope, const char
 	http_client_get_as(client, scope, url, NULL, timeout_ms, body_bytes_max, done, arg);
 }
 
-void http_client_get_as(struct http_client *client, struct scope *scope, const char *text, const char *authorization,
-			long timeout_ms, size_t body_bytes_max, http_client_done *done, void *arg)
+/* NULL: the URL is invalid, which is reported. The request then has its first lines, and more may follow. */
+static struct http_call *request_new(struct http_client *client, struct scope *scope, const char *method, const char *text,
+				     long timeout_ms, size_t body_bytes_max, http_client_done *done, void *arg)
 {
 	struct http_call *call = call_new(client, scope, timeout_ms, arg);
 	struct url url;
@@ -295,14 +296,37 @@ void http_client_get_as(struct http_client *client, struct scope *scope, const c
 	http_response_reader_init(&call->reader, body_bytes_max);
 	if (url_parse(text, &url) != STATUS_OK) {
 		finish(call, STATUS_INVALID, "not a url of the form http://host:port/path");
-		return;
+		return NULL;
 	}
 	call->port = url.port;
-	call->request = mem_printf(
-		"GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: abacus\r\nAccept: */*\r\n%s%s%sConnection: close\r\n\r\n", url.path,
-		url.authority, authorization ? "Authorization: " : "", authorization ? authorization : "",
-		authorization ? "\r\n" : "");
+	buf_printf(&call->request,
+		   "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: abacus\r\nAccept: */*\r\nConnection: close\r\n", method, url.path,
+		   url.authority);
 	call->lookup = resolver_look_up(client->resolver, url.host, looked_up, call);
+	return call;
+}
+
+void http_client_get_as(struct http_client *client, struct scope *scope, const char *url, const char *authorization,
+			long timeout_ms, size_t body_bytes_max, http_client_done *done, void *arg)
+{
+	struct http_call *call = request_new(client, scope, "GET", url, timeout_ms, body_bytes_max, done, arg);
+
+	if (!call)
+		return;
+	if (authorization)
+		buf_printf(&call->request, "Authorization: %s\r\n", authorization);
+	buf_text(&call->request, "\r\n");
+}
+
+void http_client_post(struct http_client *client, struct scope *scope, const char *url, const char *content_type,
+		      const struct buf *body, long timeout_ms, size_t body_bytes_max, http_client_done *done, void *arg)
+{
+	struct http_call *call = request_new(client, scope, "POST", url, timeout_ms, body_bytes_max, done, arg);
+
+	if (!call)
+		return;
+	buf_printf(&call->request, "Content-Type: %s\r\nContent-Length: %zu\r\n\r\n", content_type, body->len);
+	buf_add(&call->request, body->bytes, body->len);
 }
 
 void http_client_resolve(struct http_client *client, struct scope *scope, const char *host, http_client_resolved *done,

@@ -1,4 +1,4 @@
-/* HTTP client that asks other daemons: one GET a call, on a connection of its own, limited in time and size whatever the peer
+/* HTTP client that asks other daemons: one request a call, on a connection of its own, limited in time and size whatever the peer
  * does. evdns looks up names without blocking. Nothing is kept between calls, and while none is in flight there is no timer.
  *
  * Every call obeys the law of asynchronous calls (scope.h). A call whose scope was cancelled ends by itself, within its time.
@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 
+#include "base/buf.h"
 #include "base/scope.h"
 #include "base/status.h"
 
@@ -36,6 +37,10 @@ void http_client_get(struct http_client *client, struct scope *scope, const char
 /* The same with the header Authorization, whose value has no control character: one that the parser of requests has read. */
 void http_client_get_as(struct http_client *client, struct scope *scope, const char *url, const char *authorization,
 			long timeout_ms, size_t body_bytes_max, http_client_done *done, void *arg);
+
+/* The same as a POST of this body, which is copied before the call returns. */
+void http_client_post(struct http_client *client, struct scope *scope, const char *url, const char *content_type,
+		      const struct buf *body, long timeout_ms, size_t body_bytes_max, http_client_done *done, void *arg);
 
 #define HTTP_CLIENT_RESOLVE_TIMEOUT_MS 3000
 /* All addresses of a name, because a name with several addresses stands for several instances: IPv4 and IPv6 as text (without

@@ -214,7 +214,7 @@ static void refuse(struct http_connection *conn, const struct http_rule *rule)
 	struct http_request *req = conn->request;
 
 	req->message = conn->io->in + conn->io->start;
-	http_request_set_id(req);
+	http_request_set_ids(req);
 	http_reply_refusal(req, rule);
 	conn->request = NULL;
 	http_request_end(req);

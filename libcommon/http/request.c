@@ -12,7 +12,7 @@
 #include "base/random.h"
 #include "net/url.h"
 
-#define ID_BYTES 16
+#define ID_DIGITS 32
 #define SPARE_REQUESTS_MAX 32
 
 /* Under AddressSanitizer each request has memory of its own, so that a use after its end is found. */
@@ -23,24 +23,6 @@
 #endif
 
 /* ---- beginning and end ---- */
-
-/* One system call gets the random bytes of many ids. */
-static void make_id(char id[HTTP_ID_BYTES])
-{
-	static const char digits[] = "0123456789abcdef";
-	static unsigned char random_bytes[64 * ID_BYTES];
-	static size_t used = sizeof random_bytes;
-
-	if (used == sizeof random_bytes) {
-		random_fill(random_bytes, sizeof random_bytes);
-		used = 0;
-	}
-	for (int i = 0; i < ID_BYTES; i++) {
-		*id++ = digits[random_bytes[used] >> 4];
-		*id++ = digits[random_bytes[used++] & 15];
-	}
-	*id = '\0';
-}
 
 struct http_request *http_request_new(struct http_connection *conn)
 {
@@ -117,7 +99,21 @@ static char *text_of(const struct http_request *req, const struct http_slice *sl
 	return text;
 }
 
-void http_request_set_id(struct http_request *req)
+/* Of several fields with one name, which are one list (RFC 9110 §5.3), the one with its right end. */
+static const char *last_header(const struct http_request *req, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (unsigned i = req->parser.field_count; i-- > 0;) {
+		const struct http_field *field = &req->parser.fields[i];
+
+		if (field->name.len == len && strncasecmp(req->message + field->name.start, name, len) == 0)
+			return text_of(req, &field->value);
+	}
+	return NULL;
+}
+
+static void set_id(struct http_request *req)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 	const char *given = http_request_header(req, "X-Request-ID");
@@ -126,7 +122,23 @@ void http_request_set_id(struct http_request *req)
 	if (len > 0 && len < sizeof req->id && !given[len])
 		memcpy(req->id, given, len + 1);
 	else
-		make_id(req->id);
+		random_hex(req->id, ID_DIGITS);
+}
+
+/* Two of them are as malformed as none (Trace Context §3.2). */
+static void set_trace(struct http_request *req)
+{
+	const char *given = http_request_header(req, "traceparent");
+
+	trace_begin(&req->trace, given == last_header(req, "traceparent") ? given : NULL);
+	req->scope.trace = &req->trace;
+}
+
+void http_request_set_ids(struct http_request *req)
+{
+	set_id(req);
+	if (!req->server->is_quiet)
+		set_trace(req);
 }
 
 /* Path and query of the target (RFC 9112 §3.2): of an absolute one what follows its authority; of "*" and of CONNECT's there is
@@ -254,7 +266,7 @@ void http_request_run(struct http_request *req)
 	req->started_us = req->conn->since_us;
 	req->method = text_of(req, &req->parser.method);
 	set_path(req);
-	http_request_set_id(req);
+	http_request_set_ids(req);
 	run(req, check_and_handle);
 }
 
@@ -273,6 +285,11 @@ struct scope *http_request_scope(struct http_request *req)
 const char *http_request_id(const struct http_request *req)
 {
 	return req->id;
+}
+
+const struct trace *http_request_trace(const struct http_request *req)
+{
+	return &req->trace;
 }
 
 const char *http_request_method(const struct http_request *req)
@@ -324,20 +341,6 @@ const char *http_request_header(const struct http_request *req, const char *name
 	const struct http_slice *value = http_parser_field(&req->parser, req->message, name);
 
 	return value ? text_of(req, value) : NULL;
-}
-
-/* Of several fields with one name, which are one list (RFC 9110 §5.3), the one with its right end. */
-static const char *last_header(const struct http_request *req, const char *name)
-{
-	size_t len = strlen(name);
-
-	for (unsigned i = req->parser.field_count; i-- > 0;) {
-		const struct http_field *field = &req->parser.fields[i];
-
-		if (field->name.len == len && strncasecmp(req->message + field->name.start, name, len) == 0)
-			return text_of(req, &field->value);
-	}
-	return NULL;
 }
 
 const char *http_request_remote_ip(struct http_request *req)

@@ -14,6 +14,7 @@
 #include <cjson/cJSON.h>
 
 #include "base/scope.h"
+#include "trace/trace.h"
 
 struct http_request;
 
@@ -32,6 +33,8 @@ void *http_request_service(const struct http_request *req); /* the service of ht
 struct scope *http_request_scope(struct http_request *req);
 /* X-Request-ID when it matches [A-Za-z0-9._-]{1,64}, else a random one. */
 const char *http_request_id(const struct http_request *req);
+/* Of this request; it began here unless the header traceparent says otherwise. */
+const struct trace *http_request_trace(const struct http_request *req);
 const char *http_request_method(const struct http_request *req);
 /* A percent-decoded path segment. Never NULL for a name that the route's path declares. */
 const char *http_request_param(const struct http_request *req, const char *name);

@@ -176,6 +176,7 @@ struct http_request {
 	unsigned own_headers; /* enum http_own_header */
 	char remote_ip[INET6_ADDRSTRLEN];
 	char id[HTTP_ID_BYTES];
+	struct trace trace;
 
 	/* Not zeroed for each request. */
 	struct http_parser parser;
@@ -221,8 +222,9 @@ void http_connection_give_back(struct http_connection *conn);
 bool http_connection_has_unread(const struct http_connection *conn); /* here, or in the kernel */
 
 /* request.c */
-/* The client's X-Request-ID if it is sane, else 32 random hexadecimal digits. The fields that were read are enough for it. */
-void http_request_set_id(struct http_request *req);
+/* The request's id, which is the client's X-Request-ID if it is sane, else 32 random hexadecimal digits; and its trace. The
+ * fields that were read are enough for it. */
+void http_request_set_ids(struct http_request *req);
 /* A trusted proxy sent it. */
 bool http_request_is_forwarded(const struct http_request *req);
 struct http_request *http_request_new(struct http_connection *conn);

@@ -48,6 +48,15 @@ static void done(enum status status, const redisReply *reply, void *arg)
 
 /* ---- receiving ---- */
 
+/* Of the fields behind those that every job has; NULL: the entry has none. */
+static const char *traceparent_of(const redisReply *fields)
+{
+	for (size_t i = 6; i + 1 < fields->elements; i += 2)
+		if (strcmp(redis_text(fields->element[i]), "traceparent") == 0)
+			return redis_text(fields->element[i + 1]);
+	return NULL;
+}
+
 /* An entry that is no job (another program wrote it) gets the index -1, and ends as a dead letter. */
 static void read_job(const redisReply *entry, struct job *job)
 {
@@ -60,6 +69,7 @@ static void read_job(const redisReply *entry, struct job *job)
 		job->key.index = -1;
 	if (fields->elements >= 6)
 		snprintf(job->request_id, sizeof job->request_id, "%s", redis_text(fields->element[5]));
+	trace_continue(&job->trace, traceparent_of(fields));
 }
 
 /* The jobs before an entry that cannot be read are delivered, because they are this consumer's by now. */
@@ -169,7 +179,7 @@ void jobs_take_over(struct redis *redis, struct scope *scope, enum jobs_lane lan
 
 #define FINISH_KEYS 6
 #define FINISH_FIRST (FINISH_KEYS + 3) /* keys and arguments before those of the first job */
-#define FINISH_ARGS 6                  /* of one job */
+#define FINISH_ARGS 7                  /* of one job */
 
 struct finish_texts {
 	char index[INT64_TEXT_BYTES], digits[INT64_TEXT_BYTES], duration[INT64_TEXT_BYTES];
@@ -197,6 +207,8 @@ static void fill(const struct job_finished *finished, struct finish_texts *texts
 		jobs_preview(finished->digits, finished->len, &texts->preview);
 	argv[5] = is_long(finished) ? texts->preview.bytes : finished->digits;
 	lens[5] = is_long(finished) ? texts->preview.len : finished->len;
+	argv[6] = finished->job->trace.id;
+	lens[6] = strlen(argv[6]);
 }
 
 /* Of a call to jobs_finish(). Each decimal is sent with a copy of it. */
@@ -369,12 +381,17 @@ static bool is_count(const redisReply *reply)
 
 /* The age of a job by its id, "milliseconds-sequence". 0: there is no id, or it lies in the future, because an operator chose
  * it or the clock of Redis is ahead of ours. */
-static double age_s(const char *id)
+static int64_t age_ms(const char *id)
 {
 	size_t digits = strspn(id, "0123456789");
 	int64_t now_ms = clock_unix_ms(), since_ms = digits > 0 && digits <= MS_DIGITS_MAX ? strtoll(id, NULL, 10) : now_ms;
 
-	return since_ms < now_ms ? (double)(now_ms - since_ms) / 1000 : 0;
+	return since_ms < now_ms ? now_ms - since_ms : 0;
+}
+
+int64_t jobs_age_ms(const struct job *job)
+{
+	return age_ms(job->id);
 }
 
 static void counted(enum status status, const redisReply *reply, void *arg)
@@ -387,7 +404,7 @@ static void counted(enum status status, const redisReply *reply, void *arg)
 	if (status == STATUS_OK) {
 		stats.depth = reply->element[0]->integer;
 		stats.dead = reply->element[1]->integer;
-		stats.oldest_s = age_s(redis_text(reply->element[2]));
+		stats.oldest_s = (double)age_ms(redis_text(reply->element[2])) / 1000;
 	}
 	call->counted(status, &stats, call->arg);
 }

@@ -1,16 +1,18 @@
 -- Stores the summaries of results until Postgres has them, publishes them and takes their jobs off their lane. A job that another
 -- worker has finished already keeps the first summary and is not published again.
 -- KEYS: small jobs, large jobs, window, dead letters, finished, load
--- ARGV: group, now in Unix ms, channel, then for each job: id, kind, index, digits, duration in microseconds, preview
+-- ARGV: group, now in Unix ms, channel, then for each job: id, kind, index, digits, duration in microseconds, preview,
+--       trace id ('': none)
 -- Answer: 1
 -- include load.lua
 local small, large, window, dead, finished, load = unpack(KEYS)
 local group, now_ms, channel = ARGV[1], ARGV[2], ARGV[3]
 local freed_us = 0
 
-local function publish(kind, index, digits, duration_us, preview)
+local function publish(kind, index, digits, duration_us, preview, trace_id)
+	local trace = trace_id ~= '' and ',"trace_id":"' .. trace_id .. '"' or ''
 	redis.call('PUBLISH', channel, '{"event":"value","kind":"' .. kind .. '","index":' .. index .. ',"digits":' .. digits ..
-		',"preview":"' .. preview .. '","duration_us":' .. duration_us .. '}')
+		',"preview":"' .. preview .. '","duration_us":' .. duration_us .. trace .. '}')
 end
 
 -- An id may stand for another calculation after its stream was deleted: false. nil: it stands for none.
@@ -43,14 +45,15 @@ local function is_finished(id, known, kind, index)
 		redis.call('EXISTS', small, large) > 0
 end
 
-for i = 4, #ARGV, 6 do
+for i = 4, #ARGV, 7 do
 	local id, kind, index, digits, duration_us, preview = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]
+	local trace_id = ARGV[i + 6]
 	local name = kind .. ':' .. index
 	local known = redis.call('HGET', window, name)
 	if not is_finished(id, known, kind, index) then
 		local summary = digits .. ' ' .. duration_us .. ' ' .. now_ms .. ' ' .. preview
 		local entry = redis.call('XADD', finished, '*', 'kind', kind, 'index', index, 'summary', summary)
-		publish(kind, index, digits, duration_us, preview)
+		publish(kind, index, digits, duration_us, preview, trace_id)
 		redis.call('HSET', window, name, '=' .. entry)
 		if known and known:sub(1, 1) ~= '=' then take_off(known, kind, index) end -- not id, if Redis went back in time
 	end

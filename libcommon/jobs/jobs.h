@@ -1,7 +1,8 @@
 /* The whole job protocol between values (the producer) and worker (the consumer): only this room changes these Redis keys.
  *
- *   jobs               stream, consumer group "workers": the small jobs; fields kind, index, request_id
- *   {jobs}:large       the same of the large ones; one field more: us, the estimate of its duration
+ *   jobs               stream, consumer group "workers": the small jobs; fields kind, index, request_id, and traceparent of a
+ *                      submission's trace
+ *   {jobs}:large       the same of the large ones; before traceparent one field more: us, the estimate of its duration
  *   {jobs}:load        hash: us, the sum of those on {jobs}:large; threads, of all workers; small_waits, large_waits: how many
  *                      jobs did not enter since a refill found none that waits; small_seen, large_seen: how many when it began
  *   {jobs}:workers     hash: worker -> "threads seen_unix_ms"
@@ -28,6 +29,7 @@
 #include "base/buf.h"
 #include "jobs/kinds.h"
 #include "redis/redis.h"
+#include "trace/trace.h"
 
 #define JOBS_PREVIEW_DIGITS 1000 /* up to this length the preview is the whole result */
 #define JOBS_BATCH_MAX 256
@@ -60,6 +62,7 @@ struct job {
 	enum jobs_lane lane; /* on which it was received */
 	char id[JOBS_ID_BYTES];
 	char request_id[JOBS_REQUEST_ID_BYTES];
+	struct trace trace; /* of the job; none if it was queued by refill, by a retry, or by the version before traces */
 };
 struct job_result { /* borrowed strings */
 	struct job_key key;
@@ -74,7 +77,8 @@ extern const struct redis_script *const jobs_scripts[]; /* for redis_new(); ends
 /* ---- values' side ---- */
 struct job_to_add {
 	struct job_key key;
-	const char *request_id; /* borrowed until jobs_add() returns */
+	const char *request_id;    /* borrowed until jobs_add() returns */
+	const struct trace *trace; /* as the request_id; NULL: none */
 };
 /* How much the window holds. */
 struct jobs_room {
@@ -203,6 +207,8 @@ void jobs_asked_receive(struct redis *redis, struct scope *scope, jobs_asked_rec
 /* Stores it for cache_s. digits is copied before the call returns. */
 void jobs_asked_finish(struct redis *redis, struct scope *scope, long cache_s, struct job_key key, const char *digits,
 		       size_t len, jobs_done *done, void *arg);
+/* How long ago it was queued, by the clocks of Redis and of this process; 0 if they disagree. */
+int64_t jobs_age_ms(const struct job *job);
 /* Renews the lease of n jobs of one lane. */
 void jobs_renew(struct redis *redis, struct scope *scope, const char *consumer, const struct job *jobs, int n, jobs_done *done,
 		void *arg);

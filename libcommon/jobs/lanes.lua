@@ -21,13 +21,14 @@ local function has(entries, id, kind, index)
 	return entry and entry[2][2] == kind and entry[2][4] == index
 end
 
--- is_new: the job had no name in the window.
-local function append(kind, index, request_id, us, is_new)
+-- is_new: the job had no name in the window. traceparent: '' if there is none. It comes last, because us has a fixed place (load.lua).
+local function append(kind, index, request_id, us, is_new, traceparent)
 	local lane, job = small, {'kind', kind, 'index', index, 'request_id', request_id}
 	if us > 0 then
 		lane, large_count, large_us = large, large_count + 1, large_us + us
 		job[7], job[8] = 'us', us
 	end
+	if traceparent ~= '' then job[#job + 1], job[#job + 2] = 'traceparent', traceparent end
 	if is_new then names = names + 1 end
 	redis.call('HSET', window, kind .. ':' .. index, redis.call('XADD', lane, '*', unpack(job)))
 end

@@ -95,7 +95,7 @@ static void added(enum status status, const redisReply *reply, void *arg)
 
 #define ADD_KEYS 6
 #define ADD_FIRST (ADD_KEYS + 2) /* keys and arguments before those of the first job; those of refill too */
-#define ADD_ARGS 4               /* of one job */
+#define ADD_ARGS 5               /* of one job */
 #define REFILL_ARGS 3
 
 struct room_texts {
@@ -122,11 +122,20 @@ static void format_key(struct job_key key, struct key_texts *texts)
 	job_us(key, texts->us);
 }
 
+static const char *traceparent_of(const struct job_to_add *job, char text[TRACE_PARENT_BYTES])
+{
+	text[0] = '\0';
+	if (job->trace)
+		trace_format(job->trace, text);
+	return text;
+}
+
 void jobs_add(struct redis *redis, struct scope *scope, struct jobs_room room, const struct job_to_add *jobs, int n,
 	      jobs_added *done, void *arg)
 {
 	struct key_texts texts[JOBS_BATCH_MAX];
 	struct room_texts of_room;
+	char traceparents[JOBS_BATCH_MAX][TRACE_PARENT_BYTES];
 	const char *argv[ADD_FIRST + ADD_ARGS * JOBS_BATCH_MAX];
 	struct call *call = call_new(arg, 0);
 
@@ -141,6 +150,7 @@ void jobs_add(struct redis *redis, struct scope *scope, struct jobs_room room, c
 		of_job[1] = texts[i].index;
 		of_job[2] = jobs[i].request_id;
 		of_job[3] = texts[i].us;
+		of_job[4] = traceparent_of(&jobs[i], traceparents[i]);
 	}
 	redis_call_own(redis_eval(redis, scope, &jobs_add_script, ADD_KEYS, ADD_FIRST + ADD_ARGS * n, argv, NULL, added, call),
 		       call);

@@ -22,7 +22,7 @@ for i = 3, #ARGV, 3 do
 			is_full = 1
 			break
 		end
-		append(kind, index, 'refill', us, not id)
+		append(kind, index, 'refill', us, not id, '')
 		added = added + 1
 	end
 end

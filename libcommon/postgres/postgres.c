@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "trace/span.h"
 
 #define WATCH_MS 100
 
@@ -63,11 +64,17 @@ static enum status status_of(const struct postgres *postgres, const struct postg
 	}
 }
 
+static void record_span(const struct postgres_call *call, enum status status)
+{
+	trace_call_record(&call->op, "postgresql", call->statement->name, call->started_us, status != STATUS_OK);
+}
+
 void postgres_call_answer(const struct postgres *postgres, struct postgres_call *call, const PGresult *result)
 {
 	enum status status = status_of(postgres, call, result);
 	struct postgres_rows rows = {.result = result};
 
+	record_span(call, status);
 	if (op_end(&call->op))
 		call->done(status, status == STATUS_OK ? &rows : NULL, call->arg);
 }
@@ -82,6 +89,7 @@ static void report_failed(void *arg)
 	STAILQ_CONCAT(&failed, &postgres->failed);
 	while ((call = STAILQ_FIRST(&failed))) {
 		STAILQ_REMOVE_HEAD(&failed, link);
+		record_span(call, call->failure);
 		if (op_end(&call->op))
 			call->done(call->failure, NULL, call->arg);
 		postgres_call_recycle(postgres, call);
@@ -216,7 +224,8 @@ void postgres_exec(struct postgres *postgres, struct scope *scope, const struct 
 	call->statement = statement;
 	call->done = done;
 	call->arg = arg;
-	call->deadline_us = clock_monotonic_us() + postgres_settled_ms(&postgres->config) * 1000;
+	call->started_us = clock_monotonic_us();
+	call->deadline_us = call->started_us + postgres_settled_ms(&postgres->config) * 1000;
 	op_start(scope, &call->op);
 	if (postgres->in_flight >= postgres->config.in_flight_max)
 		postgres_call_fail(postgres, call, STATUS_BUSY);

@@ -24,7 +24,7 @@ struct postgres_call {
 	struct postgres_params *params; /* of a shared read, which may have to be sent again */
 	postgres_done *done;
 	void *arg;
-	int64_t deadline_us;
+	int64_t started_us, deadline_us;
 	enum status failure; /* of a call that was not sent, or whose connection was lost */
 	STAILQ_ENTRY(postgres_call) link;
 };

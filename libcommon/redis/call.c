@@ -10,6 +10,7 @@
 #include "base/int64.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "trace/span.h"
 
 #define REFUSAL_LOGGED_S 60
 
@@ -43,6 +44,11 @@ void redis_call_end(struct redis *redis, struct redis_call *call)
 	redis_call_free(call);
 }
 
+static void record_span(const struct redis_call *call, enum status status)
+{
+	trace_call_record(&call->op, "redis", call->name, call->started_us, status != STATUS_OK);
+}
+
 /* Their callbacks run from the loop. */
 void redis_calls_fail(struct redis *redis, enum status oldest)
 {
@@ -69,6 +75,7 @@ void redis_calls_report_failed(void *arg)
 	TAILQ_CONCAT(&failed, &redis->failed, link);
 	while ((call = TAILQ_FIRST(&failed))) {
 		TAILQ_REMOVE(&failed, call, link);
+		record_span(call, call->failure);
 		if (op_end(&call->op))
 			call->done(call->failure, NULL, call->arg);
 		redis_call_free(call);
@@ -149,6 +156,7 @@ static void answered(struct redis *redis, struct redis_call *call, const redisRe
 	if (reply->type == REDIS_REPLY_ERROR && (repeat(redis, call, reply) || !judge_error(redis, call, reply, &status)))
 		return;
 	take_oldest(redis);
+	record_span(call, status);
 	if (op_end(&call->op))
 		call->done(status, reply, call->arg);
 	redis_call_free(call);
@@ -191,7 +199,8 @@ static struct redis_call *call_new(struct redis *redis, struct scope *scope, con
 	struct redis_call *call = mem_alloc(sizeof *call);
 
 	*call = (struct redis_call){.answered = answered, .done = done, .arg = arg, .name = name};
-	call->deadline_us = clock_monotonic_us() + limit_ms * 1000;
+	call->started_us = clock_monotonic_us();
+	call->deadline_us = call->started_us + limit_ms * 1000;
 	op_start(scope, &call->op);
 	*ret_is_sendable = redis->state == REDIS_READY && redis->in_flight_count < (unsigned)redis->config.in_flight_max;
 	if (*ret_is_sendable)

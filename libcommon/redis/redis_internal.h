@@ -67,7 +67,7 @@ struct redis_call {
 	void (*answered)(struct redis *redis, struct redis_call *call, const redisReply *reply);
 	redis_done *done;
 	void *arg;
-	int64_t deadline_us;
+	int64_t started_us, deadline_us;
 	const char *name;                  /* of the command, for the log */
 	const struct redis_script *script; /* of redis_eval(), and of its loading; NULL: a plain command */
 	char *bytes;                       /* as sent; sent again when Redis no longer has the script */

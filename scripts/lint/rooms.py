@@ -12,16 +12,17 @@ import sys
 # What the headers and sources of a room may include beside their own room. A service may include every room.
 ROOMS = {
     "base": "",
+    "trace": "base",
     "net": "base",
-    "http": "base net",
+    "http": "base net trace",
     "websocket": "base http",
-    "postgres": "base net",
-    "redis": "base net",
+    "postgres": "base net trace",
+    "redis": "base net trace",
     "auth": "base net http redis",
-    "jobs": "base redis",
+    "jobs": "base redis trace",
     "mail": "base redis",
     "webauthn": "base",
-    "daemon": "base http postgres redis",
+    "daemon": "base http net postgres redis trace",
 }
 
 

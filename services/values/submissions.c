@@ -21,6 +21,7 @@ struct waiting {
 	struct job_key key;
 	int64_t user_id;
 	char request_id[65];
+	struct trace trace;
 	submission_taken *done;
 	void *arg;
 	STAILQ_ENTRY(waiting) link;
@@ -58,11 +59,11 @@ bool submissions_are_full(const struct submissions *submissions)
 }
 
 void submissions_add(struct submissions *submissions, struct scope *scope, int64_t user_id, struct job_key key,
-		     const char *request_id, submission_taken *done, void *arg)
+		     const char *request_id, const struct trace *trace, submission_taken *done, void *arg)
 {
 	struct waiting *waiting = mem_alloc(sizeof *waiting);
 
-	*waiting = (struct waiting){.key = key, .user_id = user_id, .done = done, .arg = arg};
+	*waiting = (struct waiting){.key = key, .user_id = user_id, .trace = *trace, .done = done, .arg = arg};
 	strncpy(waiting->request_id, request_id, sizeof waiting->request_id - 1);
 	op_start(scope, &waiting->op);
 	STAILQ_INSERT_TAIL(&submissions->waiting, waiting, link);
@@ -137,6 +138,11 @@ static bool read_row(struct batch *batch, const struct postgres_rows *rows, int 
 	return is_refused ? postgres_is_null(rows, i, COLUMN_INSERTED_ID) : batch->ids[i] > 0;
 }
 
+static struct job_to_add job_of(const struct waiting *waiting)
+{
+	return (struct job_to_add){waiting->key, waiting->request_id, &waiting->trace};
+}
+
 /* What is done or failed already needs no job. */
 static void stored(enum status status, const struct postgres_rows *rows, void *arg)
 {
@@ -153,7 +159,7 @@ static void stored(enum status status, const struct postgres_rows *rows, void *a
 		if (!read_row(batch, rows, i))
 			return batch_end(batch, STATUS_INTERNAL);
 		if (batch->states[i] == JOB_PENDING)
-			jobs[n++] = (struct job_to_add){batch->waiting[i]->key, batch->waiting[i]->request_id};
+			jobs[n++] = job_of(batch->waiting[i]);
 	}
 	if (n == 0)
 		return batch_end(batch, STATUS_OK);

@@ -7,7 +7,8 @@
  *                      results of that time
  *   {"event":"state","lost":["postgres","redis"]}  what this process cannot reach: without Redis no result comes, and without
  *                      Postgres no submission is taken; sent when that changes, and after the token while something is lost
- *   {"event":"value","kind","index","digits","preview","duration_us"}
+ *   {"event":"value","kind","index","digits","preview","duration_us"}, and "trace_id" of the
+ *                      submission that queued it, if it is known
  * Close codes: 1008 with the message of services/swagger/openapi.yaml when the token is missing for LIVE_TOKEN_SECONDS, wrong
  * or revoked, also later on (from then on nothing is sent); 1013 when it cannot be checked; 1003 for any message after the
  * token; 1001 on drain. */

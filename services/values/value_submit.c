@@ -144,7 +144,7 @@ static void store(struct submission *submission)
 	struct http_request *req = submission->req;
 
 	submissions_add(values_of(req)->submissions, http_request_scope(req), http_request_user_id(req), submission->key,
-			http_request_id(req), taken, submission);
+			http_request_id(req), http_request_trace(req), taken, submission);
 }
 
 /* Anonymous submissions are counted as those of one user. */

@@ -29,8 +29,10 @@ static void go_on(struct work *work)
 
 static void count(const struct batch *batch)
 {
-	for (int i = 0; i < batch->n; i++)
+	for (int i = 0; i < batch->n; i++) {
 		metrics_add(work_metrics.done_total[batch->held[i]->job.key.kind], 1);
+		spans_stored(batch->held[i]);
+	}
 }
 
 static void took(struct batch *batch)

@@ -23,10 +23,11 @@ static void calculated(struct work *work, struct held *held, char *digits, int64
 	held->digits = digits;
 	held->len = strlen(digits);
 	held->duration_us = duration_us;
+	spans_calculated(held);
 	work->unstored_bytes += held->len;
 	if (work->unstored_bytes > (size_t)work->config->unstored_bytes_max && !work->is_overfull)
 		stop(work);
-	metrics_observe(work_metrics.duration_seconds, (double)duration_us / 1e6);
+	metrics_observe_traced(work_metrics.duration_seconds, (double)duration_us / 1e6, trace_sampled_id(&held->job.trace));
 	loop_deferred_schedule(work->finish);
 }
 
@@ -91,7 +92,8 @@ static void large_done(enum status status, void *job, void *arg)
 		return;
 	}
 	log_line(LOG_INFO, "calculated", LOG_TEXT("kind", kind_name(large->key.kind)), LOG_INT("index", large->key.index),
-		 LOG_INT("duration_us", large->duration_us), LOG_TEXT("request_id", held->job.request_id));
+		 LOG_INT("duration_us", large->duration_us), LOG_TEXT("request_id", held->job.request_id),
+		 LOG_TEXT("trace_id", trace_logged_id(&held->job.trace)));
 	calculated(large->work, held, digits, large->duration_us);
 }
 
@@ -147,6 +149,7 @@ static void run_job(struct work *work, const struct job *job)
 		return bury(work, job);
 	held = mem_alloc(sizeof *held);
 	held->job = *job;
+	spans_received(held);
 	work_hold(work, held);
 	if (!work->is_draining && !work->is_overfull)
 		run(work, held);

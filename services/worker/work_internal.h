@@ -3,6 +3,7 @@
  *   receive.c   waits for jobs, on each of the two lanes by itself
  *   run.c       calculates: small ones at once, large ones on the thread pool
  *   finish.c    stores what was calculated in one turn of the loop, in one atomic step; keeps what Redis does not take
+ *   spans.c     records what a job's time was spent on, if its trace is sampled
  *   leases.c    renews leases, takes over the jobs of dead workers, hands back unfinished ones at the end
  *   work.c      holds the jobs, starts and stops the others
  *
@@ -31,6 +32,7 @@ struct held {
 	char *digits; /* malloc'ed; NULL until calculated */
 	size_t len;
 	int64_t duration_us;
+	int64_t received_us, calculated_us; /* only if its trace is sampled */
 	bool is_leaving; /* Redis was asked to store its result or to take it back */
 	LIST_ENTRY(held) link;
 };
@@ -120,6 +122,11 @@ char *run_calculation(struct job_key key, int64_t *ret_duration_us);
 /* finish.c */
 void finish_calculated(void *work); /* of `finish` */
 void finish_again(void *work);      /* of timer `store_again` */
+
+/* spans.c: to be called when a job was received, calculated, and stored. */
+void spans_received(struct held *held);
+void spans_calculated(struct held *held);
+void spans_stored(const struct held *held);
 
 /* asked.c */
 void asked_more(struct work *work); /* receives the next decimal, unless it holds enough of them */

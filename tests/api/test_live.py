@@ -179,6 +179,7 @@ def test_a_result_arrives_after_its_submission(reader, to):
         message = live.next_value(index)
     digits = abacus.result(index, reader.token)
     assert message.pop("duration_us") > 0
+    assert len(message.pop("trace_id")) == 32
     preview = f"{digits[:20]}…{digits[-20:]} ({len(digits)} digits)"
     assert message == {"event": "value", "kind": "fibonacci", "index": index, "digits": len(digits), "preview": preview}
 

@@ -4,6 +4,7 @@ services that answers with the headers which it got. Nothing else runs, so each 
 import http.client
 import json
 import os
+import re
 import resource
 import shutil
 import socket
@@ -183,6 +184,67 @@ def test_http_1_0_without_host_is_answered_and_the_service_gets_a_host(nginx):
     reply = nginx.raw(b"GET /users/ping HTTP/1.0\r\n\r\n")
     assert reply.startswith("HTTP/1.1 200 ")
     assert json.loads(reply.partition("\r\n\r\n")[2])["host"] == "abacus"
+
+
+# ---- traces: https://www.w3.org/TR/trace-context/ ----
+
+TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+
+
+def forwarded(nginx, path="/users/ping", **headers):
+    """The headers that the service gets."""
+    return json.loads(nginx.call("GET", path, **headers)[2])
+
+
+@pytest.mark.parametrize("path", ["/auth/x", "/users/x", "/api/users/x", "/api/values/x"])
+def test_a_request_without_a_trace_gets_one_of_nginxs_request_id(nginx, path):
+    headers = forwarded(nginx, path)
+    version, trace, parent, flags = headers["traceparent"].split("-")
+    assert (version, trace, parent, flags) == ("00", headers["x-request-id"], headers["x-request-id"][:16], "00")
+    chosen = forwarded(nginx, path, X_Request_ID="mine")
+    assert chosen["x-request-id"] == "mine" and re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-00", chosen["traceparent"])
+
+
+@pytest.mark.parametrize(
+    "given, passed_on",
+    [
+        (f"00-{TRACE}-{PARENT}-00", f"00-{TRACE}-{PARENT}-00"),
+        (f"00-{TRACE}-{PARENT}-01", f"00-{TRACE}-{PARENT}-01"),
+        (f"cc-{TRACE}-{PARENT}-01", f"00-{TRACE}-{PARENT}-01"),
+        (f"cc-{TRACE}-{PARENT}-01-what-the-future-will-be-like", f"00-{TRACE}-{PARENT}-01"),
+    ],
+)
+def test_a_clients_trace_is_passed_on_in_the_version_that_nginx_knows(nginx, given, passed_on):
+    assert forwarded(nginx, traceparent=given)["traceparent"] == passed_on
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        "x",
+        f"00-{TRACE}-{PARENT}",
+        f"00-{TRACE}-{PARENT}-0",
+        f"00-{TRACE}-{PARENT}-01-more",
+        f"00-{TRACE}-{PARENT}-01-",
+        f"cc-{TRACE}-{PARENT}-01.more",
+        f"ff-{TRACE}-{PARENT}-01",
+        f"00-{'0' * 32}-{PARENT}-01",
+        f"00-{TRACE}-{'0' * 16}-01",
+        f"cc-{TRACE}-{'0' * 16}-01",
+        f"00-{TRACE.upper()}-{PARENT}-01",
+        f"0-{TRACE}-{PARENT}-01",
+        f"00-{TRACE}-{PARENT}g-01",
+        f"00-{TRACE}-{PARENT}-01 ; x",
+    ],
+)
+def test_a_malformed_trace_is_replaced(nginx, given):
+    made = forwarded(nginx, traceparent=given)["traceparent"]
+    assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-00", made) and TRACE not in made
+
+
+def test_tracestate_is_not_passed_on(nginx):
+    assert "tracestate" not in forwarded(nginx, traceparent=f"00-{TRACE}-{PARENT}-01", tracestate="vendor=1")
 
 
 # ---- addresses of the legacy client ----

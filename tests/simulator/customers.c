@@ -92,8 +92,8 @@ static void submit(struct process *process)
 	customer->is_submitting = true;
 	customer->user_id = chance_below(3);
 	trace("submits", customer->key.kind, customer->key.index);
-	submissions_add(process->values->submissions, &customer->scope, customer->user_id, customer->key, "simulated", taken,
-			customer);
+	submissions_add(process->values->submissions, &customer->scope, customer->user_id, customer->key, "simulated",
+			&(struct trace){0}, taken, customer);
 }
 
 /* Often several at once, because what is submitted together is received together: a batch of one shows little. */

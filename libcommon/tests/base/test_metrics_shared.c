@@ -171,6 +171,49 @@ static void test_open_descriptors_are_counted_exactly(void **state)
 	assert_true(with_one_more == before + 1);
 }
 
+/* ---- OpenMetrics ---- */
+
+#define TRACE_ID "4bf92f3577b34da6a3ce929d0e0e4736"
+
+static void act_observe_traced(void)
+{
+	metrics_observe_traced(histogram, 0.3, TRACE_ID);
+	metrics_observe_traced(histogram, 0.3, NULL);
+}
+
+static const char *open_text(void)
+{
+	buf_free(&text);
+	metrics_open_text(&text);
+	return text.bytes;
+}
+
+static void test_openmetrics_names_counters_without_total_and_ends_with_eof(void **state)
+{
+	open_text();
+	assert_non_null(strstr(text.bytes, "# HELP c Help.\n# TYPE c counter\nc_total "));
+	assert_non_null(strstr(text.bytes, "# TYPE g gauge\ng "));
+	assert_non_null(strstr(text.bytes, "\nh_seconds_bucket{le=\"1\"} "));
+	assert_string_equal(text.bytes + text.len - strlen("\n# EOF\n"), "\n# EOF\n");
+}
+
+static void test_an_exemplar_of_any_process_is_at_its_bucket_and_only_in_openmetrics(void **state)
+{
+	const char *exemplar;
+
+	run_as(1, act_observe_traced);
+	exemplar = strstr(open_text(), " # {trace_id=\"" TRACE_ID "\"} 0.3 ");
+	assert_non_null(exemplar);
+	assert_true(strtod(exemplar + strlen(" # {trace_id=\"" TRACE_ID "\"} 0.3 "), NULL) > 1e9);
+	while (*exemplar != '\n')
+		exemplar--;
+	assert_memory_equal(exemplar + 1, "h_seconds_bucket{le=\"0.5\"} ", strlen("h_seconds_bucket{le=\"0.5\"} "));
+	assert_null(strstr(strstr(text.bytes, TRACE_ID) + 1, TRACE_ID));
+	buf_free(&text);
+	metrics_text(&text);
+	assert_null(strstr(text.bytes, "trace_id"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -184,6 +227,8 @@ int main(void)
 		cmocka_unit_test_teardown(test_the_start_of_the_process_is_in_unix_time, drop),
 		cmocka_unit_test_teardown(test_a_process_that_is_replaced_moves_the_start, drop),
 		cmocka_unit_test_teardown(test_open_descriptors_are_counted_exactly, drop),
+		cmocka_unit_test_teardown(test_openmetrics_names_counters_without_total_and_ends_with_eof, drop),
+		cmocka_unit_test_teardown(test_an_exemplar_of_any_process_is_at_its_bucket_and_only_in_openmetrics, drop),
 	};
 
 	return cmocka_run_group_tests(tests, share, NULL);

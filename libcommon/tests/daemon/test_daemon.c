@@ -20,6 +20,8 @@ static void test_bad_configuration_ends_with_78_and_names_every_problem_at_once(
 	environment_set("ADMIN_PORT", "65536");
 	environment_set("DRAIN_SECONDS", "soon");
 	environment_set("HANG_SECONDS", "1");
+	environment_set("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector:4318");
+	environment_set("OTEL_TRACES_SAMPLER_ARG", "1.5");
 	environment_set("T_NUMBER", "10");
 	environment_set("T_RULE", "1");
 	assert_int_equal(fixture_run(NULL), CONFIG_EXIT_CODE);
@@ -28,6 +30,8 @@ static void test_bad_configuration_ends_with_78_and_names_every_problem_at_once(
 	assert_printed(fixture_err, "tester: ADMIN_PORT: must be from 0 to 65535\n");
 	assert_printed(fixture_err, "tester: DRAIN_SECONDS: must be a whole number\n");
 	assert_printed(fixture_err, "tester: HANG_SECONDS: must be 0, or 2 and more");
+	assert_printed(fixture_err, "tester: OTEL_EXPORTER_OTLP_ENDPOINT: must be http://host:port, without TLS\n");
+	assert_printed(fixture_err, "tester: OTEL_TRACES_SAMPLER_ARG: must be a number from 0 to 1\n");
 	assert_printed(fixture_err, "tester: T_NUMBER: must be from 1 to 9\n");
 	assert_printed(fixture_err, "tester: T_RULE: is broken\n");
 }

@@ -231,6 +231,34 @@ static void test_a_nul_in_the_head_is_not_http(void **state)
 	assert_unavailable("the answer is not HTTP");
 }
 
+static void test_a_post_carries_its_type_and_its_body_with_its_length(void **state)
+{
+	struct buf body = {0};
+
+	answer = (struct answer){0};
+	buf_text(&body, "{\"a\":1}");
+	peer_open(&peer, PEER_CLOSES, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+	http_client_post(client, &scope, url_of(&peer, "/v1/traces"), "application/json", &body, LONG_MS, BODY_MAX, answered,
+			 &answer);
+	buf_free(&body);
+	WAIT_FOR(answer.is_there);
+	assert_ok(200, "{}");
+	assert_memory_equal(peer.request, "POST /v1/traces HTTP/1.1\r\n", strlen("POST /v1/traces HTTP/1.1\r\n"));
+	assert_non_null(strstr(peer.request, "\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n{\"a\":1}"));
+}
+
+static void test_a_post_to_no_url_is_invalid(void **state)
+{
+	struct buf body = {0};
+
+	answer = (struct answer){0};
+	buf_text(&body, "{}");
+	http_client_post(client, &scope, "https://127.0.0.1/", "application/json", &body, LONG_MS, BODY_MAX, answered, &answer);
+	buf_free(&body);
+	WAIT_FOR(answer.is_there);
+	assert_int_equal(answer.status, STATUS_INVALID);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,6 +282,8 @@ int main(void)
 		CLIENT_TEST(test_an_answer_cut_off_is_unavailable),
 		CLIENT_TEST(test_an_answer_that_is_not_http_is_unavailable),
 		CLIENT_TEST(test_a_nul_in_the_head_is_not_http),
+		CLIENT_TEST(test_a_post_carries_its_type_and_its_body_with_its_length),
+		CLIENT_TEST(test_a_post_to_no_url_is_invalid),
 	};
 
 	return cmocka_run_group_tests_name("test_client_answers", tests, NULL, NULL);
