@@ -53,7 +53,7 @@ static struct {
 	struct metric series[SERIES_MAX];
 	size_t count, cells, exemplars_count;
 	struct exemplar *exemplars, *my_exemplars; /* NULL until metrics_share() */
-	double first_slab[CELLS_MAX]; /* until metrics_share() */
+	double first_slab[CELLS_MAX];              /* until metrics_share() */
 	double *slabs, *mine;
 	struct metric *log_dropped;
 	unsigned processes;

@@ -1,6 +1,6 @@
-/* Prometheus metrics (text exposition format 0.0.4, and OpenMetrics 1.0). Values are in memory that all processes of a daemon share, one slab a
- * process, so that any process answers /metrics with the sum of all. Register before metrics_share(), which comes before the
- * fork. Names and label sets are fixed at registration: a peer can never add a series. */
+/* Prometheus metrics (text exposition format 0.0.4, and OpenMetrics 1.0). Values are in memory that all processes of a daemon
+ * share, one slab a process, so that any process answers /metrics with the sum of all. Register before metrics_share(), which
+ * comes before the fork. Names and label sets are fixed at registration: a peer can never add a series. */
 #ifndef ABACUS_BASE_METRICS_H
 #define ABACUS_BASE_METRICS_H
 

@@ -125,8 +125,8 @@ static void send_batch(struct daemon_spans *spans, long timeout_ms)
 
 static void report_refusal(int code, const char *reason)
 {
-	log_line(LOG_WARN, "the collector did not take spans", LOG_TEXT("reason", *reason ? reason : "its answer is no success"),
-		 LOG_INT("status", code));
+	log_line(LOG_WARN, "the collector did not take spans",
+		 LOG_TEXT("reason", *reason ? reason : "its answer is no success"), LOG_INT("status", code));
 }
 
 static void answered(enum status status, const struct http_response *response, const char *reason, void *arg)

@@ -78,19 +78,18 @@ static void record_span(const struct http_request *req, int code)
 	struct buf name = {0};
 
 	buf_printf(&name, "%s %s", req->method, route);
-	trace_span_record(&req->trace,
-			  &(struct trace_span){.name = name.bytes,
-					       .kind = TRACE_SERVER,
-					       .started_us = req->started_us,
-					       .ended_us = req->server->now_us,
-					       .has_failed = code >= 500,
-					       .attributes = (const struct trace_attribute[]){
-						       {"http.request.method", req->method, 0},
-						       {"http.route", route, 0},
-						       {"http.response.status_code", NULL, code},
-						       {"abacus.request_id", req->id, 0},
-						       {0},
-					       }});
+	trace_span_record(&req->trace, &(struct trace_span){.name = name.bytes,
+							    .kind = TRACE_SERVER,
+							    .started_us = req->started_us,
+							    .ended_us = req->server->now_us,
+							    .has_failed = code >= 500,
+							    .attributes = (const struct trace_attribute[]){
+								    {"http.request.method", req->method, 0},
+								    {"http.route", route, 0},
+								    {"http.response.status_code", NULL, code},
+								    {"abacus.request_id", req->id, 0},
+								    {0},
+							    }});
 	buf_free(&name);
 }
 
@@ -118,5 +117,6 @@ void http_access_record_refusal(const struct http_request *req, const struct htt
 	if (req->server->routes == route_metrics.routes)
 		count_at(route_metrics.count, rule->code);
 	log_line(LOG_INFO, "refused", LOG_TEXT("request_id", req->id), LOG_TEXT("trace_id", trace_logged_id(&req->trace)),
-		 LOG_INT("status", rule->code), LOG_TEXT("rule", rule->section), LOG_TEXT("reason", rule->message), LOG_TEXT("remote_ip", req->conn->peer));
+		 LOG_INT("status", rule->code), LOG_TEXT("rule", rule->section), LOG_TEXT("reason", rule->message),
+		 LOG_TEXT("remote_ip", req->conn->peer));
 }

@@ -299,9 +299,8 @@ static struct http_call *request_new(struct http_client *client, struct scope *s
 		return NULL;
 	}
 	call->port = url.port;
-	buf_printf(&call->request,
-		   "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: abacus\r\nAccept: */*\r\nConnection: close\r\n", method, url.path,
-		   url.authority);
+	buf_printf(&call->request, "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: abacus\r\nAccept: */*\r\nConnection: close\r\n",
+		   method, url.path, url.authority);
 	call->lookup = resolver_look_up(client->resolver, url.host, looked_up, call);
 	return call;
 }

@@ -1,5 +1,6 @@
-/* HTTP client that asks other daemons: one request a call, on a connection of its own, limited in time and size whatever the peer
- * does. evdns looks up names without blocking. Nothing is kept between calls, and while none is in flight there is no timer.
+/* HTTP client that asks other daemons: one request a call, on a connection of its own, limited in time and size whatever the
+ * peer does. evdns looks up names without blocking. Nothing is kept between calls, and while none is in flight there is no
+ * timer.
  *
  * Every call obeys the law of asynchronous calls (scope.h). A call whose scope was cancelled ends by itself, within its time.
  */

@@ -17,8 +17,8 @@ typedef void submission_taken(enum status status, int64_t id, enum job_state sta
 struct submissions *submissions_new(struct event_base *base, struct values *values);
 void submissions_free(struct submissions *submissions);
 bool submissions_are_full(const struct submissions *submissions);
-/* Not while they are full. user_id 0: anonymous. request_id and trace are copied; the job is part of the trace. A submission is stored and queued even when its scope is cancelled, because
- * the client disconnected: only `done` does not run then. */
+/* Not while they are full. user_id 0: anonymous. request_id and trace are copied; the job is part of the trace. A submission is
+ * stored and queued even when its scope is cancelled, because the client disconnected: only `done` does not run then. */
 void submissions_add(struct submissions *submissions, struct scope *scope, int64_t user_id, struct job_key key,
 		     const char *request_id, const struct trace *trace, submission_taken *done, void *arg);
 

@@ -9,10 +9,8 @@ static void record_part(const struct held *held, const char *name, int64_t start
 	struct trace part;
 
 	trace_child(&part, &held->job.trace);
-	trace_span_record(&part, &(struct trace_span){.name = name,
-						      .kind = TRACE_INTERNAL,
-						      .started_us = started_us,
-						      .ended_us = ended_us});
+	trace_span_record(&part, &(struct trace_span){
+					 .name = name, .kind = TRACE_INTERNAL, .started_us = started_us, .ended_us = ended_us});
 }
 
 static void record_job(const struct held *held, int64_t queued_us, int64_t stored_us)

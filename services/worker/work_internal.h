@@ -33,7 +33,7 @@ struct held {
 	size_t len;
 	int64_t duration_us;
 	int64_t received_us, calculated_us; /* only if its trace is sampled */
-	bool is_leaving; /* Redis was asked to store its result or to take it back */
+	bool is_leaving;                    /* Redis was asked to store its result or to take it back */
 	LIST_ENTRY(held) link;
 };
 

@@ -42,7 +42,7 @@ class Collector(http.server.ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self):  # noqa: N802
+        def do_POST(self):
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             assert (self.path, self.headers["Content-Type"]) == ("/v1/traces", "application/json")
             for resource in body["resourceSpans"]:

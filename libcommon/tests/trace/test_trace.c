@@ -29,9 +29,11 @@ static struct trace begin(const char *traceparent)
 static void test_well_formed_traceparents_are_continued(void **state)
 {
 	static const char *const rows[] = {
-		BEGINNING "-00", BEGINNING "-01", BEGINNING "-ff", /* unknown flags */
-		"01-" ID "-" PARENT "-01",                         /* a later version */
-		"cc-" ID "-" PARENT "-01",                         /* and what it adds: */
+		BEGINNING "-00",
+		BEGINNING "-01",
+		BEGINNING "-ff",           /* unknown flags */
+		"01-" ID "-" PARENT "-01", /* a later version */
+		"cc-" ID "-" PARENT "-01", /* and what it adds: */
 		"cc-" ID "-" PARENT "-01-",
 		"cc-" ID "-" PARENT "-01-what-the-future-will-be-like",
 	};
@@ -54,32 +56,32 @@ static void test_malformed_traceparents_begin_a_trace(void **state)
 		BEGINNING,
 		BEGINNING "-",
 		BEGINNING "-0",
-		BEGINNING "-01-",                  /* version 00 has an end */
+		BEGINNING "-01-", /* version 00 has an end */
 		BEGINNING "-01.",
 		BEGINNING "-01-what-the-future-will-be-like",
-		"cc-" ID "-" PARENT "-01.what",    /* no later version goes on like that */
+		"cc-" ID "-" PARENT "-01.what", /* no later version goes on like that */
 		"cc-" ID "-" PARENT "-010",
-		"ff-" ID "-" PARENT "-01",         /* invalid */
+		"ff-" ID "-" PARENT "-01", /* invalid */
 		".0-" ID "-" PARENT "-01",
 		"0.-" ID "-" PARENT "-01",
 		"0-" ID "-" PARENT "-01",
-		"CC-" ID "-" PARENT "-01",         /* upper case */
+		"CC-" ID "-" PARENT "-01", /* upper case */
 		"00-4BF92F3577B34DA6A3CE929D0E0E4736-" PARENT "-01",
 		"00-" ID "-00F067AA0BA902B7-01",
 		BEGINNING "-0A",
-		"00-" ZERO_ID "-" PARENT "-01",    /* zeros stand for none */
+		"00-" ZERO_ID "-" PARENT "-01", /* zeros stand for none */
 		"00-" ID "-0000000000000000-01",
 		"00-.bf92f3577b34da6a3ce929d0e0e4736-" PARENT "-01",
 		"00-" ID "-.0f067aa0ba902b7-01",
 		BEGINNING "-.0",
 		BEGINNING "-0.",
-		"00-" ID PARENT "-01",             /* a dash less */
+		"00-" ID PARENT "-01", /* a dash less */
 		"00_" ID "-" PARENT "-01",
 		"00-" ID "_" PARENT "-01",
 		BEGINNING "_01",
 		" " BEGINNING "-01",
 		BEGINNING "-01 ",
-		"00-" ID "-" PARENT "0-01",        /* a digit more */
+		"00-" ID "-" PARENT "0-01", /* a digit more */
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
