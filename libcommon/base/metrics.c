@@ -43,10 +43,12 @@ struct metric {
 /* The last observation of a bucket that was part of a recorded trace. Its process alone writes it. An odd version is being
  * written; one that changed while it was read was read in parts. */
 struct exemplar {
-	atomic_uint version;
-	char trace_id[33]; /* "": none yet */
-	double seconds;
-	int64_t unix_ms;
+	atomic_uint version; /* 0: there is none */
+	struct traced {
+		char trace_id[33];
+		double seconds;
+		int64_t unix_ms;
+	} last;
 };
 
 static struct {
@@ -149,9 +151,9 @@ void metrics_observe_traced(struct metric *histogram, double seconds, const char
 	exemplar = &metrics.my_exemplars[histogram->exemplar + bucket_of(seconds)];
 	version = atomic_load(&exemplar->version) | 1; /* odd already: the process before was killed here */
 	atomic_store(&exemplar->version, version);
-	snprintf(exemplar->trace_id, sizeof exemplar->trace_id, "%s", trace_id);
-	exemplar->seconds = seconds;
-	exemplar->unix_ms = clock_unix_ms();
+	snprintf(exemplar->last.trace_id, sizeof exemplar->last.trace_id, "%s", trace_id);
+	exemplar->last.seconds = seconds;
+	exemplar->last.unix_ms = clock_unix_ms();
 	atomic_store(&exemplar->version, version + 1);
 }
 
@@ -306,22 +308,20 @@ static void add_line(struct buf *out, const struct metric *metric, const char *s
 }
 
 /* False: there is none, or its process is writing it. */
-static bool read_exemplar(struct exemplar *exemplar, struct exemplar *ret_copy)
+static bool read_exemplar(struct exemplar *exemplar, struct traced *ret_last)
 {
 	unsigned version = atomic_load(&exemplar->version);
 
 	if (version == 0 || version % 2 != 0)
 		return false;
-	memcpy(ret_copy->trace_id, exemplar->trace_id, sizeof ret_copy->trace_id);
-	ret_copy->seconds = exemplar->seconds;
-	ret_copy->unix_ms = exemplar->unix_ms;
+	*ret_last = exemplar->last;
 	return atomic_load(&exemplar->version) == version;
 }
 
 /* The newest of all processes. */
 static void add_exemplar(struct buf *out, size_t at)
 {
-	struct exemplar newest = {.unix_ms = -1}, other;
+	struct traced newest = {.unix_ms = -1}, other;
 
 	for (unsigned process = 0; metrics.exemplars && process < metrics.processes; process++)
 		if (read_exemplar(&metrics.exemplars[process * metrics.exemplars_count + at], &other) &&

@@ -32,11 +32,6 @@ static void add_number(struct buf *out, const char *name, int64_t number)
 	json_write_member_text(out, name, text);
 }
 
-static void add_time(struct buf *out, const char *name, int64_t monotonic_us)
-{
-	add_number(out, name, (clock_unix_us() - clock_monotonic_us() + monotonic_us) * 1000);
-}
-
 static void add_attribute(struct buf *out, const struct trace_attribute *attribute)
 {
 	json_write_object(out);
@@ -62,6 +57,8 @@ void trace_attributes_write(struct buf *out, const struct trace_attribute *attri
 
 static void add_span(struct buf *out, const struct trace *trace, const struct trace_span *span)
 {
+	int64_t unix_us = clock_unix_us() - clock_monotonic_us();
+
 	json_write_object(out);
 	json_write_member_text(out, "traceId", trace->id);
 	json_write_member_text(out, "spanId", trace->span);
@@ -69,8 +66,8 @@ static void add_span(struct buf *out, const struct trace *trace, const struct tr
 		json_write_member_text(out, "parentSpanId", trace->parent);
 	json_write_member_text(out, "name", span->name);
 	json_write_member_int(out, "kind", span->kind);
-	add_time(out, "startTimeUnixNano", span->started_us);
-	add_time(out, "endTimeUnixNano", span->ended_us);
+	add_number(out, "startTimeUnixNano", (span->started_us + unix_us) * 1000);
+	add_number(out, "endTimeUnixNano", (span->ended_us + unix_us) * 1000);
 	trace_attributes_write(out, span->attributes);
 	if (span->has_failed) {
 		json_write_key(out, "status");
