@@ -60,7 +60,7 @@ def settings(name):
     users: (if $place.PublicUrl then {PUBLIC_URL: $place.PublicUrl} else {} end), values: {USERS_URL: "http://users.\($place.Namespace):5001"}, worker: {},
     mailer: (if $place.SmtpUrl then {MAIL_FROM: $place.MailFrom, PUBLIC_URL: $place.PublicUrl} else {} end),
     healthcheck: {HEALTHCHECK_TARGETS: (["users=9001", "values=9002", "worker=9004", "mailer=9005", "healthcheck=9003"] |
-      map(split("=") | "\(.[0])=http://\(.[0]).\($place.Namespace):\(.[1])") | join(","))}
+      map(split("=") | "\(.[0])=http://\(.[0]).\($place.Namespace):\(.[1])") | join(",")), USERS_URL: "http://users.\($place.Namespace):5001"}
   }[name]);
 def keys: {SECRET_KEY: $place.SecretKey} + (if $place.SecretKeyPrevious then {SECRET_KEY_PREVIOUS: $place.SecretKeyPrevious} else {} end);
 def secrets_of(name):

@@ -1,5 +1,6 @@
 #include "auth/introspection.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/queue.h>
 
@@ -70,29 +71,35 @@ static enum auth_verdict verdict_of(const struct http_response *response, const 
 	return response->code == 401 && json ? auth_verdict_of(json_text(json, "code")) : AUTH_UNKNOWN;
 }
 
-static bool is_admin_in(const cJSON *json)
+static void read_user(const cJSON *json, struct introspection_user *user)
 {
-	bool is_admin;
+	const cJSON *data = cJSON_GetObjectItemCaseSensitive(json, "data");
+	const char *name = json_text(data, "username");
 
-	return json_bool(cJSON_GetObjectItemCaseSensitive(json, "data"), "admin", &is_admin) == STATUS_OK && is_admin;
+	if (json_int(data, "id", &user->id) != STATUS_OK)
+		user->id = 0;
+	if (json_bool(data, "admin", &user->is_admin) != STATUS_OK)
+		user->is_admin = false;
+	snprintf(user->name, sizeof user->name, "%s", name ? name : "");
 }
 
 static void answered(enum status status, const struct http_response *response, const char *reason, void *arg)
 {
 	struct question *question = arg;
 	enum auth_verdict verdict = AUTH_UNKNOWN;
+	struct introspection_user user = {0};
 	cJSON *json = NULL;
-	bool is_admin;
 
 	if (status == STATUS_OK) {
 		if (json_parse(response->body, response->len, &json) != STATUS_OK)
 			json = NULL;
 		verdict = verdict_of(response, json);
 	}
-	is_admin = verdict == AUTH_OK && is_admin_in(json);
+	if (verdict == AUTH_OK)
+		read_user(json, &user);
 	cJSON_Delete(json);
 	if (question_end(question))
-		question->done(verdict, is_admin, question->arg);
+		question->done(verdict, &user, question->arg);
 	free(question);
 }
 

@@ -1,9 +1,10 @@
 /* Asks users whether a token is good, while this process cannot know whether it was revoked (AUTH_UNKNOWN): Redis is away, or
- * users has not published everything to a new one yet. What RFC 7662 calls introspection; the question is users's own
- * GET /auth/status, with the token of the request.
+ * users has not published everything to a new one yet; or always, in healthcheck, which has no key and no copy. What RFC 7662
+ * calls introspection; the question is users's own GET /auth/status, with the token of the request.
  *
  * users looks each token up in Postgres, so the promise of revocations.h holds: no answer is kept, and a token whose logout was
- * answered with 200 is refused. It costs a request one hop and one query, which is why it only stands in for the copy. */
+ * answered with 200 is refused. It costs a request one hop and one query, which is why it only stands in for the copy where
+ * many requests have a token. */
 #ifndef ABACUS_INTROSPECTION_H
 #define ABACUS_INTROSPECTION_H
 
@@ -13,6 +14,7 @@
 
 #define INTROSPECTION_TIMEOUT_MS 2000
 #define INTROSPECTION_IN_FLIGHT_MAX 64
+#define INTROSPECTION_NAME_BYTES 256 /* a longer name is cut off */
 
 struct event_base;
 struct introspection;
@@ -22,12 +24,18 @@ struct introspection *introspection_new(struct event_base *base, const char *use
 /* Ends what is in flight without a callback. */
 void introspection_free(struct introspection *introspection);
 
-/* authorization: the header of a request whose token auth_check() has verified, except for its revocation. The verdict is
- * AUTH_OK, AUTH_EXPIRED, AUTH_INVALID, AUTH_INACTIVE, or AUTH_UNKNOWN when users has not answered within the time, or answered
- * something else; is_admin is what users says of its user now, while the token says what was when it was issued. Obeys the law
- * of asynchronous calls (scope.h). False, and done never runs: users cannot be asked, or INTROSPECTION_IN_FLIGHT_MAX questions
- * are under way. */
-typedef void introspection_done(enum auth_verdict verdict, bool is_admin, void *arg);
+/* What users says of a token's user now, while the token says what was when it was issued. All zero unless AUTH_OK. */
+struct introspection_user {
+	int64_t id;
+	bool is_admin;
+	char name[INTROSPECTION_NAME_BYTES];
+};
+
+/* authorization: the header of a request, not empty. Where auth_check() can verify its token, except for its revocation, it
+ * has. The verdict is AUTH_OK, AUTH_EXPIRED, AUTH_INVALID, AUTH_INACTIVE, or AUTH_UNKNOWN when users has not answered within
+ * the time, or answered something else; user is borrowed for the callback. Obeys the law of asynchronous calls (scope.h).
+ * False, and done never runs: users cannot be asked, or INTROSPECTION_IN_FLIGHT_MAX questions are under way. */
+typedef void introspection_done(enum auth_verdict verdict, const struct introspection_user *user, void *arg);
 bool introspection_ask(struct introspection *introspection, struct scope *scope, const char *authorization,
 		       introspection_done *done, void *arg) MUST_CHECK;
 

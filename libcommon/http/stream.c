@@ -85,6 +85,11 @@ void http_stream_write(struct http_stream *stream, const char *bytes, size_t len
 		drop(stream);
 }
 
+void http_stream_end(struct http_stream *stream)
+{
+	drop(stream);
+}
+
 size_t http_stream_waiting(const struct http_stream *stream)
 {
 	return evbuffer_get_length(http_upgrade_output(stream->conn));

@@ -28,6 +28,15 @@ daemon_admin_port() {
 	esac
 }
 
+# Not among daemons_ports, because healthcheck does without it if it is taken.
+daemon_dashboard_port() {
+	case $1,$APP_ENV in
+	*-2,*) echo 0 ;; # because two processes of one user would share the port
+	*,development | *,testing) echo "${DASHBOARD_PORT:-$((5000 + PORT_OFFSET))}" ;;
+	*) echo "${DASHBOARD_PORT:-0}" ;;
+	esac
+}
+
 daemons_admin_ports() {
 	for name in $(daemons_names); do daemon_admin_port "$name"; done
 }
@@ -86,11 +95,12 @@ ENVIRONMENT
 		;;
 	healthcheck)
 		echo "export HEALTHCHECK_TARGETS=$(daemons_targets) HEALTHCHECK_POSTGRES_FILE=$secrets/healthcheck.url"
-		echo "export HEALTHCHECK_NGINX_URL=http://127.0.0.1:$nginx_status_port/nginx_status"
+		echo "export HEALTHCHECK_NGINX_URL=http://127.0.0.1:$nginx_status_port/nginx_status USERS_URL=http://127.0.0.1:$(daemon_port users)"
+		echo "export DASHBOARD_PORT=$(daemon_dashboard_port "$1")"
 		;;
 	esac
 	"$RUN_DIR/bin/${1%-2}" --help | sed -n 's/^  \([A-Z][A-Z0-9_]*\) .*/\1/p' | while read -r variable; do
-		case $variable in APP_ENV | INSTANCE | HTTP_HOST | ADMIN_PORT | PORT | SECRET_KEY | REDIS_URL | DATABASE_URL) continue ;; esac
+		case $variable in APP_ENV | INSTANCE | HTTP_HOST | ADMIN_PORT | PORT | DASHBOARD_PORT | SECRET_KEY | REDIS_URL | DATABASE_URL) continue ;; esac
 		eval "value=\${$variable:-}"
 		[ -z "$value" ] || printf 'export %s=%s\n' "$variable" "$(quote "$value")" # because echo would change a \n in it
 	done

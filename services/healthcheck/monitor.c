@@ -3,6 +3,7 @@
 #include <event2/event.h>
 #include <stdlib.h>
 
+#include "auth/introspection.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -25,7 +26,7 @@ static void publish(void *arg)
 	streams_publish(monitor->streams);
 }
 
-static void publish_soon(struct monitor *monitor)
+void monitor_publish_soon(struct monitor *monitor)
 {
 	if (monitor->updated_ms > 0 && !loop_timer_is_running(monitor->soon))
 		loop_timer_start(monitor->soon, SOON_MS);
@@ -41,14 +42,14 @@ void monitor_note(struct monitor *monitor, struct watched *watched, enum health 
 		log_line(health == HEALTH_UP ? LOG_INFO : LOG_WARN, "health changed", LOG_TEXT("of", watched->instance),
 			 LOG_TEXT("status", health_name(health)), LOG_TEXT("was", health_name(was)),
 			 LOG_TEXT("reason", reason));
-	publish_soon(monitor);
+	monitor_publish_soon(monitor);
 }
 
 void monitor_note_restart(struct monitor *monitor, struct watched *watched)
 {
 	events_note_restart(&monitor->events, watched, clock_unix_ms());
 	log_line(LOG_WARN, "restarted between two rounds", LOG_TEXT("of", watched->instance));
-	publish_soon(monitor);
+	monitor_publish_soon(monitor);
 }
 
 void monitor_answered(struct monitor *monitor)
@@ -73,6 +74,7 @@ struct monitor *monitor_new(struct event_base *base, const struct healthcheck_co
 	monitor->config = config;
 	history_init(&monitor->history, config->interval_ms);
 	monitor->client = http_client_new(base);
+	monitor->introspection = introspection_new(base, config->users_url);
 	monitor->soon = loop_timer_new(base, publish, monitor);
 	monitor->streams = streams_new(monitor);
 	monitor->poll = poll_new(monitor);
@@ -96,6 +98,7 @@ void monitor_free(struct monitor *monitor)
 	postgres_watch_free(monitor->postgres_watch);
 	poll_free(monitor->poll);
 	targets_free(monitor->targets);
+	introspection_free(monitor->introspection);
 	http_client_free(monitor->client);
 	event_base_loop(monitor->base, EVLOOP_NONBLOCK); /* frees the look-ups that were in flight: http/client.h */
 	streams_free(monitor->streams);

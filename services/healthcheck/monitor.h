@@ -12,12 +12,13 @@
 #include "watch/redis_watch.h"
 
 struct healthcheck_config;
+struct introspection;
 
 struct monitor {
 	const struct healthcheck_config *config;
 	struct event_base *base;
 	struct http_client *client;
-	struct http_server *http; /* set and freed by main.c */
+	struct introspection *introspection;
 
 	/* What is known. */
 	struct instance *instances[INSTANCES_MAX]; /* sorted by service and number; targets.c's */
@@ -27,6 +28,7 @@ struct monitor {
 	struct nginx_readings nginx;
 	struct history history;
 	struct events events;
+	struct notice notice;
 	int64_t updated_ms; /* when it was last published; 0: never */
 
 	/* What finds it out. */
@@ -50,14 +52,24 @@ void monitor_free(struct monitor *monitor); /* after the HTTP server */
 void monitor_note(struct monitor *monitor, struct watched *watched, enum health health, const char *reason);
 /* Records that something is up and was down in between. */
 void monitor_note_restart(struct monitor *monitor, struct watched *watched);
+/* Publishes in a moment, after something else than health has changed. */
+void monitor_publish_soon(struct monitor *monitor);
 /* An instance has answered: publishes when it was the last of its round. */
 void monitor_answered(struct monitor *monitor);
 /* Publishes now unless this round already did, because some instance hangs. */
 void monitor_round_ends(struct monitor *monitor);
 
+/* What each HTTP server has as its service, because one of them is for operators alone. */
+struct listener {
+	struct monitor *monitor;
+	bool is_private;
+};
+
 static inline struct monitor *monitor_of(const struct http_request *req)
 {
-	return http_request_service(req);
+	const struct listener *listener = http_request_service(req);
+
+	return listener->monitor;
 }
 
 #endif

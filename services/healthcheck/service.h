@@ -17,10 +17,15 @@ struct healthcheck_config {
 	struct postgres_config postgres; /* its url is NULL: Postgres is not watched */
 	struct redis_config redis;
 	char *targets, *interval;
-	char *nginx_url; /* NULL: nginx is not watched */
+	char *users_url;                 /* NULL: no request can prove that it is an admin's */
+	char *status_public;             /* NULL: by APP_ENV */
+	bool shows_all;                  /* of `status_public`: to every reader */
+	char *dashboard;                 /* the text of DASHBOARD_PORT; NULL: by APP_ENV */
+	struct http_config private_http; /* port 0: there is no private listener */
+	char *nginx_url;                 /* NULL: nginx is not watched */
 	bool watches_redis;
 	long interval_ms; /* of `interval` */
-	long timeout_ms, streams_max;
+	long timeout_ms, streams_max, streams_per_client;
 };
 
 extern struct healthcheck_config healthcheck_config;
@@ -28,6 +33,7 @@ extern const struct daemon_config healthcheck_configs[];
 void healthcheck_check(struct config *config);
 
 extern const struct http_route healthcheck_routes[];
-http_handler health_show, history_show, events_show, stream_begin, page_show, page_redirect;
+http_handler health_show, history_show, events_show, event_acknowledge, notice_set, notice_remove, stream_begin, page_show,
+	page_redirect;
 
 #endif

@@ -39,7 +39,7 @@ static void set_caller(struct http_request *req, const struct jwt_claims *claims
 	http_request_set_context(req, caller);
 }
 
-static void asked(enum auth_verdict verdict, bool is_admin, void *arg)
+static void asked(enum auth_verdict verdict, const struct introspection_user *user, void *arg)
 {
 	struct http_request *req = arg;
 	const struct caller *caller = http_request_context(req);

@@ -10,7 +10,8 @@ struct values_config values_config;
 static const struct config_option own_options[] = {
 	{"PORT", CONFIG_INT, offsetof(struct values_config, http.port), "5002", "port to listen on", 0, 65535, false},
 	{"USERS_URL", CONFIG_URL, offsetof(struct values_config, users_url), NULL,
-	 "users, as http://host:port: asked about each token while Redis is away", 0, 0, true},
+	 "users, as http://host:port: values asks it about each token while Redis is away, healthcheck about each admin", 0, 0,
+	 true},
 	{"VALUES_ANONYMOUS", CONFIG_BOOL, offsetof(struct values_config, anonymous), "false",
 	 "true: submitting and reading a result need no token, whatever the index", 0, 0, false},
 	{"VALUES_ANONYMOUS_MAX", CONFIG_INT, offsetof(struct values_config, anonymous_max), "1000",

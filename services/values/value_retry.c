@@ -19,7 +19,7 @@ static void counted(const struct rate_verdict *verdict, void *arg);
 static void change(struct retry *retry);
 static void changed(enum status status, const struct postgres_rows *rows, void *arg);
 static void ask_users(struct retry *retry);
-static void answered(enum auth_verdict verdict, bool is_admin, void *arg);
+static void answered(enum auth_verdict verdict, const struct introspection_user *user, void *arg);
 static void put_back(enum status status, void *arg);
 static void reply(struct retry *retry, const char *state);
 
@@ -95,13 +95,13 @@ static void ask_users(struct retry *retry)
 		auth_refuse(req, AUTH_UNKNOWN);
 }
 
-static void answered(enum auth_verdict verdict, bool is_admin, void *arg)
+static void answered(enum auth_verdict verdict, const struct introspection_user *user, void *arg)
 {
 	struct retry *retry = arg;
 
 	if (verdict != AUTH_OK)
 		return auth_refuse(retry->req, verdict);
-	if (!is_admin)
+	if (!user->is_admin)
 		return reply_unknown(retry->req);
 	retry->is_for_anybody = true;
 	change(retry);

@@ -31,7 +31,7 @@ def calls(reader):
     return [
         LIVE,
         *((method, path) for method, path, _ in routes(reader)),
-        *((method, f"/api{path}") for method, path in health if path.startswith(PUBLIC)),
+        *((method, f"/api{path}".replace("{id}", "1")) for method, path in health if path.startswith(PUBLIC)),
     ]
 
 

@@ -54,7 +54,7 @@ def test_the_queue_postgres_redis_and_nginx_are_reported():
         return data if data["nginx"]["requests_per_s"] is not None and data["queue"]["per_s"] is not None else None
 
     data = eventually(known)
-    assert set(data) == {"summary", "services", "queue", "postgres", "redis", "nginx", "updated_at"}
+    assert set(data) == {"summary", "detail", "notice", "services", "queue", "postgres", "redis", "nginx", "updated_at"}
     assert data["queue"]["depth"] >= 0 and data["queue"]["oldest_s"] >= 0 and data["queue"]["dead"] >= 0
     assert data["postgres"]["status"] == "up" and data["postgres"]["role"] == "primary"
     assert 3 <= data["postgres"]["connections"] < data["postgres"]["connections_max"] == 100
@@ -139,8 +139,17 @@ def test_an_hour_of_history_is_thinned_to_at_most_450_points():
     assert all(len(one["points"]) <= 450 for one in data["instances"])
 
 
+def test_a_day_of_history_has_a_point_for_each_four_minutes():
+    data = get("/api/healthcheck/history?service=users&minutes=1440").json["data"]
+    assert (data["minutes"], data["interval_s"]) == (1440, 240)
+    for one in data["instances"]:
+        assert 1 <= len(one["points"]) <= 360
+        assert one["points"][-1]["memory_bytes"] > 1_000_000
+        assert all(point["at"].endswith(":00.000Z") for point in one["points"])
+
+
 @pytest.mark.parametrize(
-    "query", ["", "?minutes=5", "?service=users&minutes=0", "?service=users&minutes=61", "?service=users&minutes=x"]
+    "query", ["", "?minutes=5", "?service=users&minutes=0", "?service=users&minutes=1441", "?service=users&minutes=x"]
 )
 def test_invalid_history_parameters_are_400(query):
     reply = get(f"/api/healthcheck/history{query}")

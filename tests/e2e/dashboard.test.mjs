@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
+import { admin, call } from "./people.mjs";
 import {
 	allOf,
 	answers,
@@ -307,4 +308,121 @@ test("what a service says about itself is shown as text, never as markup", async
 	await headline(page, hostile);
 	assert.equal(await page.locator("img").count(), 0);
 	assert.ok((await page.locator("#detail").innerText()).includes(hostile));
+});
+
+// ---- graphs ----
+
+const graph = (page) => page.locator(".services .graph").first();
+const readout = (page) => page.locator(".services .readout").first();
+
+test("a graph says the value and the time under the mouse, and by the arrow keys", async (t) => {
+	const page = await open(t);
+	await page.locator("#services .spark[aria-label*='at most']").first().waitFor({ state: "attached" });
+	const { width } = await graph(page).boundingBox();
+	await graph(page).hover({ position: { x: width - 8, y: 10 } });
+	assert.match(await readout(page).innerText(), /^\d\d:\d\d:\d\d · [\d.,]+ m?s$/);
+	await page.screenshot({ path: artifact("dashboard-hover.png") });
+	await page.mouse.move(5, 5);
+	assert.equal(await readout(page).innerText(), "");
+	await graph(page).focus();
+	await page.keyboard.press("ArrowLeft");
+	const first = await graph(page).getAttribute("aria-valuetext");
+	await page.keyboard.press("ArrowLeft");
+	assert.match(first, /^\d\d:\d\d:\d\d · |^not known$/);
+	assert.notEqual(await graph(page).getAttribute("aria-valuenow"), "100");
+	assert.deepEqual(await violations(page), []);
+});
+
+test("the graphs show an hour or a day", async (t) => {
+	const page = await open(t);
+	for (const [choice, words] of [
+		["1 h", "hour"],
+		["24 h", "24 hours"],
+		["15 min", "15 minutes"],
+	]) {
+		await page.getByText(choice, { exact: true }).click();
+		await page.locator(`#services .spark[aria-label*='over the last ${words}: at most']`).first().waitFor({ state: "attached" });
+	}
+	assert.deepEqual(page.complaints, []);
+});
+
+// ---- what a stranger sees ----
+
+const HIDDEN = ["address", "reason", "version", "cpu_percent", "memory_bytes", "uptime_s", "response_ms"];
+
+for (const [name, options] of [
+	["", {}],
+	[" at 320 px", { viewport: { width: 320, height: 700 } }],
+])
+	test(`a summary says what is up, asks admins to log in, and shows no figures${name}`, async (t) => {
+		const page = await open(t, {
+			...options,
+			before: instead((data) => {
+				data.detail = "summary";
+				data.notice = { text: "Maintenance from 22:00 to 23:00 UTC.", by: null, since: data.updated_at };
+				for (const one of data.services) for (const member of HIDDEN) one[member] = null;
+			}),
+		});
+		await page.getByRole("link", { name: "Log in" }).waitFor();
+		assert.equal(await page.locator("#notice").innerText(), "Maintenance from 22:00 to 23:00 UTC.");
+		assert.ok((await page.locator(".services .card[data-status=up]").count()) > 0);
+		for (const what of [".graph", ".card dl", "#choice", "#range", "#events-section", "#actions"])
+			assert.equal(await page.locator(what).first().isVisible(), false, what);
+		assert.deepEqual(await violations(page), []);
+		assert.ok((await sideways(page)) <= 0);
+		await page.screenshot({ path: artifact(`dashboard-summary${name ? "-320" : ""}.png`), fullPage: true });
+	});
+
+// ---- what an admin does ----
+
+async function openAsAdmin(t) {
+	const { auth_token } = await call("POST", "/auth/login", { body: admin });
+	const page = await open(t, {
+		before: (page) => page.addInitScript((token) => sessionStorage.setItem("abacus.token", token), auth_token),
+	});
+	await page.locator("#actions").waitFor();
+	return page;
+}
+
+test("an admin sets a notice for all readers and removes it", async (t) => {
+	const reader = await open(t);
+	const page = await openAsAdmin(t);
+	await page.getByRole("button", { name: "Set a notice" }).click();
+	await page.getByLabel("Text").fill("Maintenance at 22:00");
+	assert.deepEqual(await violations(page), []);
+	await page.screenshot({ path: artifact("dashboard-notice.png"), fullPage: true });
+	await page.getByRole("button", { name: "Save" }).click();
+	await reader.locator("#notice", { hasText: "Maintenance at 22:00" }).waitFor();
+	assert.equal(await reader.locator("#actions").isVisible(), false);
+	await page.getByRole("button", { name: "Remove the notice" }).click();
+	await reader.locator("#notice").waitFor({ state: "hidden" });
+	assert.deepEqual(page.complaints, []);
+});
+
+test("an admin acknowledges an event with a note, by the keyboard", async (t) => {
+	const page = await openAsAdmin(t);
+	await stop("worker");
+	const row = page.locator("#events tr[data-status=down]").filter({ hasText: "worker-1" }).filter({ hasText: "so far" });
+	await row.getByRole("button", { name: /^Acknowledge: worker-1 down/ }).focus();
+	await page.keyboard.press("Enter");
+	await page.keyboard.type("It is being replaced.");
+	await page.keyboard.press("Tab");
+	await page.keyboard.press("Enter");
+	await row.filter({ hasText: /Acknowledged by \S+: It is being replaced\./ }).waitFor();
+	await page.screenshot({ path: artifact("dashboard-acknowledged.png"), fullPage: true });
+	await start("worker");
+});
+
+test("a note that the server refuses stays in the dialog with the reason", async (t) => {
+	const page = await openAsAdmin(t);
+	await page.route("**/api/healthcheck/notice", (route) =>
+		route.fulfill({ status: 503, json: { status: "error", code: "unavailable", message: "Temporarily unavailable." } }),
+	);
+	await page.getByRole("button", { name: "Set a notice" }).click();
+	await page.getByLabel("Text").fill("Maintenance");
+	await page.getByRole("button", { name: "Save" }).click();
+	await page.locator("#dialog-problem", { hasText: "Temporarily unavailable." }).waitFor();
+	assert.equal(await page.getByLabel("Text").inputValue(), "Maintenance");
+	await page.keyboard.press("Escape");
+	await page.locator("#dialog").waitFor({ state: "hidden" });
 });

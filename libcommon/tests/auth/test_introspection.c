@@ -14,7 +14,7 @@ static struct peer peer;
 static struct introspection *introspection;
 static int answers;
 static enum auth_verdict verdict;
-static bool is_admin;
+static struct introspection_user user;
 
 static void users_answers(const char *answer)
 {
@@ -44,11 +44,11 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void answered(enum auth_verdict said, bool says_admin, void *arg)
+static void answered(enum auth_verdict said, const struct introspection_user *said_of, void *arg)
 {
 	answers++;
 	verdict = said;
-	is_admin = says_admin;
+	user = *said_of;
 }
 
 static enum auth_verdict ask(void)
@@ -91,12 +91,21 @@ static void test_a_user_is_an_admin_only_if_users_says_so_of_a_good_token(void *
 			 strlen(rows[i].body), rows[i].body);
 		users_answers(answer);
 		ask();
-		assert_int_equal(is_admin, rows[i].is_admin);
+		assert_int_equal(user.is_admin, rows[i].is_admin);
 		introspection_free(introspection);
 		peer_close(&peer);
 	}
 	introspection = NULL;
 	peer.listener = NULL;
+}
+
+static void test_the_user_of_a_good_token_is_named(void **state)
+{
+	users_answers(
+		"HTTP/1.1 200 OK\r\nContent-Length: 49\r\n\r\n{\"data\":{\"id\":7,\"username\":\"maxm\",\"admin\":false}}");
+	assert_int_equal(ask(), AUTH_OK);
+	assert_int_equal(user.id, 7);
+	assert_string_equal(user.name, "maxm");
 }
 
 static void test_a_refusal_of_users_is_given_on_as_it_is(void **state)
@@ -197,6 +206,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		INTROSPECTION_TEST(test_a_token_that_users_accepts_is_good_and_was_asked_with_its_header),
 		INTROSPECTION_TEST(test_a_user_is_an_admin_only_if_users_says_so_of_a_good_token),
+		INTROSPECTION_TEST(test_the_user_of_a_good_token_is_named),
 		INTROSPECTION_TEST(test_a_refusal_of_users_is_given_on_as_it_is),
 		INTROSPECTION_TEST(test_any_other_answer_leaves_the_token_unknown),
 		INTROSPECTION_TEST(test_without_a_url_users_cannot_be_asked),

@@ -1,9 +1,12 @@
 // The operators' page. What the daemon sends goes into the page as text, never as markup.
 //
-// Flow: listen() and poll() receive -> received() stores and shows -> tick() updates the ages and notices when nothing comes any more.
+// Flow: the stream and poll() receive -> received() stores and shows -> tick() updates the ages and notices when nothing comes any more.
 // All ages are by the daemon's clock: the time that it sent last, plus the time that has passed here since then.
 
-import { addPoint, expectPointsEvery, figures, graphsOf, hasPoints, MINUTES } from "./graphs.js";
+import { acknowledge, removeNotice, setNotice } from "./admin.js";
+import { addPoint, expectPointsEvery, figures, graphsOf, hasPoints, pointAt, range, setRange, stepOf } from "./graphs.js";
+import { headers, isAdmin, refuse } from "./session.js";
+import { isListening, listen } from "./stream.js";
 import {
 	bytes,
 	clock,
@@ -79,21 +82,11 @@ function element(name, text, attributes = {}) {
 const nowMs = () => health.daemonMs + (performance.now() - health.receivedMs);
 
 async function ask(path) {
-	const response = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(POLL_MS) });
+	const sent = await headers();
+	const response = await fetch(path, { cache: "no-store", headers: sent, signal: AbortSignal.timeout(POLL_MS) });
+	if (response.status === 401) refuse(sent);
 	if (!response.ok) throw new Error(`${path}: ${response.status}`);
 	return response.json();
-}
-
-let stream = null;
-
-function listen() {
-	stream = new EventSource("stream");
-	stream.addEventListener("health", (event) => received(JSON.parse(event.data), "stream"));
-	stream.addEventListener("error", () => {
-		poll();
-		// The browser reconnects by itself, except after an answer that is not an event stream (nginx's 502).
-		if (stream.readyState === EventSource.CLOSED) setTimeout(listen, POLL_MS);
-	});
 }
 
 let askedMs = -Infinity;
@@ -110,15 +103,16 @@ async function poll() {
 
 function received({ data }, via) {
 	const before = health.data;
-	const wasLost = health.isLost || !before;
+	const wasLost = health.isLost || before?.detail !== data.detail; // or it begins, or a user has logged in or out meanwhile
 	if (!data.updated_at) return receivedNothingYet();
 	Object.assign(health, { data, via, receivedMs: performance.now(), daemonMs: Date.parse(data.updated_at), isLost: false });
-	const withoutHistory = data.services.filter((s) => wasLost || !hasPoints(s));
+	const isFull = data.detail === "full";
+	const withoutHistory = isFull ? data.services.filter((s) => wasLost || !hasPoints(s)) : [];
 	for (const instance of data.services) addPoint(instance, { ...instance, at: data.updated_at });
 	show(data);
 	tick();
 	if (withoutHistory.length) loadHistory(new Set(withoutHistory.map((s) => s.name)));
-	if (wasLost || hasChanged(before, data)) {
+	if (isFull && (wasLost || hasChanged(before, data))) {
 		loadEvents();
 		// Behind nginx the stream and this request may go to different monitors, and the other one may notice a round later.
 		setTimeout(loadEvents, POLL_MS + 500);
@@ -141,7 +135,7 @@ const statuses = (data) =>
 
 function tick() {
 	const silenceMs = performance.now() - health.receivedMs;
-	const patienceMs = stream?.readyState === EventSource.OPEN ? QUIET_MS : POLL_MS;
+	const patienceMs = isListening() ? QUIET_MS : POLL_MS;
 	if (Math.min(silenceMs, performance.now() - askedMs) >= patienceMs) poll();
 	health.isLost = silenceMs > LOST_MS;
 	showSummary();
@@ -227,6 +221,8 @@ function titleOf(s) {
 const cardId = (s) => `card-${keyOf(s).replace(/[^A-Za-z0-9]+/g, "-")}`;
 
 function show(data) {
+	document.body.classList.toggle("is-summary", data.detail === "summary");
+	showNotice(data);
 	const services = new Map();
 	for (const instance of data.services) services.set(instance.name, [...(services.get(instance.name) ?? []), instance]);
 	fillChildren(at("services"), [...services], ([name]) => name, fromTemplate("service-template"), showService);
@@ -274,7 +270,7 @@ function showInstance(node, s, showsVersion) {
 async function loadHistory(services) {
 	for (const name of services) {
 		try {
-			const answer = await ask(`../api/healthcheck/history?service=${encodeURIComponent(name)}&minutes=${MINUTES}`);
+			const answer = await ask(`../api/healthcheck/history?service=${encodeURIComponent(name)}&minutes=${range().minutes}`);
 			expectPointsEvery(answer.data.interval_s);
 			for (const { instance, points } of answer.data.instances) for (const point of points) addPoint({ name, instance }, point);
 		} catch (error) {
@@ -296,10 +292,84 @@ function showGraphs(node, instances) {
 		setAttribute(
 			slot(card, "spark"),
 			"aria-label",
-			highest === null ? `${name}: no history yet` : `${name} over the last ${MINUTES} minutes: at most ${format(highest)}${down}`,
+			highest === null ? `${name}: no history yet` : `${name} over the last ${range().words}: at most ${format(highest)}${down}`,
 		);
 	});
 }
+
+async function changeRange(minutes) {
+	setRange(minutes);
+	if (health.data?.detail === "full") await loadHistory(new Set(health.data.services.map((s) => s.name)));
+}
+
+// ---- what a graph says at one place, by the mouse or the arrow keys ----
+
+const placeOf = (graph) => Number(graph.dataset.place ?? 1);
+
+function showPlace(graph, place) {
+	const instance = health.data?.services.find((s) => keyOf(s) === graph.closest(".card").dataset.key);
+	const point = instance && pointAt(instance, figure, health.daemonMs, place);
+	const value = point && (isKnown(point.value) ? figures[figure].format(point.value) : "down");
+	graph.dataset.place = place;
+	setAttribute(graph.querySelector(".cursor"), "d", `M${(300 * place).toFixed(1)} 0v44`);
+	const readout = slot(graph, "readout");
+	setText(readout, point ? `${clock(point.at)} · ${value}` : "not known");
+	setAttribute(graph, "aria-valuenow", String(Math.round(100 * place)));
+	setAttribute(graph, "aria-valuetext", readout.textContent);
+	readout.style.left = place < 0.5 ? `${100 * place}%` : "auto";
+	readout.style.right = place < 0.5 ? "auto" : `${100 * (1 - place)}%`;
+}
+
+function hidePlace(graph) {
+	setAttribute(graph.querySelector(".cursor"), "d", "");
+	setText(slot(graph, "readout"), "");
+}
+
+const graphOf = (event) => event.target.closest?.(".graph");
+
+at("services").addEventListener("pointermove", (event) => {
+	const graph = graphOf(event);
+	if (!graph) return;
+	const { left, width } = graph.getBoundingClientRect();
+	showPlace(graph, Math.min(1, Math.max(0, (event.clientX - left) / width)));
+});
+at("services").addEventListener("pointerout", (event) => {
+	const graph = graphOf(event);
+	if (graph && !graph.contains(event.relatedTarget)) hidePlace(graph);
+});
+at("services").addEventListener("focusout", (event) => graphOf(event) && hidePlace(graphOf(event)));
+at("services").addEventListener("keydown", (event) => {
+	const graph = graphOf(event);
+	const by = { ArrowLeft: -stepOf(), ArrowRight: stepOf(), Home: -1, End: 1 }[event.key];
+	if (!graph || !by) return;
+	event.preventDefault();
+	// The middle of a bin, so that each key names another one.
+	const bin = Math.floor((placeOf(graph) + by) / stepOf());
+	showPlace(graph, Math.min(1 - stepOf() / 2, Math.max(0, bin * stepOf()) + stepOf() / 2));
+});
+
+// ---- notice ----
+
+function showNotice(data) {
+	const by = data.notice?.by ? ` (${data.notice.by})` : "";
+	setText(at("notice-text"), data.notice ? `${data.notice.text}${by}` : "");
+	at("notice").hidden = !data.notice;
+	const mayChange = data.detail === "full" && isAdmin();
+	at("actions").hidden = !mayChange;
+	at("notice-remove").hidden = !data.notice;
+	setText(at("notice-set"), data.notice ? "Change the notice" : "Set a notice");
+	at("login-hint").hidden = data.detail === "full";
+}
+
+at("notice-set").addEventListener("click", () => setNotice(health.data?.notice?.text ?? ""));
+at("notice-remove").addEventListener("click", async () => {
+	setText(at("notice-problem"), "");
+	try {
+		await removeNotice();
+	} catch (error) {
+		setText(at("notice-problem"), error.message);
+	}
+});
 
 // ---- dependencies ----
 
@@ -405,6 +475,23 @@ function showEvents() {
 	at("footer").hidden = false;
 }
 
+function noteOf(event) {
+	if (!event.acknowledged_at) return "";
+	return `Acknowledged${event.acknowledged_by ? ` by ${event.acknowledged_by}` : ""}${event.note ? `: ${event.note}` : ""}`;
+}
+
+function whyCell(event) {
+	const cell = element("td", event.reason ?? "", { class: "why" });
+	if (event.acknowledged_at) cell.append(element("p", noteOf(event)));
+	if (event.status === "up" || !isAdmin()) return cell;
+	const what = `${titleOf({ ...event, name: event.service })} ${event.status}`;
+	const words = event.acknowledged_at ? "Change the note" : "Acknowledge";
+	const button = element("button", words, { type: "button", class: "more", "aria-label": `${words}: ${what}` });
+	button.addEventListener("click", () => acknowledge(event, loadEvents));
+	cell.append(button);
+	return cell;
+}
+
 // The roles are explicit because rows are laid out as blocks on a phone, which removes the implicit roles of a table.
 function eventRow(event) {
 	const row = element("tr", "", { role: "row", "data-status": statusOf(event) });
@@ -415,13 +502,7 @@ function eventRow(event) {
 	const lasted = isKnown(event.lasted_s)
 		? element("td", shortDuration(event.lasted_s))
 		: element("td", `${since(event.at)} so far`, { "data-since": event.at });
-	const cells = [
-		when,
-		element("td", titleOf({ ...event, name: event.service })),
-		what,
-		lasted,
-		element("td", event.reason ?? "", { class: "why" }),
-	];
+	const cells = [when, element("td", titleOf({ ...event, name: event.service })), what, lasted, whyCell(event)];
 	for (const cell of cells) cell.setAttribute("role", "cell");
 	row.append(...cells);
 	return row;
@@ -431,12 +512,13 @@ at("choice").addEventListener("change", (event) => {
 	figure = event.target.value;
 	if (health.data) show(health.data);
 });
+at("range").addEventListener("change", (event) => changeRange(Number(event.target.value)));
 at("more").addEventListener("click", () => {
 	showsAllEvents = true;
 	showEvents();
 	at("events-table").focus(); // the button is gone
 });
 
-listen();
+listen((message) => received(message, "stream"), poll);
 poll();
 setInterval(tick, 500);

@@ -30,7 +30,9 @@ static void add(struct events *events, struct watched *watched, enum health was,
 	struct event_entry *entry = &events->ring[events->count % EVENTS_MAX];
 
 	events_forget(events, watched, now_ms);
-	*entry = (struct event_entry){.health = watched->health, .was = was, .at_ms = now_ms};
+	/* The time is larger than any id of an earlier process, because that had fewer events than milliseconds. */
+	events->latest_id = now_ms > events->latest_id ? now_ms : events->latest_id + 1;
+	*entry = (struct event_entry){.id = events->latest_id, .health = watched->health, .was = was, .at_ms = now_ms};
 	snprintf(entry->service, sizeof entry->service, "%s", watched->service);
 	snprintf(entry->instance, sizeof entry->instance, "%s", watched->instance);
 	snprintf(entry->reason, sizeof entry->reason, "%s", reason);
@@ -59,6 +61,22 @@ const struct event_entry *events_latest(const struct events *events, uint64_t ba
 	if (back >= events->count || back >= EVENTS_MAX)
 		return NULL;
 	return &events->ring[(events->count - 1 - back) % EVENTS_MAX];
+}
+
+const struct event_entry *events_acknowledge(struct events *events, int64_t id, const char *by, const char *note,
+					     int64_t now_ms)
+{
+	for (size_t i = 0; i < EVENTS_MAX; i++) {
+		struct event_entry *entry = &events->ring[i];
+
+		if (entry->id == 0 || entry->id != id)
+			continue;
+		entry->acknowledged_ms = now_ms;
+		snprintf(entry->acknowledged_by, sizeof entry->acknowledged_by, "%s", by);
+		snprintf(entry->note, sizeof entry->note, "%s", note);
+		return entry;
+	}
+	return NULL;
 }
 
 void events_note_restart(struct events *events, struct watched *watched, int64_t now_ms)

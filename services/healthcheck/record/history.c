@@ -2,7 +2,9 @@
 
 #include "base/mem.h"
 
-_Static_assert(sizeof(struct sample) == 8, "200 instances with 1800 samples each take 2.9 MB");
+_Static_assert(sizeof(struct sample) == 8 && HISTORY_ROUNDS_MAX + DAY_BINS == 2160,
+	       "an instance has 17,280 bytes, 256 have 4.4 MB");
+_Static_assert(DAY_BINS <= HISTORY_POINTS_MAX, "a day fits in one answer");
 
 void history_init(struct history *history, long interval_ms)
 {
@@ -12,15 +14,29 @@ void history_init(struct history *history, long interval_ms)
 				    .rounds_max = rounds < HISTORY_ROUNDS_MAX ? rounds : HISTORY_ROUNDS_MAX};
 }
 
+static int64_t bin_of(int64_t unix_ms)
+{
+	return unix_ms / (DAY_BIN_S * 1000);
+}
+
+bool history_is_bin_over(const struct history *history, int64_t now_ms)
+{
+	return bin_of(now_ms) != history->day_bin;
+}
+
 void history_begin_round(struct history *history, int64_t now_ms)
 {
+	if (history_is_bin_over(history, now_ms)) {
+		history->day_bin = bin_of(now_ms);
+		history->first_round = history->round + 1;
+	}
 	history->round++;
 	history->times_ms[history->round % history->rounds_max] = now_ms;
 }
 
 struct sample *history_samples_new(const struct history *history)
 {
-	return mem_alloc(history->rounds_max * sizeof(struct sample));
+	return mem_alloc((history->rounds_max + DAY_BINS) * sizeof(struct sample));
 }
 
 static uint32_t bounded(double number, uint32_t most)
@@ -110,5 +126,79 @@ size_t history_points(const struct history *history, const struct sample *sample
 		if (sums.samples > 0)
 			finish(&points[count++], &sums);
 	}
+	return count;
+}
+
+/* ---- the day ---- */
+
+/* Of the rounds of the current bin, as far as the hour still has them. */
+static struct sums sum_of_bin(const struct history *history, const struct sample *samples, struct history_point *point)
+{
+	uint64_t round = history->first_round;
+	struct sums sums = {0};
+
+	if (history->round >= history->rounds_max && round <= history->round - history->rounds_max)
+		round = history->round - history->rounds_max + 1;
+	for (; round <= history->round; round++) {
+		size_t at = round % history->rounds_max;
+
+		if (samples[at].health != HEALTH_UNKNOWN)
+			add(point, &sums, &samples[at], history->times_ms[at]);
+	}
+	if (sums.samples > 0)
+		finish(point, &sums);
+	return sums;
+}
+
+static struct sample sample_of(const struct history_point *point)
+{
+	struct sample sample = history_sample(HEALTH_UP, point->memory_bytes, point->cpu_percent, point->response_ms);
+
+	sample.health = point->health; /* a bin in which it was down has figures of when it was not */
+	return sample;
+}
+
+/* Bins in which no round began, because the machine was suspended, are empty. After the clock was set back all are, because
+ * those that are there would be of times to come. */
+void history_end_bin(const struct history *history, struct sample *samples, int64_t now_ms)
+{
+	struct sample *day = samples + history->rounds_max;
+	int64_t to = bin_of(now_ms),
+		from = to < history->day_bin || to - history->day_bin > DAY_BINS ? to - DAY_BINS : history->day_bin;
+	struct history_point point = {0};
+	bool is_known = sum_of_bin(history, samples, &point).samples > 0;
+
+	for (int64_t bin = from; bin < to; bin++)
+		day[bin % DAY_BINS] = (struct sample){0};
+	if (is_known && from == history->day_bin)
+		day[from % DAY_BINS] = sample_of(&point);
+}
+
+static void read_bin(const struct sample *sample, int64_t bin, struct history_point *point)
+{
+	*point = (struct history_point){
+		.at_ms = bin * DAY_BIN_S * 1000,
+		.health = sample->health,
+		.memory_bytes = sample->memory_kib ? (double)sample->memory_kib * 1024 : -1,
+		.cpu_percent = sample->memory_kib ? (double)sample->cpu_permille / 10 : -1,
+		.response_ms = sample->response_100us ? (double)sample->response_100us / 10 : -1,
+	};
+}
+
+size_t history_day_points(const struct history *history, const struct sample *samples, int minutes, int64_t now_ms,
+			  struct history_point *points)
+{
+	const struct sample *day = samples + history->rounds_max;
+	int64_t oldest = bin_of(now_ms - (int64_t)minutes * 60000) + 1;
+	size_t count = 0;
+
+	if (oldest <= history->day_bin - DAY_BINS)
+		oldest = history->day_bin - DAY_BINS + 1;
+	for (int64_t bin = oldest; bin < history->day_bin; bin++)
+		if (day[bin % DAY_BINS].health != HEALTH_UNKNOWN)
+			read_bin(&day[bin % DAY_BINS], bin, &points[count++]);
+	points[count] = (struct history_point){0};
+	if (sum_of_bin(history, samples, &points[count]).samples > 0)
+		points[count++].at_ms = history->day_bin * DAY_BIN_S * 1000;
 	return count;
 }

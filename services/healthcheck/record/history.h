@@ -1,4 +1,5 @@
-/* An hour of samples of each instance, 8 bytes each. */
+/* Samples of each instance, 8 bytes each: one a round for the last hour, and behind them one for each DAY_BIN_S of the last
+ * day, which has the means of its rounds. */
 #ifndef ABACUS_HEALTHCHECK_HISTORY_H
 #define ABACUS_HEALTHCHECK_HISTORY_H
 
@@ -8,6 +9,9 @@
 #include "record/events.h"
 
 #define HISTORY_MINUTES 60
+#define DAY_MINUTES 1440
+#define DAY_BIN_S 240
+#define DAY_BINS (DAY_MINUTES * 60 / DAY_BIN_S)
 #define HISTORY_ROUNDS_MAX 1800
 #define HISTORY_POINTS_MAX 450      /* of an instance in one answer */
 #define HISTORY_POINTS_ALL_MAX 9000 /* of all instances in one answer */
@@ -25,10 +29,16 @@ struct history {
 	size_t rounds_max; /* as many as fit an hour, at most HISTORY_ROUNDS_MAX */
 	uint64_t round;
 	int64_t times_ms[HISTORY_ROUNDS_MAX];
+	/* Bin n of the day is Unix time n * DAY_BIN_S and what follows, and an instance's sample rounds_max + n % DAY_BINS. */
+	int64_t day_bin;      /* of this round; its sample is made when it is over */
+	uint64_t first_round; /* of this bin */
 };
 void history_init(struct history *history, long interval_ms);
 void history_begin_round(struct history *history, int64_t now_ms);
-struct sample *history_samples_new(const struct history *history); /* rounds_max of them, zeroed; free() it */
+struct sample *history_samples_new(const struct history *history); /* of the hour and of the day, zeroed; free() it */
+/* Before the round that begins now: is it the first of another bin? Then history_end_bin() is due for each instance. */
+bool history_is_bin_over(const struct history *history, int64_t now_ms);
+void history_end_bin(const struct history *history, struct sample *samples, int64_t now_ms);
 struct sample history_sample(enum health health, double memory_bytes, double cpu_percent, double response_ms);
 
 struct history_point {
@@ -42,5 +52,9 @@ size_t history_step(const struct history *history, int minutes, size_t points_ma
  * points. Skips rounds in which the instance was not asked. Returns the number of points. */
 size_t history_points(const struct history *history, const struct sample *samples, int minutes, size_t step, int64_t now_ms,
 		      struct history_point *points);
+/* The same of the last day's bins, at most DAY_BINS points. A point is at the beginning of its bin; the last one covers the
+ * rounds of the current bin so far. */
+size_t history_day_points(const struct history *history, const struct sample *samples, int minutes, int64_t now_ms,
+			  struct history_point *points);
 
 #endif

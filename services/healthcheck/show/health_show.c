@@ -5,6 +5,7 @@
 #include "http/reply.h"
 #include "monitor.h"
 #include "service.h"
+#include "show/audience.h"
 #include "show/view.h"
 
 void health_show(struct http_request *req)
@@ -14,6 +15,6 @@ void health_show(struct http_request *req)
 	bool is_strict = strict && strcmp(strict, "0") != 0;
 	struct buf json = {0};
 
-	view_health(monitor, clock_unix_ms(), &json);
+	view_health(monitor, audience_sees_all(req), clock_unix_ms(), &json);
 	http_reply_buf(req, is_strict && view_is_anything_down(monitor) ? 503 : 200, &json);
 }

@@ -26,7 +26,10 @@ static void add_point(struct buf *json, const struct history_point *point)
 static void add_instance(struct buf *json, const struct instance *instance, int minutes, size_t step)
 {
 	static struct history_point points[HISTORY_POINTS_MAX];
-	size_t count = history_points(&instance->monitor->history, instance->samples, minutes, step, clock_unix_ms(), points);
+	const struct history *history = &instance->monitor->history;
+	int64_t now_ms = clock_unix_ms();
+	size_t count = minutes > HISTORY_MINUTES ? history_day_points(history, instance->samples, minutes, now_ms, points)
+						 : history_points(history, instance->samples, minutes, step, now_ms, points);
 
 	json_write_object(json);
 	json_write_member_text(json, "instance", instance->watched.instance);
@@ -59,7 +62,8 @@ static void reply_history(struct http_request *req, unsigned service, int minute
 	json_write_member_text(&json, "service", targets_service_name(monitor->targets, service));
 	json_write_member_int(&json, "minutes", minutes);
 	json_write_key(&json, "interval_s");
-	buf_printf(&json, "%g", (double)step * (double)monitor->config->interval_ms / 1000);
+	buf_printf(&json, "%g",
+		   minutes > HISTORY_MINUTES ? DAY_BIN_S : (double)step * (double)monitor->config->interval_ms / 1000);
 	json_write_key(&json, "instances");
 	json_write_array(&json);
 	for (size_t i = 0; i < monitor->instances_count; i++)
@@ -80,8 +84,8 @@ void history_show(struct http_request *req)
 
 	if (!name)
 		errors = http_errors_add(errors, "service", "must be there");
-	if (minutes_text && (int64_parse(minutes_text, &minutes) != STATUS_OK || minutes < 1 || minutes > HISTORY_MINUTES))
-		errors = http_errors_add(errors, "minutes", "must be a whole number from 1 to 60");
+	if (minutes_text && (int64_parse(minutes_text, &minutes) != STATUS_OK || minutes < 1 || minutes > DAY_MINUTES))
+		errors = http_errors_add(errors, "minutes", "must be a whole number from 1 to 1440");
 	if (errors)
 		return http_reply_invalid(req, errors);
 	if (service < 0)

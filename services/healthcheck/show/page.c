@@ -14,6 +14,9 @@
 FILE_OF(index_html);
 FILE_OF(app_js);
 FILE_OF(graphs_js);
+FILE_OF(session_js);
+FILE_OF(stream_js);
+FILE_OF(admin_js);
 FILE_OF(words_js);
 FILE_OF(style_css);
 FILE_OF(tokens_css);
@@ -29,6 +32,9 @@ static const struct page_file {
 	{"/status/", "text/html; charset=utf-8", SPAN_OF(index_html)},
 	{"/status/app.js", "text/javascript; charset=utf-8", SPAN_OF(app_js)},
 	{"/status/graphs.js", "text/javascript; charset=utf-8", SPAN_OF(graphs_js)},
+	{"/status/session.js", "text/javascript; charset=utf-8", SPAN_OF(session_js)},
+	{"/status/stream.js", "text/javascript; charset=utf-8", SPAN_OF(stream_js)},
+	{"/status/admin.js", "text/javascript; charset=utf-8", SPAN_OF(admin_js)},
 	{"/status/words.js", "text/javascript; charset=utf-8", SPAN_OF(words_js)},
 	{"/status/style.css", "text/css; charset=utf-8", SPAN_OF(style_css)},
 	{"/status/tokens.css", "text/css; charset=utf-8", SPAN_OF(tokens_css)},

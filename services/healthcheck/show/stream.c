@@ -1,9 +1,11 @@
 /* GET /status/stream: server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html). Each reader gets
- * what GET /healthcheck answers: at once, after each round, and soon after any health has changed. The message is made once for
- * all readers. A comment every few seconds keeps proxies from closing a connection that has been quiet for a long interval. */
+ * what GET /healthcheck answers: at once, after each round, and soon after any health has changed. A message is made once for
+ * all readers who see the same. A reader who proved to be an admin is disconnected after a minute, and proves it again. A
+ * comment every few seconds keeps proxies from closing a connection that has been quiet for a long interval. */
 #include "show/stream.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/queue.h>
 
 #include "base/clock.h"
@@ -13,14 +15,20 @@
 #include "http/reply.h"
 #include "http/stream.h"
 #include "monitor.h"
+#include "net/forwarded.h"
 #include "service.h"
+#include "show/audience.h"
 #include "show/view.h"
 
 #define BEAT_MS 10000
+#define ADMIN_BEATS 6 /* a token that was revoked shows no more for longer than a minute */
 
 struct reader {
 	struct streams *streams;
 	struct http_stream *stream;
+	char client[ADDRESS_NETWORK_BYTES];
+	bool sees_all;
+	int beats_left; /* until it is disconnected; negative: never */
 	LIST_ENTRY(reader) link;
 };
 
@@ -38,35 +46,39 @@ void stream_register_metrics(void)
 	readers_now = metrics_gauge("healthcheck_streams", NULL, "Readers of /status/stream.");
 }
 
-static void make_message(const struct monitor *monitor, struct buf *message)
+static void make_message(const struct monitor *monitor, bool is_full, struct buf *message)
 {
 	buf_text(message, "event: health\ndata: ");
-	view_health(monitor, clock_unix_ms(), message);
+	view_health(monitor, is_full, clock_unix_ms(), message);
 	buf_text(message, "\n\n");
-}
-
-static void write_all(struct streams *streams, const char *bytes, size_t len)
-{
-	struct reader *reader;
-
-	LIST_FOREACH (reader, &streams->readers, link)
-		http_stream_write(reader->stream, bytes, len);
 }
 
 void streams_publish(struct streams *streams)
 {
-	struct buf message = {0};
+	struct buf messages[2] = {0}; /* for those who do not see all, and for those who do */
+	struct reader *reader;
 
-	if (LIST_EMPTY(&streams->readers))
-		return;
-	make_message(streams->monitor, &message);
-	write_all(streams, message.bytes, message.len);
-	buf_free(&message);
+	LIST_FOREACH (reader, &streams->readers, link) {
+		struct buf *message = &messages[reader->sees_all];
+
+		if (message->len == 0)
+			make_message(streams->monitor, reader->sees_all, message);
+		http_stream_write(reader->stream, message->bytes, message->len);
+	}
+	buf_free(&messages[false]);
+	buf_free(&messages[true]);
 }
 
 static void beat(void *arg)
 {
-	write_all(arg, ":\n\n", 3);
+	struct streams *streams = arg;
+	struct reader *reader;
+
+	LIST_FOREACH (reader, &streams->readers, link) {
+		http_stream_write(reader->stream, ":\n\n", 3);
+		if (reader->beats_left > 0 && --reader->beats_left == 0)
+			http_stream_end(reader->stream);
+	}
 }
 
 static void reader_ended(void *arg)
@@ -78,17 +90,41 @@ static void reader_ended(void *arg)
 	free(reader);
 }
 
+static long streams_of(const struct streams *streams, const char *client)
+{
+	struct reader *reader;
+	long count = 0;
+
+	LIST_FOREACH (reader, &streams->readers, link)
+		count += strcmp(reader->client, client) == 0;
+	return count;
+}
+
+static struct reader *reader_new(struct streams *streams, struct http_request *req)
+{
+	struct reader *reader = mem_alloc(sizeof *reader);
+
+	reader->streams = streams;
+	reader->sees_all = audience_sees_all(req);
+	reader->beats_left = audience_admin(req) ? ADMIN_BEATS : -1;
+	address_network(http_request_remote_ip(req), reader->client);
+	return reader;
+}
+
 void stream_begin(struct http_request *req)
 {
 	struct monitor *monitor = monitor_of(req);
 	struct streams *streams = monitor->streams;
+	char client[ADDRESS_NETWORK_BYTES];
 	struct buf message = {0};
 	struct reader *reader;
 
 	if (streams->count >= (unsigned)monitor->config->streams_max)
 		return http_reply_status(req, STATUS_BUSY);
-	reader = mem_alloc(sizeof *reader);
-	reader->streams = streams;
+	address_network(http_request_remote_ip(req), client);
+	if (streams_of(streams, client) >= monitor->config->streams_per_client)
+		return http_reply_fail(req, 429, "too_many_streams", "Too many pages are open. Please close one of them.");
+	reader = reader_new(streams, req);
 	http_reply_header(req, "X-Accel-Buffering", "no"); /* for an nginx whose configuration is not ours */
 	reader->stream = http_stream_start(req, "text/event-stream", reader_ended, reader);
 	if (!reader->stream) {
@@ -98,7 +134,7 @@ void stream_begin(struct http_request *req)
 	LIST_INSERT_HEAD(&streams->readers, reader, link);
 	metrics_set(readers_now, ++streams->count);
 	buf_text(&message, "retry: 1000\n\n");
-	make_message(monitor, &message);
+	make_message(monitor, reader->sees_all, &message);
 	http_stream_write(reader->stream, message.bytes, message.len);
 	buf_free(&message);
 }

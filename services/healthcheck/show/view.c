@@ -36,10 +36,10 @@ void view_number(struct buf *json, const char *name, double number, int decimals
 		buf_printf(json, "%.*f", decimals, number);
 }
 
-static void add_health(struct buf *json, const struct watched *watched)
+static void add_health(struct buf *json, const struct watched *watched, bool is_full)
 {
 	json_write_member_text(json, "status", health_name(watched->health));
-	view_text(json, "reason", watched->reason);
+	view_text(json, "reason", is_full ? watched->reason : "");
 }
 
 static bool is_down(const struct watched *watched)
@@ -146,23 +146,71 @@ bool view_is_anything_down(const struct monitor *monitor)
 	       (monitor->nginx.is_watched && is_down(&monitor->nginx.watched));
 }
 
+/* ---- an event ---- */
+
+void view_event(struct buf *json, const struct event_entry *entry)
+{
+	json_write_object(json);
+	json_write_member_int(json, "id", entry->id);
+	view_time(json, "at", entry->at_ms);
+	json_write_member_text(json, "service", entry->service);
+	json_write_member_text(json, "instance", entry->instance);
+	json_write_member_text(json, "status", health_name(entry->health));
+	json_write_member_text(json, "was", entry->was == HEALTH_UNKNOWN ? NULL : health_name(entry->was));
+	view_text(json, "reason", entry->reason);
+	view_number(json, "lasted_s", entry->ended_ms ? (double)(entry->ended_ms - entry->at_ms) / 1000 : -1, 1);
+	view_time(json, "acknowledged_at", entry->acknowledged_ms);
+	view_text(json, "acknowledged_by", entry->acknowledged_by);
+	view_text(json, "note", entry->note);
+	json_write_object_end(json);
+}
+
 /* ---- GET /healthcheck ---- */
 
-static void add_instance(struct buf *json, const struct instance *instance, int64_t now_ms)
+static void add_notice(struct buf *json, const struct notice *notice, bool is_full)
 {
-	const struct watched *watched = &instance->watched;
+	if (!notice->since_ms)
+		return json_write_member_null(json, "notice");
+	json_write_key(json, "notice");
+	json_write_object(json);
+	json_write_member_text(json, "text", notice->text);
+	view_text(json, "by", is_full ? notice->by : "");
+	view_time(json, "since", notice->since_ms);
+	json_write_object_end(json);
+}
+
+static void add_readings(struct buf *json, const struct instance *instance, int64_t now_ms)
+{
 	double uptime_s = (double)now_ms / 1000 - instance->started_s;
 
-	json_write_object(json);
-	json_write_member_text(json, "name", watched->service);
-	json_write_member_text(json, "instance", watched->instance);
-	json_write_member_text(json, "address", instance->address);
-	add_health(json, watched);
 	view_number(json, "cpu_percent", instance->cpu_percent, 1);
 	view_number(json, "memory_bytes", instance->memory_bytes, 0);
 	view_number(json, "uptime_s", instance->started_s < 0 ? -1 : uptime_s > 0 ? uptime_s : 0, 0);
 	view_number(json, "response_ms", instance->response_ms, 2);
 	view_text(json, "version", instance->version);
+}
+
+static void add_no_readings(struct buf *json)
+{
+	static const char *const names[] = {"cpu_percent", "memory_bytes", "uptime_s", "response_ms", "version"};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		json_write_member_null(json, names[i]);
+}
+
+static void add_instance(struct buf *json, const struct instance *instance, bool is_full, int64_t now_ms)
+{
+	const struct watched *watched = &instance->watched;
+
+	json_write_object(json);
+	json_write_member_text(json, "name", watched->service);
+	json_write_member_text(json, "instance", watched->instance);
+	view_text(json, "address", is_full ? instance->address : "");
+	add_health(json, watched, is_full);
+	if (is_full)
+		add_readings(json, instance, now_ms);
+	else
+		add_no_readings(json);
 	view_time(json, "last_seen", watched->last_seen_ms);
 	view_time(json, "down_since", is_down(watched) ? watched->since_ms : 0);
 	json_write_object_end(json);
@@ -193,47 +241,57 @@ static void add_queue(struct buf *json, const struct monitor *monitor)
 	json_write_object_end(json);
 }
 
-static void add_postgres(struct buf *json, const struct postgres_readings *postgres)
+static const struct postgres_readings no_postgres = {.connections = -1, .connections_max = -1};
+static const struct redis_readings no_redis = {.memory_bytes = -1, .evicted = -1, .clients = -1};
+static const struct nginx_readings no_nginx = {.active = -1, .requests_per_s = -1};
+
+static void add_postgres(struct buf *json, const struct postgres_readings *postgres, bool is_full)
 {
+	const struct postgres_readings *shown = is_full ? postgres : &no_postgres;
+
 	if (!postgres->is_watched)
 		return json_write_member_null(json, "postgres");
 	json_write_key(json, "postgres");
 	json_write_object(json);
-	add_health(json, &postgres->watched);
-	view_number(json, "connections", (double)postgres->connections, 0);
-	view_number(json, "connections_max", (double)postgres->connections_max, 0);
-	view_text(json, "role", postgres->connections < 0 ? "" : postgres->is_replica ? "replica" : "primary");
+	add_health(json, &postgres->watched, is_full);
+	view_number(json, "connections", (double)shown->connections, 0);
+	view_number(json, "connections_max", (double)shown->connections_max, 0);
+	view_text(json, "role", shown->connections < 0 ? "" : shown->is_replica ? "replica" : "primary");
 	json_write_object_end(json);
 }
 
-static void add_redis(struct buf *json, const struct redis_readings *redis)
+static void add_redis(struct buf *json, const struct redis_readings *redis, bool is_full)
 {
+	const struct redis_readings *shown = is_full ? redis : &no_redis;
+
 	if (!redis->is_watched)
 		return json_write_member_null(json, "redis");
 	json_write_key(json, "redis");
 	json_write_object(json);
-	add_health(json, &redis->watched);
-	view_number(json, "memory_bytes", (double)redis->memory_bytes, 0);
-	view_number(json, "memory_max_bytes", redis->memory_max_bytes > 0 ? (double)redis->memory_max_bytes : -1, 0);
-	view_number(json, "evicted", (double)redis->evicted, 0);
-	view_text(json, "role", redis->role);
-	view_number(json, "clients", (double)redis->clients, 0);
+	add_health(json, &redis->watched, is_full);
+	view_number(json, "memory_bytes", (double)shown->memory_bytes, 0);
+	view_number(json, "memory_max_bytes", shown->memory_max_bytes > 0 ? (double)shown->memory_max_bytes : -1, 0);
+	view_number(json, "evicted", (double)shown->evicted, 0);
+	view_text(json, "role", shown->role);
+	view_number(json, "clients", (double)shown->clients, 0);
 	json_write_object_end(json);
 }
 
-static void add_nginx(struct buf *json, const struct nginx_readings *nginx)
+static void add_nginx(struct buf *json, const struct nginx_readings *nginx, bool is_full)
 {
+	const struct nginx_readings *shown = is_full ? nginx : &no_nginx;
+
 	if (!nginx->is_watched)
 		return json_write_member_null(json, "nginx");
 	json_write_key(json, "nginx");
 	json_write_object(json);
-	add_health(json, &nginx->watched);
-	view_number(json, "active", (double)nginx->active, 0);
-	view_number(json, "requests_per_s", nginx->requests_per_s, 1);
+	add_health(json, &nginx->watched, is_full);
+	view_number(json, "active", (double)shown->active, 0);
+	view_number(json, "requests_per_s", shown->requests_per_s, 1);
 	json_write_object_end(json);
 }
 
-void view_health(const struct monitor *monitor, int64_t now_ms, struct buf *json)
+void view_health(const struct monitor *monitor, bool is_full, int64_t now_ms, struct buf *json)
 {
 	struct buf summary = {0};
 
@@ -241,15 +299,17 @@ void view_health(const struct monitor *monitor, int64_t now_ms, struct buf *json
 	http_success_begin(json, NULL);
 	json_write_object(json);
 	json_write_member_text(json, "summary", summary.bytes);
+	json_write_member_text(json, "detail", is_full ? "full" : "summary");
+	add_notice(json, &monitor->notice, is_full);
 	json_write_key(json, "services");
 	json_write_array(json);
 	for (size_t i = 0; i < monitor->instances_count; i++)
-		add_instance(json, monitor->instances[i], now_ms);
+		add_instance(json, monitor->instances[i], is_full, now_ms);
 	json_write_array_end(json);
 	add_queue(json, monitor);
-	add_postgres(json, &monitor->postgres);
-	add_redis(json, &monitor->redis);
-	add_nginx(json, &monitor->nginx);
+	add_postgres(json, &monitor->postgres, is_full);
+	add_redis(json, &monitor->redis, is_full);
+	add_nginx(json, &monitor->nginx, is_full);
 	view_time(json, "updated_at", monitor->updated_ms);
 	json_write_object_end(json);
 	json_write_object_end(json);

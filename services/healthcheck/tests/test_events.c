@@ -118,6 +118,41 @@ static void test_long_reasons_are_cut_off(void **state)
 	assert_int_equal(strlen(latest(0)->reason), REASON_BYTES - 1);
 }
 
+static void test_an_admin_acknowledges_an_event_and_changes_the_note(void **state)
+{
+	const struct event_entry *entry;
+
+	events_note(&events, &users, HEALTH_DOWN, "refused", 1000);
+	entry = events_acknowledge(&events, latest(0)->id, "maxm", "on it", 2000);
+	assert_ptr_equal(entry, latest(0));
+	assert_int_equal(entry->acknowledged_ms, 2000);
+	assert_string_equal(entry->acknowledged_by, "maxm");
+	assert_string_equal(entry->note, "on it");
+	events_acknowledge(&events, latest(0)->id, "gabi", "", 3000);
+	assert_string_equal(latest(0)->acknowledged_by, "gabi");
+	assert_string_equal(latest(0)->note, "");
+}
+
+static void test_an_event_that_is_not_in_the_ring_is_not_acknowledged(void **state)
+{
+	assert_null(events_acknowledge(&events, 0, "maxm", "", 1000)); /* as an unused place of the ring has it */
+	events_note(&events, &users, HEALTH_DOWN, "", 1000);
+	assert_null(events_acknowledge(&events, latest(0)->id + 1, "maxm", "", 1000));
+	assert_int_equal(latest(0)->acknowledged_ms, 0);
+}
+
+static void test_no_two_events_have_one_id_although_they_are_of_one_millisecond_or_the_clock_is_set_back(void **state)
+{
+	int64_t first, second;
+
+	events_note(&events, &users, HEALTH_DOWN, "", 1000);
+	first = latest(0)->id;
+	events_note(&events, &values, HEALTH_DOWN, "", 1000);
+	second = latest(0)->id;
+	events_note(&events, &users, HEALTH_UP, "", 500);
+	assert_true(first < second && second < latest(0)->id);
+}
+
 #define TEST(test) cmocka_unit_test_setup(test, set_up)
 
 int main(void)
@@ -131,6 +166,9 @@ int main(void)
 		TEST(test_forgetting_an_instance_ends_its_latest_event),
 		TEST(test_the_ring_holds_the_latest_events_and_an_overwritten_one_is_not_ended),
 		TEST(test_long_reasons_are_cut_off),
+		TEST(test_an_admin_acknowledges_an_event_and_changes_the_note),
+		TEST(test_an_event_that_is_not_in_the_ring_is_not_acknowledged),
+		TEST(test_no_two_events_have_one_id_although_they_are_of_one_millisecond_or_the_clock_is_set_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,6 +35,8 @@ static int tear_down(void **state)
 static void add_round(struct sample sample)
 {
 	now_ms += INTERVAL_MS;
+	if (history_is_bin_over(&history, now_ms))
+		history_end_bin(&history, samples, now_ms);
 	history_begin_round(&history, now_ms);
 	samples[history.round % history.rounds_max] = sample;
 }
@@ -156,6 +158,78 @@ static void test_later_rounds_do_not_change_earlier_points(void **state)
 	assert_int_equal(points[100].at_ms, at_ms);
 }
 
+/* ---- the day ---- */
+
+#define BIN_MS (DAY_BIN_S * 1000)
+#define BIN_ROUNDS (BIN_MS / INTERVAL_MS)
+
+static size_t read_day(int minutes)
+{
+	return history_day_points(&history, samples, minutes, now_ms, points);
+}
+
+/* So that the next round is the first of a bin. */
+static void go_to_the_end_of_a_bin(void)
+{
+	now_ms = (START_MS / BIN_MS + 1) * BIN_MS - INTERVAL_MS;
+}
+
+static void test_the_current_bin_is_a_point_before_it_is_over(void **state)
+{
+	add_round(history_sample(HEALTH_UP, 4096, 1, 2));
+	assert_int_equal(read_day(DAY_MINUTES), 1);
+	assert_near(points[0].memory_bytes, 4096, 0);
+	assert_int_equal(points[0].at_ms % BIN_MS, 0);
+}
+
+static void test_a_bin_keeps_the_means_of_its_rounds_and_their_worst_health(void **state)
+{
+	go_to_the_end_of_a_bin();
+	add_round(history_sample(HEALTH_UP, 4096, 10, 1));
+	add_round(history_sample(HEALTH_DOWN, 0, 0, 0));
+	add_round(history_sample(HEALTH_UP, 8192, 20, 3));
+	add_rounds(2 * BIN_ROUNDS);
+	assert_int_equal(read_day(DAY_MINUTES), 3);
+	assert_int_equal(points[0].health, HEALTH_DOWN);
+	assert_near(points[0].cpu_percent, 1.2, 1e-9); /* of 10, 20, and 117 times 1 */
+	assert_int_equal(points[1].health, HEALTH_UP);
+	assert_near(points[1].memory_bytes, 4096, 0);
+	assert_near(points[1].cpu_percent, 1, 1e-9);
+	assert_near(points[1].response_ms, 2, 1e-9);
+	assert_int_equal(points[1].at_ms - points[0].at_ms, BIN_MS);
+}
+
+static void test_the_day_outlives_the_hour_and_is_bounded(void **state)
+{
+	go_to_the_end_of_a_bin();
+	add_rounds(400 * BIN_ROUNDS);
+	assert_int_equal(read_day(DAY_MINUTES), DAY_BINS);
+	assert_int_equal(points[DAY_BINS - 1].at_ms - points[0].at_ms, (DAY_BINS - 1) * (int64_t)BIN_MS);
+	assert_int_equal(read_day(120), 30);
+}
+
+static void test_bins_in_which_the_machine_was_suspended_are_left_out(void **state)
+{
+	go_to_the_end_of_a_bin();
+	add_rounds(2 * BIN_ROUNDS);
+	now_ms += 5 * BIN_MS;
+	add_rounds(BIN_ROUNDS);
+	assert_true(read_day(DAY_MINUTES) == 3 || read_day(DAY_MINUTES) == 4);
+	assert_true(points[2].at_ms - points[1].at_ms >= 5 * (int64_t)BIN_MS);
+	now_ms += 500 * (int64_t)BIN_MS;
+	add_rounds(1);
+	assert_int_equal(read_day(DAY_MINUTES), 1);
+}
+
+static void test_after_the_clock_was_set_back_no_point_is_of_times_to_come(void **state)
+{
+	add_rounds(3 * BIN_ROUNDS);
+	now_ms -= 100 * (int64_t)BIN_MS;
+	add_rounds(1);
+	assert_int_equal(read_day(DAY_MINUTES), 1);
+	assert_true(points[0].at_ms <= now_ms);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -172,6 +246,11 @@ int main(void)
 		TEST(test_there_are_never_more_points_than_requested),
 		TEST(test_a_point_of_several_rounds_has_their_worst_health_and_mean_figures),
 		TEST(test_later_rounds_do_not_change_earlier_points),
+		TEST(test_the_current_bin_is_a_point_before_it_is_over),
+		TEST(test_a_bin_keeps_the_means_of_its_rounds_and_their_worst_health),
+		TEST(test_the_day_outlives_the_hour_and_is_bounded),
+		TEST(test_bins_in_which_the_machine_was_suspended_are_left_out),
+		TEST(test_after_the_clock_was_set_back_no_point_is_of_times_to_come),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -140,7 +140,7 @@ static cJSON *parsed(void)
 	struct buf text = {0};
 	cJSON *json = NULL;
 
-	view_health(monitor, now_ms, &text);
+	view_health(monitor, true, now_ms, &text);
 	assert_null(strchr(text.bytes, '\n')); /* it goes into one line of an event stream */
 	json = cJSON_ParseWithOpts(text.bytes, NULL, true);
 	if (!json)
@@ -196,7 +196,8 @@ static void test_the_reply_is_written_byte_for_byte_as_documented(void **state)
 	clock_format(monitor->instances[0]->watched.last_seen_ms, last_seen);
 	monitor->nginx = (struct nginx_readings){.is_watched = true, .active = 3, .requests_per_s = -1};
 	monitor->nginx.watched.health = HEALTH_UP;
-	buf_text(&expected, "{\"status\":\"success\",\"data\":{\"summary\":\"All 3 instances up\",\"services\":[");
+	buf_text(&expected, "{\"status\":\"success\",\"data\":{\"summary\":\"All 3 instances "
+			    "up\",\"detail\":\"full\",\"notice\":null,\"services\":[");
 	for (size_t i = 0; i < 3; i++)
 		buf_printf(&expected,
 			   "%s{\"name\":\"%s\",\"instance\":\"%s\",\"address\":\"%s\",\"status\":\"up\",\"reason\":null,"
@@ -206,9 +207,46 @@ static void test_the_reply_is_written_byte_for_byte_as_documented(void **state)
 			   monitor->instances[i]->address, last_seen);
 	buf_text(&expected, "],\"queue\":null,\"postgres\":null,\"redis\":null,\"nginx\":{\"status\":\"up\",\"reason\":null,"
 			    "\"active\":3,\"requests_per_s\":null},\"updated_at\":null}}");
-	view_health(monitor, now_ms, &text);
+	view_health(monitor, true, now_ms, &text);
 	assert_string_equal(text.bytes, expected.bytes);
 	buf_free(&expected);
+	buf_free(&text);
+}
+
+static void assert_no_text(const struct buf *text, const char *part)
+{
+	if (strstr(text->bytes, part))
+		fail_msg("it says %s: %s", part, text->bytes);
+}
+
+static void test_the_summary_has_no_address_reason_version_or_figure(void **state)
+{
+	struct buf text = {0};
+
+	monitor->postgres = (struct postgres_readings){.is_watched = true, .connections = 77, .connections_max = 1077};
+	monitor->redis = (struct redis_readings){.is_watched = true,
+						 .role = "primary",
+						 .memory_bytes = 77,
+						 .memory_max_bytes = 1077,
+						 .evicted = 77,
+						 .clients = 77};
+	monitor->nginx = (struct nginx_readings){.is_watched = true, .active = 77, .requests_per_s = 77};
+	monitor->notice = (struct notice){.text = "Maintenance", .by = "an admin", .since_ms = now_ms};
+	all_are_up();
+	set_health(1, HEALTH_DOWN, 14000);
+	for (size_t i = 0; i < 3; i++) {
+		monitor->instances[i]->memory_bytes = 77;
+		strcpy(monitor->instances[i]->version, "0.1.77");
+	}
+	view_health(monitor, false, now_ms, &text);
+	assert_non_null(strstr(text.bytes, "\"summary\":\"users: 1 of 2 down for 14 s; Postgres down for "));
+	assert_non_null(strstr(text.bytes, "\"text\":\"Maintenance\",\"by\":null"));
+	assert_no_text(&text, "some reason");
+	assert_no_text(&text, "127.0.0.1");
+	assert_no_text(&text, "0.1.77");
+	assert_no_text(&text, "primary");
+	assert_no_text(&text, ":77");
+	assert_no_text(&text, ":1077");
 	buf_free(&text);
 }
 
@@ -273,6 +311,7 @@ int main(void)
 		TEST(test_an_instance_that_was_not_asked_yet_is_down),
 		TEST(test_an_instance_that_is_up_has_all_its_members),
 		TEST(test_the_reply_is_written_byte_for_byte_as_documented),
+		TEST(test_the_summary_has_no_address_reason_version_or_figure),
 		TEST(test_unknown_figures_are_null),
 		TEST(test_a_reason_may_hold_any_byte),
 		TEST(test_the_rates_of_all_workers_are_added_up),

@@ -704,15 +704,72 @@ export const retryValue = <ThrowOnError extends boolean = false>(options: Option
 
 /**
  * The state of the whole system
+ *
+ * With `STATUS_PUBLIC=summary` a reply to a request without an admin's token says of each part only whether it is up: what it leaves out is null,
+ * and `detail` is `summary`.
+ *
  */
-export const getHealth = <ThrowOnError extends boolean = false>(options?: Options<GetHealthData, ThrowOnError>): RequestResult<GetHealthResponses, GetHealthErrors, ThrowOnError> => (options?.client ?? client).get<GetHealthResponses, GetHealthErrors, ThrowOnError>({ url: '/api/healthcheck', ...options });
+export const getHealth = <ThrowOnError extends boolean = false>(options?: Options<GetHealthData, ThrowOnError>): RequestResult<GetHealthResponses, GetHealthErrors, ThrowOnError> => (options?.client ?? client).get<GetHealthResponses, GetHealthErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/healthcheck',
+    ...options
+});
 
 /**
- * The history of each instance of a service, up to the last hour
+ * The history of each instance of a service, up to the last day
+ *
+ * With `STATUS_PUBLIC=summary` for admins alone. Beyond an hour a point covers four minutes.
  */
-export const getHealthHistory = <ThrowOnError extends boolean = false>(options: Options<GetHealthHistoryData, ThrowOnError>): RequestResult<GetHealthHistoryResponses, GetHealthHistoryErrors, ThrowOnError> => (options.client ?? client).get<GetHealthHistoryResponses, GetHealthHistoryErrors, ThrowOnError>({ url: '/api/healthcheck/history', ...options });
+export const getHealthHistory = <ThrowOnError extends boolean = false>(options: Options<GetHealthHistoryData, ThrowOnError>): RequestResult<GetHealthHistoryResponses, GetHealthHistoryErrors, ThrowOnError> => (options.client ?? client).get<GetHealthHistoryResponses, GetHealthHistoryErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/healthcheck/history',
+    ...options
+});
 
 /**
  * Which instances went down or came up, when, and for how long
+ *
+ * With `STATUS_PUBLIC=summary` for admins alone. It is forgotten when the monitor restarts, with what admins have noted.
  */
-export const listHealthEvents = <ThrowOnError extends boolean = false>(options?: Options<ListHealthEventsData, ThrowOnError>): RequestResult<ListHealthEventsResponses, ListHealthEventsErrors, ThrowOnError> => (options?.client ?? client).get<ListHealthEventsResponses, ListHealthEventsErrors, ThrowOnError>({ url: '/api/healthcheck/events', ...options });
+export const listHealthEvents = <ThrowOnError extends boolean = false>(options?: Options<ListHealthEventsData, ThrowOnError>): RequestResult<ListHealthEventsResponses, ListHealthEventsErrors, ThrowOnError> => (options?.client ?? client).get<ListHealthEventsResponses, ListHealthEventsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/healthcheck/events',
+    ...options
+});
+
+/**
+ * Take note of an event, or change the note; for admins
+ */
+export const acknowledgeHealthEvent = <ThrowOnError extends boolean = false>(options: Options<AcknowledgeHealthEventData, ThrowOnError>): RequestResult<AcknowledgeHealthEventResponses, AcknowledgeHealthEventErrors, ThrowOnError> => (options.client ?? client).put<AcknowledgeHealthEventResponses, AcknowledgeHealthEventErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/healthcheck/events/{id}/acknowledgement',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Show no notice any more; for admins
+ */
+export const removeHealthNotice = <ThrowOnError extends boolean = false>(options?: Options<RemoveHealthNoticeData, ThrowOnError>): RequestResult<RemoveHealthNoticeResponses, RemoveHealthNoticeErrors, ThrowOnError> => (options?.client ?? client).delete<RemoveHealthNoticeResponses, RemoveHealthNoticeErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/healthcheck/notice',
+    ...options
+});
+
+/**
+ * Show a notice to all readers, such as of a maintenance; for admins
+ *
+ * It is forgotten when the monitor restarts.
+ */
+export const setHealthNotice = <ThrowOnError extends boolean = false>(options: Options<SetHealthNoticeData, ThrowOnError>): RequestResult<SetHealthNoticeResponses, SetHealthNoticeErrors, ThrowOnError> => (options.client ?? client).put<SetHealthNoticeResponses, SetHealthNoticeErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/healthcheck/notice',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});

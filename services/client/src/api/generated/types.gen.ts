@@ -883,7 +883,7 @@ export type InstanceHealth = {
      */
     name: string;
     instance: string;
-    address: string;
+    address: string | null;
     status: HealthStatus;
     /**
      * why it is not up
@@ -945,11 +945,36 @@ export type NginxHealth = {
     requests_per_s: number | null;
 };
 
+export type HealthNotice = {
+    text: string;
+    /**
+     * the admin's user name
+     */
+    by: string | null;
+    since: string;
+};
+
+export type HealthNoticeText = {
+    text: string;
+};
+
+export type HealthNote = {
+    note: string;
+};
+
 export type Health = {
     /**
      * a sentence for people
      */
     summary: string;
+    /**
+     * summary: addresses, versions, reasons and figures are left out
+     */
+    detail: 'summary' | 'full';
+    /**
+     * what an admin says to all readers
+     */
+    notice: HealthNotice | null;
     services: Array<InstanceHealth>;
     queue: QueueHealth | null;
     postgres: PostgresHealth | null;
@@ -994,6 +1019,7 @@ export type HealthHistoryReply = {
  * a change of status
  */
 export type HealthEvent = {
+    id: number;
     at: string;
     service: string;
     instance: string;
@@ -1007,6 +1033,20 @@ export type HealthEvent = {
      * null: it still has this status
      */
     lasted_s: number | null;
+    /**
+     * null: no admin has taken note of it
+     */
+    acknowledged_at: string | null;
+    /**
+     * the admin's user name
+     */
+    acknowledged_by: string | null;
+    note: string | null;
+};
+
+export type HealthEventReply = {
+    status: 'success';
+    data: HealthEvent;
 };
 
 export type HealthEventsReply = {
@@ -4966,6 +5006,10 @@ export type GetHealthErrors = {
         code?: 'bad_request';
     };
     /**
+     * The token is expired, invalid or revoked, or its user is inactive or deleted.
+     */
+    401: TokenRefused;
+    /**
      * The body is larger than 128 KiB.
      */
     413: Failure & {
@@ -5027,6 +5071,20 @@ export type GetHealthHistoryErrors = {
      * A query parameter is invalid.
      */
     400: InvalidPayload | UnreadableRequest;
+    /**
+     * As TokenRefused; or the caller is not an admin.
+     */
+    401: TokenRefused | (Failure & {
+        code?: 'not_permitted';
+        message?: 'You do not have permission to do that.';
+    });
+    /**
+     * The `Authorization` header is missing.
+     */
+    403: Failure & {
+        code?: 'token_missing';
+        message?: 'Provide a valid auth token.';
+    };
     /**
      * There is no such service.
      */
@@ -5091,6 +5149,20 @@ export type ListHealthEventsErrors = {
         code?: 'bad_request';
     };
     /**
+     * As TokenRefused; or the caller is not an admin.
+     */
+    401: TokenRefused | (Failure & {
+        code?: 'not_permitted';
+        message?: 'You do not have permission to do that.';
+    });
+    /**
+     * The `Authorization` header is missing.
+     */
+    403: Failure & {
+        code?: 'token_missing';
+        message?: 'Provide a valid auth token.';
+    };
+    /**
      * The body is larger than 128 KiB.
      */
     413: Failure & {
@@ -5132,3 +5204,236 @@ export type ListHealthEventsResponses = {
 };
 
 export type ListHealthEventsResponse = ListHealthEventsResponses[keyof ListHealthEventsResponses];
+
+export type AcknowledgeHealthEventData = {
+    body: HealthNote;
+    path: {
+        /**
+         * the `id` of the event
+         */
+        id: number;
+    };
+    query?: never;
+    url: '/api/healthcheck/events/{id}/acknowledgement';
+};
+
+export type AcknowledgeHealthEventErrors = {
+    /**
+     * The body is empty or not a JSON object, or a member of it is missing or invalid; `errors` says which.
+     */
+    400: InvalidPayload | UnreadableRequest;
+    /**
+     * As TokenRefused; or the caller is not an admin.
+     */
+    401: TokenRefused | (Failure & {
+        code?: 'not_permitted';
+        message?: 'You do not have permission to do that.';
+    });
+    /**
+     * The `Authorization` header is missing.
+     */
+    403: Failure & {
+        code?: 'token_missing';
+        message?: 'Provide a valid auth token.';
+    };
+    /**
+     * There is no such path.
+     */
+    404: Failure & {
+        code?: 'not_found';
+        message?: 'Not found.';
+    };
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * The `Content-Type` is not `application/json`.
+     */
+    415: Failure & {
+        code?: 'unsupported_media_type';
+    };
+    /**
+     * Too many requests or connections from one address.
+     */
+    429: Failure & {
+        code?: 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type AcknowledgeHealthEventError = AcknowledgeHealthEventErrors[keyof AcknowledgeHealthEventErrors];
+
+export type AcknowledgeHealthEventResponses = {
+    /**
+     * The event as it is now.
+     */
+    200: HealthEventReply;
+};
+
+export type AcknowledgeHealthEventResponse = AcknowledgeHealthEventResponses[keyof AcknowledgeHealthEventResponses];
+
+export type RemoveHealthNoticeData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/healthcheck/notice';
+};
+
+export type RemoveHealthNoticeErrors = {
+    /**
+     * The framing of the request is invalid.
+     */
+    400: Failure & {
+        code?: 'bad_request';
+    };
+    /**
+     * As TokenRefused; or the caller is not an admin.
+     */
+    401: TokenRefused | (Failure & {
+        code?: 'not_permitted';
+        message?: 'You do not have permission to do that.';
+    });
+    /**
+     * The `Authorization` header is missing.
+     */
+    403: Failure & {
+        code?: 'token_missing';
+        message?: 'Provide a valid auth token.';
+    };
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * Too many requests or connections from one address.
+     */
+    429: Failure & {
+        code?: 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type RemoveHealthNoticeError = RemoveHealthNoticeErrors[keyof RemoveHealthNoticeErrors];
+
+export type RemoveHealthNoticeResponses = {
+    /**
+     * There is no notice.
+     */
+    200: Success;
+};
+
+export type RemoveHealthNoticeResponse = RemoveHealthNoticeResponses[keyof RemoveHealthNoticeResponses];
+
+export type SetHealthNoticeData = {
+    body: HealthNoticeText;
+    path?: never;
+    query?: never;
+    url: '/api/healthcheck/notice';
+};
+
+export type SetHealthNoticeErrors = {
+    /**
+     * The body is empty or not a JSON object, or a member of it is missing or invalid; `errors` says which.
+     */
+    400: InvalidPayload | UnreadableRequest;
+    /**
+     * As TokenRefused; or the caller is not an admin.
+     */
+    401: TokenRefused | (Failure & {
+        code?: 'not_permitted';
+        message?: 'You do not have permission to do that.';
+    });
+    /**
+     * The `Authorization` header is missing.
+     */
+    403: Failure & {
+        code?: 'token_missing';
+        message?: 'Provide a valid auth token.';
+    };
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * The `Content-Type` is not `application/json`.
+     */
+    415: Failure & {
+        code?: 'unsupported_media_type';
+    };
+    /**
+     * Too many requests or connections from one address.
+     */
+    429: Failure & {
+        code?: 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type SetHealthNoticeError = SetHealthNoticeErrors[keyof SetHealthNoticeErrors];
+
+export type SetHealthNoticeResponses = {
+    /**
+     * The notice is shown.
+     */
+    200: Success;
+};
+
+export type SetHealthNoticeResponse = SetHealthNoticeResponses[keyof SetHealthNoticeResponses];
