@@ -52,9 +52,17 @@ void monitor_note_restart(struct monitor *monitor, struct watched *watched)
 	monitor_publish_soon(monitor);
 }
 
+/* Until then it would be shown as down. */
+static bool is_any_dependency_unknown(const struct monitor *monitor)
+{
+	return (monitor->postgres.is_watched && monitor->postgres.watched.health == HEALTH_UNKNOWN) ||
+	       (monitor->redis.is_watched && monitor->redis.watched.health == HEALTH_UNKNOWN) ||
+	       (monitor->nginx.is_watched && monitor->nginx.watched.health == HEALTH_UNKNOWN);
+}
+
 void monitor_answered(struct monitor *monitor)
 {
-	if (poll_is_idle(monitor->poll))
+	if (poll_is_idle(monitor->poll) && !is_any_dependency_unknown(monitor))
 		publish(monitor);
 }
 
@@ -80,6 +88,7 @@ struct monitor *monitor_new(struct event_base *base, const struct healthcheck_co
 	monitor->poll = poll_new(monitor);
 	if (targets_parse(config->targets, &monitor->targets, problem, sizeof problem) != STATUS_OK)
 		abort(); /* config.c has checked them */
+	monitor->requests = mem_alloc(targets_services_count(monitor->targets) * sizeof *monitor->requests);
 	targets_start(monitor->targets, monitor);
 	if (config->postgres.url)
 		monitor->postgres_watch = postgres_watch_new(monitor);
@@ -103,5 +112,6 @@ void monitor_free(struct monitor *monitor)
 	event_base_loop(monitor->base, EVLOOP_NONBLOCK); /* frees the look-ups that were in flight: http/client.h */
 	streams_free(monitor->streams);
 	loop_timer_free(monitor->soon);
+	free(monitor->requests);
 	free(monitor);
 }

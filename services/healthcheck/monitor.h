@@ -26,6 +26,7 @@ struct monitor {
 	struct postgres_readings postgres;
 	struct redis_readings redis;
 	struct nginx_readings nginx;
+	struct request_rates *requests; /* of each service, by its number */
 	struct history history;
 	struct events events;
 	struct notice notice;

@@ -7,6 +7,7 @@ const struct http_route healthcheck_routes[] = {
 	{"GET", "/healthcheck", health_show, true, false},
 	{"GET", "/healthcheck/history", history_show, true, false},
 	{"GET", "/healthcheck/events", events_show, true, false},
+	{"GET", "/healthcheck/requests", requests_show, true, false},
 	{"PUT", "/healthcheck/events/{id}/acknowledgement", event_acknowledge, true, true},
 	{"PUT", "/healthcheck/notice", notice_set, true, true},
 	{"DELETE", "/healthcheck/notice", notice_remove, true, false},

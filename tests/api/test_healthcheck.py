@@ -54,7 +54,7 @@ def test_the_queue_postgres_redis_and_nginx_are_reported():
         return data if data["nginx"]["requests_per_s"] is not None and data["queue"]["per_s"] is not None else None
 
     data = eventually(known)
-    assert set(data) == {"summary", "detail", "notice", "services", "queue", "postgres", "redis", "nginx", "updated_at"}
+    assert set(data) == {"summary", "detail", "notice", "services", "queue", "mail", "postgres", "redis", "nginx", "updated_at"}
     assert data["queue"]["depth"] >= 0 and data["queue"]["oldest_s"] >= 0 and data["queue"]["dead"] >= 0
     assert data["postgres"]["status"] == "up" and data["postgres"]["role"] == "primary"
     assert 3 <= data["postgres"]["connections"] < data["postgres"]["connections_max"] == 100
@@ -163,6 +163,25 @@ def test_history_of_an_unknown_service_is_404():
 def test_only_get_is_allowed():
     reply = call("POST", "/api/healthcheck", {})
     assert reply.status == 405 and reply.headers["Allow"] == "GET, HEAD"
+
+
+def test_the_requests_of_each_route_are_counted_and_timed():
+    def route_of_users():
+        services = get("/api/healthcheck/requests").json["data"]["services"]
+        routes = [route for one in services if one["service"] == "users" for route in one["routes"]]
+        return next((route for route in routes if (route["method"], route["route"]) == ("GET", "/users/ping")), None)
+
+    for _ in range(20):
+        assert get("/users/ping").status == 200
+    route = eventually(route_of_users, limit_s=6)
+    assert set(route) == {"method", "route", "per_s", "errors_per_s", "p50_ms", "p99_ms"}
+    assert route["per_s"] > 0.05 and route["errors_per_s"] == 0 and 0 < route["p50_ms"] <= route["p99_ms"] <= 10_000
+
+
+def test_mail_is_reported():
+    mail = eventually(lambda: health()["mail"])
+    assert set(mail) == {"waiting", "oldest_s", "sent", "failed"}
+    assert all(number is not None and number >= 0 for number in mail.values())
 
 
 # ---- the stream ----

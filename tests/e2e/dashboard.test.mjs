@@ -220,6 +220,7 @@ test("unknown figures are shown as a dash, and unwatched parts are not a problem
 		before: instead((data) =>
 			Object.assign(data, {
 				queue: null,
+				mail: null,
 				postgres: null,
 				redis: null,
 				nginx: null,
@@ -340,10 +341,39 @@ test("the graphs show an hour or a day", async (t) => {
 		["24 h", "24 hours"],
 		["15 min", "15 minutes"],
 	]) {
-		await page.getByText(choice, { exact: true }).click();
+		await page.getByLabel(choice, { exact: true }).check();
 		await page.locator(`#services .spark[aria-label*='over the last ${words}: at most']`).first().waitFor({ state: "attached" });
 	}
 	assert.deepEqual(page.complaints, []);
+});
+
+test("the requests of each route are listed, and those that fail come first", async (t) => {
+	const failing = { method: "GET", route: "/values/all", per_s: 2, errors_per_s: 1, p50_ms: 4, p99_ms: null };
+	const busy = { ...failing, route: "/values", per_s: 200, errors_per_s: 0, p99_ms: 1500 };
+	const page = await open(t, {
+		before: async (page) => {
+			await page.route("**/api/healthcheck/requests", (route) =>
+				route.fulfill({ json: { status: "success", data: { services: [{ service: "values", routes: [busy, failing] }] } } }),
+			);
+		},
+	});
+	await page.locator("#requests tr", { hasText: "/values/all" }).waitFor();
+	assert.deepEqual(await page.locator("#requests tr").first().locator("td").allInnerTexts(), [
+		"values",
+		"GET /values/all",
+		"2.0/s",
+		"50 %",
+		"4.0 ms, –",
+	]);
+	assert.deepEqual(await page.locator("#requests tr").last().locator("td").allInnerTexts(), [
+		"values",
+		"GET /values",
+		"200/s",
+		"none",
+		"4.0 ms, 1.5 s",
+	]);
+	assert.deepEqual(await violations(page), []);
+	await page.screenshot({ path: artifact("dashboard-requests.png"), fullPage: true });
 });
 
 // ---- what a stranger sees ----
@@ -366,7 +396,7 @@ for (const [name, options] of [
 		await page.getByRole("link", { name: "Log in" }).waitFor();
 		assert.equal(await page.locator("#notice").innerText(), "Maintenance from 22:00 to 23:00 UTC.");
 		assert.ok((await page.locator(".services .card[data-status=up]").count()) > 0);
-		for (const what of [".graph", ".card dl", "#choice", "#range", "#events-section", "#actions"])
+		for (const what of [".graph", ".card dl", "#choice", "#range", "#requests-section", "#events-section", "#actions"])
 			assert.equal(await page.locator(what).first().isVisible(), false, what);
 		assert.deepEqual(await violations(page), []);
 		assert.ok((await sideways(page)) <= 0);

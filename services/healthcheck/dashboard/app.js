@@ -27,6 +27,7 @@ const POLL_MS = 2000; // how often to ask while there is no stream
 const QUIET_MS = 3000; // a stream that is silent for this long: poll too
 const LOST_MS = 4000; // nothing received for this long: the monitor is unreachable
 const EVENTS_SHOWN = 20;
+const REQUESTS_EVERY_MS = 10_000;
 const PROBLEMS_SHOWN = 8;
 
 const at = (id) => document.getElementById(id);
@@ -112,6 +113,7 @@ function received({ data }, via) {
 	show(data);
 	tick();
 	if (withoutHistory.length) loadHistory(new Set(withoutHistory.map((s) => s.name)));
+	if (isFull && wasLost) loadRequests();
 	if (isFull && (wasLost || hasChanged(before, data))) {
 		loadEvents();
 		// Behind nginx the stream and this request may go to different monitors, and the other one may notice a round later.
@@ -374,7 +376,7 @@ at("notice-remove").addEventListener("click", async () => {
 // ---- dependencies ----
 
 function dependencies(data) {
-	const { queue, postgres, redis, nginx } = data;
+	const { queue, mail, postgres, redis, nginx } = data;
 	const share = (part, whole) => (isKnown(part) && whole > 0 ? part / whole : null);
 	const of = (part, whole, format) => known(part, format) + (whole > 0 ? ` of ${format(whole)}` : "");
 	const parts = [
@@ -420,7 +422,24 @@ function dependencies(data) {
 			],
 		},
 	];
+	if (mail) parts.splice(1, 0, mailPart(mail));
 	return parts.map((part) => (part.status ? part : { ...part, where: "not watched" }));
+}
+
+// It has no state of its own: mailer has.
+function mailPart({ waiting, oldest_s, sent, failed }) {
+	return {
+		name: "Mail",
+		status: "up",
+		bar: null,
+		where: "messages to users",
+		figures: [
+			["Waiting", known(waiting, number)],
+			["Oldest", known(oldest_s, shortDuration)],
+			["Sent", known(sent, number)],
+			["Failed", known(failed, number)],
+		],
+	};
 }
 
 function queueStatus(queue) {
@@ -452,6 +471,40 @@ function showDependency(node, part) {
 function makeFigure() {
 	const row = element("div", "");
 	row.append(element("dt", ""), element("dd", ""));
+	return row;
+}
+
+// ---- requests ----
+
+async function loadRequests() {
+	if (health.data?.detail !== "full" || health.isLost || document.hidden) return;
+	try {
+		showRequests((await ask("../api/healthcheck/requests")).data.services);
+	} catch (error) {
+		console.warn("requests", error.message); // the table shows what it had
+	}
+}
+
+function showRequests(services) {
+	const rows = services.flatMap(({ service, routes }) => routes.map((route) => ({ service, ...route })));
+	rows.sort((one, other) => other.errors_per_s - one.errors_per_s || other.per_s - one.per_s);
+	if (rows.length) at("requests").replaceChildren(...rows.map(requestRow));
+}
+
+function requestRow({ service, method, route, per_s, errors_per_s, p50_ms, p99_ms }) {
+	const row = element("tr", "", { role: "row", "data-status": errors_per_s > 0 ? "down" : "up" });
+	const errors = element("td", "");
+	if (errors_per_s > 0) errors.append(element("span", percent((100 * errors_per_s) / per_s), { class: "badge" }));
+	else errors.append("none");
+	const cells = [
+		element("td", service),
+		element("td", `${method} ${route}`),
+		element("td", per_s < 0.1 ? `${number(per_s * 60, 1)}/min` : rate(per_s)),
+		errors,
+		element("td", `${known(p50_ms, milliseconds)}, ${known(p99_ms, milliseconds)}`),
+	];
+	for (const cell of cells) cell.setAttribute("role", "cell");
+	row.append(...cells);
 	return row;
 }
 
@@ -522,3 +575,4 @@ at("more").addEventListener("click", () => {
 listen((message) => received(message, "stream"), poll);
 poll();
 setInterval(tick, 500);
+setInterval(loadRequests, REQUESTS_EVERY_MS);

@@ -241,6 +241,30 @@ static void add_queue(struct buf *json, const struct monitor *monitor)
 	json_write_object_end(json);
 }
 
+/* users reports the same outbox from each instance, and each mailer what it has sent itself. */
+static void add_mail(struct buf *json, const struct monitor *monitor, bool is_full)
+{
+	double waiting = -1, oldest_s = -1, sent = -1, failed = -1;
+
+	for (size_t i = 0; i < monitor->instances_count && is_full; i++) {
+		const struct instance *instance = monitor->instances[i];
+
+		waiting = instance->mail_waiting > waiting ? instance->mail_waiting : waiting;
+		oldest_s = instance->mail_oldest_s > oldest_s ? instance->mail_oldest_s : oldest_s;
+		sent = instance->mail_sent < 0 ? sent : (sent < 0 ? 0 : sent) + instance->mail_sent;
+		failed = instance->mail_failed < 0 ? failed : (failed < 0 ? 0 : failed) + instance->mail_failed;
+	}
+	if (waiting < 0 && sent < 0)
+		return json_write_member_null(json, "mail");
+	json_write_key(json, "mail");
+	json_write_object(json);
+	view_number(json, "waiting", waiting, 0);
+	view_number(json, "oldest_s", oldest_s, 0);
+	view_number(json, "sent", sent, 0);
+	view_number(json, "failed", failed, 0);
+	json_write_object_end(json);
+}
+
 static const struct postgres_readings no_postgres = {.connections = -1, .connections_max = -1};
 static const struct redis_readings no_redis = {.memory_bytes = -1, .evicted = -1, .clients = -1};
 static const struct nginx_readings no_nginx = {.active = -1, .requests_per_s = -1};
@@ -307,6 +331,7 @@ void view_health(const struct monitor *monitor, bool is_full, int64_t now_ms, st
 		add_instance(json, monitor->instances[i], is_full, now_ms);
 	json_write_array_end(json);
 	add_queue(json, monitor);
+	add_mail(json, monitor, is_full);
 	add_postgres(json, &monitor->postgres, is_full);
 	add_redis(json, &monitor->redis, is_full);
 	add_nginx(json, &monitor->nginx, is_full);

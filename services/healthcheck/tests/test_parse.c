@@ -237,6 +237,48 @@ static void test_the_keys_that_expire_are_added_up_over_the_databases(void **sta
 	assert_int_equal(parse_info_expiring("# Keyspace\r\n"), 0);
 }
 
+static void test_mail_of_users_and_mailer_is_read(void **state)
+{
+	static const char text[] =
+		"process_cpu_seconds_total 1\nprocess_resident_memory_bytes 1\nprocess_start_time_seconds 1\n"
+		"mail_outbox_messages 7\nmail_outbox_oldest_seconds 90\n"
+		"mail_sent_total{template=\"a\",result=\"sent\"} 3\nmail_sent_total{template=\"b\",result=\"sent\"} 4\n"
+		"mail_sent_total{template=\"a\",result=\"failed\"} 1\n"
+		"mail_sent_total{template=\"a\",result=\"deferred\"} 100\nmail_sent_total 100\n";
+	assert_int_equal(parse_metrics(text, strlen(text), &reading), STATUS_OK);
+	assert_near(reading.mail_waiting, 7, 0);
+	assert_near(reading.mail_oldest_s, 90, 0);
+	assert_near(reading.mail_sent, 7, 0);
+	assert_near(reading.mail_failed, 1, 0);
+}
+
+static void test_requests_of_routes_are_added_up(void **state)
+{
+	static const char text[] = "http_requests_total{method=\"GET\",route=\"/users/{id}\",code=\"200\"} 10\n"
+				   "http_requests_total{method=\"GET\",route=\"/users/{id}\",code=\"404\"} 2\n"
+				   "http_requests_total{method=\"GET\",route=\"/users/{id}\",code=\"503\"} 1\n"
+				   "http_requests_total{method=\"POST\",route=\"/users\",code=\"201\"} 5\n"
+				   "http_requests_total{method=\"GET\",route=\"/users/{id}\"} 100\nhttp_requests_total 100\n"
+				   "http_requests_total{method=\"GET\",route=\"/"
+				   "half\nhttp_requests_total{method=\"GET\",route=\"/x\",code=\"200\"} -1\n"
+				   "http_request_duration_seconds_bucket{method=\"GET\",route=\"/users/{id}\",le=\"0.001\"} 4\n"
+				   "http_request_duration_seconds_bucket{method=\"GET\",route=\"/users/{id}\",le=\"10\"} 12\n"
+				   "http_request_duration_seconds_bucket{method=\"GET\",route=\"/users/{id}\",le=\"+Inf\"} 13\n"
+				   "http_request_duration_seconds_bucket{method=\"GET\",route=\"/users/{id}\",le=\"7\"} 99";
+	static struct request_counts counts;
+
+	parse_requests(text, strlen(text), &counts);
+	assert_int_equal(counts.count, 2);
+	assert_string_equal(counts.routes[0].path, "/users/{id}");
+	assert_near(counts.routes[0].requests, 13, 0);
+	assert_near(counts.routes[0].errors, 1, 0);
+	assert_near(counts.routes[0].at_most[0], 4, 0);
+	assert_near(counts.routes[0].at_most[REQUESTS_BOUNDS - 1], 12, 0);
+	assert_near(counts.routes[0].all, 13, 0);
+	assert_string_equal(counts.routes[1].method, "POST");
+	assert_near(counts.routes[1].requests, 5, 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -256,6 +298,8 @@ int main(void)
 		cmocka_unit_test(test_stub_status_with_a_negative_number_is_refused),
 		cmocka_unit_test(test_damaged_stub_status_is_refused_or_read),
 		cmocka_unit_test(test_info_is_searched_by_whole_name_at_the_start_of_a_line),
+		cmocka_unit_test(test_mail_of_users_and_mailer_is_read),
+		cmocka_unit_test(test_requests_of_routes_are_added_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

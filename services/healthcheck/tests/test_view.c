@@ -205,8 +205,9 @@ static void test_the_reply_is_written_byte_for_byte_as_documented(void **state)
 			   "\"last_seen\":\"%s\",\"down_since\":null}",
 			   i ? "," : "", monitor->instances[i]->watched.service, monitor->instances[i]->watched.instance,
 			   monitor->instances[i]->address, last_seen);
-	buf_text(&expected, "],\"queue\":null,\"postgres\":null,\"redis\":null,\"nginx\":{\"status\":\"up\",\"reason\":null,"
-			    "\"active\":3,\"requests_per_s\":null},\"updated_at\":null}}");
+	buf_text(&expected,
+		 "],\"queue\":null,\"mail\":null,\"postgres\":null,\"redis\":null,\"nginx\":{\"status\":\"up\",\"reason\":null,"
+		 "\"active\":3,\"requests_per_s\":null},\"updated_at\":null}}");
 	view_health(monitor, true, now_ms, &text);
 	assert_string_equal(text.bytes, expected.bytes);
 	buf_free(&expected);

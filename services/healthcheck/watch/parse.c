@@ -62,17 +62,38 @@ static void sum(double *total, double value)
 	*total = *total < 0 ? value : *total + value;
 }
 
-static void read_version(const char *labels, const char *end, struct metrics_reading *reading)
+/* Copies the value of a label, whose name is given with `="`. False: there is none, or it was cut off. */
+static bool read_label(const char *labels, const char *end, const char *name, char *value, size_t size)
 {
-	static const char name[] = "version=\"";
-	const char *start = memmem(labels, (size_t)(end - labels), name, sizeof name - 1), *stop;
+	const char *start = memmem(labels, (size_t)(end - labels), name, strlen(name)), *stop;
 
 	if (!start)
-		return;
-	start += sizeof name - 1;
+		return false;
+	start += strlen(name);
 	stop = memchr(start, '"', (size_t)(end - start));
-	if (stop)
-		snprintf(reading->version, sizeof reading->version, "%.*s", (int)(stop - start), start);
+	if (!stop)
+		return false;
+	snprintf(value, size, "%.*s", (int)(stop - start), start);
+	return (size_t)(stop - start) < size;
+}
+
+static void read_mail(const char *line, const char *end, struct metrics_reading *reading)
+{
+	char result[16];
+	const char *labels;
+	double value;
+
+	if (is_series(line, end, "mail_outbox_messages", &labels, &value))
+		reading->mail_waiting = value;
+	else if (is_series(line, end, "mail_outbox_oldest_seconds", &labels, &value))
+		reading->mail_oldest_s = value;
+	else if (is_series(line, end, "mail_sent_total", &labels, &value) &&
+		 read_label(labels, end, "result=\"", result, sizeof result)) {
+		if (strcmp(result, "sent") == 0)
+			sum(&reading->mail_sent, value);
+		else if (strcmp(result, "failed") == 0)
+			sum(&reading->mail_failed, value);
+	}
 }
 
 static void read_line(const char *line, const char *end, struct metrics_reading *reading)
@@ -80,6 +101,8 @@ static void read_line(const char *line, const char *end, struct metrics_reading 
 	const char *labels;
 	double value;
 
+	if (*line == 'm')
+		return read_mail(line, end, reading);
 	if (*line != 'p' && *line != 'b' && *line != 'w')
 		return;
 	if (is_series(line, end, "process_cpu_seconds_total", &labels, &value))
@@ -91,12 +114,19 @@ static void read_line(const char *line, const char *end, struct metrics_reading 
 	else if (is_series(line, end, "worker_jobs_total", &labels, &value))
 		sum(&reading->jobs, value);
 	else if (is_series(line, end, "build_info", &labels, &value))
-		read_version(labels, end, reading);
+		(void)read_label(labels, end, "version=\"", reading->version, sizeof reading->version); /* or a part of it */
 }
 
 enum status parse_metrics(const char *text, size_t len, struct metrics_reading *ret_reading)
 {
-	struct metrics_reading reading = {.cpu_s = -1, .memory_bytes = -1, .started_s = -1, .jobs = -1};
+	struct metrics_reading reading = {.cpu_s = -1,
+					  .memory_bytes = -1,
+					  .started_s = -1,
+					  .jobs = -1,
+					  .mail_waiting = -1,
+					  .mail_oldest_s = -1,
+					  .mail_sent = -1,
+					  .mail_failed = -1};
 	const char *end = text + len;
 
 	while (text < end) {
@@ -110,6 +140,62 @@ enum status parse_metrics(const char *text, size_t len, struct metrics_reading *
 		return STATUS_INVALID;
 	*ret_reading = reading;
 	return STATUS_OK;
+}
+
+/* ---- requests ---- */
+
+static struct route_counts *route_of(const char *labels, const char *end, struct request_counts *counts)
+{
+	char method[ROUTE_METHOD_BYTES], path[ROUTE_PATH_BYTES];
+
+	if (!read_label(labels, end, "method=\"", method, sizeof method) ||
+	    !read_label(labels, end, "route=\"", path, sizeof path))
+		return NULL;
+	return requests_route(counts, method, path);
+}
+
+static void read_total(const char *labels, const char *end, double value, struct request_counts *counts)
+{
+	struct route_counts *route = route_of(labels, end, counts);
+	char code[8];
+
+	if (!route || !read_label(labels, end, "code=\"", code, sizeof code))
+		return;
+	route->requests += value;
+	if (*code == '5')
+		route->errors += value;
+}
+
+static void read_bucket(const char *labels, const char *end, double value, struct request_counts *counts)
+{
+	struct route_counts *route = route_of(labels, end, counts);
+	char bound[16];
+	int at;
+
+	if (!route || !read_label(labels, end, "le=\"", bound, sizeof bound))
+		return;
+	at = requests_bound(bound);
+	if (at >= 0)
+		route->at_most[at] += value;
+	else if (strcmp(bound, "+Inf") == 0)
+		route->all += value;
+}
+
+void parse_requests(const char *text, size_t len, struct request_counts *ret_counts)
+{
+	const char *end = text + len;
+
+	ret_counts->count = 0;
+	while (text < end) {
+		const char *newline = memchr(text, '\n', (size_t)(end - text)), *line_end = newline ? newline : end, *labels;
+		double value;
+
+		if (is_series(text, line_end, "http_requests_total", &labels, &value))
+			read_total(labels, line_end, value, ret_counts);
+		else if (is_series(text, line_end, "http_request_duration_seconds_bucket", &labels, &value))
+			read_bucket(labels, line_end, value, ret_counts);
+		text = newline ? newline + 1 : end;
+	}
 }
 
 /* ---- /readyz, stub_status, INFO ---- */

@@ -7,15 +7,20 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "record/requests.h"
 
 #define VERSION_BYTES 32
 
 struct metrics_reading { /* negative: absent */
 	double cpu_s, memory_bytes, started_s, jobs;
-	char version[VERSION_BYTES]; /* "": absent */
+	double mail_waiting, mail_oldest_s; /* of users */
+	double mail_sent, mail_failed;      /* of mailer */
+	char version[VERSION_BYTES];        /* "": absent */
 };
 /* Prometheus text (exposition format 0.0.4) with NUL behind it. INVALID: not such a text, or not of one of our daemons. */
 enum status parse_metrics(const char *text, size_t len, struct metrics_reading *ret_reading) MUST_CHECK;
+/* The requests of the same text; what is not as a daemon writes it is left out. */
+void parse_requests(const char *text, size_t len, struct request_counts *ret_counts);
 /* The envelope of /readyz; copies its message, "" when there is none, into text. INVALID: not our envelope. */
 enum status parse_readiness(const char *body, size_t len, char *text, size_t size) MUST_CHECK;
 /* nginx's stub_status. INVALID: another page; the results are then undefined. */

@@ -79,6 +79,7 @@ static void note_start(struct polling *polling, double started_s)
 static void forget_readings(struct instance *instance)
 {
 	instance->cpu_percent = instance->memory_bytes = instance->started_s = instance->jobs_per_s = -1;
+	instance->mail_waiting = instance->mail_oldest_s = instance->mail_sent = instance->mail_failed = -1;
 	instance->polling.cpu_s = instance->polling.jobs = -1;
 }
 
@@ -143,6 +144,14 @@ static void readiness_answered(enum status status, const struct http_response *r
 	took_answer(instance, answer, NULL);
 }
 
+static void take_requests(struct instance *instance, const struct http_response *response)
+{
+	static struct request_counts now; /* one answer at a time, and it is large for a stack */
+
+	parse_requests(response->body, response->len, &now);
+	requests_add(&instance->monitor->requests[instance->service], &instance->requests, &now, clock_monotonic_us());
+}
+
 static void metrics_answered(enum status status, const struct http_response *response, const char *reason, void *arg)
 {
 	struct instance *instance = arg;
@@ -164,6 +173,11 @@ static void metrics_answered(enum status status, const struct http_response *res
 	instance->memory_bytes = reading.memory_bytes;
 	instance->started_s = reading.started_s;
 	memcpy(instance->version, reading.version, sizeof instance->version);
+	instance->mail_waiting = reading.mail_waiting;
+	instance->mail_oldest_s = reading.mail_oldest_s;
+	instance->mail_sent = reading.mail_sent;
+	instance->mail_failed = reading.mail_failed;
+	take_requests(instance, response);
 	took_answer(instance, answer, NULL);
 }
 

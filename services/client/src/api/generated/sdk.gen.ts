@@ -738,6 +738,17 @@ export const listHealthEvents = <ThrowOnError extends boolean = false>(options?:
 });
 
 /**
+ * How often each route of each service was asked in about the last minute, how often it failed, and how long it took
+ *
+ * With `STATUS_PUBLIC=summary` for admins alone. Routes that were not asked are left out.
+ */
+export const listHealthRequests = <ThrowOnError extends boolean = false>(options?: Options<ListHealthRequestsData, ThrowOnError>): RequestResult<ListHealthRequestsResponses, ListHealthRequestsErrors, ThrowOnError> => (options?.client ?? client).get<ListHealthRequestsResponses, ListHealthRequestsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/healthcheck/requests',
+    ...options
+});
+
+/**
  * Take note of an event, or change the note; for admins
  */
 export const acknowledgeHealthEvent = <ThrowOnError extends boolean = false>(options: Options<AcknowledgeHealthEventData, ThrowOnError>): RequestResult<AcknowledgeHealthEventResponses, AcknowledgeHealthEventErrors, ThrowOnError> => (options.client ?? client).put<AcknowledgeHealthEventResponses, AcknowledgeHealthEventErrors, ThrowOnError>({

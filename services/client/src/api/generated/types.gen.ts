@@ -914,6 +914,47 @@ export type QueueHealth = {
     dead: number | null;
 };
 
+export type MailHealth = {
+    /**
+     * messages that are not sent yet
+     */
+    waiting: number | null;
+    oldest_s: number | null;
+    /**
+     * since the mailers started
+     */
+    sent: number | null;
+    /**
+     * messages that a server refused for good
+     */
+    failed: number | null;
+};
+
+export type RouteHealth = {
+    method: string;
+    route: string;
+    per_s: number;
+    /**
+     * of them, answered with 5xx
+     */
+    errors_per_s: number;
+    /**
+     * half of the requests took no longer
+     */
+    p50_ms: number | null;
+    p99_ms: number | null;
+};
+
+export type HealthRequestsReply = {
+    status: 'success';
+    data: {
+        services: Array<{
+            service: string;
+            routes: Array<RouteHealth>;
+        }>;
+    };
+};
+
 export type PostgresHealth = {
     status: HealthStatus;
     reason: string | null;
@@ -977,6 +1018,7 @@ export type Health = {
     notice: HealthNotice | null;
     services: Array<InstanceHealth>;
     queue: QueueHealth | null;
+    mail: MailHealth | null;
     postgres: PostgresHealth | null;
     redis: RedisHealth | null;
     nginx: NginxHealth | null;
@@ -5204,6 +5246,77 @@ export type ListHealthEventsResponses = {
 };
 
 export type ListHealthEventsResponse = ListHealthEventsResponses[keyof ListHealthEventsResponses];
+
+export type ListHealthRequestsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/healthcheck/requests';
+};
+
+export type ListHealthRequestsErrors = {
+    /**
+     * The framing of the request is invalid.
+     */
+    400: Failure & {
+        code?: 'bad_request';
+    };
+    /**
+     * As TokenRefused; or the caller is not an admin.
+     */
+    401: TokenRefused | (Failure & {
+        code?: 'not_permitted';
+        message?: 'You do not have permission to do that.';
+    });
+    /**
+     * The `Authorization` header is missing.
+     */
+    403: Failure & {
+        code?: 'token_missing';
+        message?: 'Provide a valid auth token.';
+    };
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * Too many requests or connections from one address.
+     */
+    429: Failure & {
+        code?: 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type ListHealthRequestsError = ListHealthRequestsErrors[keyof ListHealthRequestsErrors];
+
+export type ListHealthRequestsResponses = {
+    /**
+     * The routes of each service.
+     */
+    200: HealthRequestsReply;
+};
+
+export type ListHealthRequestsResponse = ListHealthRequestsResponses[keyof ListHealthRequestsResponses];
 
 export type AcknowledgeHealthEventData = {
     body: HealthNote;
