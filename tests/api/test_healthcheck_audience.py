@@ -207,16 +207,17 @@ def test_only_an_admin_changes_something(reader, method, path, body):
 
 
 def test_a_notice_is_shown_to_all_readers_and_only_admins_see_who_set_it(summary, admin):
-    assert summary.call("PUT", "/healthcheck/notice", {"text": "Maintenance at 22:00 – ☂"}, token=admin).status == 200
+    assert summary.call("PUT", "/healthcheck/notice", {"text": "Maintenance at 22:00 ☂"}, token=admin).status == 200
     shown = summary.health()["notice"]
-    assert shown["text"] == "Maintenance at 22:00 – ☂" and shown["by"] is None and shown["since"]
+    assert shown["text"] == "Maintenance at 22:00 ☂" and shown["by"] is None and shown["since"]
     assert summary.health(token=admin)["notice"]["by"]
     assert summary.call("DELETE", "/healthcheck/notice", token=admin).status == 200
     assert summary.health()["notice"] is None
 
 
 def test_a_notice_behind_nginx_is_set_and_removed(admin):
-    assert call("PUT", "/api/healthcheck/notice", {"text": "Maintenance"}, token=admin).json["message"] == "The notice is shown."
+    reply = call("PUT", "/api/healthcheck/notice", {"text": "Maintenance"}, token=admin)
+    assert reply.json["message"] == "The notice is shown."
     assert get("/api/healthcheck").json["data"]["notice"]["text"] == "Maintenance"
     assert call("DELETE", "/api/healthcheck/notice", token=admin).json["message"] == "The notice is removed."
 
@@ -256,5 +257,3 @@ def test_what_admins_noted_is_forgotten_by_a_restart(admin):
         assert first.call("PUT", "/healthcheck/notice", {"text": "Maintenance"}, token=admin).status == 200
     with first:
         assert first.health()["notice"] is None
-
-

@@ -28,6 +28,7 @@ const QUIET_MS = 3000; // a stream that is silent for this long: poll too
 const LOST_MS = 4000; // nothing received for this long: the monitor is unreachable
 const EVENTS_SHOWN = 20;
 const REQUESTS_EVERY_MS = 10_000;
+const REQUESTS_SHOWN = 20;
 const PROBLEMS_SHOWN = 8;
 
 const at = (id) => document.getElementById(id);
@@ -488,7 +489,7 @@ async function loadRequests() {
 function showRequests(services) {
 	const rows = services.flatMap(({ service, routes }) => routes.map((route) => ({ service, ...route })));
 	rows.sort((one, other) => other.errors_per_s - one.errors_per_s || other.per_s - one.per_s);
-	if (rows.length) at("requests").replaceChildren(...rows.map(requestRow));
+	if (rows.length) at("requests").replaceChildren(...rows.slice(0, REQUESTS_SHOWN).map(requestRow));
 }
 
 function requestRow({ service, method, route, per_s, errors_per_s, p50_ms, p99_ms }) {
