@@ -115,7 +115,7 @@ $(BUILD)/tests/differential/%: $(BUILD)/tests/differential/%.o $(LIBCOMMON)
 
 # ---- the simulator (tests/simulator/simulator.h): the daemons' objects between replaced libraries ----
 
-SIMULATED := $(patsubst %,$(BUILD)/services/%.o,values/previews values/refill values/store \
+SIMULATED := $(patsubst %,$(BUILD)/services/%.o,values/cancellations values/previews values/refill values/store \
 	values/submissions values/writer \
 	worker/asked worker/finish worker/leases worker/receive worker/run worker/spans worker/work \
 	users/revocations/republisher users/revocations/retry_queue users/revocations/revoke) $(BUILD)/tests/simulator/users_store.o

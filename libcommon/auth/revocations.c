@@ -19,7 +19,8 @@
 /* Of either table; a chain's length is the number of live revocations over this: 15 for a million. Pages of the tables that no
  * entry has touched use no memory. */
 #define BUCKETS (1 << 16)
-#define BATCH "1000"
+#define BATCH 1000
+#define BATCH_TEXT "1000"
 #define FORGET_MS 1000   /* a slice each time, because a walk over a million entries would block the loop */
 #define FORGET_SLICES 64 /* of each table */
 #define FORGET_BUCKETS (BUCKETS / FORGET_SLICES)
@@ -45,6 +46,7 @@ struct revocations {
 	struct revocations_config config;
 	char name[REVOCATIONS_NAME_BYTES]; /* in REVOCATIONS_FOLLOWERS */
 	unsigned long beat;
+	long loaded; /* entries that it has read since it began anew */
 	/* Registered: users waits for this copy. Current: the whole stream was read since, so each confirmation extends the
 	 * trust.
 	 */
@@ -186,6 +188,11 @@ bool revocations_is_full(const struct revocations *revocations)
 	return revocations->is_full;
 }
 
+bool revocations_is_loading(const struct revocations *revocations)
+{
+	return revocations->loaded >= BATCH && !revocations->is_current;
+}
+
 enum revocation_verdict revocations_check(const struct revocations *revocations, const struct jwt_claims *claims)
 {
 	const struct entry *entry;
@@ -250,6 +257,7 @@ static enum status read_stream(struct revocations *revocations, const redisReply
 			return redis_unexpected("XREAD", entry);
 		read_entry(revocations, entry->element[1]);
 		snprintf(revocations->last_id, sizeof revocations->last_id, "%s", entry->element[0]->str);
+		revocations->loaded++;
 	}
 	return STATUS_OK;
 }
@@ -295,6 +303,7 @@ static void start_over(void *arg)
 
 	revocations->is_registered = revocations->is_current = revocations->has_renewed = revocations->forgets_all = false;
 	strcpy(revocations->last_id, "0-0");
+	revocations->loaded = 0;
 	read_on(revocations);
 }
 
@@ -303,7 +312,7 @@ static void read_on(void *arg)
 	struct revocations *revocations = arg;
 
 	redis_command(revocations->redis, &revocations->scope, 6,
-		      (const char *[]){"XREAD", "COUNT", BATCH, "STREAMS", REVOCATIONS_STREAM, revocations->last_id}, NULL,
+		      (const char *[]){"XREAD", "COUNT", BATCH_TEXT, "STREAMS", REVOCATIONS_STREAM, revocations->last_id}, NULL,
 		      caught_up, revocations);
 }
 
@@ -321,7 +330,7 @@ static void caught_up(enum status status, const redisReply *reply, void *arg)
 		return fail(revocations, status, reply);
 	if (is_too_large(revocations))
 		return give_up(revocations);
-	if (count >= (size_t)atoi(BATCH))
+	if (count >= BATCH)
 		return read_on(revocations);
 	if (!revocations->is_registered)
 		return join(revocations);
@@ -420,10 +429,10 @@ static void wait_for_entries(struct revocations *revocations)
 
 	snprintf(block, sizeof block, "%ld", beat_ms(revocations));
 	revocations->waiting_since_us = clock_monotonic_us();
-	redis_command_blocking(
-		revocations->redis, &revocations->scope, beat_ms(revocations), 8,
-		(const char *[]){"XREAD", "COUNT", BATCH, "BLOCK", block, "STREAMS", REVOCATIONS_STREAM, revocations->last_id},
-		NULL, received, revocations);
+	redis_command_blocking(revocations->redis, &revocations->scope, beat_ms(revocations), 8,
+			       (const char *[]){"XREAD", "COUNT", BATCH_TEXT, "BLOCK", block, "STREAMS", REVOCATIONS_STREAM,
+						revocations->last_id},
+			       NULL, received, revocations);
 }
 
 static void received(enum status status, const redisReply *reply, void *arg)

@@ -111,6 +111,9 @@ bool revocations_is_ready(const struct revocations *revocations);
 /* Does it keep none, because there are more than it may keep? Then it will trust none for a long time, and to start another
  * process in its place changes nothing. */
 bool revocations_is_full(const struct revocations *revocations);
+/* Does it read a stream of a thousand entries or more, and does not know all of them yet? With a million that takes seconds, or
+ * as long as users takes to publish them. */
+bool revocations_is_loading(const struct revocations *revocations);
 enum revocation_verdict revocations_check(const struct revocations *revocations, const struct jwt_claims *claims);
 /* Before a clean stop, when no request is left: every check answers REVOCATION_UNKNOWN from now on, and users waits for this
  * process no longer once done has run. `redis` is another connection, because the follower's own blocks. */

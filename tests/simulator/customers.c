@@ -1,10 +1,11 @@
-/* What users do, as the handlers of values would do it for them: submit, disconnect before the answer, read results; and what
- * an operator does: retry dead letters. */
+/* What users do, as the handlers of values would do it for them: submit, disconnect before the answer, read results, take back;
+ * and what an operator does: retry dead letters. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../services/values/cancellations.h"
 #include "../../services/values/refill.h"
 #include "../../services/values/service.h"
 #include "../../services/values/store.h"
@@ -32,7 +33,16 @@ struct customer {
 };
 
 static struct customer customers[OPEN_MAX];
-static bool acknowledged[KIND_COUNT][INDEXES_MAX];
+/* Of each calculation: the acknowledged submissions that no user has taken back, or tried to; and whether one was. */
+static int acknowledged[KIND_COUNT][INDEXES_MAX];
+static bool was_taken_back[KIND_COUNT][INDEXES_MAX];
+/* Some of the submissions that can be taken back. */
+#define KEPT_MAX 16
+static struct submitted {
+	int64_t id, user_id;
+	struct job_key key;
+} kept[KEPT_MAX];
+static int kept_count;
 static int64_t acknowledged_count;
 static int kinds, indexes; /* so many are in use in this run */
 
@@ -68,6 +78,13 @@ static void check_row(const struct customer *customer, int64_t id)
 		promise_broken("a submission was acknowledged with another's row", "");
 }
 
+static void keep(const struct customer *customer, int64_t id)
+{
+	int place = kept_count < KEPT_MAX ? kept_count++ : (int)chance_below(KEPT_MAX);
+
+	kept[place] = (struct submitted){id, customer->user_id, customer->key};
+}
+
 static void taken(enum status status, int64_t id, enum job_state state, void *arg)
 {
 	struct customer *customer = arg;
@@ -79,8 +96,9 @@ static void taken(enum status status, int64_t id, enum job_state state, void *ar
 	if (status != STATUS_OK)
 		return;
 	check_row(customer, id);
-	acknowledged[customer->key.kind][customer->key.index] = true;
+	acknowledged[customer->key.kind][customer->key.index]++;
 	acknowledged_count++;
+	keep(customer, id);
 }
 
 static void submit(struct process *process)
@@ -111,6 +129,44 @@ static void disconnect(struct customer *customer)
 	customer->is_cancelled = true;
 	scope_cancel(&customer->scope);
 	leave(customer);
+}
+
+/* ---- taking back, as value_delete.c does ---- */
+
+static void taken_back(enum status status, const struct postgres_rows *rows, void *arg)
+{
+	struct customer *customer = arg;
+
+	if (!customer->process || customer->is_cancelled)
+		promise_broken("a deletion was answered twice, or after its client left", "");
+	trace("answers a deletion", status, rows ? postgres_count(rows) : 0);
+	if (status == STATUS_OK && postgres_count(rows) != 1)
+		promise_broken("a submission was acknowledged, and its user cannot take it back", "");
+	if (status == STATUS_OK)
+		cancellations_add(customer->process->values, rows);
+	leave(customer);
+}
+
+/* Whether it will be deleted is not known from now on, so nothing is promised about it any more. */
+static void take_back(struct process *process)
+{
+	struct customer *customer = kept_count > 0 ? come(process) : NULL;
+	struct postgres_params params = {0};
+	struct submitted chosen;
+	unsigned place;
+
+	if (!customer)
+		return;
+	place = chance_below((unsigned)kept_count);
+	chosen = kept[place];
+	kept[place] = kept[--kept_count];
+	customer->key = chosen.key;
+	acknowledged[chosen.key.kind][chosen.key.index]--;
+	was_taken_back[chosen.key.kind][chosen.key.index] = true;
+	trace("takes back", chosen.key.kind, chosen.key.index);
+	postgres_param_int(&params, chosen.user_id);
+	postgres_param_int(&params, chosen.id);
+	postgres_exec(process->values->postgres, &customer->scope, &store_value_delete, &params, taken_back, customer);
 }
 
 /* ---- reading ---- */
@@ -288,13 +344,20 @@ static void decimal_read(enum status status, const char *digits, size_t len, voi
 	jobs_ask_decimal(customer->process->values->redis, &customer->scope, customer->key, "simulated", asked, customer);
 }
 
+/* A calculation that was cancelled is unknown until it is submitted again, or until its result is written after all. */
+static bool may_be_unknown(const struct job_result *result)
+{
+	return result->state == JOB_ABSENT && was_taken_back[result->key.kind][result->key.index];
+}
+
 /* What was announced stays done, unless something was lost. */
 static void answer(struct customer *customer)
 {
 	for (int i = 0; i < customer->count; i++) {
 		const struct job_result *result = &customer->results[i];
 
-		if (customer->was_seen[i] && customer->losses == promises_losses() && result->state != JOB_DONE)
+		if (customer->was_seen[i] && customer->losses == promises_losses() && result->state != JOB_DONE &&
+		    !may_be_unknown(result))
 			promise_broken("a result was announced, and is not done for a later reader", "");
 	}
 	if (customer->reads_whole && customer->results[0].state == JOB_DONE &&
@@ -344,7 +407,7 @@ static void retry(struct process *process)
 void customers_act(void)
 {
 	struct process *process = &processes[chance_below(2)];
-	unsigned what = chance_below(20);
+	unsigned what = chance_below(23);
 
 	if (what < 3) {
 		disconnect(&customers[chance_below(OPEN_MAX)]);
@@ -353,7 +416,7 @@ void customers_act(void)
 	if (!process_is_alive(process))
 		return;
 	current_process = process;
-	(what < 13 ? submit_some : what < 16 ? read_one : what < 18 ? list : retry)(process);
+	(what < 13 ? submit_some : what < 16 ? read_one : what < 18 ? list : what < 21 ? take_back : retry)(process);
 	current_process = NULL;
 }
 
@@ -377,12 +440,12 @@ int64_t customers_acknowledged(void)
 	return acknowledged_count;
 }
 
-void customers_each_acknowledged(void (*each)(enum kind kind, int64_t index))
+void customers_each_acknowledged(void (*each)(enum kind kind, int64_t index, int submissions))
 {
 	for (int kind = 0; kind < KIND_COUNT; kind++)
 		for (int index = 0; index < INDEXES_MAX; index++)
-			if (acknowledged[kind][index])
-				each((enum kind)kind, index);
+			if (acknowledged[kind][index] > 0)
+				each((enum kind)kind, index, acknowledged[kind][index]);
 }
 
 /* Retries all dead letters, which the end of a run waits for. */
@@ -403,7 +466,8 @@ void customers_reset(void)
 {
 	memset(customers, 0, sizeof customers);
 	memset(acknowledged, 0, sizeof acknowledged);
-	acknowledged_count = 0;
+	memset(was_taken_back, 0, sizeof was_taken_back);
+	acknowledged_count = kept_count = 0;
 	kinds = (int)chance_between(1, KIND_COUNT);
 	indexes = (int)(chance_of(1, 2) ? chance_between(1, 8) : chance_between(8, INDEXES_MAX));
 }

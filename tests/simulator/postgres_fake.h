@@ -36,6 +36,9 @@ void result_set_bool(PGresult *result, int row, int column, bool flag);
 /* What a transaction changes takes effect when it commits, or not at all. */
 struct transaction;
 void transaction_at_commit(struct transaction *transaction, void (*change)(void *what), void *what); /* malloc'ed */
+/* Whether a change of any transaction that has not ended satisfies the condition: it holds locks until it does. */
+typedef bool transaction_holds(void (*change)(void *what), const void *what, const void *arg);
+bool transactions_hold(transaction_holds *holds, const void *arg);
 
 struct statement {
 	const char *name;

@@ -27,6 +27,19 @@ void transaction_at_commit(struct transaction *transaction, void (*apply)(void *
 	STAILQ_INSERT_TAIL(&transaction->changes, change, link);
 }
 
+bool transactions_hold(transaction_holds *holds, const void *arg)
+{
+	const struct wire *wire;
+	const struct change *change;
+
+	TAILQ_FOREACH (wire, &wires, link)
+		if (wire->kind == WIRE_POSTGRES && wire->session)
+			STAILQ_FOREACH(change, &((struct transaction *)wire->session)->changes, link)
+	if (holds(change->apply, change->what, arg))
+		return true;
+	return false;
+}
+
 static void end(struct transaction *transaction, bool commits)
 {
 	struct change *change;

@@ -22,6 +22,8 @@ static struct stored_value *values;
 static int values_count, values_room;
 static struct calculation *calculations; /* sorted */
 static int calculations_count;
+#define INDEXES_MAX 64
+static bool was_submitted[KIND_COUNT][INDEXES_MAX]; /* ever, in this run */
 static int64_t last_id;
 
 void statements_reset(void)
@@ -34,6 +36,7 @@ void statements_reset(void)
 	calculations = NULL;
 	values_count = values_room = calculations_count = 0;
 	last_id = 0;
+	memset(was_submitted, 0, sizeof was_submitted);
 	statements_reset_users();
 }
 
@@ -63,12 +66,18 @@ static int find(const char *kind, int64_t index, bool *ret_is_there)
 	return i;
 }
 
-bool postgres_server_has_calculation(enum kind kind, int64_t index)
+bool postgres_server_was_submitted(enum kind kind, int64_t index)
 {
-	bool is_there;
+	return index >= 0 && index < INDEXES_MAX && was_submitted[kind][index];
+}
 
-	find(kind_name(kind), index, &is_there);
-	return is_there;
+int postgres_server_submissions(enum kind kind, int64_t index)
+{
+	int count = 0;
+
+	for (int i = 0; i < values_count; i++)
+		count += values[i].kind == kind && values[i].index == index;
+	return count;
 }
 
 enum job_state postgres_server_state(enum kind kind, int64_t index)
@@ -118,6 +127,7 @@ static void insert(void *what)
 			values = mem_resize(values, (size_t)values_room * sizeof *values);
 		}
 		values[values_count++] = *row;
+		was_submitted[row->kind][row->index] = true;
 		add_calculation(kind_name(row->kind), row->index, row->user_id);
 	}
 }
@@ -168,6 +178,83 @@ static PGresult *values_insert(struct transaction *transaction, const char *cons
 			result_set(result, i, 1, state_name(state));
 	}
 	transaction_at_commit(transaction, insert, insertion);
+	return result;
+}
+
+/* ---- value_delete ---- */
+
+static void finish(void *what);
+static bool finish_has(const void *what, enum kind kind, int64_t index);
+
+static int place_of_value(int64_t id)
+{
+	int at = 0;
+
+	while (at < values_count && values[at].id != id)
+		at++;
+	return at;
+}
+
+static void cancel(enum kind kind, int64_t index)
+{
+	bool is_there;
+	int at = find(kind_name(kind), index, &is_there);
+
+	free(calculations[at].preview);
+	calculations_count--;
+	memmove(&calculations[at], &calculations[at + 1], (size_t)(calculations_count - at) * sizeof *calculations);
+}
+
+static bool is_pending_with(enum kind kind, int64_t index, int submissions)
+{
+	return postgres_server_state(kind, index) == JOB_PENDING && postgres_server_submissions(kind, index) == submissions;
+}
+
+/* What was submitted meanwhile would have waited for the lock, found no calculation and inserted it again, and what finished
+ * would have inserted it as done: the same as if it stays. */
+static void delete_value(void *what)
+{
+	const struct stored_value *row = what;
+	int at = place_of_value(row->id);
+
+	if (at == values_count)
+		return;
+	values_count--;
+	memmove(&values[at], &values[at + 1], (size_t)(values_count - at) * sizeof *values);
+	if (is_pending_with(row->kind, row->index, 0))
+		cancel(row->kind, row->index);
+}
+
+/* Does a submission or a result that is not committed yet lock the calculation? */
+static bool locks(void (*change)(void *what), const void *what, const void *arg)
+{
+	const struct insertion *insertion = what;
+	const struct stored_value *row = arg;
+
+	if (change == finish)
+		return finish_has(what, row->kind, row->index);
+	for (int i = 0; change == insert && i < insertion->count; i++)
+		if (insertion->rows[i].kind == row->kind && insertion->rows[i].index == row->index)
+			return true;
+	return false;
+}
+
+static PGresult *value_delete(struct transaction *transaction, const char *const *texts)
+{
+	int at = place_of_value(strtoll(texts[1], NULL, 10));
+	struct stored_value *row;
+	PGresult *result;
+
+	if (at == values_count || values[at].user_id != strtoll(texts[0], NULL, 10))
+		return result_new(0, 4);
+	row = mem_alloc(sizeof *row);
+	*row = values[at];
+	result = result_new(1, 4);
+	result_set_int(result, 0, 0, row->id);
+	result_set(result, 0, 1, kind_name(row->kind));
+	result_set_int(result, 0, 2, row->index);
+	result_set_bool(result, 0, 3, is_pending_with(row->kind, row->index, 1) && !transactions_hold(locks, row));
+	transaction_at_commit(transaction, delete_value, row);
 	return result;
 }
 
@@ -263,6 +350,16 @@ struct finish {
 	struct calculation all[];
 };
 
+static bool finish_has(const void *what, enum kind kind, int64_t index)
+{
+	const struct finish *finish = what;
+
+	for (int i = 0; i < finish->count; i++)
+		if (finish->all[i].index == index && strcmp(finish->all[i].kind, kind_name(kind)) == 0)
+			return true;
+	return false;
+}
+
 static void finish(void *what)
 {
 	const struct finish *finish = what;
@@ -271,7 +368,13 @@ static void finish(void *what)
 		const struct calculation *now = &finish->all[i];
 		bool is_there;
 		int at = find(now->kind, now->index, &is_there);
-		enum job_state was = is_there ? calculations[at].state : JOB_DONE;
+		enum job_state was;
+
+		if (!is_there && now->state != JOB_DONE)
+			continue;
+		if (!is_there) /* it was cancelled; its result is kept */
+			add_calculation(now->kind, now->index, 0);
+		was = calculations[at].state;
 
 		if (was == JOB_PENDING || (was == JOB_FAILED && now->state == JOB_DONE)) {
 			int64_t user_id = calculations[at].user_id;
@@ -343,7 +446,7 @@ static PGresult *calculation_retry(struct transaction *transaction, const char *
 
 /* ---- calculations_missing ---- */
 
-/* Nothing is cancelled here, so each submission has its calculation. */
+/* Only a process of a version that knows no cancelling leaves a submission without its calculation. */
 static PGresult *calculations_missing(struct transaction *transaction, const char *const *texts)
 {
 	PGresult *result = result_new(1, 3);
@@ -355,6 +458,7 @@ static PGresult *calculations_missing(struct transaction *transaction, const cha
 
 const struct statement statements[] = {
 	{"values_insert", true, values_insert},
+	{"value_delete", true, value_delete},
 	{"calculations_missing", false, calculations_missing},
 	{"calculations_named", false, calculations_named},
 	{"calculations_waiting", false, calculations_waiting},

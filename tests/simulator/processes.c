@@ -47,6 +47,7 @@ static void start_values(struct process *process)
 	struct values *values = mem_alloc(sizeof *values);
 
 	values->config = &values_options;
+	scope_init(&values->scope);
 	values->postgres = postgres_new(process->base, &values_options.postgres, store_statements);
 	values->redis = redis_new(process->base, &values_options.redis, jobs_scripts, LOOP_PRIORITY_NORMAL);
 	process->follower = revocations_new(process->base, &values_options.redis,
@@ -91,6 +92,7 @@ static void stop_values(struct process *process)
 	writer_free(values->writer);
 	previews_free(values->previews);
 	refill_free(values->refill);
+	scope_cancel(&values->scope);
 	revocations_free(process->follower);
 	process->follower = NULL;
 	redis_free(values->redis);

@@ -261,7 +261,7 @@ static void parse_name(const char *kind, const char *index, struct job_key *key)
 	key->index = strtoll(index, NULL, 10);
 	if (key->index < 0 || key->index >= INDEXES_MAX)
 		promise_broken("a result has an index that was never submitted", index);
-	if (!postgres_server_has_calculation(key->kind, key->index))
+	if (!postgres_server_was_submitted(key->kind, key->index))
 		promise_broken("a result was stored that nobody asked for", index);
 }
 
@@ -403,11 +403,13 @@ void promises_data_lost(void)
 static bool is_missing;
 static struct job_key missing;
 
-static void look(enum kind kind, int64_t index)
+static void look(enum kind kind, int64_t index, int submissions)
 {
 	char name[40];
 	size_t len;
 
+	if (postgres_server_submissions(kind, index) < submissions)
+		promise_broken("a submission is gone that was not taken back", kind_name(kind));
 	if (postgres_server_state(kind, index) == JOB_DONE)
 		return;
 	is_missing = true;

@@ -15,7 +15,7 @@
  *   redis_*.c              the server: data, commands, scripts, connections
  *   postgres_server.c      the server: connections and transactions; postgres_statements*.c: what each statement does
  *   processes*.c           the simulated processes
- *   customers.c            what users do: submit, read, disconnect; customers_tokens.c: log in and out, use tokens
+ *   customers.c            what users do: submit, read, take back, disconnect; customers_tokens.c: log in and out, use tokens
  *   faults.c               what goes wrong
  *   promises.c             what must hold, whatever goes wrong
  *   scheduler.c            chooses the next step
@@ -151,7 +151,8 @@ struct stored_value {
 const struct stored_value *postgres_server_value(int64_t id); /* NULL: no such row is committed */
 /* Was this token, or all of this user up to its time, ended? */
 bool postgres_server_is_revoked(const uint8_t jti[16], int64_t user_id);
-bool postgres_server_has_calculation(enum kind kind, int64_t index);
+bool postgres_server_was_submitted(enum kind kind, int64_t index);
+int postgres_server_submissions(enum kind kind, int64_t index);      /* so many are committed, and not taken back */
 enum job_state postgres_server_state(enum kind kind, int64_t index); /* absent: there is no such row */
 
 /* ---- processes.c ---- */
@@ -193,8 +194,8 @@ void customers_reset(void);
 void customers_act(void);
 void customers_forget(const struct process *process); /* it has died: nothing is acknowledged any more */
 int64_t customers_acknowledged(void);
-/* Calls `each` with everything that was acknowledged. */
-void customers_each_acknowledged(void (*each)(enum kind kind, int64_t index));
+/* Calls `each` with every calculation that acknowledged submissions wait for which no user has taken back, or tried to. */
+void customers_each_acknowledged(void (*each)(enum kind kind, int64_t index, int submissions));
 bool customers_have_open(void);
 /* customers_tokens.c */
 void customers_act_on_tokens(void);

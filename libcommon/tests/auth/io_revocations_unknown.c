@@ -61,18 +61,24 @@ static void test_a_complete_stream_without_entries_is_known_at_once(void **state
 	assert_true(clock_monotonic_us() - begin_us < 2000000);
 }
 
-/* All entries come at once, more than two batches: in no turn of the loop may the last token be good. */
-static void test_while_it_reads_the_stream_no_revoked_token_is_good(void **state)
+static void add_users(int n)
 {
 	char until[24], user[16];
-	enum revocation_verdict verdict;
 
-	start_revoked(MAX_AGE_S);
 	snprintf(until, sizeof until, "%lld", (long long)now_ms);
-	for (int i = 1; i <= 3000; i++) {
+	for (int i = 1; i <= n; i++) {
 		snprintf(user, sizeof user, "%d", i);
 		BESIDE("XADD", "revocations", "*", "user", user, "until", until, "inactive", "0", "expires", "9999999999");
 	}
+}
+
+/* All entries come at once, more than two batches: in no turn of the loop may the last token be good. */
+static void test_while_it_reads_the_stream_no_revoked_token_is_good(void **state)
+{
+	enum revocation_verdict verdict;
+
+	start_revoked(MAX_AGE_S);
+	add_users(3000);
 	set_complete();
 	do {
 		event_base_loop(base, EVLOOP_ONCE);
@@ -80,6 +86,30 @@ static void test_while_it_reads_the_stream_no_revoked_token_is_good(void **state
 		assert_int_not_equal(verdict, REVOCATION_NONE);
 	} while (verdict == REVOCATION_UNKNOWN);
 	assert_int_equal(verdict, REVOCATION_REVOKED);
+}
+
+static void test_a_process_is_loading_from_the_thousandth_entry_until_it_trusts_its_copy(void **state)
+{
+	add_users(999);
+	start(MAX_AGE_S);
+	WAIT_FOR(follower());
+	assert_false(revocations_is_loading(revocations));
+	add_users(1);
+	WAIT_FOR(revocations_is_loading(revocations));
+	assert_int_equal(check(token_of(1, now_ms, 1)), REVOCATION_UNKNOWN);
+	set_complete();
+	WAIT_FOR(revocations_is_ready(revocations));
+	assert_false(revocations_is_loading(revocations));
+}
+
+static void test_a_process_that_reads_the_stream_anew_has_loaded_nothing(void **state)
+{
+	add_users(1000);
+	start(MAX_AGE_S);
+	WAIT_FOR(revocations_is_loading(revocations));
+	BESIDE("DEL", REVOCATIONS_STREAM);
+	kill_follower();
+	WAIT_FOR(!revocations_is_loading(revocations));
 }
 
 /* ---- lost ---- */
@@ -453,6 +483,8 @@ int main(void)
 		REVOCATIONS_TEST(test_a_complete_stream_is_known_at_once),
 		REVOCATIONS_TEST(test_a_complete_stream_without_entries_is_known_at_once),
 		REVOCATIONS_TEST(test_while_it_reads_the_stream_no_revoked_token_is_good),
+		REVOCATIONS_TEST(test_a_process_is_loading_from_the_thousandth_entry_until_it_trusts_its_copy),
+		REVOCATIONS_TEST(test_a_process_that_reads_the_stream_anew_has_loaded_nothing),
 		REVOCATIONS_TEST(test_after_a_lost_connection_it_trusts_its_copy),
 		REVOCATIONS_TEST(test_after_the_maximum_age_without_a_connection_nothing_is_known),
 		REVOCATIONS_TEST(test_after_reconnecting_it_knows_again),

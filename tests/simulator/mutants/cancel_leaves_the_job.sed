@@ -1,0 +1,2 @@
+# libcommon/jobs/cancel.lua: the job stays on its lane
+/redis.call('XDEL', stream, id)/d
