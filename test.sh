@@ -178,12 +178,25 @@ need_stack() {
 	[ "$stack" = "$BUILD" ] || stack_up
 }
 
+# database_of_tests FILE: the URL of that file of the stack, but with a database that the tests in C have to themselves, or with another server
+# in its place if the stack's Redis is a cluster, which has one database.
+database_of_tests() {
+	if [ "${REDIS_CLUSTER:-0}" = 0 ]; then
+		sed 's|/0$|/5|' "$RUN_DIR/secrets/$1"
+		return
+	fi
+	port=$(tests/cluster_database 5) || return 1
+	[ "$1" != redis.tls ] || port=$((port + 40))
+	sed "s|:[0-9]*/0$|:$port/0|" "$RUN_DIR/secrets/$1"
+}
+
 unit_test() {
 	case $1 in
 	*/io_*)
 		need_stack || return 1
-		TEST_DATABASE_URL=$(cat "$RUN_DIR/secrets/values.url") TEST_REDIS_URL=$(sed 's|/0$|/5|' "$RUN_DIR/secrets/redis.url") \
-			TEST_REDIS_TLS_URL=$(sed 's|/0$|/5|' "$RUN_DIR/secrets/redis.tls") TEST_REDIS_CA_FILE="$RUN_DIR/secrets/redis.pem" "$1"
+		redis=$(database_of_tests redis.url) && tls=$(database_of_tests redis.tls) || return 1
+		TEST_DATABASE_URL=$(cat "$RUN_DIR/secrets/values.url") TEST_REDIS_URL=$redis TEST_REDIS_TLS_URL=$tls \
+			TEST_REDIS_CA_FILE="$RUN_DIR/secrets/redis.pem" "$1"
 		;;
 	*) "$1" ;;
 	esac
@@ -330,7 +343,8 @@ round() {
 	simulations "$1" "$([ "$1" = plain ] && echo 10 || echo 4)"
 	step "$1 stack" stack_up
 	unit_tests "$1" libcommon/tests/*/test_*.c libcommon/tests/*/io_*.c services/*/tests/test_*.c
-	step "$1 simulator io_fake_redis" unit_test "$BUILD/tests/simulator/io_fake_redis"
+	# The fake Redis is no cluster.
+	[ "${REDIS_CLUSTER:-0}" = 1 ] || step "$1 simulator io_fake_redis" unit_test "$BUILD/tests/simulator/io_fake_redis"
 	[ "$1" != coverage ] || reporting_step "$1 tests/api" black_box tests/api
 	[ "$1" != coverage ] || { act scripts/stack down && stack=; } >/dev/null # because a killed process writes no coverage
 	reporting_step "$1 tests/chaos" black_box tests/chaos

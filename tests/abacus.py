@@ -9,6 +9,7 @@ import base64
 import contextlib
 import email
 import email.policy
+import functools
 import hashlib
 import hmac
 import http.client
@@ -31,12 +32,19 @@ OFFSET = int(os.environ.get("PORT_OFFSET", "0"))
 INSTANCES = int(os.environ.get("INSTANCES", "1"))
 RUN_DIR = (ROOT / os.environ.get("RUN_DIR", ".run")).resolve()
 PUBLISHED = os.environ.get("PUBLISHED")
+IS_CLUSTER = os.environ.get("REDIS_CLUSTER") == "1"
 
 
 def native(what):
     """Skips the test in containers, because only a native run has `what`."""
     if PUBLISHED:
         raise unittest.SkipTest(f"native: needs {what}")
+
+
+def single_redis(what):
+    """Skips the test on a Redis in cluster mode, because that has no `what`."""
+    if IS_CLUSTER:
+        raise unittest.SkipTest(f"a single Redis: needs {what}")
 
 
 class NativePath:
@@ -378,6 +386,13 @@ def stop(name):
     )
 
 
+@functools.cache
+def redis_database(number):
+    """The port and the number of a database that tests have to themselves. A cluster has one alone, so there another server
+    stands for each."""
+    return (int(run("tests/cluster_database", number).stdout), 0) if IS_CLUSTER else (6390 + OFFSET, number)
+
+
 def cluster_is_up():
     """Until then it refuses commands."""
     with contextlib.suppress(AssertionError):
@@ -391,7 +406,7 @@ def start(name):
         eventually(lambda: is_ready(base, second=name.endswith("-2")), message=f"{name} is ready")
     else:
         eventually(lambda: service_pid(name), 7, message=f"{name} runs")
-    if name == "redis" and os.environ.get("REDIS_CLUSTER") == "1":
+    if name == "redis" and IS_CLUSTER:
         eventually(cluster_is_up, 15, message="the cluster is up")
 
 

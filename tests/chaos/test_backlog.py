@@ -199,6 +199,7 @@ def test_a_failed_calculation_stays_failed_after_flushall_until_it_is_retried(re
 
 
 def test_results_that_the_version_before_left_in_redis_are_read_and_written_to_postgres(reader):
+    abacus.single_redis("results of the version before, which never ran on a cluster")
     indexes = fresh_indexes(600, 2_000_000_000, 2_000_100_000)
     with stopped(*VALUES):
         rows = ",".join(f"('fibonacci', {index})" for index in indexes)
@@ -224,6 +225,7 @@ def test_results_that_the_version_before_left_in_redis_are_read_and_written_to_p
 
 def test_a_job_that_the_worker_of_the_version_before_finishes_is_done(reader):
     """It stores the result in the old hash, and takes the job off the stream but not out of the window."""
+    abacus.single_redis("a worker of the version before, which never ran on a cluster")
     (index,) = short()
     with stopped(*WORKERS):
         submit(index, reader.token)

@@ -26,7 +26,7 @@ from postgres_proxy import PostgresProxy
 from redis_proxy import RedisProxy
 
 SEED = int(os.environ.get("SEED", random.randrange(1 << 30)))
-REDIS_PORT, POSTGRES_PORT = 6390 + abacus.OFFSET, 5435 + abacus.OFFSET
+POSTGRES_PORT = 5435 + abacus.OFFSET
 REDIS_DATABASE = 9
 ANOTHER_DATABASE = 8  # for daemons that what happens to the others must not disturb
 RECOVERS_S = 2 * (3 if os.environ.get("SANITIZED") else 1)
@@ -43,12 +43,13 @@ def secret(name):
 class Redis:
     """A client of the real Redis, for the test's own questions."""
 
-    def __init__(self, port=REDIS_PORT, database=None):
+    def __init__(self, database=REDIS_DATABASE):
+        port, number = abacus.redis_database(database)
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
         self.replies = self.socket.makefile("rb")
         self.lock = threading.Lock()
         self("AUTH", secret("redis"))
-        self("SELECT", REDIS_DATABASE if database is None else database)
+        self("SELECT", number)
 
     def __call__(self, *words):
         words = [str(word).encode() for word in words]
@@ -137,7 +138,7 @@ def add_mail_report(database=REDIS_DATABASE):
 
 
 def redis_url(port, database=REDIS_DATABASE):
-    return f"redis://:{secret('redis')}@127.0.0.1:{port}/{database}"
+    return f"redis://:{secret('redis')}@127.0.0.1:{port}/{abacus.redis_database(database)[1]}"
 
 
 def postgres_url(name, port, database=None):
@@ -148,11 +149,11 @@ def some(chooser, faults):
     return faults if FAULTS_PER_COMMAND == "all" else chooser.sample(faults, int(FAULTS_PER_COMMAND))
 
 
-def manage(name, *arguments, ok=True, redis_port=REDIS_PORT, **environment):
+def manage(name, *arguments, ok=True, redis_port=None, **environment):
     """A command of `manage` on the databases of this folder's tests."""
     return run(
         abacus.RUN_DIR / "bin" / f"{name}-manage", *arguments, ok=ok,
-        APP_ENV="testing", DATABASE_URL=postgres_url(name, POSTGRES_PORT), REDIS_URL=redis_url(redis_port),
+        APP_ENV="testing", DATABASE_URL=postgres_url(name, POSTGRES_PORT), REDIS_URL=redis_url(redis_port or abacus.redis_database(REDIS_DATABASE)[0]),
         SECRET_KEY_FILE=str(abacus.RUN_DIR / "secrets/SECRET_KEY"), **environment,
     )  # fmt: skip
 
@@ -171,7 +172,7 @@ class Peered:
 
     def __init__(self, name, database=REDIS_DATABASE, **environment):
         self.name, self.database = name, database
-        self.redis = RedisProxy(REDIS_PORT)
+        self.redis = RedisProxy(abacus.redis_database(database)[0])
         self.postgres = PostgresProxy(POSTGRES_PORT)
         urls = {"REDIS_URL": redis_url(self.redis.port, database), "REDIS_URL_FILE": None}
         if name in ("users", "values"):
@@ -284,7 +285,7 @@ class Driven:
         self.proxy.cut_all()
         return []
 
-    HANDSHAKE = "AUTH SELECT CLIENT PING".split()
+    HANDSHAKE = ("AUTH CLIENT PING" if abacus.IS_CLUSTER else "AUTH SELECT CLIENT PING").split()  # 0 needs no SELECT
 
     def triggers(self):
         return dict.fromkeys(self.HANDSHAKE, self.reconnects)

@@ -296,12 +296,12 @@ class Redis:
     """Commands on a database of the stack's Redis."""
 
     def __init__(self, database=0):
-        url = (abacus.RUN_DIR / "secrets/redis.url").read_text().strip()
-        password, self.port = re.fullmatch(r"redis://:(\w+)@127.0.0.1:(\d+)/0", url).groups()
-        self.port, self.url = int(self.port), url.removesuffix("/0") + f"/{database}"
+        password = (abacus.RUN_DIR / "secrets/redis").read_text().strip()
+        self.port, number = abacus.redis_database(database) if database else (6390 + abacus.OFFSET, 0)
+        self.url = f"redis://:{password}@127.0.0.1:{self.port}/{number}"
         self.file = socket.create_connection(("127.0.0.1", self.port)).makefile("rwb")
         self("AUTH", password)
-        self("SELECT", database)
+        self("SELECT", number)
 
     def __call__(self, *words):
         parts = [str(word).encode() for word in words]

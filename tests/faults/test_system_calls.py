@@ -472,7 +472,7 @@ def test_a_job_is_done_although_a_system_call_failed(case):
 
 def fail_reconnecting(case, kind, error, first, last):
     def cut_and_wait(subject):
-        subject.control.cut(Redis().port)
+        subject.control.cut(Redis(subject.database).port)
         subject.control.cut(system_calls.postgres_port())
         end = time.monotonic() + 1
         while time.monotonic() < end and not subject.control.failed:

@@ -75,7 +75,7 @@ static void test_events_up_to_the_limit_are_counted_and_the_next_one_has_to_wait
 
 static void test_an_event_that_is_beyond_one_limit_is_counted_on_none(void **state)
 {
-	const struct limit both[] = {{KEY, "ada", 5, 1000}, {"limits of domains", "example.com", 1, 1000}};
+	const struct limit both[] = {{KEY, "ada", 5, 1000}, {"{limits}:domains", "example.com", 1, 1000}};
 
 	open_ready();
 	assert_int_equal(count_on(both, 2).retry_s, 0);

@@ -54,8 +54,8 @@ static void look_at_parts(enum status status, const redisReply *reply, void *is_
 {
 	assert_int_equal(status, STATUS_OK);
 	assert_int_equal(reply->elements, 4);
-	assert_string_equal(reply->element[0]->str, "first key");
-	assert_string_equal(reply->element[1]->str, "second key");
+	assert_string_equal(reply->element[0]->str, "first {key}");
+	assert_string_equal(reply->element[1]->str, "second {key}");
 	assert_string_equal(reply->element[2]->str, "argument");
 	assert_int_equal(reply->element[3]->integer, 2);
 	*(bool *)is_checked = true;
@@ -66,7 +66,7 @@ static void test_a_script_gets_its_keys_and_its_arguments(void **state)
 	bool is_checked = false;
 
 	open_ready();
-	redis_eval(redis, &scope, &give_back, 2, 4, (const char *[]){"first key", "second key", "argument", "another"}, NULL,
+	redis_eval(redis, &scope, &give_back, 2, 4, (const char *[]){"first {key}", "second {key}", "argument", "another"}, NULL,
 		   look_at_parts, &is_checked);
 	WAIT_FOR(is_checked);
 }

@@ -65,6 +65,15 @@ static inline char *fixture_text(int argc, const char **argv)
 }
 #define BESIDE_TEXT(...) fixture_text(ARGV(__VA_ARGS__))
 
+static inline bool fixture_is_cluster(void)
+{
+	char *info = BESIDE_TEXT("INFO", "cluster");
+	bool is_cluster = strstr(info, "cluster_enabled:1");
+
+	free(info);
+	return is_cluster;
+}
+
 static inline void fixture_connect_beside(void)
 {
 	struct redis_address address;
