@@ -325,16 +325,18 @@ simulations() {
 	[ "$1" != plain ] || step "$1 simulator mutants" mutants_are_found
 }
 
-# The API's tests on a Redis in cluster mode, which refuses a script or command whose keys have several slots. The tests in C and those of
-# chaos use several databases, of which a cluster has one, and keys of the version before, which never ran on a cluster. The tests of the
-# containers (docker_steps) are the API's on a single Redis.
+# The API's tests on a Redis in cluster mode, which refuses a script or command whose keys have several slots. The other tests run on one by hand,
+# because that takes minutes: REDIS_CLUSTER=1 sh test.sh server --only "io_", "plain tests/chaos" or tests/faults. Where they use several databases,
+# of which a cluster has one, tests/cluster_database starts a server for each. The tests of the containers (docker_steps) are the API's on a
+# single Redis.
 sanitized_api_on_a_cluster() {
+	before=${REDIS_CLUSTER:-0}
 	export REDIS_CLUSTER=1
 	step "sanitized cluster stack" stack_up
 	reporting_step "sanitized cluster tests/api" black_box tests/api
 	step "sanitized cluster openapi" answers_are_documented --all
 	step "sanitized cluster no report" no_sanitizer_report
-	export REDIS_CLUSTER=0
+	export REDIS_CLUSTER="$before"
 	stack=
 }
 
