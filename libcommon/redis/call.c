@@ -133,13 +133,20 @@ static bool is_logged_already(struct redis *redis, const struct redis_error *err
 	return false;
 }
 
+static enum log_level level_of(struct redis *redis, const struct redis_error *error)
+{
+	if (error->is_expected)
+		return LOG_INFO;
+	return is_logged_already(redis, error) ? LOG_DEBUG : LOG_WARN;
+}
+
 /* Returns false when the error drops the connection: the call then fails with all others in flight. */
 static bool judge_error(struct redis *redis, const struct redis_call *call, const redisReply *reply, enum status *ret_status)
 {
 	const struct redis_error *error = redis_error_of(reply->str);
 
-	log_line(is_logged_already(redis, error) ? LOG_DEBUG : LOG_WARN, "redis refused a command",
-		 LOG_TEXT("command", call->name), LOG_TEXT("reason", reply->str));
+	log_line(level_of(redis, error), "redis refused a command", LOG_TEXT("command", call->name),
+		 LOG_TEXT("reason", reply->str));
 	*ret_status = error->status;
 	redis->refusal = error->refusal;
 	if (!error->drops_connection)

@@ -24,6 +24,8 @@ static const struct redis_error errors[] = {
 	{"NOSCRIPT", STATUS_UNAVAILABLE, false, NULL}, /* lost again right after it was loaded */
 	{"OOM", STATUS_UNAVAILABLE, false, "redis is full"},
 	{"TRYAGAIN", STATUS_UNAVAILABLE, false, NULL},
+	/* the stream is new, or Redis lost it: its reader makes the group */
+	{"NOGROUP", STATUS_INTERNAL, false, NULL, .is_expected = true},
 };
 
 static const struct redis_error our_fault = {"", STATUS_INTERNAL, false, NULL};

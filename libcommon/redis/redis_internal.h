@@ -131,6 +131,7 @@ struct redis_error {
 	enum status status;
 	bool drops_connection;
 	const char *refusal; /* why Redis takes no writes; NULL: it says nothing of the kind */
+	bool is_expected;    /* the caller goes on by itself, so it is no warning */
 };
 /* Never NULL. */
 const struct redis_error *redis_error_of(const char *text);

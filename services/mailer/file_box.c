@@ -51,13 +51,29 @@ static bool write_all(int fd, const char *bytes, size_t len)
 
 static bool write_file(int folder, const char *name, const char *message)
 {
-	int fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	int fd = openat(folder, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	bool is_written;
 
 	if (fd < 0)
 		return false;
 	is_written = write_all(fd, message, strlen(message));
 	return close(fd) == 0 && is_written;
+}
+
+/* Under another name first, so that a reader of the folder sees the whole message or none. What a process that was killed
+ * leaves under that name, the next message of the id replaces. */
+static bool write_whole(int folder, const char *name, const char *id, const char *message)
+{
+	char partial[64];
+	int reason;
+
+	snprintf(partial, sizeof partial, ".%.36s.partial", id);
+	if (write_file(folder, partial, message) && renameat(folder, partial, folder, name) == 0)
+		return true;
+	reason = errno;
+	(void)unlinkat(folder, partial, 0);
+	errno = reason;
+	return false;
 }
 
 enum status file_box_write(const char *path, const char *id, const char *message)
@@ -67,7 +83,7 @@ enum status file_box_write(const char *path, const char *id, const char *message
 	bool is_written;
 
 	snprintf(name, sizeof name, "%013lld-%.36s.eml", (long long)clock_unix_ms(), id);
-	is_written = folder >= 0 && write_file(folder, name, message);
+	is_written = folder >= 0 && write_whole(folder, name, id, message);
 	if (!is_written)
 		log_line(LOG_ERROR, "a message could not be written to MAIL_DIR", LOG_TEXT("reason", strerror(errno)));
 	if (folder >= 0) {

@@ -1,5 +1,5 @@
-/* Messages as files, for development: FOLDER/TIME-ID.eml, of which the newest FILE_BOX_MAX are kept. Blocks for as long as the
- * disk takes. */
+/* Messages as files, for development: FOLDER/TIME-ID.eml, of which the newest FILE_BOX_MAX are kept. A reader of the folder
+ * sees the whole of a message or none. Blocks for as long as the disk takes. */
 #ifndef ABACUS_MAILER_FILE_BOX_H
 #define ABACUS_MAILER_FILE_BOX_H
 

@@ -76,6 +76,12 @@ static void test_the_words_of_a_redis_that_takes_no_writes_name_the_reason(void 
 	assert_null(redis_error_of("ERR unknown")->refusal);
 }
 
+static void test_a_group_that_its_reader_makes_is_no_warning(void **state)
+{
+	assert_true(redis_error_of("NOGROUP No such key 'jobs' or consumer group 'workers'")->is_expected);
+	assert_false(redis_error_of("WRONGTYPE Operation against a key")->is_expected);
+}
+
 static void test_a_word_inside_an_error_that_is_not_a_scripts_means_nothing(void **state)
 {
 	assert_int_equal(redis_error_of("WRONGTYPE of a key named x: OOM y")->status, STATUS_INTERNAL);
@@ -89,6 +95,7 @@ int main(void)
 		cmocka_unit_test(test_the_words_of_a_redis_that_takes_no_writes_name_the_reason),
 		cmocka_unit_test(test_the_word_may_stand_behind_the_places_of_a_script),
 		cmocka_unit_test(test_a_word_inside_an_error_that_is_not_a_scripts_means_nothing),
+		cmocka_unit_test(test_a_group_that_its_reader_makes_is_no_warning),
 	};
 
 	return cmocka_run_group_tests_name("redis/test_errors", tests, NULL, NULL);

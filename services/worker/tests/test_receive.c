@@ -5,9 +5,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <string.h>
+#include <unistd.h>
+
 #include "base/log.h"
 #include "base/loop.h"
 #include "service.h"
+#include "tests/capture.h"
 #include "tests/wait_for.h"
 
 static struct event_base *base;
@@ -82,6 +86,19 @@ static void test_a_group_that_is_made_and_missing_again_is_asked_for_with_growin
 	assert_in_range(reads_of_a_while(), 2, READS_MAX);
 }
 
+static void test_a_group_that_is_not_there_yet_is_no_warning(void **state)
+{
+	static struct capture capture;
+
+	read_answer = "-NOGROUP No such key 'jobs' or consumer group\r\n";
+	group_answer = "+OK\r\n";
+	log_init("test", "test", LOG_WARN);
+	capture_start(&capture, STDOUT_FILENO);
+	WAIT_FOR(reads[JOBS_SMALL] > 1 && reads[JOBS_LARGE] > 1);
+	log_flush();
+	assert_null(strstr(capture_end(&capture), "NOGROUP"));
+}
+
 static void test_a_read_that_does_not_wait_as_it_should_is_repeated_with_growing_pauses(void **state)
 {
 	read_answer = "*-1\r\n";
@@ -107,6 +124,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		RECEIVE_TEST(test_a_group_that_can_not_be_made_is_asked_for_with_growing_pauses),
 		RECEIVE_TEST(test_a_group_that_is_made_and_missing_again_is_asked_for_with_growing_pauses),
+		RECEIVE_TEST(test_a_group_that_is_not_there_yet_is_no_warning),
 		RECEIVE_TEST(test_a_read_that_does_not_wait_as_it_should_is_repeated_with_growing_pauses),
 		RECEIVE_TEST(test_a_reply_of_another_shape_is_asked_for_again_with_growing_pauses),
 		RECEIVE_TEST(test_an_error_reply_is_asked_for_again_with_growing_pauses),
