@@ -870,6 +870,10 @@ export type LiveValue = {
     digits: number;
     preview: string;
     duration_us: number;
+    /**
+     * of the submission that queued it (W3C Trace Context), if it is known
+     */
+    trace_id?: string;
 };
 
 /**
@@ -1707,7 +1711,7 @@ export type EndOtherSessionsErrors = {
      */
     401: TokenRefused;
     /**
-     * The `Authorization` header is missing; or the caller has a second factor, and `X-Confirmation` is missing, or not of this action.
+     * The `Authorization` header is missing; or the action has to be confirmed, and `X-Confirmation` is missing, or not of this action.
      */
     403: Failure & {
         code?: 'token_missing' | 'confirmation_required' | 'confirmation_invalid';
@@ -2070,7 +2074,7 @@ export type ChangePasswordErrors = {
      */
     401: TokenRefused;
     /**
-     * The `Authorization` header is missing; or the caller has a second factor, and `X-Confirmation` is missing, or not of this action.
+     * The `Authorization` header is missing; or the action has to be confirmed, and `X-Confirmation` is missing, or not of this action.
      */
     403: Failure & {
         code?: 'token_missing' | 'confirmation_required' | 'confirmation_invalid';
@@ -2157,7 +2161,7 @@ export type DeleteAccountErrors = {
      */
     401: TokenRefused;
     /**
-     * The `Authorization` header is missing; or the caller has a second factor, and `X-Confirmation` is missing, or not of this action.
+     * The `Authorization` header is missing; or the action has to be confirmed, and `X-Confirmation` is missing, or not of this action.
      */
     403: Failure & {
         code?: 'token_missing' | 'confirmation_required' | 'confirmation_invalid';
@@ -2244,7 +2248,7 @@ export type ChangeAccountErrors = {
      */
     401: TokenRefused;
     /**
-     * The `Authorization` header is missing; or the caller has a second factor, and `X-Confirmation` is missing, or not of this action.
+     * The `Authorization` header is missing; or the action has to be confirmed, and `X-Confirmation` is missing, or not of this action.
      */
     403: Failure & {
         code?: 'token_missing' | 'confirmation_required' | 'confirmation_invalid';
@@ -3041,7 +3045,7 @@ export type AskFactorsErrors = {
      */
     401: TokenRefused;
     /**
-     * The `Authorization` header is missing; or the caller has a second factor, and `X-Confirmation` is missing, or not of this action.
+     * The `Authorization` header is missing; or the action has to be confirmed, and `X-Confirmation` is missing, or not of this action.
      */
     403: Failure & {
         code?: 'token_missing' | 'confirmation_required' | 'confirmation_invalid';
@@ -3126,7 +3130,7 @@ export type EnrolFactorErrors = {
      */
     401: TokenRefused;
     /**
-     * The `Authorization` header is missing; or the caller has a second factor, and `X-Confirmation` is missing, or not of this action.
+     * The `Authorization` header is missing; or the action has to be confirmed, and `X-Confirmation` is missing, or not of this action.
      */
     403: Failure & {
         code?: 'token_missing' | 'confirmation_required' | 'confirmation_invalid';
@@ -3218,7 +3222,7 @@ export type RemoveFactorErrors = {
      */
     401: TokenRefused;
     /**
-     * The `Authorization` header is missing; or the caller has a second factor, and `X-Confirmation` is missing, or not of this action.
+     * The `Authorization` header is missing; or the action has to be confirmed, and `X-Confirmation` is missing, or not of this action.
      */
     403: Failure & {
         code?: 'token_missing' | 'confirmation_required' | 'confirmation_invalid';
@@ -3378,7 +3382,7 @@ export type ReplaceRecoveryCodesErrors = {
      */
     401: TokenRefused;
     /**
-     * The `Authorization` header is missing; or the caller has a second factor, and `X-Confirmation` is missing, or not of this action.
+     * The `Authorization` header is missing; or the action has to be confirmed, and `X-Confirmation` is missing, or not of this action.
      */
     403: Failure & {
         code?: 'token_missing' | 'confirmation_required' | 'confirmation_invalid';
@@ -3761,7 +3765,7 @@ export type DeleteUserErrors = {
         message?: 'You do not have permission to do that.';
     });
     /**
-     * The `Authorization` header is missing; or the caller has a second factor, and `X-Confirmation` is missing, or not of this action.
+     * The `Authorization` header is missing; or the action has to be confirmed, and `X-Confirmation` is missing, or not of this action.
      */
     403: Failure & {
         code?: 'token_missing' | 'confirmation_required' | 'confirmation_invalid';
@@ -3933,7 +3937,7 @@ export type ChangeUserErrors = {
         message?: 'You do not have permission to do that.';
     });
     /**
-     * The `Authorization` header is missing; or the caller has a second factor, and `X-Confirmation` is missing, or not of this action.
+     * The `Authorization` header is missing; or the action has to be confirmed, and `X-Confirmation` is missing, or not of this action.
      */
     403: Failure & {
         code?: 'token_missing' | 'confirmation_required' | 'confirmation_invalid';
@@ -4032,7 +4036,7 @@ export type EndSessionsOfUserErrors = {
         message?: 'You do not have permission to do that.';
     });
     /**
-     * The `Authorization` header is missing; or the caller has a second factor, and `X-Confirmation` is missing, or not of this action.
+     * The `Authorization` header is missing; or the action has to be confirmed, and `X-Confirmation` is missing, or not of this action.
      */
     403: Failure & {
         code?: 'token_missing' | 'confirmation_required' | 'confirmation_invalid';
@@ -4210,7 +4214,7 @@ export type ResetUserErrors = {
         message?: 'You do not have permission to do that.';
     });
     /**
-     * The `Authorization` header is missing; or the caller has a second factor, and `X-Confirmation` is missing, or not of this action.
+     * The `Authorization` header is missing; or the action has to be confirmed, and `X-Confirmation` is missing, or not of this action.
      */
     403: Failure & {
         code?: 'token_missing' | 'confirmation_required' | 'confirmation_invalid';
