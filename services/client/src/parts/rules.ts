@@ -1,4 +1,5 @@
-/* The requirements of a form. They are those of the legacy client, stricter than the server's (3 and 8 characters). */
+/* The requirements of a form. Those on passwords are the server's, in its words; those on names are the legacy client's, which are stricter than the
+   server's (3 characters). */
 export interface Rule {
 	text: string;
 	isMet: boolean;
@@ -6,7 +7,7 @@ export interface Rule {
 
 const SHORTEST_NAME = 6;
 const SHORTEST_EMAIL = 6;
-const SHORTEST_PASSWORD = 11;
+const SHORTEST_PASSWORD = 8;
 const SHORTEST_OWN = 3;
 const LONGEST = 128;
 const LONGEST_EMAIL = 254;
@@ -45,10 +46,11 @@ function contains(password: string, own: string[]): boolean {
 
 /* own: the user's name and email address. */
 export function passwordRules(password: string, own: string[], whose = "Passwords"): Rule[] {
+	const size = length(password.normalize("NFC")); // the server counts this form
 	const words = own.flatMap((text) => [text, text.slice(0, Math.max(0, text.lastIndexOf("@")))]);
 
 	return [
-		lengthRule(whose, password, SHORTEST_PASSWORD, LONGEST),
+		{ text: `${whose} must have ${SHORTEST_PASSWORD} to ${LONGEST} characters.`, isMet: size >= SHORTEST_PASSWORD && size <= LONGEST },
 		...unless(contains(password, words), `${whose} must not contain the username or the email address.`),
 	];
 }
