@@ -196,7 +196,7 @@ test("a code confirms each sensitive action of a user with an app, and none is a
 		.getByLabel("Code", { exact: true })
 		.fill(await who.app.code());
 	await page.keyboard.press("Enter");
-	await notice(page, "success", "A code is asked for only before sensitive actions.").waitFor();
+	await notice(page, "success", "The second step is asked for only before sensitive actions.").waitFor();
 	const other = await newPage(t);
 	await logIn(other, who);
 	await page.getByLabel("New password").fill("nine wooden beads");
@@ -242,7 +242,12 @@ test("codes by email are added by the code of a message, the next login takes it
 
 	await openAccount(page);
 	const happened = page.getByRole("region", { name: "What happened with your account" });
-	for (const what of ["Logged in", "A code was accepted", "Two-step login: a way to get codes was added", "Registered"])
+	for (const what of [
+		"Logged in",
+		"A code or a passkey was accepted",
+		"Two-step login: an app, codes by e-mail or a passkey was added",
+		"Registered",
+	])
 		await happened.getByText(what, { exact: true }).first().waitFor();
 	await look(page, "activity", PHONE);
 	assert.deepEqual(own(page.complaints), []);

@@ -341,7 +341,7 @@ it("an app is removed after a code", async () => {
 	expect(sessions.current()?.token).toBe(`${token()}2`);
 });
 
-it("where a code is asked for is changed after one, and stays as it was when the dialog is cancelled", async () => {
+it("where the second step is asked for is changed after a code, and stays as it was when the dialog is cancelled", async () => {
 	factors = [FACTOR];
 	answerConfirmed("PATCH /auth/factors", 200, { status: "success", message: "Changed." });
 	const hands = await showAccount();
@@ -351,7 +351,7 @@ it("where a code is asked for is changed after one, and stays as it was when the
 	await waitFor(() => expect(radio(/^At every login/).checked).toBe(true));
 	await hands.click(radio(/^Only before/));
 	await hands.type(await within(await dialog("Confirm that it is you")).findByLabelText("Code"), "123456{Enter}");
-	await screen.findByText("A code is asked for only before sensitive actions.");
+	await screen.findByText("The second step is asked for only before sensitive actions.");
 	expect(askedFor("PATCH /auth/factors").map((one) => one.body)).toEqual(Array(3).fill({ asked: "sensitive" }));
 });
 

@@ -8,7 +8,7 @@ import { useForm } from "../parts/use-form";
 import { QrCode } from "./qr-code";
 
 interface EnrolProps {
-	enrolment: Enrolment;
+	enrolment: Enrolment<"totp" | "mtan">;
 	email: string;
 	onAdded: (change: FactorChange) => void;
 	onClose: () => void;
@@ -19,7 +19,7 @@ function groups(secret: string): string {
 	return secret.replace(/(.{4})(?=.)/g, "$1 ");
 }
 
-function AppSteps({ enrolment, field }: { enrolment: Enrolment & { method: "totp" }; field: ReactNode }) {
+function AppSteps({ enrolment, field }: { enrolment: Enrolment<"totp">; field: ReactNode }) {
 	return (
 		<ol className="steps">
 			<li>
@@ -52,7 +52,7 @@ export default function Enrol({ enrolment, email, onAdded, onClose }: EnrolProps
 	const ref = useRef<HTMLHeadingElement>(null);
 	const form = useForm({ code: "Code" }, async ({ code }) => {
 		try {
-			onAdded(await activateFactor(enrolment.id, code.replace(/\s/g, "")));
+			onAdded(await activateFactor(enrolment.id, { code: code.replace(/\s/g, "") }));
 		} catch (error) {
 			if (!(error instanceof Failure && error.code === "factor_not_found")) throw error;
 			notify("warning", `That took too long, or too many codes were wrong. ${words.again}`);

@@ -18,7 +18,7 @@ export function RecoveryCodes({ codes, email, onKept }: { codes: string[]; email
 				{email} on {window.location.host}
 			</p>
 			<p className="block">
-				Each replaces a code once, for when you do not get one. Keep them where you find them without your phone.{" "}
+				Each replaces a code or a passkey once, for when you have neither. Keep them where you find them without your phone.{" "}
 				<strong>They are shown only now.</strong> You are logged out everywhere else.
 			</p>
 			<ol className="codes number" aria-label={`Recovery codes of ${email}`}>

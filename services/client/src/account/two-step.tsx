@@ -18,8 +18,9 @@ import { formatAge } from "../values/format";
 import { factorsQuery, formatDay, useAccountAction } from "./account";
 import { RecoveryCodes } from "./recovery-codes";
 
-/* With the encoder of QR codes, which most visitors never need. */
+/* The first with the encoder of QR codes. Most visitors never need either. */
 const Enrol = chunk(() => import("./enrol"), true);
+const AddPasskey = chunk(() => import("./add-passkey"), true);
 
 const TITLE = "two-step-title";
 const FEW_CODES = 3;
@@ -28,28 +29,45 @@ const ASKED: [Asked, string][] = [
 	["sensitive", "Only before sensitive actions"],
 ];
 
-const FACTORS: Record<Factor["method"], { name: string; remove: string; removed: string; void: string; begin: string; next: string }> = {
+interface Words {
+	name: string;
+	remove: string;
+	removed: string;
+	void: string;
+}
+
+const FACTORS: Record<Factor["method"], Words> = {
 	totp: {
 		name: "Authenticator app",
 		remove: "Remove the authenticator app?",
 		removed: "The app is removed.",
 		void: "Its codes are no longer accepted",
-		begin: "Add an authenticator app",
-		next: "After that you get the key for your authenticator app.",
 	},
 	mtan: {
 		name: "Codes by email",
 		remove: "Remove codes by email?",
 		removed: "Codes by email are removed.",
 		void: "They are no longer accepted",
-		begin: "Get codes by email",
-		next: "After that a code is sent to your email address.",
 	},
+	passkey: {
+		name: "Passkey",
+		remove: "Remove the passkey?",
+		removed: "The passkey is removed. You can delete it on its device too.",
+		void: "It is no longer accepted",
+	},
+};
+
+type Coded = Exclude<Factor["method"], "passkey">;
+
+const BEGIN: Record<Coded, { text: string; next: string }> = {
+	totp: { text: "Add an authenticator app", next: "After that you get the key for your authenticator app." },
+	mtan: { text: "Get codes by e-mail", next: "After that a code is sent to your e-mail address." },
 };
 
 function FactorRow({ factor, onRemoved }: { factor: Factor; onRemoved: (change: FactorChange) => void }) {
 	const used = factor.last_used_at && `, last used ${formatAge(factor.last_used_at, Date.now())}`;
 	const words = FACTORS[factor.method];
+	const name = factor.name ? `${words.name}: ${factor.name}` : words.name;
 	const removing = useAccountAction(TITLE, async () => {
 		onRemoved(
 			await confirmed(
@@ -70,7 +88,7 @@ function FactorRow({ factor, onRemoved }: { factor: Factor; onRemoved: (change: 
 	return (
 		<li>
 			<div>
-				<b>{words.name}</b>
+				<b>{name}</b>
 				<p className="soft">
 					Added on {formatDay(factor.created_at)}
 					{used}.
@@ -79,7 +97,7 @@ function FactorRow({ factor, onRemoved }: { factor: Factor; onRemoved: (change: 
 			<button type="button" className="button is-small" onClick={() => removing.run()}>
 				Remove{" "}
 				<span className="is-sr-only">
-					{words.name}, added on {formatDay(factor.created_at)}
+					{name}, added on {formatDay(factor.created_at)}
 				</span>
 			</button>
 		</li>
@@ -112,13 +130,15 @@ function WhereAsked({ asked }: { asked: Asked }) {
 	const asking = useAccountAction(TITLE, async (next: Asked) => {
 		const what = { parameters: { asked: next }, title: "Confirm that it is you", button: "Change" };
 		await confirmed({ action: "change_factors", ...what }, (confirmation) => askFactors(next, confirmation));
-		return next === "login" ? "A code is asked for at every login." : "A code is asked for only before sensitive actions.";
+		return next === "login"
+			? "The second step is asked for at every login."
+			: "The second step is asked for only before sensitive actions.";
 	});
 	const shown = asking.isPending ? asking.variables : asked;
 
 	return (
 		<fieldset className="asked">
-			<legend className="label">When a code is asked for</legend>
+			<legend className="label">When the second step is asked for</legend>
 			{ASKED.map(([value, text]) => (
 				<label key={value} className="radio">
 					<input type="radio" name="asked" value={value} checked={shown === value} onChange={() => asking.run(value)} /> {text}
@@ -129,14 +149,13 @@ function WhereAsked({ asked }: { asked: Asked }) {
 }
 
 interface AddButtonProps {
-	method: Factor["method"];
-	isMain?: boolean;
+	method: Coded;
 	text?: string;
-	onBegun: (enrolment: Enrolment) => void;
+	onBegun: (enrolment: Enrolment<Coded>) => void;
 }
 
-function AddButton({ method, isMain, text, onBegun }: AddButtonProps) {
-	const words = FACTORS[method];
+function AddButton({ method, text, onBegun }: AddButtonProps) {
+	const words = BEGIN[method];
 	const adding = useMutation({
 		mutationFn: () =>
 			confirmed(
@@ -155,19 +174,21 @@ function AddButton({ method, isMain, text, onBegun }: AddButtonProps) {
 	});
 
 	return (
-		<button type="button" className={isMain ? "button is-primary" : "button is-small"} onClick={() => adding.isPending || adding.mutate()}>
-			{text ?? words.begin}
+		<button type="button" className="button is-small" onClick={() => adding.isPending || adding.mutate()}>
+			{text ?? words.text}
 		</button>
 	);
 }
 
 function Overview({
 	userId,
+	onPasskey,
 	onBegun,
 	onChanged,
 }: {
 	userId: number;
-	onBegun: (enrolment: Enrolment) => void;
+	onPasskey: () => void;
+	onBegun: (enrolment: Enrolment<Coded>) => void;
 	onChanged: (change: FactorChange) => void;
 }) {
 	const { data } = useQuery(factorsQuery(userId));
@@ -179,14 +200,17 @@ function Overview({
 		return (
 			<>
 				<p className="block">
-					Besides the password you enter a code that an app on your phone shows, or one that is sent to you. A stolen password alone then
-					opens nothing.
+					A stolen password alone then opens nothing: besides it you use a passkey, or enter a code that an app on your phone shows or that
+					is sent to you. A passkey also logs you in alone, without a password.
 				</p>
 				<div className="buttons">
-					<AddButton method="totp" isMain onBegun={onBegun} />
+					<button type="button" className="button is-primary" onClick={onPasskey}>
+						Add a passkey
+					</button>
+					<AddButton method="totp" onBegun={onBegun} />
 					<AddButton method="mtan" text="Get codes by email instead" onBegun={onBegun} />
 				</div>
-				<p className="soft">An app protects you better: someone who reads your email reads the codes too.</p>
+				<p className="soft">A passkey protects you best: no other site can get it from you, as it can get a code.</p>
 			</>
 		);
 	return (
@@ -199,6 +223,9 @@ function Overview({
 			</ul>
 			<WhereAsked asked={data.asked} />
 			<div className="buttons">
+				<button type="button" className="button is-small" onClick={onPasskey}>
+					{has("passkey") ? "Add another passkey" : "Add a passkey"}
+				</button>
 				<AddButton method="totp" text={has("totp") ? "Add another app" : undefined} onBegun={onBegun} />
 				{!has("mtan") && <AddButton method="mtan" onBegun={onBegun} />}
 			</div>
@@ -206,10 +233,10 @@ function Overview({
 	);
 }
 
-/* Second factors: an overview, adding an app, or new recovery codes until the user has kept them. */
+/* Second factors: an overview, adding one, or new recovery codes until the user has kept them. */
 export function TwoStep({ session, email }: { session: Session; email: string }) {
 	const queries = useQueryClient();
-	const [enrolment, setEnrolment] = useState<Enrolment | null>(null);
+	const [enrolment, setEnrolment] = useState<Enrolment<Coded> | "passkey" | null>(null);
 	const [codes, setCodes] = useState<string[] | null>(null);
 	const ref = useRef<HTMLHeadingElement>(null);
 	const isOpen = enrolment !== null || codes !== null;
@@ -242,10 +269,14 @@ export function TwoStep({ session, email }: { session: Session; email: string })
 				<RecoveryCodes codes={codes} email={email} onKept={() => setCodes(null)} />
 			) : enrolment ? (
 				<Suspense fallback={<p aria-busy="true" />}>
-					<Enrol enrolment={enrolment} email={email} onAdded={added} onClose={() => setEnrolment(null)} />
+					{enrolment === "passkey" ? (
+						<AddPasskey onAdded={added} onClose={() => setEnrolment(null)} />
+					) : (
+						<Enrol enrolment={enrolment} email={email} onAdded={added} onClose={() => setEnrolment(null)} />
+					)}
 				</Suspense>
 			) : (
-				<Overview userId={session.userId} onBegun={setEnrolment} onChanged={change} />
+				<Overview userId={session.userId} onPasskey={() => setEnrolment("passkey")} onBegun={setEnrolment} onChanged={change} />
 			)}
 		</section>
 	);

@@ -65,10 +65,23 @@ export async function fetchFactors(): Promise<api.FactorList["data"]> {
 	return (await api.listFactors(throwing)).data.data;
 }
 
-export type Enrolment = api.FactorEnrolled["data"];
+/* What an app, a mailbox or an authenticator needs to become a factor. */
+type AnyEnrolment = api.FactorEnrolled["data"];
+export type Enrolment<M extends AnyEnrolment["method"] = AnyEnrolment["method"]> = AnyEnrolment & { method: M };
 
-export async function enrolFactor(method: Enrolment["method"], confirmation?: string): Promise<Enrolment> {
-	return (await api.enrolFactor({ ...throwing, headers: confirming(confirmation), body: { method } })).data.data;
+async function enrol<M extends AnyEnrolment["method"]>(
+	body: api.FactorEnrolment & { method: M },
+	confirmation?: string,
+): Promise<Enrolment<M>> {
+	return (await api.enrolFactor({ ...throwing, headers: confirming(confirmation), body })).data.data as Enrolment<M>;
+}
+
+export function enrolFactor(method: "totp" | "mtan", confirmation?: string): Promise<Enrolment<"totp" | "mtan">> {
+	return enrol({ method }, confirmation);
+}
+
+export function enrolPasskey(name: string, confirmation?: string): Promise<Enrolment<"passkey">> {
+	return enrol({ method: "passkey", name }, confirmation);
 }
 
 /* A change of a factor: the tokens that replace this session's, and new recovery codes, which are shown once. */
@@ -80,8 +93,8 @@ function changeOf({ data }: api.FactorChanged): FactorChange {
 	return { token: data.access_token, codes: data.recovery_codes };
 }
 
-export async function activateFactor(id: string, code: string): Promise<FactorChange> {
-	return changeOf((await api.activateFactor({ ...throwing, path: { id }, body: { code } })).data);
+export async function activateFactor(id: string, body: api.FactorActivation): Promise<FactorChange> {
+	return changeOf((await api.activateFactor({ ...throwing, path: { id }, body })).data);
 }
 
 export async function removeFactor(id: string, confirmation?: string): Promise<FactorChange> {

@@ -1,5 +1,5 @@
 /* The calls that the pages make, based on the client generated from the API's document. Each rejects with a Failure. Those of the account page are
-   in accounts.ts. */
+   in accounts.ts, and those of logging in with a passkey alone in passkeys.ts. */
 import { createRefresher, isStale } from "../session/refresh";
 import { type Ending, readToken, type Session, sessions, type Tokens } from "../session/session";
 import { Failure, failureOf } from "./failure";
@@ -56,7 +56,7 @@ export function confirming(confirmation: string | undefined) {
 	return confirmation === undefined ? {} : { "X-Confirmation": confirmation };
 }
 
-function tokensOf({ access_token, refresh_token }: api.SessionTokens): Tokens {
+export function tokensOf({ access_token, refresh_token }: api.SessionTokens): Tokens {
 	return { token: access_token, refreshToken: refresh_token };
 }
 
@@ -76,8 +76,7 @@ export async function logIn(email: string, password: string, keep: boolean): Pro
 }
 
 /* What the right answer to a challenge gives: a session, or the value of X-Confirmation. */
-export async function answerChallenge(challenge: string, method: api.Method, proof: string): Promise<Tokens | { confirmation: string }> {
-	const body = method === "password" ? { method, password: proof } : { method, code: proof };
+export async function answerChallenge(challenge: string, body: api.ChallengeAnswer): Promise<Tokens | { confirmation: string }> {
 	const { data } = await api.answerChallenge({ ...throwing, path: { id: challenge }, body });
 	return "access_token" in data ? tokensOf(data) : data.data;
 }

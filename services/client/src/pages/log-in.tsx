@@ -12,6 +12,7 @@ import { ProofForm } from "../parts/proof-form";
 import { RuleList } from "../parts/rule-list";
 import { areMet, logInRules } from "../parts/rules";
 import { useForm } from "../parts/use-form";
+import { PasskeyLogin } from "../passkeys/passkey-login";
 import { sessions, type Tokens } from "../session/session";
 
 interface Waiting {
@@ -26,7 +27,7 @@ function begin({ token, refreshToken }: Tokens, keep: boolean) {
 
 interface FirstStepProps {
 	onChallenge: (waiting: Waiting) => void;
-	onUnverified: (email: string) => void;
+	onUnverified: (email: string) => void; // "": it is not known
 	isAgain: boolean; // after another step, whose focus is gone
 }
 
@@ -54,7 +55,7 @@ function FirstStep({ onChallenge, onUnverified, isAgain }: FirstStepProps) {
 		<>
 			<form ref={ref} className="sheet" onSubmit={form.submit} noValidate>
 				<RuleList rules={rules} />
-				<Field {...form.field("email")} type="email" autoComplete="username" required />
+				<Field {...form.field("email")} type="email" autoComplete="username webauthn" required />
 				<Field {...form.field("password")} type="password" autoComplete="current-password" required />
 				<label className="checkbox keep">
 					<input type="checkbox" name="keep" checked={keep} onChange={(event) => setKeep(event.currentTarget.checked)} />
@@ -69,6 +70,7 @@ function FirstStep({ onChallenge, onUnverified, isAgain }: FirstStepProps) {
 					value={form.isSending ? "Logging in…" : "Log in"}
 					disabled={!areMet(rules) || form.isSending}
 				/>
+				<PasskeyLogin keep={keep} onRight={begin} onUnverified={() => onUnverified("")} />
 			</form>
 			<p className="aside">
 				<Link to="/forgot">Forgot your password?</Link>
@@ -103,16 +105,16 @@ function SecondStep({ challenge, keep, onBack }: Waiting & { onBack: () => void 
 
 export default function LogIn() {
 	const [waiting, setWaiting] = useState<Waiting | null>(null);
-	const [unverified, setUnverified] = useState("");
+	const [unverified, setUnverified] = useState<string | null>(null);
 	const [isAgain, setAgain] = useState(false);
 
 	function goBack() {
 		setWaiting(null);
-		setUnverified("");
+		setUnverified(null);
 		setAgain(true);
 	}
 
-	if (unverified)
+	if (unverified !== null)
 		return (
 			<Page title="Log in" heading="Confirm your email address" narrow>
 				<OpenLink email={unverified}>

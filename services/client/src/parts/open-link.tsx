@@ -1,11 +1,13 @@
 import type { ReactNode } from "react";
 
-/* In place of a form after whose reply the user has to open a link first (EMAIL_VERIFICATION=required). CHILDREN: the button that goes on. */
+/* In place of a form after whose reply the user has to open a link first (EMAIL_VERIFICATION=required). CHILDREN: the button that goes on.
+   EMAIL is "" if the page does not know it, as after a login with a passkey. */
 export function OpenLink({ email, children }: { email: string; children: ReactNode }) {
 	return (
 		<div className="sheet" role="status">
 			<p className="block">
-				Please open the link that was sent to <b className="email">{email}</b>. It works once, for an hour.
+				Please open the link that was sent to {email ? <b className="email">{email}</b> : "your e-mail address"}. It works once, for an
+				hour.
 			</p>
 			<p className="block soft">Nothing has arrived? Look into the spam folder. Logging in sends a new link.</p>
 			{children}
