@@ -61,7 +61,7 @@ type Coded = Exclude<Factor["method"], "passkey">;
 
 const BEGIN: Record<Coded, { text: string; next: string }> = {
 	totp: { text: "Add an authenticator app", next: "After that you get the key for your authenticator app." },
-	mtan: { text: "Get codes by e-mail", next: "After that a code is sent to your e-mail address." },
+	mtan: { text: "Get codes by email", next: "After that a code is sent to your email address." },
 };
 
 function FactorRow({ factor, onRemoved }: { factor: Factor; onRemoved: (change: FactorChange) => void }) {

@@ -19,7 +19,7 @@ interface Words {
 const USE: Partial<Record<string, string>> = {
 	passkey: "Use your passkey",
 	totp: "Use your authenticator app",
-	mtan: "Use a code by e-mail",
+	mtan: "Use a code by email",
 	recovery: "Use a recovery code",
 	password: "Use your password",
 } satisfies Record<Method, string>;
@@ -163,7 +163,7 @@ function Sending({ onSent, ...props }: ProofFormProps & { onSent: () => void }) 
 		});
 
 	return (
-		<Pressed text="A message with a code is sent to your e-mail address." button="Send code" busy="Sending…" press={send}>
+		<Pressed text="A message with a code is sent to your email address." button="Send code" busy="Sending…" press={send}>
 			{props.children}
 		</Pressed>
 	);

@@ -993,7 +993,7 @@ export type NginxHealth = {
 export type HealthNotice = {
     text: string;
     /**
-     * the admin's user name
+     * the admin's username
      */
     by: string | null;
     since: string;
@@ -1084,7 +1084,7 @@ export type HealthEvent = {
      */
     acknowledged_at: string | null;
     /**
-     * the admin's user name
+     * the admin's username
      */
     acknowledged_by: string | null;
     note: string | null;
@@ -2821,7 +2821,7 @@ export type LoginWithPasskeyErrors = {
         code?: 'login_failed' | 'challenge_ended';
     };
     /**
-     * The `Origin` is missing, or is not this host, and `cookie` is true. Or the passkey is right, and the e-mail address is not confirmed
+     * The `Origin` is missing, or is not this host, and `cookie` is true. Or the passkey is right, and the email address is not confirmed
      * (`EMAIL_VERIFICATION=required`); a message with a link is on its way.
      */
     403: Failure & {
