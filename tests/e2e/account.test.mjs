@@ -245,7 +245,7 @@ test("codes by email are added by the code of a message, the next login takes it
 	for (const what of [
 		"Logged in",
 		"A code or a passkey was accepted",
-		"Two-step login: an app, codes by e-mail or a passkey was added",
+		"Two-step login: an app, codes by email or a passkey was added",
 		"Registered",
 	])
 		await happened.getByText(what, { exact: true }).first().waitFor();

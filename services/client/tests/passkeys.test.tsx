@@ -238,7 +238,7 @@ describe("a passkey alone", () => {
 		expect([window.sessionStorage.length, window.localStorage.length]).toEqual([0, 1]);
 	});
 
-	it("is offered for the e-mail field, with the box as it is then", async () => {
+	it("is offered for the email field, with the box as it is then", async () => {
 		browser = giveAuthenticator({ canOffer: true });
 		let take = () => {};
 		browser.get.mockImplementation(() => new Promise((resolve) => (take = () => resolve(USED))));
@@ -295,12 +295,12 @@ describe("a passkey alone", () => {
 		await screen.findByText(text);
 	});
 
-	it("of a user who has not confirmed the e-mail address says what to do", async () => {
-		answer(LOGIN, 403, failure("email_unverified", "Please open the link that was sent to your e-mail address."));
+	it("of a user who has not confirmed the email address says what to do", async () => {
+		answer(LOGIN, 403, failure("email_unverified", "Please open the link that was sent to your email address."));
 		const hands = show("/login");
 		await hands.click(await button("Log in with a passkey"));
-		await screen.findByRole("heading", { level: 1, name: "Confirm your e-mail address" });
-		screen.getByText(/^Please open the link that was sent to your e-mail address\./);
+		await screen.findByRole("heading", { level: 1, name: "Confirm your email address" });
+		screen.getByText(/^Please open the link that was sent to your email address\./);
 	});
 
 	it("has no button in a browser without passkeys", async () => {
