@@ -47,17 +47,24 @@ static const struct method *method_of(struct http_request *req)
 	return method == &method_totp || method == &method_mtan || method == &method_passkey ? method : NULL;
 }
 
+/* NULL: it is fine, or there is none. */
+static const char *name_problem(struct http_request *req, const struct method *method)
+{
+	if (!json_has(http_request_json(req), "name"))
+		return NULL;
+	if (method != &method_passkey)
+		return "is for passkeys only";
+	return factor_name_problem(json_text(http_request_json(req), "name"));
+}
+
 void factor_enrol(struct http_request *req)
 {
 	const struct method *method = method_of(req);
-	bool has_name = json_has(http_request_json(req), "name");
 	const char *problem;
 
 	if (!method)
 		return http_reply_invalid(req, http_errors_add(NULL, "method", "must be totp, mtan or passkey"));
-	problem = !has_name                   ? NULL
-		  : method != &method_passkey ? "is for passkeys only"
-					      : factor_name_problem(json_text(http_request_json(req), "name"));
+	problem = name_problem(req, method);
 	if (problem)
 		return http_reply_invalid(req, http_errors_add(NULL, "name", problem));
 	if (method == &method_passkey && !passkeys_are_offered(req))
