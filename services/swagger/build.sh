@@ -1,5 +1,5 @@
 #!/bin/sh
-# usage: services/swagger/build.sh puts Swagger UI, the page and the document into services/swagger/dist/swagger/, ready to be served.
+# usage: services/swagger/build.sh puts Swagger UI in our typefaces, the page and the document into services/swagger/dist/swagger/, ready to be served.
 # It leaves files that have not changed alone, and needs the network only when node_modules differs from package-lock.json.
 set -eu
 cd "$(dirname "$0")"
@@ -28,4 +28,5 @@ put() {
 
 cmp -s package-lock.json node_modules/.fetched || fetch
 mkdir -p $page
-put $source/swagger-ui.css $source/swagger-ui-bundle.js ui/* openapi.yaml
+sed 's/font-family:sans-serif/font-family:var(--sans)/g; s/font-family:monospace/font-family:var(--mono)/g' $source/swagger-ui.css >dist/swagger-ui.css
+put dist/swagger-ui.css $source/swagger-ui-bundle.js ui/* openapi.yaml
