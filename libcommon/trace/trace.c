@@ -149,8 +149,12 @@ const char *trace_sampled_id(const struct trace *trace)
 
 void trace_format(const struct trace *trace, char ret_text[TRACE_PARENT_BYTES])
 {
-	if (trace->id[0])
-		snprintf(ret_text, TRACE_PARENT_BYTES, "00-%s-%s-%02x", trace->id, trace->span, trace->is_sampled);
-	else
-		ret_text[0] = '\0';
+	ret_text[0] = '\0';
+	if (!trace->id[0])
+		return;
+	memcpy(ret_text, "00-", ID_AT);
+	memcpy(ret_text + ID_AT, trace->id, ID_DIGITS);
+	ret_text[PARENT_AT - 1] = '-';
+	memcpy(ret_text + PARENT_AT, trace->span, SPAN_DIGITS);
+	memcpy(ret_text + FLAGS_AT - 1, trace->is_sampled ? "-01" : "-00", sizeof "-01");
 }

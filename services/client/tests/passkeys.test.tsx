@@ -164,7 +164,7 @@ describe("a passkey as the second step", () => {
 	async function givePassword(data: object) {
 		answer("POST /auth/session", 401, { ...failure("second_factor_required", "Please prove your second factor."), data });
 		const hands = show("/login");
-		await hands.type(await screen.findByLabelText("E-mail"), "some@body.org");
+		await hands.type(await screen.findByLabelText("Email"), "some@body.org");
 		await hands.type(screen.getByLabelText("Password"), "long enough{Enter}");
 		await screen.findByRole("heading", { level: 1, name: "Confirm that it is you" });
 		return hands;
@@ -244,7 +244,7 @@ describe("a passkey alone", () => {
 		browser.get.mockImplementation(() => new Promise((resolve) => (take = () => resolve(USED))));
 		answer(LOGIN, 201, tokens());
 		const hands = show("/login");
-		expect((await screen.findByLabelText<HTMLInputElement>("E-mail")).autocomplete).toBe("username webauthn");
+		expect((await screen.findByLabelText<HTMLInputElement>("Email")).autocomplete).toBe("username webauthn");
 		await waitFor(() => expect(browser.get.mock.calls[0]?.[0].mediation).toBe("conditional"));
 		await hands.click(screen.getByLabelText(/^Keep me logged in/));
 		take();
@@ -306,7 +306,7 @@ describe("a passkey alone", () => {
 	it("has no button in a browser without passkeys", async () => {
 		takeAuthenticator();
 		show("/login");
-		await screen.findByLabelText("E-mail");
+		await screen.findByLabelText("Email");
 		expect(screen.queryByRole("button", { name: "Log in with a passkey" })).toBeNull();
 		expect(askedFor("POST /auth/passkey")).toEqual([]);
 	});
