@@ -445,7 +445,7 @@ it("the account is deleted after the password, and every tab is logged out", asy
 	await hands.type(await asked.findByLabelText("Your password"), "long enough{Enter}");
 	await screen.findByText("Your account was deleted");
 	expect(sessions.current()).toBeNull();
-	await screen.findByRole("link", { name: "Log in" });
+	await within(screen.getByRole("navigation")).findByRole("link", { name: "Log in" });
 	expect(askedFor("POST /auth/confirmations")[0]?.body).toEqual({ action: "delete_account", parameters: {} });
 });
 

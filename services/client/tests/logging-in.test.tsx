@@ -172,7 +172,7 @@ it("opening /logout only asks", async () => {
 	answerValues();
 	answer("DELETE /auth/session", 200, { status: "success", message: "Successfully logged out." });
 	const hands = show("/logout", { as: { id: 7 } });
-	const button = await screen.findByRole("button", { name: "Log out" });
+	const button = await within(screen.getByRole("main")).findByRole("button", { name: "Log out" });
 	expect(sessions.current()).not.toBeNull();
 	await hands.click(button);
 	await screen.findByText("You are now logged out.");
