@@ -53,6 +53,8 @@ void spans_stored(const struct held *held)
 		return;
 	now_us = clock_monotonic_us();
 	queued_us = now_us - jobs_age_ms(&held->job) * 1000;
+	if (queued_us > held->received_us) /* a job's id has whole milliseconds, and Redis another clock */
+		queued_us = held->received_us;
 	record_part(held, "queued", queued_us, held->received_us);
 	record_part(held, "calculate", held->calculated_us - held->duration_us, held->calculated_us);
 	record_part(held, "store", held->calculated_us, now_us);
