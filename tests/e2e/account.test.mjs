@@ -6,21 +6,27 @@ import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import {
 	call,
+	confirmByPassword,
+	dialog,
 	expired,
 	givePassword,
 	h1,
 	isLive,
+	LIGHT,
 	loggedOut,
 	logIn,
+	look,
 	newUser,
+	noDialog,
 	notice,
 	open,
+	openAccount,
 	openAs,
 	own,
 	PASSWORD,
-	settled,
+	PHONE,
 } from "./people.mjs";
-import { artifact, base, eventually, messages, misplaced, newPage, sideways, violations } from "./stack.mjs";
+import { artifact, base, eventually, messages, misplaced, newPage, sideways } from "./stack.mjs";
 
 // ---- an authenticator app (RFC 6238) ----
 
@@ -59,37 +65,6 @@ async function newUserWithApp() {
 	const app = new App(data.secret);
 	const reply = await call("POST", `/auth/factors/${data.id}`, { token: who.token, body: { code: await app.code() } });
 	return { ...who, token: reply.data.access_token, app, codes: reply.data.recovery_codes };
-}
-
-// ---- the page ----
-
-const dialog = (page, name) => page.getByRole("dialog", { name });
-const noDialog = (page) => page.locator("dialog").waitFor({ state: "detached" });
-
-async function openAccount(page) {
-	await page.goto(`${base}/account`);
-	await h1(page, "Account");
-	await page.getByRole("heading", { name: "Where you are logged in" }).waitFor();
-	await settled(page);
-}
-
-async function confirmByPassword(page, name = "Confirm that it is you") {
-	await dialog(page, name).getByLabel("Your password").fill(PASSWORD);
-	await page.keyboard.press("Enter");
-	await noDialog(page);
-}
-
-const LIGHT = ["light", { width: 1280, height: 900 }, "light"];
-const PHONE = ["phone-dark", { width: 390, height: 844 }, "dark"];
-
-// Looks at the page as it is now. Each state is looked at once, and each of the two views has states with and without a dialog.
-async function look(page, name, [how, viewport, colorScheme]) {
-	await page.setViewportSize(viewport);
-	await page.emulateMedia({ colorScheme });
-	await settled(page);
-	assert.deepEqual(await violations(page), [], `${name}, ${how}`);
-	assert.ok((await sideways(page)) <= 0, `${name} scrolls sideways, ${how}`);
-	await page.screenshot({ path: artifact(`account-${how}-${name}.png`), fullPage: true });
 }
 
 test("an app is added, logs in by a code and by a recovery code, and is removed", async (t) => {

@@ -1,7 +1,8 @@
 // Users of the browser tests: made and asked about through the API, and logged in on the page.
 
+import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
-import { base, newPage, secret } from "./stack.mjs";
+import { artifact, base, newPage, secret, sideways, violations } from "./stack.mjs";
 
 export const PASSWORD = "seven brass beads";
 export const admin = { email: "admin@abacus.test", password: "abacus-admin-dev" };
@@ -43,8 +44,8 @@ export async function open(t, path, options = {}) {
 	return page;
 }
 
-export async function givePassword(page, { email, password = PASSWORD }, { keep = false } = {}) {
-	await page.goto(`${base}/login`);
+export async function givePassword(page, { email, password = PASSWORD }, { keep = false, at = base } = {}) {
+	await page.goto(`${at}/login`);
 	await page.getByLabel("Email").fill(email);
 	await page.getByLabel("Password").fill(password);
 	if (keep) await page.getByLabel(/^Keep me logged in/).check();
@@ -71,4 +72,35 @@ export async function settled(page) {
 	await page.locator("[aria-busy=true]").first().waitFor({ state: "detached" }); // the first of those that are left
 	await page.evaluate(() => document.fonts.ready);
 	await page.evaluate(() => new Promise((painted) => requestAnimationFrame(() => requestAnimationFrame(painted)))); // in the colours of now
+}
+
+// ---- the account page ----
+
+export const dialog = (page, name) => page.getByRole("dialog", { name });
+export const noDialog = (page) => page.locator("dialog").waitFor({ state: "detached" });
+
+export async function openAccount(page, at = base) {
+	await page.goto(`${at}/account`);
+	await h1(page, "Account");
+	await page.getByRole("heading", { name: "Where you are logged in" }).waitFor();
+	await settled(page);
+}
+
+export async function confirmByPassword(page, name = "Confirm that it is you") {
+	await dialog(page, name).getByLabel("Your password").fill(PASSWORD);
+	await page.keyboard.press("Enter");
+	await noDialog(page);
+}
+
+export const LIGHT = ["light", { width: 1280, height: 900 }, "light"];
+export const PHONE = ["phone-dark", { width: 390, height: 844 }, "dark"];
+
+// Looks at the page as it is now. Each state is looked at once, and each of the two views has states with and without a dialog.
+export async function look(page, name, [how, viewport, colorScheme]) {
+	await page.setViewportSize(viewport);
+	await page.emulateMedia({ colorScheme });
+	await settled(page);
+	assert.deepEqual(await violations(page), [], `${name}, ${how}`);
+	assert.ok((await sideways(page)) <= 0, `${name} scrolls sideways, ${how}`);
+	await page.screenshot({ path: artifact(`account-${how}-${name}.png`), fullPage: true });
 }
