@@ -69,8 +69,8 @@ static void add_headers(struct http_request *req, const char *etag)
 	http_reply_header(req, "X-Frame-Options", "DENY");
 	http_reply_header(req, "Referrer-Policy", "no-referrer");
 	http_reply_header(req, "Content-Security-Policy",
-			  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
-			  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+			  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
+			  "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
 }
 
 void page_show(struct http_request *req)
