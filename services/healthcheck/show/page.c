@@ -1,5 +1,6 @@
-/* GET /status/…: the operators' page. Its files (dashboard/, some of them links to services/theme) are linked into this program, so that the page needs nothing but
- * the daemon. Browsers ask for them each time, and get 304 while they have not changed. */
+/* GET /status/…: the operators' page. Its files (dashboard/, some of them links to services/theme) are linked into this
+ * program, so that the page needs nothing but the daemon. Browsers ask for them each time, and get 304 while they have not
+ * changed. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
