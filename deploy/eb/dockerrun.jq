@@ -35,7 +35,7 @@ def nginx: page("client") + {
 
 {
   AWSEBDockerrunVersion: 2,
-  executionRoleArn: $place.ExecutionRole,
+  executionRoleArn: $place.BeanstalkMasterExecution,
   volumes: [{name: "certificates", host: {sourcePath: "/var/lib/abacus/certificates"}}],
   containerDefinitions: [
     prepare,

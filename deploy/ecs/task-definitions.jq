@@ -16,7 +16,6 @@
 
 def variables: to_entries | map({name: .key, value: .value});
 def secrets: to_entries | map({name: .key, valueFrom: .value});
-def url(name): "\($place.Urls):\(name)::";
 
 # Read-only, without capabilities, as an unprivileged user; CloudWatch gets its log.
 def container(name; image): {
@@ -47,9 +46,14 @@ def prepare_page: prepare($service) + {
 def prepared: [{containerName: "prepare", condition: "SUCCESS"}];
 def certificates: [{sourceVolume: "tmp", containerPath: "/tmp"}, {sourceVolume: "certificates", containerPath: "/certificates", readOnly: true}];
 
+# Its secrets are those of the family alone.
+def execution_role: $place[{users: "UsersExecution", values: "ValuesExecution", worker: "WorkerExecution", mailer: "MailerExecution",
+  healthcheck: "HealthcheckExecution", client: "PagesExecution", swagger: "PagesExecution", "users-migrate": "UsersExecution",
+  "values-migrate": "ValuesExecution", database: "DatabaseMasterExecution"}[$service]];
+
 def task(size; volumes; containers): {
   family: $family, networkMode: "awsvpc", requiresCompatibilities: ["FARGATE"], runtimePlatform: {cpuArchitecture: "X86_64", operatingSystemFamily: "LINUX"},
-  cpu: (size[0] | tostring), memory: (size[1] | tostring), executionRoleArn: $place.ExecutionRole, taskRoleArn: $place.TaskRole,
+  cpu: (size[0] | tostring), memory: (size[1] | tostring), executionRoleArn: execution_role, taskRoleArn: $place.TaskRole,
   volumes: (volumes | map({name: .})), containerDefinitions: containers,
   tags: [{key: "place", value: $place.Cluster}, {key: "commit", value: $tag}]
 };
@@ -64,9 +68,9 @@ def settings(name):
   }[name]);
 def keys: {SECRET_KEY: $place.SecretKey} + (if $place.SecretKeyPrevious then {SECRET_KEY_PREVIOUS: $place.SecretKeyPrevious} else {} end);
 def secrets_of(name):
-  {REDIS_URL: url("redis")} + ({
-    users: (keys + {DATABASE_URL: url("users")}), values: (keys + {DATABASE_URL: url("values")}),
-    worker: {}, mailer: (if $place.SmtpUrl then {SMTP_URL: $place.SmtpUrl} else {} end), healthcheck: {HEALTHCHECK_POSTGRES: url("healthcheck")}
+  {REDIS_URL: $place.RedisUrl} + ({
+    users: (keys + {DATABASE_URL: $place.UsersUrl}), values: (keys + {DATABASE_URL: $place.ValuesUrl}),
+    worker: {}, mailer: (if $place.SmtpUrl then {SMTP_URL: $place.SmtpUrl} else {} end), healthcheck: {HEALTHCHECK_POSTGRES: $place.HealthcheckUrl}
   }[name]);
 
 def daemon(name; size; ports): task(size; ["tmp", "certificates"]; [

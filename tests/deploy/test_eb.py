@@ -24,8 +24,9 @@ OUTPUTS = {
     **{
         name: f"arn:aws:{name}"
         for name in (
-            "Urls SecretKey ExecutionRole TaskRole DatabaseCa DatabaseMaster UsersPassword ValuesPassword HealthcheckPassword "
-            "SmtpUrl"
+            "UsersUrl ValuesUrl HealthcheckUrl RedisUrl SecretKey UsersExecution ValuesExecution WorkerExecution "
+            "MailerExecution HealthcheckExecution PagesExecution DatabaseMasterExecution BeanstalkMasterExecution TaskRole "
+            "DatabaseCa DatabaseMaster UsersPassword ValuesPassword HealthcheckPassword SmtpUrl"
         ).split()
     },
 }
@@ -61,7 +62,7 @@ def containers(made):
 
 def test_the_file_has_the_parts_of_version_2_and_nothing_else(made):
     assert sorted(made[0]) == ["AWSEBDockerrunVersion", "containerDefinitions", "executionRoleArn", "volumes"]
-    assert made[0]["AWSEBDockerrunVersion"] == 2 and made[0]["executionRoleArn"] == "arn:aws:ExecutionRole"
+    assert made[0]["AWSEBDockerrunVersion"] == 2 and made[0]["executionRoleArn"] == "arn:aws:BeanstalkMasterExecution"
 
 
 def test_ecs_accepts_the_containers_on_its_own_machines(made, aws_emptied, tmp_path):

@@ -1,5 +1,6 @@
 """The pipelines: .travis.yml and .github/workflows, and the scripts that both call. scripts/lint/workflows lints the latter."""
 
+import fnmatch
 import json
 import os
 import re
@@ -250,6 +251,16 @@ def test_the_role_may_do_what_the_document_lists_and_reads_no_secret_itself(aws_
             assert "abacus" in str(one["Resource"])
     listed = (ROOT / "deploy/README.md").read_text().partition("## What CI may do\n")[2].partition("\n## ")[0]
     assert actions == set(permissions(listed))
+
+
+def test_the_role_gives_no_task_the_master_password(aws_emptied):
+    run(ECS / "github-role", "owner/repository", **aws_emptied)
+    policy = of_role(aws_emptied, "get-role-policy", "--policy-name", "rollout")["PolicyDocument"]["Statement"]
+    (passed,) = [one["Resource"] for one in policy if one["Action"] == "iam:PassRole"]
+    template = (ECS / "abacus.yaml").read_text()
+    for role in re.findall(r"^  (\w+Execution|TaskRole):", template.partition("\nOutputs:")[0], re.MULTILINE):
+        arn = f"arn:aws:iam::{ACCOUNT}:role/abacus-prod-{role}-1A2B"
+        assert any(fnmatch.fnmatchcase(arn, pattern) for pattern in passed) == ("Master" not in role), role
 
 
 def permissions(text):
