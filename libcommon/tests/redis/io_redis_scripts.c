@@ -66,8 +66,8 @@ static void test_a_script_gets_its_keys_and_its_arguments(void **state)
 	bool is_checked = false;
 
 	open_ready();
-	redis_eval(redis, &scope, &give_back, 2, 4, (const char *[]){"first {key}", "second {key}", "argument", "another"}, NULL,
-		   look_at_parts, &is_checked);
+	redis_eval(redis, &scope, &give_back, 2, 4, (const char *[]){"first {key}", "second {key}", "argument", "another"},
+		   NULL, look_at_parts, &is_checked);
 	WAIT_FOR(is_checked);
 }
 
