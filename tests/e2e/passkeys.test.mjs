@@ -153,7 +153,7 @@ test("a passkey that was cancelled, and one that the device has already, are cal
 	assert.deepEqual(own(page.complaints), []);
 });
 
-test("a passkey is offered for the e-mail field, and logs in when it is taken", async (t) => {
+test("a passkey is offered for the email field, and logs in when it is taken", async (t) => {
 	const { page, who, authenticator } = await newUserWithPasskey(t);
 	const other = await newPage(t);
 	const itself = await giveAuthenticator(other);
@@ -161,7 +161,7 @@ test("a passkey is offered for the e-mail field, and logs in when it is taken", 
 	await other.goto(`${site}/login`);
 	await h1(other, "Your values");
 	await openAccount(other, site);
-	assert.equal(await other.getByLabel("E-mail").inputValue(), who.email);
+	assert.equal(await other.getByLabel("Email").inputValue(), who.email);
 	await page.close();
 });
 
