@@ -475,7 +475,7 @@ const struct postgres_statement store_factor_pending = {
 	"factor_pending", "SELECT secret, method FROM factors WHERE " IS_PENDING("$1::bigint", "$2", "$3"), true};
 
 /* What a notice says that was added or removed. */
-#define METHOD_TEXT                                                                                                   \
+#define METHOD_TEXT                                                                                                  \
 	"jsonb_build_object('method', CASE method WHEN 'mtan' THEN 'codes by email' WHEN 'passkey' THEN 'a passkey'" \
 	" ELSE 'an authenticator app' END)"
 
