@@ -86,7 +86,7 @@ export function PasskeyLogin({ keep, onRight, onUnverified }: PasskeyLoginProps)
 
 	if (!isSupported()) return null;
 	return (
-		<button type="button" className="button is-fullwidth" onClick={form.submit}>
+		<button type="button" className="button is-fullwidth mt-3" onClick={form.submit}>
 			{form.isSending ? "Waiting for your passkey…" : "Log in with a passkey"}
 		</button>
 	);
