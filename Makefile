@@ -43,13 +43,14 @@ LIBCOMMON := $(BUILD)/libcommon.a
 BINARIES := $(SERVICES:%=$(BUILD)/bin/%) $(SERVICES:%=$(BUILD)/bin/%-manage)
 TEST_SOURCES := $(wildcard libcommon/tests/*/test_*.c libcommon/tests/*/io_*.c services/*/tests/test_*.c services/*/tests/io_*.c)
 TESTS := $(foreach t,$(TEST_SOURCES),$(BUILD)/$(basename $(t)))
+PRELOADS := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/faults/preload/*.c))
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
 .SECONDARY:
 
 build: $(BINARIES) ## build the daemons and their manage commands
-tests: build $(TESTS) $(BUILD)/tests/differential/reader $(BUILD)/tests/differential/json_reader $(BUILD)/tests/simulator/simulator $(BUILD)/tests/simulator/io_fake_redis $(BUILD)/tests/faults/preload/fail.so ## build the test programs too
+tests: build $(TESTS) $(BUILD)/tests/differential/reader $(BUILD)/tests/differential/json_reader $(BUILD)/tests/simulator/simulator $(BUILD)/tests/simulator/io_fake_redis $(PRELOADS) ## build the test programs too
 
 web: ## fetch and build the pages that nginx serves
 	@services/swagger/build.sh

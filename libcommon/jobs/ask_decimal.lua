@@ -3,7 +3,7 @@
 -- ARGV: "kind:index", request id, most decimals on the list, ms until it may be asked for again
 -- Answer: 1; 0 when the list is full
 local list, mark = KEYS[1], KEYS[2]
-local name, request_id, most, mark_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
+local name, request_id, most, mark_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 
 -- On a long list it waits for longer than its mark lives.
 local function waits()
@@ -12,9 +12,10 @@ local function waits()
 	end
 end
 
-if redis.call('EXISTS', mark) == 1 then return 1 end
+local left_ms = redis.call('PTTL', mark) -- more than mark_ms, if Redis's clock was set back since
+if left_ms > 0 and left_ms <= mark_ms then return 1 end
 if redis.call('LLEN', list) >= most then return 0 end
-redis.call('SET', mark, '1', 'PX', mark_ms)
+redis.call('SET', mark, '1', 'PX', string.format('%.0f', mark_ms))
 if not waits() then redis.call('RPUSH', list, name .. ' ' .. request_id) end
-redis.call('PEXPIRE', list, mark_ms)
+redis.call('PEXPIRE', list, string.format('%.0f', mark_ms))
 return 1

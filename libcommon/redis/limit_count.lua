@@ -16,7 +16,11 @@ local function window_of(counters, name, window_s)
 	local score = tonumber(redis.call('ZSCORE', counters, name) or 0)
 	local ends, count = math.floor(score / SPAN), score % SPAN
 	if ends <= now then return now + window_s, 0 end
-	return math.min(ends, now + window_s), count
+	if ends > now + window_s then -- kept, because it would otherwise end no sooner than before
+		ends = now + window_s
+		redis.call('ZADD', counters, string.format('%.0f', ends * SPAN + count), name)
+	end
+	return ends, count
 end
 
 local function remove_first(counters, n)

@@ -12,11 +12,11 @@ local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 
 local function take(name, wanted)
-	local full_at = tonumber(redis.call('ZSCORE', buckets, name) or now)
-	full_at = math.min(math.max(full_at, now), now + most * token_us) -- the clock may have been set back
+	local kept = tonumber(redis.call('ZSCORE', buckets, name) or now)
+	local full_at = math.min(math.max(kept, now), now + most * token_us)
 	local taken = math.min(wanted, math.floor((now + most * token_us - full_at) / token_us))
-	if taken > 0 then
-		full_at = full_at + taken * token_us
+	full_at = full_at + taken * token_us
+	if taken > 0 or full_at < kept then -- full_at < kept: the clock was set back, and the bucket would stay empty until `kept`
 		redis.call('ZADD', buckets, string.format('%.0f', full_at), name)
 	end
 	return taken, full_at - now

@@ -170,9 +170,9 @@ def make_databases():
 class Peered:
     """A daemon behind proxies of its own."""
 
-    def __init__(self, name, database=REDIS_DATABASE, **environment):
+    def __init__(self, name, database=REDIS_DATABASE, redis_port=None, **environment):
         self.name, self.database = name, database
-        self.redis = RedisProxy(abacus.redis_database(database)[0])
+        self.redis = RedisProxy(redis_port or abacus.redis_database(database)[0])
         self.postgres = PostgresProxy(POSTGRES_PORT)
         urls = {"REDIS_URL": redis_url(self.redis.port, database), "REDIS_URL_FILE": None}
         if name in ("users", "values"):

@@ -2,8 +2,6 @@
 good at once, and no duration is negative. Durations and time limits use the monotonic clock, which does not jump."""
 
 import hashlib
-import os
-import pathlib
 import re
 import time
 
@@ -11,39 +9,11 @@ import pytest
 
 import system
 from abacus import eventually
+from clock import HOUR_S, JUMPS, Clock
 from system import Peered, User
 
-HOUR_S = 3600
 WINDOW_SPAN = 1 << 20  # SPAN in libcommon/redis/limit_count.lua
 LIFETIME_S = 1800
-LIBRARY = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
-JUMPS = [HOUR_S, 0, -HOUR_S, 0]
-
-
-class Clock:
-    """The seconds by which the daemons' wall clock is ahead."""
-
-    def __init__(self, file):
-        self.file = file
-        self.set(0)
-
-    def set(self, ahead_s):
-        new = self.file.with_suffix(".new")
-        new.write_text(f"{ahead_s:+d}\n")
-        new.chmod(0o644)
-        new.rename(self.file)
-
-    @property
-    def environment(self):
-        options = os.environ.get("ASAN_OPTIONS", "")
-        return {
-            "LD_PRELOAD": LIBRARY,
-            "FAKETIME_TIMESTAMP_FILE": self.file,
-            "FAKETIME_NO_CACHE": 1,
-            "FAKETIME_DONT_FAKE_MONOTONIC": 1,
-            "DONT_FAKE_MONOTONIC": 1,
-            "ASAN_OPTIONS": f"{options}:verify_asan_link_order=0:detect_leaks=0",
-        }
 
 
 class World:
@@ -72,8 +42,6 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    if not LIBRARY:
-        pytest.skip("needs libfaketime")
     system.make_databases()
     clock = Clock(tmp_path_factory.mktemp("clock") / "ahead")
     chosen = {**clock.environment, "TOKEN_LIFETIME_SECONDS": LIFETIME_S}

@@ -87,6 +87,15 @@ static redisReply *pexpire(const struct command *command)
 	return reply_int(value != NULL);
 }
 
+static redisReply *pttl(const struct command *command)
+{
+	struct value *value = database_find(command->database, command->argv[1], command->lens[1]);
+
+	if (!value)
+		return reply_int(-2);
+	return reply_int(value->expires_ms ? value->expires_ms - command->now_ms : -1);
+}
+
 static redisReply *exists(const struct command *command)
 {
 	int count = 0;
@@ -370,6 +379,7 @@ static const struct {
 	{"DEL", 2, WRITES, del},
 	{"EXPIRE", 3, WRITES, expire},
 	{"PEXPIRE", 3, WRITES, pexpire},
+	{"PTTL", 2, 0, pttl},
 	{"RPUSH", 3, WRITES | NEEDS_MEMORY, rpush},
 	{"LLEN", 2, 0, llen},
 	{"LRANGE", 4, 0, lrange},

@@ -86,6 +86,22 @@ static void test_an_event_that_is_beyond_one_limit_is_counted_on_none(void **sta
 	assert_false(count("ada", 5));
 }
 
+/* Unless it is moved, it ends later with each attempt. */
+static void test_a_window_that_ends_too_late_because_the_clock_was_set_back_is_moved(void **state)
+{
+	struct counted refused;
+
+	open_ready();
+	set_window_end("ada", 5000, 2);
+	refused = count_on(&(struct limit){KEY, "ada", 2, 1000}, 1);
+	assert_in_range(refused.retry_s, 990, 1000);
+	assert_in_range(BESIDE("EVAL",
+			       "return math.floor(redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2] / 1048576)"
+			       " - redis.call('TIME')[1]",
+			       "1", KEY),
+			990, 1000);
+}
+
 static void test_a_window_that_is_over_begins_anew_and_its_counter_is_removed_by_others(void **state)
 {
 	open_ready();
@@ -152,6 +168,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		REDIS_TEST(test_events_up_to_the_limit_are_counted_and_the_next_one_has_to_wait_for_the_end_of_the_window),
 		REDIS_TEST(test_an_event_that_is_beyond_one_limit_is_counted_on_none),
+		REDIS_TEST(test_a_window_that_ends_too_late_because_the_clock_was_set_back_is_moved),
 		REDIS_TEST(test_a_window_that_is_over_begins_anew_and_its_counter_is_removed_by_others),
 		REDIS_TEST(test_a_window_that_a_clock_ahead_began_ends_no_later_than_its_length_from_now),
 		REDIS_TEST(test_nothing_expires_by_itself_since_a_full_redis_evicts_what_does),

@@ -1,0 +1,34 @@
+"""A wall clock that jumps while programs run (preload/clock.c). Their monotonic clocks go on as always."""
+
+import mmap
+import os
+import struct
+
+from harness import ROOT
+
+HOUR_S = 3600
+JUMPS = [HOUR_S, 0, -HOUR_S, 0]
+PRELOAD = ROOT / os.environ.get("BUILD", "build") / "tests/faults/preload/clock.so"
+
+
+class Clock:
+    """The seconds by which the wall clock of the programs that run in its environment is ahead."""
+
+    def __init__(self, file):
+        self.file = file
+        file.write_bytes(struct.pack("q", 0))
+        file.chmod(0o644)
+        with open(file, "r+b") as opened:
+            self.memory = mmap.mmap(opened.fileno(), 0)
+
+    def set(self, ahead_s):
+        self.memory[:] = struct.pack("q", ahead_s)
+
+    @property
+    def environment(self):
+        options = os.environ.get("ASAN_OPTIONS", "")
+        return {
+            "LD_PRELOAD": str(PRELOAD),
+            "CLOCK_AHEAD": str(self.file),
+            "ASAN_OPTIONS": f"{options}:verify_asan_link_order=0:detect_leaks=0",
+        }
