@@ -57,6 +57,12 @@ def row(index, columns="state"):
     return abacus.psql("values", f"SELECT {columns} FROM calculations WHERE kind = 'fibonacci' AND index = {index}")
 
 
+def states(kind, indexes):
+    """Of each calculation that Postgres has."""
+    wanted = f"kind = '{kind}' AND index IN ({','.join(map(str, indexes))})"
+    return abacus.psql("values", f"SELECT state FROM calculations WHERE {wanted}").split()
+
+
 def states_of(token, port=None):
     return [value["state"] for value in get("/values?limit=200", token=token, port=port).json["data"]["values"]]
 

@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from test_backlog import VALUES, WORKERS, fresh_indexes, stopped
+from test_backlog import VALUES, WORKERS, fresh_indexes, states, stopped
 
 import abacus
 from abacus import Daemon, Person, eventually
@@ -35,11 +35,6 @@ def fresh_primorials(count):
 
 def large_in_redis():
     return int(abacus.redis_cli("XLEN", "{jobs}:large"))
-
-
-def states(kind, indexes):
-    wanted = f"kind = '{kind}' AND index IN ({','.join(map(str, indexes))})"
-    return set(abacus.psql("values", f"SELECT state FROM calculations WHERE {wanted}").split())
 
 
 def calculated_before(kind, index, indexes):
@@ -91,7 +86,7 @@ def story():
         def all_done(indexes):
             nonlocal most
             most = max(most, large_in_redis())
-            return states("primorial", indexes) == states("fibonacci", [small]) == {"done"}
+            return set(states("primorial", indexes)) == set(states("fibonacci", [small])) == {"done"}
 
         with Daemon("worker"):
             more = submit_until(lambda: all_done([large]), values, greedy, crowd[CROWD:])

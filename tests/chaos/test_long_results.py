@@ -5,7 +5,7 @@ import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from test_backlog import WORKERS, fresh_indexes, row, stopped
+from test_backlog import WORKERS, fresh_indexes, row, states, stopped
 
 import abacus
 from abacus import Person, eventually, get, messages, post, result, submit
@@ -115,8 +115,7 @@ def test_a_client_that_turns_the_whole_cache_over_evicts_no_counter_of_failed_lo
             )
             assert log_in_wrongly(person) == 429
     finally:
-        for key in keys_that_expire("result:filler:*"):
-            abacus.redis_cli("DEL", key)
+        abacus.redis_cli("DEL", *keys_that_expire("result:filler:*"))
 
 
 def test_nothing_expires_but_the_cache_and_what_readers_of_it_wait_for(reader):
@@ -151,11 +150,11 @@ def test_a_worker_keeps_what_a_full_redis_does_not_store_and_says_so():
             (late,) = fresh_indexes(1, 300, 4700)
             assert submit(late, person.token).status == 200
             time.sleep(7)  # for longer than two leases
-            assert {row(index) for index in indexes} == {"pending"}
+            assert states("fibonacci", indexes) == ["pending"] * len(indexes)
     finally:
         for name in WORKERS:
             abacus.start(name)
-    for index in [*indexes, late]:
-        eventually(lambda index=index: row(index) == "done", 60, message=f"{index} is done")
+    indexes.append(late)
+    eventually(lambda: states("fibonacci", indexes) == ["done"] * len(indexes), 60, message="all are done")
     assert abacus.redis_cli("HLEN", "{jobs}:dead") == "0"
     eventually(abacus.all_ready, 30, message="every daemon is ready again")
