@@ -151,9 +151,10 @@ def some(chooser, faults):
 
 def manage(name, *arguments, ok=True, redis_port=None, **environment):
     """A command of `manage` on the databases of this folder's tests."""
+    redis_port = redis_port or abacus.redis_database(REDIS_DATABASE)[0]
     return run(
         abacus.RUN_DIR / "bin" / f"{name}-manage", *arguments, ok=ok,
-        APP_ENV="testing", DATABASE_URL=postgres_url(name, POSTGRES_PORT), REDIS_URL=redis_url(redis_port or abacus.redis_database(REDIS_DATABASE)[0]),
+        APP_ENV="testing", DATABASE_URL=postgres_url(name, POSTGRES_PORT), REDIS_URL=redis_url(redis_port),
         SECRET_KEY_FILE=str(abacus.RUN_DIR / "secrets/SECRET_KEY"), **environment,
     )  # fmt: skip
 
