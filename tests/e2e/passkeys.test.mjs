@@ -99,7 +99,7 @@ test("by the keyboard alone a passkey is added, logs in by itself and as the sec
 	await page.getByText("Passkey: My laptop", { exact: true }).waitFor();
 	assert.equal((await authenticator.passkeys()).length, 1);
 	await look(page, "passkey-with", LIGHT);
-	await page.getByRole("button", { name: "Log Out" }).focus();
+	await page.getByRole("button", { name: "Log out" }).focus();
 	await page.keyboard.press("Enter");
 	await loggedOut(page);
 
@@ -113,7 +113,7 @@ test("by the keyboard alone a passkey is added, logs in by itself and as the sec
 	await givePassword(page, who, { at: site });
 	await h1(page, "Confirm that it is you");
 	await look(page, "passkey-second-step", LIGHT);
-	await pressFocused(page, "Log In with your passkey");
+	await pressFocused(page, "Log in with your passkey");
 	await h1(page, "Your values");
 
 	await openAccount(page, site);

@@ -173,7 +173,7 @@ describe("a passkey as the second step", () => {
 	it("comes before codes, its button has the focus, and it logs in", async () => {
 		answer(ANSWER, 201, tokens(accessToken(), "refresh-1"));
 		const hands = await givePassword(byPasskey());
-		expect(document.activeElement).toBe(await button("Log In with your passkey"));
+		expect(document.activeElement).toBe(await button("Log in with your passkey"));
 		await hands.keyboard("{Enter}");
 		await screen.findByText("Welcome!");
 		expect(askedFor(ANSWER)[0]?.body).toEqual({ method: "passkey", assertion: ASSERTION });
@@ -186,7 +186,7 @@ describe("a passkey as the second step", () => {
 		const hands = await givePassword(byPasskey());
 		await hands.keyboard("{Enter}");
 		await screen.findByText(/^No passkey was used: it was cancelled/);
-		await hands.click(await button("Log In with your passkey"));
+		await hands.click(await button("Log in with your passkey"));
 		await screen.findByText("This passkey was refused.");
 		answer(ANSWER, 201, tokens());
 		await hands.click(await button("Use your authenticator app"));
@@ -198,7 +198,7 @@ describe("a passkey as the second step", () => {
 		answer(ANSWER, 401, failure("challenge_ended", "This challenge has ended. Please begin again."));
 		const hands = await givePassword(byPasskey());
 		await hands.keyboard("{Enter}");
-		await screen.findByRole("heading", { level: 1, name: "Log In" });
+		await screen.findByRole("heading", { level: 1, name: "Log in" });
 	});
 
 	it("is cancelled when the user changes to a code", async () => {
@@ -216,7 +216,7 @@ describe("a passkey as the second step", () => {
 		const hands = await givePassword(byPasskey());
 		await screen.findByLabelText("Code");
 		await hands.click(await button("Use your passkey"));
-		await hands.click(await button("Log In with your passkey"));
+		await hands.click(await button("Log in with your passkey"));
 		await screen.findByText(/^This browser cannot use passkeys/);
 	});
 
