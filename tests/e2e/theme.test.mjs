@@ -8,7 +8,9 @@ import { base, eventually, newPage } from "./stack.mjs";
 const PAGES = { client: "/", dashboard: "/status/", swagger: "/swagger/" };
 
 const themeOf = (page) => page.evaluate(() => document.documentElement.dataset.theme);
-const groundOf = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+// The body of the client is transparent, and its ground is that of the root.
+const groundOf = (page) =>
+	page.evaluate(() => [document.body, document.documentElement].map((node) => getComputedStyle(node).backgroundColor).join(" on "));
 const option = (page, name) => page.locator("theme-switch").getByRole("radio", { name });
 
 async function open(t, path, options) {
