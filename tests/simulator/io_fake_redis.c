@@ -337,10 +337,10 @@ static void random_script(void)
 		const struct redis_script *script;
 		const char *pattern;
 	} calls[] = {
-		{&add_script, KEYS6 "%N %N lucas %N r1 0 lucas %N r2 2"},
-		{&add_script, KEYS6 "1000 1000 lucas %N r1 3"},
-		{&finish_script, KEYS6 "workers 5 live %I lucas %N 1 10 7"},
-		{&finish_script, KEYS6 "workers 5 live %I lucas %N 3 10 1…3 %I lucas %N 1 10 7"},
+		{&add_script, KEYS6 "%N %N lucas %N r1 0 trace lucas %N r2 2 trace"},
+		{&add_script, KEYS6 "1000 1000 lucas %N r1 3 trace"},
+		{&finish_script, KEYS6 "workers 5 live %I lucas %N 1 10 7 trace"},
+		{&finish_script, KEYS6 "workers 5 live %I lucas %N 3 10 1…3 trace %I lucas %N 1 10 7 trace"},
 		{&take_over_script, KEYS5 "workers %C 50000 3 10 77"},
 		{&refill_script, KEYS6 "%N %N lucas %N 0 lucas %N 2"},
 		{&refill_begin_script, KEYS_BEGIN "%C 1000000 3 %N 3 1 1"},
