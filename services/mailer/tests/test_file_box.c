@@ -120,7 +120,7 @@ static void test_what_a_killed_process_had_written_of_a_message_is_replaced(void
 
 static void test_the_newest_messages_are_kept(void **state)
 {
-	char id[37], name[256];
+	char id[48], name[256];
 
 	for (int i = 0; i < FILE_BOX_MAX + 3; i++) {
 		snprintf(id, sizeof id, "%08d-c3d4-7e5f-8a9b-0c1d2e3f4a5b", i);
