@@ -11,6 +11,8 @@ const themeOf = (page) => page.evaluate(() => document.documentElement.dataset.t
 // The body of the client is transparent, and its ground is that of the root.
 const groundOf = (page) =>
 	page.evaluate(() => [document.body, document.documentElement].map((node) => getComputedStyle(node).backgroundColor).join(" on "));
+// It changes in the course of a few frames.
+const hasGround = (page, ground) => eventually(async () => (await groundOf(page)) === ground, `the ground is ${ground}`);
 const option = (page, name) => page.locator("theme-switch").getByRole("radio", { name });
 
 async function open(t, path, options) {
@@ -30,11 +32,11 @@ for (const [name, path] of Object.entries(PAGES)) {
 		await eventually(async () => (await groundOf(page)) !== light, "the ground is dark");
 		const dark = await groundOf(page);
 		await option(page, "Light").check();
-		assert.equal(await groundOf(page), light);
+		await hasGround(page, light);
 		await page.reload();
-		assert.equal(await groundOf(page), light);
+		await hasGround(page, light);
 		await option(page, "As the system").check();
-		assert.equal(await groundOf(page), dark);
+		await hasGround(page, dark);
 		assert.deepEqual(own(page.complaints), []);
 	});
 
