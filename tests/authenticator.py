@@ -96,7 +96,8 @@ class Browser:
         data = self.authenticator_data(
             rp_id or options["rp"]["id"], flags | ATTESTED | extensions, passkey.count or 0, credential
         )
-        attestation = attestation or cbor({"fmt": format, "attStmt": statement or {}, "authData": data})
+        if attestation is None:
+            attestation = cbor({"fmt": format, "attStmt": statement or {}, "authData": data})
         return passkey, {
             "id": base64url(passkey.id),
             "rawId": base64url(passkey.id),

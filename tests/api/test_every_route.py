@@ -12,6 +12,7 @@ READS_NO_BODY = {
     ("POST", "/auth/logout"),
     ("POST", "/auth/email"),
     ("POST", "/auth/challenge/{id}/code"),
+    ("POST", "/auth/passkey"),
     ("POST", "/users/{id}/reset"),
     ("POST", "/api/values/fibonacci/7/retry"),
 }
