@@ -47,7 +47,6 @@ class Owner(Person):
     """A user with one passkey, and a token of a session."""
 
     def __init__(self, algorithm=ES256, counts=True, **options):
-        abacus.native("the origin of PUBLIC_URL")
         super().__init__()
         self.token = session_of(self)["access_token"]
         enrolled = enrol(self).json["data"]
@@ -63,6 +62,11 @@ class Owner(Person):
         reply = log_in(self)
         assert (reply.status, reply.json["code"]) == (401, "second_factor_required"), reply
         return reply.json["data"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def origin():
+    abacus.native("the origin of PUBLIC_URL")
 
 
 @pytest.fixture(scope="module")
