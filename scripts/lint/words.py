@@ -51,7 +51,7 @@ def blank(text):
 
 
 def texts(path, source):
-    """The source with blanks in place of what nobody reads: comments, and in C everything but strings."""
+    """The source with blanks in place of what no person reads: comments, and in C everything but strings."""
     if not re.search(r"\.(c|js|tsx?)$", path):
         return source
     is_c = path.endswith(".c")
