@@ -1,5 +1,7 @@
 #include "record/history.h"
 
+#include <string.h>
+
 #include "base/mem.h"
 
 _Static_assert(sizeof(struct sample) == 8 && HISTORY_ROUNDS_MAX + DAY_BINS == 2160,
@@ -163,14 +165,17 @@ static struct sample sample_of(const struct history_point *point)
 void history_end_bin(const struct history *history, struct sample *samples, int64_t now_ms)
 {
 	struct sample *day = samples + history->rounds_max;
-	int64_t to = bin_of(now_ms),
-		from = to < history->day_bin || to - history->day_bin > DAY_BINS ? to - DAY_BINS : history->day_bin;
+	int64_t from = history->day_bin, to = bin_of(now_ms);
 	struct history_point point = {0};
 	bool is_known = sum_of_bin(history, samples, &point).samples > 0;
 
+	if (to < from || to - from > DAY_BINS) {
+		memset(day, 0, DAY_BINS * sizeof *day);
+		return;
+	}
 	for (int64_t bin = from; bin < to; bin++)
 		day[bin % DAY_BINS] = (struct sample){0};
-	if (is_known && from == history->day_bin)
+	if (is_known)
 		day[from % DAY_BINS] = sample_of(&point);
 }
 
@@ -194,6 +199,8 @@ size_t history_day_points(const struct history *history, const struct sample *sa
 
 	if (oldest <= history->day_bin - DAY_BINS)
 		oldest = history->day_bin - DAY_BINS + 1;
+	if (oldest < 0) /* on the first day of 1970, where a machine without a clock of its own starts */
+		oldest = 0;
 	for (int64_t bin = oldest; bin < history->day_bin; bin++)
 		if (day[bin % DAY_BINS].health != HEALTH_UNKNOWN)
 			read_bin(&day[bin % DAY_BINS], bin, &points[count++]);

@@ -230,6 +230,25 @@ static void test_after_the_clock_was_set_back_no_point_is_of_times_to_come(void 
 	assert_true(points[0].at_ms <= now_ms);
 }
 
+static void test_on_the_first_day_of_1970_no_point_is_before_it(void **state)
+{
+	now_ms = 0;
+	add_rounds(history.rounds_max);
+	assert_int_equal(read_day(DAY_MINUTES), now_ms / BIN_MS + 1);
+	assert_int_equal(points[0].at_ms, 0);
+}
+
+/* The day lies behind the hour: what is written before the day's beginning would be found in the hour. */
+static void test_a_clock_that_is_set_back_to_1970_empties_the_day_alone(void **state)
+{
+	add_rounds(history.rounds_max);
+	now_ms = 0;
+	add_round(history_sample(HEALTH_UP, 4096, 1, 2));
+	assert_int_equal(read_day(DAY_MINUTES), 1);
+	for (size_t at = 0; at < history.rounds_max; at++)
+		assert_int_equal(samples[at].health, HEALTH_UP);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -251,6 +270,8 @@ int main(void)
 		TEST(test_the_day_outlives_the_hour_and_is_bounded),
 		TEST(test_bins_in_which_the_machine_was_suspended_are_left_out),
 		TEST(test_after_the_clock_was_set_back_no_point_is_of_times_to_come),
+		TEST(test_on_the_first_day_of_1970_no_point_is_before_it),
+		TEST(test_a_clock_that_is_set_back_to_1970_empties_the_day_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
