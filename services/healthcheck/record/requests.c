@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define FADE_S 60.0
+#define GAP_US_MAX 120000000 /* twice the longest interval of rounds */
 
 static const double bounds_s[REQUESTS_BOUNDS] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
 
@@ -36,6 +37,12 @@ int requests_bound(const char *seconds)
 	return -1;
 }
 
+/* At most what the sums cover, because an hour in which no instance was asked is not a part of the last minute. */
+static double since_s(const struct request_rates *rates, int64_t now_us)
+{
+	return fmin((double)(now_us - rates->faded_us) / 1e6, FADE_S);
+}
+
 /* What is left of a sum after the time since it was faded last. */
 static double fading(const struct request_rates *rates, int64_t now_us)
 {
@@ -55,7 +62,7 @@ static void fade(struct request_rates *rates, int64_t now_us)
 		for (int bound = 0; bound < REQUESTS_BOUNDS; bound++)
 			route->at_most[bound] *= left;
 	}
-	rates->weight_s = rates->faded_us ? rates->weight_s * left + (double)(now_us - rates->faded_us) / 1e6 : 0;
+	rates->weight_s = rates->faded_us ? rates->weight_s * left + since_s(rates, now_us) : 0;
 	rates->faded_us = now_us;
 }
 
@@ -82,14 +89,17 @@ static void add_route(struct request_counts *sums, const struct route_counts *be
 
 void requests_add(struct request_rates *rates, struct request_counts *before, const struct request_counts *now, int64_t now_us)
 {
+	bool only_begins = before->count == 0 || now_us - before->reported_us > GAP_US_MAX;
+
 	fade(rates, now_us);
-	for (size_t i = 0; i < now->count && before->count > 0; i++) {
+	for (size_t i = 0; i < now->count && !only_begins; i++) {
 		const struct route_counts *route = &now->routes[i], *old = requests_route(before, route->method, route->path);
 
 		if (old)
 			add_route(&rates->sums, old, route);
 	}
 	*before = *now;
+	before->reported_us = now_us;
 }
 
 /* Within a bucket the times are taken to be spread evenly. */
@@ -114,7 +124,7 @@ struct route_rate requests_rate(const struct request_rates *rates, size_t at, in
 {
 	const struct route_counts *route = &rates->sums.routes[at];
 	double left = fading(rates, now_us);
-	double weight_s = rates->weight_s * left + (double)(now_us - rates->faded_us) / 1e6;
+	double weight_s = rates->weight_s * left + since_s(rates, now_us);
 
 	return (struct route_rate){
 		.method = route->method,

@@ -19,6 +19,7 @@ struct route_counts {
 };
 
 struct request_counts {
+	int64_t reported_us; /* of what requests_add() has taken; monotonic */
 	size_t count;
 	struct route_counts routes[REQUESTS_ROUTES_MAX];
 };
@@ -33,8 +34,8 @@ struct request_rates {
 	int64_t faded_us; /* 0: never */
 	struct request_counts sums;
 };
-/* An instance of the service reports `now`, and reported `before`, which becomes `now`. Its first report, and the first one of
- * a process that has replaced another, only begins. now_us is monotonic. */
+/* An instance of the service reports `now`, and reported `before`, which becomes `now`. Its first report, the first one of a
+ * process that has replaced another, and one after two minutes without, only begins. now_us is monotonic. */
 void requests_add(struct request_rates *rates, struct request_counts *before, const struct request_counts *now, int64_t now_us);
 
 struct route_rate {

@@ -68,6 +68,26 @@ static void test_what_was_a_while_ago_fades(void **state)
 	assert_true(requests_rate(&rates, 0, now_us + 600000000).per_s < 0.001);
 }
 
+static void test_a_rate_after_an_hour_without_reports_is_that_of_the_last_minute(void **state)
+{
+	report(1000, 0);
+	report(20, 0);
+	now_us += 3600000000;
+	for (int i = 0; i < 31; i++)
+		report(20, 0);
+	assert_in_range(requests_rate(&rates, 0, now_us).per_s, 4, 10);
+}
+
+static void test_what_an_instance_answered_while_it_could_not_be_asked_is_not_of_the_last_minute(void **state)
+{
+	report(1000, 0);
+	now_us += 3600000000;
+	report(36000, 0);
+	assert_int_equal(rates.sums.count, 0);
+	report(20, 0);
+	assert_near(rates.sums.routes[0].requests, 20, 1e-6);
+}
+
 static void test_totals_of_a_replaced_process_begin_anew(void **state)
 {
 	report(1000, 10);
@@ -144,6 +164,8 @@ int main(void)
 		TEST(test_a_first_report_only_begins),
 		TEST(test_a_steady_rate_is_reported_as_it_is_from_the_second_report_on),
 		TEST(test_what_was_a_while_ago_fades),
+		TEST(test_a_rate_after_an_hour_without_reports_is_that_of_the_last_minute),
+		TEST(test_what_an_instance_answered_while_it_could_not_be_asked_is_not_of_the_last_minute),
 		TEST(test_totals_of_a_replaced_process_begin_anew),
 		TEST(test_quantiles_are_within_the_bucket_that_has_them),
 		TEST(test_times_beyond_the_largest_bound_are_reported_as_it),
