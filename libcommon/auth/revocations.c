@@ -190,7 +190,7 @@ bool revocations_is_full(const struct revocations *revocations)
 
 bool revocations_is_loading(const struct revocations *revocations)
 {
-	return revocations->loaded >= BATCH && !revocations->is_current;
+	return revocations->loaded >= BATCH && !revocations->is_current && !revocations->was_refused_lifetime;
 }
 
 enum revocation_verdict revocations_check(const struct revocations *revocations, const struct jwt_claims *claims)

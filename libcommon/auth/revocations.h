@@ -112,7 +112,8 @@ bool revocations_is_ready(const struct revocations *revocations);
  * process in its place changes nothing. */
 bool revocations_is_full(const struct revocations *revocations);
 /* Does it read a stream of a thousand entries or more, and does not know all of them yet? With a million that takes seconds, or
- * as long as users takes to publish them. */
+ * as long as users takes to publish them. Not while users publishes for a shorter lifetime of tokens, because that may not end.
+ */
 bool revocations_is_loading(const struct revocations *revocations);
 enum revocation_verdict revocations_check(const struct revocations *revocations, const struct jwt_claims *claims);
 /* Before a clean stop, when no request is left: every check answers REVOCATION_UNKNOWN from now on, and users waits for this

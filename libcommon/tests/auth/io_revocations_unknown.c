@@ -456,6 +456,19 @@ static void test_a_stream_that_keeps_revocations_for_less_than_a_lifetime_is_not
 	WAIT_FOR(revocations_is_ready(revocations));
 }
 
+/* It may wait for ever, and its service would be ready all that time. */
+static void test_a_process_whose_lifetime_users_does_not_publish_for_is_not_loading(void **state)
+{
+	prove(LIFETIME_S - 1, MAX_AGE_S * 1000L);
+	add_users(1000);
+	start(MAX_AGE_S);
+	WAIT_FOR(revocations_is_loading(revocations));
+	WAIT_FOR(!revocations_is_loading(revocations));
+	assert_false(revocations_is_ready(revocations));
+	set_complete();
+	WAIT_FOR(revocations_is_ready(revocations));
+}
+
 static void test_the_lease_of_the_proof_bounds_the_followers(void **state)
 {
 	prove(LIFETIME_S, 1000);
@@ -509,6 +522,7 @@ int main(void)
 		REVOCATIONS_TEST(test_the_flag_that_versions_without_a_table_wait_for_is_set),
 		REVOCATIONS_TEST(test_a_proof_of_an_earlier_version_is_not_overwritten),
 		REVOCATIONS_TEST(test_a_stream_that_keeps_revocations_for_less_than_a_lifetime_is_not_trusted),
+		REVOCATIONS_TEST(test_a_process_whose_lifetime_users_does_not_publish_for_is_not_loading),
 		REVOCATIONS_TEST(test_the_lease_of_the_proof_bounds_the_followers),
 		REVOCATIONS_TEST(test_a_lease_is_renewed_without_entries),
 	};
