@@ -226,7 +226,8 @@ static double jobs_per_s(const struct monitor *monitor)
 	return sum;
 }
 
-static void add_queue(struct buf *json, const struct monitor *monitor)
+/* Whatever alarms read is shown to all (deploy/ecs/abacus.yaml). */
+static void add_queue(struct buf *json, const struct monitor *monitor, bool is_full)
 {
 	const struct redis_readings *redis = &monitor->redis;
 
@@ -236,7 +237,7 @@ static void add_queue(struct buf *json, const struct monitor *monitor)
 	json_write_object(json);
 	view_number(json, "depth", redis->has_queue ? (double)redis->depth : -1, 0);
 	view_number(json, "oldest_s", redis->has_queue ? redis->oldest_s : -1, 1);
-	view_number(json, "per_s", jobs_per_s(monitor), 1);
+	view_number(json, "per_s", is_full ? jobs_per_s(monitor) : -1, 1);
 	view_number(json, "dead", redis->has_queue ? (double)redis->dead : -1, 0);
 	json_write_object_end(json);
 }
@@ -330,7 +331,7 @@ void view_health(const struct monitor *monitor, bool is_full, int64_t now_ms, st
 	for (size_t i = 0; i < monitor->instances_count; i++)
 		add_instance(json, monitor->instances[i], is_full, now_ms);
 	json_write_array_end(json);
-	add_queue(json, monitor);
+	add_queue(json, monitor, is_full);
 	add_mail(json, monitor, is_full);
 	add_postgres(json, &monitor->postgres, is_full);
 	add_redis(json, &monitor->redis, is_full);

@@ -11,7 +11,7 @@ struct event_entry;
 struct monitor;
 
 /* Adds the whole reply of GET /healthcheck (services/swagger/openapi.yaml), on one line. Unless is_full it says of each part
- * only whether it is up, and of the queue how long it is. */
+ * only whether it is up, and of the queue how long it is, how old, and how many jobs were given up. */
 void view_health(const struct monitor *monitor, bool is_full, int64_t now_ms, struct buf *json);
 /* Adds its member `summary`: "values: 1 of 2 down for 14 s". */
 void view_summary(const struct monitor *monitor, int64_t now_ms, struct buf *text);

@@ -232,6 +232,7 @@ static void test_the_summary_has_no_address_reason_version_or_figure(void **stat
 						 .evicted = 77,
 						 .clients = 77};
 	monitor->nginx = (struct nginx_readings){.is_watched = true, .active = 77, .requests_per_s = 77};
+	monitor->instances[2]->jobs_per_s = 77;
 	monitor->notice = (struct notice){.text = "Maintenance", .by = "an admin", .since_ms = now_ms};
 	all_are_up();
 	set_health(1, HEALTH_DOWN, 14000);
