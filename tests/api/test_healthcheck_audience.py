@@ -136,6 +136,16 @@ def test_the_private_port_shows_all_without_a_token_and_leads_to_the_page():
             assert '"detail":"full"' in first_message(response)
 
 
+def test_a_site_whose_name_leads_to_the_private_port_reads_what_a_stranger_reads():
+    port = free_port()
+    rebound = {"Host": f"attacker.example:{port}"}
+    with Healthcheck(STATUS_PUBLIC="summary", DASHBOARD_PORT=port):
+        assert get("/healthcheck", port=port, headers=rebound).json["data"]["detail"] == "summary"
+        assert get("/healthcheck/events", port=port, headers=rebound).status == 403
+        with stream(port, **rebound) as response:
+            assert '"detail":"summary"' in first_message(response)
+
+
 def test_the_private_port_changes_nothing_without_the_token_of_an_admin():
     port = free_port()
     with Healthcheck(DASHBOARD_PORT=port):

@@ -6,6 +6,7 @@
 #include "http/reply.h"
 #include "monitor.h"
 #include "service.h"
+#include "show/own_name.h"
 
 static bool is_change(const struct http_request *req)
 {
@@ -19,11 +20,18 @@ static bool is_for_every_reader(const struct http_request *req)
 	return route->handle == health_show || route->handle == stream_begin;
 }
 
-static bool needs_no_token(const struct http_request *req)
+/* A client that sends no Host is no browser. */
+static bool is_for_operators(const struct http_request *req)
 {
 	const struct listener *listener = http_request_service(req);
+	const char *host = http_request_header(req, "Host");
 
-	return !is_change(req) && (listener->is_private || listener->monitor->config->shows_all);
+	return listener->is_private && (!host || own_name_is(host));
+}
+
+static bool needs_no_token(const struct http_request *req)
+{
+	return !is_change(req) && (monitor_of(req)->config->shows_all || is_for_operators(req));
 }
 
 bool audience_sees_all(const struct http_request *req)

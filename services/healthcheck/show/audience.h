@@ -1,6 +1,6 @@
 /* Who may see what (docs/decisions/0031-a-public-status.md). A reader sees all if STATUS_PUBLIC is full, on the private
- * listener (DASHBOARD_PORT), or with the token of an admin; any other reads whether each part is up or down. Only an admin
- * changes something, wherever the request arrives. */
+ * listener (DASHBOARD_PORT) under an own name (own_name.h), or with the token of an admin; any other reads whether each part is
+ * up or down. Only an admin changes something, wherever the request arrives. */
 #ifndef ABACUS_HEALTHCHECK_AUDIENCE_H
 #define ABACUS_HEALTHCHECK_AUDIENCE_H
 
