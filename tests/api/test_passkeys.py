@@ -65,7 +65,7 @@ class Owner(Person):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def origin():
+def stack_of_the_origin():
     abacus.native("the origin of PUBLIC_URL")
 
 
