@@ -318,7 +318,7 @@ def many_targets(count, folder, metrics=METRICS):
         nginx.wait(timeout=10)
 
 
-def test_a_round_of_200_instances_takes_under_100_ms_of_cpu_and_15_mb(tmp_path):
+def test_a_round_of_200_instances_takes_under_100_ms_of_cpu_and_20_mb(tmp_path):
     metrics = get("/metrics", port=ADMIN_PORTS["values"]).body
     with many_targets(200, tmp_path, metrics) as urls, Healthcheck(urls, interval_s=0.25, timeout_ms=5000) as daemon:
         eventually(lambda: daemon.health()["summary"] == "All 200 instances up")
@@ -336,8 +336,8 @@ def test_a_round_of_200_instances_takes_under_100_ms_of_cpu_and_15_mb(tmp_path):
         assert daemon.health()["summary"] == "All 200 instances up"
         reader.close()
         assert SANITIZED or cpu_s / rounds < 0.1
-        history_mb = 200 * 2160 * 8 / (1 << 20)  # its pages become resident within an hour
-        assert SANITIZED or daemon.resident_mb() + history_mb < 15
+        history_mb = 200 * 2160 * 8 / (1 << 20)  # its pages become resident within an hour; those of the day, 3.3 MB, are resident
+        assert SANITIZED or daemon.resident_mb() + history_mb < 20
 
 
 # More than the ring of history holds. Under sanitizers fewer: test_history covers the wrap-around of the ring.

@@ -182,7 +182,7 @@ def test_every_port_variable_of_development_is_documented():
     text = (ROOT / "docker-compose-dev.yml").read_text()
     documented = (ROOT / "docs/operations.md").read_text()
     variables = re.findall(r"\$\{(\w*PORT):-", text)
-    assert len(variables) == 7 and [name for name in variables if f"`{name}`" not in documented] == []
+    assert len(variables) == 8 and [name for name in variables if f"`{name}`" not in documented] == []
 
 
 @pytest.mark.parametrize("found", [True, False])

@@ -99,7 +99,7 @@ system() {
 	export PORT=$((${TEST_PORT:-18080} + 800)) INSTANCES=1
 	export PUBLISHED="nginx=$PORT" DB_PORT=$((offset + 435)) USERS_PORT=$((offset + 1)) VALUES_PORT=$((offset + 2)) \
 		HEALTHCHECK_PORT=$((offset + 3)) DASHBOARD_PORT=$((offset + 4)) CLIENT_PORT=$((offset + 7)) SWAGGER_PORT=$((offset + 8))
-	export CORS_ORIGINS=localhost # in each system, because tests/api/test_cors.py needs it
+	export CORS_ORIGINS=localhost STATUS_PUBLIC=full # in each system, because tests/api/test_cors.py and test_healthcheck.py need them
 	unset APP_ENV EXCHANGES
 	case $1 in
 	dev) export APP_ENV=testing PUBLISHED="$PUBLISHED,users=$USERS_PORT,values=$VALUES_PORT,healthcheck=$HEALTHCHECK_PORT" ;;

@@ -43,8 +43,9 @@ def secret(name):
 class Redis:
     """A client of the real Redis, for the test's own questions."""
 
-    def __init__(self, database=REDIS_DATABASE):
-        port, number = abacus.redis_database(database)
+    def __init__(self, database=REDIS_DATABASE, port=None):
+        its_port, number = abacus.redis_database(database)
+        port = port or its_port
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
         self.replies = self.socket.makefile("rb")
         self.lock = threading.Lock()

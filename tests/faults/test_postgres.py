@@ -170,23 +170,26 @@ class Users(Asked):
         body = {"method": "totp", "current": self.user.password}
         return [self.peered.call("POST", "/auth/factors", body, token=self.user.token)]
 
-    def confirms(self):
+    def confirms(self, action="change_account", **parameters):
         """Its password confirms, because this user has no factor. The last reply has what X-Confirmation wants."""
         self.logs_in()
-        body = {"action": "change_account", "parameters": {"email": self.user.email}}
+        body = {"action": action, "parameters": parameters or {"email": self.user.email}}
         begun = self.peered.call("POST", "/auth/confirmations", body, token=self.user.token)
         if begun.status != 201:
             return [begun]
         path = f"/auth/challenge/{begun.json['data']['challenge']}"
         return [begun, self.peered.call("POST", path, {"method": "password", "password": self.user.password})]
 
-    def changes_account_confirmed(self):
-        *_, last = confirmed = self.confirms()
+    def confirmed(self, confirmed, method, path, body=None):
+        """Calls this after it was confirmed, if it was."""
+        *_, last = confirmed
         if last.status != 200:
             return confirmed
         headers = {"X-Confirmation": last.json["data"]["confirmation"]}
-        body = {"email": self.user.email}
-        return [*confirmed, self.peered.call("PATCH", "/auth/account", body, token=self.user.token, headers=headers)]
+        return [*confirmed, self.peered.call(method, path, body, token=self.user.token, headers=headers)]
+
+    def changes_account_confirmed(self):
+        return self.confirmed(self.confirms(), "PATCH", "/auth/account", {"email": self.user.email})
 
     def fails_to_log_in(self):
         self.peered.call("POST", "/auth/login", {"email": self.user.email, "password": "wrong"})
@@ -197,8 +200,7 @@ class Users(Asked):
 
     def is_sent_a_link_by_an_admin(self):
         number = system.make_admin(self.user.email)
-        self.logs_in()
-        return [self.peered.call("POST", f"/users/{number}/reset", token=self.user.token)]
+        return self.confirmed(self.confirms("reset_user", id=str(number)), "POST", f"/users/{number}/reset")
 
     def enrols_codes(self):
         """With a wrong code, so that this user keeps having no factor; its 400 is the right answer."""

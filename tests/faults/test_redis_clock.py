@@ -24,7 +24,7 @@ WORKERS = 2
 class World:
     def __init__(self, clock, port, users, values, workers):
         self.clock, self.port, self.users, self.values, self.workers = clock, port, users, values, workers
-        self.redis = system.Redis(port)
+        self.redis = system.Redis(port=port)
 
     def new_token(self):
         return User(self.users).token
