@@ -336,7 +336,7 @@ def test_a_round_of_200_instances_takes_under_100_ms_of_cpu_and_20_mb(tmp_path):
         assert daemon.health()["summary"] == "All 200 instances up"
         reader.close()
         assert SANITIZED or cpu_s / rounds < 0.1
-        history_mb = 200 * 2160 * 8 / (1 << 20)  # its pages become resident within an hour; those of the day, 3.3 MB, are resident
+        history_mb = 200 * 2160 * 8 / (1 << 20)  # its pages become resident within an hour; the day's, 3.3 MB, are already
         assert SANITIZED or daemon.resident_mb() + history_mb < 20
 
 
