@@ -224,7 +224,7 @@ static void call(uint8_t choice)
 	static const struct job_finished finished[2] = {{&jobs[0], "1", 1, 5}, {&jobs[1], "29", 2, 0}};
 	static const struct jobs_room room = {.names = 10, .large_us = 1000};
 	static const struct jobs_refiller refiller = {
-		.name = "a", .lease_ms = 1000, .room = {10, 1000}, .wants = {true, true}, .is_urgent = true};
+		.process = "a", .lease_ms = 1000, .room = {10, 1000}, .wants = {true, true}, .is_urgent = true};
 	static const struct jobs_written written[1] = {{"1-1", {KIND_LUCAS, 1}}};
 	struct scope scope;
 	bool is_wrapped = true;
@@ -234,7 +234,7 @@ static void call(uint8_t choice)
 	case 0:
 		return jobs_add(NULL, &scope, room, to_add, KEYS, added, NULL);
 	case 1:
-		return jobs_refill(NULL, &scope, room, keys, KEYS, refilled, NULL);
+		return jobs_refill(NULL, &scope, &refiller, keys, KEYS, refilled, NULL);
 	case 2:
 		return jobs_retry(NULL, &scope, keys[0], false, done, NULL);
 	case 3:

@@ -1,12 +1,13 @@
 -- Takes off jobs that no submission waits for any more. What a worker calculates already is dropped when it finishes, because
 -- nothing is left of its job.
--- KEYS: small jobs, large jobs, window, dead letters, load
+-- KEYS: small jobs, large jobs, window, dead letters, load, right to refill, gone
 -- ARGV: group, then for each: kind, index
 -- Answer: how many were taken off
 -- include load.lua
-local small, large, window, dead, load = unpack(KEYS)
+local small, large, window, dead, load, right, gone = unpack(KEYS)
 local group = ARGV[1]
 local freed_us = 0
+-- include leave.lua
 
 -- An id may stand for another job after the stream was deleted, so the entry is compared.
 local function take_off(stream, id, kind, index)
@@ -24,7 +25,7 @@ for i = 2, #ARGV, 2 do
 	local id = redis.call('HGET', window, name)
 	redis.call('HDEL', dead, name)
 	if id and id:sub(1, 1) ~= '=' then
-		redis.call('HDEL', window, name)
+		leave(name)
 		take_off(small, id, kind, index)
 		take_off(large, id, kind, index)
 		count = count + 1

@@ -10,7 +10,8 @@
  *   {jobs}:finished    stream, consumer group "values": what Postgres does not have yet; fields kind, index, summary, which is
  *                      "digits duration_us calculated_unix_ms preview", or empty when the calculation failed
  *   {jobs}:dead        hash "kind:index" -> "deliveries failed_unix_ms request_id"
- *   {jobs}:refill      which process of values refills, and until when
+ *   {jobs}:refill      which process of values refills, in which round, and until when
+ *   {jobs}:gone        set: which "kind:index" left {jobs}:window since that round began
  *   {jobs}:asked       list: decimals that readers wait for and Redis no longer has, as "kind:index request_id"
  *   {jobs}:asked:KIND:INDEX  its decimal was asked for within JOBS_ASKED_MS and is not calculated yet
  *   result:KIND:INDEX  the whole decimal, only when longer than JOBS_PREVIEW_DIGITS; a cache: it expires, or is evicted
@@ -114,9 +115,10 @@ typedef void jobs_cancelled(enum status status, const struct job_key *keys, int 
 void jobs_cancel(struct redis *redis, struct scope *scope, const struct job_key *keys, int n, jobs_cancelled *done, void *arg);
 
 /* ---- refilling the window; values' side ---- */
-struct jobs_refiller {
-	const char *name; /* of this process */
-	long lease_ms;    /* until another may refill if this process dies */
+struct jobs_refiller { /* a round; borrowed until a call returns */
+	const char *process;
+	uint64_t round; /* another one for each of its rounds */
+	long lease_ms;  /* until another may refill if this process dies */
 	struct jobs_room room;
 	bool wants[JOBS_LANES];
 	bool needs_half; /* only a lane of which half is free is worth it */
@@ -132,13 +134,14 @@ typedef void jobs_refill_begun(enum status status, const struct jobs_refill_answ
 void jobs_refill_begin(struct redis *redis, struct scope *scope, const struct jobs_refiller *refiller, jobs_refill_begun *done,
 		       void *arg);
 /* Adds those of n keys whose job is missing. n <= JOBS_BATCH_MAX. is_full: one did not fit, and those after it were not looked
- * at. */
+ * at. The keys have to be read from Postgres after jobs_refill_begin() has answered: those that finished after it are not
+ * added. CONFLICT: another round has begun, or this one cannot tell any more what finished; nothing was added. */
 typedef void jobs_refilled(enum status status, int added, bool is_full, void *arg);
-void jobs_refill(struct redis *redis, struct scope *scope, struct jobs_room room, const struct job_key *keys, int n,
-		 jobs_refilled *done, void *arg);
+void jobs_refill(struct redis *redis, struct scope *scope, const struct jobs_refiller *refiller, const struct job_key *keys,
+		 int n, jobs_refilled *done, void *arg);
 /* rest_ms: for how long no process needs to refill unless it is urgent; 0: this one did not complete it. none_waits: the lanes
  * for which this refill found all that was pending in the window when it ended. */
-void jobs_refill_end(struct redis *redis, struct scope *scope, const char *name, long rest_ms,
+void jobs_refill_end(struct redis *redis, struct scope *scope, const struct jobs_refiller *refiller, long rest_ms,
 		     const bool none_waits[JOBS_LANES]);
 
 /* ---- what finished, on its way to Postgres; values' side ---- */

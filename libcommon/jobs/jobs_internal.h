@@ -22,6 +22,7 @@
 #define JOBS_FINISHED "{jobs}:finished"
 #define JOBS_FINISHED_GROUP "values"
 #define JOBS_REFILL_RIGHT "{jobs}:refill"
+#define JOBS_GONE "{jobs}:gone"
 #define JOBS_ASKED "{jobs}:asked"
 #define JOBS_DECIMAL_PREFIX "result:" /* then "kind:index" */
 #define JOBS_LEGACY_PREFIX "results:" /* then the kind */

@@ -1,5 +1,6 @@
 #include "jobs/jobs_internal.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,22 +95,17 @@ static void added(enum status status, const redisReply *reply, void *arg)
 }
 
 #define ADD_KEYS 6
-#define ADD_FIRST (ADD_KEYS + 2) /* keys and arguments before those of the first job; those of refill too */
+#define ADD_FIRST (ADD_KEYS + 2) /* keys and arguments before those of the first job */
 #define ADD_ARGS 5               /* of one job */
-#define REFILL_ARGS 3
 
 struct room_texts {
 	char names[INT64_TEXT_BYTES], large_us[INT64_TEXT_BYTES];
 };
 
-static void begin_argv(struct jobs_room room, struct room_texts *texts, const char **argv)
+static void format_room(struct jobs_room room, struct room_texts *texts)
 {
 	int64_format(room.names, texts->names);
 	int64_format(room.large_us, texts->large_us);
-	memcpy(argv,
-	       (const char *[ADD_FIRST]){JOBS_STREAM_SMALL, JOBS_STREAM_LARGE, JOBS_WINDOW_KEY, JOBS_DEAD_KEY, JOBS_FINISHED,
-					 JOBS_LOAD, texts->names, texts->large_us},
-	       ADD_FIRST * sizeof *argv);
 }
 
 struct key_texts {
@@ -136,12 +132,14 @@ void jobs_add(struct redis *redis, struct scope *scope, struct jobs_room room, c
 	struct key_texts texts[JOBS_BATCH_MAX];
 	struct room_texts of_room;
 	char traceparents[JOBS_BATCH_MAX][TRACE_PARENT_BYTES];
-	const char *argv[ADD_FIRST + ADD_ARGS * JOBS_BATCH_MAX];
+	const char *argv[ADD_FIRST + ADD_ARGS * JOBS_BATCH_MAX] = {JOBS_STREAM_SMALL, JOBS_STREAM_LARGE, JOBS_WINDOW_KEY,
+								   JOBS_DEAD_KEY,     JOBS_FINISHED,     JOBS_LOAD,
+								   of_room.names,     of_room.large_us};
 	struct call *call = call_new(arg, 0);
 
 	call->added = done;
 	call->n = n;
-	begin_argv(room, &of_room, argv);
+	format_room(room, &of_room);
 	for (int i = 0; i < n; i++) {
 		const char **of_job = argv + ADD_FIRST + ADD_ARGS * i;
 
@@ -157,6 +155,16 @@ void jobs_add(struct redis *redis, struct scope *scope, struct jobs_room room, c
 }
 
 /* ---- refilling ---- */
+
+#define OWNER_BYTES 128 /* of "process#round" */
+#define REFILL_KEYS 8
+#define REFILL_FIRST (REFILL_KEYS + 3)
+#define REFILL_ARGS 3
+
+static void format_owner(const struct jobs_refiller *refiller, char owner[OWNER_BYTES])
+{
+	snprintf(owner, OWNER_BYTES, "%.100s#%" PRIu64, refiller->process, refiller->round);
+}
 
 static bool is_number_up_to(const redisReply *reply, long long least, long long most)
 {
@@ -188,27 +196,29 @@ static void refill_begun(enum status status, const redisReply *reply, void *arg)
 void jobs_refill_begin(struct redis *redis, struct scope *scope, const struct jobs_refiller *refiller, jobs_refill_begun *done,
 		       void *arg)
 {
-	char lease[INT64_TEXT_BYTES], lanes[INT64_TEXT_BYTES];
+	char owner[OWNER_BYTES], lease[INT64_TEXT_BYTES], lanes[INT64_TEXT_BYTES];
 	struct room_texts of_room;
 	struct call *call = call_new(arg, 0);
 
 	call->begun = done;
+	format_owner(refiller, owner);
+	format_room(refiller->room, &of_room);
 	int64_format(refiller->lease_ms, lease);
-	int64_format(refiller->room.names, of_room.names);
-	int64_format(refiller->room.large_us, of_room.large_us);
 	int64_format(refiller->wants[JOBS_SMALL] | refiller->wants[JOBS_LARGE] << 1, lanes);
 	redis_call_own(
-		redis_eval(redis, scope, &jobs_refill_begin_script, 6, 13,
+		redis_eval(redis, scope, &jobs_refill_begin_script, 7, 14,
 			   (const char *[]){JOBS_REFILL_RIGHT, JOBS_STREAM_SMALL, JOBS_STREAM_LARGE, JOBS_WINDOW_KEY,
-					    JOBS_FINISHED, JOBS_LOAD, refiller->name, lease, of_room.names, of_room.large_us,
+					    JOBS_FINISHED, JOBS_LOAD, JOBS_GONE, owner, lease, of_room.names, of_room.large_us,
 					    lanes, refiller->needs_half ? "1" : "0", refiller->is_urgent ? "1" : "0"},
 			   NULL, refill_begun, call),
 		call);
 }
 
+#define REFILL_CONFLICT (-1)
+
 static bool is_refill(const redisReply *reply, int n)
 {
-	return is_pair_of_integers(reply) && reply->element[0]->integer >= 0 && reply->element[0]->integer <= n;
+	return is_pair_of_integers(reply) && is_number_up_to(reply->element[0], REFILL_CONFLICT, n);
 }
 
 static void refilled(enum status status, const redisReply *reply, void *arg)
@@ -217,32 +227,38 @@ static void refilled(enum status status, const redisReply *reply, void *arg)
 
 	if (status == STATUS_OK && !is_refill(reply, call->n))
 		status = redis_unexpected("refill", reply);
+	if (status == STATUS_OK && reply->element[0]->integer == REFILL_CONFLICT)
+		status = STATUS_CONFLICT;
 	if (status == STATUS_OK)
 		call->refilled(STATUS_OK, (int)reply->element[0]->integer, reply->element[1]->integer != 0, call->arg);
 	else
 		call->refilled(status, 0, false, call->arg);
 }
 
-void jobs_refill(struct redis *redis, struct scope *scope, struct jobs_room room, const struct job_key *keys, int n,
-		 jobs_refilled *done, void *arg)
+void jobs_refill(struct redis *redis, struct scope *scope, const struct jobs_refiller *refiller, const struct job_key *keys,
+		 int n, jobs_refilled *done, void *arg)
 {
+	char owner[OWNER_BYTES];
 	struct key_texts texts[JOBS_BATCH_MAX];
 	struct room_texts of_room;
-	const char *argv[ADD_FIRST + REFILL_ARGS * JOBS_BATCH_MAX];
+	const char *argv[REFILL_FIRST + REFILL_ARGS * JOBS_BATCH_MAX] = {
+		JOBS_STREAM_SMALL, JOBS_STREAM_LARGE, JOBS_WINDOW_KEY, JOBS_DEAD_KEY,    JOBS_FINISHED, JOBS_LOAD,
+		JOBS_REFILL_RIGHT, JOBS_GONE,         of_room.names,   of_room.large_us, owner};
 	struct call *call = call_new(arg, 0);
 
 	call->refilled = done;
 	call->n = n;
-	begin_argv(room, &of_room, argv);
+	format_owner(refiller, owner);
+	format_room(refiller->room, &of_room);
 	for (int i = 0; i < n; i++) {
-		const char **of_job = argv + ADD_FIRST + REFILL_ARGS * i;
+		const char **of_job = argv + REFILL_FIRST + REFILL_ARGS * i;
 
 		format_key(keys[i], &texts[i]);
 		of_job[0] = kind_name(keys[i].kind);
 		of_job[1] = texts[i].index;
 		of_job[2] = texts[i].us;
 	}
-	redis_call_own(redis_eval(redis, scope, &jobs_refill_script, ADD_KEYS, ADD_FIRST + REFILL_ARGS * n, argv, NULL,
+	redis_call_own(redis_eval(redis, scope, &jobs_refill_script, REFILL_KEYS, REFILL_FIRST + REFILL_ARGS * n, argv, NULL,
 				  refilled, call),
 		       call);
 }
@@ -251,15 +267,16 @@ static void ended(enum status status, const redisReply *reply, void *arg)
 {
 }
 
-void jobs_refill_end(struct redis *redis, struct scope *scope, const char *name, long rest_ms,
+void jobs_refill_end(struct redis *redis, struct scope *scope, const struct jobs_refiller *refiller, long rest_ms,
 		     const bool none_waits[JOBS_LANES])
 {
-	char rest[INT64_TEXT_BYTES], lanes[INT64_TEXT_BYTES];
+	char owner[OWNER_BYTES], rest[INT64_TEXT_BYTES], lanes[INT64_TEXT_BYTES];
 
+	format_owner(refiller, owner);
 	int64_format(rest_ms, rest);
 	int64_format(none_waits[JOBS_SMALL] | none_waits[JOBS_LARGE] << 1, lanes);
-	redis_eval(redis, scope, &jobs_refill_end_script, 2, 5,
-		   (const char *[]){JOBS_REFILL_RIGHT, JOBS_LOAD, name, rest, lanes}, NULL, ended, NULL);
+	redis_eval(redis, scope, &jobs_refill_end_script, 3, 6,
+		   (const char *[]){JOBS_REFILL_RIGHT, JOBS_LOAD, JOBS_GONE, owner, rest, lanes}, NULL, ended, NULL);
 }
 
 /* ---- retrying ---- */
@@ -298,13 +315,14 @@ static void cancelled(enum status status, const redisReply *reply, void *arg)
 	call->cancelled(status, call->keys, call->n, call->arg);
 }
 
-#define CANCEL_FIRST 6 /* keys and arguments before those of the first job */
+#define CANCEL_FIRST 8 /* keys and arguments before those of the first job */
 
 void jobs_cancel(struct redis *redis, struct scope *scope, const struct job_key *keys, int n, jobs_cancelled *done, void *arg)
 {
 	char indexes[JOBS_BATCH_MAX][INT64_TEXT_BYTES];
 	const char *argv[CANCEL_FIRST + 2 * JOBS_BATCH_MAX] = {JOBS_STREAM_SMALL, JOBS_STREAM_LARGE, JOBS_WINDOW_KEY,
-							       JOBS_DEAD_KEY,     JOBS_LOAD,         JOBS_GROUP};
+							       JOBS_DEAD_KEY,     JOBS_LOAD,         JOBS_REFILL_RIGHT,
+							       JOBS_GONE,         JOBS_GROUP};
 	struct call *call = call_new(arg, n);
 
 	call->cancelled = done;

@@ -1,10 +1,13 @@
 -- Adds each job that is missing, as long as its lane has room. A job that is in the window but on no stream, and a summary that is in
 -- the window but no longer among the finished, are missing too: Redis lost a part.
--- KEYS: small jobs, large jobs, window, dead letters, finished, load
--- ARGV: most names of the small lane, most us of work of the large lane for each thread, then for each job: kind, index, estimate in us
---       (0: it is small)
--- Answer: {how many were added, 1 if a lane was too full for one of them; what comes after that one is not looked at}
+-- What left the window after the refill began (leave.lua) is not missing: when Postgres was asked, it was not yet written there.
+-- KEYS: small jobs, large jobs, window, dead letters, finished, load, right to refill, gone
+-- ARGV: most names of the small lane, most us of work of the large lane for each thread, owner (refill_begin.lua), then for each job:
+--       kind, index, estimate in us (0: it is small)
+-- Answer: {how many were added, 1 if a lane was too full for one of them; what comes after that one is not looked at}; {-1, 0} if the
+--         right is not the caller's any more
 -- include lanes.lua
+local right, gone = KEYS[7], KEYS[8]
 
 -- On either stream: another version may take for small what this one takes for large.
 local function is_here(id, kind, index)
@@ -12,12 +15,13 @@ local function is_here(id, kind, index)
 	return has(small, id, kind, index) or has(large, id, kind, index)
 end
 
+if (redis.call('GET', right) or ''):match('^%d+ %d+ (.+)$') ~= ARGV[3] then return {-1, 0} end
 local added, is_full = 0, 0
-for i = 3, #ARGV, 3 do
+for i = 4, #ARGV, 3 do
 	local kind, index, us = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
 	local name = kind .. ':' .. index
 	local id = redis.call('HGET', window, name)
-	if not (id and is_here(id, kind, index)) and redis.call('HEXISTS', dead, name) == 0 then
+	if not (id and is_here(id, kind, index)) and redis.call('HEXISTS', dead, name) + redis.call('SISMEMBER', gone, name) == 0 then
 		if not id and not has_room(us) then
 			is_full = 1
 			break

@@ -170,10 +170,13 @@ static void done_writing(enum status status, const redisReply *reply, void *arg)
 	call->done(status, call->arg);
 }
 
+#define WRITTEN_FIRST 5 /* keys and arguments before those of the first entry */
+
 void jobs_written(struct redis *redis, struct scope *scope, const struct jobs_written *written, int n, jobs_done *done,
 		  void *arg)
 {
-	const char *argv[3 + 2 * JOBS_BATCH_MAX] = {JOBS_WINDOW_KEY, JOBS_FINISHED, JOBS_FINISHED_GROUP};
+	const char *argv[WRITTEN_FIRST + 2 * JOBS_BATCH_MAX] = {JOBS_WINDOW_KEY, JOBS_FINISHED, JOBS_REFILL_RIGHT, JOBS_GONE,
+								JOBS_FINISHED_GROUP};
 	char names[JOBS_BATCH_MAX][JOBS_NAME_BYTES];
 	struct call *call = call_new(redis, scope, arg);
 
@@ -183,8 +186,10 @@ void jobs_written(struct redis *redis, struct scope *scope, const struct jobs_wr
 			job_name(written[i].key, names[i]);
 		else
 			names[i][0] = '\0';
-		argv[3 + 2 * i] = written[i].id;
-		argv[4 + 2 * i] = names[i];
+		argv[WRITTEN_FIRST + 2 * i] = written[i].id;
+		argv[WRITTEN_FIRST + 2 * i + 1] = names[i];
 	}
-	redis_call_own(redis_eval(redis, scope, &jobs_written_script, 2, 3 + 2 * n, argv, NULL, done_writing, call), call);
+	redis_call_own(redis_eval(redis, scope, &jobs_written_script, WRITTEN_FIRST - 1, WRITTEN_FIRST + 2 * n, argv, NULL,
+				  done_writing, call),
+		       call);
 }

@@ -45,6 +45,7 @@ struct refill {
 	enum jobs_lane lane;
 	int64_t large_count;
 	struct job_key *keys; /* what is pending */
+	struct jobs_refiller round;
 	int count, at, added, added_to_lane;
 	struct job_key batch[JOBS_BATCH_MAX];
 	int batch_count;
@@ -134,16 +135,17 @@ static void give_up(struct refill *refill, enum status status)
 static void legacy_found(enum status status, bool exists, void *arg)
 {
 	struct refill *refill = arg;
-	struct jobs_refiller refiller = {
-		.name = log_instance(), .lease_ms = REFILL_LEASE_MS, .room = values_room(refill->values)};
+	struct jobs_refiller *round = &refill->round;
 
 	if (status == STATUS_OK)
 		refill->sees_legacy = exists;
 	for (int lane = 0; lane < JOBS_LANES; lane++)
-		refiller.wants[lane] = refill->is_whole || refill->has_backlog[lane];
-	refiller.needs_half = !refill->is_whole;
-	refiller.is_urgent = refill->was_due || !refill->is_whole;
-	jobs_refill_begin(refill->values->redis, &refill->scope, &refiller, begun, refill);
+		round->wants[lane] = refill->is_whole || refill->has_backlog[lane];
+	round->needs_half = !refill->is_whole;
+	round->is_urgent = refill->was_due || !refill->is_whole;
+	round->room = values_room(refill->values);
+	round->round++;
+	jobs_refill_begin(refill->values->redis, &refill->scope, round, begun, refill);
 }
 
 static void begun(enum status status, const struct jobs_refill_answer *answer, void *arg)
@@ -313,8 +315,8 @@ static void add_batch(struct refill *refill)
 {
 	if (refill->batch_count == 0)
 		return next_batch(refill);
-	jobs_refill(refill->values->redis, &refill->scope, values_room(refill->values), refill->batch, refill->batch_count,
-		    batch_added, refill);
+	jobs_refill(refill->values->redis, &refill->scope, &refill->round, refill->batch, refill->batch_count, batch_added,
+		    refill);
 }
 
 static void batch_added(enum status status, int added, bool is_full, void *arg)
@@ -369,7 +371,7 @@ static void end(struct refill *refill, bool is_complete)
 	}
 	if (refill->sees_legacy && is_complete && refill->is_whole && !refill->has_drained && !has_any_backlog(refill))
 		jobs_legacy_expire(values->redis, &refill->scope);
-	jobs_refill_end(values->redis, &refill->scope, log_instance(),
+	jobs_refill_end(values->redis, &refill->scope, &refill->round,
 			is_complete && refill->is_whole ? values->config->repair_s * 900 : 0, refill->none_waits);
 	free(refill->keys);
 	refill->keys = NULL;
@@ -412,6 +414,7 @@ struct refill *refill_new(struct event_base *base, struct values *values)
 	refill->values = values;
 	refill->is_due = refill->sees_legacy = true;
 	refill->large_step = LARGE_STEP_MIN;
+	refill->round = (struct jobs_refiller){.process = log_instance(), .lease_ms = REFILL_LEASE_MS};
 	for (int kind = 0; kind < KIND_COUNT; kind++) {
 		buf_printf(&refill->kinds, "%c%s", kind ? ',' : '{', kind_name((enum kind)kind));
 		buf_printf(&refill->small_max, "%c%" PRId64, kind ? ',' : '{', kind_small_max((enum kind)kind));

@@ -100,8 +100,8 @@ static void redis_roll_back(void)
 static void redis_delete(void)
 {
 	static const char *const of_jobs[] = {
-		"jobs",         "{jobs}:window", "{jobs}:dead",    "{jobs}:finished",    "{jobs}:refill",
-		"{jobs}:large", "{jobs}:load",   "{jobs}:workers", "result:fibonacci:3", "result:fibonacci:10"};
+		"jobs",        "{jobs}:window",  "{jobs}:dead",        "{jobs}:finished",     "{jobs}:refill", "{jobs}:large",
+		"{jobs}:load", "{jobs}:workers", "result:fibonacci:3", "result:fibonacci:10", "{jobs}:gone"};
 	static const char *const of_revocations[] = {"revocations", "revocations", "{revocations}:complete",
 						     "{revocations}:followers", "{revocations}:republishing"};
 	const char *key = chance_of(1, 2) ? of_jobs[chance_below(sizeof of_jobs / sizeof *of_jobs)]

@@ -251,6 +251,10 @@ static void random_command(void)
 		"HSET %K %F %N",
 		"HSET %K %F %N %F %N",
 		"HSETNX %K %F %N",
+		"SADD %K %F",
+		"SADD %K %F %F %N",
+		"SISMEMBER %K %F",
+		"SCARD %K",
 		"HGET %K %F",
 		"HDEL %K %F %F",
 		"HEXISTS %K %F",
@@ -319,7 +323,8 @@ static void script(const struct redis_script *which, const char *pattern)
 }
 
 #define KEYS6 "6 jobs {jobs}:large {jobs}:window {jobs}:dead {jobs}:finished {jobs}:load "
-#define KEYS_BEGIN "6 {jobs}:refill jobs {jobs}:large {jobs}:window {jobs}:finished {jobs}:load "
+#define KEYS_BEGIN "7 {jobs}:refill jobs {jobs}:large {jobs}:window {jobs}:finished {jobs}:load {jobs}:gone "
+#define KEYS_REFILL "8 jobs {jobs}:large {jobs}:window {jobs}:dead {jobs}:finished {jobs}:load {jobs}:refill {jobs}:gone "
 #define KEYS5 "5 %J {jobs}:window {jobs}:dead {jobs}:finished {jobs}:load "
 
 /* So that no id of one stream is one of another, on one server alone. */
@@ -342,12 +347,12 @@ static void random_script(void)
 		{&finish_script, KEYS6 "workers 5 live %I lucas %N 1 10 7 trace"},
 		{&finish_script, KEYS6 "workers 5 live %I lucas %N 3 10 1…3 trace %I lucas %N 1 10 7 trace"},
 		{&take_over_script, KEYS5 "workers %C 50000 3 10 77"},
-		{&refill_script, KEYS6 "%N %N lucas %N 0 lucas %N 2"},
-		{&refill_begin_script, KEYS_BEGIN "%C 1000000 3 %N 3 1 1"},
-		{&refill_begin_script, KEYS_BEGIN "%C 1000000 3 %N 3 1 0"},
-		{&refill_end_script, "2 {jobs}:refill {jobs}:load %C 1000000 3"},
-		{&refill_end_script, "2 {jobs}:refill {jobs}:load %C 0 2"},
-		{&written_script, "2 {jobs}:window {jobs}:finished values %I lucas:%N"},
+		{&refill_script, KEYS_REFILL "%N %N %C#1 lucas %N 0 lucas %N 2"},
+		{&refill_begin_script, KEYS_BEGIN "%C#1 1000000 3 %N 3 1 1"},
+		{&refill_begin_script, KEYS_BEGIN "%C#1 1000000 3 %N 3 1 0"},
+		{&refill_end_script, "3 {jobs}:refill {jobs}:load {jobs}:gone %C#1 1000000 3"},
+		{&refill_end_script, "3 {jobs}:refill {jobs}:load {jobs}:gone %C#1 0 2"},
+		{&written_script, "4 {jobs}:window {jobs}:finished {jobs}:refill {jobs}:gone values %I lucas:%N"},
 		{&release_script, "1 %J workers %C 100000 %I %I"},
 		{&bury_script, KEYS5 "workers %I lucas %N letter"},
 		{&retry_script, "4 jobs {jobs}:window {jobs}:dead {jobs}:load lucas %N 0 0"},
@@ -374,6 +379,7 @@ static void random_script(void)
 		"HGET {jobs}:load us",
 		"HGET {jobs}:load large_waits",
 		"EXISTS {jobs}:refill",
+		"SCARD {jobs}:gone",
 		"XCLAIM jobs workers %C 0 %I IDLE 100000",
 		"LRANGE {jobs}:asked 0 -1",
 		"DEL {jobs}:asked",

@@ -341,6 +341,16 @@ static void check_lane(const char *key, const struct stream_entry *job)
 		promise_broken("a job is on the wrong lane", job->fields[3].bytes);
 }
 
+/* Refill reads Postgres first and adds then; what was finished in between is not pending any more. */
+static void check_refilled(const struct stream_entry *job)
+{
+	struct job_key key;
+
+	parse_name(job->fields[1].bytes, job->fields[3].bytes, &key);
+	if (strcmp(job->fields[5].bytes, "refill") == 0 && is_published[key.kind][key.index])
+		promise_broken("refill added what was finished", job->fields[3].bytes);
+}
+
 /* One calculation has one job, unless Redis lost a part of what it knew of it. */
 void promises_appended(const char *key, const struct value *stream)
 {
@@ -351,6 +361,7 @@ void promises_appended(const char *key, const struct value *stream)
 	if ((strcmp(key, "jobs") != 0 && strcmp(key, "{jobs}:large") != 0) || keys_disagree)
 		return;
 	check_lane(key, last);
+	check_refilled(last);
 	for (const struct stream_entry *entry = stream->entries; entry < last; entry++)
 		if (strcmp(entry->fields[1].bytes, last->fields[1].bytes) == 0 &&
 		    strcmp(entry->fields[3].bytes, last->fields[3].bytes) == 0)

@@ -223,7 +223,50 @@ static redisReply *hdel(const struct command *command)
 	return reply_int(count);
 }
 
-/* ---- lists ---- */
+/* ---- lists and sets ---- */
+
+static void append(struct value *value, const struct command *command, int element)
+{
+	value->pairs = mem_resize(value->pairs, (size_t)(value->count + 1) * sizeof *value->pairs);
+	value->pairs[value->count++] = (struct pair){.field = text_copy(command->argv[element], command->lens[element])};
+}
+
+static redisReply *sadd(const struct command *command)
+{
+	redisReply *reply;
+	struct value *elements;
+	int added = 0;
+
+	if (!command_find(command, VALUE_SET, &elements, &reply))
+		return reply;
+	elements = command_find_or_add(command, elements, VALUE_SET);
+	for (int i = 2; i < command->argc; i++)
+		if (!hash_find(elements, command->argv[i], command->lens[i])) {
+			append(elements, command, i);
+			added++;
+		}
+	return reply_int(added);
+}
+
+static redisReply *sismember(const struct command *command)
+{
+	redisReply *reply;
+	struct value *elements;
+
+	if (!command_find(command, VALUE_SET, &elements, &reply))
+		return reply;
+	return reply_int(elements && hash_find(elements, command->argv[2], command->lens[2]));
+}
+
+static redisReply *scard(const struct command *command)
+{
+	redisReply *reply;
+	struct value *elements;
+
+	if (!command_find(command, VALUE_SET, &elements, &reply))
+		return reply;
+	return reply_int(elements ? elements->count : 0);
+}
 
 static redisReply *rpush(const struct command *command)
 {
@@ -233,9 +276,8 @@ static redisReply *rpush(const struct command *command)
 	if (!command_find(command, VALUE_LIST, &list, &reply))
 		return reply;
 	list = command_find_or_add(command, list, VALUE_LIST);
-	list->pairs = mem_resize(list->pairs, (size_t)(list->count + 1) * sizeof *list->pairs);
-	list->pairs[list->count] = (struct pair){.field = text_copy(command->argv[2], command->lens[2])};
-	return reply_int(++list->count);
+	append(list, command, 2);
+	return reply_int(list->count);
 }
 
 static redisReply *llen(const struct command *command)
@@ -380,6 +422,9 @@ static const struct {
 	{"EXPIRE", 3, WRITES, expire},
 	{"PEXPIRE", 3, WRITES, pexpire},
 	{"PTTL", 2, 0, pttl},
+	{"SADD", 3, WRITES | NEEDS_MEMORY, sadd},
+	{"SISMEMBER", 3, 0, sismember},
+	{"SCARD", 2, 0, scard},
 	{"RPUSH", 3, WRITES | NEEDS_MEMORY, rpush},
 	{"LLEN", 2, 0, llen},
 	{"LRANGE", 4, 0, lrange},

@@ -44,14 +44,14 @@ struct group {
 struct pair {
 	struct text field, value;
 };
-enum value_type { VALUE_TEXT, VALUE_HASH, VALUE_STREAM, VALUE_LIST };
+enum value_type { VALUE_TEXT, VALUE_HASH, VALUE_STREAM, VALUE_LIST, VALUE_SET };
 struct value {
 	struct text name;
 	enum value_type type;
 	struct text text;
 	int64_t expires_ms; /* 0: never */
 	int count;          /* of pairs or entries */
-	struct pair *pairs; /* of a list: its elements are the fields */
+	struct pair *pairs; /* of a list or a set: its elements are the fields */
 	struct stream_entry *entries;
 	struct stream_id last;
 	int group_count;

@@ -87,7 +87,6 @@ static void test_a_full_lane_of_small_jobs_keeps_no_large_one_out(void **state)
 {
 	const struct jobs_room room = {.names = 2, .large_us = 1};
 	const struct job_key keys[] = {LARGE(1)};
-	struct outcome outcome = {0};
 
 	assert_int_equal(add_to(room, FIB(7)), JOB_PENDING);
 	assert_int_equal(add_to(room, FIB(8)), JOB_PENDING);
@@ -95,9 +94,7 @@ static void test_a_full_lane_of_small_jobs_keeps_no_large_one_out(void **state)
 	assert_int_equal(add_to(room, LARGE(0)), JOB_PENDING);
 	BESIDE("DEL", "{jobs}:large");
 	BESIDE("HDEL", "{jobs}:window", "fibonacci:" LARGE_FIRST_TEXT);
-	jobs_refill(redis, &scope, room, keys, 1, outcome_refilled, &outcome);
-	AWAIT(outcome);
-	assert_int_equal(outcome.added, 1);
+	assert_int_equal(refill_into(room, keys, 1).added, 1);
 }
 
 static void test_what_finished_and_is_not_written_stops_both_lanes(void **state)
@@ -251,27 +248,14 @@ static void test_a_large_job_on_the_small_lane_is_calculated_like_any_other(void
 
 /* ---- refilling ---- */
 
-static struct jobs_refill_answer answer;
-
-static void begun(enum status status, const struct jobs_refill_answer *given, void *arg)
-{
-	answer = *given;
-	outcome_done(status, arg);
-}
-
 static void begin(struct jobs_room room, bool wants_small, bool wants_large, bool needs_half)
 {
-	const struct jobs_refiller refiller = {.name = "a",
-					       .lease_ms = 10000,
-					       .room = room,
-					       .wants = {wants_small, wants_large},
-					       .needs_half = needs_half,
-					       .is_urgent = true};
-	struct outcome outcome = {0};
-
-	jobs_refill_begin(redis, &scope, &refiller, begun, &outcome);
-	AWAIT(outcome);
-	assert_int_equal(outcome.status, STATUS_OK);
+	begin_round((struct jobs_refiller){.process = "a",
+					   .lease_ms = 10000,
+					   .room = room,
+					   .wants = {wants_small, wants_large},
+					   .needs_half = needs_half,
+					   .is_urgent = true});
 }
 
 static void test_a_refill_begins_for_the_lanes_that_are_wanted_and_half_free(void **state)
@@ -279,33 +263,34 @@ static void test_a_refill_begins_for_the_lanes_that_are_wanted_and_half_free(voi
 	add_to(room_of(9), LARGE(0));
 	add_to(room_of(9), LARGE(1));
 	begin(room_of(3), true, true, true);
-	assert_true(answer.verdict == JOBS_REFILL_BEGIN && answer.lanes[JOBS_SMALL] && !answer.lanes[JOBS_LARGE]);
-	assert_int_equal(answer.large_count, 2);
+	assert_true(round_answer.verdict == JOBS_REFILL_BEGIN && round_answer.lanes[JOBS_SMALL] &&
+		    !round_answer.lanes[JOBS_LARGE]);
+	assert_int_equal(round_answer.large_count, 2);
 	begin(room_of(3), false, true, true);
-	assert_int_equal(answer.verdict, JOBS_REFILL_FULL);
+	assert_int_equal(round_answer.verdict, JOBS_REFILL_FULL);
 	begin(room_of(4), false, true, true);
-	assert_true(answer.verdict == JOBS_REFILL_BEGIN && !answer.lanes[JOBS_SMALL] && answer.lanes[JOBS_LARGE]);
+	assert_true(round_answer.verdict == JOBS_REFILL_BEGIN && !round_answer.lanes[JOBS_SMALL] &&
+		    round_answer.lanes[JOBS_LARGE]);
 	begin(room_of(1), true, true, false);
-	assert_true(answer.verdict == JOBS_REFILL_BEGIN && answer.lanes[JOBS_SMALL] && answer.lanes[JOBS_LARGE]);
+	assert_true(round_answer.verdict == JOBS_REFILL_BEGIN && round_answer.lanes[JOBS_SMALL] &&
+		    round_answer.lanes[JOBS_LARGE]);
 }
 
 static void test_refill_adds_large_jobs_until_their_lane_has_its_share(void **state)
 {
 	const struct job_key keys[] = {LARGE(0), LARGE(1), LARGE(2), LARGE(3)};
-	struct outcome outcome = {0};
+	struct outcome outcome = refill_into(room_of(2), keys, 4);
 
-	jobs_refill(redis, &scope, room_of(2), keys, 4, outcome_refilled, &outcome);
-	AWAIT(outcome);
 	assert_int_equal(outcome.added, 2);
 	assert_true(outcome.is_full);
 	BESIDE("DEL", "{jobs}:large");
-	assert_int_equal(refill(keys, 2), 2);
+	assert_int_equal(refill_into(room_of(2), keys, 2).added, 2);
 	assert_int_equal(load_us(), 2 * LARGE_EACH_US);
 }
 
 static void end_refill(bool no_large_one_waits)
 {
-	jobs_refill_end(redis, &scope, "a", 0, (const bool[JOBS_LANES]){false, no_large_one_waits});
+	jobs_refill_end(redis, &scope, &round_begun, 0, (const bool[JOBS_LANES]){false, no_large_one_waits});
 }
 
 static void take_one(void)

@@ -437,11 +437,11 @@ static void test_a_refilled_job_is_calculated_like_any_other(void **state)
 static void test_refill_stops_when_the_window_is_full_and_says_so(void **state)
 {
 	const struct job_key keys[] = {FIB(1), FIB(2), FIB(3)};
-	struct outcome outcome = refill_of(2, keys, 3);
+	struct outcome outcome = refill_into(ROOM(2), keys, 3);
 
 	assert_int_equal(outcome.added, 2);
 	assert_true(outcome.is_full);
-	outcome = refill_of(3, keys, 3);
+	outcome = refill_into(ROOM(3), keys, 3);
 	assert_int_equal(outcome.added, 1);
 	assert_false(outcome.is_full);
 }
@@ -450,7 +450,7 @@ static void test_refill_adds_what_a_full_window_names_and_the_stream_lost(void *
 {
 	add(FIB(1));
 	BESIDE("DEL", "jobs");
-	assert_int_equal(refill_of(1, &FIB(1), 1).added, 1);
+	assert_int_equal(refill_into(ROOM(1), &FIB(1), 1).added, 1);
 }
 
 static void test_a_summary_that_is_lost_before_it_was_written_is_refilled(void **state)
@@ -462,20 +462,31 @@ static void test_a_summary_that_is_lost_before_it_was_written_is_refilled(void *
 	assert_int_equal(refill(&FIB(1), 1), 1);
 }
 
-static enum jobs_refill_verdict begin_refill(const char *name, long most, bool needs_half, bool is_urgent);
-
-static void end_refill(const char *name, long rest_ms)
+static enum jobs_refill_verdict begin_refill(const char *process, long most, bool needs_half, bool is_urgent)
 {
-	jobs_refill_end(redis, &scope, name, rest_ms, (const bool[JOBS_LANES]){false});
+	return begin_round((struct jobs_refiller){.process = process,
+						  .lease_ms = 200,
+						  .room = ROOM(most),
+						  .wants = {true, false},
+						  .needs_half = needs_half,
+						  .is_urgent = is_urgent});
+}
+
+static void end_refill(long rest_ms)
+{
+	jobs_refill_end(redis, &scope, &round_begun, rest_ms, (const bool[JOBS_LANES]){false});
 }
 
 static void test_one_process_refills_at_a_time(void **state)
 {
+	struct jobs_refiller of_a;
+
 	assert_int_equal(begin_refill("a", MOST, false, true), JOBS_REFILL_BEGIN);
+	of_a = round_begun;
 	assert_int_equal(begin_refill("b", MOST, false, true), JOBS_REFILL_OTHER);
-	end_refill("b", 0); /* it is not b's to end */
+	end_refill(0); /* it is not b's to end */
 	assert_int_equal(begin_refill("b", MOST, false, true), JOBS_REFILL_OTHER);
-	end_refill("a", 0);
+	jobs_refill_end(redis, &scope, &of_a, 0, (const bool[JOBS_LANES]){false});
 	assert_int_equal(begin_refill("b", MOST, false, false), JOBS_REFILL_BEGIN);
 }
 
@@ -488,7 +499,7 @@ static void test_a_process_that_died_refilling_is_replaced_after_its_lease(void 
 static void test_after_a_complete_refill_only_what_is_urgent_begins_another(void **state)
 {
 	assert_int_equal(begin_refill("a", MOST, false, true), JOBS_REFILL_BEGIN);
-	end_refill("a", 60000);
+	end_refill(60000);
 	assert_int_equal(begin_refill("a", MOST, false, false), JOBS_REFILL_OTHER);
 	assert_int_equal(begin_refill("b", MOST, false, false), JOBS_REFILL_OTHER);
 	assert_int_equal(begin_refill("b", MOST, false, true), JOBS_REFILL_BEGIN);
@@ -511,25 +522,84 @@ static void test_a_window_of_which_all_else_is_lost_is_emptied(void **state)
 	assert_int_equal(BESIDE("EXISTS", "{jobs}:window"), 0);
 }
 
-static void refill_begun(enum status status, const struct jobs_refill_answer *answer, void *arg)
+/* ---- what finishes while a refill runs ---- */
+
+#define MANY "10001" /* leave.lua notes one less */
+
+/* Values read it in Postgres as pending, and it finishes and is written before the batch reaches Redis. */
+static void finish_and_write(struct job_key key)
 {
-	*(struct outcome *)arg = (struct outcome){.is_there = true, .status = status, .added = answer->verdict};
+	struct unwritten unwritten;
+
+	make_done(key, "1");
+	WAIT_FOR(receive_unwritten(&unwritten) == 1);
+	mark_written(&unwritten.entries[0]);
 }
 
-static enum jobs_refill_verdict begin_refill(const char *name, long most, bool needs_half, bool is_urgent)
+static void test_what_is_written_while_a_refill_runs_is_not_added(void **state)
 {
-	const struct jobs_refiller refiller = {.name = name,
-					       .lease_ms = 200,
-					       .room = ROOM(most),
-					       .wants = {true, false},
-					       .needs_half = needs_half,
-					       .is_urgent = is_urgent};
+	const struct job_key keys[] = {FIB(1), FIB(2)};
+
+	begin_refill("a", MOST, false, true);
+	finish_and_write(FIB(1));
+	assert_int_equal(refill_batch(keys, 2).added, 1);
+	assert_int_equal(state_of(FIB(1)), JOB_ABSENT);
+	assert_int_equal(state_of(FIB(2)), JOB_PENDING);
+}
+
+static void outcome_cancelled(enum status status, const struct job_key *keys, int n, void *arg)
+{
+	outcome_done(status, arg);
+}
+
+static void cancel(struct job_key key)
+{
 	struct outcome outcome = {0};
 
-	jobs_refill_begin(redis, &scope, &refiller, refill_begun, &outcome);
+	jobs_cancel(redis, &scope, &key, 1, outcome_cancelled, &outcome);
 	AWAIT(outcome);
 	assert_int_equal(outcome.status, STATUS_OK);
-	return (enum jobs_refill_verdict)outcome.added;
+}
+
+static void test_what_is_cancelled_while_a_refill_runs_is_not_added(void **state)
+{
+	begin_refill("a", MOST, false, true);
+	add(FIB(1));
+	cancel(FIB(1));
+	assert_int_equal(refill_batch(&FIB(1), 1).added, 0);
+}
+
+static void test_a_batch_of_an_earlier_round_adds_nothing(void **state)
+{
+	begin_refill("a", MOST, false, true);
+	round_begun.round--;
+	assert_int_equal(refill_batch(&FIB(1), 1).status, STATUS_CONFLICT);
+	assert_int_equal(state_of(FIB(1)), JOB_ABSENT);
+	round_begun.round++;
+	assert_int_equal(refill_batch(&FIB(1), 1).added, 1);
+}
+
+static void test_what_was_written_before_a_refill_began_is_forgotten(void **state)
+{
+	begin_refill("a", MOST, false, true);
+	finish_and_write(FIB(1));
+	begin_refill("a", MOST, false, true);
+	assert_int_equal(BESIDE("EXISTS", "{jobs}:gone"), 0);
+	finish_and_write(FIB(2));
+	end_refill(60000);
+	assert_int_equal(refill_batch(&FIB(3), 1).status, STATUS_CONFLICT);
+	assert_int_equal(BESIDE("EXISTS", "{jobs}:gone"), 0);
+	finish_and_write(FIB(3));
+	assert_int_equal(BESIDE("EXISTS", "{jobs}:gone"), 0);
+}
+
+static void test_a_refill_ends_when_more_finishes_than_is_noted(void **state)
+{
+	begin_refill("a", MOST, false, true);
+	BESIDE("EVAL", "for i = 2, tonumber(ARGV[1]) do redis.call('SADD', KEYS[1], i) end", "1", "{jobs}:gone", MANY);
+	finish_and_write(FIB(1));
+	assert_int_equal(refill_batch(&FIB(2), 1).status, STATUS_CONFLICT);
+	assert_int_equal(BESIDE("EXISTS", "{jobs}:gone"), 0);
 }
 
 /* ---- retrying ---- */
@@ -567,20 +637,6 @@ static void test_what_failed_according_to_postgres_is_retried_without_a_letter(v
 }
 
 /* ---- cancelling ---- */
-
-static void outcome_cancelled(enum status status, const struct job_key *keys, int n, void *arg)
-{
-	outcome_done(status, arg);
-}
-
-static void cancel(struct job_key key)
-{
-	struct outcome outcome = {0};
-
-	jobs_cancel(redis, &scope, &key, 1, outcome_cancelled, &outcome);
-	AWAIT(outcome);
-	assert_int_equal(outcome.status, STATUS_OK);
-}
 
 static void test_of_a_cancelled_job_nothing_is_left_whether_it_waits_or_a_worker_has_it(void **state)
 {
@@ -656,7 +712,7 @@ static void test_without_a_connection_every_call_is_unavailable(void **state)
 	assert_int_equal(fixture_kill(), 2);
 	WAIT_FOR(!redis_is_ready(redis));
 	jobs_add(redis, &scope, ROOM(MOST), &(struct job_to_add){FIB(1), "request-1"}, 1, outcome_added, &added);
-	jobs_refill(redis, &scope, ROOM(MOST), &FIB(1), 1, outcome_refilled, &refilled);
+	jobs_refill(redis, &scope, &round_begun, &FIB(1), 1, outcome_refilled, &refilled);
 	jobs_look_up(redis, &scope, &FIB(1), 1, keep_results, looked_up);
 	jobs_read_decimal(redis, &scope, FIB(1), outcome_read, &read);
 	jobs_retry(redis, &scope, FIB(1), false, outcome_done, &retried);
@@ -715,6 +771,11 @@ int main(void)
 		JOBS_TEST(test_after_a_complete_refill_only_what_is_urgent_begins_another),
 		JOBS_TEST(test_with_too_little_room_no_refill_begins),
 		JOBS_TEST(test_a_window_of_which_all_else_is_lost_is_emptied),
+		JOBS_TEST(test_what_is_written_while_a_refill_runs_is_not_added),
+		JOBS_TEST(test_what_is_cancelled_while_a_refill_runs_is_not_added),
+		JOBS_TEST(test_a_batch_of_an_earlier_round_adds_nothing),
+		JOBS_TEST(test_what_was_written_before_a_refill_began_is_forgotten),
+		JOBS_TEST(test_a_refill_ends_when_more_finishes_than_is_noted),
 		JOBS_TEST(test_a_dead_letter_that_is_retried_is_a_job_again),
 		JOBS_TEST(test_a_job_without_a_dead_letter_cannot_be_retried),
 		JOBS_TEST(test_what_failed_according_to_postgres_is_retried_without_a_letter),

@@ -112,19 +112,53 @@ static inline enum job_state add(struct job_key key)
 	return outcome.states[0];
 }
 
-static inline struct outcome refill_of(long most, const struct job_key *keys, int n)
+static struct jobs_refiller round_begun; /* the last one that was asked for */
+static struct jobs_refill_answer round_answer;
+
+static inline void outcome_begun(enum status status, const struct jobs_refill_answer *answer, void *arg)
+{
+	round_answer = *answer;
+	*(struct outcome *)arg = (struct outcome){.is_there = true, .status = status};
+}
+
+static inline enum jobs_refill_verdict begin_round(struct jobs_refiller round)
 {
 	struct outcome outcome = {0};
 
-	jobs_refill(redis, &scope, ROOM(most), keys, n, outcome_refilled, &outcome);
+	round.round = round_begun.round + 1;
+	round_begun = round;
+	jobs_refill_begin(redis, &scope, &round_begun, outcome_begun, &outcome);
 	AWAIT(outcome);
+	assert_int_equal(outcome.status, STATUS_OK);
+	return round_answer.verdict;
+}
+
+/* In the round that was begun. */
+static inline struct outcome refill_batch(const struct job_key *keys, int n)
+{
+	struct outcome outcome = {0};
+
+	jobs_refill(redis, &scope, &round_begun, keys, n, outcome_refilled, &outcome);
+	AWAIT(outcome);
+	return outcome;
+}
+
+/* In a round of its own. */
+static inline struct outcome refill_into(struct jobs_room room, const struct job_key *keys, int n)
+{
+	struct outcome outcome;
+
+	assert_int_equal(begin_round((struct jobs_refiller){
+				 .process = "a", .lease_ms = LEASE_MS, .room = room, .wants = {true, true}, .is_urgent = true}),
+			 JOBS_REFILL_BEGIN);
+	outcome = refill_batch(keys, n);
 	assert_int_equal(outcome.status, STATUS_OK);
 	return outcome;
 }
 
 static inline int refill(const struct job_key *keys, int n)
 {
-	return refill_of(MOST, keys, n).added;
+	return refill_into(ROOM(MOST), keys, n).added;
 }
 
 /* The preview of what is finished and not written. The caller frees digits. */

@@ -112,16 +112,16 @@ static void call_add(void)
 	jobs_add(redis, &scope, ROOM, &(struct job_to_add){.key = key, .request_id = "r"}, 1, added, NULL);
 }
 
+static const struct jobs_refiller refiller = {.process = "a", .lease_ms = 1000, .room = ROOM, .wants = {true, true}};
+
 static void call_refill(void)
 {
-	jobs_refill(redis, &scope, ROOM, &key, 1, refilled, NULL);
+	jobs_refill(redis, &scope, &refiller, &key, 1, refilled, NULL);
 }
 
 static void call_refill_begin(void)
 {
-	jobs_refill_begin(redis, &scope,
-			  &(struct jobs_refiller){.name = "a", .lease_ms = 1000, .room = ROOM, .wants = {true, true}},
-			  refill_begun, NULL);
+	jobs_refill_begin(redis, &scope, &refiller, refill_begun, NULL);
 }
 
 static void call_receive_unwritten(void)
@@ -253,8 +253,9 @@ static const struct {
 	{"*1\r\n*1\r\n*1\r\n:1\r\n", 0},
 	{"*2\r\n:1\r\n:1\r\n", OF(REFILL)},
 	{"*2\r\n:2\r\n$1\r\n5\r\n", 0},
-	{"*2\r\n:2\r\n:5\r\n", 0}, /* more than were asked for */
-	{"*2\r\n:-1\r\n:0\r\n", 0},
+	{"*2\r\n:2\r\n:5\r\n", 0},           /* more than were asked for */
+	{"*2\r\n:-1\r\n:0\r\n", OF(REFILL)}, /* the right is another round's */
+	{"*2\r\n:-2\r\n:0\r\n", 0},
 	{"*1\r\n:2\r\n", OF(ADD) | OF(LOOK_UP) | OF(LEGACY)},
 	{"*1\r\n*2\r\n$4\r\njobs\r\n*0\r\n", OF(RECEIVE) | OF(TAKE_OVER) | OF(RECEIVE_UNWRITTEN)},
 	{"*1\r\n*2\r\n$4\r\njobs\r\n*1\r\n:1\r\n", OF(TAKE_OVER)},
