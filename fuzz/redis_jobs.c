@@ -272,7 +272,7 @@ static void call(uint8_t choice)
 	case 19:
 		return jobs_asked_receive(NULL, &scope, asked, NULL);
 	case 20:
-		return jobs_present(NULL, &scope, "consumer", 2, done, NULL);
+		return jobs_present(NULL, &scope, "consumer", 2, 100, done, NULL);
 	}
 }
 

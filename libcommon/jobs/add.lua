@@ -4,19 +4,15 @@
 --       estimate in us (0: it is small), traceparent ('': none)
 -- Answer: the state of each job, in order (enum job_state); absent: it waits in Postgres
 local ABSENT, PENDING, DONE, FAILED = 0, 1, 2, 3
+-- include load.lua
 -- include lanes.lua
 
--- How many were left to wait since a refill found none that waits. As long as there are any, refill alone adds to the lane, because
--- a user that submits all the time would otherwise take each place that becomes free before the jobs that wait.
-local function waits(us)
-	local field = us == 0 and 'small_waits' or 'large_waits'
-	return field, tonumber(redis.call('HGET', load, field) or 0)
-end
-
+-- Once a job was left to wait, refill alone adds to its lane until it finds none that waits, because a user that submits all the
+-- time would otherwise take each place that becomes free before the jobs that wait.
 local function may_enter(us)
-	local field, count = waits(us)
-	if count == 0 and has_room(us) then return true end
-	redis.call('HSET', load, field, string.format('%.0f', count + 1))
+	local waits = us == 0 and 'small_waits' or 'large_waits'
+	if redis.call('HEXISTS', load, waits) == 0 and has_room(us) then return true end
+	redis.call('HSET', load, waits, '1')
 	return false
 end
 

@@ -352,17 +352,18 @@ void jobs_bury(struct redis *redis, struct scope *scope, const struct job *job, 
 
 /* ---- being there ---- */
 
-void jobs_present(struct redis *redis, struct scope *scope, const char *consumer, long threads, jobs_done *done_noting,
-		  void *arg)
+void jobs_present(struct redis *redis, struct scope *scope, const char *consumer, long threads, long pace_percent,
+		  jobs_done *done_noting, void *arg)
 {
 	struct call *call = call_new(redis, scope, arg);
-	char threads_text[INT64_TEXT_BYTES], silent[INT64_TEXT_BYTES];
+	char threads_text[INT64_TEXT_BYTES], pace[INT64_TEXT_BYTES], silent[INT64_TEXT_BYTES];
 
 	call->done = done_noting;
 	int64_format(threads, threads_text);
+	int64_format(pace_percent, pace);
 	int64_format(JOBS_PRESENT_MS, silent);
-	redis_call_own(redis_eval(redis, scope, &jobs_present_script, 2, 5,
-				  (const char *[]){JOBS_WORKERS, JOBS_LOAD, consumer, threads_text, silent}, NULL, done, call),
+	redis_call_own(redis_eval(redis, scope, &jobs_present_script, 2, 6,
+				  (const char *[]){JOBS_WORKERS, JOBS_LOAD, consumer, threads_text, pace, silent}, NULL, done, call),
 		       call);
 }
 

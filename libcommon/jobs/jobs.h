@@ -3,9 +3,9 @@
  *   jobs               stream, consumer group "workers": the small jobs; fields kind, index, request_id, and traceparent of a
  *                      submission's trace
  *   {jobs}:large       the same of the large ones; before traceparent one field more: us, the estimate of its duration
- *   {jobs}:load        hash: us, the sum of those on {jobs}:large; threads, of all workers; small_waits, large_waits: how many
- *                      jobs did not enter since a refill found none that waits; small_seen, large_seen: how many when it began
- *   {jobs}:workers     hash: worker -> "threads seen_unix_ms"
+ *   {jobs}:load        hash: us, the sum of those on {jobs}:large; threads, of all workers, a slow one counting for less;
+ *                      small_waits, large_waits: there while jobs wait in Postgres for a place on the lane
+ *   {jobs}:workers     hash: worker -> "threads seen_unix_ms", the threads as above
  *   {jobs}:window      hash "kind:index" -> id of its job; or "=" and the id of its entry in {jobs}:finished
  *   {jobs}:finished    stream, consumer group "values": what Postgres does not have yet; fields kind, index, summary, which is
  *                      "digits duration_us calculated_unix_ms preview", or empty when the calculation failed
@@ -84,7 +84,7 @@ struct job_to_add {
 /* How much the window holds. */
 struct jobs_room {
 	long names;       /* of small jobs, of large ones, and of what finished and is not written: as many of each */
-	int64_t large_us; /* estimated work of large jobs, for each thread of the workers; one thread while there are none */
+	int64_t large_us; /* work of large jobs, for each thread of the workers; one thread while there are none */
 };
 /* states: one for each job, in order, borrowed for the callback; NULL unless OK. JOB_ABSENT: the job was not added, because
  * its lane is full, or others wait for that already. n <= JOBS_BATCH_MAX */
@@ -121,7 +121,7 @@ struct jobs_refiller { /* a round; borrowed until a call returns */
 	long lease_ms;  /* until another may refill if this process dies */
 	struct jobs_room room;
 	bool wants[JOBS_LANES];
-	bool needs_half; /* only a lane of which half is free is worth it */
+	bool needs_half; /* only a lane that is open (jobs_refill_end()) or half free is worth it */
 	bool is_urgent;  /* even if another process has refilled a moment ago */
 };
 enum jobs_refill_verdict { JOBS_REFILL_OTHER = -1, JOBS_REFILL_FULL, JOBS_REFILL_BEGIN };
@@ -139,10 +139,11 @@ void jobs_refill_begin(struct redis *redis, struct scope *scope, const struct jo
 typedef void jobs_refilled(enum status status, int added, bool is_full, void *arg);
 void jobs_refill(struct redis *redis, struct scope *scope, const struct jobs_refiller *refiller, const struct job_key *keys,
 		 int n, jobs_refilled *done, void *arg);
-/* rest_ms: for how long no process needs to refill unless it is urgent; 0: this one did not complete it. none_waits: the lanes
- * for which this refill found all that was pending in the window when it ended. */
+/* What a refill found to wait for a lane when it looked. NONE opens the lane to jobs_add(), and SOME closes it. */
+enum jobs_waiting { JOBS_WAITING_UNKNOWN, JOBS_WAITING_NONE, JOBS_WAITING_SOME }; /* the script uses these numbers */
+/* rest_ms: for how long no process needs to refill unless it is urgent; 0: this one did not complete it. */
 void jobs_refill_end(struct redis *redis, struct scope *scope, const struct jobs_refiller *refiller, long rest_ms,
-		     const bool none_waits[JOBS_LANES]);
+		     const enum jobs_waiting waiting[JOBS_LANES]);
 
 /* ---- what finished, on its way to Postgres; values' side ---- */
 struct jobs_unwritten {
@@ -221,10 +222,12 @@ void jobs_release(struct redis *redis, struct scope *scope, const char *consumer
 		  jobs_done *done, void *arg);
 /* Makes a dead letter of a job that can never be calculated (unknown kind, invalid index). */
 void jobs_bury(struct redis *redis, struct scope *scope, const struct job *job, jobs_done *done, void *arg);
-/* Notes how many threads this worker has for large jobs, and that it is there; 0: it leaves. A worker that is silent for
- * JOBS_PRESENT_MS is forgotten. */
+/* Notes how many threads this worker has for large jobs, and that it is there; 0: it leaves. pace_percent: 100 when a large job
+ * takes as long as estimated, 50 when twice as long; the window then holds half as much for each of its threads. A worker that
+ * is silent for JOBS_PRESENT_MS is forgotten. */
 #define JOBS_PRESENT_MS 15000
-void jobs_present(struct redis *redis, struct scope *scope, const char *consumer, long threads, jobs_done *done, void *arg);
+void jobs_present(struct redis *redis, struct scope *scope, const char *consumer, long threads, long pace_percent,
+		  jobs_done *done, void *arg);
 /* Gauges for metrics. */
 struct jobs_stats {
 	int64_t depth, dead;

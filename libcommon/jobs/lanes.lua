@@ -1,11 +1,12 @@
--- The Makefile puts this in the place of the line "-- include lanes.lua" of a script that adds jobs to the window.
+-- The Makefile puts this in the place of the line "-- include lanes.lua" of a script that adds jobs to the window;
+-- load.lua comes before it.
 -- KEYS: small jobs, large jobs, window, dead letters, finished, load
 -- ARGV: most names of the small lane, most us of work of the large lane for each thread, then what the script says
 local small, large, window, dead, finished, load = unpack(KEYS)
 local most = tonumber(ARGV[1])
 local names, large_count, unwritten = redis.call('HLEN', window), redis.call('XLEN', large), redis.call('XLEN', finished)
 local large_us = large_count > 0 and tonumber(redis.call('HGET', load, 'us') or 0) or 0
-local large_us_most = tonumber(ARGV[2]) * math.max(1, tonumber(redis.call('HGET', load, 'threads') or 1))
+local large_us_most = tonumber(ARGV[2]) * threads_of(load)
 local large_us_before = large_us
 
 -- What finished and is not written counts on either lane, so both stop when Postgres takes nothing. Small jobs that wait count on

@@ -4,6 +4,12 @@ local function us_of(fields)
 	return fields[7] == 'us' and tonumber(fields[8]) or 0
 end
 
+-- Of the workers that are there, a slow one counting for less (present.lua); one while there are none.
+local function threads_of(load)
+	local threads = tonumber(redis.call('HGET', load, 'threads') or 0)
+	return threads > 0 and threads or 1
+end
+
 local function take_off_load(load, us)
 	if us == 0 then return end
 	local sum = tonumber(redis.call('HGET', load, 'us') or 0)

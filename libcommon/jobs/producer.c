@@ -268,15 +268,16 @@ static void ended(enum status status, const redisReply *reply, void *arg)
 }
 
 void jobs_refill_end(struct redis *redis, struct scope *scope, const struct jobs_refiller *refiller, long rest_ms,
-		     const bool none_waits[JOBS_LANES])
+		     const enum jobs_waiting waiting[JOBS_LANES])
 {
-	char owner[OWNER_BYTES], rest[INT64_TEXT_BYTES], lanes[INT64_TEXT_BYTES];
+	char owner[OWNER_BYTES], rest[INT64_TEXT_BYTES], small[INT64_TEXT_BYTES], large[INT64_TEXT_BYTES];
 
 	format_owner(refiller, owner);
 	int64_format(rest_ms, rest);
-	int64_format(none_waits[JOBS_SMALL] | none_waits[JOBS_LARGE] << 1, lanes);
-	redis_eval(redis, scope, &jobs_refill_end_script, 3, 6,
-		   (const char *[]){JOBS_REFILL_RIGHT, JOBS_LOAD, JOBS_GONE, owner, rest, lanes}, NULL, ended, NULL);
+	int64_format(waiting[JOBS_SMALL], small);
+	int64_format(waiting[JOBS_LARGE], large);
+	redis_eval(redis, scope, &jobs_refill_end_script, 3, 7,
+		   (const char *[]){JOBS_REFILL_RIGHT, JOBS_LOAD, JOBS_GONE, owner, rest, small, large}, NULL, ended, NULL);
 }
 
 /* ---- retrying ---- */

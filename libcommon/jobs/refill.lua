@@ -6,6 +6,7 @@
 --       kind, index, estimate in us (0: it is small)
 -- Answer: {how many were added, 1 if a lane was too full for one of them; what comes after that one is not looked at}; {-1, 0} if the
 --         right is not the caller's any more
+-- include load.lua
 -- include lanes.lua
 local right, gone = KEYS[7], KEYS[8]
 

@@ -4,9 +4,10 @@
 -- that what is left of an earlier round does not count as the next one's.
 -- KEYS: right to refill, small jobs, large jobs, window, finished, load, gone
 -- ARGV: owner, lease in ms, most names of the small lane, most us of work of the large lane for each thread, the lanes to
---       refill (1: small, 2: large, 3: both), 1 if only lanes that are half empty are worth it, 1 if it is urgent
+--       refill (1: small, 2: large, 3: both), 1 if only lanes that are open or half empty are worth it, 1 if it is urgent
 -- Answer: {1, the lanes to refill, jobs on the large lane}; {0, …} when no lane is worth it; {-1, …} when another refills, or has just
 --         done so and it is not urgent
+-- include load.lua
 local right, small, large, window, finished, load, gone = unpack(KEYS)
 local caller, lease_ms, most, us_most = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local wanted, needs_half, is_urgent = tonumber(ARGV[5]), ARGV[6] == '1', ARGV[7] == '1'
@@ -23,14 +24,19 @@ local function owner()
 	return from and tonumber(from) <= now and now < tonumber(ends) and of
 end
 
+-- refill_end.lua opens a lane, and may have missed a few jobs, which all find room.
+local function is_open(waits)
+	return redis.call('HEXISTS', load, waits) == 0
+end
+
 local function is_small_lane_worth_it()
-	return not needs_half or redis.call('HLEN', window) - large_count <= most / 2
+	return not needs_half or is_open('small_waits') or redis.call('HLEN', window) - large_count <= most / 2
 end
 
 local function is_large_lane_worth_it()
-	local threads = math.max(1, tonumber(redis.call('HGET', load, 'threads') or 1))
 	local us = large_count > 0 and tonumber(redis.call('HGET', load, 'us') or 0) or 0
-	return not needs_half or (us <= us_most * threads / 2 and math.max(large_count, unwritten) <= most / 2)
+	local is_half_free = us <= us_most * threads_of(load) / 2 and math.max(large_count, unwritten) <= most / 2
+	return not needs_half or is_open('large_waits') or is_half_free
 end
 
 if redis.call('XLEN', small) == 0 and large_count == 0 and unwritten == 0 then redis.call('DEL', window) end
@@ -42,8 +48,4 @@ local of = owner()
 if of and process(of) ~= process(caller) and not (of == 'done' and is_urgent) then return {-1, 0, large_count} end
 redis.call('SET', right, string.format('%.0f %.0f %s', now, now + lease_ms, caller))
 redis.call('DEL', gone)
-for _, lane in ipairs({'small', 'large'}) do -- for refill_end.lua
-	local waits = redis.call('HGET', load, lane .. '_waits')
-	if waits then redis.call('HSET', load, lane .. '_seen', waits) end
-end
 return {1, lanes, large_count}

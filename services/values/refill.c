@@ -41,7 +41,8 @@ struct refill {
 	/* of this round */
 	bool was_due, is_whole, has_drained, is_full;
 	bool left[JOBS_LANES]; /* to do */
-	bool none_waits[JOBS_LANES];
+	enum jobs_waiting waiting[JOBS_LANES]; /* of those that it has completed */
+	bool leaves_some;                      /* of this lane: more is pending than fitted */
 	enum jobs_lane lane;
 	int64_t large_count;
 	struct job_key *keys; /* what is pending */
@@ -104,7 +105,8 @@ bool refill_sees_legacy(const struct refill *refill)
 
 /* ---- a round ---- */
 
-/* A round that is not whole is about the lanes of which more is pending, once half of one is free. */
+/* A round that is not whole is about the lanes of which more is pending, once half of one is free; or it is open, and a few were
+ * left to wait while a round before ran. */
 static void look(struct refill *refill, bool is_whole)
 {
 	struct values *values = refill->values;
@@ -157,7 +159,7 @@ static void begun(enum status status, const struct jobs_refill_answer *answer, v
 	refill->added = 0;
 	refill->has_drained = false;
 	memcpy(refill->left, answer->lanes, sizeof refill->left);
-	memset(refill->none_waits, 0, sizeof refill->none_waits);
+	memset(refill->waiting, 0, sizeof refill->waiting);
 	refill->large_count = answer->large_count;
 	if (refill->is_missing_due)
 		look_for_missing(refill);
@@ -232,7 +234,7 @@ static void next_lane(struct refill *refill)
 	if (lane == JOBS_LANES)
 		return end(refill, true);
 	refill->lane = (enum jobs_lane)lane;
-	refill->left[lane] = refill->is_full = false;
+	refill->left[lane] = refill->is_full = refill->leaves_some = false;
 	refill->has_backlog[lane] = false; /* what does not fit from now on may not be among what is loaded */
 	refill->added_to_lane = 0;
 	postgres_param_int(&params, limit(refill));
@@ -240,6 +242,12 @@ static void next_lane(struct refill *refill)
 	postgres_param_text(&params, refill->small_max.bytes);
 	postgres_param_bool(&params, lane == JOBS_LARGE);
 	postgres_exec(refill->values->postgres, &refill->scope, &store_calculations_waiting, &params, loaded, refill);
+}
+
+/* Not what submissions left to wait meanwhile, which only has_backlog says. */
+static void leave_some(struct refill *refill)
+{
+	refill->leaves_some = refill->has_backlog[refill->lane] = true;
 }
 
 static void loaded(enum status status, const struct postgres_rows *rows, void *arg)
@@ -253,11 +261,13 @@ static void loaded(enum status status, const struct postgres_rows *rows, void *a
 	refill->keys = mem_alloc(((size_t)count + 1) * sizeof *refill->keys);
 	refill->count = refill->at = 0;
 	/* As many as were asked for: more may wait, because what is in the window already is among them. */
-	refill->has_backlog[refill->lane] |= count >= limit(refill);
+	if (count >= limit(refill))
+		leave_some(refill);
 	for (int i = 0; i < count; i++) {
 		struct job_key *key = &refill->keys[refill->count];
 
-		refill->has_backlog[refill->lane] |= postgres_bool(rows, i, COLUMN_WAITING_IS_LAST);
+		if (postgres_bool(rows, i, COLUMN_WAITING_IS_LAST))
+			leave_some(refill);
 		key->index = postgres_int(rows, i, COLUMN_WAITING_INDEX);
 		if (kind_parse(postgres_text(rows, i, COLUMN_WAITING_KIND), &key->kind) == 0)
 			refill->count++;
@@ -328,10 +338,11 @@ static void batch_added(enum status status, int added, bool is_full, void *arg)
 	metrics_add(refilled_total, added);
 	if (status != STATUS_OK)
 		return end(refill, false);
-	refill->has_backlog[refill->lane] |= is_full;
-	refill->is_full |= is_full;
-	if (is_full)
+	if (is_full) {
+		leave_some(refill);
+		refill->is_full = true;
 		refill->at = refill->count;
+	}
 	next_batch(refill);
 }
 
@@ -340,7 +351,7 @@ static void learn_step(struct refill *refill)
 {
 	if (refill->is_full)
 		refill->large_step = 2L * refill->added_to_lane;
-	else if (refill->has_backlog[JOBS_LARGE])
+	else if (refill->leaves_some)
 		refill->large_step *= 2;
 	if (refill->large_step < LARGE_STEP_MIN)
 		refill->large_step = LARGE_STEP_MIN;
@@ -350,7 +361,7 @@ static void learn_step(struct refill *refill)
 
 static void end_lane(struct refill *refill)
 {
-	refill->none_waits[refill->lane] = !refill->has_backlog[refill->lane];
+	refill->waiting[refill->lane] = refill->leaves_some ? JOBS_WAITING_SOME : JOBS_WAITING_NONE;
 	if (refill->lane == JOBS_LARGE)
 		learn_step(refill);
 	next_lane(refill);
@@ -372,7 +383,7 @@ static void end(struct refill *refill, bool is_complete)
 	if (refill->sees_legacy && is_complete && refill->is_whole && !refill->has_drained && !has_any_backlog(refill))
 		jobs_legacy_expire(values->redis, &refill->scope);
 	jobs_refill_end(values->redis, &refill->scope, &refill->round,
-			is_complete && refill->is_whole ? values->config->repair_s * 900 : 0, refill->none_waits);
+			is_complete && refill->is_whole ? values->config->repair_s * 900 : 0, refill->waiting);
 	free(refill->keys);
 	refill->keys = NULL;
 	if (refill->added)

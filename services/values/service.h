@@ -22,7 +22,7 @@ struct values_config {
 	char *users_url;     /* NULL: users is not asked about tokens */
 	bool anonymous;
 	long anonymous_max, rate, burst, pending_max;
-	long repair_s, window_jobs, window_large_ms, live_token_s, live_ping_s, live_buffer_bytes_max;
+	long repair_s, window_jobs, window_large_ms, live_token_s, live_check_s, live_ping_s, live_buffer_bytes_max;
 };
 
 struct values {

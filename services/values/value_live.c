@@ -1,5 +1,5 @@
 /* Each process subscribes to the channel and sends to its own listeners.
- * Flow of a listener: value_live -> (message_received ->) admit … -> closed;
+ * Flow of a listener: value_live -> (message_received ->) admit (-> wait … check_waiting -> admit) … -> closed;
  * of a calculation: announced -> deliver, once a turn of the loop, to all listeners. */
 #include "value_live.h"
 
@@ -41,7 +41,8 @@ struct listener {
 	struct websocket *ws;
 	struct jwt_claims claims;
 	bool is_admitted;
-	int64_t since_us;
+	bool waits;       /* its token is good, unless it was revoked, which is not known yet */
+	int64_t since_us; /* it is there, or waits */
 	LIST_ENTRY(listener) link;
 };
 
@@ -127,7 +128,7 @@ static void message_received(struct websocket *ws, const char *text, size_t len,
 {
 	struct listener *listener = arg;
 
-	if (listener->is_admitted)
+	if (listener->is_admitted || listener->waits)
 		websocket_close(ws, CODE_UNEXPECTED, "Nothing is expected after the token.");
 	else
 		admit(listener, check_message(listener, text, len));
@@ -135,12 +136,22 @@ static void message_received(struct websocket *ws, const char *text, size_t len,
 
 static void refuse(struct listener *listener, enum auth_verdict verdict)
 {
-	listener->is_admitted = false;
+	listener->is_admitted = listener->waits = false;
 	websocket_close(listener->ws, verdict == AUTH_UNKNOWN ? CODE_TRY_AGAIN : CODE_TOKEN, auth_refusal(verdict));
+}
+
+/* A process that has just started may not know all revocations yet. The listener is better off waiting than connecting again and
+ * again; it is sent nothing meanwhile. */
+static void wait(struct listener *listener)
+{
+	listener->waits = true;
+	listener->since_us = clock_monotonic_us();
 }
 
 static void admit(struct listener *listener, enum auth_verdict verdict)
 {
+	if (verdict == AUTH_UNKNOWN)
+		return wait(listener);
 	if (verdict != AUTH_OK)
 		return refuse(listener, verdict);
 	listener->is_admitted = true;
@@ -162,16 +173,34 @@ static bool is_still_admitted(struct listener *listener)
 	return verdict == AUTH_OK;
 }
 
+static bool is_over(const struct listener *listener, long limit_s)
+{
+	return clock_monotonic_us() - listener->since_us > (int64_t)limit_s * 1000000;
+}
+
+static void check_waiting(struct listener *listener)
+{
+	enum auth_verdict verdict = auth_check_again(listener->live->values->revocations, &listener->claims);
+
+	if (verdict != AUTH_UNKNOWN) {
+		listener->waits = false;
+		admit(listener, verdict);
+	} else if (is_over(listener, listener->live->values->config->live_check_s)) {
+		refuse(listener, verdict);
+	}
+}
+
 /* Refusing a listener again does nothing: its close frame was sent already. */
 static void sweep(void *arg)
 {
 	struct value_live *live = arg;
 	struct listener *listener;
-	int64_t limit_us = clock_monotonic_us() - (int64_t)live->values->config->live_token_s * 1000000;
 
 	look_for_losses(live);
 	LIST_FOREACH (listener, &live->listeners, link)
-		if (!is_still_admitted(listener) && listener->since_us < limit_us)
+		if (listener->waits)
+			check_waiting(listener);
+		else if (!is_still_admitted(listener) && is_over(listener, live->values->config->live_token_s))
 			refuse(listener, AUTH_MISSING);
 }
 

@@ -10,8 +10,8 @@
  *   {"event":"value","kind","index","digits","preview","duration_us"}, and "trace_id" of the
  *                      submission that queued it, if it is known
  * Close codes: 1008 with the message of services/swagger/openapi.yaml when the token is missing for LIVE_TOKEN_SECONDS, wrong
- * or revoked, also later on (from then on nothing is sent); 1013 when it cannot be checked; 1003 for any message after the
- * token; 1001 on drain. */
+ * or revoked, also later on (from then on nothing is sent); 1013 when it cannot be checked for LIVE_CHECK_SECONDS, during which
+ * nothing is sent, or cannot be checked any more; 1003 for any message after the token; 1001 on drain. */
 #ifndef ABACUS_VALUES_VALUE_LIVE_H
 #define ABACUS_VALUES_VALUE_LIVE_H
 

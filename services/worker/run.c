@@ -94,6 +94,8 @@ static void large_done(enum status status, void *job, void *arg)
 	log_line(LOG_INFO, "calculated", LOG_TEXT("kind", kind_name(large->key.kind)), LOG_INT("index", large->key.index),
 		 LOG_INT("duration_us", large->duration_us), LOG_TEXT("request_id", held->job.request_id),
 		 LOG_TEXT("trace_id", trace_logged_id(&held->job.trace)));
+	large->work->taken_us += large->duration_us;
+	large->work->estimated_us += kind_estimate_us(large->key.kind, large->key.index);
 	calculated(large->work, held, digits, large->duration_us);
 }
 

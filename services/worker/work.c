@@ -142,9 +142,19 @@ static void noted(enum status status, void *arg)
 {
 }
 
+long work_pace_percent(const struct work *work)
+{
+	int64_t percent = work->taken_us > work->estimated_us ? work->estimated_us * 100 / work->taken_us : 100;
+
+	return percent > WORK_PACE_MIN ? (long)percent : WORK_PACE_MIN;
+}
+
+/* Each report halves the weight of all jobs before it. */
 static void present(struct work *work, long threads)
 {
-	jobs_present(work->redis, &work->scope, work->consumer, threads, noted, NULL);
+	jobs_present(work->redis, &work->scope, work->consumer, threads, work_pace_percent(work), noted, NULL);
+	work->taken_us /= 2;
+	work->estimated_us /= 2;
 }
 
 static void present_due(void *arg)

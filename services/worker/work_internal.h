@@ -68,6 +68,7 @@ struct work {
 	int held_count, large_count; /* large ones are in both */
 	int64_t large_us;            /* estimated, of the large ones */
 	int64_t large_mean_us;       /* of those that came last; 0: none has come */
+	int64_t taken_us, estimated_us; /* of the large ones that were calculated lately */
 	size_t unstored_bytes;       /* of results that are held */
 	const char *refusal;         /* why Redis stores no results; NULL: it does, as far as is known */
 	bool is_overfull;            /* too much is unstored: nothing is calculated, and nothing received */
@@ -100,6 +101,9 @@ struct batch *work_new_batch(struct work *work); /* empty */
 void work_free_batch(struct batch *batch);       /* not its jobs */
 /* Releases the batch's jobs and frees the batch. */
 void work_release_batch(struct batch *batch);
+/* How fast large jobs were calculated lately, in percent of the estimate: from WORK_PACE_MIN up to 100. */
+#define WORK_PACE_MIN 10
+long work_pace_percent(const struct work *work);
 /* Reports that the worker is drained as soon as it holds nothing and waits for nothing. */
 void work_check_drained(struct work *work);
 

@@ -14,6 +14,7 @@ import pytest
 
 import abacus
 from abacus import eventually, get
+from websocket import PING, PONG, WebSocket
 
 DEADLINE_S = 8  # of a request
 THREADS, LOGOUTS = 12, 8
@@ -217,3 +218,53 @@ def test_a_redis_with_the_data_of_a_moment_before_makes_no_dead_token_live(tmp_p
         for name in users:
             abacus.sv("up", name)
         values.process.kill()
+
+
+@contextlib.contextmanager
+def unchecked(**environment):
+    """A values process that has not learned the revocations yet, because users, which publishes them, is stopped until the end of
+    the block."""
+    users = ["users", "users-2"][: abacus.INSTANCES]
+    for name in users:
+        abacus.stop(name)
+    abacus.redis_cli("DEL", "{revocations}:complete")
+    values = abacus.Daemon("values", **environment).start()
+    try:
+        eventually(lambda: values.call("GET", PATH).status == 403, 30, not_yet=OSError, message="values answers")
+        yield values
+    finally:
+        for name in users:
+            abacus.start(name)
+        values.kill()
+
+
+def hears_nothing(live):
+    """The answer to a ping comes first."""
+    live.send(PING, "anything?")
+    return live.next_frame() == (PONG, b"anything?")
+
+
+def test_a_live_connection_waits_until_its_token_can_be_checked():
+    good, dead = abacus.Person(), abacus.Person()
+    assert log_out(dead.token) == 200
+    with unchecked() as values, contextlib.ExitStack() as open_ones:
+        waiting, refused = (open_ones.enter_context(WebSocket(one.token, port=values.port)) for one in (good, dead))
+        abacus.redis_cli("PUBLISH", "live", "{}")
+        assert hears_nothing(waiting) and hears_nothing(refused)
+        for name in ["users", "users-2"][: abacus.INSTANCES]:
+            abacus.start(name)
+        waiting.expect_ready()
+        assert refused.expect_close() == (1008, "Invalid token. Please log in again.")
+
+
+def test_a_live_connection_whose_token_cannot_be_checked_in_time_is_to_come_again():
+    person = abacus.Person()
+    with unchecked(LIVE_CHECK_SECONDS=1) as values, WebSocket(person.token, port=values.port) as live:
+        assert live.expect_close()[0] == 1013
+
+
+def test_a_live_connection_that_waits_for_its_check_may_say_nothing_more():
+    person = abacus.Person()
+    with unchecked() as values, WebSocket(person.token, port=values.port) as live:
+        live.say(person.token)
+        assert live.expect_close()[0] == 1003

@@ -350,8 +350,8 @@ static void random_script(void)
 		{&refill_script, KEYS_REFILL "%N %N %C#1 lucas %N 0 lucas %N 2"},
 		{&refill_begin_script, KEYS_BEGIN "%C#1 1000000 3 %N 3 1 1"},
 		{&refill_begin_script, KEYS_BEGIN "%C#1 1000000 3 %N 3 1 0"},
-		{&refill_end_script, "3 {jobs}:refill {jobs}:load {jobs}:gone %C#1 1000000 3"},
-		{&refill_end_script, "3 {jobs}:refill {jobs}:load {jobs}:gone %C#1 0 2"},
+		{&refill_end_script, "3 {jobs}:refill {jobs}:load {jobs}:gone %C#1 1000000 1 2"},
+		{&refill_end_script, "3 {jobs}:refill {jobs}:load {jobs}:gone %C#1 0 0 1"},
 		{&written_script, "4 {jobs}:window {jobs}:finished {jobs}:refill {jobs}:gone values %I lucas:%N"},
 		{&release_script, "1 %J workers %C 100000 %I %I"},
 		{&bury_script, KEYS5 "workers %I lucas %N letter"},
@@ -360,8 +360,8 @@ static void random_script(void)
 		{&look_up_script, "3 {jobs}:window {jobs}:dead {jobs}:finished lucas %N lucas %N"},
 		{&legacy_script, "2 h results:lucas 1 %N 2 %N"},
 		{&ask_decimal_script, "2 {jobs}:asked {jobs}:asked:%N lucas:%N r1 3 1000000"},
-		{&present_script, "2 {jobs}:workers {jobs}:load %C %N 1000000"},
-		{&present_script, "2 {jobs}:workers {jobs}:load %C 0 1000000"},
+		{&present_script, "2 {jobs}:workers {jobs}:load %C %N 50 1000000"},
+		{&present_script, "2 {jobs}:workers {jobs}:load %C 0 100 1000000"},
 		{&count_script, "3 jobs {jobs}:large {jobs}:dead"},
 	};
 	static const char *const patterns[] = {

@@ -44,13 +44,18 @@ static int64_t load_us(void)
 	return load_of("us");
 }
 
-static void present(const char *worker, long threads)
+static void present_at(const char *worker, long threads, long pace_percent)
 {
 	struct outcome outcome = {0};
 
-	jobs_present(redis, &scope, worker, threads, outcome_done, &outcome);
+	jobs_present(redis, &scope, worker, threads, pace_percent, outcome_done, &outcome);
 	AWAIT(outcome);
 	assert_int_equal(outcome.status, STATUS_OK);
+}
+
+static void present(const char *worker, long threads)
+{
+	present_at(worker, threads, 100);
 }
 
 static void test_small_and_large_jobs_are_on_lanes_of_their_own(void **state)
@@ -122,6 +127,15 @@ static void test_the_large_lane_has_a_share_for_each_thread_of_the_workers_that_
 	present("b", 0);
 	assert_int_equal(BESIDE("HLEN", "{jobs}:workers"), 1);
 	assert_int_equal(load_of("threads"), 1);
+}
+
+static void test_threads_that_take_twice_as_long_as_estimated_have_half_a_share(void **state)
+{
+	present_at("a", 4, 50);
+	present_at("b", 1, 20);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(add_to(room_of(1), LARGE(i)), JOB_PENDING);
+	assert_int_equal(add_to(room_of(1), LARGE(3)), JOB_ABSENT);
 }
 
 static void test_a_worker_that_is_silent_is_forgotten(void **state)
@@ -262,6 +276,7 @@ static void test_a_refill_begins_for_the_lanes_that_are_wanted_and_half_free(voi
 {
 	add_to(room_of(9), LARGE(0));
 	add_to(room_of(9), LARGE(1));
+	assert_int_equal(add_to(room_of(2), LARGE(2)), JOB_ABSENT);
 	begin(room_of(3), true, true, true);
 	assert_true(round_answer.verdict == JOBS_REFILL_BEGIN && round_answer.lanes[JOBS_SMALL] &&
 		    !round_answer.lanes[JOBS_LARGE]);
@@ -288,9 +303,9 @@ static void test_refill_adds_large_jobs_until_their_lane_has_its_share(void **st
 	assert_int_equal(load_us(), 2 * LARGE_EACH_US);
 }
 
-static void end_refill(bool no_large_one_waits)
+static void end_refill(enum jobs_waiting large_ones)
 {
-	jobs_refill_end(redis, &scope, &round_begun, 0, (const bool[JOBS_LANES]){false, no_large_one_waits});
+	jobs_refill_end(redis, &scope, &round_begun, 0, (const enum jobs_waiting[JOBS_LANES]){[JOBS_LARGE] = large_ones});
 }
 
 static void take_one(void)
@@ -311,22 +326,47 @@ static void test_no_job_enters_a_lane_before_those_that_wait_for_it(void **state
 	assert_int_equal(add_to(room_of(1), FIB(7)), JOB_PENDING);
 	begin(room_of(1), true, true, false);
 	assert_int_equal(refill(&key, 1), 1);
-	end_refill(false);
+	end_refill(JOBS_WAITING_UNKNOWN);
 	take_one();
 	assert_int_equal(add_to(room_of(1), LARGE(2)), JOB_ABSENT);
 	begin(room_of(1), true, true, false);
-	end_refill(true);
+	end_refill(JOBS_WAITING_NONE);
 	assert_int_equal(add_to(room_of(1), LARGE(2)), JOB_PENDING);
 }
 
-static void test_a_lane_stays_closed_for_jobs_that_were_left_to_wait_while_a_refill_ran(void **state)
+static void test_a_refill_that_leaves_some_waiting_closes_the_lane_although_it_has_room(void **state)
 {
-	begin(room_of(1), true, true, false);
+	begin(room_of(9), true, true, false);
+	end_refill(JOBS_WAITING_SOME);
+	assert_int_equal(add_to(room_of(9), LARGE(0)), JOB_ABSENT);
+	assert_int_equal(add_to(room_of(9), FIB(7)), JOB_PENDING);
+}
+
+/* While jobs come all the time some are left to wait during each refill. */
+static void test_jobs_that_were_left_to_wait_while_a_refill_ran_do_not_keep_the_lane_closed(void **state)
+{
+	const struct job_key waiting = LARGE(1);
+
 	add_to(room_of(1), LARGE(0));
-	assert_int_equal(add_to(room_of(1), LARGE(1)), JOB_ABSENT);
-	end_refill(true);
+	assert_int_equal(add_to(room_of(1), waiting), JOB_ABSENT);
 	take_one();
+	begin(room_of(1), true, true, true);
 	assert_int_equal(add_to(room_of(1), LARGE(2)), JOB_ABSENT);
+	assert_int_equal(refill(&waiting, 1), 1);
+	end_refill(JOBS_WAITING_NONE);
+	take_one();
+	assert_int_equal(add_to(room_of(1), LARGE(3)), JOB_PENDING);
+}
+
+static void test_an_open_lane_is_worth_a_refill_however_full_it_is(void **state)
+{
+	add_to(room_of(2), LARGE(0));
+	add_to(room_of(2), LARGE(1));
+	begin(room_of(2), false, true, true);
+	assert_true(answer.verdict == JOBS_REFILL_BEGIN && answer.lanes[JOBS_LARGE]);
+	end_refill(JOBS_WAITING_SOME);
+	begin(room_of(2), false, true, true);
+	assert_int_equal(answer.verdict, JOBS_REFILL_FULL);
 }
 
 static void test_jobs_of_both_lanes_are_counted_and_the_older_of_the_oldest(void **state)
@@ -349,6 +389,7 @@ int main(void)
 		JOBS_TEST(test_a_full_lane_of_small_jobs_keeps_no_large_one_out),
 		JOBS_TEST(test_what_finished_and_is_not_written_stops_both_lanes),
 		JOBS_TEST(test_the_large_lane_has_a_share_for_each_thread_of_the_workers_that_are_there),
+		JOBS_TEST(test_threads_that_take_twice_as_long_as_estimated_have_half_a_share),
 		JOBS_TEST(test_a_worker_that_is_silent_is_forgotten),
 		JOBS_TEST(test_a_large_job_that_is_finished_makes_room),
 		JOBS_TEST(test_a_large_job_that_becomes_a_dead_letter_makes_room_and_a_retry_takes_it),
@@ -360,7 +401,9 @@ int main(void)
 		JOBS_TEST(test_a_refill_begins_for_the_lanes_that_are_wanted_and_half_free),
 		JOBS_TEST(test_refill_adds_large_jobs_until_their_lane_has_its_share),
 		JOBS_TEST(test_no_job_enters_a_lane_before_those_that_wait_for_it),
-		JOBS_TEST(test_a_lane_stays_closed_for_jobs_that_were_left_to_wait_while_a_refill_ran),
+		JOBS_TEST(test_a_refill_that_leaves_some_waiting_closes_the_lane_although_it_has_room),
+		JOBS_TEST(test_jobs_that_were_left_to_wait_while_a_refill_ran_do_not_keep_the_lane_closed),
+		JOBS_TEST(test_an_open_lane_is_worth_a_refill_however_full_it_is),
 		JOBS_TEST(test_jobs_of_both_lanes_are_counted_and_the_older_of_the_oldest),
 	};
 

@@ -474,7 +474,7 @@ static enum jobs_refill_verdict begin_refill(const char *process, long most, boo
 
 static void end_refill(long rest_ms)
 {
-	jobs_refill_end(redis, &scope, &round_begun, rest_ms, (const bool[JOBS_LANES]){false});
+	jobs_refill_end(redis, &scope, &round_begun, rest_ms, (const enum jobs_waiting[JOBS_LANES]){JOBS_WAITING_UNKNOWN});
 }
 
 static void test_one_process_refills_at_a_time(void **state)
@@ -509,6 +509,7 @@ static void test_with_too_little_room_no_refill_begins(void **state)
 {
 	add(FIB(1));
 	add(FIB(2));
+	BESIDE("HSET", "{jobs}:load", "small_waits", "1");
 	assert_int_equal(begin_refill("a", 3, true, true), JOBS_REFILL_FULL);
 	assert_int_equal(begin_refill("a", 4, true, true), JOBS_REFILL_BEGIN);
 	assert_int_equal(begin_refill("a", 3, false, true), JOBS_REFILL_BEGIN);

@@ -185,6 +185,27 @@ static void test_a_worker_asks_for_few_large_jobs_at_a_time_however_small_those_
 	assert_in_range(cheap_read_most, 2, CHEAP_READ_MAX);
 }
 
+static void test_the_pace_is_what_large_jobs_were_estimated_to_take_in_percent_of_what_they_took(void **state)
+{
+	work->taken_us = 3000;
+	work->estimated_us = 1000;
+	assert_int_equal(work_pace_percent(work), 33);
+	work->taken_us = 500;
+	assert_int_equal(work_pace_percent(work), 100);
+	work->taken_us = 1000000;
+	assert_int_equal(work_pace_percent(work), WORK_PACE_MIN);
+	work->taken_us = work->estimated_us = 0;
+	assert_int_equal(work_pace_percent(work), 100);
+}
+
+static void test_each_large_job_that_is_calculated_counts_for_the_pace(void **state)
+{
+	WAIT_FOR(large_finished >= 1);
+	assert_true(work->taken_us > 0);
+	assert_in_range(work->estimated_us, kind_estimate_us(KIND_FACTORIAL, 1000000) / 2,
+			2 * kind_estimate_us(KIND_FACTORIAL, 1000000));
+}
+
 /* More would not fit into the queue of its threads. */
 static void test_a_worker_takes_over_no_more_large_jobs_of_the_small_lane_than_it_can_queue(void **state)
 {
@@ -205,6 +226,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		LANES_TEST(test_small_jobs_that_come_while_large_ones_are_held_are_finished_before_them),
 		LANES_TEST(test_a_worker_holds_one_large_job_more_than_it_has_threads),
+		LANES_TEST(test_the_pace_is_what_large_jobs_were_estimated_to_take_in_percent_of_what_they_took),
+		LANES_TEST(test_each_large_job_that_is_calculated_counts_for_the_pace),
 		cmocka_unit_test_setup_teardown(test_a_worker_asks_for_few_large_jobs_at_a_time_however_small_those_before_were,
 						set_up_with_cheap_ones, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_worker_takes_over_no_more_large_jobs_of_the_small_lane_than_it_can_queue,

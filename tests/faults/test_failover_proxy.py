@@ -1,0 +1,136 @@
+"""A failover while the old primary still answers, as a read-only replica: a proxy in front of each server leads new connections to
+the new primary, and leaves those that exist where they are, as a name does that now has another address. For at most 2 s clients
+get 503; then everything is on the new one."""
+
+import contextlib
+import itertools
+import time
+
+import pytest
+
+import system
+from abacus import eventually, superuser
+from harness import Server, free_port
+from system import Peered, User, judge
+
+FOLLOWED = ("master_link_status:up", "master_sync_in_progress:0")
+
+
+class Redis:
+    """A server of its own, and a client for the test's questions."""
+
+    def __init__(self, folder, number):
+        self.port, password = free_port(), system.secret("redis")
+        settings = folder / f"{number}.conf"
+        settings.touch(0o600)
+        settings.write_text(
+            f'bind 127.0.0.1\nport {self.port}\nrequirepass {password}\nmasterauth {password}\nsave ""\nrepl-diskless-sync-delay 0\n'
+        )
+        self.server = Server(folder / f"{number}.log", "redis-server", settings).wait_for_port(self.port)
+        self.ask = system.Redis(port=self.port)
+
+    def follow(self, other):
+        self.ask("REPLICAOF", "127.0.0.1", other.port)
+        eventually(lambda: all(line in self.ask("INFO", "replication") for line in FOLLOWED), 30, message="it is a replica")
+
+    def clients(self):
+        """Of daemons: neither the other server nor the test's own."""
+        own = f"id={self.ask('CLIENT', 'ID')} "
+        listed = "".join(self.ask("CLIENT", "LIST", "TYPE", kind) for kind in ("normal", "pubsub"))
+        return [line for line in listed.splitlines() if not line.startswith(own)]
+
+
+class World:
+    def __init__(self, users, values, worker):
+        self.users, self.values, self.daemons = users, values, (users, values, worker)
+        self.user, self.indexes, self.acknowledged = User(users), itertools.count(1), []
+
+    def submit(self):
+        index = next(self.indexes)
+        reply = self.values.call("POST", "/values", {"index": index}, token=self.user.token)
+        if reply.status == 200:
+            self.acknowledged.append(index)
+        return reply
+
+    def log_in_and_out(self):
+        logged_in = self.users.call("POST", "/auth/login", self.user.credentials)
+        if logged_in.status != 200:
+            return [logged_in]
+        return [logged_in, self.users.call("POST", "/auth/logout", token=logged_in.json["auth_token"])]
+
+    def serves(self):
+        replies = [*self.log_in_and_out(), self.submit()]
+        judge("a failover", replies, {200, 503})
+        return {reply.status for reply in replies} == {200} and all(daemon.is_ready() for daemon in self.daemons)
+
+    def fails_over(self, move):
+        """move: makes the old primary a read-only one, and leads new connections to the new one."""
+        for _ in range(20):
+            assert self.serves()
+        start = time.monotonic()
+        move()
+        eventually(self.serves, 30, 0.01, "all is served")
+        took_s = time.monotonic() - start
+        print(f"served after {took_s:.2f} s")
+        assert took_s < system.RECOVERS_S
+        for _ in range(20):
+            assert self.serves()
+        system.all_are_done(self.acknowledged)
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory):
+    folder, both = tmp_path_factory.mktemp("failover"), []
+    try:
+        for number in range(2):
+            both.append(Redis(folder, number))
+        both[1].follow(both[0])
+        yield both
+    finally:
+        for each in both:
+            each.server.stop()
+
+
+@pytest.fixture(scope="module")
+def world(servers):
+    system.make_databases()
+    with contextlib.ExitStack() as running:
+        start = lambda name, **chosen: running.enter_context(Peered(name, redis_port=servers[0].port, **chosen))  # noqa: E731
+        yield World(start("users", REPAIR_SECONDS=1), start("values", REPAIR_SECONDS=1), start("worker", LEASE_SECONDS=1))
+
+
+def test_when_redis_fails_over_and_the_old_primary_answers_as_a_replica_everything_is_soon_on_the_new_one(world, servers):
+    old, new = servers
+
+    def move():
+        for daemon in world.daemons:
+            daemon.redis.server_port = new.port
+        new.ask("REPLICAOF", "NO", "ONE")
+        old.ask("REPLICAOF", "127.0.0.1", new.port)
+
+    assert old.clients() and not new.clients()
+    world.fails_over(move)
+    eventually(lambda: not old.clients(), 10, message="no daemon is connected to the old one")
+    assert new.clients()
+
+
+@contextlib.contextmanager
+def read_only_but_for_new_connections():
+    """A role's setting counts from the next connection on, the server's for those that exist too."""
+    roles = [f"ALTER ROLE {name} IN DATABASE faults_{name}" for name in ("users", "values")]
+    for role in roles:
+        superuser(f"{role} SET default_transaction_read_only = off")
+    superuser("ALTER SYSTEM SET default_transaction_read_only = on")
+    superuser("SELECT pg_reload_conf()")
+    try:
+        yield
+    finally:
+        superuser("ALTER SYSTEM RESET default_transaction_read_only")
+        superuser("SELECT pg_reload_conf()")
+        for role in roles:
+            superuser(f"{role} RESET default_transaction_read_only")
+
+
+def test_when_postgres_fails_over_and_the_old_primary_answers_read_only_everything_is_soon_on_the_new_one(world):
+    with contextlib.ExitStack() as failed_over:
+        world.fails_over(lambda: failed_over.enter_context(read_only_but_for_new_connections()))
