@@ -244,6 +244,7 @@ struct revocations_publisher *revocations_publisher_new(struct event_base *base,
 	publisher->sweep = loop_timer_new(base, sweep, publisher);
 	publisher->listening = redis_new(base, redis_config, NULL, LOOP_PRIORITY_NORMAL);
 	redis_subscribe(publisher->listening, REVOCATIONS_CHANNEL, announced, publisher);
+	redis_replace_with(publisher->listening, redis);
 	schedule_sweep(publisher);
 	return publisher;
 }

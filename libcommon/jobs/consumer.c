@@ -363,7 +363,8 @@ void jobs_present(struct redis *redis, struct scope *scope, const char *consumer
 	int64_format(pace_percent, pace);
 	int64_format(JOBS_PRESENT_MS, silent);
 	redis_call_own(redis_eval(redis, scope, &jobs_present_script, 2, 6,
-				  (const char *[]){JOBS_WORKERS, JOBS_LOAD, consumer, threads_text, pace, silent}, NULL, done, call),
+				  (const char *[]){JOBS_WORKERS, JOBS_LOAD, consumer, threads_text, pace, silent}, NULL, done,
+				  call),
 		       call);
 }
 

@@ -152,6 +152,7 @@ static bool judge_error(struct redis *redis, const struct redis_call *call, cons
 	if (!error->drops_connection)
 		return true;
 	redis->is_doubted = true;
+	redis->dropped_count++;
 	redis_lose(redis, reply->str, error->status);
 	return false;
 }

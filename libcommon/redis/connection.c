@@ -107,6 +107,24 @@ static void ping_if_due(struct redis *redis, int64_t now_us)
 	redis_call_ask(redis, 1, (const char *[]){"PING"}, NULL, subscriber_answered);
 }
 
+void redis_replace_with(struct redis *subscriber, const struct redis *commands)
+{
+	subscriber->commands = commands;
+	subscriber->dropped_seen = commands->dropped_count;
+}
+
+static bool is_to_be_replaced(const struct redis *redis)
+{
+	return redis->state == REDIS_READY && redis->commands && redis->dropped_seen != redis->commands->dropped_count;
+}
+
+static void replace(struct redis *redis)
+{
+	redis->dropped_seen = redis->commands->dropped_count;
+	redis->is_doubted = true;
+	redis_lose(redis, "another connection led to the wrong server", STATUS_UNAVAILABLE);
+}
+
 void redis_watch(void *arg)
 {
 	struct redis *redis = arg;
@@ -118,6 +136,8 @@ void redis_watch(void *arg)
 			   STATUS_UNAVAILABLE);
 	else if (oldest && now_us > oldest->deadline_us)
 		redis_lose(redis, "a command took too long", STATUS_TIMEOUT);
+	else if (is_to_be_replaced(redis))
+		replace(redis);
 	else if (redis->state == REDIS_READY && redis->is_doubted && now_us > redis->ready_us + DOUBT_US)
 		settle(redis);
 	ping_if_due(redis, now_us);

@@ -98,5 +98,8 @@ struct redis_call *redis_unblock(struct redis *redis, struct scope *scope, const
 /* Subscribes now and after every reconnect. This connection can do nothing else. message runs once for each message. */
 void redis_subscribe(struct redis *redis, const char *channel, void (*message)(const char *bytes, size_t len, void *arg),
 		     void *arg);
+/* To a subscriber no error says that its connection leads to the wrong server: after a failover it would stay on a replica. So
+ * it is replaced each time an error drops the connection `commands`, to the same server, which outlives it. */
+void redis_replace_with(struct redis *subscriber, const struct redis *commands);
 
 #endif

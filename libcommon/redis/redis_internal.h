@@ -101,7 +101,10 @@ struct redis {
 	/* After an error that drops the connection the next one has to prove itself: until it has lasted, the back-off grows.
 	 */
 	bool is_doubted;
-	const char *refusal; /* redis_refusal() */
+	unsigned dropped_count;       /* by an error */
+	const struct redis *commands; /* redis_replace_with(); NULL: none */
+	unsigned dropped_seen;        /* of commands */
+	const char *refusal;          /* redis_refusal() */
 	int64_t refusal_logged_us;
 	int64_t ready_us;
 	struct loop_timer *retry, *watch, *failures;

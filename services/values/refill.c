@@ -40,7 +40,7 @@ struct refill {
 	unsigned attempt; /* rounds in a row that failed */
 	/* of this round */
 	bool was_due, is_whole, has_drained, is_full;
-	bool left[JOBS_LANES]; /* to do */
+	bool left[JOBS_LANES];                 /* to do */
 	enum jobs_waiting waiting[JOBS_LANES]; /* of those that it has completed */
 	bool leaves_some;                      /* of this lane: more is pending than fitted */
 	enum jobs_lane lane;
@@ -105,8 +105,8 @@ bool refill_sees_legacy(const struct refill *refill)
 
 /* ---- a round ---- */
 
-/* A round that is not whole is about the lanes of which more is pending, once half of one is free; or it is open, and a few were
- * left to wait while a round before ran. */
+/* A round that is not whole is about the lanes of which more is pending, once half of one is free; or it is open, and a few
+ * were left to wait while a round before ran. */
 static void look(struct refill *refill, bool is_whole)
 {
 	struct values *values = refill->values;

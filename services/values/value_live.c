@@ -140,8 +140,8 @@ static void refuse(struct listener *listener, enum auth_verdict verdict)
 	websocket_close(listener->ws, verdict == AUTH_UNKNOWN ? CODE_TRY_AGAIN : CODE_TOKEN, auth_refusal(verdict));
 }
 
-/* A process that has just started may not know all revocations yet. The listener is better off waiting than connecting again and
- * again; it is sent nothing meanwhile. */
+/* A process that has just started may not know all revocations yet. The listener is better off waiting than connecting again
+ * and again; it is sent nothing meanwhile. */
 static void wait(struct listener *listener)
 {
 	listener->waits = true;
@@ -298,6 +298,7 @@ struct value_live *value_live_new(struct event_base *base, struct values *values
 	live->redis = redis_new(base, &values->config->redis, NULL, LOOP_PRIORITY_NORMAL);
 	redis_on_change(live->redis, connection_changed, live);
 	redis_subscribe(live->redis, JOBS_LIVE_CHANNEL, announced, live);
+	redis_replace_with(live->redis, values->redis);
 	return live;
 }
 

@@ -65,14 +65,14 @@ struct work {
 	struct loop_deferred *finish;
 	LIST_HEAD(held_jobs, held) held;
 	LIST_HEAD(, batch) batches;
-	int held_count, large_count; /* large ones are in both */
-	int64_t large_us;            /* estimated, of the large ones */
-	int64_t large_mean_us;       /* of those that came last; 0: none has come */
+	int held_count, large_count;    /* large ones are in both */
+	int64_t large_us;               /* estimated, of the large ones */
+	int64_t large_mean_us;          /* of those that came last; 0: none has come */
 	int64_t taken_us, estimated_us; /* of the large ones that were calculated lately */
-	size_t unstored_bytes;       /* of results that are held */
-	const char *refusal;         /* why Redis stores no results; NULL: it does, as far as is known */
-	bool is_overfull;            /* too much is unstored: nothing is calculated, and nothing received */
-	int asked_count;             /* decimals being calculated */
+	size_t unstored_bytes;          /* of results that are held */
+	const char *refusal;            /* why Redis stores no results; NULL: it does, as far as is known */
+	bool is_overfull;               /* too much is unstored: nothing is calculated, and nothing received */
+	int asked_count;                /* decimals being calculated */
 	bool is_asking, is_draining;
 	void (*drained)(void *arg);
 	void *drained_arg;

@@ -370,6 +370,31 @@ static void test_a_lost_connection_is_reported_to_its_subscriber(void **state)
 	assert_string_equal(changes, "+-+");
 }
 
+static void refused(enum status status, const redisReply *reply, void *arg)
+{
+	*(bool *)arg = true;
+}
+
+static void test_a_subscriber_is_replaced_when_an_error_drops_the_connection_for_commands(void **state)
+{
+	struct redis_config config = fixture_config();
+	struct redis *commands = redis_new(base, &config, NULL, LOOP_PRIORITY_NORMAL);
+	bool is_refused = false;
+
+	subscribe();
+	redis_replace_with(redis, commands);
+	say("one ");
+	WAIT_FOR(redis_is_ready(commands));
+	redis_command(commands, &scope, 3, (const char *[]){"EVAL", "return redis.error_reply('READONLY')", "0"}, NULL, refused,
+		      &is_refused);
+	WAIT_FOR(is_refused);
+	WAIT_FOR(!redis_is_ready(redis));
+	WAIT_FOR(redis_is_ready(redis));
+	say("two");
+	assert_memory_equal(messages, "one two", 7);
+	redis_free(commands);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -392,6 +417,7 @@ int main(void)
 		REDIS_TEST(test_subscribing_on_a_ready_connection_works_too),
 		REDIS_TEST(test_a_subscription_survives_a_lost_connection),
 		REDIS_TEST(test_a_lost_connection_is_reported_to_its_subscriber),
+		REDIS_TEST(test_a_subscriber_is_replaced_when_an_error_drops_the_connection_for_commands),
 	};
 
 	return fixture_run("redis/io_redis_lost", tests, sizeof tests / sizeof *tests);

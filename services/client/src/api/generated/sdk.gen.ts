@@ -652,9 +652,9 @@ export const listKinds = <ThrowOnError extends boolean = false>(options?: Option
  * client should then fetch; a LiveValue for each finished calculation, whichever user submitted it; and a LiveLosses when the server has lost
  * what results need, or has it again, and after the token while it is lost. Clients must ignore unknown events.
  *
- * Close codes: 1008 when the token is missing, invalid, expired or revoked, then or later; 1013 when it cannot be checked at the moment; 1003
- * for any message after the token; 1001 when the server stops (connect again); 1002, 1003, 1007, 1009 as in RFC 6455. The server drops a
- * client that reads too slowly or does not answer a ping.
+ * Close codes: 1008 when the token is missing, invalid, expired or revoked, then or later; 1013 when it cannot be checked for 60 s, in which
+ * the server sends nothing, or cannot be checked any more; 1003 for any message after the token; 1001 when the server stops (connect again); 1002,
+ * 1003, 1007, 1009 as in RFC 6455. The server drops a client that reads too slowly or does not answer a ping.
  *
  */
 export const listenToValues = <ThrowOnError extends boolean = false>(options?: Options<ListenToValuesData, ThrowOnError>): RequestResult<unknown, ListenToValuesErrors, ThrowOnError> => (options?.client ?? client).get<unknown, ListenToValuesErrors, ThrowOnError>({ url: '/api/values/live', ...options });
