@@ -363,10 +363,10 @@ static void test_an_open_lane_is_worth_a_refill_however_full_it_is(void **state)
 	add_to(room_of(2), LARGE(0));
 	add_to(room_of(2), LARGE(1));
 	begin(room_of(2), false, true, true);
-	assert_true(answer.verdict == JOBS_REFILL_BEGIN && answer.lanes[JOBS_LARGE]);
+	assert_true(round_answer.verdict == JOBS_REFILL_BEGIN && round_answer.lanes[JOBS_LARGE]);
 	end_refill(JOBS_WAITING_SOME);
 	begin(room_of(2), false, true, true);
-	assert_int_equal(answer.verdict, JOBS_REFILL_FULL);
+	assert_int_equal(round_answer.verdict, JOBS_REFILL_FULL);
 }
 
 static void test_jobs_of_both_lanes_are_counted_and_the_older_of_the_oldest(void **state)

@@ -486,7 +486,7 @@ static void test_one_process_refills_at_a_time(void **state)
 	assert_int_equal(begin_refill("b", MOST, false, true), JOBS_REFILL_OTHER);
 	end_refill(0); /* it is not b's to end */
 	assert_int_equal(begin_refill("b", MOST, false, true), JOBS_REFILL_OTHER);
-	jobs_refill_end(redis, &scope, &of_a, 0, (const bool[JOBS_LANES]){false});
+	jobs_refill_end(redis, &scope, &of_a, 0, (const enum jobs_waiting[JOBS_LANES]){JOBS_WAITING_UNKNOWN});
 	assert_int_equal(begin_refill("b", MOST, false, false), JOBS_REFILL_BEGIN);
 }
 
