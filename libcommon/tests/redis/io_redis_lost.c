@@ -385,8 +385,8 @@ static void test_a_subscriber_is_replaced_when_an_error_drops_the_connection_for
 	redis_replace_with(redis, commands);
 	say("one ");
 	WAIT_FOR(redis_is_ready(commands));
-	redis_command(commands, &scope, 3, (const char *[]){"EVAL", "return redis.error_reply('READONLY')", "0"}, NULL, refused,
-		      &is_refused);
+	redis_command(commands, &scope, 3, (const char *[]){"EVAL", "return redis.error_reply('READONLY a replica')", "0"},
+		      NULL, refused, &is_refused);
 	WAIT_FOR(is_refused);
 	WAIT_FOR(!redis_is_ready(redis));
 	WAIT_FOR(redis_is_ready(redis));
