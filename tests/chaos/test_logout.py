@@ -222,8 +222,8 @@ def test_a_redis_with_the_data_of_a_moment_before_makes_no_dead_token_live(tmp_p
 
 @contextlib.contextmanager
 def unchecked(**environment):
-    """A values process that has not learned the revocations yet, because users, which publishes them, is stopped until the end of
-    the block."""
+    """A values process that has not learned the revocations yet, because users, which publishes them, is stopped until the end
+    of the block."""
     users = ["users", "users-2"][: abacus.INSTANCES]
     for name in users:
         abacus.stop(name)

@@ -1,6 +1,6 @@
-"""A failover while the old primary still answers, as a read-only replica: a proxy in front of each server leads new connections to
-the new primary, and leaves those that exist where they are, as a name does that now has another address. For at most 2 s clients
-get 503; then everything is on the new one."""
+"""A failover while the old primary still answers, as a read-only replica: a proxy in front of each server leads new connections
+to the new primary, and leaves those that exist where they are, as a name does that now has another address. For at most 2 s
+clients get 503; then everything is on the new one."""
 
 import contextlib
 import itertools
@@ -25,7 +25,8 @@ class Redis:
         settings = folder / f"{number}.conf"
         settings.touch(0o600)
         settings.write_text(
-            f'bind 127.0.0.1\nport {self.port}\nrequirepass {password}\nmasterauth {password}\nsave ""\nrepl-diskless-sync-delay 0\n'
+            f"bind 127.0.0.1\nport {self.port}\nrequirepass {password}\nmasterauth {password}\n"
+            'save ""\nrepl-diskless-sync-delay 0\n'
         )
         self.server = Server(folder / f"{number}.log", "redis-server", settings).wait_for_port(self.port)
         self.ask = system.Redis(port=self.port)
