@@ -135,7 +135,7 @@ void jobs_refill_begin(struct redis *redis, struct scope *scope, const struct jo
 		       void *arg);
 /* Adds those of n keys whose job is missing. n <= JOBS_BATCH_MAX. is_full: one did not fit, and those after it were not looked
  * at. The keys have to be read from Postgres after jobs_refill_begin() has answered: those that finished after it are not
- * added. CONFLICT: another round has begun, or this one cannot tell any more what finished; nothing was added. */
+ * added. CONFLICT: another round has begun, or more finished during this one than Redis notes; nothing was added. */
 typedef void jobs_refilled(enum status status, int added, bool is_full, void *arg);
 void jobs_refill(struct redis *redis, struct scope *scope, const struct jobs_refiller *refiller, const struct job_key *keys,
 		 int n, jobs_refilled *done, void *arg);

@@ -119,6 +119,28 @@ static redisReply *del(const struct command *command)
 	return reply_int(count);
 }
 
+/* ---- hashes, lists and sets ---- */
+
+static redisReply *has_element(const struct command *command, enum value_type type)
+{
+	redisReply *reply;
+	struct value *value;
+
+	if (!command_find(command, type, &value, &reply))
+		return reply;
+	return reply_int(value && hash_find(value, command->argv[2], command->lens[2]));
+}
+
+static redisReply *count_elements(const struct command *command, enum value_type type)
+{
+	redisReply *reply;
+	struct value *value;
+
+	if (!command_find(command, type, &value, &reply))
+		return reply;
+	return reply_int(value ? value->count : 0);
+}
+
 /* ---- hashes ---- */
 
 static redisReply *hget(const struct command *command)
@@ -135,22 +157,12 @@ static redisReply *hget(const struct command *command)
 
 static redisReply *hexists(const struct command *command)
 {
-	redisReply *reply;
-	struct value *hash;
-
-	if (!command_find(command, VALUE_HASH, &hash, &reply))
-		return reply;
-	return reply_int(hash && hash_find(hash, command->argv[2], command->lens[2]));
+	return has_element(command, VALUE_HASH);
 }
 
 static redisReply *hlen(const struct command *command)
 {
-	redisReply *reply;
-	struct value *hash;
-
-	if (!command_find(command, VALUE_HASH, &hash, &reply))
-		return reply;
-	return reply_int(hash ? hash->count : 0);
+	return count_elements(command, VALUE_HASH);
 }
 
 /* Returns whether the field is new. */
@@ -250,22 +262,12 @@ static redisReply *sadd(const struct command *command)
 
 static redisReply *sismember(const struct command *command)
 {
-	redisReply *reply;
-	struct value *elements;
-
-	if (!command_find(command, VALUE_SET, &elements, &reply))
-		return reply;
-	return reply_int(elements && hash_find(elements, command->argv[2], command->lens[2]));
+	return has_element(command, VALUE_SET);
 }
 
 static redisReply *scard(const struct command *command)
 {
-	redisReply *reply;
-	struct value *elements;
-
-	if (!command_find(command, VALUE_SET, &elements, &reply))
-		return reply;
-	return reply_int(elements ? elements->count : 0);
+	return count_elements(command, VALUE_SET);
 }
 
 static redisReply *rpush(const struct command *command)
@@ -282,12 +284,7 @@ static redisReply *rpush(const struct command *command)
 
 static redisReply *llen(const struct command *command)
 {
-	redisReply *reply;
-	struct value *list;
-
-	if (!command_find(command, VALUE_LIST, &list, &reply))
-		return reply;
-	return reply_int(list ? list->count : 0);
+	return count_elements(command, VALUE_LIST);
 }
 
 static redisReply *lrange(const struct command *command)
