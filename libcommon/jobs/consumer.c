@@ -377,8 +377,9 @@ static bool is_number(const redisReply *reply)
 
 static bool is_count(const redisReply *reply)
 {
-	return reply->type == REDIS_REPLY_ARRAY && reply->elements == 3 && is_number(reply->element[0]) &&
-	       is_number(reply->element[1]) && reply->element[2]->type == REDIS_REPLY_STRING;
+	return reply->type == REDIS_REPLY_ARRAY && reply->elements == 4 && is_number(reply->element[0]) &&
+	       is_number(reply->element[1]) && reply->element[2]->type == REDIS_REPLY_STRING &&
+	       reply->element[3]->type == REDIS_REPLY_INTEGER && reply->element[3]->integer >= -1;
 }
 
 /* The age of a job by its id, "milliseconds-sequence". 0: there is no id, or it lies in the future, because an operator chose
@@ -407,6 +408,7 @@ static void counted(enum status status, const redisReply *reply, void *arg)
 		stats.depth = reply->element[0]->integer;
 		stats.dead = reply->element[1]->integer;
 		stats.oldest_s = (double)age_ms(redis_text(reply->element[2])) / 1000;
+		stats.backlog = reply->element[3]->integer;
 	}
 	call->counted(status, &stats, call->arg);
 }
@@ -416,7 +418,8 @@ void jobs_count(struct redis *redis, struct scope *scope, jobs_counted *done_cou
 	struct call *call = call_new(redis, scope, arg);
 
 	call->counted = done_counting;
-	redis_call_own(redis_eval(redis, scope, &jobs_count_script, 3, 3,
-				  (const char *[]){JOBS_STREAM_SMALL, JOBS_STREAM_LARGE, JOBS_DEAD_KEY}, NULL, counted, call),
+	redis_call_own(redis_eval(redis, scope, &jobs_count_script, 4, 4,
+				  (const char *[]){JOBS_STREAM_SMALL, JOBS_STREAM_LARGE, JOBS_DEAD_KEY, JOBS_BACKLOG}, NULL,
+				  counted, call),
 		       call);
 }

@@ -12,6 +12,8 @@
  *   {jobs}:dead        hash "kind:index" -> "deliveries failed_unix_ms request_id"
  *   {jobs}:refill      which process of values refills, in which round, and until when
  *   {jobs}:gone        set: which "kind:index" left {jobs}:window since that round began
+ *   {jobs}:backlog     how many pending calculations are in Postgres alone; expires
+ *   {jobs}:counting    which process of values has counted them last; expires
  *   {jobs}:asked       list: decimals that readers wait for and Redis no longer has, as "kind:index request_id"
  *   {jobs}:asked:KIND:INDEX  its decimal was asked for within JOBS_ASKED_MS and is not calculated yet
  *   result:KIND:INDEX  the whole decimal, only when longer than JOBS_PREVIEW_DIGITS; a cache: it expires, or is evicted
@@ -145,6 +147,15 @@ enum jobs_waiting { JOBS_WAITING_UNKNOWN, JOBS_WAITING_NONE, JOBS_WAITING_SOME }
 void jobs_refill_end(struct redis *redis, struct scope *scope, const struct jobs_refiller *refiller, long rest_ms,
 		     const enum jobs_waiting waiting[JOBS_LANES]);
 
+/* ---- how much waits in Postgres; values' side ---- */
+/* For this process alone to count what is pending, and for no other within right_ms. is_mine: it shall. */
+typedef void jobs_backlog_claimed(enum status status, bool is_mine, void *arg);
+void jobs_backlog_claim(struct redis *redis, struct scope *scope, const char *name, long right_ms, jobs_backlog_claimed *done,
+			void *arg);
+/* Keeps for jobs_count() how many of those that are pending are not in the window. What changes between the count and this call
+ * makes it inexact by as much. After keep_ms it is not known any more. */
+void jobs_backlog_keep(struct redis *redis, struct scope *scope, int64_t pending, long keep_ms);
+
 /* ---- what finished, on its way to Postgres; values' side ---- */
 struct jobs_unwritten {
 	char id[JOBS_ID_BYTES];   /* of its entry */
@@ -231,6 +242,7 @@ void jobs_present(struct redis *redis, struct scope *scope, const char *consumer
 /* Gauges for metrics. */
 struct jobs_stats {
 	int64_t depth, dead;
+	int64_t backlog; /* pending calculations that are not in the window; -1: not known */
 	double oldest_s;
 };
 typedef void jobs_counted(enum status status, const struct jobs_stats *stats, void *arg);

@@ -5,6 +5,7 @@
  *   unwritten.c values' side: what finished and is not in Postgres yet
  *   legacy.c    values' side: results that the version before 0016 stored
  *   consumer.c  worker's side: receiving, taking over, finishing, renewing and releasing leases
+ *   backlog.c   values' side: how much waits in Postgres
  *   asked.c     both sides: decimals that readers wait for */
 #ifndef ABACUS_JOBS_INTERNAL_H
 #define ABACUS_JOBS_INTERNAL_H
@@ -23,6 +24,8 @@
 #define JOBS_FINISHED_GROUP "values"
 #define JOBS_REFILL_RIGHT "{jobs}:refill"
 #define JOBS_GONE "{jobs}:gone"
+#define JOBS_BACKLOG "{jobs}:backlog"
+#define JOBS_BACKLOG_RIGHT "{jobs}:counting"
 #define JOBS_ASKED "{jobs}:asked"
 #define JOBS_DECIMAL_PREFIX "result:" /* then "kind:index" */
 #define JOBS_LEGACY_PREFIX "results:" /* then the kind */
@@ -70,6 +73,6 @@ bool jobs_read_results(const redisReply *reply, const struct job_key *keys, int 
 extern const struct redis_script jobs_add_script, jobs_refill_begin_script, jobs_refill_script, jobs_refill_end_script,
 	jobs_look_up_script, jobs_legacy_script, jobs_retry_script, jobs_cancel_script, jobs_take_over_script,
 	jobs_finish_script, jobs_release_script, jobs_bury_script, jobs_present_script, jobs_count_script, jobs_written_script,
-	jobs_ask_decimal_script;
+	jobs_ask_decimal_script, jobs_backlog_script;
 
 #endif

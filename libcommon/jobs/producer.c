@@ -8,23 +8,12 @@
 #include "base/mem.h"
 
 const struct redis_script *const jobs_scripts[] = {
-	&jobs_add_script,
-	&jobs_refill_begin_script,
-	&jobs_refill_script,
-	&jobs_refill_end_script,
-	&jobs_look_up_script,
-	&jobs_legacy_script,
-	&jobs_retry_script,
-	&jobs_cancel_script,
-	&jobs_written_script,
-	&jobs_take_over_script,
-	&jobs_finish_script,
-	&jobs_release_script,
-	&jobs_bury_script,
-	&jobs_count_script,
-	&jobs_ask_decimal_script,
-	&jobs_present_script,
-	NULL,
+	&jobs_add_script,        &jobs_refill_begin_script, &jobs_refill_script,
+	&jobs_refill_end_script, &jobs_look_up_script,      &jobs_legacy_script,
+	&jobs_retry_script,      &jobs_cancel_script,       &jobs_written_script,
+	&jobs_take_over_script,  &jobs_finish_script,       &jobs_release_script,
+	&jobs_bury_script,       &jobs_count_script,        &jobs_ask_decimal_script,
+	&jobs_present_script,    &jobs_backlog_script,      NULL,
 };
 
 REDIS_SCRIPT(libcommon_jobs, add, jobs_add);

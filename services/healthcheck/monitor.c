@@ -52,6 +52,50 @@ void monitor_note_restart(struct monitor *monitor, struct watched *watched)
 	monitor_publish_soon(monitor);
 }
 
+double monitor_jobs_per_s(const struct monitor *monitor)
+{
+	double sum = -1;
+
+	for (size_t i = 0; i < monitor->instances_count; i++)
+		if (monitor->instances[i]->jobs_per_s >= 0)
+			sum = (sum < 0 ? 0 : sum) + monitor->instances[i]->jobs_per_s;
+	return sum;
+}
+
+void monitor_record_queue(struct monitor *monitor)
+{
+	const struct redis_readings *redis = &monitor->redis;
+
+	series_set(&monitor->history, monitor->queue,
+		   (struct figures){{
+			   [QUEUE_DEPTH] = (float)redis->depth,
+			   [QUEUE_BACKLOG] = (float)redis->backlog,
+			   [QUEUE_PER_S] = (float)monitor_jobs_per_s(monitor),
+			   [QUEUE_OLDEST_S] = (float)redis->oldest_s,
+		   }});
+}
+
+static void end_bin(struct monitor *monitor, int64_t now_ms)
+{
+	for (size_t i = 0; i < monitor->instances_count; i++)
+		history_end_bin(&monitor->history, monitor->instances[i]->samples, now_ms);
+	series_end_bin(&monitor->history, monitor->queue, now_ms);
+	for (unsigned service = 0; service < targets_services_count(monitor->targets); service++)
+		requests_end_bin(&monitor->requests[service], now_ms);
+}
+
+void monitor_begin_round(struct monitor *monitor)
+{
+	int64_t now_ms = clock_unix_ms(), now_us = clock_monotonic_us();
+
+	if (history_is_bin_over(&monitor->history, now_ms))
+		end_bin(monitor, now_ms);
+	history_begin_round(&monitor->history, now_ms);
+	series_forget(&monitor->history, monitor->queue);
+	for (unsigned service = 0; service < targets_services_count(monitor->targets); service++)
+		requests_record(&monitor->requests[service], now_us);
+}
+
 /* Until then it would be shown as down. */
 static bool is_any_dependency_unknown(const struct monitor *monitor)
 {
@@ -89,6 +133,10 @@ struct monitor *monitor_new(struct event_base *base, const struct healthcheck_co
 	if (targets_parse(config->targets, &monitor->targets, problem, sizeof problem) != STATUS_OK)
 		abort(); /* config.c has checked them */
 	monitor->requests = mem_alloc(targets_services_count(monitor->targets) * sizeof *monitor->requests);
+	monitor->recording = (struct recording){&monitor->history, ROUTES_RECORDED_MAX};
+	for (unsigned service = 0; service < targets_services_count(monitor->targets); service++)
+		monitor->requests[service].recording = &monitor->recording;
+	monitor->queue = series_new(&monitor->history);
 	targets_start(monitor->targets, monitor);
 	if (config->postgres.url)
 		monitor->postgres_watch = postgres_watch_new(monitor);
@@ -106,6 +154,8 @@ void monitor_free(struct monitor *monitor)
 	redis_watch_free(monitor->redis_watch);
 	postgres_watch_free(monitor->postgres_watch);
 	poll_free(monitor->poll);
+	for (unsigned service = 0; service < targets_services_count(monitor->targets); service++)
+		requests_free(&monitor->requests[service]);
 	targets_free(monitor->targets);
 	introspection_free(monitor->introspection);
 	http_client_free(monitor->client);
@@ -113,5 +163,6 @@ void monitor_free(struct monitor *monitor)
 	streams_free(monitor->streams);
 	loop_timer_free(monitor->soon);
 	free(monitor->requests);
+	free(monitor->queue);
 	free(monitor);
 }

@@ -6,6 +6,7 @@
 #include "http/request.h"
 #include "record/events.h"
 #include "record/history.h"
+#include "record/series.h"
 #include "watch/instance.h"
 #include "watch/nginx_watch.h"
 #include "watch/postgres_watch.h"
@@ -13,6 +14,8 @@
 
 struct healthcheck_config;
 struct introspection;
+
+enum queue_figure { QUEUE_DEPTH, QUEUE_BACKLOG, QUEUE_PER_S, QUEUE_OLDEST_S };
 
 struct monitor {
 	const struct healthcheck_config *config;
@@ -27,6 +30,8 @@ struct monitor {
 	struct redis_readings redis;
 	struct nginx_readings nginx;
 	struct request_rates *requests; /* of each service, by its number */
+	struct recording recording;     /* of their routes */
+	struct figures *queue;          /* enum queue_figure */
 	struct history history;
 	struct events events;
 	struct notice notice;
@@ -55,6 +60,12 @@ void monitor_note(struct monitor *monitor, struct watched *watched, enum health 
 void monitor_note_restart(struct monitor *monitor, struct watched *watched);
 /* Publishes in a moment, after something else than health has changed. */
 void monitor_publish_soon(struct monitor *monitor);
+/* A round begins: what was recorded of an earlier one gives way. */
+void monitor_begin_round(struct monitor *monitor);
+/* The queue was counted. */
+void monitor_record_queue(struct monitor *monitor);
+/* Jobs that all workers finish in a second; negative: not known. */
+double monitor_jobs_per_s(const struct monitor *monitor);
 /* An instance has answered: publishes when it was the last of its round. */
 void monitor_answered(struct monitor *monitor);
 /* Publishes now unless this round already did, because some instance hangs. */

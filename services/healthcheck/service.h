@@ -33,7 +33,7 @@ extern const struct daemon_config healthcheck_configs[];
 void healthcheck_check(struct config *config);
 
 extern const struct http_route healthcheck_routes[];
-http_handler health_show, history_show, events_show, requests_show, event_acknowledge, notice_set, notice_remove, stream_begin,
-	page_show, page_redirect;
+http_handler health_show, history_show, events_show, requests_show, requests_history_show, queue_history_show,
+	event_acknowledge, notice_set, notice_remove, stream_begin, page_show, page_redirect;
 
 #endif

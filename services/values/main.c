@@ -5,6 +5,7 @@
 
 #include "auth/jwt_cache.h"
 #include "auth/revocations.h"
+#include "backlog.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "http/access.h"
@@ -89,6 +90,7 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 	values->writer = writer_new(base, values);
 	values->live = value_live_new(base, values);
 	values->prune = prune_new(base, values);
+	values->backlog = backlog_new(base, values);
 	revocations_on_deleted(values->revocations, user_deleted, NULL);
 	values->http = http_server_new(base, &values_config.http, values_routes, values);
 	http_server_set_auth(values->http, values_authenticate);
@@ -121,6 +123,7 @@ static void stop(void *service)
 	http_server_free(values->http);
 	value_live_free(values->live);
 	rate_free(values->rate);
+	backlog_free(values->backlog);
 	prune_free(values->prune);
 	submissions_free(values->submissions);
 	writer_free(values->writer);

@@ -39,6 +39,7 @@ struct values {
 	struct rate *rate;
 	struct submissions *submissions;
 	struct prune *prune;
+	struct backlog *backlog;
 	struct previews *previews;
 	struct value_live *live;
 	struct jwt_key key;

@@ -210,6 +210,14 @@ const struct postgres_statement store_calculations_waiting = {
 	" ORDER BY turn, user_id LIMIT $1::bigint",
 	true};
 
+/* In the order of the partial index, so that whatever Postgres believes of how many are pending, a walk along that index is the
+ * cheapest plan. */
+const struct postgres_statement store_calculations_pending = {
+	"calculations_pending",
+	"SELECT count(*) FROM (SELECT FROM calculations WHERE state = 'pending'"
+	" ORDER BY first_user_id, first_submitted_at, kind, index LIMIT " STORE_PENDING_MAX ") AS counted",
+	true};
+
 /* Of those that are newer nothing is known yet: their statement may not be committed. The subquery with OFFSET stays one, so
  * that each submission costs a look at the primary key, and never all calculations are read. */
 #define SUBMISSIONS_AFTER                                                                                      \
@@ -263,13 +271,28 @@ const struct postgres_statement store_calculation_retry_own = {
 	" SELECT state FROM found"};
 
 const struct postgres_statement *const store_statements[] = {
-	&store_values_insert,        &store_values_insert_limited, &store_values_all,
-	&store_values_of_user,       &store_values_found_newest,   &store_values_found_lowest,
-	&store_values_found_highest, &store_value_delete,          &store_values_delete_of_user,
-	&store_values_delete_old,    &store_calculations_of,       &store_calculations_page,
-	&store_calculations_named,   &store_calculations_waiting,  &store_calculations_missing,
-	&store_calculations_restore, &store_calculations_finish,   &store_calculations_failed,
-	&store_calculation_retry,    &store_calculation_retry_own, NULL,
+	&store_values_insert,
+	&store_values_insert_limited,
+	&store_values_all,
+	&store_values_of_user,
+	&store_values_found_newest,
+	&store_values_found_lowest,
+	&store_values_found_highest,
+	&store_value_delete,
+	&store_values_delete_of_user,
+	&store_values_delete_old,
+	&store_calculations_of,
+	&store_calculations_page,
+	&store_calculations_named,
+	&store_calculations_waiting,
+	&store_calculations_missing,
+	&store_calculations_restore,
+	&store_calculations_finish,
+	&store_calculations_failed,
+	&store_calculations_pending,
+	&store_calculation_retry,
+	&store_calculation_retry_own,
+	NULL,
 };
 
 void store_param_keys(struct postgres_params *params, const struct job_key *keys, int n, struct buf *kinds, struct buf *indexes)

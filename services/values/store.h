@@ -75,6 +75,12 @@ enum { COLUMN_NAMED_PLACE = COLUMNS_OF_CALCULATION };
 extern const struct postgres_statement store_calculations_waiting;
 enum { COLUMN_WAITING_KIND, COLUMN_WAITING_INDEX, COLUMN_WAITING_IS_LAST };
 
+/* nothing -> how many calculations are pending, at most STORE_PENDING_MAX. Reads the index of those that are, and nothing of
+ * those that are done. */
+extern const struct postgres_statement store_calculations_pending;
+#define STORE_PENDING_MAX "1000000"
+enum { COLUMN_PENDING_COUNT };
+
 /* after id -> the last submission that was looked at (null: there was none), whether more may follow, and how many of them have
  * no calculation. Looks at STORE_MISSING_ROWS, and not at those before the last ten times as many. */
 extern const struct postgres_statement store_calculations_missing;

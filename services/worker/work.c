@@ -35,6 +35,8 @@ void work_register_metrics(void)
 	metrics->duration_seconds = metrics_histogram("worker_job_duration_seconds", NULL, "Time that a calculation took.");
 	metrics->depth = metrics_gauge("worker_queue_depth", NULL, "Jobs queued or being calculated, by all workers.");
 	metrics->oldest = metrics_gauge("worker_oldest_job_seconds", NULL, "Age of the oldest of them.");
+	metrics->backlog =
+		metrics_gauge("worker_backlog_jobs", NULL, "Pending calculations that wait in Postgres for room in the queue.");
 	metrics->dead = metrics_gauge("worker_dead_jobs", NULL, "Dead letters.");
 }
 
@@ -126,6 +128,8 @@ static void counted(enum status status, const struct jobs_stats *stats, void *ar
 	metrics_set(work_metrics.depth, (double)stats->depth);
 	metrics_set(work_metrics.oldest, stats->oldest_s);
 	metrics_set(work_metrics.dead, (double)stats->dead);
+	if (stats->backlog >= 0)
+		metrics_set(work_metrics.backlog, (double)stats->backlog);
 }
 
 static void count_due(void *arg)

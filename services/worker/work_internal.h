@@ -87,7 +87,7 @@ struct batch {
 };
 
 struct work_metrics {
-	struct metric *done_total[KIND_COUNT], *failed_total, *asked_total, *duration_seconds, *depth, *oldest, *dead;
+	struct metric *done_total[KIND_COUNT], *failed_total, *asked_total, *duration_seconds, *depth, *oldest, *backlog, *dead;
 };
 extern struct work_metrics work_metrics;
 

@@ -160,6 +160,56 @@ def test_history_of_an_unknown_service_is_404():
     assert get("/api/healthcheck/history?service=nobody").status == 404
 
 
+def test_the_queue_and_what_waits_behind_it_are_reported_over_time():
+    def known():
+        data = get("/api/healthcheck/queue/history?minutes=5").json["data"]
+        return data if data["points"] and None not in data["points"][-1].values() else None
+
+    data = eventually(known, 15, message="values has counted what is pending")
+    assert (data["minutes"], data["interval_s"]) == (5, 2)
+    assert [point["at"] for point in data["points"]] == sorted(point["at"] for point in data["points"])
+    for point in data["points"]:
+        assert set(point) == {"at", "depth", "backlog", "per_s", "oldest_s"} and TIME.fullmatch(point["at"])
+        assert all(point[name] is None or point[name] >= 0 for name in ("depth", "backlog", "per_s", "oldest_s"))
+    assert health()["queue"]["backlog"] >= 0
+    day = get("/api/healthcheck/queue/history?minutes=1440").json["data"]
+    assert day["interval_s"] == 240 and 1 <= len(day["points"]) <= 360
+
+
+def test_the_rate_and_times_of_a_route_are_reported_over_time():
+    path = "/api/healthcheck/requests/history?service=users&method=GET&route=/users/ping&minutes="
+
+    def known():
+        reply = get(path + "5")
+        return reply.status == 200 and [one for one in reply.json["data"]["points"] if one["p99_ms"] is not None]
+
+    assert get("/users/ping").status == 200
+    points = eventually(known, 10, message="a round has recorded the route")
+    for point in points:
+        assert set(point) == {"at", "per_s", "errors_per_s", "p50_ms", "p99_ms"}
+        assert point["per_s"] > 0 and 0 < point["p50_ms"] <= point["p99_ms"]
+    assert get(path + "1440").json["data"]["interval_s"] == 240
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "service=nobody&method=GET&route=/users/ping",
+        "service=users&method=GET&route=/nowhere",
+        "service=users&method=PUT&route=/users/ping",
+    ],
+)
+def test_the_history_of_a_route_that_is_not_there_is_404(query):
+    reply = get(f"/api/healthcheck/requests/history?{query}")
+    assert (reply.status, reply.json["message"]) == (404, "Nothing is recorded of such a route.")
+
+
+@pytest.mark.parametrize("path", ["queue/history?minutes=0", "requests/history?service=users", "requests/history?minutes=x"])
+def test_invalid_parameters_of_histories_are_400(path):
+    reply = get(f"/api/healthcheck/{path}")
+    assert reply.status == 400 and reply.json["code"] == "invalid_payload" and reply.json["errors"]
+
+
 def test_only_get_is_allowed():
     reply = call("POST", "/api/healthcheck", {})
     assert reply.status == 405 and reply.headers["Allow"] == "GET, HEAD"

@@ -9,7 +9,13 @@ import pytest
 from abacus import ADMIN_PORTS, PORTS, Daemon, call, eventually, get
 from harness import free_port
 
-READS = ["/healthcheck/events", "/healthcheck/requests", "/healthcheck/history?service=users"]
+READS = [
+    "/healthcheck/events",
+    "/healthcheck/requests",
+    "/healthcheck/history?service=users",
+    "/healthcheck/queue/history",
+    "/healthcheck/requests/history?service=users&method=GET&route=/users/ping",
+]
 INTERNALS = ["address", "reason", "version", "cpu_percent", "memory_bytes", "uptime_s", "response_ms"]
 
 

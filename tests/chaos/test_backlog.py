@@ -119,7 +119,10 @@ def test_more_than_the_window_holds_is_calculated_in_turn_over_the_users():
         for index in indexes[:-1]:
             assert values.call("POST", "/values", {"index": index}, token=greedy.token).json["state"] == "pending"
         assert values.call("POST", "/values", {"index": indexes[-1]}, token=other.token).json["state"] == "pending"
-        assert 1 <= int(abacus.redis_cli("XLEN", "{jobs}:large")) <= 8
+        queued = int(abacus.redis_cli("XLEN", "{jobs}:large"))
+        assert 1 <= queued <= 8
+        backlog = lambda: get("/api/healthcheck").json["data"]["queue"]["backlog"]  # noqa: E731
+        eventually(lambda: backlog() == len(indexes) - queued, 15, message="healthcheck reports what waits in Postgres")
         with Daemon("worker"):
             eventually(lambda: set(states_of(greedy.token, values.port)) == {"done"}, 60, message="all are calculated")
             eventually(lambda: row(indexes[-1]) == "done")

@@ -360,6 +360,7 @@ class Values(Asked):
             "calculations_named": self.reads_what_is_not_there,
             "calculations_waiting": self.is_left_alone,
             "calculations_missing": self.is_left_alone,
+            "calculations_pending": self.is_left_alone,
             "calculations_restore": self.lacks_a_calculation,
             "calculations_finish": self.submits,
         }

@@ -179,6 +179,16 @@ static void call_take_over(void)
 	jobs_take_over(redis, &scope, JOBS_SMALL, "consumer", 0, 1000, 5, 10, received, NULL);
 }
 
+static void claimed(enum status status, bool is_mine, void *arg)
+{
+	note(status);
+}
+
+static void call_claim(void)
+{
+	jobs_backlog_claim(redis, &scope, "a", 1000, claimed, NULL);
+}
+
 static void call_count(void)
 {
 	jobs_count(redis, &scope, counted, NULL);
@@ -195,6 +205,7 @@ enum {
 	RECEIVE,
 	TAKE_OVER,
 	COUNT,
+	CLAIM,
 	RECEIVE_UNWRITTEN,
 	TAKE_OVER_UNWRITTEN,
 	LEGACY_EXISTS,
@@ -216,6 +227,7 @@ static const struct {
 	[RECEIVE] = {"receive", call_receive},
 	[TAKE_OVER] = {"take over", call_take_over},
 	[COUNT] = {"count", call_count},
+	[CLAIM] = {"backlog_claim", call_claim},
 	[RECEIVE_UNWRITTEN] = {"receive what is not written", call_receive_unwritten},
 	[TAKE_OVER_UNWRITTEN] = {"take over what is not written", call_take_over_unwritten},
 	[LEGACY_EXISTS] = {"ask for legacy results", call_legacy_exists},
@@ -230,10 +242,10 @@ static const struct {
 	const char *bytes;
 	unsigned fits; /* the calls that it is an answer to */
 } replies[] = {
-	{"+OK\r\n", 0},
+	{"+OK\r\n", OF(CLAIM)},
 	{"$3\r\nabc\r\n", OF(READ)},
-	{"$-1\r\n", OF(RECEIVE) | OF(RECEIVE_UNWRITTEN) | OF(READ)},
-	{"*-1\r\n", OF(RECEIVE) | OF(RECEIVE_UNWRITTEN) | OF(READ)},
+	{"$-1\r\n", OF(RECEIVE) | OF(RECEIVE_UNWRITTEN) | OF(READ) | OF(CLAIM)},
+	{"*-1\r\n", OF(RECEIVE) | OF(RECEIVE_UNWRITTEN) | OF(READ) | OF(CLAIM)},
 	{":1\r\n", OF(RETRY) | OF(CANCEL) | OF(LEGACY_EXISTS)},
 	{":7\r\n", OF(RETRY) | OF(CANCEL) | OF(LEGACY_EXISTS)},
 	{":-1\r\n", OF(RETRY) | OF(CANCEL) | OF(LEGACY_EXISTS)},
@@ -264,17 +276,19 @@ static const struct {
 	{"*2\r\n$3\r\n0-0\r\n*0\r\n", OF(TAKE_OVER_UNWRITTEN)},
 	{"*3\r\n$3\r\n0-0\r\n*1\r\n*2\r\n$3\r\n1-1\r\n*0\r\n*0\r\n", OF(TAKE_OVER_UNWRITTEN)},
 	{"*2\r\n$3\r\n0-0\r\n*1\r\n:1\r\n", 0},
-	{"*3\r\n:1\r\n:2\r\n$3\r\n1-1\r\n", OF(COUNT)},
-	{"*3\r\n:1\r\n:2\r\n$0\r\n\r\n", OF(COUNT)},
+	{"*4\r\n:1\r\n:2\r\n$3\r\n1-1\r\n:3\r\n", OF(COUNT)},
+	{"*4\r\n:1\r\n:2\r\n$0\r\n\r\n:-1\r\n", OF(COUNT)},
 	{"*3\r\n:1\r\n:2\r\n:3\r\n", OF(REFILL_BEGIN)},
 	{"*3\r\n:-1\r\n:0\r\n:0\r\n", OF(REFILL_BEGIN)},
 	{"*3\r\n:2\r\n:3\r\n:0\r\n", 0}, /* no verdict */
 	{"*3\r\n:1\r\n:4\r\n:0\r\n", 0}, /* no lanes */
 	{"*3\r\n:1\r\n:3\r\n:-1\r\n", 0},
 	{"*2\r\n:0\r\n:0\r\n", OF(REFILL)},
-	{"*3\r\n:-1\r\n:2\r\n$3\r\n1-1\r\n", 0},
-	{"*3\r\n:1\r\n:-2\r\n$3\r\n1-1\r\n", 0},
-	{"*3\r\n$1\r\n1\r\n:2\r\n$3\r\n1-1\r\n", 0},
+	{"*3\r\n:1\r\n:2\r\n$3\r\n1-1\r\n", 0},
+	{"*4\r\n:-1\r\n:2\r\n$3\r\n1-1\r\n:0\r\n", 0},
+	{"*4\r\n:1\r\n:-2\r\n$3\r\n1-1\r\n:0\r\n", 0},
+	{"*4\r\n:1\r\n:2\r\n$3\r\n1-1\r\n:-2\r\n", 0},
+	{"*4\r\n$1\r\n1\r\n:2\r\n$3\r\n1-1\r\n:0\r\n", 0},
 };
 #define REPLIES (sizeof replies / sizeof *replies)
 
@@ -314,15 +328,16 @@ static void test_the_longest_id_of_a_job_is_kept_whole(void **state)
 
 static void test_a_job_from_the_future_has_waited_for_no_time(void **state)
 {
-	static const char *const replies_of_count[] = {"*3\r\n:1\r\n:0\r\n$41\r\n18446744073709551615-18446744073709551615\r\n",
-						       "*3\r\n:1\r\n:0\r\n$17\r\n999999999999999-0\r\n",
-						       "*3\r\n:1\r\n:0\r\n$22\r\n-9223372036854775808-0\r\n"};
+	static const char *const replies_of_count[] = {
+		"*4\r\n:1\r\n:0\r\n$41\r\n18446744073709551615-18446744073709551615\r\n:0\r\n",
+		"*4\r\n:1\r\n:0\r\n$17\r\n999999999999999-0\r\n:0\r\n",
+		"*4\r\n:1\r\n:0\r\n$22\r\n-9223372036854775808-0\r\n:0\r\n"};
 
 	for (size_t i = 0; i < sizeof replies_of_count / sizeof *replies_of_count; i++) {
 		ask(COUNT, replies_of_count[i]);
 		assert_true(stats_seen.depth == 1 && stats_seen.oldest_s == 0);
 	}
-	ask(COUNT, "*3\r\n:1\r\n:0\r\n$15\r\n1700000000000-0\r\n");
+	ask(COUNT, "*4\r\n:1\r\n:0\r\n$15\r\n1700000000000-0\r\n:0\r\n");
 	assert_true(stats_seen.oldest_s > 0);
 }
 

@@ -1,11 +1,15 @@
-// The operators' page. What the daemon sends goes into the page as text, never as markup.
+// The operators' page.
 //
 // Flow: the stream and poll() receive -> received() stores and shows -> tick() updates the ages and notices when nothing comes any more.
 // All ages are by the daemon's clock: the time that it sent last, plus the time that has passed here since then.
 
 import { acknowledge, removeNotice, setNotice } from "./admin.js";
-import { addPoint, expectPointsEvery, figures, graphsOf, hasPoints, pointAt, range, setRange, stepOf } from "./graphs.js";
-import { headers, isAdmin, refuse } from "./session.js";
+import { addPoint, expectPointsEvery, graphsOf, hasPoints, range, setRange } from "./graphs.js";
+import { at, element, fillChildren, fromTemplate, setAttribute, setText, slot } from "./parts.js";
+import { drawGraph, readGraphs } from "./readout.js";
+import { loadRequests, loadRoute, startRequests } from "./requests.js";
+import { makeSeries } from "./series.js";
+import { ask, isAdmin } from "./session.js";
 import { isListening, listen } from "./stream.js";
 import {
 	bytes,
@@ -28,68 +32,30 @@ const QUIET_MS = 3000; // a stream that is silent for this long: poll too
 const LOST_MS = 4000; // nothing received for this long: the monitor is unreachable
 const EVENTS_SHOWN = 20;
 const REQUESTS_EVERY_MS = 10_000;
-const REQUESTS_SHOWN = 20;
 const PROBLEMS_SHOWN = 8;
 
-const at = (id) => document.getElementById(id);
+const QUEUE = { name: "queue", instance: "" };
+const JOBS = [
+	["depth", "In the queue"],
+	["backlog", "Waiting in Postgres"],
+	["per_s", "Finished"],
+];
+
 // The latest reply, and when it came: receivedMs by performance.now(), daemonMs by the daemon's clock.
 const health = { data: null, receivedMs: 0, daemonMs: 0, via: "", isLost: false };
 let figure = "response_ms";
 let events = [];
 let showsAllEvents = false;
 
-// ---- the page's parts; only what differs is written, so that selections and screen readers are not disturbed ----
-
-function setText(node, text) {
-	if (node.textContent !== text) node.textContent = text;
-}
-
-function setAttribute(node, name, value) {
-	if (node.getAttribute(name) !== value) node.setAttribute(name, value);
-}
-
 function showStatus(node, status) {
 	setAttribute(node, "data-status", status);
 	setAttribute(node.querySelector(".shape use"), "href", `#shape-${status}`);
-}
-
-const slot = (node, name) => node.querySelector(`[data-slot="${name}"]`);
-
-// Gives the parent one child for each item, in order. A child whose item is still there stays the same node.
-function fillChildren(parent, items, keyOf, make, fill) {
-	const present = new Map([...parent.children].map((node) => [node.dataset.key, node]));
-	items.forEach((item, i) => {
-		const key = keyOf(item);
-		const node = present.get(key) ?? make();
-		present.delete(key);
-		setAttribute(node, "data-key", key);
-		if (parent.children[i] !== node) parent.insertBefore(node, parent.children[i] ?? null);
-		fill(node, item);
-	});
-	for (const node of present.values()) node.remove();
-}
-
-const fromTemplate = (id) => () => at(id).content.firstElementChild.cloneNode(true);
-
-function element(name, text, attributes = {}) {
-	const node = document.createElement(name);
-	node.textContent = text;
-	for (const [attribute, value] of Object.entries(attributes)) node.setAttribute(attribute, value);
-	return node;
 }
 
 // ---- receiving ----
 
 // The daemon's time now.
 const nowMs = () => health.daemonMs + (performance.now() - health.receivedMs);
-
-async function ask(path) {
-	const sent = await headers();
-	const response = await fetch(path, { cache: "no-store", headers: sent, signal: AbortSignal.timeout(POLL_MS) });
-	if (response.status === 401) refuse(sent);
-	if (!response.ok) throw new Error(`${path}: ${response.status}`);
-	return response.json();
-}
 
 let askedMs = -Infinity;
 
@@ -114,7 +80,8 @@ function received({ data }, via) {
 	show(data);
 	tick();
 	if (withoutHistory.length) loadHistory(new Set(withoutHistory.map((s) => s.name)));
-	if (isFull && wasLost) loadRequests();
+	if (isFull && wasLost) Promise.all([showRequests(), loadJobs(), loadRoute()]);
+	else if (isFull) jobs.add({ ...data.queue, at: data.updated_at });
 	if (isFull && (wasLost || hasChanged(before, data))) {
 		loadEvents();
 		// Behind nginx the stream and this request may go to different monitors, and the other one may notice a round later.
@@ -226,6 +193,7 @@ const cardId = (s) => `card-${keyOf(s).replace(/[^A-Za-z0-9]+/g, "-")}`;
 function show(data) {
 	document.body.classList.toggle("is-summary", data.detail === "summary");
 	showNotice(data);
+	at("jobs-section").hidden = !data.queue;
 	const services = new Map();
 	for (const instance of data.services) services.set(instance.name, [...(services.get(instance.name) ?? []), instance]);
 	fillChildren(at("services"), [...services], ([name]) => name, fromTemplate("service-template"), showService);
@@ -284,72 +252,16 @@ async function loadHistory(services) {
 }
 
 function showGraphs(node, instances) {
-	const { name, format } = figures[figure];
-	graphsOf(instances, figure, health.daemonMs).forEach(({ line, area, outages, highest, outageS }, i) => {
-		const card = slot(node, "cards").children[i];
-		setAttribute(card.querySelector(".line"), "d", line);
-		setAttribute(card.querySelector(".area"), "d", area);
-		setAttribute(card.querySelector(".gone"), "d", outages);
-		setText(slot(card, "most"), highest === null ? "" : `max ${format(highest)}`);
-		const down = outageS ? `, down for about ${duration(outageS)} of it` : "";
-		setAttribute(
-			slot(card, "spark"),
-			"aria-label",
-			highest === null ? `${name}: no history yet` : `${name} over the last ${range().words}: at most ${format(highest)}${down}`,
-		);
-	});
+	graphsOf(instances, figure, health.daemonMs).forEach((drawing, i) => drawGraph(slot(node, "cards").children[i], figure, drawing));
 }
+
+const loadJobs = () => jobs.load(QUEUE, "../api/healthcheck/queue/history");
 
 async function changeRange(minutes) {
 	setRange(minutes);
-	if (health.data?.detail === "full") await loadHistory(new Set(health.data.services.map((s) => s.name)));
+	if (health.data?.detail !== "full") return;
+	await Promise.all([loadHistory(new Set(health.data.services.map((s) => s.name))), loadJobs(), loadRoute()]);
 }
-
-// ---- what a graph says at one place, by the mouse or the arrow keys ----
-
-const placeOf = (graph) => Number(graph.dataset.place ?? 1);
-
-function showPlace(graph, place) {
-	const instance = health.data?.services.find((s) => keyOf(s) === graph.closest(".card").dataset.key);
-	const point = instance && pointAt(instance, figure, health.daemonMs, place);
-	const value = point && (isKnown(point.value) ? figures[figure].format(point.value) : "down");
-	graph.dataset.place = place;
-	setAttribute(graph.querySelector(".cursor"), "d", `M${(300 * place).toFixed(1)} 0v44`);
-	const readout = slot(graph, "readout");
-	setText(readout, point ? `${clock(point.at)} · ${value}` : "not known");
-	setAttribute(graph, "aria-valuenow", String(Math.round(100 * place)));
-	setAttribute(graph, "aria-valuetext", readout.textContent);
-	readout.style.left = place < 0.5 ? `${100 * place}%` : "auto";
-	readout.style.right = place < 0.5 ? "auto" : `${100 * (1 - place)}%`;
-}
-
-function hidePlace(graph) {
-	setAttribute(graph.querySelector(".cursor"), "d", "");
-	setText(slot(graph, "readout"), "");
-}
-
-const graphOf = (event) => event.target.closest?.(".graph");
-
-at("services").addEventListener("pointermove", (event) => {
-	const graph = graphOf(event);
-	if (!graph) return;
-	const { left, width } = graph.getBoundingClientRect();
-	showPlace(graph, Math.min(1, Math.max(0, (event.clientX - left) / width)));
-});
-at("services").addEventListener("pointerout", (event) => {
-	const graph = graphOf(event);
-	if (graph && !graph.contains(event.relatedTarget)) hidePlace(graph);
-});
-at("services").addEventListener("focusout", (event) => graphOf(event) && hidePlace(graphOf(event)));
-at("services").addEventListener("keydown", (event) => {
-	const graph = graphOf(event);
-	const by = { ArrowLeft: -stepOf(), ArrowRight: stepOf(), Home: -1, End: 1 }[event.key];
-	if (!graph || !by) return;
-	event.preventDefault();
-	// The middle of a bin, so that each key names another one.
-	const bin = Math.floor((placeOf(graph) + by) / stepOf());
-	showPlace(graph, Math.min(1 - stepOf() / 2, Math.max(0, bin * stepOf()) + stepOf() / 2));
-});
 
 // ---- notice ----
 
@@ -477,36 +389,13 @@ function makeFigure() {
 
 // ---- requests ----
 
-async function loadRequests() {
+async function showRequests() {
 	if (health.data?.detail !== "full" || health.isLost || document.hidden) return;
 	try {
-		showRequests((await ask("../api/healthcheck/requests")).data.services);
+		await loadRequests();
 	} catch (error) {
 		console.warn("requests", error.message); // the table shows what it had
 	}
-}
-
-function showRequests(services) {
-	const rows = services.flatMap(({ service, routes }) => routes.map((route) => ({ service, ...route })));
-	rows.sort((one, other) => other.errors_per_s - one.errors_per_s || other.per_s - one.per_s);
-	if (rows.length) at("requests").replaceChildren(...rows.slice(0, REQUESTS_SHOWN).map(requestRow));
-}
-
-function requestRow({ service, method, route, per_s, errors_per_s, p50_ms, p99_ms }) {
-	const row = element("tr", "", { role: "row", "data-status": errors_per_s > 0 ? "down" : "up" });
-	const errors = element("td", "");
-	if (errors_per_s > 0) errors.append(element("span", percent((100 * errors_per_s) / per_s), { class: "badge" }));
-	else errors.append("none");
-	const cells = [
-		element("td", service),
-		element("td", `${method} ${route}`),
-		element("td", per_s < 0.1 ? `${number(per_s * 60, 1)}/min` : rate(per_s)),
-		errors,
-		element("td", `${known(p50_ms, milliseconds)}, ${known(p99_ms, milliseconds)}`),
-	];
-	for (const cell of cells) cell.setAttribute("role", "cell");
-	row.append(...cells);
-	return row;
 }
 
 // ---- events ----
@@ -573,7 +462,14 @@ at("more").addEventListener("click", () => {
 	at("events-table").focus(); // the button is gone
 });
 
+readGraphs(
+	at("services"),
+	(card) => ({ thing: health.data?.services.find((s) => keyOf(s) === card.dataset.key), figure }),
+	() => health.daemonMs,
+);
+const jobs = makeSeries(at("jobs"), JOBS, nowMs);
+startRequests(nowMs);
 listen((message) => received(message, "stream"), poll);
 poll();
 setInterval(tick, 500);
-setInterval(loadRequests, REQUESTS_EVERY_MS);
+setInterval(showRequests, REQUESTS_EVERY_MS);

@@ -1,6 +1,6 @@
-// The last minutes of each instance, as SVG paths. A graph is divided into bins; a bin keeps its worst figures.
+// The last minutes of each instance, of the queue and of a route, as SVG paths. A graph is divided into bins; a bin keeps its worst figures.
 
-import { bytes, isKnown, milliseconds, percent } from "./words.js";
+import { bytes, isKnown, milliseconds, number, percent, rate } from "./words.js";
 
 // What the graphs can show, by minutes; a day comes in points of four minutes.
 const RANGES = {
@@ -27,6 +27,12 @@ export const figures = {
 	response_ms: { name: "Response time", format: milliseconds, leastScale: 2 },
 	cpu_percent: { name: "CPU", format: percent, leastScale: 5 },
 	memory_bytes: { name: "Memory", format: bytes, leastScale: 1 << 20 },
+	depth: { name: "Jobs in the queue", format: number, leastScale: 10 },
+	backlog: { name: "Calculations waiting in Postgres", format: number, leastScale: 10 },
+	per_s: { name: "Rate", format: rate, leastScale: 1 },
+	errors_per_s: { name: "Errors", format: rate, leastScale: 1 },
+	p50_ms: { name: "Median", format: milliseconds, leastScale: 2 },
+	p99_ms: { name: "99 % within", format: milliseconds, leastScale: 2 },
 };
 
 const history = new Map(); // instance -> its bins by number

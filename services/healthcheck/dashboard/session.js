@@ -83,6 +83,16 @@ export async function headers() {
 	return token ? { Authorization: `Bearer ${token}` } : {};
 }
 
+const ASK_TIMEOUT_MS = 2000;
+
+export async function ask(path) {
+	const sent = await headers();
+	const response = await fetch(path, { cache: "no-store", headers: sent, signal: AbortSignal.timeout(ASK_TIMEOUT_MS) });
+	if (response.status === 401) refuse(sent);
+	if (!response.ok) throw new Error(`${path}: ${response.status}`);
+	return response.json();
+}
+
 // The server has answered a request with those headers with 401: what follows is asked without a token.
 export function refuse(sent) {
 	if (sent.Authorization) refused = sent.Authorization.slice("Bearer ".length);

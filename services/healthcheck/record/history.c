@@ -1,7 +1,5 @@
 #include "record/history.h"
 
-#include <string.h>
-
 #include "base/mem.h"
 
 _Static_assert(sizeof(struct sample) == 8 && HISTORY_ROUNDS_MAX + DAY_BINS == 2160,
@@ -89,8 +87,7 @@ static void finish(struct history_point *point, const struct sums *sums)
 	point->response_ms = sums->answers ? sums->response_100us / sums->answers / 10 : -1;
 }
 
-/* The oldest round in the ring that began at oldest_ms or later. */
-static uint64_t first_round(const struct history *history, int64_t oldest_ms)
+uint64_t history_first_round(const struct history *history, int64_t oldest_ms)
 {
 	uint64_t first = history->round >= history->rounds_max ? history->round - history->rounds_max + 1 : 1;
 
@@ -112,7 +109,7 @@ size_t history_step(const struct history *history, int minutes, size_t points_ma
 size_t history_points(const struct history *history, const struct sample *samples, int minutes, size_t step, int64_t now_ms,
 		      struct history_point *points)
 {
-	uint64_t round = first_round(history, now_ms - (int64_t)minutes * 60000);
+	uint64_t round = history_first_round(history, now_ms - (int64_t)minutes * 60000);
 	size_t count = 0;
 
 	while (round <= history->round) {
@@ -133,15 +130,21 @@ size_t history_points(const struct history *history, const struct sample *sample
 
 /* ---- the day ---- */
 
-/* Of the rounds of the current bin, as far as the hour still has them. */
+struct rounds history_bin_rounds(const struct history *history)
+{
+	uint64_t first = history->first_round;
+
+	if (history->round >= history->rounds_max && first <= history->round - history->rounds_max)
+		first = history->round - history->rounds_max + 1;
+	return (struct rounds){first, history->round + 1};
+}
+
 static struct sums sum_of_bin(const struct history *history, const struct sample *samples, struct history_point *point)
 {
-	uint64_t round = history->first_round;
+	struct rounds rounds = history_bin_rounds(history);
 	struct sums sums = {0};
 
-	if (history->round >= history->rounds_max && round <= history->round - history->rounds_max)
-		round = history->round - history->rounds_max + 1;
-	for (; round <= history->round; round++) {
+	for (uint64_t round = rounds.first; round < rounds.end; round++) {
 		size_t at = round % history->rounds_max;
 
 		if (samples[at].health != HEALTH_UNKNOWN)
@@ -162,21 +165,26 @@ static struct sample sample_of(const struct history_point *point)
 
 /* Bins in which no round began, because the machine was suspended, are empty. After the clock was set back all are, because
  * those that are there would be of times to come. */
+struct bins history_bins_over(const struct history *history, int64_t now_ms)
+{
+	int64_t from = history->day_bin, to = bin_of(now_ms);
+
+	if (to < from || to - from > DAY_BINS)
+		return (struct bins){0, DAY_BINS, false};
+	return (struct bins){from, to, true};
+}
+
 void history_end_bin(const struct history *history, struct sample *samples, int64_t now_ms)
 {
 	struct sample *day = samples + history->rounds_max;
-	int64_t from = history->day_bin, to = bin_of(now_ms);
+	struct bins over = history_bins_over(history, now_ms);
 	struct history_point point = {0};
 	bool is_known = sum_of_bin(history, samples, &point).samples > 0;
 
-	if (to < from || to - from > DAY_BINS) {
-		memset(day, 0, DAY_BINS * sizeof *day);
-		return;
-	}
-	for (int64_t bin = from; bin < to; bin++)
+	for (int64_t bin = over.first; bin < over.end; bin++)
 		day[bin % DAY_BINS] = (struct sample){0};
-	if (is_known)
-		day[from % DAY_BINS] = sample_of(&point);
+	if (is_known && over.is_any_kept)
+		day[over.first % DAY_BINS] = sample_of(&point);
 }
 
 static void read_bin(const struct sample *sample, int64_t bin, struct history_point *point)
@@ -190,18 +198,22 @@ static void read_bin(const struct sample *sample, int64_t bin, struct history_po
 	};
 }
 
+int64_t history_oldest_bin(const struct history *history, int minutes, int64_t now_ms)
+{
+	int64_t oldest = bin_of(now_ms - (int64_t)minutes * 60000) + 1;
+
+	if (oldest <= history->day_bin - DAY_BINS)
+		oldest = history->day_bin - DAY_BINS + 1;
+	return oldest < 0 ? 0 : oldest; /* on the first day of 1970, where a machine without a clock of its own starts */
+}
+
 size_t history_day_points(const struct history *history, const struct sample *samples, int minutes, int64_t now_ms,
 			  struct history_point *points)
 {
 	const struct sample *day = samples + history->rounds_max;
-	int64_t oldest = bin_of(now_ms - (int64_t)minutes * 60000) + 1;
 	size_t count = 0;
 
-	if (oldest <= history->day_bin - DAY_BINS)
-		oldest = history->day_bin - DAY_BINS + 1;
-	if (oldest < 0) /* on the first day of 1970, where a machine without a clock of its own starts */
-		oldest = 0;
-	for (int64_t bin = oldest; bin < history->day_bin; bin++)
+	for (int64_t bin = history_oldest_bin(history, minutes, now_ms); bin < history->day_bin; bin++)
 		if (day[bin % DAY_BINS].health != HEALTH_UNKNOWN)
 			read_bin(&day[bin % DAY_BINS], bin, &points[count++]);
 	points[count] = (struct history_point){0};

@@ -41,6 +41,22 @@ bool history_is_bin_over(const struct history *history, int64_t now_ms);
 void history_end_bin(const struct history *history, struct sample *samples, int64_t now_ms);
 struct sample history_sample(enum health health, double memory_bytes, double cpu_percent, double response_ms);
 
+/* For series.h, which has other samples in the same places. */
+struct rounds {
+	uint64_t first, end; /* without the last; those that the hour still has */
+};
+/* The oldest round that began at oldest_ms or later. */
+uint64_t history_first_round(const struct history *history, int64_t oldest_ms);
+struct rounds history_bin_rounds(const struct history *history); /* of the current bin */
+/* What the day keeps when the current bin is over and the one of now_ms begins. */
+struct bins {
+	int64_t first, end; /* these are forgotten, the current one too */
+	bool is_any_kept;   /* false: the clock was set back, or a day has passed; all are forgotten */
+};
+struct bins history_bins_over(const struct history *history, int64_t now_ms);
+/* The oldest bin that a day of so many minutes shows, never before 1970. */
+int64_t history_oldest_bin(const struct history *history, int minutes, int64_t now_ms);
+
 struct history_point {
 	int64_t at_ms;
 	enum health health;                            /* the worst of its rounds */

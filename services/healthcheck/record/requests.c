@@ -8,16 +8,31 @@
 
 #define FADE_S 60.0
 #define GAP_US_MAX 120000000 /* twice the longest interval of rounds */
+#define GONE_US INT64_C(600000000)
+#define DAY_US INT64_C(86400000000)
 
 static const double bounds_s[REQUESTS_BOUNDS] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
 
+static int find(const struct request_counts *counts, const char *method, const char *path)
+{
+	for (int i = (int)counts->count; i-- > 0;) /* backwards, because the lines of a route follow each other */
+		if (strcmp(counts->routes[i].path, path) == 0 && strcmp(counts->routes[i].method, method) == 0)
+			return i;
+	return -1;
+}
+
+int requests_find(const struct request_rates *rates, const char *method, const char *path)
+{
+	return find(&rates->sums, method, path);
+}
+
 struct route_counts *requests_route(struct request_counts *counts, const char *method, const char *path)
 {
+	int at = find(counts, method, path);
 	struct route_counts *route;
 
-	for (size_t i = counts->count; i-- > 0;) /* backwards, because the lines of a route follow each other */
-		if (strcmp(counts->routes[i].path, path) == 0 && strcmp(counts->routes[i].method, method) == 0)
-			return &counts->routes[i];
+	if (at >= 0)
+		return &counts->routes[at];
 	if (counts->count == REQUESTS_ROUTES_MAX || strlen(method) >= ROUTE_METHOD_BYTES || strlen(path) >= ROUTE_PATH_BYTES)
 		return NULL;
 	route = &counts->routes[counts->count++];
@@ -74,11 +89,57 @@ static bool has_grown(const struct route_counts *before, const struct route_coun
 	return now->requests >= before->requests && now->errors >= before->errors && now->all >= before->all;
 }
 
-static void add_route(struct request_counts *sums, const struct route_counts *before, const struct route_counts *now)
+/* The last one takes its place. */
+static void forget_route(struct request_rates *rates, size_t at)
 {
-	struct route_counts *sum = requests_route(sums, now->method, now->path);
+	size_t last = --rates->sums.count;
 
-	if (!sum || !has_grown(before, now))
+	if (rates->series[at])
+		rates->recording->places++;
+	free(rates->series[at]);
+	rates->sums.routes[at] = rates->sums.routes[last];
+	rates->asked_us[at] = rates->asked_us[last];
+	rates->series[at] = rates->series[last];
+	rates->series[last] = NULL;
+}
+
+static void forget_old_routes(struct request_rates *rates, int64_t now_us)
+{
+	for (size_t i = rates->sums.count; i-- > 0;)
+		if (now_us - rates->asked_us[i] > DAY_US)
+			forget_route(rates, i);
+}
+
+static void make_room(struct request_rates *rates, int64_t now_us)
+{
+	size_t oldest = 0;
+
+	for (size_t i = 1; i < rates->sums.count; i++)
+		if (rates->asked_us[i] < rates->asked_us[oldest])
+			oldest = i;
+	if (now_us - rates->asked_us[oldest] >= GONE_US)
+		forget_route(rates, oldest);
+}
+
+static struct route_counts *sum_of(struct request_rates *rates, const struct route_counts *route, int64_t now_us)
+{
+	struct route_counts *sum;
+
+	if (rates->sums.count == REQUESTS_ROUTES_MAX && requests_find(rates, route->method, route->path) < 0)
+		make_room(rates, now_us);
+	sum = requests_route(&rates->sums, route->method, route->path);
+	if (sum)
+		rates->asked_us[sum - rates->sums.routes] = now_us;
+	return sum;
+}
+
+static void add_route(struct request_rates *rates, const struct route_counts *before, const struct route_counts *now,
+		      int64_t now_us)
+{
+	bool was_asked = has_grown(before, now) && (now->requests > before->requests || now->all > before->all);
+	struct route_counts *sum = was_asked ? sum_of(rates, now, now_us) : NULL;
+
+	if (!sum)
 		return;
 	sum->requests += now->requests - before->requests;
 	sum->errors += now->errors - before->errors;
@@ -92,11 +153,12 @@ void requests_add(struct request_rates *rates, struct request_counts *before, co
 	bool only_begins = before->count == 0 || now_us - before->reported_us > GAP_US_MAX;
 
 	fade(rates, now_us);
+	forget_old_routes(rates, now_us);
 	for (size_t i = 0; i < now->count && !only_begins; i++) {
 		const struct route_counts *route = &now->routes[i], *old = requests_route(before, route->method, route->path);
 
 		if (old)
-			add_route(&rates->sums, old, route);
+			add_route(rates, old, route, now_us);
 	}
 	*before = *now;
 	before->reported_us = now_us;
@@ -134,4 +196,46 @@ struct route_rate requests_rate(const struct request_rates *rates, size_t at, in
 		.p50_ms = quantile_ms(route, 0.5),
 		.p99_ms = quantile_ms(route, 0.99),
 	};
+}
+
+/* ---- over time ---- */
+
+static struct figures figures_of(const struct request_rates *rates, size_t at, int64_t now_us)
+{
+	struct route_rate rate = requests_rate(rates, at, now_us);
+	bool is_asked = rate.per_s >= REQUESTS_PER_S_LEAST;
+
+	return (struct figures){{
+		[ROUTE_PER_S] = is_asked ? (float)rate.per_s : 0,
+		[ROUTE_ERRORS_PER_S] = is_asked ? (float)rate.errors_per_s : 0,
+		[ROUTE_P50_MS] = is_asked ? (float)rate.p50_ms : -1,
+		[ROUTE_P99_MS] = is_asked ? (float)rate.p99_ms : -1,
+	}};
+}
+
+void requests_record(struct request_rates *rates, int64_t now_us)
+{
+	struct recording *recording = rates->recording;
+
+	for (size_t i = 0; i < rates->sums.count; i++) {
+		if (!rates->series[i] && recording->places > 0) {
+			rates->series[i] = series_new(recording->history);
+			recording->places--;
+		}
+		if (rates->series[i])
+			series_set(recording->history, rates->series[i], figures_of(rates, i, now_us));
+	}
+}
+
+void requests_end_bin(struct request_rates *rates, int64_t now_ms)
+{
+	for (size_t i = 0; i < rates->sums.count; i++)
+		if (rates->series[i])
+			series_end_bin(rates->recording->history, rates->series[i], now_ms);
+}
+
+void requests_free(struct request_rates *rates)
+{
+	for (size_t i = 0; i < rates->sums.count; i++)
+		free(rates->series[i]);
 }

@@ -1,15 +1,14 @@
 /* GET /healthcheck/history?service=&minutes=: points of each instance of a service. */
 #include "base/clock.h"
-#include "base/int64.h"
 #include "base/json.h"
 #include "base/json_write.h"
 #include "http/reply.h"
 #include "monitor.h"
 #include "service.h"
+#include "show/range.h"
 #include "show/view.h"
 #include "watch/targets.h"
 
-#define MINUTES_DEFAULT 15
 #define POINTS_MIN 30 /* of each instance, however many instances there are */
 
 static void add_point(struct buf *json, const struct history_point *point)
@@ -23,13 +22,13 @@ static void add_point(struct buf *json, const struct history_point *point)
 	json_write_object_end(json);
 }
 
-static void add_instance(struct buf *json, const struct instance *instance, int minutes, size_t step)
+static void add_instance(struct buf *json, const struct instance *instance, const struct range *range, size_t step)
 {
 	static struct history_point points[HISTORY_POINTS_MAX];
 	const struct history *history = &instance->monitor->history;
 	int64_t now_ms = clock_unix_ms();
-	size_t count = minutes > HISTORY_MINUTES ? history_day_points(history, instance->samples, minutes, now_ms, points)
-						 : history_points(history, instance->samples, minutes, step, now_ms, points);
+	size_t count = range->is_day ? history_day_points(history, instance->samples, range->minutes, now_ms, points)
+				     : history_points(history, instance->samples, range->minutes, step, now_ms, points);
 
 	json_write_object(json);
 	json_write_member_text(json, "instance", instance->watched.instance);
@@ -51,24 +50,21 @@ static size_t points_each(const struct monitor *monitor, unsigned service)
 	return points > HISTORY_POINTS_MAX ? HISTORY_POINTS_MAX : points < POINTS_MIN ? POINTS_MIN : points;
 }
 
-static void reply_history(struct http_request *req, unsigned service, int minutes)
+static void reply_history(struct http_request *req, unsigned service, const struct range *range)
 {
 	const struct monitor *monitor = monitor_of(req);
-	size_t step = history_step(&monitor->history, minutes, points_each(monitor, service));
+	size_t step = history_step(&monitor->history, range->minutes, points_each(monitor, service));
 	struct buf json = {0};
 
 	http_success_begin(&json, NULL);
 	json_write_object(&json);
 	json_write_member_text(&json, "service", targets_service_name(monitor->targets, service));
-	json_write_member_int(&json, "minutes", minutes);
-	json_write_key(&json, "interval_s");
-	buf_printf(&json, "%g",
-		   minutes > HISTORY_MINUTES ? DAY_BIN_S : (double)step * (double)monitor->config->interval_ms / 1000);
+	range_add(&json, monitor, range, step);
 	json_write_key(&json, "instances");
 	json_write_array(&json);
 	for (size_t i = 0; i < monitor->instances_count; i++)
 		if (monitor->instances[i]->service == service)
-			add_instance(&json, monitor->instances[i], minutes, step);
+			add_instance(&json, monitor->instances[i], range, step);
 	json_write_array_end(&json);
 	json_write_object_end(&json);
 	json_write_object_end(&json);
@@ -77,18 +73,17 @@ static void reply_history(struct http_request *req, unsigned service, int minute
 
 void history_show(struct http_request *req)
 {
-	const char *name = http_request_query(req, "service"), *minutes_text = http_request_query(req, "minutes");
+	const char *name = http_request_query(req, "service");
 	int service = name ? targets_service(monitor_of(req)->targets, name) : -1;
-	int64_t minutes = MINUTES_DEFAULT;
 	cJSON *errors = NULL;
+	struct range range;
 
 	if (!name)
 		errors = http_errors_add(errors, "service", "must be there");
-	if (minutes_text && (int64_parse(minutes_text, &minutes) != STATUS_OK || minutes < 1 || minutes > DAY_MINUTES))
-		errors = http_errors_add(errors, "minutes", "must be a whole number from 1 to 1440");
+	errors = range_read(req, errors, &range);
 	if (errors)
 		return http_reply_invalid(req, errors);
 	if (service < 0)
 		return http_reply_fail(req, 404, "not_found", "There is no such service.");
-	reply_history(req, (unsigned)service, (int)minutes);
+	reply_history(req, (unsigned)service, &range);
 }

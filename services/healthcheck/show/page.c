@@ -14,7 +14,11 @@
 	extern const char _binary_services_healthcheck_dashboard_##name##_end[]
 FILE_OF(index_html);
 FILE_OF(app_js);
+FILE_OF(parts_js);
 FILE_OF(graphs_js);
+FILE_OF(readout_js);
+FILE_OF(series_js);
+FILE_OF(requests_js);
 FILE_OF(session_js);
 FILE_OF(stream_js);
 FILE_OF(admin_js);
@@ -32,7 +36,11 @@ static const struct page_file {
 } files[] = {
 	{"/status/", "text/html; charset=utf-8", SPAN_OF(index_html)},
 	{"/status/app.js", "text/javascript; charset=utf-8", SPAN_OF(app_js)},
+	{"/status/parts.js", "text/javascript; charset=utf-8", SPAN_OF(parts_js)},
 	{"/status/graphs.js", "text/javascript; charset=utf-8", SPAN_OF(graphs_js)},
+	{"/status/readout.js", "text/javascript; charset=utf-8", SPAN_OF(readout_js)},
+	{"/status/series.js", "text/javascript; charset=utf-8", SPAN_OF(series_js)},
+	{"/status/requests.js", "text/javascript; charset=utf-8", SPAN_OF(requests_js)},
 	{"/status/session.js", "text/javascript; charset=utf-8", SPAN_OF(session_js)},
 	{"/status/stream.js", "text/javascript; charset=utf-8", SPAN_OF(stream_js)},
 	{"/status/admin.js", "text/javascript; charset=utf-8", SPAN_OF(admin_js)},

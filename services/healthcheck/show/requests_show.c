@@ -7,8 +7,6 @@
 #include "show/view.h"
 #include "watch/targets.h"
 
-#define SHOWN_PER_S_MIN 0.001 /* what was asked for long ago fades, and is left out */
-
 static void add_route(struct buf *json, const struct route_rate *rate)
 {
 	json_write_object(json);
@@ -33,7 +31,7 @@ static void add_service(struct buf *json, const struct monitor *monitor, unsigne
 	for (size_t i = 0; i < rates->sums.count; i++) {
 		struct route_rate rate = requests_rate(rates, i, now_us);
 
-		if (rate.per_s >= SHOWN_PER_S_MIN)
+		if (rate.per_s >= REQUESTS_PER_S_LEAST)
 			add_route(json, &rate);
 	}
 	json_write_array_end(json);

@@ -216,16 +216,6 @@ static void add_instance(struct buf *json, const struct instance *instance, bool
 	json_write_object_end(json);
 }
 
-static double jobs_per_s(const struct monitor *monitor)
-{
-	double sum = -1;
-
-	for (size_t i = 0; i < monitor->instances_count; i++)
-		if (monitor->instances[i]->jobs_per_s >= 0)
-			sum = (sum < 0 ? 0 : sum) + monitor->instances[i]->jobs_per_s;
-	return sum;
-}
-
 /* Whatever alarms read is shown to all (deploy/ecs/abacus.yaml). */
 static void add_queue(struct buf *json, const struct monitor *monitor, bool is_full)
 {
@@ -237,7 +227,8 @@ static void add_queue(struct buf *json, const struct monitor *monitor, bool is_f
 	json_write_object(json);
 	view_number(json, "depth", redis->has_queue ? (double)redis->depth : -1, 0);
 	view_number(json, "oldest_s", redis->has_queue ? redis->oldest_s : -1, 1);
-	view_number(json, "per_s", is_full ? jobs_per_s(monitor) : -1, 1);
+	view_number(json, "per_s", is_full ? monitor_jobs_per_s(monitor) : -1, 1);
+	view_number(json, "backlog", is_full && redis->has_queue ? (double)redis->backlog : -1, 0);
 	view_number(json, "dead", redis->has_queue ? (double)redis->dead : -1, 0);
 	json_write_object_end(json);
 }

@@ -289,6 +289,7 @@ static void test_the_rates_of_all_workers_are_added_up(void **state)
 	monitor->redis.has_queue = true;
 	monitor->redis.depth = 7;
 	monitor->redis.oldest_s = 1.25;
+	monitor->redis.backlog = 3;
 	monitor->instances[0]->jobs_per_s = 1.5;
 	monitor->instances[2]->jobs_per_s = 2;
 	json = parsed();
@@ -296,6 +297,7 @@ static void test_the_rates_of_all_workers_are_added_up(void **state)
 	assert_near(member(queue, "depth")->valuedouble, 7, 0);
 	assert_near(member(queue, "per_s")->valuedouble, 3.5, 1e-9);
 	assert_near(member(queue, "dead")->valuedouble, 0, 0);
+	assert_near(member(queue, "backlog")->valuedouble, 3, 0);
 	cJSON_Delete(json);
 }
 

@@ -220,16 +220,6 @@ static void ask_slice(void *arg)
 		loop_timer_start(poll->slice, SLICE_MS);
 }
 
-static void begin_samples(struct monitor *monitor, int64_t now_ms)
-{
-	struct history *history = &monitor->history;
-
-	if (history_is_bin_over(history, now_ms))
-		for (size_t i = 0; i < monitor->instances_count; i++)
-			history_end_bin(history, monitor->instances[i]->samples, now_ms);
-	history_begin_round(history, now_ms);
-}
-
 static void begin_round(void *arg)
 {
 	struct poll *poll = arg;
@@ -240,7 +230,7 @@ static void begin_round(void *arg)
 	else if (loop_timer_is_running(poll->slice))
 		return; /* the previous round still asks: the interval is too short for so many instances */
 	monitor_round_ends(monitor);
-	begin_samples(monitor, clock_unix_ms());
+	monitor_begin_round(monitor);
 	metrics_add(rounds_total, 1);
 	targets_refresh(monitor->targets);
 	postgres_watch_ask(monitor->postgres_watch);

@@ -101,6 +101,8 @@ static void counted(enum status status, const struct jobs_stats *stats, void *ar
 	readings->depth = stats->depth;
 	readings->dead = stats->dead;
 	readings->oldest_s = stats->oldest_s;
+	readings->backlog = stats->backlog;
+	monitor_record_queue(monitor);
 	monitor_note(monitor, &readings->queue, stats->dead > 0 ? HEALTH_DEGRADED : HEALTH_UP,
 		     stats->dead > 0 ? "jobs were given up" : "");
 }

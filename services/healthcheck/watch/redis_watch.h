@@ -18,6 +18,7 @@ struct redis_readings {
 	bool has_queue;                                           /* the next three are known */
 	int64_t depth, dead;
 	double oldest_s;
+	int64_t backlog;      /* what waits in Postgres; negative: not known */
 	struct watched queue; /* degraded while there are dead letters; keeps its health while the queue is not known */
 };
 
