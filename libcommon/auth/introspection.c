@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/queue.h>
 
 #include "base/json.h"
@@ -10,11 +11,13 @@
 #include "net/url.h"
 
 #define ANSWER_BYTES_MAX 4096
+#define CLIENT_BYTES 46 /* of the text of an address */
 
 struct question {
 	struct introspection *introspection;
 	LIST_ENTRY(question) link;
 	struct op op;
+	char client[CLIENT_BYTES]; /* "": none */
 	introspection_done *done;
 	void *arg;
 };
@@ -25,6 +28,8 @@ struct introspection {
 	char *url;          /* NULL: users can never be asked */
 	LIST_HEAD(introspection_questions, question) questions;
 	int in_flight;
+	char trusted[INTROSPECTION_CLIENTS_MAX][CLIENT_BYTES];
+	unsigned trusted_next; /* the place that the next one takes */
 };
 
 struct introspection *introspection_new(struct event_base *base, const char *users_url)
@@ -103,14 +108,48 @@ static void answered(enum status status, const struct http_response *response, c
 	free(question);
 }
 
-bool introspection_ask(struct introspection *introspection, struct scope *scope, const char *authorization,
+static bool is_trusted(const struct introspection *introspection, const char *client)
+{
+	for (int i = 0; i < INTROSPECTION_CLIENTS_MAX && introspection->trusted[i][0]; i++)
+		if (strcmp(introspection->trusted[i], client) == 0)
+			return true;
+	return false;
+}
+
+void introspection_trust(struct introspection *introspection, const char *client)
+{
+	if (!is_trusted(introspection, client))
+		snprintf(introspection->trusted[introspection->trusted_next++ % INTROSPECTION_CLIENTS_MAX], CLIENT_BYTES, "%s",
+			 client);
+}
+
+static int in_flight_of(const struct introspection *introspection, const char *client)
+{
+	const struct question *question;
+	int count = 0;
+
+	LIST_FOREACH (question, &introspection->questions, link)
+		count += strcmp(question->client, client) == 0;
+	return count;
+}
+
+static bool has_place(const struct introspection *introspection, const char *client)
+{
+	int more = client && is_trusted(introspection, client) ? INTROSPECTION_TRUSTED : 0;
+
+	return introspection->in_flight < INTROSPECTION_IN_FLIGHT_MAX + more &&
+	       (!client || in_flight_of(introspection, client) < INTROSPECTION_OF_ONE);
+}
+
+bool introspection_ask(struct introspection *introspection, struct scope *scope, const char *client, const char *authorization,
 		       introspection_done *done, void *arg)
 {
 	struct question *question;
 
-	if (!introspection->url || introspection->in_flight >= INTROSPECTION_IN_FLIGHT_MAX)
+	if (!introspection->url || !has_place(introspection, client))
 		return false;
 	question = mem_alloc(sizeof *question);
+	snprintf(question->client, sizeof question->client, "%s", client ? client : "");
 	question->introspection = introspection;
 	question->done = done;
 	question->arg = arg;

@@ -14,6 +14,9 @@
 
 #define INTROSPECTION_TIMEOUT_MS 2000
 #define INTROSPECTION_IN_FLIGHT_MAX 64
+#define INTROSPECTION_OF_ONE 8       /* of them, of one client */
+#define INTROSPECTION_TRUSTED 8      /* more, for trusted clients alone */
+#define INTROSPECTION_CLIENTS_MAX 32 /* that are trusted: the latest */
 #define INTROSPECTION_NAME_BYTES 256 /* a longer name is cut off */
 
 struct event_base;
@@ -34,9 +37,13 @@ struct introspection_user {
 /* authorization: the header of a request, not empty. Where auth_check() can verify its token, except for its revocation, it
  * has. The verdict is AUTH_OK, AUTH_EXPIRED, AUTH_INVALID, AUTH_INACTIVE, or AUTH_UNKNOWN when users has not answered within
  * the time, or answered something else; user is borrowed for the callback. Obeys the law of asynchronous calls (scope.h).
- * False, and done never runs: users cannot be asked, or INTROSPECTION_IN_FLIGHT_MAX questions are under way. */
+ * client: the address or network of the client that sent it, where a client that has no good token can cause a question; else
+ * NULL. False, and done never runs: users cannot be asked, or as many questions are under way as may be, of all or of this
+ * client. */
 typedef void introspection_done(enum auth_verdict verdict, const struct introspection_user *user, void *arg);
-bool introspection_ask(struct introspection *introspection, struct scope *scope, const char *authorization,
+bool introspection_ask(struct introspection *introspection, struct scope *scope, const char *client, const char *authorization,
 		       introspection_done *done, void *arg) MUST_CHECK;
+/* From now on this client has places that those who are not trusted cannot take. */
+void introspection_trust(struct introspection *introspection, const char *client);
 
 #endif

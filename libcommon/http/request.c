@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "net/forwarded.h"
 #include "net/url.h"
 
 #define ID_DIGITS 32
@@ -129,8 +130,11 @@ static void set_id(struct http_request *req)
 static void set_trace(struct http_request *req)
 {
 	const char *given = http_request_header(req, "traceparent");
+	char client[ADDRESS_NETWORK_BYTES] = "";
 
-	trace_begin(&req->trace, given == last_header(req, "traceparent") ? given : NULL);
+	if (trace_is_enabled()) /* else it does not matter, and the address may never be needed */
+		address_network(http_request_remote_ip(req), client);
+	trace_begin(&req->trace, given == last_header(req, "traceparent") ? given : NULL, client);
 	req->scope.trace = &req->trace;
 }
 

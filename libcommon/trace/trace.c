@@ -16,12 +16,14 @@
 #define PARENT_AT (ID_AT + ID_DIGITS + 1)
 #define FLAGS_AT (PARENT_AT + SPAN_DIGITS + 1)
 #define PARENT_DIGITS (TRACE_PARENT_BYTES - 1)
+#define CLIENT_BYTES 46 /* of the text of an address */
 
 static struct {
 	bool is_enabled;
 	double ratio;
-	int64_t second; /* in which peers have asked so often */
+	int64_t second; /* in which these clients have asked */
 	int asked;
+	char clients[TRACE_ASKED_MAX][CLIENT_BYTES];
 } sampling;
 
 void trace_enable(double ratio)
@@ -96,7 +98,16 @@ static bool is_chosen(const char *span)
 	return (double)strtoul(digits, NULL, 16) < sampling.ratio * 4294967296.0;
 }
 
-static bool may_ask(void)
+static int asked_by(const char *client)
+{
+	int count = 0;
+
+	for (int i = 0; i < sampling.asked; i++)
+		count += strncmp(sampling.clients[i], client, CLIENT_BYTES - 1) == 0;
+	return count;
+}
+
+static bool may_ask(const char *client)
 {
 	int64_t second = clock_monotonic_us() / 1000000;
 
@@ -104,20 +115,23 @@ static bool may_ask(void)
 		sampling.second = second;
 		sampling.asked = 0;
 	}
-	return sampling.asked++ < TRACE_ASKED_MAX;
+	if (sampling.asked == TRACE_ASKED_MAX || asked_by(client) >= TRACE_ASKED_OF_ONE)
+		return false;
+	snprintf(sampling.clients[sampling.asked++], CLIENT_BYTES, "%s", client);
+	return true;
 }
 
 /* ---- an operation ---- */
 
-void trace_begin(struct trace *ret_trace, const char *traceparent)
+void trace_begin(struct trace *ret_trace, const char *traceparent, const char *client)
 {
 	bool has_parent = read_parent(ret_trace, traceparent);
 
 	if (!has_parent)
 		random_hex(ret_trace->id, ID_DIGITS);
 	random_hex(ret_trace->span, SPAN_DIGITS);
-	ret_trace->is_sampled =
-		sampling.is_enabled && (is_chosen(ret_trace->span) || (has_parent && is_flagged(traceparent) && may_ask()));
+	ret_trace->is_sampled = sampling.is_enabled &&
+				(is_chosen(ret_trace->span) || (has_parent && is_flagged(traceparent) && may_ask(client)));
 }
 
 void trace_continue(struct trace *ret_trace, const char *traceparent)

@@ -12,7 +12,8 @@
 #define TRACE_ID_BYTES 33
 #define TRACE_SPAN_ID_BYTES 17
 #define TRACE_PARENT_BYTES 56 /* of a traceparent that trace_format() makes */
-#define TRACE_ASKED_MAX 10    /* traces a second that a process samples because a peer asked */
+#define TRACE_ASKED_MAX 10    /* traces a second that a process samples because a client asked */
+#define TRACE_ASKED_OF_ONE 3  /* of them, of one client: those behind three others are still sampled */
 
 /* Ids are lower-case hexadecimal digits. */
 struct trace {
@@ -22,13 +23,14 @@ struct trace {
 	bool is_sampled;
 };
 
-/* From now on operations are sampled: by chance this part of those that begin here, and what peers ask for. Before, none is. */
+/* From now on operations are sampled: by chance this part of those that begin here, and what clients ask for. Before, none is.
+ */
 void trace_enable(double ratio);
 bool trace_is_enabled(void);
 
 /* A request from outside, with its header traceparent; NULL: it has none. A malformed one counts as none: the trace then begins
- * here. */
-void trace_begin(struct trace *ret_trace, const char *traceparent);
+ * here. client: its address, or whatever else names it. */
+void trace_begin(struct trace *ret_trace, const char *traceparent, const char *client);
 /* What a service of ours has handed on, which is sampled if that sampled it. NULL, "" or malformed (another version wrote it):
  * no trace. */
 void trace_continue(struct trace *ret_trace, const char *traceparent);

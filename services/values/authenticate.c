@@ -53,7 +53,7 @@ static void asked(enum auth_verdict verdict, const struct introspection_user *us
 static void ask_users(struct http_request *req, const char *authorization, const struct jwt_claims *claims)
 {
 	set_caller(req, claims);
-	if (!introspection_ask(values_of(req)->introspection, http_request_scope(req), authorization, asked, req))
+	if (!introspection_ask(values_of(req)->introspection, http_request_scope(req), NULL, authorization, asked, req))
 		auth_refuse(req, AUTH_UNKNOWN);
 }
 

@@ -90,7 +90,7 @@ static void ask_users(struct retry *retry)
 {
 	struct http_request *req = retry->req;
 
-	if (!introspection_ask(values_of(req)->introspection, http_request_scope(req),
+	if (!introspection_ask(values_of(req)->introspection, http_request_scope(req), NULL,
 			       http_request_header(req, "Authorization"), answered, retry))
 		auth_refuse(req, AUTH_UNKNOWN);
 }

@@ -55,7 +55,7 @@ static enum auth_verdict ask(void)
 {
 	int before = answers;
 
-	assert_true(introspection_ask(introspection, &scope, TOKEN, answered, NULL));
+	assert_true(introspection_ask(introspection, &scope, NULL, TOKEN, answered, NULL));
 	assert_int_equal(answers, before); /* not before the call has returned */
 	WAIT_FOR(answers == before + 1);
 	return verdict;
@@ -162,7 +162,7 @@ static void test_without_a_url_users_cannot_be_asked(void **state)
 
 	for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
 		introspection = introspection_new(base, urls[i]);
-		assert_false(introspection_ask(introspection, &scope, TOKEN, answered, NULL));
+		assert_false(introspection_ask(introspection, &scope, NULL, TOKEN, answered, NULL));
 		introspection_free(introspection);
 	}
 	introspection = NULL;
@@ -172,17 +172,63 @@ static void test_so_many_questions_are_under_way_at_once_and_no_more(void **stat
 {
 	users_answers("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
 	for (int i = 0; i < INTROSPECTION_IN_FLIGHT_MAX; i++)
-		assert_true(introspection_ask(introspection, &scope, TOKEN, answered, NULL));
-	assert_false(introspection_ask(introspection, &scope, TOKEN, answered, NULL));
+		assert_true(introspection_ask(introspection, &scope, NULL, TOKEN, answered, NULL));
+	assert_false(introspection_ask(introspection, &scope, NULL, TOKEN, answered, NULL));
 	WAIT_FOR(answers == INTROSPECTION_IN_FLIGHT_MAX);
 	assert_int_equal(ask(), AUTH_OK);
+}
+
+static void test_one_client_has_few_questions_under_way_and_leaves_places_to_others(void **state)
+{
+	users_answers("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+	for (int i = 0; i < INTROSPECTION_OF_ONE; i++)
+		assert_true(introspection_ask(introspection, &scope, "203.0.113.1", TOKEN, answered, NULL));
+	assert_false(introspection_ask(introspection, &scope, "203.0.113.1", TOKEN, answered, NULL));
+	assert_true(introspection_ask(introspection, &scope, "203.0.113.2", TOKEN, answered, NULL));
+	WAIT_FOR(answers == INTROSPECTION_OF_ONE + 1);
+	assert_true(introspection_ask(introspection, &scope, "203.0.113.1", TOKEN, answered, NULL));
+	WAIT_FOR(answers == INTROSPECTION_OF_ONE + 2);
+}
+
+static void test_many_clients_do_not_take_the_places_of_those_that_are_trusted(void **state)
+{
+	char client[16];
+
+	users_answers("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+	introspection_trust(introspection, "203.0.113.1");
+	for (int i = 0; i < INTROSPECTION_IN_FLIGHT_MAX; i++) {
+		snprintf(client, sizeof client, "198.51.100.%d", i);
+		assert_true(introspection_ask(introspection, &scope, client, TOKEN, answered, NULL));
+	}
+	assert_false(introspection_ask(introspection, &scope, "203.0.113.2", TOKEN, answered, NULL));
+	for (int i = 0; i < INTROSPECTION_TRUSTED; i++)
+		assert_true(introspection_ask(introspection, &scope, "203.0.113.1", TOKEN, answered, NULL));
+	assert_false(introspection_ask(introspection, &scope, "203.0.113.1", TOKEN, answered, NULL));
+	WAIT_FOR(answers == INTROSPECTION_IN_FLIGHT_MAX + INTROSPECTION_TRUSTED);
+}
+
+static void test_only_the_latest_clients_are_trusted(void **state)
+{
+	char client[16];
+
+	users_answers("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+	introspection_trust(introspection, "203.0.113.1");
+	for (int i = 0; i < INTROSPECTION_CLIENTS_MAX; i++) {
+		snprintf(client, sizeof client, "198.51.100.%d", i);
+		introspection_trust(introspection, client);
+	}
+	for (int i = 0; i < INTROSPECTION_IN_FLIGHT_MAX; i++)
+		assert_true(introspection_ask(introspection, &scope, NULL, TOKEN, answered, NULL));
+	assert_false(introspection_ask(introspection, &scope, "203.0.113.1", TOKEN, answered, NULL));
+	assert_true(introspection_ask(introspection, &scope, client, TOKEN, answered, NULL));
+	WAIT_FOR(answers == INTROSPECTION_IN_FLIGHT_MAX + 1);
 }
 
 static void test_a_cancelled_question_gets_no_answer_and_gives_its_place_back(void **state)
 {
 	users_answers("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
 	for (int i = 0; i < INTROSPECTION_IN_FLIGHT_MAX; i++)
-		assert_true(introspection_ask(introspection, &scope, TOKEN, answered, NULL));
+		assert_true(introspection_ask(introspection, &scope, NULL, TOKEN, answered, NULL));
 	scope_cancel(&scope);
 	WAIT_FOR(peer.gone == INTROSPECTION_IN_FLIGHT_MAX);
 	assert_int_equal(answers, 0);
@@ -193,7 +239,7 @@ static void test_freeing_with_questions_under_way_runs_no_callback(void **state)
 {
 	users_answers("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
 	for (int i = 0; i < 3; i++)
-		assert_true(introspection_ask(introspection, &scope, TOKEN, answered, NULL));
+		assert_true(introspection_ask(introspection, &scope, NULL, TOKEN, answered, NULL));
 	introspection_free(introspection);
 	introspection = NULL;
 	assert_true(scope_is_idle(&scope));
@@ -211,6 +257,9 @@ int main(void)
 		INTROSPECTION_TEST(test_any_other_answer_leaves_the_token_unknown),
 		INTROSPECTION_TEST(test_without_a_url_users_cannot_be_asked),
 		INTROSPECTION_TEST(test_so_many_questions_are_under_way_at_once_and_no_more),
+		INTROSPECTION_TEST(test_one_client_has_few_questions_under_way_and_leaves_places_to_others),
+		INTROSPECTION_TEST(test_many_clients_do_not_take_the_places_of_those_that_are_trusted),
+		INTROSPECTION_TEST(test_only_the_latest_clients_are_trusted),
 		INTROSPECTION_TEST(test_a_cancelled_question_gets_no_answer_and_gives_its_place_back),
 		INTROSPECTION_TEST(test_freeing_with_questions_under_way_runs_no_callback),
 	};

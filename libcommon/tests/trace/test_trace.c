@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -14,11 +15,13 @@
 #define ZERO_ID "00000000000000000000000000000000"
 #define BEGINNING "00-" ID "-" PARENT
 
+static const char *client = "203.0.113.1";
+
 static struct trace begin(const char *traceparent)
 {
 	struct trace trace;
 
-	trace_begin(&trace, traceparent);
+	trace_begin(&trace, traceparent, client);
 	assert_int_equal(strlen(trace.id), 32);
 	assert_int_equal(strlen(trace.span), 16);
 	return trace;
@@ -165,20 +168,46 @@ static void test_the_ratio_is_that_of_the_sampled(void **state)
 	assert_in_range(sampled, 2000, 3000);
 }
 
-static void test_a_peer_has_few_traces_sampled_in_a_second(void **state)
+/* So that what a client asked for in an earlier second does not count. */
+static void await_a_new_second(void)
 {
-	int64_t start_us;
-	int sampled;
+	int64_t second = clock_monotonic_us() / 1000000;
 
+	while (clock_monotonic_us() / 1000000 == second)
+		;
+}
+
+static void test_without_the_flag_nothing_is_sampled_because_a_client_asked(void **state)
+{
 	trace_enable(0);
 	assert_int_equal(sampled_of(100, BEGINNING "-00"), 0);
 	assert_int_equal(sampled_of(100, BEGINNING "-02"), 0);
-	start_us = clock_monotonic_us();
-	sampled = sampled_of(10 * TRACE_ASKED_MAX, BEGINNING "-03");
-	if (clock_monotonic_us() / 1000000 == start_us / 1000000)
-		assert_int_equal(sampled, TRACE_ASKED_MAX);
-	else
-		assert_in_range(sampled, TRACE_ASKED_MAX, 2 * TRACE_ASKED_MAX);
+}
+
+static void test_one_client_has_few_traces_sampled_in_a_second_and_leaves_some_to_others(void **state)
+{
+	trace_enable(0);
+	await_a_new_second();
+	client = "203.0.113.1";
+	assert_int_equal(sampled_of(10 * TRACE_ASKED_MAX, BEGINNING "-03"), TRACE_ASKED_OF_ONE);
+	client = "203.0.113.2";
+	assert_int_equal(sampled_of(10 * TRACE_ASKED_MAX, BEGINNING "-03"), TRACE_ASKED_OF_ONE);
+}
+
+static void test_all_clients_together_have_few_traces_sampled_in_a_second(void **state)
+{
+	char name[16];
+	int sampled = 0;
+
+	trace_enable(0);
+	await_a_new_second();
+	client = name;
+	for (int i = 0; i < 10 * TRACE_ASKED_MAX; i++) {
+		snprintf(name, sizeof name, "198.51.100.%d", i);
+		sampled += begin(BEGINNING "-03").is_sampled;
+	}
+	client = "203.0.113.1";
+	assert_int_equal(sampled, TRACE_ASKED_MAX);
 }
 
 static void test_what_a_service_of_ours_sampled_is_sampled_however_often(void **state)
@@ -204,7 +233,9 @@ int main(void)
 		cmocka_unit_test(test_without_a_trace_nothing_is_handed_on_or_logged),
 		cmocka_unit_test(test_a_child_is_another_span_of_the_trace),
 		cmocka_unit_test(test_the_ratio_is_that_of_the_sampled),
-		cmocka_unit_test(test_a_peer_has_few_traces_sampled_in_a_second),
+		cmocka_unit_test(test_without_the_flag_nothing_is_sampled_because_a_client_asked),
+		cmocka_unit_test(test_one_client_has_few_traces_sampled_in_a_second_and_leaves_some_to_others),
+		cmocka_unit_test(test_all_clients_together_have_few_traces_sampled_in_a_second),
 		cmocka_unit_test(test_what_a_service_of_ours_sampled_is_sampled_however_often),
 	};
 

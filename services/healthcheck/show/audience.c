@@ -5,6 +5,7 @@
 
 #include "http/reply.h"
 #include "monitor.h"
+#include "net/forwarded.h"
 #include "service.h"
 #include "show/own_name.h"
 
@@ -34,6 +35,11 @@ static bool needs_no_token(const struct http_request *req)
 	return !is_change(req) && (monitor_of(req)->config->shows_all || is_for_operators(req));
 }
 
+bool audience_is_operator(const struct http_request *req)
+{
+	return audience_admin(req) || is_for_operators(req);
+}
+
 bool audience_sees_all(const struct http_request *req)
 {
 	return needs_no_token(req) || audience_admin(req);
@@ -44,10 +50,15 @@ const struct introspection_user *audience_admin(const struct http_request *req)
 	return http_request_context(req);
 }
 
+/* A stranger whose tokens keep all places for questions would keep admins out. So where an admin comes from, there are places
+ * for the next question. */
 static void let_in(struct http_request *req, const struct introspection_user *user)
 {
 	struct introspection_user *admin = http_request_alloc(req, sizeof *admin, NULL);
+	char client[ADDRESS_NETWORK_BYTES];
 
+	address_network(http_request_remote_ip(req), client);
+	introspection_trust(monitor_of(req)->introspection, client);
 	*admin = *user;
 	http_request_set_context(req, admin);
 	http_request_set_user(req, admin->id);
@@ -68,6 +79,15 @@ static void asked(enum auth_verdict verdict, const struct introspection_user *us
 		http_reply_fail(req, 401, "not_permitted", "You do not have permission to do that.");
 }
 
+static void ask(struct http_request *req, const char *authorization)
+{
+	char client[ADDRESS_NETWORK_BYTES];
+
+	address_network(http_request_remote_ip(req), client);
+	if (!introspection_ask(monitor_of(req)->introspection, http_request_scope(req), client, authorization, asked, req))
+		auth_refuse(req, AUTH_UNKNOWN);
+}
+
 void audience_admit(struct http_request *req)
 {
 	const char *authorization = http_request_header(req, "Authorization");
@@ -77,6 +97,6 @@ void audience_admit(struct http_request *req)
 		http_request_proceed(req);
 	else if (!has_token)
 		auth_refuse(req, AUTH_MISSING);
-	else if (!introspection_ask(monitor_of(req)->introspection, http_request_scope(req), authorization, asked, req))
-		auth_refuse(req, AUTH_UNKNOWN);
+	else
+		ask(req, authorization);
 }

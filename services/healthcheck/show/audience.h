@@ -13,6 +13,8 @@
 http_handler audience_admit;
 /* For the handlers that have something for every reader. */
 bool audience_sees_all(const struct http_request *req);
+/* Whether only operators can send such a request: it has an admin's token, or arrived at the private port. */
+bool audience_is_operator(const struct http_request *req);
 /* The admin who asks; NULL: the reader sees all without a token, or does not. Lives as long as the request. */
 const struct introspection_user *audience_admin(const struct http_request *req);
 

@@ -27,7 +27,7 @@ struct reader {
 	struct streams *streams;
 	struct http_stream *stream;
 	char client[ADDRESS_NETWORK_BYTES];
-	bool sees_all;
+	bool sees_all, is_operator;
 	int beats_left; /* until it is disconnected; negative: never */
 	LIST_ENTRY(reader) link;
 };
@@ -35,7 +35,7 @@ struct reader {
 struct streams {
 	struct monitor *monitor;
 	struct loop_timer *beat;
-	unsigned count;
+	unsigned counts[2]; /* of the public, of operators: neither can take the other's places */
 	LIST_HEAD(, reader) readers;
 };
 
@@ -81,23 +81,29 @@ static void beat(void *arg)
 	}
 }
 
+static void count(const struct reader *reader, int by)
+{
+	reader->streams->counts[reader->is_operator] += (unsigned)by;
+	metrics_add(readers_now, by);
+}
+
 static void reader_ended(void *arg)
 {
 	struct reader *reader = arg;
 
 	LIST_REMOVE(reader, link);
-	metrics_set(readers_now, --reader->streams->count);
+	count(reader, -1);
 	free(reader);
 }
 
-static long streams_of(const struct streams *streams, const char *client)
+static long streams_of(const struct streams *streams, const char *client, bool is_operator)
 {
 	struct reader *reader;
-	long count = 0;
+	long of_client = 0;
 
 	LIST_FOREACH (reader, &streams->readers, link)
-		count += strcmp(reader->client, client) == 0;
-	return count;
+		of_client += reader->is_operator == is_operator && strcmp(reader->client, client) == 0;
+	return of_client;
 }
 
 static struct reader *reader_new(struct streams *streams, struct http_request *req)
@@ -106,6 +112,7 @@ static struct reader *reader_new(struct streams *streams, struct http_request *r
 
 	reader->streams = streams;
 	reader->sees_all = audience_sees_all(req);
+	reader->is_operator = audience_is_operator(req);
 	reader->beats_left = audience_admin(req) ? ADMIN_BEATS : -1;
 	address_network(http_request_remote_ip(req), reader->client);
 	return reader;
@@ -116,13 +123,14 @@ void stream_begin(struct http_request *req)
 	struct monitor *monitor = monitor_of(req);
 	struct streams *streams = monitor->streams;
 	char client[ADDRESS_NETWORK_BYTES];
+	bool is_operator = audience_is_operator(req);
 	struct buf message = {0};
 	struct reader *reader;
 
-	if (streams->count >= (unsigned)monitor->config->streams_max)
+	if (streams->counts[is_operator] >= (unsigned)monitor->config->streams_max)
 		return http_reply_status(req, STATUS_BUSY);
 	address_network(http_request_remote_ip(req), client);
-	if (streams_of(streams, client) >= monitor->config->streams_per_client)
+	if (streams_of(streams, client, is_operator) >= monitor->config->streams_per_client)
 		return http_reply_fail(req, 429, "too_many_streams", "Too many pages are open. Please close one of them.");
 	reader = reader_new(streams, req);
 	http_reply_header(req, "X-Accel-Buffering", "no"); /* for an nginx whose configuration is not ours */
@@ -132,7 +140,7 @@ void stream_begin(struct http_request *req)
 		return;
 	}
 	LIST_INSERT_HEAD(&streams->readers, reader, link);
-	metrics_set(readers_now, ++streams->count);
+	count(reader, 1);
 	buf_text(&message, "retry: 1000\n\n");
 	make_message(monitor, reader->sees_all, &message);
 	http_stream_write(reader->stream, message.bytes, message.len);
