@@ -5,6 +5,7 @@ addresses, so that the tests measure healthcheck and not its targets."""
 
 import contextlib
 import http.client
+import itertools
 import os
 import re
 import socket
@@ -175,6 +176,38 @@ def test_a_hostile_target_is_down_with_a_reason_and_does_not_disturb_others():
             resident_mb = daemon.resident_mb()
             print(f"resident {resident_mb:.1f} MB")
             assert SANITIZED or resident_mb < 20
+
+
+def inventor():
+    """More routes than a service has, and each is asked all the time."""
+    asked = itertools.count()
+
+    def answer(peer, request):
+        if b"/metrics" not in request:
+            return good(peer, request)
+        count = next(asked)
+        routes = "".join(f'http_requests_total{{method="GET",route="/{i}",code="200"}} {count}\n' for i in range(80))
+        return peer.sendall(whole(METRICS + routes.encode()))
+
+    return answer
+
+
+def test_so_many_routes_are_recorded_and_no_more_whatever_targets_invent():
+    with (
+        targets({name: inventor() for name in ("one", "two", "three")}) as standing,
+        Healthcheck([(name, target.url) for name, target in standing.items()], interval_s=0.2) as daemon,
+    ):
+
+        def recorded():
+            names = [(service, route) for service in standing for route in range(80)]
+            query = "/healthcheck/requests/history?method=GET&service={}&route=/{}"
+            return [get(query.format(*name), port=daemon.port).status for name in names].count(200)
+
+        eventually(lambda: recorded() == 128, message="as many as have a place")
+        rounds = daemon.rounds()
+        eventually(lambda: daemon.rounds() > rounds + 3)
+        assert recorded() == 128
+        assert SANITIZED or daemon.resident_mb() < 20
 
 
 def half(path, reply):

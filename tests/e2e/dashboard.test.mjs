@@ -376,6 +376,66 @@ test("the requests of each route are listed, and those that fail come first", as
 	await page.screenshot({ path: artifact("dashboard-requests.png"), fullPage: true });
 });
 
+const drawn = (page, parent, count, words = "") =>
+	eventually(
+		async () => (await page.locator(`${parent} .spark[aria-label*='${words}: at most']`).count()) === count,
+		`${count} graphs of ${parent} are drawn`,
+	);
+
+test("the queue, what waits in Postgres, and how many jobs are finished are shown over each range of time", async (t) => {
+	const page = await open(t);
+	assert.deepEqual(await page.locator("#jobs h3").allInnerTexts(), ["In the queue", "Waiting in Postgres", "Finished"]);
+	await drawn(page, "#jobs", 3);
+	const { width } = await page.locator("#jobs .graph").first().boundingBox();
+	await page
+		.locator("#jobs .graph")
+		.first()
+		.hover({ position: { x: width - 8, y: 10 } });
+	assert.match(await page.locator("#jobs .readout").first().innerText(), /^\d\d:\d\d:\d\d · [\d,]+$/);
+	for (const [choice, words] of [
+		["1 h", "over the last hour"],
+		["24 h", "over the last 24 hours"],
+	]) {
+		await page.getByLabel(choice, { exact: true }).check();
+		await drawn(page, "#jobs", 3, words);
+	}
+	assert.deepEqual(page.complaints, []);
+});
+
+test("a route that is chosen shows its rate, errors and times over time, until it is chosen again", async (t) => {
+	await call("GET", "/users/ping");
+	const page = await open(t);
+	const route = page.getByRole("button", { name: "GET /users/ping", exact: true });
+	await eventually(async () => {
+		await call("GET", "/users/ping");
+		return route.isVisible();
+	}, "the route is listed");
+	await route.press("Enter");
+	assert.equal(await page.locator("#route-name").innerText(), "GET /users/ping of users");
+	assert.deepEqual(await page.locator("#route h3").allInnerTexts(), ["Rate", "Errors", "Median", "99 % within"]);
+	await drawn(page, "#route", 4);
+	assert.equal(await route.getAttribute("aria-expanded"), "true");
+	assert.deepEqual(await violations(page), []);
+	await page.screenshot({ path: artifact("dashboard-route.png"), fullPage: true });
+	await route.press("Enter");
+	assert.equal(await page.locator("#route").isVisible(), false);
+	assert.deepEqual(page.complaints, []);
+});
+
+test("a route that is not asked any more leaves the list", async (t) => {
+	let routes = [{ method: "GET", route: "/values", per_s: 2, errors_per_s: 0, p50_ms: 4, p99_ms: 9 }];
+	const page = await open(t, {
+		before: (page) =>
+			page.route("**/api/healthcheck/requests", (route) =>
+				route.fulfill({ json: { status: "success", data: { services: [{ service: "values", routes }] } } }),
+			),
+	});
+	await page.locator("#requests tr").waitFor();
+	routes = [];
+	await page.getByText("No requests in the last minutes").waitFor();
+	assert.equal(await page.locator("#requests tr").count(), 0);
+});
+
 // ---- what a stranger sees ----
 
 const HIDDEN = ["address", "reason", "version", "cpu_percent", "memory_bytes", "uptime_s", "response_ms"];
@@ -396,7 +456,7 @@ for (const [name, options] of [
 		await page.getByRole("link", { name: "Log in" }).waitFor();
 		assert.equal(await page.locator("#notice").innerText(), "Maintenance from 22:00 to 23:00 UTC.");
 		assert.ok((await page.locator(".services .card[data-status=up]").count()) > 0);
-		for (const what of [".graph", ".card dl", "#choice", "#range", "#requests-section", "#events-section", "#actions"])
+		for (const what of [".graph", ".card dl", "#choice", "#range", "#jobs-section", "#requests-section", "#events-section", "#actions"])
 			assert.equal(await page.locator(what).first().isVisible(), false, what);
 		assert.deepEqual(await violations(page), []);
 		assert.ok((await sideways(page)) <= 0);

@@ -252,7 +252,9 @@ async function loadHistory(services) {
 }
 
 function showGraphs(node, instances) {
-	graphsOf(instances, figure, health.daemonMs).forEach((drawing, i) => drawGraph(slot(node, "cards").children[i], figure, drawing));
+	graphsOf(instances, figure, health.daemonMs).forEach((drawing, i) => {
+		drawGraph(slot(node, "cards").children[i], figure, drawing);
+	});
 }
 
 const loadJobs = () => jobs.load(QUEUE, "../api/healthcheck/queue/history");
