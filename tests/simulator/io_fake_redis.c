@@ -362,7 +362,7 @@ static void random_script(void)
 		{&ask_decimal_script, "2 {jobs}:asked {jobs}:asked:%N lucas:%N r1 3 1000000"},
 		{&present_script, "2 {jobs}:workers {jobs}:load %C %N 50 1000000"},
 		{&present_script, "2 {jobs}:workers {jobs}:load %C 0 100 1000000"},
-		{&count_script, "3 jobs {jobs}:large {jobs}:dead"},
+		{&count_script, "4 jobs {jobs}:large {jobs}:dead {jobs}:backlog"},
 	};
 	static const char *const patterns[] = {
 		"XGROUP CREATE %J workers 0 MKSTREAM",

@@ -3,7 +3,7 @@
 import { at, element, fillChildren, setAttribute, setText } from "./parts.js";
 import { makeSeries } from "./series.js";
 import { ask } from "./session.js";
-import { known, milliseconds, number, percent, rate } from "./words.js";
+import { known, milliseconds, percent, rate } from "./words.js";
 
 const SHOWN = 20;
 const TITLES = [
@@ -58,7 +58,7 @@ function fillRow(row, item) {
 	setAttribute(row, "data-route", JSON.stringify([item.service, item.method, item.route]));
 	setText(service, item.service);
 	setText(route.firstElementChild, `${item.method} ${item.route}`);
-	setText(often, item.per_s < 0.1 ? `${number(item.per_s * 60, 1)}/min` : rate(item.per_s));
+	setText(often, rate(item.per_s));
 	setText(errors.firstElementChild, fails ? percent((100 * item.errors_per_s) / item.per_s) : "none");
 	errors.firstElementChild.classList.toggle("badge", fails);
 	setText(times, `${known(item.p50_ms, milliseconds)}, ${known(item.p99_ms, milliseconds)}`);
@@ -81,5 +81,6 @@ function choose(row) {
 		loadRoute();
 	}
 	at("route").hidden = !chosen;
+	if (chosen) at("route").scrollIntoView({ block: "nearest" });
 	for (const each of at("requests").children) showChoice(each);
 }

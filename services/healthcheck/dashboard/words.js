@@ -31,7 +31,9 @@ export function uptime(s) {
 
 export const percent = (value) => `${number(value, value < 10 ? 1 : 0)} %`;
 export const milliseconds = (value) => (value < 1000 ? `${number(value, value < 10 ? 1 : 0)} ms` : `${number(value / 1000, 1)} s`);
-export const rate = (value) => `${number(value, value < 10 ? 1 : 0)}/s`;
+// Less often than every ten seconds, by the minute.
+export const rate = (value) =>
+	value > 0 && value < 0.1 ? `${number(value * 60, 1)}/min` : `${number(value, value > 0 && value < 10 ? 1 : 0)}/s`;
 
 export function clock(text) {
 	const time = new Date(text);

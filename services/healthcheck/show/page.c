@@ -32,30 +32,31 @@ FILE_OF(icon_svg);
 #define SPAN_OF(name) _binary_services_healthcheck_dashboard_##name##_start, _binary_services_healthcheck_dashboard_##name##_end
 
 static const struct page_file {
-	const char *path, *content_type, *start, *end;
+	const char *name, *content_type, *start, *end;
 } files[] = {
-	{"/status/", "text/html; charset=utf-8", SPAN_OF(index_html)},
-	{"/status/app.js", "text/javascript; charset=utf-8", SPAN_OF(app_js)},
-	{"/status/parts.js", "text/javascript; charset=utf-8", SPAN_OF(parts_js)},
-	{"/status/graphs.js", "text/javascript; charset=utf-8", SPAN_OF(graphs_js)},
-	{"/status/readout.js", "text/javascript; charset=utf-8", SPAN_OF(readout_js)},
-	{"/status/series.js", "text/javascript; charset=utf-8", SPAN_OF(series_js)},
-	{"/status/requests.js", "text/javascript; charset=utf-8", SPAN_OF(requests_js)},
-	{"/status/session.js", "text/javascript; charset=utf-8", SPAN_OF(session_js)},
-	{"/status/stream.js", "text/javascript; charset=utf-8", SPAN_OF(stream_js)},
-	{"/status/admin.js", "text/javascript; charset=utf-8", SPAN_OF(admin_js)},
-	{"/status/words.js", "text/javascript; charset=utf-8", SPAN_OF(words_js)},
-	{"/status/style.css", "text/css; charset=utf-8", SPAN_OF(style_css)},
-	{"/status/tokens.css", "text/css; charset=utf-8", SPAN_OF(tokens_css)},
-	{"/status/theme.js", "text/javascript; charset=utf-8", SPAN_OF(theme_js)},
-	{"/status/inter.woff2", "font/woff2", SPAN_OF(inter_woff2)},
-	{"/status/icon.svg", "image/svg+xml", SPAN_OF(icon_svg)},
+	{"", "text/html; charset=utf-8", SPAN_OF(index_html)},
+	{"app.js", "text/javascript; charset=utf-8", SPAN_OF(app_js)},
+	{"parts.js", "text/javascript; charset=utf-8", SPAN_OF(parts_js)},
+	{"graphs.js", "text/javascript; charset=utf-8", SPAN_OF(graphs_js)},
+	{"readout.js", "text/javascript; charset=utf-8", SPAN_OF(readout_js)},
+	{"series.js", "text/javascript; charset=utf-8", SPAN_OF(series_js)},
+	{"requests.js", "text/javascript; charset=utf-8", SPAN_OF(requests_js)},
+	{"session.js", "text/javascript; charset=utf-8", SPAN_OF(session_js)},
+	{"stream.js", "text/javascript; charset=utf-8", SPAN_OF(stream_js)},
+	{"admin.js", "text/javascript; charset=utf-8", SPAN_OF(admin_js)},
+	{"words.js", "text/javascript; charset=utf-8", SPAN_OF(words_js)},
+	{"style.css", "text/css; charset=utf-8", SPAN_OF(style_css)},
+	{"tokens.css", "text/css; charset=utf-8", SPAN_OF(tokens_css)},
+	{"theme.js", "text/javascript; charset=utf-8", SPAN_OF(theme_js)},
+	{"inter.woff2", "font/woff2", SPAN_OF(inter_woff2)},
+	{"icon.svg", "image/svg+xml", SPAN_OF(icon_svg)},
 };
 
-static const struct page_file *find(const char *path)
+/* NULL: the page itself. */
+static const struct page_file *find(const char *name)
 {
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-		if (strcmp(files[i].path, path) == 0)
+		if (strcmp(files[i].name, name ? name : "") == 0)
 			return &files[i];
 	return NULL;
 }
@@ -84,7 +85,7 @@ static void add_headers(struct http_request *req, const char *etag)
 
 void page_show(struct http_request *req)
 {
-	const struct page_file *file = find(http_request_route(req)->path);
+	const struct page_file *file = find(http_request_param(req, "file"));
 	const char *known = http_request_header(req, "If-None-Match");
 	char etag[24];
 
