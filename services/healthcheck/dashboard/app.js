@@ -63,7 +63,7 @@ async function poll() {
 	if (performance.now() - askedMs < POLL_MS / 2) return;
 	askedMs = performance.now();
 	try {
-		received(await ask("../api/healthcheck"), "poll");
+		received(await ask("../api/healthcheck", POLL_MS), "poll");
 	} catch {
 		tick();
 	}

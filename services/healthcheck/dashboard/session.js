@@ -83,11 +83,11 @@ export async function headers() {
 	return token ? { Authorization: `Bearer ${token}` } : {};
 }
 
-const ASK_TIMEOUT_MS = 2000;
+const ASK_TIMEOUT_MS = 10_000;
 
-export async function ask(path) {
+export async function ask(path, timeoutMs = ASK_TIMEOUT_MS) {
 	const sent = await headers();
-	const response = await fetch(path, { cache: "no-store", headers: sent, signal: AbortSignal.timeout(ASK_TIMEOUT_MS) });
+	const response = await fetch(path, { cache: "no-store", headers: sent, signal: AbortSignal.timeout(timeoutMs) });
 	if (response.status === 401) refuse(sent);
 	if (!response.ok) throw new Error(`${path}: ${response.status}`);
 	return response.json();
