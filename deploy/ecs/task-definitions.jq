@@ -59,10 +59,11 @@ def task(size; volumes; containers): {
 };
 
 # Environment and secrets of each daemon.
+def sms: if $place.SmsUrl then {SMS_URL: $place.SmsUrl} else {} end;
 def settings(name):
   {APP_ENV: $app_env, ADMIN_HOST: "0.0.0.0", LOG_LEVEL: "info", DRAIN_SECONDS: "20", TRUSTED_PROXIES: "10.20.0.0/16"} + ({
-    users: (if $place.PublicUrl then {PUBLIC_URL: $place.PublicUrl} else {} end), values: {USERS_URL: "http://users.\($place.Namespace):5001"}, worker: {},
-    mailer: (if $place.SmtpUrl then {MAIL_FROM: $place.MailFrom, PUBLIC_URL: $place.PublicUrl} else {} end),
+    users: ((if $place.PublicUrl then {PUBLIC_URL: $place.PublicUrl} else {} end) + sms), values: {USERS_URL: "http://users.\($place.Namespace):5001"}, worker: {},
+    mailer: ((if $place.SmtpUrl then {MAIL_FROM: $place.MailFrom, PUBLIC_URL: $place.PublicUrl} else {} end) + sms),
     healthcheck: {HEALTHCHECK_TARGETS: (["users=9001", "values=9002", "worker=9004", "mailer=9005", "healthcheck=9003"] |
       map(split("=") | "\(.[0])=http://\(.[0]).\($place.Namespace):\(.[1])") | join(",")), USERS_URL: "http://users.\($place.Namespace):5001"}
   }[name]);
@@ -70,7 +71,8 @@ def keys: {SECRET_KEY: $place.SecretKey} + (if $place.SecretKeyPrevious then {SE
 def secrets_of(name):
   {REDIS_URL: $place.RedisUrl} + ({
     users: (keys + {DATABASE_URL: $place.UsersUrl}), values: (keys + {DATABASE_URL: $place.ValuesUrl}),
-    worker: {}, mailer: (if $place.SmtpUrl then {SMTP_URL: $place.SmtpUrl} else {} end), healthcheck: {HEALTHCHECK_POSTGRES: $place.HealthcheckUrl}
+    worker: {}, mailer: ((if $place.SmtpUrl then {SMTP_URL: $place.SmtpUrl} else {} end) + (if $place.SmsToken then {SMS_TOKEN: $place.SmsToken} else {} end)),
+    healthcheck: {HEALTHCHECK_POSTGRES: $place.HealthcheckUrl}
   }[name]);
 
 def daemon(name; size; ports): task(size; ["tmp", "certificates"]; [

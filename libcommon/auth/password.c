@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/password_denylist.h"
 #include "auth/password_guess.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -44,6 +45,9 @@ const struct config_option password_options[] = {
 	{"PASSWORD_GUESSES_MIN", CONFIG_INT, offsetof(struct password_config, guesses_min), "8",
 	 "guesses that a new password must withstand, as a power of ten (8: 100,000,000); 0: any number will do", 0,
 	 GUESSES_MIN_MAX, false},
+	{"PASSWORD_DENYLIST", CONFIG_TEXT, offsetof(struct password_config, denylist), NULL,
+	 "file of passwords that are refused too: their SHA-1, one a line, sorted, as Have I Been Pwned has them; unset: none",
+	 0, 0, true},
 	{0},
 };
 
@@ -164,10 +168,32 @@ static bool verify_forms(struct password_job *job)
 	return job->typed && (!matches || job->is_refused) ? verify(job, job->typed) || matches : matches;
 }
 
+void password_config_check(const struct password_config *config, struct config *errors)
+{
+	const char *problem = config->denylist ? password_denylist_problem(config->denylist) : NULL;
+
+	if (problem)
+		config_problem(errors, "PASSWORD_DENYLIST: %s", problem);
+}
+
+enum status password_judge(const struct password_config *config, const char *password, const char *const *about,
+			   const char **ret_problem)
+{
+	bool is_listed = false;
+	enum status status = config->denylist ? password_denylist_look(config->denylist, password, &is_listed) : STATUS_OK;
+
+	if (status == STATUS_OK)
+		*ret_problem = is_listed ? "is known to attackers, because it has leaked"
+					 : password_guess_problem(password, about, config->guesses_min);
+	return status;
+}
+
+/* Without a hash the caller gets INTERNAL. */
 static void choose(struct password_job *job)
 {
-	job->problem = password_guess_problem(job->password, (const char *const *)job->about, job->config->guesses_min);
-	if (!job->problem)
+	enum status status = password_judge(job->config, job->password, (const char *const *)job->about, &job->problem);
+
+	if (status == STATUS_OK && !job->problem)
 		job->new_phc = make_hash(job->config, job->password);
 }
 

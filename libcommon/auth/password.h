@@ -14,8 +14,15 @@
 struct password_config {
 	long memory_kib, passes, lanes, threads, queue_max, queue_ms;
 	long guesses_min; /* a power of ten; 0: any password will do */
+	char *denylist;   /* password_denylist.h; NULL: none */
 };
 extern const struct config_option password_options[];
+
+void password_config_check(const struct password_config *config, struct config *errors);
+/* Whether a password may be a new one; the problem, static, is read after "the password "; NULL: none. INTERNAL: the denylist
+ * can not be read. Takes several milliseconds, and may run on any thread. about: as of password_guess_problem(). */
+enum status password_judge(const struct password_config *config, const char *password, const char *const *about,
+			   const char **ret_problem) MUST_CHECK;
 
 struct password_hasher;
 struct password_hasher *password_hasher_new(struct event_base *base, const struct password_config *config);
@@ -23,9 +30,9 @@ void password_hasher_free(struct password_hasher *hasher);
 
 #define PASSWORD_ABOUT_MAX 2
 
-/* Hashes a new password, unless it is too easy to guess (PASSWORD_GUESSES_MIN): then STATUS_INVALID, and problem says why
- * (password_guess.h). The password is copied and the copy wiped. about: up to PASSWORD_ABOUT_MAX texts about its user, then
- * NULL; copied. phc is borrowed for the callback. STATUS_BUSY when the queue is too long. */
+/* Hashes a new password, unless password_judge() finds a problem: then STATUS_INVALID, and problem says why. The password is
+ * copied and the copy wiped. about: up to PASSWORD_ABOUT_MAX texts about its user, then NULL; copied. phc is borrowed for the
+ * callback. STATUS_BUSY when the queue is too long. */
 typedef void password_hashed(enum status status, const char *phc, const char *problem, void *arg);
 void password_hash(struct password_hasher *hasher, struct scope *scope, const struct hash_turn *turn, const char *password,
 		   const char *const *about, password_hashed *done, void *arg);

@@ -10,6 +10,7 @@
 REDIS_SCRIPT(libcommon_mail, take, mail_take);
 
 static const char *const result_names[MAIL_RESULTS] = {"sent", "failed", "deferred"};
+static const char *const channel_names[MAIL_CHANNELS] = {"email", "sms"};
 
 struct call { /* freed with its redis_call */
 	union {
@@ -31,6 +32,20 @@ static struct call *call_new(void *arg)
 const char *mail_result_name(enum mail_result result)
 {
 	return result_names[result];
+}
+
+const char *mail_channel_name(enum mail_channel channel)
+{
+	return channel_names[channel];
+}
+
+enum mail_channel mail_channel_find(const char *name)
+{
+	int channel = 0;
+
+	while (*name && channel < MAIL_CHANNELS && strcmp(name, channel_names[channel]) != 0)
+		channel++;
+	return (enum mail_channel)channel;
 }
 
 bool mail_is_id(const char *text)
@@ -60,10 +75,27 @@ void mail_publish(struct redis *redis, struct scope *scope, const struct mail_me
 	call->done = published;
 	int64_format(message->attempt, attempt);
 	int64_format(message->deadline_ms, deadline_ms);
-	redis_call_own(redis_command(redis, scope, 18,
-				     (const char *[]){"XADD", MAIL_MESSAGES, "MAXLEN", "~", MAIL_STREAM_MAX, "*", "id",
-						      message->id, "attempt", attempt, "deadline", deadline_ms, "template",
-						      message->template, "to", message->recipient, "values", message->values},
+	redis_call_own(redis_command(redis, scope, 20,
+				     (const char *[]){"XADD",
+						      MAIL_MESSAGES,
+						      "MAXLEN",
+						      "~",
+						      MAIL_STREAM_MAX,
+						      "*",
+						      "id",
+						      message->id,
+						      "attempt",
+						      attempt,
+						      "deadline",
+						      deadline_ms,
+						      "template",
+						      message->template,
+						      "channel",
+						      mail_channel_name(message->channel),
+						      "to",
+						      message->recipient,
+						      "values",
+						      message->values},
 				     NULL, done, call),
 		       call);
 }
@@ -105,6 +137,7 @@ static bool read_attempt(const redisReply *fields, char id[MAIL_ID_BYTES], int64
 static bool read_message(const redisReply *fields, struct mail_message *ret_message)
 {
 	ret_message->template = field(fields, "template");
+	ret_message->channel = mail_channel_find(field(fields, "channel"));
 	ret_message->recipient = field(fields, "to");
 	ret_message->values = field(fields, "values");
 	return read_attempt(fields, ret_message->id, &ret_message->attempt) &&

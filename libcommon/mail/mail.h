@@ -19,12 +19,22 @@
 /* Largest number of entries of a stream. Older ones are dropped: users publishes again what they were about. */
 #define MAIL_STREAM_MAX "10000"
 
+enum mail_channel {
+	MAIL_EMAIL,
+	MAIL_SMS,
+	MAIL_CHANNELS /* one of a newer users */
+};
+const char *mail_channel_name(enum mail_channel channel); /* not of MAIL_CHANNELS */
+/* "": MAIL_EMAIL, because a users from before the channels names none. */
+enum mail_channel mail_channel_find(const char *name);
+
 struct mail_message {
 	char id[MAIL_ID_BYTES];
-	int64_t attempt;       /* 1, 2, … */
-	int64_t deadline_ms;   /* Unix time; the attempt has ended by then, or is not begun */
-	const char *template;  /* its name; borrowed, as the next two */
-	const char *recipient; /* an e-mail address; not checked */
+	int64_t attempt;      /* 1, 2, … */
+	int64_t deadline_ms;  /* Unix time; the attempt has ended by then, or is not begun */
+	const char *template; /* its name; borrowed, as the next two */
+	enum mail_channel channel;
+	const char *recipient; /* an e-mail address, or a telephone number in E.164; not checked */
 	const char *values;    /* of the template: a JSON object of texts; not checked */
 };
 

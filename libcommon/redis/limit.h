@@ -8,7 +8,7 @@
 #include "redis/redis.h"
 
 #define LIMIT_COUNTERS_MAX "50000" /* of a limit; Redis has about 130 bytes of each */
-#define LIMITS_MAX 2
+#define LIMITS_MAX 3
 
 struct limit {
 	const char *key;  /* of its counters; keys that are counted together are in one slot of a cluster */

@@ -89,7 +89,7 @@ ENVIRONMENT
 	values) echo "export DATABASE_URL_FILE=$secrets/values.url USERS_URL=http://127.0.0.1:$(daemon_port users)" ;;
 	mailer)
 		case $APP_ENV in development | testing)
-			[ -n "${SMTP_URL:-}${MAIL_DIR:-}" ] || echo "export MAIL_DIR=$(quote "$RUN_DIR/mail")"
+			{ [ -n "${SMTP_URL:-}" ] && [ -n "${SMS_URL:-}" ]; } || [ -n "${MAIL_DIR:-}" ] || echo "export MAIL_DIR=$(quote "$RUN_DIR/mail")"
 			;;
 		esac
 		;;

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 
+#define NUMBER_DIGITS_MAX 15
 #define LINE_MAX_CHARS 76 /* RFC 2045 §6.7 */
 #define ENCODED_CHARS 3   /* =2E */
 
@@ -16,13 +17,15 @@
 #define TEMPLATE_FILES(name)                                                      \
 	extern const char _binary_services_mailer_templates_##name##_txt_start[]; \
 	extern const char _binary_services_mailer_templates_##name##_html_start[]
-#define TEMPLATE(name)                                                        \
-	{                                                                     \
-#name, _binary_services_mailer_templates_##name##_txt_start,  \
-			_binary_services_mailer_templates_##name##_html_start \
+#define TEMPLATE_WITH_SMS(name, sms)                                               \
+	{                                                                          \
+#name, _binary_services_mailer_templates_##name##_txt_start,       \
+			_binary_services_mailer_templates_##name##_html_start, sms \
 	}
+#define TEMPLATE(name) TEMPLATE_WITH_SMS(name, NULL)
 
 TEMPLATE_FILES(code);
+extern const char _binary_services_mailer_templates_code_sms_txt_start[];
 TEMPLATE_FILES(email_changed);
 TEMPLATE_FILES(email_link);
 TEMPLATE_FILES(factor_added);
@@ -35,11 +38,16 @@ TEMPLATE_FILES(recovery_codes_replaced);
 TEMPLATE_FILES(session_reused);
 
 const struct template templates[] = {
-	TEMPLATE(code),           TEMPLATE(email_changed),
-	TEMPLATE(email_link),     TEMPLATE(factor_added),
-	TEMPLATE(factor_removed), TEMPLATE(new_device),
-	TEMPLATE(passkey_copied), TEMPLATE(password_changed),
-	TEMPLATE(password_reset), TEMPLATE(recovery_codes_replaced),
+	TEMPLATE_WITH_SMS(code, _binary_services_mailer_templates_code_sms_txt_start),
+	TEMPLATE(email_changed),
+	TEMPLATE(email_link),
+	TEMPLATE(factor_added),
+	TEMPLATE(factor_removed),
+	TEMPLATE(new_device),
+	TEMPLATE(passkey_copied),
+	TEMPLATE(password_changed),
+	TEMPLATE(password_reset),
+	TEMPLATE(recovery_codes_replaced),
 	TEMPLATE(session_reused),
 };
 const int templates_n = sizeof templates / sizeof *templates;
@@ -67,6 +75,13 @@ bool compose_is_address(const char *text)
 		if (!strchr(letters, *c) && !strchr(specials, *c))
 			return false;
 	return at[1] && at[1] != '.' && at[1] != '-' && text[0] != '.' && at[-1] != '.' && !strstr(text, "..");
+}
+
+bool compose_is_number(const char *text)
+{
+	size_t digits = text[0] == '+' ? strspn(text + 1, "0123456789") : 0;
+
+	return digits > 0 && digits <= NUMBER_DIGITS_MAX && !text[1 + digits];
 }
 
 /* ---- filling in ---- */
@@ -199,4 +214,11 @@ void compose(struct buf *out, const struct compose_config *config, const struct 
 	buf_printf(out, "--%s--\r\n", boundary);
 	mem_free_secret(plain.bytes);
 	mem_free_secret(html.bytes);
+}
+
+void compose_sms(struct buf *out, const struct compose_config *config, const struct template *template, const cJSON *values)
+{
+	fill(out, config, template->sms, values, PLAIN);
+	while (out->len > 0 && out->bytes[out->len - 1] == '\n')
+		out->bytes[--out->len] = '\0';
 }

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "compose.h"
+#include "sms.h"
 #include "smtp.h"
 
 struct mailer_config mailer_config;
@@ -30,6 +31,23 @@ static const struct config_option own_options[] = {
 	 "messages to one address in an hour; more are deferred", 1, 1000000, false},
 	{"MAIL_DOMAIN_RATE", CONFIG_INT, offsetof(struct mailer_config, domain_rate), "120",
 	 "messages to one domain in a minute; more are deferred", 1, 1000000, false},
+	{"SMS_URL", CONFIG_URL, offsetof(struct mailer_config, sms_url), NULL,
+	 "https:// of the gateway that sends SMS. mailer: it gets a POST of {\"to\": …, \"text\": …}; unset: messages become "
+	 "files "
+	 "(MAIL_DIR), or wait. users: unset: codes by SMS are offered in development and testing alone",
+	 0, 0, true},
+	{"SMS_TOKEN", CONFIG_SECRET, offsetof(struct mailer_config, sms_token), NULL,
+	 "token for the gateway (Authorization: Bearer)", 0, 0, true},
+	{"SMS_CA_FILE", CONFIG_TEXT, offsetof(struct mailer_config, sms_ca_file), NULL,
+	 "certificates that the gateway's must be signed by; default: the system's", 0, 0, true},
+	{"SMS_SECONDS", CONFIG_INT, offsetof(struct mailer_config, sms_timeout_s), "15",
+	 "limit for the gateway's answer; shorter than users' MAIL_LEASE_SECONDS", 1, 600, false},
+	{"SMS_NUMBER_RATE", CONFIG_INT, offsetof(struct mailer_config, sms_number_rate), "10",
+	 "SMS to one number in an hour; more are deferred", 1, 10000, false},
+	{"SMS_PREFIX_RATE", CONFIG_INT, offsetof(struct mailer_config, sms_prefix_rate), "60",
+	 "SMS to numbers with the same first five digits in an hour; more are deferred", 1, 10000, false},
+	{"SMS_RATE", CONFIG_INT, offsetof(struct mailer_config, sms_rate), "600",
+	 "SMS to all numbers together in an hour; more are deferred", 1, 10000, false},
 	{"PUBLIC_URL", CONFIG_TEXT, offsetof(struct mailer_config, public_url), NULL,
 	 "address of the client, for links in messages; default, only in development and testing: http://localhost:8080", 0, 0,
 	 true},
@@ -73,12 +91,24 @@ static void check_sending(struct config *config, bool is_public)
 		config_problem(config, "PUBLIC_URL: is not set; set it to the address of the client, as https://example.com");
 }
 
+static void check_sms(struct config *config, bool is_public)
+{
+	const char *problem = mailer_config.sms_url ? sms_url_problem(mailer_config.sms_url, is_public) : NULL;
+
+	if (problem)
+		config_problem(config, "SMS_URL: %s", problem);
+	problem = mailer_config.sms_token ? sms_token_problem(mailer_config.sms_token) : NULL;
+	if (problem)
+		config_problem(config, "SMS_TOKEN: %s", problem);
+}
+
 void mailer_check(struct config *config)
 {
 	bool is_public = config_env(config) == APP_ENV_STAGING || config_env(config) == APP_ENV_PRODUCTION;
 
 	redis_config_check(&mailer_config.redis, config);
 	check_sending(config, is_public);
+	check_sms(config, is_public);
 	if (!mailer_config.from)
 		mailer_config.from = mem_strdup("abacus@localhost");
 	if (!mailer_config.public_url)

@@ -1,5 +1,5 @@
-/* The messages that this mailer holds. Flow of one: wait -> waited -> take -> taken -> begin -> counted -> send_message ->
- * sent -> report -> reported. A message is held until Redis has its report. */
+/* The messages that this mailer holds. Flow of one: wait -> waited -> take -> taken -> begin -> (count) -> counted ->
+ * send_email | send_sms -> sent -> report -> reported. A message is held until Redis has its report. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -15,6 +15,7 @@
 #include "rates.h"
 #include "mail/mail.h"
 #include "service.h"
+#include "sms.h"
 #include "smtp.h"
 
 #define BLOCK_MS 1000
@@ -25,6 +26,7 @@ enum outcome { OUTCOME_SENT, OUTCOME_FAILED, OUTCOME_DEFERRED, OUTCOME_LIMITED, 
 struct held {
 	struct mailer *mailer;
 	struct mail_report report;
+	enum mail_channel channel;
 	const struct template *template;
 	char *recipient;
 	cJSON *values;
@@ -36,7 +38,9 @@ struct mailer {
 	const struct mailer_config *config;
 	struct smtp_config smtp_config;
 	struct compose_config compose_config;
+	struct sms_config sms_config;
 	struct smtp *smtp;                /* NULL: messages become files, or wait */
+	struct sms *sms;                  /* NULL: the same of SMS */
 	struct redis *redis, *waiting_on; /* waiting_on is for blocking reads alone */
 	struct scope scope, wait_scope;
 	struct loop_timer *resume;
@@ -47,7 +51,7 @@ struct mailer {
 	void *drained_arg;
 };
 
-static struct metric *sent_total[TEMPLATES_MAX][OUTCOMES];
+static struct metric *sent_total[TEMPLATES_MAX][OUTCOMES], *sms_total[OUTCOMES];
 
 static void wait_for_messages(struct mailer *mailer);
 static void waited(enum status status, void *arg);
@@ -55,7 +59,8 @@ static void take(struct mailer *mailer);
 static void taken(enum status status, const struct mail_message *messages, int n, void *arg);
 static void begin(struct mailer *mailer, const struct mail_message *message);
 static void counted(enum status status, long retry_s, void *arg);
-static void send_message(struct held *held);
+static void send_email(struct held *held);
+static void send_sms(struct held *held);
 static void sent(enum mail_result result, long code, const char *reason, void *arg);
 static void finish(struct held *held, enum outcome outcome);
 static void report(struct held *held);
@@ -75,6 +80,11 @@ void mailer_register_metrics(void)
 			sent_total[i][outcome] = metrics_counter("mail_sent_total", labels.bytes,
 								 "Attempts to send a message, by template and result.");
 		}
+	for (int outcome = 0; outcome < OUTCOMES; outcome++) {
+		labels.len = 0;
+		metrics_label(&labels, "result", names[outcome]);
+		sms_total[outcome] = metrics_counter("sms_sent_total", labels.bytes, "Attempts to send an SMS, by result.");
+	}
 	buf_free(&labels);
 }
 
@@ -82,8 +92,8 @@ void mailer_register_metrics(void)
 
 static bool may_take(const struct mailer *mailer)
 {
-	return (mailer->smtp || mailer->config->folder) && !mailer->is_draining && !mailer->is_waiting && !mailer->is_taking &&
-	       mailer->held_count < mailer->config->connections && mailer_is_ready(mailer);
+	return (mailer->smtp || mailer->sms || mailer->config->folder) && !mailer->is_draining && !mailer->is_waiting &&
+	       !mailer->is_taking && mailer->held_count < mailer->config->connections && mailer_is_ready(mailer);
 }
 
 static void check_drained(struct mailer *mailer)
@@ -152,7 +162,33 @@ static void resume_due(void *arg)
 /* A message that could end after its deadline is left to users, which publishes it again. */
 static bool is_in_time(const struct mailer *mailer, const struct mail_message *message)
 {
-	return message->deadline_ms >= clock_unix_ms() + mailer->config->timeout_s * 1000;
+	long timeout_s = message->channel == MAIL_SMS ? mailer->config->sms_timeout_s : mailer->config->timeout_s;
+
+	return message->deadline_ms >= clock_unix_ms() + timeout_s * 1000;
+}
+
+/* Whether a message of this channel goes anywhere. */
+static bool has_way(const struct mailer *mailer, enum mail_channel channel)
+{
+	return mailer->config->folder || (channel == MAIL_SMS ? (void *)mailer->sms : (void *)mailer->smtp);
+}
+
+static bool is_recipient(enum mail_channel channel, const char *text)
+{
+	return channel == MAIL_SMS ? compose_is_number(text) : compose_is_address(text);
+}
+
+static bool knows(const struct held *held)
+{
+	return held->template && (held->channel == MAIL_EMAIL || (held->channel == MAIL_SMS && held->template->sms));
+}
+
+static void count(struct held *held)
+{
+	struct mailer *mailer = held->mailer;
+
+	(held->channel == MAIL_SMS ? rates_count_sms : rates_count)(mailer->redis, &mailer->scope, mailer->config,
+								    held->recipient, counted, held);
 }
 
 static void begin(struct mailer *mailer, const struct mail_message *message)
@@ -166,20 +202,26 @@ static void begin(struct mailer *mailer, const struct mail_message *message)
 	held->mailer = mailer;
 	memcpy(held->report.id, message->id, sizeof held->report.id);
 	held->report.attempt = message->attempt;
+	held->channel = message->channel;
 	held->template = template_find(message->template);
 	held->recipient = mem_strdup(message->recipient);
 	LIST_INSERT_HEAD(&mailer->held, held, link);
 	mailer->held_count++;
-	if (!held->template) {
+	if (!knows(held)) {
 		log_line(LOG_WARN, "a message of an unknown template waits for a newer mailer", LOG_TEXT("id", message->id));
 		return finish(held, OUTCOME_DEFERRED);
 	}
-	if (!compose_is_address(message->recipient) ||
+	if (!has_way(mailer, held->channel)) {
+		log_line(LOG_WARN, "a message waits, because SMTP_URL or SMS_URL is not set", LOG_TEXT("id", message->id),
+			 LOG_TEXT("channel", mail_channel_name(held->channel)));
+		return finish(held, OUTCOME_DEFERRED);
+	}
+	if (!is_recipient(held->channel, message->recipient) ||
 	    json_parse(message->values, strlen(message->values), &held->values) != STATUS_OK) {
 		log_line(LOG_WARN, "a message that can not be composed was refused", LOG_TEXT("id", message->id));
 		return finish(held, OUTCOME_FAILED);
 	}
-	rates_count(mailer->redis, &mailer->scope, mailer->config, held->recipient, counted, held);
+	count(held);
 }
 
 /* Without Redis's answer it is deferred too, because a limit that fails open is none. */
@@ -191,33 +233,61 @@ static void counted(enum status status, long retry_s, void *arg)
 		finish(held, OUTCOME_DEFERRED);
 	else if (retry_s > 0)
 		finish(held, OUTCOME_LIMITED);
+	else if (held->channel == MAIL_SMS)
+		send_sms(held);
 	else
-		send_message(held);
+		send_email(held);
 }
 
-static void send_message(struct held *held)
+static void write_to_folder(struct held *held, const char *message)
+{
+	enum status status = file_box_write(held->mailer->config->folder, held->report.id, message);
+
+	finish(held, status == STATUS_OK ? OUTCOME_SENT : OUTCOME_DEFERRED);
+}
+
+/* As a file it has the form of an e-mail, so that one reader shows both. */
+static void send_sms(struct held *held)
+{
+	struct mailer *mailer = held->mailer;
+	struct buf text = {0}, file = {0};
+
+	compose_sms(&text, &mailer->compose_config, held->template, held->values);
+	if (mailer->sms) {
+		sms_send(mailer->sms, held->report.id, held->recipient, text.bytes, sent, held);
+	} else {
+		buf_printf(&file, "From: Abacus\r\nTo: <%s>\r\nSubject: SMS\r\nMessage-ID: <%s@sms>\r\n\r\n%s\r\n",
+			   held->recipient, held->report.id, text.bytes);
+		write_to_folder(held, file.bytes);
+	}
+	mem_free_secret(file.bytes);
+	mem_free_secret(text.bytes);
+}
+
+static void send_email(struct held *held)
 {
 	struct mailer *mailer = held->mailer;
 	struct buf message = {0};
-	enum status status;
 
 	compose(&message, &mailer->compose_config, held->template, held->report.id, held->recipient, held->values);
 	if (mailer->smtp)
 		return smtp_send(mailer->smtp, held->recipient, message.bytes, message.len, sent, held);
-	status = file_box_write(mailer->config->folder, held->report.id, message.bytes);
+	write_to_folder(held, message.bytes);
 	mem_free_secret(message.bytes);
-	finish(held, status == STATUS_OK ? OUTCOME_SENT : OUTCOME_DEFERRED);
 }
 
-/* The server's own words are not logged, because most servers repeat the address in them. */
+/* The server's or the gateway's own words are not logged, because most repeat the recipient in them. */
 static void sent(enum mail_result result, long code, const char *reason, void *arg)
 {
 	static const enum outcome outcomes[MAIL_RESULTS] = {OUTCOME_SENT, OUTCOME_FAILED, OUTCOME_DEFERRED};
 	struct held *held = arg;
 
-	log_line(result == MAIL_SENT ? LOG_INFO : LOG_WARN, "a message was handed to the SMTP server",
+	log_line(result == MAIL_SENT ? LOG_INFO : LOG_WARN,
+		 held->channel == MAIL_SMS ? "a message was handed to the SMS gateway"
+					   : "a message was handed to the SMTP server",
 		 LOG_TEXT("result", mail_result_name(result)), LOG_TEXT("template", held->template->name),
-		 LOG_TEXT("id", held->report.id), LOG_INT("attempt", held->report.attempt), LOG_INT("smtp_code", code),
+		 LOG_TEXT("id", held->report.id), LOG_INT("attempt", held->report.attempt),
+		 LOG_INT(held->channel == MAIL_SMS ? "http_code" : "smtp_code", code),
 		 LOG_TEXT("reason", result == MAIL_SENT ? NULL : reason));
 	finish(held, outcomes[result]);
 }
@@ -229,7 +299,9 @@ static void finish(struct held *held, enum outcome outcome)
 	static const enum mail_result results[OUTCOMES] = {MAIL_SENT, MAIL_FAILED, MAIL_DEFERRED, MAIL_DEFERRED};
 
 	held->report.result = results[outcome];
-	if (held->template)
+	if (held->channel == MAIL_SMS)
+		metrics_add(sms_total[outcome], 1);
+	else if (held->template)
 		metrics_add(sent_total[held->template - templates][outcome], 1);
 	report(held);
 }
@@ -290,6 +362,17 @@ static struct smtp *start_smtp(struct mailer *mailer, struct event_base *base)
 	return NULL;
 }
 
+static struct sms *start_sms(struct mailer *mailer, struct event_base *base)
+{
+	const struct mailer_config *config = mailer->config;
+
+	mailer->sms_config = (struct sms_config){.url = config->sms_url,
+						 .token = config->sms_token,
+						 .ca_file = config->sms_ca_file,
+						 .timeout_s = config->sms_timeout_s};
+	return config->sms_url ? sms_new(base, &mailer->sms_config) : NULL;
+}
+
 struct mailer *mailer_new(struct event_base *base, const struct mailer_config *config)
 {
 	struct mailer *mailer = mem_alloc(sizeof *mailer);
@@ -299,6 +382,7 @@ struct mailer *mailer_new(struct event_base *base, const struct mailer_config *c
 	scope_init(&mailer->scope);
 	scope_init(&mailer->wait_scope);
 	mailer->smtp = start_smtp(mailer, base);
+	mailer->sms = start_sms(mailer, base);
 	mailer->redis = redis_new(base, &config->redis, scripts, LOOP_PRIORITY_NORMAL);
 	mailer->waiting_on = redis_new(base, &config->redis, NULL, LOOP_PRIORITY_NORMAL);
 	redis_on_change(mailer->redis, connection_changed, mailer);
@@ -327,6 +411,7 @@ void mailer_free(struct mailer *mailer)
 	scope_cancel(&mailer->scope);
 	scope_cancel(&mailer->wait_scope);
 	smtp_free(mailer->smtp);
+	sms_free(mailer->sms);
 	redis_free(mailer->redis);
 	redis_free(mailer->waiting_on);
 	loop_timer_free(mailer->resume);

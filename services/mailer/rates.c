@@ -8,6 +8,10 @@
 
 #define RECIPIENTS_KEY "{mail}:recipients"
 #define DOMAINS_KEY "{mail}:domains"
+#define SMS_KEY "{mail}:sms"
+#define SMS_WINDOW_S 3600
+/* A country and a network in it: whoever is paid for messages owns numbers in a row. */
+#define SMS_PREFIX_LEN (sizeof "+49151" - 1)
 #define RECIPIENT_WINDOW_S 3600
 #define DOMAIN_WINDOW_S 60
 #define NAME_BYTES (sizeof "domain:" + ADDRESS_BYTES_MAX)
@@ -31,4 +35,18 @@ void rates_count(struct redis *redis, struct scope *scope, const struct mailer_c
 		    (const struct limit[]){{RECIPIENTS_KEY, address, config->recipient_rate, RECIPIENT_WINDOW_S},
 					   {DOMAINS_KEY, domain, config->domain_rate, DOMAIN_WINDOW_S}},
 		    2, done, arg);
+}
+
+void rates_count_sms(struct redis *redis, struct scope *scope, const struct mailer_config *config, const char *number,
+		     limit_counted *done, void *arg)
+{
+	char name[NAME_BYTES], prefix[NAME_BYTES];
+
+	make_name("to", number, name);
+	snprintf(prefix, sizeof prefix, "prefix:%.*s", (int)SMS_PREFIX_LEN, number);
+	limit_count(redis, scope,
+		    (const struct limit[]){{SMS_KEY, name, config->sms_number_rate, SMS_WINDOW_S},
+					   {SMS_KEY, prefix, config->sms_prefix_rate, SMS_WINDOW_S},
+					   {SMS_KEY, "all", config->sms_rate, SMS_WINDOW_S}},
+		    3, done, arg);
 }

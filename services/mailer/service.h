@@ -15,6 +15,10 @@ struct mailer_config {
 	bool starttls;
 	long timeout_s, connections;
 	long recipient_rate, domain_rate; /* messages in an hour, in a minute */
+	char *sms_url;                    /* http[s]://…; NULL: SMS become files in `folder`, or wait */
+	char *sms_token, *sms_ca_file;    /* NULL: none; the system's */
+	long sms_timeout_s;
+	long sms_number_rate, sms_prefix_rate, sms_rate; /* SMS in an hour */
 };
 
 extern struct mailer_config mailer_config;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "factors/mtan.h"
+#include "factors/phone.h"
 #include "passkeys/passkey_party.h"
 
 struct users_config users_config;
@@ -34,6 +35,13 @@ static const struct config_option own_options[] = {
 	 "address of the client. users: passkeys are of its host; unset: there are none. mailer: links in messages begin with "
 	 "it; default, only in development and testing: http://localhost:8080",
 	 0, 0, true},
+	{"SMS_URL", CONFIG_URL, offsetof(struct users_config, sms_url), NULL,
+	 "https:// of the gateway that sends SMS. mailer: it gets a POST of {\"to\": …, \"text\": …}; unset: messages become "
+	 "files "
+	 "(MAIL_DIR), or wait. users: unset: codes by SMS are offered in development and testing alone",
+	 0, 0, true},
+	{"SMS_COUNTRIES", CONFIG_TEXT, offsetof(struct users_config, sms_countries), NULL,
+	 "49,43,…: codes of the countries whose telephone numbers are accepted; unset: all", 0, 0, true},
 	{"MTAN_TEST_CODES", CONFIG_TEXT, offsetof(struct users_config, mtan_test_codes), NULL,
 	 "email:code,…: users whose mTAN is that code, and who get no message with one; refused in staging and production", 0,
 	 0, true},
@@ -109,13 +117,24 @@ static void check_public_url(struct config *config)
 		config_problem(config, "PUBLIC_URL: must be %s:// with a host", is_public ? "https" : "http(s)");
 }
 
+static void check_sms(struct config *config)
+{
+	const char *problem = users_config.sms_countries ? phone_countries_problem(users_config.sms_countries) : NULL;
+
+	if (problem)
+		config_problem(config, "SMS_COUNTRIES: %s", problem);
+	users_config.is_sms_offered = users_config.sms_url || config_env(config) < APP_ENV_STAGING;
+}
+
 void users_check(struct config *config)
 {
 	if (config_env(config) == APP_ENV_DEVELOPMENT && !is_set("PUBLIC_USERS") && !is_set("PUBLIC_USERS_FILE"))
 		users_config.public_users = true;
 	postgres_config_check(&users_config.postgres, config);
 	redis_config_check(&users_config.redis, config);
+	password_config_check(&users_config.password, config);
 	check_test_codes(config);
+	check_sms(config);
 	check_verification(config);
 	check_public_url(config);
 }

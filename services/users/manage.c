@@ -9,7 +9,6 @@
 
 #include "accounts/validation.h"
 #include "auth/jwt.h"
-#include "auth/password_guess.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "factors/reseal.h"
@@ -74,7 +73,9 @@ static const char *admin_password_problem(const char *password, const char *user
 {
 	const char *const about[] = {username, email, NULL}, *problem = password_problem(password);
 
-	return problem ? problem : password_guess_problem(password, about, users_config.password.guesses_min);
+	if (!problem && password_judge(&users_config.password, password, about, &problem) != STATUS_OK)
+		problem = "can not be judged without PASSWORD_DENYLIST";
+	return problem;
 }
 
 static int create_admin(struct manage *manage, int argc, char **argv)

@@ -36,6 +36,9 @@ struct users_config {
 	long events_retention_days;
 	char *public_url;      /* passkeys/passkey_party.h; NULL: not known */
 	char *mtan_test_codes; /* factors/mtan.h; NULL: none */
+	char *sms_url;         /* of which users needs no more than whether it is set */
+	char *sms_countries;   /* factors/phone.h; NULL: all */
+	bool is_sms_offered;   /* set by users_check() */
 	char *email_verification_text;
 	enum email_verification email_verification; /* set by users_check() */
 };

@@ -55,6 +55,16 @@
 	" unlinked AS (DELETE FROM password_resets USING moved WHERE user_id = moved.id)," \
 	" unasked AS (UPDATE email_links SET id = NULL FROM moved WHERE user_id = moved.id)," NOTICE("email_changed", "moved")
 
+/* Follows MOVED. Codes by message go to the address of before when another user made the change, so that no admin gets them;
+ * what the user changes, a code has confirmed. */
+#define PIN_CODES(origin)                                                                                   \
+	" pinned AS (UPDATE factors SET pinned_email = moved.email FROM moved WHERE user_id = moved.id AND" \
+	" method = 'mtan' AND phone IS NULL AND pinned_email IS NULL AND activated_at IS NOT NULL AND"      \
+	" (" origin "::jsonb ->> 'actor')::bigint IS DISTINCT FROM moved.id)"
+#define UNPIN_CODES                                                                                                         \
+	" unpinned AS (UPDATE factors SET pinned_email = NULL FROM moved WHERE user_id = moved.id AND pinned_email IS NOT " \
+	"NULL)"
+
 #define WAS " target.email AS old_email, old_username, was_active, was_admin"
 /* Follows `changed`, which has the user as it is and was: an event for each member that is another one now. */
 #define CHANGES(origin)                                                                                                \
@@ -142,8 +152,8 @@ const struct postgres_statement store_user_change = {
 	" THEN greatest($4::bigint, tokens_dead_until_ms + 1) ELSE tokens_dead_until_ms END, " SET_FIELDS(
 		"$5", "$6") " FROM target WHERE users.id = target.id"
 			    " AND NOT (is_last_admin AND NOT (coalesce($2::boolean, true) AND coalesce($3::boolean, true)))"
-			    " RETURNING " USER ", tokens_dead_until_ms," WAS ")," MOVED
-			    "," CHANGES("$7") " SELECT changed.* FROM target LEFT JOIN changed ON changed.id = target.id"};
+			    " RETURNING " USER ", tokens_dead_until_ms," WAS ")," MOVED "," PIN_CODES("$7") "," CHANGES(
+				    "$7") " SELECT changed.* FROM target LEFT JOIN changed ON changed.id = target.id"};
 
 const struct postgres_statement store_user_delete = {
 	"user_delete",
@@ -155,12 +165,13 @@ const struct postgres_statement store_user_delete = {
 		"change", "'user_deleted'", "gone", "$4") " SELECT gone.id FROM asked LEFT JOIN gone ON gone.id = asked.id"};
 
 const struct postgres_statement store_account_change = {
-	"account_change", "WITH target AS MATERIALIZED (SELECT id, email, username AS old_username, active AS was_active, "
-			  "admin AS was_admin FROM users WHERE id = $1::bigint AND active AND password_hash = $4::text"
-			  " FOR NO KEY UPDATE),"
-			  " changed AS (UPDATE users SET " SET_FIELDS("$2", "$3") " FROM target WHERE users.id = target.id"
-										  " RETURNING " USER "," WAS ")," MOVED
-										  "," CHANGES("$5") " SELECT * FROM changed"};
+	"account_change",
+	"WITH target AS MATERIALIZED (SELECT id, email, username AS old_username, active AS was_active, "
+	"admin AS was_admin FROM users WHERE id = $1::bigint AND active AND password_hash = $4::text"
+	" FOR NO KEY UPDATE),"
+	" changed AS (UPDATE users SET " SET_FIELDS("$2", "$3") " FROM target WHERE users.id = target.id"
+								" RETURNING " USER "," WAS ")," MOVED "," UNPIN_CODES
+								"," CHANGES("$5") " SELECT * FROM changed"};
 
 /* The user is locked before its resets, as password_reset does, so that neither waits for the other. */
 const struct postgres_statement store_password_set = {
@@ -275,7 +286,7 @@ const struct postgres_statement store_email_verify = {
 	" AND email_links.id = $2::uuid AND generation = tokens_dead_until_ms AND expires_at > now()"
 	" RETURNING user_id, email_links.email AS wanted, target.email AS old_email),"
 	" changed AS (UPDATE users SET email = wanted, email_verified_at = now() FROM used WHERE users.id = used.user_id"
-	" RETURNING users.id, users.email, old_email)," MOVED
+	" RETURNING users.id, users.email, old_email)," MOVED "," UNPIN_CODES
 	"," EVENT("change", "CASE WHEN email <> old_email THEN 'email_changed' ELSE 'email_verified' END", "changed",
 		  "$3") " SELECT id FROM changed"};
 
@@ -444,28 +455,37 @@ const struct postgres_statement store_sessions_prune = {
 
 /* ---- factors ---- */
 
+/* Of a row of factors: the telephone number, or the address. */
+#define CODES_GO_TO(email) "coalesce(phone, pinned_email, " email ")"
+
 const struct postgres_statement store_factors_of_user = {
 	"factors_of_user",
 	"SELECT asked, cardinality(recovery_hashes), factors.id, method, " TIME("factors.created_at") ", " TIME(
-		"used_at") ", name FROM (SELECT $1::bigint AS id) one LEFT JOIN factor_settings settings ON settings.user_id = "
-			   "one.id"
-			   " LEFT JOIN factors ON factors.user_id = one.id AND activated_at IS NOT NULL ORDER BY activated_at, "
-			   "factors.id",
+		"used_at") ", name, phone IS NOT NULL, " CODES_GO_TO("users.email") " FROM (SELECT $1::bigint AS id) one"
+										    " LEFT JOIN users ON users.id = one.id"
+										    " LEFT JOIN factor_settings settings ON "
+										    "settings.user_id = one.id"
+										    " LEFT JOIN factors ON factors.user_id = "
+										    "one.id AND activated_at IS NOT NULL ORDER "
+										    "BY activated_at, "
+										    "factors.id",
 	true};
 
-#define HAS_MTAN(user) "EXISTS (SELECT FROM factors WHERE user_id = " user " AND method = 'mtan' AND activated_at IS NOT NULL)"
+#define IS_MTAN_OF(user) "factors.user_id = " user " AND factors.method = 'mtan' AND factors.activated_at IS NOT NULL"
 
 const struct postgres_statement store_factor_enrol = {
 	"factor_enrol",
 	"WITH target AS MATERIALIZED (SELECT id FROM users WHERE id = $1::bigint AND active FOR KEY SHARE),"
 	" settings AS (INSERT INTO factor_settings (user_id) SELECT id FROM target ON CONFLICT DO NOTHING)"
-	" INSERT INTO factors (id, user_id, method, secret, name) SELECT $2::uuid, id, $3::text, $4::text, $6::text FROM target"
+	" INSERT INTO factors (id, user_id, method, secret, name, phone)"
+	" SELECT $2::uuid, id, $3::text, $4::text, $6::text, $7::text FROM target"
 	" WHERE (SELECT count(*) FROM factors WHERE user_id = $1::bigint AND activated_at IS NOT NULL) < $5::bigint"
-	" AND NOT ($3::text = 'mtan' AND " HAS_MTAN(
-		"$1::bigint") ")"
+	" AND NOT ($3::text = 'mtan' AND EXISTS (SELECT FROM factors WHERE " IS_MTAN_OF(
+		"$1::bigint") " AND phone IS NOT DISTINCT FROM $7::text AND pinned_email IS NULL))"
 			      " ON CONFLICT (user_id) WHERE activated_at IS NULL DO UPDATE "
 			      "SET id = excluded.id, method = excluded.method,"
-			      " secret = excluded.secret, name = excluded.name, created_at = now() RETURNING id"};
+			      " secret = excluded.secret, name = excluded.name, phone = excluded.phone, created_at = now() "
+			      "RETURNING id"};
 
 #define IS_PENDING(user, id, age)                               \
 	"factors.id = " id "::uuid AND factors.user_id = " user \
@@ -475,9 +495,9 @@ const struct postgres_statement store_factor_pending = {
 	"factor_pending", "SELECT secret, method FROM factors WHERE " IS_PENDING("$1::bigint", "$2", "$3"), true};
 
 /* What a notice says that was added or removed. */
-#define METHOD_TEXT                                                                                                  \
-	"jsonb_build_object('method', CASE method WHEN 'mtan' THEN 'codes by email' WHEN 'passkey' THEN 'a passkey'" \
-	" ELSE 'an authenticator app' END)"
+#define METHOD_TEXT                                                                                                        \
+	"jsonb_build_object('method', CASE WHEN phone IS NOT NULL THEN 'codes by SMS' WHEN method = 'mtan' THEN 'codes by" \
+	" email' WHEN method = 'passkey' THEN 'a passkey' ELSE 'an authenticator app' END)"
 
 /* Whether there are other factors is asked of the table as it was before this statement. */
 const struct postgres_statement store_factor_activate = {
@@ -486,29 +506,35 @@ const struct postgres_statement store_factor_activate = {
 		"$1") ", changed AS (UPDATE factors SET activated_at = now(), used_at = now(), last_step = $5::bigint"
 		      " FROM target WHERE " IS_PENDING(
 			      "target.id", "$4",
-			      "$6") " RETURNING target.*, method),"
-				    " made AS (INSERT INTO passkeys (factor_id, credential_id, public_key, sign_count)"
-				    " SELECT $4::uuid, $9::text, $10::text, $11::bigint FROM changed WHERE method = "
-				    "'passkey')," NOTICE_WITH("factor_added", METHOD_TEXT, "changed") "," EVENT(
-					    "change", "'factor_added'", "changed",
-					    "$8") ","
-						  " codes AS (UPDATE factor_settings SET recovery_hashes = $7::text[], "
-						  "tries = 0 "
-						  "FROM changed WHERE user_id = changed.id"
-						  " AND NOT " HAS_FACTOR("changed.id") " RETURNING "
-										       "user_id), " END_OTHERS(
-											       "changed", "$2",
-											       "$3") " SELECT " OTHERS
-												     ", EXISTS (SELECT "
-												     "FROM codes) FROM "
-												     "ended LEFT JOIN "
-												     "kept ON true"};
+			      "$6") " RETURNING target.*, method, phone),"
+				    " replaced AS (DELETE FROM factors USING changed WHERE " IS_MTAN_OF(
+					    "changed.id") " AND changed.method = 'mtan' AND factors.id <> $4::uuid),"
+							  " made AS (INSERT INTO passkeys (factor_id, credential_id, "
+							  "public_key, sign_count)"
+							  " SELECT $4::uuid, $9::text, $10::text, $11::bigint FROM changed "
+							  "WHERE method = "
+							  "'passkey')," NOTICE_WITH("factor_added", METHOD_TEXT, "changed") "," EVENT(
+								  "change", "'factor_added'", "changed",
+								  "$8") ","
+									" codes AS (UPDATE factor_settings SET recovery_hashes "
+									"= $7::text[], "
+									"tries = 0 "
+									"FROM changed WHERE user_id = changed.id"
+									" AND NOT " HAS_FACTOR(
+										"changed.id") " RETURNING "
+											      "user_id), " END_OTHERS(
+												      "changed", "$2",
+												      "$3") " SELECT " OTHERS
+													    ", EXISTS (SELECT "
+													    "FROM codes) FROM "
+													    "ended LEFT JOIN "
+													    "kept ON true"};
 
 const struct postgres_statement store_factor_remove = {
 	"factor_remove",
 	"WITH " OTHERS_OF(
 		"$1") ", changed AS (DELETE FROM factors USING target WHERE factors.id = $4::uuid AND user_id = target.id"
-		      " AND activated_at IS NOT NULL RETURNING target.*, method)," NOTICE_WITH(
+		      " AND activated_at IS NOT NULL RETURNING target.*, method, phone)," NOTICE_WITH(
 			      "factor_removed", METHOD_TEXT,
 			      "changed") "," EVENT("change", "'factor_removed'", "changed",
 						   "$5") ","
@@ -581,7 +607,8 @@ const struct postgres_statement store_challenge_try = {
 		"$5") " <= now() THEN 1"
 		      " ELSE tries + 1 END, tries_since = CASE WHEN tries_since + " SECONDS(
 			      "$5") " <= now() THEN now() ELSE tries_since END"
-				    " FROM tried WHERE settings.user_id = tried.user_id AND (tries < $4::bigint OR tries_since "
+				    " FROM tried WHERE settings.user_id = tried.user_id AND (tries < $4::bigint OR "
+				    "tries_since "
 				    "+ " SECONDS(
 					    "$5") " <= now()) RETURNING settings.user_id)"
 						  " SELECT tried.*, CASE WHEN settings.user_id IS NOT NULL AND NOT EXISTS "
@@ -589,12 +616,129 @@ const struct postgres_statement store_challenge_try = {
 						  " greatest(1, ceil(extract(epoch FROM tries_since + " SECONDS(
 							  "$5") " - now())))::bigint END,"
 								" factors.id, method, secret, last_step, CASE WHEN mtan_for = "
-								"$1::uuid "
-								"AND lower(mtan_email) = tried.name THEN mtan_nonce END FROM "
-								"tried LEFT JOIN "
-								"factor_settings settings ON settings.user_id = tried.user_id"
-								" LEFT JOIN factors ON factors.user_id = tried.user_id AND "
-								"activated_at IS NOT NULL ORDER BY factors.id"};
+								"$1::uuid"
+								" AND EXISTS (SELECT FROM factors WHERE " IS_MTAN_OF(
+									"tried.user_id") " AND lower(" CODES_GO_TO("tried."
+														   "name") ") "
+															   "= "
+															   "lo"
+															   "we"
+															   "r("
+															   "mt"
+															   "an"
+															   "_e"
+															   "ma"
+															   "il"
+															   "))"
+															   " T"
+															   "HE"
+															   "N "
+															   "mt"
+															   "an"
+															   "_n"
+															   "on"
+															   "ce"
+															   " E"
+															   "ND"
+															   ", "
+															   "mt"
+															   "an"
+															   "_e"
+															   "ma"
+															   "il"
+															   " F"
+															   "RO"
+															   "M "
+															   "tr"
+															   "ie"
+															   "d "
+															   "LE"
+															   "FT"
+															   " J"
+															   "OI"
+															   "N "
+															   "fa"
+															   "ct"
+															   "or"
+															   "_s"
+															   "et"
+															   "ti"
+															   "ng"
+															   "s "
+															   "se"
+															   "tt"
+															   "in"
+															   "gs"
+															   " O"
+															   "N "
+															   "se"
+															   "tt"
+															   "in"
+															   "gs"
+															   ".u"
+															   "se"
+															   "r_"
+															   "id"
+															   " ="
+															   " t"
+															   "ri"
+															   "ed"
+															   ".u"
+															   "se"
+															   "r_"
+															   "id"
+															   " L"
+															   "EF"
+															   "T "
+															   "JO"
+															   "IN"
+															   " f"
+															   "ac"
+															   "to"
+															   "rs"
+															   " O"
+															   "N "
+															   "fa"
+															   "ct"
+															   "or"
+															   "s."
+															   "us"
+															   "er"
+															   "_i"
+															   "d "
+															   "= "
+															   "tr"
+															   "ie"
+															   "d."
+															   "us"
+															   "er"
+															   "_i"
+															   "d "
+															   "AN"
+															   "D "
+															   "ac"
+															   "ti"
+															   "va"
+															   "te"
+															   "d_"
+															   "at"
+															   " I"
+															   "S "
+															   "NO"
+															   "T "
+															   "NU"
+															   "LL"
+															   " O"
+															   "RD"
+															   "ER"
+															   " B"
+															   "Y "
+															   "fa"
+															   "ct"
+															   "or"
+															   "s."
+															   "i"
+															   "d"};
 
 /* The order of the locks, and that a proof is looked at after them, decide which of two uses at once is the first. */
 #define ANSWERED                                                                                                     \
@@ -655,7 +799,8 @@ const struct postgres_statement store_passkey_user = {
 const struct postgres_statement store_passkey_of_credential = {
 	"passkey_of_credential",
 	"SELECT users.id, admin, tokens_dead_until_ms, email_verified_at IS NOT NULL, factors.id, public_key, sign_count,"
-	" passkey_handle, EXISTS (SELECT FROM passkey_logins WHERE challenge = $2::uuid) FROM passkeys"
+	" passkey_handle, EXISTS (SELECT FROM passkey_logins WHERE challenge = $2::uuid)"
+	" OR EXISTS (SELECT FROM challenges WHERE id = $2::uuid AND answered_at IS NOT NULL) FROM passkeys"
 	" JOIN factors ON factors.id = factor_id JOIN users ON users.id = user_id"
 	" JOIN factor_settings ON factor_settings.user_id = users.id"
 	" WHERE credential_id = $1::text AND activated_at IS NOT NULL AND active",
@@ -693,19 +838,21 @@ const struct postgres_statement store_passkey_copied = {
 /* ---- codes by message ---- */
 
 #define MTAN_WINDOW_IS_OVER "mtans_since + " SECONDS("$6") " <= now()"
-/* Follows `subject`, a challenge or an enrolment: id, user_id, email, binding, action, ends_at. The newest code takes the place
- * of the one before, whose message is not sent any more if it still waits. */
+/* Follows `subject`, a challenge or an enrolment: id, user_id, recipient, phone, binding, action, ends_at. The newest code
+ * takes the place of the one before, whose message is not sent any more if it still waits. */
 #define SEND_CODE                                                                                                              \
-	" wanted AS (SELECT *, coalesce(strpos(',' || lower($7::text), ',' || lower(email) || ':') > 0, false) AS is_tester"   \
+	" wanted AS (SELECT *, coalesce(strpos(',' || lower($7::text), ',' || lower(recipient) || ':') > 0, false) AS "        \
+	"is_tester"                                                                                                            \
 	" FROM subject),"                                                                                                      \
-	" counted AS (UPDATE factor_settings settings SET mtan_for = id, mtan_nonce = $4::uuid, mtan_email = email,"           \
+	" counted AS (UPDATE factor_settings settings SET mtan_for = id, mtan_nonce = $4::uuid, mtan_email = recipient,"       \
 	" mtan_at = now(), mtan_tries = 0, mtans = CASE WHEN " MTAN_WINDOW_IS_OVER " THEN 1 ELSE mtans + 1 END,"               \
 	" mtans_since = CASE WHEN " MTAN_WINDOW_IS_OVER " THEN now() ELSE mtans_since END FROM wanted"                         \
 	" WHERE settings.user_id = wanted.user_id AND (is_tester OR mtans < $5::bigint OR " MTAN_WINDOW_IS_OVER ")"            \
 	" RETURNING wanted.*),"                                                                                                \
 	" superseded AS (DELETE FROM outbox USING counted JOIN factor_settings before USING (user_id)"                         \
 	" WHERE outbox.id = before.mtan_nonce),"                                                                               \
-	" written AS (INSERT INTO outbox (id, template, recipient, parameters, expires_at) SELECT $4::uuid, 'code', email,"    \
+	" written AS (INSERT INTO outbox (id, channel, template, recipient, parameters, expires_at) SELECT $4::uuid,"          \
+	" CASE WHEN phone IS NULL THEN 'email' ELSE 'sms' END, 'code', recipient,"                                             \
 	" jsonb_build_object('mtan', id, 'user', user_id, 'binding', binding, 'action', action), ends_at"                      \
 	" FROM counted WHERE NOT is_tester)"                                                                                   \
 	" SELECT CASE WHEN counted.id IS NULL THEN"                                                                            \
@@ -715,18 +862,23 @@ const struct postgres_statement store_passkey_copied = {
 		      "wanted.id"
 
 const struct postgres_statement store_mtan_send = {
-	"mtan_send",
-	"WITH owner AS MATERIALIZED (SELECT users.id, email, tokens_dead_until_ms FROM challenges JOIN users ON users.id = "
-	"user_id"
-	" WHERE challenges.id = $1::uuid AND users.active FOR KEY SHARE OF users),"
-	" subject AS MATERIALIZED (SELECT challenges.id, user_id, email, binding, action, expires_at AS ends_at FROM challenges"
-	" JOIN owner ON owner.id = user_id WHERE challenges.id = $1::uuid AND client = $2::text AND answered_at IS NULL"
-	" AND tries < $3::bigint AND expires_at > now() AND generation = tokens_dead_until_ms AND " HAS_MTAN(
-		"owner.id") " FOR UPDATE OF challenges)," SEND_CODE};
+	"mtan_send", "WITH owner AS MATERIALIZED (SELECT users.id, email, tokens_dead_until_ms FROM challenges JOIN "
+		     "users ON users.id = "
+		     "user_id"
+		     " WHERE challenges.id = $1::uuid AND users.active FOR KEY SHARE OF users),"
+		     " subject AS MATERIALIZED (SELECT challenges.id, challenges.user_id, " CODES_GO_TO(
+			     "email") " AS recipient, phone, binding, action, expires_at AS ends_at FROM challenges"
+				      " JOIN owner ON owner.id = challenges.user_id JOIN factors ON " IS_MTAN_OF(
+					      "owner.id") " WHERE challenges.id = $1::uuid AND client = $2::text AND "
+							  "answered_at IS NULL"
+							  " AND tries < $3::bigint AND expires_at > now() AND "
+							  "generation = tokens_dead_until_ms"
+							  " FOR UPDATE OF challenges)," SEND_CODE};
 
 const struct postgres_statement store_mtan_send_for_factor = {
 	"mtan_send_for_factor",
-	"WITH subject AS MATERIALIZED (SELECT factors.id, user_id, email, NULL AS binding, 'receive_codes' AS action,"
+	"WITH subject AS (SELECT factors.id, user_id, coalesce(phone, email) AS recipient, phone, NULL AS binding,"
+	" CASE WHEN phone IS NULL THEN 'receive_codes' ELSE 'receive_codes_by_sms' END AS action,"
 	" now() + " SECONDS("$8") " AS ends_at FROM factors JOIN users ON users.id = user_id WHERE " IS_PENDING(
 		"$2::bigint", "$1", "$3") " AND method = 'mtan' AND users.active)," SEND_CODE};
 
@@ -734,8 +886,9 @@ const struct postgres_statement store_mtan_try_for_factor = {
 	"mtan_try_for_factor",
 	"UPDATE factor_settings settings SET mtan_tries = mtan_tries + 1 FROM factors JOIN users ON users.id = factors.user_id"
 	" WHERE settings.user_id = factors.user_id AND " IS_PENDING(
-		"$1::bigint", "$2", "$3") " AND mtan_for = factors.id AND mtan_email = users.email AND mtan_tries < $4::bigint"
-					  " AND mtan_at + " SECONDS("$5") " > now() RETURNING mtan_nonce, users.email"};
+		"$1::bigint", "$2",
+		"$3") " AND mtan_for = factors.id AND mtan_email = coalesce(phone, users.email) AND mtan_tries < $4::bigint"
+		      " AND mtan_at + " SECONDS("$5") " > now() RETURNING mtan_nonce, mtan_email"};
 
 const struct postgres_statement store_mtan_of_login = {
 	"mtan_of_login",
@@ -836,7 +989,7 @@ const struct postgres_statement store_outbox_claim = {
 				"$2") " FROM (SELECT id FROM outbox WHERE due_at <= now() AND expires_at > now() ORDER BY "
 				      "due_at LIMIT $1::bigint"
 				      " FOR UPDATE SKIP LOCKED) due WHERE outbox.id = due.id"
-				      " RETURNING outbox.id, attempt, template, recipient, parameters,"
+				      " RETURNING outbox.id, attempt, channel, template, recipient, parameters,"
 				      " floor(extract(epoch FROM least(due_at, expires_at)) * 1000)::bigint"};
 
 /* The pause doubles with each deferral, and is up to a quarter longer or shorter, so that what was deferred at once does not

@@ -40,7 +40,8 @@ extern const struct postgres_statement store_users_search;
 
 /* id, active|null, admin|null, now_ms, username|null, email|null, origin -> user, and the end of its dead tokens. A row whose
  * id is null: this is the last active admin, and nothing was changed. CONFLICT when username or email is taken. Another email
- * ends the links of resets, and the address of before is notified by mail. */
+ * ends the links of resets, and the address of before is notified by mail; codes by message go on to the address of before,
+ * unless the user made the change. */
 extern const struct postgres_statement store_user_change;
 enum { COLUMN_CHANGED_DEAD_UNTIL_MS = COLUMN_USER_END };
 
@@ -195,11 +196,13 @@ enum {
 	COLUMN_FACTORS_METHOD,
 	COLUMN_FACTORS_CREATED_AT, /* RFC 3339, as the next one, which is null before the first use */
 	COLUMN_FACTORS_USED_AT,
-	COLUMN_FACTORS_NAME /* null: none */
+	COLUMN_FACTORS_NAME, /* null: none */
+	COLUMN_FACTORS_IS_BY_SMS,
+	COLUMN_FACTORS_CODES_GO_TO /* of codes by message: the number or the address */
 };
 
-/* user id, id, method, sealed secret, most factors of a user, name|null -> id. Replaces an enrolment that was not activated. No
- * row: the user has as many factors already, or codes by message, which a user has once. */
+/* user id, id, method, sealed secret, most factors of a user, name|null, phone|null -> id. Replaces an enrolment that was not
+ * activated. No row: the user has as many factors already, or codes by message that go there. */
 extern const struct postgres_statement store_factor_enrol;
 enum { COLUMN_ENROLLED_ID };
 
@@ -210,8 +213,8 @@ enum { COLUMN_PENDING_SECRET, COLUMN_PENDING_METHOD };
 /* The next three change a factor, notify the user by mail, and end all tokens and sessions of the user but one, as
  * store_sessions_end_others does, in one statement; their rows begin with its columns. No row: there is nothing to change.
  * user id, session id|null, now_ms, id, step, age in s, hashes, origin, and of a passkey credential id|null, public key|null,
- * counter|null -> whether the hashes have become the recovery codes, because this is the first factor. CONFLICT: a user has
- * this passkey. */
+ * counter|null -> whether the hashes have become the recovery codes, because this is the first factor. Codes by message replace
+ * those that went elsewhere. CONFLICT: a user has this passkey. */
 extern const struct postgres_statement store_factor_activate;
 enum { COLUMN_ACTIVATED_HAS_CODES = COLUMN_OTHERS_END };
 /* user id, session id|null, now_ms, id, origin; the recovery codes go with the last factor */
@@ -255,7 +258,8 @@ enum {
 	COLUMN_TRY_METHOD,
 	COLUMN_TRY_SECRET,
 	COLUMN_TRY_LAST_STEP,
-	COLUMN_TRY_MTAN_NONCE /* of the newest code by message, if it is of this challenge and was sent to the user's e-mail */
+	COLUMN_TRY_MTAN_NONCE,    /* of the newest code by message, if it is of this challenge and went where codes go now */
+	COLUMN_TRY_MTAN_RECIPIENT /* of that code; null: there is none */
 };
 
 /* The next five accept the answer to a challenge, once -> user id; no row: the proof was used before, or the challenge was.
@@ -296,7 +300,7 @@ enum {
 	COLUMN_PASSKEY_KEY,
 	COLUMN_PASSKEY_SIGN_COUNT,
 	COLUMN_PASSKEY_HANDLE,
-	COLUMN_PASSKEY_IS_ANSWERED /* a login has used the challenge */
+	COLUMN_PASSKEY_IS_ANSWERED /* the challenge was used */
 };
 
 /* challenge, s until it is too old to be answered, factor id, counter, origin -> user id; accepts a login with a passkey alone,
@@ -318,10 +322,10 @@ extern const struct postgres_statement store_mtan_send;
 extern const struct postgres_statement store_mtan_send_for_factor;
 enum { COLUMN_SENT_RETRY_S /* null unless the messages are used up: until they are not */ };
 
-/* user id, factor, its age in s, tries of a code, seconds in which it is good -> nonce, email. Counts a try. No row: no code of
- * this enrolment is good. */
+/* user id, factor, its age in s, tries of a code, seconds in which it is good -> nonce, recipient. Counts a try. No row: no
+ * code of this enrolment is good. */
 extern const struct postgres_statement store_mtan_try_for_factor;
-enum { COLUMN_FACTOR_TRY_NONCE, COLUMN_FACTOR_TRY_EMAIL };
+enum { COLUMN_FACTOR_TRY_NONCE, COLUMN_FACTOR_TRY_RECIPIENT };
 
 /* user id, client, tries of a challenge -> the challenge of the newest code, if it is a login that this client can answer */
 extern const struct postgres_statement store_mtan_of_login;
@@ -383,6 +387,7 @@ extern const struct postgres_statement store_outbox_claim;
 enum {
 	COLUMN_CLAIMED_ID,
 	COLUMN_CLAIMED_ATTEMPT,
+	COLUMN_CLAIMED_CHANNEL,
 	COLUMN_CLAIMED_TEMPLATE,
 	COLUMN_CLAIMED_RECIPIENT,
 	COLUMN_CLAIMED_PARAMETERS,

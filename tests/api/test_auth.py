@@ -389,6 +389,29 @@ def test_a_new_password_that_is_easy_to_guess_is_refused_with_the_reason(person,
     assert get("/auth/status", token=person.login()).status == 200
 
 
+def test_a_password_that_has_leaked_is_refused_wherever_one_is_set(person, tmp_path):
+    """By a list of hashes as it is distributed, which counts as soon as it is replaced. One that is gone lets no password through."""
+    word, listed = secrets.token_hex(6), tmp_path / "denylist"
+    lines = [hashlib.sha1(password.encode()).hexdigest().upper() for password in ("seven brass beads", "password", "letmein")]
+    listed.write_text("".join(f"{line}:7\r\n" for line in sorted(lines)))
+    listed.chmod(0o644)
+    new = {"username": word, "email": f"{word}@example.com", "password": "seven brass beads"}
+    change = {"current": person.password, "new": "seven brass beads"}
+    with Daemon("users", PASSWORD_DENYLIST=listed) as daemon:
+        for method, path, body, token in [
+            ("POST", "/auth/register", new, None),
+            ("PUT", "/auth/password", change, person.token),
+        ]:
+            reply = daemon.call(method, path, body, token=token)
+            assert [error["message"] for error in reply.json["errors"]] == ["is known to attackers, because it has leaked"]
+        listed.rename(tmp_path / "gone")
+        assert daemon.call("POST", "/auth/register", new).status == 500
+        listed.write_text("\n".join(sorted(lines[1:])))
+        assert daemon.call("POST", "/auth/register", new).status == 201
+    done = Daemon("users", PASSWORD_DENYLIST=tmp_path).run("--check")
+    assert done.returncode == 78 and "users: PASSWORD_DENYLIST: must be a file that can be read" in done.stderr
+
+
 def test_how_many_guesses_a_password_must_withstand_is_an_option():
     word = secrets.token_hex(6)
     new = {"username": word, "email": f"{word}@example.com", "password": "brass beads"}  # 10^9.9

@@ -187,7 +187,7 @@ def test_codes_by_message_are_in_the_trail(person, admin):
     challenge = codes.challenge_of(person)
     expect(401, codes.respond(challenge, codes.other(codes.Owner.newest(person)[0])))
     expect(201, codes.respond(challenge, codes.Owner.newest(person)[0]))
-    found = trail(person, admin, "registered", "factor_added", "code_wrong", "factor_used", "login")
+    found = trail(person, admin, "registered", "factor_added", "factor_awaited", "code_wrong", "factor_used", "login")
     assert only(found, "factor_used")["actor"] == person.id
 
 
@@ -291,8 +291,20 @@ def test_wrong_passwords_and_codes_that_should_confirm_are_in_the_trail(admin):
     unsent = {"email": reader.email, "password": reader.password, "mtan": "482913"}
     expect(401, post("/auth/login", unsent))
     trail(person, admin, "registered", "password_wrong")
-    trail(owner, admin, "registered", "login", "factor_added", "code_wrong")
+    trail(owner, admin, "registered", "login", "factor_added", "factor_awaited", "code_wrong")
     trail(reader, admin, "registered", "code_wrong")
+
+
+def test_a_right_password_without_its_second_factor_is_in_the_trail(admin):
+    """By whichever call: an attacker who has the password and not the factor is seen by the user. A passkey alone asks for none."""
+    owner = Owner()
+    expect(401, post("/auth/session", {"email": owner.email, "password": owner.password}))
+    expect(401, post("/auth/login", {"email": owner.email, "password": owner.password}))
+    expect(401, post("/auth", {"username": owner.username, "password": owner.password}))
+    found = lambda: [event for event in of(owner, admin) if event["event"] == "factor_awaited"]  # noqa: E731
+    eventually(lambda: sum(event["count"] for event in found()) == 3, message="each is counted")
+    (event,) = found()
+    assert (event["actor"], event["session"], event["network"]) == (None, None, "127.0.0.1")
 
 
 # ---- lists ----

@@ -318,6 +318,17 @@ def test_an_assertion_that_is_replayed_does_not_log_in_and_is_no_copy(counts):
     assert sql("SELECT count(*) FROM events WHERE user_id = {} AND event = 'passkey_copied'", owner.id) == "0"
 
 
+def test_an_answer_that_is_sent_several_times_at_once_is_accepted_once_and_is_no_copy():
+    """By a client that was impatient, and not by a copy of the passkey."""
+    owner = Owner(counts=True)
+    data = begin(owner, "delete_account").json["data"]
+    assertion = browser.get(data["passkey"], owner.passkey)
+    with ThreadPoolExecutor(5) as threads:
+        statuses = sorted(reply.status for reply in threads.map(lambda _: answer(data["challenge"], assertion), range(5)))
+    assert statuses == [200] + [401] * 4
+    assert sql("SELECT count(*) FROM events WHERE user_id = {} AND event = 'passkey_copied'", owner.id) == "0"
+
+
 def test_of_an_assertion_that_is_sent_twenty_times_at_once_one_logs_in():
     owner = Owner(counts=False)
     begun = begin_login()

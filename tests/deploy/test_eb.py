@@ -26,7 +26,7 @@ OUTPUTS = {
         for name in (
             "UsersUrl ValuesUrl HealthcheckUrl RedisUrl SecretKey UsersExecution ValuesExecution WorkerExecution "
             "MailerExecution HealthcheckExecution PagesExecution DatabaseMasterExecution BeanstalkMasterExecution TaskRole "
-            "DatabaseCa DatabaseMaster UsersPassword ValuesPassword HealthcheckPassword SmtpUrl"
+            "DatabaseCa DatabaseMaster UsersPassword ValuesPassword HealthcheckPassword SmtpUrl SmsToken"
         ).split()
     },
 }
@@ -134,6 +134,7 @@ def test_the_daemon_takes_the_configuration_that_its_container_gives_it(containe
         "REDIS_URL": "rediss://:secret@redis.example:6379/0",
         "DATABASE_URL": "postgres://users:secret@db.example:5432/users",
         "SMTP_URL": "smtps://abacus:secret@mail.example:465",
+        "SMS_TOKEN": "t" * 40,
         "HEALTHCHECK_POSTGRES": "postgres://healthcheck:secret@db.example:5432/postgres",
     }
     given |= {secret["name"]: example[secret["name"]] for secret in containers[service]["secrets"]}

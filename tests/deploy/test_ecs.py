@@ -24,7 +24,7 @@ PLACE = {
         "UsersUrl ValuesUrl HealthcheckUrl RedisUrl SecretKey UsersExecution ValuesExecution WorkerExecution MailerExecution "
         "HealthcheckExecution PagesExecution DatabaseMasterExecution TaskRole DatabaseCa DatabaseMaster UsersPassword "
         "ValuesPassword HealthcheckPassword "
-        "SmtpUrl"
+        "SmtpUrl SmsToken"
     ).split()
 }
 PLACE.update(
@@ -32,6 +32,7 @@ PLACE.update(
     LogGroup="/abacus/abacus-prod",
     Namespace="abacus-prod.internal",
     DatabaseHost="db.example",
+    SmsUrl="https://sms.example/messages",
     MailFrom="abacus@abacus.example",
     PublicUrl="https://abacus.example",
 )
@@ -155,7 +156,7 @@ def test_a_failover_of_postgres_has_no_task_replaced(service, template):
 
 @pytest.mark.parametrize("service", DAEMONS)
 def test_secrets_come_only_from_secrets_manager(service):
-    secret = {"SECRET_KEY", "DATABASE_URL", "REDIS_URL", "HEALTHCHECK_POSTGRES", "SMTP_URL"}
+    secret = {"SECRET_KEY", "DATABASE_URL", "REDIS_URL", "HEALTHCHECK_POSTGRES", "SMTP_URL", "SMS_TOKEN"}
     assert not secret & {one["name"] for one in container(service)["environment"]}
     assert {one["name"] for one in container(service)["secrets"]} <= secret
 
@@ -174,6 +175,7 @@ def test_the_daemon_takes_the_configuration_that_its_task_gives_it(service, kind
         "REDIS_URL": "rediss://:secret@redis.example:6379/0",
         "DATABASE_URL": "postgres://users:secret@db.example:5432/users?sslmode=verify-full&sslrootcert=/certificates/database.pem",
         "SMTP_URL": "smtps://abacus:secret@mail.example:465",
+        "SMS_TOKEN": "t" * 40,
         "HEALTHCHECK_POSTGRES": "postgres://healthcheck:secret@db.example:5432/postgres?sslmode=verify-full&sslrootcert=/certificates/database.pem",
     }
     for name in (secret["name"] for secret in one["secrets"]):
@@ -206,7 +208,7 @@ def readable(template, role):
 def test_the_role_of_a_family_reads_the_secrets_of_that_family_and_no_other(service, template):
     task = definition(service)
     used = {secret["valueFrom"].split(":")[1] for one in task["containerDefinitions"] for secret in one.get("secrets", [])}
-    of_template = {"DatabaseCa": "DatabaseCaArn", "SmtpUrl": "SmtpUrlArn"}
+    of_template = {"DatabaseCa": "DatabaseCaArn", "SmtpUrl": "SmtpUrlArn", "SmsToken": "SmsTokenArn"}
     assert readable(template, task["executionRoleArn"].removeprefix("arn:")) == {of_template.get(name, name) for name in used}
 
 
@@ -220,8 +222,8 @@ def readable_or_nothing(template, role):
     return readable(template, role) if "Execution" in role else set()
 
 
-def test_without_an_smtp_server_mailer_gets_no_secret_and_starts(monkeypatch):
-    for name in "SmtpUrl", "MailFrom", "PublicUrl":
+def test_without_an_smtp_server_and_a_gateway_mailer_gets_no_secret_and_starts(monkeypatch):
+    for name in "SmtpUrl", "MailFrom", "PublicUrl", "SmsToken", "SmsUrl":
         monkeypatch.delitem(PLACE, name)
     assert [one["name"] for one in container("mailer")["secrets"]] == ["REDIS_URL"]
     test_the_daemon_takes_the_configuration_that_its_task_gives_it("mailer", "prod", "production")

@@ -202,11 +202,11 @@ test("codes by email are added by the code of a message, the next login takes it
 	await openAccount(page);
 	await page.getByRole("button", { name: "Get codes by email instead" }).click();
 	await confirmByPassword(page);
-	await page.getByRole("heading", { name: "Add codes by email" }).waitFor();
+	await page.getByRole("heading", { name: "Add codes by message" }).waitFor();
 	await page.getByLabel("Code", { exact: true }).fill(await newestCode(who, 1));
 	await page.keyboard.press("Enter");
 	await page.getByRole("button", { name: "I have kept them" }).click();
-	await page.getByText("Codes by email", { exact: true }).waitFor();
+	await page.getByText(/^Codes by message: .…@/).waitFor();
 	await page.evaluate(() => sessionStorage.clear());
 
 	await givePassword(page, who);
@@ -220,7 +220,7 @@ test("codes by email are added by the code of a message, the next login takes it
 	for (const what of [
 		"Logged in",
 		"A code or a passkey was accepted",
-		"Two-step login: an app, codes by email or a passkey was added",
+		"Two-step login: an app, codes by message or a passkey was added",
 		"Registered",
 	])
 		await happened.getByText(what, { exact: true }).first().waitFor();

@@ -13,6 +13,7 @@ const URI = `otpauth://totp/Abacus:somebody%40example.com?secret=${SECRET}&issue
 const CODES = Array.from({ length: 10 }, (_, i) => `AAAAAA-BBBBBB-CCCCCC-DDDD${i + 20}`);
 
 let factors: (typeof FACTOR)[];
+let offersSms: boolean;
 let entries: ReturnType<typeof entry>[];
 let events: ReturnType<typeof event>[];
 
@@ -48,9 +49,10 @@ function answerConfirmed(call: string, status: number, body: unknown) {
 
 beforeEach(() => {
 	factors = [];
+	offersSms = false;
 	entries = [entry("session-1", { current: true }), entry("session-2", { user_agent: "curl/8.0", remember: true })];
 	answer("GET /auth/status", 200, { status: "success", data: user(7, "somebody") });
-	answerBy("GET /auth/factors", () => [200, { status: "success", data: { asked: "login", recovery_codes: 9, factors } }]);
+	answerBy("GET /auth/factors", () => [200, { status: "success", data: { asked: "login", recovery_codes: 9, sms: offersSms, factors } }]);
 	answerBy("GET /auth/sessions", () => [200, { status: "success", data: { sessions: entries } }]);
 	events = [event(1, "registered")];
 	answerBy("GET /auth/events", () => [200, { status: "success", data: { events } }]);
@@ -310,7 +312,7 @@ it("codes by email are added by a code that arrives, named in the list, and remo
 	await hands.click(screen.getByRole("button", { name: "Get codes by email instead" }));
 	const asked = within(await dialog("Confirm that it is you"));
 	await hands.type(await asked.findByLabelText("Your password"), "long enough{Enter}");
-	await screen.findByRole("heading", { level: 3, name: "Add codes by email" });
+	await screen.findByRole("heading", { level: 3, name: "Add codes by message" });
 	expect(askedFor("POST /auth/factors").at(-1)?.body).toEqual({ method: "mtan" });
 	expect(askedFor("POST /auth/confirmations")[0]?.body).toEqual({ action: "add_factor", parameters: { method: "mtan" } });
 	await hands.type(screen.getByLabelText("Code"), "123 456{Enter}");
@@ -319,9 +321,49 @@ it("codes by email are added by a code that arrives, named in the list, and remo
 	expect(screen.queryByRole("button", { name: "Get codes by email" })).toBeNull();
 	screen.getByRole("button", { name: "Add an authenticator app" });
 	answerConfirmed(`DELETE /auth/factors/${byMail.id}`, 200, {});
-	await hands.click(await screen.findByRole("button", { name: /^Remove Codes by email/ }));
-	await hands.click(within(await dialog("Remove codes by email?")).getByRole("button", { name: "Close" }));
+	await hands.click(await screen.findByRole("button", { name: /^Remove Codes by message/ }));
+	await hands.click(within(await dialog("Remove codes by message?")).getByRole("button", { name: "Close" }));
 	await isGone();
+});
+
+it("codes by SMS go to a number that is sent as the server takes it, and that the list shows masked", async () => {
+	const bySms = { ...FACTOR, method: "mtan", channel: "sms", recipient: "+49…45" };
+	offersSms = true;
+	answerConfirmed("POST /auth/factors", 201, { status: "success", message: "", data: { id: bySms.id, method: "mtan", expires_in: 300 } });
+	answerBy(`POST /auth/factors/${bySms.id}`, () => {
+		factors = [bySms];
+		return [200, { status: "success", message: "", data: { access_token: `${token()}2`, token_type: "Bearer", expires_in: 600 } }];
+	});
+	const hands = await showAccount();
+	await hands.click(await screen.findByRole("button", { name: "Get codes by SMS" }));
+	await hands.type(await screen.findByLabelText("Telephone number"), "0049 (151) 123-45{Enter}");
+	const asked = within(await dialog("Confirm that it is you"));
+	asked.getByText("After that a code is sent to +4915112345.");
+	await hands.type(await asked.findByLabelText("Your password"), "long enough{Enter}");
+	await screen.findByRole("heading", { level: 3, name: "Add codes by message" });
+	screen.getByText("+4915112345");
+	expect(askedFor("POST /auth/factors").at(-1)?.body).toEqual({ method: "mtan", phone: "+4915112345" });
+	await hands.type(screen.getByLabelText("Code"), "123456{Enter}");
+	await screen.findByText("Codes by message: +49…45");
+	screen.getByRole("button", { name: "Change the telephone number" });
+	screen.getByRole("button", { name: "Get codes by email" });
+});
+
+it("a number that the server refuses is called so", async () => {
+	offersSms = true;
+	answer("POST /auth/factors", 400, failure("invalid_payload", "Invalid payload.", [{ field: "phone", message: "must be a number" }]));
+	const hands = await showAccount();
+	await hands.click(await screen.findByRole("button", { name: "Get codes by SMS" }));
+	await hands.type(await screen.findByLabelText("Telephone number"), "12{Enter}");
+	await screen.findByText("Telephone number must be a number.");
+	await hands.click(screen.getByRole("button", { name: "Cancel" }));
+	await screen.findByRole("button", { name: "Get codes by SMS" });
+});
+
+it("a server that sends no SMS is asked for none", async () => {
+	await showAccount();
+	await screen.findByRole("button", { name: "Get codes by email instead" });
+	expect(screen.queryByRole("button", { name: "Get codes by SMS" })).toBeNull();
 });
 
 it("an app is removed after a code", async () => {

@@ -25,7 +25,7 @@ beforeEach(() => {
 	factors = [];
 	answer("GET /api/values", 200, { status: "success", data: { values: [] } });
 	answer("GET /auth/status", 200, { status: "success", data: user(7, "somebody") });
-	answerBy("GET /auth/factors", () => [200, { status: "success", data: { asked: "login", recovery_codes: 9, factors } }]);
+	answerBy("GET /auth/factors", () => [200, { status: "success", data: { asked: "login", recovery_codes: 9, sms: false, factors } }]);
 	answer("GET /auth/sessions", 200, { status: "success", data: { sessions: [] } });
 	answer("GET /auth/events", 200, { status: "success", data: { events: [] } });
 	answer("POST /auth/passkey", 201, {

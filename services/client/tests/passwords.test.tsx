@@ -13,7 +13,7 @@ const PASTED = "nine wooden beads, and more than that, from a password manager";
 
 it.each(PAGES)("passwords of %s are masked, may be pasted, and are known to password managers", async (path, options, kinds) => {
 	answer("GET /auth/status", 200, { status: "success", data: user(7, "somebody") });
-	answer("GET /auth/factors", 200, { status: "success", data: { asked: "login", recovery_codes: 0, factors: [] } });
+	answer("GET /auth/factors", 200, { status: "success", data: { asked: "login", recovery_codes: 0, sms: false, factors: [] } });
 	answer("GET /auth/sessions", 200, { status: "success", data: { sessions: [] } });
 	answer("GET /auth/events", 200, { status: "success", data: { events: [] } });
 	const hands = show(path, options);

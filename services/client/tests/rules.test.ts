@@ -9,7 +9,7 @@ describe("the rules of registering", () => {
 	});
 
 	it.each([
-		["username", "abcde", "Usernames must be longer than 5 characters."],
+		["username", "ab", "Usernames must be longer than 2 characters."],
 		["email", "a@b.c", "Email addresses must be longer than 5 characters."],
 		["email", "nobody.example.com", "Email addresses must look like name@example.com."],
 		["password", "0123456", "Passwords must have 8 to 128 characters."],

@@ -114,7 +114,7 @@ it("beside an app a code is sent by message only when the user asks for it", asy
 	answer(SEND, 200, { status: "success", message: "A code is on its way." });
 	answer(ANSWER, 201, tokens());
 	const hands = await givePassword();
-	await hands.click(screen.getByRole("button", { name: "Use a code by email" }));
+	await hands.click(screen.getByRole("button", { name: "Use a code by message" }));
 	expect(askedFor(SEND)).toHaveLength(0);
 	expect(document.activeElement).toBe(screen.getByRole("button", { name: "Send code" }));
 	await hands.keyboard("{Enter}");

@@ -16,6 +16,8 @@
 #define FACTOR_NAME_MAX 64
 #define EMAIL_BYTES_MAX 254 /* RFC 5321 §4.5.3.1.3, without the angle brackets */
 #define LOCAL_BYTES_MAX 64  /* RFC 5321 §4.5.3.1.1 */
+#define PHONE_DIGITS_MIN 8  /* a shorter one is of a service and not of a telephone */
+#define PHONE_DIGITS_MAX 15 /* E.164 §6.1 */
 #define PASSWORD_MIN 8
 #define PASSWORD_MAX 128
 
@@ -140,6 +142,18 @@ const char *email_problem(const char *text)
 		return "must have at most 254 characters";
 	if (!at || !is_local_part(text, (size_t)(at - text)) || !is_domain(at + 1))
 		return "must be an email address";
+	return NULL;
+}
+
+const char *phone_problem(const char *text)
+{
+	size_t digits;
+
+	if (!text)
+		return "must be text";
+	digits = text[0] == '+' && text[1] != '0' ? strspn(text + 1, "0123456789") : 0;
+	if (digits < PHONE_DIGITS_MIN || digits > PHONE_DIGITS_MAX || text[1 + digits])
+		return "must be + and 8 to 15 digits, beginning with the code of the country";
 	return NULL;
 }
 

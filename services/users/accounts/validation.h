@@ -8,6 +8,8 @@
 const char *username_problem(const char *text);
 const char *email_problem(const char *text);
 const char *password_problem(const char *text);
+/* E.164: + and 8 to 15 digits, the first of which is not 0. */
+const char *phone_problem(const char *text);
 /* What a user calls a factor. */
 const char *factor_name_problem(const char *text);
 

@@ -91,6 +91,9 @@ static void read_rows(struct answer *answer, const struct postgres_rows *rows)
 		right->binding = answer->binding = mem_strdup(postgres_text(rows, 0, COLUMN_TRY_BINDING));
 	if (!postgres_is_null(rows, 0, COLUMN_TRY_MTAN_NONCE))
 		snprintf(answer->mtan_nonce, sizeof answer->mtan_nonce, "%s", postgres_text(rows, 0, COLUMN_TRY_MTAN_NONCE));
+	if (!postgres_is_null(rows, 0, COLUMN_TRY_MTAN_RECIPIENT))
+		snprintf(answer->mtan_recipient, sizeof answer->mtan_recipient, "%s",
+			 postgres_text(rows, 0, COLUMN_TRY_MTAN_RECIPIENT));
 	for (int i = 0; i < postgres_count(rows) && i <= FACTORS_PER_USER; i++) {
 		if (!postgres_is_null(rows, i, COLUMN_TRY_FACTOR_ID))
 			read_factor(answer, rows, i);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "factors/methods.h"
+#include "factors/mtan.h"
 #include "factors/seal.h"
 #include "http/request.h"
 #include "postgres/postgres.h"
@@ -52,6 +53,7 @@ struct answer {
 	const char *proof;
 	char *login_name, *password_hash, *binding;
 	char mtan_nonce[37]; /* of the code by message that was sent for this challenge; "" none, or a newer one was sent */
+	char mtan_recipient[MTAN_RECIPIENT_LEN_MAX + 1]; /* to which that was sent */
 	struct answer_factor factors[FACTORS_PER_USER + 1];
 	int factor_count;
 	answered *done;

@@ -51,6 +51,8 @@ const char *confirmation_text(const char *action)
 		return "log in";
 	if (strcmp(action, CONFIRMATION_RECEIVE_CODES) == 0)
 		return "receive codes at this address";
+	if (strcmp(action, CONFIRMATION_RECEIVE_CODES_BY_SMS) == 0)
+		return "receive codes at this number";
 	for (size_t i = 0; i < ACTIONS; i++) {
 		if (strcmp(actions[i].name, action) == 0)
 			return actions[i].text;

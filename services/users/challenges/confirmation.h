@@ -8,8 +8,10 @@
 
 #include "http/request.h"
 
-/* The action of the code that activates codes by message (store_mtan_send_for_factor); a client can not ask to confirm it. */
+/* The actions of the code that activates codes by message (store_mtan_send_for_factor); a client can not ask to confirm them.
+ */
 #define CONFIRMATION_RECEIVE_CODES "receive_codes"
+#define CONFIRMATION_RECEIVE_CODES_BY_SMS "receive_codes_by_sms"
 
 /* Whether there is such an action. */
 bool confirmation_is_action(const char *name);

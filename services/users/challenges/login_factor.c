@@ -30,6 +30,8 @@ static void start(struct credentials *credentials, bool is_remembered, bool is_c
 					      .is_quiet = is_quiet};
 
 	credentials_accept_password(credentials);
+	if (!is_quiet)
+		event_attempts_note(credentials->req, EVENT_FACTOR_AWAITED, credentials->user_id);
 	challenge_start(credentials->req, &start, done, arg);
 }
 

@@ -38,8 +38,10 @@ struct event_attempts {
 	void *finished_arg;
 };
 
-static const char *const names[] = {
-	[EVENT_LOGIN_FAILED] = "login_failed", [EVENT_CODE_WRONG] = "code_wrong", [EVENT_PASSWORD_WRONG] = "password_wrong"};
+static const char *const names[] = {[EVENT_LOGIN_FAILED] = "login_failed",
+				    [EVENT_FACTOR_AWAITED] = "factor_awaited",
+				    [EVENT_CODE_WRONG] = "code_wrong",
+				    [EVENT_PASSWORD_WRONG] = "password_wrong"};
 
 static void written(enum status status, const struct postgres_rows *rows, void *arg);
 

@@ -13,7 +13,13 @@ struct event_base;
 struct users;
 struct event_attempts;
 
-enum event_attempt { EVENT_LOGIN_FAILED, EVENT_CODE_WRONG, EVENT_PASSWORD_WRONG /* that should have confirmed an action */ };
+enum event_attempt {
+	EVENT_LOGIN_FAILED,
+	EVENT_FACTOR_AWAITED, /* the password of a login was right; a login follows, unless the client does not have the factor
+			       */
+	EVENT_CODE_WRONG,
+	EVENT_PASSWORD_WRONG /* that should have confirmed an action */
+};
 
 struct event_attempts *event_attempts_new(struct event_base *base, struct users *users);
 void event_attempts_free(struct event_attempts *attempts);

@@ -142,14 +142,14 @@ static void try_mtan(struct activation *activation)
 		      activation);
 }
 
-static bool is_mtan(struct http_request *req, const char *nonce, const char *email)
+static bool is_mtan(struct http_request *req, const char *nonce, const char *recipient)
 {
 	const struct users *users = users_of(req);
 	const struct mtan mtan = {http_request_user_id(req), http_request_param(req, "id"), NULL, nonce};
 	const char *code = json_text(http_request_json(req), "code");
 	char test_code[MTAN_TEST_CODE_LEN_MAX + 1];
 
-	if (mtan_test_code(users->config->mtan_test_codes, email, test_code))
+	if (mtan_test_code(users->config->mtan_test_codes, recipient, test_code))
 		return strcmp(test_code, code) == 0;
 	return mtan_is(users->key.secret, users->key.previous_secret, &mtan, code);
 }
@@ -161,8 +161,8 @@ static void mtan_tried(enum status status, const struct postgres_rows *rows, voi
 
 	if (status != STATUS_OK)
 		http_reply_status(req, status);
-	else if (postgres_count(rows) == 1 &&
-		 is_mtan(req, postgres_text(rows, 0, COLUMN_FACTOR_TRY_NONCE), postgres_text(rows, 0, COLUMN_FACTOR_TRY_EMAIL)))
+	else if (postgres_count(rows) == 1 && is_mtan(req, postgres_text(rows, 0, COLUMN_FACTOR_TRY_NONCE),
+						      postgres_text(rows, 0, COLUMN_FACTOR_TRY_RECIPIENT)))
 		activate(activation, 0);
 	else
 		refuse_wrong(req, "is not the code of the newest message, or was tried too often");

@@ -1,8 +1,7 @@
-/* POST /auth/factors {method: "totp" | "mtan" | "passkey", name?, current?}: a new secret for an authenticator app, a code by
- * message to the user's e-mail, or what a browser makes a passkey of. The factor counts once a code or the passkey has
- * activated it. Flow: factor_enrol -> confirmation.c -> confirmed -> stored -> (code.c -> sent | passkey_enrol.c ->
- * passkey_begun) -> reply.
- */
+/* POST /auth/factors {method: "totp" | "mtan" | "passkey", name?, phone?, current?}: a new secret for an authenticator app, a
+ * code by message to the user's e-mail or to a telephone number, or what a browser makes a passkey of. The factor counts once a
+ * code or the passkey has activated it. Flow: factor_enrol -> confirmation.c -> confirmed -> (phone.c) -> store -> stored ->
+ * (code.c -> sent | passkey_enrol.c -> passkey_begun) -> reply. */
 #include "service.h"
 
 #include <mbedtls/platform_util.h>
@@ -19,6 +18,7 @@
 #include "factors/base32.h"
 #include "factors/factor.h"
 #include "factors/mtan.h"
+#include "factors/phone.h"
 #include "factors/seal.h"
 #include "factors/totp.h"
 #include "passkeys/passkey_enrol.h"
@@ -34,6 +34,7 @@ struct enrolment {
 };
 
 static void confirmed(struct http_request *req, void *arg);
+static void store(void *arg);
 static void stored(enum status status, const struct postgres_rows *rows, void *arg);
 static void sent(enum code_result result, long retry_s, void *arg);
 static void passkey_begun(struct http_request *req, cJSON *public_key, void *arg);
@@ -57,6 +58,11 @@ static const char *name_problem(struct http_request *req, const struct method *m
 	return factor_name_problem(json_text(http_request_json(req), "name"));
 }
 
+static bool wants_phone(const struct http_request *req)
+{
+	return json_has(http_request_json(req), "phone");
+}
+
 void factor_enrol(struct http_request *req)
 {
 	const struct method *method = method_of(req);
@@ -68,6 +74,10 @@ void factor_enrol(struct http_request *req)
 	if (problem)
 		return http_reply_invalid(req, http_errors_add(NULL, "name", problem));
 	if (method == &method_passkey && !passkeys_are_offered(req))
+		return;
+	if (wants_phone(req) && method != &method_mtan)
+		return http_reply_invalid(req, http_errors_add(NULL, "phone", "is for codes by message only"));
+	if (wants_phone(req) && !phone_is_allowed(req))
 		return;
 	confirmation_want(req, confirmed, NULL);
 }
@@ -93,12 +103,23 @@ static void make_secret(struct enrolment *enrolment, char sealed[SEAL_LEN_MAX + 
 static void confirmed(struct http_request *req, void *arg)
 {
 	struct enrolment *enrolment = http_request_alloc(req, sizeof *enrolment, enrolment_drop);
+
+	enrolment->req = req;
+	enrolment->method = method_of(req);
+	if (wants_phone(req))
+		phone_count(req, store, enrolment);
+	else
+		store(enrolment);
+}
+
+static void store(void *arg)
+{
+	struct enrolment *enrolment = arg;
+	struct http_request *req = enrolment->req;
 	char sealed[SEAL_LEN_MAX + 1] = "";
 	struct postgres_params params = {0};
 	uint8_t id[JWT_JTI_BYTES];
 
-	enrolment->req = req;
-	enrolment->method = method_of(req);
 	jwt_jti_make(clock_unix_ms(), id);
 	jwt_jti_format(id, enrolment->id);
 	if (enrolment->method == &method_totp)
@@ -109,6 +130,7 @@ static void confirmed(struct http_request *req, void *arg)
 	postgres_param_text(&params, sealed);
 	postgres_param_int(&params, FACTORS_PER_USER);
 	postgres_param_text(&params, json_text(http_request_json(req), "name"));
+	postgres_param_text(&params, json_text(http_request_json(req), "phone"));
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_factor_enrol, &params, stored, enrolment);
 }
 

@@ -131,7 +131,7 @@ static bool is_newest_code(const struct answer *answer)
 	const struct mtan mtan = {answer->right.user_id, answer->right.challenge, answer->right.binding, answer->mtan_nonce};
 	char test_code[MTAN_TEST_CODE_LEN_MAX + 1];
 
-	if (mtan_test_code(users->config->mtan_test_codes, answer->login_name, test_code))
+	if (mtan_test_code(users->config->mtan_test_codes, answer->mtan_recipient, test_code))
 		return strcmp(test_code, answer->proof) == 0;
 	return mtan_is(users->key.secret, users->key.previous_secret, &mtan, answer->proof);
 }

@@ -14,7 +14,6 @@
 #include "factors/seal.h"
 
 #define MODULUS 1000000
-#define EMAIL_BYTES_MAX 254
 
 static const char purpose[] = "abacus code by message 1";
 
@@ -64,12 +63,13 @@ bool mtan_is(const char *secret_key, const char *previous_key, const struct mtan
 /* ---- MTAN_TEST_CODES ---- */
 
 /* Reads one "email:code" of the list, up to its comma or end. False: it is none. */
-static bool read_entry(const char *entry, size_t len, char email[EMAIL_BYTES_MAX + 1], char code[MTAN_TEST_CODE_LEN_MAX + 1])
+static bool read_entry(const char *entry, size_t len, char email[MTAN_RECIPIENT_LEN_MAX + 1],
+		       char code[MTAN_TEST_CODE_LEN_MAX + 1])
 {
 	const char *colon = memchr(entry, ':', len);
 	size_t email_len = colon ? (size_t)(colon - entry) : 0, code_len = colon ? len - email_len - 1 : 0;
 
-	if (!colon || email_len > EMAIL_BYTES_MAX || code_len < 1 || code_len > MTAN_TEST_CODE_LEN_MAX ||
+	if (!colon || email_len > MTAN_RECIPIENT_LEN_MAX || code_len < 1 || code_len > MTAN_TEST_CODE_LEN_MAX ||
 	    strspn(colon + 1, "0123456789") < code_len)
 		return false;
 	memcpy(email, entry, email_len);
@@ -81,7 +81,7 @@ static bool read_entry(const char *entry, size_t len, char email[EMAIL_BYTES_MAX
 
 const char *mtan_test_codes_problem(const char *list)
 {
-	char email[EMAIL_BYTES_MAX + 1], code[MTAN_TEST_CODE_LEN_MAX + 1];
+	char email[MTAN_RECIPIENT_LEN_MAX + 1], code[MTAN_TEST_CODE_LEN_MAX + 1];
 
 	for (;;) {
 		size_t len = strcspn(list, ",");
@@ -96,7 +96,7 @@ const char *mtan_test_codes_problem(const char *list)
 
 bool mtan_test_code(const char *list, const char *email, char ret_code[MTAN_TEST_CODE_LEN_MAX + 1])
 {
-	char entry_email[EMAIL_BYTES_MAX + 1], code[MTAN_TEST_CODE_LEN_MAX + 1];
+	char entry_email[MTAN_RECIPIENT_LEN_MAX + 1], code[MTAN_TEST_CODE_LEN_MAX + 1];
 
 	for (; list && *list; list += strcspn(list, ","), list += *list == ',') {
 		if (!read_entry(list, strcspn(list, ","), entry_email, code) || strcasecmp(entry_email, email) != 0)

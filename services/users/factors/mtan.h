@@ -14,6 +14,8 @@
 #define MTAN_MESSAGES 10
 #define MTAN_WINDOW_S 3600
 
+#define MTAN_RECIPIENT_LEN_MAX 254 /* an e-mail address; a telephone number is shorter */
+
 struct mtan {
 	int64_t user_id;
 	const char *subject; /* id of the challenge, or of the factor that is enrolled */
@@ -31,7 +33,8 @@ bool mtan_is(const char *secret_key, const char *previous_key, const struct mtan
 #define MTAN_TEST_CODE_LEN_MAX 6
 /* What is wrong with the list, a static text; NULL when it is valid. */
 const char *mtan_test_codes_problem(const char *list);
-/* The code of an address, whatever its case. False: the list, which may be NULL, has none. */
+/* The code of a recipient, whatever its case: an address, because a number has none. False: the list, which may be NULL, has
+ * none. */
 bool mtan_test_code(const char *list, const char *email, char ret_code[MTAN_TEST_CODE_LEN_MAX + 1])
 	__attribute__((warn_unused_result));
 

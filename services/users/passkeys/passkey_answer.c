@@ -40,6 +40,8 @@ static void asserted(enum status status, const struct passkey *passkey, void *ar
 
 	if (status == STATUS_INVALID)
 		return answer_wrong(answer);
+	if (status == STATUS_NOT_FOUND)
+		return answer_refuse_ended(answer->req);
 	if (status != STATUS_OK) {
 		login_attempts_undo(answer->req, answer->login_name);
 		return http_reply_status(answer->req, status);

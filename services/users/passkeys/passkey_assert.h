@@ -20,7 +20,7 @@ struct passkey { /* of an active user */
 /* OK: the passkey made it, for this challenge and a page of ours, after it had verified the user. The statement that accepts it
  * has yet to decide that it is used once (store_challenge_passkey, store_passkey_login).
  * INVALID: it did not; or its counter has not grown, and the user was notified that there is a copy of it. passkey NULL: there
- * is no such passkey. NOT_FOUND: a login has used the challenge. Otherwise the check itself failed. */
+ * is no such passkey. NOT_FOUND: the challenge was used. Otherwise the check itself failed. */
 typedef void passkey_asserted(enum status status, const struct passkey *passkey, void *arg);
 /* Of the member `assertion` of the request. Without user_id in the challenge, which lives as long as the request, the passkey
  * says which user it is, and its user handle has to as well. done may run before this returns. */

@@ -9,7 +9,7 @@ import { QrCode } from "./qr-code";
 
 interface EnrolProps {
 	enrolment: Enrolment<"totp" | "mtan">;
-	email: string;
+	recipient: string; // of codes by message: an email address or a telephone number
 	onAdded: (change: FactorChange) => void;
 	onClose: () => void;
 }
@@ -43,11 +43,11 @@ function AppSteps({ enrolment, field }: { enrolment: Enrolment<"totp">; field: R
 
 const WORDS = {
 	totp: { title: "Add an authenticator app", button: "Add the app", again: "Please add the app again." },
-	mtan: { title: "Add codes by email", button: "Add", again: "Please begin again." },
+	mtan: { title: "Add codes by message", button: "Add", again: "Please begin again." },
 };
 
 /* What the app or the mailbox needs, and the code that proves that it has it. */
-export default function Enrol({ enrolment, email, onAdded, onClose }: EnrolProps) {
+export default function Enrol({ enrolment, recipient, onAdded, onClose }: EnrolProps) {
 	const words = WORDS[enrolment.method];
 	const ref = useRef<HTMLHeadingElement>(null);
 	const form = useForm({ code: "Code" }, async ({ code }) => {
@@ -74,7 +74,7 @@ export default function Enrol({ enrolment, email, onAdded, onClose }: EnrolProps
 			) : (
 				<>
 					<p className="block">
-						A message with six digits is on its way to <b className="email">{email}</b>. They are good for five minutes.
+						A message with six digits is on its way to <b className="email">{recipient}</b>. They are good for five minutes.
 					</p>
 					{field}
 				</>

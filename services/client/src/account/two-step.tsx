@@ -21,6 +21,7 @@ import { RecoveryCodes } from "./recovery-codes";
 /* The first with the encoder of QR codes. Most visitors never need either. */
 const Enrol = chunk(() => import("./enrol"), true);
 const AddPasskey = chunk(() => import("./add-passkey"), true);
+const AddPhone = chunk(() => import("./add-phone"), true);
 
 const TITLE = "two-step-title";
 const FEW_CODES = 3;
@@ -44,9 +45,9 @@ const FACTORS: Record<Factor["method"], Words> = {
 		void: "Its codes are no longer accepted",
 	},
 	mtan: {
-		name: "Codes by email",
-		remove: "Remove codes by email?",
-		removed: "Codes by email are removed.",
+		name: "Codes by message",
+		remove: "Remove codes by message?",
+		removed: "Codes by message are removed.",
 		void: "They are no longer accepted",
 	},
 	passkey: {
@@ -67,7 +68,8 @@ const BEGIN: Record<Coded, { text: string; next: string }> = {
 function FactorRow({ factor, onRemoved }: { factor: Factor; onRemoved: (change: FactorChange) => void }) {
 	const used = factor.last_used_at && `, last used ${formatAge(factor.last_used_at, Date.now())}`;
 	const words = FACTORS[factor.method];
-	const name = factor.name ? `${words.name}: ${factor.name}` : words.name;
+	const detail = factor.name ?? factor.recipient;
+	const name = detail ? `${words.name}: ${detail}` : words.name;
 	const removing = useAccountAction(TITLE, async () => {
 		onRemoved(
 			await confirmed(
@@ -183,17 +185,25 @@ function AddButton({ method, text, onBegun }: AddButtonProps) {
 function Overview({
 	userId,
 	onPasskey,
+	onPhone,
 	onBegun,
 	onChanged,
 }: {
 	userId: number;
 	onPasskey: () => void;
+	onPhone: () => void;
 	onBegun: (enrolment: Enrolment<Coded>) => void;
 	onChanged: (change: FactorChange) => void;
 }) {
 	const { data } = useQuery(factorsQuery(userId));
 
 	const has = (method: Factor["method"]) => data?.factors.some((factor) => factor.method === method);
+	const channel = data?.factors.find((factor) => factor.method === "mtan")?.channel;
+	const addPhone = data?.sms && (
+		<button type="button" className="button is-small" onClick={onPhone}>
+			{channel === "sms" ? "Change the telephone number" : "Get codes by SMS"}
+		</button>
+	);
 
 	if (!data) return <p aria-busy="true" />;
 	if (data.factors.length === 0)
@@ -209,6 +219,7 @@ function Overview({
 					</button>
 					<AddButton method="totp" onBegun={onBegun} />
 					<AddButton method="mtan" text="Get codes by email instead" onBegun={onBegun} />
+					{addPhone}
 				</div>
 				<p className="soft">A passkey protects you best: no other site can get it from you, as it can get a code.</p>
 			</>
@@ -227,7 +238,8 @@ function Overview({
 					{has("passkey") ? "Add another passkey" : "Add a passkey"}
 				</button>
 				<AddButton method="totp" text={has("totp") ? "Add another app" : undefined} onBegun={onBegun} />
-				{!has("mtan") && <AddButton method="mtan" onBegun={onBegun} />}
+				{channel !== "email" && <AddButton method="mtan" onBegun={onBegun} />}
+				{addPhone}
 			</div>
 		</>
 	);
@@ -236,7 +248,8 @@ function Overview({
 /* Second factors: an overview, adding one, or new recovery codes until the user has kept them. */
 export function TwoStep({ session, email }: { session: Session; email: string }) {
 	const queries = useQueryClient();
-	const [enrolment, setEnrolment] = useState<Enrolment<Coded> | "passkey" | null>(null);
+	const [enrolment, setEnrolment] = useState<Enrolment<Coded> | "passkey" | "phone" | null>(null);
+	const [phone, setPhone] = useState<string | null>(null); // that the enrolment sends a code to; null: the email address
 	const [codes, setCodes] = useState<string[] | null>(null);
 	const ref = useRef<HTMLHeadingElement>(null);
 	const isOpen = enrolment !== null || codes !== null;
@@ -247,6 +260,11 @@ export function TwoStep({ session, email }: { session: Session; email: string })
 		if (wasOpen.current && !isOpen) ref.current?.focus();
 		wasOpen.current = isOpen;
 	}, [isOpen]);
+
+	function begin(next: typeof enrolment, number: string | null = null) {
+		setEnrolment(next);
+		setPhone(number);
+	}
 
 	function change(to: FactorChange) {
 		sessions.renew(to);
@@ -271,12 +289,20 @@ export function TwoStep({ session, email }: { session: Session; email: string })
 				<Suspense fallback={<p aria-busy="true" />}>
 					{enrolment === "passkey" ? (
 						<AddPasskey onAdded={added} onClose={() => setEnrolment(null)} />
+					) : enrolment === "phone" ? (
+						<AddPhone onBegun={begin} onClose={() => setEnrolment(null)} />
 					) : (
-						<Enrol enrolment={enrolment} email={email} onAdded={added} onClose={() => setEnrolment(null)} />
+						<Enrol enrolment={enrolment} recipient={phone ?? email} onAdded={added} onClose={() => setEnrolment(null)} />
 					)}
 				</Suspense>
 			) : (
-				<Overview userId={session.userId} onPasskey={() => setEnrolment("passkey")} onBegun={setEnrolment} onChanged={change} />
+				<Overview
+					userId={session.userId}
+					onPasskey={() => begin("passkey")}
+					onPhone={() => begin("phone")}
+					onBegun={begin}
+					onChanged={change}
+				/>
 			)}
 		</section>
 	);

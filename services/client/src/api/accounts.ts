@@ -80,6 +80,10 @@ export function enrolFactor(method: "totp" | "mtan", confirmation?: string): Pro
 	return enrol({ method }, confirmation);
 }
 
+export function enrolPhone(phone: string, confirmation?: string): Promise<Enrolment<"mtan">> {
+	return enrol({ method: "mtan", phone }, confirmation);
+}
+
 export function enrolPasskey(name: string, confirmation?: string): Promise<Enrolment<"passkey">> {
 	return enrol({ method: "passkey", name }, confirmation);
 }

@@ -19,7 +19,7 @@ interface Words {
 const USE: Partial<Record<string, string>> = {
 	passkey: "Use your passkey",
 	totp: "Use your authenticator app",
-	mtan: "Use a code by email",
+	mtan: "Use a code by message",
 	recovery: "Use a recovery code",
 	password: "Use your password",
 } satisfies Record<Method, string>;
@@ -33,7 +33,7 @@ const WORDS: Record<Exclude<Method, "passkey">, Words> = {
 	},
 	mtan: {
 		label: "Code",
-		hint: "Enter the six digits of the newest message to your email address. They are good for five minutes.",
+		hint: "Enter the six digits of the newest message that was sent to you. They are good for five minutes.",
 		wrong: "is wrong, is too old, or is not of the newest message",
 		input: { inputMode: "numeric", autoComplete: "one-time-code" },
 	},

@@ -1,11 +1,10 @@
-/* The requirements of a form. Those on passwords are the server's, in its words; those on names are the legacy client's, which are stricter than the
-   server's (3 characters). */
+/* The requirements of a form: the server's, of which those on passwords are in its words. */
 export interface Rule {
 	text: string;
 	isMet: boolean;
 }
 
-const SHORTEST_NAME = 6;
+const SHORTEST_NAME = 3;
 const SHORTEST_EMAIL = 6;
 const SHORTEST_PASSWORD = 8;
 const SHORTEST_OWN = 3;

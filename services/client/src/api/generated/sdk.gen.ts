@@ -391,10 +391,11 @@ export const askFactors = <ThrowOnError extends boolean = false>(options: Option
 /**
  * Add an authenticator app, codes by message, or a passkey
  *
- * With the method `totp` the reply has a new secret for an app; with `mtan` a code is sent to the user's email; with `passkey` it has what
+ * With the method `totp` the reply has a new secret for an app; with `mtan` a code is sent to the user's email, or by SMS to
+ * `phone` (five numbers of an account in a day); with `passkey` it has what
  * `navigator.credentials.create()` takes (through `PublicKeyCredential.parseCreationOptionsFromJSON()`). The factor counts once `POST
  * /auth/factors/{id}` has a code or the passkey; that has to happen within `expires_in`, and a further enrolment replaces this one. A user has at
- * most ten factors, among them codes by message once, and is sent at most ten codes in an hour.
+ * most ten factors, among them codes by message once: those that go elsewhere are replaced. At most ten codes are sent in an hour.
  *
  */
 export const enrolFactor = <ThrowOnError extends boolean = false>(options: Options<EnrolFactorData, ThrowOnError>): RequestResult<EnrolFactorResponses, EnrolFactorErrors, ThrowOnError> => (options.client ?? client).post<EnrolFactorResponses, EnrolFactorErrors, ThrowOnError>({

@@ -394,6 +394,14 @@ export type Factor = {
      * that its user gave to a passkey; null: none
      */
     name: string | null;
+    /**
+     * of codes by message alone
+     */
+    channel?: 'email' | 'sms';
+    /**
+     * of codes by message alone: where they go, masked
+     */
+    recipient?: string;
     created_at: string;
     last_used_at: string | null;
 };
@@ -406,6 +414,10 @@ export type FactorList = {
          * how many are left
          */
         recovery_codes: number;
+        /**
+         * whether this server sends codes by SMS
+         */
+        sms: boolean;
         factors: Array<Factor>;
     };
 };
@@ -415,6 +427,10 @@ export type FactorList = {
  */
 export type FactorEnrolment = {
     method: 'totp' | 'mtan' | 'passkey';
+    /**
+     * a telephone number (E.164) for codes by SMS, with the method `mtan`
+     */
+    phone?: string;
     /**
      * of a passkey, by which its user knows it again; printable, without white space at either end
      */
@@ -676,7 +692,7 @@ export type UserList = {
 
 export type AccountEvent = {
     id: number;
-    event: 'login' | 'new_device' | 'logout' | 'session_ended' | 'sessions_ended' | 'session_misused' | 'factor_used' | 'passkey_copied' | 'password_confirmed' | 'login_failed' | 'code_wrong' | 'password_wrong' | 'password_forgotten' | 'registered' | 'user_added' | 'user_deleted' | 'user_activated' | 'user_deactivated' | 'admin_granted' | 'admin_revoked' | 'username_changed' | 'email_changed' | 'email_change_asked' | 'email_verified' | 'password_changed' | 'password_reset' | 'reset_sent' | 'factor_added' | 'factor_removed' | 'factor_asked_login' | 'factor_asked_sensitive' | 'recovery_codes_replaced' | 'recovery_code_used';
+    event: 'login' | 'new_device' | 'logout' | 'session_ended' | 'sessions_ended' | 'session_misused' | 'factor_used' | 'passkey_copied' | 'password_confirmed' | 'login_failed' | 'factor_awaited' | 'code_wrong' | 'password_wrong' | 'password_forgotten' | 'registered' | 'user_added' | 'user_deleted' | 'user_activated' | 'user_deactivated' | 'admin_granted' | 'admin_revoked' | 'username_changed' | 'email_changed' | 'email_change_asked' | 'email_verified' | 'password_changed' | 'password_reset' | 'reset_sent' | 'factor_added' | 'factor_removed' | 'factor_asked_login' | 'factor_asked_sensitive' | 'recovery_codes_replaced' | 'recovery_code_used';
     /**
      * of attempts that are counted: the first
      */
@@ -3136,10 +3152,10 @@ export type EnrolFactorErrors = {
         code?: 'token_missing' | 'confirmation_required' | 'confirmation_invalid';
     };
     /**
-     * The user has ten factors already, or codes by message; or this server does not offer passkeys.
+     * The user has ten factors already, or codes by message that go there; or this server does not offer passkeys, or SMS.
      */
     409: Failure & {
-        code?: 'too_many_factors' | 'passkeys_not_offered';
+        code?: 'too_many_factors' | 'passkeys_not_offered' | 'sms_not_offered';
     };
     /**
      * The body is larger than 128 KiB.
