@@ -390,7 +390,7 @@ def test_a_new_password_that_is_easy_to_guess_is_refused_with_the_reason(person,
 
 
 def test_a_password_that_has_leaked_is_refused_wherever_one_is_set(person, tmp_path):
-    """By a list of hashes as it is distributed, which counts as soon as it is replaced. One that is gone lets no password through."""
+    """By a list of hashes as it is distributed, which counts as soon as it is replaced. One that is gone lets none through."""
     word, listed = secrets.token_hex(6), tmp_path / "denylist"
     lines = [hashlib.sha1(password.encode()).hexdigest().upper() for password in ("seven brass beads", "password", "letmein")]
     listed.write_text("".join(f"{line}:7\r\n" for line in sorted(lines)))

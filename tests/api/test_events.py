@@ -296,7 +296,7 @@ def test_wrong_passwords_and_codes_that_should_confirm_are_in_the_trail(admin):
 
 
 def test_a_right_password_without_its_second_factor_is_in_the_trail(admin):
-    """By whichever call: an attacker who has the password and not the factor is seen by the user. A passkey alone asks for none."""
+    """By whichever call: the user sees an attacker who has the password and not the factor."""
     owner = Owner()
     expect(401, post("/auth/session", {"email": owner.email, "password": owner.password}))
     expect(401, post("/auth/login", {"email": owner.email, "password": owner.password}))

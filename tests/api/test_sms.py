@@ -1,4 +1,4 @@
-"""Codes by SMS: a telephone number is a place where codes by message go (tests/api/test_mtan.py has what holds for each of them).
+"""Codes by SMS: a telephone number is a place where codes by message go (tests/api/test_mtan.py has what holds for each).
 The second half tries what an attacker would; docs/security.md lists it. tests/chaos/test_sms_gateway.py has the gateway."""
 
 import itertools
@@ -130,9 +130,11 @@ def test_the_same_number_again_is_refused(owner):
 
 @pytest.mark.parametrize(
     "phone",
-    [None, 49, "", "+", "015112345678", "+0151123456", "+4915112", "+49151123456789012", "+49 151 12345678", "+49151123456a"]
-    + ["+4915112345678\r\nX: y", "+4915112345678,+4915112345679", "tel:+4915112345678", "+4915112345678@x.example"],
-)
+    [
+        None, 49, "", "+", "015112345678", "+0151123456", "+4915112", "+49151123456789012", "+49 151 12345678", "+49151123456a",
+        "+4915112345678\r\nX: y", "+4915112345678,+4915112345679", "tel:+4915112345678", "+4915112345678@x.example",
+    ],
+)  # fmt: skip
 def test_what_is_no_number_is_refused(person, phone):
     reply = enrol(person, phone, current=person.password)
     assert (reply.status, [error["field"] for error in reply.json["errors"]]) == (400, ["phone"]), reply

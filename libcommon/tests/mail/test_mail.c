@@ -19,10 +19,19 @@ static void test_an_id_is_a_uuid_in_lower_case(void **state)
 	assert_false(mail_is_id("0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5\n"));
 }
 
+static void test_a_channel_has_a_name_and_none_is_email(void **state)
+{
+	for (int channel = 0; channel < MAIL_CHANNELS; channel++)
+		assert_int_equal(mail_channel_find(mail_channel_name((enum mail_channel)channel)), channel);
+	assert_int_equal(mail_channel_find(""), MAIL_EMAIL);
+	assert_int_equal(mail_channel_find("pigeon"), MAIL_CHANNELS);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_an_id_is_a_uuid_in_lower_case),
+		cmocka_unit_test(test_a_channel_has_a_name_and_none_is_email),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

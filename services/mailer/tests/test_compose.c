@@ -12,6 +12,7 @@
 #include "compose.h"
 
 #define ID "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"
+#define SMS_CHARS_MAX 160 /* 3GPP TS 23.038 §6.2.1 */
 #define LINE_CHARS_MAX 78 /* RFC 5322 §2.1.1 */
 
 static const struct compose_config config = {"abacus@example.com", "https://abacus.example"};
@@ -78,6 +79,39 @@ static void test_an_address_is_one_address_of_safe_characters(void **state)
 	text[254] = 'a';
 	text[255] = '\0';
 	assert_false(compose_is_address(text));
+}
+
+static void test_a_number_is_plus_and_digits(void **state)
+{
+	static const char *const right[] = {"+1", "+4915112345678", "+123456789012345"};
+	static const char *const wrong[] = {"",     "+",    "4915112345678", "+1234567890123456", "+49 151", "+49151\r\nX: y",
+					    "+49,", "+49a", "++49",          "ada@example.com"};
+
+	for (size_t i = 0; i < sizeof right / sizeof *right; i++)
+		assert_true(compose_is_number(right[i]));
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		assert_false(compose_is_number(wrong[i]));
+}
+
+static void test_an_sms_is_one_line_and_one_message_of_160_characters(void **state)
+{
+	static const char *const values[] = {
+		"{\"code\":\"482913\",\"action\":\"send another user a link to set a new password\"}",
+		"{\"code\":\"482913\",\"action\":\"x\\r\\ny\"}",
+	};
+
+	for (int i = 0; i < 2; i++) {
+		struct buf text = {0};
+		cJSON *json;
+
+		assert_int_equal(json_parse(values[i], strlen(values[i]), &json), STATUS_OK);
+		compose_sms(&text, &config, template_find("code"), json);
+		assert_true(text.len <= SMS_CHARS_MAX && strstr(text.bytes, "482913"));
+		for (const char *at = text.bytes; *at; at++)
+			assert_true(*at >= ' ' && *at < 0x7F);
+		cJSON_Delete(json);
+		buf_free(&text);
+	}
 }
 
 static void test_a_value_is_text_in_both_bodies(void **state)
@@ -175,13 +209,13 @@ static void test_every_template_has_a_plain_subject_and_shows_no_text_of_a_user(
 
 	assert_true(templates_n <= TEMPLATES_MAX);
 	for (int i = 0; i < templates_n; i++) {
-		const char *texts[] = {templates[i].text, templates[i].html};
+		const char *texts[] = {templates[i].text, templates[i].html, templates[i].sms ? templates[i].sms : ""};
 		size_t len = strcspn(texts[0], "\n");
 
 		assert_true(len > 0 && len < LINE_CHARS_MAX - strlen("Subject: ") && strncmp(texts[0] + len, "\n\n", 2) == 0);
 		for (size_t at = 0; at < len; at++)
 			assert_true(texts[0][at] >= ' ' && texts[0][at] < 0x7F && texts[0][at] != '{');
-		for (int part = 0; part < 2; part++)
+		for (int part = 0; part < 3; part++)
 			for (const char *at = texts[part]; (at = strstr(at, "{{")); at += 2)
 				assert_true(is_one_of(at + 2, allowed, sizeof allowed / sizeof *allowed));
 	}
@@ -198,6 +232,8 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_an_address_is_one_address_of_safe_characters),
+		cmocka_unit_test(test_a_number_is_plus_and_digits),
+		cmocka_unit_test(test_an_sms_is_one_line_and_one_message_of_160_characters),
 		cmocka_unit_test(test_a_value_is_text_in_both_bodies),
 		cmocka_unit_test(test_no_line_begins_with_a_dot),
 		cmocka_unit_test(test_a_control_character_of_a_value_is_a_space),

@@ -294,9 +294,31 @@ static void test_missing_members_and_wrong_types_are_errors(void **state)
 	}
 }
 
+static void test_a_telephone_number_is_plus_and_8_to_15_digits(void **state)
+{
+	static const char *const wrong[] = {"",
+					    "+",
+					    "+1234567",
+					    "+1234567890123456",
+					    "+0123456789",
+					    "123456789",
+					    "+49 1511234",
+					    "+49-15112",
+					    "+4915112345\n",
+					    "+4915112345a",
+					    "++4915112345"};
+
+	assert_null(phone_problem("+12345678"));
+	assert_null(phone_problem("+123456789012345"));
+	assert_non_null(phone_problem(NULL));
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		assert_non_null(phone_problem(wrong[i]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_telephone_number_is_plus_and_8_to_15_digits),
 		cmocka_unit_test(test_a_missing_field_is_required),
 		cmocka_unit_test(test_user_names_from_3_to_128_characters_are_accepted),
 		cmocka_unit_test(test_shorter_and_longer_user_names_are_refused),
