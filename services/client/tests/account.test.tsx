@@ -302,7 +302,7 @@ it("a code of another app is called so, and an enrolment that took too long begi
 });
 
 it("codes by email are added by a code that arrives, named in the list, and removed", async () => {
-	const byMail = { ...FACTOR, method: "mtan" };
+	const byMail = { ...FACTOR, method: "mtan", channel: "email", recipient: "s…@example.com" };
 	answerConfirmed("POST /auth/factors", 201, { status: "success", message: "", data: { id: byMail.id, method: "mtan", expires_in: 300 } });
 	answerBy(`POST /auth/factors/${byMail.id}`, () => {
 		factors = [byMail];

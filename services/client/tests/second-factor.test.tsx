@@ -102,7 +102,7 @@ it("a code that was sent by message logs in", async () => {
 	answer("POST /auth/session", 401, { ...REQUIRED, data: challenge(["mtan", "recovery"], { sent: true }) });
 	answer(ANSWER, 201, tokens());
 	const hands = await givePassword();
-	screen.getByText(/^Enter the six digits of the newest message to your email address\./);
+	screen.getByText(/^Enter the six digits of the newest message that was sent to you\./);
 	await hands.keyboard("123 456{Enter}");
 	await screen.findByText("Welcome!");
 	expect(askedFor(ANSWER)[0]?.body).toEqual({ method: "mtan", code: "123456" });
