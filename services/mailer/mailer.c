@@ -170,7 +170,9 @@ static bool is_in_time(const struct mailer *mailer, const struct mail_message *m
 /* Whether a message of this channel goes anywhere. */
 static bool has_way(const struct mailer *mailer, enum mail_channel channel)
 {
-	return mailer->config->folder || (channel == MAIL_SMS ? (void *)mailer->sms : (void *)mailer->smtp);
+	if (mailer->config->folder)
+		return true;
+	return channel == MAIL_SMS ? mailer->sms != NULL : mailer->smtp != NULL;
 }
 
 static bool is_recipient(enum mail_channel channel, const char *text)

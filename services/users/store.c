@@ -461,17 +461,20 @@ const struct postgres_statement store_sessions_prune = {
 const struct postgres_statement store_factors_of_user = {
 	"factors_of_user",
 	"SELECT asked, cardinality(recovery_hashes), factors.id, method, " TIME("factors.created_at") ", " TIME(
-		"used_at") ", name, phone IS NOT NULL, " CODES_GO_TO("users.email") " FROM (SELECT $1::bigint AS id) one"
-										    " LEFT JOIN users ON users.id = one.id"
+		"used_at") ", name, phone IS NOT NULL, " CODES_GO_TO("users.email") " FROM (SELECT $1::bigint AS id) one LEFT "
+										    "JOIN users ON users.id = one.id"
 										    " LEFT JOIN factor_settings settings ON "
 										    "settings.user_id = one.id"
 										    " LEFT JOIN factors ON factors.user_id = "
 										    "one.id AND activated_at IS NOT NULL ORDER "
-										    "BY activated_at, "
-										    "factors.id",
+										    "BY activated_at, factors.id",
 	true};
 
 #define IS_MTAN_OF(user) "factors.user_id = " user " AND factors.method = 'mtan' AND factors.activated_at IS NOT NULL"
+/* Follows the `changed` of an activation: codes by message go to one place. */
+#define REPLACE_CODES                                                        \
+	" replaced AS (DELETE FROM factors USING changed WHERE " IS_MTAN_OF( \
+		"changed.id") " AND changed.method = 'mtan' AND factors.id <> $4::uuid)"
 
 const struct postgres_statement store_factor_enrol = {
 	"factor_enrol",
@@ -502,33 +505,30 @@ const struct postgres_statement store_factor_pending = {
 /* Whether there are other factors is asked of the table as it was before this statement. */
 const struct postgres_statement store_factor_activate = {
 	"factor_activate",
-	"WITH " OTHERS_OF(
-		"$1") ", changed AS (UPDATE factors SET activated_at = now(), used_at = now(), last_step = $5::bigint"
-		      " FROM target WHERE " IS_PENDING(
-			      "target.id", "$4",
-			      "$6") " RETURNING target.*, method, phone),"
-				    " replaced AS (DELETE FROM factors USING changed WHERE " IS_MTAN_OF(
-					    "changed.id") " AND changed.method = 'mtan' AND factors.id <> $4::uuid),"
-							  " made AS (INSERT INTO passkeys (factor_id, credential_id, "
-							  "public_key, sign_count)"
-							  " SELECT $4::uuid, $9::text, $10::text, $11::bigint FROM changed "
-							  "WHERE method = "
-							  "'passkey')," NOTICE_WITH("factor_added", METHOD_TEXT, "changed") "," EVENT(
-								  "change", "'factor_added'", "changed",
-								  "$8") ","
-									" codes AS (UPDATE factor_settings SET recovery_hashes "
-									"= $7::text[], "
-									"tries = 0 "
-									"FROM changed WHERE user_id = changed.id"
-									" AND NOT " HAS_FACTOR(
-										"changed.id") " RETURNING "
-											      "user_id), " END_OTHERS(
-												      "changed", "$2",
-												      "$3") " SELECT " OTHERS
-													    ", EXISTS (SELECT "
-													    "FROM codes) FROM "
-													    "ended LEFT JOIN "
-													    "kept ON true"};
+	"WITH " OTHERS_OF("$1") ", changed AS (UPDATE factors SET activated_at = now(), used_at = now(), last_step = $5::bigint"
+				" FROM target WHERE " IS_PENDING(
+					"target.id", "$4",
+					"$6") " RETURNING target.*, method, phone)," REPLACE_CODES ","
+					      " made AS (INSERT INTO passkeys (factor_id, credential_id, "
+					      "public_key, sign_count)"
+					      " SELECT $4::uuid, $9::text, $10::text, $11::bigint FROM changed "
+					      "WHERE method = "
+					      "'passkey')," NOTICE_WITH("factor_added", METHOD_TEXT, "changed") "," EVENT(
+						      "change", "'factor_added'", "changed",
+						      "$8") ","
+							    " codes AS (UPDATE factor_settings SET recovery_hashes "
+							    "= $7::text[], "
+							    "tries = 0 "
+							    "FROM changed WHERE user_id = changed.id"
+							    " AND NOT " HAS_FACTOR(
+								    "changed.id") " RETURNING "
+										  "user_id), " END_OTHERS(
+											  "changed", "$2",
+											  "$3") " SELECT " OTHERS
+												", EXISTS (SELECT "
+												"FROM codes) FROM "
+												"ended LEFT JOIN "
+												"kept ON true"};
 
 const struct postgres_statement store_factor_remove = {
 	"factor_remove",
@@ -595,6 +595,13 @@ const struct postgres_statement store_challenge_insert = {
 		      " AND activated_at IS NOT NULL), coalesce((SELECT cardinality(recovery_hashes) FROM factor_settings"
 		      " WHERE user_id = added.user_id), 0), " CREDENTIALS("added.user_id") " FROM added"};
 
+#define TRIES_WINDOW_IS_OVER "tries_since + " SECONDS("$5") " <= now()"
+#define TRIES_WINDOW_LEFT_S "greatest(1, ceil(extract(epoch FROM tries_since + " SECONDS("$5") " - now())))::bigint"
+/* Of `tried`: the newest code was sent where codes go now. */
+#define CODE_WENT_WHERE_CODES_GO                                                                    \
+	"EXISTS (SELECT FROM factors WHERE " IS_MTAN_OF("tried.user_id") " AND lower(" CODES_GO_TO( \
+		"tried.name") ") = lower(mtan_email))"
+
 /* The user's tries are counted as the window says that they stand now. */
 const struct postgres_statement store_challenge_try = {
 	"challenge_try",
@@ -603,142 +610,15 @@ const struct postgres_statement store_challenge_try = {
 	" tried AS (UPDATE challenges SET tries = tries + 1 FROM owner WHERE challenges.id = $1::uuid AND client = $2::text"
 	" AND answered_at IS NULL AND tries < $3::bigint AND expires_at > now() AND generation = tokens_dead_until_ms"
 	" RETURNING user_id, lower(email) AS name, admin, password_hash, generation, binding, remember, cookie),"
-	" counted AS (UPDATE factor_settings settings SET tries = CASE WHEN tries_since + " SECONDS(
-		"$5") " <= now() THEN 1"
-		      " ELSE tries + 1 END, tries_since = CASE WHEN tries_since + " SECONDS(
-			      "$5") " <= now() THEN now() ELSE tries_since END"
-				    " FROM tried WHERE settings.user_id = tried.user_id AND (tries < $4::bigint OR "
-				    "tries_since "
-				    "+ " SECONDS(
-					    "$5") " <= now()) RETURNING settings.user_id)"
-						  " SELECT tried.*, CASE WHEN settings.user_id IS NOT NULL AND NOT EXISTS "
-						  "(SELECT FROM counted) THEN"
-						  " greatest(1, ceil(extract(epoch FROM tries_since + " SECONDS(
-							  "$5") " - now())))::bigint END,"
-								" factors.id, method, secret, last_step, CASE WHEN mtan_for = "
-								"$1::uuid"
-								" AND EXISTS (SELECT FROM factors WHERE " IS_MTAN_OF(
-									"tried.user_id") " AND lower(" CODES_GO_TO("tried."
-														   "name") ") "
-															   "= "
-															   "lo"
-															   "we"
-															   "r("
-															   "mt"
-															   "an"
-															   "_e"
-															   "ma"
-															   "il"
-															   "))"
-															   " T"
-															   "HE"
-															   "N "
-															   "mt"
-															   "an"
-															   "_n"
-															   "on"
-															   "ce"
-															   " E"
-															   "ND"
-															   ", "
-															   "mt"
-															   "an"
-															   "_e"
-															   "ma"
-															   "il"
-															   " F"
-															   "RO"
-															   "M "
-															   "tr"
-															   "ie"
-															   "d "
-															   "LE"
-															   "FT"
-															   " J"
-															   "OI"
-															   "N "
-															   "fa"
-															   "ct"
-															   "or"
-															   "_s"
-															   "et"
-															   "ti"
-															   "ng"
-															   "s "
-															   "se"
-															   "tt"
-															   "in"
-															   "gs"
-															   " O"
-															   "N "
-															   "se"
-															   "tt"
-															   "in"
-															   "gs"
-															   ".u"
-															   "se"
-															   "r_"
-															   "id"
-															   " ="
-															   " t"
-															   "ri"
-															   "ed"
-															   ".u"
-															   "se"
-															   "r_"
-															   "id"
-															   " L"
-															   "EF"
-															   "T "
-															   "JO"
-															   "IN"
-															   " f"
-															   "ac"
-															   "to"
-															   "rs"
-															   " O"
-															   "N "
-															   "fa"
-															   "ct"
-															   "or"
-															   "s."
-															   "us"
-															   "er"
-															   "_i"
-															   "d "
-															   "= "
-															   "tr"
-															   "ie"
-															   "d."
-															   "us"
-															   "er"
-															   "_i"
-															   "d "
-															   "AN"
-															   "D "
-															   "ac"
-															   "ti"
-															   "va"
-															   "te"
-															   "d_"
-															   "at"
-															   " I"
-															   "S "
-															   "NO"
-															   "T "
-															   "NU"
-															   "LL"
-															   " O"
-															   "RD"
-															   "ER"
-															   " B"
-															   "Y "
-															   "fa"
-															   "ct"
-															   "or"
-															   "s."
-															   "i"
-															   "d"};
+	" counted AS (UPDATE factor_settings settings SET tries = CASE WHEN " TRIES_WINDOW_IS_OVER " THEN 1 ELSE tries + 1 END,"
+	" tries_since = CASE WHEN " TRIES_WINDOW_IS_OVER " THEN now() ELSE tries_since END FROM tried"
+	" WHERE settings.user_id = tried.user_id AND (tries < $4::bigint OR " TRIES_WINDOW_IS_OVER
+	") RETURNING settings.user_id)"
+	" SELECT tried.*, CASE WHEN settings.user_id IS NOT NULL AND NOT EXISTS (SELECT FROM counted) THEN " TRIES_WINDOW_LEFT_S
+	" END, factors.id, method, secret, last_step,"
+	" CASE WHEN mtan_for = $1::uuid AND " CODE_WENT_WHERE_CODES_GO " THEN mtan_nonce END, mtan_email"
+	" FROM tried LEFT JOIN factor_settings settings ON settings.user_id = tried.user_id"
+	" LEFT JOIN factors ON factors.user_id = tried.user_id AND activated_at IS NOT NULL ORDER BY factors.id"};
 
 /* The order of the locks, and that a proof is looked at after them, decide which of two uses at once is the first. */
 #define ANSWERED                                                                                                     \
