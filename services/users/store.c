@@ -61,9 +61,9 @@
 	" pinned AS (UPDATE factors SET pinned_email = moved.email FROM moved WHERE user_id = moved.id AND" \
 	" method = 'mtan' AND phone IS NULL AND pinned_email IS NULL AND activated_at IS NOT NULL AND"      \
 	" (" origin "::jsonb ->> 'actor')::bigint IS DISTINCT FROM moved.id)"
-#define UNPIN_CODES                                                                                                         \
-	" unpinned AS (UPDATE factors SET pinned_email = NULL FROM moved WHERE user_id = moved.id AND pinned_email IS NOT " \
-	"NULL)"
+#define UNPIN_CODES                                                                                \
+	" unpinned AS (UPDATE factors SET pinned_email = NULL FROM moved WHERE user_id = moved.id" \
+	" AND activated_at IS NOT NULL AND pinned_email IS NOT NULL)"
 
 #define WAS " target.email AS old_email, old_username, was_active, was_admin"
 /* Follows `changed`, which has the user as it is and was: an event for each member that is another one now. */
