@@ -135,16 +135,13 @@ enum status password_denylist_look(const char *path, const char *password, bool 
 /* Sorted and with at least one line, as far as its ends say. */
 static bool is_denylist(const struct file *file)
 {
-	off_t end = file->size > LINE_MAX_BYTES ? file->size - LINE_MAX_BYTES : 0, last = 0, start = 0;
+	off_t end = file->size > LINE_MAX_BYTES ? file->size - LINE_MAX_BYTES : 0, last = 0, start = 0, next;
 	char first_hash[HASH_LEN + 1], last_hash[HASH_LEN + 1];
 
-	if (end > 0 && next_line(file, end, &start) != STATUS_OK)
+	if (end > 0 && (next_line(file, end, &start) != STATUS_OK || start == file->size))
 		return false;
-	while (start < file->size) {
+	for (; start < file->size && next_line(file, start, &next) == STATUS_OK; start = next)
 		last = start;
-		if (next_line(file, start, &start) != STATUS_OK)
-			return false;
-	}
 	return read_hash(file, 0, first_hash) == STATUS_OK && read_hash(file, last, last_hash) == STATUS_OK &&
 	       strcasecmp(first_hash, last_hash) <= 0;
 }

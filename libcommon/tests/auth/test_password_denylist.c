@@ -17,6 +17,8 @@
 #define OF_PASSWORD "5BAA61E4C9B93F3F0682250B6CF8331B7EE68FD8"
 #define OF_QWERTY "B1B3773A05C0ED0176787A4F1574FF0075F7521E"
 #define LINES 200
+#define HASH_LEN 40
+#define LINE_BYTES_MAX 128
 
 static char path[] = "/tmp/abacus-denylist-XXXXXX";
 
@@ -95,14 +97,20 @@ static void test_a_file_that_is_no_list_is_refused(void **state)
 
 static void test_a_list_that_can_not_be_read_lets_no_password_through(void **state)
 {
-	char *line = calloc(1, 1001);
+	char line[1001] = {0};
 	bool listed;
 
 	assert_int_equal(password_denylist_look("/nowhere", "password", &listed), STATUS_INTERNAL);
-	memset(line, 'A', 1000);
+	memset(line, 'A', sizeof line - 1);
+	write_file(line);
+	assert_non_null(password_denylist_problem(path));
+	assert_int_equal(password_denylist_look(path, "password", &listed), STATUS_INTERNAL);
+	write_file("no hash\n");
+	assert_int_equal(password_denylist_look(path, "password", &listed), STATUS_INTERNAL);
+	memset(line, '1', HASH_LEN + LINE_BYTES_MAX);
+	strcpy(line + HASH_LEN + LINE_BYTES_MAX, "\n");
 	write_file(line);
 	assert_int_equal(password_denylist_look(path, "password", &listed), STATUS_INTERNAL);
-	free(line);
 }
 
 int main(void)
