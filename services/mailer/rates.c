@@ -10,7 +10,7 @@
 #define DOMAINS_KEY "{mail}:domains"
 #define SMS_KEY "{mail}:sms"
 #define SMS_WINDOW_S 3600
-/* A country and a network in it: whoever is paid for messages owns numbers in a row. */
+/* A country and a network in it: an attacker who is paid for messages holds numbers in a row. */
 #define SMS_PREFIX_LEN (sizeof "+49151" - 1)
 #define RECIPIENT_WINDOW_S 3600
 #define DOMAIN_WINDOW_S 60

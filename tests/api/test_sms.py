@@ -178,7 +178,7 @@ def test_a_stolen_token_adds_no_number(person):
 
 
 def test_an_account_tries_five_numbers_in_a_day(person):
-    """Each message costs money, and whoever runs a number may get a part of it."""
+    """Each message costs money, and the holder of a number may get a part of it."""
     statuses = [enrol(person, new_number(), current=person.password).status for _ in range(TRIES + 1)]
     assert statuses == [201] * TRIES + [429]
     assert post("/auth/factors", {"method": "mtan", "current": person.password}, token=person.token).status == 201
@@ -219,7 +219,7 @@ def test_a_number_that_is_not_proven_gets_no_code_of_a_login(person):
     assert len(messages(phone, "SMS")) == 1
 
 
-def test_nobody_sees_a_number_but_its_owner_and_only_its_ends(owner, admin):
+def test_only_its_owner_sees_a_number_and_of_it_the_ends(owner, admin):
     replies = [
         get("/auth/factors", token=owner.token),
         get("/auth/status", token=owner.token),

@@ -1,5 +1,5 @@
 /* Telephone numbers for codes by message (method mtan, by SMS). A message costs the operator money, part of which ends with
- * whoever runs the number, so an account may try few numbers, and only of countries that the operator allows. What is sent to
+ * the holder of the number, so an account may try few numbers, and only of countries that the operator allows. What is sent to
  * one number, to numbers that look alike, and in all is limited in mailer, which sends it. */
 #ifndef ABACUS_USERS_PHONE_H
 #define ABACUS_USERS_PHONE_H
