@@ -65,7 +65,8 @@ def settings(name):
     users: ((if $place.PublicUrl then {PUBLIC_URL: $place.PublicUrl} else {} end) + sms), values: {USERS_URL: "http://users.\($place.Namespace):5001"}, worker: {},
     mailer: ((if $place.SmtpUrl then {MAIL_FROM: $place.MailFrom, PUBLIC_URL: $place.PublicUrl} else {} end) + sms),
     healthcheck: {HEALTHCHECK_TARGETS: (["users=9001", "values=9002", "worker=9004", "mailer=9005", "healthcheck=9003"] |
-      map(split("=") | "\(.[0])=http://\(.[0]).\($place.Namespace):\(.[1])") | join(",")), USERS_URL: "http://users.\($place.Namespace):5001"}
+      map(split("=") | "\(.[0])=http://\(.[0]).\($place.Namespace):\(.[1])") | join(",")), USERS_URL: "http://users.\($place.Namespace):5001",
+      DASHBOARD_PORT: "5000", DASHBOARD_HOST: "0.0.0.0"} # all without a token, for OperatorsGroup alone
   }[name]);
 def keys: {SECRET_KEY: $place.SecretKey} + (if $place.SecretKeyPrevious then {SECRET_KEY_PREVIOUS: $place.SecretKeyPrevious} else {} end);
 def secrets_of(name):
@@ -124,7 +125,7 @@ def database: task($sizes.small; ["tmp", "certificates"]; [
 
 if $service == "users" then daemon("users"; $sizes.large; [5001, 9001])
 elif $service == "values" then daemon("values"; $sizes.large; [5002, 9002])
-elif $service == "healthcheck" then daemon("healthcheck"; $sizes.small; [5003, 9003])
+elif $service == "healthcheck" then daemon("healthcheck"; $sizes.small; [5003, 5000, 9003])
 elif $service == "worker" then daemon("worker"; $sizes.large; [9004])
 elif $service == "mailer" then daemon("mailer"; $sizes.small; [9005])
 elif $service == "client" then page(3007)

@@ -1,6 +1,17 @@
 # shellcheck shell=sh
-# One-off tasks in the network of a stack, for deploy and manage. The script that reads this file has die(), and sets $work, a folder; $STACK; and
-# $DEPLOY_SECONDS and $POLL_SECONDS, how long and how often a task is waited for.
+# One-off tasks in the network of a stack, for deploy, manage and rotate. The script that reads this file has die(), and sets $here, this folder;
+# $work, a folder; $kind, stage or prod; $STACK; and $DEPLOY_SECONDS and $POLL_SECONDS, how long and how often a task is waited for.
+
+need_region() {
+	[ -n "${AWS_REGION:-}" ] || die "AWS_REGION is not set; set it to the region of the stack"
+	export AWS_DEFAULT_REGION="$AWS_REGION" AWS_PAGER=
+}
+
+# Sets $IMAGES, registry and prefix of the images.
+need_images() {
+	[ -n "${IMAGES:-}${AWS_ACCOUNT_ID:-}" ] || die "AWS_ACCOUNT_ID is not set; set it, or IMAGES to registry and prefix of the images"
+	: "${IMAGES:=${AWS_ACCOUNT_ID:-}.dkr.ecr.$AWS_REGION.amazonaws.com/abacus-$kind}"
+}
 
 # outputs KIND: reads the outputs of the stack; dies where there is no stack.
 outputs() {
@@ -41,4 +52,23 @@ task_reason() {
 task_log() {
 	aws logs get-log-events --log-group-name "$(output LogGroup)" --log-stream-name "$1/${1##*-}/${task##*/}" --limit "$2" >"$work/log" &&
 		jq -r '.events[].message' "$work/log"
+}
+
+# register SERVICE: registers its task definition for the images of $tag, and prints the new revision.
+register() {
+	# shellcheck disable=SC2154 # of the script that reads this file
+	jq --arg kind "$kind" --arg service "$1" --arg images "$IMAGES" --arg tag "$tag" --arg region "$AWS_REGION" --rawfile roles "$here/roles.sql" \
+		-f "$here/task-definitions.jq" "$work/outputs" >"$work/$1.json"
+	aws ecs register-task-definition --cli-input-json "file://$work/$1.json" --query taskDefinition.taskDefinitionArn --output text
+}
+
+# once FAMILY: runs a task to its end, and dies with the end of its log if it fails.
+once() {
+	echo "running $1"
+	task_run "$1" "$(cat "$work/$1.arn")"
+	[ "$exit_code" = 0 ] || {
+		task_reason >&2
+		task_log "$1" 20 >&2 || true
+		die "$1 failed; nothing was rolled out"
+	}
 }

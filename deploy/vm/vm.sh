@@ -8,6 +8,7 @@ cd "$(dirname "$0")/../.."
 place=$HOST_ROOT/etc/abacus
 backups=$HOST_ROOT/var/backups/abacus
 state=$HOST_ROOT/var/lib/abacus # what the timers remember
+former=$place/secrets/former.keys # with which second factors in backups are sealed; no daemon accepts them
 
 die() {
 	echo "$(basename "$0"): $*" >&2
@@ -69,6 +70,13 @@ load_offsite() {
 fetch_offsite() {
 	restic -q restore "$2" --tag abacus --target "$1" >"$log" 2>&1 || failed
 	ls -d "$1$backups"/????-??-??T??-??-??Z
+}
+
+# keep_key FILE: moves a key that is replaced to the former ones, unless FILE is empty.
+keep_key() {
+	mkdir -p "$former"
+	chmod 700 "$former"
+	[ ! -s "$1" ] || mv "$1" "$former/$(date -u +%Y-%m-%dT%H-%M-%S.%NZ)"
 }
 
 # set_env NAME VALUE: writes it to $place/env.

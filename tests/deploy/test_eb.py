@@ -87,7 +87,7 @@ def test_beanstalk_accepts_the_options(made, aws_emptied, tmp_path):
 
 def test_every_image_is_of_the_commit_and_only_nginx_has_a_port_of_the_machine(containers):
     for one in containers.values():
-        assert one["image"].startswith(f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/abacus/") and one["image"].endswith(
+        assert one["image"].startswith(f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/abacus-prod/") and one["image"].endswith(
             ":01234567"
         )
         assert one["readonlyRootFilesystem"] is True

@@ -237,8 +237,8 @@ def test_while_keys_are_changed_every_process_that_has_one_gets_both(service, mo
         return {each["name"]: each["valueFrom"] for each in container(service, one)["secrets"] if "KEY" in each["name"]}
 
     assert keys() == {"SECRET_KEY": "arn:SecretKey"}
-    monkeypatch.setitem(PLACE, "SecretKeyPrevious", "arn:SecretKey::AWSPREVIOUS:")
-    assert keys() == {"SECRET_KEY": "arn:SecretKey", "SECRET_KEY_PREVIOUS": "arn:SecretKey::AWSPREVIOUS:"}
+    monkeypatch.setitem(PLACE, "SecretKeyPrevious", "arn:SecretKey:::1a2b")
+    assert keys() == {"SECRET_KEY": "arn:SecretKey", "SECRET_KEY_PREVIOUS": "arn:SecretKey:::1a2b"}
 
 
 def test_cfn_lint_finds_no_fault():
@@ -251,8 +251,7 @@ def test_cfn_lint_finds_no_fault():
 def template(tmp_path_factory):
     """The template as CloudFormation gets it, without the merge keys of YAML."""
     need("aws")
-    yaml = pytest.importorskip("yaml")
-    path = tmp_path_factory.mktemp("template") / "abacus.yaml"
+    path = tmp_path_factory.mktemp("template") / "abacus.json"
     run(
         "aws",
         "cloudformation",
@@ -261,17 +260,18 @@ def template(tmp_path_factory):
         ECS / "abacus.yaml",
         "--s3-bucket",
         "none",
+        "--use-json",
         "--output-template-file",
         path,
         AWS_DEFAULT_REGION=REGION,
         AWS_ACCESS_KEY_ID="test",
         AWS_SECRET_ACCESS_KEY="test",
     )
-    return path, yaml.safe_load(path.read_text())
+    return path, json.loads(path.read_text())
 
 
 def test_the_template_needs_no_bucket(template):
-    assert template[0].stat().st_size <= 51200
+    assert len(json.dumps(template[1], separators=(",", ":"))) <= 51200, "as deploy/ecs/stack writes it"
 
 
 def test_only_80_and_443_are_open_to_the_internet(template):
@@ -341,6 +341,19 @@ def test_services_name_a_family_roll_out_without_a_gap_and_roll_back(template):
             assert of["DeploymentConfiguration"]["MinimumHealthyPercent"] == 100
             assert of["DeploymentConfiguration"]["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
     assert found == {name: {"Fn::Sub": "${AWS::StackName}-" + name} for name in SERVICES}
+
+
+def test_the_operators_page_is_reached_by_operators_alone(template):
+    """The balancer leads to the public port, which shows a stranger a summary."""
+    resources = template[1]["Resources"]
+    variables = {one["name"]: one["value"] for one in container("healthcheck")["environment"]}
+    assert (variables["DASHBOARD_PORT"], variables["DASHBOARD_HOST"]) == ("5000", "0.0.0.0")
+    assert "STATUS_PUBLIC" not in variables and variables["APP_ENV"] == "production"
+    opened = [*resources["TasksGroup"]["Properties"]["SecurityGroupIngress"]]
+    opened += [one["Properties"] for one in resources.values() if one["Type"] == "AWS::EC2::SecurityGroupIngress"]
+    sources = [one["SourceSecurityGroupId"] for one in opened if one["FromPort"] <= 5000 <= one["ToPort"]]
+    assert sources == [{"Ref": "OperatorsGroup"}]
+    assert resources["OperatorsGroup"]["Properties"]["SecurityGroupIngress"] == []
 
 
 def test_the_stack_outputs_what_the_tasks_need(template):
@@ -464,6 +477,8 @@ def make_stack(cloud, services="no"):
                 f"abacus-stage-{name}",
                 "--container-definitions",
                 '[{"name":"x","image":"x","memory":64}]',
+                "--tags",
+                "key=place,value=abacus-stage",
             )
     run(ECS / "stack", "stage", *cloud.parameters, f"Services={services}", **cloud.variables)
     subnets = cloud.aws("ec2", "describe-subnets", "--filters", "Name=cidr-block,Values=10.20.10.0/24,10.20.11.0/24")["Subnets"]
@@ -541,7 +556,7 @@ def test_a_deploy_migrates_and_then_moves_every_service(cloud):
         calls.index(call) for call in calls if "update-service" in call
     )
     users = cloud.aws("ecs", "describe-task-definition", "--task-definition", "abacus-stage-users:2")["taskDefinition"]
-    assert users["containerDefinitions"][-1]["image"] == f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/abacus/users:bbbbbbbb"
+    assert users["containerDefinitions"][-1]["image"] == f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/abacus-stage/users:bbbbbbbb"
     assert users["requiresCompatibilities"] == ["FARGATE"] and users["networkMode"] == "awsvpc"
 
 
@@ -592,6 +607,14 @@ def test_manage_runs_a_command_of_a_service_prints_what_it_prints_and_exits_as_i
 @pytest.mark.parametrize("arguments", [[], ["prod"], ["prod", "worker"], ["dev", "users"]])
 def test_manage_refuses_what_has_no_commands(arguments):
     assert run(ECS / "manage", *arguments, ok=False, AWS_REGION=REGION).returncode == 64
+
+
+def test_the_stack_gives_services_no_definition_that_another_branch_registered(cloud):
+    make_stack(cloud, services="yes")
+    foreign = "--family abacus-stage-values --tags key=place,value=abacus-prod".split()
+    cloud.aws("ecs", "register-task-definition", *foreign, "--container-definitions", '[{"name":"x","image":"x","memory":64}]')
+    done = run(ECS / "stack", "stage", ok=False, **cloud.variables)
+    assert done.returncode == 1 and "abacus-stage-values was not registered for this stack" in done.stdout
 
 
 def test_a_service_that_is_scaled_to_nothing_is_rolled_out_like_the_others(cloud):

@@ -216,30 +216,41 @@ def test_the_first_command_that_fails_is_the_last_and_the_cache_still_belongs_to
     assert calls[-1].startswith("chown -R ")
 
 
-def of_role(aws, call, *arguments):
-    return json.loads(run("aws", "iam", call, "--role-name", "abacus-github", *arguments, "--output", "json", **aws).stdout)
+STACKS = {"staging": "abacus-stage", "production": "abacus-prod"}
 
 
-def test_only_runs_of_the_two_branches_of_the_named_repository_get_the_role(aws_emptied):
+def of_role(aws, branch, call, *arguments):
+    role = f"abacus-github-{branch}"
+    return json.loads(run("aws", "iam", call, "--role-name", role, *arguments, "--output", "json", **aws).stdout)
+
+
+def policy_of(aws, branch):
+    return of_role(aws, branch, "get-role-policy", "--policy-name", "rollout")["PolicyDocument"]["Statement"]
+
+
+def test_a_role_is_for_runs_of_the_named_repository_on_its_own_branch_alone(aws_emptied):
     for repository in "another/repository", "owner/repository":  # it may be run again
         run(ECS / "github-role", repository, **aws_emptied)
-    (statement,) = of_role(aws_emptied, "get-role")["Role"]["AssumeRolePolicyDocument"]["Statement"]
     issuer = "token.actions.githubusercontent.com"
     provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{issuer}"
-    assert statement["Principal"] == {"Federated": provider} and statement["Action"] == "sts:AssumeRoleWithWebIdentity"
-    assert statement["Condition"] == {
-        "StringEquals": {
-            f"{issuer}:aud": "sts.amazonaws.com",
-            f"{issuer}:sub": [f"repo:owner/repository:ref:refs/heads/{branch}" for branch in ("staging", "production")],
+    for branch in STACKS:
+        (statement,) = of_role(aws_emptied, branch, "get-role")["Role"]["AssumeRolePolicyDocument"]["Statement"]
+        assert statement["Principal"] == {"Federated": provider} and statement["Action"] == "sts:AssumeRoleWithWebIdentity"
+        assert statement["Condition"] == {
+            "StringEquals": {
+                f"{issuer}:aud": "sts.amazonaws.com",
+                f"{issuer}:sub": f"repo:owner/repository:ref:refs/heads/{branch}",
+            }
         }
-    }
+        assert (ROOT / ".github/workflows/tests.yml").read_text().count("role/abacus-github-${{ github.ref_name }}\n") == 1
     found = json.loads(run("aws", "iam", "list-open-id-connect-providers", "--output", "json", **aws_emptied).stdout)
     assert found["OpenIDConnectProviderList"] == [{"Arn": provider}]
 
 
-def test_the_role_may_do_what_the_document_lists_and_reads_no_secret_itself(aws_emptied):
+@pytest.mark.parametrize("branch", STACKS)
+def test_the_role_may_do_what_the_document_lists_and_reads_no_secret_itself(aws_emptied, branch):
     run(ECS / "github-role", "owner/repository", **aws_emptied)
-    policy = of_role(aws_emptied, "get-role-policy", "--policy-name", "rollout")["PolicyDocument"]["Statement"]
+    policy = policy_of(aws_emptied, branch)
     actions = set()
     for one in policy:
         of_statement = [one["Action"]] if isinstance(one["Action"], str) else one["Action"]
@@ -248,15 +259,45 @@ def test_the_role_may_do_what_the_document_lists_and_reads_no_secret_itself(aws_
         if one["Resource"] == "*":
             assert all(action.startswith("ecr:Get") or "TaskDefinition" in action for action in of_statement)
         else:
-            assert "abacus" in str(one["Resource"])
+            assert STACKS[branch] in str(one["Resource"])
     listed = (ROOT / "deploy/README.md").read_text().partition("## What CI may do\n")[2].partition("\n## ")[0]
     assert actions == set(permissions(listed))
 
 
+# What a roll-out of a stack acts on.
+ACTED_ON = [
+    f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/STACK/users",
+    f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/STACK/1a2b",
+    f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/STACK-users:3",
+    f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/STACK/1a2b",
+    f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/STACK/users",
+    f"arn:aws:iam::{ACCOUNT}:role/STACK-UsersExecution-1A2B",
+    f"arn:aws:iam::{ACCOUNT}:role/STACK-TaskRole-1A2B",
+    f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/abacus/STACK:log-stream:users/users/1a2b",
+]
+
+
+@pytest.mark.parametrize("branch", STACKS)
+def test_a_branch_acts_on_its_own_stack_and_images_and_on_no_other(aws_emptied, branch):
+    run(ECS / "github-role", "owner/repository", **aws_emptied)
+    policy = policy_of(aws_emptied, branch)
+    allowed = [
+        pattern
+        for one in policy
+        if one["Resource"] != "*"
+        for pattern in ([one["Resource"]] if isinstance(one["Resource"], str) else one["Resource"])
+    ]
+    for stack in STACKS.values():
+        for arn in ACTED_ON:
+            may = any(fnmatch.fnmatchcase(arn.replace("STACK", stack), pattern) for pattern in allowed)
+            assert may == (stack == STACKS[branch]), arn
+    (register,) = [one for one in policy if one["Action"] == "ecs:RegisterTaskDefinition"]
+    assert register["Condition"] == {"StringEquals": {"aws:RequestTag/place": STACKS[branch]}}
+
+
 def test_the_role_gives_no_task_the_master_password(aws_emptied):
     run(ECS / "github-role", "owner/repository", **aws_emptied)
-    policy = of_role(aws_emptied, "get-role-policy", "--policy-name", "rollout")["PolicyDocument"]["Statement"]
-    (passed,) = [one["Resource"] for one in policy if one["Action"] == "iam:PassRole"]
+    (passed,) = [one["Resource"] for one in policy_of(aws_emptied, "production") if one["Action"] == "iam:PassRole"]
     template = (ECS / "abacus.yaml").read_text()
     for role in re.findall(r"^  (\w+Execution|TaskRole):", template.partition("\nOutputs:")[0], re.MULTILINE):
         arn = f"arn:aws:iam::{ACCOUNT}:role/abacus-prod-{role}-1A2B"

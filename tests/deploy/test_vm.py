@@ -147,13 +147,13 @@ def socket_to(address, port, timeout, *_):
     return socket.create_connection((address, port), timeout)
 
 
-def reads_in_background(host):
-    """Of two services, by four clients at a time."""
-    paths = itertools.cycle(["/users/ping", "/api/values/kinds"])
+def reads_in_background(host, token=None):
+    """Of two services, by four clients at a time; with a token also what needs one."""
+    paths = itertools.cycle(["/users/ping", "/api/values/kinds", *(["/auth/status", "/api/values/current"] if token else [])])
 
     def ask(_):
         path = next(paths)
-        reply = host.call("GET", path)
+        reply = host.call("GET", path, token=token)
         if reply.status != 200:
             raise UnexpectedAnswerError(path, reply.status, reply.text[:100])
 
@@ -363,6 +363,52 @@ def test_a_drill_restores_an_off_site_backup_beside_the_running_system(host):
     host.on("offsite")
     assert re.search(r"can be restored: 2 users \(now 2\) 2 values \(now 2\)$", host.on("drill").stdout.strip())
     assert host.shell("docker ps -aq --filter name=abacus-drill") == ""
+
+
+def secrets_of(host):
+    folder = "/etc/abacus/secrets"
+    names = host.shell(f"cd {folder} && find . -maxdepth 1 -type f -size +0 -printf '%f\\n'").split()
+    values = host.shell(f"cd {folder} && for name in {' '.join(names)}; do cat $name; echo; done").split()
+    return dict(zip(names, values, strict=True))
+
+
+def test_9_rotate_replaces_the_key_without_a_failed_request_although_it_is_interrupted(host):
+    first, token = secrets_of(host)["SECRET_KEY"], host.log_in()
+    with reads_in_background(host, token) as requests:
+        host.shell(
+            "deploy/vm/9-rotate key & until [ -s /etc/abacus/secrets/SECRET_KEY_PREVIOUS ]; do sleep 0.1; done; kill $!; wait",
+            ok=False,
+        )
+        assert secrets_of(host)["SECRET_KEY"] == first
+        assert "the key is replaced" in host.on("9-rotate", "key").stdout
+    assert requests.failed == [] and requests.done > 100
+    now = secrets_of(host)
+    assert now["SECRET_KEY"] != first and now["SECRET_KEY_PREVIOUS"] == first
+    assert "9-rotate forget" in host.on("9-rotate", "key", ok=False).stdout
+    with reads_in_background(host, host.log_in()) as requests:
+        host.on("9-rotate", "forget")
+    assert requests.failed == [] and requests.done > 100
+    assert host.call("GET", "/auth/status", token=token).status == 401
+    assert "SECRET_KEY_PREVIOUS" not in secrets_of(host)
+    assert first in host.shell("cat /etc/abacus/secrets/former.keys/*"), "a backup of today may be sealed with it"
+
+
+def test_9_rotate_replaces_the_passwords_of_postgres_and_redis_without_a_failed_request(host):
+    former = secrets_of(host)
+    with reads_in_background(host, host.log_in()) as requests:
+        host.on("9-rotate", "passwords")
+    assert requests.failed == [] and requests.done > 100
+    now = secrets_of(host)
+    unchanged = {name for name in now if now[name] == former[name]}
+    assert unchanged == {"SECRET_KEY"}
+    as_users = "docker-compose exec -T -e PGPASSWORD={} db psql -X -h 127.0.0.1 -U users users -c 'SELECT 1'"
+    as_client = "docker-compose exec -T -e REDISCLI_AUTH={} redis redis-cli -e PING"
+    for command, name in (as_users, "users"), (as_client, "redis"):
+        host.shell(command.format(now[name]))
+        assert "refused" in host.shell(f"{command.format(former[name])} >/dev/null 2>&1 || echo refused"), name
+    eventually(lambda: host.results() == RESULTS, message="the results are there")
+    logs = host.shell("docker-compose logs --no-color 2>&1")
+    assert not [name for secrets in (former, now) for name, secret in secrets.items() if secret in logs]
 
 
 def test_a_shell_reaches_the_services_own_address_and_its_files(host):

@@ -1,5 +1,7 @@
 """What must work in each of the three systems beside what tests/api checks."""
 
+import json
+
 import pytest
 
 from abacus import eventually, get
@@ -49,6 +51,36 @@ def test_health_counts_every_replica_once():
     assert sorted(one["instance"] for one in data["services"]) == sorted(
         f"{name}-{n + 1}" for name in ("users", "values", "worker", "mailer", "healthcheck") for n in range(replicas)
     )
+
+
+@pytest.fixture
+def healthcheck_by_default():
+    """The addresses of one more healthcheck; those of the running system show all, because tests/api reads it."""
+    name = run("env", "-u", "STATUS_PUBLIC", "scripts/compose", "run", "-d", "--no-deps", "healthcheck").stdout.split()[-1]
+    try:
+        networks = json.loads(docker("inspect", name))[0]["NetworkSettings"]["Networks"]
+        yield [network["IPAddress"] for network in networks.values()]
+    finally:
+        docker("rm", "-f", name)
+
+
+@pytest.mark.skipif(KIND == "dev", reason="development shows all")
+def test_a_stranger_sees_a_summary_and_an_operator_all_on_a_port_to_which_nginx_does_not_lead(healthcheck_by_default):
+    nginx = containers("nginx")[0]["Id"]
+
+    def detail(port):
+        for address in healthcheck_by_default:
+            asked = ["curl", "-fsS", "--max-time", "2", f"http://{address}:{port}/api/healthcheck"]
+            done = run("docker", "exec", nginx, *asked, ok=False)
+            if done.returncode == 0 and done.stdout.startswith("{"):
+                return json.loads(done.stdout)["data"]["detail"]
+        return None
+
+    assert eventually(lambda: detail(5003), message="it answers") == "summary"
+    assert eventually(lambda: detail(5000), message="it answers operators") == "full"
+    assert "5000" not in docker("exec", nginx, "cat", "/run/nginx/nginx.conf")
+    published = [port for one in containers() for port in (one["NetworkSettings"]["Ports"] or {}).items() if port[1]]
+    assert {port for port, _ in published} == {"8080/tcp"}
 
 
 @pytest.mark.skipif(KIND == "dev", reason="development may be destroyed")
