@@ -7,7 +7,10 @@
 #   e2e                        the pages in a real browser; with BASE_URL=https://… the main path through those of a system that runs elsewhere
 #   docker                     the images and what the Compose files bring up
 #   deploy                     delivery, against servers on this machine
-#   all                        server, client, e2e, docker and deploy: what CI runs
+#   rest                       client, e2e, docker and deploy
+#   all                        server, and rest beside it: what CI runs
+#   analysis                   what server runs beside its tests: another compiler, clang-tidy, cppcheck, data races, mutants, fuzz targets
+#   cluster                    what server runs beside its sanitized tests: the API's, on a Redis in cluster mode
 #   debian13 [quick]           server, client and deploy, or only quick, in a container of Debian 13
 #   coverage                   which lines and branches the tests run
 #   fuzz [SECONDS]             each fuzz target for so long
@@ -20,14 +23,16 @@
 set -u
 cd "$(dirname "$0")" || exit
 root=$PWD
-passed=0 failed=0 skipped=0 only="" stack="" listing="" fuzzing=""
-chaos_instances=${INSTANCES:-2} chaos_processes=${PROCESSES:-2}
+passed=0 failed=0 skipped=0 only="" stack="" listing="" fuzzing="" beside=""
+chaos_instances=${INSTANCES:-2} chaos_processes=${PROCESSES:-2} cluster_before=${REDIS_CLUSTER:-0}
 out=$(mktemp)
+counts=${COUNTS:-} # a file for the counts, in place of the last line
+unset COUNTS
 jobs=$(nproc)
 
 # The stack that the tests use: its own ports (TEST_PORT and TEST_PORT_OFFSET move them) and folder, two instances of each daemon, the
 # second with TLS to Redis, and short times.
-export RUN_DIR="$root/.run-test" PORT="${TEST_PORT:-18080}" PORT_OFFSET="${TEST_PORT_OFFSET:-10000}" INSTANCES=2 REDIS_TLS=1 APP_ENV=testing
+export RUN_DIR="${TEST_RUN_DIR:-$root/.run-test}" PORT="${TEST_PORT:-18080}" PORT_OFFSET="${TEST_PORT_OFFSET:-10000}" INSTANCES=2 REDIS_TLS=1 APP_ENV=testing
 export CLIENT=0 NO_COLOR=1 # only the browser tests need the client
 export AUTH_RATE=10000r/s AUTH_BURST=1000 VALUES_RATE=1000000 VALUES_BURST=1000000 VALUES_PENDING_MAX=1000000 MAIL_DOMAIN_RATE=1000000 REPAIR_SECONDS=2 LEASE_SECONDS=3 HANG_SECONDS=5 EXCHANGES="$RUN_DIR/exchanges.jsonl"
 export ASAN_OPTIONS=detect_leaks=1:halt_on_error=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
@@ -39,6 +44,8 @@ forget() {
 }
 cleanup() {
 	[ -z "$fuzzing" ] || kill "$fuzzing" # which leaves no target longer than its seconds
+	for each in $beside; do kill -- "-${each%:*}" 2>/dev/null; done
+	[ -z "$beside" ] || wait
 	scripts/stack down >/dev/null 2>&1
 	forget
 }
@@ -52,6 +59,26 @@ wanted() {
 # act COMMAND...: runs the command, unless the steps are only listed.
 act() {
 	[ -n "$listing" ] || "$@"
+}
+
+# beside NUMBER NICENESS COMMAND: runs that command of test.sh beside what follows, because most tests wait more than they calculate; with a stack,
+# ports and a process group of its own. Its lines are printed as they come, and `join` counts them. With --only it runs at once, in this process.
+beside() {
+	[ -z "$listing$only" ] || { "$3"; return; }
+	TEST_RUN_DIR="$RUN_DIR-$3" TEST_PORT=$((${TEST_PORT:-18080} + 100 * $1)) TEST_PORT_OFFSET=$((${TEST_PORT_OFFSET:-10000} + 700 * $1)) \
+		COUNTS="$out.counts.$3" setsid nice -n "$2" sh test.sh "$3" </dev/null &
+	beside="$beside $!:$3"
+}
+
+# Waits for what runs beside, and counts what that counted.
+join() {
+	for each in $beside; do
+		wait "${each%:*}"
+		cat "$out.counts.${each#*:}" >"$out.counts" 2>/dev/null || { echo "FAILED  ${each#*:} ended early"; echo "0 1 0" >"$out.counts"; }
+		read -r more_passed more_failed more_skipped <"$out.counts"
+		passed=$((passed + more_passed)) failed=$((failed + more_failed)) skipped=$((skipped + more_skipped))
+	done
+	beside=
 }
 
 # step NAME COMMAND...: runs the command unless --only excludes it, prints its line, and counts it.
@@ -77,9 +104,12 @@ run_step() {
 		echo "ok      $step_name ($(($(date +%s) - start)) s)$(count_line)"
 	else
 		failed=$((failed + 1))
-		echo "FAILED  $step_name ($(($(date +%s) - start)) s)"
-		failed_tests
-		tail -n 150 "$out"
+		{
+			echo "FAILED  $step_name ($(($(date +%s) - start)) s)"
+			failed_tests
+			tail -n 150 "$out"
+		} >"$out.failed"
+		cat "$out.failed" # at once, because others print beside it
 	fi
 }
 
@@ -322,21 +352,21 @@ simulations() {
 	step "$1 simulator fresh seed" simulate "$2"
 	grep -E '^seed |runs,' "$out" | sed 's/^/        /'
 	step "$1 simulator repeats" runs_repeat
-	[ "$1" != plain ] || step "$1 simulator mutants" mutants_are_found
 }
 
 # The API's tests on a Redis in cluster mode, which refuses a script or command whose keys have several slots. The other tests run on one by hand,
 # because that takes minutes: REDIS_CLUSTER=1 sh test.sh server --only "io_", "plain tests/chaos" or tests/faults. Where they use several databases,
 # of which a cluster has one, tests/cluster_database starts a server for each. The tests of the containers (docker_steps) are the API's on a
 # single Redis.
-sanitized_api_on_a_cluster() {
-	before=${REDIS_CLUSTER:-0}
-	export REDIS_CLUSTER=1
+cluster() {
+	export BUILD=build/asan SANITIZED=1 REDIS_CLUSTER=1
+	act quietly build_sanitized
 	step "sanitized cluster stack" stack_up
 	reporting_step "sanitized cluster tests/api" black_box tests/api
 	step "sanitized cluster openapi" answers_are_documented --all
 	step "sanitized cluster no report" no_sanitizer_report
-	export REDIS_CLUSTER="$before"
+	act scripts/stack down >/dev/null 2>&1
+	export REDIS_CLUSTER="$cluster_before"
 	stack=
 }
 
@@ -361,8 +391,20 @@ round() {
 	step "$1 stop" scripts/stack down
 }
 
+# What everything else is made of.
+base() {
+	step "build gcc" build BUILD=build WERROR=1
+	step "build web" make web
+}
+
 server() {
 	act scripts/install-packages build run test || exit 1
+	base
+	server_tests
+	join
+}
+
+server_tests() {
 	lint_format
 	step "lint shell" shell_is_sound
 	step "lint javascript" scripts/lint/javascript check
@@ -372,38 +414,44 @@ server() {
 	step "lint file names" scripts/lint/file_names.py
 	step "lint words" scripts/lint/words.py
 	step "lint security tables" scripts/lint/security_tables.py
-	step "build gcc" build BUILD=build WERROR=1
-	step "build clang" build BUILD=build/clang CC=clang WERROR=1
-	step "build fuzz" make -j"$jobs" WERROR=1 fuzz-build
-	step "build web" make web
 	step "lint configuration" variables_are_documented
-	step "lint clang-tidy" tidy
-	step "lint cppcheck" check
 	step "lint openapi" npm --prefix services/swagger run lint
 	step "lint openapi routes" npm --prefix services/swagger test
-	step "thread sanitizer" threads_do_not_race
+	beside 2 15 analysis
 	export BUILD=build
 	[ -z "$only" ] || act quietly build web
 	step "differential json" node tests/differential/json.mjs "$BUILD/tests/differential/json_reader" fuzz/corpus/json
 	step "differential llhttp" differential llhttp
 	step "differential nginx" differential nginx
 	step "nginx configuration" nginx_configuration
-	act rm -rf build/fuzz/new
-	fuzz_start build/fuzz/new 20 # beside tests that mostly wait
 	round plain
-	fuzz_end build/fuzz/new
 	chaos_step 90
 	case ${listing:-$only} in
 	'' | *sanit* | *cluster* | yes)
 		export BUILD=build/asan SANITIZED=1
 		step "build sanitizers" build_sanitized
 		[ -z "$only" ] || act quietly build_sanitized
-		sanitized_api_on_a_cluster
+		beside 3 0 cluster
 		round sanitized
 		step "sanitized no report" no_sanitizer_report
 		;;
 	esac
 	[ -n "$listing" ] || [ "$passed$failed" != 00 ] || reporting_step "$only" black_box tests -k "$only"
+}
+
+# What reads or compiles the sources, and tests that calculate and never wait.
+analysis() {
+	act scripts/install-packages build test || exit 1
+	export BUILD=build
+	step "build fuzz" make -j"$jobs" WERROR=1 fuzz-build
+	step "build clang" build BUILD=build/clang CC=clang WERROR=1
+	step "thread sanitizer" threads_do_not_race
+	step "lint cppcheck" check
+	step "lint clang-tidy" tidy
+	step "simulator mutants" mutants_are_found
+	act rm -rf build/fuzz/new
+	fuzz_start build/fuzz/new 20
+	fuzz_end build/fuzz/new
 }
 
 # What the steps that --only has chosen need of those that it left out.
@@ -534,19 +582,33 @@ help() {
 	sed -n '2,/^set/s/^# \{0,1\}//p' test.sh
 }
 
+rest() {
+	client
+	e2e
+	containers
+	delivery
+}
+
+# Their packages come first, because two runs of apt-get would meet; without those of the engine the step that needs it says so.
+all() {
+	act scripts/install-packages build run test pages e2e deploy || exit 1
+	act scripts/install-packages docker || true
+	base
+	beside 1 5 rest
+	server_tests
+	join
+	act echo "not in all, because it takes minutes more: sh test.sh debian13 quick"
+}
+
 # run_command COMMAND [WORD...]
 run_command() {
 	command=$1
 	shift
 	case $command in
-	server | client | quick | coverage) $command ;;
+	server | client | quick | coverage | rest | analysis | cluster | all) $command ;;
 	e2e) if [ -n "${BASE_URL:-}" ]; then e2e_elsewhere; else e2e; fi ;;
 	deploy) delivery ;;
 	docker) containers ;;
-	all)
-		server; client; e2e; containers; delivery
-		act echo "not in all, because it takes minutes more: sh test.sh debian13 quick"
-		;;
 	debian13)
 		parts='server client deploy'
 		[ "${1:-}" != quick ] || parts=quick
@@ -615,7 +677,7 @@ list_steps() {
 command=${1:-}
 [ $# = 0 ] || shift
 case $command in
-server | quick | client | e2e | docker | deploy | all | debian13 | coverage | fuzz | simulate | chaos) ;;
+server | quick | client | e2e | docker | deploy | rest | all | analysis | cluster | debian13 | coverage | fuzz | simulate | chaos) ;;
 -h | --help | help) help; exit ;;
 '') help >&2; exit 64 ;;
 *) help >&2; echo "test.sh: there is no command $command" >&2; exit 64 ;;
@@ -639,5 +701,5 @@ done
 }
 last="$passed passed, $failed failed"
 [ $skipped = 0 ] || last="$last, $skipped skipped"
-echo "$last"
+if [ -n "$counts" ]; then echo "$passed $failed $skipped" >"$counts"; else echo "$last"; fi
 [ $failed = 0 ]

@@ -90,6 +90,18 @@ def test_a_token_issued_under_a_longer_lifetime_ends_with_the_lifetime_of_now(pe
     assert get("/auth/status", token=person.token).status == get("/api/values", token=person.token).status == 200
 
 
+def test_a_result_above_a_maximum_that_was_lowered_since_is_still_listed_and_read(person):
+    index = abacus.fresh_index(500, 900)
+    assert abacus.submit(index, person.token).status == 200
+    decimal = abacus.result(index, person.token)
+    with Daemon("values", VALUES_MAX_FIBONACCI=100) as values:
+        assert values.call("POST", "/values", {"index": index}, token=person.token).status == 422
+        listed = values.call("GET", "/values", token=person.token).json["data"]["values"]
+        assert [(one["index"], one["state"]) for one in listed] == [(index, "done")]
+        plain = {"Accept": "text/plain"}
+        assert values.call("GET", f"/values/fibonacci/{index}", token=person.token, headers=plain).text == decimal
+
+
 @pytest.mark.parametrize("env", ["staging", "production"])
 @pytest.mark.parametrize("key", [None, "", "short", "x" * 31], ids=["default", "empty", "short", "31 bytes"])
 def test_a_default_or_short_secret_is_refused(env, key):

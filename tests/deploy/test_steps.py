@@ -6,7 +6,7 @@ import pytest
 
 from harness import ROOT, run
 
-COMMANDS = "server quick client e2e docker deploy all debian13 coverage fuzz simulate chaos".split()
+COMMANDS = "server quick client e2e docker deploy rest all analysis cluster debian13 coverage fuzz simulate chaos".split()
 
 
 def test_help_lists_every_command():
@@ -19,7 +19,8 @@ def test_help_lists_every_command():
 
 def test_only_without_a_name_lists_the_steps():
     listed = run("sh", "test.sh", "server", "--only").stdout.splitlines()
-    assert listed[0] == "  lint format" and "  plain http/test_router" in listed and "  sanitized no report" in listed
+    assert listed[0] == "  build gcc"
+    assert {"  lint format", "  lint clang-tidy", "  plain http/test_router", "  sanitized no report"} <= set(listed)
     assert "  docker stage tests/api" in run("sh", "test.sh", "docker", "--only").stdout.splitlines()
 
 
@@ -32,16 +33,31 @@ def test_a_name_that_nothing_has_is_refused_at_once_with_the_steps_that_there_ar
     assert listed == run("sh", "test.sh", command, "--only").stdout.splitlines()
 
 
+def make_tree(folder, programs):
+    """test.sh alone, and programs that do as is said."""
+    for name, does in {"scripts/install-packages": "true", "scripts/stack": "true", **programs}.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(f"#!/bin/sh\n{does}\n")
+        (folder / name).chmod(0o755)
+    (folder / "tests/docker").mkdir(parents=True)
+    (folder / "test.sh").write_text((ROOT / "test.sh").read_text())
+
+
 def test_a_skip_is_counted_and_strict_makes_it_a_failure(tmp_path):
     """With a clang-format of another version than the one that decides, in a tree without sources."""
-    (tmp_path / "scripts").mkdir()
-    (tmp_path / "tests/docker").mkdir(parents=True)
-    version = "echo clang-format version 99.1.0"
-    for name, does in {"scripts/install-packages": "true", "scripts/stack": "true", "clang-format": version}.items():
-        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
-        (tmp_path / name).chmod(0o755)
-    (tmp_path / "test.sh").write_text((ROOT / "test.sh").read_text())
+    make_tree(tmp_path, {"clang-format": "echo clang-format version 99.1.0"})
     for strict, code, last in ("", 0, "0 passed, 0 failed, 1 skipped"), ("1", 1, "0 passed, 1 failed"):
         path = f"{tmp_path}:{os.environ['PATH']}"
         done = run("sh", "test.sh", "quick", "--only", "lint format", ok=False, cwd=tmp_path, PATH=path, STRICT=strict)
         assert done.returncode == code and done.stdout.splitlines()[-1] == last, done.stdout
+
+
+def test_what_runs_beside_the_tests_is_counted_with_them(tmp_path):
+    """In a tree without sources, where nearly every step fails at once, those of `analysis` too; `cluster` ends for want of its
+    build."""
+    make_tree(tmp_path, {f"bin/{name}": "exit 1" for name in ("make", "node", "npm")})
+    path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    *lines, last = run("sh", "test.sh", "server", ok=False, cwd=tmp_path, PATH=path, timeout=120).stdout.splitlines()
+    count = {word: sum(line.startswith(word) for line in lines) for word in ("ok  ", "FAILED  ", "skipped ")}
+    assert last.split(", ")[:2] == [f"{count['ok  ']} passed", f"{count['FAILED  ']} failed"], last
+    assert any(line.startswith("FAILED  build clang") for line in lines) and "FAILED  cluster ended early" in lines

@@ -141,7 +141,7 @@ class Subject(abacus.Daemon):
             FAULTS_CONTROL=self.control.path,
             HTTP_DEADLINE_MS=1500,
             DRAIN_SECONDS=2,
-            HANG_SECONDS=3,
+            HANG_SECONDS=LIMIT_S * 3 // 4,
             ARGON2_MEMORY_KIB=64,
             ARGON2_PASSES=1,
             POSTGRES_QUERY_TIMEOUT_MS=2000,
@@ -224,7 +224,7 @@ class Subject(abacus.Daemon):
 
 # ---- HTTP, as little of it as needed ----
 
-PATIENCE_S = 5
+PATIENCE_S = 1 + LIMIT_S
 patience = threading.local()  # seconds: while calls fail for good, no answer is expected from every request
 
 
