@@ -19,7 +19,8 @@
 #
 # --only NAME runs the steps whose name contains NAME; with server, if there are none, the tests in tests/ that pytest finds by NAME. Without NAME it
 # lists the steps. Each step prints one line; a failed step also prints the end of its output. The last line counts them, and what was skipped
-# because this machine lacks something; with STRICT=1 that fails. TEST_PORT and TEST_PORT_OFFSET move the stack that the tests use.
+# because this machine lacks something; with STRICT=1 that fails. REPEAT=20 runs test programs and files of tests/ so often, on one stack, and counts
+# the runs that failed. TEST_PORT and TEST_PORT_OFFSET move the stack that the tests use.
 set -u
 cd "$(dirname "$0")" || exit
 root=$PWD
@@ -220,15 +221,27 @@ database_of_tests() {
 	sed "s|:[0-9]*/0$|:$port/0|" "$RUN_DIR/secrets/$1"
 }
 
+# repeated COMMAND...: REPEAT times, also after one that failed.
+repeated() {
+	[ "${REPEAT:-1}" != 1 ] || { "$@"; return; }
+	failed_runs=0
+	for run in $(seq "$REPEAT"); do
+		"$@" || { failed_runs=$((failed_runs + 1)) && echo "run $run failed"; }
+	done
+	echo "$failed_runs of $REPEAT runs failed"
+	[ $failed_runs = 0 ]
+}
+
 unit_test() {
 	case $1 in
 	*/io_*)
 		need_stack || return 1
-		redis=$(database_of_tests redis.url) && tls=$(database_of_tests redis.tls) || return 1
-		TEST_DATABASE_URL=$(cat "$RUN_DIR/secrets/values.url") TEST_REDIS_URL=$redis TEST_REDIS_TLS_URL=$tls \
-			TEST_REDIS_CA_FILE="$RUN_DIR/secrets/redis.pem" "$1"
+		TEST_DATABASE_URL=$(cat "$RUN_DIR/secrets/values.url") TEST_REDIS_CA_FILE=$RUN_DIR/secrets/redis.pem
+		TEST_REDIS_URL=$(database_of_tests redis.url) && TEST_REDIS_TLS_URL=$(database_of_tests redis.tls) || return 1
+		export TEST_DATABASE_URL TEST_REDIS_CA_FILE TEST_REDIS_URL TEST_REDIS_TLS_URL
+		repeated "$1"
 		;;
-	*) "$1" ;;
+	*) repeated "$1" ;;
 	esac
 }
 
@@ -247,7 +260,7 @@ unit_tests() {
 # tests/conftest.py prints a line for each file on the descriptor PROGRESS_FD.
 black_box() {
 	need_stack 3>&- || return 1
-	PROGRESS_FD=3 /usr/bin/python3 -m pytest -q -p no:cacheprovider -rs "$@"
+	repeated env PROGRESS_FD=3 /usr/bin/python3 -m pytest -q -p no:cacheprovider -rs "$@"
 }
 
 # chaos SECONDS [SEED]: users and a nemesis on a stack of its own (tests/chaos/run.py). INSTANCES and PROCESSES shape it.
@@ -282,7 +295,7 @@ no_sanitizer_report() {
 # Runs the test programs of what runs on threads, which the other sanitizers do not watch for data races.
 threads_do_not_race() {
 	set -- build/tsan/libcommon/tests/base/test_pool build/tsan/libcommon/tests/auth/test_password \
-		build/tsan/libcommon/tests/auth/test_hash_queue
+		build/tsan/libcommon/tests/auth/test_hash_queue build/tsan/services/worker/tests/test_lanes build/tsan/services/worker/tests/test_unstored
 	make -j"$jobs" BUILD=build/tsan SANITIZE=thread OPTIMIZE=-O1 WERROR=1 "$@" || return 1
 	for program; do TSAN_OPTIONS=halt_on_error=1 "$program" || return 1; done
 }

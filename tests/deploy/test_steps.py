@@ -61,3 +61,15 @@ def test_what_runs_beside_the_tests_is_counted_with_them(tmp_path):
     count = {word: sum(line.startswith(word) for line in lines) for word in ("ok  ", "FAILED  ", "skipped ")}
     assert last.split(", ")[:2] == [f"{count['ok  ']} passed", f"{count['FAILED  ']} failed"], last
     assert any(line.startswith("FAILED  build clang") for line in lines) and "FAILED  cluster ended early" in lines
+
+
+def test_a_test_program_is_repeated_and_the_runs_that_failed_are_counted(tmp_path):
+    """One whose second run of three fails."""
+    program, source = "build/libcommon/tests/base/test_x", tmp_path / "libcommon/tests/base/test_x.c"
+    (tmp_path / program).parent.mkdir(parents=True)
+    make_tree(tmp_path, {"bin/make": "true", program: 'echo >>runs; [ "$(wc -l <runs)" != 2 ]'})
+    source.parent.mkdir(parents=True)
+    source.touch()
+    path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    done = run("sh", "test.sh", "server", "--only", "plain base/test_x", ok=False, cwd=tmp_path, PATH=path, REPEAT="3")
+    assert done.stdout.splitlines()[1:] == ["run 2 failed", "1 of 3 runs failed", "0 passed, 1 failed"]
