@@ -1,10 +1,12 @@
 """What test.sh counts, lists and refuses."""
 
 import os
+import pathlib
+import subprocess
 
 import pytest
 
-from harness import ROOT, run
+from harness import ROOT, eventually, run
 
 COMMANDS = "server quick client e2e docker deploy rest all analysis cluster debian13 coverage fuzz simulate chaos".split()
 
@@ -73,3 +75,15 @@ def test_a_test_program_is_repeated_and_the_runs_that_failed_are_counted(tmp_pat
     path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
     done = run("sh", "test.sh", "server", "--only", "plain base/test_x", ok=False, cwd=tmp_path, PATH=path, REPEAT="3")
     assert done.stdout.splitlines()[1:] == ["run 2 failed", "1 of 3 runs failed", "0 passed, 1 failed"]
+
+
+def test_a_run_that_is_interrupted_ends_what_runs_beside_its_tests(tmp_path):
+    hangs = "case $* in *fuzz-build) echo $$ >pid && exec sleep 300 ;; esac; exit 1"
+    make_tree(tmp_path, {"bin/make": hangs, "bin/npm": "exit 1"})
+    environment = {**os.environ, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+    with subprocess.Popen(["sh", "test.sh", "server"], cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL) as tests:
+        pid = eventually(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip(), 60)
+        assert pathlib.Path(f"/proc/{pid}").exists()
+        tests.terminate()
+        assert tests.wait(60) == 130
+    assert not pathlib.Path(f"/proc/{pid}").exists()
