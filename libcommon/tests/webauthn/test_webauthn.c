@@ -222,6 +222,21 @@ static void test_what_is_cut_short_is_invalid(void **state)
 	unload(&made);
 }
 
+static void test_a_byte_behind_an_attestation_is_invalid(void **state)
+{
+	static uint8_t bytes[WEBAUTHN_ATTESTATION_BYTES_MAX];
+	struct webauthn_credential credential;
+	struct webauthn_bytes longer;
+	struct made made;
+
+	load_rs256(&made);
+	memcpy(bytes, made.attestation.bytes, made.attestation.len);
+	longer = (struct webauthn_bytes){bytes, made.attestation.len + 1};
+	assert_int_equal(webauthn_register(&party, CHALLENGE, made.created, made.attestation, &credential), STATUS_OK);
+	assert_int_equal(webauthn_register(&party, CHALLENGE, made.created, longer, &credential), STATUS_INVALID);
+	unload(&made);
+}
+
 static void test_what_is_too_long_is_invalid(void **state)
 {
 	static uint8_t zeros[WEBAUTHN_ATTESTATION_BYTES_MAX + 1];
@@ -252,6 +267,7 @@ int main(void)
 		cmocka_unit_test(test_the_client_data_of_one_ceremony_is_not_good_for_the_other),
 		cmocka_unit_test(test_the_user_has_to_be_present_and_verified),
 		cmocka_unit_test(test_what_is_cut_short_is_invalid),
+		cmocka_unit_test(test_a_byte_behind_an_attestation_is_invalid),
 		cmocka_unit_test(test_what_is_too_long_is_invalid),
 	};
 
