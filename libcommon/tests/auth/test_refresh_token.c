@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/base64url.h"
 #include "auth/jwt_cache.h"
 #include "auth/jwt_internal.h"
 #include "auth/refresh_token.h"
@@ -203,6 +204,27 @@ static void test_the_lifetime_of_access_tokens_does_not_shorten_other_tokens(voi
 	free(legacy);
 }
 
+/* RFC 7515 §4: the order of a header's members means nothing. */
+static void test_an_access_token_whose_header_is_written_otherwise_is_one(void **state)
+{
+	static const char other[] = "{\"typ\":\"at+jwt\",\"alg\":\"HS256\"}";
+	struct jwt_claims claims;
+	char *access = jwt_issue_access(&key, 42, false, &session, 1700000000000, 600, &claims), made[2000];
+	size_t len = base64url_encode((const uint8_t *)other, sizeof other - 1, made);
+	const char *payload = strchr(access, '.'), *end = strrchr(access, '.');
+	uint8_t signature[JWT_SIGNATURE_BYTES];
+
+	memset(&claims, 0, sizeof claims);
+	memcpy(made + len, payload, (size_t)(end - payload));
+	len += (size_t)(end - payload);
+	jwt_sign(key.secret, made, len, signature);
+	made[len++] = '.';
+	len += base64url_encode(signature, sizeof signature, made + len);
+	assert_int_equal(jwt_verify(&key, made, len, 1700000000, &claims), JWT_VALID);
+	assert_true(claims.has_session);
+	free(access);
+}
+
 static void test_a_cached_access_token_keeps_its_session(void **state)
 {
 	struct jwt_key caching = key;
@@ -235,6 +257,7 @@ int main(void)
 		cmocka_unit_test(test_an_access_token_for_another_audience_is_invalid),
 		cmocka_unit_test(test_an_access_token_ends_with_the_shortest_lifetime),
 		cmocka_unit_test(test_the_lifetime_of_access_tokens_does_not_shorten_other_tokens),
+		cmocka_unit_test(test_an_access_token_whose_header_is_written_otherwise_is_one),
 		cmocka_unit_test(test_a_cached_access_token_keeps_its_session),
 	};
 
