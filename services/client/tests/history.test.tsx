@@ -151,6 +151,22 @@ it("j and k go from result to result, and Enter opens one", async () => {
 	expect(document.activeElement).toBe(link("Lucas 9"));
 });
 
+it("in the list / goes to the search, and ? shows the keys, as the menu of all values does", async () => {
+	const hands = await open();
+	const link = screen.getByRole("link", { name: "Fibonacci 7, the whole result" });
+	link.focus();
+	await hands.keyboard("/");
+	expect(document.activeElement).toBe(list().getByRole("searchbox", { name: "Search by index" }));
+	await hands.keyboard("?");
+	expect(screen.queryByRole("dialog", { name: "Keys of the list" })).toBeNull();
+	link.focus();
+	await hands.keyboard("?");
+	await hands.click(within(screen.getByRole("dialog", { name: "Keys of the list" })).getByRole("button", { name: "Close" }));
+	await hands.click(list().getByRole("button", { name: "All values" }));
+	await hands.click(list().getByRole("button", { name: "Keys of the list…" }));
+	expect(within(screen.getByRole("dialog", { name: "Keys of the list" })).getByText("the next result")).toBeDefined();
+});
+
 it("an item that is chosen gives the focus to the button of its menu, before a dialog takes it", async () => {
 	const hands = await open();
 	const button = list().getByRole("button", { name: "All values" });

@@ -298,7 +298,15 @@ function UserListing({ session }: { session: Session | null }) {
 	const canChange = (own && isWhole(own) ? own.admin : session?.isAdmin) ?? false;
 
 	if (listing.error instanceof Failure && [401, 403].includes(listing.error.httpStatus)) return <LogInFirst />;
-	if (listing.error && !users) return <p className="sheet">{messageOf(listing.error)}</p>;
+	if (listing.error && !users)
+		return (
+			<div className="sheet">
+				<p className="block">{messageOf(listing.error)}</p>
+				<button type="button" className="button" onClick={() => listing.refetch()}>
+					Try again
+				</button>
+			</div>
+		);
 	if (!users) return <div className="sheet table-sheet table-blank" aria-busy="true" />;
 	return (
 		<>

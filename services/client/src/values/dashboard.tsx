@@ -8,7 +8,7 @@ import { Page } from "../parts/page";
 import type { Session } from "../session/session";
 import { queryOf } from "./filter";
 import { formatDigits } from "./format";
-import { HistoryTools, useFilter } from "./history-tools";
+import { HistoryTools, KeysDialog, useFilter } from "./history-tools";
 import { KINDS } from "./kinds";
 import { SubmitForm } from "./submit-form";
 import { ValueList } from "./value-list";
@@ -39,6 +39,8 @@ function shownOf(live: LiveState, isOnline: boolean, lost: Lost, isDelayed: bool
 /* Home of a logged-in user: the instrument, the list of results and the plot. */
 export default function Dashboard({ session }: { session: Session }) {
 	const [announcement, setAnnouncement] = useState("");
+	const [areKeysShown, setKeysShown] = useState(false);
+	const showKeys = useCallback(() => setKeysShown(true), []);
 	const onArrived = useCallback((value: LiveValue) => {
 		setAnnouncement(`${KINDS[value.kind].name} ${value.index} is calculated: ${formatDigits(value.digits)}.`);
 	}, []);
@@ -78,13 +80,15 @@ export default function Dashboard({ session }: { session: Session }) {
 					<p className="is-sr-only" role="status">
 						{announcement}
 					</p>
-					{(values.length > 0 || query) && <HistoryTools />}
+					{(values.length > 0 || query) && <HistoryTools onKeys={showKeys} />}
 					<ValueList
 						values={query ? valuesOf(filtered.data) : values}
 						listing={query ? filtered : listing}
 						wait={wait}
 						isFiltered={query !== null}
+						onKeys={showKeys}
 					/>
+					{areKeysShown && <KeysDialog onClose={() => setKeysShown(false)} />}
 				</section>
 				<section className="home-plot sheet" aria-labelledby="plot-title">
 					<div className="sheet-head">
@@ -95,7 +99,7 @@ export default function Dashboard({ session }: { session: Session }) {
 							<Suspense fallback={<p className="soft plot-empty">Drawing…</p>}>
 								<Plot values={done} />
 							</Suspense>
-						) : (
+						) : listing.isPending ? null : (
 							<p className="soft plot-empty">Each result becomes a point here: its number of digits and its calculation time.</p>
 						)}
 					</div>

@@ -134,6 +134,32 @@ function DeleteAllDialog({ onClose }: { onClose: () => void }) {
 	);
 }
 
+const KEYS: [string, string][] = [
+	["j", "the next result"],
+	["k", "the result before"],
+	["Enter", "opens the result"],
+	["/", "searches by index"],
+	["?", "shows these keys"],
+];
+
+/* What the keys do while the focus is in the list. */
+export function KeysDialog({ onClose }: { onClose: () => void }) {
+	return (
+		<Dialog title="Keys of the list" onClose={onClose}>
+			<dl className="dialog-body keys">
+				{KEYS.map(([key, text]) => (
+					<div key={key}>
+						<dt>
+							<kbd>{key}</kbd>
+						</dt>
+						<dd>{text}</dd>
+					</div>
+				))}
+			</dl>
+		</Dialog>
+	);
+}
+
 function useExport(filter: Filter) {
 	return useMutation({
 		mutationFn: async (as: "csv" | "json") => {
@@ -148,7 +174,7 @@ function useExport(filter: Filter) {
 }
 
 /* What the list shows, and what can be done with all of it. */
-export function HistoryTools() {
+export function HistoryTools({ onKeys }: { onKeys: () => void }) {
 	const [filter, change] = useFilter();
 	const [isDeleting, setDeleting] = useState(false);
 	const exporting = useExport(filter);
@@ -156,6 +182,20 @@ export function HistoryTools() {
 	return (
 		<div className="history-tools">
 			<Search text={filter.text} onText={(text) => change({ text })} />
+			<Menu label="All values">
+				<button type="button" disabled={exporting.isPending} onClick={() => exporting.mutate("csv")}>
+					Export as CSV
+				</button>
+				<button type="button" disabled={exporting.isPending} onClick={() => exporting.mutate("json")}>
+					Export as JSON
+				</button>
+				<button type="button" onClick={onKeys}>
+					Keys of the list…
+				</button>
+				<button type="button" className="is-bad" onClick={() => setDeleting(true)}>
+					Delete all…
+				</button>
+			</Menu>
 			<Select
 				label="Kind"
 				value={filter.kind}
@@ -176,17 +216,6 @@ export function HistoryTools() {
 				texts={ORDER_TEXTS}
 				onChange={(order) => change({ order: order ?? "newest" })}
 			/>
-			<Menu label="All values">
-				<button type="button" disabled={exporting.isPending} onClick={() => exporting.mutate("csv")}>
-					Export as CSV
-				</button>
-				<button type="button" disabled={exporting.isPending} onClick={() => exporting.mutate("json")}>
-					Export as JSON
-				</button>
-				<button type="button" className="is-bad" onClick={() => setDeleting(true)}>
-					Delete all…
-				</button>
-			</Menu>
 			{isDeleting && <DeleteAllDialog onClose={() => setDeleting(false)} />}
 		</div>
 	);
@@ -194,14 +223,22 @@ export function HistoryTools() {
 
 const MOVES: Record<string, number> = { j: 1, k: -1 };
 
-/* For the list: j and k go from result to result, while the focus is in it. */
-export function moveByKey(event: KeyboardEvent<HTMLElement>): void {
-	const move = MOVES[event.key];
-	if (move === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
-	const links = [...event.currentTarget.querySelectorAll<HTMLElement>(".value-main a")];
+function move(list: HTMLElement, by: number) {
+	const links = [...list.querySelectorAll<HTMLElement>(".value-main a")];
 	const row = document.activeElement?.closest(".value");
 	const at = links.findIndex((link) => row?.contains(link));
 
+	links[at < 0 ? 0 : Math.min(Math.max(at + by, 0), links.length - 1)]?.focus();
+}
+
+/* For the list, while the focus is in it: j and k go from result to result, / goes to the search, and ? calls onKeys(). */
+export function followKey(event: KeyboardEvent<HTMLElement>, onKeys: () => void): void {
+	const list = event.currentTarget;
+	const by = MOVES[event.key];
+	if (event.ctrlKey || event.metaKey || event.altKey) return;
+	if (by !== undefined) move(list, by);
+	else if (event.key === "/") list.closest("section")?.querySelector<HTMLElement>("[name=search]")?.focus();
+	else if (event.key === "?") onKeys();
+	else return;
 	event.preventDefault();
-	links[at < 0 ? 0 : Math.min(Math.max(at + move, 0), links.length - 1)]?.focus();
 }

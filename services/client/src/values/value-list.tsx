@@ -1,5 +1,5 @@
 import { type UseInfiniteQueryResult, useMutation, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { memo, useEffect, useState } from "react";
 import { deleteValue, retryValue } from "../api/calls";
 import { messageOf } from "../api/failure";
 import type { Value } from "../api/generated";
@@ -11,7 +11,7 @@ import { copyText } from "./copy";
 import { shownOfPreview } from "./digits";
 import { type Folded, folded } from "./filter";
 import { formatAge, formatCount, formatDigits, formatDuration, formatTime, formatWait } from "./format";
-import { moveByKey } from "./history-tools";
+import { followKey } from "./history-tools";
 import { KINDS } from "./kinds";
 import { Groups } from "./number";
 import { addRetried, removeValues } from "./values";
@@ -143,7 +143,17 @@ function RowMenu({ value, ids }: Folded) {
 	);
 }
 
-function ValueRow({ value, ids, now, wait }: Folded & { now: number; wait: Wait | null }) {
+interface RowProps {
+	value: Value;
+	ids: string; // with spaces between them, so that it is the same for the same submissions
+	now: number;
+	wait: Wait | null; // null of a value that is not pending
+}
+
+/* Rendered only when it changes: there may be thousands. */
+const ValueRow = memo(function ValueRow({ value, ids: joined, now, wait }: RowProps) {
+	const ids = joined.split(" ");
+
 	return (
 		<li className="value" data-state={value.state} data-kind={value.kind}>
 			<p className="value-name">
@@ -157,7 +167,7 @@ function ValueRow({ value, ids, now, wait }: Folded & { now: number; wait: Wait 
 			<RowMenu value={value} ids={ids} />
 		</li>
 	);
-}
+});
 
 /* Reserves the height of the rows that are being fetched. */
 function Skeleton() {
@@ -177,11 +187,13 @@ export function ValueList({
 	listing,
 	wait,
 	isFiltered,
+	onKeys,
 }: {
 	values: Value[];
 	listing: Listing;
 	wait: Wait | null;
 	isFiltered: boolean;
+	onKeys: () => void;
 }) {
 	const now = useNow(30_000);
 	const isPartial = values.length === 0 && listing.hasNextPage && !listing.isFetchingNextPage && !listing.error;
@@ -223,9 +235,9 @@ export function ValueList({
 	}
 	return (
 		<>
-			<ul className="values" onKeyDown={moveByKey}>
+			<ul className="values" onKeyDown={(event) => followKey(event, onKeys)}>
 				{folded(values).map(({ value, ids }) => (
-					<ValueRow key={value.id} value={value} ids={ids} now={now} wait={wait} />
+					<ValueRow key={value.id} value={value} ids={ids.join(" ")} now={now} wait={value.state === "pending" ? wait : null} />
 				))}
 			</ul>
 			{listing.hasNextPage && (
