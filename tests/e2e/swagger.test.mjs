@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { artifact, base, newPage } from "./stack.mjs";
+import { artifact, base, newPage, sideways, violations } from "./stack.mjs";
 
 const operation = (page, id) => page.locator(`#operations-${id}`);
 
@@ -65,3 +65,23 @@ test("a pasted token authorizes the calls that need one", async (t) => {
 	assert.equal((await tryOut(page, "auth-getStatus")).status, 200);
 	assert.ok(Array.isArray((await tryOut(page, "values-listValues")).body.data.values));
 });
+
+for (const [name, options] of Object.entries({ light: {}, "phone-dark": { viewport: { width: 390, height: 844 }, colorScheme: "dark" } }))
+	test(`axe finds nothing (${name}): the page, a call that was tried out, the models, and the dialog for a token`, async (t) => {
+		const page = await open(t, options);
+		const found = async (state) => (await violations(page)).map((each) => `${state}: ${each}`);
+		const all = await found("page");
+		await page.screenshot({ path: artifact(`swagger-${name}.png`) });
+		await tryOut(page, "auth-getStatus");
+		await tryOut(page, "auth-logIn");
+		await page.locator(".models-control").first().click();
+		await page.locator(".models .json-schema-2020-12").first().waitFor();
+		all.push(...(await found("calls")));
+		await page.screenshot({ path: artifact(`swagger-${name}-calls.png`), fullPage: true });
+		await page.locator("button.authorize").first().click();
+		await page.locator(".auth-container").waitFor();
+		all.push(...(await found("token")));
+		await page.screenshot({ path: artifact(`swagger-${name}-token.png`) });
+		assert.deepEqual(all, []);
+		assert.ok((await sideways(page)) <= 0, "it scrolls sideways");
+	});
