@@ -12,7 +12,8 @@ function lineOf(node) {
 	return [node.role.value, JSON.stringify(name), ...states].join(" ");
 }
 
-export async function accessibilityTree(page) {
+// REGIONS: the names of those that count, if not all does.
+export async function accessibilityTree(page, regions = null) {
 	const session = await page.context().newCDPSession(page);
 	const { nodes } = await session.send("Accessibility.getFullAXTree");
 	const byId = new Map(nodes.map((node) => [node.nodeId, node]));
@@ -27,7 +28,8 @@ export async function accessibilityTree(page) {
 			if (child) walk(child, depth + (isSaid ? 1 : 0), isSaid ? node.name?.value : said);
 		}
 	}
-	walk(nodes[0], 0, null);
+	const roots = regions ? nodes.filter(({ role, name }) => role?.value === "region" && regions.includes(name?.value)) : [nodes[0]];
+	for (const root of roots) walk(root, 0, null);
 	await session.detach();
 	return `${lines.join("\n")}\n`;
 }

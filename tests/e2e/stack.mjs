@@ -104,6 +104,14 @@ export async function newPage(t, options = {}) {
 	return page;
 }
 
+let blank = null;
+
+// An empty page, for what only a browser can compute.
+export async function blankPage() {
+	blank ??= await (await launched()).newPage();
+	return blank;
+}
+
 // The violations that axe finds on the page at this moment; a test expects [].
 export async function violations(page) {
 	const { violations } = await new AxeBuilder({ page }).analyze();
