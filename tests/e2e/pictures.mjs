@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 const QUALITY = 0.5; // of the stored pictures: a few kB each
 const BLOCK_PX = 8; // of the small picture; the means of such blocks are compared, which neither WebP nor how letters are smoothed changes much
 const DIFFERS_FROM = 10; // of 255, in any colour
+const MOST_BLOCKS = 2; // may differ; a button that moves changes more
 const HIGHER_PX = 2; // of the small picture
 
 const folder = resolve(dirname(fileURLToPath(import.meta.url)), "looks");
@@ -73,7 +74,7 @@ export async function pictureProblem(blank, name, picture, { width, scale }) {
 	if (isUpdating) store(file, Buffer.from(kept, "base64"));
 	else if (!before) return `${name}: there is no tests/e2e/looks/${file}`;
 	else if (Math.abs(higher) > HIGHER_PX) return `${name} is ${scale * higher} px higher than tests/e2e/looks/${file}`;
-	else if (places.length > 0)
+	else if (places.length > MOST_BLOCKS)
 		return `${name} differs from tests/e2e/looks/${file} near ${places
 			.slice(0, 5)
 			.map((at) => at.map((px) => scale * px).join(","))

@@ -235,16 +235,28 @@ const operation = (operationId, summary, more = {}) => ({
 	tags: ["values"],
 	operationId,
 	summary,
-	responses: { 200: { description: "It is so." }, 401: { description: "The token is refused." } },
+	responses: {
+		200: {
+			description: "It is so, as `data` says.",
+			headers: { "X-Request-ID": { description: "As in `request_id`.", schema: { type: "string" } } },
+			content: { "application/json": { schema: { $ref: "#/components/schemas/Value" } } },
+		},
+		401: {
+			description: "The token is refused.",
+			content: {
+				"application/json": { examples: { expired: { value: { code: "token_expired" } }, dead: { value: { code: "token_invalid" } } } },
+			},
+		},
+	},
 	...more,
 });
 const apiDocument = {
-	openapi: "3.0.3",
+	openapi: "3.1.0",
 	info: { title: "Abacus", version: "1.0.0", description: "Calls that exist for this picture." },
 	tags: [{ name: "values", description: "Submissions and their results" }],
 	components: {
 		securitySchemes: { bearer: { type: "http", scheme: "bearer" } },
-		schemas: { Value: { type: "object", properties: { kind: { type: "string" }, index: { type: "integer" } } } },
+		schemas: { Value: { type: "object", properties: { kind: { type: "string" }, index: { type: "integer", minimum: 0 } } } },
 	},
 	paths: {
 		"/api/values": {
@@ -262,6 +274,7 @@ const apiDocument = {
 const REPLIES = {
 	"GET /api/values/kinds": success({ kinds }),
 	"GET /api/values": success({ values }),
+	"POST /api/values": success(),
 	"GET /api/values/factorial/52": result("factorial", 52, 4),
 	"GET /api/values/factorial/1000": result("factorial", 1000, 112),
 	"GET /api/healthcheck": success(health),
@@ -312,11 +325,11 @@ export function tokenOf({ id, admin }) {
 	return `${part({ alg: "HS256" })}.${part(claims)}.signature`;
 }
 
-// From now on the page gets these replies: EVERY to each call, or those of REPLIES with the changes CHANGED ("GET /users": a reply). Returns the server
-// that the page believes to have.
-export async function giveReplies(page, { who = null, changed = {}, every = null } = {}) {
+// From now on the page gets these replies: EVERY to each call, or those of REPLIES with the changes CHANGED ("GET /users": a reply). isTimed: the
+// time goes on, because it is measured. Returns the server that the page believes to have.
+export async function giveReplies(page, { who = null, changed = {}, every = null, isTimed = false } = {}) {
 	const replies = { ...REPLIES, ...(who ? { "GET /auth/status": success(who) } : {}), ...changed };
-	await page.clock.setFixedTime(NOW);
+	if (!isTimed) await page.clock.setFixedTime(NOW);
 	if (who) await page.addInitScript((token) => sessionStorage.setItem("abacus.token", token), tokenOf(who));
 	const sockets = [];
 	let isAway = every !== null;
