@@ -929,6 +929,10 @@ export type QueueHealth = {
      */
     per_s: number | null;
     /**
+     * pending calculations that wait in Postgres for room in the queue; counted every five seconds, up to 1,000,000
+     */
+    backlog: number | null;
+    /**
      * jobs that were given up
      */
     dead: number | null;
@@ -963,6 +967,46 @@ export type RouteHealth = {
      */
     p50_ms: number | null;
     p99_ms: number | null;
+};
+
+export type QueuePoint = {
+    at: string;
+    depth: number | null;
+    backlog: number | null;
+    per_s: number | null;
+    oldest_s: number | null;
+};
+
+export type QueueHistoryReply = {
+    status: 'success';
+    data: {
+        minutes: number;
+        /**
+         * time between two points
+         */
+        interval_s: number;
+        points: Array<QueuePoint>;
+    };
+};
+
+export type RoutePoint = {
+    at: string;
+    per_s: number | null;
+    errors_per_s: number | null;
+    p50_ms: number | null;
+    p99_ms: number | null;
+};
+
+export type RouteHistoryReply = {
+    status: 'success';
+    data: {
+        minutes: number;
+        /**
+         * time between two points
+         */
+        interval_s: number;
+        points: Array<RoutePoint>;
+    };
 };
 
 export type HealthRequestsReply = {
@@ -5337,6 +5381,172 @@ export type ListHealthRequestsResponses = {
 };
 
 export type ListHealthRequestsResponse = ListHealthRequestsResponses[keyof ListHealthRequestsResponses];
+
+export type GetHealthRequestsHistoryData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * the service
+         */
+        service: string;
+        /**
+         * the method of the route
+         */
+        method: string;
+        /**
+         * the route, as `listHealthRequests` names it
+         */
+        route: string;
+        /**
+         * length of the history
+         */
+        minutes?: number;
+    };
+    url: '/api/healthcheck/requests/history';
+};
+
+export type GetHealthRequestsHistoryErrors = {
+    /**
+     * A query parameter is invalid.
+     */
+    400: InvalidPayload | UnreadableRequest;
+    /**
+     * As TokenRefused; or the caller is not an admin.
+     */
+    401: TokenRefused | (Failure & {
+        code?: 'not_permitted';
+        message?: 'You do not have permission to do that.';
+    });
+    /**
+     * The `Authorization` header is missing.
+     */
+    403: Failure & {
+        code?: 'token_missing';
+        message?: 'Provide a valid auth token.';
+    };
+    /**
+     * Nothing is recorded of such a route.
+     */
+    404: Failure & {
+        code?: 'not_found';
+    };
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * Too many requests or connections from one address.
+     */
+    429: Failure & {
+        code?: 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type GetHealthRequestsHistoryError = GetHealthRequestsHistoryErrors[keyof GetHealthRequestsHistoryErrors];
+
+export type GetHealthRequestsHistoryResponses = {
+    /**
+     * The history of the route, oldest point first.
+     */
+    200: RouteHistoryReply;
+};
+
+export type GetHealthRequestsHistoryResponse = GetHealthRequestsHistoryResponses[keyof GetHealthRequestsHistoryResponses];
+
+export type GetHealthQueueHistoryData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * length of the history
+         */
+        minutes?: number;
+    };
+    url: '/api/healthcheck/queue/history';
+};
+
+export type GetHealthQueueHistoryErrors = {
+    /**
+     * A query parameter is invalid.
+     */
+    400: InvalidPayload | UnreadableRequest;
+    /**
+     * As TokenRefused; or the caller is not an admin.
+     */
+    401: TokenRefused | (Failure & {
+        code?: 'not_permitted';
+        message?: 'You do not have permission to do that.';
+    });
+    /**
+     * The `Authorization` header is missing.
+     */
+    403: Failure & {
+        code?: 'token_missing';
+        message?: 'Provide a valid auth token.';
+    };
+    /**
+     * The body is larger than 128 KiB.
+     */
+    413: Failure & {
+        code?: 'body_too_large';
+    };
+    /**
+     * Too many requests or connections from one address.
+     */
+    429: Failure & {
+        code?: 'too_many_requests';
+    };
+    /**
+     * An error of the server; its log has the details under the request's id.
+     */
+    500: Failure & {
+        code?: 'internal';
+    };
+    /**
+     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     */
+    503: Failure & {
+        code?: 'unavailable' | 'busy';
+    };
+    /**
+     * It took too long.
+     */
+    504: Failure & {
+        code?: 'timeout';
+    };
+};
+
+export type GetHealthQueueHistoryError = GetHealthQueueHistoryErrors[keyof GetHealthQueueHistoryErrors];
+
+export type GetHealthQueueHistoryResponses = {
+    /**
+     * The history of the queue, oldest point first.
+     */
+    200: QueueHistoryReply;
+};
+
+export type GetHealthQueueHistoryResponse = GetHealthQueueHistoryResponses[keyof GetHealthQueueHistoryResponses];
 
 export type AcknowledgeHealthEventData = {
     body: HealthNote;
