@@ -201,7 +201,7 @@ def test_the_rate_and_times_of_a_route_are_reported_over_time():
 )
 def test_the_history_of_a_route_that_is_not_there_is_404(query):
     reply = get(f"/api/healthcheck/requests/history?{query}")
-    assert (reply.status, reply.json["message"]) == (404, "Nothing is recorded of such a route.")
+    assert (reply.status, reply.json["message"]) == (404, "No such route was asked within a day.")
 
 
 @pytest.mark.parametrize("path", ["queue/history?minutes=0", "requests/history?service=users", "requests/history?minutes=x"])

@@ -35,13 +35,17 @@ static void add_point(struct buf *json, const struct figure *figures, const stru
 	json_write_object_end(json);
 }
 
+/* series NULL: there are none. */
 static void add_points(struct buf *json, const struct history *history, const struct figures *series, const struct range *range,
 		       size_t step, const struct figure *figures)
 {
 	static struct series_point points[HISTORY_POINTS_MAX];
 	int64_t now_ms = clock_unix_ms();
-	size_t count = range->is_day ? series_day_points(history, series, range->minutes, now_ms, points)
-				     : series_points(history, series, range->minutes, step, now_ms, points);
+	size_t count = 0;
+
+	if (series)
+		count = range->is_day ? series_day_points(history, series, range->minutes, now_ms, points)
+				      : series_points(history, series, range->minutes, step, now_ms, points);
 
 	json_write_key(json, "points");
 	json_write_array(json);
@@ -85,14 +89,16 @@ static const char *read_name(struct http_request *req, const char *name, cJSON *
 	return text;
 }
 
-/* NULL: there is no such route, or it was not asked within a day, or there was no place to record it. */
-static const struct figures *series_of(const struct monitor *monitor, const char *service, const char *method,
-				       const char *route)
+/* false: there is no such route, or it was not asked within a day. */
+static bool find_route(const struct monitor *monitor, const char *service, const char *method, const char *route,
+		       const struct figures **series)
 {
 	int number = targets_service(monitor->targets, service);
 	int at = number < 0 ? -1 : requests_find(&monitor->requests[number], method, route);
 
-	return at < 0 ? NULL : monitor->requests[number].series[at];
+	if (at >= 0)
+		*series = monitor->requests[number].series[at];
+	return at >= 0;
 }
 
 void requests_history_show(struct http_request *req)
@@ -106,8 +112,7 @@ void requests_history_show(struct http_request *req)
 	errors = range_read(req, errors, &range);
 	if (errors)
 		return http_reply_invalid(req, errors);
-	series = series_of(monitor_of(req), service, method, route);
-	if (!series)
-		return http_reply_fail(req, 404, "not_found", "Nothing is recorded of such a route.");
+	if (!find_route(monitor_of(req), service, method, route, &series))
+		return http_reply_fail(req, 404, "not_found", "No such route was asked within a day.");
 	reply(req, series, &range, figures_of_route);
 }

@@ -753,7 +753,8 @@ export const listHealthRequests = <ThrowOnError extends boolean = false>(options
  * How often a route was asked, how often it failed, and how long it took, up to the last day
  *
  * With `STATUS_PUBLIC=summary` for admins alone. Each point is about the minute before it. Beyond an hour a point covers four
- * minutes. 128 routes are recorded at most.
+ * minutes. 128 routes are recorded at most. A route without a place, and one that was first asked since the last round, has no
+ * points.
  *
  */
 export const getHealthRequestsHistory = <ThrowOnError extends boolean = false>(options: Options<GetHealthRequestsHistoryData, ThrowOnError>): RequestResult<GetHealthRequestsHistoryResponses, GetHealthRequestsHistoryErrors, ThrowOnError> => (options.client ?? client).get<GetHealthRequestsHistoryResponses, GetHealthRequestsHistoryErrors, ThrowOnError>({

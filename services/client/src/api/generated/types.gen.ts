@@ -5426,7 +5426,7 @@ export type GetHealthRequestsHistoryErrors = {
         message?: 'Provide a valid auth token.';
     };
     /**
-     * Nothing is recorded of such a route.
+     * No such route was asked within a day.
      */
     404: Failure & {
         code?: 'not_found';
