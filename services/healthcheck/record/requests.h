@@ -45,7 +45,7 @@ struct request_rates {
 	int64_t faded_us;            /* 0: never */
 	struct request_counts sums;  /* of routes that were asked within a day; each has its place in what follows too */
 	int64_t asked_us[REQUESTS_ROUTES_MAX];
-	struct figures *series[REQUESTS_ROUTES_MAX]; /* enum route_figure; NULL: no place is left, or no round has ended since */
+	struct figures *series[REQUESTS_ROUTES_MAX]; /* enum route_figure; NULL: no place was left, or no round came since */
 };
 enum route_figure { ROUTE_PER_S, ROUTE_ERRORS_PER_S, ROUTE_P50_MS, ROUTE_P99_MS };
 /* An instance of the service reports `now`, and reported `before`, which becomes `now`. Its first report, the first one of a
