@@ -206,7 +206,10 @@ test("codes by email are added by the code of a message, the next login takes it
 	await page.getByLabel("Code", { exact: true }).fill(await newestCode(who, 1));
 	await page.keyboard.press("Enter");
 	await page.getByRole("button", { name: "I have kept them" }).click();
-	await page.getByText(/^Codes by message: .…@/).first().waitFor();
+	await page
+		.getByText(/^Codes by message: .…@/)
+		.first()
+		.waitFor();
 	await page.evaluate(() => sessionStorage.clear());
 
 	await givePassword(page, who);
