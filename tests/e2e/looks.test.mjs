@@ -55,7 +55,7 @@ const LOOKS = {
 	"front-loading": { path: "/", every: never, until: ".big-words" },
 	"front-broken": { path: "/", every: away, until: ".trouble-box" },
 	register: { path: "/register" },
-	login: { path: "/login" },
+	login: { path: "/login", until: "[type=submit]" },
 	"second-step": { path: "/login", act: fill({ Email: USER.email, Password: "seven brass beads" }, "Log in"), until: "[name=proof]" },
 	forgot: { path: "/forgot" },
 	"forgot-sent": { path: "/forgot", act: fill({ Email: USER.email }, "Send the link"), until: "p[role=status].sheet" },
@@ -170,6 +170,7 @@ for (const [name, look] of Object.entries(LOOKS))
 test("a colour that changes, a button that moves and a text that is gone are seen", { skip: isUpdating }, async (t) => {
 	const page = await newPage(t, { viewport: SCREENS.wide, colorScheme: "light", locale: "en-US", timezoneId: "UTC" });
 	await show(page, LOOKS.login);
+	assert.equal(await problemOfPicture(page, "login-wide-light", "wide"), null);
 	for (const [what, change] of Object.entries({
 		colour: () => document.documentElement.style.setProperty("--panel", "#e4dcc8"),
 		button: () => {

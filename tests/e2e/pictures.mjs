@@ -37,15 +37,16 @@ async function compare({ now, before, px, quality, block, from }) {
 	};
 
 	const picture = await bitmap(now);
-	const shown = draw(picture, Math.round((px * picture.height) / picture.width));
-	const small = await shown.canvas.convertToBlob({ type: "image/webp", quality });
+	const { canvas } = draw(picture, Math.round((px * picture.height) / picture.width));
+	const small = await canvas.convertToBlob({ type: "image/webp", quality });
 	const bytes = new Uint8Array(await small.arrayBuffer());
 	const kept = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
 	if (!before) return { kept, higher: 0, places: [] };
 
+	const shown = draw(await createImageBitmap(small), canvas.height); // as WebP has it, because the stored one is
 	const was = await bitmap(before);
 	const old = draw(was, was.height);
-	const height = Math.min(was.height, shown.canvas.height);
+	const height = Math.min(was.height, canvas.height);
 	const places = [];
 	for (let y = 0; y < height; y += block)
 		for (let x = 0; x < px; x += block) {
@@ -55,7 +56,7 @@ async function compare({ now, before, px, quality, block, from }) {
 			);
 			if (differs) places.push([x, y]);
 		}
-	return { kept, higher: shown.canvas.height - was.height, places };
+	return { kept, higher: canvas.height - was.height, places };
 }
 
 // What is wrong with a picture of a page; null: it looks as stored, or was stored now. SCALE: how many pixels of the picture are one of the small one;

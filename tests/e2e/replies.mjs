@@ -278,6 +278,7 @@ const REPLIES = {
 	"GET /api/values/factorial/52": result("factorial", 52, 4),
 	"GET /api/values/factorial/1000": result("factorial", 1000, 112),
 	"GET /api/healthcheck": success(health),
+	"GET /api/healthcheck/queue/history": success({ minutes: 15, interval_s: 2, points: [] }),
 	"GET /api/healthcheck/history": success({ service: "", minutes: 15, interval_s: 2, instances: [] }),
 	"GET /api/healthcheck/events": success({ events: [] }),
 	"GET /api/healthcheck/requests": success({ services: [] }),
