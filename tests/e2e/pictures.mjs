@@ -6,8 +6,8 @@ import { fileURLToPath } from "node:url";
 
 const QUALITY = 0.5; // of the stored pictures: a few kB each
 const BLOCK_PX = 8; // of the small picture; the means of such blocks are compared, which neither WebP nor how letters are smoothed changes much
-const DIFFERS_FROM = 10; // of 255, in any colour
-const MOST_BLOCKS = 2; // may differ; a button that moves changes more
+const DIFFERS_FROM = 6; // of 255, in any colour
+const MOST_BLOCKS = 1; // may differ; a heading that is gone changes more
 const HIGHER_PX = 2; // of the small picture
 
 const folder = resolve(dirname(fileURLToPath(import.meta.url)), "looks");
