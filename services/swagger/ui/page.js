@@ -45,6 +45,7 @@ const MISSING = {
 	".close-modal": { "aria-label": "Close" },
 	".body-param__text": { "aria-label": "Request body" },
 	".examples-select-element": { "aria-label": "Example" },
+	".microlight": { tabindex: "0" }, // a reply scrolls
 	".responses-table": { "aria-label": (table) => `Responses of ${nameOf(table.closest(".opblock"))}` },
 	h3: { "aria-level": "2" }, // they begin two levels below the title
 	h4: { "aria-level": "3" },
