@@ -192,7 +192,7 @@ static void test_one_client_has_few_questions_under_way_and_leaves_places_to_oth
 
 static void test_many_clients_do_not_take_the_places_of_those_that_are_trusted(void **state)
 {
-	char client[16];
+	char client[24];
 
 	users_answers("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
 	introspection_trust(introspection, "203.0.113.1");
@@ -209,7 +209,7 @@ static void test_many_clients_do_not_take_the_places_of_those_that_are_trusted(v
 
 static void test_only_the_latest_clients_are_trusted(void **state)
 {
-	char client[16];
+	char client[24];
 
 	users_answers("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
 	introspection_trust(introspection, "203.0.113.1");
