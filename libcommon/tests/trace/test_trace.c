@@ -196,7 +196,7 @@ static void test_one_client_has_few_traces_sampled_in_a_second_and_leaves_some_t
 
 static void test_all_clients_together_have_few_traces_sampled_in_a_second(void **state)
 {
-	char name[16];
+	char name[24];
 	int sampled = 0;
 
 	trace_enable(0);
