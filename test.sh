@@ -190,7 +190,7 @@ check() {
 }
 
 build() {
-	make -j"$jobs" "$@" tests
+	make -s -j"$jobs" "$@" tests
 }
 
 build_sanitized() {
