@@ -101,7 +101,8 @@ static void subscriber_answered(struct redis *redis, struct redis_call *call, co
 /* A subscriber sends nothing else, and would not notice that Redis has stopped to send. */
 static void ping_if_due(struct redis *redis, int64_t now_us)
 {
-	if (!redis->channel || redis->state != REDIS_READY || !TAILQ_EMPTY(&redis->in_flight) || now_us < redis->ping_due_us)
+	if (SLIST_EMPTY(&redis->channels) || redis->state != REDIS_READY || !TAILQ_EMPTY(&redis->in_flight) ||
+	    now_us < redis->ping_due_us)
 		return;
 	redis->ping_due_us = now_us + PING_US;
 	redis_call_ask(redis, 1, (const char *[]){"PING"}, NULL, subscriber_answered);
@@ -221,6 +222,7 @@ static void handshake(struct redis *redis, int argc, const char **argv, const st
 static void introduce(struct redis *redis)
 {
 	const struct redis_address *address = &redis->address;
+	const struct redis_channel *channel;
 	char database[16];
 
 	redis->handshakes = 0;
@@ -237,8 +239,8 @@ static void introduce(struct redis *redis)
 			  script_loaded);
 	handshake(redis, 2, (const char *[]){"CLIENT", "ID"}, NULL, identified);
 	handshake(redis, 1, (const char *[]){"PING"}, NULL, acknowledged);
-	if (redis->channel)
-		handshake(redis, 2, (const char *[]){"SUBSCRIBE", redis->channel}, NULL, subscribed);
+	SLIST_FOREACH(channel, &redis->channels, link)
+	handshake(redis, 2, (const char *[]){"SUBSCRIBE", channel->name}, NULL, subscribed);
 }
 
 void redis_connected(struct redis *redis)
@@ -246,17 +248,26 @@ void redis_connected(struct redis *redis)
 	introduce(redis);
 }
 
-static bool is_message(const struct redis *redis, const redisReply *reply)
+/* NULL: the reply is no message of a channel that was subscribed to. */
+static const struct redis_channel *channel_of(const struct redis *redis, const redisReply *reply)
 {
-	return redis->channel && is_about(reply, "message") && reply->element[2]->type == REDIS_REPLY_STRING;
+	const struct redis_channel *channel;
+
+	if (!is_about(reply, "message") || reply->element[2]->type != REDIS_REPLY_STRING)
+		return NULL;
+	SLIST_FOREACH(channel, &redis->channels, link)
+	if (strcmp(redis_text(reply->element[1]), channel->name) == 0)
+		return channel;
+	return NULL;
 }
 
 void redis_replied(struct redis *redis, const redisReply *reply)
 {
 	struct redis_call *call = TAILQ_FIRST(&redis->in_flight);
+	const struct redis_channel *channel = channel_of(redis, reply);
 
-	if (is_message(redis, reply))
-		redis->message(reply->element[2]->str, reply->element[2]->len, redis->message_arg);
+	if (channel)
+		channel->message(reply->element[2]->str, reply->element[2]->len, channel->arg);
 	else if (call)
 		call->answered(redis, call, reply);
 	else
@@ -306,12 +317,13 @@ static void subscribed_later(struct redis *redis, struct redis_call *call, const
 		redis_call_end(redis, call);
 }
 
-void redis_subscribe(struct redis *redis, const char *channel, void (*message)(const char *bytes, size_t len, void *arg),
+void redis_subscribe(struct redis *redis, const char *name, void (*message)(const char *bytes, size_t len, void *arg),
 		     void *arg)
 {
-	redis->channel = mem_strdup(channel);
-	redis->message = message;
-	redis->message_arg = arg;
+	struct redis_channel *channel = mem_alloc(sizeof *channel);
+
+	*channel = (struct redis_channel){.name = mem_strdup(name), .message = message, .arg = arg};
+	SLIST_INSERT_HEAD(&redis->channels, channel, link);
 	if (redis->state == REDIS_READY)
-		redis_call_ask(redis, 2, (const char *[]){"SUBSCRIBE", channel}, NULL, subscribed_later);
+		redis_call_ask(redis, 2, (const char *[]){"SUBSCRIBE", name}, NULL, subscribed_later);
 }

@@ -94,6 +94,17 @@ struct redis *redis_new(struct event_base *base, const struct redis_config *conf
 	return redis;
 }
 
+static void free_channels(struct redis *redis)
+{
+	struct redis_channel *channel;
+
+	while ((channel = SLIST_FIRST(&redis->channels))) {
+		SLIST_REMOVE_HEAD(&redis->channels, link);
+		free(channel->name);
+		free(channel);
+	}
+}
+
 void redis_free(struct redis *redis)
 {
 	if (!redis)
@@ -108,7 +119,7 @@ void redis_free(struct redis *redis)
 	loop_timer_free(redis->watch);
 	loop_timer_free(redis->failures);
 	redis_address_free(&redis->address);
-	free(redis->channel);
+	free_channels(redis);
 	free(redis->sha1);
 	free(redis);
 }

@@ -95,8 +95,9 @@ struct redis_call *redis_command_blocking(struct redis *redis, struct scope *sco
  * none is blocking there. */
 struct redis_call *redis_unblock(struct redis *redis, struct scope *scope, const struct redis *blocked, redis_done *done,
 				 void *arg);
-/* Subscribes now and after every reconnect. This connection can do nothing else. message runs once for each message. */
-void redis_subscribe(struct redis *redis, const char *channel, void (*message)(const char *bytes, size_t len, void *arg),
+/* Subscribes to one more channel, now and after every reconnect. This connection can do nothing else. message runs once for
+ * each message of the channel. */
+void redis_subscribe(struct redis *redis, const char *name, void (*message)(const char *bytes, size_t len, void *arg),
 		     void *arg);
 /* To a subscriber no error says that its connection leads to the wrong server: after a failover it would stay on a replica. So
  * it is replaced each time an error drops the connection `commands`, to the same server, which outlives it. */

@@ -79,6 +79,13 @@ struct redis_call {
 };
 TAILQ_HEAD(redis_calls, redis_call);
 
+struct redis_channel {
+	char *name;
+	void (*message)(const char *bytes, size_t len, void *arg);
+	void *arg;
+	SLIST_ENTRY(redis_channel) link;
+};
+
 enum redis_state { REDIS_WAITING, REDIS_CONNECTING, REDIS_READY };
 
 struct redis {
@@ -114,9 +121,7 @@ struct redis {
 	size_t tried; /* of the addresses */
 	void (*changed)(bool is_ready, void *arg);
 	void *changed_arg;
-	char *channel;
-	void (*message)(const char *bytes, size_t len, void *arg);
-	void *message_arg;
+	SLIST_HEAD(, redis_channel) channels; /* redis_subscribe() */
 };
 
 /* connection.c */

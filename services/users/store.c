@@ -41,10 +41,10 @@
 /* Largest number of messages that wait for one address: further notices are dropped, so that a client which changes a password
  * again and again does not fill the outbox. */
 #define WAITING_MAX "20"
-/* Writes a message to each user of a query that has their email. */
-#define NOTICE_WITH(template, parameters, query)                            \
-	" noticed AS (INSERT INTO outbox (template, recipient, parameters)" \
-	" SELECT '" template "', email, " parameters " FROM " query         \
+/* Writes a message to each user of a query that has their id and email. The id leads the notice to the user's open pages. */
+#define NOTICE_WITH(template, parameters, query)                                                      \
+	" noticed AS (INSERT INTO outbox (template, recipient, parameters)"                           \
+	" SELECT '" template "', email, jsonb_build_object('user', id) || " parameters " FROM " query \
 			     " WHERE (SELECT count(*) FROM outbox WHERE recipient = email) < " WAITING_MAX ")"
 #define NOTICE(template, query) NOTICE_WITH(template, "'{}'::jsonb", query)
 
@@ -365,13 +365,13 @@ const struct postgres_statement store_session_misused = {
 		"$3") " <= now()))"
 		      " RETURNING id, user_id), revoked AS (" REVOKE("misused", "$4") ")," EVENT_OF(
 			      "change", "'session_misused'", "misused.user_id", "misused.id", "misused",
-			      "$5") "," NOTICE("session_reused",
-					       "misused JOIN users ON users.id = user_id") " SELECT user_id, true FROM misused "
-											   "UNION ALL"
-											   " SELECT user_id, false FROM "
-											   "sessions WHERE id = "
-											   "$1::uuid AND reused_at IS NOT "
-											   "NULL"};
+			      "$5") "," NOTICE("session_reused", "(SELECT users.id, email FROM misused JOIN users ON users.id "
+								 "= user_id) of_user") " SELECT user_id, true FROM misused "
+										       "UNION ALL"
+										       " SELECT user_id, false FROM "
+										       "sessions WHERE id = "
+										       "$1::uuid AND reused_at IS NOT "
+										       "NULL"};
 
 const struct postgres_statement store_sessions_of_user = {
 	"sessions_of_user",
@@ -407,7 +407,7 @@ const struct postgres_statement store_device_note = {
 	" AND created_at < now() - interval '1 minute'))," EVENT(
 		"use", "'new_device'", "news",
 		"$6") " INSERT INTO outbox (template, recipient, parameters) SELECT 'new_device', email, "
-		      "jsonb_build_object('address', "
+		      "jsonb_build_object('user', id, 'address', "
 		      "$3::text) FROM news"
 		      " WHERE (SELECT count(*) FROM outbox WHERE recipient = email) < " WAITING_MAX
 		      " AND (SELECT count(*) FROM devices WHERE user_id = $1::bigint AND created_at > now() - interval '1 "

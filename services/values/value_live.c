@@ -1,6 +1,6 @@
 /* Each process subscribes to the channel and sends to its own listeners.
  * Flow of a listener: value_live -> (message_received ->) admit (-> wait … check_waiting -> admit) … -> closed;
- * of a calculation: announced -> deliver, once a turn of the loop, to all listeners. */
+ * of a calculation: announced -> deliver, once a turn of the loop, to all listeners; of a notice: noticed, to its user's. */
 #include "value_live.h"
 
 #include <stdio.h>
@@ -8,8 +8,11 @@
 #include <string.h>
 
 #include "announcements.h"
+#include "auth/notice.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/json_write.h"
+#include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/metrics.h"
@@ -277,6 +280,42 @@ static void deliver(void *arg)
 	websocket_frames_free(frames);
 }
 
+/* ---- a notice ---- */
+
+static void write_notice(struct buf *json, const struct notice *notice)
+{
+	char at[CLOCK_TEXT_BYTES];
+
+	clock_format(notice->at_ms, at);
+	json_write_object(json);
+	json_write_member_text(json, "event", "notice");
+	json_write_member_text(json, "notice", notice->kind);
+	json_write_member_text(json, "at", at);
+	json_write_object_end(json);
+}
+
+/* The token is not checked again, so that a session which the change itself has ended gets the notice before it is closed: the
+ * next sweep is at most SWEEP_MS away. */
+static void noticed(const char *bytes, size_t len, void *arg)
+{
+	struct value_live *live = arg;
+	struct listener *listener;
+	struct notice notice;
+	struct buf json = {0};
+
+	if (notice_read(bytes, len, &notice) != STATUS_OK) {
+		log_line(LOG_WARN, "a notice that can not be read was dropped");
+		return;
+	}
+	write_notice(&json, &notice);
+	LIST_FOREACH (listener, &live->listeners, link)
+		if (listener->is_admitted && listener->claims.user_id == notice.user_id) {
+			websocket_send(listener->ws, json.bytes, json.len);
+			metrics_add(messages_total, 1);
+		}
+	buf_free(&json);
+}
+
 /* ---- creation and end ---- */
 
 struct value_live *value_live_new(struct event_base *base, struct values *values)
@@ -298,6 +337,7 @@ struct value_live *value_live_new(struct event_base *base, struct values *values
 	live->redis = redis_new(base, &values->config->redis, NULL, LOOP_PRIORITY_NORMAL);
 	redis_on_change(live->redis, connection_changed, live);
 	redis_subscribe(live->redis, JOBS_LIVE_CHANNEL, announced, live);
+	redis_subscribe(live->redis, NOTICE_CHANNEL, noticed, live);
 	redis_replace_with(live->redis, values->redis);
 	return live;
 }

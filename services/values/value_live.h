@@ -1,5 +1,6 @@
-/* GET /values/live: a WebSocket that carries every finished calculation, no matter which user submitted it. A result is public
- * once it is calculated (GET /values/current needs no token), so any valid token is enough.
+/* GET /values/live: a WebSocket that carries every finished calculation, no matter which user submitted it, and the notices
+ * about its own user's account. A result is public once it is calculated (GET /values/current needs no token), so any valid
+ * token is enough.
  *
  * The token is the first message, bare or as {"token":"…"}, or the second of two subprotocols, `Sec-WebSocket-Protocol: abacus,
  * TOKEN`, of which the first is chosen. It is never in the URL, because URLs are logged. Messages, in the order of Redis:
@@ -9,6 +10,8 @@
  *                      Postgres no submission is taken; sent when that changes, and after the token while something is lost
  *   {"event":"value","kind","index","digits","preview","duration_us"}, and "trace_id" of the
  *                      submission that queued it, if it is known
+ *   {"event":"notice","notice":"password_changed","at":"2026-01-02T03:04:05.678Z"}  what happened to the account of the
+ *                      token's user (auth/notice.h): once, while it happens, and not to a connection made later
  * Close codes: 1008 with the message of services/swagger/openapi.yaml when the token is missing for LIVE_TOKEN_SECONDS, wrong
  * or revoked, also later on (from then on nothing is sent); 1013 when it cannot be checked for LIVE_CHECK_SECONDS, during which
  * nothing is sent, or cannot be checked any more; 1003 for any message after the token; 1001 on drain. */

@@ -11,6 +11,7 @@
 
 #define ARGS_MAX 2048
 #define SCRIPTS_MAX 32
+#define CHANNELS_MAX 2
 
 struct request {
 	int argc;
@@ -23,7 +24,8 @@ struct session {
 	bool is_waiting; /* in a blocking read */
 	uint64_t order;  /* in which they began to wait */
 	int64_t due_us;
-	char channel[64];                       /* "": it is not subscribed */
+	char channels[CHANNELS_MAX][64]; /* that it is subscribed to */
+	int channels_n;
 	bool is_list;                           /* BLPOP */
 	char key[64], group[64], consumer[256]; /* group "": XREAD */
 	long count;
@@ -259,8 +261,18 @@ static redisReply *message(const char *kind, const char *channel, const char *te
 
 static redisReply *subscribe(struct session *session, const char *channel)
 {
-	snprintf(session->channel, sizeof session->channel, "%s", channel);
+	if (session->channels_n == CHANNELS_MAX)
+		return reply_error("ERR the simulator knows no more channels");
+	snprintf(session->channels[session->channels_n++], sizeof session->channels[0], "%s", channel);
 	return message("subscribe", channel, "1", 1);
+}
+
+static bool is_subscribed(const struct session *session, const char *channel)
+{
+	for (int i = 0; i < session->channels_n; i++)
+		if (strcmp(session->channels[i], channel) == 0)
+			return true;
+	return false;
 }
 
 static void published(const char *channel, const char *text, size_t len)
@@ -271,7 +283,7 @@ static void published(const char *channel, const char *text, size_t len)
 	TAILQ_FOREACH (wire, &wires, link) {
 		const struct session *session = wire->session;
 
-		if (wire->kind == WIRE_REDIS && session && strcmp(session->channel, channel) == 0)
+		if (wire->kind == WIRE_REDIS && session && is_subscribed(session, channel))
 			wire_send(&wire->to_client, message("message", channel, text, len), 0);
 	}
 }

@@ -337,6 +337,33 @@ static void test_a_subscriber_gets_each_message_once_and_in_order(void **state)
 	assert_memory_equal(messages, "one two three", 13);
 }
 
+static void heard_other(const char *bytes, size_t len, void *arg)
+{
+	assert_memory_equal(bytes, "other", len);
+	*(bool *)arg = true;
+}
+
+static void test_a_second_channel_has_its_own_callback_also_after_a_reconnect(void **state)
+{
+	char other[80];
+	bool is_heard = false;
+
+	subscribe();
+	snprintf(other, sizeof other, "%s:other", channel);
+	redis_subscribe(redis, other, heard_other, &is_heard);
+	say("one ");
+	WAIT_FOR(BESIDE("PUBLISH", other, "other") == 1);
+	WAIT_FOR(is_heard);
+	is_heard = false;
+	assert_int_equal(fixture_kill(), 1);
+	WAIT_FOR(!redis_is_ready(redis));
+	say("two");
+	WAIT_FOR(BESIDE("PUBLISH", other, "other") == 1);
+	WAIT_FOR(is_heard);
+	assert_memory_equal(messages, "one two", 7);
+	assert_int_equal(messages_len, 7);
+}
+
 static void test_subscribing_on_a_ready_connection_works_too(void **state)
 {
 	open_ready();
@@ -414,6 +441,7 @@ int main(void)
 		REDIS_TEST(test_failed_attempts_are_not_reported_as_changes),
 		REDIS_TEST(test_the_callback_of_a_ready_connection_may_use_it_at_once),
 		REDIS_TEST(test_a_subscriber_gets_each_message_once_and_in_order),
+		REDIS_TEST(test_a_second_channel_has_its_own_callback_also_after_a_reconnect),
 		REDIS_TEST(test_subscribing_on_a_ready_connection_works_too),
 		REDIS_TEST(test_a_subscription_survives_a_lost_connection),
 		REDIS_TEST(test_a_lost_connection_is_reported_to_its_subscriber),

@@ -1,6 +1,7 @@
 import { beforeEach, expect, it, vi } from "vitest";
-import type { LiveValue } from "../src/api/generated";
+import type { LiveNotice, LiveValue } from "../src/api/generated";
 import { type LiveState, type Lost, startLive } from "../src/live/live";
+import { textOfNotice } from "../src/live/notice";
 
 class Socket {
 	readyState = 0;
@@ -34,6 +35,7 @@ let sockets: Socket[];
 let states: LiveState[];
 let values: LiveValue[];
 let lost: Lost;
+let notices: LiveNotice[];
 let stop: () => void;
 const last = () => sockets.at(-1) as Socket;
 
@@ -41,13 +43,14 @@ beforeEach(() => {
 	vi.useFakeTimers();
 	vi.spyOn(Math, "random").mockReturnValue(0.5);
 	vi.stubGlobal("WebSocket", { CLOSED: 3 });
-	[sockets, states, values, lost] = [[], [], [], []];
+	[sockets, states, values, lost, notices] = [[], [], [], [], []];
 	stop = startLive({
 		url: "ws://here/api/values/live",
 		token: "the-token",
 		onState: (state) => states.push(state),
 		onLost: (parts) => (lost = parts),
 		onValue: (one) => values.push(one),
+		onNotice: (one) => notices.push(one),
 		open(url) {
 			expect(url).not.toContain("the-token");
 			sockets.push(new Socket());
@@ -69,6 +72,17 @@ it("values are reported, and unknown messages are ignored", () => {
 	last().opens();
 	for (const message of [{ event: "ready" }, value, { event: "later" }, "{", "null", "7"]) last().says(message);
 	expect(values).toEqual([value]);
+});
+
+it("a notice about the account is reported, and changes nothing else", () => {
+	const notice: LiveNotice = { event: "notice", notice: "new_device", at: "2026-01-02T03:04:05.678Z" };
+	last().opens();
+	last().says({ event: "ready" });
+	last().says(notice);
+	expect(notices).toEqual([notice]);
+	expect(states).toEqual(["connecting", "open"]);
+	expect(textOfNotice("new_device")).toContain("A new device");
+	expect(textOfNotice("of a newer server")).toBeUndefined();
 });
 
 it("another ready reports open again, because results may have been missed", () => {

@@ -1,7 +1,7 @@
 import { act, fireEvent, render, screen } from "@testing-library/react";
 import { beforeEach, expect, it, vi } from "vitest";
 import { NoticeList } from "../src/parts/notice-list";
-import { notify } from "../src/parts/notices";
+import { dismissErrors, notify } from "../src/parts/notices";
 
 const pass = (ms: number) => act(() => vi.advanceTimersByTime(ms));
 
@@ -27,6 +27,14 @@ it("an error stays until it is dismissed", () => {
 	expect(box.closest("[role=alert]")).not.toBeNull();
 	fireEvent.click(screen.getByRole("button", { name: "Dismiss: Login failed." }));
 	expect(screen.queryByText("Login failed.")).toBeNull();
+});
+
+it("what happened to the account stays too, also when an attempt begins", () => {
+	act(() => notify("warning", "Your password was changed.", true));
+	act(dismissErrors);
+	pass(60_000);
+	fireEvent.click(screen.getByRole("button", { name: "Dismiss: Your password was changed." }));
+	expect(screen.queryByText("Your password was changed.")).toBeNull();
 });
 
 it("a finger holds no notice", () => {

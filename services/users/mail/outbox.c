@@ -5,9 +5,12 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "accounts/email_link.h"
+#include "auth/notice.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/json_write.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -175,6 +178,19 @@ static char *secret_values_of(const struct users *users, const char *id, const c
 	return values ? values : email_link_values(users, parameters);
 }
 
+/* A notice is published to the pages that the user has open too, with the first attempt, however often mailer tries. */
+static void publish_notice(struct outbox *outbox, const struct mail_message *message, const char *parameters)
+{
+	struct notice notice = {.kind = notice_kind_find(message->template), .at_ms = clock_unix_ms()};
+	cJSON *json = NULL;
+
+	if (message->attempt != 1 || !notice.kind || json_parse(parameters, strlen(parameters), &json) != STATUS_OK)
+		return;
+	if (json_int(json, "user", &notice.user_id) == STATUS_OK)
+		notice_publish(outbox->users->redis, &outbox->scope, &notice);
+	cJSON_Delete(json);
+}
+
 static void publish(struct outbox *outbox, const struct postgres_rows *rows, int row)
 {
 	const char *parameters = postgres_text(rows, row, COLUMN_CLAIMED_PARAMETERS);
@@ -189,6 +205,7 @@ static void publish(struct outbox *outbox, const struct postgres_rows *rows, int
 	};
 
 	snprintf(message.id, sizeof message.id, "%s", postgres_text(rows, row, COLUMN_CLAIMED_ID));
+	publish_notice(outbox, &message, parameters);
 	outbox->publishing++;
 	mail_publish(outbox->users->redis, &outbox->scope, &message, published, outbox);
 	mem_free_secret(secret_values);

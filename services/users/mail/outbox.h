@@ -1,4 +1,5 @@
-/* Passes the messages of the table `outbox` on to mailer, and applies what mailer reports (docs/decisions/0021-mail.md). The
+/* Passes the messages of the table `outbox` on to mailer, and applies what mailer reports (docs/decisions/0021-mail.md). What
+ * is a notice goes to the pages that the user has open too (auth/notice.h). The
  * first process of a daemon looks three times a second; every process looks when a handler of it has written a message. Any
  * number of processes may do it at once. */
 #ifndef ABACUS_USERS_OUTBOX_H

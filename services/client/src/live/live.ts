@@ -5,8 +5,9 @@
  *                        └── back-off ── waiting
  *
  * The token is sent as the first message, never in the URL. From each `ready` on the client gets every result: onState("open") reports it, and
- * the owner then fetches the results that it has missed before. onLost() reports what the server has lost: it stays connected, but no results come. */
-import type { LiveLosses, LiveReady, LiveValue } from "../api/generated";
+ * the owner then fetches the results that it has missed before. onLost() reports what the server has lost: it stays connected, but no results come.
+ * onNotice() reports what happened to the user's account, once. */
+import type { LiveLosses, LiveNotice, LiveReady, LiveValue } from "../api/generated";
 
 export type LiveState = "connecting" | "open" | "waiting";
 export type Lost = LiveLosses["lost"];
@@ -17,6 +18,7 @@ export interface LiveOptions {
 	onState(state: LiveState): void;
 	onLost(lost: Lost): void;
 	onValue(value: LiveValue): void;
+	onNotice(notice: LiveNotice): void;
 	open?: (url: string) => WebSocket;
 }
 
@@ -26,10 +28,10 @@ const STEADY_AFTER_MS = 5000; // a connection that lasted this long resets the b
 const TRY_AGAIN = 1013; // close code of a server that has lost what it checks tokens with
 
 /* null for an unknown event, which is ignored. */
-function parse(text: unknown): LiveReady | LiveLosses | LiveValue | null {
+function parse(text: unknown): LiveReady | LiveLosses | LiveNotice | LiveValue | null {
 	try {
 		const message = JSON.parse(String(text));
-		return ["value", "ready", "state"].includes(message?.event) ? message : null;
+		return ["value", "ready", "state", "notice"].includes(message?.event) ? message : null;
 	} catch {
 		return null;
 	}
@@ -61,6 +63,7 @@ export function startLive(options: LiveOptions): () => void {
 			const message = parse(event.data);
 			if (!message || isOver) return;
 			if (message.event === "value") return options.onValue(message);
+			if (message.event === "notice") return options.onNotice(message);
 			if (message.event === "state") lost = message.lost;
 			options.onLost(lost);
 			if (message.event === "state") return;

@@ -1,13 +1,15 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import type { LiveValue } from "../api/generated";
+import { notify } from "../parts/notices";
 import type { Session } from "../session/session";
 import { addLive } from "../values/values";
 import { type LiveState, type Lost, startLive } from "./live";
+import { textOfNotice } from "./notice";
 
 const NOTHING: Lost = [];
 
-/* While this is mounted, results appear in the list by themselves. Calls ON_ARRIVED for each result that the list was waiting for. */
+/* While this is mounted, results appear in the list by themselves, and what happens to the account is shown. Calls ON_ARRIVED for each result that the list was waiting for. */
 export function useLive(session: Session, onArrived: (value: LiveValue) => void): { live: LiveState; lost: Lost } {
 	const queries = useQueryClient();
 	const [live, setLive] = useState<LiveState>("connecting");
@@ -26,6 +28,10 @@ export function useLive(session: Session, onArrived: (value: LiveValue) => void)
 				onLost: (next) => setLost(next.length > 0 ? next : NOTHING),
 				onValue(value) {
 					if (addLive(queries, value)) onArrived(value);
+				},
+				onNotice({ notice }) {
+					const text = textOfNotice(notice);
+					if (text) notify("warning", text, true);
 				},
 			}),
 		[session.token, queries, onArrived],

@@ -19,7 +19,7 @@ function useIsVisible(): boolean {
 function NoticeBox({ notice }: { notice: Notice }) {
 	const [isHeld, setHeld] = useState(false);
 	const isVisible = useIsVisible();
-	const clears = notice.tone !== "danger" && !isHeld && isVisible;
+	const clears = !notice.stays && !isHeld && isVisible;
 
 	useEffect(() => {
 		if (!clears) return;

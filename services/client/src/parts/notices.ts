@@ -1,10 +1,11 @@
-/* Messages to the user. Errors stay until they are dismissed; the others clear by themselves (parts/notice-list.tsx). */
+/* Messages to the user. Errors, and what STAYS, are there until they are dismissed; the others clear by themselves (parts/notice-list.tsx). */
 export type Tone = "success" | "warning" | "danger";
 
 export interface Notice {
 	id: number;
 	tone: Tone;
 	text: string;
+	stays: boolean;
 }
 
 const MOST = 4;
@@ -18,9 +19,9 @@ function become(next: readonly Notice[]) {
 	for (const listener of listeners) listener();
 }
 
-export function notify(tone: Tone, text: string): void {
+export function notify(tone: Tone, text: string, stays = tone === "danger"): void {
 	const others = notices.filter((notice) => notice.text !== text);
-	become([...others, { id: ++lastId, tone, text }].slice(-MOST));
+	become([...others, { id: ++lastId, tone, text, stays }].slice(-MOST));
 }
 
 /* While a modal dialog is open nothing else can be reached, so the dialog shows them (parts/tray.tsx). Returns the function that ends this. */

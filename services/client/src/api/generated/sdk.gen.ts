@@ -650,8 +650,9 @@ export const listKinds = <ThrowOnError extends boolean = false>(options?: Option
  * selects `abacus`; never in the URL. The client sends nothing else.
  *
  * Each message is JSON: `{"event":"ready"}` (LiveReady) once the token is accepted, and again when results may have been missed, which the
- * client should then fetch; a LiveValue for each finished calculation, whichever user submitted it; and a LiveLosses when the server has lost
- * what results need, or has it again, and after the token while it is lost. Clients must ignore unknown events.
+ * client should then fetch; a LiveValue for each finished calculation, whichever user submitted it; a LiveLosses when the server has lost
+ * what results need, or has it again, and after the token while it is lost; and a LiveNotice when something happens to the account of the
+ * token's user. Clients must ignore unknown events.
  *
  * Close codes: 1008 when the token is missing, invalid, expired or revoked, then or later; 1013 when it cannot be checked for 60 s, in which
  * the server sends nothing, or cannot be checked any more; 1003 for any message after the token; 1001 when the server stops (connect again); 1002,

@@ -893,6 +893,17 @@ export type LiveValue = {
 };
 
 /**
+ * A message of the WebSocket `/api/values/live`: what happened to the account of the token's user, who also gets a mail. It is sent once, to
+ * connections that are open then; one whose session the change ends may be closed before it.
+ *
+ */
+export type LiveNotice = {
+    event: 'notice';
+    notice: 'email_changed' | 'factor_added' | 'factor_removed' | 'new_device' | 'passkey_copied' | 'password_changed' | 'recovery_codes_replaced' | 'session_reused';
+    at: string;
+};
+
+/**
  * degraded: it runs, but something that it needs does not
  */
 export type HealthStatus = 'up' | 'degraded' | 'down';
