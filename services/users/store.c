@@ -26,10 +26,11 @@
 	" jsonb_to_record(coalesce(" origin "::jsonb, '{}'::jsonb)) AS origin" \
 	" (actor bigint, session uuid, network text, agent text, request text)"
 #define EVENT_COLUMNS " INTO events (class, event, user_id, actor_id, session_id, network, user_agent, request_id)"
-#define EVENT_OF(class, event, user, session, query, origin)                                                                \
-	" recorded AS (INSERT" EVENT_COLUMNS " SELECT '" class "', " event ", " user ", origin.actor, " session             \
+#define EVENT_AS(name, class, event, user, session, query, origin)                                                          \
+	" " name " AS (INSERT" EVENT_COLUMNS " SELECT '" class "', " event ", " user ", origin.actor, " session             \
 							       ", origin.network, origin.agent, origin.request FROM " query \
 							       "," ORIGIN(origin) " WHERE " origin "::jsonb IS NOT NULL)"
+#define EVENT_OF(class, event, user, session, query, origin) EVENT_AS("recorded", class, event, user, session, query, origin)
 /* Of each user of a query that has their id. */
 #define EVENT(class, event, query, origin) EVENT_OF(class, event, query ".id", "origin.session", query, origin)
 /* What any client can cause is counted in one row for each network and day. */
@@ -251,32 +252,47 @@ const struct postgres_statement store_user_reset = {
 
 #define LINK_WINDOW_IS_OVER "email_links.since + interval '1 hour' <= now()"
 
-/* An address that another user has gets no message, so that its owner is not asked to confirm what can not be, and the client
- * that asked learns nothing. What others have had sent to an address does not count for the user who has it, whom they could
- * otherwise keep from ever proving it. */
+/* Follows `target`: a user's id, email, tokens_dead_until_ms, and the address that is wanted. An address that another user has
+ * gets no message, so that its owner is not asked to confirm what can not be, and the client that asked learns nothing. What
+ * others have had sent to an address does not count for the user who has it, whom they could otherwise keep from ever proving
+ * it. */
+#define MAKE_LINK(lifetime, most)                                                                                              \
+	" made AS (INSERT INTO email_links (user_id, id, email, generation, expires_at)"                                       \
+	" SELECT id, gen_random_uuid(), wanted, tokens_dead_until_ms, now() + " SECONDS(                                       \
+		lifetime) " FROM target"                                                                                       \
+			  " ON CONFLICT (user_id) DO UPDATE SET id = excluded.id, email = excluded.email, generation = "       \
+			  "excluded.generation,"                                                                               \
+			  " expires_at = excluded.expires_at,"                                                                 \
+			  " sent = CASE WHEN " LINK_WINDOW_IS_OVER " THEN 1 ELSE email_links.sent + 1 END,"                    \
+			  " since = CASE WHEN " LINK_WINDOW_IS_OVER " THEN now() ELSE email_links.since END"                   \
+			  " WHERE email_links.sent < " most "::bigint OR " LINK_WINDOW_IS_OVER " RETURNING *),"                \
+			  " written AS (INSERT INTO outbox (template, recipient, parameters, expires_at)"                      \
+			  " SELECT 'email_link', email, jsonb_build_object('link', id, 'user', user_id), expires_at FROM made" \
+			  " WHERE NOT EXISTS (SELECT FROM users other WHERE lower(other.email) = lower(made.email)"            \
+			  " AND other.id <> made.user_id) AND (lower(made.email) = (SELECT lower(target.email) FROM target)"   \
+			  " OR (SELECT coalesce(sum(other.sent), 0) FROM email_links other"                                    \
+			  " WHERE lower(other.email) = lower(made.email) AND other.user_id <> made.user_id) < " most           \
+			  "::bigint))"
+
 const struct postgres_statement store_email_link = {
 	"email_link",
-	"WITH target AS (SELECT id, email, coalesce($2::text, email) AS wanted, tokens_dead_until_ms FROM users"
-	" WHERE id = $1::bigint AND active AND password_hash = coalesce($6::text, password_hash)),"
-	" made AS (INSERT INTO email_links (user_id, id, email, generation, expires_at)"
-	" SELECT id, gen_random_uuid(), wanted, tokens_dead_until_ms, now() + " SECONDS(
-		"$3") " FROM target"
-		      " ON CONFLICT (user_id) DO UPDATE SET id = excluded.id, email = excluded.email, generation = "
-		      "excluded.generation,"
-		      " expires_at = excluded.expires_at,"
-		      " sent = CASE WHEN " LINK_WINDOW_IS_OVER " THEN 1 ELSE email_links.sent + 1 END,"
-		      " since = CASE WHEN " LINK_WINDOW_IS_OVER " THEN now() ELSE email_links.since END"
-		      " WHERE email_links.sent < $4::bigint OR " LINK_WINDOW_IS_OVER " RETURNING *),"
-		      " written AS (INSERT INTO outbox (template, recipient, parameters, expires_at)"
-		      " SELECT 'email_link', email, jsonb_build_object('link', id, 'user', user_id), expires_at FROM made"
-		      " WHERE NOT EXISTS (SELECT FROM users other WHERE lower(other.email) = lower(made.email)"
-		      " AND other.id <> made.user_id) AND (lower(made.email) = (SELECT lower(target.email) FROM target)"
-		      " OR (SELECT coalesce(sum(other.sent), 0) FROM email_links other"
-		      " WHERE lower(other.email) = lower(made.email) AND other.user_id <> made.user_id) < $4::bigint)),"
-		      " asked AS (SELECT target.id FROM target JOIN made ON made.user_id = target.id WHERE wanted <> "
-		      "target.email)," EVENT(
-			      "change", "'email_change_asked'", "asked",
-			      "$5") " SELECT made.user_id IS NOT NULL FROM target LEFT JOIN made ON made.user_id = target.id"};
+	"WITH target AS (SELECT id, email, email AS wanted, tokens_dead_until_ms FROM users WHERE id = $1::bigint AND "
+	"active)," MAKE_LINK("$2",
+			     "$3") " SELECT made.user_id IS NOT NULL FROM target LEFT JOIN made ON made.user_id = target.id"};
+
+const struct postgres_statement store_account_change_waits = {
+	"account_change_waits",
+	"WITH target AS MATERIALIZED (SELECT id, email, $3::text AS wanted, tokens_dead_until_ms, username AS old_username,"
+	" active AS was_active, admin AS was_admin FROM users WHERE id = $1::bigint AND active AND password_hash = $4::text"
+	" FOR NO KEY UPDATE)," MAKE_LINK(
+		"$6", "$7") ","
+			    " changed AS (UPDATE users SET " SET_FIELDS(
+				    "$2", "NULL") " FROM target JOIN made ON made.user_id = target.id"
+						  " WHERE users.id = target.id RETURNING " USER "," WAS ")," CHANGES(
+							  "$5") "," EVENT_AS("asked", "change", "'email_change_asked'",
+									     "changed.id", "origin.session", "changed",
+									     "$5") " SELECT changed.* FROM target LEFT JOIN "
+										   "changed ON changed.id = target.id"};
 
 const struct postgres_statement store_email_verify = {
 	"email_verify",
@@ -686,17 +702,26 @@ const struct postgres_statement store_passkey_of_credential = {
 	" WHERE credential_id = $1::text AND activated_at IS NOT NULL AND active",
 	true};
 
+/* Follows `owned`, a factor that is a passkey: it was copied, on this condition. */
+#define PASSKEY_COPIED(condition, origin)                                                                       \
+	" copied AS (UPDATE passkeys SET copied_at = now() FROM owned JOIN factors USING (id)"                  \
+	" JOIN users ON users.id = user_id WHERE factor_id = owned.id AND " condition                           \
+	" AND (copied_at IS NULL OR copied_at < now() - interval '1 hour') RETURNING users.id, email)," NOTICE( \
+		"passkey_copied", "copied") "," EVENT_AS("reported", "change", "'passkey_copied'", "copied.id", \
+							 "origin.session", "copied", origin)
+
 /* Follows `owned`, which has the factor if its user may use it. An authenticator that counts has counted on, so that of two
- * uses at once with one count the second, which waits for the first one's lock, is refused. */
-#define PASSKEY_USED(count)                                                                                         \
+ * uses at once with one count the second, which waits for the first one's lock, is refused, and is one of a copy. */
+#define PASSKEY_USED(count, origin)                                                                                 \
 	" counted AS (UPDATE passkeys SET sign_count = " count "::bigint FROM owned WHERE factor_id = owned.id AND" \
 	" (sign_count < " count "::bigint OR (sign_count = 0 AND " count "::bigint = 0)) RETURNING factor_id),"     \
-	" proven AS (UPDATE factors SET used_at = now() FROM counted WHERE factors.id = counted.factor_id RETURNING user_id)"
+	" proven AS (UPDATE factors SET used_at = now() FROM counted WHERE factors.id = counted.factor_id"          \
+	" RETURNING user_id)," PASSKEY_COPIED("NOT EXISTS (SELECT FROM counted)", origin)
 
 const struct postgres_statement store_challenge_passkey = {
 	"challenge_passkey", ANSWERED
 	" owned AS MATERIALIZED (SELECT factors.id FROM factors JOIN challenge USING (user_id) WHERE factors.id = $3::uuid"
-	" AND activated_at IS NOT NULL FOR NO KEY UPDATE OF factors)," PASSKEY_USED("$4") "," FORGET_TRIES "," EVENT_OF(
+	" AND activated_at IS NOT NULL FOR NO KEY UPDATE OF factors)," PASSKEY_USED("$4", "$5") "," FORGET_TRIES "," EVENT_OF(
 		"use", "'factor_used'", "proven.user_id", "origin.session", "proven", "$5") ANSWER};
 
 const struct postgres_statement store_passkey_login = {
@@ -704,16 +729,12 @@ const struct postgres_statement store_passkey_login = {
 	"WITH challenge AS (INSERT INTO passkey_logins (challenge, expires_at) VALUES ($1::uuid, now() + " SECONDS(
 		"$2") ") ON CONFLICT DO NOTHING RETURNING challenge),"
 		      " owned AS MATERIALIZED (SELECT factors.id FROM factors, challenge WHERE factors.id = $3::uuid"
-		      " AND activated_at IS NOT NULL FOR NO KEY UPDATE OF factors)," PASSKEY_USED("$4") "," EVENT_OF(
+		      " AND activated_at IS NOT NULL FOR NO KEY UPDATE OF factors)," PASSKEY_USED("$4", "$5") "," EVENT_OF(
 			      "use", "'factor_used'", "proven.user_id", "origin.session", "proven",
 			      "$5") " SELECT user_id FROM proven"};
 
 const struct postgres_statement store_passkey_copied = {
-	"passkey_copied",
-	"WITH copied AS (UPDATE passkeys SET copied_at = now() FROM factors JOIN users ON users.id = user_id"
-	" WHERE factor_id = $1::uuid AND factors.id = $1::uuid AND (copied_at IS NULL OR copied_at < now() - interval '1 hour')"
-	" RETURNING users.id, email)," NOTICE("passkey_copied", "copied") "," EVENT("change", "'passkey_copied'", "copied",
-										    "$2") " SELECT id FROM copied"};
+	"passkey_copied", "WITH owned AS (SELECT $1::uuid AS id)," PASSKEY_COPIED("true", "$2") " SELECT id FROM copied"};
 
 /* ---- codes by message ---- */
 
@@ -907,6 +928,7 @@ const struct postgres_statement *const store_statements[] = {
 	&store_user_delete,
 	&store_users_search,
 	&store_account_change,
+	&store_account_change_waits,
 	&store_password_set,
 	&store_password_replace,
 	&store_tokens_end,

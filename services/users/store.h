@@ -53,6 +53,10 @@ enum { COLUMN_DELETED_ID };
 /* id, username|null, email|null, password hash, origin -> user; no row: the hash is not the user's any more, or the user is
  * inactive or deleted. CONFLICT when username or email is taken. Another email does the same as above. */
 extern const struct postgres_statement store_account_change;
+/* id, username|null, email, password hash, origin, lifetime of the link in s, most messages as of store_email_link -> user; the
+ * same, but the email waits for a link that is sent to it. A row whose id is null: the user's messages are used up, and nothing
+ * was changed. CONFLICT when username is taken. */
+extern const struct postgres_statement store_account_change_waits;
 
 /* username|null, email|null, id of the user who may have them -> has another user the username, or one that looks like it; has
  * another user the email */
@@ -61,10 +65,9 @@ enum { COLUMN_TAKEN_USERNAME, COLUMN_TAKEN_EMAIL };
 
 /* ---- addresses ---- */
 
-/* user id, email|null for the user's own, lifetime of the link in s, most messages of a user and to an address in an hour,
- * origin, the hash of the password that confirmed a change|null -> made. Sends a link to the address, which takes the place of
- * the one before; none to an address that another user has. made: false: the user's messages are used up. No row: there is no
- * such active user, or the password is another one now. */
+/* user id, lifetime of the link in s, most messages of a user and to an address in an hour -> made. Sends a link to the user's
+ * address, which takes the place of the one before. made: false: the user's messages are used up. No row: there is no such
+ * active user. */
 extern const struct postgres_statement store_email_link;
 enum { COLUMN_LINK_IS_MADE };
 /* id, link, origin -> id; proves that the user has the address of the link, and makes it the e-mail; the address of before is
@@ -272,7 +275,7 @@ extern const struct postgres_statement store_challenge_mtan;
 /* … the hash that the password was verified against, origin; of a user without a factor */
 extern const struct postgres_statement store_challenge_password;
 
-/* … factor id, counter, origin; no row also when the counter has not grown */
+/* … factor id, counter, origin; no row also when the counter has not grown, which notifies the user as store_passkey_copied */
 extern const struct postgres_statement store_challenge_passkey;
 
 /* id, user id, binding -> id; removes an answered challenge. No row: there is none. */
@@ -304,7 +307,7 @@ enum {
 };
 
 /* challenge, s until it is too old to be answered, factor id, counter, origin -> user id; accepts a login with a passkey alone,
- * once. No row: the challenge was used before, or the counter has not grown. */
+ * once. No row: the challenge was used before, or the counter has not grown, which notifies the user as the next one does. */
 extern const struct postgres_statement store_passkey_login;
 
 /* factor id, origin -> user id; notifies the user by mail that a passkey was copied. No row: that happened within the last

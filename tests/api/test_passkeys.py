@@ -380,6 +380,20 @@ def test_a_passkey_whose_counter_does_not_grow_is_refused_and_its_user_is_notifi
     assert passkey_login(fresh, count=6).status == 201, "the counter of a refused use does not count"
 
 
+@pytest.mark.parametrize("use", [passkey_login, second_factor])
+def test_of_two_uses_at_once_with_one_count_the_second_is_refused_and_its_user_is_notified(fresh, use):
+    """Both have read the count of before when the first one stores its own."""
+    waiting = f"SELECT count(*) FROM pg_locks WHERE NOT granted AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = 'users')"
+    with ThreadPoolExecutor() as pool, abacus.transaction("users", f"SELECT FROM factors WHERE id = '{fresh.factor}' FOR UPDATE"):
+        uses = [pool.submit(use, fresh, count=5) for _ in range(2)]
+        eventually(lambda: int(sql(waiting)) >= 2, message="both wait to store the count")
+        copies = "SELECT count(*) FROM events WHERE user_id = {} AND event = 'passkey_copied'"
+        assert sql(copies, fresh.id) == "0"
+    assert sorted(each.result().status for each in uses) == [201, 401]
+    assert sql(copies, fresh.id) == "1"
+    eventually(lambda: len(messages(fresh.email, "A passkey of yours may have been copied")) == 1)
+
+
 def test_a_cookie_is_not_set_for_another_site(owner):
     begun = begin_login()
     assertion = browser.get(begun["public_key"], owner.passkey)

@@ -144,7 +144,7 @@ const health = {
 		instance("mailer", 1),
 	],
 	queue: { depth: 240, oldest_s: 72, per_s: 31.5, dead: 1 },
-	mail: { waiting: 0, oldest_s: null, sent: 12, failed: 0 },
+	mail: { waiting: 0, oldest_s: null, sent: 12, failed: 0, sms_sent: 0, sms_failed: 0 },
 	postgres: { status: "up", reason: null, connections: 14, connections_max: 100, role: "primary" },
 	redis: {
 		status: "degraded",

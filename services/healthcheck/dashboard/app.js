@@ -342,7 +342,13 @@ function dependencies(data) {
 }
 
 // It has no state of its own: mailer has.
-function mailPart({ waiting, oldest_s, sent, failed }) {
+// SMS are shown once one was tried.
+function mailPart({ waiting, oldest_s, sent, failed, sms_sent, sms_failed }) {
+	const sms = [
+		["SMS sent", known(sms_sent, number)],
+		["SMS failed", known(sms_failed, number)],
+	];
+
 	return {
 		name: "Mail",
 		status: "up",
@@ -353,6 +359,7 @@ function mailPart({ waiting, oldest_s, sent, failed }) {
 			["Oldest", known(oldest_s, shortDuration)],
 			["Sent", known(sent, number)],
 			["Failed", known(failed, number)],
+			...(sms_sent || sms_failed ? sms : []),
 		],
 	};
 }

@@ -233,18 +233,27 @@ static void add_queue(struct buf *json, const struct monitor *monitor, bool is_f
 	json_write_object_end(json);
 }
 
+/* To a total the one of an instance; negative: not known. */
+static void add_known(double *total, double of_instance)
+{
+	if (of_instance >= 0)
+		*total = (*total < 0 ? 0 : *total) + of_instance;
+}
+
 /* users reports the same outbox from each instance, and each mailer what it has sent itself. */
 static void add_mail(struct buf *json, const struct monitor *monitor, bool is_full)
 {
-	double waiting = -1, oldest_s = -1, sent = -1, failed = -1;
+	double waiting = -1, oldest_s = -1, sent = -1, failed = -1, sms_sent = -1, sms_failed = -1;
 
 	for (size_t i = 0; i < monitor->instances_count && is_full; i++) {
 		const struct instance *instance = monitor->instances[i];
 
 		waiting = instance->mail_waiting > waiting ? instance->mail_waiting : waiting;
 		oldest_s = instance->mail_oldest_s > oldest_s ? instance->mail_oldest_s : oldest_s;
-		sent = instance->mail_sent < 0 ? sent : (sent < 0 ? 0 : sent) + instance->mail_sent;
-		failed = instance->mail_failed < 0 ? failed : (failed < 0 ? 0 : failed) + instance->mail_failed;
+		add_known(&sent, instance->mail_sent);
+		add_known(&failed, instance->mail_failed);
+		add_known(&sms_sent, instance->sms_sent);
+		add_known(&sms_failed, instance->sms_failed);
 	}
 	if (waiting < 0 && sent < 0)
 		return json_write_member_null(json, "mail");
@@ -254,6 +263,8 @@ static void add_mail(struct buf *json, const struct monitor *monitor, bool is_fu
 	view_number(json, "oldest_s", oldest_s, 0);
 	view_number(json, "sent", sent, 0);
 	view_number(json, "failed", failed, 0);
+	view_number(json, "sms_sent", sms_sent, 0);
+	view_number(json, "sms_failed", sms_failed, 0);
 	json_write_object_end(json);
 }
 

@@ -244,12 +244,16 @@ static void test_mail_of_users_and_mailer_is_read(void **state)
 		"mail_outbox_messages 7\nmail_outbox_oldest_seconds 90\n"
 		"mail_sent_total{template=\"a\",result=\"sent\"} 3\nmail_sent_total{template=\"b\",result=\"sent\"} 4\n"
 		"mail_sent_total{template=\"a\",result=\"failed\"} 1\n"
-		"mail_sent_total{template=\"a\",result=\"deferred\"} 100\nmail_sent_total 100\n";
+		"mail_sent_total{template=\"a\",result=\"deferred\"} 100\nmail_sent_total 100\n"
+		"sms_sent_total{result=\"sent\"} 5\nsms_sent_total{result=\"failed\"} 2\nsms_sent_total{result=\"deferred\"} "
+		"100\n";
 	assert_int_equal(parse_metrics(text, strlen(text), &reading), STATUS_OK);
 	assert_near(reading.mail_waiting, 7, 0);
 	assert_near(reading.mail_oldest_s, 90, 0);
 	assert_near(reading.mail_sent, 7, 0);
 	assert_near(reading.mail_failed, 1, 0);
+	assert_near(reading.sms_sent, 5, 0);
+	assert_near(reading.sms_failed, 2, 0);
 }
 
 static void test_requests_of_routes_are_added_up(void **state)

@@ -45,8 +45,8 @@ struct instance {
 	int64_t unlisted_ms; /* when look-ups stopped to return this address; 0: they still do */
 	double response_ms, cpu_percent, memory_bytes, started_s, jobs_per_s; /* negative: not known */
 	char version[VERSION_BYTES];
-	double mail_waiting, mail_oldest_s, mail_sent, mail_failed; /* negative: not known */
-	struct request_counts requests;                             /* as it last reported them */
+	double mail_waiting, mail_oldest_s, mail_sent, mail_failed, sms_sent, sms_failed; /* negative: not known */
+	struct request_counts requests;                                                   /* as it last reported them */
 	struct sample *samples;
 	struct polling polling;
 };

@@ -77,9 +77,21 @@ static bool read_label(const char *labels, const char *end, const char *name, ch
 	return (size_t)(stop - start) < size;
 }
 
-static void read_mail(const char *line, const char *end, struct metrics_reading *reading)
+/* Of a series of attempts with the label result. */
+static void read_result(const char *labels, const char *end, double value, double *sent, double *failed)
 {
 	char result[16];
+
+	if (!read_label(labels, end, "result=\"", result, sizeof result))
+		return;
+	if (strcmp(result, "sent") == 0)
+		sum(sent, value);
+	else if (strcmp(result, "failed") == 0)
+		sum(failed, value);
+}
+
+static void read_mail(const char *line, const char *end, struct metrics_reading *reading)
+{
 	const char *labels;
 	double value;
 
@@ -87,13 +99,10 @@ static void read_mail(const char *line, const char *end, struct metrics_reading 
 		reading->mail_waiting = value;
 	else if (is_series(line, end, "mail_outbox_oldest_seconds", &labels, &value))
 		reading->mail_oldest_s = value;
-	else if (is_series(line, end, "mail_sent_total", &labels, &value) &&
-		 read_label(labels, end, "result=\"", result, sizeof result)) {
-		if (strcmp(result, "sent") == 0)
-			sum(&reading->mail_sent, value);
-		else if (strcmp(result, "failed") == 0)
-			sum(&reading->mail_failed, value);
-	}
+	else if (is_series(line, end, "mail_sent_total", &labels, &value))
+		read_result(labels, end, value, &reading->mail_sent, &reading->mail_failed);
+	else if (is_series(line, end, "sms_sent_total", &labels, &value))
+		read_result(labels, end, value, &reading->sms_sent, &reading->sms_failed);
 }
 
 static void read_line(const char *line, const char *end, struct metrics_reading *reading)
@@ -101,7 +110,7 @@ static void read_line(const char *line, const char *end, struct metrics_reading 
 	const char *labels;
 	double value;
 
-	if (*line == 'm')
+	if (*line == 'm' || *line == 's')
 		return read_mail(line, end, reading);
 	if (*line != 'p' && *line != 'b' && *line != 'w')
 		return;
@@ -126,7 +135,9 @@ enum status parse_metrics(const char *text, size_t len, struct metrics_reading *
 					  .mail_waiting = -1,
 					  .mail_oldest_s = -1,
 					  .mail_sent = -1,
-					  .mail_failed = -1};
+					  .mail_failed = -1,
+					  .sms_sent = -1,
+					  .sms_failed = -1};
 	const char *end = text + len;
 
 	while (text < end) {

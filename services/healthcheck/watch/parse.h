@@ -13,9 +13,9 @@
 
 struct metrics_reading { /* negative: absent */
 	double cpu_s, memory_bytes, started_s, jobs;
-	double mail_waiting, mail_oldest_s; /* of users */
-	double mail_sent, mail_failed;      /* of mailer */
-	char version[VERSION_BYTES];        /* "": absent */
+	double mail_waiting, mail_oldest_s;                  /* of users */
+	double mail_sent, mail_failed, sms_sent, sms_failed; /* of mailer */
+	char version[VERSION_BYTES];                         /* "": absent */
 };
 /* Prometheus text (exposition format 0.0.4) with NUL behind it. INVALID: not such a text, or not of one of our daemons. */
 enum status parse_metrics(const char *text, size_t len, struct metrics_reading *ret_reading) MUST_CHECK;

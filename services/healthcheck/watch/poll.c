@@ -80,6 +80,7 @@ static void forget_readings(struct instance *instance)
 {
 	instance->cpu_percent = instance->memory_bytes = instance->started_s = instance->jobs_per_s = -1;
 	instance->mail_waiting = instance->mail_oldest_s = instance->mail_sent = instance->mail_failed = -1;
+	instance->sms_sent = instance->sms_failed = -1;
 	instance->polling.cpu_s = instance->polling.jobs = -1;
 }
 
@@ -177,6 +178,8 @@ static void metrics_answered(enum status status, const struct http_response *res
 	instance->mail_oldest_s = reading.mail_oldest_s;
 	instance->mail_sent = reading.mail_sent;
 	instance->mail_failed = reading.mail_failed;
+	instance->sms_sent = reading.sms_sent;
+	instance->sms_failed = reading.sms_failed;
 	take_requests(instance, response);
 	took_answer(instance, answer, NULL);
 }

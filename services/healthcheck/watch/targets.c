@@ -182,6 +182,7 @@ static struct instance *instance_new(struct target *target, const char *host)
 	instance->response_ms = instance->cpu_percent = instance->memory_bytes = -1;
 	instance->started_s = instance->jobs_per_s = instance->polling.cpu_s = instance->polling.jobs = -1;
 	instance->mail_waiting = instance->mail_oldest_s = instance->mail_sent = instance->mail_failed = -1;
+	instance->sms_sent = instance->sms_failed = -1;
 	instance->samples = history_samples_new(&monitor->history);
 	scope_init(&instance->polling.scope);
 	make_address(host, target->port, instance->address);

@@ -5,10 +5,8 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "events/event_origin.h"
 #include "mail/outbox.h"
 #include "service.h"
-#include "sessions/authenticate.h"
 #include "sessions/credentials.h"
 #include "sessions/login_attempts.h"
 #include "store.h"
@@ -27,18 +25,15 @@ struct refusal {
 
 static void made(enum status status, const struct postgres_rows *rows, void *arg);
 
-void email_link_send(struct http_request *req, int64_t user_id, const char *email, email_link_sent *done, void *arg)
+void email_link_send(struct http_request *req, int64_t user_id, email_link_sent *done, void *arg)
 {
 	struct sending *sending = http_request_alloc(req, sizeof *sending, NULL);
 	struct postgres_params params = {0};
 
 	*sending = (struct sending){.req = req, .done = done, .arg = arg};
 	postgres_param_int(&params, user_id);
-	postgres_param_text(&params, email);
 	postgres_param_int(&params, EMAIL_LINK_S);
 	postgres_param_int(&params, EMAIL_LINKS_MAX);
-	postgres_param_text(&params, event_origin(req));
-	postgres_param_text(&params, email ? users_caller(req)->password_hash : NULL);
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_email_link, &params, made, sending);
 }
 
@@ -78,7 +73,7 @@ void email_link_refuse(const struct credentials *credentials, void (*refuse)(str
 	struct refusal *refusal = http_request_alloc(credentials->req, sizeof *refusal, NULL);
 
 	refusal->refuse = refuse;
-	email_link_send(credentials->req, credentials->user_id, NULL, refused, refusal);
+	email_link_send(credentials->req, credentials->user_id, refused, refusal);
 }
 
 void email_link_refuse_login(struct http_request *req)

@@ -19,9 +19,8 @@ struct users;
 
 /* is_made: a link is on its way, unless the address has one user too many; false: none more in this hour. Ends with reply(). */
 typedef void email_link_sent(struct http_request *req, bool is_made, void *arg);
-/* email NULL: to the address that the user has; otherwise the user is the caller. When Postgres fails, or the user's password
- * was changed since the caller was loaded, the request is answered here. */
-void email_link_send(struct http_request *req, int64_t user_id, const char *email, email_link_sent *done, void *arg);
+/* To the address that the user has. When Postgres fails, or the user is gone, the request is answered here. */
+void email_link_send(struct http_request *req, int64_t user_id, email_link_sent *done, void *arg);
 /* 429 */
 void email_link_refuse_more(struct http_request *req);
 

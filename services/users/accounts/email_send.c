@@ -14,5 +14,5 @@ static void sent(struct http_request *req, bool is_made, void *arg)
 
 void email_send(struct http_request *req)
 {
-	email_link_send(req, http_request_user_id(req), NULL, sent, NULL);
+	email_link_send(req, http_request_user_id(req), sent, NULL);
 }

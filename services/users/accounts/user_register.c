@@ -26,7 +26,7 @@ static void begin(struct http_request *req, int64_t user_id)
 	if (users_of(req)->config->email_verification == VERIFICATION_OFF)
 		reply_token(req, user_id);
 	else
-		email_link_send(req, user_id, NULL, sent, id);
+		email_link_send(req, user_id, sent, id);
 }
 
 static void sent(struct http_request *req, bool is_made, void *arg)
