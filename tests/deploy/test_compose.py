@@ -203,3 +203,15 @@ def test_programs_of_dockers_own_packages_are_not_installed_again(tmp_path, foun
         (plugins / name).chmod(0o755)
     done = run("sh", tmp_path / "install-packages", "engine", ok=found, PATH=f"{tmp_path}/bin", HOME=str(tmp_path))
     assert found or "installing: docker-compose" in done.stdout
+
+
+@pytest.mark.parametrize("kind", ["stage", "prod"])
+def test_a_file_of_leaked_passwords_is_mounted_where_its_variable_says_and_none_without(kind):
+    """A variable alone would name a file that no container has, and users would not start."""
+    file = ROOT / f"docker-compose-{kind}.yml"
+    services = file.read_text().split("\nservices:\n")[1].split("\nnetworks:")[0]
+    names = [service for service in re.split(r"\n(?=  \w)", services) if re.search(r"environment: [&*]users\b", service)]
+    assert len(names) == 2, "users, and users-migrate, whose manage reads the same variables"
+    path = "${PASSWORD_DENYLIST:-/run/no-denylist}"
+    assert f"volumes: &denylist\n      - ${{PASSWORD_DENYLIST:-/dev/null}}:{path}:ro\n" in names[0]
+    assert "      PASSWORD_DENYLIST:" in names[0] and "    volumes: *denylist\n" in names[1]

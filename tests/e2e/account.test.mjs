@@ -231,6 +231,42 @@ test("codes by email are added by the code of a message, the next login takes it
 	assert.deepEqual(own(page.complaints), []);
 });
 
+// The codes of the SMS to a number, the oldest first; without a gateway mailer writes them as files too.
+const smsCodes = (phone, count) =>
+	eventually(() => {
+		const found = messages().filter((text) => text.includes(`To: <${phone}>`));
+		return found.length >= count && found.map((text) => /Abacus code (\d{6}) confirms/.exec(text)[1]);
+	}, `${count} SMS to ${phone} have arrived`);
+
+test("codes by SMS are added by the code that was sent to the number, and the next login takes its own", async (t) => {
+	const who = await newUser();
+	const phone = `+4915${String(Date.now()).slice(-8)}`;
+	const page = await newPage(t);
+	await logIn(page, who);
+	await openAccount(page);
+	await page.getByRole("button", { name: "Get codes by SMS" }).click();
+	await page.getByLabel("Telephone number").fill(phone.replace("+4915", "0049 15 / "));
+	await page.getByRole("button", { name: "Send a code" }).click();
+	await confirmByPassword(page);
+	await page.getByRole("heading", { name: "Add codes by message" }).waitFor();
+	await page.getByLabel("Code", { exact: true }).fill((await smsCodes(phone, 1))[0]);
+	await page.keyboard.press("Enter");
+	await page.getByRole("button", { name: "I have kept them" }).click();
+	await page
+		.getByText(/^Codes by message: \+/)
+		.first()
+		.waitFor();
+	assert.equal(await page.getByText(phone).count(), 0, "the page shows the ends of the number alone");
+	await page.evaluate(() => sessionStorage.clear());
+
+	await givePassword(page, who);
+	await page.getByText("Enter the six digits of the newest message").waitFor();
+	await page.getByLabel("Code", { exact: true }).fill((await smsCodes(phone, 2))[1]);
+	await page.keyboard.press("Enter");
+	await h1(page, "Your values");
+	assert.deepEqual(own(page.complaints), []);
+});
+
 test("a link that confirms an email address changes nothing until the user confirms, and is good once", async (t) => {
 	const who = await newUser();
 	assert.equal((await call("POST", "/auth/email", { token: who.token })).status, 202);
@@ -244,6 +280,30 @@ test("a link that confirms an email address changes nothing until the user confi
 	await page.reload();
 	await page.getByRole("button", { name: "Confirm" }).click();
 	await notice(page, "danger", "This link is not valid any more.").waitFor();
+	assert.deepEqual(own(page.complaints), []);
+});
+
+// ---- notices ----
+
+test("an open page shows that a new device has logged in, and why its own session ends", async (t) => {
+	const who = await newUser();
+	const [page, stranger] = [await openAs(t, who), await openAs(t, await newUser())];
+	await inMessages(who, /(A new device) has logged in/, 1); // that is this page's own login
+	await page.reload();
+	await isLive(page);
+	const other = await openAs(t, who, { userAgent: "curl/8.0" });
+	await notice(page, "warning", "A new device has logged in to your account.").waitFor();
+	await page.getByRole("button", { name: /^Dismiss: A new device/ }).click();
+	await openAccount(other);
+	await other.getByLabel("Current password").fill(PASSWORD);
+	await other.getByLabel("New password").fill("nine wooden beads");
+	await other.getByRole("button", { name: "Change password" }).click();
+	await notice(page, "warning", "Your password was changed.")
+		.or(notice(page, "danger", "Your session has ended. Please log in again."))
+		.first()
+		.waitFor();
+	await loggedOut(page);
+	assert.equal(await notice(stranger, "warning", "Your password was changed.").count(), 0, "another user learns nothing");
 	assert.deepEqual(own(page.complaints), []);
 });
 
