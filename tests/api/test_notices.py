@@ -1,7 +1,7 @@
 """Notices: what happened to an account, live on the WebSocket of its user, beside the message by mail."""
 
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from test_factors import Owner as AppOwner
@@ -81,7 +81,7 @@ def test_what_happened_to_an_account_arrives_on_its_users_connection(kind):
     at = message.pop("at")
     assert message == {"event": "notice", "notice": kind}
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", at)
-    assert abs(datetime.fromisoformat(at.replace("Z", "+00:00")) - datetime.now(timezone.utc)) < timedelta(minutes=1)
+    assert abs(datetime.fromisoformat(at.replace("Z", "+00:00")) - datetime.now(UTC)) < timedelta(minutes=1)
 
 
 def change_password(person):
@@ -135,7 +135,8 @@ def test_each_connection_of_the_user_gets_a_notice_once(person):
 def test_a_message_that_mailer_tries_again_is_no_further_notice(person):
     with listen(person.token) as live:
         write(person, "password_changed", attempt=1)
-        eventually(lambda: sql("SELECT count(*) FROM outbox WHERE recipient = '{}'", person.email) == "0", message="it was sent")
+        left = "SELECT count(*) FROM outbox WHERE recipient = '{}'"
+        eventually(lambda: sql(left, person.email) == "0", message="it was sent")
         write(person, "new_device")
         assert next_notice(live)["notice"] == "new_device"
 
@@ -177,13 +178,21 @@ def test_once_its_session_has_ended_a_connection_is_closed_and_none_is_opened_fo
         assert kinds_before_the_close(again) == []
 
 
-NO_NOTICES = ["", "{", "[]", '{"user":%d}', '{"user":%d,"notice":"code","at_ms":1}', '{"user":"%d","notice":"new_device","at_ms":1}']
+NO_NOTICES = [
+    "",
+    "{",
+    "[]",
+    '{"user":%d}',
+    '{"user":%d,"notice":"code","at_ms":1}',
+    '{"user":"%d","notice":"new_device","at_ms":1}',
+    '{"user":%d,"notice":"new_device","at_ms":1,"more":"' + "x" * 300 + '"}',
+]
 
 
 def test_what_is_no_notice_is_dropped_and_the_next_one_arrives(person):
     with listen(person.token) as live:
-        for text in [*NO_NOTICES, '{"user":%d,"notice":"new_device","at_ms":1,"more":"' + "x" * 300 + '"}']:
-            abacus.redis_cli("PUBLISH", "notices", text % person.id if "%d" in text else text)
+        for text in NO_NOTICES:
+            abacus.redis_cli("PUBLISH", "notices", text.replace("%d", str(person.id)))
         write(person, "factor_added")
         assert next_notice(live)["notice"] == "factor_added"
 

@@ -383,8 +383,9 @@ def test_a_passkey_whose_counter_does_not_grow_is_refused_and_its_user_is_notifi
 @pytest.mark.parametrize("use", [passkey_login, second_factor])
 def test_of_two_uses_at_once_with_one_count_the_second_is_refused_and_its_user_is_notified(fresh, use):
     """Both have read the count of before when the first one stores its own."""
-    waiting = f"SELECT count(*) FROM pg_locks WHERE NOT granted AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = 'users')"
-    with ThreadPoolExecutor() as pool, abacus.transaction("users", f"SELECT FROM factors WHERE id = '{fresh.factor}' FOR UPDATE"):
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'users' AND wait_event_type = 'Lock'"
+    locked = abacus.transaction("users", f"SELECT FROM factors WHERE id = '{fresh.factor}' FOR UPDATE")
+    with ThreadPoolExecutor() as pool, locked:
         uses = [pool.submit(use, fresh, count=5) for _ in range(2)]
         eventually(lambda: int(sql(waiting)) >= 2, message="both wait to store the count")
         copies = "SELECT count(*) FROM events WHERE user_id = {} AND event = 'passkey_copied'"
