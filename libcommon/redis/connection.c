@@ -101,7 +101,7 @@ static void subscriber_answered(struct redis *redis, struct redis_call *call, co
 /* A subscriber sends nothing else, and would not notice that Redis has stopped to send. */
 static void ping_if_due(struct redis *redis, int64_t now_us)
 {
-	if (SLIST_EMPTY(&redis->channels) || redis->state != REDIS_READY || !TAILQ_EMPTY(&redis->in_flight) ||
+	if (LIST_EMPTY(&redis->channels) || redis->state != REDIS_READY || !TAILQ_EMPTY(&redis->in_flight) ||
 	    now_us < redis->ping_due_us)
 		return;
 	redis->ping_due_us = now_us + PING_US;
@@ -239,8 +239,8 @@ static void introduce(struct redis *redis)
 			  script_loaded);
 	handshake(redis, 2, (const char *[]){"CLIENT", "ID"}, NULL, identified);
 	handshake(redis, 1, (const char *[]){"PING"}, NULL, acknowledged);
-	SLIST_FOREACH(channel, &redis->channels, link)
-	handshake(redis, 2, (const char *[]){"SUBSCRIBE", channel->name}, NULL, subscribed);
+	LIST_FOREACH (channel, &redis->channels, link)
+		handshake(redis, 2, (const char *[]){"SUBSCRIBE", channel->name}, NULL, subscribed);
 }
 
 void redis_connected(struct redis *redis)
@@ -255,9 +255,9 @@ static const struct redis_channel *channel_of(const struct redis *redis, const r
 
 	if (!is_about(reply, "message") || reply->element[2]->type != REDIS_REPLY_STRING)
 		return NULL;
-	SLIST_FOREACH(channel, &redis->channels, link)
-	if (strcmp(redis_text(reply->element[1]), channel->name) == 0)
-		return channel;
+	LIST_FOREACH (channel, &redis->channels, link)
+		if (strcmp(redis_text(reply->element[1]), channel->name) == 0)
+			return channel;
 	return NULL;
 }
 
@@ -323,7 +323,7 @@ void redis_subscribe(struct redis *redis, const char *name, void (*message)(cons
 	struct redis_channel *channel = mem_alloc(sizeof *channel);
 
 	*channel = (struct redis_channel){.name = mem_strdup(name), .message = message, .arg = arg};
-	SLIST_INSERT_HEAD(&redis->channels, channel, link);
+	LIST_INSERT_HEAD(&redis->channels, channel, link);
 	if (redis->state == REDIS_READY)
 		redis_call_ask(redis, 2, (const char *[]){"SUBSCRIBE", name}, NULL, subscribed_later);
 }

@@ -98,8 +98,8 @@ static void free_channels(struct redis *redis)
 {
 	struct redis_channel *channel;
 
-	while ((channel = SLIST_FIRST(&redis->channels))) {
-		SLIST_REMOVE_HEAD(&redis->channels, link);
+	while ((channel = LIST_FIRST(&redis->channels))) {
+		LIST_REMOVE(channel, link);
 		free(channel->name);
 		free(channel);
 	}

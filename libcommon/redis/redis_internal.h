@@ -83,7 +83,7 @@ struct redis_channel {
 	char *name;
 	void (*message)(const char *bytes, size_t len, void *arg);
 	void *arg;
-	SLIST_ENTRY(redis_channel) link;
+	LIST_ENTRY(redis_channel) link;
 };
 
 enum redis_state { REDIS_WAITING, REDIS_CONNECTING, REDIS_READY };
@@ -121,7 +121,7 @@ struct redis {
 	size_t tried; /* of the addresses */
 	void (*changed)(bool is_ready, void *arg);
 	void *changed_arg;
-	SLIST_HEAD(, redis_channel) channels; /* redis_subscribe() */
+	LIST_HEAD(, redis_channel) channels; /* redis_subscribe() */
 };
 
 /* connection.c */

@@ -341,8 +341,7 @@ function dependencies(data) {
 	return parts.map((part) => (part.status ? part : { ...part, where: "not watched" }));
 }
 
-// It has no state of its own: mailer has.
-// SMS are shown once one was tried.
+// It has no state of its own: mailer has. SMS are shown once one was tried.
 function mailPart({ waiting, oldest_s, sent, failed, sms_sent, sms_failed }) {
 	const sms = [
 		["SMS sent", known(sms_sent, number)],

@@ -9,7 +9,8 @@ import { textOfNotice } from "./notice";
 
 const NOTHING: Lost = [];
 
-/* While this is mounted, results appear in the list by themselves, and what happens to the account is shown. Calls ON_ARRIVED for each result that the list was waiting for. */
+/* While this is mounted, results appear in the list by themselves, and what happens to the account is shown. Calls ON_ARRIVED for each result that
+   the list was waiting for. */
 export function useLive(session: Session, onArrived: (value: LiveValue) => void): { live: LiveState; lost: Lost } {
 	const queries = useQueryClient();
 	const [live, setLive] = useState<LiveState>("connecting");

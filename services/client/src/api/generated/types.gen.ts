@@ -963,6 +963,11 @@ export type MailHealth = {
      * messages that a server refused for good
      */
     failed: number | null;
+    /**
+     * the same of codes by SMS
+     */
+    sms_sent: number | null;
+    sms_failed: number | null;
 };
 
 export type RouteHealth = {
@@ -2379,7 +2384,7 @@ export type ChangeAccountResponses = {
     200: AccountChanged;
     /**
      * With `EMAIL_VERIFICATION`, another email becomes the user's once the link was used that was sent to it. What else was asked for is changed, and
-     * the reply has the user after that.
+     * the reply has the user after that. 429, when no more links are sent for now: nothing was changed.
      */
     202: AccountChangeWaits;
 };
