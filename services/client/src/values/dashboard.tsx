@@ -1,5 +1,5 @@
 import { keepPreviousData, onlineManager, useInfiniteQuery } from "@tanstack/react-query";
-import { Suspense, useCallback, useState, useSyncExternalStore } from "react";
+import { Suspense, useCallback, useMemo, useState, useSyncExternalStore } from "react";
 import type { LiveValue } from "../api/generated";
 import type { LiveState, Lost } from "../live/live";
 import { useLive } from "../live/use-live";
@@ -53,7 +53,9 @@ export default function Dashboard({ session }: { session: Session }) {
 		placeholderData: keepPreviousData,
 		enabled: query !== null, // without a filter it would be the same list, fetched twice as often
 	});
-	const values = valuesOf(listing.data);
+	const values = useMemo(() => valuesOf(listing.data), [listing.data]);
+	const found = useMemo(() => valuesOf(filtered.data), [filtered.data]);
+	const done = useMemo(() => values.filter((value) => value.state === "done"), [values]);
 	const wait = useWait(values, lost);
 	const isOnline = useSyncExternalStore(
 		(listener) => onlineManager.subscribe(listener),
@@ -61,7 +63,6 @@ export default function Dashboard({ session }: { session: Session }) {
 	);
 	const shown = shownOf(live, isOnline, lost, wait?.isDelayed ?? false);
 	const [loss] = shown === "delayed" ? lost.slice(-1) : [];
-	const done = values.filter((value) => value.state === "done");
 
 	return (
 		<Page title="Abacus" heading="Your values">
@@ -82,7 +83,7 @@ export default function Dashboard({ session }: { session: Session }) {
 					</p>
 					{(values.length > 0 || query) && <HistoryTools onKeys={showKeys} />}
 					<ValueList
-						values={query ? valuesOf(filtered.data) : values}
+						values={query ? found : values}
 						listing={query ? filtered : listing}
 						wait={wait}
 						isFiltered={query !== null}

@@ -223,21 +223,12 @@ export function HistoryTools({ onKeys }: { onKeys: () => void }) {
 
 const MOVES: Record<string, number> = { j: 1, k: -1 };
 
-function move(list: HTMLElement, by: number) {
-	const links = [...list.querySelectorAll<HTMLElement>(".value-main a")];
-	const row = document.activeElement?.closest(".value");
-	const at = links.findIndex((link) => row?.contains(link));
-
-	links[at < 0 ? 0 : Math.min(Math.max(at + by, 0), links.length - 1)]?.focus();
-}
-
-/* For the list, while the focus is in it: j and k go from result to result, / goes to the search, and ? calls onKeys(). */
-export function followKey(event: KeyboardEvent<HTMLElement>, onKeys: () => void): void {
-	const list = event.currentTarget;
+/* For the list, while the focus is in it: j and k move from result to result, / goes to the search, and ? calls onKeys(). */
+export function followKey(event: KeyboardEvent<HTMLElement>, move: (by: number) => void, onKeys: () => void): void {
 	const by = MOVES[event.key];
 	if (event.ctrlKey || event.metaKey || event.altKey) return;
-	if (by !== undefined) move(list, by);
-	else if (event.key === "/") list.closest("section")?.querySelector<HTMLElement>("[name=search]")?.focus();
+	if (by !== undefined) move(by);
+	else if (event.key === "/") event.currentTarget.closest("section")?.querySelector<HTMLElement>("[name=search]")?.focus();
 	else if (event.key === "?") onKeys();
 	else return;
 	event.preventDefault();

@@ -1,5 +1,5 @@
 import "uplot/dist/uPlot.min.css";
-import { useEffect, useRef } from "react";
+import { useEffect, useMemo, useRef } from "react";
 import uPlot from "uplot";
 import type { Kind, Value } from "../api/generated";
 import { formatDuration, formatShort } from "./format";
@@ -146,10 +146,9 @@ function optionsOf(element: HTMLElement, width: number, { values, onPoint, onOpe
 export function PlotCanvas({ values, label, onPoint, onOpen }: { values: Value[]; label: string } & Pick<Events, "onPoint" | "onOpen">) {
 	const ref = useRef<HTMLDivElement>(null);
 	const plotRef = useRef<uPlot | null>(null);
-	const sorted = [...values].sort((a, b) => (a.digits ?? 0) - (b.digits ?? 0));
+	const sorted = useMemo(() => [...values].sort((a, b) => (a.digits ?? 0) - (b.digits ?? 0)), [values]);
 	const sortedRef = useRef(sorted);
 	const openRef = useRef(onOpen);
-	const key = sorted.map((value) => `${value.kind}${value.index}`).join();
 
 	sortedRef.current = sorted;
 	openRef.current = onOpen;
@@ -174,10 +173,9 @@ export function PlotCanvas({ values, label, onPoint, onOpen }: { values: Value[]
 		};
 	}, [onPoint]);
 
-	// biome-ignore lint/correctness/useExhaustiveDependencies: the key stands for the values
 	useEffect(() => {
-		plotRef.current?.setData(columnsOf(sortedRef.current));
-	}, [key]);
+		plotRef.current?.setData(columnsOf(sorted));
+	}, [sorted]);
 
 	return <div ref={ref} className="plot-canvas" role="img" aria-label={label} />;
 }

@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { memo, useMemo, useState } from "react";
 import { useNavigate } from "react-router";
 import type { Value } from "../api/generated";
 import { Link } from "../parts/link";
@@ -12,10 +12,14 @@ function describe(value: Value): string {
 
 const ABOVE_LIST = { depth: 1 };
 
+const ROWS = 200; // of the table, and more of them each time that they are asked for: there may be thousands
+
 /* The same for those who cannot see it, or want the figures. */
-function PlotTable({ points }: { points: Value[] }) {
+const PlotTable = memo(function PlotTable({ points }: { points: Value[] }) {
+	const [most, setMost] = useState(0);
+
 	return (
-		<details className="plot-table">
+		<details className="plot-table" onToggle={() => setMost(most || ROWS)}>
 			<summary>As a table</summary>
 			<div className="plot-table-box">
 				<table className="table is-fullwidth is-narrow">
@@ -27,7 +31,7 @@ function PlotTable({ points }: { points: Value[] }) {
 						</tr>
 					</thead>
 					<tbody>
-						{points.map((value) => (
+						{points.slice(0, most).map((value) => (
 							<tr key={`${value.kind} ${value.index}`}>
 								<th scope="row">
 									<Link to={`/values/${value.kind}/${value.index}`} state={ABOVE_LIST}>
@@ -40,16 +44,21 @@ function PlotTable({ points }: { points: Value[] }) {
 						))}
 					</tbody>
 				</table>
+				{points.length > most && (
+					<button type="button" className="button is-small" onClick={() => setMost(most + ROWS)}>
+						More
+					</button>
+				)}
 			</div>
 		</details>
 	);
-}
+});
 
 /* Each calculation is one point, even if it was submitted several times. */
-export default function Plot({ values }: { values: Value[] }) {
+export default memo(function Plot({ values }: { values: Value[] }) {
 	const [pointed, setPointed] = useState<Value | null>(null);
 	const navigate = useNavigate();
-	const points = [...new Map(values.map((value) => [`${value.kind} ${value.index}`, value])).values()];
+	const points = useMemo(() => [...new Map(values.map((value) => [`${value.kind} ${value.index}`, value])).values()], [values]);
 	const slowest = points.reduce((most, value) => ((value.duration_us ?? 0) > (most.duration_us ?? 0) ? value : most));
 
 	return (
@@ -74,4 +83,4 @@ export default function Plot({ values }: { values: Value[] }) {
 			</figcaption>
 		</figure>
 	);
-}
+});

@@ -1,5 +1,5 @@
 import { type UseInfiniteQueryResult, useMutation, useQueryClient } from "@tanstack/react-query";
-import { memo, useEffect, useState } from "react";
+import { type FocusEvent, memo, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { deleteValue, retryValue } from "../api/calls";
 import { messageOf } from "../api/failure";
 import type { Value } from "../api/generated";
@@ -15,6 +15,7 @@ import { followKey } from "./history-tools";
 import { KINDS } from "./kinds";
 import { Groups } from "./number";
 import { addRetried, removeValues } from "./values";
+import { useVisibleRows } from "./visible-rows";
 import { OVERDUE_MS, type Wait } from "./wait";
 
 const MOST_IN_ROW = 30;
@@ -148,14 +149,27 @@ interface RowProps {
 	ids: string; // with spaces between them, so that it is the same for the same submissions
 	now: number;
 	wait: Wait | null; // null of a value that is not pending
+	row: number;
+	count: number; // of all rows
+	gapPx: number; // how high the rows before it are that are not in the document
 }
 
-/* Rendered only when it changes: there may be thousands. */
-const ValueRow = memo(function ValueRow({ value, ids: joined, now, wait }: RowProps) {
+/* Rendered only when it changes. It lights up when it becomes done, not when it is scrolled to. */
+const ValueRow = memo(function ValueRow({ value, ids: joined, now, wait, row, count, gapPx }: RowProps) {
+	const [firstState] = useState(value.state);
 	const ids = joined.split(" ");
 
 	return (
-		<li className="value" data-state={value.state} data-kind={value.kind}>
+		<li
+			className="value"
+			data-id={value.id}
+			data-state={value.state}
+			data-kind={value.kind}
+			data-arrived={(value.state === "done" && firstState !== "done") || undefined}
+			aria-posinset={row + 1}
+			aria-setsize={count}
+			style={gapPx > 0 ? { marginTop: `${gapPx}px` } : undefined}
+		>
 			<p className="value-name">
 				{KINDS[value.kind].name} <b>{formatCount(value.index)}</b>
 				{ids.length > 1 && <span className="value-times"> {ids.length} ×</span>}
@@ -180,6 +194,69 @@ function Skeleton() {
 	);
 }
 
+/* The rows, of which only those near what is seen are in the document, and the one that had the focus last with its neighbours: so it keeps the focus
+ * when it is scrolled away, and Tab goes on from there. */
+function Rows({ values, wait, onKeys }: { values: Value[]; wait: Wait | null; onKeys: () => void }) {
+	const now = useNow(30_000);
+	const all = useMemo(() => folded(values), [values]);
+	const ids = useMemo(() => all.map(({ value }) => value.id), [all]);
+	const listRef = useRef<HTMLUListElement>(null);
+	const [focused, setFocused] = useState<string | null>(null);
+	const awaitedRef = useRef<string | null>(null); // the row that gets the focus as soon as it is in the document
+	const { rows, endPx } = useVisibleRows(listRef, ids, focused);
+
+	function focusLink(id: string): boolean {
+		const link = listRef.current?.querySelector<HTMLElement>(`[data-id="${id}"] .value-main a`);
+		link?.focus();
+		return Boolean(link);
+	}
+
+	useLayoutEffect(() => {
+		if (awaitedRef.current && focusLink(awaitedRef.current)) awaitedRef.current = null;
+	});
+
+	/* To the next result in the direction BY, 1 or -1. */
+	function move(by: number) {
+		let row = focused === null ? -1 : ids.indexOf(focused);
+		do row += by;
+		while (all[row] && all[row]?.value.state !== "done");
+		const id = ids[row];
+		if (id === undefined || focusLink(id)) return;
+		awaitedRef.current = id;
+		setFocused(id);
+	}
+
+	function onFocus({ target }: FocusEvent) {
+		setFocused(target.closest<HTMLElement>(".value")?.dataset.id ?? null);
+	}
+
+	return (
+		<ul
+			ref={listRef}
+			className="values"
+			style={endPx > 0 ? { paddingBottom: `${endPx}px` } : undefined}
+			onFocus={onFocus}
+			onKeyDown={(event) => followKey(event, move, onKeys)}
+		>
+			{rows.map(({ row, gapPx }) => {
+				const { value, ids } = all[row] as Folded;
+				return (
+					<ValueRow
+						key={value.id}
+						value={value}
+						ids={ids.join(" ")}
+						now={now}
+						wait={value.state === "pending" ? wait : null}
+						row={row}
+						count={all.length}
+						gapPx={gapPx}
+					/>
+				);
+			})}
+		</ul>
+	);
+}
+
 type Listing = Pick<UseInfiniteQueryResult, "isPending" | "error" | "refetch" | "hasNextPage" | "fetchNextPage" | "isFetchingNextPage">;
 
 export function ValueList({
@@ -195,7 +272,6 @@ export function ValueList({
 	isFiltered: boolean;
 	onKeys: () => void;
 }) {
-	const now = useNow(30_000);
 	const isPartial = values.length === 0 && listing.hasNextPage && !listing.isFetchingNextPage && !listing.error;
 	const { fetchNextPage } = listing;
 
@@ -235,11 +311,7 @@ export function ValueList({
 	}
 	return (
 		<>
-			<ul className="values" onKeyDown={(event) => followKey(event, onKeys)}>
-				{folded(values).map(({ value, ids }) => (
-					<ValueRow key={value.id} value={value} ids={ids.join(" ")} now={now} wait={value.state === "pending" ? wait : null} />
-				))}
-			</ul>
+			<Rows values={values} wait={wait} onKeys={onKeys} />
 			{listing.hasNextPage && (
 				<button
 					type="button"

@@ -78,7 +78,18 @@ function change(
 	of: (pages: ValuePage[]) => ValuePage[],
 	predicate: (query: { queryKey: readonly unknown[] }) => boolean = () => true,
 ) {
-	queries.setQueriesData<Pages>({ queryKey: ["values"], predicate }, (data) => data && { ...data, pages: of(data.pages) });
+	queries.setQueriesData<Pages>({ queryKey: ["values"], predicate }, (data) => {
+		const pages = data && of(data.pages);
+		return data?.pages === pages ? undefined : data && pages && { ...data, pages };
+	});
+}
+
+/* What does not change stays the same object, so that nothing is rendered for a result that no list waits for. */
+function changedIn(pages: ValuePage[], isMeant: (value: Value) => boolean, to: (value: Value) => Value): ValuePage[] {
+	if (!pages.some((page) => page.values.some(isMeant))) return pages;
+	return pages.map((page) =>
+		page.values.some(isMeant) ? { ...page, values: page.values.map((value) => (isMeant(value) ? to(value) : value)) } : page,
+	);
 }
 
 /* Writes a live result into the lists. Returns whether one was waiting for it. */
@@ -88,14 +99,14 @@ export function addLive(queries: QueryClient, live: LiveValue): boolean {
 	recent.push(live);
 	if (recent.length > RECENT_MAX) recent.shift();
 	change(queries, (pages) =>
-		pages.map((page) => ({
-			...page,
-			values: page.values.map((value) => {
-				if (value.state === "done" || !isOf(value, live)) return value;
+		changedIn(
+			pages,
+			(value) => value.state !== "done" && isOf(value, live),
+			(value) => {
 				wasAwaited = true;
 				return finished(value, live);
-			}),
-		})),
+			},
+		),
 	);
 	if (wasAwaited) {
 		queries.invalidateQueries({ queryKey: ["result", live.kind, live.index] });
@@ -107,10 +118,11 @@ export function addLive(queries: QueryClient, live: LiveValue): boolean {
 /* A failed calculation was put back: all its rows wait again, and what they show until the list is fetched is that. */
 export function addRetried(queries: QueryClient, retried: { kind: Kind; index: number }): void {
 	change(queries, (pages) =>
-		pages.map((page) => ({
-			...page,
-			values: page.values.map((value) => (value.state === "failed" && isOf(value, retried) ? { ...value, state: "pending" } : value)),
-		})),
+		changedIn(
+			pages,
+			(value) => value.state === "failed" && isOf(value, retried),
+			(value) => ({ ...value, state: "pending" }),
+		),
 	);
 	queries.invalidateQueries({ queryKey: ["values"] });
 }
