@@ -90,17 +90,19 @@ const values = [
 	value("lucas", 90, 16 * DAY, 2),
 ];
 
+// A value that is done, of which only what a list and the plot show is there.
+export const shortValue = (kind, index, { digits = 9, preview = "123456789", us = 7, agoS = MINUTE } = {}) => ({
+	...submission(kind, index, "done", agoS),
+	digits,
+	preview,
+	duration_us: us,
+	calculated_at: ago(agoS),
+});
+export const pendingValue = (kind, index) => submission(kind, index, "pending", MINUTE);
+
 // A list of COUNT values, each of another index.
 export const manyValues = (count) =>
-	success({
-		values: Array.from({ length: count }, (_, i) => ({
-			...submission("lucas", i, "done", i * MINUTE),
-			digits: 9,
-			preview: String(100_000_000 + i),
-			duration_us: 7,
-			calculated_at: ago(i * MINUTE),
-		})),
-	});
+	Array.from({ length: count }, (_, i) => shortValue("lucas", i, { preview: String(100_000_000 + i), agoS: i * MINUTE }));
 
 const DESCRIPTIONS = {
 	fibonacci: "The Fibonacci number F(index + 1), so that 0 and 1 give 1 and 7 gives 21.",
@@ -348,6 +350,10 @@ export async function giveReplies(page, { who = null, changed = {}, every = null
 	});
 
 	return {
+		// A message of the live connection.
+		send(message) {
+			for (const socket of sockets) socket.send(JSON.stringify(message));
+		},
 		// The server is gone.
 		async end() {
 			isAway = true;
