@@ -131,12 +131,39 @@ const struct postgres_statement store_user_of_token = {
 const struct postgres_statement store_users_page = {
 	"users_page", "SELECT " USER " FROM users WHERE id > $1 ORDER BY id LIMIT $2::bigint", true};
 
-/* Reads all users. An index for parts of words (pg_trgm) would be written at each registration, and admins search rarely. */
-const struct postgres_statement store_users_search = {
-	"users_search",
-	"SELECT " USER " FROM users WHERE id > $1 AND (strpos(lower(username), lower(normalize($3::text, NFC))) > 0"
-	" OR strpos(lower(email), lower($3::text)) > 0) ORDER BY id LIMIT $2::bigint",
-	true};
+/* Looks at a window of the users behind the cursor, in the order of an index, so that it costs as much whatever is asked for
+ * and however many users there are. An index for parts of words (pg_trgm) would be written at each registration. */
+#define SEEN_USERS_MAX "20000"
+#define FOUND_USERS(name, key, behind, order)                                                                             \
+	{                                                                                                                 \
+		name,                                                                                                     \
+			"WITH seen AS MATERIALIZED (SELECT id, username, email, active, admin, " key " AS key FROM users" \
+			" WHERE " behind " ORDER BY " key order " LIMIT " SEEN_USERS_MAX "),"                             \
+			" edge AS (SELECT key FROM seen ORDER BY key" order " OFFSET " SEEN_USERS_MAX " - 1),"            \
+			" found AS (SELECT * FROM seen WHERE ($2::text IS NULL OR"                                        \
+			" strpos(lower(username), lower(normalize($2::text, NFC))) > 0 OR"                                \
+			" strpos(lower(email), lower($2::text)) > 0) AND ($3::boolean IS NULL OR active = $3::boolean)"   \
+			" AND ($4::boolean IS NULL OR admin = $4::boolean) ORDER BY key" order " LIMIT $1::bigint)"       \
+			" SELECT found.id, username, email, active, admin, edge.key FROM (SELECT) AS one"                 \
+			" LEFT JOIN edge ON true LEFT JOIN found ON true ORDER BY found.key" order,                       \
+			true                                                                                              \
+	}
+/* The index is of the text alone; the id decides whether the cursor itself is meant, which it is to begin. */
+#define BEFORE(key)                                                                     \
+	"(" key ", id) < (coalesce(lower($5::text), (SELECT max(" key ") FROM users))," \
+	" CASE WHEN $5::text IS NULL THEN 9223372036854775807 ELSE 0 END)"
+
+const struct postgres_statement store_users_found_by_id = FOUND_USERS("users_found_by_id", "id", "id > $5::bigint", "");
+const struct postgres_statement store_users_found_by_id_descending =
+	FOUND_USERS("users_found_by_id_descending", "id", "id < $5::bigint", " DESC");
+const struct postgres_statement store_users_found_by_username =
+	FOUND_USERS("users_found_by_username", "lower(username)", "lower(username) > lower($5::text)", "");
+const struct postgres_statement store_users_found_by_username_descending =
+	FOUND_USERS("users_found_by_username_descending", "lower(username)", BEFORE("lower(username)"), " DESC");
+const struct postgres_statement store_users_found_by_email =
+	FOUND_USERS("users_found_by_email", "lower(email)", "lower(email) > lower($5::text)", "");
+const struct postgres_statement store_users_found_by_email_descending =
+	FOUND_USERS("users_found_by_email_descending", "lower(email)", BEFORE("lower(email)"), " DESC");
 
 const struct postgres_statement store_user_taken = {
 	"user_taken",
@@ -926,7 +953,12 @@ const struct postgres_statement *const store_statements[] = {
 	&store_users_page,
 	&store_user_change,
 	&store_user_delete,
-	&store_users_search,
+	&store_users_found_by_id,
+	&store_users_found_by_id_descending,
+	&store_users_found_by_username,
+	&store_users_found_by_username_descending,
+	&store_users_found_by_email,
+	&store_users_found_by_email_descending,
 	&store_account_change,
 	&store_account_change_waits,
 	&store_password_set,

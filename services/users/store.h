@@ -35,8 +35,14 @@ extern const struct postgres_statement store_user_by_id;
 /* after id, limit -> users */
 extern const struct postgres_statement store_users_page;
 
-/* after id, limit, text -> users who have the text in their name or e-mail, whatever its case */
-extern const struct postgres_statement store_users_search;
+/* limit, text|null, active|null, admin|null, after -> those users who have the text in their name or e-mail, whatever its case,
+ * and are so; in place of the password hash the place up to which was looked if there may be more behind it, else null. If
+ * there is none, one row whose id is null. after: the id, username or e-mail by which the list is sorted. It begins after id 0
+ * or "", and when it descends before the largest id or null. */
+extern const struct postgres_statement store_users_found_by_id, store_users_found_by_id_descending;
+extern const struct postgres_statement store_users_found_by_username, store_users_found_by_username_descending;
+extern const struct postgres_statement store_users_found_by_email, store_users_found_by_email_descending;
+enum { COLUMN_FOUND_EDGE = COLUMN_USER_PASSWORD_HASH };
 
 /* id, active|null, admin|null, now_ms, username|null, email|null, origin -> user, and the end of its dead tokens. A row whose
  * id is null: this is the last active admin, and nothing was changed. CONFLICT when username or email is taken. Another email

@@ -216,9 +216,10 @@ def test_pages_of_a_search_are_linked_with_it(admin):
     assert [user["id"] for user in get(link, token=admin).json["data"]["users"]] == [people[2].id]
 
 
-def test_only_admins_search(reader):
-    """By the email a search would show others which addresses there are, letter by letter."""
-    reply = get(f"/users?query={reader.username}", token=reader.token)
+@pytest.mark.parametrize("parameter", ["query=a", "active=true", "admin=true", "sort=email", "order=desc"])
+def test_only_admins_search_filter_and_sort(reader, parameter):
+    """By the email a search would show others which addresses there are, letter by letter, and so would an order by it."""
+    reply = get(f"/users?{parameter}", token=reader.token)
     assert (reply.status, reply.json) == (401, FORBIDDEN)
 
 
@@ -235,6 +236,112 @@ def test_only_admins_search_public_users_too(reader, admin):
 @pytest.mark.parametrize("query", ["", "x" * 513, "%ff"])
 def test_an_invalid_search_is_refused(admin, query):
     expect_invalid(get(f"/users?query={query}", token=admin), "query")
+
+
+@pytest.fixture(scope="module")
+def few(admin):
+    """Three users with a word in their names: one is inactive, one an admin. Their emails are in another order."""
+    word = secrets.token_hex(6)
+    people = [Person() for _ in range(3)]
+    for name, email, person in zip("bCa", "xYw", people, strict=True):
+        change = {"username": f"{name} & {word}", "email": f"{email}{word}@example.com"}
+        assert call("PATCH", f"/users/{person.id}", change, token=admin).status == 200
+    assert call("PATCH", f"/users/{people[0].id}", {"active": False}, token=admin).status == 200
+    assert call("PATCH", f"/users/{people[1].id}", {"admin": True}, token=admin).status == 200
+    yield word, [person.id for person in people]
+    assert call("DELETE", f"/users/{people[1].id}", token=admin).status == 200
+
+
+def test_an_admin_lists_only_those_who_are_active_or_admins_or_not(admin, few):
+    word, (inactive, other_admin, plain) = few
+    assert found(admin, word, active="false") == [inactive]
+    assert found(admin, word, active="true") == [other_admin, plain]
+    assert found(admin, word, admin="true") == [other_admin]
+    assert found(admin, word, admin="false", active="true") == [plain]
+
+
+def pages(admin, path):
+    """The ids of each page, as the Links lead from one to the next."""
+    ids = []
+    while path:
+        reply = get(path, token=admin)
+        assert reply.status == 200, reply
+        ids.append([user["id"] for user in reply.json["data"]["users"]])
+        path = reply.headers.get("Link", "").partition(">")[0].removeprefix("<")
+        assert len(ids) < 10
+    return ids
+
+
+@pytest.mark.parametrize(
+    "order, expected",
+    [
+        ({"sort": "id"}, [[0, 1], [2]]),
+        ({"order": "desc"}, [[2, 1], [0]]),
+        ({"sort": "username"}, [[2, 0], [1]]),
+        ({"sort": "username", "order": "desc"}, [[1, 0], [2]]),
+        ({"sort": "email", "order": "asc"}, [[2, 0], [1]]),
+        ({"sort": "email", "order": "desc"}, [[1, 0], [2]]),
+    ],
+)
+def test_an_admin_sorts_by_id_name_or_email_whatever_their_case_and_pages_follow(admin, few, order, expected):
+    word, ids = few
+    parameters = "".join(f"&{name}={value}" for name, value in order.items())
+    assert pages(admin, f"/users?limit=2&query={word}{parameters}") == [[ids[place] for place in page] for page in expected]
+
+
+def test_a_page_goes_on_behind_a_user_who_is_gone_since(admin):
+    word = secrets.token_hex(6)
+    people = [Person() for _ in range(3)]
+    for name, person in zip("abc", people, strict=True):
+        assert own(person, "PATCH", username=f"{name}{word}").status == 200
+    first = get(f"/users?limit=2&query={word}&sort=username", token=admin)
+    assert call("DELETE", f"/users/{people[1].id}", token=admin).status == 200
+    path = first.headers["Link"].partition(">")[0].removeprefix("<")
+    assert [user["id"] for user in get(path, token=admin).json["data"]["users"]] == [people[2].id]
+
+
+def test_the_first_user_of_all_and_the_last_are_in_an_order_that_descends(admin):
+    def begins_with(order):
+        (user,) = get(f"/users?limit=1&sort=username&order={order}", token=admin).json["data"]["users"]
+        return user["username"]
+
+    names = "SELECT username FROM users ORDER BY lower(username)"
+    assert begins_with("asc") == abacus.psql("users", f"{names} LIMIT 1")
+    assert begins_with("desc") == abacus.psql("users", f"{names} DESC LIMIT 1")
+
+
+@pytest.mark.parametrize(
+    "parameter, value",
+    [
+        ("active", "yes"),
+        ("admin", ""),
+        ("sort", "password_hash"),
+        ("order", "newest"),
+        ("after", "a"),
+        ("sort=email&after", ""),
+        ("sort=email&after", "x" * 513),
+        ("sort=username&after", "%ff"),
+    ],
+)
+def test_an_invalid_filter_or_order_is_refused(admin, parameter, value):
+    expect_invalid(get(f"/users?{parameter}={value}", token=admin), parameter.rpartition("&")[2])
+
+
+def test_a_page_that_has_looked_at_as_many_users_as_it_may_leads_on(admin, few):
+    """The window of 20,000 is full of users whom only the database knows, until the test ends."""
+    word, ids = few
+    name = f"crowd-{secrets.token_hex(4)}"
+    abacus.psql(
+        "users",
+        "INSERT INTO users (username, skeleton, email, password_hash) SELECT n, n, n || '@example.com', ''"
+        f" FROM (SELECT '{name}-' || generate_series(1, 20000) AS n) crowd",
+    )
+    try:
+        first, *others = pages(admin, f"/users?query={word}&order=desc")
+        assert first == []
+        assert [user for page in others for user in page] == [*reversed(ids)]
+    finally:
+        abacus.psql("users", f"DELETE FROM users WHERE username LIKE '{name}-%'")
 
 
 def test_an_admin_changes_name_and_email_of_a_user(admin, person):

@@ -803,13 +803,9 @@ test("an admin deactivates, activates, promotes, adds and deletes", async (t) =>
 	const theirs = await openAs(t, who);
 	await page.getByRole("link", { name: "Users", exact: true }).click();
 	await h1(page, "All Users");
+	await page.getByRole("combobox", { name: "Order" }).selectOption("Newest first");
 	const row = (name) => page.locator(`[data-user="${name}"]`);
-	const listed = () =>
-		eventually(async () => {
-			if (await row(who.username).count()) return true;
-			await page.getByRole("button", { name: "More" }).click({ timeout: 500 });
-		}, "they are listed");
-	await listed();
+	await row(who.username).waitFor();
 	const press = (name, button) => row(name).getByRole("button", { name: button }).click();
 	await press(who.username, "Deactivate");
 	await notice(page, "success", `${who.username} is no longer active.`).waitFor();
@@ -833,7 +829,7 @@ test("an admin deactivates, activates, promotes, adds and deletes", async (t) =>
 	await page.screenshot({ path: artifact("client-add-user.png") });
 	await dialog.locator("[type=submit]").click();
 	await notice(page, "success", `${who.email} was added!`).waitFor();
-	await listed();
+	await row(who.username).waitFor();
 	assert.deepEqual(page.complaints, []);
 });
 
@@ -869,6 +865,49 @@ test("an admin finds a user, has a link sent, ends the sessions, and sees both i
 	assert.deepEqual(own(page.complaints), []);
 });
 
+test("an admin filters and sorts the users and edits one, and the address has the filter, the order and the page", async (t) => {
+	const word = `zz${process.pid}x${Date.now().toString(36)}`;
+	const people = [];
+	const token = (await call("POST", "/auth/login", { body: admin })).auth_token;
+	for (const name of ["b", "c", "a"]) {
+		const who = await newUser();
+		const { id } = (await call("GET", "/auth/status", { token: who.token })).data;
+		people.push({ id, username: `${name}${word}` });
+		await call("PATCH", `/users/${id}`, { token, body: { username: `${name}${word}`, active: name !== "c" } });
+	}
+	const page = await openAs(t, admin);
+	await page.goto(`${base}/all-users?query=${word}`);
+	const names = () => page.$$eval("[data-user]", (rows) => rows.map((row) => row.dataset.user[0]).join(""));
+	const lists = (expected) => eventually(async () => (await names()) === expected, `the list is ${expected}`);
+	await lists("bca");
+	await page.getByRole("combobox", { name: "Order" }).selectOption("Username, A to Z");
+	await lists("abc");
+	await page.getByRole("combobox", { name: "Activity" }).selectOption("Active");
+	await lists("ab");
+	assert.equal(new URL(page.url()).search, `?query=${word}&active=true&sort=username`);
+	await page.goBack();
+	await lists("abc");
+	await page.goForward();
+	await lists("ab");
+	await page.reload();
+	await lists("ab");
+	assert.equal(await page.getByRole("combobox", { name: "Activity" }).inputValue(), "true");
+	await page.getByRole("button", { name: `Edit a${word}` }).click();
+	const dialog = page.getByRole("dialog", { name: `Edit a${word}` });
+	await dialog.getByLabel("Username").fill(`d${word}`);
+	assert.deepEqual(await violations(page), []);
+	await page.screenshot({ path: artifact("client-edit-user.png") });
+	await page.keyboard.press("Enter");
+	await notice(page, "success", `d${word} was changed.`).waitFor();
+	await lists("bd");
+	await page.goto(`${base}/all-users?query=${word}&sort=username&after=b${word}`);
+	await lists("cd");
+	await page.getByRole("link", { name: "First page" }).click();
+	await page.waitForURL(`${base}/all-users?query=${word}&sort=username`);
+	for (const { id } of people) await call("DELETE", `/users/${id}`, { token });
+	assert.deepEqual(own(page.complaints), []);
+});
+
 test("a user who is not an admin sees all users and cannot change them", async (t) => {
 	const page = await openAs(t, await newUser());
 	await page.getByRole("link", { name: "Users", exact: true }).click();
@@ -883,11 +922,9 @@ test("the page asks an admin before a change of the own account, and follows at 
 	await call("PATCH", `/users/${id}`, { token, body: { admin: true } });
 	const page = await openAs(t, who);
 	await page.getByRole("link", { name: "Users", exact: true }).click();
+	await page.getByRole("combobox", { name: "Order" }).selectOption("Newest first");
 	const own = page.locator(`[data-user="${who.username}"]`);
-	await eventually(async () => {
-		if (await own.count()) return true;
-		await page.getByRole("button", { name: "More" }).click({ timeout: 500 });
-	}, "the row is there");
+	await own.waitFor();
 	const dialog = page.getByRole("dialog");
 	await own.getByRole("button", { name: "Deactivate" }).click();
 	await page.getByRole("heading", { name: "Deactivate yourself?" }).waitFor();
@@ -900,10 +937,7 @@ test("the page asks an admin before a change of the own account, and follows at 
 		await button.first().waitFor({ state: "detached" }); // the dialog has such a button too, until it is closed
 	await call("PATCH", `/users/${id}`, { token, body: { admin: true } });
 	await page.reload();
-	await eventually(async () => {
-		if (await own.count()) return true;
-		await page.getByRole("button", { name: "More" }).click({ timeout: 500 });
-	}, "the row is there");
+	await own.waitFor();
 	await own.getByRole("button", { name: "Deactivate" }).click();
 	await dialog.getByRole("button", { name: "Deactivate" }).click();
 	await notice(page, "danger", "This account is not active.").waitFor();

@@ -99,10 +99,11 @@ const LOOKS = {
 	codes: { path: "/account", who: USER, changed: EMPTY, act: inTurn(press("Add an authenticator app"), keepCodes), until: ".codes" },
 
 	users: { path: "/all-users", who: ADMIN, until: ".users" },
-	"users-empty": { path: "/all-users", who: ADMIN, changed: EMPTY, until: "text=No user has that" },
+	"users-empty": { path: "/all-users", who: ADMIN, changed: EMPTY, until: "text=No user is like that" },
 	"users-loading": { path: "/all-users", who: ADMIN, every: never, until: ".table-blank" },
 	"users-broken": { path: "/all-users", who: ADMIN, changed: { "GET /users": refused }, until: "text=Something went wrong" },
 	user: { path: "/all-users", who: ADMIN, act: press(`Details ${USER.username}`), until: "dialog .rows li" },
+	"user-edit": { path: "/all-users", who: ADMIN, act: press(`Edit ${USER.username}`), until: "dialog" },
 	"user-delete": { path: "/all-users", who: ADMIN, act: press(`Delete ${USER.username}`), until: "dialog" },
 
 	swagger: { path: "/swagger/", until: ".opblock" },

@@ -7,6 +7,7 @@
 #include "http/page.h"
 #include "http/reply.h"
 #include "http/server.h"
+#include "net/url.h"
 #include "tests/http/http_fixture.h"
 
 #define HEADER_MAX 2048
@@ -78,13 +79,17 @@ static inline void begin_slowly(struct http_request *req)
 
 static inline void say_page(struct http_request *req)
 {
+	const char *query = http_request_query(req, "query");
 	struct http_page page;
+	struct buf more = {0};
 	char text[100];
 
 	if (!http_page_read(req, 10, 50, &page))
 		return;
-	page.query = http_request_query(req, "query");
-	http_page_link_next(req, &page, 42);
+	buf_text(&more, query ? "&query=" : "");
+	url_encode_query(&more, query ? query : "");
+	http_page_link_next_as(req, &page, "42", more.bytes ? more.bytes : "");
+	buf_free(&more);
 	snprintf(text, sizeof text, "%ld %lld", page.limit, (long long)page.after);
 	reply_text(req, text);
 }

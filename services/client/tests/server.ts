@@ -28,7 +28,7 @@ export function answer(call: string, status: number, body: unknown, headers: Rec
 	answers.set(call, [status, body, headers]);
 }
 
-export function answerBy(call: string, answer: (body: unknown, confirmation: string | null) => [number, unknown]): void {
+export function answerBy(call: string, answer: (body: unknown, confirmation: string | null) => Reply): void {
 	answers.set(call, answer);
 }
 

@@ -1,14 +1,22 @@
 import { screen, waitFor, within } from "@testing-library/react";
-import { beforeEach, expect, it } from "vitest";
+import { beforeEach, expect, it, vi } from "vitest";
 import { answer, answerBy, askedFor, CHALLENGE, challenge, failure, user } from "./server";
 import { show } from "./show";
 
 let users: ReturnType<typeof user>[];
+let searches: string[]; // of each GET /users, in turn
 const row = (name: string) => document.querySelector(`[data-user=${name}]`) as HTMLElement;
 
 beforeEach(() => {
 	users = [user(1, "theadmin", { admin: true }), user(2, "somebody")];
 	answerBy("GET /users", () => [200, { status: "success", data: { users } }]);
+	searches = [];
+	const respond = fetch;
+	vi.stubGlobal("fetch", (request: Request) => {
+		const { pathname, search } = new URL(request.url);
+		if (request.method === "GET" && pathname === "/users") searches.push(search);
+		return respond(request);
+	});
 });
 
 it("all users are listed, and a user who is not an admin cannot change them", async () => {
@@ -174,6 +182,74 @@ it("an admin searches by name or email, and the field keeps the focus", async ()
 	await waitFor(() => expect(row("theadmin")).toBeNull());
 	users = [];
 	await hands.type(field, "more");
-	await screen.findByText("No user has that in the name or the email.");
+	await screen.findByText("No user is like that.");
 	expect(document.activeElement).toBe(field);
+});
+
+it("an admin's filter and order are asked of the server, begin at the first page, and are in the address", async () => {
+	const hands = show("/all-users?after=49", { as: { id: 1, admin: true } });
+	await screen.findByRole("link", { name: "First page" });
+	expect(searches.at(-1)).toBe("?limit=50&after=49");
+	await hands.selectOptions(screen.getByRole("combobox", { name: "Activity" }), "Not active");
+	await hands.selectOptions(screen.getByRole("combobox", { name: "Role" }), "Other users");
+	await hands.selectOptions(screen.getByRole("combobox", { name: "Order" }), "Email, Z to A");
+	await waitFor(() => expect(searches.at(-1)).toBe("?limit=50&active=false&admin=false&sort=email&order=desc"));
+	expect(screen.queryByRole("link", { name: "First page" })).toBeNull();
+});
+
+it("another user's list is not filtered by the address, because the server would refuse it", async () => {
+	show("/all-users?active=false&sort=email", { as: { id: 2 } });
+	await screen.findByText("somebody@example.com");
+	expect(searches).toEqual(["?limit=50"]);
+	expect(screen.queryByRole("combobox")).toBeNull();
+});
+
+it("an admin who is none any more sees the list without the filter", async () => {
+	answerBy("GET /users", () =>
+		searches.at(-1)?.includes("active")
+			? [401, failure("not_permitted", "You do not have permission to do that.")]
+			: [200, { status: "success", data: { users: [{ id: 2, username: "somebody" }, user(1, "theadmin")] } }],
+	);
+	show("/all-users?active=true", { as: { id: 1, admin: true } });
+	await screen.findByText("somebody");
+	expect(searches).toEqual(["?limit=50&active=true", "?limit=50"]);
+	expect(screen.queryByRole("combobox")).toBeNull();
+});
+
+it("the next page begins where the Link says, and one that is empty is passed over", async () => {
+	const pages: Record<string, [typeof users, string?]> = { "": [users, "m%26m"], "m%26m": [[], "t"], t: [[user(9, "zoe")]] };
+	answerBy("GET /users", () => {
+		const [users = [], next] = pages[/after=([^&]*)/.exec(searches.at(-1) ?? "")?.[1] ?? ""] ?? [];
+		const headers: Record<string, string> = next ? { Link: `</users?limit=50&after=${next}&sort=username>; rel="next"` } : {};
+		return [200, { status: "success", data: { users } }, headers];
+	});
+	const hands = show("/all-users?sort=username", { as: { id: 1, admin: true } });
+	await hands.click(await screen.findByRole("link", { name: "Next page" }));
+	await waitFor(() => expect(row("zoe")).not.toBeNull());
+	expect(searches.map((search) => /after=([^&]*)/.exec(search)?.[1])).toEqual([undefined, "m%26m", "t"]);
+	expect(searches.at(-1)).toBe("?limit=50&after=t&sort=username&order=asc");
+	expect(screen.queryByRole("link", { name: "Next page" })).toBeNull();
+});
+
+it("an admin edits a user's name and email, and sees beside the field what is wrong", async () => {
+	const taken = failure("user_exists", "Another user has that name or email.", [{ field: "username", message: "belongs to another user" }]);
+	answer("PATCH /users/2", 409, taken);
+	const hands = show("/all-users", { as: { id: 1, admin: true } });
+	await hands.click(await screen.findByRole("button", { name: "Edit somebody" }));
+	const dialog = within(await screen.findByRole("dialog", { name: "Edit somebody" }));
+	const name = dialog.getByLabelText("Username");
+	expect(dialog.getByRole<HTMLInputElement>("button", { name: "Save" }).disabled).toBe(true);
+	await hands.clear(name);
+	await hands.type(name, "theadmin{Enter}");
+	await dialog.findByText("Username belongs to another user.");
+	answerBy("PATCH /users/2", (body) => {
+		users = users.map((one) => (one.id === 2 ? { ...one, ...(body as object) } : one));
+		return [200, { status: "success", data: users[1] }];
+	});
+	await hands.clear(name);
+	await hands.type(name, "ada{Enter}");
+	await screen.findByText("ada was changed.");
+	expect(askedFor("PATCH /users/2").at(-1)?.body).toEqual({ username: "ada" });
+	await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+	expect(row("ada").textContent).toContain("somebody@example.com");
 });

@@ -1,55 +1,54 @@
-/* GET /users: a page of all users, by id; with ?query=, for admins, of those who have it in their name or e-mail.
+/* GET /users: a page of all users, by id; for admins also of those that a filter finds, and in another order.
  * Flow: user_list -> loaded -> reply. */
 #include "service.h"
 
-#include <string.h>
-
+#include "accounts/user_filter.h"
 #include "accounts/user_json.h"
 #include "base/json_write.h"
-#include "base/utf8.h"
 #include "http/page.h"
 #include "sessions/authenticate.h"
 #include "store.h"
 
 #define PAGE_DEFAULT 1000
 #define PAGE_MAX 1000
-#define QUERY_BYTES_MAX 512 /* no name is longer */
 
 struct listing {
 	struct http_request *req;
 	struct http_page page;
+	struct user_filter filter;
+	bool is_filtered;
 };
 
 static void loaded(enum status status, const struct postgres_rows *rows, void *arg);
 
-/* False: the request has been answered. A search by e-mail would show others which addresses there are, letter by letter. */
-static bool read_query(struct http_request *req, struct http_page *page)
+static const struct postgres_statement *page_statement(const struct http_page *page, struct postgres_params *params)
 {
-	page->query = http_request_query(req, "query");
-	if (!page->query)
-		return true;
-	if (!users_require_admin(req))
-		return false;
-	if (*page->query && strlen(page->query) <= QUERY_BYTES_MAX && utf8_is_valid(page->query, strlen(page->query)))
-		return true;
-	http_reply_invalid(req, http_errors_add(NULL, "query", "must have 1 to 512 bytes of UTF-8"));
-	return false;
+	postgres_param_int(params, page->after);
+	postgres_param_int(params, http_page_rows(page));
+	return &store_users_page;
+}
+
+/* A search by e-mail, or an order by it, would show others which addresses there are, letter by letter. */
+static bool read_page(struct http_request *req, struct listing *listing)
+{
+	listing->is_filtered = user_filter_is_given(req);
+	if (!listing->is_filtered)
+		return http_page_read(req, PAGE_DEFAULT, PAGE_MAX, &listing->page);
+	return users_require_admin(req) && user_filter_read(req, PAGE_DEFAULT, PAGE_MAX, &listing->filter, &listing->page);
 }
 
 void user_list(struct http_request *req)
 {
 	struct listing *listing = http_request_alloc(req, sizeof *listing, NULL);
 	struct postgres_params params = {0};
+	const struct postgres_statement *statement;
 
 	listing->req = req;
-	if (!http_page_read(req, PAGE_DEFAULT, PAGE_MAX, &listing->page) || !read_query(req, &listing->page))
+	if (!read_page(req, listing))
 		return;
-	postgres_param_int(&params, listing->page.after);
-	postgres_param_int(&params, http_page_rows(&listing->page));
-	if (listing->page.query)
-		postgres_param_text(&params, listing->page.query);
-	postgres_exec(users_of(req)->postgres, http_request_scope(req),
-		      listing->page.query ? &store_users_search : &store_users_page, &params, loaded, listing);
+	statement = listing->is_filtered ? user_filter_statement(&listing->filter, &listing->page, &params)
+					 : page_statement(&listing->page, &params);
+	postgres_exec(users_of(req)->postgres, http_request_scope(req), statement, &params, loaded, listing);
 }
 
 static void add_user(const struct http_request *req, struct buf *json, const struct postgres_rows *rows, int row)
@@ -62,6 +61,27 @@ static void add_user(const struct http_request *req, struct buf *json, const str
 		user_json_name(json, id, postgres_text(rows, row, COLUMN_USER_USERNAME));
 }
 
+/* How many of the rows are users. */
+static int count_of(const struct listing *listing, const struct postgres_rows *rows)
+{
+	int count = postgres_count(rows);
+
+	return count == 1 && postgres_is_null(rows, 0, COLUMN_USER_ID) ? 0 : count;
+}
+
+/* A filtered page may be followed by another one although it is not full, because each looks at a bounded number of users. */
+static void link_next(struct listing *listing, const struct postgres_rows *rows, int count)
+{
+	const struct user_filter *filter = &listing->filter;
+
+	if (!listing->is_filtered && listing->page.has_next)
+		http_page_link_next(listing->req, &listing->page, postgres_int(rows, count - 1, COLUMN_USER_ID));
+	else if (listing->page.has_next)
+		user_filter_link_next(listing->req, filter, &listing->page, user_filter_cursor(filter, rows, count - 1));
+	else if (listing->is_filtered && postgres_count(rows) > 0 && !postgres_is_null(rows, 0, COLUMN_FOUND_EDGE))
+		user_filter_link_next(listing->req, filter, &listing->page, postgres_text(rows, 0, COLUMN_FOUND_EDGE));
+}
+
 static void loaded(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct listing *listing = arg;
@@ -70,9 +90,8 @@ static void loaded(enum status status, const struct postgres_rows *rows, void *a
 
 	if (status != STATUS_OK)
 		return http_reply_status(listing->req, status);
-	count = http_page_trim(&listing->page, postgres_count(rows));
-	if (listing->page.has_next)
-		http_page_link_next(listing->req, &listing->page, postgres_int(rows, count - 1, COLUMN_USER_ID));
+	count = http_page_trim(&listing->page, count_of(listing, rows));
+	link_next(listing, rows, count);
 	http_success_begin(&json, NULL);
 	json_write_object(&json);
 	json_write_key(&json, "users");

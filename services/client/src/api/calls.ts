@@ -139,14 +139,13 @@ export async function resetPassword(body: api.PasswordReset): Promise<void> {
 
 export interface UserPage {
 	users: (api.User | api.UserName)[];
-	next: number | null; // for `after`
+	next: string | null; // for `after`
 }
 
-/* QUERY: what the name or the email has, for admins; or "". */
-export async function fetchUsers(after: number, query = ""): Promise<UserPage> {
-	const { data, response } = await api.listUsers({ ...throwing, query: { limit: 50, after, ...(query && { query }) } });
-	const users = data.data.users;
-	return { users, next: response.headers.has("Link") ? (users.at(-1)?.id ?? null) : null };
+/* A page of the users that match QUERY. It may have none although there is a next one. */
+export async function fetchUsers(query: NonNullable<api.ListUsersData["query"]>): Promise<UserPage> {
+	const { data, response } = await api.listUsers({ ...throwing, query: { limit: 50, ...query } });
+	return { users: data.data.users, next: afterOf(response) };
 }
 
 export async function addUser(body: api.Registration): Promise<string> {

@@ -1,10 +1,11 @@
-import { type InfiniteData, keepPreviousData, useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
+import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { addUser, changeUser, deleteUser, fetchUsers, type UserPage } from "../api/calls";
 import { Failure, messageOf } from "../api/failure";
 import type { User, UserChange, UserName } from "../api/generated";
 import { Dialog } from "../parts/dialog";
 import { Field } from "../parts/field";
+import { Link } from "../parts/link";
 import { LogInFirst } from "../parts/log-in-first";
 import { dismissErrors, notify } from "../parts/notices";
 import { Page } from "../parts/page";
@@ -14,8 +15,11 @@ import { useForm } from "../parts/use-form";
 import { confirmed, report } from "../session/confirm";
 import { type Session, sessions } from "../session/session";
 import { useSession } from "../session/use-session";
+import { EditDialog } from "../users/edit-dialog";
+import { queryOf, searchOf } from "../users/filter";
+import { UserDialog } from "../users/user-dialog";
+import { UserTools, useUserFilter } from "../users/user-tools";
 import { REGISTRATION_LABELS } from "./labels";
-import { UserDialog } from "./user-dialog";
 
 const USERS = ["users"];
 
@@ -33,6 +37,7 @@ function useAdminAction<T>(action: (arg: T) => Promise<unknown>, done: (arg: T) 
 }
 
 function changeText({ user, to }: Change): string {
+	if (to.username !== undefined || to.email !== undefined) return `${to.username ?? user.username} was changed.`;
 	if (to.active !== undefined) return `${user.username} is ${to.active ? "active" : "no longer active"}.`;
 	return `${user.username} is ${to.admin ? "an admin" : "no longer an admin"}.`;
 }
@@ -121,23 +126,39 @@ function questionOf({ user, to }: Change, isOwn: boolean): { title: string; text
 	return null;
 }
 
-/* Changes a user. The page follows at once: it shows the reply, and an admin's own deactivation ends the session. */
-function useChange(isOwn: boolean) {
+/* Changes a user, which a second factor or the password confirms. The page follows at once: it shows the reply, and an admin's own deactivation ends
+ * the session. */
+function useChangeCall(isOwn: boolean) {
 	const queries = useQueryClient();
 
-	return useAdminAction(async ({ user, to }: Change) => {
+	return async ({ user, to }: Change) => {
 		const what = { parameters: { ...to, id: `${user.id}` }, title: `Change ${user.username}?`, button: "Change" };
 		const changed = await confirmed({ action: "change_user", ...what }, (confirmation) => changeUser(user.id, to, confirmation));
-		queries.setQueriesData<InfiniteData<UserPage>>(
+		queries.setQueriesData<UserPage>(
 			{ queryKey: USERS },
-			(data) => data && { ...data, pages: withUser(data.pages, changed) },
+			(page) => page && { ...page, users: page.users.map((one) => (one.id === changed.id ? changed : one)) },
 		);
 		if (isOwn && !changed.active) sessions.endEverywhere("user_inactive");
-	}, changeText);
+	};
 }
 
-function withUser(pages: UserPage[], changed: User): UserPage[] {
-	return pages.map((page) => ({ ...page, users: page.users.map((user) => (user.id === changed.id ? changed : user)) }));
+function useChange(isOwn: boolean) {
+	return useAdminAction(useChangeCall(isOwn), changeText);
+}
+
+/* The same, for a form, which shows what is wrong with a field beside it. */
+function useEdit(user: User, isOwn: boolean) {
+	const queries = useQueryClient();
+	const call = useChangeCall(isOwn);
+
+	return async (to: UserChange) => {
+		try {
+			await call({ user, to });
+			notify("success", changeText({ user, to }));
+		} finally {
+			queries.invalidateQueries({ queryKey: USERS });
+		}
+	};
 }
 
 function ChangeDialog({ change, isOwn, onClose }: { change: Change; isOwn: boolean; onClose: () => void }) {
@@ -169,6 +190,8 @@ function ChangeDialog({ change, isOwn, onClose }: { change: Change; isOwn: boole
 function Actions({ user, isOwn, onDelete }: { user: User; isOwn: boolean; onDelete: () => void }) {
 	const [asked, setAsked] = useState<Change | null>(null);
 	const [isOpen, setOpen] = useState(false);
+	const [isEdited, setEdited] = useState(false);
+	const edit = useEdit(user, isOwn);
 	const changing = useChange(isOwn);
 	const change = (to: UserChange) => (questionOf({ user, to }, isOwn) ? setAsked({ user, to }) : changing.mutate({ user, to }));
 	const button = (text: string, onClick: () => void) => (
@@ -181,9 +204,11 @@ function Actions({ user, isOwn, onDelete }: { user: User; isOwn: boolean; onDele
 		<div className="actions">
 			{button(user.active ? "Deactivate" : "Activate", () => change({ active: !user.active }))}
 			{button(user.admin ? "Remove admin" : "Make admin", () => change({ admin: !user.admin }))}
+			{button("Edit", () => setEdited(true))}
 			{button("Delete", onDelete)}
 			{button("Details", () => setOpen(true))}
 			{isOpen && <UserDialog user={user} isOwn={isOwn} onClose={() => setOpen(false)} />}
+			{isEdited && <EditDialog user={user} save={edit} onClose={() => setEdited(false)} />}
 			{asked && <ChangeDialog change={asked} isOwn={isOwn} onClose={() => setAsked(null)} />}
 		</div>
 	);
@@ -256,48 +281,33 @@ function UserTable({ users, canChange, ownId }: UserTableProps) {
 	);
 }
 
-const SETTLES_MS = 300;
-
-/* Reports what is typed once no key was pressed for a moment. */
-function Search({ onText }: { onText: (text: string) => void }) {
-	const [typed, setTyped] = useState("");
-
-	useEffect(() => {
-		const timer = setTimeout(() => onText(typed.trim()), SETTLES_MS);
-		return () => clearTimeout(timer);
-	}, [typed, onText]);
-
-	return (
-		<input
-			className="input user-search"
-			type="search"
-			name="search"
-			maxLength={512}
-			placeholder="Name or email"
-			aria-label="Search by name or email"
-			autoCapitalize="none"
-			spellCheck={false}
-			value={typed}
-			onChange={(event) => setTyped(event.currentTarget.value)}
-		/>
-	);
-}
-
 function UserListing({ session }: { session: Session | null }) {
 	const [isAdding, setAdding] = useState(false);
-	const [text, setText] = useState("");
-	const listing = useInfiniteQuery({
-		queryKey: [...USERS, session?.userId ?? null, text],
-		queryFn: ({ pageParam }) => fetchUsers(pageParam, text),
+	const [filter, change] = useUserFilter();
+	const [isRefused, setRefused] = useState(false); // the user is no admin any more, as the token says
+	const query = queryOf(filter, (session?.isAdmin ?? false) && !isRefused);
+	const listing = useQuery({
+		queryKey: [...USERS, session?.userId ?? null, query],
+		queryFn: () => fetchUsers(query),
 		placeholderData: keepPreviousData,
-		initialPageParam: 0,
-		getNextPageParam: (page) => page.next,
 	});
-	const users = listing.data?.pages.flatMap((page) => page.users);
+	const { users, next } = listing.data ?? {};
 	const own = users?.find((user) => user.id === session?.userId);
 	const canChange = (own && isWhole(own) ? own.admin : session?.isAdmin) ?? false;
+	const failure = listing.error instanceof Failure ? listing.error : null;
+	const isPassedOver = !listing.isPlaceholderData && users?.length === 0 && next;
 
-	if (listing.error instanceof Failure && [401, 403].includes(listing.error.httpStatus)) return <LogInFirst />;
+	/* A page of a filtered list may be empty although a later one is not, which takes its place in the history. */
+	useEffect(() => {
+		if (isPassedOver) change({ text: filter.text, after: next });
+	});
+
+	/* Others see the list as it is without a filter. */
+	useEffect(() => {
+		if (failure?.code === "not_permitted") setRefused(true);
+	}, [failure]);
+
+	if (failure && [401, 403].includes(failure.httpStatus) && failure.code !== "not_permitted") return <LogInFirst />;
 	if (listing.error && !users)
 		return (
 			<div className="sheet">
@@ -307,32 +317,27 @@ function UserListing({ session }: { session: Session | null }) {
 				</button>
 			</div>
 		);
-	if (!users) return <div className="sheet table-sheet table-blank" aria-busy="true" />;
+	if (!users || isPassedOver) return <div className="sheet table-sheet table-blank" aria-busy="true" />;
 	return (
 		<>
-			{canChange && (
-				<div className="page-tools">
-					<Search onText={setText} />
-					<button type="button" className="button is-primary" onClick={() => setAdding(true)}>
-						Add a user
-					</button>
-				</div>
-			)}
+			{canChange && <UserTools onAdd={() => setAdding(true)} />}
 			{users.length > 0 ? (
 				<UserTable users={users} canChange={canChange} ownId={session?.userId} />
 			) : (
-				<p className="sheet">No user has that in the name or the email.</p>
+				<p className="sheet">No user is like that.</p>
 			)}
-			{listing.hasNextPage && (
-				<button
-					type="button"
-					className="button is-fullwidth more"
-					disabled={listing.isFetchingNextPage}
-					onClick={() => listing.fetchNextPage()}
-				>
-					More
-				</button>
-			)}
+			<div className="buttons">
+				{filter.after && (
+					<Link className="button" to={`/all-users${searchOf({ ...filter, after: null })}`}>
+						First page
+					</Link>
+				)}
+				{next && (
+					<Link className="button" to={`/all-users${searchOf({ ...filter, after: next })}`}>
+						Next page
+					</Link>
+				)}
+			</div>
 			{isAdding && <AddDialog onClose={() => setAdding(false)} />}
 		</>
 	);

@@ -1,5 +1,6 @@
 /* Which of the user's values the list shows, and in which order. It is in the address, so that it can be shared and gone back to. */
 import type { Kind, ListValuesData, Value } from "../api/generated";
+import { oneOf } from "../parts/one-of";
 import { isKind, parseIndex } from "./kinds";
 
 export type ValueQuery = Pick<NonNullable<ListValuesData["query"]>, "kind" | "state" | "from" | "to" | "order">;
@@ -12,10 +13,6 @@ export interface Filter {
 	state: (typeof STATES)[number] | null;
 	order: (typeof ORDERS)[number];
 	text: string; // an index, or two with a dash between them
-}
-
-function oneOf<T extends string>(all: readonly T[], text: string | null): T | null {
-	return all.find((one) => one === text) ?? null;
 }
 
 export function filterOf(search: string): Filter {

@@ -1,11 +1,13 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { type KeyboardEvent, useEffect, useId, useRef, useState } from "react";
+import { type KeyboardEvent, useId, useState } from "react";
 import { useLocation, useNavigate } from "react-router";
 import { deleteAllValues, fetchAllValues } from "../api/calls";
 import { messageOf } from "../api/failure";
 import { Dialog } from "../parts/dialog";
 import { Menu } from "../parts/menu";
 import { dismissErrors, notify } from "../parts/notices";
+import { Select } from "../parts/select";
+import { useSettled } from "../parts/use-settled";
 import { downloadText } from "./copy";
 import { csvOf, type Filter, filterOf, jsonOf, ORDERS, queryOf, rangeOf, STATES, searchOf } from "./filter";
 import { formatCount } from "./format";
@@ -23,62 +25,10 @@ export function useFilter(): [Filter, (change: Partial<Filter>) => void] {
 	return [filter, (change) => navigate({ search: searchOf({ ...filter, ...change }) }, { replace: "text" in change })];
 }
 
-function Select<T extends string>({
-	label,
-	value,
-	all,
-	texts,
-	onChange,
-}: {
-	label: string;
-	value: T | null;
-	all: readonly T[];
-	texts: Record<T, string>;
-	onChange: (value: T | null) => void;
-}) {
-	return (
-		<div className="select is-small">
-			<select
-				aria-label={label}
-				value={value ?? ""}
-				onChange={(event) => onChange(all.find((one) => one === event.currentTarget.value) ?? null)}
-			>
-				{label !== "Order" && <option value="">{label}: all</option>}
-				{all.map((one) => (
-					<option key={one} value={one}>
-						{texts[one]}
-					</option>
-				))}
-			</select>
-		</div>
-	);
-}
-
-const SETTLES_MS = 250;
-
 function Search({ text, onText }: { text: string; onText: (text: string) => void }) {
 	const id = useId();
-	const [typed, setTyped] = useState(text);
-	const sentRef = useRef(text);
-	const onTextRef = useRef(onText);
+	const [typed, setTyped] = useSettled(text, onText);
 	const isWrong = rangeOf(typed) === null;
-
-	onTextRef.current = onText; // when the timer ends the other choices may have changed
-
-	/* When the history is gone through; but what was sent from here may have been typed on since. */
-	useEffect(() => {
-		if (text !== sentRef.current) setTyped(text);
-		sentRef.current = text;
-	}, [text]);
-
-	useEffect(() => {
-		if (typed === sentRef.current) return;
-		const timer = setTimeout(() => {
-			sentRef.current = typed;
-			onTextRef.current(typed);
-		}, SETTLES_MS);
-		return () => clearTimeout(timer);
-	}, [typed]);
 
 	return (
 		<div className="history-search">
@@ -198,6 +148,7 @@ export function HistoryTools({ onKeys }: { onKeys: () => void }) {
 			</Menu>
 			<Select
 				label="Kind"
+				none="Kind: all"
 				value={filter.kind}
 				all={KIND_NAMES}
 				texts={{
@@ -208,7 +159,14 @@ export function HistoryTools({ onKeys }: { onKeys: () => void }) {
 				}}
 				onChange={(kind) => change({ kind })}
 			/>
-			<Select label="State" value={filter.state} all={STATES} texts={STATE_TEXTS} onChange={(state) => change({ state })} />
+			<Select
+				label="State"
+				none="State: all"
+				value={filter.state}
+				all={STATES}
+				texts={STATE_TEXTS}
+				onChange={(state) => change({ state })}
+			/>
 			<Select
 				label="Order"
 				value={filter.order}

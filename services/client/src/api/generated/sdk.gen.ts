@@ -470,10 +470,13 @@ export const getUserOfToken = <ThrowOnError extends boolean = false>(options?: O
 export const ping = <ThrowOnError extends boolean = false>(options?: Options<PingData, ThrowOnError>): RequestResult<PingResponses, PingErrors, ThrowOnError> => (options?.client ?? client).get<PingResponses, PingErrors, ThrowOnError>({ url: '/users/ping', ...options });
 
 /**
- * All users, by id, a page at a time
+ * All users, a page at a time
  *
  * Admins see every member, and each user its own. Of other users it has only `id` and `username`. If `PUBLIC_USERS` is set, which is the
  * default only in development, it needs no token, and every member of every user is open to all.
+ *
+ * `query`, `active`, `admin`, `sort` and `order` are for admins, also if `PUBLIC_USERS` is set. With one of them each page looks at 20,000 users
+ * at most, so it may have fewer users than `limit`, or none, although `Link` names a next one.
  *
  */
 export const listUsers = <ThrowOnError extends boolean = false>(options?: Options<ListUsersData, ThrowOnError>): RequestResult<ListUsersResponses, ListUsersErrors, ThrowOnError> => (options?.client ?? client).get<ListUsersResponses, ListUsersErrors, ThrowOnError>({

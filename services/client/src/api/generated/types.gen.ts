@@ -3656,13 +3656,29 @@ export type ListUsersData = {
          */
         limit?: number;
         /**
-         * only users whose id is higher
+         * only users behind this one, whose id it is, or whose username or email if the list is sorted by that
          */
-        after?: number;
+        after?: string;
         /**
-         * for admins, also if `PUBLIC_USERS` is set; only users who have this text in their name or email, whatever its case
+         * only users who have this text in their name or email, whatever its case
          */
         query?: string;
+        /**
+         * only users who are active, or only those who are not
+         */
+        active?: boolean;
+        /**
+         * only admins, or only other users
+         */
+        admin?: boolean;
+        /**
+         * by what the list is in order
+         */
+        sort?: 'id' | 'username' | 'email';
+        /**
+         * whether what `sort` names ascends or descends
+         */
+        order?: 'asc' | 'desc';
     };
     url: '/users';
 };

@@ -1,0 +1,141 @@
+#include "user_filter.h"
+
+#include <string.h>
+
+#include "base/utf8.h"
+#include "http/reply.h"
+#include "net/url.h"
+#include "store.h"
+
+#define TEXT_BYTES_MAX 512 /* no name is longer */
+
+static const char *const names[] = {"query", "active", "admin", "sort", "order"};
+
+static const struct {
+	const char *name;
+	int column;
+	const struct postgres_statement *ascending, *descending;
+} sorts[] = {
+	[SORT_ID] = {"id", COLUMN_USER_ID, &store_users_found_by_id, &store_users_found_by_id_descending},
+	[SORT_USERNAME] = {"username", COLUMN_USER_USERNAME, &store_users_found_by_username,
+			   &store_users_found_by_username_descending},
+	[SORT_EMAIL] = {"email", COLUMN_USER_EMAIL, &store_users_found_by_email, &store_users_found_by_email_descending},
+};
+
+/* ---- reading ---- */
+
+bool user_filter_is_given(struct http_request *req)
+{
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (http_request_query(req, names[i]))
+			return true;
+	return false;
+}
+
+static bool is_text(const char *text)
+{
+	return !text || (*text && strlen(text) <= TEXT_BYTES_MAX && utf8_is_valid(text, strlen(text)));
+}
+
+static bool is_flag(const char *text)
+{
+	return !text || strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
+}
+
+static bool read_sort(const char *text, enum user_sort *ret_sort)
+{
+	for (int sort = 0; text && sort < SORT_COUNT; sort++)
+		if (strcmp(text, sorts[sort].name) == 0) {
+			*ret_sort = (enum user_sort)sort;
+			return true;
+		}
+	return !text;
+}
+
+static bool read_order(const char *text, bool *ret_is_descending)
+{
+	*ret_is_descending = text && strcmp(text, "desc") == 0;
+	return !text || *ret_is_descending || strcmp(text, "asc") == 0;
+}
+
+bool user_filter_read(struct http_request *req, long limit_default, long limit_max, struct user_filter *ret_filter,
+		      struct http_page *ret_page)
+{
+	struct user_filter filter = {.text = http_request_query(req, "query"),
+				     .active = http_request_query(req, "active"),
+				     .admin = http_request_query(req, "admin")};
+	cJSON *errors = NULL;
+
+	if (!is_text(filter.text))
+		errors = http_errors_add(errors, "query", "must have 1 to 512 bytes of UTF-8");
+	if (!is_flag(filter.active))
+		errors = http_errors_add(errors, "active", "must be true or false");
+	if (!is_flag(filter.admin))
+		errors = http_errors_add(errors, "admin", "must be true or false");
+	if (!read_sort(http_request_query(req, "sort"), &filter.sort))
+		errors = http_errors_add(errors, "sort", "must be id, username or email");
+	if (!read_order(http_request_query(req, "order"), &filter.is_descending))
+		errors = http_errors_add(errors, "order", "must be asc or desc");
+	if (errors) {
+		http_reply_invalid(req, errors);
+		return false;
+	}
+	*ret_filter = filter;
+	return filter.sort == SORT_ID ? http_page_read(req, limit_default, limit_max, ret_page)
+				      : http_page_read_by_text(req, limit_default, limit_max, TEXT_BYTES_MAX, ret_page);
+}
+
+/* ---- the statement ---- */
+
+static void add_cursor(struct postgres_params *params, const struct user_filter *filter, const struct http_page *page)
+{
+	if (filter->sort == SORT_ID)
+		postgres_param_int(params, filter->is_descending && page->after == 0 ? INT64_MAX : page->after);
+	else if (filter->is_descending)
+		postgres_param_text(params, page->after_text);
+	else
+		postgres_param_text(params, page->after_text ? page->after_text : "");
+}
+
+const struct postgres_statement *user_filter_statement(const struct user_filter *filter, const struct http_page *page,
+						       struct postgres_params *params)
+{
+	postgres_param_int(params, http_page_rows(page));
+	postgres_param_text(params, filter->text);
+	postgres_param_text(params, filter->active);
+	postgres_param_text(params, filter->admin);
+	add_cursor(params, filter, page);
+	return filter->is_descending ? sorts[filter->sort].descending : sorts[filter->sort].ascending;
+}
+
+/* ---- the next page ---- */
+
+const char *user_filter_cursor(const struct user_filter *filter, const struct postgres_rows *rows, int row)
+{
+	return postgres_text(rows, row, sorts[filter->sort].column);
+}
+
+static void add_parameter(struct buf *more, const char *name, const char *text)
+{
+	if (!text)
+		return;
+	buf_printf(more, "&%s=", name);
+	url_encode_query(more, text);
+}
+
+void user_filter_link_next(struct http_request *req, const struct user_filter *filter, const struct http_page *page,
+			   const char *after)
+{
+	struct buf encoded = {0}, more = {0};
+
+	url_encode_query(&encoded, after);
+	buf_text(&more, "");
+	add_parameter(&more, "query", filter->text);
+	add_parameter(&more, "active", filter->active);
+	add_parameter(&more, "admin", filter->admin);
+	add_parameter(&more, "sort", filter->sort == SORT_ID ? NULL : sorts[filter->sort].name);
+	add_parameter(&more, "order", filter->is_descending ? "desc" : NULL);
+	http_page_link_next_as(req, page, encoded.bytes, more.bytes ? more.bytes : "");
+	buf_free(&encoded);
+	buf_free(&more);
+}
