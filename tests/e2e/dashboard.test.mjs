@@ -77,6 +77,20 @@ test("a phone of 360 px shows the dashboard without scrolling sideways", async (
 	await page.screenshot({ path: artifact("dashboard-phone.png"), fullPage: true });
 });
 
+test("the last row of services and of dependencies is full, on screens of each width", async (t) => {
+	const page = await open(t);
+	for (const width of [1920, 1440, 1000, 390]) {
+		await page.setViewportSize({ width, height: 900 });
+		const gaps = await page.$$eval("#services, #behind", (all) =>
+			all.map((list) => list.getBoundingClientRect().right - list.lastElementChild.getBoundingClientRect().right),
+		);
+		assert.ok(
+			gaps.every((px) => Math.abs(px) <= 1),
+			`beside the last card at ${width} px there are ${gaps} px`,
+		);
+	}
+});
+
 test("nothing jumps while the figures change", async (t) => {
 	const page = await open(t, {
 		before: (page) =>
