@@ -382,7 +382,8 @@ enum status tls_write(struct tls *tls, const char *bytes, size_t len)
 	size_t sent;
 
 	for (; len > 0; bytes += sent, len -= sent)
-		if (judge(tls, mbedtls_ssl_write(&tls->ssl, (const unsigned char *)bytes, len), &sent) != STATUS_OK ||
+		if (!tls_is_open(tls) ||
+		    judge(tls, mbedtls_ssl_write(&tls->ssl, (const unsigned char *)bytes, len), &sent) != STATUS_OK ||
 		    sent == 0)
 			return STATUS_UNAVAILABLE;
 	return STATUS_OK;

@@ -30,7 +30,7 @@ void tls_free(struct tls *tls); /* NULL is fine */
 
 /* What is to be sent, in this order; the caller drains it. Owned by the connection. */
 struct evbuffer *tls_out(struct tls *tls);
-/* Has the handshake ended well? From then on tls_write() may be called. */
+/* Has the handshake ended well, and the connection not ended since? Only then does tls_write() write. */
 bool tls_is_open(const struct tls *tls);
 
 /* What has arrived, borrowed until tls_read() has returned no more. */
@@ -38,7 +38,8 @@ void tls_feed(struct tls *tls, const char *bytes, size_t len);
 /* Goes on with the handshake, then decrypts: call it until *ret_len is 0, when all that was fed is used up. Both may add to
  * tls_out(). UNAVAILABLE: the connection is over, as tls_reason() says; what tls_out() holds is the alert for the server. */
 enum status tls_read(struct tls *tls, char *into, size_t size, size_t *ret_len) MUST_CHECK;
-/* Encrypts len bytes. Each call makes a record (two dozen bytes more) for each TLS_RECORD_BYTES begun. */
+/* Encrypts len bytes. Each call makes a record (two dozen bytes more) for each TLS_RECORD_BYTES begun. UNAVAILABLE: the
+ * connection is not open. */
 #define TLS_RECORD_BYTES (16 * 1024)
 enum status tls_write(struct tls *tls, const char *bytes, size_t len) MUST_CHECK;
 /* Adds the end of the connection (close_notify) to tls_out(), if it is open. */

@@ -235,6 +235,17 @@ def test_what_is_said_wrongly_is_answered_before_any_variable_is_asked_for(comma
     assert (done.stdout or done.stderr).startswith("usage: manage ") and "SECRET_KEY: " not in done.stderr
 
 
+@pytest.mark.parametrize("word", ["--help", "-h", "help"])
+def test_help_without_a_command_lists_all_commands(manage, word):
+    shown = manage(word)
+    assert shown.startswith("usage: manage COMMAND\n") and all(name in shown for name in ("db upgrade", "routes", "seed_db"))
+
+
+def test_a_command_that_lacks_a_variable_names_it_and_does_nothing(manage):
+    shown = manage("db", "upgrade", code=78, DATABASE_URL="anna:secret")
+    assert "DATABASE_URL: must begin with postgres://" in shown and "secret" not in shown
+
+
 @pytest.mark.parametrize(
     "name, problem",
     [

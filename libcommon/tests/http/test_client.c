@@ -28,6 +28,31 @@ static void test_a_peer_that_closes_without_an_answer_is_unavailable(void **stat
 	assert_unavailable("the connection was closed without an answer");
 }
 
+static void hold_up_the_loop(evutil_socket_t fd, short what, void *ms)
+{
+	int64_t end_us = clock_monotonic_us() + *(int *)ms * 1000LL;
+
+	while (clock_monotonic_us() < end_us)
+		;
+}
+
+/* The loop is held up until both are due, once it has begun to connect. */
+static void test_a_refusal_and_the_time_limit_in_one_turn_end_the_call_once(void **state)
+{
+	const struct timeval at_once = {0};
+	int ms = SHORT_MS + 1;
+	char url[200];
+
+	peer_open(&peer, PEER_CLOSES, "");
+	snprintf(url, sizeof url, "%s", url_of(&peer, "/"));
+	peer_close(&peer);
+	peer.listener = NULL;
+	ask(&answer, url, SHORT_MS);
+	event_base_once(base, -1, EV_TIMEOUT, hold_up_the_loop, &ms, &at_once);
+	WAIT_FOR(answer.is_there);
+	assert_int_equal(answer.status, STATUS_TIMEOUT);
+}
+
 /* ---- the law of asynchronous calls ---- */
 
 static void test_a_cancelled_scope_gets_no_callback_and_another_scope_gets_all(void **state)
@@ -141,6 +166,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CLIENT_TEST(test_a_refused_connection_is_unavailable),
 		CLIENT_TEST(test_a_peer_that_closes_without_an_answer_is_unavailable),
+		CLIENT_TEST(test_a_refusal_and_the_time_limit_in_one_turn_end_the_call_once),
 		CLIENT_TEST(test_a_cancelled_scope_gets_no_callback_and_another_scope_gets_all),
 		CLIENT_TEST(test_a_call_cancelled_while_it_waits_is_abandoned_at_the_next_byte),
 		CLIENT_TEST(test_freeing_with_calls_in_flight_runs_no_callback),

@@ -33,6 +33,7 @@ struct wanted {
 	unsigned char address[16]; /* IP address */
 	size_t address_len;        /* 0: none */
 	const char *from, *to;     /* "20200101000000"; NULL: from 2020 to 2049 */
+	mbedtls_md_type_t hash;    /* that is signed; 0: SHA-256 */
 	bool is_authority;
 };
 
@@ -92,7 +93,7 @@ static inline struct identity *identity_new(const struct wanted *wanted, const s
 	if (signer)
 		assert_true(mbedtls_x509_dn_gets(issuer, sizeof issuer, &signer->certificate.subject) > 0);
 	mbedtls_x509write_crt_set_version(&writing, MBEDTLS_X509_CRT_VERSION_3);
-	mbedtls_x509write_crt_set_md_alg(&writing, MBEDTLS_MD_SHA256);
+	mbedtls_x509write_crt_set_md_alg(&writing, wanted->hash ? wanted->hash : MBEDTLS_MD_SHA256);
 	mbedtls_x509write_crt_set_subject_key(&writing, &identity->key);
 	mbedtls_x509write_crt_set_issuer_key(&writing, signer ? (mbedtls_pk_context *)(uintptr_t)&signer->key : &identity->key);
 	certificates_set_serial(&writing);

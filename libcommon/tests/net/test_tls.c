@@ -246,6 +246,22 @@ static void test_the_servers_end_is_reported_behind_its_last_data(void **state)
 	end();
 }
 
+static void test_after_its_end_nothing_is_read_or_written(void **state)
+{
+	char plain[100];
+	size_t len = 1;
+
+	open_good(WHOLE);
+	assert_int_equal(mbedtls_ssl_close_notify(&server.ssl), 0);
+	exchange(WHOLE);
+	assert_int_equal(tls_read(tls, plain, sizeof plain, &len), STATUS_UNAVAILABLE);
+	assert_int_equal(len, 0);
+	assert_int_equal(tls_write(tls, "PING\r\n", 6), STATUS_UNAVAILABLE);
+	assert_string_equal(tls_reason(tls), "the connection was closed");
+	assert_int_equal(evbuffer_get_length(tls_out(tls)), 0);
+	end();
+}
+
 static void test_closing_says_so_to_the_server(void **state)
 {
 	open_good(WHOLE);
@@ -332,6 +348,15 @@ static void test_a_certificate_signed_by_one_that_is_no_authority_is_refused(voi
 
 	expect_refusal(theirs, "redis.test", "no trusted authority has signed its certificate");
 	identity_free(theirs);
+}
+
+static void test_a_certificate_that_is_signed_with_a_broken_hash_is_refused(void **state)
+{
+	struct identity *weak =
+		identity_new(&(struct wanted){.subject = "CN=redis", .name = "redis.test", .hash = MBEDTLS_MD_SHA1}, authority);
+
+	expect_refusal(weak, "redis.test", "its certificate is not acceptable");
+	identity_free(weak);
 }
 
 static void test_an_address_is_found_in_the_certificate(void **state)
@@ -479,6 +504,7 @@ int main(void)
 		cmocka_unit_test(test_a_megabyte_goes_both_ways_over_many_records),
 		cmocka_unit_test(test_an_altered_record_ends_the_connection_and_is_not_delivered),
 		cmocka_unit_test(test_the_servers_end_is_reported_behind_its_last_data),
+		cmocka_unit_test(test_after_its_end_nothing_is_read_or_written),
 		cmocka_unit_test(test_closing_says_so_to_the_server),
 		cmocka_unit_test(test_closing_during_the_handshake_adds_nothing),
 		cmocka_unit_test(test_the_name_is_sent_to_the_server),
@@ -489,6 +515,7 @@ int main(void)
 		cmocka_unit_test(test_a_certificate_that_signed_itself_is_refused),
 		cmocka_unit_test(test_a_certificate_of_an_unknown_authority_is_refused),
 		cmocka_unit_test(test_a_certificate_signed_by_one_that_is_no_authority_is_refused),
+		cmocka_unit_test(test_a_certificate_that_is_signed_with_a_broken_hash_is_refused),
 		cmocka_unit_test(test_an_address_is_found_in_the_certificate),
 		cmocka_unit_test(test_an_address_in_the_place_of_a_name_is_another_name),
 		cmocka_unit_test(test_a_server_without_tls_is_refused),

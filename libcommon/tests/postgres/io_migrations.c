@@ -8,12 +8,22 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "postgres/migrations.h"
 #include "tests/postgres/migration_folder.h"
 
 static struct migration_folder folder;
 static PGconn *conn;
+static bool is_skipping_pauses;
+static int pauses;
+
+/* In place of the C library's, so that half a minute of waiting for a lock takes no half a minute. */
+int nanosleep(const struct timespec *pause, struct timespec *left)
+{
+	pauses++;
+	return is_skipping_pauses ? 0 : clock_nanosleep(CLOCK_MONOTONIC, 0, pause, left);
+}
 
 static void sql(PGconn *on, const char *text)
 {
@@ -218,6 +228,21 @@ static void test_two_upgrades_at_once_apply_each_migration_once(void **state)
 	PQfinish(other);
 }
 
+static void test_a_lock_that_another_process_keeps_is_given_up_with_nothing_changed(void **state)
+{
+	PGconn *other = connect_own_schema();
+
+	sql(other, "SELECT pg_advisory_lock(20260101)");
+	is_skipping_pauses = true;
+	pauses = 0;
+	assert_int_equal(migrations_upgrade(conn, folder.path), STATUS_TIMEOUT);
+	is_skipping_pauses = false;
+	assert_int_equal(pauses, 300);
+	assert_true(is_true("to_regclass('schema_migrations') IS NULL"));
+	PQfinish(other);
+	assert_int_equal(migrations_upgrade(conn, folder.path), STATUS_OK);
+}
+
 #define CONCURRENTLY                                \
 	"-- outside a transaction\n"                \
 	"DROP INDEX CONCURRENTLY IF EXISTS a_id;\n" \
@@ -250,6 +275,20 @@ static void test_a_migration_outside_a_transaction_that_begins_one_is_refused(vo
 	migration_folder_write(&folder, "0003_c.up.sql", "-- outside a transaction\nBEGIN;\nCREATE TABLE c (id int);\n");
 	assert_int_equal(migrations_upgrade(conn, folder.path), STATUS_INVALID);
 	assert_true(is_true("to_regclass('c') IS NULL AND (SELECT max(version) FROM schema_migrations) = '0002'"));
+}
+
+static void test_a_connection_that_is_lost_in_a_migration_is_unavailable(void **state)
+{
+	static const char *const files[] = {"-- outside a transaction\nSELECT pg_terminate_backend(pg_backend_pid());\n",
+					    "SELECT pg_terminate_backend(pg_backend_pid())"};
+
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		migration_folder_write(&folder, "0003_c.up.sql", files[i]);
+		assert_int_equal(migrations_upgrade(conn, folder.path), STATUS_UNAVAILABLE);
+		PQfinish(conn);
+		conn = connect_own_schema();
+		assert_true(is_true("(SELECT max(version) FROM schema_migrations) = '0002'"));
+	}
 }
 
 /* The one that waits for the other must have no statement running, because creating an index concurrently waits for that. */
@@ -289,9 +328,11 @@ int main(void)
 		MIGRATION_TEST(test_an_older_version_of_the_service_may_upgrade_after_a_newer_one),
 		MIGRATION_TEST(test_the_lock_is_released_even_after_a_failure),
 		MIGRATION_TEST(test_two_upgrades_at_once_apply_each_migration_once),
+		MIGRATION_TEST(test_a_lock_that_another_process_keeps_is_given_up_with_nothing_changed),
 		MIGRATION_TEST(test_a_migration_outside_a_transaction_may_create_indexes_concurrently),
 		MIGRATION_TEST(test_a_migration_outside_a_transaction_that_fails_runs_again_from_its_first_statement),
 		MIGRATION_TEST(test_a_migration_outside_a_transaction_that_begins_one_is_refused),
+		MIGRATION_TEST(test_a_connection_that_is_lost_in_a_migration_is_unavailable),
 		MIGRATION_TEST(test_two_upgrades_at_once_create_indexes_concurrently),
 	};
 

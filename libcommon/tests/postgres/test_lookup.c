@@ -197,6 +197,14 @@ static void test_an_address_needs_no_name_server(void **state)
 	assert_int_equal(server.asked, 0);
 }
 
+static void test_what_libpq_cannot_connect_to_is_lost_and_tried_again(void **state)
+{
+	start("127.0.0.1", 99999, LONG_MS);
+	WAIT_FOR(postgres->connections[0].attempt >= 2);
+	assert_true(postgres->connections[0].has_reported_loss);
+	assert_false(postgres_is_ready(postgres));
+}
+
 static void test_an_address_that_refuses_is_followed_by_the_next(void **state)
 {
 	server.ipv4 = 3; /* 127.0.0.3 and .2 refuse */
@@ -300,6 +308,7 @@ int main(void)
 		LOOKUP_TEST(test_only_a_single_name_is_looked_up),
 		LOOKUP_TEST(test_the_host_may_be_named_by_the_environment),
 		LOOKUP_TEST(test_an_address_needs_no_name_server),
+		LOOKUP_TEST(test_what_libpq_cannot_connect_to_is_lost_and_tried_again),
 		LOOKUP_TEST(test_an_address_that_refuses_is_followed_by_the_next),
 		LOOKUP_TEST(test_an_address_that_does_not_answer_is_followed_by_the_next),
 		LOOKUP_TEST(test_after_the_last_address_the_name_is_looked_up_again),

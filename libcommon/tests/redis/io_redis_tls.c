@@ -6,10 +6,15 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/listener.h>
+
 #include "tests/net/certificates.h"
 #include "tests/redis/redis_fixture.h"
 
 #define LONG_BYTES (5 << 20)
+#define SHORT_BYTES (64 << 10) /* of a socket that takes little */
 
 static struct redis_config tls_config(void)
 {
@@ -166,6 +171,79 @@ static void test_freed_it_ends_tls_and_the_connection(void **state)
 	WAIT_FOR(fixture_own_connections(ids) == 0);
 }
 
+/* What stands between the client and Redis, and stops passing on. */
+static struct {
+	struct evconnlistener *listener;
+	struct bufferevent *client, *redis;
+	int port; /* Redis's */
+} passage;
+
+static void pass_on(struct bufferevent *from, void *to)
+{
+	bufferevent_write_buffer(to, bufferevent_get_input(from));
+}
+
+static void enter_passage(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from, int len, void *arg)
+{
+	struct sockaddr_in to = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)passage.port)};
+
+	if (passage.client) { /* of the next attempt to connect */
+		close(fd);
+		return;
+	}
+	passage.client = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
+	passage.redis = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+	assert_int_equal(bufferevent_socket_connect(passage.redis, (struct sockaddr *)&to, sizeof to), 0);
+	bufferevent_setcb(passage.client, pass_on, NULL, NULL, passage.redis);
+	bufferevent_setcb(passage.redis, pass_on, NULL, NULL, passage.client);
+	bufferevent_enable(passage.client, EV_READ);
+	bufferevent_enable(passage.redis, EV_READ);
+}
+
+/* The URL of Redis with the passage's port in place of its own. */
+static void passage_open(char url[200])
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	const char *of_redis = getenv("TEST_REDIS_TLS_URL"), *port = strrchr(of_redis, ':');
+	int fd;
+
+	memset(&passage, 0, sizeof passage);
+	passage.port = atoi(port + 1);
+	passage.listener = evconnlistener_new_bind(base, enter_passage, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE, 4,
+						   (struct sockaddr *)&at, sizeof at);
+	assert_non_null(passage.listener);
+	fd = evconnlistener_get_fd(passage.listener);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &(int){SHORT_BYTES}, sizeof(int)), 0);
+	snprintf(url, 200, "%.*s:%d%s", (int)(port - of_redis), of_redis, port_of(fd, false), strchr(port, '/'));
+}
+
+static void passage_close(void)
+{
+	bufferevent_free(passage.client);
+	bufferevent_free(passage.redis);
+	evconnlistener_free(passage.listener);
+}
+
+static void test_a_command_that_is_encrypted_and_not_sent_when_its_time_is_over_is_never_sent(void **state)
+{
+	struct redis_config config = tls_config();
+	char url[200], *text = long_text();
+	struct answer answer;
+
+	passage_open(url);
+	config.url = url;
+	config.command_timeout_ms = 200;
+	fixture_ready(&config, NULL);
+	assert_int_equal(GET(&answer, "PING"), STATUS_OK);
+	bufferevent_disable(passage.client, EV_READ);
+	assert_int_equal(GET(&answer, "SET", "key", text), STATUS_TIMEOUT);
+	passage_close();
+	WAIT_FOR(fixture_kill() == 0);
+	assert_int_equal(BESIDE("EXISTS", "key"), 0);
+	free(text);
+}
+
 /* ---- refused ---- */
 
 static void expect_never_ready(const struct redis_config *config)
@@ -221,6 +299,7 @@ int main(void)
 		REDIS_TEST(test_killed_all_in_flight_is_unavailable_and_the_next_connection_answers),
 		REDIS_TEST(test_a_reply_that_is_cut_in_the_middle_is_no_answer),
 		REDIS_TEST(test_freed_it_ends_tls_and_the_connection),
+		REDIS_TEST(test_a_command_that_is_encrypted_and_not_sent_when_its_time_is_over_is_never_sent),
 		REDIS_TEST(test_a_certificate_of_another_authority_never_becomes_ready),
 		REDIS_TEST(test_the_port_without_tls_never_becomes_ready),
 		REDIS_TEST(test_the_port_with_tls_is_none_for_a_client_without),

@@ -163,6 +163,20 @@ static void test_frames_made_once_reach_every_websocket(void **state)
 	expect_bytes("\x81\x03one\x81\x00\x81\x03two\x81\x03one\x81\x00\x81\x03two", 24);
 }
 
+static void test_a_websocket_that_is_closing_gets_no_frames_and_empty_ones_send_nothing(void **state)
+{
+	struct websocket_frames *frames = websocket_frames_new();
+
+	join();
+	websocket_send_frames(last, frames);
+	websocket_frames_add(frames, "late", 4);
+	websocket_close(last, 1000, "");
+	websocket_send_frames(last, frames);
+	websocket_frames_free(frames);
+	send_frame(CLOSE, "\x03\xE8", 2);
+	expect_close(1000);
+}
+
 static void test_frames_outlive_their_owner_until_a_slow_reader_has_them(void **state)
 {
 	struct websocket_limits limits = test_limits();
@@ -388,6 +402,7 @@ int main(void)
 		WEBSOCKET_TEST(test_a_peer_that_floods_with_pings_and_reads_no_pongs_is_dropped),
 		WEBSOCKET_TEST(test_a_reader_that_reads_gets_everything_however_much),
 		WEBSOCKET_TEST(test_frames_made_once_reach_every_websocket),
+		WEBSOCKET_TEST(test_a_websocket_that_is_closing_gets_no_frames_and_empty_ones_send_nothing),
 		WEBSOCKET_TEST(test_frames_outlive_their_owner_until_a_slow_reader_has_them),
 		WEBSOCKET_TEST(test_a_silent_peer_is_pinged_and_one_that_answers_stays),
 		WEBSOCKET_TEST(test_a_peer_that_does_not_answer_our_close_is_dropped),
