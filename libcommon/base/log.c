@@ -16,8 +16,11 @@
 #include "base/mem.h"
 
 #define BUFFERED_BYTES_MAX (64 * 1024)
-#define EXIT_MS 500 /* longest time that the end of a process waits for a reader of its last lines */
-#define REPEATS 16  /* different warnings and errors that are remembered */
+/* Longest times that the end of a process waits for a reader of its last lines: for one that takes nothing, and in all. A
+ * supervisor kills a process two seconds after the time to drain. */
+#define EXIT_REST_MS 500
+#define EXIT_MS 1500
+#define REPEATS 16 /* different warnings and errors that are remembered */
 #define REPEAT_MS 1000
 
 /* A warning or error that was written lately. */
@@ -260,7 +263,7 @@ static void flush_last(void)
 static void flush_at_exit(void)
 {
 	flush_last();
-	log_output_finish(EXIT_MS);
+	log_output_finish(EXIT_REST_MS, EXIT_MS);
 	write_lines();
 }
 

@@ -206,14 +206,18 @@ void log_output_count_in(struct metric *dropped)
 	output.counter = dropped;
 }
 
-void log_output_finish(long limit_ms)
+void log_output_finish(long rest_ms, long limit_ms)
 {
-	int64_t end_us = clock_monotonic_us() + limit_ms * 1000, left_us = limit_ms * 1000;
+	int64_t now_us = clock_monotonic_us(), end_us = now_us + limit_ms * 1000, rests_us = now_us + rest_ms * 1000;
+	size_t before;
 
 	log_output_write();
-	while (output.is_blocked && log_output_fd() >= 0 && left_us > 0 && is_writable((int)(left_us / 1000) + 1)) {
+	while (output.is_blocked && log_output_fd() >= 0 && now_us < rests_us && now_us < end_us && is_writable((int)rest_ms)) {
+		before = output.waiting.len;
 		log_output_write();
-		left_us = end_us - clock_monotonic_us();
+		now_us = clock_monotonic_us();
+		if (output.waiting.len < before)
+			rests_us = now_us + rest_ms * 1000;
 	}
 }
 
