@@ -102,6 +102,19 @@ def test_a_result_above_a_maximum_that_was_lowered_since_is_still_listed_and_rea
         assert values.call("GET", f"/values/fibonacci/{index}", token=person.token, headers=plain).text == decimal
 
 
+def test_failed_logins_of_a_run_with_other_limits_count_against_the_limits_of_now(person, reader):
+    def log_in(users, user, password):
+        return users.call("POST", "/auth/login", {"email": user.email, "password": password}).status
+
+    long, short = ({"LOGIN_ATTEMPTS_MAX": 3, "LOGIN_ATTEMPTS_WINDOW_SECONDS": seconds} for seconds in (1000, 1))
+    with Daemon("users") as users:
+        assert [log_in(users, person, "wrong wrong") for _ in range(4)] == [404] * 4
+    with Daemon("users", **long) as users:
+        assert (log_in(users, person, person.password), log_in(users, reader, reader.password)) == (429, 200)
+    with Daemon("users", **short) as users:
+        abacus.eventually(lambda: log_in(users, person, person.password) == 200, 10, message="the window is that of now")
+
+
 @pytest.mark.parametrize("env", ["staging", "production"])
 @pytest.mark.parametrize("key", [None, "", "short", "x" * 31], ids=["default", "empty", "short", "31 bytes"])
 def test_a_default_or_short_secret_is_refused(env, key):

@@ -355,6 +355,35 @@ def test_sessions_of_a_run_with_other_settings_obey_the_stricter_ones(person):
         eventually(lambda: values.call("GET", "/values", token=body["access_token"]).json == expired)
 
 
+def test_sessions_of_a_run_that_let_them_idle_for_longer_end_when_idle_for_as_long_as_is_allowed_now(person):
+    idle, used = session_of(person, remember=True), session_of(person, remember=True)
+    age(idle["session"]["id"], "used_at", 6000)
+    with Daemon("users", SESSION_IDLE_SECONDS=5000) as users:
+        reply = users.call("POST", "/auth/session/refresh", {"refresh_token": idle["refresh_token"]})
+        assert (reply.status, reply.json) == (401, ENDED)
+        assert users.call("POST", "/auth/session/refresh", {"refresh_token": used["refresh_token"]}).status == 200
+    assert refreshed(idle["refresh_token"])["session"]["id"] == idle["session"]["id"], "and not under the setting of before"
+
+
+def test_a_reply_of_a_run_that_made_it_again_for_longer_is_made_again_for_the_time_of_now(person):
+    late, early = session_of(person), session_of(person)
+    for body, seconds in ((late, 100), (early, 20)):
+        refreshed(body["refresh_token"])
+        age(body["session"]["id"], "rotated_at", seconds)
+    with Daemon("users", REFRESH_RETRY_SECONDS=60) as users:
+        again = [users.call("POST", "/auth/session/refresh", {"refresh_token": one["refresh_token"]}) for one in (late, early)]
+    assert [reply.status for reply in again] == [401, 200]
+    assert again[0].json["code"] == "session_reused"
+
+
+def test_of_more_sessions_than_are_allowed_now_the_next_login_leaves_as_many_as_are(person):
+    bodies = [session_of(person) for _ in range(4)]
+    with Daemon("users", SESSIONS_PER_USER=2) as users:
+        last = users.call("POST", "/auth/session", {"email": person.email, "password": person.password}).json
+    assert {one["id"] for one in sessions(last["access_token"])} == {bodies[-1]["session"]["id"], last["session"]["id"]}
+    assert [refresh(body["refresh_token"]).status for body in bodies] == [401, 401, 401, 200]
+
+
 def test_a_shorter_lifetime_of_tokens_shortens_access_tokens_too(person):
     with Daemon("users", TOKEN_LIFETIME_SECONDS=30) as users:
         body = users.call("POST", "/auth/session", {"email": person.email, "password": person.password}).json

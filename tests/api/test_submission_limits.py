@@ -180,6 +180,24 @@ def test_no_result_may_be_read_without_a_token_where_none_may_be_submitted():
             assert (reply.status, reply.json) == TOKEN_MISSING
 
 
+def test_a_result_that_a_stranger_submitted_under_a_higher_limit_is_for_users_alone_under_a_lower_one(reader):
+    with Daemon("values", VALUES_ANONYMOUS_MAX=1000) as values:
+        assert anonymous(values, 999, some_address()).status == 200
+        abacus.eventually(lambda: read(values, 999).status == 200)
+    with Daemon("values", VALUES_ANONYMOUS_MAX=998) as values:
+        reply = read(values, 999)
+        assert (reply.status, reply.json) == TOKEN_MISSING
+        assert values.call("GET", "/values/fibonacci/999", token=reader.token).status == 200
+
+
+def test_a_bucket_that_was_emptied_under_a_slow_rate_fills_up_at_the_rate_of_now(person):
+    submit = lambda values: values.call("POST", "/values", {"index": 7}, token=person.token).status  # noqa: E731
+    with Daemon("values", **SLOW) as values:
+        assert [submit(values) for _ in range(BURST + 1)] == [200] * BURST + [429]
+    with Daemon("values", VALUES_RATE=1000, VALUES_BURST=BURST) as values:
+        abacus.eventually(lambda: submit(values) == 200, 1, message="one of a thousand a second")
+
+
 @pytest.mark.parametrize(
     "environment, expected",
     [

@@ -1,8 +1,10 @@
-"""One user's crowd of large jobs: another's small job waits for none of them, and another's large one for few. What is counted
-is the order, because times depend on the machine: bench/lanes measures those."""
+"""One user's crowd of large jobs: another's small job waits for none of them, and its large one for few. What is counted is
+the order, because times depend on the machine: bench/lanes measures those. The one limit of time is far below the wait that a
+fault would cause."""
 
 import collections
 import random
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -107,3 +109,54 @@ def test_a_small_job_waits_for_no_large_ones(story):
 def test_another_users_large_job_waits_for_the_window_and_for_no_more_however_many_the_first_user_submits(story):
     print(f"{story.before_large} large jobs were calculated before that of another user")
     assert story.before_large <= BEFORE_LARGE
+
+
+# ---- bursts, and what comes right after ----
+
+SMALL_WINDOW = 20
+MORE_SMALL = 1000  # at most, while the samples are taken
+NEVER_S = 600  # between two refills that nothing caused
+SAMPLES = 20
+
+
+def done_s(port, person, index):
+    """From submitting it until its result is read."""
+    began = time.monotonic()
+    assert abacus.post("/values", {"index": index}, token=person.token, port=port).status == 200
+    read = lambda: abacus.get(f"/values/fibonacci/{index}", token=person.token, port=port).status == 200  # noqa: E731
+    eventually(read, 60, every_s=0.002, message="it is done")
+    return time.monotonic() - began
+
+
+def goes_on(values, person, indexes, is_over):
+    """Bursts that fill the lane again and again."""
+    while indexes and not is_over.is_set():
+        for _ in range(min(2 * SMALL_WINDOW, len(indexes))):
+            assert values.call("POST", "/values", {"index": indexes.pop()}, token=person.token).status == 200
+
+
+def test_right_after_a_burst_that_filled_its_lane_a_small_job_waits_for_no_refill():
+    """Also while the other user goes on. The next refill that nothing causes is ten minutes away."""
+    greedy, other, is_over = Person(), Person(), threading.Event()
+    indexes = fresh_indexes(2 * SAMPLES + 3 * SMALL_WINDOW + MORE_SMALL, 300, 4700)
+    samples = [indexes.pop() for _ in range(2 * SAMPLES)]
+    burst = [indexes.pop() for _ in range(3 * SMALL_WINDOW)]
+    with (
+        stopped(*VALUES, *WORKERS),
+        Daemon("values", WINDOW_JOBS=SMALL_WINDOW, REPAIR_SECONDS=NEVER_S, VALUES_RATE=0) as values,
+    ):
+        for index in burst:
+            assert values.call("POST", "/values", {"index": index}, token=greedy.token).status == 200
+        assert int(abacus.redis_cli("XLEN", "jobs")) <= SMALL_WINDOW
+        with Daemon("worker"):
+            eventually(lambda: set(states("fibonacci", burst)) == {"done"}, 60, message="the burst is done")
+            after = [done_s(values.port, other, samples.pop()) for _ in range(SAMPLES)]
+            with ThreadPoolExecutor(1) as pool:
+                going_on = pool.submit(goes_on, values, greedy, indexes, is_over)
+                try:
+                    beside = [done_s(values.port, other, samples.pop()) for _ in range(SAMPLES)]
+                finally:
+                    is_over.set()
+                going_on.result()
+    print(f"longest after the burst: {max(after):.3f} s, while it goes on: {max(beside):.3f} s")
+    assert max(after + beside) < NEVER_S / 100

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from test_backlog import WORKERS, fresh_indexes, row, states, stopped
 
 import abacus
-from abacus import Person, eventually, get, messages, post, result, submit
+import calculations
+from abacus import Daemon, Person, eventually, get, messages, post, result, submit
 from websocket import WebSocket
 
 READERS = 6
@@ -49,6 +50,20 @@ def test_a_result_that_was_evicted_is_calculated_again_and_the_request_gets_it(r
             seen.append(live.next_message().get("index"))
     assert index not in seen, "it was announced a second time"
     assert row(index, "state, calculated_at") == before
+
+
+def test_a_result_is_kept_for_as_long_as_its_worker_was_told_and_is_read_after_that_too(reader):
+    """By a worker of a run with a short time, then by those of the stack, which keep it for a day."""
+    kept, _ = make_long(reader)
+    (index,) = fresh_indexes(1, 20_000, 60_000)
+    key = f"result:fibonacci:{index}"
+    with stopped(*WORKERS), Daemon("worker", RESULT_CACHE_SECONDS=1, WORKER_NAME=f"short-{index}"):
+        submit(index, reader.token)
+        eventually(lambda: row(index) == "done", 20)
+        eventually(lambda: abacus.redis_cli("EXISTS", key) == "0", 10, message="its time is over")
+        assert int(abacus.redis_cli("TTL", f"result:fibonacci:{kept}")) > 80_000, "the others keep theirs"
+    assert result(index, reader.token) == str(calculations.fibonacci(index))
+    assert int(abacus.redis_cli("TTL", key)) > 80_000
 
 
 def test_many_readers_of_an_evicted_result_cause_one_calculation_and_wait_for_no_longer_than_a_request_may(reader):

@@ -4,7 +4,7 @@ import contextlib
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from test_backlog import short, stopped
+from test_backlog import short, states, stopped
 
 import abacus
 from abacus import Daemon, eventually, fail
@@ -62,6 +62,17 @@ def test_there_is_room_again_when_something_is_done(person):
             assert statuses([values], person.token, indexes[:MOST]) == [200] * MOST
             assert statuses([values], person.token, indexes[MOST:]) == [429]
         eventually(lambda: statuses([values], person.token, indexes[MOST:]) == [200], 40)
+
+
+def test_what_was_submitted_under_a_higher_limit_counts_under_a_lower_one_and_is_done_all_the_same(person):
+    indexes = short(MOST + 6)
+    with stopped(*WORKERS):
+        with Daemon("values", VALUES_PENDING_MAX=0, VALUES_RATE=0) as values:
+            assert statuses([values], person.token, indexes[: MOST + 5]) == [200] * (MOST + 5)
+        with Daemon("values", **LIMITED) as values:
+            reply = values.call("POST", "/values", {"index": indexes[-1]}, token=person.token)
+            assert (reply.status, reply.json) == (429, TOO_MANY)
+    eventually(lambda: states("fibonacci", indexes[:-1]) == ["done"] * (MOST + 5), 40)
 
 
 def test_there_is_no_limit_where_it_is_0(idle, person):
