@@ -84,18 +84,18 @@ def wait_until_idle(pids):
         time.sleep(2)
 
 
-def log_in():
+def log_in(users):
     body = json.dumps({"email": "user@abacus.test", "password": "abacus-user-dev"}).encode()
-    request = urllib.request.Request(f"{USERS}/auth/login", body, {"Content-Type": "application/json"})
+    request = urllib.request.Request(f"{users}/auth/login", body, {"Content-Type": "application/json"})
     return json.load(urllib.request.urlopen(request))["auth_token"]
 
 
-def fill_current(token):
+def fill_current(values, token):
     """Makes twenty values, which /values/current then lists."""
     for index in range(20):
         body = json.dumps({"index": index}).encode()
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
-        urllib.request.urlopen(urllib.request.Request(f"{VALUES}/values", body, headers)).read()
+        urllib.request.urlopen(urllib.request.Request(f"{values}/values", body, headers)).read()
 
 
 class Target(NamedTuple):
@@ -104,6 +104,14 @@ class Target(NamedTuple):
     name: str
     urls: dict[str, str]
     pids: Callable[[str], list[int]]
+    token: str = ""
+
+
+def own_target(name, urls, pids):
+    """Our services, with a token of theirs and twenty values. pids: the serving process of each."""
+    token = log_in(urls["users"])
+    fill_current(urls["values"], token)
+    return Target(name, urls, lambda part: [pids[part]], token)
 
 
 class Case(NamedTuple):
@@ -153,10 +161,10 @@ def milliseconds(text):
     return float(number) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
 
 
-def load(target, case, token):
+def load(target, case):
     url, pids = target.urls[case.part] + case.path, target.pids(case.part)
     command = ["wrk", "-t1", "-c", CONNECTIONS, "-d", f"{SECONDS}s", "--latency", "-s", str(HERE / case.script), url]
-    environment = {**os.environ, "TOKEN": token if case.needs_token else ""}
+    environment = {**os.environ, "TOKEN": target.token if case.needs_token else ""}
     before, start = sum(map(cpu_s, pids)), time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
     spent, took = sum(map(cpu_s, pids)) - before, time.monotonic() - start
@@ -168,12 +176,12 @@ def load(target, case, token):
     return Load(requests / took, requests / max(spent, 1 / TICKS), milliseconds(p99))
 
 
-def measure(runs, token):
+def measure(runs):
     """The medians of each (target, case), over rounds in which each has its turn."""
     seen = {run: [] for run in runs}
     for _ in range(ROUNDS):
         for run, (target, case) in runs.items():
-            seen[run].append(load(target, case, token))
+            seen[run].append(load(target, case))
     return {run: Load(*map(statistics.median, zip(*results, strict=True))) for run, results in seen.items()}
 
 
@@ -191,25 +199,23 @@ def worker_jobs():
 
 
 def start():
-    """The stack from nothing, with a token and twenty values; returns our services as a target, and the token."""
+    """The stack from nothing, as a target."""
     if subprocess.run(["scripts/stack", "down"], cwd=ROOT, env=ENVIRONMENT, capture_output=True).returncode == 0:
         subprocess.run(["rm", "-rf", os.path.realpath(RUN_DIR), str(RUN_DIR)], check=True)
     stack("up")
-    token = log_in()
-    fill_current(token)
     pids = {name: serving_pid(name) for name in ("users", "values")}
-    return Target("abacus", {"users": USERS, "values": VALUES}, lambda part: [pids[part]]), token
+    return own_target("abacus", {"users": USERS, "values": VALUES}, pids)
 
 
 def print_own(names):
-    ours, token = start()
+    ours = start()
     services = ("users", "values", "worker")
     wait_until_idle([pid for name in services for pid in service_pids(name)])
     memory = {what: {name: memory_mib(service_pids(name), what) for name in services} for what in ("Rss", "Pss")}
     with Nginx() as nginx:
         runs = {NGINX_CASE.name: (nginx, NGINX_CASE)}
         runs.update({case.name: (ours, case) for case in CASES if not names or case.name in names})
-        medians = measure(runs, token)
+        medians = measure(runs)
     if not names or "worker" in names:
         rounds = [worker_jobs() for _ in range(3)]
         medians["worker, small jobs"] = Load(*map(statistics.median, zip(*rounds, strict=True)), None)
@@ -223,12 +229,12 @@ def print_own(names):
 
 
 def print_peers(names):
-    ours, token = start()
+    ours = start()
     with peers.running(RUN_DIR, names or peers.NAMES) as others:
-        targets = [ours, *(Target(name, {"users": url, "values": url}, pids) for name, url, pids in others)]
+        targets = [ours, *(Target(name, {"users": url, "values": url}, pids, ours.token) for name, url, pids in others)]
         for target in targets[1:]:
-            peers.check_replies(target.urls, ours.urls, token, CASES)
-        medians = measure({(target.name, case.name): (target, case) for target in targets for case in CASES}, token)
+            peers.check_replies(target.urls, ours.urls, ours.token, CASES)
+        medians = measure({(target.name, case.name): (target, case) for target in targets for case in CASES})
     print("requests per CPU-second, and how many times that ours are:")
     print(f"{'':20}" + "".join(f"{target.name:>18}" for target in targets))
     for case in CASES:
@@ -237,10 +243,15 @@ def print_peers(names):
         print(f"{case.name:20}" + "".join(f"{cell:10,.0f} ({ours_per_cpu / cell:4.1f})" for cell in cells))
 
 
-try:
-    if sys.argv[1:2] == ["--peers"]:
-        print_peers(sys.argv[2:])
-    else:
-        print_own(sys.argv[1:])
-finally:
-    subprocess.run(["scripts/stack", "down"], cwd=ROOT, env=ENVIRONMENT, capture_output=True)
+def main():
+    try:
+        if sys.argv[1:2] == ["--peers"]:
+            print_peers(sys.argv[2:])
+        else:
+            print_own(sys.argv[1:])
+    finally:
+        subprocess.run(["scripts/stack", "down"], cwd=ROOT, env=ENVIRONMENT, capture_output=True)
+
+
+if __name__ == "__main__":
+    main()
