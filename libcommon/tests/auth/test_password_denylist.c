@@ -97,6 +97,7 @@ static void test_a_file_that_is_no_list_is_refused(void **state)
 
 static void test_a_list_that_can_not_be_read_lets_no_password_through(void **state)
 {
+	struct buf behind = {0};
 	char line[1001] = {0};
 	bool listed;
 
@@ -111,6 +112,12 @@ static void test_a_list_that_can_not_be_read_lets_no_password_through(void **sta
 	strcpy(line + HASH_LEN + LINE_BYTES_MAX, "\n");
 	write_file(line);
 	assert_int_equal(password_denylist_look(path, "password", &listed), STATUS_INTERNAL);
+	for (int i = 0; i < 5; i++) /* the search then begins with the long line itself */
+		buf_printf(&behind, "%040d\n", i);
+	buf_text(&behind, line);
+	write_file(behind.bytes);
+	assert_int_equal(password_denylist_look(path, "password", &listed), STATUS_INTERNAL);
+	buf_free(&behind);
 }
 
 int main(void)
