@@ -94,6 +94,17 @@ static inline void say_page(struct http_request *req)
 	reply_text(req, text);
 }
 
+static inline void say_page_by_number(struct http_request *req)
+{
+	struct http_page page;
+	char text[100];
+
+	if (!http_page_read_by(req, 10, 50, &page))
+		return;
+	snprintf(text, sizeof text, "%lld %lld", (long long)page.after_number, (long long)page.after);
+	reply_text(req, text);
+}
+
 static inline void say_headers(struct http_request *req)
 {
 	http_reply_header(req, "X-Good", "good");
@@ -135,23 +146,15 @@ static inline void say_user(struct http_request *req)
 }
 
 static const struct http_route routes[] = {
-	{"GET", "/hello", say_hello, false, false},
-	{"POST", "/hello", say_hello, false, false},
-	{"DELETE", "/hello", say_hello, false, false},
-	{"GET", "/params/{first}/and/{second}", say_params, false, false},
-	{"GET", "/query", say_query, false, false},
-	{"POST", "/json", say_json, false, true},
-	{"GET", "/remote", say_remote_ip, false, false},
-	{"GET", "/slow", begin_slowly, false, false},
-	{"GET", "/page", say_page, false, false},
-	{"GET", "/headers", say_headers, false, false},
-	{"GET", "/large", say_large, false, false},
-	{"GET", "/codes/{code}", say_code, false, false},
-	{"GET", "/unchanged", say_unchanged, false, false},
-	{"GET", "/invalid", say_invalid, false, false},
-	{"GET", "/token", say_user, true, false},
-	{"GET", "/{of}/page", say_page, false, false},
-	{0},
+	{"GET", "/hello", say_hello, false, false},       {"POST", "/hello", say_hello, false, false},
+	{"DELETE", "/hello", say_hello, false, false},    {"GET", "/params/{first}/and/{second}", say_params, false, false},
+	{"GET", "/query", say_query, false, false},       {"POST", "/json", say_json, false, true},
+	{"GET", "/remote", say_remote_ip, false, false},  {"GET", "/slow", begin_slowly, false, false},
+	{"GET", "/page", say_page, false, false},         {"GET", "/page-by-number", say_page_by_number, false, false},
+	{"GET", "/headers", say_headers, false, false},   {"GET", "/large", say_large, false, false},
+	{"GET", "/codes/{code}", say_code, false, false}, {"GET", "/unchanged", say_unchanged, false, false},
+	{"GET", "/invalid", say_invalid, false, false},   {"GET", "/token", say_user, true, false},
+	{"GET", "/{of}/page", say_page, false, false},    {0},
 };
 
 static inline struct http_config server_config(void)

@@ -271,6 +271,31 @@ static void test_a_page_has_defaults(void **state)
 	assert_body("50 9223372036854775807");
 }
 
+static void test_a_page_by_number_begins_after_a_number_and_an_id(void **state)
+{
+	static const char *const refused[] = {"7",
+					      "7-",
+					      "-7",
+					      "7--8",
+					      "7-8-9",
+					      "x-1",
+					      "1-x",
+					      "9223372036854775808-1",
+					      "00000000000000000000000000000000000000001-1"};
+	char path[100];
+
+	get("/page-by-number", "");
+	assert_body("-1 0");
+	get("/page-by-number?after=0-9223372036854775807", "");
+	assert_body("0 9223372036854775807");
+	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+		snprintf(path, sizeof path, "/page-by-number?after=%s", refused[i]);
+		get(path, "");
+		assert_code(400);
+		assert_has(&raw, "\"field\":\"after\"");
+	}
+}
+
 static void test_the_next_page_is_linked_as_the_client_sees_it(void **state)
 {
 	get("/page?limit=5", "");
@@ -368,6 +393,7 @@ int main(void)
 		SERVER_TEST(test_an_invalid_payload_lists_each_field),
 		SERVER_TEST(test_a_page_is_bounded),
 		SERVER_TEST(test_a_page_has_defaults),
+		SERVER_TEST(test_a_page_by_number_begins_after_a_number_and_an_id),
 		SERVER_TEST(test_the_next_page_is_linked_as_the_client_sees_it),
 		SERVER_TEST(test_the_next_page_is_of_what_the_path_names),
 		SERVER_TEST(test_the_next_page_of_a_search_repeats_it_encoded),
