@@ -1,17 +1,19 @@
 #!/bin/sh
-# usage: docker-push.sh pushes the images of all services to a registry, tagged with the first 8 characters of the commit and with the branch.
+# usage: docker-push.sh pushes the images of all services to a registry, tagged with the first 8 characters of the commit and with the branch. It
+# builds nothing: it pushes the very images that `sh test.sh docker` has built of this commit and passed on, which artifacts/tested-images names by
+# their ids, and refuses when one of them is missing.
 #   REGISTRY (ecr)     ecr, dockerhub, gcr or acr; the file deploy/registries/NAME.sh lists the variables that it needs
 #   REGISTRY_HOST      its address, unless it is the usual one
 #   BRANCH, COMMIT     default: Travis's, else those checked out. Only the branches staging and production are pushed, and no pull request.
 #   SERVICES           the images to push, default: all
-#   IMAGES (abacus)    the part of an image's name before /SERVICE, here and in the registry
+#   IMAGES (abacus)    the part of an image's name before /SERVICE in the registry
+#   TESTED (artifacts/tested-images)   the record of the tests: lines COMMIT stage|prod SERVICE PLATFORM ID
 #   COSIGN_KEY         the key, as cosign takes it, that signs what is pushed; COSIGN_PASSWORD is its password. Default: nothing is signed.
-# What each image consists of is in the folder artifacts/sbom afterwards, as CycloneDX.
-# An image that does not exist as IMAGES/SERVICE:COMMIT is built from this folder, which must then be that commit without changes.
+# What each image consists of is in the folder artifacts/sbom afterwards, as CycloneDX, and artifacts/pushed-images lists the digests in the registry.
 # docker-compose runs the pushed images with IMAGES=registry/abacus TAG=commit.
 set -eu
 cd "$(dirname "$0")"
-: "${REGISTRY:=ecr}" "${IMAGES:=abacus}" "${SERVICES:=users values worker mailer healthcheck client swagger nginx db redis certificates}"
+: "${REGISTRY:=ecr}" "${IMAGES:=abacus}" "${TESTED:=artifacts/tested-images}" "${SERVICES:=users values worker mailer healthcheck client swagger nginx db redis certificates}"
 branch=${BRANCH:-${TRAVIS_BRANCH:-$(git symbolic-ref -q --short HEAD || echo none)}}
 commit=$(printf %.8s "${COMMIT:-${TRAVIS_COMMIT:-$(git rev-parse HEAD)}}")
 
@@ -48,40 +50,31 @@ esac
 # shellcheck source=deploy/registries/ecr.sh
 . "deploy/registries/$REGISTRY.sh"
 
-# recipe SERVICE: the Dockerfile of its image.
-recipe() {
-	case $1 in
-	certificates) echo deploy/certificates/Dockerfile ;;
-	*) echo "services/$1/Dockerfile-$kind" ;;
-	esac
+# tested SERVICE: the id of the image that the tests have passed on.
+tested() {
+	id=$(awk -v wanted="$commit $kind $1 $platform" 'substr($1, 1, 8) " " $2 " " $3 " " $4 == wanted { print $5 }' "$TESTED" 2>/dev/null) || true
+	[ -n "$id" ] || die "no test has passed on $1 of $commit for $kind and $platform; check that commit out without changes, and run: sh test.sh docker"
+	docker image inspect "$id" >/dev/null 2>&1 || die "the tested image of $1, $id, is not on this engine; push where it was tested"
+	echo "$id"
 }
 
-build() {
-	! docker image inspect "$IMAGES/$1:$commit" >/dev/null 2>&1 || return 0
-	[ "$(printf %.8s "$(git rev-parse HEAD)")" = "$commit" ] && [ -z "$(git status --porcelain)" ] ||
-		die "$IMAGES/$1:$commit does not exist and cannot be built: this folder is not commit $commit without changes; check that commit out"
-	echo "building $1"
-	[ -z "${CA_BUNDLE:-}" ] || cmp -s "$CA_BUNDLE" ca-bundle.pem || cp -L "$CA_BUNDLE" ca-bundle.pem # which git ignores
-	DOCKER_BUILDKIT=1 docker build -q -f "$(recipe "$1")" \
-		--build-arg BASE="${BASE:-debian:trixie-slim}" --build-arg VERSION="$(sed -n 's/^VERSION := //p' Makefile)" \
-		--build-arg REVISION="$commit" --build-arg CREATED="$(git show -s --format=%cI "$commit")" -t "$IMAGES/$1:$commit" . >/dev/null
-}
-
-# push SERVICE. A daemon's image is built from scratch and has no label of the base, so the warning does not concern it.
+# push SERVICE ID. A daemon's image is built from scratch and has no label of the base, so the warning does not concern it.
 push() {
-	[ "$(docker image inspect -f '{{index .Config.Labels "abacus.base"}}' "$IMAGES/$1:$commit")" != offline ] ||
+	[ "$(docker image inspect -f '{{index .Config.Labels "abacus.base"}}' "$2")" != offline ] ||
 		echo "docker-push: warning: $1 is built on the base of scripts/offline-base-images and contains the package sources of the machine that made it"
 	for tag in "$commit" "$branch"; do
-		docker tag "$IMAGES/$1:$commit" "$repository/$1:$tag"
+		docker tag "$2" "$repository/$1:$tag"
 		docker push -q "$repository/$1:$tag"
 	done
+	digest=$(docker image inspect -f '{{range .RepoDigests}}{{println .}}{{end}}' "$2" | grep "^$repository/$1@" | head -1)
+	[ -n "$digest" ] || die "the engine knows no digest of $repository/$1"
+	echo "$1 $digest" >>artifacts/pushed-images
 }
 
-# Signs the image by its digest, because a tag may be moved, and attests what it consists of.
+# sign SERVICE DIGEST: the image by its digest, because a tag may be moved, and attests what it consists of.
 sign() {
-	digest=$(docker image inspect -f '{{range .RepoDigests}}{{println .}}{{end}}' "$repository/$1:$commit" | grep "^$repository/$1@")
-	cosign sign --yes --key "$COSIGN_KEY" "$digest"
-	cosign attest --yes --key "$COSIGN_KEY" --type cyclonedx --predicate "artifacts/sbom/$1.cdx.json" "$digest"
+	cosign sign --yes --key "$COSIGN_KEY" "$2"
+	cosign attest --yes --key "$COSIGN_KEY" --type cyclonedx --predicate "artifacts/sbom/$1.cdx.json" "$2"
 }
 
 # Docker keeps the login in a folder that is removed at the end, not in the caller's home.
@@ -90,15 +83,19 @@ export DOCKER_CONFIG
 trap 'rm -rf "$DOCKER_CONFIG"' EXIT
 trap 'exit 130' INT TERM
 
+platform=$(scripts/platforms)
 mkdir -p artifacts/sbom
+: >artifacts/pushed-images
+# All are looked for before the first is pushed.
 for service in $SERVICES; do
-	build "$service"
-	scripts/sbom "$service" "$IMAGES/$service:$commit" >"artifacts/sbom/$service.cdx.json"
+	id=$(tested "$service")
+	scripts/sbom "$service" "$id" >"artifacts/sbom/$service.cdx.json"
 done
 registry_login
 for service in $SERVICES; do
 	registry_make_repository "$service"
-	push "$service"
-	[ -z "${COSIGN_KEY:-}" ] || sign "$service"
+	id=$(tested "$service")
+	push "$service" "$id"
+	[ -z "${COSIGN_KEY:-}" ] || sign "$service" "$digest"
 done
 echo "docker-push: pushed as $commit and $branch to $repository: $SERVICES"

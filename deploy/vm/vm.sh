@@ -90,19 +90,17 @@ set_env() {
 	mv "$place/env.new" "$place/env"
 }
 
-# build [SERVICE...]: all, unless some are named. Only the daemons get the commit, so the images of the others change only when their files do.
+# build [SERVICE...]: all, unless some are named. Only the daemons' labels get the commit, so the images of the others change only when their files do.
 # shellcheck disable=SC2046,SC2086 # lists of words
 build() {
 	scripts/offline-base-images # each time, because no container uses the base image and 3-start removes it when it is a week old
-	revision=$(cat COMMIT 2>/dev/null || git rev-parse --short=8 HEAD 2>/dev/null || echo unknown)
 	[ $# -gt 0 ] || set -- $(scripts/compose config --services)
 	daemons='' others=''
 	for service; do
 		case $service in users* | values* | worker | mailer | healthcheck) daemons="$daemons $service" ;; *) others="$others $service" ;; esac
 	done
-	version=$(sed -n 's/^VERSION := //p' Makefile)
-	[ -z "$others" ] || scripts/compose build $fresh --build-arg VERSION="$version" $others >"$log" 2>&1 || failed
-	[ -z "$daemons" ] || scripts/compose build $fresh --build-arg VERSION="$version" --build-arg REVISION="$revision" $daemons >"$log" 2>&1 || failed
+	[ -z "$others" ] || REVISION=unknown CREATED=unknown scripts/compose build $fresh $others >"$log" 2>&1 || failed
+	[ -z "$daemons" ] || scripts/compose build $fresh $daemons >"$log" 2>&1 || failed
 }
 
 fresh=

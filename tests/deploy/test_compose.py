@@ -43,7 +43,7 @@ class Fake:
     def __init__(self, folder, plugin=False):
         self.folder, self.calls = folder, folder / "calls"
         (folder / "bin").mkdir()
-        for name in "sh sed awk tr grep cat head timeout".split():
+        for name in "sh sed awk tr grep cat head timeout dirname".split():
             (folder / "bin" / name).symlink_to(run("which", name).stdout.strip())
         called = f'echo "${{PROJECT:-}}" >{folder}/volumes; echo "${{COMPOSE_PROJECT_NAME:-}} ${{0##*/}} $*" >>{self.calls}'
         config = f'case "$*" in *config) cat {folder}/config ;; esac'
@@ -145,8 +145,37 @@ def test_a_port_of_the_projects_own_container_is_not_taken(fake):
 @pytest.mark.parametrize("arguments, starts", [(["up", "-d", "--build"], False), (["build"], False), (["up", "-d"], True)])
 def test_a_base_image_that_cannot_be_had_is_named_with_the_script_that_makes_it(fake, arguments, starts):
     done = fake.compose(*arguments, ok=starts)
-    assert "debian:trixie-slim is missing" in done.stdout and "scripts/offline-base-images makes it" in done.stdout
+    assert "debian:trixie-slim@sha256:" in done.stdout and "scripts/offline-base-images makes it" in done.stdout
     assert fake.last().startswith("abacus-dev docker-compose up") == starts
+
+
+def test_each_build_gets_the_pinned_base_image_and_labels_of_its_origin(fake):
+    fake.program("docker-compose", f'echo "$BASE $REVISION" >>{fake.calls}')
+    given = {"REVISION": "0123abcd", "CREATED": "2026-01-01T00:00:00+00:00"}
+    pinned = fake_pin("debian:trixie-slim")
+    for arguments in ["up", "-d"], ["build"]:
+        fake.compose(*arguments, ok=arguments[0] == "up", **given)
+    assert fake.calls.read_text().splitlines()[-1] != f"{pinned} 0123abcd", "a build without a base image was started"
+    fake.program("docker", "true")
+    fake.compose("build", **given)
+    assert fake.last() == f"{pinned} 0123abcd"
+    fake.compose("build", BASE="mine:1", **given)
+    assert fake.last() == "mine:1 0123abcd"
+
+
+def fake_pin(name):
+    (line,) = [line for line in (ROOT / "scripts/base-images").read_text().splitlines() if line.startswith(name + " ")]
+    return line.replace(" ", "@")
+
+
+@pytest.mark.parametrize("kind", ["dev", "stage", "prod"])
+def test_every_build_of_compose_is_given_the_same_arguments(kind):
+    text = (ROOT / f"docker-compose-{kind}.yml").read_text()
+    assert text.count("build: {context") == text.count(", args: *arguments}") > 6
+    assert set(re.findall(r"\$\{(BASE|VERSION|REVISION|CREATED|SOURCE):-", text)) == set(ARGUMENTS)
+
+
+ARGUMENTS = ["BASE", "VERSION", "REVISION", "CREATED", "SOURCE"]
 
 
 def test_plain_compose_finds_development_by_itself():
@@ -176,6 +205,13 @@ def test_every_recipe_can_be_built_without_buildkit(path):
     text = path.read_text()
     lacking = r"^(COPY|ADD)\b.*--(chmod|link|parents|exclude)|^RUN\b.*--(mount|network|security)|<<|^# *syntax"
     assert not re.search(lacking, text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_every_recipe_labels_its_image_with_its_origin(path):
+    text = path.read_text()
+    for argument in ARGUMENTS[1:]:
+        assert f'org.opencontainers.image.{argument.lower()}="${{{argument}}}"' in text
 
 
 def test_every_port_variable_of_development_is_documented():

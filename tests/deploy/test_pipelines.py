@@ -18,6 +18,9 @@ yaml = pytest.importorskip("yaml")
 WORKFLOWS = {path.stem: path for path in sorted((ROOT / ".github/workflows").glob("*.yml"))}
 
 
+TESTS_OF_IMAGES = "ENGINE=required scripts/ci/minutely sh test.sh docker"
+
+
 def travis():
     return yaml.safe_load((ROOT / ".travis.yml").read_text())["jobs"]["include"]
 
@@ -74,7 +77,9 @@ def test_travis_pushes_only_from_the_two_branches():
     )
     pushing = [one for one in travis() if "docker-push.sh" in str(one["script"])]
     assert [one["if"] for one in pushing] == ["type = push AND branch IN (staging, production)"]
-    assert "ENGINE=required scripts/ci/minutely sh test.sh docker" in [one["script"] for one in travis()]
+    (testing,) = [one for one in travis() if one["script"] == TESTS_OF_IMAGES]
+    assert testing["if"] == f"NOT ({pushing[0]['if']})", "the job that pushes tests the images itself"
+    assert pushing[0]["script"].startswith(f"{TESTS_OF_IMAGES} && scripts/ci/minutely sh docker-push.sh && ")
 
 
 def test_each_command_of_travis_prints_a_line_a_minute():
@@ -90,7 +95,13 @@ def test_github_pushes_only_from_the_two_branches_and_what_passed_every_other_jo
     ((_, job),) = pushing
     branches = " || ".join(f"github.ref == 'refs/heads/{branch}'" for branch in ("staging", "production"))
     assert job["if"] == f"github.event_name == 'push' && ({branches})"
-    assert sorted([*job["needs"], "push"]) == sorted(workflow("tests")["jobs"])
+    tests = workflow("tests")["jobs"]
+    assert sorted([*job["needs"], "images", "push"]) == sorted(tests)
+    not_branches = " && ".join(f"github.ref != 'refs/heads/{branch}'" for branch in ("staging", "production"))
+    assert tests["images"]["if"] == f"github.event_name != 'push' || ({not_branches})"
+    assert commands(job)[:2] == [TESTS_OF_IMAGES, "scripts/ci/minutely sh docker-push.sh"]
+    steps = [step.get("uses", step.get("run", "")).partition("@")[0] for step in job["steps"]]
+    assert steps.index("aws-actions/configure-aws-credentials") > steps.index(TESTS_OF_IMAGES)
     assert workflow("tests")["on"] == {"push": {"branches": ["**"]}, "pull_request": None}
 
 
@@ -158,7 +169,7 @@ def test_a_silent_command_has_a_line_for_each_pause_and_its_own_exit_code():
 # In place of the engine: runs what the container would, in the folder that stands for it.
 DOCKER = """#!/bin/sh
 echo "$*" >"$SAID/docker"
-while [ "$1" != debian:trixie-slim ]; do
+while case $1 in debian:trixie-slim*) false ;; esac; do
 	case $1 in OWNER=*) export "$1" ;; esac
 	shift
 done
@@ -183,7 +194,8 @@ def tree(tmp_path):
         path.write_text(DOCKER if does is None else f"#!/bin/sh\n{does}\n")
         path.chmod(0o755)
     (tmp_path / "scripts").mkdir()
-    (tmp_path / "scripts/ci").symlink_to(ROOT / "scripts/ci")
+    for name in "ci", "base-image", "base-images":
+        (tmp_path / "scripts" / name).symlink_to(ROOT / "scripts" / name)
 
     def start(*command, ok=True):
         path = f"{tmp_path}/bin:{os.environ['PATH']}"

@@ -5,6 +5,7 @@ import base64
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import urllib.error
@@ -65,8 +66,8 @@ def registry(tmp_path):
 
 
 @pytest.fixture
-def image(engine, tmp_path):
-    """A small image, named as the commit's."""
+def image(engine, tmp_path, monkeypatch):
+    """A small image of users that the tests have passed on; its id."""
     (tmp_path / "proof").write_text(COMMIT)
     (tmp_path / "libc6").write_text(
         "Package: libc6\nStatus: install ok installed\nArchitecture: amd64\nVersion: 2.41-12+deb13u1\n\n"
@@ -75,16 +76,23 @@ def image(engine, tmp_path):
         'FROM scratch\nCOPY proof /proof\nCOPY libc6 /var/lib/dpkg/status.d/libc6\nCMD ["/proof"]\n'
     )
     name = f"{IMAGES}/users"
-    run("docker", "build", "-q", "-t", f"{name}:{COMMIT[:8]}", tmp_path, **engine)
-    yield name
-    ids = run("docker", "images", "-q", f"{name}", **engine).stdout.split()
-    if ids:
-        run("docker", "rmi", "-f", *set(ids), **engine)
+    run("docker", "build", "-q", "-t", name, tmp_path, **engine)
+    id = run("docker", "image", "inspect", "-f", "{{.Id}}", name, **engine).stdout.strip()
+    monkeypatch.setenv("TESTED", str(record(tmp_path, users=id)))
+    yield id
+    run("docker", "rmi", "-f", id, **engine)
+
+
+def record(folder, commit=COMMIT, platform="linux/amd64", **ids):
+    """What `sh test.sh docker` writes down, for both branches."""
+    lines = [f"{commit} {kind} {service} {platform} {id}\n" for kind in ("stage", "prod") for service, id in ids.items()]
+    (folder / "tested").write_text("".join(lines))
+    return folder / "tested"
 
 
 def push(branch="staging", ok=True, **variables):
     no_pull_request = {"TRAVIS_BRANCH": "", "TRAVIS_PULL_REQUEST": "false", "GITHUB_EVENT_NAME": ""}
-    quiet = {**no_pull_request, "REGISTRY": "ecr", "IMAGES": IMAGES, "SERVICES": "users"}
+    quiet = {**no_pull_request, "REGISTRY": "ecr", "IMAGES": IMAGES, "SERVICES": "users", "PLATFORMS": "linux/amd64"}
     return run("sh", "docker-push.sh", ok=ok, **{**quiet, "BRANCH": branch, "COMMIT": COMMIT, **variables})
 
 
@@ -204,6 +212,7 @@ def test_a_pushed_image_can_be_pulled_only_after_a_login(engine, registry, image
         env={**os.environ, **home},
     )
     run("docker", "pull", pushed, **home)
+    assert run("docker", "image", "inspect", "-f", "{{.Id}}", pushed, **home).stdout.strip() == image
 
 
 @pytest.mark.parametrize(
@@ -258,8 +267,11 @@ def test_a_wrong_password_pushes_nothing_and_is_reported(engine, registry, image
     assert target.get("_catalog") == {"repositories": []}
 
 
+ALL = re.search(r"SERVICES:=([^}]*)", (ROOT / "docker-push.sh").read_text())[1].split()
+
+
 class Checkout:
-    """docker-push.sh in a repository of its own, with a `docker` that has no image, and records each build and push."""
+    """docker-push.sh in a repository of its own, with a `docker` that has every image, and records each call."""
 
     def __init__(self, folder):
         self.folder, self.tree = folder, folder / "tree"
@@ -267,6 +279,7 @@ class Checkout:
         for name in "docker-push.sh", "Makefile", ".gitignore":
             shutil.copy(ROOT / name, self.tree)
         (self.tree / "scripts").mkdir()
+        shutil.copy(ROOT / "scripts/platforms", self.tree / "scripts")
         (self.tree / "scripts/sbom").write_text("#!/bin/sh\necho '{}'\n")  # it would read images, and there are none
         (self.tree / "scripts/sbom").chmod(0o755)
         shutil.copytree(ROOT / "deploy/registries", self.tree / "deploy/registries")
@@ -274,7 +287,10 @@ class Checkout:
         self.git("add", ".")
         self.commit = self.commit_all("one")
         (folder / "bin").mkdir()
-        self.docker('[ "$1 $2" != "image inspect" ]')
+        self.ids = {name: f"sha256:{name}" for name in ALL}
+        self.digests = "; ".join(f"echo docker.io/a/{name}@sha256:0123" for name in ALL)
+        self.docker("true")
+        record(folder, commit=self.commit, **self.ids)
 
     def git(self, *command):
         return run("git", "-c", "user.name=a", "-c", "user.email=a@abacus.test", *command, cwd=self.tree).stdout.strip()
@@ -285,7 +301,9 @@ class Checkout:
 
     def docker(self, does):
         path = self.folder / "bin/docker"
-        path.write_text(f'#!/bin/sh\necho "$*" >>{self.folder}/calls\n{does}\n')
+        path.write_text(
+            f'#!/bin/sh\necho "$*" >>{self.folder}/calls\n{does}\ncase "$*" in *RepoDigests*) {self.digests} ;; esac\n'
+        )
         path.chmod(0o755)
 
     def push(self, branch="staging", ok=True, **variables):
@@ -299,6 +317,8 @@ class Checkout:
             "DOCKERHUB_USERNAME": "a",
             "DOCKERHUB_TOKEN": "b",
             "BRANCH": branch,
+            "PLATFORMS": "linux/amd64",
+            "TESTED": str(self.folder / "tested"),
             "PATH": f"{self.folder}/bin:{os.environ['PATH']}",
         }
         return run("sh", "docker-push.sh", ok=ok, cwd=self.tree, **{**quiet, **variables})
@@ -314,38 +334,103 @@ def checkout(tmp_path):
 
 
 @pytest.mark.parametrize("branch, kind", [("staging", "stage"), ("production", "prod")])
-def test_every_image_that_compose_pulls_is_pushed_and_has_a_dockerfile(checkout, branch, kind):
+def test_every_image_that_compose_pulls_is_pushed(checkout, branch, kind):
     checkout.push(branch)
-    for call in checkout.called("build"):
-        assert (ROOT / call[call.index("-f") + 1]).exists()
     used = set()
     for file in f"docker-compose-{kind}.yml", "deploy/certificates/docker-compose.yml":
         used |= {line.split("/")[-1].split(":")[0] for line in (ROOT / file).read_text().splitlines() if "image:" in line}
     assert used <= {call[-1].split("/")[-1].split(":")[0] for call in checkout.called("push")}
 
 
-@pytest.mark.parametrize("what", ["another commit", "a change", "a file that nobody added"])
-def test_a_checkout_that_differs_from_the_commit_is_not_built_under_its_name(checkout, what):
-    if what == "another commit":
-        checkout.commit_all("two")
-    else:
-        (checkout.tree / ("Makefile" if what == "a change" else "more")).write_text("VERSION := 2\n")
-    done = checkout.push(ok=False, COMMIT=checkout.commit)
-    assert done.returncode == 1 and done.stdout == (
-        f"docker-push: abacus/users:{checkout.commit[:8]} does not exist and cannot be built: "
-        f"this folder is not commit {checkout.commit[:8]} without changes; check that commit out\n"
-    )
-    assert not checkout.called("build") and not checkout.called("push")
+def test_every_image_that_is_pushed_is_tested():
+    steps = (ROOT / "tests/docker/steps.sh").read_text()
+    listed = [re.search(rf'^{name}="(.*)"$', steps, re.MULTILINE)[1] for name in ("daemons", "images")]
+    assert {*listed[1].replace("$daemons", listed[0]).split(), "certificates"} == set(ALL)
 
 
-def test_an_image_that_is_already_built_needs_no_checkout(checkout):
-    checkout.docker("true")
-    checkout.commit_all("two")
-    checkout.push(COMMIT=checkout.commit, SERVICES="users")
+def test_the_very_images_that_were_tested_are_pushed_and_nothing_is_built(checkout):
+    checkout.push("production", SERVICES="users db")
     assert not checkout.called("build")
-    assert [call[-1] for call in checkout.called("push")] == [
-        f"docker.io/a/users:{tag}" for tag in (checkout.commit[:8], "staging")
+    tags = [checkout.commit[:8], "production"]
+    assert [call[1:] for call in checkout.called("tag")] == [
+        [f"sha256:{name}", f"docker.io/a/{name}:{tag}"] for name in ("users", "db") for tag in tags
     ]
+    assert [call[-1] for call in checkout.called("push")] == [call[-1] for call in checkout.called("tag")]
+    pushed = (checkout.tree / "artifacts/pushed-images").read_text().splitlines()
+    assert pushed == [f"{name} docker.io/a/{name}@sha256:0123" for name in ("users", "db")]
+
+
+UNTESTED = {
+    "no record": {},
+    "another commit": {"commit": COMMIT, "users": "sha256:1", "db": "sha256:2"},
+    "another platform": {"platform": "linux/arm64", "users": "sha256:1", "db": "sha256:2"},
+    "only one of them": {"users": "sha256:1"},
+}
+
+
+@pytest.mark.parametrize("recorded", UNTESTED.values(), ids=UNTESTED)
+def test_what_was_not_tested_is_not_pushed_nor_what_comes_before_it(checkout, recorded):
+    record(checkout.folder, **{"commit": checkout.commit, **recorded})
+    if not recorded:
+        (checkout.folder / "tested").unlink()
+    done = checkout.push(ok=False, SERVICES="users db")
+    missing = "db" if len(recorded) == 1 else "users"
+    assert done.returncode == 1 and done.stdout == (
+        f"docker-push: no test has passed on {missing} of {checkout.commit[:8]} for stage and linux/amd64; "
+        "check that commit out without changes, and run: sh test.sh docker\n"
+    )
+    assert not checkout.called("push") and not checkout.called("login")
+
+
+def test_an_image_that_is_gone_since_it_was_tested_is_not_built_again(checkout):
+    checkout.docker('[ "$*" != "image inspect sha256:db" ] || exit 1')
+    done = checkout.push(ok=False, SERVICES="users db")
+    assert done.stdout == ("docker-push: the tested image of db, sha256:db, is not on this engine; push where it was tested\n")
+    assert not checkout.called("push") and not checkout.called("build")
+
+
+class Steps:
+    """tests/docker/steps.sh in a repository of its own, with a `docker` whose image of each name has the id in `ids`."""
+
+    def __init__(self, checkout):
+        self.tree, self.folder = checkout.tree, checkout.folder
+        (self.tree / "tests/docker").mkdir(parents=True)
+        shutil.copy(ROOT / "tests/docker/steps.sh", self.tree / "tests/docker")
+        checkout.git("add", ".")
+        self.commit = checkout.commit_all("two")
+        (self.folder / "docker-ids").write_text("users:prod sha256:1\nusers:stage sha256:2\nusers:dev sha256:3\n")
+        ids = f'grep "^${{5#abacus/}} " {self.folder}/docker-ids | cut -d" " -f2'
+        checkout.docker(f'case "$1 $2" in "version -f") echo linux/amd64 ;; "image inspect") {ids} ;; esac')
+        (self.folder / "out.built").write_text("users prod sha256:1\nusers stage sha256:2\nusers dev sha256:3\n")
+
+    def record(self, ok=True):
+        command = f"out={self.folder}/out; . tests/docker/steps.sh; record_tested"
+        return run("sh", "-ec", command, ok=ok, cwd=self.tree, PATH=f"{self.folder}/bin:{os.environ['PATH']}")
+
+    def recorded(self):
+        file = self.tree / "artifacts/tested-images"
+        return file.read_text() if file.exists() else None
+
+
+def test_the_images_that_all_tests_passed_on_are_recorded_with_their_commit(checkout):
+    steps = Steps(checkout)
+    steps.record()
+    assert steps.recorded() == "".join(
+        f"{steps.commit} {kind} users linux/amd64 {id}\n" for kind, id in (("prod", "sha256:1"), ("stage", "sha256:2"))
+    )
+
+
+def test_an_image_that_another_build_replaced_during_the_tests_leaves_no_record(checkout):
+    steps = Steps(checkout)
+    (steps.folder / "docker-ids").write_text("users:prod sha256:1\nusers:stage sha256:4\nusers:dev sha256:3\n")
+    assert "abacus/users:stage was built anew during the tests" in steps.record(ok=False).stdout
+    assert steps.recorded() is None
+
+
+def test_tests_of_files_that_differ_from_the_commit_leave_no_record(checkout):
+    steps = Steps(checkout)
+    (steps.tree / "more").touch()
+    assert "nothing is recorded as tested" in steps.record().stdout and steps.recorded() is None
 
 
 @pytest.mark.parametrize(
@@ -379,7 +464,7 @@ def test_without_an_engine_the_tests_that_need_one_are_skipped_or_fail_where_it_
 
 
 def test_an_image_that_names_a_machines_package_sources_is_pushed_with_a_warning(checkout):
-    checkout.docker('case "$*" in "image inspect -f"*abacus.base*abacus/nginx:*) echo offline ;; esac')
+    checkout.docker('case "$*" in "image inspect -f"*abacus.base*sha256:nginx) echo offline ;; esac')
     warnings = [line for line in checkout.push(SERVICES="users nginx").stdout.splitlines() if "warning" in line]
     assert len(warnings) == 1 and warnings[0].startswith(
         "docker-push: warning: nginx is built on the base of scripts/offline-base-images"

@@ -33,11 +33,15 @@ while :; do ! command -v dockerd || dockerd; sleep 0.5; done >/var/log/docker.lo
 exec /usr/sbin/sshd -D"""
 
 
+def base_image():
+    return run("scripts/base-image").stdout.strip()
+
+
 class Host:
     def __init__(self, folder, engine):
         self.folder, self.engine, self.name = folder, engine, f"abacus-test-host-{secrets.token_hex(4)}"
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "key")
-        (folder / "Dockerfile").write_text("""FROM debian:trixie-slim
+        (folder / "Dockerfile").write_text(f"""FROM {base_image()}
             RUN apt-get update -q && apt-get install -qy --no-install-recommends openssh-server
             COPY --chmod=600 key.pub /root/.ssh/authorized_keys""")
         run("docker", "build", "-q", "-t", IMAGE, folder, **(engine | {"DOCKER_BUILDKIT": "1"}))
@@ -216,7 +220,7 @@ YML""")
 
 
 def test_3_start_brings_it_up(host):
-    host.load("debian:trixie-slim", *[f"abacus/{name}:stage" for name in SERVICES])
+    host.load(base_image(), *[f"abacus/{name}:stage" for name in SERVICES])
     assert "Abacus is up at https://abacus.example" in host.on("3-start", "--no-build").stdout
     reply = host.call("POST", "/auth/register", PERSON)
     assert reply.status == 201, reply.text

@@ -50,11 +50,32 @@ dockerfiles_differ_in_size() {
 # image NAME KIND
 image() {
 	tag=abacus/$1:$2
+	recipe=services/$1/Dockerfile-$2
+	[ "$1" != certificates ] || recipe=deploy/certificates/Dockerfile
 	trust_certificates
-	docker build -q -f "services/$1/Dockerfile-$2" \
-		--build-arg BASE="${BASE:-debian:trixie-slim}" --build-arg VERSION="$(sed -n 's/^VERSION := //p' Makefile)" \
-		--build-arg REVISION="$(git rev-parse --short=8 HEAD)" --build-arg CREATED="$(git show -s --format=%cI HEAD)" -t "$tag" . &&
+	# shellcheck disable=SC2046 # a list of words
+	docker build -q -f "$recipe" $(scripts/build-arguments | sed 's/^/--build-arg=/') -t "$tag" . &&
+		echo "$1 $2 $(id_of "$tag")" >>"$out.built" &&
 		docker image inspect -f '{{.Size}}' "$tag" | awk '{ printf "size %.1f MB\n", $1 / 1e6 }'
+}
+
+id_of() {
+	docker image inspect -f '{{.Id}}' "$1"
+}
+
+# Writes down the ids of the images that all steps have passed on, with the commit that they are of: docker-push.sh pushes these and no others. An
+# image that is not the one that was built here, or files that differ from the commit, leave no record.
+record_tested() {
+	[ -z "$(git status --porcelain)" ] || { echo "nothing is recorded as tested, because there are files that differ from the commit"; return; }
+	platform=$(docker version -f '{{.Server.Os}}/{{.Server.Arch}}')
+	while read -r service kind id; do
+		[ "$(id_of "abacus/$service:$kind")" = "$id" ] || { echo "abacus/$service:$kind was built anew during the tests" >&2; return 1; }
+		[ "$kind" = dev ] || echo "$(git rev-parse HEAD) $kind $service $platform $id"
+	done <"$out.built" >"$out.tested" && mkdir -p artifacts && cp "$out.tested" artifacts/tested-images
+}
+
+certificates_image() {
+	docker run --rm --entrypoint sh -e DOMAINS=abacus.test abacus/certificates:prod -ec 'certificates prepare && certificates show' | grep abacus.test
 }
 
 # The recipes of the pages read certificates to trust beside the system's from this file, if it is there.
@@ -83,7 +104,7 @@ files_are_apart() {
 
 # What Debian 13 calls docker-compose is Compose 2.
 compose_2_accepts() {
-	docker run --rm -v "$root:/abacus:ro" -w /abacus -e out=/tmp/out "${BASE:-debian:trixie-slim}" sh -c '
+	docker run --rm -v "$root:/abacus:ro" -w /abacus -e out=/tmp/out "$(scripts/base-image)" sh -c '
 		apt-get update -q >/dev/null && apt-get install -qy --no-install-recommends docker-compose >/dev/null 2>&1 &&
 		. tests/docker/steps.sh && files_are_apart docker-compose'
 }
@@ -176,7 +197,7 @@ containers_test() {
 # debian13_image PART...: Debian 13 with the packages that these parts of test.sh install.
 debian13_image() {
 	case $1 in quick) lines='build test' ;; *) lines='build run test pages deploy docker' ;; esac
-	printf '%s\n' "FROM ${BASE:-debian:trixie-slim}" 'COPY scripts/packages scripts/install-packages /tmp/scripts/' \
+	printf '%s\n' "FROM $(scripts/base-image)" 'COPY scripts/packages scripts/install-packages /tmp/scripts/' \
 		"RUN apt-get update -q >/dev/null && apt-get install -qy --no-install-recommends git >/dev/null && /tmp/scripts/install-packages $lines" |
 		docker build -q -t "abacus-test/debian13-${1}" -f - .
 }
@@ -227,15 +248,18 @@ stage_steps() {
 }
 
 docker_steps() {
+	failed_before=$failed
+	[ -n "$only" ] || act rm -f "$out.built" artifacts/tested-images
 	step "docker files differ" dockerfiles_differ_in_size
 	step "docker base image" scripts/offline-base-images
 	for kind in prod stage dev; do
-		for service in $images; do
+		for service in $images $([ $kind = dev ] || echo certificates); do
 			step "docker image $service $kind" image "$service" $kind
 			sed -n 's/^size /        /p' "$out"
 		done
 	done
 	step "docker image users debug" debug_image
+	step "docker certificates" certificates_image
 	step "docker compose accepts" compose_accepts
 	step "docker compose 2 accepts" compose_2_accepts
 	for kind in dev stage prod; do
@@ -249,4 +273,5 @@ docker_steps() {
 		step "docker $kind down" system_down
 	done
 	unset PROJECT COMPOSE_FILE SECRETS PUBLISHED
+	[ -n "$only" ] || [ "$failed" != "$failed_before" ] || step "docker tested images" record_tested
 }
