@@ -2,7 +2,12 @@
 # BUILD, CC and SANITIZE make a second build beside the first: make BUILD=build/asan SANITIZE=address,undefined tests
 
 BUILD ?= build
-CC = gcc
+# CROSS=aarch64-linux-gnu compiles for that architecture, with Debian's cross compiler and its libraries (scripts/image).
+CROSS ?=
+CC = $(addsuffix -,$(CROSS))gcc
+AR = $(addsuffix -,$(CROSS))ar
+LD = $(addsuffix -,$(CROSS))ld
+PKG_CONFIG = $(if $(CROSS),PKG_CONFIG_LIBDIR=/usr/lib/$(CROSS)/pkgconfig:/usr/share/pkgconfig )pkg-config
 OPTIMIZE ?= -O2
 SANITIZE ?=
 COVERAGE ?=
@@ -13,13 +18,13 @@ REVISION := $(shell git rev-parse --short=8 HEAD 2>/dev/null || echo unknown)
 SERVICES := users values worker mailer healthcheck
 PACKAGES_OF_LIBCOMMON := libevent_core libevent_extra libevent_pthreads libpq hiredis libcjson libargon2
 
-CPPFLAGS += -D_GNU_SOURCE -Ilibcommon $(shell pkg-config --cflags $(PACKAGES_OF_LIBCOMMON))
+CPPFLAGS += -D_GNU_SOURCE -Ilibcommon $(shell $(PKG_CONFIG) --cflags $(PACKAGES_OF_LIBCOMMON))
 CFLAGS += -std=c11 -g $(OPTIMIZE) -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wformat=2 -Wundef -Wvla -Wno-unused-parameter -Wno-missing-field-initializers -Wno-gnu-zero-variadic-macro-arguments -fno-omit-frame-pointer -pthread
 ifneq ($(WERROR),)
 CFLAGS += -Werror
 endif
-LDLIBS += $(shell pkg-config --libs $(PACKAGES_OF_LIBCOMMON)) -lmbedtls -lmbedx509 -lmbedcrypto -lcrypt -lgmp -lwslay -lm -pthread
+LDLIBS += $(shell $(PKG_CONFIG) --libs $(PACKAGES_OF_LIBCOMMON)) -lmbedtls -lmbedx509 -lmbedcrypto -lcrypt -lgmp -lwslay -lm -pthread
 # Only users uses these, and the other daemons' images are 2 MB smaller without them.
 LDLIBS += -Wl,--push-state,--as-needed -lutf8proc -lzxcvbn -lcbor -Wl,--pop-state
 
@@ -126,8 +131,8 @@ $(BUILD)/tests/simulator/users_store.o: $(BUILD)/services/users/store.o
 	objcopy --redefine-sym store_statements=users_store_statements \
 		--redefine-sym __odr_asan.store_statements=__odr_asan.users_store_statements $< $@
 SIMULATOR_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/simulator/io_%,$(wildcard tests/simulator/*.c)))
-SIMULATOR_LIBS = $(shell pkg-config --libs lua5.1)
-$(BUILD)/tests/simulator/%.o: CPPFLAGS += $(shell pkg-config --cflags lua5.1)
+SIMULATOR_LIBS = $(shell $(PKG_CONFIG) --libs lua5.1)
+$(BUILD)/tests/simulator/%.o: CPPFLAGS += $(shell $(PKG_CONFIG) --cflags lua5.1)
 SIMULATOR_WRAPS := $(foreach f,redis_command redis_command_blocking redis_eval postgres_exec scope_cancel \
 	kind_estimate_us,-Wl,--wrap=$(f))
 $(BUILD)/tests/simulator/simulator: $(SIMULATOR_OBJECTS) $(SIMULATED) $(LIBCOMMON)

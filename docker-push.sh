@@ -7,6 +7,7 @@
 #   BRANCH, COMMIT     default: Travis's, else those checked out. Only the branches staging and production are pushed, and no pull request.
 #   SERVICES           the images to push, default: all
 #   IMAGES (abacus)    the part of an image's name before /SERVICE in the registry
+#   PLATFORMS (scripts/platforms)   such as linux/amd64,linux/arm64; more than one are pushed as a list
 #   TESTED (artifacts/tested-images)   the record of the tests: lines COMMIT stage|prod SERVICE PLATFORM ID
 #   COSIGN_KEY         the key, as cosign takes it, that signs what is pushed; COSIGN_PASSWORD is its password. Default: nothing is signed.
 # What each image consists of is in the folder artifacts/sbom afterwards, as CycloneDX, and artifacts/pushed-images lists the digests in the registry.
@@ -50,32 +51,70 @@ esac
 # shellcheck source=deploy/registries/ecr.sh
 . "deploy/registries/$REGISTRY.sh"
 
-# tested SERVICE: the id of the image that the tests have passed on.
+# tested SERVICE PLATFORM: the id of the image that the tests have passed on.
 tested() {
-	id=$(awk -v wanted="$commit $kind $1 $platform" 'substr($1, 1, 8) " " $2 " " $3 " " $4 == wanted { print $5 }' "$TESTED" 2>/dev/null) || true
-	[ -n "$id" ] || die "no test has passed on $1 of $commit for $kind and $platform; check that commit out without changes, and run: sh test.sh docker"
+	id=$(awk -v wanted="$commit $kind $1 $2" 'substr($1, 1, 8) " " $2 " " $3 " " $4 == wanted { print $5 }' "$TESTED" 2>/dev/null) || true
+	[ -n "$id" ] || die "no test has passed on $1 of $commit for $kind and $2; check that commit out without changes, and run: sh test.sh docker"
 	docker image inspect "$id" >/dev/null 2>&1 || die "the tested image of $1, $id, is not on this engine; push where it was tested"
 	echo "$id"
 }
 
-# push SERVICE ID. A daemon's image is built from scratch and has no label of the base, so the warning does not concern it.
-push() {
-	[ "$(docker image inspect -f '{{index .Config.Labels "abacus.base"}}' "$2")" != offline ] ||
+# parts_file SERVICE PLATFORM: what that image consists of; the first platform's has no suffix.
+parts_file() {
+	case $2 in "$first") echo "artifacts/sbom/$1.cdx.json" ;; *) echo "artifacts/sbom/$1-${2#linux/}.cdx.json" ;; esac
+}
+
+# push_image SERVICE ID TAG...: sets $digest. A daemon's image is built from scratch and has no label of the base, so the warning does not concern it.
+push_image() {
+	name=$repository/$1 image=$2
+	[ "$(docker image inspect -f '{{index .Config.Labels "abacus.base"}}' "$image")" != offline ] ||
 		echo "docker-push: warning: $1 is built on the base of scripts/offline-base-images and contains the package sources of the machine that made it"
-	for tag in "$commit" "$branch"; do
-		docker tag "$2" "$repository/$1:$tag"
-		docker push -q "$repository/$1:$tag"
+	shift 2
+	for tag; do
+		docker tag "$image" "$name:$tag"
+		docker push -q "$name:$tag"
 	done
-	digest=$(docker image inspect -f '{{range .RepoDigests}}{{println .}}{{end}}' "$2" | grep "^$repository/$1@" | head -1)
-	[ -n "$digest" ] || die "the engine knows no digest of $repository/$1"
+	digest=$(docker image inspect -f '{{range .RepoDigests}}{{println .}}{{end}}' "$image" | grep "^$name@" | head -1)
+	[ -n "$digest" ] || die "the engine knows no digest of $name"
+}
+
+# push_list SERVICE DIGEST...: pushes a list of these images, of which a client takes the one of its platform; sets $digest.
+push_list() {
+	name=$repository/$1
+	shift
+	for tag in "$commit" "$branch"; do
+		docker manifest create $insecure "$name:$tag" "$@"
+		pushed=$(docker manifest push $insecure --purge "$name:$tag")
+		digest=$name@$(echo "$pushed" | tail -1)
+	done
+	[ -z "${COSIGN_KEY:-}" ] || cosign sign --yes --key "$COSIGN_KEY" "$digest"
+}
+
+# sign SERVICE PLATFORM: the image by its digest, because a tag may be moved, and attests what it consists of.
+sign() {
+	[ -n "${COSIGN_KEY:-}" ] || return 0
+	cosign sign --yes --key "$COSIGN_KEY" "$digest"
+	cosign attest --yes --key "$COSIGN_KEY" --type cyclonedx --predicate "$(parts_file "$1" "$2")" "$digest"
+}
+
+# push SERVICE: the image, or with several platforms the image of each, and their list.
+# shellcheck disable=SC2086 # lists of words
+push() {
+	digests=
+	for platform in $platforms; do
+		id=$(tested "$1" "$platform")
+		if [ "$platform" = "$platforms" ]; then tags="$commit $branch"; else tags=$commit-${platform#linux/}; fi
+		push_image "$1" "$id" $tags
+		sign "$1" "$platform"
+		digests="$digests $digest"
+	done
+	[ "$platform" = "$platforms" ] || push_list "$1" $digests
 	echo "$1 $digest" >>artifacts/pushed-images
 }
 
-# sign SERVICE DIGEST: the image by its digest, because a tag may be moved, and attests what it consists of.
-sign() {
-	cosign sign --yes --key "$COSIGN_KEY" "$2"
-	cosign attest --yes --key "$COSIGN_KEY" --type cyclonedx --predicate "artifacts/sbom/$1.cdx.json" "$2"
-}
+# The client sends lists to a registry without TLS only when it is told so, even on this machine, to which the engine pushes images without TLS.
+insecure=
+case ${REGISTRY_HOST:-} in 127.0.0.1:* | localhost:*) insecure=--insecure ;; esac
 
 # Docker keeps the login in a folder that is removed at the end, not in the caller's home.
 DOCKER_CONFIG=$(mktemp -d)
@@ -83,19 +122,20 @@ export DOCKER_CONFIG
 trap 'rm -rf "$DOCKER_CONFIG"' EXIT
 trap 'exit 130' INT TERM
 
-platform=$(scripts/platforms)
+platforms=$(scripts/platforms)
+first=$(echo "$platforms" | head -1)
 mkdir -p artifacts/sbom
 : >artifacts/pushed-images
 # All are looked for before the first is pushed.
 for service in $SERVICES; do
-	id=$(tested "$service")
-	scripts/sbom "$service" "$id" >"artifacts/sbom/$service.cdx.json"
+	for platform in $platforms; do
+		id=$(tested "$service" "$platform")
+		scripts/sbom "$service" "$id" >"$(parts_file "$service" "$platform")"
+	done
 done
 registry_login
 for service in $SERVICES; do
 	registry_make_repository "$service"
-	id=$(tested "$service")
-	push "$service" "$id"
-	[ -z "${COSIGN_KEY:-}" ] || sign "$service" "$digest"
+	push "$service"
 done
 echo "docker-push: pushed as $commit and $branch to $repository: $SERVICES"

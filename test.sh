@@ -11,6 +11,7 @@
 #   all                        server, and rest beside it: what CI runs
 #   analysis                   what server runs beside its tests: another compiler, clang-tidy, cppcheck, data races, mutants, fuzz targets
 #   cluster                    what server runs beside its sanitized tests: the API's, on a Redis in cluster mode
+#   arm64                      the daemons for ARM, from a cross compiler and under an emulator
 #   debian13 [quick]           server, client and deploy, or only quick, in a container of Debian 13
 #   coverage                   which lines and branches the tests run
 #   fuzz [SECONDS]             each fuzz target for so long
@@ -565,6 +566,11 @@ containers() {
 	! need_engine docker || docker_steps
 }
 
+# The daemons for ARM.
+arm64() {
+	! need_engine arm64 || arm64_steps
+}
+
 # debian13 PART...: these parts of test.sh on Debian 13, of which the images are made, in a container. The engine is this machine's.
 debian13() {
 	! need_engine debian13 || debian13_steps "$@"
@@ -610,7 +616,7 @@ all() {
 	beside 1 5 rest
 	server_tests
 	join
-	act echo "not in all, because it takes minutes more: sh test.sh debian13 quick"
+	act echo "not in all, because they take minutes more: sh test.sh debian13 quick, sh test.sh arm64"
 }
 
 # run_command COMMAND [WORD...]
@@ -618,7 +624,7 @@ run_command() {
 	command=$1
 	shift
 	case $command in
-	server | client | quick | coverage | rest | analysis | cluster | all) $command ;;
+	server | client | quick | coverage | rest | analysis | cluster | arm64 | all) $command ;;
 	e2e) if [ -n "${BASE_URL:-}" ]; then e2e_elsewhere; else e2e; fi ;;
 	deploy) delivery ;;
 	docker) containers ;;
@@ -690,7 +696,7 @@ list_steps() {
 command=${1:-}
 [ $# = 0 ] || shift
 case $command in
-server | quick | client | e2e | docker | deploy | rest | all | analysis | cluster | debian13 | coverage | fuzz | simulate | chaos) ;;
+server | quick | client | e2e | docker | deploy | rest | all | analysis | cluster | arm64 | debian13 | coverage | fuzz | simulate | chaos) ;;
 -h | --help | help) help; exit ;;
 '') help >&2; exit 64 ;;
 *) help >&2; echo "test.sh: there is no command $command" >&2; exit 64 ;;

@@ -27,7 +27,7 @@ def page(name): container(name; name) | del(.portMappings, .dependsOn) | .mountP
 def nginx: page("client") + {
   name: "nginx", image: "\($images)/nginx:\($tag)", memory: 128, links: ["users", "values", "healthcheck", "client", "swagger"],
   # The load balancer's addresses, which send the clients' along.
-  environment: [{name: "REAL_IP_FROM", value: "10.20.0.0/16"}],
+  environment: [{name: "REAL_IP_FROM", value: $place.Network}],
   portMappings: [{hostPort: 80, containerPort: 8080, protocol: "tcp"}],
   healthCheck: (container("client"; "client").healthCheck + {command: ["CMD", "curl", "-fsS", "-o", "/dev/null", "http://127.0.0.1:8082/nginx_status"]})
 } + after(["users", "values", "healthcheck", "client", "swagger"]; "START") |

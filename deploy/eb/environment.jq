@@ -1,5 +1,5 @@
 # The options of Elastic Beanstalk's environment, for `aws elasticbeanstalk create-environment --option-settings`.
-#   --arg kind stage|prod   --arg certificate ARN of the domain's certificate
+#   --arg kind stage|prod   --arg architecture X86_64|ARM64   --arg certificate ARN of the domain's certificate
 # Input: the outputs of abacus.yaml, as one object. Two machines in production, one in stage; a deployment starts new ones beside them.
 . as $place |
 def options($namespace): to_entries | map({Namespace: $namespace, OptionName: .key, Value: (.value | tostring)});
@@ -7,7 +7,7 @@ def options($namespace): to_entries | map({Namespace: $namespace, OptionName: .k
   options("aws:ec2:vpc")) +
 ({SecurityGroups: $place.TasksGroup, IamInstanceProfile: "aws-elasticbeanstalk-ec2-role", DisableIMDSv1: true} |
   options("aws:autoscaling:launchconfiguration")) +
-({InstanceTypes: {stage: "t3.medium", prod: "m7i.xlarge"}[$kind]} | options("aws:ec2:instances")) +
+({InstanceTypes: {X86_64: {stage: "t3.medium", prod: "m7i.xlarge"}, ARM64: {stage: "t4g.medium", prod: "m7g.xlarge"}}[$architecture][$kind]} | options("aws:ec2:instances")) +
 ({stage: {MinSize: 1, MaxSize: 2}, prod: {MinSize: 2, MaxSize: 6}}[$kind] | options("aws:autoscaling:asg")) +
 ({EnvironmentType: "LoadBalanced", LoadBalancerType: "application", ServiceRole: "aws-elasticbeanstalk-service-role"} |
   options("aws:elasticbeanstalk:environment")) +

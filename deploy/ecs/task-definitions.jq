@@ -1,6 +1,6 @@
 # The task definition of one service, for `aws ecs register-task-definition --cli-input-json`.
 #   --arg kind stage|prod   --arg service users|values|worker|mailer|healthcheck|client|swagger|users-migrate|values-migrate|database
-#   --arg images HOST/abacus --arg tag COMMIT --arg region REGION --rawfile roles roles.sql
+#   --arg images HOST/abacus --arg tag COMMIT --arg region REGION --arg architecture X86_64|ARM64 --rawfile roles roles.sql
 # Input: the outputs of abacus.yaml, as one object.
 #
 # A task of a daemon has two containers:
@@ -52,7 +52,7 @@ def execution_role: $place[{users: "UsersExecution", values: "ValuesExecution", 
   "values-migrate": "ValuesExecution", database: "DatabaseMasterExecution"}[$service]];
 
 def task(size; volumes; containers): {
-  family: $family, networkMode: "awsvpc", requiresCompatibilities: ["FARGATE"], runtimePlatform: {cpuArchitecture: "X86_64", operatingSystemFamily: "LINUX"},
+  family: $family, networkMode: "awsvpc", requiresCompatibilities: ["FARGATE"], runtimePlatform: {cpuArchitecture: $architecture, operatingSystemFamily: "LINUX"},
   cpu: (size[0] | tostring), memory: (size[1] | tostring), executionRoleArn: execution_role, taskRoleArn: $place.TaskRole,
   volumes: (volumes | map({name: .})), containerDefinitions: containers,
   tags: [{key: "place", value: $place.Cluster}, {key: "commit", value: $tag}]
@@ -61,7 +61,7 @@ def task(size; volumes; containers): {
 # Environment and secrets of each daemon.
 def sms: if $place.SmsUrl then {SMS_URL: $place.SmsUrl} else {} end;
 def settings(name):
-  {APP_ENV: $app_env, ADMIN_HOST: "0.0.0.0", LOG_LEVEL: "info", DRAIN_SECONDS: "20", TRUSTED_PROXIES: "10.20.0.0/16"} + ({
+  {APP_ENV: $app_env, ADMIN_HOST: "0.0.0.0", LOG_LEVEL: "info", DRAIN_SECONDS: "20", TRUSTED_PROXIES: $place.Network} + ({
     users: ((if $place.PublicUrl then {PUBLIC_URL: $place.PublicUrl} else {} end) + sms), values: {USERS_URL: "http://users.\($place.Namespace):5001"}, worker: {},
     mailer: ((if $place.SmtpUrl then {MAIL_FROM: $place.MailFrom, PUBLIC_URL: $place.PublicUrl} else {} end) + sms),
     healthcheck: {HEALTHCHECK_TARGETS: (["users=9001", "values=9002", "worker=9004", "mailer=9005", "healthcheck=9003"] |

@@ -1,6 +1,7 @@
 # shellcheck shell=sh
-# One-off tasks in the network of a stack, for deploy, manage and rotate. The script that reads this file has die(), and sets $here, this folder;
-# $work, a folder; $kind, stage or prod; $STACK; and $DEPLOY_SECONDS and $POLL_SECONDS, how long and how often a task is waited for.
+# One-off tasks in the network of a stack, for deploy, manage and rotate; deploy/eb/files uses architecture() alone. The script that reads this file has
+# die(), and sets $here, this folder; $work, a folder; $kind, stage or prod; $STACK; and $DEPLOY_SECONDS and $POLL_SECONDS, how long and how often a
+# task is waited for.
 
 need_region() {
 	[ -n "${AWS_REGION:-}" ] || die "AWS_REGION is not set; set it to the region of the stack"
@@ -54,11 +55,22 @@ task_log() {
 		jq -r '.events[].message' "$work/log"
 }
 
+# architecture: that of the first platform for which images are made, in ECS's words.
+architecture() {
+	platform=$("$here/../../scripts/platforms" | head -1)
+	case $platform in
+	linux/amd64) echo X86_64 ;;
+	linux/arm64) echo ARM64 ;;
+	*) die "ECS has no tasks for $platform" ;;
+	esac
+}
+
 # register SERVICE: registers its task definition for the images of $tag, and prints the new revision.
 register() {
+	architecture=$(architecture)
 	# shellcheck disable=SC2154 # of the script that reads this file
-	jq --arg kind "$kind" --arg service "$1" --arg images "$IMAGES" --arg tag "$tag" --arg region "$AWS_REGION" --rawfile roles "$here/roles.sql" \
-		-f "$here/task-definitions.jq" "$work/outputs" >"$work/$1.json"
+	jq --arg kind "$kind" --arg service "$1" --arg images "$IMAGES" --arg tag "$tag" --arg region "$AWS_REGION" --arg architecture "$architecture" \
+		--rawfile roles "$here/roles.sql" -f "$here/task-definitions.jq" "$work/outputs" >"$work/$1.json"
 	aws ecs register-task-definition --cli-input-json "file://$work/$1.json" --query taskDefinition.taskDefinitionArn --output text
 }
 

@@ -18,6 +18,7 @@ OUTPUTS = {
     "MailFrom": "abacus@abacus.example",
     "PublicUrl": "https://abacus.example",
     "Vpc": "vpc-1",
+    "Network": "10.20.0.0/16",
     "PublicSubnets": "subnet-1,subnet-2",
     "Subnets": "subnet-3,subnet-4",
     "TasksGroup": "sg-1",

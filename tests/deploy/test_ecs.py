@@ -32,6 +32,7 @@ PLACE.update(
     LogGroup="/abacus/abacus-prod",
     Namespace="abacus-prod.internal",
     DatabaseHost="db.example",
+    Network="10.30.0.0/16",
     SmsUrl="https://sms.example/messages",
     MailFrom="abacus@abacus.example",
     PublicUrl="https://abacus.example",
@@ -104,6 +105,9 @@ def definition(service, kind="prod"):
         "--arg",
         "region",
         REGION,
+        "--arg",
+        "architecture",
+        "X86_64",
         "--rawfile",
         "roles",
         ECS / "roles.sql",
@@ -283,6 +287,22 @@ def test_only_80_and_443_are_open_to_the_internet(template):
                     open_to_all.append((name, rule["FromPort"], rule["ToPort"]))
         assert not (resource["Type"] == "AWS::EC2::SecurityGroupIngress" and "CidrIp" in resource["Properties"])
     assert open_to_all == [("BalancerGroup", 80, 80), ("BalancerGroup", 443, 443)]
+
+
+def test_the_network_and_every_name_are_the_stacks_own(template):
+    """So that one account has several."""
+    resources = template[1]["Resources"]
+    blocks = [one["Properties"]["CidrBlock"] for one in resources.values() if "CidrBlock" in one.get("Properties", {})]
+    assert len(blocks) == 5 and all(one["Fn::Sub"].startswith("${Network}.") for one in blocks)
+    assert template[1]["Outputs"]["Network"]["Value"] == {"Fn::Sub": "${Network}.0.0/16"}
+    trusted = {one["name"]: one["value"] for one in container("users")["environment"]}["TRUSTED_PROXIES"]
+    assert trusted == PLACE["Network"]
+    for resource in resources.values():
+        for name in "ClusterName", "LogGroupName", "GroupName", "LoadBalancerName", "DBInstanceIdentifier", "MetricName":
+            if resource["Type"] == "AWS::CloudWatch::Alarm":
+                continue  # its metrics are told apart by dimensions
+            value = resource.get("Properties", {}).get(name)
+            assert value is None or "AWS::StackName" in json.dumps(value), (resource["Type"], name, value)
 
 
 def rules(template):
@@ -557,7 +577,23 @@ def test_a_deploy_migrates_and_then_moves_every_service(cloud):
     )
     users = cloud.aws("ecs", "describe-task-definition", "--task-definition", "abacus-stage-users:2")["taskDefinition"]
     assert users["containerDefinitions"][-1]["image"] == f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/abacus-stage/users:bbbbbbbb"
+    assert users["runtimePlatform"] == {"cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX"}
     assert users["requiresCompatibilities"] == ["FARGATE"] and users["networkMode"] == "awsvpc"
+
+
+PLATFORMS = [
+    ("", 0, "X86_64\n"),
+    ("linux/arm64,linux/amd64", 0, "ARM64\n"),
+    ("linux/amd64,linux/arm64", 0, "X86_64\n"),
+    ("linux/riscv64", 1, "deploy: ECS has no tasks for linux/riscv64\n"),
+]
+
+
+@pytest.mark.parametrize("platforms, code, said", PLATFORMS)
+def test_tasks_run_on_the_first_platform_that_images_are_made_for(platforms, code, said):
+    script = 'here=deploy/ecs; die() { echo "deploy: $*" && exit 1; }; . deploy/ecs/task.sh; architecture'
+    done = run("sh", "-euc", script, ok=False, PLATFORMS=platforms)
+    assert (done.returncode, done.stdout) == (code, said)
 
 
 @pytest.mark.parametrize("family", ["database", "values-migrate"])

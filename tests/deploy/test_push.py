@@ -40,8 +40,8 @@ class Registry:
             int(self.host.split(":")[1])
         )
 
-    def get(self, path, logged_in=True):
-        request = urllib.request.Request(f"http://{self.host}/v2/{path}")
+    def get(self, path, logged_in=True, accept="*/*"):
+        request = urllib.request.Request(f"http://{self.host}/v2/{path}", headers={"Accept": accept})
         if logged_in:
             request.add_header("Authorization", "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode())
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=20) as reply:
@@ -149,6 +149,32 @@ def test_what_a_pushed_image_consists_of_is_written_beside(engine, aws_emptied, 
     push(REGISTRY_HOST=target.host, **engine, **aws_emptied)
     found = json.loads((ROOT / "artifacts/sbom/users.cdx.json").read_text())
     assert [one["purl"] for one in found["components"]] == ["pkg:deb/debian/libc6@2.41-12%2Bdeb13u1?arch=amd64"]
+
+
+def test_images_for_several_platforms_are_pushed_as_one_list(engine, registry, image, tmp_path):
+    another = f"{IMAGES}/users:arm64"
+    run("docker", "build", "-q", "--platform", "linux/arm64", "-t", another, tmp_path, **engine | {"DOCKER_BUILDKIT": "1"})
+    id = run("docker", "image", "inspect", "-f", "{{.Id}}", another, **engine).stdout.strip()
+    tested = record(tmp_path, platform="linux/arm64", users=id).read_text() + record(tmp_path, users=image).read_text()
+    (tmp_path / "tested").write_text(tested)
+    target = registry("somebody", "an access token")
+    hub = {"REGISTRY": "dockerhub", "DOCKERHUB_USERNAME": "somebody", "DOCKERHUB_TOKEN": "an access token"}
+    try:
+        push(REGISTRY_HOST=target.host, PLATFORMS="linux/arm64,linux/amd64", **hub, **engine)
+    finally:
+        run("docker", "rmi", "-f", id, **engine)
+    assert target.tags("somebody/users") == ["01234567", "01234567-amd64", "01234567-arm64", "staging"]
+    of_list, of_image = (f"application/vnd.docker.distribution.manifest.{kind}+json" for kind in ("list.v2", "v2"))
+    for tag in "01234567", "staging":
+        parts = target.get(f"somebody/users/manifests/{tag}", accept=of_list)["manifests"]
+        found = {
+            one["platform"]["architecture"]: target.get(f"somebody/users/manifests/{one['digest']}", accept=of_image)["config"]
+            for one in parts
+        }
+        assert {name: config["digest"] for name, config in found.items()} == {"amd64": image, "arm64": id}
+    assert sorted(path.name for path in (ROOT / "artifacts/sbom").glob("users*")) >= ["users-amd64.cdx.json", "users.cdx.json"]
+    pushed = (ROOT / "artifacts/pushed-images").read_text()
+    assert re.fullmatch(rf"users {re.escape(target.host)}/somebody/users@sha256:[0-9a-f]{{64}}\n", pushed)
 
 
 COSIGN = """#!/bin/sh
@@ -389,6 +415,10 @@ def test_an_image_that_is_gone_since_it_was_tested_is_not_built_again(checkout):
     assert not checkout.called("push") and not checkout.called("build")
 
 
+KINDS = [("prod", "sha256:1"), ("stage", "sha256:2"), ("dev", "sha256:3")]
+IDS = "".join(f"abacus/users:{kind} {id}\n" for kind, id in KINDS)
+
+
 class Steps:
     """tests/docker/steps.sh in a repository of its own, with a `docker` whose image of each name has the id in `ids`."""
 
@@ -398,10 +428,11 @@ class Steps:
         shutil.copy(ROOT / "tests/docker/steps.sh", self.tree / "tests/docker")
         checkout.git("add", ".")
         self.commit = checkout.commit_all("two")
-        (self.folder / "docker-ids").write_text("users:prod sha256:1\nusers:stage sha256:2\nusers:dev sha256:3\n")
-        ids = f'grep "^${{5#abacus/}} " {self.folder}/docker-ids | cut -d" " -f2'
-        checkout.docker(f'case "$1 $2" in "version -f") echo linux/amd64 ;; "image inspect") {ids} ;; esac')
-        (self.folder / "out.built").write_text("users prod sha256:1\nusers stage sha256:2\nusers dev sha256:3\n")
+        (self.folder / "docker-ids").write_text(IDS)
+        ids = f'grep "^$5 " {self.folder}/docker-ids | cut -d" " -f2'
+        checkout.docker(ids)
+        built = [(kind, f"abacus/users:{kind} {id}") for kind, id in KINDS]
+        (self.folder / "out.built").write_text("".join(f"users {kind} linux/amd64 {image}\n" for kind, image in built))
 
     def record(self, ok=True):
         command = f"out={self.folder}/out; . tests/docker/steps.sh; record_tested"
@@ -415,14 +446,12 @@ class Steps:
 def test_the_images_that_all_tests_passed_on_are_recorded_with_their_commit(checkout):
     steps = Steps(checkout)
     steps.record()
-    assert steps.recorded() == "".join(
-        f"{steps.commit} {kind} users linux/amd64 {id}\n" for kind, id in (("prod", "sha256:1"), ("stage", "sha256:2"))
-    )
+    assert steps.recorded() == "".join(f"{steps.commit} {kind} users linux/amd64 {id}\n" for kind, id in KINDS[:2])
 
 
 def test_an_image_that_another_build_replaced_during_the_tests_leaves_no_record(checkout):
     steps = Steps(checkout)
-    (steps.folder / "docker-ids").write_text("users:prod sha256:1\nusers:stage sha256:4\nusers:dev sha256:3\n")
+    (steps.folder / "docker-ids").write_text(IDS.replace("sha256:2", "sha256:4"))
     assert "abacus/users:stage was built anew during the tests" in steps.record(ok=False).stdout
     assert steps.recorded() is None
 

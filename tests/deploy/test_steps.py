@@ -8,7 +8,7 @@ import pytest
 
 from harness import ROOT, eventually, run
 
-COMMANDS = "server quick client e2e docker deploy rest all analysis cluster debian13 coverage fuzz simulate chaos".split()
+COMMANDS = "server quick client e2e docker deploy rest all analysis cluster arm64 debian13 coverage fuzz simulate chaos".split()
 
 
 def test_help_lists_every_command():

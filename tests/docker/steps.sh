@@ -47,15 +47,20 @@ dockerfiles_differ_in_size() {
 	done
 }
 
-# image NAME KIND
+# The platform that this machine's engine runs.
+own_platform() {
+	echo "linux/$(dpkg --print-architecture)"
+}
+
+# image NAME KIND [PLATFORM]: for this machine, or for another platform; the tag of that ends with the architecture.
 image() {
-	tag=abacus/$1:$2
+	tag=abacus/$1:$2${3:+-${3#linux/}}
 	recipe=services/$1/Dockerfile-$2
 	[ "$1" != certificates ] || recipe=deploy/certificates/Dockerfile
 	trust_certificates
 	# shellcheck disable=SC2046 # a list of words
-	docker build -q -f "$recipe" $(scripts/build-arguments | sed 's/^/--build-arg=/') -t "$tag" . &&
-		echo "$1 $2 $(id_of "$tag")" >>"$out.built" &&
+	docker build -q ${3:+--platform "$3"} -f "$recipe" $(scripts/build-arguments | sed 's/^/--build-arg=/') -t "$tag" . &&
+		echo "$1 $2 ${3:-$(own_platform)} $tag $(id_of "$tag")" >>"$out.built" &&
 		docker image inspect -f '{{.Size}}' "$tag" | awk '{ printf "size %.1f MB\n", $1 / 1e6 }'
 }
 
@@ -67,9 +72,8 @@ id_of() {
 # image that is not the one that was built here, or files that differ from the commit, leave no record.
 record_tested() {
 	[ -z "$(git status --porcelain)" ] || { echo "nothing is recorded as tested, because there are files that differ from the commit"; return; }
-	platform=$(docker version -f '{{.Server.Os}}/{{.Server.Arch}}')
-	while read -r service kind id; do
-		[ "$(id_of "abacus/$service:$kind")" = "$id" ] || { echo "abacus/$service:$kind was built anew during the tests" >&2; return 1; }
+	while read -r service kind platform tag id; do
+		[ "$(id_of "$tag")" = "$id" ] || { echo "$tag was built anew during the tests" >&2; return 1; }
 		[ "$kind" = dev ] || echo "$(git rev-parse HEAD) $kind $service $platform $id"
 	done <"$out.built" >"$out.tested" && mkdir -p artifacts && cp "$out.tested" artifacts/tested-images
 }
@@ -82,6 +86,43 @@ certificates_image() {
 trust_certificates() {
 	bundle=${CA_BUNDLE:-${NODE_EXTRA_CA_CERTS:-}}
 	[ -z "$bundle" ] || cmp -s "$bundle" ca-bundle.pem || cp -L "$bundle" ca-bundle.pem
+}
+
+# What PLATFORMS names beside this machine's: the daemons come from a cross compiler, the other images from Debian's packages, whose scripts the engine
+# must be able to run (package qemu-user-static). The daemons are tried under an emulator, the others by their start.
+platform_steps() {
+	for platform in $(scripts/platforms | grep -vx "$(own_platform)"); do
+		for kind in prod stage; do
+			for service in $images certificates; do step "docker image $service $kind $platform" image "$service" $kind "$platform"; done
+		done
+		[ "$platform" != linux/arm64 ] || emulator_steps docker
+		step "docker pages $platform" pages_start "$platform"
+	done
+}
+
+# emulator_steps COMMAND
+emulator_steps() {
+	act scripts/install-packages emulator || exit 1
+	step "$1 daemons" containers_test tests/docker/test_arm64.py
+}
+
+# The programs of the images that are made of packages run.
+pages_start() {
+	arch=${1#linux/}
+	for each in "client nginx -v" "swagger nginx -v" "nginx nginx -v" "db postgres --version" "redis redis-server --version" "certificates certbot --version"; do
+		# shellcheck disable=SC2086 # a list of words
+		set -- $each
+		name=$1
+		shift
+		docker run --rm --entrypoint "$1" "abacus/$name:prod-$arch" "$2" || return 1
+	done
+}
+
+# The daemons for ARM, which CI looks at each night.
+arm64_steps() {
+	step "arm64 base image" scripts/offline-base-images
+	for service in $daemons; do step "arm64 image $service" image "$service" prod linux/arm64; done
+	emulator_steps arm64
 }
 
 debug_image() {
@@ -273,5 +314,6 @@ docker_steps() {
 		step "docker $kind down" system_down
 	done
 	unset PROJECT COMPOSE_FILE SECRETS PUBLISHED
+	platform_steps
 	[ -n "$only" ] || [ "$failed" != "$failed_before" ] || step "docker tested images" record_tested
 }
