@@ -73,8 +73,9 @@ id_of() {
 record_tested() {
 	[ -z "$(git status --porcelain)" ] || { echo "nothing is recorded as tested, because there are files that differ from the commit"; return; }
 	while read -r service kind platform tag id; do
+		[ "$kind" != dev ] || continue # which is not pushed, and which `up --build` builds again
 		[ "$(id_of "$tag")" = "$id" ] || { echo "$tag was built anew during the tests" >&2; return 1; }
-		[ "$kind" = dev ] || echo "$(git rev-parse HEAD) $kind $service $platform $id"
+		echo "$(git rev-parse HEAD) $kind $service $platform $id"
 	done <"$out.built" >"$out.tested" && mkdir -p artifacts && cp "$out.tested" artifacts/tested-images
 }
 
