@@ -327,6 +327,8 @@ static void readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct postgres_connection *connection = arg;
 
+	if (connection->is_lost)
+		return;
 	if (!PQconsumeInput(connection->pg) || PQstatus(connection->pg) == CONNECTION_BAD) {
 		lose(connection, "the connection was closed", STATUS_UNAVAILABLE);
 		return;
@@ -513,6 +515,8 @@ static PGconn *start(const struct postgres_config *config, const union resolver_
 	char text[INET6_ADDRSTRLEN];
 	int count = 1;
 
+	if (postgres_config_problem(config))
+		return NULL;
 	if (config->url) {
 		keys[count] = "dbname";
 		values[count++] = config->url;
@@ -527,9 +531,11 @@ static PGconn *start(const struct postgres_config *config, const union resolver_
 /* NULL: libpq finds it by itself. */
 static void connect_to(struct postgres_connection *connection, const union resolver_address *address)
 {
-	connection->pg = start(&connection->postgres->config, address);
-	if (PQstatus(connection->pg) == CONNECTION_BAD) {
-		lose(connection, "connecting failed", STATUS_UNAVAILABLE);
+	const struct postgres_config *config = &connection->postgres->config;
+
+	connection->pg = start(config, address);
+	if (!connection->pg || PQstatus(connection->pg) == CONNECTION_BAD) {
+		lose(connection, connection->pg ? "connecting failed" : postgres_config_problem(config), STATUS_UNAVAILABLE);
 		return;
 	}
 	PQsetNoticeReceiver(connection->pg, ignore_notice, NULL);
@@ -591,8 +597,8 @@ void postgres_connection_close(struct postgres_connection *connection)
 
 /* ---- losing the connection ---- */
 
-/* libpq's error messages contain the host and the user, but no password, because postgres_config_check() has refused what is
- * not a URL. */
+/* libpq's error messages contain the host and the user, but no password, because postgres_config_problem() refuses what is not
+ * a URL. */
 static void report_loss(struct postgres_connection *connection, const char *variable)
 {
 	const char *message = connection->pg ? PQerrorMessage(connection->pg) : "";
