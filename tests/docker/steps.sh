@@ -83,6 +83,11 @@ certificates_image() {
 	docker run --rm --entrypoint sh -e DOMAINS=abacus.test abacus/certificates:prod -ec 'certificates prepare && certificates show' | grep abacus.test
 }
 
+# What stands for ElastiCache (outside.yml): Debian 13's Valkey.
+valkey_image() {
+	docker build -q -f services/redis/Dockerfile-prod --build-arg=BASE="$(scripts/base-image)" --build-arg=SERVER=valkey -t abacus-test/valkey .
+}
+
 # The recipes of the pages read certificates to trust beside the system's from this file, if it is there.
 trust_certificates() {
 	bundle=${CA_BUNDLE:-${NODE_EXTRA_CA_CERTS:-}}
@@ -302,6 +307,7 @@ docker_steps() {
 	done
 	step "docker image users debug" debug_image
 	step "docker certificates" certificates_image
+	step "docker image valkey" valkey_image
 	step "docker compose accepts" compose_accepts
 	step "docker compose 2 accepts" compose_2_accepts
 	for kind in dev stage prod; do
