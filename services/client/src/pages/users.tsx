@@ -285,7 +285,8 @@ function UserListing({ session }: { session: Session | null }) {
 	const [isAdding, setAdding] = useState(false);
 	const [filter, change] = useUserFilter();
 	const [isRefused, setRefused] = useState(false); // the user is no admin any more, as the token says
-	const query = queryOf(filter, (session?.isAdmin ?? false) && !isRefused);
+	const isAdmin = (session?.isAdmin ?? false) && !isRefused;
+	const query = queryOf(filter, isAdmin);
 	const listing = useQuery({
 		queryKey: [...USERS, session?.userId ?? null, query],
 		queryFn: () => fetchUsers(query),
@@ -293,7 +294,7 @@ function UserListing({ session }: { session: Session | null }) {
 	});
 	const { users, next } = listing.data ?? {};
 	const own = users?.find((user) => user.id === session?.userId);
-	const canChange = (own && isWhole(own) ? own.admin : session?.isAdmin) ?? false;
+	const canChange = own && isWhole(own) ? own.admin : isAdmin;
 	const failure = listing.error instanceof Failure ? listing.error : null;
 	const isPassedOver = !listing.isPlaceholderData && users?.length === 0 && next;
 
