@@ -177,9 +177,9 @@ def test_a_confirmation_by_a_password_that_was_changed_meanwhile_changes_nothing
 # ---- what admins do ----
 
 
-def found(admin, query, **options):
+def found(token, query, **options):
     parameters = "".join(f"&{name}={value}" for name, value in options.items())
-    reply = get(f"/users?query={quote(query, safe='')}{parameters}", token=admin)
+    reply = get(f"/users?query={quote(query, safe='')}{parameters}", token=token)
     assert reply.status == 200, reply
     return [user["id"] for user in reply.json["data"]["users"]]
 

@@ -220,12 +220,13 @@ def test_a_link_that_was_asked_for_before_the_password_was_changed_is_refused(op
 
 
 def test_a_change_that_an_earlier_password_has_confirmed_makes_no_link(person):
-    """As when the password is changed between the two statements of a change."""
-    (text,) = [text for text in statements() if "INTO email_links" in text]
-    run = f"PREPARE link AS {text}; EXECUTE link({person.id}, '{new_address()}', 3600, 5, NULL, "
-    assert abacus.psql("users", f"{run}'the hash of before')") == ""
-    assert sql("SELECT count(*) FROM email_links WHERE user_id = {}", person.id) == "0"
-    assert abacus.psql("users", f"{run}NULL)") == "t"
+    """As when the password is changed between the check of the confirmation and the change."""
+    (text,) = [text for text in statements() if "email_change_asked" in text]
+    run = f"PREPARE waits AS {text}; EXECUTE waits({person.id}, NULL, '{new_address()}', '{{}}', NULL, 3600, 5)"
+    links = lambda: sql("SELECT count(*) FROM email_links WHERE user_id = {}", person.id)  # noqa: E731
+    assert abacus.psql("users", run.format("the hash of before")) == "" and links() == "0"
+    abacus.psql("users", run.format(sql("SELECT password_hash FROM users WHERE id = {}", person.id)))
+    assert links() == "1"
 
 
 def test_a_link_ends_when_the_user_gets_another_address_by_other_means(optional, person, admin):
