@@ -1,6 +1,6 @@
 /* What main.c and manage.c need of the healthcheck service: its options and its paths. What it knows is in monitor.h. Rooms:
  *  - watch/ asks: instances, Postgres, Redis, nginx
- *  - record/ remembers: health, events, an hour of samples
+ *  - record/ remembers: health, events, a day of samples and figures
  *  - show/ answers: JSON, the event stream, the operators' page (its files are in dashboard/) */
 #ifndef ABACUS_HEALTHCHECK_SERVICE_H
 #define ABACUS_HEALTHCHECK_SERVICE_H

@@ -6,12 +6,16 @@ _Static_assert(sizeof(struct sample) == 8 && HISTORY_ROUNDS_MAX + DAY_BINS == 21
 	       "an instance has 17,280 bytes, 256 have 4.4 MB");
 _Static_assert(DAY_BINS <= HISTORY_POINTS_MAX, "a day fits in one answer");
 
+static size_t at_most(size_t number, size_t most)
+{
+	return number < most ? number : most;
+}
+
 void history_init(struct history *history, long interval_ms)
 {
 	size_t rounds = (size_t)(HISTORY_MINUTES * 60000L / interval_ms);
 
-	*history = (struct history){.interval_ms = interval_ms,
-				    .rounds_max = rounds < HISTORY_ROUNDS_MAX ? rounds : HISTORY_ROUNDS_MAX};
+	*history = (struct history){.interval_ms = interval_ms, .rounds_max = at_most(rounds, HISTORY_ROUNDS_MAX)};
 }
 
 static int64_t bin_of(int64_t unix_ms)
@@ -87,32 +91,43 @@ static void finish(struct history_point *point, const struct sums *sums)
 	point->response_ms = sums->answers ? sums->response_100us / sums->answers / 10 : -1;
 }
 
-uint64_t history_first_round(const struct history *history, int64_t oldest_ms)
+/* At most those of the ring. */
+static size_t rounds_in(const struct history *history, int minutes)
 {
-	uint64_t first = history->round >= history->rounds_max ? history->round - history->rounds_max + 1 : 1;
+	return at_most((size_t)(minutes * 60000L / history->interval_ms), history->rounds_max);
+}
 
-	while (first <= history->round && history->times_ms[first % history->rounds_max] < oldest_ms)
-		first++;
+/* There may be a round at both ends of the minutes. */
+uint64_t history_first_round(const struct history *history, int minutes, int64_t now_ms)
+{
+	size_t most = at_most(rounds_in(history, minutes) + 1, history->rounds_max);
+	uint64_t earliest = history->round > most ? history->round - most + 1 : 1, first = history->round + 1;
+	int64_t oldest_ms = now_ms - (int64_t)minutes * 60000, latest_ms = now_ms;
+
+	while (first > earliest) {
+		int64_t at_ms = history->times_ms[(first - 1) % history->rounds_max];
+
+		if (at_ms < oldest_ms || at_ms > latest_ms)
+			break;
+		latest_ms = at_ms;
+		first--;
+	}
 	return first;
 }
 
 /* Plans one point less than allowed, because the first and the last point may cover only a part of a step. */
 size_t history_step(const struct history *history, int minutes, size_t points_max)
 {
-	size_t rounds = (size_t)(minutes * 60000L / history->interval_ms);
-
-	if (rounds > history->rounds_max)
-		rounds = history->rounds_max;
-	return (rounds + points_max - 2) / (points_max - 1);
+	return (rounds_in(history, minutes) + points_max - 2) / (points_max - 1);
 }
 
-size_t history_points(const struct history *history, const struct sample *samples, int minutes, size_t step, int64_t now_ms,
-		      struct history_point *points)
+size_t history_points(const struct history *history, const struct sample *samples, int minutes, int64_t now_ms,
+		      struct history_point *points, size_t points_max)
 {
-	uint64_t round = history_first_round(history, now_ms - (int64_t)minutes * 60000);
-	size_t count = 0;
+	uint64_t round = history_first_round(history, minutes, now_ms);
+	size_t step = history_step(history, minutes, points_max), count = 0;
 
-	while (round <= history->round) {
+	while (round <= history->round && count < points_max) {
 		uint64_t end = (round / step + 1) * step;
 		struct sums sums = {0};
 
@@ -208,16 +223,18 @@ int64_t history_oldest_bin(const struct history *history, int minutes, int64_t n
 }
 
 size_t history_day_points(const struct history *history, const struct sample *samples, int minutes, int64_t now_ms,
-			  struct history_point *points)
+			  struct history_point *points, size_t points_max)
 {
 	const struct sample *day = samples + history->rounds_max;
+	struct history_point current = {0};
 	size_t count = 0;
 
-	for (int64_t bin = history_oldest_bin(history, minutes, now_ms); bin < history->day_bin; bin++)
+	for (int64_t bin = history_oldest_bin(history, minutes, now_ms); bin < history->day_bin && count < points_max; bin++)
 		if (day[bin % DAY_BINS].health != HEALTH_UNKNOWN)
 			read_bin(&day[bin % DAY_BINS], bin, &points[count++]);
-	points[count] = (struct history_point){0};
-	if (sum_of_bin(history, samples, &points[count]).samples > 0)
-		points[count++].at_ms = history->day_bin * DAY_BIN_S * 1000;
+	if (sum_of_bin(history, samples, &current).samples > 0 && count < points_max) {
+		current.at_ms = history->day_bin * DAY_BIN_S * 1000;
+		points[count++] = current;
+	}
 	return count;
 }

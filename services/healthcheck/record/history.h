@@ -45,8 +45,9 @@ struct sample history_sample(enum health health, double memory_bytes, double cpu
 struct rounds {
 	uint64_t first, end; /* without the last; those that the hour still has */
 };
-/* The oldest round that began at oldest_ms or later. */
-uint64_t history_first_round(const struct history *history, int64_t oldest_ms);
+/* The oldest round that began within the last minutes, and since the clock was last set back, because those before may be of
+ * times to come. From it on there are no more rounds than fit the minutes. The next round: there is none. */
+uint64_t history_first_round(const struct history *history, int minutes, int64_t now_ms);
 struct rounds history_bin_rounds(const struct history *history); /* of the current bin */
 /* What the day keeps when the current bin is over and the one of now_ms begins. */
 struct bins {
@@ -64,13 +65,14 @@ struct history_point {
 };
 /* How many rounds each point must cover so that there are at most points_max (2 or more) points. */
 size_t history_step(const struct history *history, int minutes, size_t points_max);
-/* Writes the points of the last minutes, oldest first, each of `step` rounds. Later calls with the same step give the same
- * points. Skips rounds in which the instance was not asked. Returns the number of points. */
-size_t history_points(const struct history *history, const struct sample *samples, int minutes, size_t step, int64_t now_ms,
-		      struct history_point *points);
-/* The same of the last day's bins, at most DAY_BINS points. A point is at the beginning of its bin; the last one covers the
- * rounds of the current bin so far. */
+/* Writes at most points_max points of the last minutes, oldest first, each of history_step() rounds. Later calls with the same
+ * minutes and points_max give the same points. Skips rounds in which the instance was not asked. Returns the number of points.
+ */
+size_t history_points(const struct history *history, const struct sample *samples, int minutes, int64_t now_ms,
+		      struct history_point *points, size_t points_max);
+/* The same of the last day's bins; there are at most DAY_BINS points. A point is at the beginning of its bin; the last one
+ * covers the rounds of the current bin so far. */
 size_t history_day_points(const struct history *history, const struct sample *samples, int minutes, int64_t now_ms,
-			  struct history_point *points);
+			  struct history_point *points, size_t points_max);
 
 #endif

@@ -54,27 +54,33 @@ static struct figures means(const struct history *history, const struct figures 
 	return means;
 }
 
+struct written {
+	struct series_point *points;
+	size_t points_max, count;
+};
+
 /* Adds the point, unless nothing of it is known. */
-static void add(struct series_point *points, size_t *count, int64_t at_ms, struct figures figures)
+static void add(struct written *written, int64_t at_ms, struct figures figures)
 {
-	if (is_any_known(&figures))
-		points[(*count)++] = (struct series_point){at_ms, figures};
+	if (is_any_known(&figures) && written->count < written->points_max)
+		written->points[written->count++] = (struct series_point){at_ms, figures};
 }
 
-size_t series_points(const struct history *history, const struct figures *series, int minutes, size_t step, int64_t now_ms,
-		     struct series_point *points)
+size_t series_points(const struct history *history, const struct figures *series, int minutes, int64_t now_ms,
+		     struct series_point *points, size_t points_max)
 {
-	uint64_t round = history_first_round(history, now_ms - (int64_t)minutes * 60000);
-	size_t count = 0;
+	struct written written = {points, points_max, 0};
+	uint64_t round = history_first_round(history, minutes, now_ms);
+	size_t step = history_step(history, minutes, points_max);
 
 	while (round <= history->round) {
 		uint64_t whole = (round / step + 1) * step, end = whole <= history->round ? whole : history->round + 1;
 
-		add(points, &count, history->times_ms[(end - 1) % history->rounds_max],
+		add(&written, history->times_ms[(end - 1) % history->rounds_max],
 		    means(history, series, (struct rounds){round, end}));
 		round = end;
 	}
-	return count;
+	return written.count;
 }
 
 /* ---- the day ---- */
@@ -91,14 +97,14 @@ void series_end_bin(const struct history *history, struct figures *series, int64
 }
 
 size_t series_day_points(const struct history *history, const struct figures *series, int minutes, int64_t now_ms,
-			 struct series_point *points)
+			 struct series_point *points, size_t points_max)
 {
 	const struct figures *day = series + history->rounds_max;
 	const int64_t bin_ms = DAY_BIN_S * 1000;
-	size_t count = 0;
+	struct written written = {points, points_max, 0};
 
 	for (int64_t bin = history_oldest_bin(history, minutes, now_ms); bin < history->day_bin; bin++)
-		add(points, &count, bin * bin_ms, day[bin % DAY_BINS]);
-	add(points, &count, history->day_bin * bin_ms, means(history, series, history_bin_rounds(history)));
-	return count;
+		add(&written, bin * bin_ms, day[bin % DAY_BINS]);
+	add(&written, history->day_bin * bin_ms, means(history, series, history_bin_rounds(history)));
+	return written.count;
 }

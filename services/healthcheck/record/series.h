@@ -23,11 +23,11 @@ struct series_point {
 	int64_t at_ms;
 	struct figures figures; /* means of its rounds */
 };
-/* As history_points() and history_day_points(): those of the last minutes, oldest first. Leaves out those in which nothing is
- * known. */
-size_t series_points(const struct history *history, const struct figures *series, int minutes, size_t step, int64_t now_ms,
-		     struct series_point *points);
+/* As history_points() and history_day_points(): at most points_max of the last minutes, oldest first. Leaves out those in which
+ * nothing is known. */
+size_t series_points(const struct history *history, const struct figures *series, int minutes, int64_t now_ms,
+		     struct series_point *points, size_t points_max);
 size_t series_day_points(const struct history *history, const struct figures *series, int minutes, int64_t now_ms,
-			 struct series_point *points);
+			 struct series_point *points, size_t points_max);
 
 #endif

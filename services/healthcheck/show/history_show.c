@@ -22,13 +22,15 @@ static void add_point(struct buf *json, const struct history_point *point)
 	json_write_object_end(json);
 }
 
-static void add_instance(struct buf *json, const struct instance *instance, const struct range *range, size_t step)
+/* points_max: unless it is a day. */
+static void add_instance(struct buf *json, const struct instance *instance, const struct range *range, size_t points_max)
 {
 	static struct history_point points[HISTORY_POINTS_MAX];
 	const struct history *history = &instance->monitor->history;
 	int64_t now_ms = clock_unix_ms();
-	size_t count = range->is_day ? history_day_points(history, instance->samples, range->minutes, now_ms, points)
-				     : history_points(history, instance->samples, range->minutes, step, now_ms, points);
+	size_t count = range->is_day ? history_day_points(history, instance->samples, range->minutes, now_ms, points,
+							  HISTORY_POINTS_MAX)
+				     : history_points(history, instance->samples, range->minutes, now_ms, points, points_max);
 
 	json_write_object(json);
 	json_write_member_text(json, "instance", instance->watched.instance);
@@ -40,6 +42,7 @@ static void add_instance(struct buf *json, const struct instance *instance, cons
 	json_write_object_end(json);
 }
 
+/* At most HISTORY_POINTS_MAX. */
 static size_t points_each(const struct monitor *monitor, unsigned service)
 {
 	size_t instances = 0, points;
@@ -53,18 +56,18 @@ static size_t points_each(const struct monitor *monitor, unsigned service)
 static void reply_history(struct http_request *req, unsigned service, const struct range *range)
 {
 	const struct monitor *monitor = monitor_of(req);
-	size_t step = history_step(&monitor->history, range->minutes, points_each(monitor, service));
+	size_t points_max = points_each(monitor, service);
 	struct buf json = {0};
 
 	http_success_begin(&json, NULL);
 	json_write_object(&json);
 	json_write_member_text(&json, "service", targets_service_name(monitor->targets, service));
-	range_add(&json, monitor, range, step);
+	range_add(&json, monitor, range, history_step(&monitor->history, range->minutes, points_max));
 	json_write_key(&json, "instances");
 	json_write_array(&json);
 	for (size_t i = 0; i < monitor->instances_count; i++)
 		if (monitor->instances[i]->service == service)
-			add_instance(&json, monitor->instances[i], range, step);
+			add_instance(&json, monitor->instances[i], range, points_max);
 	json_write_array_end(&json);
 	json_write_object_end(&json);
 	json_write_object_end(&json);

@@ -37,15 +37,15 @@ static void add_point(struct buf *json, const struct figure *figures, const stru
 
 /* series NULL: there are none. */
 static void add_points(struct buf *json, const struct history *history, const struct figures *series, const struct range *range,
-		       size_t step, const struct figure *figures)
+		       const struct figure *figures)
 {
 	static struct series_point points[HISTORY_POINTS_MAX];
 	int64_t now_ms = clock_unix_ms();
 	size_t count = 0;
 
 	if (series)
-		count = range->is_day ? series_day_points(history, series, range->minutes, now_ms, points)
-				      : series_points(history, series, range->minutes, step, now_ms, points);
+		count = range->is_day ? series_day_points(history, series, range->minutes, now_ms, points, HISTORY_POINTS_MAX)
+				      : series_points(history, series, range->minutes, now_ms, points, HISTORY_POINTS_MAX);
 
 	json_write_key(json, "points");
 	json_write_array(json);
@@ -64,7 +64,7 @@ static void reply(struct http_request *req, const struct figures *series, const 
 	http_success_begin(&json, NULL);
 	json_write_object(&json);
 	range_add(&json, monitor, range, step);
-	add_points(&json, &monitor->history, series, range, step, figures);
+	add_points(&json, &monitor->history, series, range, figures);
 	json_write_object_end(&json);
 	json_write_object_end(&json);
 	http_reply_buf(req, 200, &json);

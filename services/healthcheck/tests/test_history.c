@@ -49,7 +49,7 @@ static void add_rounds(size_t count)
 
 static size_t read_points(int minutes, size_t points_max)
 {
-	return history_points(&history, samples, minutes, history_step(&history, minutes, points_max), now_ms, points);
+	return history_points(&history, samples, minutes, now_ms, points, points_max);
 }
 
 static void test_it_holds_an_hour_of_rounds_and_no_more_than_1800(void **state)
@@ -131,6 +131,26 @@ static void test_there_are_never_more_points_than_requested(void **state)
 	}
 }
 
+static void test_after_the_clock_was_set_back_the_hour_has_no_more_points_and_none_of_times_to_come(void **state)
+{
+	add_rounds(1800);
+	now_ms -= 3600000;
+	for (int minutes = 1; minutes <= 60; minutes += 6)
+		assert_int_equal(read_points(minutes, 450), 0);
+	add_rounds(3);
+	assert_int_equal(read_points(7, 450), 3);
+	assert_int_equal(points[0].at_ms, now_ms - 2 * INTERVAL_MS);
+}
+
+static void test_rounds_that_a_slow_clock_crowds_together_make_no_more_points(void **state)
+{
+	for (int round = 0; round < 1800; round++) {
+		now_ms -= INTERVAL_MS - 1;
+		add_rounds(1);
+	}
+	assert_int_equal(read_points(7, 450), 211);
+}
+
 static void test_a_point_of_several_rounds_has_their_worst_health_and_mean_figures(void **state)
 {
 	add_rounds(4); /* the first whole step is rounds 5 to 9 */
@@ -139,7 +159,8 @@ static void test_a_point_of_several_rounds_has_their_worst_health_and_mean_figur
 	add_round(history_sample(HEALTH_DOWN, 0, 0, 0));
 	add_round(history_sample(HEALTH_DEGRADED, -1, -1, 3));
 	add_round((struct sample){0});
-	assert_int_equal(history_points(&history, samples, 60, 5, now_ms, points), 2);
+	assert_int_equal(history_step(&history, 60, 450), 5);
+	assert_int_equal(read_points(60, 450), 2);
 	assert_int_equal(points[1].health, HEALTH_DOWN);
 	assert_near(points[1].memory_bytes, 6144, 0);
 	assert_near(points[1].cpu_percent, 15, 1e-9);
@@ -165,7 +186,7 @@ static void test_later_rounds_do_not_change_earlier_points(void **state)
 
 static size_t read_day(int minutes)
 {
-	return history_day_points(&history, samples, minutes, now_ms, points);
+	return history_day_points(&history, samples, minutes, now_ms, points, HISTORY_POINTS_MAX);
 }
 
 /* So that the next round is the first of a bin. */
@@ -249,6 +270,15 @@ static void test_a_clock_that_is_set_back_to_1970_empties_the_day_alone(void **s
 		assert_int_equal(samples[at].health, HEALTH_UP);
 }
 
+static void test_no_more_points_of_the_day_are_written_than_fit(void **state)
+{
+	go_to_the_end_of_a_bin();
+	add_rounds(3 * BIN_ROUNDS);
+	points[2].at_ms = -1;
+	assert_int_equal(history_day_points(&history, samples, DAY_MINUTES, now_ms, points, 2), 2);
+	assert_int_equal(points[2].at_ms, -1);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -263,6 +293,8 @@ int main(void)
 		TEST(test_only_points_of_the_requested_minutes_are_returned),
 		TEST(test_the_ring_keeps_the_last_hour),
 		TEST(test_there_are_never_more_points_than_requested),
+		TEST(test_after_the_clock_was_set_back_the_hour_has_no_more_points_and_none_of_times_to_come),
+		TEST(test_rounds_that_a_slow_clock_crowds_together_make_no_more_points),
 		TEST(test_a_point_of_several_rounds_has_their_worst_health_and_mean_figures),
 		TEST(test_later_rounds_do_not_change_earlier_points),
 		TEST(test_the_current_bin_is_a_point_before_it_is_over),
@@ -272,6 +304,7 @@ int main(void)
 		TEST(test_after_the_clock_was_set_back_no_point_is_of_times_to_come),
 		TEST(test_on_the_first_day_of_1970_no_point_is_before_it),
 		TEST(test_a_clock_that_is_set_back_to_1970_empties_the_day_alone),
+		TEST(test_no_more_points_of_the_day_are_written_than_fit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -245,7 +245,7 @@ static size_t record(void)
 {
 	history_begin_round(&history, now_us / 1000);
 	requests_record(&rates, now_us);
-	return rates.series[0] ? series_points(&history, rates.series[0], 15, 1, now_us / 1000, points) : 0;
+	return rates.series[0] ? series_points(&history, rates.series[0], 10, now_us / 1000, points, HISTORY_POINTS_MAX) : 0;
 }
 
 static void test_the_rate_and_times_of_a_route_are_recorded_in_each_round(void **state)

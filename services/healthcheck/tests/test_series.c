@@ -17,7 +17,7 @@
 
 static struct history history;
 static struct figures *series;
-static struct series_point points[HISTORY_POINTS_MAX];
+static struct series_point points[HISTORY_ROUNDS_MAX + 1];
 static int64_t now_ms;
 
 static int set_up(void **state)
@@ -55,26 +55,28 @@ static void add_rounds(int count, float first)
 		add_round(first, -1);
 }
 
-static size_t read_hour(size_t step)
+/* With HISTORY_POINTS_MAX each point is of five rounds, and with EACH_ROUND of one. */
+#define EACH_ROUND (HISTORY_ROUNDS_MAX + 1)
+static size_t read_hour(size_t points_max)
 {
-	return series_points(&history, series, HISTORY_MINUTES, step, now_ms, points);
+	return series_points(&history, series, HISTORY_MINUTES, now_ms, points, points_max);
 }
 
 static size_t read_day(void)
 {
-	return series_day_points(&history, series, DAY_MINUTES, now_ms, points);
+	return series_day_points(&history, series, DAY_MINUTES, now_ms, points, HISTORY_POINTS_MAX);
 }
 
 static void test_a_new_series_has_no_points(void **state)
 {
-	assert_int_equal(read_hour(1), 0);
+	assert_int_equal(read_hour(EACH_ROUND), 0);
 	assert_int_equal(read_day(), 0);
 }
 
 static void test_each_figure_of_a_round_is_kept(void **state)
 {
 	add_round(7, 0);
-	assert_int_equal(read_hour(1), 1);
+	assert_int_equal(read_hour(EACH_ROUND), 1);
 	assert_int_equal(points[0].at_ms, now_ms);
 	assert_near(points[0].figures.of[0], 7, 0);
 	assert_near(points[0].figures.of[1], 0, 0);
@@ -86,7 +88,7 @@ static void test_a_round_in_which_nothing_was_known_has_no_point(void **state)
 	add_round(7, 1);
 	begin_round();
 	add_round(9, 1);
-	assert_int_equal(read_hour(1), 2);
+	assert_int_equal(read_hour(EACH_ROUND), 2);
 	assert_int_equal(points[1].at_ms - points[0].at_ms, 2 * INTERVAL_MS);
 }
 
@@ -94,9 +96,9 @@ static void test_an_hour_later_a_round_in_which_nothing_was_known_is_not_that_of
 {
 	history_init(&history, 60000);
 	add_rounds(60, 7);
-	assert_int_equal(read_hour(1), 60);
+	assert_int_equal(read_hour(EACH_ROUND), 60);
 	begin_round();
-	assert_int_equal(read_hour(1), 59);
+	assert_int_equal(read_hour(EACH_ROUND), 59);
 }
 
 static void test_a_point_has_the_mean_of_those_of_its_rounds_in_which_a_figure_was_known(void **state)
@@ -107,7 +109,7 @@ static void test_a_point_has_the_mean_of_those_of_its_rounds_in_which_a_figure_w
 	begin_round();
 	add_round(-1, 3);
 	add_round(30, -1);
-	assert_int_equal(read_hour(5), 2);
+	assert_int_equal(read_hour(HISTORY_POINTS_MAX), 2);
 	assert_near(points[1].figures.of[0], 20, 1e-5);
 	assert_near(points[1].figures.of[1], 2, 1e-5);
 }
@@ -150,6 +152,24 @@ static void test_after_the_clock_was_set_back_no_point_is_of_times_to_come(void 
 	assert_true(points[0].at_ms <= now_ms);
 }
 
+static void test_after_the_clock_was_set_back_the_hour_has_no_more_points_and_none_of_times_to_come(void **state)
+{
+	add_rounds(1800, 5);
+	now_ms -= 3600000;
+	assert_int_equal(series_points(&history, series, 7, now_ms, points, HISTORY_POINTS_MAX), 0);
+	add_rounds(3, 6);
+	assert_int_equal(series_points(&history, series, 7, now_ms, points, HISTORY_POINTS_MAX), 3);
+	assert_int_equal(points[0].at_ms, now_ms - 2 * INTERVAL_MS);
+}
+
+static void test_no_more_points_of_the_day_are_written_than_fit(void **state)
+{
+	add_rounds(3 * BIN_ROUNDS, 5);
+	points[2].at_ms = -1;
+	assert_int_equal(series_day_points(&history, series, DAY_MINUTES, now_ms, points, 2), 2);
+	assert_int_equal(points[2].at_ms, -1);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -164,6 +184,8 @@ int main(void)
 		TEST(test_the_day_outlives_the_hour_and_is_bounded),
 		TEST(test_bins_in_which_the_machine_was_suspended_are_left_out),
 		TEST(test_after_the_clock_was_set_back_no_point_is_of_times_to_come),
+		TEST(test_after_the_clock_was_set_back_the_hour_has_no_more_points_and_none_of_times_to_come),
+		TEST(test_no_more_points_of_the_day_are_written_than_fit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
