@@ -253,3 +253,17 @@ it("an admin edits a user's name and email, and sees beside the field what is wr
 	await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
 	expect(row("ada").textContent).toContain("somebody@example.com");
 });
+
+it("what another admin changes while a user is edited is not put back", async () => {
+	answer("PATCH /users/2", 503, failure("unavailable", "Temporarily unavailable."));
+	const hands = show("/all-users", { as: { id: 1, admin: true } });
+	await hands.click(await screen.findByRole("button", { name: "Edit somebody" }));
+	const dialog = within(await screen.findByRole("dialog", { name: "Edit somebody" }));
+	users = [user(1, "theadmin", { admin: true }), user(2, "renamed")];
+	await hands.type(dialog.getByLabelText("Email"), ".au{Enter}");
+	await waitFor(() => expect(row("renamed")).not.toBeNull()); // the list is fetched after each attempt
+	answer("PATCH /users/2", 200, { status: "success", data: user(2, "renamed") });
+	await hands.click(dialog.getByRole("button", { name: "Save" }));
+	await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+	expect(askedFor("PATCH /users/2").at(-1)?.body).toEqual({ email: "somebody@example.com.au" });
+});

@@ -1,3 +1,4 @@
+import { useState } from "react";
 import type { User, UserChange } from "../api/generated";
 import { REGISTRATION_LABELS } from "../pages/labels";
 import { Dialog } from "../parts/dialog";
@@ -9,20 +10,21 @@ const { username, email } = REGISTRATION_LABELS;
 
 /* The name and the email of a user. SAVE gets what was changed of them, and rejects with what the server has against it. */
 export function EditDialog({ user, save, onClose }: { user: User; save: (change: UserChange) => Promise<void>; onClose: () => void }) {
+	const [before] = useState(user); // what the texts began as: another admin may change the user meanwhile, and that must not be put back
 	const form = useForm(
 		{ username, email },
 		async (texts) => {
 			await save(changed(texts));
 			onClose();
 		},
-		{ username: user.username, email: user.email },
+		{ username: before.username, email: before.email },
 	);
 	const isChanged = Object.keys(changed(form.texts)).length > 0;
 
 	function changed(texts: { username: string; email: string }): UserChange {
 		return {
-			...(texts.username !== user.username && { username: texts.username }),
-			...(texts.email !== user.email && { email: texts.email }),
+			...(texts.username !== before.username && { username: texts.username }),
+			...(texts.email !== before.email && { email: texts.email }),
 		};
 	}
 
