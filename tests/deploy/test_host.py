@@ -28,6 +28,7 @@ STAND_INS = {
     "openssl": 'case $1 in s_client) [ ! -e "$SAID/no-certificate" ] ;; *) [ ! -e "$SAID/certificate-ends" ] ;; esac',
     "docker-compose": f"""case $* in
         *"config --services") printf '%s\\n' {" ".join(SERVICES)} users-migrate ;;
+        "up -d "*) {NOTE} && [ ! -e "$SAID/up-fails" ] ;;
         "ps -q "*) [ -e "$SAID/$3.away" ] || echo "$3" ;;
         stop*) {NOTE} ;;
         "exec -T db psql"*) {ROWS} "$SAID/rows.now" ;;
@@ -262,12 +263,36 @@ def test_a_shell_is_in_the_network_and_among_the_processes_of_the_service(host):
     assert "users is not running" in host.script("shell", "users", ok=False).stdout
 
 
+FORGET_FAILS = {"the key is kept": 1, "its file is emptied": 2, "containers are replaced": None}
+
+
+@pytest.mark.parametrize("number", FORGET_FAILS.values(), ids=FORGET_FAILS)
+def test_forgetting_a_key_goes_on_wherever_it_failed_and_no_file_is_ever_missing(host, number):
+    previous = host.place / "secrets/SECRET_KEY_PREVIOUS"
+    host.write(host.place / "secrets/SECRET_KEY", "the key")
+    host.write(previous, "the key before")
+    host.write(host.said / ("moves" if number else "up-fails"))
+    counted = f'echo >>"$SAID/moves"; [ "$(wc -l <"$SAID/moves")" != {number or 0} ] && PATH=${{PATH#*:}} exec mv "$@"'
+    host.program(host.root.parent / "bin/mv", counted)
+    assert host.script("9-rotate", "forget", ok=False).returncode == 1
+    assert previous.exists()
+    assert "finish that by 9-rotate forget" in host.script("9-rotate", "key", ok=False).stdout
+    (host.said / "up-fails").unlink(missing_ok=True)
+    host.calls()
+    assert "is not accepted any more" in host.script("9-rotate", "forget").stdout
+    assert [call.split()[-1] for call in host.calls("docker-compose up")] == ["users", "values"]
+    assert previous.read_text() == ""
+    assert {path.read_text() for path in (host.place / "secrets/former.keys").iterdir()} == {"the key before"}
+    assert "there is no key from before" in host.script("9-rotate", "forget", ok=False).stdout
+
+
 @pytest.fixture
 def repository(host):
     """A repository of restic in a folder, and one backup of three users and two values on the host."""
     need("restic")
     host.write(host.place / "offsite", f"RESTIC_REPOSITORY='{host.root.parent / 'repository'}'\n")
     host.write(host.place / "secrets/SECRET_KEY", "the key")
+    host.write(host.place / "secrets/SECRET_KEY_PREVIOUS", "the key before")
     host.write(host.place / "secrets/former.keys/2026-01-01", "a former key")
     host.backup.rmdir()
     backup(host)
@@ -304,7 +329,10 @@ def test_what_is_off_site_is_encrypted_and_comes_back_with_the_keys_of_its_secon
     assert f"8-restore {folder}" in host.script("offsite", "get").stdout
     assert (folder / "users.dump").read_text() == dump
     former = {path.read_text() for path in (host.place / "secrets/former.keys").iterdir()}
-    assert former == {"the key", "a former key"} and (host.place / "secrets/SECRET_KEY").read_text() == "another key"
+    assert (
+        former == {"the key", "the key before", "a former key"}
+        and (host.place / "secrets/SECRET_KEY").read_text() == "another key"
+    )
 
 
 def test_the_password_of_the_repository_is_made_once_and_is_on_no_command_line(host, repository):
