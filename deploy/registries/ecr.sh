@@ -12,9 +12,10 @@ registry_login() {
 	aws ecr get-login-password | docker login --username AWS --password-stdin "$REGISTRY_HOST"
 }
 
-# Tags are mutable, because the branch's tag moves with every push. The last 50 images are kept.
-lifecycle='{"rules":[{"rulePriority":1,"description":"the last 50","selection":{"tagStatus":"any",
-	"countType":"imageCountMoreThan","countNumber":50},"action":{"type":"expire"}}]}'
+# Tags are mutable, because the branch's tag moves with every push. The last 50 pushes are kept: ECR counts up to eight
+# images of each, which are those of two platforms, their list, and signatures and attestations. A repository that exists keeps its policy.
+lifecycle='{"rules":[{"rulePriority":1,"description":"the last 50 pushes","selection":{"tagStatus":"any",
+	"countType":"imageCountMoreThan","countNumber":400},"action":{"type":"expire"}}]}'
 
 registry_make_repository() {
 	aws ecr describe-repositories --repository-names "$prefix/$1" >/dev/null 2>&1 || {

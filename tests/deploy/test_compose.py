@@ -146,6 +146,7 @@ def test_a_port_of_the_projects_own_container_is_not_taken(fake):
 def test_a_base_image_that_cannot_be_had_is_named_with_the_script_that_makes_it(fake, arguments, starts):
     done = fake.compose(*arguments, ok=starts)
     assert "debian:trixie-slim@sha256:" in done.stdout and "scripts/offline-base-images makes it" in done.stdout
+    assert "scripts/update-base-images pins" in done.stdout
     assert fake.last().startswith("abacus-dev docker-compose up") == starts
 
 

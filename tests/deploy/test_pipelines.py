@@ -206,13 +206,14 @@ def tree(tmp_path):
     return start, said
 
 
-def test_the_commands_run_in_order_in_a_container_of_the_release_and_those_of_deploy_are_strict(tree, tmp_path):
+@pytest.mark.parametrize("strict", ["deploy", "arm64"])
+def test_the_commands_run_in_order_in_a_container_of_the_release_and_deploy_and_arm64_are_strict(tree, tmp_path, strict):
     start, said = tree
-    _, calls = start("trixie", "chaos 90", "deploy")
+    _, calls = start("trixie", "chaos 90", strict)
     assert [line for line in calls if line.startswith("test.sh") or "=" in line] == [
         "test.sh chaos 90",
         "ENGINE= STRICT=",
-        "test.sh deploy",
+        f"test.sh {strict}",
         "ENGINE=required STRICT=1",
     ]
     assert calls[-1] == f"chown -R {os.getuid()}:{os.getgid()} /cache"
@@ -226,6 +227,15 @@ def test_the_first_command_that_fails_is_the_last_and_the_cache_still_belongs_to
     assert done.returncode == 1
     assert [line for line in calls if line.startswith("test.sh")] == ["test.sh server", "test.sh fails"]
     assert calls[-1].startswith("chown -R ")
+
+
+def test_an_image_of_debian_that_cannot_be_pulled_is_named_with_the_script_that_pins_another(tree, tmp_path):
+    start, said = tree
+    (said / "calls").touch()
+    (tmp_path / "bin/docker").write_text("#!/bin/sh\nfalse\n")
+    done, calls = start("bookworm", "server", ok=False)
+    assert done.returncode == 1 and calls == []
+    assert "debian:bookworm-slim@sha256:" in done.stdout and "scripts/update-base-images" in done.stdout
 
 
 STACKS = {"staging": "abacus-stage", "production": "abacus-prod"}

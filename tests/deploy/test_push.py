@@ -206,13 +206,14 @@ def test_a_key_without_cosign_is_refused_before_anything_is_pushed():
 
 
 @pytest.mark.parametrize("kind", ["stage", "prod"])
-def test_ecr_keeps_the_last_images_of_a_branch_however_often_the_other_is_pushed(aws_emptied, kind):
+def test_ecr_keeps_the_last_50_pushes_of_a_branch_however_often_the_other_is_pushed(aws_emptied, kind):
     make = "need() { :; }; . deploy/registries/ecr.sh; registry_make_repository users"
     run("sh", "-euc", make, **aws_emptied, IMAGES=IMAGES, kind=kind)
     of = ["--repository-name", f"{IMAGES}-{kind}/users"]
     policy = json.loads(run("aws", "ecr", "get-lifecycle-policy", *of, **aws_emptied).stdout)
     (rule,) = json.loads(policy["lifecyclePolicyText"])["rules"]
-    assert rule["selection"] == {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 50}
+    of_one_push = 2 + 1 + 2 * 2 + 1  # two platforms, their list, signature and attestation; and a reserve
+    assert rule["selection"] == {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 50 * of_one_push}
 
 
 def test_a_pushed_image_can_be_pulled_only_after_a_login(engine, registry, image, tmp_path):
@@ -423,20 +424,29 @@ class Steps:
     """tests/docker/steps.sh in a repository of its own, with a `docker` whose image of each name has the id in `ids`."""
 
     def __init__(self, checkout):
-        self.tree, self.folder = checkout.tree, checkout.folder
+        self.checkout, self.tree, self.folder = checkout, checkout.tree, checkout.folder
         (self.tree / "tests/docker").mkdir(parents=True)
         shutil.copy(ROOT / "tests/docker/steps.sh", self.tree / "tests/docker")
+        for name in "build-arguments", "base-image", "base-images":
+            shutil.copy(ROOT / "scripts" / name, self.tree / "scripts")
         checkout.git("add", ".")
         self.commit = checkout.commit_all("two")
         (self.folder / "docker-ids").write_text(IDS.replace("sha256:3", "sha256:5"))  # development's was built again
-        ids = f'grep "^$5 " {self.folder}/docker-ids | cut -d" " -f2'
-        checkout.docker(ids)
+        self.built_of(self.commit)
         built = [(kind, f"abacus/users:{kind} {id}") for kind, id in KINDS]
         (self.folder / "out.built").write_text("".join(f"users {kind} linux/amd64 {image}\n" for kind, image in built))
 
+    def built_of(self, commit):
+        ids = f'grep "^$5 " {self.folder}/docker-ids | cut -d" " -f2'
+        self.checkout.docker(f'case "$*" in *image.revision*) echo {commit[:8]} ;; *) {ids} ;; esac')
+
+    def run(self, step, ok=True):
+        command = f"out={self.folder}/out; . tests/docker/steps.sh; {step}"
+        quiet = dict.fromkeys(("BASE", "REVISION", "CREATED"), "")
+        return run("sh", "-ec", command, ok=ok, cwd=self.tree, **quiet, PATH=f"{self.folder}/bin:{os.environ['PATH']}")
+
     def record(self, ok=True):
-        command = f"out={self.folder}/out; . tests/docker/steps.sh; record_tested"
-        return run("sh", "-ec", command, ok=ok, cwd=self.tree, PATH=f"{self.folder}/bin:{os.environ['PATH']}")
+        return self.run("record_tested", ok)
 
     def recorded(self):
         file = self.tree / "artifacts/tested-images"
@@ -454,6 +464,20 @@ def test_an_image_that_another_build_replaced_during_the_tests_leaves_no_record(
     (steps.folder / "docker-ids").write_text(IDS.replace("sha256:2", "sha256:4"))
     assert "abacus/users:stage was built anew during the tests" in steps.record(ok=False).stdout
     assert steps.recorded() is None
+
+
+def test_a_commit_during_the_tests_does_not_take_the_images_of_the_one_before_for_its_own(checkout):
+    steps = Steps(checkout)
+    checkout.commit_all("three")
+    assert "HEAD has moved during the tests" in steps.record(ok=False).stdout and steps.recorded() is None
+
+
+def test_the_image_for_debugging_is_built_on_the_pinned_base(checkout):
+    steps = Steps(checkout)
+    (steps.folder / "calls").write_text("")
+    steps.run("debug_image")
+    (build,) = checkout.called("build")
+    assert any(word.startswith("--build-arg=BASE=debian:trixie-slim") for word in build) and "debug" in build
 
 
 def test_tests_of_files_that_differ_from_the_commit_leave_no_record(checkout):

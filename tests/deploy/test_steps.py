@@ -65,6 +65,32 @@ def test_what_runs_beside_the_tests_is_counted_with_them(tmp_path):
     assert any(line.startswith("FAILED  build clang") for line in lines) and "FAILED  cluster ended early" in lines
 
 
+def make_tree_with_engine(folder, run):
+    make_tree(folder, {"scripts/offline-base-images": "true", "scripts/base-image": "echo debian:trixie-slim"})
+    (folder / "tests/docker/steps.sh").write_text((ROOT / "tests/docker/steps.sh").read_text())
+    (folder / "bin").mkdir()
+    (folder / "bin/docker").write_text(f'#!/bin/sh\n[ "$1" != run ] || {{ cat >/dev/null; {run}; }}\n')
+    (folder / "bin/docker").chmod(0o755)
+    return f"{folder / 'bin'}:{os.environ['PATH']}"
+
+
+def test_what_a_container_of_debian_13_counts_is_counted_and_leaves_no_file(tmp_path):
+    path = make_tree_with_engine(tmp_path, "echo 57 passed, 1 failed")
+    before = sorted(tmp_path.iterdir())
+    done = run("sh", "test.sh", "debian13", "quick", ok=False, cwd=tmp_path, PATH=path, COUNTS="")
+    assert done.stdout.splitlines()[-1] == "59 passed, 1 failed" and done.returncode == 1
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("strict, code, last", [("", 0, "1 passed, 0 failed, 1 skipped"), ("1", 1, "1 passed, 1 failed")])
+def test_tests_for_arm_that_were_skipped_are_counted_and_strict_makes_them_a_failure(tmp_path, strict, code, last):
+    path = make_tree_with_engine(tmp_path, "true")
+    skips = "import pytest\n\n\ndef test_x():\n    pytest.skip('there is no emulator')\n"
+    (tmp_path / "tests/docker/test_arm64.py").write_text(skips)
+    done = run("sh", "test.sh", "arm64", "--only", "arm64 daemons", ok=False, cwd=tmp_path, PATH=path, STRICT=strict)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (code, last), done.stdout
+
+
 def test_a_test_program_is_repeated_and_the_runs_that_failed_are_counted(tmp_path):
     """One whose second run of three fails."""
     program, source = "build/libcommon/tests/base/test_x", tmp_path / "libcommon/tests/base/test_x.c"

@@ -52,6 +52,11 @@ own_platform() {
 	echo "linux/$(dpkg --print-architecture)"
 }
 
+# What every build is given, as options.
+build_options() {
+	scripts/build-arguments | sed 's/^/--build-arg=/'
+}
+
 # image NAME KIND [PLATFORM]: for this machine, or for another platform; the tag of that ends with the architecture.
 image() {
 	tag=abacus/$1:$2${3:+-${3#linux/}}
@@ -59,7 +64,7 @@ image() {
 	[ "$1" != certificates ] || recipe=deploy/certificates/Dockerfile
 	trust_certificates
 	# shellcheck disable=SC2046 # a list of words
-	docker build -q ${3:+--platform "$3"} -f "$recipe" $(scripts/build-arguments | sed 's/^/--build-arg=/') -t "$tag" . &&
+	docker build -q ${3:+--platform "$3"} -f "$recipe" $(build_options) -t "$tag" . &&
 		echo "$1 $2 ${3:-$(own_platform)} $tag $(id_of "$tag")" >>"$out.built" &&
 		docker image inspect -f '{{.Size}}' "$tag" | awk '{ printf "size %.1f MB\n", $1 / 1e6 }'
 }
@@ -68,14 +73,22 @@ id_of() {
 	docker image inspect -f '{{.Id}}' "$1"
 }
 
+# revision_of IMAGE: the commit that its label says it was built of, as scripts/build-arguments wrote it.
+revision_of() {
+	docker image inspect -f '{{index .Config.Labels "org.opencontainers.image.revision"}}' "$1"
+}
+
 # Writes down the ids of the images that all steps have passed on, with the commit that they are of: docker-push.sh pushes these and no others. An
-# image that is not the one that was built here, or files that differ from the commit, leave no record.
+# image that is not the one that was built here, or was built of another commit, or files that differ from the commit, leave no record.
 record_tested() {
+	commit=$(git rev-parse HEAD)
+	revision=$(scripts/build-arguments | sed -n 's/^REVISION=//p')
 	[ -z "$(git status --porcelain)" ] || { echo "nothing is recorded as tested, because there are files that differ from the commit"; return; }
 	while read -r service kind platform tag id; do
 		[ "$kind" != dev ] || continue # which is not pushed, and which `up --build` builds again
 		[ "$(id_of "$tag")" = "$id" ] || { echo "$tag was built anew during the tests" >&2; return 1; }
-		echo "$(git rev-parse HEAD) $kind $service $platform $id"
+		[ "$(revision_of "$id")" = "$revision" ] || { echo "$tag was not built of $revision: HEAD has moved during the tests" >&2; return 1; }
+		echo "$commit $kind $service $platform $id"
 	done <"$out.built" >"$out.tested" && mkdir -p artifacts && cp "$out.tested" artifacts/tested-images
 }
 
@@ -110,6 +123,7 @@ platform_steps() {
 emulator_steps() {
 	act scripts/install-packages emulator || exit 1
 	step "$1 daemons" containers_test tests/docker/test_arm64.py
+	act skip_as_pytest "$1 daemons"
 }
 
 # The programs of the images that are made of packages run.
@@ -132,7 +146,8 @@ arm64_steps() {
 }
 
 debug_image() {
-	docker build -q --target debug -f services/users/Dockerfile-prod -t abacus/users:debug . &&
+	# shellcheck disable=SC2046 # a list of words
+	docker build -q --target debug -f services/users/Dockerfile-prod $(build_options) -t abacus/users:debug . &&
 		docker run --rm --entrypoint sh abacus/users:debug -c 'test -x /bin/users'
 }
 
@@ -278,9 +293,9 @@ debian13_steps() {
 	for part; do
 		[ -z "$chosen" ] || debian13_has "$part" || continue
 		in_debian13 abacus-test/debian13-$kind "$part" ${chosen:+--only "$chosen"} 2>&1 | tee "$out" | sed 's/^/        /'
-		counts=$(tail -1 "$out" | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed.*/\1 \2/p')
-		: "${counts:=0 1}" # it ended early
-		passed=$((passed + ${counts% *})) failed=$((failed + ${counts#* }))
+		counted=$(tail -1 "$out" | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed.*/\1 \2/p')
+		: "${counted:=0 1}" # it ended early
+		passed=$((passed + ${counted% *})) failed=$((failed + ${counted#* }))
 	done
 }
 
