@@ -14,7 +14,8 @@ from delivery import ACCOUNT, REGION, need
 from harness import ROOT, run
 
 # The folder has the stack's outputs and parameters, `redis` with what Redis was asked, and `calls`. Calls of Secrets Manager go
-# to moto through the real command if there is a file `real`, and otherwise without it, because it takes a second to start.
+# to moto through the real command if there is a file `real`, and otherwise without it, because it takes a second to start. The
+# file `refused` has one call of Secrets Manager, and the number of the time at which it fails.
 AWS = """#!{python}
 import json, os, pathlib, sys
 here = pathlib.Path("{folder}")
@@ -23,6 +24,13 @@ with open(here / "calls", "a") as calls:
     calls.write(" ".join(sys.argv[1:]) + "\\n")
 given = json.loads((here / "parameters").read_text())
 outputs = json.loads((here / "outputs").read_text())
+
+refused = here / "refused"
+if refused.exists():
+    call, number = json.loads(refused.read_text())
+    so_far = [line for line in (here / "calls").read_text().splitlines() if line.startswith("secretsmanager " + call)]
+    if sys.argv[2] == call and len(so_far) == number:
+        sys.exit("refused")
 
 def of(name):
     return sys.argv[sys.argv.index(name) + 1]
@@ -51,6 +59,8 @@ match sys.argv[1:3]:
         (here / "parameters").write_text(json.dumps(given | overrides))
     case ["ecs", "describe-services"]:
         print("abacus-stage-users:7")
+    case ["ecs", "describe-task-definition"] if "secrets" in of("--query"):
+        print((here / "running").read_text() if (here / "running").exists() else "SECRET_KEY")
     case ["ecs", "describe-task-definition"]:
         print("01234567" if "commit" in of("--query") else "abacus-stage")
     case ["ecs", "register-task-definition"]:
@@ -80,10 +90,13 @@ fails = here / "fails"
 with open(here / "calls", "a") as calls:
     calls.write("deploy " + " ".join(sys.argv[1:]) + "\\n")
 with open(lines, "a") as started:
-    started.write(json.dumps(read_by_a_task("{endpoint}", here)) + "\\n")
+    read = read_by_a_task("{endpoint}", here)
+    started.write(json.dumps(read) + "\\n")
 if fails.exists() and int(fails.read_text()) == number:
     fails.unlink()
     sys.exit("deploy: rolled back")
+previous = "\\tSECRET_KEY_PREVIOUS" if read["parameters"]["PreviousKey"] != "no" else ""
+(here / "running").write_text("SECRET_KEY" + previous)
 """
 
 
@@ -184,6 +197,48 @@ def test_a_key_from_before_is_accepted_until_it_is_forgotten(stack):
     assert last["accepts"] == [rotated["signs"]] == [last["signs"]]
     stack.rotate("key")
     assert stack.started()[-1]["signs"] != rotated["signs"]
+
+
+def test_a_roll_out_that_fails_while_a_key_is_forgotten_is_given_again_before_another_key(stack):
+    stack.rotate("key")
+    stack.write("fails", 3)
+    assert stack.rotate("forget", ok=False).returncode == 1
+    assert "rotate stage forget" in stack.rotate("key", ok=False).stdout, "tasks still accept the former key"
+    assert "is not accepted any more" in stack.rotate("forget").stdout
+    assert len(stack.started()[-1]["accepts"]) == 1
+    assert "there is no key from before" in stack.rotate("forget", ok=False).stdout
+
+
+# The roles' and Redis's passwords become the current versions first, then the URLs; then these stages end.
+@pytest.mark.parametrize("number", [2, 6, 10, 14])
+def test_passwords_and_urls_agree_wherever_their_rotation_was_interrupted(stack, number):
+    stack.write("refused", ["update-secret-version-stage", number])
+    assert stack.rotate("passwords", ok=False).returncode != 0
+    stack.rotate("passwords")
+    last = stack.started()[-1]
+    for name, url in HOSTS.items():
+        assert last[name] == url.format(role=ROLES.get(name, ""), password=stack.current(f"{name}Password")), name
+    asked = [json.loads(line) for line in stack.lines("redis")]
+    assert (asked[-1]["AuthTokenUpdateStrategy"], asked[-1]["AuthToken"]) == ("SET", stack.current("RedisPassword"))
+    assert stack.stages() == {"AWSCURRENT", "AWSPREVIOUS"}
+
+
+# Each row: a call that fails, and how often what it was needed for has happened before.
+FAILS_BEFORE = {
+    "whether a password is proposed": ("describe-secret", 1, "secretsmanager put-secret-value", 0),
+    "whether a URL is proposed": ("describe-secret", 2, "secretsmanager put-secret-value", 1),
+    "the password of a URL": ("get-secret-value", 1, "secretsmanager put-secret-value", 1),
+    "the password of Redis": ("get-secret-value", 9, "elasticache modify", 0),
+    "the proposed version": ("describe-secret", 9, "secretsmanager update-secret", 0),
+    "the current version": ("describe-secret", 10, "secretsmanager update-secret", 0),
+}
+
+
+@pytest.mark.parametrize("call, number, needed_for, before", FAILS_BEFORE.values(), ids=FAILS_BEFORE)
+def test_a_secret_that_cannot_be_read_ends_the_rotation(stack, call, number, needed_for, before):
+    stack.write("refused", [call, number])
+    assert stack.rotate("passwords", ok=False).returncode != 0
+    assert len([line for line in stack.lines("calls") if line.startswith(needed_for)]) == before
 
 
 def test_redis_accepts_both_passwords_while_tasks_are_replaced_and_postgres_changes_just_before(stack):
