@@ -69,6 +69,7 @@ struct password_job {
 	char *phc;                /* to verify against; NULL: make a hash */
 	char *new_phc;            /* the hash made, or the one to replace phc */
 	const char *problem;      /* why no hash was made */
+	bool is_unjudged;         /* the same: the denylist can not be read */
 	bool matches, is_refused; /* the latter: whether it matches or not */
 	struct password_hasher *hasher;
 	struct scope *scope;
@@ -188,11 +189,12 @@ enum status password_judge(const struct password_config *config, const char *pas
 	return status;
 }
 
-/* Without a hash the caller gets INTERNAL. */
+/* On a thread, where nothing may log. Without a hash the caller gets INTERNAL. */
 static void choose(struct password_job *job)
 {
 	enum status status = password_judge(job->config, job->password, (const char *const *)job->about, &job->problem);
 
+	job->is_unjudged = status != STATUS_OK;
 	if (status == STATUS_OK && !job->problem)
 		job->new_phc = make_hash(job->config, job->password);
 }
@@ -249,6 +251,8 @@ static void refuse_later(const struct password_job *job, int64_t wait_us)
 
 static void report_hash(enum status status, const struct password_job *job)
 {
+	if (job->is_unjudged)
+		log_line(LOG_ERROR, "PASSWORD_DENYLIST can not be read, or is not one; new passwords are refused");
 	if (status == STATUS_OK && job->problem)
 		status = STATUS_INVALID;
 	else if (status == STATUS_OK && !job->new_phc)

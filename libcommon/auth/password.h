@@ -20,7 +20,8 @@ extern const struct config_option password_options[];
 
 void password_config_check(const struct password_config *config, struct config *errors);
 /* Whether a password may be a new one; the problem, static, is read after "the password "; NULL: none. INTERNAL: the denylist
- * can not be read. Takes several milliseconds, and may run on any thread. about: as of password_guess_problem(). */
+ * can not be read. Takes several milliseconds. May run on any thread, so it logs nothing. about: as of
+ * password_guess_problem(). */
 enum status password_judge(const struct password_config *config, const char *password, const char *const *about,
 			   const char **ret_problem) MUST_CHECK;
 
@@ -32,7 +33,7 @@ void password_hasher_free(struct password_hasher *hasher);
 
 /* Hashes a new password, unless password_judge() finds a problem: then STATUS_INVALID, and problem says why. The password is
  * copied and the copy wiped. about: up to PASSWORD_ABOUT_MAX texts about its user, then NULL; copied. phc is borrowed for the
- * callback. STATUS_BUSY when the queue is too long. */
+ * callback. STATUS_BUSY when the queue is too long; INTERNAL, logged, when the denylist can not be read. */
 typedef void password_hashed(enum status status, const char *phc, const char *problem, void *arg);
 void password_hash(struct password_hasher *hasher, struct scope *scope, const struct hash_turn *turn, const char *password,
 		   const char *const *about, password_hashed *done, void *arg);

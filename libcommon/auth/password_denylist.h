@@ -11,8 +11,8 @@
 
 /* What is wrong with the file, a static text to be read after its option's name; NULL: nothing, by its first and last lines. */
 const char *password_denylist_problem(const char *path);
-/* Reads the file, so that one that was replaced counts at once; may run on any thread. INTERNAL, logged: it could not be read,
- * or has a line that is none. */
+/* Reads the file, so that one that was replaced counts at once. May run on any thread, so it logs nothing. INTERNAL: the file
+ * could not be read, or has a line that is none. */
 enum status password_denylist_look(const char *path, const char *password, bool *ret_is_listed) MUST_CHECK;
 
 #endif

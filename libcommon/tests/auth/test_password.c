@@ -15,6 +15,7 @@
 #include "auth/password.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "tests/capture.h"
 #include "tests/wait_for.h"
 
 static const struct password_config small = {
@@ -441,6 +442,41 @@ static void test_a_stored_hash_verifies_however_easy_its_password_is_to_guess(vo
 	free(phc);
 }
 
+static int occurrences(const char *text, const char *word)
+{
+	int n = 0;
+
+	while ((text = strstr(text, word))) {
+		text += strlen(word);
+		n++;
+	}
+	return n;
+}
+
+/* By two threads, so that ThreadSanitizer sees what they share. */
+static void test_passwords_are_refused_and_logged_while_the_denylist_can_not_be_read(void **state)
+{
+	enum { PASSWORDS = 8 };
+	static struct capture capture;
+	struct password_config config = small;
+	struct answer answers[PASSWORDS] = {0};
+
+	config.denylist = "/nowhere";
+	config.threads = 2;
+	start_with(&config);
+	capture_start(&capture, STDOUT_FILENO);
+	for (int i = 0; i < PASSWORDS; i++)
+		password_hash(hasher, &scope, &turn, "seven brass beads", about, hashed, &answers[i]);
+	for (int i = 0; i < PASSWORDS; i++)
+		WAIT_FOR(answers[i].count);
+	capture_end(&capture);
+	for (int i = 0; i < PASSWORDS; i++) {
+		assert_int_equal(answers[i].status, STATUS_INTERNAL);
+		assert_null(answers[i].phc);
+	}
+	assert_int_equal(occurrences(capture.text, "PASSWORD_DENYLIST can not be read"), PASSWORDS);
+}
+
 /* ---- an unknown user ---- */
 
 /* Processor time of all threads, so that a busy machine does not count. */
@@ -628,6 +664,7 @@ int main(void)
 		PASSWORD_TEST(test_a_password_that_is_easy_to_guess_is_not_hashed),
 		PASSWORD_TEST(test_what_is_known_about_the_user_makes_a_password_easy_to_guess),
 		PASSWORD_TEST(test_a_stored_hash_verifies_however_easy_its_password_is_to_guess),
+		PASSWORD_TEST(test_passwords_are_refused_and_logged_while_the_denylist_can_not_be_read),
 		PASSWORD_TEST(test_an_unknown_user_takes_as_much_work_and_does_not_match),
 		PASSWORD_TEST(test_the_dummy_password_does_not_match),
 		PASSWORD_TEST(test_beyond_the_queues_length_a_hash_is_busy),

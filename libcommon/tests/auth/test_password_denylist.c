@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "auth/password_denylist.h"
@@ -95,6 +96,21 @@ static void test_a_file_that_is_no_list_is_refused(void **state)
 	assert_non_null(password_denylist_problem("/tmp"));
 }
 
+/* Were it waited for, the alarm would end the program. */
+static void test_a_fifo_is_refused_and_waits_for_no_writer(void **state)
+{
+	bool listed;
+
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	alarm(10);
+	assert_non_null(password_denylist_problem(path));
+	assert_int_equal(password_denylist_look(path, "password", &listed), STATUS_INTERNAL);
+	alarm(0);
+	assert_int_equal(unlink(path), 0);
+	write_file("");
+}
+
 static void test_a_list_that_can_not_be_read_lets_no_password_through(void **state)
 {
 	struct buf behind = {0};
@@ -126,6 +142,7 @@ int main(void)
 		cmocka_unit_test(test_a_password_of_the_file_is_found_wherever_its_line_is),
 		cmocka_unit_test(test_hashes_of_lower_case_and_a_file_of_one_line_are_fine),
 		cmocka_unit_test(test_a_file_that_is_no_list_is_refused),
+		cmocka_unit_test(test_a_fifo_is_refused_and_waits_for_no_writer),
 		cmocka_unit_test(test_a_list_that_can_not_be_read_lets_no_password_through),
 	};
 
