@@ -8,16 +8,16 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "http/client.h"
+#include "net/forwarded.h"
 #include "net/url.h"
 
 #define ANSWER_BYTES_MAX 4096
-#define CLIENT_BYTES 46 /* of the text of an address */
 
 struct question {
 	struct introspection *introspection;
 	LIST_ENTRY(question) link;
 	struct op op;
-	char client[CLIENT_BYTES]; /* "": none */
+	char client[ADDRESS_NETWORK_BYTES]; /* "": none */
 	introspection_done *done;
 	void *arg;
 };
@@ -28,7 +28,7 @@ struct introspection {
 	char *url;          /* NULL: users can never be asked */
 	LIST_HEAD(introspection_questions, question) questions;
 	int in_flight;
-	char trusted[INTROSPECTION_CLIENTS_MAX][CLIENT_BYTES];
+	char trusted[INTROSPECTION_CLIENTS_MAX][ADDRESS_NETWORK_BYTES];
 	unsigned trusted_next; /* the place that the next one takes */
 };
 
@@ -119,7 +119,7 @@ static bool is_trusted(const struct introspection *introspection, const char *cl
 void introspection_trust(struct introspection *introspection, const char *client)
 {
 	if (!is_trusted(introspection, client))
-		snprintf(introspection->trusted[introspection->trusted_next++ % INTROSPECTION_CLIENTS_MAX], CLIENT_BYTES, "%s",
+		snprintf(introspection->trusted[introspection->trusted_next++ % INTROSPECTION_CLIENTS_MAX], ADDRESS_NETWORK_BYTES, "%s",
 			 client);
 }
 

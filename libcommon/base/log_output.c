@@ -206,18 +206,25 @@ void log_output_count_in(struct metric *dropped)
 	output.counter = dropped;
 }
 
+/* Waits for room until that time, which may have passed. */
+static bool is_writable_by(int64_t end_us)
+{
+	int64_t left_us = end_us - clock_monotonic_us();
+
+	return left_us > 0 && is_writable((int)((left_us + 999) / 1000));
+}
+
 void log_output_finish(long rest_ms, long limit_ms)
 {
 	int64_t now_us = clock_monotonic_us(), end_us = now_us + limit_ms * 1000, rests_us = now_us + rest_ms * 1000;
 	size_t before;
 
 	log_output_write();
-	while (output.is_blocked && log_output_fd() >= 0 && now_us < rests_us && now_us < end_us && is_writable((int)rest_ms)) {
+	while (output.is_blocked && log_output_fd() >= 0 && is_writable_by(rests_us < end_us ? rests_us : end_us)) {
 		before = output.waiting.len;
 		log_output_write();
-		now_us = clock_monotonic_us();
 		if (output.waiting.len < before)
-			rests_us = now_us + rest_ms * 1000;
+			rests_us = clock_monotonic_us() + rest_ms * 1000;
 	}
 }
 

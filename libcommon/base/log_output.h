@@ -26,7 +26,7 @@ int log_output_fd(void);
 int64_t log_output_take_dropped(void);
 /* Dropped lines are counted in it too. */
 void log_output_count_in(struct metric *dropped);
-/* Writes everything, but waits no longer than rest_ms for a reader that takes nothing, and about limit_ms in all. */
+/* Writes everything, but waits no longer than rest_ms for a reader that takes nothing, and limit_ms in all. */
 void log_output_finish(long rest_ms, long limit_ms);
 /* Forgets what has not been written. */
 void log_output_forget(void);

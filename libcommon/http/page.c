@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/int64.h"
-#include "base/utf8.h"
 #include "net/url.h"
 
 static bool read_bound(struct http_request *req, const char *name, int64_t least, int64_t most, int64_t *ret_number)
@@ -29,23 +28,14 @@ static bool read_pair(const char *text, int64_t *ret_number, int64_t *ret_id)
 	       *ret_id >= 0;
 }
 
-/* How a listing says where a page begins. */
-enum after_form { AFTER_ID, AFTER_PAIR, AFTER_TEXT };
-
-static bool read_after(struct http_request *req, enum after_form form, size_t bytes_max, struct http_page *page)
+static bool read_after(struct http_request *req, bool is_pair, struct http_page *page)
 {
-	const char *text = http_request_query(req, "after");
-
-	if (form == AFTER_ID)
-		return read_bound(req, "after", 0, INT64_MAX, &page->after);
-	if (form == AFTER_PAIR)
-		return read_pair(text, &page->after_number, &page->after);
-	page->after_text = text;
-	return !text || (*text && strlen(text) <= bytes_max && utf8_is_valid(text, strlen(text)));
+	if (is_pair)
+		return read_pair(http_request_query(req, "after"), &page->after_number, &page->after);
+	return read_bound(req, "after", 0, INT64_MAX, &page->after);
 }
 
-static bool read_page(struct http_request *req, long limit_default, long limit_max, enum after_form form, size_t bytes_max,
-		      struct http_page *ret_page)
+static bool read_page(struct http_request *req, long limit_default, long limit_max, bool is_pair, struct http_page *ret_page)
 {
 	struct http_page page = {.after_number = -1};
 	int64_t limit = limit_default;
@@ -53,10 +43,10 @@ static bool read_page(struct http_request *req, long limit_default, long limit_m
 
 	if (!read_bound(req, "limit", 1, limit_max, &limit))
 		errors = http_errors_add(errors, "limit", "must be a whole number from 1 up to the listing's limit");
-	if (!read_after(req, form, bytes_max, &page))
+	if (!read_after(req, is_pair, &page))
 		errors = http_errors_add(errors, "after",
-					 form == AFTER_ID ? "must be a whole number, 0 or more"
-							  : "must be what the page before gave in its Link");
+					 is_pair ? "must be what the page before gave in its Link"
+						 : "must be a whole number, 0 or more");
 	if (errors) {
 		http_reply_invalid(req, errors);
 		return false;
@@ -68,18 +58,12 @@ static bool read_page(struct http_request *req, long limit_default, long limit_m
 
 bool http_page_read(struct http_request *req, long limit_default, long limit_max, struct http_page *ret_page)
 {
-	return read_page(req, limit_default, limit_max, AFTER_ID, 0, ret_page);
+	return read_page(req, limit_default, limit_max, false, ret_page);
 }
 
 bool http_page_read_by(struct http_request *req, long limit_default, long limit_max, struct http_page *ret_page)
 {
-	return read_page(req, limit_default, limit_max, AFTER_PAIR, 0, ret_page);
-}
-
-bool http_page_read_by_text(struct http_request *req, long limit_default, long limit_max, size_t bytes_max,
-			    struct http_page *ret_page)
-{
-	return read_page(req, limit_default, limit_max, AFTER_TEXT, bytes_max, ret_page);
+	return read_page(req, limit_default, limit_max, true, ret_page);
 }
 
 long http_page_rows(const struct http_page *page)

@@ -1,5 +1,5 @@
 /* Paging of a listing by ?limit=&after=, where after is the id of the last row that the client has; or, of a listing in another
- * order, "NUMBER-ID" of that row, or a text. */
+ * order, "NUMBER-ID" of that row. It is in URLs, which are logged, so it is no text of a row. */
 #ifndef ABACUS_HTTP_PAGE_H
 #define ABACUS_HTTP_PAGE_H
 
@@ -12,19 +12,15 @@
 
 struct http_page {
 	long limit;
-	int64_t after;          /* 0: from the start */
-	int64_t after_number;   /* of http_page_read_by(); -1: from the start */
-	const char *after_text; /* of http_page_read_by_text(), borrowed from the request; NULL: from the start */
-	bool has_next;          /* set by http_page_trim() */
+	int64_t after;        /* 0: from the start */
+	int64_t after_number; /* of http_page_read_by(); -1: from the start */
+	bool has_next;        /* set by http_page_trim() */
 };
 
 /* False: limit or after was wrong, and the request has been answered with 400. */
 bool http_page_read(struct http_request *req, long limit_default, long limit_max, struct http_page *ret_page) MUST_CHECK;
 /* The same where after is "NUMBER-ID". */
 bool http_page_read_by(struct http_request *req, long limit_default, long limit_max, struct http_page *ret_page) MUST_CHECK;
-/* The same where after is a text of 1 to bytes_max bytes of UTF-8. */
-bool http_page_read_by_text(struct http_request *req, long limit_default, long limit_max, size_t bytes_max,
-			    struct http_page *ret_page) MUST_CHECK;
 /* How many rows to ask the store for: one more than the page holds, which shows whether there is a next page. */
 long http_page_rows(const struct http_page *page);
 /* How many of the rows that were found are on the page. */

@@ -16,7 +16,7 @@
 #define PARENT_AT (ID_AT + ID_DIGITS + 1)
 #define FLAGS_AT (PARENT_AT + SPAN_DIGITS + 1)
 #define PARENT_DIGITS (TRACE_PARENT_BYTES - 1)
-#define CLIENT_BYTES 46 /* of the text of an address */
+#define CLIENT_BYTES 46 /* as ADDRESS_NETWORK_BYTES of net/forwarded.h, a room that trace does not include */
 
 static struct {
 	bool is_enabled;

@@ -61,7 +61,7 @@ static void begin(struct mailer *mailer, const struct mail_message *message);
 static void counted(enum status status, long retry_s, void *arg);
 static void send_email(struct held *held);
 static void send_sms(struct held *held);
-static void sent(enum mail_result result, long code, const char *reason, void *arg);
+static void sent(enum mail_result result, bool counts, long code, const char *reason, void *arg);
 static void finish(struct held *held, enum outcome outcome);
 static void report(struct held *held);
 static void reported(enum status status, void *arg);
@@ -189,8 +189,7 @@ static void count(struct held *held)
 {
 	struct mailer *mailer = held->mailer;
 
-	(held->channel == MAIL_SMS ? rates_count_sms : rates_count)(mailer->redis, &mailer->scope, mailer->config,
-								    held->recipient, counted, held);
+	rates_count(mailer->redis, &mailer->scope, mailer->config, held->channel, held->recipient, counted, held);
 }
 
 static void begin(struct mailer *mailer, const struct mail_message *message)
@@ -278,11 +277,13 @@ static void send_email(struct held *held)
 	mem_free_secret(message.bytes);
 }
 
-/* The server's or the gateway's own words are not logged, because most repeat the recipient in them. */
-static void sent(enum mail_result result, long code, const char *reason, void *arg)
+/* An attempt that does not count is taken back, because while a server or a gateway is away the attempts alone would otherwise
+ * reach the limits. The server's or the gateway's own words are not logged, because most repeat the recipient in them. */
+static void sent(enum mail_result result, bool counts, long code, const char *reason, void *arg)
 {
 	static const enum outcome outcomes[MAIL_RESULTS] = {OUTCOME_SENT, OUTCOME_FAILED, OUTCOME_DEFERRED};
 	struct held *held = arg;
+	struct mailer *mailer = held->mailer;
 
 	log_line(result == MAIL_SENT ? LOG_INFO : LOG_WARN,
 		 held->channel == MAIL_SMS ? "a message was handed to the SMS gateway"
@@ -291,6 +292,8 @@ static void sent(enum mail_result result, long code, const char *reason, void *a
 		 LOG_TEXT("id", held->report.id), LOG_INT("attempt", held->report.attempt),
 		 LOG_INT(held->channel == MAIL_SMS ? "http_code" : "smtp_code", code),
 		 LOG_TEXT("reason", result == MAIL_SENT ? NULL : reason));
+	if (!counts)
+		rates_undo(mailer->redis, &mailer->scope, mailer->config, held->channel, held->recipient);
 	finish(held, outcomes[result]);
 }
 
@@ -345,7 +348,7 @@ static void connection_changed(bool is_ready, void *arg)
 		wait_for_messages(arg);
 }
 
-static const struct redis_script *const scripts[] = {&mail_take_script, &limit_count_script, NULL};
+static const struct redis_script *const scripts[] = {&mail_take_script, &limit_count_script, &limit_undo_script, NULL};
 
 static struct smtp *start_smtp(struct mailer *mailer, struct event_base *base)
 {

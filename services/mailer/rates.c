@@ -24,29 +24,52 @@ static void make_name(const char *kind, const char *text, char name[NAME_BYTES])
 		*c = (char)tolower((unsigned char)*c);
 }
 
-void rates_count(struct redis *redis, struct scope *scope, const struct mailer_config *config, const char *recipient,
-		 limit_counted *done, void *arg)
-{
-	char address[NAME_BYTES], domain[NAME_BYTES];
+/* What a message counts for. The limits borrow the names. */
+struct rates {
+	char names[2][NAME_BYTES];
+	struct limit limits[LIMITS_MAX];
+	int n;
+};
 
-	make_name("to", recipient, address);
-	make_name("domain", strrchr(recipient, '@') + 1, domain);
-	limit_count(redis, scope,
-		    (const struct limit[]){{RECIPIENTS_KEY, address, config->recipient_rate, RECIPIENT_WINDOW_S},
-					   {DOMAINS_KEY, domain, config->domain_rate, DOMAIN_WINDOW_S}},
-		    2, done, arg);
+static void rates_of_email(struct rates *rates, const struct mailer_config *config, const char *recipient)
+{
+	make_name("to", recipient, rates->names[0]);
+	make_name("domain", strrchr(recipient, '@') + 1, rates->names[1]);
+	rates->n = 2;
+	rates->limits[0] = (struct limit){RECIPIENTS_KEY, rates->names[0], config->recipient_rate, RECIPIENT_WINDOW_S};
+	rates->limits[1] = (struct limit){DOMAINS_KEY, rates->names[1], config->domain_rate, DOMAIN_WINDOW_S};
 }
 
-void rates_count_sms(struct redis *redis, struct scope *scope, const struct mailer_config *config, const char *number,
-		     limit_counted *done, void *arg)
+static void rates_of_sms(struct rates *rates, const struct mailer_config *config, const char *number)
 {
-	char name[NAME_BYTES], prefix[NAME_BYTES];
+	make_name("to", number, rates->names[0]);
+	snprintf(rates->names[1], NAME_BYTES, "prefix:%.*s", (int)SMS_PREFIX_LEN, number);
+	rates->n = 3;
+	rates->limits[0] = (struct limit){SMS_KEY, rates->names[0], config->sms_number_rate, SMS_WINDOW_S};
+	rates->limits[1] = (struct limit){SMS_KEY, rates->names[1], config->sms_prefix_rate, SMS_WINDOW_S};
+	rates->limits[2] = (struct limit){SMS_KEY, "all", config->sms_rate, SMS_WINDOW_S};
+}
 
-	make_name("to", number, name);
-	snprintf(prefix, sizeof prefix, "prefix:%.*s", (int)SMS_PREFIX_LEN, number);
-	limit_count(redis, scope,
-		    (const struct limit[]){{SMS_KEY, name, config->sms_number_rate, SMS_WINDOW_S},
-					   {SMS_KEY, prefix, config->sms_prefix_rate, SMS_WINDOW_S},
-					   {SMS_KEY, "all", config->sms_rate, SMS_WINDOW_S}},
-		    3, done, arg);
+static void rates_of(struct rates *rates, const struct mailer_config *config, enum mail_channel channel, const char *recipient)
+{
+	(channel == MAIL_SMS ? rates_of_sms : rates_of_email)(rates, config, recipient);
+}
+
+void rates_count(struct redis *redis, struct scope *scope, const struct mailer_config *config, enum mail_channel channel,
+		 const char *recipient, limit_counted *done, void *arg)
+{
+	struct rates rates;
+
+	rates_of(&rates, config, channel, recipient);
+	limit_count(redis, scope, rates.limits, rates.n, done, arg);
+}
+
+void rates_undo(struct redis *redis, struct scope *scope, const struct mailer_config *config, enum mail_channel channel,
+		const char *recipient)
+{
+	struct rates rates;
+
+	rates_of(&rates, config, channel, recipient);
+	for (int i = 0; i < rates.n; i++)
+		limit_undo(redis, scope, rates.limits[i].key, rates.limits[i].name);
 }

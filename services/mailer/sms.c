@@ -110,8 +110,10 @@ static void set_options(struct transfer *transfer)
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT, config->timeout_s);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, config->timeout_s);
-	if (config->ca_file)
+	if (config->ca_file) {
 		curl_easy_setopt(easy, CURLOPT_CAINFO, config->ca_file);
+		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL); /* the system's folder, otherwise trusted too */
+	}
 	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, transfer->body);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, discard);
@@ -158,11 +160,12 @@ static void finish(struct transfer *transfer, CURLcode result)
 {
 	sms_sent *sent = transfer->sent;
 	void *arg = transfer->arg;
-	long code = 0;
+	long code = 0, requested_bytes = 0;
 
 	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &code);
+	curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &requested_bytes);
 	transfer_free(transfer);
-	sent(judge(code), code, curl_easy_strerror(result), arg);
+	sent(judge(code), code < 300 && requested_bytes > 0, code, curl_easy_strerror(result), arg);
 }
 
 static void collect(struct sms *sms)

@@ -34,9 +34,10 @@ struct sms *sms_new(struct event_base *base, const struct sms_config *config);
 /* What is being sent is dropped; no callback runs. NULL is fine. */
 void sms_free(struct sms *sms);
 
-/* Sends the text to the number, which are copied before the call returns. code: the gateway's answer, 0: none. reason: static.
- */
-typedef void sms_sent(enum mail_result result, long code, const char *reason, void *arg);
+/* Sends the text to the number, which are copied before the call returns. counts: against the limits, because the gateway has
+ * the message, or may have it; not if it has answered anything but 2xx, or got nothing. code: the gateway's answer, 0: none.
+ * reason: static. */
+typedef void sms_sent(enum mail_result result, bool counts, long code, const char *reason, void *arg);
 void sms_send(struct sms *sms, const char *id, const char *number, const char *text, sms_sent *sent, void *arg);
 
 #endif

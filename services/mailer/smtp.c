@@ -123,8 +123,10 @@ static void set_limits(CURL *easy, struct transfer *transfer)
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
 	curl_easy_setopt(easy, CURLOPT_PROXY, "");
 	curl_easy_setopt(easy, CURLOPT_USE_SSL, (long)(config->starttls ? CURLUSESSL_ALL : CURLUSESSL_NONE));
-	if (config->ca_file)
+	if (config->ca_file) {
 		curl_easy_setopt(easy, CURLOPT_CAINFO, config->ca_file);
+		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL); /* the system's folder, otherwise trusted too */
+	}
 	curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
 	curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, is_ending);
 	curl_easy_setopt(easy, CURLOPT_XFERINFODATA, transfer);
@@ -177,14 +179,22 @@ static enum mail_result judge(const struct transfer *transfer, CURLcode code, lo
 												    : MAIL_DEFERRED;
 }
 
+/* libcurl ends the message once it has read all of it; the server may have it from then on, unless it has replied. */
+static bool may_have_arrived(const struct transfer *transfer)
+{
+	return transfer->read == transfer->len && transfer->reply < 400;
+}
+
 static void done(enum status status, void *job, void *arg)
 {
 	struct transfer *transfer = job;
+	enum mail_result result;
 
 	if (status != STATUS_OK) /* impossible: the pool's queue holds as many as there may be */
 		transfer->code = CURLE_AGAIN;
-	transfer->sent(judge(transfer, transfer->code, transfer->reply), transfer->reply, curl_easy_strerror(transfer->code),
-		       transfer->arg);
+	result = judge(transfer, transfer->code, transfer->reply);
+	transfer->sent(result, result != MAIL_DEFERRED || may_have_arrived(transfer), transfer->reply,
+		       curl_easy_strerror(transfer->code), transfer->arg);
 }
 
 static void drop(void *job)

@@ -27,9 +27,11 @@ struct smtp *smtp_new(struct event_base *base, const struct smtp_config *config)
 /* What is being sent is dropped within some two seconds; no callback runs. */
 void smtp_free(struct smtp *smtp);
 
-/* Sends the message (RFC 5322, lines ending with CRLF), malloc'ed, which the call owns from now on. code: the
- * last reply of the server, 0: none. reason: static. At most `connections` at once. */
-typedef void smtp_sent(enum mail_result result, long code, const char *reason, void *arg);
+/* Sends the message (RFC 5322, lines ending with CRLF), malloc'ed, which the call owns from now on. counts:
+ * against the limits, because the server has the message, may have it, or refused it for good: a domain that gets many messages
+ * to addresses that it does not have distrusts their sender. code: the last reply of the server, 0: none. reason: static. At
+ * most `connections` at once. */
+typedef void smtp_sent(enum mail_result result, bool counts, long code, const char *reason, void *arg);
 void smtp_send(struct smtp *smtp, const char *recipient, char *message, size_t len, smtp_sent *sent, void *arg);
 
 #endif

@@ -61,14 +61,14 @@
 	NOTICE("email_changed", "moved")
 
 /* Follows MOVED. Codes by message go to the address of before when another user made the change, so that no admin gets them;
- * what the user changes, a code has confirmed. */
+ * what the user changes, a code has confirmed. One that is pending is pinned too, because it may be activated meanwhile. */
 #define PIN_CODES(origin) \
 	" pinned AS (UPDATE factors SET pinned_email = moved.email FROM moved" \
 	" WHERE user_id = moved.id AND method = 'mtan' AND phone IS NULL AND pinned_email IS NULL" \
-	" AND activated_at IS NOT NULL AND (" origin "::jsonb ->> 'actor')::bigint IS DISTINCT FROM moved.id)"
+	" AND (" origin "::jsonb ->> 'actor')::bigint IS DISTINCT FROM moved.id)"
 #define UNPIN_CODES \
 	" unpinned AS (UPDATE factors SET pinned_email = NULL FROM moved" \
-	" WHERE user_id = moved.id AND activated_at IS NOT NULL AND pinned_email IS NOT NULL)"
+	" WHERE user_id = moved.id AND pinned_email IS NOT NULL)"
 
 #define WAS " target.email AS old_email, old_username, was_active, was_admin"
 /* Follows `changed`, which has the user as it is and was: an event for each member that is another one now. */
@@ -154,36 +154,40 @@ const struct postgres_statement store_users_page = {
 /* Looks at a window of the users behind the cursor, in the order of an index, so that it costs as much whatever is asked for
  * and however many users there are. An index for parts of words (pg_trgm) would be written at each registration. */
 #define SEEN_USERS_MAX "20000"
-#define FOUND_USERS(name, key, behind, order)                                                                             \
+#define FOUND_USERS(name, key, behind, order, begins)                                                                     \
 	{                                                                                                                 \
 		name,                                                                                                     \
 			"WITH seen AS MATERIALIZED (SELECT id, username, email, active, admin, " key " AS key FROM users" \
 			" WHERE " behind " ORDER BY " key order " LIMIT " SEEN_USERS_MAX "),"                             \
-			" edge AS (SELECT key FROM seen ORDER BY key" order " OFFSET " SEEN_USERS_MAX " - 1),"            \
+			" edge AS (SELECT id FROM seen ORDER BY key" order " OFFSET " SEEN_USERS_MAX " - 1),"             \
 			" found AS (SELECT * FROM seen WHERE ($2::text IS NULL OR"                                        \
 			" strpos(lower(username), lower(normalize($2::text, NFC))) > 0 OR"                                \
 			" strpos(lower(email), lower($2::text)) > 0) AND ($3::boolean IS NULL OR active = $3::boolean)"   \
 			" AND ($4::boolean IS NULL OR admin = $4::boolean) ORDER BY key" order " LIMIT $1::bigint)"       \
-			" SELECT found.id, username, email, active, admin, edge.key FROM (SELECT) AS one"                 \
+			" SELECT found.id, username, email, active, admin, edge.id, " begins " FROM (SELECT) AS one"      \
 			" LEFT JOIN edge ON true LEFT JOIN found ON true ORDER BY found.key" order,                       \
 			true                                                                                              \
 	}
+/* The cursor is an id alone, because addresses get into logs with it. */
+#define TEXT_OF_CURSOR(key) "(SELECT " key " FROM users WHERE id = $5::bigint)"
+#define BEGINS_AT_A_USER "$5::bigint = 0 OR EXISTS (SELECT FROM users WHERE id = $5::bigint)"
+#define FOUND_BY_TEXT(name, key) \
+	FOUND_USERS(name, key, key " > coalesce(" TEXT_OF_CURSOR(key) ", '')", "", BEGINS_AT_A_USER)
 /* The index is of the text alone; the id decides whether the cursor itself is meant, which it is to begin. */
-#define BEFORE(key) \
-	"(" key ", id) < (coalesce(lower($5::text), (SELECT max(" key ")" \
-	" FROM users)), CASE WHEN $5::text IS NULL THEN 9223372036854775807 ELSE 0 END)"
+#define FOUND_BY_TEXT_DESCENDING(name, key) \
+	FOUND_USERS(name, key, "(" key ", id) < (coalesce(" TEXT_OF_CURSOR(key) ", (SELECT max(" key ")" \
+		    " FROM users)), CASE WHEN $5::bigint = 0 THEN 9223372036854775807 ELSE 0 END)", " DESC", BEGINS_AT_A_USER)
 
-const struct postgres_statement store_users_found_by_id = FOUND_USERS("users_found_by_id", "id", "id > $5::bigint", "");
+const struct postgres_statement store_users_found_by_id =
+	FOUND_USERS("users_found_by_id", "id", "id > $5::bigint", "", "true");
 const struct postgres_statement store_users_found_by_id_descending =
-	FOUND_USERS("users_found_by_id_descending", "id", "id < $5::bigint", " DESC");
-const struct postgres_statement store_users_found_by_username =
-	FOUND_USERS("users_found_by_username", "lower(username)", "lower(username) > lower($5::text)", "");
+	FOUND_USERS("users_found_by_id_descending", "id", "id < $5::bigint", " DESC", "true");
+const struct postgres_statement store_users_found_by_username = FOUND_BY_TEXT("users_found_by_username", "lower(username)");
 const struct postgres_statement store_users_found_by_username_descending =
-	FOUND_USERS("users_found_by_username_descending", "lower(username)", BEFORE("lower(username)"), " DESC");
-const struct postgres_statement store_users_found_by_email =
-	FOUND_USERS("users_found_by_email", "lower(email)", "lower(email) > lower($5::text)", "");
+	FOUND_BY_TEXT_DESCENDING("users_found_by_username_descending", "lower(username)");
+const struct postgres_statement store_users_found_by_email = FOUND_BY_TEXT("users_found_by_email", "lower(email)");
 const struct postgres_statement store_users_found_by_email_descending =
-	FOUND_USERS("users_found_by_email_descending", "lower(email)", BEFORE("lower(email)"), " DESC");
+	FOUND_BY_TEXT_DESCENDING("users_found_by_email_descending", "lower(email)");
 
 const struct postgres_statement store_user_taken = {
 	"user_taken",
@@ -538,7 +542,7 @@ const struct postgres_statement store_factor_enrol = {
 	" FROM factors WHERE " IS_MTAN_OF("$1::bigint") " AND phone IS NOT DISTINCT FROM $7::text AND pinned_email IS NULL))"
 	" ON CONFLICT (user_id) WHERE activated_at IS NULL DO UPDATE"
 	" SET id = excluded.id, method = excluded.method, secret = excluded.secret, name = excluded.name,"
-	" phone = excluded.phone, created_at = now() RETURNING id",
+	" phone = excluded.phone, pinned_email = NULL, created_at = now() RETURNING id",
 };
 
 #define IS_PENDING(user, id, age) \
@@ -950,7 +954,8 @@ const struct postgres_statement store_events_of_user = {
 const struct postgres_statement store_outbox_claim = {
 	"outbox_claim",
 	"UPDATE outbox SET attempt = attempt + 1, due_at = now() + " SECONDS("$2") " FROM (SELECT id FROM outbox"
-	" WHERE due_at <= now() AND expires_at > now() ORDER BY due_at LIMIT $1::bigint FOR UPDATE SKIP LOCKED) due"
+	" WHERE channel IN ('email', 'sms') AND due_at <= now() AND expires_at > now()"
+	" ORDER BY due_at LIMIT $1::bigint FOR UPDATE SKIP LOCKED) due"
 	" WHERE outbox.id = due.id RETURNING outbox.id, attempt, channel, template, recipient, parameters,"
 	" floor(extract(epoch FROM least(due_at, expires_at)) * 1000)::bigint",
 };

@@ -36,13 +36,13 @@ extern const struct postgres_statement store_user_by_id;
 extern const struct postgres_statement store_users_page;
 
 /* limit, text|null, active|null, admin|null, after -> those users who have the text in their name or e-mail, whatever its case,
- * and are so; in place of the password hash the place up to which was looked if there may be more behind it, else null. If
- * there is none, one row whose id is null. after: the id, username or e-mail by which the list is sorted. It begins after id 0
- * or "", and when it descends before the largest id or null. */
+ * and are so; in place of the password hash the id up to which was looked if there may be more behind it, else null; and whether
+ * there is the user of `after`, without which a place in an order by a text is not known. If none is found, one row whose id is
+ * null. after: the id of a user. 0: from the start, but the largest number by id descending. */
 extern const struct postgres_statement store_users_found_by_id, store_users_found_by_id_descending;
 extern const struct postgres_statement store_users_found_by_username, store_users_found_by_username_descending;
 extern const struct postgres_statement store_users_found_by_email, store_users_found_by_email_descending;
-enum { COLUMN_FOUND_EDGE = COLUMN_USER_PASSWORD_HASH };
+enum { COLUMN_FOUND_EDGE = COLUMN_USER_PASSWORD_HASH, COLUMN_FOUND_BEGINS };
 
 /* id, active|null, admin|null, now_ms, username|null, email|null, origin -> user, and the end of its dead tokens. A row whose
  * id is null: this is the last active admin, and nothing was changed. CONFLICT when username or email is taken. Another email
@@ -391,7 +391,8 @@ enum {
 
 /* ---- mail: messages that are not sent yet (mail/outbox.h) ---- */
 
-/* limit, lease in s -> the messages that are due. Each is due again after the lease, unless it is settled before. */
+/* limit, lease in s -> the messages that are due, of the channels that mail/mail.h knows: one of a newer users waits for that.
+ * Each is due again after the lease, unless it is settled before. */
 extern const struct postgres_statement store_outbox_claim;
 enum {
 	COLUMN_CLAIMED_ID,

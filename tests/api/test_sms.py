@@ -4,6 +4,8 @@ The second half tries what an attacker would; docs/security.md lists it. tests/c
 import itertools
 import re
 import secrets
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from test_factors import WRONG, answer, begin, call, factors_of, log_in, said, session_of, sql
@@ -11,7 +13,7 @@ from test_mtan import Owner as ByEmail
 from test_mtan import challenge_of, confirmation, notice, other, respond
 
 import abacus
-from abacus import Daemon, Person, eventually, get, messages, post, redis_cli
+from abacus import Daemon, Person, eventually, get, messages, post, psql, redis_cli
 
 TRIES = 5  # of numbers, by an account in a day
 counter = itertools.count()
@@ -260,6 +262,40 @@ def test_an_admin_who_changes_an_address_does_not_get_its_codes(admin):
     reply = post(f"/auth/factors/{factor}", {"code": owner.newest()[0]}, token=owner.token)
     assert reply.status == 200 and mtan_of(reply.json["data"]["access_token"])[1] == "a…@example.com"
     assert pinned != owner.email
+
+
+def test_codes_that_are_activated_while_an_admin_changes_the_address_do_not_go_to_it(person, admin):
+    """The change has seen the user without them, because both wait for the user's row."""
+    before = person.email
+    person.token = session_of(person)["access_token"]
+    body = {"method": "mtan", "current": person.password}
+    factor = post("/auth/factors", body, token=person.token).json["data"]["id"]
+    code, _ = ByEmail.newest(person)
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with ThreadPoolExecutor() as threads:
+        with abacus.transaction("users", f"SELECT FROM users WHERE id = {person.id} FOR NO KEY UPDATE"):
+            activated = threads.submit(post, f"/auth/factors/{factor}", {"code": code}, token=person.token)
+            eventually(lambda: psql("users", waiting) == "1", message="the activation waits")
+            changed = threads.submit(change_email, person, admin)
+            eventually(lambda: psql("users", waiting) == "2", message="the change waits too")
+        assert activated.result().status == 200
+        person.email = changed.result()
+    challenge = challenge_of(person)
+    code, _ = ByEmail.newest(SimpleNamespace(id=person.id, email=before))
+    assert respond(challenge, code).status == 201
+    assert not messages(person.email, "Your code")
+
+
+def test_a_number_is_enrolled_in_place_of_an_address_that_an_admin_has_changed(person, admin):
+    """The enrolment of the address was pinned to it, and a number has no address."""
+    person.token = session_of(person)["access_token"]
+    assert post("/auth/factors", {"method": "mtan", "current": person.password}, token=person.token).status == 201
+    change_email(person, admin)
+    phone = new_number()
+    reply = enrol(person, phone, current=person.password)
+    assert reply.status == 201, reply
+    path = f"/auth/factors/{reply.json['data']['id']}"
+    assert post(path, {"code": code_of(person, phone)[0]}, token=person.token).status == 200
 
 
 def test_an_address_that_the_user_changes_gets_the_codes():

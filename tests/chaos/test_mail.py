@@ -463,6 +463,17 @@ def test_more_messages_than_the_limit_of_an_address_and_of_a_domain_are_deferred
         assert ttls == ["-1", "-1"]  # what expires may be evicted
 
 
+@pytest.mark.parametrize("word, counts", [("deferred", False), ("full", False), ("refused", True), ("late", True)])
+def test_what_the_server_surely_has_not_does_not_count_unless_it_was_refused_for_good(server, mailbox, certificate, word, counts):
+    address = address_of(word)
+    with mailer(server, certificate, MAIL_RECIPIENT_RATE=1) as daemon:
+        (message,) = write(address)
+        eventually(lambda: deferrals(message) in ([1], [None]))
+        (again,) = write(address)
+        eventually(lambda: deferrals(again) in ([1], [None]))
+        assert sent(daemon, "limited") == int(counts)
+
+
 def test_a_mailer_that_is_stopped_reports_what_it_has_sent(server, mailbox, certificate):
     address = address_of("ada")
     with mailer(server, certificate) as daemon:

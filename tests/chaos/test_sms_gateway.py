@@ -12,7 +12,7 @@ import uuid
 import pytest
 from test_mail import alone, deferrals, drop_all, hurry, is_settled, make_certificate, pause  # noqa: F401
 
-from abacus import Daemon, eventually, psql, redis_cli
+from abacus import Daemon, eventually, psql, redis_cli, superuser
 
 TOKEN = "a-token-of-the-gateway-" + "x" * 20
 
@@ -173,10 +173,37 @@ def test_a_gateway_that_stalls_holds_up_only_its_own_messages(gateway, certifica
 
 
 def test_a_gateway_whose_certificate_is_not_trusted_gets_nothing(gateway, certificate, tmp_path):
-    with mailer(gateway, make_certificate(tmp_path / "other.pem")):
-        (message,) = write(new_number())
-        eventually(lambda: deferrals(message) == [1])
+    """And what it does not get does not count."""
+    with mailer(gateway, make_certificate(tmp_path / "other.pem"), SMS_RATE=1) as daemon:
+        for _ in range(2):
+            (message,) = write(new_number())
+            eventually(lambda message=message: deferrals(message) == [1])
+        assert (sent(daemon, "deferred"), sent(daemon, "limited")) == (2, 0)
     assert gateway.requests == []
+
+
+def test_what_the_gateway_refuses_does_not_count(gateway, certificate):
+    """So an outage of it uses up no limit. What it may have sent counts."""
+    limits = {"SMS_NUMBER_RATE": 1, "SMS_PREFIX_RATE": 1, "SMS_RATE": 2}
+    refused, stalled, other = new_number(), "+4366012345678", "+3366012345678"
+    gateway.fates = {refused: [503, 500, 429, 400, 503, 200], stalled: ["hang up"]}
+    with mailer(gateway, certificate, **limits) as daemon:
+        (first,) = write(refused)
+        for deferred in (1, 2, 3):
+            eventually(lambda deferred=deferred: deferrals(first) == [deferred])
+            hurry(first)
+        eventually(lambda: is_settled(first), message="a refusal for good")
+        (second,) = write(refused)
+        eventually(lambda: deferrals(second) == [1])
+        hurry(second)
+        eventually(lambda: is_settled(second), message="the number gets its one message")
+        (third,) = write(stalled)
+        eventually(lambda: deferrals(third) == [1])
+        assert (sent(daemon, "sent"), sent(daemon, "failed"), sent(daemon, "deferred")) == (1, 1, 5)
+        assert sent(daemon, "limited") == 0
+        (fourth,) = write(other)
+        eventually(lambda: deferrals(fourth) == [1], message="no more in this hour")
+        assert sent(daemon, "limited") == 1
 
 
 def test_what_is_no_number_reaches_no_gateway(gateway, certificate):
@@ -205,6 +232,22 @@ def test_more_than_a_number_a_range_and_all_together_may_get_are_deferred(gatewa
         last = write("+3366012345678")
         eventually(lambda: deferrals(*last) == [1], message="no more in this hour")
         assert (sent(daemon, "sent"), sent(daemon, "limited")) == (3, 3)
+
+
+def test_a_message_of_a_channel_that_only_a_newer_users_knows_waits_for_it(gateway, certificate):
+    """The newer one has migrated the database already."""
+    check = "outbox_channel_check"
+    superuser(f"ALTER TABLE outbox DROP CONSTRAINT {check}", "users")
+    try:
+        with mailer(gateway, certificate):
+            insert = "INSERT INTO outbox (channel, template, recipient, parameters, expires_at)"
+            psql("users", f"{insert} VALUES ('pigeon', 'code', 'roof', '{{}}', now() + interval '1 hour')")
+            (message,) = write(new_number())
+            eventually(lambda: is_settled(message))
+            assert psql("users", "SELECT attempt FROM outbox WHERE channel = 'pigeon'") == "0"
+    finally:
+        drop_all()
+        superuser(f"ALTER TABLE outbox ADD CONSTRAINT {check} CHECK (channel IN ('email', 'sms'))", "users")
 
 
 def test_a_code_whose_time_is_over_is_not_sent(gateway, certificate):

@@ -369,6 +369,24 @@ static void test_the_end_of_a_process_does_not_wait_long_for_a_reader_that_does_
 	assert_in_range(took_us, 400000, LIMIT_S * 1000000LL);
 }
 
+static void test_the_end_of_a_process_takes_no_longer_than_its_limit_however_long_a_reader_may_rest(void **state)
+{
+	int64_t begin_us = clock_monotonic_us();
+	int how;
+	pid_t child;
+
+	use_pipe();
+	child = fork();
+	if (child == 0) {
+		write_numbered(0, FITTING);
+		log_output_finish(LIMIT_S * 1000 / 2, 200);
+		_exit(0);
+	}
+	waitpid(child, &how, 0);
+	give_stdout_back();
+	assert_true(clock_monotonic_us() - begin_us < LIMIT_S * 1000000LL / 3);
+}
+
 static void test_a_child_does_not_write_what_waits_in_its_parent(void **state)
 {
 	pid_t child;
@@ -429,6 +447,7 @@ int main(void)
 		UNREAD_TEST(test_the_end_of_a_process_waits_for_a_reader_that_reads),
 		UNREAD_TEST(test_the_last_lines_wait_longer_for_a_reader_that_goes_on_reading),
 		UNREAD_TEST(test_the_end_of_a_process_does_not_wait_long_for_a_reader_that_does_not_read),
+		UNREAD_TEST(test_the_end_of_a_process_takes_no_longer_than_its_limit_however_long_a_reader_may_rest),
 		UNREAD_TEST(test_a_child_does_not_write_what_waits_in_its_parent),
 		UNREAD_TEST(test_a_pipe_that_can_not_be_opened_once_more_is_written_too_without_waiting),
 	};

@@ -217,7 +217,7 @@ it("an admin who is none any more sees the list without the filter", async () =>
 });
 
 it("the next page begins where the Link says, and one that is empty is passed over", async () => {
-	const pages: Record<string, [typeof users, string?]> = { "": [users, "m%26m"], "m%26m": [[], "t"], t: [[user(9, "zoe")]] };
+	const pages: Record<string, [typeof users, string?]> = { "": [users, "5"], 5: [[], "7"], 7: [[user(9, "zoe")]] };
 	answerBy("GET /users", () => {
 		const [users = [], next] = pages[/after=([^&]*)/.exec(searches.at(-1) ?? "")?.[1] ?? ""] ?? [];
 		const headers: Record<string, string> = next ? { Link: `</users?limit=50&after=${next}&sort=username>; rel="next"` } : {};
@@ -226,8 +226,8 @@ it("the next page begins where the Link says, and one that is empty is passed ov
 	const hands = show("/all-users?sort=username", { as: { id: 1, admin: true } });
 	await hands.click(await screen.findByRole("link", { name: "Next page" }));
 	await waitFor(() => expect(row("zoe")).not.toBeNull());
-	expect(searches.map((search) => /after=([^&]*)/.exec(search)?.[1])).toEqual([undefined, "m%26m", "t"]);
-	expect(searches.at(-1)).toBe("?limit=50&after=t&sort=username&order=asc");
+	expect(searches.map((search) => /after=([^&]*)/.exec(search)?.[1])).toEqual([undefined, "5", "7"]);
+	expect(searches.at(-1)).toBe("?limit=50&after=7&sort=username&order=asc");
 	expect(screen.queryByRole("link", { name: "Next page" })).toBeNull();
 });
 

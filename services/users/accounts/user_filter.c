@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/int64.h"
 #include "base/utf8.h"
 #include "http/reply.h"
 #include "net/url.h"
@@ -13,13 +14,11 @@ static const char *const names[] = {"query", "active", "admin", "sort", "order"}
 
 static const struct {
 	const char *name;
-	int column;
 	const struct postgres_statement *ascending, *descending;
 } sorts[] = {
-	[SORT_ID] = {"id", COLUMN_USER_ID, &store_users_found_by_id, &store_users_found_by_id_descending},
-	[SORT_USERNAME] = {"username", COLUMN_USER_USERNAME, &store_users_found_by_username,
-			   &store_users_found_by_username_descending},
-	[SORT_EMAIL] = {"email", COLUMN_USER_EMAIL, &store_users_found_by_email, &store_users_found_by_email_descending},
+	[SORT_ID] = {"id", &store_users_found_by_id, &store_users_found_by_id_descending},
+	[SORT_USERNAME] = {"username", &store_users_found_by_username, &store_users_found_by_username_descending},
+	[SORT_EMAIL] = {"email", &store_users_found_by_email, &store_users_found_by_email_descending},
 };
 
 /* ---- reading ---- */
@@ -81,39 +80,25 @@ bool user_filter_read(struct http_request *req, long limit_default, long limit_m
 		return false;
 	}
 	*ret_filter = filter;
-	return filter.sort == SORT_ID ? http_page_read(req, limit_default, limit_max, ret_page)
-				      : http_page_read_by_text(req, limit_default, limit_max, TEXT_BYTES_MAX, ret_page);
+	return http_page_read(req, limit_default, limit_max, ret_page);
 }
 
 /* ---- the statement ---- */
 
-static void add_cursor(struct postgres_params *params, const struct user_filter *filter, const struct http_page *page)
-{
-	if (filter->sort == SORT_ID)
-		postgres_param_int(params, filter->is_descending && page->after == 0 ? INT64_MAX : page->after);
-	else if (filter->is_descending)
-		postgres_param_text(params, page->after_text);
-	else
-		postgres_param_text(params, page->after_text ? page->after_text : "");
-}
-
 const struct postgres_statement *user_filter_statement(const struct user_filter *filter, const struct http_page *page,
 						       struct postgres_params *params)
 {
+	bool is_from_the_top = filter->sort == SORT_ID && filter->is_descending;
+
 	postgres_param_int(params, http_page_rows(page));
 	postgres_param_text(params, filter->text);
 	postgres_param_text(params, filter->active);
 	postgres_param_text(params, filter->admin);
-	add_cursor(params, filter, page);
+	postgres_param_int(params, is_from_the_top && page->after == 0 ? INT64_MAX : page->after);
 	return filter->is_descending ? sorts[filter->sort].descending : sorts[filter->sort].ascending;
 }
 
 /* ---- the next page ---- */
-
-const char *user_filter_cursor(const struct user_filter *filter, const struct postgres_rows *rows, int row)
-{
-	return postgres_text(rows, row, sorts[filter->sort].column);
-}
 
 static void add_parameter(struct buf *more, const char *name, const char *text)
 {
@@ -124,18 +109,18 @@ static void add_parameter(struct buf *more, const char *name, const char *text)
 }
 
 void user_filter_link_next(struct http_request *req, const struct user_filter *filter, const struct http_page *page,
-			   const char *after)
+			   int64_t after)
 {
-	struct buf encoded = {0}, more = {0};
+	char text[INT64_TEXT_BYTES];
+	struct buf more = {0};
 
-	url_encode_query(&encoded, after);
+	int64_format(after, text);
 	buf_text(&more, "");
 	add_parameter(&more, "query", filter->text);
 	add_parameter(&more, "active", filter->active);
 	add_parameter(&more, "admin", filter->admin);
 	add_parameter(&more, "sort", filter->sort == SORT_ID ? NULL : sorts[filter->sort].name);
 	add_parameter(&more, "order", filter->is_descending ? "desc" : NULL);
-	http_page_link_next_as(req, page, encoded.bytes, more.bytes ? more.bytes : "");
-	buf_free(&encoded);
+	http_page_link_next_as(req, page, text, more.bytes ? more.bytes : "");
 	buf_free(&more);
 }

@@ -20,17 +20,15 @@ struct user_filter {        /* texts are borrowed from the request */
 
 /* Whether the request has a parameter that user_filter_read() reads. */
 bool user_filter_is_given(struct http_request *req);
-/* Reads ?query=&active=&admin=&sort=&order=, and the page in the form that the order needs. False: something was wrong, and the
- * request has been answered with 400. */
+/* Reads ?query=&active=&admin=&sort=&order=, and the page. False: something was wrong, and the request has been answered with
+ * 400. */
 bool user_filter_read(struct http_request *req, long limit_default, long limit_max, struct user_filter *ret_filter,
 		      struct http_page *ret_page) MUST_CHECK;
 /* The statement that finds what matches behind the page's cursor, and its parameters, which borrow from filter and page. */
 const struct postgres_statement *user_filter_statement(const struct user_filter *filter, const struct http_page *page,
 						       struct postgres_params *params);
-/* What `after` is of a page that begins behind this row. */
-const char *user_filter_cursor(const struct user_filter *filter, const struct postgres_rows *rows, int row);
-/* Adds the Link to the next page. */
+/* Adds the Link to the next page, which begins behind the user of the id `after`. */
 void user_filter_link_next(struct http_request *req, const struct user_filter *filter, const struct http_page *page,
-			   const char *after);
+			   int64_t after);
 
 #endif

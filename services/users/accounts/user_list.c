@@ -73,13 +73,20 @@ static int count_of(const struct listing *listing, const struct postgres_rows *r
 static void link_next(struct listing *listing, const struct postgres_rows *rows, int count)
 {
 	const struct user_filter *filter = &listing->filter;
+	int64_t last = listing->page.has_next ? postgres_int(rows, count - 1, COLUMN_USER_ID) : 0;
 
 	if (!listing->is_filtered && listing->page.has_next)
-		http_page_link_next(listing->req, &listing->page, postgres_int(rows, count - 1, COLUMN_USER_ID));
+		http_page_link_next(listing->req, &listing->page, last);
 	else if (listing->page.has_next)
-		user_filter_link_next(listing->req, filter, &listing->page, user_filter_cursor(filter, rows, count - 1));
+		user_filter_link_next(listing->req, filter, &listing->page, last);
 	else if (listing->is_filtered && postgres_count(rows) > 0 && !postgres_is_null(rows, 0, COLUMN_FOUND_EDGE))
-		user_filter_link_next(listing->req, filter, &listing->page, postgres_text(rows, 0, COLUMN_FOUND_EDGE));
+		user_filter_link_next(listing->req, filter, &listing->page, postgres_int(rows, 0, COLUMN_FOUND_EDGE));
+}
+
+/* In an order by a text the page begins behind a user who may be gone meanwhile, and with that user the place. */
+static bool has_no_place(const struct listing *listing, const struct postgres_rows *rows)
+{
+	return listing->is_filtered && !postgres_bool(rows, 0, COLUMN_FOUND_BEGINS);
 }
 
 static void loaded(enum status status, const struct postgres_rows *rows, void *arg)
@@ -90,6 +97,8 @@ static void loaded(enum status status, const struct postgres_rows *rows, void *a
 
 	if (status != STATUS_OK)
 		return http_reply_status(listing->req, status);
+	if (has_no_place(listing, rows))
+		return http_reply_invalid(listing->req, http_errors_add(NULL, "after", "must be the id of a user; begin again"));
 	count = http_page_trim(&listing->page, count_of(listing, rows));
 	link_next(listing, rows, count);
 	http_success_begin(&json, NULL);

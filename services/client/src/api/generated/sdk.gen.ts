@@ -476,7 +476,8 @@ export const ping = <ThrowOnError extends boolean = false>(options?: Options<Pin
  * default only in development, it needs no token, and every member of every user is open to all.
  *
  * `query`, `active`, `admin`, `sort` and `order` are for admins, also if `PUBLIC_USERS` is set. With one of them each page looks at 20,000 users
- * at most, so it may have fewer users than `limit`, or none, although `Link` names a next one.
+ * at most, so it may have fewer users than `limit`, or none, although `Link` names a next one. In an order by username or email `after` has to be
+ * the id of a user; 400, if that user is gone meanwhile.
  *
  */
 export const listUsers = <ThrowOnError extends boolean = false>(options?: Options<ListUsersData, ThrowOnError>): RequestResult<ListUsersResponses, ListUsersErrors, ThrowOnError> => (options?.client ?? client).get<ListUsersResponses, ListUsersErrors, ThrowOnError>({

@@ -3656,7 +3656,7 @@ export type ListUsersData = {
          */
         limit?: number;
         /**
-         * only users behind this one, whose id it is, or whose username or email if the list is sorted by that
+         * only users behind the one with this id, in the order of the list; 0 is from the start
          */
         after?: string;
         /**
