@@ -119,8 +119,8 @@ static bool is_trusted(const struct introspection *introspection, const char *cl
 void introspection_trust(struct introspection *introspection, const char *client)
 {
 	if (!is_trusted(introspection, client))
-		snprintf(introspection->trusted[introspection->trusted_next++ % INTROSPECTION_CLIENTS_MAX], ADDRESS_NETWORK_BYTES, "%s",
-			 client);
+		snprintf(introspection->trusted[introspection->trusted_next++ % INTROSPECTION_CLIENTS_MAX],
+			 ADDRESS_NETWORK_BYTES, "%s", client);
 }
 
 static int in_flight_of(const struct introspection *introspection, const char *client)

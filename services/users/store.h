@@ -36,9 +36,9 @@ extern const struct postgres_statement store_user_by_id;
 extern const struct postgres_statement store_users_page;
 
 /* limit, text|null, active|null, admin|null, after -> those users who have the text in their name or e-mail, whatever its case,
- * and are so; in place of the password hash the id up to which was looked if there may be more behind it, else null; and whether
- * there is the user of `after`, without which a place in an order by a text is not known. If none is found, one row whose id is
- * null. after: the id of a user. 0: from the start, but the largest number by id descending. */
+ * and are so; in place of the password hash the id up to which was looked if there may be more behind it, else null; and
+ * whether there is the user of `after`, without which a place in an order by a text is not known. If none is found, one row
+ * whose id is null. after: the id of a user. 0: from the start, but the largest number by id descending. */
 extern const struct postgres_statement store_users_found_by_id, store_users_found_by_id_descending;
 extern const struct postgres_statement store_users_found_by_username, store_users_found_by_username_descending;
 extern const struct postgres_statement store_users_found_by_email, store_users_found_by_email_descending;

@@ -98,7 +98,8 @@ static void loaded(enum status status, const struct postgres_rows *rows, void *a
 	if (status != STATUS_OK)
 		return http_reply_status(listing->req, status);
 	if (has_no_place(listing, rows))
-		return http_reply_invalid(listing->req, http_errors_add(NULL, "after", "must be the id of a user; begin again"));
+		return http_reply_invalid(listing->req,
+					  http_errors_add(NULL, "after", "must be the id of a user; begin again"));
 	count = http_page_trim(&listing->page, count_of(listing, rows));
 	link_next(listing, rows, count);
 	http_success_begin(&json, NULL);
