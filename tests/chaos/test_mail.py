@@ -464,7 +464,7 @@ def test_more_messages_than_the_limit_of_an_address_and_of_a_domain_are_deferred
 
 
 @pytest.mark.parametrize("word, counts", [("deferred", False), ("full", False), ("refused", True), ("late", True)])
-def test_what_the_server_surely_has_not_does_not_count_unless_it_was_refused_for_good(server, mailbox, certificate, word, counts):
+def test_what_the_server_did_not_take_counts_only_if_it_was_refused_for_good(server, mailbox, certificate, word, counts):
     address = address_of(word)
     with mailer(server, certificate, MAIL_RECIPIENT_RATE=1) as daemon:
         (message,) = write(address)
