@@ -396,6 +396,37 @@ const drawn = (page, parent, count, words = "") =>
 		`${count} graphs of ${parent} are drawn`,
 	);
 
+test("a late reply of the range that was chosen before changes no graph", async (t) => {
+	const page = await open(t);
+	const point = () => ({ at: new Date().toISOString(), status: "up", depth: 777_777, response_ms: 777_000 });
+	let release = () => {};
+	const isReleased = new Promise((resolve) => {
+		release = resolve;
+	});
+	const hold = async (route, data) => {
+		await isReleased;
+		await route.fulfill({ json: { status: "success", data: { interval_s: 2, ...data() } } });
+	};
+	await page.route(/queue\/history\?minutes=60$/, (route) => hold(route, () => ({ points: [point()] })));
+	await page.route(/healthcheck\/history\?.*minutes=60$/, (route) => {
+		const service = new URL(route.request().url()).searchParams.get("service");
+		return hold(route, () => ({ instances: [{ instance: `${service}-1`, points: [point()] }] }));
+	});
+	await page.getByLabel("1 h", { exact: true }).check();
+	await page.getByLabel("15 min", { exact: true }).check();
+	await drawn(page, "#jobs", 3, "over the last 15 minutes");
+	const late = ["queue/history", "healthcheck/history"].map((path) =>
+		page.waitForResponse((response) => response.url().includes(path) && response.url().endsWith("minutes=60")),
+	);
+	release();
+	for (const response of late) await (await response).finished();
+	for (let round = 0; round < 2; round++) {
+		const before = await page.locator("#feed-text").innerText();
+		await eventually(async () => (await page.locator("#feed-text").innerText()) !== before, "a round is shown");
+	}
+	assert.equal(await page.locator(".spark[aria-label*='at most 777']").count(), 0);
+});
+
 test("the queue, what waits in Postgres, and how many jobs are finished are shown over each range of time", async (t) => {
 	const page = await open(t);
 	assert.deepEqual(await page.locator("#jobs h3").allInnerTexts(), ["In the queue", "Waiting in Postgres", "Finished"]);
@@ -436,18 +467,57 @@ test("a route that is chosen shows its rate, errors and times over time, until i
 	assert.deepEqual(page.complaints, []);
 });
 
-test("a route that is not asked any more leaves the list", async (t) => {
-	let routes = [{ method: "GET", route: "/values", per_s: 2, errors_per_s: 0, p50_ms: 4, p99_ms: 9 }];
-	const page = await open(t, {
-		before: (page) =>
-			page.route("**/api/healthcheck/requests", (route) =>
-				route.fulfill({ json: { status: "success", data: { services: [{ service: "values", routes }] } } }),
-			),
+// Asks for the table more often than every 10 s; `rates` are those of the routes of values, and a test may change them.
+const openWithRoutes = (t, rates) =>
+	open(t, {
+		before: async (page) => {
+			await page.addInitScript(() => {
+				const real = window.setInterval;
+				window.setInterval = (call, ms) => real(call, Math.min(ms, 500));
+			});
+			await page.route("**/api/healthcheck/requests", (route) => {
+				const routes = Object.entries(rates).map(([name, perS]) => ({
+					method: "GET",
+					route: name,
+					per_s: perS,
+					errors_per_s: 0,
+					p50_ms: 4,
+					p99_ms: 9,
+				}));
+				return route.fulfill({ json: { status: "success", data: { services: [{ service: "values", routes }] } } });
+			});
+		},
 	});
-	await page.locator("#requests tr").waitFor();
-	routes = [];
+
+const isFocused = (locator) => locator.evaluate((node) => node === document.activeElement);
+
+test("a row of the requests that moves keeps the keyboard's focus", async (t) => {
+	const rates = { "/values": 2, "/values/all": 1 };
+	const page = await openWithRoutes(t, rates);
+	const route = page.getByRole("button", { name: "GET /values/all", exact: true });
+	await route.focus();
+	rates["/values/all"] = 3;
+	await page.locator("#requests tr:first-child", { hasText: "/values/all" }).waitFor();
+	assert.ok(await isFocused(route));
+});
+
+test("a route that is not asked any more leaves the list, and closes by a button if it is chosen", async (t) => {
+	const rates = { "/values": 2, "/values/all": 1 };
+	const page = await openWithRoutes(t, rates);
+	const route = page.getByRole("button", { name: "GET /values", exact: true });
+	const close = page.locator("#route").getByRole("button", { name: "Close" });
+	await route.press("Enter");
+	await close.press("Enter");
+	assert.ok(await isFocused(route));
+	await route.press("Enter");
+	for (const name of Object.keys(rates)) delete rates[name];
 	await page.getByText("No requests in the last minutes").waitFor();
 	assert.equal(await page.locator("#requests tr").count(), 0);
+	await page.screenshot({ path: artifact("dashboard-route-gone.png"), fullPage: true });
+	await close.press("Enter");
+	assert.equal(await page.locator("#route").isVisible(), false);
+	assert.ok(await isFocused(page.locator("#requests-table")));
+	assert.deepEqual(await violations(page), []);
 });
 
 // ---- what a stranger sees ----

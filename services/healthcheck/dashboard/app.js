@@ -239,9 +239,11 @@ function showInstance(node, s, showsVersion) {
 // ---- graphs ----
 
 async function loadHistory(services) {
+	const { minutes } = range();
 	for (const name of services) {
 		try {
-			const answer = await ask(`../api/healthcheck/history?service=${encodeURIComponent(name)}&minutes=${range().minutes}`);
+			const answer = await ask(`../api/healthcheck/history?service=${encodeURIComponent(name)}&minutes=${minutes}`);
+			if (range().minutes !== minutes) return; // another was chosen meanwhile, and is loaded
 			expectPointsEvery(answer.data.interval_s);
 			for (const { instance, points } of answer.data.instances) for (const point of points) addPoint({ name, instance }, point);
 		} catch (error) {

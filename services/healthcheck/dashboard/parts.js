@@ -20,6 +20,12 @@ export function element(name, text, attributes = {}) {
 	return node;
 }
 
+// A node that moves loses the keyboard's focus: what is before such a node moves instead, to the end until its turn comes.
+function place(parent, node, i) {
+	if (node.contains(document.activeElement)) while (parent.children[i] !== node) parent.append(parent.children[i]);
+	else parent.insertBefore(node, parent.children[i] ?? null);
+}
+
 // Gives the parent one child for each item, in order. A child whose item is still there stays the same node.
 export function fillChildren(parent, items, keyOf, make, fill) {
 	const present = new Map([...parent.children].map((node) => [node.dataset.key, node]));
@@ -28,7 +34,7 @@ export function fillChildren(parent, items, keyOf, make, fill) {
 		const node = present.get(key) ?? make();
 		present.delete(key);
 		setAttribute(node, "data-key", key);
-		if (parent.children[i] !== node) parent.insertBefore(node, parent.children[i] ?? null);
+		if (parent.children[i] !== node) place(parent, node, i);
 		fill(node, item);
 	});
 	for (const node of present.values()) node.remove();

@@ -22,6 +22,7 @@ const keyOf = ({ service, method, route }) => `${service} ${method} ${route}`;
 export function startRequests(clock) {
 	nowMs = clock;
 	series = makeSeries(at("route-graphs"), TITLES, nowMs);
+	at("route-close").addEventListener("click", closeRoute);
 }
 
 // Throws if the daemon does not answer.
@@ -66,6 +67,13 @@ function fillRow(row, item) {
 }
 
 const showChoice = (row) => setAttribute(row.querySelector(".route"), "aria-expanded", String(row.dataset.key === chosen?.key));
+
+// The route's row may have left the table meanwhile.
+function closeRoute() {
+	const row = [...at("requests").children].find(({ dataset }) => dataset.key === chosen?.key);
+	choose(null);
+	(row?.querySelector(".route") ?? at("requests-table")).focus();
+}
 
 // null: none.
 function choose(row) {

@@ -32,11 +32,12 @@ export function makeSeries(parent, titles, nowMs) {
 	return {
 		// Whose figures they are; path: where their history is, without the minutes.
 		async load(whose, path) {
+			const { minutes } = range();
 			thing = whose;
 			latest = {};
 			try {
-				const { interval_s, points } = (await ask(`${path}${path.includes("?") ? "&" : "?"}minutes=${range().minutes}`)).data;
-				if (thing !== whose) return; // another was chosen meanwhile
+				const { interval_s, points } = (await ask(`${path}${path.includes("?") ? "&" : "?"}minutes=${minutes}`)).data;
+				if (thing !== whose || range().minutes !== minutes) return; // another was chosen meanwhile
 				expectPointsEvery(interval_s);
 				for (const point of points) addPoint(thing, point);
 				latest = points.at(-1) ?? {};
