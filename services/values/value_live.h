@@ -13,7 +13,7 @@
  *   {"event":"notice","notice":"password_changed","at":"2026-01-02T03:04:05.678Z"}  what happened to the account of the
  *                      token's user (auth/notice.h): once, while it happens, and not to a connection made later
  * Close codes: 1008 with the message of services/swagger/openapi.yaml when the token is missing for LIVE_TOKEN_SECONDS, wrong
- * or revoked, also later on (from then on nothing is sent but, for 250 ms, notices: a session that
+ * or revoked, also later on (from then on nothing is sent but, for some 250 ms, notices, so that a session which
  * the change itself has ended gets the notice of it); 1013 when it cannot be checked for LIVE_CHECK_SECONDS, during which
  * nothing is sent, or cannot be checked any more; 1003 for any message after the token; 1001 on drain. */
 #ifndef ABACUS_VALUES_VALUE_LIVE_H
