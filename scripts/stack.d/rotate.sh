@@ -42,6 +42,7 @@ rotate_of() {
 # shellcheck disable=SC2046 # one word a daemon
 rotate_key() {
 	former=$RUN_DIR/secrets/SECRET_KEY_PREVIOUS next=$RUN_DIR/secrets/SECRET_KEY.next
+	[ ! -e "$RUN_DIR/forgetting" ] || die "the key before may still be accepted; finish that by \"stack rotate forget\""
 	[ -e "$next" ] || [ ! -e "$former" ] ||
 		die "the key before is still accepted; end that by \"stack rotate forget\", which logs out those who were not here since it was replaced"
 	rotate_next SECRET_KEY
@@ -62,10 +63,12 @@ rotate_key() {
 # shellcheck disable=SC2046 # one word a daemon
 rotate_forget() {
 	[ ! -e "$RUN_DIR/secrets/SECRET_KEY.next" ] || die "a rotation was interrupted; finish it by \"stack rotate key\""
-	[ -e "$RUN_DIR/secrets/SECRET_KEY_PREVIOUS" ] || die "there is no key from before"
+	[ -e "$RUN_DIR/forgetting" ] || [ -e "$RUN_DIR/secrets/SECRET_KEY_PREVIOUS" ] || die "there is no key from before"
 	stack_manage users reseal_factors
-	rm "$RUN_DIR/secrets/SECRET_KEY_PREVIOUS"
+	: >"$RUN_DIR/forgetting" # until no daemon accepts it
+	rm -f "$RUN_DIR/secrets/SECRET_KEY_PREVIOUS"
 	rotate_restart $(rotate_of users values)
+	rm "$RUN_DIR/forgetting"
 	echo "the key from before is not accepted any more"
 }
 

@@ -94,9 +94,15 @@ def test_the_key_is_replaced_and_neither_a_request_fails_nor_a_token_although_th
     assert refused.returncode == 1 and "stack rotate forget" in refused.stderr
 
 
-def test_a_key_from_before_is_good_until_it_is_forgotten(stack, token):
+def test_a_key_from_before_is_good_until_it_is_forgotten_although_that_is_interrupted(stack, token):
     fresh = to("POST", "/auth/login", ADA).json["auth_token"]
     with requests(fresh) as load:
+        forgetting = stack.start("rotate", "forget", stdout=subprocess.DEVNULL)
+        eventually(lambda: "SECRET_KEY_PREVIOUS" not in stack.secrets())
+        os.killpg(forgetting.pid, signal.SIGTERM)
+        forgetting.wait(20)
+        refused = stack("rotate", "key")
+        assert refused.returncode == 1 and "stack rotate forget" in refused.stderr
         rotate(stack, "forget")
     assert load.failed == []
     assert to("GET", "/auth/status", token=fresh).status == 200
