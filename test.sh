@@ -190,6 +190,12 @@ check() {
 	done
 }
 
+# api_document SCRIPT: of services/swagger/package.json
+api_document() {
+	[ -d services/swagger/node_modules ] || npm --prefix services/swagger ci --no-audit --no-fund >/dev/null || return 1
+	npm --prefix services/swagger run "$1"
+}
+
 build() {
 	make -s -j"$jobs" "$@" tests
 }
@@ -429,8 +435,8 @@ server_tests() {
 	step "lint words" scripts/lint/words.py
 	step "lint security tables" scripts/lint/security_tables.py
 	step "lint configuration" variables_are_documented
-	step "lint openapi" npm --prefix services/swagger run lint
-	step "lint openapi routes" npm --prefix services/swagger test
+	step "lint openapi" api_document lint
+	step "lint openapi routes" api_document test
 	beside 2 15 analysis
 	export BUILD=build
 	[ -z "$only" ] || act quietly build web
