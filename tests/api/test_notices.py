@@ -74,6 +74,8 @@ STAYS = {
 @pytest.mark.parametrize("kind", STAYS)
 def test_what_happened_to_an_account_arrives_on_its_users_connection(kind):
     make, act = STAYS[kind]
+    if make is PasskeyOwner:
+        abacus.native("the origin of PUBLIC_URL")
     person = make()
     with listen(person.token) as live:
         act(person)
