@@ -7,5 +7,9 @@ ALTER TABLE factors
     ADD COLUMN pinned_email text,
     ADD CHECK (phone IS NULL OR pinned_email IS NULL);
 
+-- Of all factors, because an admin who changes an email pins the codes of those that are not activated too, and a user who is deleted takes them along.
+DROP INDEX factors_user_id;
+CREATE INDEX factors_user_id ON factors (user_id);
+
 -- How the message is sent, and so whether its recipient is an address or a number.
 ALTER TABLE outbox ADD COLUMN channel text NOT NULL DEFAULT 'email' CHECK (channel IN ('email', 'sms'));
