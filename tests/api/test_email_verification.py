@@ -222,9 +222,11 @@ def test_a_link_that_was_asked_for_before_the_password_was_changed_is_refused(op
 def test_a_change_that_an_earlier_password_has_confirmed_makes_no_link(person):
     """As when the password is changed between the check of the confirmation and the change."""
     (text,) = [text for text in statements() if "email_change_asked" in text]
-    run = lambda password_hash: abacus.psql(  # noqa: E731
-        "users", f"PREPARE waits AS {text}; EXECUTE waits({person.id}, NULL, '{new_address()}', '{password_hash}', NULL, 3600, 5)"
-    )
+
+    def run(password):
+        values = f"{person.id}, NULL, '{new_address()}', '{password}', NULL, 3600, 5"
+        return abacus.psql("users", f"PREPARE waits AS {text}; EXECUTE waits({values})")
+
     links = lambda: sql("SELECT count(*) FROM email_links WHERE user_id = {}", person.id)  # noqa: E731
     assert run("the hash of before") == "" and links() == "0"
     run(sql("SELECT password_hash FROM users WHERE id = {}", person.id))
