@@ -546,7 +546,7 @@ test("going back after logging in again does not log out", async (t) => {
 		await h1(page, "Your values");
 	}
 	await page.goto(`${base}/logout`);
-	await page.getByRole("button", { name: "Log out", exact: true }).waitFor(); // the address itself does not log out
+	await page.locator("#main").getByRole("button", { name: "Log out", exact: true }).waitFor(); // the address itself does not log out
 	assert.ok(await page.evaluate(() => sessionStorage.getItem("abacus.token")));
 });
 
