@@ -112,7 +112,7 @@ push() {
 	echo "$1 $digest" >>artifacts/pushed-images
 }
 
-# The client sends lists to a registry without TLS only when it is told so, even on this machine, to which the engine pushes images without TLS.
+# `docker manifest` needs --insecure for a registry without TLS, even one on this machine, to which `docker push` needs no such option.
 insecure=
 case ${REGISTRY_HOST:-} in 127.0.0.1:* | localhost:*) insecure=--insecure ;; esac
 

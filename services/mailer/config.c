@@ -33,8 +33,7 @@ static const struct config_option own_options[] = {
 	 "messages to one domain in a minute; more are deferred", 1, 1000000, false},
 	{"SMS_URL", CONFIG_URL, offsetof(struct mailer_config, sms_url), NULL,
 	 "https:// of the gateway that sends SMS. mailer: it gets a POST of {\"to\": …, \"text\": …}; unset: messages become "
-	 "files "
-	 "(MAIL_DIR), or wait. users: unset: codes by SMS are offered in development and testing alone",
+	 "files (MAIL_DIR), or wait. users: unset: codes by SMS are offered in development and testing alone",
 	 0, 0, true},
 	{"SMS_TOKEN", CONFIG_SECRET, offsetof(struct mailer_config, sms_token), NULL,
 	 "token for the gateway (Authorization: Bearer)", 0, 0, true},

@@ -37,8 +37,7 @@ static const struct config_option own_options[] = {
 	 0, 0, true},
 	{"SMS_URL", CONFIG_URL, offsetof(struct users_config, sms_url), NULL,
 	 "https:// of the gateway that sends SMS. mailer: it gets a POST of {\"to\": …, \"text\": …}; unset: messages become "
-	 "files "
-	 "(MAIL_DIR), or wait. users: unset: codes by SMS are offered in development and testing alone",
+	 "files (MAIL_DIR), or wait. users: unset: codes by SMS are offered in development and testing alone",
 	 0, 0, true},
 	{"SMS_COUNTRIES", CONFIG_TEXT, offsetof(struct users_config, sms_countries), NULL,
 	 "49,43,…: codes of the countries whose telephone numbers are accepted; unset: all", 0, 0, true},

@@ -300,7 +300,7 @@ def test_the_network_and_every_name_are_the_stacks_own(template):
     for resource in resources.values():
         for name in "ClusterName", "LogGroupName", "GroupName", "LoadBalancerName", "DBInstanceIdentifier", "MetricName":
             if resource["Type"] == "AWS::CloudWatch::Alarm":
-                continue  # its metrics are told apart by dimensions
+                continue  # its metrics differ by their dimensions
             value = resource.get("Properties", {}).get(name)
             assert value is None or "AWS::StackName" in json.dumps(value), (resource["Type"], name, value)
 

@@ -9,14 +9,22 @@
 
 #define MANY 200
 
-static void test_a_refused_connection_is_unavailable(void **state)
-{
-	char url[200];
+#define URL_BYTES 200
 
+/* Of a port that listens no more. */
+static void refused_url(char url[URL_BYTES])
+{
 	peer_open(&peer, PEER_CLOSES, "");
-	snprintf(url, sizeof url, "%s", url_of(&peer, "/"));
+	snprintf(url, URL_BYTES, "%s", url_of(&peer, "/"));
 	peer_close(&peer);
 	peer.listener = NULL;
+}
+
+static void test_a_refused_connection_is_unavailable(void **state)
+{
+	char url[URL_BYTES];
+
+	refused_url(url);
 	ask(&answer, url, LONG_MS);
 	WAIT_FOR(answer.is_there);
 	assert_unavailable("the connection was refused");
@@ -41,12 +49,9 @@ static void test_a_refusal_and_the_time_limit_in_one_turn_end_the_call_once(void
 {
 	const struct timeval at_once = {0};
 	int ms = SHORT_MS + 1;
-	char url[200];
+	char url[URL_BYTES];
 
-	peer_open(&peer, PEER_CLOSES, "");
-	snprintf(url, sizeof url, "%s", url_of(&peer, "/"));
-	peer_close(&peer);
-	peer.listener = NULL;
+	refused_url(url);
 	ask(&answer, url, SHORT_MS);
 	event_base_once(base, -1, EV_TIMEOUT, hold_up_the_loop, &ms, &at_once);
 	WAIT_FOR(answer.is_there);

@@ -6,37 +6,15 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "base/loop.h"
 #include "jobs/jobs.h"
+#include "tests/redis/stand_in_client.h"
 
-static struct event_base *base;
-
-#include "tests/redis/stand_in.h"
-
-static struct redis *redis;
-static struct scope scope;
 static bool is_there;
 static enum status outcome;
 
 static int set_up(void **state)
 {
-	struct redis_config config;
-
-	base = loop_new();
-	scope_init(&scope);
-	stand_in_open();
-	config = stand_in_config();
-	redis = redis_new(base, &config, jobs_scripts, LOOP_PRIORITY_NORMAL);
-	WAIT_FOR(redis_is_ready(redis));
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	redis_free(redis);
-	event_base_loop(base, EVLOOP_NONBLOCK);
-	stand_in_close();
-	event_base_free(base);
+	stand_in_connect(jobs_scripts);
 	return 0;
 }
 
@@ -344,9 +322,9 @@ static void test_a_job_from_the_future_has_waited_for_no_time(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_a_reply_of_another_type_is_internal, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_the_longest_id_of_a_job_is_kept_whole, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_a_job_from_the_future_has_waited_for_no_time, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_reply_of_another_type_is_internal, set_up, stand_in_tear_down),
+		cmocka_unit_test_setup_teardown(test_the_longest_id_of_a_job_is_kept_whole, set_up, stand_in_tear_down),
+		cmocka_unit_test_setup_teardown(test_a_job_from_the_future_has_waited_for_no_time, set_up, stand_in_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

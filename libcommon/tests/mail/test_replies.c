@@ -6,38 +6,17 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "base/loop.h"
 #include "mail/mail.h"
+#include "tests/redis/stand_in_client.h"
 
-static struct event_base *base;
-
-#include "tests/redis/stand_in.h"
-
-static struct redis *redis;
-static struct scope scope;
 static bool is_there;
 static enum status outcome;
 
 static int set_up(void **state)
 {
 	static const struct redis_script *const scripts[] = {&mail_take_script, NULL};
-	struct redis_config config;
 
-	base = loop_new();
-	scope_init(&scope);
-	stand_in_open();
-	config = stand_in_config();
-	redis = redis_new(base, &config, scripts, LOOP_PRIORITY_NORMAL);
-	WAIT_FOR(redis_is_ready(redis));
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	redis_free(redis);
-	event_base_loop(base, EVLOOP_NONBLOCK);
-	stand_in_close();
-	event_base_free(base);
+	stand_in_connect(scripts);
 	return 0;
 }
 
@@ -94,7 +73,7 @@ static void test_more_entries_than_were_asked_for_are_internal(void **state)
 	expect_internal(reply);
 }
 
-#define REPLY_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define REPLY_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, stand_in_tear_down)
 
 int main(void)
 {

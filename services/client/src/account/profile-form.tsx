@@ -2,6 +2,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { changeAccount, type User } from "../api/accounts";
 import { REGISTRATION_LABELS } from "../pages/labels";
+import { changed } from "../parts/changed";
 import { Field } from "../parts/field";
 import { notify } from "../parts/notices";
 import { isEmail } from "../parts/rules";
@@ -14,10 +15,11 @@ const { username, email } = REGISTRATION_LABELS;
 /* The user's name and email. What was changed is sent, and has to be confirmed. */
 export function ProfileForm({ user }: { user: User }) {
 	const queries = useQueryClient();
+	const saved = { username: user.username, email: user.email };
 	const form = useForm(
 		{ username, email },
 		async (texts) => {
-			const body = changed(texts);
+			const body = changed(saved, texts);
 			const { user: next, isWaiting } = await confirmed(
 				{
 					action: "change_account",
@@ -32,9 +34,9 @@ export function ProfileForm({ user }: { user: User }) {
 			if (isWaiting) form.set({ email: next.email });
 			notify("success", isWaiting ? `A link was sent to ${texts.email}. Open it, and that becomes your email address.` : "Saved.");
 		},
-		{ username: user.username, email: user.email },
+		saved,
 	);
-	const isChanged = Object.keys(changed(form.texts)).length > 0;
+	const isChanged = Object.keys(changed(saved, form.texts)).length > 0;
 	const beforeRef = useRef(user);
 
 	/* What was changed elsewhere is shown, unless it is being changed here too: otherwise saving one field would put the other one back. */
@@ -43,13 +45,6 @@ export function ProfileForm({ user }: { user: User }) {
 		beforeRef.current = user;
 		form.follow({ username: before.username, email: before.email }, { username: user.username, email: user.email });
 	}, [user, form.follow]);
-
-	function changed(texts: { username: string; email: string }) {
-		return {
-			...(texts.username !== user.username && { username: texts.username }),
-			...(texts.email !== user.email && { email: texts.email }),
-		};
-	}
 
 	return (
 		<form className="sheet" onSubmit={form.submit} noValidate aria-labelledby="profile-title">

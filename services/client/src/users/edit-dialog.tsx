@@ -1,6 +1,7 @@
 import { useState } from "react";
 import type { User, UserChange } from "../api/generated";
 import { REGISTRATION_LABELS } from "../pages/labels";
+import { changed } from "../parts/changed";
 import { Dialog } from "../parts/dialog";
 import { Field } from "../parts/field";
 import { isEmail } from "../parts/rules";
@@ -10,23 +11,16 @@ const { username, email } = REGISTRATION_LABELS;
 
 /* The name and the email of a user. SAVE gets what was changed of them, and rejects with what the server has against it. */
 export function EditDialog({ user, save, onClose }: { user: User; save: (change: UserChange) => Promise<void>; onClose: () => void }) {
-	const [before] = useState(user); // what the texts began as: another admin may change the user meanwhile, and that must not be put back
+	const [before] = useState({ username: user.username, email: user.email }); // what the texts began as: another admin may change the user meanwhile, and that must not be put back
 	const form = useForm(
 		{ username, email },
 		async (texts) => {
-			await save(changed(texts));
+			await save(changed(before, texts));
 			onClose();
 		},
-		{ username: before.username, email: before.email },
+		before,
 	);
-	const isChanged = Object.keys(changed(form.texts)).length > 0;
-
-	function changed(texts: { username: string; email: string }): UserChange {
-		return {
-			...(texts.username !== before.username && { username: texts.username }),
-			...(texts.email !== before.email && { email: texts.email }),
-		};
-	}
+	const isChanged = Object.keys(changed(before, form.texts)).length > 0;
 
 	return (
 		<Dialog title={`Edit ${user.username}`} onClose={onClose}>
