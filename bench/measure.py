@@ -172,7 +172,7 @@ def load(target, case):
     bad = re.search(r"Non-2xx or 3xx responses: (\d+)|Socket errors: (.*)", done.stdout)
     if bad:
         sys.exit(f"{url}: {bad[0]}")
-    p99 = re.search(r"99%\s+(\S+)", done.stdout)[1]
+    p99 = re.search(r"^ +99% +(\S+)", done.stdout, re.M)[1]  # not the percentage of another line, such as 85.99%
     return Load(requests / took, requests / max(spent, 1 / TICKS), milliseconds(p99))
 
 
