@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "accounts/user_filter.h"
 #include "base/mem.h"
 #include "service.h"
 #include "store.h"
@@ -13,13 +14,13 @@
 static void load(struct http_request *req, const struct jwt_claims *claims);
 static void loaded(enum status status, const struct postgres_rows *rows, void *arg);
 
-/* PUBLIC_USERS opens the routes that read users, but no search, because each reads all of them. */
+/* PUBLIC_USERS opens the routes that read users, but no filter or order, because each reads many of them. */
 static bool is_open(struct http_request *req)
 {
 	const char *path = http_request_route(req)->path;
 
 	return users_of(req)->config->public_users && strcmp(http_request_route(req)->method, "GET") == 0 &&
-	       (strcmp(path, "/users") == 0 || strcmp(path, "/users/{id}") == 0) && !http_request_query(req, "query");
+	       (strcmp(path, "/users") == 0 || strcmp(path, "/users/{id}") == 0) && !user_filter_is_given(req);
 }
 
 static void caller_drop(void *memory)
@@ -90,8 +91,14 @@ const struct caller *users_caller(const struct http_request *req)
 
 bool users_require_admin(struct http_request *req)
 {
-	if (users_caller(req)->is_admin)
+	const struct caller *caller = users_caller(req);
+
+	if (caller && caller->is_admin)
 		return true;
+	if (!caller) {
+		auth_refuse(req, AUTH_MISSING);
+		return false;
+	}
 	http_reply_fail(req, 401, "not_permitted", "You do not have permission to do that.");
 	return false;
 }
