@@ -1,9 +1,11 @@
 """What all routes have in common, tried on every route that `manage routes` prints, so that no new one is forgotten."""
 
+import re
+
 import pytest
 
 import abacus
-from abacus import call, fail
+from abacus import Daemon, call, fail
 
 PUBLIC = ("/user", "/values", "/healthcheck")  # paths that nginx knows under /api
 SOMETIMES_WITHOUT_TOKEN = {("POST", "/api/values"), ("GET", "/api/values/fibonacci/7")}  # test_submission_limits.py
@@ -99,6 +101,25 @@ def test_the_last_admin_can_not_be_demoted_deactivated_or_deleted(admin):
         reply = call(method, f"/users/{own}", body, token=admin)
         assert (reply.status, reply.json) == (409, fail("last_admin", "That is the last active admin.")), (method, body)
     assert call("GET", "/auth/status", token=admin).json["data"]["admin"] is True
+
+
+QUERIES = ["1", "true", "id", "desc", "a-1", ""]
+
+
+@pytest.mark.parametrize("service, settings", [("users", {"PUBLIC_USERS": "true"}), ("values", {"VALUES_ANONYMOUS": "true"})])
+def test_no_query_of_a_stranger_breaks_a_route_that_is_open(service, settings, reader):
+    """Any documented parameter on any route that reads, also where the route does not have it."""
+    document = (abacus.ROOT / "services/swagger/openapi.yaml").read_text()
+    names = sorted(set(re.findall(r"- name: (\w+)\n +in: query\n", document)))
+    assert {"limit", "after", "query", "sort", "kind", "state"} <= set(names)
+    routes = [line.split()[:2] for line in abacus.manage(service, "routes").splitlines()]
+    paths = [path.replace("{kind}/{index}", "fibonacci/7") for method, path in routes if method == "GET" and path != WEBSOCKET]
+    with Daemon(service, **settings) as daemon:
+        for path in paths:
+            for name in names:
+                for query in QUERIES:
+                    reply = daemon.call("GET", f"{path.replace('{id}', str(reader.id))}?{name}={query}")
+                    assert reply.status in {200, 400, 401, 403, 404}, (path, name, query, reply)
 
 
 @pytest.mark.parametrize(
