@@ -15,12 +15,14 @@ static const char worst_settings[] = "ALTER ROLE CURRENT_USER SET client_encodin
 				     "ALTER ROLE CURRENT_USER SET default_transaction_isolation = 'serializable';"
 				     "ALTER ROLE CURRENT_USER SET search_path = 'io_db';"
 				     "ALTER ROLE CURRENT_USER SET statement_timeout = '7s';"
-				     "ALTER ROLE CURRENT_USER SET synchronous_commit = off";
+				     "ALTER ROLE CURRENT_USER SET synchronous_commit = off;"
+				     "ALTER ROLE CURRENT_USER SET plan_cache_mode = 'force_custom_plan'";
 
 #define ARE_PINNED                                                                                                 \
 	"current_setting('client_encoding') = 'UTF8' AND current_setting('standard_conforming_strings') = 'on'"    \
 	" AND current_setting('TimeZone') = 'UTC' AND current_setting('transaction_isolation') = 'read committed'" \
-	" AND current_schemas(false) = '{public}' AND current_setting('synchronous_commit') = 'on'"
+	" AND current_schemas(false) = '{public}' AND current_setting('synchronous_commit') = 'on'"                \
+	" AND current_setting('plan_cache_mode') = 'force_generic_plan'"
 
 static const struct postgres_statement are_pinned = {"are_pinned", "SELECT (" ARE_PINNED
 								   " AND current_setting('statement_timeout') = '10s')::int"};
