@@ -92,7 +92,10 @@ async function launched() {
 // A page in a profile of its own, closed when the test ends. `page.complaints` collects the errors and warnings of the browser's console.
 export async function newPage(t, options = {}) {
 	const context = await (await launched()).newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: "reduce", ...options });
-	t.after(() => context.close());
+	t.after(async () => {
+		for (const page of context.pages()) await page.unrouteAll({ behavior: "ignoreErrors" }); // a reply that a test gives may be under way
+		await context.close();
+	});
 	const page = await context.newPage();
 	page.setDefaultTimeout(15_000);
 	page.complaints = [];
