@@ -29,7 +29,8 @@ passed=0 failed=0 skipped=0 only="" stack="" listing="" fuzzing="" beside=""
 chaos_instances=${INSTANCES:-2} chaos_processes=${PROCESSES:-2} cluster_before=${REDIS_CLUSTER:-0}
 out=$(mktemp)
 counts=${COUNTS:-} # a file for the counts, in place of the last line
-unset COUNTS
+failures=${FAILURES:-$out.failures} # what failed, for the end of the output
+unset COUNTS FAILURES
 jobs=$(nproc)
 
 # The stack that the tests use: its own ports (TEST_PORT and TEST_PORT_OFFSET move them) and folder, two instances of each daemon, the
@@ -68,7 +69,7 @@ act() {
 beside() {
 	[ -z "$listing$only" ] || { "$3"; return; }
 	TEST_RUN_DIR="$RUN_DIR-$3" TEST_PORT=$((${TEST_PORT:-18080} + 100 * $1)) TEST_PORT_OFFSET=$((${TEST_PORT_OFFSET:-10000} + 700 * $1)) \
-		COUNTS="$out.counts.$3" setsid nice -n "$2" sh test.sh "$3" </dev/null &
+		COUNTS="$out.counts.$3" FAILURES="$failures" setsid nice -n "$2" sh test.sh "$3" </dev/null &
 	beside="$beside $!:$3"
 }
 
@@ -76,7 +77,7 @@ beside() {
 join() {
 	for each in $beside; do
 		wait "${each%:*}"
-		cat "$out.counts.${each#*:}" >"$out.counts" 2>/dev/null || { echo "FAILED  ${each#*:} ended early"; echo "0 1 0" >"$out.counts"; }
+		cat "$out.counts.${each#*:}" >"$out.counts" 2>/dev/null || { say_failed "${each#*:} ended early"; echo "0 1 0" >"$out.counts"; }
 		read -r more_passed more_failed more_skipped <"$out.counts"
 		passed=$((passed + more_passed)) failed=$((failed + more_failed)) skipped=$((skipped + more_skipped))
 	done
@@ -109,15 +110,21 @@ run_step() {
 		{
 			echo "FAILED  $step_name ($(($(date +%s) - start)) s)"
 			failed_tests
-			tail -n 150 "$out"
-		} >"$out.failed"
+		} >"$out.named"
+		cut -c 1-400 "$out.named" >>"$failures"
+		tail -n 150 "$out" | cat "$out.named" - >"$out.failed"
 		cat "$out.failed" # at once, because others print beside it
 	fi
 }
 
+# What failed beside the steps.
+say_failed() {
+	echo "FAILED  $1" | tee -a "$failures"
+}
+
 # The tests that failed in the step, each with the line after "error", because the end of the output may hold only those that passed.
 failed_tests() {
-	awk '/^not ok |^FAILED |^\[  FAILED  \] / { print "        " $0; error = /^not ok / } error && /^  *error:/ { print "        " $0; getline; print "        " $0; error = 0 }' "$out" | head -n 40
+	awk '/^not ok |^FAILED |^ERROR |^\[  FAILED  \] / { print "        " $0; error = /^not ok / } error && /^  *error:/ { print "        " $0; getline; print "        " $0; error = 0 }' "$out" | head -n 40
 }
 
 # skip NAME REASON [COUNT]: prints and counts what cannot run on this machine.
@@ -126,7 +133,7 @@ skip() {
 	[ -z "$listing" ] || { echo "$1"; return 0; }
 	if [ "${STRICT:-}" = 1 ]; then
 		failed=$((failed + 1))
-		echo "FAILED  $1: skipped, which STRICT=1 forbids: $2"
+		say_failed "$1: skipped, which STRICT=1 forbids: $2"
 	else
 		skipped=$((skipped + ${3:-1}))
 		echo "skipped $1: $2"
@@ -267,7 +274,7 @@ unit_tests() {
 # tests/conftest.py prints a line for each file on the descriptor PROGRESS_FD.
 black_box() {
 	need_stack 3>&- || return 1
-	repeated env PROGRESS_FD=3 /usr/bin/python3 -m pytest -q -p no:cacheprovider -rs "$@"
+	repeated env PROGRESS_FD=3 COLUMNS=300 /usr/bin/python3 -m pytest -q -p no:cacheprovider -rsfE "$@"
 }
 
 # chaos SECONDS [SEED]: users and a nemesis on a stack of its own (tests/chaos/run.py). INSTANCES and PROCESSES shape it.
@@ -540,7 +547,7 @@ need_engine() {
 	trap 'engine_stop; cleanup' EXIT
 	{ scripts/install-packages docker && engine_start; } >"$out" 2>&1 3>&- && return
 	case ${ENGINE:-} in
-	required) failed=$((failed + 1)) && echo "FAILED  $1: $(tail -1 "$out")" ;;
+	required) failed=$((failed + 1)) && say_failed "$1: $(tail -1 "$out")" ;;
 	*) skip "$1" "$(tail -1 "$out")" ;;
 	esac
 	return 1
@@ -562,7 +569,7 @@ delivery() {
 		test_ecs | test_create | test_host) workers=$jobs ;; # because they start slow commands some hundred times
 		*) workers=0 ;;
 		esac
-		step "deploy ${name#test_}" /usr/bin/python3 -m pytest -q -p no:cacheprovider -rs -n "$workers" "$file"
+		step "deploy ${name#test_}" env COLUMNS=300 /usr/bin/python3 -m pytest -q -p no:cacheprovider -rsfE -n "$workers" "$file"
 		act skip_as_pytest "deploy ${name#test_}"
 	done
 }
@@ -726,5 +733,10 @@ done
 }
 last="$passed passed, $failed failed"
 [ $skipped = 0 ] || last="$last, $skipped skipped"
-if [ -n "$counts" ]; then echo "$passed $failed $skipped" >"$counts"; else echo "$last"; fi
+if [ -n "$counts" ]; then
+	echo "$passed $failed $skipped" >"$counts"
+else
+	[ $failed = 0 ] || cat "$failures" # again, because much was printed since
+	echo "$last"
+fi
 [ $failed = 0 ]

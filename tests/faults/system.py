@@ -315,7 +315,7 @@ def in_parallel(world, run):
     with ThreadPoolExecutor(len(world)) as pool:
         futures = {name: pool.submit(run, driven) for name, driven in world.items()}
     if failed := [future.exception() for future in futures.values() if future.exception()]:
-        raise ExceptionGroup("some daemons failed", failed)
+        raise ExceptionGroup("; ".join(str(each) for each in failed), failed)
     return {name: future.result() for name, future in futures.items()}
 
 
