@@ -103,23 +103,32 @@ def test_the_last_admin_can_not_be_demoted_deactivated_or_deleted(admin):
     assert call("GET", "/auth/status", token=admin).json["data"]["admin"] is True
 
 
-QUERIES = ["1", "true", "id", "desc", "a-1", ""]
+def expect_answers_whatever_the_query(ask, paths):
+    """Any documented parameter, also where the route does not have it, without a token."""
+    document = (abacus.ROOT / "services/swagger/openapi.yaml").read_text()
+    names = sorted(set(re.findall(r"- name: (\w+)\n +in: query\n", document)))
+    assert {"limit", "after", "query", "sort", "kind", "state", "minutes"} <= set(names)
+    for path in paths:
+        for name in names:
+            for query in ("1", "true", "id", "desc", "a-1", ""):
+                reply = ask("GET", f"{path}?{name}={query}")
+                assert reply.status in {200, 400, 401, 403, 404}, (path, name, query, reply)
 
 
 @pytest.mark.parametrize("service, settings", [("users", {"PUBLIC_USERS": "true"}), ("values", {"VALUES_ANONYMOUS": "true"})])
 def test_no_query_of_a_stranger_breaks_a_route_that_is_open(service, settings, reader):
-    """Any documented parameter on any route that reads, also where the route does not have it."""
-    document = (abacus.ROOT / "services/swagger/openapi.yaml").read_text()
-    names = sorted(set(re.findall(r"- name: (\w+)\n +in: query\n", document)))
-    assert {"limit", "after", "query", "sort", "kind", "state"} <= set(names)
     routes = [line.split()[:2] for line in abacus.manage(service, "routes").splitlines()]
-    paths = [path.replace("{kind}/{index}", "fibonacci/7") for method, path in routes if method == "GET" and path != WEBSOCKET]
+    paths = [path for method, path in routes if method == "GET" and path != WEBSOCKET]
     with Daemon(service, **settings) as daemon:
-        for path in paths:
-            for name in names:
-                for query in QUERIES:
-                    reply = daemon.call("GET", f"{path.replace('{id}', str(reader.id))}?{name}={query}")
-                    assert reply.status in {200, 400, 401, 403, 404}, (path, name, query, reply)
+        filled = [path.replace("{id}", str(reader.id)).replace("{kind}/{index}", "fibonacci/7") for path in paths]
+        expect_answers_whatever_the_query(daemon.call, filled)
+
+
+def test_no_query_of_a_stranger_breaks_healthcheck():
+    document = (abacus.ROOT / "services/swagger/openapi.yaml").read_text()
+    paths = re.findall(r"^  (/api/healthcheck\S*):\n    get:", document, re.MULTILINE)
+    assert len(paths) > 4
+    expect_answers_whatever_the_query(call, paths)
 
 
 @pytest.mark.parametrize(
