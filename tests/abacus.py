@@ -258,23 +258,39 @@ def psql(database, sql):
     return stack("psql", database, "-qAt", "-c", sql).strip()
 
 
-@contextlib.contextmanager
-def transaction(database, sql):
-    """One that has run the SQL and is open meanwhile; it is rolled back."""
-    name = f"test-{secrets.token_hex(8)}"
-    process = subprocess.Popen(
-        ["sh", str(ROOT / "scripts/stack"), "psql", database, "-q"],
-        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, cwd=ROOT,
-    )  # fmt: skip
-    state = f"SELECT state FROM pg_stat_activity WHERE application_name = '{name}'"
-    try:
-        process.stdin.write(f"BEGIN; SET LOCAL application_name = '{name}'; {sql};\n")
-        process.stdin.flush()
-        eventually(lambda: psql(database, state) == "idle in transaction", message="the transaction is open")
-        yield
-    finally:
-        process.stdin.close()
-        process.wait(30)
+class Transaction:
+    """One that has run the SQL and is open meanwhile; its end is commit(), or it is rolled back. It asks in its own session,
+    because on a busy machine one psql for each question outlasts the time limit of the statement that waits for the lock."""
+
+    def __init__(self, database, sql):
+        native("scripts/stack")
+        self.database, self.sql = database, sql
+
+    def __enter__(self):
+        self.process = subprocess.Popen(
+            ["sh", str(ROOT / "scripts/stack"), "psql", self.database, "-qAt"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
+        )  # fmt: skip
+        self.run("BEGIN")
+        self.run(self.sql)
+        return self
+
+    def __exit__(self, *_):
+        self.process.communicate(timeout=30)
+
+    def run(self, sql, question="'done'"):
+        """Returns what SELECT question answers after it."""
+        self.process.stdin.write(f"\\o /dev/null\n{sql};\n\\o\nSELECT {question};\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().strip()
+
+    def waiting(self, of="true"):
+        """How many statements of the database wait for a lock."""
+        held = f"datname = current_database() AND wait_event_type = 'Lock' AND {of}"
+        return int(self.run("SELECT pg_stat_clear_snapshot()", f"count(*) FROM pg_stat_activity WHERE {held}"))
+
+    def commit(self):
+        assert self.run("COMMIT") == "done"
 
 
 def superuser(sql, database="postgres"):

@@ -1,7 +1,6 @@
 """Changing and deleting one's own account, and what admins do with the accounts of others: find, rename, log out."""
 
 import secrets
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
@@ -151,24 +150,13 @@ def test_the_last_active_admin_can_not_delete_the_own_account(person):
 @pytest.mark.parametrize("method", ["PATCH", "DELETE", "PUT"])
 def test_a_confirmation_by_a_password_that_was_changed_meanwhile_changes_nothing(person, method):
     """The right password has confirmed it, and its statement waits for the lock of the user's row, which the change holds."""
-    abacus.native("scripts/stack")
     row = f"users WHERE id = {person.id}"
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    with (
-        ThreadPoolExecutor() as threads,
-        subprocess.Popen(
-            ["sh", abacus.ROOT / "scripts/stack", "psql", "users", "-qAt"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as postgres,
-    ):
-        postgres.stdin.write(f"BEGIN; SELECT 'locked' FROM {row} FOR UPDATE;\n")
-        postgres.stdin.flush()
-        assert postgres.stdout.readline() == "locked\n"
-        late = threads.submit(own, person, method, username="taken-over", new="nine wooden beads")
-        eventually(lambda: abacus.psql("users", waiting) == "1", message="the statement waits")
-        postgres.communicate(f"UPDATE users SET password_hash = 'another' WHERE id = {person.id}; COMMIT;\n")
+    with ThreadPoolExecutor() as threads:
+        with abacus.Transaction("users", f"SELECT FROM {row} FOR UPDATE") as postgres:
+            late = threads.submit(own, person, method, username="taken-over", new="nine wooden beads")
+            eventually(lambda: postgres.waiting() == 1, message="the statement waits")
+            postgres.run(f"UPDATE users SET password_hash = 'another' WHERE id = {person.id}")
+            postgres.commit()
         reply = late.result()
     assert (reply.status, reply.json) == (409, OUTDATED)
     assert abacus.psql("users", f"SELECT username, password_hash FROM {row}") == f"{person.username}|another"

@@ -383,11 +383,10 @@ def test_a_passkey_whose_counter_does_not_grow_is_refused_and_its_user_is_notifi
 @pytest.mark.parametrize("use", [passkey_login, second_factor])
 def test_of_two_uses_at_once_with_one_count_the_second_is_refused_and_its_user_is_notified(fresh, use):
     """Both have read the count of before when the first one stores its own."""
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'users' AND wait_event_type = 'Lock'"
-    locked = abacus.transaction("users", f"SELECT FROM factors WHERE id = '{fresh.factor}' FOR UPDATE")
-    with ThreadPoolExecutor() as pool, locked:
+    row = abacus.Transaction("users", f"SELECT FROM factors WHERE id = '{fresh.factor}' FOR UPDATE")
+    with ThreadPoolExecutor() as pool, row:
         uses = [pool.submit(use, fresh, count=5) for _ in range(2)]
-        eventually(lambda: int(sql(waiting)) >= 2, message="both wait to store the count")
+        eventually(lambda: row.waiting() >= 2, message="both wait to store the count")
         copies = "SELECT count(*) FROM events WHERE user_id = {} AND event = 'passkey_copied'"
         assert sql(copies, fresh.id) == "0"
     assert sorted(each.result().status for each in uses) == [201, 401]

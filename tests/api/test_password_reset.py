@@ -94,7 +94,7 @@ def test_the_reply_is_the_same_for_every_address_and_only_accounts_get_a_message
 def test_a_request_does_not_wait_while_users_looks_for_the_account_of_the_same_address(person):
     """Its row is held for as long as that takes, and it takes longer when there is an account."""
     row = f"INSERT INTO forgotten_passwords (email, asked_s) VALUES ('{person.email}', 0)"
-    with abacus.transaction("users", row):
+    with abacus.Transaction("users", row):
         assert forget(person.email).status == 202
     assert eventually(lambda: tokens(person.email))
 
@@ -168,11 +168,10 @@ def test_a_link_that_is_made_while_the_email_is_changed_is_refused(person, admin
     token = token_for(person)
     columns, row = "id, user_id, email, expires_at", "format('(%L, %s, %L, %L)', id, user_id, email, expires_at)"
     row = psql("users", f"DELETE FROM password_resets WHERE user_id = {person.id} RETURNING {row}")
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     with ThreadPoolExecutor() as threads:
-        with abacus.transaction("users", f"SELECT FROM users WHERE id = {person.id} FOR NO KEY UPDATE"):
+        with abacus.Transaction("users", f"SELECT FROM users WHERE id = {person.id} FOR NO KEY UPDATE") as locked:
             late = threads.submit(change, person, by_admin and admin, email=f"other-{person.email}")
-            eventually(lambda: psql("users", waiting) == "1", message="the change waits")
+            eventually(lambda: locked.waiting() == 1, message="the change waits")
             psql("users", f"INSERT INTO password_resets ({columns}) VALUES {row}")
         assert late.result().status == 200
     assert links(person) == 1 and is_refused(reset(token, NEW))

@@ -13,7 +13,7 @@ from test_mtan import Owner as ByEmail
 from test_mtan import challenge_of, confirmation, notice, other, respond
 
 import abacus
-from abacus import Daemon, Person, eventually, get, messages, post, psql, redis_cli
+from abacus import Daemon, Person, eventually, get, messages, post, redis_cli
 
 TRIES = 5  # of numbers, by an account in a day
 counter = itertools.count()
@@ -271,13 +271,12 @@ def test_codes_that_are_activated_while_an_admin_changes_the_address_do_not_go_t
     body = {"method": "mtan", "current": person.password}
     factor = post("/auth/factors", body, token=person.token).json["data"]["id"]
     code, _ = ByEmail.newest(person)
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     with ThreadPoolExecutor() as threads:
-        with abacus.transaction("users", f"SELECT FROM users WHERE id = {person.id} FOR NO KEY UPDATE"):
+        with abacus.Transaction("users", f"SELECT FROM users WHERE id = {person.id} FOR NO KEY UPDATE") as row:
             activated = threads.submit(post, f"/auth/factors/{factor}", {"code": code}, token=person.token)
-            eventually(lambda: psql("users", waiting) == "1", message="the activation waits")
+            eventually(lambda: row.waiting() == 1, message="the activation waits")
             changed = threads.submit(change_email, person, admin)
-            eventually(lambda: changed.done() or psql("users", waiting) == "2", message="the change waits too")
+            eventually(lambda: changed.done() or row.waiting() == 2, message="the change waits too")
             assert not changed.done(), changed.result()
         assert activated.result().status == 200
         person.email = changed.result()

@@ -208,15 +208,12 @@ def test_a_message_that_users_has_claimed_is_passed_on_before_it_ends():
     names = ["users", "users-2"][: abacus.INSTANCES]
     address = f"claimed-{time.time_ns()}@example.com"
     message = f"INSERT INTO outbox (template, recipient, parameters) VALUES ('password_changed', '{address}', '{{}}')"
-    claims = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE outbox SET attempt%'"
-    command = ["sh", str(abacus.ROOT / "scripts/stack"), "psql", "users", "-q"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, text=True, cwd=abacus.ROOT) as postgres:
-        postgres.stdin.write(f"BEGIN; LOCK TABLE outbox IN SHARE MODE; {message};\n")
-        postgres.stdin.flush()
-        eventually(lambda: abacus.psql("users", claims) == str(len(names)), message="each users waits for its claim")
+    with abacus.Transaction("users", f"LOCK TABLE outbox IN SHARE MODE; {message}") as postgres:
+        claims = "query LIKE 'UPDATE outbox SET attempt%'"
+        eventually(lambda: postgres.waiting(claims) == len(names), message="each users waits for its claim")
         for name in names:
             abacus.kill(name, signal.SIGTERM)
         eventually(lambda: not abacus.is_ready("users"), message="it is draining")
-        postgres.communicate("COMMIT;\n")
+        postgres.commit()
     eventually(lambda: abacus.messages(address, "Your password was changed"), message="the message is sent")
     eventually(abacus.all_ready)

@@ -7,7 +7,6 @@ import random
 import re
 import signal
 import socket
-import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -130,20 +129,9 @@ def test_a_token_stays_revoked_when_redis_is_emptied_during_republishing():
     """Revoked tokens are republished before users, so a lock on the table of users stops republishing in the middle."""
     person = abacus.Person()
     get("/auth/logout", token=person.token)
-    with subprocess.Popen(
-        ["sh", abacus.ROOT / "scripts/stack", "psql", "users", "-q"], stdin=subprocess.PIPE, text=True
-    ) as postgres:
-        postgres.stdin.write("BEGIN; LOCK TABLE users;\n")
-        postgres.stdin.flush()
-        eventually(
-            lambda: psql_count("pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'users'::regclass AND granted") == 1
-        )
+    with abacus.Transaction("users", "LOCK TABLE users") as postgres:
         abacus.redis_cli("FLUSHALL")
-        eventually(
-            lambda: psql_count("pg_stat_activity WHERE wait_event_type = 'Lock'"),
-            30,
-            message="tokens are published, users are not",
-        )
+        eventually(postgres.waiting, 30, message="tokens are published, users are not")
         abacus.redis_cli("FLUSHALL")
     eventually(lambda: abacus.redis_cli("EXISTS", "{revocations}:complete") == "1", message="everything is published")
     with abacus.Daemon("values") as values:
@@ -295,20 +283,11 @@ def test_account_changes_take_effect_although_the_client_disconnected():
             users.call(method, path, body, token=token, timeout=1, headers=dict(*headers))
 
     users = abacus.Daemon("users", POSTGRES_CONNECTIONS=10, POSTGRES_QUERY_TIMEOUT_MS=4000)
-    with (
-        users,
-        subprocess.Popen(
-            ["sh", abacus.ROOT / "scripts/stack", "psql", "users", "-q"], stdin=subprocess.PIPE, text=True
-        ) as postgres,
-    ):
-        postgres.stdin.write("BEGIN; LOCK TABLE users, revoked_tokens IN EXCLUSIVE MODE;\n")  # reads continue
-        postgres.stdin.flush()
-        eventually(
-            lambda: psql_count("pg_locks WHERE mode = 'ExclusiveLock' AND relation = 'users'::regclass AND granted") == 1
-        )
+    locked = abacus.Transaction("users", "LOCK TABLE users, revoked_tokens IN EXCLUSIVE MODE")  # reads continue
+    with users, locked:
         with ThreadPoolExecutor() as threads:
             list(threads.map(ask_and_leave, requests))
-        postgres.stdin.close()
+        locked.commit()
         for path in ("/auth/status", "/api/values"):
             eventually(
                 lambda: all(get(path, token=token).status == 401 for token in (*tokens, session["access_token"])),
