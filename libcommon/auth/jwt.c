@@ -1,10 +1,8 @@
 #include "auth/jwt_internal.h"
 
 #include <cjson/cJSON.h>
-#include <inttypes.h>
 #include <mbedtls/constant_time.h>
 #include <mbedtls/md.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +12,7 @@
 #include "base/clock.h"
 #include "base/int64.h"
 #include "base/json.h"
+#include "base/json_write.h"
 #include "base/mem.h"
 #include "base/random.h"
 
@@ -36,7 +35,7 @@ void jwt_sign(const char *secret, const char *text, size_t len, uint8_t signatur
 
 void jwt_jti_make(int64_t unix_ms, uint8_t jti[JWT_JTI_BYTES])
 {
-	random_fill(jti, JWT_JTI_BYTES);
+	random_id(jti, JWT_JTI_BYTES);
 	for (int i = 0; i < 6; i++)
 		jti[i] = (uint8_t)(unix_ms >> (40 - 8 * i));
 	jti[6] = (uint8_t)(0x70 | (jti[6] & 0x0F));
@@ -111,30 +110,46 @@ static struct jwt_claims claims_at(int64_t user_id, bool is_admin, int64_t issue
 	return claims;
 }
 
-static const char *first_method(const struct jwt_claims *claims)
+static const char *first_method(const struct jwt_session *session)
 {
-	return strcmp(claims->session.factor, JWT_FACTOR_PASSKEY_ALONE) == 0 ? "pop" : "pwd";
+	return strcmp(session->factor, JWT_FACTOR_PASSKEY_ALONE) == 0 ? "pop" : "pwd";
+}
+
+static void add_session(const struct jwt_key *key, const struct jwt_session *session, struct buf *json)
+{
+	char sid[37];
+
+	jwt_jti_format(session->id, sid);
+	json_write_member_text(json, "aud", key->audience);
+	json_write_member_text(json, "sid", sid);
+	json_write_member_int(json, "auth_time", session->authenticated_s);
+	json_write_key(json, "amr");
+	json_write_array(json);
+	json_write_text(json, first_method(session));
+	if (*session->factor) {
+		json_write_text(json, session->factor);
+		json_write_text(json, "mfa");
+	}
+	json_write_array_end(json);
 }
 
 static void add_claims(const struct jwt_key *key, const struct jwt_claims *claims, struct buf *json)
 {
-	char jti[37], sid[37];
+	char jti[37], subject[INT64_TEXT_BYTES];
 
 	jwt_jti_format(claims->jti, jti);
-	buf_printf(json,
-		   "{\"iss\":\"%s\",\"sub\":\"%" PRId64 "\",\"iat\":%" PRId64 ",\"nbf\":%" PRId64 ",\"exp\":%" PRId64
-		   ",\"jti\":\"%s\",\"adm\":%s",
-		   key->issuer, claims->user_id, claims->issued_s, claims->not_before_s, claims->expires_s, jti,
-		   claims->is_admin ? "true" : "false");
-	if (claims->has_session) {
-		jwt_jti_format(claims->session.id, sid);
-		buf_printf(json, ",\"aud\":\"%s\",\"sid\":\"%s\",\"auth_time\":%" PRId64 ",\"amr\":[\"%s\"", key->audience, sid,
-			   claims->session.authenticated_s, first_method(claims));
-		if (*claims->session.factor)
-			buf_printf(json, ",\"%s\",\"mfa\"", claims->session.factor);
-		buf_text(json, "]");
-	}
-	buf_text(json, "}");
+	int64_format(claims->user_id, subject);
+	json_write_object(json);
+	json_write_member_text(json, "iss", key->issuer);
+	json_write_member_text(json, "sub", subject);
+	json_write_member_int(json, "iat", claims->issued_s);
+	json_write_member_int(json, "nbf", claims->not_before_s);
+	json_write_member_int(json, "exp", claims->expires_s);
+	json_write_member_text(json, "jti", jti);
+	json_write_member_bool(json, "adm", claims->is_admin);
+	if (claims->has_session)
+		add_session(key, &claims->session, json);
+	json_write_object_end(json);
 }
 
 static char *sign(const struct jwt_key *key, const struct jwt_claims *claims)

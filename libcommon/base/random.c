@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -46,19 +47,28 @@ void random_fill(void *bytes, size_t len)
 		mem_die("the kernel gives no random bytes\n");
 }
 
-void random_hex(char *ret_text, size_t digits)
+void random_id(void *ret_bytes, size_t len)
 {
-	static const char alphabet[] = "0123456789abcdef";
 	static unsigned char kept[1024];
 	static size_t used = sizeof kept;
 
-	if (sizeof kept - used < digits / 2) {
+	if (sizeof kept - used < len) {
 		random_fill(kept, sizeof kept);
 		used = 0;
 	}
+	memcpy(ret_bytes, kept + used, len);
+	used += len;
+}
+
+void random_hex(char *ret_text, size_t digits)
+{
+	static const char alphabet[] = "0123456789abcdef";
+	unsigned char bytes[RANDOM_ID_BYTES_MAX];
+
+	random_id(bytes, digits / 2);
 	for (size_t i = 0; i < digits / 2; i++) {
-		*ret_text++ = alphabet[kept[used] >> 4];
-		*ret_text++ = alphabet[kept[used++] & 15];
+		*ret_text++ = alphabet[bytes[i] >> 4];
+		*ret_text++ = alphabet[bytes[i] & 15];
 	}
 	*ret_text = '\0';
 }

@@ -6,8 +6,12 @@
 
 /* Ends the process if the kernel gives none, because a predictable token is worse than none. */
 void random_fill(void *bytes, size_t len);
-/* Lower-case hexadecimal digits (an even number, up to 64) and a NUL, for ids and not for secrets: one system call gets the
- * bytes of many. Not before a fork(), because the child would make the same ones. */
+
+#define RANDOM_ID_BYTES_MAX 32
+/* For ids and not for secrets: one system call gets the bytes of many. At most RANDOM_ID_BYTES_MAX. Not before a fork(),
+ * because the child would make the same ones. */
+void random_id(void *ret_bytes, size_t len);
+/* The same as lower-case hexadecimal digits (an even number) and a NUL. */
 void random_hex(char *ret_text, size_t digits);
 
 #endif
