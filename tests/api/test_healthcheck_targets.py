@@ -300,14 +300,23 @@ def test_a_postgres_that_takes_no_writes_is_degraded():
         assert (seen["status"], seen["reason"]) == ("degraded", "read-only: it takes no writes")
 
 
+# ---- many that refuse ----
+
+REFUSING = [("many", f"http://127.9.0.{n + 1}:1") for n in range(250)]  # their replies are large
+
+
+def test_a_day_of_many_instances_has_points_that_cover_more_time():
+    with Healthcheck(REFUSING, interval_s=0.2) as daemon:
+        day = daemon.call("GET", "/healthcheck/history?service=many&minutes=1440").json["data"]
+    assert len(day["instances"]) == 250
+    assert day["interval_s"] == 11 * 240  # 9,000 points of all are 36 of each
+
+
 # ---- streams ----
 
 
 def test_streams_are_limited_and_a_client_that_does_not_read_is_dropped():
-    many = [
-        ("many", f"http://127.9.{n // 250}.{n % 250 + 1}:1") for n in range(250)
-    ]  # all of them refuse: this makes messages large
-    with Healthcheck(many, interval_s=0.05, HEALTHCHECK_STREAMS_PER_CLIENT=1000) as daemon:
+    with Healthcheck(REFUSING, interval_s=0.05, HEALTHCHECK_STREAMS_PER_CLIENT=1000) as daemon:
         with socket.create_connection(("127.0.0.1", daemon.port)) as slow:
             slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             slow.sendall(b"GET /status/stream HTTP/1.1\r\nHost: a\r\n\r\n")

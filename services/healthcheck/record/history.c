@@ -68,11 +68,11 @@ struct sums {
 
 static void add(struct history_point *point, struct sums *sums, const struct sample *sample, int64_t at_ms)
 {
+	if (sample->health == HEALTH_UNKNOWN)
+		return;
 	point->at_ms = at_ms;
 	if (sums->samples++ == 0 || sample->health > point->health)
 		point->health = sample->health;
-	if (sample->health == HEALTH_DOWN)
-		return;
 	if (sample->memory_kib) {
 		sums->alive++;
 		sums->memory_kib += sample->memory_kib;
@@ -116,9 +116,14 @@ uint64_t history_first_round(const struct history *history, int minutes, int64_t
 }
 
 /* Plans one point less than allowed, because the first and the last point may cover only a part of a step. */
+static size_t step_for(size_t count, size_t points_max)
+{
+	return (count + points_max - 2) / (points_max - 1);
+}
+
 size_t history_step(const struct history *history, int minutes, size_t points_max)
 {
-	return (rounds_in(history, minutes) + points_max - 2) / (points_max - 1);
+	return step_for(rounds_in(history, minutes), points_max);
 }
 
 size_t history_points(const struct history *history, const struct sample *samples, int minutes, int64_t now_ms,
@@ -134,8 +139,7 @@ size_t history_points(const struct history *history, const struct sample *sample
 		for (; round < end && round <= history->round; round++) {
 			size_t at = round % history->rounds_max;
 
-			if (samples[at].health != HEALTH_UNKNOWN)
-				add(&points[count], &sums, &samples[at], history->times_ms[at]);
+			add(&points[count], &sums, &samples[at], history->times_ms[at]);
 		}
 		if (sums.samples > 0)
 			finish(&points[count++], &sums);
@@ -154,28 +158,30 @@ struct rounds history_bin_rounds(const struct history *history)
 	return (struct rounds){first, history->round + 1};
 }
 
-static struct sums sum_of_bin(const struct history *history, const struct sample *samples, struct history_point *point)
-{
-	struct rounds rounds = history_bin_rounds(history);
-	struct sums sums = {0};
-
-	for (uint64_t round = rounds.first; round < rounds.end; round++) {
-		size_t at = round % history->rounds_max;
-
-		if (samples[at].health != HEALTH_UNKNOWN)
-			add(point, &sums, &samples[at], history->times_ms[at]);
-	}
-	if (sums.samples > 0)
-		finish(point, &sums);
-	return sums;
-}
-
 static struct sample sample_of(const struct history_point *point)
 {
 	struct sample sample = history_sample(HEALTH_UP, point->memory_bytes, point->cpu_percent, point->response_ms);
 
 	sample.health = point->health; /* a bin in which it was down has figures of when it was not */
 	return sample;
+}
+
+/* The means of the current bin so far. HEALTH_UNKNOWN: the instance was not asked in it. */
+static struct sample sample_of_bin(const struct history *history, const struct sample *samples)
+{
+	struct rounds rounds = history_bin_rounds(history);
+	struct history_point point = {0};
+	struct sums sums = {0};
+
+	for (uint64_t round = rounds.first; round < rounds.end; round++) {
+		size_t at = round % history->rounds_max;
+
+		add(&point, &sums, &samples[at], history->times_ms[at]);
+	}
+	if (sums.samples == 0)
+		return (struct sample){0};
+	finish(&point, &sums);
+	return sample_of(&point);
 }
 
 /* Bins in which no round began, because the machine was suspended, are empty. After the clock was set back all are, because
@@ -193,24 +199,12 @@ void history_end_bin(const struct history *history, struct sample *samples, int6
 {
 	struct sample *day = samples + history->rounds_max;
 	struct bins over = history_bins_over(history, now_ms);
-	struct history_point point = {0};
-	bool is_known = sum_of_bin(history, samples, &point).samples > 0;
+	struct sample means = sample_of_bin(history, samples);
 
 	for (int64_t bin = over.first; bin < over.end; bin++)
 		day[bin % DAY_BINS] = (struct sample){0};
-	if (is_known && over.is_any_kept)
-		day[over.first % DAY_BINS] = sample_of(&point);
-}
-
-static void read_bin(const struct sample *sample, int64_t bin, struct history_point *point)
-{
-	*point = (struct history_point){
-		.at_ms = bin * DAY_BIN_S * 1000,
-		.health = sample->health,
-		.memory_bytes = sample->memory_kib ? (double)sample->memory_kib * 1024 : -1,
-		.cpu_percent = sample->memory_kib ? (double)sample->cpu_permille / 10 : -1,
-		.response_ms = sample->response_100us ? (double)sample->response_100us / 10 : -1,
-	};
+	if (over.is_any_kept)
+		day[over.first % DAY_BINS] = means;
 }
 
 int64_t history_oldest_bin(const struct history *history, int minutes, int64_t now_ms)
@@ -222,19 +216,29 @@ int64_t history_oldest_bin(const struct history *history, int minutes, int64_t n
 	return oldest < 0 ? 0 : oldest; /* on the first day of 1970, where a machine without a clock of its own starts */
 }
 
+size_t history_day_step(int minutes, size_t points_max)
+{
+	return step_for(at_most((size_t)minutes * 60 / DAY_BIN_S, DAY_BINS), points_max);
+}
+
 size_t history_day_points(const struct history *history, const struct sample *samples, int minutes, int64_t now_ms,
 			  struct history_point *points, size_t points_max)
 {
 	const struct sample *day = samples + history->rounds_max;
-	struct history_point current = {0};
+	struct sample current = sample_of_bin(history, samples);
+	int64_t step = (int64_t)history_day_step(minutes, points_max);
+	int64_t bin = history_oldest_bin(history, minutes, now_ms);
 	size_t count = 0;
 
-	for (int64_t bin = history_oldest_bin(history, minutes, now_ms); bin < history->day_bin && count < points_max; bin++)
-		if (day[bin % DAY_BINS].health != HEALTH_UNKNOWN)
-			read_bin(&day[bin % DAY_BINS], bin, &points[count++]);
-	if (sum_of_bin(history, samples, &current).samples > 0 && count < points_max) {
-		current.at_ms = history->day_bin * DAY_BIN_S * 1000;
-		points[count++] = current;
+	while (bin <= history->day_bin && count < points_max) {
+		int64_t end = (bin / step + 1) * step;
+		struct sums sums = {0};
+
+		for (; bin < end && bin <= history->day_bin; bin++)
+			add(&points[count], &sums, bin == history->day_bin ? &current : &day[bin % DAY_BINS],
+			    bin * DAY_BIN_S * 1000);
+		if (sums.samples > 0)
+			finish(&points[count++], &sums);
 	}
 	return count;
 }

@@ -70,8 +70,9 @@ size_t history_step(const struct history *history, int minutes, size_t points_ma
  */
 size_t history_points(const struct history *history, const struct sample *samples, int minutes, int64_t now_ms,
 		      struct history_point *points, size_t points_max);
-/* The same of the last day's bins; there are at most DAY_BINS points. A point is at the beginning of its bin; the last one
- * covers the rounds of the current bin so far. */
+/* The same of the last day's bins, whose means have equal weight in a point. A point is at the beginning of its last bin; the
+ * current bin counts with its rounds so far. */
+size_t history_day_step(int minutes, size_t points_max);
 size_t history_day_points(const struct history *history, const struct sample *samples, int minutes, int64_t now_ms,
 			  struct history_point *points, size_t points_max);
 

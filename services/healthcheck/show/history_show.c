@@ -22,14 +22,12 @@ static void add_point(struct buf *json, const struct history_point *point)
 	json_write_object_end(json);
 }
 
-/* points_max: unless it is a day. */
 static void add_instance(struct buf *json, const struct instance *instance, const struct range *range, size_t points_max)
 {
 	static struct history_point points[HISTORY_POINTS_MAX];
 	const struct history *history = &instance->monitor->history;
 	int64_t now_ms = clock_unix_ms();
-	size_t count = range->is_day ? history_day_points(history, instance->samples, range->minutes, now_ms, points,
-							  HISTORY_POINTS_MAX)
+	size_t count = range->is_day ? history_day_points(history, instance->samples, range->minutes, now_ms, points, points_max)
 				     : history_points(history, instance->samples, range->minutes, now_ms, points, points_max);
 
 	json_write_object(json);
@@ -62,7 +60,7 @@ static void reply_history(struct http_request *req, unsigned service, const stru
 	http_success_begin(&json, NULL);
 	json_write_object(&json);
 	json_write_member_text(&json, "service", targets_service_name(monitor->targets, service));
-	range_add(&json, monitor, range, history_step(&monitor->history, range->minutes, points_max));
+	range_add(&json, monitor, range, points_max);
 	json_write_key(&json, "instances");
 	json_write_array(&json);
 	for (size_t i = 0; i < monitor->instances_count; i++)

@@ -19,9 +19,16 @@ cJSON *range_read(struct http_request *req, cJSON *errors, struct range *ret_ran
 	return errors;
 }
 
-void range_add(struct buf *json, const struct monitor *monitor, const struct range *range, size_t step)
+static double interval_s(const struct monitor *monitor, const struct range *range, size_t points_max)
+{
+	if (range->is_day)
+		return (double)history_day_step(range->minutes, points_max) * DAY_BIN_S;
+	return (double)history_step(&monitor->history, range->minutes, points_max) * (double)monitor->config->interval_ms / 1000;
+}
+
+void range_add(struct buf *json, const struct monitor *monitor, const struct range *range, size_t points_max)
 {
 	json_write_member_int(json, "minutes", range->minutes);
 	json_write_key(json, "interval_s");
-	buf_printf(json, "%g", range->is_day ? DAY_BIN_S : (double)step * (double)monitor->config->interval_ms / 1000);
+	buf_printf(json, "%g", interval_s(monitor, range, points_max));
 }

@@ -15,7 +15,7 @@ struct range {
 
 /* ?minutes=, 15 without it. Returns errors, and one more if it is not valid. */
 cJSON *range_read(struct http_request *req, cJSON *errors, struct range *ret_range);
-/* Adds the members minutes and interval_s. step: rounds for each point, unless it is a day. */
-void range_add(struct buf *json, const struct monitor *monitor, const struct range *range, size_t step);
+/* Adds the members minutes and interval_s. points_max: of each series of points. */
+void range_add(struct buf *json, const struct monitor *monitor, const struct range *range, size_t points_max);
 
 #endif

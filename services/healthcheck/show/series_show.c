@@ -58,12 +58,11 @@ static void reply(struct http_request *req, const struct figures *series, const 
 		  const struct figure *figures)
 {
 	const struct monitor *monitor = monitor_of(req);
-	size_t step = history_step(&monitor->history, range->minutes, HISTORY_POINTS_MAX);
 	struct buf json = {0};
 
 	http_success_begin(&json, NULL);
 	json_write_object(&json);
-	range_add(&json, monitor, range, step);
+	range_add(&json, monitor, range, HISTORY_POINTS_MAX);
 	add_points(&json, &monitor->history, series, range, figures);
 	json_write_object_end(&json);
 	json_write_object_end(&json);

@@ -270,13 +270,37 @@ static void test_a_clock_that_is_set_back_to_1970_empties_the_day_alone(void **s
 		assert_int_equal(samples[at].health, HEALTH_UP);
 }
 
+static void test_a_day_of_few_points_has_the_means_and_the_worst_health_of_several_bins(void **state)
+{
+	now_ms = (START_MS / (2 * BIN_MS) + 1) * 2 * BIN_MS - INTERVAL_MS; /* so that a pair of bins begins */
+	for (size_t i = 0; i < BIN_ROUNDS; i++)
+		add_round(history_sample(HEALTH_UP, 4096, 10, 1));
+	for (size_t i = 0; i < BIN_ROUNDS; i++)
+		add_round(history_sample(i ? HEALTH_UP : HEALTH_DOWN, 8192, 20, 3));
+	add_round(history_sample(HEALTH_UP, 4096, 10, 1));
+	assert_int_equal(history_day_step(DAY_MINUTES, DAY_BINS / 2 + 1), 2);
+	assert_int_equal(history_day_points(&history, samples, DAY_MINUTES, now_ms, points, DAY_BINS / 2 + 1), 2);
+	assert_int_equal(points[0].health, HEALTH_DOWN);
+	assert_near(points[0].memory_bytes, 6144, 0);
+	assert_near(points[0].cpu_percent, 15, 1e-9);
+	assert_near(points[0].response_ms, 2, 1e-9);
+	assert_int_equal(points[1].at_ms - points[0].at_ms, BIN_MS); /* the last bin of each, of which the second has one so far */
+}
+
 static void test_no_more_points_of_the_day_are_written_than_fit(void **state)
 {
-	go_to_the_end_of_a_bin();
-	add_rounds(3 * BIN_ROUNDS);
-	points[2].at_ms = -1;
-	assert_int_equal(history_day_points(&history, samples, DAY_MINUTES, now_ms, points, 2), 2);
-	assert_int_equal(points[2].at_ms, -1);
+	static const size_t most[] = {2, 35, DAY_BINS};
+
+	add_rounds(400 * BIN_ROUNDS);
+	for (size_t i = 0; i < sizeof most / sizeof *most; i++) {
+		size_t count;
+
+		points[most[i]].at_ms = -1;
+		count = history_day_points(&history, samples, DAY_MINUTES, now_ms, points, most[i]);
+		assert_in_range(count, most[i] / 2, most[i]);
+		assert_int_equal(points[most[i]].at_ms, -1);
+		assert_true(now_ms - points[count - 1].at_ms <= BIN_MS);
+	}
 }
 
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -304,6 +328,7 @@ int main(void)
 		TEST(test_after_the_clock_was_set_back_no_point_is_of_times_to_come),
 		TEST(test_on_the_first_day_of_1970_no_point_is_before_it),
 		TEST(test_a_clock_that_is_set_back_to_1970_empties_the_day_alone),
+		TEST(test_a_day_of_few_points_has_the_means_and_the_worst_health_of_several_bins),
 		TEST(test_no_more_points_of_the_day_are_written_than_fit),
 	};
 

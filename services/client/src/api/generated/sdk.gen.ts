@@ -724,7 +724,9 @@ export const getHealth = <ThrowOnError extends boolean = false>(options?: Option
 /**
  * The history of each instance of a service, up to the last day
  *
- * With `STATUS_PUBLIC=summary` for admins alone. Beyond an hour a point covers four minutes.
+ * With `STATUS_PUBLIC=summary` for admins alone. Beyond an hour a point covers four minutes. Of many instances each point covers more, as
+ * `interval_s` says, so that all of them have at most 9,000 points.
+ *
  */
 export const getHealthHistory = <ThrowOnError extends boolean = false>(options: Options<GetHealthHistoryData, ThrowOnError>): RequestResult<GetHealthHistoryResponses, GetHealthHistoryErrors, ThrowOnError> => (options.client ?? client).get<GetHealthHistoryResponses, GetHealthHistoryErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
