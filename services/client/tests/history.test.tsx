@@ -88,7 +88,7 @@ it("a page of a filtered list that is empty is followed by the next one, as its 
 	const empty = { Link: '</api/values?limit=50&kind=lucas&after=9-3>; rel="next"' };
 	answer("GET /api/values", 200, { status: "success", data: { values: [] } }, empty);
 	show("/?kind=lucas", { as: { id: 7 } });
-	await waitFor(() => expect(queries).toContain("?limit=50&kind=lucas&after=9-3"));
+	await waitFor(() => expect(queries).toContain("?limit=200&kind=lucas&after=9-3"));
 	answer("GET /api/values", 200, { status: "success", data: { values: VALUES } });
 	await screen.findByRole("link", { name: "Lucas 9, the whole result" });
 });

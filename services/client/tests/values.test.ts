@@ -1,8 +1,12 @@
 import type { QueryClient } from "@tanstack/react-query";
 import { beforeEach, expect, it, vi } from "vitest";
+import { fetchValues, type ValuePage } from "../src/api/calls";
 import type { LiveValue, Value } from "../src/api/generated";
 import { createQueryClient } from "../src/query-client";
+import type { ValueQuery } from "../src/values/filter";
 import { addLive, addSubmitted, valuesOf, valuesQuery } from "../src/values/values";
+
+vi.mock("../src/api/calls", async (original) => ({ ...(await original()), fetchValues: vi.fn() }));
 
 const KEY = ["values", 7];
 let queries: QueryClient;
@@ -99,3 +103,61 @@ it("the list is polled every 2 s without a live connection, every 10 s with one,
 	expect(every(true, value("1"))).toBe(10_000);
 	expect(every(false, value("1", { state: "done" }))).toBe(false);
 });
+
+/* ---- fetching a list again ---- */
+
+const done = (id: number) =>
+	value(`${id}`, { state: "done", digits: 2, preview: "21", duration_us: 4, calculated_at: "2026-01-02T03:04:06.000Z" });
+const doneFrom = (first: number, count: number) => Array.from({ length: count }, (_, i) => done(first - i));
+
+/* The server has ALL, newest first. Resolves to how it was asked for them again, when the list had the first page and PAGES more. */
+async function refetched(all: Value[], pages: number, change: () => void = () => {}, filter: ValueQuery | null = null) {
+	const asked: string[] = [];
+	vi.mocked(fetchValues).mockImplementation(async (after, query): Promise<ValuePage> => {
+		const limit = (query as { limit?: number } | null)?.limit ?? (after ? 200 : 50);
+		const rest = after ? all.filter(({ id }) => Number(id) < Number(after)) : all;
+		asked.push(`${limit} after ${after}`);
+		return { values: rest.slice(0, limit), next: rest.length > limit ? (rest[limit - 1]?.id ?? null) : null };
+	});
+	await queries.fetchInfiniteQuery({ ...valuesQuery(7, true, filter), pages: pages + 1 } as never);
+	change();
+	asked.length = 0;
+	await queries.fetchInfiniteQuery({ ...valuesQuery(7, true, filter), staleTime: 0 });
+	return asked;
+}
+
+it("of a list of 10,000 values, one of them pending, two pages are fetched again", async () => {
+	const all = doneFrom(10_000, 10_000);
+	all[5000] = value("5000");
+	const asked = await refetched(all, 50);
+	expect(asked).toEqual(["200 after null", "200 after 5151"]);
+	expect(seen().map(({ id }) => id)).toEqual(all.map(({ id }) => id));
+});
+
+it("what is new on the first page leaves the other pages as they are", async () => {
+	const all = doneFrom(500, 500);
+	const asked = await refetched(all, 2, () => all.unshift(...doneFrom(540, 40)));
+	expect(asked).toEqual(["200 after null"]);
+	expect(seen()).toHaveLength(490);
+	expect(seen().map(({ id }) => id)).toEqual(all.slice(0, 490).map(({ id }) => id));
+});
+
+it("when more is new than a page has, all pages are fetched again", async () => {
+	const all = doneFrom(500, 500);
+	const asked = await refetched(all, 2, () => all.unshift(...doneFrom(1000, 500)));
+	expect(asked).toEqual(["200 after null", "50 after null", "200 after 951", "200 after 751"]);
+	expect(seen().map(({ id }) => id)).toEqual(all.slice(0, 450).map(({ id }) => id));
+});
+
+it("a list that has become empty has no pages left", async () => {
+	const all = doneFrom(500, 500);
+	await refetched(all, 2, () => all.splice(0));
+	expect(seen()).toEqual([]);
+});
+
+it.each([{ state: "done" }, { order: "lowest" }] as const)(
+	"with %o a value may come between others, so all pages are fetched again",
+	async (filter) => {
+		expect(await refetched(doneFrom(500, 500), 2, undefined, filter)).toHaveLength(3);
+	},
+);

@@ -195,13 +195,15 @@ export function afterOf(response: Response): string | null {
 	return address === undefined ? null : new URLSearchParams(address.slice(address.indexOf("?") + 1)).get("after");
 }
 
+const FIRST_PAGE = 50; // small, because the list waits for it
+export const LARGEST_PAGE = 200;
+
 /* Pages of the values that match QUERY, or of all. */
 export async function fetchValues(after: string | null, query: ValueQuery | null = null): Promise<ValuePage> {
-	const { data, response } = await api.listValues({ ...throwing, query: { limit: 50, ...query, ...(after ? { after } : {}) } });
+	const limit = after ? LARGEST_PAGE : FIRST_PAGE;
+	const { data, response } = await api.listValues({ ...throwing, query: { limit, ...query, ...(after ? { after } : {}) } });
 	return { values: data.data.values, next: afterOf(response) };
 }
-
-const LARGEST_PAGE = 200;
 
 export async function fetchAllValues(query: ValueQuery | null): Promise<api.Value[]> {
 	const all: api.Value[] = [];

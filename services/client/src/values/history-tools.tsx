@@ -59,7 +59,7 @@ function DeleteAllDialog({ onClose }: { onClose: () => void }) {
 		onSuccess: (count) => notify("success", `${formatCount(count)} ${count === 1 ? "submission was" : "submissions were"} deleted.`),
 		onError: (error) => notify("danger", messageOf(error)),
 		onSettled() {
-			queries.invalidateQueries({ queryKey: ["values"] });
+			queries.resetQueries({ queryKey: ["values"] });
 			onClose();
 		},
 	});

@@ -1,6 +1,6 @@
 /* The user's submissions as cached pages of GET /api/values, newest first; results that arrive live are written into them. */
 import { type InfiniteData, infiniteQueryOptions, type QueryClient, queryOptions } from "@tanstack/react-query";
-import { fetchKinds, fetchResult, fetchValues, submitValue, type ValuePage } from "../api/calls";
+import { fetchKinds, fetchResult, fetchValues, LARGEST_PAGE, submitValue, type ValuePage } from "../api/calls";
 import { Failure } from "../api/failure";
 import type { Kind, LiveValue, Submitted, Value } from "../api/generated";
 import type { ValueQuery } from "./filter";
@@ -28,11 +28,46 @@ function finished(value: Value, live: LiveValue): Value {
 	return { ...value, state: "done", digits, preview, duration_us, calculated_at: new Date().toISOString() };
 }
 
+/* ---- fetching a list again ----
+ *
+ * A list is fetched again page by page, and every few seconds while a value of it is pending. A page behind the first stays as it is if all its values
+ * are done, because those never change, so of thousands of values few are fetched again. What was deleted from another page stays there until this one is
+ * loaded again. */
+
+/* In the order of submission new values are on the first page. In another order, and by state, values come between others. */
+function hasLastingPages(filter: ValueQuery | null): boolean {
+	return filter === null || (filter.state === undefined && filter.order === undefined);
+}
+
+function isSettled({ values }: ValuePage): boolean {
+	return values.length > 0 && values.every(({ state }) => state === "done");
+}
+
+/* The first page up to where the second one of KNOWN begins, so that this stays. null: more has come before it than fits in a page. */
+async function fetchFirst({ pages: [, second], pageParams }: Pages, filter: ValueQuery | null): Promise<ValuePage | null> {
+	const behind = new Set(second?.values.map(({ id }) => id));
+	const { values } = await fetchValues(null, { ...filter, limit: LARGEST_PAGE });
+	const end = values.findIndex(({ id }) => behind.has(id));
+
+	return end < 0 ? null : { values: values.slice(0, end), next: pageParams[1] as string | null };
+}
+
+/* KNOWN: what the list has. */
+async function fetchPage(known: Pages | undefined, after: string | null, filter: ValueQuery | null): Promise<ValuePage> {
+	const at = known && hasLastingPages(filter) ? known.pageParams.indexOf(after) : -1;
+	const page = known?.pages[at];
+
+	if (known && at === 0 && known.pages.length > 1) return (await fetchFirst(known, filter)) ?? fetchValues(null, filter);
+	return page && at > 0 && isSettled(page) ? page : fetchValues(after, filter);
+}
+
 /* FILTER: null for all of them, which are the list that submissions are added to. */
 export function valuesQuery(userId: number, isLive: boolean, filter: ValueQuery | null = null) {
+	const queryKey = filter ? ["values", userId, filter] : ["values", userId];
+
 	return infiniteQueryOptions({
-		queryKey: filter ? ["values", userId, filter] : ["values", userId],
-		queryFn: ({ pageParam }) => fetchValues(pageParam, filter),
+		queryKey,
+		queryFn: ({ pageParam, client }) => fetchPage(client.getQueryData<Pages>(queryKey), pageParam, filter),
 		initialPageParam: null as string | null,
 		getNextPageParam: (page) => page.next,
 		refetchInterval: ({ state }) =>
