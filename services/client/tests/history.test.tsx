@@ -1,5 +1,5 @@
 /* The list of a user's values: filtered, searched, folded, deleted and exported. */
-import { screen, waitFor, within } from "@testing-library/react";
+import { act, fireEvent, screen, waitFor, within } from "@testing-library/react";
 import { beforeEach, expect, it, vi } from "vitest";
 import { answer, answerBy, askedFor } from "./server";
 import { show } from "./show";
@@ -53,6 +53,15 @@ it("a kind that is chosen just after an index was typed is kept with it", async 
 	await hands.selectOptions(list().getByRole("combobox", { name: "Kind" }), "Lucas");
 	await waitFor(() => expect(queries.at(-1)).toBe("?limit=50&from=9&to=9&kind=lucas"));
 	expect(list().getByRole<HTMLSelectElement>("combobox", { name: "Kind" }).value).toBe("lucas");
+});
+
+it("two choices before the next render are both kept", async () => {
+	await open();
+	act(() => {
+		fireEvent.change(list().getByRole("combobox", { name: "Kind" }), { target: { value: "lucas" } });
+		fireEvent.change(list().getByRole("combobox", { name: "State" }), { target: { value: "failed" } });
+	});
+	await waitFor(() => expect(queries.at(-1)).toBe("?limit=50&kind=lucas&state=failed"));
 });
 
 it("an address without a filter empties the field, and what is typed then filters again", async () => {

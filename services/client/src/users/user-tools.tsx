@@ -1,5 +1,5 @@
-import { useLocation, useNavigate } from "react-router";
 import { Select } from "../parts/select";
+import { useAddressFilter } from "../parts/use-address-filter";
 import { useSettled } from "../parts/use-settled";
 import { FLAGS, filterOf, SORTS, searchOf, type UserFilter } from "./filter";
 
@@ -14,14 +14,11 @@ const SORT_TEXTS = {
 	"-email": "Email, Z to A",
 };
 
-/* The filter of the address, and how it is changed, which begins at the first page again. Typing replaces the entry of the history, so that going
- * back does not go through each letter. */
+/* Another filter or order begins at the first page again. */
 export function useUserFilter(): [UserFilter, (change: Partial<UserFilter>) => void] {
-	const { search } = useLocation();
-	const navigate = useNavigate();
-	const filter = filterOf(search);
+	const [filter, change] = useAddressFilter(filterOf, searchOf);
 
-	return [filter, (change) => navigate({ search: searchOf({ ...filter, after: null, ...change }) }, { replace: "text" in change })];
+	return [filter, (some) => change({ after: null, ...some })];
 }
 
 function Search({ text, onText }: { text: string; onText: (text: string) => void }) {

@@ -1,12 +1,12 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type KeyboardEvent, useId, useState } from "react";
-import { useLocation, useNavigate } from "react-router";
 import { deleteAllValues, fetchAllValues } from "../api/calls";
 import { messageOf } from "../api/failure";
 import { Dialog } from "../parts/dialog";
 import { Menu } from "../parts/menu";
 import { dismissErrors, notify } from "../parts/notices";
 import { Select } from "../parts/select";
+import { useAddressFilter } from "../parts/use-address-filter";
 import { useSettled } from "../parts/use-settled";
 import { downloadText } from "./copy";
 import { csvOf, type Filter, filterOf, jsonOf, ORDERS, queryOf, rangeOf, STATES, searchOf } from "./filter";
@@ -16,13 +16,8 @@ import { KIND_NAMES, KINDS } from "./kinds";
 const STATE_TEXTS = { pending: "Pending", done: "Done", failed: "Failed" };
 const ORDER_TEXTS = { newest: "Newest first", lowest: "Lowest index", highest: "Highest index" };
 
-/* The filter of the address, and how it is changed. Typing replaces the entry of the history, so that going back does not go through each letter. */
-export function useFilter(): [Filter, (change: Partial<Filter>) => void] {
-	const { search } = useLocation();
-	const navigate = useNavigate();
-	const filter = filterOf(search);
-
-	return [filter, (change) => navigate({ search: searchOf({ ...filter, ...change }) }, { replace: "text" in change })];
+export function useFilter() {
+	return useAddressFilter(filterOf, searchOf);
 }
 
 function Search({ text, onText }: { text: string; onText: (text: string) => void }) {
