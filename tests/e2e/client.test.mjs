@@ -415,6 +415,22 @@ test("Retry puts a failed value back, and its result appears in the same row", a
 	assert.deepEqual(page.complaints, []);
 });
 
+test("an admin puts back what another user has submitted, on the page of the result", async (t) => {
+	const [person, index] = [await newUser(), freshIndex()];
+	await psql("values", `INSERT INTO calculations (kind, index, state) VALUES ('lucas', ${index}, 'failed')`);
+	await call("POST", "/api/values", { body: { kind: "lucas", index }, token: person.token });
+	const page = await openAs(t, admin);
+	await page.goto(`${base}/values/lucas/${index}`);
+	await page.getByText("The calculation has failed").waitFor();
+	assert.deepEqual(await violations(page), []);
+	await page.getByRole("button", { name: "Retry" }).click();
+	await digits(page);
+	await page.getByRole("button", { name: "Home" }).click();
+	await isLive(page);
+	assert.equal(await value(page, index).count(), 0, "it is no submission of the admin");
+	assert.deepEqual(own(page.complaints), []);
+});
+
 test("a result that two users wait for appears in both lists", async (t) => {
 	const [one, two] = [await openAs(t, await newUser()), await openAs(t, await newUser())];
 	const index = freshIndex();

@@ -1,7 +1,7 @@
 /* The page of a result. */
 import { act, screen, waitFor, within } from "@testing-library/react";
 import { expect, it } from "vitest";
-import { answer, askedFor, failure } from "./server";
+import { answer, answerBy, askedFor, failure } from "./server";
 import { show } from "./show";
 
 function have(kind: string, index: number, digits: string) {
@@ -120,6 +120,41 @@ it("that was not asked for yet can be", async () => {
 	await hands.click(screen.getByRole("button", { name: "Calculate" }));
 	expect((await whole()).textContent).toContain("21");
 	expect(askedFor("POST /api/values")[0]?.body).toEqual({ kind: "fibonacci", index: 7 });
+});
+
+it("that has failed is put back, and then shown", async () => {
+	answer("GET /api/values/fibonacci/7", 409, failure("calculation_failed", "The calculation failed."));
+	answer("POST /api/values/fibonacci/7/retry", 200, { status: "success", data: { kind: "fibonacci", index: 7, state: "pending" } });
+	const hands = show("/values/fibonacci/7", { as: { id: 7 } });
+	await screen.findByText("The calculation has failed: several workers stopped while they calculated it.");
+	have("fibonacci", 7, "21");
+	await hands.click(screen.getByRole("button", { name: "Retry" }));
+	expect((await whole()).textContent).toContain("21");
+	expect(askedFor("POST /api/values")).toEqual([]);
+});
+
+it("that has failed is submitted by a user who has not done that, and then put back", async () => {
+	const put = { status: "success", data: { kind: "fibonacci", index: 7, state: "pending" } };
+	answer("GET /api/values/fibonacci/7", 409, failure("calculation_failed", "The calculation failed."));
+	answerBy("POST /api/values/fibonacci/7/retry", () =>
+		askedFor("POST /api/values").length > 0 ? [200, put] : [404, failure("not_found", "You have not submitted that.")],
+	);
+	answer("POST /api/values", 200, { working: false, id: "5", kind: "fibonacci", index: 7, state: "failed" });
+	const hands = show("/values/fibonacci/7", { as: { id: 7 } });
+	const button = await screen.findByRole("button", { name: "Retry" });
+	have("fibonacci", 7, "21");
+	await hands.click(button);
+	expect((await whole()).textContent).toContain("21");
+	expect(askedFor("POST /api/values")[0]?.body).toEqual({ kind: "fibonacci", index: 7 });
+});
+
+it("that can not be put back says why, and can be tried again", async () => {
+	answer("GET /api/values/fibonacci/7", 409, failure("calculation_failed", "The calculation failed."));
+	answer("POST /api/values/fibonacci/7/retry", 503, failure("unavailable", "Temporarily unavailable."));
+	const hands = show("/values/fibonacci/7", { as: { id: 7 } });
+	await hands.click(await screen.findByRole("button", { name: "Retry" }));
+	await screen.findByText("Temporarily unavailable.");
+	expect(screen.getByRole<HTMLButtonElement>("button", { name: "Retry" }).disabled).toBe(false);
 });
 
 it("two clicks on Calculate before the next render send one submission", async () => {

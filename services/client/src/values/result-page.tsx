@@ -13,6 +13,7 @@ import { formatCount, formatDigits, formatDuration } from "./format";
 import { estimate, introduction, isKind, KINDS, nameOfValue } from "./kinds";
 import { Approximation } from "./number";
 import { DigitReader } from "./reader";
+import { useRetry } from "./retry";
 import { Statistics } from "./statistics";
 import { useSubmit } from "./submit-form";
 import { ResultTools } from "./tools";
@@ -94,6 +95,26 @@ function Unknown({ kind, index }: { kind: Kind; index: number }) {
 	);
 }
 
+function Failed({ kind, index }: { kind: Kind; index: number }) {
+	const queries = useQueryClient();
+	const retrying = useRetry();
+	const { queryKey } = resultQuery(kind, index);
+
+	return (
+		<div className="sheet">
+			<p className="block">The calculation has failed: several workers stopped while they calculated it.</p>
+			<button
+				type="button"
+				className="button is-primary"
+				disabled={retrying.isPending}
+				onClick={() => retrying.mutate({ kind, index }, { onSuccess: () => queries.resetQueries({ queryKey }) })}
+			>
+				Retry
+			</button>
+		</div>
+	);
+}
+
 function Known({ kind, index, result, durationUs }: { kind: Kind; index: number; result: string; durationUs: number }) {
 	const scientific = scientificOf(result);
 
@@ -121,6 +142,7 @@ function Result({ kind, index, submits }: { kind: Kind; index: number; submits: 
 	const { data, error, refetch } = useQuery(resultQuery(kind, index, submits));
 
 	if (error instanceof Failure && error.httpStatus === 404) return <Unknown kind={kind} index={index} />;
+	if (error instanceof Failure && error.code === "calculation_failed") return <Failed kind={kind} index={index} />;
 	if (error) {
 		return (
 			<div className="sheet">

@@ -1,6 +1,6 @@
 import { type UseInfiniteQueryResult, useMutation, useQueryClient } from "@tanstack/react-query";
 import { type FocusEvent, memo, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
-import { deleteValue, retryValue } from "../api/calls";
+import { deleteValue } from "../api/calls";
 import { messageOf } from "../api/failure";
 import type { Value } from "../api/generated";
 import { Working } from "../parts/beads";
@@ -14,7 +14,8 @@ import { formatAge, formatCount, formatDigits, formatDuration, formatTime, forma
 import { followKey } from "./history-tools";
 import { KINDS } from "./kinds";
 import { Groups } from "./number";
-import { addRetried, removeValues } from "./values";
+import { useRetry } from "./retry";
+import { removeValues } from "./values";
 import { useVisibleRows } from "./visible-rows";
 import { OVERDUE_MS, type Wait } from "./wait";
 
@@ -57,17 +58,6 @@ function Shortened({ preview, length }: { preview: string; length: number }) {
 			<Groups digits={last} />
 		</>
 	);
-}
-
-function useRetry() {
-	const queries = useQueryClient();
-
-	return useMutation({
-		mutationFn: ({ kind, index }: Value) => retryValue(kind, index),
-		onMutate: dismissErrors,
-		onSuccess: (retried) => addRetried(queries, retried),
-		onError: (error) => notify("danger", messageOf(error)),
-	});
 }
 
 /* The state of a value; two lines in every state, so that a row does not change its height. */
