@@ -31,7 +31,8 @@ class Progress:
         if self.file:
             failed = f", {self.failed} FAILED" if self.failed else ""
             seconds = time.monotonic() - self.start
-            print(f"{self.clear}        {self.file}: {self.count} tests{failed}, {seconds:.0f} s", file=self.out, flush=True)
+            tests = "1 test" if self.count == 1 else f"{self.count} tests"
+            print(f"{self.clear}        {self.file}: {tests}{failed}, {seconds:.0f} s", file=self.out, flush=True)
 
 
 def pytest_configure(config):

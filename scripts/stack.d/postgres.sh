@@ -73,6 +73,7 @@ psql() {
 	'') die "name the database: make psql DB=users or DB=values" ;;
 	*) die "there is no database \"$database\": make psql DB=users or DB=values" ;;
 	esac
+	supervisor_is_running || die "Abacus is not up"
 	RUN_DIR=$(readlink -f "$RUN_DIR")
 	PGPASSFILE=$RUN_DIR/secrets/pgpass exec "$(postgres_bin)/psql" -X -h 127.0.0.1 -p "$postgres_port" -U "$database" -d "$database" "$@"
 }

@@ -67,5 +67,6 @@ RUN
 }
 
 redis_cli() {
+	supervisor_is_running || die "Abacus is not up"
 	REDISCLI_AUTH=$(secret redis) exec redis-cli -h 127.0.0.1 -p "$redis_port" "$@"
 }

@@ -99,7 +99,11 @@ rotate_passwords() {
 }
 
 rotate() {
-	case ${1:-} in key | forget | passwords) ;; *) usage ;; esac
+	case ${1:-} in
+	key | forget | passwords) ;;
+	'') die "name what to rotate: make rotate WHAT=key, WHAT=forget (the key from before) or WHAT=passwords" ;;
+	*) die "there is no \"$1\" to rotate: make rotate WHAT=key, WHAT=forget (the key from before) or WHAT=passwords" ;;
+	esac
 	supervisor_is_running || die "Abacus is not up"
 	user_prepare
 	"rotate_$1"

@@ -193,6 +193,8 @@ def test_the_other_commands_remember_the_settings_of_up(stack):
         (["logs", "../secrets"], "SERVICE is one of"),
         (["logs", "users", "loud"], "LEVEL is debug, info, warn or error"),
         (["mail", "many"], "is not a number of messages"),
+        (["rotate"], "WHAT=key"),
+        (["rotate", "keys"], 'no "keys" to rotate'),
     ],
 )
 def test_a_wrong_name_is_refused_in_one_line(stack, arguments, says):
@@ -316,8 +318,9 @@ def test_down_leaves_no_process_and_up_brings_all_back(stack):
     assert (down.returncode, down.stdout, down.stderr) == (0, "Abacus is down.\n", "")
     assert stack.processes() == {}
     assert stack("down").stdout == "Abacus is not up.\n"
-    status = stack("status")
-    assert (status.returncode, status.stderr) == (1, "stack: Abacus is not up\n")
+    for command in ["status"], ["psql", "users"], ["redis-cli", "PING"], ["backup"]:
+        refused = stack(*command)
+        assert (refused.returncode, refused.stdout, refused.stderr) == (1, "", "stack: Abacus is not up\n"), command
     assert stack("up").returncode == 0
     assert get("/users/ping").status == 200
 
