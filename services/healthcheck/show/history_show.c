@@ -27,8 +27,9 @@ static void add_instance(struct buf *json, const struct instance *instance, cons
 	static struct history_point points[HISTORY_POINTS_MAX];
 	const struct history *history = &instance->monitor->history;
 	int64_t now_ms = clock_unix_ms();
-	size_t count = range->is_day ? history_day_points(history, instance->samples, range->minutes, now_ms, points, points_max)
-				     : history_points(history, instance->samples, range->minutes, now_ms, points, points_max);
+	size_t count = range->is_day
+			       ? history_day_points(history, instance->samples, range->minutes, now_ms, points, points_max)
+			       : history_points(history, instance->samples, range->minutes, now_ms, points, points_max);
 
 	json_write_object(json);
 	json_write_member_text(json, "instance", instance->watched.instance);

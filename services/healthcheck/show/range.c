@@ -23,7 +23,8 @@ static double interval_s(const struct monitor *monitor, const struct range *rang
 {
 	if (range->is_day)
 		return (double)history_day_step(range->minutes, points_max) * DAY_BIN_S;
-	return (double)history_step(&monitor->history, range->minutes, points_max) * (double)monitor->config->interval_ms / 1000;
+	return (double)history_step(&monitor->history, range->minutes, points_max) * (double)monitor->config->interval_ms /
+	       1000;
 }
 
 void range_add(struct buf *json, const struct monitor *monitor, const struct range *range, size_t points_max)

@@ -284,7 +284,8 @@ static void test_a_day_of_few_points_has_the_means_and_the_worst_health_of_sever
 	assert_near(points[0].memory_bytes, 6144, 0);
 	assert_near(points[0].cpu_percent, 15, 1e-9);
 	assert_near(points[0].response_ms, 2, 1e-9);
-	assert_int_equal(points[1].at_ms - points[0].at_ms, BIN_MS); /* the last bin of each, of which the second has one so far */
+	/* The last bin of each, of which the second has one so far. */
+	assert_int_equal(points[1].at_ms - points[0].at_ms, BIN_MS);
 }
 
 static void test_no_more_points_of_the_day_are_written_than_fit(void **state)
