@@ -74,6 +74,10 @@ test("a phone of 360 px shows the dashboard without scrolling sideways", async (
 	const page = await open(t, { viewport: { width: 360, height: 740 } });
 	assert.equal(await sideways(page), 0);
 	assert.deepEqual(await violations(page), []);
+	const cells = page.locator("#requests tr:first-child td");
+	await cells.first().waitFor();
+	const labels = await cells.evaluateAll((all) => all.map((cell) => getComputedStyle(cell, "::before").content));
+	assert.deepEqual(labels.slice(3), ['"errors "', '"median, 99 % "'], "each figure says what it is, because no column has a heading");
 	await page.screenshot({ path: artifact("dashboard-phone.png"), fullPage: true });
 });
 
