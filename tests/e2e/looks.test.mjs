@@ -80,6 +80,12 @@ const LOOKS = {
 		changed: { "GET /api/values/factorial/2000": failure(404, "value_not_found", "There is no such value.") },
 		until: "text=It has not been calculated yet",
 	},
+	"result-failed": {
+		path: "/values/factorial/1000",
+		who: USER,
+		changed: { "GET /api/values/factorial/1000": failure(409, "calculation_failed", "The calculation failed.") },
+		until: "text=The calculation has failed",
+	},
 	"result-stranger": { path: "/values/factorial/2000", until: "text=Log in to see them" },
 
 	history: { path: "/", who: USER, act: press("More about Fibonacci 40"), until: ".plot canvas" },
