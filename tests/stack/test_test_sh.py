@@ -12,7 +12,7 @@ from harness import ROOT
 
 def run(*arguments):
     command = ["sh", str(ROOT / "test.sh"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd="/")
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, cwd="/")
 
 
 def commands():
