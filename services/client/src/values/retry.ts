@@ -10,7 +10,7 @@ interface Calculation {
 	index: number;
 }
 
-/* A user may put back what that user has submitted, so one who followed a link to it submits it first. */
+/* Users put back only what they have submitted, so a user who followed a link to it submits it first. */
 async function retryOrSubmit({ kind, index }: Calculation) {
 	try {
 		return await retryValue(kind, index);

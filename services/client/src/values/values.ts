@@ -31,8 +31,8 @@ function finished(value: Value, live: LiveValue): Value {
 /* ---- fetching a list again ----
  *
  * A list is fetched again page by page, and every few seconds while a value of it is pending. A page behind the first stays as it is if all its values
- * are done, because those never change, so of thousands of values few are fetched again. What was deleted from another page stays there until this one is
- * loaded again. */
+ * are done, because those never change, so of thousands of values few are fetched again. What another tab or device deletes stays in such a page until
+ * the window is loaded again. */
 
 /* In the order of submission new values are on the first page. In another order, and by state, values come between others. */
 function hasLastingPages(filter: ValueQuery | null): boolean {
