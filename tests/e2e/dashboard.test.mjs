@@ -391,7 +391,11 @@ test("the requests of each route are listed, and those that fail come first", as
 	await page.setViewportSize({ width: 360, height: 740 });
 	const cells = page.locator("#requests tr:first-child td");
 	const labels = await cells.evaluateAll((all) => all.map((cell) => getComputedStyle(cell, "::before").content));
-	assert.deepEqual(labels.slice(3), ['"errors "', '"median, 99 % "'], "on a phone, where no column has a heading, the figures say what they are");
+	assert.deepEqual(
+		labels.slice(3),
+		['"errors "', '"median, 99 % "'],
+		"on a phone, where no column has a heading, the figures say what they are",
+	);
 	assert.equal(await sideways(page), 0);
 	await page.screenshot({ path: artifact("dashboard-requests-phone.png"), fullPage: true });
 });
