@@ -53,10 +53,10 @@ def test_a_step_that_does_not_exist_is_refused_with_those_that_do():
 
 
 def test_a_test_that_does_not_exist_is_refused_too():
-    refused = run("server", "--only", "test_that_nobody_wrote")
+    refused = run("server", "--only", "test_without_a_definition")
     assert refused.returncode == 64
     assert refused.stderr.startswith(
-        'test.sh: no step of server, and no test in tests/, has "test_that_nobody_wrote" in its name;'
+        'test.sh: no step of server, and no test in tests/, has "test_without_a_definition" in its name;'
     )
 
 
