@@ -5,37 +5,25 @@
 
 #include "../../services/users/revocations/revoke.h"
 #include "../../services/users/service.h"
-#include "../../services/users/store.h"
 #include "auth/revocations.h"
 #include "base/clock.h"
+#include "base/int64.h"
 #include "base/mem.h"
+#include "http_fake.h"
 #include "simulator.h"
 
 #define TOKENS_MAX 24
-#define REQUESTS_MAX 8
-#define MEMORIES_MAX 4
 
 struct token {
 	struct jwt_claims claims;
+	int logouts;    /* under way */
 	bool is_ending; /* a client asked users to revoke it */
 	bool is_dead;   /* and was answered that it is */
 };
 
-/* The request of a handler, as far as the code under test sees it. */
-struct http_request {
-	struct process *process; /* NULL: not in use */
-	struct scope scope;
-	struct token *token; /* to log out; NULL: all tokens of the user */
-	int64_t user_id, until_ms;
-	struct revoking *revoking;
-	int count;
-	void *memories[MEMORIES_MAX];
-	void (*drops[MEMORIES_MAX])(void *memory);
-};
-
 static struct token tokens[TOKENS_MAX];
-static struct http_request requests[REQUESTS_MAX];
 static int64_t asked_until_ms[SIMULATED_USERS + 1]; /* tokens up to then may be dead */
+static int ends_of_all[SIMULATED_USERS + 1];        /* under way */
 static int64_t ended;
 
 /* ---- the promise ---- */
@@ -51,70 +39,16 @@ void customers_check_tokens(const struct process *process)
 		if (tokens[i].is_dead && !is_expired(&tokens[i]) &&
 		    revocations_check(process->follower, &tokens[i].claims) == REVOCATION_NONE)
 			promise_broken("a dead token is accepted", "");
+	customers_check_sessions(process);
 }
 
 /* Of every process that could be asked at this moment. */
-static void check_everywhere(void)
+void customers_acknowledge_end(void)
 {
+	ended++;
 	for (int i = VALUES_FIRST; i < VALUES_FIRST + 2; i++)
 		if (process_is_alive(&processes[i]) && processes[i].stopped_until_us <= now_us)
 			customers_check_tokens(&processes[i]);
-}
-
-/* ---- requests ---- */
-
-void *http_request_service(const struct http_request *req)
-{
-	return req->process->users;
-}
-
-struct scope *http_request_scope(struct http_request *req)
-{
-	return &req->scope;
-}
-
-void *http_request_alloc(struct http_request *req, size_t bytes, void (*drop)(void *memory))
-{
-	void *memory = mem_alloc(bytes);
-
-	if (req->count == MEMORIES_MAX)
-		mem_die("a request allocates too often\n");
-	req->drops[req->count] = drop;
-	req->memories[req->count++] = memory;
-	return memory;
-}
-
-/* A process that is killed runs no destructor. */
-static void request_end(struct http_request *req, bool is_killed)
-{
-	for (int i = 0; i < req->count; i++) {
-		if (!is_killed && req->drops[i])
-			req->drops[i](req->memories[i]);
-		free(req->memories[i]);
-	}
-	req->process = NULL;
-}
-
-static struct http_request *request_new(struct process *process)
-{
-	for (int i = 0; i < REQUESTS_MAX; i++)
-		if (!requests[i].process) {
-			requests[i] = (struct http_request){.process = process};
-			scope_init(&requests[i].scope);
-			return &requests[i];
-		}
-	return NULL;
-}
-
-static void disconnect(struct http_request *req)
-{
-	if (!req->process)
-		return;
-	trace("a client leaves users", req->user_id, 0);
-	current_process = req->process;
-	scope_cancel(&req->scope);
-	request_end(req, false);
-	current_process = NULL;
 }
 
 /* ---- logging in and out ---- */
@@ -124,11 +58,8 @@ static void log_in(void)
 	struct token *token = &tokens[chance_below(TOKENS_MAX)];
 	uint64_t now_ms = (uint64_t)clock_unix_ms();
 
-	if (token->claims.user_id && !is_expired(token) && chance_of(9, 10))
+	if (token->logouts > 0 || (token->claims.user_id && !is_expired(token) && chance_of(9, 10)))
 		return;
-	for (int i = 0; i < REQUESTS_MAX; i++)
-		if (requests[i].process && requests[i].token == token)
-			return;
 	*token = (struct token){.claims.user_id = 1 + chance_below(SIMULATED_USERS)};
 	trace("logs in", token - tokens, token->claims.user_id);
 	for (int i = 0; i < JWT_JTI_BYTES; i++)
@@ -139,17 +70,23 @@ static void log_in(void)
 	token->claims.expires_s = token->claims.issued_s + simulated_lifetime_s;
 }
 
-static void logged_out(enum status status, void *arg)
+static void logged_out(struct process *process, const struct http_answer *answer, void *arg)
 {
-	struct http_request *req = arg;
+	struct token *token = arg;
 
-	trace("answers a logout", status, req->token - tokens);
-	if (!req->process)
-		promise_broken("a logout was answered twice, or after its client left", "");
-	req->token->is_dead |= status == STATUS_OK;
-	check_everywhere();
-	ended += status == STATUS_OK;
-	request_end(req, false);
+	token->logouts--;
+	if (!answer || answer->code != 200)
+		return;
+	token->is_dead = true;
+	customers_acknowledge_end();
+}
+
+static void revoked_one(enum status status, void *arg)
+{
+	if (status == STATUS_OK)
+		http_reply_success(arg, 200, NULL, NULL);
+	else
+		http_reply_status(arg, status);
 }
 
 static void log_out(struct process *process)
@@ -157,67 +94,66 @@ static void log_out(struct process *process)
 	struct token *token = &tokens[chance_below(TOKENS_MAX)];
 	struct http_request *req;
 
-	if (!token->claims.user_id || is_expired(token) || !(req = request_new(process)))
+	if (!token->claims.user_id || is_expired(token) || !(req = request_new(process, NULL, "", logged_out, token)))
 		return;
 	trace("logs out", process->number, token - tokens);
-	req->token = token;
-	req->user_id = token->claims.user_id;
+	token->logouts++;
 	token->is_ending = true;
-	revoke_token(req, &token->claims, false, NULL, logged_out, req);
+	revoke_token(req, &token->claims, false, NULL, revoked_one, req);
 }
 
-/* ---- ending all tokens of a user ---- */
+/* ---- ending all tokens and sessions of a user ---- */
 
-static void all_ended(enum status status, void *arg)
+struct end_of_all {
+	int64_t user_id, begun_ms, begun_step;
+};
+
+static void all_ended(struct process *process, const struct http_answer *answer, void *arg)
 {
-	struct http_request *req = arg;
+	struct end_of_all *end = arg;
+	int64_t *until_ms = &asked_until_ms[end->user_id];
 
-	trace("answers the end of all tokens", status, req->user_id);
-	if (!req->process)
-		promise_broken("the end of all tokens was answered twice, or after its client left", "");
-	for (int i = 0; status == STATUS_OK && i < TOKENS_MAX; i++)
-		if (tokens[i].claims.user_id == req->user_id && jwt_jti_unix_ms(tokens[i].claims.jti) <= req->until_ms)
-			tokens[i].is_dead = true;
-	check_everywhere();
-	ended += status == STATUS_OK;
-	request_end(req, false);
-}
-
-static void row_changed(enum status status, const struct postgres_rows *rows, void *arg)
-{
-	struct http_request *req = arg;
-
-	if (status != STATUS_OK) {
-		request_end(req, false);
-		return;
+	ends_of_all[end->user_id]--;
+	*until_ms = *until_ms + 2 > clock_unix_ms() ? *until_ms + 2 : clock_unix_ms(); /* it changes the row twice at most */
+	if (answer && answer->code == 200) {
+		for (int i = 0; i < TOKENS_MAX; i++)
+			if (tokens[i].claims.user_id == end->user_id && jwt_jti_unix_ms(tokens[i].claims.jti) <= end->begun_ms)
+				tokens[i].is_dead = true;
+		customers_sessions_ended(end->user_id, end->begun_step);
+		customers_acknowledge_end();
 	}
-	req->until_ms = postgres_int(rows, 0, COLUMN_REVOCATION_UNTIL_MS);
-	revoke_user(req->revoking, false, req->until_ms, all_ended, req);
+	free(end);
 }
 
 static void end_all(struct process *process)
 {
-	struct http_request *req = request_new(process);
-	struct postgres_params params = {0};
-	int64_t now_ms = clock_unix_ms();
+	struct end_of_all *end = mem_alloc(sizeof *end);
+	char id[INT64_TEXT_BYTES];
+	struct http_request *req;
 
-	if (!req)
+	*end = (struct end_of_all){1 + chance_below(SIMULATED_USERS), clock_unix_ms(), run_step};
+	int64_format(end->user_id, id);
+	req = request_new(process, NULL, id, all_ended, end);
+	if (!req) {
+		free(end);
 		return;
-	req->user_id = 1 + chance_below(SIMULATED_USERS);
-	trace("ends all tokens", process->number, req->user_id);
-	asked_until_ms[req->user_id] = asked_until_ms[req->user_id] >= now_ms ? asked_until_ms[req->user_id] + 1 : now_ms;
-	req->revoking = revoke_begin(req, req->user_id);
-	postgres_param_int(&params, req->user_id);
-	postgres_param_int(&params, now_ms);
-	postgres_param_text(&params, NULL);
-	postgres_exec(process->users->postgres, &req->scope, &store_tokens_end, &params, row_changed, req);
+	}
+	trace("ends all tokens", process->number, end->user_id);
+	ends_of_all[end->user_id]++;
+	user_sessions_end(req);
+}
+
+bool customers_end_is_under_way(int64_t user_id)
+{
+	return ends_of_all[user_id] > 0;
 }
 
 /* ---- using a token ---- */
 
 static bool may_be_dead(const struct token *token)
 {
-	return token->is_ending || jwt_jti_unix_ms(token->claims.jti) <= asked_until_ms[token->claims.user_id];
+	return token->is_ending || customers_end_is_under_way(token->claims.user_id) ||
+	       jwt_jti_unix_ms(token->claims.jti) <= asked_until_ms[token->claims.user_id];
 }
 
 static void use(const struct process *process, const struct token *token)
@@ -235,10 +171,10 @@ void customers_act_on_tokens(void)
 {
 	struct process *process = &processes[VALUES_FIRST + chance_below(2)];
 	const struct token *token = &tokens[chance_below(TOKENS_MAX)];
-	unsigned what = chance_below(20);
+	unsigned what = chance_below(30);
 
 	if (what == 0)
-		disconnect(&requests[chance_below(REQUESTS_MAX)]);
+		requests_disconnect();
 	if (what >= 10)
 		process = &processes[USERS_FIRST + chance_below(2)];
 	if (what == 0 || !process_is_alive(process) || process->stopped_until_us > now_us)
@@ -246,6 +182,8 @@ void customers_act_on_tokens(void)
 	current_process = process;
 	if (what < 10 && token->claims.user_id && !is_expired(token))
 		use(process, token);
+	else if (what >= 20)
+		customers_act_on_sessions(process);
 	else if (what >= 14)
 		log_in();
 	else if (what >= 11)
@@ -255,21 +193,11 @@ void customers_act_on_tokens(void)
 	current_process = NULL;
 }
 
-void customers_forget_tokens(const struct process *process)
-{
-	for (int i = 0; i < REQUESTS_MAX; i++)
-		if (requests[i].process == process) {
-			scope_cancel(&requests[i].scope);
-			request_end(&requests[i], true);
-		}
-}
-
 /* Every follower trusts its copy, and what was stored is known to all. */
 bool customers_tokens_settled(void)
 {
-	for (int i = 0; i < REQUESTS_MAX; i++)
-		if (requests[i].process)
-			return false;
+	if (requests_are_open())
+		return false;
 	for (int i = VALUES_FIRST; i < VALUES_FIRST + 2; i++) {
 		current_process = &processes[i];
 		for (int j = 0; j < TOKENS_MAX; j++) {
@@ -281,6 +209,8 @@ bool customers_tokens_settled(void)
 			    (token->claims.user_id && !is_expired(token) && is_stored && verdict == REVOCATION_NONE))
 				return false;
 		}
+		if (!customers_sessions_settled(&processes[i]))
+			return false;
 	}
 	current_process = NULL;
 	return true;
@@ -294,6 +224,7 @@ int64_t customers_tokens_ended(void)
 void customers_reset_tokens(void)
 {
 	memset(tokens, 0, sizeof tokens);
-	memset(requests, 0, sizeof requests);
+	memset(ends_of_all, 0, sizeof ends_of_all);
+	requests_reset();
 	memset(asked_until_ms, 0, sizeof asked_until_ms);
 }

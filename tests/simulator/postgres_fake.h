@@ -44,6 +44,7 @@ struct statement {
 	const char *name;
 	bool writes;
 	PGresult *(*run)(struct transaction *transaction, const char *const *texts);
+	bool (*waits)(const char *const *texts); /* for a lock of another transaction; NULL: it never does */
 };
 extern const struct statement statements[]; /* ends with a NULL name */
 void statements_reset(void);                /* empties the tables */

@@ -115,9 +115,16 @@ void postgres_server_closed(struct wire *wire)
 	wire->session = NULL;
 }
 
+static bool waits(const struct postgres_request *request)
+{
+	const struct statement *statement = request->kind == REQUEST_STATEMENT ? find(request->name) : NULL;
+
+	return statement && statement->waits && statement->waits(request->texts);
+}
+
 bool postgres_server_can_serve(const struct wire *wire)
 {
-	return wire->session && !STAILQ_EMPTY(&wire->to_server);
+	return wire->session && !STAILQ_EMPTY(&wire->to_server) && !waits(STAILQ_FIRST(&wire->to_server)->content);
 }
 
 void postgres_server_serve(struct wire *wire)

@@ -38,6 +38,7 @@ void statements_reset(void)
 	last_id = 0;
 	memset(was_submitted, 0, sizeof was_submitted);
 	statements_reset_users();
+	statements_reset_sessions();
 }
 
 const struct stored_value *postgres_server_value(int64_t id)
@@ -469,5 +470,10 @@ const struct statement statements[] = {
 	{"tokens_end", true, statement_tokens_end},
 	{"user_revocation", false, statement_user_revocation},
 	{"revoked_users", false, statement_revoked_users},
+	{"token_revocation", false, statement_token_revocation},
+	{"session_insert", true, statement_session_insert, statement_waits_for_user},
+	{"session_refresh", true, statement_session_refresh, statement_waits_for_session},
+	{"session_misused", true, statement_session_misused, statement_waits_for_session},
+	{"session_end", true, statement_session_end, statement_waits_for_session},
 	{0},
 };

@@ -43,6 +43,11 @@ bool postgres_server_is_revoked(const uint8_t jti[16], int64_t user_id)
 	return is_there || (user_id && jwt_jti_unix_ms(jti) <= dead_until_ms[user_id]);
 }
 
+int64_t postgres_server_dead_until_ms(int64_t user_id)
+{
+	return dead_until_ms[user_id];
+}
+
 static void revoke(void *what)
 {
 	const struct revoked *added = what;
@@ -56,14 +61,28 @@ static void revoke(void *what)
 	revoked_count++;
 }
 
-PGresult *statement_token_revoke(struct transaction *transaction, const char *const *texts)
+void statement_revoke(struct transaction *transaction, const char *jti, int64_t expires_s)
 {
 	struct revoked *added = mem_alloc(sizeof *added);
+
+	strncpy(added->jti, jti, sizeof added->jti - 1);
+	added->expires_s = expires_s;
+	transaction_at_commit(transaction, revoke, added);
+}
+
+int64_t statement_revoked_until_s(const char *jti)
+{
+	bool is_there;
+	int at = find(jti, &is_there);
+
+	return is_there ? revoked[at].expires_s : 0;
+}
+
+PGresult *statement_token_revoke(struct transaction *transaction, const char *const *texts)
+{
 	PGresult *result = result_new(0, 0);
 
-	strncpy(added->jti, texts[0], sizeof added->jti - 1);
-	added->expires_s = strtoll(texts[3], NULL, 10);
-	transaction_at_commit(transaction, revoke, added);
+	statement_revoke(transaction, texts[0], strtoll(texts[3], NULL, 10));
 	result->tag = "INSERT 0 1";
 	result->affected = 1;
 	return result;

@@ -13,6 +13,7 @@
 #include "auth/revocations.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "http_fake.h"
 #include "simulator.h"
 
 struct process processes[PROCESSES];
@@ -24,7 +25,7 @@ static char names[PROCESSES][64];
 static bool names_stay; /* does a worker that starts again have the name of the one before it (WORKER_NAME)? */
 static int starts;
 static long lease_s; /* of a follower of the revocations */
-long simulated_lifetime_s;
+long simulated_lifetime_s, simulated_retry_s, simulated_sessions;
 
 static char redis_host[] = "redis";
 static const struct redis_config redis_options_usual = {
@@ -110,7 +111,7 @@ static void stop_worker(struct process *process)
 void process_kill(struct process *process)
 {
 	trace("kills process", process->number, 0);
-	customers_forget_tokens(process);
+	requests_forget(process);
 	customers_forget(process);
 	promises_forget(process);
 	current_process = process;
@@ -152,6 +153,8 @@ static void draw_options(void)
 	names_stay = chance_of(1, 2);
 	lease_s = chance_between(1, 5);
 	simulated_lifetime_s = chance_between(60, 300);
+	simulated_retry_s = chance_between(1, 30);
+	simulated_sessions = chance_of(1, 4) ? 2 : 100;
 	values_options.repair_s = chance_between(1, 5);
 	values_options.window_jobs = chance_of(1, 2) ? chance_between(1, 10) : 10000;
 	values_options.window_large_ms = chance_of(1, 2) ? chance_between(1, 50) : 1000;

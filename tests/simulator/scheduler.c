@@ -189,6 +189,7 @@ static void begin(uint64_t seed)
 	faults_reset();
 	customers_reset();
 	customers_reset_tokens();
+	customers_reset_sessions();
 	processes_reset();
 	redis_server_remember();
 }

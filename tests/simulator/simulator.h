@@ -1,13 +1,14 @@
-/* The simulator: scope, jobs, worker, refill, writer and revocations, and the clients of Redis and Postgres below them, run as
- * they are in one process, against a fake clock, a fake network, a fake Redis and a fake Postgres. A seed decides what happens
- * next: which message arrives, which timer fires, which connection breaks, which process dies. The same seed gives the same
- * run.
+/* The simulator: scope, jobs, worker, refill, writer, revocations and sessions, and the clients of Redis and Postgres below
+ * them, run as they are in one process, against a fake clock, a fake network, a fake Redis and a fake Postgres. A seed decides
+ * what happens next: which message arrives, which timer fires, which connection breaks, which process dies. The same seed gives
+ * the same run.
  *
  * What is replaced, at link time:
  *   events.c               libevent's events, on the fake clock
  *   redis_client.c         libcommon/redis/link.c, on the fake network
  *   postgres_client.c      libpq, on the fake network
  *   surroundings.c         clock, log, metrics, thread pool, resolver, the mathematics
+ *   http_fake.c            libcommon/http, of which no byte is on the network
  * Everything above these is the code of the daemons.
  *
  *   chance.c               random numbers, and the trace
@@ -15,7 +16,8 @@
  *   redis_*.c              the server: data, commands, scripts, connections
  *   postgres_server.c      the server: connections and transactions; postgres_statements*.c: what each statement does
  *   processes*.c           the simulated processes
- *   customers.c            what users do: submit, read, take back, disconnect; customers_tokens.c: log in and out, use tokens
+ *   customers.c            what users do: submit, read, take back, disconnect; customers_tokens.c: log in and out, use tokens;
+ *                          customers_sessions.c: the same with sessions, which they refresh
  *   faults.c               what goes wrong
  *   promises.c             what must hold, whatever goes wrong
  *   scheduler.c            chooses the next step
@@ -151,6 +153,8 @@ struct stored_value {
 const struct stored_value *postgres_server_value(int64_t id); /* NULL: no such row is committed */
 /* Was this token, or all of this user up to its time, ended? */
 bool postgres_server_is_revoked(const uint8_t jti[16], int64_t user_id);
+int64_t postgres_server_dead_until_ms(int64_t user_id);
+int64_t postgres_server_session_counter(const char *id); /* -1: there is no such session */
 bool postgres_server_was_submitted(enum kind kind, int64_t index);
 int postgres_server_submissions(enum kind kind, int64_t index);      /* so many are committed, and not taken back */
 enum job_state postgres_server_state(enum kind kind, int64_t index); /* absent: there is no such row */
@@ -175,6 +179,8 @@ struct process {
 #define USERS_FIRST 4
 #define SIMULATED_USERS 3         /* with the ids 1 … */
 extern long simulated_lifetime_s; /* of a token */
+extern long simulated_retry_s;    /* how long a replaced refresh token gets the current one */
+extern long simulated_sessions;   /* of a user */
 extern struct process processes[PROCESSES];
 extern struct process *current_process; /* whose code runs */
 bool process_is_alive(const struct process *process);
@@ -200,10 +206,18 @@ bool customers_have_open(void);
 /* customers_tokens.c */
 void customers_act_on_tokens(void);
 void customers_check_tokens(const struct process *process); /* of values */
-void customers_forget_tokens(const struct process *process);
+void customers_acknowledge_end(void);                       /* of tokens: every process is asked about the dead ones */
+bool customers_end_is_under_way(int64_t user_id);           /* of all its tokens and sessions */
 bool customers_tokens_settled(void);
 int64_t customers_tokens_ended(void); /* acknowledged ends */
 void customers_reset_tokens(void);
+/* customers_sessions.c */
+void customers_act_on_sessions(struct process *process); /* of users */
+void customers_check_sessions(const struct process *process);
+bool customers_sessions_settled(const struct process *process);
+/* Those of the user that were known at that step were ended, and it was acknowledged. */
+void customers_sessions_ended(int64_t user_id, int64_t step);
+void customers_reset_sessions(void);
 void customers_retry(enum kind kind, int64_t index); /* a dead letter */
 
 /* ---- faults.c ---- */
