@@ -11,7 +11,6 @@
 #include "auth/refresh_token.h"
 #include "auth/revocations.h"
 #include "base/clock.h"
-#include "base/mem.h"
 #include "http_fake.h"
 #include "simulator.h"
 
@@ -120,15 +119,15 @@ static int64_t take_tokens(struct session *session, const struct process *proces
 {
 	const struct jwt_key *key = &process->users->key;
 	cJSON *json = cJSON_Parse(body);
-	const char *access = cJSON_GetStringValue(cJSON_GetObjectItem(json, "access_token"));
-	const char *refresh = cJSON_GetStringValue(cJSON_GetObjectItem(json, "refresh_token"));
+	const char *access_text = cJSON_GetStringValue(cJSON_GetObjectItem(json, "access_token"));
+	const char *refresh_text = cJSON_GetStringValue(cJSON_GetObjectItem(json, "refresh_token"));
 	struct jwt_claims *claims = &session->access[session->access_count++ % ACCESS_MAX];
 	struct refresh_token token;
 	struct handed_out *handed_out;
 
-	if (!access || jwt_verify(key, access, strlen(access), clock_unix_ms() / 1000, claims) != JWT_VALID)
+	if (!access_text || jwt_verify(key, access_text, strlen(access_text), clock_unix_ms() / 1000, claims) != JWT_VALID)
 		promise_broken("an access token is not valid", body);
-	if (!refresh || refresh_token_parse(key->secret, NULL, refresh, &token) != STATUS_OK ||
+	if (!refresh_text || refresh_token_parse(key->secret, NULL, refresh_text, &token) != STATUS_OK ||
 	    memcmp(token.session, claims->session.id, JWT_JTI_BYTES) != 0)
 		promise_broken("a refresh token is not valid", body);
 	jwt_jti_format(token.session, session->id);
@@ -136,7 +135,7 @@ static int64_t take_tokens(struct session *session, const struct process *proces
 	if (!session->is_known || token.counter > session->newest) {
 		session->newest = token.counter;
 		*handed_out = (struct handed_out){.got_us = now_us, .sent_us = -1};
-		memcpy(handed_out->text, refresh, sizeof handed_out->text);
+		memcpy(handed_out->text, refresh_text, sizeof handed_out->text);
 	}
 	cJSON_Delete(json);
 	return token.counter;

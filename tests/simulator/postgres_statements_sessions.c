@@ -66,7 +66,7 @@ static void apply(void *what)
 	*session = change->row;
 }
 
-static void change(struct transaction *transaction, const struct session *row, bool is_deletion)
+static void change_row(struct transaction *transaction, const struct session *row, bool is_deletion)
 {
 	struct change *change = mem_alloc(sizeof *change);
 
@@ -76,7 +76,7 @@ static void change(struct transaction *transaction, const struct session *row, b
 
 static void end(struct transaction *transaction, const struct session *row, const char *lifetime_s)
 {
-	change(transaction, row, true);
+	change_row(transaction, row, true);
 	statement_revoke(transaction, row->id, redis_unix_ms() / 1000 + strtoll(lifetime_s, NULL, 10));
 }
 
@@ -152,7 +152,7 @@ PGresult *statement_session_insert(struct transaction *transaction, const char *
 		return result_new(0, COLUMN_STARTED_SURPLUS_ID + 1);
 	strncpy(row.id, texts[0], ID_BYTES - 1);
 	row.used_ms = row.rotated_ms = redis_unix_ms();
-	change(transaction, &row, false);
+	change_row(transaction, &row, false);
 	result = result_new(surplus > 1 ? (int)surplus : 1, COLUMN_STARTED_SURPLUS_ID + 1);
 	set_session(result, &row);
 	result_set_int(result, 0, COLUMN_STARTED_AUTHENTICATED_S, row.used_ms / 1000);
@@ -188,7 +188,7 @@ PGresult *statement_session_refresh(struct transaction *transaction, const char 
 	row.rotated_ms = row.counter == counter ? redis_unix_ms() : row.rotated_ms;
 	row.counter = counter + 1;
 	row.used_ms = redis_unix_ms();
-	change(transaction, &row, false);
+	change_row(transaction, &row, false);
 	result = result_new(1, COLUMN_REFRESHED_FACTOR + 1);
 	set_session(result, &row);
 	result_set_int(result, 0, COLUMN_REFRESHED_USER_ID, row.user_id);
@@ -218,7 +218,7 @@ PGresult *statement_session_misused(struct transaction *transaction, const char 
 	if (is_misused) {
 		row = *session;
 		row.was_reused = true;
-		change(transaction, &row, false);
+		change_row(transaction, &row, false);
 		statement_revoke(transaction, row.id, redis_unix_ms() / 1000 + strtoll(texts[3], NULL, 10));
 	}
 	return result;
