@@ -243,6 +243,15 @@ def test_a_secret_that_cannot_be_read_ends_the_rotation(stack, call, number, nee
     assert len([line for line in stack.lines("calls") if line.startswith(needed_for)]) == before
 
 
+@pytest.mark.parametrize("url", ["rediss://redis.example:6379/0", "rediss://users@redis.example:6379/0", ""])
+def test_a_url_without_a_password_ends_the_rotation_before_anything_changes(stack, url):
+    stack.outputs["RedisUrl"] = stack.secret(url or " ")
+    stack.write("outputs", stack.outputs)
+    done = stack.rotate("passwords", ok=False)
+    assert done.returncode == 1 and f"there is no new value for {stack.outputs['RedisUrl']}" in done.stdout
+    assert stack.current("RedisUrl") == (url or " ") and stack.started() == [] and stack.lines("redis") == []
+
+
 def test_redis_accepts_both_passwords_while_tasks_are_replaced_and_postgres_changes_just_before(stack):
     former = read_by_a_task(stack.endpoint, stack.folder)
     stack.write("fails", 1)
