@@ -98,7 +98,7 @@ reporting_step() {
 run_step() {
 	step_name=$1
 	shift
-	wanted "$step_name" || return 0
+	wanted "$step_name" || { : >"$out"; return 0; } # which may be read after the step
 	[ -z "$listing" ] || { echo "$step_name"; return 0; }
 	start=$(date +%s)
 	[ ! -t 1 ] || printf '        %s…\r' "$step_name" # until a line replaces it

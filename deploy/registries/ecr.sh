@@ -13,7 +13,8 @@ registry_login() {
 }
 
 # Tags are mutable, because the branch's tag moves with every push. The last 50 pushes are kept: ECR counts up to eight
-# images of each, which are those of two platforms, their list, and signatures and attestations. A repository that exists keeps its policy.
+# images of each, which are those of two platforms, their list, and signatures and attestations. Each push sets this again, so that a
+# repository that an earlier version made has it too.
 lifecycle='{"rules":[{"rulePriority":1,"description":"the last 50 pushes","selection":{"tagStatus":"any",
 	"countType":"imageCountMoreThan","countNumber":400},"action":{"type":"expire"}}]}'
 
@@ -21,7 +22,7 @@ registry_make_repository() {
 	aws ecr describe-repositories --repository-names "$prefix/$1" >/dev/null 2>&1 || {
 		aws ecr create-repository --repository-name "$prefix/$1" --image-tag-mutability MUTABLE \
 			--image-scanning-configuration scanOnPush=true >/dev/null
-		aws ecr put-lifecycle-policy --repository-name "$prefix/$1" --lifecycle-policy-text "$lifecycle" >/dev/null
 		echo "made the repository $prefix/$1"
 	}
+	aws ecr put-lifecycle-policy --repository-name "$prefix/$1" --lifecycle-policy-text "$lifecycle" >/dev/null
 }

@@ -209,12 +209,14 @@ def tree(tmp_path):
 @pytest.mark.parametrize("strict", ["deploy", "arm64"])
 def test_the_commands_run_in_order_in_a_container_of_the_release_and_deploy_and_arm64_are_strict(tree, tmp_path, strict):
     start, said = tree
-    _, calls = start("trixie", "chaos 90", strict)
+    _, calls = start("trixie", "chaos 90", strict, "e2e")
     assert [line for line in calls if line.startswith("test.sh") or "=" in line] == [
         "test.sh chaos 90",
         "ENGINE= STRICT=",
         f"test.sh {strict}",
         "ENGINE=required STRICT=1",
+        "test.sh e2e",
+        "ENGINE= STRICT=",
     ]
     assert calls[-1] == f"chown -R {os.getuid()}:{os.getgid()} /cache"
     given = (said / "docker").read_text()
@@ -293,6 +295,7 @@ ACTED_ON = [
     f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/STACK-users:3",
     f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/STACK/1a2b",
     f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/STACK/users",
+    f"arn:aws:ecs:{REGION}:{ACCOUNT}:service-deployment/STACK/users/1a2b",
     f"arn:aws:iam::{ACCOUNT}:role/STACK-UsersExecution-1A2B",
     f"arn:aws:iam::{ACCOUNT}:role/STACK-TaskRole-1A2B",
     f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/abacus/STACK:log-stream:users/users/1a2b",

@@ -205,8 +205,10 @@ def test_a_key_without_cosign_is_refused_before_anything_is_pushed():
     assert (done.returncode, done.stdout) == (1, "docker-push: COSIGN_KEY is set, and there is no cosign\n")
 
 
-@pytest.mark.parametrize("kind", ["stage", "prod"])
-def test_ecr_keeps_the_last_50_pushes_of_a_branch_however_often_the_other_is_pushed(aws_emptied, kind):
+@pytest.mark.parametrize("kind, exists", [("stage", False), ("prod", True)])
+def test_ecr_keeps_the_last_50_pushes_of_a_branch_however_often_the_other_is_pushed(aws_emptied, kind, exists):
+    if exists:
+        run("aws", "ecr", "create-repository", "--repository-name", f"{IMAGES}-{kind}/users", **aws_emptied)
     make = "need() { :; }; . deploy/registries/ecr.sh; registry_make_repository users"
     run("sh", "-euc", make, **aws_emptied, IMAGES=IMAGES, kind=kind)
     of = ["--repository-name", f"{IMAGES}-{kind}/users"]

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shutil
 import subprocess
 
 import pytest
@@ -41,7 +42,7 @@ def make_tree(folder, programs):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(f"#!/bin/sh\n{does}\n")
         (folder / name).chmod(0o755)
-    (folder / "tests/docker").mkdir(parents=True)
+    (folder / "tests/docker").mkdir(parents=True, exist_ok=True)
     (folder / "test.sh").write_text((ROOT / "test.sh").read_text())
 
 
@@ -52,6 +53,16 @@ def test_a_skip_is_counted_and_strict_makes_it_a_failure(tmp_path):
         path = f"{tmp_path}:{os.environ['PATH']}"
         done = run("sh", "test.sh", "quick", "--only", "lint format", ok=False, cwd=tmp_path, PATH=path, STRICT=strict)
         assert done.returncode == code and done.stdout.splitlines()[-1] == last, done.stdout
+
+
+def test_the_size_of_an_image_is_printed_after_its_own_step_alone(tmp_path):
+    """The steps after it are not run, and read no output of another."""
+    shutil.copytree(ROOT / "tests/docker", tmp_path / "tests/docker")
+    programs = {"scripts/build-arguments": "true", "scripts/platforms": "echo linux/$(dpkg --print-architecture)"}
+    make_tree(tmp_path, {**programs, "bin/docker": 'case "$*" in *Size*) echo 18000000 ;; esac'})
+    variables = {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "CA_BUNDLE": "", "NODE_EXTRA_CA_CERTS": ""}
+    done = run("sh", "test.sh", "docker", "--only", "docker image worker prod", cwd=tmp_path, **variables)
+    assert done.stdout.splitlines()[-1] == "1 passed, 0 failed" and done.stdout.count("18.0 MB") == 1, done.stdout
 
 
 def test_what_runs_beside_the_tests_is_counted_with_them(tmp_path):
