@@ -52,6 +52,8 @@ void random_id(void *ret_bytes, size_t len)
 	static unsigned char kept[1024];
 	static size_t used = sizeof kept;
 
+	if (len > RANDOM_ID_BYTES_MAX)
+		mem_die("an id is too long\n");
 	if (sizeof kept - used < len) {
 		random_fill(kept, sizeof kept);
 		used = 0;

@@ -25,7 +25,7 @@ enum mail_channel {
 	MAIL_CHANNELS /* one of a newer users */
 };
 const char *mail_channel_name(enum mail_channel channel); /* not of MAIL_CHANNELS */
-/* "": MAIL_EMAIL, because a users from before the channels names none. */
+/* "": MAIL_EMAIL, because a users from before the channels names none. MAIL_CHANNELS: no name of this version. */
 enum mail_channel mail_channel_find(const char *name);
 
 struct mail_message {

@@ -4,9 +4,10 @@
 
 /* A SELECT, because a pipeline takes one statement at a time. Acknowledged writes must survive a crash of Postgres, so
  * synchronous_commit is not left off; what an operator chose beyond that (remote_apply, …) stays. Dates are never exchanged as
- * text, so DateStyle may be anything. Each statement finds its rows by an index, whatever its parameters are
- * (tests/api/test_statements.py), so it is planned once; otherwise Postgres plans a page of a large table anew for each
- * request, because it takes a tenth of the table for a LIMIT that it does not know yet. */
+ * text, so DateStyle may be anything. Each statement can find its rows by an index, whatever its parameters are
+ * (tests/api/test_statements.py), and does when they are many (bench/scale --compare), so one plan does for all; otherwise
+ * Postgres plans a page of a large table anew for each request, because it takes a tenth of the table for a LIMIT that it does
+ * not know yet. */
 const char postgres_session_sql[] =
 	"SELECT set_config('client_encoding', 'UTF8', false), set_config('standard_conforming_strings', 'on', false),"
 	" set_config('TimeZone', 'UTC', false), set_config('default_transaction_isolation', 'read committed', false),"

@@ -205,9 +205,13 @@ static void publish(struct outbox *outbox, const struct postgres_rows *rows, int
 	};
 
 	snprintf(message.id, sizeof message.id, "%s", postgres_text(rows, row, COLUMN_CLAIMED_ID));
-	publish_notice(outbox, &message, parameters);
-	outbox->publishing++;
-	mail_publish(outbox->users->redis, &outbox->scope, &message, published, outbox);
+	if (message.channel == MAIL_CHANNELS) {
+		log_line(LOG_WARN, "a message of an unknown channel waits for a newer users", LOG_TEXT("id", message.id));
+	} else {
+		publish_notice(outbox, &message, parameters);
+		outbox->publishing++;
+		mail_publish(outbox->users->redis, &outbox->scope, &message, published, outbox);
+	}
 	mem_free_secret(secret_values);
 }
 

@@ -95,7 +95,7 @@ function Unknown({ kind, index }: { kind: Kind; index: number }) {
 	);
 }
 
-function Failed({ kind, index }: { kind: Kind; index: number }) {
+function Failed({ kind, index, mayRetry }: { kind: Kind; index: number; mayRetry: boolean }) {
 	const queries = useQueryClient();
 	const retrying = useRetry();
 	const { queryKey } = resultQuery(kind, index);
@@ -103,14 +103,16 @@ function Failed({ kind, index }: { kind: Kind; index: number }) {
 	return (
 		<div className="sheet">
 			<p className="block">The calculation has failed: several workers stopped while they calculated it.</p>
-			<button
-				type="button"
-				className="button is-primary"
-				disabled={retrying.isPending}
-				onClick={() => retrying.mutate({ kind, index }, { onSuccess: () => queries.resetQueries({ queryKey }) })}
-			>
-				Retry
-			</button>
+			{mayRetry && (
+				<button
+					type="button"
+					className="button is-primary"
+					disabled={retrying.isPending}
+					onClick={() => retrying.mutate({ kind, index }, { onSuccess: () => queries.resetQueries({ queryKey }) })}
+				>
+					Retry
+				</button>
+			)}
 		</div>
 	);
 }
@@ -142,7 +144,7 @@ function Result({ kind, index, submits }: { kind: Kind; index: number; submits: 
 	const { data, error, refetch } = useQuery(resultQuery(kind, index, submits));
 
 	if (error instanceof Failure && error.httpStatus === 404) return <Unknown kind={kind} index={index} />;
-	if (error instanceof Failure && error.code === "calculation_failed") return <Failed kind={kind} index={index} />;
+	if (error instanceof Failure && error.code === "calculation_failed") return <Failed kind={kind} index={index} mayRetry={!submits} />;
 	if (error) {
 		return (
 			<div className="sheet">

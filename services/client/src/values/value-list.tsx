@@ -104,10 +104,12 @@ function useDelete() {
 
 	return useMutation({
 		mutationFn: async (ids: string[]) => {
-			for (const id of ids) await deleteValue(id);
+			for (const id of ids) {
+				await deleteValue(id);
+				removeValues(queries, [id]);
+			}
 		},
 		onMutate: dismissErrors,
-		onSuccess: (_, ids) => removeValues(queries, ids),
 		onError: (error) => notify("danger", messageOf(error)),
 		onSettled: () => queries.invalidateQueries({ queryKey: ["values"] }),
 	});
