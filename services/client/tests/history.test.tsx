@@ -1,7 +1,7 @@
 /* The list of a user's values: filtered, searched, folded, deleted and exported. */
 import { act, fireEvent, screen, waitFor, within } from "@testing-library/react";
 import { beforeEach, expect, it, vi } from "vitest";
-import { answer, answerBy, askedFor } from "./server";
+import { answer, answerBy, askedFor, failure } from "./server";
 import { show } from "./show";
 import { value } from "./value";
 
@@ -110,6 +110,16 @@ it("a folded row is deleted with all its submissions", async () => {
 	await hands.click(list().getByRole("button", { name: "Delete all 2" }));
 	await waitFor(() => expect(rows()).toEqual(["Lucas 9", "Fibonacci 8"]));
 	expect([askedFor("DELETE /api/values/4"), askedFor("DELETE /api/values/2")].map((asked) => asked.length)).toEqual([1, 1]);
+});
+
+it("of a folded row that is deleted only in part, what is gone is not shown", async () => {
+	const hands = await open();
+	answer("DELETE /api/values/4", 200, { status: "success", message: "The value was deleted." });
+	answer("DELETE /api/values/2", 503, failure("unavailable", "Temporarily unavailable."));
+	await hands.click(list().getByRole("button", { name: "More about Fibonacci 7" }));
+	answer("GET /api/values", 503, failure("unavailable", "Temporarily unavailable."));
+	await hands.click(list().getByRole("button", { name: "Delete all 2" }));
+	await waitFor(() => expect(rows()).toEqual(["Lucas 9", "Fibonacci 7", "Fibonacci 8"]));
 });
 
 it("all values are deleted only after a question, and until none is left", async () => {

@@ -148,6 +148,13 @@ it("that has failed is submitted by a user who has not done that, and then put b
 	expect(askedFor("POST /api/values")[0]?.body).toEqual({ kind: "fibonacci", index: 7 });
 });
 
+it("that has failed offers a stranger no Retry, which would be refused", async () => {
+	answer("GET /api/values/fibonacci/7", 409, failure("calculation_failed", "The calculation failed."));
+	show("/values/fibonacci/7");
+	await screen.findByText("The calculation has failed: several workers stopped while they calculated it.");
+	expect(screen.queryByRole("button", { name: "Retry" })).toBeNull();
+});
+
 it("that can not be put back says why, and can be tried again", async () => {
 	answer("GET /api/values/fibonacci/7", 409, failure("calculation_failed", "The calculation failed."));
 	answer("POST /api/values/fibonacci/7/retry", 503, failure("unavailable", "Temporarily unavailable."));
