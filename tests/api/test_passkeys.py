@@ -237,6 +237,37 @@ def test_without_a_public_url_no_passkeys_are_offered(without_passkeys, person, 
     assert "passkey" not in reply.json["data"]
 
 
+def test_passkeys_of_a_former_host_are_no_good_at_another_one_and_are_again_when_the_host_is_back(fresh):
+    """The recovery codes go on, and another passkey can be added there."""
+    moved = Browser("https://moved.example")
+    with Daemon("users", PUBLIC_URL=moved.origin) as daemon:
+        send = lambda path, body=None, **options: daemon.call("POST", path, body, **options)  # noqa: E731
+
+        def uses(browser, **changes):
+            begun = send("/auth/passkey").json["data"]
+            assert begun["public_key"]["rpId"] == "moved.example"
+            assertion = browser.get(begun["public_key"], fresh.passkey, **changes)
+            return send(f"/auth/passkey/{begun['challenge']}", {"assertion": assertion})
+
+        assert said(uses(browser, rp_id="localhost")) == said(uses(moved, rp_id="localhost")) == (401, FAILED)
+        data = log_in(fresh, send=send).json["data"]
+        assert (data["methods"], data["passkey"]["rpId"]) == (["passkey", "recovery"], "moved.example")
+        body = {"method": "recovery", "code": fresh.recovery_codes[0]}
+        reply = send(f"/auth/challenge/{data['challenge']}", body)
+        assert reply.status == 201, reply
+        token = reply.json["access_token"]
+        begun = send("/auth/confirmations", {"action": "add_factor", "parameters": {"method": "passkey"}}, token=token)
+        body = {"method": "recovery", "code": fresh.recovery_codes[1]}
+        confirmed = send(f"/auth/challenge/{begun.json['data']['challenge']}", body).json["data"]["confirmation"]
+        enrolled = send("/auth/factors", {"method": "passkey"}, token=token, headers={"X-Confirmation": confirmed}).json["data"]
+        second, credential = moved.create(enrolled["public_key"])
+        assert send(f"/auth/factors/{enrolled['id']}", {"credential": credential}, token=token).status == 200
+        begun = send("/auth/passkey").json["data"]
+        assertion = moved.get(begun["public_key"], second)
+        assert send(f"/auth/passkey/{begun['challenge']}", {"assertion": assertion}).status == 201
+    assert passkey_login(fresh).status == 201
+
+
 @pytest.mark.parametrize(
     "environment,url",
     [("testing", "abacus.example"), ("testing", "https://"), ("testing", "https://a:b@abacus.example"),

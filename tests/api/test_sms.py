@@ -165,6 +165,29 @@ def test_a_server_without_a_gateway_offers_no_sms(person):
         assert (reply.status, reply.json["code"]) == (409, "sms_not_offered")
 
 
+def test_who_has_codes_by_sms_is_not_locked_out_when_the_gateway_is_taken_away(owner):
+    """A code that is sent waits for a mailer with a gateway. Recovery codes go on, and the number can be removed."""
+    with Daemon("users", APP_ENV="production") as daemon:
+        send = lambda path, body, headers=None, **options: daemon.call("POST", path, body, headers=headers, **options)  # noqa: E731
+
+        def answered(challenge):
+            body = {"method": "recovery", "code": owner.recovery_codes.pop()}
+            return daemon.call("POST", f"/auth/challenge/{challenge}", body)
+
+        reply = log_in(owner, send=send)
+        assert (reply.status, reply.json["data"]["methods"]) == (401, ["mtan", "recovery"]), reply
+        reply = answered(reply.json["data"]["challenge"])
+        assert reply.status == 201, reply
+        token = reply.json["access_token"]
+        listed = daemon.call("GET", "/auth/factors", token=token).json["data"]
+        assert (listed["sms"], [one["channel"] for one in listed["factors"]]) == (False, ["sms"])
+        begun = send("/auth/confirmations", {"action": "remove_factor", "parameters": {"id": owner.factor}}, token=token)
+        confirmed = answered(begun.json["data"]["challenge"])
+        headers = {"X-Confirmation": confirmed.json["data"]["confirmation"]}
+        assert daemon.call("DELETE", f"/auth/factors/{owner.factor}", token=token, headers=headers).status == 200
+        assert log_in(owner, send=send).status == 201
+
+
 @pytest.mark.parametrize("countries", ["+49", "49,", "49 43", "0", "12345678", "de"])
 def test_a_wrong_list_of_countries_is_refused_at_start(countries):
     done = Daemon("users", SMS_COUNTRIES=countries).run("--check")

@@ -410,6 +410,60 @@ def test_of_two_reports_of_one_attempt_the_final_one_counts():
     drop_all()
 
 
+@pytest.fixture
+def without_users():
+    """The test's users is the only one: it claims the messages, and no mailer takes them."""
+    for name in USERS:
+        abacus.stop(name)
+    yield
+    for name in USERS:
+        abacus.start(name)
+    drop_all()
+
+
+def attempt(message):
+    return int(psql("users", f"SELECT attempt FROM outbox WHERE id = '{message}'") or 0)
+
+
+def report(message, number, result):
+    """As mailer does, of an attempt."""
+    redis_cli("XADD", "{mail}:reports", "*", "id", message, "attempt", str(number), "result", result)
+
+
+def test_a_message_that_was_published_under_another_lease_has_that_lease_and_is_then_published_under_the_lease_of_now(
+    without_users,
+):
+    """A published message says when its lease ends, and a mailer may send it until then: a shorter lease sends none twice."""
+    with Daemon("users", MAIL_LEASE_SECONDS=1000):
+        (message,) = write(address_of("ada"))
+        eventually(lambda: attempt(message) == 1)
+        assert 900 < pause(message) < 1001
+    with Daemon("users", MAIL_LEASE_SECONDS=2):
+        (newer,) = write(address_of("ada"))
+        eventually(lambda: attempt(newer) > 1)
+        assert attempt(message) == 1
+        hurry(message)
+        eventually(lambda: attempt(message) > 1)
+        assert pause(message) <= 2
+        report(message, 1, "sent")
+        eventually(lambda: is_settled(message), message="what became of it under the first lease counts")
+
+
+def test_a_message_that_was_deferred_in_a_run_with_long_pauses_gets_the_next_pause_by_the_setting_of_now(without_users):
+    with Daemon("users", MAIL_RETRY_SECONDS=1000):
+        (message,) = write(address_of("ada"))
+        eventually(lambda: attempt(message) == 1)
+        report(message, 1, "deferred")
+        eventually(lambda: deferrals(message) == [1])
+        assert 700 < pause(message) < 1251
+    with Daemon("users", MAIL_RETRY_SECONDS=1):
+        hurry(message)
+        eventually(lambda: attempt(message) == 3)
+        report(message, 3, "deferred")
+        eventually(lambda: deferrals(message) == [2])
+        assert pause(message) < 3
+
+
 def test_no_more_than_twenty_notices_wait_for_one_address():
     person, passwords = Person(), itertools.count()
     count = f"SELECT count(*) FROM outbox WHERE recipient = '{person.email}'"
@@ -461,6 +515,21 @@ def test_more_messages_than_the_limit_of_an_address_and_of_a_domain_are_deferred
         assert (sent(daemon, "sent"), sent(daemon, "limited")) == (4, 2)
         ttls = [redis_cli("TTL", key) for key in ("{mail}:recipients", "{mail}:domains")]
         assert ttls == ["-1", "-1"]  # what expires may be evicted
+
+
+def test_messages_of_a_run_with_other_limits_count_against_the_limits_of_now(server, mailbox, certificate):
+    address = address_of("ada")
+    with mailer(server, certificate, MAIL_RECIPIENT_RATE=5):
+        found = write(address, address, address)
+        eventually(lambda: is_settled(*found))
+    with mailer(server, certificate, MAIL_RECIPIENT_RATE=3) as daemon:
+        (late,) = write(address)
+        eventually(lambda: deferrals(late) == [1])
+        assert sent(daemon, "limited") == 1
+    with mailer(server, certificate, MAIL_RECIPIENT_RATE=4) as daemon:
+        (late,) = write(address)
+        eventually(lambda: is_settled(late))
+        assert (sent(daemon, "sent"), len(mailbox.of(address))) == (1, 4)
 
 
 @pytest.mark.parametrize("word, counts", [("deferred", False), ("full", False), ("refused", True), ("late", True)])

@@ -95,9 +95,11 @@ def gateway(certificate):
 
 
 @contextlib.contextmanager
-def mailer(gateway, certificate, **environment):
+def mailer(gateway, certificate, keeps_counts=False, **environment):
+    """keeps_counts: of what was sent before."""
     chosen = {"SMS_URL": gateway.url, "SMS_CA_FILE": certificate, "SMS_TOKEN": TOKEN, "SMS_SECONDS": 5, "SMS_PREFIX_RATE": 1000}
-    redis_cli("DEL", "{mail}:sms")
+    if not keeps_counts:
+        redis_cli("DEL", "{mail}:sms")
     try:
         with Daemon("mailer", **(chosen | environment)) as daemon:
             yield daemon
@@ -232,6 +234,21 @@ def test_more_than_a_number_a_range_and_all_together_may_get_are_deferred(gatewa
         last = write("+3366012345678")
         eventually(lambda: deferrals(*last) == [1], message="no more in this hour")
         assert (sent(daemon, "sent"), sent(daemon, "limited")) == (3, 3)
+
+
+def test_messages_of_a_run_with_other_limits_count_against_the_limits_of_now(gateway, certificate):
+    number = new_number()
+    with mailer(gateway, certificate, SMS_NUMBER_RATE=5):
+        found = write(number, number)
+        eventually(lambda: is_settled(*found))
+    for lower in ({"SMS_NUMBER_RATE": 2}, {"SMS_PREFIX_RATE": 2}, {"SMS_RATE": 2}):
+        with mailer(gateway, certificate, keeps_counts=True, **lower) as daemon:
+            (late,) = write(number)
+            eventually(lambda late=late: deferrals(late) == [1])
+            assert sent(daemon, "limited") == 1, lower
+    with mailer(gateway, certificate, keeps_counts=True, SMS_NUMBER_RATE=3):
+        (late,) = write(number)
+        eventually(lambda: is_settled(late))
 
 
 def test_a_message_of_a_channel_that_only_a_newer_users_knows_waits_for_it(gateway, certificate):
