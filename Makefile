@@ -125,8 +125,8 @@ SIMULATED := $(patsubst %,$(BUILD)/services/%.o,values/cancellations values/prev
 	values/submissions values/writer \
 	worker/asked worker/finish worker/leases worker/receive worker/run worker/spans worker/work \
 	users/revocations/republisher users/revocations/retry_queue users/revocations/revoke \
-	users/sessions/session users/sessions/session_cookie users/sessions/session_end users/sessions/session_refresh \
-	users/sessions/session_start users/sessions/user_sessions_end) $(BUILD)/tests/simulator/users_store.o
+	users/sessions/rotations users/sessions/session users/sessions/session_cookie users/sessions/session_end \
+	users/sessions/session_refresh users/sessions/session_start users/sessions/user_sessions_end) $(BUILD)/tests/simulator/users_store.o
 # users and values both call their list of statements store_statements.
 $(BUILD)/tests/simulator/users_store.o: $(BUILD)/services/users/store.o
 	@mkdir -p $(@D)

@@ -16,6 +16,7 @@
 #include "revocations/republisher.h"
 #include "revocations/retry_queue.h"
 #include "sessions/authenticate.h"
+#include "sessions/rotations.h"
 #include "sessions/session_prune.h"
 #include "store.h"
 
@@ -55,6 +56,7 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 	users->republisher = republisher_new(base, users);
 	users->retry_queue = retry_queue_new(base, users);
 	users->session_prune = session_prune_new(base, users);
+	users->rotations = rotations_new(base, users);
 	users->event_attempts = event_attempts_new(base, users);
 	users->event_prune = event_prune_new(base, users, daemon_process(daemon));
 	users->outbox = outbox_new(base, users, daemon_process(daemon) == 0);
@@ -98,6 +100,7 @@ static void stop(void *service)
 	event_prune_free(users->event_prune);
 	event_attempts_free(users->event_attempts);
 	outbox_free(users->outbox);
+	rotations_free(users->rotations);
 	session_prune_free(users->session_prune);
 	retry_queue_free(users->retry_queue);
 	republisher_free(users->republisher);

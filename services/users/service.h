@@ -54,6 +54,7 @@ struct users {
 	struct republisher *republisher;
 	struct retry_queue *retry_queue;
 	struct session_prune *session_prune;
+	struct rotations *rotations;
 	struct outbox *outbox;
 	struct passkeys *passkeys;
 	struct event_attempts *event_attempts;

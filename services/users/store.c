@@ -407,17 +407,35 @@ const struct postgres_statement store_session_insert = {
 	" SELECT " SESSION_OF("added") ", " AUTHENTICATED_S("added") ", surplus.id FROM added LEFT JOIN surplus ON true",
 };
 
+#define EXPIRES_AT(most, most_otherwise, idle) \
+	"least(sessions.created_at + " FROM_LOGIN(most, most_otherwise) ", now() + " SECONDS(idle) ")"
+#define REFRESHED \
+	SESSION ", user_id, users.admin, generation, counter, " AUTHENTICATED_S("sessions") ", " REMAINING_S ", factor"
+
+/* A session that another statement has locked is skipped, and refreshed alone: a statement that holds the locks of many sessions
+ * and waits for another one could deadlock, and one client would delay all others of its group. */
+const struct postgres_statement store_sessions_rotate = {
+	"sessions_rotate",
+	"WITH free AS (SELECT place, sessions.id AS session, asked.counter AS expected, asked.address AS client"
+	" FROM jsonb_to_recordset($1::jsonb) AS asked (place bigint, id uuid, counter bigint, cookie boolean, address text)"
+	" JOIN sessions ON sessions.id = asked.id AND sessions.counter = asked.counter AND sessions.cookie = asked.cookie"
+	" FOR NO KEY UPDATE OF sessions SKIP LOCKED)"
+	" UPDATE sessions SET counter = expected + 1, address = client, used_at = now(), rotated_at = now(),"
+	" expires_at = " EXPIRES_AT("$2", "$3", "$4") " FROM free, users"
+	" WHERE sessions.id = session AND counter = expected AND users.id = sessions.user_id"
+	" AND " IS_GOOD("$2", "$3", "$4") " RETURNING " REFRESHED ", place",
+};
+
 /* Of several calls with one counter the first rotates. The others wait for its lock and then see its row: their counter has
  * become the one before, replaced a moment ago. */
 const struct postgres_statement store_session_refresh = {
 	"session_refresh",
 	"UPDATE sessions SET counter = $2::bigint + 1, address = $4::text, used_at = now(), rotated_at ="
 	" CASE WHEN counter = $2::bigint THEN now() ELSE rotated_at END,"
-	" expires_at = least(sessions.created_at + " FROM_LOGIN("$6", "$7") ", now() + " SECONDS("$8") ") FROM users"
+	" expires_at = " EXPIRES_AT("$6", "$7", "$8") " FROM users"
 	" WHERE sessions.id = $1::uuid AND users.id = sessions.user_id AND sessions.cookie = $3::boolean"
 	" AND (counter = $2::bigint OR (counter = $2::bigint + 1 AND rotated_at + " SECONDS("$5") " > now()))"
-	" AND " IS_GOOD("$6", "$7", "$8") " RETURNING " SESSION ", user_id, users.admin, generation, counter,"
-	" " AUTHENTICATED_S("sessions") ", " REMAINING_S ", factor",
+	" AND " IS_GOOD("$6", "$7", "$8") " RETURNING " REFRESHED,
 };
 
 const struct postgres_statement store_session_misused = {
@@ -1011,6 +1029,7 @@ const struct postgres_statement *const store_statements[] = {
 	&store_revoked_users,
 	&store_user_revocation,
 	&store_session_insert,
+	&store_sessions_rotate,
 	&store_session_refresh,
 	&store_session_misused,
 	&store_sessions_of_user,

@@ -124,6 +124,11 @@ enum {
 extern const struct postgres_statement store_session_insert;
 enum { COLUMN_STARTED_AUTHENTICATED_S = COLUMN_SESSION_END, COLUMN_STARTED_SURPLUS_ID /* null: none */ };
 
+/* [{place, id, counter, cookie, address}], limits -> as store_session_refresh, and the place of the session: the counter was
+ * the session's and has become the next one. No row for a place: it was not, the session is not good, is locked by another
+ * statement, or has a row for another place. */
+extern const struct postgres_statement store_sessions_rotate;
+
 /* id, counter, cookie, address, retry in s, limits -> session, and more: the counter was the session's and has become the next
  * one, or was the one before, replaced less than retry ago. No row: neither, or the session is not good. */
 extern const struct postgres_statement store_session_refresh;
@@ -134,7 +139,8 @@ enum {
 	COLUMN_REFRESHED_COUNTER,
 	COLUMN_REFRESHED_AUTHENTICATED_S,
 	COLUMN_REFRESHED_REMAINING_S,
-	COLUMN_REFRESHED_FACTOR
+	COLUMN_REFRESHED_FACTOR,
+	COLUMN_ROTATED_PLACE /* of store_sessions_rotate alone */
 };
 
 /* id, counter, retry in s, token lifetime in s, origin -> user id, now. Marks a session whose counter has passed this one for

@@ -203,6 +203,60 @@ def test_twenty_refreshes_of_one_token_at_once_rotate_it_once(person):
     assert is_accepted_everywhere(replies[-1].json["access_token"])
 
 
+@pytest.fixture(scope="module")
+def patient_users():
+    """One process, which waits for as long as a test holds up Postgres."""
+    with Daemon("users", POSTGRES_QUERY_TIMEOUT_MS=20_000, HTTP_DEADLINE_MS=20_000) as users:
+        yield users
+
+
+def refresh_at(users, body):
+    return users.call("POST", "/auth/session/refresh", {"refresh_token": body["refresh_token"]})
+
+
+def refresh_at_once(users, bodies):
+    """While the first ones wait, so that the others make up a group."""
+    with ThreadPoolExecutor(len(bodies)) as threads:
+        with abacus.Transaction("users", "LOCK TABLE sessions IN SHARE MODE") as held:
+            replies = [threads.submit(refresh_at, users, body) for body in bodies]
+            eventually(lambda: held.waiting() > 0, message="a refresh waits for the lock")
+        return [reply.result() for reply in replies]
+
+
+def test_sessions_that_are_refreshed_at_once_each_get_their_own_tokens(person, patient_users):
+    begun = [session_of(one) for one in (person, Person(), Person()) for _ in range(4)]
+    for before, reply in zip(begun, refresh_at_once(patient_users, begun), strict=True):
+        assert reply.status == 200, reply
+        assert reply.json["session"]["id"] == before["session"]["id"]
+        claims, claims_before = (claims_of(body["access_token"]) for body in (reply.json, before))
+        assert (claims["sid"], claims["sub"]) == (claims_before["sid"], claims_before["sub"])
+        assert refreshed(reply.json["refresh_token"])["session"]["id"] == before["session"]["id"]
+
+
+def test_what_is_wrong_with_one_of_several_refreshes_at_once_is_answered_to_that_one(person, patient_users):
+    usual, lost, copied, gone, same = (session_of(person) for _ in range(5))
+    successor = refreshed(lost["refresh_token"])
+    refreshed(refreshed(copied["refresh_token"])["refresh_token"])
+    assert call("DELETE", "/auth/session", token=gone["access_token"]).status == 200
+    replies = refresh_at_once(patient_users, [usual, lost, copied, gone, same, same])
+    assert [reply.status for reply in replies] == [200, 200, 401, 401, 200, 200]
+    assert replies[1].json["refresh_token"] == successor["refresh_token"]
+    assert [reply.json["code"] for reply in replies[2:4]] == ["session_reused", "session_ended"]
+    assert replies[4].json["refresh_token"] == replies[5].json["refresh_token"]
+
+
+def test_a_session_that_another_statement_has_locked_holds_up_no_other_refresh(person, patient_users):
+    locked, other = session_of(person), session_of(person)
+    row = f"SELECT FROM sessions WHERE id = '{locked['session']['id']}' FOR UPDATE"
+    with ThreadPoolExecutor(1) as threads:
+        with abacus.Transaction("users", row) as held:
+            waiting = threads.submit(refresh_at, patient_users, locked)
+            eventually(lambda: held.waiting() > 0, message="its refresh waits for the lock")
+            assert refresh_at(patient_users, other).status == 200
+            assert not waiting.done()
+        assert waiting.result().status == 200
+
+
 def test_a_token_that_is_used_after_its_successor_ends_the_session(person):
     first, other = session_of(person), session_of(person)
     second = refreshed(first["refresh_token"])

@@ -135,6 +135,13 @@ class Users(Asked):
     def logs_out(self):
         return [*self.logs_in(), self.peered.call("POST", "/auth/logout", token=self.user.token)]
 
+    def refreshes(self):
+        begun = self.peered.call("POST", "/auth/session", self.user.credentials)
+        if begun.status != 201:
+            return [begun]
+        body = {"refresh_token": begun.json["refresh_token"]}
+        return [begun, self.peered.call("POST", "/auth/session/refresh", body)]
+
     def is_shown(self):
         return [*self.logs_in(), self.peered.call("GET", "/auth/status", token=self.user.token)]
 
@@ -259,6 +266,7 @@ class Users(Asked):
             "user_insert": self.registers,
             "device_note": self.logs_in,
             "token_revoke": self.logs_out,
+            "sessions_rotate": self.refreshes,
             "password_set": self.changes_password,
             "tokens_end": self.changes_password,
             "account_change": self.changes_account,

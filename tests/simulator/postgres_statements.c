@@ -472,6 +472,7 @@ const struct statement statements[] = {
 	{"revoked_users", false, statement_revoked_users},
 	{"token_revocation", false, statement_token_revocation},
 	{"session_insert", true, statement_session_insert, statement_waits_for_user},
+	{"sessions_rotate", true, statement_sessions_rotate},
 	{"session_refresh", true, statement_session_refresh, statement_waits_for_session},
 	{"session_misused", true, statement_session_misused, statement_waits_for_session},
 	{"session_end", true, statement_session_end, statement_waits_for_session},

@@ -15,6 +15,7 @@ int64_t statement_revoked_until_s(const char *jti);                             
 
 void statements_reset_sessions(void);
 PGresult *statement_session_insert(struct transaction *transaction, const char *const *texts);
+PGresult *statement_sessions_rotate(struct transaction *transaction, const char *const *texts);
 PGresult *statement_session_refresh(struct transaction *transaction, const char *const *texts);
 PGresult *statement_session_misused(struct transaction *transaction, const char *const *texts);
 PGresult *statement_session_end(struct transaction *transaction, const char *const *texts);

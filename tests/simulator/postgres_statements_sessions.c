@@ -4,12 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <cjson/cJSON.h>
+
 #include "../../services/users/store.h"
 #include "base/mem.h"
 #include "postgres_fake.h"
 #include "postgres_statements.h"
 
 #define ID_BYTES 37
+#define GROUP_MAX 128 /* as many as rotations.c sends at once */
 
 struct session {
 	char id[ID_BYTES];
@@ -101,17 +104,17 @@ bool statement_waits_for_session(const char *const *texts)
 
 /* ---- the statements ---- */
 
-static void set_session(PGresult *result, const struct session *row)
+static void set_session(PGresult *result, int place, const struct session *row)
 {
 	static const char time[] = "2023-11-14T22:13:20.000Z";
 
-	result_set(result, 0, COLUMN_SESSION_ID, row->id);
-	result_set(result, 0, COLUMN_SESSION_USER_AGENT, "");
-	result_set(result, 0, COLUMN_SESSION_ADDRESS, "");
-	result_set(result, 0, COLUMN_SESSION_CREATED_AT, time);
-	result_set(result, 0, COLUMN_SESSION_USED_AT, time);
-	result_set(result, 0, COLUMN_SESSION_EXPIRES_AT, time);
-	result_set_bool(result, 0, COLUMN_SESSION_IS_REMEMBERED, false);
+	result_set(result, place, COLUMN_SESSION_ID, row->id);
+	result_set(result, place, COLUMN_SESSION_USER_AGENT, "");
+	result_set(result, place, COLUMN_SESSION_ADDRESS, "");
+	result_set(result, place, COLUMN_SESSION_CREATED_AT, time);
+	result_set(result, place, COLUMN_SESSION_USED_AT, time);
+	result_set(result, place, COLUMN_SESSION_EXPIRES_AT, time);
+	result_set_bool(result, place, COLUMN_SESSION_IS_REMEMBERED, false);
 }
 
 /* Of a user's sessions, in the order of their last use, the first one behind `after` (NULL: the very first); NULL: none. */
@@ -154,7 +157,7 @@ PGresult *statement_session_insert(struct transaction *transaction, const char *
 	row.used_ms = row.rotated_ms = redis_unix_ms();
 	change_row(transaction, &row, false);
 	result = result_new(surplus > 1 ? (int)surplus : 1, COLUMN_STARTED_SURPLUS_ID + 1);
-	set_session(result, &row);
+	set_session(result, 0, &row);
 	result_set_int(result, 0, COLUMN_STARTED_AUTHENTICATED_S, row.used_ms / 1000);
 	for (int i = 0; i < surplus; i++) {
 		gone = oldest(row.user_id, gone);
@@ -174,30 +177,74 @@ static bool was_replaced_within(const struct session *session, const char *secon
 	return session->rotated_ms + strtoll(seconds, NULL, 10) * 1000 > redis_unix_ms();
 }
 
+static void refresh(struct transaction *transaction, const struct session *session, int64_t counter, const char *remaining_s,
+		    PGresult *result, int place)
+{
+	struct session row = *session;
+
+	row.rotated_ms = row.counter == counter ? redis_unix_ms() : row.rotated_ms;
+	row.counter = counter + 1;
+	row.used_ms = redis_unix_ms();
+	change_row(transaction, &row, false);
+	set_session(result, place, &row);
+	result_set_int(result, place, COLUMN_REFRESHED_USER_ID, row.user_id);
+	result_set_bool(result, place, COLUMN_REFRESHED_IS_ADMIN, false);
+	result_set_int(result, place, COLUMN_REFRESHED_GENERATION, row.generation);
+	result_set_int(result, place, COLUMN_REFRESHED_COUNTER, row.counter);
+	result_set_int(result, place, COLUMN_REFRESHED_AUTHENTICATED_S, row.used_ms / 1000);
+	result_set_int(result, place, COLUMN_REFRESHED_REMAINING_S, strtoll(remaining_s, NULL, 10));
+	result_set(result, place, COLUMN_REFRESHED_FACTOR, "");
+}
+
 PGresult *statement_session_refresh(struct transaction *transaction, const char *const *texts)
 {
 	const struct session *session = find(texts[0]);
 	int64_t counter = strtoll(texts[1], NULL, 10);
-	struct session row;
 	PGresult *result;
 
 	if (!session || !is_good(session) ||
 	    (session->counter != counter && !(session->counter == counter + 1 && was_replaced_within(session, texts[4]))))
 		return result_new(0, COLUMN_REFRESHED_FACTOR + 1);
-	row = *session;
-	row.rotated_ms = row.counter == counter ? redis_unix_ms() : row.rotated_ms;
-	row.counter = counter + 1;
-	row.used_ms = redis_unix_ms();
-	change_row(transaction, &row, false);
 	result = result_new(1, COLUMN_REFRESHED_FACTOR + 1);
-	set_session(result, &row);
-	result_set_int(result, 0, COLUMN_REFRESHED_USER_ID, row.user_id);
-	result_set_bool(result, 0, COLUMN_REFRESHED_IS_ADMIN, false);
-	result_set_int(result, 0, COLUMN_REFRESHED_GENERATION, row.generation);
-	result_set_int(result, 0, COLUMN_REFRESHED_COUNTER, row.counter);
-	result_set_int(result, 0, COLUMN_REFRESHED_AUTHENTICATED_S, row.used_ms / 1000);
-	result_set_int(result, 0, COLUMN_REFRESHED_REMAINING_S, strtoll(texts[6], NULL, 10));
-	result_set(result, 0, COLUMN_REFRESHED_FACTOR, "");
+	refresh(transaction, session, counter, texts[6], result, 0);
+	return result;
+}
+
+/* The session that this member of the group rotates, unless another transaction holds it; NULL: none. */
+static const struct session *asked_for(const cJSON *asked)
+{
+	const struct session *session = find(cJSON_GetStringValue(cJSON_GetObjectItem(asked, "id")));
+	int64_t counter = (int64_t)cJSON_GetNumberValue(cJSON_GetObjectItem(asked, "counter"));
+
+	if (!session || session->counter != counter || !is_good(session) || transactions_hold(is_of_user, &session->user_id))
+		return NULL;
+	return session;
+}
+
+/* Skips what another transaction holds, so it waits for none; and a session that is in the group twice is rotated once. */
+PGresult *statement_sessions_rotate(struct transaction *transaction, const char *const *texts)
+{
+	const struct session *rotated[GROUP_MAX];
+	int64_t places[GROUP_MAX];
+	cJSON *group = cJSON_Parse(texts[0]);
+	const cJSON *asked;
+	PGresult *result;
+	int rows = 0, same;
+
+	cJSON_ArrayForEach (asked, group) {
+		rotated[rows] = asked_for(asked);
+		for (same = 0; same < rows && rotated[same] != rotated[rows]; same++)
+			;
+		if (!rotated[rows] || same < rows)
+			continue;
+		places[rows++] = (int64_t)cJSON_GetNumberValue(cJSON_GetObjectItem(asked, "place"));
+	}
+	cJSON_Delete(group);
+	result = result_new(rows, COLUMN_ROTATED_PLACE + 1);
+	for (int i = 0; i < rows; i++) {
+		refresh(transaction, rotated[i], rotated[i]->counter, texts[2], result, i);
+		result_set_int(result, i, COLUMN_ROTATED_PLACE, places[i]);
+	}
 	return result;
 }
 

@@ -10,6 +10,7 @@
 #include "../../services/users/service.h"
 #include "../../services/users/sessions/authenticate.h"
 #include "../../services/users/sessions/device.h"
+#include "../../services/users/sessions/rotations.h"
 #include "base/int64.h"
 #include "base/loop.h"
 #include "base/mem.h"
@@ -98,6 +99,7 @@ void process_start_users(struct process *process, const struct redis_config *red
 	users->publisher = revocations_publisher_new(process->base, &options.redis, users->redis, &users->revocations);
 	users->republisher = republisher_new(process->base, users);
 	users->retry_queue = retry_queue_new(process->base, users);
+	users->rotations = rotations_new(process->base, users);
 	process->users = users;
 }
 
@@ -106,6 +108,7 @@ void process_stop_users(struct process *process)
 	struct users *users = process->users;
 
 	process->users = NULL;
+	rotations_free(users->rotations);
 	retry_queue_free(users->retry_queue);
 	republisher_free(users->republisher);
 	revocations_publisher_free(users->publisher);

@@ -14,9 +14,9 @@ static int64_t least(int64_t one, int64_t other)
 	return one < other ? one : other;
 }
 
-void session_add_limits(struct http_request *req, struct postgres_params *params)
+void session_add_limits(const struct users *users, struct postgres_params *params)
 {
-	const struct session_config *config = &users_of(req)->config->session;
+	const struct session_config *config = &users->config->session;
 
 	postgres_param_int(params, config->max_s);
 	postgres_param_int(params, config->unremembered_s);
@@ -58,7 +58,8 @@ void session_json_access(struct http_request *req, struct buf *out, const struct
 	free(access);
 }
 
-void session_reply(struct http_request *req, int code, const struct session_tokens *tokens, const struct postgres_rows *rows)
+void session_reply(struct http_request *req, int code, const struct session_tokens *tokens, const struct postgres_rows *rows,
+		   int row)
 {
 	struct refresh_token refresh = {.counter = tokens->counter};
 	char text[REFRESH_TOKEN_LEN + 1];
@@ -69,11 +70,11 @@ void session_reply(struct http_request *req, int code, const struct session_toke
 	json_write_object(&json);
 	session_json_access(req, &json, tokens);
 	if (tokens->is_cookie)
-		session_cookie_set(req, text, postgres_bool(rows, 0, COLUMN_SESSION_IS_REMEMBERED) ? tokens->remaining_s : 0);
+		session_cookie_set(req, text, postgres_bool(rows, row, COLUMN_SESSION_IS_REMEMBERED) ? tokens->remaining_s : 0);
 	else
 		json_write_member_text(&json, "refresh_token", text);
 	json_write_key(&json, "session");
-	session_json(&json, rows, 0, true);
+	session_json(&json, rows, row, true);
 	json_write_object_end(&json);
 	http_reply_buf(req, code, &json);
 }

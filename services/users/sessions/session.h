@@ -11,8 +11,10 @@
 #include "http/request.h"
 #include "postgres/postgres.h"
 
+struct users;
+
 /* Adds the parameters that the statements of store.h call limits. */
-void session_add_limits(struct http_request *req, struct postgres_params *params);
+void session_add_limits(const struct users *users, struct postgres_params *params);
 /* How long a session lives that is not refreshed, from its login on. */
 int64_t session_first_s(struct http_request *req, bool is_remembered);
 
@@ -26,8 +28,10 @@ struct session_tokens {
 	bool is_cookie;
 };
 
-/* Answers with an access token, the refresh token (in the body, or in the cookie) and the session, which is row 0 of rows. */
-void session_reply(struct http_request *req, int code, const struct session_tokens *tokens, const struct postgres_rows *rows);
+/* Answers with an access token, the refresh token (in the body, or in the cookie) and the session, which is that row of rows.
+ */
+void session_reply(struct http_request *req, int code, const struct session_tokens *tokens, const struct postgres_rows *rows,
+		   int row);
 /* Adds the session of a row that begins with COLUMN_SESSION_*. */
 void session_json(struct buf *out, const struct postgres_rows *rows, int row, bool is_current);
 /* The members access_token, token_type and expires_in of an object that is open. */

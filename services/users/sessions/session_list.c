@@ -16,7 +16,7 @@ void session_list(struct http_request *req)
 	struct postgres_params params = {0};
 
 	postgres_param_int(&params, http_request_user_id(req));
-	session_add_limits(req, &params);
+	session_add_limits(users_of(req), &params);
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_sessions_of_user, &params, loaded, req);
 }
 

@@ -1,5 +1,6 @@
 /* POST /auth/session/refresh {refresh_token | cookie}: a new access token, and the next refresh token.
- * Flow: session_refresh -> refreshed -> reply; and if nothing was refreshed: -> judged -> (published) -> refuse. */
+ * Flow: session_refresh -> rotated -> reply; if it was not, -> load -> refreshed -> reply; and if nothing was refreshed:
+ * -> judged -> (published) -> refuse. */
 #include "service.h"
 
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include "events/event_origin.h"
 #include "mail/outbox.h"
 #include "revocations/revoke.h"
+#include "sessions/rotations.h"
 #include "sessions/session.h"
 #include "sessions/session_cookie.h"
 #include "store.h"
@@ -23,6 +25,7 @@ struct refresh {
 	struct revoking *revoking;
 };
 
+static void rotated(enum status status, const struct postgres_rows *rows, int row, void *arg);
 static void load(struct refresh *refresh);
 static void refreshed(enum status status, const struct postgres_rows *rows, void *arg);
 static void judge(struct refresh *refresh);
@@ -66,24 +69,9 @@ void session_refresh(struct http_request *req)
 		text = session_cookie_read(req, cookie) ? cookie : "";
 	if (refresh_token_parse(key->secret, key->previous_secret, text, &refresh->token) != STATUS_OK)
 		return refuse(refresh, false);
-	load(refresh);
-}
-
-static void load(struct refresh *refresh)
-{
-	struct http_request *req = refresh->req;
-	struct postgres_params params = {0};
-	char id[37];
-
 	refresh->issued_ms = clock_unix_ms();
-	jwt_jti_format(refresh->token.session, id);
-	postgres_param_text(&params, id);
-	postgres_param_int(&params, refresh->token.counter);
-	postgres_param_bool(&params, refresh->is_cookie);
-	postgres_param_text(&params, http_request_remote_ip(req));
-	postgres_param_int(&params, users_of(req)->config->session.retry_s);
-	session_add_limits(req, &params);
-	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_session_refresh, &params, refreshed, refresh);
+	rotations_add(users_of(req)->rotations, http_request_scope(req), &refresh->token, is_cookie,
+		      http_request_remote_ip(req), rotated, refresh);
 }
 
 /* A session may live on after a change that ended the user's tokens (DELETE /auth/sessions), and then its generation is that
@@ -93,25 +81,58 @@ static int64_t later(int64_t issued_ms, int64_t generation)
 	return issued_ms > generation ? issued_ms : generation + 1;
 }
 
+static void reply(struct refresh *refresh, const struct postgres_rows *rows, int row)
+{
+	struct session_tokens tokens = {.is_cookie = refresh->is_cookie};
+
+	memcpy(tokens.session.id, refresh->token.session, JWT_JTI_BYTES);
+	tokens.session.authenticated_s = postgres_int(rows, row, COLUMN_REFRESHED_AUTHENTICATED_S);
+	snprintf(tokens.session.factor, JWT_FACTOR_BYTES, "%s", postgres_text(rows, row, COLUMN_REFRESHED_FACTOR));
+	tokens.user_id = postgres_int(rows, row, COLUMN_REFRESHED_USER_ID);
+	tokens.is_admin = postgres_bool(rows, row, COLUMN_REFRESHED_IS_ADMIN);
+	tokens.issued_ms = later(refresh->issued_ms, postgres_int(rows, row, COLUMN_REFRESHED_GENERATION));
+	tokens.remaining_s = postgres_int(rows, row, COLUMN_REFRESHED_REMAINING_S);
+	tokens.counter = postgres_int(rows, row, COLUMN_REFRESHED_COUNTER);
+	http_request_set_user(refresh->req, tokens.user_id);
+	session_reply(refresh->req, 200, &tokens, rows, row);
+}
+
+static void rotated(enum status status, const struct postgres_rows *rows, int row, void *arg)
+{
+	struct refresh *refresh = arg;
+
+	if (status != STATUS_OK)
+		return http_reply_status(refresh->req, status);
+	if (row == ROTATIONS_NO_ROW)
+		return load(refresh);
+	reply(refresh, rows, row);
+}
+
+static void load(struct refresh *refresh)
+{
+	struct http_request *req = refresh->req;
+	struct postgres_params params = {0};
+	char id[37];
+
+	jwt_jti_format(refresh->token.session, id);
+	postgres_param_text(&params, id);
+	postgres_param_int(&params, refresh->token.counter);
+	postgres_param_bool(&params, refresh->is_cookie);
+	postgres_param_text(&params, http_request_remote_ip(req));
+	postgres_param_int(&params, users_of(req)->config->session.retry_s);
+	session_add_limits(users_of(req), &params);
+	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_session_refresh, &params, refreshed, refresh);
+}
+
 static void refreshed(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct refresh *refresh = arg;
-	struct session_tokens tokens = {.is_cookie = refresh->is_cookie};
 
 	if (status != STATUS_OK)
 		return http_reply_status(refresh->req, status);
 	if (postgres_count(rows) == 0)
 		return judge(refresh);
-	memcpy(tokens.session.id, refresh->token.session, JWT_JTI_BYTES);
-	tokens.session.authenticated_s = postgres_int(rows, 0, COLUMN_REFRESHED_AUTHENTICATED_S);
-	snprintf(tokens.session.factor, JWT_FACTOR_BYTES, "%s", postgres_text(rows, 0, COLUMN_REFRESHED_FACTOR));
-	tokens.user_id = postgres_int(rows, 0, COLUMN_REFRESHED_USER_ID);
-	tokens.is_admin = postgres_bool(rows, 0, COLUMN_REFRESHED_IS_ADMIN);
-	tokens.issued_ms = later(refresh->issued_ms, postgres_int(rows, 0, COLUMN_REFRESHED_GENERATION));
-	tokens.remaining_s = postgres_int(rows, 0, COLUMN_REFRESHED_REMAINING_S);
-	tokens.counter = postgres_int(rows, 0, COLUMN_REFRESHED_COUNTER);
-	http_request_set_user(refresh->req, tokens.user_id);
-	session_reply(refresh->req, 200, &tokens, rows);
+	reply(refresh, rows, 0);
 }
 
 /* Is the session gone, or has this token's successor been in use, so that one of the two was stolen? */

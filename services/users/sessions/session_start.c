@@ -113,5 +113,5 @@ static void stored(enum status status, const struct postgres_rows *rows, void *a
 	jwt_jti_format(starting->tokens.session.id, id);
 	device_note(starting->req, starting->tokens.user_id, id);
 	starting->tokens.session.authenticated_s = postgres_int(rows, 0, COLUMN_STARTED_AUTHENTICATED_S);
-	session_reply(starting->req, 201, &starting->tokens, rows);
+	session_reply(starting->req, 201, &starting->tokens, rows, 0);
 }
