@@ -1,5 +1,5 @@
-"""PgBouncer in transaction mode between the daemons and Postgres, with POSTGRES_PREPARE=false: each transaction may run on
-another connection than the one before. The main path of every route works through it, one call after the other;
+"""PgBouncer in transaction mode between the daemons and Postgres, with POSTGRES_PREPARE=false: each transaction runs on
+a connection of its own. The main path of every route works through it, one call after the other;
 docs/operations.md says what PgBouncer does when a crowd calls at once."""
 
 import os
@@ -32,7 +32,7 @@ auth_type = plain
 auth_file = {folder}/users
 pool_mode = transaction
 default_pool_size = {connections}
-server_round_robin = 1
+server_lifetime = 0
 """
 
 
