@@ -47,11 +47,16 @@ void random_fill(void *bytes, size_t len)
 		mem_die("the kernel gives no random bytes\n");
 }
 
+static unsigned char kept[1024];
+static size_t used = sizeof kept;
+
+void random_forget(void)
+{
+	used = sizeof kept;
+}
+
 void random_id(void *ret_bytes, size_t len)
 {
-	static unsigned char kept[1024];
-	static size_t used = sizeof kept;
-
 	if (len > RANDOM_ID_BYTES_MAX)
 		mem_die("an id is too long\n");
 	if (sizeof kept - used < len) {

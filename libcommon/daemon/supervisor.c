@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/random.h"
 
 #define RESTART_MS 10
 #define RESTART_MS_MAX 5000
@@ -65,6 +66,7 @@ static void become_child(struct supervisor *supervisor, unsigned number, pid_t p
 	close(supervisor->signals);
 	sigprocmask(SIG_SETMASK, &supervisor->before, NULL);
 	log_forked();
+	random_forget();
 	supervisor->daemon->process = number;
 	supervisor->daemon->beats = beats;
 }

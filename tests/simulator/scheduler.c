@@ -1,5 +1,6 @@
 /* Chooses the next step among all that can happen. Time passes when nothing else can happen, and now and then although
  * something could. */
+#include "base/random.h"
 #include "simulator.h"
 
 #define CANDIDATES_MAX 512
@@ -208,6 +209,7 @@ void run_seed_once(uint64_t seed, const struct run_options *options)
 {
 	int64_t end_us;
 
+	random_forget();
 	begin(seed);
 	while (run_step < options->steps) {
 		if (chance_of(1, 20))

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/random.h"
 
@@ -36,6 +38,30 @@ static void test_no_two_ids_are_alike_whatever_their_length(void **state)
 	}
 }
 
+static void test_a_child_that_forgets_makes_other_ids_than_its_parent(void **state)
+{
+	unsigned char of_child[RANDOM_ID_BYTES_MAX], of_parent[RANDOM_ID_BYTES_MAX];
+	int ends[2], status;
+	pid_t pid;
+
+	random_id(of_parent, sizeof of_parent);
+	assert_int_equal(pipe(ends), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		random_forget();
+		random_id(of_child, sizeof of_child);
+		_exit(write(ends[1], of_child, sizeof of_child) != sizeof of_child);
+	}
+	assert_int_equal(read(ends[0], of_child, sizeof of_child), sizeof of_child);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	random_id(of_parent, sizeof of_parent);
+	assert_memory_not_equal(of_child, of_parent, sizeof of_child);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void test_an_id_is_as_long_as_was_asked_for(void **state)
 {
 	unsigned char bytes[RANDOM_ID_BYTES_MAX + 1] = {0};
@@ -60,6 +86,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_two_ids_are_alike_whatever_their_length),
+		cmocka_unit_test(test_a_child_that_forgets_makes_other_ids_than_its_parent),
 		cmocka_unit_test(test_an_id_is_as_long_as_was_asked_for),
 		cmocka_unit_test(test_hexadecimal_digits_are_as_many_as_were_asked_for),
 	};
