@@ -221,7 +221,7 @@ def test_a_link_that_was_asked_for_before_the_password_was_changed_is_refused(op
 
 def test_a_change_that_an_earlier_password_has_confirmed_makes_no_link(person):
     """As when the password is changed between the check of the confirmation and the change."""
-    (text,) = [text for text in statements() if "email_change_asked" in text]
+    (text,) = [text for text in statements("users") if "email_change_asked" in text]
 
     def run(password):
         values = f"{person.id}, NULL, '{new_address()}', '{password}', NULL, 3600, 5"
