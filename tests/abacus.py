@@ -433,14 +433,15 @@ def manage(service, *arguments):
 class Daemon:
     """A daemon of its own beside those of the stack, on the stack's Postgres and Redis but on other ports. It gets the given
     variables; None removes a default. `with` waits until it is ready, and ends it, even when it is not ready in time. Its log
-    is a file among the stack's logs."""
+    is a file among the stack's logs. folder: of its program, if that is not the stack's."""
 
     count = itertools.count()
     ready_limit_s = 60
 
-    def __init__(self, name, **environment):
+    def __init__(self, name, folder=None, **environment):
         native("a daemon beside the stack's")
         self.name, self.port, self.admin_port = name, free_port(), free_port()
+        self.program = (folder or RUN_DIR / "bin") / name
         secrets_dir = RUN_DIR / "secrets"
         defaults = {
             "APP_ENV": "testing",
@@ -463,16 +464,12 @@ class Daemon:
         """stdout: where its log goes instead of into the file."""
         self.log.parent.mkdir(exist_ok=True)
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(
-                [RUN_DIR / "bin" / self.name], env=self.environment, stdout=stdout or log, stderr=log
-            )
+            self.process = subprocess.Popen([self.program], env=self.environment, stdout=stdout or log, stderr=log)
         return self
 
     def run(self, *arguments):
         """Runs it to its end, for arguments that make it exit at once."""
-        return subprocess.run(
-            [RUN_DIR / "bin" / self.name, *arguments], env=self.environment, capture_output=True, text=True, timeout=30
-        )
+        return subprocess.run([self.program, *arguments], env=self.environment, capture_output=True, text=True, timeout=30)
 
     def __enter__(self):
         self.start()
