@@ -736,7 +736,7 @@ last="$passed passed, $failed failed"
 if [ -n "$counts" ]; then
 	echo "$passed $failed $skipped" >"$counts"
 else
-	[ $failed = 0 ] || cat "$failures" # again, because much was printed since
+	[ $failed = 0 ] || sed 's/^/  /' "$failures" # again, because much was printed since
 	echo "$last"
 fi
 [ $failed = 0 ]

@@ -33,7 +33,8 @@ REQUEST_S = 60
 THREADS = 4
 PAUSE_S = 0.05  # of each between two submissions
 SUBMISSIONS = 20  # in each step
-# Of up to 1,000 digits, and of more, which Redis keeps by themselves. All are of the small lane, because the earlier worker does not know the other.
+# Of up to 1,000 digits, and of more, which Redis keeps by themselves. All are of the small lane, because the earlier worker
+# does not know the other.
 SHORT, LONG = range(300, 4700), range(5_000, 12_000)
 LARGE = 900_000
 
