@@ -87,8 +87,8 @@ NOTICED_S = {"too late": system.COMMAND_MS / 1000 + 0.3, "never": system.COMMAND
 LONG_INDEX = 5000  # of 1,045 digits, so that the whole decimal is in Redis alone
 BLOCKING_S = {"XREADGROUP": 1, "XREAD": 1, "message": 1, "SUBSCRIBE": 1}
 # What a call may be answered with when Redis's answer to it was not an error of the table: as if nothing was, that this is our
-# own fault, that Redis is away, that it took too long.
-ANSWERS = {200, 500, 503, 504}
+# own fault, that Redis is away, that it took too long, that a limit is reached (a number from limit_count).
+ANSWERS = {200, 429, 500, 503, 504}
 
 
 def dead_letters():
