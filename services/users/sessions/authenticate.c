@@ -95,11 +95,10 @@ bool users_require_admin(struct http_request *req)
 
 	if (caller && caller->is_admin)
 		return true;
-	if (!caller) {
+	if (caller)
+		http_reply_fail(req, 401, "not_permitted", "You do not have permission to do that.");
+	else
 		auth_refuse(req, AUTH_MISSING);
-		return false;
-	}
-	http_reply_fail(req, 401, "not_permitted", "You do not have permission to do that.");
 	return false;
 }
 
