@@ -39,7 +39,9 @@ PLACE.update(
 )
 
 # Simulates what moto does not: the outputs of a stack that was made by a change set, and the outcome of tasks and services. The
-# file `outcome` has {"exit": {FAMILY: CODE}, "never_stable": SERVICE, "asleep": SERVICE}. The file `calls` lists every call.
+# file `outcome` has {"exit": {FAMILY: CODE}, "never_stable": SERVICE, "asleep": SERVICE, "bakes": SERVICE,
+# "foreign_bucket": true}. The deployment of the service that bakes is under way in the first three looks, or with
+# "until_stopped" for ever. The file `calls` lists every call.
 AWS = """#!{python}
 import json, os, pathlib, subprocess, sys
 here = pathlib.Path(__file__).parent
@@ -58,6 +60,22 @@ if sys.argv[1:3] == ["cloudformation", "deploy"] and outcome.get("makes_services
 if sys.argv[1:3] == ["logs", "get-log-events"]:
     print(json.dumps({{"events": [{{"message": line}} for line in outcome.get("log", [])]}}))
     sys.exit()
+if outcome.get("foreign_bucket") and sys.argv[1] in ("s3", "s3api"):
+    sys.exit("the bucket belongs to another account")
+if sys.argv[1:3] == ["ecs", "list-service-deployments"]:
+    name = sys.argv[sys.argv.index("--service") + 1]
+    so_far = (here / "calls").read_text()
+    asked = f"list-service-deployments --cluster abacus-stage --service {{name}} "
+    looks = [line for line in so_far.splitlines() if asked in line]
+    goes_on = "stop-service-deployment" not in so_far if outcome.get("until_stopped") else len(looks) <= 3
+    bakes = name == outcome.get("bakes") and goes_on
+    print(f"arn:deployment/{{name}}" if bakes else "")
+    sys.exit()
+if sys.argv[1:3] == ["ecs", "stop-service-deployment"]:
+    assert sys.argv[-1] == "ROLLBACK", sys.argv
+    name = sys.argv[sys.argv.index("--service-deployment-arn") + 1].split("/")[1]
+    former = ["--service", name, "--task-definition", f"abacus-stage-{{name}}:1"]
+    os.execv("{aws}", ["{aws}", "ecs", "update-service", "--cluster", "abacus-stage", *former])
 if sys.argv[1] == "service-quotas" and "quota" in outcome:
     print(outcome["quota"])
     sys.exit()
@@ -76,10 +94,11 @@ for task in answer.get("tasks", []):
     last = {{"name": family.split("-")[-1], "exitCode": outcome["exit"].get(family, 0)}}
     task["containers"] = [{{"name": "prepare", "exitCode": 0}}, last]
 for service in answer.get("services", []):
-    service["desiredCount"] = service["runningCount"] = 0 if service["serviceName"] == outcome.get("asleep") else 2
+    is_asleep = service["serviceName"] == outcome.get("asleep") or service["desiredCount"] == 0
+    service["desiredCount"] = service["runningCount"] = 0 if is_asleep else 2
     wanted = service["taskDefinition"]
     bad = service["serviceName"] == outcome.get("never_stable") and wanted.endswith(outcome["revision"])
-    state = ("FAILED" if outcome.get("gives_up") else "IN_PROGRESS") if bad else "COMPLETED"
+    state = "FAILED" if bad else "COMPLETED"
     service["deployments"] = [{{"taskDefinition": wanted, "rolloutState": state, "status": "PRIMARY"}}]
 print(json.dumps(answer))
 """
@@ -247,14 +266,14 @@ def test_while_keys_are_changed_every_process_that_has_one_gets_both(service, mo
 
 def test_cfn_lint_finds_no_fault():
     need("cfn-lint")
-    # W1100: merge keys of YAML, which deploy/ecs/stack resolves before CloudFormation gets the template.
-    assert run("cfn-lint", "-i", "W1100", "--", ECS / "abacus.yaml").stdout == ""
+    # W1100: merge keys of YAML, and W3002: code in a file. deploy/ecs/stack resolves both before CloudFormation sees them.
+    assert run("cfn-lint", "-i", "W1100", "W3002", "--", ECS / "abacus.yaml").stdout == ""
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory):
+def template(aws, tmp_path_factory):
     """The template as CloudFormation gets it, without the merge keys of YAML."""
-    need("aws")
+    run("aws", "s3", "mb", "s3://abacus-templates", **aws)
     path = tmp_path_factory.mktemp("template") / "abacus.json"
     run(
         "aws",
@@ -263,19 +282,22 @@ def template(tmp_path_factory):
         "--template-file",
         ECS / "abacus.yaml",
         "--s3-bucket",
-        "none",
+        "abacus-templates",
         "--use-json",
         "--output-template-file",
         path,
-        AWS_DEFAULT_REGION=REGION,
-        AWS_ACCESS_KEY_ID="test",
-        AWS_SECRET_ACCESS_KEY="test",
+        **aws,
     )
     return path, json.loads(path.read_text())
 
 
-def test_the_template_needs_no_bucket(template):
-    assert len(json.dumps(template[1], separators=(",", ":"))) <= 51200, "as deploy/ecs/stack writes it"
+def test_nothing_is_uploaded_to_a_bucket_of_another_account(cloud):
+    cloud.outcome(foreign_bucket=True)
+    (cloud.folder / "bin/calls").write_text("")
+    assert run(ECS / "stack", "stage", *cloud.parameters, ok=False, **cloud.variables).returncode != 0
+    buckets = [call for call in cloud.calls() if call.startswith("s3")]
+    assert f"--bucket abacus-templates-{ACCOUNT}-{REGION} --expected-bucket-owner {ACCOUNT}" in buckets[0]
+    assert not [call for call in cloud.calls() if call.startswith(("cloudformation package", "cloudformation deploy"))]
 
 
 def test_only_80_and_443_are_open_to_the_internet(template):
@@ -285,7 +307,10 @@ def test_only_80_and_443_are_open_to_the_internet(template):
             for rule in resource["Properties"]["SecurityGroupIngress"]:
                 if "CidrIp" in rule:
                     open_to_all.append((name, rule["FromPort"], rule["ToPort"]))
-        assert not (resource["Type"] == "AWS::EC2::SecurityGroupIngress" and "CidrIp" in resource["Properties"])
+        if resource["Type"] == "AWS::EC2::SecurityGroupIngress" and "CidrIp" in resource["Properties"]:
+            opened = resource["Properties"]
+            assert (opened["FromPort"], opened["ToPort"]) == (8443, 8443), "test traffic"
+            assert opened["CidrIp"]["Fn::Sub"] in ("${NatAddressA}/32", "${NatAddressB}/32"), "from the stack itself"
     assert open_to_all == [("BalancerGroup", 80, 80), ("BalancerGroup", 443, 443)]
 
 
@@ -305,11 +330,11 @@ def test_the_network_and_every_name_are_the_stacks_own(template):
             assert value is None or "AWS::StackName" in json.dumps(value), (resource["Type"], name, value)
 
 
-def rules(template):
+def rules(template, listener):
     found = [
         one["Properties"]
         for one in template[1]["Resources"].values()
-        if one["Type"] == "AWS::ElasticLoadBalancingV2::ListenerRule"
+        if one["Type"] == "AWS::ElasticLoadBalancingV2::ListenerRule" and one["Properties"]["ListenerArn"] == {"Ref": listener}
     ]
     return sorted(found, key=lambda one: one["Priority"])
 
@@ -337,30 +362,81 @@ def rules(template):
         ("/api/other", None),
     ],
 )
-def test_paths_are_routed_as_nginx_routes_them(template, path, target):
+@pytest.mark.parametrize("listener", ["Https", "TestTraffic"])
+def test_paths_are_routed_as_nginx_routes_them(template, listener, path, target):
     def matches(pattern):
         return path.startswith(pattern[:-1]) if pattern.endswith("*") else path == pattern
 
-    found = next(
-        (
-            one["Actions"][0]
-            for one in rules(template)
-            if any(matches(p) for p in one["Conditions"][0]["PathPatternConfig"]["Values"])
-        ),
-        {"TargetGroupArn": {"Ref": "ClientTargets"}},
+    first = next(
+        one["Actions"][0]
+        for one in rules(template, listener)
+        if any(matches(p) for p in one["Conditions"][0]["PathPatternConfig"]["Values"])
     )
-    assert found.get("TargetGroupArn") == (target and {"Ref": target + "Targets"})
+    if (listener, target) == ("Https", None):
+        assert first["FixedResponseConfig"]["StatusCode"] == "404"
+        return
+    target = target or "Client"  # which answers 404 too
+    groups = first["ForwardConfig"]["TargetGroups"]
+    assert groups == [
+        {"TargetGroupArn": {"Ref": target + "Targets"}, "Weight": 1},
+        {"TargetGroupArn": {"Ref": target + "Alternate"}, "Weight": 0},
+    ]
 
 
-def test_services_name_a_family_roll_out_without_a_gap_and_roll_back(template):
-    found = {}
-    for resource in template[1]["Resources"].values():
-        if resource["Type"] == "AWS::ECS::Service":
-            of = resource["Properties"]
-            found[of["ServiceName"]] = of["TaskDefinition"]
-            assert of["DeploymentConfiguration"]["MinimumHealthyPercent"] == 100
-            assert of["DeploymentConfiguration"]["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
+def services_of(template):
+    resources = template[1]["Resources"].values()
+    return {one["Properties"]["ServiceName"]: one["Properties"] for one in resources if one["Type"] == "AWS::ECS::Service"}
+
+
+def test_services_name_a_family_and_no_revision(template):
+    found = {name: of["TaskDefinition"] for name, of in services_of(template).items()}
     assert found == {name: {"Fn::Sub": "${AWS::StackName}-" + name} for name in SERVICES}
+
+
+def test_services_roll_out_without_a_gap_and_an_alarm_rolls_them_back(template):
+    for of in services_of(template).values():
+        deployment = of["DeploymentConfiguration"]
+        assert deployment["MinimumHealthyPercent"] == 100
+        assert deployment["Alarms"] == {
+            "AlarmNames": [{"Ref": "RollOutAlarm"}, {"Ref": "DeadJobsAlarm"}], "Enable": True, "Rollback": True
+        }  # fmt: skip
+
+
+BALANCED = ["users", "values", "healthcheck", "client", "swagger"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_is_behind_the_balancer_is_tested_before_it_gets_requests_and_the_rest_rolls(template, service):
+    deployment = services_of(template)[service]["DeploymentConfiguration"]
+    if service not in BALANCED:
+        assert "Strategy" not in deployment and services_of(template)[service]["LoadBalancers"] == {"Ref": "AWS::NoValue"}
+        assert deployment["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
+        return
+    assert (deployment["Strategy"], deployment["BakeTimeInMinutes"]) == ("BLUE_GREEN", {"Ref": "BakeMinutes"})
+    (hook,) = deployment["LifecycleHooks"]
+    assert hook["LifecycleStages"] == ["POST_TEST_TRAFFIC_SHIFT"]
+    assert hook["HookTargetArn"] == {"Fn::GetAtt": ["ReleaseCheck", "Arn"]}
+    (balancer,) = services_of(template)[service]["LoadBalancers"]
+    name, resources = service.capitalize(), template[1]["Resources"]
+    assert balancer["TargetGroupArn"] == {"Ref": f"{name}Targets"}
+    assert balancer["AdvancedConfiguration"] == {
+        "AlternateTargetGroupArn": {"Ref": f"{name}Alternate"},
+        "ProductionListenerRule": {"Ref": f"{name}Rule"},
+        "TestListenerRule": {"Ref": f"{name}TestRule"},
+        "RoleArn": {"Fn::GetAtt": ["RollOutRole", "Arn"]},
+    }
+    assert resources[f"{name}Alternate"] == resources[f"{name}Targets"]
+    assert resources[f"{name}TestRule"]["Properties"] == {
+        **resources[f"{name}Rule"]["Properties"], "ListenerArn": {"Ref": "TestTraffic"}
+    }  # fmt: skip
+
+
+def test_the_check_of_a_release_comes_by_the_listener_of_test_traffic_and_knows_each_service(template):
+    function = template[1]["Resources"]["ReleaseCheck"]["Properties"]
+    assert function["Handler"] == "release_check.handler"
+    assert function["Environment"]["Variables"] == {"URL": {"Fn::Sub": "https://${Balancer.DNSName}:8443"}}
+    assert template[1]["Resources"]["TestTraffic"]["Properties"]["Port"] == 8443
+    assert [f'"{name}": (' in (ECS / "release_check.py").read_text() for name in BALANCED] == [True] * 5
 
 
 def test_the_operators_page_is_reached_by_operators_alone(template):
@@ -423,6 +499,10 @@ class Cloud:
         self.variables = {
             **variables,
             "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
+            # moto finds a bucket in a URL of this name, and not of the address.
+            "AWS_ENDPOINT_URL": variables["AWS_ENDPOINT_URL"].replace("127.0.0.1", "localhost"),
+            "NO_PROXY": "localhost",
+            "no_proxy": "localhost",
             "POLL_SECONDS": "0.1",
             "DEPLOY_SECONDS": "20",
             "TEMPLATE": str(folder / "abacus.yaml"),
@@ -443,6 +523,16 @@ class Cloud:
     def deploy(self, commit, ok=True):
         (self.folder / "bin/calls").write_text("")
         return run("sh", ECS / "docker-deploy-stage.sh", commit, ok=ok, **self.variables)
+
+    def databases(self):
+        return self.aws("rds", "describe-db-instances")["DBInstances"]
+
+    def counts(self):
+        """How many tasks each service is to have, from moto, because of a query."""
+        query = "services[].[serviceName,desiredCount]"
+        return dict(
+            self.aws("ecs", "describe-services", "--cluster", "abacus-stage", "--services", *SERVICES, "--query", query)
+        )
 
     def calls(self):
         return (self.folder / "bin/calls").read_text().splitlines()
@@ -467,6 +557,8 @@ def without_unsupported(template):
         return [walk(one) for one in node] if isinstance(node, list) else node
 
     copy = walk(template)
+    # Which deploy/ecs/stack uploads.
+    copy["Resources"]["ReleaseCheck"]["Properties"]["Code"] = str(ECS / "release_check.py")
     del copy["Resources"]["Database"]["Properties"]["DBParameterGroupName"]
     for resource in copy["Resources"].values():
         if resource["Type"] == "AWS::ECS::Service":
@@ -510,6 +602,7 @@ def make_stack(cloud, services="no"):
     outputs = {
         **PLACE,
         "Cluster": "abacus-stage",
+        "Database": cloud.databases()[0]["DBInstanceIdentifier"],
         "TasksGroup": group["GroupId"],
         "Subnets": ",".join(one["SubnetId"] for one in subnets),
     }
@@ -563,8 +656,13 @@ def test_the_first_deploy_makes_the_services(cloud):
     assert cloud.running() == {name: f"abacus-stage-{name}:1" for name in SERVICES}
 
 
+def moved(calls):
+    return [call.split("--service ")[1].split()[0] for call in calls if call.startswith("ecs update-service")]
+
+
 def test_a_deploy_migrates_and_then_moves_every_service(cloud):
     make_stack(cloud, services="yes")
+    cloud.outcome(bakes="values")
     cloud.deploy("bbbbbbbbcccc")
     assert cloud.running() == {name: f"abacus-stage-{name}:2" for name in SERVICES}
     calls = cloud.calls()
@@ -575,6 +673,10 @@ def test_a_deploy_migrates_and_then_moves_every_service(cloud):
     assert max(calls.index(call) for call in calls if "run-task" in call) < min(
         calls.index(call) for call in calls if "update-service" in call
     )
+    assert moved(calls) == [*BALANCED, "worker", "mailer"]
+    looks = [number for number, call in enumerate(calls) if "list-service-deployments" in call and "--service values " in call]
+    (worker,) = [number for number, call in enumerate(calls) if "update-service" in call and "--service worker " in call]
+    assert looks[3] < worker, "when the former tasks of the others are gone"
     users = cloud.aws("ecs", "describe-task-definition", "--task-definition", "abacus-stage-users:2")["taskDefinition"]
     assert users["containerDefinitions"][-1]["image"] == f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/abacus-stage/users:bbbbbbbb"
     assert users["runtimePlatform"] == {"cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX"}
@@ -611,13 +713,18 @@ def test_a_migration_that_fails_changes_no_service(cloud, family):
 @pytest.mark.parametrize("gives_up", [True, False], ids=["ECS gives up", "the time is over"])
 def test_a_service_that_does_not_become_stable_rolls_all_of_them_back(cloud, gives_up):
     make_stack(cloud, services="yes")
-    cloud.outcome(never_stable="values", revision=":2", gives_up=gives_up)
+    never_stable = {"never_stable": "values", "revision": ":2"}
+    cloud.outcome(**(never_stable if gives_up else {"bakes": "values", "until_stopped": True}))
     cloud.variables["DEPLOY_SECONDS"] = "2"
     done = cloud.deploy("bbbbbbbb", ok=False)
     assert done.returncode == 1 and "rolled back: every service runs what it ran before" in done.stdout
     assert "values: 2 of 2 run" in done.stdout
     assert cloud.running() == {name: f"abacus-stage-{name}:1" for name in SERVICES}
     assert [cloud.newest(name) for name in SERVICES] == [f"abacus-stage-{name}:1" for name in SERVICES]
+    stops = [call for call in cloud.calls() if "stop-service-deployment" in call]
+    stop = "ecs stop-service-deployment --service-deployment-arn arn:deployment/values --stop-type ROLLBACK"
+    assert stops == ([] if gives_up else [stop]), "so that the former tasks, which still run, get the requests at once"
+    assert "worker" not in moved(cloud.calls())
 
 
 def register(cloud, service):
@@ -638,6 +745,48 @@ def test_manage_runs_a_command_of_a_service_prints_what_it_prints_and_exits_as_i
     assert json.loads(call.partition("--overrides ")[2]) == overrides
     run(ECS / "manage", "stage", "values", ok=False, **cloud.variables)
     assert '"command":["--help"]' in [call for call in cloud.calls() if call.startswith("ecs run-task")][1]
+
+
+def line_by_line(command):
+    """The lines of deploy/README.md's restore that begin with this command, for stage and a time of the test's."""
+    section = (ROOT / "deploy/README.md").read_text().partition("## RDS\n")[2].partition("\n## ")[0]
+    lines = [line.strip() for line in section.splitlines() if line.startswith("    ")]
+    return [line.replace("prod", "stage").split() for line in lines if line.startswith(command)]
+
+
+def rename(cloud, database, name):
+    named = ["--db-instance-identifier", database, "--new-db-instance-identifier", name, "--apply-immediately"]
+    cloud.aws("rds", "modify-db-instance", *named)
+
+
+def test_postgres_is_restored_to_a_point_in_time_in_the_place_of_the_one_in_use(cloud):
+    make_stack(cloud, services="yes")
+    (former,), counts = cloud.databases(), cloud.counts()
+    (back, start) = line_by_line("deploy/ecs/restore")
+    assert "stopping:" in run(ROOT / back[0], *back[1:], **cloud.variables).stdout
+    name = former["DBInstanceIdentifier"]
+    found = {one["DBInstanceIdentifier"]: one for one in cloud.databases()}
+    (kept,) = [other for other in found if other != name]
+    assert kept.startswith(f"{name}-before-") and found[kept]["InstanceCreateTime"] == former["InstanceCreateTime"]
+    assert found[name]["InstanceCreateTime"] != former["InstanceCreateTime"]
+    for what in "DBInstanceClass", "MultiAZ", "VpcSecurityGroups", "DBParameterGroups", "EnabledCloudwatchLogsExports":
+        assert found[name][what] == former[what], what
+    assert found[name]["DBSubnetGroup"]["DBSubnetGroupName"] == former["DBSubnetGroup"]["DBSubnetGroupName"]
+    assert cloud.counts() == counts | dict.fromkeys(["users", "values", "worker", "mailer"], 0)
+    rename(cloud, name, f"{name}-before-1")
+    rename(cloud, kept, f"{name}-restored")
+    run(
+        ECS / "restore", "stage", "2026-01-02T03:04:06Z", **cloud.variables
+    )  # which was interrupted between its two changes of names
+    again = {one["DBInstanceIdentifier"]: one["InstanceCreateTime"] for one in cloud.databases()}
+    assert again == {name: former["InstanceCreateTime"], f"{name}-before-1": found[name]["InstanceCreateTime"]}
+    run(ROOT / start[0], *start[1:], **cloud.variables)
+    assert cloud.counts() == counts | dict.fromkeys(["users", "values", "worker", "mailer"], 1)
+
+
+@pytest.mark.parametrize("time", ["", "yesterday", "2026-01-02", "2026-01-02 03:04:05", "2026-01-02T03:04:05+01:00"])
+def test_a_time_that_is_not_of_utc_and_to_the_second_is_refused(time):
+    assert run(ECS / "restore", "prod", time, ok=False, AWS_REGION=REGION).returncode == 64
 
 
 @pytest.mark.parametrize("arguments", [[], ["prod"], ["prod", "worker"], ["dev", "users"]])
