@@ -40,8 +40,9 @@ PLACE.update(
 
 # Simulates what moto does not: the outputs of a stack that was made by a change set, and the outcome of tasks and services. The
 # file `outcome` has {"exit": {FAMILY: CODE}, "never_stable": SERVICE, "asleep": SERVICE, "bakes": SERVICE,
-# "foreign_bucket": true}. The deployment of the service that bakes is under way in the first three looks, or with
-# "until_stopped" for ever. The file `calls` lists every call.
+# "no_answer": SERVICE, "starts": SERVICE, "foreign_bucket": true}. The deployment of the service that bakes is under way in
+# the first three looks, or with "until_stopped" for ever; of that with no answer ECS does not say. A task of the service that
+# starts is about to run in the first look. The file `calls` lists every call.
 AWS = """#!{python}
 import json, os, pathlib, subprocess, sys
 here = pathlib.Path(__file__).parent
@@ -69,12 +70,15 @@ if sys.argv[1:3] == ["ecs", "list-service-deployments"]:
     looks = [line for line in so_far.splitlines() if asked in line]
     goes_on = "stop-service-deployment" not in so_far if outcome.get("until_stopped") else len(looks) <= 3
     bakes = name == outcome.get("bakes") and goes_on
+    if name == outcome.get("no_answer"):
+        sys.exit("ServerException")
     print(f"arn:deployment/{{name}}" if bakes else "")
     sys.exit()
 if sys.argv[1:3] == ["ecs", "stop-service-deployment"]:
     assert sys.argv[-1] == "ROLLBACK", sys.argv
     name = sys.argv[sys.argv.index("--service-deployment-arn") + 1].split("/")[1]
-    former = ["--service", name, "--task-definition", f"abacus-stage-{{name}}:1"]
+    # The whole name, because moto shows what it is given.
+    former = ["--service", name, "--task-definition", f"arn:aws:ecs:{region}:{account}:task-definition/abacus-stage-{{name}}:1"]
     os.execv("{aws}", ["{aws}", "ecs", "update-service", "--cluster", "abacus-stage", *former])
 if sys.argv[1] == "service-quotas" and "quota" in outcome:
     print(outcome["quota"])
@@ -94,8 +98,11 @@ for task in answer.get("tasks", []):
     last = {{"name": family.split("-")[-1], "exitCode": outcome["exit"].get(family, 0)}}
     task["containers"] = [{{"name": "prepare", "exitCode": 0}}, last]
 for service in answer.get("services", []):
-    is_asleep = service["serviceName"] == outcome.get("asleep") or service["desiredCount"] == 0
+    name = service["serviceName"]
+    is_asleep = name == outcome.get("asleep") or f"--service {{name}} --desired-count 0" in (here / "calls").read_text()
     service["desiredCount"] = service["runningCount"] = 0 if is_asleep else 2
+    looks = (here / "calls").read_text().count("ecs describe-services")
+    service["pendingCount"] = int(name == outcome.get("starts") and looks == 1)
     wanted = service["taskDefinition"]
     bad = service["serviceName"] == outcome.get("never_stable") and wanted.endswith(outcome["revision"])
     state = "FAILED" if bad else "COMPLETED"
@@ -398,8 +405,16 @@ def test_services_roll_out_without_a_gap_and_an_alarm_rolls_them_back(template):
         deployment = of["DeploymentConfiguration"]
         assert deployment["MinimumHealthyPercent"] == 100
         assert deployment["Alarms"] == {
-            "AlarmNames": [{"Ref": "RollOutAlarm"}, {"Ref": "DeadJobsAlarm"}], "Enable": True, "Rollback": True
+            "AlarmNames": [{"Ref": "RollOutAlarm"}, {"Ref": "DeadJobsAlarm"}],
+            "Enable": {"Fn::If": ["HasBake", True, False]},
+            "Rollback": True,
         }  # fmt: skip
+    assert template[1]["Conditions"]["HasBake"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "BakeMinutes"}, 0]}]}
+
+
+def test_ecs_takes_the_role_of_roll_outs_for_this_account_alone(template):
+    (statement,) = template[1]["Resources"]["RollOutRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
 
 BALANCED = ["users", "values", "healthcheck", "client", "swagger"]
@@ -509,7 +524,8 @@ class Cloud:
             "TRAVIS_COMMIT": "",
         }
         aws = folder / "bin/aws"
-        aws.write_text(AWS.format(python=sys.executable, aws=shutil.which("aws"), services=SERVICES))
+        place = {"aws": shutil.which("aws"), "region": REGION, "account": ACCOUNT}
+        aws.write_text(AWS.format(python=sys.executable, services=SERVICES, **place))
         aws.chmod(0o755)
         self.outcome()
 
@@ -533,6 +549,14 @@ class Cloud:
         return dict(
             self.aws("ecs", "describe-services", "--cluster", "abacus-stage", "--services", *SERVICES, "--query", query)
         )
+
+    def suspended(self):
+        """Whether auto scaling of each service is suspended."""
+        query = "ScalableTargets[].[ResourceId,SuspendedState]"
+        targets = ["application-autoscaling", "describe-scalable-targets", "--service-namespace", "ecs"]
+        found = self.aws(*targets, "--query", query)
+        assert all(len(set(state.values())) == 1 for _, state in found)
+        return {service.split("/")[-1]: state["DynamicScalingOutSuspended"] for service, state in found}
 
     def calls(self):
         return (self.folder / "bin/calls").read_text().splitlines()
@@ -727,6 +751,17 @@ def test_a_service_that_does_not_become_stable_rolls_all_of_them_back(cloud, giv
     assert "worker" not in moved(cloud.calls())
 
 
+def test_a_deployment_of_which_ecs_says_nothing_counts_as_under_way(cloud):
+    make_stack(cloud, services="yes")
+    cloud.outcome(no_answer="values")
+    cloud.variables["DEPLOY_SECONDS"] = "1"
+    done = cloud.deploy("bbbbbbbb", ok=False)
+    assert done.returncode == 1 and "after rolling back the services are not stable either" in done.stdout
+    assert "deploy: ECS does not say whether a deployment of values is under way" in done.stdout
+    assert cloud.running() == {name: f"abacus-stage-{name}:1" for name in SERVICES}
+    assert "worker" not in moved(cloud.calls())
+
+
 def register(cloud, service):
     cloud.aws("ecs", "register-task-definition", "--cli-input-json", json.dumps(definition(service, "stage") | {
         "family": f"abacus-stage-{service}", "executionRoleArn": "arn:aws:iam::1:role/x", "taskRoleArn": "arn:aws:iam::1:role/x"
@@ -763,8 +798,15 @@ def test_postgres_is_restored_to_a_point_in_time_in_the_place_of_the_one_in_use(
     make_stack(cloud, services="yes")
     (former,), counts = cloud.databases(), cloud.counts()
     (back, start) = line_by_line("deploy/ecs/restore")
-    assert "stopping:" in run(ROOT / back[0], *back[1:], **cloud.variables).stdout
     name = former["DBInstanceIdentifier"]
+    (cloud.folder / "bin/calls").write_text("")
+    cloud.outcome(starts="worker")
+    said = run(ROOT / back[0], *back[1:], **cloud.variables).stdout
+    assert f"waiting for {name}-at-20260102-030405" in said and "stopping:" in said
+    calls = [" ".join(call.split()[1:2]) for call in cloud.calls()]
+    before = calls[: calls.index("modify-db-instance")]
+    assert before.index("register-scalable-target") < before.index("update-service"), "so that nothing is started again"
+    assert before.count("describe-services") == 2, "as long as a task is about to run"
     found = {one["DBInstanceIdentifier"]: one for one in cloud.databases()}
     (kept,) = [other for other in found if other != name]
     assert kept.startswith(f"{name}-before-") and found[kept]["InstanceCreateTime"] == former["InstanceCreateTime"]
@@ -772,16 +814,17 @@ def test_postgres_is_restored_to_a_point_in_time_in_the_place_of_the_one_in_use(
     for what in "DBInstanceClass", "MultiAZ", "VpcSecurityGroups", "DBParameterGroups", "EnabledCloudwatchLogsExports":
         assert found[name][what] == former[what], what
     assert found[name]["DBSubnetGroup"]["DBSubnetGroupName"] == former["DBSubnetGroup"]["DBSubnetGroupName"]
-    assert cloud.counts() == counts | dict.fromkeys(["users", "values", "worker", "mailer"], 0)
+    assert cloud.counts() == counts | dict.fromkeys(DAEMONS, 0)
+    assert cloud.suspended() == dict.fromkeys(["users", "values", "worker"], True)
     rename(cloud, name, f"{name}-before-1")
-    rename(cloud, kept, f"{name}-restored")
-    run(
-        ECS / "restore", "stage", "2026-01-02T03:04:06Z", **cloud.variables
-    )  # which was interrupted between its two changes of names
+    rename(cloud, kept, f"{name}-at-20260102-030406")
+    # Which was interrupted between its two changes of names.
+    run(ECS / "restore", "stage", "2026-01-02T03:04:06Z", **cloud.variables)
     again = {one["DBInstanceIdentifier"]: one["InstanceCreateTime"] for one in cloud.databases()}
     assert again == {name: former["InstanceCreateTime"], f"{name}-before-1": found[name]["InstanceCreateTime"]}
     run(ROOT / start[0], *start[1:], **cloud.variables)
-    assert cloud.counts() == counts | dict.fromkeys(["users", "values", "worker", "mailer"], 1)
+    assert cloud.counts() == counts | dict.fromkeys(DAEMONS, 1)
+    assert cloud.suspended() == dict.fromkeys(["users", "values", "worker"], False)
 
 
 @pytest.mark.parametrize("time", ["", "yesterday", "2026-01-02", "2026-01-02 03:04:05", "2026-01-02T03:04:05+01:00"])

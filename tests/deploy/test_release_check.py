@@ -17,6 +17,12 @@ PROGRAM = ROOT / "deploy/ecs/release_check.py"
 PAGE = '<script type="module" src="/assets/index-1a2b.js"></script><link rel="stylesheet" href="/assets/index-3c4d.css">'
 
 
+def health(down=()):
+    """What healthcheck shows."""
+    names = "users", "values", "worker", "mailer", "healthcheck"
+    return {"data": {"services": [{"name": name, "status": "down" if name in down else "up"} for name in names]}}
+
+
 class Sound:
     """Answers as the system does, but for the answers of `faults`: {(method, path): (status, text)}."""
 
@@ -44,8 +50,7 @@ class Sound:
             case "GET", "/status/":
                 return 200, "<title>Abacus status</title>"
             case "GET", "/api/healthcheck":
-                names = ("users", "values", "worker", "mailer", "healthcheck")
-                return 200, {"data": {"services": [{"name": name, "status": "up"} for name in names]}}
+                return 200, health()
         return self.answer_user(method, kind, path, body, token) if token in self.tokens else (401, {"status": "fail"})
 
     def answer_user(self, method, kind, path, body, token):
@@ -129,12 +134,16 @@ def test_a_sound_system_passes_and_nothing_is_left_behind(served, services):
     assert system.users == {}
 
 
-DOWN = {"data": {"services": [{"name": "users", "status": "up"}, {"name": "worker", "status": "down"}]}}
+ALL_DOWN = health(down=("users", "values", "worker", "mailer", "healthcheck"))
+INCOMPLETE = {"data": {"services": [{"name": "users", "status": "up"}]}}
+WATCHES = "not within 30 s: healthcheck lists healthcheck, mailer, users, values, worker, and finds one of them up"
 FAULTS = [
     ("users", "POST", "/auth/register", (503, ""), "POST /auth/register: 503 where 201 was expected"),
     ("users", "POST", "/auth/register", (201, "{"), "the answer is not JSON"),
     ("users", "POST", "/auth/register", (201, {}), "users: an answer has another form: KeyError('auth_token')"),
     ("users", "POST", "/auth/login", (200, {"auth_token": "x"}), "POST /auth/login: 200 where 404 was expected"),
+    ("users", "POST", "/auth/login", (404, {}), "POST /auth/login: 404 where 200 was expected"),
+    ("users", "DELETE", "/auth/account", (503, ""), "DELETE /auth/account: 503 where 200 was expected"),
     ("users", "GET", "/auth/status", (200, {"data": {"email": "x"}}), "shows another user"),
     ("users", "GET", "/auth/status", (500, ""), "GET /auth/status: 500 where 200"),
     ("users", "GET", "/auth/logout", (200, ""), "GET /auth/status: 200 where 401 was expected"),
@@ -143,11 +152,16 @@ FAULTS = [
     ("values", "GET", "/api/values/fibonacci/", (404, ""), "not within 30 s: the result of index"),
     ("values", "GET", "/api/values/fibonacci/", (200, "21"), "is wrong"),
     ("values", "GET", "/api/values/kinds", (502, ""), "not within 30 s: GET /api/values/kinds is answered"),
-    ("healthcheck", "GET", "/api/healthcheck", (200, DOWN), "healthcheck finds down: healthcheck, mailer, values, worker"),
+    ("values", "GET", "/api/values/fibonacci/", (202, ""), "not within 30 s: the result of index"),
+    ("healthcheck", "GET", "/api/healthcheck", (200, INCOMPLETE), WATCHES),
+    ("healthcheck", "GET", "/api/healthcheck", (200, ALL_DOWN), WATCHES),
     ("healthcheck", "GET", "/status/", (200, ""), "that is not the dashboard"),
     ("client", "GET", "/account", (200, "<h1>Welcome to nginx!</h1>"), "GET /account: the page names no script"),
     ("client", "GET", "/assets/index-3c4d.css", (404, ""), "GET /assets/index-3c4d.css: 404 where 200 was expected"),
 ]
+
+
+LEAVES_THE_USER = ("POST", "/auth/login"), ("DELETE", "/auth/account")
 
 
 @pytest.mark.parametrize("service, method, path, answer, reason", FAULTS)
@@ -156,7 +170,44 @@ def test_a_fault_is_named_and_the_user_is_deleted_all_the_same(served, program, 
     with pytest.raises(program.FaultError) as fault:
         program.check(program.System(url), service)
     assert reason in str(fault.value)
-    assert system.users == {} or path == "/auth/login", "whoever cannot log in again cannot be deleted"
+    assert system.users == {} or (method, path) in LEAVES_THE_USER
+
+
+def test_a_user_whose_token_is_dead_is_deleted_too(served, program):
+    system, url = served()
+    with program.User(program.System(url)):
+        system.tokens.clear()
+    assert system.users == {}
+
+
+PENDING = ("GET", "/api/values/fibonacci/")
+WORKER_DOWN = {("GET", "/api/healthcheck"): (200, health(down=("worker", "mailer")))}
+
+
+def test_a_release_that_repairs_worker_and_mailer_passes_because_they_come_last(served, program):
+    system, url = served(WORKER_DOWN | {PENDING: (202, "")})
+    for service in program.CHECKS:
+        program.check(program.System(url), service)
+    assert system.users == {}
+
+
+def test_while_no_worker_is_up_a_result_may_be_pending_and_nothing_else(served, program):
+    with pytest.raises(program.FaultError, match=r"not within 30 s: the result of index"):
+        program.check(program.System(served(WORKER_DOWN | {PENDING: (404, "")})[1]), "values")
+
+
+def test_healthcheck_gets_time_to_find_the_services(served, program):
+    looks = iter([ALL_DOWN, INCOMPLETE])
+    system, url = served()
+    sound = system.answer
+
+    def answer(method, path, *rest):
+        found = next(looks, None) if path == "/api/healthcheck" else None
+        return (200, found) if found else sound(method, path, *rest)
+
+    system.answer = answer
+    program.check(program.System(url), "healthcheck")
+    assert next(looks, None) is None
 
 
 def test_a_system_that_does_not_answer_is_named_once_its_time_is_over(program):
