@@ -5,7 +5,7 @@ the end with all that is theirs.
 
 On ECS this is the function ReleaseCheck (abacus.yaml). ECS calls it for each service behind the load balancer when test
 traffic reaches the new tasks, and before any request of a user does; if it reports FAILED, or nothing, the new tasks are
-dropped. tests/api/test_release_check.py runs it on every system that is tested. Of the tests in tests/api it repeats what
+dropped. tests/api/test_sound_release.py runs it on every system that is tested. Of the tests in tests/api it repeats what
 every user needs and no more, because those want the passwords of admins, exhaust limits, and leave behind what they made."""
 
 import http.client

@@ -1,4 +1,4 @@
-"""deploy/ecs/release_check.py: what passes for a sound system, and what does not. tests/api/test_release_check.py runs it on
+"""deploy/ecs/release_check.py: what passes for a sound system, and what does not. tests/api/test_sound_release.py runs it on
 the real one."""
 
 import http.server
