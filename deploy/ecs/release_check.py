@@ -128,7 +128,7 @@ def check_users(system):
 
 
 def fibonacci(index):
-    last, number = 1, 0
+    last, number = 0, 1
     for _ in range(index):
         last, number = number, last + number
     return number

@@ -66,7 +66,7 @@ class Sound:
             case "POST", "/api/values":
                 return 200, {"working": True}
             case "GET", "/api/values/fibonacci/":
-                before, number = 1, 0
+                before, number = 0, 1
                 for _ in range(int(path.rpartition("/")[2])):
                     before, number = number, before + number
                 return 200, str(number)
