@@ -295,6 +295,7 @@ ACTED_ON = [
     f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/STACK-users:3",
     f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/STACK/1a2b",
     f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/STACK/users",
+    f"arn:aws:ecs:{REGION}:{ACCOUNT}:service-deployment/STACK/users/1a2b",
     f"arn:aws:iam::{ACCOUNT}:role/STACK-UsersExecution-1A2B",
     f"arn:aws:iam::{ACCOUNT}:role/STACK-TaskRole-1A2B",
     f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/abacus/STACK:log-stream:users/users/1a2b",
