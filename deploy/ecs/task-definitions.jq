@@ -28,8 +28,8 @@ def container(name; image): {
     "mode": "non-blocking", "max-buffer-size": "4m"}}
 };
 
-# Allows five minutes of failures, because replacing a task does not bring a lost database back. The first success makes it ready all the same.
-# ECS permits ten retries, so the interval is long.
+# Decides on replacement, so a daemon that has been ready needs only answer; a target group decides on requests, by readiness. A daemon that starts has
+# five minutes to become ready, because replacing a task does not bring a lost database back. ECS permits ten retries, so the interval is long.
 def health(command): {command: command, interval: 30, timeout: 5, retries: 10, startPeriod: 60};
 
 def prepare(image): container("prepare"; image) + {essential: false, memory: 64, user: "0:0", entryPoint: ["sh", "-euc"]} |
@@ -84,7 +84,7 @@ def daemon(name; size; ports): task(size; ["tmp", "certificates"]; [
     secrets: (secrets_of(name) | secrets),
     portMappings: (ports | map({containerPort: ., protocol: "tcp"})),
     mountPoints: certificates,
-    healthCheck: health(["CMD", "/bin/\(name)", "--check-ready"]),
+    healthCheck: health(["CMD", "/bin/\(name)", "--check-alive"]),
     dependsOn: prepared
   }
 ]);

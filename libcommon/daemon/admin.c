@@ -10,7 +10,7 @@
 #include "base/metrics.h"
 #include "http/reply.h"
 
-#define READY_LIMIT_S 2 /* for --check-ready */
+#define CHECK_LIMIT_S 2 /* for --check-ready and --check-alive */
 #define HANGS_MS 2000
 
 static void healthz(struct http_request *req)
@@ -18,24 +18,34 @@ static void healthz(struct http_request *req)
 	http_reply_success(req, 200, "alive", NULL);
 }
 
-/* NULL when the process is ready. A process that hangs can not withdraw its readiness, but the others see how old that is. */
-static const char *why_not_ready(const struct daemon *daemon, unsigned process)
+static bool is_ready(const struct daemon_slot *slot)
+{
+	return atomic_load(&slot->is_ready);
+}
+
+static bool was_ready(const struct daemon_slot *slot)
+{
+	return atomic_load(&slot->was_ready);
+}
+
+/* NULL when the process is good and its loop turns. A process that hangs can not say so, but the others see when it turned. */
+static const char *why_not(bool (*is_good)(const struct daemon_slot *slot), const struct daemon *daemon, unsigned process)
 {
 	const struct daemon_slot *slot = &daemon->slots[process];
 
-	if (!atomic_load(&slot->is_ready))
+	if (!is_good(slot))
 		return slot->reason[0] ? slot->reason : "starting";
 	if (process != daemon->process && clock_monotonic_us() / 1000 - atomic_load(&slot->turned_ms) > HANGS_MS)
 		return "a serving process hangs";
 	return NULL;
 }
 
-static void readyz(struct http_request *req)
+static void answer_whether(bool (*is_good)(const struct daemon_slot *slot), struct http_request *req)
 {
 	struct daemon *daemon = http_request_service(req);
 
 	for (unsigned i = 0; i < daemon->processes; i++) {
-		const char *reason = why_not_ready(daemon, i);
+		const char *reason = why_not(is_good, daemon, i);
 		char message[DAEMON_REASON_BYTES + 32];
 
 		if (!reason)
@@ -45,6 +55,16 @@ static void readyz(struct http_request *req)
 		return;
 	}
 	http_reply_success(req, 200, "ready", NULL);
+}
+
+static void readyz(struct http_request *req)
+{
+	answer_whether(is_ready, req);
+}
+
+static void startupz(struct http_request *req)
+{
+	answer_whether(was_ready, req);
 }
 
 /* A client that names it prefers it to the format from before it, whatever their q. */
@@ -72,6 +92,7 @@ static void metrics(struct http_request *req)
 static const struct http_route routes[] = {
 	{"GET", "/healthz", healthz, false, false},
 	{"GET", "/readyz", readyz, false, false},
+	{"GET", "/startupz", startupz, false, false},
 	{"GET", "/metrics", metrics, false, false},
 	{0},
 };
@@ -97,23 +118,23 @@ enum status daemon_admin_start(struct daemon *daemon)
 	return http_server_listen(daemon->admin);
 }
 
-int daemon_admin_check_ready(const struct daemon_options *options)
+int daemon_admin_check(const struct daemon_options *options, const char *path)
 {
-	static const char request[] = "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 	const char *host = strcmp(options->admin_host, "0.0.0.0") == 0 ? "127.0.0.1" : options->admin_host;
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)options->admin_port)};
-	struct timeval limit = {.tv_sec = READY_LIMIT_S};
-	char answer[13] = "";
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), is_ready;
+	struct timeval limit = {.tv_sec = CHECK_LIMIT_S};
+	char request[128], answer[13] = "";
+	int len = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), is_good;
 
 	inet_pton(AF_INET, host, &address.sin_addr);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-	is_ready = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
-		   write(fd, request, sizeof request - 1) == (ssize_t)sizeof request - 1 &&
-		   recv(fd, answer, sizeof answer - 1, MSG_WAITALL) == (ssize_t)sizeof answer - 1 &&
-		   strcmp(answer, "HTTP/1.1 200") == 0;
+	is_good = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
+		  write(fd, request, (size_t)len) == (ssize_t)len &&
+		  recv(fd, answer, sizeof answer - 1, MSG_WAITALL) == (ssize_t)sizeof answer - 1 &&
+		  strcmp(answer, "HTTP/1.1 200") == 0;
 	if (fd >= 0)
 		close(fd);
-	return is_ready ? 0 : 1;
+	return is_good ? 0 : 1;
 }

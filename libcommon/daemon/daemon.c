@@ -23,7 +23,7 @@
 
 static const struct config_option options_table[] = {
 	{"ADMIN_HOST", CONFIG_TEXT, offsetof(struct daemon_options, admin_host), "127.0.0.1",
-	 "address of the admin listener (/healthz /readyz /metrics)", 0, 0, false},
+	 "address of the admin listener (/healthz /readyz /startupz /metrics)", 0, 0, false},
 	{"PROCESSES", CONFIG_TEXT, offsetof(struct daemon_options, processes), "1",
 	 "serving processes, a number or auto for one a processor, under a supervising parent", 0, 0, false},
 	{"HANG_SECONDS", CONFIG_INT, offsetof(struct daemon_options, hang_s), "10",
@@ -61,9 +61,10 @@ static const struct config_option *admin_port_table(const struct daemon_spec *sp
 static void print_help(const struct daemon_spec *spec)
 {
 	printf("%s: %s\n\n"
-	       "usage: %s [--help | --version | --check | --check-ready]\n"
+	       "usage: %s [--help | --version | --check | --check-ready | --check-alive]\n"
 	       "  --check        check the configuration, and exit with 0 or %d\n"
-	       "  --check-ready  ask the running daemon whether it is ready, and exit with 0 or 1\n\n"
+	       "  --check-ready  ask the running daemon whether it is ready, and exit with 0 or 1\n"
+	       "  --check-alive  the same, but once it has been ready it need only answer\n\n"
 	       "Configuration is read from the environment; NAME_FILE reads NAME from a file. [default]\n"
 	       "  %-32s development, testing, staging or production [development]\n",
 	       spec->name, spec->summary, spec->name, CONFIG_EXIT_CODE, "APP_ENV");
@@ -154,6 +155,8 @@ static void note_readiness(struct daemon *daemon)
 		mem_drop_clean_pages(); /* most of what starting and connecting have read is never read again */
 	daemon->has_been_ready |= is_ready;
 	atomic_store(&slot->is_ready, is_ready);
+	if (is_ready)
+		atomic_store(&slot->was_ready, true);
 	atomic_store(&slot->turned_ms, clock_monotonic_us() / 1000);
 }
 
@@ -305,6 +308,11 @@ static int run(struct daemon *daemon)
 	return exit_code;
 }
 
+static bool is_check(const char *flag)
+{
+	return strcmp(flag, "--check") == 0 || strcmp(flag, "--check-ready") == 0 || strcmp(flag, "--check-alive") == 0;
+}
+
 int daemon_main(const struct daemon_spec *spec, int argc, char **argv)
 {
 	struct daemon daemon = {.spec = spec};
@@ -319,7 +327,7 @@ int daemon_main(const struct daemon_spec *spec, int argc, char **argv)
 		printf("%s %s (%s)\n", spec->name, version_number, version_revision);
 		return 0;
 	}
-	if (argc > 1 && strcmp(flag, "--check") != 0 && strcmp(flag, "--check-ready") != 0) {
+	if (argc > 1 && !is_check(flag)) {
 		fprintf(stderr, "%s: unknown argument %s; see --help\n", spec->name, flag);
 		return 64; /* EX_USAGE of sysexits.h */
 	}
@@ -328,7 +336,9 @@ int daemon_main(const struct daemon_spec *spec, int argc, char **argv)
 	else if (strcmp(flag, "--check") == 0)
 		exit_code = 0;
 	else if (strcmp(flag, "--check-ready") == 0)
-		exit_code = daemon_admin_check_ready(&daemon.options);
+		exit_code = daemon_admin_check(&daemon.options, "/readyz");
+	else if (strcmp(flag, "--check-alive") == 0)
+		exit_code = daemon_admin_check(&daemon.options, "/startupz");
 	else
 		exit_code = run(&daemon);
 	release(&daemon);

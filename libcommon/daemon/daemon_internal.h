@@ -3,7 +3,7 @@
  *   supervisor.c  the parent of the serving processes
  *   descriptors.c how many descriptors clients get, and what is kept for the daemon itself
  *   spans.c       exports spans
- *   admin.c       /healthz /readyz /metrics, and the client of --check-ready */
+ *   admin.c       /healthz /readyz /startupz /metrics, and the client of --check-ready and --check-alive */
 #ifndef ABACUS_DAEMON_DAEMON_INTERNAL_H
 #define ABACUS_DAEMON_DAEMON_INTERNAL_H
 
@@ -22,6 +22,7 @@ struct daemon_options {
 /* The state of one serving process, in memory that all of them share. */
 struct daemon_slot {
 	atomic_bool has_started, is_ready;
+	atomic_bool was_ready;            /* once; a process that is replaced leaves it to its successor */
 	atomic_llong turned_ms;           /* when its loop turned last, CLOCK_MONOTONIC */
 	char reason[DAEMON_REASON_BYTES]; /* why it is not ready */
 };
@@ -71,7 +72,7 @@ void daemon_spans_send_last(struct daemon_spans *spans, void (*done)(void *arg),
 void daemon_spans_free(struct daemon_spans *spans); /* NULL is fine */
 
 enum status daemon_admin_start(struct daemon *daemon);
-/* Asks /readyz of the running daemon; returns 0 when the answer is 200, otherwise 1. */
-int daemon_admin_check_ready(const struct daemon_options *options);
+/* Asks the running daemon; returns 0 when the answer is 200, otherwise 1. */
+int daemon_admin_check(const struct daemon_options *options, const char *path);
 
 #endif

@@ -39,6 +39,7 @@ STAND_INS = {
         "exec -i abacus-drill restore "*) cat >/dev/null; [ ! -e "$SAID/restore-fails" ] ;;
         "exec -i abacus-drill pg_restore "*) cat ;;
         "exec -i abacus-drill psql "*) {ROWS} "$SAID/rows.restored" ;;
+        "exec "*" --check-ready") [ ! -e "$SAID/$2.unready" ] ;;
         rm*abacus-drill | "run "*) {NOTE} ;;
         *Config.Image*) echo abacus/db:stage ;;
         *State.Running*) echo true ;;
@@ -146,6 +147,7 @@ def test_a_sound_host_has_no_fault(host):
         ("certificate-ends", "", "the certificate of abacus.example ends within 14 days; deploy/vm/6-logs"),
         ("users.away", "", "users does not run"),
         ("users.state", "running unhealthy", "users is unhealthy"),
+        ("users.unready", "", "users is not ready"),
         ("nginx.state", "restarting healthy", "nginx is restarting"),
     ],
 )

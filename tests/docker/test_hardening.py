@@ -78,7 +78,7 @@ def test_a_daemons_image_is_small_has_no_shell_and_is_labelled(running, service)
     }
     assert labels["title"] == f"abacus-{service}" and labels["licenses"] == "MIT"
     assert {"version", "revision", "created", "description", "source"} <= set(labels)
-    assert image["Config"]["Healthcheck"]["Test"] == ["CMD", f"/bin/{service}", "--check-ready"]
+    assert image["Config"]["Healthcheck"]["Test"] == ["CMD", f"/bin/{service}", "--check-alive"]
 
 
 @pytest.mark.skipif(KIND == "dev", reason="the secrets of development are public")

@@ -80,6 +80,7 @@ static void test_help_names_the_daemon_and_every_option(void **state)
 {
 	static const char *const parts[] = {"tester: does nothing\n",
 					    "--check-ready",
+					    "--check-alive",
 					    "APP_ENV",
 					    "T_TEXT",
 					    "T_NUMBER",
@@ -175,10 +176,11 @@ static void test_as_many_files_may_be_open_as_the_hard_limit_allows(void **state
 	assert_int_equal(fixture_wait(), 0);
 }
 
-static void test_check_ready_fails_where_nothing_listens(void **state)
+static void test_a_check_of_the_running_daemon_fails_where_nothing_listens(void **state)
 {
 	environment_set("ADMIN_PORT", "1"); /* tcpmux, which no machine runs any more */
 	assert_int_equal(fixture_run("--check-ready"), 1);
+	assert_int_equal(fixture_run("--check-alive"), 1);
 }
 
 int main(void)
@@ -209,7 +211,7 @@ int main(void)
 						fixture_tear_down),
 		cmocka_unit_test_setup_teardown(test_as_many_files_may_be_open_as_the_hard_limit_allows, fixture_set_up,
 						fixture_tear_down),
-		cmocka_unit_test_setup_teardown(test_check_ready_fails_where_nothing_listens, fixture_set_up,
+		cmocka_unit_test_setup_teardown(test_a_check_of_the_running_daemon_fails_where_nothing_listens, fixture_set_up,
 						fixture_tear_down),
 	};
 
