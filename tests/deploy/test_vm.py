@@ -200,6 +200,24 @@ def test_1_prepare_sets_up_a_bare_machine_and_again_changes_nothing(host):
     assert re.fullmatch("[0-9a-f]{8}", host.shell("cat COMMIT"))
 
 
+# Started as its unit does, because the host of this test has no systemd.
+METRICS = r"""timeout 20 bash <<'SH'
+. /etc/default/prometheus-node-exporter
+prometheus-node-exporter $ARGS >/dev/null 2>&1 &
+trap "kill $!" EXIT
+until (exec 3<>/dev/tcp/127.0.0.1/9100) 2>/dev/null; do sleep 0.1; done
+exec 3<>/dev/tcp/127.0.0.1/9100
+printf 'GET /metrics HTTP/1.0\r\n\r\n' >&3
+grep -o '^node_[a-z]*' <&3 | sort -u
+! (exec 4<>"/dev/tcp/$(hostname -i)/9100") 2>/dev/null || echo open to others
+SH"""
+
+
+def test_1_metrics_of_the_host_are_served_to_the_host_alone(host):
+    seen = host.shell(METRICS)
+    assert "node_filesystem" in seen and "node_memory" in seen and "open to others" not in seen
+
+
 def test_2_certificates_exist_before_the_first_login(host, authority):
     assert "usage" not in host.on("2-certificates", "you@abacus.example", ok=False).stdout.splitlines()[0]
     host.shell(f"cat >/etc/abacus/acme.pem <<'PEM'\n{authority.certificate.read_text()}PEM\nchmod 644 /etc/abacus/acme.pem")
