@@ -26,7 +26,7 @@ import {
 	PASSWORD,
 	PHONE,
 } from "./people.mjs";
-import { artifact, base, eventually, messages, misplaced, newPage, sideways } from "./stack.mjs";
+import { artifact, base, eventually, messages, misplaced, newPage, sideways, usersWith } from "./stack.mjs";
 
 // ---- an authenticator app (RFC 6238) ----
 
@@ -280,6 +280,35 @@ test("a link that confirms an email address changes nothing until the user confi
 	await page.reload();
 	await page.getByRole("button", { name: "Confirm" }).click();
 	await notice(page, "danger", "This link is not valid any more.").waitFor();
+	assert.deepEqual(own(page.complaints), []);
+});
+
+test("where addresses have to be confirmed a visitor registers, opens the link that arrives, and only then logs in", async (t) => {
+	const users = await usersWith(t, { EMAIL_VERIFICATION: "required" });
+	const page = await newPage(t);
+	await page.route(`${base}/auth/**`, (route) => route.continue({ url: route.request().url().replace(base, users) }));
+	const username = `visitor${Date.now()}`;
+	const who = { username, email: `${username}@example.com` };
+	await page.goto(`${base}/register`);
+	await page.getByLabel("Username").fill(username);
+	await page.getByLabel("Email").fill(who.email);
+	await page.getByLabel("Password").fill(PASSWORD);
+	await page.locator("[type=submit]").click();
+	await h1(page, "Almost done");
+	const [token] = await inMessages(who, /\/verify#([\w-]+)/, 1);
+	await givePassword(page, who);
+	await page.getByText("Please open the link that was sent to").waitFor();
+	const [, newest] = await inMessages(who, /\/verify#([\w-]+)/, 2);
+	for (const [link, outcome] of [
+		[token, notice(page, "danger", "This link is not valid any more.")],
+		[newest, page.getByText("Your email address is confirmed.")],
+	]) {
+		await page.goto("about:blank"); // because another fragment alone would load nothing
+		await page.goto(`${base}/verify#${link}`);
+		await page.getByRole("button", { name: "Confirm" }).click();
+		await outcome.waitFor();
+	}
+	await logIn(page, who);
 	assert.deepEqual(own(page.complaints), []);
 });
 

@@ -1,8 +1,10 @@
 // The running stack for the browser tests: its addresses, the supervisor of its services, and one Chromium for each test file.
 // The variables of scripts/stack say where it runs: RUN_DIR PORT PORT_OFFSET INSTANCES.
 
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { dirname, resolve } from "node:path";
 import { after } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
@@ -63,6 +65,41 @@ export async function eventually(check, what, limitMs = 15_000) {
 }
 
 export const answers = (url) => eventually(async () => (await fetch(url, { signal: AbortSignal.timeout(1000) })).ok, `${url} answers`);
+
+// A users daemon of its own beside the stack's, ended with the test: with the given variables, on the stack's Postgres and Redis. Returns its address.
+export async function usersWith(t, variables) {
+	const [port, adminPort] = [await freePort(), await freePort()];
+	const at = `http://127.0.0.1:${port}`;
+	const file = (name) => resolve(runDir, "secrets", name);
+	const daemon = spawn(resolve(runDir, "bin/users"), [], {
+		stdio: "ignore",
+		env: {
+			...Object.fromEntries(["PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS"].map((name) => [name, process.env[name]])),
+			APP_ENV: "testing",
+			HTTP_HOST: "127.0.0.1",
+			PORT: port,
+			ADMIN_PORT: adminPort,
+			SECRET_KEY_FILE: file("SECRET_KEY"),
+			REDIS_URL_FILE: file("redis.url"),
+			DATABASE_URL_FILE: file("users.url"),
+			PUBLIC_URL: base,
+			...variables,
+		},
+	});
+	const ended = once(daemon, "exit");
+	t.after(() => daemon.kill() && ended);
+	await answers(`http://127.0.0.1:${adminPort}/readyz`);
+	return at;
+}
+
+async function freePort() {
+	const server = createServer().listen(0, "127.0.0.1");
+	await once(server, "listening");
+	const { port } = server.address();
+	server.close();
+	await once(server, "close");
+	return port;
+}
 
 // A statement on a service's database.
 export const psql = (database, sql) =>
