@@ -126,9 +126,11 @@ SIMULATED := $(patsubst %,$(BUILD)/services/%.o,values/cancellations values/prev
 	worker/asked worker/finish worker/leases worker/receive worker/run worker/spans worker/work \
 	users/revocations/republisher users/revocations/retry_queue users/revocations/revoke \
 	users/sessions/rotations users/sessions/session users/sessions/session_cookie users/sessions/session_end \
-	users/sessions/session_refresh users/sessions/session_start users/sessions/user_sessions_end) $(BUILD)/tests/simulator/users_store.o
+	users/sessions/session_refresh users/sessions/session_start users/sessions/user_sessions_end) \
+	$(patsubst %.c,$(BUILD)/%.o,$(filter-out %/statements.c,$(wildcard services/users/store/*.c))) \
+	$(BUILD)/tests/simulator/users_statements.o
 # users and values both call their list of statements store_statements.
-$(BUILD)/tests/simulator/users_store.o: $(BUILD)/services/users/store.o
+$(BUILD)/tests/simulator/users_statements.o: $(BUILD)/services/users/store/statements.o
 	@mkdir -p $(@D)
 	objcopy --redefine-sym store_statements=users_store_statements \
 		--redefine-sym __odr_asan.store_statements=__odr_asan.users_store_statements $< $@

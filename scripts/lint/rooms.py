@@ -27,7 +27,7 @@ ROOMS = {
 
 
 def room(path):
-    """services/users/store.c: "services/users"; libcommon/http/reply.c and libcommon/tests/http/test_router.c: "http"."""
+    """services/users/store/mail.c: "services/users"; libcommon/http/reply.c and libcommon/tests/http/test_router.c: "http"."""
     parts = path.split("/")
     if parts[0] == "services":
         return "/".join(parts[:2])

@@ -18,7 +18,7 @@
 #include "sessions/authenticate.h"
 #include "sessions/rotations.h"
 #include "sessions/session_prune.h"
-#include "store.h"
+#include "store/statements.h"
 
 static struct users *users; /* of this process */
 

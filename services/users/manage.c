@@ -13,7 +13,7 @@
 #include "base/mem.h"
 #include "factors/reseal.h"
 #include "service.h"
-#include "store.h"
+#include "store/accounts.h"
 
 /* A user that exists is left as it is. fourth: the last parameter of the statement. Returns an exit code. */
 static int insert_with(struct manage *manage, const struct postgres_statement *statement, const char *username,

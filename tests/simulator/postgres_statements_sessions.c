@@ -1,12 +1,13 @@
-/* What the statements of services/users/store.c about sessions do, on a table in memory. Each changes sessions of one user, and
- * waits while another transaction holds a session of that user, as for the locks of its rows. Limits of a session's age are
- * left out, because no run takes as long. */
+/* What the statements of services/users/store/sessions.c do, on a table in memory. Each changes sessions of one user, and waits
+ * while another transaction holds a session of that user, as for the locks of its rows. Limits of a session's age are left out,
+ * because no run takes as long. */
 #include <stdlib.h>
 #include <string.h>
 
 #include <cjson/cJSON.h>
 
-#include "../../services/users/store.h"
+#include "../../services/users/store/revocations.h"
+#include "../../services/users/store/sessions.h"
 #include "base/mem.h"
 #include "postgres_fake.h"
 #include "postgres_statements.h"

@@ -1,4 +1,4 @@
-/* What the statements of services/users/store.c about the end of tokens do, on tables in memory. */
+/* What the statements of services/users/store/revocations.c do, on tables in memory. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -15,7 +15,7 @@
 #include "mail/outbox.h"
 #include "sessions/authenticate.h"
 #include "sessions/confirm.h"
-#include "store.h"
+#include "store/accounts.h"
 
 static void confirmed(struct http_request *req, void *arg);
 static void changed(enum status status, const struct postgres_rows *rows, void *arg);

@@ -8,7 +8,7 @@
 #include "revocations/revoke.h"
 #include "sessions/authenticate.h"
 #include "sessions/confirm.h"
-#include "store.h"
+#include "store/accounts.h"
 
 struct deletion {
 	struct http_request *req;

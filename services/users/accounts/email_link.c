@@ -9,7 +9,7 @@
 #include "service.h"
 #include "sessions/credentials.h"
 #include "sessions/login_attempts.h"
-#include "store.h"
+#include "store/accounts.h"
 
 static const char purpose[] = "abacus address token 1:";
 

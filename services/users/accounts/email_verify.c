@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "events/event_origin.h"
 #include "mail/outbox.h"
-#include "store.h"
+#include "store/accounts.h"
 
 static void verified(enum status status, const struct postgres_rows *rows, void *arg);
 

@@ -7,7 +7,7 @@
 #include "events/event_origin.h"
 #include "hashing.h"
 #include "service.h"
-#include "store.h"
+#include "store/accounts.h"
 
 struct registration {
 	struct http_request *req;

@@ -4,7 +4,7 @@
 #include "accounts/user_fields.h"
 #include "http/reply.h"
 #include "service.h"
-#include "store.h"
+#include "store/accounts.h"
 
 struct refusal {
 	struct http_request *req;

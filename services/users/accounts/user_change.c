@@ -13,7 +13,7 @@
 #include "mail/outbox.h"
 #include "revocations/revoke.h"
 #include "sessions/authenticate.h"
-#include "store.h"
+#include "store/accounts.h"
 
 struct change {
 	struct http_request *req;

@@ -7,7 +7,7 @@
 #include "events/event_origin.h"
 #include "revocations/revoke.h"
 #include "sessions/authenticate.h"
-#include "store.h"
+#include "store/accounts.h"
 
 struct deletion {
 	struct http_request *req;

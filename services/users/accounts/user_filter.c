@@ -6,7 +6,7 @@
 #include "base/utf8.h"
 #include "http/reply.h"
 #include "net/url.h"
-#include "store.h"
+#include "store/accounts.h"
 
 #define TEXT_BYTES_MAX 512 /* no name is longer */
 

@@ -1,7 +1,7 @@
 #include "accounts/user_json.h"
 
 #include "base/json_write.h"
-#include "store.h"
+#include "store/statements.h"
 
 void user_json(struct buf *out, const struct user_shown *user, bool with_admin)
 {

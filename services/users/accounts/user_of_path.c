@@ -5,7 +5,7 @@
 #include "accounts/user_fields.h"
 #include "base/int64.h"
 #include "http/reply.h"
-#include "store.h"
+#include "store/statements.h"
 
 static bool is_integer(const char *text)
 {

@@ -6,7 +6,7 @@
 #include "accounts/user_of_path.h"
 #include "base/json_write.h"
 #include "sessions/authenticate.h"
-#include "store.h"
+#include "store/accounts.h"
 
 static void loaded(enum status status, const struct postgres_rows *rows, void *arg);
 

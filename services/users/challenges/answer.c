@@ -11,7 +11,7 @@
 #include "events/event_attempts.h"
 #include "service.h"
 #include "sessions/login_attempts.h"
-#include "store.h"
+#include "store/challenges.h"
 
 static void tried(enum status status, const struct postgres_rows *rows, void *arg);
 static void counted(bool may_try, long retry_s, void *arg);

@@ -14,7 +14,7 @@
 #include "net/forwarded.h"
 #include "passkeys/passkey_answer.h"
 #include "service.h"
-#include "store.h"
+#include "store/challenges.h"
 
 struct starting {
 	struct http_request *req;

@@ -12,7 +12,7 @@
 #include "factors/mtan.h"
 #include "mail/outbox.h"
 #include "service.h"
-#include "store.h"
+#include "store/mtan.h"
 
 struct sending {
 	struct http_request *req;

@@ -8,7 +8,7 @@
 #include "service.h"
 #include "sessions/authenticate.h"
 #include "sessions/confirm.h"
-#include "store.h"
+#include "store/challenges.h"
 
 static const struct {
 	const char *name, *method, *path, *text;

@@ -7,7 +7,7 @@
 #include "factors/methods.h"
 #include "http/reply.h"
 #include "service.h"
-#include "store.h"
+#include "store/mtan.h"
 
 struct legacy_refusal {
 	void (*refuse)(struct http_request *req);

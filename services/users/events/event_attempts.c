@@ -13,7 +13,7 @@
 #include "events/event_origin.h"
 #include "net/forwarded.h"
 #include "service.h"
-#include "store.h"
+#include "store/events.h"
 
 #define PAUSE_MS 1000
 /* Of different users and networks. More come only while Postgres does not answer, because each costs a password's hash or a

@@ -7,7 +7,7 @@
 #include "base/json_write.h"
 #include "http/page.h"
 #include "sessions/authenticate.h"
-#include "store.h"
+#include "store/events.h"
 
 #define PAGE_DEFAULT 100
 #define PAGE_MAX 1000

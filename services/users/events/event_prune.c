@@ -6,7 +6,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "service.h"
-#include "store.h"
+#include "store/events.h"
 
 #define BATCH 500
 #define NEXT_BATCH_MS 100 /* so that pruning takes no more than a small share of Postgres */

@@ -18,7 +18,8 @@
 #include "mail/outbox.h"
 #include "passkeys/passkey_enrol.h"
 #include "sessions/others.h"
-#include "store.h"
+#include "store/factors.h"
+#include "store/mtan.h"
 
 struct activation {
 	struct http_request *req;

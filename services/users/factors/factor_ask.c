@@ -8,7 +8,7 @@
 #include "challenges/confirmation.h"
 #include "events/event_origin.h"
 #include "factors/factor.h"
-#include "store.h"
+#include "store/factors.h"
 
 static void confirmed(struct http_request *req, void *arg);
 static void stored(enum status status, const struct postgres_rows *rows, void *arg);

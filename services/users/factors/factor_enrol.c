@@ -25,7 +25,7 @@
 #include "passkeys/passkeys.h"
 #include "sessions/authenticate.h"
 #include "sessions/login_attempts.h"
-#include "store.h"
+#include "store/factors.h"
 
 struct enrolment {
 	struct http_request *req;

@@ -8,7 +8,7 @@
 #include "base/json_write.h"
 #include "base/mem.h"
 #include "factors/methods.h"
-#include "store.h"
+#include "store/factors.h"
 
 static void loaded(enum status status, const struct postgres_rows *rows, void *arg);
 

@@ -8,7 +8,7 @@
 #include "mail/outbox.h"
 #include "sessions/authenticate.h"
 #include "sessions/others.h"
-#include "store.h"
+#include "store/factors.h"
 
 struct removal {
 	struct http_request *req;

@@ -17,7 +17,7 @@
 #include "passkeys/passkey_answer.h"
 #include "service.h"
 #include "sessions/login_attempts.h"
-#include "store.h"
+#include "store/challenges.h"
 
 static void prove_totp(struct answer *answer);
 static void prove_mtan(struct answer *answer);

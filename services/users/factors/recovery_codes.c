@@ -12,7 +12,7 @@
 #include "mail/outbox.h"
 #include "service.h"
 #include "sessions/others.h"
-#include "store.h"
+#include "store/factors.h"
 
 struct recovery_codes {
 	char codes[RECOVERY_CODES][RECOVERY_CODE_LEN + 1], hashes[RECOVERY_ARRAY_BYTES];

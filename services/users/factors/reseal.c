@@ -7,7 +7,7 @@
 #include "factors/methods.h"
 #include "factors/seal.h"
 #include "factors/totp.h"
-#include "store.h"
+#include "store/factors.h"
 
 #define PAGE "500"
 

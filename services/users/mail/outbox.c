@@ -20,7 +20,7 @@
 #include "mail/mail.h"
 #include "passwords/resets.h"
 #include "service.h"
-#include "store.h"
+#include "store/mail.h"
 
 #define LOOK_MS 300
 #define PRUNE_US 5000000LL

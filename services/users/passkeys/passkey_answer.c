@@ -8,7 +8,7 @@
 #include "passkeys/passkeys.h"
 #include "service.h"
 #include "sessions/login_attempts.h"
-#include "store.h"
+#include "store/passkeys.h"
 
 static void asserted(enum status status, const struct passkey *passkey, void *arg);
 

@@ -12,7 +12,7 @@
 #include "passkeys/passkey_json.h"
 #include "passkeys/passkeys.h"
 #include "service.h"
-#include "store.h"
+#include "store/passkeys.h"
 
 struct asserting {
 	struct http_request *req;

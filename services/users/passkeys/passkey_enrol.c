@@ -8,7 +8,7 @@
 #include "passkeys/passkey_json.h"
 #include "passkeys/passkeys.h"
 #include "service.h"
-#include "store.h"
+#include "store/passkeys.h"
 
 #define HANDLE_BYTES 32 /* at most 64 (WebAuthn §5.4.3) */
 

@@ -17,7 +17,7 @@
 #include "sessions/credentials.h"
 #include "sessions/session_cookie.h"
 #include "sessions/session_start.h"
-#include "store.h"
+#include "store/passkeys.h"
 
 #define CLOCKS_DIFFER_S 30 /* at most, those of two instances of users */
 

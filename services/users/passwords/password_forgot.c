@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "events/event_origin.h"
 #include "passwords/resets.h"
-#include "store.h"
+#include "store/passwords.h"
 
 static void noted(enum status status, const struct postgres_rows *rows, void *arg);
 

@@ -11,7 +11,7 @@
 #include "events/event_origin.h"
 #include "hashing.h"
 #include "passwords/password_store.h"
-#include "store.h"
+#include "store/passwords.h"
 
 struct reset {
 	struct http_request *req;

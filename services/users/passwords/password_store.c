@@ -6,7 +6,8 @@
 #include "revocations/revoke.h"
 #include "service.h"
 #include "sessions/login_attempts.h"
-#include "store.h"
+#include "store/passwords.h"
+#include "store/revocations.h"
 
 struct storing {
 	struct http_request *req;

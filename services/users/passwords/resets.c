@@ -8,7 +8,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "service.h"
-#include "store.h"
+#include "store/passwords.h"
 
 #define LOOK_MS 1000
 

@@ -10,7 +10,7 @@
 #include "mail/outbox.h"
 #include "passwords/resets.h"
 #include "sessions/authenticate.h"
-#include "store.h"
+#include "store/passwords.h"
 
 static void confirmed(struct http_request *req, void *arg);
 static void sent(enum status status, const struct postgres_rows *rows, void *arg);

@@ -11,7 +11,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "service.h"
-#include "store.h"
+#include "store/revocations.h"
 
 #define PAGE 500
 /* Short, because until all is published no token is accepted, and at a start Redis is often ready before Postgres. */

@@ -11,7 +11,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "service.h"
-#include "store.h"
+#include "store/revocations.h"
 
 #define EVERY_MS 200
 #define ENTRIES_MAX 10000

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "revocations/retry_queue.h"
 #include "service.h"
-#include "store.h"
+#include "store/revocations.h"
 
 struct revoking {
 	struct http_request *req;

@@ -9,7 +9,7 @@
 #include "accounts/user_filter.h"
 #include "base/mem.h"
 #include "service.h"
-#include "store.h"
+#include "store/sessions.h"
 
 static void load(struct http_request *req, const struct jwt_claims *claims);
 static void loaded(enum status status, const struct postgres_rows *rows, void *arg);

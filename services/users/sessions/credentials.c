@@ -10,7 +10,8 @@
 #include "hashing.h"
 #include "service.h"
 #include "sessions/login_attempts.h"
-#include "store.h"
+#include "store/passwords.h"
+#include "store/sessions.h"
 
 struct check {
 	struct credentials credentials;

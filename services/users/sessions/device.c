@@ -9,7 +9,7 @@
 #include "events/event_origin.h"
 #include "mail/outbox.h"
 #include "service.h"
-#include "store.h"
+#include "store/sessions.h"
 
 #define DIGEST_BYTES 32
 

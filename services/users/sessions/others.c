@@ -11,7 +11,8 @@
 #include "service.h"
 #include "sessions/authenticate.h"
 #include "sessions/session.h"
-#include "store.h"
+#include "store/revocations.h"
+#include "store/sessions.h"
 
 struct others {
 	struct http_request *req;

@@ -11,7 +11,7 @@
 #include "passwords/password_store.h"
 #include "sessions/authenticate.h"
 #include "sessions/confirm.h"
-#include "store.h"
+#include "store/passwords.h"
 
 struct change {
 	struct http_request *req;

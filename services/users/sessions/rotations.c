@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "service.h"
 #include "sessions/session.h"
-#include "store.h"
+#include "store/sessions.h"
 
 #define GROUP_MAX 128
 

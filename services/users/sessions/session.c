@@ -7,7 +7,7 @@
 #include "base/json_write.h"
 #include "service.h"
 #include "sessions/session_cookie.h"
-#include "store.h"
+#include "store/sessions.h"
 
 static int64_t least(int64_t one, int64_t other)
 {

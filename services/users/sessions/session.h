@@ -13,7 +13,7 @@
 
 struct users;
 
-/* Adds the parameters that the statements of store.h call limits. */
+/* Adds the parameters that the statements of store/sessions.h call limits. */
 void session_add_limits(const struct users *users, struct postgres_params *params);
 /* How long a session lives that is not refreshed, from its login on. */
 int64_t session_first_s(struct http_request *req, bool is_remembered);

@@ -11,7 +11,7 @@
 #include "sessions/credentials.h"
 #include "sessions/session_cookie.h"
 #include "sessions/session_start.h"
-#include "store.h"
+#include "store/sessions.h"
 
 static void checked(struct http_request *req, struct credentials *credentials);
 

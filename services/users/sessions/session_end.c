@@ -5,7 +5,7 @@
 #include "events/event_origin.h"
 #include "revocations/revoke.h"
 #include "sessions/authenticate.h"
-#include "store.h"
+#include "store/sessions.h"
 
 struct ending {
 	struct http_request *req;

@@ -7,7 +7,7 @@
 #include "base/json_write.h"
 #include "sessions/authenticate.h"
 #include "sessions/session.h"
-#include "store.h"
+#include "store/sessions.h"
 
 static void loaded(enum status status, const struct postgres_rows *rows, void *arg);
 

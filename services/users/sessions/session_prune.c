@@ -7,7 +7,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "service.h"
-#include "store.h"
+#include "store/sessions.h"
 
 #define PAGE 500
 #define NEXT_PAGE_MS 100 /* so that pruning takes no more than a small share of Postgres */

@@ -15,7 +15,7 @@
 #include "sessions/rotations.h"
 #include "sessions/session.h"
 #include "sessions/session_cookie.h"
-#include "store.h"
+#include "store/sessions.h"
 
 struct refresh {
 	struct http_request *req;

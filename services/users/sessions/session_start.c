@@ -12,7 +12,7 @@
 #include "sessions/device.h"
 #include "sessions/session.h"
 #include "sessions/session_cookie.h"
-#include "store.h"
+#include "store/sessions.h"
 
 struct starting {
 	struct http_request *req;

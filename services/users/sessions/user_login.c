@@ -14,7 +14,8 @@
 #include "revocations/revoke.h"
 #include "sessions/credentials.h"
 #include "sessions/device.h"
-#include "store.h"
+#include "store/events.h"
+#include "store/sessions.h"
 
 struct login {
 	struct http_request *req;

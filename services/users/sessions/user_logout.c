@@ -7,7 +7,7 @@
 #include "revocations/revoke.h"
 #include "sessions/authenticate.h"
 #include "sessions/session_cookie.h"
-#include "store.h"
+#include "store/sessions.h"
 
 struct logout {
 	struct http_request *req;

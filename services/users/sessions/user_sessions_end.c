@@ -8,7 +8,7 @@
 #include "events/event_origin.h"
 #include "revocations/revoke.h"
 #include "sessions/authenticate.h"
-#include "store.h"
+#include "store/revocations.h"
 
 struct ending {
 	struct http_request *req;

@@ -1,0 +1,29 @@
+/* The statements about revocations. tokens_dead_until_ms grows with each change, whatever the clocks say
+ * (auth/revocations.h). */
+#ifndef ABACUS_USERS_STORE_REVOCATIONS_H
+#define ABACUS_USERS_STORE_REVOCATIONS_H
+
+#include "statements.h"
+
+/* id, now_ms, origin|null -> revocation, or no row when there is no such user */
+extern const struct postgres_statement store_tokens_end;
+/* id -> revocation, also of a deleted user; no row: there never was such a user, or all its tokens have expired */
+extern const struct postgres_statement store_user_revocation;
+enum { COLUMN_REVOCATION_UNTIL_MS, COLUMN_REVOCATION_IS_INACTIVE };
+
+/* jti, user id, inactive, expires in Unix s, origin|null; also removes rows that have expired */
+extern const struct postgres_statement store_token_revoke;
+
+/* jti or sid -> expires in Unix s; no row: it is not revoked */
+extern const struct postgres_statement store_token_revocation;
+enum { COLUMN_TOKEN_REVOCATION_EXPIRES_S };
+
+/* after jti, limit -> tokens and sessions that were revoked one by one */
+extern const struct postgres_statement store_revoked_tokens;
+enum { COLUMN_REVOKED_TOKEN_JTI, COLUMN_REVOKED_TOKEN_IS_INACTIVE, COLUMN_REVOKED_TOKEN_EXPIRES_S };
+
+/* after id, limit, oldest ms that matters -> users of whom tokens were revoked */
+extern const struct postgres_statement store_revoked_users;
+enum { COLUMN_REVOKED_USER_ID, COLUMN_REVOKED_USER_UNTIL_MS, COLUMN_REVOKED_USER_IS_INACTIVE };
+
+#endif
