@@ -4,6 +4,7 @@ second half tries what an attacker would; docs/security.md lists it."""
 import secrets
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from authenticator import ES256, PRESENT, RS256, VERIFIED, Browser, Passkey, base64url, cbor, from_base64url
@@ -57,9 +58,9 @@ class Owner(Person):
         self.token = reply.json["data"]["access_token"]
         self.recovery_codes = reply.json["data"]["recovery_codes"]
 
-    def challenge(self):
+    def challenge(self, send=post):
         """Of a login: {challenge, passkey, …}."""
-        reply = log_in(self)
+        reply = log_in(self, send=send)
         assert (reply.status, reply.json["code"]) == (401, "second_factor_required"), reply
         return reply.json["data"]
 
@@ -85,28 +86,28 @@ def without_passkeys():
         yield daemon
 
 
-def answer(challenge, assertion, **options):
-    return post(f"/auth/challenge/{challenge}", {"method": "passkey", "assertion": assertion}, **options)
+def answer(challenge, assertion, send=post, **options):
+    return send(f"/auth/challenge/{challenge}", {"method": "passkey", "assertion": assertion}, **options)
 
 
-def begin_login(**options):
-    reply = post("/auth/passkey", **options)
+def begin_login(send=post, **options):
+    reply = send("/auth/passkey", **options)
     assert reply.status == 201, reply
     return reply.json["data"]
 
 
-def finish_login(begun, assertion, headers=None, **flags):
-    return post(f"/auth/passkey/{begun['challenge']}", {"assertion": assertion, **flags}, headers=headers)
+def finish_login(begun, assertion, headers=None, send=post, **flags):
+    return send(f"/auth/passkey/{begun['challenge']}", {"assertion": assertion, **flags}, headers=headers)
 
 
-def passkey_login(owner, **changes):
-    begun = begin_login()
-    return finish_login(begun, browser.get(begun["public_key"], owner.passkey, **changes))
+def passkey_login(owner, send=post, **changes):
+    begun = begin_login(send)
+    return finish_login(begun, browser.get(begun["public_key"], owner.passkey, **changes), send=send)
 
 
-def second_factor(owner, **changes):
-    challenge = owner.challenge()
-    return answer(challenge["challenge"], browser.get(challenge["passkey"], owner.passkey, **changes))
+def second_factor(owner, send=post, **changes):
+    challenge = owner.challenge(send)
+    return answer(challenge["challenge"], browser.get(challenge["passkey"], owner.passkey, **changes), send)
 
 
 # ---- making one, and using it ----
@@ -413,11 +414,12 @@ def test_a_passkey_whose_counter_does_not_grow_is_refused_and_its_user_is_notifi
 
 @pytest.mark.parametrize("use", [passkey_login, second_factor])
 def test_of_two_uses_at_once_with_one_count_the_second_is_refused_and_its_user_is_notified(fresh, use):
-    """Both have read the count of before when the first one stores its own."""
+    """Both have read the count of before when the first one stores its own; in two processes, because the statements of one may
+    share a connection."""
     row = abacus.Transaction("users", f"SELECT FROM factors WHERE id = '{fresh.factor}' FOR UPDATE")
-    with ThreadPoolExecutor() as pool, row:
-        uses = [pool.submit(use, fresh, count=5) for _ in range(2)]
-        eventually(lambda: row.waiting() >= 2, message="both wait to store the count")
+    with Daemon("users", PUBLIC_URL=ORIGIN) as users, ThreadPoolExecutor() as pool, row:
+        uses = [pool.submit(use, fresh, send, count=5) for send in (post, partial(users.call, "POST"))]
+        eventually(lambda: row.waiting() == 2, message="both wait to store the count")
         copies = "SELECT count(*) FROM events WHERE user_id = {} AND event = 'passkey_copied'"
         assert sql(copies, fresh.id) == "0"
     assert sorted(each.result().status for each in uses) == [201, 401]
