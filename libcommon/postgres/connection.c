@@ -9,6 +9,8 @@
  *     sent:      read  read  read  (sync)  write      preparation …
  *     answered:  result NULL each, sync,   result NULL sync, …
  *
+ * With POSTGRES_PREPARE=false there is one such transaction at a time, and the preparations are one (queue.c).
+ *
  * Only the order says which call an answer belongs to. A lost connection is only noted while libpq is on the stack, and freed
  * from the loop. */
 #include "postgres/postgres_internal.h"
@@ -189,22 +191,20 @@ static struct postgres_call *take_oldest(struct postgres_connection *connection)
 	return call;
 }
 
-static enum status send_alone(struct postgres_connection *connection, struct postgres_call *call,
-			      const struct postgres_params *params);
-
 /* A read before it in the shared transaction has failed. */
 static void send_again(struct postgres_connection *connection)
 {
+	struct postgres *postgres = connection->postgres;
 	struct postgres_call *call = take_oldest(connection);
-	struct postgres_params *params = call->params;
 
 	PQclear(connection->result);
 	connection->result = NULL;
 	call->is_shared = false;
-	call->params = NULL;
-	if (send_alone(connection, call, params) != STATUS_OK)
-		postgres_call_fail(connection->postgres, call, STATUS_UNAVAILABLE);
-	free(params);
+	call->is_repeated = true;
+	if (!postgres->config.prepares)
+		postgres_queue_add_repeated(postgres, call);
+	else if (postgres_connection_send_kept(connection, call) != STATUS_OK)
+		postgres_call_fail(postgres, call, STATUS_UNAVAILABLE);
 }
 
 static void end_shared_transaction(struct postgres_connection *connection)
@@ -252,8 +252,6 @@ static void end_oldest(struct postgres_connection *connection)
 	}
 	PQclear(result);
 	postgres_call_recycle(connection->postgres, call);
-	if (connection->state == POSTGRES_PREPARING && STAILQ_EMPTY(&connection->sent) && !connection->is_lost)
-		become_ready(connection);
 }
 
 /* libpq would return such a result again and again. */
@@ -285,6 +283,8 @@ static void take(struct postgres_connection *connection, PGresult *result)
 		end_shared_transaction(connection);
 	else
 		end_oldest(connection);
+	if (connection->state == POSTGRES_PREPARING && STAILQ_EMPTY(&connection->sent) && !connection->is_lost)
+		become_ready(connection);
 }
 
 /* A NULL ends the results of one call; it does not mean that nothing is left, because the sync follows. A call that only reads
@@ -321,6 +321,7 @@ static void take_all(struct postgres_connection *connection)
 	if (PQstatus(connection->pg) == CONNECTION_BAD)
 		lose(connection, "the connection was closed", STATUS_UNAVAILABLE);
 	lose_retired(connection);
+	postgres_queue_wake(connection->postgres);
 }
 
 static void readable(evutil_socket_t fd, short what, void *arg)
@@ -443,17 +444,33 @@ enum status postgres_connection_send(struct postgres_connection *connection, str
 {
 	static const struct postgres_params none;
 
-	return (call->statement->only_reads ? send_shared : send_alone)(connection, call, params ? params : &none);
+	return (postgres_call_shares(call) ? send_shared : send_alone)(connection, call, params ? params : &none);
+}
+
+enum status postgres_connection_send_kept(struct postgres_connection *connection, struct postgres_call *call)
+{
+	struct postgres_params *params = call->params;
+	enum status status;
+
+	call->params = NULL;
+	status = postgres_connection_send(connection, call, params);
+	free(params);
+	return status;
 }
 
 /* ---- connecting ---- */
 
-/* After a preparing query was sent: its sync, and its place among the calls. */
+/* After a preparing query was sent: its sync, and its place among the calls. Without prepared statements all of them share one
+ * sync, because the connection may have one transaction in flight. */
 static bool end_preparation(struct postgres_connection *connection, int is_sent)
 {
-	if (!is_sent || !sync_pipeline(connection->pg))
+	bool shares = !connection->postgres->config.prepares;
+
+	if (!is_sent || (!shares && !sync_pipeline(connection->pg)))
 		return false;
-	own_call(connection, connection->connect_deadline_us);
+	own_call(connection, connection->connect_deadline_us)->is_shared = shares;
+	connection->is_sharing = shares;
+	connection->shared_deadline_us = connection->connect_deadline_us;
 	return true;
 }
 

@@ -102,12 +102,14 @@ static void reap(void *arg)
 
 	for (long i = 0; i < postgres->config.connections; i++)
 		postgres_connection_reap(&postgres->connections[i]);
+	postgres_queue_wake(postgres);
 }
 
 static void flush(void *arg)
 {
 	struct postgres *postgres = arg;
 
+	postgres_queue_send(postgres);
 	for (long i = 0; i < postgres->config.connections; i++)
 		postgres_connection_flush(&postgres->connections[i]);
 }
@@ -115,9 +117,11 @@ static void flush(void *arg)
 static void watch(void *arg)
 {
 	struct postgres *postgres = arg;
+	int64_t now_us = clock_monotonic_us();
 
 	for (long i = 0; i < postgres->config.connections; i++)
-		postgres_connection_watch(&postgres->connections[i], clock_monotonic_us());
+		postgres_connection_watch(&postgres->connections[i], now_us);
+	postgres_queue_expire(postgres, now_us);
 }
 
 static const struct postgres *measured; /* what the gauge reads; NULL: nothing yet */
@@ -135,6 +139,7 @@ struct postgres *postgres_new(struct event_base *base, const struct postgres_con
 	postgres->resolver = resolver_new(base);
 	STAILQ_INIT(&postgres->failed);
 	STAILQ_INIT(&postgres->spare);
+	TAILQ_INIT(&postgres->queue);
 	postgres->flush = loop_deferred_new(base, flush, postgres);
 	postgres->reap = loop_deferred_new(base, reap, postgres);
 	postgres->failures = loop_timer_new(base, report_failed, postgres);
@@ -167,6 +172,7 @@ void postgres_free(struct postgres *postgres)
 		postgres_connection_close(&postgres->connections[i]);
 		free_calls(&postgres->connections[i].sent);
 	}
+	postgres_queue_free(postgres);
 	free_calls(&postgres->failed);
 	free_calls(&postgres->spare);
 	resolver_free(postgres->resolver);
@@ -199,40 +205,59 @@ static double measured_in_flight(void *arg)
 
 void postgres_register_metrics(void)
 {
-	metrics_gauge_read("postgres_queries_in_flight", NULL, "Queries sent and not answered yet.", measured_in_flight, NULL);
+	metrics_gauge_read("postgres_queries_in_flight", NULL, "Queries not answered yet, also those that wait to be sent.",
+			   measured_in_flight, NULL);
 }
 
-static struct postgres_connection *least_busy(struct postgres *postgres)
+/* Without prepared statements a connection has one transaction in flight at most, which other reads can join until its sync. */
+static bool can_take(const struct postgres_connection *connection, const struct postgres_call *call)
+{
+	if (!postgres_connection_is_usable(connection))
+		return false;
+	return connection->postgres->config.prepares || connection->in_flight == 0 ||
+	       (connection->is_sharing && postgres_call_shares(call));
+}
+
+struct postgres_connection *postgres_least_busy(struct postgres *postgres, const struct postgres_call *call)
 {
 	struct postgres_connection *best = NULL;
 
 	for (long i = 0; i < postgres->config.connections; i++) {
 		struct postgres_connection *connection = &postgres->connections[i];
 
-		if (postgres_connection_is_usable(connection) && (!best || connection->in_flight < best->in_flight))
+		if (can_take(connection, call) && (!best || connection->in_flight < best->in_flight))
 			best = connection;
 	}
 	return best;
 }
 
+static void send_now(struct postgres *postgres, struct postgres_call *call, const struct postgres_params *params)
+{
+	struct postgres_connection *connection = postgres_least_busy(postgres, call);
+
+	call->deadline_us = call->started_us + postgres_answer_ms(&postgres->config) * 1000;
+	if (!connection || postgres_connection_send(connection, call, params) != STATUS_OK)
+		postgres_call_fail(postgres, call, STATUS_UNAVAILABLE);
+	else
+		loop_deferred_schedule(postgres->flush);
+}
+
 void postgres_exec(struct postgres *postgres, struct scope *scope, const struct postgres_statement *statement,
 		   const struct postgres_params *params, postgres_done *done, void *arg)
 {
-	struct postgres_connection *connection = least_busy(postgres);
 	struct postgres_call *call = call_new(postgres);
 
 	call->statement = statement;
 	call->done = done;
 	call->arg = arg;
 	call->started_us = clock_monotonic_us();
-	call->deadline_us = call->started_us + postgres_settled_ms(&postgres->config) * 1000;
-	op_start(scope, &call->op);
+	op_start_queued(scope, &call->op, postgres_queue_cancelled);
 	if (postgres->in_flight >= postgres->config.in_flight_max)
 		postgres_call_fail(postgres, call, STATUS_BUSY);
-	else if (!connection || postgres_connection_send(connection, call, params) != STATUS_OK)
-		postgres_call_fail(postgres, call, STATUS_UNAVAILABLE);
+	else if (postgres->config.prepares)
+		send_now(postgres, call, params);
 	else
-		loop_deferred_schedule(postgres->flush);
+		postgres_queue_add(postgres, call, params);
 }
 
 int postgres_count(const struct postgres_rows *rows)

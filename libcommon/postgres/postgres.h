@@ -4,6 +4,10 @@
  * the reads after it in the shared transaction; each of these is then sent again, alone, so that no other call fails.
  * https://www.postgresql.org/docs/15/libpq-pipeline-mode.html
  *
+ * With POSTGRES_PREPARE=false a connection has one transaction in flight at most, because a pooler in transaction mode may give
+ * each one to another connection of its own, and PgBouncer parts a statement that is on its way when that happens. The other
+ * calls wait, first come, first served; the reads that wait together share a transaction.
+ *
  * A call ends when its transaction has ended: STATUS_OK of a write means that it is committed.
  * When a connection is lost, everything in flight on it ends with STATUS_UNAVAILABLE (this module never repeats a write). It
  * reconnects with back-off; meanwhile calls end with STATUS_UNAVAILABLE at once if no other connection is ready. */
@@ -27,15 +31,15 @@ struct postgres_config {
 	char *test_url; /* DATABASE_TEST_URL */
 	long connections, in_flight_max, query_timeout_ms, connect_timeout_ms;
 	const char *variable; /* where the URL came from, for the log; NULL: DATABASE_URL */
-	bool prepares;        /* false: each call sends its SQL, as a pooler in transaction mode needs it */
+	bool prepares; /* false: each call sends its SQL, one transaction at a time, as a pooler in transaction mode needs it */
 };
 extern const struct config_option postgres_options[];
 
-/* How long a sent statement can still take effect, even if the process that sent it has died: Postgres ends it at
- * query_timeout_ms. */
+/* How long after postgres_exec() a statement can still take effect, even if the process has died: Postgres ends it at
+ * query_timeout_ms, and one that is not prepared may have waited for a connection for as long. */
 static inline long postgres_settled_ms(const struct postgres_config *config)
 {
-	return config->query_timeout_ms + 1000;
+	return (config->prepares ? 1 : 2) * config->query_timeout_ms + 1000;
 }
 
 /* Uses test_url in place of url when APP_ENV is testing and test_url is set. */
@@ -78,9 +82,10 @@ int postgres_in_flight(const struct postgres *postgres);
 /* Registers the gauge postgres_queries_in_flight, of the postgres that the process makes last. */
 void postgres_register_metrics(void);
 
-/* STATUS_OK with rows; otherwise rows is NULL: BUSY (in_flight_max), UNAVAILABLE (no connection), TIMEOUT (no answer), or what
- * the table of errors.c says of the SQLSTATE, logged with the statement's name, never with its parameters (CONFLICT is not
- * logged). Some errors say that another connection may do better (25006: it takes no writes): then it is replaced. */
+/* STATUS_OK with rows; otherwise rows is NULL: BUSY (in_flight_max), UNAVAILABLE (no connection, or none that was free within
+ * query_timeout_ms), TIMEOUT (no answer), or what the table of errors.c says of the SQLSTATE, logged with the statement's name,
+ * never with its parameters (CONFLICT is not logged). Some errors say that another connection may do better (25006: it takes no
+ * writes): then it is replaced. */
 typedef void postgres_done(enum status status, const struct postgres_rows *rows, void *arg);
 void postgres_exec(struct postgres *postgres, struct scope *scope, const struct postgres_statement *statement,
 		   const struct postgres_params *params, postgres_done *done, void *arg);

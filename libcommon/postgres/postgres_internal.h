@@ -2,6 +2,7 @@
  *   options.c     the options
  *   config.c      what is wrong with a URL, and the host that is looked up
  *   postgres.c    the pool of connections, calls, results
+ *   queue.c       the calls that wait for a connection behind a pooler in transaction mode
  *   connection.c  one connection: connecting, preparing, the pipeline, losing the connection
  *   errors.c      what an error means, by its SQLSTATE
  *   session.c     the settings of a session
@@ -21,14 +22,18 @@ struct postgres_call {
 	struct op op;
 	const struct postgres_statement *statement; /* NULL: a preparation, or the sync of a shared transaction */
 	bool is_shared, is_sync;
-	struct postgres_params *params; /* of a shared read, which may have to be sent again */
+	bool is_repeated;               /* a shared read that is sent again, alone */
+	struct postgres_params *params; /* of a shared read, which may have to be sent again, and of a call that waits */
 	postgres_done *done;
 	void *arg;
-	int64_t started_us, deadline_us;
-	enum status failure; /* of a call that was not sent, or whose connection was lost */
+	int64_t started_us, deadline_us; /* of the answer; of a call that waits: of its being sent */
+	enum status failure;             /* of a call that was not sent, or whose connection was lost */
 	STAILQ_ENTRY(postgres_call) link;
+	struct postgres *queued_by; /* NULL: it is not in the queue */
+	TAILQ_ENTRY(postgres_call) queued;
 };
 STAILQ_HEAD(postgres_calls, postgres_call);
+TAILQ_HEAD(postgres_queue, postgres_call);
 
 enum postgres_state { POSTGRES_WAITING, POSTGRES_CONNECTING, POSTGRES_PREPARING, POSTGRES_READY };
 
@@ -65,9 +70,10 @@ struct postgres {
 	struct postgres_connection *connections;
 	struct postgres_calls failed; /* their callbacks run from the loop */
 	struct postgres_calls spare;
+	struct postgres_queue queue; /* in the order of coming; empty if config.prepares */
 	struct loop_timer *failures, *watch;
 	struct loop_deferred *flush, *reap;
-	int in_flight; /* calls, without preparations */
+	int in_flight; /* calls, also those in the queue, without preparations */
 	/* Since when calls fail on connections that are therefore replaced; replaced 0: they do not. */
 	struct {
 		unsigned replaced;
@@ -90,6 +96,8 @@ void postgres_connection_close(struct postgres_connection *connection);
 /* STATUS_UNAVAILABLE: the call was not sent and still belongs to the caller. */
 enum status postgres_connection_send(struct postgres_connection *connection, struct postgres_call *call,
 				     const struct postgres_params *params);
+/* The same with the parameters that the call has a copy of. */
+enum status postgres_connection_send_kept(struct postgres_connection *connection, struct postgres_call *call);
 /* Syncs the shared transaction, if one is open, and writes. Runs at the end of a turn of the loop. */
 void postgres_connection_flush(struct postgres_connection *connection);
 void postgres_connection_watch(struct postgres_connection *connection, int64_t now_us);
@@ -111,14 +119,42 @@ const struct postgres_error *postgres_error_of(const char *sqlstate);
 const struct postgres_error *postgres_error_of_call(const struct postgres *postgres, const struct postgres_call *call,
 						    const PGresult *result);
 
+/* queue.c */
+/* Takes the call, whose parameters are copied. It is sent at the end of this turn of the loop or later; if that is not possible
+ * within query_timeout_ms, it ends with STATUS_UNAVAILABLE. */
+void postgres_queue_add(struct postgres *postgres, struct postgres_call *call, const struct postgres_params *params);
+/* A read that is sent again, with the parameters that it keeps. */
+void postgres_queue_add_repeated(struct postgres *postgres, struct postgres_call *call);
+/* Of an op whose scope was cancelled: drops a call that waits, and leaves one that was sent. */
+void postgres_queue_cancelled(struct op *op);
+/* Sends what connections can take, or fails all if no connection is usable. Runs at the end of a turn of the loop. */
+void postgres_queue_send(struct postgres *postgres);
+/* After a connection may have become free, ready or lost. */
+void postgres_queue_wake(struct postgres *postgres);
+/* Fails what has waited for its whole time. */
+void postgres_queue_expire(struct postgres *postgres, int64_t now_us);
+void postgres_queue_free(struct postgres *postgres);
+
 /* params.c: a copy in one block; the caller frees. */
 struct postgres_params *postgres_params_copy(const struct postgres_params *params);
 
 /* postgres.c */
+/* How long a call waits for its answer once it was sent: Postgres itself ends the statement at query_timeout_ms. */
+static inline long postgres_answer_ms(const struct postgres_config *config)
+{
+	return config->query_timeout_ms + 1000;
+}
+/* Of the connections that can take the call now; NULL: none can. */
+struct postgres_connection *postgres_least_busy(struct postgres *postgres, const struct postgres_call *call);
 /* Runs the callback with the result; the caller still owns the call. */
 void postgres_call_answer(const struct postgres *postgres, struct postgres_call *call, const PGresult *result);
 /* Takes the call; its callback runs in the loop's next turn. */
 void postgres_call_fail(struct postgres *postgres, struct postgres_call *call, enum status status);
+/* May it be in one transaction with others? */
+static inline bool postgres_call_shares(const struct postgres_call *call)
+{
+	return call->statement->only_reads && !call->is_repeated;
+}
 void postgres_call_recycle(struct postgres *postgres, struct postgres_call *call);
 
 #endif

@@ -1,18 +1,19 @@
 """PgBouncer in transaction mode between the daemons and Postgres, with POSTGRES_PREPARE=false: each transaction runs on
-a connection of its own. The main path of every route works through it, one call after the other;
-docs/operations.md says what PgBouncer does when a crowd calls at once."""
+a connection of its own. The main path of every route works through it, and no request of a crowd is answered with an error."""
 
 import os
 import pathlib
 import shutil
 import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from authenticator import Browser
 
 import abacus
 import system
-from abacus import eventually, totp
+from abacus import eventually, superuser, totp
 from harness import Server, free_port
 from system import POSTGRES_PORT, Peered, secret
 
@@ -20,7 +21,9 @@ PGBOUNCER = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/bin")
 SERVER_CONNECTIONS = 3  # of each database, for all connections of its daemon
 LIMIT_MS = 10_000  # of a command and of a statement, which waits for a connection too
 ORIGIN = "https://abacus.example"
+CROWD, CROWD_S = 24, 3  # users of each service at once, and how long
 CODE, CODES_OWNER = "1001", "pooled-codes-owner"
+# A server connection per transaction, and small reads, so that a daemon's packets of one moment do not reach it as one.
 INI = """
 [databases]
 * = host=127.0.0.1 port={postgres}
@@ -33,6 +36,8 @@ auth_file = {folder}/users
 pool_mode = transaction
 default_pool_size = {connections}
 server_lifetime = 0
+pkt_buf = 512
+sbuf_loopcnt = 1
 """
 
 
@@ -255,3 +260,44 @@ def test_the_main_path_of_every_route_of_values_works(world):
     users, call = world
     walk_values(call, Walker(users, "walter").token)
     assert call.routes() - call.seen == {("GET", "/values/live")}, "which asks Postgres nothing"
+
+
+def lines_about_postgres(log, begin):
+    """What the daemon has logged from there on of statements that failed and connections that were lost."""
+    lines = log.read_bytes()[begin:].decode().splitlines()
+    return [line for line in lines if "a statement failed" in line or "postgres" in line]
+
+
+def submits_and_reads(values, token, until):
+    """The ids of what it submitted, each acknowledged."""
+    ids = []
+    while time.monotonic() < until:
+        ids.append(values("POST", "/values", body={"index": len(ids)}, token=token)["id"])
+        values("GET", "/values/all")
+        listed = values("GET", "/values", token=token)["data"]["values"]
+        assert ids[-1] in {value["id"] for value in listed}
+    return set(ids)
+
+
+def logs_in_and_reads(users, user, until):
+    while time.monotonic() < until:
+        user.logs_in()
+        assert users("GET", "/user", token=user.token)["data"]["username"] == user.name
+        users("GET", "/auth/sessions", token=user.token)
+
+
+def test_a_crowd_of_readers_and_writers_loses_nothing(world):
+    """Reads share transactions, and writes have one each: the parts of none go to two connections of the pooler."""
+    users, values = world
+    crowd = [Walker(users, f"crowd-{number}") for number in range(CROWD)]
+    logs = [client.peered.daemon.log for client in world]
+    begins = [log.stat().st_size for log in logs]
+    until = time.monotonic() + CROWD_S
+    with ThreadPoolExecutor(2 * CROWD) as threads:
+        submissions = [threads.submit(submits_and_reads, values, user.token, until) for user in crowd]
+        logins = [threads.submit(logs_in_and_reads, users, user, until) for user in crowd]
+    submitted = set.union(*(done.result() for done in submissions))
+    for done in logins:
+        done.result()
+    assert submitted <= set(superuser('SELECT id FROM "values"', "faults_values").split())
+    assert [lines_about_postgres(log, begin) for log, begin in zip(logs, begins, strict=True)] == [[], []]
