@@ -5,8 +5,8 @@
  * https://www.postgresql.org/docs/15/libpq-pipeline-mode.html
  *
  * With POSTGRES_PREPARE=false a connection has one transaction in flight at most, because a pooler in transaction mode may give
- * each one to another connection of its own, and PgBouncer parts a statement that is on its way when that happens. The other
- * calls wait, first come, first served; the reads that wait together share a transaction.
+ * each one to another connection of its own, and PgBouncer splits a statement over two of them if it is on its way when that
+ * happens. The other calls wait, first come, first served; the reads that wait together share a transaction.
  *
  * A call ends when its transaction has ended: STATUS_OK of a write means that it is committed.
  * When a connection is lost, everything in flight on it ends with STATUS_UNAVAILABLE (this module never repeats a write). It

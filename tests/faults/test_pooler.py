@@ -287,7 +287,7 @@ def logs_in_and_reads(users, user, until):
 
 
 def test_a_crowd_of_readers_and_writers_loses_nothing(world):
-    """Reads share transactions, and writes have one each: the parts of none go to two connections of the pooler."""
+    """Reads share transactions, and writes have one each: none is split over two connections of the pooler."""
     users, values = world
     crowd = [Walker(users, f"crowd-{number}") for number in range(CROWD)]
     logs = [client.peered.daemon.log for client in world]
