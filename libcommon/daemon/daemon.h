@@ -1,10 +1,12 @@
 /* The life of a daemon: --help, --version, --check, --check-ready, --check-alive; the log; PROCESSES=N|auto serving processes,
  * which share the port under one supervising parent; draining within DRAIN_SECONDS after SIGTERM or SIGINT; the admin listener.
- * Its /readyz decides on traffic. /startupz decides on replacement: it is 200 from the moment at which every serving process
- * has been ready for the first time, as long as none hangs, because a new process would be no closer to a lost database.
- * /healthz is 200 as soon as it answers at all; /metrics. The parent replaces a serving process that dies within 100 ms, with back-off when it keeps dying, and one
- * that hangs (is stopped, or its loop does not turn) within HANG_SECONDS. When the parent dies, the kernel kills the serving
- * processes; while it is stopped they go on, but none is replaced. With PROCESSES=1 and HANG_SECONDS=0 there is no parent.
+ * The parent replaces a serving process that dies within 100 ms, with back-off when it keeps dying, and one that hangs (is
+ * stopped, or its loop does not turn) within HANG_SECONDS. When the parent dies, the kernel kills the serving processes; while
+ * it is stopped they go on, but none is replaced. With PROCESSES=1 and HANG_SECONDS=0 there is no parent.
+ *
+ * The admin listener's /readyz decides on traffic. /startupz decides on replacement: it is 200 from the moment at which every
+ * serving process has been ready for the first time, as long as none hangs, because a new process would be no closer to a lost
+ * database. /healthz is 200 as soon as it answers at all. /metrics is for Prometheus.
  *
  * The soft limit of open files is raised to the hard one, and divided: what the daemon needs for itself is kept, and clients
  * get the rest (HTTP_CONNECTIONS_MAX is lowered if need be). One line of the log says how. */

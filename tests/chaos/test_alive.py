@@ -1,5 +1,5 @@
-"""--check-alive, which decides on the replacement of a container: a daemon that was ready once stays alive without Redis, and one
-that hangs does not."""
+"""--check-alive, which decides on the replacement of a container: a daemon that was ready once stays alive without Redis, and
+one that hangs does not."""
 
 import os
 import signal
