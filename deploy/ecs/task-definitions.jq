@@ -60,10 +60,12 @@ def task(size; volumes; containers): {
 
 # Environment and secrets of each daemon.
 def sms: if $place.SmsUrl then {SMS_URL: $place.SmsUrl} else {} end;
+def public_url: if $place.PublicUrl then {PUBLIC_URL: $place.PublicUrl} else {} end;
+def traces: if $place.OtlpEndpoint then {OTEL_EXPORTER_OTLP_ENDPOINT: $place.OtlpEndpoint} else {} end;
 def settings(name):
-  {APP_ENV: $app_env, ADMIN_HOST: "0.0.0.0", LOG_LEVEL: "info", DRAIN_SECONDS: "20", TRUSTED_PROXIES: $place.Network} + ({
-    users: ((if $place.PublicUrl then {PUBLIC_URL: $place.PublicUrl} else {} end) + sms), values: {USERS_URL: "http://users.\($place.Namespace):5001"}, worker: {},
-    mailer: ((if $place.SmtpUrl then {MAIL_FROM: $place.MailFrom, PUBLIC_URL: $place.PublicUrl} else {} end) + sms),
+  {APP_ENV: $app_env, ADMIN_HOST: "0.0.0.0", LOG_LEVEL: "info", DRAIN_SECONDS: "20", TRUSTED_PROXIES: $place.Network} + traces + ({
+    users: (public_url + sms), values: {USERS_URL: "http://users.\($place.Namespace):5001"}, worker: {},
+    mailer: ((if $place.SmtpUrl then {MAIL_FROM: $place.MailFrom} else {} end) + public_url + sms),
     healthcheck: {HEALTHCHECK_TARGETS: (["users=9001", "values=9002", "worker=9004", "mailer=9005", "healthcheck=9003"] |
       map(split("=") | "\(.[0])=http://\(.[0]).\($place.Namespace):\(.[1])") | join(",")), USERS_URL: "http://users.\($place.Namespace):5001",
       DASHBOARD_PORT: "5000", DASHBOARD_HOST: "0.0.0.0"} # all without a token, for OperatorsGroup alone

@@ -1,13 +1,14 @@
 """Fixtures: real servers on this machine in place of the cloud's. Where a program is missing, the fixture skips its tests
 with the program's name, which `sh test.sh deploy` prints."""
 
+import json
 import os
 import urllib.request
 
 import pytest
 
 from delivery import ACCOUNT, REGION, need
-from harness import Server, free_port, run
+from harness import ROOT, Server, free_port, run
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +41,27 @@ def aws(tmp_path_factory):
         "no_proxy": "127.0.0.1",
     }
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def template(aws, tmp_path_factory):
+    """The template as CloudFormation gets it, without the merge keys of YAML."""
+    run("aws", "s3", "mb", "s3://abacus-templates", **aws)
+    path = tmp_path_factory.mktemp("template") / "abacus.json"
+    run(
+        "aws",
+        "cloudformation",
+        "package",
+        "--template-file",
+        ROOT / "deploy/ecs/abacus.yaml",
+        "--s3-bucket",
+        "abacus-templates",
+        "--use-json",
+        "--output-template-file",
+        path,
+        **aws,
+    )
+    return path, json.loads(path.read_text())
 
 
 @pytest.fixture

@@ -277,27 +277,6 @@ def test_cfn_lint_finds_no_fault():
     assert run("cfn-lint", "-i", "W1100", "W3002", "--", ECS / "abacus.yaml").stdout == ""
 
 
-@pytest.fixture(scope="session")
-def template(aws, tmp_path_factory):
-    """The template as CloudFormation gets it, without the merge keys of YAML."""
-    run("aws", "s3", "mb", "s3://abacus-templates", **aws)
-    path = tmp_path_factory.mktemp("template") / "abacus.json"
-    run(
-        "aws",
-        "cloudformation",
-        "package",
-        "--template-file",
-        ECS / "abacus.yaml",
-        "--s3-bucket",
-        "abacus-templates",
-        "--use-json",
-        "--output-template-file",
-        path,
-        **aws,
-    )
-    return path, json.loads(path.read_text())
-
-
 def test_nothing_is_uploaded_to_a_bucket_of_another_account(cloud):
     cloud.outcome(foreign_bucket=True)
     (cloud.folder / "bin/calls").write_text("")
