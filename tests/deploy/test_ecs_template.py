@@ -121,9 +121,16 @@ def test_a_certificate_that_was_not_renewed_is_reported_a_month_before_its_end(r
     assert alarm["TreatMissingData"] == "ignore", "because nothing is reported of one that has ended"
 
 
-@pytest.mark.parametrize("name, metric, good, bad", [("DeadJobs", "DeadJobs", 0, 1), ("Waiting", "OldestJobSeconds", 120, 121)])
-def test_dead_jobs_and_jobs_that_wait_are_reported(resources, name, metric, good, bad):
-    alarm = resources[f"{name}Alarm"]["Properties"]
+@pytest.mark.parametrize(
+    "name, metric, good, bad",
+    [
+        ("DeadJobsAlarm", "DeadJobs", 0, 1),
+        ("WaitingAlarm", "OldestJobSeconds", 120, 121),
+        ("JobsAreOld", "OldestJobSeconds", 15, 16),
+    ],
+)
+def test_dead_jobs_and_jobs_that_wait_raise_alarms(resources, name, metric, good, bad):
+    alarm = resources[name]["Properties"]
     assert (alarm["Namespace"], alarm["Statistic"]) == ("Abacus", "Maximum")
     assert alarm["Dimensions"] == [{"Name": "Place", "Value": {"Ref": "AWS::StackName"}}]
     assert is_raised(alarm, **{metric: bad}) and not is_raised(alarm, **{metric: good})
@@ -261,6 +268,10 @@ def test_logs_that_rds_and_ecs_begin_themselves_end_as_the_others_do(resources, 
         {"logGroupName": "/aws/rds/instance/db/postgresql", "retentionInDays": 90},
         {"logGroupName": "/aws/ecs/containerinsights/abacus-prod/performance", "retentionInDays": 90},
     ]
+    (statement,) = resources["RetentionRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    allowed = [one["Fn::Sub"].rpartition("log-group:")[2].removesuffix("*") for one in statement["Resource"]]
+    named = variables["GROUPS"]["Fn::Sub"].split(",")
+    assert all(group.startswith(prefix) for group, prefix in zip(named, allowed, strict=True))
     assert resources["Database"]["Properties"]["EnableCloudwatchLogsExports"] == ["postgresql"]
     clock = resources["RetentionClock"]["Properties"]
     assert clock["ScheduleExpression"] == "rate(1 day)" and clock["Targets"][0]["Arn"] == {"Fn::GetAtt": ["Retention", "Arn"]}
