@@ -167,7 +167,7 @@ def test_only_the_services_that_deliver_logs_write_them_and_each_where_it_delive
     }
     assert {name: one["Resource"]["Fn::Sub"] for name, one in writers.items()} == {
         "logdelivery.elasticloadbalancing.amazonaws.com": "${TrafficLogs.Arn}/balancer/AWSLogs/${AWS::AccountId}/*",
-        "delivery.logs.amazonaws.com": "${TrafficLogs.Arn}/network/AWSLogs/${AWS::AccountId}/*",
+        "delivery.logs.amazonaws.com": "${TrafficLogs.Arn}/AWSLogs/${AWS::AccountId}/*",
     }
     condition = writers["delivery.logs.amazonaws.com"]["Condition"]["StringEquals"]
     assert condition["aws:SourceAccount"] == {"Ref": "AWS::AccountId"}
@@ -179,7 +179,7 @@ def test_only_the_services_that_deliver_logs_write_them_and_each_where_it_delive
     assert attributes["access_logs.s3.bucket"] == {"Ref": "TrafficLogs"} and attributes["access_logs.s3.prefix"] == "balancer"
     flows = resources["Connections"]["Properties"]
     assert flows["ResourceId"] == {"Ref": "Vpc"} and flows["TrafficType"] == "ALL"
-    assert flows["LogDestination"] == {"Fn::Sub": "${TrafficLogs.Arn}/network/"}
+    assert flows["LogDestination"] == {"Fn::GetAtt": ["TrafficLogs", "Arn"]}
     for name in "Balancer", "Connections":
         assert "TrafficLogsPolicy" in resources[name]["DependsOn"], "because AWS tries to write when it is made"
 
