@@ -623,6 +623,8 @@ def test_the_stack_is_made_without_services(cloud):
         "AWS::ElasticLoadBalancingV2::ListenerRule",
         "AWS::ECS::Cluster",
         "AWS::EC2::NatGateway",
+        "AWS::EC2::FlowLog",
+        "AWS::EC2::VPCEndpoint",
     } <= kinds
     assert "AWS::ECS::Service" not in kinds
 
