@@ -1,15 +1,26 @@
 #!/bin/sh
 # usage: services/client/build.sh [fetch] makes services/client/dist, ready to be served: hashed assets, each with a .gz file beside it.
 # fetch only installs the packages of package-lock.json again.
-# It does nothing when no source has changed, and needs the network only when node_modules differs from package-lock.json.
+# It does nothing when no source has changed: after a build that failed it only says so again. It needs the network only when node_modules differs
+# from package-lock.json.
 set -eu
 cd "$(dirname "$0")"
 log=.build.log
 
 fail() {
-	tail -20 $log >&2
+	tail -20 $log >&2 || true
 	echo "client: $1; services/client/$log has the whole output" >&2
 	exit 1
+}
+
+# failed SUM MESSAGE: .failed keeps both, for as long as the sources have that sum.
+failed() {
+	printf '%s\n' "$@" >.failed
+	fail "$2"
+}
+
+fail_again() {
+	fail "$(sed 1d .failed), and no source has changed since (make clean forgets that)"
 }
 
 node_is_new_enough() {
@@ -27,6 +38,7 @@ fetch() {
 		exit 1
 	}
 	cp package-lock.json node_modules/.fetched
+	rm -f .failed
 }
 
 sum_of_sources() {
@@ -35,9 +47,12 @@ sum_of_sources() {
 
 [ "${1:-}" != fetch ] || { fetch; exit; }
 node_is_new_enough || exit 0 # Debian 12's is too old: the system runs without the client, and nginx serves a page that says so
-[ -e dist/index.html ] && [ "$(cat .built 2>/dev/null)" = "$(sum_of_sources)" ] && exit 0
+sum=$(sum_of_sources)
+[ -e dist/index.html ] && [ "$(cat .built 2>/dev/null)" = "$sum" ] && exit 0
+[ "$(sed -n 1p .failed 2>/dev/null)" != "$sum" ] || fail_again
 cmp -s package-lock.json node_modules/.fetched || fetch
-rm -f .built
-npm run --silent generate >$log 2>&1 || fail "services/swagger/openapi.yaml cannot be read"
-npm run --silent build >$log 2>&1 || fail "the build failed"
-sum_of_sources >.built
+rm -f .built .failed
+npm run --silent generate >$log 2>&1 || failed "$sum" "services/swagger/openapi.yaml cannot be read"
+sum=$(sum_of_sources) # before the build, because an edit meanwhile is not in it
+npm run --silent build >$log 2>&1 || failed "$sum" "the build failed"
+echo "$sum" >.built
