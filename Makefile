@@ -202,6 +202,9 @@ up: ## install what is missing, build, and start the whole system (PORT=8080, IN
 	@$(MAKE) --no-print-directory web
 	@$(STACK) up
 
+dev-client: ## serve the client's sources at http://localhost:3007, where an edit is seen at once; after make up
+	@$(STACK) dev-client
+
 down: ## stop it
 	@$(STACK) down
 
@@ -247,9 +250,9 @@ format: ## format C, Python, JavaScript and CSS
 	@scripts/lint/javascript format
 
 clean: ## remove what was built
-	rm -rf $(BUILD) $(BUILD).log services/*/dist
+	rm -rf $(BUILD) $(BUILD).log services/*/dist services/*/.failed
 
 help: ## this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
-.PHONY: always build tests mutants web up down status logs manage mail psql redis-cli backup restore bench test lint format clean help fuzzers fuzz-build rotate
+.PHONY: always build tests mutants web up dev-client down status logs manage mail psql redis-cli backup restore bench test lint format clean help fuzzers fuzz-build rotate

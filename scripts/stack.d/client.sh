@@ -27,3 +27,11 @@ client_make() {
 	chmod -R a+rX "$to"
 	note_change "$to"
 }
+
+# Serves the client's sources with Vite, in the foreground and as the caller, on 127.0.0.1 alone; calls go to this stack's nginx.
+client_develop() {
+	supervisor_is_running || die "Abacus is not up"
+	cmp -s services/client/package-lock.json services/client/node_modules/.fetched || services/client/build.sh fetch
+	cd services/client
+	BACKEND=http://localhost:$PORT exec node_modules/.bin/vite --host 127.0.0.1 --port "$client_port" --strictPort
+}

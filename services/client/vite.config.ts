@@ -71,10 +71,18 @@ function leanRouter(): Plugin {
 	};
 }
 
+// ---- the dev server ----
+
 const backend = process.env.BACKEND ?? "http://localhost:8080";
 
-export default defineConfig({
+// Names by which a browser may come, beside localhost and addresses: that of PUBLIC_URL, and the one that nginx gives a request without a Host. A
+// page of any other name could have been resolved to this machine by its owner, and would read the sources.
+const namesOfThisServer = ["abacus", ...(process.env.PUBLIC_URL ? [new URL(process.env.PUBLIC_URL).hostname] : [])];
+
+export default defineConfig(({ command }) => ({
 	plugins: [purgedBulma(), leanRouter(), react()],
+	// Vite's and React's scripts and styles for development are inline; nginx's policy there allows those with this nonce (services/nginx/Dockerfile-dev).
+	html: command === "serve" ? { cspNonce: "development" } : {},
 	build: {
 		target: "es2023",
 		cssTarget: ["chrome123", "firefox120", "safari17.5"], // the first with light-dark()
@@ -89,6 +97,10 @@ export default defineConfig({
 		},
 	},
 	server: {
+		allowedHosts: namesOfThisServer,
+		cors: false, // nginx decides about other origins
+		ws: { path: "/@vite/hmr" }, // the one path whose upgrade nginx passes on (nginx/client-develop.conf)
+		warmup: { clientFiles: ["src/main.tsx"] },
 		fs: { allow: [".", "../theme"] },
 		proxy: { "/api": { target: backend, ws: true }, "/auth": backend, "/users": backend, "/status/": backend, "/swagger": backend },
 	},
@@ -99,4 +111,4 @@ export default defineConfig({
 		restoreMocks: true,
 		testTimeout: 60_000,
 	},
-});
+}));

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+import abacus
 from abacus import eventually, get
 from engine import KIND, compose, containers, docker
 from harness import ROOT, run
@@ -39,6 +40,22 @@ def expect(code, text, *arguments, **options):
 )
 def test_manage_runs_inside_the_container(command, expected):
     expect(0, expected, *command)
+
+
+def test_only_development_lets_the_page_run_vites_own_scripts():
+    policy = get("/").headers["Content-Security-Policy"]
+    assert ("nonce-" in policy, "unsafe" in policy) == (KIND == "dev", False)
+    is_vite = get("/@vite/client").headers["Content-Type"].startswith("text/javascript")
+    assert is_vite == (KIND == "dev")
+
+
+@pytest.mark.skipif(KIND != "dev", reason="only development serves sources")
+def test_a_page_of_another_name_reads_no_source():
+    def status(host):
+        request = f"GET /src/main.tsx HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+        return abacus.exchange(request.encode()).split()[1]
+
+    assert (status("localhost"), status("attacker.example")) == (b"200", b"403")
 
 
 def test_health_counts_every_replica_once():

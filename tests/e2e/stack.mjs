@@ -13,7 +13,7 @@ import { promisify } from "node:util";
 import { AxeBuilder } from "@axe-core/playwright";
 import { chromium } from "playwright-core";
 
-const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const runDir = resolve(root, process.env.RUN_DIR ?? ".run");
 const offset = Number(process.env.PORT_OFFSET ?? 0);
 

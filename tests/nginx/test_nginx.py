@@ -81,11 +81,13 @@ def environment(folder, **variables):
     }
 
 
-def render(folder, **variables):
-    (folder / "conf").mkdir(exist_ok=True)
-    for name in "headers.conf", "proxy.conf", "client.conf":
-        text = (ROOT / "nginx" / name).read_text().replace("${CONF}", str(folder / "conf"))
-        (folder / "conf" / name).write_text(text)
+def render(folder, client_conf="client.conf", **variables):
+    """client_conf: how the client is served, a file of nginx/."""
+    conf = folder / "conf"
+    conf.mkdir(exist_ok=True)
+    for source, name in ("headers.conf",) * 2, ("proxy.conf",) * 2, (client_conf, "client.conf"):
+        text = (ROOT / "nginx" / source).read_text()
+        (conf / name).write_text(text.replace("${CONF}", str(conf)).replace("/etc/abacus", str(conf)))
     return subprocess.run(
         ["sh", "-c", RENDER], cwd=ROOT, env=environment(folder, **variables), capture_output=True, text=True, timeout=30
     )
@@ -551,6 +553,49 @@ def test_the_container_of_a_page_listens_on_both(tmp_path, page, path):
 @pytest.mark.parametrize("listen", ["127.0.0.1:8080", "[::1]:8080", "unix:/run/nginx.sock"])
 def test_a_listen_that_names_an_address_gets_no_second_one(tmp_path, listen):
     assert "\tlisten [::]" not in render(tmp_path, LISTEN=listen).stdout
+
+
+# ---- the client in development: Vite's dev server ----
+
+UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket"}
+
+
+def client_in_container(folder, stand_in, **variables):
+    """nginx in front of a client that has a server of its own, as in containers."""
+    (folder / "conf").mkdir(parents=True)
+    (folder / "conf/client.http").write_text(f"upstream client {{ server 127.0.0.1:{stand_in.port}; }}\n")
+    return Nginx(folder, stand_in, **variables)
+
+
+def policy_of_development():
+    """The content security policy that the image of nginx for development has."""
+    return re.search(r'^ENV CLIENT_CSP="(.*)"$', (ROOT / "services/nginx/Dockerfile-dev").read_text(), re.M)[1]
+
+
+def test_development_upgrades_the_path_of_vites_websocket_and_no_other(stand_in, tmp_path):
+    with client_in_container(tmp_path / "develop", stand_in, client_conf="client-develop.conf") as nginx:
+        assert nginx.call("GET", "/@vite/hmr?token=x", **UPGRADE)[0] == 101
+        for path in "/", "/@vite/client", "/@vite/hmr/", "/src/main.tsx":
+            status, _, body = nginx.call("GET", path, **UPGRADE)
+            assert (status, json.loads(body)["line"]) == (200, f"GET {path} HTTP/1.1")
+        expect_json_error(nginx.call("POST", "/src/main.tsx", b""), 405, "method_not_allowed")
+
+
+def test_production_upgrades_no_path_of_the_client(stand_in, tmp_path):
+    with client_in_container(tmp_path / "production", stand_in, client_conf="client-proxy.conf") as nginx:
+        for path in "/", "/@vite/hmr?token=x":
+            status, _, body = nginx.call("GET", path, **UPGRADE)
+            assert (status, "upgrade" in json.loads(body)) == (200, False)
+    for kind in "prod", "stage":
+        recipe = (ROOT / f"services/nginx/Dockerfile-{kind}").read_text()
+        assert "client-proxy.conf" in recipe and "client-develop.conf" not in recipe and "CLIENT_CSP" not in recipe
+
+
+def test_the_policy_of_development_is_that_of_production_with_a_nonce_and_vites_worker(nginx):
+    development = policy_of_development()
+    assert f'cspNonce: "{re.search("nonce-([a-z]+)", development)[1]}"' in (ROOT / "services/client/vite.config.ts").read_text()
+    without = development.replace(" 'nonce-development'", "").replace("worker-src 'self' blob:; ", "")
+    assert nginx.call("GET", "/")[1]["Content-Security-Policy"] == without
 
 
 # ---- proxies in front ----

@@ -318,7 +318,7 @@ def test_down_leaves_no_process_and_up_brings_all_back(stack):
     assert (down.returncode, down.stdout, down.stderr) == (0, "Abacus is down.\n", "")
     assert stack.processes() == {}
     assert stack("down").stdout == "Abacus is not up.\n"
-    for command in ["status"], ["psql", "users"], ["redis-cli", "PING"], ["backup"]:
+    for command in ["status"], ["psql", "users"], ["redis-cli", "PING"], ["backup"], ["dev-client"]:
         refused = stack(*command)
         assert (refused.returncode, refused.stdout, refused.stderr) == (1, "", "stack: Abacus is not up\n"), command
     assert stack("up").returncode == 0
