@@ -43,10 +43,10 @@ def frame(opcode, payload=b"", first=None, masked=True):
     return head + mask + bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload))
 
 
-def handshake(to="values", protocols=None, key=None, version="13", method="GET", headers=()):
-    """A request for a WebSocket; returns (its key, its bytes)."""
+def handshake(to="values", protocols=None, key=None, version="13", method="GET", headers=(), path=None):
+    """A request for a WebSocket, that of live results unless another path is given; returns (its key, its bytes)."""
     key = key if key is not None else base64.b64encode(os.urandom(16)).decode()
-    lines = [f"{method} {PATHS[to]} HTTP/1.1", "Host: localhost", "Upgrade: websocket", "Connection: Upgrade"]
+    lines = [f"{method} {path or PATHS[to]} HTTP/1.1", "Host: localhost", "Upgrade: websocket", "Connection: Upgrade"]
     lines += [f"Sec-WebSocket-Key: {key}"] if key else []
     lines += [f"Sec-WebSocket-Version: {version}"] if version else []
     lines += [f"Sec-WebSocket-Protocol: {', '.join(protocols)}"] if protocols else []

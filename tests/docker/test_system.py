@@ -1,6 +1,8 @@
 """What must work in each of the three systems beside what tests/api checks."""
 
 import json
+import re
+import time
 
 import pytest
 
@@ -8,6 +10,7 @@ import abacus
 from abacus import eventually, get
 from engine import KIND, compose, containers, docker
 from harness import ROOT, run
+from websocket import WebSocket
 
 NEWEST_MIGRATION = max(path.name for path in ROOT.glob("services/users/migrations/*.up.sql")).removesuffix(".up.sql")
 
@@ -116,6 +119,73 @@ def test_the_commands_of_development_work(command):
 @pytest.mark.skipif(KIND != "dev", reason="only for development")
 def test_manage_shell_is_psql():
     expect(0, "42", "shell", stdin="SELECT 40 + 2;\n")
+
+
+LOG_IN = "/src/pages/log-in.tsx"
+EDIT_LIMIT_S = 2  # of the quickest of a few edits, because the machine does other work
+EDITS_APART_S = 0.1  # because Vite's watcher takes what changes again within 50 ms for one change
+
+
+def edit(path, text):
+    time.sleep(EDITS_APART_S)
+    path.write_text(text)
+
+
+@pytest.fixture
+def source():
+    """A source of the client, which is put back at the end. Vite reports edits of what a page has fetched."""
+    path = ROOT / f"services/client{LOG_IN}"
+    before = path.read_text()
+    assert get(LOG_IN).status == 200
+    yield path
+    edit(path, before)
+    eventually(lambda: b"Edit 1" not in get(LOG_IN).body, message="Vite has seen that it was put back")
+
+
+@pytest.fixture
+def vite():
+    """The WebSocket by which Vite reports edits, as a page opens it."""
+    token = re.search(r'wsToken = "([^"]+)"', get("/@vite/client").body.decode())[1]
+    headers = [f"Origin: http://localhost:{abacus.PORT}"]
+    page = WebSocket(to="nginx", path=f"/@vite/hmr?token={token}", protocols=["vite-hmr"], headers=headers)
+    assert page.next_text() == {"type": "connected"}
+    yield page
+    page.socket.close()
+
+
+def next_report(vite, kind):
+    """Skips reports until one of this type."""
+    while (report := vite.next_text())["type"] != kind:
+        pass
+    return report
+
+
+@pytest.mark.skipif(KIND != "dev", reason="only for development")
+def test_an_edit_of_the_client_is_reported_to_the_page_and_served_within_2_s(source, vite):
+    before, times = source.read_text(), []
+    for n in range(3):
+        edit(source, before.replace("Forgot your password?", f"Edit 1{n}"))
+        start = time.monotonic()
+        assert [one["path"] for one in next_report(vite, "update")["updates"]] == [LOG_IN]
+        eventually(lambda n=n: f"Edit 1{n}" in get(LOG_IN).body.decode(), message="the edit is served")
+        times.append(time.monotonic() - start)
+    assert min(times) < EDIT_LIMIT_S, times
+
+
+@pytest.mark.skipif(KIND != "dev", reason="only for development")
+def test_a_type_error_stops_no_page_and_a_syntax_error_is_reported_until_it_is_repaired(source, vite):
+    before = source.read_text()
+    edit(source, before + '\nconst wrong: number = "text";\nvoid wrong;\n')
+    next_report(vite, "update")
+    assert (get("/login").status, get(LOG_IN).status) == (200, 200)
+
+    edit(source, before.replace("return (", "return (("))
+    reply = eventually(lambda: (got := get(LOG_IN)).status == 500 and got, message="the error is seen")
+    assert next_report(vite, "error")["err"]["id"].endswith(LOG_IN)
+    assert get("/login").status == 200 and reply.headers["Content-Type"] != "application/json"
+
+    edit(source, before)
+    eventually(lambda: get(LOG_IN).status == 200, message="it is repaired")
 
 
 @pytest.mark.skipif(KIND != "dev", reason="only for development")
