@@ -8,7 +8,7 @@
 #   docker                     the images and what the Compose files bring up
 #   deploy                     delivery, against servers on this machine
 #   rest                       client, e2e, docker and deploy
-#   all                        server, and rest beside it: what CI runs
+#   all                        server, and rest beside it: all that fits into an hour
 #   analysis                   what server runs beside its tests: another compiler, clang-tidy, cppcheck, data races, mutants, fuzz targets
 #   cluster                    what server runs beside its sanitized tests: the API's, on a Redis in cluster mode
 #   arm64                      the daemons for ARM, from a cross compiler and under an emulator
@@ -20,12 +20,13 @@
 #
 # --only NAME runs the steps whose name contains NAME; with server, if there are none, the tests in tests/ that pytest finds by NAME. Without NAME it
 # lists the steps. Each step prints one line; a failed step also prints the end of its output. The last line counts them, and what was skipped
-# because this machine lacks something; with STRICT=1 that fails. REPEAT=20 runs test programs and files of tests/ so often, on one stack, and counts
-# the runs that failed. TEST_PORT and TEST_PORT_OFFSET move the stack that the tests use.
+# because this machine lacks something, be it a step or a test of one; with STRICT=1 that fails, except steps that ELSEWHERE names (separated by |),
+# because another job runs them. REPEAT=20 runs test programs and files of tests/ so often, on one stack, and counts the runs that failed. TEST_PORT
+# and TEST_PORT_OFFSET move the stack that the tests use.
 set -u
 cd "$(dirname "$0")" || exit
 root=$PWD
-passed=0 failed=0 skipped=0 only="" stack="" listing="" fuzzing="" beside=""
+passed=0 failed=0 skipped=0 only="" stack="" listing="" fuzzing="" beside="" has_engine=""
 chaos_instances=${INSTANCES:-2} chaos_processes=${PROCESSES:-2} cluster_before=${REDIS_CLUSTER:-0}
 out=$(mktemp)
 counts=${COUNTS:-} # a file for the counts, in place of the last line
@@ -79,9 +80,14 @@ join() {
 		wait "${each%:*}"
 		cat "$out.counts.${each#*:}" >"$out.counts" 2>/dev/null || { say_failed "${each#*:} ended early"; echo "0 1 0" >"$out.counts"; }
 		read -r more_passed more_failed more_skipped <"$out.counts"
-		passed=$((passed + more_passed)) failed=$((failed + more_failed)) skipped=$((skipped + more_skipped))
+		count "$more_passed" "$more_failed" "$more_skipped"
 	done
 	beside=
+}
+
+# count PASSED FAILED [SKIPPED]: what ran in another process.
+count() {
+	passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + ${3:-0}))
 }
 
 # step NAME COMMAND...: runs the command unless --only excludes it, prints its line, and counts it.
@@ -115,6 +121,7 @@ run_step() {
 		tail -n 150 "$out" | cat "$out.named" - >"$out.failed"
 		cat "$out.failed" # at once, because others print beside it
 	fi
+	count_skips
 }
 
 # What failed beside the steps.
@@ -131,6 +138,7 @@ failed_tests() {
 skip() {
 	wanted "$1" || return 0
 	[ -z "$listing" ] || { echo "$1"; return 0; }
+	case "|${ELSEWHERE:-}|" in *"|$1|"*) echo "        $1 runs elsewhere: $2" && return ;; esac
 	if [ "${STRICT:-}" = 1 ]; then
 		failed=$((failed + 1))
 		say_failed "$1: skipped, which STRICT=1 forbids: $2"
@@ -140,15 +148,29 @@ skip() {
 	fi
 }
 
-# The same for the tests that pytest skipped in the last step.
-skip_as_pytest() {
-	sed -n 's/^SKIPPED \[\([0-9]*\)\] [^ ]*: /\1 /p' "$out" >"$out.skipped"
-	while read -r count reason; do skip "$1" "$reason ($count)" "$count"; done <"$out.skipped"
+# The same for the tests that pytest, node --test or Vitest skipped in the last step, except those whose reason says that another step runs them
+# (elsewhere() in tests/harness.py).
+count_skips() {
+	skipped_tests >"$out.skipped"
+	while read -r count reason; do
+		case $reason in
+		"elsewhere: "*) echo "        $count run elsewhere: ${reason#elsewhere: }" ;;
+		*) skip "$step_name" "$reason ($count)" "$count" ;;
+		esac
+	done <"$out.skipped"
 }
 
-# The number of tests in the step, as pytest, node --test or Vitest printed it.
+# A line for each reason: how many tests, and the reason.
+skipped_tests() {
+	sed -n 's/^SKIPPED \[\([0-9]*\)\] [^ ]*: /\1 /p; s/^ *ok [0-9]* .* # SKIP */1 node --test says: /p; s/^ *Tests .* \([0-9]*\) skipped.*/\1 Vitest says: skipped/p' "$out" |
+		sed 's/^\([0-9]* \)unittest.case.SkipTest: /\1/' |
+		awk '{ count = $1; sub(/^[0-9]+ /, ""); of[$0] += count } END { for (reason in of) print of[reason], reason }' | sort -k 2
+}
+
+# The number of tests in the step, as pytest, node --test or Vitest printed it. Those that were skipped have lines of their own.
 count_line() {
-	sed -n 's/^\([0-9]* passed.*\) in [0-9.]*s.*/ \1/p; s/^=* \([0-9]* passed.*\) in .*/ \1/p; s/^# pass \([0-9]*\)$/ \1 passed/p; s/^ *Tests  *\([0-9]* passed\).*/ \1/p' "$out" | tail -1
+	sed -n 's/^\([0-9]* passed.*\) in [0-9.]*s.*/ \1/p; s/^=* \([0-9]* passed.*\) in .*/ \1/p; s/^# pass \([0-9]*\)$/ \1 passed/p; s/^ *Tests  *\([0-9]* passed\).*/ \1/p' "$out" |
+		sed 's/, [0-9]* skipped//' | tail -1
 }
 
 # One version decides, because every version of clang-format lays some lines out in another way: Debian 12's.
@@ -499,14 +521,19 @@ quick() {
 	unit_tests unit libcommon/tests/*/test_*.c services/*/tests/test_*.c
 }
 
+# page_step NAME COMMAND...: a step that needs the pages, which are not built where Node.js is too old, as Debian 12's is.
+page_step() {
+	if [ -n "$listing" ] || services/client/build.sh check >"$out" 2>&1; then step "$@"; else skip "$1" "$(cat "$out")"; fi
+}
+
 # The web client by itself. Its build checks the size budget, and fails if the client's calls do not match the API's document.
 client() {
 	act scripts/install-packages pages || exit 1
-	step "client npm ci" services/client/build.sh fetch
-	step "client generated" npm --prefix services/client run check:generated
-	step "client types" npm --prefix services/client run types
-	step "client unit" npm --prefix services/client test
-	step "client build" services/client/build.sh
+	page_step "client npm ci" services/client/build.sh fetch
+	page_step "client generated" npm --prefix services/client run check:generated
+	page_step "client types" npm --prefix services/client run types
+	page_step "client unit" npm --prefix services/client test
+	page_step "client build" services/client/build.sh
 }
 
 # In a real browser, with the plain build. The files run one after another, because they stop and start the stack that they share.
@@ -529,14 +556,14 @@ e2e_elsewhere() {
 e2e() {
 	act scripts/install-packages build run e2e || exit 1
 	export BUILD=build CLIENT=1
-	step "e2e build" build
-	step "e2e web" make web
-	step "e2e npm ci" npm ci --prefix tests/e2e --no-audit --no-fund
-	step "e2e stack" stack_up
+	page_step "e2e build" build
+	page_step "e2e web" make web
+	page_step "e2e npm ci" npm ci --prefix tests/e2e --no-audit --no-fund
+	page_step "e2e stack" stack_up
 	for file in tests/e2e/*.test.mjs; do
-		step "e2e $(basename "$file" .test.mjs)" browser_tests "$(basename "$file")"
+		page_step "e2e $(basename "$file" .test.mjs)" browser_tests "$(basename "$file")"
 	done
-	step "e2e stop" scripts/stack down
+	page_step "e2e stop" scripts/stack down
 }
 
 # need_engine WHAT: uses the Docker engine that answers, or starts one that ends with this script. Without an engine WHAT is skipped; with
@@ -545,7 +572,7 @@ need_engine() {
 	. tests/docker/steps.sh
 	[ -z "$listing" ] || { list_docker_steps && return; }
 	trap 'engine_stop; cleanup' EXIT
-	{ scripts/install-packages docker && engine_start; } >"$out" 2>&1 3>&- && return
+	{ scripts/install-packages docker && engine_start; } >"$out" 2>&1 3>&- && has_engine=yes && return
 	case ${ENGINE:-} in
 	required) failed=$((failed + 1)) && say_failed "$1: $(tail -1 "$out")" ;;
 	*) skip "$1" "$(tail -1 "$out")" ;;
@@ -555,7 +582,6 @@ need_engine() {
 
 list_docker_steps() {
 	system() { :; }
-	skips() { :; }
 	in_debian13() { :; }
 }
 
@@ -569,9 +595,13 @@ delivery() {
 		test_ecs | test_create | test_host) workers=$jobs ;; # because they start slow commands some hundred times
 		*) workers=0 ;;
 		esac
-		step "deploy ${name#test_}" env COLUMNS=300 /usr/bin/python3 -m pytest -q -p no:cacheprovider -rsfE -n "$workers" "$file"
-		act skip_as_pytest "deploy ${name#test_}"
+		step "deploy ${name#test_}" delivery_test "$file" -n "$workers"
 	done
+}
+
+delivery_test() {
+	[ "$1" != tests/deploy/test_vm.py ] || [ -z "$has_engine" ] || need_images stage || return 1
+	env COLUMNS=300 /usr/bin/python3 -m pytest -q -p no:cacheprovider -rsfE "$@"
 }
 
 # The images and the Compose files, if a Docker engine answers or can be started.
@@ -629,7 +659,7 @@ all() {
 	beside 1 5 rest
 	server_tests
 	join
-	act echo "not in all, because they take minutes more: sh test.sh debian13 quick, sh test.sh arm64"
+	act echo "not in all, because they take longer: sh test.sh debian13, arm64, coverage, fuzz, simulate, and chaos for an hour"
 }
 
 # run_command COMMAND [WORD...]

@@ -25,7 +25,7 @@ import subprocess
 import time
 import unittest
 
-from harness import ROOT, eventually, free_port, run
+from harness import ROOT, elsewhere, eventually, free_port, run
 
 PORT = int(os.environ.get("PORT", "8080"))
 OFFSET = int(os.environ.get("PORT_OFFSET", "0"))
@@ -38,13 +38,13 @@ IS_CLUSTER = os.environ.get("REDIS_CLUSTER") == "1"
 def native(what):
     """Skips the test in containers, because only a native run has `what`."""
     if PUBLISHED:
-        raise unittest.SkipTest(f"native: needs {what}")
+        raise unittest.SkipTest(elsewhere(f"natively, because it needs {what}"))
 
 
 def single_redis(what):
     """Skips the test on a Redis in cluster mode, because that has no `what`."""
     if IS_CLUSTER:
-        raise unittest.SkipTest(f"a single Redis: needs {what}")
+        raise unittest.SkipTest(elsewhere(f"on a single Redis, because it needs {what}"))
 
 
 class NativePath:

@@ -1,6 +1,6 @@
 #!/bin/sh
-# usage: services/client/build.sh [fetch] makes services/client/dist, ready to be served: hashed assets, each with a .gz file beside it.
-# fetch only installs the packages of package-lock.json again.
+# usage: services/client/build.sh [fetch | check] makes services/client/dist, ready to be served: hashed assets, each with a .gz file beside it.
+# fetch only installs the packages of package-lock.json again, and check fails where Node.js is too old for all of that.
 # It does nothing when no source has changed: after a build that failed it only says so again. It needs the network only when node_modules differs
 # from package-lock.json.
 set -eu
@@ -45,7 +45,10 @@ sum_of_sources() {
 	find src public scripts package.json package-lock.json tsconfig.json ./*.config.ts index.html build.sh ../swagger/openapi.yaml ../theme -type f -exec cksum {} + | sort -k 3 | cksum
 }
 
-[ "${1:-}" != fetch ] || { fetch; exit; }
+case ${1:-} in
+fetch) fetch; exit ;;
+check) node_is_new_enough; exit ;;
+esac
 node_is_new_enough || exit 0 # Debian 12's is too old: the system runs without the client, and nginx serves a page that says so
 sum=$(sum_of_sources)
 [ -e dist/index.html ] && [ "$(cat .built 2>/dev/null)" = "$sum" ] && exit 0

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from abacus import ADMIN_PORTS, INSTANCES, PORT, PORTS, SECOND_INSTANCE, call, eventually, get, start, stop
+from harness import elsewhere
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 SERVICES = ["users", "values", "worker", "mailer", "healthcheck"]
@@ -307,7 +308,7 @@ def test_a_stopping_healthcheck_ends_its_streams_cleanly_and_restarts():
         response.read()  # raises if the connection is reset
 
 
-@pytest.mark.skipif(INSTANCES < 2, reason="needs two instances of healthcheck (INSTANCES=2)")
+@pytest.mark.skipif(INSTANCES < 2, reason=elsewhere("needs two instances of healthcheck"))
 def test_one_healthcheck_answers_while_the_other_is_stopped():
     stop("healthcheck")
     try:

@@ -22,6 +22,12 @@ def need(*programs):
             pytest.skip(f"{program} is not installed")
 
 
+def need_compose():
+    """Of either generation: docker-compose, or `docker compose` (scripts/compose)."""
+    if not shutil.which("docker-compose") and run("docker", "compose", "version", ok=False).returncode:
+        pytest.skip("neither docker-compose nor `docker compose` is installed")
+
+
 class Authority:
     """pebble in place of Let's Encrypt, at an address of this machine, with a name server that resolves every domain to
     domains_are_at. root.pem in the folder is the root of the certificates that it issues; `certificate` is that of its own

@@ -18,7 +18,7 @@ import urllib.parse
 
 import pytest
 
-from delivery import Authority, eventually, need
+from delivery import Authority, eventually, need, need_compose
 from harness import ROOT, Load, Server, UnexpectedAnswerError, free_port, has_ipv6, run
 
 DOMAINS = ["abacus.example", "www.abacus.example"]
@@ -496,9 +496,9 @@ def test_an_answer_that_is_not_a_list_of_ranges_changes_nothing(published, tmp_p
 
 @pytest.mark.parametrize("kind", ["stage", "prod"])
 def test_compose_accepts_the_certificates_file(kind):
-    need("docker-compose")
+    need_compose()
     shown = run(
-        "docker-compose",
+        ROOT / "scripts/compose",
         "-f",
         f"docker-compose-{kind}.yml",
         "-f",

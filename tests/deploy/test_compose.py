@@ -2,6 +2,7 @@
 Nothing here needs an engine."""
 
 import re
+import shutil
 import socket
 
 import pytest
@@ -78,6 +79,25 @@ def test_the_command_of_either_generation_is_found(tmp_path, plugin, program):
     fake = Fake(tmp_path, plugin)
     fake.compose("ps", "-q")
     assert fake.last() == f"abacus-dev {program} ps -q"
+
+
+def test_the_tests_of_the_compose_files_are_content_with_the_plugin(tmp_path):
+    """As on a machine with Docker's own packages, which have no docker-compose."""
+    fake = Fake(tmp_path, plugin=True)
+    for name in "rm wc sort uniq id".split():
+        (fake.folder / "bin" / name).symlink_to(shutil.which(name))
+    # Each file has volumes of its own, five in all.
+    chosen = 'case "$*" in *-dev.yml*) set -- a b c ;; *-stage.yml*) set -- d e ;; *) set -- ;; esac'
+    fake.program("docker", f'echo "$*" >>{fake.calls}; {chosen}; echo volumes:; for name; do echo "    name: $name"; done')
+    run(
+        "sh",
+        "-c",
+        ". tests/docker/steps.sh && compose_accepts",
+        PATH=f"{fake.folder}/bin",
+        out=str(tmp_path / "out"),
+        RUN_DIR=str(tmp_path),
+    )
+    assert fake.calls.read_text().count(" config\n") == 3
 
 
 def test_without_either_the_package_that_brings_one_is_named(tmp_path):

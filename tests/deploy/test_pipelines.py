@@ -18,7 +18,7 @@ yaml = pytest.importorskip("yaml")
 WORKFLOWS = {path.stem: path for path in sorted((ROOT / ".github/workflows").glob("*.yml"))}
 
 
-TESTS_OF_IMAGES = "ENGINE=required scripts/ci/minutely sh test.sh docker"
+TESTS_OF_IMAGES = "ENGINE=required STRICT=1 scripts/ci/minutely sh test.sh docker"
 
 
 def travis():
@@ -66,6 +66,7 @@ def test_travis_pushes_only_from_the_two_branches():
                 "dist": {"type": "string"},
                 "language": {"const": "minimal"},
                 "services": {"const": ["docker"]},
+                "git": {"const": {"depth": False}},
                 "cache": {"const": {"directories": ["$HOME/abacus-cache"]}},
                 "jobs": {
                     "type": "object",
@@ -121,8 +122,27 @@ def test_only_the_job_that_pushes_may_take_a_role_and_none_has_a_key():
 def test_each_job_on_github_has_a_limit_and_leaves_no_token_in_its_checkout():
     for name, job in jobs():
         assert job["timeout-minutes"] <= 360, name
-        checkouts = [step for step in job["steps"] if step.get("uses", "").startswith("actions/checkout@")]
-        assert [step["with"] for step in checkouts] == [{"persist-credentials": False}], name
+        (checkout,) = [step for step in job["steps"] if step.get("uses", "").startswith("actions/checkout@")]
+        assert checkout["with"]["persist-credentials"] is False, name
+
+
+def test_what_runs_a_version_of_before_beside_this_one_has_the_history():
+    for name, job in jobs():
+        (checkout,) = [step["with"] for step in job["steps"] if step.get("uses", "").startswith("actions/checkout@")]
+        assert (checkout.get("fetch-depth") == 0) == (name == "debian"), name
+    assert yaml.safe_load((ROOT / ".travis.yml").read_text())["git"] == {"depth": False}
+
+
+def test_what_each_image_consists_of_is_kept_with_the_run_that_pushed_it():
+    """Travis has no place for it, as .travis.yml says."""
+    steps = workflow("tests")["jobs"]["push"]["steps"]
+    names = [step.get("uses", step.get("run", "")).partition("@")[0] for step in steps]
+    upload = names.index("actions/upload-artifact")
+    assert upload == names.index("scripts/ci/minutely sh docker-push.sh") + 1 and "if" not in steps[upload]
+    kept = steps[upload]["with"]["path"]
+    written = re.findall(r'echo "(artifacts/sbom/[^"]*)"', (ROOT / "docker-push.sh").read_text())
+    assert written and all(fnmatch.fnmatch(path, kept) for path in [*written, "artifacts/pushed-images"])
+    assert "artifacts/sbom" in (ROOT / ".travis.yml").read_text()
 
 
 def test_github_and_travis_run_the_same_tests():
@@ -169,8 +189,8 @@ def test_a_silent_command_has_a_line_for_each_pause_and_its_own_exit_code():
 # In place of the engine: runs what the container would, in the folder that stands for it.
 DOCKER = """#!/bin/sh
 echo "$*" >"$SAID/docker"
-while case $1 in debian:trixie-slim*) false ;; esac; do
-	case $1 in OWNER=*) export "$1" ;; esac
+while case $1 in debian:*-slim*) false ;; esac; do
+	case $1 in OWNER=* | ELSEWHERE=*) export "$1" ;; esac
 	shift
 done
 shift
@@ -184,8 +204,9 @@ def tree(tmp_path):
     said = tmp_path / "said"
     said.mkdir()
     note = 'echo "$(basename "$0") $*" >>"$SAID/calls"'
+    variables = " ".join(f"{name}=${{{name}:-}}" for name in ("ENGINE", "STRICT", "ELSEWHERE"))
     for name, does in {
-        "test.sh": f'{note} && echo "ENGINE=${{ENGINE:-}} STRICT=${{STRICT:-}}" >>"$SAID/calls" && [ "$1" != fails ]',
+        "test.sh": f'{note} && echo "{variables}" >>"$SAID/calls" && [ "$1" != fails ]',
         "bin/docker": None,
         **{f"bin/{program}": note for program in ("apt-get", "git", "python3", "pip", "chown")},
     }.items():
@@ -206,21 +227,27 @@ def tree(tmp_path):
     return start, said
 
 
-@pytest.mark.parametrize("strict", ["deploy", "arm64"])
-def test_the_commands_run_in_order_in_a_container_of_the_release_and_deploy_and_arm64_are_strict(tree, tmp_path, strict):
+@pytest.mark.parametrize("engine", ["deploy", "arm64"])
+def test_the_commands_run_in_order_in_a_container_of_the_release_where_nothing_may_be_skipped(tree, tmp_path, engine):
     start, said = tree
-    _, calls = start("trixie", "chaos 90", strict, "e2e")
+    _, calls = start("trixie", "chaos 90", engine, "e2e")
     assert [line for line in calls if line.startswith("test.sh") or "=" in line] == [
         "test.sh chaos 90",
-        "ENGINE= STRICT=",
-        f"test.sh {strict}",
-        "ENGINE=required STRICT=1",
+        "ENGINE= STRICT=1 ELSEWHERE=lint format",
+        f"test.sh {engine}",
+        "ENGINE=required STRICT=1 ELSEWHERE=lint format",
         "test.sh e2e",
-        "ENGINE= STRICT=",
+        "ENGINE= STRICT=1 ELSEWHERE=lint format",
     ]
     assert calls[-1] == f"chown -R {os.getuid()}:{os.getgid()} /cache"
     given = (said / "docker").read_text()
     assert f"-v {tmp_path}/abacus-cache:/cache " in given and "/var/run/docker.sock" in given
+
+
+def test_the_formatter_of_debian_12_decides_so_there_it_runs(tree):
+    start, _ = tree
+    _, calls = start("bookworm", "quick")
+    assert "ENGINE= STRICT=1 ELSEWHERE=" in calls
 
 
 def test_the_first_command_that_fails_is_the_last_and_the_cache_still_belongs_to_the_caller(tree):

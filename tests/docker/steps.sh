@@ -57,8 +57,28 @@ build_options() {
 	scripts/build-arguments | sed 's/^/--build-arg=/'
 }
 
+# What a step needs of those before it is made by the step itself where --only has left those out.
+need_base_image() {
+	[ -z "$only" ] || scripts/offline-base-images
+}
+
+# need_image NAME KIND [PLATFORM]
+need_image() {
+	[ -z "$only" ] || grep -qs "^$1 $2 ${3:-$(own_platform)} " "$out.built" || image "$@"
+}
+
+# need_images KIND [PLATFORM]: those of the system, without certificates.
+need_images() {
+	for needed in $images; do need_image "$needed" "$@" || return 1; done
+}
+
+need_system() {
+	[ -z "$only" ] || [ "$running" = "$PROJECT" ] || system_up
+}
+
 # image NAME KIND [PLATFORM]: for this machine, or for another platform; the tag of that ends with the architecture.
 image() {
+	need_base_image || return 1
 	tag=abacus/$1:$2${3:+-${3#linux/}}
 	recipe=services/$1/Dockerfile-$2
 	[ "$1" != certificates ] || recipe=deploy/certificates/Dockerfile
@@ -93,11 +113,13 @@ record_tested() {
 }
 
 certificates_image() {
+	need_image certificates prod || return 1
 	docker run --rm --entrypoint sh -e DOMAINS=abacus.test abacus/certificates:prod -ec 'certificates prepare && certificates show' | grep abacus.test
 }
 
 # What stands for ElastiCache (outside.yml): Debian 13's Valkey.
 valkey_image() {
+	need_base_image || return 1
 	docker build -q -f services/redis/Dockerfile-prod --build-arg=BASE="$(scripts/base-image)" --build-arg=SERVER=valkey -t abacus-test/valkey .
 }
 
@@ -122,12 +144,17 @@ platform_steps() {
 # emulator_steps COMMAND
 emulator_steps() {
 	act scripts/install-packages emulator || exit 1
-	step "$1 daemons" containers_test tests/docker/test_arm64.py
-	act skip_as_pytest "$1 daemons"
+	step "$1 daemons" emulated_daemons
+}
+
+emulated_daemons() {
+	for needed in $daemons; do need_image "$needed" prod linux/arm64 || return 1; done
+	containers_test tests/docker/test_arm64.py
 }
 
 # The programs of the images that are made of packages run.
 pages_start() {
+	need_images prod "$1" && need_image certificates prod "$1" || return 1
 	arch=${1#linux/}
 	for each in "client nginx -v" "swagger nginx -v" "nginx nginx -v" "db postgres --version" "redis redis-server --version" "certificates certbot --version"; do
 		# shellcheck disable=SC2086 # a list of words
@@ -146,6 +173,7 @@ arm64_steps() {
 }
 
 debug_image() {
+	need_base_image || return 1
 	# shellcheck disable=SC2046 # a list of words
 	docker build -q --target debug -f services/users/Dockerfile-prod $(build_options) -t abacus/users:debug . &&
 		docker run --rm --entrypoint sh abacus/users:debug -c 'test -x /bin/users'
@@ -166,13 +194,14 @@ files_are_apart() {
 
 # What Debian 13 calls docker-compose is Compose 2.
 compose_2_accepts() {
+	need_base_image || return 1
 	docker run --rm -v "$root:/abacus:ro" -w /abacus -e out=/tmp/out "$(scripts/base-image)" sh -c '
 		apt-get update -q >/dev/null && apt-get install -qy --no-install-recommends docker-compose >/dev/null 2>&1 &&
 		. tests/docker/steps.sh && files_are_apart docker-compose'
 }
 
 compose_accepts() {
-	files_are_apart docker-compose
+	files_are_apart scripts/compose
 }
 
 # system KIND: chooses it for all that follows.
@@ -207,9 +236,12 @@ prod_secrets() {
 	scripts/make-secrets production "$SECRETS"
 }
 
+running= # PROJECT of the system that is up, or that did not come up
+
 # The engine now and then refuses for a moment to remove what has just stopped, or keeps a network for ever whose containers are gone
 # (github.com/moby/moby/issues/43286), and Compose 1 gives up at the first refusal. What must hold is that no container is left.
 system_down() {
+	running=
 	for _ in 1 2 3; do
 		said=$(scripts/compose down -v --remove-orphans 2>&1) && return
 		echo "$said" | grep -vE '\.\.\. *(done)?.?$'
@@ -223,6 +255,8 @@ system_down() {
 
 system_up() {
 	system_down >/dev/null 2>&1
+	running=$PROJECT
+	need_what_comes_up || return 1
 	case $PROJECT in
 	*-dev) scripts/compose up -d --build || return 1 ;;
 	*-prod)
@@ -234,6 +268,15 @@ system_up() {
 	esac
 	healthy nginx || { scripts/compose ps; scripts/compose logs --tail 20; return 1; }
 	accounts
+}
+
+# The images, except those of development, which `up --build` builds.
+need_what_comes_up() {
+	need_base_image || return 1
+	case $PROJECT in
+	*-stage) need_images stage ;;
+	*-prod) need_images prod && { [ -z "$only" ] || valkey_image; } ;;
+	esac
 }
 
 healthy() {
@@ -253,7 +296,7 @@ accounts() {
 }
 
 client_edits() {
-	(cd tests/e2e && BASE_URL="http://localhost:$PORT" node --test --test-reporter=tap develop.test.mjs)
+	need_system && (cd tests/e2e && BASE_URL="http://localhost:$PORT" node --test --test-reporter=tap develop.test.mjs)
 }
 
 # An edit of the client in development, in a real browser; `sh test.sh e2e` brings what it needs.
@@ -266,6 +309,19 @@ browser_step() {
 	fi
 }
 
+system_test() {
+	need_system && containers_test "$@"
+}
+
+stop_system() {
+	need_system && system_down
+}
+
+# Takes down the system that a step has brought up, where --only has left out the step that does.
+leave_system() {
+	[ -z "$running" ] || system_down >/dev/null 2>&1
+}
+
 containers_test() {
 	/usr/bin/python3 -m pytest -q -p no:cacheprovider -rs "$@"
 }
@@ -274,23 +330,42 @@ containers_test() {
 debian13_image() {
 	case $1 in quick) lines='build test' ;; *) lines='build run test pages deploy docker' ;; esac
 	printf '%s\n' "FROM $(scripts/base-image)" 'COPY scripts/packages scripts/install-packages /tmp/scripts/' \
-		"RUN apt-get update -q >/dev/null && apt-get install -qy --no-install-recommends git >/dev/null && /tmp/scripts/install-packages $lines" |
+		"RUN apt-get update -q >/dev/null && apt-get install -qy --no-install-recommends git python3-venv >/dev/null && /tmp/scripts/install-packages $lines" |
 		docker build -q -t "abacus-test/debian13-${1}" -f - .
 }
 
-# in_debian13 IMAGE PART [--only NAME]: runs the part in a container, on a copy of this folder's files, also of those that are not committed. Only
-# `deploy` gets this machine's network and engine.
+# in_debian13 IMAGE PART [--only NAME]: runs the part in a container, on a copy of this folder's files, also of those that are not committed. With
+# them goes the history, if it can be packed, because a version of before is run beside this one. Only `deploy` gets this machine's network and
+# engine, and what tests/deploy/requirements.txt lists, if pip can fetch it. What is missing is skipped, and counted.
 in_debian13() {
 	image=$1
 	shift
 	bundle=${CA_BUNDLE:-${NODE_EXTRA_CA_CERTS:-}}
-	set -- "$image" sh -ec 'mkdir /abacus && cd /abacus && tar -x && git init -q && git add -A
-		git -c user.name=abacus -c user.email=abacus@abacus.test commit -q -m tree
-		exec sh test.sh "$@"' debian13 "$@"
-	[ -z "$bundle" ] || set -- -v "$(readlink -f "$bundle"):/ca-bundle.pem:ro" -e NODE_EXTRA_CA_CERTS=/ca-bundle.pem -e npm_config_cafile=/ca-bundle.pem "$@"
+	set -- "$image" sh -ec 'mkdir /abacus && cd /abacus && tar -x && git init -q
+		[ ! -e .history ] || git fetch -q .history HEAD || echo "the history could not be unpacked"
+		rm -f .history
+		git add -A && git -c user.name=abacus -c user.email=abacus@abacus.test commit -q -m tree
+		[ "$1" != deploy ] || { python3 -m venv /tools && /tools/bin/pip -q install -r tests/deploy/requirements.txt; } ||
+			echo "pip could not fetch what tests/deploy/requirements.txt lists"
+		PATH=$PATH:/tools/bin exec sh test.sh "$@"' debian13 "$@"
+	[ -z "$bundle" ] || set -- -v "$(readlink -f "$bundle"):/ca-bundle.pem:ro" -e NODE_EXTRA_CA_CERTS=/ca-bundle.pem -e npm_config_cafile=/ca-bundle.pem \
+		-e PIP_CERT=/ca-bundle.pem "$@"
 	engine_socket=${DOCKER_HOST:-unix:///var/run/docker.sock}
 	[ "$part" != deploy ] || set -- --network host -v "${engine_socket#unix://}:/var/run/docker.sock" "$@"
-	git ls-files -co --exclude-standard -z | tar -c --null --ignore-failed-read -T - 2>/dev/null | docker run -i --rm --init --shm-size 512m "$@"
+	[ -z "${STRICT:-}" ] || set -- -e STRICT="$STRICT" "$@"
+	# shellcheck disable=SC2086 # a list of words
+	tree_with_history | docker run -i --rm --init --shm-size 512m $may_mount -e ELSEWHERE='lint format' "$@"
+}
+
+# What a container of tests/faults needs, in which processes replace a file for themselves alone.
+may_mount='--cap-add SYS_ADMIN --security-opt apparmor=unconfined'
+
+tree_with_history() {
+	git bundle create -q "$out.history" HEAD 2>/dev/null || rm -f "$out.history"
+	{
+		git ls-files -co --exclude-standard -z
+		[ ! -e "$out.history" ] || printf '%s\0' "$out.history"
+	} | tar -c --null --ignore-failed-read -P --transform "s|^$out.history\$|.history|" -T - 2>/dev/null
 }
 
 # Whether --only has chosen steps of this part, or no step, but tests, which are the server's.
@@ -307,14 +382,10 @@ debian13_steps() {
 	for part; do
 		[ -z "$chosen" ] || debian13_has "$part" || continue
 		in_debian13 abacus-test/debian13-$kind "$part" ${chosen:+--only "$chosen"} 2>&1 | tee "$out" | sed 's/^/        /'
-		counted=$(tail -1 "$out" | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed.*/\1 \2/p')
-		: "${counted:=0 1}" # it ended early
-		passed=$((passed + ${counted% *})) failed=$((failed + ${counted#* }))
+		counted=$(tail -1 "$out" | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed\(, \([0-9]*\) skipped\)\{0,1\}$/\1 \2 \4/p')
+		# shellcheck disable=SC2086 # a list of words
+		count ${counted:-0 1} # it ended early
 	done
-}
-
-skips() {
-	sed -n 's/^SKIPPED \[\([0-9]*\)\] [^ ]*: /        skipped \1: /p' "$out" | sort | uniq
 }
 
 # The images that deploy/vm is tested with; after `docker` they are there.
@@ -342,15 +413,15 @@ docker_steps() {
 	for kind in dev stage prod; do
 		system $kind
 		step "docker $kind up" system_up
-		step "docker $kind tests/api" containers_test tests/api
-		skips
-		for file in system hardening misconfigured sbom replicas; do
-			step "docker $kind $file" containers_test "tests/docker/test_$file.py"
-		done
+		step "docker $kind tests/api" system_test tests/api
+		for file in system hardening misconfigured; do step "docker $kind $file" system_test "tests/docker/test_$file.py"; done
+		[ $kind = dev ] || step "docker $kind sbom" system_test tests/docker/test_sbom.py # because only what is pushed has one
+		[ $kind != prod ] || step "docker $kind replicas" system_test tests/docker/test_replicas.py
 		[ $kind != dev ] || browser_step
-		step "docker $kind down" system_down
+		step "docker $kind down" stop_system
+		act leave_system
 	done
 	unset PROJECT COMPOSE_FILE SECRETS PUBLISHED
 	platform_steps
-	[ -n "$only" ] || [ "$failed" != "$failed_before" ] || step "docker tested images" record_tested
+	[ -n "$only$listing" ] || [ "$failed" != "$failed_before" ] || step "docker tested images" record_tested
 }

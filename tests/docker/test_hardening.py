@@ -5,6 +5,7 @@ import json
 import pytest
 
 from engine import KIND, containers, docker, run, service_of
+from harness import elsewhere
 
 DAEMONS = ["users", "values", "worker", "mailer", "healthcheck"]
 # mailer has libcurl and what libcurl needs, of which it uses SMTP and TLS alone.
@@ -58,13 +59,13 @@ def test_every_container_has_a_health_check(running):
     assert those_that(running, lambda one: one["State"]["Health"]["Status"] != "healthy") == []
 
 
-@pytest.mark.skipif(KIND == "dev", reason="development publishes its services on this machine")
+@pytest.mark.skipif(KIND == "dev", reason=elsewhere("development publishes its services on this machine"))
 def test_only_nginx_is_published(running):
     published = {service_of(one) for one in running if any(one["NetworkSettings"]["Ports"].values())}
     assert published == {"nginx"}
 
 
-@pytest.mark.skipif(KIND == "dev", reason="development has compilers in its images")
+@pytest.mark.skipif(KIND == "dev", reason=elsewhere("development has compilers in its images"))
 @pytest.mark.parametrize("service", DAEMONS)
 def test_a_daemons_image_is_small_has_no_shell_and_is_labelled(running, service):
     one = next(one for one in running if service_of(one) == service)
@@ -81,7 +82,7 @@ def test_a_daemons_image_is_small_has_no_shell_and_is_labelled(running, service)
     assert image["Config"]["Healthcheck"]["Test"] == ["CMD", f"/bin/{service}", "--check-alive"]
 
 
-@pytest.mark.skipif(KIND == "dev", reason="the secrets of development are public")
+@pytest.mark.skipif(KIND == "dev", reason=elsewhere("the secrets of development are public"))
 def test_no_environment_contains_a_secret(running):
     def is_secret(variable):
         name, _, value = variable.partition("=")

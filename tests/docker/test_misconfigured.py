@@ -6,7 +6,7 @@ import pytest
 
 from abacus import eventually
 from engine import containers, service_of
-from harness import run
+from harness import elsewhere, run
 
 KEY = secrets.token_hex(32)
 
@@ -111,7 +111,7 @@ def test_a_daemon_that_reaches_nothing_runs_unready_and_names_the_variables(serv
 
 def test_tls_with_another_name_or_authority_is_refused():
     if database() != "postgres.test":
-        pytest.skip("the database of stage has no TLS")
+        pytest.skip(elsewhere("the database of stage has no TLS"))
     for reason, url in {
         "certificate verify failed": "postgres://users:outside@postgres.test/users?sslmode=verify-full&sslrootcert=/etc/ssl/certs/ca-certificates.crt",
         "no encryption": "postgres://users:outside@postgres.test/users?sslmode=disable",

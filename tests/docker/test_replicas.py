@@ -7,9 +7,9 @@ import pytest
 
 from abacus import Person, call, eventually
 from engine import KIND, compose, containers, docker
-from harness import Load, UnexpectedAnswerError, run
+from harness import Load, UnexpectedAnswerError, elsewhere, run
 
-pytestmark = pytest.mark.skipif(KIND != "prod", reason="only production runs replicas")
+pytestmark = pytest.mark.skipif(KIND != "prod", reason=elsewhere("only production runs replicas"))
 
 
 def in_background(requests):

@@ -5,8 +5,9 @@ import json
 import pytest
 
 from engine import KIND, containers, run
+from harness import elsewhere
 
-pytestmark = pytest.mark.skipif(KIND == "dev", reason="development's images are not pushed")
+pytestmark = pytest.mark.skipif(KIND == "dev", reason=elsewhere("development's images are not pushed"))
 # Of each service, packages that it is made of; sonames and with them names of packages change with Debian's releases.
 PARTS = {
     "users": ["libc6", "libpq5", "libevent-", "libutf8proc", "libzxcvbn", "ca-certificates"],

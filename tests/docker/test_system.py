@@ -9,7 +9,7 @@ import pytest
 import abacus
 from abacus import eventually, get
 from engine import KIND, compose, containers, docker
-from harness import ROOT, run
+from harness import ROOT, elsewhere, run
 from websocket import WebSocket
 
 NEWEST_MIGRATION = max(path.name for path in ROOT.glob("services/users/migrations/*.up.sql")).removesuffix(".up.sql")
@@ -84,7 +84,7 @@ def healthcheck_by_default():
         docker("rm", "-f", name)
 
 
-@pytest.mark.skipif(KIND == "dev", reason="development shows all")
+@pytest.mark.skipif(KIND == "dev", reason=elsewhere("development shows all"))
 def test_a_stranger_sees_a_summary_and_an_operator_all_on_a_port_to_which_nginx_does_not_lead(healthcheck_by_default):
     nginx = containers("nginx")[0]["Id"]
 
@@ -103,20 +103,20 @@ def test_a_stranger_sees_a_summary_and_an_operator_all_on_a_port_to_which_nginx_
     assert {port for port, _ in published} == {"8080/tcp"}
 
 
-@pytest.mark.skipif(KIND == "dev", reason="development may be destroyed")
+@pytest.mark.skipif(KIND == "dev", reason=elsewhere("development may be destroyed"))
 def test_the_database_of_production_can_not_be_destroyed_by_mistake():
     expect(1, "development", "seed_db")
     expect(1, "--yes-destroy", "recreate_db")
 
 
-@pytest.mark.skipif(KIND != "dev", reason="only for development")
+@pytest.mark.skipif(KIND != "dev", reason=elsewhere("only for development"))
 @pytest.mark.parametrize("command", [["recreate_db", "--yes-destroy"], ["seed_db"], ["test"]])
 def test_the_commands_of_development_work(command):
     done = manage(*command, timeout=600)
     assert done.returncode == 0, done.stdout[-3000:]
 
 
-@pytest.mark.skipif(KIND != "dev", reason="only for development")
+@pytest.mark.skipif(KIND != "dev", reason=elsewhere("only for development"))
 def test_manage_shell_is_psql():
     expect(0, "42", "shell", stdin="SELECT 40 + 2;\n")
 
@@ -160,7 +160,7 @@ def next_report(vite, kind):
     return report
 
 
-@pytest.mark.skipif(KIND != "dev", reason="only for development")
+@pytest.mark.skipif(KIND != "dev", reason=elsewhere("only for development"))
 def test_an_edit_of_the_client_is_reported_to_the_page_and_served_within_2_s(source, vite):
     before, times = source.read_text(), []
     for n in range(3):
@@ -172,7 +172,7 @@ def test_an_edit_of_the_client_is_reported_to_the_page_and_served_within_2_s(sou
     assert min(times) < EDIT_LIMIT_S, times
 
 
-@pytest.mark.skipif(KIND != "dev", reason="only for development")
+@pytest.mark.skipif(KIND != "dev", reason=elsewhere("only for development"))
 def test_a_type_error_stops_no_page_and_a_syntax_error_is_reported_until_it_is_repaired(source, vite):
     before = source.read_text()
     edit(source, before + '\nconst wrong: number = "text";\nvoid wrong;\n')
@@ -188,7 +188,7 @@ def test_a_type_error_stops_no_page_and_a_syntax_error_is_reported_until_it_is_r
     eventually(lambda: get(LOG_IN).status == 200, message="it is repaired")
 
 
-@pytest.mark.skipif(KIND != "dev", reason="only for development")
+@pytest.mark.skipif(KIND != "dev", reason=elsewhere("only for development"))
 def test_a_changed_source_is_compiled_and_runs():
     source = ROOT / "services/users/main.c"
     before = source.read_bytes()
