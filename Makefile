@@ -238,7 +238,7 @@ rotate: ## replace secrets while everything runs: make rotate WHAT=key, WHAT=for
 bench: ## measure, beside nginx's own return 200
 	@sh bench/run
 
-test: ## what CI runs
+test: ## all tests that fit into an hour
 	@sh test.sh all
 
 lint: ## check the form and look for mistakes, without running anything

@@ -198,7 +198,7 @@ def test_on_a_node_that_is_too_old_for_the_pages_their_steps_are_skipped(tmp_pat
     assert refused.stdout.splitlines()[-1] == f"0 passed, {len(steps)} failed"
 
 
-# A stand-in for the engine, whose images and whose system are files. What the system is made of must be there before it comes up.
+# A stand-in for the engine, whose images and system are files. What the system is made of must be there before it comes up.
 BASE = "debian:trixie-slim"
 SERVICES = "users values worker mailer healthcheck client swagger nginx db redis"
 ENGINE = f"""cd "$ENGINE"

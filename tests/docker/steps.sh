@@ -341,6 +341,7 @@ in_debian13() {
 	image=$1
 	shift
 	bundle=${CA_BUNDLE:-${NODE_EXTRA_CA_CERTS:-}}
+	# shellcheck disable=SC2016 # the container's shell expands them
 	set -- "$image" sh -ec 'mkdir /abacus && cd /abacus && tar -x && git init -q
 		[ ! -e .history ] || git fetch -q .history HEAD || echo "the history could not be unpacked"
 		rm -f .history
