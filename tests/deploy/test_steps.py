@@ -245,6 +245,11 @@ import pathlib
 def test_the_system_is_up():
     assert pathlib.Path(os.environ["ENGINE"], "up").read_text().strip() == os.environ["PROJECT"]
 """
+NEEDS_STAGE_TOO = f"""{NEEDS_THE_SYSTEM}
+
+def test_the_images_of_stage_are_there():
+    assert pathlib.Path(os.environ["ENGINE"], "abacus.users:stage").exists()
+"""
 NEEDS_IMAGES_FOR_ARM = """import os
 import pathlib
 
@@ -270,8 +275,9 @@ def make_tree_with_state(folder):
     make_tree(folder, programs)
     (folder / "tests/docker/steps.sh").write_text((ROOT / "tests/docker/steps.sh").read_text())
     (folder / "tests/api").mkdir()
-    for name in "api/test_x", *(f"docker/test_{name}" for name in "system hardening misconfigured sbom replicas".split()):
+    for name in "api/test_x", *(f"docker/test_{name}" for name in "system hardening sbom replicas".split()):
         (folder / f"tests/{name}.py").write_text(NEEDS_THE_SYSTEM)
+    (folder / "tests/docker/test_misconfigured.py").write_text(NEEDS_STAGE_TOO)
     (folder / "tests/docker/test_arm64.py").write_text(NEEDS_IMAGES_FOR_ARM)
     (folder / "engine").mkdir()
     return {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "ENGINE": str(folder / "engine")}
