@@ -13,6 +13,13 @@ from harness import ROOT, eventually, run
 COMMANDS = "server quick client e2e docker deploy rest all analysis cluster arm64 debian13 coverage fuzz simulate chaos".split()
 
 
+@pytest.fixture(autouse=True)
+def as_by_hand(monkeypatch):
+    """Without what the pipelines set for the test.sh that runs these tests."""
+    for name in "STRICT", "ELSEWHERE", "ENGINE":
+        monkeypatch.delenv(name, raising=False)
+
+
 def test_help_lists_every_command():
     done = run("sh", "test.sh", "--help")
     assert [line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")] == COMMANDS
@@ -97,7 +104,7 @@ def make_tree_with_engine(folder, run):
 def test_what_a_container_of_debian_13_counts_is_counted_and_leaves_no_file(tmp_path, counts, last, code):
     path = make_tree_with_engine(tmp_path, f"echo {counts}")
     before = sorted(tmp_path.iterdir())
-    done = run("sh", "test.sh", "debian13", "quick", ok=False, cwd=tmp_path, PATH=path, COUNTS="", STRICT="")
+    done = run("sh", "test.sh", "debian13", "quick", ok=False, cwd=tmp_path, PATH=path, COUNTS="")
     assert (done.stdout.splitlines()[-1], done.returncode) == (last, code)
     assert sorted(tmp_path.iterdir()) == before
 
@@ -135,7 +142,7 @@ def test_of_another_system(name):
     ],
 )
 def test_every_test_that_was_skipped_is_counted_except_those_that_another_step_runs(tmp_path, command, step, file):
-    done = run_with_skips(tmp_path, command, step, file, STRICT="")
+    done = run_with_skips(tmp_path, command, step, file)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "1 passed, 0 failed, 1 skipped"), done.stdout
     assert "        2 run elsewhere: only for development\n" in done.stdout
     assert f"skipped {step}: there is no emulator (1)\n" in done.stdout
@@ -157,7 +164,7 @@ def test_strict_makes_a_test_that_was_skipped_a_failure(tmp_path):
 def test_what_node_and_vitest_skipped_is_counted(tmp_path, printed, skipped):
     make_tree(tmp_path, {"bin/npm": f"echo '{printed}'", "services/client/build.sh": "true"})
     path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
-    done = run("sh", "test.sh", "client", "--only", "client unit", cwd=tmp_path, PATH=path, STRICT="")
+    done = run("sh", "test.sh", "client", "--only", "client unit", cwd=tmp_path, PATH=path)
     assert f"skipped client unit: {skipped}\n" in done.stdout and " 0 failed, " in done.stdout.splitlines()[-1]
 
 
@@ -190,7 +197,7 @@ def test_on_a_node_that_is_too_old_for_the_pages_their_steps_are_skipped(tmp_pat
     (tmp_path / "services/client/build.sh").write_text((ROOT / "services/client/build.sh").read_text())
     path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
     steps = run("sh", "test.sh", command, "--only", cwd=tmp_path, PATH=path).stdout.splitlines()
-    *skips, last = run("sh", "test.sh", command, cwd=tmp_path, PATH=path, STRICT="").stdout.splitlines()
+    *skips, last = run("sh", "test.sh", command, cwd=tmp_path, PATH=path).stdout.splitlines()
     assert last == f"0 passed, 0 failed, {len(steps)} skipped" and len(steps) >= 5
     why = "client: Node.js 18.20.4 is too old, the web client needs 20.19; everything else works without it"
     assert skips == [f"skipped {step.strip()}: {why}" for step in steps]
