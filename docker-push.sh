@@ -6,12 +6,12 @@
 #   REGISTRY_HOST      its address, unless it is the usual one
 #   BRANCH, COMMIT     default: Travis's, else those checked out. Only the branches staging and production are pushed, and no pull request.
 #   SERVICES           the images to push, default: all
-#   IMAGES (abacus)    the part of an image's name before /SERVICE in the registry
+#   IMAGES (abacus)    the part of an image's name before /SERVICE in the registry; in ECR -stage or -prod follows it
 #   PLATFORMS (scripts/platforms)   such as linux/amd64,linux/arm64; more than one are pushed as a list
 #   TESTED (artifacts/tested-images)   the record of the tests: lines COMMIT stage|prod SERVICE PLATFORM ID
 #   COSIGN_KEY         the key, as cosign takes it, that signs what is pushed; COSIGN_PASSWORD is its password. Default: nothing is signed.
 # What each image consists of is in the folder artifacts/sbom afterwards, as CycloneDX, and artifacts/pushed-images lists the digests in the registry.
-# docker-compose runs the pushed images with IMAGES=registry/abacus TAG=commit.
+# docker-compose runs the pushed images with IMAGES=registry/abacus (of ECR: registry/abacus-prod) TAG=commit.
 set -eu
 cd "$(dirname "$0")"
 : "${REGISTRY:=ecr}" "${IMAGES:=abacus}" "${TESTED:=artifacts/tested-images}" "${SERVICES:=users values worker mailer healthcheck client swagger nginx db redis certificates}"

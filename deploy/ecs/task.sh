@@ -1,7 +1,7 @@
 # shellcheck shell=sh
-# One-off tasks in the network of a stack, for deploy, manage and rotate; deploy/eb/files uses architecture() alone. The script that reads this file has
-# die(), and sets $here, this folder; $work, a folder; $kind, stage or prod; $STACK; and $DEPLOY_SECONDS and $POLL_SECONDS, how long and how often a
-# task is waited for.
+# The outputs of a stack, for restore and deploy/eb/files too, and one-off tasks in its network, for deploy, manage and rotate. The script that reads
+# this file has die(), and sets $here, this folder; $work, a folder; $kind, stage or prod; $STACK; and $DEPLOY_SECONDS and $POLL_SECONDS, how long
+# and how often a task is waited for.
 
 need_region() {
 	[ -n "${AWS_REGION:-}" ] || die "AWS_REGION is not set; set it to the region of the stack"
@@ -22,6 +22,14 @@ outputs() {
 
 output() {
 	jq -er ".$1" "$work/outputs"
+}
+
+# Has $work/outputs name the master password's secret as RDS does, because deploy/ecs/restore changes it. CI may not ask, and has no use of it.
+read_master() {
+	master=$(aws rds describe-db-instances --db-instance-identifier "$(output Database)" --query 'DBInstances[0].MasterUserSecret.SecretArn' --output text)
+	[ "$master" != None ] || die "RDS does not keep the master password of $(output Database)"
+	jq --arg master "$master" '.DatabaseMaster = $master' "$work/outputs" >"$work/outputs.new"
+	mv "$work/outputs.new" "$work/outputs"
 }
 
 # task_run FAMILY DEFINITION [OVERRIDES]: runs a task to its end, which $work/task then describes. FAMILY is without the stack's name; the last part of

@@ -3,10 +3,11 @@ because it has the same format."""
 
 import json
 import os
+import shutil
 
 import pytest
 
-from delivery import ACCOUNT, REGION, need
+from delivery import ACCOUNT, REGION, Shell, commands_of, need
 from harness import ROOT, run
 
 DAEMONS = ["users", "values", "worker", "mailer", "healthcheck"]
@@ -14,6 +15,7 @@ OUTPUTS = {
     "Cluster": "abacus-prod",
     "LogGroup": "/abacus/abacus-prod",
     "Namespace": "abacus-prod.internal",
+    "Database": "abacus-db",
     "DatabaseHost": "db.example",
     "MailFrom": "abacus@abacus.example",
     "PublicUrl": "https://abacus.example",
@@ -33,9 +35,21 @@ OUTPUTS = {
 }
 
 
+# Describes the stack, does the two calls that moto does not know, and has the real command do the rest.
+AWS = """#!/bin/sh
+case $* in
+"cloudformation describe-stacks --stack-name abacus-"*) cat {folder}/stack.json ;;
+"rds describe-db-instances --db-instance-identifier abacus-db "*) echo arn:rds-master ;;
+"elasticbeanstalk create-storage-location "*) {aws} s3 mb s3://beanstalk >/dev/null && echo beanstalk ;;
+"elasticbeanstalk create-application-version "*) echo "$*" >{folder}/version ;;
+*) exec {aws} "$@" ;;
+esac
+"""
+
+
 @pytest.fixture
-def made(tmp_path):
-    """The two files, of a stack that a small `aws` describes: (Dockerrun.aws.json, environment.json)."""
+def described(tmp_path):
+    """The PATH with a small `aws` that describes a stack."""
     need("jq")
     (tmp_path / "bin").mkdir()
     stack = {
@@ -44,15 +58,19 @@ def made(tmp_path):
     }
     (tmp_path / "stack.json").write_text(json.dumps({"Stacks": [stack]}))
     aws = tmp_path / "bin/aws"
-    aws.write_text(
-        f'#!/bin/sh\n[ "$*" = "cloudformation describe-stacks --stack-name abacus-prod" ] && cat {tmp_path}/stack.json\n'
-    )
+    aws.write_text(AWS.format(folder=tmp_path, aws=shutil.which("aws")))
     aws.chmod(0o755)
-    path = f"{tmp_path}/bin:{os.environ['PATH']}"
-    run(
-        ROOT / "deploy/eb/files", "prod", tmp_path / "made", "0123456789abcdef",
-        PATH=path, AWS_REGION=REGION, AWS_ACCOUNT_ID=ACCOUNT, STACK="",
-    )  # fmt: skip
+    return f"{tmp_path}/bin:{os.environ['PATH']}"
+
+
+@pytest.fixture
+def made(described, tmp_path):
+    """The two files: (Dockerrun.aws.json, environment.json)."""
+    for _ in range(2):  # a later commit gets the same folder
+        run(
+            ROOT / "deploy/eb/files", "prod", tmp_path / "made", "0123456789abcdef",
+            PATH=described, AWS_REGION=REGION, AWS_ACCOUNT_ID=ACCOUNT, STACK="",
+        )  # fmt: skip
     return [json.loads((tmp_path / "made" / name).read_text()) for name in ("Dockerrun.aws.json", "environment.json")]
 
 
@@ -108,6 +126,11 @@ def test_what_a_container_reaches_by_name_is_linked_and_what_it_waits_for_exists
     assert set(containers["nginx"]["links"]) == {"users", "values", "healthcheck", "client", "swagger"}
 
 
+def test_the_master_password_is_that_which_rds_names(containers):
+    secrets = {one["name"]: one["valueFrom"] for one in containers["database"]["secrets"]}
+    assert secrets["PGPASSWORD"] == "arn:rds-master:password::"
+
+
 def test_the_daemons_start_after_the_migrations_of_their_tables(containers):
     def before(name):
         return [one["containerName"] for one in containers[name].get("dependsOn", [])]
@@ -140,3 +163,30 @@ def test_the_daemon_takes_the_configuration_that_its_container_gives_it(containe
     }
     given |= {secret["name"]: example[secret["name"]] for secret in containers[service]["secrets"]}
     run("env", "-i", *(f"{name}={value}" for name, value in given.items()), binary, "--check")
+
+
+def test_the_commands_of_the_document_make_an_environment_of_the_two_files(described, aws_emptied, tmp_path):
+    # moto finds a bucket in a URL of this name, and not of the address.
+    local = {"AWS_ENDPOINT_URL": aws_emptied["AWS_ENDPOINT_URL"].replace("127.0.0.1", "localhost"), "NO_PROXY": "localhost"}
+    variables = {**aws_emptied, **local, "no_proxy": "localhost", "PATH": described}
+    beginnings = [
+        "deploy/eb/files stage bundle",
+        "aws elasticbeanstalk create-application ",
+        "BUCKET=",
+        "aws s3 cp ",
+        "aws elasticbeanstalk create-application-version ",
+        "PLATFORM=",
+        "aws elasticbeanstalk create-environment ",
+    ]
+    commands = commands_of("Elastic Beanstalk")
+    known = [command[: len(beginning)] for command, beginning in zip(commands, beginnings, strict=True)]
+    assert known == beginnings, "a command that is not checked here"
+    with Shell(tmp_path, {"bin/git": "echo 01234567"}, variables) as shell:
+        for command in commands:
+            shell(command)
+        uploaded = shell("aws s3 cp s3://beanstalk/abacus/01234567.json -")
+        assert json.loads(uploaded) == json.loads((shell.tree / "bundle/Dockerrun.aws.json").read_text())
+        (environment,) = json.loads(shell("aws elasticbeanstalk describe-environments --output json"))["Environments"]
+    assert (environment["ApplicationName"], environment["EnvironmentName"]) == ("abacus", "abacus-stage")
+    source = "--version-label 01234567 --source-bundle S3Bucket=beanstalk,S3Key=abacus/01234567.json"
+    assert (tmp_path / "version").read_text().strip().endswith(source)

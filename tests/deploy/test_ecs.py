@@ -7,11 +7,12 @@ import json
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 
 import pytest
 
-from delivery import ACCOUNT, REGION, need
+from delivery import ACCOUNT, REGION, Shell, commands_of, eventually, need
 from harness import ROOT, Server, free_port, run
 
 ECS = ROOT / "deploy/ecs"
@@ -40,11 +41,11 @@ PLACE.update(
 
 # Simulates what moto does not: the outputs of a stack that was made by a change set, and the outcome of tasks and services. The
 # file `outcome` has {"exit": {FAMILY: CODE}, "never_stable": SERVICE, "asleep": SERVICE, "bakes": SERVICE,
-# "no_answer": SERVICE, "starts": SERVICE, "foreign_bucket": true}. The deployment of the service that bakes is under way in
-# the first three looks, or with "until_stopped" for ever; of that with no answer ECS does not say. A task of the service that
-# starts is about to run in the first look. The file `calls` lists every call.
+# "no_answer": SERVICE, "starts": SERVICE, "foreign_bucket": true, "keeps_revisions": true}. The deployment of the service that
+# bakes is under way in the first three looks, or with "until_stopped" for ever; of that with no answer ECS does not say. A task
+# of the service that starts is about to run in the first look. The file `calls` lists every call.
 AWS = """#!{python}
-import json, os, pathlib, subprocess, sys
+import json, os, pathlib, re, subprocess, sys
 here = pathlib.Path(__file__).parent
 with open(here / "calls", "a") as calls:
     calls.write(" ".join(sys.argv[1:]) + "\\n")
@@ -80,8 +81,14 @@ if sys.argv[1:3] == ["ecs", "stop-service-deployment"]:
     # The whole name, because moto shows what it is given.
     former = ["--service", name, "--task-definition", f"arn:aws:ecs:{region}:{account}:task-definition/abacus-stage-{{name}}:1"]
     os.execv("{aws}", ["{aws}", "ecs", "update-service", "--cluster", "abacus-stage", *former])
+if sys.argv[1:3] == ["ecs", "deregister-task-definition"] and outcome.get("keeps_revisions"):
+    sys.exit("ExpiredTokenException")
 if sys.argv[1] == "service-quotas" and "quota" in outcome:
     print(outcome["quota"])
+    sys.exit()
+asked_for = re.search(r"OutputKey==['`](\\w+)['`]", " ".join(sys.argv[query:]))
+if asked_for:
+    print(json.loads((here / "outputs").read_text())[asked_for[1]])
     sys.exit()
 if not plain or query < len(sys.argv):
     os.execv("{aws}", ["{aws}", *sys.argv[1:]])
@@ -511,6 +518,9 @@ class Cloud:
     def outcome(self, **what):
         (self.folder / "bin/outcome").write_text(json.dumps({"exit": {}, **what}))
 
+    def set_outputs(self, outputs):
+        (self.folder / "bin/outputs").write_text(json.dumps(outputs))
+
     def aws(self, *command):
         done = run("aws", *command, **self.variables)
         return json.loads(done.stdout) if done.stdout.strip() else None
@@ -536,6 +546,16 @@ class Cloud:
         found = self.aws(*targets, "--query", query)
         assert all(len(set(state.values())) == 1 for _, state in found)
         return {service.split("/")[-1]: state["DynamicScalingOutSuspended"] for service, state in found}
+
+    def name_roles(self):
+        """Has the outputs name the roles that read the master password as moto does, which are the result."""
+        of_stack = ["cloudformation", "list-stack-resources", "--stack-name", "abacus-stage"]
+        found = {one["LogicalResourceId"]: one for one in self.aws(*of_stack)["StackResourceSummaries"]}
+        wanted = ("DatabaseMasterExecution", "BeanstalkMasterExecution")
+        names = {name: found[name]["PhysicalResourceId"] for name in wanted}
+        arns = {name: f"arn:aws:iam::{ACCOUNT}:role/{role}" for name, role in names.items()}
+        self.set_outputs(json.loads((self.folder / "bin/outputs").read_text()) | arns)
+        return list(names.values())
 
     def calls(self):
         return (self.folder / "bin/calls").read_text().splitlines()
@@ -596,20 +616,28 @@ def make_stack(cloud, services="no"):
                 "key=place,value=abacus-stage",
             )
     run(ECS / "stack", "stage", *cloud.parameters, f"Services={services}", **cloud.variables)
+    complete_stack(cloud)
+
+
+def complete_stack(cloud):
+    """Does what moto does not when it makes a stack."""
     subnets = cloud.aws("ec2", "describe-subnets", "--filters", "Name=cidr-block,Values=10.20.10.0/24,10.20.11.0/24")["Subnets"]
-    # moto does not read this from the template, and starts no task without it.
+    # Without this moto starts no task.
     cloud.aws("ec2", "modify-vpc-attribute", "--vpc-id", subnets[0]["VpcId"], "--enable-dns-hostnames")
     group = cloud.aws("ec2", "describe-security-groups", "--filters", "Name=description,Values=Tasks of all services")[
         "SecurityGroups"
     ][0]
+    database = cloud.databases()[0]["DBInstanceIdentifier"]
+    cloud.aws("rds", "modify-db-instance", "--db-instance-identifier", database, "--manage-master-user-password")
     outputs = {
         **PLACE,
         "Cluster": "abacus-stage",
-        "Database": cloud.databases()[0]["DBInstanceIdentifier"],
+        "Database": database,
+        "Address": cloud.aws("elbv2", "describe-load-balancers")["LoadBalancers"][0]["DNSName"],
         "TasksGroup": group["GroupId"],
         "Subnets": ",".join(one["SubnetId"] for one in subnets),
     }
-    (cloud.folder / "bin/outputs").write_text(json.dumps(outputs))
+    cloud.set_outputs(outputs)
 
 
 def test_the_stack_is_made_without_services(cloud):
@@ -656,6 +684,9 @@ def test_the_first_deploy_makes_the_services(cloud):
     done = cloud.deploy("aaaaaaaabbbb")
     assert "making the services" in done.stdout and "runs aaaaaaaa" in done.stdout
     assert [call for call in cloud.calls() if call.startswith("ecs run-task") and "abacus-stage-database" in call]
+    database = cloud.aws("ecs", "describe-task-definition", "--task-definition", "abacus-stage-database:1")["taskDefinition"]
+    (master,) = [one for one in database["containerDefinitions"][-1]["secrets"] if one["name"] == "PGPASSWORD"]
+    assert master["valueFrom"] == f"{cloud.databases()[0]['MasterUserSecret']['SecretArn']}:password::", "as RDS says"
     first = next(call for call in cloud.calls() if call.startswith("cloudformation deploy"))
     assert first.endswith("Kind=stage Services=yes")
     assert cloud.running() == {name: f"abacus-stage-{name}:1" for name in SERVICES}
@@ -706,6 +737,7 @@ def test_tasks_run_on_the_first_platform_that_images_are_made_for(platforms, cod
 @pytest.mark.parametrize("family", ["database", "values-migrate"])
 def test_a_migration_that_fails_changes_no_service(cloud, family):
     make_stack(cloud, services="yes")
+    register(cloud, "users-migrate")
     cloud.variables["DATABASE"] = "yes"
     cloud.outcome(exit={family: 1})
     done = cloud.deploy("bbbbbbbb", ok=False)
@@ -713,6 +745,33 @@ def test_a_migration_that_fails_changes_no_service(cloud, family):
     assert not [call for call in cloud.calls() if "update-service" in call]
     assert cloud.running() == {name: f"abacus-stage-{name}:1" for name in SERVICES}
     assert cloud.newest("users") == "abacus-stage-users:1"
+    assert cloud.newest("users-migrate") == "abacus-stage-users-migrate:1", "which is what manage runs"
+
+
+def test_a_revision_that_cannot_be_deregistered_is_named_with_the_command_that_does_it(cloud):
+    make_stack(cloud)
+    cloud.outcome(exit={"users-migrate": 1}, keeps_revisions=True)
+    done = cloud.deploy("bbbbbbbb", ok=False)
+    revision = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/abacus-stage-swagger:1"
+    assert done.returncode == 1 and f"  aws ecs deregister-task-definition --task-definition {revision}\n" in done.stdout
+
+
+def test_an_interruption_has_every_service_go_back_and_deregisters_the_new_revisions(cloud):
+    make_stack(cloud, services="yes")
+    cloud.outcome(bakes="values", until_stopped=True)
+    cloud.variables["POLL_SECONDS"] = "60"  # a signal does not wait for the end of the pause
+    command = [ECS / "deploy", "stage", "bbbbbbbb"]
+    environment = {**os.environ, **cloud.variables}
+    (cloud.folder / "bin/calls").write_text("")
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as deploy:
+        eventually(lambda: [call for call in cloud.calls() if "list-service-deployments" in call], limit_s=300)
+        deploy.terminate()
+        said = deploy.communicate()[0]
+    assert deploy.returncode == 130
+    assert f"interrupted; these services go back to what they ran before: {' '.join(BALANCED)}\n" in said
+    assert cloud.running() == {name: f"abacus-stage-{name}:1" for name in SERVICES}
+    assert [cloud.newest(name) for name in SERVICES] == [f"abacus-stage-{name}:1" for name in SERVICES]
+    assert [call for call in cloud.calls() if "stop-service-deployment" in call], "so that the former tasks get the requests"
 
 
 @pytest.mark.parametrize("gives_up", [True, False], ids=["ECS gives up", "the time is over"])
@@ -763,11 +822,115 @@ def test_manage_runs_a_command_of_a_service_prints_what_it_prints_and_exits_as_i
     assert '"command":["--help"]' in [call for call in cloud.calls() if call.startswith("ecs run-task")][1]
 
 
-def line_by_line(command):
-    """The lines of deploy/README.md's restore that begin with this command, for stage and a time of the test's."""
-    section = (ROOT / "deploy/README.md").read_text().partition("## RDS\n")[2].partition("\n## ")[0]
-    lines = [line.strip() for line in section.splitlines() if line.startswith("    ")]
-    return [line.replace("prod", "stage").split() for line in lines if line.startswith(command)]
+def restore_of_document():
+    """The commands of deploy/README.md's restore that are `restore`, as words. `stack` runs in the test of an empty account,
+    and `rotate` in test_ecs_rotate.py."""
+    given = [command.split() for command in commands_of("RDS")]
+    tools = ["stack", "restore", "rotate", "rotate", "restore", "stack"]
+    assert [command[0] for command in given] == [f"deploy/ecs/{tool}" for tool in tools], "a command that is not checked here"
+    return given[1], given[4]
+
+
+# What cannot run here, with the reason.
+WITHOUT = {
+    "bin/curl": "[ $2 = https://truststore.pki.rds.amazonaws.com/$AWS_REGION/$AWS_REGION-bundle.pem ]; echo authority >$4",
+    "tree/test.sh": '[ "$*" = docker ]  # it takes a quarter of an hour, and an engine: `sh test.sh docker`',
+    "tree/docker-push.sh": "[ $BRANCH-$REGISTRY = staging-ecr ]  # it wants those images, and a registry: test_push.py",
+}
+
+
+class FirstSystem:
+    """What each command of "From an empty AWS account" does, in order: a beginning of the command, and a function that is
+    called after it with what it printed."""
+
+    def __init__(self, cloud):
+        self.cloud = cloud
+        self.steps = [
+            ("export AWS_REGION=", None),
+            ("export AWS_ACCOUNT_ID=", None),
+            ("CERTIFICATE=", None),
+            ("aws acm describe-certificate ", self.record_is_named),
+            ("curl ", None),
+            ("CA=", lambda _: self.secret_is("abacus/rds-ca", "authority\n")),
+            ("sh test.sh docker", None),
+            ("BRANCH=staging REGISTRY=ecr sh docker-push.sh", None),
+            ("deploy/ecs/account stage", self.role_is_made),
+            ("deploy/ecs/stack stage CertificateArn=", self.environment_is_made),
+            ("SMTP=", lambda _: self.secret_is("abacus/smtp-url", "smtps://abacus:x@mail.example:465")),
+            ("deploy/ecs/stack stage SmtpUrlArn=", lambda _: self.secret_is_given("SmtpUrlArn", "abacus/smtp-url")),
+            ("TOKEN=", lambda _: self.secret_is("abacus/sms-token", "0123456789abcdef")),
+            ("deploy/ecs/stack stage SmsUrl=", self.mail_and_sms_are_configured),
+            ("sh deploy/ecs/docker-deploy-stage.sh", self.services_run),
+            ("aws cloudformation describe-stacks ", self.address_is_named),
+            ("of()", None),
+            ("aws ecs run-task ", self.admin_is_made),
+        ]
+
+    def parameters(self):
+        found = self.cloud.aws("cloudformation", "describe-stacks", "--stack-name", "abacus-stage")["Stacks"][0]["Parameters"]
+        return {one["ParameterKey"]: one["ParameterValue"] for one in found}
+
+    def secret_is(self, name, value):
+        found = self.cloud.aws("secretsmanager", "get-secret-value", "--secret-id", name)
+        assert found["SecretString"] == value
+
+    def secret_is_given(self, parameter, name):
+        assert f":secret:{name}-" in self.parameters()[parameter]
+
+    def record_is_named(self, said):
+        status, record = json.loads(said)
+        assert status in ("PENDING_VALIDATION", "ISSUED") and record["Type"] == "CNAME" and "example.org" in record["Name"]
+
+    def role_is_made(self, said):
+        assert "made the role AWSServiceRoleForECS\nthe account may run 16 vCPUs on Fargate" in said
+
+    def environment_is_made(self, _):
+        given = self.parameters()
+        found = self.cloud.aws("acm", "describe-certificate", "--certificate-arn", given["CertificateArn"])["Certificate"]
+        assert (found["DomainName"], given["Services"]) == ("example.org", "no")
+        self.secret_is_given("DatabaseCaArn", "abacus/rds-ca")
+        (subscription,) = self.cloud.aws("sns", "list-subscriptions")["Subscriptions"]
+        assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "you@example.org")
+        assert self.cloud.aws("ecs", "list-services", "--cluster", "abacus-stage")["serviceArns"] == []
+        complete_stack(self.cloud)
+
+    def mail_and_sms_are_configured(self, _):
+        given = self.parameters()
+        self.secret_is_given("SmsTokenArn", "abacus/sms-token")
+        self.secret_is_given("SmtpUrlArn", "abacus/smtp-url")
+        assert (given["SmsUrl"], given["PublicUrl"]) == ("https://sms.example.org/messages", "https://example.org")
+        self.cloud.outcome(makes_services=True)
+
+    def services_run(self, said):
+        assert "running database\nrunning users-migrate\nrunning values-migrate\nmaking the services\n" in said
+        assert self.cloud.running() == {name: f"abacus-stage-{name}:1" for name in SERVICES}
+
+    def address_is_named(self, said):
+        assert said.strip() == self.cloud.aws("elbv2", "describe-load-balancers")["LoadBalancers"][0]["DNSName"]
+
+    def admin_is_made(self, _):
+        call = [call for call in self.cloud.calls() if call.startswith("ecs run-task")][-1]
+        (override,) = json.loads(call.partition("--overrides ")[2])["containerOverrides"]
+        statement = "UPDATE users SET admin = true WHERE email = 'you@example.org'"
+        assert override == {"name": "database", "command": [f'psql -X users -c "{statement}"']}
+
+
+def test_an_empty_account_becomes_the_running_system_by_the_commands_of_the_document(cloud):
+    cloud.variables["TRAVIS_COMMIT"] = "aaaaaaaabbbb"
+    cloud.outcome(quota="16.0")
+    with Shell(cloud.folder, WITHOUT, cloud.variables) as shell:
+        (shell.tree / "smtp.url").write_text("smtps://abacus:x@mail.example:465")
+        (shell.tree / "sms.token").write_text("0123456789abcdef")
+        commands, steps = commands_of("From an empty AWS account to the running system"), FirstSystem(cloud).steps
+        known = [command[: len(beginning)] for command, (beginning, _) in zip(commands, steps, strict=True)]
+        assert known == [beginning for beginning, _ in steps], "a command that is not checked here"
+        for command, (_, check) in zip(commands, steps, strict=True):
+            said = shell(command)
+            if check:
+                check(said)
+        (teardown,) = commands_of("Teardown")
+        shell(teardown)
+    assert cloud.aws("cloudformation", "list-stacks", "--stack-status-filter", "CREATE_COMPLETE")["StackSummaries"] == []
 
 
 def rename(cloud, database, name):
@@ -777,8 +940,9 @@ def rename(cloud, database, name):
 
 def test_postgres_is_restored_to_a_point_in_time_in_the_place_of_the_one_in_use(cloud):
     make_stack(cloud, services="yes")
+    roles = cloud.name_roles()
     (former,), counts = cloud.databases(), cloud.counts()
-    (back, start) = line_by_line("deploy/ecs/restore")
+    back, start = restore_of_document()
     name = former["DBInstanceIdentifier"]
     (cloud.folder / "bin/calls").write_text("")
     cloud.outcome(starts="worker")
@@ -797,12 +961,20 @@ def test_postgres_is_restored_to_a_point_in_time_in_the_place_of_the_one_in_use(
     assert found[name]["DBSubnetGroup"]["DBSubnetGroupName"] == former["DBSubnetGroup"]["DBSubnetGroupName"]
     assert cloud.counts() == counts | dict.fromkeys(DAEMONS, 0)
     assert cloud.suspended() == dict.fromkeys(["users", "values", "worker"], True)
-    rename(cloud, name, f"{name}-before-1")
-    rename(cloud, kept, f"{name}-at-20260102-030406")
-    # Which was interrupted between its two changes of names.
+    assert found[name]["TagList"] == [{"Key": "place", "Value": "abacus-stage"}, {"Key": "restored-to", "Value": back[2]}]
+    for role in roles:
+        policy = cloud.aws("iam", "get-role-policy", "--role-name", role, "--policy-name", "restored-master")["PolicyDocument"]
+        assert policy["Statement"][0]["Resource"] == found[name]["MasterUserSecret"]["SecretArn"]
+    said = run(ROOT / back[0], *back[1:], **cloud.variables).stdout
+    assert said == f"{name} is already what was there at {back[2]}; go on as deploy/README.md says\n"
+    assert len(cloud.databases()) == 2
+    # One that was interrupted between its two changes of names, of an instance whose name leaves no room for a time.
+    long, short = "abacus-stage-of-the-one-department-database-1a2b3c4d5e6f", "abacus-stage-of-the-one-dep-1a2b3c4d5e6f"
+    rename(cloud, kept, f"{short}-at-20260102-030406")
+    cloud.set_outputs(json.loads((cloud.folder / "bin/outputs").read_text()) | {"Database": long})
     run(ECS / "restore", "stage", "2026-01-02T03:04:06Z", **cloud.variables)
     again = {one["DBInstanceIdentifier"]: one["InstanceCreateTime"] for one in cloud.databases()}
-    assert again == {name: former["InstanceCreateTime"], f"{name}-before-1": found[name]["InstanceCreateTime"]}
+    assert again == {long: former["InstanceCreateTime"], name: found[name]["InstanceCreateTime"]}
     run(ROOT / start[0], *start[1:], **cloud.variables)
     assert cloud.counts() == counts | dict.fromkeys(DAEMONS, 1)
     assert cloud.suspended() == dict.fromkeys(["users", "values", "worker"], False)

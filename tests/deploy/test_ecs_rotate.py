@@ -15,7 +15,8 @@ from harness import ROOT, run
 
 # The folder has the stack's outputs and parameters, `redis` with what Redis was asked, and `calls`. Calls of Secrets Manager go
 # to moto through the real command if there is a file `real`, and otherwise without it, because it takes a second to start. The
-# file `refused` has one call of Secrets Manager, and the number of the time at which it fails.
+# file `refused` has one call of Secrets Manager, and the number of the time at which it fails. With a file `unchanged`
+# CloudFormation finds nothing to change.
 AWS = """#!{python}
 import json, os, pathlib, sys
 here = pathlib.Path("{folder}")
@@ -54,6 +55,10 @@ match sys.argv[1:3]:
         pathlib.Path(of("--output-template-file")).write_text("{{}}")
     case ["cloudformation", "describe-stacks"]:
         print(json.dumps(stack()))
+    case ["cloudformation", "deploy"] if (here / "unchanged").exists():
+        pass
+    case ["rds", "describe-db-instances"]:
+        print("arn:rds-master")
     case ["cloudformation", "deploy"]:
         overrides = dict(one.split("=", 1) for one in sys.argv[sys.argv.index("--parameter-overrides") + 1:])
         (here / "parameters").write_text(json.dumps(given | overrides))
@@ -114,6 +119,7 @@ class Stack:
         path = f"{folder / 'bin'}:{os.environ['PATH']}"
         self.variables = {**variables, "PATH": path, "POLL_SECONDS": "0.1", "DEPLOY_SECONDS": "20"}
         self.outputs = {"Cluster": "abacus-stage", "Subnets": "subnet-1", "TasksGroup": "sg-1", "Redis": "abacus-redis"}
+        self.outputs["Database"] = "abacus-db"
         self.outputs["SecretKey"] = self.secret("k" * 64)
         for name, url in HOSTS.items():
             self.outputs[f"{name}Password"] = self.secret(f"former-{name}")
@@ -186,6 +192,21 @@ def test_while_the_key_is_replaced_tasks_that_run_side_by_side_accept_each_other
     assert no_secret_was_an_argument(stack)
     calls = stack.lines("calls")
     assert "manage stage users reseal_factors" in calls and "deploy stage 01234567" in calls
+
+
+@pytest.mark.parametrize("what", ["key", "forget"])
+def test_a_change_of_keys_that_the_stack_did_not_make_ends_the_rotation(stack, what):
+    """Otherwise a key would become the current one that no task has."""
+    if what == "forget":
+        stack.rotate("key")
+    before, roll_outs = stack.current("SecretKey"), len(stack.started())
+    stack.write("unchanged", True)
+    done = stack.rotate(what, ok=False)
+    assert done.returncode == 1 and "the stack's outputs do not name the keys that it was given" in done.stdout
+    assert (stack.current("SecretKey"), len(stack.started())) == (before, roll_outs)
+    (stack.folder / "unchanged").unlink()
+    stack.rotate(what)
+    assert len(stack.started()) == roll_outs + {"key": 2, "forget": 1}[what]
 
 
 def test_a_key_from_before_is_accepted_until_it_is_forgotten(stack):

@@ -298,6 +298,20 @@ def test_a_role_is_for_runs_of_the_named_repository_on_its_own_branch_alone(aws_
     assert found["OpenIDConnectProviderList"] == [{"Arn": provider}]
 
 
+def test_a_role_and_its_job_last_as_long_as_the_longest_roll_out(aws_emptied):
+    """Without them nothing takes back what did not become stable."""
+    limit = int(re.search(r"DEPLOY_SECONDS:=(\d+)", (ECS / "deploy").read_text())[1])
+    waits = 2 + 2 + 1  # the migrations, the two steps, the way back
+    made_before = ["--role-name", "abacus-github-staging", "--assume-role-policy-document", "{}"]
+    run("aws", "iam", "create-role", *made_before, **aws_emptied)
+    run(ECS / "github-role", "owner/repository", **aws_emptied)
+    sessions = {of_role(aws_emptied, branch, "get-role")["Role"]["MaxSessionDuration"] for branch in STACKS}
+    job = workflow("tests")["jobs"]["push"]
+    (asked,) = [step["with"]["role-duration-seconds"] for step in job["steps"] if "role-to-assume" in step.get("with", {})]
+    assert sessions == {asked} and asked >= waits * limit + 20 * 60, "twenty minutes to push"
+    assert job["timeout-minutes"] * 60 >= asked + 60 * 60, "an hour for the tests"
+
+
 @pytest.mark.parametrize("branch", STACKS)
 def test_the_role_may_do_what_the_document_lists_and_reads_no_secret_itself(aws_emptied, branch):
     run(ECS / "github-role", "owner/repository", **aws_emptied)
