@@ -915,7 +915,19 @@ class FirstSystem:
         assert override == {"name": "database", "command": [f'psql -X users -c "{statement}"']}
 
 
+def leave_services_out(cloud):
+    """moto changes services that do not exist yet when their stack changes; the small `aws` makes them."""
+    import yaml
+
+    path = cloud.folder / "abacus.yaml"
+    template = yaml.safe_load(path.read_text())
+    resources = template["Resources"].items()
+    template["Resources"] = {name: one for name, one in resources if one.get("Condition") != "HasServices"}
+    path.write_text(yaml.safe_dump(template))
+
+
 def test_an_empty_account_becomes_the_running_system_by_the_commands_of_the_document(cloud):
+    leave_services_out(cloud)
     cloud.variables["TRAVIS_COMMIT"] = "aaaaaaaabbbb"
     cloud.outcome(quota="16.0")
     with Shell(cloud.folder, WITHOUT, cloud.variables) as shell:
@@ -958,7 +970,8 @@ def test_postgres_is_restored_to_a_point_in_time_in_the_place_of_the_one_in_use(
     assert found[name]["DBSubnetGroup"]["DBSubnetGroupName"] == former["DBSubnetGroup"]["DBSubnetGroupName"]
     assert cloud.counts() == counts | dict.fromkeys(DAEMONS, 0)
     assert cloud.suspended() == dict.fromkeys(["users", "values", "worker"], True)
-    assert found[name]["TagList"] == [{"Key": "place", "Value": "abacus-stage"}, {"Key": "restored-to", "Value": back[2]}]
+    kept_tags = [tag for tag in former["TagList"] if not tag["Key"].startswith("aws:")]
+    assert found[name]["TagList"] == [*kept_tags, {"Key": "restored-to", "Value": back[2]}]
     for role in roles:
         policy = cloud.aws("iam", "get-role-policy", "--role-name", role, "--policy-name", "restored-master")["PolicyDocument"]
         assert policy["Statement"][0]["Resource"] == found[name]["MasterUserSecret"]["SecretArn"]
