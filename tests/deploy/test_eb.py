@@ -38,7 +38,7 @@ OUTPUTS = {
 # Describes the stack, does the two calls that moto does not know, and has the real command do the rest.
 AWS = """#!/bin/sh
 case $* in
-"cloudformation describe-stacks --stack-name abacus-"*) cat {folder}/stack.json ;;
+"cloudformation describe-stacks --stack-name abacus-"*) cat {folder}/stack ;;
 "rds describe-db-instances --db-instance-identifier abacus-db "*) echo arn:rds-master ;;
 "elasticbeanstalk create-storage-location "*) {aws} s3 mb s3://beanstalk >/dev/null && echo beanstalk ;;
 "elasticbeanstalk create-application-version "*) echo "$*" >{folder}/version ;;
@@ -56,7 +56,7 @@ def described(tmp_path):
         "Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in OUTPUTS.items()],
         "Parameters": [{"ParameterKey": "CertificateArn", "ParameterValue": "arn:certificate"}],
     }
-    (tmp_path / "stack.json").write_text(json.dumps({"Stacks": [stack]}))
+    (tmp_path / "stack").write_text(json.dumps({"Stacks": [stack]}))
     aws = tmp_path / "bin/aws"
     aws.write_text(AWS.format(folder=tmp_path, aws=shutil.which("aws")))
     aws.chmod(0o755)

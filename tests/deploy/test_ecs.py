@@ -950,6 +950,8 @@ def rename(cloud, database, name):
 def test_postgres_is_restored_to_a_point_in_time_in_the_place_of_the_one_in_use(cloud):
     make_stack(cloud, services="yes")
     roles = cloud.name_roles()
+    arn = cloud.databases()[0]["DBInstanceArn"]
+    cloud.aws("rds", "add-tags-to-resource", "--resource-name", arn, "--tags", "Key=place,Value=abacus-stage")
     (former,), counts = cloud.databases(), cloud.counts()
     back, start = restore_of_document()
     name = former["DBInstanceIdentifier"]
