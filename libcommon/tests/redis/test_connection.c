@@ -262,6 +262,18 @@ static void test_freeing_the_client_right_after_the_lookup_began_drops_the_looku
 	free_and_turn();
 }
 
+/* ---- what the Redis sends by itself ---- */
+
+static void test_a_message_of_a_channel_that_was_not_asked_for_ends_the_connection(void **state)
+{
+	static const char message[] = "*3\r\n$7\r\nmessage\r\n$5\r\nother\r\n$1\r\nx\r\n";
+
+	start("127.0.0.1", peer_open(&first, "127.0.0.1", 0), LONG_MS);
+	WAIT_FOR(redis_is_ready(redis));
+	assert_int_equal(write(first.connections[0], message, sizeof message - 1), sizeof message - 1);
+	WAIT_FOR(first.count == 2 && redis_is_ready(redis));
+}
+
 #define CONNECTION_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -278,6 +290,7 @@ int main(void)
 		CONNECTION_TEST(test_freeing_the_client_during_a_lookup_drops_the_lookup),
 		CONNECTION_TEST(test_freeing_the_client_between_the_answers_of_two_families_drops_the_lookup),
 		CONNECTION_TEST(test_freeing_the_client_right_after_the_lookup_began_drops_the_lookup),
+		CONNECTION_TEST(test_a_message_of_a_channel_that_was_not_asked_for_ends_the_connection),
 	};
 
 	return cmocka_run_group_tests_name("test_connection", tests, NULL, NULL);
