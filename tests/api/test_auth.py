@@ -289,13 +289,17 @@ def test_a_login_that_began_before_a_password_change_returns_a_revoked_token(per
     slow = {"HASH_THREADS": 1, "ARGON2_MEMORY_KIB": 65536, "ARGON2_PASSES": 48}
     slow |= {"HTTP_DEADLINE_MS": 60000, "HASH_QUEUE_MS": 60000, "HANG_SECONDS": 60}  # its first hash takes as long
     with Daemon("users", **slow) as users, ThreadPoolExecutor() as threads:
-        slow_one = threads.submit(lambda: users.call("POST", "/auth/register", registration()))
+
+        def ask(path, body):
+            return threads.submit(lambda: users.call("POST", path, body, timeout=60))
+
+        slow_one = ask("/auth/register", registration())
         eventually(
             lambda: abacus.resident_bytes(min(users.serving)) > 60 << 20,
             every_s=0.001,
             message="the slow hash is being calculated",
         )
-        login = threads.submit(lambda: users.call("POST", "/auth/login", {"email": person.email, "password": person.password}))
+        login = ask("/auth/login", {"email": person.email, "password": person.password})
         counter = hashlib.sha1(f"127.0.0.1:{person.email}".encode()).hexdigest()
         eventually(
             lambda: abacus.redis_cli("ZSCORE", "login_attempts", counter)[:1].isdigit(), message="the login is waiting"
