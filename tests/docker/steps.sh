@@ -273,6 +273,7 @@ system_up() {
 # The images, except those of development, which `up --build` builds.
 need_what_comes_up() {
 	need_base_image || return 1
+	trust_certificates
 	case $PROJECT in
 	*-stage) need_images stage ;;
 	*-prod) need_images prod && { [ -z "$only" ] || valkey_image; } ;;
