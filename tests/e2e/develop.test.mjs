@@ -1,5 +1,6 @@
 // Development: an edit of the client's sources is on the open page at once. `scripts/stack dev-client` is started beside the running stack; with
-// BASE_URL the client is that of a system in containers for development (docker-compose-dev.yml), behind nginx.
+// BASE_URL the client is that of a system in containers for development (docker-compose-dev.yml), behind nginx. tests/docker/test_system.py tries that
+// without a browser.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
