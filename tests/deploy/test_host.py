@@ -437,6 +437,7 @@ def test_every_unit_runs_a_script_that_exists_and_every_timer_a_unit():
 def test_prepare_installs_every_unit_and_starts_every_timer(host):
     (host.root / "run/systemd/system").mkdir(parents=True)
     (host.root / "etc/systemd/system").mkdir(parents=True)
+    host.write(host.root / "etc/default/prometheus-node-exporter", 'ARGS=""\n')
     tree = host.root / "opt/abacus"
     (tree / "deploy").mkdir(parents=True)
     (tree / "deploy/vm").symlink_to(VM)
@@ -447,5 +448,9 @@ def test_prepare_installs_every_unit_and_starts_every_timer(host):
     run(tree / "deploy/vm/1-prepare", cwd=tree, **given)
     assert sorted(path.name for path in (host.root / "etc/systemd/system").iterdir()) == sorted(units())
     timers = [name for name in units() if name.endswith(".timer")]
-    assert f"systemctl enable -q --now {' '.join(timers)}" in host.calls()
+    calls = host.calls()
+    assert f"systemctl enable -q --now {' '.join(timers)}" in calls
+    assert "systemctl restart prometheus-node-exporter" in calls
+    exporter = (host.root / "etc/default/prometheus-node-exporter").read_text()
+    assert exporter == 'ARGS=""\nARGS="--web.listen-address=127.0.0.1:9100"\n'
     assert "Unattended-Upgrade" in (host.root / "etc/apt/apt.conf.d/52abacus").read_text()
