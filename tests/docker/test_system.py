@@ -52,7 +52,7 @@ def test_only_development_lets_the_page_run_vites_own_scripts():
     assert is_vite == (KIND == "dev")
 
 
-@pytest.mark.skipif(KIND != "dev", reason="only development serves sources")
+@pytest.mark.skipif(KIND != "dev", reason=elsewhere("only development serves sources"))
 def test_a_page_of_another_name_reads_no_source():
     def status(host):
         request = f"GET /src/main.tsx HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
