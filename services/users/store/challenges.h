@@ -31,8 +31,8 @@ enum {
 	COLUMN_TRY_METHOD,
 	COLUMN_TRY_SECRET,
 	COLUMN_TRY_LAST_STEP,
-	COLUMN_TRY_MTAN_NONCE, /* of the newest code by message; null unless that is of this challenge, and went to the
-				  address or number that the user has now */
+	COLUMN_TRY_MTAN_NONCE,    /* of the newest code by message; null unless that is of this challenge, and went to the
+				     address or number that the user has now */
 	COLUMN_TRY_MTAN_RECIPIENT /* of that code; null: there is none */
 };
 
