@@ -124,7 +124,7 @@ $(BUILD)/tests/differential/%: $(BUILD)/tests/differential/%.o $(LIBCOMMON)
 SIMULATED := $(patsubst %,$(BUILD)/services/%.o,values/cancellations values/previews values/refill values/store \
 	values/submissions values/writer \
 	worker/asked worker/finish worker/leases worker/receive worker/run worker/spans worker/work \
-	users/revocations/republisher users/revocations/retry_queue users/revocations/revoke \
+	users/revocations/republisher users/revocations/retry_queue users/revocations/revoke users/revocations/revoked_tokens \
 	users/sessions/rotations users/sessions/session users/sessions/session_cookie users/sessions/session_end \
 	users/sessions/session_refresh users/sessions/session_start users/sessions/user_sessions_end) \
 	$(patsubst %.c,$(BUILD)/%.o,$(filter-out %/statements.c,$(wildcard services/users/store/*.c))) \

@@ -5,6 +5,7 @@ import ipaddress
 import json
 import re
 import secrets
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,7 +20,8 @@ LOGIN_FAILED = fail("login_failed", "Login failed.")
 NO_SESSION = fail("session_not_found", "You have no such session.")
 LOGGED_OUT = {"status": "success", "message": "Successfully logged out."}
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
-ORIGIN = f"http://127.0.0.1:{abacus.PORTS['nginx']}"  # call() sends this host
+HOST = f"127.0.0.1:{abacus.PORTS['nginx']}"
+ORIGIN = f"http://{HOST}"  # call() sends this host
 
 
 def log_in(person, send=post, headers=None, **options):
@@ -428,6 +430,33 @@ def test_a_reply_of_a_run_that_made_it_again_for_longer_is_made_again_for_the_ti
         again = [users.call("POST", "/auth/session/refresh", {"refresh_token": one["refresh_token"]}) for one in (late, early)]
     assert [reply.status for reply in again] == [401, 200]
     assert again[0].json["code"] == "session_reused"
+
+
+def leave_before_the_reply(users, login, cookie):
+    """Logs in, and disconnects while Postgres stores the session."""
+    body = json.dumps({**login, "cookie": True}).encode()
+    head = (
+        f"POST /auth/session HTTP/1.1\r\nHost: {HOST}\r\nX-Forwarded-For: 10.9.8.7\r\nOrigin: {ORIGIN}\r\nCookie: {cookie}\r\n"
+    )
+    with abacus.Transaction("users", f"SELECT FROM users WHERE email = '{login['email']}' FOR UPDATE") as row:
+        with socket.create_connection(("127.0.0.1", users.port)) as client:
+            client.sendall(f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+            eventually(lambda: row.waiting() > 0, message="the login waits for the row of its user")
+        eventually(lambda: users.metric("http_requests_total", 'route="/auth/session"', 'code="499"') == 1)
+
+
+def test_a_login_whose_client_leaves_before_the_reply_ends_sessions_as_any_other(person):
+    """One that is too many, and that of another user whose cookie it replaces."""
+    login = {"email": person.email, "password": person.password}
+    with Daemon("users", SESSIONS_PER_USER=2) as users:
+        eventually(lambda: "all revocations were published again" in users.log.read_text(), message="it does that once")
+        oldest, newest = (users.call("POST", "/auth/session", login).json for _ in range(2))
+        replaced = log_in(Person(), cookie=True, headers={"Origin": ORIGIN})
+        name, value, _ = cookie_of(replaced)
+        leave_before_the_reply(users, login, f"{name}={value}")
+        for token in (oldest["access_token"], replaced.json["access_token"]):
+            eventually(lambda token=token: is_refused_everywhere(token), message="values refuses it too")
+    assert is_accepted_everywhere(newest["access_token"])
 
 
 def test_of_more_sessions_than_are_allowed_now_the_next_login_leaves_as_many_as_are(person):

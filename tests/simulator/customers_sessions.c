@@ -195,6 +195,8 @@ static void log_in(struct process *process, struct session *session)
 		return ask_end(ask);
 	trace("begins a session", process->number, session - sessions);
 	session_start(req, &start);
+	if (chance_of(1, 8))
+		requests_disconnect();
 }
 
 /* ---- refreshing ---- */

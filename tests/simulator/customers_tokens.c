@@ -56,17 +56,19 @@ void customers_acknowledge_end(void)
 static void log_in(void)
 {
 	struct token *token = &tokens[chance_below(TOKENS_MAX)];
-	uint64_t now_ms = (uint64_t)clock_unix_ms();
+	int64_t user_id = 1 + chance_below(SIMULATED_USERS), issued_ms = clock_unix_ms();
 
 	if (token->logouts > 0 || (token->claims.user_id && !is_expired(token) && chance_of(9, 10)))
 		return;
-	*token = (struct token){.claims.user_id = 1 + chance_below(SIMULATED_USERS)};
+	if (issued_ms <= postgres_server_dead_until_ms(user_id))
+		issued_ms = postgres_server_dead_until_ms(user_id) + 1; /* as credentials.c does */
+	*token = (struct token){.claims.user_id = user_id};
 	trace("logs in", token - tokens, token->claims.user_id);
 	for (int i = 0; i < JWT_JTI_BYTES; i++)
-		token->claims.jti[i] = i < 6 ? (uint8_t)(now_ms >> (40 - 8 * i)) : (uint8_t)chance_below(256);
+		token->claims.jti[i] = i < 6 ? (uint8_t)(issued_ms >> (40 - 8 * i)) : (uint8_t)chance_below(256);
 	token->claims.jti[6] = 0x70 | (token->claims.jti[6] & 0x0f); /* UUIDv7 (RFC 9562 §5.7) */
 	token->claims.jti[8] = 0x80 | (token->claims.jti[8] & 0x3f);
-	token->claims.issued_s = (int64_t)now_ms / 1000;
+	token->claims.issued_s = issued_ms / 1000;
 	token->claims.expires_s = token->claims.issued_s + simulated_lifetime_s;
 }
 

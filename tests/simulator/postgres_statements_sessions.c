@@ -81,7 +81,7 @@ static void change_row(struct transaction *transaction, const struct session *ro
 static void end(struct transaction *transaction, const struct session *row, const char *lifetime_s)
 {
 	change_row(transaction, row, true);
-	statement_revoke(transaction, row->id, redis_unix_ms() / 1000 + strtoll(lifetime_s, NULL, 10));
+	statement_revoke(transaction, row->id, row->user_id, redis_unix_ms() / 1000 + strtoll(lifetime_s, NULL, 10));
 }
 
 static bool is_of_user(void (*apply_other)(void *what), const void *what, const void *user_id)
@@ -267,7 +267,7 @@ PGresult *statement_session_misused(struct transaction *transaction, const char 
 		row = *session;
 		row.was_reused = true;
 		change_row(transaction, &row, false);
-		statement_revoke(transaction, row.id, redis_unix_ms() / 1000 + strtoll(texts[3], NULL, 10));
+		statement_revoke(transaction, row.id, row.user_id, redis_unix_ms() / 1000 + strtoll(texts[3], NULL, 10));
 	}
 	return result;
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../services/users/store/revocations.h"
 #include "auth/jwt.h"
 #include "base/mem.h"
 #include "postgres_fake.h"
@@ -10,7 +11,7 @@
 #define REVOKED_MAX 4000
 struct revoked {
 	char jti[37];
-	int64_t expires_s;
+	int64_t user_id, expires_s;
 };
 
 static struct revoked revoked[REVOKED_MAX]; /* sorted */
@@ -61,11 +62,12 @@ static void revoke(void *what)
 	revoked_count++;
 }
 
-void statement_revoke(struct transaction *transaction, const char *jti, int64_t expires_s)
+void statement_revoke(struct transaction *transaction, const char *jti, int64_t user_id, int64_t expires_s)
 {
 	struct revoked *added = mem_alloc(sizeof *added);
 
 	strncpy(added->jti, jti, sizeof added->jti - 1);
+	added->user_id = user_id;
 	added->expires_s = expires_s;
 	transaction_at_commit(transaction, revoke, added);
 }
@@ -82,10 +84,17 @@ PGresult *statement_token_revoke(struct transaction *transaction, const char *co
 {
 	PGresult *result = result_new(0, 0);
 
-	statement_revoke(transaction, texts[0], strtoll(texts[3], NULL, 10));
+	statement_revoke(transaction, texts[0], strtoll(texts[1], NULL, 10), strtoll(texts[3], NULL, 10));
 	result->tag = "INSERT 0 1";
 	result->affected = 1;
 	return result;
+}
+
+static void set_revoked(PGresult *result, int row, const struct revoked *one)
+{
+	result_set(result, row, COLUMN_REVOKED_TOKEN_JTI, one->jti);
+	result_set_bool(result, row, COLUMN_REVOKED_TOKEN_IS_INACTIVE, false);
+	result_set_int(result, row, COLUMN_REVOKED_TOKEN_EXPIRES_S, one->expires_s);
 }
 
 PGresult *statement_revoked_tokens(struct transaction *transaction, const char *const *texts)
@@ -98,13 +107,27 @@ PGresult *statement_revoked_tokens(struct transaction *transaction, const char *
 	for (int i = first; i < revoked_count && count < limit; i++)
 		count += revoked[i].expires_s > redis_unix_ms() / 1000;
 	result = result_new(count, 3);
-	for (int i = first, row = 0; row < count; i++) {
-		if (revoked[i].expires_s <= redis_unix_ms() / 1000)
-			continue;
-		result_set(result, row, 0, revoked[i].jti);
-		result_set_bool(result, row, 1, false);
-		result_set_int(result, row++, 2, revoked[i].expires_s);
-	}
+	for (int i = first, row = 0; row < count; i++)
+		if (revoked[i].expires_s > redis_unix_ms() / 1000)
+			set_revoked(result, row++, &revoked[i]);
+	return result;
+}
+
+/* Of all, because no user of a run has as many as the limit. */
+PGresult *statement_revoked_tokens_of_user(struct transaction *transaction, const char *const *texts)
+{
+	int64_t user_id = strtoll(texts[0], NULL, 10);
+	PGresult *result;
+	int count = 0;
+
+	for (int i = 0; i < revoked_count; i++)
+		count += revoked[i].user_id == user_id;
+	if (count > strtoll(texts[1], NULL, 10))
+		abort();
+	result = result_new(count, 3);
+	for (int i = 0, row = 0; row < count; i++)
+		if (revoked[i].user_id == user_id)
+			set_revoked(result, row++, &revoked[i]);
 	return result;
 }
 

@@ -154,7 +154,7 @@ static void draw_options(void)
 	lease_s = chance_between(1, 5);
 	simulated_lifetime_s = chance_between(60, 300);
 	simulated_retry_s = chance_between(1, 30);
-	simulated_sessions = chance_of(1, 4) ? 2 : 100;
+	simulated_sessions = chance_of(1, 2) ? chance_between(1, 2) : 100;
 	values_options.repair_s = chance_between(1, 5);
 	values_options.window_jobs = chance_of(1, 2) ? chance_between(1, 10) : 10000;
 	values_options.window_large_ms = chance_of(1, 2) ? chance_between(1, 50) : 1000;

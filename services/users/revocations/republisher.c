@@ -10,10 +10,11 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "revocations/revoked_tokens.h"
 #include "service.h"
 #include "store/revocations.h"
 
-#define PAGE 500
+#define USERS_MAX 500 /* rows of a page */
 /* Short, because until all is published no token is accepted, and at a start Redis is often ready before Postgres. */
 #define AGAIN_MS 500
 #define NO_JTI "00000000-0000-0000-0000-000000000000"
@@ -81,7 +82,7 @@ static void load_tokens(struct republisher *republisher)
 	struct postgres_params params = {0};
 
 	postgres_param_text(&params, republisher->last_jti);
-	postgres_param_int(&params, PAGE);
+	postgres_param_int(&params, REVOKED_TOKENS_MAX);
 	postgres_exec(republisher->users->postgres, &republisher->scope, &store_revoked_tokens, &params, tokens_loaded,
 		      republisher);
 }
@@ -90,23 +91,17 @@ static void load_tokens(struct republisher *republisher)
 static void tokens_loaded(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct republisher *republisher = arg;
-	struct revocation entries[PAGE];
-	int count = status == STATUS_OK ? postgres_count(rows) : 0, kept = 0;
+	struct revocation entries[REVOKED_TOKENS_MAX];
+	int count = status == STATUS_OK ? postgres_count(rows) : 0;
 
 	if (status != STATUS_OK)
 		return finish(republisher, false);
 	if (count == 0)
 		return load_users(republisher);
-	for (int i = 0; i < count; i++) {
-		entries[kept] = (struct revocation){.is_inactive = postgres_bool(rows, i, COLUMN_REVOKED_TOKEN_IS_INACTIVE),
-						    .expires_s = postgres_int(rows, i, COLUMN_REVOKED_TOKEN_EXPIRES_S)};
-		if (jwt_jti_parse(postgres_text(rows, i, COLUMN_REVOKED_TOKEN_JTI), entries[kept].jti) == STATUS_OK)
-			kept++;
-	}
 	snprintf(republisher->last_jti, sizeof republisher->last_jti, "%s",
 		 postgres_text(rows, count - 1, COLUMN_REVOKED_TOKEN_JTI));
 	republisher->load_next = load_tokens;
-	publish(republisher, entries, kept);
+	publish(republisher, entries, revoked_tokens_read(rows, entries));
 }
 
 static void load_users(struct republisher *republisher)
@@ -114,7 +109,7 @@ static void load_users(struct republisher *republisher)
 	struct postgres_params params = {0};
 
 	postgres_param_int(&params, republisher->last_user);
-	postgres_param_int(&params, PAGE);
+	postgres_param_int(&params, USERS_MAX);
 	postgres_param_int(&params,
 			   clock_unix_ms() - (republisher->users->config->auth.token_lifetime_s + REVOCATIONS_KEPT_S) * 1000);
 	postgres_exec(republisher->users->postgres, &republisher->scope, &store_revoked_users, &params, users_loaded,
@@ -125,7 +120,7 @@ static void users_loaded(enum status status, const struct postgres_rows *rows, v
 {
 	struct republisher *republisher = arg;
 	int64_t expires_s = clock_unix_ms() / 1000 + republisher->users->config->auth.token_lifetime_s;
-	struct revocation entries[PAGE];
+	struct revocation entries[USERS_MAX];
 	int count = status == STATUS_OK ? postgres_count(rows) : 0;
 
 	if (status != STATUS_OK || republisher->is_interrupted)

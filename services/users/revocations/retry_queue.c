@@ -1,5 +1,5 @@
-/* Flow: retry_queue_add … (the timer) -> retry_next -> (of a user: row_loaded; of a session: session_loaded) -> publish ->
- * published -> retry_next. */
+/* Flow: retry_queue_add … (the timer) -> retry_next -> (of a user: row_loaded; of a session: session_loaded; of a user's
+ * sessions: sessions_loaded) -> publish -> published -> retry_next. */
 #include "revocations/retry_queue.h"
 
 #include <stdlib.h>
@@ -10,15 +10,20 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "revocations/revoked_tokens.h"
 #include "service.h"
 #include "store/revocations.h"
 
 #define EVERY_MS 200
 #define ENTRIES_MAX 10000
 
+/* What was revoked: a token; all tokens of a user, as the user's row says; a session, or any of a user's, if Postgres says so.
+ */
+enum what { TOKEN, USER, SESSION, SESSIONS_OF_USER };
+
 struct entry {
+	enum what what;
 	struct revocation revocation;
-	bool is_uncertain; /* a session: Postgres knows whether it was ended */
 	int64_t due_us;
 	TAILQ_ENTRY(entry) link;
 };
@@ -35,14 +40,15 @@ struct retry_queue {
 static void retry_next(void *arg);
 static void row_loaded(enum status status, const struct postgres_rows *rows, void *arg);
 static void session_loaded(enum status status, const struct postgres_rows *rows, void *arg);
-static void publish(struct retry_queue *queue);
+static void sessions_loaded(enum status status, const struct postgres_rows *rows, void *arg);
+static void publish(struct retry_queue *queue, const struct revocation *revocations, int count);
 static void published(enum status status, const redisReply *reply, void *arg);
 static void finish_current(struct retry_queue *queue, bool is_done);
 
-/* An uncertain entry, and a user's, wait until no statement can change their rows any more. */
-static void add(struct retry_queue *queue, const struct revocation *revocation, bool is_uncertain)
+/* What is read from Postgres waits until no statement can change its rows any more. */
+static void add(struct retry_queue *queue, enum what what, const struct revocation *revocation)
 {
-	long wait_ms = revocation->is_user || is_uncertain ? postgres_settled_ms(&queue->users->config->postgres) : 0;
+	long wait_ms = what == TOKEN ? 0 : postgres_settled_ms(&queue->users->config->postgres);
 	struct entry *entry;
 
 	if (queue->count == ENTRIES_MAX) {
@@ -50,8 +56,8 @@ static void add(struct retry_queue *queue, const struct revocation *revocation, 
 		return;
 	}
 	entry = mem_alloc(sizeof *entry);
+	entry->what = what;
 	entry->revocation = *revocation;
-	entry->is_uncertain = is_uncertain;
 	entry->due_us = clock_monotonic_us() + wait_ms * 1000;
 	TAILQ_INSERT_TAIL(&queue->entries, entry, link);
 	queue->count++;
@@ -59,7 +65,7 @@ static void add(struct retry_queue *queue, const struct revocation *revocation, 
 
 void retry_queue_add(struct retry_queue *queue, const struct revocation *revocation)
 {
-	add(queue, revocation, false);
+	add(queue, revocation->is_user ? USER : TOKEN, revocation);
 }
 
 void retry_queue_add_session(struct retry_queue *queue, const uint8_t id[JWT_JTI_BYTES])
@@ -67,7 +73,12 @@ void retry_queue_add_session(struct retry_queue *queue, const uint8_t id[JWT_JTI
 	struct revocation revocation = {0};
 
 	memcpy(revocation.jti, id, JWT_JTI_BYTES);
-	add(queue, &revocation, true);
+	add(queue, SESSION, &revocation);
+}
+
+void retry_queue_add_sessions_of(struct retry_queue *queue, int64_t user_id)
+{
+	add(queue, SESSIONS_OF_USER, &(struct revocation){.user_id = user_id});
 }
 
 static struct entry *first_due(struct retry_queue *queue)
@@ -81,6 +92,14 @@ static struct entry *first_due(struct retry_queue *queue)
 	return NULL;
 }
 
+static void load_user(struct retry_queue *queue)
+{
+	struct postgres_params params = {0};
+
+	postgres_param_int(&params, queue->current->revocation.user_id);
+	postgres_exec(queue->users->postgres, &queue->scope, &store_user_revocation, &params, row_loaded, queue);
+}
+
 static void load_session(struct retry_queue *queue)
 {
 	struct postgres_params params = {0};
@@ -91,22 +110,34 @@ static void load_session(struct retry_queue *queue)
 	postgres_exec(queue->users->postgres, &queue->scope, &store_token_revocation, &params, session_loaded, queue);
 }
 
+static void load_sessions(struct retry_queue *queue)
+{
+	struct postgres_params params = {0};
+
+	postgres_param_int(&params, queue->current->revocation.user_id);
+	postgres_param_int(&params, REVOKED_TOKENS_MAX);
+	postgres_exec(queue->users->postgres, &queue->scope, &store_revoked_tokens_of_user, &params, sessions_loaded, queue);
+}
+
 static void retry_next(void *arg)
 {
 	struct retry_queue *queue = arg;
-	struct postgres_params params = {0};
 
 	if (queue->current || !redis_is_ready(queue->users->redis))
 		return;
 	queue->current = first_due(queue);
 	if (!queue->current)
 		return;
-	if (queue->current->is_uncertain)
+	switch (queue->current->what) {
+	case TOKEN:
+		return publish(queue, &queue->current->revocation, 1);
+	case USER:
+		return load_user(queue);
+	case SESSION:
 		return load_session(queue);
-	if (!queue->current->revocation.is_user)
-		return publish(queue);
-	postgres_param_int(&params, queue->current->revocation.user_id);
-	postgres_exec(queue->users->postgres, &queue->scope, &store_user_revocation, &params, row_loaded, queue);
+	case SESSIONS_OF_USER:
+		return load_sessions(queue);
+	}
 }
 
 static void row_loaded(enum status status, const struct postgres_rows *rows, void *arg)
@@ -119,7 +150,7 @@ static void row_loaded(enum status status, const struct postgres_rows *rows, voi
 	revocation->until_ms = postgres_int(rows, 0, COLUMN_REVOCATION_UNTIL_MS);
 	revocation->is_inactive = postgres_bool(rows, 0, COLUMN_REVOCATION_IS_INACTIVE);
 	revocation->expires_s = clock_unix_ms() / 1000 + queue->users->config->auth.token_lifetime_s;
-	publish(queue);
+	publish(queue, revocation, 1);
 }
 
 static void session_loaded(enum status status, const struct postgres_rows *rows, void *arg)
@@ -129,13 +160,24 @@ static void session_loaded(enum status status, const struct postgres_rows *rows,
 	if (status != STATUS_OK || postgres_count(rows) == 0)
 		return finish_current(queue, status == STATUS_OK); /* it was not ended */
 	queue->current->revocation.expires_s = postgres_int(rows, 0, COLUMN_TOKEN_REVOCATION_EXPIRES_S);
-	publish(queue);
+	publish(queue, &queue->current->revocation, 1);
 }
 
-static void publish(struct retry_queue *queue)
+static void sessions_loaded(enum status status, const struct postgres_rows *rows, void *arg)
 {
-	revocations_publish(queue->users->redis, &queue->scope, &queue->current->revocation, 1,
-			    queue->users->config->auth.token_lifetime_s, published, queue);
+	struct retry_queue *queue = arg;
+	struct revocation revocations[REVOKED_TOKENS_MAX];
+	int count = status == STATUS_OK ? revoked_tokens_read(rows, revocations) : 0;
+
+	if (count == 0)
+		return finish_current(queue, status == STATUS_OK); /* none was ended */
+	publish(queue, revocations, count);
+}
+
+static void publish(struct retry_queue *queue, const struct revocation *revocations, int count)
+{
+	revocations_publish(queue->users->redis, &queue->scope, revocations, count, queue->users->config->auth.token_lifetime_s,
+			    published, queue);
 }
 
 static void published(enum status status, const redisReply *reply, void *arg)

@@ -18,5 +18,7 @@ void retry_queue_free(struct retry_queue *queue);
 void retry_queue_add(struct retry_queue *queue, const struct revocation *revocation);
 /* The same of a session that may or may not have been ended. */
 void retry_queue_add_session(struct retry_queue *queue, const uint8_t id[JWT_JTI_BYTES]);
+/* The same of sessions of a user when it is not known which ones were ended. */
+void retry_queue_add_sessions_of(struct retry_queue *queue, int64_t user_id);
 
 #endif

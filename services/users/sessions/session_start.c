@@ -16,7 +16,10 @@
 
 struct starting {
 	struct http_request *req;
+	const struct users *users;
 	struct session_tokens tokens;
+	bool has_replaced, is_certain;   /* the latter: Postgres has said which sessions it ended */
+	uint8_t replaced[JWT_JTI_BYTES]; /* the session of the cookie: no client could use it any more */
 };
 
 static void stored(enum status status, const struct postgres_rows *rows, void *arg);
@@ -35,11 +38,36 @@ cJSON *session_start_read_flags(cJSON *errors, const cJSON *json, struct session
 	return read_flag(errors, json, "cookie", &start->is_cookie);
 }
 
+/* Runs however the request ends, also when the client disconnected before the answer. */
+static void drop(void *memory)
+{
+	struct starting *starting = memory;
+
+	if (starting->is_certain)
+		return;
+	retry_queue_add_sessions_of(starting->users->retry_queue, starting->tokens.user_id);
+	if (starting->has_replaced) /* another user may have had it */
+		retry_queue_add_session(starting->users->retry_queue, starting->replaced);
+}
+
+static void find_replaced(struct starting *starting)
+{
+	const struct jwt_key *key = &starting->users->key;
+	struct refresh_token token;
+	char text[REFRESH_TOKEN_LEN + 1];
+
+	starting->has_replaced = starting->tokens.is_cookie && session_cookie_read(starting->req, text) &&
+				 refresh_token_parse(key->secret, key->previous_secret, text, &token) == STATUS_OK;
+	if (starting->has_replaced)
+		memcpy(starting->replaced, token.session, JWT_JTI_BYTES);
+}
+
 static struct starting *make(struct http_request *req, const struct session_start *start)
 {
-	struct starting *starting = http_request_alloc(req, sizeof *starting, NULL);
+	struct starting *starting = http_request_alloc(req, sizeof *starting, drop);
 
 	starting->req = req;
+	starting->users = users_of(req);
 	starting->tokens.is_cookie = start->is_cookie;
 	starting->tokens.user_id = start->user_id;
 	starting->tokens.is_admin = start->is_admin;
@@ -47,21 +75,8 @@ static struct starting *make(struct http_request *req, const struct session_star
 	starting->tokens.remaining_s = session_first_s(req, start->is_remembered);
 	jwt_jti_make(start->issued_ms, starting->tokens.session.id);
 	snprintf(starting->tokens.session.factor, JWT_FACTOR_BYTES, "%s", start->factor);
+	find_replaced(starting);
 	return starting;
-}
-
-/* The session of the cookie that this login replaces: no client could use it any more. False: there is none. */
-static bool find_replaced(struct http_request *req, const struct session_start *start, char ret_id[37])
-{
-	const struct jwt_key *key = &users_of(req)->key;
-	struct refresh_token token;
-	char text[REFRESH_TOKEN_LEN + 1];
-
-	if (!start->is_cookie || !session_cookie_read(req, text) ||
-	    refresh_token_parse(key->secret, key->previous_secret, text, &token) != STATUS_OK)
-		return false;
-	jwt_jti_format(token.session, ret_id);
-	return true;
 }
 
 void session_start(struct http_request *req, const struct session_start *start)
@@ -71,6 +86,7 @@ void session_start(struct http_request *req, const struct session_start *start)
 	char id[37], replaced[37], user_agent[EVENT_ORIGIN_AGENT_LEN + 1];
 
 	jwt_jti_format(starting->tokens.session.id, id);
+	jwt_jti_format(starting->replaced, replaced);
 	event_origin_agent(req, user_agent);
 	postgres_param_text(&params, id);
 	postgres_param_int(&params, start->user_id);
@@ -84,7 +100,7 @@ void session_start(struct http_request *req, const struct session_start *start)
 	postgres_param_int(&params, users_of(req)->config->auth.token_lifetime_s);
 	postgres_param_text(&params, starting->tokens.session.factor);
 	postgres_param_text(&params, event_origin_of(req, start->user_id, id));
-	postgres_param_text(&params, find_replaced(req, start, replaced) ? replaced : NULL);
+	postgres_param_text(&params, starting->has_replaced ? replaced : NULL);
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_session_insert, &params, stored, starting);
 }
 
@@ -105,6 +121,7 @@ static void stored(enum status status, const struct postgres_rows *rows, void *a
 	struct starting *starting = arg;
 	char id[37];
 
+	starting->is_certain = status == STATUS_OK;
 	if (status == STATUS_OK && postgres_count(rows) == 0)
 		status = STATUS_UNAVAILABLE; /* the user was changed since the password was read: the client has to try again */
 	if (status != STATUS_OK)

@@ -30,10 +30,17 @@ const struct postgres_statement store_token_revoke = {
 	" FROM revoked," ORIGIN("$5") " WHERE $5::jsonb IS NOT NULL",
 };
 
+#define REVOKED_TOKENS "SELECT jti, inactive, extract(epoch FROM expires_at)::bigint FROM revoked_tokens"
+
 const struct postgres_statement store_revoked_tokens = {
 	"revoked_tokens",
-	"SELECT jti, inactive, extract(epoch FROM expires_at)::bigint FROM revoked_tokens"
-	" WHERE jti > $1::uuid AND expires_at > now() - interval '1 hour' ORDER BY jti LIMIT $2::bigint",
+	REVOKED_TOKENS " WHERE jti > $1::uuid AND expires_at > now() - interval '1 hour' ORDER BY jti LIMIT $2::bigint",
+	true,
+};
+
+const struct postgres_statement store_revoked_tokens_of_user = {
+	"revoked_tokens_of_user",
+	REVOKED_TOKENS " WHERE user_id = $1::bigint ORDER BY expires_at DESC LIMIT $2::bigint",
 	true,
 };
 

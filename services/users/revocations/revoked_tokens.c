@@ -1,0 +1,18 @@
+#include "revocations/revoked_tokens.h"
+
+#include "store/revocations.h"
+
+int revoked_tokens_read(const struct postgres_rows *rows, struct revocation ret_revocations[REVOKED_TOKENS_MAX])
+{
+	int count = 0;
+
+	for (int i = 0; i < postgres_count(rows); i++) {
+		struct revocation *revocation = &ret_revocations[count];
+
+		*revocation = (struct revocation){.is_inactive = postgres_bool(rows, i, COLUMN_REVOKED_TOKEN_IS_INACTIVE),
+						  .expires_s = postgres_int(rows, i, COLUMN_REVOKED_TOKEN_EXPIRES_S)};
+		if (jwt_jti_parse(postgres_text(rows, i, COLUMN_REVOKED_TOKEN_JTI), revocation->jti) == STATUS_OK)
+			count++;
+	}
+	return count;
+}
