@@ -113,10 +113,10 @@ struct end_of_all {
 static void all_ended(struct process *process, const struct http_answer *answer, void *arg)
 {
 	struct end_of_all *end = arg;
-	int64_t *until_ms = &asked_until_ms[end->user_id];
+	int64_t dead_ms = postgres_server_dead_until_ms(end->user_id), now_ms = clock_unix_ms();
 
 	ends_of_all[end->user_id]--;
-	*until_ms = *until_ms + 2 > clock_unix_ms() ? *until_ms + 2 : clock_unix_ms(); /* it changes the row twice at most */
+	asked_until_ms[end->user_id] = (dead_ms > now_ms ? dead_ms : now_ms) + 2; /* it still changes the row twice at most */
 	if (answer && answer->code == 200) {
 		for (int i = 0; i < TOKENS_MAX; i++)
 			if (tokens[i].claims.user_id == end->user_id && jwt_jti_unix_ms(tokens[i].claims.jti) <= end->begun_ms)
