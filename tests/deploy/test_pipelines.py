@@ -5,6 +5,8 @@ import json
 import os
 import re
 import shlex
+import signal
+import subprocess
 import time
 
 import pytest
@@ -106,6 +108,11 @@ def test_github_pushes_only_from_the_two_branches_and_what_passed_every_other_jo
     assert workflow("tests")["on"] == {"push": {"branches": ["**"]}, "pull_request": None}
 
 
+def test_a_deployment_that_github_cancels_gets_the_signal_because_no_shell_waits_for_it():
+    deploying = [command for command in commands(workflow("tests")["jobs"]["push"]) if "deploy/ecs/" in command]
+    assert len(deploying) == 2 and all(command.startswith("exec scripts/ci/minutely sh ") for command in deploying)
+
+
 def test_what_waits_on_github_is_rolled_out_in_the_order_of_its_commits():
     runs = workflow("tests")["concurrency"]
     assert runs["group"] == "tests-${{ github.ref }}" and "pull_request" in runs["cancel-in-progress"]
@@ -184,6 +191,18 @@ def test_a_silent_command_has_a_line_for_each_pause_and_its_own_exit_code():
     assert re.fullmatch(r"(\d s: still at work on: sh -c sleep 2.5; echo done; exit 7\n){1,2}done\n", done.stdout)
     assert run("scripts/ci/minutely", "echo", "at once", PAUSE="60").stdout == "at once\n"
     assert time.monotonic() - start < 30, "a pause held the output open"
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_reaches_the_command_whose_end_is_waited_for(sent):
+    """As when a job is cancelled. The test resets signals, because a shell cannot trap one that its parent ignores."""
+    command = "trap 'echo taken back; exit 3' TERM; echo begun; for _ in $(seq 100); do sleep 0.1; done"
+    minutely = ["env", "--default-signal=INT,TERM", ROOT / "scripts/ci/minutely", "sh", "-c", command]
+    with subprocess.Popen(minutely, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "begun\n"
+        process.send_signal(sent)
+        assert process.stdout.read() == "taken back\n"
+    assert process.returncode == 3
 
 
 # In place of the engine: runs what the container would, in the folder that stands for it.
