@@ -16,6 +16,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "tests/capture.h"
+#include "tests/skip.h"
 #include "tests/wait_for.h"
 
 static const struct password_config small = {
@@ -611,8 +612,7 @@ static void test_the_memory_of_a_hash_goes_back_when_no_password_comes(void **st
 	struct loop_timer *tick;
 
 #if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
-	print_message("a sanitizer has a malloc of its own\n");
-	skip();
+	skip_because("elsewhere: plain, because a sanitizer has a malloc of its own");
 #endif
 	large.memory_kib = 19456;
 	start_with(&large);

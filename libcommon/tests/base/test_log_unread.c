@@ -21,6 +21,7 @@
 #include "base/log_output.h"
 #include "base/loop.h"
 #include "base/metrics.h"
+#include "tests/skip.h"
 
 #define LIMIT_S 30   /* a write that waits for a reader ends the test here */
 #define FITTING 1000 /* lines that fit into the pipe and the memory together */
@@ -413,7 +414,7 @@ static void test_a_pipe_that_can_not_be_opened_once_more_is_written_too_without_
 	int how;
 
 	if (geteuid() != 0)
-		skip();
+		skip_because("only root can become another user");
 	use_pipe();
 	child = fork();
 	if (child == 0) {

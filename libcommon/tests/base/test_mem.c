@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "tests/skip.h"
 
 /* AddressSanitizer reserves terabytes of address space at its start, and ends the process itself when malloc() fails. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -57,10 +58,8 @@ static int run_in_child(void (*act)(void), bool is_limited)
 
 static void assert_dies_out_of_memory(void (*act)(void))
 {
-	if (!IS_LIMITABLE) {
-		print_message("skipped: under AddressSanitizer the address space can not be limited\n");
-		skip();
-	}
+	if (!IS_LIMITABLE)
+		skip_because("elsewhere: plain, because under AddressSanitizer the address space can not be limited");
 	assert_int_equal(run_in_child(act, true), SIGABRT);
 	assert_string_equal(written, "out of memory\n");
 }

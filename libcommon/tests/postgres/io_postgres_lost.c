@@ -14,6 +14,7 @@
 
 #include "postgres/postgres_internal.h"
 #include "tests/postgres/postgres_fixture.h"
+#include "tests/skip.h"
 
 #define TERMINATE "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'io_db'"
 
@@ -111,7 +112,7 @@ static void test_the_second_host_of_the_url_is_tried(void **state)
 	char url[500];
 
 	if (!at)
-		skip();
+		skip_because("the URL of Postgres has no user");
 	snprintf(url, sizeof url, "%.*s127.0.0.1:1,%s", (int)(at + 1 - given), given, at + 1);
 	fixture_ready(&(struct postgres_config){url, NULL, 1, 10, 1000, 2000});
 	assert_int_equal(fixture_get(&answer, &echo, "7"), STATUS_OK);
