@@ -47,6 +47,7 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 
 	users = mem_alloc(sizeof *users);
 	users->config = &users_config;
+	scope_init(&users->scope);
 	users->key = auth_key(&users_config.auth, jwt_cache_new());
 	users->postgres = postgres_new(base, &users_config.postgres, store_statements);
 	users->redis = redis_new(base, &users_config.redis, scripts, LOOP_PRIORITY_NORMAL);
@@ -54,7 +55,7 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 	users->revocations = (struct revocations_config){users_config.auth.max_age_s, users_config.auth.token_lifetime_s};
 	users->publisher = revocations_publisher_new(base, &users_config.redis, users->redis, &users->revocations);
 	users->republisher = republisher_new(base, users);
-	users->retry_queue = retry_queue_new(base, users);
+	users->retry_queue = retry_queue_new(base, users, RETRY_QUEUE_MAX);
 	users->session_prune = session_prune_new(base, users);
 	users->rotations = rotations_new(base, users);
 	users->event_attempts = event_attempts_new(base, users);
@@ -74,10 +75,15 @@ static struct {
 	void *arg;
 } ending;
 
-/* The outbox comes last, because requests write messages. */
-static void attempts_written(void *arg)
+/* The retry queue and the outbox come last, because requests add to them. */
+static void revocations_published(void *arg)
 {
 	outbox_drain(users->outbox, ending.drained, ending.arg);
+}
+
+static void attempts_written(void *arg)
+{
+	retry_queue_drain(users->retry_queue, revocations_published, NULL);
 }
 
 static void answered_all(void *arg)
@@ -95,6 +101,7 @@ static void drain(void *service, void (*drained)(void *arg), void *arg)
 static void stop(void *service)
 {
 	http_server_free(users->http);
+	scope_cancel(&users->scope);
 	passkeys_free(users->passkeys);
 	resets_free(users->resets);
 	event_prune_free(users->event_prune);

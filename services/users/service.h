@@ -45,6 +45,7 @@ struct users_config {
 
 struct users {
 	const struct users_config *config;
+	struct scope scope; /* of the service: of what goes on when a request has ended */
 	struct postgres *postgres;
 	struct redis *redis;
 	struct password_hasher *hasher;

@@ -5,7 +5,7 @@ import secrets
 import pytest
 
 import abacus
-from abacus import eventually, messages, post
+from abacus import Daemon, eventually, messages, post
 
 SUBJECT = "A new device has logged in"
 
@@ -49,6 +49,27 @@ def test_a_login_by_another_device_is_reported_once(person, way):
     log_in(person, "Firefox", **WAYS[way])
     log_in(person, "Safari", **WAYS[way])
     assert len(notices(person, 2)) == 2
+
+
+def test_a_login_is_noted_although_its_reply_does_not_wait_for_that(person):
+    """With a pooler the statement is not yet sent when the reply is."""
+    logins = f"SELECT count(*) FROM events WHERE user_id = {person.id} AND event = 'login'"
+    knows_one(person)
+    with Daemon("users", POSTGRES_PREPARE="false") as users:
+        for path, status in (("/auth/session", 201), ("/auth/login", 200)):
+            login = {"email": person.email, "password": person.password}
+            assert users.call("POST", path, login, headers={"User-Agent": path}).status == status
+        assert len(notices(person, 2)) == 2
+        eventually(lambda: abacus.psql("users", logins) == "2")
+
+
+def test_a_device_is_reported_although_its_client_leaves_before_the_reply(person):
+    knows_one(person)
+    with Daemon("users") as users:
+        login = {"email": person.email, "password": person.password}
+        row = f"FROM users WHERE id = {person.id}"
+        abacus.leave_before_the_reply(users, "POST", "/auth/session", login, row, **{"User-Agent": "a thief's"})
+    assert len(notices(person, 1)) == 1
 
 
 def test_a_login_by_the_device_that_registered_is_not_reported(person):

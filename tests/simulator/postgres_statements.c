@@ -467,7 +467,7 @@ const struct statement statements[] = {
 	{"calculation_retry", true, calculation_retry},
 	{"token_revoke", true, statement_token_revoke},
 	{"revoked_tokens", false, statement_revoked_tokens},
-	{"revoked_tokens_of_user", false, statement_revoked_tokens_of_user},
+	{"revoked_tokens_by", false, statement_revoked_tokens_by},
 	{"tokens_end", true, statement_tokens_end},
 	{"user_revocation", false, statement_user_revocation},
 	{"revoked_users", false, statement_revoked_users},

@@ -7,11 +7,12 @@
 void statements_reset_users(void);
 PGresult *statement_token_revoke(struct transaction *transaction, const char *const *texts);
 PGresult *statement_revoked_tokens(struct transaction *transaction, const char *const *texts);
-PGresult *statement_revoked_tokens_of_user(struct transaction *transaction, const char *const *texts);
+PGresult *statement_revoked_tokens_by(struct transaction *transaction, const char *const *texts);
 PGresult *statement_tokens_end(struct transaction *transaction, const char *const *texts);
 PGresult *statement_user_revocation(struct transaction *transaction, const char *const *texts);
 PGresult *statement_revoked_users(struct transaction *transaction, const char *const *texts);
-void statement_revoke(struct transaction *transaction, const char *jti, int64_t user_id, int64_t expires_s); /* at the commit */
+/* At the commit. by: the session whose login does, or "". */
+void statement_revoke(struct transaction *transaction, const char *jti, const char *by, int64_t expires_s);
 int64_t statement_revoked_until_s(const char *jti); /* 0: it is not revoked */
 
 void statements_reset_sessions(void);

@@ -78,10 +78,10 @@ static void change_row(struct transaction *transaction, const struct session *ro
 	transaction_at_commit(transaction, apply, change);
 }
 
-static void end(struct transaction *transaction, const struct session *row, const char *lifetime_s)
+static void end(struct transaction *transaction, const struct session *row, const char *by, const char *lifetime_s)
 {
 	change_row(transaction, row, true);
-	statement_revoke(transaction, row->id, row->user_id, redis_unix_ms() / 1000 + strtoll(lifetime_s, NULL, 10));
+	statement_revoke(transaction, row->id, by, redis_unix_ms() / 1000 + strtoll(lifetime_s, NULL, 10));
 }
 
 static bool is_of_user(void (*apply_other)(void *what), const void *what, const void *user_id)
@@ -162,7 +162,7 @@ PGresult *statement_session_insert(struct transaction *transaction, const char *
 	result_set_int(result, 0, COLUMN_STARTED_AUTHENTICATED_S, row.used_ms / 1000);
 	for (int i = 0; i < surplus; i++) {
 		gone = oldest(row.user_id, gone);
-		end(transaction, gone, texts[9]);
+		end(transaction, gone, texts[0], texts[9]);
 		result_set(result, i, COLUMN_STARTED_SURPLUS_ID, gone->id);
 	}
 	return result;
@@ -267,7 +267,7 @@ PGresult *statement_session_misused(struct transaction *transaction, const char 
 		row = *session;
 		row.was_reused = true;
 		change_row(transaction, &row, false);
-		statement_revoke(transaction, row.id, row.user_id, redis_unix_ms() / 1000 + strtoll(texts[3], NULL, 10));
+		statement_revoke(transaction, row.id, "", redis_unix_ms() / 1000 + strtoll(texts[3], NULL, 10));
 	}
 	return result;
 }
@@ -280,7 +280,7 @@ PGresult *statement_session_end(struct transaction *transaction, const char *con
 	if (result->rows)
 		result_set(result, 0, 0, texts[0]);
 	if (session)
-		end(transaction, session, texts[2]);
+		end(transaction, session, "", texts[2]);
 	return result;
 }
 

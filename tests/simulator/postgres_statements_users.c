@@ -10,8 +10,8 @@
 
 #define REVOKED_MAX 4000
 struct revoked {
-	char jti[37];
-	int64_t user_id, expires_s;
+	char jti[37], by[37];
+	int64_t expires_s;
 };
 
 static struct revoked revoked[REVOKED_MAX]; /* sorted */
@@ -62,12 +62,12 @@ static void revoke(void *what)
 	revoked_count++;
 }
 
-void statement_revoke(struct transaction *transaction, const char *jti, int64_t user_id, int64_t expires_s)
+void statement_revoke(struct transaction *transaction, const char *jti, const char *by, int64_t expires_s)
 {
 	struct revoked *added = mem_alloc(sizeof *added);
 
 	strncpy(added->jti, jti, sizeof added->jti - 1);
-	added->user_id = user_id;
+	strncpy(added->by, by, sizeof added->by - 1);
 	added->expires_s = expires_s;
 	transaction_at_commit(transaction, revoke, added);
 }
@@ -84,7 +84,7 @@ PGresult *statement_token_revoke(struct transaction *transaction, const char *co
 {
 	PGresult *result = result_new(0, 0);
 
-	statement_revoke(transaction, texts[0], strtoll(texts[1], NULL, 10), strtoll(texts[3], NULL, 10));
+	statement_revoke(transaction, texts[0], "", strtoll(texts[3], NULL, 10));
 	result->tag = "INSERT 0 1";
 	result->affected = 1;
 	return result;
@@ -113,20 +113,16 @@ PGresult *statement_revoked_tokens(struct transaction *transaction, const char *
 	return result;
 }
 
-/* Of all, because no user of a run has as many as the limit. */
-PGresult *statement_revoked_tokens_of_user(struct transaction *transaction, const char *const *texts)
+PGresult *statement_revoked_tokens_by(struct transaction *transaction, const char *const *texts)
 {
-	int64_t user_id = strtoll(texts[0], NULL, 10);
 	PGresult *result;
 	int count = 0;
 
 	for (int i = 0; i < revoked_count; i++)
-		count += revoked[i].user_id == user_id;
-	if (count > strtoll(texts[1], NULL, 10))
-		abort();
+		count += strcmp(revoked[i].by, texts[0]) == 0;
 	result = result_new(count, 3);
 	for (int i = 0, row = 0; row < count; i++)
-		if (revoked[i].user_id == user_id)
+		if (strcmp(revoked[i].by, texts[0]) == 0)
 			set_revoked(result, row++, &revoked[i]);
 	return result;
 }

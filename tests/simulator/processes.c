@@ -26,6 +26,7 @@ static bool names_stay; /* does a worker that starts again have the name of the 
 static int starts;
 static long lease_s; /* of a follower of the revocations */
 long simulated_lifetime_s, simulated_retry_s, simulated_sessions;
+unsigned simulated_retries;
 
 static char redis_host[] = "redis";
 static const struct redis_config redis_options_usual = {
@@ -154,6 +155,7 @@ static void draw_options(void)
 	lease_s = chance_between(1, 5);
 	simulated_lifetime_s = chance_between(60, 300);
 	simulated_retry_s = chance_between(1, 30);
+	simulated_retries = chance_of(1, 2) ? 1 : 10000;
 	simulated_sessions = chance_of(1, 2) ? chance_between(1, 2) : 100;
 	values_options.repair_s = chance_between(1, 5);
 	values_options.window_jobs = chance_of(1, 2) ? chance_between(1, 10) : 10000;

@@ -98,7 +98,7 @@ void process_start_users(struct process *process, const struct redis_config *red
 	users->redis = redis_new(process->base, &options.redis, scripts, LOOP_PRIORITY_NORMAL);
 	users->publisher = revocations_publisher_new(process->base, &options.redis, users->redis, &users->revocations);
 	users->republisher = republisher_new(process->base, users);
-	users->retry_queue = retry_queue_new(process->base, users);
+	users->retry_queue = retry_queue_new(process->base, users, simulated_retries);
 	users->rotations = rotations_new(process->base, users);
 	process->users = users;
 }

@@ -177,10 +177,11 @@ struct process {
 #define VALUES_FIRST 0 /* two of each */
 #define WORKER_FIRST 2
 #define USERS_FIRST 4
-#define SIMULATED_USERS 3         /* with the ids 1 … */
-extern long simulated_lifetime_s; /* of a token */
-extern long simulated_retry_s;    /* how long a replaced refresh token gets the current one */
-extern long simulated_sessions;   /* of a user */
+#define SIMULATED_USERS 3          /* with the ids 1 … */
+extern long simulated_lifetime_s;  /* of a token */
+extern long simulated_retry_s;     /* how long a replaced refresh token gets the current one */
+extern long simulated_sessions;    /* of a user */
+extern unsigned simulated_retries; /* that the retry queue keeps */
 extern struct process processes[PROCESSES];
 extern struct process *current_process; /* whose code runs */
 bool process_is_alive(const struct process *process);

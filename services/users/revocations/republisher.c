@@ -14,7 +14,7 @@
 #include "service.h"
 #include "store/revocations.h"
 
-#define USERS_MAX 500 /* rows of a page */
+#define PAGE 500
 /* Short, because until all is published no token is accepted, and at a start Redis is often ready before Postgres. */
 #define AGAIN_MS 500
 #define NO_JTI "00000000-0000-0000-0000-000000000000"
@@ -22,10 +22,11 @@
 struct republisher {
 	struct users *users;
 	struct scope scope;
-	struct loop_timer *timer, *again, *started;
+	struct loop_timer *timer, *again, *settling;
 	bool is_running, was_connected;
 	bool is_due;         /* even if the stream is complete */
 	bool is_interrupted; /* the connection changed meanwhile: pages may have gone to another Redis */
+	bool is_settling, is_wanted_again;
 	int published;
 	char epoch[REVOCATIONS_EPOCH_BYTES]; /* of revocations_republish_begin() */
 	char last_jti[37];
@@ -82,7 +83,7 @@ static void load_tokens(struct republisher *republisher)
 	struct postgres_params params = {0};
 
 	postgres_param_text(&params, republisher->last_jti);
-	postgres_param_int(&params, REVOKED_TOKENS_MAX);
+	postgres_param_int(&params, PAGE);
 	postgres_exec(republisher->users->postgres, &republisher->scope, &store_revoked_tokens, &params, tokens_loaded,
 		      republisher);
 }
@@ -91,7 +92,7 @@ static void load_tokens(struct republisher *republisher)
 static void tokens_loaded(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct republisher *republisher = arg;
-	struct revocation entries[REVOKED_TOKENS_MAX];
+	struct revocation entries[PAGE];
 	int count = status == STATUS_OK ? postgres_count(rows) : 0;
 
 	if (status != STATUS_OK)
@@ -109,7 +110,7 @@ static void load_users(struct republisher *republisher)
 	struct postgres_params params = {0};
 
 	postgres_param_int(&params, republisher->last_user);
-	postgres_param_int(&params, USERS_MAX);
+	postgres_param_int(&params, PAGE);
 	postgres_param_int(&params,
 			   clock_unix_ms() - (republisher->users->config->auth.token_lifetime_s + REVOCATIONS_KEPT_S) * 1000);
 	postgres_exec(republisher->users->postgres, &republisher->scope, &store_revoked_users, &params, users_loaded,
@@ -120,7 +121,7 @@ static void users_loaded(enum status status, const struct postgres_rows *rows, v
 {
 	struct republisher *republisher = arg;
 	int64_t expires_s = clock_unix_ms() / 1000 + republisher->users->config->auth.token_lifetime_s;
-	struct revocation entries[USERS_MAX];
+	struct revocation entries[PAGE];
 	int count = status == STATUS_OK ? postgres_count(rows) : 0;
 
 	if (status != STATUS_OK || republisher->is_interrupted)
@@ -178,13 +179,31 @@ static void finish(struct republisher *republisher, bool is_complete)
 		 LOG_INT("published", republisher->published));
 }
 
-/* By now no statement that a process sent before it was killed can still change a row. */
+static void settle(struct republisher *republisher)
+{
+	republisher->is_settling = true;
+	loop_timer_start(republisher->settling, postgres_settled_ms(&republisher->users->config->postgres));
+}
+
+/* By now no statement that was sent before settle() can still change a row. */
 static void settled(void *arg)
 {
 	struct republisher *republisher = arg;
 
+	republisher->is_settling = false;
 	republisher->is_due = true;
 	look(republisher);
+	if (republisher->is_wanted_again)
+		settle(republisher);
+	republisher->is_wanted_again = false;
+}
+
+void republisher_want(struct republisher *republisher)
+{
+	if (republisher->is_settling)
+		republisher->is_wanted_again = true;
+	else
+		settle(republisher);
 }
 
 /* What was published on the connection before may be lost: Redis may have restarted with an older file, or another server has
@@ -209,8 +228,8 @@ struct republisher *republisher_new(struct event_base *base, struct users *users
 	scope_init(&republisher->scope);
 	republisher->timer = loop_every(base, users->config->repair_s * 1000, look, republisher);
 	republisher->again = loop_timer_new(base, look, republisher);
-	republisher->started = loop_timer_new(base, settled, republisher);
-	loop_timer_start(republisher->started, postgres_settled_ms(&users->config->postgres));
+	republisher->settling = loop_timer_new(base, settled, republisher);
+	settle(republisher);
 	redis_on_change(users->redis, redis_changed, republisher);
 	revocations_publisher_on_table(users->publisher, look, republisher); /* Redis may have been emptied */
 	return republisher;
@@ -221,6 +240,6 @@ void republisher_free(struct republisher *republisher)
 	scope_cancel(&republisher->scope);
 	loop_timer_free(republisher->timer);
 	loop_timer_free(republisher->again);
-	loop_timer_free(republisher->started);
+	loop_timer_free(republisher->settling);
 	free(republisher);
 }

@@ -13,5 +13,7 @@ struct republisher;
 
 struct republisher *republisher_new(struct event_base *base, struct users *users);
 void republisher_free(struct republisher *republisher);
+/* Publishes all once more, when no statement that was sent before can take effect any more: one was lost. */
+void republisher_want(struct republisher *republisher);
 
 #endif

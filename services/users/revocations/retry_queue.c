@@ -1,5 +1,5 @@
-/* Flow: retry_queue_add … (the timer) -> retry_next -> (of a user: row_loaded; of a session: session_loaded; of a user's
- * sessions: sessions_loaded) -> publish -> published -> retry_next. */
+/* Flow: retry_queue_add … (the timer) -> retry_next -> (of a user: row_loaded; of a session: session_loaded; of a login:
+ * ended_loaded) -> publish -> published -> retry_next. */
 #include "revocations/retry_queue.h"
 
 #include <stdlib.h>
@@ -10,20 +10,20 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "revocations/republisher.h"
 #include "revocations/revoked_tokens.h"
 #include "service.h"
 #include "store/revocations.h"
 
 #define EVERY_MS 200
-#define ENTRIES_MAX 10000
 
-/* What was revoked: a token; all tokens of a user, as the user's row says; a session, or any of a user's, if Postgres says so.
- */
-enum what { TOKEN, USER, SESSION, SESSIONS_OF_USER };
+/* What was revoked: a token; all tokens of a user, as the user's row says; a session, or those that a login ended, if Postgres
+ * says so. */
+enum what { TOKEN, USER, SESSION, LOGIN };
 
 struct entry {
 	enum what what;
-	struct revocation revocation;
+	struct revocation revocation; /* LOGIN: of the session that it began */
 	int64_t due_us;
 	TAILQ_ENTRY(entry) link;
 };
@@ -33,14 +33,16 @@ struct retry_queue {
 	struct scope scope;
 	struct loop_timer *timer;
 	TAILQ_HEAD(, entry) entries;
-	unsigned count;
-	struct entry *current; /* being published; NULL: none */
+	unsigned count, max;
+	struct entry *current;      /* being published; NULL: none */
+	void (*drained)(void *arg); /* NULL: it does not drain */
+	void *drained_arg;
 };
 
 static void retry_next(void *arg);
 static void row_loaded(enum status status, const struct postgres_rows *rows, void *arg);
 static void session_loaded(enum status status, const struct postgres_rows *rows, void *arg);
-static void sessions_loaded(enum status status, const struct postgres_rows *rows, void *arg);
+static void ended_loaded(enum status status, const struct postgres_rows *rows, void *arg);
 static void publish(struct retry_queue *queue, const struct revocation *revocations, int count);
 static void published(enum status status, const redisReply *reply, void *arg);
 static void finish_current(struct retry_queue *queue, bool is_done);
@@ -51,9 +53,9 @@ static void add(struct retry_queue *queue, enum what what, const struct revocati
 	long wait_ms = what == TOKEN ? 0 : postgres_settled_ms(&queue->users->config->postgres);
 	struct entry *entry;
 
-	if (queue->count == ENTRIES_MAX) {
-		log_line(LOG_ERROR, "the revocation retry queue is full; one revocation is lost");
-		return;
+	if (queue->count == queue->max) {
+		log_line(LOG_ERROR, "the revocation retry queue is full; all revocations will be published again");
+		return republisher_want(queue->users->republisher);
 	}
 	entry = mem_alloc(sizeof *entry);
 	entry->what = what;
@@ -68,26 +70,34 @@ void retry_queue_add(struct retry_queue *queue, const struct revocation *revocat
 	add(queue, revocation->is_user ? USER : TOKEN, revocation);
 }
 
-void retry_queue_add_session(struct retry_queue *queue, const uint8_t id[JWT_JTI_BYTES])
+static void add_session(struct retry_queue *queue, enum what what, const uint8_t id[JWT_JTI_BYTES])
 {
 	struct revocation revocation = {0};
 
 	memcpy(revocation.jti, id, JWT_JTI_BYTES);
-	add(queue, SESSION, &revocation);
+	add(queue, what, &revocation);
 }
 
-void retry_queue_add_sessions_of(struct retry_queue *queue, int64_t user_id)
+void retry_queue_add_session(struct retry_queue *queue, const uint8_t id[JWT_JTI_BYTES])
 {
-	add(queue, SESSIONS_OF_USER, &(struct revocation){.user_id = user_id});
+	add_session(queue, SESSION, id);
 }
 
+void retry_queue_add_login(struct retry_queue *queue, const uint8_t session[JWT_JTI_BYTES])
+{
+	add_session(queue, LOGIN, session);
+}
+
+/* Before the end of the process it does not wait until an entry is due, because its requests have ended: what Postgres has not
+ * answered yet is all that could still change a row. */
 static struct entry *first_due(struct retry_queue *queue)
 {
+	bool is_settled = queue->drained && postgres_in_flight(queue->users->postgres) == 0;
 	int64_t now_us = clock_monotonic_us();
 	struct entry *entry;
 
 	TAILQ_FOREACH (entry, &queue->entries, link)
-		if (entry->due_us <= now_us)
+		if (is_settled || entry->due_us <= now_us)
 			return entry;
 	return NULL;
 }
@@ -110,19 +120,38 @@ static void load_session(struct retry_queue *queue)
 	postgres_exec(queue->users->postgres, &queue->scope, &store_token_revocation, &params, session_loaded, queue);
 }
 
-static void load_sessions(struct retry_queue *queue)
+static void load_ended(struct retry_queue *queue)
 {
 	struct postgres_params params = {0};
+	char id[37];
 
-	postgres_param_int(&params, queue->current->revocation.user_id);
-	postgres_param_int(&params, REVOKED_TOKENS_MAX);
-	postgres_exec(queue->users->postgres, &queue->scope, &store_revoked_tokens_of_user, &params, sessions_loaded, queue);
+	jwt_jti_format(queue->current->revocation.jti, id);
+	postgres_param_text(&params, id);
+	postgres_exec(queue->users->postgres, &queue->scope, &store_revoked_tokens_by, &params, ended_loaded, queue);
+}
+
+static void check_drained(struct retry_queue *queue)
+{
+	void (*drained)(void *arg) = queue->drained;
+
+	if (!drained || (queue->count > 0 && redis_is_ready(queue->users->redis)))
+		return;
+	queue->drained = NULL;
+	drained(queue->drained_arg);
+}
+
+void retry_queue_drain(struct retry_queue *queue, void (*drained)(void *arg), void *arg)
+{
+	queue->drained = drained;
+	queue->drained_arg = arg;
+	retry_next(queue);
 }
 
 static void retry_next(void *arg)
 {
 	struct retry_queue *queue = arg;
 
+	check_drained(queue);
 	if (queue->current || !redis_is_ready(queue->users->redis))
 		return;
 	queue->current = first_due(queue);
@@ -135,8 +164,8 @@ static void retry_next(void *arg)
 		return load_user(queue);
 	case SESSION:
 		return load_session(queue);
-	case SESSIONS_OF_USER:
-		return load_sessions(queue);
+	case LOGIN:
+		return load_ended(queue);
 	}
 }
 
@@ -163,15 +192,16 @@ static void session_loaded(enum status status, const struct postgres_rows *rows,
 	publish(queue, &queue->current->revocation, 1);
 }
 
-static void sessions_loaded(enum status status, const struct postgres_rows *rows, void *arg)
+static void ended_loaded(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct retry_queue *queue = arg;
-	struct revocation revocations[REVOKED_TOKENS_MAX];
-	int count = status == STATUS_OK ? revoked_tokens_read(rows, revocations) : 0;
+	struct revocation *revocations;
 
-	if (count == 0)
+	if (status != STATUS_OK || postgres_count(rows) == 0)
 		return finish_current(queue, status == STATUS_OK); /* none was ended */
-	publish(queue, revocations, count);
+	revocations = mem_alloc((size_t)postgres_count(rows) * sizeof *revocations);
+	publish(queue, revocations, revoked_tokens_read(rows, revocations));
+	free(revocations);
 }
 
 static void publish(struct retry_queue *queue, const struct revocation *revocations, int count)
@@ -199,11 +229,12 @@ static void finish_current(struct retry_queue *queue, bool is_done)
 	retry_next(queue);
 }
 
-struct retry_queue *retry_queue_new(struct event_base *base, struct users *users)
+struct retry_queue *retry_queue_new(struct event_base *base, struct users *users, unsigned max)
 {
 	struct retry_queue *queue = mem_alloc(sizeof *queue);
 
 	queue->users = users;
+	queue->max = max;
 	scope_init(&queue->scope);
 	TAILQ_INIT(&queue->entries);
 	queue->timer = loop_every(base, EVERY_MS, retry_next, queue);

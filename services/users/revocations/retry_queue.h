@@ -11,14 +11,21 @@ struct event_base;
 struct users;
 struct retry_queue;
 
-struct retry_queue *retry_queue_new(struct event_base *base, struct users *users);
+#define RETRY_QUEUE_MAX 10000 /* entries */
+
+/* With more than max entries all revocations are published again (republisher_want()). */
+struct retry_queue *retry_queue_new(struct event_base *base, struct users *users, unsigned max);
+/* Calls `drained` when the queue is empty, or while Redis is away, because each process publishes all when it has returned.
+ * What waits for a statement whose connection was lost is read earlier than it should be, and may be published by the next
+ * start. */
+void retry_queue_drain(struct retry_queue *queue, void (*drained)(void *arg), void *arg);
 /* After http_server_free(), because requests add to the queue until the last of them has ended. */
 void retry_queue_free(struct retry_queue *queue);
 /* Copies the revocation. Of a user's only the id counts: the user's row is read when no statement can change it any more. */
 void retry_queue_add(struct retry_queue *queue, const struct revocation *revocation);
 /* The same of a session that may or may not have been ended. */
 void retry_queue_add_session(struct retry_queue *queue, const uint8_t id[JWT_JTI_BYTES]);
-/* The same of sessions of a user when it is not known which ones were ended. */
-void retry_queue_add_sessions_of(struct retry_queue *queue, int64_t user_id);
+/* The same of the sessions that a login ended, by the id of its own session. */
+void retry_queue_add_login(struct retry_queue *queue, const uint8_t session[JWT_JTI_BYTES]);
 
 #endif

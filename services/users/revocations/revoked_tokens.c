@@ -2,7 +2,7 @@
 
 #include "store/revocations.h"
 
-int revoked_tokens_read(const struct postgres_rows *rows, struct revocation ret_revocations[REVOKED_TOKENS_MAX])
+int revoked_tokens_read(const struct postgres_rows *rows, struct revocation *ret_revocations)
 {
 	int count = 0;
 

@@ -5,9 +5,8 @@
 #include "auth/revocations.h"
 #include "postgres/postgres.h"
 
-#define REVOKED_TOKENS_MAX 500 /* rows that one statement may answer with */
-
-/* The rows of store_revoked_tokens or store_revoked_tokens_of_user. Returns how many it has written. */
-int revoked_tokens_read(const struct postgres_rows *rows, struct revocation ret_revocations[REVOKED_TOKENS_MAX]);
+/* The rows of store_revoked_tokens or store_revoked_tokens_by, for as many of which there must be room. Returns how many it has
+ * written. */
+int revoked_tokens_read(const struct postgres_rows *rows, struct revocation *ret_revocations);
 
 #endif

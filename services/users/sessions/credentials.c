@@ -125,7 +125,7 @@ static void replace_hash(const struct credentials *credentials)
 	postgres_param_int(&params, credentials->user_id);
 	postgres_param_text(&params, credentials->new_hash);
 	postgres_param_text(&params, credentials->stored_hash);
-	postgres_exec(users_of(credentials->req)->postgres, http_request_scope(credentials->req), &store_password_replace,
+	postgres_exec(users_of(credentials->req)->postgres, &users_of(credentials->req)->scope, &store_password_replace,
 		      &params, hash_replaced, NULL);
 }
 

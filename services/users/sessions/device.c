@@ -16,12 +16,13 @@
 static void noted(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	if (status == STATUS_OK && postgres_count(rows) > 0)
-		outbox_wake(users_of(arg)->outbox);
+		outbox_wake(((struct users *)arg)->outbox);
 }
 
 void device_note(struct http_request *req, int64_t user_id, const char *session)
 {
 	const char *agent = http_request_header(req, "User-Agent");
+	struct users *users = users_of(req);
 	char text[BASE64URL_LEN(DIGEST_BYTES) + 1];
 	struct postgres_params params = {0};
 	uint8_t digest[DIGEST_BYTES];
@@ -36,5 +37,5 @@ void device_note(struct http_request *req, int64_t user_id, const char *session)
 	postgres_param_int(&params, DEVICES_PER_USER);
 	postgres_param_int(&params, DEVICE_NOTICES);
 	postgres_param_text(&params, event_origin_of(req, user_id, session));
-	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_device_note, &params, noted, req);
+	postgres_exec(users->postgres, &users->scope, &store_device_note, &params, noted, users);
 }

@@ -11,7 +11,8 @@
 /* Notices of a user in an hour, so that an attacker with the password can not use up what mailer sends to one address. */
 #define DEVICE_NOTICES 3
 
-/* After a login or a registration; session: that it began; NULL: none. The reply does not wait for it. */
+/* Of a login or a registration whose proofs were right; session: that it begins; NULL: none. It is noted also when the client
+ * leaves before the reply, which does not wait for it. */
 void device_note(struct http_request *req, int64_t user_id, const char *session);
 
 #endif

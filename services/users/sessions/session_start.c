@@ -18,8 +18,7 @@ struct starting {
 	struct http_request *req;
 	const struct users *users;
 	struct session_tokens tokens;
-	bool has_replaced, is_certain;   /* the latter: Postgres has said which sessions it ended */
-	uint8_t replaced[JWT_JTI_BYTES]; /* the session of the cookie: no client could use it any more */
+	bool is_certain; /* Postgres has said which sessions it ended */
 };
 
 static void stored(enum status status, const struct postgres_rows *rows, void *arg);
@@ -43,23 +42,8 @@ static void drop(void *memory)
 {
 	struct starting *starting = memory;
 
-	if (starting->is_certain)
-		return;
-	retry_queue_add_sessions_of(starting->users->retry_queue, starting->tokens.user_id);
-	if (starting->has_replaced) /* another user may have had it */
-		retry_queue_add_session(starting->users->retry_queue, starting->replaced);
-}
-
-static void find_replaced(struct starting *starting)
-{
-	const struct jwt_key *key = &starting->users->key;
-	struct refresh_token token;
-	char text[REFRESH_TOKEN_LEN + 1];
-
-	starting->has_replaced = starting->tokens.is_cookie && session_cookie_read(starting->req, text) &&
-				 refresh_token_parse(key->secret, key->previous_secret, text, &token) == STATUS_OK;
-	if (starting->has_replaced)
-		memcpy(starting->replaced, token.session, JWT_JTI_BYTES);
+	if (!starting->is_certain)
+		retry_queue_add_login(starting->users->retry_queue, starting->tokens.session.id);
 }
 
 static struct starting *make(struct http_request *req, const struct session_start *start)
@@ -75,8 +59,21 @@ static struct starting *make(struct http_request *req, const struct session_star
 	starting->tokens.remaining_s = session_first_s(req, start->is_remembered);
 	jwt_jti_make(start->issued_ms, starting->tokens.session.id);
 	snprintf(starting->tokens.session.factor, JWT_FACTOR_BYTES, "%s", start->factor);
-	find_replaced(starting);
 	return starting;
+}
+
+/* The session of the cookie that this login replaces: no client could use it any more. False: there is none. */
+static bool find_replaced(struct http_request *req, const struct session_start *start, char ret_id[37])
+{
+	const struct jwt_key *key = &users_of(req)->key;
+	struct refresh_token token;
+	char text[REFRESH_TOKEN_LEN + 1];
+
+	if (!start->is_cookie || !session_cookie_read(req, text) ||
+	    refresh_token_parse(key->secret, key->previous_secret, text, &token) != STATUS_OK)
+		return false;
+	jwt_jti_format(token.session, ret_id);
+	return true;
 }
 
 void session_start(struct http_request *req, const struct session_start *start)
@@ -86,7 +83,6 @@ void session_start(struct http_request *req, const struct session_start *start)
 	char id[37], replaced[37], user_agent[EVENT_ORIGIN_AGENT_LEN + 1];
 
 	jwt_jti_format(starting->tokens.session.id, id);
-	jwt_jti_format(starting->replaced, replaced);
 	event_origin_agent(req, user_agent);
 	postgres_param_text(&params, id);
 	postgres_param_int(&params, start->user_id);
@@ -100,7 +96,8 @@ void session_start(struct http_request *req, const struct session_start *start)
 	postgres_param_int(&params, users_of(req)->config->auth.token_lifetime_s);
 	postgres_param_text(&params, starting->tokens.session.factor);
 	postgres_param_text(&params, event_origin_of(req, start->user_id, id));
-	postgres_param_text(&params, starting->has_replaced ? replaced : NULL);
+	postgres_param_text(&params, find_replaced(req, start, replaced) ? replaced : NULL);
+	device_note(req, start->user_id, id); /* before the session is stored, because the client may leave then */
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_session_insert, &params, stored, starting);
 }
 
@@ -119,16 +116,13 @@ static void publish_surplus(const struct users *users, const struct postgres_row
 static void stored(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct starting *starting = arg;
-	char id[37];
 
-	starting->is_certain = status == STATUS_OK;
+	starting->is_certain = status == STATUS_OK || status == STATUS_BUSY; /* the latter: it was not sent */
 	if (status == STATUS_OK && postgres_count(rows) == 0)
 		status = STATUS_UNAVAILABLE; /* the user was changed since the password was read: the client has to try again */
 	if (status != STATUS_OK)
 		return http_reply_status(starting->req, status);
 	publish_surplus(users_of(starting->req), rows);
-	jwt_jti_format(starting->tokens.session.id, id);
-	device_note(starting->req, starting->tokens.user_id, id);
 	starting->tokens.session.authenticated_s = postgres_int(rows, 0, COLUMN_STARTED_AUTHENTICATED_S);
 	session_reply(starting->req, 201, &starting->tokens, rows, 0);
 }

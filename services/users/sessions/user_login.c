@@ -127,7 +127,7 @@ static void record(const struct credentials *credentials)
 
 	postgres_param_int(&params, credentials->user_id);
 	postgres_param_text(&params, event_origin_of(req, credentials->user_id, NULL));
-	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_event_login, &params, recorded, NULL);
+	postgres_exec(users_of(req)->postgres, &users_of(req)->scope, &store_event_login, &params, recorded, NULL);
 }
 
 static void recorded(enum status status, const struct postgres_rows *rows, void *arg)

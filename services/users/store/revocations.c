@@ -38,9 +38,9 @@ const struct postgres_statement store_revoked_tokens = {
 	true,
 };
 
-const struct postgres_statement store_revoked_tokens_of_user = {
-	"revoked_tokens_of_user",
-	REVOKED_TOKENS " WHERE user_id = $1::bigint ORDER BY expires_at DESC LIMIT $2::bigint",
+const struct postgres_statement store_revoked_tokens_by = {
+	"revoked_tokens_by",
+	REVOKED_TOKENS " WHERE revoked_by = $1::uuid",
 	true,
 };
 

@@ -20,8 +20,8 @@ enum { COLUMN_TOKEN_REVOCATION_EXPIRES_S };
 
 /* after jti, limit -> tokens and sessions that were revoked one by one */
 extern const struct postgres_statement store_revoked_tokens;
-/* user id, limit -> the same of one user, the last ones first */
-extern const struct postgres_statement store_revoked_tokens_of_user;
+/* session -> the same of those that its login ended */
+extern const struct postgres_statement store_revoked_tokens_by;
 enum { COLUMN_REVOKED_TOKEN_JTI, COLUMN_REVOKED_TOKEN_IS_INACTIVE, COLUMN_REVOKED_TOKEN_EXPIRES_S };
 
 /* after id, limit, oldest ms that matters -> users of whom tokens were revoked */

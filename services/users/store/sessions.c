@@ -47,10 +47,11 @@ const struct postgres_statement store_user_of_token = {
 	"users.active AND sessions.generation >= users.tokens_dead_until_ms AND sessions.reused_at IS NULL" \
 	" AND sessions.expires_at > now() AND sessions.used_at + " SECONDS(idle) " > now()" \
 	" AND sessions.created_at + " FROM_LOGIN(most, most_otherwise) " > now()"
-/* Revokes the sessions of a WITH query that has their id and user_id. */
-#define REVOKE(query, lifetime) \
-	"INSERT INTO revoked_tokens (jti, user_id, inactive, expires_at)" \
-	" SELECT id, user_id, false, now() + " SECONDS(lifetime) " FROM " query " ON CONFLICT DO NOTHING"
+/* Revokes the sessions of a WITH query that has their id and user_id. by: the session whose login does. */
+#define REVOKE_BY(by, query, lifetime) \
+	"INSERT INTO revoked_tokens (jti, user_id, inactive, expires_at, revoked_by)" \
+	" SELECT id, user_id, false, now() + " SECONDS(lifetime) ", " by "::uuid FROM " query " ON CONFLICT DO NOTHING"
+#define REVOKE(query, lifetime) REVOKE_BY("NULL", query, lifetime)
 
 /* One list of the sessions that end, because Postgres would read the whole table for a condition with OR and a query in it.
  * When another user's ends, whose cookie was replaced, it was done by that user's browser, and not by the user who logs in. */
@@ -64,7 +65,7 @@ const struct postgres_statement store_session_insert = {
 	" WHERE id = $13::uuid AND cookie AND EXISTS (SELECT FROM added) UNION ALL (SELECT id FROM sessions"
 	" WHERE user_id = $2::bigint AND id IS DISTINCT FROM $13::uuid AND EXISTS (SELECT FROM added)"
 	" ORDER BY used_at DESC, id DESC OFFSET $9::bigint - 1))) RETURNING id, user_id),"
-	" revoked AS (" REVOKE("surplus", "$10") "),"
+	" revoked AS (" REVOKE_BY("$1", "surplus", "$10") "),"
 	" ended AS (INSERT" EVENT_COLUMNS " SELECT 'use', 'session_ended', user_id, CASE WHEN user_id = origin.actor"
 	" THEN user_id END, id, origin.network, origin.agent, origin.request FROM surplus," ORIGIN("$12")
 	" WHERE $12::jsonb IS NOT NULL),"

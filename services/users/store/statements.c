@@ -55,7 +55,7 @@ const struct postgres_statement *const store_statements[] = {
 	&store_tokens_end,
 	&store_token_revoke,
 	&store_revoked_tokens,
-	&store_revoked_tokens_of_user,
+	&store_revoked_tokens_by,
 	&store_revoked_users,
 	&store_user_revocation,
 	/* factors */

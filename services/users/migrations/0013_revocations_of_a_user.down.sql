@@ -1,1 +1,0 @@
-DROP INDEX revoked_tokens_user_id;

@@ -1,0 +1,1 @@
+ALTER TABLE revoked_tokens DROP COLUMN revoked_by;
