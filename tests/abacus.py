@@ -293,17 +293,20 @@ class Transaction:
         assert self.run("COMMIT") == "done"
 
 
-def leave_before_the_reply(users, method, path, body, row, **headers):
-    """Sends the request to the Daemon, and disconnects while a statement of it waits for the row ("FROM … WHERE …")."""
+def leave_before_the_reply(users, method, path, body, row, meanwhile=lambda: None, **headers):
+    """Sends the request to the Daemon, and disconnects while a statement of it waits for the row ("FROM … FOR …"). Returns what
+    meanwhile() did before that."""
     text = json.dumps(body)
     headers = {"Host": "a", "X-Forwarded-For": "10.9.8.7", "Content-Type": "application/json", **headers}
     head = "".join(f"{name}: {value}\r\n" for name, value in {**headers, "Content-Length": len(text)}.items())
     left = users.metric("http_requests_total", 'code="499"')
-    with Transaction("users", f"SELECT {row} FOR UPDATE") as held:
+    with Transaction("users", f"SELECT {row}") as held:
         with socket.create_connection(("127.0.0.1", users.port)) as client:
             client.sendall(f"{method} {path} HTTP/1.1\r\n{head}\r\n{text}".encode())
             eventually(lambda: held.waiting() > 0, message="it waits for the row")
+            done = meanwhile()
         eventually(lambda: users.metric("http_requests_total", 'code="499"') == left + 1)
+    return done
 
 
 def superuser(sql, database="postgres"):

@@ -311,6 +311,24 @@ def test_a_login_that_began_before_a_password_change_returns_a_revoked_token(per
         assert get(path, token=late).json == INVALID_TOKEN
 
 
+def test_a_login_beside_a_password_change_whose_client_leaves_returns_a_token_that_is_revoked(person):
+    """The login reads the old hash while the change waits, and its client does not wait for it."""
+    login, new = {"email": person.email, "password": person.password}, "nine wooden beads"
+    with Daemon("users") as users:
+        token = abacus.leave_before_the_reply(
+            users,
+            "PUT",
+            "/auth/password",
+            {"current": person.password, "new": new},
+            f"FROM users WHERE id = {person.id} FOR NO KEY UPDATE",
+            meanwhile=lambda: users.call("POST", "/auth/login", login).json["auth_token"],
+            Authorization=f"Bearer {person.token}",
+        )
+        for path in ("/auth/status", "/api/values"):
+            eventually(lambda path=path: get(path, token=token).json == INVALID_TOKEN)
+    assert get("/api/values", token=abacus.log_in(person.email, new)).status == 200
+
+
 def test_activating_an_active_user_revokes_no_token(person, admin):
     assert call("PATCH", f"/users/{person.id}", {"active": True}, token=admin).status == 200
     for path in ["/auth/status", "/api/values"]:

@@ -67,7 +67,7 @@ def test_a_device_is_reported_although_its_client_leaves_before_the_reply(person
     knows_one(person)
     with Daemon("users") as users:
         login = {"email": person.email, "password": person.password}
-        row = f"FROM users WHERE id = {person.id}"
+        row = f"FROM users WHERE id = {person.id} FOR UPDATE"
         abacus.leave_before_the_reply(users, "POST", "/auth/session", login, row, **{"User-Agent": "a thief's"})
     assert len(notices(person, 1)) == 1
 

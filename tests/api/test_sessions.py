@@ -444,7 +444,7 @@ def test_a_login_whose_client_leaves_before_the_reply_ends_sessions_as_any_other
         oldest, newest = (users.call("POST", "/auth/session", login).json for _ in range(2))
         replaced = log_in(Person(), cookie=True, headers={"Origin": ORIGIN})
         headers = {"Host": HOST, "Origin": ORIGIN, "Cookie": "=".join(cookie_of(replaced)[:2])}
-        row = f"FROM users WHERE id = {person.id}"
+        row = f"FROM users WHERE id = {person.id} FOR UPDATE"
         abacus.leave_before_the_reply(users, "POST", "/auth/session", {**login, "cookie": True}, row, **headers)
         for token in (oldest["access_token"], replaced.json["access_token"]):
             eventually(lambda token=token: is_refused_everywhere(token), message="values refuses it too")
@@ -453,7 +453,7 @@ def test_a_login_whose_client_leaves_before_the_reply_ends_sessions_as_any_other
 
 def test_a_process_that_stops_publishes_what_waits_in_its_retry_queue(person):
     session = session_of(person)
-    row = f"FROM sessions WHERE id = '{session['session']['id']}'"
+    row = f"FROM sessions WHERE id = '{session['session']['id']}' FOR UPDATE"
     with Daemon("users") as users:
         old_enough(users)
         authorization = {"Authorization": f"Bearer {session['access_token']}"}

@@ -142,9 +142,12 @@ PGresult *statement_tokens_end(struct transaction *transaction, const char *cons
 
 PGresult *statement_user_revocation(struct transaction *transaction, const char *const *texts)
 {
+	int64_t *dead_ms = &dead_until_ms[strtoll(texts[0], NULL, 10)], until_ms = strtoll(texts[2], NULL, 10);
 	PGresult *result = result_new(1, 2);
 
-	result_set_int(result, 0, 0, dead_until_ms[strtoll(texts[0], NULL, 10)]);
+	if (*dead_ms >= strtoll(texts[1], NULL, 10) && *dead_ms < until_ms)
+		*dead_ms = until_ms;
+	result_set_int(result, 0, 0, *dead_ms);
 	result_set_bool(result, 0, 1, false);
 	return result;
 }

@@ -7,7 +7,8 @@
 
 /* id, now_ms, origin|null -> revocation, or no row when there is no such user */
 extern const struct postgres_statement store_tokens_end;
-/* id -> revocation, also of a deleted user; no row: there never was such a user, or all its tokens have expired */
+/* id, begun_ms, until_ms -> revocation, also of a deleted user; no row: there never was such a user, or all its tokens have
+ * expired. If tokens of the user were ended at begun_ms or later, those up to until_ms are ended too. */
 extern const struct postgres_statement store_user_revocation;
 enum { COLUMN_REVOCATION_UNTIL_MS, COLUMN_REVOCATION_IS_INACTIVE };
 
