@@ -101,6 +101,9 @@ export default defineConfig(({ command }) => ({
 		cors: false, // nginx decides about other origins
 		ws: { path: "/@vite/hmr" }, // the one path whose upgrade nginx passes on (nginx/client-develop.conf)
 		warmup: { clientFiles: ["src/main.tsx"] },
+		// Many editors empty a file and then write it. Without this, Vite may read it in between and serve it empty until the next edit, because its
+		// watcher drops a change that follows another within 50 ms.
+		watch: { awaitWriteFinish: { stabilityThreshold: 200, pollInterval: 20 } },
 		fs: { allow: [".", "../theme"] },
 		proxy: { "/api": { target: backend, ws: true }, "/auth": backend, "/users": backend, "/status/": backend, "/swagger": backend },
 	},
