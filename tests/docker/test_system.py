@@ -123,12 +123,6 @@ def test_manage_shell_is_psql():
 
 LOG_IN = "/src/pages/log-in.tsx"
 EDIT_LIMIT_S = 2  # of the quickest of a few edits, because the machine does other work
-EDITS_APART_S = 0.1  # because Vite's watcher takes what changes again within 50 ms for one change
-
-
-def edit(path, text):
-    time.sleep(EDITS_APART_S)
-    path.write_text(text)
 
 
 @pytest.fixture
@@ -138,7 +132,7 @@ def source():
     before = path.read_text()
     assert get(LOG_IN).status == 200
     yield path
-    edit(path, before)
+    path.write_text(before)
     eventually(lambda: b"Edit 1" not in get(LOG_IN).body, message="Vite has seen that it was put back")
 
 
@@ -164,7 +158,7 @@ def next_report(vite, kind):
 def test_an_edit_of_the_client_is_reported_to_the_page_and_served_within_2_s(source, vite):
     before, times = source.read_text(), []
     for n in range(3):
-        edit(source, before.replace("Forgot your password?", f"Edit 1{n}"))
+        source.write_text(before.replace("Forgot your password?", f"Edit 1{n}"))
         start = time.monotonic()
         assert [one["path"] for one in next_report(vite, "update")["updates"]] == [LOG_IN]
         eventually(lambda n=n: f"Edit 1{n}" in get(LOG_IN).body.decode(), message="the edit is served")
@@ -175,16 +169,16 @@ def test_an_edit_of_the_client_is_reported_to_the_page_and_served_within_2_s(sou
 @pytest.mark.skipif(KIND != "dev", reason=elsewhere("only for development"))
 def test_a_type_error_stops_no_page_and_a_syntax_error_is_reported_until_it_is_repaired(source, vite):
     before = source.read_text()
-    edit(source, before + '\nconst wrong: number = "text";\nvoid wrong;\n')
+    source.write_text(before + '\nconst wrong: number = "text";\nvoid wrong;\n')
     next_report(vite, "update")
     assert (get("/login").status, get(LOG_IN).status) == (200, 200)
 
-    edit(source, before.replace("return (", "return (("))
+    source.write_text(before.replace("return (", "return (("))
     reply = eventually(lambda: (got := get(LOG_IN)).status == 500 and got, message="the error is seen")
     assert next_report(vite, "error")["err"]["id"].endswith(LOG_IN)
     assert get("/login").status == 200 and reply.headers["Content-Type"] != "application/json"
 
-    edit(source, before)
+    source.write_text(before)
     eventually(lambda: get(LOG_IN).status == 200, message="it is repaired")
 
 
