@@ -292,11 +292,12 @@ def make_tree_with_state(folder):
 
 @pytest.mark.parametrize("command", ["docker", "arm64"])
 def test_each_step_that_needs_containers_makes_what_it_needs_when_it_runs_alone(tmp_path, command):
-    """Of the steps that make an image, those of users and certificates."""
+    """Of the steps that make an image, those of users and certificates; without the one that wants a browser."""
     (tmp_path / "list").mkdir()
     variables = make_tree_with_state(tmp_path / "list")
     listed = run("sh", "test.sh", command, "--only", cwd=tmp_path / "list", **variables).stdout.splitlines()
     steps = [step.strip() for step in listed if " image " not in step or "users" in step or "certificates" in step]
+    steps = [step for step in steps if step != "docker dev client"]
     assert {"docker stage tests/api", "docker prod sbom"} <= set(steps) or command == "arm64"
 
     def alone(number):

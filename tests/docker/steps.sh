@@ -296,6 +296,20 @@ accounts() {
 			-d '{"username":"user","email":"user@abacus.test","password":"abacus-user-dev"}'
 }
 
+client_edits() {
+	need_system && (cd tests/e2e && BASE_URL="http://localhost:$PORT" node --test --test-reporter=tap develop.test.mjs)
+}
+
+# An edit of the client in development, in a real browser; `sh test.sh e2e` brings what it needs.
+browser_step() {
+	if [ -x "${CHROMIUM:-/usr/bin/chromium}" ] && [ -d tests/e2e/node_modules ]; then
+		step "docker dev client" client_edits
+		sed -n 's/^ *# \(edits were shown.*\)/        \1/p' "$out"
+	else
+		(ELSEWHERE="docker dev client" && skip "docker dev client" "e2e develop has a browser; here there is no Chromium, or tests/e2e has no packages")
+	fi
+}
+
 system_test() {
 	need_system && containers_test "$@"
 }
@@ -411,6 +425,7 @@ docker_steps() {
 		step "docker $kind misconfigured" misconfigured_test
 		[ $kind = dev ] || step "docker $kind sbom" system_test tests/docker/test_sbom.py # because only what is pushed has one
 		[ $kind != prod ] || step "docker $kind replicas" system_test tests/docker/test_replicas.py
+		[ $kind != dev ] || browser_step
 		step "docker $kind down" stop_system
 		act leave_system
 	done
