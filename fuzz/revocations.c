@@ -88,7 +88,7 @@ struct redis_call *redis_command(struct redis *asked, struct scope *scope, int a
 struct redis_call *redis_eval(struct redis *asked, struct scope *scope, const struct redis_script *script, int keys, int argc,
 			      const char **argv, const size_t *lens, redis_done *done, void *arg)
 {
-	require(argc - keys == 8 && strlen(argv[keys]) == REVOCATIONS_NAME_BYTES - 1);
+	require(argc - keys == 9 && strlen(argv[keys]) == REVOCATIONS_NAME_BYTES - 1);
 	return accept_call(strcmp(argv[keys + 1], "join") == 0 ? ASKED_JOIN : ASKED_RENEW, argv[keys + 3], done, arg);
 }
 

@@ -27,6 +27,7 @@
 #define FULL_AGAIN_MS ((FORGET_SLICES + 1) * FORGET_MS) /* when all are forgotten */
 #define AGAIN_MS 1000                                   /* after an error reply */
 #define BEATS 5                                         /* confirmations in a lease */
+#define BEAT_MS_MIN 200                                 /* of the shortest lease that can be configured */
 
 REDIS_SCRIPT(libcommon_auth, revocations_follow, revocations_follow);
 
@@ -340,18 +341,28 @@ static void caught_up(enum status status, const redisReply *reply, void *arg)
 
 /* ---- the table of followers ---- */
 
+/* The lease of before counts until a renewal is answered, and may be longer than the next one. */
+static int64_t trusted_ms(const struct revocations *revocations, int64_t now_us)
+{
+	int64_t left_us = revocations->trusted_until_us - now_us;
+
+	return left_us > 0 ? left_us / 1000 + 1 : 0;
+}
+
 static void confirm(struct revocations *revocations, const char *action, int64_t lease_us, redis_done *done)
 {
-	char beat[INT64_TEXT_BYTES], lease_ms[INT64_TEXT_BYTES], lifetime_s[INT64_TEXT_BYTES];
+	char beat[INT64_TEXT_BYTES], lease_ms[INT64_TEXT_BYTES], left_ms[INT64_TEXT_BYTES], lifetime_s[INT64_TEXT_BYTES];
 
-	int64_format((int64_t)++revocations->beat, beat);
-	int64_format(lease_us / 1000, lease_ms);
-	int64_format(revocations->config.lifetime_s, lifetime_s);
 	revocations->confirmed_us =
 		clock_boottime_us(); /* before it is sent: the lease never lasts longer here than for users */
-	redis_eval(revocations->redis, &revocations->scope, &revocations_follow_script, 3, 11,
+	int64_format((int64_t)++revocations->beat, beat);
+	int64_format(lease_us / 1000, lease_ms);
+	int64_format(trusted_ms(revocations, revocations->confirmed_us), left_ms);
+	int64_format(revocations->config.lifetime_s, lifetime_s);
+	redis_eval(revocations->redis, &revocations->scope, &revocations_follow_script, 3, 12,
 		   (const char *[]){REVOCATIONS_FOLLOWERS, REVOCATIONS_COMPLETE, REVOCATIONS_STREAM, revocations->name, action,
-				    beat, revocations->last_id, lease_ms, lifetime_s, log_instance(), REVOCATIONS_CHANNEL},
+				    beat, revocations->last_id, lease_ms, left_ms, lifetime_s, log_instance(),
+				    REVOCATIONS_CHANNEL},
 		   NULL, done, revocations);
 }
 
@@ -420,14 +431,16 @@ static void renewed(enum status status, const redisReply *reply, void *arg)
 
 static long beat_ms(const struct revocations *revocations)
 {
-	return revocations->config.lease_s * 1000 / BEATS;
+	int64_t lease_ms = revocations->is_registered ? revocations->lease_us / 1000 : revocations->config.lease_s * 1000;
+
+	return lease_ms / BEATS > BEAT_MS_MIN ? (long)(lease_ms / BEATS) : BEAT_MS_MIN;
 }
 
 static void wait_for_entries(struct revocations *revocations)
 {
-	char block[16];
+	char block[INT64_TEXT_BYTES];
 
-	snprintf(block, sizeof block, "%ld", beat_ms(revocations));
+	int64_format(beat_ms(revocations), block);
 	revocations->waiting_since_us = clock_monotonic_us();
 	redis_command_blocking(revocations->redis, &revocations->scope, beat_ms(revocations), 8,
 			       (const char *[]){"XREAD", "COUNT", BATCH_TEXT, "BLOCK", block, "STREAMS", REVOCATIONS_STREAM,

@@ -39,9 +39,12 @@
  *    refused. The lease bounds every follower's.
  *  - The epoch of a republication names its table.
  *  - A table that began anew may lack followers which still trust their copies. So nothing is answered with 200 until a users
- *    process has seen the table for a whole lease and has settled it (field `#settled`). What was waiting when the id
- *    changed is answered with 503. users publishes everything again after each lost connection, and as soon as it sees
- *    another table.
+ *    process has seen the table for a whole lease, its own or the longest that it has seen a follower hold in the table
+ *    before, and has settled it (field `#settled`). What was waiting when the id changed is answered with 503. users
+ *    publishes everything again after each lost connection, and as soon as it sees another table.
+ *
+ * The proof bounds a lease when the follower joins, and not its renewals. A follower that joins again, and is granted a shorter
+ * lease, trusts its copy by the former one until a renewal was answered, so what is left of the former one is registered.
  *
  * Two versions at once: processes of an earlier version do not join this table, so users does not wait for them, and what it
  * has answered with 200 they refuse when they have read the entry, a moment later. Versions without a table trust the stream

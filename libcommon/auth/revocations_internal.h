@@ -28,9 +28,9 @@ struct revocations_follower {
 #define REVOCATIONS_TABLE_BYTES 80
 struct revocations_table {
 	char id[REVOCATIONS_TABLE_BYTES]; /* "": none was seen yet */
-	int64_t since_us;                 /* when it was seen first */
+	int64_t old_from_us;              /* when the leases of all followers of an earlier one have run out */
 	bool is_settled;
-	int64_t lease_us; /* of a follower whose value cannot be read */
+	int64_t lease_us; /* as configured; of a follower whose value cannot be read */
 	LIST_HEAD(, revocations_follower) followers;
 };
 

@@ -123,7 +123,7 @@ void revocations_table_free(struct revocations_table *table)
 
 bool revocations_table_is_old(const struct revocations_table *table, int64_t now_us)
 {
-	return *table->id && now_us - table->since_us > with_margin(table->lease_us);
+	return *table->id && now_us > table->old_from_us;
 }
 
 static bool is_table(const redisReply *fields)
@@ -144,11 +144,26 @@ static const char *value_of(const redisReply *fields, const char *name)
 	return NULL;
 }
 
+static int64_t longest_lease_us(const struct revocations_table *table)
+{
+	const struct revocations_follower *follower;
+	int64_t lease_us = table->lease_us;
+
+	LIST_FOREACH (follower, &table->followers, link)
+		if (follower->lease_us > lease_us)
+			lease_us = follower->lease_us;
+	return lease_us;
+}
+
+/* A follower may have renewed its lease just before the table of before was lost. */
 static void begin(struct revocations_table *table, const char *id, int64_t now_us)
 {
+	int64_t old_from_us = now_us + with_margin(longest_lease_us(table));
+
 	revocations_table_free(table);
 	strcpy(table->id, id);
-	table->since_us = now_us;
+	if (old_from_us > table->old_from_us)
+		table->old_from_us = old_from_us;
 }
 
 static bool has_value(const struct revocations_follower *follower, const redisReply *value)

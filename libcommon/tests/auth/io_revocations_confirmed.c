@@ -269,6 +269,21 @@ static void test_a_new_table_confirms_nothing_before_a_lease_is_over(void **stat
 	assert_true(ask_and_wait(LIMIT_MS).after_us < LEASE_US);
 }
 
+/* users was restarted with a shorter REVOCATIONS_MAX_AGE_SECONDS than the follower, which is cut off when Redis is emptied. */
+static void test_a_new_table_confirms_nothing_before_the_longest_lease_of_the_former_one_is_over(void **state)
+{
+	struct confirmation confirmation;
+
+	follow(0, stoppable, 2 * LEASE_S);
+	settle();
+	ask(&confirmation, 1, 1); /* by whose reply the publisher knows the follower */
+	WAIT_FOR(confirmation.is_there);
+	BESIDE("FLUSHDB");
+	confirmation = ask_and_wait(LIMIT_MS);
+	assert_int_equal(confirmation.status, STATUS_OK);
+	assert_int_equal(revocations_check(followers[0], &confirmation.token), REVOCATION_UNKNOWN);
+}
+
 static void test_a_revocation_that_waits_while_redis_is_emptied_is_not_confirmed(void **state)
 {
 	struct confirmation confirmation;
@@ -395,6 +410,7 @@ int main(void)
 		CONFIRMED_TEST(test_a_follower_that_was_cut_off_is_waited_for_until_it_has_read_on),
 		CONFIRMED_TEST(test_a_follower_that_renews_and_confirms_nothing_makes_a_revocation_unconfirmed),
 		CONFIRMED_TEST(test_a_new_table_confirms_nothing_before_a_lease_is_over),
+		CONFIRMED_TEST(test_a_new_table_confirms_nothing_before_the_longest_lease_of_the_former_one_is_over),
 		CONFIRMED_TEST(test_a_revocation_that_waits_while_redis_is_emptied_is_not_confirmed),
 		CONFIRMED_TEST(test_a_revocation_that_waits_while_the_stream_is_deleted_is_not_confirmed),
 		CONFIRMED_TEST(test_a_follower_joins_again_after_redis_was_emptied),

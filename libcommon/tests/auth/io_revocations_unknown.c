@@ -478,6 +478,42 @@ static void test_the_lease_of_the_proof_bounds_the_followers(void **state)
 	WAIT_FOR(!revocations_is_ready(revocations));
 }
 
+/* users was restarted with a shorter REVOCATIONS_MAX_AGE_SECONDS than this process. */
+static void test_a_lease_that_is_shorter_than_configured_is_renewed_in_time(void **state)
+{
+	int64_t until_us = clock_monotonic_us() + 2500000;
+
+	prove(LIFETIME_S, 1000);
+	start(MAX_AGE_S);
+	WAIT_FOR(revocations_is_ready(revocations));
+	while (clock_monotonic_us() < until_us) {
+		event_base_loop(base, EVLOOP_ONCE);
+		assert_true(revocations_is_ready(revocations));
+	}
+}
+
+/* Of the only follower; -1: there is none. */
+static long long registered_lease_ms(void)
+{
+	static const char script[] = "for _, value in ipairs(redis.call('HVALS', KEYS[1])) do "
+				     "local lease_ms = string.match(value, '^%d+ %S+ (%d+) ') "
+				     "if lease_ms then return tonumber(lease_ms) end end return -1";
+
+	return BESIDE("EVAL", script, "1", REVOCATIONS_FOLLOWERS);
+}
+
+/* If it is cut off before it has renewed the shorter one, it trusts its copy by the former one. */
+static void test_a_follower_that_is_granted_a_shorter_lease_registers_what_is_left_of_its_former_one(void **state)
+{
+	know_revoked(MAX_AGE_S);
+	assert_int_equal(registered_lease_ms(), MAX_AGE_S * 1000);
+	prove(LIFETIME_S, 1000);
+	kill_follower();
+	WAIT_FOR(registered_lease_ms() != MAX_AGE_S * 1000);
+	assert_in_range(registered_lease_ms(), (MAX_AGE_S - 60) * 1000, MAX_AGE_S * 1000);
+	WAIT_FOR(registered_lease_ms() == 1000);
+}
+
 static void test_a_lease_is_renewed_without_entries(void **state)
 {
 	int64_t until_us = clock_monotonic_us() + 2500000;
@@ -524,6 +560,8 @@ int main(void)
 		REVOCATIONS_TEST(test_a_stream_that_keeps_revocations_for_less_than_a_lifetime_is_not_trusted),
 		REVOCATIONS_TEST(test_a_process_whose_lifetime_users_does_not_publish_for_is_not_loading),
 		REVOCATIONS_TEST(test_the_lease_of_the_proof_bounds_the_followers),
+		REVOCATIONS_TEST(test_a_lease_that_is_shorter_than_configured_is_renewed_in_time),
+		REVOCATIONS_TEST(test_a_follower_that_is_granted_a_shorter_lease_registers_what_is_left_of_its_former_one),
 		REVOCATIONS_TEST(test_a_lease_is_renewed_without_entries),
 	};
 
