@@ -454,6 +454,17 @@ def test_a_user_whose_password_is_from_before_this_rule_logs_in_and_changes_it(p
     abacus.log_in(person.email, "nine wooden beads")
 
 
+def test_a_user_whose_password_was_listed_after_it_was_set_logs_in_and_changes_it(person, tmp_path):
+    listed = tmp_path / "denylist"
+    listed.write_text(hashlib.sha1(person.password.encode()).hexdigest().upper())
+    with Daemon("users", PASSWORD_DENYLIST=listed) as daemon:
+        login = daemon.call("POST", "/auth/login", person.credentials)
+        assert login.status == 200
+        change = {"current": person.password, "new": f"nine wooden beads {person.username}"}
+        assert daemon.call("PUT", "/auth/password", change, token=login.json["auth_token"]).status == 200
+    abacus.log_in(person.email, change["new"])
+
+
 COMPOSED, DECOMPOSED = "Zo\u00eb und Andr\u00e9", "Zoe\u0308 und Andre\u0301"
 
 

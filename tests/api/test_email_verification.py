@@ -162,6 +162,33 @@ def test_a_caller_asks_for_a_link(person):
     assert is_verified(person.email)
 
 
+# ---- users of a run with another setting ----
+
+
+def test_a_user_of_before_links_were_required_keeps_the_token_and_needs_a_link_to_log_in(required, person):
+    assert required.call("GET", "/auth/status", token=person.token).status == 200
+    assert said(required.call("POST", "/auth/login", person.credentials)) == (403, UNVERIFIED)
+    assert verify(token_of(person.email)).status == 200
+    assert required.call("POST", "/auth/login", person.credentials).status == 200
+
+
+def test_a_user_whose_link_was_required_and_not_used_logs_in_when_none_is_required(required):
+    user = someone()
+    assert said(required.call("POST", "/auth/register", user)) == (202, WAITS)
+    abacus.log_in(user["email"], user["password"])
+
+
+def test_a_change_that_waits_for_its_link_ends_with_one_that_counts_at_once(optional, person):
+    """Otherwise the address of before would replace it by the link of a run that sent one."""
+    waiting, at_once = new_address(), new_address()
+    change(optional, person, waiting)
+    token = token_of(waiting)
+    body = {"email": at_once, "current": person.password}
+    assert call("PATCH", "/auth/account", body, token=person.token).status == 200
+    assert said(verify(token)) == (400, INVALID)
+    assert email_of(person) == at_once
+
+
 # ---- changing the address ----
 
 

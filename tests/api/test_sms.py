@@ -155,6 +155,21 @@ def test_numbers_of_other_countries_are_refused(person):
         assert enrol(person, new_number(), send=send, current=person.password).status == 201
 
 
+def test_the_owner_of_a_number_of_a_country_that_is_accepted_no_longer_goes_on_getting_codes(owner):
+    """Otherwise the owner would be locked out. Another number of that country is refused."""
+    with Daemon("users", SMS_COUNTRIES="43") as daemon:
+        send = lambda path, body, **options: daemon.call("POST", path, body, **options)  # noqa: E731
+        challenge = challenge_of(owner, send=send)
+        reply = send(f"/auth/challenge/{challenge}", {"method": "mtan", "code": owner.code()})
+        assert reply.status == 201, reply
+        phone = new_number()
+        action = {"action": "add_factor", "parameters": {"method": "mtan", "phone": phone}}
+        begun = send("/auth/confirmations", action, token=owner.token)
+        reply = send(f"/auth/challenge/{begun.json['data']['challenge']}", {"method": "mtan", "code": owner.code()})
+        headers = {"X-Confirmation": reply.json["data"]["confirmation"]}
+        assert enrol(owner, phone, headers, send).json["errors"][0]["field"] == "phone"
+
+
 def test_a_server_without_a_gateway_offers_no_sms(person):
     with Daemon("users", APP_ENV="production", SECRET_KEY=secrets.token_hex(32), SECRET_KEY_FILE=None) as daemon:
         body = {"email": person.email, "password": person.password}

@@ -102,3 +102,14 @@ def test_the_same_holds_for_the_work_of_large_jobs(without_values, person):
         assert large_in_redis() == 6
         with Daemon("worker"):
             eventually(lambda: states("primorial", indexes) == ["done"] * 9, 60)
+
+
+def test_what_was_submitted_below_a_maximum_that_was_lowered_since_is_calculated(without_values, person):
+    """What is in Redis, and what Postgres alone has."""
+    indexes = short(5)
+    with Daemon("values", WINDOW_JOBS=2) as values:
+        submit_to(values, indexes, person)
+    with Daemon("values", VALUES_MAX_FIBONACCI=100) as values, Daemon("worker"):
+        eventually(lambda: states("fibonacci", indexes) == ["done"] * 5, 60)
+        for index in indexes:
+            assert values.call("GET", f"/values/fibonacci/{index}", token=person.token).status == 200
