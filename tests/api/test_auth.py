@@ -1,6 +1,7 @@
 """Registering, logging in and out, tokens: every failure is compared whole."""
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -462,6 +463,26 @@ def test_a_user_whose_password_was_listed_after_it_was_set_logs_in_and_changes_i
         assert login.status == 200
         change = {"current": person.password, "new": f"nine wooden beads {person.username}"}
         assert daemon.call("PUT", "/auth/password", change, token=login.json["auth_token"]).status == 200
+    abacus.log_in(person.email, change["new"])
+
+
+def test_two_daemons_that_hash_with_other_parameters_replace_each_others_hashes_and_refuse_no_user(person):
+    used = f"SELECT split_part(password_hash, '$', 4) FROM users WHERE id = {person.id}"
+    with contextlib.ExitStack() as started:
+        daemons = [
+            started.enter_context(Daemon("users", ARGON2_MEMORY_KIB=memory, ARGON2_PASSES=passes))
+            for memory, passes in [(64, 1), (128, 2)]
+        ]
+        login = {"email": person.email, "password": person.password}
+        log_in = lambda n, path: daemons[n % 2].call("POST", path, login).status  # noqa: E731
+        for n, parameters in enumerate(["m=64,t=1,p=1", "m=128,t=2,p=1"] * 2):
+            assert log_in(n, "/auth/login") == 200
+            eventually(lambda parameters=parameters: abacus.psql("users", used) == parameters)
+        with ThreadPoolExecutor(8) as pool:
+            statuses = list(pool.map(lambda n: (log_in(n, "/auth/login"), log_in(n, "/auth/session")), range(40)))
+        assert statuses == [(200, 201)] * 40
+        change = {"current": person.password, "new": f"nine wooden beads {person.username}"}
+        assert daemons[0].call("PUT", "/auth/password", change, token=person.token).status == 200
     abacus.log_in(person.email, change["new"])
 
 
