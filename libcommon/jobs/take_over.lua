@@ -18,20 +18,20 @@ local function is_finished(name)
 	return entry and tostring(entry[2][2]) .. ':' .. tostring(entry[2][4]) == name
 end
 
--- A letter that Redis does not take (it is full) leaves its job as it is. An error here would end the script, and what it has
+-- A failure that Redis does not take (it is full) leaves its job as it is. An error here would end the script, and what it has
 -- claimed by then would count as delivered, without reaching the worker.
 local refusal
 local function bury(id, fields, deliveries)
 	local kind, index, request_id = tostring(fields[2]), tostring(fields[4]), tostring(fields[6])
 	local name = kind .. ':' .. index
 	if not is_finished(name) then
-		local noted = redis.pcall('HSET', dead, name, deliveries .. ' ' .. now_ms .. ' ' .. request_id)
-		if type(noted) == 'table' then
-			refusal = noted
+		local failure = redis.pcall('XADD', finished, '*', 'kind', kind, 'index', index, 'summary', '')
+		if type(failure) == 'table' then
+			refusal = failure
 			return
 		end
+		redis.call('HSET', dead, name, deliveries .. ' ' .. now_ms .. ' ' .. request_id .. ' ' .. failure)
 		redis.call('HDEL', window, name)
-		redis.call('XADD', finished, '*', 'kind', kind, 'index', index, 'summary', '')
 	end
 	redis.call('XACK', stream, group, id)
 	redis.call('XDEL', stream, id)

@@ -18,6 +18,7 @@ for i = 2, #ARGV, 2 do
 	if not is_another(id, name) then
 		redis.call('XACK', finished, group, id)
 		redis.call('XDEL', finished, id)
+		if name ~= '' then note_gone(name) end -- a failure is not in the window
 	end
 end
 return 1

@@ -107,7 +107,7 @@ static bool has_letter(const redisReply *letters, const char *name)
 	return false;
 }
 
-/* letter: "deliveries failed_unix_ms request_id" (libcommon/jobs/bury.lua). */
+/* letter: "deliveries failed_unix_ms request_id entry" (libcommon/jobs/bury.lua); without the entry from the version before. */
 static void print_letter(const char *name, const char *letter)
 {
 	const char *time = strchr(letter, ' '), *rest = time ? strchr(time + 1, ' ') : NULL;
@@ -116,7 +116,7 @@ static void print_letter(const char *name, const char *letter)
 
 	if (ms && int64_parse(ms, &unix_ms) == STATUS_OK && unix_ms >= 0) {
 		clock_format(unix_ms, text);
-		printf("%s %.*s %s%s\n", name, (int)(time - letter), letter, text, rest);
+		printf("%s %.*s %s %.*s\n", name, (int)(time - letter), letter, text, (int)strcspn(rest + 1, " "), rest + 1);
 	} else {
 		printf("%s %s\n", name, letter);
 	}

@@ -12,6 +12,7 @@
 struct retry {
 	struct http_request *req;
 	struct job_key key;
+	bool was_failed; /* in Postgres, where it is pending now */
 	bool is_for_anybody;
 };
 
@@ -52,7 +53,7 @@ static void counted(const struct rate_verdict *verdict, void *arg)
 		change(retry);
 }
 
-/* Postgres first: if Redis then fails, refill adds the job. */
+/* Postgres first: if the job does not get to Redis, because that fails or the client leaves, refill adds it. */
 static void change(struct retry *retry)
 {
 	struct http_request *req = retry->req;
@@ -83,7 +84,8 @@ static void changed(enum status status, const struct postgres_rows *rows, void *
 	state = store_state_read(rows, 0, COLUMN_RETRIED_STATE);
 	if (state == JOB_DONE)
 		return reply(retry, "done");
-	jobs_retry(values_of(req)->redis, http_request_scope(req), retry->key, state == JOB_FAILED, put_back, retry);
+	retry->was_failed = state == JOB_FAILED;
+	jobs_retry(values_of(req)->redis, http_request_scope(req), retry->key, retry->was_failed, put_back, retry);
 }
 
 static void ask_users(struct retry *retry)
@@ -107,13 +109,16 @@ static void answered(enum auth_verdict verdict, const struct introspection_user 
 	change(retry);
 }
 
-/* Whatever Redis answers, it is pending in Postgres. */
+/* Without Redis's answer, what was pending in Postgres before may become failed there yet. */
 static void put_back(enum status status, void *arg)
 {
 	struct retry *retry = arg;
 
-	if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+	if (status != STATUS_OK && status != STATUS_NOT_FOUND) {
+		if (!retry->was_failed)
+			return http_reply_status(retry->req, status);
 		refill_soon(values_of(retry->req)->refill);
+	}
 	reply(retry, "pending");
 }
 

@@ -350,6 +350,12 @@ static bool may_be_unknown(const struct job_result *result)
 	return result->state == JOB_ABSENT && was_taken_back[result->key.kind][result->key.index];
 }
 
+/* A late worker may finish what is a dead letter; readers see that it failed until that is written. */
+static bool may_be_failed(const struct job_result *result)
+{
+	return result->state == JOB_FAILED && promises_has_failed(result->key);
+}
+
 /* What was announced stays done, unless something was lost. */
 static void answer(struct customer *customer)
 {
@@ -357,7 +363,7 @@ static void answer(struct customer *customer)
 		const struct job_result *result = &customer->results[i];
 
 		if (customer->was_seen[i] && customer->losses == promises_losses() && result->state != JOB_DONE &&
-		    !may_be_unknown(result))
+		    !may_be_unknown(result) && !may_be_failed(result))
 			promise_broken("a result was announced, and is not done for a later reader", "");
 	}
 	if (customer->reads_whole && customer->results[0].state == JOB_DONE &&
@@ -394,12 +400,17 @@ static void retry_of(struct customer *customer)
 		      customer);
 }
 
+/* Most retries are of what failed. */
 static void retry(struct process *process)
 {
 	struct customer *customer = come(process);
+	int tries = 0;
 
-	if (customer)
-		retry_of(customer);
+	if (!customer)
+		return;
+	while (postgres_server_state(customer->key.kind, customer->key.index) != JOB_FAILED && tries++ < indexes)
+		customer->key.index = (customer->key.index + 1) % indexes;
+	retry_of(customer);
 }
 
 /* ---- for the others ---- */

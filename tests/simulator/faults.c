@@ -134,6 +134,12 @@ static void redis_refuses_writes(void)
 	redis_faults.refuses_writes = redis_faults.refuses_writes ? NULL : words[chance_below(sizeof words / sizeof *words)];
 }
 
+static void workers_die_of_jobs(void)
+{
+	redis_server_wear_out("jobs", "workers");
+	redis_server_wear_out("{jobs}:large", "workers");
+}
+
 /* ---- Postgres ---- */
 
 static void postgres_up_or_down(void)
@@ -165,6 +171,7 @@ static const struct fault faults[] = {
 	{"Redis full or not", redis_full},
 	{"Redis refuses or not", redis_refuses},
 	{"Redis refuses writes or not", redis_refuses_writes},
+	{"workers die of their jobs", workers_die_of_jobs},
 	{"Postgres up or down", postgres_up_or_down},
 	{"Postgres fails", postgres_fails},
 };

@@ -167,7 +167,7 @@ static void draw_options(void)
 		worker_options[i] =
 			(struct worker_config){.redis = redis_options_usual,
 					       .lease_s = 3,
-					       .max_deliveries = 5,
+					       .max_deliveries = SIMULATED_DELIVERIES,
 					       .batch = chance_of(1, 2) ? 128 : chance_between(1, 4),
 					       .threads = chance_between(1, 2),
 					       .cache_s = chance_between(1, 100),

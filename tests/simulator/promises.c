@@ -251,6 +251,7 @@ int64_t promises_calls(void)
 
 #define INDEXES_MAX 64
 static bool is_published[KIND_COUNT][INDEXES_MAX]; /* since Redis last lost data */
+static bool has_failed[KIND_COUNT][INDEXES_MAX];   /* once, in Postgres */
 static int losses;
 static bool keys_disagree;
 
@@ -286,7 +287,7 @@ static void check_summary(struct job_key key, const char *summary, size_t len)
 /* "deliveries failed_unix_ms request_id" */
 static void check_dead_letter(const char *letter)
 {
-	if (strtoll(letter, NULL, 10) < 5)
+	if (strtoll(letter, NULL, 10) < SIMULATED_DELIVERIES)
 		promise_broken("a dead letter was delivered too few times", letter);
 	if (faults_injected_in_run() == 0)
 		promise_broken("nothing went wrong, and there is a dead letter", letter);
@@ -306,6 +307,7 @@ void promises_written(const char *kind, int64_t index, enum job_state state, int
 
 	int64_format(index, text);
 	parse_name(kind, text, &key);
+	has_failed[key.kind][index] |= state == JOB_FAILED;
 	if (state != JOB_DONE)
 		return;
 	summary = mem_printf("%" PRId64 " 0 0 %s", digits, preview);
@@ -316,6 +318,11 @@ void promises_written(const char *kind, int64_t index, enum job_state state, int
 bool promises_has_seen(enum kind kind, int64_t index)
 {
 	return is_published[kind][index];
+}
+
+bool promises_has_failed(struct job_key key)
+{
+	return has_failed[key.kind][key.index];
 }
 
 void promises_keys_disagree(void)
@@ -414,19 +421,17 @@ void promises_data_lost(void)
 static bool is_missing;
 static struct job_key missing;
 
+/* One that is pending although it has a dead letter is not retried again: either Postgres is about to learn of the failure, or a
+ * retry was stored, and is then as good as a submission. */
 static void look(enum kind kind, int64_t index, int submissions)
 {
-	char name[40];
-	size_t len;
-
 	if (postgres_server_submissions(kind, index) < submissions)
 		promise_broken("a submission is gone that was not taken back", kind_name(kind));
 	if (postgres_server_state(kind, index) == JOB_DONE)
 		return;
 	is_missing = true;
 	missing = (struct job_key){kind, index};
-	snprintf(name, sizeof name, "%s:%" PRId64, kind_name(kind), index);
-	if (postgres_server_state(kind, index) == JOB_FAILED || redis_server_hash_get("{jobs}:dead", name, &len))
+	if (postgres_server_state(kind, index) == JOB_FAILED)
 		customers_retry(kind, index);
 }
 
@@ -499,6 +504,7 @@ void promises_reset(void)
 {
 	promises_forget(NULL);
 	promises_data_lost();
+	memset(has_failed, 0, sizeof has_failed);
 	keys_disagree = false;
 	settling_since_us = 0;
 	was_busy = false;

@@ -461,6 +461,19 @@ int64_t redis_server_pending(const char *key, const char *name)
 	return group ? group->pending_count : 0;
 }
 
+/* All deliveries are used up, and the last lease is over. */
+void redis_server_wear_out(const char *key, const char *name)
+{
+	const struct value *stream = database_find(&database, key, strlen(key));
+	const struct group *group = stream ? stream_group(stream, name, strlen(name)) : NULL;
+
+	for (int i = 0; group && i < group->pending_count; i++)
+		if (chance_of(1, 2)) {
+			group->pending[i].deliveries = SIMULATED_DELIVERIES;
+			group->pending[i].delivered_ms = 0;
+		}
+}
+
 void redis_server_each(const char *key, void (*each)(const char *field, const char *value, size_t len))
 {
 	const struct value *hash = database_find(&database, key, strlen(key));

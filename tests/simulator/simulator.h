@@ -130,6 +130,7 @@ void redis_server_roll_back(void); /* to the snapshot, as after a lost second or
 const char *redis_server_hash_get(const char *key, const char *field, size_t *ret_len); /* NULL: not there */
 int64_t redis_server_length(const char *key); /* of a hash or a stream; 0: not there */
 int64_t redis_server_pending(const char *key, const char *group);
+void redis_server_wear_out(const char *key, const char *group); /* as if each worker had died of some of its jobs */
 void redis_server_each(const char *key, void (*each)(const char *field, const char *value, size_t len));
 
 /* ---- the server of Postgres: postgres_server.c ---- */
@@ -178,6 +179,7 @@ struct process {
 #define WORKER_FIRST 2
 #define USERS_FIRST 4
 #define SIMULATED_USERS 3          /* with the ids 1 … */
+#define SIMULATED_DELIVERIES 5     /* after which a job becomes a dead letter */
 extern long simulated_lifetime_s;  /* of a token */
 extern long simulated_retry_s;     /* how long a replaced refresh token gets the current one */
 extern long simulated_sessions;    /* of a user */
@@ -240,6 +242,7 @@ struct value;
 void promises_written(const char *kind, int64_t index, enum job_state state, int64_t digits, const char *preview);
 /* Whether its result was announced, and nothing was lost since. */
 bool promises_has_seen(enum kind kind, int64_t index);
+bool promises_has_failed(struct job_key key);
 int promises_losses(void); /* how often Redis has lost data */
 void promises_appended(const char *key, const struct value *stream);
 void promises_published_on(const char *channel, const char *text, size_t len);

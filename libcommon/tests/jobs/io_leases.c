@@ -236,11 +236,11 @@ static void test_a_dead_letter_that_redis_refuses_keeps_no_other_job_from_its_wo
 	second = receive_one("worker-1");
 	/* delivered once more */
 	BESIDE("XCLAIM", "jobs", "workers", "worker-1", "0", second.id, "RETRYCOUNT", "2");
-	BESIDE("SET", "{jobs}:dead", "of another type");
+	BESIDE("SET", "{jobs}:finished", "of another type");
 	assert_int_equal(take_over_of(&batch, "worker-2", 0, 2, 8), 1);
 	assert_int_equal(batch.jobs[0].key.index, 1);
 	assert_int_equal(BESIDE("XLEN", "jobs"), 2);
-	BESIDE("DEL", "{jobs}:dead");
+	BESIDE("DEL", "{jobs}:finished");
 	assert_int_equal(take_over_of(&batch, "worker-3", 0, 2, 8), 0);
 	assert_int_equal(state_of(FIB(2)), JOB_FAILED);
 }
@@ -256,22 +256,25 @@ static void test_a_retried_dead_letter_starts_with_no_deliveries(void **state)
 	assert_int_equal(take_over_of(&batch, "worker-2", 0, 2, 8), 1);
 }
 
-static void test_a_buried_job_is_a_dead_letter_with_its_request_and_the_time(void **state)
+static void test_a_buried_job_is_a_dead_letter_with_its_request_the_time_and_the_id_of_its_failure(void **state)
 {
 	int64_t before_ms = clock_unix_ms();
+	struct unwritten unwritten;
 	struct job job;
-	char *kept, *rest;
+	char *kept, *rest, expected[80];
 
 	add(FIB(7));
 	job = receive_one("worker");
 	bury(&job);
+	WAIT_FOR(receive_unwritten(&unwritten) == 1);
+	snprintf(expected, sizeof expected, " request-1 %s", unwritten.entries[0].id);
 	assert_int_equal(BESIDE("XLEN", "jobs"), 0);
 	assert_int_equal(BESIDE("EXISTS", "{jobs}:window"), 0);
 	assert_int_equal(pending_count(), 0);
 	kept = BESIDE_TEXT("HGET", "{jobs}:dead", "fibonacci:7");
 	assert_memory_equal(kept, "0 ", 2);
 	assert_in_range(strtoll(kept + 2, &rest, 10), before_ms, clock_unix_ms());
-	assert_string_equal(rest, " request-1");
+	assert_string_equal(rest, expected);
 	free(kept);
 }
 
@@ -296,7 +299,7 @@ int main(void)
 		JOBS_TEST(test_a_job_delivered_too_often_becomes_a_dead_letter),
 		JOBS_TEST(test_a_dead_letter_that_redis_refuses_keeps_no_other_job_from_its_worker),
 		JOBS_TEST(test_a_retried_dead_letter_starts_with_no_deliveries),
-		JOBS_TEST(test_a_buried_job_is_a_dead_letter_with_its_request_and_the_time),
+		JOBS_TEST(test_a_buried_job_is_a_dead_letter_with_its_request_the_time_and_the_id_of_its_failure),
 	};
 
 	return fixture_run("jobs/io_leases", tests, sizeof tests / sizeof *tests);

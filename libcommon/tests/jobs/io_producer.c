@@ -537,6 +537,15 @@ static void finish_and_write(struct job_key key)
 	mark_written(&unwritten.entries[0]);
 }
 
+static void fail_and_write(struct job_key key)
+{
+	struct unwritten unwritten;
+
+	make_dead(key);
+	WAIT_FOR(receive_unwritten(&unwritten) == 1);
+	mark_written(&unwritten.entries[0]);
+}
+
 static void test_what_is_written_while_a_refill_runs_is_not_added(void **state)
 {
 	const struct job_key keys[] = {FIB(1), FIB(2)};
@@ -578,6 +587,14 @@ static void test_a_batch_of_an_earlier_round_adds_nothing(void **state)
 	assert_int_equal(state_of(FIB(1)), JOB_ABSENT);
 	round_begun.round++;
 	assert_int_equal(refill_batch(&FIB(1), 1).added, 1);
+}
+
+static void test_what_is_written_as_failed_while_a_refill_runs_is_not_added(void **state)
+{
+	begin_refill("a", MOST, false, true);
+	fail_and_write(FIB(1));
+	assert_int_equal(refill_batch(&FIB(1), 1).added, 0);
+	assert_int_equal(state_of(FIB(1)), JOB_FAILED);
 }
 
 static void test_what_was_written_before_a_refill_began_is_forgotten(void **state)
@@ -635,6 +652,35 @@ static void test_what_failed_according_to_postgres_is_retried_without_a_letter(v
 	AWAIT(outcome);
 	assert_int_equal(outcome.status, STATUS_OK);
 	assert_int_equal(receive_one("worker").key.index, 7);
+}
+
+/* Postgres says that it is pending, and Redis has not learned of the retry. */
+static void test_a_dead_letter_that_was_written_and_is_pending_again_is_refilled(void **state)
+{
+	fail_and_write(FIB(7));
+	assert_int_equal(refill(&FIB(7), 1), 1);
+	assert_int_equal(state_of(FIB(7)), JOB_PENDING);
+	assert_int_equal(BESIDE("EXISTS", "{jobs}:dead"), 0);
+	assert_string_equal(receive_one("worker").request_id, "refill");
+	assert_int_equal(refill(&FIB(7), 1), 0);
+}
+
+static void test_a_dead_letter_that_is_pending_again_waits_for_room(void **state)
+{
+	fail_and_write(FIB(7));
+	add(FIB(1));
+	assert_true(refill_into(ROOM(1), &FIB(7), 1).is_full);
+	assert_int_equal(state_of(FIB(7)), JOB_FAILED);
+	assert_int_equal(refill(&FIB(7), 1), 1);
+}
+
+static void test_a_dead_letter_of_the_version_before_is_refilled_when_nothing_is_unwritten(void **state)
+{
+	BESIDE("HSET", "{jobs}:dead", "fibonacci:7", "5 1000 17-4");
+	make_done(FIB(1), "1");
+	assert_int_equal(refill(&FIB(7), 1), 0);
+	BESIDE("DEL", "{jobs}:finished");
+	assert_int_equal(refill(&FIB(7), 1), 1);
 }
 
 /* ---- cancelling ---- */
@@ -775,11 +821,15 @@ int main(void)
 		JOBS_TEST(test_what_is_written_while_a_refill_runs_is_not_added),
 		JOBS_TEST(test_what_is_cancelled_while_a_refill_runs_is_not_added),
 		JOBS_TEST(test_a_batch_of_an_earlier_round_adds_nothing),
+		JOBS_TEST(test_what_is_written_as_failed_while_a_refill_runs_is_not_added),
 		JOBS_TEST(test_what_was_written_before_a_refill_began_is_forgotten),
 		JOBS_TEST(test_a_refill_ends_when_more_finishes_than_is_noted),
 		JOBS_TEST(test_a_dead_letter_that_is_retried_is_a_job_again),
 		JOBS_TEST(test_a_job_without_a_dead_letter_cannot_be_retried),
 		JOBS_TEST(test_what_failed_according_to_postgres_is_retried_without_a_letter),
+		JOBS_TEST(test_a_dead_letter_that_was_written_and_is_pending_again_is_refilled),
+		JOBS_TEST(test_a_dead_letter_that_is_pending_again_waits_for_room),
+		JOBS_TEST(test_a_dead_letter_of_the_version_before_is_refilled_when_nothing_is_unwritten),
 		JOBS_TEST(test_of_a_cancelled_job_nothing_is_left_whether_it_waits_or_a_worker_has_it),
 		JOBS_TEST(test_the_result_of_a_job_that_was_cancelled_is_dropped),
 		JOBS_TEST(test_a_job_that_was_cancelled_and_added_again_gets_the_result_of_the_first_worker),
