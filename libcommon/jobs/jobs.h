@@ -9,9 +9,11 @@
  *   {jobs}:window      hash "kind:index" -> id of its job; or "=" and the id of its entry in {jobs}:finished
  *   {jobs}:finished    stream, consumer group "values": what Postgres does not have yet; fields kind, index, summary, which is
  *                      "digits duration_us calculated_unix_ms preview", or empty when the calculation failed
- *   {jobs}:dead        hash "kind:index" -> "deliveries failed_unix_ms request_id entry": the id of its entry in {jobs}:finished
+ *   {jobs}:dead        hash "kind:index" -> "deliveries failed_unix_ms request_id entry", whose entry is an id in
+ *                      {jobs}:finished
  *   {jobs}:refill      which process of values refills, in which round, and until when
- *   {jobs}:gone        set: which "kind:index" left {jobs}:window, or was written as failed, since that round began
+ *   {jobs}:gone        set: which "kind:index" left {jobs}:window, or was written as failed, since that round
+ *                      began
  *   {jobs}:backlog     how many pending calculations are in Postgres alone; expires
  *   {jobs}:counting    which process of values has counted them last; expires
  *   {jobs}:asked       list: decimals that readers wait for and Redis no longer has, as "kind:index request_id"
@@ -135,10 +137,10 @@ struct jobs_refill_answer {
 typedef void jobs_refill_begun(enum status status, const struct jobs_refill_answer *answer, void *arg);
 void jobs_refill_begin(struct redis *redis, struct scope *scope, const struct jobs_refiller *refiller, jobs_refill_begun *done,
 		       void *arg);
-/* Adds those of n keys whose job is missing, also those of dead letters that Postgres had as failed when the round began: they were
- * retried since. n <= JOBS_BATCH_MAX. is_full: one did not fit, and those after it were not looked
- * at. The keys have to be read from Postgres after jobs_refill_begin() has answered: those that finished after it are not
- * added. CONFLICT: another round has begun, or more finished during this one than Redis notes; nothing was added. */
+/* Adds those of n keys whose job is missing, also those of dead letters that Postgres had as failed when the round began: they
+ * were retried since. n <= JOBS_BATCH_MAX. is_full: one did not fit, and those after it were not looked at. The keys have to be
+ * read from Postgres after jobs_refill_begin() has answered: those that finished after it are not added. CONFLICT: another
+ * round has begun, or more finished during this one than Redis notes; nothing was added. */
 typedef void jobs_refilled(enum status status, int added, bool is_full, void *arg);
 void jobs_refill(struct redis *redis, struct scope *scope, const struct jobs_refiller *refiller, const struct job_key *keys,
 		 int n, jobs_refilled *done, void *arg);

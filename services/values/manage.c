@@ -182,7 +182,7 @@ static void retried(enum status status, void *arg)
 	retry_ended(session, status == STATUS_OK);
 }
 
-/* Makes it pending in Postgres first: if Redis then fails, refill adds the job. */
+/* Makes it pending in Postgres first: if Redis then fails, refill adds the job in the place of its letter. */
 static bool had_failed(struct session *session, struct job_key key)
 {
 	char index[INT64_TEXT_BYTES];

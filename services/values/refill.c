@@ -72,8 +72,9 @@ static void end(struct refill *refill, bool is_complete);
 
 void refill_register_metrics(void)
 {
-	refilled_total = metrics_counter("values_refilled_total", NULL,
-					 "Jobs added because they had not fitted, or because Redis had lost them.");
+	refilled_total =
+		metrics_counter("values_refilled_total", NULL,
+				"Jobs added because they had not fitted, or because Redis had lost them or their retry.");
 }
 
 void refill_soon(struct refill *refill)

@@ -421,8 +421,8 @@ void promises_data_lost(void)
 static bool is_missing;
 static struct job_key missing;
 
-/* One that is pending although it has a dead letter is not retried again: either Postgres is about to learn of the failure, or a
- * retry was stored, and is then as good as a submission. */
+/* One that is pending although it has a dead letter is not retried again: either Postgres is about to learn of the failure, or
+ * a retry was stored, and is then as good as a submission. */
 static void look(enum kind kind, int64_t index, int submissions)
 {
 	if (postgres_server_submissions(kind, index) < submissions)

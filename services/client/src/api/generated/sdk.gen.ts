@@ -699,7 +699,8 @@ export const getValue = <ThrowOnError extends boolean = false>(options: Options<
  *
  * A user may do that for what that user has submitted, an admin for anything. What is pending or done stays as it is. It counts as a submission
  * in the limits of `POST /api/values`. Whether the caller is still an admin is asked of users, so while users does not answer, an admin gets 503
- * for what others submitted.
+ * for what others submitted. While the queue does not answer, what failed is put back all the same, and what is still pending gets 503, because
+ * it may be about to fail.
  *
  */
 export const retryValue = <ThrowOnError extends boolean = false>(options: Options<RetryValueData, ThrowOnError>): RequestResult<RetryValueResponses, RetryValueErrors, ThrowOnError> => (options.client ?? client).post<RetryValueResponses, RetryValueErrors, ThrowOnError>({
