@@ -136,6 +136,9 @@ static void redis_refuses_writes(void)
 
 static void workers_die_of_jobs(void)
 {
+	for (int i = WORKER_FIRST; i < USERS_FIRST; i++)
+		if (process_is_alive(&processes[i]))
+			process_kill(&processes[i]);
 	redis_server_wear_out("jobs", "workers");
 	redis_server_wear_out("{jobs}:large", "workers");
 }
