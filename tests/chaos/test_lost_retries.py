@@ -36,11 +36,11 @@ def test_what_is_retried_while_redis_is_away_is_calculated_when_it_is_back(perso
     (waiting,) = short()
     with stopped(*WORKERS):
         index = make_dead(person)
+    with stopped("redis"):
         submit(waiting, person.token)
-        with stopped("redis"):
-            reply = retry(index, person)
-            assert (reply.status, reply.json["data"]["state"]) == (200, "pending")
-            assert retry(waiting, person).status == 503, "Redis alone knows whether it is about to become failed"
+        reply = retry(index, person)
+        assert (reply.status, reply.json["data"]["state"]) == (200, "pending")
+        assert retry(waiting, person).status == 503, "Redis alone knows whether it is about to become failed"
         assert row(index) == "pending"
     is_calculated(index, person)
 
