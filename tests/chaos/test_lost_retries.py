@@ -53,7 +53,7 @@ def test_what_is_retried_by_a_process_that_is_killed_before_it_reaches_redis_is_
     is_calculated(index, person)
 
 
-def test_a_dead_letter_that_nobody_retries_stays_one(person):
+def test_a_dead_letter_that_is_not_retried_stays_one(person):
     """Refill looks at it again and again, also while Postgres does not know of the failure yet."""
     with stopped(*WORKERS):
         index = make_dead(person)
