@@ -15,6 +15,8 @@ static const char worst_settings[] = "ALTER ROLE CURRENT_USER SET client_encodin
 				     "ALTER ROLE CURRENT_USER SET default_transaction_isolation = 'serializable';"
 				     "ALTER ROLE CURRENT_USER SET search_path = 'io_db';"
 				     "ALTER ROLE CURRENT_USER SET statement_timeout = '7s';"
+				     "ALTER ROLE CURRENT_USER SET lock_timeout = '1s';"
+				     "ALTER ROLE CURRENT_USER SET array_nulls = off;"
 				     "ALTER ROLE CURRENT_USER SET synchronous_commit = off;"
 				     "ALTER ROLE CURRENT_USER SET plan_cache_mode = 'force_custom_plan'";
 
@@ -22,7 +24,8 @@ static const char worst_settings[] = "ALTER ROLE CURRENT_USER SET client_encodin
 	"current_setting('client_encoding') = 'UTF8' AND current_setting('standard_conforming_strings') = 'on'"    \
 	" AND current_setting('TimeZone') = 'UTC' AND current_setting('transaction_isolation') = 'read committed'" \
 	" AND current_schemas(false) = '{public}' AND current_setting('synchronous_commit') = 'on'"                \
-	" AND current_setting('plan_cache_mode') = 'force_generic_plan'"
+	" AND current_setting('plan_cache_mode') = 'force_generic_plan' AND current_setting('array_nulls') = 'on'" \
+	" AND current_setting('lock_timeout') = '0'"
 
 static const struct postgres_statement are_pinned = {"are_pinned", "SELECT (" ARE_PINNED
 								   " AND current_setting('statement_timeout') = '10s')::int"};
@@ -93,6 +96,20 @@ static void test_a_name_with_an_umlaut_is_stored_and_returned_as_it_is(void **st
 	assert_string_equal(returned, "Zo\xc3\xab");
 }
 
+static void test_a_null_among_the_numbers_of_an_array_is_a_null(void **state)
+{
+	static const struct postgres_statement nulls = {"nulls",
+							"SELECT count(*) FROM unnest($1::bigint[]) AS n WHERE n IS NULL"};
+	static const struct postgres_statement *const one[] = {&nulls, NULL};
+	struct postgres_config config = fixture_config(fixture_url(""));
+	struct answer answer;
+
+	fixture_open(&config, one);
+	WAIT_FOR(postgres_is_ready(postgres));
+	assert_int_equal(fixture_get(&answer, &nulls, "{NULL,7}"), STATUS_OK);
+	assert_int_equal(answer.number, 1);
+}
+
 static void test_manage_has_our_settings_and_no_time_limit(void **state)
 {
 	PGconn *conn = PQconnectdb(getenv("TEST_DATABASE_URL"));
@@ -128,6 +145,7 @@ int main(void)
 		SESSION_TEST(test_whatever_the_role_sets_a_connection_has_our_settings),
 		SESSION_TEST(test_whatever_the_url_sets_a_connection_has_our_settings),
 		SESSION_TEST(test_a_name_with_an_umlaut_is_stored_and_returned_as_it_is),
+		SESSION_TEST(test_a_null_among_the_numbers_of_an_array_is_a_null),
 		SESSION_TEST(test_manage_has_our_settings_and_no_time_limit),
 		SESSION_TEST(test_a_stricter_commit_than_ours_stays),
 	};
