@@ -69,12 +69,21 @@ static bool is_public_url(const char *url, bool wants_tls)
 	return strspn(url, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/[]%") == strlen(url);
 }
 
-static void check_sending(struct config *config, bool is_public)
+static void check_smtp_url(const char *url, struct config *config)
 {
-	const char *problem = mailer_config.smtp_url ? smtp_url_problem(mailer_config.smtp_url) : NULL;
+	const char *problem = smtp_url_problem(url);
+	char *password = problem ? NULL : smtp_url_password(url);
 
 	if (problem)
 		config_problem(config, "SMTP_URL: %s", problem);
+	config_refuse_public(config, "SMTP_URL", password);
+	mem_free_secret(password);
+}
+
+static void check_sending(struct config *config, bool is_public)
+{
+	if (mailer_config.smtp_url)
+		check_smtp_url(mailer_config.smtp_url, config);
 	if (mailer_config.from && !compose_is_address(mailer_config.from))
 		config_problem(config, "MAIL_FROM: must be an address, as abacus@example.com");
 	if (mailer_config.public_url && !is_public_url(mailer_config.public_url, is_public))

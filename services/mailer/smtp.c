@@ -66,6 +66,11 @@ const char *smtp_url_problem(const char *url)
 	return problem;
 }
 
+char *smtp_url_password(const char *url)
+{
+	return part_of(url, CURLUPART_PASSWORD, CURLU_URLDECODE);
+}
+
 /* ---- on a thread ---- */
 
 static size_t read_message(char *into, size_t size, size_t count, void *arg)

@@ -23,6 +23,8 @@ struct smtp_config {
 
 /* What is wrong with the URL, a static text without any part of it; NULL when it is valid. */
 const char *smtp_url_problem(const char *url);
+/* The password of a valid URL, percent-decoded and malloc'ed, to be freed by mem_free_secret(); NULL when it has none. */
+char *smtp_url_password(const char *url);
 struct smtp *smtp_new(struct event_base *base, const struct smtp_config *config);
 /* What is being sent is dropped within some two seconds; no callback runs. */
 void smtp_free(struct smtp *smtp);

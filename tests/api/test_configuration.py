@@ -140,6 +140,28 @@ def test_every_secret_that_the_repository_shows_is_refused(env):
         assert done.stderr.startswith("worker: REDIS_URL: holds a secret that the repository shows"), secret
 
 
+MAILS = {"MAIL_FROM": "abacus@example.com", "PUBLIC_URL": "https://example.com"}
+PUBLIC_PASSWORDS = [
+    ("users", {"DATABASE_URL": "postgres://users:{}@127.0.0.1:1/users", "DATABASE_URL_FILE": None}),
+    ("users", {"DATABASE_URL": "postgres://users@127.0.0.1:1/users?password={}", "DATABASE_URL_FILE": None}),
+    ("values", {"PGPASSWORD": "{}"}),
+    ("values", {"SECRET_KEY_PREVIOUS": "{}"}),
+    ("worker", {"REDIS_PASSWORD": "{}"}),
+    ("mailer", {"SMTP_URL": "smtps://user:{}@127.0.0.1:1", **MAILS}),
+    ("mailer", {"SMTP_URL": "smtp://user:%64evelopment@127.0.0.1:1", **MAILS}),
+    ("healthcheck", {"HEALTHCHECK_POSTGRES": "postgres://users:{}@127.0.0.1:1/users"}),
+]
+
+
+@pytest.mark.parametrize("name, environment", PUBLIC_PASSWORDS, ids=lambda of: of if isinstance(of, str) else next(iter(of)))
+def test_a_password_that_the_repository_shows_is_refused_wherever_it_stands(name, environment):
+    environment = {variable: text and text.format("development") for variable, text in environment.items()}
+    targets = {"HEALTHCHECK_TARGETS": "users=http://127.0.0.1:1"}
+    done = Daemon(name, APP_ENV="production", **environment, **targets).run("--check")
+    refusal = f"{name}: {next(iter(environment))}: holds a secret that the repository shows to everyone; set another\n"
+    assert (done.returncode, done.stderr) == (EXIT_CONFIG, refusal)
+
+
 @pytest.mark.parametrize("env", ["staging", "production"])
 def test_the_development_key_is_refused_as_the_previous_key_too(env):
     key = "development-secret-key-not-for-production"
