@@ -1,7 +1,9 @@
 #include "base/mem.h"
 
 #include <link.h>
+#include <poll.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,12 +11,22 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* write(2) and nothing else: an allocation would fail again and recurse. */
+/* A write to a pipe that is full and not read would wait for ever. */
+static bool is_full(int fd)
+{
+	struct pollfd poller = {.fd = fd, .events = POLLOUT};
+
+	return poll(&poller, 1, 0) == 0;
+}
+
+/* System calls and nothing else: an allocation would fail again and recurse. */
 void mem_die(const char *line)
 {
-	ssize_t written = write(STDERR_FILENO, line, strlen(line));
+	if (!is_full(STDERR_FILENO)) {
+		ssize_t written = write(STDERR_FILENO, line, strlen(line));
 
-	(void)written; /* there is nothing left to do about it */
+		(void)written; /* there is nothing left to do about it */
+	}
 	abort();
 }
 

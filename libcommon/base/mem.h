@@ -12,8 +12,9 @@ void *mem_resize(void *old, size_t bytes) __attribute__((returns_nonnull, warn_u
 char *mem_strdup(const char *text) MEM_ALLOCATES;
 char *mem_strndup(const char *text, size_t len) MEM_ALLOCATES;
 char *mem_printf(const char *format, ...) __attribute__((format(printf, 1, 2), returns_nonnull, warn_unused_result));
-/* Ends the process: writes the line (newline included) to standard error and aborts. Allocates nothing and does not log,
- * because the log needs memory too. */
+/* Ends the process: writes the line (newline included) to standard error and aborts. Without the line if standard error has no
+ * room, because the process must end although its output is not read. Allocates nothing and does not log, because the log needs
+ * memory too. */
 void mem_die(const char *line) __attribute__((noreturn));
 /* Overwrites the text in a way that the compiler does not optimize away, then frees it. NULL is fine. */
 void mem_free_secret(char *secret);

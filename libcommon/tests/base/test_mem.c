@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@
 #endif
 
 #define LIMIT_BYTES (256UL * 1024 * 1024)
+#define LIMIT_S 5 /* a process that waits for a reader ends here */
 
 static char written[256];
 
@@ -112,6 +114,25 @@ static void test_mem_die_writes_its_line_and_aborts(void **state)
 	assert_string_equal(written, "the reason\n");
 }
 
+static void die_with_a_full_stderr(void)
+{
+	static const char page[4096];
+	int flags = fcntl(STDERR_FILENO, F_GETFL);
+
+	fcntl(STDERR_FILENO, F_SETFL, flags | O_NONBLOCK);
+	while (write(STDERR_FILENO, page, sizeof page) > 0)
+		;
+	fcntl(STDERR_FILENO, F_SETFL, flags);
+	alarm(LIMIT_S);
+	die();
+}
+
+static void test_mem_die_aborts_at_once_although_stderr_is_full_and_not_read(void **state)
+{
+	assert_int_equal(run_in_child(die_with_a_full_stderr, false), SIGABRT);
+	assert_string_equal(written, "");
+}
+
 static void test_memory_is_zeroed(void **state)
 {
 	static const char zeros[512];
@@ -142,6 +163,7 @@ int main(void)
 		cmocka_unit_test(test_resizing_too_far_writes_one_line_and_aborts),
 		cmocka_unit_test(test_a_buffer_that_can_not_grow_writes_one_line_and_aborts),
 		cmocka_unit_test(test_mem_die_writes_its_line_and_aborts),
+		cmocka_unit_test(test_mem_die_aborts_at_once_although_stderr_is_full_and_not_read),
 		cmocka_unit_test(test_memory_is_zeroed),
 		cmocka_unit_test(test_allocating_no_bytes_returns_memory),
 		cmocka_unit_test(test_freeing_a_null_secret_does_nothing),
