@@ -11,6 +11,7 @@ static const struct postgres_error errors[] = {
 	{"25P", STATUS_UNAVAILABLE, NULL}, /* a transaction that failed, or took too long */
 	{"26000", STATUS_UNAVAILABLE, "a prepared statement is gone; see POSTGRES_PREPARE"},
 	{"40", STATUS_UNAVAILABLE, NULL},    /* transaction rollback: serialization_failure, deadlock_detected, … */
+	{"42501", STATUS_UNAVAILABLE, NULL}, /* insufficient_privilege: an operator took a right away, as NOPERM of Redis */
 	{"53", STATUS_UNAVAILABLE, NULL},    /* insufficient resources: disk_full, out_of_memory, too_many_connections */
 	{"55P03", STATUS_UNAVAILABLE, NULL}, /* lock_not_available */
 	{"57014", STATUS_TIMEOUT, NULL},     /* query_canceled */

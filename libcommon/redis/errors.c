@@ -1,5 +1,5 @@
-/* What an error reply of Redis means: one table, by the word that it begins with. A word that is not in it (ERR, WRONGTYPE, …)
- * is our own fault. */
+/* What an error reply of Redis means: one table, by the words that it begins with. What is not in it (ERR, WRONGTYPE, …) is our
+ * own fault. */
 #include <string.h>
 
 #include "redis/redis_internal.h"
@@ -24,18 +24,26 @@ static const struct redis_error errors[] = {
 	{"NOSCRIPT", STATUS_UNAVAILABLE, false, NULL}, /* lost again right after it was loaded */
 	{"OOM", STATUS_UNAVAILABLE, false, "redis is full"},
 	{"TRYAGAIN", STATUS_UNAVAILABLE, false, NULL},
+	/* an operator ended our script; the second is how Redis words it before version 7, behind the places */
+	{"ERR Script killed by user", STATUS_UNAVAILABLE, false, NULL},
+	{"Script killed by user", STATUS_UNAVAILABLE, false, NULL},
 	/* the stream is new, or Redis lost it: its reader makes the group */
 	{"NOGROUP", STATUS_INTERNAL, false, NULL, .is_expected = true},
 };
 
 static const struct redis_error our_fault = {"", STATUS_INTERNAL, false, NULL};
 
-static const struct redis_error *find_word(const char *text)
+static bool begins_with(const char *text, const char *words)
 {
-	size_t len = strcspn(text, " ");
+	size_t len = strlen(words);
 
+	return strncmp(text, words, len) == 0 && (text[len] == ' ' || text[len] == '\0');
+}
+
+static const struct redis_error *find_words(const char *text)
+{
 	for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
-		if (strlen(errors[i].word) == len && memcmp(errors[i].word, text, len) == 0)
+		if (begins_with(text, errors[i].words))
 			return &errors[i];
 	return NULL;
 }
@@ -44,12 +52,12 @@ static const struct redis_error *find_word(const char *text)
  * @user_script:1: @user_script: 1: -OOM command not allowed …". */
 const struct redis_error *redis_error_of(const char *text)
 {
-	const struct redis_error *found = find_word(text);
+	const struct redis_error *found = find_words(text);
 	bool is_of_script = strncmp(text, "ERR ", 4) == 0;
 
 	while (is_of_script && !found && (text = strstr(text, ": "))) {
 		text += 2;
-		found = find_word(text + (*text == '-'));
+		found = find_words(text + (*text == '-'));
 	}
 	return found ? found : &our_fault;
 }

@@ -3,7 +3,7 @@
  *   connection.c  looking up the name, connecting, the handshake, losing the connection, reconnecting
  *   call.c        commands and their replies
  *   reply.c       what a reply holds, by its type
- *   errors.c      what an error reply means, by its word
+ *   errors.c      what an error reply means, by its words
  *   url.c         REDIS_URL
  *   link.c        one TCP connection, with TLS or without: commands out, replies in
  *   reader.c      replies as they arrive */
@@ -135,7 +135,7 @@ void redis_replied(struct redis *redis, const redisReply *reply);
 
 /* errors.c */
 struct redis_error {
-	const char *word;
+	const char *words;
 	enum status status;
 	bool drops_connection;
 	const char *refusal; /* why Redis takes no writes; NULL: it says nothing of the kind */

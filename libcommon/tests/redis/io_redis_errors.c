@@ -32,6 +32,7 @@ static void test_redis_own_troubles_are_unavailable_and_keep_the_connection(void
 		"NOREPLICAS Not enough good replicas to write.",
 		"OOM command not allowed when used memory > 'maxmemory'.",
 		"TRYAGAIN Multiple keys request during rehashing of slot",
+		"ERR Script killed by user with SCRIPT KILL... script: 694a5fe1, on @user_script:1.",
 		"ERR Error running script (call to f_1): @user_script:1: @user_script: 1: -OOM command not allowed",
 	};
 	struct answer answer;

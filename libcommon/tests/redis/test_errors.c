@@ -29,6 +29,8 @@ static const struct {
 	{"NOREPLICAS Not enough good replicas to write.", STATUS_UNAVAILABLE, false},
 	{"OOM command not allowed when used memory > 'maxmemory'.", STATUS_UNAVAILABLE, false},
 	{"TRYAGAIN Multiple keys request during rehashing of slot", STATUS_UNAVAILABLE, false},
+	{"ERR Script killed by user with SCRIPT KILL... script: 694a5fe1, on @user_script:1.", STATUS_UNAVAILABLE, false},
+	{"Script killed by user with SCRIPT KILL...", STATUS_UNAVAILABLE, false},
 	{"ERR unknown command 'X', with args beginning with: 'READONLY' ", STATUS_INTERNAL, false},
 	{"WRONGTYPE Operation against a key holding the wrong kind of value", STATUS_INTERNAL, false},
 	{"NOSCRIPT No matching script. Please use EVAL.", STATUS_UNAVAILABLE, false},
