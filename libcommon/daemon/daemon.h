@@ -30,7 +30,7 @@ struct daemon_spec {
 	const char *name;    /* "users" */
 	const char *summary; /* one line for --help */
 	long admin_port;     /* default of ADMIN_PORT */
-	long requests_max;   /* HTTP requests to other servers at once, for which descriptors are kept */
+	long descriptors;    /* kept for HTTP requests to other servers, and for a listener of its own beside http_options' */
 	const struct daemon_config *configs;
 	void (*check)(struct config *config); /* rules about several options; may be NULL */
 	void (*register_metrics)(void);       /* once, before any fork; may be NULL */

@@ -56,7 +56,7 @@ struct daemon_descriptors {
 	long least;   /* the limit that is just enough */
 	bool is_enough;
 };
-/* outgoing: connections to Postgres and of requests to other servers */
+/* outgoing: connections to Postgres, and what the service keeps itself */
 struct daemon_descriptors daemon_descriptors_divide(long limit, long outgoing);
 void daemon_descriptors_raise(void); /* the soft limit to the hard one */
 /* Holds HTTP_CONNECTIONS_MAX below what the limit leaves, and reports the shares in one line. INTERNAL, logged: too few. */

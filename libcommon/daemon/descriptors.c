@@ -9,9 +9,9 @@
 
 #define FILES_MAX (1 << 20) /* the hard limit may be far beyond the size that tables indexed by descriptor should have */
 /* Standard input and output, the pipe to the parent, epoll and what wakes it (6), two listeners, each with a reserve and a
- * connection that is accepted to be closed (6), three connections to Redis, each with a resolver of up to three name servers
- * (12), the resolver for Postgres (3), files of /etc (1), and some to spare. */
-#define OWN 36
+ * connection that is accepted to be closed (6), four connections to Redis, each with a resolver of up to three name servers
+ * (16), the resolvers for Postgres and for requests to other servers (6), files of /etc (1), and some to spare. */
+#define OWN 43
 #define EXPORTER 4     /* a connection to the collector, and a resolver of up to three name servers */
 #define CLIENTS_MIN 10 /* the least HTTP_CONNECTIONS_MAX */
 #define ADMIN_MIN 4
@@ -71,7 +71,7 @@ enum status daemon_descriptors_share(struct daemon *daemon)
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > FILES_MAX)
 		limit.rlim_cur = FILES_MAX;
-	outgoing = daemon->spec->requests_max + (postgres ? postgres->connections : 0) +
+	outgoing = daemon->spec->descriptors + (postgres ? postgres->connections : 0) +
 		   (daemon->options.otlp_endpoint ? EXPORTER : 0);
 	is = daemon_descriptors_divide((long)limit.rlim_cur, outgoing);
 	daemon->admin_connections_max = is.admin;

@@ -12,7 +12,6 @@
 #define INTERVAL_S_MIN 0.001
 #define INTERVAL_S_MAX 60
 #define DASHBOARD_PORT 5000 /* where the legacy system's dashboard was */
-#define PRIVATE_CONNECTIONS 100
 
 struct healthcheck_config healthcheck_config;
 
@@ -112,7 +111,7 @@ static void check_dashboard(struct config *config)
 	healthcheck_config.private_http = healthcheck_config.http;
 	healthcheck_config.private_http.host = host;
 	healthcheck_config.private_http.port = (long)port;
-	healthcheck_config.private_http.connections_max = PRIVATE_CONNECTIONS;
+	healthcheck_config.private_http.connections_max = HEALTHCHECK_PRIVATE_CONNECTIONS;
 }
 
 static void check_users_url(struct config *config)

@@ -1,6 +1,7 @@
 /* The healthcheck daemon: asks every instance of every service, Postgres, Redis and nginx, and shows their state. */
 #include "service.h"
 
+#include "auth/introspection.h"
 #include "base/log.h"
 #include "http/access.h"
 #include "monitor.h"
@@ -8,7 +9,9 @@
 #include "show/stream.h"
 #include "watch/poll.h"
 
-#define REQUESTS_MAX 64 /* two to each of 32 instances that all hang; a request beyond it may find no descriptor */
+#define POLLS_MAX 64 /* two to each of 32 instances that all hang; a request beyond it may find no descriptor */
+#define QUESTIONS_MAX (INTROSPECTION_IN_FLIGHT_MAX + INTROSPECTION_TRUSTED)
+#define PRIVATE_MAX (HEALTHCHECK_PRIVATE_CONNECTIONS + 3) /* the listener, its reserve, a connection that it refuses */
 
 static struct monitor *monitor; /* of this process */
 static struct listener for_all, for_operators;
@@ -99,7 +102,7 @@ int main(int argc, char **argv)
 		.name = "healthcheck",
 		.summary = "asks every instance of every service for its health, and shows it",
 		.admin_port = 9003,
-		.requests_max = REQUESTS_MAX,
+		.descriptors = POLLS_MAX + QUESTIONS_MAX + PRIVATE_MAX,
 		.configs = healthcheck_configs,
 		.check = healthcheck_check,
 		.register_metrics = register_metrics,

@@ -12,6 +12,8 @@
 #include "postgres/postgres.h"
 #include "redis/redis.h"
 
+#define HEALTHCHECK_PRIVATE_CONNECTIONS 100 /* of the listener for operators */
+
 struct healthcheck_config {
 	struct http_config http;
 	struct postgres_config postgres; /* its url is NULL: Postgres is not watched */

@@ -145,6 +145,7 @@ int main(int argc, char **argv)
 		.name = "values",
 		.summary = "accepts submissions, and answers with results",
 		.admin_port = 9002,
+		.descriptors = INTROSPECTION_IN_FLIGHT_MAX,
 		.configs = values_configs,
 		.check = values_check,
 		.register_metrics = register_metrics,

@@ -8,8 +8,12 @@ import socket
 import subprocess
 
 from abacus import ADMIN_PORTS, RUN_DIR, Daemon, eventually, get, native, psql, redis_cli
+from harness import free_port
 
 LIMIT = 60
+QUESTIONS_MAX = 64  # that values asks users at once
+QUESTIONS_AND_POLLS = 64 + 8 + 64  # of healthcheck
+OPERATORS = 100  # connections of healthcheck's second port
 
 
 class LimitedDaemon(Daemon):
@@ -32,13 +36,13 @@ class LimitedDaemon(Daemon):
         return [line for line in lines if line["msg"].startswith("descriptors")]
 
 
-def take_places(port, count):
-    """Connections whose requests never arrive whole."""
+def take_places(port, count, head=b"GET /users/ping HTTP/1.1\r\n"):
+    """Connections whose requests have not arrived whole."""
     peers = []
     for _ in range(count):
         peer = socket.create_connection(("127.0.0.1", port), timeout=10)
         with contextlib.suppress(OSError):
-            peer.sendall(b"GET /users/ping HTTP/1.1\r\n")
+            peer.sendall(head)
         peers.append(peer)
     return peers
 
@@ -69,6 +73,47 @@ def test_with_all_places_taken_a_daemon_still_reconnects_and_accepts():
         eventually(users.is_ready, 30, message="the daemon has its own connections again")
         eventually(lambda: answers(users), 30, message="clients are accepted")
         assert "Too many open files" not in users.log.read_text()
+
+
+def accept_all(listener, accepted):
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            accepted.append(listener.accept()[0])
+    return len(accepted)
+
+
+def test_with_all_places_taken_values_still_asks_users_about_each_token(person):
+    head = f"GET /values HTTP/1.1\r\nHost: values\r\nAuthorization: Bearer {person.token}\r\n".encode()
+    with socket.create_server(("127.0.0.1", 0), backlog=2 * QUESTIONS_MAX) as users, contextlib.ExitStack() as ends:
+        users.setblocking(False)
+        address = f"http://127.0.0.1:{users.getsockname()[1]}"
+        values = LimitedDaemon("values", 160, REDIS_URL="redis://127.0.0.1:1/0", REDIS_URL_FILE=None, USERS_URL=address)
+        ends.callback(values.start().kill)
+        eventually(lambda: values.call("GET", "/values").status == 403, not_yet=OSError, message="values answers")
+        (line,) = values.budgets
+        peers = take_places(values.port, line["clients"], head)
+        questions = []
+        for peer in peers + take_places(values.admin_port, line["admin"]):
+            ends.callback(peer.close)
+        for peer in peers:
+            peer.sendall(b"\r\n")
+        asked = min(QUESTIONS_MAX, line["clients"])
+        eventually(lambda: accept_all(users, questions) == asked, message="users is asked about each token")
+        for question in questions:
+            question.close()
+        assert "Too many open files" not in values.log.read_text()
+
+
+def test_healthcheck_keeps_descriptors_for_the_operators_too():
+    targets = {"HEALTHCHECK_TARGETS": f"users=http://127.0.0.1:{ADMIN_PORTS['users']}", "DASHBOARD_PORT": free_port()}
+    with LimitedDaemon("healthcheck", 1024, **targets) as healthcheck, contextlib.ExitStack() as peers:
+        for peer in take_places(targets["DASHBOARD_PORT"], OPERATORS):
+            peers.enter_context(peer)
+        (line,) = healthcheck.budgets
+        (pid,) = healthcheck.serving
+        files = pathlib.Path(f"/proc/{pid}/fd")
+        eventually(lambda: len(os.listdir(files)) > OPERATORS, message="the operators are connected")
+        assert len(os.listdir(files)) <= line["own"] - QUESTIONS_AND_POLLS
 
 
 def test_the_log_says_once_how_descriptors_are_divided():
