@@ -463,6 +463,7 @@ server_tests() {
 	step "lint file names" scripts/lint/file_names.py
 	step "lint words" scripts/lint/words.py
 	step "lint security tables" scripts/lint/security_tables.py
+	step "lint untaken" scripts/lint/untaken.py
 	step "lint configuration" variables_are_documented
 	step "lint openapi" api_document lint
 	step "lint openapi routes" api_document test
