@@ -331,7 +331,8 @@ no_sanitizer_report() {
 # Runs the test programs of what runs on threads, which the other sanitizers do not watch for data races.
 threads_do_not_race() {
 	set -- build/tsan/libcommon/tests/base/test_pool build/tsan/libcommon/tests/auth/test_password \
-		build/tsan/libcommon/tests/auth/test_hash_queue build/tsan/services/worker/tests/test_lanes build/tsan/services/worker/tests/test_unstored
+		build/tsan/libcommon/tests/auth/test_hash_queue build/tsan/services/worker/tests/test_lanes build/tsan/services/worker/tests/test_unstored \
+		build/tsan/libcommon/tests/webauthn/test_webauthn build/tsan/services/mailer/tests/test_smtp
 	make -j"$jobs" BUILD=build/tsan SANITIZE=thread OPTIMIZE=-O1 WERROR=1 "$@" || return 1
 	for program; do TSAN_OPTIONS=halt_on_error=1 "$program" || return 1; done
 }

@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/loop.h"
+#include "base/pool.h"
+#include "tests/wait_for.h"
 #include "tests/webauthn/hex.h"
 #include "tests/webauthn/passkey_vectors.h"
 #include "webauthn/webauthn.h"
@@ -256,6 +259,60 @@ static void test_what_is_too_long_is_invalid(void **state)
 	unload(&made);
 }
 
+/* ---- on threads ---- */
+
+#define THREADS 4
+#define VERIFICATIONS 16
+
+struct verification {
+	struct made made;
+	struct webauthn_credential credential;
+	enum status status;
+};
+
+static int verified;
+
+static void verify(void *memory)
+{
+	struct verification *job = memory;
+
+	job->status =
+		webauthn_verify(job->credential.key, job->made.client_data, job->made.authenticator_data, job->made.signature);
+}
+
+static void done(enum status status, void *memory, void *arg)
+{
+	struct verification *job = memory;
+
+	assert_int_equal(status, STATUS_OK);
+	assert_int_equal(job->status, STATUS_OK);
+	unload(&job->made);
+	verified++;
+}
+
+static void nothing(void *memory)
+{
+}
+
+static void test_several_threads_verify_at_once(void **state)
+{
+	struct event_base *base = loop_new();
+	struct pool *pool = pool_new(base, THREADS, VERIFICATIONS);
+	struct verification jobs[VERIFICATIONS];
+	struct scope scope;
+
+	scope_init(&scope);
+	verified = 0;
+	for (int i = 0; i < VERIFICATIONS; i++) {
+		(i % 2 ? load_es256 : load_rs256)(&jobs[i].made);
+		jobs[i].credential = registered(&jobs[i].made);
+		pool_submit(pool, &scope, verify, done, nothing, &jobs[i], NULL);
+	}
+	WAIT_FOR(verified == VERIFICATIONS);
+	pool_free(pool);
+	event_base_free(base);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -269,6 +326,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_cut_short_is_invalid),
 		cmocka_unit_test(test_a_byte_behind_an_attestation_is_invalid),
 		cmocka_unit_test(test_what_is_too_long_is_invalid),
+		cmocka_unit_test(test_several_threads_verify_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
