@@ -100,8 +100,8 @@ def said(reply):
     return reply.status, reply.json
 
 
-def begin(owner, action, token=None, **parameters):
-    return post("/auth/confirmations", {"action": action, "parameters": parameters}, token=token or owner.token)
+def begin(owner, action, token=None, send=post, **parameters):
+    return send("/auth/confirmations", {"action": action, "parameters": parameters}, token=token or owner.token)
 
 
 def confirmation(owner, action, **parameters):
@@ -488,24 +488,56 @@ def test_a_right_code_forgets_the_wrong_ones(owner):
     assert sql("SELECT tries FROM factor_settings WHERE user_id = {}", owner.id) == "0"
 
 
-def test_codes_of_one_user_are_limited_whatever_the_addresses(owner):
-    def from_address(n, code, method="totp"):
-        headers = {"X-Forwarded-For": f"198.51.100.{n}"}
+def from_network(owner, n, code, method="totp", action=None):
+    """Answers a new challenge, of a login or of an action, from a network of that number."""
+    headers = {"X-Forwarded-For": f"198.51.100.{n}"}
 
-        def send(path, body, headers=headers):
-            return post(path, body, to="users", headers=headers)
+    def send(path, body, headers=headers, **options):
+        return post(path, body, to="users", headers=headers, **options)
 
-        return answer(challenge_of(owner, send=send, headers=headers), code, method, to="users", headers=headers)
+    if action:
+        challenge = begin(owner, action, send=send).json["data"]["challenge"]
+    else:
+        challenge = challenge_of(owner, send=send, headers=headers)
+    return answer(challenge, code, method, to="users", headers=headers)
 
-    assert [from_address(n, owner.wrong_code()).status for n in range(20)] == [401] * 20
-    reply = from_address(20, owner.code())
+
+@pytest.mark.parametrize("action", [None, "delete_account"], ids=["logins", "actions"])
+def test_codes_of_one_user_are_limited_whatever_the_addresses(owner, action):
+    column = "confirmation_tries" if action else "tries"
+    right = 200 if action else 201
+    assert [from_network(owner, n, owner.wrong_code(), action=action).status for n in range(20)] == [401] * 20
+    reply = from_network(owner, 20, owner.code(), action=action)
     assert (reply.status, reply.json["code"]) == (429, "too_many_attempts")
     assert 0 < int(reply.headers["Retry-After"]) <= 3600
-    assert from_address(21, owner.recovery_codes[0], "recovery").status == 201, "it can not be guessed"
-    sql("UPDATE factor_settings SET tries = 20 WHERE user_id = {}", owner.id)
-    assert from_address(22, owner.code()).status == 429
-    sql("UPDATE factor_settings SET tries_since = tries_since - interval '1 hour' WHERE user_id = {}", owner.id)
-    assert from_address(23, owner.code()).status == 201
+    accepted = from_network(owner, 21, owner.recovery_codes[0], "recovery", action=action)
+    assert accepted.status == right, "it can not be guessed"
+    sql("UPDATE factor_settings SET {} = 20 WHERE user_id = {}", column, owner.id)
+    assert from_network(owner, 22, owner.code(), action=action).status == 429
+    sql("UPDATE factor_settings SET {0}_since = {0}_since - interval '1 hour' WHERE user_id = {1}", column, owner.id)
+    assert from_network(owner, 23, owner.code(), action=action).status == right
+
+
+def test_confirmations_that_a_token_begins_use_up_no_try_of_a_login(owner):
+    statuses = [from_network(owner, n, owner.wrong_code(), action="delete_account").status for n in range(21)]
+    assert statuses == [401] * 20 + [429]
+    assert from_network(owner, 30, owner.code()).status == 201
+
+
+def test_answers_that_one_network_is_refused_use_up_no_try_of_the_user(owner):
+    challenges = [begin(owner, "delete_account").json["data"]["challenge"] for _ in range(4)]
+    statuses = [answer(challenge, owner.wrong_code()).status for challenge in challenges for _ in range(4)]
+    assert statuses == [401] * 10 + [429] * 6
+    assert sql("SELECT tries + confirmation_tries FROM factor_settings WHERE user_id = {}", owner.id) == "10"
+    assert from_network(owner, 1, owner.code(), action="delete_account").status == 200
+
+
+def test_codes_that_are_not_looked_at_do_not_keep_the_network_from_a_recovery_code(owner):
+    sql("UPDATE factor_settings SET tries = 20, tries_since = now() WHERE user_id = {}", owner.id)
+    challenges = [challenge_of(owner) for _ in range(3)]
+    statuses = [answer(challenge, owner.code()).status for challenge in challenges for _ in range(4)]
+    assert statuses == [429] * 12
+    assert answer(challenge_of(owner), owner.recovery_codes[0], "recovery").status == 201
 
 
 # ---- attacks on challenges ----
@@ -599,10 +631,24 @@ def test_a_login_that_began_before_the_factor_leaves_no_good_token(person):
     assert [is_good(one) for one in tokens] == [False] * len(tokens)
 
 
-def test_a_user_has_at_most_twenty_challenges(owner):
+def test_a_user_has_at_most_twenty_challenges_of_actions_and_they_end_no_login_that_waits(owner):
+    login = challenge_of(owner)
     for _ in range(25):
         assert begin(owner, "delete_account").status == 201
-    assert sql("SELECT count(*) FROM challenges WHERE user_id = {}", owner.id) == "20"
+    assert sql("SELECT count(*) FROM challenges WHERE user_id = {} AND binding IS NOT NULL", owner.id) == "20"
+    assert answer(login, owner.code()).status == 201
+
+
+def test_a_user_has_at_most_twenty_challenges_of_logins_and_they_end_no_action_that_waits(owner):
+    action = begin(owner, "delete_account").json["data"]["challenge"]
+    columns = "id, user_id, generation, client, expires_at"
+    sql(
+        "INSERT INTO challenges ({}) SELECT gen_random_uuid(), id, tokens_dead_until_ms, '', now() + interval '60 s'"
+        " FROM users, generate_series(1, 25) WHERE id = {}", columns, owner.id,
+    )  # fmt: skip
+    challenge_of(owner)
+    assert sql("SELECT count(*) FROM challenges WHERE user_id = {} AND binding IS NULL", owner.id) == "20"
+    assert answer(action, owner.code()).status == 200
 
 
 def test_another_site_can_not_have_a_browser_answer_for_a_cookie(owner):

@@ -277,6 +277,7 @@ class Users(Asked):
             "factors_of_user": self.lists_factors,
             "factor_enrol": self.enrols_an_app,
             "challenge_insert": self.confirms,
+            "challenge_account": self.confirms,
             "challenge_try": self.confirms,
             "challenge_password": self.confirms,
             "confirmation_use": self.changes_account_confirmed,

@@ -1,4 +1,5 @@
-/* Flow: answer_challenge -> tried -> counted -> the method's prove -> answer_store -> accepted -> the handler's `done`. */
+/* Flow: answer_challenge -> found -> counted -> tried -> the method's prove -> answer_store -> accepted -> the handler's `done`.
+ * The network's attempt is counted first, so that one that is refused for it uses up no try of the challenge or its user. */
 #include "challenges/answer.h"
 
 #include <stdio.h>
@@ -13,8 +14,9 @@
 #include "sessions/login_attempts.h"
 #include "store/challenges.h"
 
-static void tried(enum status status, const struct postgres_rows *rows, void *arg);
+static void found(enum status status, const struct postgres_rows *rows, void *arg);
 static void counted(bool may_try, long retry_s, void *arg);
+static void tried(enum status status, const struct postgres_rows *rows, void *arg);
 static void accepted(enum status status, const struct postgres_rows *rows, void *arg);
 
 static void answer_drop(void *memory)
@@ -37,12 +39,18 @@ void answer_refuse_wrong(struct http_request *req)
 	http_reply_fail(req, 401, "code_wrong", "That is wrong, or was used before.");
 }
 
+static void add_challenge(const struct answer *answer, struct postgres_params *params)
+{
+	postgres_param_text(params, answer->right.challenge);
+	postgres_param_text(params, answer->client);
+	postgres_param_int(params, CHALLENGE_TRIES);
+}
+
 void answer_challenge(struct http_request *req, const char *challenge, const struct method *method, const char *proof,
 		      answered *done, void *arg)
 {
 	struct answer *answer = http_request_alloc(req, sizeof *answer, answer_drop);
 	struct postgres_params params = {0};
-	char client[CHALLENGE_CLIENT_LEN + 1];
 	uint8_t id[JWT_JTI_BYTES];
 
 	if (jwt_jti_parse(challenge, id) != STATUS_OK)
@@ -54,13 +62,35 @@ void answer_challenge(struct http_request *req, const char *challenge, const str
 	answer->right.method = method;
 	answer->right.issued_ms = clock_unix_ms();
 	jwt_jti_format(id, answer->right.challenge);
-	challenge_client(req, client);
-	postgres_param_text(&params, answer->right.challenge);
-	postgres_param_text(&params, client);
-	postgres_param_int(&params, CHALLENGE_TRIES);
+	challenge_client(req, answer->client);
+	add_challenge(answer, &params);
+	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_challenge_account, &params, found, answer);
+}
+
+static void found(enum status status, const struct postgres_rows *rows, void *arg)
+{
+	struct answer *answer = arg;
+
+	if (status != STATUS_OK)
+		return http_reply_status(answer->req, status);
+	if (postgres_count(rows) == 0)
+		return answer_refuse_ended(answer->req);
+	answer->login_name = mem_strdup(postgres_text(rows, 0, COLUMN_CHALLENGE_LOGIN_NAME));
+	login_attempts_count(answer->req, answer->login_name, counted, answer);
+}
+
+static void counted(bool may_try, long retry_s, void *arg)
+{
+	struct answer *answer = arg;
+	struct postgres_params params = {0};
+
+	if (!may_try)
+		return login_attempts_refuse(answer->req, retry_s);
+	add_challenge(answer, &params);
 	postgres_param_int(&params, CHALLENGE_USER_TRIES);
 	postgres_param_int(&params, CHALLENGE_USER_WINDOW_S);
-	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_challenge_try, &params, tried, answer);
+	postgres_exec(users_of(answer->req)->postgres, http_request_scope(answer->req), &store_challenge_try, &params, tried,
+		      answer);
 }
 
 static void read_factor(struct answer *answer, const struct postgres_rows *rows, int row)
@@ -85,7 +115,6 @@ static void read_rows(struct answer *answer, const struct postgres_rows *rows)
 		right->issued_ms = right->dead_until_ms + 1;
 	right->is_remembered = postgres_bool(rows, 0, COLUMN_TRY_REMEMBER);
 	right->is_cookie = postgres_bool(rows, 0, COLUMN_TRY_COOKIE);
-	answer->login_name = mem_strdup(postgres_text(rows, 0, COLUMN_TRY_LOGIN_NAME));
 	answer->password_hash = mem_strdup(postgres_text(rows, 0, COLUMN_TRY_PASSWORD_HASH));
 	if (!postgres_is_null(rows, 0, COLUMN_TRY_BINDING))
 		right->binding = answer->binding = mem_strdup(postgres_text(rows, 0, COLUMN_TRY_BINDING));
@@ -100,28 +129,28 @@ static void read_rows(struct answer *answer, const struct postgres_rows *rows)
 	}
 }
 
+/* Of the user, whatever the network. */
+static bool is_limited(const struct answer *answer, const struct postgres_rows *rows)
+{
+	return !postgres_is_null(rows, 0, COLUMN_TRY_RETRY_S) && answer->right.method->is_guessable;
+}
+
+/* What is not looked at does not count for the network either, so that its user has attempts left for a recovery code. */
 static void tried(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct answer *answer = arg;
 
+	if (status == STATUS_OK && postgres_count(rows) > 0 && !is_limited(answer, rows)) {
+		read_rows(answer, rows);
+		return answer->right.method->prove(answer);
+	}
+	login_attempts_undo(answer->req, answer->login_name);
 	if (status != STATUS_OK)
-		return http_reply_status(answer->req, status);
-	if (postgres_count(rows) == 0)
-		return answer_refuse_ended(answer->req);
-	if (!postgres_is_null(rows, 0, COLUMN_TRY_RETRY_S) && answer->right.method->is_guessable)
-		return login_attempts_refuse(answer->req, (long)postgres_int(rows, 0, COLUMN_TRY_RETRY_S));
-	read_rows(answer, rows);
-	login_attempts_count(answer->req, answer->login_name, counted, answer);
-}
-
-static void counted(bool may_try, long retry_s, void *arg)
-{
-	struct answer *answer = arg;
-
-	if (may_try)
-		answer->right.method->prove(answer);
+		http_reply_status(answer->req, status);
+	else if (postgres_count(rows) == 0)
+		answer_refuse_ended(answer->req);
 	else
-		login_attempts_refuse(answer->req, retry_s);
+		login_attempts_refuse(answer->req, (long)postgres_int(rows, 0, COLUMN_TRY_RETRY_S));
 }
 
 void answer_wrong(struct answer *answer)

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "challenges/challenge.h"
 #include "factors/methods.h"
 #include "factors/mtan.h"
 #include "factors/seal.h"
@@ -51,6 +52,7 @@ struct answer {
 	struct http_request *req;
 	struct answer_right right;
 	const char *proof;
+	char client[CHALLENGE_CLIENT_LEN + 1];
 	char *login_name, *password_hash, *binding;
 	char mtan_nonce[37]; /* of the code by message that was sent for this challenge; "" none, or a newer one was sent */
 	char mtan_recipient[MTAN_RECIPIENT_LEN_MAX + 1]; /* to which that was sent */

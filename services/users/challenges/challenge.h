@@ -12,9 +12,10 @@
 
 #define CHALLENGE_S 300
 #define CHALLENGE_TRIES 5
-#define CHALLENGES_PER_USER 20 /* a further one ends the oldest */
-/* Proofs that are tried for one user, from whatever address, until one is right. Recovery codes go on being accepted, because
- * none can be guessed, so that an attacker with the password does not lock the user out. */
+/* Of logins, and as many of actions, because a token alone begins those: a further one ends the oldest of its kind. */
+#define CHALLENGES_PER_USER 20
+/* Proofs that are tried for one user, from whatever address, until one is right: for logins, and as many for actions. Recovery
+ * codes go on being accepted, because none can be guessed, so that an attacker with the password does not lock the user out. */
 #define CHALLENGE_USER_TRIES 20
 #define CHALLENGE_USER_WINDOW_S 3600
 

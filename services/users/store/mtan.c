@@ -33,9 +33,7 @@ const struct postgres_statement store_mtan_send = {
 	" JOIN users ON users.id = user_id WHERE challenges.id = $1::uuid AND users.active FOR KEY SHARE OF users),"
 	" subject AS MATERIALIZED (SELECT challenges.id, challenges.user_id, " CODES_GO_TO("email") " AS recipient, phone,"
 	" binding, action, expires_at AS ends_at FROM challenges JOIN owner ON owner.id = challenges.user_id"
-	" JOIN factors ON " IS_MTAN_OF("owner.id") " WHERE challenges.id = $1::uuid AND client = $2::text"
-	" AND answered_at IS NULL AND tries < $3::bigint AND expires_at > now() AND generation = tokens_dead_until_ms"
-	" FOR UPDATE OF challenges),"
+	" JOIN factors ON " IS_MTAN_OF("owner.id") " WHERE " CAN_BE_ANSWERED " FOR UPDATE OF challenges),"
 	SEND_CODE,
 };
 

@@ -73,6 +73,7 @@ const struct postgres_statement *const store_statements[] = {
 	&store_mtan_of_login,
 	/* challenges */
 	&store_challenge_insert,
+	&store_challenge_account,
 	&store_challenge_try,
 	&store_challenge_totp,
 	&store_challenge_recovery,

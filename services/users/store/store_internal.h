@@ -74,6 +74,10 @@
 	"(SELECT coalesce(string_agg(credential_id, ' ' ORDER BY factor_id), '') FROM passkeys" \
 	" JOIN factors ON factors.id = factor_id WHERE user_id = " user " AND activated_at IS NOT NULL)"
 
+/* Of challenges and their user: $1 is the challenge, $2 its client, $3 the tries of a challenge. */
+#define CAN_BE_ANSWERED \
+	"challenges.id = $1::uuid AND client = $2::text AND answered_at IS NULL AND challenges.tries < $3::bigint" \
+	" AND expires_at > now() AND generation = tokens_dead_until_ms"
 /* The order of the locks, and that a proof is looked at after them, decide which of two uses at once is the first. */
 #define ANSWERED \
 	"WITH owner AS MATERIALIZED (SELECT users.id FROM challenges JOIN users ON users.id = user_id" \
@@ -83,7 +87,9 @@
 #define ANSWER \
 	" UPDATE challenges SET answered_at = now(), expires_at = now() + " SECONDS("$2") " FROM proven" \
 	" WHERE challenges.id = $1::uuid AND challenges.user_id = proven.user_id RETURNING proven.user_id"
+/* A right proof forgets the wrong ones of both kinds of challenges. */
+#define NO_TRIES "tries = 0, confirmation_tries = 0"
 #define FORGET_TRIES \
-	" forgotten AS (UPDATE factor_settings settings SET tries = 0 FROM proven WHERE settings.user_id = proven.user_id)"
+	" forgotten AS (UPDATE factor_settings settings SET " NO_TRIES " FROM proven WHERE settings.user_id = proven.user_id)"
 
 #endif
