@@ -1,5 +1,6 @@
-/* Flow: answer_challenge -> found -> counted -> tried -> the method's prove -> answer_store -> accepted -> the handler's `done`.
- * The network's attempt is counted first, so that one that is refused for it uses up no try of the challenge or its user. */
+/* Flow: answer_challenge -> found -> counted -> tried -> the method's prove -> answer_store -> accepted -> the handler's
+ * `done`. The network's attempt is counted first, so that one that is refused for it uses up no try of the challenge or its
+ * user. */
 #include "challenges/answer.h"
 
 #include <stdio.h>

@@ -6,7 +6,8 @@
 #include "statements.h"
 
 /* id, user id, dead_until_ms as it was when the password was read|null, client, binding|null, remember, cookie, lifetime in s,
- * most challenges of a user for logins, or for actions, action|null -> how it can be answered. No row: the user has been changed since. */
+ * most challenges of a user for logins, or for actions, action|null -> how it can be answered. No row: the user has been
+ * changed since. */
 extern const struct postgres_statement store_challenge_insert;
 enum {
 	COLUMN_CHALLENGE_METHODS, /* of the user's factors, with blanks between */
@@ -14,12 +15,13 @@ enum {
 	COLUMN_CHALLENGE_CREDENTIALS /* ids of the user's passkeys, likewise */
 };
 
-/* id, client, tries of a challenge -> COLUMN_LOGIN_NAME of its user. No row: the challenge has ended, or is another client's. */
+/* id, client, tries of a challenge -> COLUMN_LOGIN_NAME of its user. No row: the challenge has ended, or is another client's.
+ */
 extern const struct postgres_statement store_challenge_account;
 enum { COLUMN_CHALLENGE_LOGIN_NAME };
 
-/* id, client, tries of a challenge, tries of a user in a window for challenges of its kind (a login or an action), its length in
- * s -> a row for each activated factor, or one without. Counts a try. No row: as of store_challenge_account. */
+/* id, client, tries of a challenge, tries of a user in a window for challenges of its kind (a login or an action), its length
+ * in s -> a row for each activated factor, or one without. Counts a try. No row: as of store_challenge_account. */
 extern const struct postgres_statement store_challenge_try;
 enum {
 	COLUMN_TRY_USER_ID,

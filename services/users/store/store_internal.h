@@ -10,7 +10,8 @@
 #define SECONDS(parameter) parameter "::bigint * interval '1 second'"
 
 /* Records an event for each row of a query: of which user, and with which session. origin: a parameter, which
- * events/event_origin.h makes; null: nothing is recorded. A trigger bounds how many events a user has (0008_events). */
+ * events/event_origin.h makes; null: nothing is recorded. A trigger bounds how many events of each kind a user has
+ * (0014_separate_limits). */
 #define ORIGIN(origin) \
 	" jsonb_to_record(coalesce(" origin "::jsonb, '{}'::jsonb)) AS origin (actor bigint, session uuid, network text," \
 	" agent text, request text)"
