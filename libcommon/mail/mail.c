@@ -11,6 +11,7 @@ REDIS_SCRIPT(libcommon_mail, take, mail_take);
 
 static const char *const result_names[MAIL_RESULTS] = {"sent", "failed", "deferred"};
 static const char *const channel_names[MAIL_CHANNELS] = {"email", "sms"};
+static const char *const priority_names[MAIL_PRIORITIES] = {"ordinary", "reset", "code"};
 
 struct call { /* freed with its redis_call */
 	union {
@@ -48,6 +49,20 @@ enum mail_channel mail_channel_find(const char *name)
 	return (enum mail_channel)channel;
 }
 
+const char *mail_priority_name(enum mail_priority priority)
+{
+	return priority_names[priority];
+}
+
+enum mail_priority mail_priority_find(const char *name)
+{
+	int priority = MAIL_PRIORITIES - 1;
+
+	while (priority > MAIL_PRIORITY_ORDINARY && strcmp(name, priority_names[priority]) != 0)
+		priority--;
+	return (enum mail_priority)priority;
+}
+
 bool mail_is_id(const char *text)
 {
 	static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
@@ -75,7 +90,7 @@ void mail_publish(struct redis *redis, struct scope *scope, const struct mail_me
 	call->done = published;
 	int64_format(message->attempt, attempt);
 	int64_format(message->deadline_ms, deadline_ms);
-	redis_call_own(redis_command(redis, scope, 20,
+	redis_call_own(redis_command(redis, scope, 22,
 				     (const char *[]){"XADD",
 						      MAIL_MESSAGES,
 						      "MAXLEN",
@@ -92,6 +107,8 @@ void mail_publish(struct redis *redis, struct scope *scope, const struct mail_me
 						      message->template,
 						      "channel",
 						      mail_channel_name(message->channel),
+						      "priority",
+						      mail_priority_name(message->priority),
 						      "to",
 						      message->recipient,
 						      "values",
@@ -138,6 +155,7 @@ static bool read_message(const redisReply *fields, struct mail_message *ret_mess
 {
 	ret_message->template = field(fields, "template");
 	ret_message->channel = mail_channel_find(field(fields, "channel"));
+	ret_message->priority = mail_priority_find(field(fields, "priority"));
 	ret_message->recipient = field(fields, "to");
 	ret_message->values = field(fields, "values");
 	return read_attempt(fields, ret_message->id, &ret_message->attempt) &&

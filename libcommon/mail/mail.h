@@ -28,12 +28,24 @@ const char *mail_channel_name(enum mail_channel channel); /* not of MAIL_CHANNEL
 /* "": MAIL_EMAIL, because a users from before the channels names none. MAIL_CHANNELS: no name of this version. */
 enum mail_channel mail_channel_find(const char *name);
 
+/* How much of the rate of its recipient's domain a message may use (services/mailer/rates.h). */
+enum mail_priority {
+	MAIL_PRIORITY_ORDINARY, /* notices, and what any client has sent to any address */
+	MAIL_PRIORITY_RESET,    /* a link for a new password */
+	MAIL_PRIORITY_CODE,     /* a code that answers a challenge: good for minutes, and sent where one has arrived before */
+	MAIL_PRIORITIES
+};
+const char *mail_priority_name(enum mail_priority priority);
+/* MAIL_PRIORITY_ORDINARY, unless it is the name of another one: a users from before the priorities names none. */
+enum mail_priority mail_priority_find(const char *name);
+
 struct mail_message {
 	char id[MAIL_ID_BYTES];
 	int64_t attempt;      /* 1, 2, … */
 	int64_t deadline_ms;  /* Unix time; the attempt has ended by then, or is not begun */
-	const char *template; /* its name; borrowed, as the next two */
+	const char *template; /* its name; borrowed, as the recipient and the values */
 	enum mail_channel channel;
+	enum mail_priority priority;
 	const char *recipient; /* an e-mail address, or a telephone number in E.164; not checked */
 	const char *values;    /* of the template: a JSON object of texts; not checked */
 };

@@ -30,7 +30,9 @@ static const struct config_option own_options[] = {
 	{"MAIL_RECIPIENT_RATE", CONFIG_INT, offsetof(struct mailer_config, recipient_rate), "20",
 	 "messages to one address in an hour; more are deferred", 1, 1000000, false},
 	{"MAIL_DOMAIN_RATE", CONFIG_INT, offsetof(struct mailer_config, domain_rate), "120",
-	 "messages to one domain in a minute; more are deferred", 1, 1000000, false},
+	 "messages to one domain in a minute, a quarter of them kept for codes and one for codes and links for a new password; "
+	 "more are deferred",
+	 1, 1000000, false},
 	{"SMS_URL", CONFIG_URL, offsetof(struct mailer_config, sms_url), NULL,
 	 "https:// of the gateway that sends SMS. mailer: it gets a POST of {\"to\": …, \"text\": …}; unset: messages become "
 	 "files (MAIL_DIR), or wait. users: unset: codes by SMS are offered in development and testing alone",

@@ -27,6 +27,7 @@ struct held {
 	struct mailer *mailer;
 	struct mail_report report;
 	enum mail_channel channel;
+	enum mail_priority priority;
 	const struct template *template;
 	char *recipient;
 	cJSON *values;
@@ -185,11 +186,25 @@ static bool knows(const struct held *held)
 	return held->template && (held->channel == MAIL_EMAIL || (held->channel == MAIL_SMS && held->template->sms));
 }
 
+static struct rated rated_of(const struct held *held)
+{
+	return (struct rated){held->channel, held->priority, held->recipient};
+}
+
 static void count(struct held *held)
 {
+	const struct rated rated = rated_of(held);
 	struct mailer *mailer = held->mailer;
 
-	rates_count(mailer->redis, &mailer->scope, mailer->config, held->channel, held->recipient, counted, held);
+	rates_count(mailer->redis, &mailer->scope, mailer->config, &rated, counted, held);
+}
+
+static void take_back(struct held *held)
+{
+	const struct rated rated = rated_of(held);
+	struct mailer *mailer = held->mailer;
+
+	rates_undo(mailer->redis, &mailer->scope, mailer->config, &rated);
 }
 
 static void begin(struct mailer *mailer, const struct mail_message *message)
@@ -204,6 +219,7 @@ static void begin(struct mailer *mailer, const struct mail_message *message)
 	memcpy(held->report.id, message->id, sizeof held->report.id);
 	held->report.attempt = message->attempt;
 	held->channel = message->channel;
+	held->priority = message->priority;
 	held->template = template_find(message->template);
 	held->recipient = mem_strdup(message->recipient);
 	LIST_INSERT_HEAD(&mailer->held, held, link);
@@ -283,7 +299,6 @@ static void sent(enum mail_result result, bool counts, long code, const char *re
 {
 	static const enum outcome outcomes[MAIL_RESULTS] = {OUTCOME_SENT, OUTCOME_FAILED, OUTCOME_DEFERRED};
 	struct held *held = arg;
-	struct mailer *mailer = held->mailer;
 
 	log_line(result == MAIL_SENT ? LOG_INFO : LOG_WARN,
 		 held->channel == MAIL_SMS ? "a message was handed to the SMS gateway"
@@ -293,7 +308,7 @@ static void sent(enum mail_result result, bool counts, long code, const char *re
 		 LOG_INT(held->channel == MAIL_SMS ? "http_code" : "smtp_code", code),
 		 LOG_TEXT("reason", result == MAIL_SENT ? NULL : reason));
 	if (!counts)
-		rates_undo(mailer->redis, &mailer->scope, mailer->config, held->channel, held->recipient);
+		take_back(held);
 	finish(held, outcomes[result]);
 }
 

@@ -31,13 +31,24 @@ struct rates {
 	int n;
 };
 
-static void rates_of_email(struct rates *rates, const struct mailer_config *config, const char *recipient)
+/* How far the one count of a domain may go for a message: to half of the rate, three quarters or all of it. One at least. */
+static long share_of(long domain_rate, enum mail_priority priority)
 {
-	make_name("to", recipient, rates->names[0]);
-	make_name("domain", strrchr(recipient, '@') + 1, rates->names[1]);
+	static const long quarters_kept[MAIL_PRIORITIES] = {
+		[MAIL_PRIORITY_ORDINARY] = 2, [MAIL_PRIORITY_RESET] = 1, [MAIL_PRIORITY_CODE] = 0};
+
+	return domain_rate - domain_rate * quarters_kept[priority] / 4;
+}
+
+static void rates_of_email(struct rates *rates, const struct mailer_config *config, const struct rated *message)
+{
+	long share = share_of(config->domain_rate, message->priority);
+
+	make_name("to", message->recipient, rates->names[0]);
+	make_name("domain", strrchr(message->recipient, '@') + 1, rates->names[1]);
 	rates->n = 2;
 	rates->limits[0] = (struct limit){RECIPIENTS_KEY, rates->names[0], config->recipient_rate, RECIPIENT_WINDOW_S};
-	rates->limits[1] = (struct limit){DOMAINS_KEY, rates->names[1], config->domain_rate, DOMAIN_WINDOW_S};
+	rates->limits[1] = (struct limit){DOMAINS_KEY, rates->names[1], share, DOMAIN_WINDOW_S};
 }
 
 static void rates_of_sms(struct rates *rates, const struct mailer_config *config, const char *number)
@@ -50,26 +61,28 @@ static void rates_of_sms(struct rates *rates, const struct mailer_config *config
 	rates->limits[2] = (struct limit){SMS_KEY, "all", config->sms_rate, SMS_WINDOW_S};
 }
 
-static void rates_of(struct rates *rates, const struct mailer_config *config, enum mail_channel channel, const char *recipient)
+static void rates_of(struct rates *rates, const struct mailer_config *config, const struct rated *message)
 {
-	(channel == MAIL_SMS ? rates_of_sms : rates_of_email)(rates, config, recipient);
+	if (message->channel == MAIL_SMS)
+		rates_of_sms(rates, config, message->recipient);
+	else
+		rates_of_email(rates, config, message);
 }
 
-void rates_count(struct redis *redis, struct scope *scope, const struct mailer_config *config, enum mail_channel channel,
-		 const char *recipient, limit_counted *done, void *arg)
+void rates_count(struct redis *redis, struct scope *scope, const struct mailer_config *config, const struct rated *message,
+		 limit_counted *done, void *arg)
 {
 	struct rates rates;
 
-	rates_of(&rates, config, channel, recipient);
+	rates_of(&rates, config, message);
 	limit_count(redis, scope, rates.limits, rates.n, done, arg);
 }
 
-void rates_undo(struct redis *redis, struct scope *scope, const struct mailer_config *config, enum mail_channel channel,
-		const char *recipient)
+void rates_undo(struct redis *redis, struct scope *scope, const struct mailer_config *config, const struct rated *message)
 {
 	struct rates rates;
 
-	rates_of(&rates, config, channel, recipient);
+	rates_of(&rates, config, message);
 	for (int i = 0; i < rates.n; i++)
 		limit_undo(redis, scope, rates.limits[i].key, rates.limits[i].name);
 }

@@ -169,9 +169,9 @@ def address_of(word):
     return f"{word}-{uuid.uuid4().hex[:12]}@example.com"
 
 
-def write(*addresses, life="1 day", template="password_changed"):
+def write(*addresses, life="1 day", template="password_changed", parameters="{}"):
     """Writes messages into the outbox, as a transaction of users does; their ids, in the order of the addresses."""
-    rows = ", ".join(f"('{template}', '{address}', '{{}}', now() + interval '{life}')" for address in addresses)
+    rows = ", ".join(f"('{template}', '{address}', '{parameters}', now() + interval '{life}')" for address in addresses)
     insert = f"INSERT INTO outbox (template, recipient, parameters, expires_at) VALUES {rows} RETURNING id"
     return psql("users", insert).split()
 
@@ -507,7 +507,7 @@ def test_nothing_is_lost_when_redis_loses_everything(server, mailbox, certificat
 
 def test_more_messages_than_the_limit_of_an_address_and_of_a_domain_are_deferred(server, mailbox, certificate):
     domain = f"{uuid.uuid4().hex[:12]}.example.com"
-    with mailer(server, certificate, MAIL_RECIPIENT_RATE=2, MAIL_DOMAIN_RATE=4) as daemon:
+    with mailer(server, certificate, MAIL_RECIPIENT_RATE=2, MAIL_DOMAIN_RATE=8) as daemon:
         same = write(*[f"Ada@{domain}", f"ada@{domain}", f"ada@{domain.upper()}"])
         eventually(lambda: sorted(deferrals(*same), key=str) == [1, None, None])
         others = write(*[f"{word}@{domain}" for word in ("bob", "carol", "dan")])
@@ -515,6 +515,34 @@ def test_more_messages_than_the_limit_of_an_address_and_of_a_domain_are_deferred
         assert (sent(daemon, "sent"), sent(daemon, "limited")) == (4, 2)
         ttls = [redis_cli("TTL", key) for key in ("{mail}:recipients", "{mail}:domains")]
         assert ttls == ["-1", "-1"]  # what expires may be evicted
+
+
+ENROLS = '{"mtan": "", "user": 1, "action": "receive_codes"}'
+CONFIRMS = '{"mtan": "", "user": 1, "action": "delete_account"}'
+
+
+def test_a_domain_that_other_messages_have_filled_still_gets_links_for_a_new_password_and_codes(server, mailbox, certificate):
+    """Half of its rate is for all messages, a quarter for such links and codes, and one for codes alone."""
+    domain = f"{uuid.uuid4().hex[:12]}.example.com"
+
+    def are_sent(sent, deferred, **message):
+        found = write(*[f"{uuid.uuid4().hex[:12]}@{domain}" for _ in range(sent + deferred)], **message)
+        eventually(lambda: sorted(deferrals(*found), key=str) == [1] * deferred + [None] * sent)
+
+    with mailer(server, certificate, MAIL_DOMAIN_RATE=12):
+        are_sent(6, 2, template="email_link")
+        are_sent(0, 2, template="code", parameters=ENROLS)  # which any user has sent to any address
+        are_sent(3, 2, template="password_reset")
+        are_sent(1, 0, template="code", parameters=CONFIRMS)
+        are_sent(2, 2, template="code")  # of a login
+    assert len(mailbox.messages) == 12
+
+
+def test_a_domain_gets_a_message_of_each_kind_however_low_its_rate(server, mailbox, certificate):
+    with mailer(server, certificate, MAIL_DOMAIN_RATE=1):
+        for template in ("email_link", "password_reset", "code"):
+            (message,) = write(f"ada@{uuid.uuid4().hex[:12]}.example.com", template=template)
+            eventually(lambda message=message: is_settled(message))
 
 
 def test_messages_of_a_run_with_other_limits_count_against_the_limits_of_now(server, mailbox, certificate):

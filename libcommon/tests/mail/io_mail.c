@@ -15,6 +15,7 @@ static const struct mail_message first = {.id = "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3
 					  .deadline_ms = 1700000000123,
 					  .template = "password_changed",
 					  .channel = MAIL_SMS,
+					  .priority = MAIL_PRIORITY_CODE,
 					  .recipient = "+4915112345678",
 					  .values = "{\"a\":\"\xC3\xA4\\n\"}"};
 static const struct mail_message second = {.id = "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5c",
@@ -103,6 +104,8 @@ static void taken(enum status status, const struct mail_message *messages, int n
 	if (n > 0) {
 		assert_string_equal(messages[0].template, strcmp(messages[0].id, first.id) == 0 ? first.template : "");
 		assert_int_equal(messages[0].channel, strcmp(messages[0].id, first.id) == 0 ? first.channel : MAIL_EMAIL);
+		assert_int_equal(messages[0].priority,
+				 strcmp(messages[0].id, first.id) == 0 ? first.priority : MAIL_PRIORITY_ORDINARY);
 		assert_string_equal(messages[0].recipient, strcmp(messages[0].id, first.id) == 0 ? first.recipient : "");
 		snprintf(taken->values, sizeof taken->values, "%s", messages[0].values);
 	}

@@ -27,11 +27,20 @@ static void test_a_channel_has_a_name_and_none_is_email(void **state)
 	assert_int_equal(mail_channel_find("pigeon"), MAIL_CHANNELS);
 }
 
+static void test_a_priority_has_a_name_and_any_other_is_ordinary(void **state)
+{
+	for (int priority = 0; priority < MAIL_PRIORITIES; priority++)
+		assert_int_equal(mail_priority_find(mail_priority_name((enum mail_priority)priority)), priority);
+	assert_int_equal(mail_priority_find(""), MAIL_PRIORITY_ORDINARY);
+	assert_int_equal(mail_priority_find("codes"), MAIL_PRIORITY_ORDINARY);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_an_id_is_a_uuid_in_lower_case),
 		cmocka_unit_test(test_a_channel_has_a_name_and_none_is_email),
+		cmocka_unit_test(test_a_priority_has_a_name_and_any_other_is_ordinary),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

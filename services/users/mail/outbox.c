@@ -199,6 +199,7 @@ static void publish(struct outbox *outbox, const struct postgres_rows *rows, int
 		.attempt = postgres_int(rows, row, COLUMN_CLAIMED_ATTEMPT),
 		.deadline_ms = postgres_int(rows, row, COLUMN_CLAIMED_DEADLINE_MS),
 		.channel = mail_channel_find(postgres_text(rows, row, COLUMN_CLAIMED_CHANNEL)),
+		.priority = mail_priority_find(postgres_text(rows, row, COLUMN_CLAIMED_PRIORITY)),
 		.template = postgres_text(rows, row, COLUMN_CLAIMED_TEMPLATE),
 		.recipient = postgres_text(rows, row, COLUMN_CLAIMED_RECIPIENT),
 		.values = secret_values ? secret_values : parameters,

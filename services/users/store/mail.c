@@ -5,12 +5,17 @@
 /* Each part of a WITH begins a line. The formatter would indent them by the macros between them. */
 /* clang-format off */
 
+/* A code that enrols a factor is ordinary, because a client has it sent to any address. */
+#define PRIORITY \
+	"CASE WHEN template = 'password_reset' THEN 'reset' WHEN template = 'code' AND coalesce(parameters->>'action', '')" \
+	" NOT IN ('receive_codes', 'receive_codes_by_sms') THEN 'code' ELSE 'ordinary' END"
+
 const struct postgres_statement store_outbox_claim = {
 	"outbox_claim",
 	"UPDATE outbox SET attempt = attempt + 1, due_at = now() + " SECONDS("$2") " FROM (SELECT id FROM outbox"
 	" WHERE channel IN ('email', 'sms') AND due_at <= now() AND expires_at > now()"
 	" ORDER BY due_at LIMIT $1::bigint FOR UPDATE SKIP LOCKED) due"
-	" WHERE outbox.id = due.id RETURNING outbox.id, attempt, channel, template, recipient, parameters,"
+	" WHERE outbox.id = due.id RETURNING outbox.id, attempt, channel, template, recipient, parameters, " PRIORITY ","
 	" floor(extract(epoch FROM least(due_at, expires_at)) * 1000)::bigint",
 };
 
