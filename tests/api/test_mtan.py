@@ -37,6 +37,7 @@ SENT = {"status": "success", "message": "A code is on its way."}
 LEGACY = {"status_code": 401, "error": "Bad Request"}
 SEEDED = {"maxmustermann": "1001", "gabimusterfrau": "1002", "erikatest": "1003"}
 MESSAGES = 10  # with a code, to one user in an hour
+FOR_ACTIONS = 7  # of them, at most: what a token alone asks for
 
 
 class Owner(Person):
@@ -414,10 +415,17 @@ def test_of_many_requests_for_a_code_at_once_ten_send_one(owner):
     assert sorted(statuses) == [200] * (MESSAGES - 1) + [429] * (16 - MESSAGES + 1)
 
 
-def test_enrolments_are_limited_by_the_same_ten(person):
+def test_enrolments_are_limited_by_the_same_ten_of_which_three_are_for_logins(person):
     abacus.native("the messages of mailer")
-    replies = [enrol(person, current=person.password) for _ in range(MESSAGES + 1)]
-    assert [reply.status for reply in replies] == [201] * MESSAGES + [429]
+    replies = [enrol(person, current=person.password) for _ in range(FOR_ACTIONS + 1)]
+    assert [reply.status for reply in replies] == [201] * FOR_ACTIONS + [429]
+
+
+def test_codes_that_a_token_asks_for_leave_three_for_logins(owner):
+    are_sent = [begin(owner, "delete_account").json["data"]["sent"] for _ in range(FOR_ACTIONS + 1)]
+    assert are_sent == [True] * FOR_ACTIONS + [False]
+    are_sent = [log_in(owner).json["data"]["sent"] for _ in range(MESSAGES - FOR_ACTIONS + 1)]
+    assert are_sent == [True] * (MESSAGES - FOR_ACTIONS) + [False]
 
 
 def test_without_the_password_no_code_is_sent_and_the_reply_says_nothing(owner):

@@ -1,5 +1,5 @@
 /* Sends a code by message (factors/mtan.h), as a row of the outbox that has all but the code: users computes it when it
- * publishes the message. A user gets MTAN_MESSAGES in MTAN_WINDOW_S. */
+ * publishes the message. A user gets MTAN_MESSAGES in MTAN_WINDOW_S, the last three for logins. */
 #ifndef ABACUS_USERS_CODE_H
 #define ABACUS_USERS_CODE_H
 

@@ -10,7 +10,7 @@
 #define MTAN_DIGITS 6
 #define MTAN_S 300 /* in which a code is good; the templates of mailer and the API's document mention it */
 #define MTAN_TRIES 5
-/* Messages with a code that a user gets in a window, however many challenges a client begins. */
+/* Messages with a code that a user gets in a window, however many challenges a client begins. The last three are for logins. */
 #define MTAN_MESSAGES 10
 #define MTAN_WINDOW_S 3600
 

@@ -6,6 +6,9 @@
 /* clang-format off */
 
 #define MTAN_WINDOW_IS_OVER "mtans_since + " SECONDS("$6") " <= now()"
+/* Of the messages in a window, because a token alone has codes sent that confirm actions. */
+#define KEPT_FOR_LOGINS "3"
+#define MESSAGES_OF_WANTED "$5::bigint - CASE WHEN binding IS NULL AND action IS NULL THEN 0 ELSE " KEPT_FOR_LOGINS " END"
 /* Follows `subject`, a challenge or an enrolment: id, user_id, recipient, phone, binding, action, ends_at. The newest code
  * takes the place of the one before, whose message is not sent any more if it still waits. */
 #define SEND_CODE \
@@ -15,7 +18,7 @@
 	" SET mtan_for = id, mtan_nonce = $4::uuid, mtan_email = recipient, mtan_at = now(), mtan_tries = 0, mtans =" \
 	" CASE WHEN " MTAN_WINDOW_IS_OVER " THEN 1 ELSE mtans + 1 END, mtans_since = CASE WHEN " MTAN_WINDOW_IS_OVER \
 	" THEN now() ELSE mtans_since END FROM wanted" \
-	" WHERE settings.user_id = wanted.user_id AND (is_tester OR mtans < $5::bigint OR " MTAN_WINDOW_IS_OVER ")" \
+	" WHERE settings.user_id = wanted.user_id AND (is_tester OR mtans < " MESSAGES_OF_WANTED " OR " MTAN_WINDOW_IS_OVER ")" \
 	" RETURNING wanted.*)," \
 	" superseded AS (DELETE FROM outbox USING counted JOIN factor_settings before USING (user_id)" \
 	" WHERE outbox.id = before.mtan_nonce)," \

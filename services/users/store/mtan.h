@@ -5,8 +5,8 @@
 #include "statements.h"
 
 /* challenge, client, tries of a challenge, nonce, most messages of a user in a window, its length in s, MTAN_TEST_CODES|null
- * -> retry. Sends a code that answers the challenge, unless the user has one of MTAN_TEST_CODES. No row: the challenge can not
- * be answered by one. */
+ * -> retry. The last three of the messages are sent only for logins. Sends a code that answers the challenge, unless the user
+ * has one of MTAN_TEST_CODES. No row: the challenge can not be answered by one. */
 extern const struct postgres_statement store_mtan_send;
 /* factor, user id, its age in s, …, seconds in which the code is good -> the same for the enrolment of a factor */
 extern const struct postgres_statement store_mtan_send_for_factor;

@@ -316,7 +316,7 @@ export const answerChallenge = <ThrowOnError extends boolean = false>(options: O
  *
  * To the user's email or telephone; the message names what the code confirms. The code answers this challenge with the method `mtan`, once, as long as the challenge
  * is good, and only while no newer one has been sent, for this challenge or another one of the user. `sent` of a challenge says that one was sent already.
- * A user is sent at most ten codes in an hour.
+ * A user is sent at most ten codes in an hour, the last three for logins alone.
  *
  */
 export const sendCode = <ThrowOnError extends boolean = false>(options: Options<SendCodeData, ThrowOnError>): RequestResult<SendCodeResponses, SendCodeErrors, ThrowOnError> => (options.client ?? client).post<SendCodeResponses, SendCodeErrors, ThrowOnError>({ url: '/auth/challenge/{id}/code', ...options });
@@ -395,7 +395,7 @@ export const askFactors = <ThrowOnError extends boolean = false>(options: Option
  * `phone` (five numbers of an account in a day); with `passkey` it has what
  * `navigator.credentials.create()` takes (through `PublicKeyCredential.parseCreationOptionsFromJSON()`). The factor counts once `POST
  * /auth/factors/{id}` has a code or the passkey; that has to happen within `expires_in`, and a further enrolment replaces this one. A user has at
- * most ten factors, among them codes by message once: those that go elsewhere are replaced. At most ten codes are sent in an hour.
+ * most ten factors, among them codes by message once: those that go elsewhere are replaced. At most ten codes are sent in an hour, the last three for logins alone.
  *
  */
 export const enrolFactor = <ThrowOnError extends boolean = false>(options: Options<EnrolFactorData, ThrowOnError>): RequestResult<EnrolFactorResponses, EnrolFactorErrors, ThrowOnError> => (options.client ?? client).post<EnrolFactorResponses, EnrolFactorErrors, ThrowOnError>({
