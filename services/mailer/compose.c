@@ -30,6 +30,7 @@ TEMPLATE_FILES(email_changed);
 TEMPLATE_FILES(email_link);
 TEMPLATE_FILES(factor_added);
 TEMPLATE_FILES(factor_removed);
+TEMPLATE_FILES(factors_reset);
 TEMPLATE_FILES(new_device);
 TEMPLATE_FILES(passkey_copied);
 TEMPLATE_FILES(password_changed);
@@ -43,6 +44,7 @@ const struct template templates[] = {
 	TEMPLATE(email_link),
 	TEMPLATE(factor_added),
 	TEMPLATE(factor_removed),
+	TEMPLATE(factors_reset),
 	TEMPLATE(new_device),
 	TEMPLATE(passkey_copied),
 	TEMPLATE(password_changed),

@@ -599,6 +599,7 @@ def test_a_change_of_password_ends_the_challenges_from_before(owner):
 def test_a_reset_of_the_password_does_not_go_around_the_factor(owner, asked):
     """Neither at the next login, even if the user had it asked only for sensitive actions, nor for those."""
     abacus.native("the messages of mailer")
+    sql("UPDATE users SET email_verified_at = now() WHERE id = {}", owner.id)  # as a link that confirms it does
     if asked == "sensitive":
         headers = confirmation(owner, "change_factors", asked="sensitive")
         assert call("PATCH", "/auth/factors", {"asked": "sensitive"}, token=owner.token, headers=headers).status == 200
@@ -615,6 +616,41 @@ def test_a_reset_of_the_password_does_not_go_around_the_factor(owner, asked):
     assert [factor["id"] for factor in factors_of(owner.token)["factors"]] == [owner.factor]
     assert factors_of(owner.token)["recovery_codes"] == len(owner.recovery_codes)
     assert said(rename(owner, name=new_name())) == (403, REQUIRED)
+
+
+@pytest.mark.parametrize("way", ["registered", "changed"])
+def test_a_reset_that_is_the_first_proof_of_an_address_removes_the_factors_of_before(owner, way):
+    """Otherwise an attacker who registers with the address of another person, or moves to it, keeps that person out for ever."""
+    abacus.native("the messages of mailer")
+    if way == "changed":
+        sql("UPDATE users SET email_verified_at = now() WHERE id = {}", owner.id)
+        email = f"moved-{owner.email}"
+        headers = confirmation(owner, "change_account", email=email)
+        assert call("PATCH", "/auth/account", {"email": email}, token=owner.token, headers=headers).status == 200
+        owner.email = email
+    owner.password = f"nine wooden beads {secrets.token_hex(4)}"
+    assert said(reset(token_for(owner), owner.password)) == (200, CHANGED)
+    token = session_of(owner)["access_token"]
+    left = factors_of(token)
+    assert (left["factors"], left["recovery_codes"], left["asked"]) == ([], 0, "login")
+    eventually(lambda: messages(owner.email, "Your second factors were removed"), message="the user is notified")
+    assert [event["event"] for event in get("/auth/events", token=token).json["data"]["events"]].count("factors_reset") == 1
+    owner.token = token
+    owner.add_app(current=owner.password)
+    again = f"four paper boats {secrets.token_hex(4)}"
+    assert reset(token_for(owner), again).status == 200
+    owner.password = again
+    assert answer(challenge_of(owner), owner.code()).status == 201, "a second reset leaves them"
+
+
+def test_an_admin_who_changes_an_address_can_not_have_a_reset_remove_the_factors(owner, admin):
+    abacus.native("the messages of mailer")
+    sql("UPDATE users SET email_verified_at = now() WHERE id = {}", owner.id)
+    owner.email = f"moved-{owner.email}"
+    assert call("PATCH", f"/users/{owner.id}", {"email": owner.email}, token=admin).status == 200
+    owner.password = f"nine wooden beads {secrets.token_hex(4)}"
+    assert reset(token_for(owner), owner.password).status == 200
+    assert answer(challenge_of(owner), owner.code()).status == 201
 
 
 def test_a_login_that_began_before_the_factor_leaves_no_good_token(person):

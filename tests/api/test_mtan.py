@@ -132,6 +132,7 @@ def test_a_user_adds_codes_by_message_and_logs_in_with_one(person):
     assert (reply.status, len(reply.json["data"]["recovery_codes"])) == (200, 10)
     assert [one["method"] for one in factors_of(reply.json["data"]["access_token"])["factors"]] == ["mtan"]
     assert "codes by email. Every other session" in notice(person, "A second factor was added")
+    assert sql("SELECT email_verified_at IS NOT NULL FROM users WHERE id = {}", person.id) == "t", "the code proved the address"
 
     reply = log_in(person)
     data = reply.json["data"]

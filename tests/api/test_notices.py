@@ -10,6 +10,7 @@ from test_factors import confirmation, session_of, sql
 from test_live import publish
 from test_passkeys import Owner as PasskeyOwner
 from test_passkeys import passkey_login
+from test_password_reset import reset, token_for
 from test_sessions import refresh, refreshed
 
 import abacus
@@ -106,10 +107,15 @@ def replace_recovery_codes(owner):
     assert post("/auth/recovery-codes", {}, token=owner.token, headers=headers).status == 200
 
 
+def prove_the_address_by_a_reset(owner):
+    assert reset(token_for(owner), "nine-wooden-beads").status == 200
+
+
 ENDS_SESSIONS = {
     "password_changed": (Person, change_password),
     "factor_added": (AppOwner, add_an_app),
     "factor_removed": (AppOwner, remove_an_app),
+    "factors_reset": (AppOwner, prove_the_address_by_a_reset),
     "recovery_codes_replaced": (AppOwner, replace_recovery_codes),
 }
 

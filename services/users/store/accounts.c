@@ -15,12 +15,14 @@
 	" target AS (SELECT id, email, old_username, was_active, was_admin, is_admin AND NOT EXISTS (SELECT" \
 	" FROM locked other WHERE other.is_admin AND other.id <> locked.id) AS is_last_admin FROM locked WHERE id = $1)"
 
-/* Sets what was given of a name and an e-mail; null leaves the other as it is. */
-#define SET_FIELDS(username, email) \
+/* Sets what was given of a name and an e-mail; null leaves the other as it is. claimed: what another e-mail is noted as, itself
+ * when its user chose it, and NULL when an admin did. */
+#define SET_FIELDS(username, email, claimed) \
 	"username = coalesce(normalize(" username "::text, NFC), users.username), skeleton =" \
 	" CASE WHEN " username "::text IS NULL THEN users.skeleton ELSE users_skeleton(" username "::text) END," \
 	" email = coalesce(" email "::text, users.email), email_verified_at = CASE WHEN coalesce(" email "::text," \
-	" users.email) = users.email THEN users.email_verified_at END"
+	" users.email) = users.email THEN users.email_verified_at END, claimed_email = CASE WHEN coalesce(" email "::text," \
+	" users.email) = users.email THEN users.claimed_email ELSE " claimed "::text END"
 
 /* Follows `changed`, which has the id, the email, and as old_email the one before: when it is another one, the links that were
  * sent before end, so that none makes another address the user's again, and the address of before gets a last message. */
@@ -52,8 +54,9 @@
 
 const struct postgres_statement store_user_insert = {
 	"user_insert",
-	"WITH added AS (INSERT INTO users (username, skeleton, email, password_hash)"
-	" VALUES (normalize($1, NFC), users_skeleton($1), $2, $3) RETURNING id),"
+	"WITH added AS (INSERT INTO users (username, skeleton, email, password_hash, claimed_email)"
+	" VALUES (normalize($1, NFC), users_skeleton($1), $2, $3, CASE WHEN $4::jsonb ->> 'actor' IS NULL THEN $2 END)"
+	" RETURNING id),"
 	EVENT("change", "CASE WHEN origin.actor IS NULL THEN 'registered' ELSE 'user_added' END", "added", "$4")
 	" SELECT id FROM added",
 };
@@ -139,7 +142,7 @@ const struct postgres_statement store_user_change = {
 	"WITH " TARGET ","
 	" changed AS (UPDATE users SET active = coalesce($2::boolean, active), admin = coalesce($3::boolean, admin),"
 	" tokens_dead_until_ms = CASE WHEN active <> coalesce($2::boolean, active) THEN greatest($4::bigint,"
-	" tokens_dead_until_ms + 1) ELSE tokens_dead_until_ms END, " SET_FIELDS("$5", "$6") " FROM target"
+	" tokens_dead_until_ms + 1) ELSE tokens_dead_until_ms END, " SET_FIELDS("$5", "$6", "NULL") " FROM target"
 	" WHERE users.id = target.id AND NOT (is_last_admin AND NOT (coalesce($2::boolean, true) AND coalesce($3::boolean,"
 	" true))) RETURNING " USER ", tokens_dead_until_ms," WAS "),"
 	MOVED ","
@@ -163,7 +166,7 @@ const struct postgres_statement store_account_change = {
 	"account_change",
 	"WITH target AS MATERIALIZED (SELECT id, email, username AS old_username, active AS was_active, admin AS was_admin"
 	" FROM users WHERE id = $1::bigint AND active AND password_hash = $4::text FOR NO KEY UPDATE),"
-	" changed AS (UPDATE users SET " SET_FIELDS("$2", "$3") " FROM target WHERE users.id = target.id"
+	" changed AS (UPDATE users SET " SET_FIELDS("$2", "$3", "$3") " FROM target WHERE users.id = target.id"
 	" RETURNING " USER "," WAS "),"
 	MOVED ","
 	UNPIN_CODES ","
@@ -206,7 +209,7 @@ const struct postgres_statement store_account_change_waits = {
 	"WITH target AS MATERIALIZED (SELECT id, email, $3::text AS wanted, tokens_dead_until_ms, username AS old_username,"
 	" active AS was_active, admin AS was_admin FROM users WHERE id = $1::bigint AND active AND password_hash = $4::text"
 	" FOR NO KEY UPDATE)," MAKE_LINK("$6", "$7") ","
-	" changed AS (UPDATE users SET " SET_FIELDS("$2", "NULL") " FROM target JOIN made ON made.user_id = target.id"
+	" changed AS (UPDATE users SET " SET_FIELDS("$2", "NULL", "NULL") " FROM target JOIN made ON made.user_id = target.id"
 	" WHERE users.id = target.id RETURNING " USER "," WAS "),"
 	CHANGES("$5") "," EVENT_AS("asked", "change", "'email_change_asked'", "changed.id", "origin.session", "changed", "$5")
 	" SELECT changed.* FROM target LEFT JOIN changed ON changed.id = target.id",

@@ -43,6 +43,12 @@ const struct postgres_statement store_factor_pending = {
 	" replaced AS (DELETE FROM factors USING changed" \
 	" WHERE " IS_MTAN_OF("changed.id") " AND changed.method = 'mtan' AND factors.id <> $4::uuid)"
 
+/* A code that was sent to the user's email proves that it is the user's, as a link does. */
+#define PROVE_EMAIL \
+	", email_verified_at = CASE WHEN changed.method = 'mtan' AND changed.phone IS NULL AND EXISTS (SELECT" \
+	" FROM factor_settings settings WHERE settings.user_id = changed.id AND mtan_email = users.email)" \
+	" THEN now() ELSE email_verified_at END"
+
 /* Whether there are other factors is asked of the table as it was before this statement. */
 const struct postgres_statement store_factor_activate = {
 	"factor_activate",
@@ -55,7 +61,7 @@ const struct postgres_statement store_factor_activate = {
 	EVENT("change", "'factor_added'", "changed", "$8") ","
 	" codes AS (UPDATE factor_settings SET recovery_hashes = $7::text[], tries = 0 FROM changed"
 	" WHERE user_id = changed.id AND NOT " HAS_FACTOR("changed.id")
-	" RETURNING user_id), " END_OTHERS("changed", "$2", "$3")
+	" RETURNING user_id), " END_OTHERS_AND(PROVE_EMAIL, "changed", "$2", "$3")
 	" SELECT " OTHERS ", EXISTS (SELECT FROM codes) FROM ended LEFT JOIN kept ON true",
 };
 

@@ -26,18 +26,28 @@ const struct postgres_statement store_user_of_reset = {
 	true,
 };
 
+/* Factors of before the first proof may be those of another person, who registered with the address and would keep its owner out
+ * with them. They are locked before the settings, as factor_remove does. */
 const struct postgres_statement store_password_reset = {
 	"password_reset",
-	"WITH target AS MATERIALIZED (SELECT id, email FROM users WHERE id = $1 AND active FOR NO KEY UPDATE),"
+	"WITH target AS MATERIALIZED (SELECT id, email, email_verified_at IS NULL AND claimed_email = email AS is_claimed"
+	" FROM users WHERE id = $1 AND active FOR NO KEY UPDATE),"
 	" used AS (DELETE FROM password_resets USING target WHERE " IS_GOOD_RESET("target") " RETURNING user_id),"
 	" others AS (DELETE FROM password_resets USING used"
 	" WHERE password_resets.user_id = used.user_id AND password_resets.id <> $2::uuid),"
 	" changed AS (UPDATE users SET password_hash = $3, tokens_dead_until_ms = greatest($4::bigint,"
 	" tokens_dead_until_ms + 1), email_verified_at = now() FROM used WHERE users.id = used.user_id"
 	" RETURNING users.id, email),"
-	" asked AS (UPDATE factor_settings SET asked = 'login' FROM used WHERE factor_settings.user_id = used.user_id),"
+	" removed AS (DELETE FROM factors USING used, target WHERE factors.user_id = used.user_id AND is_claimed"
+	" RETURNING target.id, email, activated_at),"
+	" unproven AS (SELECT DISTINCT id, email FROM removed WHERE activated_at IS NOT NULL),"
+	" asked AS (UPDATE factor_settings SET asked = 'login', recovery_hashes = CASE WHEN is_claimed THEN '{}'"
+	" ELSE recovery_hashes END FROM used, target, (SELECT count(*) FROM removed) AS locked"
+	" WHERE factor_settings.user_id = used.user_id),"
 	NOTICE("password_changed", "changed") ","
-	EVENT("change", "'password_reset'", "changed", "$5")
+	NOTICE_AS("noticed_too", "factors_reset", "'{}'::jsonb", "unproven") ","
+	EVENT("change", "'password_reset'", "changed", "$5") ","
+	EVENT_AS("recorded_too", "change", "'factors_reset'", "unproven.id", "origin.session", "unproven", "$5")
 	" SELECT lower(email) FROM changed",
 };
 

@@ -11,7 +11,8 @@ extern const struct postgres_statement store_password_set;
  * has the e-mail that it was sent to. */
 extern const struct postgres_statement store_user_of_reset;
 /* id, reset, new hash, now_ms, origin; the same, once for each link that is good; no row when it is not. The next login asks
- * for a factor, if the user has one. */
+ * for a factor, if the user has one. The first proof of an e-mail that the user chose removes all factors, passkeys and
+ * recovery codes, and notifies the user of that too. */
 extern const struct postgres_statement store_password_reset;
 enum { COLUMN_PASSWORD_LOGIN_NAME };
 /* id, new hash, old hash; the same, but tokens stay valid */

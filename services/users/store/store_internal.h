@@ -33,10 +33,11 @@
  * again and again does not fill the outbox. */
 #define WAITING_MAX "20"
 /* Writes a message to each user of a query that has their id and email. The id leads the notice to the user's open pages. */
-#define NOTICE_WITH(template, parameters, query) \
-	" noticed AS (INSERT INTO outbox (template, recipient, parameters)" \
+#define NOTICE_AS(name, template, parameters, query) \
+	" " name " AS (INSERT INTO outbox (template, recipient, parameters)" \
 	" SELECT '" template "', email, jsonb_build_object('user', id) || " parameters " FROM " query \
 	" WHERE (SELECT count(*) FROM outbox WHERE recipient = email) < " WAITING_MAX ")"
+#define NOTICE_WITH(template, parameters, query) NOTICE_AS("noticed", template, parameters, query)
 #define NOTICE(template, query) NOTICE_WITH(template, "'{}'::jsonb", query)
 
 #define HAS_FACTOR(user) "EXISTS (SELECT FROM factors WHERE user_id = " user " AND activated_at IS NOT NULL)"
@@ -52,8 +53,10 @@
 /* Ends all tokens and sessions but one of the user of a WITH query that has id and was of OTHERS_OF. A session stays only if it
  * was good before this change, so that it does not survive a change of password that came between the check of the token and
  * now. */
-#define END_OTHERS(query, session, now_ms) \
-	"ended AS (UPDATE users SET tokens_dead_until_ms = greatest(" now_ms "::bigint, was + 1) FROM " query \
+#define END_OTHERS(query, session, now_ms) END_OTHERS_AND("", query, session, now_ms)
+/* also: what else is set of the user, because one statement updates a row once. */
+#define END_OTHERS_AND(also, query, session, now_ms) \
+	"ended AS (UPDATE users SET tokens_dead_until_ms = greatest(" now_ms "::bigint, was + 1)" also " FROM " query \
 	" WHERE users.id = " query ".id RETURNING users.id, tokens_dead_until_ms AS until_ms, was)," \
 	" gone AS (DELETE FROM sessions USING ended" \
 	" WHERE user_id = ended.id AND sessions.id IS DISTINCT FROM " session "::uuid)," \

@@ -35,6 +35,7 @@ const NAMES: Record<AccountEvent["event"], string> = {
 	reset_sent: "A link for a new password was sent",
 	factor_added: "Two-step login: an app, codes by message or a passkey was added",
 	factor_removed: "Two-step login: an app, codes by message or a passkey was removed",
+	factors_reset: "Two-step login: all second steps were removed, because a link proved the email address for the first time",
 	factor_asked_login: "Two-step login: the second step is asked for at every login",
 	factor_asked_sensitive: "Two-step login: the second step is asked for only before sensitive actions",
 	recovery_codes_replaced: "The recovery codes were replaced",

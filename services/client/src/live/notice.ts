@@ -4,6 +4,7 @@ const TEXTS: Record<LiveNotice["notice"], string> = {
 	email_changed: "The email address of your account was changed.",
 	factor_added: "A second factor was added to your account.",
 	factor_removed: "A second factor was removed from your account.",
+	factors_reset: "Your second factors were removed, because a link has proven your email address for the first time.",
 	new_device: "A new device has logged in to your account. If that was not you, change your password.",
 	passkey_copied: "A passkey of yours may have been copied: a second one like it was refused. Remove it, and add a new one.",
 	password_changed: "Your password was changed.",

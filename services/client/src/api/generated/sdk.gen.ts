@@ -283,7 +283,8 @@ export const forgotPassword = <ThrowOnError extends boolean = false>(options: Op
  * Set a new password by a link
  *
  * `token` is what follows `#` in the link. Revokes every token that was issued before, and all other links of the user. Second factors stay: the
- * next login asks for one, even if the user had it asked only for sensitive actions.
+ * next login asks for one, even if the user had it asked only for sensitive actions. Only when the link is the first proof of an email address
+ * that the user chose are factors, passkeys and recovery codes removed, because another person may have added them.
  */
 export const resetPassword = <ThrowOnError extends boolean = false>(options: Options<ResetPasswordData, ThrowOnError>): RequestResult<ResetPasswordResponses, ResetPasswordErrors, ThrowOnError> => (options.client ?? client).post<ResetPasswordResponses, ResetPasswordErrors, ThrowOnError>({
     url: '/auth/password/reset',

@@ -692,7 +692,7 @@ export type UserList = {
 
 export type AccountEvent = {
     id: number;
-    event: 'login' | 'new_device' | 'logout' | 'session_ended' | 'sessions_ended' | 'session_misused' | 'factor_used' | 'passkey_copied' | 'password_confirmed' | 'login_failed' | 'factor_awaited' | 'code_wrong' | 'password_wrong' | 'password_forgotten' | 'registered' | 'user_added' | 'user_deleted' | 'user_activated' | 'user_deactivated' | 'admin_granted' | 'admin_revoked' | 'username_changed' | 'email_changed' | 'email_change_asked' | 'email_verified' | 'password_changed' | 'password_reset' | 'reset_sent' | 'factor_added' | 'factor_removed' | 'factor_asked_login' | 'factor_asked_sensitive' | 'recovery_codes_replaced' | 'recovery_code_used';
+    event: 'login' | 'new_device' | 'logout' | 'session_ended' | 'sessions_ended' | 'session_misused' | 'factor_used' | 'passkey_copied' | 'password_confirmed' | 'login_failed' | 'factor_awaited' | 'code_wrong' | 'password_wrong' | 'password_forgotten' | 'registered' | 'user_added' | 'user_deleted' | 'user_activated' | 'user_deactivated' | 'admin_granted' | 'admin_revoked' | 'username_changed' | 'email_changed' | 'email_change_asked' | 'email_verified' | 'password_changed' | 'password_reset' | 'reset_sent' | 'factor_added' | 'factor_removed' | 'factors_reset' | 'factor_asked_login' | 'factor_asked_sensitive' | 'recovery_codes_replaced' | 'recovery_code_used';
     /**
      * of attempts that are counted: the first
      */
@@ -899,7 +899,7 @@ export type LiveValue = {
  */
 export type LiveNotice = {
     event: 'notice';
-    notice: 'email_changed' | 'factor_added' | 'factor_removed' | 'new_device' | 'passkey_copied' | 'password_changed' | 'recovery_codes_replaced' | 'session_reused';
+    notice: 'email_changed' | 'factor_added' | 'factor_removed' | 'factors_reset' | 'new_device' | 'passkey_copied' | 'password_changed' | 'recovery_codes_replaced' | 'session_reused';
     at: string;
 };
 
