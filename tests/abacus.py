@@ -203,6 +203,12 @@ def confirmed_by_password(token, password, action, **parameters):
     return {"X-Confirmation": reply.json["data"]["confirmation"]}
 
 
+def change_user(person, token, call=call, **body):
+    """By an admin who has no second factor, whose password confirms it."""
+    headers = confirmed_by_password(token, ADMIN[1], "change_user", id=str(person.id), **body)
+    return call("PATCH", f"/users/{person.id}", body, token=token, headers=headers)
+
+
 def exchange(raw, to="nginx", port=None, timeout=20, until_closed=True):
     """Sends bytes as they are; returns everything received until the peer closes, or only the first bytes."""
     received = send_raw(raw, port or PORTS[to], timeout, until_closed)

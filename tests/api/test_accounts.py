@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 import abacus
-from abacus import Daemon, Person, call, confirmed_by_password, eventually, fail, get, post
+from abacus import Daemon, Person, call, change_user, confirmed_by_password, eventually, fail, get, post
 
 FORBIDDEN = fail("not_permitted", "You do not have permission to do that.")
 INVALID_TOKEN = fail("token_invalid", "Invalid token. Please log in again.")
@@ -238,9 +238,9 @@ def few(admin):
     people = [Person() for _ in range(3)]
     for name, email, person in zip("bCa", "xYw", people, strict=True):
         change = {"username": f"{name} & {word}", "email": f"{email}{word}@example.com"}
-        assert call("PATCH", f"/users/{person.id}", change, token=admin).status == 200
+        assert change_user(person, admin, **change).status == 200
     assert call("PATCH", f"/users/{people[0].id}", {"active": False}, token=admin).status == 200
-    assert call("PATCH", f"/users/{people[1].id}", {"admin": True}, token=admin).status == 200
+    assert change_user(people[1], admin, admin=True).status == 200
     yield word, [person.id for person in people]
     assert call("DELETE", f"/users/{people[1].id}", token=admin).status == 200
 
@@ -350,7 +350,7 @@ def test_a_page_that_has_looked_at_as_many_users_as_it_may_leads_on(admin, few):
 def test_an_admin_changes_name_and_email_of_a_user(admin, person):
     word = secrets.token_hex(6)
     new = {"username": f"renamed-{word}", "email": f"renamed-{word}@example.com"}
-    reply = call("PATCH", f"/users/{person.id}", new, token=admin)
+    reply = change_user(person, admin, **new)
     assert (reply.status, reply.json["data"]) == (200, shown(person, **new))
     assert own_record(person.token) == shown(person, **new)
     assert own_record(abacus.log_in(new["email"], person.password)) == shown(person, **new)
@@ -366,7 +366,7 @@ def test_an_admin_renames_and_deactivates_in_one_change(admin, person):
 def test_an_admin_gives_no_user_the_name_or_email_of_another(admin, person):
     other = Person()
     for new in ({"username": other.username.upper()}, {"email": other.email}, {"email": other.email, "active": False}):
-        reply = call("PATCH", f"/users/{person.id}", new, token=admin)
+        reply = change_user(person, admin, **new)
         assert (reply.status, reply.json) == (409, taken(*(field for field in new if field != "active")))
     assert own_record(person.token) == shown(person)
 

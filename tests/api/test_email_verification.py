@@ -265,7 +265,7 @@ def test_a_link_ends_when_the_user_gets_another_address_by_other_means(optional,
     attackers, right = new_address(), new_address()
     change(optional, person, attackers)
     token = token_of(attackers)
-    assert call("PATCH", f"/users/{person.id}", {"email": right}, token=admin).status == 200
+    assert abacus.change_user(person, admin, email=right).status == 200
     assert said(verify(token)) == (400, INVALID)
     assert email_of(person) == right
 

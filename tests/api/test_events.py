@@ -238,7 +238,8 @@ def test_a_token_that_was_used_again_is_in_the_trail(person, admin):
 
 
 def test_what_an_admin_does_is_in_the_trails_of_both(person, admin):
-    for body in ({"admin": True}, {"admin": False}, {"active": False}, {"active": True, "username": f"new-{person.username}"}):
+    expect(200, abacus.change_user(person, admin, admin=True))
+    for body in ({"admin": False}, {"active": False}, {"active": True, "username": f"new-{person.username}"}):
         expect(200, patch(person, admin, **body))
     headers = confirmed_by_password(admin, abacus.ADMIN[1], "end_user_sessions", id=str(person.id))
     expect(200, call("DELETE", f"/users/{person.id}/sessions", token=admin, headers=headers))
@@ -475,7 +476,7 @@ def test_a_failed_login_to_no_account_is_written_as_one_to_an_account_is_and_sho
 
 def test_a_change_that_can_not_be_recorded_is_not_made(person, admin):
     with refused("admin_granted", "login"):
-        expect(500, patch(person, admin, admin=True))
+        expect(500, abacus.change_user(person, admin, admin=True))
         expect(500, post("/auth/session", {"email": person.email, "password": person.password}))
     assert psql("users", f"SELECT admin FROM users WHERE id = {person.id}") == "f"
     assert psql("users", f"SELECT count(*) FROM sessions WHERE user_id = {person.id}") == "0"

@@ -647,7 +647,7 @@ def test_an_admin_who_changes_an_address_can_not_have_a_reset_remove_the_factors
     abacus.native("the messages of mailer")
     sql("UPDATE users SET email_verified_at = now() WHERE id = {}", owner.id)
     owner.email = f"moved-{owner.email}"
-    assert call("PATCH", f"/users/{owner.id}", {"email": owner.email}, token=admin).status == 200
+    assert abacus.change_user(owner, admin, email=owner.email).status == 200
     owner.password = f"nine wooden beads {secrets.token_hex(4)}"
     assert reset(token_for(owner), owner.password).status == 200
     assert answer(challenge_of(owner), owner.code()).status == 201

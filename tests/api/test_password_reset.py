@@ -147,7 +147,7 @@ def test_a_link_ends_when_its_user_has_another_address_than_it_was_sent_to(perso
 def change(person, admin, **fields):
     """By the user, unless there is an admin."""
     if admin:
-        return call("PATCH", f"/users/{person.id}", fields, token=admin)
+        return abacus.change_user(person, admin, **fields)
     return call("PATCH", "/auth/account", {"current": person.password, **fields}, token=person.token)
 
 

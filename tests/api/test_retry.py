@@ -46,7 +46,7 @@ def test_nobody_but_an_admin_puts_back_what_others_submitted(person, reader, adm
 
 def test_an_admin_who_was_demoted_puts_back_only_their_own_although_the_token_lives(person, admin):
     former = abacus.Person()
-    assert call("PATCH", f"/users/{former.id}", {"admin": True}, token=admin).status == 200
+    assert abacus.change_user(former, admin, admin=True).status == 200
     token, index, own = former.login(), failed(person), failed(former)
     assert call("PATCH", f"/users/{former.id}", {"admin": False}, token=admin).status == 200
     reply = retry(index, token)

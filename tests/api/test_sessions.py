@@ -338,7 +338,7 @@ def test_a_refresh_token_opens_no_other_call(person):
 
 def test_an_admin_who_was_demoted_gets_no_admin_token_by_refreshing(admin):
     person = Person()
-    assert call("PATCH", f"/users/{person.id}", {"admin": True}, token=admin).status == 200
+    assert abacus.change_user(person, admin, admin=True).status == 200
     body = session_of(person)
     assert claims_of(body["access_token"])["adm"] is True
     assert call("PATCH", f"/users/{person.id}", {"admin": False}, token=admin).status == 200

@@ -277,7 +277,7 @@ def test_only_its_owner_sees_a_number_and_of_it_the_ends(owner, admin):
 
 def change_email(user, admin, ask=call):
     address = f"admins-{secrets.token_hex(6)}@example.com"
-    reply = ask("PATCH", f"/users/{user.id}", {"email": address}, token=admin)
+    reply = abacus.change_user(user, admin, call=ask, email=address)
     assert reply.status == 200, reply
     return address
 

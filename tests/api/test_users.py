@@ -151,8 +151,24 @@ def test_only_an_admin_changes_users(reader, method, body):
 
 
 def test_an_admin_makes_an_admin(person, admin):
-    assert call("PATCH", f"/users/{person.id}", {"admin": True}, token=admin).status == 200
+    assert abacus.change_user(person, admin, admin=True).status == 200
     assert get("/auth/status", token=person.login()).json["data"]["admin"] is True
+
+
+@pytest.mark.parametrize("grave", [{"admin": True}, {"email": "thief@example.com"}])
+def test_a_token_of_an_admin_alone_makes_no_admin_and_sets_no_email(person, admin, grave):
+    """Otherwise a thief of the token would have an account, or a mailbox, that outlives it."""
+    needed = fail("confirmation_required", "Please confirm this with your password.")
+    path = f"/users/{person.id}"
+    for body in (grave, {**grave, "active": True}):
+        reply = call("PATCH", path, body, token=admin)
+        assert (reply.status, reply.json) == (403, needed)
+    headers = abacus.confirmed_by_password(admin, abacus.ADMIN[1], "change_user", id=str(person.id), active=True)
+    reply = call("PATCH", path, grave, token=admin, headers=headers)
+    assert (reply.status, reply.json["code"]) == (403, "confirmation_invalid")
+    own = get("/auth/status", token=person.token).json["data"]
+    assert (own["admin"], own["email"]) == (False, person.email)
+    assert call("PATCH", path, {"admin": False, "active": True}, token=admin).status == 200, "as a legacy client sends it"
 
 
 @pytest.mark.parametrize("body", [{}, {"active": "yes"}, {"admin": 1}, {"active": None}])

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
-import { admin, call, expired, h1, isLive, loggedOut, logIn, newUser, notice, open, openAs, own, PASSWORD, settled } from "./people.mjs";
+import { admin, call, expired, h1, isLive, loggedOut, logIn, makeAdmin, newUser, notice, open, openAs, own, PASSWORD, settled } from "./people.mjs";
 import {
 	allOf,
 	answers,
@@ -830,6 +830,10 @@ test("an admin deactivates, activates, promotes, adds and deletes", async (t) =>
 	await notice(page, "success", `${who.username} is active.`).waitFor();
 	await press(who.username, "Make admin");
 	await page.getByRole("dialog").getByRole("button", { name: "Make admin" }).click();
+	const question = page.getByRole("dialog", { name: `Confirm that ${who.username} becomes an admin` });
+	await question.getByLabel("Your password").fill(admin.password);
+	assert.deepEqual(await violations(page), []);
+	await page.keyboard.press("Enter");
 	await notice(page, "success", `${who.username} is an admin.`).waitFor();
 	await row(who.username).getByRole("button", { name: "Remove admin" }).waitFor();
 	await press(who.username, "Delete");
@@ -935,7 +939,7 @@ test("the page asks an admin before a change of the own account, and follows at 
 	const who = await newUser();
 	const { id } = (await call("GET", "/auth/status", { token: who.token })).data;
 	const token = (await call("POST", "/auth/login", { body: admin })).auth_token;
-	await call("PATCH", `/users/${id}`, { token, body: { admin: true } });
+	await makeAdmin(id, token, admin.password);
 	const page = await openAs(t, who);
 	await page.getByRole("link", { name: "Users", exact: true }).click();
 	await page.getByRole("combobox", { name: "Order" }).selectOption("Newest first");
@@ -951,7 +955,7 @@ test("the page asks an admin before a change of the own account, and follows at 
 	// Whether a user is an admin is no longer shown, because only admins see it.
 	for (const button of [own.getByRole("button", { name: "Remove admin" }), page.getByRole("button", { name: "Add a user" })])
 		await button.first().waitFor({ state: "detached" }); // the dialog has such a button too, until it is closed
-	await call("PATCH", `/users/${id}`, { token, body: { admin: true } });
+	await makeAdmin(id, token, admin.password);
 	await page.reload();
 	await own.waitFor();
 	await own.getByRole("button", { name: "Deactivate" }).click();

@@ -10,10 +10,22 @@ let count = 0;
 
 // ---- the API, called directly ----
 
-export async function call(method, path, { body, token, at = base } = {}) {
-	const headers = { ...(body ? { "Content-Type": "application/json" } : {}), ...(token ? { Authorization: `Bearer ${token}` } : {}) };
+export async function call(method, path, { body, token, confirmation, at = base } = {}) {
+	const headers = {
+		...(confirmation ? { "X-Confirmation": confirmation } : {}),
+		...(body ? { "Content-Type": "application/json" } : {}),
+		...(token ? { Authorization: `Bearer ${token}` } : {}),
+	};
 	const response = await fetch(`${at}${path}`, { method, headers, body: body && JSON.stringify(body) });
 	return { ...(await response.json()), status: response.status };
+}
+
+// Makes the user with this id an admin, with the token of one whose password confirms it.
+export async function makeAdmin(id, token, password) {
+	const begun = await call("POST", "/auth/confirmations", { token, body: { action: "change_user", parameters: { id: `${id}`, admin: true } } });
+	const answer = { method: "password", password };
+	const { confirmation } = (await call("POST", `/auth/challenge/${begun.data.challenge}`, { body: answer })).data;
+	await call("PATCH", `/users/${id}`, { token, confirmation, body: { admin: true } });
 }
 
 // Registers a new user: {username, email, password, token}.

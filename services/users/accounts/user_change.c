@@ -1,6 +1,9 @@
-/* PATCH /users/{id} {active?, admin?, username?, email?}, for admins. Deactivating a user revokes all its tokens.
- * Flow: user_change -> confirmation.c -> confirmed -> changed -> (published) -> reply. */
+/* PATCH /users/{id} {active?, admin?, username?, email?}, for admins. Making an admin and setting an e-mail want a confirmation
+ * also of an admin without a factor. Deactivating a user revokes all its tokens. Flow: user_change -> confirmation.c ->
+ * confirmed -> changed -> (published) -> reply. */
 #include "service.h"
+
+#include <string.h>
 
 #include "accounts/user_fields.h"
 #include "accounts/user_json.h"
@@ -24,6 +27,7 @@ struct change {
 };
 
 static void change_drop(void *memory);
+static bool is_grave(const struct change *change);
 static const char *flag_text(const cJSON *json, const char *key, cJSON **errors);
 static void confirmed(struct http_request *req, void *arg);
 static void changed(enum status status, const struct postgres_rows *rows, void *arg);
@@ -46,7 +50,17 @@ void user_change(struct http_request *req)
 		errors = http_errors_add(errors, "active", "active, admin, username or email is required");
 	if (errors)
 		return http_reply_invalid(req, errors);
-	confirmation_want_factor(req, confirmed, change);
+	if (is_grave(change))
+		confirmation_want_header(req, confirmed, change);
+	else
+		confirmation_want_factor(req, confirmed, change);
+}
+
+/* By another admin, or by an e-mail to which a link for a new password is sent, a stolen token would take over the system or
+ * the user for good. Everything else of this legacy call can be undone. */
+static bool is_grave(const struct change *change)
+{
+	return (change->admin && strcmp(change->admin, "true") == 0) || json_has(http_request_json(change->req), "email");
 }
 
 static void change_drop(void *memory)
@@ -55,6 +69,7 @@ static void change_drop(void *memory)
 }
 
 /* NULL: absent, or wrong and added to the errors. */
+static bool is_grave(const struct change *change);
 static const char *flag_text(const cJSON *json, const char *key, cJSON **errors)
 {
 	bool flag;

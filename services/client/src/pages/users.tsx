@@ -132,7 +132,10 @@ function useChangeCall(isOwn: boolean) {
 	const queries = useQueryClient();
 
 	return async ({ user, to }: Change) => {
-		const what = { parameters: { ...to, id: `${user.id}` }, title: `Change ${user.username}?`, button: "Change" };
+		const question = to.admin
+			? { title: `Confirm that ${user.username} becomes an admin`, button: "Make admin" }
+			: { title: `Change ${user.username}?`, button: "Change" };
+		const what = { parameters: { ...to, id: `${user.id}` }, ...question };
 		const changed = await confirmed({ action: "change_user", ...what }, (confirmation) => changeUser(user.id, to, confirmation));
 		queries.setQueriesData<UserPage>(
 			{ queryKey: USERS },
