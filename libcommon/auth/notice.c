@@ -6,9 +6,9 @@
 #include "base/json_write.h"
 #include "base/log.h"
 
-static const char *const kinds[] = {"email_changed", "factor_added",   "factor_removed",   "factors_reset",
-				    "new_device",    "passkey_copied", "password_changed", "recovery_codes_replaced",
-				    "session_reused"};
+static const char *const kinds[] = {"email_changed",           "factor_added",  "factor_asked",   "factor_removed",
+				    "factors_reset",           "new_device",    "passkey_copied", "password_changed",
+				    "recovery_codes_replaced", "session_reused"};
 
 const char *notice_kind_find(const char *name)
 {

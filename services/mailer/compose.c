@@ -29,6 +29,7 @@ extern const char _binary_services_mailer_templates_code_sms_txt_start[];
 TEMPLATE_FILES(email_changed);
 TEMPLATE_FILES(email_link);
 TEMPLATE_FILES(factor_added);
+TEMPLATE_FILES(factor_asked);
 TEMPLATE_FILES(factor_removed);
 TEMPLATE_FILES(factors_reset);
 TEMPLATE_FILES(new_device);
@@ -43,6 +44,7 @@ const struct template templates[] = {
 	TEMPLATE(email_changed),
 	TEMPLATE(email_link),
 	TEMPLATE(factor_added),
+	TEMPLATE(factor_asked),
 	TEMPLATE(factor_removed),
 	TEMPLATE(factors_reset),
 	TEMPLATE(new_device),

@@ -10,7 +10,7 @@ import pytest
 import test_email_verification as addresses
 import test_mtan as codes
 import test_sessions as sessions
-from test_factors import Owner, answer, begin, challenge_of, confirmation, session_of
+from test_factors import Owner, answer, ask_for_factors, begin, challenge_of, confirmation, session_of
 from test_password_reset import NEW, reset, token_for
 
 import abacus
@@ -163,8 +163,7 @@ def test_what_happens_to_factors_is_in_the_trail(admin):
     proof = answer(challenge, owner.recovery_codes[0], "recovery").json["data"]["confirmation"]
     reply = expect(200, post("/auth/recovery-codes", {}, token=owner.token, headers={"X-Confirmation": proof}))
     owner.token = reply.json["data"]["access_token"]
-    asked = confirmation(owner, "change_factors", asked="sensitive")
-    expect(200, call("PATCH", "/auth/factors", {"asked": "sensitive"}, token=owner.token, headers=asked))
+    expect(200, ask_for_factors(owner, "sensitive"))
     removal = confirmation(owner, "remove_factor", id=owner.factor)
     expect(200, call("DELETE", f"/auth/factors/{owner.factor}", token=owner.token, headers=removal))
     found = trail(

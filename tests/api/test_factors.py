@@ -111,6 +111,14 @@ def confirmation(owner, action, **parameters):
     return {"X-Confirmation": reply.json["data"]["confirmation"]}
 
 
+def ask_for_factors(owner, asked):
+    """The owner goes on with the token of the reply, because that of before has ended."""
+    headers = confirmation(owner, "change_factors", asked=asked)
+    reply = call("PATCH", "/auth/factors", {"asked": asked}, token=owner.token, headers=headers)
+    owner.token = reply.json["data"]["access_token"]
+    return reply
+
+
 def rename(owner, headers=None, name=None):
     return call("PATCH", "/auth/account", {"username": name or owner.new_name}, token=owner.token, headers=headers)
 
@@ -203,7 +211,7 @@ def test_a_user_has_at_most_ten_factors(owner):
     assert said(reply) == (409, fail("too_many_factors", "You have as many factors as possible."))
 
 
-@pytest.mark.parametrize("change", ["activate", "replace the recovery codes", "remove"])
+@pytest.mark.parametrize("change", ["activate", "replace the recovery codes", "remove", "ask"])
 def test_a_change_of_a_factor_ends_all_other_sessions(person, change):
     owner = person if change == "activate" else Owner()
     if owner is person:
@@ -220,6 +228,9 @@ def test_a_change_of_a_factor_ends_all_other_sessions(person, change):
         if change == "remove":
             headers = confirmation(owner, "remove_factor", id=owner.factor)
             reply = call("DELETE", f"/auth/factors/{owner.factor}", token=owner.token, headers=headers)
+        elif change == "ask":
+            headers = confirmation(owner, "change_factors", asked="sensitive")
+            reply = call("PATCH", "/auth/factors", {"asked": "sensitive"}, token=owner.token, headers=headers)
         else:
             reply = post("/auth/recovery-codes", {}, token=owner.token, headers=confirmation(owner, "replace_recovery_codes"))
     assert reply.status == 200, reply
@@ -233,9 +244,11 @@ def test_a_change_of_a_factor_is_reported_by_a_message(owner):
     abacus.native("the messages of mailer")
     reply = post("/auth/recovery-codes", {}, token=owner.token, headers=confirmation(owner, "replace_recovery_codes"))
     owner.token = reply.json["data"]["access_token"]
+    assert ask_for_factors(owner, "sensitive").status == 200
     headers = confirmation(owner, "remove_factor", id=owner.factor)
     assert call("DELETE", f"/auth/factors/{owner.factor}", token=owner.token, headers=headers).status == 200
-    for what in ("A second factor was added", "Your recovery codes were replaced", "A second factor was removed"):
+    asked = "When your second factor is asked for was changed"
+    for what in ("A second factor was added", "Your recovery codes were replaced", asked, "A second factor was removed"):
         eventually(lambda what=what: len(messages(owner.email, what)) == 1, message=what)
 
 
@@ -270,8 +283,7 @@ def test_a_code_beside_a_wrong_password_is_not_looked_at(owner):
 
 
 def test_a_user_chooses_that_a_factor_is_asked_only_for_sensitive_actions(owner):
-    headers = confirmation(owner, "change_factors", asked="sensitive")
-    assert call("PATCH", "/auth/factors", {"asked": "sensitive"}, token=owner.token, headers=headers).status == 200
+    assert ask_for_factors(owner, "sensitive").status == 200
     assert factors_of(owner.token)["asked"] == "sensitive"
     assert claims_of(session_of(owner)["access_token"])["amr"] == ["pwd"]
     assert said(rename(owner, name=new_name())) == (403, REQUIRED)
@@ -601,8 +613,7 @@ def test_a_reset_of_the_password_does_not_go_around_the_factor(owner, asked):
     abacus.native("the messages of mailer")
     sql("UPDATE users SET email_verified_at = now() WHERE id = {}", owner.id)  # as a link that confirms it does
     if asked == "sensitive":
-        headers = confirmation(owner, "change_factors", asked="sensitive")
-        assert call("PATCH", "/auth/factors", {"asked": "sensitive"}, token=owner.token, headers=headers).status == 200
+        assert ask_for_factors(owner, "sensitive").status == 200
         assert log_in(owner).status == 201
     before = challenge_of(owner) if asked == "login" else None
     new = f"nine wooden beads {secrets.token_hex(4)}"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from test_factors import Owner as AppOwner
-from test_factors import confirmation, session_of, sql
+from test_factors import ask_for_factors, confirmation, session_of, sql
 from test_live import publish
 from test_passkeys import Owner as PasskeyOwner
 from test_passkeys import passkey_login
@@ -115,6 +115,7 @@ ENDS_SESSIONS = {
     "password_changed": (Person, change_password),
     "factor_added": (AppOwner, add_an_app),
     "factor_removed": (AppOwner, remove_an_app),
+    "factor_asked": (AppOwner, lambda owner: ask_for_factors(owner, "sensitive")),
     "factors_reset": (AppOwner, prove_the_address_by_a_reset),
     "recovery_codes_replaced": (AppOwner, replace_recovery_codes),
 }

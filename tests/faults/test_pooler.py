@@ -201,7 +201,8 @@ def walk_factors(call):
     eve.token = call("POST", "/auth/passkey/{id}", begun["challenge"], status=201, body=body)["access_token"]
     assert len(call("GET", "/auth/factors", token=eve.token)["data"]["factors"]) == 2
     body = {"asked": "sensitive"}
-    call("PATCH", "/auth/factors", body=body, token=eve.token, headers=eve.confirms("change_factors", **body))
+    headers = eve.confirms("change_factors", **body)
+    eve.token = call("PATCH", "/auth/factors", body=body, token=eve.token, headers=headers)["data"]["access_token"]
     headers = eve.confirms("replace_recovery_codes")
     reply = call("POST", "/auth/recovery-codes", body={}, token=eve.token, headers=headers)["data"]
     eve.token, codes[:] = reply["access_token"], reply["recovery_codes"]

@@ -385,7 +385,11 @@ it("an app is removed after a code", async () => {
 
 it("where the second step is asked for is changed after a code, and stays as it was when the dialog is cancelled", async () => {
 	factors = [FACTOR];
-	answerConfirmed("PATCH /auth/factors", 200, { status: "success", message: "Changed." });
+	answerConfirmed("PATCH /auth/factors", 200, {
+		status: "success",
+		message: "Changed.",
+		data: { access_token: `${token()}2`, token_type: "Bearer", expires_in: 600 },
+	});
 	const hands = await showAccount();
 	const radio = (name: RegExp) => screen.getByRole<HTMLInputElement>("radio", { name });
 	await hands.click(radio(/^Only before/));
@@ -393,7 +397,8 @@ it("where the second step is asked for is changed after a code, and stays as it 
 	await waitFor(() => expect(radio(/^At every login/).checked).toBe(true));
 	await hands.click(radio(/^Only before/));
 	await hands.type(await within(await dialog("Confirm that it is you")).findByLabelText("Code"), "123456{Enter}");
-	await screen.findByText("The second step is asked for only before sensitive actions.");
+	await screen.findByText("The second step is asked for only before sensitive actions. You are logged out everywhere else.");
+	expect(sessions.current()?.token).toBe(`${token()}2`);
 	expect(askedFor("PATCH /auth/factors").map((one) => one.body)).toEqual(Array(3).fill({ asked: "sensitive" }));
 });
 

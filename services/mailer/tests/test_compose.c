@@ -205,7 +205,8 @@ static bool is_one_of(const char *text, const char *const *beginnings, size_t n)
 /* What compose.h promises about headers rests on this. */
 static void test_every_template_has_a_plain_subject_and_shows_no_text_of_a_user(void **state)
 {
-	static const char *const allowed[] = {"public_url}}", "token}}", "code}}", "action}}", "method}}", "address}}"};
+	static const char *const allowed[] = {"public_url}}", "token}}", "code}}",   "action}}",
+					      "method}}",     "asked}}", "address}}"};
 
 	assert_true(templates_n <= TEMPLATES_MAX);
 	for (int i = 0; i < templates_n; i++) {

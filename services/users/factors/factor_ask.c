@@ -1,5 +1,5 @@
-/* PATCH /auth/factors {asked: "login" | "sensitive", current?}: where a factor is asked.
- * Flow: factor_ask -> confirmation.c -> confirmed -> stored -> reply. */
+/* PATCH /auth/factors {asked: "login" | "sensitive", current?}: where a factor is asked. All other sessions end.
+ * Flow: factor_ask -> confirmation.c -> confirmed -> stored -> others.c. */
 #include "service.h"
 
 #include <string.h>
@@ -8,7 +8,14 @@
 #include "challenges/confirmation.h"
 #include "events/event_origin.h"
 #include "factors/factor.h"
+#include "mail/outbox.h"
+#include "sessions/others.h"
 #include "store/factors.h"
+
+struct asking {
+	struct http_request *req;
+	struct others *others;
+};
 
 static void confirmed(struct http_request *req, void *arg);
 static void stored(enum status status, const struct postgres_rows *rows, void *arg);
@@ -24,22 +31,28 @@ void factor_ask(struct http_request *req)
 
 static void confirmed(struct http_request *req, void *arg)
 {
+	struct asking *asking = http_request_alloc(req, sizeof *asking, NULL);
 	struct postgres_params params = {0};
+	char session[37];
 
-	postgres_param_int(&params, http_request_user_id(req));
+	asking->req = req;
+	asking->others = others_begin(req, "Changed.");
+	factor_add_caller(req, &params, session);
 	postgres_param_text(&params, json_text(http_request_json(req), "asked"));
 	postgres_param_text(&params, event_origin(req));
-	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_factor_ask, &params, stored, req);
+	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_factor_ask, &params, stored, asking);
 }
 
 static void stored(enum status status, const struct postgres_rows *rows, void *arg)
 {
-	struct http_request *req = arg;
+	struct asking *asking = arg;
 
 	if (status != STATUS_OK)
-		http_reply_status(req, status);
-	else if (postgres_count(rows) == 0)
-		factor_none(req);
-	else
-		http_reply_success(req, 200, "Changed.", NULL);
+		return http_reply_status(asking->req, status);
+	if (postgres_count(rows) == 0) {
+		others_spare(asking->others);
+		return factor_none(asking->req);
+	}
+	outbox_wake(users_of(asking->req)->outbox);
+	others_end_again(asking->others, rows);
 }

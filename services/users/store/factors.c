@@ -92,10 +92,13 @@ const struct postgres_statement store_recovery_codes_replace = {
 
 const struct postgres_statement store_factor_ask = {
 	"factor_ask",
-	"WITH changed AS (UPDATE factor_settings SET asked = $2::text"
-	" WHERE user_id = $1::bigint AND " HAS_FACTOR("$1::bigint") " RETURNING user_id AS id, asked),"
-	EVENT("change", "'factor_asked_' || changed.asked", "changed", "$3")
-	" SELECT id FROM changed",
+	"WITH " OTHERS_OF("$1") ","
+	" changed AS (UPDATE factor_settings SET asked = $4::text FROM target"
+	" WHERE user_id = target.id AND " HAS_FACTOR("target.id") " RETURNING target.*, asked),"
+	NOTICE_WITH("factor_asked", "jsonb_build_object('asked', CASE asked WHEN 'login' THEN 'at every login'"
+	" ELSE 'only before sensitive actions' END)", "changed") ","
+	EVENT("change", "'factor_asked_' || changed.asked", "changed", "$5") ", " END_OTHERS("changed", "$2", "$3")
+	" SELECT " OTHERS " FROM ended LEFT JOIN kept ON true",
 };
 
 const struct postgres_statement store_factor_secrets = {

@@ -27,7 +27,7 @@ enum { COLUMN_ENROLLED_ID };
 extern const struct postgres_statement store_factor_pending;
 enum { COLUMN_PENDING_SECRET, COLUMN_PENDING_METHOD };
 
-/* The next three change a factor, notify the user by mail, and end all tokens and sessions of the user but one, as
+/* The next four change a factor, notify the user by mail, and end all tokens and sessions of the user but one, as
  * store_sessions_end_others does, in one statement; their rows begin with its columns. No row: there is nothing to change.
  * user id, session id|null, now_ms, id, step, age in s, hashes, origin, and of a passkey credential id|null, public key|null,
  * counter|null -> whether the hashes have become the recovery codes, because this is the first factor. Codes by message replace
@@ -38,8 +38,7 @@ enum { COLUMN_ACTIVATED_HAS_CODES = COLUMN_OTHERS_END };
 extern const struct postgres_statement store_factor_remove;
 /* user id, session id|null, now_ms, hashes, origin */
 extern const struct postgres_statement store_recovery_codes_replace;
-
-/* user id, 'login' or 'sensitive', origin -> user id; no row: the user has no factor */
+/* user id, session id|null, now_ms, 'login' or 'sensitive', origin */
 extern const struct postgres_statement store_factor_ask;
 
 /* after id, limit -> id, user id, sealed secret; and id, old, new: replaces it. The daemon prepares neither, because only

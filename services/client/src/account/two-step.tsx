@@ -128,13 +128,12 @@ function CodesLeft({ left, onNew }: { left: number; onNew: (change: FactorChange
 	);
 }
 
-function WhereAsked({ asked }: { asked: Asked }) {
+function WhereAsked({ asked, onChanged }: { asked: Asked; onChanged: (change: FactorChange) => void }) {
 	const asking = useAccountAction(TITLE, async (next: Asked) => {
 		const what = { parameters: { asked: next }, title: "Confirm that it is you", button: "Change" };
-		await confirmed({ action: "change_factors", ...what }, (confirmation) => askFactors(next, confirmation));
-		return next === "login"
-			? "The second step is asked for at every login."
-			: "The second step is asked for only before sensitive actions.";
+		onChanged(await confirmed({ action: "change_factors", ...what }, (confirmation) => askFactors(next, confirmation)));
+		const when = next === "login" ? "at every login" : "only before sensitive actions";
+		return `The second step is asked for ${when}. You are logged out everywhere else.`;
 	});
 	const shown = asking.isPending ? asking.variables : asked;
 
@@ -232,7 +231,7 @@ function Overview({
 				))}
 				<CodesLeft left={data.recovery_codes} onNew={onChanged} />
 			</ul>
-			<WhereAsked asked={data.asked} />
+			<WhereAsked asked={data.asked} onChanged={onChanged} />
 			<div className="buttons">
 				<button type="button" className="button is-small" onClick={onPasskey}>
 					{has("passkey") ? "Add another passkey" : "Add a passkey"}

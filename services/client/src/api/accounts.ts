@@ -109,6 +109,6 @@ export async function replaceRecoveryCodes(confirmation?: string): Promise<Facto
 	return changeOf((await api.replaceRecoveryCodes({ ...throwing, headers: confirming(confirmation), body: {} })).data);
 }
 
-export async function askFactors(asked: api.Asked, confirmation?: string): Promise<void> {
-	await api.askFactors({ ...throwing, headers: confirming(confirmation), body: { asked } });
+export async function askFactors(asked: api.Asked, confirmation?: string): Promise<FactorChange> {
+	return changeOf((await api.askFactors({ ...throwing, headers: confirming(confirmation), body: { asked } })).data);
 }

@@ -378,6 +378,8 @@ export const listFactors = <ThrowOnError extends boolean = false>(options?: Opti
 
 /**
  * Choose where a factor is asked
+ *
+ * All other sessions and tokens of the user end; the reply has the token that replaces the one of this request.
  */
 export const askFactors = <ThrowOnError extends boolean = false>(options: Options<AskFactorsData, ThrowOnError>): RequestResult<AskFactorsResponses, AskFactorsErrors, ThrowOnError> => (options.client ?? client).patch<AskFactorsResponses, AskFactorsErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],

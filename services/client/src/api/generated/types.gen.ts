@@ -899,7 +899,7 @@ export type LiveValue = {
  */
 export type LiveNotice = {
     event: 'notice';
-    notice: 'email_changed' | 'factor_added' | 'factor_removed' | 'factors_reset' | 'new_device' | 'passkey_copied' | 'password_changed' | 'recovery_codes_replaced' | 'session_reused';
+    notice: 'email_changed' | 'factor_added' | 'factor_asked' | 'factor_removed' | 'factors_reset' | 'new_device' | 'passkey_copied' | 'password_changed' | 'recovery_codes_replaced' | 'session_reused';
     at: string;
 };
 
@@ -3176,9 +3176,9 @@ export type AskFactorsError = AskFactorsErrors[keyof AskFactorsErrors];
 
 export type AskFactorsResponses = {
     /**
-     * Changed.
+     * Changed; the reply has a new token.
      */
-    200: Success;
+    200: FactorChanged;
 };
 
 export type AskFactorsResponse = AskFactorsResponses[keyof AskFactorsResponses];
