@@ -316,6 +316,14 @@ def test_an_old_link_is_refused(person):
     assert said(verify(token)) == (400, INVALID)
 
 
+def test_a_link_is_good_for_half_an_hour(person):
+    post("/auth/email", token=person.token)
+    left = "SELECT expires_at BETWEEN now() + interval '29 minutes' AND now() + interval '30 minutes' FROM email_links"
+    assert sql(left + " WHERE user_id = {}", person.id) == "t"
+    message = eventually(lambda: messages(person.email, SUBJECT))[0]
+    assert "for half an hour" in message.get_body(["plain"]).get_content()
+
+
 def test_a_link_of_an_inactive_user_is_refused(person):
     post("/auth/email", token=person.token)
     token = token_of(person.email)
@@ -364,6 +372,18 @@ def test_however_often_links_are_asked_for_a_user_is_sent_five_in_an_hour(requir
     assert said(required.call("POST", "/auth/login", body)) == (403, UNVERIFIED)
     assert sql("SELECT sent FROM email_links WHERE user_id = {}", person.id) == str(LINKS)
     assert len(tokens(person.email, LINKS)) == LINKS
+
+
+def test_the_messages_of_the_hour_are_counted_although_their_link_has_ended(person):
+    (prune,) = [text for text in statements("users") if "password_resets" in text and text.startswith("WITH gone")]
+    post("/auth/email", token=person.token)
+    rows = lambda: sql("SELECT count(*) FROM email_links WHERE user_id = {}", person.id)  # noqa: E731
+    sql("UPDATE email_links SET expires_at = now() WHERE user_id = {}", person.id)
+    abacus.psql("users", prune)
+    assert rows() == "1"
+    sql("UPDATE email_links SET since = now() - interval '1 hour' WHERE user_id = {}", person.id)
+    abacus.psql("users", prune)
+    assert rows() == "0"
 
 
 def test_a_change_whose_link_is_not_sent_changes_no_name_either(optional):

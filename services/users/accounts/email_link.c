@@ -51,7 +51,7 @@ static void made(enum status status, const struct postgres_rows *rows, void *arg
 
 void email_link_refuse_more(struct http_request *req)
 {
-	login_attempts_refuse(req, EMAIL_LINK_S);
+	login_attempts_refuse(req, EMAIL_LINKS_WINDOW_S);
 }
 
 /* ---- logins ---- */

@@ -1,5 +1,5 @@
 /* Links that prove that a user has an e-mail address (EMAIL_VERIFICATION), and make it the user's, if it is another one. The
- * newest link of a user is good, once, for an hour. */
+ * newest link of a user is good, once, for half an hour. */
 #ifndef ABACUS_USERS_EMAIL_LINK_H
 #define ABACUS_USERS_EMAIL_LINK_H
 
@@ -12,10 +12,11 @@
 struct credentials;
 struct users;
 
-#define EMAIL_LINK_S 3600 /* which the templates of mailer and the API's document mention */
+#define EMAIL_LINK_S 1800 /* which the templates of mailer, the client and the API's document mention */
 /* Messages that a user causes in an hour; and that users whose newest link is for one address, which no account has, have
  * caused in it together. */
 #define EMAIL_LINKS_MAX 5
+#define EMAIL_LINKS_WINDOW_S 3600 /* that hour, which the statements have too */
 
 /* is_made: a link is on its way, unless the address has one user too many; false: none more in this hour. Ends with reply(). */
 typedef void email_link_sent(struct http_request *req, bool is_made, void *arg);

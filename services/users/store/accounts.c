@@ -176,8 +176,6 @@ const struct postgres_statement store_account_change = {
 
 /* ---- addresses ---- */
 
-#define LINK_WINDOW_IS_OVER "email_links.since + interval '1 hour' <= now()"
-
 /* Follows `target`: a user's id, email, tokens_dead_until_ms, and the address that is wanted. An address that another user has
  * gets no message, so that its owner is not asked to confirm what can not be, and the client that asked learns nothing. What
  * others have had sent to an address does not count for the user who has it, whom they could otherwise keep from ever proving

@@ -40,6 +40,9 @@
 #define NOTICE_WITH(template, parameters, query) NOTICE_AS("noticed", template, parameters, query)
 #define NOTICE(template, query) NOTICE_WITH(template, "'{}'::jsonb", query)
 
+/* The hour in which messages with links that confirm an address are counted. */
+#define LINK_WINDOW_IS_OVER "email_links.since + interval '1 hour' <= now()"
+
 #define HAS_FACTOR(user) "EXISTS (SELECT FROM factors WHERE user_id = " user " AND activated_at IS NOT NULL)"
 
 #define TIME(column) "to_char(" column " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"

@@ -239,7 +239,7 @@ export const changeAccount = <ThrowOnError extends boolean = false>(options: Opt
 /**
  * Have a link sent that confirms the caller's email address
  *
- * The link is good once and for an hour, and takes the place of the one before, also of one that was sent to another address. A user is sent at most five
+ * The link is good once and for half an hour, and takes the place of the one before, also of one that was sent to another address. A user is sent at most five
  * in an hour. It leads to the client, whose page sends `POST /auth/email/verify`: only opening it changes nothing.
  */
 export const sendEmailLink = <ThrowOnError extends boolean = false>(options?: Options<SendEmailLinkData, ThrowOnError>): RequestResult<SendEmailLinkResponses, SendEmailLinkErrors, ThrowOnError> => (options?.client ?? client).post<SendEmailLinkResponses, SendEmailLinkErrors, ThrowOnError>({

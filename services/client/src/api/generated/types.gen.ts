@@ -2470,7 +2470,7 @@ export type VerifyEmailData = {
 
 export type VerifyEmailErrors = {
     /**
-     * As InvalidPayload. Or the link was used, is older than an hour, was replaced by a newer one, or was never sent, its user is inactive or gone, or
+     * As InvalidPayload. Or the link was used, is older than 30 minutes, was replaced by a newer one, or was never sent, its user is inactive or gone, or
      * another user has got the address meanwhile.
      */
     400: InvalidPayload | UnreadableRequest | (Failure & {
