@@ -151,6 +151,12 @@ def test_a_user_adds_codes_by_message_and_logs_in_with_one(person):
     [
         ("delete_account", "delete your account", {}),
         ("change_password", "change your password", {"new": "x"}),
+        ("change_account", "change your username", {"username": "ada"}),
+        ("change_account", "change your email address", {"email": "ada@example.com"}),
+        ("change_account", "change your username or email address", {"username": "ada", "email": "ada@example.com"}),
+        ("change_user", "make another user an admin", {"id": "7", "admin": True, "email": "ada@example.com"}),
+        ("change_user", "change another user's email address", {"id": "7", "email": "ada@example.com", "admin": False}),
+        ("change_user", "change another user's account", {"id": "7", "username": "ada"}),
     ],
 )
 def test_the_message_names_the_action(owner, action, text, parameters):

@@ -95,7 +95,7 @@ void challenge_start(struct http_request *req, const struct challenge_start *sta
 	postgres_param_bool(&params, start->is_cookie);
 	postgres_param_int(&params, CHALLENGE_S);
 	postgres_param_int(&params, CHALLENGES_PER_USER);
-	postgres_param_text(&params, start->action);
+	postgres_param_text(&params, start->particular);
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_challenge_insert, &params, stored, starting);
 }
 

@@ -25,7 +25,8 @@ struct challenge_start {
 	int64_t dead_until_ms;
 	bool is_remembered, is_cookie; /* of a login */
 	bool is_quiet;                 /* sends no code by message, because the request has its answer */
-	const char *action;            /* NULL: a login */
+	const char *action;            /* what it is bound to; NULL: a login */
+	const char *particular;        /* what the message with a code names (confirmation_particular()) */
 	const cJSON *parameters;       /* of the action; NULL: none */
 };
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "factors/binding.h"
 #include "service.h"
 #include "sessions/authenticate.h"
@@ -28,6 +29,18 @@ static const struct {
 };
 #define ACTIONS (sizeof actions / sizeof *actions)
 
+/* Actions that their parameters make another one to the user who reads the message. The names are stored beside those above;
+ * clients do not know them. */
+static const struct {
+	const char *name, *text;
+} particulars[] = {
+	{"change_username", "change your username"},
+	{"change_email", "change your email address"},
+	{"make_admin", "make another user an admin"},
+	{"change_email_of_user", "change another user's email address"},
+};
+#define PARTICULARS (sizeof particulars / sizeof *particulars)
+
 struct check {
 	struct http_request *req;
 	void (*confirmed)(struct http_request *req, void *arg);
@@ -45,6 +58,19 @@ bool confirmation_is_action(const char *name)
 	return false;
 }
 
+const char *confirmation_particular(const char *action, const cJSON *parameters)
+{
+	bool has_email = json_has(parameters, "email"), is_of_user = strcmp(action, "change_user") == 0;
+
+	if (is_of_user && cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(parameters, "admin")))
+		return "make_admin";
+	if (is_of_user)
+		return has_email ? "change_email_of_user" : action;
+	if (strcmp(action, "change_account") != 0 || has_email == json_has(parameters, "username"))
+		return action;
+	return has_email ? "change_email" : "change_username";
+}
+
 const char *confirmation_text(const char *action)
 {
 	if (!action)
@@ -56,6 +82,10 @@ const char *confirmation_text(const char *action)
 	for (size_t i = 0; i < ACTIONS; i++) {
 		if (strcmp(actions[i].name, action) == 0)
 			return actions[i].text;
+	}
+	for (size_t i = 0; i < PARTICULARS; i++) {
+		if (strcmp(particulars[i].name, action) == 0)
+			return particulars[i].text;
 	}
 	return "a change";
 }

@@ -6,6 +6,8 @@
 
 #include <stdbool.h>
 
+#include <cjson/cJSON.h>
+
 #include "http/request.h"
 
 /* The actions of the code that activates codes by message (store_mtan_send_for_factor); a client can not ask to confirm them.
@@ -15,6 +17,9 @@
 
 /* Whether there is such an action. */
 bool confirmation_is_action(const char *name);
+/* The name under which an action is stored, so that the message says what its parameters make of it: one of an admin who makes
+ * another user an admin is not the one of a rename. The action itself, if they make no difference. parameters: NULL: none. */
+const char *confirmation_particular(const char *action, const cJSON *parameters);
 /* What the message with a code says that the code confirms: "delete your account". NULL: "log in". For a name of a version to
  * come, and for "", which stands for a name that is not known: "a change". */
 const char *confirmation_text(const char *action);

@@ -23,8 +23,10 @@ void confirmation_begin(struct http_request *req)
 		errors = http_errors_add(errors, "parameters", "must be an object");
 	if (errors)
 		return http_reply_invalid(req, errors);
-	challenge_start(
-		req,
-		&(struct challenge_start){.user_id = http_request_user_id(req), .action = action, .parameters = parameters},
-		started, NULL);
+	challenge_start(req,
+			&(struct challenge_start){.user_id = http_request_user_id(req),
+						  .action = action,
+						  .particular = confirmation_particular(action, parameters),
+						  .parameters = parameters},
+			started, NULL);
 }
