@@ -631,7 +631,7 @@ def test_a_reset_of_the_password_does_not_go_around_the_factor(owner, asked):
 
 @pytest.mark.parametrize("way", ["registered", "changed"])
 def test_a_reset_that_is_the_first_proof_of_an_address_removes_the_factors_of_before(owner, way):
-    """Otherwise an attacker who registers with the address of another person, or moves to it, keeps that person out for ever."""
+    """Otherwise an attacker who registers with another person's address, or moves to it, keeps that person out for ever."""
     abacus.native("the messages of mailer")
     if way == "changed":
         sql("UPDATE users SET email_verified_at = now() WHERE id = {}", owner.id)

@@ -171,7 +171,11 @@ test("a code confirms each sensitive action of a user with an app, and none is a
 		.getByLabel("Code", { exact: true })
 		.fill(await who.app.code());
 	await page.keyboard.press("Enter");
-	await notice(page, "success", "The second step is asked for only before sensitive actions. You are logged out everywhere else.").waitFor();
+	await notice(
+		page,
+		"success",
+		"The second step is asked for only before sensitive actions. You are logged out everywhere else.",
+	).waitFor();
 	const other = await newPage(t);
 	await logIn(other, who);
 	await page.getByLabel("New password").fill("nine wooden beads");

@@ -5,7 +5,23 @@ import { once } from "node:events";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
-import { admin, call, expired, h1, isLive, loggedOut, logIn, makeAdmin, newUser, notice, open, openAs, own, PASSWORD, settled } from "./people.mjs";
+import {
+	admin,
+	call,
+	expired,
+	h1,
+	isLive,
+	loggedOut,
+	logIn,
+	makeAdmin,
+	newUser,
+	notice,
+	open,
+	openAs,
+	own,
+	PASSWORD,
+	settled,
+} from "./people.mjs";
 import {
 	allOf,
 	answers,

@@ -22,7 +22,10 @@ export async function call(method, path, { body, token, confirmation, at = base 
 
 // Makes the user with this id an admin, with the token of one whose password confirms it.
 export async function makeAdmin(id, token, password) {
-	const begun = await call("POST", "/auth/confirmations", { token, body: { action: "change_user", parameters: { id: `${id}`, admin: true } } });
+	const begun = await call("POST", "/auth/confirmations", {
+		token,
+		body: { action: "change_user", parameters: { id: `${id}`, admin: true } },
+	});
 	const answer = { method: "password", password };
 	const { confirmation } = (await call("POST", `/auth/challenge/${begun.data.challenge}`, { body: answer })).data;
 	await call("PATCH", `/users/${id}`, { token, confirmation, body: { admin: true } });

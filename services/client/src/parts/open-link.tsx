@@ -6,7 +6,8 @@ export function OpenLink({ email, children }: { email: string; children: ReactNo
 	return (
 		<div className="sheet" role="status">
 			<p className="block">
-				Please open the link that was sent to {email ? <b className="email">{email}</b> : "your email address"}. It works once, for half an hour.
+				Please open the link that was sent to {email ? <b className="email">{email}</b> : "your email address"}. It works once, for half an
+				hour.
 			</p>
 			<p className="block soft">Nothing has arrived? Look into the spam folder. Logging in sends a new link.</p>
 			{children}
