@@ -3,6 +3,7 @@ would; docs/security.md lists it."""
 
 import base64
 import hashlib
+import html
 import json
 import re
 import secrets
@@ -164,8 +165,8 @@ def test_the_message_names_the_action(owner, action, text, parameters):
     assert (begun["methods"], begun["sent"]) == (["mtan", "recovery"], True)
     code, shown = owner.newest()
     assert shown == text
-    html = messages(owner.email, "Your code")[-1].get_body(["html"]).get_content()
-    assert f"<strong>{code}</strong> confirms: {text}" in html
+    page = html.unescape(messages(owner.email, "Your code")[-1].get_body(["html"]).get_content())
+    assert f"<strong>{code}</strong> confirms: {text}" in page
 
 
 def test_the_message_does_not_say_that_a_code_logs_in_when_the_name_of_the_action_is_not_known(owner):
