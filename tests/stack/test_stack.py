@@ -203,6 +203,23 @@ def test_a_wrong_name_is_refused_in_one_line(stack, arguments, says):
     assert refused.stderr.startswith("stack: ") and says in refused.stderr
 
 
+def test_make_mail_shows_the_newest_message_as_text(stack):
+    address = f"reader-{time.time_ns()}@example.com"
+    body = {"username": f"reader-{time.time_ns()}", "email": address, "password": "brass beads and wooden boats"}
+    token = call("POST", "/auth/register", body, port=PORT).json["auth_token"]
+    assert call("POST", "/auth/email", token=token, port=PORT).status == 202
+
+    def shown():
+        command = ["make", "-s", "mail", "ARGS=1"]
+        text = subprocess.run(command, cwd=ROOT, env=stack.environment, capture_output=True, text=True, timeout=20).stdout
+        return text if f"To: <{address}>" in text else None
+
+    text = eventually(shown, 20, message="the message is shown")
+    assert "Subject: Confirm your email address\n" in text
+    assert re.search(r"^http\S+/verify#[\w-]+$", text, re.MULTILINE), "the link is whole"
+    assert "<html" not in text
+
+
 WRONG = {
     "PORT": ["http", "0", "65536", "080", "80 80", "-1", "$(id)"],
     "PORT_OFFSET": ["-1", "56001", "1.5"],
