@@ -80,6 +80,8 @@ if PUBLISHED:
     RUN_DIR = NativePath()
 SECOND_INSTANCE = 100
 
+WORKERS = ("worker", "worker-2")[:INSTANCES]
+
 ADMIN = ("admin@abacus.test", "abacus-admin-dev")
 USER = ("user@abacus.test", "abacus-user-dev")
 
@@ -446,6 +448,19 @@ def start(name):
         eventually(lambda: service_pid(name), 7, message=f"{name} runs")
     if name == "redis" and IS_CLUSTER:
         eventually(cluster_is_up, 15, message="the cluster is up")
+
+
+@contextlib.contextmanager
+def stopped(*names):
+    """These services are, meanwhile."""
+    for name in names:
+        stop(name)
+    try:
+        yield
+    finally:
+        for name in names:
+            start(name)
+        eventually(all_ready, 30, message="every daemon is ready again")
 
 
 def manage(service, *arguments):

@@ -11,9 +11,8 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from test_every_route import PUBLIC, routes
+from test_every_route import patterns, routes
 
-import abacus
 from abacus import RUN_DIR, call, exchange
 from harness import eventually, free_port, listens
 
@@ -27,12 +26,8 @@ BUFFERED_MAX = 16 << 10  # nginx keeps a longer body in a file
 @pytest.fixture(scope="module")
 def calls(reader):
     """(method, path) of each call that the API's document has."""
-    health = [line.split()[:2] for line in abacus.manage("healthcheck", "routes").splitlines()]
-    return [
-        LIVE,
-        *((method, path) for method, path, _ in routes(reader)),
-        *((method, f"/api{path}".replace("{id}", "1")) for method, path in health if path.startswith(PUBLIC)),
-    ]
+    health = [(method, path.replace("{id}", "1")) for method, path, _ in patterns("healthcheck") if path.startswith("/api")]
+    return [LIVE, *((method, path) for method, path, _ in routes(reader)), *health]
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from test_auth import expired
 
 import abacus
 from abacus import Daemon, call, fail
@@ -21,15 +22,20 @@ READS_NO_BODY = {
 WEBSOCKET = "/values/live"
 
 
-def routes(reader):
-    """(method, path behind nginx, whether it needs a token), with a value for each parameter."""
-    for service in ("users", "values"):
+def patterns(*services):
+    """(method, path behind nginx, whether it needs a token), with the names of its parameters."""
+    for service in services:
         for line in abacus.manage(service, "routes").splitlines():
             method, path, access = line.split()
-            if path != WEBSOCKET:
-                prefix = "/api" if path.startswith(PUBLIC) and not path.startswith("/users") else ""
-                filled = path.replace("{id}", str(reader.id)).replace("{kind}/{index}", "fibonacci/7")
-                yield method, prefix + filled, access == "token"
+            prefix = "/api" if path.startswith(PUBLIC) and not path.startswith("/users") else ""
+            yield method, prefix + path, access == "token"
+
+
+def routes(reader, *services):
+    """The same with a value for each parameter."""
+    for method, path, wants_token in patterns(*(services or ("users", "values"))):
+        if path != "/api" + WEBSOCKET:
+            yield method, path.replace("{id}", str(reader.id)).replace("{kind}/{index}", "fibonacci/7"), wants_token
 
 
 def those_with_token(reader):
@@ -55,11 +61,36 @@ def test_each_protected_route_refuses_a_request_without_a_token(reader):
         assert (reply.status, reply.json) == (403, fail("token_missing", "Provide a valid auth token.")), (method, path)
 
 
-def test_each_protected_route_refuses_a_revoked_token(reader, person):
-    call("POST", "/auth/logout", token=person.token)
+def log_out(person, _):
+    assert call("POST", "/auth/logout", token=person.token).status == 200
+    return person.token
+
+
+def deactivate(person, admin):
+    assert call("PATCH", f"/users/{person.id}", {"active": False}, token=admin).status == 200
+    return person.token
+
+
+DEAD_TOKENS = {  # how to make one of a person's, and its refusal
+    "revoked": (log_out, fail("token_invalid", "Invalid token. Please log in again.")),
+    "expired": (lambda person, _: expired(person.token), fail("token_expired", "Signature expired. Please log in again.")),
+    "inactive": (deactivate, fail("user_inactive", "Provide a valid auth token.")),
+}
+
+
+@pytest.mark.parametrize("make, refusal", DEAD_TOKENS.values(), ids=DEAD_TOKENS)
+def test_each_protected_route_refuses_a_dead_token(reader, person, admin, make, refusal):
+    token = make(person, admin)
     for method, path in those_with_token(reader):
-        reply = call(method, path, token=person.token)
-        assert (reply.status, reply.json) == (401, fail("token_invalid", "Invalid token. Please log in again.")), (method, path)
+        reply = call(method, path, token=token)
+        assert (reply.status, reply.json) == (401, refusal), (method, path)
+
+
+def test_each_route_is_unknown_with_a_parameter_that_is_too_long(admin):
+    for method, path, _ in patterns("users", "values"):
+        if "{" in path:
+            reply = call(method, re.sub(r"{\w+}", "a" * 256, path), token=admin)
+            assert (reply.status, reply.json) == (404, fail("not_found", "Not found.")), (method, path)
 
 
 @pytest.mark.parametrize(

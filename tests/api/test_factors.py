@@ -370,6 +370,32 @@ def test_an_admin_with_a_factor_confirms_what_is_done_to_others(owner, person):
         sql("UPDATE users SET admin = false WHERE id IN ({}, {})", owner.id, person.id)
 
 
+def test_each_sensitive_action_wants_a_confirmation_and_refuses_what_is_none(owner, person):
+    sensitive = [
+        ("PUT", "/auth/password", {"new": "nine wooden beads"}),
+        ("PATCH", "/auth/account", {"username": new_name()}),
+        ("DELETE", "/auth/account", {}),
+        ("DELETE", "/auth/sessions", None),
+        ("POST", "/auth/factors", {"method": "totp"}),
+        ("PATCH", "/auth/factors", {"asked": "sensitive"}),
+        ("DELETE", f"/auth/factors/{owner.factor}", None),
+        ("POST", "/auth/recovery-codes", {}),
+        ("PATCH", f"/users/{person.id}", {"admin": True}),
+        ("DELETE", f"/users/{person.id}", None),
+        ("DELETE", f"/users/{person.id}/sessions", None),
+        ("POST", f"/users/{person.id}/reset", None),
+    ]
+    sql("UPDATE users SET admin = true WHERE id = {}", owner.id)
+    try:
+        for method, path, body in sensitive:
+            assert said(call(method, path, body, token=owner.token)) == (403, REQUIRED), (method, path)
+            reply = call(method, path, body, token=owner.token, headers={"X-Confirmation": "x"})
+            assert said(reply) == (403, UNCONFIRMED), (method, path)
+    finally:
+        sql("UPDATE users SET admin = false WHERE id = {}", owner.id)
+    assert len(factors_of(owner.token)["factors"]) == 1 and is_good(person.token)
+
+
 def test_without_a_factor_the_password_confirms(person):
     name = new_name()
     begun = begin(person, "change_account", username=name).json["data"]
@@ -489,6 +515,16 @@ def test_wrong_codes_count_like_failed_logins_and_the_password_alone_does_not_fo
         assert [answer(challenge, owner.wrong_code()).json["code"] for _ in range(tries)] == ["code_wrong"] * tries
     for reply in (log_in(owner), answer(challenge, owner.code())):
         assert (reply.status, reply.json["code"]) == (429, "too_many_attempts")
+        assert int(reply.headers["Retry-After"]) > 0
+
+
+def test_wrong_passwords_for_a_change_of_factors_count_like_failed_logins(person):
+    for method, path, body in [("PATCH", "/auth/factors", {"asked": "login"}), ("POST", "/auth/recovery-codes", {})]:
+        wrong = [call(method, path, {**body, "current": "wrong wrong"}, token=person.token).status for _ in range(5)]
+        assert wrong == [400] * 5, path
+    for method, path, body in [("PATCH", "/auth/factors", {"asked": "login"}), ("POST", "/auth/recovery-codes", {})]:
+        reply = call(method, path, {**body, "current": person.password}, token=person.token)
+        assert (reply.status, reply.json["code"]) == (429, "too_many_attempts"), path
         assert int(reply.headers["Retry-After"]) > 0
 
 

@@ -9,6 +9,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from test_every_route import DEAD_TOKENS
 
 from abacus import ADMIN_PORTS, PORTS, Daemon, call, eventually, get
 from harness import free_port
@@ -317,10 +318,22 @@ def test_a_notice_has_1_to_280_characters(admin, body):
     assert refused.status == 400 and refused.json["errors"][0]["field"] == "text"
 
 
-def test_a_change_must_be_json(admin):
-    for method, path, body in CHANGES[:2]:
-        refused = call(method, path, str(body), token=admin, headers={"Content-Type": "text/plain"})
-        assert (refused.status, refused.json["code"]) == (415, "unsupported_media_type")
+@pytest.mark.parametrize("make, refusal", DEAD_TOKENS.values(), ids=DEAD_TOKENS)
+def test_each_call_refuses_a_dead_token(summary, person, admin, make, refusal):
+    token = make(person, admin)
+    for method, path, body in [("GET", "/healthcheck", None), *(("GET", path, None) for path in READS), *CHANGES]:
+        reply = summary.call(method, path, body, token=token)
+        assert (reply.status, reply.json) == (401, refusal), (method, path)
+
+
+@pytest.mark.parametrize(
+    "content_type, status, code",
+    [("text/plain", 415, "unsupported_media_type"), ("application/json", 400, "malformed_json")],
+)
+def test_a_change_must_be_json(admin, content_type, status, code):
+    for method, path, _ in CHANGES[:2]:
+        refused = call(method, path, '{"note":', token=admin, headers={"Content-Type": content_type})
+        assert (refused.status, refused.json["code"]) == (status, code)
 
 
 def test_an_admin_acknowledges_an_event_with_a_note(summary, admin):

@@ -267,6 +267,22 @@ def test_changing_an_unknown_user_is_404(admin, method, body):
     assert (reply.status, reply.json) == (404, fail("user_not_found", "User does not exist"))
 
 
+@pytest.mark.parametrize(
+    "method, path, body",
+    [
+        ("GET", "/users/blah", None),
+        ("PATCH", "/users/blah", {"active": False}),
+        ("DELETE", "/users/blah", None),
+        ("DELETE", "/users/blah/sessions", None),
+        ("GET", "/users/blah/events", None),
+        ("POST", "/users/blah/reset", None),
+    ],
+)
+def test_each_call_about_one_user_refuses_an_id_that_is_no_number(admin, method, path, body):
+    reply = call(method, path, body, token=admin)
+    assert (reply.status, reply.json) == (404, fail("user_id_invalid", "User ID should be an integer"))
+
+
 def test_passwords_and_tokens_are_never_logged(person):
     post("/auth/login", {"email": person.email, "password": person.password})
     get("/auth/status", token=person.token)

@@ -9,23 +9,10 @@ import time
 import pytest
 
 import abacus
-from abacus import Daemon, Person, eventually, get, result, submit
+from abacus import WORKERS, Daemon, Person, eventually, get, result, stopped, submit
 from websocket import WebSocket
 
 VALUES = ("values", "values-2")[: abacus.INSTANCES]
-WORKERS = ("worker", "worker-2")[: abacus.INSTANCES]
-
-
-@contextlib.contextmanager
-def stopped(*names):
-    for name in names:
-        abacus.stop(name)
-    try:
-        yield
-    finally:
-        for name in names:
-            abacus.start(name)
-        eventually(abacus.all_ready, 30, message="every daemon is ready again")
 
 
 @contextlib.contextmanager

@@ -4,12 +4,10 @@ that nothing is finished."""
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from test_backlog import row, short, stopped
+from test_backlog import row, short
 
 import abacus
-from abacus import call, eventually, get, result, submit
-
-WORKERS = ("worker", "worker-2") if abacus.INSTANCES > 1 else ("worker",)
+from abacus import WORKERS, call, eventually, get, result, stopped, submit
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ import contextlib
 import time
 
 import pytest
-from test_backlog import VALUES, WORKERS, row, short, states, stopped
+from test_backlog import VALUES, row, short, states
 from test_lanes import fresh_primorials, large_in_redis
 
 import abacus
-from abacus import Daemon, eventually, post, submit
+from abacus import WORKERS, Daemon, eventually, post, stopped, submit
 
 FORMER = "of-a-former-run"
 

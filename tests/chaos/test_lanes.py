@@ -9,10 +9,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from test_backlog import VALUES, WORKERS, fresh_indexes, states, stopped
+from test_backlog import VALUES, fresh_indexes, states
 
 import abacus
-from abacus import Daemon, Person, eventually
+from abacus import WORKERS, Daemon, Person, eventually, stopped
 
 CROWD = 40
 MORE = 80  # at most, one after the other while the crowd is calculated

@@ -5,11 +5,11 @@ import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from test_backlog import WORKERS, fresh_indexes, row, states, stopped
+from test_backlog import fresh_indexes, row, states
 
 import abacus
 import calculations
-from abacus import Daemon, Person, eventually, get, messages, post, result, submit
+from abacus import WORKERS, Daemon, Person, eventually, get, messages, post, result, stopped, submit
 from websocket import WebSocket
 
 READERS = 6

@@ -4,15 +4,14 @@ import contextlib
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from test_backlog import short, states, stopped
+from test_backlog import short, states
 
 import abacus
-from abacus import Daemon, eventually, fail
+from abacus import WORKERS, Daemon, eventually, fail, stopped
 
 MOST = 20
 LIMITED = {"VALUES_PENDING_MAX": MOST, "VALUES_RATE": 0}
 TOO_MANY = fail("too_many_pending", f"Too many unfinished calculations: {MOST} may be pending. Please wait for some.")
-WORKERS = ("worker", "worker-2") if abacus.INSTANCES > 1 else ("worker",)
 
 
 @pytest.fixture

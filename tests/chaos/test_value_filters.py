@@ -5,12 +5,11 @@ import itertools
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from test_backlog import short, stopped
+from test_backlog import short
 
 import abacus
-from abacus import Person, eventually, fail, get, result, submit
+from abacus import WORKERS, Person, eventually, fail, get, result, stopped, submit
 
-WORKERS = ("worker", "worker-2")[: abacus.INSTANCES]
 ORDERS = {
     "newest": lambda row: -row["id"],
     "lowest": lambda row: (row["index"], row["id"]),

@@ -13,6 +13,17 @@ const FAILURES_OF_FRAMING = [408, 414, 417, 431, 501, 505];
 const escapeName = (name) => encodeURIComponent(name.replaceAll("~", "~0").replaceAll("/", "~1"));
 const pointer = (...names) => `#/${names.map(escapeName).join("/")}`;
 
+const answerName = ({ operationId }, status, code) => [operationId, status, code].filter(Boolean).join(" ");
+
+// Of an error; undefined for every other body, JSON or not.
+function codeIn(body) {
+	try {
+		return JSON.parse(body)?.code;
+	} catch {
+		return undefined;
+	}
+}
+
 export class ApiDocument {
 	constructor(path) {
 		this.root = parse(readFileSync(path, "utf8"));
@@ -35,6 +46,42 @@ export class ApiDocument {
 	operationsOf(path) {
 		const exact = this.operations.filter((operation) => operation.path === path);
 		return exact.length ? exact : this.operations.filter((operation) => operation.pattern.test(path));
+	}
+
+	// The answers that the document lists: "ping 200", and for each code of an error "logIn 429 too_many_attempts".
+	documentedAnswers() {
+		return this.operations.flatMap((one) =>
+			Object.keys(one.responses).flatMap((status) => {
+				const [response] = this.responseOf([one], one, status);
+				const codes = this.codesOf(response.content?.["application/json"]?.schema ?? {});
+				return codes.map((code) => answerName(one, status, code));
+			}),
+		);
+	}
+
+	// What documentedAnswers() calls this reply; null when it answers no operation.
+	answerOf({ method, path, status, body }) {
+		const operation = this.operationsOf(path).find((one) => one.method === method);
+		return operation ? answerName(operation, status, codeIn(body)) : null;
+	}
+
+	// The values that the schema allows for the member `code`; undefined is one without it.
+	codesOf(schema) {
+		const { $ref, oneOf = [], anyOf = [], allOf = [], properties } = schema;
+		const { const: only, enum: several = [] } = properties?.code ?? {};
+		const codes = [
+			...(only === undefined ? several : [only]),
+			...[...($ref ? [this.resolve($ref)] : []), ...allOf].flatMap((part) => this.codesOf(part)).filter((code) => code),
+			...[...oneOf, ...anyOf].flatMap((part) => this.codesOf(part)),
+		];
+		return codes.length ? [...new Set(codes)] : [undefined];
+	}
+
+	resolve(reference) {
+		return reference
+			.split("/")
+			.slice(1)
+			.reduce((place, name) => place[name], this.root);
 	}
 
 	// Where a reply differs from the document, in sentences; empty when it conforms.

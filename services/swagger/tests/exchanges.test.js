@@ -66,8 +66,25 @@ test("replies are read from the wire one by one", () => {
 	);
 });
 
-test("an answer that was not seen is found", () => {
+test("the document lists an answer for each code of an error", () => {
+	const of = (call) => api.documentedAnswers().filter((one) => one.startsWith(`${call} `));
+	assert.deepEqual(of("logIn 429"), ["logIn 429 too_many_attempts", "logIn 429 too_many_requests"]);
+	assert.deepEqual(of("addUser 413"), ["addUser 413 body_too_large"]);
+	assert.ok(api.documentedAnswers().includes("ping 200"));
+	assert.ok(api.documentedAnswers().includes("getHealth 503 unavailable") && api.documentedAnswers().includes("getHealth 503"));
+});
+
+test("a reply is the answer of its call, status and code", () => {
+	assert.equal(api.answerOf(ping), "ping 200");
+	assert.equal(api.answerOf({ ...ping, status: 503, body: failure("busy", "Too much.") }), "ping 503 busy");
+	assert.equal(api.answerOf({ ...ping, status: 503, body: "<html>" }), "ping 503");
+	assert.equal(api.answerOf({ ...ping, status: 204, body: "null" }), "ping 204");
+	assert.equal(api.answerOf({ ...ping, method: "DELETE" }), null);
+});
+
+test("an answer that was not seen is found, although another code of its status was", () => {
 	const all = unseenOf(api, new Set());
-	assert.ok(all.includes("ping 200") && all.includes("ping 504"));
-	assert.deepEqual(unseenOf(api, new Set(all.filter((one) => one !== "ping 504"))), ["ping 504"]);
+	for (const one of ["ping 200", "logIn 429 too_many_attempts"]) {
+		assert.deepEqual(unseenOf(api, new Set(all.filter((each) => each !== one))), [one]);
+	}
 });

@@ -1222,7 +1222,7 @@ export type RegisterErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -1309,7 +1309,7 @@ export type LogInErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -1378,7 +1378,7 @@ export type LogInOlderErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -1446,7 +1446,7 @@ export type LogOutOlderErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -1516,7 +1516,7 @@ export type LogOutErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -1586,7 +1586,7 @@ export type EndSessionErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -1665,7 +1665,7 @@ export type StartSessionErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -1738,7 +1738,7 @@ export type RefreshSessionErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -1811,7 +1811,7 @@ export type EndOtherSessionsErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -1879,7 +1879,7 @@ export type ListSessionsErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -1921,9 +1921,11 @@ export type ListEventsData = {
 
 export type ListEventsErrors = {
     /**
-     * A query parameter is invalid.
+     * A query parameter, or the framing of the request, is invalid.
      */
-    400: InvalidPayload | UnreadableRequest;
+    400: InvalidPayload | (Failure & {
+        code?: 'bad_request';
+    });
     /**
      * The token is expired, invalid or revoked, or its user is inactive or deleted.
      */
@@ -1954,7 +1956,7 @@ export type ListEventsErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -2033,7 +2035,7 @@ export type EndOneSessionErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -2103,7 +2105,7 @@ export type GetStatusErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -2188,7 +2190,7 @@ export type ChangePasswordErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -2275,7 +2277,7 @@ export type DeleteAccountErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -2362,7 +2364,7 @@ export type ChangeAccountErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -2437,7 +2439,7 @@ export type SendEmailLinkErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -2502,7 +2504,7 @@ export type VerifyEmailErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -2563,7 +2565,7 @@ export type ForgotPasswordErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -2630,7 +2632,7 @@ export type ResetPasswordErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -2686,6 +2688,13 @@ export type AnswerChallengeErrors = {
         code?: 'origin_refused';
     };
     /**
+     * There is no such path.
+     */
+    404: Failure & {
+        code?: 'not_found';
+        message?: 'Not found.';
+    };
+    /**
      * The body is larger than 128 KiB.
      */
     413: Failure & {
@@ -2712,7 +2721,7 @@ export type AnswerChallengeErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -2766,6 +2775,13 @@ export type SendCodeErrors = {
         code?: 'challenge_ended';
     };
     /**
+     * There is no such path.
+     */
+    404: Failure & {
+        code?: 'not_found';
+        message?: 'Not found.';
+    };
+    /**
      * The body is larger than 128 KiB.
      */
     413: Failure & {
@@ -2786,10 +2802,10 @@ export type SendCodeErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down; try again after `Retry-After`.
      */
     503: Failure & {
-        code?: 'unavailable' | 'busy';
+        code?: 'unavailable';
     };
     /**
      * It took too long.
@@ -2849,10 +2865,10 @@ export type BeginPasskeyLoginErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down; try again after `Retry-After`.
      */
     503: Failure & {
-        code?: 'unavailable' | 'busy';
+        code?: 'unavailable';
     };
     /**
      * It took too long.
@@ -2904,6 +2920,13 @@ export type LoginWithPasskeyErrors = {
         code?: 'origin_refused' | 'email_unverified';
     };
     /**
+     * There is no such path.
+     */
+    404: Failure & {
+        code?: 'not_found';
+        message?: 'Not found.';
+    };
+    /**
      * This server does not offer passkeys, because `PUBLIC_URL` is not set.
      */
     409: Failure & {
@@ -2934,7 +2957,7 @@ export type LoginWithPasskeyErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -3006,7 +3029,7 @@ export type BeginConfirmationErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -3074,7 +3097,7 @@ export type ListFactorsErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -3159,7 +3182,7 @@ export type AskFactorsErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -3244,7 +3267,7 @@ export type EnrolFactorErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -3328,7 +3351,7 @@ export type RemoveFactorErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -3411,7 +3434,7 @@ export type ActivateFactorErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -3496,7 +3519,7 @@ export type ReplaceRecoveryCodesErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -3564,7 +3587,7 @@ export type GetUserOfTokenErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -3621,10 +3644,10 @@ export type PingErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down; try again after `Retry-After`.
      */
     503: Failure & {
-        code?: 'unavailable' | 'busy';
+        code?: 'unavailable';
     };
     /**
      * It took too long.
@@ -3685,9 +3708,11 @@ export type ListUsersData = {
 
 export type ListUsersErrors = {
     /**
-     * A query parameter is invalid.
+     * A query parameter, or the framing of the request, is invalid.
      */
-    400: InvalidPayload | UnreadableRequest;
+    400: InvalidPayload | (Failure & {
+        code?: 'bad_request';
+    });
     /**
      * As TokenRefused; or the caller is not an admin.
      */
@@ -3721,7 +3746,7 @@ export type ListUsersErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -3798,7 +3823,7 @@ export type AddUserErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -3893,7 +3918,7 @@ export type DeleteUserErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -3974,7 +3999,7 @@ export type GetUserErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -4071,7 +4096,7 @@ export type ChangeUserErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -4158,7 +4183,7 @@ export type EndSessionsOfUserErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -4207,9 +4232,11 @@ export type ListEventsOfUserData = {
 
 export type ListEventsOfUserErrors = {
     /**
-     * A query parameter is invalid.
+     * A query parameter, or the framing of the request, is invalid.
      */
-    400: InvalidPayload | UnreadableRequest;
+    400: InvalidPayload | (Failure & {
+        code?: 'bad_request';
+    });
     /**
      * As TokenRefused; or the caller is not an admin.
      */
@@ -4249,7 +4276,7 @@ export type ListEventsOfUserErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -4342,7 +4369,7 @@ export type ResetUserErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -4412,7 +4439,7 @@ export type DeleteValuesErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -4476,9 +4503,11 @@ export type ListValuesData = {
 
 export type ListValuesErrors = {
     /**
-     * A query parameter is invalid.
+     * A query parameter, or the framing of the request, is invalid.
      */
-    400: InvalidPayload | UnreadableRequest;
+    400: InvalidPayload | (Failure & {
+        code?: 'bad_request';
+    });
     /**
      * The token is expired, invalid or revoked, or its user is inactive or deleted.
      */
@@ -4509,7 +4538,7 @@ export type ListValuesErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -4588,7 +4617,7 @@ export type SubmitValueErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -4630,9 +4659,11 @@ export type ListAllValuesData = {
 
 export type ListAllValuesErrors = {
     /**
-     * A query parameter is invalid.
+     * A query parameter, or the framing of the request, is invalid.
      */
-    400: InvalidPayload | UnreadableRequest;
+    400: InvalidPayload | (Failure & {
+        code?: 'bad_request';
+    });
     /**
      * The body is larger than 128 KiB.
      */
@@ -4652,7 +4683,7 @@ export type ListAllValuesErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -4696,9 +4727,11 @@ export type ListCurrentValuesData = {
 
 export type ListCurrentValuesErrors = {
     /**
-     * A query parameter is invalid.
+     * A query parameter, or the framing of the request, is invalid.
      */
-    400: InvalidPayload | UnreadableRequest;
+    400: InvalidPayload | (Failure & {
+        code?: 'bad_request';
+    });
     /**
      * The body is larger than 128 KiB.
      */
@@ -4718,7 +4751,7 @@ export type ListCurrentValuesErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -4777,10 +4810,10 @@ export type ListKindsErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down; try again after `Retry-After`.
      */
     503: Failure & {
-        code?: 'unavailable' | 'busy';
+        code?: 'unavailable';
     };
     /**
      * It took too long.
@@ -4846,10 +4879,10 @@ export type ListenToValuesErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down; try again after `Retry-After`.
      */
     503: Failure & {
-        code?: 'unavailable' | 'busy';
+        code?: 'unavailable';
     };
     /**
      * It took too long.
@@ -4916,7 +4949,7 @@ export type DeleteValueErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -5013,7 +5046,7 @@ export type GetValueErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -5088,10 +5121,10 @@ export type RetryValueErrors = {
         code?: 'body_too_large';
     };
     /**
-     * This user, or without a token this address, has submitted too much, or has too many unfinished calculations; or too many requests.
+     * This user has submitted too much, because a retry counts as a submission; or too many requests.
      */
     429: Failure & {
-        code?: 'too_many_submissions' | 'too_many_pending' | 'too_many_requests';
+        code?: 'too_many_submissions' | 'too_many_requests';
     };
     /**
      * An error of the server; its log has the details under the request's id.
@@ -5100,7 +5133,7 @@ export type RetryValueErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down (`unavailable`) or has too much to do (`busy`); try again after `Retry-After`.
      */
     503: Failure & {
         code?: 'unavailable' | 'busy';
@@ -5168,7 +5201,9 @@ export type GetHealthErrors = {
     /**
      * With `strict=1`, something is down, as the reply shows; or the monitor itself cannot be reached.
      */
-    503: HealthReply | Failure;
+    503: HealthReply | (Failure & {
+        code?: 'unavailable';
+    });
     /**
      * It took too long.
      */
@@ -5206,9 +5241,11 @@ export type GetHealthHistoryData = {
 
 export type GetHealthHistoryErrors = {
     /**
-     * A query parameter is invalid.
+     * A query parameter, or the framing of the request, is invalid.
      */
-    400: InvalidPayload | UnreadableRequest;
+    400: InvalidPayload | (Failure & {
+        code?: 'bad_request';
+    });
     /**
      * As TokenRefused; or the caller is not an admin.
      */
@@ -5248,10 +5285,10 @@ export type GetHealthHistoryErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down; try again after `Retry-After`.
      */
     503: Failure & {
-        code?: 'unavailable' | 'busy';
+        code?: 'unavailable';
     };
     /**
      * It took too long.
@@ -5319,10 +5356,10 @@ export type ListHealthEventsErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down; try again after `Retry-After`.
      */
     503: Failure & {
-        code?: 'unavailable' | 'busy';
+        code?: 'unavailable';
     };
     /**
      * It took too long.
@@ -5390,10 +5427,10 @@ export type ListHealthRequestsErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down; try again after `Retry-After`.
      */
     503: Failure & {
-        code?: 'unavailable' | 'busy';
+        code?: 'unavailable';
     };
     /**
      * It took too long.
@@ -5440,9 +5477,11 @@ export type GetHealthRequestsHistoryData = {
 
 export type GetHealthRequestsHistoryErrors = {
     /**
-     * A query parameter is invalid.
+     * A query parameter, or the framing of the request, is invalid.
      */
-    400: InvalidPayload | UnreadableRequest;
+    400: InvalidPayload | (Failure & {
+        code?: 'bad_request';
+    });
     /**
      * As TokenRefused; or the caller is not an admin.
      */
@@ -5482,10 +5521,10 @@ export type GetHealthRequestsHistoryErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down; try again after `Retry-After`.
      */
     503: Failure & {
-        code?: 'unavailable' | 'busy';
+        code?: 'unavailable';
     };
     /**
      * It took too long.
@@ -5520,9 +5559,11 @@ export type GetHealthQueueHistoryData = {
 
 export type GetHealthQueueHistoryErrors = {
     /**
-     * A query parameter is invalid.
+     * A query parameter, or the framing of the request, is invalid.
      */
-    400: InvalidPayload | UnreadableRequest;
+    400: InvalidPayload | (Failure & {
+        code?: 'bad_request';
+    });
     /**
      * As TokenRefused; or the caller is not an admin.
      */
@@ -5556,10 +5597,10 @@ export type GetHealthQueueHistoryErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down; try again after `Retry-After`.
      */
     503: Failure & {
-        code?: 'unavailable' | 'busy';
+        code?: 'unavailable';
     };
     /**
      * It took too long.
@@ -5643,10 +5684,10 @@ export type AcknowledgeHealthEventErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down; try again after `Retry-After`.
      */
     503: Failure & {
-        code?: 'unavailable' | 'busy';
+        code?: 'unavailable';
     };
     /**
      * It took too long.
@@ -5714,10 +5755,10 @@ export type RemoveHealthNoticeErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down; try again after `Retry-After`.
      */
     503: Failure & {
-        code?: 'unavailable' | 'busy';
+        code?: 'unavailable';
     };
     /**
      * It took too long.
@@ -5789,10 +5830,10 @@ export type SetHealthNoticeErrors = {
         code?: 'internal';
     };
     /**
-     * A database or an instance is down or overloaded; try again after `Retry-After`.
+     * A database or an instance is down; try again after `Retry-After`.
      */
     503: Failure & {
-        code?: 'unavailable' | 'busy';
+        code?: 'unavailable';
     };
     /**
      * It took too long.
