@@ -94,10 +94,9 @@ def test_what_is_refused_does_not_put_off_what_comes_next(person):
 
 def test_a_retry_counts_as_a_submission(person):
     with Daemon("values", **SLOW) as values:
-        retry = lambda _: values.call("POST", "/values/fibonacci/7/retry", token=person.token)  # noqa: E731
         assert values.call("POST", "/values", {"index": 7}, token=person.token).status == 200
-        replies, most = attack(retry)
-    assert BURST - 1 <= taken(replies) < most
+        replies, most = attack(lambda _: values.call("POST", "/values/fibonacci/7/retry", token=person.token))
+    assert BURST - 1 <= taken(replies) <= most
     assert [reply.json for reply in replies if reply.status == 429] == [TOO_MANY] * (len(replies) - taken(replies))
 
 
@@ -127,10 +126,11 @@ def test_a_process_that_cannot_count_in_redis_counts_alone(person):
 
 
 def test_what_is_over_the_limit_of_unfinished_calculations_is_429(person):
-    index = abacus.fresh_index()
+    first = abacus.fresh_index()
+    second = abacus.fresh_index(first + 1)
     with Daemon("values", VALUES_PENDING_MAX=1) as values, abacus.stopped(*abacus.WORKERS):
-        assert values.call("POST", "/values", {"index": index}, token=person.token).status == 200
-        reply = values.call("POST", "/values", {"index": index + 1}, token=person.token)
+        assert values.call("POST", "/values", {"index": first}, token=person.token).status == 200
+        reply = values.call("POST", "/values", {"index": second}, token=person.token)
     refusal = fail("too_many_pending", "Too many unfinished calculations: 1 may be pending. Please wait for some.")
     assert (reply.status, reply.json) == (429, refusal)
     assert int(reply.headers["Retry-After"]) > 0

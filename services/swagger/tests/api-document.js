@@ -65,16 +65,20 @@ export class ApiDocument {
 		return operation ? answerName(operation, status, codeIn(body)) : null;
 	}
 
-	// The values that the schema allows for the member `code`; undefined is one without it.
-	codesOf(schema) {
-		const { $ref, oneOf = [], anyOf = [], allOf = [], properties } = schema;
-		const { const: only, enum: several = [] } = properties?.code ?? {};
-		const codes = [
-			...(only === undefined ? several : [only]),
-			...[...($ref ? [this.resolve($ref)] : []), ...allOf].flatMap((part) => this.codesOf(part)).filter((code) => code),
-			...[...oneOf, ...anyOf].flatMap((part) => this.codesOf(part)),
-		];
-		return codes.length ? [...new Set(codes)] : [undefined];
+	// The values that a body of this schema may have as `code`; undefined stands for none.
+	codesOf({ $ref, allOf, oneOf, anyOf, properties }) {
+		if ($ref) {
+			return this.codesOf(this.resolve($ref));
+		}
+		if (allOf) {
+			const codes = allOf.flatMap((part) => this.codesOf(part)).filter((code) => code);
+			return codes.length ? codes : [undefined];
+		}
+		if (oneOf ?? anyOf) {
+			return [...new Set((oneOf ?? anyOf).flatMap((part) => this.codesOf(part)))];
+		}
+		const { const: only, enum: several = [only] } = properties?.code ?? {};
+		return several;
 	}
 
 	resolve(reference) {
