@@ -14,6 +14,7 @@
 #   arm64                      the daemons for ARM, from a cross compiler and under an emulator
 #   debian13 [quick]           server, client and deploy, or only quick, in a container of Debian 13
 #   coverage                   which lines and branches the tests run
+#   faults                     every fault of tests/faults, of which server injects some: it takes hours
 #   fuzz [SECONDS]             each fuzz target for so long
 #   simulate [SECONDS [SEED]]  the simulator
 #   chaos [SECONDS [SEED]]     users and a nemesis on a stack of its own
@@ -642,6 +643,14 @@ enough_lines() {
 	gcovr --root . --exclude '(.*/)?tests/.*' --object-directory "$BUILD" --fail-under-line 93 --txt "$BUILD/lines.txt" --json "$BUILD/lines.json" "$BUILD"
 }
 
+faults() {
+	act scripts/install-packages build run test || exit 1
+	export BUILD=build/asan SANITIZED=1 FAULTS=all FAULTS_PER_COMMAND=all
+	step "faults build" build_sanitized
+	reporting_step "faults all" black_box tests/faults
+	step "faults no report" no_sanitizer_report
+}
+
 help() {
 	sed -n '2,/^set/s/^# \{0,1\}//p' test.sh
 }
@@ -661,7 +670,7 @@ all() {
 	beside 1 5 rest
 	server_tests
 	join
-	act echo "not in all, because they take longer: sh test.sh debian13, arm64, coverage, fuzz, simulate, and chaos for an hour"
+	act echo "not in all, because they take longer: sh test.sh debian13, arm64, coverage, faults, fuzz, simulate, and chaos for an hour"
 }
 
 # run_command COMMAND [WORD...]
@@ -669,7 +678,7 @@ run_command() {
 	command=$1
 	shift
 	case $command in
-	server | client | quick | coverage | rest | analysis | cluster | arm64 | all) $command ;;
+	server | client | quick | coverage | faults | rest | analysis | cluster | arm64 | all) $command ;;
 	e2e) if [ -n "${BASE_URL:-}" ]; then e2e_elsewhere; else e2e; fi ;;
 	deploy) delivery ;;
 	docker) containers ;;
@@ -741,7 +750,7 @@ list_steps() {
 command=${1:-}
 [ $# = 0 ] || shift
 case $command in
-server | quick | client | e2e | docker | deploy | rest | all | analysis | cluster | arm64 | debian13 | coverage | fuzz | simulate | chaos) ;;
+server | quick | client | e2e | docker | deploy | rest | all | analysis | cluster | arm64 | debian13 | coverage | faults | fuzz | simulate | chaos) ;;
 -h | --help | help) help; exit ;;
 '') help >&2; exit 64 ;;
 *) help >&2; echo "test.sh: there is no command $command" >&2; exit 64 ;;

@@ -170,6 +170,12 @@ def test_each_night_has_an_hour_of_chaos_and_fuzzing():
     assert int(wanted["chaos"]) >= 3600 and int(wanted["fuzz"]) >= 1800
 
 
+def test_each_night_injects_every_fault_of_which_each_commit_has_some():
+    assert "faults" in workflow("nightly")["jobs"]["debian"]["strategy"]["matrix"]["command"]
+    command = (ROOT / "test.sh").read_text().partition("\nfaults() {")[2].partition("\n}")[0]
+    assert "FAULTS=all FAULTS_PER_COMMAND=all" in command and "black_box tests/faults" in command
+
+
 def test_every_command_in_the_pipelines_is_one_of_test_sh():
     usage = (ROOT / "test.sh").read_text().partition("\nset -u")[0]
     called = [
