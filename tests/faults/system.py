@@ -28,10 +28,12 @@ from redis_proxy import RedisProxy
 SEED = int(os.environ.get("SEED", random.randrange(1 << 30)))
 POSTGRES_PORT = 5435 + abacus.OFFSET
 REDIS_DATABASE = 9
+USERS_DATABASE = "faults_users"
 ANOTHER_DATABASE = 8  # for daemons that what happens to the others must not disturb
 RECOVERS_S = 2 * (3 if os.environ.get("SANITIZED") else 1)
+NO_TARGET = "users=http://127.0.0.1:1"  # of healthcheck, which must have one
 TICKS = os.sysconf("SC_CLK_TCK")
-FAULTS_PER_COMMAND = os.environ.get("FAULTS_PER_COMMAND", "4")  # chosen by the seed; all: every one, which takes ten minutes
+FAULTS_PER_COMMAND = os.environ.get("FAULTS_PER_COMMAND", "4")  # chosen by the seed; all: every one
 COMMAND_MS = 400  # time limit of a command, short because many tests wait for it
 SETTLED_S = COMMAND_MS / 1000 + 1  # within this a statement has ended: postgres_settled_ms()
 
@@ -95,41 +97,45 @@ def signed(purpose, number, user_id):
     return base64.urlsafe_b64encode(body + signature).decode().rstrip("=")
 
 
-def make_reset_token(email):
+def forget_user(email, database=USERS_DATABASE):
+    superuser(f"DELETE FROM users WHERE email = '{email}'", database)
+
+
+def make_reset_token(email, database=USERS_DATABASE):
     """As in the link that mailer sends to the address."""
     columns, number = "(id, user_id, email, expires_at)", uuid.uuid4()
     owner = f"SELECT '{number}', id, email, now() + interval '1 hour' FROM users WHERE email = '{email}'"
-    user_id = superuser(f"INSERT INTO password_resets {columns} {owner} RETURNING user_id", "faults_users").split()[0]
+    user_id = superuser(f"INSERT INTO password_resets {columns} {owner} RETURNING user_id", database).split()[0]
     return signed("abacus reset token 1:", number, int(user_id))
 
 
-def make_email_token(email):
+def make_email_token(email, database=USERS_DATABASE):
     """As in the link that confirms the address."""
     row = "id, gen_random_uuid(), email, tokens_dead_until_ms, now() + interval '1 hour'"
     owner = f"SELECT {row} FROM users WHERE email = '{email}'"
     fresh = "DO UPDATE SET id = excluded.id, generation = excluded.generation, expires_at = excluded.expires_at, sent = 0"
     sql = f"INSERT INTO email_links (user_id, id, email, generation, expires_at) {owner} ON CONFLICT (user_id) {fresh}"
-    user_id, number = superuser(f"{sql} RETURNING user_id || ' ' || id", "faults_users").split()[:2]
+    user_id, number = superuser(f"{sql} RETURNING user_id || ' ' || id", database).split()[:2]
     return signed("abacus address token 1:", uuid.UUID(number), int(user_id))
 
 
-def make_admin(email):
+def make_admin(email, database=USERS_DATABASE):
     """Without links that are good, so that another one can be sent. Returns the id."""
     own = f"(SELECT id FROM users WHERE email = '{email}')"
-    superuser(f"DELETE FROM password_resets WHERE user_id = {own}", "faults_users")
-    return superuser(f"UPDATE users SET admin = true WHERE id = {own} RETURNING id", "faults_users").split()[0]
+    superuser(f"DELETE FROM password_resets WHERE user_id = {own}", database)
+    return superuser(f"UPDATE users SET admin = true WHERE id = {own} RETURNING id", database).split()[0]
 
 
-def give_codes_by_message(user):
+def give_codes_by_message(user, database=USERS_DATABASE):
     columns, row = "(id, user_id, method, secret, activated_at)", "gen_random_uuid(), id, 'mtan', '', now()"
     owner = f"FROM users WHERE email = '{user.email}'"
-    superuser(f"INSERT INTO factor_settings (user_id) SELECT id {owner}", "faults_users")
-    superuser(f"INSERT INTO factors {columns} SELECT {row} {owner}", "faults_users")
+    superuser(f"INSERT INTO factor_settings (user_id) SELECT id {owner}", database)
+    superuser(f"INSERT INTO factors {columns} SELECT {row} {owner}", database)
 
 
 def forget_tries():
     """Those that are limited for each user."""
-    superuser("UPDATE factor_settings SET tries = 0", "faults_users")
+    superuser("UPDATE factor_settings SET tries = 0", USERS_DATABASE)
 
 
 def add_mail_report(database=REDIS_DATABASE):
@@ -156,6 +162,7 @@ def manage(name, *arguments, ok=True, redis_port=None, **environment):
     return run(
         abacus.RUN_DIR / "bin" / f"{name}-manage", *arguments, ok=ok,
         APP_ENV="testing", DATABASE_URL=postgres_url(name, POSTGRES_PORT), REDIS_URL=redis_url(redis_port),
+        HEALTHCHECK_TARGETS=NO_TARGET,
         SECRET_KEY_FILE=str(abacus.RUN_DIR / "secrets/SECRET_KEY"), **environment,
     )  # fmt: skip
 
@@ -182,7 +189,7 @@ class Peered:
         if name == "healthcheck":
             url = postgres_url("healthcheck", self.postgres.port, "postgres")
             urls |= {"HEALTHCHECK_POSTGRES": url, "HEALTHCHECK_INTERVAL": "0.2", "HEALTHCHECK_TIMEOUT_MS": COMMAND_MS}
-            urls |= {"HEALTHCHECK_TARGETS": "users=http://127.0.0.1:1"}
+            urls |= {"HEALTHCHECK_TARGETS": NO_TARGET}
         limits = {"REDIS_COMMAND_TIMEOUT_MS": COMMAND_MS, "POSTGRES_QUERY_TIMEOUT_MS": COMMAND_MS}
         limits |= {"REDIS_CONNECT_TIMEOUT_MS": 1000, "POSTGRES_CONNECT_TIMEOUT_MS": 1000}
         chosen = (

@@ -3,6 +3,8 @@
 import contextlib
 import errno
 import functools
+import http.client
+import io
 import json
 import mmap
 import os
@@ -111,6 +113,10 @@ class Control:
         eventually(lambda: self.word(7) == 0 or self.failed, 5, 0.002, "the connections are cut")
 
     @property
+    def seen(self):
+        return self.word(5)
+
+    @property
     def failed(self):
         return self.word(6)
 
@@ -208,7 +214,7 @@ class Subject(abacus.Daemon):
 
     def answers(self):
         with impatient(1):
-            return ask(self.admin_port, "GET", "/readyz")[0] == 200
+            return ask(self.admin_port, "GET", "/readyz").status == 200
 
     def wait_until_it_answers(self):
         """Seconds that it took."""
@@ -239,16 +245,17 @@ def impatient(seconds):
     patience.seconds = None
 
 
-NO_ANSWER = (0, b"")
+NO_ANSWER = abacus.Reply(0, {}, b"")
 
 
-def head(method, path, token, body, more=()):
-    lines = [f"{method} {path} HTTP/1.1", "Host: localhost", *more]
+def head(method, path, token, body, headers):
+    lines = [f"{method} {path} HTTP/1.1", "Host: localhost", f"Connection: {'Upgrade' if 'Upgrade' in headers else 'close'}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
     if token:
         lines.append(f"Authorization: Bearer {token}")
     if body is not None:
         lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
-    return "\r\n".join([*lines, "", ""]).encode() + (body or b"")
+    return "\r\n".join([*lines, "", ""]).encode()
 
 
 def exchange(port, request, until=None):
@@ -273,13 +280,24 @@ def exchange(port, request, until=None):
         return received
 
 
-def ask(port, method, path, body=None, token=None):
-    """(status, body); (0, b"") when the connection ended without an answer."""
+class Received(io.BytesIO):
+    """Bytes of a connection that has ended, as http.client reads them."""
+
+    def makefile(self, *_):
+        return self
+
+
+def ask(port, method, path, body=None, token=None, headers=None, more=b"", until=None):
+    """The Reply; NO_ANSWER when the connection ended without one. more: what the client sends behind the request. until: how
+    far it reads of an answer without an end."""
     body = json.dumps(body).encode() if body is not None else None
-    answer = exchange(port, head(method, path, token, body, ["Connection: close"]))
-    if not answer.startswith(b"HTTP/1.1 ") or b"\r\n\r\n" not in answer:
+    answer = exchange(port, head(method, path, token, body, headers or {}) + (body or b"") + more, until)
+    response = http.client.HTTPResponse(Received(answer))
+    try:
+        response.begin()
+        return abacus.Reply(response.status, response.headers, b"" if until else response.read())
+    except (http.client.HTTPException, ValueError):
         return NO_ANSWER
-    return int(answer[9:12]), answer.split(b"\r\n\r\n", 1)[1]
 
 
 # ---- what it connects to ----
