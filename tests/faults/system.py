@@ -33,7 +33,7 @@ ANOTHER_DATABASE = 8  # for daemons that what happens to the others must not dis
 RECOVERS_S = 2 * (3 if os.environ.get("SANITIZED") else 1)
 NO_TARGET = "users=http://127.0.0.1:1"  # of healthcheck, which must have one
 TICKS = os.sysconf("SC_CLK_TCK")
-FAULTS_PER_COMMAND = os.environ.get("FAULTS_PER_COMMAND", "4")  # chosen by the seed; all: every one
+FAULTS_PER_COMMAND = os.environ.get("FAULTS_PER_COMMAND", "2")  # chosen by the seed; all: every one
 COMMAND_MS = 400  # time limit of a command, short because many tests wait for it
 SETTLED_S = COMMAND_MS / 1000 + 1  # within this a statement has ended: postgres_settled_ms()
 

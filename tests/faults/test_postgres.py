@@ -1,10 +1,13 @@
 """Whatever Postgres answers, and however: no daemon crashes, spins or floods its log, a client gets a status of the table
 libcommon/postgres/errors.c, nothing acknowledged is lost, and all is well within 2 s after Postgres is."""
 
+import functools
 import itertools
+import re
 import struct
 
 import pytest
+import walks
 
 import abacus
 import system
@@ -17,7 +20,7 @@ SQLSTATES = {  # the status of a call that gets it
     "08000": 503, "08003": 503, "08006": 503, "08P01": 503,
     "0A000": 500, "22P02": 500, "23502": 500, "23505": 409,
     "25006": 503, "25P02": 503, "25P03": 503, "26000": 503,
-    "40001": 503, "40P01": 503, "42501": 503, "42601": 500, "42703": 500, "42883": 500, "42P01": 500,
+    "40001": 503, "40P01": 503, "42501": 500, "42601": 500, "42703": 500, "42883": 500, "42P01": 500,
     "53000": 503, "53100": 503, "53200": 503, "53300": 503, "53400": 503, "54000": 500, "55P03": 503,
     "57014": 504, "57P01": 503, "57P02": 503, "57P03": 503, "57P04": 503, "57P05": 503, "58030": 503,
     "XX000": 500, "XX001": 500,
@@ -93,6 +96,32 @@ ALWAYS_TRIED = {"outbox_claim": {"texts"}}  # beside those that are chosen, beca
 NOTICED_S = {"too late": system.SETTLED_S + 0.4, "never": system.SETTLED_S + 0.4, "a huge message": system.SETTLED_S + 0.4}
 NOTICED_S |= dict.fromkeys(TORN, system.SETTLED_S + 0.4)
 CODES_OWNER, CODES_ENROLLER, CODE = "codes-owner", "codes-enroller", "1001"
+STATEMENTS_OF_WALKS = {
+    walks.walk_tokens: "user_by_login user_delete",
+    walks.walk_sessions: "session_insert session_end sessions_end_others sessions_of_user",
+    walks.walk_factors: "factor_pending factor_activate factor_ask factor_remove recovery_codes_replace challenge_recovery"
+    " passkey_user passkey_of_credential passkey_login",
+    walks.walk_users: "user_by_id user_change",
+}
+UNTRIED = {
+    "users": {
+        "account_change_waits": "needs EMAIL_VERIFICATION=required, with which no user of these tests could log in",
+        "challenge_totp": "is sent and read by answer_store(), as challenge_recovery",
+        "challenge_passkey": "is sent and read by answer_store(), as challenge_recovery",
+        "passkey_copied": "needs an authenticator that was copied",
+        "password_replace": "needs a hash of the legacy system, which is replaced once",
+        "session_misused": "needs a refresh token that was copied; it ends the session",
+        "token_revocation": "is sent after a revocation that was not confirmed",
+        "user_revocation": "is sent after a revocation that was not confirmed",
+        "revoked_tokens_by": "is sent after a login whose client left before its reply",
+    },
+    "values": {
+        "calculation_retry": "is sent by values-manage alone",
+        "calculations_failed": "is sent by values-manage alone",
+        "values_delete_old": "needs VALUES_RETENTION_DAYS, and is sent once a minute",
+        "values_insert": "is sent in place of values_insert_limited with VALUES_PENDING_MAX=0",
+    },
+}  # with the reasons
 # A wrong answer to a statement may be any answer to its client, except one that acknowledges what was not done.
 ANSWERS = {200, 201, 202, 400, 401, 403, 404, 409, 429, 500, 503, 504}
 
@@ -102,7 +131,8 @@ def world():
     print(f"SEED={SEED}")
     system.make_databases()
     codes = f"{CODES_OWNER}@example.com:{CODE},{CODES_ENROLLER}@example.com:{CODE}"
-    with Peered("users", REPAIR_SECONDS=1, LOGIN_ATTEMPTS_MAX=1000000, MTAN_TEST_CODES=codes) as users:
+    chosen = {"LOGIN_ATTEMPTS_MAX": 1000000, "MTAN_TEST_CODES": codes, "PUBLIC_URL": walks.ORIGIN}
+    with Peered("users", REPAIR_SECONDS=1, SESSIONS_PRUNE_SECONDS=1, **chosen) as users:
         system.revocations_are_published()
         with Peered("values", REPAIR_SECONDS=1) as values, Peered("healthcheck") as healthcheck, Peered("worker"):
             yield {"users": Users(users), "values": Values(values, users), "healthcheck": Healthcheck(healthcheck)}
@@ -117,6 +147,18 @@ class Asked(Driven):
 
     def triggers(self):
         return {"connect": self.reconnects, "prepare": self.reconnects, "unnamed": self.reconnects}
+
+
+class Walked(walks.Client):
+    """The last reply is that at which its walk ended, unless the walk went to its end."""
+
+    def __init__(self, peered):
+        super().__init__(peered.name, peered.call, system.USERS_DATABASE)
+        self.last = None
+
+    def reply_to(self, route, ask):
+        self.last = ask()
+        return self.last
 
 
 class Users(Asked):
@@ -141,6 +183,20 @@ class Users(Asked):
             return [begun]
         body = {"refresh_token": begun.json["refresh_token"]}
         return [begun, self.peered.call("POST", "/auth/session/refresh", body)]
+
+    def refreshes_again(self):
+        """By the same token, as a client that lost the reply."""
+        *begun, first = self.refreshes()
+        if first.status != 200:
+            return [*begun, first]
+        body = {"refresh_token": begun[0].json["refresh_token"]}
+        return [*begun, first, self.peered.call("POST", "/auth/session/refresh", body)]
+
+    def registers_again(self):
+        """Which is refused: 400 is the right answer."""
+        body = {"username": self.user.name, "email": self.user.email, "password": self.user.password}
+        reply = self.peered.call("POST", "/auth/register", body)
+        return [] if reply.status == 400 else [reply]
 
     def is_shown(self):
         return [*self.logs_in(), self.peered.call("GET", "/auth/status", token=self.user.token)]
@@ -259,41 +315,83 @@ class Users(Asked):
     def is_left_alone(self):
         return []
 
+    def walks(self, walk):
+        """The end of a walk is an answer that is another than its main path has."""
+        client = Walked(self.peered)
+        try:
+            walk(client)
+        except (AssertionError, LookupError, TypeError, ValueError):
+            return [client.last]
+        return []
+
+    def finds(self, query=""):
+        system.make_admin(self.user.email)
+        return [*self.logs_in(), self.peered.call("GET", f"/users?{query}", token=self.user.token)]
+
+    def publishes_again(self):
+        system.redis_says("DEL", "{revocations}:complete")
+        self.peered.redis.cut_all()
+        return []
+
     def triggers(self):
-        return super().triggers() | {
-            "user_by_email": self.logs_in,
-            "user_of_token": self.is_shown,
-            "user_insert": self.registers,
-            "device_note": self.logs_in,
-            "token_revoke": self.logs_out,
-            "sessions_rotate": self.refreshes,
-            "password_set": self.changes_password,
-            "tokens_end": self.changes_password,
-            "account_change": self.changes_account,
-            "user_of_reset": self.resets_password,
-            "password_reset": self.resets_password,
-            "password_forgotten": self.forgets_password,
-            "password_resets_begin": self.forgets_password,
-            "factors_of_user": self.lists_factors,
-            "factor_enrol": self.enrols_an_app,
-            "challenge_insert": self.confirms,
-            "challenge_account": self.confirms,
-            "challenge_try": self.confirms,
-            "challenge_password": self.confirms,
-            "confirmation_use": self.changes_account_confirmed,
-            "event_login": self.logs_in,
-            "events_attempted": self.fails_to_log_in,
-            "events_of_user": self.lists_events,
-            "user_reset": self.is_sent_a_link_by_an_admin,
-            "mtan_send_for_factor": self.enrols_codes,
-            "mtan_try_for_factor": self.enrols_codes,
-            "mtan_send": self.confirms_by_a_code,
-            "challenge_mtan": self.confirms_by_a_code,
-            "mtan_of_login": self.logs_in_by_a_code,
-            "email_link": self.verifies_an_address,
-            "email_verify": self.verifies_an_address,
-            "outbox_claim": self.is_left_alone,
-            "outbox_settle": self.reads_a_report,
+        return (
+            super().triggers()
+            | self.walked()
+            | {
+                "users_page": self.finds,
+                "user_taken": self.registers_again,
+                "session_refresh": self.refreshes_again,
+                **{
+                    f"users_found_by_{column}{suffix}": functools.partial(
+                        self.finds, f"active=true&sort={column}&order={order}"
+                    )
+                    for column in ("id", "username", "email")
+                    for suffix, order in (("", "asc"), ("_descending", "desc"))
+                },
+                "revoked_tokens": self.publishes_again,
+                "revoked_users": self.publishes_again,
+                "events_prune": self.is_left_alone,
+                "sessions_prune": self.is_left_alone,
+                "outbox_prune": self.is_left_alone,
+                "user_by_email": self.logs_in,
+                "user_of_token": self.is_shown,
+                "user_insert": self.registers,
+                "device_note": self.logs_in,
+                "token_revoke": self.logs_out,
+                "sessions_rotate": self.refreshes,
+                "password_set": self.changes_password,
+                "tokens_end": self.changes_password,
+                "account_change": self.changes_account,
+                "user_of_reset": self.resets_password,
+                "password_reset": self.resets_password,
+                "password_forgotten": self.forgets_password,
+                "password_resets_begin": self.forgets_password,
+                "factors_of_user": self.lists_factors,
+                "factor_enrol": self.enrols_an_app,
+                "challenge_insert": self.confirms,
+                "challenge_account": self.confirms,
+                "challenge_try": self.confirms,
+                "challenge_password": self.confirms,
+                "confirmation_use": self.changes_account_confirmed,
+                "event_login": self.logs_in,
+                "events_attempted": self.fails_to_log_in,
+                "events_of_user": self.lists_events,
+                "user_reset": self.is_sent_a_link_by_an_admin,
+                "mtan_send_for_factor": self.enrols_codes,
+                "mtan_try_for_factor": self.enrols_codes,
+                "mtan_send": self.confirms_by_a_code,
+                "challenge_mtan": self.confirms_by_a_code,
+                "mtan_of_login": self.logs_in_by_a_code,
+                "email_link": self.verifies_an_address,
+                "email_verify": self.verifies_an_address,
+                "outbox_claim": self.is_left_alone,
+                "outbox_settle": self.reads_a_report,
+            }
+        )
+
+    def walked(self):
+        return {
+            name: functools.partial(self.walks, walk) for walk, names in STATEMENTS_OF_WALKS.items() for name in names.split()
         }
 
     def drive(self):
@@ -412,6 +510,17 @@ def statuses_of(fault):
 def test_every_line_of_the_table_is_tried():
     lines = system.table("postgres/errors.c")
     assert all(any(sqlstate.startswith(line) for sqlstate in SQLSTATES) for line in lines), lines
+
+
+def statements_of(file):
+    listed = (system.ROOT / file).read_text().partition("store_statements[] = {")[2].partition("};")[0]
+    return set(re.findall(r"&store_(\w+),", listed))
+
+
+def test_every_statement_is_tried_or_has_a_reason(world):
+    files = {"users": "services/users/store/statements.c", "values": "services/values/store.c"}
+    untried = {name: statements_of(file) - set(world[name].triggers()) for name, file in files.items()}
+    assert untried == {name: set(UNTRIED[name]) for name in files}
 
 
 def test_every_statement_may_be_answered_with_any_error_for_a_while(world):
