@@ -385,7 +385,7 @@ MADE = {  # the kinds of which each daemon makes a call
     "message": SERVING | {"open"},
     "job": SERVING,
     "reconnect": CONNECTING,
-    "drain": {"epoll wait", "receive", "send"},
+    "drain": {"epoll wait", "send"},
 }
 
 AT_START = list(system_calls.KINDS)
@@ -571,6 +571,9 @@ def test_a_job_is_done_although_a_system_call_failed(case):
 
 
 def fail_reconnecting(case, kind, error, first, last):
+    if case.name == "healthcheck" and first > DEEPEST and not EVERYTHING:
+        return False  # because it looks again and again, so that N would have no end
+
     def cut_and_wait(subject):
         subject.control.cut(Redis(subject.database).port)
         subject.control.cut(system_calls.postgres_port())
