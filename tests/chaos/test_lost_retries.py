@@ -1,5 +1,5 @@
-"""A retry of a failed calculation that Postgres has stored and of which Redis has not learned: because Redis was away, because the
-client left, or because the process was killed in between. It needs no other retry."""
+"""A retry of a failed calculation that Postgres has and Redis does not get, because Redis was away, the client left, or the
+process was killed in between: it needs no other retry."""
 
 from test_backlog import WORKERS, row, short, stopped
 from test_changed_settings import leave_delivered
