@@ -69,7 +69,6 @@ static void change_drop(void *memory)
 }
 
 /* NULL: absent, or wrong and added to the errors. */
-static bool is_grave(const struct change *change);
 static const char *flag_text(const cJSON *json, const char *key, cJSON **errors)
 {
 	bool flag;
