@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <event2/event.h>
 #include <hiredis/hiredis.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
@@ -77,6 +78,7 @@ static inline void fake_redis_open(const char *(*answer)(const redisReply *comma
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof address;
 
+	signal(SIGPIPE, SIG_IGN); /* as every daemon does: a client may be gone before its answer */
 	fake_redis =
 		(struct fake_redis){.answer = answer, .fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
 	assert_int_equal(bind(fake_redis.fd, (struct sockaddr *)&address, len), 0);
