@@ -247,7 +247,7 @@ class Case:
                     return
 
     def tries(self, kind, first):
-        """More than one where the phase makes such a call, because a run may be over before the daemon has noticed its begin."""
+        """More than one where the phase makes such a call, because a run may end before the daemon has noticed its begin."""
         return 5 if first == 1 and kind in MADE[self.phase] and kind not in self.reached else 1
 
     def note_problem(self, what, error, first, last, problem):
