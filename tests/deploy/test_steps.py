@@ -10,7 +10,9 @@ import pytest
 
 from harness import ROOT, eventually, run
 
-COMMANDS = "server quick client e2e docker deploy rest all analysis cluster arm64 debian13 coverage faults fuzz simulate chaos".split()
+COMMANDS = (
+    "server quick client e2e docker deploy rest all analysis cluster arm64 debian13 coverage faults fuzz simulate chaos"
+).split()
 
 
 @pytest.fixture(autouse=True)
