@@ -19,7 +19,8 @@ local function is_here(id, kind, index)
 	return has(small, id, kind, index) or has(large, id, kind, index)
 end
 
--- The letter ends with the id of its entry among the finished, unless it is of the version before.
+-- A dead letter ends with the id of its entry in the stream {jobs}:finished. One that the version before wrote has no id; it counts as
+-- not stored in Postgres while anything waits in that stream.
 local function is_unwritten(letter, kind, index)
 	local failure = letter:match('^%d+ %d+ .* (%d+%-%d+)$')
 	if failure then return has(finished, failure, kind, index) end

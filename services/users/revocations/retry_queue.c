@@ -121,24 +121,15 @@ static void load_user(struct retry_queue *queue)
 	postgres_exec(queue->users->postgres, &queue->scope, &store_user_revocation, &params, row_loaded, queue);
 }
 
-static void load_session(struct retry_queue *queue)
+/* By the entry's session. */
+static void load_session(struct retry_queue *queue, const struct postgres_statement *statement, postgres_done *loaded)
 {
 	struct postgres_params params = {0};
 	char id[37];
 
 	jwt_jti_format(queue->current->revocation.jti, id);
 	postgres_param_text(&params, id);
-	postgres_exec(queue->users->postgres, &queue->scope, &store_token_revocation, &params, session_loaded, queue);
-}
-
-static void load_ended(struct retry_queue *queue)
-{
-	struct postgres_params params = {0};
-	char id[37];
-
-	jwt_jti_format(queue->current->revocation.jti, id);
-	postgres_param_text(&params, id);
-	postgres_exec(queue->users->postgres, &queue->scope, &store_revoked_tokens_by, &params, ended_loaded, queue);
+	postgres_exec(queue->users->postgres, &queue->scope, statement, &params, loaded, queue);
 }
 
 static void check_drained(struct retry_queue *queue)
@@ -174,9 +165,9 @@ static void retry_next(void *arg)
 	case USER:
 		return load_user(queue);
 	case SESSION:
-		return load_session(queue);
+		return load_session(queue, &store_token_revocation, session_loaded);
 	case LOGIN:
-		return load_ended(queue);
+		return load_session(queue, &store_revoked_tokens_by, ended_loaded);
 	}
 }
 
