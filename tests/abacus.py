@@ -25,7 +25,7 @@ import subprocess
 import time
 import unittest
 
-from harness import ROOT, elsewhere, eventually, free_port, run
+from harness import ROOT, elsewhere, eventually, free_port, reserve, run
 
 PORT = int(os.environ.get("PORT", "8080"))
 OFFSET = int(os.environ.get("PORT_OFFSET", "0"))
@@ -72,13 +72,17 @@ ADMIN_PORTS = {
     "worker": 9004 + OFFSET,
     "mailer": 9005 + OFFSET,
 }
+SECOND_INSTANCE = 100
 if PUBLISHED:
     PORTS = PublishedPorts(
         dict.fromkeys(PORTS) | {name: int(port) for name, port in (pair.split("=") for pair in PUBLISHED.split(","))}
     )
     ADMIN_PORTS = PublishedPorts(dict.fromkeys(ADMIN_PORTS))
     RUN_DIR = NativePath()
-SECOND_INSTANCE = 100
+else:
+    for own in (5000 + OFFSET, 5435 + OFFSET, 6390 + OFFSET, 6391 + OFFSET, *PORTS.values(), *ADMIN_PORTS.values()):
+        reserve(own)  # because a daemon of the stack leaves its own for a moment too
+        reserve(own + SECOND_INSTANCE)
 
 WORKERS = ("worker", "worker-2")[:INSTANCES]
 

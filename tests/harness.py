@@ -1,6 +1,9 @@
 """What tests of every folder share: waiting with a limit, running commands, starting servers, requests in the background.
 Python's standard library alone."""
 
+import contextlib
+import fcntl
+import functools
 import http.client
 import json
 import os
@@ -8,13 +11,37 @@ import pathlib
 import random
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
-handed_out = set()
+PORTS_TRIED_MAX = 100_000
+reserved, reserving = set(), threading.Lock()
+
+
+@functools.cache
+def reservations():
+    """The file in which a byte stands for each port. A lock on it lasts as long as this process, however that ends, and only as
+    long as nothing else here opens and closes the file."""
+    path = pathlib.Path(tempfile.gettempdir(), "abacus-test-ports")
+    with contextlib.suppress(FileExistsError):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        os.fchmod(descriptor, 0o666)
+        os.close(descriptor)
+    return open(path, "r+b", buffering=0)
+
+
+def reserve(port):
+    """Whether the port is this process's from now on: no other test run on this machine gets it from free_port()."""
+    try:
+        fcntl.lockf(reservations(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except (BlockingIOError, PermissionError):
+        return False
+    reserved.add(port)
+    return True
 
 
 def is_free(port):
@@ -27,15 +54,16 @@ def is_free(port):
 
 
 def free_port():
-    """Below the ports that the kernel gives to clients, so that no client takes it before its daemon does, or while that daemon
-    is started again. By chance, because SO_REUSEPORT lets daemons of two test runs share a port, and each gets half of its
-    connections. Above those of tests/faults/test_system_calls.py, whose daemons often leave theirs for a moment."""
+    """One that no other test gets, of this run or of one beside it, although its daemon leaves it for a moment or is not
+    started yet: SO_REUSEPORT would let two daemons share it, and each would get half of its connections. Below the ports that
+    the kernel gives to clients, so that no client takes it either."""
     first_of_clients = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    while True:
-        port = random.randrange(first_of_clients * 5 // 6, first_of_clients)
-        if port not in handed_out and is_free(port):
-            handed_out.add(port)
-            return port
+    with reserving:
+        for _ in range(PORTS_TRIED_MAX):
+            port = random.randrange(first_of_clients * 5 // 6, first_of_clients)
+            if port not in reserved and reserve(port) and is_free(port):
+                return port
+    raise AssertionError("no port is free")
 
 
 def elsewhere(reason):

@@ -30,10 +30,12 @@ struct daemon_spec {
 	const char *name;    /* "users" */
 	const char *summary; /* one line for --help */
 	long admin_port;     /* default of ADMIN_PORT */
-	long descriptors;    /* kept for HTTP requests to other servers, and for a listener of its own beside http_options' */
 	const struct daemon_config *configs;
 	void (*check)(struct config *config); /* rules about several options; may be NULL */
-	void (*register_metrics)(void);       /* once, before any fork; may be NULL */
+	/* How many descriptors to keep for HTTP requests to other servers, and for a listener of its own beside http_options',
+	 * as configured; may be NULL: none. */
+	long (*descriptors)(void);
+	void (*register_metrics)(void); /* once, before any fork; may be NULL */
 	/* Builds the service in this process: dependencies, routes, listeners. Any status but OK (which start logs) ends the
 	 * process with 1. */
 	enum status (*start)(struct daemon *daemon, struct event_base *base, void **ret_service);

@@ -71,7 +71,7 @@ enum status daemon_descriptors_share(struct daemon *daemon)
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > FILES_MAX)
 		limit.rlim_cur = FILES_MAX;
-	outgoing = daemon->spec->descriptors + (postgres ? postgres->connections : 0) +
+	outgoing = (daemon->spec->descriptors ? daemon->spec->descriptors() : 0) + (postgres ? postgres->connections : 0) +
 		   (daemon->options.otlp_endpoint ? EXPORTER : 0);
 	is = daemon_descriptors_divide((long)limit.rlim_cur, outgoing);
 	daemon->admin_connections_max = is.admin;

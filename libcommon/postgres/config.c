@@ -37,6 +37,7 @@ void postgres_config_check_url(const struct postgres_config *postgres, struct co
 		config_problem(config, "%s: %s", variable, problem);
 	else if (postgres->url)
 		check_password(postgres->url, variable, config);
+	config_refuse_public(config, "PGPASSWORD", getenv("PGPASSWORD")); /* libpq takes it if the URL has none */
 }
 
 void postgres_config_check(struct postgres_config *postgres, struct config *config)
@@ -45,7 +46,6 @@ void postgres_config_check(struct postgres_config *postgres, struct config *conf
 
 	postgres_config_choose(postgres, config_env(config));
 	postgres_config_check_url(postgres, config);
-	config_refuse_public(config, "PGPASSWORD", getenv("PGPASSWORD"));
 	if (config_env(config) >= APP_ENV_STAGING && !postgres->url && (!host || !*host))
 		config_problem(config, "DATABASE_URL: is not set; set DATABASE_URL or DATABASE_URL_FILE");
 }

@@ -47,7 +47,8 @@ void postgres_config_choose(struct postgres_config *postgres, enum app_env env);
 /* Call it after loading: chooses, checks the URL, and adds a problem if staging or production has neither a URL nor PGHOST, so
  * that libpq would connect to any database on this machine. */
 void postgres_config_check(struct postgres_config *postgres, struct config *config);
-/* Adds a problem if the URL is invalid, or if staging or production would use a password that the repository shows. */
+/* Adds a problem if the URL is invalid, or if in staging or production it or PGPASSWORD holds a password that the repository
+ * shows. */
 void postgres_config_check_url(const struct postgres_config *postgres, struct config *config);
 /* What is wrong with the URL, a static text ("must …") without any part of the URL; NULL when it is valid. */
 const char *postgres_config_problem(const struct postgres_config *config);

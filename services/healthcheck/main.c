@@ -29,6 +29,12 @@ static void register_metrics(void)
 	stream_register_metrics();
 }
 
+static long descriptors(void)
+{
+	return POLLS_MAX + (healthcheck_config.users_url ? QUESTIONS_MAX : 0) +
+	       (healthcheck_config.private_http.port > 0 ? PRIVATE_MAX : 0);
+}
+
 static struct http_server *server_new(struct event_base *base, const struct http_config *config, struct listener *listener)
 {
 	struct http_server *server = http_server_new(base, config, healthcheck_routes, listener);
@@ -102,9 +108,9 @@ int main(int argc, char **argv)
 		.name = "healthcheck",
 		.summary = "asks every instance of every service for its health, and shows it",
 		.admin_port = 9003,
-		.descriptors = POLLS_MAX + QUESTIONS_MAX + PRIVATE_MAX,
 		.configs = healthcheck_configs,
 		.check = healthcheck_check,
+		.descriptors = descriptors,
 		.register_metrics = register_metrics,
 		.start = start,
 		.is_ready = is_ready,

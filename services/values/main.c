@@ -50,6 +50,11 @@ static void register_metrics(void)
 	prune_register_metrics();
 }
 
+static long descriptors(void)
+{
+	return values_config.users_url ? INTROSPECTION_IN_FLIGHT_MAX : 0;
+}
+
 static void user_deleted(int64_t user_id, void *arg)
 {
 	prune_user(values->prune, user_id);
@@ -145,9 +150,9 @@ int main(int argc, char **argv)
 		.name = "values",
 		.summary = "accepts submissions, and answers with results",
 		.admin_port = 9002,
-		.descriptors = INTROSPECTION_IN_FLIGHT_MAX,
 		.configs = values_configs,
 		.check = values_check,
+		.descriptors = descriptors,
 		.register_metrics = register_metrics,
 		.start = start,
 		.is_ready = is_ready,

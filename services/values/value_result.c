@@ -93,18 +93,18 @@ static void loaded(enum status status, const struct postgres_rows *rows, void *a
 		return http_reply_fail(reading->req, 404, "not_found", "Nobody has asked for that yet.");
 	if (!store_calculation_read(rows, 0, &reading->result))
 		return http_reply_status(reading->req, STATUS_INTERNAL);
-	if (reading->result.state == JOB_PENDING)
+	if (reading->result.state != JOB_DONE)
 		return results_complete(reading->req, &reading->result, 1, completed, reading);
-	if (reading->result.state == JOB_DONE)
-		previews_keep(values_of(reading->req)->previews, &reading->result);
+	previews_keep(values_of(reading->req)->previews, &reading->result);
 	answer(reading);
 }
 
+/* While Redis is away, what failed is shown as Postgres has it. */
 static void completed(enum status status, void *arg)
 {
 	struct reading *reading = arg;
 
-	if (status != STATUS_OK)
+	if (status != STATUS_OK && reading->result.state == JOB_PENDING)
 		return http_reply_status(reading->req, status);
 	answer(reading);
 }

@@ -1,5 +1,6 @@
 /* POST /values {kind?, index}: stores a submission and queues its calculation.
- * Flow: value_submit -> (rate.c -> counted ->) store -> submissions.c -> taken -> reply. */
+ * Flow: value_submit -> (rate.c -> counted ->) store -> submissions.c -> taken -> (it failed: results.c -> completed ->) reply.
+ */
 #include "service.h"
 
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include "base/json_write.h"
 #include "base/metrics.h"
 #include "rate.h"
+#include "results.h"
 #include "submissions.h"
 
 #define INDEX_INEXACT 9007199254740992.0 /* 2^53 */
@@ -17,6 +19,8 @@
 struct submission {
 	struct http_request *req;
 	struct job_key key;
+	int64_t id;
+	struct job_result result; /* of which only the state is shown */
 };
 
 static struct metric *submitted_total[KIND_COUNT], *refused_total, *refused_pending_total;
@@ -25,6 +29,8 @@ static cJSON *problems(struct submission *submission, const cJSON *json, bool *r
 static void counted(const struct rate_verdict *verdict, void *arg);
 static void store(struct submission *submission);
 static void taken(enum status status, int64_t id, enum job_state state, void *arg);
+static void completed(enum status status, void *arg);
+static void reply(const struct submission *submission);
 
 void value_submit_register_metrics(void)
 {
@@ -161,14 +167,32 @@ static void reply_too_many_pending(struct http_request *req)
 static void taken(enum status status, int64_t id, enum job_state state, void *arg)
 {
 	struct submission *submission = arg;
-	struct buf json = {0};
-	char id_text[INT64_TEXT_BYTES];
 
 	if (status != STATUS_OK)
 		return http_reply_status(submission->req, status);
 	if (id == 0)
 		return reply_too_many_pending(submission->req);
-	int64_format(id, id_text);
+	submission->id = id;
+	submission->result = (struct job_result){.key = submission->key, .state = state};
+	if (state == JOB_FAILED)
+		results_complete(submission->req, &submission->result, 1, completed, submission);
+	else
+		reply(submission);
+}
+
+/* While Redis is away, what failed is shown as Postgres has it. */
+static void completed(enum status status, void *arg)
+{
+	reply(arg);
+}
+
+static void reply(const struct submission *submission)
+{
+	enum job_state state = submission->result.state;
+	struct buf json = {0};
+	char id_text[INT64_TEXT_BYTES];
+
+	int64_format(submission->id, id_text);
 	json_write_object(&json);
 	json_write_member_bool(&json, "working", true);
 	json_write_member_text(&json, "id", id_text);

@@ -141,16 +141,22 @@ def test_every_secret_that_the_repository_shows_is_refused(env):
 
 
 MAILS = {"MAIL_FROM": "abacus@example.com", "PUBLIC_URL": "https://example.com"}
-PUBLIC_PASSWORDS = [
+PUBLIC_PASSWORDS = [  # the first variable is the one that is refused
+    *((name, {"REDIS_URL": "redis://:{}@127.0.0.1:1/0", "REDIS_URL_FILE": None}) for name in [*DAEMONS, "healthcheck"]),
+    *((name, {"REDIS_PASSWORD": "{}"}) for name in [*DAEMONS, "healthcheck"]),
+    *((name, {"SECRET_KEY": "{}", "SECRET_KEY_FILE": None}) for name in ("users", "values")),
+    *((name, {"SECRET_KEY_PREVIOUS": "{}"}) for name in ("users", "values")),
+    *((name, {"PGPASSWORD": "{}"}) for name in ("users", "values")),
     ("users", {"DATABASE_URL": "postgres://users:{}@127.0.0.1:1/users", "DATABASE_URL_FILE": None}),
     ("users", {"DATABASE_URL": "postgres://users@127.0.0.1:1/users?password={}", "DATABASE_URL_FILE": None}),
-    ("values", {"PGPASSWORD": "{}"}),
-    ("values", {"SECRET_KEY_PREVIOUS": "{}"}),
-    ("worker", {"REDIS_PASSWORD": "{}"}),
+    ("values", {"DATABASE_URL": "postgres://values:{}@127.0.0.1:1/values", "DATABASE_URL_FILE": None}),
     ("mailer", {"SMTP_URL": "smtps://user:{}@127.0.0.1:1", **MAILS}),
     ("mailer", {"SMTP_URL": "smtp://user:%64evelopment@127.0.0.1:1", **MAILS}),
+    ("mailer", {"SMS_TOKEN": "{}"}),
     ("healthcheck", {"HEALTHCHECK_POSTGRES": "postgres://users:{}@127.0.0.1:1/users"}),
+    ("healthcheck", {"PGPASSWORD": "{}", "HEALTHCHECK_POSTGRES": "postgres://users@127.0.0.1:1/users"}),
 ]
+NO_SECRETS = {"PASSWORD_GUESSES_MIN", "PASSWORD_DENYLIST"}  # a number, and a file of hashes that everyone may have
 
 
 @pytest.mark.parametrize("name, environment", PUBLIC_PASSWORDS, ids=lambda of: of if isinstance(of, str) else next(iter(of)))
@@ -160,6 +166,20 @@ def test_a_password_that_the_repository_shows_is_refused_wherever_it_stands(name
     done = Daemon(name, APP_ENV="production", **environment, **targets).run("--check")
     refusal = f"{name}: {next(iter(environment))}: holds a secret that the repository shows to everyone; set another\n"
     assert (done.returncode, done.stderr) == (EXIT_CONFIG, refusal)
+
+
+def secrets_of(name):
+    """The variables of that daemon that hold a secret, by their names and by what --help says of them."""
+    texts = re.findall(r"^  (\w+) +(.*)", Daemon(name).run("--help").stdout, re.MULTILINE)
+    named = {variable for variable, _ in texts if re.search(r"PASSWORD|SECRET|_KEY|_TOKEN$", variable)}
+    within = {variable for variable, meaning in texts if "password@" in meaning}
+    of_libpq = {"PGPASSWORD"} if any("postgres://" in meaning for _, meaning in texts) else set()
+    return (named | within | of_libpq) - NO_SECRETS
+
+
+@pytest.mark.parametrize("name", [*DAEMONS, "healthcheck"])
+def test_every_variable_that_holds_a_secret_is_among_those_that_the_test_of_shown_passwords_sets(name):
+    assert {next(iter(environment)) for daemon, environment in PUBLIC_PASSWORDS if daemon == name} == secrets_of(name)
 
 
 @pytest.mark.parametrize("env", ["staging", "production"])

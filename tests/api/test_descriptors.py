@@ -12,8 +12,10 @@ from harness import free_port
 
 LIMIT = 60
 QUESTIONS_MAX = 64  # that values asks users at once
-QUESTIONS_AND_POLLS = 64 + 8 + 64  # of healthcheck
+QUESTIONS_ABOUT_ADMINS = 64 + 8  # that healthcheck asks users at once
+POLLS = 64  # of healthcheck
 OPERATORS = 100  # connections of healthcheck's second port
+WATCHED = {"HEALTHCHECK_TARGETS": f"users=http://127.0.0.1:{ADMIN_PORTS['users']}"}
 
 
 class LimitedDaemon(Daemon):
@@ -105,15 +107,29 @@ def test_with_all_places_taken_values_still_asks_users_about_each_token(person):
 
 
 def test_healthcheck_keeps_descriptors_for_the_operators_too():
-    targets = {"HEALTHCHECK_TARGETS": f"users=http://127.0.0.1:{ADMIN_PORTS['users']}", "DASHBOARD_PORT": free_port()}
-    with LimitedDaemon("healthcheck", 1024, **targets) as healthcheck, contextlib.ExitStack() as peers:
-        for peer in take_places(targets["DASHBOARD_PORT"], OPERATORS):
+    port = free_port()
+    with LimitedDaemon("healthcheck", 1024, DASHBOARD_PORT=port, **WATCHED) as healthcheck, contextlib.ExitStack() as peers:
+        for peer in take_places(port, OPERATORS):
             peers.enter_context(peer)
         (line,) = healthcheck.budgets
         (pid,) = healthcheck.serving
         files = pathlib.Path(f"/proc/{pid}/fd")
         eventually(lambda: len(os.listdir(files)) > OPERATORS, message="the operators are connected")
-        assert len(os.listdir(files)) <= line["own"] - QUESTIONS_AND_POLLS
+        assert len(os.listdir(files)) <= line["own"] - POLLS
+
+
+def own_descriptors(name, **environment):
+    with LimitedDaemon(name, 1024, **environment) as daemon:
+        (line,) = daemon.budgets
+        return line["own"]
+
+
+def test_descriptors_are_kept_only_for_what_is_configured():
+    users_url = "http://127.0.0.1:1"
+    least = own_descriptors("healthcheck", DASHBOARD_PORT=0, **WATCHED)
+    assert own_descriptors("healthcheck", DASHBOARD_PORT=free_port(), **WATCHED) >= least + OPERATORS
+    assert own_descriptors("healthcheck", USERS_URL=users_url, **WATCHED) == least + QUESTIONS_ABOUT_ADMINS
+    assert own_descriptors("values", USERS_URL=users_url) == own_descriptors("values") + QUESTIONS_MAX
 
 
 def test_the_log_says_once_how_descriptors_are_divided():
@@ -136,7 +152,7 @@ def test_below_the_least_number_of_descriptors_a_daemon_does_not_start_and_says_
 
 def test_every_daemon_keeps_enough_for_itself():
     for name in ("users", "values", "worker", "mailer", "healthcheck"):
-        options = {"HEALTHCHECK_TARGETS": f"users=http://127.0.0.1:{ADMIN_PORTS['users']}"} if name == "healthcheck" else {}
+        options = WATCHED if name == "healthcheck" else {}
         with LimitedDaemon(name, 1024, **options) as daemon:
             (line,) = daemon.budgets
             (pid,) = daemon.serving

@@ -4,9 +4,16 @@ a job fail as dying workers would."""
 import pytest
 
 import abacus
-from abacus import Daemon, call, eventually, fail, result, submit
+from abacus import Daemon, call, eventually, fail, fibonacci, get, result, submit
 
 UNKNOWN = fail("not_found", "You have not submitted that.")
+# What a late worker leaves when it finishes a dead letter, received by a process of values that has not written it yet; after
+# 10 s another one does.
+FINISH_LATE = """
+local id = redis.call('XADD', KEYS[2], '*', 'kind', 'fibonacci', 'index', ARGV[1], 'summary', ARGV[2])
+redis.call('HSET', KEYS[1], 'fibonacci:' .. ARGV[1], '=' .. id)
+redis.call('XREADGROUP', 'GROUP', 'values', 'values', 'STREAMS', KEYS[2], '>')
+"""
 
 
 def failed(person=None):
@@ -33,6 +40,19 @@ def test_a_user_puts_back_what_failed(person):
     assert result(index, person.token)
     eventually(lambda: state_of(index) == "done")
     assert retry(index, person.token).json["data"]["state"] == "done"
+
+
+def test_a_result_of_a_late_worker_is_done_for_every_reader_although_postgres_still_has_the_failure(person):
+    index = failed(person)
+    decimal = str(fibonacci(index))
+    summary = f"{len(decimal)} 1000 1700000000000 {decimal}"
+    abacus.redis_cli("EVAL", FINISH_LATE, "2", "{jobs}:window", "{jobs}:finished", str(index), summary)
+    assert state_of(index) == "failed"
+    assert submit(index, person.token).json["state"] == "done"
+    listed = get("/api/values", token=person.token).json["data"]["values"]
+    assert {one["index"]: one["state"] for one in listed} == {index: "done"}
+    plain = {"Accept": "text/plain"}
+    assert get(f"/api/values/fibonacci/{index}", token=person.token, headers=plain).text == decimal
 
 
 def test_nobody_but_an_admin_puts_back_what_others_submitted(person, reader, admin):

@@ -23,7 +23,7 @@ import walks
 from system_calls import FOREVER, LIMIT_S, BrokenPromiseError, Redis, Subject, ask, crash_of, ended_for_a_reason
 
 import abacus
-from harness import eventually
+from harness import eventually, free_port
 from system import SEED
 
 DAEMONS = ("users", "values", "worker", "mailer", "healthcheck")
@@ -36,7 +36,6 @@ HELD_S = 0.3  # how long a fault for good lasts after the requests
 IDLE_CPU = 0.5  # share of a processor that a daemon may use while a fault lasts and it has no request
 CPU_S_MAX = 2  # of one fault, requests included
 DESCRIPTORS_S = 10
-FIRST_PORT = 24000 + os.getpid() % 1000
 REPORT = []  # (daemon, phase, kind, error, seconds to recover)
 PHASES = set()  # that ran
 
@@ -168,7 +167,7 @@ class Case:
     def make_subject(self):
         with self.lock:
             number = next(self.numbers)
-        ports = free_ports(number)
+        ports = free_port(), free_port()
         environment, database = {}, 0
         if self.name == "worker":
             database = 8 + number % 8
@@ -285,18 +284,6 @@ class Case:
 
 def wanted(kind):
     return kind in os.environ.get("FAULTS_KINDS", kind).split(",")
-
-
-def free_ports(number):
-    """Below those that the kernel gives to clients."""
-    found = []
-    candidate = FIRST_PORT + 20 * number
-    while len(found) < 2:
-        candidate += 1
-        with contextlib.suppress(OSError), system_calls.socket.socket() as probe:
-            probe.bind(("127.0.0.1", candidate))
-            found.append(candidate)
-    return found
 
 
 def settled_descriptors(subject):

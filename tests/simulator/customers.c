@@ -186,8 +186,8 @@ static void check_digits(struct job_key key, const char *digits, size_t len, boo
 	free(expected);
 }
 
-/* As value_result.c and results.c do it: Postgres, then Redis about what is pending, then Postgres once more about what Redis
- * does not know. */
+/* As value_result.c and results.c do it: Postgres, then Redis about what is not done there, then Postgres once more about what
+ * Redis has neither as done nor as failed. */
 static void named(enum status status, const struct postgres_rows *rows, void *arg);
 static void looked_up(enum status status, const struct job_result *results, int n, void *arg);
 static void named_again(enum status status, const struct postgres_rows *rows, void *arg);
@@ -264,11 +264,12 @@ static void take_rows(struct customer *customer, const struct postgres_rows *row
 	}
 }
 
-static void choose(struct customer *customer, enum job_state state)
+/* What Postgres does not know at all is not looked up. */
+static void choose(struct customer *customer)
 {
 	customer->places_count = 0;
 	for (int i = 0; i < customer->count; i++)
-		if (customer->results[i].state == state)
+		if (customer->results[i].state == JOB_PENDING || customer->results[i].state == JOB_FAILED)
 			customer->places[customer->places_count++] = i;
 }
 
@@ -281,7 +282,7 @@ static void named(enum status status, const struct postgres_rows *rows, void *ar
 	if (status != STATUS_OK)
 		return leave(customer);
 	take_rows(customer, rows);
-	choose(customer, JOB_PENDING);
+	choose(customer);
 	if (customer->places_count == 0)
 		return answer(customer);
 	for (int i = 0; i < customer->places_count; i++)
@@ -289,7 +290,6 @@ static void named(enum status status, const struct postgres_rows *rows, void *ar
 	jobs_look_up(customer->process->values->redis, &customer->scope, keys, customer->places_count, looked_up, customer);
 }
 
-/* What Postgres does not know at all is not asked for again. */
 static void looked_up(enum status status, const struct job_result *results, int n, void *arg)
 {
 	struct customer *customer = arg;
@@ -350,12 +350,6 @@ static bool may_be_unknown(const struct job_result *result)
 	return result->state == JOB_ABSENT && was_taken_back[result->key.kind][result->key.index];
 }
 
-/* A late worker may finish what is a dead letter; readers see that it failed until that is written. */
-static bool may_be_failed(const struct job_result *result)
-{
-	return result->state == JOB_FAILED && promises_has_failed(result->key);
-}
-
 /* What was announced stays done, unless something was lost. */
 static void answer(struct customer *customer)
 {
@@ -363,7 +357,7 @@ static void answer(struct customer *customer)
 		const struct job_result *result = &customer->results[i];
 
 		if (customer->was_seen[i] && customer->losses == promises_losses() && result->state != JOB_DONE &&
-		    !may_be_unknown(result) && !may_be_failed(result))
+		    !may_be_unknown(result))
 			promise_broken("a result was announced, and is not done for a later reader", "");
 	}
 	if (customer->reads_whole && customer->results[0].state == JOB_DONE &&

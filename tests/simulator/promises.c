@@ -251,7 +251,6 @@ int64_t promises_calls(void)
 
 #define INDEXES_MAX 64
 static bool is_published[KIND_COUNT][INDEXES_MAX]; /* since Redis last lost data */
-static bool has_failed[KIND_COUNT][INDEXES_MAX];   /* once, in Postgres */
 static int losses;
 static bool keys_disagree;
 
@@ -307,7 +306,6 @@ void promises_written(const char *kind, int64_t index, enum job_state state, int
 
 	int64_format(index, text);
 	parse_name(kind, text, &key);
-	has_failed[key.kind][index] |= state == JOB_FAILED;
 	if (state != JOB_DONE)
 		return;
 	summary = mem_printf("%" PRId64 " 0 0 %s", digits, preview);
@@ -318,11 +316,6 @@ void promises_written(const char *kind, int64_t index, enum job_state state, int
 bool promises_has_seen(enum kind kind, int64_t index)
 {
 	return is_published[kind][index];
-}
-
-bool promises_has_failed(struct job_key key)
-{
-	return has_failed[key.kind][key.index];
 }
 
 void promises_keys_disagree(void)
@@ -504,7 +497,6 @@ void promises_reset(void)
 {
 	promises_forget(NULL);
 	promises_data_lost();
-	memset(has_failed, 0, sizeof has_failed);
 	keys_disagree = false;
 	settling_since_us = 0;
 	was_busy = false;

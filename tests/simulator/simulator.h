@@ -242,7 +242,6 @@ struct value;
 void promises_written(const char *kind, int64_t index, enum job_state state, int64_t digits, const char *preview);
 /* Whether its result was announced, and nothing was lost since. */
 bool promises_has_seen(enum kind kind, int64_t index);
-bool promises_has_failed(struct job_key key);
 int promises_losses(void); /* how often Redis has lost data */
 void promises_appended(const char *key, const struct value *stream);
 void promises_published_on(const char *channel, const char *text, size_t len);
