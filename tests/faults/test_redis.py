@@ -85,7 +85,7 @@ FAULTS = [
 # How long it takes to notice that no answer comes: the time limit of a command, and of a blocking read the time that it blocks,
 # or the time between two pings of a subscriber.
 NOTICED_S = {"too late": system.COMMAND_MS / 1000 + 0.3, "never": system.COMMAND_MS / 1000 + 0.3}
-LONG_INDEX = 5000  # of 1,045 digits, so that the whole decimal is in Redis alone
+LONG_INDEX = 20_000  # of 4,180 digits, so that the whole decimal is in Redis alone
 BLOCKING_S = {"XREADGROUP": 1, "XREAD": 1, "BLPOP": 1, "message": 1, "SUBSCRIBE": 1}
 ENDS_S = system.RECOVERS_S + system.COMMAND_MS / 1000 + 1  # a read that blocks is ended, or its second is over
 NO_CHANNEL = "only a connection with a channel sends it, and this daemon has none"
@@ -164,6 +164,16 @@ class Users(Driven):
         body = {"current": self.user.password, "new": self.user.password}
         return [self.peered.call("PUT", "/auth/password", body, token=self.user.token)]
 
+    def causes_a_notice(self):
+        """Until it is this daemon that publishes it: both daemons claim messages from one database."""
+        replies, published = [], self.proxy.commands["PUBLISH"]
+        for _ in range(8):
+            replies += self.changes_password()
+            with contextlib.suppress(AssertionError):
+                eventually(lambda: self.proxy.commands["PUBLISH"] > published, 1, message="a notice is published")
+                break
+        return replies
+
     def reads_a_report(self):
         system.add_mail_report(self.peered.database)
         return []
@@ -187,7 +197,7 @@ class Users(Driven):
             "revocations_republish_begin": self.reconnects,
             "revocations_republish_end": self.publishes_again,
             "SET": self.publishes_again,
-            "PUBLISH": self.changes_password,
+            "PUBLISH": self.causes_a_notice,
             "XADD": self.changes_password,
             "XRANGE": self.is_left_alone,
             "XDEL": self.reads_a_report,
@@ -342,7 +352,7 @@ class Values(Driven):
     def starts_another(self):
         return Peered("values", database=system.ANOTHER_DATABASE, INSTANCE="faults-values-2")
 
-    def is_busy(self, peered):
+    def gets_ready_to_end(self, peered):
         """It follows the revocations, since it is ready."""
 
     def drive(self):
@@ -428,7 +438,7 @@ class Worker(Driven):
     def starts_another(self):
         return Peered("worker", database=system.ANOTHER_DATABASE, INSTANCE="faults-worker-2")
 
-    def is_busy(self, peered):
+    def gets_ready_to_end(self, peered):
         """It holds a job that it will hand back."""
         refused = peered.redis.arm_also(ERRORS["OOM"], "finish", most=None)
         self.queue(database=peered.database)
@@ -521,7 +531,7 @@ def test_a_daemon_ends_in_time_however_the_last_commands_are_answered(world):
                 what = f"{driven.name}: {command} is answered so at its end: {fault}"
                 with contextlib.closing(driven.starts_another()) as peered, peered.daemon as daemon:
                     rule = peered.redis.arm(fault, command)
-                    driven.is_busy(peered)
+                    driven.gets_ready_to_end(peered)
                     start = time.monotonic()
                     assert daemon.terminate(30) == 0, f"{what}: {peered.death()}"
                     took_s = time.monotonic() - start
