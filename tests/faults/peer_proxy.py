@@ -68,7 +68,7 @@ class Proxy:
     loop = None
 
     def __init__(self, server_port):
-        self.server_port, self.rule, self.commands, self.open = server_port, None, collections.Counter(), set()
+        self.server_port, self.rules, self.commands, self.open = server_port, [], collections.Counter(), set()
         self.refuses = False
         if Proxy.loop is None:
             Proxy.loop = asyncio.new_event_loop()
@@ -85,17 +85,23 @@ class Proxy:
         Proxy.loop.call_soon_threadsafe(lambda: [task.cancel() for task in list(self.open)])
 
     def arm(self, fault, *names, skip=0, most=1):
-        self.rule = Rule(fault, frozenset(names) or None, skip, most)
-        return self.rule
+        """In place of all rules before it."""
+        self.lift()
+        return self.arm_also(fault, *names, skip=skip, most=most)
+
+    def arm_also(self, fault, *names, skip=0, most=1):
+        """Beside the rules that there are, which go first."""
+        rule = Rule(fault, frozenset(names) or None, skip, most)
+        self.rules = [*self.rules, rule]
+        return rule
 
     def lift(self):
-        self.rule = None
+        self.rules = []
 
     def fault_of(self, name):
         """The fault of a command that has just arrived; None: none."""
         self.commands[name] += 1
-        rule = self.rule
-        return rule.fault if rule and rule.take(name) else None
+        return next((rule.fault for rule in self.rules if rule.take(name)), None)
 
     async def accept(self, reader, writer):
         if self.refuses:

@@ -83,6 +83,14 @@ def make_submission_alone(index):
     superuser(f"INSERT INTO \"values\" {columns} ('fibonacci', {index}, now() - interval '1 minute')", "faults_values")
 
 
+def make_submission(email, index, state):
+    """Of this user, as values stores it; its calculation may be pending or failed. Returns its id."""
+    user_id = superuser(f"SELECT id FROM users WHERE email = '{email}'", USERS_DATABASE).strip()
+    calculation = f"INSERT INTO calculations (kind, index, state) VALUES ('fibonacci', {index}, '{state}')"
+    submission = f"INSERT INTO \"values\" (user_id, kind, index) VALUES ({user_id}, 'fibonacci', {index}) RETURNING id"
+    return superuser(f"WITH made AS ({calculation}) {submission}", "faults_values").split()[0]
+
+
 def all_are_done(indexes):
     wanted = set(indexes)
     sql = "SELECT index FROM calculations WHERE kind = 'fibonacci' AND state = 'done'"
@@ -294,9 +302,11 @@ class Driven:
         self.proxy.cut_all()
         return []
 
+    ENDINGS = ()  # commands that only a daemon sends that ends
     HANDSHAKE = ("AUTH CLIENT PING" if abacus.IS_CLUSTER else "AUTH SELECT CLIENT PING").split()  # 0 needs no SELECT
 
     def triggers(self):
+        """By the command; what stands behind a space says which use of it."""
         return dict.fromkeys(self.HANDSHAKE, self.reconnects)
 
 
@@ -330,6 +340,12 @@ def judge(what, replies, statuses):
     for reply in replies:
         assert reply.status in statuses, f"{what}: {reply}"
         assert reply.status != 503 or reply.headers["Retry-After"], f"{what}: {reply.headers}"
+
+
+def untried(world, sent):
+    """What each daemon of `sent` sends, and nothing here makes it send while it is answered wrongly."""
+    tried = {name: {key.partition(" ")[0] for key in (*world[name].triggers(), *world[name].ENDINGS)} for name in sent}
+    return {name: names - tried[name] for name, names in sent.items()}
 
 
 def provoke(rule, what, trigger, statuses):

@@ -7,9 +7,10 @@ import time
 import uuid
 
 import pytest
+import redis_commands
 
 import system
-from abacus import eventually
+from abacus import IS_CLUSTER, eventually
 from peer_proxy import Fault
 from system import SEED, Driven, Peered, User, in_parallel, judge, redis_says
 
@@ -84,8 +85,19 @@ FAULTS = [
 # How long it takes to notice that no answer comes: the time limit of a command, and of a blocking read the time that it blocks,
 # or the time between two pings of a subscriber.
 NOTICED_S = {"too late": system.COMMAND_MS / 1000 + 0.3, "never": system.COMMAND_MS / 1000 + 0.3}
-LONG_INDEX = 5000  # of 1,045 digits, so that the whole decimal is in Redis alone
-BLOCKING_S = {"XREADGROUP": 1, "XREAD": 1, "message": 1, "SUBSCRIBE": 1}
+LONG_INDEX = 20_000  # of 4,180 digits, so that the whole decimal is in Redis alone
+BLOCKING_S = {"XREADGROUP": 1, "XREAD": 1, "BLPOP": 1, "message": 1, "SUBSCRIBE": 1}
+ENDS_S = system.RECOVERS_S + system.COMMAND_MS / 1000 + 1  # a read that blocks is ended, or its second is over
+NO_CHANNEL = "only a connection with a channel sends it, and this daemon has none"
+UNTRIED = {
+    "mailer": {
+        "SUBSCRIBE": NO_CHANNEL,
+        "limit_undo": "is sent when an SMTP server or a gateway takes nothing, and its answer is not read; users sends it too",
+    },
+    "worker": {"SUBSCRIBE": NO_CHANNEL},
+    "healthcheck": {"SUBSCRIBE": NO_CHANNEL},
+}  # with the reasons
+UNTRIED_ON_A_CLUSTER = {"SELECT": "it has one database", "legacy": "it has no legacy results", "EXPIRE": "the same"}
 # What a call may be answered with when Redis's answer to it was not an error of the table: as if nothing was, that this is our
 # own fault, that Redis is away, that it took too long, that a limit is reached (a number from limit_count).
 ANSWERS = {200, 429, 500, 503, 504}
@@ -152,6 +164,16 @@ class Users(Driven):
         body = {"current": self.user.password, "new": self.user.password}
         return [self.peered.call("PUT", "/auth/password", body, token=self.user.token)]
 
+    def causes_a_notice(self):
+        """Until it is this daemon that publishes it: both daemons claim messages from one database."""
+        replies, published = [], self.proxy.commands["PUBLISH"]
+        for _ in range(8):
+            replies += self.changes_password()
+            with contextlib.suppress(AssertionError):
+                eventually(lambda: self.proxy.commands["PUBLISH"] > published, 1, message="a notice is published")
+                break
+        return replies
+
     def reads_a_report(self):
         system.add_mail_report(self.peered.database)
         return []
@@ -166,11 +188,16 @@ class Users(Driven):
     def triggers(self):
         return super().triggers() | {
             "SCRIPT": self.reconnects,
+            "SUBSCRIBE": self.reconnects,
+            "message": self.logs_out,  # the follower announces that it knows of it
             "limit_count": self.logs_in,
             "limit_undo": self.logs_in,
             "revocations_publish": self.logs_out,
+            "revocations_sweep": self.is_left_alone,
             "revocations_republish_begin": self.reconnects,
             "revocations_republish_end": self.publishes_again,
+            "SET": self.publishes_again,
+            "PUBLISH": self.causes_a_notice,
             "XADD": self.changes_password,
             "XRANGE": self.is_left_alone,
             "XDEL": self.reads_a_report,
@@ -221,9 +248,12 @@ class Mailer(Driven):
 
 
 class Values(Driven):
+    ENDINGS = ("HDEL",)
+
     def __init__(self, peered, users):
         super().__init__(peered)
         self.user, self.indexes, self.acknowledged = User(users), itertools.count(1), []
+        self.leaver = User(users)  # takes submissions back, which are not among the acknowledged
 
     def submits(self):
         index = next(self.indexes)
@@ -247,6 +277,34 @@ class Values(Driven):
         self.peered.call("POST", "/values", {"index": LONG_INDEX}, token=self.user.token)
         return self.reads(LONG_INDEX)
 
+    def reads_what_redis_lost(self):
+        """A worker calculates it again, unless it was asked to a moment ago."""
+        replies = self.reads_what_is_long()
+        for key in (f"result:fibonacci:{LONG_INDEX}", f"{{jobs}}:asked:fibonacci:{LONG_INDEX}"):
+            redis_says("DEL", key)
+        return replies + self.reads(LONG_INDEX)
+
+    def takes_back(self):
+        """Stored by the test, because a worker could be quicker than the client."""
+        number = system.make_submission(self.leaver.email, next(self.indexes), "pending")
+        return [self.peered.call("DELETE", f"/values/{number}", token=self.leaver.token)]
+
+    def puts_back(self, state):
+        index = next(self.indexes)
+        system.make_submission(self.user.email, index, state)
+        reply = self.peered.call("POST", f"/values/fibonacci/{index}/retry", token=self.user.token)
+        if reply.status == 200:
+            self.acknowledged.append(index)
+        return [reply]
+
+    def has_legacy_results(self):
+        """Of something that no client asks for."""
+        redis_says("HSET", "results:lucas", "0", "")
+        return []
+
+    def reads_what_may_be_legacy(self):
+        return self.has_legacy_results() + self.reads_what_is_pending()
+
     def loses_its_group(self):
         redis_says("XGROUP", "DESTROY", "{jobs}:finished", "values")
         return []
@@ -258,24 +316,44 @@ class Values(Driven):
         redis_says("PUBLISH", "live", '{"event":"value"}')
         return []
 
+    def legacy_triggers(self):
+        """The last ones, because from then on it has legacy results."""
+        return {} if IS_CLUSTER else {"legacy": self.reads_what_may_be_legacy, "EXPIRE": self.has_legacy_results}
+
     def triggers(self):
-        return super().triggers() | {
+        own = {
             "SCRIPT": self.reconnects,
             "SUBSCRIBE": self.reconnects,
             "revocations_follow": self.is_left_alone,
+            "XREAD of what is new": self.is_left_alone,
+            "XREAD of all": self.reconnects,
             "message": self.hears_of_a_result,
             "rate_take": self.submits,
             "add": self.submits,
             "look_up": self.reads_what_is_pending,
             "GET": self.reads_what_is_long,
+            "ask_decimal": self.reads_what_redis_lost,
+            "cancel": self.takes_back,
+            "retry of what failed": lambda: self.puts_back("failed"),
+            "retry of what is pending": lambda: self.puts_back("pending"),
             "XREADGROUP": self.submits,
             "XAUTOCLAIM": self.is_left_alone,
             "XGROUP": self.loses_its_group,
             "written": self.submits,
+            "EXISTS": self.is_left_alone,
             "refill_begin": self.is_left_alone,
             "refill": self.reads_what_is_pending,
             "refill_end": self.is_left_alone,
+            "SET": self.is_left_alone,
+            "backlog": self.is_left_alone,
         }
+        return super().triggers() | own | self.legacy_triggers()
+
+    def starts_another(self):
+        return Peered("values", database=system.ANOTHER_DATABASE, INSTANCE="faults-values-2")
+
+    def gets_ready_to_end(self, peered):
+        """It follows the revocations, since it is ready."""
 
     def drive(self):
         return self.submits() + self.lists() + self.reads_what_is_pending()
@@ -292,16 +370,18 @@ class Values(Driven):
 
 
 class Worker(Driven):
+    ENDINGS = ("CLIENT", "present", "release")
+
     def __init__(self, peered):
         super().__init__(peered)
-        self.indexes = itertools.count(1)
+        self.indexes, self.long_indexes = itertools.count(1), itertools.count(LONG_INDEX)
 
-    def queue(self):
+    def queue(self, index=None, database=system.REDIS_DATABASE):
         """In one step, because the worker may finish the job before a second command."""
-        index = next(self.indexes)
+        index = index or next(self.indexes)
         add = "redis.call('XADD', KEYS[1], '*', 'kind', 'lucas', 'index', ARGV[1], 'request_id', 'test')"
         script = f"return redis.call('HSET', KEYS[2], 'lucas:' .. ARGV[1], {add})"
-        redis_says("EVAL", script, 2, "jobs", "{jobs}:window", index)
+        redis_says("EVAL", script, 2, "jobs", "{jobs}:window", index, database=database)
         return index
 
     def has_finished(self, index):
@@ -316,6 +396,24 @@ class Worker(Driven):
     def is_left_alone(self):
         return []
 
+    def is_asked_for_a_long_one(self):
+        self.queue(next(self.long_indexes))
+        return []
+
+    def is_asked_for_a_decimal(self):
+        """As values does for a reader."""
+        redis_says("RPUSH", "{jobs}:asked", f"fibonacci:{LONG_INDEX} test")
+        return []
+
+    def gets_what_is_no_job(self):
+        redis_says("XADD", "jobs", "*", "another", "program")
+        return []
+
+    def holds_a_job(self):
+        """Because its result is refused; it renews the lease."""
+        self.proxy.arm_also(ERRORS["OOM"], "finish", most=None)
+        return self.is_asked()
+
     def loses_its_group(self):
         redis_says("XGROUP", "DESTROY", "jobs", "workers")
         return []
@@ -326,9 +424,25 @@ class Worker(Driven):
             "XREADGROUP": self.is_asked,
             "XGROUP": self.loses_its_group,
             "finish": self.is_asked,
+            "SET of a result": self.is_asked_for_a_long_one,
+            "BLPOP": self.is_asked_for_a_decimal,
+            "SET of a decimal": self.is_asked_for_a_decimal,
+            "DEL": self.is_asked_for_a_decimal,
+            "XCLAIM": self.holds_a_job,
+            "bury": self.gets_what_is_no_job,
             "take_over": self.is_left_alone,
             "present": self.reconnects,
+            "count": self.is_left_alone,
         }
+
+    def starts_another(self):
+        return Peered("worker", database=system.ANOTHER_DATABASE, INSTANCE="faults-worker-2")
+
+    def gets_ready_to_end(self, peered):
+        """It holds a job that it will hand back."""
+        refused = peered.redis.arm_also(ERRORS["OOM"], "finish", most=None)
+        self.queue(database=peered.database)
+        eventually(lambda: refused.applied, message="the worker holds a job")
 
     def drive(self):
         return self.is_asked()
@@ -365,6 +479,15 @@ def test_every_word_of_the_table_is_tried():
     assert system.table("redis/errors.c") <= set(WORDS)
 
 
+def test_every_command_is_tried_or_has_a_reason(world):
+    assert redis_commands.strays() == set()
+    sent = {name: redis_commands.sent_by(name) for name in world}
+    more = set(UNTRIED_ON_A_CLUSTER) if IS_CLUSTER else set()
+    reasons = {name: set(UNTRIED.get(name, ())) | (names & more) for name, names in sent.items()}
+    assert system.untried(world, sent) == reasons
+    assert redis_commands.whole_scripts() <= set().union(*sent.values())
+
+
 def test_every_command_may_be_answered_with_any_error_for_a_while(world):
     def refuse_everything(driven):
         slowest_s = 0
@@ -385,18 +508,39 @@ def test_any_command_may_be_answered_in_any_way(world):
     def misbehave(driven):
         slowest_s, applied = 0, 0
         for name, trigger in driven.triggers().items():
+            command = name.partition(" ")[0]
             for fault in system.some(driven.random, FAULTS):
                 what = f"{driven.name}: {name} is answered so: {fault}"
                 with driven.peered.bounded(what, requests=20):
-                    rule = driven.proxy.arm(fault, name)
+                    rule = driven.proxy.arm(fault, command)
                     statuses = ANSWERS if fault.name not in WORDS else {200, WORDS[fault.name][1], 503}
                     system.provoke(rule, what, trigger, statuses)
-                    noticed_s = NOTICED_S.get(fault.name, 0) and NOTICED_S[fault.name] + BLOCKING_S.get(name, 0)
+                    noticed_s = NOTICED_S.get(fault.name, 0) and NOTICED_S[fault.name] + BLOCKING_S.get(command, 0)
                     slowest_s = max(slowest_s, driven.peered.recovers(what, driven.is_well, system.RECOVERS_S + noticed_s))
                     applied += rule.applied
         return slowest_s, applied
 
     print(in_parallel(world, misbehave))
+
+
+def test_a_daemon_ends_in_time_however_the_last_commands_are_answered(world):
+    def ends(driven):
+        slowest_s, applied = 0, 0
+        for command in driven.ENDINGS:
+            for fault in system.some(driven.random, FAULTS):
+                what = f"{driven.name}: {command} is answered so at its end: {fault}"
+                with contextlib.closing(driven.starts_another()) as peered, peered.daemon as daemon:
+                    rule = peered.redis.arm(fault, command)
+                    driven.gets_ready_to_end(peered)
+                    start = time.monotonic()
+                    assert daemon.terminate(30) == 0, f"{what}: {peered.death()}"
+                    took_s = time.monotonic() - start
+                assert rule.applied, f"{what}: it was not sent"
+                assert took_s < ENDS_S, f"{what}: it took {took_s:.2f} s"
+                slowest_s, applied = max(slowest_s, took_s), applied + rule.applied
+        return slowest_s, applied
+
+    print(in_parallel(world, ends))
 
 
 def test_a_result_that_cannot_be_stored_for_many_leases_is_stored_in_the_end(world):
