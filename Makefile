@@ -166,12 +166,13 @@ $(BUILD)/tests/faults/preload/%.so: tests/faults/preload/%.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE -std=c11 -g -O1 -Wall -Wextra $(if $(WERROR),-Werror) -shared -fPIC -o $@ $<
 
-# ---- fuzz targets: fuzz/NAME.c, its corpus in fuzz/corpus/NAME/; a target named like a service is linked with its objects ----
+# ---- fuzz targets: fuzz/NAME.c, its corpus in fuzz/corpus/NAME/; one named like a service is linked with those of its objects that it tests ----
 
 FUZZERS := $(patsubst fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard fuzz/*.c))
 
-$(BUILD)/fuzz/healthcheck.o: CPPFLAGS += -Iservices/healthcheck
+$(foreach service,$(SERVICES),$(eval $(BUILD)/fuzz/$(service).o: CPPFLAGS += -Iservices/$(service)))
 $(BUILD)/fuzz/healthcheck: $(healthcheck_OBJECTS)
+$(BUILD)/fuzz/mailer: $(filter %/compose.o %/rates.o $(BUILD)/services/mailer/templates/%,$(mailer_OBJECTS))
 $(BUILD)/fuzz/%: $(BUILD)/fuzz/%.o $(LIBCOMMON)
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter-out $(LIBCOMMON),$^) $(LIBCOMMON) $(LDLIBS)
 

@@ -123,14 +123,14 @@ static void check_header(const struct parts *parts, bool has_session)
 
 	require(alg && strcmp(alg, "HS256") == 0);
 	require(has_session ? typ && strcmp(typ, "at+jwt") == 0 : !typ || strcmp(typ, "JWT") == 0);
-	require(!cJSON_HasObjectItem(json, "crit"));
+	require(!cJSON_GetObjectItemCaseSensitive(json, "crit"));
 	cJSON_Delete(json);
 }
 
 static void check_session(const cJSON *json, const struct jwt_claims *claims)
 {
-	const char *sid = text_at(json, "sid"), *word = cJSON_GetStringValue(
-							cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(json, "amr"), 1));
+	const char *sid = text_at(json, "sid"),
+		   *word = cJSON_GetStringValue(cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(json, "amr"), 1));
 	char text[37];
 
 	jwt_jti_format(claims->session.id, text);
@@ -161,7 +161,7 @@ static void check_claims(const struct parts *parts, const struct jwt_claims *cla
 	require(has_number(json, "iat", claims->issued_s) && has_number(json, "nbf", claims->not_before_s) &&
 		has_number(json, "exp", claims->expires_s));
 	require(cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "adm")) == claims->is_admin);
-	require(aud ? strcmp(aud, key.audience) == 0 : !claims->has_session && !cJSON_HasObjectItem(json, "aud"));
+	require(aud ? strcmp(aud, key.audience) == 0 : !claims->has_session && !cJSON_GetObjectItemCaseSensitive(json, "aud"));
 	if (claims->has_session)
 		check_session(json, claims);
 	check_end(claims);
@@ -199,8 +199,8 @@ static void check_issued_anew(const struct jwt_claims *claims)
 	int64_t lifetime_s = claims->ends_s - claims->issued_s;
 	int64_t issued_ms = claims->issued_s * 1000;
 	char *token = claims->has_session
-			      ? jwt_issue_access(&key, claims->user_id, claims->is_admin, &claims->session, issued_ms, lifetime_s,
-						 &issued)
+			      ? jwt_issue_access(&key, claims->user_id, claims->is_admin, &claims->session, issued_ms,
+						 lifetime_s, &issued)
 			      : jwt_issue_at(&key, claims->user_id, claims->is_admin, issued_ms, lifetime_s, &issued);
 
 	require(jwt_verify(&key, token, strlen(token), NOW, &read) == JWT_VALID);

@@ -1,5 +1,5 @@
 /* What Redis answers to the calls of the job protocol, of any bytes. The first byte of the input chooses the call; hiredis
- * reads the replies from the rest. redis_command() and its like are this file's own, and replace redis/call.c. Invariants:
+ * reads the replies from the rest. redis_calls.h replaces redis/call.c. Invariants:
  * - each call completes exactly once, after it has returned;
  * - OK comes with what the call promises (jobs.h): as many answers as were asked for, states that exist, counts that are not
  *   negative, texts that lie in the reply; every other status comes without;
@@ -10,81 +10,14 @@
 #include "base/log.h"
 #include "fuzz.h"
 #include "jobs/jobs.h"
-#include "redis/redis_internal.h"
-#include "redis_replies.h"
+#include "redis_calls.h"
 
 #define KEYS 3
-#define COMMANDS_MAX 8 /* of one call */
 
-/* ---- the connection, in place of redis/call.c ---- */
-
-static struct redis_call pending[COMMANDS_MAX]; /* in the order in which Redis answers them */
-static int pending_count;
-static const redisReply *current; /* the reply that a callback is being run for */
-
-static struct redis_call *accept_call(redis_done *done, void *arg)
+/* The mark of a decimal that Redis refused stays. */
+static void check_command(int argc, const char **argv, const size_t *lens)
 {
-	require(pending_count < COMMANDS_MAX);
-	pending[pending_count] = (struct redis_call){.done = done, .arg = arg};
-	return &pending[pending_count++];
-}
-
-static void check_arguments(int argc, const char **argv, const size_t *lens)
-{
-	size_t bytes = 0;
-
-	for (int i = 0; i < argc; i++)
-		bytes += lens ? lens[i] : strlen(argv[i]);
-	require(argc > 0 && bytes > 0);
-}
-
-struct redis_call *redis_command_blocking(struct redis *redis, struct scope *scope, long block_ms, int argc, const char **argv,
-					  const size_t *lens, redis_done *done, void *arg)
-{
-	check_arguments(argc, argv, lens);
-	return accept_call(done, arg);
-}
-
-struct redis_call *redis_command(struct redis *redis, struct scope *scope, int argc, const char **argv, const size_t *lens,
-				 redis_done *done, void *arg)
-{
-	check_arguments(argc, argv, lens);
 	require(strcmp(argv[0], "DEL") != 0 || (current && current->type != REDIS_REPLY_ERROR));
-	return accept_call(done, arg);
-}
-
-struct redis_call *redis_eval(struct redis *redis, struct scope *scope, const struct redis_script *script, int keys, int argc,
-			      const char **argv, const size_t *lens, redis_done *done, void *arg)
-{
-	require(*script->lua && keys <= argc);
-	check_arguments(argc, argv, lens);
-	return accept_call(done, arg);
-}
-
-void redis_call_own(struct redis_call *call, void *memory)
-{
-	require(call == &pending[pending_count - 1] && !call->owned);
-	call->owned = memory;
-}
-
-/* As call.c does: a reply after which the connection is dropped is not passed on. */
-static void answer(const redisReply *reply)
-{
-	struct redis_call call = pending[0];
-	enum status status = reply ? STATUS_OK : STATUS_UNAVAILABLE;
-
-	if (reply && reply->type == REDIS_REPLY_ERROR) {
-		const struct redis_error *error = redis_error_of(reply->str);
-
-		require(error && error->status != STATUS_OK);
-		status = error->status;
-		reply = error->drops_connection ? NULL : reply;
-	}
-	memmove(pending, pending + 1, (size_t)--pending_count * sizeof *pending);
-	current = reply;
-	call.done(status, reply, call.arg);
-	current = NULL;
-	free(call.owned);
 }
 
 /* ---- the calls ---- */
@@ -314,7 +247,8 @@ static void call_without_report(uint8_t choice, struct scope *scope)
 	case REPORTED:
 		return jobs_backlog_keep(NULL, scope, 7, 1000);
 	case REPORTED + 1:
-		return jobs_refill_end(NULL, scope, &refiller, 1000, (enum jobs_waiting[]){JOBS_WAITING_NONE, JOBS_WAITING_SOME});
+		return jobs_refill_end(NULL, scope, &refiller, 1000,
+				       (enum jobs_waiting[]){JOBS_WAITING_NONE, JOBS_WAITING_SOME});
 	case REPORTED + 2:
 		return jobs_legacy_expire(NULL, scope);
 	}
@@ -335,16 +269,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	call_consumer(choice, &scope);
 	call_without_report(choice, &scope);
 	require(pending_count > 0 && completed == 0);
-	for (int command = 0; pending_count > 0; command++) {
-		void *reply = NULL;
-
-		require(command < COMMANDS_MAX);
-		if (redisReaderGetReply(reader, &reply) != REDIS_OK)
-			reply = NULL;
-		answer(reply);
-		if (reply)
-			freeReplyObject(reply);
-	}
+	answer_all(reader);
 	require(completed == (choice < REPORTED));
 	redisReaderFree(reader);
 	return 0;
