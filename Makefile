@@ -172,6 +172,9 @@ FUZZERS := $(patsubst fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard fuzz/*.c))
 
 $(foreach service,$(SERVICES),$(eval $(BUILD)/fuzz/$(service).o: CPPFLAGS += -Iservices/$(service)))
 $(BUILD)/fuzz/healthcheck: $(healthcheck_OBJECTS)
+$(BUILD)/fuzz/users: $(filter $(patsubst %,$(BUILD)/services/users/%.o,accounts/user_filter accounts/validation factors/base32 factors/binding \
+	factors/phone factors/recovery_code factors/seal factors/totp passkeys/passkey_json passkeys/passkey_party \
+	sessions/login_attempts sessions/session_cookie store/%),$(users_OBJECTS))
 $(BUILD)/fuzz/mailer: $(filter %/compose.o %/rates.o $(BUILD)/services/mailer/templates/%,$(mailer_OBJECTS))
 $(BUILD)/fuzz/%: $(BUILD)/fuzz/%.o $(LIBCOMMON)
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter-out $(LIBCOMMON),$^) $(LIBCOMMON) $(LDLIBS)
