@@ -175,6 +175,7 @@ $(BUILD)/fuzz/healthcheck: $(healthcheck_OBJECTS)
 $(BUILD)/fuzz/users: $(filter $(patsubst %,$(BUILD)/services/users/%.o,accounts/user_filter accounts/validation factors/base32 factors/binding \
 	factors/phone factors/recovery_code factors/seal factors/totp passkeys/passkey_json passkeys/passkey_party \
 	sessions/login_attempts sessions/session_cookie store/%),$(users_OBJECTS))
+$(BUILD)/fuzz/values: $(filter $(patsubst %,$(BUILD)/services/values/%.o,announcements local_buckets rate rate_take.lua store value_filter),$(values_OBJECTS))
 $(BUILD)/fuzz/mailer: $(filter %/compose.o %/rates.o $(BUILD)/services/mailer/templates/%,$(mailer_OBJECTS))
 $(BUILD)/fuzz/%: $(BUILD)/fuzz/%.o $(LIBCOMMON)
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter-out $(LIBCOMMON),$^) $(LIBCOMMON) $(LDLIBS)
