@@ -2,7 +2,8 @@
  * and with how many of the bytes that follow. Invariants:
  * - whatever comes before a reply's first byte is a reply: what goes out starts with "HTTP/1.1 ";
  * - each request that reached a handler is dropped once, and nothing is in flight when the connection has ended;
- * - a page has a limit within its bounds, and a name that a WebSocket offered has no byte that ends a field;
+ * - a client has an address, a page a limit within its bounds, and a name that a WebSocket offered has no byte that ends a
+ * field;
  * - a connection that has ended holds no memory (AddressSanitizer), and one that is idle no buffer. */
 #include <arpa/inet.h>
 #include <event2/buffer.h>
@@ -85,8 +86,11 @@ static void upgrade(struct http_request *req)
 static void page(struct http_request *req)
 {
 	bool is_pair = http_request_query(req, "pairs") != NULL;
+	struct in6_addr address;
 	struct http_page read;
 
+	require(inet_pton(AF_INET, http_request_remote_ip(req), &address) == 1 ||
+		inet_pton(AF_INET6, http_request_remote_ip(req), &address) == 1);
 	if (!(is_pair ? http_page_read_by(req, 20, LIMIT_MAX, &read) : http_page_read(req, 20, LIMIT_MAX, &read)))
 		return;
 	require(read.limit >= 1 && read.limit <= LIMIT_MAX && read.after >= 0 && read.after_number >= -1);
@@ -194,12 +198,14 @@ static void run_step(int fd, enum step step, const uint8_t *bytes, size_t len, b
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct sockaddr_storage peer = {.ss_family = AF_INET};
+	struct sockaddr_in trusted = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_storage peer = {0};
 	bool has_read = false;
 	int fds[2];
 
 	if (!server)
 		set_up();
+	memcpy(&peer, &trusted, sizeof trusted);
 	require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
 	http_connection_accept(server, fds[0], &peer);
 	while (size >= 2) {
