@@ -91,9 +91,7 @@ function isRefusedByDecision(bytes, value) {
 		(text.match(/"(?:[^"\\]|\\.)*"\s*:/g) ?? []).length > nameCount(value) ||
 		mostNames(value) > NAMES_MAX ||
 		depthOf(value) > DEPTH_MAX ||
-		(withoutStrings.match(/[-+.eE0-9]+/g) ?? []).some(
-			(number) => number.length > NUMBER_MAX || Math.abs(Number(number)) === Infinity,
-		) ||
+		(withoutStrings.match(/[-+.eE0-9]+/g) ?? []).some((number) => number.length > NUMBER_MAX || Math.abs(Number(number)) === Infinity) ||
 		strings(value).some((string) => string.includes("\0") || /\p{Surrogate}/u.test(string))
 	);
 }
