@@ -166,12 +166,17 @@ $(BUILD)/tests/faults/preload/%.so: tests/faults/preload/%.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE -std=c11 -g -O1 -Wall -Wextra $(if $(WERROR),-Werror) -shared -fPIC -o $@ $<
 
-# ---- fuzz targets: fuzz/NAME.c, its corpus in fuzz/corpus/NAME/; a target named like a service is linked with its objects ----
+# ---- fuzz targets: fuzz/NAME.c, its corpus in fuzz/corpus/NAME/; one named like a service is linked with those of its objects that it tests ----
 
 FUZZERS := $(patsubst fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard fuzz/*.c))
 
-$(BUILD)/fuzz/healthcheck.o: CPPFLAGS += -Iservices/healthcheck
+$(foreach service,$(SERVICES),$(eval $(BUILD)/fuzz/$(service).o: CPPFLAGS += -Iservices/$(service)))
 $(BUILD)/fuzz/healthcheck: $(healthcheck_OBJECTS)
+$(BUILD)/fuzz/users: $(filter $(patsubst %,$(BUILD)/services/users/%.o,accounts/user_filter accounts/validation factors/base32 factors/binding \
+	factors/phone factors/recovery_code factors/seal factors/totp passkeys/passkey_json passkeys/passkey_party \
+	sessions/login_attempts sessions/session_cookie store/%),$(users_OBJECTS))
+$(BUILD)/fuzz/values: $(filter $(patsubst %,$(BUILD)/services/values/%.o,announcements local_buckets rate rate_take.lua store value_filter),$(values_OBJECTS))
+$(BUILD)/fuzz/mailer: $(filter %/compose.o %/rates.o $(BUILD)/services/mailer/templates/%,$(mailer_OBJECTS))
 $(BUILD)/fuzz/%: $(BUILD)/fuzz/%.o $(LIBCOMMON)
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter-out $(LIBCOMMON),$^) $(LIBCOMMON) $(LDLIBS)
 

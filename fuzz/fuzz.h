@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* Says which invariant is broken, because the optimizer merges the calls of abort(). */
 #define require(invariant) ((invariant) ? (void)0 : broken(#invariant, __FILE__, __LINE__))
 
-static inline void broken(const char *invariant, const char *file, int line)
+static inline _Noreturn void broken(const char *invariant, const char *file, int line)
 {
 	fprintf(stderr, "%s:%d: broken: %s\n", file, line, invariant);
 	abort();

@@ -4,7 +4,9 @@
  *   text changes nothing, and the jobs are those of a reference, which finds them by a regular expression;
  * - readiness: the message is the beginning of the JSON's;
  * - stub_status: numbers are not negative, and the page written anew is read as the same;
- * - INFO: the value is the rest of the first line of that name;
+ * - requests: no route is named twice or has more errors than requests, none is named by a part of its name, and a second copy
+ *   of the text adds up to twice the numbers;
+ * - INFO: the value is the rest of the first line of that name; a reading is negative or a number that the text has;
  * - targets: a list is accepted if each of its entries is, and it is not too long; names of services are found again. */
 #include <inttypes.h>
 #include <math.h>
@@ -16,6 +18,7 @@
 #include "fuzz.h"
 #include "watch/instance.h"
 #include "watch/parse.h"
+#include "watch/redis_watch.h"
 #include "watch/targets.h"
 
 #define LINE_MAX_NUMBER 1e15 /* of one series, and */
@@ -82,6 +85,12 @@ static void check_metrics(const char *text, size_t len)
 		check_number(once.memory_bytes, len);
 		check_number(once.started_s, len);
 		check_number(once.jobs, len);
+		check_number(once.mail_waiting, len);
+		check_number(once.mail_oldest_s, len);
+		check_number(once.mail_sent, len);
+		check_number(once.mail_failed, len);
+		check_number(once.sms_sent, len);
+		check_number(once.sms_failed, len);
 		require(once.cpu_s >= 0 && once.memory_bytes >= 0 && once.started_s >= 0);
 		require(strlen(text) < len || once.jobs == find_jobs(text));
 		require(memchr(once.version, '\0', sizeof once.version));
@@ -91,7 +100,47 @@ static void check_metrics(const char *text, size_t len)
 		require(parse_metrics(doubled, 2 * len + 1, &twice) == STATUS_OK);
 		require(is_twice(twice.cpu_s, once.cpu_s) && is_twice(twice.memory_bytes, once.memory_bytes));
 		require(is_twice(twice.jobs, once.jobs) && twice.started_s == once.started_s);
+		require(twice.mail_waiting == once.mail_waiting && is_twice(twice.mail_sent, once.mail_sent));
+		require(is_twice(twice.sms_failed, once.sms_failed));
 		require(strcmp(twice.version, once.version) == 0);
+	}
+	free(doubled);
+}
+
+/* ---- requests ---- */
+
+static void check_route(const struct request_counts *counts, size_t at, size_t len)
+{
+	const struct route_counts *route = &counts->routes[at];
+
+	require(memchr(route->method, '\0', sizeof route->method) && memchr(route->path, '\0', sizeof route->path));
+	require(route->requests >= 0 && route->requests <= LINE_MAX_NUMBER * (double)len);
+	require(route->errors >= 0 && route->errors <= route->requests && route->all >= 0);
+	for (int bound = 0; bound < REQUESTS_BOUNDS; bound++)
+		require(route->at_most[bound] >= 0 && route->at_most[bound] <= LINE_MAX_NUMBER * (double)len);
+	for (size_t other = 0; other < at; other++)
+		require(strcmp(counts->routes[other].method, route->method) != 0 ||
+			strcmp(counts->routes[other].path, route->path) != 0);
+}
+
+static void check_requests(const char *text, size_t len)
+{
+	static struct request_counts once, twice;
+	char *doubled = calloc(1, 2 * len + 2);
+
+	parse_requests(text, len, &once);
+	require(once.count <= REQUESTS_ROUTES_MAX);
+	for (size_t i = 0; i < once.count; i++)
+		check_route(&once, i, len);
+	memcpy(doubled, text, len);
+	doubled[len] = '\n';
+	memcpy(doubled + len + 1, text, len);
+	parse_requests(doubled, 2 * len + 1, &twice);
+	require(twice.count == once.count);
+	for (size_t i = 0; i < once.count; i++) {
+		require(strcmp(twice.routes[i].path, once.routes[i].path) == 0);
+		require(is_near(twice.routes[i].requests, 2 * once.routes[i].requests));
+		require(is_near(twice.routes[i].errors, 2 * once.routes[i].errors));
 	}
 	free(doubled);
 }
@@ -145,6 +194,26 @@ static char *find_info(const char *info, const char *name)
 	return found;
 }
 
+static bool is_negative_or_in(int64_t number, const char *info)
+{
+	char text[32];
+
+	snprintf(text, sizeof text, ":%" PRId64, number);
+	return number < 0 || strstr(info, text);
+}
+
+static void check_redis(const char *info)
+{
+	struct redis_readings readings = {.role = ""};
+	const char *problem = redis_watch_read(info, &readings);
+
+	require(memchr(readings.role, '\0', sizeof readings.role) && strcmp(readings.role, "slave") != 0);
+	require(is_negative_or_in(readings.memory_bytes, info) && is_negative_or_in(readings.memory_max_bytes, info));
+	require(is_negative_or_in(readings.evicted, info) && is_negative_or_in(readings.clients, info));
+	require(!problem || strcmp(readings.role, "replica") == 0 || readings.memory_max_bytes > 0);
+	require(parse_info_expiring(info) >= -1);
+}
+
 static void check_info(const char *info)
 {
 	char value[32], *expected = find_info(info, "redis_version");
@@ -193,7 +262,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *text = copy_text(data, size);
 
 	log_init("fuzz", "fuzz", LOG_ERROR + 1);
-	switch (parser % 5) {
+	switch (parser % 6) {
 	case 0:
 		check_metrics(text, size);
 		break;
@@ -205,9 +274,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 3:
 		check_info(text);
+		check_redis(text);
 		break;
 	case 4:
 		check_targets(text);
+		break;
+	case 5:
+		check_requests(text, size);
 		break;
 	}
 	free(text);

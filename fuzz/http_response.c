@@ -1,14 +1,20 @@
-/* One answer to the HTTP client, of any bytes; the peer closes behind it. Invariants:
+/* One answer to the HTTP client, of any bytes; the peer closes behind it. To introspection it is the answer of users about a
+ * token. Invariants:
  * - splitting it anywhere changes nothing;
  * - an answer whose length is known is never taken for whole before its last byte;
  * - a body stays within its limit, and what waits unread within the limit of a line;
  * - the verdict, the code and the body are those of a reference: a second reader, which has all bytes at once;
- * - what was read, written anew (by length, in chunks, and up to the end), is read as the same. */
+ * - what was read, written anew (by length, in chunks, and up to the end), is read as the same;
+ * - a token is good only after 200 and an object that names its user, and only then anything is said of the user. */
 #include <event2/buffer.h>
 #include <stdio.h>
 #include <strings.h>
 
+#include "auth/introspection.h"
+#include "base/json.h"
+#include "base/log.h"
 #include "fuzz.h"
+#include "http/client.h"
 #include "http/client_internal.h"
 
 #define BODY_MAX 600
@@ -278,16 +284,80 @@ static void check_written_anew(const struct answer *whole)
 	check_anew(whole, &written, !may_have_body);
 }
 
+/* ---- the answer of users about a token; in place of http/client.c ---- */
+
+static struct http_response users_answer;
+
+struct http_client *http_client_new(struct event_base *base)
+{
+	return NULL;
+}
+
+void http_client_free(struct http_client *client)
+{
+}
+
+void http_client_get_as(struct http_client *client, struct scope *scope, const char *url, const char *authorization,
+			long timeout_ms, size_t body_bytes_max, http_client_done *done, void *arg)
+{
+	require(strcmp(url, "http://users:5001/auth/status") == 0 && strcmp(authorization, "Bearer a.b.c") == 0);
+	done(STATUS_OK, &users_answer, NULL, arg);
+}
+
+static bool names_user(const cJSON *json, const struct introspection_user *user)
+{
+	const cJSON *data = cJSON_GetObjectItemCaseSensitive(json, "data");
+	const cJSON *id = cJSON_GetObjectItemCaseSensitive(data, "id");
+	const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(data, "username"));
+
+	return cJSON_IsNumber(id) && id->valuedouble == (double)user->id && user->id > 0 && name &&
+	       strncmp(name, user->name, INTROSPECTION_NAME_BYTES - 1) == 0 &&
+	       cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(data, "admin")) == user->is_admin;
+}
+
+static void judged(enum auth_verdict verdict, const struct introspection_user *user, void *arg)
+{
+	cJSON *json = NULL;
+
+	require(memchr(user->name, '\0', sizeof user->name));
+	if (verdict == AUTH_OK) {
+		require(users_answer.code == 200 && json_parse(users_answer.body, users_answer.len, &json) == STATUS_OK);
+		require(names_user(json, user));
+		cJSON_Delete(json);
+	} else {
+		require(user->id == 0 && !user->is_admin && !*user->name);
+		require(verdict == AUTH_UNKNOWN || (users_answer.code == 401 && verdict != AUTH_MISSING));
+	}
+	++*(int *)arg;
+}
+
+static void check_introspection(const struct answer *whole)
+{
+	struct introspection *introspection = introspection_new(NULL, "http://users:5001");
+	struct scope scope;
+	int judgements = 0;
+
+	scope_init(&scope);
+	users_answer.code = whole->reader.code;
+	users_answer.body = whole->reader.body.bytes ? whole->reader.body.bytes : "";
+	users_answer.len = whole->reader.body.len;
+	require(introspection_ask(introspection, &scope, NULL, "Bearer a.b.c", judged, &judgements));
+	require(judgements == 1 && scope_is_idle(&scope));
+	introspection_free(introspection);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *bytes = copy_bytes(data, size);
 	struct answer whole = read_answer(bytes, size, 0, size);
 
+	log_init("fuzz", "fuzz", LOG_ERROR + 1);
 	check_splits(&whole, bytes, size);
 	check_reference(&whole, bytes, size);
 	if (whole.reading == HTTP_READING_DONE) {
 		require(whole.reader.code >= 200 && whole.reader.code <= 599);
 		check_written_anew(&whole);
+		check_introspection(&whole);
 	}
 	if (whole.has_ended)
 		check_cut(&whole, bytes);

@@ -1,89 +1,23 @@
 /* What Redis answers to the calls of the job protocol, of any bytes. The first byte of the input chooses the call; hiredis
- * reads the replies from the rest. redis_command() and its like are this file's own, and replace redis/call.c. Invariants:
+ * reads the replies from the rest. redis_calls.h replaces redis/call.c. Invariants:
  * - each call completes exactly once, after it has returned;
  * - OK comes with what the call promises (jobs.h): as many answers as were asked for, states that exist, counts that are not
  *   negative, texts that lie in the reply; every other status comes without;
- * - an error reply is never OK, but for the two that say that the group is there; a job's id is the id that Redis sent. */
+ * - an error reply is never OK, but for the two that say that the group is there; a job's id is the id that Redis sent;
+ * - a call without a callback needs none, and the mark of a decimal is deleted only once that is stored. */
 #include <stdio.h>
 
 #include "base/log.h"
 #include "fuzz.h"
 #include "jobs/jobs.h"
-#include "redis/redis_internal.h"
-#include "redis_replies.h"
+#include "redis_calls.h"
 
 #define KEYS 3
-#define COMMANDS_MAX 4 /* of one call */
 
-/* ---- the connection, in place of redis/call.c ---- */
-
-static struct redis_call pending;
-static bool is_pending;
-static const redisReply *current; /* the reply that a callback is being run for */
-
-static struct redis_call *accept_call(redis_done *done, void *arg)
+/* The mark of a decimal that Redis refused stays. */
+static void check_command(int argc, const char **argv, const size_t *lens)
 {
-	require(!is_pending);
-	is_pending = true;
-	pending = (struct redis_call){.done = done, .arg = arg};
-	return &pending;
-}
-
-static void check_arguments(int argc, const char **argv, const size_t *lens)
-{
-	size_t bytes = 0;
-
-	for (int i = 0; i < argc; i++)
-		bytes += lens ? lens[i] : strlen(argv[i]);
-	require(argc > 0 && bytes > 0);
-}
-
-struct redis_call *redis_command_blocking(struct redis *redis, struct scope *scope, long block_ms, int argc, const char **argv,
-					  const size_t *lens, redis_done *done, void *arg)
-{
-	check_arguments(argc, argv, lens);
-	return accept_call(done, arg);
-}
-
-struct redis_call *redis_command(struct redis *redis, struct scope *scope, int argc, const char **argv, const size_t *lens,
-				 redis_done *done, void *arg)
-{
-	check_arguments(argc, argv, lens);
-	return accept_call(done, arg);
-}
-
-struct redis_call *redis_eval(struct redis *redis, struct scope *scope, const struct redis_script *script, int keys, int argc,
-			      const char **argv, const size_t *lens, redis_done *done, void *arg)
-{
-	require(*script->lua && keys <= argc);
-	check_arguments(argc, argv, lens);
-	return accept_call(done, arg);
-}
-
-void redis_call_own(struct redis_call *call, void *memory)
-{
-	require(call == &pending && !call->owned);
-	call->owned = memory;
-}
-
-/* As call.c does: a reply after which the connection is dropped is not passed on. */
-static void answer(const redisReply *reply)
-{
-	struct redis_call call = pending;
-	enum status status = reply ? STATUS_OK : STATUS_UNAVAILABLE;
-
-	if (reply && reply->type == REDIS_REPLY_ERROR) {
-		const struct redis_error *error = redis_error_of(reply->str);
-
-		require(error && error->status != STATUS_OK);
-		status = error->status;
-		reply = error->drops_connection ? NULL : reply;
-	}
-	is_pending = false;
-	current = reply;
-	call.done(status, reply, call.arg);
-	current = NULL;
-	free(call.owned);
+	require(strcmp(argv[0], "DEL") != 0 || (current && current->type != REDIS_REPLY_ERROR));
 }
 
 /* ---- the calls ---- */
@@ -142,6 +76,20 @@ static void legacy_found(enum status status, bool exists, void *arg)
 static void done(enum status status, void *arg)
 {
 	complete(status);
+}
+
+static void cancelled(enum status status, const struct job_key *cancelled_keys, int n, void *arg)
+{
+	complete(status);
+	require(n == KEYS);
+	for (int i = 0; i < n; i++)
+		require(cancelled_keys[i].kind == keys[i].kind && cancelled_keys[i].index == keys[i].index);
+}
+
+static void claimed(enum status status, bool is_mine, void *arg)
+{
+	complete(status);
+	require(!is_mine || (status == STATUS_OK && current->type == REDIS_REPLY_STATUS));
 }
 
 static void looked_up(enum status status, const struct job_result *results, int n, void *arg)
@@ -218,86 +166,111 @@ static void asked(enum status status, const struct job_key *key, const char *req
 	require(!key || (status == STATUS_OK && key->kind < KIND_COUNT && key->index >= 0 && strlen(request_id) < SIZE_MAX));
 }
 
-static void call(uint8_t choice)
+#define REPORTED 24  /* calls that report what became of them */
+#define UNREPORTED 3 /* and those that do not */
+
+static const struct jobs_refiller refiller = {
+	.process = "a", .lease_ms = 1000, .room = {10, 1000}, .wants = {true, true}, .is_urgent = true};
+
+/* As values calls. */
+static void call_producer(uint8_t choice, struct scope *scope)
 {
 	static const struct job_to_add to_add[KEYS] = {{{KIND_LUCAS, 1}, "r"}, {{KIND_LUCAS, 2}, "r"}, {{KIND_LUCAS, 3}, ""}};
-	static const struct job_finished finished[2] = {{&jobs[0], "1", 1, 5}, {&jobs[1], "29", 2, 0}};
 	static const struct jobs_room room = {.names = 10, .large_us = 1000};
-	static const struct jobs_refiller refiller = {
-		.process = "a", .lease_ms = 1000, .room = {10, 1000}, .wants = {true, true}, .is_urgent = true};
 	static const struct jobs_written written[1] = {{"1-1", {KIND_LUCAS, 1}}};
-	struct scope scope;
-	bool is_wrapped = true;
 
-	scope_init(&scope);
-	switch (choice % 21) {
+	switch (choice) {
 	case 0:
-		return jobs_add(NULL, &scope, room, to_add, KEYS, added, NULL);
+		return jobs_add(NULL, scope, room, to_add, KEYS, added, NULL);
 	case 1:
-		return jobs_refill(NULL, &scope, &refiller, keys, KEYS, refilled, NULL);
+		return jobs_refill(NULL, scope, &refiller, keys, KEYS, refilled, NULL);
 	case 2:
-		return jobs_retry(NULL, &scope, keys[0], false, done, NULL);
+		return jobs_retry(NULL, scope, keys[0], false, done, NULL);
 	case 3:
-		return jobs_look_up(NULL, &scope, keys, KEYS, looked_up, NULL);
+		return jobs_look_up(NULL, scope, keys, KEYS, looked_up, NULL);
 	case 4:
-		return jobs_read_decimal(NULL, &scope, keys[1], decimal_read, NULL);
-	case 5:
-		return jobs_receive(NULL, &scope, JOBS_SMALL, "consumer", 10, 1000, received, &is_wrapped);
-	case 6:
-		return jobs_take_over(NULL, &scope, JOBS_SMALL, "consumer", 0, 1000, 5, 10, received, NULL);
-	case 7:
-		return jobs_finish(NULL, &scope, 60, finished, 2, done, NULL);
-	case 8:
-		return jobs_renew(NULL, &scope, "consumer", jobs, KEYS, done, NULL);
-	case 9:
-		return jobs_release(NULL, &scope, "consumer", jobs, KEYS, 1000, done, NULL);
-	case 10:
-		return jobs_bury(NULL, &scope, &jobs[2], done, NULL);
-	case 11:
-		return jobs_count(NULL, &scope, counted, NULL);
+		return jobs_read_decimal(NULL, scope, keys[1], decimal_read, NULL);
 	case 12:
-		return jobs_refill_begin(NULL, &scope, &refiller, refill_begun, NULL);
+		return jobs_refill_begin(NULL, scope, &refiller, refill_begun, NULL);
 	case 13:
-		return jobs_unwritten_receive(NULL, &scope, 1000, unwritten, NULL);
+		return jobs_unwritten_receive(NULL, scope, 1000, unwritten, NULL);
 	case 14:
-		return jobs_unwritten_take_over(NULL, &scope, 1000, unwritten, NULL);
+		return jobs_unwritten_take_over(NULL, scope, 1000, unwritten, NULL);
 	case 15:
-		return jobs_written(NULL, &scope, written, 1, done, NULL);
+		return jobs_written(NULL, scope, written, 1, done, NULL);
 	case 16:
-		return jobs_legacy_exists(NULL, &scope, legacy_found, NULL);
+		return jobs_legacy_exists(NULL, scope, legacy_found, NULL);
 	case 17:
-		return jobs_legacy_look_up(NULL, &scope, keys, KEYS, looked_up, NULL);
+		return jobs_legacy_look_up(NULL, scope, keys, KEYS, looked_up, NULL);
 	case 18:
-		return jobs_ask_decimal(NULL, &scope, keys[0], "r", done, NULL);
+		return jobs_ask_decimal(NULL, scope, keys[0], "r", done, NULL);
+	case 21:
+		return jobs_cancel(NULL, scope, keys, KEYS, cancelled, NULL);
+	case 23:
+		return jobs_backlog_claim(NULL, scope, "a", 1000, claimed, NULL);
+	}
+}
+
+/* As worker calls, and healthcheck: jobs_count(). */
+static void call_consumer(uint8_t choice, struct scope *scope)
+{
+	static const struct job_finished finished[2] = {{&jobs[0], "1", 1, 5}, {&jobs[1], "29", 2, 0}};
+	static bool is_wrapped = true;
+
+	switch (choice) {
+	case 5:
+		return jobs_receive(NULL, scope, JOBS_SMALL, "consumer", 10, 1000, received, &is_wrapped);
+	case 6:
+		return jobs_take_over(NULL, scope, JOBS_SMALL, "consumer", 0, 1000, 5, 10, received, NULL);
+	case 7:
+		return jobs_finish(NULL, scope, 60, finished, 2, done, NULL);
+	case 8:
+		return jobs_renew(NULL, scope, "consumer", jobs, KEYS, done, NULL);
+	case 9:
+		return jobs_release(NULL, scope, "consumer", jobs, KEYS, 1000, done, NULL);
+	case 10:
+		return jobs_bury(NULL, scope, &jobs[2], done, NULL);
+	case 11:
+		return jobs_count(NULL, scope, counted, NULL);
 	case 19:
-		return jobs_asked_receive(NULL, &scope, asked, NULL);
+		return jobs_asked_receive(NULL, scope, asked, NULL);
 	case 20:
-		return jobs_present(NULL, &scope, "consumer", 2, 100, done, NULL);
+		return jobs_present(NULL, scope, "consumer", 2, 100, done, NULL);
+	case 22:
+		return jobs_asked_finish(NULL, scope, 60, keys[1], "29", 2, done, NULL);
+	}
+}
+
+static void call_without_report(uint8_t choice, struct scope *scope)
+{
+	switch (choice) {
+	case REPORTED:
+		return jobs_backlog_keep(NULL, scope, 7, 1000);
+	case REPORTED + 1:
+		return jobs_refill_end(NULL, scope, &refiller, 1000,
+				       (enum jobs_waiting[]){JOBS_WAITING_NONE, JOBS_WAITING_SOME});
+	case REPORTED + 2:
+		return jobs_legacy_expire(NULL, scope);
 	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	uint8_t choice = take_byte(&data, &size);
+	uint8_t choice = take_byte(&data, &size) % (REPORTED + UNREPORTED);
 	redisReader *reader = open_replies(data, size);
+	struct scope scope;
 
 	if (!reader)
 		return 0;
 	log_init("fuzz", "fuzz", LOG_ERROR + 1);
+	scope_init(&scope);
 	completed = 0;
-	call(choice);
-	require(is_pending && completed == 0);
-	for (int command = 0; is_pending; command++) {
-		void *reply = NULL;
-
-		require(command < COMMANDS_MAX && completed == 0);
-		if (redisReaderGetReply(reader, &reply) != REDIS_OK)
-			reply = NULL;
-		answer(reply);
-		if (reply)
-			freeReplyObject(reply);
-	}
-	require(completed == 1);
+	call_producer(choice, &scope);
+	call_consumer(choice, &scope);
+	call_without_report(choice, &scope);
+	require(pending_count > 0 && completed == 0);
+	answer_all(reader);
+	require(completed == (choice < REPORTED));
 	redisReaderFree(reader);
 	return 0;
 }

@@ -1,13 +1,15 @@
-/* Bytes that are read as UTF-8, base64url, a whole number or percent-encoding, and written as JSON. Invariants:
+/* Bytes that are read as UTF-8, base64url, a whole number, percent-encoding or a traceparent, and written as JSON. Invariants:
  * - UTF-8: the verdict is that of a reference, which decodes each character and encodes it again in its shortest form; it does
  *   not depend on where the bytes are split;
  * - base64url: the verdict and the bytes are those of Mbed TLS, but for what has a second spelling; encoding and decoding are
  * the inverse of each other;
  * - int64: what is accepted is the one spelling of the number, and every number in its one spelling is accepted;
  * - percent-encoding: decoding in place is decoding; what was decoded, encoded anew, is decoded as the same;
+ * - traceparent: accepted as W3C's grammar says, written here as a regular expression; what is handed on is of the same trace;
  * - JSON: what is written is accepted by our reader, and is the same text but for bytes that are not UTF-8. */
 #include <inttypes.h>
 #include <mbedtls/base64.h>
+#include <regex.h>
 #include <stdio.h>
 
 #include "auth/base64url.h"
@@ -17,6 +19,7 @@
 #include "base/utf8.h"
 #include "fuzz.h"
 #include "net/url.h"
+#include "trace/trace.h"
 
 /* ---- UTF-8 ---- */
 
@@ -206,6 +209,43 @@ static void check_percent(const uint8_t *data, size_t size, bool is_query)
 	free(in_place);
 }
 
+/* ---- traceparent (https://www.w3.org/TR/trace-context/#traceparent-header) ---- */
+
+static bool matches(const char *text, const char *pattern, regex_t *compiled)
+{
+	if (!compiled->re_nsub)
+		require(regcomp(compiled, pattern, REG_EXTENDED) == 0);
+	return regexec(compiled, text, 0, NULL, 0) == 0;
+}
+
+static bool is_traceparent(const char *text)
+{
+	static regex_t shape, invalid;
+
+	return matches(text,
+		       "^(00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$|[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-|$))",
+		       &shape) &&
+	       !matches(text, "^(ff|..-0{32}|.{35}-0{16}|00.{53}-)", &invalid);
+}
+
+static void check_traceparent(const char *text)
+{
+	char handed_on[TRACE_PARENT_BYTES];
+	struct trace continued, begun, again;
+
+	trace_continue(&continued, text);
+	require((continued.id[0] != '\0') == is_traceparent(text));
+	trace_begin(&begun, text, "198.51.100.7");
+	require(strlen(begun.id) == TRACE_ID_BYTES - 1 && strlen(begun.span) == TRACE_SPAN_ID_BYTES - 1);
+	trace_format(&begun, handed_on);
+	trace_continue(&again, handed_on);
+	require(strcmp(again.id, begun.id) == 0 && strcmp(again.parent, begun.span) == 0);
+	if (continued.id[0])
+		require(strncmp(continued.id, text + 3, 32) == 0 && strcmp(begun.id, continued.id) == 0);
+	else
+		require(!begun.parent[0] && !continued.span[0] && !continued.is_sampled);
+}
+
 /* ---- JSON ---- */
 
 /* The text, with U+FFFD for each byte that begins no character. */
@@ -241,7 +281,7 @@ static void check_json(const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char *bytes = copy_bytes(data, size);
+	char *bytes = copy_bytes(data, size), *text = copy_text(data, size);
 
 	check_utf8(data, size);
 	check_base64url_text(bytes, size);
@@ -249,7 +289,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_int64(data, size);
 	check_percent(data, size, false);
 	check_percent(data, size, true);
+	check_traceparent(text);
 	check_json(data, size);
+	free(text);
 	free(bytes);
 	return 0;
 }

@@ -69,40 +69,50 @@ void introspection_free(struct introspection *introspection)
 	free(introspection);
 }
 
-static enum auth_verdict verdict_of(const struct http_response *response, const cJSON *json)
-{
-	if (response->code == 200)
-		return AUTH_OK;
-	return response->code == 401 && json ? auth_verdict_of(json_text(json, "code")) : AUTH_UNKNOWN;
-}
-
-static void read_user(const cJSON *json, struct introspection_user *user)
+/* False: this is no answer of users, which names the user of each good token. */
+static bool read_user(const cJSON *json, struct introspection_user *ret_user)
 {
 	const cJSON *data = cJSON_GetObjectItemCaseSensitive(json, "data");
 	const char *name = json_text(data, "username");
+	struct introspection_user user = {0};
 
-	if (json_int(data, "id", &user->id) != STATUS_OK)
-		user->id = 0;
-	if (json_bool(data, "admin", &user->is_admin) != STATUS_OK)
-		user->is_admin = false;
-	snprintf(user->name, sizeof user->name, "%s", name ? name : "");
+	if (!name || json_int(data, "id", &user.id) != STATUS_OK || user.id <= 0 ||
+	    json_bool(data, "admin", &user.is_admin) != STATUS_OK)
+		return false;
+	snprintf(user.name, sizeof user.name, "%s", name);
+	*ret_user = user;
+	return true;
+}
+
+/* The question has a token, so that a server which has got none was not asked it. */
+static enum auth_verdict read_refusal(const cJSON *json)
+{
+	enum auth_verdict verdict = auth_verdict_of(json_text(json, "code"));
+
+	return verdict == AUTH_MISSING ? AUTH_UNKNOWN : verdict;
+}
+
+static enum auth_verdict read_answer(const struct http_response *response, struct introspection_user *ret_user)
+{
+	enum auth_verdict verdict = AUTH_UNKNOWN;
+	cJSON *json = NULL;
+
+	if (json_parse(response->body, response->len, &json) != STATUS_OK)
+		return AUTH_UNKNOWN;
+	if (response->code == 200 && read_user(json, ret_user))
+		verdict = AUTH_OK;
+	else if (response->code == 401)
+		verdict = read_refusal(json);
+	cJSON_Delete(json);
+	return verdict;
 }
 
 static void answered(enum status status, const struct http_response *response, const char *reason, void *arg)
 {
 	struct question *question = arg;
-	enum auth_verdict verdict = AUTH_UNKNOWN;
 	struct introspection_user user = {0};
-	cJSON *json = NULL;
+	enum auth_verdict verdict = status == STATUS_OK ? read_answer(response, &user) : AUTH_UNKNOWN;
 
-	if (status == STATUS_OK) {
-		if (json_parse(response->body, response->len, &json) != STATUS_OK)
-			json = NULL;
-		verdict = verdict_of(response, json);
-	}
-	if (verdict == AUTH_OK)
-		read_user(json, &user);
-	cJSON_Delete(json);
 	if (question_end(question))
 		question->done(verdict, &user, question->arg);
 	free(question);

@@ -36,10 +36,10 @@ struct introspection_user {
 
 /* authorization: the header of a request, not empty. Where auth_check() can verify its token, except for its revocation, it
  * has. The verdict is AUTH_OK, AUTH_EXPIRED, AUTH_INVALID, AUTH_INACTIVE, or AUTH_UNKNOWN when users has not answered within
- * the time, or answered something else; user is borrowed for the callback. Obeys the law of asynchronous calls (scope.h).
- * client: the address or network of the client that sent it, where a client that has no good token can cause a question; else
- * NULL. False, and done never runs: users cannot be asked, or as many questions are under way as may be, of all or of this
- * client. */
+ * the time, or answered something else, such as 200 without the user of the token; user is borrowed for the callback. Obeys the
+ * law of asynchronous calls (scope.h). client: the address or network of the client that sent it, where a client that has no
+ * good token can cause a question; else NULL. False, and done never runs: users cannot be asked, or as many questions are under
+ * way as may be, of all or of this client. */
 typedef void introspection_done(enum auth_verdict verdict, const struct introspection_user *user, void *arg);
 bool introspection_ask(struct introspection *introspection, struct scope *scope, const char *client, const char *authorization,
 		       introspection_done *done, void *arg) MUST_CHECK;

@@ -1,6 +1,8 @@
 #include "base/json.h"
 
 #include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/utf8.h"
@@ -49,6 +51,16 @@ static bool skip_word(struct text *text, const char *word)
 	return true;
 }
 
+/* Is it within the range of a double? Beyond it, different numbers would all become the same infinity (RFC 8259 §6). */
+static bool is_in_range(const char *number, size_t len)
+{
+	char copy[NUMBER_BYTES_MAX + 1];
+
+	memcpy(copy, number, len);
+	copy[len] = '\0';
+	return isfinite(strtod(copy, NULL));
+}
+
 static bool read_number(struct text *text)
 {
 	const char *first = text->at;
@@ -63,7 +75,7 @@ static bool read_number(struct text *text)
 		if (!skip_digits(text))
 			return false;
 	}
-	return text->at - first <= NUMBER_BYTES_MAX;
+	return text->at - first <= NUMBER_BYTES_MAX && is_in_range(first, (size_t)(text->at - first));
 }
 
 /* The UTF-16 code unit that four hexadecimal digits name; -1: malformed. */

@@ -1,7 +1,8 @@
 /* Reads JSON that a peer sent (RFC 8259). cJSON builds the tree, and gets only text that a strict reader has accepted: the
  * grammar to the letter, well-formed UTF-8, escapes that name characters other than NUL, no byte order mark, at most 16 levels
- * of nesting, and numbers of at most 63 characters. Duplicate keys and objects of more than 64 keys are refused too. The caller
- * limits the size. cJSON keeps numbers as doubles: use strings beyond 2^53. json_write.h writes. */
+ * of nesting, and numbers of at most 63 characters, within the range of a double. Duplicate keys and objects of more than 64
+ * keys are refused too. The caller limits the size. cJSON keeps numbers as doubles: use strings beyond 2^53. json_write.h
+ * writes. */
 #ifndef ABACUS_BASE_JSON_H
 #define ABACUS_BASE_JSON_H
 

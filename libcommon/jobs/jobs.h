@@ -38,7 +38,7 @@
 
 #define JOBS_PREVIEW_DIGITS 1000 /* up to this length the preview is the whole result */
 #define JOBS_BATCH_MAX 256
-#define JOBS_ID_BYTES 44 /* of a stream's id: two numbers of 64 bits, and a dash */
+#define JOBS_ID_BYTES REDIS_ENTRY_ID_BYTES
 #define JOBS_LIVE_CHANNEL "live"
 #define JOBS_REQUEST_ID_BYTES 65
 #define JOBS_ASKED_MAX 1000 /* decimals that readers wait for */

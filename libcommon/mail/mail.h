@@ -86,7 +86,7 @@ void mail_take(struct redis *redis, struct scope *scope, int max, mail_taken *do
 struct mail_entries {
 	struct mail_report reports[MAIL_BATCH_MAX];
 	int n;
-	char ids[MAIL_BATCH_MAX][48];
+	char ids[MAIL_BATCH_MAX][REDIS_ENTRY_ID_BYTES];
 	int ids_n;
 };
 typedef void mail_read(enum status status, const struct mail_entries *entries, void *arg);

@@ -11,13 +11,20 @@ REDIS_SCRIPT(libcommon_redis, limit_undo, limit_undo);
 struct counting { /* freed with its redis_call */
 	limit_counted *done;
 	void *arg;
+	long window_s; /* the longest */
 };
+
+/* No window ends later than its length from now. */
+static bool is_retry(const redisReply *reply, long window_s)
+{
+	return reply->type == REDIS_REPLY_INTEGER && reply->integer >= 0 && reply->integer <= window_s;
+}
 
 static void counted(enum status status, const redisReply *reply, void *arg)
 {
 	struct counting *counting = arg;
 
-	if (status == STATUS_OK && reply->type != REDIS_REPLY_INTEGER)
+	if (status == STATUS_OK && !is_retry(reply, counting->window_s))
 		status = redis_unexpected("limit_count", reply);
 	counting->done(status, status == STATUS_OK ? (long)reply->integer : 0, counting->arg);
 }
@@ -29,9 +36,12 @@ void limit_count(struct redis *redis, struct scope *scope, const struct limit *l
 	struct counting *counting = mem_alloc(sizeof *counting);
 	int argc = 0;
 
-	*counting = (struct counting){done, arg};
-	for (int i = 0; i < n; i++)
+	*counting = (struct counting){done, arg, 0};
+	for (int i = 0; i < n; i++) {
 		argv[argc++] = limits[i].key;
+		if (limits[i].window_s > counting->window_s)
+			counting->window_s = limits[i].window_s;
+	}
 	argv[argc++] = LIMIT_COUNTERS_MAX;
 	for (int i = 0; i < n; i++) {
 		int64_format(limits[i].events, numbers[i][0]);

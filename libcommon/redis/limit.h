@@ -20,7 +20,8 @@ struct limit {
 /* For the scripts of redis_new(). */
 extern const struct redis_script limit_count_script, limit_undo_script;
 
-/* retry_s: 0: counted; else a limit is reached, for that many more seconds. Without Redis's answer, status is not STATUS_OK. */
+/* retry_s: 0: counted; else a limit is reached, for that many more seconds, up to the longest window. Without Redis's answer,
+ * status is not STATUS_OK. */
 typedef void limit_counted(enum status status, long retry_s, void *arg);
 /* Counts an event on each of n limits (1 to LIMITS_MAX), or on none of them if one is reached. */
 void limit_count(struct redis *redis, struct scope *scope, const struct limit *limits, int n, limit_counted *done, void *arg);

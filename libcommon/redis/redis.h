@@ -74,7 +74,8 @@ const char *redis_text(const redisReply *reply);
 const redisReply *redis_stream_entries(const redisReply *reply);
 /* Nil: the time of such a read was over, or the stream is empty. */
 bool redis_is_nil(const redisReply *reply);
-/* Is it an entry of a stream, [id, [field, value, …]]? */
+#define REDIS_ENTRY_ID_BYTES 44 /* of an entry of a stream: two numbers of 64 bits, and a dash */
+/* Is it an entry of a stream, [id, [field, value, …]]? Its id is a text that fits into so many bytes. */
 bool redis_is_entry(const redisReply *reply);
 
 /* The call that was just made; valid until the loop's next turn, for redis_call_own(). */

@@ -1,5 +1,7 @@
 #include "redis/redis.h"
 
+#include <string.h>
+
 #include "base/log.h"
 
 enum status redis_unexpected(const char *command, const redisReply *reply)
@@ -32,7 +34,13 @@ const redisReply *redis_stream_entries(const redisReply *reply)
 	return reply->type == REDIS_REPLY_ARRAY ? reply : NULL;
 }
 
+/* One that were cut off would name another entry. */
+static bool is_entry_id(const redisReply *reply)
+{
+	return reply->type == REDIS_REPLY_STRING && reply->len < REDIS_ENTRY_ID_BYTES && strlen(reply->str) == reply->len;
+}
+
 bool redis_is_entry(const redisReply *reply)
 {
-	return is_pair(reply) && reply->element[0]->type == REDIS_REPLY_STRING && reply->element[1]->type == REDIS_REPLY_ARRAY;
+	return is_pair(reply) && is_entry_id(reply->element[0]) && reply->element[1]->type == REDIS_REPLY_ARRAY;
 }

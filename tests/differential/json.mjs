@@ -1,7 +1,7 @@
 // usage: node json.mjs READER FOLDER [COUNT] [SEED]: gives the JSON texts of the folder, and COUNT texts that are made of them, to our
 // reader (the program READER, made of json_reader.c) and to JSON.parse(). The law is that ours accepts what JSON.parse() accepts,
 // with the same value, but for what ours refuses by decision (libcommon/base/json.h): repeated or too many names, deep nesting, long
-// numbers, NUL and halves of surrogate pairs in strings.
+// numbers and those beyond a double, NUL and halves of surrogate pairs in strings.
 
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
@@ -91,12 +91,12 @@ function isRefusedByDecision(bytes, value) {
 		(text.match(/"(?:[^"\\]|\\.)*"\s*:/g) ?? []).length > nameCount(value) ||
 		mostNames(value) > NAMES_MAX ||
 		depthOf(value) > DEPTH_MAX ||
-		(withoutStrings.match(/[-+.eE0-9]+/g) ?? []).some((number) => number.length > NUMBER_MAX) ||
+		(withoutStrings.match(/[-+.eE0-9]+/g) ?? []).some((number) => number.length > NUMBER_MAX || Math.abs(Number(number)) === Infinity) ||
 		strings(value).some((string) => string.includes("\0") || /\p{Surrogate}/u.test(string))
 	);
 }
 
-// cJSON writes what is beyond a double as null, and -0 as 0.
+// cJSON writes -0 as 0.
 const comparable = (value) => JSON.parse(JSON.stringify(value), (_name, child) => (Object.is(child, -0) ? 0 : child));
 
 const seeds = readdirSync(folder).map((name) => readFileSync(`${folder}/${name}`));

@@ -9,6 +9,9 @@
 #include "tests/http/http_fixture.h"
 
 #define TOKEN "Bearer a.b.c"
+#define GOOD                                            \
+	"HTTP/1.1 200 OK\r\nContent-Length: 49\r\n\r\n" \
+	"{\"data\":{\"id\":7,\"username\":\"maxm\",\"admin\":false}}"
 
 static struct peer peer;
 static struct introspection *introspection;
@@ -63,7 +66,7 @@ static enum auth_verdict ask(void)
 
 static void test_a_token_that_users_accepts_is_good_and_was_asked_with_its_header(void **state)
 {
-	users_answers("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+	users_answers(GOOD);
 	assert_int_equal(ask(), AUTH_OK);
 	assert_non_null(strstr(peer.request, "GET /auth/status HTTP/1.1\r\n"));
 	assert_non_null(strstr(peer.request, "\r\nAuthorization: " TOKEN "\r\n"));
@@ -75,13 +78,9 @@ static void test_a_user_is_an_admin_only_if_users_says_so_of_a_good_token(void *
 		const char *status, *body;
 		bool is_admin;
 	} rows[] = {
-		{"200 OK", "{\"data\":{\"admin\":true}}", true},
-		{"200 OK", "{\"data\":{\"admin\":false}}", false},
-		{"200 OK", "{\"data\":{\"admin\":\"true\"}}", false},
-		{"200 OK", "{\"admin\":true}", false},
-		{"200 OK", "{\"data\":[true]}", false},
-		{"200 OK", "no JSON", false},
-		{"401 No", "{\"data\":{\"admin\":true}}", false},
+		{"200 OK", "{\"data\":{\"id\":7,\"username\":\"a\",\"admin\":true}}", true},
+		{"200 OK", "{\"data\":{\"id\":7,\"username\":\"a\",\"admin\":false}}", false},
+		{"401 No", "{\"data\":{\"id\":7,\"username\":\"a\",\"admin\":true}}", false},
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -101,8 +100,7 @@ static void test_a_user_is_an_admin_only_if_users_says_so_of_a_good_token(void *
 
 static void test_the_user_of_a_good_token_is_named(void **state)
 {
-	users_answers(
-		"HTTP/1.1 200 OK\r\nContent-Length: 49\r\n\r\n{\"data\":{\"id\":7,\"username\":\"maxm\",\"admin\":false}}");
+	users_answers(GOOD);
 	assert_int_equal(ask(), AUTH_OK);
 	assert_int_equal(user.id, 7);
 	assert_string_equal(user.name, "maxm");
@@ -117,6 +115,7 @@ static void test_a_refusal_of_users_is_given_on_as_it_is(void **state)
 		{"{\"code\":\"token_invalid\"}", AUTH_INVALID},
 		{"{\"code\":\"user_inactive\"}", AUTH_INACTIVE},
 		{"{\"code\":\"token_expired\"}", AUTH_EXPIRED},
+		{"{\"code\":\"token_missing\"}", AUTH_UNKNOWN},
 		{"{\"code\":\"other\"}", AUTH_UNKNOWN},
 		{"{\"code\":1}", AUTH_UNKNOWN},
 		{"no JSON", AUTH_UNKNOWN},
@@ -129,6 +128,38 @@ static void test_a_refusal_of_users_is_given_on_as_it_is(void **state)
 			 strlen(rows[i].body), rows[i].body);
 		users_answers(answer);
 		assert_int_equal(ask(), rows[i].verdict);
+		introspection_free(introspection);
+		peer_close(&peer);
+	}
+	introspection = NULL;
+	peer.listener = NULL;
+}
+
+static void test_a_good_answer_that_names_no_user_is_not_of_users(void **state)
+{
+	static const char *const bodies[] = {
+		"",
+		"no JSON",
+		"<html></html>",
+		"{}",
+		"[]",
+		"{\"id\":7,\"username\":\"a\",\"admin\":true}",
+		"{\"data\":[true]}",
+		"{\"data\":{\"username\":\"a\",\"admin\":true}}",
+		"{\"data\":{\"id\":0,\"username\":\"a\",\"admin\":true}}",
+		"{\"data\":{\"id\":\"7\",\"username\":\"a\",\"admin\":true}}",
+		"{\"data\":{\"id\":7,\"admin\":true}}",
+		"{\"data\":{\"id\":7,\"username\":\"a\",\"admin\":\"true\"}}",
+	};
+
+	for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+		char answer[200];
+
+		snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", strlen(bodies[i]),
+			 bodies[i]);
+		users_answers(answer);
+		assert_int_equal(ask(), AUTH_UNKNOWN);
+		assert_true(user.id == 0 && !user.is_admin && !*user.name);
 		introspection_free(introspection);
 		peer_close(&peer);
 	}
@@ -170,7 +201,7 @@ static void test_without_a_url_users_cannot_be_asked(void **state)
 
 static void test_so_many_questions_are_under_way_at_once_and_no_more(void **state)
 {
-	users_answers("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+	users_answers(GOOD);
 	for (int i = 0; i < INTROSPECTION_IN_FLIGHT_MAX; i++)
 		assert_true(introspection_ask(introspection, &scope, NULL, TOKEN, answered, NULL));
 	assert_false(introspection_ask(introspection, &scope, NULL, TOKEN, answered, NULL));
@@ -180,7 +211,7 @@ static void test_so_many_questions_are_under_way_at_once_and_no_more(void **stat
 
 static void test_one_client_has_few_questions_under_way_and_leaves_places_to_others(void **state)
 {
-	users_answers("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+	users_answers(GOOD);
 	for (int i = 0; i < INTROSPECTION_OF_ONE; i++)
 		assert_true(introspection_ask(introspection, &scope, "203.0.113.1", TOKEN, answered, NULL));
 	assert_false(introspection_ask(introspection, &scope, "203.0.113.1", TOKEN, answered, NULL));
@@ -194,7 +225,7 @@ static void test_many_clients_do_not_take_the_places_of_those_that_are_trusted(v
 {
 	char client[24];
 
-	users_answers("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+	users_answers(GOOD);
 	introspection_trust(introspection, "203.0.113.1");
 	for (int i = 0; i < INTROSPECTION_IN_FLIGHT_MAX; i++) {
 		snprintf(client, sizeof client, "198.51.100.%d", i);
@@ -211,7 +242,7 @@ static void test_only_the_latest_clients_are_trusted(void **state)
 {
 	char client[24];
 
-	users_answers("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+	users_answers(GOOD);
 	introspection_trust(introspection, "203.0.113.1");
 	for (int i = 0; i < INTROSPECTION_CLIENTS_MAX; i++) {
 		snprintf(client, sizeof client, "198.51.100.%d", i);
@@ -226,7 +257,7 @@ static void test_only_the_latest_clients_are_trusted(void **state)
 
 static void test_a_cancelled_question_gets_no_answer_and_gives_its_place_back(void **state)
 {
-	users_answers("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+	users_answers(GOOD);
 	for (int i = 0; i < INTROSPECTION_IN_FLIGHT_MAX; i++)
 		assert_true(introspection_ask(introspection, &scope, NULL, TOKEN, answered, NULL));
 	scope_cancel(&scope);
@@ -237,7 +268,7 @@ static void test_a_cancelled_question_gets_no_answer_and_gives_its_place_back(vo
 
 static void test_freeing_with_questions_under_way_runs_no_callback(void **state)
 {
-	users_answers("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+	users_answers(GOOD);
 	for (int i = 0; i < 3; i++)
 		assert_true(introspection_ask(introspection, &scope, NULL, TOKEN, answered, NULL));
 	introspection_free(introspection);
@@ -254,6 +285,7 @@ int main(void)
 		INTROSPECTION_TEST(test_a_user_is_an_admin_only_if_users_says_so_of_a_good_token),
 		INTROSPECTION_TEST(test_the_user_of_a_good_token_is_named),
 		INTROSPECTION_TEST(test_a_refusal_of_users_is_given_on_as_it_is),
+		INTROSPECTION_TEST(test_a_good_answer_that_names_no_user_is_not_of_users),
 		INTROSPECTION_TEST(test_any_other_answer_leaves_the_token_unknown),
 		INTROSPECTION_TEST(test_without_a_url_users_cannot_be_asked),
 		INTROSPECTION_TEST(test_so_many_questions_are_under_way_at_once_and_no_more),

@@ -118,6 +118,18 @@ static void test_a_malformed_number_in_a_string_is_text(void **state)
 	assert_string_equal(json_text(json, "a"), "007 1. -.5");
 }
 
+static void test_a_number_beyond_the_range_of_a_double_is_refused(void **state)
+{
+	static const char *const texts[] = {"1e309", "-1e309", "1e99999", "[1e753]", "{\"a\":17976931348623159e292}"};
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		if (parse(texts[i]) != STATUS_INVALID)
+			fail_msg("%s", texts[i]);
+	assert_int_equal(parse("1e308"), STATUS_OK);
+	assert_int_equal(parse("-1.7976931348623157e308"), STATUS_OK);
+	assert_int_equal(parse("1e-999"), STATUS_OK);
+}
+
 static enum status parse_number_of(int digits)
 {
 	char text[100];
@@ -369,6 +381,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_broken_texts_are_refused, drop),
 		cmocka_unit_test_teardown(test_numbers_that_break_the_grammar_are_refused, drop),
 		cmocka_unit_test_teardown(test_a_malformed_number_in_a_string_is_text, drop),
+		cmocka_unit_test_teardown(test_a_number_beyond_the_range_of_a_double_is_refused, drop),
 		cmocka_unit_test_teardown(test_a_number_of_63_characters_is_read_and_of_64_refused, drop),
 		cmocka_unit_test_teardown(test_structure_that_breaks_the_grammar_is_refused, drop),
 		cmocka_unit_test_teardown(test_every_control_character_is_refused_in_a_string, drop),

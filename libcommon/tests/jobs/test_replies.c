@@ -254,6 +254,8 @@ static const struct {
 	{"*2\r\n$3\r\n0-0\r\n*0\r\n", OF(TAKE_OVER_UNWRITTEN)},
 	{"*3\r\n$3\r\n0-0\r\n*1\r\n*2\r\n$3\r\n1-1\r\n*0\r\n*0\r\n", OF(TAKE_OVER_UNWRITTEN)},
 	{"*2\r\n$3\r\n0-0\r\n*1\r\n:1\r\n", 0},
+	{"*1\r\n*2\r\n$44\r\n18446744073709551615-18446744073709551615-12\r\n*0\r\n", OF(RECEIVE) | OF(RECEIVE_UNWRITTEN)},
+	{"*2\r\n$3\r\n0-0\r\n*1\r\n*2\r\n$44\r\n18446744073709551615-18446744073709551615-12\r\n*0\r\n", 0},
 	{"*4\r\n:1\r\n:2\r\n$3\r\n1-1\r\n:3\r\n", OF(COUNT)},
 	{"*4\r\n:1\r\n:2\r\n$0\r\n\r\n:-1\r\n", OF(COUNT)},
 	{"*3\r\n:1\r\n:2\r\n:3\r\n", OF(REFILL_BEGIN)},

@@ -57,7 +57,8 @@ static void test_what_is_no_list_is_internal(void **state)
 static void test_a_list_of_what_are_no_entries_is_internal(void **state)
 {
 	static const char *const replies[] = {"*1\r\n:1\r\n", "*1\r\n*0\r\n", "*1\r\n*2\r\n:1\r\n*0\r\n",
-					      "*1\r\n*2\r\n$3\r\n1-1\r\n$1\r\na\r\n"};
+					      "*1\r\n*2\r\n$3\r\n1-1\r\n$1\r\na\r\n",
+					      "*1\r\n*2\r\n$44\r\n18446744073709551615-18446744073709551615-12\r\n*0\r\n"};
 
 	for (size_t i = 0; i < sizeof replies / sizeof *replies; i++)
 		expect_internal(replies[i]);

@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "redis/redis.h"
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
@@ -43,6 +45,25 @@ static void test_an_entry_is_an_id_and_an_array_of_fields(void **state)
 	assert_false(redis_is_entry(&text));
 }
 
+static redisReply text_of(char *bytes, size_t len)
+{
+	return (redisReply){.type = REDIS_REPLY_STRING, .str = bytes, .len = len};
+}
+
+static void test_an_entry_has_an_id_that_is_kept_whole(void **state)
+{
+	char longest[] = "18446744073709551615-18446744073709551615-1",
+	     longer[] = "18446744073709551615-18446744073709551615-12";
+	redisReply whole = text_of(longest, strlen(longest)), cut = text_of(longer, strlen(longer)),
+		   with_nul = text_of("1-\0001", 4);
+	redisReply of_whole = ARRAY(&whole, &none), of_cut = ARRAY(&cut, &none), of_nul = ARRAY(&with_nul, &none);
+
+	assert_int_equal(sizeof longest, REDIS_ENTRY_ID_BYTES);
+	assert_true(redis_is_entry(&of_whole));
+	assert_false(redis_is_entry(&of_cut));
+	assert_false(redis_is_entry(&of_nul));
+}
+
 static void test_the_entries_of_a_read_are_found_and_a_read_without_any_has_none(void **state)
 {
 	redisReply stream = ARRAY(&text, &none), read = ARRAY(&stream), two = ARRAY(&stream, &stream);
@@ -63,6 +84,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_only_a_string_reply_has_a_text),
 		cmocka_unit_test(test_an_entry_is_an_id_and_an_array_of_fields),
+		cmocka_unit_test(test_an_entry_has_an_id_that_is_kept_whole),
 		cmocka_unit_test(test_the_entries_of_a_read_are_found_and_a_read_without_any_has_none),
 	};
 

@@ -11,7 +11,9 @@
 
 #include "tests/random_input.h"
 #include "near.h"
+#include "watch/full.h"
 #include "watch/parse.h"
+#include "watch/redis_watch.h"
 
 #define LEAST "process_cpu_seconds_total 1.5\nprocess_resident_memory_bytes 4096\nprocess_start_time_seconds 1.7e9\n"
 
@@ -237,6 +239,39 @@ static void test_the_keys_that_expire_are_added_up_over_the_databases(void **sta
 	assert_int_equal(parse_info_expiring("# Keyspace\r\n"), 0);
 }
 
+static void test_more_keys_than_there_can_be_are_no_number(void **state)
+{
+	assert_int_equal(parse_info_expiring("db0:keys=1,expires=9223372036854775807,avg_ttl=0\r\n"), INT64_MAX);
+	assert_int_equal(parse_info_expiring("db0:keys=1,expires=9223372036854775807\r\ndb1:keys=1,expires=1\r\n"), -1);
+	assert_int_equal(parse_info_expiring("db0:keys=1,expires=-1,avg_ttl=0\r\n"), -1);
+}
+
+static const char *judge(const char *info)
+{
+	static struct redis_readings readings;
+
+	return redis_watch_read(info, &readings);
+}
+
+static void test_redis_is_degraded_while_nearly_all_its_memory_is_used_and_few_keys_expire(void **state)
+{
+	assert_null(judge("used_memory:89\r\nmaxmemory:100\r\n"));
+	assert_string_equal(judge("used_memory:90\r\nmaxmemory:100\r\n"), "nearly all memory is used");
+	assert_null(judge("used_memory:90\r\nmaxmemory:0\r\n"));
+	assert_null(judge("used_memory:90\r\nmaxmemory:100\r\ndb0:keys=200,expires=100\r\n"));
+	assert_non_null(judge("used_memory:90\r\nmaxmemory:100\r\ndb0:keys=200,expires=99\r\n"));
+	assert_string_equal(judge("role:slave\r\n"), "a replica: it takes no writes");
+	assert_null(judge(""));
+}
+
+static void test_the_largest_numbers_are_compared_like_any_other(void **state)
+{
+	assert_non_null(judge("used_memory:9223372036854775807\r\nmaxmemory:9223372036854775807\r\n"));
+	assert_non_null(judge("used_memory:9223372036854775807\r\nmaxmemory:1\r\n"));
+	assert_null(judge("used_memory:1\r\nmaxmemory:9223372036854775807\r\n"));
+	assert_true(full_is_near(INT64_MAX, INT64_MAX) && !full_is_near(0, INT64_MAX));
+}
+
 static void test_mail_of_users_and_mailer_is_read(void **state)
 {
 	static const char text[] =
@@ -287,6 +322,9 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_keys_that_expire_are_added_up_over_the_databases),
+		cmocka_unit_test(test_more_keys_than_there_can_be_are_no_number),
+		cmocka_unit_test(test_redis_is_degraded_while_nearly_all_its_memory_is_used_and_few_keys_expire),
+		cmocka_unit_test(test_the_largest_numbers_are_compared_like_any_other),
 		cmocka_unit_test(test_metrics_are_read),
 		cmocka_unit_test(test_absent_metrics_are_negative_or_empty),
 		cmocka_unit_test(test_metrics_of_several_processes_are_added_up_and_the_earliest_start_counts),

@@ -259,7 +259,12 @@ int64_t parse_info_expiring(const char *info)
 	static const char name[] = ",expires=";
 	int64_t count = 0;
 
-	while ((info = strstr(info, name)))
-		count += strtoll(info += strlen(name), NULL, 10);
+	while ((info = strstr(info, name))) {
+		int64_t expiring = strtoll(info += strlen(name), NULL, 10);
+
+		if (expiring < 0 || expiring > INT64_MAX - count)
+			return -1;
+		count += expiring;
+	}
 	return count;
 }

@@ -28,7 +28,7 @@ enum status parse_stub_status(const char *text, int64_t *ret_active, int64_t *re
 /* Copies what follows `name:` in Redis's INFO, up to the end of the line, into value. False: there is no such line. */
 bool parse_info(const char *info, const char *name, char *value, size_t size);
 
-/* Of an INFO of Redis: how many keys expire, in all databases. */
+/* Of an INFO of Redis: how many keys expire, in all databases; -1: more than there can be. */
 int64_t parse_info_expiring(const char *info);
 
 #endif

@@ -6,8 +6,7 @@
 #include "monitor.h"
 #include "postgres/postgres.h"
 #include "service.h"
-
-#define FULL_PERCENT 90
+#include "watch/full.h"
 
 struct postgres_watch {
 	struct monitor *monitor;
@@ -62,7 +61,7 @@ static void looked(enum status status, const struct postgres_rows *rows, void *a
 		note(watch, HEALTH_DEGRADED, "a standby: it takes no writes");
 	else if (postgres_bool(rows, 0, 4))
 		note(watch, HEALTH_DEGRADED, "read-only: it takes no writes");
-	else if (readings->connections * 100 >= readings->connections_max * FULL_PERCENT)
+	else if (full_is_near(readings->connections, readings->connections_max))
 		note(watch, HEALTH_DEGRADED, "nearly all connections are used");
 	else
 		note(watch, HEALTH_UP, "");

@@ -11,9 +11,9 @@
 #include "monitor.h"
 #include "redis/redis.h"
 #include "service.h"
+#include "watch/full.h"
 #include "watch/parse.h"
 
-#define FULL_PERCENT 90
 #define EVICTABLE_MIN 100 /* keys that expire; with as many, what fills Redis is its cache of results */
 
 struct redis_watch {
@@ -55,21 +55,26 @@ static void read_role(const char *info, struct redis_readings *readings)
 					      : role);
 }
 
-static void judge(struct redis_watch *watch, const struct redis_readings *readings, int64_t expiring)
+const char *redis_watch_read(const char *info, struct redis_readings *readings)
 {
+	readings->memory_bytes = number_of(info, "used_memory");
+	readings->memory_max_bytes = number_of(info, "maxmemory");
+	readings->evicted = number_of(info, "evicted_keys");
+	readings->clients = number_of(info, "connected_clients");
+	read_role(info, readings);
 	if (strcmp(readings->role, "replica") == 0)
-		note(watch, HEALTH_DEGRADED, "a replica: it takes no writes");
-	else if (readings->memory_max_bytes > 0 && expiring < EVICTABLE_MIN &&
-		 readings->memory_bytes / FULL_PERCENT * 100 >= readings->memory_max_bytes)
-		note(watch, HEALTH_DEGRADED, "nearly all memory is used");
-	else
-		note(watch, HEALTH_UP, "");
+		return "a replica: it takes no writes";
+	if (readings->memory_max_bytes > 0 && parse_info_expiring(info) < EVICTABLE_MIN &&
+	    full_is_near(readings->memory_bytes, readings->memory_max_bytes))
+		return "nearly all memory is used";
+	return NULL;
 }
 
 static void informed(enum status status, const redisReply *reply, void *arg)
 {
 	struct redis_watch *watch = arg;
 	struct redis_readings *readings = &watch->monitor->redis;
+	const char *problem;
 
 	watch->is_asked = false;
 	if (status != STATUS_OK || reply->type != REDIS_REPLY_STRING)
@@ -82,12 +87,8 @@ static void informed(enum status status, const redisReply *reply, void *arg)
 		return note(watch, HEALTH_DOWN, "can not be connected to");
 	if (reply->type != REDIS_REPLY_STRING)
 		return note(watch, HEALTH_DOWN, "answers INFO with another type");
-	readings->memory_bytes = number_of(reply->str, "used_memory");
-	readings->memory_max_bytes = number_of(reply->str, "maxmemory");
-	readings->evicted = number_of(reply->str, "evicted_keys");
-	readings->clients = number_of(reply->str, "connected_clients");
-	read_role(reply->str, readings);
-	judge(watch, readings, parse_info_expiring(reply->str));
+	problem = redis_watch_read(reply->str, readings);
+	note(watch, problem ? HEALTH_DEGRADED : HEALTH_UP, problem ? problem : "");
 }
 
 static void counted(enum status status, const struct jobs_stats *stats, void *arg)

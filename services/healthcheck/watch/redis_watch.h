@@ -22,6 +22,9 @@ struct redis_readings {
 	struct watched queue; /* degraded while there are dead letters; keeps its health while the queue is not known */
 };
 
+/* What an answer to INFO says. Returns why Redis is degraded, a static text; NULL: it is not. */
+const char *redis_watch_read(const char *info, struct redis_readings *readings);
+
 /* Sets monitor->redis now and after each answer. */
 struct redis_watch *redis_watch_new(struct monitor *monitor);
 void redis_watch_ask(struct redis_watch *watch); /* unless the last question is still open; NULL is fine */
