@@ -12,7 +12,7 @@
 #include "store/challenges.h"
 
 /* method: NULL: not an action, but a name under which one is stored, which clients do not know: what its parameters make of it,
- * or of what a code of store_mtan_send_for_factor is. An SMS has room for a text of 51 characters. */
+ * or of what a code of store_mtan_send_for_factor is. An SMS has room for a text of 50 characters. */
 static const struct action {
 	const char *name, *text, *method, *path;
 } actions[] = {
