@@ -139,7 +139,7 @@ it("an admin without a second factor confirms by the password that another admin
 	const hands = show("/all-users", { as: { id: 1, admin: true } });
 	await hands.click(await screen.findByRole("button", { name: "Activate somebody" }));
 	const asked = within(await screen.findByRole("dialog", { name: "Activate somebody?" }));
-	await hands.type(await asked.findByLabelText("Password"), "the password{Enter}");
+	await hands.type(await asked.findByLabelText("Your password"), "the password{Enter}");
 	await screen.findByText("somebody is active.");
 	expect(askedFor("POST /auth/confirmations")[0]?.body).toEqual({ action: "change_user", parameters: { active: true, id: "2" } });
 });
