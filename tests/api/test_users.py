@@ -173,7 +173,7 @@ def test_a_token_of_an_admin_alone_makes_no_admin_and_sets_no_email(person, admi
 
 @pytest.mark.parametrize("was_active", [False, True])
 def test_a_token_of_an_admin_alone_activates_no_admin(person, admin, was_active):
-    """Otherwise a former admin who knows the password would be one again. One who is active yet may be deactivated meanwhile."""
+    """Otherwise a former admin who knows the password would be one again. One who is active may be deactivated meanwhile."""
     abacus.psql("users", f"UPDATE users SET admin = true, active = {was_active} WHERE id = {person.id}")
     path, active = f"/users/{person.id}", f"SELECT active FROM users WHERE id = {person.id}"
     try:
