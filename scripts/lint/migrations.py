@@ -5,9 +5,9 @@ the statements of the running services waiting for that table.
 A table that the same file makes is empty, and may get anything. Of every other table:
 - an index is made CONCURRENTLY, in a file that begins with "-- outside a transaction";
 - a constraint is added NOT VALID, and validated by a later migration, which keeps no statement waiting;
-- no column gets a default that differs from row to row, another type, or NOT NULL; CHECK (x IS NOT NULL) NOT VALID does the same.
-What takes such a lock for a moment alone (a new column with a constant default, DROP) is allowed. LANDED has the files that landed
-before this rule: they may not change, because a database that has applied one would refuse it."""
+- no column gets a default that differs from row to row, another type, or NOT NULL (CHECK (x IS NOT NULL) NOT VALID instead).
+What takes such a lock for a moment alone (a new column with a constant default, DROP) is allowed. LANDED has the files that
+landed before this rule: they may not change, because a database that has applied one would refuse it."""
 
 import pathlib
 import re
