@@ -61,8 +61,8 @@ void user_change(struct http_request *req)
 }
 
 /* By another admin, or by an e-mail to which a link for a new password is sent, a stolen token would take over the system or
- * the user for good. Everything else of this legacy call can be undone, except that an admin is activated, who is an admin
- * again: loaded() finds out. */
+ * the user for good. So it would by activating one who was an admin, which loaded() finds out. Everything else of this legacy
+ * call can be undone. */
 static bool is_grave(const struct change *change)
 {
 	return (change->admin && strcmp(change->admin, "true") == 0) || json_has(http_request_json(change->req), "email");
