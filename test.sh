@@ -464,6 +464,7 @@ server_tests() {
 	step "lint rooms" scripts/lint/rooms.py
 	step "lint file names" scripts/lint/file_names.py
 	step "lint words" scripts/lint/words.py
+	step "lint migrations" scripts/lint/migrations.py
 	step "lint security tables" scripts/lint/security_tables.py
 	step "lint untaken" scripts/lint/untaken.py
 	step "lint configuration" variables_are_documented

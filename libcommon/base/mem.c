@@ -11,18 +11,18 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* A write to a pipe that is full and not read would wait for ever. */
-static bool is_full(int fd)
+/* A write to a pipe that is full and not read would wait for ever. If poll() fails, it is taken as full. */
+static bool has_room(int fd)
 {
 	struct pollfd poller = {.fd = fd, .events = POLLOUT};
 
-	return poll(&poller, 1, 0) == 0;
+	return poll(&poller, 1, 0) == 1;
 }
 
 /* System calls and nothing else: an allocation would fail again and recurse. */
 void mem_die(const char *line)
 {
-	if (!is_full(STDERR_FILENO)) {
+	if (has_room(STDERR_FILENO)) {
 		ssize_t written = write(STDERR_FILENO, line, strlen(line));
 
 		(void)written; /* there is nothing left to do about it */

@@ -35,6 +35,14 @@ struct transfer {
 
 /* ---- the URL ---- */
 
+/* libcurl frees a text without overwriting it, and a part of the URL may be its password. */
+static void free_part(char *text)
+{
+	if (text)
+		explicit_bzero(text, strlen(text));
+	curl_free(text);
+}
+
 /* The part, malloc'ed; NULL when the URL has none. */
 static char *part_of(const char *url, CURLUPart part, unsigned flags)
 {
@@ -44,7 +52,7 @@ static char *part_of(const char *url, CURLUPart part, unsigned flags)
 	if (parsed && curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK &&
 	    curl_url_get(parsed, part, &text, flags) == CURLUE_OK)
 		copy = mem_strdup(text);
-	curl_free(text);
+	free_part(text);
 	curl_url_cleanup(parsed);
 	return copy;
 }

@@ -24,7 +24,9 @@ static const struct config_option own_options[] = {
 	 "time for mailer to report what became of a message; later it is published again. Longer than mailer's SMTP_SECONDS",
 	 2, 86400, false},
 	{"MAIL_RETRY_SECONDS", CONFIG_INT, offsetof(struct users_config, mail_retry_s), "15",
-	 "pause before a message that was deferred is tried again; doubles each time, up to an hour", 1, 3600, false},
+	 "pause before a message that was deferred is tried again; doubles each time, up to an hour, and to a third of the "
+	 "time in which it may be sent",
+	 1, 3600, false},
 	{"EVENTS_RETENTION_DAYS", CONFIG_INT, offsetof(struct users_config, events_retention_days), "90",
 	 "days for which it is kept what users did, and from where", 1, 3650, false},
 	{"EMAIL_VERIFICATION", CONFIG_TEXT, offsetof(struct users_config, email_verification_text), "off",

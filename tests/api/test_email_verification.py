@@ -321,7 +321,7 @@ def test_a_link_is_good_for_half_an_hour(person):
     left = "SELECT expires_at BETWEEN now() + interval '29 minutes' AND now() + interval '30 minutes' FROM email_links"
     assert sql(left + " WHERE user_id = {}", person.id) == "t"
     message = eventually(lambda: messages(person.email, SUBJECT))[0]
-    assert "for half an hour" in message.get_body(["plain"]).get_content()
+    assert "within half an hour after it was asked for" in message.get_body(["plain"]).get_content()
 
 
 def test_a_link_of_an_inactive_user_is_refused(person):

@@ -183,6 +183,14 @@ def test_an_enrolment_is_activated_once_in_time_and_by_its_user(person):
     assert said(post("/auth/factors/7", {"code": "123456"}, token=person.token)) == (404, NO_FACTOR)
 
 
+def test_the_code_that_activates_the_first_factor_forgets_the_tries_of_both_kinds(person):
+    enrolled = post("/auth/factors", {"method": "totp", "current": person.password}, token=person.token).json["data"]
+    person.factor, person.secret = enrolled["id"], enrolled["secret"]
+    sql("UPDATE factor_settings SET tries = 20, confirmation_tries = 20 WHERE user_id = {}", person.id)
+    assert activate(person).status == 200
+    assert sql("SELECT tries + confirmation_tries FROM factor_settings WHERE user_id = {}", person.id) == "0"
+
+
 def test_a_further_enrolment_replaces_the_one_that_was_not_activated(person):
     for _ in range(2):
         enrolled = post("/auth/factors", {"method": "totp", "current": person.password}, token=person.token).json["data"]

@@ -155,9 +155,19 @@ def test_a_user_adds_codes_by_message_and_logs_in_with_one(person):
         ("change_account", "change your username", {"username": "ada"}),
         ("change_account", "change your email address", {"email": "ada@example.com"}),
         ("change_account", "change your username or email address", {"username": "ada", "email": "ada@example.com"}),
-        ("change_user", "make another user an admin", {"id": "7", "admin": True, "email": "ada@example.com"}),
-        ("change_user", "change another user's email address", {"id": "7", "email": "ada@example.com", "admin": False}),
-        ("change_user", "change another user's account", {"id": "7", "username": "ada"}),
+        ("change_user", "make a user an admin", {"id": "7", "admin": True, "username": "ada"}),
+        ("change_user", "change a user's email address", {"id": "7", "email": "ada@example.com", "admin": False}),
+        ("change_user", "make a user an admin, and change its email address", {"id": "7", "admin": True, "email": "a@b.de"}),
+        ("change_user", "activate a user", {"id": "7", "active": True, "admin": False}),
+        ("change_user", "activate a user, and make it an admin", {"id": "7", "active": True, "admin": True}),
+        ("change_user", "activate a user, and change its email address", {"id": "7", "active": True, "email": "a@b.de"}),
+        (
+            "change_user",
+            "activate a user as an admin, and change its email",
+            {"id": "7", "active": True, "admin": True, "email": "a@b.de"},
+        ),
+        ("change_user", "change a user's account", {"id": "7", "username": "ada", "active": False}),
+        ("delete_user", "delete a user's account", {"id": "7"}),
     ],
 )
 def test_the_message_names_the_action(owner, action, text, parameters):

@@ -171,6 +171,28 @@ def test_a_token_of_an_admin_alone_makes_no_admin_and_sets_no_email(person, admi
     assert call("PATCH", path, {"admin": False, "active": True}, token=admin).status == 200, "as a legacy client sends it"
 
 
+@pytest.mark.parametrize("was_active", [False, True])
+def test_a_token_of_an_admin_alone_activates_no_admin(person, admin, was_active):
+    """Otherwise a former admin who knows the password would be one again. One who is active may be deactivated meanwhile."""
+    abacus.psql("users", f"UPDATE users SET admin = true, active = {was_active} WHERE id = {person.id}")
+    path, active = f"/users/{person.id}", f"SELECT active FROM users WHERE id = {person.id}"
+    try:
+        for body in ({"active": True}, {"active": True, "admin": False}, {"active": True, "username": "thief"}):
+            reply = call("PATCH", path, body, token=admin)
+            assert (reply.status, reply.json["code"]) == (403, "confirmation_required")
+        assert abacus.psql("users", active) == ("t" if was_active else "f")
+        reply = abacus.change_user(person, admin, active=True)
+        assert (reply.status, reply.json["data"]["active"], reply.json["data"]["admin"]) == (200, True, True)
+    finally:
+        abacus.psql("users", f"UPDATE users SET admin = false WHERE id = {person.id}")
+
+
+def test_a_user_who_is_no_admin_is_activated_without_a_confirmation(person, admin):
+    for active in (False, True):
+        reply = call("PATCH", f"/users/{person.id}", {"active": active}, token=admin)
+        assert (reply.status, reply.json["data"]["active"]) == (200, active), "as a legacy client sends it"
+
+
 @pytest.mark.parametrize("body", [{}, {"active": "yes"}, {"admin": 1}, {"active": None}])
 def test_an_invalid_change_is_refused(person, admin, body):
     reply = call("PATCH", f"/users/{person.id}", body, token=admin)

@@ -486,6 +486,19 @@ def test_a_message_that_was_deferred_in_a_run_with_long_pauses_gets_the_next_pau
         assert pause(message) < 3
 
 
+@pytest.mark.parametrize("left_s, least_s, most_s", [(1800, 400, 750), (90, 20, 38), (20, 11, 19)])
+def test_a_message_that_was_often_deferred_is_tried_until_its_end(without_users, left_s, least_s, most_s):
+    """After a third of the time that it has left, or MAIL_RETRY_SECONDS: otherwise a link that is good is sent no more."""
+    with Daemon("users", MAIL_RETRY_SECONDS=15):
+        (message,) = write(address_of("ada"))
+        eventually(lambda: attempt(message) == 1)
+        end = f"expires_at = now() + interval '{left_s} s'"
+        psql("users", f"UPDATE outbox SET deferrals = 20, {end} WHERE id = '{message}'")
+        report(message, 1, "deferred")
+        eventually(lambda: deferrals(message) == [21])
+        assert least_s < pause(message) < most_s
+
+
 def test_no_more_than_twenty_notices_wait_for_one_address():
     person, passwords = Person(), itertools.count()
     count = f"SELECT count(*) FROM outbox WHERE recipient = '{person.email}'"

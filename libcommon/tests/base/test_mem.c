@@ -133,6 +133,19 @@ static void test_mem_die_aborts_at_once_although_stderr_is_full_and_not_read(voi
 	assert_string_equal(written, "");
 }
 
+/* Which is what poll() makes of more descriptors than the process may have. */
+static void die_with_a_full_stderr_that_can_not_be_polled(void)
+{
+	setrlimit(RLIMIT_NOFILE, &(struct rlimit){0});
+	die_with_a_full_stderr();
+}
+
+static void test_mem_die_aborts_at_once_although_poll_fails(void **state)
+{
+	assert_int_equal(run_in_child(die_with_a_full_stderr_that_can_not_be_polled, false), SIGABRT);
+	assert_string_equal(written, "");
+}
+
 static void test_memory_is_zeroed(void **state)
 {
 	static const char zeros[512];
@@ -164,6 +177,7 @@ int main(void)
 		cmocka_unit_test(test_a_buffer_that_can_not_grow_writes_one_line_and_aborts),
 		cmocka_unit_test(test_mem_die_writes_its_line_and_aborts),
 		cmocka_unit_test(test_mem_die_aborts_at_once_although_stderr_is_full_and_not_read),
+		cmocka_unit_test(test_mem_die_aborts_at_once_although_poll_fails),
 		cmocka_unit_test(test_memory_is_zeroed),
 		cmocka_unit_test(test_allocating_no_bytes_returns_memory),
 		cmocka_unit_test(test_freeing_a_null_secret_does_nothing),

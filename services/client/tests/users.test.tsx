@@ -123,6 +123,27 @@ it("an admin with a second factor confirms each change by a code", async () => {
 	expect(askedFor("POST /auth/confirmations")[0]?.body).toEqual({ action: "change_user", parameters: { active: false, id: "2" } });
 });
 
+it("an admin without a second factor confirms by the password that another admin is activated", async () => {
+	users = users.map((one) => (one.id === 2 ? { ...one, active: false, admin: true } : one));
+	answerBy("PATCH /users/2", (body, confirmation) => {
+		if (confirmation !== "the-confirmation") return [403, failure("confirmation_required", "Please confirm this with your password.")];
+		users = users.map((one) => (one.id === 2 ? { ...one, ...(body as object) } : one));
+		return [200, { status: "success", data: users[1] }];
+	});
+	answer("POST /auth/confirmations", 201, { status: "success", message: "", data: challenge(["password"]) });
+	answer(`POST /auth/challenge/${CHALLENGE}`, 200, {
+		status: "success",
+		message: "",
+		data: { confirmation: "the-confirmation", expires_in: 300 },
+	});
+	const hands = show("/all-users", { as: { id: 1, admin: true } });
+	await hands.click(await screen.findByRole("button", { name: "Activate somebody" }));
+	const asked = within(await screen.findByRole("dialog", { name: "Activate somebody?" }));
+	await hands.type(await asked.findByLabelText("Your password"), "the password{Enter}");
+	await screen.findByText("somebody is active.");
+	expect(askedFor("POST /auth/confirmations")[0]?.body).toEqual({ action: "change_user", parameters: { active: true, id: "2" } });
+});
+
 // ---- what an admin seldom does ----
 
 const event = { id: 1, session: null, network: null, user_agent: null, request_id: null, count: 1, user: 2 };

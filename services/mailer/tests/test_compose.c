@@ -96,7 +96,7 @@ static void test_a_number_is_plus_and_digits(void **state)
 static void test_an_sms_is_one_line_and_one_message_of_160_characters(void **state)
 {
 	static const char *const values[] = {
-		"{\"code\":\"482913\",\"action\":\"send another user a link to set a new password\"}",
+		"{\"code\":\"482913\",\"action\":\"make a user an admin, and change its email address\"}",
 		"{\"code\":\"482913\",\"action\":\"x\\r\\ny\"}",
 	};
 

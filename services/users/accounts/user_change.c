@@ -1,6 +1,6 @@
-/* PATCH /users/{id} {active?, admin?, username?, email?}, for admins. Making an admin and setting an e-mail want a confirmation
- * also of an admin without a factor. Deactivating a user revokes all its tokens. Flow: user_change -> confirmation.c ->
- * confirmed -> changed -> (published) -> reply. */
+/* PATCH /users/{id} {active?, admin?, username?, email?}, for admins. Making an admin, activating one and setting an e-mail
+ * want a confirmation also of an admin without a factor. Deactivating a user revokes all its tokens. Flow: user_change ->
+ * (loaded ->) want -> confirmation.c -> confirmed -> changed -> (published) -> reply. */
 #include "service.h"
 
 #include <string.h>
@@ -28,6 +28,10 @@ struct change {
 
 static void change_drop(void *memory);
 static bool is_grave(const struct change *change);
+static bool activates(const struct change *change);
+static void load(struct change *change);
+static void loaded(enum status status, const struct postgres_rows *rows, void *arg);
+static void want(struct change *change, bool is_grave);
 static const char *flag_text(const cJSON *json, const char *key, cJSON **errors);
 static void confirmed(struct http_request *req, void *arg);
 static void changed(enum status status, const struct postgres_rows *rows, void *arg);
@@ -50,17 +54,54 @@ void user_change(struct http_request *req)
 		errors = http_errors_add(errors, "active", "active, admin, username or email is required");
 	if (errors)
 		return http_reply_invalid(req, errors);
-	if (is_grave(change))
-		confirmation_want_header(req, confirmed, change);
+	if (activates(change) && !is_grave(change))
+		load(change);
 	else
-		confirmation_want_factor(req, confirmed, change);
+		want(change, is_grave(change));
 }
 
 /* By another admin, or by an e-mail to which a link for a new password is sent, a stolen token would take over the system or
- * the user for good. Everything else of this legacy call can be undone. */
+ * the user for good. So it would by activating one who was an admin, which loaded() finds out. Everything else of this legacy
+ * call can be undone. */
 static bool is_grave(const struct change *change)
 {
 	return (change->admin && strcmp(change->admin, "true") == 0) || json_has(http_request_json(change->req), "email");
+}
+
+static bool activates(const struct change *change)
+{
+	return change->active && strcmp(change->active, "true") == 0;
+}
+
+static void load(struct change *change)
+{
+	struct postgres_params params = {0};
+
+	postgres_param_int(&params, change->id);
+	postgres_exec(users_of(change->req)->postgres, http_request_scope(change->req), &store_user_by_id, &params, loaded,
+		      change);
+}
+
+/* An admin who is active counts too: otherwise a request that is repeated until another admin deactivates that one could be
+ * between this look and that change. */
+static void loaded(enum status status, const struct postgres_rows *rows, void *arg)
+{
+	struct change *change = arg;
+
+	if (status != STATUS_OK)
+		http_reply_status(change->req, status);
+	else if (postgres_count(rows) == 0)
+		user_of_path_not_found(change->req);
+	else
+		want(change, postgres_bool(rows, 0, COLUMN_USER_IS_ADMIN));
+}
+
+static void want(struct change *change, bool is_grave)
+{
+	if (is_grave)
+		confirmation_want_header(change->req, confirmed, change);
+	else
+		confirmation_want_factor(change->req, confirmed, change);
 }
 
 static void change_drop(void *memory)

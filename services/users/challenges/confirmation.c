@@ -11,35 +11,36 @@
 #include "sessions/confirm.h"
 #include "store/challenges.h"
 
-static const struct {
-	const char *name, *method, *path, *text;
+/* method: NULL: not an action, but a name under which one is stored, which clients do not know: what its parameters make of it,
+ * or of what a code of store_mtan_send_for_factor is. An SMS has room for a text of 50 characters. */
+static const struct action {
+	const char *name, *text, *method, *path;
 } actions[] = {
-	{"change_password", "PUT", "/auth/password", "change your password"},
-	{"change_account", "PATCH", "/auth/account", "change your username or email address"},
-	{"delete_account", "DELETE", "/auth/account", "delete your account"},
-	{"end_other_sessions", "DELETE", "/auth/sessions", "end all other sessions of yours"},
-	{"add_factor", "POST", "/auth/factors", "add a second factor to your account"},
-	{"change_factors", "PATCH", "/auth/factors", "change where your second factor is asked"},
-	{"remove_factor", "DELETE", "/auth/factors/{id}", "remove a second factor from your account"},
-	{"replace_recovery_codes", "POST", "/auth/recovery-codes", "replace your recovery codes"},
-	{"change_user", "PATCH", "/users/{id}", "change another user's account"},
-	{"delete_user", "DELETE", "/users/{id}", "delete another user's account"},
-	{"end_user_sessions", "DELETE", "/users/{id}/sessions", "end all sessions of another user"},
-	{"reset_user", "POST", "/users/{id}/reset", "send another user a link to set a new password"},
+	{"change_password", "change your password", "PUT", "/auth/password"},
+	{"change_account", "change your username or email address", "PATCH", "/auth/account"},
+	{"change_username", "change your username", NULL, NULL},
+	{"change_email", "change your email address", NULL, NULL},
+	{"delete_account", "delete your account", "DELETE", "/auth/account"},
+	{"end_other_sessions", "end all other sessions of yours", "DELETE", "/auth/sessions"},
+	{"add_factor", "add a second factor to your account", "POST", "/auth/factors"},
+	{CONFIRMATION_RECEIVE_CODES, "receive codes at this address", NULL, NULL},
+	{CONFIRMATION_RECEIVE_CODES_BY_SMS, "receive codes at this number", NULL, NULL},
+	{"change_factors", "change where your second factor is asked", "PATCH", "/auth/factors"},
+	{"remove_factor", "remove a second factor from your account", "DELETE", "/auth/factors/{id}"},
+	{"replace_recovery_codes", "replace your recovery codes", "POST", "/auth/recovery-codes"},
+	{"change_user", "change a user's account", "PATCH", "/users/{id}"},
+	{"make_admin", "make a user an admin", NULL, NULL},
+	{"change_email_of_user", "change a user's email address", NULL, NULL},
+	{"make_admin_and_change_email", "make a user an admin, and change its email address", NULL, NULL},
+	{"activate_user", "activate a user", NULL, NULL},
+	{"activate_and_make_admin", "activate a user, and make it an admin", NULL, NULL},
+	{"activate_and_change_email", "activate a user, and change its email address", NULL, NULL},
+	{"activate_make_admin_and_change_email", "activate a user as an admin, and change its email", NULL, NULL},
+	{"delete_user", "delete a user's account", "DELETE", "/users/{id}"},
+	{"end_user_sessions", "end all sessions of a user", "DELETE", "/users/{id}/sessions"},
+	{"reset_user", "send a user a link to set a new password", "POST", "/users/{id}/reset"},
 };
 #define ACTIONS (sizeof actions / sizeof *actions)
-
-/* Actions that their parameters make another one to the user who reads the message. The names are stored beside those above;
- * clients do not know them. */
-static const struct {
-	const char *name, *text;
-} particulars[] = {
-	{"change_username", "change your username"},
-	{"change_email", "change your email address"},
-	{"make_admin", "make another user an admin"},
-	{"change_email_of_user", "change another user's email address"},
-};
-#define PARTICULARS (sizeof particulars / sizeof *particulars)
 
 struct check {
 	struct http_request *req;
@@ -49,45 +50,58 @@ struct check {
 
 static void used(enum status status, const struct postgres_rows *rows, void *arg);
 
-bool confirmation_is_action(const char *name)
+/* NULL: there is none. */
+static const struct action *find(const char *name)
 {
 	for (size_t i = 0; i < ACTIONS; i++) {
 		if (strcmp(actions[i].name, name) == 0)
-			return true;
+			return &actions[i];
 	}
-	return false;
+	return NULL;
+}
+
+bool confirmation_is_action(const char *name)
+{
+	const struct action *action = find(name);
+
+	return action && action->method;
+}
+
+static bool is_true(const cJSON *parameters, const char *key)
+{
+	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(parameters, key));
+}
+
+static const char *change_of_user(const cJSON *parameters)
+{
+	/* activates, makes an admin, changes the email */
+	static const char *const names[2][2][2] = {
+		{{"change_user", "change_email_of_user"}, {"make_admin", "make_admin_and_change_email"}},
+		{{"activate_user", "activate_and_change_email"},
+		 {"activate_and_make_admin", "activate_make_admin_and_change_email"}},
+	};
+
+	return names[is_true(parameters, "active")][is_true(parameters, "admin")][json_has(parameters, "email")];
 }
 
 const char *confirmation_particular(const char *action, const cJSON *parameters)
 {
-	bool has_email = json_has(parameters, "email"), is_of_user = strcmp(action, "change_user") == 0;
+	bool has_email = json_has(parameters, "email");
 
-	if (is_of_user && cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(parameters, "admin")))
-		return "make_admin";
-	if (is_of_user)
-		return has_email ? "change_email_of_user" : action;
+	if (strcmp(action, "change_user") == 0)
+		return change_of_user(parameters);
 	if (strcmp(action, "change_account") != 0 || has_email == json_has(parameters, "username"))
 		return action;
 	return has_email ? "change_email" : "change_username";
 }
 
-const char *confirmation_text(const char *action)
+const char *confirmation_text(const char *name)
 {
-	if (!action)
+	const struct action *action = name ? find(name) : NULL;
+
+	if (!name)
 		return "log in";
-	if (strcmp(action, CONFIRMATION_RECEIVE_CODES) == 0)
-		return "receive codes at this address";
-	if (strcmp(action, CONFIRMATION_RECEIVE_CODES_BY_SMS) == 0)
-		return "receive codes at this number";
-	for (size_t i = 0; i < ACTIONS; i++) {
-		if (strcmp(actions[i].name, action) == 0)
-			return actions[i].text;
-	}
-	for (size_t i = 0; i < PARTICULARS; i++) {
-		if (strcmp(particulars[i].name, action) == 0)
-			return particulars[i].text;
-	}
-	return "a change";
+	return action ? action->text : "a change";
 }
 
 /* A route that is not in the table has no action, and no confirmation is bound to "". */
@@ -96,7 +110,8 @@ static const char *action_of(const struct http_request *req)
 	const struct http_route *route = http_request_route(req);
 
 	for (size_t i = 0; i < ACTIONS; i++) {
-		if (strcmp(actions[i].method, route->method) == 0 && strcmp(actions[i].path, route->path) == 0)
+		if (actions[i].method && strcmp(actions[i].method, route->method) == 0 &&
+		    strcmp(actions[i].path, route->path) == 0)
 			return actions[i].name;
 	}
 	return "";

@@ -18,11 +18,11 @@
 /* Whether there is such an action. */
 bool confirmation_is_action(const char *name);
 /* The name under which an action is stored, so that the message says what its parameters make of it: one of an admin who makes
- * another user an admin is not the one of a rename. The action itself, if they make no difference. parameters: NULL: none. */
+ * a user an admin is not the one of a rename. The action itself, if they make no difference. parameters: NULL: none. */
 const char *confirmation_particular(const char *action, const cJSON *parameters);
 /* What the message with a code says that the code confirms: "delete your account". NULL: "log in". For a name of a version to
  * come, and for "", which stands for a name that is not known: "a change". */
-const char *confirmation_text(const char *action);
+const char *confirmation_text(const char *name);
 
 /* Calls confirmed when X-Confirmation confirms this request, or, when the caller has no factor, the member `current`
  * (sessions/confirm.h). Otherwise the request is answered here: 403 confirmation_required | confirmation_invalid. */

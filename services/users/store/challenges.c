@@ -22,7 +22,8 @@ const struct postgres_statement store_challenge_insert = {
 
 const struct postgres_statement store_challenge_account = {
 	"challenge_account",
-	"SELECT lower(email) FROM challenges JOIN users ON users.id = user_id WHERE users.active AND " CAN_BE_ANSWERED,
+	"SELECT lower(users.email) FROM challenges JOIN users ON users.id = challenges.user_id"
+	" WHERE users.active AND " CAN_BE_ANSWERED,
 	true,
 };
 
@@ -43,7 +44,8 @@ const struct postgres_statement store_challenge_account = {
 
 const struct postgres_statement store_challenge_try = {
 	"challenge_try",
-	"WITH owner AS MATERIALIZED (SELECT users.* FROM challenges JOIN users ON users.id = user_id"
+	"WITH owner AS MATERIALIZED (SELECT users.id, users.email, users.admin, users.password_hash, users.tokens_dead_until_ms"
+	" FROM challenges JOIN users ON users.id = challenges.user_id"
 	" WHERE challenges.id = $1::uuid AND users.active FOR KEY SHARE OF users),"
 	" tried AS (UPDATE challenges SET tries = tries + 1 FROM owner WHERE " CAN_BE_ANSWERED
 	" RETURNING user_id, email, admin, password_hash, generation, binding, remember, cookie),"

@@ -59,7 +59,7 @@ const struct postgres_statement store_factor_activate = {
 	" SELECT $4::uuid, $9::text, $10::text, $11::bigint FROM changed WHERE method = 'passkey'),"
 	NOTICE_WITH("factor_added", METHOD_TEXT, "changed") ","
 	EVENT("change", "'factor_added'", "changed", "$8") ","
-	" codes AS (UPDATE factor_settings SET recovery_hashes = $7::text[], tries = 0 FROM changed"
+	" codes AS (UPDATE factor_settings SET recovery_hashes = $7::text[], " NO_TRIES " FROM changed"
 	" WHERE user_id = changed.id AND NOT " HAS_FACTOR("changed.id")
 	" RETURNING user_id), " END_OTHERS_AND(PROVE_EMAIL, "changed", "$2", "$3")
 	" SELECT " OTHERS ", EXISTS (SELECT FROM codes) FROM ended LEFT JOIN kept ON true",

@@ -19,16 +19,17 @@ const struct postgres_statement store_outbox_claim = {
 	" floor(extract(epoch FROM least(due_at, expires_at)) * 1000)::bigint",
 };
 
-/* The pause doubles with each deferral, and is up to a quarter longer or shorter, so that what was deferred at once does not
- * come back at once. */
+/* The pause doubles with each deferral, up to $3 and to a third of the time that the message has left, so that it is tried until
+ * its end; and is up to a quarter longer or shorter, so that what was deferred at once does not come back at once. */
 const struct postgres_statement store_outbox_settle = {
 	"outbox_settle",
 	"WITH reports AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS reports (id uuid, attempt bigint,"
 	" deferred boolean)),"
 	" gone AS (DELETE FROM outbox USING reports WHERE outbox.id = reports.id AND NOT deferred)"
 	" UPDATE outbox SET attempt = outbox.attempt + 1, deferrals = deferrals + 1,"
-	" due_at = now() + interval '1 second' * (0.75 + random() / 2) * least($3::bigint, $2::bigint * 2 ^ least(deferrals,"
-	" 20)) FROM reports WHERE outbox.id = reports.id AND outbox.attempt = reports.attempt AND deferred"
+	" due_at = now() + (0.75 + random() / 2) * least(" SECONDS("$3") ", " SECONDS("$2") " * 2 ^ least(deferrals, 20),"
+	" greatest(" SECONDS("$2") ", (expires_at - now()) / 3))"
+	" FROM reports WHERE outbox.id = reports.id AND outbox.attempt = reports.attempt AND deferred"
 	" AND outbox.id NOT IN (SELECT id FROM reports WHERE NOT deferred)",
 };
 

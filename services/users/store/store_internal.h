@@ -83,8 +83,9 @@
 
 /* Of challenges and their user: $1 is the challenge, $2 its client, $3 the tries of a challenge. */
 #define CAN_BE_ANSWERED \
-	"challenges.id = $1::uuid AND client = $2::text AND answered_at IS NULL AND challenges.tries < $3::bigint" \
-	" AND expires_at > now() AND generation = tokens_dead_until_ms"
+	"challenges.id = $1::uuid AND challenges.client = $2::text AND challenges.answered_at IS NULL" \
+	" AND challenges.tries < $3::bigint AND challenges.expires_at > now()" \
+	" AND challenges.generation = tokens_dead_until_ms"
 /* The order of the locks, and that a proof is looked at after them, decide which of two uses at once is the first. */
 #define ANSWERED \
 	"WITH owner AS MATERIALIZED (SELECT users.id FROM challenges JOIN users ON users.id = user_id" \

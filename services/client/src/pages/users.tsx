@@ -126,16 +126,20 @@ function questionOf({ user, to }: Change, isOwn: boolean): { title: string; text
 	return null;
 }
 
+/* What the dialog says that confirms a change, if the server asks for it. */
+function confirmationOf({ user, to }: Change): { title: string; button: string } {
+	if (to.admin) return { title: `Confirm that ${user.username} becomes an admin`, button: "Make admin" };
+	if (to.active) return { title: `Activate ${user.username}?`, button: "Activate" };
+	return { title: `Change ${user.username}?`, button: "Change" };
+}
+
 /* Changes a user, which a second factor or the password confirms. The page follows at once: it shows the reply, and an admin's own deactivation ends
  * the session. */
 function useChangeCall(isOwn: boolean) {
 	const queries = useQueryClient();
 
 	return async ({ user, to }: Change) => {
-		const question = to.admin
-			? { title: `Confirm that ${user.username} becomes an admin`, button: "Make admin" }
-			: { title: `Change ${user.username}?`, button: "Change" };
-		const what = { parameters: { ...to, id: `${user.id}` }, ...question };
+		const what = { parameters: { ...to, id: `${user.id}` }, ...confirmationOf({ user, to }) };
 		const changed = await confirmed({ action: "change_user", ...what }, (confirmation) => changeUser(user.id, to, confirmation));
 		queries.setQueriesData<UserPage>(
 			{ queryKey: USERS },

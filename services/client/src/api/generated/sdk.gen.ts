@@ -532,8 +532,8 @@ export const getUser = <ThrowOnError extends boolean = false>(options: Options<G
  * Activate or deactivate a user, change its name or email, or whether it is an admin (admins)
  *
  * Deactivating a user revokes its tokens for good; activating it again does not restore them. Another email does what it does at
- * `PATCH /auth/account`. `admin: true` and an email need `X-Confirmation` also from an admin who has no second factor, whose password answers the
- * challenge.
+ * `PATCH /auth/account`. `admin: true`, `active: true` of a user who is an admin, and an email need `X-Confirmation` also from an admin who has no
+ * second factor, whose password answers the challenge.
  */
 export const changeUser = <ThrowOnError extends boolean = false>(options: Options<ChangeUserData, ThrowOnError>): RequestResult<ChangeUserResponses, ChangeUserErrors, ThrowOnError> => (options.client ?? client).patch<ChangeUserResponses, ChangeUserErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
