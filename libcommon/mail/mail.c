@@ -204,7 +204,9 @@ static void waited(enum status status, const redisReply *reply, void *arg)
 {
 	struct call *call = arg;
 
-	if (status == STATUS_OK && !redis_is_nil(reply) && !redis_stream_entries(reply))
+	if (status == STATUS_OK && redis_is_nil(reply))
+		status = STATUS_NOT_FOUND;
+	else if (status == STATUS_OK && !redis_stream_entries(reply))
 		status = redis_unexpected("XREAD", reply);
 	call->done(status, call->arg);
 }

@@ -78,7 +78,7 @@ typedef void mail_done(enum status status, void *arg);
 void mail_publish(struct redis *redis, struct scope *scope, const struct mail_message *message, mail_done *done, void *arg);
 void mail_report(struct redis *redis, struct scope *scope, const struct mail_report *report, mail_done *done, void *arg);
 
-/* On a connection of its own: OK as soon as there is a message, or after block_ms without one. Takes nothing. */
+/* On a connection of its own: OK as soon as there is a message, NOT_FOUND after block_ms without one. Takes nothing. */
 void mail_wait(struct redis *redis, struct scope *scope, long block_ms, mail_done *done, void *arg);
 /* Takes up to max (MAIL_BATCH_MAX) messages, the oldest first. Borrowed for the callback. An entry that is no message is
  * dropped with a warning. now_ms: Redis's clock when they were taken. */

@@ -20,6 +20,7 @@
 
 #define BLOCK_MS 1000
 #define RESUME_MS 500
+#define EMPTY_TAKES_MAX 4 /* in a row, without a pause */
 
 enum outcome { OUTCOME_SENT, OUTCOME_FAILED, OUTCOME_DEFERRED, OUTCOME_LIMITED, OUTCOMES };
 
@@ -48,6 +49,7 @@ struct mailer {
 	LIST_HEAD(, held) held;
 	long held_count;
 	int64_t take_us; /* when the last take was sent (clock_boottime_us()) */
+	int empty_takes; /* in a row, each after a message was seen */
 	bool is_waiting, is_taking, is_draining;
 	void (*drained)(void *arg);
 	void *drained_arg;
@@ -123,7 +125,11 @@ static void waited(enum status status, void *arg)
 
 	mailer->is_waiting = false;
 	if (status == STATUS_OK)
-		take(mailer);
+		return take(mailer);
+	if (status != STATUS_NOT_FOUND)
+		return;
+	mailer->empty_takes = 0;
+	wait_for_messages(mailer);
 }
 
 static void take(struct mailer *mailer)
@@ -137,14 +143,17 @@ static void take(struct mailer *mailer)
 	mail_take(mailer->redis, &mailer->scope, (int)free_places, taken, mailer);
 }
 
+/* A message that was seen and is not there any more was taken by another mailer. If that goes on, the two connections lead to
+ * two servers (during a failover): then the timer waits again. */
 static void taken(enum status status, const struct mail_message *messages, int n, int64_t now_ms, void *arg)
 {
 	struct mailer *mailer = arg;
 
 	mailer->is_taking = false;
+	mailer->empty_takes = status == STATUS_OK && n == 0 ? mailer->empty_takes + 1 : 0;
 	for (int i = 0; i < n; i++)
 		begin(mailer, &messages[i], now_ms);
-	if (status == STATUS_OK)
+	if (status == STATUS_OK && mailer->empty_takes < EMPTY_TAKES_MAX)
 		wait_for_messages(mailer);
 	check_drained(mailer);
 }

@@ -407,6 +407,16 @@ def test_a_result_that_cannot_be_stored_for_many_leases_is_stored_in_the_end(wor
         assert dead_letters() == 0
 
 
+def test_a_mailer_that_sees_a_message_which_it_cannot_take_asks_with_pauses(world):
+    """As when its two connections lead to two servers, during a failover."""
+    mailer = world["mailer"]
+    mailer.proxy.arm(Fault("another server has none", b"*2\r\n:1\r\n*0\r\n", executes=False), "take", most=None)
+    takes, start, number = mailer.proxy.commands["take"], time.monotonic(), system.add_message()
+    eventually(lambda: mailer.proxy.commands["take"] - takes > 5 and time.monotonic() - start > 2, message="it goes on asking")
+    assert mailer.proxy.commands["take"] - takes < 10 + 4 * (time.monotonic() - start)
+    mailer.peered.recovers("two servers", lambda: mailer.has_sent(number))
+
+
 def test_an_operator_learns_that_one_of_many_dead_letters_could_not_be_put_back(world):
     proxy = world["values"].proxy
     assert dead_letters() == 0
