@@ -8,10 +8,13 @@
 #include "base/mem.h"
 
 REDIS_SCRIPT(libcommon_mail, take, mail_take);
+REDIS_SCRIPT(libcommon_mail, read_reports, mail_read_reports);
 
 static const char *const result_names[MAIL_RESULTS] = {"sent", "failed", "deferred"};
 static const char *const channel_names[MAIL_CHANNELS] = {"email", "sms"};
 static const char *const priority_names[MAIL_PRIORITIES] = {"ordinary", "reset", "code"};
+
+#define NOW_MS_MAX (INT64_MAX / 2) /* so that what is added to it does not overflow */
 
 struct call { /* freed with its redis_call */
 	union {
@@ -183,13 +186,27 @@ static bool is_list(const redisReply *reply)
 	return true;
 }
 
+/* Of a script's reply, Redis's clock and entries: the array of entries. NULL: it is none. */
+static const redisReply *dated_list(const redisReply *reply, int64_t *ret_now_ms)
+{
+	const redisReply *now = reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 ? reply->element[0] : NULL;
+
+	if (!now || now->type != REDIS_REPLY_INTEGER || now->integer < 0 || now->integer > NOW_MS_MAX ||
+	    !is_list(reply->element[1]))
+		return NULL;
+	*ret_now_ms = now->integer;
+	return reply->element[1];
+}
+
 /* ---- messages ---- */
 
 static void waited(enum status status, const redisReply *reply, void *arg)
 {
 	struct call *call = arg;
 
-	if (status == STATUS_OK && !redis_is_nil(reply) && !redis_stream_entries(reply))
+	if (status == STATUS_OK && redis_is_nil(reply))
+		status = STATUS_NOT_FOUND;
+	else if (status == STATUS_OK && !redis_stream_entries(reply))
 		status = redis_unexpected("XREAD", reply);
 	call->done(status, call->arg);
 }
@@ -212,16 +229,18 @@ static void taken(enum status status, const redisReply *reply, void *arg)
 {
 	struct call *call = arg;
 	struct mail_message messages[MAIL_BATCH_MAX] = {0};
+	int64_t now_ms = 0;
+	const redisReply *list = status == STATUS_OK ? dated_list(reply, &now_ms) : NULL;
 	int n = 0;
 
-	if (status == STATUS_OK && !is_list(reply))
+	if (status == STATUS_OK && !list)
 		status = redis_unexpected("take", reply);
-	for (size_t i = 0; status == STATUS_OK && i < reply->elements; i++)
-		if (read_message(reply->element[i]->element[1], &messages[n]))
+	for (size_t i = 0; list && i < list->elements; i++)
+		if (read_message(list->element[i]->element[1], &messages[n]))
 			n++;
 		else
 			log_line(LOG_WARN, "a message that can not be read was dropped");
-	call->taken(status, messages, n, call->arg);
+	call->taken(status, messages, n, now_ms, call->arg);
 }
 
 void mail_take(struct redis *redis, struct scope *scope, int max, mail_taken *done_taking, void *arg)
@@ -255,11 +274,12 @@ static void reports_read(enum status status, const redisReply *reply, void *arg)
 {
 	struct call *call = arg;
 	struct mail_entries entries = {0};
+	const redisReply *list = status == STATUS_OK ? dated_list(reply, &entries.now_ms) : NULL;
 
-	if (status == STATUS_OK && !is_list(reply))
-		status = redis_unexpected("XRANGE", reply);
-	if (status == STATUS_OK)
-		read_reports(reply, &entries);
+	if (status == STATUS_OK && !list)
+		status = redis_unexpected("read_reports", reply);
+	if (list)
+		read_reports(list, &entries);
 	call->read(status, &entries, call->arg);
 }
 
@@ -270,8 +290,8 @@ void mail_read_reports(struct redis *redis, struct scope *scope, mail_read *read
 
 	call->read = read;
 	int64_format(MAIL_BATCH_MAX, count);
-	redis_call_own(redis_command(redis, scope, 6, (const char *[]){"XRANGE", MAIL_REPORTS, "-", "+", "COUNT", count}, NULL,
-				     reports_read, call),
+	redis_call_own(redis_eval(redis, scope, &mail_read_reports_script, 1, 2, (const char *[]){MAIL_REPORTS, count}, NULL,
+				  reports_read, call),
 		       call);
 }
 

@@ -1,7 +1,8 @@
 -- Takes the oldest messages off the stream, so that no other mailer gets them.
 -- KEYS: stream of messages
 -- ARGV: largest number
--- Answer: their entries
+-- Answer: Redis's clock in Unix ms, their entries
+local time = redis.call('TIME')
 local entries = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', ARGV[1])
 for _, entry in ipairs(entries) do redis.call('XDEL', KEYS[1], entry[1]) end
-return entries
+return {time[1] * 1000 + math.floor(time[2] / 1000), entries}

@@ -20,6 +20,7 @@
 
 #define BLOCK_MS 1000
 #define RESUME_MS 500
+#define EMPTY_TAKES_MAX 4 /* in a row, without a pause */
 
 enum outcome { OUTCOME_SENT, OUTCOME_FAILED, OUTCOME_DEFERRED, OUTCOME_LIMITED, OUTCOMES };
 
@@ -47,6 +48,8 @@ struct mailer {
 	struct loop_timer *resume;
 	LIST_HEAD(, held) held;
 	long held_count;
+	int64_t take_us; /* when the last take was sent (clock_boottime_us()) */
+	int empty_takes; /* in a row, each after a message was seen */
 	bool is_waiting, is_taking, is_draining;
 	void (*drained)(void *arg);
 	void *drained_arg;
@@ -57,8 +60,8 @@ static struct metric *sent_total[TEMPLATES_MAX][OUTCOMES], *sms_total[OUTCOMES];
 static void wait_for_messages(struct mailer *mailer);
 static void waited(enum status status, void *arg);
 static void take(struct mailer *mailer);
-static void taken(enum status status, const struct mail_message *messages, int n, void *arg);
-static void begin(struct mailer *mailer, const struct mail_message *message);
+static void taken(enum status status, const struct mail_message *messages, int n, int64_t now_ms, void *arg);
+static void begin(struct mailer *mailer, const struct mail_message *message, int64_t now_ms);
 static void counted(enum status status, long retry_s, void *arg);
 static void send_email(struct held *held);
 static void send_sms(struct held *held);
@@ -122,7 +125,11 @@ static void waited(enum status status, void *arg)
 
 	mailer->is_waiting = false;
 	if (status == STATUS_OK)
-		take(mailer);
+		return take(mailer);
+	if (status != STATUS_NOT_FOUND)
+		return;
+	mailer->empty_takes = 0;
+	wait_for_messages(mailer);
 }
 
 static void take(struct mailer *mailer)
@@ -132,17 +139,21 @@ static void take(struct mailer *mailer)
 	if (!may_take(mailer))
 		return;
 	mailer->is_taking = true;
+	mailer->take_us = clock_boottime_us();
 	mail_take(mailer->redis, &mailer->scope, (int)free_places, taken, mailer);
 }
 
-static void taken(enum status status, const struct mail_message *messages, int n, void *arg)
+/* A message that was seen and is not there any more was taken by another mailer. If that goes on, the two connections lead to
+ * two servers (during a failover): then the timer waits again. */
+static void taken(enum status status, const struct mail_message *messages, int n, int64_t now_ms, void *arg)
 {
 	struct mailer *mailer = arg;
 
 	mailer->is_taking = false;
+	mailer->empty_takes = status == STATUS_OK && n == 0 ? mailer->empty_takes + 1 : 0;
 	for (int i = 0; i < n; i++)
-		begin(mailer, &messages[i]);
-	if (status == STATUS_OK)
+		begin(mailer, &messages[i], now_ms);
+	if (status == STATUS_OK && mailer->empty_takes < EMPTY_TAKES_MAX)
 		wait_for_messages(mailer);
 	check_drained(mailer);
 }
@@ -160,12 +171,14 @@ static void resume_due(void *arg)
 
 /* ---- sending ---- */
 
-/* A message that could end after its deadline is left to users, which publishes it again. */
-static bool is_in_time(const struct mailer *mailer, const struct mail_message *message)
+/* A message that could end after its deadline is left to users, which publishes it again. now_ms: Redis's clock, at most as
+ * long ago as the take was sent. */
+static bool is_in_time(const struct mailer *mailer, const struct mail_message *message, int64_t now_ms)
 {
 	long timeout_s = message->channel == MAIL_SMS ? mailer->config->sms_timeout_s : mailer->config->timeout_s;
+	int64_t passed_ms = (clock_boottime_us() - mailer->take_us) / 1000;
 
-	return message->deadline_ms >= clock_unix_ms() + timeout_s * 1000;
+	return message->deadline_ms >= now_ms + passed_ms + timeout_s * 1000;
 }
 
 /* Whether a message of this channel goes anywhere. */
@@ -207,11 +220,11 @@ static void take_back(struct held *held)
 	rates_undo(mailer->redis, &mailer->scope, mailer->config, &rated);
 }
 
-static void begin(struct mailer *mailer, const struct mail_message *message)
+static void begin(struct mailer *mailer, const struct mail_message *message, int64_t now_ms)
 {
 	struct held *held;
 
-	if (!is_in_time(mailer, message))
+	if (!is_in_time(mailer, message, now_ms))
 		return log_line(LOG_WARN, "a message was too old to begin with; it will be published again",
 				LOG_TEXT("id", message->id));
 	held = mem_alloc(sizeof *held);

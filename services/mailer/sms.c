@@ -1,4 +1,4 @@
-/* Flow: sms_send -> (libcurl asks for sockets and times: watch, set_timer) -> ready | due -> collect -> sent. */
+/* Flow: sms_send -> looked_up -> (libcurl asks for sockets and times: watch, set_timer) -> ready | due -> collect -> sent. */
 #include "sms.h"
 
 #include <curl/curl.h>
@@ -9,16 +9,20 @@
 #include <event2/event.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/json_write.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "base/scope.h"
+#include "peer.h"
 
 #define REPLY_BYTES_MAX 65536
 
 struct transfer {
 	struct sms *sms;
 	CURL *easy;
-	struct curl_slist *headers;
+	struct curl_slist *headers, *at; /* at: the gateway's addresses; NULL until they are looked up */
+	int64_t begun_us;
 	char *body;
 	size_t replied; /* bytes of the reply, which are not kept */
 	sms_sent *sent;
@@ -29,10 +33,15 @@ struct transfer {
 struct sms {
 	const struct sms_config *config;
 	struct event_base *base;
+	struct scope scope; /* of the look-ups */
+	struct peer *gateway;
 	CURLM *multi;
 	struct loop_timer *timer;
 	LIST_HEAD(, transfer) transfers;
 };
+
+static void looked_up(enum status status, const char *const *addresses, size_t count, const char *reason, void *arg);
+static void finish(struct transfer *transfer, enum mail_result result, bool counts, long code, const char *reason);
 
 /* ---- configuration ---- */
 
@@ -45,7 +54,7 @@ const char *sms_url_problem(const char *url, bool wants_tls)
 	curl_url_cleanup(parsed);
 	if (!has_scheme)
 		return wants_tls ? "must begin with https://" : "must begin with https:// or http://";
-	return is_url ? NULL : "must be a URL without a user; the password of the gateway is SMS_TOKEN";
+	return is_url && peer_is_in(url) ? NULL : "must be a URL without a user; the password of the gateway is SMS_TOKEN";
 }
 
 /* token68 (RFC 9110 §11.2) */
@@ -71,6 +80,7 @@ static void transfer_free(struct transfer *transfer)
 	curl_multi_remove_handle(transfer->sms->multi, transfer->easy);
 	curl_easy_cleanup(transfer->easy);
 	curl_slist_free_all(transfer->headers);
+	curl_slist_free_all(transfer->at);
 	mem_free_secret(transfer->body);
 	LIST_REMOVE(transfer, link);
 	free(transfer);
@@ -108,8 +118,6 @@ static void set_options(struct transfer *transfer)
 			 "https,http"); /* sms_url_problem() has refused the latter where TLS is due */
 	curl_easy_setopt(easy, CURLOPT_PROXY, "");
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT, config->timeout_s);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, config->timeout_s);
 	if (config->ca_file) {
 		curl_easy_setopt(easy, CURLOPT_CAINFO, config->ca_file);
 		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL); /* the system's folder, otherwise trusted too */
@@ -125,7 +133,8 @@ void sms_send(struct sms *sms, const char *id, const char *number, const char *t
 {
 	struct transfer *transfer = mem_alloc(sizeof *transfer);
 
-	*transfer = (struct transfer){.sms = sms, .easy = curl_easy_init(), .sent = sent, .arg = arg};
+	*transfer = (struct transfer){
+		.sms = sms, .easy = curl_easy_init(), .begun_us = clock_monotonic_us(), .sent = sent, .arg = arg};
 	if (!transfer->easy)
 		mem_die("mailer: libcurl has no memory\n");
 	transfer->body = make_body(number, text);
@@ -140,11 +149,23 @@ void sms_send(struct sms *sms, const char *id, const char *number, const char *t
 	}
 	set_options(transfer);
 	LIST_INSERT_HEAD(&sms->transfers, transfer, link);
-	if (curl_multi_add_handle(sms->multi, transfer->easy) != CURLM_OK)
-		mem_die("mailer: libcurl takes no message\n");
+	peer_look_up(sms->gateway, &sms->scope, looked_up, transfer);
 }
 
 /* ---- on the loop ---- */
+
+static void looked_up(enum status status, const char *const *addresses, size_t count, const char *reason, void *arg)
+{
+	struct transfer *transfer = arg;
+	struct sms *sms = transfer->sms;
+
+	if (status != STATUS_OK)
+		return finish(transfer, MAIL_DEFERRED, false, 0, reason);
+	transfer->at = peer_at(sms->gateway, addresses, count);
+	peer_set_options(transfer->easy, transfer->at, transfer->begun_us, sms->config->timeout_s);
+	if (curl_multi_add_handle(sms->multi, transfer->easy) != CURLM_OK)
+		mem_die("mailer: libcurl takes no message\n");
+}
 
 /* A gateway that has answered 2xx has the message, even if the connection is lost in the body. */
 static enum mail_result judge(long code)
@@ -156,16 +177,22 @@ static enum mail_result judge(long code)
 	return MAIL_FAILED;
 }
 
-static void finish(struct transfer *transfer, CURLcode result)
+static void finish(struct transfer *transfer, enum mail_result result, bool counts, long code, const char *reason)
 {
 	sms_sent *sent = transfer->sent;
 	void *arg = transfer->arg;
+
+	transfer_free(transfer);
+	sent(result, counts, code, reason, arg);
+}
+
+static void ended(struct transfer *transfer, CURLcode result)
+{
 	long code = 0, requested_bytes = 0;
 
 	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &code);
 	curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &requested_bytes);
-	transfer_free(transfer);
-	sent(judge(code), code < 300 && requested_bytes > 0, code, curl_easy_strerror(result), arg);
+	finish(transfer, judge(code), code < 300 && requested_bytes > 0, code, curl_easy_strerror(result));
 }
 
 static void collect(struct sms *sms)
@@ -179,7 +206,7 @@ static void collect(struct sms *sms)
 		if (message->msg != CURLMSG_DONE)
 			continue;
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
-		finish(transfer, message->data.result);
+		ended(transfer, message->data.result);
 	}
 }
 
@@ -241,6 +268,8 @@ struct sms *sms_new(struct event_base *base, const struct sms_config *config)
 	if (!sms->multi)
 		mem_die("mailer: libcurl has no memory\n");
 	LIST_INIT(&sms->transfers);
+	scope_init(&sms->scope);
+	sms->gateway = peer_new(base, config->url);
 	sms->timer = loop_timer_new(base, due, sms);
 	curl_multi_setopt(sms->multi, CURLMOPT_SOCKETFUNCTION, watch);
 	curl_multi_setopt(sms->multi, CURLMOPT_SOCKETDATA, sms);
@@ -253,6 +282,8 @@ void sms_free(struct sms *sms)
 {
 	if (!sms)
 		return;
+	scope_cancel(&sms->scope);
+	peer_free(sms->gateway);
 	while (!LIST_EMPTY(&sms->transfers))
 		transfer_free(LIST_FIRST(&sms->transfers));
 	curl_multi_cleanup(sms->multi);

@@ -9,7 +9,7 @@
  *
  * 2xx: the gateway has it, whatever its body says. 408, 429, 5xx and no answer: it is sent again later; 401 and 403 too,
  * because they are about this mailer. Any other answer is final. libcurl verifies the certificate and the name; redirects and
- * proxies are not followed. */
+ * proxies are not followed. The gateway is looked up for each message (peer.h). */
 #ifndef ABACUS_MAILER_SMS_H
 #define ABACUS_MAILER_SMS_H
 

@@ -1,15 +1,18 @@
-/* Flow: smtp_send -> work (on a thread) -> done -> sent. */
+/* Flow: smtp_send -> looked_up -> work (on a thread) -> done -> sent. */
 #include "smtp.h"
 
 #include <curl/curl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/pool.h"
+#include "peer.h"
 
 #define REPLY_NO_PASSWORD 530
 
@@ -17,20 +20,25 @@ struct smtp {
 	const struct smtp_config *config;
 	struct pool *pool;
 	struct scope scope;
+	struct peer *server;
+	LIST_HEAD(, transfer) looked_up; /* whose server is being looked up */
 	atomic_bool is_ending;
 };
 
-/* What a thread of the pool works on. */
+/* What a thread of the pool works on, once the server is looked up. */
 struct transfer {
 	struct smtp *smtp; /* of which the thread reads config and is_ending alone */
 	char *recipient, *message;
+	struct curl_slist *at; /* the server's addresses */
+	int64_t begun_us;
 	size_t len, read;
 	bool is_addressed;    /* the recipient was sent */
 	curl_socket_t socket; /* the last that was opened */
 	CURLcode code;
 	long reply;
-	smtp_sent *sent; /* not for the thread, as arg */
+	smtp_sent *sent; /* not for the thread, as what follows */
 	void *arg;
+	LIST_ENTRY(transfer) link;
 };
 
 /* ---- the URL ---- */
@@ -65,7 +73,7 @@ const char *smtp_url_problem(const char *url)
 
 	if (!scheme || (strcmp(scheme, "smtp") != 0 && strcmp(scheme, "smtps") != 0) || !strstr(url, "://"))
 		problem = "must begin with smtp:// or smtps://";
-	else if (!host || !*host || query || fragment)
+	else if (!host || !*host || query || fragment || !peer_is_in(url))
 		problem = "must be smtp[s]://[user:password@]host[:port][/name]";
 	free(scheme);
 	free(host);
@@ -130,8 +138,7 @@ static void set_limits(CURL *easy, struct transfer *transfer)
 {
 	const struct smtp_config *config = transfer->smtp->config;
 
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT, config->timeout_s);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, config->timeout_s);
+	peer_set_options(easy, transfer->at, transfer->begun_us, config->timeout_s);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
 	curl_easy_setopt(easy, CURLOPT_PROXY, "");
@@ -216,7 +223,22 @@ static void drop(void *job)
 
 	free(transfer->recipient);
 	mem_free_secret(transfer->message);
+	curl_slist_free_all(transfer->at);
 	free(transfer);
+}
+
+static void looked_up(enum status status, const char *const *addresses, size_t count, const char *reason, void *arg)
+{
+	struct transfer *transfer = arg;
+	struct smtp *smtp = transfer->smtp;
+
+	LIST_REMOVE(transfer, link);
+	if (status != STATUS_OK) {
+		transfer->sent(MAIL_DEFERRED, false, 0, reason, transfer->arg);
+		return drop(transfer);
+	}
+	transfer->at = peer_at(smtp->server, addresses, count);
+	pool_submit(smtp->pool, &smtp->scope, work, done, drop, transfer, NULL);
 }
 
 void smtp_send(struct smtp *smtp, const char *recipient, char *message, size_t len, smtp_sent *sent, void *arg)
@@ -227,10 +249,12 @@ void smtp_send(struct smtp *smtp, const char *recipient, char *message, size_t l
 				      .recipient = mem_strdup(recipient),
 				      .message = message,
 				      .len = len,
+				      .begun_us = clock_monotonic_us(),
 				      .socket = CURL_SOCKET_BAD,
 				      .sent = sent,
 				      .arg = arg};
-	pool_submit(smtp->pool, &smtp->scope, work, done, drop, transfer, NULL);
+	LIST_INSERT_HEAD(&smtp->looked_up, transfer, link);
+	peer_look_up(smtp->server, &smtp->scope, looked_up, transfer);
 }
 
 struct smtp *smtp_new(struct event_base *base, const struct smtp_config *config)
@@ -241,15 +265,24 @@ struct smtp *smtp_new(struct event_base *base, const struct smtp_config *config)
 		mem_die("mailer: libcurl does not start\n");
 	smtp->config = config;
 	scope_init(&smtp->scope);
+	LIST_INIT(&smtp->looked_up);
+	smtp->server = peer_new(base, config->url);
 	smtp->pool = pool_new(base, (unsigned)config->connections, (unsigned)config->connections);
 	return smtp;
 }
 
 void smtp_free(struct smtp *smtp)
 {
+	struct transfer *transfer;
+
 	if (!smtp)
 		return;
 	scope_cancel(&smtp->scope);
+	peer_free(smtp->server);
+	while ((transfer = LIST_FIRST(&smtp->looked_up))) {
+		LIST_REMOVE(transfer, link);
+		drop(transfer);
+	}
 	atomic_store(&smtp->is_ending, true);
 	pool_free(smtp->pool);
 	curl_global_cleanup();

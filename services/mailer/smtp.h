@@ -1,6 +1,7 @@
 /* SMTP (RFC 5321) by libcurl, on a pool of threads, because its multi interface blocks while it waits for the reply to a
  * message (docs/decisions/0021-mail.md). libcurl verifies the server's certificate and name; by smtp:// it asks for STARTTLS
- * and sends nothing without it (RFC 3207). Each message has a connection of its own. */
+ * and sends nothing without it (RFC 3207). The server is looked up for each message (peer.h), which then has a connection of
+ * its own. */
 #ifndef ABACUS_MAILER_SMTP_H
 #define ABACUS_MAILER_SMTP_H
 

@@ -9,6 +9,7 @@
 #include "events/event_attempts.h"
 #include "events/event_prune.h"
 #include "http/access.h"
+#include "mail/mail.h"
 #include "mail/outbox.h"
 #include "passkeys/passkeys.h"
 #include "passwords/resets.h"
@@ -43,6 +44,7 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 							     &revocations_republish_end_script,
 							     &limit_count_script,
 							     &limit_undo_script,
+							     &mail_read_reports_script,
 							     NULL};
 
 	users = mem_alloc(sizeof *users);

@@ -1,5 +1,6 @@
 """A name server (RFC 1035) whose every answer a test decides, and a daemon that asks it alone."""
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -61,7 +62,8 @@ class NameServer:
         time.sleep(answer.late_s)
         reply = self.reply(question, answer)
         if reply:
-            self.socket.sendto(reply, peer)
+            with contextlib.suppress(OSError):  # closed meanwhile
+                self.socket.sendto(reply, peer)
 
     def reply(self, question, answer):
         end = 12

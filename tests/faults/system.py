@@ -152,6 +152,27 @@ def add_mail_report(database=REDIS_DATABASE):
     redis_says("XADD", "{mail}:reports", "*", *fields, database=database)
 
 
+def add_message(left_s=3600, number=None, redis=None, **fields):
+    """As users does for mailer; its id. Each address and domain gets but one, so that no limit defers it."""
+    number, deadline_ms = number or str(uuid.uuid4()), int((time.time() + left_s) * 1000)
+    fields = {"id": number, "attempt": 1, "deadline": deadline_ms, "template": "password_changed", "values": "{}"} | fields
+    fields = {"to": f"ada@{number}.example.com"} | fields
+    (redis or redis_says)("XADD", "{mail}:messages", "*", *(word for field in fields.items() for word in field))
+    return number
+
+
+def notices(address, folder):
+    """How many say that its user's password was changed, of those that a mailer has written there."""
+    head = f"To: <{address}>\r\nSubject: Your password was changed\r\n".encode()
+    return sum(head in file.read_bytes() for file in folder.glob("*.eml"))
+
+
+def changes_password(user, users):
+    """To the same one, which a notice reports to the user."""
+    token = users.call("POST", "/auth/login", user.credentials).json["auth_token"]
+    return users.call("PUT", "/auth/password", {"current": user.password, "new": user.password}, token=token).status
+
+
 def redis_url(port, database=REDIS_DATABASE):
     return f"redis://:{secret('redis')}@127.0.0.1:{port}/{abacus.redis_database(database)[1]}"
 

@@ -1,5 +1,6 @@
-"""The wall clock of every daemon jumps by an hour, forwards and back: nothing stalls, no job is delivered twice, a login is
-good at once, and no duration is negative. Durations and time limits use the monotonic clock, which does not jump."""
+"""The wall clock of every daemon jumps by an hour, forwards and back: nothing stalls, no job is delivered twice, no message is
+sent twice, a login is good at once, and no duration is negative. Durations and time limits use the monotonic clock, which does
+not jump."""
 
 import hashlib
 import re
@@ -17,9 +18,9 @@ LIFETIME_S = 1800
 
 
 class World:
-    def __init__(self, clock, users, values, worker, healthcheck):
+    def __init__(self, clock, users, values, worker, healthcheck, mailer, mail):
         self.clock, self.users, self.values, self.worker, self.healthcheck = clock, users, values, worker, healthcheck
-        self.daemons = [users, values, worker, healthcheck]
+        self.daemons, self.mail = [users, values, worker, healthcheck, mailer], mail
 
     def logs_in(self, user):
         reply = self.users.call("POST", "/auth/login", user.credentials)
@@ -33,6 +34,9 @@ class World:
             self.values.call("GET", "/values", token=token).status,
         ]
 
+    def notices(self, address):
+        return system.notices(address, self.mail)
+
     def result(self, index, token):
         reply = self.values.call("POST", "/values", {"index": index, "kind": "lucas"}, token=token)
         assert reply.status == 200, reply
@@ -43,7 +47,7 @@ class World:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     system.make_databases()
-    clock = Clock(tmp_path_factory.mktemp("clock") / "ahead")
+    clock, mail = Clock(tmp_path_factory.mktemp("clock") / "ahead"), tmp_path_factory.mktemp("mail")
     chosen = {**clock.environment, "TOKEN_LIFETIME_SECONDS": LIFETIME_S}
     with Peered("users", REPAIR_SECONDS=1, **chosen) as users:
         system.revocations_are_published()
@@ -51,8 +55,9 @@ def world(tmp_path_factory):
             Peered("values", REPAIR_SECONDS=1, **chosen) as values,
             Peered("worker", LEASE_SECONDS=1, MAX_DELIVERIES=2, **clock.environment) as worker,
             Peered("healthcheck", **clock.environment) as healthcheck,
+            Peered("mailer", MAIL_DIR=mail, SMTP_SECONDS=1, **clock.environment) as mailer,
         ):
-            yield World(clock, users, values, worker, healthcheck)
+            yield World(clock, users, values, worker, healthcheck, mailer, mail)
 
 
 @pytest.fixture(autouse=True)
@@ -126,6 +131,19 @@ def test_jobs_are_calculated_once_and_soon_whatever_the_clock_does(world):
     assert world.worker.daemon.metric("worker_jobs_total", 'result="done"') == len(JUMPS * 2)
     assert b"took over" not in world.worker.daemon.log.read_bytes()
     assert system.redis_says("HLEN", "{jobs}:dead") == 0
+
+
+def test_a_message_is_sent_soon_and_no_attempt_whose_time_is_over_whatever_the_clock_does(world):
+    for ahead_s in JUMPS:
+        user = User(world.users)
+        world.clock.set(ahead_s)
+        assert system.changes_password(user, world.users) == 200
+        eventually(lambda user=user: world.notices(user.email), 5, message=f"a notice is sent, {ahead_s} s ahead")
+        number = system.add_message(left_s=-1)
+        system.add_message(left_s=60, number=number, attempt=2)
+        address = f"ada@{number}.example.com"
+        eventually(lambda address=address: world.notices(address), 5, message=f"the next attempt is sent, {ahead_s} s ahead")
+        assert (world.notices(user.email), world.notices(address)) == (1, 1)
 
 
 def test_no_duration_is_negative(world):

@@ -1,15 +1,22 @@
-"""A daemon that knows Redis or Postgres by name, while its name server answers late, wrongly or not at all: it neither crashes
-nor spins, and finds its peer within 2 s after the name server answers again, and the time to notice that none
+"""A daemon that knows a peer by name, while its name server answers late, wrongly or not at all: it neither crashes nor spins,
+answers meanwhile, and finds its peer within 2 s after the name server answers again, and the time to notice that none
 comes."""
+
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+import abacus
 import system
-from abacus import eventually
+from abacus import call, eventually
 from name_server import NXDOMAIN, REFUSED, SERVFAIL, TRUNCATED, Answer, Named, NameServer, needs_a_file_system_of_its_own
-from system import Peered
+from system import Peered, User
 
 HERE = Answer(("127.0.0.1",))
+LOOK_UP_S = 3  # HTTP_CLIENT_RESOLVE_TIMEOUT_MS
 CONNECT_S = 1  # REDIS_CONNECT_TIMEOUT_MS and POSTGRES_CONNECT_TIMEOUT_MS of Peered
 DEAD = tuple(f"127.0.0.{number}" for number in range(2, 9))  # nothing listens on these
 QUESTION = b"\x06redis-\x04test\x00\x00\x01\x00\x01"
@@ -141,3 +148,147 @@ def test_while_the_name_of_postgres_is_looked_up_requests_are_answered(postgres)
         assert postgres.peered.call("GET", "/users/ping", timeout=3).status == 200
     postgres.server.answer = HERE
     eventually(postgres.peered.is_ready, message="Postgres is found again")
+
+
+class Called:
+    """A peer that counts its connections, and ends each."""
+
+    def __init__(self):
+        self.calls, self.listener = 0, socket.create_server(("127.0.0.1", 0))
+        self.address = f"peer.test:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            try:
+                self.listener.accept()[0].close()
+            except OSError:
+                return
+            self.calls += 1
+
+
+class Mailer:
+    """It knows its server and its gateway by name. On a database without a users, which would take its reports."""
+
+    DATABASE = system.ANOTHER_DATABASE
+
+    def __init__(self, server):
+        self.server, self.smtp, self.gateway = server, Called(), Called()
+        chosen = {
+            "REDIS_URL": system.redis_url(abacus.redis_database(self.DATABASE)[0], self.DATABASE),
+            "REDIS_URL_FILE": None,
+            "HANG_SECONDS": 0,
+        }
+        chosen |= {"SMTP_URL": f"smtp://{self.smtp.address}", "SMS_URL": f"http://{self.gateway.address}"}
+        limits = {"SMTP_SECONDS": 2, "SMS_SECONDS": 2, "DRAIN_SECONDS": 1}
+        self.daemon = Named("mailer", server, **chosen, **limits)
+
+    def add_messages(self):
+        """One for its server, and one for its gateway."""
+        sms = {"channel": "sms", "template": "code", "priority": "code", "to": "+4915112345678"}
+        return [system.add_message(redis=self.redis), system.add_message(redis=self.redis, **sms)]
+
+    def redis(self, *words):
+        return system.redis_says(*words, database=self.DATABASE)
+
+    def reports(self, messages):
+        """What became of each; none while one is missing."""
+        entries = [
+            dict(zip(fields[::2], fields[1::2], strict=True)) for _, fields in self.redis("XRANGE", "{mail}:reports", "-", "+")
+        ]
+        results = {entry["id"]: entry["result"] for entry in entries}
+        return all(message in results for message in messages) and [results[message] for message in messages]
+
+    def answers(self):
+        return call("GET", "/readyz", port=self.daemon.admin_port, timeout=1).status == 200
+
+
+@pytest.fixture
+def mailer():
+    needs_a_file_system_of_its_own()
+    server = NameServer(HERE)
+    try:
+        mailer = Mailer(server)
+        mailer.redis("DEL", "{mail}:messages", "{mail}:reports", "{mail}:sms")
+        with mailer.daemon:
+            yield mailer
+    finally:
+        server.close()
+
+
+SILENT = [Answer(is_lost=True), Answer(HERE.addresses, late_s=LOOK_UP_S + 0.5)]
+while_silent = pytest.mark.parametrize("answer", SILENT, ids=["lost", "late"])
+
+
+@pytest.fixture(scope="module")
+def values(postgres):
+    """Without Redis, so that it asks users about each token. It knows users by name."""
+    server, peered = NameServer(HERE), Peered("values")
+    by_name = {"USERS_URL": f"http://peer.test:{postgres.peered.daemon.port}"}
+    peered.daemon = Named("values", server, **(peered.chosen | by_name))
+    try:
+        with peered:
+            peered.redis.refuses = True
+            peered.redis.cut_all()
+            yield server, peered
+    finally:
+        server.close()
+
+
+@while_silent
+def test_values_answers_while_users_is_looked_up_and_finds_it_afterwards(values, postgres, answer):
+    server, peered = values
+    token = User(postgres.peered).token
+    lists = lambda: peered.call("GET", "/values", token=token).status  # noqa: E731
+    asked = server.asked
+    eventually(lambda: lists() == 200 and server.asked > asked, message="its copy has ended, and users is found")
+    server.answer = answer
+    with ThreadPoolExecutor(1) as pool:
+        listed = pool.submit(lists)
+        while not listed.done():
+            call("GET", "/readyz", port=peered.daemon.admin_port, timeout=1)
+    assert listed.result() == 503
+    server.answer = HERE
+    peered.recovers("users is not looked up", lambda: lists() == 200, system.RECOVERS_S + CONNECT_S)
+
+
+@while_silent
+def test_healthcheck_answers_while_a_target_is_looked_up_and_keeps_what_it_has_found(postgres, answer):
+    server, peered = NameServer(answer), Peered("healthcheck")
+    by_name = {"HEALTHCHECK_TARGETS": f"users=http://peer.test:{postgres.peered.daemon.admin_port}"}
+    peered.daemon = Named("healthcheck", server, **(peered.chosen | by_name))
+    shown = lambda: {one["status"] for one in peered.call("GET", "/healthcheck", timeout=1).json["data"]["services"]}  # noqa: E731
+    try:
+        with peered:
+            eventually(lambda: shown() == {"down"}, message="users is not found")
+            server.answer = HERE
+            peered.recovers("users is not looked up", lambda: shown() == {"up"}, LOOK_UP_S + system.RECOVERS_S)
+            server.answer, asked = answer, server.asked
+            while server.asked < asked + 4:
+                assert shown() == {"up"}
+    finally:
+        server.close()
+
+
+@while_silent
+def test_mailer_answers_while_its_server_and_its_gateway_are_looked_up_and_finds_them_afterwards(mailer, answer):
+    mailer.server.answer, begun = answer, time.monotonic()
+    messages = mailer.add_messages()
+    while not mailer.reports(messages):
+        assert mailer.answers()
+        assert time.monotonic() - begun < LOOK_UP_S + system.RECOVERS_S
+    assert mailer.reports(messages) == ["deferred"] * 2
+    mailer.server.answer = HERE
+    mailer.add_messages()
+    eventually(lambda: (mailer.smtp.calls, mailer.gateway.calls) == (1, 1), message="both are found, and no late answer counts")
+    assert mailer.answers()
+
+
+def test_mailer_ends_within_its_drain_limit_while_its_server_and_its_gateway_are_looked_up(mailer):
+    mailer.server.answer, asked = Answer(is_lost=True), mailer.server.asked
+    mailer.add_messages()
+    eventually(lambda: mailer.server.asked >= asked + 4, message="an address of either family of both is asked for")
+    begun = time.monotonic()
+    assert mailer.daemon.terminate(30) == 1, "work was in flight"
+    assert time.monotonic() - begun < 1 + system.RECOVERS_S
+    assert b"Sanitizer" not in mailer.daemon.log.read_bytes()

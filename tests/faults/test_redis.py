@@ -4,7 +4,6 @@ libcommon/redis/errors.c, no job becomes a dead letter, nothing acknowledged is 
 import contextlib
 import itertools
 import time
-import uuid
 
 import pytest
 import redis_commands
@@ -199,7 +198,7 @@ class Users(Driven):
             "SET": self.publishes_again,
             "PUBLISH": self.causes_a_notice,
             "XADD": self.changes_password,
-            "XRANGE": self.is_left_alone,
+            "read_reports": self.is_left_alone,
             "XDEL": self.reads_a_report,
         }
 
@@ -215,15 +214,8 @@ class Mailer(Driven):
         super().__init__(peered)
         self.folder = folder
 
-    def passes_on(self):
-        """As users does; the id of the message. Each address and domain gets but one, so that no limit defers it."""
-        name, deadline_ms = uuid.uuid4(), int((time.time() + 3600) * 1000)
-        fields = ("id", name, "attempt", 1, "deadline", deadline_ms, "template", "password_changed")
-        redis_says("XADD", "{mail}:messages", "*", *fields, "to", f"ada@{name}.example.com", "values", "{}")
-        return name
-
     def is_asked(self):
-        self.passes_on()
+        system.add_message()
         return []
 
     def is_left_alone(self):
@@ -241,9 +233,12 @@ class Mailer(Driven):
     def drive(self):
         return self.is_asked()
 
+    def has_sent(self, number):
+        return list(self.folder.glob(f"*-{number}.eml"))
+
     def is_well(self):
-        name = self.passes_on()
-        eventually(lambda: list(self.folder.glob(f"*-{name}.eml")), 0.5, message="a message is sent")
+        number = system.add_message()
+        eventually(lambda: self.has_sent(number), 0.5, message="a message is sent")
         return self.peered.is_ready()
 
 
@@ -554,6 +549,16 @@ def test_a_result_that_cannot_be_stored_for_many_leases_is_stored_in_the_end(wor
             assert rule.applied > 1
             worker.peered.recovers(what, lambda: worker.has_finished(index))
         assert dead_letters() == 0
+
+
+def test_a_mailer_that_sees_a_message_which_it_cannot_take_asks_with_pauses(world):
+    """As when its two connections lead to two servers, during a failover."""
+    mailer = world["mailer"]
+    mailer.proxy.arm(Fault("another server has none", b"*2\r\n:1\r\n*0\r\n", executes=False), "take", most=None)
+    takes, start, number = mailer.proxy.commands["take"], time.monotonic(), system.add_message()
+    eventually(lambda: mailer.proxy.commands["take"] - takes > 5 and time.monotonic() - start > 2, message="it goes on asking")
+    assert mailer.proxy.commands["take"] - takes < 10 + 4 * (time.monotonic() - start)
+    mailer.peered.recovers("two servers", lambda: mailer.has_sent(number))
 
 
 def test_an_operator_learns_that_one_of_many_dead_letters_could_not_be_put_back(world):

@@ -22,8 +22,8 @@ WORKERS = 2
 
 
 class World:
-    def __init__(self, clock, port, users, values, workers):
-        self.clock, self.port, self.users, self.values, self.workers = clock, port, users, values, workers
+    def __init__(self, clock, port, users, values, workers, mail):
+        self.clock, self.port, self.users, self.values, self.workers, self.mail = clock, port, users, values, workers, mail
         self.redis = system.Redis(port=port)
 
     def new_token(self):
@@ -80,7 +80,9 @@ def world(tmp_path_factory):
         users = start("users", REPAIR_SECONDS=1, LOGIN_ATTEMPTS_MAX=ATTEMPTS, LOGIN_ATTEMPTS_WINDOW_SECONDS=WINDOW_S)
         values = start("values", REPAIR_SECONDS=1, VALUES_RATE=RATE, VALUES_BURST=BURST)
         workers = [start("worker", LEASE_SECONDS=1, INSTANCE=f"faults-worker-{n}") for n in range(WORKERS)]
-        yield World(clock, port, users, values, workers)
+        mail = tmp_path_factory.mktemp("mail")
+        start("mailer", MAIL_DIR=mail)
+        yield World(clock, port, users, values, workers, mail)
 
 
 @pytest.fixture(autouse=True)
@@ -150,6 +152,17 @@ def test_a_values_process_that_starts_after_a_jump_knows_the_tokens_that_died_be
         with Peered("values", redis_port=world.port, INSTANCE="faults-values-2") as values:
             assert {world.status(token, values) for token in dead} == {401}
             assert world.status(living, values) == 200
+
+
+def test_a_message_is_sent_soon_whatever_the_clock_of_redis_does(world):
+    for ahead_s in JUMPS:
+        user = User(world.users)
+        world.clock.set(ahead_s)
+        eventually(
+            lambda user=user: system.changes_password(user, world.users) == 200, WITHIN_S, message="a change", not_yet=KeyError
+        )
+        is_sent = lambda user=user: system.notices(user.email, world.mail)  # noqa: E731
+        eventually(is_sent, WITHIN_S, message=f"a notice is sent, {ahead_s} s ahead")
 
 
 def test_failed_logins_are_refused_for_no_longer_than_their_window_whatever_the_clock_of_redis_does(world):

@@ -15,7 +15,6 @@ import random
 import signal
 import threading
 import time
-import uuid
 
 import pytest
 import system_calls
@@ -24,7 +23,7 @@ from system_calls import FOREVER, LIMIT_S, BrokenPromiseError, Redis, Subject, a
 
 import abacus
 from harness import eventually, free_port
-from system import SEED
+from system import SEED, add_message
 
 DAEMONS = ("users", "values", "worker", "mailer", "healthcheck")
 EVERYTHING = os.environ.get("FAULTS") == "all"
@@ -102,9 +101,7 @@ class Mailer:
         yield 200
 
     def sends(self, redis, folder):
-        name, deadline_ms = uuid.uuid4(), int((time.time() + 3600) * 1000)
-        fields = ("id", name, "attempt", 1, "deadline", deadline_ms, "template", "password_changed")
-        redis("XADD", "{mail}:messages", "*", *fields, "to", f"ada@{name}.example.com", "values", "{}")
+        name = add_message(redis=redis)
         limit_s = 1 if system_calls.is_patient() else 0.1
         return eventually(lambda: list(folder.glob(f"*-{name}.eml")), limit_s, 0.002)
 

@@ -27,7 +27,7 @@ static const struct mail_message second = {.id = "0190a1b2-c3d4-7e5f-8a9b-0c1d2e
 
 static int set_up(void **state)
 {
-	static const struct redis_script *const scripts[] = {&mail_take_script, NULL};
+	static const struct redis_script *const scripts[] = {&mail_take_script, &mail_read_reports_script, NULL};
 	struct redis_config config = fixture_config();
 
 	fixture_set_up(state);
@@ -88,17 +88,19 @@ struct taken {
 	bool is_there;
 	enum status status;
 	int n;
+	int64_t now_ms;
 	struct mail_message messages[MAIL_BATCH_MAX];
 	char values[100]; /* of the first */
 };
 
-static void taken(enum status status, const struct mail_message *messages, int n, void *arg)
+static void taken(enum status status, const struct mail_message *messages, int n, int64_t now_ms, void *arg)
 {
 	struct taken *taken = arg;
 
 	taken->is_there = true;
 	taken->status = status;
 	taken->n = n;
+	taken->now_ms = now_ms;
 	for (int i = 0; i < n; i++)
 		taken->messages[i] = messages[i];
 	if (n > 0) {
@@ -154,6 +156,27 @@ static void test_a_message_is_taken_once_as_it_was_published(void **state)
 	assert_int_equal(batch.status, STATUS_OK);
 }
 
+static int64_t redis_clock_ms(void)
+{
+	redisReply *time = fixture_reply(ARGV("TIME"));
+	int64_t ms = atoll(time->element[0]->str) * 1000 + atoll(time->element[1]->str) / 1000;
+
+	freeReplyObject(time);
+	return ms;
+}
+
+static void test_messages_and_reports_come_with_the_clock_of_redis(void **state)
+{
+	int64_t begun_ms = redis_clock_ms(), ended_ms;
+	struct taken batch;
+	struct read read;
+
+	take(&batch, 1);
+	read_reports(&read);
+	ended_ms = redis_clock_ms();
+	assert_true(begun_ms <= batch.now_ms && batch.now_ms <= read.entries.now_ms && read.entries.now_ms <= ended_ms);
+}
+
 static void test_as_many_are_taken_as_asked_for_the_oldest_first(void **state)
 {
 	struct taken batch;
@@ -181,7 +204,7 @@ static void test_what_is_no_message_is_dropped_and_holds_up_none(void **state)
 
 static void test_waiting_ends_with_a_message_and_without_one_and_takes_none(void **state)
 {
-	assert_int_equal(wait_ms(1), STATUS_OK);
+	assert_int_equal(wait_ms(1), STATUS_NOT_FOUND);
 	publish(&first);
 	assert_int_equal(wait_ms(60000), STATUS_OK);
 	assert_int_equal(BESIDE("XLEN", MAIL_MESSAGES), 1);
@@ -246,6 +269,7 @@ int main(void)
 #define MAIL_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	static const struct CMUnitTest tests[] = {
 		MAIL_TEST(test_a_message_is_taken_once_as_it_was_published),
+		MAIL_TEST(test_messages_and_reports_come_with_the_clock_of_redis),
 		MAIL_TEST(test_as_many_are_taken_as_asked_for_the_oldest_first),
 		MAIL_TEST(test_what_is_no_message_is_dropped_and_holds_up_none),
 		MAIL_TEST(test_waiting_ends_with_a_message_and_without_one_and_takes_none),

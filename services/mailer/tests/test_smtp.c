@@ -61,6 +61,7 @@ static int tear_down(void **state)
 	smtp_free(smtp);
 	close(server);
 	loop_timer_free(turns);
+	event_base_loop(base, EVLOOP_NONBLOCK); /* the look-ups are freed from the loop */
 	event_base_free(base);
 	return 0;
 }
@@ -97,7 +98,7 @@ static void test_what_is_being_sent_is_dropped_soon(void **state)
 	assert_int_equal(listen(server, CONNECTIONS), 0);
 	send_to_all();
 	for (int i = 0; i < CONNECTIONS; i++) {
-		assert_int_equal(poll(&poller, 1, TIMEOUT_S * 1000 / 2), 1);
+		WAIT_FOR(poll(&poller, 1, 0) == 1);
 		clients[i] = accept(server, NULL, NULL);
 	}
 	begun_us = clock_monotonic_us();

@@ -32,7 +32,8 @@ struct outbox {
 	struct loop_timer *look, *woken;
 	bool is_running, is_due; /* due: a message was written since the round began */
 	bool prunes;
-	int publishing; /* messages that Redis has not answered */
+	int64_t redis_ms; /* Redis's clock before the claim, so that no attempt seems to have longer than Postgres gives it */
+	int publishing;   /* messages that Redis has not answered */
 	bool is_draining;
 	void (*drained)(void *arg);
 	void *drained_arg;
@@ -107,6 +108,7 @@ static void reports_read(enum status status, const struct mail_entries *entries,
 {
 	struct outbox *outbox = arg;
 
+	outbox->redis_ms = entries->now_ms;
 	if (status != STATUS_OK)
 		end_round(outbox);
 	else if (entries->ids_n == 0)
@@ -197,7 +199,7 @@ static void publish(struct outbox *outbox, const struct postgres_rows *rows, int
 	char *secret_values = secret_values_of(outbox->users, postgres_text(rows, row, COLUMN_CLAIMED_ID), parameters);
 	struct mail_message message = {
 		.attempt = postgres_int(rows, row, COLUMN_CLAIMED_ATTEMPT),
-		.deadline_ms = postgres_int(rows, row, COLUMN_CLAIMED_DEADLINE_MS),
+		.deadline_ms = outbox->redis_ms + postgres_int(rows, row, COLUMN_CLAIMED_LEFT_MS),
 		.channel = mail_channel_find(postgres_text(rows, row, COLUMN_CLAIMED_CHANNEL)),
 		.priority = mail_priority_find(postgres_text(rows, row, COLUMN_CLAIMED_PRIORITY)),
 		.template = postgres_text(rows, row, COLUMN_CLAIMED_TEMPLATE),

@@ -16,7 +16,7 @@ const struct postgres_statement store_outbox_claim = {
 	" WHERE channel IN ('email', 'sms') AND due_at <= now() AND expires_at > now()"
 	" ORDER BY due_at LIMIT $1::bigint FOR UPDATE SKIP LOCKED) due"
 	" WHERE outbox.id = due.id RETURNING outbox.id, attempt, channel, template, recipient, parameters, " PRIORITY ","
-	" floor(extract(epoch FROM least(due_at, expires_at)) * 1000)::bigint",
+	" floor(extract(epoch FROM least(due_at, expires_at) - now()) * 1000)::bigint",
 };
 
 /* The pause doubles with each deferral, up to $3 and to a third of the time that the message has left, so that it is tried until

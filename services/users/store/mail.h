@@ -15,7 +15,7 @@ enum {
 	COLUMN_CLAIMED_RECIPIENT,
 	COLUMN_CLAIMED_PARAMETERS,
 	COLUMN_CLAIMED_PRIORITY, /* its name (mail/mail.h) */
-	COLUMN_CLAIMED_DEADLINE_MS
+	COLUMN_CLAIMED_LEFT_MS   /* of this attempt; no moment, because Postgres's clock may differ from Redis's */
 };
 
 /* [{id, attempt, deferred}, …], first pause in s, longest pause in s. Removes what was sent or refused for ever, and has what
