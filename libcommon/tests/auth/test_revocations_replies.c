@@ -87,6 +87,11 @@ static void test_after_entries_of_another_type_reading_pauses(void **state)
 	expect_pause_after("*1\r\n*2\r\n$11\r\nrevocations\r\n*1\r\n:1\r\n");
 }
 
+static void test_after_an_entry_that_can_not_be_read_reading_pauses(void **state)
+{
+	expect_pause_after("*1\r\n*2\r\n$11\r\nrevocations\r\n*1\r\n*2\r\n$3\r\n1-1\r\n*2\r\n$5\r\nlater\r\n$1\r\n1\r\n");
+}
+
 #define REPLY_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -97,6 +102,7 @@ int main(void)
 		REPLY_TEST(test_after_a_number_reading_pauses),
 		REPLY_TEST(test_after_a_text_reading_pauses),
 		REPLY_TEST(test_after_entries_of_another_type_reading_pauses),
+		REPLY_TEST(test_after_an_entry_that_can_not_be_read_reading_pauses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
