@@ -127,8 +127,9 @@ void revocations_leave(struct revocations *revocations, struct redis *redis, str
 
 /* ---- publishing, which only users does ---- */
 
-/* Adds n entries atomically, and trims entries older than lifetime_s. Waits for no follower: revocations_publisher.h does. The
- * reply is [the id of the last entry, "" for n = 0; fields and values of the table]. */
+/* Adds n entries atomically, and trims entries older than lifetime_s. Waits for no follower: revocations_publisher.h does.
+ * STATUS_OK: the reply is [the id of the last entry, "" for n = 0; fields and values of the table]. INTERNAL: any other reply,
+ * which does not prove that the entries were added. */
 void revocations_publish(struct redis *redis, struct scope *scope, const struct revocation *entries, int n, int64_t lifetime_s,
 			 redis_done *done, void *arg);
 /* Publishing everything again, which any number of processes may do at once. The beginning answers [whether the stream is
