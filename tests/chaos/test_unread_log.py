@@ -57,8 +57,8 @@ def lines_until_the_end(reader):
     return thread, lines
 
 
-@pytest.mark.parametrize("name", ("users", "values", "worker", "mailer", "healthcheck"))
-@pytest.mark.parametrize(("arguments", "code"), (((), BAD_CONFIGURATION), (("--check",), BAD_CONFIGURATION), (("--no",), BAD_USAGE)))
+@pytest.mark.parametrize("name", ["users", "values", "worker", "mailer", "healthcheck"])
+@pytest.mark.parametrize("arguments,code", [([], BAD_CONFIGURATION), (["--check"], BAD_CONFIGURATION), (["--no"], BAD_USAGE)])
 def test_a_daemon_that_can_not_start_ends_although_what_it_says_is_not_read(name, arguments, code):
     reader, writer = full_pipe()
     try:
