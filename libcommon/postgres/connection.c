@@ -185,9 +185,8 @@ static const char asked_for[] = "the caller asked for another connection";
 
 void postgres_connection_replace(struct postgres_connection *connection)
 {
-	if (!postgres_connection_is_usable(connection))
-		return;
-	connection->retiring = asked_for;
+	if (postgres_connection_is_usable(connection))
+		connection->retiring = asked_for;
 	lose_retired(connection);
 }
 
