@@ -145,6 +145,9 @@ $(BUILD)/tests/simulator/simulator: $(SIMULATOR_OBJECTS) $(SIMULATED) $(LIBCOMMO
 $(BUILD)/tests/simulator/io_fake_redis: $(patsubst %,$(BUILD)/tests/simulator/%.o,io_fake_redis redis_commands redis_data redis_groups redis_scripts redis_streams) $(LIBCOMMON)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(SIMULATOR_LIBS) -lcmocka
 
+# Sets its clock ahead.
+$(BUILD)/libcommon/tests/base/test_log: LDFLAGS += -Wl,--wrap=clock_monotonic_us
+
 # A simulator in which one file is wrong: tests/simulator/mutants/NAME.sed names the file in its first line and changes it. Scripts that include
 # it are wrong with it.
 MUTANTS := $(patsubst tests/simulator/mutants/%.sed,$(BUILD)/mutants/%/simulator,$(wildcard tests/simulator/mutants/*.sed))

@@ -26,8 +26,9 @@
 #define FORGET_BUCKETS (BUCKETS / FORGET_SLICES)
 #define FULL_AGAIN_MS ((FORGET_SLICES + 1) * FORGET_MS) /* when all are forgotten */
 #define AGAIN_MS 1000                                   /* after an error reply */
-#define BEATS 5                                         /* confirmations in a lease */
-#define BEAT_MS_MIN 200                                 /* of the shortest lease that can be configured */
+#define UNREADABLE_AGAIN_MS 10000 /* because such an entry stays, and all before it are read again each time */
+#define BEATS 5                   /* confirmations in a lease */
+#define BEAT_MS_MIN 200           /* of the shortest lease that can be configured */
 
 REDIS_SCRIPT(libcommon_auth, revocations_follow, revocations_follow);
 
@@ -52,9 +53,9 @@ struct revocations {
 	 * trust.
 	 */
 	bool is_registered, is_current, has_left;
-	bool is_full;     /* the last time that it read them, there were more than it may keep */
-	bool forgets_all; /* what it has is no copy */
-	bool has_renewed; /* since it joined */
+	bool has_given_up; /* the last time that it read them: too many, or one that it can not read */
+	bool forgets_all;  /* what it has is no copy */
+	bool has_renewed;  /* since it joined */
 	bool was_refused_lifetime;
 	int64_t lease_us;         /* granted when it joined */
 	int64_t confirmed_us;     /* when the last confirmation was sent */
@@ -184,9 +185,9 @@ bool revocations_is_ready(const struct revocations *revocations)
 	return is_trusted(revocations);
 }
 
-bool revocations_is_full(const struct revocations *revocations)
+bool revocations_has_given_up(const struct revocations *revocations)
 {
-	return revocations->is_full;
+	return revocations->has_given_up;
 }
 
 bool revocations_is_loading(const struct revocations *revocations)
@@ -220,19 +221,42 @@ static const char *field(const redisReply *fields, const char *name)
 	return "";
 }
 
-static void read_entry(struct revocations *revocations, const redisReply *fields)
+/* Nothing but its own field, because an entry of a later version, or one that was damaged, may revoke something. */
+static bool is_hello(const redisReply *fields)
 {
-	struct revocation revocation = {.is_inactive = strcmp(field(fields, "inactive"), "1") == 0};
+	return fields->elements == 2 && *field(fields, "hello") != '\0';
+}
 
-	if (int64_parse(field(fields, "expires"), &revocation.expires_s) != STATUS_OK)
-		return; /* a hello */
-	revocation.is_user = *field(fields, "user") != '\0';
-	if (revocation.is_user ? int64_parse(field(fields, "user"), &revocation.user_id) == STATUS_OK &&
-					 int64_parse(field(fields, "until"), &revocation.until_ms) == STATUS_OK
-			       : jwt_jti_parse(field(fields, "token"), revocation.jti) == STATUS_OK)
+/* INVALID: it may revoke something, and it is not known what. Further fields are fine. */
+static enum status parse_entry(const redisReply *fields, struct revocation *ret_revocation)
+{
+	const char *token = field(fields, "token"), *user = field(fields, "user"), *inactive = field(fields, "inactive");
+	struct revocation revocation = {.is_user = *user != '\0', .is_inactive = strcmp(inactive, "1") == 0};
+	bool is_whole = revocation.is_user == (*token == '\0') && (revocation.is_inactive || strcmp(inactive, "0") == 0) &&
+			int64_parse(field(fields, "expires"), &revocation.expires_s) == STATUS_OK;
+
+	if (revocation.is_user)
+		is_whole = is_whole && int64_parse(user, &revocation.user_id) == STATUS_OK &&
+			   int64_parse(field(fields, "until"), &revocation.until_ms) == STATUS_OK;
+	else
+		is_whole = is_whole && jwt_jti_parse(token, revocation.jti) == STATUS_OK;
+	*ret_revocation = revocation;
+	return is_whole ? STATUS_OK : STATUS_INVALID;
+}
+
+static enum status read_entry(struct revocations *revocations, const char *id, const redisReply *fields)
+{
+	struct revocation revocation;
+	enum status status;
+
+	if (is_hello(fields))
+		return STATUS_OK;
+	status = parse_entry(fields, &revocation);
+	if (status == STATUS_OK)
 		remember(revocations, &revocation);
 	else
-		log_line(LOG_WARN, "a revocation that can not be read was passed over");
+		log_line(LOG_ERROR, "a revocation can not be read; users is asked about each token", LOG_TEXT("entry", id));
+	return status;
 }
 
 static bool is_after(const char *id, const char *last_id)
@@ -243,10 +267,12 @@ static bool is_after(const char *id, const char *last_id)
 	       revocations_position_parse(last_id, &last) == STATUS_OK && revocations_position_is_before(last, position);
 }
 
-/* Reads the reply to XREAD. INTERNAL when it is none, because it is not known then which revocations there are. */
+/* Reads the reply to XREAD. INTERNAL when it is none, INVALID when an entry can not be read, because it is not known then which
+ * revocations there are. */
 static enum status read_stream(struct revocations *revocations, const redisReply *reply, size_t *ret_count)
 {
 	const redisReply *entries = redis_stream_entries(reply);
+	enum status status;
 
 	if (!entries && !redis_is_nil(reply))
 		return redis_unexpected("XREAD", reply);
@@ -256,21 +282,13 @@ static enum status read_stream(struct revocations *revocations, const redisReply
 
 		if (!redis_is_entry(entry) || !is_after(entry->element[0]->str, revocations->last_id))
 			return redis_unexpected("XREAD", entry);
-		read_entry(revocations, entry->element[1]);
+		status = read_entry(revocations, entry->element[0]->str, entry->element[1]);
+		if (status != STATUS_OK)
+			return status;
 		snprintf(revocations->last_id, sizeof revocations->last_id, "%s", entry->element[0]->str);
 		revocations->loaded++;
 	}
 	return STATUS_OK;
-}
-
-/* After a lost connection the next one begins anew. After an error reply (an operator unblocked the connection, the key holds
- * another type, Redis is busy), a reply of another type, and a read that brought nothing although it did not wait, it begins
- * anew after a pause, because the same would come again at once. */
-static void fail(struct revocations *revocations, enum status status, const redisReply *reply)
-{
-	if (!reply && status != STATUS_BUSY)
-		return;
-	loop_timer_start(revocations->again, AGAIN_MS);
 }
 
 static void left(enum status status, const redisReply *reply, void *arg)
@@ -283,17 +301,36 @@ static void leave(const struct revocations *revocations, struct redis *redis, st
 	redis_command(redis, scope, 3, (const char *[]){"HDEL", REVOCATIONS_FOLLOWERS, revocations->name}, NULL, done, arg);
 }
 
-/* Beyond the limit no copy is kept, because one that lacks entries would accept dead tokens. Some may have expired when it
- * tries again. */
-static void give_up(struct revocations *revocations)
+/* No copy is kept, because one that lacks entries would accept dead tokens: it is trusted no longer, whatever is left of its
+ * lease, and users does not wait for it. */
+static void give_up(struct revocations *revocations, long again_ms)
 {
-	log_line(LOG_ERROR, "there are more revocations than a process keeps; users is asked about each token",
-		 LOG_INT("kept", revocations->count));
-	revocations->is_full = revocations->forgets_all = true;
+	revocations->has_given_up = true;
 	revocations->trusted_until_us = 0;
 	revocations->is_registered = revocations->is_current = false;
 	leave(revocations, revocations->redis, &revocations->scope, left, NULL);
-	loop_timer_start(revocations->again, FULL_AGAIN_MS);
+	loop_timer_start(revocations->again, again_ms);
+}
+
+/* Some may have expired when it tries again. */
+static void give_up_full(struct revocations *revocations)
+{
+	log_line(LOG_ERROR, "there are more revocations than a process keeps; users is asked about each token",
+		 LOG_INT("kept", revocations->count));
+	revocations->forgets_all = true;
+	give_up(revocations, FULL_AGAIN_MS);
+}
+
+/* After a lost connection the next one begins anew. After an error reply (an operator unblocked the connection, the key holds
+ * another type, Redis is busy), a reply of another type, and a read that brought nothing although it did not wait, it begins
+ * anew after a pause, because the same would come again at once. INVALID: its copy lacks an entry that it can not read. */
+static void fail(struct revocations *revocations, enum status status, const redisReply *reply)
+{
+	if (status == STATUS_INVALID)
+		return give_up(revocations, UNREADABLE_AGAIN_MS);
+	if (!reply && status != STATUS_BUSY)
+		return;
+	loop_timer_start(revocations->again, AGAIN_MS);
 }
 
 /* From the beginning, because an emptied Redis may begin its ids again; entries that are known already change nothing. The copy
@@ -330,7 +367,7 @@ static void caught_up(enum status status, const redisReply *reply, void *arg)
 	if (status != STATUS_OK)
 		return fail(revocations, status, reply);
 	if (is_too_large(revocations))
-		return give_up(revocations);
+		return give_up_full(revocations);
 	if (count >= BATCH)
 		return read_on(revocations);
 	if (!revocations->is_registered)
@@ -422,7 +459,7 @@ static void renewed(enum status status, const redisReply *reply, void *arg)
 	if (state != 1) /* with a pause, unless it can not come again at once */
 		return loop_timer_start(revocations->again, revocations->has_renewed ? 0 : AGAIN_MS);
 	revocations->has_renewed = true;
-	revocations->is_full = false;
+	revocations->has_given_up = false;
 	revocations->trusted_until_us = revocations->confirmed_us + revocations->lease_us;
 	wait_for_entries(revocations);
 }
@@ -461,7 +498,7 @@ static void received(enum status status, const redisReply *reply, void *arg)
 	if (status != STATUS_OK)
 		fail(revocations, status, reply);
 	else if (is_too_large(revocations))
-		give_up(revocations);
+		give_up_full(revocations);
 	else if (revocations->is_current)
 		renew(revocations);
 	else

@@ -82,7 +82,9 @@
 /* One entry. Stream fields: `token` (jti text, or the sid of a session, whose access tokens are revoked by it), or `user` (id)
  * and `until` (Unix ms: tokens issued up to then are revoked, and all tokens while the user is inactive; INT64_MAX for a
  * deleted user); `inactive` 0|1 (which message the reply carries: see services/swagger/openapi.yaml); `expires` (Unix s after
- * which no such token can be valid). An entry `hello` 1 revokes nothing: it wakes the readers after a republication. Of two
+ * which no such token can be valid). An entry of one field, `hello` 1, revokes nothing: it wakes the readers after a
+ * republication. Every other entry that a follower can not read ends its trust at once, also one of a kind that a later version
+ * adds; a field more is fine. The follower asks users about each token, and reads the stream again after ten seconds. Of two
  * entries of a user the one with the greater `until` counts, whichever arrives last. */
 struct revocation {
 	bool is_user;
@@ -111,9 +113,9 @@ void revocations_free(struct revocations *revocations);
 void revocations_on_deleted(struct revocations *revocations, void (*deleted)(int64_t user_id, void *arg), void *arg);
 /* Does it trust its copy? */
 bool revocations_is_ready(const struct revocations *revocations);
-/* Does it keep none, because there are more than it may keep? Then it will trust none for a long time, and to start another
- * process in its place changes nothing. */
-bool revocations_is_full(const struct revocations *revocations);
+/* Does it keep none, because there are more than it may keep, or one that it can not read? Then it will trust none for a long
+ * time, and to start another process in its place changes nothing. */
+bool revocations_has_given_up(const struct revocations *revocations);
 /* Does it read a stream of a thousand entries or more, and does not know all of them yet? With a million that takes seconds, or
  * as long as users takes to publish them. Not while users publishes for a shorter lifetime of tokens, because that may not end.
  */
@@ -125,8 +127,9 @@ void revocations_leave(struct revocations *revocations, struct redis *redis, str
 
 /* ---- publishing, which only users does ---- */
 
-/* Adds n entries atomically, and trims entries older than lifetime_s. Waits for no follower: revocations_publisher.h does. The
- * reply is [the id of the last entry, "" for n = 0; fields and values of the table]. */
+/* Adds n entries atomically, and trims entries older than lifetime_s. Waits for no follower: revocations_publisher.h does.
+ * STATUS_OK: the reply is [the id of the last entry, "" for n = 0; fields and values of the table]. INTERNAL: any other reply,
+ * which does not prove that the entries were added. */
 void revocations_publish(struct redis *redis, struct scope *scope, const struct revocation *entries, int n, int64_t lifetime_s,
 			 redis_done *done, void *arg);
 /* Publishing everything again, which any number of processes may do at once. The beginning answers [whether the stream is

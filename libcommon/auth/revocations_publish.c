@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "auth/revocations_internal.h"
 #include "base/int64.h"
 #include "base/mem.h"
 
@@ -29,13 +30,41 @@ static void fill(const struct revocation *entry, struct arguments *arguments, co
 	argv[4] = arguments->expires;
 }
 
+struct publication {
+	int n; /* entries */
+	redis_done *done;
+	void *arg;
+};
+
+/* Another reply does not say that anything was added. */
+static bool is_published(const redisReply *reply, int n)
+{
+	struct revocations_position position;
+
+	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 || reply->element[0]->type != REDIS_REPLY_STRING ||
+	    reply->element[1]->type != REDIS_REPLY_ARRAY)
+		return false;
+	return n == 0 || revocations_position_parse(reply->element[0]->str, &position) == STATUS_OK;
+}
+
+static void published(enum status status, const redisReply *reply, void *arg)
+{
+	const struct publication *publication = arg;
+
+	if (status == STATUS_OK && !is_published(reply, publication->n))
+		status = redis_unexpected("revocations_publish", reply);
+	publication->done(status, reply, publication->arg);
+}
+
 void revocations_publish(struct redis *redis, struct scope *scope, const struct revocation *entries, int n, int64_t lifetime_s,
 			 redis_done *done, void *arg)
 {
 	struct arguments *arguments = mem_alloc((size_t)(n + 1) * sizeof *arguments);
 	const char **argv = mem_alloc((size_t)(4 + 5 * n) * sizeof *argv);
+	struct publication *publication = mem_alloc(sizeof *publication);
 	char lifetime[INT64_TEXT_BYTES];
 
+	*publication = (struct publication){n, done, arg};
 	int64_format(lifetime_s + REVOCATIONS_KEPT_S, lifetime);
 	argv[0] = REVOCATIONS_STREAM;
 	argv[1] = REVOCATIONS_FOLLOWERS;
@@ -43,7 +72,8 @@ void revocations_publish(struct redis *redis, struct scope *scope, const struct 
 	argv[3] = lifetime;
 	for (int i = 0; i < n; i++)
 		fill(&entries[i], &arguments[i], argv + 4 + (ptrdiff_t)5 * i);
-	redis_eval(redis, scope, &revocations_publish_script, 3, 4 + 5 * n, argv, NULL, done, arg);
+	redis_call_own(redis_eval(redis, scope, &revocations_publish_script, 3, 4 + 5 * n, argv, NULL, published, publication),
+		       publication);
 	free(argv);
 	free(arguments);
 }

@@ -89,12 +89,10 @@ static enum status read_table(struct revocations_publisher *publisher, const red
 /* [the entry's id, the table] of revocations_publish.lua */
 static enum status read_publication(struct wait *wait, const redisReply *reply)
 {
-	enum status status;
+	enum status status = revocations_position_parse(reply->element[0]->str, &wait->position);
 
-	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
-	    revocations_position_parse(redis_text(reply->element[0]), &wait->position) != STATUS_OK)
-		return redis_unexpected("revocations_publish", reply);
-	status = read_table(wait->publisher, reply->element[1]);
+	if (status == STATUS_OK)
+		status = read_table(wait->publisher, reply->element[1]);
 	memcpy(wait->table, wait->publisher->table.id, sizeof wait->table);
 	return status;
 }

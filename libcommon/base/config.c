@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/standard_error.h"
 
 #define FILE_BYTES_MAX (64 * 1024)
 
@@ -209,7 +210,7 @@ int config_finish(const struct config *config, const char *program)
 	const char *line = config->problems.bytes;
 
 	for (int i = 0; i < config->count; i++, line += strlen(line) + 1)
-		fprintf(stderr, "%s: %s\n", program, line);
+		standard_error_print("%s: %s\n", program, line);
 	return config->count;
 }
 

@@ -47,7 +47,8 @@ void config_problem(struct config *config, const char *format, ...) __attribute_
 /* Adds a problem in staging and production when the repository shows this secret (as a default, in a Compose file or a script),
  * because everyone may know it. For passwords within other options; config_load() checks each CONFIG_SECRET. NULL: none. */
 void config_refuse_public(struct config *config, const char *name, const char *secret);
-/* Prints every problem to stderr, one a line, `service: NAME: what is wrong and what to set`; returns their number. */
+/* Prints every problem to standard error (standard_error.h), one a line, `service: NAME: what is wrong and what to set`;
+ * returns their number. */
 int config_finish(const struct config *config, const char *program) MUST_CHECK;
 /* Frees the strings that config_load() put into the struct, secrets wiped. */
 void config_release(const struct config_option *options, void *into);

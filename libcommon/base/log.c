@@ -21,13 +21,17 @@
 #define EXIT_REST_MS 500
 #define EXIT_MS 1500
 #define REPEATS 16 /* different warnings and errors that are remembered */
+/* Until the same is written again: doubled each time up to the maximum, and anew after it has not come for a while. */
 #define REPEAT_MS 1000
+#define REPEAT_MS_MAX 60000
+#define QUIET_MS 10000
 
 /* A warning or error that was written lately. */
 struct repeat {
 	struct buf text; /* the line without its time */
-	int64_t written_us;
-	int64_t left_out; /* since then */
+	int64_t written_us, seen_us;
+	int64_t left_out; /* since it was written */
+	int64_t interval_ms;
 };
 
 static struct {
@@ -131,17 +135,30 @@ static void add_line(const struct buf *text, int64_t times)
 
 /* ---- repeated warnings and errors ---- */
 
+static bool is_quiet(const struct repeat *repeat)
+{
+	return clock_monotonic_us() - repeat->seen_us >= QUIET_MS * 1000;
+}
+
 static bool is_due(const struct repeat *repeat)
 {
-	return clock_monotonic_us() - repeat->written_us >= REPEAT_MS * 1000;
+	return clock_monotonic_us() - repeat->written_us >= repeat->interval_ms * 1000 || is_quiet(repeat);
+}
+
+static void begin_anew(struct repeat *repeat)
+{
+	repeat->interval_ms = 0;
 }
 
 static void report_left_out(struct repeat *repeat)
 {
+	int64_t next_ms = repeat->interval_ms == 0 ? REPEAT_MS : 2 * repeat->interval_ms;
+
 	if (repeat->left_out > 0)
 		add_line(&repeat->text, repeat->left_out);
 	repeat->left_out = 0;
 	repeat->written_us = clock_monotonic_us();
+	repeat->interval_ms = next_ms < REPEAT_MS_MAX ? next_ms : REPEAT_MS_MAX;
 }
 
 static struct repeat *find_repeat(const struct buf *text)
@@ -157,27 +174,34 @@ static struct repeat *least_recent(void)
 	struct repeat *least = log_state.repeats;
 
 	for (int i = 1; i < REPEATS; i++)
-		if (log_state.repeats[i].written_us < least->written_us)
+		if (log_state.repeats[i].seen_us < least->seen_us)
 			least = &log_state.repeats[i];
 	return least;
 }
 
-/* Adds the line, or only counts it if the same was written less than a second ago. The text decides, and not the message alone,
- * because another field is another fact. */
+static struct repeat *remember(const struct buf *text)
+{
+	struct repeat *repeat = least_recent();
+
+	report_left_out(repeat);
+	repeat->text.len = 0;
+	buf_add(&repeat->text, text->bytes, text->len);
+	begin_anew(repeat);
+	return repeat;
+}
+
+/* Adds the line, or only counts it if the same was written lately. The text decides, and not the message alone, because another
+ * field is another fact. */
 static void add_or_count(const struct buf *text)
 {
 	struct repeat *repeat = find_repeat(text);
 
-	if (!repeat) {
-		repeat = least_recent();
-		report_left_out(repeat);
-		repeat->text.len = 0;
-		buf_add(&repeat->text, text->bytes, text->len);
-		repeat->left_out = 1;
-		report_left_out(repeat);
-		return;
-	}
+	if (!repeat)
+		repeat = remember(text);
+	else if (is_quiet(repeat))
+		begin_anew(repeat);
 	repeat->left_out++;
+	repeat->seen_us = clock_monotonic_us();
 	if (is_due(repeat))
 		report_left_out(repeat);
 	else if (log_state.tick && !loop_timer_is_running(log_state.tick))

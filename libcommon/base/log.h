@@ -1,8 +1,10 @@
 /* Logs: one JSON object a line on stdout (ts level service instance msg …). The lines of one loop turn are written together, so
  * that a busy daemon pays one write(2) for many. A line at LOG_WARN or above, and exit, flush at once. A warning or error that
- * is the same as one of the last second, but for the time, is only counted: at most one line a second then stands for many, and
- * says for how many: "repeated": 4711. A log that is not read holds up no process: writing never waits, and what a reader
- * leaves waiting is bounded (log_output.h). Never log a secret, a token, a password, a body or an e-mail address. */
+ * is the same as one that was written lately, but for the time, is only counted: one line then stands for many, and says for
+ * how many: "repeated": 4711. While it goes on coming that line is written after a second, and then after twice as long each
+ * time, up to a minute; when it comes again after ten quiet seconds it is written at once. A log that is not read holds up no
+ * process: writing never waits, and what a reader leaves waiting is bounded (log_output.h). Never log a secret, a token, a
+ * password, a body or an e-mail address. */
 #ifndef ABACUS_BASE_LOG_H
 #define ABACUS_BASE_LOG_H
 
@@ -19,7 +21,7 @@ void log_init(const char *service, const char *instance, enum log_level least);
 void log_attach(struct event_base *base);
 /* Call it in a child after fork(): what has not been written yet is left to the parent. */
 void log_forked(void);
-void log_flush(void); /* writes what is buffered, and the counts of repeated lines whose second is over */
+void log_flush(void); /* writes what is buffered, and the counts of repeated lines that are due */
 const char *log_instance(void);
 
 /* A field of a line. Build with the macros below; borrowed strings are read before log_line() returns. */

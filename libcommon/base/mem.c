@@ -1,9 +1,7 @@
 #include "base/mem.h"
 
 #include <link.h>
-#include <poll.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,22 +9,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* A write to a pipe that is full and not read would wait for ever. If poll() fails, it is taken as full. */
-static bool has_room(int fd)
-{
-	struct pollfd poller = {.fd = fd, .events = POLLOUT};
-
-	return poll(&poller, 1, 0) == 1;
-}
+#include "base/standard_error.h"
 
 /* System calls and nothing else: an allocation would fail again and recurse. */
 void mem_die(const char *line)
 {
-	if (has_room(STDERR_FILENO)) {
-		ssize_t written = write(STDERR_FILENO, line, strlen(line));
-
-		(void)written; /* there is nothing left to do about it */
-	}
+	standard_error_write(line);
 	abort();
 }
 

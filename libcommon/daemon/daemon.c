@@ -16,6 +16,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "base/standard_error.h"
 #include "base/version.h"
 #include "trace/span.h"
 
@@ -328,7 +329,7 @@ int daemon_main(const struct daemon_spec *spec, int argc, char **argv)
 		return 0;
 	}
 	if (argc > 1 && !is_check(flag)) {
-		fprintf(stderr, "%s: unknown argument %s; see --help\n", spec->name, flag);
+		standard_error_print("%s: unknown argument %s; see --help\n", spec->name, flag);
 		return 64; /* EX_USAGE of sysexits.h */
 	}
 	if (load(&daemon) > 0)

@@ -1,3 +1,5 @@
+#!lua flags=allow-oom
+-- By the first line a replica refuses this script, also while there is no message, so that the connection leaves it.
 -- Takes the oldest messages off the stream, so that no other mailer gets them.
 -- KEYS: stream of messages
 -- ARGV: largest number

@@ -181,6 +181,15 @@ static void lose_retired(struct postgres_connection *connection)
 		lose(connection, connection->retiring, STATUS_UNAVAILABLE);
 }
 
+static const char asked_for[] = "the caller asked for another connection";
+
+void postgres_connection_replace(struct postgres_connection *connection)
+{
+	if (postgres_connection_is_usable(connection))
+		connection->retiring = asked_for;
+	lose_retired(connection);
+}
+
 static struct postgres_call *take_oldest(struct postgres_connection *connection)
 {
 	struct postgres_call *call = STAILQ_FIRST(&connection->sent);
@@ -645,6 +654,8 @@ static void report(struct postgres_connection *connection)
 	const char *variable = connection->postgres->config.variable;
 	bool is_replaced = connection->retiring && connection->lost_reason == connection->retiring;
 
+	if (connection->lost_reason == asked_for)
+		return;
 	(is_replaced ? report_replacement : report_loss)(connection, variable ? variable : "DATABASE_URL");
 }
 

@@ -193,6 +193,12 @@ bool postgres_is_ready(const struct postgres *postgres)
 	return false;
 }
 
+void postgres_replace(struct postgres *postgres)
+{
+	for (long i = 0; i < postgres->config.connections; i++)
+		postgres_connection_replace(&postgres->connections[i]);
+}
+
 int postgres_in_flight(const struct postgres *postgres)
 {
 	return postgres->in_flight;

@@ -79,6 +79,9 @@ struct postgres *postgres_new(struct event_base *base, const struct postgres_con
  * freed. */
 void postgres_free(struct postgres *postgres);
 bool postgres_is_ready(const struct postgres *postgres); /* at least one connection answers */
+/* For a caller that only reads, because no error (25006) says that its connections lead to the wrong server: each connects anew
+ * when what it has in flight is answered, without a line in the log. The caller paces it, and may be a callback. */
+void postgres_replace(struct postgres *postgres);
 int postgres_in_flight(const struct postgres *postgres);
 /* Registers the gauge postgres_queries_in_flight, of the postgres that the process makes last. */
 void postgres_register_metrics(void);

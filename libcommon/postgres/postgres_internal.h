@@ -104,6 +104,9 @@ void postgres_connection_watch(struct postgres_connection *connection, int64_t n
 /* Fails what was in flight on a lost connection and connects again. Only from the loop. */
 void postgres_connection_reap(struct postgres_connection *connection);
 
+/* Connects anew when what is in flight is answered, if it is usable. */
+void postgres_connection_replace(struct postgres_connection *connection);
+
 /* It is ready, and not to be replaced. */
 bool postgres_connection_is_usable(const struct postgres_connection *connection);
 

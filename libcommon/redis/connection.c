@@ -58,12 +58,10 @@ static void report(struct redis *redis, bool is_ready)
 		redis->changed(is_ready, redis->changed_arg);
 }
 
-void redis_lose(struct redis *redis, const char *reason, enum status oldest)
+static void reconnect(struct redis *redis, enum status oldest)
 {
 	bool was_ready = redis->state == REDIS_READY;
 
-	if (!has_address_left(redis))
-		log_loss(redis, reason);
 	drop_lookup(redis);
 	redis_link_free(redis->link);
 	redis->link = NULL;
@@ -72,6 +70,19 @@ void redis_lose(struct redis *redis, const char *reason, enum status oldest)
 	schedule_retry(redis);
 	if (was_ready)
 		report(redis, false);
+}
+
+void redis_lose(struct redis *redis, const char *reason, enum status oldest)
+{
+	if (!has_address_left(redis))
+		log_loss(redis, reason);
+	reconnect(redis, oldest);
+}
+
+void redis_replace(struct redis *redis)
+{
+	if (redis->state == REDIS_READY)
+		reconnect(redis, STATUS_UNAVAILABLE);
 }
 
 static void refuse(struct redis *redis, const redisReply *reply)
@@ -108,10 +119,10 @@ static void ping_if_due(struct redis *redis, int64_t now_us)
 	redis_call_ask(redis, 1, (const char *[]){"PING"}, NULL, subscriber_answered);
 }
 
-void redis_replace_with(struct redis *subscriber, const struct redis *commands)
+void redis_replace_with(struct redis *reader, const struct redis *commands)
 {
-	subscriber->commands = commands;
-	subscriber->dropped_seen = commands->dropped_count;
+	reader->commands = commands;
+	reader->dropped_seen = commands->dropped_count;
 }
 
 static bool is_to_be_replaced(const struct redis *redis)

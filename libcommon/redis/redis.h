@@ -100,8 +100,13 @@ struct redis_call *redis_unblock(struct redis *redis, struct scope *scope, const
  * each message of the channel. */
 void redis_subscribe(struct redis *redis, const char *name, void (*message)(const char *bytes, size_t len, void *arg),
 		     void *arg);
-/* To a subscriber no error says that its connection leads to the wrong server: after a failover it would stay on a replica. So
- * it is replaced each time an error drops the connection `commands`, to the same server, which outlives it. */
-void redis_replace_with(struct redis *subscriber, const struct redis *commands);
+/* To a subscriber, and to one that only reads, no error says that its connection leads to the wrong server: after a failover it
+ * would stay on a replica. So it is replaced each time an error drops the connection `commands`, to the same server, which
+ * outlives it. */
+void redis_replace_with(struct redis *reader, const struct redis *commands);
+/* For a caller that only reads, because its commands get no such error either: connects anew if the connection is ready,
+ * without a line in the log. What is in flight ends with UNAVAILABLE. The caller paces it, and may be a callback of this redis.
+ */
+void redis_replace(struct redis *redis);
 
 #endif

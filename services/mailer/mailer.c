@@ -418,6 +418,7 @@ struct mailer *mailer_new(struct event_base *base, const struct mailer_config *c
 	mailer->sms = start_sms(mailer, base);
 	mailer->redis = redis_new(base, &config->redis, scripts, LOOP_PRIORITY_NORMAL);
 	mailer->waiting_on = redis_new(base, &config->redis, NULL, LOOP_PRIORITY_NORMAL);
+	redis_replace_with(mailer->waiting_on, mailer->redis);
 	redis_on_change(mailer->redis, connection_changed, mailer);
 	redis_on_change(mailer->waiting_on, connection_changed, mailer);
 	mailer->resume = loop_every(base, RESUME_MS, resume_due, mailer);

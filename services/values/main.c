@@ -60,13 +60,13 @@ static void user_deleted(int64_t user_id, void *arg)
 	prune_user(values->prune, user_id);
 }
 
-/* Without a copy of the revocations because there are too many, or because it still reads many, it asks users about each token.
- * It is ready all the same: what starts containers would replace it for ever, and could replace none by one with a shorter
- * lifetime of tokens. */
+/* Without a copy of the revocations because there are too many, or one that it can not read, or because it still reads many, it
+ * asks users about each token. It is ready all the same: what starts containers would replace it for ever, and could replace
+ * none by one with a shorter lifetime of tokens. */
 static bool is_ready(void *service, const char **ret_reason)
 {
 	bool asks_users = values_config.users_url &&
-			  (revocations_is_full(values->revocations) || revocations_is_loading(values->revocations));
+			  (revocations_has_given_up(values->revocations) || revocations_is_loading(values->revocations));
 
 	*ret_reason = !postgres_is_ready(values->postgres) ? "postgres"
 		      : !redis_is_ready(values->redis)     ? "redis"

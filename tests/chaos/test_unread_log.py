@@ -4,13 +4,17 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import threading
 
-from abacus import Daemon, eventually
+import pytest
+
+from abacus import RUN_DIR, Daemon, eventually
 from harness import KeepAlive
 
 REQUESTS = 2000
 HANG_S = 3
+BAD_USAGE, BAD_CONFIGURATION = 64, 78  # of sysexits.h
 SLACK_S = 8 if os.environ.get("SANITIZED") else 2
 
 
@@ -51,6 +55,19 @@ def lines_until_the_end(reader):
     thread = threading.Thread(target=read)
     thread.start()
     return thread, lines
+
+
+@pytest.mark.parametrize("name", ["users", "values", "worker", "mailer", "healthcheck"])
+@pytest.mark.parametrize("arguments,code", [([], BAD_CONFIGURATION), (["--check"], BAD_CONFIGURATION), (["--no"], BAD_USAGE)])
+def test_a_daemon_that_can_not_start_ends_although_what_it_says_is_not_read(name, arguments, code):
+    reader, writer = full_pipe()
+    try:
+        daemon = [RUN_DIR / "bin" / name, *arguments]
+        ended = subprocess.run(daemon, env={"APP_ENV": "none"}, stdout=writer, stderr=writer, timeout=SLACK_S)
+    finally:
+        os.close(reader)
+        os.close(writer)
+    assert ended.returncode == code
 
 
 def test_a_daemon_whose_log_is_not_read_serves_and_its_stopped_process_is_replaced():

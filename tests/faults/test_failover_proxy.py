@@ -4,6 +4,7 @@ clients get 503; then everything is on the new one."""
 
 import contextlib
 import itertools
+import json
 import time
 
 import pytest
@@ -43,8 +44,9 @@ class Redis:
 
 
 class World:
-    def __init__(self, users, values, worker):
-        self.users, self.values, self.daemons = users, values, (users, values, worker)
+    def __init__(self, users, values, worker, mailer, healthcheck):
+        self.users, self.values, self.healthcheck = users, values, healthcheck
+        self.daemons = (users, values, worker, mailer, healthcheck)
         self.user, self.indexes, self.acknowledged = User(users), itertools.count(1), []
 
     def ask(self, daemon, method, path, body=None, token=None):
@@ -63,6 +65,14 @@ class World:
         """A logout waits until the leases of the followers are over that confirmed on the old primary."""
         token = self.ask(self.users, "POST", "/auth/login", self.user.credentials).json["auth_token"]
         self.ask(self.users, "POST", "/auth/logout", token=token)
+
+    def shown(self, name):
+        """What the dashboard says of Redis or Postgres."""
+        server = self.healthcheck.call("GET", "/healthcheck").json["data"][name]
+        return server["status"], server["role"]
+
+    def is_seen_as_primary(self, name):
+        eventually(lambda: self.shown(name) == ("up", "primary"), 10, message=f"healthcheck has left the old {name}")
 
     def fails_over(self, move):
         """move: makes the old primary a read-only one, and leads new connections to the new one."""
@@ -96,11 +106,17 @@ def servers(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def world(servers):
+def world(servers, tmp_path_factory):
     system.make_databases()
     with contextlib.ExitStack() as running:
         start = lambda name, **chosen: running.enter_context(Peered(name, redis_port=servers[0].port, **chosen))  # noqa: E731
-        yield World(start("users", REPAIR_SECONDS=1), start("values", REPAIR_SECONDS=1), start("worker", LEASE_SECONDS=1))
+        yield World(
+            start("users", REPAIR_SECONDS=1),
+            start("values", REPAIR_SECONDS=1),
+            start("worker", LEASE_SECONDS=1),
+            start("mailer", MAIL_DIR=tmp_path_factory.mktemp("mail")),
+            start("healthcheck"),
+        )
 
 
 def test_when_redis_fails_over_and_the_old_primary_answers_as_a_replica_everything_is_soon_on_the_new_one(world, servers):
@@ -116,12 +132,30 @@ def test_when_redis_fails_over_and_the_old_primary_answers_as_a_replica_everythi
     world.fails_over(move)
     eventually(lambda: not old.clients(), 10, message="no daemon is connected to the old one")
     assert new.clients()
+    world.is_seen_as_primary("redis")
+
+
+def test_a_replica_that_is_meant_to_be_watched_stays_degraded_while_its_connection_is_replaced(servers):
+    replica = next(each for each in servers if each.ask("ROLE")[0] == "slave")
+    before, seen = {line.split()[0] for line in replica.clients()}, set()
+    with Peered("healthcheck", redis_port=replica.port) as healthcheck:
+
+        def is_replaced_twice():
+            seen.update(line.split()[0] for line in replica.clients())
+            return len(seen - before) > 2
+
+        eventually(is_replaced_twice, 30, message="its connection is replaced again and again")
+        lines = [json.loads(line) for line in healthcheck.daemon.log.read_text().splitlines()]
+    changes = [line["status"] for line in lines if line["msg"] == "health changed" and line["of"] == "redis"]
+    assert changes[-1:] == ["degraded"] and changes.count("degraded") == 1
+    assert not any("redis is not reachable" in line["msg"] for line in lines)
 
 
 @contextlib.contextmanager
 def read_only_but_for_new_connections():
     """A role's setting counts from the next connection on, the server's for those that exist too."""
-    roles = [f"ALTER ROLE {name} IN DATABASE faults_{name}" for name in ("users", "values")]
+    databases = {"users": "faults_users", "values": "faults_values", "healthcheck": "postgres"}
+    roles = [f"ALTER ROLE {name} IN DATABASE {database}" for name, database in databases.items()]
     for role in roles:
         superuser(f"{role} SET default_transaction_read_only = off")
     superuser("ALTER SYSTEM SET default_transaction_read_only = on")
@@ -138,3 +172,4 @@ def read_only_but_for_new_connections():
 def test_when_postgres_fails_over_and_the_old_primary_answers_read_only_everything_is_soon_on_the_new_one(world):
     with contextlib.ExitStack() as failed_over:
         world.fails_over(lambda: failed_over.enter_context(read_only_but_for_new_connections()))
+        world.is_seen_as_primary("postgres")

@@ -367,7 +367,7 @@ static void test_a_process_that_keeps_as_many_revocations_as_it_may_trusts_its_c
 	start_with_room_for(3);
 	WAIT_FOR(revocations_is_ready(revocations));
 	assert_int_equal(check(token_of(1, now_ms, 0)), REVOCATION_REVOKED);
-	assert_false(revocations_is_full(revocations));
+	assert_false(revocations_has_given_up(revocations));
 }
 
 static void test_a_process_that_gets_more_revocations_than_it_may_keep_knows_nothing(void **state)
@@ -380,7 +380,7 @@ static void test_a_process_that_gets_more_revocations_than_it_may_keep_knows_not
 	WAIT_FOR(!revocations_is_ready(revocations));
 	assert_int_equal(check(token_of(1, now_ms, 0)), REVOCATION_UNKNOWN);
 	assert_int_equal(check(token_of(2, now_ms, 9)), REVOCATION_UNKNOWN);
-	assert_true(revocations_is_full(revocations));
+	assert_true(revocations_has_given_up(revocations));
 }
 
 static int deletions[9];

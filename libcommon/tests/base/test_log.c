@@ -251,9 +251,24 @@ static void write_a_thousand_times(const char *reason)
 		log_line(LOG_WARN, "no group", LOG_TEXT("reason", reason));
 }
 
+/* The log's clock (--wrap in the Makefile). */
+static int64_t ahead_us;
+int64_t __real_clock_monotonic_us(void);
+int64_t __wrap_clock_monotonic_us(void);
+
+int64_t __wrap_clock_monotonic_us(void)
+{
+	return __real_clock_monotonic_us() + ahead_us;
+}
+
+static void pass_ms(int64_t ms)
+{
+	ahead_us += ms * 1000;
+}
+
 static void pause_over_a_second(void)
 {
-	nanosleep(&(struct timespec){.tv_sec = 1, .tv_nsec = 50 * 1000000L}, NULL);
+	pass_ms(1050);
 }
 
 static void test_a_warning_that_repeats_is_written_once_and_then_counted(void **state)
@@ -279,6 +294,76 @@ static void test_a_warning_after_the_second_stands_for_those_left_out_before_it(
 	capture_end(&capture);
 	assert_int_equal(count_of("no group"), 2);
 	assert_int_equal(count_of("\"repeated\":1000}"), 1);
+}
+
+/* Returns how often. */
+static int write_for_ms(int64_t ms, int64_t every_ms, const char *reason)
+{
+	int n = 0;
+
+	for (int64_t at_ms = 0; at_ms < ms; at_ms += every_ms, n++) {
+		log_line(LOG_WARN, "no group", LOG_TEXT("reason", reason));
+		pass_ms(every_ms);
+	}
+	return n;
+}
+
+/* What the lines stand for together. */
+static int64_t sum_of_lines(void)
+{
+	static const char field[] = "\"repeated\":";
+	int64_t sum = 0;
+
+	for (char *rest = capture.text, *each; (each = strsep(&rest, "\n"));) {
+		const char *times = strstr(each, field);
+
+		if (strstr(each, "no group"))
+			sum += times ? strtol(times + strlen(field), NULL, 10) : 1;
+	}
+	return sum;
+}
+
+static void test_a_warning_that_goes_on_is_written_ever_less_often_up_to_once_a_minute(void **state)
+{
+	int n = write_for_ms(4000, 100, "goes on"), lines_early, lines;
+
+	capture_text(&capture);
+	lines_early = count_of("no group");
+	n += write_for_ms(3600000, 100, "goes on");
+	log_attach(NULL); /* writes what is left */
+	capture_end(&capture);
+	lines = count_of("no group");
+	assert_int_equal(lines_early, 3); /* at once, after 1 s and after 3 s */
+	assert_in_range(lines, 60, 70);
+	assert_int_equal(sum_of_lines(), n);
+}
+
+static void test_a_warning_that_comes_more_slowly_than_each_second_is_counted_too(void **state)
+{
+	int n = write_for_ms(60000, 1200, "slow");
+
+	log_attach(NULL);
+	capture_end(&capture);
+	assert_in_range(count_of("no group"), 6, 9);
+	assert_int_equal(sum_of_lines(), n);
+}
+
+static void test_after_it_was_quiet_a_warning_is_written_at_once_and_then_as_the_first_time(void **state)
+{
+	int n = write_for_ms(300000, 100, "comes back"), before, lines[2];
+
+	capture_text(&capture);
+	before = count_of("no group");
+	pass_ms(10000);
+	for (int i = 0; i < 2; i++) {
+		n += write_for_ms(1050, 1050, "comes back");
+		capture_text(&capture);
+		lines[i] = count_of("no group");
+	}
+	capture_end(&capture);
+	assert_int_equal(lines[0], before + 1);
+	assert_int_equal(lines[1], before + 2);
+	assert_int_equal(sum_of_lines(), n);
 }
 
 static void test_the_loop_writes_the_count_when_the_warning_does_not_come_again(void **state)
@@ -375,6 +460,12 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_a_warning_after_the_second_stands_for_those_left_out_before_it, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(test_a_warning_that_goes_on_is_written_ever_less_often_up_to_once_a_minute,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_warning_that_comes_more_slowly_than_each_second_is_counted_too, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_after_it_was_quiet_a_warning_is_written_at_once_and_then_as_the_first_time,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_the_loop_writes_the_count_when_the_warning_does_not_come_again, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_detaching_writes_the_count_at_once, set_up, tear_down),

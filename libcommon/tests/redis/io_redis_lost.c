@@ -8,6 +8,7 @@
 
 #include <netinet/in.h>
 
+#include "redis/redis_internal.h"
 #include "tests/redis/redis_fixture.h"
 #include "tests/skip.h"
 
@@ -403,6 +404,37 @@ static void refused(enum status status, const redisReply *reply, void *arg)
 	*(bool *)arg = true;
 }
 
+static void replace_in_a_callback(enum status status, const redisReply *reply, void *arg)
+{
+	redis_replace(redis);
+}
+
+static void note_status(enum status status, const redisReply *reply, void *arg)
+{
+	*(enum status *)arg = status;
+}
+
+static void test_a_connection_can_be_replaced_in_a_callback_and_what_is_in_flight_is_unavailable(void **state)
+{
+	struct redis_config config = fixture_config();
+	enum status in_flight = STATUS_BUSY;
+	long long before;
+
+	changes[0] = '\0';
+	redis = redis_new(base, &config, NULL, LOOP_PRIORITY_NORMAL);
+	redis_on_change(redis, changed, changes);
+	redis_replace(redis); /* which does nothing before it is ready */
+	WAIT_FOR(redis_is_ready(redis));
+	before = redis->client_id;
+	redis_command(redis, &scope, 1, (const char *[]){"PING"}, NULL, replace_in_a_callback, NULL);
+	redis_command(redis, &scope, 3, (const char *[]){"BLPOP", "no such list", "5"}, NULL, note_status, &in_flight);
+	WAIT_FOR(!redis_is_ready(redis));
+	WAIT_FOR(redis_is_ready(redis));
+	assert_int_equal(in_flight, STATUS_UNAVAILABLE);
+	assert_int_not_equal(redis->client_id, before);
+	assert_string_equal(changes, "+-+");
+}
+
 static void test_a_subscriber_is_replaced_when_an_error_drops_the_connection_for_commands(void **state)
 {
 	struct redis_config config = fixture_config();
@@ -446,6 +478,7 @@ int main(void)
 		REDIS_TEST(test_subscribing_on_a_ready_connection_works_too),
 		REDIS_TEST(test_a_subscription_survives_a_lost_connection),
 		REDIS_TEST(test_a_lost_connection_is_reported_to_its_subscriber),
+		REDIS_TEST(test_a_connection_can_be_replaced_in_a_callback_and_what_is_in_flight_is_unavailable),
 		REDIS_TEST(test_a_subscriber_is_replaced_when_an_error_drops_the_connection_for_commands),
 	};
 

@@ -7,16 +7,18 @@
 #include "postgres/postgres.h"
 #include "service.h"
 #include "watch/full.h"
+#include "watch/replica.h"
 
 struct postgres_watch {
 	struct monitor *monitor;
 	struct postgres *postgres;
 	struct scope scope;
 	bool is_asked;
+	struct replica replica;
 	double started_s; /* 0: not known */
 };
 
-enum { COLUMN_CONNECTIONS, COLUMN_CONNECTIONS_MAX, COLUMN_IS_REPLICA, COLUMN_STARTED };
+enum { COLUMN_CONNECTIONS, COLUMN_CONNECTIONS_MAX, COLUMN_IS_REPLICA, COLUMN_STARTED, COLUMN_IS_READ_ONLY };
 static const struct postgres_statement look = {
 	"healthcheck_look",
 	"SELECT (SELECT sum(numbackends) FROM pg_stat_database),"
@@ -59,19 +61,21 @@ static void looked(enum status status, const struct postgres_rows *rows, void *a
 	note_start(watch, strtod(postgres_text(rows, 0, COLUMN_STARTED), NULL));
 	if (readings->is_replica)
 		note(watch, HEALTH_DEGRADED, "a standby: it takes no writes");
-	else if (postgres_bool(rows, 0, 4))
+	else if (postgres_bool(rows, 0, COLUMN_IS_READ_ONLY))
 		note(watch, HEALTH_DEGRADED, "read-only: it takes no writes");
 	else if (full_is_near(readings->connections, readings->connections_max))
 		note(watch, HEALTH_DEGRADED, "nearly all connections are used");
 	else
 		note(watch, HEALTH_UP, "");
+	if (postgres_bool(rows, 0, COLUMN_IS_READ_ONLY) && replica_is_due(&watch->replica)) /* as on a standby */
+		postgres_replace(watch->postgres);
 }
 
 void postgres_watch_ask(struct postgres_watch *watch)
 {
 	struct postgres_params params = {0};
 
-	if (!watch || watch->is_asked)
+	if (!watch || watch->is_asked || (!postgres_is_ready(watch->postgres) && replica_is_connecting(&watch->replica)))
 		return;
 	watch->is_asked = true;
 	postgres_exec(watch->postgres, &watch->scope, &look, &params, looked, watch);

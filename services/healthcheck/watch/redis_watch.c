@@ -13,6 +13,7 @@
 #include "service.h"
 #include "watch/full.h"
 #include "watch/parse.h"
+#include "watch/replica.h"
 
 #define EVICTABLE_MIN 100 /* keys that expire; with as many, what fills Redis is its cache of results */
 
@@ -21,6 +22,7 @@ struct redis_watch {
 	struct redis *redis;
 	struct scope scope;
 	bool is_asked;
+	struct replica replica;
 };
 
 static void note(struct redis_watch *watch, enum health health, const char *reason)
@@ -89,6 +91,8 @@ static void informed(enum status status, const redisReply *reply, void *arg)
 		return note(watch, HEALTH_DOWN, "answers INFO with another type");
 	problem = redis_watch_read(reply->str, readings);
 	note(watch, problem ? HEALTH_DEGRADED : HEALTH_UP, problem ? problem : "");
+	if (strcmp(readings->role, "replica") == 0 && replica_is_due(&watch->replica))
+		redis_replace(watch->redis); /* last, because the reply goes with the connection */
 }
 
 static void counted(enum status status, const struct jobs_stats *stats, void *arg)
@@ -110,7 +114,7 @@ static void counted(enum status status, const struct jobs_stats *stats, void *ar
 
 void redis_watch_ask(struct redis_watch *watch)
 {
-	if (!watch || watch->is_asked)
+	if (!watch || watch->is_asked || (!redis_is_ready(watch->redis) && replica_is_connecting(&watch->replica)))
 		return;
 	watch->is_asked = true;
 	jobs_count(watch->redis, &watch->scope, counted, watch);
