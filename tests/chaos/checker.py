@@ -15,9 +15,13 @@ LISTENER_CLOSES_S = 2
 # What was not acknowledged may still happen for so long, because a process was stopped in the middle of it.
 LATE_S = 60
 MAX_DELIVERIES = 5
-MEMORY_GROWTH_BYTES_MAX = 32 << 20
-DESCRIPTOR_GROWTH_MAX = 8
-CONNECTION_GROWTH_MAX = 4
+# A parent that was killed or asked to end is there again so long after the fault, because it drains, and others delay it.
+PARENT_RETURNS_S = 30
+HANG_IS_SEEN_S = 2
+MEMORY_GROWTH_BYTES_MAX = 24 << 20  # of each process: a hash of a password takes 19 MiB
+REDIS_GROWTH_BYTES_MAX = 16 << 20
+DESCRIPTOR_GROWTH_MAX = 2  # of an instance: a parent that has logged has one more, which writes to the log
+CONNECTION_GROWTH_MAX = 1
 # What a client of a system that is being disturbed may get. 400 of a registration and 404 of a login and a result are answers.
 ERRORS = {None, 429, 502, 503, 504}
 ANSWERS = {
@@ -38,7 +42,16 @@ ACCEPTED = {200, 202, 409}
 COSTS_A_DELIVERY = ("worker", "redis")
 # After these Redis may have forgotten what it had acknowledged: its append-only file is synced once a second.
 REDIS_FORGETS = {("kill", "redis"), ("empty", "redis"), ("lose data", "redis")}
-REDIS_KEYS = ("jobs", "{jobs}:", "{mail}:", "result:", "revocations", "{revocations}:", "login_attempts", "submission_buckets")
+REDIS_KEYS = {
+    "jobs",
+    *(f"{{jobs}}:{name}" for name in "asked backlog counting dead finished gone large load refill window workers".split()),
+    *(f"{{mail}}:{name}" for name in "domains messages recipients reports sms".split()),
+    *(f"{{revocations}}:{name}" for name in "complete followers republishing".split()),
+    "revocations",
+    "revocations:complete",
+    "login_attempts",
+    "submission_buckets",
+}
 
 
 def only(records):
@@ -326,6 +339,8 @@ def growth(before, after):
             yield f"{name}: {was['descriptors']} descriptors became {now['descriptors']}"
         if now["count"] != was["count"]:
             yield f"{name}: {was['count']} processes became {now['count']}"
+    if after["redis"] > before["redis"] + REDIS_GROWTH_BYTES_MAX:
+        yield f"Redis: {before['redis']} bytes of memory became {after['redis']}"
     for what, was in before["connections"].items():
         if abs(after["connections"][what] - was) > CONNECTION_GROWTH_MAX:
             yield f"{was} connections to {what} became {after['connections'][what]}"
@@ -337,13 +352,46 @@ def redis_keeps_no_remains(history):
         if count:
             yield f"{count} left in {what}"
     for key in final["keys"]:
-        if not key.startswith(REDIS_KEYS):
+        if key not in REDIS_KEYS:
             yield f"a key that nothing explains: {key}"
 
 
 def no_process_crashed(history):
     for crash in history.of("crash"):
         yield f"{crash['instance']}: {crash['line']}"
+
+
+def spells(history, *kinds):
+    """instance -> [(begin, end)] of the faults of these kinds. One that was skipped may have been done in part."""
+    found = collections.defaultdict(list)
+    for fault in history.of("fault"):
+        if fault["kind"] in kinds:
+            both = fault["kind"] == "replace"
+            for instance in (fault["target"], fault["target"] + "-2") if both else (fault["target"],):
+                found[instance].append((fault["begin"], fault["end"]))
+    return found
+
+
+def unexplained(history, op, late_s, *kinds):
+    """The records of what no fault explains; each fault explains one."""
+    faults = spells(history, *kinds)
+    for record in history.of(op):
+        mine = faults[record["instance"]]
+        reason = next((spell for spell in mine if spell[0] <= record["at"] <= spell[1] + late_s), None)
+        if reason:
+            mine.remove(reason)
+        else:
+            yield record
+
+
+def no_parent_ended_by_itself(history):
+    for record in unexplained(history, "parent", PARENT_RETURNS_S, "kill parent", "replace"):
+        yield f"{record['at']:.3f} s: {record['instance']} has another parent, and no fault ended it"
+
+
+def no_process_hung_by_itself(history):
+    for record in unexplained(history, "hang", HANG_IS_SEEN_S, "stop serving", "stop parent"):
+        yield f"{record['at']:.3f} s: a serving process of {record['instance']} hung, and no fault stopped it"
 
 
 def the_nemesis_did_its_work(history):
@@ -371,6 +419,8 @@ RULES = [
     resources_are_as_before,
     redis_keeps_no_remains,
     no_process_crashed,
+    no_parent_ended_by_itself,
+    no_process_hung_by_itself,
     the_nemesis_did_its_work,
 ]
 

@@ -15,6 +15,8 @@ named by a fingerprint.
     ready event closed  connection; of an event: kind, index, digits, preview
     fault             number, kind, target, process, seconds; outcome
     state             instance, is_ready: whenever it changes
+    parent            instance, at: it has another parent process
+    hang              instance, at: its parent killed a serving process because it was silent
     measured          when (before, after), what each process and database used
     final             rows, calculations, users, results, dead, left, keys: what Postgres and Redis had at the end;
                       keys: those of Redis, without whole results and counts that expire

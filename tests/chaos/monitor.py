@@ -1,11 +1,9 @@
-"""Watches a system during a chaos run: when which instance is ready, and what processes and databases use."""
+"""Watches a system during a chaos run: when which instance is ready, which parents ended, and what is used and left."""
 
 import contextlib
-import json
 import os
 import pathlib
 import re
-import signal
 import threading
 
 import abacus
@@ -25,6 +23,7 @@ class Monitor:
         self.history, self.stopping = history, threading.Event()
         self.states = dict.fromkeys([*DAEMON_NAMES, "nginx"], True)
         self.threads = [threading.Thread(target=self.watch, args=(name,)) for name in self.states]
+        self.threads.append(threading.Thread(target=self.watch_parents))
         self.changed_at = 0
 
     def __enter__(self):
@@ -43,6 +42,15 @@ class Monitor:
             if is_ready != self.states[name]:
                 self.states[name], self.changed_at = is_ready, self.history.now()
                 self.history.add("state", instance=name, at=self.changed_at, is_ready=is_ready)
+
+    def watch_parents(self):
+        """Records each that runit has begun again."""
+        pids = {name: abacus.service_pid(name) for name in DAEMON_NAMES}
+        while not self.stopping.wait(EVERY_S):
+            for name, before in pids.items():
+                pids[name] = abacus.service_pid(name) or before
+                if pids[name] != before:
+                    self.history.add("parent", instance=name, at=self.history.now())
 
     def has_been_well_since(self, at, seconds):
         """For `seconds`, of which all lie behind `at`."""
@@ -89,9 +97,12 @@ def use_of(name, ignored):
     }
 
 
+def of_redis(section, name):
+    return int(re.search(rf"{name}:(\d+)", abacus.redis_cli("INFO", section))[1])
+
+
 def measure():
     ignored = http_sockets()
-    clients = re.search(r"connected_clients:(\d+)", abacus.redis_cli("INFO", "clients"))
     backends = {
         name: int(
             abacus.psql(name, f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}' AND pid <> pg_backend_pid()")
@@ -100,7 +111,11 @@ def measure():
     }
     return {
         "processes": {name: use_of(name, ignored) for name in DAEMON_NAMES},
-        "connections": {"redis": int(clients[1]), **{f"postgres, {name}": count for name, count in backends.items()}},
+        "redis": of_redis("memory", "used_memory"),
+        "connections": {
+            "redis": of_redis("clients", "connected_clients"),
+            **{f"postgres, {name}": count for name, count in backends.items()},
+        },
     }
 
 
@@ -141,9 +156,23 @@ def pending():
     return pending_on("jobs") + pending_on("{jobs}:large")
 
 
+def left():
+    return {
+        "the stream of small jobs": int(abacus.redis_cli("XLEN", "jobs")),
+        "the stream of large jobs": int(abacus.redis_cli("XLEN", "{jobs}:large")),
+        "the window of jobs": int(abacus.redis_cli("HLEN", "{jobs}:window")),
+        "the stream of what finished": int(abacus.redis_cli("XLEN", "{jobs}:finished")),
+        "the stream of messages": int(abacus.redis_cli("XLEN", "{mail}:messages")),
+        "the stream of reports about messages": int(abacus.redis_cli("XLEN", "{mail}:reports")),
+        "the deliveries that are pending": pending(),
+    }
+
+
 def final(began_unix_ms, earlier_users):
     with contextlib.suppress(AssertionError):  # what is left then is reported
-        abacus.eventually(lambda: abacus.redis_cli("HLEN", "{jobs}:window") == "0", 30, 0.5, "all that finished is in Postgres")
+        abacus.eventually(
+            lambda: not any(left().values()), 30, 0.5, "all that finished is in Postgres, and what waited is sent"
+        )
     keys = abacus.redis_cli("--scan").splitlines()
     rows = table("values", 'SELECT id, user_id, kind, index FROM "values" ORDER BY id')
     return {
@@ -155,30 +184,5 @@ def final(began_unix_ms, earlier_users):
         ],
         "dead": dead_letters(began_unix_ms),
         "keys": [key for key in keys if not key.startswith("result:")],
-        "left": {
-            "the stream of small jobs": int(abacus.redis_cli("XLEN", "jobs")),
-            "the stream of large jobs": int(abacus.redis_cli("XLEN", "{jobs}:large")),
-            "the window of jobs": int(abacus.redis_cli("HLEN", "{jobs}:window")),
-            "the stream of what finished": int(abacus.redis_cli("XLEN", "{jobs}:finished")),
-            "the deliveries that are pending": pending(),
-        },
+        "left": left(),
     }
-
-
-# ---- what the logs say ----
-
-
-def crashes():
-    """(instance, line) of each serving process that ended neither well nor by SIGKILL, and of each report of a sanitizer."""
-    for name in DAEMON_NAMES:
-        for path in sorted((abacus.RUN_DIR / "log" / name).iterdir()):
-            for line in path.read_text(errors="replace").splitlines():
-                if is_crash(line):
-                    yield name, line
-
-
-def is_crash(line):
-    if "a serving process ended" not in line:
-        return "Sanitizer" in line or "runtime error" in line
-    event = json.loads(line[line.index("{") :])
-    return event["signal"] not in (0, signal.SIGKILL) or event["exit_code"] != 0

@@ -16,6 +16,8 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 sys.set_int_max_str_digits(0) if hasattr(sys, "set_int_max_str_digits") else None
 
+import logs  # noqa: E402
+
 import abacus  # noqa: E402
 import checker  # noqa: E402
 import clients  # noqa: E402
@@ -164,8 +166,6 @@ def look_back(world, history, earlier, before):
     check_live(history, inspector)
     measure_when_quiet(history, before)
     history.add("final", **monitor.final(history.began_unix_ms, earlier))
-    for instance, line in monitor.crashes():
-        history.add("crash", instance=instance, line=line)
 
 
 def conclude(folder, shape):
@@ -192,7 +192,7 @@ def chaos(seconds, seed):
     folder.mkdir(parents=True)
     history = History(folder / "history.jsonl")
     try:
-        with proxied() as proxy:
+        with proxied() as proxy, logs.Watch(history, monitor.DAEMON_NAMES):
             disturb(seconds, seed, history, proxy)
         history.close()
         code = conclude(folder, shape)

@@ -7,7 +7,11 @@ import checker
 from history import Recorded, fingerprint
 from records import DIGITS, PREVIEW, RESULT, Listed, call, event, fault
 
-USE = {"processes": {"users": {"count": 1, "memory": 5 << 20, "descriptors": 20}}, "connections": {"redis": 12}}
+USE = {
+    "processes": {"users": {"count": 1, "memory": 5 << 20, "descriptors": 20}},
+    "redis": 2 << 20,
+    "connections": {"redis": 12},
+}
 GOOD = Listed(
     [
         {"op": "measured", "when": "before", **USE},
@@ -124,12 +128,27 @@ PLANTED = [
     ("everything_is_ready_soon_after_the_last_fault", GOOD.but("lapse", seconds=31)),
     ("everything_is_ready_soon_after_the_last_fault", GOOD.but("lapse", seconds=None)),
     ("resources_are_as_before", GOOD.but("measured", **grown(memory=50 << 20))),
-    ("resources_are_as_before", GOOD.but("measured", **grown(descriptors=40))),
     ("resources_are_as_before", GOOD.but("measured", **grown(count=2))),
-    ("resources_are_as_before", GOOD.but("measured", connections={"redis": 24})),
+    ("resources_are_as_before", GOOD.but("measured", **grown(descriptors=23))),
+    ("resources_are_as_before", GOOD.but("measured", redis=20 << 20)),
+    ("resources_are_as_before", GOOD.but("measured", connections={"redis": 14})),
     ("redis_keeps_no_remains", GOOD.but("final", left={"the stream of jobs": 1})),
-    ("redis_keeps_no_remains", GOOD.but("final", keys=["result", "leftover"])),
+    ("redis_keeps_no_remains", GOOD.but("final", keys=["{jobs}:leftover"])),
     ("no_process_crashed", GOOD.and_also({"op": "crash", "instance": "users", "line": "signal 11"})),
+    ("no_parent_ended_by_itself", GOOD.and_also({"op": "parent", "instance": "users", "at": 18})),
+    (
+        "no_parent_ended_by_itself",
+        GOOD.and_also(fault(17, "kill parent", "users"), *2 * [{"op": "parent", "instance": "users", "at": 18}]),
+    ),
+    (
+        "no_parent_ended_by_itself",
+        GOOD.and_also(fault(17, "kill parent", "users"), {"op": "parent", "instance": "users-2", "at": 18}),
+    ),
+    ("no_process_hung_by_itself", GOOD.and_also({"op": "hang", "instance": "users", "at": 18})),
+    (
+        "no_process_hung_by_itself",
+        GOOD.and_also(fault(17, "stop serving", "users"), {"op": "hang", "instance": "users", "at": 20}),
+    ),
     ("the_nemesis_did_its_work", GOOD.and_also(fault(1, "kill", "redis", outcome="broken: KeyError()"))),
 ]
 
@@ -160,6 +179,9 @@ def test_every_rule_has_something_planted():
         GOOD.and_also(event(11, index=8, digits=2, preview=fingerprint("34"))),  # was on its way at the logout
         GOOD.and_also(*MANY_FAULTS).and_final(dead=[LETTER]),
         GOOD.and_also(fault(1, "kill", "redis", outcome="skipped: it is not there")),
+        GOOD.and_also(fault(17, "kill parent", "users"), {"op": "parent", "instance": "users", "at": 18}),
+        GOOD.and_also(fault(17, "replace", "users"), {"op": "parent", "instance": "users-2", "at": 25}),
+        GOOD.and_also(fault(17, "stop serving", "users-2", end=24), {"op": "hang", "instance": "users-2", "at": 22}),
     ],
 )
 def test_what_may_happen_is_no_violation(history):

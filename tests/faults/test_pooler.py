@@ -19,7 +19,7 @@ from system import POSTGRES_PORT, Peered, secret
 
 PGBOUNCER = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/bin")
 SERVER_CONNECTIONS = 3  # of each database, for all connections of its daemon
-LIMIT_MS = 10_000  # of a command and of a statement, which waits for a connection too
+LIMIT_MS = 60_000  # of a command and of a statement, which waits for a connection too: a busy machine breaks no promise here
 CROWD, CROWD_S = 24, 3  # users of each service at once, and how long
 # A server connection per transaction, and small reads, so that a daemon's packets of one moment do not reach it as one.
 INI = """

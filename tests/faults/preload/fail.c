@@ -264,9 +264,14 @@ WRAP_TO(RANDOM, ssize_t, -1, getrandom, (void *bytes, size_t len, unsigned flags
 WRAP(CLOCK, clock_gettime, (clockid_t clock, struct timespec *now), (clock, now))
 WRAP_TO(MAP, void *, MAP_FAILED, mmap, (void *at, size_t len, int protection, int flags, int fd, off_t offset),
 	(at, len, protection, flags, fd, offset))
+WRAP_TO(MAP, void *, MAP_FAILED, mmap64, (void *at, size_t len, int protection, int flags, int fd, off64_t offset),
+	(at, len, protection, flags, fd, offset))
 WRAP(STAT, fstat, (int fd, struct stat *stat), (fd, stat))
+WRAP(STAT, fstat64, (int fd, struct stat64 *stat), (fd, stat))
 WRAP(LIMIT, getrlimit, (__rlimit_resource_t what, struct rlimit *limit), (what, limit))
+WRAP(LIMIT, getrlimit64, (__rlimit_resource_t what, struct rlimit64 *limit), (what, limit))
 WRAP(LIMIT, setrlimit, (__rlimit_resource_t what, const struct rlimit *limit), (what, limit))
+WRAP(LIMIT, setrlimit64, (__rlimit_resource_t what, const struct rlimit64 *limit), (what, limit))
 WRAP_TO(NAME, int, errno, getaddrinfo,
 	(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **found), (host, port, hints, found))
 
