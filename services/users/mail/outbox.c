@@ -32,7 +32,8 @@ struct outbox {
 	struct loop_timer *look, *woken;
 	bool is_running, is_due; /* due: a message was written since the round began */
 	bool prunes;
-	int publishing; /* messages that Redis has not answered */
+	int64_t claimed_ms; /* before the claim was sent, so that no attempt seems to have longer than Postgres gives it */
+	int publishing;     /* messages that Redis has not answered */
 	bool is_draining;
 	void (*drained)(void *arg);
 	void *drained_arg;
@@ -84,6 +85,7 @@ static void prune(struct outbox *outbox)
 	if (!outbox->prunes || clock_monotonic_us() - outbox->pruned_us < PRUNE_US)
 		return;
 	outbox->pruned_us = clock_monotonic_us();
+	postgres_param_int(&params, clock_unix_ms() / 1000);
 	postgres_exec(outbox->users->postgres, &outbox->scope, &store_outbox_prune, &params, pruned, NULL);
 }
 
@@ -165,6 +167,7 @@ static void claim(struct outbox *outbox)
 
 	postgres_param_int(&params, MAIL_BATCH_MAX);
 	postgres_param_int(&params, outbox->users->config->mail_lease_s);
+	outbox->claimed_ms = clock_unix_ms();
 	postgres_exec(outbox->users->postgres, &outbox->scope, &store_outbox_claim, &params, claimed, outbox);
 }
 
@@ -197,7 +200,7 @@ static void publish(struct outbox *outbox, const struct postgres_rows *rows, int
 	char *secret_values = secret_values_of(outbox->users, postgres_text(rows, row, COLUMN_CLAIMED_ID), parameters);
 	struct mail_message message = {
 		.attempt = postgres_int(rows, row, COLUMN_CLAIMED_ATTEMPT),
-		.deadline_ms = postgres_int(rows, row, COLUMN_CLAIMED_DEADLINE_MS),
+		.deadline_ms = outbox->claimed_ms + postgres_int(rows, row, COLUMN_CLAIMED_LEFT_MS),
 		.channel = mail_channel_find(postgres_text(rows, row, COLUMN_CLAIMED_CHANNEL)),
 		.priority = mail_priority_find(postgres_text(rows, row, COLUMN_CLAIMED_PRIORITY)),
 		.template = postgres_text(rows, row, COLUMN_CLAIMED_TEMPLATE),

@@ -15,14 +15,14 @@ enum {
 	COLUMN_CLAIMED_RECIPIENT,
 	COLUMN_CLAIMED_PARAMETERS,
 	COLUMN_CLAIMED_PRIORITY, /* its name (mail/mail.h) */
-	COLUMN_CLAIMED_DEADLINE_MS
+	COLUMN_CLAIMED_LEFT_MS   /* of this attempt; no moment, because Postgres's clock may differ from mailer's */
 };
 
 /* [{id, attempt, deferred}, …], first pause in s, longest pause in s. Removes what was sent or refused for ever, and has what
  * was deferred wait. Applied twice it changes nothing, and neither does a report of an attempt before the last. */
 extern const struct postgres_statement store_outbox_settle;
 
-/* -> one row; removes the messages that have expired, and the links of resets too */
+/* now in s -> one row; removes the messages that expired an hour ago, in case a clock is ahead, and links too */
 extern const struct postgres_statement store_outbox_prune;
 enum { COLUMN_OUTBOX_EXPIRED, COLUMN_OUTBOX_WAITING, COLUMN_OUTBOX_OLDEST_S };
 
