@@ -1,5 +1,5 @@
-"""The wall clock of Postgres alone jumps, forwards and back. Postgres dates sessions, links, challenges, messages and windows by
-it, and deletes what ended long ago; the daemons' own clocks go on as always."""
+"""The wall clock of Postgres alone jumps, forwards and back. By it sessions, challenges, links, messages and windows are dated,
+and removed when they have ended; the daemons' own clocks go on as always."""
 
 import contextlib
 import os
@@ -65,16 +65,10 @@ class Postgres:
         return superuser(sql, database, self.port)
 
 
-REVOCATIONS = (
-    "revoked_tokens",
-    "jti, user_id, expires_at",
-    "gen_random_uuid(), 0, '2001-01-01'",
-)  # with sessions and challenges
-MESSAGES = (
-    "outbox",
-    "id, template, recipient, parameters, expires_at",
-    "gen_random_uuid(), '', '', '{}', '2001-01-01'",
-)  # with links
+ENDED = {  # rows that ended long ago; users removes sessions and challenges with the one, links with the other
+    "revoked_tokens": "(jti, user_id, expires_at) VALUES (gen_random_uuid(), 0, '2001-01-01')",
+    "outbox": "(template, recipient, parameters, expires_at) VALUES ('', '', '{}', '2001-01-01')",
+}
 
 
 class World:
@@ -113,14 +107,11 @@ class World:
             self.values.call("GET", "/values", token=token).status,
         ]
 
-    def prunes(self, *kinds):
-        """users removes a row that ended long ago, and with it whatever else it believes to have ended."""
-        for table, columns, row in kinds:
-            (number,) = self.of_users(
-                f"INSERT INTO {table} ({columns}) VALUES ({row}) RETURNING {columns.split(',')[0]}"
-            ).split()
-            left = f"SELECT count(*) FROM {table} WHERE {columns.split(',')[0]} = '{number}'"
-            eventually(lambda left=left: self.of_users(left) == "0", message=f"a row of {table} is gone")
+    def prunes(self, table):
+        """users has removed what it believes to have ended."""
+        self.of_users(f"INSERT INTO {table} {ENDED[table]}")
+        left = f"SELECT count(*) FROM {table} WHERE expires_at = '2001-01-01'"
+        eventually(lambda: self.of_users(left) == "0", message=f"users removes a row of {table}")
 
     def jumps(self, jumps):
         """Sets the clock and goes on in the loop's body; no daemon may spin or end meanwhile."""
@@ -175,7 +166,7 @@ def test_a_dead_token_stays_dead_however_far_the_clock_of_postgres_jumps(world):
     living, dead = User(world.users).token, dead_tokens(world)
     for _ in world.jumps(FAR_JUMPS):
         dead += dead_tokens(world)
-        world.prunes(REVOCATIONS)
+        world.prunes("revoked_tokens")
         assert {world.users.call("GET", "/auth/status", token=token).status for token in dead} == {401}
     system.redis_says("DEL", "revocations", "{revocations}:complete")
     system.revocations_are_published()
@@ -235,7 +226,8 @@ def test_what_seemed_to_have_ended_is_good_again_when_the_clock_of_postgres_is_r
     world.ask("POST", "/auth/password/forgot", {"email": user.email}, 202)
     eventually(lambda: world.of_users("SELECT count(*) FROM password_resets") == "1", message="the link is made")
     world.clock.set(DAY_S)
-    world.prunes(REVOCATIONS, MESSAGES)
+    world.prunes("revoked_tokens")
+    world.prunes("outbox")
     world.clock.set(0)
     assert world.of_users("SELECT count(*) FROM passkey_logins") == "1"
     assert answer(world, challenge) == 201
