@@ -251,10 +251,10 @@ def stack(*arguments, **options):
     return done.stdout
 
 
-def messages(address, subject):
-    """Those that mailer has written as files, the oldest first."""
+def messages(address, subject, folder=None):
+    """Those that mailer has written as files, the oldest first. folder: of a mailer that is not the stack's."""
     found = []
-    for path in sorted((RUN_DIR / "mail").glob("*.eml")):
+    for path in sorted((folder or RUN_DIR / "mail").glob("*.eml")):
         with contextlib.suppress(FileNotFoundError):  # mailer keeps the newest ones
             content = path.read_bytes()
             if f"\r\nTo: <{address}>\r\nSubject: {subject}\r\n".encode() in content:
@@ -321,13 +321,13 @@ def leave_before_the_reply(users, method, path, body, row, meanwhile=lambda: Non
     return done
 
 
-def superuser(sql, database="postgres"):
-    """As Postgres's superuser, straight to the server."""
+def superuser(sql, database="postgres", port=None):
+    """As Postgres's superuser, straight to the server. port: of one that is not the stack's."""
     native("the superuser of a Postgres")
     return run(
         max(pathlib.Path("/usr/lib/postgresql").glob("*/bin/psql")),
         "-qAtX", "-v", "ON_ERROR_STOP=1", "-d", database, "-c", sql,
-        PGHOST="127.0.0.1", PGPORT=str(5435 + OFFSET), PGUSER="postgres",
+        PGHOST="127.0.0.1", PGPORT=str(port or 5435 + OFFSET), PGUSER="postgres",
         PGPASSWORD=(RUN_DIR / "secrets/postgres").read_text().strip(),
     ).stdout.strip()  # fmt: skip
 

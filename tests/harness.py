@@ -93,6 +93,11 @@ def eventually(check, limit_s=20, every_s=0.02, message=None, not_yet=()):
         time.sleep(every_s)
 
 
+def unless_root(user, group):
+    """What comes before a command that refuses to run as root, so that it runs as that user."""
+    return ["setpriv", "--reuid", user, "--regid", group, "--clear-groups"] if os.geteuid() == 0 else []
+
+
 def run(*command, ok=True, cwd=ROOT, stdin="", timeout=300, **variables):
     """The finished command, stdout and stderr as one text in `stdout`. With ok a failure fails the test and shows that text."""
     done = subprocess.run(

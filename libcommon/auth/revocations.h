@@ -71,7 +71,7 @@
 #define REVOCATIONS_LEGACY_COMPLETE "revocations:complete"
 #define REVOCATIONS_CHANNEL "revocations:confirmed" /* messages: "<table> <follower> <position>" */
 
-/* A revocation outlives its token by so long, here, in the stream and in Postgres (store.c of users): a clock that was ahead
+/* A revocation outlives its token by so long, here, in the stream and in Postgres (LONG_AGO of users): a clock that was ahead
  * that much may be set back, and the tokens that expired by it are good again. */
 #define REVOCATIONS_KEPT_S 3600
 

@@ -20,10 +20,10 @@ PASSWORDS = NEW, OTHER, "four paper boats", "twelve glass doors"
 
 @pytest.fixture(scope="module", autouse=True)
 def ended():
-    """The user of a link that has ended."""
+    """The user of a link that has ended an hour ago."""
     abacus.native("the messages of mailer")
     person = Person()
-    row = f"{person.id}, '{person.email}', now() - interval '1 second'"
+    row = f"{person.id}, '{person.email}', now() - interval '1 hour'"
     psql("users", f"INSERT INTO password_resets (user_id, email, expires_at) VALUES ({row})")
     return person
 

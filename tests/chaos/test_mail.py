@@ -231,12 +231,12 @@ def users_with_long_pauses(seconds):
 
 @pytest.fixture(scope="module")
 def fates(certificate):
-    """One message for each thing that the server does, tried until none is left, while one waits that had expired before."""
+    """One message for each thing that the server does, tried until none is left, while one waits that expired an hour ago."""
     mailbox, words = Mailbox(), ("ada", "refused", "spam", "deferred", "dropped", "late", "full")
     later = words[3:]
     run = types.SimpleNamespace(mailbox=mailbox, address={word: address_of(word) for word in (*words, "expired")})
     person = Person()
-    write(run.address["expired"], life="-1 second")
+    write(run.address["expired"], life="-1 hour")
     with (
         Server(mailbox, certificate) as server,
         mailer(server, certificate, LOG_LEVEL="debug") as daemon,

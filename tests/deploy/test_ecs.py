@@ -13,7 +13,7 @@ import sys
 import pytest
 
 from delivery import ACCOUNT, REGION, Shell, commands_of, eventually, need
-from harness import ROOT, Server, free_port, run
+from harness import ROOT, Server, free_port, run, unless_root
 
 ECS = ROOT / "deploy/ecs"
 SERVICES = ["users", "values", "worker", "mailer", "healthcheck", "client", "swagger"]
@@ -1037,7 +1037,7 @@ def postgres(tmp_path_factory):
     if not found:
         pytest.skip("Postgres is not installed")
     folder = tmp_path_factory.mktemp("postgres")
-    user = ["setpriv", "--reuid", "postgres", "--regid", "postgres", "--clear-groups"] if os.getuid() == 0 else []
+    user = unless_root("postgres", "postgres")
     for parent in [folder, *folder.parents]:
         if parent.is_relative_to("/tmp") and parent != pathlib.Path("/tmp") and user:
             parent.chmod(parent.stat().st_mode | 0o011)

@@ -2,6 +2,7 @@
 
 import mmap
 import os
+import shutil
 import struct
 
 from harness import ROOT
@@ -12,10 +13,11 @@ PRELOAD = ROOT / os.environ.get("BUILD", "build") / "tests/faults/preload/clock.
 
 
 class Clock:
-    """The seconds by which the wall clock of the programs that run in its environment is ahead."""
+    """The seconds by which the wall clock of the programs that run in its environment is ahead. What they read is beside the
+    file, because a program of another user may not reach this folder."""
 
     def __init__(self, file):
-        self.file = file
+        self.file, self.preload = file, shutil.copy(PRELOAD, file.with_suffix(".so"))
         file.write_bytes(struct.pack("q", 0))
         file.chmod(0o644)
         with open(file, "r+b") as opened:
@@ -28,7 +30,7 @@ class Clock:
     def environment(self):
         options = os.environ.get("ASAN_OPTIONS", "")
         return {
-            "LD_PRELOAD": str(PRELOAD),
+            "LD_PRELOAD": str(self.preload),
             "CLOCK_AHEAD": str(self.file),
             "ASAN_OPTIONS": f"{options}:verify_asan_link_order=0:detect_leaks=0",
         }

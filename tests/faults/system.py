@@ -185,33 +185,34 @@ def some(chooser, faults):
     return faults if FAULTS_PER_COMMAND == "all" else chooser.sample(faults, int(FAULTS_PER_COMMAND))
 
 
-def manage(name, *arguments, ok=True, redis_port=None, **environment):
+def manage(name, *arguments, ok=True, redis_port=None, postgres_port=POSTGRES_PORT, **environment):
     """A command of `manage` on the databases of this folder's tests."""
     redis_port = redis_port or abacus.redis_database(REDIS_DATABASE)[0]
     return run(
         abacus.RUN_DIR / "bin" / f"{name}-manage", *arguments, ok=ok,
-        APP_ENV="testing", DATABASE_URL=postgres_url(name, POSTGRES_PORT), REDIS_URL=redis_url(redis_port),
+        APP_ENV="testing", DATABASE_URL=postgres_url(name, postgres_port), REDIS_URL=redis_url(redis_port),
         HEALTHCHECK_TARGETS=NO_TARGET,
         SECRET_KEY_FILE=str(abacus.RUN_DIR / "secrets/SECRET_KEY"), **environment,
     )  # fmt: skip
 
 
-def make_databases():
+def make_databases(postgres_port=POSTGRES_PORT):
     for database in (REDIS_DATABASE, ANOTHER_DATABASE):
         Redis(database=database)("FLUSHDB")
     for name in ("users", "values"):
-        superuser(f"DROP DATABASE IF EXISTS faults_{name} WITH (FORCE)")
-        superuser(f"CREATE DATABASE faults_{name} OWNER {name}")
-        manage(name, "db", "upgrade", MIGRATIONS_DIR=str(ROOT / "services" / name / "migrations"))
+        superuser(f"DROP DATABASE IF EXISTS faults_{name} WITH (FORCE)", port=postgres_port)
+        superuser(f"CREATE DATABASE faults_{name} OWNER {name}", port=postgres_port)
+        migrations = str(ROOT / "services" / name / "migrations")
+        manage(name, "db", "upgrade", postgres_port=postgres_port, MIGRATIONS_DIR=migrations)
 
 
 class Peered:
     """A daemon behind proxies of its own."""
 
-    def __init__(self, name, database=REDIS_DATABASE, redis_port=None, **environment):
+    def __init__(self, name, database=REDIS_DATABASE, redis_port=None, postgres_port=POSTGRES_PORT, **environment):
         self.name, self.database = name, database
         self.redis = RedisProxy(redis_port or abacus.redis_database(database)[0])
-        self.postgres = PostgresProxy(POSTGRES_PORT)
+        self.postgres = PostgresProxy(postgres_port)
         urls = {"REDIS_URL": redis_url(self.redis.port, database), "REDIS_URL_FILE": None}
         if name in ("users", "values"):
             urls |= {"DATABASE_URL": postgres_url(name, self.postgres.port), "DATABASE_URL_FILE": None}

@@ -14,7 +14,7 @@ from walks import Client, Walker
 
 import system
 from abacus import eventually, superuser
-from harness import Server, free_port
+from harness import Server, free_port, unless_root
 from system import POSTGRES_PORT, Peered, secret
 
 PGBOUNCER = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/bin")
@@ -51,12 +51,10 @@ class Pooler:
         (self.folder / "ini").write_text(ini)
         with open(self.folder / "users", "x", opener=lambda path, flags: os.open(path, flags, 0o600)) as users:
             users.writelines(f'"{name}" "{secret(name)}"\n' for name in ("users", "values"))
-        command = [PGBOUNCER, self.folder / "ini"]
         if os.geteuid() == 0:
             self.folder.chmod(0o755)
             shutil.chown(self.folder / "users", "nobody")
-            command = ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups", *command]
-        self.server = Server(self.folder / "log", *command)
+        self.server = Server(self.folder / "log", *unless_root("nobody", "nogroup"), PGBOUNCER, self.folder / "ini")
         try:
             self.server.wait_for_port(self.port)
         except BaseException:

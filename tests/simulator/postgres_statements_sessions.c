@@ -78,10 +78,10 @@ static void change_row(struct transaction *transaction, const struct session *ro
 	transaction_at_commit(transaction, apply, change);
 }
 
-static void end(struct transaction *transaction, const struct session *row, const char *by, const char *lifetime_s)
+static void end(struct transaction *transaction, const struct session *row, const char *by, const char *expires_s)
 {
 	change_row(transaction, row, true);
-	statement_revoke(transaction, row->id, by, redis_unix_ms() / 1000 + strtoll(lifetime_s, NULL, 10));
+	statement_revoke(transaction, row->id, by, strtoll(expires_s, NULL, 10));
 }
 
 static bool is_of_user(void (*apply_other)(void *what), const void *what, const void *user_id)
@@ -267,7 +267,7 @@ PGresult *statement_session_misused(struct transaction *transaction, const char 
 		row = *session;
 		row.was_reused = true;
 		change_row(transaction, &row, false);
-		statement_revoke(transaction, row.id, "", redis_unix_ms() / 1000 + strtoll(texts[3], NULL, 10));
+		statement_revoke(transaction, row.id, "", strtoll(texts[3], NULL, 10));
 	}
 	return result;
 }

@@ -6,6 +6,7 @@
 #include "challenges/confirmation.h"
 #include "events/event_origin.h"
 #include "revocations/revoke.h"
+#include "revocations/revoked_tokens.h"
 #include "sessions/authenticate.h"
 #include "sessions/confirm.h"
 #include "store/accounts.h"
@@ -33,7 +34,7 @@ static void confirmed(struct http_request *req, void *arg)
 	struct postgres_params params = {0};
 
 	postgres_param_int(&params, http_request_user_id(req));
-	postgres_param_int(&params, users_of(req)->config->auth.token_lifetime_s);
+	postgres_param_int(&params, revoked_tokens_end_s(users_of(req)));
 	postgres_param_text(&params, users_caller(req)->password_hash);
 	postgres_param_text(&params, event_origin(req));
 	deletion->revoking = revoke_begin(req, http_request_user_id(req));

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "service.h"
@@ -26,6 +27,7 @@ static void look(void *arg)
 
 	postgres_param_int(&params, BATCH);
 	postgres_param_int(&params, prune->users->config->events_retention_days);
+	postgres_param_int(&params, clock_unix_ms() / 1000);
 	postgres_exec(prune->users->postgres, &prune->scope, &store_events_prune, &params, pruned, prune);
 }
 

@@ -85,6 +85,7 @@ static void prune(struct outbox *outbox)
 	if (!outbox->prunes || clock_monotonic_us() - outbox->pruned_us < PRUNE_US)
 		return;
 	outbox->pruned_us = clock_monotonic_us();
+	postgres_param_int(&params, clock_unix_ms() / 1000);
 	postgres_exec(outbox->users->postgres, &outbox->scope, &store_outbox_prune, &params, pruned, NULL);
 }
 

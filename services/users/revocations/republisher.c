@@ -84,6 +84,7 @@ static void load_tokens(struct republisher *republisher)
 
 	postgres_param_text(&params, republisher->last_jti);
 	postgres_param_int(&params, PAGE);
+	postgres_param_int(&params, clock_unix_ms() / 1000);
 	postgres_exec(republisher->users->postgres, &republisher->scope, &store_revoked_tokens, &params, tokens_loaded,
 		      republisher);
 }
@@ -120,7 +121,7 @@ static void load_users(struct republisher *republisher)
 static void users_loaded(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct republisher *republisher = arg;
-	int64_t expires_s = clock_unix_ms() / 1000 + republisher->users->config->auth.token_lifetime_s;
+	int64_t expires_s = revoked_tokens_end_s(republisher->users);
 	struct revocation entries[PAGE];
 	int count = status == STATUS_OK ? postgres_count(rows) : 0;
 

@@ -180,7 +180,7 @@ static void row_loaded(enum status status, const struct postgres_rows *rows, voi
 		return finish_current(queue, status == STATUS_OK); /* there was no such user */
 	revocation->until_ms = postgres_int(rows, 0, COLUMN_REVOCATION_UNTIL_MS);
 	revocation->is_inactive = postgres_bool(rows, 0, COLUMN_REVOCATION_IS_INACTIVE);
-	revocation->expires_s = clock_unix_ms() / 1000 + queue->users->config->auth.token_lifetime_s;
+	revocation->expires_s = revoked_tokens_end_s(queue->users);
 	publish(queue, revocation, 1);
 }
 

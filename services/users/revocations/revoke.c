@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "revocations/retry_queue.h"
+#include "revocations/revoked_tokens.h"
 #include "service.h"
 #include "store/revocations.h"
 
@@ -45,6 +46,7 @@ void revoke_token(struct http_request *req, const struct jwt_claims *claims, boo
 	postgres_param_bool(&params, is_inactive);
 	postgres_param_int(&params, claims->expires_s);
 	postgres_param_text(&params, origin);
+	postgres_param_int(&params, clock_unix_ms() / 1000);
 	postgres_exec(revoking->users->postgres, http_request_scope(req), &store_token_revoke, &params, stored, revoking);
 }
 
@@ -62,7 +64,7 @@ struct revoking *revoke_begin_session(struct http_request *req, const uint8_t id
 
 	revoking->is_session = true;
 	memcpy(revoking->revocation.jti, id, JWT_JTI_BYTES);
-	revoking->revocation.expires_s = clock_unix_ms() / 1000 + revoking->users->config->auth.token_lifetime_s;
+	revoking->revocation.expires_s = revoked_tokens_end_s(revoking->users);
 	return revoking;
 }
 
@@ -120,7 +122,7 @@ void revoke_user(struct revoking *revoking, bool is_inactive, int64_t until_ms, 
 	revoking->revocation.is_inactive = is_inactive;
 	revoking->revocation.until_ms = until_ms;
 	revoking->begun_ms = INT64_MAX;
-	revoking->revocation.expires_s = clock_unix_ms() / 1000 + revoking->users->config->auth.token_lifetime_s;
+	revoking->revocation.expires_s = revoked_tokens_end_s(revoking->users);
 	publish(revoking);
 }
 

@@ -1,6 +1,13 @@
 #include "revocations/revoked_tokens.h"
 
+#include "base/clock.h"
+#include "service.h"
 #include "store/revocations.h"
+
+int64_t revoked_tokens_end_s(const struct users *users)
+{
+	return clock_unix_ms() / 1000 + users->config->auth.token_lifetime_s;
+}
 
 int revoked_tokens_read(const struct postgres_rows *rows, struct revocation *ret_revocations)
 {

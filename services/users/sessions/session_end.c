@@ -4,6 +4,7 @@
 
 #include "events/event_origin.h"
 #include "revocations/revoke.h"
+#include "revocations/revoked_tokens.h"
 #include "sessions/authenticate.h"
 #include "store/sessions.h"
 
@@ -31,7 +32,7 @@ void session_end(struct http_request *req)
 		return not_found(req);
 	postgres_param_text(&params, http_request_param(req, "id"));
 	postgres_param_int(&params, http_request_user_id(req));
-	postgres_param_int(&params, users_of(req)->config->auth.token_lifetime_s);
+	postgres_param_int(&params, revoked_tokens_end_s(users_of(req)));
 	postgres_param_text(&params, event_origin(req));
 	ending->revoking = revoke_begin_session(req, id);
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_session_end, &params, ended, ending);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "service.h"
@@ -34,6 +35,7 @@ static void look(void *arg)
 	postgres_param_int(&params, config->max_s);
 	postgres_param_int(&params, config->unremembered_s);
 	postgres_param_int(&params, config->idle_s);
+	postgres_param_int(&params, clock_unix_ms() / 1000);
 	postgres_exec(prune->users->postgres, &prune->scope, &store_sessions_prune, &params, pruned, prune);
 }
 

@@ -12,6 +12,7 @@
 #include "events/event_origin.h"
 #include "mail/outbox.h"
 #include "revocations/revoke.h"
+#include "revocations/revoked_tokens.h"
 #include "sessions/rotations.h"
 #include "sessions/session.h"
 #include "sessions/session_cookie.h"
@@ -146,7 +147,7 @@ static void judge(struct refresh *refresh)
 	postgres_param_text(&params, id);
 	postgres_param_int(&params, refresh->token.counter);
 	postgres_param_int(&params, users_of(req)->config->session.retry_s);
-	postgres_param_int(&params, users_of(req)->config->auth.token_lifetime_s);
+	postgres_param_int(&params, revoked_tokens_end_s(users_of(req)));
 	postgres_param_text(&params, event_origin(req));
 	refresh->revoking = revoke_begin_session(req, refresh->token.session);
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_session_misused, &params, judged, refresh);

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "events/event_origin.h"
 #include "revocations/retry_queue.h"
+#include "revocations/revoked_tokens.h"
 #include "service.h"
 #include "sessions/device.h"
 #include "sessions/session.h"
@@ -93,7 +94,7 @@ void session_start(struct http_request *req, const struct session_start *start)
 	postgres_param_text(&params, http_request_remote_ip(req));
 	postgres_param_int(&params, starting->tokens.remaining_s);
 	postgres_param_int(&params, users_of(req)->config->session.per_user_max);
-	postgres_param_int(&params, users_of(req)->config->auth.token_lifetime_s);
+	postgres_param_int(&params, revoked_tokens_end_s(users_of(req)));
 	postgres_param_text(&params, starting->tokens.session.factor);
 	postgres_param_text(&params, event_origin_of(req, start->user_id, id));
 	postgres_param_text(&params, find_replaced(req, start, replaced) ? replaced : NULL);
@@ -106,7 +107,7 @@ void session_start(struct http_request *req, const struct session_start *start)
 static void publish_surplus(const struct users *users, const struct postgres_rows *rows)
 {
 	for (int i = 0; i < postgres_count(rows); i++) {
-		struct revocation revocation = {.expires_s = clock_unix_ms() / 1000 + users->config->auth.token_lifetime_s};
+		struct revocation revocation = {.expires_s = revoked_tokens_end_s(users)};
 
 		if (jwt_jti_parse(postgres_text(rows, i, COLUMN_STARTED_SURPLUS_ID), revocation.jti) == STATUS_OK)
 			retry_queue_add(users->retry_queue, &revocation);

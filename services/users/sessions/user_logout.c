@@ -5,6 +5,7 @@
 
 #include "events/event_origin.h"
 #include "revocations/revoke.h"
+#include "revocations/revoked_tokens.h"
 #include "sessions/authenticate.h"
 #include "sessions/session_cookie.h"
 #include "store/sessions.h"
@@ -27,7 +28,7 @@ static void end_session(struct http_request *req, const struct jwt_claims *claim
 	jwt_jti_format(claims->session.id, id);
 	postgres_param_text(&params, id);
 	postgres_param_int(&params, claims->user_id);
-	postgres_param_int(&params, users_of(req)->config->auth.token_lifetime_s);
+	postgres_param_int(&params, revoked_tokens_end_s(users_of(req)));
 	postgres_param_text(&params, event_origin(req));
 	logout->revoking = revoke_begin_session(req, claims->session.id);
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_session_end, &params, session_ended, logout);

@@ -156,7 +156,7 @@ const struct postgres_statement store_user_delete = {
 	"WITH " TARGET ","
 	" asked AS (SELECT target.* FROM target JOIN locked USING (id) WHERE $3::text IS NULL OR password_hash = $3::text),"
 	" gone AS (DELETE FROM users USING asked WHERE users.id = asked.id AND NOT is_last_admin RETURNING users.id),"
-	" noted AS (INSERT INTO deleted_users SELECT id, now() + $2::bigint * interval '1 second' FROM gone),"
+	" noted AS (INSERT INTO deleted_users SELECT id, to_timestamp($2::bigint) FROM gone),"
 	" forgotten AS (DELETE FROM events USING gone WHERE user_id = gone.id AND class <> 'change'),"
 	EVENT("change", "'user_deleted'", "gone", "$4")
 	" SELECT gone.id FROM asked LEFT JOIN gone ON gone.id = asked.id",

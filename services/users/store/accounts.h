@@ -37,8 +37,8 @@ enum { COLUMN_FOUND_EDGE = COLUMN_USER_PASSWORD_HASH, COLUMN_FOUND_BEGINS };
 extern const struct postgres_statement store_user_change;
 enum { COLUMN_CHANGED_DEAD_UNTIL_MS = COLUMN_USER_END };
 
-/* id, token lifetime in s, password hash|null, origin -> id; null: this is the last active admin, and nothing was deleted. No
- * row: there is no such user, or that hash is not the user's any more. Of the user's events the changes stay. */
+/* id, end of its tokens in Unix s, password hash|null, origin -> id; null: this is the last active admin, and nothing was
+ * deleted. No row: there is no such user, or that hash is not the user's any more. Of the user's events the changes stay. */
 extern const struct postgres_statement store_user_delete;
 enum { COLUMN_DELETED_ID };
 

@@ -28,7 +28,7 @@ const struct postgres_statement store_challenge_account = {
 };
 
 /* tries: the column that counts a user's tries of one kind of challenges; its window begins at the column tries_since. */
-#define TRIES_WINDOW_IS_OVER(tries) tries "_since + " SECONDS("$5") " <= now()"
+#define TRIES_WINDOW_IS_OVER(tries) WINDOW_IS_OVER(tries "_since", SECONDS("$5"))
 #define TRIES_WINDOW_LEFT_S(tries) \
 	"greatest(1, ceil(extract(epoch FROM " tries "_since + " SECONDS("$5") " - now())))::bigint"
 /* As the window says that they stand now. */

@@ -26,7 +26,8 @@ const struct postgres_statement store_events_attempted = {
 const struct postgres_statement store_events_prune = {
 	"events_prune",
 	"DELETE FROM events WHERE id IN (SELECT id FROM events WHERE id IN (SELECT id FROM events ORDER BY id"
-	" LIMIT $1::bigint) AND coalesce(last_at, at) < now() - $2::bigint * interval '1 day' FOR UPDATE SKIP LOCKED)",
+	" LIMIT $1::bigint) AND coalesce(last_at, at) < " LONG_AGO("$3") " - $2::bigint * interval '1 day'"
+	" FOR UPDATE SKIP LOCKED)",
 };
 
 #define PAGE_OF_EVENTS(which) "(SELECT * FROM events WHERE " which " AND id < $2::bigint ORDER BY id DESC LIMIT $3::bigint)"

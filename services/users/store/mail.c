@@ -33,16 +33,17 @@ const struct postgres_statement store_outbox_settle = {
 	" AND outbox.id NOT IN (SELECT id FROM reports WHERE NOT deferred)",
 };
 
-/* It waits for no lock, because another statement could wait for the rows that it holds. A link that has ended is kept until the
- * hour is over in which its user's messages are counted. */
+/* It waits for no lock, because another statement could wait for the rows that it holds. Longer than an hour after a link has
+ * ended, the hour is over too in which its user's messages are counted. */
 const struct postgres_statement store_outbox_prune = {
 	"outbox_prune",
-	"WITH gone AS (DELETE FROM outbox USING (SELECT id FROM outbox WHERE expires_at <= now() FOR UPDATE SKIP LOCKED) old"
+	"WITH gone AS (DELETE FROM outbox USING (SELECT id FROM outbox WHERE expires_at <= " LONG_AGO("$1")
+	" FOR UPDATE SKIP LOCKED) old"
 	" WHERE outbox.id = old.id RETURNING outbox.id),"
-	" links AS (DELETE FROM password_resets USING (SELECT id FROM password_resets WHERE expires_at <= now()"
+	" links AS (DELETE FROM password_resets USING (SELECT id FROM password_resets WHERE expires_at <= " LONG_AGO("$1")
 	" FOR UPDATE SKIP LOCKED) old WHERE password_resets.id = old.id),"
-	" addresses AS (DELETE FROM email_links USING (SELECT user_id FROM email_links WHERE expires_at <= now()"
-	" AND " LINK_WINDOW_IS_OVER " FOR UPDATE SKIP LOCKED) old WHERE email_links.user_id = old.user_id)"
-	" SELECT (SELECT count(*) FROM gone), count(*), coalesce(floor(extract(epoch FROM now() - min(created_at))),"
-	" 0)::bigint FROM outbox WHERE expires_at > now()",
+	" addresses AS (DELETE FROM email_links USING (SELECT user_id FROM email_links WHERE expires_at <= " LONG_AGO("$1")
+	" FOR UPDATE SKIP LOCKED) old WHERE email_links.user_id = old.user_id)"
+	" SELECT (SELECT count(*) FROM gone), count(*), greatest(0, floor(extract(epoch FROM now() - min(created_at))))::bigint"
+	" FROM outbox WHERE expires_at > now()",
 };

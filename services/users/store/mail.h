@@ -22,7 +22,7 @@ enum {
  * was deferred wait. Applied twice it changes nothing, and neither does a report of an attempt before the last. */
 extern const struct postgres_statement store_outbox_settle;
 
-/* -> one row; removes the messages that have expired, and the links of resets too */
+/* now in s -> one row; removes the messages that expired an hour ago, in case a clock is ahead, and links too */
 extern const struct postgres_statement store_outbox_prune;
 enum { COLUMN_OUTBOX_EXPIRED, COLUMN_OUTBOX_WAITING, COLUMN_OUTBOX_OLDEST_S };
 

@@ -5,7 +5,7 @@
 /* Each part of a WITH begins a line. The formatter would indent them by the macros between them. */
 /* clang-format off */
 
-#define MTAN_WINDOW_IS_OVER "mtans_since + " SECONDS("$6") " <= now()"
+#define MTAN_WINDOW_IS_OVER WINDOW_IS_OVER("mtans_since", SECONDS("$6"))
 /* Of the messages in a window, because a token alone has codes sent that confirm actions. */
 #define KEPT_FOR_LOGINS "3"
 #define MESSAGES_OF_WANTED "$5::bigint - CASE WHEN binding IS NULL AND action IS NULL THEN 0 ELSE " KEPT_FOR_LOGINS " END"

@@ -21,7 +21,7 @@ const struct postgres_statement store_tokens_end = {
 
 const struct postgres_statement store_token_revoke = {
 	"token_revoke",
-	"WITH expired AS (DELETE FROM revoked_tokens WHERE expires_at < now() - interval '1 hour'),"
+	"WITH expired AS (DELETE FROM revoked_tokens WHERE expires_at < " LONG_AGO("$6") "),"
 	" revoked AS (INSERT INTO revoked_tokens (jti, user_id, inactive, expires_at)"
 	" VALUES ($1::uuid, $2::bigint, $3::boolean, to_timestamp($4::bigint)) ON CONFLICT DO NOTHING"
 	" RETURNING user_id AS id)"
@@ -34,7 +34,7 @@ const struct postgres_statement store_token_revoke = {
 
 const struct postgres_statement store_revoked_tokens = {
 	"revoked_tokens",
-	REVOKED_TOKENS " WHERE jti > $1::uuid AND expires_at > now() - interval '1 hour' ORDER BY jti LIMIT $2::bigint",
+	REVOKED_TOKENS " WHERE jti > $1::uuid AND expires_at > " LONG_AGO("$3") " ORDER BY jti LIMIT $2::bigint",
 	true,
 };
 

@@ -12,14 +12,14 @@ extern const struct postgres_statement store_tokens_end;
 extern const struct postgres_statement store_user_revocation;
 enum { COLUMN_REVOCATION_UNTIL_MS, COLUMN_REVOCATION_IS_INACTIVE };
 
-/* jti, user id, inactive, expires in Unix s, origin|null; also removes rows that have expired */
+/* jti, user id, inactive, expires in Unix s, origin|null, now in s; also removes rows that have expired */
 extern const struct postgres_statement store_token_revoke;
 
 /* jti or sid -> expires in Unix s; no row: it is not revoked */
 extern const struct postgres_statement store_token_revocation;
 enum { COLUMN_TOKEN_REVOCATION_EXPIRES_S };
 
-/* after jti, limit -> tokens and sessions that were revoked one by one */
+/* after jti, limit, now in s -> tokens and sessions that were revoked one by one */
 extern const struct postgres_statement store_revoked_tokens;
 /* session -> the same of those that its login ended */
 extern const struct postgres_statement store_revoked_tokens_by;

@@ -43,15 +43,16 @@ const struct postgres_statement store_user_of_token = {
 /* The limits are the parameters most, most_otherwise and idle. */
 #define FROM_LOGIN(most, most_otherwise) \
 	"(CASE WHEN sessions.remember THEN " SECONDS(most) " ELSE " SECONDS(most_otherwise) " END)"
-#define IS_GOOD(most, most_otherwise, idle) \
+#define IS_GOOD_AT(moment, most, most_otherwise, idle) \
 	"users.active AND sessions.generation >= users.tokens_dead_until_ms AND sessions.reused_at IS NULL" \
-	" AND sessions.expires_at > now() AND sessions.used_at + " SECONDS(idle) " > now()" \
-	" AND sessions.created_at + " FROM_LOGIN(most, most_otherwise) " > now()"
+	" AND sessions.expires_at > " moment " AND sessions.used_at + " SECONDS(idle) " > " moment \
+	" AND sessions.created_at + " FROM_LOGIN(most, most_otherwise) " > " moment
+#define IS_GOOD(most, most_otherwise, idle) IS_GOOD_AT("now()", most, most_otherwise, idle)
 /* Revokes the sessions of a WITH query that has their id and user_id. by: the session whose login does. */
-#define REVOKE_BY(by, query, lifetime) \
+#define REVOKE_BY(by, query, expires_s) \
 	"INSERT INTO revoked_tokens (jti, user_id, inactive, expires_at, revoked_by)" \
-	" SELECT id, user_id, false, now() + " SECONDS(lifetime) ", " by "::uuid FROM " query " ON CONFLICT DO NOTHING"
-#define REVOKE(query, lifetime) REVOKE_BY("NULL", query, lifetime)
+	" SELECT id, user_id, false, to_timestamp(" expires_s "::bigint), " by "::uuid FROM " query " ON CONFLICT DO NOTHING"
+#define REVOKE(query, expires_s) REVOKE_BY("NULL", query, expires_s)
 
 /* One list of the sessions that end, because Postgres would read the whole table for a condition with OR and a query in it.
  * When another user's ends, whose cookie was replaced, it was done by that user's browser, and not by the user who logs in. */
@@ -169,12 +170,13 @@ const struct postgres_statement store_sessions_prune = {
 	"sessions_prune",
 	"WITH page AS (SELECT id FROM sessions WHERE id > $1::uuid ORDER BY id LIMIT $2::bigint),"
 	" bad AS (SELECT sessions.id FROM page JOIN sessions USING (id) JOIN users ON users.id = sessions.user_id"
-	" WHERE NOT (" IS_GOOD("$3", "$4", "$5") " OR (sessions.reused_at IS NOT NULL AND sessions.expires_at > now()))"
+	" WHERE NOT (" IS_GOOD_AT(LONG_AGO("$6"), "$3", "$4", "$5")
+	" OR (sessions.reused_at IS NOT NULL AND sessions.expires_at > " LONG_AGO("$6") "))"
 	" FOR UPDATE OF sessions SKIP LOCKED),"
 	" gone AS (DELETE FROM sessions USING bad WHERE sessions.id = bad.id),"
-	" ended AS (DELETE FROM challenges WHERE id IN (SELECT id FROM challenges WHERE expires_at < now() LIMIT $2::bigint"
-	" FOR UPDATE SKIP LOCKED)),"
-	" logins AS (DELETE FROM passkey_logins WHERE expires_at < now()),"
-	" old AS (DELETE FROM revoked_tokens WHERE expires_at < now() - interval '1 hour')"
+	" ended AS (DELETE FROM challenges WHERE id IN (SELECT id FROM challenges WHERE expires_at < " LONG_AGO("$6")
+	" LIMIT $2::bigint FOR UPDATE SKIP LOCKED)),"
+	" logins AS (DELETE FROM passkey_logins WHERE expires_at < " LONG_AGO("$6") "),"
+	" old AS (DELETE FROM revoked_tokens WHERE expires_at < " LONG_AGO("$6") ")"
 	" SELECT id FROM page ORDER BY id DESC LIMIT 1",
 };

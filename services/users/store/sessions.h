@@ -39,9 +39,9 @@ enum {
 };
 
 /* id, user id, dead_until_ms as it was when the password was read, remember, cookie, user agent, address, limit in s, most
- * sessions of a user, token lifetime in s, factor, origin, id of the session whose cookie is replaced|null -> session, and
- * more; a row for each session that is ended, which was replaced, or the user's least recently used and one too many, or one
- * row. No row: the user has been changed since, and nothing was stored. */
+ * sessions of a user, end of its tokens in Unix s, factor, origin, id of the session whose cookie is replaced|null -> session,
+ * and more; a row for each session that is ended, which was replaced, or the user's least recently used and one too many, or
+ * one row. No row: the user has been changed since, and nothing was stored. */
 extern const struct postgres_statement store_session_insert;
 enum { COLUMN_STARTED_AUTHENTICATED_S = COLUMN_SESSION_END, COLUMN_STARTED_SURPLUS_ID /* null: none */ };
 
@@ -64,17 +64,17 @@ enum {
 	COLUMN_ROTATED_PLACE /* of store_sessions_rotate alone */
 };
 
-/* id, counter, retry in s, token lifetime in s, origin -> user id, now. Marks a session whose counter has passed this one for
- * longer than retry, revokes its access tokens, and notifies the user by mail. now: this call did so; a row with false: an
- * earlier one did. */
+/* id, counter, retry in s, end of its tokens in Unix s, origin -> user id, now. Marks a session whose counter has passed this
+ * one for longer than retry, revokes its access tokens, and notifies the user by mail. now: this call did so; a row with false:
+ * an earlier one did. */
 extern const struct postgres_statement store_session_misused;
 enum { COLUMN_MISUSED_USER_ID, COLUMN_MISUSED_NOW };
 
 /* user id, limits -> sessions, the last used first */
 extern const struct postgres_statement store_sessions_of_user;
 
-/* id, user id, token lifetime in s, origin -> id; removes the session and revokes its access tokens. Also a row when that was
- * done before. */
+/* id, user id, end of its tokens in Unix s, origin -> id; removes the session and revokes its access tokens. Also a row when
+ * that was done before. */
 extern const struct postgres_statement store_session_end;
 
 /* user id, id|null, now_ms, origin|null -> revocation, and more. Ends all tokens and sessions of the user but that one. No row:
@@ -92,8 +92,8 @@ enum {
  * reported often enough. */
 extern const struct postgres_statement store_device_note;
 
-/* after id, limit, limits -> the last id of the page; removes those of the page that are not good, and what has expired of
- * challenges, logins with a passkey and revocations */
+/* after id, limit, limits, now in s -> the last id of the page; removes those of the page that are not good, and what has
+ * expired of challenges, logins with a passkey and revocations; each an hour later, in case a clock is ahead */
 extern const struct postgres_statement store_sessions_prune;
 enum { COLUMN_PRUNED_LAST_ID };
 

@@ -9,6 +9,15 @@
 
 #define SECONDS(parameter) parameter "::bigint * interval '1 second'"
 
+/* What ended before this moment is deleted: neither a clock of Postgres's nor one of the daemon's that is ahead, alone or by up
+ * to an hour with the other one, deletes what still counts when it is set back. now_s: Unix s of the daemon's clock. */
+#define LONG_AGO(now_s) "(least(now(), to_timestamp(" now_s "::bigint)) - interval '1 hour')"
+
+/* A window in which something is counted. One that begins in the future began before Postgres's clock was set back, and is over,
+ * so that no client waits for the clock; a moment is spared, because a transaction may have begun before another one's. */
+#define WINDOW_IS_OVER(since, length) \
+	"(" since " + " length " <= now() OR " since " > now() + interval '1 minute')"
+
 /* Records an event for each row of a query: of which user, and with which session. origin: a parameter, which
  * events/event_origin.h makes; null: nothing is recorded. A trigger bounds how many events of each kind a user has
  * (0014_separate_limits). */
@@ -41,7 +50,7 @@
 #define NOTICE(template, query) NOTICE_WITH(template, "'{}'::jsonb", query)
 
 /* The hour in which messages with links that confirm an address are counted. */
-#define LINK_WINDOW_IS_OVER "email_links.since + interval '1 hour' <= now()"
+#define LINK_WINDOW_IS_OVER WINDOW_IS_OVER("email_links.since", "interval '1 hour'")
 
 #define HAS_FACTOR(user) "EXISTS (SELECT FROM factors WHERE user_id = " user " AND activated_at IS NOT NULL)"
 
