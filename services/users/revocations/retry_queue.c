@@ -24,7 +24,6 @@ enum what { TOKEN, USER, SESSION, LOGIN };
 struct entry {
 	enum what what;
 	struct revocation revocation; /* LOGIN: of the session that it began */
-	int64_t begun_ms;             /* of a USER's; its until_ms is that of the last token to end */
 	int64_t due_us;
 	TAILQ_ENTRY(entry) link;
 };
@@ -49,7 +48,7 @@ static void published(enum status status, const redisReply *reply, void *arg);
 static void finish_current(struct retry_queue *queue, bool is_done);
 
 /* What is read from Postgres waits until no statement can change its rows any more. */
-static void add(struct retry_queue *queue, enum what what, const struct revocation *revocation, int64_t begun_ms)
+static void add(struct retry_queue *queue, enum what what, const struct revocation *revocation)
 {
 	long wait_ms = what == TOKEN ? 0 : postgres_settled_ms(&queue->users->config->postgres);
 	struct entry *entry;
@@ -61,7 +60,6 @@ static void add(struct retry_queue *queue, enum what what, const struct revocati
 	entry = mem_alloc(sizeof *entry);
 	entry->what = what;
 	entry->revocation = *revocation;
-	entry->begun_ms = begun_ms;
 	entry->due_us = clock_monotonic_us() + wait_ms * 1000;
 	TAILQ_INSERT_TAIL(&queue->entries, entry, link);
 	queue->count++;
@@ -69,14 +67,14 @@ static void add(struct retry_queue *queue, enum what what, const struct revocati
 
 void retry_queue_add(struct retry_queue *queue, const struct revocation *revocation)
 {
-	add(queue, TOKEN, revocation, 0);
+	add(queue, TOKEN, revocation);
 }
 
-void retry_queue_add_user(struct retry_queue *queue, int64_t user_id, int64_t begun_ms)
+void retry_queue_add_user(struct retry_queue *queue, int64_t user_id)
 {
-	struct revocation revocation = {.is_user = true, .user_id = user_id, .until_ms = clock_unix_ms()};
+	struct revocation revocation = {.is_user = true, .user_id = user_id};
 
-	add(queue, USER, &revocation, begun_ms);
+	add(queue, USER, &revocation);
 }
 
 static void add_session(struct retry_queue *queue, enum what what, const uint8_t id[JWT_JTI_BYTES])
@@ -84,7 +82,7 @@ static void add_session(struct retry_queue *queue, enum what what, const uint8_t
 	struct revocation revocation = {0};
 
 	memcpy(revocation.jti, id, JWT_JTI_BYTES);
-	add(queue, what, &revocation, 0);
+	add(queue, what, &revocation);
 }
 
 void retry_queue_add_session(struct retry_queue *queue, const uint8_t id[JWT_JTI_BYTES])
@@ -116,8 +114,6 @@ static void load_user(struct retry_queue *queue)
 	struct postgres_params params = {0};
 
 	postgres_param_int(&params, queue->current->revocation.user_id);
-	postgres_param_int(&params, queue->current->begun_ms);
-	postgres_param_int(&params, queue->current->revocation.until_ms);
 	postgres_exec(queue->users->postgres, &queue->scope, &store_user_revocation, &params, row_loaded, queue);
 }
 

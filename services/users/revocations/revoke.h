@@ -27,7 +27,7 @@ void revoke_nothing(struct revoking *revoking); /* the statement ended no sessio
 /* All tokens of a user. The caller changes the row itself: it calls revoke_begin() before it sends the statement, so that the
  * revocation is published even if the client disconnects meanwhile, and revoke_user() with what the row then says. */
 struct revoking *revoke_begin(struct http_request *req, int64_t user_id);
-/* Publishes that tokens issued up to until_ms are revoked; all tokens while is_inactive. */
+/* Publishes that tokens are revoked whose jti carries no more than until_ms; all tokens while is_inactive. */
 void revoke_user(struct revoking *revoking, bool is_inactive, int64_t until_ms, revoked *done, void *arg);
 
 #endif
