@@ -34,8 +34,10 @@ static void stored(enum status status, const struct postgres_rows *rows, void *a
 
 	if (status != STATUS_OK)
 		return http_reply_status(storing->req, status);
-	if (postgres_count(rows) == 0)
+	if (postgres_count(rows) == 0) {
+		revoke_nothing(storing->revoking);
 		return storing->refuse(storing->req);
+	}
 	outbox_wake(users_of(storing->req)->outbox);
 	login_attempts_forget(storing->req, postgres_text(rows, 0, COLUMN_PASSWORD_LOGIN_NAME));
 	revoke_user(storing->revoking, postgres_bool(rows, 0, COLUMN_REVOCATION_IS_INACTIVE),

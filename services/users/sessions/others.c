@@ -92,11 +92,12 @@ static void ended(enum status status, const struct postgres_rows *rows, void *ar
 	struct others *others = arg;
 
 	if (status != STATUS_OK)
-		http_reply_status(others->req, status);
-	else if (postgres_count(rows) == 0)
-		auth_refuse(others->req, AUTH_INACTIVE);
-	else
-		others_ended(others, rows);
+		return http_reply_status(others->req, status);
+	if (postgres_count(rows) == 0) {
+		others_spare(others);
+		return auth_refuse(others->req, AUTH_INACTIVE);
+	}
+	others_ended(others, rows);
 }
 
 void others_ended(struct others *others, const struct postgres_rows *rows)

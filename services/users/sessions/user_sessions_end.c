@@ -47,8 +47,10 @@ static void ended(enum status status, const struct postgres_rows *rows, void *ar
 
 	if (status != STATUS_OK)
 		return http_reply_status(ending->req, status);
-	if (postgres_count(rows) == 0)
+	if (postgres_count(rows) == 0) {
+		revoke_nothing(ending->revoking);
 		return user_of_path_not_found(ending->req);
+	}
 	revoke_user(ending->revoking, postgres_bool(rows, 0, COLUMN_REVOCATION_IS_INACTIVE),
 		    postgres_int(rows, 0, COLUMN_REVOCATION_UNTIL_MS), published, ending);
 }
