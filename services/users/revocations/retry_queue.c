@@ -95,6 +95,12 @@ void retry_queue_add_login(struct retry_queue *queue, const uint8_t session[JWT_
 	add_session(queue, LOGIN, session);
 }
 
+/* A token needs no Postgres, so it waits for none. */
+static bool can_be_tried(const struct retry_queue *queue, const struct entry *entry)
+{
+	return entry->what == TOKEN || postgres_is_ready(queue->users->postgres);
+}
+
 /* Before the end of the process it does not wait until an entry is due, because its requests have ended: what Postgres has not
  * answered yet is all that could still change a row. */
 static struct entry *first_due(struct retry_queue *queue)
@@ -104,7 +110,7 @@ static struct entry *first_due(struct retry_queue *queue)
 	struct entry *entry;
 
 	TAILQ_FOREACH (entry, &queue->entries, link)
-		if (is_settled || entry->due_us <= now_us)
+		if ((is_settled || entry->due_us <= now_us) && can_be_tried(queue, entry))
 			return entry;
 	return NULL;
 }
@@ -128,11 +134,21 @@ static void load_session(struct retry_queue *queue, const struct postgres_statem
 	postgres_exec(queue->users->postgres, &queue->scope, statement, &params, loaded, queue);
 }
 
+static bool has_work(const struct retry_queue *queue)
+{
+	const struct entry *entry;
+
+	TAILQ_FOREACH (entry, &queue->entries, link)
+		if (can_be_tried(queue, entry))
+			return redis_is_ready(queue->users->redis);
+	return false;
+}
+
 static void check_drained(struct retry_queue *queue)
 {
 	void (*drained)(void *arg) = queue->drained;
 
-	if (!drained || (queue->count > 0 && redis_is_ready(queue->users->redis)))
+	if (!drained || has_work(queue))
 		return;
 	queue->drained = NULL;
 	drained(queue->drained_arg);
@@ -213,15 +229,18 @@ static void published(enum status status, const redisReply *reply, void *arg)
 	finish_current(arg, status == STATUS_OK);
 }
 
-/* An entry that is not done stays in the queue, and the timer tries again. */
+/* An entry that is not done goes behind all others, and the timer tries again. */
 static void finish_current(struct retry_queue *queue, bool is_done)
 {
 	struct entry *entry = queue->current;
 
 	queue->current = NULL;
-	if (!is_done)
-		return;
 	TAILQ_REMOVE(&queue->entries, entry, link);
+	if (!is_done) {
+		entry->due_us = clock_monotonic_us() + EVERY_MS * 1000;
+		TAILQ_INSERT_TAIL(&queue->entries, entry, link);
+		return;
+	}
 	queue->count--;
 	free(entry);
 	retry_next(queue);

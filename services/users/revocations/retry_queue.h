@@ -15,7 +15,8 @@ struct retry_queue;
 
 /* With more than max entries all revocations are published again (republisher_want()). */
 struct retry_queue *retry_queue_new(struct event_base *base, struct users *users, unsigned max);
-/* Calls `drained` when the queue is empty, or while Redis is away, because each process publishes all when it has returned.
+/* Calls `drained` when the queue is empty, while Redis is away, or when all that is left has to be read from a Postgres that is
+ * away, because the next start publishes all, and so does each process when Redis has returned.
  * What waits for a statement whose connection was lost is read earlier than it should be, and may be published by the next
  * start. */
 void retry_queue_drain(struct retry_queue *queue, void (*drained)(void *arg), void *arg);
