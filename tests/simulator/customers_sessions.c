@@ -325,6 +325,8 @@ static void end(struct process *process, struct session *session)
 	session->may_be_refused = true;
 	http_request_set_user(req, session->user_id);
 	session_end(req);
+	if (chance_of(1, 4))
+		requests_disconnect();
 }
 
 /* ---- for the others ---- */
