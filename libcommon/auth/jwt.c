@@ -99,14 +99,13 @@ enum status jwt_jti_parse(const char *text, uint8_t ret_jti[JWT_JTI_BYTES])
 
 /* ---- issuing ---- */
 
-static struct jwt_claims claims_at(int64_t user_id, bool is_admin, int64_t issued_ms, int64_t lifetime_s)
+static struct jwt_claims claims_at(const struct jwt_subject *subject, int64_t issued_ms, int64_t lifetime_s)
 {
-	struct jwt_claims claims = {.user_id = user_id, .is_admin = is_admin};
-	int64_t now_ms = clock_unix_ms();
+	struct jwt_claims claims = {.user_id = subject->user_id, .is_admin = subject->is_admin};
 
-	claims.issued_s = claims.not_before_s = (issued_ms < now_ms ? issued_ms : now_ms) / 1000;
+	claims.issued_s = claims.not_before_s = issued_ms / 1000;
 	claims.expires_s = claims.ends_s = claims.issued_s + lifetime_s;
-	jwt_jti_make(issued_ms, claims.jti);
+	jwt_jti_make(subject->dead_until_ms + 1, claims.jti);
 	return claims;
 }
 
@@ -174,25 +173,25 @@ static char *sign(const struct jwt_key *key, const struct jwt_claims *claims)
 	return token;
 }
 
-char *jwt_issue_at(const struct jwt_key *key, int64_t user_id, bool is_admin, int64_t issued_ms, int64_t lifetime_s,
+char *jwt_issue_at(const struct jwt_key *key, const struct jwt_subject *subject, int64_t issued_ms, int64_t lifetime_s,
 		   struct jwt_claims *ret_claims)
 {
-	*ret_claims = claims_at(user_id, is_admin, issued_ms, lifetime_s);
+	*ret_claims = claims_at(subject, issued_ms, lifetime_s);
 	return sign(key, ret_claims);
 }
 
-char *jwt_issue_access(const struct jwt_key *key, int64_t user_id, bool is_admin, const struct jwt_session *session,
+char *jwt_issue_access(const struct jwt_key *key, const struct jwt_subject *subject, const struct jwt_session *session,
 		       int64_t issued_ms, int64_t lifetime_s, struct jwt_claims *ret_claims)
 {
-	*ret_claims = claims_at(user_id, is_admin, issued_ms, lifetime_s);
+	*ret_claims = claims_at(subject, issued_ms, lifetime_s);
 	ret_claims->has_session = true;
 	ret_claims->session = *session;
 	return sign(key, ret_claims);
 }
 
-char *jwt_issue(const struct jwt_key *key, int64_t user_id, bool is_admin, int64_t lifetime_s, struct jwt_claims *ret_claims)
+char *jwt_issue(const struct jwt_key *key, const struct jwt_subject *subject, int64_t lifetime_s, struct jwt_claims *ret_claims)
 {
-	return jwt_issue_at(key, user_id, is_admin, clock_unix_ms(), lifetime_s, ret_claims);
+	return jwt_issue_at(key, subject, clock_unix_ms(), lifetime_s, ret_claims);
 }
 
 /* ---- verifying ---- */

@@ -1,6 +1,7 @@
 /* JSON Web Tokens (RFC 7519) signed with HMAC SHA-256 (RFC 7515, "HS256") and nothing else: the algorithm is pinned here and
- * never taken from the token. jti is a UUIDv7 (RFC 9562 §5.7), which carries the millisecond of issue: the revocation of
- * all tokens that a user has up to a moment is compared with it. */
+ * never taken from the token. jti is a UUIDv7 (RFC 9562 §5.7), whose time is not that of issue: it follows the last end of the
+ * user's tokens that the token's issuer knew of, and the revocation of all tokens of a user is compared with it. So a token is
+ * revoked by each end that its issuer did not know of, and by no other, whatever the clocks say. */
 #ifndef ABACUS_JWT_H
 #define ABACUS_JWT_H
 
@@ -38,6 +39,12 @@ struct jwt_session {
 	char factor[JWT_FACTOR_BYTES];
 };
 
+struct jwt_subject { /* whose token it is, as Postgres had the user when it was decided that there may be one */
+	int64_t user_id;
+	bool is_admin;
+	int64_t dead_until_ms; /* the user's tokens_dead_until_ms */
+};
+
 struct jwt_claims {
 	int64_t user_id; /* sub, a decimal string in the token */
 	bool is_admin;   /* adm */
@@ -50,16 +57,17 @@ struct jwt_claims {
 
 enum jwt_verdict { JWT_VALID, JWT_EXPIRED, JWT_INVALID };
 
-/* Fills issued_s, not_before_s, jti from issued_ms, a Unix time; expires_s is lifetime_s later. Of a time to come only jti is,
- * so that the token is good at once: after a clock that was ahead has been set back, a login still has to be later than the
- * revocations of that time. The caller frees the token. */
-char *jwt_issue_at(const struct jwt_key *key, int64_t user_id, bool is_admin, int64_t issued_ms, int64_t lifetime_s,
+/* Fills issued_s and not_before_s from issued_ms, a Unix time; expires_s is lifetime_s later. issued_ms is from before the
+ * subject was read, so that a token that an end of tokens revokes expires before that end is forgotten. The caller frees the
+ * token. */
+char *jwt_issue_at(const struct jwt_key *key, const struct jwt_subject *subject, int64_t issued_ms, int64_t lifetime_s,
 		   struct jwt_claims *ret_claims);
 /* An access token; the key must have an audience. */
-char *jwt_issue_access(const struct jwt_key *key, int64_t user_id, bool is_admin, const struct jwt_session *session,
+char *jwt_issue_access(const struct jwt_key *key, const struct jwt_subject *subject, const struct jwt_session *session,
 		       int64_t issued_ms, int64_t lifetime_s, struct jwt_claims *ret_claims);
 /* Issued now. */
-char *jwt_issue(const struct jwt_key *key, int64_t user_id, bool is_admin, int64_t lifetime_s, struct jwt_claims *ret_claims);
+char *jwt_issue(const struct jwt_key *key, const struct jwt_subject *subject, int64_t lifetime_s,
+		struct jwt_claims *ret_claims);
 /* now_s is a parameter so that tests can check expiry to the second. ends_s <= now is expired; nbf and iat may lie 30 s
  * ahead. Claims are set only on JWT_VALID. The signature is compared in constant time, and everything else is checked after it.
  */

@@ -23,6 +23,16 @@
 
 static struct users *users; /* of this process */
 
+static struct {
+	void (*drained)(void *arg);
+	void *arg;
+	struct loop_timer *again;
+} ending;
+
+#define IDLE_POLL_MS 20
+
+static void drain_outbox_when_idle(void *arg);
+
 static void register_metrics(void)
 {
 	http_access_register_metrics(users_routes);
@@ -65,6 +75,7 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 	users->outbox = outbox_new(base, users, daemon_process(daemon) == 0);
 	users->passkeys = passkeys_new(base, &users_config);
 	users->resets = resets_new(base, users, daemon_process(daemon));
+	ending.again = loop_timer_new(base, drain_outbox_when_idle, NULL);
 	users->http = http_server_new(base, &users_config.http, users_routes, users);
 	http_server_set_auth(users->http, users_authenticate);
 	http_server_accept_when(users->http, is_ready);
@@ -72,20 +83,19 @@ static enum status start(struct daemon *daemon, struct event_base *base, void **
 	return http_server_listen(users->http);
 }
 
-static struct {
-	void (*drained)(void *arg);
-	void *arg;
-} ending;
-
-/* The retry queue and the outbox come last, because requests add to them. */
-static void revocations_published(void *arg)
+/* The retry queue and the outbox come last, because requests add to them. Behind a pooler, what goes on when a request has
+ * ended (users.scope) may still wait for a connection, and a device's notice goes through the outbox. */
+static void drain_outbox_when_idle(void *arg)
 {
-	outbox_drain(users->outbox, ending.drained, ending.arg);
+	if (scope_is_idle(&users->scope))
+		outbox_drain(users->outbox, ending.drained, ending.arg);
+	else
+		loop_timer_start(ending.again, IDLE_POLL_MS);
 }
 
 static void attempts_written(void *arg)
 {
-	retry_queue_drain(users->retry_queue, revocations_published, NULL);
+	retry_queue_drain(users->retry_queue, drain_outbox_when_idle, NULL);
 }
 
 static void answered_all(void *arg)
@@ -104,6 +114,7 @@ static void stop(void *service)
 {
 	http_server_free(users->http);
 	scope_cancel(&users->scope);
+	loop_timer_free(ending.again);
 	passkeys_free(users->passkeys);
 	resets_free(users->resets);
 	event_prune_free(users->event_prune);

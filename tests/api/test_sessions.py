@@ -774,10 +774,41 @@ def test_a_session_that_began_before_a_password_change_is_dead(person):
     abacus.psql("users", f"UPDATE sessions SET generation = generation - 1 WHERE id = '{body['session']['id']}'")
     assert refresh(body["refresh_token"]).json == ENDED
     assert sessions(person.token) == []
-    abacus.psql("users", f"UPDATE users SET tokens_dead_until_ms = 1 WHERE id = {person.id}")
     headers = confirmation(person, body["access_token"])
     assert end_others(body["access_token"], headers).json == INVALID_TOKEN
     assert refresh(body["refresh_token"]).json == ENDED
+
+
+def leaves_a_change(users, person, method, path, body, **headers):
+    """A change that ends all tokens is committed after its client has left. Returns when users has published it."""
+    lock = f"FROM users WHERE id = {person.id} FOR NO KEY UPDATE"
+    abacus.leave_before_the_reply(users, method, path, body, lock, **headers)
+
+
+def test_a_session_that_begins_after_a_change_whose_client_left_goes_on(person):
+    """It begins before users publishes the change."""
+    new = "nine wooden beads"
+    with Daemon("users") as users:
+        old_enough(users)
+        change = {"current": person.password, "new": new}
+        leaves_a_change(users, person, "PUT", "/auth/password", change, Authorization=f"Bearer {person.token}")
+        login = {"email": person.email, "password": new}
+        body = eventually(lambda: (reply := users.call("POST", "/auth/session", login)).status == 201 and reply.json)
+        legacy = users.call("POST", "/auth/login", login).json["auth_token"]
+    eventually(lambda: get("/api/values", token=person.token).json == INVALID_TOKEN, message="the change is published")
+    assert is_accepted_everywhere(body["access_token"]) and is_accepted_everywhere(legacy)
+    assert refresh(body["refresh_token"]).status == 200
+
+
+def test_the_session_that_ends_all_others_goes_on_although_its_client_left(person):
+    own = session_of(person)
+    with Daemon("users") as users:
+        old_enough(users)
+        authorization = {"Authorization": f"Bearer {own['access_token']}", **confirmation(person, own["access_token"])}
+        leaves_a_change(users, person, "DELETE", "/auth/sessions", {}, **authorization)
+        tokens = refreshed(own["refresh_token"])
+    eventually(lambda: get("/api/values", token=person.token).json == INVALID_TOKEN, message="the change is published")
+    assert is_accepted_everywhere(refreshed(tokens["refresh_token"])["access_token"])
 
 
 def test_keys_are_changed_without_ending_sessions(person):

@@ -101,7 +101,7 @@ STATEMENTS_OF_WALKS = {
     walks.walk_sessions: "session_insert session_end sessions_end_others sessions_of_user",
     walks.walk_factors: "factor_pending factor_activate factor_ask factor_remove recovery_codes_replace challenge_recovery"
     " passkey_user passkey_of_credential passkey_login",
-    walks.walk_users: "user_by_id user_change",
+    walks.walk_users: "user_by_id user_change tokens_end",
 }
 UNTRIED = {
     "users": {
@@ -360,7 +360,6 @@ class Users(Asked):
                 "token_revoke": self.logs_out,
                 "sessions_rotate": self.refreshes,
                 "password_set": self.changes_password,
-                "tokens_end": self.changes_password,
                 "account_change": self.changes_account,
                 "user_of_reset": self.resets_password,
                 "password_reset": self.resets_password,

@@ -25,7 +25,8 @@ struct handed_out {
 
 struct session {
 	bool is_known; /* its login was answered */
-	int64_t user_id, generation, known_step;
+	int64_t user_id, known_step;
+	int64_t ends; /* of all tokens of the user, before its login */
 	char id[37];
 	int64_t newest; /* the largest counter that was handed out */
 	struct handed_out tokens[REMEMBERED];
@@ -188,7 +189,7 @@ static void log_in(struct process *process, struct session *session)
 	struct ask *ask;
 
 	*session = (struct session){
-		.user_id = user_id, .generation = start.dead_until_ms, .may_be_refused = simulated_sessions < SESSIONS_MAX};
+		.user_id = user_id, .ends = postgres_server_ends(user_id), .may_be_refused = simulated_sessions < SESSIONS_MAX};
 	if (!(ask = ask_new(session)))
 		return;
 	if (!(req = request_new(process, NULL, "", logged_in, ask)))
@@ -239,8 +240,7 @@ static void check_refusal(const struct ask *ask)
 {
 	const struct session *session = ask->session;
 
-	if (!session->may_be_refused && !may_be_late(ask) &&
-	    postgres_server_dead_until_ms(session->user_id) <= session->generation)
+	if (!session->may_be_refused && !may_be_late(ask) && postgres_server_ends(session->user_id) == session->ends)
 		promise_broken("the newest refresh token was refused, and nothing had ended its session", session->id);
 }
 
@@ -325,6 +325,8 @@ static void end(struct process *process, struct session *session)
 	session->may_be_refused = true;
 	http_request_set_user(req, session->user_id);
 	session_end(req);
+	if (chance_of(1, 4))
+		requests_disconnect();
 }
 
 /* ---- for the others ---- */

@@ -1,5 +1,6 @@
 /* Tokens: users log in, log out, and change their passwords at a users process; a values process is shown a token at any
- * moment. A dead token stays dead: once its end was acknowledged, no process accepts it any more. */
+ * moment. A dead token stays dead: once its end was acknowledged, no process accepts it any more. And a request to end all
+ * tokens of a user ends them once, so that what begins after it goes on. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,17 +14,20 @@
 #include "simulator.h"
 
 #define TOKENS_MAX 24
+#define LATEST_END_US 6000000 /* Postgres ends a statement before that */
 
 struct token {
 	struct jwt_claims claims;
+	int64_t issued_us, issued_step;
 	int logouts;    /* under way */
 	bool is_ending; /* a client asked users to revoke it */
 	bool is_dead;   /* and was answered that it is */
 };
 
 static struct token tokens[TOKENS_MAX];
-static int64_t asked_until_ms[SIMULATED_USERS + 1]; /* tokens up to then may be dead */
-static int ends_of_all[SIMULATED_USERS + 1];        /* under way */
+static int64_t may_be_ended_until_us[SIMULATED_USERS + 1]; /* tokens that are issued up to then */
+static int ends_of_all[SIMULATED_USERS + 1];               /* under way */
+static int64_t ends_asked[SIMULATED_USERS + 1];
 static int64_t ended;
 
 /* ---- the promise ---- */
@@ -56,19 +60,14 @@ void customers_acknowledge_end(void)
 static void log_in(void)
 {
 	struct token *token = &tokens[chance_below(TOKENS_MAX)];
-	int64_t user_id = 1 + chance_below(SIMULATED_USERS), issued_ms = clock_unix_ms();
+	int64_t user_id = 1 + chance_below(SIMULATED_USERS);
 
 	if (token->logouts > 0 || (token->claims.user_id && !is_expired(token) && chance_of(9, 10)))
 		return;
-	if (issued_ms <= postgres_server_dead_until_ms(user_id))
-		issued_ms = postgres_server_dead_until_ms(user_id) + 1; /* as credentials.c does */
-	*token = (struct token){.claims.user_id = user_id};
+	*token = (struct token){.claims.user_id = user_id, .issued_us = now_us, .issued_step = run_step};
 	trace("logs in", token - tokens, token->claims.user_id);
-	for (int i = 0; i < JWT_JTI_BYTES; i++)
-		token->claims.jti[i] = i < 6 ? (uint8_t)(issued_ms >> (40 - 8 * i)) : (uint8_t)chance_below(256);
-	token->claims.jti[6] = 0x70 | (token->claims.jti[6] & 0x0f); /* UUIDv7 (RFC 9562 §5.7) */
-	token->claims.jti[8] = 0x80 | (token->claims.jti[8] & 0x3f);
-	token->claims.issued_s = issued_ms / 1000;
+	jwt_jti_make(postgres_server_dead_until_ms(user_id) + 1, token->claims.jti); /* as jwt_issue() does */
+	token->claims.issued_s = clock_unix_ms() / 1000;
 	token->claims.expires_s = token->claims.issued_s + simulated_lifetime_s;
 }
 
@@ -107,19 +106,20 @@ static void log_out(struct process *process)
 /* ---- ending all tokens and sessions of a user ---- */
 
 struct end_of_all {
-	int64_t user_id, begun_ms, begun_step;
+	int64_t user_id, begun_step;
 };
 
 static void all_ended(struct process *process, const struct http_answer *answer, void *arg)
 {
 	struct end_of_all *end = arg;
-	int64_t dead_ms = postgres_server_dead_until_ms(end->user_id), now_ms = clock_unix_ms();
+	int64_t *until_us = &may_be_ended_until_us[end->user_id];
 
 	ends_of_all[end->user_id]--;
-	asked_until_ms[end->user_id] = (dead_ms > now_ms ? dead_ms : now_ms) + 2; /* it still changes the row twice at most */
+	if (*until_us < now_us + LATEST_END_US)
+		*until_us = now_us + LATEST_END_US;
 	if (answer && answer->code == 200) {
 		for (int i = 0; i < TOKENS_MAX; i++)
-			if (tokens[i].claims.user_id == end->user_id && jwt_jti_unix_ms(tokens[i].claims.jti) <= end->begun_ms)
+			if (tokens[i].claims.user_id == end->user_id && tokens[i].issued_step <= end->begun_step)
 				tokens[i].is_dead = true;
 		customers_sessions_ended(end->user_id, end->begun_step);
 		customers_acknowledge_end();
@@ -133,7 +133,7 @@ static void end_all(struct process *process)
 	char id[INT64_TEXT_BYTES];
 	struct http_request *req;
 
-	*end = (struct end_of_all){1 + chance_below(SIMULATED_USERS), clock_unix_ms(), run_step};
+	*end = (struct end_of_all){1 + chance_below(SIMULATED_USERS), run_step};
 	int64_format(end->user_id, id);
 	req = request_new(process, NULL, id, all_ended, end);
 	if (!req) {
@@ -142,6 +142,7 @@ static void end_all(struct process *process)
 	}
 	trace("ends all tokens", process->number, end->user_id);
 	ends_of_all[end->user_id]++;
+	ends_asked[end->user_id]++;
 	user_sessions_end(req);
 }
 
@@ -155,7 +156,14 @@ bool customers_end_is_under_way(int64_t user_id)
 static bool may_be_dead(const struct token *token)
 {
 	return token->is_ending || customers_end_is_under_way(token->claims.user_id) ||
-	       jwt_jti_unix_ms(token->claims.jti) <= asked_until_ms[token->claims.user_id];
+	       token->issued_us <= may_be_ended_until_us[token->claims.user_id];
+}
+
+static void check_ends(void)
+{
+	for (int64_t id = 1; id <= SIMULATED_USERS; id++)
+		if (postgres_server_ends(id) > ends_asked[id])
+			promise_broken("all tokens of a user were ended more often than was asked", "");
 }
 
 static void use(const struct process *process, const struct token *token)
@@ -175,6 +183,7 @@ void customers_act_on_tokens(void)
 	const struct token *token = &tokens[chance_below(TOKENS_MAX)];
 	unsigned what = chance_below(30);
 
+	check_ends();
 	if (what == 0)
 		requests_disconnect();
 	if (what >= 10)
@@ -228,5 +237,6 @@ void customers_reset_tokens(void)
 	memset(tokens, 0, sizeof tokens);
 	memset(ends_of_all, 0, sizeof ends_of_all);
 	requests_reset();
-	memset(asked_until_ms, 0, sizeof asked_until_ms);
+	memset(may_be_ended_until_us, 0, sizeof may_be_ended_until_us);
+	memset(ends_asked, 0, sizeof ends_asked);
 }

@@ -469,7 +469,7 @@ const struct statement statements[] = {
 	{"revoked_tokens", false, statement_revoked_tokens},
 	{"revoked_tokens_by", false, statement_revoked_tokens_by},
 	{"tokens_end", true, statement_tokens_end},
-	{"user_revocation", true, statement_user_revocation},
+	{"user_revocation", false, statement_user_revocation},
 	{"revoked_users", false, statement_revoked_users},
 	{"token_revocation", false, statement_token_revocation},
 	{"session_insert", true, statement_session_insert, statement_waits_for_user},

@@ -16,12 +16,13 @@ struct revoked {
 
 static struct revoked revoked[REVOKED_MAX]; /* sorted */
 static int revoked_count;
-static int64_t dead_until_ms[SIMULATED_USERS + 1];
+static int64_t dead_until_ms[SIMULATED_USERS + 1], ends[SIMULATED_USERS + 1];
 
 void statements_reset_users(void)
 {
 	revoked_count = 0;
 	memset(dead_until_ms, 0, sizeof dead_until_ms);
+	memset(ends, 0, sizeof ends);
 }
 
 static int find(const char *jti, bool *ret_is_there)
@@ -47,6 +48,11 @@ bool postgres_server_is_revoked(const uint8_t jti[16], int64_t user_id)
 int64_t postgres_server_dead_until_ms(int64_t user_id)
 {
 	return dead_until_ms[user_id];
+}
+
+int64_t postgres_server_ends(int64_t user_id)
+{
+	return ends[user_id];
 }
 
 static void revoke(void *what)
@@ -135,6 +141,7 @@ PGresult *statement_tokens_end(struct transaction *transaction, const char *cons
 	PGresult *result = result_new(1, 2);
 
 	dead_until_ms[id] = now_ms > dead_until_ms[id] ? now_ms : dead_until_ms[id] + 1;
+	ends[id]++;
 	result_set_int(result, 0, 0, dead_until_ms[id]);
 	result_set_bool(result, 0, 1, false);
 	return result;
@@ -142,12 +149,9 @@ PGresult *statement_tokens_end(struct transaction *transaction, const char *cons
 
 PGresult *statement_user_revocation(struct transaction *transaction, const char *const *texts)
 {
-	int64_t *dead_ms = &dead_until_ms[strtoll(texts[0], NULL, 10)], until_ms = strtoll(texts[2], NULL, 10);
 	PGresult *result = result_new(1, 2);
 
-	if (*dead_ms >= strtoll(texts[1], NULL, 10) && *dead_ms < until_ms)
-		*dead_ms = until_ms;
-	result_set_int(result, 0, 0, *dead_ms);
+	result_set_int(result, 0, 0, dead_until_ms[strtoll(texts[0], NULL, 10)]);
 	result_set_bool(result, 0, 1, false);
 	return result;
 }

@@ -155,6 +155,7 @@ const struct stored_value *postgres_server_value(int64_t id); /* NULL: no such r
 /* Was this token, or all of this user up to its time, ended? */
 bool postgres_server_is_revoked(const uint8_t jti[16], int64_t user_id);
 int64_t postgres_server_dead_until_ms(int64_t user_id);
+int64_t postgres_server_ends(int64_t user_id);           /* how often all tokens of the user were ended */
 int64_t postgres_server_session_counter(const char *id); /* -1: there is no such session */
 bool postgres_server_was_submitted(enum kind kind, int64_t index);
 int postgres_server_submissions(enum kind kind, int64_t index);      /* so many are committed, and not taken back */

@@ -208,7 +208,7 @@ static enum auth_verdict verdict_after(bool is_inactive)
 {
 	const struct jwt_key key = {.issuer = AUTH_ISSUER, .secret = "a secret of thirty-two characters"};
 	struct jwt_claims claims;
-	char *token = jwt_issue(&key, 7, false, 3600, &claims), *header = mem_printf("Bearer %s", token);
+	char *token = jwt_issue(&key, &(struct jwt_subject){7}, 3600, &claims), *header = mem_printf("Bearer %s", token);
 	enum auth_verdict verdict;
 
 	start_and_know(MAX_AGE_S);

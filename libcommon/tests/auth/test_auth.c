@@ -85,7 +85,7 @@ static void test_form(void **state)
 {
 	const struct form *form = *state;
 	struct jwt_claims claims;
-	char *token = jwt_issue(&key, 42, false, 3600, &claims);
+	char *token = jwt_issue(&key, &(struct jwt_subject){42}, 3600, &claims);
 
 	expect_verdict(&key, form->header, token, form->verdict);
 	free(token);
@@ -96,7 +96,7 @@ static void test_form(void **state)
 static void test_the_claims_of_a_good_token_are_returned(void **state)
 {
 	struct jwt_claims issued, checked = {0};
-	char *token = jwt_issue(&key, 42, true, 3600, &issued), *header = with_token("Bearer @", token);
+	char *token = jwt_issue(&key, &(struct jwt_subject){42, true}, 3600, &issued), *header = with_token("Bearer @", token);
 
 	assert_int_equal(auth_check(&key, NULL, header, &checked), AUTH_OK);
 	assert_int_equal(checked.user_id, 42);
@@ -109,7 +109,7 @@ static void test_the_claims_of_a_good_token_are_returned(void **state)
 static void test_a_token_whose_lifetime_is_over_is_expired(void **state)
 {
 	struct jwt_claims claims;
-	char *token = jwt_issue(&key, 42, false, 0, &claims);
+	char *token = jwt_issue(&key, &(struct jwt_subject){42}, 0, &claims);
 
 	expect_verdict(&key, "Bearer @", token, AUTH_EXPIRED);
 	free(token);
@@ -119,7 +119,7 @@ static void test_a_token_that_was_good_can_be_checked_again(void **state)
 {
 	struct jwt_claims claims;
 
-	free(jwt_issue(&key, 42, false, 3600, &claims));
+	free(jwt_issue(&key, &(struct jwt_subject){42}, 3600, &claims));
 	assert_int_equal(auth_check_again(NULL, &claims), AUTH_OK);
 	claims.ends_s = clock_unix_ms() / 1000;
 	assert_int_equal(auth_check_again(NULL, &claims), AUTH_EXPIRED);
@@ -129,7 +129,7 @@ static void test_a_token_older_than_the_lifetime_of_now_is_expired(void **state)
 {
 	struct jwt_key shortened = key;
 	struct jwt_claims claims;
-	char *token = jwt_issue_at(&key, 42, false, clock_unix_ms() - 3600 * 1000, 86400, &claims);
+	char *token = jwt_issue_at(&key, &(struct jwt_subject){42}, clock_unix_ms() - 3600 * 1000, 86400, &claims);
 
 	expect_verdict(&key, "Bearer @", token, AUTH_OK);
 	shortened.lifetime_s = 3600;
@@ -141,7 +141,7 @@ static void test_an_expired_token_of_another_key_is_invalid_and_not_expired(void
 {
 	const struct jwt_key other = {.issuer = AUTH_ISSUER, .secret = "another secret of thirty characters"};
 	struct jwt_claims claims;
-	char *token = jwt_issue(&other, 42, false, 0, &claims);
+	char *token = jwt_issue(&other, &(struct jwt_subject){42}, 0, &claims);
 
 	expect_verdict(&key, "Bearer @", token, AUTH_INVALID);
 	free(token);
@@ -152,7 +152,7 @@ static void test_a_token_of_the_previous_key_is_good_while_that_key_is_configure
 	const struct jwt_key before = {.issuer = AUTH_ISSUER, .secret = "the secret before this one"};
 	const struct jwt_key now = {.issuer = AUTH_ISSUER, .secret = key.secret, .previous_secret = before.secret};
 	struct jwt_claims claims;
-	char *token = jwt_issue(&before, 42, false, 3600, &claims);
+	char *token = jwt_issue(&before, &(struct jwt_subject){42}, 3600, &claims);
 
 	expect_verdict(&now, "Bearer @", token, AUTH_OK);
 	expect_verdict(&key, "Bearer @", token, AUTH_INVALID);
@@ -163,7 +163,7 @@ static void test_a_token_of_another_issuer_is_invalid(void **state)
 {
 	const struct jwt_key other = {.issuer = "somebody", .secret = key.secret};
 	struct jwt_claims claims;
-	char *token = jwt_issue(&other, 42, false, 3600, &claims);
+	char *token = jwt_issue(&other, &(struct jwt_subject){42}, 3600, &claims);
 
 	expect_verdict(&key, "Bearer @", token, AUTH_INVALID);
 	free(token);
@@ -233,7 +233,7 @@ static int tear_down_unknowing(void **state)
 static enum auth_verdict verdict_of_unknowing(const struct unknowing *unknowing, int64_t lifetime_s)
 {
 	struct jwt_claims claims;
-	char *token = jwt_issue(&key, 42, false, lifetime_s, &claims), *header = with_token("Bearer @", token);
+	char *token = jwt_issue(&key, &(struct jwt_subject){42}, lifetime_s, &claims), *header = with_token("Bearer @", token);
 	enum auth_verdict verdict = auth_check(&key, unknowing->revocations, header, &claims);
 
 	free(header);

@@ -22,7 +22,7 @@ static struct jwt_claims claims;
 static int set_up(void **state)
 {
 	key.cache = jwt_cache_new();
-	token = jwt_issue_at(&key, 42, true, ISSUED_MS, 3600, &claims);
+	token = jwt_issue_at(&key, &(struct jwt_subject){42, true}, ISSUED_MS, 3600, &claims);
 	return 0;
 }
 
@@ -89,7 +89,7 @@ static void test_tokens_that_lost_their_places_are_verified_again(void **state)
 	int known = 0;
 
 	for (size_t i = 0; i < 3 * JWT_CACHE_PLACES; i++) {
-		tokens[i] = jwt_issue_at(&key, (int64_t)i + 1, false, ISSUED_MS, 3600, &claims);
+		tokens[i] = jwt_issue_at(&key, &(struct jwt_subject){(int64_t)i + 1}, ISSUED_MS, 3600, &claims);
 		assert_int_equal(verify(tokens[i], ISSUED_S), JWT_VALID);
 	}
 	for (size_t i = 0; i < 3 * JWT_CACHE_PLACES; i++)

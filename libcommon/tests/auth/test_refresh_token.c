@@ -104,7 +104,8 @@ static void test_a_token_of_another_length_is_refused(void **state)
 static void test_neither_kind_of_token_is_taken_for_the_other(void **state)
 {
 	struct jwt_claims claims;
-	char *access = jwt_issue_access(&key, 42, false, &session, clock_unix_ms(), 600, &claims), text[REFRESH_TOKEN_LEN + 1];
+	char *access = jwt_issue_access(&key, &(struct jwt_subject){42}, &session, clock_unix_ms(), 600, &claims),
+	     text[REFRESH_TOKEN_LEN + 1];
 
 	assert_int_equal(parse(access), STATUS_INVALID);
 	refresh_token_format(SECRET, &token, text);
@@ -116,7 +117,7 @@ static enum jwt_verdict verify_access(const struct jwt_key *verifier, int64_t is
 				      struct jwt_claims *ret_claims)
 {
 	struct jwt_claims issued;
-	char *access = jwt_issue_access(&key, 42, true, &session, issued_ms, lifetime_s, &issued);
+	char *access = jwt_issue_access(&key, &(struct jwt_subject){42, true}, &session, issued_ms, lifetime_s, &issued);
 	enum jwt_verdict verdict = jwt_verify(verifier, access, strlen(access), now_s, ret_claims);
 
 	assert_true(strlen(access) <= JWT_CACHE_TOKEN_BYTES_MAX);
@@ -144,7 +145,7 @@ static void assert_amr(const char *factor, const char *amr)
 	size_t len;
 
 	strcpy(proven.factor, factor);
-	access = jwt_issue_access(&key, 42, false, &proven, 1700000000000, 600, &claims);
+	access = jwt_issue_access(&key, &(struct jwt_subject){42}, &proven, 1700000000000, 600, &claims);
 	dot = strchr(access, '.') + 1;
 	assert_int_equal(base64url_decode(dot, (size_t)(strchr(dot, '.') - dot), payload, &len), STATUS_OK);
 	payload[len] = '\0';
@@ -197,7 +198,7 @@ static void test_an_access_token_ends_with_the_shortest_lifetime(void **state)
 static void test_the_lifetime_of_access_tokens_does_not_shorten_other_tokens(void **state)
 {
 	struct jwt_claims claims;
-	char *legacy = jwt_issue_at(&key, 42, false, 1700000000000, 86400, &claims);
+	char *legacy = jwt_issue_at(&key, &(struct jwt_subject){42}, 1700000000000, 86400, &claims);
 
 	assert_int_equal(jwt_verify(&key, legacy, strlen(legacy), 1700086399, &claims), JWT_VALID);
 	assert_false(claims.has_session);
@@ -209,7 +210,7 @@ static void test_an_access_token_whose_header_is_written_otherwise_is_one(void *
 {
 	static const char other[] = "{\"typ\":\"at+jwt\",\"alg\":\"HS256\"}";
 	struct jwt_claims claims;
-	char *access = jwt_issue_access(&key, 42, false, &session, 1700000000000, 600, &claims), made[2000];
+	char *access = jwt_issue_access(&key, &(struct jwt_subject){42}, &session, 1700000000000, 600, &claims), made[2000];
 	size_t len = base64url_encode((const uint8_t *)other, sizeof other - 1, made);
 	const char *payload = strchr(access, '.'), *end = strrchr(access, '.');
 	uint8_t signature[JWT_SIGNATURE_BYTES];
@@ -229,7 +230,7 @@ static void test_a_cached_access_token_keeps_its_session(void **state)
 {
 	struct jwt_key caching = key;
 	struct jwt_claims claims;
-	char *access = jwt_issue_access(&key, 42, true, &session, 1700000000000, 600, &claims);
+	char *access = jwt_issue_access(&key, &(struct jwt_subject){42, true}, &session, 1700000000000, 600, &claims);
 
 	caching.cache = jwt_cache_new();
 	for (int i = 0; i < 2; i++) {

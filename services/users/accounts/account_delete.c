@@ -45,9 +45,11 @@ static void deleted(enum status status, const struct postgres_rows *rows, void *
 {
 	struct deletion *deletion = arg;
 
-	if (status == STATUS_OK && postgres_count(rows) == 0)
-		confirm_refuse_outdated(deletion->req);
-	else if (user_of_path_was_written(deletion->req, status, rows))
+	if (status == STATUS_OK && postgres_count(rows) == 0) {
+		revoke_nothing(deletion->revoking);
+		return confirm_refuse_outdated(deletion->req);
+	}
+	if (user_of_path_was_written(deletion->req, status, rows, deletion->revoking))
 		revoke_user(deletion->revoking, true, INT64_MAX, published, deletion);
 }
 

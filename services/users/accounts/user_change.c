@@ -20,7 +20,7 @@
 
 struct change {
 	struct http_request *req;
-	struct revoking *revoking;
+	struct revoking *revoking; /* NULL: no token is revoked */
 	int64_t id;
 	const char *active, *admin; /* "true", "false"; NULL: as it is */
 	struct buf reply;           /* with the user as it is now */
@@ -134,7 +134,8 @@ static void confirmed(struct http_request *req, void *arg)
 	postgres_param_int(&params, clock_unix_ms());
 	user_fields_params(&params, http_request_json(req));
 	postgres_param_text(&params, event_origin(req));
-	change->revoking = revoke_begin(req, change->id);
+	if (change->active)
+		change->revoking = revoke_begin(req, change->id);
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_user_change, &params, changed, change);
 }
 
@@ -142,13 +143,13 @@ static void changed(enum status status, const struct postgres_rows *rows, void *
 {
 	struct change *change = arg;
 
-	if (!user_of_path_was_written(change->req, status, rows))
+	if (!user_of_path_was_written(change->req, status, rows, change->revoking))
 		return;
 	outbox_wake(users_of(change->req)->outbox);
 	http_success_begin(&change->reply, "The user was changed.");
 	user_json_of_row(&change->reply, rows, 0, true);
 	json_write_object_end(&change->reply);
-	if (json_has(http_request_json(change->req), "active"))
+	if (change->revoking)
 		revoke_user(change->revoking, !postgres_bool(rows, 0, COLUMN_USER_IS_ACTIVE),
 			    postgres_int(rows, 0, COLUMN_CHANGED_DEAD_UNTIL_MS), published, change);
 	else

@@ -46,7 +46,7 @@ static void deleted(enum status status, const struct postgres_rows *rows, void *
 {
 	struct deletion *deletion = arg;
 
-	if (user_of_path_was_written(deletion->req, status, rows))
+	if (user_of_path_was_written(deletion->req, status, rows, deletion->revoking))
 		revoke_user(deletion->revoking, true, INT64_MAX, published, deletion);
 }
 

@@ -5,6 +5,7 @@
 #include "accounts/user_fields.h"
 #include "base/int64.h"
 #include "http/reply.h"
+#include "revocations/revoke.h"
 #include "store/statements.h"
 
 static bool is_integer(const char *text)
@@ -34,18 +35,26 @@ static void refuse_taken(struct http_request *req)
 		user_fields_refuse_taken(req, id);
 }
 
-bool user_of_path_was_written(struct http_request *req, enum status status, const struct postgres_rows *rows)
+static bool is_written(enum status status, const struct postgres_rows *rows)
 {
+	return status == STATUS_OK && postgres_count(rows) > 0 && !postgres_is_null(rows, 0, COLUMN_USER_ID);
+}
+
+bool user_of_path_was_written(struct http_request *req, enum status status, const struct postgres_rows *rows,
+			      struct revoking *revoking)
+{
+	if (is_written(status, rows))
+		return true;
+	if (revoking && (status == STATUS_OK || status == STATUS_CONFLICT))
+		revoke_nothing(revoking);
 	if (status == STATUS_CONFLICT)
 		refuse_taken(req);
 	else if (status != STATUS_OK)
 		http_reply_status(req, status);
 	else if (postgres_count(rows) == 0)
 		user_of_path_not_found(req);
-	else if (postgres_is_null(rows, 0, COLUMN_USER_ID))
-		http_reply_fail(req, 409, "last_admin", "That is the last active admin.");
 	else
-		return true;
+		http_reply_fail(req, 409, "last_admin", "That is the last active admin.");
 	return false;
 }
 

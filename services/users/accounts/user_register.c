@@ -41,10 +41,11 @@ static void sent(struct http_request *req, bool is_made, void *arg)
 
 static void reply_token(struct http_request *req, int64_t user_id)
 {
+	const struct jwt_subject subject = {.user_id = user_id}; /* of whom no token was ended when it was stored */
 	struct users *users = users_of(req);
 	cJSON *json = cJSON_CreateObject();
 	struct jwt_claims claims;
-	char *token = jwt_issue(&users->key, user_id, false, users->config->auth.token_lifetime_s, &claims);
+	char *token = jwt_issue(&users->key, &subject, users->config->auth.token_lifetime_s, &claims);
 
 	device_note(req, user_id, NULL);
 	cJSON_AddStringToObject(json, "status", "success");

@@ -111,9 +111,6 @@ static void read_rows(struct answer *answer, const struct postgres_rows *rows)
 	right->user_id = postgres_int(rows, 0, COLUMN_TRY_USER_ID);
 	right->is_admin = postgres_bool(rows, 0, COLUMN_TRY_IS_ADMIN);
 	right->dead_until_ms = postgres_int(rows, 0, COLUMN_TRY_GENERATION);
-	/* A change in this same millisecond, or by a process whose clock is ahead, came before this login. */
-	if (right->issued_ms <= right->dead_until_ms)
-		right->issued_ms = right->dead_until_ms + 1;
 	right->is_remembered = postgres_bool(rows, 0, COLUMN_TRY_REMEMBER);
 	right->is_cookie = postgres_bool(rows, 0, COLUMN_TRY_COOKIE);
 	answer->password_hash = mem_strdup(postgres_text(rows, 0, COLUMN_TRY_PASSWORD_HASH));

@@ -186,5 +186,5 @@ static void activated(enum status status, const struct postgres_rows *rows, void
 	outbox_wake(users_of(activation->req)->outbox);
 	if (postgres_bool(rows, 0, COLUMN_ACTIVATED_HAS_CODES))
 		others_add(activation->others, recovery_codes_add, activation->codes);
-	others_end_again(activation->others, rows);
+	others_ended(activation->others, rows);
 }

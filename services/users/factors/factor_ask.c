@@ -54,5 +54,5 @@ static void stored(enum status status, const struct postgres_rows *rows, void *a
 		return factor_none(asking->req);
 	}
 	outbox_wake(users_of(asking->req)->outbox);
-	others_end_again(asking->others, rows);
+	others_ended(asking->others, rows);
 }

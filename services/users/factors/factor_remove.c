@@ -52,5 +52,5 @@ static void removed(enum status status, const struct postgres_rows *rows, void *
 		return factor_not_found(removal->req);
 	}
 	outbox_wake(users_of(removal->req)->outbox);
-	others_end_again(removal->others, rows);
+	others_ended(removal->others, rows);
 }

@@ -89,5 +89,5 @@ static void replaced(enum status status, const struct postgres_rows *rows, void 
 	}
 	outbox_wake(users_of(replacement->req)->outbox);
 	others_add(replacement->others, recovery_codes_add, replacement->codes);
-	others_end_again(replacement->others, rows);
+	others_ended(replacement->others, rows);
 }

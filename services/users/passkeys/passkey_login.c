@@ -116,9 +116,6 @@ static void store(struct login *login, const struct passkey *passkey)
 	login->start.user_id = passkey->user_id;
 	login->start.is_admin = passkey->is_admin;
 	login->start.dead_until_ms = passkey->dead_until_ms;
-	/* As in challenges/answer.c: a change in this same millisecond, or by a process whose clock is ahead, came before. */
-	if (login->start.issued_ms <= passkey->dead_until_ms)
-		login->start.issued_ms = passkey->dead_until_ms + 1;
 	login->start.factor = JWT_FACTOR_PASSKEY_ALONE;
 	postgres_param_text(&params, login->id);
 	postgres_param_int(&params, CHALLENGE_S + CLOCKS_DIFFER_S);

@@ -1,7 +1,6 @@
-/* Flow: password_store -> stored -> tokens_ended -> published -> reply. */
+/* Flow: password_store -> stored -> published -> reply. */
 #include "passwords/password_store.h"
 
-#include "base/clock.h"
 #include "mail/outbox.h"
 #include "revocations/revoke.h"
 #include "service.h"
@@ -12,12 +11,10 @@
 struct storing {
 	struct http_request *req;
 	struct revoking *revoking;
-	int64_t user_id;
 	void (*refuse)(struct http_request *req);
 };
 
 static void stored(enum status status, const struct postgres_rows *rows, void *arg);
-static void tokens_ended(enum status status, const struct postgres_rows *rows, void *arg);
 static void published(enum status status, void *arg);
 
 void password_store(struct http_request *req, int64_t user_id, const struct postgres_statement *statement,
@@ -26,43 +23,25 @@ void password_store(struct http_request *req, int64_t user_id, const struct post
 	struct storing *storing = http_request_alloc(req, sizeof *storing, NULL);
 
 	storing->req = req;
-	storing->user_id = user_id;
 	storing->refuse = refuse;
 	storing->revoking = revoke_begin(req, user_id);
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), statement, params, stored, storing);
 }
 
-/* Ends the tokens a second time. A login that verified the old hash loaded it before this moment, and dates its token from
- * before the loading: so this revokes its token too. */
 static void stored(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct storing *storing = arg;
-	struct postgres_params params = {0};
 
 	if (status != STATUS_OK)
 		return http_reply_status(storing->req, status);
-	if (postgres_count(rows) == 0)
+	if (postgres_count(rows) == 0) {
+		revoke_nothing(storing->revoking);
 		return storing->refuse(storing->req);
+	}
 	outbox_wake(users_of(storing->req)->outbox);
 	login_attempts_forget(storing->req, postgres_text(rows, 0, COLUMN_PASSWORD_LOGIN_NAME));
-	postgres_param_int(&params, storing->user_id);
-	postgres_param_int(&params, clock_unix_ms());
-	postgres_param_text(&params, NULL); /* the first one has recorded it */
-	postgres_exec(users_of(storing->req)->postgres, http_request_scope(storing->req), &store_tokens_end, &params,
-		      tokens_ended, storing);
-}
-
-static void tokens_ended(enum status status, const struct postgres_rows *rows, void *arg)
-{
-	struct storing *storing = arg;
-
-	if (status != STATUS_OK)
-		http_reply_status(storing->req, status);
-	else if (postgres_count(rows) == 0)
-		published(STATUS_OK, storing); /* the user was deleted meanwhile, with all tokens */
-	else
-		revoke_user(storing->revoking, postgres_bool(rows, 0, COLUMN_REVOCATION_IS_INACTIVE),
-			    postgres_int(rows, 0, COLUMN_REVOCATION_UNTIL_MS), published, storing);
+	revoke_user(storing->revoking, postgres_bool(rows, 0, COLUMN_REVOCATION_IS_INACTIVE),
+		    postgres_int(rows, 0, COLUMN_REVOCATION_UNTIL_MS), published, storing);
 }
 
 static void published(enum status status, void *arg)

@@ -24,7 +24,6 @@ enum what { TOKEN, USER, SESSION, LOGIN };
 struct entry {
 	enum what what;
 	struct revocation revocation; /* LOGIN: of the session that it began */
-	int64_t begun_ms;             /* of a USER's; its until_ms is that of the last token to end */
 	int64_t due_us;
 	TAILQ_ENTRY(entry) link;
 };
@@ -49,7 +48,7 @@ static void published(enum status status, const redisReply *reply, void *arg);
 static void finish_current(struct retry_queue *queue, bool is_done);
 
 /* What is read from Postgres waits until no statement can change its rows any more. */
-static void add(struct retry_queue *queue, enum what what, const struct revocation *revocation, int64_t begun_ms)
+static void add(struct retry_queue *queue, enum what what, const struct revocation *revocation)
 {
 	long wait_ms = what == TOKEN ? 0 : postgres_settled_ms(&queue->users->config->postgres);
 	struct entry *entry;
@@ -61,7 +60,6 @@ static void add(struct retry_queue *queue, enum what what, const struct revocati
 	entry = mem_alloc(sizeof *entry);
 	entry->what = what;
 	entry->revocation = *revocation;
-	entry->begun_ms = begun_ms;
 	entry->due_us = clock_monotonic_us() + wait_ms * 1000;
 	TAILQ_INSERT_TAIL(&queue->entries, entry, link);
 	queue->count++;
@@ -69,14 +67,14 @@ static void add(struct retry_queue *queue, enum what what, const struct revocati
 
 void retry_queue_add(struct retry_queue *queue, const struct revocation *revocation)
 {
-	add(queue, TOKEN, revocation, 0);
+	add(queue, TOKEN, revocation);
 }
 
-void retry_queue_add_user(struct retry_queue *queue, int64_t user_id, int64_t begun_ms)
+void retry_queue_add_user(struct retry_queue *queue, int64_t user_id)
 {
-	struct revocation revocation = {.is_user = true, .user_id = user_id, .until_ms = clock_unix_ms()};
+	struct revocation revocation = {.is_user = true, .user_id = user_id};
 
-	add(queue, USER, &revocation, begun_ms);
+	add(queue, USER, &revocation);
 }
 
 static void add_session(struct retry_queue *queue, enum what what, const uint8_t id[JWT_JTI_BYTES])
@@ -84,7 +82,7 @@ static void add_session(struct retry_queue *queue, enum what what, const uint8_t
 	struct revocation revocation = {0};
 
 	memcpy(revocation.jti, id, JWT_JTI_BYTES);
-	add(queue, what, &revocation, 0);
+	add(queue, what, &revocation);
 }
 
 void retry_queue_add_session(struct retry_queue *queue, const uint8_t id[JWT_JTI_BYTES])
@@ -97,6 +95,12 @@ void retry_queue_add_login(struct retry_queue *queue, const uint8_t session[JWT_
 	add_session(queue, LOGIN, session);
 }
 
+/* A token needs no Postgres, so it waits for none. */
+static bool can_be_tried(const struct retry_queue *queue, const struct entry *entry)
+{
+	return entry->what == TOKEN || postgres_is_ready(queue->users->postgres);
+}
+
 /* Before the end of the process it does not wait until an entry is due, because its requests have ended: what Postgres has not
  * answered yet is all that could still change a row. */
 static struct entry *first_due(struct retry_queue *queue)
@@ -106,7 +110,7 @@ static struct entry *first_due(struct retry_queue *queue)
 	struct entry *entry;
 
 	TAILQ_FOREACH (entry, &queue->entries, link)
-		if (is_settled || entry->due_us <= now_us)
+		if ((is_settled || entry->due_us <= now_us) && can_be_tried(queue, entry))
 			return entry;
 	return NULL;
 }
@@ -116,8 +120,6 @@ static void load_user(struct retry_queue *queue)
 	struct postgres_params params = {0};
 
 	postgres_param_int(&params, queue->current->revocation.user_id);
-	postgres_param_int(&params, queue->current->begun_ms);
-	postgres_param_int(&params, queue->current->revocation.until_ms);
 	postgres_exec(queue->users->postgres, &queue->scope, &store_user_revocation, &params, row_loaded, queue);
 }
 
@@ -132,11 +134,21 @@ static void load_session(struct retry_queue *queue, const struct postgres_statem
 	postgres_exec(queue->users->postgres, &queue->scope, statement, &params, loaded, queue);
 }
 
+static bool has_work(const struct retry_queue *queue)
+{
+	const struct entry *entry;
+
+	TAILQ_FOREACH (entry, &queue->entries, link)
+		if (can_be_tried(queue, entry))
+			return redis_is_ready(queue->users->redis);
+	return false;
+}
+
 static void check_drained(struct retry_queue *queue)
 {
 	void (*drained)(void *arg) = queue->drained;
 
-	if (!drained || (queue->count > 0 && redis_is_ready(queue->users->redis)))
+	if (!drained || has_work(queue))
 		return;
 	queue->drained = NULL;
 	drained(queue->drained_arg);
@@ -217,15 +229,18 @@ static void published(enum status status, const redisReply *reply, void *arg)
 	finish_current(arg, status == STATUS_OK);
 }
 
-/* An entry that is not done stays in the queue, and the timer tries again. */
+/* An entry that is not done goes behind all others, and the timer tries again. */
 static void finish_current(struct retry_queue *queue, bool is_done)
 {
 	struct entry *entry = queue->current;
 
 	queue->current = NULL;
-	if (!is_done)
-		return;
 	TAILQ_REMOVE(&queue->entries, entry, link);
+	if (!is_done) {
+		entry->due_us = clock_monotonic_us() + EVERY_MS * 1000;
+		TAILQ_INSERT_TAIL(&queue->entries, entry, link);
+		return;
+	}
 	queue->count--;
 	free(entry);
 	retry_next(queue);

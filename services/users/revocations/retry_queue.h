@@ -15,7 +15,8 @@ struct retry_queue;
 
 /* With more than max entries all revocations are published again (republisher_want()). */
 struct retry_queue *retry_queue_new(struct event_base *base, struct users *users, unsigned max);
-/* Calls `drained` when the queue is empty, or while Redis is away, because each process publishes all when it has returned.
+/* Calls `drained` when the queue is empty, while Redis is away, or when all that is left has to be read from a Postgres that is
+ * away, because the next start publishes all, and so does each process when Redis has returned.
  * What waits for a statement whose connection was lost is read earlier than it should be, and may be published by the next
  * start. */
 void retry_queue_drain(struct retry_queue *queue, void (*drained)(void *arg), void *arg);
@@ -23,10 +24,8 @@ void retry_queue_drain(struct retry_queue *queue, void (*drained)(void *arg), vo
 void retry_queue_free(struct retry_queue *queue);
 /* Copies that of a token. */
 void retry_queue_add(struct retry_queue *queue, const struct revocation *revocation);
-/* A user's row is read when no statement can change it any more. If it says that tokens were ended at begun_ms or later, those
- * up to this moment are ended too, because a login or a refresh that read the row before the change dates its token from before
- * it was stored. begun_ms INT64_MAX: the caller has ended those. */
-void retry_queue_add_user(struct retry_queue *queue, int64_t user_id, int64_t begun_ms);
+/* What a user's row says is published when no statement can change it any more. */
+void retry_queue_add_user(struct retry_queue *queue, int64_t user_id);
 /* The same of a session that may or may not have been ended. */
 void retry_queue_add_session(struct retry_queue *queue, const uint8_t id[JWT_JTI_BYTES]);
 /* The same of the sessions that a login ended, by the id of its own session. */

@@ -11,14 +11,10 @@
 #include "service.h"
 #include "store/revocations.h"
 
-/* The caller may have read the clock for its statement a moment before revoke_begin(). */
-#define SAME_REQUEST_MS 1000
-
 struct revoking {
 	struct http_request *req;
 	struct users *users;
 	struct revocation revocation;
-	int64_t begun_ms; /* of a user's; INT64_MAX: its tokens were ended for good */
 	bool is_session, is_published;
 	revoked *done;
 	void *arg;
@@ -52,10 +48,7 @@ void revoke_token(struct http_request *req, const struct jwt_claims *claims, boo
 
 struct revoking *revoke_begin(struct http_request *req, int64_t user_id)
 {
-	struct revoking *revoking = revoking_new(req, (struct revocation){.is_user = true, .user_id = user_id});
-
-	revoking->begun_ms = clock_unix_ms() - SAME_REQUEST_MS;
-	return revoking;
+	return revoking_new(req, (struct revocation){.is_user = true, .user_id = user_id});
 }
 
 struct revoking *revoke_begin_session(struct http_request *req, const uint8_t id[JWT_JTI_BYTES])
@@ -90,7 +83,7 @@ static void revoking_drop(void *memory)
 	if (revoking->is_session)
 		retry_queue_add_session(revoking->users->retry_queue, revoking->revocation.jti);
 	else if (revoking->revocation.is_user)
-		retry_queue_add_user(revoking->users->retry_queue, revoking->revocation.user_id, revoking->begun_ms);
+		retry_queue_add_user(revoking->users->retry_queue, revoking->revocation.user_id);
 	else
 		retry_queue_add(revoking->users->retry_queue, &revoking->revocation);
 }
@@ -121,7 +114,6 @@ void revoke_user(struct revoking *revoking, bool is_inactive, int64_t until_ms, 
 	revoking->arg = arg;
 	revoking->revocation.is_inactive = is_inactive;
 	revoking->revocation.until_ms = until_ms;
-	revoking->begun_ms = INT64_MAX;
 	revoking->revocation.expires_s = revoked_tokens_end_s(revoking->users);
 	publish(revoking);
 }

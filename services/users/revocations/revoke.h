@@ -22,12 +22,12 @@ void revoke_token(struct http_request *req, const struct jwt_claims *claims, boo
 struct revoking; /* belongs to the request */
 struct revoking *revoke_begin_session(struct http_request *req, const uint8_t id[JWT_JTI_BYTES]);
 void revoke_session(struct revoking *revoking, revoked *done, void *arg);
-void revoke_nothing(struct revoking *revoking); /* the statement ended no session */
+void revoke_nothing(struct revoking *revoking); /* the statement ended nothing; before the reply */
 
 /* All tokens of a user. The caller changes the row itself: it calls revoke_begin() before it sends the statement, so that the
  * revocation is published even if the client disconnects meanwhile, and revoke_user() with what the row then says. */
 struct revoking *revoke_begin(struct http_request *req, int64_t user_id);
-/* Publishes that tokens issued up to until_ms are revoked; all tokens while is_inactive. */
+/* Publishes that tokens are revoked whose jti carries no more than until_ms; all tokens while is_inactive. */
 void revoke_user(struct revoking *revoking, bool is_inactive, int64_t until_ms, revoked *done, void *arg);
 
 #endif

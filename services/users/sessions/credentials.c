@@ -65,9 +65,6 @@ static void loaded(enum status status, const struct postgres_rows *rows, void *a
 		credentials->is_verified = postgres_bool(rows, 0, COLUMN_LOGIN_IS_VERIFIED);
 		credentials->stored_hash = mem_strdup(postgres_text(rows, 0, COLUMN_USER_PASSWORD_HASH));
 		credentials->dead_until_ms = postgres_int(rows, 0, COLUMN_LOGIN_DEAD_UNTIL_MS);
-		/* A change in this same millisecond, or by a process whose clock is ahead, came before this login. */
-		if (credentials->issued_ms <= credentials->dead_until_ms)
-			credentials->issued_ms = credentials->dead_until_ms + 1;
 	}
 	login_attempts_count(credentials->req, credentials->name, counted, check);
 }

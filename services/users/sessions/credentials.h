@@ -14,11 +14,9 @@ struct credentials { /* of a user whose password was right; lives as long as the
 	struct http_request *req;
 	int64_t user_id;
 	bool is_active, is_admin;
-	bool wants_factor; /* the password alone does not log this user in */
-	bool is_verified;  /* the e-mail was proven to be the user's */
-	/* When a token of this login is issued: before the user was loaded, so that each later change of the user revokes it.
-	 */
-	int64_t issued_ms;
+	bool wants_factor;                   /* the password alone does not log this user in */
+	bool is_verified;                    /* the e-mail was proven to be the user's */
+	int64_t issued_ms;                   /* of a token of this login: before the user was loaded */
 	int64_t dead_until_ms;               /* of the user, when the password was loaded */
 	const char *password;                /* borrowed from the request */
 	char *name, *stored_hash, *new_hash; /* name: that failed logins are counted by */

@@ -1,5 +1,5 @@
-/* Flow: others_end -> ended -> others_end -> ended -> published -> reply; after a statement that began it, from the first
- * `ended` on. */
+/* Flow: others_end -> ended -> others_ended -> published -> reply; after a statement that ended them itself, from others_ended
+ * on. */
 #include "sessions/others.h"
 
 #include <stdlib.h>
@@ -18,7 +18,6 @@ struct others {
 	struct http_request *req;
 	const char *message;
 	struct revoking *revoking;
-	int runs;
 	bool was_logged_out; /* the caller, by another change meanwhile */
 	struct session_tokens tokens;
 	void (*add)(struct buf *json, void *arg);
@@ -50,8 +49,6 @@ void others_add(struct others *others, void (*add)(struct buf *json, void *arg),
 	others->arg = arg;
 }
 
-/* Runs twice, as a change of password does. A refresh or a login that read the user before the first run dates its token from
- * before that, and the second run is later. */
 void others_end(struct others *others)
 {
 	const struct jwt_claims *claims = &users_caller(others->req)->claims;
@@ -62,7 +59,7 @@ void others_end(struct others *others)
 	postgres_param_int(&params, claims->user_id);
 	postgres_param_text(&params, claims->has_session ? id : NULL);
 	postgres_param_int(&params, clock_unix_ms());
-	postgres_param_text(&params, others->runs == 0 ? event_origin(others->req) : NULL);
+	postgres_param_text(&params, event_origin(others->req));
 	postgres_exec(users_of(others->req)->postgres, http_request_scope(others->req), &store_sessions_end_others, &params,
 		      ended, others);
 }
@@ -70,25 +67,24 @@ void others_end(struct others *others)
 static void read_row(struct others *others, const struct postgres_rows *rows)
 {
 	const struct caller *caller = users_caller(others->req);
-	int64_t until_ms = postgres_int(rows, 0, COLUMN_REVOCATION_UNTIL_MS), now_ms = clock_unix_ms();
 	struct session_tokens *tokens = &others->tokens;
 
 	tokens->session = caller->claims.session;
-	tokens->user_id = caller->claims.user_id;
-	tokens->is_admin = caller->is_admin;
-	tokens->issued_ms = now_ms > until_ms ? now_ms : until_ms + 1;
+	tokens->subject.user_id = caller->claims.user_id;
+	tokens->subject.is_admin = caller->is_admin;
+	tokens->subject.dead_until_ms = postgres_int(rows, 0, COLUMN_REVOCATION_UNTIL_MS);
+	tokens->issued_ms = clock_unix_ms();
 	tokens->remaining_s = caller->claims.has_session ? postgres_int(rows, 0, COLUMN_OTHERS_REMAINING_S)
-							 : caller->claims.ends_s - now_ms / 1000;
+							 : caller->claims.ends_s - tokens->issued_ms / 1000;
 }
 
-/* In the second run the tokens of before are dead in any case. */
 static bool was_logged_out(const struct others *others, const struct postgres_rows *rows)
 {
 	const struct jwt_claims *claims = &users_caller(others->req)->claims;
 
 	if (claims->has_session)
 		return postgres_is_null(rows, 0, COLUMN_OTHERS_AUTHENTICATED_S);
-	return others->runs == 1 && jwt_jti_unix_ms(claims->jti) <= postgres_int(rows, 0, COLUMN_OTHERS_WAS_DEAD_UNTIL_MS);
+	return jwt_jti_unix_ms(claims->jti) <= postgres_int(rows, 0, COLUMN_OTHERS_WAS_DEAD_UNTIL_MS);
 }
 
 static void ended(enum status status, const struct postgres_rows *rows, void *arg)
@@ -96,19 +92,17 @@ static void ended(enum status status, const struct postgres_rows *rows, void *ar
 	struct others *others = arg;
 
 	if (status != STATUS_OK)
-		http_reply_status(others->req, status);
-	else if (postgres_count(rows) == 0)
-		auth_refuse(others->req, AUTH_INACTIVE);
-	else
-		others_end_again(others, rows);
+		return http_reply_status(others->req, status);
+	if (postgres_count(rows) == 0) {
+		others_spare(others);
+		return auth_refuse(others->req, AUTH_INACTIVE);
+	}
+	others_ended(others, rows);
 }
 
-void others_end_again(struct others *others, const struct postgres_rows *rows)
+void others_ended(struct others *others, const struct postgres_rows *rows)
 {
-	others->runs++;
-	others->was_logged_out |= was_logged_out(others, rows);
-	if (others->runs < 2)
-		return others_end(others);
+	others->was_logged_out = was_logged_out(others, rows);
 	read_row(others, rows);
 	revoke_user(others->revoking, postgres_bool(rows, 0, COLUMN_REVOCATION_IS_INACTIVE),
 		    postgres_int(rows, 0, COLUMN_REVOCATION_UNTIL_MS), published, others);
@@ -132,8 +126,7 @@ static void add_legacy_token(struct others *others, struct buf *json)
 	const struct session_tokens *tokens = &others->tokens;
 	int64_t lifetime_s = tokens->remaining_s > 0 ? tokens->remaining_s : 1;
 	struct jwt_claims claims;
-	char *token = jwt_issue_at(&users_of(others->req)->key, tokens->user_id, tokens->is_admin, tokens->issued_ms,
-				   lifetime_s, &claims);
+	char *token = jwt_issue_at(&users_of(others->req)->key, &tokens->subject, tokens->issued_ms, lifetime_s, &claims);
 
 	json_write_member_text(json, "access_token", token);
 	json_write_member_text(json, "token_type", "Bearer");

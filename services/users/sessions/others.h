@@ -18,7 +18,7 @@ void others_spare(struct others *others);
 void others_add(struct others *others, void (*add)(struct buf *json, void *arg), void *arg);
 /* Ends them. */
 void others_end(struct others *others);
-/* The same when the row of a statement says that it did so itself: COLUMN_REVOCATION_* and COLUMN_OTHERS_*. */
-void others_end_again(struct others *others, const struct postgres_rows *rows);
+/* A statement has done so itself, as its row says: COLUMN_REVOCATION_* and COLUMN_OTHERS_*. */
+void others_ended(struct others *others, const struct postgres_rows *rows);
 
 #endif

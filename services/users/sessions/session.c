@@ -49,8 +49,8 @@ void session_json_access(struct http_request *req, struct buf *out, const struct
 	const struct users *users = users_of(req);
 	int64_t lifetime_s = least(auth_access_lifetime_s(&users->config->auth), tokens->remaining_s);
 	struct jwt_claims claims;
-	char *access = jwt_issue_access(&users->key, tokens->user_id, tokens->is_admin, &tokens->session, tokens->issued_ms,
-					lifetime_s, &claims);
+	char *access =
+		jwt_issue_access(&users->key, &tokens->subject, &tokens->session, tokens->issued_ms, lifetime_s, &claims);
 
 	json_write_member_text(out, "access_token", access);
 	json_write_member_text(out, "token_type", "Bearer");

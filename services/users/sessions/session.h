@@ -20,9 +20,8 @@ int64_t session_first_s(struct http_request *req, bool is_remembered);
 
 struct session_tokens {
 	struct jwt_session session;
-	int64_t user_id;
-	bool is_admin;
-	int64_t issued_ms;
+	struct jwt_subject subject;
+	int64_t issued_ms;   /* before the subject was read */
 	int64_t remaining_s; /* of the session: no access token outlives it */
 	int64_t counter;
 	bool is_cookie;

@@ -22,7 +22,7 @@ struct refresh {
 	struct http_request *req;
 	struct refresh_token token;
 	bool is_cookie;
-	int64_t issued_ms; /* before the statement is sent, so that each later change of the user revokes the access token */
+	int64_t issued_ms; /* before the statement is sent */
 	struct revoking *revoking;
 };
 
@@ -75,13 +75,6 @@ void session_refresh(struct http_request *req)
 		      http_request_remote_ip(req), rotated, refresh);
 }
 
-/* A session may live on after a change that ended the user's tokens (DELETE /auth/sessions), and then its generation is that
- * change's time. */
-static int64_t later(int64_t issued_ms, int64_t generation)
-{
-	return issued_ms > generation ? issued_ms : generation + 1;
-}
-
 static void reply(struct refresh *refresh, const struct postgres_rows *rows, int row)
 {
 	struct session_tokens tokens = {.is_cookie = refresh->is_cookie};
@@ -89,12 +82,13 @@ static void reply(struct refresh *refresh, const struct postgres_rows *rows, int
 	memcpy(tokens.session.id, refresh->token.session, JWT_JTI_BYTES);
 	tokens.session.authenticated_s = postgres_int(rows, row, COLUMN_REFRESHED_AUTHENTICATED_S);
 	snprintf(tokens.session.factor, JWT_FACTOR_BYTES, "%s", postgres_text(rows, row, COLUMN_REFRESHED_FACTOR));
-	tokens.user_id = postgres_int(rows, row, COLUMN_REFRESHED_USER_ID);
-	tokens.is_admin = postgres_bool(rows, row, COLUMN_REFRESHED_IS_ADMIN);
-	tokens.issued_ms = later(refresh->issued_ms, postgres_int(rows, row, COLUMN_REFRESHED_GENERATION));
+	tokens.subject.user_id = postgres_int(rows, row, COLUMN_REFRESHED_USER_ID);
+	tokens.subject.is_admin = postgres_bool(rows, row, COLUMN_REFRESHED_IS_ADMIN);
+	tokens.subject.dead_until_ms = postgres_int(rows, row, COLUMN_REFRESHED_GENERATION);
+	tokens.issued_ms = refresh->issued_ms;
 	tokens.remaining_s = postgres_int(rows, row, COLUMN_REFRESHED_REMAINING_S);
 	tokens.counter = postgres_int(rows, row, COLUMN_REFRESHED_COUNTER);
-	http_request_set_user(refresh->req, tokens.user_id);
+	http_request_set_user(refresh->req, tokens.subject.user_id);
 	session_reply(refresh->req, 200, &tokens, rows, row);
 }
 

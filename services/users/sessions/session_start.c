@@ -54,8 +54,7 @@ static struct starting *make(struct http_request *req, const struct session_star
 	starting->req = req;
 	starting->users = users_of(req);
 	starting->tokens.is_cookie = start->is_cookie;
-	starting->tokens.user_id = start->user_id;
-	starting->tokens.is_admin = start->is_admin;
+	starting->tokens.subject = (struct jwt_subject){start->user_id, start->is_admin, start->dead_until_ms};
 	starting->tokens.issued_ms = start->issued_ms;
 	starting->tokens.remaining_s = session_first_s(req, start->is_remembered);
 	jwt_jti_make(start->issued_ms, starting->tokens.session.id);

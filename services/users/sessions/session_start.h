@@ -12,7 +12,7 @@
 struct session_start {
 	int64_t user_id;
 	bool is_admin;
-	int64_t issued_ms;     /* before the user was loaded, so that each later change of the user revokes it */
+	int64_t issued_ms;     /* before the user was loaded */
 	int64_t dead_until_ms; /* of the user, when the password or the passkey was loaded */
 	bool is_remembered, is_cookie;
 	const char *factor; /* as jwt_session.factor */

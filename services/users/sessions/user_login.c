@@ -136,6 +136,7 @@ static void recorded(enum status status, const struct postgres_rows *rows, void 
 
 static void log_in(struct credentials *credentials)
 {
+	const struct jwt_subject subject = {credentials->user_id, credentials->is_admin, credentials->dead_until_ms};
 	struct http_request *req = credentials->req;
 	const struct users *users = users_of(req);
 	struct login *login;
@@ -144,8 +145,8 @@ static void log_in(struct credentials *credentials)
 	record(credentials);
 	login = http_request_alloc(req, sizeof *login, login_drop);
 	login->req = req;
-	login->token = jwt_issue_at(&users->key, credentials->user_id, credentials->is_admin, credentials->issued_ms,
-				    users->config->auth.token_lifetime_s, &login->claims);
+	login->token = jwt_issue_at(&users->key, &subject, credentials->issued_ms, users->config->auth.token_lifetime_s,
+				    &login->claims);
 	device_note(req, credentials->user_id, NULL);
 	if (credentials->is_active)
 		reply_token(login);

@@ -1,5 +1,5 @@
 /* DELETE /users/{id}/sessions, for admins: ends all sessions and tokens of a user, who can log in again.
- * Flow: user_sessions_end -> confirmation.c -> confirmed -> end -> ended -> end -> ended -> published -> reply. */
+ * Flow: user_sessions_end -> confirmation.c -> confirmed -> ended -> published -> reply. */
 #include "service.h"
 
 #include "accounts/user_of_path.h"
@@ -14,11 +14,9 @@ struct ending {
 	struct http_request *req;
 	struct revoking *revoking;
 	int64_t user_id;
-	int runs;
 };
 
 static void confirmed(struct http_request *req, void *arg);
-static void end(struct ending *ending);
 static void ended(enum status status, const struct postgres_rows *rows, void *arg);
 static void published(enum status status, void *arg);
 
@@ -34,22 +32,13 @@ void user_sessions_end(struct http_request *req)
 static void confirmed(struct http_request *req, void *arg)
 {
 	struct ending *ending = arg;
-
-	ending->revoking = revoke_begin(req, ending->user_id);
-	end(ending);
-}
-
-/* Runs twice, as a change of password does. A refresh or a login that read the user before the first run dates its token from
- * before that, and the second run is later. */
-static void end(struct ending *ending)
-{
 	struct postgres_params params = {0};
 
 	postgres_param_int(&params, ending->user_id);
 	postgres_param_int(&params, clock_unix_ms());
-	postgres_param_text(&params, ending->runs == 0 ? event_origin(ending->req) : NULL);
-	postgres_exec(users_of(ending->req)->postgres, http_request_scope(ending->req), &store_tokens_end, &params, ended,
-		      ending);
+	postgres_param_text(&params, event_origin(req));
+	ending->revoking = revoke_begin(req, ending->user_id);
+	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_tokens_end, &params, ended, ending);
 }
 
 static void ended(enum status status, const struct postgres_rows *rows, void *arg)
@@ -58,11 +47,10 @@ static void ended(enum status status, const struct postgres_rows *rows, void *ar
 
 	if (status != STATUS_OK)
 		return http_reply_status(ending->req, status);
-	if (postgres_count(rows) == 0)
+	if (postgres_count(rows) == 0) {
+		revoke_nothing(ending->revoking);
 		return user_of_path_not_found(ending->req);
-	ending->runs++;
-	if (ending->runs < 2)
-		return end(ending);
+	}
 	revoke_user(ending->revoking, postgres_bool(rows, 0, COLUMN_REVOCATION_IS_INACTIVE),
 		    postgres_int(rows, 0, COLUMN_REVOCATION_UNTIL_MS), published, ending);
 }

@@ -9,11 +9,12 @@
 const struct postgres_statement store_password_set = {
 	"password_set",
 	"WITH changed AS (UPDATE users SET password_hash = $2, tokens_dead_until_ms = greatest($4::bigint,"
-	" tokens_dead_until_ms + 1) WHERE id = $1 AND password_hash = $3 RETURNING id, email),"
+	" tokens_dead_until_ms + 1) WHERE id = $1 AND password_hash = $3"
+	" RETURNING id, email, active, tokens_dead_until_ms),"
 	" gone AS (DELETE FROM password_resets USING changed WHERE user_id = changed.id),"
 	NOTICE("password_changed", "changed") ","
 	EVENT("change", "'password_changed'", "changed", "$5")
-	" SELECT lower(email) FROM changed",
+	" SELECT tokens_dead_until_ms, NOT active, lower(email) FROM changed",
 };
 
 #define IS_GOOD_RESET(user) \
@@ -37,7 +38,7 @@ const struct postgres_statement store_password_reset = {
 	" WHERE password_resets.user_id = used.user_id AND password_resets.id <> $2::uuid),"
 	" changed AS (UPDATE users SET password_hash = $3, tokens_dead_until_ms = greatest($4::bigint,"
 	" tokens_dead_until_ms + 1), email_verified_at = now() FROM used WHERE users.id = used.user_id"
-	" RETURNING users.id, email),"
+	" RETURNING users.id, users.email, active, tokens_dead_until_ms),"
 	" removed AS (DELETE FROM factors USING used, target WHERE factors.user_id = used.user_id AND is_claimed"
 	" RETURNING target.id, email, activated_at),"
 	" unproven AS (SELECT DISTINCT id, email FROM removed WHERE activated_at IS NOT NULL),"
@@ -48,7 +49,7 @@ const struct postgres_statement store_password_reset = {
 	NOTICE_AS("noticed_too", "factors_reset", "'{}'::jsonb", "unproven") ","
 	EVENT("change", "'password_reset'", "changed", "$5") ","
 	EVENT_AS("recorded_too", "change", "'factors_reset'", "unproven.id", "origin.session", "unproven", "$5")
-	" SELECT lower(email) FROM changed",
+	" SELECT tokens_dead_until_ms, NOT active, lower(email) FROM changed",
 };
 
 const struct postgres_statement store_password_forgotten = {

@@ -4,8 +4,8 @@
 
 #include "statements.h"
 
-/* id, new hash, old hash, now_ms, origin -> COLUMN_LOGIN_NAME; no row when the old hash is not the user's any more. Ends all
- * tokens and links of resets, and notifies the user by mail. */
+/* id, new hash, old hash, now_ms, origin -> revocation, and COLUMN_LOGIN_NAME; no row when the old hash is not the user's any
+ * more. Ends all tokens and links of resets, and notifies the user by mail. */
 extern const struct postgres_statement store_password_set;
 /* id, reset -> user; no row: no such link is good. It is good while it has not expired or been used, and its user is active and
  * has the e-mail that it was sent to. */
@@ -14,7 +14,7 @@ extern const struct postgres_statement store_user_of_reset;
  * for a factor, if the user has one. The first proof of an e-mail that the user chose removes all factors, passkeys and
  * recovery codes, and notifies the user of that too. */
 extern const struct postgres_statement store_password_reset;
-enum { COLUMN_PASSWORD_LOGIN_NAME };
+enum { COLUMN_PASSWORD_LOGIN_NAME = 2 };
 /* id, new hash, old hash; the same, but tokens stay valid */
 extern const struct postgres_statement store_password_replace;
 

@@ -56,9 +56,7 @@ const struct postgres_statement store_revoked_users = {
 
 const struct postgres_statement store_user_revocation = {
 	"user_revocation",
-	"WITH more AS (UPDATE users SET tokens_dead_until_ms = $3::bigint WHERE id = $1::bigint"
-	" AND tokens_dead_until_ms >= $2::bigint AND tokens_dead_until_ms < $3::bigint RETURNING tokens_dead_until_ms, active)"
-	" SELECT tokens_dead_until_ms, NOT active FROM more UNION ALL SELECT tokens_dead_until_ms, NOT active FROM users"
-	" WHERE id = $1::bigint AND NOT EXISTS (SELECT FROM more) UNION ALL SELECT 9223372036854775807, true"
+	"SELECT tokens_dead_until_ms, NOT active FROM users WHERE id = $1::bigint UNION ALL SELECT 9223372036854775807, true"
 	" FROM deleted_users WHERE user_id = $1::bigint",
+	true,
 };

@@ -1,5 +1,5 @@
-/* The statements about revocations. tokens_dead_until_ms grows with each change, whatever the clocks say
- * (auth/revocations.h). */
+/* The statements about revocations. tokens_dead_until_ms grows with each end of a user's tokens,
+ * whatever the clocks say, and tokens follow it (auth/jwt.h). */
 #ifndef ABACUS_USERS_STORE_REVOCATIONS_H
 #define ABACUS_USERS_STORE_REVOCATIONS_H
 
@@ -7,8 +7,7 @@
 
 /* id, now_ms, origin|null -> revocation, or no row when there is no such user */
 extern const struct postgres_statement store_tokens_end;
-/* id, begun_ms, until_ms -> revocation, also of a deleted user; no row: there never was such a user, or all its tokens have
- * expired. If tokens of the user were ended at begun_ms or later, those up to until_ms are ended too. */
+/* id -> revocation, also of a deleted user; no row: there never was such a user, or all its tokens have expired */
 extern const struct postgres_statement store_user_revocation;
 enum { COLUMN_REVOCATION_UNTIL_MS, COLUMN_REVOCATION_IS_INACTIVE };
 

@@ -1,2 +1,2 @@
-# services/users/sessions/session_refresh.c: the access token is dated 20 ms after the reply of Postgres, and not before the statement
-s/later(refresh->issued_ms,/later(clock_unix_ms() + 20,/
+# services/users/sessions/session_refresh.c: the access token follows the clock, and not the last end that the session outlived
+s/postgres_int(rows, row, COLUMN_REFRESHED_GENERATION)/clock_unix_ms()/
