@@ -20,7 +20,7 @@ SQLSTATES = {  # the status of a call that gets it
     "08000": 503, "08003": 503, "08006": 503, "08P01": 503,
     "0A000": 500, "22P02": 500, "23502": 500, "23505": 409,
     "25006": 503, "25P02": 503, "25P03": 503, "26000": 503,
-    "40001": 503, "40P01": 503, "42501": 500, "42601": 500, "42703": 500, "42883": 500, "42P01": 500,
+    "40001": 503, "40P01": 503, "42501": 503, "42601": 500, "42703": 500, "42883": 500, "42P01": 500,
     "53000": 503, "53100": 503, "53200": 503, "53300": 503, "53400": 503, "54000": 500, "55P03": 503,
     "57014": 504, "57P01": 503, "57P02": 503, "57P03": 503, "57P04": 503, "57P05": 503, "58030": 503,
     "XX000": 500, "XX001": 500,
@@ -92,7 +92,8 @@ TIMING = [
     Fault("the connection ends instead of it", b"", ends=True),
 ]
 FAULTS = [*REFUSED.values(), *(Fault(name, answer) for name, answer in (WHOLE | TORN).items()), *TIMING]
-ALWAYS_TRIED = {"outbox_claim": {"texts"}}  # beside those that are chosen, because they once ended a daemon
+# Beside those that are chosen, because they once ended a daemon.
+ALWAYS_TRIED = {"outbox_claim": {"texts"}, "user_delete": {"23505"}}
 NOTICED_S = {"too late": system.SETTLED_S + 0.4, "never": system.SETTLED_S + 0.4, "a huge message": system.SETTLED_S + 0.4}
 NOTICED_S |= dict.fromkeys(TORN, system.SETTLED_S + 0.4)
 CODES_OWNER, CODES_ENROLLER, CODE = "codes-owner", "codes-enroller", "1001"

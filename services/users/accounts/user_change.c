@@ -139,10 +139,19 @@ static void confirmed(struct http_request *req, void *arg)
 	postgres_exec(users_of(req)->postgres, http_request_scope(req), &store_user_change, &params, changed, change);
 }
 
+static void refuse_taken(struct change *change)
+{
+	if (change->revoking)
+		revoke_nothing(change->revoking);
+	user_fields_refuse_taken(change->req, change->id);
+}
+
 static void changed(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct change *change = arg;
 
+	if (status == STATUS_CONFLICT)
+		return refuse_taken(change);
 	if (!user_of_path_was_written(change->req, status, rows, change->revoking))
 		return;
 	outbox_wake(users_of(change->req)->outbox);

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "accounts/user_fields.h"
 #include "base/int64.h"
 #include "http/reply.h"
 #include "revocations/revoke.h"
@@ -27,14 +26,6 @@ bool user_of_path(struct http_request *req, int64_t *ret_id)
 	return false;
 }
 
-static void refuse_taken(struct http_request *req)
-{
-	int64_t id;
-
-	if (user_of_path(req, &id)) /* which it is, because it was written to */
-		user_fields_refuse_taken(req, id);
-}
-
 static bool is_written(enum status status, const struct postgres_rows *rows)
 {
 	return status == STATUS_OK && postgres_count(rows) > 0 && !postgres_is_null(rows, 0, COLUMN_USER_ID);
@@ -47,9 +38,7 @@ bool user_of_path_was_written(struct http_request *req, enum status status, cons
 		return true;
 	if (revoking && (status == STATUS_OK || status == STATUS_CONFLICT))
 		revoke_nothing(revoking);
-	if (status == STATUS_CONFLICT)
-		refuse_taken(req);
-	else if (status != STATUS_OK)
+	if (status != STATUS_OK)
 		http_reply_status(req, status);
 	else if (postgres_count(rows) == 0)
 		user_of_path_not_found(req);
