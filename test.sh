@@ -433,6 +433,7 @@ round() {
 	# A crash shows best under the sanitizers, which make every daemon slower: what has wider limits of time there is seen natively too.
 	if [ "$1" = plain ]; then
 		reporting_step "plain tests/chaos" black_box tests/chaos/test_self_healing.py tests/chaos/test_hang.py tests/chaos/test_unread_log.py
+		reporting_step "plain tests/faults" black_box tests/faults/test_failover_proxy.py tests/faults/test_postgres.py
 	else
 		reporting_step "$1 tests/chaos" black_box tests/chaos
 		reporting_step "$1 tests/faults" black_box tests/faults
