@@ -199,9 +199,8 @@ static void check_issued_anew(const struct jwt_claims *claims)
 	struct jwt_claims issued, read;
 	int64_t lifetime_s = claims->ends_s - claims->issued_s;
 	int64_t issued_ms = claims->issued_s * 1000;
-	char *token = claims->has_session
-			      ? jwt_issue_access(&key, &subject, &claims->session, issued_ms, lifetime_s, &issued)
-			      : jwt_issue_at(&key, &subject, issued_ms, lifetime_s, &issued);
+	char *token = claims->has_session ? jwt_issue_access(&key, &subject, &claims->session, issued_ms, lifetime_s, &issued)
+					  : jwt_issue_at(&key, &subject, issued_ms, lifetime_s, &issued);
 
 	require(jwt_verify(&key, token, strlen(token), NOW, &read) == JWT_VALID);
 	require(memcmp(read.jti, issued.jti, sizeof read.jti) == 0);

@@ -170,10 +170,17 @@ static void done(enum status status, void *arg)
 	complete(status);
 }
 
-static void taken(enum status status, const struct mail_message *messages, int n, void *arg)
+/* Of a script's reply, Redis's clock and entries. */
+static const redisReply *list(void)
+{
+	require(current->type == REDIS_REPLY_ARRAY && current->elements == 2);
+	return current->element[1];
+}
+
+static void taken(enum status status, const struct mail_message *messages, int n, int64_t now_ms, void *arg)
 {
 	complete(status);
-	require(n >= 0 && (status == STATUS_OK ? (size_t)n <= current->elements : n == 0));
+	require(n >= 0 && now_ms >= 0 && (status == STATUS_OK ? (size_t)n <= list()->elements : n == 0));
 	for (int i = 0; i < n; i++) {
 		const struct template *template = template_find(messages[i].template);
 
@@ -190,9 +197,9 @@ static void reports_read(enum status status, const struct mail_entries *read, vo
 {
 	complete(status);
 	require(read->ids_n >= read->n && read->n >= 0 && (status == STATUS_OK || read->ids_n == 0));
-	require(status != STATUS_OK || (size_t)read->ids_n == current->elements);
+	require(status != STATUS_OK || (size_t)read->ids_n == list()->elements);
 	for (int i = 0; i < read->ids_n; i++)
-		require(strcmp(read->ids[i], current->element[i]->element[0]->str) == 0);
+		require(strcmp(read->ids[i], list()->element[i]->element[0]->str) == 0);
 	for (int i = 0; i < read->n; i++)
 		require(mail_is_id(read->reports[i].id) && *mail_result_name(read->reports[i].result));
 	entries = *read;

@@ -83,8 +83,8 @@
  * and `until` (the user's tokens_dead_until_ms: tokens whose jti carries no more are revoked, and all while the user is
  * inactive; INT64_MAX for a deleted user); `inactive` 0|1 (which message the reply carries: see services/swagger/openapi.yaml);
  * `expires` (Unix s after which no such token can be valid). An entry of one field, `hello` 1, revokes nothing: it wakes the
- * readers after a republication. Every other entry that a follower can not read ends its trust at once, also one of a kind that a
- * later version adds; a field more is fine. The follower asks users about each token, and reads the stream again after ten
+ * readers after a republication. Every other entry that a follower can not read ends its trust at once, also one of a kind that
+ * a later version adds; a field more is fine. The follower asks users about each token, and reads the stream again after ten
  * seconds. Of two entries of a user the one with the greater `until` counts, whichever arrives last. */
 struct revocation {
 	bool is_user;
