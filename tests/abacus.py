@@ -384,17 +384,13 @@ def all_ready():
     return all(is_ready(name, second) for name in ADMIN_PORTS for second in ([False, True] if INSTANCES > 1 else [False]))
 
 
-FIBONACCI = {}
-
-
+@functools.cache
 def fibonacci(index):
     """What the system should answer for an index: F(index + 1)."""
-    if not FIBONACCI:
-        previous, current = 0, 1
-        for number in range(301):
-            FIBONACCI[number] = current
-            previous, current = current, previous + current
-    return FIBONACCI[index]
+    previous, current = 0, 1
+    for _ in range(index):
+        previous, current = current, previous + current
+    return current
 
 
 def fresh_index(low=70_000, high=79_999):
