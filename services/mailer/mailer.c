@@ -124,12 +124,11 @@ static void waited(enum status status, void *arg)
 	struct mailer *mailer = arg;
 
 	mailer->is_waiting = false;
-	if (status == STATUS_OK)
-		return take(mailer);
-	if (status != STATUS_NOT_FOUND)
+	if (status == STATUS_NOT_FOUND)
+		mailer->empty_takes = 0;
+	else if (status != STATUS_OK)
 		return;
-	mailer->empty_takes = 0;
-	wait_for_messages(mailer);
+	take(mailer);
 }
 
 static void take(struct mailer *mailer)
