@@ -220,13 +220,14 @@ def test_the_requests_of_each_route_are_counted_and_timed():
     def route_of_users():
         services = get("/api/healthcheck/requests").json["data"]["services"]
         routes = [route for one in services if one["service"] == "users" for route in one["routes"]]
-        return next((route for route in routes if (route["method"], route["route"]) == ("GET", "/users/ping")), None)
+        ping = (route for route in routes if (route["method"], route["route"]) == ("GET", "/users/ping"))
+        return next((route for route in ping if route["per_s"] > 0.05), None)
 
     for _ in range(20):
         assert get("/users/ping").status == 200
     route = eventually(route_of_users, limit_s=6)
     assert set(route) == {"method", "route", "per_s", "errors_per_s", "p50_ms", "p99_ms"}
-    assert route["per_s"] > 0.05 and route["errors_per_s"] == 0 and 0 < route["p50_ms"] <= route["p99_ms"] <= 10_000
+    assert route["errors_per_s"] == 0 and 0 < route["p50_ms"] <= route["p99_ms"] <= 10_000
 
 
 def test_mail_is_reported():

@@ -486,7 +486,7 @@ def test_a_message_that_was_deferred_in_a_run_with_long_pauses_gets_the_next_pau
         assert pause(message) < 3
 
 
-@pytest.mark.parametrize("left_s, least_s, most_s", [(1800, 400, 750), (90, 20, 38), (20, 11, 19)])
+@pytest.mark.parametrize("left_s, least_s, most_s", [(1800, 400, 750), (90, 20, 38), (20, 9, 19)])
 def test_a_message_that_was_often_deferred_is_tried_until_its_end(without_users, left_s, least_s, most_s):
     """After a third of the time that it has left, or MAIL_RETRY_SECONDS: otherwise a link that is good is sent no more."""
     with Daemon("users", MAIL_RETRY_SECONDS=15):
