@@ -394,7 +394,7 @@ mutants_are_found() {
 	make -j"$jobs" mutants || return 1
 	# shellcheck disable=SC2016 # the inner shell expands them
 	printf '%s\n' tests/simulator/mutants/*.sed | xargs -P "$jobs" -n 1 sh -c '
-		! "$BUILD/mutants/$(basename "$1" .sed)/simulator" --seed 1 --runs 3000 --seconds 240 && exit
+		! "$BUILD/mutants/$(basename "$1" .sed)/simulator" --seed 1 --runs 3000 --seconds 600 && exit
 		echo "not found: $1"; exit 1' mutant
 }
 
