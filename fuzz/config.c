@@ -11,6 +11,7 @@
 
 #include "base/config.h"
 #include "fuzz.h"
+#include "standard_error.h"
 
 #define PORT_MIN 1
 #define PORT_MAX 65535
@@ -114,15 +115,13 @@ static struct outcome load(void)
 {
 	struct outcome outcome = {0};
 	struct config *config = config_new();
-	FILE *standard_error = stderr;
 	size_t len;
 
 	config_load(config, options, &outcome.values);
 	outcome.env = config_env(config);
-	stderr = open_memstream(&outcome.problems, &len);
+	keep_errors(&outcome.problems, &len);
 	outcome.count = config_finish(config, "fuzz");
-	fclose(stderr);
-	stderr = standard_error;
+	kept_all_errors();
 	config_free(config);
 	return outcome;
 }

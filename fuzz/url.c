@@ -14,6 +14,7 @@
 #include "net/url.h"
 #include "postgres/postgres.h"
 #include "redis/redis_internal.h"
+#include "standard_error.h"
 
 #define PUBLIC_PASSWORD "development"
 
@@ -122,16 +123,14 @@ static void check_postgres(char *text)
 	struct postgres_config postgres = {.url = text};
 	PQconninfoOption *parts = PQconninfoParse(text, NULL);
 	struct config *config = config_new();
-	FILE *standard_error = stderr;
 	char *problems = NULL;
 	size_t len;
 	int count;
 
-	stderr = open_memstream(&problems, &len);
 	postgres_config_check_url(&postgres, config);
+	keep_errors(&problems, &len);
 	count = config_finish(config, "fuzz");
-	fclose(stderr);
-	stderr = standard_error;
+	kept_all_errors();
 	require(count <= 1 && (count == 1) == (*problems != '\0'));
 	require(count == 0 || strncmp(problems, "fuzz: DATABASE_URL: ", 20) == 0);
 	require(count == 0 || len < 150);
