@@ -82,4 +82,18 @@ static inline char *find_field(const char *reply, const char *name)
 	return found ? strndup(found + strlen(name), strcspn(found + strlen(name), "\r\n")) : NULL;
 }
 
+/* line: until the query, as "GET /users?". Answers as request(). */
+static inline int request_list(const char *line, const char *query, char reply[REPLY_BYTES_MAX])
+{
+	struct buf message = {0};
+	int code;
+
+	buf_text(&message, line);
+	add_printable(&message, query, "#");
+	buf_text(&message, " HTTP/1.1\r\nHost: a\r\n\r\n");
+	code = request(&message, reply);
+	buf_free(&message);
+	return code;
+}
+
 #endif

@@ -254,16 +254,8 @@ static bool is_same_text(const char *a, const char *b)
 
 static int ask_for_users(const char *query, char reply[REPLY_BYTES_MAX])
 {
-	struct buf message = {0};
-	int code;
-
 	is_filter_read = false;
-	buf_text(&message, "GET /users?");
-	add_printable(&message, query, "#");
-	buf_text(&message, " HTTP/1.1\r\nHost: a\r\n\r\n");
-	code = request(&message, reply);
-	buf_free(&message);
-	return code;
+	return request_list("GET /users?", query, reply);
 }
 
 static void check_list(const char *query)

@@ -55,16 +55,8 @@ static const struct http_route routes[] = {{"GET", "/values", list, false, false
 
 static int ask_for_values(const char *query, char reply[REPLY_BYTES_MAX])
 {
-	struct buf message = {0};
-	int code;
-
 	is_filter_read = false;
-	buf_text(&message, "GET /values?");
-	add_printable(&message, query, "#");
-	buf_text(&message, " HTTP/1.1\r\nHost: a\r\n\r\n");
-	code = request(&message, reply);
-	buf_free(&message);
-	return code;
+	return request_list("GET /values?", query, reply);
 }
 
 static void check_list(const char *query)
