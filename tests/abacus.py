@@ -199,20 +199,20 @@ def log_in(email, password):
     return reply.json["auth_token"]
 
 
-def confirmed_by_password(token, password, action, **parameters):
-    """The header that confirms an action of a user who has no second factor."""
-    reply = post("/auth/confirmations", {"action": action, "parameters": parameters}, token=token)
+def confirmed_by_password(token, password, action, ask=call, **parameters):
+    """The header that confirms an action of a user who has no second factor. ask: call(), or that of the Daemon to ask."""
+    reply = ask("POST", "/auth/confirmations", {"action": action, "parameters": parameters}, token=token)
     assert reply.status == 201, reply
     path = f"/auth/challenge/{reply.json['data']['challenge']}"
-    reply = post(path, {"method": "password", "password": password})
+    reply = ask("POST", path, {"method": "password", "password": password})
     assert reply.status == 200, reply
     return {"X-Confirmation": reply.json["data"]["confirmation"]}
 
 
-def change_user(person, token, call=call, **body):
+def change_user(person, token, ask=call, **body):
     """By an admin who has no second factor, whose password confirms it."""
-    headers = confirmed_by_password(token, ADMIN[1], "change_user", id=str(person.id), **body)
-    return call("PATCH", f"/users/{person.id}", body, token=token, headers=headers)
+    headers = confirmed_by_password(token, ADMIN[1], "change_user", ask, id=str(person.id), **body)
+    return ask("PATCH", f"/users/{person.id}", body, token=token, headers=headers)
 
 
 def exchange(raw, to="nginx", port=None, timeout=20, until_closed=True):

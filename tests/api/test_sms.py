@@ -277,7 +277,7 @@ def test_only_its_owner_sees_a_number_and_of_it_the_ends(owner, admin):
 
 def change_email(user, admin, ask=call):
     address = f"admins-{secrets.token_hex(6)}@example.com"
-    reply = abacus.change_user(user, admin, call=ask, email=address)
+    reply = abacus.change_user(user, admin, ask=ask, email=address)
     assert reply.status == 200, reply
     return address
 
@@ -304,7 +304,7 @@ def test_an_admin_who_changes_an_address_does_not_get_its_codes(admin):
 
 def test_codes_that_are_activated_while_an_admin_changes_the_address_do_not_go_to_it(person, admin):
     """The change has seen the user without them, because both wait for the user's row; in two processes, because the statements
-    of one may share a connection."""
+    of one may share a connection, and so would the confirmation of the change."""
     before = person.email
     person.token = session_of(person)["access_token"]
     body = {"method": "mtan", "current": person.password}
