@@ -72,7 +72,10 @@ class Host:
             **engine,
         )
         self.address = self.inspect("IPAddress")
-        eventually(lambda: listens(22, self.address), message="sshd listens")
+        try:
+            eventually(lambda: listens(22, self.address), limit_s=120, message=f"sshd listens at {self.address}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {run('docker', 'logs', self.name, **engine).stdout}") from None
 
     def inspect(self, what):
         return run("docker", "inspect", "-f", f"{{{{.NetworkSettings.{what}}}}}", self.name, **self.engine).stdout.strip()

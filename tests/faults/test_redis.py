@@ -518,24 +518,32 @@ def test_any_command_may_be_answered_in_any_way(world):
     print(in_parallel(world, misbehave))
 
 
+def ends(driven, fault, command, what):
+    """The command is answered with the fault; returns how many seconds the daemon took, and whether it has sent the command."""
+    with contextlib.closing(driven.starts_another()) as peered, peered.daemon as daemon:
+        rule = peered.redis.arm(fault, command)
+        driven.gets_ready_to_end(peered)
+        start = time.monotonic()
+        assert daemon.terminate(30) == 0, f"{what}: {peered.death()}"
+        return time.monotonic() - start, rule.applied > 0
+
+
 def test_a_daemon_ends_in_time_however_the_last_commands_are_answered(world):
-    def ends(driven):
-        slowest_s, applied = 0, 0
+    def all_end(driven):
+        slowest_s, ended = 0, 0
         for command in driven.ENDINGS:
             for fault in system.some(driven.random, FAULTS):
                 what = f"{driven.name}: {command} is answered so at its end: {fault}"
-                with contextlib.closing(driven.starts_another()) as peered, peered.daemon as daemon:
-                    rule = peered.redis.arm(fault, command)
-                    driven.gets_ready_to_end(peered)
-                    start = time.monotonic()
-                    assert daemon.terminate(30) == 0, f"{what}: {peered.death()}"
-                    took_s = time.monotonic() - start
-                assert rule.applied, f"{what}: it was not sent"
-                assert took_s < ENDS_S, f"{what}: it took {took_s:.2f} s"
-                slowest_s, applied = max(slowest_s, took_s), applied + rule.applied
-        return slowest_s, applied
+                for _ in range(3):  # a worker whose reads have just been answered has none to end by CLIENT
+                    took_s, is_sent = ends(driven, fault, command, what)
+                    assert took_s < ENDS_S, f"{what}: it took {took_s:.2f} s"
+                    slowest_s, ended = max(slowest_s, took_s), ended + 1
+                    if is_sent:
+                        break
+                assert is_sent, f"{what}: it was not sent"
+        return slowest_s, ended
 
-    print(in_parallel(world, ends))
+    print(in_parallel(world, all_end))
 
 
 def test_a_result_that_cannot_be_stored_for_many_leases_is_stored_in_the_end(world):
