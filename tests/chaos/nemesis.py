@@ -8,6 +8,7 @@ import dataclasses
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -264,7 +265,8 @@ class Nemesis:
         send([pid], signal.SIGKILL)
 
     def fill(self, fault):
-        limit = self.redis("CONFIG", "GET", "maxmemory").split()[-1]
+        """The limit afterwards is the file's, because that of now may be of another such fault."""
+        limit = re.search(r"^maxmemory (\S+)$", (abacus.RUN_DIR / "redis/redis.conf").read_text(), re.MULTILINE)[1]
         self.redis("CONFIG", "SET", "maxmemory", "1")
         time.sleep(fault.seconds)
         until_done(lambda: self.redis("CONFIG", "SET", "maxmemory", limit))

@@ -2,11 +2,14 @@
 
 import dataclasses
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+import abacus
 import calculations
 import report
+from abacus import eventually
 from history import History, Recorded
 from nemesis import FAULTS, LASTS_S, Nemesis, SkippedError, schedule
 from records import Listed, fault
@@ -33,6 +36,32 @@ def test_one_instance_has_no_faults_of_a_second():
 
 def test_the_nemesis_can_inject_every_fault():
     assert [kind for kind in FAULTS if not callable(getattr(Nemesis, kind.replace(" ", "_").replace("-", "_"), None))] == []
+
+
+class Filler(Nemesis):
+    """Notes Redis's limit instead of setting it."""
+
+    limit = "160mb"
+
+    def redis(self, *command):
+        if command[1] == "GET":
+            return f"maxmemory\n{self.limit}"
+        self.limit = command[-1]
+        return "OK"
+
+
+def test_faults_that_fill_redis_and_overlap_leave_its_limit_as_it_was(tmp_path, monkeypatch):
+    (tmp_path / "redis").mkdir()
+    (tmp_path / "redis/redis.conf").write_text(f"appendonly yes\nmaxmemory {Filler.limit}\nmaxmemory-policy volatile-lru\n")
+    monkeypatch.setattr(abacus, "RUN_DIR", tmp_path)
+    nemesis = Filler([], history=None, proxy=None)
+    first = dataclasses.replace(schedule(7, 30, 1)[0], kind="fill", seconds=0.1)
+    with ThreadPoolExecutor() as threads:
+        begun = threads.submit(nemesis.fill, first)
+        eventually(lambda: nemesis.limit == "1")
+        nemesis.fill(dataclasses.replace(first, seconds=0.3))
+        begun.result()
+    assert nemesis.limit == Filler.limit
 
 
 class Pretender(Nemesis):
