@@ -130,9 +130,11 @@ say_failed() {
 	echo "FAILED  $1" | tee -a "$failures"
 }
 
-# The tests that failed in the step, each with the line after "error", because the end of the output may hold only those that passed.
+# The tests that failed in the step, those of Node.js each with its error, because the end of the output may hold only those that passed.
 failed_tests() {
-	awk '/^not ok |^FAILED |^ERROR |^\[  FAILED  \] / { print "        " $0; error = /^not ok / } error && /^  *error:/ { print "        " $0; getline; print "        " $0; error = 0 }' "$out" | head -n 40
+	awk '/^not ok |^FAILED |^ERROR |^\[  FAILED  \] / { print "        " $0; is_of_node = /^not ok /; lines = 0 }
+		is_of_node && /^  *code:/ { is_of_node = 0 }
+		is_of_node && (lines || /^  *error:/) && lines++ < 20 { print "        " $0 }' "$out" | head -n 80
 }
 
 # skip NAME REASON [COUNT]: prints and counts what cannot run on this machine.
