@@ -118,6 +118,10 @@ static void set_options(struct transfer *transfer)
 			 "https,http"); /* sms_url_problem() has refused the latter where TLS is due */
 	curl_easy_setopt(easy, CURLOPT_PROXY, "");
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	/* A connection for each message, because what a gateway sends beyond an answer, as a body after 204, would be read as
+	 * the answer to the next message. */
+	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+	curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
 	if (config->ca_file) {
 		curl_easy_setopt(easy, CURLOPT_CAINFO, config->ca_file);
 		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL); /* the system's folder, otherwise trusted too */
