@@ -309,8 +309,8 @@ static int64_t processor_us(void)
 /* The least of several, in turn, because other load on the machine only makes some of them longer. With much load all that
  * calculates takes longer than what waits. So the legacy hash is held against the same one that does not wait, which takes as
  * much longer, and the others against the processor time of that one. Without the wait, the legacy hash takes more than a
- * hundred times as long as one of ours here. */
-static void test_a_legacy_hash_takes_as_long_to_refuse_as_ours_and_as_an_unknown_user(void **state)
+ * hundred times as long as one of ours here. Returns what is wrong with the times, or NULL. */
+static char *compare_refusals(void)
 {
 	int64_t legacy_us = INT64_MAX, ours_us = INT64_MAX, unknown_us = INT64_MAX, alone_us = INT64_MAX, work_us = INT64_MAX;
 	struct answer ours = hash("correct horse");
@@ -325,14 +325,31 @@ static void test_a_legacy_hash_takes_as_long_to_refuse_as_ours_and_as_an_unknown
 		keep_least(&unknown_us, refusal_us(NULL, LEGACY_COST));
 	}
 	free(ours.phc);
-	if (ours_us < work_us * 3 / 2 || unknown_us < work_us * 3 / 2 || unknown_us > ours_us * 2 || ours_us > unknown_us * 2 ||
-	    legacy_us < ours_us / 2 || legacy_us > (ours_us > alone_us ? ours_us : alone_us) * 2)
-		fail_msg("%ld us for a legacy hash, %ld us for ours, %ld us for an unknown user; the legacy hash alone %ld us, "
-			 "%ld us of them on a processor",
-			 (long)legacy_us, (long)ours_us, (long)unknown_us, (long)alone_us, (long)work_us);
+	if (ours_us >= work_us * 3 / 2 && unknown_us >= work_us * 3 / 2 && unknown_us <= ours_us * 2 &&
+	    ours_us <= unknown_us * 2 && legacy_us >= ours_us / 2 && legacy_us <= (ours_us > alone_us ? ours_us : alone_us) * 2)
+		return NULL;
+	return mem_printf(
+		"%ld us for a legacy hash, %ld us for ours, %ld us for an unknown user; the legacy hash alone %ld us, "
+		"%ld us of them on a processor",
+		(long)legacy_us, (long)ours_us, (long)unknown_us, (long)alone_us, (long)work_us);
 }
 
-/* Of an inactive user. Neither by what it answers, nor by a hash that it makes, nor by its time. */
+/* A processor that got slower or faster since the hasher measured it, as one does that is shared with other machines, makes a
+ * round fail, and another hasher measures again. */
+static void test_a_legacy_hash_takes_as_long_to_refuse_as_ours_and_as_an_unknown_user(void **state)
+{
+	char *problem = compare_refusals();
+
+	for (int round = 1; problem && round < 5; round++) {
+		print_message("again: %s\n", problem);
+		free(problem);
+		start_with(&small);
+		problem = compare_refusals();
+	}
+	if (problem)
+		fail_msg("%s", problem);
+}
+
 static void test_a_right_password_that_is_refused_is_as_a_wrong_one(void **state)
 {
 	static const char *const phc[] = {
