@@ -130,9 +130,9 @@ say_failed() {
 	echo "FAILED  $1" | tee -a "$failures"
 }
 
-# The tests that failed in the step, those of Node.js each with its error, because the end of the output may hold only those that passed.
+# The tests that failed in the step, those of Node.js and of cmocka each with its error, because the end of the output may hold only those that passed.
 failed_tests() {
-	awk '/^not ok |^FAILED |^ERROR |^\[  FAILED  \] / { print "        " $0; is_of_node = /^not ok /; lines = 0 }
+	awk '/^not ok |^FAILED |^ERROR[ :]|^\[  (FAILED|ERROR ) +\] / { print "        " $0; is_of_node = /^not ok /; lines = 0 }
 		is_of_node && /^  *code:/ { is_of_node = 0 }
 		is_of_node && (lines || /^  *error:/) && lines++ < 20 { print "        " $0 }' "$out" | head -n 80
 }

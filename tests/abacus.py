@@ -470,7 +470,7 @@ def manage(service, *arguments):
 class Daemon:
     """A daemon of its own beside those of the stack, on the stack's Postgres and Redis but on other ports. It gets the given
     variables; None removes a default. `with` waits until it is ready, and ends it, even when it is not ready in time. Its log
-    is a file among the stack's logs. folder: of its program, if that is not the stack's."""
+    is a file among the stack's logs; a test that fails prints its end. folder: of its program, if that is not the stack's."""
 
     count = itertools.count()
     ready_limit_s = 60
@@ -513,18 +513,26 @@ class Daemon:
         ended_by_itself = lambda: self.process.poll() is not None  # noqa: E731
         try:
             eventually(lambda: self.is_ready() or ended_by_itself(), self.ready_limit_s, message=f"{self.name} is ready")
-            assert not ended_by_itself(), self.log.read_text()
         except BaseException:
+            self.print_log()
             self.kill()
             raise
+        assert not ended_by_itself(), self.log.read_text()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, failure, *_):
+        if failure:
+            self.print_log()
         self.process.terminate()
         try:
             self.process.wait(30)
         finally:
             self.kill()
+
+    def print_log(self):
+        print(f"the last lines of the log of {self.name}:")
+        for line in self.log.read_text(errors="replace").splitlines()[-30:]:
+            print(line[:400])
 
     def kill(self):
         """Its serving processes go with it."""
