@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """usage: scripts/lint/file_names.py: fails on a comment or a document that names a file or a folder that does not exist, on a
-document that names a test that does not exist, and on an empty document.
+document that names a test that does not exist, on an empty document, and on a file at the top that has no place there.
 
 A name is the end of a path ("store.c", "auth/jwt.c", "services/users/"), or starts from the folder of the file that names it
 ("../Makefile"). NAME, ROOM and their like stand for one word, * for any, {a,b} for either."""
@@ -28,6 +28,9 @@ COMMENT = [
 ]
 # Written by a tool, without comments, or about the past.
 SKIPPED = re.compile(r"/generated/|/corpus/|package-lock\.json$|\.(json|png)$|^LICENSE$|^CHANGELOG\.md$")
+
+# At the top, whose names everybody reads first: what a fuzz target or a debugger leaves there is not to be committed.
+TOP = re.compile(r"\..*|[A-Z]+(\.md)?|Makefile|docker-compose-\w+\.yml|(docker-push|test)\.sh|biome\.jsonc|ruff\.toml")
 
 TEST = re.compile(r"`(test_\w+)`")  # of a document: a test, or a file of tests
 SOURCE = re.compile(r"\.(c|py)$")
@@ -93,6 +96,9 @@ def main():
     tests = {word for path in files if SOURCE.search(path) for word in re.findall(r"\btest_\w+", f"{path} {read(path)}")}
     faults = 0
     for path in files:
+        if "/" not in path and not TOP.fullmatch(path):
+            print(f"{path}: it has no place at the top")
+            faults += 1
         if SKIPPED.search(path):
             continue
         text = read(path)
