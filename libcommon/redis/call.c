@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "trace/span.h"
 
-#define REFUSAL_LOGGED_S 60
+#define LOGGED_ANEW_S 60
 
 static void redis_call_free(struct redis_call *call)
 {
@@ -120,24 +120,25 @@ static bool repeat(struct redis *redis, struct redis_call *call, const redisRepl
 	return true;
 }
 
-/* While Redis takes no writes, every one of them is refused: that is logged when it begins, and once a minute. */
-static bool is_logged_already(struct redis *redis, const struct redis_error *error)
+static bool is_logged_lately(struct redis_logged *logged, const struct redis_error *error)
 {
 	int64_t now_us = clock_monotonic_us();
 
-	if (!error->refusal)
-		return false;
-	if (redis->refusal == error->refusal && now_us - redis->refusal_logged_us < REFUSAL_LOGGED_S * INT64_C(1000000))
+	if (logged->error == error && now_us - logged->at_us < LOGGED_ANEW_S * INT64_C(1000000))
 		return true;
-	redis->refusal_logged_us = now_us;
+	*logged = (struct redis_logged){error, now_us};
 	return false;
 }
 
+/* While Redis takes no writes, every one of them is refused, and a group that it has lost can not be made either: each is
+ * logged when it begins, and once a minute. */
 static enum log_level level_of(struct redis *redis, const struct redis_error *error)
 {
 	if (error->is_expected)
-		return LOG_INFO;
-	return is_logged_already(redis, error) ? LOG_DEBUG : LOG_WARN;
+		return is_logged_lately(&redis->logged_expected, error) ? LOG_DEBUG : LOG_INFO;
+	if (error->refusal)
+		return is_logged_lately(&redis->logged_refusal, error) ? LOG_DEBUG : LOG_WARN;
+	return LOG_WARN;
 }
 
 /* Returns false when the error drops the connection: the call then fails with all others in flight. */

@@ -86,6 +86,12 @@ struct redis_channel {
 	LIST_ENTRY(redis_channel) link;
 };
 
+/* The error of its kind that was logged last. */
+struct redis_logged {
+	const struct redis_error *error; /* NULL: none */
+	int64_t at_us;
+};
+
 enum redis_state { REDIS_WAITING, REDIS_CONNECTING, REDIS_READY };
 
 struct redis {
@@ -112,7 +118,7 @@ struct redis {
 	const struct redis *commands; /* redis_replace_with(); NULL: none */
 	unsigned dropped_seen;        /* of commands */
 	const char *refusal;          /* redis_refusal() */
-	int64_t refusal_logged_us;
+	struct redis_logged logged_expected, logged_refusal;
 	int64_t ready_us;
 	struct loop_timer *retry, *watch, *failures;
 	struct resolver *resolver;

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "base/log.h"
+#include "tests/capture.h"
 #include "tests/redis/redis_fixture.h"
 
 #define ERROR_SCRIPT "return redis.error_reply(ARGV[1])"
@@ -52,6 +54,43 @@ static void test_an_error_of_ours_is_internal_and_keeps_the_connection(void **st
 	open_ready();
 	assert_int_equal(get_error(&answer, "ERR syntax error"), STATUS_INTERNAL);
 	assert_true(redis_is_ready(redis));
+}
+
+/* How often that error was logged, of a Redis that answers two errors in turn, as one does that is full and has lost a group.
+ */
+static int times_logged(const char *error, const char *other)
+{
+	static struct capture capture;
+	const char *text;
+	int times = 0;
+
+	log_init("test", "test", LOG_INFO);
+	capture_start(&capture, STDOUT_FILENO);
+	for (int i = 0; i < 5; i++) {
+		struct answer answer;
+
+		get_error(&answer, error);
+		get_error(&answer, other);
+	}
+	log_flush();
+	text = capture_end(&capture);
+	while ((text = strstr(text, error))) {
+		text += strlen(error);
+		times++;
+	}
+	return times;
+}
+
+static void test_an_expected_error_that_goes_on_is_logged_once_a_minute(void **state)
+{
+	static const char lost[] = "NOGROUP No such key 'jobs' or consumer group 'workers'";
+	static const char full[] = "OOM command not allowed when used memory > 'maxmemory'.";
+
+	open_ready();
+	assert_int_equal(times_logged(lost, full), 1);
+	assert_int_equal(times_logged(lost, full), 0);
+	redis->logged_expected.at_us -= 60000000;
+	assert_int_equal(times_logged(lost, full), 1);
 }
 
 static void test_a_server_that_is_the_wrong_one_is_unavailable_and_is_connected_to_anew(void **state)
@@ -138,6 +177,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		REDIS_TEST(test_redis_own_troubles_are_unavailable_and_keep_the_connection),
 		REDIS_TEST(test_an_error_of_ours_is_internal_and_keeps_the_connection),
+		REDIS_TEST(test_an_expected_error_that_goes_on_is_logged_once_a_minute),
 		REDIS_TEST(test_a_server_that_is_the_wrong_one_is_unavailable_and_is_connected_to_anew),
 		REDIS_TEST(test_what_is_in_flight_behind_such_an_error_is_unavailable_too),
 		REDIS_TEST(test_while_the_server_stays_the_wrong_one_the_back_off_grows),
