@@ -1,7 +1,6 @@
 """A browser with an authenticator, in software: makes passkeys and uses them as WebAuthn level 2 says, or wrongly where a test
 asks for it. It writes CBOR by itself, so that the tests share no code with what they test."""
 
-import base64
 import hashlib
 import json
 import secrets
@@ -10,16 +9,10 @@ import struct
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
+from tokens import base64url
+
 PRESENT, VERIFIED, ATTESTED, EXTENSIONS = 0x01, 0x04, 0x40, 0x80
 ES256, RS256 = -7, -257
-
-
-def base64url(data):
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
-
-
-def from_base64url(text):
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 def cbor(value):

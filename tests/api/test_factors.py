@@ -2,7 +2,6 @@
 actions. The second half tries what an attacker would; docs/security.md lists it."""
 
 import base64
-import json
 import os
 import secrets
 import time
@@ -13,6 +12,7 @@ from test_password_reset import CHANGED, reset, token_for
 
 import abacus
 from abacus import Daemon, Person, call, confirmed_by_password, eventually, fail, get, messages, post, totp
+from tokens import base64url, claims_of, from_base64url
 
 WRONG = fail("code_wrong", "That is wrong, or was used before.")
 ENDED = fail("challenge_ended", "This challenge has ended. Please begin again.")
@@ -81,11 +81,6 @@ def answer(challenge, code, method="totp", **options):
 
 def activate(owner, code=None, token=None):
     return post(f"/auth/factors/{owner.factor}", {"code": code or totp(owner.secret)}, token=token or owner.token)
-
-
-def claims_of(token):
-    text = token.split(".")[1]
-    return json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
 
 
 def factors_of(token):
@@ -794,8 +789,8 @@ def test_a_confirmation_of_another_user_confirms_nothing(owner):
 def test_a_challenge_that_was_not_answered_confirms_nothing(owner):
     challenge = begin(owner, "delete_account").json["data"]["challenge"]
     binding = sql("SELECT binding FROM challenges WHERE id = '{}'", challenge)
-    raw = bytes.fromhex(challenge.replace("-", "")) + base64.urlsafe_b64decode(binding + "=")
-    headers = {"X-Confirmation": base64.urlsafe_b64encode(raw).decode().rstrip("=")}
+    raw = bytes.fromhex(challenge.replace("-", "")) + from_base64url(binding)
+    headers = {"X-Confirmation": base64url(raw)}
     assert said(call("DELETE", "/auth/account", {}, token=owner.token, headers=headers)) == (403, UNCONFIRMED)
     assert answer(challenge, owner.code()).json["data"]["confirmation"] == headers["X-Confirmation"]
     assert call("DELETE", "/auth/account", {}, token=owner.token, headers=headers).status == 200
@@ -842,7 +837,7 @@ def test_the_database_makes_no_code(owner):
         owner.secret,
         raw.hex(),
         base64.b64encode(raw).decode().rstrip("="),
-        base64.urlsafe_b64encode(raw).decode().rstrip("="),
+        base64url(raw),
     ]
     plain = [code.replace("-", "") for code in owner.recovery_codes]
     assert not [text for text in forms + plain + owner.recovery_codes if text in dump]

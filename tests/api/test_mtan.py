@@ -20,7 +20,6 @@ from test_factors import (
     answer,
     begin,
     call,
-    claims_of,
     factors_of,
     is_good,
     log_in,
@@ -33,6 +32,7 @@ from test_factors import (
 
 import abacus
 from abacus import Daemon, Person, eventually, get, messages, post, totp
+from tokens import base64url, claims_of
 
 SENT = {"status": "success", "message": "A code is on its way."}
 LEGACY = {"status_code": 401, "error": "Bad Request"}
@@ -49,8 +49,7 @@ class Owner(Person):
         super().__init__()
         self.factor = str(uuid.UUID(int=uuid.uuid4().int & ~(0xF << 76) | 7 << 76))  # of version 7
         self.recovery_codes = [base64.b32encode(secrets.token_bytes(15)).decode() for _ in range(3)]
-        hashes = [base64.urlsafe_b64encode(hashlib.sha256(code.encode()).digest()).decode().rstrip("=")
-                  for code in self.recovery_codes]  # fmt: skip
+        hashes = [base64url(hashlib.sha256(code.encode()).digest()) for code in self.recovery_codes]
         sql(
             "INSERT INTO factor_settings (user_id, recovery_hashes) VALUES ({0}, '{{{1}}}'); INSERT INTO factors"
             " (id, user_id, method, secret, activated_at) VALUES ('{2}', {0}, 'mtan', '', now())",

@@ -7,14 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
-from authenticator import ES256, PRESENT, RS256, VERIFIED, Browser, Passkey, base64url, cbor, from_base64url
+from authenticator import ES256, PRESENT, RS256, VERIFIED, Browser, Passkey, cbor
 from test_factors import (
     ENDED,
     NO_FACTOR,
     UNCONFIRMED,
     WRONG,
     begin,
-    claims_of,
     factors_of,
     is_good,
     log_in,
@@ -27,6 +26,7 @@ from test_factors import (
 
 import abacus
 from abacus import Daemon, Person, call, eventually, fail, get, messages, post
+from tokens import base64url, claims_of, from_base64url
 
 ORIGIN = f"http://localhost:{abacus.PORTS['nginx']}"  # PUBLIC_URL of the stack
 HOST = f"http://127.0.0.1:{abacus.PORTS['nginx']}"  # which call() sends

@@ -1,8 +1,6 @@
 """Sessions: short access tokens, refresh tokens that are replaced at each use, the cookie, the list, and how each ends."""
 
-import base64
 import ipaddress
-import json
 import re
 import secrets
 import threading
@@ -12,6 +10,7 @@ import pytest
 
 import abacus
 from abacus import Daemon, Person, call, confirmed_by_password, eventually, fail, get, post
+from tokens import base64url, claims_of, from_base64url, header_of
 
 ENDED = fail("session_ended", "This session has ended. Please log in again.")
 INVALID_TOKEN = fail("token_invalid", "Invalid token. Please log in again.")
@@ -43,11 +42,6 @@ def refreshed(token):
     return reply.json
 
 
-def claims_of(token, part=1):
-    text = token.split(".")[part]
-    return json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-
-
 def sessions(token):
     reply = get("/auth/sessions", token=token)
     assert reply.status == 200, reply
@@ -65,9 +59,9 @@ def is_accepted_everywhere(token):
 
 def forged(refresh_token, counter=None):
     """The same token with other bytes in its middle, or one with another counter and the old signature."""
-    raw = bytearray(base64.urlsafe_b64decode(refresh_token + "=" * (-len(refresh_token) % 4)))
+    raw = bytearray(from_base64url(refresh_token))
     raw[16:24] = (counter if counter is not None else 7).to_bytes(8, "big")
-    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+    return base64url(raw)
 
 
 def age(session_id, column, seconds):
@@ -101,7 +95,7 @@ def test_a_login_returns_the_documented_session(person, field):
 def test_an_access_token_has_the_documented_claims(person):
     token = session_of(person)["access_token"]
     claims = claims_of(token)
-    assert claims_of(token, 0) == {"alg": "HS256", "typ": "at+jwt"}
+    assert header_of(token) == {"alg": "HS256", "typ": "at+jwt"}
     assert set(claims) == {"iss", "sub", "iat", "nbf", "exp", "jti", "adm", "aud", "sid", "auth_time", "amr"}
     assert (claims["sub"], claims["adm"], claims["aud"], claims["amr"]) == (str(person.id), False, "abacus", ["pwd"])
     assert claims["exp"] == claims["iat"] + 600

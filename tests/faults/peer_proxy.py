@@ -84,6 +84,14 @@ class Proxy:
         """Ends every connection."""
         Proxy.loop.call_soon_threadsafe(lambda: [task.cancel() for task in list(self.open)])
 
+    def go_away(self):
+        """Like a server that has ended: no connection is left, and none is made."""
+        self.refuses = True
+        self.cut_all()
+
+    def come_back(self):
+        self.refuses = False
+
     def arm(self, fault, *names, skip=0, most=1):
         """In place of all rules before it."""
         self.lift()

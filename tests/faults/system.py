@@ -3,7 +3,6 @@ behind proxies of its own, so that what one daemon's peers do affects no other.
 
 Each daemon runs without a supervising parent, so that a crash ends it and is seen."""
 
-import base64
 import contextlib
 import hmac
 import os
@@ -24,6 +23,7 @@ from abacus import Daemon, call, eventually, superuser
 from harness import ROOT, run
 from postgres_proxy import PostgresProxy
 from redis_proxy import RedisProxy
+from tokens import base64url
 
 SEED = int(os.environ.get("SEED", random.randrange(1 << 30)))
 POSTGRES_PORT = 5435 + abacus.OFFSET
@@ -102,7 +102,7 @@ def signed(purpose, number, user_id):
     """libcommon/auth/signed_id.h"""
     body = number.bytes + struct.pack("!q", user_id)
     signature = hmac.digest(secret("SECRET_KEY").encode(), purpose.encode() + body, "sha256")
-    return base64.urlsafe_b64encode(body + signature).decode().rstrip("=")
+    return base64url(body + signature)
 
 
 def forget_user(email, database=USERS_DATABASE):

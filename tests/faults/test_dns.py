@@ -228,8 +228,7 @@ def values(postgres):
     peered.daemon = Named("values", server, **(peered.chosen | by_name))
     try:
         with peered:
-            peered.redis.refuses = True
-            peered.redis.cut_all()
+            peered.redis.go_away()
             yield server, peered
     finally:
         server.close()

@@ -1,8 +1,6 @@
 """What users publishes later, because Redis was away: nothing that waits holds up the rest, or the end of the process."""
 
-import base64
 import contextlib
-import json
 import time
 
 import pytest
@@ -12,6 +10,7 @@ from abacus import eventually
 from peer_proxy import Fault
 from postgres_proxy import error
 from system import Peered, User, redis_says
+from tokens import claims_of
 
 REFUSED = Fault("refused", error("XX000"), executes=False)
 
@@ -21,20 +20,6 @@ def users():
     system.make_databases()
     with Peered("users") as peered:
         yield peered
-
-
-def go_away(proxy):
-    proxy.refuses = True
-    proxy.cut_all()
-
-
-def come_back(proxy):
-    proxy.refuses = False
-
-
-def claims_of(token):
-    part = token.split(".")[1]
-    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
 
 
 class Session(User):
@@ -68,7 +53,7 @@ def is_published(user):
 
 def wait_for_redis(users, *leavers):
     """Each of them ends its session or token while Redis is away, in this order."""
-    go_away(users.redis)
+    users.redis.go_away()
     eventually(lambda: not users.is_ready(), message="users sees that Redis is away")
     assert [leaver.ends(users) for leaver in leavers] == [503] * len(leavers)
     assert not any(is_published(leaver) for leaver in leavers)
@@ -77,12 +62,12 @@ def wait_for_redis(users, *leavers):
 def test_a_logout_is_published_while_postgres_is_away_and_a_session_waits_for_it(users):
     session, token = Session(users), Token(users)
     wait_for_redis(users, session, token)
-    go_away(users.postgres)
+    users.postgres.go_away()
     time.sleep(system.SETTLED_S)  # the session is due
-    come_back(users.redis)
+    users.redis.come_back()
     eventually(lambda: is_published(token), message="the logout is published")
     assert not is_published(session)
-    come_back(users.postgres)
+    users.postgres.come_back()
     eventually(lambda: is_published(session), message="the end of the session is published")
 
 
@@ -92,7 +77,7 @@ def test_a_logout_is_published_although_postgres_refuses_to_say_whether_a_sessio
     users.postgres.arm(REFUSED, "revoked_tokens", most=None)  # so that it is not published with all others
     refused = users.postgres.arm_also(REFUSED, "token_revocation", most=None)
     time.sleep(system.SETTLED_S)  # the session is due
-    come_back(users.redis)
+    users.redis.come_back()
     eventually(lambda: is_published(token) and refused.applied, message="the logout is published")
     assert not is_published(session)
     users.postgres.lift()
@@ -104,9 +89,9 @@ def test_users_ends_in_time_while_postgres_is_away_and_a_session_waits_for_it():
     with contextlib.closing(Peered("users")) as users, users.daemon as daemon:
         session = Session(users)
         wait_for_redis(users, session)
-        go_away(users.postgres)
+        users.postgres.go_away()
         connections = users.redis.commands["SCRIPT"]
-        come_back(users.redis)
+        users.redis.come_back()
         eventually(lambda: users.redis.commands["SCRIPT"] > connections, message="users is connected to Redis again")
         start = time.monotonic()
         assert daemon.terminate(30) == 0, users.death()
