@@ -523,6 +523,9 @@ class Daemon:
     def __exit__(self, failure, *_):
         if failure:
             self.print_log()
+        self.end()
+
+    def end(self):
         self.process.terminate()
         try:
             self.process.wait(30)

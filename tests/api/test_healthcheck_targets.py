@@ -36,8 +36,8 @@ class Healthcheck(Daemon):
             **variables,
         )
 
-    def __exit__(self, *_):
-        super().__exit__()
+    def __exit__(self, *failure):
+        super().__exit__(*failure)
         assert self.process.returncode == 0, self.log.read_text()
 
     def health(self):

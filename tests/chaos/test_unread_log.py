@@ -40,7 +40,7 @@ def daemon_with_an_unread_log(name):
         eventually(daemon.is_ready, message=f"{name} is ready although its log is not read")
         yield daemon, reader
     finally:
-        daemon.__exit__()
+        daemon.end()
         os.close(reader)
 
 
