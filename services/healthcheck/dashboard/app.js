@@ -424,7 +424,7 @@ function showEvents() {
 	at("more").hidden = shown.length === events.length;
 	setText(at("more"), `Show all ${events.length}`);
 	setText(at("events-count"), events.length > EVENTS_SHOWN ? `the latest ${events.length}` : "");
-	if (events.length) at("events").replaceChildren(...shown.map(eventRow));
+	if (events.length) fillChildren(at("events"), shown, (event) => `${event.id}`, makeEventRow, fillEventRow);
 	at("footer").hidden = false;
 }
 
@@ -433,32 +433,44 @@ function noteOf(event) {
 	return `Acknowledged${event.acknowledged_by ? ` by ${event.acknowledged_by}` : ""}${event.note ? `: ${event.note}` : ""}`;
 }
 
-function whyCell(event) {
-	const cell = element("td", event.reason ?? "", { class: "why" });
-	if (event.acknowledged_at) cell.append(element("p", noteOf(event)));
-	if (event.status === "up" || !isAdmin()) return cell;
-	const what = `${titleOf({ ...event, name: event.service })} ${event.status}`;
-	const words = event.acknowledged_at ? "Change the note" : "Acknowledge";
-	const button = element("button", words, { type: "button", class: "more", "aria-label": `${words}: ${what}` });
-	button.addEventListener("click", () => acknowledge(event, loadEvents));
-	cell.append(button);
-	return cell;
+// The roles are explicit because rows are laid out as blocks on a phone, which removes the implicit roles of a table.
+function makeEventRow() {
+	const row = element("tr", "", { role: "row" });
+	const [when, who, what, lasted, why] = Array.from({ length: 5 }, () => element("td", "", { role: "cell" }));
+	when.append(element("time", ""));
+	what.append(element("span", "", { class: "badge" }), "");
+	why.className = "why";
+	why.append("", element("p", ""), element("button", "", { type: "button", class: "more" }));
+	row.append(when, who, what, lasted, why);
+	return row;
 }
 
-// The roles are explicit because rows are laid out as blocks on a phone, which removes the implicit roles of a table.
-function eventRow(event) {
-	const row = element("tr", "", { role: "row", "data-status": statusOf(event) });
-	const when = element("td", "");
-	when.append(element("time", clock(event.at), { datetime: event.at }));
-	const what = element("td", "");
-	what.append(element("span", event.status, { class: "badge" }), event.was ? ` was ${event.was}` : "");
-	const lasted = isKnown(event.lasted_s)
-		? element("td", shortDuration(event.lasted_s))
-		: element("td", `${since(event.at)} so far`, { "data-since": event.at });
-	const cells = [when, element("td", titleOf({ ...event, name: event.service })), what, lasted, whyCell(event)];
-	for (const cell of cells) cell.setAttribute("role", "cell");
-	row.append(...cells);
-	return row;
+function fillEventRow(row, event) {
+	const [when, who, what, lasted, why] = row.children;
+	const time = when.firstChild;
+	const name = titleOf({ ...event, name: event.service });
+	setAttribute(row, "data-status", statusOf(event));
+	setText(time, clock(event.at));
+	setAttribute(time, "datetime", event.at);
+	setText(who, name);
+	setText(what.firstChild, event.status);
+	setText(what.lastChild, event.was ? ` was ${event.was}` : "");
+	if (isKnown(event.lasted_s)) lasted.removeAttribute("data-since");
+	else setAttribute(lasted, "data-since", event.at);
+	setText(lasted, isKnown(event.lasted_s) ? shortDuration(event.lasted_s) : `${since(event.at)} so far`);
+	fillWhy(why, event, name);
+}
+
+function fillWhy(cell, event, name) {
+	const [reason, note, button] = cell.childNodes;
+	const words = event.acknowledged_at ? "Change the note" : "Acknowledge";
+	setText(reason, event.reason ?? "");
+	setText(note, noteOf(event));
+	note.hidden = !event.acknowledged_at;
+	setText(button, words);
+	setAttribute(button, "aria-label", `${words}: ${name} ${event.status}`);
+	button.hidden = event.status === "up" || !isAdmin();
+	button.onclick = () => acknowledge(event, loadEvents);
 }
 
 at("choice").addEventListener("change", (event) => {
