@@ -7,12 +7,25 @@ rotate_next() {
 	secret_make "$1.next"
 }
 
+# nginx_serves PID...: whether one of these processes is a worker of nginx that takes requests.
+nginx_serves() {
+	for pid; do
+		case $(tr '\0' ' ' <"/proc/$pid/cmdline") in *"worker process is shutting down"*) ;; *"worker process"*) return 0 ;; esac
+	done 2>/dev/null
+	return 1
+}
+
 # rotate_nginx MARK [PORT]: nginx serves by its configuration with MARK at the servers of that port: "down" leaves them out. Without PORT by the whole one.
 rotate_nginx() {
 	sed "s/ down max_fails/ max_fails/g${2:+; s/server 127.0.0.1:$2 max_fails/server 127.0.0.1:$2 $1 max_fails/g}" "$RUN_DIR/nginx/nginx.conf" |
 		install_text "$RUN_DIR/nginx/nginx.conf" 644
+	master=$(cat "$RUN_DIR/service/nginx/supervise/pid")
+	former=$(cat "/proc/$master/task/$master/children" 2>/dev/null || true)
 	sv hup "$RUN_DIR/service/nginx" >/dev/null
-	sleep 0.3 # for what the workers of the former configuration are about to send
+	limit=$(($(date +%s) + 10))
+	# shellcheck disable=SC2086 # one word a process
+	while nginx_serves $former && [ "$(date +%s)" -lt $limit ]; do sleep 0.05; done
+	sleep 0.1 # for what they are about to send
 }
 
 # rotate_restart NAME...: restarts these daemons one by one, each when the one before is ready.

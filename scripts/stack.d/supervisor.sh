@@ -6,7 +6,7 @@ supervisor_is_running() {
 	[ -s "$RUN_DIR/runsvdir.pid" ] && grep -q '(runsvdir) [^Z]' "/proc/$(cat "$RUN_DIR/runsvdir.pid")/stat" 2>/dev/null
 }
 
-# When runsvdir was killed, its services live on and hold the ports and the databases.
+# When runsvdir was killed, its services live on and hold the ports and the databases. Returns when they have ended.
 supervisor_end_orphans() {
 	set --
 	for dir in "$RUN_DIR"/service/*; do [ ! -p "$dir/supervise/ok" ] || set -- "$@" "$dir"; done
@@ -57,5 +57,6 @@ supervisor_stop() {
 	kill -HUP "$pid"
 	limit=$(($(date +%s) + 10))
 	while kill -0 "$pid" 2>/dev/null && [ "$(date +%s)" -lt $limit ]; do sleep 0.05; done
+	supervisor_end_orphans # runsvdir does not wait for them
 	rm -f "$RUN_DIR/runsvdir.pid" "$RUN_DIR"/service/*
 }
