@@ -66,12 +66,16 @@ act() {
 	[ -n "$listing" ] || "$@"
 }
 
+# Where Linux schedules sessions in turn (autogroup, sched(7)), a niceness counts within its own alone, unless the session has it too.
+# shellcheck disable=SC2016 # the new session expands them
+yielding='{ echo "$NICENESS" >/proc/self/autogroup; } 2>/dev/null; exec nice -n "$NICENESS" sh test.sh "$@"'
+
 # beside NUMBER NICENESS COMMAND: runs that command of test.sh beside what follows, because most tests wait more than they calculate; with a stack,
 # ports and a process group of its own. Its lines are printed as they come, and `join` counts them. With --only it runs at once, in this process.
 beside() {
 	[ -z "$listing$only" ] || { "$3"; return; }
 	TEST_RUN_DIR="$RUN_DIR-$3" TEST_PORT=$((${TEST_PORT:-18080} + 100 * $1)) TEST_PORT_OFFSET=$((${TEST_PORT_OFFSET:-10000} + 700 * $1)) \
-		COUNTS="$out.counts.$3" FAILURES="$failures" setsid nice -n "$2" sh test.sh "$3" </dev/null &
+		COUNTS="$out.counts.$3" FAILURES="$failures" NICENESS=$2 setsid sh -c "$yielding" sh "$3" </dev/null &
 	beside="$beside $!:$3"
 }
 
@@ -473,7 +477,7 @@ server_tests() {
 	step "lint configuration" variables_are_documented
 	step "lint openapi" api_document lint
 	step "lint openapi routes" api_document test
-	beside 2 15 analysis
+	beside 2 10 analysis
 	export BUILD=build
 	[ -z "$only" ] || act quietly build web
 	step "differential json" node tests/differential/json.mjs "$BUILD/tests/differential/json_reader" fuzz/corpus/json
@@ -671,7 +675,7 @@ all() {
 	act scripts/install-packages build run test pages e2e deploy || exit 1
 	act scripts/install-packages docker || true
 	base
-	beside 1 5 rest
+	beside 1 0 rest
 	server_tests
 	join
 	act echo "not in all, because they take longer: sh test.sh debian13, arm64, coverage, faults, fuzz, simulate, and chaos for an hour"
