@@ -125,9 +125,10 @@ test("nothing moves while the numbers of the front page change, however late the
 			}
 		}).observe({ type: "layout-shift", buffered: true });
 	});
-	// Later than half a second after a click, a browser does not put a shift down to the click any more.
+	let answer;
+	let mayAnswer = Promise.resolve();
 	await page.route("**/api/values/*/*", async (route) => {
-		await pause(LATE_MS);
+		await mayAnswer;
 		await route.continue();
 	});
 	await page.goto(base);
@@ -139,9 +140,14 @@ test("nothing moves while the numbers of the front page change, however late the
 		[/^L\(353\) /, "L(353)"],
 		[/^1,000! /, "1,000!"],
 	]) {
+		mayAnswer = new Promise((resolve) => {
+			answer = resolve;
+		});
 		await page.getByRole("button", { name }).click();
 		await page.locator(".stage-formula b", { hasText: formula }).waitFor();
 		await page.locator(".stage[data-old]").waitFor();
+		await pause(LATE_MS); // half a second after a click, a browser does not put a shift down to the click any more
+		answer();
 		await page.locator(".stage:not([data-old]) .big").waitFor();
 	}
 	assert.equal(await height(), before);

@@ -91,10 +91,13 @@ async function use(t, count) {
 }
 
 test("typing, choosing and moving take no longer beside a list of 10,000 values, and how long they take is printed", async (t) => {
-	const few = await use(t, 10);
-	const limit = Math.max(INTERACTION_WITHIN_MS, SLOWER * few);
-	let many = await use(t, ROWS);
-	for (let again = 0; many > limit && again < 2; again++) many = Math.min(many, await use(t, ROWS)); // other processes slow it down at times
-	t.diagnostic(`the longest interaction: ${many} ms with ${ROWS} rows, ${few} ms with 10`);
-	assert.ok(many <= limit, `an interaction took ${many} ms, with 10 rows ${few} ms`);
+	const tries = [];
+	let isQuick = false;
+	while (!isQuick && tries.length < 4) {
+		const [few, many] = [await use(t, 10), await use(t, ROWS)]; // other processes slow it down at times
+		tries.push(`${many} ms with ${ROWS} rows, ${few} ms with 10`);
+		isQuick = many <= Math.max(INTERACTION_WITHIN_MS, SLOWER * few);
+	}
+	t.diagnostic(`the longest interaction: ${tries.at(-1)}`);
+	assert.ok(isQuick, `the longest interaction: ${tries.join("; ")}`);
 });

@@ -120,7 +120,7 @@ it("the instrument shows the latest value, then what is chosen, and that as soon
 	answer("POST /api/values", 200, { working: true, id: "5", kind: "fibonacci", index: 40, state: "pending" });
 	have(value("5", { ...done, index: 40, digits: 9, preview: "165580141" }), value("1", done));
 	await hands.click(calculate());
-	await waitFor(() => expect(document.querySelector(".stage .big")?.textContent).toBe("165580141"), { timeout: 4000 });
+	await waitFor(() => expect(document.querySelector(".stage .big")?.textContent).toBe("165580141"));
 	form.getByText("9 digits");
 });
 
