@@ -8,7 +8,7 @@ import pytest
 
 import abacus
 from abacus import eventually, get
-from engine import KIND, compose, containers, docker
+from engine import KIND, containers, docker
 from harness import ROOT, elsewhere, run
 from websocket import WebSocket
 
@@ -197,5 +197,7 @@ def test_a_changed_source_is_compiled_and_runs():
         eventually(lambda: times_started() > count, 120, 0.2, "the daemon was compiled and started anew")
         assert containers("users")[0]["State"]["StartedAt"] == started
     finally:
+        count = times_started()
         source.write_bytes(before)
-    eventually(lambda: "healthy" in compose("ps", "users"), 60, 0.2, "users is healthy again")
+    eventually(lambda: times_started() > count, 120, 0.2, "the former one was compiled and started anew")
+    eventually(lambda: containers("users")[0]["State"]["Health"]["Status"] == "healthy", 60, 0.2, "users is healthy again")
