@@ -5,6 +5,7 @@ import contextlib
 import json
 import select
 import socket
+import statistics
 import threading
 import time
 
@@ -209,12 +210,15 @@ def flooded():
 
 
 def expect_prompt_logins(users, person, address, floods):
-    """Each login succeeds while the floods get few hashes: counted, because the machine may be slow."""
+    """Each login succeeds while the floods get few hashes: counted, because the machine may be slow, and the median, because
+    hashes go on while the test itself is not run. A login that waits behind a flood waits for 25 and more each time."""
+    counts = []
     for _ in range(5):
         before = sum(flood.hashed for flood in floods)
         reply = log_in_from(users, address, person.email, person.password)
         assert reply.status == 200, reply
-        assert sum(flood.hashed for flood in floods) - before <= 12
+        counts.append(sum(flood.hashed for flood in floods) - before)
+    assert statistics.median(counts) <= 12, counts
 
 
 def test_two_addresses_that_flood_do_not_hold_up_the_login_of_a_third(flooded, person):

@@ -161,8 +161,8 @@ def test_a_hostile_target_is_down_with_a_reason_and_does_not_disturb_others():
     with targets({**answers, "good": good}) as standing:
         urls = [(name, target.url) for name, target in standing.items()]
         urls += [("refused", f"http://127.0.0.1:{free_port()}"), ("nameless", "http://no-such-name.invalid:80")]
-        with Healthcheck(urls, interval_s=0.5) as daemon:
-            eventually(lambda: daemon.rounds() >= 8)
+        with Healthcheck(urls, interval_s=0.5, timeout_ms=1000) as daemon:
+            eventually(lambda: daemon.rounds() >= 8, 60)
             seen = by_name(daemon)
             print({name: one["reason"] for name, one in seen.items()})
             for name, (_, reason) in HOSTILE.items():
@@ -225,7 +225,7 @@ def test_a_target_with_one_valid_answer_is_degraded_with_a_reason():
     }
     with (
         targets({name: answer for name, (answer, _) in half_valid.items()}) as standing,
-        Healthcheck([(name, target.url) for name, target in standing.items()], interval_s=0.2) as daemon,
+        Healthcheck([(name, target.url) for name, target in standing.items()], interval_s=0.2, timeout_ms=3000) as daemon,
     ):
         eventually(lambda: daemon.rounds() >= 3)
         seen = by_name(daemon)
@@ -240,7 +240,10 @@ def test_a_restart_between_two_rounds_is_reported():
     def answer(peer, request):
         peer.sendall(whole(METRICS.replace(b"1700000000", b"%d" % started_s[0]) if b"/metrics" in request else READY))
 
-    with targets({"short": answer}) as standing, Healthcheck([("short", standing["short"].url)], interval_s=0.2) as daemon:
+    with (
+        targets({"short": answer}) as standing,
+        Healthcheck([("short", standing["short"].url)], interval_s=0.2, timeout_ms=3000) as daemon,
+    ):
         eventually(lambda: by_name(daemon)["short"]["status"] == "up")
         assert get("/healthcheck/events", port=daemon.port).json["data"]["events"] == []
         started_s[0] = time.time() + 1

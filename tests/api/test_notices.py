@@ -17,7 +17,7 @@ import abacus
 from abacus import Person, call, eventually, post
 from websocket import CLOSE, PING, PONG, TEXT, WebSocket, listen
 
-TRIES = 3  # a connection that the change ends is closed up to 250 ms after it, which on a busy machine may come first
+TRIES = 10  # a connection that the change ends is closed up to 250 ms after it, which on a busy machine may come first
 
 
 def next_notice(live, before=None):

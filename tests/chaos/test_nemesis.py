@@ -55,11 +55,11 @@ def test_faults_that_fill_redis_and_overlap_leave_its_limit_as_it_was(tmp_path, 
     (tmp_path / "redis/redis.conf").write_text(f"appendonly yes\nmaxmemory {Filler.limit}\nmaxmemory-policy volatile-lru\n")
     monkeypatch.setattr(abacus, "RUN_DIR", tmp_path)
     nemesis = Filler([], history=None, proxy=None)
-    first = dataclasses.replace(schedule(7, 30, 1)[0], kind="fill", seconds=0.1)
+    first = dataclasses.replace(schedule(7, 30, 1)[0], kind="fill", seconds=1)
     with ThreadPoolExecutor() as threads:
         begun = threads.submit(nemesis.fill, first)
         eventually(lambda: nemesis.limit == "1")
-        nemesis.fill(dataclasses.replace(first, seconds=0.3))
+        nemesis.fill(dataclasses.replace(first, seconds=1.5))
         begun.result()
     assert nemesis.limit == Filler.limit
 

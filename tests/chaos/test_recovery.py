@@ -280,9 +280,9 @@ def test_account_changes_take_effect_although_the_client_disconnected():
     def ask_and_leave(request):
         method, path, body, token, *headers = request
         with pytest.raises(TimeoutError):
-            users.call(method, path, body, token=token, timeout=1, headers=dict(*headers))
+            users.call(method, path, body, token=token, timeout=3, headers=dict(*headers))
 
-    users = abacus.Daemon("users", POSTGRES_CONNECTIONS=10, POSTGRES_QUERY_TIMEOUT_MS=4000)
+    users = abacus.Daemon("users", POSTGRES_CONNECTIONS=10, POSTGRES_QUERY_TIMEOUT_MS=20_000)
     locked = abacus.Transaction("users", "LOCK TABLE users, revoked_tokens IN EXCLUSIVE MODE")  # reads continue
     with users, locked:
         with ThreadPoolExecutor() as threads:
@@ -347,7 +347,6 @@ def test_a_restart_of_postgres_loses_nothing(reader):
 
 def test_pings_stay_fast_during_fifty_concurrent_logins():
     people = [abacus.Person() for _ in range(10)]
-    stopping = threading.Event()
     connection = http.client.HTTPConnection("127.0.0.1", abacus.PORTS["users"], timeout=20)
 
     def p99_ms():
@@ -359,23 +358,31 @@ def test_pings_stay_fast_during_fifty_concurrent_logins():
             times.append((time.perf_counter() - start) * 1000)
         return sorted(times)[297]
 
-    limit_ms = max(10, 3 * p99_ms())  # because the machine may be busy with something else
-
-    def log_in_again_and_again(person):
+    def log_in_again_and_again(person, stopping):
+        body = {"email": person.email, "password": person.password}
         while not stopping.is_set():
-            abacus.post("/auth/login", {"email": person.email, "password": person.password}, to="users")
+            if abacus.post("/auth/login", body, to="users").status != 200:
+                stopping.wait(0.1)
 
-    threads = [threading.Thread(target=log_in_again_and_again, args=(people[n % 10],)) for n in range(50)]
-    for thread in threads:
-        thread.start()
-    of_each = [p99_ms()]
-    while of_each[-1] >= limit_ms and len(of_each) < 12:
-        of_each.append(p99_ms())
-    stopping.set()
-    for thread in threads:
-        thread.join()
-    print("ping while 50 log in: p99 " + ", ".join(f"{ms:.2f} ms" for ms in of_each))
-    assert of_each[-1] < limit_ms
+    def p99_ms_while_they_log_in():
+        stopping = threading.Event()
+        threads = [threading.Thread(target=log_in_again_and_again, args=(people[n % 10], stopping)) for n in range(50)]
+        for thread in threads:
+            thread.start()
+        try:
+            return p99_ms()
+        finally:
+            stopping.set()
+            for thread in threads:
+                thread.join()
+
+    for _ in range(6):  # because the machine may be busy with something else
+        limit_ms = max(10, 3 * p99_ms())
+        of_logins_ms = p99_ms_while_they_log_in()
+        print(f"ping while 50 log in: p99 {of_logins_ms:.2f} ms of {limit_ms:.2f}")
+        if of_logins_ms < limit_ms:
+            break
+    assert of_logins_ms < limit_ms
 
 
 def test_clients_that_disconnect_in_the_middle_do_no_harm(reader):

@@ -17,6 +17,7 @@ from system import Peered, User
 
 HERE = Answer(("127.0.0.1",))
 LOOK_UP_S = 3  # HTTP_CLIENT_RESOLVE_TIMEOUT_MS
+ANSWERS_S = 2.5  # what answers meanwhile has its time, and what waits for the look-up has not
 CONNECT_S = 1  # REDIS_CONNECT_TIMEOUT_MS and POSTGRES_CONNECT_TIMEOUT_MS of Peered
 DEAD = tuple(f"127.0.0.{number}" for number in range(2, 9))  # nothing listens on these
 QUESTION = b"\x06redis-\x04test\x00\x00\x01\x00\x01"
@@ -200,7 +201,7 @@ class Mailer:
         return all(message in results for message in messages) and [results[message] for message in messages]
 
     def answers(self):
-        return call("GET", "/readyz", port=self.daemon.admin_port, timeout=1).status == 200
+        return call("GET", "/readyz", port=self.daemon.admin_port, timeout=ANSWERS_S).status == 200
 
 
 @pytest.fixture
@@ -245,7 +246,7 @@ def test_values_answers_while_users_is_looked_up_and_finds_it_afterwards(values,
     with ThreadPoolExecutor(1) as pool:
         listed = pool.submit(lists)
         while not listed.done():
-            call("GET", "/readyz", port=peered.daemon.admin_port, timeout=1)
+            call("GET", "/readyz", port=peered.daemon.admin_port, timeout=ANSWERS_S)
     assert listed.result() == 503
     server.answer = HERE
     peered.recovers("users is not looked up", lambda: lists() == 200, system.RECOVERS_S + CONNECT_S)
@@ -256,7 +257,7 @@ def test_healthcheck_answers_while_a_target_is_looked_up_and_keeps_what_it_has_f
     server, peered = NameServer(answer), Peered("healthcheck")
     by_name = {"HEALTHCHECK_TARGETS": f"users=http://peer.test:{postgres.peered.daemon.admin_port}"}
     peered.daemon = Named("healthcheck", server, **(peered.chosen | by_name))
-    shown = lambda: {one["status"] for one in peered.call("GET", "/healthcheck", timeout=1).json["data"]["services"]}  # noqa: E731
+    shown = lambda: {one["status"] for one in peered.call("GET", "/healthcheck", timeout=ANSWERS_S).json["data"]["services"]}  # noqa: E731
     try:
         with peered:
             eventually(lambda: shown() == {"down"}, message="users is not found")

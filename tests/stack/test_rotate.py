@@ -79,11 +79,12 @@ def rotate(stack, what):
 def test_the_key_is_replaced_and_neither_a_request_fails_nor_a_token_although_the_rotation_is_interrupted(stack, token):
     first = stack.secrets()["SECRET_KEY"]
     with requests(token) as load:
+        pid = stack.pid("users")
         rotation = stack.start("rotate", "key", stdout=subprocess.DEVNULL)
-        eventually((stack.run_dir / "secrets/SECRET_KEY_PREVIOUS").exists)
-        load.wait_for(10)
+        eventually(lambda: stack.pid("users") != pid, not_yet=(OSError, ValueError), message="the first is restarted")
         os.killpg(rotation.pid, signal.SIGTERM)
         rotation.wait(20)
+        load.wait_for(10)
         assert stack.secrets()["SECRET_KEY"] == first
         assert "sealed" in rotate(stack, "key")
         load.wait_for(10)

@@ -231,9 +231,9 @@ static void test_a_blocking_command_has_that_much_more_time(void **state)
 	struct redis_config config = fixture_config();
 	struct answer answer = {0};
 
-	config.command_timeout_ms = 200;
+	config.command_timeout_ms = 2000;
 	fixture_ready(&config, NULL);
-	redis_command_blocking(redis, &scope, 500, 3, (const char *[]){"BLPOP", "nothing", "0.5"}, NULL, fixture_answered,
+	redis_command_blocking(redis, &scope, 2500, 3, (const char *[]){"BLPOP", "nothing", "2.5"}, NULL, fixture_answered,
 			       &answer);
 	WAIT_FOR(answer.is_there);
 	assert_int_equal(answer.status, STATUS_OK);
