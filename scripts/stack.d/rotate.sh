@@ -20,11 +20,11 @@ rotate_nginx() {
 	sed "s/ down max_fails/ max_fails/g${2:+; s/server 127.0.0.1:$2 max_fails/server 127.0.0.1:$2 $1 max_fails/g}" "$RUN_DIR/nginx/nginx.conf" |
 		install_text "$RUN_DIR/nginx/nginx.conf" 644
 	master=$(cat "$RUN_DIR/service/nginx/supervise/pid")
-	former=$(cat "/proc/$master/task/$master/children" 2>/dev/null || true)
+	serving=$(cat "/proc/$master/task/$master/children" 2>/dev/null || true)
 	sv hup "$RUN_DIR/service/nginx" >/dev/null
 	limit=$(($(date +%s) + 10))
 	# shellcheck disable=SC2086 # one word a process
-	while nginx_serves $former && [ "$(date +%s)" -lt $limit ]; do sleep 0.05; done
+	while nginx_serves $serving && [ "$(date +%s)" -lt $limit ]; do sleep 0.05; done
 	sleep 0.1 # for what they are about to send
 }
 
