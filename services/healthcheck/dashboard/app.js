@@ -28,6 +28,7 @@ import {
 } from "./words.js";
 
 const POLL_MS = 2000; // how often to ask while there is no stream
+const START_SLACK_MS = 1100; // an uptime is in whole seconds, so the same start may seem to be a second later than before
 const QUIET_MS = 3000; // a stream that is silent for this long: poll too
 const LOST_MS = 4000; // nothing received for this long: the monitor is unreachable
 const EVENTS_SHOWN = 20;
@@ -94,10 +95,17 @@ function receivedNothingYet() {
 	Object.assign(health, { daemonMs: nowMs(), receivedMs: performance.now() });
 }
 
-// A status has changed, or an instance has restarted so fast that its status has not.
+// A status has changed, or an instance has restarted so fast that its status has not. Its uptime may have grown nevertheless, if it had restarted just
+// before, as one does that crashes again and again.
 function hasChanged(before, data) {
-	const uptimes = new Map(before.services.map((s) => [keyOf(s), s.uptime_s]));
-	return statuses(before) !== statuses(data) || data.services.some((s) => isKnown(s.uptime_s) && uptimes.get(keyOf(s)) > s.uptime_s);
+	const startsMs = startsOf(before);
+	const hasRestarted = ([key, startMs]) => startMs > startsMs.get(key) + START_SLACK_MS;
+	return statuses(before) !== statuses(data) || [...startsOf(data)].some(hasRestarted);
+}
+
+function startsOf(data) {
+	const running = data.services.filter((s) => isKnown(s.uptime_s));
+	return new Map(running.map((s) => [keyOf(s), Date.parse(data.updated_at) - 1000 * s.uptime_s]));
 }
 
 const statuses = (data) =>
