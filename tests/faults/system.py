@@ -105,8 +105,11 @@ def signed(purpose, number, user_id):
     return base64url(body + signature)
 
 
-def forget_user(email, database=USERS_DATABASE):
+def give_address(user, email, database=USERS_DATABASE):
+    """To this user, from whoever has it."""
     superuser(f"DELETE FROM users WHERE email = '{email}'", database)
+    superuser(f"UPDATE users SET email = '{email}' WHERE email = '{user.email}'", database)
+    user.email = email
 
 
 def make_reset_token(email, database=USERS_DATABASE):

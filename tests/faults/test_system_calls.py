@@ -113,6 +113,10 @@ class Mailer:
         return eventually(lambda: list(folder.glob(f"*-{name}.eml")), limit_s, 0.002)
 
 
+class WalkEndsError(Exception):
+    """A call failed during a request, so what its client has is unknown."""
+
+
 class Walked:
     """The walks over every route of a daemon."""
 
@@ -120,8 +124,8 @@ class Walked:
         self.name, self.mine, self.lock = name, threading.local(), threading.Lock()
 
     def token(self):
-        """A user's of this thread, because walks of one user would delete one another's values. One thread at a time, because
-        the stack's users refuses what would wait long for its hash."""
+        """A user's of this thread's walks, because walks of one user would delete one another's values. One thread at a time,
+        because the stack's users refuses what would wait long for its hash."""
         with self.lock:
             if not hasattr(self.mine, "token"):
                 admin = self.name == "healthcheck"
@@ -135,7 +139,11 @@ class Walked:
         return [functools.partial(self.walk_with_token, walk) for walk in own]
 
     def walk_with_token(self, walk, call):
-        walk(call, self.token())
+        try:
+            walk(call, self.token())
+        except WalkEndsError:  # the next has another user, because a deletion without an answer may be carried out later
+            del self.mine.token
+            raise
 
     def __call__(self, subject):
         self.walks()[0](Client(subject))
@@ -424,10 +432,6 @@ def test_a_fault_at_the_start_is_overcome_or_ends_the_daemon_with_a_line_that_sa
 
 def fail_a_request(case, kind, error, first, last):
     return disturb(case, kind, error, first, last, case.try_requests if last == FOREVER else case.run_requests)
-
-
-class WalkEndsError(Exception):
-    """A call failed during a request, so what its client has is unknown."""
 
 
 class Faults:

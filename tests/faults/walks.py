@@ -53,9 +53,9 @@ class Client:
 class Walker:
     """A user with a token, and what users asks of one."""
 
-    def __init__(self, call, word, email=None):
+    def __init__(self, call, word):
         word = f"{word}-{secrets.token_hex(4)}"
-        self.call, self.name, self.email = call, f"walker-{word}", email or f"{word}@example.com"
+        self.call, self.name, self.email = call, f"walker-{word}", f"{word}@example.com"
         self.password, self.proof = f"brass beads {word}", None
         self.token = call("POST", "/auth/register", status=201, body=self.credentials | {"username": self.name})["auth_token"]
 
@@ -146,10 +146,10 @@ def walk_factors(call):
 
 
 def walk_codes_by_message(call):
-    """The daemon knows the code of this one user, whose account of an earlier walk is gone."""
-    email = owner_of_codes(call.number)
-    system.forget_user(email, call.database)
-    owner = Walker(call, "codes", email)
+    """The daemon knows the codes of one address, which is given to the user of this walk: an earlier walk may have ended without
+    an answer to its registration, which may be carried out later."""
+    owner = Walker(call, "codes")
+    system.give_address(owner, owner_of_codes(call.number), call.database)
     system.give_codes_by_message(owner, call.database)
     begun = call("POST", "/auth/session", status=401, body=owner.credentials)["data"]
     call("POST", "/auth/challenge/{id}/code", begun["challenge"])
