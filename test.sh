@@ -7,8 +7,8 @@
 #   e2e                        the pages in a real browser; with BASE_URL=https://… the main path through those of a system that runs elsewhere
 #   docker                     the images and what the Compose files bring up
 #   deploy                     delivery, against servers on this machine
-#   rest                       client, e2e, docker and deploy
-#   all                        server, and rest beside it: all that fits into an hour
+#   rest                       client, e2e, docker, and what deploy does with images
+#   all                        server and deploy, and rest beside them: all that fits into an hour
 #   analysis                   what server runs beside its tests: another compiler, clang-tidy, cppcheck, data races, mutants, fuzz targets
 #   cluster                    what server runs beside its sanitized tests: the API's, on a Redis in cluster mode
 #   arm64                      the daemons for ARM, from a cross compiler and under an emulator
@@ -596,18 +596,28 @@ list_docker_steps() {
 	in_debian13() { :; }
 }
 
-# Pushing, rolling out, certificates and a remote host, with servers on this machine in place of the cloud's. Prints what it skipped.
+# Rolling out, certificates and a remote host, with servers on this machine in place of the cloud's.
 delivery() {
 	act scripts/install-packages deploy || exit 1
-	! need_engine "the tests of deploy that need containers" || stage_steps
+	export BUILD=build
+	unset SANITIZED
 	for file in tests/deploy/test_*.py; do
 		name=$(basename "$file" .py)
 		case $name in
+		test_push | test_vm) continue ;; # delivery_of_images
 		test_ecs | test_create | test_host) workers=$jobs ;; # because they start slow commands some hundred times
 		*) workers=0 ;;
 		esac
 		step "deploy ${name#test_}" delivery_test "$file" -n "$workers"
 	done
+}
+
+# Pushing images, and a machine that runs them. Without an engine each test says that it needs one.
+delivery_of_images() {
+	act scripts/install-packages deploy || exit 1
+	! need_engine "the tests of deploy that need containers" || stage_steps
+	step "deploy push" delivery_test tests/deploy/test_push.py
+	step "deploy vm" delivery_test tests/deploy/test_vm.py
 }
 
 delivery_test() {
@@ -667,7 +677,7 @@ rest() {
 	client
 	e2e
 	containers
-	delivery
+	delivery_of_images
 }
 
 # Their packages come first, because two runs of apt-get would meet; without those of the engine the step that needs it says so.
@@ -677,6 +687,7 @@ all() {
 	base
 	beside 1 0 rest
 	server_tests
+	delivery
 	join
 	act echo "not in all, because they take longer: sh test.sh debian13, arm64, coverage, faults, fuzz, simulate, and chaos for an hour"
 }
@@ -688,7 +699,10 @@ run_command() {
 	case $command in
 	server | client | quick | coverage | faults | rest | analysis | cluster | arm64 | all) $command ;;
 	e2e) if [ -n "${BASE_URL:-}" ]; then e2e_elsewhere; else e2e; fi ;;
-	deploy) delivery ;;
+	deploy)
+		delivery
+		delivery_of_images
+		;;
 	docker) containers ;;
 	debian13)
 		parts='server client deploy'
