@@ -474,6 +474,7 @@ server_tests() {
 	step "lint migrations" scripts/lint/migrations.py
 	step "lint security tables" scripts/lint/security_tables.py
 	step "lint untaken" scripts/lint/untaken.py
+	step "lint changed settings" scripts/lint/changed_settings.py
 	step "lint configuration" variables_are_documented
 	step "lint openapi" api_document lint
 	step "lint openapi routes" api_document test

@@ -273,6 +273,14 @@ def test_a_code_for_tests_answers_only_what_a_code_was_asked_for(owner):
         assert daemon.call("POST", "/auth/login", {**body, "mtan": "42"}).json == WRONG
 
 
+def test_a_code_for_tests_answers_nothing_in_a_run_without_it(owner):
+    body = {"email": owner.email, "password": owner.password}
+    with Daemon("users", MTAN_TEST_CODES=f"{owner.email}:42") as daemon:
+        assert daemon.call("POST", "/auth/login", body).json["data"]["sent"] is True
+    with Daemon("users") as daemon:
+        assert daemon.call("POST", "/auth/login", {**body, "mtan": "42"}).json == WRONG
+
+
 # ---- attacks on codes ----
 
 

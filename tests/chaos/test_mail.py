@@ -346,6 +346,19 @@ def test_a_message_waits_with_growing_pauses_until_the_right_server_answers(mail
     assert len(mailbox.of(address)) == 1
 
 
+def test_a_message_that_a_mailer_without_a_server_kept_is_sent_by_one_that_has_it(server, mailbox, certificate):
+    address = address_of("ada")
+    with users_with_long_pauses(RETRY_S):
+        with Daemon("mailer", SMS_URL="https://localhost:1") as without:
+            (message,) = write(address)
+            eventually(lambda: deferrals(message) == [1])
+            assert without.is_ready()
+        with mailer(server, certificate):
+            hurry(message)
+            eventually(lambda: is_settled(message))
+    assert len(mailbox.of(address)) == 1
+
+
 def test_a_server_that_asks_for_a_password_that_mailer_does_not_have_loses_no_message(server, mailbox, certificate):
     """It answers 530 to MAIL, which is about the mailer and not about the message."""
     with mailer(server, certificate, SMTP_URL=f"smtp://localhost:{server.port}"):

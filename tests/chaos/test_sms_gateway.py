@@ -11,11 +11,22 @@ import time
 import uuid
 
 import pytest
-from test_mail import alone, deferrals, drop_all, hurry, is_settled, make_certificate, pause  # noqa: F401
+from test_mail import (  # noqa: F401
+    RETRY_S,
+    alone,
+    deferrals,
+    drop_all,
+    hurry,
+    is_settled,
+    make_certificate,
+    pause,
+    users_with_long_pauses,
+)
 
 from abacus import Daemon, eventually, psql, redis_cli, superuser
 
 TOKEN = "a-token-of-the-gateway-" + "x" * 20
+LIFE_S = 3600  # of a message
 
 
 class Gateway(http.server.ThreadingHTTPServer):
@@ -85,6 +96,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(b"{}")  # also after 204, which has no body: some gateways send one
 
 
+@pytest.fixture(scope="module", autouse=True)
+def long_pauses():
+    with users_with_long_pauses(RETRY_S):
+        yield
+
+
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     return make_certificate(tmp_path_factory.mktemp("sms") / "gateway.pem")
@@ -113,7 +130,7 @@ def new_number():
     return f"+4915{secrets.randbelow(10**8):08}"
 
 
-def write(*numbers, life="5 minutes"):
+def write(*numbers, life=f"{LIFE_S} seconds"):
     parameters = json.dumps({"mtan": str(uuid.uuid4()), "user": 1, "binding": None, "action": None})
     rows = ", ".join(f"('sms', 'code', '{number}', '{parameters}', now() + interval '{life}')" for number in numbers)
     insert = f"INSERT INTO outbox (channel, template, recipient, parameters, expires_at) VALUES {rows} RETURNING id"
@@ -136,7 +153,7 @@ def test_each_answer_of_the_gateway_settles_or_defers_its_message(gateway, certi
         later = [ids[fate] for fate in deferred]
         eventually(lambda: deferrals(*later) == [1] * len(later), message="the others wait")
         assert (sent(daemon, "sent"), sent(daemon, "failed"), sent(daemon, "deferred")) == (4, 5, 8)
-        assert all(0 < pause(one) < 30 for one in later)
+        assert all(0 < pause(one) < LIFE_S for one in later)
         hurry(*later)
         eventually(lambda: is_settled(*later), message="the others are sent")
     for fate, number in numbers.items():
@@ -287,12 +304,16 @@ def test_a_code_whose_time_is_over_is_not_sent(gateway, certificate):
     assert len(gateway.requests) == 1
 
 
-def test_a_mailer_without_a_gateway_keeps_an_sms_and_sends_its_mail(certificate, tmp_path):
+def test_an_sms_that_a_mailer_without_a_gateway_kept_is_sent_by_one_that_has_it(gateway, certificate):
+    number = new_number()
     with Daemon("mailer", SMTP_URL="smtp://localhost:1", MAIL_FROM="abacus@example.com", SMTP_SECONDS=5) as daemon:
-        (message,) = write(new_number())
+        (message,) = write(number)
         eventually(lambda: deferrals(message) == [1])
         assert daemon.is_ready()
-    drop_all()
+    with mailer(gateway, certificate):
+        hurry(message)
+        eventually(lambda: is_settled(message))
+    assert len(gateway.of(number)) == 1
 
 
 @pytest.mark.parametrize(
