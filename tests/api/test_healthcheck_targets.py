@@ -318,19 +318,30 @@ def test_a_day_of_many_instances_has_points_that_cover_more_time():
 # ---- streams ----
 
 
+def begin_stream(daemon, receive_buffer=None):
+    peer = socket.socket()
+    if receive_buffer:
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    peer.connect(("127.0.0.1", daemon.port))
+    peer.sendall(b"GET /status/stream HTTP/1.1\r\nHost: a\r\n\r\n")
+    return peer
+
+
+def is_refused_a_stream(daemon):
+    with begin_stream(daemon) as peer:
+        return peer.recv(12) == b"HTTP/1.1 503"
+
+
 def test_streams_are_limited_and_a_client_that_does_not_read_is_dropped():
     with Healthcheck(REFUSING, interval_s=0.05, HEALTHCHECK_STREAMS_PER_CLIENT=1000) as daemon:
-        with socket.create_connection(("127.0.0.1", daemon.port)) as slow:
-            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            slow.sendall(b"GET /status/stream HTTP/1.1\r\nHost: a\r\n\r\n")
+        with begin_stream(daemon, receive_buffer=4096):
             eventually(lambda: daemon.metric("healthcheck_streams") == 1)
             eventually(lambda: daemon.metric("healthcheck_streams") == 0, message="the slow client is dropped")
         readers = []
         try:
             for _ in range(100):
-                readers.append(socket.create_connection(("127.0.0.1", daemon.port)))
-                readers[-1].sendall(b"GET /status/stream HTTP/1.1\r\nHost: a\r\n\r\n")
-            eventually(lambda: get("/status/stream", port=daemon.port, headers={}).status == 503)
+                readers.append(begin_stream(daemon))
+            eventually(lambda: is_refused_a_stream(daemon))
         finally:
             for reader in readers:
                 reader.close()

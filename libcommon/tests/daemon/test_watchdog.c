@@ -11,7 +11,7 @@
 
 #define HANG_MS 2000
 #define PAUSE_MS 3000 /* longer than HANG_MS, by more than two processes need to wake up */
-#define SLOW_MS 1000  /* delay that a busy machine may add */
+#define SLOW_MS 3000  /* delay that a busy machine may add */
 
 static pid_t pids[2]; /* of the serving processes, by their number */
 

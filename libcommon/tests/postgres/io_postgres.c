@@ -90,7 +90,7 @@ static void expect_timeout_with(const char *more)
 	struct postgres_config config = fixture_config(fixture_url(more));
 	struct answer slow, next;
 
-	config.query_timeout_ms = 100;
+	config.query_timeout_ms = 500;
 	config.connections = 1;
 	fixture_ready(&config);
 	fixture_lock();

@@ -233,7 +233,7 @@ static void test_a_command_that_is_encrypted_and_not_sent_when_its_time_is_over_
 
 	passage_open(url);
 	config.url = url;
-	config.command_timeout_ms = 200;
+	config.command_timeout_ms = 1000;
 	fixture_ready(&config, NULL);
 	assert_int_equal(GET(&answer, "PING"), STATUS_OK);
 	bufferevent_disable(passage.client, EV_READ);
