@@ -150,7 +150,7 @@ struct loop_timer *loop_every(struct event_base *base, long ms, void (*run)(void
 }
 
 #define BACKOFF_MS_MIN 50L
-#define BACKOFF_MS_MAX 1200L /* with its jitter under the 2 s within which a daemon recovers */
+#define BACKOFF_MS_MAX 1000L /* with its jitter under the 2 s within which a daemon recovers */
 
 long loop_backoff_ms(unsigned attempt)
 {

@@ -36,7 +36,7 @@ void loop_timer_free(struct loop_timer *timer); /* NULL is fine */
 /* A timer that repeats from the start. */
 struct loop_timer *loop_every(struct event_base *base, long ms, void (*run)(void *arg), void *arg);
 
-/* Milliseconds before attempt n (0, 1, …): exponential from 50 ms to 1.2 s, with ±25 % jitter. */
+/* Milliseconds before attempt n (0, 1, …): exponential from 50 ms to 1 s, with ±25 % jitter. */
 long loop_backoff_ms(unsigned attempt);
 
 #endif

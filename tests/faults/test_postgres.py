@@ -528,7 +528,7 @@ def test_every_statement_may_be_answered_with_any_error_for_a_while(world):
         slowest_s = 0
         for sqlstate, fault in REFUSED.items():
             what = f"everything is answered with {sqlstate}"
-            with driven.peered.bounded(what, requests=40):
+            with driven.peered.bounded(what):
                 rule = driven.peered.postgres.arm(fault, most=None)
                 judge(f"{driven.name}: {what}", driven.drive(), statuses_of(fault))
                 eventually(lambda: rule.applied >= 3, message=f"{driven.name} has sent statements: {what}")
@@ -545,7 +545,7 @@ def test_any_statement_may_be_answered_in_any_way(world):
             always = [fault for fault in FAULTS if fault.name in ALWAYS_TRIED.get(name, ())]
             for fault in dict.fromkeys([*always, *system.some(driven.random, FAULTS)]):
                 what = f"{driven.name}: {name} is answered so: {fault}"
-                with driven.peered.bounded(what, requests=20):
+                with driven.peered.bounded(what):
                     rule = driven.peered.postgres.arm(fault, name)
                     system.provoke(rule, what, trigger, statuses_of(fault))
                     limit_s = system.RECOVERS_S + NOTICED_S.get(fault.name, 0)

@@ -118,7 +118,7 @@ class World:
         for ahead_s in jumps:
             with contextlib.ExitStack() as bounded:
                 for daemon in self.daemons:
-                    bounded.enter_context(daemon.bounded(f"Postgres's clock is {ahead_s} s ahead", requests=50))
+                    bounded.enter_context(daemon.bounded(f"Postgres's clock is {ahead_s} s ahead"))
                 self.clock.set(ahead_s)
                 yield ahead_s
 

@@ -488,7 +488,7 @@ def test_every_command_may_be_answered_with_any_error_for_a_while(world):
         slowest_s = 0
         for word, fault in ERRORS.items():
             what = f"everything is answered with {word}"
-            with driven.peered.bounded(what, requests=40):
+            with driven.peered.bounded(what):
                 rule = driven.proxy.arm(fault, most=None)
                 for _ in range(3):
                     judge(f"{driven.name}: {what}", driven.drive(), {200, WORDS[word][1], 503})
@@ -506,7 +506,7 @@ def test_any_command_may_be_answered_in_any_way(world):
             command = name.partition(" ")[0]
             for fault in system.some(driven.random, FAULTS):
                 what = f"{driven.name}: {name} is answered so: {fault}"
-                with driven.peered.bounded(what, requests=20):
+                with driven.peered.bounded(what):
                     rule = driven.proxy.arm(fault, command)
                     statuses = ANSWERS if fault.name not in WORDS else {200, WORDS[fault.name][1], 503}
                     system.provoke(rule, what, trigger, statuses)

@@ -104,7 +104,7 @@ def test_jobs_are_calculated_soon_whatever_the_clock_of_redis_does(world):
     for number, ahead_s in enumerate(JUMPS):
         with contextlib.ExitStack() as bounded:
             for worker in world.workers:
-                bounded.enter_context(worker.bounded(f"the clock is {ahead_s} s ahead", requests=20))
+                bounded.enter_context(worker.bounded(f"the clock is {ahead_s} s ahead"))
             world.clock.set(ahead_s)
             world.calculates("lucas", 100 + number)
     assert world.dead_letters() == 0
