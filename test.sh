@@ -683,6 +683,7 @@ rest() {
 
 # Their packages come first, because two runs of apt-get would meet; without those of the engine the step that needs it says so.
 all() {
+	began=$(date +%s)
 	act scripts/install-packages build run test pages e2e deploy || exit 1
 	act scripts/install-packages docker || true
 	base
@@ -690,6 +691,7 @@ all() {
 	server_tests
 	delivery
 	join
+	act echo "all took $((($(date +%s) - began) / 60)) minutes, of the 60 that it may take"
 	act echo "not in all, because they take longer: sh test.sh debian13, arm64, coverage, faults, fuzz, simulate, and chaos for an hour"
 }
 

@@ -93,6 +93,42 @@ def eventually(check, limit_s=20, every_s=0.02, message=None, not_yet=()):
         time.sleep(every_s)
 
 
+class Stalls(threading.Thread):
+    """Notices when this process does not get to run: the machine is busy, or another thread holds the interpreter. A daemon
+    that is asked from here seems to be late by as much."""
+
+    TICK_S, NOTICED_S = 0.01, 0.02
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.total_s = 0
+
+    def run(self):
+        while True:
+            start = time.monotonic()
+            time.sleep(self.TICK_S)
+            late_s = time.monotonic() - start - self.TICK_S
+            if late_s > self.NOTICED_S:
+                self.total_s += late_s
+
+
+@functools.cache
+def stalls():
+    thread = Stalls()
+    thread.start()
+    return thread
+
+
+class Stopwatch:
+    """Seconds since it was made, without those in which this process did not get to run."""
+
+    def __init__(self):
+        self.start_s, self.stalled_s = time.monotonic(), stalls().total_s
+
+    def read(self):
+        return time.monotonic() - self.start_s - (stalls().total_s - self.stalled_s)
+
+
 def unless_root(user, group):
     """What comes before a command that refuses to run as root, so that it runs as that user."""
     return ["setpriv", "--reuid", user, "--regid", group, "--clear-groups"] if os.geteuid() == 0 else []

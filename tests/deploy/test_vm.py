@@ -456,7 +456,7 @@ def test_the_firewall_closes_what_a_container_publishes_and_nothing_else(host):
 
 def test_a_check_reports_a_service_that_does_not_run(host):
     host.shell("echo CERTIFICATE_DAYS=1 >>/etc/abacus/env; echo DISK_PERCENT=101 >>/etc/abacus/env")
-    assert host.on("check").stdout == ""
+    eventually(lambda: host.on("check", ok=False).stdout == "", message="each daemon is ready")
     host.shell("docker-compose stop mailer")
     assert host.on("check", ok=False).stdout.splitlines()[-1].startswith("mailer ")
     host.on("3-start", "--no-build")

@@ -145,7 +145,7 @@ class Subject(abacus.Daemon):
             ADMIN_PORT=ports[1],
             LD_PRELOAD=preloaded(BINARIES / name),
             FAULTS_CONTROL=self.control.path,
-            HTTP_DEADLINE_MS=1500,
+            HTTP_DEADLINE_MS=1500 * LIMIT_S // 4,
             DRAIN_SECONDS=2,
             HANG_SECONDS=LIMIT_S * 3 // 4,
             ARGON2_MEMORY_KIB=64,

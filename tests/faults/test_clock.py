@@ -125,7 +125,7 @@ def test_jobs_are_calculated_once_and_soon_whatever_the_clock_does(world):
     user = User(world.users)
     for number, ahead_s in enumerate(JUMPS * 2):
         for daemon in world.daemons:
-            assert daemon.is_ready()
+            eventually(daemon.is_ready, message=f"{daemon.name} is ready")
         with world.worker.bounded(f"the clock is {ahead_s} s ahead"):
             world.clock.set(ahead_s)
             world.result(1000 + number, world.logs_in(user))

@@ -254,7 +254,7 @@ def test_values_answers_while_users_is_looked_up_and_finds_it_afterwards(values,
 
 @while_silent
 def test_healthcheck_answers_while_a_target_is_looked_up_and_keeps_what_it_has_found(postgres, answer):
-    server, peered = NameServer(answer), Peered("healthcheck")
+    server, peered = NameServer(answer), Peered("healthcheck", HEALTHCHECK_TIMEOUT_MS=10000)
     by_name = {"HEALTHCHECK_TARGETS": f"users=http://peer.test:{postgres.peered.daemon.admin_port}"}
     peered.daemon = Named("healthcheck", server, **(peered.chosen | by_name))
     shown = lambda: {one["status"] for one in peered.call("GET", "/healthcheck", timeout=ANSWERS_S).json["data"]["services"]}  # noqa: E731

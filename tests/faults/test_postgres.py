@@ -501,10 +501,10 @@ class Healthcheck(Asked):
 
 
 def statuses_of(fault):
-    """Beside the statuses of what had no fault. 400: an e-mail that is taken (23505)."""
+    """Beside the statuses of what had no fault. 400: an e-mail that is taken (23505). 504: the proxy itself was late."""
     if fault.name not in SQLSTATES:
         return ANSWERS
-    return {200, 201, 202, SQLSTATES[fault.name], 503, 400 if fault.name == "23505" else 503}
+    return {200, 201, 202, SQLSTATES[fault.name], 503, 504, 400 if fault.name == "23505" else 503}
 
 
 def test_every_line_of_the_table_is_tried():

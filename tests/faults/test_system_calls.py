@@ -531,7 +531,8 @@ class DisturbedClient(Client):
             self.case.note_problem(f"{' '.join(route)}: {kind} fails", *rest, problem)
             has_failed = True
         faults.learn(has_failed, self.subject.control.seen)
-        if has_failed:
+        has_given_up = fault[-1] == FOREVER and replies and replies[0] is system_calls.NO_ANSWER
+        if has_failed or has_given_up:
             self.settled_at = time.monotonic() + LIMIT_S
             self.end_walk()
         return self.settled(replies[0])
