@@ -85,6 +85,17 @@ it("a live result that arrived before the reply to its submission is not lost", 
 	expect(seen()[0]).toMatchObject({ state: "done", preview: "21" });
 });
 
+it("a live result that arrives while the list is being fetched is not lost", async () => {
+	let reply: (page: ValuePage) => void = () => {};
+	vi.mocked(fetchValues).mockImplementation(() => new Promise((resolve) => (reply = resolve)));
+	have([value("1")]);
+	const fetched = queries.fetchInfiniteQuery({ ...valuesQuery(7, true), staleTime: 0 });
+	expect(addLive(queries, live())).toBe(true);
+	reply({ values: [value("1")], next: null });
+	await fetched;
+	expect(seen()[0]).toMatchObject({ state: "done", preview: "21" });
+});
+
 it("a result that was calculated earlier is fetched", () => {
 	const asking = vi.spyOn(queries, "invalidateQueries");
 	have([]);

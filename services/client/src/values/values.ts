@@ -43,6 +43,16 @@ function isSettled({ values }: ValuePage): boolean {
 	return values.length > 0 && values.every(({ state }) => state === "done");
 }
 
+/* The server may have written PAGE before a result that has arrived since. */
+function withArrived(page: ValuePage): ValuePage {
+	const values = page.values.map((value) => {
+		const live = value.state === "pending" && recent.find((one) => isOf(value, one));
+		return live ? finished(value, live) : value;
+	});
+
+	return { ...page, values };
+}
+
 /* The first page up to where the second one of KNOWN begins, so that this stays. null: more has come before it than fits in a page. */
 async function fetchFirst({ pages: [, second], pageParams }: Pages, filter: ValueQuery | null): Promise<ValuePage | null> {
 	const behind = new Set(second?.values.map(({ id }) => id));
@@ -57,8 +67,9 @@ async function fetchPage(known: Pages | undefined, after: string | null, filter:
 	const at = known && hasLastingPages(filter) ? known.pageParams.indexOf(after) : -1;
 	const page = known?.pages[at];
 
-	if (known && at === 0 && known.pages.length > 1) return (await fetchFirst(known, filter)) ?? fetchValues(null, filter);
-	return page && at > 0 && isSettled(page) ? page : fetchValues(after, filter);
+	if (page && at > 0 && isSettled(page)) return page;
+	const first = known && at === 0 && known.pages.length > 1 ? await fetchFirst(known, filter) : null;
+	return withArrived(first ?? (await fetchValues(after, filter)));
 }
 
 /* FILTER: null for all of them, which are the list that submissions are added to. */
