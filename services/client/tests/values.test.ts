@@ -1,4 +1,4 @@
-import type { QueryClient } from "@tanstack/react-query";
+import { InfiniteQueryObserver, type QueryClient } from "@tanstack/react-query";
 import { beforeEach, expect, it, vi } from "vitest";
 import { fetchValues, type ValuePage } from "../src/api/calls";
 import type { LiveValue, Value } from "../src/api/generated";
@@ -94,6 +94,22 @@ it("a live result that arrives while the list is being fetched is not lost", asy
 	reply({ values: [value("1")], next: null });
 	await fetched;
 	expect(seen()[0]).toMatchObject({ state: "done", preview: "21" });
+});
+
+it.each(["at first", "again"])("a submission is not lost while the list is being fetched %s", async (when) => {
+	const replies: ((page: ValuePage) => void)[] = [];
+	vi.mocked(fetchValues).mockImplementation(() => new Promise((resolve) => replies.push(resolve)));
+	if (when === "again") have([value("1")]);
+	const query = { ...valuesQuery(7, true), staleTime: 0 };
+	const end = new InfiniteQueryObserver(queries, query).subscribe(() => {});
+	await vi.waitFor(() => expect(replies).toHaveLength(1));
+	addSubmitted(queries, { working: true, id: "2", kind: "fibonacci", index, state: "pending" });
+	await vi.waitFor(() => expect(replies).toHaveLength(2));
+	replies[0]?.({ values: [value("1")], next: null });
+	replies[1]?.({ values: [value("2"), value("1")], next: null });
+	await vi.waitFor(() => expect(queries.isFetching()).toBe(0));
+	expect(seen().map(({ id }) => id)).toEqual(["2", "1"]);
+	end();
 });
 
 it("a result that was calculated earlier is fetched", () => {

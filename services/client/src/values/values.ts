@@ -200,7 +200,11 @@ export function addSubmitted(queries: QueryClient, submitted: Submitted): void {
 		return first.values.some((value) => value.id === id) ? [first, ...others] : [{ ...first, values: [known, ...first.values] }, ...others];
 	};
 
+	/* The server may have written what is on its way before the submission. */
+	const isOutdated = queries.isFetching({ queryKey: ["values"], predicate: isOfAll }) > 0;
+
+	queries.cancelQueries({ queryKey: ["values"], predicate: isOfAll }, { revert: false, silent: true });
 	change(queries, add, isOfAll);
 	queries.invalidateQueries({ queryKey: ["values"], predicate: (query) => !isOfAll(query) });
-	if (state !== "pending" && !live) queries.invalidateQueries({ queryKey: ["values"] });
+	if (isOutdated || (state !== "pending" && !live)) queries.invalidateQueries({ queryKey: ["values"] });
 }
