@@ -493,7 +493,7 @@ test("while the server is down the page says so and retries, and afterwards it f
 	await call("POST", "/values", { at: direct(5002), token, body: { kind: "primorial", index } });
 	await start("nginx");
 	await value(page, index).and(page.locator("[data-state=done]")).waitFor({ timeout: 30_000 });
-	await isLive(page);
+	await isLive(page, 30_000); // it tries again after up to 19 s
 	await page.getByText("The server cannot be reached. Trying again.").waitFor({ state: "detached" });
 });
 

@@ -36,8 +36,10 @@ const inTurn =
 		for (const step of steps) await step(page);
 	};
 
+const showQueue = (page) => page.locator(".value-main", { hasText: "In a queue of 240" }).waitFor();
+
 async function loseServer(page, server) {
-	await page.locator(".value-main", { hasText: "In a queue of 240" }).waitFor();
+	await showQueue(page);
 	await server.end();
 	await page.locator(".live[data-live=connecting]").waitFor();
 	await page.clock.setFixedTime(NOW.getTime() + 6000); // the list is old enough to be fetched again
@@ -88,12 +90,12 @@ const LOOKS = {
 	},
 	"result-stranger": { path: "/values/factorial/2000", until: "text=Log in to see them" },
 
-	history: { path: "/", who: USER, act: press("More about Fibonacci 40"), until: ".plot canvas" },
+	history: { path: "/", who: USER, act: inTurn(press("More about Fibonacci 40"), showQueue), until: ".plot canvas" },
 	"history-empty": { path: "/", who: USER, changed: EMPTY, until: ".values-empty" },
 	"history-filtered": { path: "/?kind=lucas&state=failed", who: USER, changed: EMPTY, until: ".values-empty" },
 	"history-loading": { path: "/", who: USER, every: never, until: ".value-blank" },
 	"history-broken": { path: "/", who: USER, every: away, until: ".trouble-box" },
-	plot: { path: "/", who: USER, act: (page) => page.getByText("As a table").click(), until: ".plot canvas" },
+	plot: { path: "/", who: USER, act: inTurn((page) => page.getByText("As a table").click(), showQueue), until: ".plot canvas" },
 	outage: { path: "/", who: USER, act: loseServer, until: "text=for 78 s" },
 
 	account: { path: "/account", who: USER },
@@ -119,6 +121,10 @@ const LOOKS = {
 
 async function show(page, { path, act, until, part, regions, ...replies }) {
 	const server = await giveReplies(page, replies);
+	if (replies.every === never)
+		await page.addInitScript(() => {
+			AbortSignal.timeout = () => new AbortController().signal; // or a page that waits for a reply says after 12 s that none comes
+		});
 	await page.goto(`${base}${path}`);
 	await act?.(page, server);
 	if (until) await page.locator(until).first().waitFor();
