@@ -93,7 +93,12 @@ TIMING = [
 ]
 FAULTS = [*REFUSED.values(), *(Fault(name, answer) for name, answer in (WHOLE | TORN).items()), *TIMING]
 # Beside those that are chosen, because they once ended a daemon.
-ALWAYS_TRIED = {"outbox_claim": {"texts"}, "user_delete": {"23505"}}
+ALWAYS_TRIED = {
+    "outbox_claim": {"texts"},
+    "user_delete": {"23505"},
+    "revoked_tokens": {"many rows"},
+    "revoked_users": {"many rows"},
+}
 NOTICED_S = {"too late": system.SETTLED_S + 0.4, "never": system.SETTLED_S + 0.4, "a huge message": system.SETTLED_S + 0.4}
 NOTICED_S |= dict.fromkeys(TORN, system.SETTLED_S + 0.4)
 CODES_OWNER, CODES_ENROLLER, CODE = "codes-owner", "codes-enroller", "1001"

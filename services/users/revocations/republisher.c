@@ -89,15 +89,22 @@ static void load_tokens(struct republisher *republisher)
 		      republisher);
 }
 
+/* More rows than were asked for are no answer to this question. */
+static bool is_page(enum status status, const struct postgres_rows *rows)
+{
+	return status == STATUS_OK && postgres_count(rows) <= PAGE;
+}
+
 /* The page after the last one is empty. */
 static void tokens_loaded(enum status status, const struct postgres_rows *rows, void *arg)
 {
 	struct republisher *republisher = arg;
 	struct revocation entries[PAGE];
-	int count = status == STATUS_OK ? postgres_count(rows) : 0;
+	int count;
 
-	if (status != STATUS_OK)
+	if (!is_page(status, rows))
 		return finish(republisher, false);
+	count = postgres_count(rows);
 	if (count == 0)
 		return load_users(republisher);
 	snprintf(republisher->last_jti, sizeof republisher->last_jti, "%s",
@@ -123,10 +130,11 @@ static void users_loaded(enum status status, const struct postgres_rows *rows, v
 	struct republisher *republisher = arg;
 	int64_t expires_s = revoked_tokens_end_s(republisher->users);
 	struct revocation entries[PAGE];
-	int count = status == STATUS_OK ? postgres_count(rows) : 0;
+	int count;
 
-	if (status != STATUS_OK || republisher->is_interrupted)
+	if (!is_page(status, rows) || republisher->is_interrupted)
 		return finish(republisher, false);
+	count = postgres_count(rows);
 	if (count == 0)
 		return revocations_republish_end(republisher->users->redis, &republisher->scope, republisher->epoch,
 						 &republisher->users->revocations, ended, republisher);
