@@ -106,7 +106,7 @@ def signed(purpose, number, user_id):
 
 
 def give_address(user, email, database=USERS_DATABASE):
-    """To this user, from whoever has it."""
+    """Makes this the address of the user, and deletes the account that had it."""
     superuser(f"DELETE FROM users WHERE email = '{email}'", database)
     superuser(f"UPDATE users SET email = '{email}' WHERE email = '{user.email}'", database)
     user.email = email

@@ -146,8 +146,8 @@ def walk_factors(call):
 
 
 def walk_codes_by_message(call):
-    """The daemon knows the codes of one address, which is given to the user of this walk: what registers with it may have ended
-    without an answer in an earlier walk, and be carried out later."""
+    """The daemon knows the codes of one address. The user gets it after registering, because a registration of an earlier walk,
+    which ended without an answer, may be carried out after this one."""
     owner = Walker(call, "codes")
     system.give_address(owner, owner_of_codes(call.number), call.database)
     system.give_codes_by_message(owner, call.database)
